@@ -1,0 +1,101 @@
+/**
+ * The machine contract for datagrams (DESIGN §3): every protocol over UDP is a machine without I/O, driven by whoever
+ * has a clock and a wire: a socket, the simulator, a capture. It is batched, because sockets are.
+ *
+ * Calling order for a driver: `handleBatch` and `handleTimeout` as things happen; then drain `pollEvent`; let the
+ * application act; then drain `pollTransmit`; then ask `nextTimeout`.
+ */
+
+import type { Instant } from "./time.ts";
+
+/** One end of a UDP path. Hosts hand out one object per address and port, so `===` is the usual comparison. */
+export interface SocketAddress {
+  readonly family: 4 | 6;
+  /** Textual address without brackets or port: `127.0.0.1`, `::1`. */
+  readonly host: string;
+  readonly port: number;
+}
+
+export const sameAddress = (a: SocketAddress, b: SocketAddress): boolean =>
+  a === b || (a.port === b.port && a.host === b.host);
+
+export const formatAddress = (a: SocketAddress): string =>
+  a.family === 6 ? `[${a.host}]:${a.port}` : `${a.host}:${a.port}`;
+
+/** The two ECN bits of an IP header (RFC 3168 §5). */
+export const Ecn = { notEct: 0, ect1: 1, ect0: 2, ce: 3 } as const;
+export type Ecn = (typeof Ecn)[keyof typeof Ecn];
+
+/** All the datagrams that one wake-up brought, lying in one arena. Valid only during `handleBatch`; may be changed in place. */
+export class ReceivedBatch {
+  readonly arena: Uint8Array;
+  readonly offset: Uint32Array;
+  readonly length: Uint32Array;
+  readonly ecn: Uint8Array;
+  readonly local: SocketAddress[] = [];
+  readonly remote: SocketAddress[] = [];
+  count = 0;
+  #used = 0;
+
+  constructor(arena: Uint8Array, capacity: number) {
+    this.arena = arena;
+    this.offset = new Uint32Array(capacity);
+    this.length = new Uint32Array(capacity);
+    this.ecn = new Uint8Array(capacity);
+  }
+
+  /** Copies a datagram in; false when the batch is full and has to be handled first. */
+  push(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress, ecn: Ecn = Ecn.notEct): boolean {
+    const index = this.count;
+    if (index === this.offset.length || this.#used + datagram.length > this.arena.length) return false;
+    this.arena.set(datagram, this.#used);
+    this.offset[index] = this.#used;
+    this.length[index] = datagram.length;
+    this.ecn[index] = ecn;
+    this.local[index] = local;
+    this.remote[index] = remote;
+    this.#used += datagram.length;
+    this.count = index + 1;
+    return true;
+  }
+
+  clear(): void {
+    this.count = 0;
+    this.#used = 0;
+  }
+}
+
+/**
+ * Where a machine writes what it wants to send: `count` datagrams laid end to end from `arena[0]`, every one
+ * `segmentSize` bytes long but the last, which may be shorter. That is the shape one segmented send takes.
+ */
+export interface SlotWriter {
+  readonly arena: Uint8Array;
+}
+
+/** One train of datagrams for one destination, as written into the `SlotWriter`'s arena. */
+export interface Transmit {
+  readonly local: SocketAddress | undefined;
+  readonly remote: SocketAddress;
+  readonly ecn: Ecn;
+  /** The size of every datagram of the train but the last. */
+  readonly segmentSize: number;
+  readonly count: number;
+  /** Bytes written in all. */
+  readonly length: number;
+}
+
+/** What only the owner of the socket can do. */
+export type SocketCommand = { readonly type: "set-dont-fragment"; readonly enabled: boolean };
+
+export interface DatagramMachine<Event> {
+  handleBatch(received: ReceivedBatch, now: Instant): void;
+  handleTimeout(now: Instant): void;
+  nextTimeout(): Instant | undefined;
+  /** At most `maxSegments` datagrams, or undefined when nothing may be sent now. */
+  pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined;
+  /** `sent` of the train's datagrams left the host; fewer than `count` means the socket is blocked. */
+  handleSent(transmit: Transmit, sent: number, now: Instant): void;
+  pollEvent(): Event | undefined;
+  pollCommand(): SocketCommand | undefined;
+}

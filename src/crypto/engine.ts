@@ -1,0 +1,133 @@
+/**
+ * What Nagare asks of cryptography, and nothing more. TLS and QUIC see only this interface; which engine stands behind it
+ * (`portable` on node:crypto, `pure` on audited JavaScript) is chosen at start and reported.
+ *
+ * The packet keys work on batches, because that is the seam at which a faster engine pays off (DESIGN §4).
+ */
+
+import type { Rng } from "../base/rng.ts";
+
+export type AeadName = "aes-128-gcm" | "aes-256-gcm" | "chacha20-poly1305";
+export type HashName = "sha256" | "sha384";
+export type GroupName = "x25519" | "secp256r1" | "secp384r1";
+
+/** Signature schemes by their IANA names (RFC 8446 §4.2.3). */
+export type SignatureSchemeName =
+  | "ecdsa_secp256r1_sha256"
+  | "ecdsa_secp384r1_sha384"
+  | "ed25519"
+  | "rsa_pss_rsae_sha256"
+  | "rsa_pss_rsae_sha384"
+  | "rsa_pss_rsae_sha512";
+
+export const HASH_LENGTH: Readonly<Record<HashName, number>> = { sha256: 32, sha384: 48 };
+export const KEY_LENGTH: Readonly<Record<AeadName, number>> = {
+  "aes-128-gcm": 16,
+  "aes-256-gcm": 32,
+  "chacha20-poly1305": 32,
+};
+export const IV_LENGTH = 12;
+export const TAG_LENGTH = 16;
+/** A header protection mask is made from this many bytes of ciphertext (RFC 9001 §5.4.2). */
+export const SAMPLE_LENGTH = 16;
+
+/** A running hash, for the TLS transcript. */
+export interface RunningHash {
+  update(bytes: Uint8Array): void;
+  /** The digest so far; the hash goes on. */
+  digest(): Uint8Array;
+}
+
+export interface KeyPair {
+  /** As it goes into a key share: 32 bytes for x25519, the uncompressed point for the NIST curves. */
+  readonly publicKey: Uint8Array;
+  /** The shared secret; undefined when the peer's share is not a valid point or gives the all-zero secret. */
+  deriveShared(peerPublicKey: Uint8Array): Uint8Array | undefined;
+}
+
+/**
+ * Packets of one batch, as struct of arrays over one arena. Offsets are absolute. A packet is
+ * [header, payload) in the clear, [payload, end) protected, of which the last 16 bytes are the tag.
+ */
+export class PacketBatch {
+  readonly arena: Uint8Array;
+  /** Offset of the packet's first byte. */
+  readonly header: Uint32Array;
+  /** Offset of the first byte of the packet number. */
+  readonly packetNumberOffset: Uint32Array;
+  /** Offset of the first byte after the packet number. */
+  readonly payload: Uint32Array;
+  /** Offset after the tag. */
+  readonly end: Uint32Array;
+  readonly packetNumber: Float64Array;
+  /** 1 where `open` verified the tag. */
+  readonly ok: Uint8Array;
+  /** Header protection masks: five significant bytes at every multiple of 16. */
+  readonly masks: Uint8Array;
+  readonly capacity: number;
+  count = 0;
+
+  constructor(arena: Uint8Array, capacity: number) {
+    this.arena = arena;
+    this.capacity = capacity;
+    this.header = new Uint32Array(capacity);
+    this.packetNumberOffset = new Uint32Array(capacity);
+    this.payload = new Uint32Array(capacity);
+    this.end = new Uint32Array(capacity);
+    this.packetNumber = new Float64Array(capacity);
+    this.ok = new Uint8Array(capacity);
+    this.masks = new Uint8Array(capacity * SAMPLE_LENGTH);
+  }
+}
+
+/** One direction of one key generation. */
+export interface PacketKey {
+  /**
+   * Encrypts packets [from, count) in place; the 16 bytes before `end` become the tag. The nonce is the IV xor the
+   * packet number, with the path id in the nonce's first 32 bits (0 for path 0).
+   */
+  seal(batch: PacketBatch, from: number, pathId: number): void;
+  /** Decrypts packets [from, count) in place and sets `ok`. A failed packet's bytes are worthless afterwards. */
+  open(batch: PacketBatch, from: number, pathId: number): void;
+}
+
+export interface HeaderKey {
+  /** Fills `masks` for packets [from, count) from the sample four bytes after `packetNumberOffset` (RFC 9001 §5.4.2). */
+  mask(batch: PacketBatch, from: number): void;
+}
+
+export interface CryptoEngine {
+  /** Reported to people: "portable", "pure". */
+  readonly name: string;
+
+  createHash(hash: HashName): RunningHash;
+  hash(hash: HashName, bytes: Uint8Array): Uint8Array;
+  hmac(hash: HashName, key: Uint8Array, bytes: Uint8Array): Uint8Array;
+
+  createPacketKey(aead: AeadName, key: Uint8Array, iv: Uint8Array): PacketKey;
+  createHeaderKey(aead: AeadName, key: Uint8Array): HeaderKey;
+
+  /** Single-shot AEAD, for tokens and the Retry tag. The tag is the last 16 bytes of the result. */
+  aeadSeal(aead: AeadName, key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array;
+  /** Undefined when the tag does not verify. */
+  aeadOpen(
+    aead: AeadName,
+    key: Uint8Array,
+    nonce: Uint8Array,
+    aad: Uint8Array,
+    ciphertext: Uint8Array,
+  ): Uint8Array | undefined;
+
+  /** A fresh key pair; the private scalar comes from `rng`, so that a seeded run can be replayed. */
+  generateKeyPair(group: GroupName, rng: Rng): KeyPair;
+
+  /** `spki` is a DER SubjectPublicKeyInfo. False for a bad signature, an unusable key or a key of another kind. */
+  verify(scheme: SignatureSchemeName, spki: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+}
+
+/** A private key that may live anywhere; TLS hands it bytes and gets a signature. */
+export interface Signer {
+  /** What this key can sign with, in order of preference. */
+  readonly schemes: readonly SignatureSchemeName[];
+  sign(scheme: SignatureSchemeName, message: Uint8Array): Uint8Array;
+}
