@@ -1,0 +1,34 @@
+/** QUIC's transport error codes (RFC 9000 §20.1). */
+
+import { defineErrors, type ErrorEntry, ProtocolError } from "../base/errors.ts";
+
+export const TRANSPORT_ERRORS = defineErrors({
+  NO_ERROR: [0x0, "no error"],
+  INTERNAL_ERROR: [0x1, "the implementation cannot continue"],
+  CONNECTION_REFUSED: [0x2, "the server refuses the connection"],
+  FLOW_CONTROL_ERROR: [0x3, "more data received than was allowed"],
+  STREAM_LIMIT_ERROR: [0x4, "more streams opened than were allowed"],
+  STREAM_STATE_ERROR: [0x5, "a frame came for a stream whose state forbids it"],
+  FINAL_SIZE_ERROR: [0x6, "the final size of a stream changed or was exceeded"],
+  FRAME_ENCODING_ERROR: [0x7, "a frame is malformed"],
+  TRANSPORT_PARAMETER_ERROR: [0x8, "a transport parameter is malformed, missing or forbidden"],
+  CONNECTION_ID_LIMIT_ERROR: [0x9, "more connection ids than were allowed"],
+  PROTOCOL_VIOLATION: [0xa, "a rule of the protocol was broken"],
+  INVALID_TOKEN: [0xb, "the token of an Initial packet is not valid"],
+  APPLICATION_ERROR: [0xc, "the application closed the connection during the handshake"],
+  CRYPTO_BUFFER_EXCEEDED: [0xd, "more CRYPTO data than can be buffered"],
+  KEY_UPDATE_ERROR: [0xe, "a key update broke the rules"],
+  AEAD_LIMIT_REACHED: [0xf, "a key has been used as often as is safe"],
+  NO_VIABLE_PATH: [0x10, "no path can carry the connection"],
+});
+
+export type TransportErrorName = keyof typeof TRANSPORT_ERRORS;
+
+/** CRYPTO_ERROR: 0x100 plus a TLS alert (RFC 9001 §4.8). */
+export const cryptoError = (alert: number, sentence: string): ErrorEntry => ({ code: 0x100 + alert, sentence });
+
+export const isCryptoError = (code: number): boolean => code >= 0x100 && code <= 0x1ff;
+
+export function transportError(name: TransportErrorName, where: string, detail?: string): ProtocolError {
+  return new ProtocolError("transport", TRANSPORT_ERRORS[name], where, detail);
+}
