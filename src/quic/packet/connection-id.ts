@@ -1,0 +1,62 @@
+/** Connection ids (RFC 9000 §5.1): opaque bytes by which packets find their connection. */
+
+import type { Rng } from "../../base/rng.ts";
+import { toHex } from "../../wire/hex.ts";
+import { fromLatin1 } from "../../wire/text.ts";
+
+/** RFC 9000 §17.2: the longest in version 1. Other versions may use up to 255 bytes (RFC 8999 §5.3). */
+export const MAX_CONNECTION_ID_LENGTH = 20;
+
+/** The key under which a `Map` holds a connection id, straight from the datagram: one character per byte. */
+export function connectionIdKey(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  // Eight bytes is what most stacks issue; one call without a view in between makes the lookup of a packet cheap.
+  if (end - start === 8) {
+    return String.fromCharCode(
+      bytes[start]!,
+      bytes[start + 1]!,
+      bytes[start + 2]!,
+      bytes[start + 3]!,
+      bytes[start + 4]!,
+      bytes[start + 5]!,
+      bytes[start + 6]!,
+      bytes[start + 7]!,
+    );
+  }
+  return fromLatin1(bytes, start, end);
+}
+
+export class ConnectionId {
+  /** An own copy; nobody changes it. */
+  readonly bytes: Uint8Array;
+  /** `connectionIdKey` of the bytes. */
+  readonly key: string;
+
+  private constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.key = connectionIdKey(bytes);
+  }
+
+  /** Copies, so that the datagram the id came in can go. */
+  static from(view: Uint8Array): ConnectionId {
+    return new ConnectionId(view.slice());
+  }
+
+  static random(rng: Rng, length: number): ConnectionId {
+    const bytes = new Uint8Array(length);
+    rng.fill(bytes);
+    return new ConnectionId(bytes);
+  }
+
+  get length(): number {
+    return this.bytes.length;
+  }
+
+  equals(other: ConnectionId): boolean {
+    return this.key === other.key;
+  }
+
+  /** Hexadecimal, for people. */
+  toString(): string {
+    return toHex(this.bytes);
+  }
+}

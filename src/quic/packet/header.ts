@@ -1,0 +1,217 @@
+/**
+ * Packet headers as they are read before header protection is removed (RFC 9000 §17, RFC 8999): enough to find the
+ * connection, the keys, and where the next coalesced packet starts. Nothing is copied.
+ *
+ * A packet that is not well-formed here gives undefined and is dropped without a word: nothing of it is authenticated. Its
+ * datagram may still be a stateless reset (RFC 9000 §10.3), which whoever owns the tokens looks for.
+ */
+
+import { SAMPLE_LENGTH } from "../../crypto/engine.ts";
+import { findVersion, type QuicVersion } from "../versions/index.ts";
+import { MAX_CONNECTION_ID_LENGTH } from "./connection-id.ts";
+
+export type PacketForm =
+  | "initial"
+  | "zero-rtt"
+  | "handshake"
+  | "retry"
+  | "one-rtt"
+  | "version-negotiation"
+  /** A long header of a version not spoken here: only the version and the ids mean anything (RFC 8999 §5.1). */
+  | "unknown-version";
+
+export interface PacketHeader {
+  readonly form: PacketForm;
+  /** 0 in Version Negotiation, and in 1-RTT packets, which do not carry one. */
+  readonly version: number;
+  /** Where the packet starts. */
+  readonly start: number;
+  /** Where it ends, and the next coalesced packet of the datagram begins. */
+  readonly end: number;
+  /** Where the protected packet number begins; the end of what could be read in packets that have none. */
+  readonly packetNumberOffset: number;
+  /** Destination Connection ID: a fresh view of the datagram. `connectionIdKey(bytes, destinationStart, destinationEnd)` is cheaper. */
+  readonly destination: Uint8Array;
+  readonly destinationStart: number;
+  readonly destinationEnd: number;
+  /** Source Connection ID: a view; empty in 1-RTT packets. */
+  readonly source: Uint8Array;
+  /** Token of an Initial or Retry packet: a view; empty elsewhere. */
+  readonly token: Uint8Array;
+  /** What a Version Negotiation packet lists. */
+  readonly versions: readonly number[] | undefined;
+  /** The last 16 bytes of a Retry packet: a view. */
+  readonly integrityTag: Uint8Array | undefined;
+}
+
+const HEADER_FORM = 0x80;
+const FIXED_BIT = 0x40;
+/** RFC 9001 §5.4.2: the sample is taken as if the packet number had four bytes, so a packet has at least 4 + 16 after its header. */
+const SHORTEST_PROTECTED = 4 + SAMPLE_LENGTH;
+const RETRY_TAG_LENGTH = 16;
+
+class ParsedHeader implements PacketHeader {
+  readonly form: PacketForm;
+  readonly version: number;
+  readonly start: number;
+  end: number;
+  packetNumberOffset: number;
+  readonly destinationStart: number;
+  readonly destinationEnd: number;
+  sourceStart: number;
+  sourceEnd: number;
+  tokenStart = 0;
+  tokenEnd = 0;
+  versions: readonly number[] | undefined;
+  readonly #bytes: Uint8Array;
+
+  /** As far as all versions agree (RFC 8999 §5); what follows is filled in by the reader of each form. */
+  constructor(
+    form: PacketForm,
+    version: number,
+    bytes: Uint8Array,
+    start: number,
+    end: number,
+    destinationStart: number,
+    destinationEnd: number,
+  ) {
+    this.form = form;
+    this.version = version;
+    this.#bytes = bytes;
+    this.start = start;
+    this.end = end;
+    this.destinationStart = destinationStart;
+    this.destinationEnd = destinationEnd;
+    this.packetNumberOffset = destinationEnd;
+    this.sourceStart = destinationEnd;
+    this.sourceEnd = destinationEnd;
+  }
+
+  get destination(): Uint8Array {
+    return this.#bytes.subarray(this.destinationStart, this.destinationEnd);
+  }
+
+  get source(): Uint8Array {
+    return this.#bytes.subarray(this.sourceStart, this.sourceEnd);
+  }
+
+  get token(): Uint8Array {
+    return this.#bytes.subarray(this.tokenStart, this.tokenEnd);
+  }
+
+  get integrityTag(): Uint8Array | undefined {
+    return this.form === "retry" ? this.#bytes.subarray(this.tokenEnd, this.end) : undefined;
+  }
+}
+
+/**
+ * Reads the header of the packet that starts at `start` in a datagram that ends at `end`. `shortIdLength` is the length of
+ * the connection ids that we issue, which a short header does not say.
+ */
+export function parsePacketHeader(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  shortIdLength: number,
+): PacketHeader | undefined {
+  if (start >= end) return undefined;
+  const first = bytes[start]!;
+  if ((first & HEADER_FORM) !== 0) return parseLongHeader(bytes, start, end);
+
+  // 1-RTT packet: RFC 9000 §17.3.1
+  if ((first & FIXED_BIT) === 0) return undefined;
+  const destinationStart = start + 1;
+  const destinationEnd = destinationStart + shortIdLength;
+  if (destinationEnd + SHORTEST_PROTECTED > end) return undefined;
+  return new ParsedHeader("one-rtt", 0, bytes, start, end, destinationStart, destinationEnd);
+}
+
+function parseLongHeader(bytes: Uint8Array, start: number, end: number): PacketHeader | undefined {
+  // RFC 8999 §5.1: what every version's long header has.
+  if (start + 7 > end) return undefined;
+  const version =
+    ((bytes[start + 1]! << 24) | (bytes[start + 2]! << 16) | (bytes[start + 3]! << 8) | bytes[start + 4]!) >>> 0;
+  const destinationStart = start + 6;
+  const destinationEnd = destinationStart + bytes[start + 5]!;
+  if (destinationEnd + 1 > end) return undefined;
+  const sourceStart = destinationEnd + 1;
+  const sourceEnd = sourceStart + bytes[destinationEnd]!;
+  if (sourceEnd > end) return undefined;
+
+  const known = findVersion(version);
+  const form = version === 0 ? "version-negotiation" : known ? longForm(known, bytes[start]!) : "unknown-version";
+  const header = new ParsedHeader(form, version, bytes, start, end, destinationStart, destinationEnd);
+  header.sourceStart = sourceStart;
+  header.sourceEnd = sourceEnd;
+  header.packetNumberOffset = sourceEnd;
+
+  if (form === "version-negotiation") return readVersions(header, bytes);
+  // Neither the Fixed Bit nor the limit on connection ids belongs to what all versions share (RFC 8999 §5.3).
+  if (form === "unknown-version") return header;
+
+  if ((bytes[start]! & FIXED_BIT) === 0) return undefined; // RFC 9000 §17.2
+  if (destinationEnd - destinationStart > MAX_CONNECTION_ID_LENGTH) return undefined; // RFC 9000 §17.2
+  if (sourceEnd - sourceStart > MAX_CONNECTION_ID_LENGTH) return undefined;
+  return form === "retry" ? readRetry(header) : readProtected(header, bytes);
+}
+
+function longForm(version: QuicVersion, first: number): PacketForm {
+  const bits = (first >> 4) & 0b11;
+  const types = version.longPacketTypes;
+  if (bits === types.initial) return "initial";
+  if (bits === types.handshake) return "handshake";
+  return bits === types.retry ? "retry" : "zero-rtt";
+}
+
+/** RFC 9000 §17.2.1. */
+function readVersions(header: ParsedHeader, bytes: Uint8Array): PacketHeader | undefined {
+  const length = header.end - header.sourceEnd;
+  if (length === 0 || length % 4 !== 0) return undefined;
+  const versions: number[] = [];
+  for (let at = header.sourceEnd; at < header.end; at += 4) {
+    versions.push(((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0);
+  }
+  header.versions = versions;
+  return header;
+}
+
+/** RFC 9000 §17.2.5. */
+function readRetry(header: ParsedHeader): PacketHeader | undefined {
+  header.tokenStart = header.sourceEnd;
+  header.tokenEnd = header.end - RETRY_TAG_LENGTH;
+  // RFC 9000 §17.2.5.2: a Retry with an empty token is discarded.
+  if (header.tokenEnd <= header.tokenStart) return undefined;
+  header.packetNumberOffset = header.end;
+  return header;
+}
+
+/** Initial, 0-RTT and Handshake: RFC 9000 §17.2.2-17.2.4. */
+function readProtected(header: ParsedHeader, bytes: Uint8Array): PacketHeader | undefined {
+  let at = header.sourceEnd;
+  if (header.form === "initial") {
+    const tokenLength = readVarint(bytes, at, header.end);
+    if (tokenLength < 0) return undefined;
+    at += 1 << (bytes[at]! >> 6);
+    if (tokenLength > header.end - at) return undefined;
+    header.tokenStart = at;
+    header.tokenEnd = at += tokenLength;
+  }
+  const length = readVarint(bytes, at, header.end);
+  if (length < SHORTEST_PROTECTED) return undefined;
+  at += 1 << (bytes[at]! >> 6);
+  if (length > header.end - at) return undefined;
+  header.packetNumberOffset = at;
+  header.end = at + length;
+  return header;
+}
+
+/** A varint (RFC 9000 §16), or -1 where it does not fit: here that is no error but a packet to drop. */
+function readVarint(bytes: Uint8Array, at: number, end: number): number {
+  if (at >= end) return -1;
+  const first = bytes[at]!;
+  const length = 1 << (first >> 6);
+  if (at + length > end) return -1;
+  let value = first & 0x3f;
+  for (let i = 1; i < length; i += 1) value = value * 256 + bytes[at + i]!;
+  return value;
+}

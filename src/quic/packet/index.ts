@@ -1,0 +1,21 @@
+/** Packets: headers, packet numbers, and the packets that need no keys. */
+
+/** Writing a packet in place, into a batch. */
+export {
+  beginLongHeader,
+  beginShortHeader,
+  finishPacket,
+  longHeaderOverhead,
+  OpenPacket,
+  shortHeaderOverhead,
+} from "./build.ts";
+/** Connection ids, and their keys in maps. */
+export { ConnectionId, connectionIdKey, MAX_CONNECTION_ID_LENGTH } from "./connection-id.ts";
+/** Reading a header before its protection is removed. */
+export { type PacketForm, type PacketHeader, parsePacketHeader } from "./header.ts";
+/** Cutting packet numbers short and completing them. */
+export { decodePacketNumber, type PacketNumberLength, packetNumberLength, truncate } from "./packet-number.ts";
+/** Retry packets and their integrity tag. */
+export { emitRetry, verifyRetry } from "./retry.ts";
+/** Version Negotiation packets. */
+export { emitVersionNegotiation } from "./version-negotiation.ts";

@@ -1,0 +1,35 @@
+/** Packet numbers on the wire are cut to 1-4 bytes, and completed from what the receiver expects (RFC 9000 §17.1, Appendix A). */
+
+export type PacketNumberLength = 1 | 2 | 3 | 4;
+
+/**
+ * How many bytes of `packetNumber` to send, given the largest number that the peer has acknowledged in this space; -1 when
+ * it has acknowledged none (RFC 9000 §A.2).
+ */
+export function packetNumberLength(packetNumber: number, largestAcked: number): PacketNumberLength {
+  // RFC 9000 §17.1: the range must be *more* than twice as large as the distance.
+  const distance = packetNumber - largestAcked;
+  if (distance < 2 ** 7) return 1;
+  if (distance < 2 ** 15) return 2;
+  if (distance < 2 ** 23) return 3;
+  return 4;
+}
+
+/** The least significant `length` bytes. */
+export const truncate = (packetNumber: number, length: PacketNumberLength): number => packetNumber % 2 ** (8 * length);
+
+/**
+ * The full number that is closest to the one expected next (RFC 9000 §A.3); `largestReceived` is -1 before any packet.
+ *
+ * deviation: numbers end at 2^53-1, not 2^62-1. No connection lives long enough to see the difference; the packets of a
+ * peer that skips ahead to there no longer open.
+ */
+export function decodePacketNumber(largestReceived: number, truncated: number, length: PacketNumberLength): number {
+  const expected = largestReceived + 1;
+  const window = 2 ** (8 * length);
+  const half = window / 2;
+  const candidate = expected - (expected % window) + truncated;
+  if (candidate <= expected - half && candidate < 2 ** 53 - window) return candidate + window;
+  if (candidate > expected + half && candidate >= window) return candidate - window;
+  return candidate;
+}

@@ -1,0 +1,13 @@
+/** Versions of QUIC: what differs between them. */
+
+/** The constants of each version, and the number of version 1. */
+export { QUIC_V1, type QuicVersion, VERSIONS } from "./table.ts";
+/** Looking one up; reserved versions. */
+export {
+  findVersion,
+  isReservedVersion,
+  isSupportedVersion,
+  reservedVersion,
+  supportedVersions,
+  versionRow,
+} from "./versions.ts";

@@ -1,0 +1,41 @@
+/**
+ * What differs between versions of QUIC, one row per version: the Initial salt, the Retry key and the HKDF labels
+ * (RFC 9001 §5), and the bits that tell long packets apart (RFC 9000 §17.2). All else in this folder's siblings is the same
+ * for every version.
+ */
+
+import { fromHex } from "../../wire/hex.ts";
+
+export interface QuicVersion {
+  readonly number: number;
+  readonly name: string;
+  /** RFC 9001 §5.2. */
+  readonly initialSalt: Uint8Array;
+  /** RFC 9001 §5.8. */
+  readonly retryKey: Uint8Array;
+  readonly retryNonce: Uint8Array;
+  /** HKDF labels (RFC 9001 §5.1, §6.1), without the "tls13 " that HKDF-Expand-Label puts before them. */
+  readonly labels: { readonly key: string; readonly iv: string; readonly hp: string; readonly ku: string };
+  /** The two Long Packet Type bits (RFC 9000 §17.2, Table 5). */
+  readonly longPacketTypes: {
+    readonly initial: number;
+    readonly "zero-rtt": number;
+    readonly handshake: number;
+    readonly retry: number;
+  };
+}
+
+/** RFC 9000 §15. */
+export const QUIC_V1 = 0x0000_0001;
+
+export const VERSIONS: readonly QuicVersion[] = [
+  {
+    number: QUIC_V1,
+    name: "QUIC version 1",
+    initialSalt: fromHex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a"),
+    retryKey: fromHex("be0c690b9f66575a1d766b54e368c84e"),
+    retryNonce: fromHex("461599d35d632bf2239825bb"),
+    labels: { key: "quic key", iv: "quic iv", hp: "quic hp", ku: "quic ku" },
+    longPacketTypes: { initial: 0b00, "zero-rtt": 0b01, handshake: 0b10, retry: 0b11 },
+  },
+];
