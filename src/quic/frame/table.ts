@@ -1,0 +1,87 @@
+/**
+ * The frames of QUIC version 1, to be read beside RFC 9000 §12.4, Table 3. What may come where, what asks for an
+ * acknowledgement and which parser reads which number are all derived from this table.
+ */
+
+import { Level } from "../../tls/handshake.ts";
+import type { FrameType } from "./frames.ts";
+
+export interface FrameRow {
+  /** The numbers of the frame type: all in [first, last]. */
+  readonly first: number;
+  readonly last: number;
+  readonly type: FrameType;
+  /** As RFC 9000 §19 spells it; the `where` of errors. */
+  readonly name: string;
+  /** In which packets it may come: Initial, Handshake, 0-RTT, 1-RTT; `_` where it may not. */
+  readonly packets: string;
+  /**
+   * N: packets with nothing else are not ack-eliciting (§13.2). C: does not count towards bytes in flight (§2 of RFC 9002).
+   * P: probes a path (§9.1). F: under flow control (§4).
+   */
+  readonly rules: string;
+}
+
+export const FRAMES: readonly FrameRow[] = [
+  { first: 0x00, last: 0x00, type: "padding", name: "PADDING", packets: "IH01", rules: "NP" },
+  { first: 0x01, last: 0x01, type: "ping", name: "PING", packets: "IH01", rules: "" },
+  { first: 0x02, last: 0x03, type: "ack", name: "ACK", packets: "IH_1", rules: "NC" },
+  { first: 0x04, last: 0x04, type: "reset-stream", name: "RESET_STREAM", packets: "__01", rules: "" },
+  { first: 0x05, last: 0x05, type: "stop-sending", name: "STOP_SENDING", packets: "__01", rules: "" },
+  { first: 0x06, last: 0x06, type: "crypto", name: "CRYPTO", packets: "IH_1", rules: "" },
+  { first: 0x07, last: 0x07, type: "new-token", name: "NEW_TOKEN", packets: "___1", rules: "" },
+  { first: 0x08, last: 0x0f, type: "stream", name: "STREAM", packets: "__01", rules: "F" },
+  { first: 0x10, last: 0x10, type: "max-data", name: "MAX_DATA", packets: "__01", rules: "" },
+  { first: 0x11, last: 0x11, type: "max-stream-data", name: "MAX_STREAM_DATA", packets: "__01", rules: "" },
+  { first: 0x12, last: 0x13, type: "max-streams", name: "MAX_STREAMS", packets: "__01", rules: "" },
+  { first: 0x14, last: 0x14, type: "data-blocked", name: "DATA_BLOCKED", packets: "__01", rules: "" },
+  { first: 0x15, last: 0x15, type: "stream-data-blocked", name: "STREAM_DATA_BLOCKED", packets: "__01", rules: "" },
+  { first: 0x16, last: 0x17, type: "streams-blocked", name: "STREAMS_BLOCKED", packets: "__01", rules: "" },
+  { first: 0x18, last: 0x18, type: "new-connection-id", name: "NEW_CONNECTION_ID", packets: "__01", rules: "P" },
+  { first: 0x19, last: 0x19, type: "retire-connection-id", name: "RETIRE_CONNECTION_ID", packets: "__01", rules: "" },
+  { first: 0x1a, last: 0x1a, type: "path-challenge", name: "PATH_CHALLENGE", packets: "__01", rules: "P" },
+  { first: 0x1b, last: 0x1b, type: "path-response", name: "PATH_RESPONSE", packets: "___1", rules: "P" },
+  // Table 3 writes "ih01": what the application says (0x1d) is not for Initial and Handshake packets (§12.5).
+  { first: 0x1c, last: 0x1c, type: "connection-close", name: "CONNECTION_CLOSE", packets: "IH01", rules: "N" },
+  { first: 0x1d, last: 0x1d, type: "connection-close", name: "CONNECTION_CLOSE", packets: "__01", rules: "N" },
+  { first: 0x1e, last: 0x1e, type: "handshake-done", name: "HANDSHAKE_DONE", packets: "___1", rules: "" },
+];
+
+/** The column of `packets` for each encryption level. */
+const COLUMN: Readonly<Record<Level, string>> = {
+  [Level.initial]: "I",
+  [Level.handshake]: "H",
+  [Level.application]: "1",
+};
+
+const byNumber: FrameRow[] = [];
+for (const row of FRAMES) for (let number = row.first; number <= row.last; number += 1) byNumber[number] = row;
+
+/** The row that a number on the wire belongs to; undefined where the number is not a frame type of version 1. */
+export const frameRow = (number: number): FrameRow | undefined => byNumber[number];
+
+/** For each number one bit per level: 1 << level where it is legal. */
+const legalLevels = Uint8Array.from(byNumber, (row) => {
+  let bits = 0;
+  for (const level of Object.values(Level)) if (row.packets.includes(COLUMN[level])) bits |= 1 << level;
+  return bits;
+});
+
+/** May a frame of this number come in packets of this level? False for numbers that are no frame type. */
+export const isLegalAt = (number: number, level: Level): boolean => ((legalLevels[number] ?? 0) & (1 << level)) !== 0;
+
+const quietTypes: ReadonlySet<FrameType> = new Set(
+  FRAMES.filter((row) => row.rules.includes("N")).map((row) => row.type),
+);
+const probingTypes: ReadonlySet<FrameType> = new Set(
+  FRAMES.filter((row) => row.rules.includes("P")).map((row) => row.type),
+);
+
+/** Does a packet with this frame have to be acknowledged (RFC 9000 §13.2)? */
+export const isAckEliciting = (frame: { readonly type: FrameType }): boolean => !quietTypes.has(frame.type);
+
+/** May a packet with this frame be sent on a path without moving the connection to it (RFC 9000 §9.1)? */
+export const isProbing = (frame: { readonly type: FrameType }): boolean => probingTypes.has(frame.type);
+
+/** The first number of the type with this RFC name, as a CONNECTION_CLOSE says which frame was at fault; undefined for other names. */
+export const frameNumber = (name: string): number | undefined => FRAMES.find((row) => row.name === name)?.first;
