@@ -1,0 +1,86 @@
+/**
+ * Handshake messages over QUIC's crypto streams (RFC 9001 §4.1.3): cuts what arrives into messages, holds what is to be
+ * sent and told, and keeps the two sides of a key change apart. Both roles have one; it knows nothing of their states.
+ */
+
+import { alertError } from "./alerts.ts";
+import { protocolViolation } from "./errors.ts";
+import { LEVEL_NAMES, Level, type TlsEvent } from "./handshake.ts";
+import { type HandshakeMessage, handshakeMessage, MESSAGE_HEADER_LENGTH } from "./messages/message.ts";
+
+/** The longest message body taken. A certificate chain of a dozen kilobytes is already a large one. */
+export const MAX_MESSAGE_LENGTH = 0x10000;
+
+export class CryptoChannel {
+  readonly #events: TlsEvent[] = [];
+  readonly #outgoing: { readonly level: Level; readonly bytes: Uint8Array }[] = [];
+  /** The level that messages are read from now. */
+  #readLevel: Level = Level.initial;
+  /** The message that is arriving: never longer than header and `MAX_MESSAGE_LENGTH`. */
+  #message = new Uint8Array(1024);
+  #length = 0;
+
+  /** Hands every message that these bytes complete to `handle`, which may raise the level in between. */
+  receive(level: Level, bytes: Uint8Array, handle: (message: HandshakeMessage) => void): void {
+    let at = 0;
+    while (at < bytes.length) {
+      // RFC 9001 §4.1.3: no more data from a previous level. (Keys of a later one are not given out before its turn.)
+      if (level !== this.#readLevel) {
+        throw protocolViolation(
+          "CRYPTO",
+          `handshake data at ${LEVEL_NAMES[level]}, expected at ${LEVEL_NAMES[this.#readLevel]}`,
+        );
+      }
+      const taken = Math.min(this.#wanted() - this.#length, bytes.length - at);
+      this.#append(bytes.subarray(at, at + taken));
+      at += taken;
+      if (this.#length >= MESSAGE_HEADER_LENGTH && this.#length === this.#wanted()) {
+        const message = handshakeMessage(this.#message.slice(0, this.#length));
+        this.#length = 0;
+        handle(message);
+      }
+    }
+  }
+
+  /** How long the arriving message is, as far as is known: its header first. */
+  #wanted(): number {
+    if (this.#length < MESSAGE_HEADER_LENGTH) return MESSAGE_HEADER_LENGTH;
+    const length = (this.#message[1]! << 16) | (this.#message[2]! << 8) | this.#message[3]!;
+    if (length > MAX_MESSAGE_LENGTH) {
+      throw alertError("decode_error", "handshake message", `${length} bytes, at most ${MAX_MESSAGE_LENGTH} are taken`);
+    }
+    return MESSAGE_HEADER_LENGTH + length;
+  }
+
+  #append(bytes: Uint8Array): void {
+    const length = this.#length + bytes.length;
+    if (length > this.#message.length) {
+      const grown = new Uint8Array(Math.max(length, this.#message.length * 2));
+      grown.set(this.#message.subarray(0, this.#length));
+      this.#message = grown;
+    }
+    this.#message.set(bytes, this.#length);
+    this.#length = length;
+  }
+
+  /** From now on messages come at this level. */
+  readAt(level: Level): void {
+    this.#readLevel = level;
+  }
+
+  send(level: Level, message: Uint8Array): void {
+    this.#outgoing.push({ level, bytes: message });
+  }
+
+  tell(event: TlsEvent): void {
+    this.#events.push(event);
+  }
+
+  pollTransmit(): { readonly level: Level; readonly bytes: Uint8Array } | undefined {
+    return this.#outgoing.shift();
+  }
+
+  pollEvent(): TlsEvent | undefined {
+    return this.#events.shift();
+  }
+}

@@ -1,0 +1,70 @@
+/** What a client asks for: its ClientHello, first and retried, made from the configuration (RFC 8446 §4.1.2). */
+
+import type { GroupName, KeyPair } from "../crypto/engine.ts";
+import {
+  ALL_SIGNATURE_SCHEMES,
+  CERTIFICATE_ONLY_SCHEMES,
+  CIPHER_SUITES,
+  DEFAULT_CIPHER_SUITES,
+  DEFAULT_GROUPS,
+  GROUPS,
+  LEGACY_VERSION,
+  SIGNATURE_SCHEMES,
+  TLS_1_3,
+} from "./code-points.ts";
+import type { TlsClientConfig } from "./handshake.ts";
+import type { ClientHello } from "./messages/client-hello.ts";
+
+/** The group for which a client has made a share, and the key to it. */
+export interface OfferedShare {
+  readonly group: GroupName;
+  readonly keyPair: KeyPair;
+}
+
+export function makeShare(config: TlsClientConfig, group: GroupName): OfferedShare {
+  return { group, keyPair: config.engine.generateKeyPair(group, config.rng) };
+}
+
+const shareEntries = ({ group, keyPair }: OfferedShare) => [{ group: GROUPS[group], keyExchange: keyPair.publicKey }];
+
+export function makeClientHello(config: TlsClientConfig, random: Uint8Array, share: OfferedShare): ClientHello {
+  const sentName = nameToSend(config.serverName);
+  return {
+    legacyVersion: LEGACY_VERSION,
+    random,
+    legacySessionId: new Uint8Array(0), // RFC 9001 §8.4
+    cipherSuites: (config.cipherSuites ?? DEFAULT_CIPHER_SUITES).map((name) => CIPHER_SUITES[name].id),
+    legacyCompressionMethods: new Uint8Array(1),
+    extensions: {
+      ...(sentName === undefined ? {} : { server_name: sentName }),
+      supported_groups: (config.groups ?? DEFAULT_GROUPS).map((name) => GROUPS[name]),
+      signature_algorithms: [
+        ...ALL_SIGNATURE_SCHEMES.map((name) => SIGNATURE_SCHEMES[name]),
+        // Most chains of the web are signed so, and without signature_algorithms_cert this list speaks for them too.
+        ...CERTIFICATE_ONLY_SCHEMES,
+      ],
+      application_layer_protocol_negotiation: config.alpn,
+      supported_versions: [TLS_1_3], // RFC 9001 §4.2: no older version is offered
+      key_share: shareEntries(share),
+      quic_transport_parameters: config.transportParameters,
+    },
+  };
+}
+
+/** The same ClientHello but for what the HelloRetryRequest asked (RFC 8446 §4.1.2). */
+export function retryClientHello(first: ClientHello, share: OfferedShare, cookie: Uint8Array | undefined): ClientHello {
+  return {
+    ...first,
+    extensions: {
+      ...first.extensions,
+      key_share: shareEntries(share),
+      ...(cookie === undefined ? {} : { cookie }),
+    },
+  };
+}
+
+/** RFC 6066 §3: no literal addresses and no trailing dot. */
+function nameToSend(serverName: string): string | undefined {
+  if (serverName === "" || serverName.includes(":") || /^[0-9.]+$/.test(serverName)) return undefined;
+  return serverName.replace(/\.$/, "");
+}

@@ -1,0 +1,436 @@
+/**
+ * The client's side of the handshake (RFC 8446 §2, §A.1). States have the names of the RFC's diagram; WAIT_VERDICT is
+ * ours, for a host that is still judging the certificate when the server's flight has been read.
+ */
+
+import { assertNever, ProtocolError } from "../base/errors.ts";
+import { randomBytes } from "../base/rng.ts";
+import type { SignatureSchemeName } from "../crypto/engine.ts";
+import { equalConstantTime } from "../wire/text.ts";
+import { ALERTS, alertError, CRYPTO_ERROR } from "./alerts.ts";
+import { CryptoChannel } from "./channel.ts";
+import { makeClientHello, makeShare, type OfferedShare, retryClientHello } from "./client-offer.ts";
+import {
+  CIPHER_SUITES,
+  DEFAULT_CIPHER_SUITES,
+  DEFAULT_GROUPS,
+  formatCodePoint,
+  GROUPS,
+  LEGACY_VERSION,
+  nameOf,
+  SIGNATURE_SCHEMES,
+  TLS_1_3,
+} from "./code-points.ts";
+import { protocolViolation } from "./errors.ts";
+import { type CipherSuite, Level, type TlsClientConfig, type TlsEvent, type TlsHandshake } from "./handshake.ts";
+import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
+import { KeySchedule, type TrafficSecrets } from "./key-schedule.ts";
+import { emitCertificate, parseCertificate } from "./messages/certificate.ts";
+import { parseCertificateRequest } from "./messages/certificate-request.ts";
+import { parseCertificateVerify, signedContent } from "./messages/certificate-verify.ts";
+import { type ClientHello, emitClientHello } from "./messages/client-hello.ts";
+import { parseEncryptedExtensions } from "./messages/encrypted-extensions.ts";
+import { rejectUnsolicited } from "./messages/extensions.ts";
+import { emitFinished, parseFinished } from "./messages/finished.ts";
+import { describeMessage, type HandshakeMessage, parseBody } from "./messages/message.ts";
+import { parseNewSessionTicket } from "./messages/new-session-ticket.ts";
+import { type HelloRetryRequest, isDowngraded, parseServerHello, type ServerHello } from "./messages/server-hello.ts";
+import { Transcript } from "./transcript.ts";
+import { subjectPublicKeyInfo } from "./x509.ts";
+
+export const createTlsClient = (config: TlsClientConfig): TlsHandshake => new TlsClient(config);
+
+/** What the ServerHello settled. */
+interface Keys {
+  readonly suite: CipherSuite;
+  readonly group: string;
+  readonly schedule: KeySchedule;
+  readonly handshakeSecret: Uint8Array;
+  readonly traffic: TrafficSecrets;
+}
+
+/** What the EncryptedExtensions and the server's certificate messages added. */
+interface Negotiated extends Keys {
+  readonly alpn: string;
+  /** The context of a CertificateRequest; undefined when there was none. */
+  readonly certificateRequest: Uint8Array | undefined;
+}
+
+interface Authenticated extends Negotiated {
+  readonly signatureScheme: SignatureSchemeName;
+}
+
+type ClientState =
+  | { readonly type: "START" }
+  | {
+      readonly type: "WAIT_SH";
+      readonly hello: ClientHello;
+      readonly share: OfferedShare;
+      /** The suite of a HelloRetryRequest that has been answered. */
+      readonly retrySuite: CipherSuite | undefined;
+    }
+  | { readonly type: "WAIT_EE"; readonly hello: ClientHello; readonly keys: Keys }
+  | { readonly type: "WAIT_CERT_CR"; readonly hello: ClientHello; readonly negotiated: Negotiated }
+  | { readonly type: "WAIT_CERT"; readonly hello: ClientHello; readonly negotiated: Negotiated }
+  | {
+      readonly type: "WAIT_CV";
+      readonly negotiated: Negotiated;
+      readonly chain: readonly Uint8Array[];
+      readonly publicKey: Uint8Array;
+    }
+  | { readonly type: "WAIT_FINISHED"; readonly authenticated: Authenticated; readonly accepted: boolean }
+  | { readonly type: "WAIT_VERDICT"; readonly authenticated: Authenticated; readonly application: TrafficSecrets }
+  | { readonly type: "CONNECTED" }
+  | { readonly type: "FAILED" };
+
+class TlsClient implements TlsHandshake {
+  readonly #config: TlsClientConfig;
+  readonly #channel = new CryptoChannel();
+  readonly #transcript: Transcript;
+  readonly #random: Uint8Array;
+  #state: ClientState = { type: "START" };
+
+  constructor(config: TlsClientConfig) {
+    this.#config = config;
+    this.#transcript = new Transcript(config.engine);
+    this.#random = randomBytes(config.rng, 32);
+  }
+
+  get isComplete(): boolean {
+    return this.#state.type === "CONNECTED";
+  }
+
+  pollTransmit() {
+    return this.#channel.pollTransmit();
+  }
+
+  pollEvent(): TlsEvent | undefined {
+    return this.#channel.pollEvent();
+  }
+
+  start(): void {
+    if (this.#state.type !== "START") throw new TypeError("a handshake starts once");
+    const share = makeShare(this.#config, (this.#config.groups ?? DEFAULT_GROUPS)[0]!);
+    const hello = makeClientHello(this.#config, this.#random, share);
+    this.#sendHello(hello);
+    this.#state = { type: "WAIT_SH", hello, share, retrySuite: undefined };
+  }
+
+  handleCrypto(level: Level, bytes: Uint8Array): void {
+    this.#orFail(() => {
+      this.#channel.receive(level, bytes, (message) => {
+        this.#state = this.#transition(this.#state, message);
+      });
+    });
+  }
+
+  certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined): void {
+    this.#orFail(() => {
+      const state = this.#state;
+      const isAsked = state.type === "WAIT_VERDICT" || (state.type === "WAIT_FINISHED" && !state.accepted);
+      if (!isAsked) throw new TypeError(`no verdict was asked for in state ${state.type}`);
+      if (failure !== undefined) {
+        const entry = { code: CRYPTO_ERROR + failure.alert, sentence: failure.reason };
+        throw new ProtocolError("transport", entry, "certificate");
+      }
+      if (state.type === "WAIT_VERDICT") this.#state = this.#complete(state.authenticated, state.application);
+      else this.#state = { ...state, accepted: true };
+    });
+  }
+
+  /** A dead machine takes no more input; its owner has had the error. */
+  #orFail(act: () => void): void {
+    if (this.#state.type === "FAILED") return;
+    try {
+      act();
+    } catch (error) {
+      if (error instanceof ProtocolError) this.#state = { type: "FAILED" };
+      throw error;
+    }
+  }
+
+  #transition(state: ClientState, message: HandshakeMessage): ClientState {
+    switch (state.type) {
+      case "WAIT_SH":
+        if (message.name === "server_hello") return this.#handleServerHello(state, message);
+        break;
+      case "WAIT_EE":
+        if (message.name === "encrypted_extensions") return this.#handleEncryptedExtensions(state, message);
+        break;
+      case "WAIT_CERT_CR":
+        if (message.name === "certificate_request") return this.#handleCertificateRequest(state, message);
+        if (message.name === "certificate") return this.#handleCertificate(state, message);
+        break;
+      case "WAIT_CERT":
+        if (message.name === "certificate") return this.#handleCertificate(state, message);
+        break;
+      case "WAIT_CV":
+        if (message.name === "certificate_verify") return this.#handleCertificateVerify(state, message);
+        break;
+      case "WAIT_FINISHED":
+        if (message.name === "finished") return this.#handleFinished(state, message);
+        break;
+      case "CONNECTED":
+        if (message.name === "new_session_ticket") return this.#handleNewSessionTicket(state, message);
+        // RFC 9001 §4.4
+        if (message.name === "certificate_request") {
+          throw protocolViolation(message.name, "a client certificate asked for after the handshake");
+        }
+        break;
+      case "START":
+      case "WAIT_VERDICT":
+      case "FAILED":
+        break;
+      default:
+        assertNever(state);
+    }
+    // KeyUpdate is among these in every state (RFC 9001 §6).
+    throw alertError("unexpected_message", describeMessage(message), `not in state ${state.type}`);
+  }
+
+  // ---- ServerHello and HelloRetryRequest ----
+
+  #handleServerHello(state: ClientState & { type: "WAIT_SH" }, message: HandshakeMessage): ClientState {
+    const answer = parseBody(message, parseServerHello);
+    const suite = this.#checkHello(state, answer);
+    this.#transcript.selectHash(suite.hash);
+    return answer.type === "hello_retry_request"
+      ? this.#retry(state, answer, suite, message)
+      : this.#agreeOnKeys(state, answer, suite, message);
+  }
+
+  /** What ServerHello and HelloRetryRequest have in common. */
+  #checkHello(state: ClientState & { type: "WAIT_SH" }, answer: ServerHello | HelloRetryRequest): CipherSuite {
+    const { supported_versions } = answer.extensions;
+    if (supported_versions === undefined) {
+      // RFC 8446 §4.1.3: the server would have known better, so somebody has tampered.
+      if (answer.type === "server_hello" && isDowngraded(answer.random)) {
+        throw alertError("illegal_parameter", "server_hello", "the version was downgraded");
+      }
+      throw alertError("protocol_version", "server_hello", "not TLS 1.3"); // RFC 9001 §4.2
+    }
+    if (supported_versions !== TLS_1_3) {
+      throw alertError("illegal_parameter", "supported_versions", `${formatCodePoint(supported_versions)} not offered`);
+    }
+    // RFC 9846 §4.2.3
+    if (answer.legacyVersion !== LEGACY_VERSION) {
+      throw alertError("protocol_version", "server_hello", `legacy_version ${formatCodePoint(answer.legacyVersion)}`);
+    }
+    rejectUnsolicited(
+      answer.extensions,
+      state.hello.extensions,
+      answer.type === "hello_retry_request" ? ["cookie"] : [],
+    );
+    if (answer.legacySessionIdEcho.length > 0) {
+      throw alertError("illegal_parameter", "server_hello", "a session id that was not sent");
+    }
+    const name = (this.#config.cipherSuites ?? DEFAULT_CIPHER_SUITES).find(
+      (offered) => CIPHER_SUITES[offered].id === answer.cipherSuite,
+    );
+    if (name === undefined) {
+      throw alertError("illegal_parameter", "server_hello", `${formatCodePoint(answer.cipherSuite)} not offered`);
+    }
+    // RFC 8446 §4.1.4
+    if (state.retrySuite !== undefined && state.retrySuite.name !== name) {
+      throw alertError("illegal_parameter", "server_hello", "another cipher suite than in the HelloRetryRequest");
+    }
+    return CIPHER_SUITES[name];
+  }
+
+  #retry(
+    state: ClientState & { type: "WAIT_SH" },
+    request: HelloRetryRequest,
+    suite: CipherSuite,
+    message: HandshakeMessage,
+  ): ClientState {
+    // RFC 8446 §4.1.4: one retry, and not without a reason.
+    if (state.retrySuite !== undefined) {
+      throw alertError("unexpected_message", "hello_retry_request", "a second HelloRetryRequest");
+    }
+    const { key_share: selected, cookie } = request.extensions;
+    if (selected === undefined && cookie === undefined) {
+      throw alertError("illegal_parameter", "hello_retry_request", "nothing would change");
+    }
+    const share = selected === undefined ? state.share : this.#shareFor(state.share, selected);
+    this.#transcript.replaceWithHash();
+    this.#transcript.append(message.bytes);
+    const hello = retryClientHello(state.hello, share, cookie);
+    this.#sendHello(hello);
+    return { type: "WAIT_SH", hello, share, retrySuite: suite };
+  }
+
+  /** RFC 8446 §4.2.8: a group that was offered, but without a share. */
+  #shareFor(first: OfferedShare, selected: number): OfferedShare {
+    const group = (this.#config.groups ?? DEFAULT_GROUPS).find((offered) => GROUPS[offered] === selected);
+    if (group === undefined) {
+      throw alertError("illegal_parameter", "key_share", `${formatCodePoint(selected)} not offered`);
+    }
+    if (group === first.group) throw alertError("illegal_parameter", "key_share", "a share of that group was sent");
+    return makeShare(this.#config, group);
+  }
+
+  #agreeOnKeys(
+    state: ClientState & { type: "WAIT_SH" },
+    answer: ServerHello,
+    suite: CipherSuite,
+    message: HandshakeMessage,
+  ): ClientState {
+    const { group, keyPair } = state.share;
+    const { key_share: entry } = answer.extensions;
+    if (entry === undefined) throw alertError("missing_extension", "server_hello", "no key_share");
+    if (entry.group !== GROUPS[group]) {
+      throw alertError("illegal_parameter", "key_share", `no share was sent for ${formatCodePoint(entry.group)}`);
+    }
+    const shared = keyPair.deriveShared(entry.keyExchange);
+    if (shared === undefined) throw alertError("illegal_parameter", "key_share", "not a usable public key");
+    this.#transcript.append(message.bytes);
+
+    const schedule = new KeySchedule(this.#config.engine, suite.hash);
+    const handshakeSecret = schedule.handshakeSecret(schedule.earlySecret(), shared);
+    const traffic = schedule.handshakeTraffic(handshakeSecret, this.#transcript.digest());
+    this.#log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
+    this.#log("SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);
+    const secret = { type: "secret", level: Level.handshake, suite } as const;
+    this.#channel.tell({ ...secret, direction: "read", secret: traffic.server });
+    this.#channel.tell({ ...secret, direction: "write", secret: traffic.client });
+    this.#channel.readAt(Level.handshake);
+    return { type: "WAIT_EE", hello: state.hello, keys: { suite, group, schedule, handshakeSecret, traffic } };
+  }
+
+  // ---- the protected part of the server's flight ----
+
+  #handleEncryptedExtensions(state: ClientState & { type: "WAIT_EE" }, message: HandshakeMessage): ClientState {
+    const extensions = parseBody(message, parseEncryptedExtensions);
+    rejectUnsolicited(extensions, state.hello.extensions);
+    const { application_layer_protocol_negotiation: alpn, quic_transport_parameters: parameters } = extensions;
+    // RFC 9001 §8.1
+    if (alpn === undefined) throw alertError("no_application_protocol", "encrypted_extensions");
+    if (!this.#config.alpn.includes(alpn)) {
+      throw alertError(
+        "illegal_parameter",
+        "application_layer_protocol_negotiation",
+        "a protocol that was not offered",
+      );
+    }
+    // RFC 9001 §8.2
+    if (parameters === undefined) {
+      throw alertError("missing_extension", "encrypted_extensions", "no quic_transport_parameters");
+    }
+    this.#channel.tell({ type: "peer-parameters", bytes: parameters });
+    this.#transcript.append(message.bytes);
+    const negotiated = { ...state.keys, alpn, certificateRequest: undefined };
+    return { type: "WAIT_CERT_CR", hello: state.hello, negotiated };
+  }
+
+  #handleCertificateRequest(state: ClientState & { type: "WAIT_CERT_CR" }, message: HandshakeMessage): ClientState {
+    const { requestContext, extensions } = parseBody(message, parseCertificateRequest);
+    // RFC 8446 §4.3.2
+    if (requestContext.length > 0) {
+      throw alertError("illegal_parameter", "certificate_request", "a context within the handshake");
+    }
+    if (extensions.signature_algorithms === undefined) {
+      throw alertError("missing_extension", "certificate_request", "no signature_algorithms");
+    }
+    this.#transcript.append(message.bytes);
+    const negotiated = { ...state.negotiated, certificateRequest: requestContext };
+    return { type: "WAIT_CERT", hello: state.hello, negotiated };
+  }
+
+  #handleCertificate(
+    state: ClientState & { type: "WAIT_CERT_CR" | "WAIT_CERT" },
+    message: HandshakeMessage,
+  ): ClientState {
+    const { requestContext, entries } = parseBody(message, parseCertificate);
+    // RFC 8446 §4.4.2
+    if (requestContext.length > 0) throw alertError("illegal_parameter", "certificate", "a context from a server");
+    const leaf = entries[0];
+    // RFC 8446 §4.4.2.4
+    if (leaf === undefined) throw alertError("decode_error", "certificate", "no certificate");
+    for (const { extensions } of entries) rejectUnsolicited(extensions, state.hello.extensions);
+    const publicKey = subjectPublicKeyInfo(leaf.certificate);
+    this.#transcript.append(message.bytes);
+    const chain = entries.map((entry) => entry.certificate);
+    return { type: "WAIT_CV", negotiated: state.negotiated, chain, publicKey };
+  }
+
+  #handleCertificateVerify(state: ClientState & { type: "WAIT_CV" }, message: HandshakeMessage): ClientState {
+    const { algorithm, signature } = parseBody(message, parseCertificateVerify);
+    // RFC 8446 §4.4.3: a scheme that was offered, and not one for certificates only.
+    const signatureScheme = nameOf(SIGNATURE_SCHEMES, algorithm);
+    if (signatureScheme === undefined) {
+      throw alertError("illegal_parameter", "certificate_verify", `${formatCodePoint(algorithm)} not offered`);
+    }
+    const content = signedContent(this.#transcript.digest());
+    if (!this.#config.engine.verify(signatureScheme, state.publicKey, content, signature)) {
+      throw alertError("decrypt_error", "certificate_verify", "the signature does not verify");
+    }
+    this.#transcript.append(message.bytes);
+    // Not before now: only a server that holds the key is worth the effort of judging its chain.
+    this.#channel.tell({
+      type: "verify-certificate",
+      chain: state.chain,
+      serverName: this.#config.serverName,
+    });
+    return { type: "WAIT_FINISHED", authenticated: { ...state.negotiated, signatureScheme }, accepted: false };
+  }
+
+  #handleFinished(state: ClientState & { type: "WAIT_FINISHED" }, message: HandshakeMessage): ClientState {
+    const { authenticated } = state;
+    const { schedule, traffic, handshakeSecret } = authenticated;
+    const expected = schedule.verifyData(traffic.server, this.#transcript.digest());
+    const received = parseBody(message, (body) => parseFinished(body, expected.length));
+    if (!equalConstantTime(received, expected)) {
+      throw alertError("decrypt_error", "finished", ALERTS.decrypt_error.sentence);
+    }
+    this.#transcript.append(message.bytes);
+    this.#channel.readAt(Level.application);
+    const master = schedule.masterSecret(handshakeSecret);
+    const application = schedule.applicationTraffic(master, this.#transcript.digest());
+    if (state.accepted) return this.#complete(authenticated, application);
+    return { type: "WAIT_VERDICT", authenticated, application };
+  }
+
+  // ---- the client's answer ----
+
+  /** The server's flight and its certificate are good. */
+  #complete(authenticated: Authenticated, application: TrafficSecrets): ClientState {
+    const { suite, group, alpn, schedule, traffic, signatureScheme, certificateRequest } = authenticated;
+    if (certificateRequest !== undefined) {
+      // RFC 8446 §4.4.2.4: a client without a certificate says so.
+      const certificate = emitCertificate({ requestContext: certificateRequest, entries: [] });
+      this.#transcript.append(certificate);
+      this.#channel.send(Level.handshake, certificate);
+    }
+    const finished = emitFinished(schedule.verifyData(traffic.client, this.#transcript.digest()));
+    this.#channel.send(Level.handshake, finished);
+
+    this.#log("CLIENT_TRAFFIC_SECRET_0", application.client);
+    this.#log("SERVER_TRAFFIC_SECRET_0", application.server);
+    const secret = { type: "secret", level: Level.application, suite } as const;
+    this.#channel.tell({ ...secret, direction: "write", secret: application.client });
+    this.#channel.tell({ ...secret, direction: "read", secret: application.server });
+    const { serverName } = this.#config;
+    this.#channel.tell({ type: "complete", alpn, suite, group, serverName, signatureScheme });
+    return { type: "CONNECTED" };
+  }
+
+  #handleNewSessionTicket(state: ClientState & { type: "CONNECTED" }, message: HandshakeMessage): ClientState {
+    const { extensions } = parseBody(message, parseNewSessionTicket);
+    // RFC 9001 §4.6.1
+    if (extensions.early_data !== undefined && extensions.early_data !== 0xffff_ffff) {
+      throw protocolViolation("new_session_ticket", `max_early_data_size ${extensions.early_data}`);
+    }
+    return state;
+  }
+
+  #sendHello(hello: ClientHello): void {
+    const bytes = emitClientHello(hello);
+    this.#transcript.append(bytes);
+    this.#channel.send(Level.initial, bytes);
+  }
+
+  #log(label: KeyLogLabel, secret: Uint8Array): void {
+    if (this.#config.keyLog !== true) return;
+    this.#channel.tell({ type: "key-log", line: keyLogLine(label, this.#random, secret) });
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The registered numbers of what can be negotiated: cipher suites, groups and signature schemes. Messages carry bare
+ * numbers, so that unknown ones (GREASE, hybrid groups) pass through; these tables give the known ones their meaning.
+ */
+
+import type { GroupName, SignatureSchemeName } from "../crypto/engine.ts";
+import type { CipherSuite, CipherSuiteName } from "./handshake.ts";
+
+/** RFC 8446 §4.2.1 */
+export const TLS_1_3 = 0x0304;
+/** What `legacy_version` always says (RFC 8446 §4.1.2, §4.1.3). */
+export const LEGACY_VERSION = 0x0303;
+
+/** RFC 8446 §B.4, in our order of preference. */
+export const CIPHER_SUITES: { readonly [N in CipherSuiteName]: CipherSuite & { readonly name: N } } = {
+  TLS_AES_128_GCM_SHA256: { name: "TLS_AES_128_GCM_SHA256", id: 0x1301, aead: "aes-128-gcm", hash: "sha256" },
+  TLS_AES_256_GCM_SHA384: { name: "TLS_AES_256_GCM_SHA384", id: 0x1302, aead: "aes-256-gcm", hash: "sha384" },
+  TLS_CHACHA20_POLY1305_SHA256: {
+    name: "TLS_CHACHA20_POLY1305_SHA256",
+    id: 0x1303,
+    aead: "chacha20-poly1305",
+    hash: "sha256",
+  },
+};
+
+/** RFC 8446 §4.2.7, in our order of preference. */
+export const GROUPS: Readonly<Record<GroupName, number>> = { x25519: 0x001d, secp256r1: 0x0017, secp384r1: 0x0018 };
+
+/** RFC 8446 §4.2.3: the schemes that may sign a CertificateVerify, in our order of preference. */
+export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, number>> = {
+  ecdsa_secp256r1_sha256: 0x0403,
+  ed25519: 0x0807,
+  ecdsa_secp384r1_sha384: 0x0503,
+  rsa_pss_rsae_sha256: 0x0804,
+  rsa_pss_rsae_sha384: 0x0805,
+  rsa_pss_rsae_sha512: 0x0806,
+};
+
+/** RFC 8446 §4.2.3: rsa_pkcs1_sha256, 384 and 512, which may sign certificates but no handshake. */
+export const CERTIFICATE_ONLY_SCHEMES: readonly number[] = [0x0401, 0x0501, 0x0601];
+
+export const DEFAULT_CIPHER_SUITES = Object.keys(CIPHER_SUITES) as readonly CipherSuiteName[];
+export const DEFAULT_GROUPS = Object.keys(GROUPS) as readonly GroupName[];
+export const ALL_SIGNATURE_SCHEMES = Object.keys(SIGNATURE_SCHEMES) as readonly SignatureSchemeName[];
+
+/** The name a table gives to a number. */
+export function nameOf<N extends string>(table: Readonly<Record<N, number>>, id: number): N | undefined {
+  for (const name in table) if (table[name] === id) return name;
+  return undefined;
+}
+
+/** A code point as people write it: 0x001d. */
+export const formatCodePoint = (id: number): string => `0x${id.toString(16).padStart(4, "0")}`;

@@ -1,0 +1,73 @@
+/**
+ * The key schedule (RFC 8446 §7.1) as far as a handshake without pre-shared keys goes through it. Each stage is an
+ * extraction from the one before; traffic secrets are derived from a stage and the transcript at that point.
+ *
+ *     Early Secret → Handshake Secret (the shared secret comes in) → Master Secret
+ */
+
+import { type CryptoEngine, HASH_LENGTH, type HashName } from "../crypto/engine.ts";
+import { deriveSecret, hkdfExpandLabel, hkdfExtract } from "../crypto/hkdf.ts";
+
+const EMPTY = new Uint8Array(0);
+
+/** One secret for each direction, by who sends under it. */
+export interface TrafficSecrets {
+  readonly client: Uint8Array;
+  readonly server: Uint8Array;
+}
+
+export class KeySchedule {
+  readonly #engine: CryptoEngine;
+  readonly #hash: HashName;
+  readonly #zeros: Uint8Array;
+
+  constructor(engine: CryptoEngine, hash: HashName) {
+    this.#engine = engine;
+    this.#hash = hash;
+    this.#zeros = new Uint8Array(HASH_LENGTH[hash]);
+  }
+
+  earlySecret(): Uint8Array {
+    return hkdfExtract(this.#engine, this.#hash, this.#zeros, this.#zeros);
+  }
+
+  handshakeSecret(earlySecret: Uint8Array, sharedSecret: Uint8Array): Uint8Array {
+    return hkdfExtract(this.#engine, this.#hash, this.#derived(earlySecret), sharedSecret);
+  }
+
+  masterSecret(handshakeSecret: Uint8Array): Uint8Array {
+    return hkdfExtract(this.#engine, this.#hash, this.#derived(handshakeSecret), this.#zeros);
+  }
+
+  /** Derive-Secret of RFC 8446 §7.1, for a label such as "c hs traffic". */
+  deriveSecret(secret: Uint8Array, label: string, transcriptHash: Uint8Array): Uint8Array {
+    return deriveSecret(this.#engine, this.#hash, secret, label, transcriptHash);
+  }
+
+  /** The traffic secrets of the handshake; the transcript ends with the ServerHello. */
+  handshakeTraffic(handshakeSecret: Uint8Array, transcriptHash: Uint8Array): TrafficSecrets {
+    return {
+      client: this.deriveSecret(handshakeSecret, "c hs traffic", transcriptHash),
+      server: this.deriveSecret(handshakeSecret, "s hs traffic", transcriptHash),
+    };
+  }
+
+  /** The first traffic secrets of the application; the transcript ends with the server's Finished. */
+  applicationTraffic(masterSecret: Uint8Array, transcriptHash: Uint8Array): TrafficSecrets {
+    return {
+      client: this.deriveSecret(masterSecret, "c ap traffic", transcriptHash),
+      server: this.deriveSecret(masterSecret, "s ap traffic", transcriptHash),
+    };
+  }
+
+  /** The salt of the next stage. */
+  #derived(secret: Uint8Array): Uint8Array {
+    return this.deriveSecret(secret, "derived", this.#engine.hash(this.#hash, EMPTY));
+  }
+
+  /** What a Finished holds (RFC 8446 §4.4.4); `baseKey` is its sender's handshake traffic secret. */
+  verifyData(baseKey: Uint8Array, transcriptHash: Uint8Array): Uint8Array {
+    const key = hkdfExpandLabel(this.#engine, this.#hash, baseKey, "finished", EMPTY, HASH_LENGTH[this.#hash]);
+    return this.#engine.hmac(this.#hash, key, transcriptHash);
+  }
+}

@@ -1,0 +1,24 @@
+/** CertificateVerify (RFC 8446 §4.4.3): the proof that a server holds the key of its certificate. */
+
+import type { Reader } from "../../wire/reader.ts";
+import { concat, latin1 } from "../../wire/text.ts";
+import { emitMessage } from "./message.ts";
+import { readVector16, uint16, vector16 } from "./presentation.ts";
+
+export interface CertificateVerify {
+  readonly algorithm: number;
+  readonly signature: Uint8Array;
+}
+
+export const parseCertificateVerify = (body: Reader): CertificateVerify => ({
+  algorithm: body.uint16(),
+  signature: readVector16(body).rest(),
+});
+
+export const emitCertificateVerify = ({ algorithm, signature }: CertificateVerify): Uint8Array =>
+  emitMessage("certificate_verify", uint16(algorithm), vector16(signature));
+
+const CONTEXT = concat(new Uint8Array(64).fill(0x20), latin1("TLS 1.3, server CertificateVerify"), new Uint8Array(1));
+
+/** What a server signs: the transcript up to and including its Certificate, under a context (RFC 8446 §4.4.3). */
+export const signedContent = (transcriptHash: Uint8Array): Uint8Array => concat(CONTEXT, transcriptHash);

@@ -1,0 +1,151 @@
+/**
+ * The extension registry (RFC 8446 §4.2): which extensions there are, in which messages each may stand, and how its
+ * contents are read there. Types, parsing, emission and the checks of §4.2 all come from this one table.
+ */
+
+import type { Reader } from "../../wire/reader.ts";
+import { concat } from "../../wire/text.ts";
+import { alertError } from "../alerts.ts";
+import { formatCodePoint } from "../code-points.ts";
+import {
+  type Codec,
+  cookie,
+  flag,
+  keyShare,
+  keyShareList,
+  offeredPsks,
+  opaque,
+  protocolNames,
+  selectedProtocol,
+  serverName,
+  uint8List,
+  uint16List,
+  uint16Value,
+  uint32Value,
+  versionList,
+} from "./extension-codecs.ts";
+import { expectEnd, readVector16, uint16, vector16 } from "./presentation.ts";
+
+/** The messages with extensions, abbreviated as in the table of RFC 8446 §4.2. */
+export type Place = "CH" | "SH" | "HRR" | "EE" | "CR" | "CT" | "NST";
+
+interface Row {
+  readonly type: number;
+  readonly places: { readonly [P in Place]?: Codec<unknown> };
+}
+
+/** What we do not use is `opaque`: known enough to say whether it is in its place. */
+export const EXTENSIONS = {
+  server_name: { type: 0, places: { CH: serverName, EE: flag } },
+  max_fragment_length: { type: 1, places: { CH: opaque, EE: opaque } },
+  status_request: { type: 5, places: { CH: opaque, CR: opaque, CT: opaque } },
+  supported_groups: { type: 10, places: { CH: uint16List, EE: uint16List } },
+  signature_algorithms: { type: 13, places: { CH: uint16List, CR: uint16List } },
+  use_srtp: { type: 14, places: { CH: opaque, EE: opaque } },
+  heartbeat: { type: 15, places: { CH: opaque, EE: opaque } },
+  application_layer_protocol_negotiation: { type: 16, places: { CH: protocolNames, EE: selectedProtocol } },
+  signed_certificate_timestamp: { type: 18, places: { CH: opaque, CR: opaque, CT: opaque } },
+  client_certificate_type: { type: 19, places: { CH: opaque, EE: opaque } },
+  server_certificate_type: { type: 20, places: { CH: opaque, EE: opaque } },
+  padding: { type: 21, places: { CH: opaque } },
+  compress_certificate: { type: 27, places: { CH: opaque, CR: opaque } },
+  early_data: { type: 42, places: { CH: flag, EE: flag, NST: uint32Value } },
+  supported_versions: { type: 43, places: { CH: versionList, SH: uint16Value, HRR: uint16Value } },
+  cookie: { type: 44, places: { CH: cookie, HRR: cookie } },
+  psk_key_exchange_modes: { type: 45, places: { CH: uint8List } },
+  certificate_authorities: { type: 47, places: { CH: opaque, CR: opaque } },
+  oid_filters: { type: 48, places: { CR: opaque } },
+  post_handshake_auth: { type: 49, places: { CH: flag } },
+  signature_algorithms_cert: { type: 50, places: { CH: uint16List, CR: uint16List } },
+  key_share: { type: 51, places: { CH: keyShareList, SH: keyShare, HRR: uint16Value } },
+  // RFC 9001 §8.2
+  quic_transport_parameters: { type: 57, places: { CH: opaque, EE: opaque } },
+  // Last here because it must be last in a ClientHello (RFC 8446 §4.2.11).
+  pre_shared_key: { type: 41, places: { CH: offeredPsks, SH: uint16Value } },
+} as const satisfies Record<string, Row>;
+
+type Registry = typeof EXTENSIONS;
+export type ExtensionName = keyof Registry;
+
+type CodecAt<N extends ExtensionName, P extends Place> = Registry[N]["places"] extends { readonly [Q in P]: infer C }
+  ? C
+  : never;
+
+/** An extension that is not in the registry, passed through as it is: GREASE, experiments, the future. */
+export interface UnknownExtension {
+  readonly type: number;
+  readonly data: Uint8Array;
+}
+
+/** The extensions of a message, by name. */
+export type Extensions<P extends Place> = {
+  readonly [N in ExtensionName as CodecAt<N, P> extends never ? never : N]?: CodecAt<N, P> extends Codec<infer T>
+    ? T
+    : never;
+} & { readonly unknown?: readonly UnknownExtension[] };
+
+const NAMES = Object.keys(EXTENSIONS) as readonly ExtensionName[];
+const BY_TYPE = new Map(NAMES.map((name) => [EXTENSIONS[name].type as number, name]));
+
+const codecAt = (name: ExtensionName, place: Place): Codec<unknown> | undefined => {
+  const row: Row = EXTENSIONS[name];
+  return row.places[place];
+};
+
+/** Reads an `Extension extensions<0..2^16-1>`. */
+export function parseExtensions<P extends Place>(reader: Reader, place: P): Extensions<P> {
+  const list = readVector16(reader);
+  const seen = new Set<number>();
+  const extensions: Record<string, unknown> = {};
+  const unknown: UnknownExtension[] = [];
+  while (!list.isAtEnd) {
+    const type = list.uint16();
+    const contents = readVector16(list);
+    const name = BY_TYPE.get(type);
+    // RFC 8446 §4.2: not more than one extension of a type.
+    if (seen.has(type)) {
+      throw alertError("illegal_parameter", name ?? formatCodePoint(type), "the extension is there twice");
+    }
+    seen.add(type);
+    if (name === undefined) {
+      unknown.push({ type, data: contents.rest() });
+      continue;
+    }
+    const codec = codecAt(name, place);
+    // RFC 8446 §4.2: recognized, but not specified for this message.
+    if (codec === undefined) throw alertError("illegal_parameter", name, `the extension does not belong in ${place}`);
+    extensions[name] = codec.parse(contents);
+    expectEnd(contents);
+    // RFC 8446 §4.2.11
+    if (name === "pre_shared_key" && place === "CH" && !list.isAtEnd) {
+      throw alertError("illegal_parameter", name, "the extension is not the last");
+    }
+  }
+  if (unknown.length > 0) extensions.unknown = unknown;
+  return extensions as Extensions<P>;
+}
+
+/** Writes unknown extensions first, then the others in the registry's order. */
+export function emitExtensions<P extends Place>(extensions: Extensions<P>, place: P): Uint8Array {
+  const parts = (extensions.unknown ?? []).map(({ type, data }) => concat(uint16(type), vector16(data)));
+  const values: Readonly<Record<string, unknown>> = extensions;
+  for (const name of NAMES) {
+    const value = values[name];
+    if (value === undefined) continue;
+    parts.push(concat(uint16(EXTENSIONS[name].type), vector16(codecAt(name, place)!.emit(value))));
+  }
+  return vector16(...parts);
+}
+
+/** An answer may only have the extensions that were asked for (RFC 8446 §4.2); a list of exceptions is `also`. */
+export function rejectUnsolicited(
+  answer: { readonly unknown?: readonly UnknownExtension[] },
+  asked: Extensions<"CH">,
+  also: readonly ExtensionName[] = [],
+): void {
+  const unknown = answer.unknown?.[0];
+  if (unknown !== undefined) throw alertError("unsupported_extension", formatCodePoint(unknown.type));
+  for (const name of Object.keys(answer) as ExtensionName[]) {
+    if (!(name in asked) && !also.includes(name)) throw alertError("unsupported_extension", name);
+  }
+}

@@ -1,0 +1,62 @@
+/** The frame around every handshake message (RFC 8446 §4): a type, a 24-bit length, a body. */
+
+import { WireError } from "../../base/errors.ts";
+import { Reader } from "../../wire/reader.ts";
+import { concat } from "../../wire/text.ts";
+import { alertError } from "../alerts.ts";
+import { expectEnd, uint8, vector24 } from "./presentation.ts";
+
+/** RFC 8446 §B.3 */
+export const MESSAGE_TYPES = {
+  client_hello: 1,
+  server_hello: 2,
+  new_session_ticket: 4,
+  end_of_early_data: 5,
+  encrypted_extensions: 8,
+  certificate: 11,
+  certificate_request: 13,
+  certificate_verify: 15,
+  finished: 20,
+  key_update: 24,
+  /** Never sent: stands for the first ClientHello in the transcript (RFC 8446 §4.4.1). */
+  message_hash: 254,
+} as const;
+export type MessageName = keyof typeof MESSAGE_TYPES;
+
+export const MESSAGE_HEADER_LENGTH = 4;
+
+/** One whole message as it came, header included: that is what the transcript hashes. */
+export interface HandshakeMessage {
+  /** Undefined for a type nobody registered. */
+  readonly name: MessageName | undefined;
+  readonly bytes: Uint8Array;
+}
+
+/** Takes ownership of `bytes`, which are exactly one message. */
+export function handshakeMessage(bytes: Uint8Array): HandshakeMessage {
+  const type = bytes[0]!;
+  for (const name in MESSAGE_TYPES) {
+    if (MESSAGE_TYPES[name as MessageName] === type) return { name: name as MessageName, bytes };
+  }
+  return { name: undefined, bytes };
+}
+
+/** For people: the message's name or its number. */
+export const describeMessage = (message: HandshakeMessage): string =>
+  message.name ?? `handshake message ${message.bytes[0]}`;
+
+export const emitMessage = (name: MessageName, ...body: readonly Uint8Array[]): Uint8Array =>
+  concat(uint8(MESSAGE_TYPES[name]), vector24(...body));
+
+/** Reads a message's body with `parse`; what does not fit is decode_error (RFC 8446 §6.2). */
+export function parseBody<T>(message: HandshakeMessage, parse: (body: Reader) => T): T {
+  const body = new Reader(message.bytes, MESSAGE_HEADER_LENGTH);
+  try {
+    const value = parse(body);
+    expectEnd(body);
+    return value;
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw alertError("decode_error", describeMessage(message), error.message, { cause: error });
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * The presentation language in which TLS describes its messages (RFC 8446 §3): fixed integers, and vectors whose length
+ * stands before them. Handshake messages are few and small, so emitting joins small arrays instead of filling a buffer.
+ */
+
+import { WireError } from "../../base/errors.ts";
+import type { Reader } from "../../wire/reader.ts";
+import { concat } from "../../wire/text.ts";
+
+export const uint8 = (value: number): Uint8Array => Uint8Array.of(value);
+export const uint16 = (value: number): Uint8Array => Uint8Array.of(value >>> 8, value);
+export const uint24 = (value: number): Uint8Array => Uint8Array.of(value >>> 16, value >>> 8, value);
+export const uint32 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+
+/** `opaque x<0..2^8-1>`; longer contents are a fault of the caller. */
+export const vector8 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(uint8, 0xff, parts);
+/** `opaque x<0..2^16-1>` */
+export const vector16 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(uint16, 0xffff, parts);
+/** `opaque x<0..2^24-1>` */
+export const vector24 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(uint24, 0xffffff, parts);
+
+function prefixed(prefix: (length: number) => Uint8Array, limit: number, parts: readonly Uint8Array[]): Uint8Array {
+  const contents = concat(...parts);
+  if (contents.length > limit) throw new RangeError(`${contents.length} bytes in a vector of at most ${limit}`);
+  return concat(prefix(contents.length), contents);
+}
+
+/** The contents of a vector with an 8-bit length of `min` to `max` bytes. */
+export const readVector8 = (reader: Reader, min = 0, max = 0xff): Reader => vector(reader, reader.uint8(), min, max);
+/** The contents of a vector with a 16-bit length. */
+export const readVector16 = (reader: Reader, min = 0): Reader => vector(reader, reader.uint16(), min, 0xffff);
+/** The contents of a vector with a 24-bit length. */
+export const readVector24 = (reader: Reader, min = 0): Reader => vector(reader, reader.uint24(), min, 0xffffff);
+
+function vector(reader: Reader, length: number, min: number, max: number): Reader {
+  if (length < min || length > max) {
+    throw new WireError(`a vector of ${length} bytes, allowed are ${min} to ${max},`, reader.position);
+  }
+  return reader.sub(length);
+}
+
+/** Everything in `reader`, one element after the other. */
+export function readList<T>(reader: Reader, element: (reader: Reader) => T): T[] {
+  const list: T[] = [];
+  while (!reader.isAtEnd) list.push(element(reader));
+  return list;
+}
+
+export const readUint16 = (reader: Reader): number => reader.uint16();
+
+/** A structure must fill its bounds exactly (RFC 8446 §6.2, decode_error). */
+export function expectEnd(reader: Reader): void {
+  if (!reader.isAtEnd) throw new WireError(`${reader.remaining} bytes left over`, reader.position);
+}

@@ -1,0 +1,172 @@
+/**
+ * What a server makes of a ClientHello (RFC 8446 §4.1.1, §9.2): the checks that every ClientHello has to pass, and the
+ * choice of suite, group, protocol and identity. Pure functions of the message and the configuration.
+ */
+
+import { ProtocolError } from "../base/errors.ts";
+import type { GroupName, SignatureSchemeName } from "../crypto/engine.ts";
+import { equalBytes } from "../wire/text.ts";
+import { alertError } from "./alerts.ts";
+import {
+  ALL_SIGNATURE_SCHEMES,
+  CIPHER_SUITES,
+  DEFAULT_CIPHER_SUITES,
+  DEFAULT_GROUPS,
+  formatCodePoint,
+  GROUPS,
+  LEGACY_VERSION,
+  SIGNATURE_SCHEMES,
+  TLS_1_3,
+} from "./code-points.ts";
+import { protocolViolation } from "./errors.ts";
+import type { CipherSuite, TlsIdentity, TlsServerConfig } from "./handshake.ts";
+import { type ClientHello, emitClientHello } from "./messages/client-hello.ts";
+import type { Extensions } from "./messages/extensions.ts";
+
+/** A ClientHello that has everything a handshake with certificates over QUIC needs. */
+export interface AcceptableHello extends ClientHello {
+  readonly extensions: Extensions<"CH"> &
+    Required<
+      Pick<Extensions<"CH">, "supported_groups" | "signature_algorithms" | "key_share" | "quic_transport_parameters">
+    >;
+}
+
+export function checkClientHello(hello: ClientHello): AcceptableHello {
+  const { extensions } = hello;
+  // RFC 8446 §4.2.1, RFC 9001 §4.2
+  if (!extensions.supported_versions?.includes(TLS_1_3)) {
+    throw alertError("protocol_version", "client_hello", "TLS 1.3 is not offered");
+  }
+  // RFC 9846 §4.2.2
+  if (hello.legacyVersion !== LEGACY_VERSION) {
+    throw alertError("protocol_version", "client_hello", `legacy_version ${formatCodePoint(hello.legacyVersion)}`);
+  }
+  // RFC 9001 §8.4: no middlebox compatibility mode.
+  if (hello.legacySessionId.length > 0) throw protocolViolation("client_hello", "a legacy_session_id");
+  // RFC 8446 §4.1.2
+  if (!equalBytes(hello.legacyCompressionMethods, Uint8Array.of(0))) {
+    throw alertError("illegal_parameter", "client_hello", "legacy_compression_methods other than null alone");
+  }
+  for (const name of REQUIRED) {
+    if (extensions[name] === undefined) throw alertError("missing_extension", "client_hello", `no ${name}`);
+  }
+  // RFC 8446 §4.2.9
+  if (extensions.pre_shared_key !== undefined && extensions.psk_key_exchange_modes === undefined) {
+    throw alertError("missing_extension", "client_hello", "pre_shared_key without psk_key_exchange_modes");
+  }
+  // RFC 8446 §4.2.2: no cookie but one that was given; this server gives none.
+  if (extensions.cookie !== undefined) throw alertError("illegal_parameter", "cookie", "a cookie that was not given");
+  checkShares(hello as AcceptableHello);
+  return hello as AcceptableHello;
+}
+
+/** RFC 8446 §9.2; the last by RFC 9001 §8.2. */
+const REQUIRED = ["signature_algorithms", "supported_groups", "key_share", "quic_transport_parameters"] as const;
+
+/** RFC 8446 §4.2.8: one share a group, of groups that are offered. Hybrid and GREASE groups are as good as any here. */
+function checkShares({ extensions }: AcceptableHello): void {
+  const groups = new Set<number>();
+  for (const { group } of extensions.key_share) {
+    if (groups.has(group)) throw alertError("illegal_parameter", "key_share", `two of ${formatCodePoint(group)}`);
+    if (!extensions.supported_groups.includes(group)) {
+      throw alertError("illegal_parameter", "key_share", `${formatCodePoint(group)} is not in supported_groups`);
+    }
+    groups.add(group);
+  }
+}
+
+export function chooseSuite(config: TlsServerConfig, hello: AcceptableHello): CipherSuite {
+  const name = (config.cipherSuites ?? DEFAULT_CIPHER_SUITES).find((candidate) =>
+    hello.cipherSuites.includes(CIPHER_SUITES[candidate].id),
+  );
+  if (name === undefined) throw alertError("handshake_failure", "client_hello", "no cipher suite in common");
+  return CIPHER_SUITES[name];
+}
+
+/** The group to use, and the client's share of it; without one the client has to be asked for it. */
+export interface GroupChoice {
+  readonly group: GroupName;
+  readonly share: Uint8Array | undefined;
+}
+
+/** A group with a share goes before a preferred one without: that saves a round trip (RFC 8446 §4.2.8). */
+export function chooseGroup(config: TlsServerConfig, { extensions }: AcceptableHello): GroupChoice {
+  const groups = config.groups ?? DEFAULT_GROUPS;
+  for (const group of groups) {
+    const entry = extensions.key_share.find((offered) => offered.group === GROUPS[group]);
+    if (entry !== undefined) return { group, share: entry.keyExchange };
+  }
+  const group = groups.find((candidate) => extensions.supported_groups.includes(GROUPS[candidate]));
+  if (group === undefined) throw alertError("handshake_failure", "client_hello", "no group in common");
+  return { group, share: undefined };
+}
+
+/** RFC 7301 §3.2; QUIC insists on a result (RFC 9001 §8.1). */
+export function chooseProtocol(config: TlsServerConfig, { extensions }: AcceptableHello): string {
+  const offered = extensions.application_layer_protocol_negotiation ?? [];
+  const alpn = config.alpn.find((candidate) => offered.includes(candidate));
+  if (alpn === undefined) {
+    throw alertError("no_application_protocol", "client_hello", `offered: ${offered.join(", ") || "none"}`);
+  }
+  return alpn;
+}
+
+export interface IdentityChoice {
+  readonly identity: TlsIdentity;
+  readonly scheme: SignatureSchemeName;
+}
+
+/** The identity that the host has for the name, and a scheme that its key and the client share. */
+export function chooseIdentity(config: TlsServerConfig, { extensions }: AcceptableHello): IdentityChoice {
+  const { server_name: name, signature_algorithms: algorithms } = extensions;
+  const schemes = ALL_SIGNATURE_SCHEMES.filter((candidate) => algorithms.includes(SIGNATURE_SCHEMES[candidate]));
+  if (schemes.length === 0) throw alertError("handshake_failure", "client_hello", "no signature scheme in common");
+  const identity = byHost("selecting a certificate", () => config.selectIdentity(name, schemes));
+  if (identity === undefined) {
+    // RFC 6066 §3, RFC 8446 §9.2
+    if (name === undefined) throw alertError("missing_extension", "client_hello", "a server_name is required");
+    throw alertError("unrecognized_name", "client_hello", `no certificate for ${name}`);
+  }
+  const scheme = identity.signer.schemes.find((candidate) => schemes.includes(candidate));
+  if (scheme === undefined) {
+    throw alertError("handshake_failure", "client_hello", "the client cannot verify the certificate's signatures");
+  }
+  return { identity, scheme };
+}
+
+/** What the host's part throws is this side's fault, not the peer's, and ends this handshake only. */
+export function byHost<T>(what: string, act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    if (cause instanceof ProtocolError) throw cause;
+    throw alertError("internal_error", "server", `${what} failed`, { cause });
+  }
+}
+
+/** What a HelloRetryRequest answered and asked for. */
+export interface Retry {
+  readonly hello: ClientHello;
+  readonly group: GroupName;
+}
+
+/**
+ * RFC 8446 §4.1.2: a second ClientHello repeats the first, apart from what the HelloRetryRequest changes. Compared is
+ * all that this server has read; of the rest some (padding, an encrypted inner hello) legally differs.
+ */
+export function checkRetriedHello({ hello: first, group }: Retry, second: AcceptableHello): void {
+  const { key_share: shares, early_data } = second.extensions;
+  if (shares.length !== 1 || shares[0]!.group !== GROUPS[group]) {
+    throw alertError("illegal_parameter", "key_share", `not the one share of ${group} that was asked for`);
+  }
+  if (early_data !== undefined) throw alertError("illegal_parameter", "early_data", "early data after a retry");
+  if (!equalBytes(emitClientHello(lasting(first)), emitClientHello(lasting(second)))) {
+    throw alertError("illegal_parameter", "client_hello", "the second ClientHello is not like the first");
+  }
+}
+
+/** A ClientHello without what a second one may change. */
+function lasting(hello: ClientHello): ClientHello {
+  const { unknown, key_share, early_data, padding, pre_shared_key, ...extensions } = hello.extensions;
+  return { ...hello, extensions };
+}

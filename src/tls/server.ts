@@ -1,0 +1,233 @@
+/**
+ * The server's side of the handshake (RFC 8446 §2, §A.2). States have the names of the RFC's diagram; those that a server
+ * without early data and client certificates never rests in (RECVD_CH, NEGOTIATED, WAIT_EOED, WAIT_FLIGHT2, WAIT_CERT,
+ * WAIT_CV) are absent.
+ */
+
+import { assertNever, ProtocolError } from "../base/errors.ts";
+import { randomBytes } from "../base/rng.ts";
+import { equalConstantTime } from "../wire/text.ts";
+import { ALERTS, alertError } from "./alerts.ts";
+import { CryptoChannel } from "./channel.ts";
+import { GROUPS, LEGACY_VERSION, SIGNATURE_SCHEMES, TLS_1_3 } from "./code-points.ts";
+import { type CipherSuite, Level, type TlsEvent, type TlsHandshake, type TlsServerConfig } from "./handshake.ts";
+import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
+import { KeySchedule, type TrafficSecrets } from "./key-schedule.ts";
+import { emitCertificate } from "./messages/certificate.ts";
+import { emitCertificateVerify, signedContent } from "./messages/certificate-verify.ts";
+import { type ClientHello, parseClientHello } from "./messages/client-hello.ts";
+import { emitEncryptedExtensions } from "./messages/encrypted-extensions.ts";
+import { emitFinished, parseFinished } from "./messages/finished.ts";
+import { describeMessage, type HandshakeMessage, parseBody } from "./messages/message.ts";
+import { emitServerHello } from "./messages/server-hello.ts";
+import {
+  type AcceptableHello,
+  byHost,
+  checkClientHello,
+  checkRetriedHello,
+  chooseGroup,
+  chooseIdentity,
+  chooseProtocol,
+  chooseSuite,
+  type IdentityChoice,
+  type Retry,
+} from "./server-choice.ts";
+import { Transcript } from "./transcript.ts";
+
+export const createTlsServer = (config: TlsServerConfig): TlsHandshake => new TlsServer(config);
+
+type Completion = Extract<TlsEvent, { type: "complete" }>;
+
+type ServerState =
+  | { readonly type: "START"; readonly retry: Retry | undefined }
+  | {
+      readonly type: "WAIT_FINISHED";
+      /** What the client's Finished has to hold. */
+      readonly verifyData: Uint8Array;
+      /** Protects what the client sends next. */
+      readonly clientSecret: Uint8Array;
+      readonly completion: Completion;
+    }
+  | { readonly type: "CONNECTED" }
+  | { readonly type: "FAILED" };
+
+class TlsServer implements TlsHandshake {
+  readonly #config: TlsServerConfig;
+  readonly #channel = new CryptoChannel();
+  readonly #transcript: Transcript;
+  #state: ServerState = { type: "START", retry: undefined };
+
+  constructor(config: TlsServerConfig) {
+    this.#config = config;
+    this.#transcript = new Transcript(config.engine);
+  }
+
+  get isComplete(): boolean {
+    return this.#state.type === "CONNECTED";
+  }
+
+  pollTransmit() {
+    return this.#channel.pollTransmit();
+  }
+
+  pollEvent(): TlsEvent | undefined {
+    return this.#channel.pollEvent();
+  }
+
+  /** The client speaks first. */
+  start(): void {}
+
+  handleCrypto(level: Level, bytes: Uint8Array): void {
+    // A dead machine takes no more input; its owner has had the error.
+    if (this.#state.type === "FAILED") return;
+    try {
+      this.#channel.receive(level, bytes, (message) => {
+        this.#state = this.#transition(this.#state, message);
+      });
+    } catch (error) {
+      if (error instanceof ProtocolError) this.#state = { type: "FAILED" };
+      throw error;
+    }
+  }
+
+  certificateVerdict(): void {
+    throw new TypeError("a server asks for no verdict");
+  }
+
+  #transition(state: ServerState, message: HandshakeMessage): ServerState {
+    switch (state.type) {
+      case "START":
+        if (message.name === "client_hello") return this.#handleClientHello(state, message);
+        break;
+      case "WAIT_FINISHED":
+        if (message.name === "finished") return this.#handleFinished(state, message);
+        break;
+      case "CONNECTED":
+      case "FAILED":
+        break;
+      default:
+        assertNever(state);
+    }
+    // EndOfEarlyData (RFC 9001 §8.3) and KeyUpdate (§6) are among these in every state.
+    throw alertError("unexpected_message", describeMessage(message), `not in state ${state.type}`);
+  }
+
+  #handleClientHello(state: ServerState & { type: "START" }, message: HandshakeMessage): ServerState {
+    const hello = checkClientHello(parseBody(message, parseClientHello));
+    if (state.retry !== undefined) checkRetriedHello(state.retry, hello);
+    const suite = chooseSuite(this.#config, hello);
+    const { group, share } = chooseGroup(this.#config, hello);
+    const alpn = chooseProtocol(this.#config, hello);
+    this.#transcript.selectHash(suite.hash);
+    if (share === undefined) return this.#askForShare({ hello, group }, suite, message);
+
+    const choice = chooseIdentity(this.#config, hello);
+    const keyPair = this.#config.engine.generateKeyPair(group, this.#config.rng);
+    const shared = keyPair.deriveShared(share);
+    if (shared === undefined) throw alertError("illegal_parameter", "key_share", "not a usable public key");
+    this.#channel.tell({ type: "peer-parameters", bytes: hello.extensions.quic_transport_parameters });
+    this.#transcript.append(message.bytes);
+    this.#sendServerHello(suite, GROUPS[group], keyPair.publicKey);
+
+    const schedule = new KeySchedule(this.#config.engine, suite.hash);
+    const handshakeSecret = schedule.handshakeSecret(schedule.earlySecret(), shared);
+    const traffic = schedule.handshakeTraffic(handshakeSecret, this.#transcript.digest());
+    this.#log(hello, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
+    this.#log(hello, "SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);
+    const secret = { type: "secret", suite } as const;
+    this.#channel.tell({ ...secret, level: Level.handshake, direction: "write", secret: traffic.server });
+    this.#channel.tell({ ...secret, level: Level.handshake, direction: "read", secret: traffic.client });
+    this.#channel.readAt(Level.handshake);
+
+    this.#sendFlight(hello, alpn, choice, schedule, traffic);
+    const master = schedule.masterSecret(handshakeSecret);
+    const application = schedule.applicationTraffic(master, this.#transcript.digest());
+    this.#log(hello, "CLIENT_TRAFFIC_SECRET_0", application.client);
+    this.#log(hello, "SERVER_TRAFFIC_SECRET_0", application.server);
+    this.#channel.tell({ ...secret, level: Level.application, direction: "write", secret: application.server });
+
+    const { server_name: serverName } = hello.extensions;
+    return {
+      type: "WAIT_FINISHED",
+      verifyData: schedule.verifyData(traffic.client, this.#transcript.digest()),
+      clientSecret: application.client,
+      completion: { type: "complete", alpn, suite, group, serverName, signatureScheme: choice.scheme },
+    };
+  }
+
+  /** RFC 8446 §4.1.4 */
+  #askForShare(retry: Retry, suite: CipherSuite, message: HandshakeMessage): ServerState {
+    this.#transcript.append(message.bytes);
+    this.#transcript.replaceWithHash();
+    const request = emitServerHello({
+      type: "hello_retry_request",
+      legacyVersion: LEGACY_VERSION,
+      legacySessionIdEcho: new Uint8Array(0),
+      cipherSuite: suite.id,
+      extensions: { supported_versions: TLS_1_3, key_share: GROUPS[retry.group] },
+    });
+    this.#send(Level.initial, request);
+    return { type: "START", retry };
+  }
+
+  #sendServerHello(suite: CipherSuite, group: number, keyExchange: Uint8Array): void {
+    const hello = emitServerHello({
+      type: "server_hello",
+      legacyVersion: LEGACY_VERSION,
+      random: randomBytes(this.#config.rng, 32),
+      legacySessionIdEcho: new Uint8Array(0),
+      cipherSuite: suite.id,
+      extensions: { supported_versions: TLS_1_3, key_share: { group, keyExchange } },
+    });
+    this.#send(Level.initial, hello);
+  }
+
+  /** EncryptedExtensions to Finished. */
+  #sendFlight(
+    hello: AcceptableHello,
+    alpn: string,
+    { identity, scheme }: IdentityChoice,
+    schedule: KeySchedule,
+    traffic: TrafficSecrets,
+  ): void {
+    const extensions = emitEncryptedExtensions({
+      ...(hello.extensions.server_name === undefined ? {} : { server_name: true }), // RFC 6066 §3
+      application_layer_protocol_negotiation: alpn,
+      quic_transport_parameters: this.#config.transportParameters,
+    });
+    this.#send(Level.handshake, extensions);
+
+    const entries = identity.chain.map((certificate) => ({ certificate, extensions: {} }));
+    this.#send(Level.handshake, emitCertificate({ requestContext: new Uint8Array(0), entries }));
+
+    const content = signedContent(this.#transcript.digest());
+    const signature = byHost("signing", () => identity.signer.sign(scheme, content));
+    this.#send(Level.handshake, emitCertificateVerify({ algorithm: SIGNATURE_SCHEMES[scheme], signature }));
+
+    this.#send(Level.handshake, emitFinished(schedule.verifyData(traffic.server, this.#transcript.digest())));
+  }
+
+  #handleFinished(state: ServerState & { type: "WAIT_FINISHED" }, message: HandshakeMessage): ServerState {
+    const { verifyData, clientSecret, completion } = state;
+    const received = parseBody(message, (body) => parseFinished(body, verifyData.length));
+    if (!equalConstantTime(received, verifyData)) {
+      throw alertError("decrypt_error", "finished", ALERTS.decrypt_error.sentence);
+    }
+    this.#channel.readAt(Level.application);
+    // RFC 9001 §5.7: nothing of 1-RTT is read before the handshake is complete, so its key is kept back until now.
+    const { suite } = completion;
+    this.#channel.tell({ type: "secret", level: Level.application, direction: "read", suite, secret: clientSecret });
+    this.#channel.tell(completion);
+    return { type: "CONNECTED" };
+  }
+
+  #send(level: Level, message: Uint8Array): void {
+    this.#transcript.append(message);
+    this.#channel.send(level, message);
+  }
+
+  #log(hello: ClientHello, label: KeyLogLabel, secret: Uint8Array): void {
+    if (this.#config.keyLog !== true) return;
+    this.#channel.tell({ type: "key-log", line: keyLogLine(label, hello.random, secret) });
+  }
+}

@@ -1,0 +1,46 @@
+/**
+ * The transcript hash (RFC 8446 §4.4.1): over every handshake message so far, headers included. Which hash it is comes
+ * to light only with the cipher suite, so a client's first message waits here until then.
+ */
+
+import type { CryptoEngine, HashName, RunningHash } from "../crypto/engine.ts";
+import { concat } from "../wire/text.ts";
+import { emitMessage } from "./messages/message.ts";
+
+export class Transcript {
+  readonly #engine: CryptoEngine;
+  #hash: HashName | undefined;
+  #running: RunningHash | undefined;
+  /** Messages from before the hash was known: never more than one ClientHello. */
+  #waiting = new Uint8Array(0);
+
+  constructor(engine: CryptoEngine) {
+    this.#engine = engine;
+  }
+
+  append(message: Uint8Array): void {
+    if (this.#running === undefined) this.#waiting = concat(this.#waiting, message) as Uint8Array<ArrayBuffer>;
+    else this.#running.update(message);
+  }
+
+  /** The cipher suite is known. */
+  selectHash(hash: HashName): void {
+    if (this.#hash === hash) return;
+    this.#hash = hash;
+    this.#running = this.#engine.createHash(hash);
+    this.#running.update(this.#waiting);
+    this.#waiting = new Uint8Array(0);
+  }
+
+  /** Puts a message_hash in the place of the first ClientHello, before its HelloRetryRequest is appended. */
+  replaceWithHash(): void {
+    const firstHello = this.digest();
+    this.#running = this.#engine.createHash(this.#hash!);
+    this.#running.update(emitMessage("message_hash", firstHello));
+  }
+
+  /** The hash so far; `selectHash` comes first. */
+  digest(): Uint8Array {
+    return this.#running!.digest();
+  }
+}
