@@ -1,0 +1,52 @@
+/** The round-trip time of one path (RFC 9002 §5) and the base of its probe timeout (§6.2.1). */
+
+import { type Micros, micros, millis } from "../../base/time.ts";
+
+/** RFC 9002 §6.2.2, kInitialRtt. */
+export const INITIAL_RTT = millis(333);
+
+/** RFC 9002 §6.1.2, kGranularity: the least a timer is set to. */
+export const GRANULARITY = millis(1);
+
+export class RttEstimator {
+  /** The last sample; the initial RTT before the first. */
+  latest: Micros = INITIAL_RTT;
+  smoothed: Micros = INITIAL_RTT;
+  variance: Micros = micros(INITIAL_RTT / 2);
+  /** The smallest sample, never adjusted by the peer's delay (RFC 9002 §5.2); 0 before the first. */
+  min: Micros = micros(0);
+  hasSample = false;
+  #retakeMin = false;
+
+  /**
+   * A new sample (RFC 9002 §5.3). `ackDelay` is what the peer says it waited, 0 for Initial packets; it is believed
+   * only up to the `maxAckDelay` it declared once the handshake is confirmed.
+   */
+  update(latest: Micros, ackDelay: Micros, handshakeConfirmed: boolean, maxAckDelay: Micros): void {
+    this.latest = latest;
+    if (!this.hasSample) {
+      this.hasSample = true;
+      this.min = latest;
+      this.smoothed = latest;
+      this.variance = micros(latest / 2);
+      return;
+    }
+    this.min = this.#retakeMin ? latest : micros(Math.min(this.min, latest));
+    this.#retakeMin = false;
+    const delay = handshakeConfirmed ? Math.min(ackDelay, maxAckDelay) : ackDelay;
+    // The delay is not subtracted where that would give less than the smallest RTT seen.
+    const adjusted = latest >= this.min + delay ? latest - delay : latest;
+    this.variance = micros(0.75 * this.variance + 0.25 * Math.abs(this.smoothed - adjusted));
+    this.smoothed = micros(0.875 * this.smoothed + 0.125 * adjusted);
+  }
+
+  /** The probe timeout without the peer's max_ack_delay and without backoff (RFC 9002 §6.2.1). */
+  ptoBase(): Micros {
+    return micros(this.smoothed + Math.max(4 * this.variance, GRANULARITY));
+  }
+
+  /** After persistent congestion the minimum is taken afresh from the next sample (RFC 9002 §5.2). */
+  resetMin(): void {
+    this.#retakeMin = true;
+  }
+}

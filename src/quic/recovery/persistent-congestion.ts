@@ -1,0 +1,46 @@
+/**
+ * Persistent congestion (RFC 9002 §7.6): everything sent over a long time was lost. Within one packet number space that
+ * is a run of lost packets without a gap, from one ack-eliciting packet to another.
+ */
+
+import type { Instant, Micros } from "../../base/time.ts";
+import type { SentPacket } from "./sent-packet.ts";
+import type { SkippedNumbers } from "./skipped-numbers.ts";
+
+/** Before the first packet of a run: no packet number continues it. */
+const NONE = -2;
+
+export class LostRun {
+  /** When the first ack-eliciting packet of the run was sent; undefined until there is one. */
+  #start: Instant | undefined;
+  #lastPacketNumber = NONE;
+
+  /**
+   * The next packet lost, in order of packet number. Both ends of the run must have been sent after `notBefore`, which is
+   * undefined when there is no RTT sample yet. True when the run has lasted for `duration`.
+   */
+  add(
+    packet: SentPacket,
+    skipped: SkippedNumbers | undefined,
+    notBefore: Instant | undefined,
+    duration: Micros,
+  ): boolean {
+    if (!this.#isContinuedBy(packet.packetNumber, skipped)) this.#start = undefined;
+    this.#lastPacketNumber = packet.packetNumber;
+    if (!packet.ackEliciting || notBefore === undefined || packet.timeSent <= notBefore) return false;
+    if (this.#start === undefined || this.#start <= notBefore) this.#start = packet.timeSent;
+    return packet.timeSent - this.#start >= duration;
+  }
+
+  /** A gap of packets that were acknowledged ends a run; a number that was never sent does not. */
+  #isContinuedBy(packetNumber: number, skipped: SkippedNumbers | undefined): boolean {
+    const expected = this.#lastPacketNumber + 1;
+    return packetNumber === expected || (packetNumber === expected + 1 && skipped?.has(expected) === true);
+  }
+
+  /** The run has had its effect. */
+  reset(): void {
+    this.#start = undefined;
+    this.#lastPacketNumber = NONE;
+  }
+}

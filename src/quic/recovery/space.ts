@@ -1,0 +1,158 @@
+/**
+ * What loss recovery knows of one packet number space (RFC 9002 Appendix A.1): which packets are out, what was
+ * acknowledged, which packet number comes next. It checks acknowledgements; it has no timers and no congestion window.
+ */
+
+import type { Instant } from "../../base/time.ts";
+import { LEVEL_NAMES, type Level } from "../../tls/handshake.ts";
+import { transportError } from "../errors.ts";
+import type { AckFrame } from "../frame/frames.ts";
+import { LostPackets } from "./lost-packets.ts";
+import { LostRun } from "./persistent-congestion.ts";
+import type { SentPacket } from "./sent-packet.ts";
+import { SentPackets } from "./sent-packets.ts";
+import type { SkippedNumbers } from "./skipped-numbers.ts";
+
+/**
+ * Acknowledgements alone are not acknowledged until something ack-eliciting follows, however many a peer makes us send:
+ * of more than this, it is not remembered what they reported.
+ */
+const MAX_ACK_ONLY = 256;
+
+export class PacketNumberSpace {
+  readonly level: Level;
+  readonly sent = new SentPackets();
+  readonly lost = new LostPackets();
+  readonly lostRun = new LostRun();
+  readonly skipped: SkippedNumbers | undefined;
+  /** Packets that had to give way in `sent`; they are lost. */
+  readonly overdue: SentPacket[] = [];
+  /** -1 when nothing has been acknowledged. */
+  largestAcked = -1;
+  /** When the latest of the acknowledged packets was sent. */
+  latestAckedTimeSent: Instant | undefined;
+  /** When the oldest packet that is not lost yet will be. */
+  lossTime: Instant | undefined;
+  timeOfLastAckEliciting: Instant | undefined;
+  ackElicitingInFlight = 0;
+  /** How many packets in `sent` do not count as in flight. */
+  #ackOnly = 0;
+  #next = 0;
+
+  constructor(level: Level, skipped?: SkippedNumbers) {
+    this.level = level;
+    this.skipped = skipped;
+  }
+
+  /** The packet number to use next. The same one until a packet was sent with it. */
+  get nextPacketNumber(): number {
+    return this.#next;
+  }
+
+  /** `windowPackets` is the congestion window in packets. */
+  onPacketSent(packet: SentPacket, windowPackets: number): void {
+    if (packet.packetNumber !== this.#next) {
+      throw new TypeError(`packet number ${packet.packetNumber} was used where ${this.#next} was next`);
+    }
+    this.#next += 1;
+    if (this.skipped?.skip(this.#next, windowPackets)) this.#next += 1;
+    if (packet.ackEliciting) {
+      this.ackElicitingInFlight += 1;
+      this.timeOfLastAckEliciting = packet.timeSent;
+    }
+    if (!packet.inFlight && this.#ackOnly >= MAX_ACK_ONLY) return;
+    if (!packet.inFlight) this.#ackOnly += 1;
+    const evicted = this.sent.add(packet);
+    if (evicted !== undefined) this.overdue.push(evicted);
+  }
+
+  /** Checks the whole frame before anything is applied (RFC 9000 §13.1): it may only name packets that were sent. */
+  check(ack: AckFrame): void {
+    const { ranges } = ack;
+    let above = this.#next;
+    for (let i = 0; i < ranges.length; i += 2) {
+      const smallest = ranges[i]!;
+      const largest = ranges[i + 1]!;
+      if (smallest < 0 || largest < smallest || largest >= above) this.#refuse(`acknowledges packet ${largest}`);
+      above = smallest;
+    }
+    if (ack.largest >= this.#next) this.#refuse(`acknowledges packet ${ack.largest}`);
+    const skipped = this.skipped?.findIn(ranges);
+    if (skipped !== undefined) this.#refuse(`acknowledges packet ${skipped}`);
+  }
+
+  #refuse(what: string): never {
+    throw transportError("PROTOCOL_VIOLATION", "ACK", `${what} of the ${LEVEL_NAMES[this.level]} space, never sent`);
+  }
+
+  /** Moves the packets that the frame newly acknowledges into `acked`, in ascending order. */
+  takeAcked(ack: AckFrame, acked: SentPacket[]): void {
+    const { ranges } = ack;
+    // Ranges below the oldest packet kept are repetitions.
+    let count = 0;
+    while (count < ranges.length && ranges[count + 1]! >= this.sent.base) count += 2;
+    for (let i = count - 2; i >= 0; i -= 2) {
+      const largest = Math.min(ranges[i + 1]!, this.sent.end - 1);
+      for (let n = Math.max(ranges[i]!, this.sent.base); n <= largest; n += 1) {
+        const packet = this.#take(n);
+        if (packet !== undefined) acked.push(packet);
+      }
+    }
+    if (ack.largest > this.largestAcked) this.largestAcked = ack.largest;
+    const latest = acked.at(-1);
+    if (latest !== undefined && latest.timeSent > (this.latestAckedTimeSent ?? -1)) {
+      this.latestAckedTimeSent = latest.timeSent;
+    }
+  }
+
+  /**
+   * Moves the packets that are lost into `lost`, in ascending order, and sets `lossTime` for those that are not yet
+   * (RFC 9002 §6.1): sent `packetThreshold` packets before the largest acknowledged, or before `lostBefore`.
+   */
+  takeLost(packetThreshold: number, lostBefore: Instant, lossDelay: number, lost: SentPacket[]): void {
+    while (this.overdue.length > 0) {
+      const packet = this.overdue.shift()!;
+      this.#forget(packet);
+      lost.push(packet);
+    }
+    this.lossTime = undefined;
+    // Numbers and send times rise together: the first packet that is not lost ends the walk.
+    while (this.sent.size > 0 && this.sent.base < this.largestAcked) {
+      const oldest = this.sent.base;
+      const packet = this.sent.get(oldest)!;
+      if (this.largestAcked - oldest < packetThreshold && packet.timeSent > lostBefore) {
+        this.lossTime = (packet.timeSent + lossDelay) as Instant;
+        return;
+      }
+      lost.push(this.#take(oldest)!);
+    }
+  }
+
+  #take(packetNumber: number): SentPacket | undefined {
+    const packet = this.sent.take(packetNumber);
+    if (packet !== undefined) this.#forget(packet);
+    return packet;
+  }
+
+  #forget(packet: SentPacket): void {
+    if (packet.ackEliciting) this.ackElicitingInFlight -= 1;
+    if (!packet.inFlight) this.#ackOnly -= 1;
+  }
+
+  /** Takes out everything that is in flight, oldest first, without calling it lost. Packet numbers go on. */
+  drain(): SentPacket[] {
+    const drained = this.overdue.splice(0);
+    for (let n = this.sent.base; n < this.sent.end; n += 1) {
+      const packet = this.sent.take(n);
+      if (packet !== undefined) drained.push(packet);
+    }
+    this.sent.clear();
+    this.lost.clear();
+    this.lostRun.reset();
+    this.ackElicitingInFlight = 0;
+    this.#ackOnly = 0;
+    this.lossTime = undefined;
+    this.timeOfLastAckEliciting = undefined;
+    return drained;
+  }
+}
