@@ -50,6 +50,8 @@ export type CloseReason =
       readonly layer: "transport" | "application";
       readonly code: VarInt;
       readonly phrase: string;
+      /** What went wrong on our side, when that was more than a rule broken by the peer. */
+      readonly cause?: unknown;
     };
 
 /** What `read` gave: a run of bytes that the caller may keep, and whether it was the last. */

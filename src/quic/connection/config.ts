@@ -1,0 +1,72 @@
+/** What an endpoint decides for its connections. Every number has a default; a host overrides what it knows better. */
+
+import type { Rng } from "../../base/rng.ts";
+import { type Micros, millis, seconds } from "../../base/time.ts";
+import type { CryptoEngine } from "../../crypto/engine.ts";
+
+export interface ConnectionLimits {
+  /** Bytes a peer may send on one connection before we give credit; grows to `maxConnectionWindow` with use. */
+  readonly initialMaxData: number;
+  readonly initialMaxStreamData: number;
+  readonly initialMaxStreamsBidi: number;
+  readonly initialMaxStreamsUni: number;
+  readonly maxConnectionWindow: number;
+  readonly maxStreamWindow: number;
+  /** Bytes `write` takes for one stream before it says "blocked". */
+  readonly sendBufferPerStream: number;
+  /** Ids of ours the peer may hold at once, and the other way round (RFC 9000 §5.1.1). */
+  readonly activeConnectionIdLimit: number;
+}
+
+export interface ConnectionConfig {
+  readonly engine: CryptoEngine;
+  readonly rng: Rng;
+  readonly limits: ConnectionLimits;
+  /** Announced as max_idle_timeout; zero disables it on our side (RFC 9000 §10.1). */
+  readonly maxIdleTimeout: Micros;
+  /** How long a handshake may take. */
+  readonly handshakeTimeout: Micros;
+  /** A client with an open request keeps the path alive by a PING this often; zero never does. */
+  readonly keepAlive: Micros;
+  readonly maxAckDelay: Micros;
+  readonly ackDelayExponent: number;
+  /** The largest datagram that path MTU discovery may find; 1200 turns discovery off. */
+  readonly maxDatagramSize: number;
+  /** The smallest wait that the driver's timer can do; bounds the pacer's bursts from below. */
+  readonly timerGrain: Micros;
+  /** All ids of an endpoint are equally long, so that short headers can be read. */
+  readonly connectionIdLength: number;
+  readonly keyLog: boolean;
+  /** Packets per 1-RTT key before it is updated; only ever lowered by tests (RFC 9001 §6.6). */
+  readonly keyUpdateAfter?: number;
+}
+
+export const DEFAULT_LIMITS: ConnectionLimits = {
+  initialMaxData: 1_536 * 1024,
+  initialMaxStreamData: 512 * 1024,
+  initialMaxStreamsBidi: 128,
+  initialMaxStreamsUni: 16,
+  maxConnectionWindow: 16 * 1024 * 1024,
+  maxStreamWindow: 8 * 1024 * 1024,
+  sendBufferPerStream: 512 * 1024,
+  activeConnectionIdLimit: 4,
+};
+
+export function connectionConfig(
+  given: Pick<ConnectionConfig, "engine" | "rng"> &
+    Partial<Omit<ConnectionConfig, "limits">> & { readonly limits?: Partial<ConnectionLimits> },
+): ConnectionConfig {
+  return {
+    maxIdleTimeout: seconds(30),
+    handshakeTimeout: seconds(10),
+    keepAlive: seconds(0),
+    maxAckDelay: millis(25),
+    ackDelayExponent: 3,
+    maxDatagramSize: 1452,
+    timerGrain: millis(1),
+    connectionIdLength: 8,
+    keyLog: false,
+    ...given,
+    limits: { ...DEFAULT_LIMITS, ...given.limits },
+  };
+}

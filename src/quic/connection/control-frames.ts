@@ -1,0 +1,94 @@
+/**
+ * The small frames of a connection that belong to no stream: HANDSHAKE_DONE, connection ids, path responses. Each is
+ * repeated until acknowledged, except PATH_RESPONSE, which answers once (RFC 9000 §13.3).
+ */
+
+import type { Writer } from "../../wire/writer.ts";
+import { emitHandshakeDone, emitNewConnectionId, emitPathResponse, emitRetireConnectionId } from "../frame/index.ts";
+import type { SentFrame } from "../recovery/sent-packet.ts";
+import type { LocalIds } from "./local-ids.ts";
+import type { RemoteIds } from "./remote-ids.ts";
+
+/** A peer that floods challenges and withholds acknowledgements gets no more than this many answers queued. */
+const MAX_PATH_RESPONSES = 64;
+
+/** No frame here is longer: NEW_CONNECTION_ID with a 20-byte id. */
+const LARGEST_FRAME = 1 + 8 + 8 + 1 + 20 + 16;
+
+export class ControlFrames {
+  readonly #localIds: LocalIds;
+  readonly #remoteIds: RemoteIds;
+  readonly #pathResponses: Uint8Array[] = [];
+  isHandshakeDoneOwed = false;
+
+  constructor(localIds: LocalIds, remoteIds: RemoteIds) {
+    this.#localIds = localIds;
+    this.#remoteIds = remoteIds;
+  }
+
+  /** The newest challenges are answered; which ones a flood loses does not matter to an honest peer. */
+  handlePathChallenge(data: Uint8Array): void {
+    if (this.#pathResponses.length >= MAX_PATH_RESPONSES) this.#pathResponses.shift();
+    this.#pathResponses.push(data.slice());
+  }
+
+  get hasControlFrames(): boolean {
+    return (
+      this.isHandshakeDoneOwed ||
+      this.#pathResponses.length > 0 ||
+      this.#localIds.hasToAnnounce ||
+      this.#remoteIds.hasToRetire
+    );
+  }
+
+  writeControlFrames(writer: Writer, frames: SentFrame[]): void {
+    if (this.isHandshakeDoneOwed && writer.remaining >= 1) {
+      emitHandshakeDone(writer);
+      frames.push({ type: "handshake-done" });
+      this.isHandshakeDoneOwed = false;
+    }
+    while (writer.remaining >= LARGEST_FRAME) {
+      const response = this.#pathResponses.shift();
+      if (response !== undefined) {
+        emitPathResponse(writer, response);
+        continue;
+      }
+      const sequence = this.#remoteIds.nextToRetire;
+      if (sequence !== undefined) {
+        emitRetireConnectionId(writer, sequence);
+        this.#remoteIds.retirementSent();
+        frames.push({ type: "retire-connection-id", sequence });
+        continue;
+      }
+      const fresh = this.#localIds.nextToAnnounce();
+      if (fresh === undefined) return;
+      emitNewConnectionId(writer, fresh.sequence, 0, fresh.id.bytes, fresh.resetToken);
+      this.#localIds.announced(fresh.sequence);
+      frames.push({ type: "new-connection-id", sequence: fresh.sequence });
+    }
+  }
+
+  /** True when the frame was one of ours. */
+  handleAcked(frame: SentFrame): boolean {
+    if (frame.type === "retire-connection-id") this.#remoteIds.handleRetirementAcked(frame.sequence);
+    return (
+      frame.type === "retire-connection-id" || frame.type === "new-connection-id" || frame.type === "handshake-done"
+    );
+  }
+
+  handleLost(frame: SentFrame): boolean {
+    switch (frame.type) {
+      case "handshake-done":
+        this.isHandshakeDoneOwed = true;
+        return true;
+      case "new-connection-id":
+        this.#localIds.handleLost(frame.sequence);
+        return true;
+      case "retire-connection-id":
+        this.#remoteIds.handleRetirementLost(frame.sequence);
+        return true;
+      default:
+        return false;
+    }
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * The stream of handshake bytes of one encryption level (RFC 9000 §7.5, §19.6): reassembled on the way in, cut into
+ * CRYPTO frames and repeated on the way out.
+ */
+
+import { RangeSet } from "../../base/range-set.ts";
+import { Reassembler, TOO_MANY_CHUNKS } from "../../base/reassembler.ts";
+import type { Level } from "../../tls/handshake.ts";
+import { concat } from "../../wire/text.ts";
+import { varintLength } from "../../wire/varint.ts";
+import type { Writer } from "../../wire/writer.ts";
+import { transportError } from "../errors.ts";
+import { emitCrypto } from "../frame/emit.ts";
+import type { CryptoFrame } from "../frame/frames.ts";
+import type { SentFrame } from "../recovery/sent-packet.ts";
+
+/** RFC 9000 §7.5 asks for at least 4096; certificate chains are bigger. */
+const MAX_BUFFERED = 64 * 1024;
+const MAX_CHUNKS = 64;
+
+export class CryptoStream {
+  readonly level: Level;
+  readonly #incoming = new Reassembler(MAX_CHUNKS);
+  #outgoing: Uint8Array = new Uint8Array(0);
+  #sent = 0;
+  readonly #lost = new RangeSet();
+  readonly #acked = new RangeSet();
+
+  constructor(level: Level) {
+    this.level = level;
+  }
+
+  /** Takes a CRYPTO frame; what became readable is given by `read`. */
+  handleFrame(frame: CryptoFrame): void {
+    // Judged before anything is stored: an offset far ahead must not cost memory.
+    if (frame.offset + frame.data.length - this.#incoming.readOffset > MAX_BUFFERED) {
+      throw transportError("CRYPTO_BUFFER_EXCEEDED", "CRYPTO");
+    }
+    if (this.#incoming.insert(frame.offset, frame.data) === TOO_MANY_CHUNKS) {
+      throw transportError("CRYPTO_BUFFER_EXCEEDED", "CRYPTO", "too many fragments");
+    }
+  }
+
+  read(): Uint8Array | undefined {
+    return this.#incoming.read();
+  }
+
+  get bytesReceived(): number {
+    return this.#incoming.readOffset;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#outgoing = concat(this.#outgoing, bytes);
+  }
+
+  get hasData(): boolean {
+    return !this.#lost.isEmpty || this.#sent < this.#outgoing.length;
+  }
+
+  /** Writes as much as fits into the packet, lost bytes first. */
+  writeFrames(writer: Writer, frames: SentFrame[]): void {
+    while (this.hasData) {
+      const isRepeat = !this.#lost.isEmpty;
+      const offset = isRepeat ? this.#lost.start(0) : this.#sent;
+      const end = isRepeat ? this.#lost.end(0) : this.#outgoing.length;
+      // Type, offset, and a length that never needs more than two bytes.
+      const room = writer.remaining - 1 - varintLength(offset) - 2;
+      if (room <= 0) return;
+      const length = Math.min(room, end - offset);
+      emitCrypto(writer, offset, this.#outgoing.subarray(offset, offset + length));
+      frames.push({ type: "crypto", level: this.level, offset, length });
+      if (isRepeat) this.#lost.remove(offset, offset + length);
+      else this.#sent = offset + length;
+    }
+  }
+
+  handleAcked(offset: number, length: number): void {
+    this.#acked.add(offset, offset + length);
+    this.#lost.remove(offset, offset + length);
+  }
+
+  handleLost(offset: number, length: number): void {
+    this.#lost.add(offset, offset + length);
+    for (const [start, end] of this.#acked) this.#lost.remove(start, end);
+  }
+
+  /** Repeats all that is not acknowledged: for a probe (RFC 9002 §6.2.4) and after a Retry (RFC 9000 §17.2.5.2). */
+  repeatUnacknowledged(): void {
+    this.handleLost(0, this.#sent);
+  }
+}

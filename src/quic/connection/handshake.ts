@@ -1,0 +1,131 @@
+/**
+ * The seam between TLS and the connection (RFC 9001 §4): carries CRYPTO bytes both ways, installs keys as secrets
+ * appear, checks the peer's transport parameters against the connection ids that were really used.
+ */
+
+import type { Instant } from "../../base/time.ts";
+import { LEVEL_NAMES, type Level, type TlsEvent, type TlsHandshake } from "../../tls/handshake.ts";
+import { equalBytes } from "../../wire/text.ts";
+import { transportError } from "../errors.ts";
+import type { ConnectionId } from "../packet/connection-id.ts";
+import { parseTransportParameters, type TransportParameters } from "../params/index.ts";
+import type { PacketSpaces } from "./spaces.ts";
+
+/** What the connection hears from its handshake. */
+export interface HandshakeListener {
+  onPeerParameters(parameters: TransportParameters): void;
+  onSecret(secret: Extract<TlsEvent, { type: "secret" }>): void;
+  onComplete(complete: Extract<TlsEvent, { type: "complete" }>): void;
+  onVerifyCertificate(event: Extract<TlsEvent, { type: "verify-certificate" }>): void;
+  onKeyLog(line: string): void;
+}
+
+/** Which ids the peer must vouch for in its transport parameters (RFC 9000 §7.3). */
+export interface ExpectedIds {
+  readonly initialSource: ConnectionId;
+  /** Client only: the destination of its very first packet. */
+  readonly originalDestination?: ConnectionId | undefined;
+  /** Client only: the source of the Retry, if there was one. */
+  readonly retrySource?: ConnectionId | undefined;
+}
+
+export class Handshake {
+  readonly #role: "client" | "server";
+  readonly #spaces: PacketSpaces;
+  readonly #listener: HandshakeListener;
+  /** Dropped with everything it holds once the handshake is confirmed and its last level is gone. */
+  #tls: TlsHandshake | undefined;
+  #expectedIds: (() => ExpectedIds) | undefined;
+  isComplete = false;
+  isConfirmed = false;
+
+  constructor(
+    role: "client" | "server",
+    tls: TlsHandshake,
+    spaces: PacketSpaces,
+    expectedIds: () => ExpectedIds,
+    listener: HandshakeListener,
+  ) {
+    this.#role = role;
+    this.#tls = tls;
+    this.#spaces = spaces;
+    this.#expectedIds = expectedIds;
+    this.#listener = listener;
+  }
+
+  start(now: Instant): void {
+    this.#tls?.start(now);
+    this.#pump();
+  }
+
+  /** In-order bytes are waiting in the crypto stream of `level`. */
+  handleCrypto(level: Level, now: Instant): void {
+    const space = this.#spaces.get(level);
+    for (let bytes = space?.crypto.read(); bytes !== undefined; bytes = space?.crypto.read()) {
+      if (this.#tls === undefined) {
+        throw transportError("PROTOCOL_VIOLATION", `CRYPTO in ${LEVEL_NAMES[level]}`, "handshake bytes after its end");
+      }
+      this.#tls.handleCrypto(level, bytes, now);
+      this.#pump();
+    }
+  }
+
+  certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined, now: Instant): void {
+    this.#tls?.certificateVerdict(failure, now);
+    this.#pump();
+  }
+
+  /** RFC 9001 §4.1.2. */
+  confirm(): void {
+    this.isConfirmed = true;
+    this.#expectedIds = undefined;
+  }
+
+  #pump(): void {
+    const tls = this.#tls!;
+    for (let event = tls.pollEvent(); event !== undefined; event = tls.pollEvent()) this.#handleEvent(event);
+    for (let out = tls.pollTransmit(); out !== undefined; out = tls.pollTransmit()) {
+      this.#spaces.get(out.level)?.crypto.write(out.bytes);
+    }
+  }
+
+  #handleEvent(event: TlsEvent): void {
+    switch (event.type) {
+      case "secret":
+        this.#listener.onSecret(event);
+        break;
+      case "peer-parameters":
+        this.#listener.onPeerParameters(this.#checkParameters(event.bytes));
+        break;
+      case "verify-certificate":
+        this.#listener.onVerifyCertificate(event);
+        break;
+      case "key-log":
+        this.#listener.onKeyLog(event.line);
+        break;
+      case "complete":
+        this.isComplete = true;
+        this.#listener.onComplete(event);
+        break;
+    }
+  }
+
+  #checkParameters(bytes: Uint8Array): TransportParameters {
+    const parameters = parseTransportParameters(bytes, this.#role === "client" ? "server" : "client");
+    const expected = this.#expectedIds!();
+    const mismatch = (name: string): never => {
+      throw transportError("TRANSPORT_PARAMETER_ERROR", name, "is missing or is not the connection id that was used");
+    };
+    // RFC 9000 §7.3: binds the ids of the handshake's packets to its authentication.
+    const agrees = (given: Uint8Array | undefined, wanted: ConnectionId | undefined): boolean =>
+      wanted === undefined ? given === undefined : given !== undefined && equalBytes(given, wanted.bytes);
+    if (!agrees(parameters.initialSourceConnectionId, expected.initialSource)) mismatch("initial_source_connection_id");
+    if (this.#role === "client") {
+      if (!agrees(parameters.originalDestinationConnectionId, expected.originalDestination)) {
+        mismatch("original_destination_connection_id");
+      }
+      if (!agrees(parameters.retrySourceConnectionId, expected.retrySource)) mismatch("retry_source_connection_id");
+    }
+    return parameters;
+  }
+}

@@ -1,0 +1,41 @@
+/** The idle timeout (RFC 9000 §10.1): both sides' announcements, the smaller of which counts, never below three PTOs. */
+
+import { after, type Instant, type Micros } from "../../base/time.ts";
+
+export class IdleTimer {
+  /** Ours, then the smaller of both; 0 is "never". */
+  #timeout: number;
+  #since: Instant;
+  /** RFC 9000 §10.1: only the first ack-eliciting packet after something was received restarts the timer. */
+  #sentSinceReceived = false;
+
+  constructor(ours: Micros, now: Instant) {
+    this.#timeout = ours;
+    this.#since = now;
+  }
+
+  setPeerTimeout(theirs: Micros): void {
+    if (theirs === 0) return;
+    this.#timeout = this.#timeout === 0 ? theirs : Math.min(this.#timeout, theirs);
+  }
+
+  onPacketReceived(now: Instant): void {
+    this.#since = now;
+    this.#sentSinceReceived = false;
+  }
+
+  onAckElicitingSent(now: Instant): void {
+    if (this.#sentSinceReceived) return;
+    this.#sentSinceReceived = true;
+    this.#since = now;
+  }
+
+  get since(): Instant {
+    return this.#since;
+  }
+
+  deadline(pto: Micros): Instant | undefined {
+    if (this.#timeout === 0) return undefined;
+    return after(this.#since, Math.max(this.#timeout, 3 * pto) as Micros);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The connection ids that we gave to the peer and under which it reaches us (RFC 9000 §5.1.1). The endpoint has to know
+ * them for demultiplexing, so every change is told to it.
+ */
+
+import { transportError } from "../errors.ts";
+import type { ConnectionId } from "../packet/connection-id.ts";
+
+/** What the endpoint does about ids: make fresh ones with their reset tokens, and route or forget them. */
+export interface ConnectionIdRegistry {
+  issue(): { readonly id: ConnectionId; readonly resetToken: Uint8Array };
+  retire(id: ConnectionId): void;
+}
+
+interface IssuedId {
+  readonly id: ConnectionId;
+  readonly resetToken: Uint8Array;
+  announced: boolean;
+}
+
+export class LocalIds {
+  readonly #registry: ConnectionIdRegistry;
+  /** By sequence number. Retired ones are deleted, so the map never holds more than the peer's limit. */
+  readonly #issued = new Map<number, IssuedId>();
+  #nextSequence = 1;
+  #wanted = 1;
+  #toAnnounce: number[] = [];
+
+  constructor(registry: ConnectionIdRegistry, first: ConnectionId, firstToken: Uint8Array) {
+    this.#registry = registry;
+    this.#issued.set(0, { id: first, resetToken: firstToken, announced: true });
+  }
+
+  /** The peer's active_connection_id_limit, capped by our own: how many ids it should hold. */
+  setActive(limit: number): void {
+    this.#wanted = limit;
+    this.#replenish();
+  }
+
+  #replenish(): void {
+    // RFC 9000 §5.1.1: an endpoint SHOULD ensure that its peer has enough ids, and supplies one for each retired.
+    while (this.#issued.size < this.#wanted) {
+      const sequence = this.#nextSequence++;
+      this.#issued.set(sequence, { ...this.#registry.issue(), announced: false });
+      this.#toAnnounce.push(sequence);
+    }
+  }
+
+  /** RETIRE_CONNECTION_ID that arrived in a packet addressed to `destination` (RFC 9000 §19.16). */
+  handleRetire(sequence: number, destination: string): void {
+    if (sequence >= this.#nextSequence) {
+      throw transportError("PROTOCOL_VIOLATION", "RETIRE_CONNECTION_ID", "retires an id that was never issued");
+    }
+    const entry = this.#issued.get(sequence);
+    if (entry === undefined) return;
+    if (entry.id.key === destination) {
+      throw transportError("PROTOCOL_VIOLATION", "RETIRE_CONNECTION_ID", "retires the id that its packet was sent to");
+    }
+    this.#issued.delete(sequence);
+    this.#registry.retire(entry.id);
+    this.#replenish();
+  }
+
+  get hasToAnnounce(): boolean {
+    return this.#toAnnounce.length > 0;
+  }
+
+  /** The next NEW_CONNECTION_ID to send. */
+  nextToAnnounce():
+    | { readonly sequence: number; readonly id: ConnectionId; readonly resetToken: Uint8Array }
+    | undefined {
+    for (;;) {
+      const sequence = this.#toAnnounce[0];
+      if (sequence === undefined) return undefined;
+      const entry = this.#issued.get(sequence);
+      if (entry !== undefined) return { sequence, id: entry.id, resetToken: entry.resetToken };
+      this.#toAnnounce.shift();
+    }
+  }
+
+  announced(sequence: number): void {
+    const entry = this.#issued.get(sequence);
+    if (entry !== undefined) entry.announced = true;
+    this.#toAnnounce = this.#toAnnounce.filter((other) => other !== sequence);
+  }
+
+  handleLost(sequence: number): void {
+    if (this.#issued.has(sequence) && !this.#toAnnounce.includes(sequence)) this.#toAnnounce.push(sequence);
+  }
+
+  *[Symbol.iterator](): Iterator<ConnectionId> {
+    for (const entry of this.#issued.values()) yield entry.id;
+  }
+}

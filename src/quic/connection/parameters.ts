@@ -1,0 +1,35 @@
+/** What this side announces in its transport parameters (RFC 9000 §18.2). */
+
+import type { TransportParameters } from "../params/index.ts";
+import type { ConnectionOptions } from "./connection.ts";
+
+/** RFC 9000 §18.2: what the UDP stack can take; nothing here needs a smaller bound. */
+const MAX_UDP_PAYLOAD = 65_527;
+
+export function announcedParameters(options: ConnectionOptions): TransportParameters {
+  const { config, role, sourceId } = options;
+  const { limits } = config;
+  const common: TransportParameters = {
+    maxIdleTimeout: config.maxIdleTimeout,
+    maxUdpPayloadSize: MAX_UDP_PAYLOAD,
+    initialMaxData: limits.initialMaxData,
+    initialMaxStreamDataBidiLocal: limits.initialMaxStreamData,
+    initialMaxStreamDataBidiRemote: limits.initialMaxStreamData,
+    initialMaxStreamDataUni: limits.initialMaxStreamData,
+    initialMaxStreamsBidi: limits.initialMaxStreamsBidi,
+    initialMaxStreamsUni: limits.initialMaxStreamsUni,
+    ackDelayExponent: config.ackDelayExponent,
+    maxAckDelay: config.maxAckDelay,
+    // Until paths can change, peers are asked not to (RFC 9000 §9).
+    disableActiveMigration: true,
+    activeConnectionIdLimit: limits.activeConnectionIdLimit,
+    initialSourceConnectionId: sourceId.bytes,
+  };
+  if (role === "client") return common;
+  return {
+    ...common,
+    originalDestinationConnectionId: options.originalDestination.bytes,
+    statelessResetToken: options.sourceResetToken,
+    ...(options.retrySource === undefined ? {} : { retrySourceConnectionId: options.retrySource.bytes }),
+  };
+}

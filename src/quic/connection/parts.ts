@@ -1,0 +1,52 @@
+/** The owners of a connection's state, as its conductor introduces them to those who read and write packets. */
+
+import { PacketBatch } from "../../crypto/engine.ts";
+import type { OneRttKeys } from "../keys/index.ts";
+import type { ConnectionId } from "../packet/connection-id.ts";
+import type { Path } from "../path/index.ts";
+import type { LossRecovery } from "../recovery/index.ts";
+import type { StreamSet } from "../streams/index.ts";
+import type { Closing } from "./close.ts";
+import type { ConnectionConfig } from "./config.ts";
+import type { Handshake } from "./handshake.ts";
+import type { IdleTimer } from "./idle.ts";
+import type { LocalIds } from "./local-ids.ts";
+import type { RemoteIds } from "./remote-ids.ts";
+import type { PacketSpaces } from "./spaces.ts";
+import type { ConnectionStats } from "./stats.ts";
+
+export interface ConnectionParts {
+  readonly role: "client" | "server";
+  readonly version: number;
+  readonly config: ConnectionConfig;
+  readonly path: Path;
+  readonly spaces: PacketSpaces;
+  readonly oneRtt: OneRttKeys;
+  readonly recovery: LossRecovery;
+  readonly streams: StreamSet;
+  readonly handshake: Handshake;
+  readonly localIds: LocalIds;
+  readonly remoteIds: RemoteIds;
+  readonly closing: Closing;
+  readonly idle: IdleTimer;
+  readonly stats: ConnectionStats;
+  /** What this side calls itself in long headers. */
+  readonly sourceId: ConnectionId;
+}
+
+/** Packets that one wake-up handles at most, and that one train carries at most. */
+export const BATCH_CAPACITY = 256;
+
+/**
+ * Batches are work space for the length of one call. An endpoint has one receiving and one sending arena, so two batches
+ * serve all its connections.
+ */
+export class BatchPool {
+  #batch: PacketBatch | undefined;
+
+  forArena(arena: Uint8Array): PacketBatch {
+    if (this.#batch?.arena !== arena) this.#batch = new PacketBatch(arena, BATCH_CAPACITY);
+    this.#batch.count = 0;
+    return this.#batch;
+  }
+}

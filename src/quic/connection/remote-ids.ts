@@ -1,0 +1,132 @@
+/** The connection ids that the peer gave to us, one of which every packet of ours is addressed to (RFC 9000 §5.1.2). */
+
+import { equalBytes } from "../../wire/text.ts";
+import { transportError } from "../errors.ts";
+import type { Frame } from "../frame/frames.ts";
+import { ConnectionId } from "../packet/connection-id.ts";
+
+interface RemoteId {
+  readonly sequence: number;
+  readonly id: ConnectionId;
+  readonly resetToken: Uint8Array | undefined;
+}
+
+export class RemoteIds {
+  /** Our active_connection_id_limit. */
+  readonly #limit: number;
+  #active: RemoteId;
+  #spare: RemoteId[] = [];
+  #retirePriorTo = 0;
+  #toRetire: number[] = [];
+  /** Sequence numbers in RETIRE_CONNECTION_ID frames that are not acknowledged yet, waiting ones included. */
+  readonly #unacknowledged = new Set<number>();
+  /** Told when the token that identifies a stateless reset changes. */
+  onResetToken: ((token: Uint8Array) => void) | undefined;
+
+  constructor(initial: ConnectionId, limit: number) {
+    this.#limit = limit;
+    this.#active = { sequence: 0, id: initial, resetToken: undefined };
+  }
+
+  get active(): ConnectionId {
+    return this.#active.id;
+  }
+
+  get activeResetToken(): Uint8Array | undefined {
+    return this.#active.resetToken;
+  }
+
+  /** The peer chose its id in its first packet, or a Retry did. */
+  replaceInitial(id: ConnectionId): void {
+    this.#active = { ...this.#active, id };
+  }
+
+  /** stateless_reset_token of a server's transport parameters belongs to sequence 0. */
+  setInitialResetToken(token: Uint8Array): void {
+    if (this.#active.sequence !== 0) return;
+    this.#active = { ...this.#active, resetToken: token };
+    this.onResetToken?.(token);
+  }
+
+  handleNewConnectionId(frame: Extract<Frame, { type: "new-connection-id" }>): void {
+    const where = "NEW_CONNECTION_ID";
+    if (this.#active.id.length === 0) {
+      // RFC 9000 §19.15: a peer that chose an empty id has no others.
+      throw transportError("PROTOCOL_VIOLATION", where, "from a peer whose connection id is empty");
+    }
+    const known =
+      this.#active.sequence === frame.sequence
+        ? this.#active
+        : this.#spare.find((other) => other.sequence === frame.sequence);
+    if (known !== undefined) {
+      const sameToken = known.resetToken === undefined || equalBytes(known.resetToken, frame.resetToken);
+      if (!sameToken || !equalBytes(known.id.bytes, frame.connectionId)) {
+        throw transportError("PROTOCOL_VIOLATION", where, `sequence ${frame.sequence} given twice with other contents`);
+      }
+    }
+    if (frame.retirePriorTo > this.#retirePriorTo) this.#retirePriorTo = frame.retirePriorTo;
+    if (frame.sequence < this.#retirePriorTo) {
+      // RFC 9000 §19.15: retired on arrival. The set makes a thousand copies cost one answer.
+      if (known === undefined) this.#retire(frame.sequence);
+    } else if (known === undefined) {
+      this.#spare.push({
+        sequence: frame.sequence,
+        id: ConnectionId.from(frame.connectionId),
+        resetToken: frame.resetToken.slice(),
+      });
+    }
+    this.#retireOld();
+    if (this.#spare.length + 1 > this.#limit) {
+      throw transportError("CONNECTION_ID_LIMIT_ERROR", where, `more than ${this.#limit} connection ids`);
+    }
+  }
+
+  #retireOld(): void {
+    const old = this.#spare.filter((other) => other.sequence < this.#retirePriorTo);
+    if (old.length > 0) {
+      this.#spare = this.#spare.filter((other) => other.sequence >= this.#retirePriorTo);
+      for (const { sequence } of old) this.#retire(sequence);
+    }
+    if (this.#active.sequence < this.#retirePriorTo) {
+      const next = this.#spare.shift();
+      // Without a successor the old id stays in use: the frame that raised the bound always brings one unless it lies.
+      if (next === undefined) {
+        throw transportError("PROTOCOL_VIOLATION", "NEW_CONNECTION_ID", "retires every id without giving another");
+      }
+      this.#retire(this.#active.sequence);
+      this.#active = next;
+      if (next.resetToken !== undefined) this.onResetToken?.(next.resetToken);
+    }
+  }
+
+  /** The only place that adds to what we owe the peer, so that its cap cannot be passed by (RFC 9000 §5.1.2). */
+  #retire(sequence: number): void {
+    if (this.#unacknowledged.has(sequence)) return;
+    if (this.#unacknowledged.size >= Math.max(8, 4 * this.#limit)) {
+      throw transportError("CONNECTION_ID_LIMIT_ERROR", "NEW_CONNECTION_ID", "too many retirements outstanding");
+    }
+    this.#unacknowledged.add(sequence);
+    this.#toRetire.push(sequence);
+  }
+
+  get hasToRetire(): boolean {
+    return this.#toRetire.length > 0;
+  }
+
+  /** The next RETIRE_CONNECTION_ID to send. */
+  get nextToRetire(): number | undefined {
+    return this.#toRetire[0];
+  }
+
+  retirementSent(): void {
+    this.#toRetire.shift();
+  }
+
+  handleRetirementAcked(sequence: number): void {
+    this.#unacknowledged.delete(sequence);
+  }
+
+  handleRetirementLost(sequence: number): void {
+    if (this.#unacknowledged.has(sequence) && !this.#toRetire.includes(sequence)) this.#toRetire.push(sequence);
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Who is let in (RFC 9000 §8.1, §14.1, §5.2.2): judges the first Initial of a connection that nobody knows yet, and
+ * answers with Version Negotiation, Retry or a refusal where it is not.
+ */
+
+import type { ReceivedBatch } from "../../base/datagrams.ts";
+import type { Rng } from "../../base/rng.ts";
+import { randomBytes } from "../../base/rng.ts";
+import type { Instant } from "../../base/time.ts";
+import type { CryptoEngine } from "../../crypto/engine.ts";
+import type { TlsHandshake } from "../../tls/handshake.ts";
+import { ConnectionId } from "../packet/connection-id.ts";
+import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
+import { QUIC_V1 } from "../versions/index.ts";
+import { RetryTokens } from "./retry-token.ts";
+import type { StatelessReplies } from "./stateless-replies.ts";
+
+export interface AcceptPolicy {
+  readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
+  /** When a client has to prove its address before it costs state: "auto" is under pressure only. */
+  readonly retry?: "always" | "never" | "auto";
+  /** Unfinished handshakes above which "auto" asks for proof. */
+  readonly retryAbove?: number;
+  /** Unfinished handshakes above which new connections are refused. */
+  readonly refuseAbove?: number;
+  readonly maxConnections?: number;
+  /** Servers behind one address share it, so that one accepts the other's Retry. */
+  readonly tokenKey?: Uint8Array;
+}
+
+export interface Admission {
+  readonly source: ConnectionId;
+  readonly destination: ConnectionId;
+  readonly originalDestination: ConnectionId;
+  readonly retrySource: ConnectionId | undefined;
+  readonly isAddressValidated: boolean;
+  readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
+}
+
+export interface Pressure {
+  readonly isAccepting: boolean;
+  readonly halfOpen: number;
+  readonly connections: number;
+  readonly now: Instant;
+}
+
+/** RFC 9000 §14.1: what is shorter cannot be a client's first datagram. */
+const MIN_INITIAL_DATAGRAM = 1200;
+/** RFC 9000 §7.2. */
+const MIN_DESTINATION_LENGTH = 8;
+const CONNECTION_REFUSED = 0x2;
+const INVALID_TOKEN = 0xb;
+
+export class Acceptor {
+  readonly #policy: AcceptPolicy;
+  readonly #tokens: RetryTokens;
+  readonly #rng: Rng;
+  readonly #replies: StatelessReplies;
+
+  constructor(engine: CryptoEngine, rng: Rng, policy: AcceptPolicy, replies: StatelessReplies) {
+    this.#policy = policy;
+    this.#rng = rng;
+    this.#tokens = new RetryTokens(engine, policy.tokenKey ?? randomBytes(rng, 32), rng);
+    this.#replies = replies;
+  }
+
+  /** A long-header datagram for no known connection. Undefined: it was answered or dropped. */
+  judge(received: ReceivedBatch, index: number, idLength: number, pressure: Pressure): Admission | undefined {
+    const start = received.offset[index]!;
+    const length = received.length[index]!;
+    const local = received.local[index]!;
+    const remote = received.remote[index]!;
+    if (length < MIN_INITIAL_DATAGRAM) return undefined;
+    const header = parsePacketHeader(received.arena, start, start + length, idLength);
+    if (header === undefined) return undefined;
+    if (header.form === "unknown-version") {
+      // RFC 9000 §6.1: only for datagrams that could have started a connection.
+      this.#replies.negotiateVersion(header, local, remote);
+      return undefined;
+    }
+    if (header.form !== "initial" || header.version !== QUIC_V1) return undefined;
+    if (header.destination.length < MIN_DESTINATION_LENGTH) return undefined;
+
+    const { halfOpen, connections, isAccepting, now } = pressure;
+    const { refuseAbove = 10_000, maxConnections = 100_000, retryAbove = 1_000, retry = "auto" } = this.#policy;
+    if (!isAccepting || halfOpen >= refuseAbove || connections >= maxConnections) {
+      this.#replies.refuse(header, CONNECTION_REFUSED, local, remote);
+      return undefined;
+    }
+    const token = header.token.length > 0 ? this.#tokens.open(header.token, remote, now) : "not-ours";
+    if (token === undefined) {
+      // RFC 9000 §8.1.2: a Retry token of ours that does not hold for this client.
+      this.#replies.refuse(header, INVALID_TOKEN, local, remote);
+      return undefined;
+    }
+    if (token === "not-ours") {
+      const isProofWanted = retry === "always" || (retry === "auto" && halfOpen >= retryAbove);
+      if (isProofWanted) {
+        const source = ConnectionId.random(this.#rng, idLength);
+        const issued = this.#tokens.issue(remote, header.destination, source.bytes, now);
+        this.#replies.retry(header, source, issued, local, remote);
+        return undefined;
+      }
+      return this.#admit(header, ConnectionId.from(header.destination), undefined, false);
+    }
+    return this.#admit(
+      header,
+      ConnectionId.from(token.originalDestination),
+      token.retrySource.length > 0 ? ConnectionId.from(token.retrySource) : undefined,
+      true,
+    );
+  }
+
+  #admit(
+    header: PacketHeader,
+    originalDestination: ConnectionId,
+    retrySource: ConnectionId | undefined,
+    isAddressValidated: boolean,
+  ): Admission {
+    return {
+      source: ConnectionId.from(header.source),
+      destination: ConnectionId.from(header.destination),
+      originalDestination,
+      retrySource,
+      isAddressValidated,
+      createTls: this.#policy.createTls,
+    };
+  }
+}

@@ -1,0 +1,366 @@
+/**
+ * All QUIC connections of one UDP socket: finds the connection a datagram is for, accepts new ones, answers what belongs
+ * to none, and keeps the two queues (events, transmissions) and the timer heap by which nothing is ever scanned.
+ */
+
+import type {
+  DatagramMachine,
+  ReceivedBatch,
+  SlotWriter,
+  SocketAddress,
+  SocketCommand,
+  Transmit,
+} from "../../base/datagrams.ts";
+import { sameAddress } from "../../base/datagrams.ts";
+import { randomBytes } from "../../base/rng.ts";
+import type { Instant } from "../../base/time.ts";
+import { HeapTimer, TimerHeap } from "../../base/timer-heap.ts";
+import type { TlsHandshake } from "../../tls/handshake.ts";
+import type { VarInt } from "../../wire/varint.ts";
+import type { ConnectionConfig } from "../connection/config.ts";
+import { Connection, type ConnectionEvent } from "../connection/connection.ts";
+import { BatchPool } from "../connection/parts.ts";
+import { ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
+import { QUIC_V1 } from "../versions/index.ts";
+import { Acceptor, type AcceptPolicy } from "./acceptor.ts";
+import { StatelessReplies } from "./stateless-replies.ts";
+import { resetToken } from "./stateless-reset.ts";
+
+export interface EndpointOptions {
+  readonly config: ConnectionConfig;
+  /** Absent: this endpoint only connects. */
+  readonly server?: AcceptPolicy;
+  /** Reset tokens are derived from it; a server that keeps it can reset connections of its former life (RFC 9000 §10.3.2). */
+  readonly staticSecret?: Uint8Array;
+}
+
+export interface ConnectOptions {
+  readonly remote: SocketAddress;
+  readonly local?: SocketAddress;
+  readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
+}
+
+export interface EndpointEvent {
+  readonly connection: Connection;
+  readonly event: ConnectionEvent | { readonly type: "accepted" };
+}
+
+/** A connection's places in the endpoint's tables. */
+class Entry {
+  connection!: Connection;
+  readonly timer: HeapTimer<Entry> = new HeapTimer<Entry>(this);
+  /** Every key of `#byId` that leads here. */
+  readonly keys = new Set<string>();
+  readonly tokens = new Set<string>();
+  isAccepted = false;
+  isHalfOpen = false;
+  isEventful = false;
+  isSendable = false;
+}
+
+export class Endpoint implements DatagramMachine<EndpointEvent> {
+  readonly #config: ConnectionConfig;
+  readonly #secret: Uint8Array;
+  readonly #acceptor: Acceptor | undefined;
+  readonly #replies: StatelessReplies;
+  readonly #byId = new Map<string, Entry>();
+  /** By a keyed hash of the token, so that looking one up tells nothing about it (RFC 9000 §10.3.1). */
+  readonly #byResetToken = new Map<string, Entry>();
+  readonly #entries = new Set<Entry>();
+  readonly #timers = new TimerHeap<Entry>();
+  readonly #eventful: Entry[] = [];
+  #sendable: Entry[] = [];
+  readonly #inbound = new BatchPool();
+  readonly #outbound = new BatchPool();
+  #halfOpen = 0;
+  isAccepting = true;
+
+  constructor(options: EndpointOptions) {
+    this.#config = options.config;
+    const { engine, rng } = options.config;
+    this.#secret = options.staticSecret ?? randomBytes(rng, 32);
+    this.#replies = new StatelessReplies(options.config, this.#secret);
+    if (options.server !== undefined) this.#acceptor = new Acceptor(engine, rng, options.server, this.#replies);
+  }
+
+  get connectionCount(): number {
+    return this.#entries.size;
+  }
+
+  *connections(): IterableIterator<Connection> {
+    for (const entry of this.#entries) yield entry.connection;
+  }
+
+  /** Starts a client connection; its first flight leaves with the next `pollTransmit`. */
+  connect(options: ConnectOptions, now: Instant): Connection {
+    const { rng, connectionIdLength } = this.#config;
+    // RFC 9000 §7.2: at least 8 unpredictable bytes.
+    const destinationId = ConnectionId.random(rng, 8);
+    const entry = new Entry();
+    const source = this.#issue(entry, connectionIdLength);
+    entry.connection = new Connection({
+      role: "client",
+      version: QUIC_V1,
+      config: this.#config,
+      local: options.local,
+      remote: options.remote,
+      sourceId: source.id,
+      sourceResetToken: source.resetToken,
+      destinationId,
+      initialKeyId: destinationId,
+      originalDestination: destinationId,
+      isAddressValidated: true,
+      createTls: options.createTls,
+      ...this.#wiring(entry),
+      now,
+    });
+    this.#add(entry);
+    return entry.connection;
+  }
+
+  /** Ends every connection with an application error code. */
+  closeAll(code: VarInt, phrase: string): void {
+    for (const entry of this.#entries) entry.connection.close(code, phrase);
+  }
+
+  // ── Input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  handleBatch(received: ReceivedBatch, now: Instant): void {
+    // Datagrams of one connection mostly come in runs; a run is handled at once.
+    let run: Entry | undefined;
+    let from = 0;
+    for (let i = 0; i < received.count; i += 1) {
+      const entry = this.#route(received, i, now);
+      if (entry === run && entry !== undefined) continue;
+      if (run !== undefined) this.#handleRun(run, received, from, i, now);
+      run = entry;
+      from = i;
+    }
+    if (run !== undefined) this.#handleRun(run, received, from, received.count, now);
+  }
+
+  #handleRun(entry: Entry, received: ReceivedBatch, from: number, to: number, now: Instant): void {
+    entry.connection.handleDatagrams(received, from, to, now);
+    this.#wake(entry);
+  }
+
+  /** Which connection datagram `index` is for; what is for none is answered or dropped here. */
+  #route(received: ReceivedBatch, index: number, now: Instant): Entry | undefined {
+    const { arena } = received;
+    const start = received.offset[index]!;
+    const end = start + received.length[index]!;
+    if (end - start < 1 + this.#config.connectionIdLength) return undefined;
+    const isLong = (arena[start]! & 0x80) !== 0;
+    let id = start + 1;
+    let idEnd = id + this.#config.connectionIdLength;
+    if (isLong) {
+      id = start + 6;
+      idEnd = id + (arena[start + 5] ?? 0);
+      if (idEnd > end) return undefined;
+    }
+    const remote = received.remote[index]!;
+    const entry = this.#byId.get(connectionIdKey(arena, id, idEnd));
+    if (entry !== undefined) {
+      // RFC 9000 §9: we asked for no migration, so packets from elsewhere are dropped without a reset.
+      return sameAddress(entry.connection.remoteAddress, remote) ? entry : undefined;
+    }
+    if (isLong) return this.#accept(received, index, now);
+    this.#handleStray(arena, start, end, received.local[index]!, remote, now);
+    return undefined;
+  }
+
+  #accept(received: ReceivedBatch, index: number, now: Instant): Entry | undefined {
+    if (this.#acceptor === undefined) return undefined;
+    const admission = this.#acceptor.judge(received, index, this.#config.connectionIdLength, {
+      isAccepting: this.isAccepting,
+      halfOpen: this.#halfOpen,
+      connections: this.#entries.size,
+      now,
+    });
+    if (admission === undefined) return undefined;
+    const entry = new Entry();
+    const source = this.#issue(entry, this.#config.connectionIdLength);
+    entry.connection = new Connection({
+      role: "server",
+      version: QUIC_V1,
+      config: this.#config,
+      local: received.local[index],
+      remote: received.remote[index]!,
+      sourceId: source.id,
+      sourceResetToken: source.resetToken,
+      destinationId: admission.source,
+      initialKeyId: admission.destination,
+      originalDestination: admission.originalDestination,
+      retrySource: admission.retrySource,
+      isAddressValidated: admission.isAddressValidated,
+      createTls: admission.createTls,
+      ...this.#wiring(entry),
+      now,
+    });
+    // Until the client has seen our id it goes on using the one it made up.
+    this.#map(entry, admission.destination);
+    entry.isHalfOpen = true;
+    this.#halfOpen += 1;
+    this.#add(entry);
+    return entry;
+  }
+
+  /** A short header for no connection: a stateless reset of one of ours, or a peer that should be told of one. */
+  #handleStray(
+    arena: Uint8Array,
+    start: number,
+    end: number,
+    local: SocketAddress,
+    remote: SocketAddress,
+    now: Instant,
+  ): void {
+    if (this.#byResetToken.size > 0 && end - start >= 21) {
+      const entry = this.#byResetToken.get(this.#tokenKey(arena.subarray(end - 16, end)));
+      if (entry !== undefined) {
+        entry.connection.handleStatelessReset(now);
+        return;
+      }
+    }
+    if (this.#acceptor !== undefined) {
+      const id = arena.subarray(start + 1, start + 1 + this.#config.connectionIdLength);
+      this.#replies.reset(id, end - start, local, remote, now);
+    }
+  }
+
+  handleTimeout(now: Instant): void {
+    for (let entry = this.#timers.popExpired(now); entry !== undefined; entry = this.#timers.popExpired(now)) {
+      entry.connection.handleTimeout(now);
+      this.#wake(entry);
+    }
+  }
+
+  nextTimeout(): Instant | undefined {
+    return this.#timers.next;
+  }
+
+  // ── Output ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Something can be polled: the host's cue to run a turn. */
+  get isReady(): boolean {
+    return this.#sendable.length > 0 || this.#eventful.length > 0 || this.#replies.isPending;
+  }
+
+  pollEvent(): EndpointEvent | undefined {
+    for (;;) {
+      const entry = this.#eventful[0];
+      if (entry === undefined) return undefined;
+      const { connection } = entry;
+      if (entry.isHalfOpen && !entry.isAccepted) {
+        entry.isAccepted = true;
+        return { connection, event: { type: "accepted" } };
+      }
+      const event = connection.pollEvent();
+      if (event === undefined) {
+        entry.isEventful = false;
+        this.#eventful.shift();
+        continue;
+      }
+      if (event.type === "connected" || event.type === "closed") this.#noLongerHalfOpen(entry);
+      return { connection, event };
+    }
+  }
+
+  pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
+    const reply = this.#replies.poll(slots);
+    if (reply !== undefined) return reply;
+    while (this.#sendable.length > 0) {
+      const entry = this.#sendable[0]!;
+      const transmit = entry.connection.pollTransmit(slots, maxSegments, now);
+      this.#sendable.shift();
+      if (transmit !== undefined) {
+        // To the end of the queue: no connection starves the others.
+        this.#sendable.push(entry);
+        return transmit;
+      }
+      entry.isSendable = false;
+      if (entry.connection.isClosed) this.#remove(entry);
+      else this.#timers.set(entry.timer, entry.connection.nextTimeout());
+    }
+    return undefined;
+  }
+
+  /** What the socket did not take is lost like anything else that the network drops; recovery repeats it. */
+  handleSent(_transmit: Transmit, _sent: number, _now: Instant): void {}
+
+  pollCommand(): SocketCommand | undefined {
+    return undefined;
+  }
+
+  // ── Tables ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #wiring(entry: Entry) {
+    return {
+      inbound: this.#inbound,
+      outbound: this.#outbound,
+      registry: {
+        issue: () => this.#issue(entry, this.#config.connectionIdLength),
+        retire: (id: ConnectionId) => this.#unmap(entry, id.key),
+      },
+      onWake: () => this.#wake(entry),
+      onResetToken: (token: Uint8Array) => {
+        const key = this.#tokenKey(token);
+        entry.tokens.add(key);
+        this.#byResetToken.set(key, entry);
+      },
+    };
+  }
+
+  #issue(entry: Entry, length: number): { readonly id: ConnectionId; readonly resetToken: Uint8Array } {
+    const { engine, rng } = this.#config;
+    let id = ConnectionId.random(rng, length);
+    while (this.#byId.has(id.key)) id = ConnectionId.random(rng, length);
+    this.#map(entry, id);
+    return { id, resetToken: resetToken(engine, this.#secret, id.bytes) };
+  }
+
+  #map(entry: Entry, id: ConnectionId): void {
+    entry.keys.add(id.key);
+    this.#byId.set(id.key, entry);
+  }
+
+  #unmap(entry: Entry, key: string): void {
+    entry.keys.delete(key);
+    this.#byId.delete(key);
+  }
+
+  #tokenKey(token: Uint8Array): string {
+    const hashed = this.#config.engine.hmac("sha256", this.#secret, token);
+    return connectionIdKey(hashed, 0, 16);
+  }
+
+  #add(entry: Entry): void {
+    this.#entries.add(entry);
+    this.#wake(entry);
+  }
+
+  #wake(entry: Entry): void {
+    if (!this.#entries.has(entry)) return;
+    if (!entry.isEventful) {
+      entry.isEventful = true;
+      this.#eventful.push(entry);
+    }
+    if (!entry.isSendable) {
+      entry.isSendable = true;
+      this.#sendable.push(entry);
+    }
+  }
+
+  #noLongerHalfOpen(entry: Entry): void {
+    if (!entry.isHalfOpen) return;
+    entry.isHalfOpen = false;
+    this.#halfOpen -= 1;
+  }
+
+  #remove(entry: Entry): void {
+    this.#timers.set(entry.timer, undefined);
+    this.#noLongerHalfOpen(entry);
+    for (const key of entry.keys) if (this.#byId.get(key) === entry) this.#byId.delete(key);
+    for (const key of entry.tokens) if (this.#byResetToken.get(key) === entry) this.#byResetToken.delete(key);
+    this.#entries.delete(entry);
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What an endpoint says to those it has no connection with: Version Negotiation, Retry, refusal, stateless reset. Each
+ * reply is written once, queued within bounds, and sent at most as often as the bounds allow, so that nobody can make this
+ * endpoint talk to third parties.
+ */
+
+import { Ecn, type SlotWriter, type SocketAddress, type Transmit } from "../../base/datagrams.ts";
+import { type Instant, type Micros, seconds } from "../../base/time.ts";
+import { PacketBatch } from "../../crypto/engine.ts";
+import { Writer } from "../../wire/writer.ts";
+import type { ConnectionConfig } from "../connection/config.ts";
+import { emitConnectionClose } from "../frame/index.ts";
+import { deriveInitialSecrets, derivePacketKeys, protectBatch } from "../keys/index.ts";
+import { beginLongHeader, finishPacket } from "../packet/build.ts";
+import type { ConnectionId } from "../packet/connection-id.ts";
+import type { PacketHeader } from "../packet/header.ts";
+import { emitRetry } from "../packet/retry.ts";
+import { emitVersionNegotiation } from "../packet/version-negotiation.ts";
+import { supportedVersions } from "../versions/index.ts";
+import { emitStatelessReset, resetToken } from "./stateless-reset.ts";
+
+interface Reply {
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+  readonly bytes: Uint8Array;
+}
+
+/** Replies waiting for the socket; further ones are dropped, the client asks again. */
+const MAX_QUEUED = 1_000;
+
+/** Stateless resets in any one second (RFC 9000 §10.3.3 asks for a limit). */
+const MAX_RESETS_PER_SECOND = 100;
+const RESET_INTERVAL: Micros = seconds(1);
+
+const REPLY_SIZE = 1200;
+
+export class StatelessReplies {
+  readonly #config: ConnectionConfig;
+  readonly #secret: Uint8Array;
+  readonly #queue: Reply[] = [];
+  #resets = 0;
+  #resetsSince = 0;
+
+  constructor(config: ConnectionConfig, secret: Uint8Array) {
+    this.#config = config;
+    this.#secret = secret;
+  }
+
+  get isPending(): boolean {
+    return this.#queue.length > 0;
+  }
+
+  negotiateVersion(header: PacketHeader, local: SocketAddress, remote: SocketAddress): void {
+    const writer = new Writer(new Uint8Array(REPLY_SIZE));
+    emitVersionNegotiation(writer, header.source, header.destination, supportedVersions, this.#config.rng);
+    this.#push(writer, local, remote);
+  }
+
+  retry(
+    header: PacketHeader,
+    source: ConnectionId,
+    token: Uint8Array,
+    local: SocketAddress,
+    remote: SocketAddress,
+  ): void {
+    const writer = new Writer(new Uint8Array(REPLY_SIZE));
+    const { destination, source: client, version } = header;
+    emitRetry(this.#config.engine, writer, version, destination, client, source.bytes, token);
+    this.#push(writer, local, remote);
+  }
+
+  /** An Initial with nothing but CONNECTION_CLOSE, under keys that anyone can derive (RFC 9000 §5.2.2). */
+  refuse(header: PacketHeader, code: number, local: SocketAddress, remote: SocketAddress): void {
+    const { engine } = this.#config;
+    const arena = new Uint8Array(REPLY_SIZE);
+    const writer = new Writer(arena);
+    const batch = new PacketBatch(arena, 1);
+    const secrets = deriveInitialSecrets(engine, header.version, header.destination);
+    const keys = derivePacketKeys(engine, "aes-128-gcm", "sha256", secrets.server, header.version);
+    const open = beginLongHeader(
+      writer,
+      "initial",
+      header.version,
+      header.source,
+      header.destination,
+      new Uint8Array(0),
+      0,
+      1,
+    );
+    emitConnectionClose(writer, "transport", code, 0, "");
+    finishPacket(writer, open, batch);
+    protectBatch(batch, keys, 0);
+    this.#push(writer, local, remote);
+  }
+
+  /** A datagram of `triggerLength` bytes came for a connection that does not exist (any more). */
+  reset(id: Uint8Array, triggerLength: number, local: SocketAddress, remote: SocketAddress, now: Instant): void {
+    if (now - this.#resetsSince >= RESET_INTERVAL) {
+      this.#resetsSince = now;
+      this.#resets = 0;
+    }
+    if (this.#resets >= MAX_RESETS_PER_SECOND) return;
+    const { engine, rng } = this.#config;
+    const bytes = emitStatelessReset(rng, resetToken(engine, this.#secret, id), triggerLength);
+    if (bytes === undefined) return;
+    this.#resets += 1;
+    this.#enqueue({ local, remote, bytes });
+  }
+
+  poll(slots: SlotWriter): Transmit | undefined {
+    const reply = this.#queue.shift();
+    if (reply === undefined) return undefined;
+    const { local, remote, bytes } = reply;
+    slots.arena.set(bytes);
+    return { local, remote, ecn: Ecn.notEct, segmentSize: bytes.length, count: 1, length: bytes.length };
+  }
+
+  #push(writer: Writer, local: SocketAddress, remote: SocketAddress): void {
+    this.#enqueue({ local, remote, bytes: writer.written() });
+  }
+
+  #enqueue(reply: Reply): void {
+    if (this.#queue.length < MAX_QUEUED) this.#queue.push(reply);
+  }
+}
