@@ -1,0 +1,35 @@
+/** The operating system's chance, fetched in blocks because one system call for a few bytes costs as much as for many. */
+
+import { randomFillSync } from "node:crypto";
+import type { Rng } from "../base/rng.ts";
+
+const BLOCK = 4096;
+
+class SystemRng implements Rng {
+  readonly #block = new Uint8Array(BLOCK);
+  #used = BLOCK;
+
+  fill(target: Uint8Array): void {
+    if (target.length > BLOCK) {
+      randomFillSync(target);
+      return;
+    }
+    if (this.#used + target.length > BLOCK) {
+      randomFillSync(this.#block);
+      this.#used = 0;
+    }
+    const end = this.#used + target.length;
+    target.set(this.#block.subarray(this.#used, end));
+    // What was given away must not be found here later.
+    this.#block.fill(0, this.#used, end);
+    this.#used = end;
+  }
+
+  uint32(): number {
+    const word = new Uint8Array(4);
+    this.fill(word);
+    return new DataView(word.buffer).getUint32(0);
+  }
+}
+
+export const systemRng: Rng = new SystemRng();

@@ -1,0 +1,159 @@
+/**
+ * UDP by node:dgram. Datagrams are gathered while the event loop polls and handed on as one batch when it is done;
+ * sends go to the kernel one by one, at once, and wait in libuv's queue only when the kernel's buffer is full.
+ */
+
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
+import { ReceivedBatch, type SlotWriter, type SocketAddress, type Transmit } from "../../base/datagrams.ts";
+import type { UdpSocket } from "./udp-socket.ts";
+
+/** Room for what libuv reads in one turn (32 datagrams), twice, at the usual sizes. */
+const ARENA_SIZE = 256 * 1024;
+const BATCH_CAPACITY = 128;
+
+/** The largest train: what one segmented send can carry. */
+const SEND_ARENA_SIZE = 64 * 1024;
+
+/** Asked of the kernel, which grants what its limits allow: a burst at line rate lasts a few milliseconds. */
+const KERNEL_BUFFER = 4 * 1024 * 1024;
+
+/** Bytes waiting in libuv above which the kernel counts as full. */
+const SEND_QUEUE_HIGH = 256 * 1024;
+
+/** Remembered peers; a flood of spoofed ones empties the table instead of growing it. */
+const MAX_ADDRESSES = 20_000;
+
+export async function bindPortableSocket(port: number, host: string): Promise<UdpSocket> {
+  const family = host.includes(":") ? 6 : 4;
+  const socket = createSocket({
+    type: family === 6 ? "udp6" : "udp4",
+    ipv6Only: family === 6,
+    // Every address here is a literal already; the default would ask the resolver for each datagram.
+    lookup: (address, _options, callback) => callback(null, address, family),
+  });
+  await new Promise<void>((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind({ port, address: host }, () => {
+      socket.off("error", reject);
+      resolve();
+    });
+  }).catch((error: unknown) => {
+    socket.close();
+    throw error;
+  });
+  return new PortableSocket(socket, family);
+}
+
+class PortableSocket implements UdpSocket {
+  readonly engine = "portable";
+  readonly address: SocketAddress;
+  onWritable: (() => void) | undefined;
+  onBatch: ((batch: ReceivedBatch) => void) | undefined;
+  onError: ((error: Error) => void) | undefined;
+  isBlocked = false;
+  slots: SlotWriter = { arena: new Uint8Array(SEND_ARENA_SIZE) };
+
+  readonly #socket: Socket;
+  readonly #family: 4 | 6;
+  readonly #batch = new ReceivedBatch(new Uint8Array(ARENA_SIZE), BATCH_CAPACITY);
+  readonly #addresses = new Map<string, SocketAddress>();
+  /** libuv holds datagrams that the kernel had no room for. */
+  #isQueueing = false;
+  #isScheduled = false;
+  #isClosed = false;
+
+  constructor(socket: Socket, family: 4 | 6) {
+    this.#socket = socket;
+    this.#family = family;
+    const { address, port } = socket.address();
+    this.address = { family, host: address, port };
+    enlargeBuffers(socket);
+    socket.on("message", (datagram, from) => this.#receive(datagram, from));
+    socket.on("error", (error) => this.onError?.(error));
+  }
+
+  #receive(datagram: Buffer, from: RemoteInfo): void {
+    const remote = this.#remote(from);
+    if (!this.#batch.push(datagram, this.address, remote)) {
+      this.#flush();
+      if (!this.#batch.push(datagram, this.address, remote)) return;
+    }
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    // Runs when the poll phase, which calls `#receive` for each datagram, is over.
+    setImmediate(this.#onTurn);
+  }
+
+  readonly #onTurn = (): void => {
+    this.#isScheduled = false;
+    this.#flush();
+  };
+
+  #flush(): void {
+    if (this.#batch.count > 0 && !this.#isClosed) this.onBatch?.(this.#batch);
+    this.#batch.clear();
+  }
+
+  #remote({ address, port }: RemoteInfo): SocketAddress {
+    const key = `${address} ${port}`;
+    let remote = this.#addresses.get(key);
+    if (remote === undefined) {
+      if (this.#addresses.size >= MAX_ADDRESSES) this.#addresses.clear();
+      remote = { family: this.#family, host: address, port };
+      this.#addresses.set(key, remote);
+    }
+    return remote;
+  }
+
+  send(transmit: Transmit): number {
+    const { count, segmentSize, length, remote } = transmit;
+    const { arena } = this.slots;
+    for (let i = 0; i < count; i += 1) {
+      const start = i * segmentSize;
+      const datagram = arena.subarray(start, Math.min(start + segmentSize, length));
+      // Without a callback an unsendable datagram is simply lost, which is what recovery expects of a network.
+      if (this.#isQueueing) this.#socket.send(datagram, remote.port, remote.host, this.#onQueueSent);
+      else this.#socket.send(datagram, remote.port, remote.host);
+      this.#isQueueing = this.#socket.getSendQueueSize() > 0;
+    }
+    if (this.#isQueueing) {
+      // The kernel's buffer was full: what libuv queued still points into this arena.
+      this.slots = { arena: new Uint8Array(SEND_ARENA_SIZE) };
+      this.isBlocked = this.#socket.getSendQueueSize() > SEND_QUEUE_HIGH;
+    }
+    return count;
+  }
+
+  readonly #onQueueSent = (): void => {
+    if (this.#isClosed) return;
+    const waiting = this.#socket.getSendQueueSize();
+    this.#isQueueing = waiting > 0;
+    if (!this.isBlocked || waiting > SEND_QUEUE_HIGH / 2) return;
+    this.isBlocked = false;
+    this.onWritable?.();
+  };
+
+  ref(): void {
+    this.#socket.ref();
+  }
+
+  unref(): void {
+    this.#socket.unref();
+  }
+
+  close(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    this.#isClosed = true;
+    return new Promise((resolve) => this.#socket.close(() => resolve()));
+  }
+}
+
+function enlargeBuffers(socket: Socket): void {
+  for (const set of ["setRecvBufferSize", "setSendBufferSize"] as const) {
+    try {
+      socket[set](KERNEL_BUFFER);
+    } catch {
+      // What the system does not allow is not needed to work, only to be fast.
+    }
+  }
+}

@@ -1,0 +1,26 @@
+/**
+ * The UDP seam (DESIGN §4): whatever stands behind it takes trains of equal datagrams and gives batches. `portable` is
+ * node:dgram; a faster engine has the same face.
+ */
+
+import type { ReceivedBatch, SlotWriter, SocketAddress, Transmit } from "../../base/datagrams.ts";
+
+export interface UdpSocket {
+  /** Reported to people: "portable". */
+  readonly engine: string;
+  readonly address: SocketAddress;
+  /** Where the next train is to be written. It may be another arena after each `send`. */
+  readonly slots: SlotWriter;
+  /** Sends the train that lies at the start of `slots`. Returns how many of its datagrams were taken. */
+  send(transmit: Transmit): number;
+  /** The socket is full: sending goes on when `onWritable` is called. */
+  readonly isBlocked: boolean;
+  onWritable: (() => void) | undefined;
+  /** All that one turn of the event loop brought. The batch is cleared afterwards. */
+  onBatch: ((batch: ReceivedBatch) => void) | undefined;
+  /** The socket cannot go on. */
+  onError: ((error: Error) => void) | undefined;
+  ref(): void;
+  unref(): void;
+  close(): Promise<void>;
+}
