@@ -13,6 +13,7 @@ import { formatVarInt, type VarInt, varintLength } from "../../wire/varint.ts";
 import { transportError } from "../errors.ts";
 import { MAX_CONNECTION_ID_LENGTH } from "../packet/connection-id.ts";
 import type { StreamDirection, StreamId } from "../transport.ts";
+import { exceeds, nearest } from "../varint-limit.ts";
 import type { AckFrame, EcnCounts, Frame, FrameType } from "./frames.ts";
 import { FRAMES, type FrameRow, frameRow, isLegalAt } from "./table.ts";
 
@@ -233,8 +234,6 @@ const directionOf = (number: number): StreamDirection => (number % 2 === 0 ? "bi
 /** RFC 9000 §19.11, §19.14: a count above 2^60 would need ids that cannot be written. */
 function parseStreamCount(reader: Reader, name: FrameRow["name"]): number {
   const count = reader.varintExact();
-  if (typeof count === "number") return count;
-  const exceeds = count.high > 2 ** 28 || (count.high === 2 ** 28 && count.low > 0);
-  if (exceeds) throw transportError("FRAME_ENCODING_ERROR", name, "more than 2^60 streams");
-  return count.high * 2 ** 32 + count.low;
+  if (exceeds(count, 2 ** 60)) throw transportError("FRAME_ENCODING_ERROR", name, "more than 2^60 streams");
+  return nearest(count);
 }

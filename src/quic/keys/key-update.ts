@@ -1,0 +1,313 @@
+/**
+ * The generations of 1-RTT keys (RFC 9001 §6). Either side may move on to the next generation; the Key Phase bit of the
+ * short header tells odd generations from even ones, and the packet number says which of two neighbours is meant.
+ *
+ * A packet is opened in place, so it can be tried with one key only: the key is chosen first, by phase and packet number.
+ */
+
+import { after, type Instant, type Micros, millis } from "../../base/time.ts";
+import type { CryptoEngine, HeaderKey, PacketBatch, PacketKey } from "../../crypto/engine.ts";
+import type { CipherSuite } from "../../tls/handshake.ts";
+import { transportError } from "../errors.ts";
+import { QUIC_V1 } from "../versions/index.ts";
+import { AEAD_LIMITS } from "./limits.ts";
+import { derivePacketKey, derivePacketKeys, nextSecret, type PacketKeys } from "./packet-keys.ts";
+import { openBatch, removeHeaderProtection } from "./protection.ts";
+
+export type KeyPhase = 0 | 1;
+
+export interface OneRttOptions {
+  /** Packets sealed with one key before we update it; half of what is safe by default. Tests lower it. */
+  readonly keyUpdateAfter?: number;
+  /** Packets that may fail to open; RFC 9001 §6.6 by default. Tests lower it. */
+  readonly integrityLimit?: number;
+}
+
+type Suite = Pick<CipherSuite, "aead" | "hash">;
+
+const KEY_PHASE_BIT = 0x04;
+const phaseOf = (generation: number): KeyPhase => (generation % 2) as KeyPhase;
+
+/** One generation of read keys, and between which packet numbers it was seen in use. */
+class ReadGeneration {
+  readonly key: PacketKey;
+  /** Of packets that opened; infinite before the first. */
+  lowest = Number.POSITIVE_INFINITY;
+  highest = -1;
+
+  constructor(key: PacketKey) {
+    this.key = key;
+  }
+}
+
+interface ReadState {
+  readonly suite: Suite;
+  readonly version: number;
+  readonly header: HeaderKey;
+  generation: number;
+  /** For packets that were overtaken by a key update (RFC 9001 §6.5). */
+  previous: ReadGeneration | undefined;
+  /** When `previous` goes; undefined as long as no packet of the current generation has come. */
+  previousUntil: Instant | undefined;
+  current: ReadGeneration;
+  /** Derived ahead, so that the time an update takes does not tell it to observers (RFC 9001 §6.3). */
+  next: ReadGeneration;
+  nextSecret: Uint8Array;
+}
+
+interface WriteState {
+  readonly suite: Suite;
+  readonly version: number;
+  generation: number;
+  keys: PacketKeys;
+  secret: Uint8Array;
+  /** Packets sealed with these keys. */
+  sealed: number;
+  /** The lowest packet number that these keys may have sealed, and whether it or a later one was acknowledged. */
+  firstPacketNumber: number;
+  isAcked: boolean;
+}
+
+export class OneRttKeys {
+  /** The current probe timeout, kept up to date by the connection: old read keys are kept for three of them. */
+  probeTimeout: Micros = millis(999);
+  readonly #engine: CryptoEngine;
+  readonly #options: OneRttOptions;
+  #reading: ReadState | undefined;
+  #writing: WriteState | undefined;
+  #isConfirmed = false;
+  #largestSealed = -1;
+  /** Packets that did not open, over all generations. */
+  #failedOpens = 0;
+
+  constructor(engine: CryptoEngine, options: OneRttOptions = {}) {
+    this.#engine = engine;
+    this.#options = options;
+  }
+
+  installRead(suite: Suite, secret: Uint8Array, version: number = QUIC_V1): void {
+    const keys = derivePacketKeys(this.#engine, suite.aead, suite.hash, secret, version);
+    const followingSecret = nextSecret(this.#engine, suite.hash, secret, version);
+    this.#reading = {
+      suite,
+      version,
+      header: keys.header,
+      generation: 0,
+      previous: undefined,
+      previousUntil: undefined,
+      current: new ReadGeneration(keys.packet),
+      next: new ReadGeneration(derivePacketKey(this.#engine, suite.aead, suite.hash, followingSecret, version)),
+      nextSecret: followingSecret,
+    };
+  }
+
+  installWrite(suite: Suite, secret: Uint8Array, version: number = QUIC_V1): void {
+    this.#writing = {
+      suite,
+      version,
+      generation: 0,
+      keys: derivePacketKeys(this.#engine, suite.aead, suite.hash, secret, version),
+      secret,
+      sealed: 0,
+      firstPacketNumber: 0,
+      isAcked: false,
+    };
+  }
+
+  get canRead(): boolean {
+    return this.#reading !== undefined;
+  }
+
+  get canWrite(): boolean {
+    return this.#writing !== undefined;
+  }
+
+  /** How many updates the keys of each direction have gone through. */
+  get readGeneration(): number {
+    return this.#reading?.generation ?? 0;
+  }
+
+  get writeGeneration(): number {
+    return this.#writing?.generation ?? 0;
+  }
+
+  /**
+   * The keys to seal with, while `canWrite`. They and `writePhase` change in `open` and `initiateUpdate` only: whoever has
+   * written a header with one phase seals before calling those.
+   */
+  get write(): PacketKeys {
+    if (this.#writing === undefined) throw new RangeError("there are no 1-RTT keys to write with yet");
+    return this.#writing.keys;
+  }
+
+  get writePhase(): KeyPhase {
+    return phaseOf(this.writeGeneration);
+  }
+
+  /** The handshake is confirmed: from now on keys may be updated (RFC 9001 §6.1). */
+  confirm(): void {
+    this.#isConfirmed = true;
+  }
+
+  // ── Sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** `count` packets were sealed with `write`; `largest` is the last one's packet number. */
+  onPacketsSealed(count: number, largest: number): void {
+    const writing = this.#writing!;
+    writing.sealed += count;
+    this.#largestSealed = largest;
+    // RFC 9001 §6.6: reached only where updates stay impossible, for the half-way mark has long passed.
+    if (writing.sealed >= AEAD_LIMITS[writing.suite.aead].confidentiality) {
+      throw transportError("AEAD_LIMIT_REACHED", "1-RTT keys", `${writing.sealed} packets sealed with one key`);
+    }
+  }
+
+  /** A 1-RTT packet of ours was acknowledged. */
+  onPacketAcked(packetNumber: number): void {
+    const writing = this.#writing;
+    if (writing !== undefined && packetNumber >= writing.firstPacketNumber) writing.isAcked = true;
+  }
+
+  /** Moves both directions to the next generation. False while the rules forbid it. */
+  initiateUpdate(now: Instant): boolean {
+    const reading = this.#reading;
+    const writing = this.#writing;
+    if (reading === undefined || writing === undefined) return false;
+    this.#forgetPrevious(reading, now);
+    // RFC 9001 §6.1: not before the handshake is confirmed, and not before the current keys have been acknowledged.
+    if (!this.#isConfirmed || !writing.isAcked) return false;
+    // RFC 9001 §6.5: three PTOs between updates, which is as long as the read keys before these are kept.
+    if (reading.previous !== undefined) return false;
+    this.#advanceRead(reading);
+    this.#advanceWrite(writing);
+    return true;
+  }
+
+  // ── Receiving ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Removes the header protection of packets [from, count) and opens them; `batch.ok` says which were genuine. Nearly always
+   * they are all of the current phase, and one call of the engine does them.
+   */
+  open(batch: PacketBatch, from: number, largestReceived: number, pathId: number, now: Instant): void {
+    const reading = this.#reading;
+    if (reading === undefined) throw new RangeError("there are no 1-RTT keys to read with yet");
+    this.#forgetPrevious(reading, now);
+    removeHeaderProtection(batch, reading, from, largestReceived);
+    const { count } = batch;
+    let start = from;
+    while (start < count) {
+      const generation = chooseGeneration(reading, batch, start);
+      let end = start + 1;
+      // A packet of the next generation is opened alone: if it is genuine, those after it are read differently.
+      if (generation !== reading.next) {
+        while (end < count && chooseGeneration(reading, batch, end) === generation) end += 1;
+      }
+      if (generation === undefined) {
+        batch.ok.fill(0, start, end);
+      } else {
+        batch.count = end;
+        openBatch(batch, generation.key, start, pathId);
+        batch.count = count;
+        this.#judge(reading, generation, batch, start, end, now);
+      }
+      start = end;
+    }
+    const writing = this.#writing;
+    if (writing !== undefined && writing.sealed >= this.#updateAfter(writing)) this.initiateUpdate(now);
+  }
+
+  /** Draws the consequences of what packets [start, end) of one generation turned out to be. */
+  #judge(
+    reading: ReadState,
+    generation: ReadGeneration,
+    batch: PacketBatch,
+    start: number,
+    end: number,
+    now: Instant,
+  ): void {
+    for (let i = start; i < end; i += 1) {
+      if (batch.ok[i] !== 1) {
+        this.#countFailure(reading);
+        continue;
+      }
+      const packetNumber = batch.packetNumber[i]!;
+      if (generation === reading.next) this.#followUpdate(reading, packetNumber);
+      // RFC 9001 §6.5: from the first packet of the new phase on, the old keys have three PTOs left.
+      if (generation === reading.current && reading.previous !== undefined) {
+        reading.previousUntil ??= after(now, (3 * this.probeTimeout) as Micros);
+      }
+      if (packetNumber < generation.lowest) generation.lowest = packetNumber;
+      if (packetNumber > generation.highest) generation.highest = packetNumber;
+      // RFC 9001 §6.4: old keys for a higher packet number than new keys.
+      if (reading.previous !== undefined && reading.previous.highest > reading.current.lowest) {
+        throw transportError("KEY_UPDATE_ERROR", "1-RTT packet", "old keys were used again after an update");
+      }
+    }
+  }
+
+  /** The peer has updated its keys; ours follow before anything else is sent (RFC 9001 §6.2). */
+  #followUpdate(reading: ReadState, packetNumber: number): void {
+    const writing = this.#writing;
+    if (packetNumber < reading.current.highest) {
+      throw transportError("KEY_UPDATE_ERROR", "1-RTT packet", "new keys were used before the old ones were done with");
+    }
+    // RFC 9001 §6.2: nothing has left under the current keys, so the peer cannot know that we have them.
+    if (writing !== undefined && writing.generation > 0 && writing.sealed === 0) {
+      throw transportError("KEY_UPDATE_ERROR", "1-RTT packet", "keys were updated twice without an acknowledgement");
+    }
+    this.#advanceRead(reading);
+    if (writing !== undefined && writing.generation < reading.generation) this.#advanceWrite(writing);
+  }
+
+  #advanceRead(reading: ReadState): void {
+    const { suite, version } = reading;
+    reading.previous = reading.current;
+    reading.previousUntil = undefined;
+    reading.current = reading.next;
+    reading.nextSecret = nextSecret(this.#engine, suite.hash, reading.nextSecret, version);
+    reading.next = new ReadGeneration(
+      derivePacketKey(this.#engine, suite.aead, suite.hash, reading.nextSecret, version),
+    );
+    reading.generation += 1;
+  }
+
+  #advanceWrite(writing: WriteState): void {
+    const { suite, version, keys } = writing;
+    writing.secret = nextSecret(this.#engine, suite.hash, writing.secret, version);
+    const packet = derivePacketKey(this.#engine, suite.aead, suite.hash, writing.secret, version);
+    writing.keys = { aead: keys.aead, packet, header: keys.header };
+    writing.generation += 1;
+    writing.sealed = 0;
+    writing.firstPacketNumber = this.#largestSealed + 1;
+    writing.isAcked = false;
+  }
+
+  #forgetPrevious(reading: ReadState, now: Instant): void {
+    if (reading.previousUntil === undefined || now < reading.previousUntil) return;
+    reading.previous = undefined;
+    reading.previousUntil = undefined;
+  }
+
+  /** RFC 9001 §6.6: forgeries are counted over the lifetime of the connection. */
+  #countFailure(reading: ReadState): void {
+    this.#failedOpens += 1;
+    if (this.#failedOpens > (this.#options.integrityLimit ?? AEAD_LIMITS[reading.suite.aead].integrity)) {
+      throw transportError("AEAD_LIMIT_REACHED", "1-RTT keys", `${this.#failedOpens} packets did not open`);
+    }
+  }
+
+  #updateAfter(writing: WriteState): number {
+    return this.#options.keyUpdateAfter ?? AEAD_LIMITS[writing.suite.aead].confidentiality / 2;
+  }
+}
+
+/** RFC 9001 §6.5: which keys a packet is for; undefined where they are gone. */
+function chooseGeneration(reading: ReadState, batch: PacketBatch, index: number): ReadGeneration | undefined {
+  const phase = (batch.arena[batch.header[index]!]! & KEY_PHASE_BIT) !== 0 ? 1 : 0;
+  if (phase === phaseOf(reading.generation)) return reading.current;
+  if (batch.packetNumber[index]! >= reading.current.lowest) return reading.next;
+  if (reading.previous !== undefined) return reading.previous;
+  // Before the first packet of the first generation, the peer may be one ahead already.
+  return reading.current.highest < 0 ? reading.next : undefined;
+}

@@ -1,0 +1,68 @@
+/** From a traffic secret to the keys of packets (RFC 9001 §5.1). */
+
+import {
+  type AeadName,
+  type CryptoEngine,
+  type HashName,
+  type HeaderKey,
+  IV_LENGTH,
+  KEY_LENGTH,
+  type PacketKey,
+} from "../../crypto/engine.ts";
+import { hkdfExpandLabel } from "../../crypto/hkdf.ts";
+import { QUIC_V1, versionRow } from "../versions/index.ts";
+
+/** What protects the packets of one level in one direction. */
+export interface PacketKeys {
+  readonly aead: AeadName;
+  readonly packet: PacketKey;
+  readonly header: HeaderKey;
+}
+
+/** Both directions of one level; a direction is absent before its secret is known. */
+export class LevelKeys {
+  read: PacketKeys | undefined;
+  write: PacketKeys | undefined;
+}
+
+const NO_CONTEXT = new Uint8Array(0);
+
+/** All of a level's keys. The hash is that of the cipher suite, sha256 for Initial packets. */
+export function derivePacketKeys(
+  engine: CryptoEngine,
+  aead: AeadName,
+  hash: HashName,
+  secret: Uint8Array,
+  version: number = QUIC_V1,
+): PacketKeys {
+  const hp = hkdfExpandLabel(engine, hash, secret, versionRow(version).labels.hp, NO_CONTEXT, KEY_LENGTH[aead]);
+  return {
+    aead,
+    packet: derivePacketKey(engine, aead, hash, secret, version),
+    header: engine.createHeaderKey(aead, hp),
+  };
+}
+
+/** The AEAD key and IV alone: a key update leaves header protection as it was (RFC 9001 §6.1). */
+export function derivePacketKey(
+  engine: CryptoEngine,
+  aead: AeadName,
+  hash: HashName,
+  secret: Uint8Array,
+  version: number = QUIC_V1,
+): PacketKey {
+  const { labels } = versionRow(version);
+  const key = hkdfExpandLabel(engine, hash, secret, labels.key, NO_CONTEXT, KEY_LENGTH[aead]);
+  const iv = hkdfExpandLabel(engine, hash, secret, labels.iv, NO_CONTEXT, IV_LENGTH);
+  return engine.createPacketKey(aead, key, iv);
+}
+
+/** The secret of the next generation of 1-RTT keys (RFC 9001 §6.1). */
+export function nextSecret(
+  engine: CryptoEngine,
+  hash: HashName,
+  secret: Uint8Array,
+  version: number = QUIC_V1,
+): Uint8Array {
+  return hkdfExpandLabel(engine, hash, secret, versionRow(version).labels.ku, NO_CONTEXT, secret.length);
+}

@@ -1,0 +1,77 @@
+/** Writing the quic_transport_parameters extension (RFC 9000 §18). */
+
+import { type Rng, randomBytes } from "../../base/rng.ts";
+import { type Micros, toMillis } from "../../base/time.ts";
+import { concat } from "../../wire/text.ts";
+import { varintLength } from "../../wire/varint.ts";
+import { Writer } from "../../wire/writer.ts";
+import { MAX_PARAMETERS_LENGTH } from "./parse.ts";
+import { PARAMETERS, type ParameterRow, type PreferredAddress, type TransportParameters } from "./table.ts";
+
+export interface EmitOptions {
+  /** Adds a reserved parameter at random, which peers have to skip (RFC 9000 §18.1). */
+  readonly grease?: Rng;
+}
+
+/** What is absent or has its default value is left out. */
+export function emitTransportParameters(
+  parameters: Partial<TransportParameters>,
+  { grease }: EmitOptions = {},
+): Uint8Array {
+  const writer = new Writer(new Uint8Array(MAX_PARAMETERS_LENGTH));
+  for (const row of PARAMETERS) {
+    const value = parameters[row.name];
+    if (value === undefined || value === row.default) continue;
+    const bytes = emitValue(row, value);
+    writer.varint(row.id);
+    writer.varint(bytes.length);
+    writer.write(bytes);
+  }
+  if (grease !== undefined) emitReserved(writer, grease);
+  return writer.written().slice();
+}
+
+/** The type of each row's value is that of its column in `TransportParameters`; the table's test holds the two together. */
+function emitValue(row: ParameterRow, value: unknown): Uint8Array {
+  switch (row.type) {
+    case "integer":
+      return integer(value as number);
+    case "millis":
+      return integer(Math.ceil(toMillis(value as Micros)));
+    case "connection-id":
+    case "reset-token":
+      return value as Uint8Array;
+    case "flag":
+      return new Uint8Array(0);
+    case "preferred-address":
+      return preferredAddress(value as PreferredAddress);
+  }
+}
+
+function integer(value: number): Uint8Array {
+  const writer = new Writer(new Uint8Array(varintLength(value)));
+  writer.varint(value);
+  return writer.bytes;
+}
+
+const port = (value: number): Uint8Array => Uint8Array.of(value >>> 8, value);
+
+function preferredAddress(address: PreferredAddress): Uint8Array {
+  return concat(
+    address.ipv4,
+    port(address.ipv4Port),
+    address.ipv6,
+    port(address.ipv6Port),
+    Uint8Array.of(address.connectionId.length),
+    address.connectionId,
+    address.statelessResetToken,
+  );
+}
+
+/** Identifiers 31 * N + 27 mean nothing and never will (RFC 9000 §18.1). */
+function emitReserved(writer: Writer, rng: Rng): void {
+  const value = randomBytes(rng, rng.uint32() % 17);
+  writer.varint(31 * rng.uint32() + 27);
+  writer.varint(value.length);
+  writer.write(value);
+}

@@ -1,0 +1,16 @@
+/** Transport parameters: what each side declares during the handshake. */
+
+/** Writing them. */
+export { type EmitOptions, emitTransportParameters } from "./emit.ts";
+/** Reading them. */
+export { MAX_PARAMETERS_LENGTH, parseTransportParameters } from "./parse.ts";
+/** The table of RFC 9000 §18.2, and the values. */
+export {
+  DEFAULT_TRANSPORT_PARAMETERS,
+  PARAMETERS,
+  type ParameterName,
+  type ParameterRow,
+  type ParameterType,
+  type PreferredAddress,
+  type TransportParameters,
+} from "./table.ts";

@@ -1,0 +1,111 @@
+/** Reading the quic_transport_parameters extension (RFC 9000 §18, RFC 9001 §8.2). */
+
+import { WireError } from "../../base/errors.ts";
+import { type Micros, micros } from "../../base/time.ts";
+import { Reader } from "../../wire/reader.ts";
+import { formatVarInt, type VarInt } from "../../wire/varint.ts";
+import { transportError } from "../errors.ts";
+import { MAX_CONNECTION_ID_LENGTH } from "../packet/connection-id.ts";
+import { exceeds, nearest } from "../varint-limit.ts";
+import {
+  DEFAULT_TRANSPORT_PARAMETERS,
+  type ParameterRow,
+  type PreferredAddress,
+  parameterRow,
+  type TransportParameters,
+} from "./table.ts";
+
+/** More than any honest peer sends; bounds what one handshake can make us look at. */
+export const MAX_PARAMETERS_LENGTH = 4096;
+const STATELESS_RESET_TOKEN_LENGTH = 16;
+/** An idle timeout or delay beyond this is as good as none; below it, adding it to an `Instant` stays exact. */
+const MAX_MICROS = 2 ** 51;
+
+const fault = (where: string, detail: string) => transportError("TRANSPORT_PARAMETER_ERROR", where, detail);
+
+/** `sender` is the peer's role. Whatever the peer left out has its default; unknown parameters are skipped (RFC 9000 §7.4.2). */
+export function parseTransportParameters(bytes: Uint8Array, sender: "client" | "server"): TransportParameters {
+  if (bytes.length > MAX_PARAMETERS_LENGTH) throw fault("transport parameters", `${bytes.length} bytes are too many`);
+  const reader = new Reader(bytes);
+  const found: Record<string, unknown> = {};
+  const seen = new Set<string>();
+  while (!reader.isAtEnd) {
+    const { id, value } = parseEntry(reader);
+    const key = formatVarInt(id);
+    const row = typeof id === "number" ? parameterRow(id) : undefined;
+    const where = row?.wireName ?? `transport parameter ${key}`;
+    if (seen.has(key)) throw fault(where, "given twice"); // RFC 9000 §7.4
+    seen.add(key);
+    if (row === undefined) continue;
+    // RFC 9000 §18.2: a client MUST NOT send what only servers know.
+    if (row.sender === "server" && sender === "client") throw fault(where, "is not for clients to send");
+    found[row.name] = parseValue(row, value);
+  }
+  return { ...DEFAULT_TRANSPORT_PARAMETERS, ...found };
+}
+
+function parseEntry(reader: Reader): { readonly id: VarInt; readonly value: Reader } {
+  try {
+    const id = reader.varintExact();
+    return { id, value: reader.sub(reader.varint()) };
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw fault("transport parameters", error.message);
+  }
+}
+
+function parseValue(row: ParameterRow, reader: Reader): unknown {
+  try {
+    const value = parseTyped(row, reader);
+    if (!reader.isAtEnd) throw fault(row.wireName, `${reader.remaining} bytes too many`);
+    return value;
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw fault(row.wireName, error.message);
+  }
+}
+
+function parseTyped(row: ParameterRow, reader: Reader): unknown {
+  switch (row.type) {
+    case "integer":
+      return parseInteger(row, reader);
+    case "millis":
+      return toMicros(parseInteger(row, reader));
+    case "connection-id":
+      return parseConnectionId(row, reader, 0, reader.remaining);
+    case "reset-token":
+      return reader.copy(STATELESS_RESET_TOKEN_LENGTH);
+    case "flag":
+      return true;
+    case "preferred-address":
+      return parsePreferredAddress(row, reader);
+  }
+}
+
+/** Above 2^53-1 the nearest double, except that limits are judged exactly. */
+function parseInteger(row: ParameterRow, reader: Reader): number {
+  const exact = reader.varintExact();
+  const value = nearest(exact);
+  if (value < row.min || exceeds(exact, row.max)) throw fault(row.wireName, `${value} is not a legal value`);
+  return value;
+}
+
+const toMicros = (millis: number): Micros => micros(Math.min(millis * 1000, MAX_MICROS));
+
+function parseConnectionId(row: ParameterRow, reader: Reader, min: number, length: number): Uint8Array {
+  if (length < min || length > MAX_CONNECTION_ID_LENGTH)
+    throw fault(row.wireName, `a connection id of ${length} bytes`);
+  return reader.copy(length);
+}
+
+/** RFC 9000 §18.2, Figure 22. A server without connection ids cannot have a preferred address. */
+function parsePreferredAddress(row: ParameterRow, reader: Reader): PreferredAddress {
+  return {
+    ipv4: reader.copy(4),
+    ipv4Port: reader.uint16(),
+    ipv6: reader.copy(16),
+    ipv6Port: reader.uint16(),
+    connectionId: parseConnectionId(row, reader, 1, reader.uint8()),
+    statelessResetToken: reader.copy(STATELESS_RESET_TOKEN_LENGTH),
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * The transport parameters of QUIC version 1 (RFC 9000 §18.2), one row each. Parser, emitter and defaults are derived from
+ * this table.
+ */
+
+import { type Micros, micros } from "../../base/time.ts";
+
+/** A server's other address (RFC 9000 §18.2, Figure 22). A family that it does not offer is all zeros. */
+export interface PreferredAddress {
+  readonly ipv4: Uint8Array;
+  readonly ipv4Port: number;
+  readonly ipv6: Uint8Array;
+  readonly ipv6Port: number;
+  readonly connectionId: Uint8Array;
+  readonly statelessResetToken: Uint8Array;
+}
+
+/** What one side tells the other; what it left out has its default. */
+export interface TransportParameters {
+  readonly originalDestinationConnectionId: Uint8Array | undefined;
+  /** Zero: no idle timeout. */
+  readonly maxIdleTimeout: Micros;
+  readonly statelessResetToken: Uint8Array | undefined;
+  readonly maxUdpPayloadSize: number;
+  readonly initialMaxData: number;
+  readonly initialMaxStreamDataBidiLocal: number;
+  readonly initialMaxStreamDataBidiRemote: number;
+  readonly initialMaxStreamDataUni: number;
+  readonly initialMaxStreamsBidi: number;
+  readonly initialMaxStreamsUni: number;
+  readonly ackDelayExponent: number;
+  readonly maxAckDelay: Micros;
+  readonly disableActiveMigration: boolean;
+  readonly preferredAddress: PreferredAddress | undefined;
+  readonly activeConnectionIdLimit: number;
+  readonly initialSourceConnectionId: Uint8Array | undefined;
+  readonly retrySourceConnectionId: Uint8Array | undefined;
+}
+
+export type ParameterName = keyof TransportParameters;
+
+/** What a value is on the wire. "millis" is an integer there and microseconds here. */
+export type ParameterType = "integer" | "millis" | "connection-id" | "reset-token" | "flag" | "preferred-address";
+
+export interface ParameterRow<Name extends ParameterName = ParameterName> {
+  readonly id: number;
+  readonly name: Name;
+  /** As RFC 9000 spells it; the `where` of errors. */
+  readonly wireName: string;
+  readonly type: ParameterType;
+  /** Who may send it. */
+  readonly sender: "both" | "server";
+  readonly default: TransportParameters[Name];
+  /** Limits of integers, in wire units; -Infinity and Infinity where there is none. */
+  readonly min: number;
+  readonly max: number;
+}
+
+type Details = { readonly sender?: "server"; readonly min?: number; readonly max?: number };
+
+const row = <Name extends ParameterName>(
+  id: number,
+  name: Name,
+  wireName: string,
+  type: ParameterType,
+  missing: TransportParameters[Name],
+  { sender, min, max }: Details = {},
+): ParameterRow<Name> => ({
+  id,
+  name,
+  wireName,
+  type,
+  sender: sender ?? "both",
+  default: missing,
+  min: min ?? Number.NEGATIVE_INFINITY,
+  max: max ?? Number.POSITIVE_INFINITY,
+});
+
+const SERVER = { sender: "server" } as const;
+/** RFC 9000 §4.6. */
+const STREAMS = { max: 2 ** 60 } as const;
+/** RFC 9000 §18.2: below, QUIC cannot work; the default is the most that UDP carries. */
+const PAYLOAD = { min: 1200 } as const;
+
+export const PARAMETERS: readonly ParameterRow[] = [
+  row(
+    0x00,
+    "originalDestinationConnectionId",
+    "original_destination_connection_id",
+    "connection-id",
+    undefined,
+    SERVER,
+  ),
+  row(0x01, "maxIdleTimeout", "max_idle_timeout", "millis", micros(0)),
+  row(0x02, "statelessResetToken", "stateless_reset_token", "reset-token", undefined, SERVER),
+  row(0x03, "maxUdpPayloadSize", "max_udp_payload_size", "integer", 65_527, PAYLOAD),
+  row(0x04, "initialMaxData", "initial_max_data", "integer", 0),
+  row(0x05, "initialMaxStreamDataBidiLocal", "initial_max_stream_data_bidi_local", "integer", 0),
+  row(0x06, "initialMaxStreamDataBidiRemote", "initial_max_stream_data_bidi_remote", "integer", 0),
+  row(0x07, "initialMaxStreamDataUni", "initial_max_stream_data_uni", "integer", 0),
+  row(0x08, "initialMaxStreamsBidi", "initial_max_streams_bidi", "integer", 0, STREAMS),
+  row(0x09, "initialMaxStreamsUni", "initial_max_streams_uni", "integer", 0, STREAMS),
+  row(0x0a, "ackDelayExponent", "ack_delay_exponent", "integer", 3, { max: 20 }),
+  row(0x0b, "maxAckDelay", "max_ack_delay", "millis", micros(25_000), { max: 2 ** 14 - 1 }),
+  row(0x0c, "disableActiveMigration", "disable_active_migration", "flag", false),
+  row(0x0d, "preferredAddress", "preferred_address", "preferred-address", undefined, SERVER),
+  row(0x0e, "activeConnectionIdLimit", "active_connection_id_limit", "integer", 2, { min: 2 }),
+  row(0x0f, "initialSourceConnectionId", "initial_source_connection_id", "connection-id", undefined),
+  row(0x10, "retrySourceConnectionId", "retry_source_connection_id", "connection-id", undefined, SERVER),
+];
+
+const rows = new Map(PARAMETERS.map((parameter) => [parameter.id, parameter]));
+
+/** The row of an id; undefined for the many that are not of version 1's own. */
+export const parameterRow = (id: number): ParameterRow | undefined => rows.get(id);
+
+/** What a side has said that sent no parameter at all. */
+export const DEFAULT_TRANSPORT_PARAMETERS = Object.fromEntries(
+  PARAMETERS.map((parameter) => [parameter.name, parameter.default]),
+) as unknown as TransportParameters;
