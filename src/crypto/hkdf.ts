@@ -1,0 +1,74 @@
+/** HKDF (RFC 5869) and the TLS 1.3 forms of it (RFC 8446 §7.1), over whichever engine has the hash. */
+
+import { utf8 } from "../wire/text.ts";
+import { type CryptoEngine, HASH_LENGTH, type HashName } from "./engine.ts";
+
+const EMPTY = new Uint8Array(0);
+
+/** RFC 5869 §2.2. An empty salt stands for a hash length of zeros, as HMAC pads keys with zeros anyway. */
+export const hkdfExtract = (engine: CryptoEngine, hash: HashName, salt: Uint8Array, secret: Uint8Array): Uint8Array =>
+  engine.hmac(hash, salt, secret);
+
+/** RFC 5869 §2.3: T(n) = HMAC(key, T(n-1) | info | n), cut to `length`. */
+export function hkdfExpand(
+  engine: CryptoEngine,
+  hash: HashName,
+  key: Uint8Array,
+  info: Uint8Array,
+  length: number,
+): Uint8Array {
+  const hashLength = HASH_LENGTH[hash];
+  if (length > 255 * hashLength) throw new RangeError(`HKDF cannot give ${length} bytes`);
+  const output = new Uint8Array(length);
+  let previous: Uint8Array = EMPTY;
+  for (let at = 0, counter = 1; at < length; at += hashLength, counter += 1) {
+    const input = new Uint8Array(previous.length + info.length + 1);
+    input.set(previous);
+    input.set(info, previous.length);
+    input[input.length - 1] = counter;
+    previous = engine.hmac(hash, key, input);
+    output.set(at + hashLength > length ? previous.subarray(0, length - at) : previous, at);
+  }
+  return output;
+}
+
+const labels = new Map<string, Uint8Array>();
+
+/** "tls13 " and the label in bytes. The labels are a handful of constants, so they are encoded once. */
+function labelBytes(label: string): Uint8Array {
+  let bytes = labels.get(label);
+  if (bytes === undefined) labels.set(label, (bytes = utf8(`tls13 ${label}`)));
+  return bytes;
+}
+
+/**
+ * HKDF-Expand-Label (RFC 8446 §7.1). `label` comes without "tls13 ", which QUIC's own labels ("quic key" …, RFC 9001 §5.1)
+ * get as well. Labels have to be constants of the caller: they are kept.
+ */
+export function hkdfExpandLabel(
+  engine: CryptoEngine,
+  hash: HashName,
+  secret: Uint8Array,
+  label: string,
+  context: Uint8Array,
+  length: number,
+): Uint8Array {
+  const name = labelBytes(label);
+  const info = new Uint8Array(4 + name.length + context.length);
+  info[0] = length >>> 8;
+  info[1] = length;
+  info[2] = name.length;
+  info.set(name, 3);
+  info[3 + name.length] = context.length;
+  info.set(context, 4 + name.length);
+  return hkdfExpand(engine, hash, secret, info, length);
+}
+
+/** Derive-Secret (RFC 8446 §7.1), given the hash of the messages so far. */
+export const deriveSecret = (
+  engine: CryptoEngine,
+  hash: HashName,
+  secret: Uint8Array,
+  label: string,
+  transcriptHash: Uint8Array,
+): Uint8Array => hkdfExpandLabel(engine, hash, secret, label, transcriptHash, HASH_LENGTH[hash]);

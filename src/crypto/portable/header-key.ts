@@ -1,0 +1,51 @@
+/** Header protection masks on node:crypto (RFC 9001 §5.4). */
+
+import { type Cipher, createCipheriv, createSecretKey, type KeyObject } from "node:crypto";
+import { type AeadName, type HeaderKey, type PacketBatch, SAMPLE_LENGTH } from "../engine.ts";
+
+/** The packet number is taken to be this long when looking for the sample (RFC 9001 §5.4.2). */
+const SAMPLE_OFFSET = 4;
+const MASK_LENGTH = 5;
+
+export const createHeaderKey = (aead: AeadName, key: Uint8Array): HeaderKey =>
+  aead === "chacha20-poly1305" ? new ChaChaHeaderKey(key) : new AesHeaderKey(aead, key);
+
+/** RFC 9001 §5.4.3: the mask is AES-ECB of the sample. ECB blocks are independent, so one call makes a whole batch. */
+class AesHeaderKey implements HeaderKey {
+  readonly #cipher: Cipher;
+
+  constructor(aead: "aes-128-gcm" | "aes-256-gcm", key: Uint8Array) {
+    const ecb = aead === "aes-128-gcm" ? "aes-128-ecb" : "aes-256-ecb";
+    this.#cipher = createCipheriv(ecb, createSecretKey(key), null).setAutoPadding(false);
+  }
+
+  mask(batch: PacketBatch, from: number): void {
+    const { arena, masks, count } = batch;
+    if (from >= count) return;
+    for (let i = from; i < count; i += 1) {
+      const sample = batch.packetNumberOffset[i]! + SAMPLE_OFFSET;
+      // Sixteen assignments are several times cheaper than a view and a `set`.
+      for (let j = 0; j < SAMPLE_LENGTH; j += 1) masks[i * SAMPLE_LENGTH + j] = arena[sample + j]!;
+    }
+    const start = from * SAMPLE_LENGTH;
+    masks.set(this.#cipher.update(masks.subarray(start, count * SAMPLE_LENGTH)), start);
+  }
+}
+
+/** RFC 9001 §5.4.4: the sample is the counter, little-endian, and the nonce: the very layout of node's 16-byte IV. */
+class ChaChaHeaderKey implements HeaderKey {
+  readonly #key: KeyObject;
+  readonly #zeros = new Uint8Array(MASK_LENGTH);
+
+  constructor(key: Uint8Array) {
+    this.#key = createSecretKey(key);
+  }
+
+  mask(batch: PacketBatch, from: number): void {
+    for (let i = from; i < batch.count; i += 1) {
+      const sample = batch.packetNumberOffset[i]! + SAMPLE_OFFSET;
+      const iv = batch.arena.subarray(sample, sample + SAMPLE_LENGTH);
+      batch.masks.set(createCipheriv("chacha20", this.#key, iv).update(this.#zeros), i * SAMPLE_LENGTH);
+    }
+  }
+}

@@ -1,0 +1,23 @@
+/** The engine on node:crypto: what every Node has. */
+
+import type { CryptoEngine } from "../engine.ts";
+import { aeadOpen, aeadSeal, PortablePacketKey } from "./aead.ts";
+import { createRunningHash, hash, hmac } from "./hashing.ts";
+import { createHeaderKey } from "./header-key.ts";
+import { generateKeyPair } from "./key-exchange.ts";
+import { verify } from "./signatures.ts";
+
+export { sweepBuffersOnThisThread } from "./tuning.ts";
+
+export const portableEngine: CryptoEngine = {
+  name: "portable",
+  createHash: createRunningHash,
+  hash,
+  hmac,
+  createPacketKey: (aead, key, iv) => new PortablePacketKey(aead, key, iv),
+  createHeaderKey,
+  aeadSeal,
+  aeadOpen,
+  generateKeyPair,
+  verify,
+};

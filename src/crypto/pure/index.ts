@@ -1,0 +1,23 @@
+/** The engine on audited JavaScript: for the simulator and browsers, and a second opinion in tests. */
+
+import type { CryptoEngine } from "../engine.ts";
+import { aeadOpen, aeadSeal, PurePacketKey } from "./aead.ts";
+import { createRunningHash, hash, hmac } from "./hashing.ts";
+import { createHeaderKey } from "./header-key.ts";
+import { generateKeyPair } from "./key-exchange.ts";
+import { verify } from "./signatures.ts";
+
+export { createEd25519Signer, type Ed25519Signer } from "./ed25519-signer.ts";
+
+export const pureEngine: CryptoEngine = {
+  name: "pure",
+  createHash: createRunningHash,
+  hash,
+  hmac,
+  createPacketKey: (aead, key, iv) => new PurePacketKey(aead, key, iv),
+  createHeaderKey,
+  aeadSeal,
+  aeadOpen,
+  generateKeyPair,
+  verify,
+};
