@@ -1,0 +1,73 @@
+/** Which addresses a server binds, and how all its listeners come by the same port number. */
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import type { BoundAddress, Listener } from "../host/http/listener.ts";
+import { listenError, ServeError } from "./errors.ts";
+
+/** How often another port is tried, when the system chose one for TCP that is taken for UDP. */
+const PORT_ATTEMPTS = 20;
+
+/** One kind of socket to bind: a fresh listener for each attempt, since one that failed half-way is closed. */
+export interface Binding {
+  readonly transport: "tcp" | "udp";
+  create(): Listener;
+}
+
+export interface Bound {
+  readonly listeners: readonly Listener[];
+  readonly addresses: readonly BoundAddress[];
+}
+
+/** Every address a host name has on this machine; "localhost" has two. */
+export async function addressesOf(host: string): Promise<readonly string[]> {
+  if (isIP(host) !== 0) return [host];
+  try {
+    const found = await lookup(host, { all: true });
+    return [...new Set(found.map(({ address }) => address))];
+  } catch (cause) {
+    throw new ServeError("HOST_UNKNOWN", `the host ${host} has no address: give an address of this machine`, { cause });
+  }
+}
+
+/** Binds every listener to every address of `host`, all on one port; port 0 lets the system choose. */
+export async function bindAll(bindings: readonly Binding[], host: string, port: number): Promise<Bound> {
+  const hosts = await addressesOf(host);
+  for (let attempt = 1; ; attempt++) {
+    const listeners: Listener[] = [];
+    const addresses: BoundAddress[] = [];
+    try {
+      for (const binding of bindings) {
+        const listener = binding.create();
+        listeners.push(listener);
+        addresses.push(...(await bindOne(binding.transport, listener, hosts, addresses[0]?.port ?? port)));
+      }
+      return { listeners, addresses };
+    } catch (error) {
+      await Promise.all(listeners.map((listener) => listener.close(0)));
+      const chosenIsTaken = port === 0 && error instanceof ServeError && error.code === "PORT_IN_USE";
+      if (!chosenIsTaken || attempt === PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function bindOne(
+  transport: "tcp" | "udp",
+  listener: Listener,
+  hosts: readonly string[],
+  port: number,
+): Promise<BoundAddress[]> {
+  const bound: BoundAddress[] = [];
+  let unavailable: unknown;
+  for (const host of hosts) {
+    const number = bound[0]?.port ?? port;
+    try {
+      bound.push(await listener.listen(number, host));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EADDRNOTAVAIL" && code !== "EAFNOSUPPORT") throw listenError(error, transport, host, number);
+      unavailable = listenError(error, transport, host, number); // a machine without IPv6 still has the other address
+    }
+  }
+  if (bound.length === 0) throw unavailable;
+  return bound;
+}

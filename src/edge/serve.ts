@@ -1,0 +1,99 @@
+/**
+ * `serve`: a function from Request to Response on HTTP/1.1, HTTP/2 and HTTP/3 at once, on one port. It takes the shapes
+ * of `Deno.serve` and of `Bun.serve`.
+ */
+
+import type { HttpVersion } from "../host/http/exchange.ts";
+import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
+import { createIdentity, type Identity, type IdentitySource } from "../host/http/identity.ts";
+import type { BoundAddress } from "../host/http/listener.ts";
+import { ServeError } from "./errors.ts";
+import { type Server, startServer } from "./server.ts";
+
+const DEFAULT_PORT = 4433;
+
+export interface ServeOptions {
+  /** 4433 by default; 0 lets the system choose. The same number for TCP and UDP. */
+  readonly port?: number;
+  /** An address or name of this machine. All addresses ("::") by default. */
+  readonly host?: string;
+  /** The same, by the name it has elsewhere. */
+  readonly hostname?: string;
+  /** PEM: the server's certificate, then its chain. Without one, a development certificate is made and kept. */
+  readonly cert?: string | Uint8Array;
+  /** PEM, not encrypted. */
+  readonly key?: string | Uint8Array;
+  /** One certificate with its key, or one for each name; the first is for clients that name none of them. */
+  readonly tls?: IdentitySource | readonly IdentitySource[];
+  /** All by default. HTTP/2 and HTTP/1.1 come together. */
+  readonly protocols?: readonly HttpVersion[];
+  /** Closing by a signal, as Deno has it. */
+  readonly signal?: AbortSignal;
+  readonly onListen?: (address: BoundAddress) => void;
+  /** Answers for a handler that threw; 500 by default. */
+  readonly onError?: (error: unknown) => Response | Promise<Response>;
+  /** Given each line of the key log (RFC 9850). Whoever reads them can read the traffic: for tests only. */
+  readonly onKeyLog?: (line: string) => void;
+  /** Where a line about a handler that threw goes. Standard error by default. */
+  readonly log?: (line: string) => void;
+}
+
+/** Bun's shape, and that of a module for `nagare serve`. */
+export interface FetchObject {
+  readonly fetch: Handler;
+}
+
+export function serve(handler: Handler): Promise<Server>;
+export function serve(options: ServeOptions & FetchObject): Promise<Server>;
+export function serve(options: ServeOptions, handler: Handler | FetchObject): Promise<Server>;
+export async function serve(
+  first: Handler | ServeOptions | (ServeOptions & FetchObject),
+  second?: Handler | FetchObject,
+): Promise<Server> {
+  const options: ServeOptions = typeof first === "function" ? {} : first;
+  const handler = handlerOf(second) ?? handlerOf(first);
+  if (handler === undefined) {
+    throw new ServeError("OPTION_INVALID", "serve needs a handler: serve(options, (request) => new Response())");
+  }
+  const { onError, log, signal, protocols, onKeyLog } = options;
+  const server = await startServer(
+    {
+      port: options.port ?? DEFAULT_PORT,
+      host: options.host ?? options.hostname ?? "::",
+      identities: await identitiesOf(options),
+      protocols,
+      onKeyLog,
+    },
+    createFetchHandler(handler, { onError, log }),
+  );
+  const close = () => void server.close();
+  if (signal?.aborted) close();
+  signal?.addEventListener("abort", close, { once: true });
+  options.onListen?.(server.addresses[0]!);
+  return server;
+}
+
+function handlerOf(value: object | undefined): Handler | undefined {
+  if (typeof value === "function") return value as Handler;
+  const { fetch } = (value ?? {}) as Partial<FetchObject>;
+  return typeof fetch === "function" ? (request, context) => fetch.call(value, request, context) : undefined;
+}
+
+/** The certificates asked for, or the one for development. */
+export async function identitiesOf(
+  options: Pick<ServeOptions, "cert" | "key" | "tls">,
+): Promise<readonly [Identity, ...Identity[]]> {
+  const { cert, key, tls } = options;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new ServeError(
+      "OPTION_INVALID",
+      `a ${cert === undefined ? "key without cert" : "cert without key"}: give both`,
+    );
+  }
+  const sources: readonly IdentitySource[] =
+    cert !== undefined && key !== undefined ? [{ cert, key }] : tls === undefined ? [] : [tls].flat();
+  const [first, ...others] = sources.map((source) => createIdentity(source));
+  if (first !== undefined) return [first, ...others];
+  const { developmentIdentity } = await import("../host/certificates/index.ts");
+  return [createIdentity(await developmentIdentity())];
+}

@@ -1,0 +1,143 @@
+/** A running server: listeners on one port, and a service that answers their exchanges. */
+import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
+import type { Identity } from "../host/http/identity.ts";
+import type { BoundAddress, Listener } from "../host/http/listener.ts";
+import { type Binding, type Bound, bindAll } from "./bind.ts";
+import { ServeError } from "./errors.ts";
+import { TRANSPORTS } from "./transports.ts";
+
+/** How long clients may remember that HTTP/3 is there, in seconds (RFC 7838 §3.1): a day. */
+const ALT_SVC_MAX_AGE = 86_400;
+
+const DEFAULT_CLOSE_TIMEOUT = 10_000;
+
+/** Answers exchanges. */
+export interface Service {
+  readonly handle: ExchangeHandler;
+  /** Resolves when nothing it started is left, such as work for `waitUntil`. */
+  settled?(): Promise<void>;
+  /** Called when the last exchange is over: gives back what it holds. */
+  close?(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly identities: readonly Identity[];
+  /** Versions to speak. HTTP/2 and HTTP/1.1 come together. */
+  readonly protocols?: readonly HttpVersion[] | undefined;
+  /** Given each line of the key log. Whoever reads them can read the traffic. */
+  readonly onKeyLog?: ((line: string) => void) | undefined;
+}
+
+export interface CloseOptions {
+  /** Milliseconds that requests under way have left. */
+  readonly timeout?: number;
+}
+
+export class Server implements AsyncDisposable {
+  /** Where a browser on this machine finds it. */
+  readonly url: URL;
+  readonly addresses: readonly BoundAddress[];
+  /** What it speaks, in the order of preference. */
+  readonly protocols: readonly HttpVersion[];
+  /** Resolves when the server has closed. */
+  readonly finished: Promise<void>;
+  readonly #listeners: readonly Listener[];
+  readonly #service: Service;
+  #finish!: () => void;
+  #closing: Promise<void> | undefined;
+
+  constructor(host: string, bound: Bound, service: Service) {
+    this.#listeners = bound.listeners;
+    this.#service = service;
+    this.addresses = bound.addresses;
+    this.protocols = (["h3", "h2", "http/1.1"] as const).filter((protocol) =>
+      bound.listeners.some((listener) => listener.protocols.includes(protocol)),
+    );
+    this.url = new URL(`https://${urlHost(host)}:${bound.addresses[0]!.port}/`);
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+  }
+
+  get port(): number {
+    return this.addresses[0]!.port;
+  }
+
+  /**
+   * Takes no new connections, lets requests under way finish, and cuts off what is left after the timeout (10 s).
+   * A second call may shorten it.
+   */
+  close({ timeout = DEFAULT_CLOSE_TIMEOUT }: CloseOptions = {}): Promise<void> {
+    const closed = Promise.all(this.#listeners.map((listener) => listener.close(timeout)));
+    this.#closing ??= this.#close(closed, timeout);
+    return this.#closing;
+  }
+
+  ref(): this {
+    for (const listener of this.#listeners) listener.ref();
+    return this;
+  }
+
+  unref(): this {
+    for (const listener of this.#listeners) listener.unref();
+    return this;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(listeners: Promise<unknown>, timeout: number): Promise<void> {
+    await listeners;
+    if (this.#service.settled !== undefined) await within(this.#service.settled(), timeout);
+    await this.#service.close?.();
+    this.#finish();
+  }
+}
+
+/** Listens on every transport there is and answers with `service`. */
+export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
+  const { port, host, identities, protocols, onKeyLog } = options;
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new ServeError("OPTION_INVALID", `${port} is no port: give a number from 0 to 65535`);
+  }
+  const bindings: Binding[] = [];
+  for (const { transport, load } of TRANSPORTS) {
+    const wanted = protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true;
+    if (!wanted) continue;
+    const create = await load();
+    bindings.push({ transport, create: () => create({ identities, onExchange: service.handle, onKeyLog }) });
+  }
+  if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");
+  const bound = await bindHost(bindings, host, port);
+  const udp = bound.addresses.find(({ transport }) => transport === "udp");
+  if (udp !== undefined) {
+    for (const listener of bound.listeners) listener.advertise?.(`h3=":${udp.port}"; ma=${ALT_SVC_MAX_AGE}`);
+  }
+  return new Server(host, bound, service);
+}
+
+/** "::" takes IPv4 as well; a machine without IPv6 has only the latter. */
+async function bindHost(bindings: readonly Binding[], host: string, port: number): Promise<Bound> {
+  try {
+    return await bindAll(bindings, host, port);
+  } catch (error) {
+    const noIPv6 = host === "::" && error instanceof ServeError && error.code === "ADDRESS_UNAVAILABLE";
+    if (!noIPv6) throw error;
+    return bindAll(bindings, "0.0.0.0", port);
+  }
+}
+
+const urlHost = (host: string): string =>
+  host === "::" || host === "0.0.0.0" ? "localhost" : host.includes(":") ? `[${host}]` : host;
+
+async function within(promise: Promise<void>, timeout: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, timeout);
+  });
+  await Promise.race([promise, late]);
+  clearTimeout(timer);
+}

@@ -1,0 +1,198 @@
+/**
+ * A client for tests that says exactly what was sent and received, over each version of HTTP: the list of cases in
+ * serve.test.ts runs over every one of them.
+ */
+
+import { once } from "node:events";
+import { Agent, type ClientRequest, request as http1Request, type IncomingMessage } from "node:http";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import type { Readable, Writable } from "node:stream";
+import { connect as tlsConnect } from "node:tls";
+import type { HttpVersion } from "../../host/http/exchange.ts";
+
+export interface TestRequest {
+  readonly method?: string;
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The whole body; without it, `send` and `finish` write one if `streaming` is set. */
+  readonly body?: string | Uint8Array;
+  readonly streaming?: boolean;
+}
+
+export interface TestResponse {
+  readonly status: number;
+  /** By lower-case name; several lines are joined with ", ", those of set-cookie with a line feed. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The content, when all of it has been read. */
+  bytes(): Promise<Uint8Array>;
+  text(): Promise<string>;
+  /** Chunks as they come; nothing is read before it is asked for. */
+  readonly content: Readable;
+  /** Trailer fields, after the content. */
+  trailers(): Readonly<Record<string, string>>;
+}
+
+export interface TestExchange {
+  readonly response: Promise<TestResponse>;
+  /** Informational responses so far. */
+  readonly informational: { readonly status: number; readonly headers: Readonly<Record<string, string>> }[];
+  send(chunk: string | Uint8Array): Promise<void>;
+  finish(trailers?: Record<string, string>): void;
+  /** Gives up. */
+  cancel(): void;
+}
+
+export interface TestClient {
+  readonly protocol: HttpVersion;
+  request(request: TestRequest): TestExchange;
+  /** Resolves when the server has closed the connection, or has said that it takes no more requests. */
+  readonly goneAway: Promise<void>;
+  close(): void;
+}
+
+/** Opens one connection. */
+export type OpenTestClient = (origin: URL, options?: { servername?: string }) => Promise<TestClient>;
+
+/** A request, and its response when it has come. */
+export const get = (client: TestClient, path: string, headers: Record<string, string> = {}): Promise<TestResponse> =>
+  client.request({ path, headers }).response;
+
+const flatten = (headers: NodeJS.Dict<string | string[] | number>): Record<string, string> => {
+  const flat: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || name.startsWith(":")) continue;
+    flat[name] = Array.isArray(value) ? value.join(name === "set-cookie" ? "\n" : ", ") : String(value);
+  }
+  return flat;
+};
+
+async function readAll(source: Readable): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of source) chunks.push(chunk as Uint8Array);
+  return Buffer.concat(chunks);
+}
+
+function responseOf(
+  status: number,
+  headers: NodeJS.Dict<string | string[] | number>,
+  content: Readable,
+  trailers: () => NodeJS.Dict<string | string[]>,
+): TestResponse {
+  return {
+    status,
+    headers: flatten(headers),
+    content,
+    bytes: () => readAll(content),
+    text: async () => new TextDecoder().decode(await readAll(content)),
+    trailers: () => flatten(trailers()),
+  };
+}
+
+async function send(target: Writable, chunk: string | Uint8Array): Promise<void> {
+  if (!target.write(chunk)) await once(target, "drain");
+}
+
+export const openHttp1: OpenTestClient = async (origin, { servername = "localhost" } = {}) => {
+  const socket = tlsConnect({
+    host: origin.hostname.replaceAll(/[[\]]/g, ""),
+    port: Number(origin.port),
+    servername,
+    rejectUnauthorized: false,
+    ALPNProtocols: ["http/1.1"],
+  });
+  await once(socket, "secureConnect");
+  const goneAway = new Promise<void>((resolve) => socket.once("close", () => resolve()));
+  // One connection, used by one request after the other.
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  agent.createConnection = () => socket;
+  return {
+    protocol: "http/1.1",
+    goneAway,
+    close: () => socket.destroy(),
+    request: ({ method = "GET", path = "/", headers = {}, body, streaming }) => {
+      const request: ClientRequest = http1Request({
+        method,
+        path,
+        headers: { host: `${servername}:${origin.port}`, ...headers },
+        agent,
+      });
+      const informational: TestExchange["informational"] = [];
+      request.on("information", (info) => {
+        informational.push({ status: info.statusCode, headers: flatten(info.headers) });
+      });
+      const response = new Promise<TestResponse>((resolve, reject) => {
+        request.on("error", reject);
+        request.on("response", (message: IncomingMessage) => {
+          message.on("error", () => undefined);
+          resolve(responseOf(message.statusCode!, message.headers, message, () => message.trailers));
+        });
+      });
+      response.catch(() => undefined);
+      if (streaming) request.flushHeaders();
+      else request.end(body);
+      return {
+        response,
+        informational,
+        send: (chunk) => send(request, chunk),
+        finish: (trailers) => {
+          if (trailers !== undefined) request.addTrailers(trailers);
+          request.end();
+        },
+        cancel: () => request.destroy(),
+      };
+    },
+  };
+};
+
+export const openHttp2: OpenTestClient = async (origin, { servername = "localhost" } = {}) => {
+  const session: ClientHttp2Session = connect(origin, { servername, rejectUnauthorized: false });
+  session.on("error", () => undefined);
+  await once(session, "connect");
+  const goneAway = new Promise<void>((resolve) => {
+    session.once("goaway", () => resolve());
+    session.once("close", () => resolve());
+  });
+  return {
+    protocol: "h2",
+    goneAway,
+    close: () => session.destroy(),
+    request: ({ method = "GET", path = "/", headers = {}, body, streaming }) => {
+      const hasBody = body !== undefined || streaming === true;
+      const stream: ClientHttp2Stream = session.request(
+        { ":method": method, ":path": path, ":authority": `${servername}:${origin.port}`, ...headers },
+        { endStream: !hasBody, waitForTrailers: true },
+      );
+      const informational: TestExchange["informational"] = [];
+      stream.on("headers", (info) => {
+        informational.push({ status: Number(info[":status"]), headers: flatten(info) });
+      });
+      let received: NodeJS.Dict<string | string[]> = {};
+      stream.on("trailers", (trailers) => {
+        received = trailers;
+      });
+      let toSend: Record<string, string> | undefined;
+      stream.on("wantTrailers", () => {
+        stream.sendTrailers(toSend ?? {}); // without any, Node just ends the stream
+      });
+      const response = new Promise<TestResponse>((resolve, reject) => {
+        stream.on("error", reject);
+        stream.on("close", () => reject(new Error(`stream closed (${stream.rstCode})`)));
+        stream.on("response", (head) => {
+          resolve(responseOf(head[":status"]!, head, stream, () => received));
+        });
+      });
+      response.catch(() => undefined);
+      if (body !== undefined) stream.end(body);
+      return {
+        response,
+        informational,
+        send: (chunk) => send(stream, chunk),
+        finish: (trailers) => {
+          toSend = trailers;
+          stream.end();
+        },
+        cancel: () => stream.close(8), // CANCEL (RFC 9113 §7)
+      };
+    },
+  };
+};

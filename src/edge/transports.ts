@@ -1,0 +1,20 @@
+/**
+ * The kinds of socket that a server listens on, TCP first: UDP then takes the same port number. Each is loaded when a
+ * server starts, so that nothing that is not used is.
+ */
+import type { CreateListener } from "../host/http/listener.ts";
+
+export interface Transport {
+  readonly transport: "tcp" | "udp";
+  load(): Promise<CreateListener>;
+}
+
+const tcp: Transport = {
+  transport: "tcp",
+  load: async () => {
+    const { TcpListener } = await import("../host/http/tcp-listener.ts");
+    return (options) => new TcpListener(options);
+  },
+};
+
+export const TRANSPORTS: readonly Transport[] = [tcp];

@@ -1,0 +1,133 @@
+/**
+ * One request and its response, whatever carried them: the seam that HTTP/1.1, HTTP/2 and HTTP/3 implement and that
+ * every product (the fetch face, files, the proxy) is written against.
+ *
+ * It is synchronous and made of plain calls, since a small request must cost little: no promises, no web streams, no
+ * `Headers`. Who answers sets the callbacks it needs and calls the methods; a transport calls the callbacks.
+ *
+ * Order of calls: any number of `inform`, then one `respond`, then any number of `write`, then `end`; `reset` at any
+ * time instead. After `aborted` is set, or after `reset`, every one of them does nothing.
+ */
+import { type FieldSection, fieldValue } from "../../http/index.ts";
+
+export type HttpVersion = "h3" | "h2" | "http/1.1";
+
+export interface PeerAddress {
+  readonly address: string;
+  readonly port: number;
+  readonly family: "IPv4" | "IPv6";
+}
+
+/** What a transport can tell about its connection: figures by name, cheap enough to be asked for in any handler. */
+export interface ConnectionInfo {
+  stats(): Readonly<Record<string, number | string>>;
+}
+
+export type BodyState =
+  /** More may come. */
+  | "open"
+  /** Everything was read, and `trailers` holds what followed it. */
+  | "ended"
+  /** The peer gave up before its end. */
+  | "aborted";
+
+/**
+ * The request's content, pulled. Bytes that are not read stay in the transport, whose flow control then holds the
+ * peer back.
+ */
+export interface RequestBody {
+  readonly state: BodyState;
+  /** Trailer fields; empty until `state` is "ended". */
+  readonly trailers: FieldSection;
+  /** What arrived, which the caller may keep; undefined when there is nothing now: look at `state`. */
+  read(): Uint8Array | undefined;
+  /** Called when `read()` will give more, or `state` changed, after `read()` gave undefined. May be called too often. */
+  onReadable: (() => void) | undefined;
+}
+
+export interface RespondOptions {
+  /** The response has no content and no trailers: `end` is not called. */
+  readonly endStream?: boolean;
+  /** `end` may bring trailers (HTTP/2 of Node wants to know before). */
+  readonly trailers?: boolean;
+}
+
+/** Called with a chunk when the transport will not look at it again; its owner may then fill it anew. */
+export type ReleaseChunk = (chunk: Uint8Array) => void;
+
+export interface Exchange {
+  readonly protocol: HttpVersion;
+  readonly method: string;
+  readonly scheme: string;
+  /** `:authority`, or the Host field: host and port as the client named them. */
+  readonly authority: string;
+  /** `:path`: path and query, starting with "/"; or "*" for OPTIONS. */
+  readonly path: string;
+  /** The request's field lines without pseudo-header fields. */
+  readonly fields: FieldSection;
+  readonly body: RequestBody;
+
+  readonly remoteAddress: PeerAddress;
+  readonly localAddress: PeerAddress;
+  /** Undefined where there is nothing to tell (TCP). */
+  readonly connection: ConnectionInfo | undefined;
+
+  /** The final status that `respond` was given; undefined before. */
+  readonly status: number | undefined;
+  /** Why the peer, or its connection, gave up; undefined as long as an answer makes sense. */
+  readonly aborted: Error | undefined;
+
+  /** An informational response (1xx, RFC 9110 §15.2). Dropped where the client would not understand it. */
+  inform(status: number, fields: FieldSection): void;
+
+  /**
+   * The final response's head. Fields are without connection-specific ones (RFC 9114 §4.2) and legal (RFC 9110 §5.5).
+   * The transport adds `date` unless it is there, and frames content by itself where there is no `content-length`.
+   */
+  respond(status: number, fields: FieldSection, options?: RespondOptions): void;
+
+  /**
+   * Content. The transport owns the chunk from now on, and must not be given it again before `released` was called.
+   * A transport that cannot tell when never calls it, and the chunk is garbage in the end.
+   * Returns false when enough is waiting: write on when `onDrain` is called. Nothing is lost by not obeying but memory.
+   */
+  write(chunk: Uint8Array, released?: ReleaseChunk): boolean;
+
+  /**
+   * The end of the response, with its last chunk and trailers. If the request's body is still open, the peer is told
+   * that nobody will read it (H3_NO_ERROR, RFC 9114 §4.1).
+   */
+  end(last?: Uint8Array, trailers?: FieldSection): void;
+
+  /** Cuts the exchange off: an answer that cannot be completed must not look complete. */
+  reset(reason: Error): void;
+
+  /** Room again, after `write` returned false. */
+  onDrain: (() => void) | undefined;
+  /** `aborted` was set. */
+  onAbort: ((reason: Error) => void) | undefined;
+  /** The exchange is over, in whatever way; nothing follows. For who counts and logs, not for who answers. */
+  onClose: (() => void) | undefined;
+}
+
+/** Called by a transport for each request whose head it found well-formed. It must not throw. */
+export type ExchangeHandler = (exchange: Exchange) => void;
+
+/** All values of a list-based field as one (RFC 9110 §5.3), or undefined. */
+export function combinedFieldValue(fields: FieldSection, name: string): string | undefined {
+  let combined: string | undefined;
+  for (const line of fields) {
+    if (line[0] === name) combined = combined === undefined ? line[1] : `${combined}, ${line[1]}`;
+  }
+  return combined;
+}
+
+/**
+ * Asks for the body of a client that waits to be asked (RFC 9110 §10.1.1). Whoever starts to read a body calls it, so
+ * that an answer which never looks at the body never asks for it.
+ */
+export function continueIfExpected(exchange: Exchange): void {
+  if (exchange.status !== undefined || exchange.body.state !== "open") return;
+  const expect = fieldValue(exchange.fields, "expect");
+  if (expect?.toLowerCase() === "100-continue") exchange.inform(100, []);
+}

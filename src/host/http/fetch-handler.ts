@@ -1,0 +1,173 @@
+/** The WHATWG face of an Exchange: a function from Request to Response, as Deno, Bun, Hono and service workers have it. */
+import type { FieldLine } from "../../http/index.ts";
+import type { ConnectionInfo, Exchange, ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
+import { teachGlobals } from "./globals.ts";
+import { sendResponse } from "./send-response.ts";
+import { createServerRequest, requestUrl, type ServerRequest } from "./server-request.ts";
+
+/** What `new Headers()` takes. */
+export type HeadersInit = ConstructorParameters<typeof Headers>[0];
+
+/** What a handler may know beyond the Request. */
+export interface Context {
+  readonly protocol: HttpVersion;
+  readonly remoteAddress: PeerAddress;
+  readonly localAddress: PeerAddress;
+  /** Figures of the connection; undefined over TCP. */
+  readonly connection: ConnectionInfo | undefined;
+  /** Aborted when the client gives up. The same as `request.signal`. */
+  readonly signal: AbortSignal;
+  /** The request's trailer fields, once its body has been read. */
+  readonly trailers: Promise<Headers>;
+  /** Sends an informational response (1xx), such as 103 with `link` fields. */
+  inform(status: number, headers?: HeadersInit): void;
+  /** Trailer fields of the response. Call it before the response's body ends, and name them in a `trailer` field. */
+  addTrailers(trailers: HeadersInit): void;
+  /** Work that outlives the response: draining waits for it. */
+  waitUntil(promise: Promise<unknown>): void;
+}
+
+export type Handler = (request: Request, context: Context) => Response | Promise<Response>;
+
+export interface FetchHandlerOptions {
+  /** Answers for a handler that threw; without it, or if it throws as well, the answer is 500. */
+  readonly onError?: ((error: unknown) => Response | Promise<Response>) | undefined;
+  /** One line about a handler that threw. Standard error by default. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+export interface FetchHandler {
+  readonly handle: ExchangeHandler;
+  /** Resolves when all that `waitUntil` was given has settled. */
+  settled(): Promise<void>;
+}
+
+export function createFetchHandler(handler: Handler, options: FetchHandlerOptions = {}): FetchHandler {
+  const log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
+  const waiting = new Set<Promise<unknown>>();
+  const logError = (exchange: Exchange, error: unknown): void =>
+    log(`nagare: ${exchange.method} ${exchange.path}: ${describe(error)}`);
+
+  const waitUntil = (exchange: Exchange, promise: Promise<unknown>): void => {
+    const settled = Promise.resolve(promise)
+      .catch((error: unknown) => logError(exchange, error))
+      .finally(() => waiting.delete(settled));
+    waiting.add(settled);
+  };
+
+  const answer = async (exchange: Exchange, request: ServerRequest, context: FetchContext): Promise<void> => {
+    let response: Response;
+    try {
+      response = await handler(request as unknown as Request, context);
+      if (!(response instanceof Response)) throw new TypeError("the handler did not return a Response");
+    } catch (error) {
+      if (exchange.aborted !== undefined) return; // failing is what a cancelled handler does
+      response = await errorResponse(exchange, error, options.onError, logError);
+    }
+    await sendResponse(exchange, response, () => context.responseTrailers);
+  };
+
+  return {
+    handle: (exchange) => {
+      teachGlobals();
+      const url = requestUrl(exchange);
+      if (url === undefined) {
+        exchange.respond(400, [], { endStream: true });
+        return;
+      }
+      const request = createServerRequest(exchange, url);
+      exchange.onAbort = (reason) => request.abort(reason);
+      const context = new FetchContext(exchange, request, waitUntil);
+      answer(exchange, request, context).catch((error: unknown) => {
+        if (exchange.aborted !== undefined) return;
+        logError(exchange, error);
+        if (exchange.status === undefined) exchange.respond(500, [], { endStream: true });
+        else exchange.reset(error instanceof Error ? error : new Error(String(error)));
+      });
+    },
+    settled: async () => {
+      while (waiting.size > 0) await Promise.all(waiting);
+    },
+  };
+}
+
+async function errorResponse(
+  exchange: Exchange,
+  error: unknown,
+  onError: FetchHandlerOptions["onError"],
+  logError: (exchange: Exchange, error: unknown) => void,
+): Promise<Response> {
+  if (onError !== undefined) {
+    try {
+      return await onError(error);
+    } catch (second) {
+      logError(exchange, second);
+    }
+  }
+  const status = (error as { status?: unknown } | undefined)?.status;
+  if (typeof status === "number" && status >= 400 && status < 500) return new Response(null, { status });
+  logError(exchange, error);
+  return new Response("Internal Server Error", { status: 500 });
+}
+
+/** The message, and where it was thrown, on one line. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const place = error.stack?.split("\n").find((line) => line.startsWith("    at "));
+  return `${error.name}: ${error.message}${place === undefined ? "" : ` (${place.trim()})`}`.replaceAll("\n", " ");
+}
+
+class FetchContext implements Context {
+  responseTrailers: readonly FieldLine[] | undefined;
+  readonly #exchange: Exchange;
+  readonly #request: ServerRequest;
+  readonly #waitUntil: (exchange: Exchange, promise: Promise<unknown>) => void;
+
+  constructor(
+    exchange: Exchange,
+    request: ServerRequest,
+    waitUntil: (exchange: Exchange, promise: Promise<unknown>) => void,
+  ) {
+    this.#exchange = exchange;
+    this.#request = request;
+    this.#waitUntil = waitUntil;
+  }
+
+  get protocol(): HttpVersion {
+    return this.#exchange.protocol;
+  }
+  get remoteAddress(): PeerAddress {
+    return this.#exchange.remoteAddress;
+  }
+  get localAddress(): PeerAddress {
+    return this.#exchange.localAddress;
+  }
+  get connection(): ConnectionInfo | undefined {
+    return this.#exchange.connection;
+  }
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+  get trailers(): Promise<Headers> {
+    return this.#request.trailers;
+  }
+
+  inform(status: number, headers?: HeadersInit): void {
+    if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
+      throw new RangeError(`${status} is no informational status that can be sent`);
+    }
+    this.#exchange.inform(status, linesOf(headers));
+  }
+
+  addTrailers(trailers: HeadersInit): void {
+    this.responseTrailers = [...(this.responseTrailers ?? []), ...linesOf(trailers)];
+  }
+
+  waitUntil(promise: Promise<unknown>): void {
+    this.#waitUntil(this.#exchange, promise);
+  }
+}
+
+const linesOf = (headers: HeadersInit | undefined): FieldLine[] => [
+  ...(new Headers(headers) as unknown as Iterable<FieldLine>),
+];

@@ -1,0 +1,159 @@
+/** An Exchange over a request and a response of node:http (RFC 9112). */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { FieldSection } from "../../http/index.ts";
+import type { Exchange, PeerAddress, ReleaseChunk, RespondOptions } from "./exchange.ts";
+import { fieldsFromRaw, NodeBody } from "./node-body.ts";
+import type { Abortable, TcpConnection } from "./tcp-connection.ts";
+
+export interface Http1Head {
+  readonly authority: string;
+  readonly path: string;
+  readonly fields: FieldSection;
+}
+
+export class Http1Exchange implements Exchange, Abortable {
+  readonly protocol = "http/1.1";
+  readonly scheme = "https";
+  readonly connection = undefined;
+  readonly method: string;
+  readonly authority: string;
+  readonly path: string;
+  readonly fields: FieldSection;
+  readonly body: NodeBody;
+  onDrain: (() => void) | undefined;
+  onAbort: ((reason: Error) => void) | undefined;
+  onClose: (() => void) | undefined;
+  #status: number | undefined;
+  #aborted: Error | undefined;
+  /** The head waits for the first chunk, or the end, so that a small response is one write with its length known. */
+  #waitingHead: FieldSection | undefined;
+  #ended = false;
+  #closed = false;
+  readonly #tcp: TcpConnection;
+  readonly #response: ServerResponse;
+
+  constructor(request: IncomingMessage, response: ServerResponse, head: Http1Head, tcp: TcpConnection) {
+    this.#tcp = tcp;
+    this.#response = response;
+    this.method = request.method!;
+    this.authority = head.authority;
+    this.path = head.path;
+    this.fields = head.fields;
+    // RFC 9112 §6.3: a request has content only if one of these says so.
+    const length = request.headers["content-length"];
+    const empty = request.headers["transfer-encoding"] === undefined && (length === undefined || Number(length) === 0);
+    this.body = new NodeBody(request, empty, () => fieldsFromRaw(request.rawTrailers));
+    tcp.exchanges.add(this);
+    response.on("error", ignore); // the connection's end says the same
+    response.on("close", () => {
+      if (!response.writableFinished) this.abort(new Error("the client closed the connection"));
+      this.#close();
+    });
+    response.on("drain", () => this.onDrain?.());
+  }
+
+  get remoteAddress(): PeerAddress {
+    return this.#tcp.remoteAddress;
+  }
+
+  get localAddress(): PeerAddress {
+    return this.#tcp.localAddress;
+  }
+
+  get status(): number | undefined {
+    return this.#status;
+  }
+
+  get aborted(): Error | undefined {
+    return this.#aborted;
+  }
+
+  inform(status: number, fields: FieldSection): void {
+    const socket = this.#response.socket;
+    // RFC 9110 §15.2: never to an HTTP/1.0 client. And without a socket this request waits in a pipeline: its turn to
+    // write has not come, and an informational response may always be left out.
+    if (this.#closed || this.#status !== undefined || socket === null || this.#response.req.httpVersionMinor < 1)
+      return;
+    let head = `HTTP/1.1 ${status} ${status === 100 ? "Continue" : status === 103 ? "Early Hints" : ""}\r\n`;
+    for (const [name, value] of fields) head += `${name}: ${value}\r\n`;
+    socket.write(`${head}\r\n`, "latin1");
+  }
+
+  respond(status: number, fields: FieldSection, options?: RespondOptions): void {
+    if (this.#status !== undefined) throw new Error("the response has begun already");
+    this.#status = status;
+    if (this.#closed) return;
+    this.#waitingHead = fields;
+    if (options?.endStream === true) this.end();
+    else process.nextTick(flushHead, this);
+  }
+
+  write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
+    if (this.#ended || this.#closed) {
+      released?.(chunk);
+      return false;
+    }
+    this.flushHead();
+    return released === undefined ? this.#response.write(chunk) : this.#response.write(chunk, () => released(chunk)); // also called when the socket fails
+  }
+
+  end(last?: Uint8Array, trailers?: FieldSection): void {
+    if (this.#ended || this.#closed) return;
+    this.#ended = true;
+    const hasTrailers = trailers !== undefined && trailers.length > 0;
+    this.flushHead(hasTrailers ? undefined : (last?.byteLength ?? 0));
+    if (hasTrailers) this.#response.addTrailers(trailers as [string, string][]);
+    if (last === undefined) this.#response.end();
+    else this.#response.end(last);
+  }
+
+  reset(reason: Error): void {
+    if (this.#closed) return;
+    this.#ended = true;
+    this.#aborted ??= reason;
+    this.#response.destroy();
+    this.#close();
+  }
+
+  /** The connection is gone. */
+  abort(reason: Error): void {
+    if (this.#closed || this.#aborted !== undefined) return;
+    this.#aborted = reason;
+    this.body.abort();
+    this.onAbort?.(reason);
+    this.#close();
+  }
+
+  flushHead(length?: number): void {
+    const fields = this.#waitingHead;
+    if (fields === undefined || this.#closed) return;
+    this.#waitingHead = undefined;
+    const status = this.#status!;
+    const flat: string[] = [];
+    let framed = this.method === "HEAD" || status === 204 || status === 304;
+    for (const [name, value] of fields) {
+      flat.push(name, value);
+      if (name === "content-length") framed = true;
+    }
+    if (!framed && length !== undefined) flat.push("content-length", String(length));
+    if (this.#tcp.listener.altSvc !== undefined) flat.push("alt-svc", this.#tcp.listener.altSvc);
+    if (this.#tcp.listener.draining) this.#response.shouldKeepAlive = false; // Node then says `Connection: close`
+    this.#response.writeHead(status, flat);
+    if (length === undefined) this.#response.flushHeaders();
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#tcp.exchanges.delete(this);
+    this.onClose?.();
+    // A connection whose last head was sent before the drain began does not know that it ends here.
+    if (this.#tcp.listener.draining && this.#tcp.exchanges.size === 0) this.#response.req.socket.destroySoon();
+  }
+}
+
+function flushHead(exchange: Http1Exchange): void {
+  exchange.flushHead();
+}
+
+function ignore(): void {}

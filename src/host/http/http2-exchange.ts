@@ -1,0 +1,165 @@
+/** An Exchange over a stream of node:http2 (RFC 9113). */
+import { constants, type ServerHttp2Stream } from "node:http2";
+import type { FieldSection } from "../../http/index.ts";
+import type { Exchange, PeerAddress, ReleaseChunk, RespondOptions } from "./exchange.ts";
+import { fieldsFromRaw, NodeBody } from "./node-body.ts";
+import type { Abortable, TcpConnection } from "./tcp-connection.ts";
+
+export interface Http2Head {
+  readonly method: string;
+  readonly scheme: string;
+  readonly authority: string;
+  readonly path: string;
+  readonly fields: FieldSection;
+}
+
+export class Http2Exchange implements Exchange, Abortable {
+  readonly protocol = "h2";
+  readonly connection = undefined;
+  readonly method: string;
+  readonly scheme: string;
+  readonly authority: string;
+  readonly path: string;
+  readonly fields: FieldSection;
+  readonly body: NodeBody;
+  onDrain: (() => void) | undefined;
+  onAbort: ((reason: Error) => void) | undefined;
+  onClose: (() => void) | undefined;
+  #status: number | undefined;
+  #aborted: Error | undefined;
+  #trailers: FieldSection | undefined;
+  #ended = false;
+  #closed = false;
+  readonly #tcp: TcpConnection;
+  readonly #stream: ServerHttp2Stream;
+
+  constructor(stream: ServerHttp2Stream, head: Http2Head, endStream: boolean, tcp: TcpConnection) {
+    this.#stream = stream;
+    this.#tcp = tcp;
+    this.method = head.method;
+    this.scheme = head.scheme;
+    this.authority = head.authority;
+    this.path = head.path;
+    this.fields = head.fields;
+    this.body = new NodeBody(stream, endStream);
+    tcp.exchanges.add(this);
+    if (!endStream) {
+      stream.on("trailers", (_headers, _flags, raw?: string[]) => {
+        if (raw !== undefined) this.body.trailers = fieldsFromRaw(raw);
+      });
+    }
+    stream.on("error", ignore); // "close" says the same, with its code
+    stream.on("close", () => {
+      if (!this.#ended || !stream.writableFinished)
+        this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
+      this.#close();
+    });
+    stream.on("drain", () => this.onDrain?.());
+  }
+
+  get remoteAddress(): PeerAddress {
+    return this.#tcp.remoteAddress;
+  }
+
+  get localAddress(): PeerAddress {
+    return this.#tcp.localAddress;
+  }
+
+  get status(): number | undefined {
+    return this.#status;
+  }
+
+  get aborted(): Error | undefined {
+    return this.#aborted;
+  }
+
+  inform(status: number, fields: FieldSection): void {
+    if (this.#gone() || this.#status !== undefined) return;
+    this.#stream.additionalHeaders(toHeaders(status, fields));
+  }
+
+  respond(status: number, fields: FieldSection, options?: RespondOptions): void {
+    if (this.#status !== undefined) throw new Error("the response has begun already");
+    this.#status = status;
+    if (this.#gone()) return;
+    const headers = toHeaders(status, fields);
+    if (this.#tcp.listener.altSvc !== undefined) headers["alt-svc"] ??= this.#tcp.listener.altSvc;
+    const endStream = options?.endStream === true;
+    // Node would close the stream after the last DATA frame; with this it asks for trailers instead.
+    const waitForTrailers = !endStream && options?.trailers === true;
+    if (waitForTrailers) this.#stream.on("wantTrailers", () => this.#sendTrailers());
+    this.#stream.respond(headers, { endStream, waitForTrailers });
+    if (endStream) this.#finish();
+  }
+
+  write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
+    if (this.#ended || this.#gone()) {
+      released?.(chunk);
+      return false;
+    }
+    return released === undefined ? this.#stream.write(chunk) : this.#stream.write(chunk, () => released(chunk));
+  }
+
+  end(last?: Uint8Array, trailers?: FieldSection): void {
+    if (this.#ended || this.#gone()) return;
+    this.#trailers = trailers;
+    if (last === undefined) this.#stream.end();
+    else this.#stream.end(last);
+    this.#finish();
+  }
+
+  reset(reason: Error): void {
+    if (this.#closed) return;
+    this.#ended = true;
+    this.#aborted ??= reason;
+    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+
+  /** The stream or its connection is gone. */
+  abort(reason: Error): void {
+    if (this.#closed || this.#aborted !== undefined) return;
+    this.#aborted = reason;
+    this.body.abort();
+    this.onAbort?.(reason);
+  }
+
+  #finish(): void {
+    this.#ended = true;
+    // RFC 9113 §8.1: having answered in full, ask the client to stop sending a body that nobody will read.
+    if (this.body.state !== "open") return;
+    this.#stream.once("finish", () => {
+      if (this.body.state === "open") this.#stream.close(constants.NGHTTP2_NO_ERROR);
+    });
+  }
+
+  #sendTrailers(): void {
+    if (this.#gone()) return;
+    this.#stream.sendTrailers(toHeaders(undefined, this.#trailers ?? [])); // without any, Node just ends the stream
+  }
+
+  #gone(): boolean {
+    return this.#closed || this.#stream.destroyed || this.#stream.closed;
+  }
+
+  #close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#tcp.exchanges.delete(this);
+    this.onClose?.();
+  }
+}
+
+/** Node takes an object, in which a field with several lines is an array. */
+function toHeaders(status: number | undefined, fields: FieldSection): Record<string, string | string[] | number> {
+  const headers: Record<string, string | string[] | number> = Object.create(null);
+  if (status !== undefined) headers[":status"] = status;
+  for (const [name, value] of fields) {
+    const before = headers[name];
+    if (before === undefined) headers[name] = value;
+    else if (Array.isArray(before)) before.push(value);
+    else headers[name] = [String(before), value];
+  }
+  return headers;
+}
+
+function ignore(): void {}

@@ -1,0 +1,41 @@
+/**
+ * What a server is made of: listeners, each of which speaks some versions of HTTP on one kind of socket and makes
+ * Exchanges. TCP (HTTP/1.1 and HTTP/2) and QUIC (HTTP/3) implement the same interface.
+ */
+import type { ExchangeHandler, HttpVersion } from "./exchange.ts";
+import type { Identity } from "./identity.ts";
+
+export interface BoundAddress {
+  readonly transport: "tcp" | "udp";
+  readonly address: string;
+  readonly family: "IPv4" | "IPv6";
+  readonly port: number;
+}
+
+export interface ListenerOptions {
+  /** Certificates with their keys, at least one; the first is for clients that name no server, or an unknown one. */
+  readonly identities: readonly Identity[];
+  readonly onExchange: ExchangeHandler;
+  /** Given each line of the key log (RFC 9850), with its line feed. Only set by explicit request. */
+  readonly onKeyLog?: ((line: string) => void) | undefined;
+}
+
+export interface Listener {
+  /** In the server's order of preference. */
+  readonly protocols: readonly HttpVersion[];
+  /** Binds one more address; may be called for several. Rejects with Node's error (EADDRINUSE and so on). */
+  listen(port: number, host: string): Promise<BoundAddress>;
+  /**
+   * Drains: takes no new connections, tells the connections there are (GOAWAY, `Connection: close`), and lets requests
+   * under way finish. After `timeout` milliseconds what is left is cut off. Resolves when every socket is closed; may
+   * be called again with a shorter timeout.
+   */
+  close(timeout: number): Promise<void>;
+  /** The value of `alt-svc` (RFC 7838) on responses from now on. QUIC has nothing to add: it is the alternative. */
+  advertise?(altSvc: string): void;
+  /** Whether the listener alone keeps the process alive. */
+  ref(): void;
+  unref(): void;
+}
+
+export type CreateListener = (options: ListenerOptions) => Listener;

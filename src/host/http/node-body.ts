@@ -1,0 +1,58 @@
+/** A request body over a Readable of Node, as HTTP/1.1 and HTTP/2 have it. */
+import type { Readable } from "node:stream";
+import type { FieldSection } from "../../http/index.ts";
+import type { BodyState, RequestBody } from "./exchange.ts";
+
+export class NodeBody implements RequestBody {
+  onReadable: (() => void) | undefined;
+  trailers: FieldSection = [];
+  #state: BodyState;
+  #listening = false;
+  readonly #source: Readable;
+  /** HTTP/1.1 has its trailers when the source ends. */
+  readonly #readTrailers: (() => FieldSection) | undefined;
+
+  constructor(source: Readable, empty: boolean, readTrailers?: () => FieldSection) {
+    this.#source = source;
+    this.#state = empty ? "ended" : "open";
+    this.#readTrailers = readTrailers;
+  }
+
+  get state(): BodyState {
+    return this.#state;
+  }
+
+  read(): Uint8Array | undefined {
+    if (this.#state !== "open") return undefined;
+    if (!this.#listening) this.#listen();
+    return (this.#source.read() as Uint8Array | null) ?? undefined;
+  }
+
+  /** The peer gave up, or its connection did. */
+  abort(): void {
+    if (this.#state !== "open") return;
+    this.#state = "aborted";
+    this.onReadable?.();
+  }
+
+  // Listening makes the source read ahead, so it waits until somebody wants the body.
+  #listen(): void {
+    this.#listening = true;
+    this.#source.on("readable", () => this.onReadable?.());
+    this.#source.on("end", () => this.#end());
+  }
+
+  #end(): void {
+    if (this.#state !== "open") return;
+    if (this.#readTrailers !== undefined) this.trailers = this.#readTrailers();
+    this.#state = "ended";
+    this.onReadable?.();
+  }
+}
+
+/** Field lines from Node's flat raw list, which is name, value, name, value. */
+export function fieldsFromRaw(raw: readonly string[]): FieldSection {
+  const fields: (readonly [string, string])[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) fields.push([raw[i]!.toLowerCase(), raw[i + 1]!]);
+  return fields;
+}

@@ -1,0 +1,39 @@
+/** What the exchanges of one TCP connection share. */
+import type { Socket } from "node:net";
+import type { PeerAddress } from "./exchange.ts";
+
+/** The listener's state that every response looks at. */
+export interface ListenerState {
+  draining: boolean;
+  altSvc: string | undefined;
+}
+
+export interface Abortable {
+  abort(reason: Error): void;
+}
+
+export class TcpConnection {
+  readonly listener: ListenerState;
+  readonly remoteAddress: PeerAddress;
+  readonly localAddress: PeerAddress;
+  /** Requests that are not over yet. */
+  readonly exchanges = new Set<Abortable>();
+
+  constructor(socket: Socket, listener: ListenerState) {
+    this.listener = listener;
+    this.remoteAddress = peerAddress(socket.remoteAddress, socket.remotePort);
+    this.localAddress = peerAddress(socket.localAddress, socket.localPort);
+  }
+
+  abort(): void {
+    for (const exchange of this.exchanges) exchange.abort(new Error("the client closed the connection"));
+    this.exchanges.clear();
+  }
+}
+
+/** An address of Node's as people write it: an IPv4 address that came through an IPv6 socket is an IPv4 address. */
+export function peerAddress(address = "", port = 0): PeerAddress {
+  const mapped = address.startsWith("::ffff:") && address.includes(".");
+  const plain = mapped ? address.slice(7) : address;
+  return { address: plain, port, family: plain.includes(":") ? "IPv6" : "IPv4" };
+}

@@ -1,0 +1,245 @@
+/**
+ * HTTP/1.1 and HTTP/2 on one TLS port, by Node's own modules, as Exchanges.
+ *
+ * Limits: a head has 64 KiB and 30 s to arrive, a TLS handshake 15 s; an idle connection is closed after a minute. How
+ * long a body may take is not limited, since uploads take as long as they take: unread bytes stay under flow control.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import {
+  constants,
+  createSecureServer,
+  type Http2SecureServer,
+  type IncomingHttpHeaders,
+  type SecureServerOptions,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createSecureContext, type SecureContext } from "node:tls";
+import type { FieldLine } from "../../http/index.ts";
+import type { ExchangeHandler } from "./exchange.ts";
+import { Http1Exchange } from "./http1-exchange.ts";
+import { Http2Exchange } from "./http2-exchange.ts";
+import { type Identity, selectIdentity } from "./identity.ts";
+import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
+import { isAuthority, isPath, parseAbsoluteForm } from "./request-head.ts";
+import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
+
+const MAX_HEAD_BYTES = 64 * 1024;
+const HEAD_TIMEOUT = 30_000;
+const HANDSHAKE_TIMEOUT = 15_000;
+const IDLE_TIMEOUT = 60_000;
+const MAX_CONCURRENT_STREAMS = 256;
+const STREAM_WINDOW = 256 * 1024;
+
+/** Request field lines beyond which node:http2 refuses a request. */
+const MAX_FIELD_LINES = 256;
+
+export class TcpListener implements Listener {
+  readonly protocols = ["h2", "http/1.1"] as const;
+  readonly #onExchange: ExchangeHandler;
+  readonly #state: ListenerState = { draining: false, altSvc: undefined };
+  readonly #server: Http2SecureServer;
+  /** Node's server listens on one address; these take connections on the others and hand them to it. */
+  readonly #others: Server[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #connections = new WeakMap<object, TcpConnection>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #closing: { promise: Promise<void>; deadline: NodeJS.Timeout } | undefined;
+  #referenced = true;
+
+  constructor(options: ListenerOptions) {
+    this.#onExchange = options.onExchange;
+    this.#server = createSecureServer(serverOptions(options.identities));
+    // With allowHTTP1 the server has the timeouts of node:http's Server.
+    Object.assign(this.#server, { headersTimeout: HEAD_TIMEOUT, requestTimeout: 0 });
+    this.#server.on("connection", (socket: Socket) => this.#track(socket));
+    this.#server.on("request", (request, response) => this.#handleHttp1(request as never, response as never));
+    // A "request" listener, which HTTP/1.1 needs, brings Node's compatibility layer for HTTP/2 with it, which listens
+    // for streams. Ours take its place.
+    this.#server.removeAllListeners("stream");
+    this.#server.on("stream", (stream, headers, flags, raw?: string[]) =>
+      this.#handleHttp2(stream, headers, flags, raw),
+    );
+    // RFC 9110 §10.1.1: whoever reads the body asks for it (continueIfExpected).
+    this.#server.on("checkContinue", (request, response) => this.#handleHttp1(request as never, response as never));
+    this.#server.on("session", (session) => this.#handleSession(session));
+    const { onKeyLog } = options;
+    if (onKeyLog !== undefined) this.#server.on("keylog", (line: Buffer) => onKeyLog(line.toString("latin1")));
+  }
+
+  async listen(port: number, host: string): Promise<BoundAddress> {
+    const first = !this.#server.listening;
+    const server: Server = first
+      ? this.#server
+      : createServer({ noDelay: true }, (socket) => this.#server.emit("connection", socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ port, host, backlog: 1024 }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    if (!first) this.#others.push(server);
+    if (!this.#referenced) server.unref();
+    const { address, family, port: bound } = server.address() as AddressInfo;
+    return { transport: "tcp", address, family: family === "IPv6" ? "IPv6" : "IPv4", port: bound };
+  }
+
+  advertise(altSvc: string): void {
+    this.#state.altSvc = altSvc;
+  }
+
+  close(timeout: number): Promise<void> {
+    if (this.#closing === undefined) this.#closing = { promise: this.#drain(), deadline: this.#cutOffAfter(timeout) };
+    else {
+      clearTimeout(this.#closing.deadline);
+      this.#closing.deadline = this.#cutOffAfter(timeout);
+    }
+    return this.#closing.promise;
+  }
+
+  ref(): void {
+    this.#referenced = true;
+    for (const server of [this.#server, ...this.#others]) server.ref();
+  }
+
+  unref(): void {
+    this.#referenced = false;
+    for (const server of [this.#server, ...this.#others]) server.unref();
+  }
+
+  async #drain(): Promise<void> {
+    this.#state.draining = true;
+    // Closing also ends the HTTP/1.1 connections that are idle; the others end with their response.
+    const servers = [this.#server, ...this.#others].filter((server) => server.listening);
+    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    for (const session of this.#sessions) session.close(); // GOAWAY (RFC 9113 §6.8)
+    await Promise.all(closed);
+    clearTimeout(this.#closing?.deadline);
+  }
+
+  #cutOffAfter(timeout: number): NodeJS.Timeout {
+    return setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy();
+    }, timeout);
+  }
+
+  #track(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  #connectionOf(key: object, socket: Socket): TcpConnection {
+    let connection = this.#connections.get(key);
+    if (connection === undefined) {
+      const opened = new TcpConnection(socket, this.#state);
+      socket.once("close", () => opened.abort());
+      this.#connections.set(key, opened);
+      connection = opened;
+    }
+    return connection;
+  }
+
+  #handleSession(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    const connection = this.#connectionOf(session, session.socket as unknown as Socket);
+    session.on("error", ignore); // "close" follows
+    session.once("close", () => this.#sessions.delete(session));
+    session.setTimeout(IDLE_TIMEOUT, () => {
+      if (connection.exchanges.size === 0) session.close();
+    });
+    if (this.#state.draining) session.close();
+  }
+
+  #handleHttp2(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    flags: number,
+    raw: readonly string[] | undefined,
+  ): void {
+    stream.on("error", ignore);
+    if (stream.session === undefined) return;
+    const method = headers[":method"] ?? "";
+    const path = headers[":path"] ?? "";
+    const fields: FieldLine[] = [];
+    const rawFields = raw ?? Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
+    for (let i = 0; i + 1 < rawFields.length; i += 2) {
+      const name = rawFields[i]!;
+      if (name.charCodeAt(0) !== 0x3a) fields.push([name, rawFields[i + 1]!]);
+    }
+    const host = headers.host;
+    const authority = headers[":authority"] ?? host ?? "";
+    if (method === "CONNECT") {
+      refuse(stream, 501); // RFC 9110 §9.3.6: we are no tunnel
+      return;
+    }
+    // RFC 9113 §8.3.1: `host` must not name another authority.
+    if (!isAuthority(authority) || (host !== undefined && host !== authority) || !isPath(method, path)) {
+      refuse(stream, 400);
+      return;
+    }
+    const connection = this.#connectionOf(stream.session, stream.session.socket as unknown as Socket);
+    const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
+    const scheme = headers[":scheme"] ?? "https";
+    this.#onExchange(new Http2Exchange(stream, { method, scheme, authority, path, fields }, endStream, connection));
+  }
+
+  #handleHttp1(request: IncomingMessage, response: ServerResponse): void {
+    const fields: FieldLine[] = [];
+    let authority: string | undefined;
+    let problem = false;
+    const raw = request.rawHeaders;
+    for (let i = 0; i + 1 < raw.length; i += 2) {
+      const name = raw[i]!.toLowerCase();
+      const value = raw[i + 1]!;
+      fields.push([name, value]);
+      if (name !== "host") continue;
+      problem ||= authority !== undefined; // RFC 9112 §3.2: more than one Host
+      authority = value;
+    }
+    let path = request.url!;
+    const absolute = path.charCodeAt(0) === 0x2f ? undefined : parseAbsoluteForm(path);
+    if (absolute !== undefined) ({ authority, path } = absolute); // RFC 9112 §3.2.2: it overrides Host
+    authority ??= "";
+    if (problem || !isAuthority(authority) || !isPath(request.method!, path)) {
+      response.shouldKeepAlive = false;
+      response.writeHead(400).end();
+      return;
+    }
+    const socket = request.socket;
+    const connection = this.#connectionOf(socket, socket);
+    this.#onExchange(new Http1Exchange(request, response, { authority, path, fields }, connection));
+  }
+}
+
+function serverOptions(identities: readonly Identity[]): SecureServerOptions {
+  const contexts = new Map<Identity, SecureContext>();
+  const contextOf = (identity: Identity): SecureContext => {
+    let context = contexts.get(identity);
+    if (context === undefined) {
+      context = createSecureContext({ cert: identity.cert, key: identity.key });
+      contexts.set(identity, context);
+    }
+    return context;
+  };
+  return {
+    allowHTTP1: true,
+    cert: identities[0]!.cert,
+    key: identities[0]!.key,
+    SNICallback: (name, callback) => callback(null, contextOf(selectIdentity(identities, name))),
+    minVersion: "TLSv1.2",
+    handshakeTimeout: HANDSHAKE_TIMEOUT,
+    noDelay: true,
+    maxHeaderSize: MAX_HEAD_BYTES,
+    maxHeaderListPairs: MAX_FIELD_LINES,
+    keepAliveTimeout: IDLE_TIMEOUT,
+    settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS, initialWindowSize: STREAM_WINDOW, enablePush: false },
+  } as SecureServerOptions;
+}
+
+function refuse(stream: ServerHttp2Stream, status: number): void {
+  if (!stream.destroyed) stream.respond({ ":status": status }, { endStream: true });
+}
+
+function ignore(): void {}
