@@ -485,6 +485,7 @@ export class Connection implements StreamTransport {
     if (acked.length > 0 && level === Level.application) {
       oneRtt.onPacketAcked(acked.at(-1)!.packetNumber);
       streams.rtt = path.rtt.smoothed;
+      oneRtt.probeTimeout = this.#pto();
     }
     this.#handleLost(lost);
   }

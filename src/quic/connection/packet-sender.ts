@@ -240,7 +240,7 @@ export class PacketSender {
     if (batch.count === 0) return;
     const { oneRtt, path } = this.#parts;
     protectBatch(batch, oneRtt.write, 0, path.id);
-    oneRtt.onPacketsSealed(batch.count);
+    oneRtt.onPacketsSealed(batch.count, batch.packetNumber[batch.count - 1]!);
   }
 
   /** A datagram larger than any so far: if it arrives, the path carries that size (RFC 9000 §14.4). */

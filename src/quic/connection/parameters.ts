@@ -6,10 +6,10 @@ import type { ConnectionOptions } from "./connection.ts";
 /** RFC 9000 §18.2: what the UDP stack can take; nothing here needs a smaller bound. */
 const MAX_UDP_PAYLOAD = 65_527;
 
-export function announcedParameters(options: ConnectionOptions): TransportParameters {
+export function announcedParameters(options: ConnectionOptions): Partial<TransportParameters> {
   const { config, role, sourceId } = options;
   const { limits } = config;
-  const common: TransportParameters = {
+  const common: Partial<TransportParameters> = {
     maxIdleTimeout: config.maxIdleTimeout,
     maxUdpPayloadSize: MAX_UDP_PAYLOAD,
     initialMaxData: limits.initialMaxData,

@@ -115,6 +115,16 @@ export class LossRecovery {
     return this.#spaces[level].ackElicitingInFlight > 0;
   }
 
+  /** What a probe should repeat when there is nothing new to send (RFC 9002 §6.2.4). */
+  oldestInFlight(level: Level): SentPacket | undefined {
+    const { sent } = this.#spaces[level];
+    for (let number = sent.base; number < sent.end; number += 1) {
+      const packet = sent.get(number);
+      if (packet?.ackEliciting) return packet;
+    }
+    return undefined;
+  }
+
   onPacketSent(level: Level, packet: SentPacket, now: Instant): void {
     const { controller, ecn, maxDatagramSize } = this.#path;
     this.#spaces[level].onPacketSent(packet, Math.ceil(controller.congestionWindow / maxDatagramSize));

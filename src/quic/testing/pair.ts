@@ -1,0 +1,168 @@
+/**
+ * Two endpoints on one fake wire with one fake clock, for tests that read as scripts. Datagrams may be inspected, changed
+ * or dropped on their way.
+ */
+
+import { type DatagramMachine, ReceivedBatch, type SocketAddress } from "../../base/datagrams.ts";
+import { SeededRng } from "../../base/rng.ts";
+import { after, earliest, type Instant, type Micros, millis } from "../../base/time.ts";
+import type { CryptoEngine } from "../../crypto/engine.ts";
+import { portableEngine } from "../../crypto/portable/index.ts";
+import { createTlsClient, createTlsServer, type TlsIdentity } from "../../tls/index.ts";
+import { ed25519Identity } from "../../tls/testing/identity.ts";
+import type { AcceptPolicy } from "../endpoint/acceptor.ts";
+import { type Connection, type ConnectionConfig, type ConnectionEvent, connectionConfig, Endpoint } from "../index.ts";
+
+export const CLIENT_ADDRESS: SocketAddress = { family: 4, host: "10.0.0.1", port: 50_000 };
+export const SERVER_ADDRESS: SocketAddress = { family: 4, host: "10.0.0.2", port: 443 };
+
+export type Direction = "to-server" | "to-client";
+
+export interface PairOptions {
+  readonly seed?: number;
+  /** One way. */
+  readonly delay?: Micros;
+  readonly client?: Partial<ConnectionConfig>;
+  readonly server?: Partial<ConnectionConfig>;
+  readonly policy?: Partial<AcceptPolicy>;
+  readonly engine?: CryptoEngine;
+  readonly identity?: TlsIdentity;
+  /** What becomes of a datagram: itself or another (undefined drops it). `index` counts per direction. */
+  readonly wire?: (datagram: Uint8Array, direction: Direction, index: number) => Uint8Array | undefined;
+}
+
+interface Flight {
+  readonly at: Instant;
+  readonly direction: Direction;
+  readonly datagram: Uint8Array;
+  readonly from: SocketAddress;
+}
+
+export class Pair {
+  now: Instant = 1_000_000 as Instant;
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+  readonly connection: Connection;
+  /** The server's side, once it exists. */
+  peer: Connection | undefined;
+  readonly clientEvents: ConnectionEvent[] = [];
+  readonly serverEvents: ConnectionEvent[] = [];
+  readonly sent: Record<Direction, Uint8Array[]> = { "to-server": [], "to-client": [] };
+  /** Called after events were gathered, before anything is sent: where a test's application acts. */
+  onEvent: ((side: "client" | "server", connection: Connection, event: ConnectionEvent) => void) | undefined;
+  readonly #options: PairOptions;
+  #inFlight: Flight[] = [];
+  readonly #slots = { arena: new Uint8Array(65_536) };
+
+  constructor(options: PairOptions = {}) {
+    this.#options = options;
+    const rng = new SeededRng(options.seed ?? 1);
+    const engine = options.engine ?? portableEngine;
+    const identity = options.identity ?? ed25519Identity();
+    const base = { engine, rng };
+    this.server = new Endpoint({
+      config: connectionConfig({ ...base, ...options.server }),
+      server: {
+        createTls: (transportParameters) =>
+          createTlsServer({ engine, rng, alpn: ["test"], transportParameters, selectIdentity: () => identity }),
+        ...options.policy,
+      },
+    });
+    this.client = new Endpoint({ config: connectionConfig({ ...base, ...options.client }) });
+    this.connection = this.client.connect(
+      {
+        remote: SERVER_ADDRESS,
+        local: CLIENT_ADDRESS,
+        createTls: (transportParameters) =>
+          createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" }),
+      },
+      this.now,
+    );
+  }
+
+  /** Puts a datagram on the wire as if one side had sent it. */
+  inject(direction: Direction, datagram: Uint8Array, from?: SocketAddress): void {
+    const source = from ?? (direction === "to-server" ? CLIENT_ADDRESS : SERVER_ADDRESS);
+    this.#inFlight.push({ at: this.now, direction, datagram, from: source });
+  }
+
+  /** Lets everything happen until `done`, or until nothing more can, or for `span` at most. */
+  run(done: () => boolean = () => false, span: Micros = millis(60_000)): this {
+    const until = after(this.now, span);
+    for (let turns = 0; turns < 1_000_000; turns += 1) {
+      this.#pollBoth();
+      if (done()) return this;
+      const next = earliest(
+        earliest(this.client.nextTimeout(), this.server.nextTimeout()),
+        this.#inFlight.reduce<Instant | undefined>((at, flight) => earliest(at, flight.at), undefined),
+      );
+      if (next === undefined || next > until) {
+        this.now = until;
+        return this;
+      }
+      if (next > this.now) this.now = next;
+      this.#deliver();
+      this.client.handleTimeout(this.now);
+      this.server.handleTimeout(this.now);
+    }
+    throw new Error("the pair never comes to rest");
+  }
+
+  /** Runs until both sides have completed the handshake. */
+  connect(): this {
+    this.run(() => this.connection.isHandshakeComplete && this.peer?.isHandshakeComplete === true, millis(20_000));
+    return this;
+  }
+
+  #pollBoth(): void {
+    this.#poll("client", this.client, "to-server");
+    this.#poll("server", this.server, "to-client");
+  }
+
+  #poll(side: "client" | "server", endpoint: Endpoint, direction: Direction): void {
+    for (let next = endpoint.pollEvent(); next !== undefined; next = endpoint.pollEvent()) {
+      const { connection, event } = next;
+      if (event.type === "accepted") {
+        this.peer ??= connection;
+        continue;
+      }
+      (side === "client" ? this.clientEvents : this.serverEvents).push(event);
+      if (event.type === "verify-certificate") connection.certificateVerdict(undefined, this.now);
+      this.onEvent?.(side, connection, event);
+    }
+    this.#transmit(endpoint, direction);
+  }
+
+  #transmit(machine: DatagramMachine<unknown>, direction: Direction): void {
+    const { wire, delay = millis(10) } = this.#options;
+    for (;;) {
+      const transmit = machine.pollTransmit(this.#slots, 16, this.now);
+      if (transmit === undefined) return;
+      machine.handleSent(transmit, transmit.count, this.now);
+      for (let i = 0; i < transmit.count; i += 1) {
+        const start = i * transmit.segmentSize;
+        const copy = this.#slots.arena.slice(start, Math.min(start + transmit.segmentSize, transmit.length));
+        const index = this.sent[direction].push(copy) - 1;
+        const datagram = wire === undefined ? copy : wire(copy, direction, index);
+        if (datagram === undefined) continue;
+        const from = direction === "to-server" ? CLIENT_ADDRESS : SERVER_ADDRESS;
+        this.#inFlight.push({ at: after(this.now, delay), direction, datagram, from });
+      }
+    }
+  }
+
+  #deliver(): void {
+    const due = this.#inFlight.filter((flight) => flight.at <= this.now);
+    if (due.length === 0) return;
+    this.#inFlight = this.#inFlight.filter((flight) => flight.at > this.now);
+    for (const direction of ["to-server", "to-client"] as const) {
+      const machine = direction === "to-server" ? this.server : this.client;
+      const local = direction === "to-server" ? SERVER_ADDRESS : CLIENT_ADDRESS;
+      const batch = new ReceivedBatch(new Uint8Array(4 * 1024 * 1024), 4096);
+      for (const flight of due) {
+        if (flight.direction === direction) batch.push(flight.datagram, local, flight.from);
+      }
+      if (batch.count > 0) machine.handleBatch(batch, this.now);
+    }
+  }
+}
