@@ -1,0 +1,9 @@
+/** Streams: ordered bytes with flow control, out of frames that are lost, repeated and reordered. */
+
+/** The two parts of a stream, and their states. */
+export { type ReceiveState, RecvStream } from "./recv-stream.ts";
+/** A run of bytes to send that lives outside the connection. */
+export { SendSource } from "./send-source.ts";
+export { type SendState, SendStream } from "./send-stream.ts";
+/** All streams of a connection: what the connection talks to. */
+export { type PeerStreamLimits, StreamSet, type StreamSetLimits, type StreamSetOptions } from "./stream-set.ts";

@@ -1,0 +1,61 @@
+/**
+ * A first-in first-out list whose members are their own links: joining, leaving from the middle and going to the back
+ * cost the same however long the list is. A member is in at most one list at a time.
+ */
+
+export class QueueNode<T> {
+  readonly value: T;
+  queue: Queue<T> | undefined = undefined;
+  next: QueueNode<T> | undefined = undefined;
+  previous: QueueNode<T> | undefined = undefined;
+
+  constructor(value: T) {
+    this.value = value;
+  }
+
+  /** Leaves whatever list it is in and joins `queue` at the back; stays in its place when it is there already. */
+  moveTo(queue: Queue<T> | undefined): void {
+    if (this.queue === queue) return;
+    this.queue?.remove(this);
+    queue?.push(this);
+  }
+}
+
+export class Queue<T> {
+  #first: QueueNode<T> | undefined = undefined;
+  #last: QueueNode<T> | undefined = undefined;
+
+  get isEmpty(): boolean {
+    return this.#first === undefined;
+  }
+
+  get first(): T | undefined {
+    return this.#first?.value;
+  }
+
+  push(node: QueueNode<T>): void {
+    node.queue = this;
+    node.previous = this.#last;
+    node.next = undefined;
+    if (this.#last === undefined) this.#first = node;
+    else this.#last.next = node;
+    this.#last = node;
+  }
+
+  remove(node: QueueNode<T>): void {
+    if (node.previous === undefined) this.#first = node.next;
+    else node.previous.next = node.next;
+    if (node.next === undefined) this.#last = node.previous;
+    else node.next.previous = node.previous;
+    node.queue = undefined;
+    node.next = undefined;
+    node.previous = undefined;
+  }
+
+  /** Sends a member to the back. */
+  rotate(node: QueueNode<T>): void {
+    if (this.#last === node) return;
+    this.remove(node);
+    this.push(node);
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * The receiving part of a stream (RFC 9000 §3.2): in-order bytes, the final size and what it forbids (§4.5), and the
+ * credit given to the peer for this stream.
+ */
+
+import { type ChunkBudget, Reassembler, TOO_MANY_CHUNKS } from "../../base/reassembler.ts";
+import type { Instant, Micros } from "../../base/time.ts";
+import type { VarInt } from "../../wire/varint.ts";
+import type { Writer } from "../../wire/writer.ts";
+import { transportError } from "../errors.ts";
+import { emitMaxStreamData, emitStopSending } from "../frame/emit.ts";
+import type { SentFrame } from "../recovery/sent-packet.ts";
+import type { StreamChunk, StreamId } from "../transport.ts";
+import type { ReceiveWindow } from "./flow-control.ts";
+import { QueueNode } from "./queue.ts";
+
+/**
+ * Recv: the final size is unknown. Size Known: a FIN came, bytes are missing. Data Recvd: all is here. Data Read: the
+ * application has taken the end. Reset Read: the peer reset, and the application was told in the same moment, so
+ * Reset Recvd is never seen. Stopped is our own: STOP_SENDING was asked for, and only the final size is awaited.
+ */
+export type ReceiveState = "recv" | "size-known" | "data-recvd" | "data-read" | "reset-read" | "stopped";
+
+export class RecvStream {
+  readonly id: StreamId;
+  readonly window: ReceiveWindow;
+  /** Its place among the streams that owe a STOP_SENDING or MAX_STREAM_DATA frame. */
+  readonly control: QueueNode<RecvStream> = new QueueNode<RecvStream>(this);
+  readonly #data: Reassembler;
+  #state: ReceiveState = "recv";
+  #finalSize: number | undefined = undefined;
+  /** "stream-readable" was given and `read` has not yet drained the stream. */
+  #announced = false;
+  #stopCode: VarInt = 0;
+  #stopIsDue = false;
+
+  constructor(id: StreamId, window: ReceiveWindow, maxChunks: number, budget: ChunkBudget) {
+    this.id = id;
+    this.window = window;
+    this.#data = new Reassembler(maxChunks, budget);
+  }
+
+  get state(): ReceiveState {
+    return this.#state;
+  }
+
+  get finalSize(): number | undefined {
+    return this.#finalSize;
+  }
+
+  /** Neither the peer nor the application has anything left to say. */
+  get isTerminal(): boolean {
+    return this.#state === "data-read" || this.#state === "reset-read";
+  }
+
+  /** Bytes that came and cannot be read yet or were not. */
+  get unread(): number {
+    return this.#data.readable;
+  }
+
+  /** Takes what a STREAM frame brought. Returns how many bytes are kept for the application. */
+  handleData(offset: number, data: Uint8Array, fin: boolean, connection: ReceiveWindow, now: Instant): number {
+    const end = offset + data.length;
+    if (fin) this.#checkFinalSize(end, "STREAM");
+    this.#account(end, connection, now, "STREAM");
+    if (fin) this.#setFinalSize(end, connection);
+    switch (this.#state) {
+      case "recv":
+      case "size-known": {
+        const fresh = this.#data.insert(offset, data);
+        if (fresh === TOO_MANY_CHUNKS) {
+          // RFC 9000 §21.6: no memory is committed to a stream that comes in crumbs.
+          throw transportError("INTERNAL_ERROR", "STREAM", "stream data in too many separate pieces");
+        }
+        if (this.#data.readOffset + this.#data.readable === this.#finalSize) this.#state = "data-recvd";
+        return fresh;
+      }
+      default:
+        return 0;
+    }
+  }
+
+  /** Takes a RESET_STREAM frame. True when the application should be told. */
+  handleReset(finalSize: number, connection: ReceiveWindow, now: Instant): boolean {
+    this.#checkFinalSize(finalSize, "RESET_STREAM");
+    this.#account(finalSize, connection, now, "RESET_STREAM");
+    const tell = this.#state === "recv" || this.#state === "size-known";
+    this.#setFinalSize(finalSize, connection);
+    // RFC 9000 §3.2: what was received completely may still be delivered.
+    if (!tell) return false;
+    this.#drop(connection);
+    this.#state = "reset-read";
+    return true;
+  }
+
+  /** RFC 9000 §4.5: the final size never changes, and no byte lies at or past it. */
+  #checkFinalSize(size: number, where: string): void {
+    if (this.#finalSize !== undefined && size !== this.#finalSize) {
+      throw transportError("FINAL_SIZE_ERROR", where, `final size ${size} after ${this.#finalSize}`);
+    }
+    if (size < this.window.received) {
+      throw transportError("FINAL_SIZE_ERROR", where, `final size ${size} after ${this.window.received} bytes`);
+    }
+  }
+
+  /** RFC 9000 §4.1: the highest offset counts, on the stream and on the connection. */
+  #account(end: number, connection: ReceiveWindow, now: Instant, where: string): void {
+    if (this.#finalSize !== undefined && end > this.#finalSize) {
+      throw transportError("FINAL_SIZE_ERROR", where, `data up to ${end}, final size ${this.#finalSize}`);
+    }
+    const fresh = end - this.window.received;
+    if (fresh <= 0) return;
+    if (this.window.exceededBy(fresh)) {
+      throw transportError("FLOW_CONTROL_ERROR", where, `offset ${end} where ${this.window.limit} is allowed`);
+    }
+    if (connection.exceededBy(fresh)) {
+      const total = connection.received + fresh;
+      throw transportError("FLOW_CONTROL_ERROR", where, `${total} bytes where ${connection.limit} are allowed`);
+    }
+    this.window.receive(fresh, now);
+    connection.receive(fresh, now);
+  }
+
+  #setFinalSize(size: number, connection: ReceiveWindow): void {
+    if (this.#finalSize !== undefined) return;
+    this.#finalSize = size;
+    // RFC 9000 §4.1: credit for a stream whose size is known is of no use.
+    this.window.cancelAnnouncement();
+    if (this.#state === "recv") this.#state = "size-known";
+    if (this.#state === "stopped") {
+      this.#drop(connection);
+      this.#stopIsDue = false;
+      this.#state = "data-read";
+    }
+  }
+
+  /** Bytes nobody will read are consumed, as far as the connection's credit goes (RFC 9000 §4.5). */
+  #drop(connection: ReceiveWindow): void {
+    const unread = this.window.received - this.window.consumed;
+    connection.discard(unread);
+    this.window.discard(unread);
+    this.window.cancelAnnouncement();
+    this.#data.clear();
+  }
+
+  /** True when "stream-readable" is to be given now. */
+  announceReadable(): boolean {
+    if (this.#announced) return false;
+    this.#announced = this.#data.readable > 0 || this.#state === "data-recvd";
+    return this.#announced;
+  }
+
+  read(max: number | undefined, connection: ReceiveWindow): StreamChunk | undefined {
+    if (this.#state === "stopped" || this.isTerminal) return undefined;
+    const bytes = this.#data.read(max);
+    if (bytes !== undefined) {
+      this.window.consume(bytes.length);
+      if (this.#state !== "recv") this.window.cancelAnnouncement();
+      connection.consume(bytes.length);
+    }
+    if (this.#data.readable === 0) this.#announced = false;
+    const fin = this.#state === "data-recvd" && this.#data.readable === 0;
+    if (fin) this.#state = "data-read";
+    return bytes !== undefined || fin ? { bytes: bytes ?? NO_BYTES, fin } : undefined;
+  }
+
+  /** Drops what came and what will come. True when STOP_SENDING is now owed. */
+  stop(code: VarInt, connection: ReceiveWindow): boolean {
+    if (this.#state === "stopped" || this.isTerminal) return false;
+    this.#drop(connection);
+    if (this.#finalSize !== undefined) {
+      // The peer has sent everything at least once; stopping it would save next to nothing.
+      this.#state = "data-read";
+      return false;
+    }
+    this.#state = "stopped";
+    this.#stopCode = code;
+    this.#stopIsDue = true;
+    return true;
+  }
+
+  get owesControlFrame(): boolean {
+    return this.#stopIsDue || this.window.isDue;
+  }
+
+  /** Writes STOP_SENDING and MAX_STREAM_DATA where they are due; the caller has made sure of the room. */
+  writeControlFrames(writer: Writer, frames: SentFrame[], now: Instant, rtt: Micros): void {
+    if (this.#stopIsDue) {
+      emitStopSending(writer, this.id, this.#stopCode);
+      frames.push({ type: "stop-sending", id: this.id });
+      this.#stopIsDue = false;
+    }
+    if (this.window.isDue) {
+      const value = this.window.announce(now, rtt);
+      emitMaxStreamData(writer, this.id, value);
+      frames.push({ type: "max-stream-data", id: this.id, value });
+    }
+  }
+
+  /** The peer says it is blocked (STREAM_DATA_BLOCKED). */
+  handleBlocked(): void {
+    if (this.#state === "recv") this.window.handleBlocked();
+  }
+
+  handleAnnouncementLost(limit: number): void {
+    if (this.#state === "recv") this.window.handleAnnouncementLost(limit);
+  }
+
+  handleStopLost(): void {
+    if (this.#state === "stopped") this.#stopIsDue = true;
+  }
+
+  /** Lets go of everything when the connection ends. */
+  release(): void {
+    this.#data.clear();
+  }
+}
+
+const NO_BYTES = new Uint8Array(0);

@@ -1,0 +1,458 @@
+/**
+ * All streams of a connection (RFC 9000 §2-4): opens, finds and forgets them, applies the limits of both sides, and
+ * brings together what streams have to send with what the peer and the application want of them.
+ *
+ * A stream that has ended leaves nothing behind but two counters: an id that was opened and is not in the map is over,
+ * and frames for it are ignored.
+ */
+
+import type { ChunkBudget } from "../../base/reassembler.ts";
+import type { Instant, Micros } from "../../base/time.ts";
+import type { VarInt } from "../../wire/varint.ts";
+import type { Writer } from "../../wire/writer.ts";
+import { transportError } from "../errors.ts";
+import type { SentFrame } from "../recovery/sent-packet.ts";
+import {
+  isServerInitiated,
+  isUnidirectional,
+  type StreamChunk,
+  type StreamDirection,
+  type StreamId,
+  type TransportEvent,
+} from "../transport.ts";
+import { ControlFrames } from "./control-frames.ts";
+import { ReceiveWindow } from "./flow-control.ts";
+import { RecvStream } from "./recv-stream.ts";
+import { SendRoom } from "./send-room.ts";
+import { SendScheduler } from "./send-scheduler.ts";
+import { SendStream } from "./send-stream.ts";
+import { Stream, streamId, streamIndex } from "./stream.ts";
+import { LocalStreams, PeerStreams } from "./stream-limits.ts";
+
+/** What we allow the peer and ourselves. The initial values are those announced as transport parameters. */
+export interface StreamSetLimits {
+  readonly initialMaxData: number;
+  /** For streams of every kind. */
+  readonly initialMaxStreamData: number;
+  readonly initialMaxStreamsBidi: number;
+  readonly initialMaxStreamsUni: number;
+  /** How far the windows may grow by themselves. */
+  readonly maxConnectionWindow: number;
+  readonly maxStreamWindow: number;
+  /** Bytes kept for sending before `write` says "blocked". */
+  readonly sendBufferPerStream: number;
+  readonly sendBufferPerConnection?: number;
+  /** Separate pieces of out-of-order data. */
+  readonly maxChunksPerStream?: number;
+  readonly maxChunksPerConnection?: number;
+}
+
+export interface StreamSetOptions {
+  readonly role: "client" | "server";
+  readonly limits: StreamSetLimits;
+  readonly emit: (event: TransportEvent) => void;
+}
+
+/** What the peer allows us at first: its transport parameters, "local" and "remote" as it sees them (RFC 9000 §18.2). */
+export interface PeerStreamLimits {
+  readonly initialMaxData: number;
+  readonly initialMaxStreamDataBidiLocal: number;
+  readonly initialMaxStreamDataBidiRemote: number;
+  readonly initialMaxStreamDataUni: number;
+  readonly initialMaxStreamsBidi: number;
+  readonly initialMaxStreamsUni: number;
+}
+
+const NO_LIMITS: PeerStreamLimits = {
+  initialMaxData: 0,
+  initialMaxStreamDataBidiLocal: 0,
+  initialMaxStreamDataBidiRemote: 0,
+  initialMaxStreamDataUni: 0,
+  initialMaxStreamsBidi: 0,
+  initialMaxStreamsUni: 0,
+};
+
+export class StreamSet {
+  /** The smoothed round-trip time, by which windows are tuned; zero until it is known. */
+  rtt: Micros = 0 as Micros;
+
+  readonly #role: "client" | "server";
+  readonly #limits: StreamSetLimits;
+  readonly #emit: (event: TransportEvent) => void;
+  readonly #streams = new Map<StreamId, Stream>();
+  readonly #local = { bidi: new LocalStreams(), uni: new LocalStreams() };
+  readonly #peer: { readonly bidi: PeerStreams; readonly uni: PeerStreams };
+  readonly #window: ReceiveWindow;
+  readonly #chunks: ChunkBudget;
+  readonly #control: ControlFrames;
+  readonly #scheduler: SendScheduler;
+  readonly #room: SendRoom;
+  #peerLimits: PeerStreamLimits = NO_LIMITS;
+  #now: Instant = 0 as Instant;
+  #isClosed = false;
+
+  constructor({ role, limits, emit }: StreamSetOptions) {
+    this.#role = role;
+    this.#limits = limits;
+    this.#emit = emit;
+    this.#peer = {
+      bidi: new PeerStreams(limits.initialMaxStreamsBidi),
+      uni: new PeerStreams(limits.initialMaxStreamsUni),
+    };
+    this.#window = new ReceiveWindow(limits.initialMaxData, limits.maxConnectionWindow);
+    this.#chunks = { remaining: limits.maxChunksPerConnection ?? 8_192 };
+    this.#control = new ControlFrames(this.#window, this.#local, this.#peer);
+    this.#scheduler = new SendScheduler(this.#control.sending);
+    const perStream = limits.sendBufferPerStream;
+    this.#room = new SendRoom(perStream, limits.sendBufferPerConnection ?? perStream * 16, emit);
+  }
+
+  /** How many streams are not over yet. */
+  get activeStreams(): number {
+    return this.#streams.size;
+  }
+
+  /** Bytes kept because they may have to be sent. */
+  get bytesBuffered(): number {
+    return this.#room.used;
+  }
+
+  /** Bytes of all streams sent for the first time. */
+  get bytesSent(): number {
+    return this.#scheduler.credit.used;
+  }
+
+  /** What the peer has used of the connection's window. */
+  get bytesReceived(): number {
+    return this.#window.received;
+  }
+
+  /** Bytes the application has taken or given up. */
+  get bytesConsumed(): number {
+    return this.#window.consumed;
+  }
+
+  setPeerLimits(limits: PeerStreamLimits): void {
+    this.#peerLimits = limits;
+    this.handleMaxData(limits.initialMaxData);
+    for (const stream of this.#streams.values()) {
+      if (stream.send?.credit.raise(this.#peerLimitFor(stream.id, stream.isLocal))) this.#scheduler.file(stream.send);
+    }
+    this.handleMaxStreams("bidi", limits.initialMaxStreamsBidi);
+    this.handleMaxStreams("uni", limits.initialMaxStreamsUni);
+  }
+
+  // ── The application ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  openStream(direction: StreamDirection): StreamId | undefined {
+    if (this.#isClosed) return undefined;
+    const index = this.#local[direction].open();
+    if (index === undefined) return undefined;
+    const id = streamId(index, direction, this.#role);
+    this.#add(id, true);
+    return id;
+  }
+
+  write(id: StreamId, bytes: Uint8Array, fin: boolean): number {
+    const stream = this.#opened(id);
+    const send = this.#sendingPart(stream, id);
+    if (stream === undefined || send === undefined) return bytes.length;
+    const accepted = send.acceptsData ? Math.min(bytes.length, this.#room.available(send)) : bytes.length;
+    const isAll = accepted === bytes.length;
+    send.write(isAll ? bytes : bytes.subarray(0, accepted), fin && isAll);
+    this.#room.update(send);
+    if (!isAll) this.#room.wait(send);
+    this.#scheduler.file(send);
+    this.#forgetIfFinished(stream);
+    return accepted;
+  }
+
+  writableBytes(id: StreamId): number {
+    const send = this.#sendingPart(this.#opened(id), id);
+    return send?.acceptsData ? this.#room.available(send) : Number.MAX_SAFE_INTEGER;
+  }
+
+  read(id: StreamId, max?: number): StreamChunk | undefined {
+    const stream = this.#opened(id);
+    const receive = this.#receivingPart(stream, id);
+    const chunk = receive?.read(max, this.#window);
+    if (chunk !== undefined) {
+      this.#fileControl(receive!);
+      if (chunk.fin) this.#forgetIfFinished(stream!);
+    }
+    return chunk;
+  }
+
+  reset(id: StreamId, code: VarInt): void {
+    const stream = this.#opened(id);
+    const send = this.#sendingPart(stream, id);
+    if (send === undefined) return;
+    send.reset(code, true);
+    this.#afterSendChange(stream!, send);
+  }
+
+  stopSending(id: StreamId, code: VarInt): void {
+    const stream = this.#opened(id);
+    const receive = this.#receivingPart(stream, id);
+    if (receive === undefined) return;
+    receive.stop(code, this.#window);
+    this.#fileControl(receive);
+    this.#forgetIfFinished(stream!);
+  }
+
+  // ── What the peer sends ───────────────────────────────────────────────────────────────────────────────────────────
+
+  handleStream(id: StreamId, offset: number, data: Uint8Array, fin: boolean, now: Instant): void {
+    this.#now = now;
+    const stream = this.#find(id, "receive", "STREAM");
+    const receive = stream?.receive;
+    if (receive === undefined) return;
+    receive.handleData(offset, data, fin, this.#window, now);
+    if (receive.announceReadable()) this.#emit({ type: "stream-readable", id });
+    if (fin) this.#afterReceiveEnd(stream!, receive);
+  }
+
+  handleResetStream(id: StreamId, code: VarInt, finalSize: number): void {
+    const stream = this.#find(id, "receive", "RESET_STREAM");
+    const receive = stream?.receive;
+    if (receive === undefined) return;
+    if (receive.handleReset(finalSize, this.#window, this.#now)) this.#emit({ type: "stream-reset", id, code });
+    this.#afterReceiveEnd(stream!, receive);
+  }
+
+  handleStopSending(id: StreamId, code: VarInt): void {
+    const stream = this.#find(id, "send", "STOP_SENDING");
+    const send = stream?.send;
+    // RFC 9000 §3.5: answered by RESET_STREAM with the same code; once, since a part that was reset stays so.
+    if (!send?.reset(code, false)) return;
+    this.#emit({ type: "stream-stopped", id, code });
+    this.#afterSendChange(stream!, send);
+  }
+
+  handleMaxData(maximum: number): void {
+    this.#scheduler.credit.raise(maximum);
+  }
+
+  handleMaxStreamData(id: StreamId, maximum: number): void {
+    const send = this.#find(id, "send", "MAX_STREAM_DATA")?.send;
+    if (send?.credit.raise(maximum)) this.#scheduler.file(send);
+  }
+
+  handleMaxStreams(direction: StreamDirection, maximum: number): void {
+    if (this.#local[direction].raise(maximum)) this.#emit({ type: "streams-available", direction });
+  }
+
+  handleDataBlocked(_limit: number): void {
+    this.#window.handleBlocked();
+  }
+
+  handleStreamDataBlocked(id: StreamId, _limit: number): void {
+    const receive = this.#find(id, "receive", "STREAM_DATA_BLOCKED")?.receive;
+    if (receive === undefined) return;
+    receive.handleBlocked();
+    this.#fileControl(receive);
+  }
+
+  handleStreamsBlocked(direction: StreamDirection, _limit: number): void {
+    this.#peer[direction].handleBlocked();
+  }
+
+  // ── What is to be sent ────────────────────────────────────────────────────────────────────────────────────────────
+
+  get hasControlFrames(): boolean {
+    return !this.#isClosed && this.#control.isOwed(this.#scheduler.credit);
+  }
+
+  /** As many as fit. */
+  writeControlFrames(writer: Writer, frames: SentFrame[]): void {
+    this.#control.write(writer, frames, this.#scheduler.credit, this.#now, this.rtt);
+  }
+
+  /** Could a STREAM frame be sent now, as far as flow control goes? */
+  get hasStreamData(): boolean {
+    return this.#scheduler.hasData;
+  }
+
+  /** Fills the room that is left in one packet. */
+  writeStreamFrames(writer: Writer, frames: SentFrame[], now: Instant): void {
+    this.#now = now;
+    this.#scheduler.write(writer, frames);
+  }
+
+  // ── What became of it (RFC 9000 §13.3) ────────────────────────────────────────────────────────────────────────────
+
+  handleAcked(frame: SentFrame): void {
+    if (this.#isClosed || (frame.type !== "stream" && frame.type !== "reset-stream")) return;
+    const send = frame.stream;
+    if (send.isTerminal) return;
+    if (frame.type === "stream") {
+      send.handleAcked(frame.offset, frame.length, frame.fin);
+      if (send.isTerminal) this.#emit({ type: "stream-finished", id: send.id });
+    } else {
+      send.handleResetAcked();
+    }
+    this.#afterSendChange(send.isTerminal ? this.#streams.get(send.id) : undefined, send);
+  }
+
+  handleLost(frame: SentFrame): void {
+    if (this.#isClosed) return;
+    switch (frame.type) {
+      case "stream":
+        frame.stream.handleLost(frame.offset, frame.length, frame.fin);
+        this.#scheduler.file(frame.stream);
+        break;
+      case "reset-stream":
+        frame.stream.handleResetLost();
+        this.#scheduler.file(frame.stream);
+        break;
+      case "stream-data-blocked": {
+        const send = this.#streams.get(frame.id)?.send;
+        if (send === undefined) break;
+        if (send.hasUnsentData) send.credit.handleReportLost(frame.limit);
+        this.#scheduler.file(send);
+        break;
+      }
+      case "stop-sending":
+      case "max-stream-data": {
+        const receive = this.#streams.get(frame.id)?.receive;
+        if (receive === undefined) break;
+        if (frame.type === "stop-sending") receive.handleStopLost();
+        else receive.handleAnnouncementLost(frame.value);
+        this.#fileControl(receive);
+        break;
+      }
+      case "max-data":
+        this.#window.handleAnnouncementLost(frame.value);
+        break;
+      case "data-blocked":
+        if (this.#scheduler.isBlocked) this.#scheduler.credit.handleReportLost(frame.limit);
+        break;
+      case "max-streams":
+        this.#peer[frame.direction].handleAnnouncementLost(frame.value);
+        break;
+      case "streams-blocked":
+        this.#local[frame.direction].handleReportLost(frame.limit);
+        break;
+    }
+  }
+
+  /** The connection is over: lets go of everything. What the application still does has no effect. */
+  closeAll(): void {
+    this.#isClosed = true;
+    for (const { send, receive } of this.#streams.values()) {
+      if (send !== undefined) this.#forgetSending(send);
+      receive?.release();
+    }
+    this.#streams.clear();
+  }
+
+  // ── Finding and forgetting ────────────────────────────────────────────────────────────────────────────────────────
+
+  #isLocal(id: StreamId): boolean {
+    return isServerInitiated(id) === (this.#role === "server");
+  }
+
+  /** A stream that the application names. It is a fault of the application when there never was one. */
+  #opened(id: StreamId): Stream | undefined {
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) return stream;
+    const direction = isUnidirectional(id) ? "uni" : "bidi";
+    const { opened } = (this.#isLocal(id) ? this.#local : this.#peer)[direction];
+    if (streamIndex(id) >= opened) throw new RangeError(`stream ${id} has not been opened`);
+    return undefined;
+  }
+
+  #sendingPart(stream: Stream | undefined, id: StreamId): SendStream | undefined {
+    if (isUnidirectional(id) && !this.#isLocal(id)) throw new RangeError(`stream ${id} can only be read`);
+    return stream?.send;
+  }
+
+  #receivingPart(stream: Stream | undefined, id: StreamId): RecvStream | undefined {
+    if (isUnidirectional(id) && this.#isLocal(id)) throw new RangeError(`stream ${id} can only be written`);
+    return stream?.receive;
+  }
+
+  /**
+   * The stream that a frame names, opened if the peer may do so by this frame; undefined when it is over. `part` is the
+   * one the frame is about: it must exist (RFC 9000 §19.4-19.5, §19.8, §19.10, §19.13).
+   */
+  #find(id: StreamId, part: "send" | "receive", where: string): Stream | undefined {
+    const stream = this.#streams.get(id);
+    if (stream?.[part] !== undefined) return stream;
+    const isLocal = this.#isLocal(id);
+    const isUni = isUnidirectional(id);
+    if (isUni && isLocal === (part === "receive")) {
+      const nature = isLocal ? "send-only" : "receive-only";
+      throw transportError("STREAM_STATE_ERROR", where, `stream ${id} is ${nature}`);
+    }
+    const index = streamIndex(id);
+    const direction = isUni ? "uni" : "bidi";
+    if (isLocal) {
+      if (index < this.#local[direction].opened) return undefined;
+      throw transportError("STREAM_STATE_ERROR", where, `stream ${id} has not been opened`);
+    }
+    const peer = this.#peer[direction];
+    const first = peer.opened;
+    if (index < first) return undefined;
+    peer.openUpTo(index, where);
+    // RFC 9000 §3.2: all lower-numbered streams of the kind are opened with it.
+    for (let next = first; next <= index; next += 1) {
+      const opened = this.#add(next * 4 + (id % 4), false);
+      this.#emit({ type: "stream-opened", id: opened.id });
+    }
+    return this.#streams.get(id);
+  }
+
+  #add(id: StreamId, isLocal: boolean): Stream {
+    const isUni = isUnidirectional(id);
+    const { initialMaxStreamData, maxStreamWindow, maxChunksPerStream = 1_024 } = this.#limits;
+    const send = isUni && !isLocal ? undefined : new SendStream(id, this.#peerLimitFor(id, isLocal));
+    const receive =
+      isUni && isLocal
+        ? undefined
+        : new RecvStream(
+            id,
+            new ReceiveWindow(initialMaxStreamData, maxStreamWindow),
+            maxChunksPerStream,
+            this.#chunks,
+          );
+    const stream = new Stream(id, isLocal, send, receive);
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  #peerLimitFor(id: StreamId, isLocal: boolean): number {
+    if (isUnidirectional(id)) return this.#peerLimits.initialMaxStreamDataUni;
+    // What is local to us is remote to the peer.
+    return isLocal ? this.#peerLimits.initialMaxStreamDataBidiRemote : this.#peerLimits.initialMaxStreamDataBidiLocal;
+  }
+
+  #afterSendChange(stream: Stream | undefined, send: SendStream): void {
+    this.#room.update(send);
+    this.#scheduler.file(send);
+    if (stream !== undefined) this.#forgetIfFinished(stream);
+  }
+
+  #afterReceiveEnd(stream: Stream, receive: RecvStream): void {
+    this.#fileControl(receive);
+    this.#forgetIfFinished(stream);
+  }
+
+  #fileControl(receive: RecvStream): void {
+    receive.control.moveTo(receive.owesControlFrame ? this.#control.receiving : undefined);
+  }
+
+  #forgetIfFinished(stream: Stream): void {
+    if (!stream.isFinished || !this.#streams.delete(stream.id)) return;
+    if (stream.send !== undefined) this.#forgetSending(stream.send);
+    stream.receive?.control.moveTo(undefined);
+    // Only now may the peer open another in its place.
+    if (!stream.isLocal) this.#peer[isUnidirectional(stream.id) ? "uni" : "bidi"].finish();
+  }
+
+  #forgetSending(send: SendStream): void {
+    send.release();
+    this.#room.remove(send);
+    this.#scheduler.remove(send);
+  }
+}

@@ -1,0 +1,182 @@
+/** Two sets of streams that talk by packets of frames, without a connection around them. For tests. */
+
+import type { Instant, Micros } from "../../../base/time.ts";
+import { Level } from "../../../tls/handshake.ts";
+import { Reader } from "../../../wire/reader.ts";
+import { Writer } from "../../../wire/writer.ts";
+import { type Frame, parseFrame } from "../../frame/index.ts";
+import type { SentFrame } from "../../recovery/sent-packet.ts";
+import type { TransportEvent } from "../../transport.ts";
+import { type PeerStreamLimits, StreamSet, type StreamSetLimits } from "../stream-set.ts";
+
+export const TEST_LIMITS: StreamSetLimits = {
+  initialMaxData: 100_000,
+  initialMaxStreamData: 50_000,
+  initialMaxStreamsBidi: 10,
+  initialMaxStreamsUni: 3,
+  maxConnectionWindow: 1_000_000,
+  maxStreamWindow: 500_000,
+  sendBufferPerStream: 40_000,
+};
+
+export const at = (micros: number): Instant => micros as Instant;
+
+/** The transport parameters that announce these limits. */
+export const announced = (limits: StreamSetLimits): PeerStreamLimits => ({
+  initialMaxData: limits.initialMaxData,
+  initialMaxStreamDataBidiLocal: limits.initialMaxStreamData,
+  initialMaxStreamDataBidiRemote: limits.initialMaxStreamData,
+  initialMaxStreamDataUni: limits.initialMaxStreamData,
+  initialMaxStreamsBidi: limits.initialMaxStreamsBidi,
+  initialMaxStreamsUni: limits.initialMaxStreamsUni,
+});
+
+export interface TestPacket {
+  readonly bytes: Uint8Array;
+  readonly frames: readonly SentFrame[];
+}
+
+export class TestSide {
+  readonly set: StreamSet;
+  readonly events: TransportEvent[] = [];
+
+  constructor(role: "client" | "server", limits: Partial<StreamSetLimits> = {}) {
+    this.set = new StreamSet({ role, limits: { ...TEST_LIMITS, ...limits }, emit: (event) => this.events.push(event) });
+    this.set.rtt = 50_000 as Micros;
+  }
+
+  /** The events since the last call. */
+  takeEvents(): TransportEvent[] {
+    return this.events.splice(0);
+  }
+
+  /** One packet of what is to be sent, or undefined when there is nothing. */
+  packet(size = 1_200, now: Instant = at(0)): TestPacket | undefined {
+    if (!this.set.hasControlFrames && !this.set.hasStreamData) return undefined;
+    const writer = new Writer(new Uint8Array(size));
+    const frames: SentFrame[] = [];
+    if (this.set.hasControlFrames) this.set.writeControlFrames(writer, frames);
+    if (this.set.hasStreamData) this.set.writeStreamFrames(writer, frames, now);
+    return { bytes: writer.written(), frames };
+  }
+
+  /** All packets that can be sent now. */
+  packets(size = 1_200, now: Instant = at(0)): TestPacket[] {
+    const packets: TestPacket[] = [];
+    for (let packet = this.packet(size, now); packet !== undefined; packet = this.packet(size, now)) {
+      if (packet.frames.length === 0) throw new Error("there was something to send and nothing was written");
+      packets.push(packet);
+    }
+    return packets;
+  }
+
+  receive(packet: TestPacket, now: Instant = at(0)): void {
+    for (const frame of framesOf(packet)) this.handle(frame, now);
+  }
+
+  acked(packet: TestPacket): void {
+    for (const frame of packet.frames) this.set.handleAcked(frame);
+  }
+
+  lost(packet: TestPacket): void {
+    for (const frame of packet.frames) this.set.handleLost(frame);
+  }
+
+  handle(frame: Frame, now: Instant = at(0)): void {
+    const { set } = this;
+    switch (frame.type) {
+      case "stream":
+        set.handleStream(frame.id, frame.offset, frame.data, frame.fin, now);
+        break;
+      case "reset-stream":
+        set.handleResetStream(frame.id, frame.code, frame.finalSize);
+        break;
+      case "stop-sending":
+        set.handleStopSending(frame.id, frame.code);
+        break;
+      case "max-data":
+        set.handleMaxData(frame.maximum);
+        break;
+      case "max-stream-data":
+        set.handleMaxStreamData(frame.id, frame.maximum);
+        break;
+      case "max-streams":
+        set.handleMaxStreams(frame.direction, frame.maximum);
+        break;
+      case "data-blocked":
+        set.handleDataBlocked(frame.limit);
+        break;
+      case "stream-data-blocked":
+        set.handleStreamDataBlocked(frame.id, frame.limit);
+        break;
+      case "streams-blocked":
+        set.handleStreamsBlocked(frame.direction, frame.limit);
+        break;
+      default:
+        throw new Error(`streams do not handle ${frame.type}`);
+    }
+  }
+}
+
+export function framesOf(packet: TestPacket): Frame[] {
+  const reader = new Reader(packet.bytes);
+  const frames: Frame[] = [];
+  while (!reader.isAtEnd) frames.push(parseFrame(reader, Level.application));
+  return frames;
+}
+
+export interface StreamPair {
+  readonly client: TestSide;
+  readonly server: TestSide;
+}
+
+export function streamPair(
+  options: { client?: Partial<StreamSetLimits>; server?: Partial<StreamSetLimits> } = {},
+): StreamPair {
+  const client = new TestSide("client", options.client);
+  const server = new TestSide("server", options.server);
+  client.set.setPeerLimits(announced({ ...TEST_LIMITS, ...options.server }));
+  server.set.setPeerLimits(announced({ ...TEST_LIMITS, ...options.client }));
+  return { client, server };
+}
+
+/** Carries packets both ways, all of them acknowledged, until nobody has anything to say. */
+export function settle({ client, server }: StreamPair, now: Instant = at(0)): void {
+  for (let quiet = false; !quiet; ) {
+    quiet = true;
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      for (const packet of from.packets(1_200, now)) {
+        quiet = false;
+        to.receive(packet, now);
+        from.acked(packet);
+      }
+    }
+  }
+}
+
+/** Reads all there is. */
+export function drain(side: TestSide, id: number): { bytes: Uint8Array; fin: boolean } {
+  const runs: Uint8Array[] = [];
+  let fin = false;
+  for (let chunk = side.set.read(id); chunk !== undefined; chunk = side.set.read(id)) {
+    runs.push(chunk.bytes);
+    fin = chunk.fin;
+  }
+  const bytes = new Uint8Array(runs.reduce((sum, run) => sum + run.length, 0));
+  let position = 0;
+  for (const run of runs) {
+    bytes.set(run, position);
+    position += run.length;
+  }
+  return { bytes, fin };
+}
+
+/** Bytes that differ at every offset nearby. */
+export function pattern(length: number, seed = 0): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i += 1) bytes[i] = (i * 31 + (i >>> 8) * 17 + seed) & 0xff;
+  return bytes;
+}
