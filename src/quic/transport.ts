@@ -29,7 +29,10 @@ export type TransportEvent =
   | { readonly type: "stream-writable"; readonly id: StreamId }
   /** The peer reset its sending part (RESET_STREAM). Unread bytes are gone. */
   | { readonly type: "stream-reset"; readonly id: StreamId; readonly code: VarInt }
-  /** The peer will not read more (STOP_SENDING); our sending part has been reset. */
+  /**
+   * The peer will not read more (STOP_SENDING); our sending part has been reset. Answer with `reset`, or a last `write`,
+   * when the work for it has ended: only then does a stream of the peer's make room for another.
+   */
   | { readonly type: "stream-stopped"; readonly id: StreamId; readonly code: VarInt }
   /** Everything written, and the end, has been acknowledged. */
   | { readonly type: "stream-finished"; readonly id: StreamId }
