@@ -1,0 +1,84 @@
+/**
+ * One direction of a link: a transmitter of a certain rate behind a drop-tail queue, then a wire of a certain length on
+ * which things get lost. It decides what becomes of each datagram the moment it is sent; the network keeps the calendar.
+ */
+
+import { Ecn } from "../base/datagrams.ts";
+import { Impairment, type ImpairmentOptions } from "../base/impairment.ts";
+import type { Rng } from "../base/rng.ts";
+import { type Instant, instant, type Micros } from "../base/time.ts";
+import { type DropReason, headerLength, type SimulatedDatagram } from "./datagram.ts";
+
+export interface LinkOptions extends ImpairmentOptions {
+  /** How long a bit takes from end to end; 0 by default. */
+  readonly delay?: Micros;
+  /** Bits per second, IP and UDP headers counted; no limit by default. */
+  readonly rate?: number;
+  /** How many packets wait for the transmitter before more are dropped; 25 by default. */
+  readonly queue?: number;
+  /** From so many packets waiting on, those that can bear it are marked CE (RFC 3168); never by default. */
+  readonly ecnThreshold?: number;
+  /** The largest IP packet; 1500 by default. What is larger is dropped, as with "don't fragment". */
+  readonly mtu?: number;
+}
+
+const DEFAULT_QUEUE = 25;
+const DEFAULT_MTU = 1500;
+const MICROS_PER_SECOND = 1_000_000;
+
+export interface Delivery {
+  readonly at: Instant;
+  readonly datagram: SimulatedDatagram;
+}
+
+export type Passage = { readonly deliveries: readonly Delivery[] } | { readonly dropped: DropReason };
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #impairment: Impairment;
+  /** When the transmitter has done with all it was given; a fraction, so that rates are exact. */
+  #busyUntil = 0;
+  /** When each packet that may still be waiting leaves the transmitter; ascending. */
+  readonly #departures: number[] = [];
+
+  constructor(options: LinkOptions, rng: Rng) {
+    this.#options = options;
+    this.#impairment = new Impairment(options, rng);
+  }
+
+  send(datagram: SimulatedDatagram, now: Instant): Passage {
+    const size = datagram.bytes.length + headerLength(datagram.destination);
+    if (size > (this.#options.mtu ?? DEFAULT_MTU)) return { dropped: "mtu" };
+    const fate = this.#impairment.decide(now);
+    if (fate.reason === "blackhole") return { dropped: "blackhole" };
+    const queued = this.#enqueue(size, now);
+    if (queued === undefined) return { dropped: "queue" };
+    if (fate.reason !== undefined) return { dropped: fate.reason };
+
+    let arriving = datagram;
+    if (queued.congested && (datagram.ecn === Ecn.ect0 || datagram.ecn === Ecn.ect1)) {
+      arriving = { ...arriving, ecn: Ecn.ce };
+    }
+    if (fate.corrupted) {
+      arriving = { ...arriving, bytes: arriving.bytes.slice() };
+      this.#impairment.corrupt(arriving.bytes);
+    }
+    const at = instant(queued.departure + (this.#options.delay ?? 0) + fate.delay);
+    const delivery = { at, datagram: arriving };
+    return { deliveries: fate.copies === 2 ? [delivery, delivery] : [delivery] };
+  }
+
+  /** When the packet leaves the transmitter; undefined when the queue is full. */
+  #enqueue(size: number, now: Instant): { readonly departure: number; readonly congested: boolean } | undefined {
+    const { rate, queue = DEFAULT_QUEUE, ecnThreshold = Number.POSITIVE_INFINITY } = this.#options;
+    if (rate === undefined) return { departure: now, congested: false };
+    const departures = this.#departures;
+    while (departures.length > 0 && departures[0]! <= now) departures.shift();
+    // The first is not waiting but being transmitted.
+    const waiting = Math.max(0, departures.length - 1);
+    if (departures.length > 0 && waiting >= queue) return undefined;
+    this.#busyUntil = Math.max(this.#busyUntil, now) + (size * 8 * MICROS_PER_SECOND) / rate;
+    departures.push(this.#busyUntil);
+    return { departure: this.#busyUntil, congested: waiting >= ecnThreshold };
+  }
+}
