@@ -12,14 +12,14 @@ export class Transcript {
   #hash: HashName | undefined;
   #running: RunningHash | undefined;
   /** Messages from before the hash was known: never more than one ClientHello. */
-  #waiting = new Uint8Array(0);
+  #waiting: Uint8Array = new Uint8Array(0);
 
   constructor(engine: CryptoEngine) {
     this.#engine = engine;
   }
 
   append(message: Uint8Array): void {
-    if (this.#running === undefined) this.#waiting = concat(this.#waiting, message) as Uint8Array<ArrayBuffer>;
+    if (this.#running === undefined) this.#waiting = concat(this.#waiting, message);
     else this.#running.update(message);
   }
 

@@ -1,0 +1,118 @@
+/**
+ * A server that follows a script: it makes a correct flight out of parts that a test may change, and hashes and signs
+ * what it then really sends, so that nothing but the change is wrong.
+ */
+
+import { SeededRng } from "../../base/rng.ts";
+import type { GroupName, HashName } from "../../crypto/engine.ts";
+import { pureEngine as engine } from "../../crypto/pure/index.ts";
+import { utf8 } from "../../wire/text.ts";
+import { GROUPS } from "../code-points.ts";
+import { Level } from "../handshake.ts";
+import { KeySchedule, type TrafficSecrets } from "../key-schedule.ts";
+import { type CertificateMessage, emitCertificate } from "../messages/certificate.ts";
+import { type CertificateRequest, emitCertificateRequest } from "../messages/certificate-request.ts";
+import { type CertificateVerify, emitCertificateVerify, signedContent } from "../messages/certificate-verify.ts";
+import { parseClientHello } from "../messages/client-hello.ts";
+import { emitEncryptedExtensions } from "../messages/encrypted-extensions.ts";
+import type { Extensions } from "../messages/extensions.ts";
+import { emitFinished } from "../messages/finished.ts";
+import { handshakeMessage, parseBody } from "../messages/message.ts";
+import { emitServerHello, type HelloRetryRequest, type ServerHello } from "../messages/server-hello.ts";
+import { Transcript } from "../transcript.ts";
+import { ed25519Identity } from "./identity.ts";
+import type { Flight } from "./pair.ts";
+
+const EMPTY = new Uint8Array(0);
+
+export interface Script {
+  readonly group?: GroupName;
+  readonly hash?: HashName;
+  readonly serverHello?: (hello: ServerHello) => ServerHello;
+  readonly encryptedExtensions?: (extensions: Extensions<"EE">) => Extensions<"EE">;
+  readonly certificateRequest?: CertificateRequest;
+  readonly certificate?: (message: CertificateMessage) => CertificateMessage;
+  readonly certificateVerify?: (message: CertificateVerify) => CertificateVerify;
+  readonly finished?: (verifyData: Uint8Array) => Uint8Array;
+}
+
+export const helloRetryRequest = (extensions: Extensions<"HRR">): HelloRetryRequest => ({
+  type: "hello_retry_request",
+  legacyVersion: 0x0303,
+  legacySessionIdEcho: EMPTY,
+  cipherSuite: 0x1301,
+  extensions: { supported_versions: 0x0304, ...extensions },
+});
+
+export class ScriptedServer {
+  readonly #transcript = new Transcript(engine);
+  readonly #rng = new SeededRng(3);
+  #schedule: KeySchedule | undefined;
+  #traffic: TrafficSecrets | undefined;
+
+  /** Answers the first ClientHello with a HelloRetryRequest. */
+  retry(clientHello: Uint8Array, request: HelloRetryRequest): Flight {
+    this.#transcript.append(clientHello);
+    this.#transcript.selectHash("sha256");
+    this.#transcript.replaceWithHash();
+    return this.#send(Level.initial, emitServerHello(request));
+  }
+
+  /** The whole flight, one message at a time; nothing of it is made before the test has seen what came before. */
+  *flight(clientHello: Uint8Array, script: Script = {}): Generator<Flight> {
+    const { group = "x25519", hash = "sha256" } = script;
+    const hello = parseBody(handshakeMessage(clientHello), parseClientHello);
+    const share = hello.extensions.key_share!.find((entry) => entry.group === GROUPS[group])!;
+    const keyPair = engine.generateKeyPair(group, this.#rng);
+    this.#transcript.append(clientHello);
+    this.#transcript.selectHash(hash);
+    const serverHello: ServerHello = {
+      type: "server_hello",
+      legacyVersion: 0x0303,
+      random: new Uint8Array(32).fill(7),
+      legacySessionIdEcho: EMPTY,
+      cipherSuite: hash === "sha256" ? 0x1301 : 0x1302,
+      extensions: {
+        supported_versions: 0x0304,
+        key_share: { group: GROUPS[group], keyExchange: keyPair.publicKey },
+      },
+    };
+    yield this.#send(Level.initial, emitServerHello(script.serverHello?.(serverHello) ?? serverHello));
+
+    const schedule = new KeySchedule(engine, hash);
+    const secret = schedule.handshakeSecret(schedule.earlySecret(), keyPair.deriveShared(share.keyExchange)!);
+    const traffic = schedule.handshakeTraffic(secret, this.#transcript.digest());
+    this.#schedule = schedule;
+    this.#traffic = traffic;
+    const extensions: Extensions<"EE"> = {
+      application_layer_protocol_negotiation: "h3",
+      quic_transport_parameters: utf8("from server"),
+    };
+    yield this.#send(Level.handshake, emitEncryptedExtensions(script.encryptedExtensions?.(extensions) ?? extensions));
+    if (script.certificateRequest !== undefined) {
+      yield this.#send(Level.handshake, emitCertificateRequest(script.certificateRequest));
+    }
+    const { chain, signer } = ed25519Identity();
+    const certificate: CertificateMessage = {
+      requestContext: EMPTY,
+      entries: chain.map((der) => ({ certificate: der, extensions: {} })),
+    };
+    yield this.#send(Level.handshake, emitCertificate(script.certificate?.(certificate) ?? certificate));
+    const signature = signer.sign("ed25519", signedContent(this.#transcript.digest()));
+    const verify: CertificateVerify = { algorithm: 0x0807, signature };
+    yield this.#send(Level.handshake, emitCertificateVerify(script.certificateVerify?.(verify) ?? verify));
+    const verifyData = schedule.verifyData(traffic.server, this.#transcript.digest());
+    yield this.#send(Level.handshake, emitFinished(script.finished?.(verifyData) ?? verifyData));
+  }
+
+  /** What the client's Finished has to be after `before`, which the client sent since. */
+  expectedFinished(...before: readonly Uint8Array[]): Uint8Array {
+    for (const message of before) this.#transcript.append(message);
+    return emitFinished(this.#schedule!.verifyData(this.#traffic!.client, this.#transcript.digest()));
+  }
+
+  #send(level: Level, bytes: Uint8Array): Flight {
+    this.#transcript.append(bytes);
+    return { level, bytes };
+  }
+}
