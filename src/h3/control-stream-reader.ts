@@ -1,0 +1,122 @@
+/** Reads the peer's control stream (RFC 9114 §6.2.1): SETTINGS first, and then what concerns the whole connection. */
+
+import { WireError } from "../base/errors.ts";
+import { ByteQueue } from "../qpack/byte-queue.ts";
+import { Reader } from "../wire/reader.ts";
+import { connectionError } from "./errors.ts";
+import { FrameHeaderReader } from "./frame-header-reader.ts";
+import { checkFrame, FRAMES, FrameType, isKnownFrame, type Role } from "./frames.ts";
+import type { IgnoredBudget } from "./limits.ts";
+import { MAX_SETTINGS_LENGTH, parseSettings, type Settings } from "./settings.ts";
+
+export interface ControlStreamHandler {
+  handleSettings(settings: Settings): void;
+  /** RFC 9114 §5.2: from a server a stream id, from a client a push id. */
+  handleGoaway(id: number): void;
+}
+
+export class ControlStreamReader {
+  readonly #peer: Role;
+  readonly #handler: ControlStreamHandler;
+  readonly #ignored: IgnoredBudget;
+  readonly #header = new FrameHeaderReader();
+  readonly #payload = new ByteQueue();
+  #inFrame = false;
+  #remaining = 0;
+  #hasSettings = false;
+  #lastGoaway = Number.POSITIVE_INFINITY;
+  #maxPushId = -1;
+
+  constructor(peer: Role, handler: ControlStreamHandler, ignored: IgnoredBudget) {
+    this.#peer = peer;
+    this.#handler = handler;
+    this.#ignored = ignored;
+  }
+
+  /** Bytes of the stream behind its type, cut anywhere. */
+  handle(bytes: Uint8Array): void {
+    let at = 0;
+    while (at < bytes.length) {
+      if (!this.#inFrame) {
+        at = this.#header.read(bytes, at);
+        if (!this.#header.done) return;
+        this.#begin();
+      }
+      const count = Math.min(this.#remaining, bytes.length - at);
+      if (isKnownFrame(this.#header.type)) this.#payload.append(bytes.subarray(at, at + count));
+      else this.#ignored.count(count);
+      at += count;
+      this.#remaining -= count;
+      if (this.#remaining === 0) this.#end();
+    }
+  }
+
+  #begin(): void {
+    const { type, length } = this.#header;
+    // RFC 9114 §6.2.1
+    if (!this.#hasSettings && type !== FrameType.SETTINGS)
+      throw connectionError("H3_MISSING_SETTINGS", "control stream");
+    checkFrame(type, "control", this.#peer);
+    if (type === FrameType.SETTINGS && this.#hasSettings) {
+      throw connectionError("H3_FRAME_UNEXPECTED", "control stream", "SETTINGS twice");
+    }
+    if (type === FrameType.SETTINGS && length > MAX_SETTINGS_LENGTH) {
+      throw connectionError("H3_EXCESSIVE_LOAD", "SETTINGS", `${length} bytes of them`);
+    }
+    // All others carry one variable-length integer.
+    if (type !== FrameType.SETTINGS && isKnownFrame(type) && length > 8) {
+      throw connectionError("H3_FRAME_ERROR", frameName(type), `${length} bytes long`);
+    }
+    this.#inFrame = true;
+    this.#remaining = length;
+    // Even an empty frame nobody knows costs something.
+    if (!isKnownFrame(type)) this.#ignored.count(2);
+  }
+
+  #end(): void {
+    this.#inFrame = false;
+    const { type } = this.#header;
+    if (!isKnownFrame(type)) return;
+    const payload = this.#payload.bytes;
+    if (type === FrameType.SETTINGS) {
+      this.#hasSettings = true;
+      this.#handler.handleSettings(parseSettings(payload));
+    } else {
+      const id = readOnlyId(type, payload);
+      if (type === FrameType.GOAWAY) this.#handleGoaway(id);
+      else if (type === FrameType.MAX_PUSH_ID) this.#handleMaxPushId(id);
+      // RFC 9114 §7.2.3: nothing was ever promised or allowed that could be cancelled.
+      else throw connectionError("H3_ID_ERROR", "CANCEL_PUSH", `push ${id} does not exist`);
+    }
+    this.#payload.consume(payload.length);
+  }
+
+  #handleGoaway(id: number): void {
+    // RFC 9114 §7.2.6: a server names a request; §5.2: the id may not grow.
+    if (this.#peer === "server" && id % 4 !== 0) throw connectionError("H3_ID_ERROR", "GOAWAY", `${id} is no request`);
+    if (id > this.#lastGoaway) throw connectionError("H3_ID_ERROR", "GOAWAY", `from ${this.#lastGoaway} up to ${id}`);
+    this.#lastGoaway = id;
+    this.#handler.handleGoaway(id);
+  }
+
+  #handleMaxPushId(id: number): void {
+    // RFC 9114 §7.2.7. We never push, so that its value has no further use.
+    if (id < this.#maxPushId)
+      throw connectionError("H3_ID_ERROR", "MAX_PUSH_ID", `from ${this.#maxPushId} down to ${id}`);
+    this.#maxPushId = id;
+  }
+}
+
+const frameName = (type: number): string => FRAMES.find((row) => row.type === type)?.name ?? `frame ${type}`;
+
+/** RFC 9114 §7.1: the payload is one integer, no more and no less. */
+function readOnlyId(type: number, payload: Uint8Array): number {
+  try {
+    const reader = new Reader(payload);
+    const id = reader.varint();
+    if (reader.isAtEnd) return id;
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+  }
+  throw connectionError("H3_FRAME_ERROR", frameName(type), "not exactly one integer");
+}

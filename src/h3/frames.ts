@@ -1,0 +1,67 @@
+/** The frames of HTTP/3 (RFC 9114 §7.2), who may send them where, and the header that all of them have. */
+
+import type { Writer } from "../wire/writer.ts";
+import { connectionError } from "./errors.ts";
+
+export const FrameType = {
+  DATA: 0x00,
+  HEADERS: 0x01,
+  CANCEL_PUSH: 0x03,
+  SETTINGS: 0x04,
+  PUSH_PROMISE: 0x05,
+  GOAWAY: 0x07,
+  MAX_PUSH_ID: 0x0d,
+} as const;
+
+export type Role = "client" | "server";
+export type FramePlace = "request" | "control";
+
+interface FrameRow {
+  readonly type: number;
+  readonly name: string;
+  /** Where it may be; "none" for types that HTTP/2 used and HTTP/3 must not see (RFC 9114 §7.2.8). */
+  readonly place: FramePlace | "none";
+  readonly sender: Role | "both";
+}
+
+// biome-ignore format: the table of RFC 9114 §7.2
+export const FRAMES: readonly FrameRow[] = [
+  { type: FrameType.DATA,         name: "DATA",          place: "request", sender: "both" },
+  { type: FrameType.HEADERS,      name: "HEADERS",       place: "request", sender: "both" },
+  { type: 0x02,                   name: "PRIORITY",      place: "none",    sender: "both" },
+  { type: FrameType.CANCEL_PUSH,  name: "CANCEL_PUSH",   place: "control", sender: "both" },
+  { type: FrameType.SETTINGS,     name: "SETTINGS",      place: "control", sender: "both" },
+  { type: FrameType.PUSH_PROMISE, name: "PUSH_PROMISE",  place: "request", sender: "server" },
+  { type: 0x06,                   name: "PING",          place: "none",    sender: "both" },
+  { type: FrameType.GOAWAY,       name: "GOAWAY",        place: "control", sender: "both" },
+  { type: 0x08,                   name: "WINDOW_UPDATE", place: "none",    sender: "both" },
+  { type: 0x09,                   name: "CONTINUATION",  place: "none",    sender: "both" },
+  { type: FrameType.MAX_PUSH_ID,  name: "MAX_PUSH_ID",   place: "control", sender: "client" },
+];
+
+const byType: readonly (FrameRow | undefined)[] = (() => {
+  const rows: (FrameRow | undefined)[] = [];
+  for (const row of FRAMES) rows[row.type] = row;
+  return rows;
+})();
+
+/** A frame that may not be here is an error of the connection; one that nobody knows is not (RFC 9114 §9). */
+export function checkFrame(type: number, place: FramePlace, sender: Role): void {
+  const row = byType[type];
+  if (row === undefined) return;
+  if (row.place !== place || (row.sender !== "both" && row.sender !== sender)) {
+    throw connectionError("H3_FRAME_UNEXPECTED", `${place} stream`, `${row.name} frame from a ${sender}`);
+  }
+}
+
+export const isKnownFrame = (type: number): boolean => byType[type] !== undefined;
+
+/** RFC 9114 §7.2.8: types, settings and streams of the form 0x1f × n + 0x21 mean nothing, and keep the peer in practice. */
+export const greaseId = (n: number): number => 0x1f * n + 0x21;
+
+/** Writes a frame whose payload is at hand. */
+export function writeFrame(writer: Writer, type: number, payload: Uint8Array): void {
+  writer.varint(type);
+  writer.varint(payload.length);
+  writer.write(payload);
+}

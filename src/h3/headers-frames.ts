@@ -1,0 +1,57 @@
+/**
+ * Writes HEADERS frames, and behind them a small content's DATA frame, in one run of bytes for one `write`. Many lie in
+ * one slab, because the transport keeps what it is given by reference until it is acknowledged, and an allocation for
+ * each would cost more than the frame.
+ */
+
+import type { FieldSection } from "../http/field-section.ts";
+import { maxEncodedLength, type QpackEncoder, SECTION_PREFIX_ROOM } from "../qpack/encoder.ts";
+import type { StreamId } from "../quic/transport.ts";
+import { varintLength } from "../wire/varint.ts";
+import { Writer } from "../wire/writer.ts";
+import { FrameType } from "./frames.ts";
+import type { LocalStream } from "./local-streams.ts";
+
+const SLAB_SIZE = 16_384;
+/** Type and length of a frame. */
+const FRAME_HEADER_ROOM = 9;
+
+const EMPTY = new Uint8Array(0);
+
+export class HeadersFrames {
+  readonly #encoder: QpackEncoder;
+  readonly #encoderStream: LocalStream;
+  #writer = new Writer(new Uint8Array(0));
+
+  constructor(encoder: QpackEncoder, encoderStream: LocalStream) {
+    this.#encoder = encoder;
+    this.#encoderStream = encoderStream;
+  }
+
+  /** The frames, in bytes that nobody will write to again. Insertions that they need have been written. */
+  write(id: StreamId, fields: FieldSection, content: Uint8Array = EMPTY): Uint8Array {
+    const before = FRAME_HEADER_ROOM + SECTION_PREFIX_ROOM;
+    const length = before + maxEncodedLength(fields) + FRAME_HEADER_ROOM + content.length;
+    if (length > this.#writer.remaining) this.#writer = new Writer(new Uint8Array(Math.max(SLAB_SIZE, length)));
+    const writer = this.#writer;
+    const encoder = this.#encoder;
+    const linesAt = writer.position + before;
+    const end = encoder.encode(id, fields, writer.bytes, linesAt, this.#encoderStream.credit);
+    // RFC 9204 §2.1.2: insertions first, so that the section blocks no longer than the network makes it.
+    const instructions = encoder.takeInstructions();
+    if (instructions !== undefined) this.#encoderStream.write(instructions);
+
+    const sectionLength = end - encoder.sectionStart;
+    const start = encoder.sectionStart - 1 - varintLength(sectionLength);
+    writer.position = start;
+    writer.varint(FrameType.HEADERS);
+    writer.varint(sectionLength);
+    writer.position = end;
+    if (content.length > 0) {
+      writer.varint(FrameType.DATA);
+      writer.varint(content.length);
+      writer.write(content);
+    }
+    return writer.written(start);
+  }
+}

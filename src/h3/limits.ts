@@ -1,0 +1,30 @@
+/** Budgets for what costs us more than the peer. Each is counted in one place, and spending it all ends the connection. */
+
+import { connectionError } from "./errors.ts";
+
+/**
+ * Requests that are opened and cancelled at once return their stream credit while their work is still being done
+ * (the "Rapid Reset" attack). Half of a peer's requests may be cancelled, and a hundred on top at any time.
+ */
+export class CancellationBudget {
+  #tokens = 100;
+
+  handleRequest(): void {
+    this.#tokens = Math.min(this.#tokens + 0.5, 500);
+  }
+
+  handleCancellation(): void {
+    this.#tokens -= 1;
+    if (this.#tokens < 0) throw connectionError("H3_EXCESSIVE_LOAD", "requests", "too many of them are cancelled");
+  }
+}
+
+/** Bytes of frames and streams that nobody knows, which we read for nothing (RFC 9114 §10.5). */
+export class IgnoredBudget {
+  #bytes = 1024 * 1024;
+
+  count(bytes: number): void {
+    this.#bytes -= bytes;
+    if (this.#bytes < 0) throw connectionError("H3_EXCESSIVE_LOAD", "unknown frames", "too many bytes to ignore");
+  }
+}

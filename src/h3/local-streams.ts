@@ -1,0 +1,61 @@
+/** The unidirectional streams that we open (RFC 9114 §6.2): control, and QPACK's two. None of them ever ends. */
+
+import type { StreamId, StreamTransport } from "../quic/transport.ts";
+import { connectionError } from "./errors.ts";
+
+/** RFC 9114 §6.2, RFC 9204 §4.2 */
+export const StreamType = { CONTROL: 0x00, PUSH: 0x01, QPACK_ENCODER: 0x02, QPACK_DECODER: 0x03 } as const;
+
+/** A peer that makes us owe instructions and gives no credit to send them is told to go. */
+const MAX_PENDING = 64 * 1024;
+
+export class LocalStream {
+  readonly #transport: StreamTransport;
+  #id: StreamId | undefined;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+
+  /** Opened by the first `flush` that finds credit; what is written before that waits behind the stream's type. */
+  constructor(transport: StreamTransport, type: number) {
+    this.#transport = transport;
+    this.#append(Uint8Array.of(type));
+  }
+
+  get id(): StreamId | undefined {
+    return this.#id;
+  }
+
+  /** How many bytes would leave at once. */
+  get credit(): number {
+    return this.#id === undefined || this.#pendingBytes > 0 ? 0 : this.#transport.writableBytes(this.#id);
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#append(bytes);
+    this.flush();
+  }
+
+  #append(bytes: Uint8Array): void {
+    this.#pendingBytes += bytes.length;
+    if (this.#pendingBytes > MAX_PENDING) {
+      throw connectionError("H3_EXCESSIVE_LOAD", "stream credit", "too little for what has to be said");
+    }
+    this.#pending.push(bytes);
+  }
+
+  /** Writes what waits, as far as there is room. */
+  flush(): void {
+    this.#id ??= this.#transport.openStream("uni");
+    if (this.#id === undefined) return;
+    while (this.#pending.length > 0) {
+      const bytes = this.#pending[0]!;
+      const accepted = this.#transport.write(this.#id, bytes, false);
+      this.#pendingBytes -= accepted;
+      if (accepted < bytes.length) {
+        this.#pending[0] = bytes.subarray(accepted);
+        return;
+      }
+      this.#pending.shift();
+    }
+  }
+}

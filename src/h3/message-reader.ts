@@ -1,0 +1,260 @@
+/**
+ * The receiving part of a request stream: frames in their order (RFC 9114 §4.1), sections to fields, content pulled by
+ * whoever consumes it so that flow control follows the consumer.
+ */
+
+import type { FieldSection } from "../http/field-section.ts";
+import { ByteQueue } from "../qpack/byte-queue.ts";
+import type { DecodeResult } from "../qpack/decoder.ts";
+import type { StreamChunk, StreamId, StreamTransport } from "../quic/transport.ts";
+import { connectionError, malformed, StreamError } from "./errors.ts";
+import { FrameHeaderReader } from "./frame-header-reader.ts";
+import { checkFrame, FrameType, isKnownFrame, type Role } from "./frames.ts";
+
+/** What the connection does for the reader. */
+export interface MessageReaderHost {
+  readonly peer: Role;
+  /** The largest HEADERS frame that is worth reading. */
+  readonly maxFieldSectionSize: number;
+  decode(id: StreamId, section: Uint8Array): DecodeResult;
+  /** A head, interim or final: for a final one the host calls `expectContent`. With `fin`, nothing follows. */
+  handleHead(id: StreamId, fields: FieldSection, fin: boolean): void;
+  handleTrailers(id: StreamId, fields: FieldSection): void;
+  handleTooLarge(id: StreamId): void;
+  handleData(id: StreamId): void;
+  handleFinished(id: StreamId): void;
+  /** Bytes of frames that nobody knows; throws when there were too many. */
+  countIgnored(count: number): void;
+}
+
+/** Content that was read: a view that may be kept, and whether the message ends behind it. */
+export interface ContentChunk {
+  readonly bytes: Uint8Array;
+  readonly fin: boolean;
+}
+
+const EMPTY = new Uint8Array(0);
+/** How much is read ahead while looking for frames: what of it is content waits in the reader. */
+const READ_AHEAD = 16_384;
+
+export class MessageReader {
+  readonly #host: MessageReaderHost;
+  readonly #transport: StreamTransport;
+  readonly #id: StreamId;
+  readonly #header = new FrameHeaderReader();
+  #chunk: Uint8Array = EMPTY;
+  #at = 0;
+  #finSeen = false;
+  /** The type of the open frame; -1 between frames. */
+  #frameType = -1;
+  #frameRemaining = 0;
+  #section: ByteQueue | undefined;
+  #state: "head" | "content" | "trailers" | "blocked" | "ended" = "head";
+  #stateAfterBlock: "head" | "content" = "head";
+  #dataAnnounced = false;
+  #received = 0;
+  #expected: number | undefined;
+  #mayHaveTrailers = true;
+
+  constructor(host: MessageReaderHost, transport: StreamTransport, id: StreamId) {
+    this.#host = host;
+    this.#transport = transport;
+    this.#id = id;
+  }
+
+  /** Nothing more will come of it. */
+  get isDone(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** Whether the final head has been received. */
+  get hasHead(): boolean {
+    return this.#state === "content" || this.#state === "trailers" || this.#stateAfterBlock === "content";
+  }
+
+  /** The section was a final head: content follows, `length` bytes of it if that is known. */
+  expectContent(length: number | undefined, mayHaveTrailers = true): void {
+    this.#state = "content";
+    this.#expected = length;
+    this.#mayHaveTrailers = mayHaveTrailers;
+  }
+
+  /** Nothing more is wanted. */
+  end(): void {
+    this.#state = "ended";
+    this.#chunk = EMPTY;
+    this.#section = undefined;
+  }
+
+  /** Reads frames until content waits to be read, or there is nothing to read. */
+  handleReadable(): void {
+    while (this.#state !== "ended" && this.#state !== "blocked") {
+      if (this.#frameType === FrameType.DATA && this.#frameRemaining > 0) {
+        this.#announceData();
+        return;
+      }
+      if (this.#at === this.#chunk.length && !this.#readChunk()) return;
+      if (this.#frameType === -1) this.#readHeader();
+      else this.#readPayload();
+    }
+  }
+
+  /** Content, at most `max` bytes; undefined when there is none now. */
+  readData(max: number): ContentChunk | undefined {
+    if (this.#frameType !== FrameType.DATA || this.#frameRemaining === 0 || this.#state !== "content") {
+      this.#dataAnnounced = false;
+      return undefined;
+    }
+    const wanted = Math.min(max, this.#frameRemaining);
+    const bytes = this.#at < this.#chunk.length ? this.#takeBuffered(wanted) : this.#readContent(wanted);
+    if (bytes === undefined) {
+      this.#dataAnnounced = false;
+      return undefined;
+    }
+    this.#frameRemaining -= bytes.length;
+    if (this.#frameRemaining === 0) {
+      this.#frameType = -1;
+      // Only what comes behind the frame tells whether this was the end.
+      this.handleReadable();
+    }
+    return { bytes, fin: this.isDone };
+  }
+
+  /** The section that this stream was blocked on has been decoded. */
+  handleUnblocked(result: FieldSection | "too-large"): void {
+    this.#state = this.#stateAfterBlock;
+    this.#handleDecoded(result);
+    this.handleReadable();
+  }
+
+  #announceData(): void {
+    if (this.#dataAnnounced) return;
+    this.#dataAnnounced = true;
+    this.#host.handleData(this.#id);
+  }
+
+  /** False when there is nothing to go on with. */
+  #readChunk(): boolean {
+    if (this.#finSeen) {
+      this.#handleFin();
+      return false;
+    }
+    const chunk = this.#transport.read(this.#id, READ_AHEAD);
+    if (chunk === undefined) return false;
+    this.#chunk = chunk.bytes;
+    this.#at = 0;
+    this.#finSeen = chunk.fin;
+    // An empty chunk is the end alone, which the next turn finds.
+    return chunk.bytes.length > 0 || this.#readChunk();
+  }
+
+  #takeBuffered(count: number): Uint8Array {
+    const end = Math.min(this.#at + count, this.#chunk.length);
+    const bytes = this.#chunk.subarray(this.#at, end);
+    this.#at = end;
+    return bytes;
+  }
+
+  #readContent(count: number): Uint8Array | undefined {
+    const chunk: StreamChunk | undefined = this.#finSeen
+      ? { bytes: EMPTY, fin: true }
+      : this.#transport.read(this.#id, count);
+    if (chunk === undefined) return undefined;
+    this.#finSeen = chunk.fin;
+    if (chunk.fin && chunk.bytes.length < this.#frameRemaining) throw truncated();
+    return chunk.bytes.length > 0 ? chunk.bytes : undefined;
+  }
+
+  #readHeader(): void {
+    this.#at = this.#header.read(this.#chunk, this.#at);
+    if (!this.#header.done) return;
+    const { type, length } = this.#header;
+    checkFrame(type, "request", this.#host.peer);
+    this.#frameType = type;
+    this.#frameRemaining = length;
+    if (type === FrameType.DATA) this.#beginData(length);
+    else if (type === FrameType.HEADERS) this.#beginHeaders(length);
+    // RFC 9114 §7.2.5: we never allowed a push, so every push id is too large.
+    else if (type === FrameType.PUSH_PROMISE)
+      throw connectionError("H3_ID_ERROR", "PUSH_PROMISE", "push is not allowed");
+    if (this.#frameRemaining === 0 && this.#frameType !== FrameType.HEADERS) this.#frameType = -1;
+  }
+
+  #beginData(length: number): void {
+    // RFC 9114 §4.1: not before the head, not after trailers.
+    if (this.#state !== "content") throw connectionError("H3_FRAME_UNEXPECTED", "request stream", "DATA out of place");
+    this.#received += length;
+    // RFC 9114 §4.1.2
+    if (this.#expected !== undefined && this.#received > this.#expected) throw malformed("more content than announced");
+  }
+
+  #beginHeaders(length: number): void {
+    if (this.#state === "trailers" || (this.#state === "content" && !this.#mayHaveTrailers)) {
+      throw connectionError("H3_FRAME_UNEXPECTED", "request stream", "HEADERS out of place");
+    }
+    // No encoding is longer than what it encodes but by malice.
+    if (length > this.#host.maxFieldSectionSize) this.#handleDecoded("too-large");
+    else if (length === 0) this.#finishSection(EMPTY);
+  }
+
+  #readPayload(): void {
+    const count = Math.min(this.#frameRemaining, this.#chunk.length - this.#at);
+    const whole = count === this.#frameRemaining && this.#section === undefined;
+    const bytes = this.#takeBuffered(count);
+    this.#frameRemaining -= count;
+    if (this.#frameType !== FrameType.HEADERS) {
+      if (!isKnownFrame(this.#frameType)) this.#host.countIgnored(count);
+      if (this.#frameRemaining === 0) this.#frameType = -1;
+      return;
+    }
+    if (whole) {
+      this.#finishSection(bytes);
+      return;
+    }
+    this.#section ??= new ByteQueue();
+    this.#section.append(bytes);
+    if (this.#frameRemaining > 0) return;
+    const section = this.#section.bytes;
+    this.#section = undefined;
+    this.#finishSection(section);
+  }
+
+  #finishSection(section: Uint8Array): void {
+    this.#frameType = -1;
+    const result = this.#host.decode(this.#id, section);
+    if (result !== "blocked") {
+      this.#handleDecoded(result);
+      return;
+    }
+    this.#stateAfterBlock = this.#state === "content" ? "content" : "head";
+    this.#state = "blocked";
+  }
+
+  #handleDecoded(result: FieldSection | "too-large"): void {
+    if (result === "too-large") {
+      this.#host.handleTooLarge(this.#id);
+      return;
+    }
+    if (this.#state === "content") {
+      this.#state = "trailers";
+      this.#host.handleTrailers(this.#id, result);
+    } else {
+      this.#host.handleHead(this.#id, result, this.#finSeen && this.#at === this.#chunk.length);
+    }
+  }
+
+  /** RFC 9114 §4.1, §7.1 */
+  #handleFin(): void {
+    if (this.#frameType !== -1 || this.#header.isPartial) throw truncated();
+    if (this.#state === "head") {
+      if (this.#host.peer === "client")
+        throw new StreamError("H3_REQUEST_INCOMPLETE", "the stream ended before the head");
+      throw malformed("the stream ended before the final response");
+    }
+    if (this.#expected !== undefined && this.#received < this.#expected) throw malformed("less content than announced");
+    this.#state = "ended";
+    this.#host.handleFinished(this.#id);
+  }
+}
+
+const truncated = () => connectionError("H3_FRAME_ERROR", "request stream", "the stream ended inside a frame");

@@ -1,0 +1,175 @@
+/**
+ * What makes a message well-formed (RFC 9114 §4.1.2, §4.2, §4.3), in both directions. A malformed message must never
+ * get through: behind us it could be understood as another one.
+ */
+
+import { isConnectionSpecific, isFieldName, isFieldValue, isToken, parseContentLength } from "../http/field-rules.ts";
+import type { FieldLine, FieldSection } from "../http/field-section.ts";
+import { malformed } from "./errors.ts";
+
+/** A request's control data (RFC 9114 §4.3.1) and fields. `scheme` and `path` are absent in CONNECT alone. */
+export interface RequestHead {
+  readonly method: string;
+  readonly scheme: string | undefined;
+  /** From `:authority`, or from `host` where that is missing. */
+  readonly authority: string | undefined;
+  readonly path: string | undefined;
+  readonly fields: FieldSection;
+  readonly contentLength: number | undefined;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly fields: FieldSection;
+  readonly contentLength: number | undefined;
+}
+
+const SCHEME = /^[a-z][a-z0-9+.-]*$/;
+/** RFC 3986 §3.2 without userinfo, which RFC 9114 §4.3.1 forbids. Loose about names, strict about what could split it. */
+const AUTHORITY = /^[A-Za-z0-9\-._~!$&'()*+,;=%:[\]]+$/;
+/** No space and no control character may reach a request line behind us. */
+const PATH = /^\/[\x21-\x7e\x80-\xff]*$/;
+const STATUS = /^[1-9][0-9][0-9]$/;
+
+/** The pseudo-headers that are here, by name; whatever else begins with a colon is malformed (RFC 9114 §4.3). */
+class PseudoHeaders {
+  readonly #allowed: readonly string[];
+  readonly #values: (string | undefined)[];
+
+  constructor(allowed: readonly string[]) {
+    this.#allowed = allowed;
+    this.#values = new Array(allowed.length).fill(undefined);
+  }
+
+  set(name: string, value: string): void {
+    const index = this.#allowed.indexOf(name);
+    if (index === -1) throw malformed(`pseudo-header ${name} is not defined`);
+    if (this.#values[index] !== undefined) throw malformed(`pseudo-header ${name} is repeated`);
+    if (!isFieldValue(value)) throw malformed(`pseudo-header ${name} has a forbidden character`);
+    this.#values[index] = value;
+  }
+
+  at(index: number): string | undefined {
+    return this.#values[index];
+  }
+}
+
+const REQUEST_PSEUDO = [":method", ":scheme", ":authority", ":path"] as const;
+const RESPONSE_PSEUDO = [":status"] as const;
+
+/** Takes the pseudo-headers off the front and gives the rest, every line of which it has checked. */
+function takePseudoHeaders(section: FieldSection, pseudo: PseudoHeaders): FieldLine[] {
+  let first = 0;
+  for (; first < section.length; first += 1) {
+    const [name, value] = section[first]!;
+    if (name.charCodeAt(0) !== COLON) break;
+    pseudo.set(name, value);
+  }
+  const fields = section.slice(first);
+  for (const line of fields) checkField(line[0], line[1]);
+  return fields;
+}
+
+const COLON = 0x3a;
+
+/** RFC 9114 §4.2, §4.3, §10.3: one line that is not a pseudo-header. */
+function checkField(name: string, value: string): void {
+  const problem = fieldProblem(name, value);
+  if (problem !== undefined) throw malformed(problem);
+}
+
+function fieldProblem(name: string, value: string): string | undefined {
+  if (!isFieldName(name)) {
+    if (name.charCodeAt(0) === COLON) return `pseudo-header ${name} after other fields or in trailers`;
+    return "a field name has a capital or a forbidden character";
+  }
+  if (!isFieldValue(value)) return `the value of ${name} has a forbidden character, or space around it`;
+  if (isConnectionSpecific(name)) return `${name} speaks about an HTTP/1.1 connection`;
+  if (name === "te" && value !== "trailers") return "te may only be trailers";
+  return undefined;
+}
+
+/** RFC 9114 §4.1.2 with RFC 9110 §8.6: one value, or the same one again. */
+function contentLengthOf(fields: FieldSection): number | undefined {
+  let length: number | undefined;
+  for (const [name, value] of fields) {
+    if (name !== "content-length") continue;
+    const parsed = parseContentLength(value);
+    if (parsed === undefined) throw malformed("content-length is not a number");
+    if (length !== undefined && length !== parsed) throw malformed("content-length values that differ");
+    length = parsed;
+  }
+  return length;
+}
+
+/** RFC 9114 §4.2.1: cookies may come in crumbs, and have to be one line for everybody behind us. */
+function joinCookies(fields: FieldLine[]): FieldLine[] {
+  const first = fields.findIndex(([name]) => name === "cookie");
+  if (first === -1) return fields;
+  const crumbs = fields.filter(([name]) => name === "cookie").map(([, value]) => value);
+  if (crumbs.length === 1) return fields;
+  const joined = fields.filter(([name], index) => name !== "cookie" || index === first);
+  joined[first] = ["cookie", crumbs.join("; ")];
+  return joined;
+}
+
+/** RFC 9110 §7.2, RFC 9114 §4.3.1: `host` and `:authority` must not disagree, and there is one `host` at most. */
+function checkHost(fields: FieldSection, authority: string | undefined): string | undefined {
+  let host: string | undefined;
+  for (const [name, value] of fields) {
+    if (name !== "host") continue;
+    if (host !== undefined) throw malformed("host is repeated");
+    host = value;
+  }
+  if (host !== undefined && authority !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
+    throw malformed("host differs from :authority");
+  }
+  return authority ?? host;
+}
+
+/** A request's head from the lines of its HEADERS frame. Throws a `StreamError` when it is malformed. */
+export function parseRequestHead(section: FieldSection): RequestHead {
+  const pseudo = new PseudoHeaders(REQUEST_PSEUDO);
+  const fields = joinCookies(takePseudoHeaders(section, pseudo));
+  const method = pseudo.at(0);
+  const scheme = pseudo.at(1);
+  const path = pseudo.at(3);
+  if (method === undefined) throw malformed(":method is missing");
+  if (!isToken(method)) throw malformed(":method is not a token");
+  const authority = checkHost(fields, pseudo.at(2));
+  if (authority !== undefined && !AUTHORITY.test(authority)) throw malformed(":authority or host is not one");
+  if (method === "CONNECT") {
+    // RFC 9114 §4.4
+    if (scheme !== undefined || path !== undefined) throw malformed("CONNECT with :scheme or :path");
+    if (pseudo.at(2) === undefined || !/:[0-9]+$/.test(pseudo.at(2)!)) throw malformed("CONNECT without host and port");
+    return { method, scheme, authority, path, fields, contentLength: undefined };
+  }
+  if (scheme === undefined || !SCHEME.test(scheme)) throw malformed(":scheme is missing or not one");
+  if (path === undefined) throw malformed(":path is missing");
+  if (scheme === "http" || scheme === "https") {
+    if (authority === undefined) throw malformed(":authority and host are missing");
+    if (!PATH.test(path) && !(path === "*" && method === "OPTIONS")) throw malformed(":path is not one");
+  }
+  return { method, scheme, authority, path, fields, contentLength: contentLengthOf(fields) };
+}
+
+/** A response's head, interim or final. Throws a `StreamError` when it is malformed. */
+export function parseResponseHead(section: FieldSection): ResponseHead {
+  const pseudo = new PseudoHeaders(RESPONSE_PSEUDO);
+  const fields = takePseudoHeaders(section, pseudo);
+  const status = pseudo.at(0);
+  if (status === undefined || !STATUS.test(status)) throw malformed(":status is missing or not three digits");
+  // RFC 9114 §4.5
+  if (status === "101") throw malformed("status 101 does not exist in HTTP/3");
+  return { status: Number(status), fields, contentLength: contentLengthOf(fields) };
+}
+
+/** Trailers have no pseudo-headers (RFC 9114 §4.3). */
+export function parseTrailers(section: FieldSection): FieldSection {
+  for (const [name, value] of section) checkField(name, value);
+  return section;
+}
+
+/** Whether a response never has content, whatever its content-length says (RFC 9110 §6.4.1). */
+export const hasNoContent = (method: string, status: number): boolean =>
+  method === "HEAD" || status === 204 || status === 304;

@@ -1,0 +1,49 @@
+/** The messages we send: checked by the rules that we hold others to, and turned into lines. */
+
+import { isConnectionSpecific, isFieldName, isFieldValue } from "../http/field-rules.ts";
+import type { FieldLine, FieldSection } from "../http/field-section.ts";
+import { InvalidMessageError, StreamError } from "./errors.ts";
+import { parseRequestHead } from "./message.ts";
+
+/** A request to send. `fields` without pseudo-headers; CONNECT has neither scheme nor path. */
+export interface OutgoingRequest {
+  readonly method: string;
+  readonly scheme?: string | undefined;
+  readonly authority?: string | undefined;
+  readonly path?: string | undefined;
+  readonly fields: FieldSection;
+}
+
+export function requestLines(request: OutgoingRequest): FieldSection {
+  const lines: FieldLine[] = [[":method", request.method]];
+  if (request.scheme !== undefined) lines.push([":scheme", request.scheme]);
+  if (request.authority !== undefined) lines.push([":authority", request.authority]);
+  if (request.path !== undefined) lines.push([":path", request.path]);
+  lines.push(...request.fields);
+  try {
+    parseRequestHead(lines);
+  } catch (error) {
+    if (error instanceof StreamError) throw new InvalidMessageError(error.message);
+    throw error;
+  }
+  return lines;
+}
+
+const statusLines: FieldLine[] = [];
+
+export function responseLines(status: number, fields: FieldSection): FieldSection {
+  if (!Number.isInteger(status) || status < 100 || status > 999 || status === 101) {
+    throw new InvalidMessageError(`${status} is not a status in HTTP/3`);
+  }
+  checkFields(fields);
+  return [(statusLines[status] ??= [":status", String(status)]), ...fields];
+}
+
+export function checkFields(fields: FieldSection): void {
+  for (const [name, value] of fields) {
+    if (!isFieldName(name))
+      throw new InvalidMessageError(`field name ${JSON.stringify(name)} is not a lowercase token`);
+    if (!isFieldValue(value)) throw new InvalidMessageError(`the value of ${name} has a forbidden character`);
+    if (isConnectionSpecific(name)) throw new InvalidMessageError(`${name} may not be sent in HTTP/3`);
+  }
+}

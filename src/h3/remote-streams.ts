@@ -1,0 +1,113 @@
+/** The unidirectional streams that the peer opens (RFC 9114 §6.2): what each is, and that there is one of each. */
+
+import type { StreamId, StreamTransport } from "../quic/transport.ts";
+import { connectionError, H3_ERRORS } from "./errors.ts";
+import type { Role } from "./frames.ts";
+import type { IgnoredBudget } from "./limits.ts";
+import { StreamType } from "./local-streams.ts";
+import { VarintReader } from "./varint-reader.ts";
+
+/** Those who read the streams that the connection needs. */
+export interface CriticalStreamReaders {
+  handleControlStream(bytes: Uint8Array): void;
+  handleEncoderStream(bytes: Uint8Array): void;
+  handleDecoderStream(bytes: Uint8Array): void;
+}
+
+/** What a stream that is refused at once is counted as. */
+const UNKNOWN_STREAM_COST = 64;
+
+type Kind = typeof StreamType.CONTROL | typeof StreamType.QPACK_ENCODER | typeof StreamType.QPACK_DECODER;
+
+const NAMES: Record<Kind, string> = {
+  [StreamType.CONTROL]: "control stream",
+  [StreamType.QPACK_ENCODER]: "QPACK encoder stream",
+  [StreamType.QPACK_DECODER]: "QPACK decoder stream",
+};
+
+export class RemoteStreams {
+  readonly #transport: StreamTransport;
+  readonly #peer: Role;
+  readonly #readers: CriticalStreamReaders;
+  readonly #ignored: IgnoredBudget;
+  /** Streams whose type has not arrived. There are no more than the transport lets the peer open. */
+  readonly #untyped = new Map<StreamId, VarintReader>();
+  readonly #critical = new Map<StreamId, Kind>();
+
+  constructor(transport: StreamTransport, peer: Role, readers: CriticalStreamReaders, ignored: IgnoredBudget) {
+    this.#transport = transport;
+    this.#peer = peer;
+    this.#readers = readers;
+    this.#ignored = ignored;
+  }
+
+  handleOpened(id: StreamId): void {
+    this.#untyped.set(id, new VarintReader());
+  }
+
+  handleReadable(id: StreamId): void {
+    for (;;) {
+      if (!this.#untyped.has(id) && !this.#critical.has(id)) return;
+      const chunk = this.#transport.read(id);
+      if (chunk === undefined) return;
+      this.#handleBytes(id, chunk.bytes);
+      if (chunk.fin) this.handleEnd(id);
+    }
+  }
+
+  /** The stream ended or was reset. */
+  handleEnd(id: StreamId): void {
+    // RFC 9114 §6.2: before its type has come, a stream may end without consequence.
+    this.#untyped.delete(id);
+    const kind = this.#critical.get(id);
+    // RFC 9114 §6.2.1, RFC 9204 §4.2
+    if (kind !== undefined) throw connectionError("H3_CLOSED_CRITICAL_STREAM", NAMES[kind]);
+  }
+
+  #handleBytes(id: StreamId, bytes: Uint8Array): void {
+    let at = 0;
+    const typeReader = this.#untyped.get(id);
+    if (typeReader !== undefined) {
+      if (bytes.length === 0) return;
+      at = typeReader.read(bytes, 0);
+      if (!typeReader.done) return;
+      this.#untyped.delete(id);
+      this.#handleType(id, typeReader.value);
+    }
+    const rest = at === 0 ? bytes : bytes.subarray(at);
+    if (rest.length === 0) return;
+    switch (this.#critical.get(id)) {
+      case StreamType.CONTROL:
+        this.#readers.handleControlStream(rest);
+        break;
+      case StreamType.QPACK_ENCODER:
+        this.#readers.handleEncoderStream(rest);
+        break;
+      case StreamType.QPACK_DECODER:
+        this.#readers.handleDecoderStream(rest);
+        break;
+    }
+  }
+
+  #handleType(id: StreamId, type: number): void {
+    switch (type) {
+      case StreamType.CONTROL:
+      case StreamType.QPACK_ENCODER:
+      case StreamType.QPACK_DECODER:
+        for (const kind of this.#critical.values()) {
+          // RFC 9114 §6.2.1, RFC 9204 §4.2: one of each.
+          if (kind === type) throw connectionError("H3_STREAM_CREATION_ERROR", NAMES[type], "there is one already");
+        }
+        this.#critical.set(id, type);
+        return;
+      case StreamType.PUSH:
+        // RFC 9114 §6.2.2: clients cannot push; §7.2.7: servers only what MAX_PUSH_ID allowed, and we never sent it.
+        if (this.#peer === "client") throw connectionError("H3_STREAM_CREATION_ERROR", "push stream", "from a client");
+        throw connectionError("H3_ID_ERROR", "push stream", "push is not allowed");
+      default:
+        // RFC 9114 §6.2: a type that nobody knows is not an error; what it carries is not wanted.
+        this.#ignored.count(UNKNOWN_STREAM_COST);
+        this.#transport.stopSending(id, H3_ERRORS.H3_STREAM_CREATION_ERROR.code);
+    }
+  }
+}

@@ -1,0 +1,288 @@
+/**
+ * The request streams of a connection (RFC 9114 §4.1): opens and forgets them, makes messages of their field sections,
+ * and ends a single one when it is malformed, reset or refused.
+ */
+
+import { type FieldSection, fieldSectionSize } from "../http/field-section.ts";
+import type { DecodeResult, QpackDecoder } from "../qpack/decoder.ts";
+import type { StreamId, StreamTransport } from "../quic/transport.ts";
+import { sameVarInt, type VarInt } from "../wire/varint.ts";
+import { H3_ERRORS, InvalidMessageError, malformed, StreamError } from "./errors.ts";
+import type { EventQueue } from "./event-queue.ts";
+import type { Role } from "./frames.ts";
+import type { HeadersFrames } from "./headers-frames.ts";
+import { CancellationBudget, type IgnoredBudget } from "./limits.ts";
+import { hasNoContent, parseRequestHead, parseResponseHead, parseTrailers } from "./message.ts";
+import type { ContentChunk, MessageReaderHost } from "./message-reader.ts";
+import { responseLines } from "./outgoing.ts";
+import { RequestStream } from "./request-stream.ts";
+
+export interface RequestsOptions {
+  readonly transport: StreamTransport;
+  readonly peer: Role;
+  readonly events: EventQueue;
+  readonly decoder: QpackDecoder;
+  readonly headers: HeadersFrames;
+  readonly ignored: IgnoredBudget;
+  readonly maxFieldSectionSize: number;
+}
+
+const EMPTY = new Uint8Array(0);
+
+export class Requests implements MessageReaderHost {
+  readonly peer: Role;
+  readonly maxFieldSectionSize: number;
+  readonly #transport: StreamTransport;
+  readonly #events: EventQueue;
+  readonly #decoder: QpackDecoder;
+  readonly #headers: HeadersFrames;
+  readonly #ignored: IgnoredBudget;
+  readonly #cancellations = new CancellationBudget();
+  readonly #streams = new Map<StreamId, RequestStream>();
+  /** The peer's SETTINGS_MAX_FIELD_SECTION_SIZE. */
+  peerMaxFieldSectionSize = Number.POSITIVE_INFINITY;
+
+  constructor(options: RequestsOptions) {
+    this.peer = options.peer;
+    this.maxFieldSectionSize = options.maxFieldSectionSize;
+    this.#transport = options.transport;
+    this.#events = options.events;
+    this.#decoder = options.decoder;
+    this.#headers = options.headers;
+    this.#ignored = options.ignored;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  get(id: StreamId): RequestStream | undefined {
+    return this.#streams.get(id);
+  }
+
+  /** Client: a stream that was just opened for a request. */
+  open(id: StreamId, method: string): RequestStream {
+    const stream = new RequestStream(this, this.#transport, id);
+    stream.method = method;
+    stream.announced = true;
+    this.#streams.set(id, stream);
+    return stream;
+  }
+
+  /** Server: the client opened a stream. The transport limits how many there are at a time. */
+  accept(id: StreamId): void {
+    this.#cancellations.handleRequest();
+    this.#streams.set(id, new RequestStream(this, this.#transport, id));
+  }
+
+  /** The ids of the requests from `id` on. */
+  from(id: number): StreamId[] {
+    return [...this.#streams.keys()].filter((open) => open >= id);
+  }
+
+  clear(): void {
+    this.#streams.clear();
+  }
+
+  // What the transport says.
+
+  handleReadable(id: StreamId): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    try {
+      stream.reader.handleReadable();
+    } catch (error) {
+      this.#handleError(stream, error);
+    }
+    this.settle(stream);
+  }
+
+  /** A section that was waiting for insertions has been decoded. */
+  handleUnblocked(id: StreamId, result: FieldSection | "too-large"): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return;
+    try {
+      stream.reader.handleUnblocked(result);
+    } catch (error) {
+      this.#handleError(stream, error);
+    }
+    this.settle(stream);
+  }
+
+  handleWritable(id: StreamId): void {
+    const stream = this.#streams.get(id);
+    if (stream?.writer.flush()) this.#events.push({ type: "writable", id });
+    if (stream !== undefined) this.settle(stream);
+  }
+
+  /** The peer reset what it was sending. */
+  handleReset(id: StreamId, code: VarInt): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined || stream.reader.isDone) return;
+    this.#endReading(stream);
+    this.#countCancellation(stream);
+    const retryable = this.peer === "server" && sameVarInt(code, H3_ERRORS.H3_REQUEST_REJECTED.code);
+    this.#announceReset(stream, code, "peer", retryable, "reset by the peer");
+    // A request without its response, or a response to what never became a request, has no use.
+    if (this.peer === "server" || !stream.announced) this.#endWriting(stream, H3_ERRORS.H3_REQUEST_CANCELLED.code);
+    this.settle(stream);
+  }
+
+  /** The peer reads no more of what we send. */
+  handleStopped(id: StreamId, code: VarInt): void {
+    const stream = this.#streams.get(id);
+    if (stream === undefined || stream.writer.isFlushed) return;
+    stream.writer.drop();
+    this.#countCancellation(stream);
+    if (stream.announced) this.#events.push({ type: "stopped", id, code });
+    this.settle(stream);
+  }
+
+  // What the application says.
+
+  /** Writes a field section, and content that is at hand behind it. */
+  writeSection(stream: RequestStream, lines: FieldSection, fin: boolean, content: Uint8Array = EMPTY): void {
+    if (stream.writer.isDone) return;
+    this.checkSize(lines);
+    stream.writer.writeFrames(this.#headers.write(stream.id, lines, content), fin);
+    if (fin) this.settle(stream);
+  }
+
+  /** RFC 9114 §4.2.2: a larger section than the peer accepts is not worth sending. */
+  checkSize(lines: FieldSection): void {
+    const size = fieldSectionSize(lines);
+    if (size <= this.peerMaxFieldSectionSize) return;
+    const detail = `a field section of ${size} bytes, of which the peer accepts ${this.peerMaxFieldSectionSize}`;
+    throw new InvalidMessageError(detail, "ERR_H3_FIELD_SECTION_TOO_LARGE");
+  }
+
+  readData(stream: RequestStream, max: number): ContentChunk | undefined {
+    try {
+      return stream.reader.readData(max);
+    } catch (error) {
+      this.#handleError(stream, error);
+      return undefined;
+    } finally {
+      this.settle(stream);
+    }
+  }
+
+  stopReading(stream: RequestStream, code: VarInt): void {
+    if (!stream.reader.isDone) {
+      this.#transport.stopSending(stream.id, code);
+      this.#endReading(stream);
+    }
+    this.settle(stream);
+  }
+
+  cancel(stream: RequestStream, code: VarInt): void {
+    this.#endWriting(stream, code);
+    this.stopReading(stream, code);
+  }
+
+  /** Forgets a stream when both halves are over. */
+  settle(stream: RequestStream): void {
+    if (stream.isDone) this.#streams.delete(stream.id);
+  }
+
+  // What the readers say.
+
+  decode(id: StreamId, section: Uint8Array): DecodeResult {
+    return this.#decoder.decode(id, section);
+  }
+
+  countIgnored(count: number): void {
+    this.#ignored.count(count);
+  }
+
+  handleHead(id: StreamId, fields: FieldSection, fin: boolean): void {
+    const stream = this.#streams.get(id)!;
+    if (this.peer === "client") this.#handleRequestHead(stream, fields, fin);
+    else this.#handleResponseHead(stream, fields, fin);
+  }
+
+  handleTrailers(id: StreamId, fields: FieldSection): void {
+    this.#events.push({ type: "trailers", id, fields: parseTrailers(fields) });
+  }
+
+  handleData(id: StreamId): void {
+    this.#events.push({ type: "data", id });
+  }
+
+  handleFinished(id: StreamId): void {
+    this.#events.push({ type: "finished", id });
+  }
+
+  handleTooLarge(id: StreamId): void {
+    const stream = this.#streams.get(id)!;
+    if (this.peer === "server" || stream.announced) {
+      throw new StreamError("H3_EXCESSIVE_LOAD", `a field section larger than ${this.maxFieldSectionSize} bytes`);
+    }
+    // RFC 9114 §4.2.2, RFC 6585 §5: the client learns why, and the application is not bothered.
+    this.writeSection(stream, responseLines(431, []), true);
+    this.stopReading(stream, H3_ERRORS.H3_NO_ERROR.code);
+  }
+
+  #handleRequestHead(stream: RequestStream, fields: FieldSection, fin: boolean): void {
+    const head = parseRequestHead(fields);
+    if (fin) checkEmpty(head.contentLength);
+    stream.method = head.method;
+    stream.announced = true;
+    // RFC 9114 §4.4: behind CONNECT there are bytes of another protocol and nothing else.
+    stream.reader.expectContent(head.contentLength, head.method !== "CONNECT");
+    this.#events.push({ type: "request", id: stream.id, head, fin });
+  }
+
+  #handleResponseHead(stream: RequestStream, fields: FieldSection, fin: boolean): void {
+    const head = parseResponseHead(fields);
+    const { id, method } = stream;
+    if (head.status < 200) {
+      this.#events.push({ type: "informational", id, status: head.status, fields: head.fields });
+      return;
+    }
+    const isTunnel = method === "CONNECT" && head.status < 300;
+    // RFC 9110 §8.6: what content-length says of these is not about this message.
+    const length = isTunnel ? undefined : hasNoContent(method, head.status) ? 0 : head.contentLength;
+    if (fin) checkEmpty(length);
+    stream.reader.expectContent(length, !isTunnel);
+    this.#events.push({ type: "response", id, head, fin });
+  }
+
+  // Ends.
+
+  #handleError(stream: RequestStream, error: unknown): void {
+    if (!(error instanceof StreamError)) throw error;
+    this.#transport.stopSending(stream.id, error.code);
+    this.#endReading(stream);
+    this.#endWriting(stream, error.code);
+    this.#announceReset(stream, error.code, "local", false, error.message);
+  }
+
+  #endReading(stream: RequestStream): void {
+    if (stream.reader.isDone) return;
+    stream.reader.end();
+    // RFC 9204 §2.2.2.2
+    this.#decoder.cancelStream(stream.id);
+  }
+
+  #endWriting(stream: RequestStream, code: VarInt): void {
+    if (stream.writer.isFlushed) return;
+    this.#transport.reset(stream.id, code);
+    stream.writer.drop();
+  }
+
+  #countCancellation(stream: RequestStream): void {
+    if (this.peer === "server" || stream.cancelled) return;
+    stream.cancelled = true;
+    this.#cancellations.handleCancellation();
+  }
+
+  #announceReset(stream: RequestStream, code: VarInt, by: "peer" | "local", retryable: boolean, detail: string): void {
+    if (stream.announced) this.#events.push({ type: "reset", id: stream.id, code, by, retryable, detail });
+  }
+}
+
+/** RFC 9114 §4.1.2: content was announced and none came. */
+function checkEmpty(contentLength: number | undefined): void {
+  if (contentLength !== undefined && contentLength > 0) throw malformed("less content than announced");
+}

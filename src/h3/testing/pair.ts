@@ -1,0 +1,78 @@
+/** A client and a server joined in memory, and what each of them said. */
+
+import { SeededRng } from "../../base/rng.ts";
+import { H3Connection, type H3Options } from "../connection.ts";
+import type { H3Event } from "../events.ts";
+import { type MemoryOptions, type MemoryTransport, memoryPair } from "./memory-transport.ts";
+
+export interface PairOptions extends MemoryOptions {
+  readonly client?: Partial<H3Options>;
+  readonly server?: Partial<H3Options>;
+}
+
+export class H3Side {
+  readonly transport: MemoryTransport;
+  readonly connection: H3Connection;
+  /** All events so far, oldest first. */
+  readonly events: H3Event[] = [];
+  /** What to do at an event, at once. */
+  onEvent: (event: H3Event) => void = () => {};
+
+  constructor(transport: MemoryTransport, options: Partial<H3Options>) {
+    this.transport = transport;
+    this.connection = new H3Connection(transport, { rng: new SeededRng(1), ...options });
+  }
+
+  /** Hands over what the transport has to say; false when that was nothing. */
+  turn(): boolean {
+    const delivered = this.transport.deliverOne();
+    const events = this.transport.events.splice(0);
+    for (const event of events) this.connection.handleTransportEvent(event);
+    return this.drain() || delivered || events.length > 0;
+  }
+
+  drain(): boolean {
+    let any = false;
+    for (let event = this.connection.pollEvent(); event !== undefined; event = this.connection.pollEvent()) {
+      any = true;
+      this.events.push(event);
+      this.onEvent(event);
+    }
+    return any;
+  }
+
+  /** The events of one type. */
+  of<T extends H3Event["type"]>(type: T): Extract<H3Event, { type: T }>[] {
+    return this.events.filter((event): event is Extract<H3Event, { type: T }> => event.type === type);
+  }
+}
+
+export class H3Pair {
+  readonly client: H3Side;
+  readonly server: H3Side;
+
+  constructor(options: PairOptions = {}) {
+    const { client, server } = memoryPair(options);
+    this.client = new H3Side(client, options.client ?? {});
+    this.server = new H3Side(server, options.server ?? {});
+  }
+
+  /** Until neither side has anything more to say. */
+  run(): this {
+    for (let quiet = 0; quiet < 2; ) {
+      const moved = [this.client.turn(), this.server.turn()].includes(true);
+      quiet = moved ? 0 : quiet + 1;
+    }
+    return this;
+  }
+}
+
+/** All content that can be read now, joined. */
+export function readAll(side: H3Side, id: number, max = 1_000_000): Uint8Array {
+  const parts: Uint8Array[] = [];
+  for (let chunk = side.connection.readData(id, max); chunk !== undefined; chunk = side.connection.readData(id, max)) {
+    parts.push(chunk.bytes);
+  }
+  side.drain();
+  return Uint8Array.from(parts.flatMap((part) => [...part]));
+}

@@ -1,0 +1,13 @@
+/** HTTP semantics without a version. */
+
+/** What a field name and value may be. */
+export { isConnectionSpecific, isFieldName, isFieldValue, isToken, parseContentLength } from "./field-rules.ts";
+/** Fields as a list of name and value. */
+export {
+  FIELD_LINE_OVERHEAD,
+  type FieldLine,
+  type FieldSection,
+  fieldLineSize,
+  fieldSectionSize,
+  fieldValue,
+} from "./field-section.ts";

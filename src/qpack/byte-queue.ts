@@ -1,0 +1,41 @@
+/**
+ * Bytes of a stream that could not be read yet, because an instruction or frame goes on in what has not arrived. Growth
+ * is amortised, so that a peer who sends single bytes costs no more than one who does not.
+ */
+
+export class ByteQueue {
+  #buffer = new Uint8Array(0);
+  #start = 0;
+  #end = 0;
+
+  get length(): number {
+    return this.#end - this.#start;
+  }
+
+  /** What is waiting: a view that the next `append` may overwrite. */
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(this.#start, this.#end);
+  }
+
+  append(bytes: Uint8Array): void {
+    const length = this.length;
+    const wanted = length + bytes.length;
+    if (this.#end + bytes.length > this.#buffer.length) {
+      const target = wanted * 2 > this.#buffer.length ? new Uint8Array(Math.max(64, wanted * 2)) : this.#buffer;
+      target.set(this.bytes);
+      this.#buffer = target;
+      this.#start = 0;
+      this.#end = length;
+    }
+    this.#buffer.set(bytes, this.#end);
+    this.#end += bytes.length;
+  }
+
+  /** Forgets the first `count` bytes. */
+  consume(count: number): void {
+    this.#start += count;
+    if (this.#start < this.#end) return;
+    this.#start = this.#end = 0;
+    this.#buffer = new Uint8Array(0);
+  }
+}

@@ -1,0 +1,45 @@
+/** Follows the peer's decoder stream (RFC 9204 §4.4): three instructions, each one integer. */
+
+import { ByteQueue } from "./byte-queue.ts";
+import { decoderStreamError } from "./errors.ts";
+import { INCOMPLETE, PrimitiveReader, problemText } from "./primitive-reader.ts";
+
+export interface DecoderStreamHandler {
+  handleSectionAcknowledgment(streamId: number): void;
+  handleStreamCancellation(streamId: number): void;
+  handleInsertCountIncrement(increment: number): void;
+}
+
+export class DecoderStreamReader {
+  readonly #handler: DecoderStreamHandler;
+  readonly #reader = new PrimitiveReader();
+  readonly #waiting = new ByteQueue();
+
+  constructor(handler: DecoderStreamHandler) {
+    this.#handler = handler;
+  }
+
+  /** Bytes cut anywhere: what waits is part of one integer. */
+  handle(bytes: Uint8Array): void {
+    const queued = this.#waiting.length > 0;
+    if (queued) this.#waiting.append(bytes);
+    const input = queued ? this.#waiting.bytes : bytes;
+    const reader = this.#reader;
+    reader.reset(input);
+    let done = 0;
+    while (!reader.isAtEnd && this.#readInstruction()) done = reader.position;
+    if (queued) this.#waiting.consume(done);
+    else if (done < input.length) this.#waiting.append(input.subarray(done));
+  }
+
+  #readInstruction(): boolean {
+    const first = this.#reader.bytes[this.#reader.position]!;
+    const value = this.#reader.integer(first >= 0x80 ? 7 : 6);
+    if (value === INCOMPLETE) return false;
+    if (value < 0) throw decoderStreamError(problemText(value));
+    if (first >= 0x80) this.#handler.handleSectionAcknowledgment(value);
+    else if (first >= 0x40) this.#handler.handleStreamCancellation(value);
+    else this.#handler.handleInsertCountIncrement(value);
+    return true;
+  }
+}

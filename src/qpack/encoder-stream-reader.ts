@@ -1,0 +1,107 @@
+/** Follows the peer's encoder stream (RFC 9204 §4.3): each instruction changes the table. */
+
+import { FIELD_LINE_OVERHEAD } from "../http/field-section.ts";
+import { ByteQueue } from "./byte-queue.ts";
+import type { DynamicTable } from "./dynamic-table.ts";
+import { encoderStreamError } from "./errors.ts";
+import { INCOMPLETE, PrimitiveReader, problemText } from "./primitive-reader.ts";
+import { STATIC_TABLE } from "./static-table.ts";
+
+const tooLarge = () => encoderStreamError("entry larger than the table");
+
+export class EncoderStreamReader {
+  readonly #table: DynamicTable;
+  readonly #maxTableCapacity: number;
+  /** No string longer than this on the wire can fit the table: a Huffman code has at most 30 bits. */
+  readonly #maxStringBytes: number;
+  readonly #reader = new PrimitiveReader();
+  readonly #waiting = new ByteQueue();
+
+  constructor(table: DynamicTable, maxTableCapacity: number) {
+    this.#table = table;
+    this.#maxTableCapacity = maxTableCapacity;
+    this.#maxStringBytes = maxTableCapacity * 4;
+  }
+
+  /** Bytes cut anywhere: what is not a whole instruction waits, at most two strings and two integers of it. */
+  handle(bytes: Uint8Array): void {
+    const queued = this.#waiting.length > 0;
+    if (queued) this.#waiting.append(bytes);
+    const input = queued ? this.#waiting.bytes : bytes;
+    const reader = this.#reader;
+    reader.reset(input);
+    let done = 0;
+    while (!reader.isAtEnd && this.#readInstruction()) done = reader.position;
+    if (queued) this.#waiting.consume(done);
+    else if (done < input.length) this.#waiting.append(input.subarray(done));
+  }
+
+  /** False when the instruction goes on in bytes that have not arrived. */
+  #readInstruction(): boolean {
+    const first = this.#reader.bytes[this.#reader.position]!;
+    if (first >= 0x80) return this.#insertWithNameReference((first & 0x40) !== 0);
+    if (first >= 0x40) return this.#insertWithLiteralName();
+    if (first >= 0x20) return this.#setCapacity();
+    return this.#duplicate();
+  }
+
+  #insertWithNameReference(isStatic: boolean): boolean {
+    const index = this.#integer(6);
+    if (index === undefined) return false;
+    const named = isStatic ? STATIC_TABLE[index] : this.#table.at(this.#table.insertCount - 1 - index);
+    if (named === undefined) throw encoderStreamError(`no ${isStatic ? "static" : "dynamic"} entry ${index}`);
+    const value = this.#string(7);
+    if (value === undefined) return false;
+    this.#insert(named[0], value);
+    return true;
+  }
+
+  #insertWithLiteralName(): boolean {
+    const name = this.#string(5);
+    if (name === undefined) return false;
+    // Said here already, so that a long name is not read again and again while its value arrives.
+    if (name.length + FIELD_LINE_OVERHEAD > this.#table.capacity) throw tooLarge();
+    const value = this.#string(7);
+    if (value === undefined) return false;
+    this.#insert(name, value);
+    return true;
+  }
+
+  #setCapacity(): boolean {
+    const capacity = this.#integer(5);
+    if (capacity === undefined) return false;
+    // RFC 9204 §4.3.1
+    if (capacity > this.#maxTableCapacity) throw encoderStreamError(`capacity ${capacity} is over the limit`);
+    this.#table.setCapacity(capacity);
+    return true;
+  }
+
+  #duplicate(): boolean {
+    const index = this.#integer(5);
+    if (index === undefined) return false;
+    const line = this.#table.at(this.#table.insertCount - 1 - index);
+    if (line === undefined) throw encoderStreamError(`no dynamic entry ${index}`);
+    this.#insert(line[0], line[1]);
+    return true;
+  }
+
+  #insert(name: string, value: string): void {
+    // RFC 9204 §3.2.2: an entry larger than the capacity is an error.
+    if (!this.#table.insert([name, value])) throw tooLarge();
+  }
+
+  #integer(prefix: number): number | undefined {
+    const value = this.#reader.integer(prefix);
+    if (value >= 0) return value;
+    if (value === INCOMPLETE) return undefined;
+    throw encoderStreamError(problemText(value));
+  }
+
+  #string(prefix: number): string | undefined {
+    const text = this.#reader.string(prefix, this.#maxStringBytes);
+    if (text === undefined && this.#reader.problem !== INCOMPLETE) {
+      throw encoderStreamError(problemText(this.#reader.problem));
+    }
+    return text;
+  }
+}

@@ -1,0 +1,16 @@
+/** QPACK: field compression for HTTP/3 (RFC 9204). */
+
+/** Bytes that wait for the rest of an instruction or frame. */
+export { ByteQueue } from "./byte-queue.ts";
+/** Encoded sections to fields. */
+export { type DecodeResult, type DecoderOptions, QpackDecoder, type UnblockedSection } from "./decoder.ts";
+/** Fields to encoded sections. */
+export {
+  type EncoderLimits,
+  type EncoderOptions,
+  maxEncodedLength,
+  QpackEncoder,
+  SECTION_PREFIX_ROOM,
+} from "./encoder.ts";
+/** The error table. */
+export { QPACK_ERRORS } from "./errors.ts";

@@ -1,0 +1,51 @@
+/**
+ * What an encoder remembers of the lines it sent: where their names and values lie in the dynamic table, and each name's
+ * last value. A line is worth an insertion when it comes a second time: what never repeats (paths, dates, lengths) then
+ * costs the table nothing, without a list of such names.
+ */
+
+import type { FieldLine } from "../http/field-section.ts";
+
+export interface KnownName {
+  /** The newest entry of that name; -1 when there is none. */
+  newest: number;
+  /** The newest entry of that name by value. */
+  readonly values: Map<string, number>;
+  /** The value of the last line of that name. */
+  lastValue: string;
+}
+
+const MAX_NAMES = 256;
+
+export class InsertionHistory {
+  readonly #names = new Map<string, KnownName>();
+
+  find(name: string): KnownName | undefined {
+    return this.#names.get(name);
+  }
+
+  /** Notes a line whose name has not been seen. */
+  remember(name: string, value: string): void {
+    if (this.#names.size >= MAX_NAMES) this.#forgetAbsent();
+    if (this.#names.size < MAX_NAMES) this.#names.set(name, { newest: -1, values: new Map(), lastValue: value });
+  }
+
+  handleInserted(line: FieldLine, index: number): void {
+    const known = this.#names.get(line[0]);
+    if (known === undefined) return;
+    known.newest = index;
+    known.values.set(line[1], index);
+  }
+
+  handleEvicted(line: FieldLine, index: number): void {
+    const known = this.#names.get(line[0]);
+    if (known === undefined) return;
+    // A duplicate may have come after it.
+    if (known.values.get(line[1]) === index) known.values.delete(line[1]);
+    if (known.newest === index) known.newest = -1;
+  }
+
+  #forgetAbsent(): void {
+    for (const [name, known] of this.#names) if (known.values.size === 0) this.#names.delete(name);
+  }
+}
