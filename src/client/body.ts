@@ -1,0 +1,87 @@
+// Request bodies: from anything fetch accepts to bytes that a session can send, and send again where that is possible.
+import { ClientError } from "./errors.ts";
+import type { RequestContent } from "./session.ts";
+
+export type BodyLike =
+  | string
+  | ArrayBuffer
+  | ArrayBufferView
+  | Blob
+  | FormData
+  | URLSearchParams
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | Iterable<Uint8Array>;
+
+export class RequestBody {
+  readonly length: number | undefined;
+  /** RFC 9110 §8.3: the content-type to send unless the caller names one. */
+  readonly type: string | undefined;
+  /** Whether it can be sent more than once, for a redirect or another connection. */
+  readonly replayable: boolean;
+  readonly #open: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  #read = false;
+
+  private constructor(
+    open: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    facts: { length?: number; type?: string | undefined; replayable: boolean },
+  ) {
+    this.#open = open;
+    this.length = facts.length;
+    this.type = facts.type;
+    this.replayable = facts.replayable;
+  }
+
+  static from(body: BodyLike): RequestBody {
+    if (typeof body === "string") return RequestBody.#bytes(Buffer.from(body), "text/plain;charset=UTF-8");
+    if (body instanceof URLSearchParams) {
+      return RequestBody.#bytes(Buffer.from(body.toString()), "application/x-www-form-urlencoded;charset=UTF-8");
+    }
+    if (body instanceof ArrayBuffer) return RequestBody.#bytes(new Uint8Array(body.slice(0)));
+    if (ArrayBuffer.isView(body)) {
+      return RequestBody.#bytes(new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice());
+    }
+    if (body instanceof Blob) {
+      const type = body.type === "" ? undefined : body.type;
+      return new RequestBody(() => body.stream(), { length: body.size, type, replayable: true });
+    }
+    if (body instanceof FormData) {
+      // Each Response draws its own boundary: the one whose type is announced is the one that is sent, so only once.
+      const encoded = new Response(body);
+      return new RequestBody(() => encoded.body!, {
+        type: encoded.headers.get("content-type") ?? undefined,
+        replayable: false,
+      });
+    }
+    if (body instanceof ReadableStream && (body.locked || body === null)) {
+      throw new ClientError("REQUEST_INVALID", "the request's body is a stream that is already being read");
+    }
+    if (typeof body === "object" && (Symbol.asyncIterator in body || Symbol.iterator in body)) {
+      return new RequestBody(() => body as AsyncIterable<Uint8Array>, { replayable: false });
+    }
+    throw new ClientError("REQUEST_INVALID", "the request's body is of a kind that cannot be sent");
+  }
+
+  static #bytes(bytes: Uint8Array, type?: string): RequestBody {
+    return new RequestBody(() => (bytes.length === 0 ? [] : [bytes]), { length: bytes.length, type, replayable: true });
+  }
+
+  /** Whether `content()` may be asked for now: a stream that was begun cannot be begun again. */
+  get available(): boolean {
+    return this.replayable || !this.#read;
+  }
+
+  content(): RequestContent {
+    return { length: this.length, chunks: this.#chunks() };
+  }
+
+  async *#chunks(): AsyncGenerator<Uint8Array> {
+    this.#read = true;
+    for await (const chunk of this.#open()) {
+      if (!(chunk instanceof Uint8Array)) {
+        throw new ClientError("REQUEST_INVALID", `the request's body yielded a ${typeof chunk}, not bytes`);
+      }
+      if (chunk.length > 0) yield chunk;
+    }
+  }
+}

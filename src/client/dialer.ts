@@ -1,0 +1,120 @@
+// Makes sessions with one origin: looks the host up, connects within the time allowed, and wraps what came of it.
+import type { Alternative } from "./alternatives.ts";
+import { asClientError, ClientError } from "./errors.ts";
+import { Http1Session } from "./http1.ts";
+import { Http2Session } from "./http2.ts";
+import type { ClientSettings } from "./options.ts";
+import { resolveHost } from "./resolve.ts";
+import type { ConnectOptions, Protocol, ResolvedAddress, Session } from "./session.ts";
+import { connectTcp } from "./tcp.ts";
+
+type TcpProtocol = Exclude<Protocol, "h3">;
+
+/** One attempt to connect. `started` settles when the lookup is done and packets are about to leave. */
+export interface Attempt {
+  readonly session: Promise<Session>;
+  readonly started: Promise<void>;
+  abort(reason: Error): void;
+}
+
+export class Dialer {
+  readonly origin: string;
+  readonly secure: boolean;
+  /** Without the brackets of an IPv6 literal. */
+  readonly host: string;
+  readonly port: number;
+  readonly #settings: ClientSettings;
+  readonly #onChange: () => void;
+
+  constructor(url: URL, settings: ClientSettings, onChange: () => void) {
+    this.origin = url.origin;
+    this.secure = url.protocol === "https:";
+    this.host = url.hostname.replace(/^\[(.*)\]$/, "$1");
+    this.port = url.port === "" ? (this.secure ? 443 : 80) : Number(url.port);
+    this.#settings = settings;
+    this.#onChange = onChange;
+  }
+
+  /** What may be spoken with this origin over TCP, best first. */
+  get tcpProtocols(): readonly TcpProtocol[] {
+    const allowed = this.#settings.protocols.filter((each): each is TcpProtocol => each !== "h3");
+    return this.secure ? allowed : allowed.filter((each) => each === "http/1.1");
+  }
+
+  /** Whether HTTP/3 may be spoken with it at all. */
+  get allowsHttp3(): boolean {
+    return this.secure && this.#settings.http3 !== undefined && this.#settings.protocols.includes("h3");
+  }
+
+  dialTcp(): Attempt {
+    const { idleTimeout } = this.#settings;
+    return this.#dial(this.host, this.port, async (options) => {
+      const connection = await connectTcp({ ...options, secure: this.secure, protocols: this.tcpProtocols });
+      return connection.protocol === "h2"
+        ? new Http2Session(connection, this.origin, idleTimeout ?? 60_000, this.#onChange)
+        : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
+    });
+  }
+
+  dialHttp3(alternative: Alternative): Attempt {
+    const connector = this.#settings.http3!;
+    const host = alternative.host === "" ? this.host : alternative.host;
+    return this.#dial(host, alternative.port, async (options) => {
+      try {
+        return await connector.connect(this.origin, options);
+      } catch (error) {
+        throw asClientError(error, "CONNECTION_FAILED", `no HTTP/3 connection to ${host} port ${alternative.port}`);
+      }
+    });
+  }
+
+  #dial(host: string, port: number, connect: (options: ConnectOptions) => Promise<Session>): Attempt {
+    const settings = this.#settings;
+    const controller = new AbortController();
+    const { signal } = controller;
+    const timer = setTimeout(() => {
+      const seconds = settings.connectTimeout / 1000;
+      controller.abort(new ClientError("CONNECT_TIMEOUT", `no connection to ${host} port ${port} within ${seconds} s`));
+    }, settings.connectTimeout);
+    let start = () => {};
+    const started = new Promise<void>((resolve) => {
+      start = resolve;
+    });
+    const run = async () => {
+      try {
+        const lookupStart = performance.now();
+        const addresses: readonly ResolvedAddress[] = await abortable(
+          resolveHost(host, port, settings.resolve),
+          signal,
+        );
+        const lookupEnd = performance.now();
+        start();
+        return await connect({
+          servername: this.host,
+          port,
+          addresses,
+          lookupStart,
+          lookupEnd,
+          ca: settings.ca,
+          rejectUnauthorized: settings.rejectUnauthorized,
+          keylog: settings.keylog,
+          signal,
+          onChange: this.#onChange,
+        });
+      } finally {
+        start();
+        clearTimeout(timer);
+      }
+    };
+    return { session: run(), started, abort: (reason) => controller.abort(reason) };
+  }
+}
+
+function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) return abort();
+    signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+  });
+}

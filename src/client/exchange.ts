@@ -1,0 +1,278 @@
+// One request, one response: finds a session for it, keeps its time, sends it again where RFC 9110 §9.2.2 allows, and makes a stream
+// with backpressure of what comes back.
+import type { RequestBody } from "./body.ts";
+import { ClientError } from "./errors.ts";
+import type { ExchangeFacts } from "./facts.ts";
+import type { ClientSettings } from "./options.ts";
+import type { Origin, Waiter } from "./origin.ts";
+import type { Exchange, Field, RequestHead, ResponseHandler, Session } from "./session.ts";
+
+export interface ExchangeRequest {
+  readonly url: URL;
+  readonly head: RequestHead;
+  readonly body: RequestBody | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** The responses that led here. */
+  readonly redirects: readonly ExchangeFacts[];
+  readonly onInformational: ((status: number, fields: readonly Field[]) => void) | undefined;
+}
+
+export interface ExchangeResponse {
+  readonly status: number;
+  readonly statusText: string;
+  readonly fields: readonly Field[];
+  /** Null where HTTP allows no content. */
+  readonly body: ReadableStream<Uint8Array> | null;
+  readonly facts: ExchangeFacts;
+}
+
+/** RFC 9110 §9.2.2. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+const MAX_ATTEMPTS = 3;
+/** What may wait in the stream before the session is told to pause. */
+const BUFFER = 128 * 1024;
+
+export function exchange(
+  origin: Origin,
+  request: ExchangeRequest,
+  settings: ClientSettings,
+): Promise<ExchangeResponse> {
+  return new Promise((resolve, reject) => new OneExchange(origin, request, settings, resolve, reject).enqueue());
+}
+
+class OneExchange implements Waiter, ResponseHandler {
+  readonly #origin: Origin;
+  readonly #request: ExchangeRequest;
+  readonly #settings: ClientSettings;
+  readonly #resolve: (response: ExchangeResponse) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #start = performance.now();
+  readonly #onAbort = () => this.#abandon(this.#request.signal!.reason);
+  #session: Session | undefined;
+  #exchange: Exchange | undefined;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #state: "waiting" | "sent" | "head" | "done" = "waiting";
+  #reused = false;
+  #attempts = 0;
+  #paused = false;
+  /** RFC 9110 §8.6, when the response says how long it is and may have content at all. */
+  #expected: number | undefined;
+  #requestStart = 0;
+  #requestEnd: number | undefined;
+  #responseEnd: number | undefined;
+  #contentBytes = 0;
+  #trailers: readonly Field[] = [];
+
+  constructor(
+    origin: Origin,
+    request: ExchangeRequest,
+    settings: ClientSettings,
+    resolve: (response: ExchangeResponse) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#origin = origin;
+    this.#request = request;
+    this.#settings = settings;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  enqueue(): void {
+    const { signal } = this.#request;
+    if (signal?.aborted) {
+      this.#onAbort();
+      return;
+    }
+    signal?.addEventListener("abort", this.#onAbort);
+    this.#origin.enqueue(this);
+  }
+
+  // ---- Waiter
+
+  start(session: Session, reused: boolean): void {
+    const { head, body } = this.#request;
+    this.#state = "sent";
+    this.#session = session;
+    this.#reused = reused;
+    this.#attempts += 1;
+    this.#requestStart = performance.now();
+    this.#requestEnd = undefined;
+    this.#arm(this.#settings.headersTimeout, "no response");
+    const started = session.request(head, body?.content(), this);
+    this.#exchange = started;
+    if (this.#paused) started.pause();
+  }
+
+  fail(error: Error): void {
+    this.#finish(error);
+  }
+
+  // ---- ResponseHandler
+
+  onRequestSent(): void {
+    this.#requestEnd ??= performance.now();
+  }
+
+  onInformational(status: number, fields: readonly Field[]): void {
+    try {
+      this.#request.onInformational?.(status, fields);
+    } catch (error) {
+      this.#abandon(error); // the caller's own function threw
+    }
+  }
+
+  onHead(status: number, fields: readonly Field[], statusText: string): void {
+    const responseStart = performance.now();
+    this.#state = "head";
+    const mayHaveContent = this.#request.head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
+    if (mayHaveContent) this.#expected = contentLength(fields);
+    this.#arm(this.#settings.bodyTimeout, "no more of the body");
+    const body = mayHaveContent ? this.#stream() : null;
+    this.#resolve({ status, statusText, fields, body, facts: this.#facts(status, responseStart) });
+  }
+
+  onData(chunk: Uint8Array): void {
+    if (this.#state === "done") return;
+    this.#contentBytes += chunk.length;
+    const controller = this.#controller;
+    if (controller === undefined || chunk.length === 0) return;
+    controller.enqueue(chunk);
+    if (controller.desiredSize! <= 0) this.#pause();
+    else this.#timer?.refresh();
+  }
+
+  onEnd(trailers: readonly Field[]): void {
+    this.#responseEnd = performance.now();
+    this.#trailers = trailers;
+    if (this.#expected !== undefined && this.#expected !== this.#contentBytes) {
+      const message = `the response ended after ${this.#contentBytes} of ${this.#expected} bytes`;
+      this.#finish(new ClientError("RESPONSE_INCOMPLETE", message));
+    } else {
+      this.#finish(undefined);
+    }
+  }
+
+  onError(error: Error, unprocessed: boolean): void {
+    if (this.#state === "sent" && this.#mayRepeat(unprocessed)) {
+      clearTimeout(this.#timer);
+      this.#state = "waiting";
+      this.#exchange = undefined;
+      // Not before the session has told the origin that it is gone.
+      setImmediate(() => this.#state === "waiting" && this.#origin.enqueue(this));
+      return;
+    }
+    this.#finish(error);
+  }
+
+  // ----
+
+  #mayRepeat(unprocessed: boolean): boolean {
+    const { head, body } = this.#request;
+    if (this.#attempts >= MAX_ATTEMPTS || body?.available === false) return false;
+    // RFC 9112 §9.5: a server may close an idle connection at any time, also as the request is on its way.
+    return unprocessed || (this.#reused && IDEMPOTENT.has(head.method));
+  }
+
+  #stream(): ReadableStream<Uint8Array> {
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => this.#resume(),
+        cancel: (reason) => this.#abandon(reason),
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: BUFFER }),
+    );
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    clearTimeout(this.#timer); // the reader's time is not the server's fault
+    this.#exchange?.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused || this.#state === "done") return;
+    this.#paused = false;
+    this.#arm(this.#settings.bodyTimeout, "no more of the body");
+    this.#exchange?.resume();
+  }
+
+  #arm(milliseconds: number, what: string): void {
+    clearTimeout(this.#timer);
+    if (milliseconds === 0) return;
+    this.#timer = setTimeout(() => {
+      const message = `${what} from ${this.#request.url.host} within ${milliseconds / 1000} s`;
+      this.#abandon(new ClientError("RESPONSE_TIMEOUT", message));
+    }, milliseconds);
+  }
+
+  /** The caller, or the clock, gives up. */
+  #abandon(reason: unknown): void {
+    if (this.#state === "waiting") this.#origin.withdraw(this);
+    const error = reason instanceof Error ? reason : new ClientError("CLIENT_CLOSED", "the request was abandoned");
+    const exchange = this.#exchange;
+    this.#finish(reason ?? error);
+    exchange?.reset(error);
+  }
+
+  #finish(error: unknown): void {
+    if (this.#state === "done") return;
+    const headSeen = this.#state === "head";
+    this.#state = "done";
+    clearTimeout(this.#timer);
+    this.#request.signal?.removeEventListener("abort", this.#onAbort);
+    if (!headSeen) {
+      this.#reject(error);
+      return;
+    }
+    try {
+      if (error === undefined) this.#controller?.close();
+      else this.#controller?.error(error);
+    } catch {
+      // The reader cancelled the stream: it is closed already.
+    }
+  }
+
+  #facts(status: number, responseStart: number): ExchangeFacts {
+    const session = this.#session!;
+    const { url, head } = this.#request;
+    const self = this;
+    return {
+      url: url.href,
+      method: head.method,
+      status,
+      protocol: session.protocol,
+      remoteAddress: session.remoteAddress,
+      remotePort: session.remotePort,
+      reused: this.#reused,
+      attempts: this.#attempts,
+      connection: session.timings,
+      redirects: this.#request.redirects,
+      get timings() {
+        return {
+          start: self.#start,
+          requestStart: self.#requestStart,
+          ...(self.#requestEnd === undefined ? {} : { requestEnd: self.#requestEnd }),
+          responseStart,
+          ...(self.#responseEnd === undefined ? {} : { responseEnd: self.#responseEnd }),
+        };
+      },
+      get contentBytes() {
+        return self.#contentBytes;
+      },
+      get trailers() {
+        return self.#trailers;
+      },
+      stats: () => session.stats(),
+    };
+  }
+}
+
+function contentLength(fields: readonly Field[]): number | undefined {
+  const value = fields.find(([name]) => name === "content-length")?.[1];
+  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+}

@@ -1,0 +1,203 @@
+// Makes HTTP/3 connections: one UDP socket each, the QUIC handshake, and the judgement of the server's certificate.
+import { X509Certificate } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import { seconds } from "../base/time.ts";
+import { H3Connection } from "../h3/index.ts";
+import { type CertificateVerifier, createCertificateVerifier } from "../host/certificates/index.ts";
+import { cryptoEngine } from "../host/engine.ts";
+import { describeClose } from "../host/quic/close-reason.ts";
+import { QuicDriver } from "../host/quic/driver.ts";
+import { systemRng } from "../host/random.ts";
+import { bindPortableSocket } from "../host/udp/portable-socket.ts";
+import { type CloseReason, type Connection, type ConnectionEvent, connectionConfig, Endpoint } from "../quic/index.ts";
+import { createTlsClient } from "../tls/index.ts";
+import { chainProblem } from "./certificate-problem.ts";
+import { ClientError } from "./errors.ts";
+import { QuicHttp3Session } from "./h3-session.ts";
+import type { Http3Connector } from "./http3.ts";
+import type { ConnectOptions, ResolvedAddress } from "./session.ts";
+
+export function createHttp3Connector(): Http3Connector {
+  const verifiers = new Map<string, CertificateVerifier>();
+  const verifierFor = (options: ConnectOptions): CertificateVerifier => {
+    const key = `${options.rejectUnauthorized} ${options.ca?.join("") ?? ""}`;
+    let verifier = verifiers.get(key);
+    if (verifier === undefined) {
+      const ca = options.ca === undefined ? {} : { ca: options.ca };
+      verifier = createCertificateVerifier({ ...ca, rejectUnauthorized: options.rejectUnauthorized });
+      verifiers.set(key, verifier);
+    }
+    return verifier;
+  };
+  return {
+    async connect(origin, options) {
+      let failure: unknown;
+      for (const address of options.addresses) {
+        try {
+          return await dial(origin, options, address, verifierFor(options));
+        } catch (error) {
+          options.signal.throwIfAborted();
+          // A certificate is judged once: another address of the same host shows the same.
+          if (error instanceof ClientError && error.code.startsWith("CERTIFICATE_")) throw error;
+          failure ??= error;
+        }
+      }
+      throw failure;
+    },
+    async close() {},
+  };
+}
+
+async function dial(
+  origin: string,
+  options: ConnectOptions,
+  address: ResolvedAddress,
+  verifier: CertificateVerifier,
+): Promise<QuicHttp3Session> {
+  const engine = await cryptoEngine();
+  const connectStart = performance.now();
+  const socket = await bindPortableSocket(0, address.family === 6 ? "::" : "0.0.0.0");
+  const endpoint = new Endpoint({
+    config: connectionConfig({
+      engine,
+      rng: systemRng,
+      keyLog: options.keylog !== undefined,
+      keepAlive: seconds(15),
+    }),
+  });
+  const driver = new QuicDriver(endpoint, socket);
+  const connection = endpoint.connect(
+    {
+      remote: { family: address.family, host: address.address, port: options.port },
+      createTls: (transportParameters) =>
+        createTlsClient({
+          engine,
+          rng: systemRng,
+          alpn: ["h3"],
+          transportParameters,
+          serverName: options.servername,
+          keyLog: options.keylog !== undefined,
+        }),
+    },
+    driver.now(),
+  );
+  try {
+    const handshake = new DialedHandshake(connection, driver, options, verifier);
+    await handshake.done;
+    const handshakeEnd = performance.now();
+    const { lookupStart, lookupEnd, onChange } = options;
+    const h3 = new H3Connection(connection, { rng: systemRng });
+    const session = new QuicHttp3Session({
+      connection,
+      h3,
+      driver,
+      onChange,
+      timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
+    });
+    driver.attach(connection, {
+      handleEvent: (event) => {
+        if (event.type === "key-log") options.keylog?.(event.line);
+        else session.handleEvent(event);
+      },
+    });
+    for (const event of handshake.held) session.handleEvent(event);
+    driver.wake();
+    return session;
+  } catch (error) {
+    connection.abandon();
+    await driver.close();
+    throw failureOf(error, origin, address, options);
+  }
+}
+
+/** A connection on its way: waits for the handshake, has the certificate judged. */
+class DialedHandshake {
+  readonly done: Promise<void>;
+  /** What came before anybody could take it, in order. */
+  readonly held: ConnectionEvent[] = [];
+  #problem: ClientError | undefined;
+
+  constructor(connection: Connection, driver: QuicDriver, options: ConnectOptions, verifier: CertificateVerifier) {
+    this.done = new Promise((resolve, reject) => {
+      const onAbort = (): void => reject(options.signal.reason);
+      options.signal.addEventListener("abort", onAbort, { once: true });
+      if (options.signal.aborted) onAbort();
+      driver.attach(connection, {
+        handleEvent: (event) => {
+          switch (event.type) {
+            case "key-log":
+              options.keylog?.(event.line);
+              break;
+            case "verify-certificate":
+              this.#judge(connection, driver, verifier, event.chain, options.servername);
+              break;
+            case "closed":
+              options.signal.removeEventListener("abort", onAbort);
+              reject(this.#problem ?? new HandshakeFailure(event.reason));
+              break;
+            default:
+              this.held.push(event);
+              if (event.type !== "connected") break;
+              options.signal.removeEventListener("abort", onAbort);
+              resolve();
+          }
+        },
+      });
+    });
+    driver.wake();
+  }
+
+  #judge(
+    connection: Connection,
+    driver: QuicDriver,
+    verifier: CertificateVerifier,
+    chain: readonly Uint8Array[],
+    name: string,
+  ): void {
+    verifier.verify(chain, name, new Date()).then((verdict) => {
+      if (verdict.ok) {
+        connection.certificateVerdict(undefined, driver.now());
+      } else {
+        this.#problem = chainProblem(
+          name,
+          verdict.code,
+          verdict.message,
+          chain.map((der) => new X509Certificate(der)),
+        );
+        connection.certificateVerdict({ alert: verdict.alert, reason: verdict.message }, driver.now());
+      }
+      driver.wake();
+    });
+  }
+}
+
+class HandshakeFailure extends Error {
+  readonly reason: CloseReason;
+
+  constructor(reason: CloseReason) {
+    super(describeClose(reason));
+    this.reason = reason;
+  }
+}
+
+function failureOf(error: unknown, origin: string, address: ResolvedAddress, options: ConnectOptions): unknown {
+  if (!(error instanceof HandshakeFailure)) return error;
+  const { reason } = error;
+  const where = `${origin} (${address.address} port ${options.port}, UDP)`;
+  if (reason.type === "handshake-timeout" || reason.type === "idle-timeout") {
+    return new ClientError("CONNECT_TIMEOUT", `no answer over QUIC from ${where}`, { cause: error });
+  }
+  const isTls =
+    (reason.type === "local" || reason.type === "peer") &&
+    reason.layer === "transport" &&
+    typeof reason.code === "number" &&
+    reason.code >= 0x100 &&
+    reason.code <= 0x1ff;
+  return new ClientError(
+    isTls ? "TLS_FAILED" : "CONNECTION_FAILED",
+    `no QUIC connection to ${where}: ${error.message}`,
+    {
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,375 @@
+// HTTP/3 on one QUIC connection: our own stack behind the shape that all protocols share.
+import { toMillis } from "../base/time.ts";
+import { H3_ERRORS, type H3Connection, type H3Event } from "../h3/index.ts";
+import { describeClose } from "../host/quic/close-reason.ts";
+import { connectionStats } from "../host/quic/connection-facts.ts";
+import type { ConnectionListener, QuicDriver } from "../host/quic/driver.ts";
+import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../quic/index.ts";
+import { asClientError, ClientError } from "./errors.ts";
+import type { Http3Session } from "./http3.ts";
+import type {
+  ConnectionTimings,
+  Exchange,
+  Field,
+  RequestContent,
+  RequestHead,
+  ResponseHandler,
+  SessionStats,
+} from "./session.ts";
+
+export interface H3SessionParts {
+  readonly connection: Connection;
+  readonly h3: H3Connection;
+  readonly driver: QuicDriver;
+  readonly timings: ConnectionTimings;
+  readonly onChange: () => void;
+}
+
+export class QuicHttp3Session implements Http3Session, ConnectionListener {
+  readonly protocol = "h3";
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly timings: ConnectionTimings;
+  readonly closed: Promise<void>;
+  readonly #parts: H3SessionParts;
+  readonly #exchanges = new Map<StreamId, H3ClientExchange>();
+  /** Requests that found no stream credit; the server's next MAX_STREAMS starts them. */
+  #waiting: H3ClientExchange[] = [];
+  #requests = 0;
+  #isClosed = false;
+  #error: Error | undefined;
+  #resolveClosed!: () => void;
+
+  constructor(parts: H3SessionParts) {
+    this.#parts = parts;
+    this.timings = parts.timings;
+    this.remoteAddress = parts.connection.remoteAddress.host;
+    this.remotePort = parts.connection.remoteAddress.port;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    parts.driver.unref();
+  }
+
+  get usable(): boolean {
+    return !this.#isClosed && !this.#parts.h3.isDraining;
+  }
+
+  get room(): number {
+    return this.usable && this.#waiting.length === 0 ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  get active(): number {
+    return this.#exchanges.size + this.#waiting.length;
+  }
+
+  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): Exchange {
+    this.#requests += 1;
+    const exchange = new H3ClientExchange(this.#parts.h3, this, head, content, handler);
+    if (this.active === 0) this.#parts.driver.ref();
+    this.#start(exchange);
+    this.wake();
+    return exchange;
+  }
+
+  #start(exchange: H3ClientExchange): void {
+    if (!this.usable) {
+      queueMicrotask(() => exchange.fail(this.#lost(), true));
+      return;
+    }
+    const id = exchange.start();
+    if (id === "blocked") this.#waiting.push(exchange);
+    else if (id !== undefined) this.#exchanges.set(id, exchange);
+  }
+
+  stats(): SessionStats {
+    const { connection } = this.#parts;
+    const { rtt } = connection.path;
+    const { bytesSent, bytesReceived, packetsSent, packetsReceived, packetsLost } = connection.stats;
+    const { cipherSuite, group, congestionWindow, datagramSize, retry } = connectionStats(connection);
+    return {
+      bytesSent,
+      bytesReceived,
+      requests: this.#requests,
+      rtt: toMillis(rtt.smoothed),
+      minRtt: toMillis(rtt.min),
+      packetsSent,
+      packetsReceived,
+      packetsLost,
+      details: {
+        quic: "version 1",
+        tls: "TLSv1.3",
+        cipher: cipherSuite ?? "",
+        group: group ?? "",
+        retry: retry ?? "no",
+        congestionWindow: congestionWindow ?? 0,
+        datagramSize: datagramSize ?? 0,
+      },
+    };
+  }
+
+  wake(): void {
+    this.#parts.driver.wake();
+  }
+
+  /** An exchange has read: HTTP/3 may have more to tell, and QUIC credit to give. */
+  pump(): void {
+    this.#drain();
+    this.wake();
+  }
+
+  /** An exchange is over. */
+  release(id: StreamId | undefined, exchange: H3ClientExchange): void {
+    if (id !== undefined) this.#exchanges.delete(id);
+    else this.#waiting = this.#waiting.filter((other) => other !== exchange);
+    if (this.active === 0) this.#parts.driver.unref();
+    this.#parts.onChange();
+  }
+
+  async close(): Promise<void> {
+    const { h3 } = this.#parts;
+    h3.goaway();
+    if (this.active === 0) h3.close();
+    this.#drain();
+    this.wake();
+    await this.closed;
+  }
+
+  destroy(error: Error): void {
+    this.#error = error;
+    this.#parts.h3.close(H3_ERRORS.H3_NO_ERROR.code);
+    this.wake();
+  }
+
+  handleEvent(event: ConnectionEvent): void {
+    if (event.type === "key-log" || event.type === "verify-certificate") return;
+    this.#parts.h3.handleTransportEvent(event);
+    this.#drain();
+    if (event.type === "closed") this.#handleClosed(event.reason);
+  }
+
+  #drain(): void {
+    const { h3 } = this.#parts;
+    for (let event = h3.pollEvent(); event !== undefined; event = h3.pollEvent()) this.#handleH3(event);
+  }
+
+  #handleH3(event: H3Event): void {
+    switch (event.type) {
+      case "requests-available": {
+        const waiting = this.#waiting;
+        this.#waiting = [];
+        for (const exchange of waiting) this.#start(exchange);
+        this.#parts.onChange();
+        break;
+      }
+      case "goaway":
+        for (const id of event.unprocessed) this.#exchanges.get(id)?.fail(this.#lost(), true);
+        for (const exchange of this.#waiting) exchange.fail(this.#lost(), true);
+        this.#parts.onChange();
+        break;
+      case "drained":
+        this.#parts.h3.close();
+        break;
+      case "settings":
+      case "closed":
+      case "request":
+        break;
+      default:
+        this.#exchanges.get(event.id)?.handleH3(event);
+    }
+  }
+
+  #lost(reason?: CloseReason): Error {
+    if (this.#error !== undefined) return this.#error;
+    const why = reason === undefined ? "the server is going away" : describeClose(reason);
+    return new ClientError("CONNECTION_LOST", `the connection ended before the response did: ${why}`);
+  }
+
+  #handleClosed(reason: CloseReason): void {
+    this.#isClosed = true;
+    const error = this.#lost(reason);
+    for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, false);
+    for (const exchange of this.#waiting) exchange.fail(error, true);
+    this.#parts.driver.close().then(() => this.#resolveClosed());
+    this.#parts.onChange();
+  }
+}
+
+class H3ClientExchange implements Exchange {
+  readonly #h3: H3Connection;
+  readonly #session: QuicHttp3Session;
+  readonly #head: RequestHead;
+  readonly #content: RequestContent | undefined;
+  readonly #handler: ResponseHandler;
+  #id: StreamId | undefined;
+  #isPaused = false;
+  #hasData = false;
+  #isDone = false;
+  #isFinished = false;
+  #trailers: readonly Field[] = [];
+  #onWritable: (() => void) | undefined;
+
+  constructor(
+    h3: H3Connection,
+    session: QuicHttp3Session,
+    head: RequestHead,
+    content: RequestContent | undefined,
+    handler: ResponseHandler,
+  ) {
+    this.#h3 = h3;
+    this.#session = session;
+    this.#head = head;
+    this.#content = content;
+    this.#handler = handler;
+  }
+
+  /** Undefined: it failed already. */
+  start(): StreamId | "blocked" | undefined {
+    if (this.#isDone) return undefined;
+    const { method, scheme, authority, path } = this.#head;
+    const fields = this.#head.fields.filter(([name, value]) => isAllowed(name, value));
+    if (this.#content?.length !== undefined) fields.push(["content-length", String(this.#content.length)]);
+    let id: StreamId | undefined;
+    try {
+      const target = method === "CONNECT" ? {} : { scheme, path };
+      id = this.#h3.request({ method, authority, fields, ...target }, this.#content === undefined);
+    } catch (error) {
+      queueMicrotask(() => this.fail(asClientError(error, "REQUEST_INVALID", "the request cannot be sent"), true));
+      return undefined;
+    }
+    if (id === undefined) return "blocked";
+    this.#id = id;
+    if (this.#content === undefined) this.#handler.onRequestSent();
+    else void this.#send(this.#content);
+    return id;
+  }
+
+  async #send(content: RequestContent): Promise<void> {
+    try {
+      for await (const chunk of content.chunks) {
+        for (let at = 0; at < chunk.length; ) {
+          if (this.#isDone) return;
+          at += this.#h3.writeData(this.#id!, at === 0 ? chunk : chunk.subarray(at), false);
+          this.#session.wake();
+          if (at < chunk.length) await this.#room();
+        }
+      }
+    } catch (error) {
+      this.#h3.cancel(this.#id!, H3_ERRORS.H3_REQUEST_CANCELLED.code);
+      this.#session.wake();
+      this.fail(asClientError(error, "REQUEST_BODY_FAILED", "the request's body failed"), false);
+      return;
+    }
+    if (this.#isDone) return;
+    this.#h3.writeData(this.#id!, new Uint8Array(0), true);
+    this.#session.wake();
+    this.#handler.onRequestSent();
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onWritable = resolve;
+    });
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#hasData) queueMicrotask(() => this.#read());
+  }
+
+  reset(_reason: Error): void {
+    if (this.#isDone) return;
+    if (this.#id !== undefined) this.#h3.cancel(this.#id, H3_ERRORS.H3_REQUEST_CANCELLED.code);
+    this.#session.wake();
+    this.#over();
+  }
+
+  handleH3(
+    event: Exclude<H3Event, { type: "settings" | "closed" | "request" | "requests-available" | "goaway" | "drained" }>,
+  ): void {
+    switch (event.type) {
+      case "informational":
+        this.#handler.onInformational(event.status, event.fields);
+        break;
+      case "response":
+        this.#handler.onHead(event.head.status, event.head.fields, "");
+        break;
+      case "data":
+        this.#hasData = true;
+        this.#read();
+        break;
+      case "trailers":
+        this.#trailers = event.fields;
+        break;
+      case "finished":
+        this.#isFinished = true;
+        this.#end();
+        break;
+      case "writable":
+        this.#wakeWriter();
+        break;
+      case "stopped":
+        // RFC 9114 §4.1: the server may answer without the whole request; what we still have is dropped.
+        this.#wakeWriter();
+        break;
+      case "reset":
+        this.fail(new ClientError("CONNECTION_LOST", `the response was cut off: ${event.detail}`), event.retryable);
+        break;
+    }
+  }
+
+  #wakeWriter(): void {
+    const waiting = this.#onWritable;
+    this.#onWritable = undefined;
+    waiting?.();
+  }
+
+  #read(): void {
+    while (!this.#isPaused && !this.#isDone && this.#id !== undefined) {
+      const chunk = this.#h3.readData(this.#id);
+      if (chunk === undefined) {
+        this.#hasData = false;
+        break;
+      }
+      if (chunk.bytes.length > 0) this.#handler.onData(chunk.bytes);
+    }
+    // Reading gave credit, and may have brought the end into sight.
+    this.#session.pump();
+  }
+
+  #end(): void {
+    if (this.#isDone || !this.#isFinished) return;
+    this.#over();
+    this.#handler.onEnd(this.#trailers);
+  }
+
+  fail(error: Error, unprocessed: boolean): void {
+    if (this.#isDone) return;
+    this.#over();
+    this.#handler.onError(error, unprocessed);
+  }
+
+  #over(): void {
+    this.#isDone = true;
+    this.#wakeWriter();
+    this.#session.release(this.#id, this);
+  }
+}
+
+/** RFC 9114 §4.2: fields about a connection have no place in HTTP/3. */
+const CONNECTION_FIELDS = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+  "host",
+]);
+
+const isAllowed = (name: string, value: string): boolean =>
+  !CONNECTION_FIELDS.has(name) && (name !== "te" || value === "trailers");

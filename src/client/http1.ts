@@ -1,0 +1,231 @@
+// HTTP/1.1 on one connection, by undici: its Client is given the socket that tcp.ts made and never makes another.
+import type { TLSSocket } from "node:tls";
+import { Client, type Dispatcher } from "undici";
+import { asClientError, ClientError } from "./errors.ts";
+import type {
+  Exchange,
+  Field,
+  RequestContent,
+  RequestHead,
+  ResponseHandler,
+  Session,
+  SessionStats,
+} from "./session.ts";
+import { socketStats } from "./socket-stats.ts";
+import type { TcpConnection } from "./tcp.ts";
+
+export class Http1Session implements Session {
+  readonly protocol = "http/1.1";
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly timings;
+  readonly closed: Promise<void>;
+  readonly #connection: TcpConnection;
+  readonly #client: Client;
+  readonly #servername: string;
+  readonly #onChange: () => void;
+  #active = 0;
+  #requests = 0;
+  #draining = false;
+
+  constructor(
+    connection: TcpConnection,
+    origin: string,
+    servername: string,
+    idleTimeout: number,
+    onChange: () => void,
+  ) {
+    const { socket, timings } = connection;
+    this.#connection = connection;
+    this.#servername = servername;
+    this.#onChange = onChange;
+    this.timings = timings;
+    this.remoteAddress = socket.remoteAddress ?? "";
+    this.remotePort = socket.remotePort ?? 0;
+    this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
+    this.closed.then(onChange);
+    let taken = false;
+    this.#client = new Client(origin, {
+      pipelining: 1,
+      headersTimeout: 0, // exchange.ts keeps the time, the same for every protocol
+      bodyTimeout: 0,
+      keepAliveTimeout: idleTimeout,
+      connect: (_options, callback) => {
+        const outcome: Parameters<typeof callback> = taken ? [new ConnectionSpent(), null] : [null, socket];
+        taken = true;
+        queueMicrotask(() => callback(...outcome)); // undici does not look again if it is answered while it asks
+      },
+    });
+    // Errors reach each exchange by its handler; the client's own event would otherwise be an uncaught one.
+    this.#client.on("connectionError", () => {});
+  }
+
+  get active(): number {
+    return this.#active;
+  }
+
+  get usable(): boolean {
+    const { socket } = this.#connection;
+    return !this.#draining && !socket.destroyed && socket.writable;
+  }
+
+  get room(): number {
+    return this.usable && this.#active === 0 ? 1 : 0;
+  }
+
+  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): Exchange {
+    this.#active += 1;
+    this.#requests += 1;
+    const onChange = this.#onChange;
+    const exchange = new Http1Exchange(handler, () => {
+      this.#active -= 1;
+      onChange();
+    });
+    const headers = ["host", head.authority];
+    for (const [name, value] of head.fields) headers.push(name, value);
+    if (content?.length !== undefined) headers.push("content-length", String(content.length));
+    const options: Dispatcher.DispatchOptions & { servername: string } = {
+      method: head.method,
+      path: head.path,
+      headers,
+      body: content === undefined ? null : (content.chunks as AsyncIterable<Uint8Array> as never),
+      servername: this.#servername,
+    };
+    try {
+      this.#client.dispatch(options, exchange);
+    } catch (error) {
+      exchange.onResponseError(undefined, error as Error);
+    }
+    return exchange;
+  }
+
+  stats(): SessionStats {
+    return socketStats(this.#connection.socket as TLSSocket, this.timings, this.#requests);
+  }
+
+  async close(): Promise<void> {
+    this.#draining = true;
+    await this.#client.close();
+    this.#connection.socket.destroy();
+    await this.closed;
+  }
+
+  destroy(error: Error): void {
+    this.#draining = true;
+    void this.#client.destroy(error);
+    this.#connection.socket.destroy();
+  }
+}
+
+/** undici asked for a second connection: this one ended before the request could be written. */
+class ConnectionSpent extends Error {
+  constructor() {
+    super("the connection was closed by the server before the request was sent");
+  }
+}
+
+/** undici's handler and controller on one side, ours on the other. */
+class Http1Exchange implements Exchange, Dispatcher.DispatchHandler {
+  readonly #handler: ResponseHandler;
+  readonly #release: () => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #resetReason: Error | undefined;
+  #paused = false;
+  #done = false;
+
+  constructor(handler: ResponseHandler, release: () => void) {
+    this.#handler = handler;
+    this.#release = release;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#resetReason !== undefined) controller.abort(this.#resetReason);
+  }
+
+  onRequestSent(): void {
+    if (!this.#done) this.#handler.onRequestSent();
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusText = ""): void {
+    if (this.#done) return;
+    const fields = rawFields(controller.rawHeaders);
+    if (status < 200) {
+      this.#handler.onInformational(status, fields);
+      return;
+    }
+    if (this.#paused) controller.pause();
+    this.#handler.onHead(status, fields, statusText);
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#done) this.#handler.onData(chunk);
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    if (this.#finish()) this.#handler.onEnd(rawFields(controller.rawTrailers));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    if (this.#finish()) this.#handler.onError(explain(error), error instanceof ConnectionSpent);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#controller?.resume();
+  }
+
+  reset(reason: Error): void {
+    if (!this.#finish()) return;
+    this.#resetReason = reason;
+    this.#controller?.abort(reason);
+  }
+
+  #finish(): boolean {
+    if (this.#done) return false;
+    this.#done = true;
+    this.#release();
+    return true;
+  }
+}
+
+function rawFields(raw: unknown): Field[] {
+  const fields: Field[] = [];
+  const list = (raw ?? []) as readonly (Buffer | string)[];
+  for (let i = 0; i + 1 < list.length; i += 2) {
+    fields.push([text(list[i]!).toLowerCase(), text(list[i + 1]!)]);
+  }
+  return fields;
+}
+
+const text = (value: Buffer | string) => (typeof value === "string" ? value : value.toString("latin1"));
+
+function explain(error: Error): Error {
+  const code = (error as { code?: string }).code ?? "";
+  if (code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE" || error instanceof ConnectionSpent) {
+    return new ClientError("CONNECTION_LOST", "the server closed the connection before the response was complete", {
+      cause: error,
+    });
+  }
+  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") {
+    return new ClientError("RESPONSE_INCOMPLETE", "the response is not as long as its content-length says", {
+      cause: error,
+    });
+  }
+  if (error.name === "HTTPParserError" || code === "UND_ERR_HEADERS_OVERFLOW") {
+    return asClientError(error, "PROTOCOL_ERROR", "the answer is not HTTP/1.1");
+  }
+  if (
+    code === "UND_ERR_INVALID_ARG" ||
+    code === "UND_ERR_NOT_SUPPORTED" ||
+    code === "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH"
+  ) {
+    return asClientError(error, "REQUEST_INVALID", "the request cannot be sent");
+  }
+  return asClientError(error, "CONNECTION_LOST", "the exchange failed");
+}

@@ -1,0 +1,86 @@
+// What createClient may be told, and what it takes for granted.
+import type { Http3Connector } from "./http3.ts";
+import type { Resolve } from "./resolve.ts";
+import type { Protocol } from "./session.ts";
+
+export interface ClientOptions {
+  /** Allowed protocols, the preferred one first. Default: h3, h2, http/1.1. */
+  readonly protocols?: readonly Protocol[];
+  /** Authorities to trust, as PEM, in place of Node's own. */
+  readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
+  /** False accepts any certificate, and with it any impostor. Default: true. */
+  readonly rejectUnauthorized?: boolean;
+  /** Called with every line of the TLS key log (RFC 9850), over TCP and QUIC alike. Whoever has them can read the traffic. */
+  readonly keylog?: ((line: string) => void) | undefined;
+  /** Addresses for a host and port, in place of the system's lookup. */
+  readonly resolve?: Resolve | undefined;
+  /** Milliseconds for lookup, connection and handshake together. Default: 10 s. */
+  readonly connectTimeout?: number;
+  /** Milliseconds from the request to the response's head; 0 for no limit. Default: 300 s. */
+  readonly headersTimeout?: number;
+  /** Milliseconds without a byte of the body while one is wanted; 0 for no limit. Default: 300 s. */
+  readonly bodyTimeout?: number;
+  /** Milliseconds that an unused TCP connection is kept. Default: 4 s for HTTP/1.1 unless the server says otherwise, 60 s for HTTP/2. */
+  readonly idleTimeout?: number;
+  /** HTTP/1.1 connections per origin; HTTP/2 and HTTP/3 have one. Default: 16. */
+  readonly maxConnections?: number;
+  /** Milliseconds that HTTP/3 is tried alone before TCP joins. Default: 250. */
+  readonly headStart?: number;
+  /** False leaves content-encoding to the caller, and asks for none. Default: true. */
+  readonly decompress?: boolean;
+  /** Default: "nagare". */
+  readonly userAgent?: string;
+  /** What speaks HTTP/3. */
+  readonly http3?: Http3Connector | undefined;
+}
+
+export interface ClientSettings {
+  readonly protocols: readonly Protocol[];
+  readonly ca: readonly string[] | undefined;
+  readonly rejectUnauthorized: boolean;
+  readonly keylog: ((line: string) => void) | undefined;
+  readonly resolve: Resolve | undefined;
+  readonly connectTimeout: number;
+  readonly headersTimeout: number;
+  readonly bodyTimeout: number;
+  readonly idleTimeout: number | undefined;
+  readonly maxConnections: number;
+  readonly headStart: number;
+  readonly decompress: boolean;
+  readonly userAgent: string;
+  readonly http3: Http3Connector | undefined;
+}
+
+const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];
+
+export function settingsFrom(options: ClientOptions): ClientSettings {
+  const protocols = options.protocols ?? PROTOCOLS;
+  const unknown = protocols.find((each) => !PROTOCOLS.includes(each));
+  if (unknown !== undefined)
+    throw new TypeError(`unknown protocol "${unknown}": the protocols are ${PROTOCOLS.join(", ")}`);
+  if (protocols.length === 0) throw new TypeError("protocols is empty: name at least one");
+  return {
+    protocols,
+    ca: pemList(options.ca),
+    rejectUnauthorized: options.rejectUnauthorized ?? true,
+    keylog: options.keylog,
+    resolve: options.resolve,
+    connectTimeout: options.connectTimeout ?? 10_000,
+    headersTimeout: options.headersTimeout ?? 300_000,
+    bodyTimeout: options.bodyTimeout ?? 300_000,
+    idleTimeout: options.idleTimeout,
+    maxConnections: options.maxConnections ?? 16,
+    headStart: options.headStart ?? 250,
+    decompress: options.decompress ?? true,
+    userAgent: options.userAgent ?? "nagare",
+    http3: options.http3,
+  };
+}
+
+function pemList(ca: ClientOptions["ca"]): readonly string[] | undefined {
+  if (ca === undefined) return undefined;
+  const list = Array.isArray(ca) ? ca : [ca as string | Uint8Array];
+  return list.map((each: string | Uint8Array) =>
+    typeof each === "string" ? each : Buffer.from(each).toString("utf8"),
+  );
+}

@@ -1,0 +1,45 @@
+// From a host to the addresses to try, in the order to try them.
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { ClientError } from "./errors.ts";
+import type { ResolvedAddress } from "./session.ts";
+
+/** Answers with IP addresses to use for a host and port, or undefined to leave it to the system. */
+export type Resolve = (
+  hostname: string,
+  port: number,
+) => readonly string[] | undefined | Promise<readonly string[] | undefined>;
+
+export async function resolveHost(
+  host: string,
+  port: number,
+  resolve: Resolve | undefined,
+): Promise<ResolvedAddress[]> {
+  const chosen = await resolve?.(host, port);
+  if (chosen !== undefined) {
+    if (chosen.length === 0) throw notFound(host, undefined);
+    return chosen.map((address) => literal(address));
+  }
+  if (isIP(host) !== 0) return [literal(host)];
+  try {
+    const found = await lookup(host, { all: true, verbatim: true });
+    return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
+  } catch (error) {
+    throw notFound(host, error);
+  }
+}
+
+function literal(address: string): ResolvedAddress {
+  const family = isIP(address);
+  if (family === 0) throw new ClientError("REQUEST_INVALID", `${address} is not an IP address`);
+  return { address, family: family === 6 ? 6 : 4 };
+}
+
+function notFound(host: string, cause: unknown): ClientError {
+  const temporary = (cause as { code?: string } | undefined)?.code === "EAI_AGAIN";
+  return new ClientError(
+    "NAME_NOT_FOUND",
+    temporary ? `the address of ${host} could not be looked up: no name server answered` : `${host} has no address`,
+    { cause, hint: temporary ? "check this machine's network and name server" : "check the spelling of the host name" },
+  );
+}

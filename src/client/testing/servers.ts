@@ -1,0 +1,83 @@
+// Real servers on loopback for the client's tests: node:http, node:https and node:http2, on a port that the system picks.
+import { createServer, type RequestListener } from "node:http";
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type SecureServerOptions,
+} from "node:http2";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo, Server, Socket } from "node:net";
+import { type Authority, type Issued, makeAuthority } from "./certificates.ts";
+
+export interface TestServer {
+  readonly port: number;
+  /** Ends with a slash. */
+  readonly url: string;
+  /** Connections accepted so far. */
+  readonly connections: () => number;
+  /** Closes the connections there are, as a server does that restarts. */
+  dropConnections(): void;
+  close(): Promise<void>;
+}
+
+let shared: Promise<{ authority: Authority; issued: Issued }> | undefined;
+
+/** One authority and one good certificate for a whole test file. */
+export function testCertificate(): Promise<{ authority: Authority; issued: Issued }> {
+  shared ??= (async () => {
+    const authority = await makeAuthority();
+    return { authority, issued: await authority.issue() };
+  })();
+  return shared;
+}
+
+export function serveHttp(listener: RequestListener): Promise<TestServer> {
+  return listen(createServer(listener), "http");
+}
+
+export async function serveHttps(listener: RequestListener, issued?: Issued): Promise<TestServer> {
+  return listen(createHttpsServer(issued ?? (await testCertificate()).issued, listener), "https");
+}
+
+export type Http2Listener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
+
+export async function serveHttp2(
+  listener: Http2Listener,
+  options: SecureServerOptions = {},
+  configure: (server: Http2SecureServer) => void = () => {},
+): Promise<TestServer> {
+  const server = createSecureServer({ ...(await testCertificate()).issued, ...options }, listener);
+  configure(server);
+  return listen(server, "https");
+}
+
+function listen(server: Server, scheme: "http" | "https"): Promise<TestServer> {
+  const sockets = new Set<Socket>();
+  let connections = 0;
+  server.on("connection", (socket: Socket) => {
+    connections += 1;
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
+  });
+  const dropConnections = () => {
+    for (const socket of sockets) socket.destroy();
+  };
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      resolve({
+        port,
+        url: `${scheme}://localhost:${port}/`,
+        connections: () => connections,
+        dropConnections,
+        close: () =>
+          new Promise((closed) => {
+            server.close(() => closed());
+            dropConnections();
+          }),
+      });
+    });
+  });
+}
