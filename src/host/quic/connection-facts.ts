@@ -1,0 +1,30 @@
+/** What a QUIC connection tells about itself: figures by name, in the units people read. */
+
+import type { SocketAddress } from "../../base/datagrams.ts";
+import { toMillis } from "../../base/time.ts";
+import type { Connection } from "../../quic/index.ts";
+import type { PeerAddress } from "../http/exchange.ts";
+import { peerAddress as plainAddress } from "../http/tcp-connection.ts";
+
+export const peerAddress = (address: SocketAddress): PeerAddress => plainAddress(address.host, address.port);
+
+export function connectionStats(connection: Connection): Readonly<Record<string, number | string>> {
+  const { stats, path, handshakeFacts } = connection;
+  const { rtt, controller, mtu } = path;
+  return {
+    rtt: toMillis(rtt.smoothed),
+    minRtt: toMillis(rtt.min),
+    handshake: handshakeFacts === undefined ? 0 : toMillis(handshakeFacts.duration),
+    packetsSent: stats.packetsSent,
+    packetsReceived: stats.packetsReceived,
+    packetsLost: stats.packetsLost,
+    bytesSent: stats.bytesSent,
+    bytesReceived: stats.bytesReceived,
+    congestionWindow: controller.congestionWindow,
+    bytesInFlight: controller.bytesInFlight,
+    datagramSize: mtu.current,
+    cipherSuite: handshakeFacts?.cipherSuite ?? "",
+    group: handshakeFacts?.group ?? "",
+    retry: handshakeFacts?.usedRetry === true ? "yes" : "no",
+  };
+}

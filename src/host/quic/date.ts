@@ -1,0 +1,13 @@
+/** The `date` field's value (RFC 9110 §6.6.1), made once a second however many responses want it. */
+
+let madeAt = -1;
+let value = "";
+
+export function httpDate(): string {
+  const now = Math.floor(Date.now() / 1_000);
+  if (now !== madeAt) {
+    madeAt = now;
+    value = new Date(now * 1_000).toUTCString();
+  }
+  return value;
+}

@@ -1,0 +1,123 @@
+/** One accepted QUIC connection that speaks HTTP/3: hands the transport's events to HTTP/3 and HTTP/3's to exchanges. */
+
+import type { Instant } from "../../base/time.ts";
+import { H3Connection, type H3Event } from "../../h3/index.ts";
+import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
+import type { ConnectionInfo, ExchangeHandler, PeerAddress } from "../http/exchange.ts";
+import { systemRng } from "../random.ts";
+import { connectionStats, peerAddress } from "./connection-facts.ts";
+import { describeClose } from "./close-reason.ts";
+import type { ConnectionListener, QuicDriver } from "./driver.ts";
+import { H3Exchange, type H3ExchangeHost } from "./h3-exchange.ts";
+
+export interface H3ServerOptions {
+  readonly onExchange: ExchangeHandler;
+  readonly onKeyLog?: ((line: string) => void) | undefined;
+  readonly onClosed: (connection: H3ServerConnection) => void;
+}
+
+export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
+  readonly h3: H3Connection;
+  readonly info: ConnectionInfo;
+  readonly remoteAddress: PeerAddress;
+  readonly localAddress: PeerAddress;
+  readonly #driver: QuicDriver;
+  readonly #options: H3ServerOptions;
+  readonly #exchanges = new Map<StreamId, H3Exchange>();
+  #isDraining = false;
+
+  constructor(connection: Connection, driver: QuicDriver, options: H3ServerOptions) {
+    this.#driver = driver;
+    this.#options = options;
+    this.h3 = new H3Connection(connection, { rng: systemRng });
+    this.remoteAddress = peerAddress(connection.remoteAddress);
+    this.localAddress = peerAddress(connection.localAddress ?? driver.socket.address);
+    this.info = { stats: () => connectionStats(connection) };
+  }
+
+  wake(): void {
+    this.#driver.wake();
+  }
+
+  onExchangeClosed(id: StreamId): void {
+    this.#exchanges.delete(id);
+  }
+
+  handleEvent(event: ConnectionEvent, _now: Instant): void {
+    switch (event.type) {
+      case "key-log":
+        this.#options.onKeyLog?.(`${event.line}\n`);
+        return;
+      case "verify-certificate":
+        return;
+      default:
+        this.h3.handleTransportEvent(event);
+        this.#drainEvents();
+        if (event.type === "closed") this.#handleClosed(event.reason);
+    }
+  }
+
+  #drainEvents(): void {
+    for (let event = this.h3.pollEvent(); event !== undefined; event = this.h3.pollEvent()) this.#handleH3(event);
+  }
+
+  #handleH3(event: H3Event): void {
+    switch (event.type) {
+      case "request": {
+        const exchange = new H3Exchange(this, event.id, event.head, event.fin);
+        this.#exchanges.set(event.id, exchange);
+        this.#options.onExchange(exchange);
+        break;
+      }
+      case "data":
+        this.#exchanges.get(event.id)?.handleData();
+        break;
+      case "trailers":
+        this.#exchanges.get(event.id)?.handleTrailers(event.fields);
+        break;
+      case "finished":
+        this.#exchanges.get(event.id)?.handleFinished();
+        break;
+      case "writable":
+        this.#exchanges.get(event.id)?.handleWritable();
+        break;
+      case "reset":
+        this.#exchanges.get(event.id)?.abort(new Error(`the request was cut off: ${event.detail}`));
+        break;
+      case "stopped":
+        this.#exchanges.get(event.id)?.abort(new Error("the client does not want the response any more"));
+        break;
+      case "drained":
+        if (this.#isDraining) this.h3.close();
+        break;
+      case "settings":
+      case "goaway":
+      case "informational":
+      case "response":
+      case "requests-available":
+      case "closed":
+        break;
+    }
+  }
+
+  #handleClosed(reason: CloseReason): void {
+    for (const exchange of this.#exchanges.values()) exchange.abort(new Error(describeClose(reason)));
+    this.#exchanges.clear();
+    this.#options.onClosed(this);
+  }
+
+  /** Takes no new requests; closes when those under way are answered. */
+  drain(): void {
+    this.#isDraining = true;
+    this.h3.goaway();
+    this.#drainEvents();
+    if (this.h3.openRequests === 0) this.h3.close();
+    this.wake();
+  }
+
+  /** Cuts off what is under way. */
+  close(): void {
+    this.h3.close();
+    this.wake();
+  }
+}

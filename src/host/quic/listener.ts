@@ -1,0 +1,107 @@
+/** HTTP/3 as one of a server's listeners: a QUIC endpoint on each UDP address that it is bound to. */
+
+import { connectionConfig, type ConnectionLimits, Endpoint } from "../../quic/index.ts";
+import { createTlsServer } from "../../tls/index.ts";
+import { cryptoEngine } from "../engine.ts";
+import type { BoundAddress, Listener, ListenerOptions } from "../http/listener.ts";
+import { systemRng } from "../random.ts";
+import { bindPortableSocket } from "../udp/portable-socket.ts";
+import { QuicDriver } from "./driver.ts";
+import { H3ServerConnection } from "./h3-server-connection.ts";
+import { tlsIdentities } from "./tls-identities.ts";
+
+export interface QuicListenerOptions extends ListenerOptions {
+  /** When a client has to prove its address first (RFC 9000 §8.1.2). */
+  readonly retry?: "always" | "never" | "auto";
+  readonly limits?: Partial<ConnectionLimits>;
+}
+
+export class QuicListener implements Listener {
+  readonly protocols = ["h3"] as const;
+  readonly #options: QuicListenerOptions;
+  readonly #drivers: QuicDriver[] = [];
+  readonly #connections = new Set<H3ServerConnection>();
+  #isReferenced = true;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: QuicListenerOptions) {
+    this.#options = options;
+  }
+
+  async listen(port: number, host: string): Promise<BoundAddress> {
+    const { identities, onKeyLog, retry, limits } = this.#options;
+    const engine = await cryptoEngine();
+    const selectIdentity = tlsIdentities(identities);
+    const socket = await bindPortableSocket(port, host);
+    const endpoint = new Endpoint({
+      config: connectionConfig({
+        engine,
+        rng: systemRng,
+        keyLog: onKeyLog !== undefined,
+        ...(limits === undefined ? {} : { limits }),
+      }),
+      server: {
+        ...(retry === undefined ? {} : { retry }),
+        createTls: (transportParameters) =>
+          createTlsServer({
+            engine,
+            rng: systemRng,
+            alpn: ["h3"],
+            transportParameters,
+            selectIdentity,
+            keyLog: onKeyLog !== undefined,
+          }),
+      },
+    });
+    const driver = new QuicDriver(endpoint, socket);
+    driver.onAccept = (connection) => {
+      const accepted = new H3ServerConnection(connection, driver, {
+        onExchange: this.#options.onExchange,
+        onKeyLog,
+        onClosed: (closed) => this.#handleClosed(closed),
+      });
+      this.#connections.add(accepted);
+      return accepted;
+    };
+    if (!this.#isReferenced) driver.unref();
+    this.#drivers.push(driver);
+    const { address } = socket;
+    return { transport: "udp", address: address.host, family: address.family === 6 ? "IPv6" : "IPv4", port: address.port };
+  }
+
+  async close(timeout: number): Promise<void> {
+    for (const { endpoint } of this.#drivers) endpoint.isAccepting = false;
+    for (const connection of this.#connections) connection.drain();
+    const cutOff = (): void => {
+      for (const connection of this.#connections) connection.close();
+    };
+    if (timeout <= 0) cutOff();
+    const timer = setTimeout(cutOff, timeout);
+    await this.#whenEmpty();
+    clearTimeout(timer);
+    await Promise.all(this.#drivers.map((driver) => driver.close()));
+  }
+
+  /** Resolves once every connection has said that it is over. */
+  #whenEmpty(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+    });
+  }
+
+  #handleClosed(connection: H3ServerConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0) this.#onEmpty?.();
+  }
+
+  ref(): void {
+    this.#isReferenced = true;
+    for (const driver of this.#drivers) driver.ref();
+  }
+
+  unref(): void {
+    this.#isReferenced = false;
+    for (const driver of this.#drivers) driver.unref();
+  }
+}
