@@ -3,6 +3,8 @@
  * naming the interface pulls in none of them.
  */
 
+/** Reading DER, for whoever takes keys and certificates apart. */
+export { contextTag, DerReader, Tag } from "./der.ts";
 /** The engine's interface, its names and sizes, and the batch its packet keys work on. */
 export * from "./engine.ts";
 /** HKDF and its TLS 1.3 forms. */

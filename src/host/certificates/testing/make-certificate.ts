@@ -1,0 +1,168 @@
+/** Certificates for tests: any chain one may want to accept or refuse, made on the spot. */
+
+import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
+import { contextTag } from "../../../crypto/index.ts";
+import { utf8 } from "../../../wire/text.ts";
+import {
+  authorityKeyIdentifier,
+  basicConstraints,
+  extendedKeyUsage,
+  extension,
+  KeyUsage,
+  keyUsage,
+  Purpose,
+  type SignatureHash,
+  serialFrom,
+  signCertificate,
+  subjectAltName,
+  subjectKeyIdentifier,
+  toPem,
+} from "../builder.ts";
+import { addressBytes, commonName, der, sequence } from "../der-writer.ts";
+
+export type KeyKind = "p256" | "p384" | "ed25519" | "rsa" | "rsa1024";
+
+export interface KeyObjects {
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+}
+
+export interface TestCertificateOptions {
+  /** The subject's common name; the first of `names`, or what it is, by default. */
+  readonly subject?: string;
+  /** Subject alternative names: DNS names and address literals. None by default. */
+  readonly names?: readonly string[];
+  /** Self-signed when absent. */
+  readonly issuer?: TestCertificate;
+  /** May it issue certificates? With a number, through at most so many intermediates. */
+  readonly ca?: boolean | number;
+  /** A kind of key, or the very keys, to certify one key twice. */
+  readonly key?: KeyKind | KeyObjects;
+  /** A day ago and thirty days ahead by default. */
+  readonly notBefore?: Date;
+  readonly notAfter?: Date;
+  /** Object identifiers; serverAuth for those that are not CAs. False leaves the extension out. */
+  readonly purposes?: readonly string[] | false;
+  /** Bits of `KeyUsage`; what is right for its kind by default. False leaves the extension out. */
+  readonly usage?: readonly number[] | false;
+  /** Names that certificates below may, or may not, be for: DNS suffixes and "10.0.0.0/8". */
+  readonly permitted?: readonly string[];
+  readonly excluded?: readonly string[];
+  /** False leaves basicConstraints out. */
+  readonly basicConstraints?: false;
+  /** Leaves subject and authority key identifiers out. */
+  readonly keyIdentifiers?: false;
+  /** More extensions, in DER. */
+  readonly extensions?: readonly Uint8Array[];
+  /** A certificate of version 1 has no extensions at all. */
+  readonly version?: 1 | 3;
+  /** The digest that the issuer signs with. */
+  readonly hash?: SignatureHash;
+}
+
+export interface TestCertificate {
+  readonly der: Uint8Array;
+  /** DER, this one first, without the self-signed one at the end. What a server sends. */
+  readonly chain: readonly Uint8Array[];
+  /** PEM: this certificate alone; the chain; the private key as PKCS #8. */
+  readonly cert: string;
+  readonly certChain: string;
+  readonly key: string;
+  readonly publicKey: KeyObject;
+  readonly privateKey: KeyObject;
+  readonly spki: Uint8Array;
+  /** The subject Name in DER. */
+  readonly subject: Uint8Array;
+}
+
+/**
+ * ```ts
+ * const root = makeCertificate({ subject: "Test Root", ca: true });
+ * const issuer = makeCertificate({ subject: "Test Issuer", ca: 0, issuer: root });
+ * const leaf = makeCertificate({ names: ["example.test", "127.0.0.1"], issuer });
+ * ```
+ */
+export function makeCertificate(options: TestCertificateOptions = {}): TestCertificate {
+  const { issuer, names = [], key = "p256" } = options;
+  const { publicKey, privateKey } = typeof key === "string" ? generateKeys(key) : key;
+  const spki = new Uint8Array(publicKey.export({ format: "der", type: "spki" }));
+  const isCa = options.ca !== undefined && options.ca !== false;
+  const subject = commonName(options.subject ?? names[0] ?? (isCa ? "Test CA" : "Test"));
+  const certificate = signCertificate(
+    {
+      serial: serialFrom(randomBytes(15)),
+      subject,
+      issuer: issuer?.subject ?? subject,
+      notBefore: options.notBefore ?? daysFromNow(-1),
+      notAfter: options.notAfter ?? daysFromNow(30),
+      spki,
+      extensions: options.version === 1 ? [] : extensionsOf(options, isCa, spki),
+    },
+    issuer?.privateKey ?? privateKey,
+    options.hash,
+  );
+  const cert = toPem("CERTIFICATE", certificate);
+  // A self-signed certificate at the end proves nothing to the peer and is not sent (RFC 8446 §4.4.2).
+  const above = issuer === undefined || issuer.chain.length === 0 ? [] : issuer.chain;
+  const chain = issuer === undefined && isCa ? [] : [certificate, ...above];
+  return {
+    der: certificate,
+    chain,
+    cert,
+    certChain: chain.map((each) => toPem("CERTIFICATE", each)).join(""),
+    key: privateKey.export({ format: "pem", type: "pkcs8" }).toString(),
+    publicKey,
+    privateKey,
+    spki,
+    subject,
+  };
+}
+
+export const daysFromNow = (days: number): Date => new Date(Date.now() + days * 86_400_000);
+
+export function generateKeys(kind: KeyKind): KeyObjects {
+  switch (kind) {
+    case "p256":
+      return generateKeyPairSync("ec", { namedCurve: "P-256" });
+    case "p384":
+      return generateKeyPairSync("ec", { namedCurve: "P-384" });
+    case "ed25519":
+      return generateKeyPairSync("ed25519");
+    case "rsa":
+      return generateKeyPairSync("rsa", { modulusLength: 2048 });
+    case "rsa1024":
+      return generateKeyPairSync("rsa", { modulusLength: 1024 });
+  }
+}
+
+function extensionsOf(options: TestCertificateOptions, isCa: boolean, spki: Uint8Array): Uint8Array[] {
+  const { ca, names = [], issuer, permitted = [], excluded = [] } = options;
+  const usage = options.usage ?? (isCa ? [KeyUsage.keyCertSign, KeyUsage.crlSign] : [KeyUsage.digitalSignature]);
+  const purposes = options.purposes ?? (isCa ? false : [Purpose.serverAuth]);
+  const withIdentifiers = options.keyIdentifiers !== false;
+  return [
+    ...(options.basicConstraints === false ? [] : [basicConstraints(isCa, typeof ca === "number" ? ca : undefined)]),
+    ...(usage === false ? [] : [keyUsage(...usage)]),
+    ...(purposes === false ? [] : [extendedKeyUsage(...purposes)]),
+    ...(names.length > 0 ? [subjectAltName(...names)] : []),
+    ...(permitted.length + excluded.length > 0 ? [nameConstraints(permitted, excluded)] : []),
+    ...(withIdentifiers ? [subjectKeyIdentifier(spki)] : []),
+    ...(withIdentifiers && issuer !== undefined ? [authorityKeyIdentifier(issuer.spki)] : []),
+    ...(options.extensions ?? []),
+  ];
+}
+
+/** RFC 5280 §4.2.1.10. */
+function nameConstraints(permitted: readonly string[], excluded: readonly string[]): Uint8Array {
+  const subtrees = (number: number, list: readonly string[]): Uint8Array[] =>
+    list.length === 0 ? [] : [der(contextTag(number, true), ...list.map((name) => sequence(constraintName(name))))];
+  return extension("2.5.29.30", true, sequence(...subtrees(0, permitted), ...subtrees(1, excluded)));
+}
+
+function constraintName(name: string): Uint8Array {
+  const [literal = "", prefix] = name.split("/");
+  const address = prefix === undefined ? undefined : addressBytes(literal);
+  if (address === undefined) return der(contextTag(2, false), utf8(name));
+  const mask = address.map((_, i) => (0xff00 >> Math.min(8, Math.max(0, Number(prefix) - i * 8))) & 0xff);
+  return der(contextTag(7, false), address, mask);
+}
