@@ -138,7 +138,12 @@ describe("a connection that fails says why", () => {
   });
 
   test("garbage instead of HTTP", async () => {
-    const babbler = createServer((socket) => socket.on("error", () => {}).end("SSH-2.0-hello\r\n\r\n"));
+    const babbler = createServer((socket) =>
+      socket
+        .on("error", () => {})
+        .resume()
+        .end("SSH-2.0-hello\r\n\r\n"),
+    );
     await new Promise<void>((resolve) => babbler.listen(0, "127.0.0.1", resolve));
     const { port } = babbler.address() as { port: number };
     expect(await failure(`http://127.0.0.1:${port}/`)).toMatchObject({ code: "PROTOCOL_ERROR" });
