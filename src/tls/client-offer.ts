@@ -65,6 +65,7 @@ export function retryClientHello(first: ClientHello, share: OfferedShare, cookie
 
 /** RFC 6066 §3: no literal addresses and no trailing dot. */
 function nameToSend(serverName: string): string | undefined {
-  if (serverName === "" || serverName.includes(":") || /^[0-9.]+$/.test(serverName)) return undefined;
-  return serverName.replace(/\.$/, "");
+  const name = serverName.replace(/\.$/, "");
+  const isLiteral = name.includes(":") || /^[0-9.]+$/.test(name);
+  return name === "" || isLiteral ? undefined : name;
 }

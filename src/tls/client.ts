@@ -1,15 +1,12 @@
-/**
- * The client's side of the handshake (RFC 8446 §2, §A.1). States have the names of the RFC's diagram; WAIT_VERDICT is
- * ours, for a host that is still judging the certificate when the server's flight has been read.
- */
+/** The client's side of the handshake (RFC 8446 §2): one transition for each message, from one `ClientState` to the next. */
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
 import { randomBytes } from "../base/rng.ts";
-import type { SignatureSchemeName } from "../crypto/engine.ts";
 import { equalConstantTime } from "../wire/text.ts";
 import { ALERTS, alertError, CRYPTO_ERROR } from "./alerts.ts";
 import { CryptoChannel } from "./channel.ts";
 import { makeClientHello, makeShare, type OfferedShare, retryClientHello } from "./client-offer.ts";
+import type { Authenticated, ClientState } from "./client-state.ts";
 import {
   CIPHER_SUITES,
   DEFAULT_CIPHER_SUITES,
@@ -39,49 +36,6 @@ import { Transcript } from "./transcript.ts";
 import { subjectPublicKeyInfo } from "./x509.ts";
 
 export const createTlsClient = (config: TlsClientConfig): TlsHandshake => new TlsClient(config);
-
-/** What the ServerHello settled. */
-interface Keys {
-  readonly suite: CipherSuite;
-  readonly group: string;
-  readonly schedule: KeySchedule;
-  readonly handshakeSecret: Uint8Array;
-  readonly traffic: TrafficSecrets;
-}
-
-/** What the EncryptedExtensions and the server's certificate messages added. */
-interface Negotiated extends Keys {
-  readonly alpn: string;
-  /** The context of a CertificateRequest; undefined when there was none. */
-  readonly certificateRequest: Uint8Array | undefined;
-}
-
-interface Authenticated extends Negotiated {
-  readonly signatureScheme: SignatureSchemeName;
-}
-
-type ClientState =
-  | { readonly type: "START" }
-  | {
-      readonly type: "WAIT_SH";
-      readonly hello: ClientHello;
-      readonly share: OfferedShare;
-      /** The suite of a HelloRetryRequest that has been answered. */
-      readonly retrySuite: CipherSuite | undefined;
-    }
-  | { readonly type: "WAIT_EE"; readonly hello: ClientHello; readonly keys: Keys }
-  | { readonly type: "WAIT_CERT_CR"; readonly hello: ClientHello; readonly negotiated: Negotiated }
-  | { readonly type: "WAIT_CERT"; readonly hello: ClientHello; readonly negotiated: Negotiated }
-  | {
-      readonly type: "WAIT_CV";
-      readonly negotiated: Negotiated;
-      readonly chain: readonly Uint8Array[];
-      readonly publicKey: Uint8Array;
-    }
-  | { readonly type: "WAIT_FINISHED"; readonly authenticated: Authenticated; readonly accepted: boolean }
-  | { readonly type: "WAIT_VERDICT"; readonly authenticated: Authenticated; readonly application: TrafficSecrets }
-  | { readonly type: "CONNECTED" }
-  | { readonly type: "FAILED" };
 
 class TlsClient implements TlsHandshake {
   readonly #config: TlsClientConfig;

@@ -163,6 +163,11 @@ describe("the choice of identity", () => {
     });
   });
 
+  it("leaves the trailing dot of a name at home (RFC 6066 §3)", () => {
+    const pair = new Pair({ client: { serverName: "example.com." } }).run();
+    expect(eventOf(pair.serverEvents, "complete")!.serverName).toBe("example.com");
+  });
+
   for (const literal of ["127.0.0.1", "::1", "2001:db8::7"]) {
     it(`is not asked for by the literal address ${literal} (RFC 6066 §3)`, () => {
       const pair = new Pair({ client: { serverName: literal } }).run();

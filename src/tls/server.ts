@@ -1,8 +1,4 @@
-/**
- * The server's side of the handshake (RFC 8446 §2, §A.2). States have the names of the RFC's diagram; those that a server
- * without early data and client certificates never rests in (RECVD_CH, NEGOTIATED, WAIT_EOED, WAIT_FLIGHT2, WAIT_CERT,
- * WAIT_CV) are absent.
- */
+/** The server's side of the handshake (RFC 8446 §2): one transition for each message, from one `ServerState` to the next. */
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
 import { randomBytes } from "../base/rng.ts";
@@ -32,24 +28,10 @@ import {
   type IdentityChoice,
   type Retry,
 } from "./server-choice.ts";
+import type { ServerState } from "./server-state.ts";
 import { Transcript } from "./transcript.ts";
 
 export const createTlsServer = (config: TlsServerConfig): TlsHandshake => new TlsServer(config);
-
-type Completion = Extract<TlsEvent, { type: "complete" }>;
-
-type ServerState =
-  | { readonly type: "START"; readonly retry: Retry | undefined }
-  | {
-      readonly type: "WAIT_FINISHED";
-      /** What the client's Finished has to hold. */
-      readonly verifyData: Uint8Array;
-      /** Protects what the client sends next. */
-      readonly clientSecret: Uint8Array;
-      readonly completion: Completion;
-    }
-  | { readonly type: "CONNECTED" }
-  | { readonly type: "FAILED" };
 
 class TlsServer implements TlsHandshake {
   readonly #config: TlsServerConfig;

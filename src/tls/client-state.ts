@@ -1,0 +1,53 @@
+/**
+ * The states of a client and what it knows in each. They have the names of the diagram in RFC 8446 §A.1; WAIT_VERDICT is
+ * ours, for a host that is still judging the certificate when the server's flight has been read.
+ */
+
+import type { SignatureSchemeName } from "../crypto/engine.ts";
+import type { OfferedShare } from "./client-offer.ts";
+import type { CipherSuite } from "./handshake.ts";
+import type { KeySchedule, TrafficSecrets } from "./key-schedule.ts";
+import type { ClientHello } from "./messages/client-hello.ts";
+
+/** What the ServerHello settled. */
+interface Keys {
+  readonly suite: CipherSuite;
+  readonly group: string;
+  readonly schedule: KeySchedule;
+  readonly handshakeSecret: Uint8Array;
+  readonly traffic: TrafficSecrets;
+}
+
+/** What the EncryptedExtensions and the server's certificate messages added. */
+interface Negotiated extends Keys {
+  readonly alpn: string;
+  /** The context of a CertificateRequest; undefined when there was none. */
+  readonly certificateRequest: Uint8Array | undefined;
+}
+
+export interface Authenticated extends Negotiated {
+  readonly signatureScheme: SignatureSchemeName;
+}
+
+export type ClientState =
+  | { readonly type: "START" }
+  | {
+      readonly type: "WAIT_SH";
+      readonly hello: ClientHello;
+      readonly share: OfferedShare;
+      /** The suite of a HelloRetryRequest that has been answered. */
+      readonly retrySuite: CipherSuite | undefined;
+    }
+  | { readonly type: "WAIT_EE"; readonly hello: ClientHello; readonly keys: Keys }
+  | { readonly type: "WAIT_CERT_CR"; readonly hello: ClientHello; readonly negotiated: Negotiated }
+  | { readonly type: "WAIT_CERT"; readonly hello: ClientHello; readonly negotiated: Negotiated }
+  | {
+      readonly type: "WAIT_CV";
+      readonly negotiated: Negotiated;
+      readonly chain: readonly Uint8Array[];
+      readonly publicKey: Uint8Array;
+    }
+  | { readonly type: "WAIT_FINISHED"; readonly authenticated: Authenticated; readonly accepted: boolean }
+  | { readonly type: "WAIT_VERDICT"; readonly authenticated: Authenticated; readonly application: TrafficSecrets }
+  | { readonly type: "CONNECTED" }
+  | { readonly type: "FAILED" };
