@@ -25,7 +25,7 @@ export const truncate = (packetNumber: number, length: PacketNumberLength): numb
  * peer that skips ahead to there no longer open.
  */
 export function decodePacketNumber(largestReceived: number, truncated: number, length: PacketNumberLength): number {
-  const expected = largestReceived + 1;
+  const expected = Math.min(largestReceived + 1, Number.MAX_SAFE_INTEGER);
   const window = 2 ** (8 * length);
   const half = window / 2;
   const candidate = expected - (expected % window) + truncated;

@@ -1,0 +1,124 @@
+import { describe, expect, it } from "vitest";
+import { ProtocolError } from "../../base/errors.ts";
+import { Level } from "../../tls/handshake.ts";
+import { Reader } from "../../wire/reader.ts";
+import { TRANSPORT_ERRORS } from "../errors.ts";
+import type { Frame } from "./frames.ts";
+import { FRAMES, frameNumber, frameRow, isAckEliciting, isLegalAt, isProbing, parseFrame } from "./index.ts";
+
+/**
+ * RFC 9000, Table 3, typed from the RFC once more: number, name, packets, rules. The table under test must say the same.
+ */
+const TABLE_3 = `
+  00 PADDING              IH01 NP
+  01 PING                 IH01
+  02 ACK                  IH_1 NC
+  03 ACK                  IH_1 NC
+  04 RESET_STREAM         __01
+  05 STOP_SENDING         __01
+  06 CRYPTO               IH_1
+  07 NEW_TOKEN            ___1
+  08 STREAM               __01 F
+  09 STREAM               __01 F
+  0a STREAM               __01 F
+  0b STREAM               __01 F
+  0c STREAM               __01 F
+  0d STREAM               __01 F
+  0e STREAM               __01 F
+  0f STREAM               __01 F
+  10 MAX_DATA             __01
+  11 MAX_STREAM_DATA      __01
+  12 MAX_STREAMS          __01
+  13 MAX_STREAMS          __01
+  14 DATA_BLOCKED         __01
+  15 STREAM_DATA_BLOCKED  __01
+  16 STREAMS_BLOCKED      __01
+  17 STREAMS_BLOCKED      __01
+  18 NEW_CONNECTION_ID    __01 P
+  19 RETIRE_CONNECTION_ID __01
+  1a PATH_CHALLENGE       __01 P
+  1b PATH_RESPONSE        ___1 P
+  1c CONNECTION_CLOSE     IH01 N
+  1d CONNECTION_CLOSE     __01 N
+  1e HANDSHAKE_DONE       ___1
+`;
+
+const rows = TABLE_3.trim()
+  .split("\n")
+  .map((line) => line.trim().split(/\s+/))
+  .map(([number, name, packets, rules]) => ({
+    number: Number.parseInt(number!, 16),
+    name: name!,
+    packets: packets!,
+    rules: rules ?? "",
+  }));
+
+/** The error code with which a frame of this type and nothing else is refused; undefined where it is read. */
+function refusal(bytes: readonly number[], level: Level): number | undefined {
+  try {
+    parseFrame(new Reader(Uint8Array.from(bytes)), level);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ProtocolError) return error.code;
+    throw error;
+  }
+}
+
+describe("the table of frames", () => {
+  it.each(rows)("$name is as RFC 9000, Table 3 has it", ({ number, name, packets, rules }) => {
+    expect(frameRow(number)).toMatchObject({ name, packets, rules });
+  });
+
+  it("has no other numbers, and no number twice", () => {
+    const numbers = FRAMES.flatMap((row) => Array.from({ length: row.last - row.first + 1 }, (_, i) => row.first + i));
+    expect(numbers).toEqual(rows.map((row) => row.number));
+  });
+
+  it("names lead back to numbers, for the Frame Type of CONNECTION_CLOSE", () => {
+    expect(frameNumber("STREAM")).toBe(0x08);
+    expect(frameNumber("CONNECTION_CLOSE")).toBe(0x1c);
+    expect(frameNumber("frame")).toBeUndefined();
+  });
+
+  it("PADDING, ACK and CONNECTION_CLOSE alone are not ack-eliciting (RFC 9000 §13.2)", () => {
+    const quiet = FRAMES.filter((row) => !isAckEliciting(row as { type: Frame["type"] })).map((row) => row.type);
+    expect(new Set(quiet)).toEqual(new Set(["padding", "ack", "connection-close"]));
+  });
+
+  it("the probing frames are those of RFC 9000 §9.1", () => {
+    const probing = FRAMES.filter((row) => isProbing(row)).map((row) => row.type);
+    expect(new Set(probing)).toEqual(new Set(["padding", "new-connection-id", "path-challenge", "path-response"]));
+  });
+
+  const columns = [
+    [Level.initial, "I"],
+    [Level.handshake, "H"],
+    [Level.application, "1"],
+  ] as const;
+  it.each(columns)("frames illegal at level %i are a PROTOCOL_VIOLATION before they are looked at", (level, column) => {
+    for (const { number, packets } of rows) {
+      const legal = packets.includes(column);
+      expect(isLegalAt(number, level)).toBe(legal);
+      // A type without its fields: where it is legal, only the fields can be wrong.
+      const code = refusal([number], level);
+      if (legal) expect(code).not.toBe(TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code);
+      else expect(code).toBe(TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code);
+    }
+  });
+
+  it("an unknown type is a FRAME_ENCODING_ERROR, one not in its shortest form a PROTOCOL_VIOLATION (RFC 9000 §12.4)", () => {
+    const { FRAME_ENCODING_ERROR, PROTOCOL_VIOLATION } = TRANSPORT_ERRORS;
+    for (let number = 0x1f; number < 0x40; number += 1) {
+      expect(refusal([number], Level.application)).toBe(FRAME_ENCODING_ERROR.code);
+    }
+    expect(refusal([0x40, 0x40], Level.application)).toBe(FRAME_ENCODING_ERROR.code);
+    expect(refusal([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Level.application)).toBe(
+      FRAME_ENCODING_ERROR.code,
+    );
+    expect(refusal([0x40, 0x01], Level.application)).toBe(PROTOCOL_VIOLATION.code);
+    expect(refusal([0x80, 0x00, 0x00, 0x01], Level.application)).toBe(PROTOCOL_VIOLATION.code);
+    expect(refusal([0xc0, 0, 0, 0, 0, 0, 0x40, 0], Level.application)).toBe(PROTOCOL_VIOLATION.code);
+    expect(refusal([0x40], Level.application)).toBe(FRAME_ENCODING_ERROR.code);
+    expect(refusal([], Level.application)).toBe(FRAME_ENCODING_ERROR.code);
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { SeededRng } from "../../base/rng.ts";
+import {
+  findVersion,
+  isReservedVersion,
+  isSupportedVersion,
+  QUIC_V1,
+  reservedVersion,
+  supportedVersions,
+  VERSIONS,
+  versionRow,
+} from "./index.ts";
+
+describe("versions", () => {
+  it("every row is whole: salt, key and nonce have their sizes, the packet types are a permutation", () => {
+    for (const row of VERSIONS) {
+      expect(row.initialSalt).toHaveLength(20);
+      expect(row.retryKey).toHaveLength(16);
+      expect(row.retryNonce).toHaveLength(12);
+      expect(Object.values(row.longPacketTypes).sort()).toEqual([0, 1, 2, 3]);
+      expect(versionRow(row.number)).toBe(row);
+    }
+    expect(supportedVersions[0]).toBe(QUIC_V1);
+  });
+
+  it("knows what it does not speak", () => {
+    expect(findVersion(0xff00001d)).toBeUndefined();
+    expect(isSupportedVersion(0)).toBe(false);
+    expect(() => versionRow(0x6b3343cf)).toThrow(RangeError);
+  });
+
+  it("reserved versions are those of the form 0x?a?a?a?a (RFC 9000 §15)", () => {
+    expect(isReservedVersion(0x1a2a3a4a)).toBe(true);
+    expect(isReservedVersion(0xfafafafa)).toBe(true);
+    expect(isReservedVersion(0x1a2a3a4b)).toBe(false);
+    expect(isReservedVersion(QUIC_V1)).toBe(false);
+    const rng = new SeededRng(1);
+    for (let i = 0; i < 100; i += 1) {
+      const version = reservedVersion(rng);
+      expect(version).toBeGreaterThan(0);
+      expect(isReservedVersion(version)).toBe(true);
+      expect(isSupportedVersion(version)).toBe(false);
+    }
+  });
+});
