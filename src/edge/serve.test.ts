@@ -6,13 +6,7 @@ import { LightResponse } from "../host/http/plain-response.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
 import { type ServeOptions, serve } from "./serve.ts";
 import type { Server } from "./server.ts";
-import { get, type OpenTestClient, openHttp1, openHttp2, type TestClient } from "./testing/client.ts";
-
-/** Every version runs the same list of cases. */
-const VERSIONS: readonly [name: string, open: OpenTestClient][] = [
-  ["http/1.1", openHttp1],
-  ["h2", openHttp2],
-];
+import { get, type TestClient, VERSIONS } from "./testing/client.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

@@ -196,3 +196,9 @@ export const openHttp2: OpenTestClient = async (origin, { servername = "localhos
     },
   };
 };
+
+/** Every version of HTTP that a server speaks, for lists of cases that all of them have to pass. */
+export const VERSIONS: readonly [version: HttpVersion, open: OpenTestClient][] = [
+  ["http/1.1", openHttp1],
+  ["h2", openHttp2],
+];

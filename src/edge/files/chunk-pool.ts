@@ -1,0 +1,25 @@
+/** Buffers for reading files, used again when the transport has let go of them. */
+
+/** What one read of a long transfer takes: fewer, larger reads cost less for each byte. */
+export const LARGE_CHUNK = 256 * 1024;
+/** What the first reads take, so that a thousand small or slow transfers at once need little. */
+export const SMALL_CHUNK = 64 * 1024;
+
+/** How many unused buffers of a size are kept: 2 and 8 MiB. */
+const MAX_KEPT = 32;
+
+const kept = new Map<number, ArrayBufferLike[]>([
+  [SMALL_CHUNK, []],
+  [LARGE_CHUNK, []],
+]);
+
+export function takeChunk(size: typeof SMALL_CHUNK | typeof LARGE_CHUNK): Uint8Array {
+  const buffer = kept.get(size)?.pop();
+  return buffer === undefined ? Buffer.allocUnsafeSlow(size) : new Uint8Array(buffer);
+}
+
+/** Takes back a buffer, or the part of it that was written. */
+export function releaseChunk(chunk: Uint8Array): void {
+  const buffers = kept.get(chunk.buffer.byteLength);
+  if (buffers !== undefined && buffers.length < MAX_KEPT) buffers.push(chunk.buffer);
+}

@@ -1,0 +1,13 @@
+/** A folder as a Handler. */
+import type { Handler } from "../../host/http/fetch-handler.ts";
+import { handlerOf } from "../exchange-handler.ts";
+import { FileService, type FilesOptions } from "./service.ts";
+
+/**
+ * Answers with the files of a folder, as `nagare serve DIR` does:
+ *
+ *     const files = serveFiles("./site");
+ *     serve((request, context) => request.url.includes("/api/") ? api(request) : files(request, context));
+ */
+export const serveFiles = (directory: string, options?: FilesOptions): Handler =>
+  handlerOf(new FileService(directory, options).handle);

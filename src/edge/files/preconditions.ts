@@ -1,0 +1,65 @@
+/** Conditional requests (RFC 9110 §13), in the order of precedence of §13.2.2. */
+
+/** What a representation is known by. */
+export interface Validators {
+  /** With its quotes, and W/ if it is weak. */
+  readonly etag: string;
+  /** Milliseconds; whole seconds, since that is all a date can say. */
+  readonly lastModified: number;
+  /** Whether the date is a strong validator (RFC 9110 §8.8.2.2). */
+  readonly strongDate: boolean;
+}
+
+export type Conditions = (name: string) => string | undefined;
+
+/** The answer that the conditions of a GET or HEAD ask for; "proceed" includes the Range only if `If-Range` allows it. */
+export type Evaluation = { readonly status: 304 | 412 } | { readonly status: 200; readonly useRange: boolean };
+
+export function evaluatePreconditions(field: Conditions, validators: Validators): Evaluation {
+  const ifMatch = field("if-match");
+  const ifUnmodifiedSince = parseDate(field("if-unmodified-since"));
+  if (ifMatch !== undefined) {
+    if (!matches(ifMatch, validators.etag, strongEqual)) return { status: 412 };
+  } else if (ifUnmodifiedSince !== undefined && validators.lastModified > ifUnmodifiedSince) {
+    return { status: 412 };
+  }
+  const ifNoneMatch = field("if-none-match");
+  const ifModifiedSince = parseDate(field("if-modified-since"));
+  if (ifNoneMatch !== undefined) {
+    if (matches(ifNoneMatch, validators.etag, weakEqual)) return { status: 304 };
+  } else if (ifModifiedSince !== undefined && validators.lastModified <= ifModifiedSince) {
+    return { status: 304 };
+  }
+  return { status: 200, useRange: allowsRange(field("if-range"), validators) };
+}
+
+/** RFC 9110 §13.1.5: a strong match, or the very same date if that is strong. */
+function allowsRange(ifRange: string | undefined, validators: Validators): boolean {
+  if (ifRange === undefined) return true;
+  if (/^(?:W\/)?"/.test(ifRange)) return strongEqual(ifRange.trim(), validators.etag);
+  return validators.strongDate && parseDate(ifRange) === validators.lastModified;
+}
+
+function matches(list: string, etag: string, equal: (a: string, b: string) => boolean): boolean {
+  if (list.trim() === "*") return true;
+  // A tag may hold commas, so the list is not split by them (RFC 9110 §8.8.3).
+  return (list.match(/(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g) ?? []).some((tag) => equal(tag, etag));
+}
+
+// RFC 9110 §8.8.3.2
+const opaque = (tag: string): string => (tag.startsWith("W/") ? tag.slice(2) : tag);
+const weakEqual = (a: string, b: string): boolean => opaque(a) === opaque(b);
+const strongEqual = (a: string, b: string): boolean => !a.startsWith("W/") && a === b;
+
+const IMF_FIXDATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+const RFC_850 = /^[A-Z][a-z]+day, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/;
+const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
+
+/** An HTTP-date (RFC 9110 §5.6.7); a field with anything else is ignored. */
+function parseDate(value: string | undefined): number | undefined {
+  if (value === undefined) return undefined;
+  const text = value.trim();
+  const known = IMF_FIXDATE.test(text) || RFC_850.test(text);
+  const time = known ? Date.parse(text) : ASCTIME.test(text) ? Date.parse(`${text} GMT`) : Number.NaN;
+  return Number.isNaN(time) ? undefined : time;
+}

@@ -1,0 +1,40 @@
+/** From a request's path to a path below a folder, without ever leaving it. */
+
+export type SafePath =
+  | { readonly ok: true; readonly segments: readonly string[]; readonly trailingSlash: boolean; readonly query: string }
+  /** 400: not a path at all. 404: one that is never served. */
+  | { readonly ok: false; readonly status: 400 | 404 };
+
+const BAD: SafePath = { ok: false, status: 400 };
+const HIDDEN: SafePath = { ok: false, status: 404 };
+
+/**
+ * Splits before it decodes, so that an encoded slash cannot make a segment of its own, and refuses whatever some file
+ * system reads as something else than a name: `..`, NUL, `\`, a drive or stream (`c:`), and names with a leading dot,
+ * which hold what was not meant to be seen. The one exception is /.well-known/ (RFC 8615).
+ */
+export function parsePath(target: string): SafePath {
+  const end = target.search(/[?#]/);
+  const path = end === -1 ? target : target.slice(0, end);
+  const query = end === -1 || target[end] === "#" ? "" : target.slice(end);
+  if (!path.startsWith("/")) return BAD;
+  const segments: string[] = [];
+  for (const raw of path.slice(1).split("/")) {
+    if (raw === "") continue;
+    let segment: string;
+    try {
+      segment = raw.includes("%") ? decodeURIComponent(raw) : raw;
+    } catch {
+      return BAD; // not percent-encoded UTF-8
+    }
+    if (segment.includes("\0")) return BAD;
+    if (/[/\\:]/.test(segment)) return HIDDEN;
+    if (segment.startsWith(".") && !(segments.length === 0 && segment === ".well-known")) return HIDDEN;
+    segments.push(segment);
+  }
+  return { ok: true, segments, trailingSlash: path.endsWith("/"), query };
+}
+
+/** The path of a folder as a redirect names it; never starts with two slashes, which would name a host. */
+export const folderPath = (segments: readonly string[], query: string): string =>
+  `/${segments.map((segment) => `${encodeURIComponent(segment)}/`).join("")}${query}`;

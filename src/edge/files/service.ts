@@ -1,0 +1,207 @@
+/** A folder as a web site, straight on Exchanges. */
+import { close, constants, fstatSync, open, readFile, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { combinedFieldValue, type Exchange } from "../../host/http/exchange.ts";
+import type { FieldLine } from "../../http/index.ts";
+import { ServeError } from "../errors.ts";
+import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
+import { ContentCache, isSameVersion } from "./content-cache.ts";
+import { contentType, isCompressible } from "./content-type.ts";
+import { type LocatedFile, locate, locateFile } from "./locate.ts";
+import { type FilePlan, planFile, type Representation } from "./plan.ts";
+import { folderPath, parsePath } from "./safe-path.ts";
+import { FileTransfer } from "./transfer.ts";
+
+export interface FilesOptions {
+  /** Of every file that is found. Browsers ask again each time by default, which costs them one small 304. */
+  readonly cacheControl?: string | undefined;
+  /** Where a line about a file that cannot be read goes. Standard error by default. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+const ALLOWED = "GET, HEAD, OPTIONS";
+/** Without O_NONBLOCK, opening what has meanwhile become a pipe would wait for a writer. Windows has neither flag. */
+const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+/** How often a file that changes between looking and opening is looked at again. */
+const MAX_ATTEMPTS = 3;
+
+export class FileService {
+  readonly #root: string;
+  readonly #cacheControl: string;
+  readonly #log: (line: string) => void;
+  readonly #contents = new ContentCache();
+
+  constructor(directory: string, options: FilesOptions = {}) {
+    this.#root = resolve(directory);
+    if (!statSync(this.#root, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new ServeError("DIRECTORY_MISSING", `there is no folder ${directory}: name one that exists`);
+    }
+    this.#cacheControl = options.cacheControl ?? "no-cache";
+    this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
+  }
+
+  readonly handle = (exchange: Exchange): void => {
+    try {
+      this.#answer(exchange, 1);
+    } catch (error) {
+      this.#fail(exchange, error);
+    }
+  };
+
+  #answer(exchange: Exchange, attempt: number): void {
+    const { method } = exchange;
+    if (method !== "GET" && method !== "HEAD") {
+      // RFC 9110 §15.5.6 wants the methods named, and §9.3.7 gives them to whoever asks.
+      if (method === "OPTIONS") exchange.respond(204, [["allow", ALLOWED]], { endStream: true });
+      else respondText(exchange, 405, "Method Not Allowed", [["allow", ALLOWED]]);
+      return;
+    }
+    const path = parsePath(exchange.path);
+    if (!path.ok) {
+      if (path.status === 400) respondText(exchange, 400, "Bad Request");
+      else this.#notFound(exchange);
+      return;
+    }
+    const located = locate(this.#root, path.segments);
+    if (located?.type === "folder" && !path.trailingSlash) {
+      const location = folderPath(path.segments, path.query);
+      respondText(exchange, 301, "Moved Permanently", [["location", location]]);
+      return;
+    }
+    const segments = located?.type === "folder" ? [...path.segments, "index.html"] : path.segments;
+    const file = located?.type === "folder" ? locateFile(this.#root, segments) : located?.file;
+    if (file === undefined || (located?.type === "file" && path.trailingSlash)) {
+      this.#notFound(exchange);
+      return;
+    }
+    this.#sendFile(exchange, segments, file, attempt);
+  }
+
+  #sendFile(exchange: Exchange, segments: readonly string[], original: LocatedFile, attempt: number): void {
+    const field = (name: string) => combinedFieldValue(exchange.fields, name);
+    const type = contentType(segments.at(-1)!);
+    const negotiated = isCompressible(type);
+    const variant = negotiated ? this.#precompressed(segments, original, field("accept-encoding")) : undefined;
+    const file = variant?.file ?? original;
+    const representation: Representation = {
+      stats: file.stats,
+      type,
+      coding: variant?.coding,
+      negotiated,
+      cacheControl: this.#cacheControl,
+    };
+    const plan = planFile(exchange.method, field, representation, Date.now());
+    this.#send(exchange, plan, file, attempt);
+  }
+
+  /** The best precompressed file beside the original that the client takes; one that is older than it is out of date. */
+  #precompressed(segments: readonly string[], original: LocatedFile, acceptEncoding: string | undefined) {
+    for (const coding of acceptedCodings(acceptEncoding)) {
+      const { suffix } = PRECOMPRESSED.find((known) => known.coding === coding)!;
+      const file = locateFile(this.#root, [...segments.slice(0, -1), segments.at(-1)! + suffix]);
+      if (file !== undefined && file.stats.mtimeMs >= original.stats.mtimeMs) return { file, coding };
+    }
+    return undefined;
+  }
+
+  #send(exchange: Exchange, plan: FilePlan, file: LocatedFile, attempt: number): void {
+    const { status, fields, parts } = plan;
+    if (parts === undefined || file.stats.size === 0) {
+      exchange.respond(status, fields, { endStream: true });
+      return;
+    }
+    const content = this.#contents.get(file.path, file.stats);
+    if (content !== undefined) {
+      respondContent(exchange, plan, content);
+      return;
+    }
+    open(file.path, OPEN_FLAGS, (error, fd) => {
+      if (error !== null) {
+        this.#retry(exchange, attempt, error);
+        return;
+      }
+      if (exchange.aborted !== undefined) {
+        close(fd, () => undefined);
+        return;
+      }
+      // Looked at again now that it is open: the head was planned for exactly this content.
+      if (!isSameVersion(fstatSync(fd), file.stats)) {
+        close(fd, () => this.#retry(exchange, attempt, new Error("the file keeps changing")));
+        return;
+      }
+      if (ContentCache.accepts(file.stats)) {
+        readFile(fd, (readError, bytes) => {
+          close(fd, () => undefined);
+          if (readError !== null) this.#fail(exchange, readError);
+          else if (bytes.byteLength !== file.stats.size)
+            this.#retry(exchange, attempt, new Error("the file keeps changing"));
+          else {
+            this.#contents.set(file.path, file.stats, bytes);
+            respondContent(exchange, plan, bytes);
+          }
+        });
+        return;
+      }
+      exchange.respond(status, fields);
+      new FileTransfer(exchange, fd, parts, (readError) => this.#report(exchange, readError));
+    });
+  }
+
+  #retry(exchange: Exchange, attempt: number, error: Error): void {
+    if (attempt >= MAX_ATTEMPTS) {
+      this.#fail(exchange, error);
+      return;
+    }
+    try {
+      this.#answer(exchange, attempt + 1);
+    } catch (again) {
+      this.#fail(exchange, again);
+    }
+  }
+
+  #notFound(exchange: Exchange): void {
+    const page = locateFile(this.#root, ["404.html"]);
+    if (page === undefined) {
+      respondText(exchange, 404, "Not Found");
+      return;
+    }
+    const fields: FieldLine[] = [
+      ["content-type", "text/html; charset=utf-8"],
+      ["content-length", String(page.stats.size)],
+      ["cache-control", this.#cacheControl],
+    ];
+    const parts = exchange.method === "HEAD" ? undefined : [{ start: 0, end: page.stats.size - 1 }];
+    this.#send(exchange, { status: 404, fields, parts }, page, 1);
+  }
+
+  #fail(exchange: Exchange, error: unknown): void {
+    if (exchange.aborted !== undefined) return;
+    this.#report(exchange, error);
+    if (exchange.status === undefined) respondText(exchange, 500, "Internal Server Error");
+    else exchange.reset(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  #report(exchange: Exchange, error: unknown): void {
+    this.#log(`nagare: ${exchange.method} ${exchange.path}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** A plan whose content is at hand. */
+function respondContent(exchange: Exchange, { status, fields, parts }: FilePlan, content: Uint8Array): void {
+  exchange.respond(status, fields);
+  const pieces = parts!.map((part) => (part instanceof Uint8Array ? part : content.subarray(part.start, part.end + 1)));
+  for (const piece of pieces.slice(0, -1)) exchange.write(piece);
+  exchange.end(pieces.at(-1));
+}
+
+function respondText(exchange: Exchange, status: number, text: string, fields: readonly FieldLine[] = []): void {
+  const body = new TextEncoder().encode(`${status} ${text}\n`);
+  const head: FieldLine[] = [
+    ...fields,
+    ["content-type", "text/plain; charset=utf-8"],
+    ["content-length", String(body.byteLength)],
+  ];
+  const bodiless = exchange.method === "HEAD";
+  exchange.respond(status, head, { endStream: bodiless });
+  if (!bodiless) exchange.end(body);
+}

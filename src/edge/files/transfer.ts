@@ -1,0 +1,94 @@
+/** Sends parts of an open file to an exchange, reading no faster than the exchange takes it. */
+import { close, read } from "node:fs";
+import type { Exchange } from "../../host/http/exchange.ts";
+import { LARGE_CHUNK, releaseChunk, SMALL_CHUNK, takeChunk } from "./chunk-pool.ts";
+import type { Part } from "./plan.ts";
+
+/** After so many bytes a transfer counts as a long one. */
+const LONG_TRANSFER = 1024 * 1024;
+
+export class FileTransfer {
+  readonly #exchange: Exchange;
+  readonly #fd: number;
+  readonly #parts: readonly Part[];
+  readonly #onReadError: (error: Error) => void;
+  /** Which part is being sent, and from which byte of the file it goes on. */
+  #index = 0;
+  #position = 0;
+  #sent = 0;
+  #reading = false;
+  #over = false;
+
+  /** Takes over the file descriptor. The response's head has been sent. */
+  constructor(exchange: Exchange, fd: number, parts: readonly Part[], onReadError: (error: Error) => void) {
+    this.#exchange = exchange;
+    this.#fd = fd;
+    this.#parts = parts;
+    this.#onReadError = onReadError;
+    exchange.onDrain = () => this.#advance();
+    exchange.onAbort = () => this.#finish();
+    this.#startPart();
+    if (exchange.aborted !== undefined) this.#finish();
+    else this.#advance();
+  }
+
+  #startPart(): void {
+    const part = this.#parts[this.#index];
+    if (part !== undefined && !(part instanceof Uint8Array)) this.#position = part.start;
+  }
+
+  /** Sends until the exchange has enough, or a read is under way. */
+  #advance(): void {
+    while (!this.#reading && !this.#over) {
+      const part = this.#parts[this.#index];
+      if (part === undefined) {
+        this.#finish();
+        this.#exchange.end();
+      } else if (part instanceof Uint8Array) {
+        this.#index++;
+        this.#startPart();
+        if (!this.#exchange.write(part)) return;
+      } else if (this.#position > part.end) {
+        this.#index++;
+        this.#startPart();
+      } else {
+        this.#read(part.end - this.#position + 1);
+      }
+    }
+  }
+
+  #read(remaining: number): void {
+    this.#reading = true;
+    const chunk = takeChunk(this.#sent < LONG_TRANSFER ? SMALL_CHUNK : LARGE_CHUNK);
+    const length = Math.min(remaining, chunk.byteLength);
+    read(this.#fd, chunk, 0, length, this.#position, (error, bytesRead) => {
+      this.#reading = false;
+      if (this.#over || error !== null || bytesRead === 0) {
+        releaseChunk(chunk);
+        if (this.#over) this.#closeFile();
+        else this.#fail(error ?? new Error("the file became shorter while it was sent"));
+        return;
+      }
+      this.#position += bytesRead;
+      this.#sent += bytesRead;
+      if (this.#exchange.write(chunk.subarray(0, bytesRead), releaseChunk)) this.#advance();
+    });
+  }
+
+  /** The length was announced: what is missing must be seen to be missing. */
+  #fail(error: Error): void {
+    this.#finish();
+    this.#onReadError(error);
+    this.#exchange.reset(error);
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    if (!this.#reading) this.#closeFile(); // otherwise when the read is done: its descriptor must not become another file
+  }
+
+  #closeFile(): void {
+    close(this.#fd, () => undefined); // a descriptor that was only read has nothing to lose
+  }
+}
