@@ -1,0 +1,102 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { type Instant, seconds } from "../../base/time.ts";
+import { MtuProber } from "./mtu.ts";
+
+const NOW = 0 as Instant;
+const at = (count: number): Instant => seconds(count) as number as Instant;
+
+/** Probes until there is nothing to probe for; the path takes datagrams up to `truth`. Returns the sizes probed. */
+function search(prober: MtuProber, truth: number, now = NOW): number[] {
+  const sizes: number[] = [];
+  for (let packetNumber = 0; packetNumber < 200; packetNumber += 1) {
+    const size = prober.probeSize(now);
+    if (size === undefined) return sizes;
+    sizes.push(size);
+    prober.onProbeSent(packetNumber, size);
+    expect(prober.isProbe(packetNumber)).toBe(true);
+    expect(prober.probeSize(now)).toBeUndefined();
+    if (size <= truth) prober.onProbeAcked();
+    else prober.onProbeLost();
+    expect(prober.isProbe(packetNumber)).toBe(false);
+  }
+  throw new Error("the search does not end");
+}
+
+describe("MtuProber (RFC 8899)", () => {
+  test("asks for the maximum first and is done when it passes", () => {
+    const prober = new MtuProber(1452);
+    expect(search(prober, 1452)).toEqual([1452]);
+    expect(prober.current).toBe(1452);
+  });
+
+  test("is off at the base size", () => {
+    expect(new MtuProber(1200).probeSize(NOW)).toBeUndefined();
+  });
+
+  test("tries a size three times before it looks lower", () => {
+    const prober = new MtuProber(1452);
+    const sizes = search(prober, 1400);
+    expect(sizes.slice(0, 4)).toEqual([1452, 1452, 1452, 1326]);
+    expect(prober.current).toBeLessThanOrEqual(1400);
+    expect(prober.current).toBeGreaterThan(1380);
+  });
+
+  test("finds any path's size to within 20 bytes, and never claims more", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1201, max: 9000 }), fc.integer({ min: 1200, max: 9100 }), (ceiling, truth) => {
+        const prober = new MtuProber(ceiling);
+        search(prober, truth);
+        const best = Math.min(truth, ceiling);
+        expect(prober.current).toBeLessThanOrEqual(best);
+        expect(prober.current).toBeGreaterThanOrEqual(best - 20);
+      }),
+    );
+  });
+
+  test("searches again after ten minutes", () => {
+    const prober = new MtuProber(1452);
+    search(prober, 1300);
+    expect(prober.current).toBeLessThanOrEqual(1300);
+    expect(prober.probeSize(at(599))).toBeUndefined();
+    expect(search(prober, 1452, at(600))).toEqual([1452]);
+  });
+
+  describe("black holes", () => {
+    const probed = () => {
+      const prober = new MtuProber(1452);
+      search(prober, 1452);
+      return prober;
+    };
+
+    test("three losses of large packets in a row", () => {
+      const prober = probed();
+      expect([1452, 1400, 1300].map((size) => prober.onPacketsLost(size))).toEqual([false, false, true]);
+      expect(prober.current).toBe(1200);
+      // Another search waits a while.
+      expect(prober.probeSize(at(10))).toBeUndefined();
+      expect(prober.probeSize(at(69))).toBeUndefined();
+      expect(prober.probeSize(at(70))).toBe(1452);
+    });
+
+    test("not when a large packet arrives between, nor by small ones", () => {
+      const prober = probed();
+      for (let i = 0; i < 10; i += 1) {
+        expect(prober.onPacketsLost(1452)).toBe(false);
+        expect(prober.onPacketsLost(1452)).toBe(false);
+        expect(prober.onPacketsLost(1200)).toBe(false);
+        prober.onPacketAcked(1400);
+      }
+      prober.onPacketsLost(1452);
+      prober.onPacketsLost(1452);
+      prober.onPacketAcked(50);
+      expect(prober.onPacketsLost(1452)).toBe(true);
+    });
+
+    test("three probe timeouts in a row", () => {
+      const prober = probed();
+      expect([1, 2, 3, 4].map((count) => prober.onPto(count))).toEqual([false, false, true, false]);
+      expect(prober.current).toBe(1200);
+    });
+  });
+});
