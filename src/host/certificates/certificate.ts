@@ -1,0 +1,281 @@
+/** An X.509 certificate taken apart (RFC 5280 §4), as far as serving and judging it need. */
+
+import { contextTag, DerReader, Tag } from "../../crypto/index.ts";
+import { fromLatin1, fromUtf8 } from "../../wire/text.ts";
+import { readName, type X509Name } from "./name.ts";
+
+/** Bytes that are not a certificate. */
+export class MalformedCertificate extends Error {
+  override readonly name = "MalformedCertificate";
+}
+
+export type GeneralName =
+  | { readonly type: "dns"; readonly name: string }
+  | { readonly type: "address"; readonly bytes: Uint8Array }
+  | { readonly type: "directory"; readonly name: X509Name }
+  | { readonly type: "email" | "uri"; readonly name: string }
+  | { readonly type: "other" };
+
+export interface NameConstraints {
+  readonly permitted: readonly GeneralName[];
+  readonly excluded: readonly GeneralName[];
+}
+
+export interface Certificate {
+  readonly der: Uint8Array;
+  /** 1, 2 or 3. */
+  readonly version: number;
+  readonly issuer: X509Name;
+  readonly subject: X509Name;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** DER SubjectPublicKeyInfo. */
+  readonly spki: Uint8Array;
+  /** Dotted; for RSASSA-PSS the digest's too. */
+  readonly signatureAlgorithm: string;
+  readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | undefined } | undefined;
+  /** Set bits of RFC 5280 §4.2.1.3; undefined when the extension is absent. */
+  readonly keyUsage: ReadonlySet<number> | undefined;
+  /** Dotted purposes; undefined when the extension is absent. */
+  readonly extendedKeyUsage: readonly string[] | undefined;
+  readonly altNames: readonly GeneralName[];
+  readonly nameConstraints: NameConstraints | undefined;
+  readonly subjectKeyId: Uint8Array | undefined;
+  readonly authorityKeyId: Uint8Array | undefined;
+  /** Dotted identifiers of critical extensions that are not understood here. */
+  readonly unknownCritical: readonly string[];
+}
+
+function need<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new MalformedCertificate(`its ${what} cannot be read`);
+  return value;
+}
+
+function needDone(reader: DerReader, what: string): void {
+  if (!reader.isDone) throw new MalformedCertificate(`its ${what} has something left over`);
+}
+
+/** Throws a `MalformedCertificate`. */
+export function parseCertificate(der: Uint8Array): Certificate {
+  const file = new DerReader(der);
+  const certificate = need(file.enter(Tag.sequence), "outer sequence");
+  needDone(file, "outer sequence");
+  const tbs = need(certificate.enter(Tag.sequence), "tbsCertificate");
+  const outerAlgorithm = need(certificate.takeWhole(Tag.sequence), "signature algorithm");
+  need(certificate.bitString(), "signature");
+  needDone(certificate, "outer sequence");
+
+  const version = tbs.enter(contextTag(0, true));
+  need(tbs.take(Tag.integer), "serial number");
+  const innerAlgorithm = need(tbs.takeWhole(Tag.sequence), "signature algorithm");
+  // RFC 5280 §4.1.1.2: only the inner one is signed.
+  if (Buffer.compare(outerAlgorithm, innerAlgorithm) !== 0) {
+    throw new MalformedCertificate("its two signature algorithms differ");
+  }
+  const issuer = need(readName(tbs), "issuer");
+  const validity = need(tbs.enter(Tag.sequence), "validity");
+  const notBefore = need(readTime(validity), "notBefore");
+  const notAfter = need(readTime(validity), "notAfter");
+  needDone(validity, "validity");
+  const subject = need(readName(tbs), "subject");
+  const spki = need(tbs.takeWhole(Tag.sequence), "public key");
+  // Unique identifiers, which nobody uses (RFC 5280 §4.1.2.8).
+  tbs.take(contextTag(1, false));
+  tbs.take(contextTag(2, false));
+  const extensions = tbs.enter(contextTag(3, true));
+  needDone(tbs, "tbsCertificate");
+
+  return {
+    der,
+    version: version === undefined ? 1 : (need(version.take(Tag.integer), "version")[0] ?? 0) + 1,
+    issuer,
+    subject,
+    notBefore,
+    notAfter,
+    spki,
+    signatureAlgorithm: readAlgorithm(innerAlgorithm),
+    ...readExtensions(extensions === undefined ? undefined : need(extensions.enter(Tag.sequence), "extensions")),
+  };
+}
+
+/** "2.5.29.17" */
+export function dottedOid(contents: Uint8Array): string {
+  const arcs: number[] = [];
+  let arc = 0;
+  for (const byte of contents) {
+    arc = arc * 128 + (byte & 0x7f);
+    if ((byte & 0x80) !== 0) continue;
+    if (arcs.length === 0) {
+      const first = Math.min(2, Math.floor(arc / 40));
+      arcs.push(first, arc - first * 40);
+    } else {
+      arcs.push(arc);
+    }
+    arc = 0;
+  }
+  return arcs.join(".");
+}
+
+const RSASSA_PSS = "1.2.840.113549.1.1.10";
+const SHA1 = "1.3.14.3.2.26";
+
+function readAlgorithm(whole: Uint8Array): string {
+  const algorithm = need(new DerReader(whole).enter(Tag.sequence), "signature algorithm");
+  const name = dottedOid(need(algorithm.take(Tag.oid), "signature algorithm"));
+  if (name !== RSASSA_PSS) return name;
+  // RFC 4055 §3.1: the digest is [0], SHA-1 when it is left out.
+  const digest = algorithm.enter(Tag.sequence)?.enter(contextTag(0, true))?.enter(Tag.sequence)?.take(Tag.oid);
+  return `${name} ${digest === undefined ? SHA1 : dottedOid(digest)}`;
+}
+
+/** UTCTime or GeneralizedTime, always in Zulu time with seconds (RFC 5280 §4.1.2.5). */
+function readTime(reader: DerReader): Date | undefined {
+  const short = reader.nextTag === Tag.utcTime;
+  const contents = reader.take(short ? Tag.utcTime : Tag.generalizedTime);
+  if (contents === undefined) return undefined;
+  const match = /^(\d\d|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(fromLatin1(contents));
+  if (match === null || (match[1]!.length === 2) !== short) return undefined;
+  const [, digits, month, day, hour, minute, second] = match.map(Number);
+  const year = short ? digits! + (digits! < 50 ? 2000 : 1900) : digits!;
+  const date = new Date(Date.UTC(year, month! - 1, day, hour, minute, second));
+  return Number.isNaN(date.getTime()) ? undefined : date;
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type ExtensionFields = Pick<
+  Certificate,
+  | "basicConstraints"
+  | "keyUsage"
+  | "extendedKeyUsage"
+  | "altNames"
+  | "nameConstraints"
+  | "subjectKeyId"
+  | "authorityKeyId"
+  | "unknownCritical"
+>;
+
+/**
+ * Understood well enough to be critical, though nothing is done about them: policies, which only bind those who ask for
+ * one (RFC 5280 §6.1.1).
+ */
+const POLICY_EXTENSIONS = new Set(["2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"]);
+
+function readExtensions(list: DerReader | undefined): ExtensionFields {
+  const unknownCritical: string[] = [];
+  const fields: Mutable<ExtensionFields> = {
+    basicConstraints: undefined,
+    keyUsage: undefined,
+    extendedKeyUsage: undefined,
+    altNames: [],
+    nameConstraints: undefined,
+    subjectKeyId: undefined,
+    authorityKeyId: undefined,
+    unknownCritical,
+  };
+  const seen = new Set<string>();
+  while (list !== undefined && !list.isDone) {
+    const extension = need(list.enter(Tag.sequence), "extensions");
+    const id = dottedOid(need(extension.take(Tag.oid), "extensions"));
+    const critical = extension.take(Tag.boolean)?.[0] === 0xff;
+    const value = new DerReader(need(extension.take(Tag.octetString), `extension ${id}`));
+    needDone(extension, `extension ${id}`);
+    // RFC 5280 §4.2: at most one of each.
+    if (seen.has(id)) throw new MalformedCertificate(`it has the extension ${id} twice`);
+    seen.add(id);
+    if (!readExtension(fields, id, value) && critical && !POLICY_EXTENSIONS.has(id)) unknownCritical.push(id);
+  }
+  return fields;
+}
+
+/** False when the extension is not known here. */
+function readExtension(fields: Mutable<ExtensionFields>, id: string, value: DerReader): boolean {
+  switch (id) {
+    case "2.5.29.14":
+      fields.subjectKeyId = need(value.take(Tag.octetString), "subject key identifier");
+      break;
+    case "2.5.29.15":
+      fields.keyUsage = readFlags(need(value.take(Tag.bitString), "key usage"));
+      break;
+    case "2.5.29.17":
+      fields.altNames = readGeneralNames(need(value.enter(Tag.sequence), "subject alternative names"));
+      break;
+    case "2.5.29.19":
+      fields.basicConstraints = readBasicConstraints(need(value.enter(Tag.sequence), "basic constraints"));
+      break;
+    case "2.5.29.30":
+      fields.nameConstraints = readNameConstraints(need(value.enter(Tag.sequence), "name constraints"));
+      break;
+    case "2.5.29.35":
+      fields.authorityKeyId = value.enter(Tag.sequence)?.take(contextTag(0, false));
+      return true; // The forms without a key identifier are of no use here.
+    case "2.5.29.37":
+      fields.extendedKeyUsage = readPurposes(need(value.enter(Tag.sequence), "extended key usage"));
+      break;
+    default:
+      return false;
+  }
+  needDone(value, `extension ${id}`);
+  return true;
+}
+
+function readFlags(bits: Uint8Array): Set<number> {
+  const set = new Set<number>();
+  for (let bit = 0; bit < (bits.length - 1) * 8; bit += 1) {
+    if ((bits[1 + (bit >> 3)]! & (0x80 >>> (bit & 7))) !== 0) set.add(bit);
+  }
+  return set;
+}
+
+function readBasicConstraints(value: DerReader): { ca: boolean; pathLength: number | undefined } {
+  const ca = value.take(Tag.boolean)?.[0] === 0xff;
+  const length = value.take(Tag.integer);
+  needDone(value, "basic constraints");
+  if (length === undefined) return { ca, pathLength: undefined };
+  if (length.length === 0 || length[0]! >= 0x80) throw new MalformedCertificate("its path length is negative");
+  return { ca, pathLength: length.reduce((sum, byte) => sum * 256 + byte, 0) };
+}
+
+function readPurposes(value: DerReader): string[] {
+  const purposes: string[] = [];
+  while (!value.isDone) purposes.push(dottedOid(need(value.take(Tag.oid), "extended key usage")));
+  return purposes;
+}
+
+/** GeneralNames (RFC 5280 §4.2.1.6). */
+function readGeneralNames(list: DerReader): GeneralName[] {
+  const names: GeneralName[] = [];
+  while (!list.isDone) names.push(readGeneralName(list));
+  return names;
+}
+
+function readGeneralName(list: DerReader): GeneralName {
+  const tag = list.nextTag!;
+  switch (tag) {
+    case contextTag(1, false):
+      return { type: "email", name: fromLatin1(need(list.take(tag), "name")) };
+    case contextTag(2, false):
+      return { type: "dns", name: fromLatin1(need(list.take(tag), "name")) };
+    case contextTag(4, true):
+      return { type: "directory", name: need(readName(need(list.enter(tag), "name")), "name") };
+    case contextTag(6, false):
+      return { type: "uri", name: fromUtf8(need(list.take(tag), "name")) };
+    case contextTag(7, false):
+      return { type: "address", bytes: need(list.take(tag), "name") };
+    default:
+      need(list.take(tag), "name");
+      return { type: "other" };
+  }
+}
+
+/** RFC 5280 §4.2.1.10. The bounds of a subtree are fixed to 0 and absent. */
+function readNameConstraints(value: DerReader): NameConstraints {
+  const subtrees = (number: number): GeneralName[] => {
+    const list = value.enter(contextTag(number, true));
+    const names: GeneralName[] = [];
+    while (list !== undefined && !list.isDone) {
+      names.push(readGeneralName(need(list.enter(Tag.sequence), "name constraints")));
+    }
+    return names;
+  };
+  return { permitted: subtrees(0), excluded: subtrees(1) };
+}

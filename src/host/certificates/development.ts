@@ -1,0 +1,143 @@
+/**
+ * A certificate for development: self-signed, for localhost, kept in the user's cache directory and renewed in time. It
+ * lives for less than 14 days, so that browsers take it by its hash (WebTransport's serverCertificateHashes).
+ */
+
+import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
+import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { parseCertificate } from "./certificate.ts";
+import { type Identity, loadIdentity } from "./identity.ts";
+
+export interface DevelopmentOptions {
+  /** Besides localhost, 127.0.0.1 and ::1. */
+  readonly names?: readonly string[];
+  /** Where it is kept; the user's cache directory by default. */
+  readonly directory?: string;
+  readonly now?: Date;
+}
+
+export interface DevelopmentIdentity extends Identity {
+  /** Base64 of the SHA-256 of the public key: what Chromium's --ignore-certificate-errors-spki-list takes. */
+  readonly spkiHash: string;
+  /** SHA-256 of the certificate: what serverCertificateHashes takes. */
+  readonly sha256: Uint8Array;
+  /** The file with certificate and key; undefined when it could not be kept. */
+  readonly path: string | undefined;
+}
+
+const DAY = 86_400_000;
+/** The W3C's limit is 14 days; the clocks of other machines may be a little behind. */
+const BACKDATED = DAY / 24;
+const LIFETIME = 13 * DAY;
+const RENEW_BEFORE = 2 * DAY;
+
+const ALWAYS = ["localhost", "127.0.0.1", "::1"] as const;
+
+export async function developmentIdentity(options: DevelopmentOptions = {}): Promise<DevelopmentIdentity> {
+  const now = options.now ?? new Date();
+  const names = [...new Set([...ALWAYS, ...(options.names ?? []).map((name) => name.toLowerCase())])];
+  const directory = options.directory ?? cacheDirectory();
+  const path = join(directory, `development-${fingerprint(names)}.pem`);
+  const kept = await readKept(path, now);
+  if (kept !== undefined) return describe(kept, path);
+  const fresh = await makePem(names, now);
+  const stored = await store(directory, path, fresh, now);
+  return stored ?? describe(load(fresh, now), undefined);
+}
+
+function cacheDirectory(): string {
+  const base = process.env.XDG_CACHE_HOME;
+  // The base directory specification: a relative path is to be ignored.
+  return join(base?.startsWith("/") === true ? base : join(homedir(), ".cache"), "nagare");
+}
+
+/** One file for each set of names. */
+const fingerprint = (names: readonly string[]): string =>
+  createHash("sha256")
+    .update([...names].sort().join("\n"))
+    .digest("hex")
+    .slice(0, 16);
+
+/** Certificate and key lie in one file, so that no one ever reads the one without the other. */
+const load = (pem: string, now: Date): Identity => loadIdentity({ cert: pem, key: pem }, { now });
+
+/** Undefined when there is none, it is about to expire, or somebody has damaged it. */
+async function readKept(path: string, now: Date): Promise<Identity | undefined> {
+  try {
+    const identity = load(await readFile(path, "latin1"), now);
+    return identity.notAfter.getTime() - now.getTime() < RENEW_BEFORE ? undefined : identity;
+  } catch {
+    return undefined;
+  }
+}
+
+async function makePem(names: readonly string[], now: Date): Promise<string> {
+  const builder = await import("./builder.ts");
+  const { commonName } = await import("./der-writer.ts");
+  const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const spki = publicKey.export({ format: "der", type: "spki" });
+  const name = commonName("Nagare development");
+  const notBefore = new Date(now.getTime() - BACKDATED);
+  const certificate = builder.signCertificate(
+    {
+      serial: builder.serialFrom(randomBytes(15)),
+      subject: name,
+      issuer: name,
+      notBefore,
+      notAfter: new Date(notBefore.getTime() + LIFETIME),
+      spki,
+      extensions: [
+        builder.basicConstraints(false),
+        builder.keyUsage(builder.KeyUsage.digitalSignature),
+        builder.extendedKeyUsage(builder.Purpose.serverAuth),
+        builder.subjectAltName(...names),
+        builder.subjectKeyIdentifier(spki),
+      ],
+    },
+    privateKey,
+  );
+  return builder.toPem("CERTIFICATE", certificate) + privateKey.export({ format: "pem", type: "pkcs8" }).toString();
+}
+
+/**
+ * Puts the file in place whole or not at all. When another process was faster, its certificate is taken, so that both
+ * serve the same one. Undefined when nothing can be written here: the certificate then lasts as long as the process.
+ */
+async function store(
+  directory: string,
+  path: string,
+  pem: string,
+  now: Date,
+): Promise<DevelopmentIdentity | undefined> {
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await writeFile(temporary, pem, { mode: 0o600, flag: "wx" });
+    try {
+      // Unlike a rename, a link does not replace what another process has put there meanwhile.
+      await link(temporary, path);
+    } catch {
+      const other = await readKept(path, now);
+      if (other !== undefined) return describe(other, path);
+      await rename(temporary, path);
+    }
+    return describe(load(pem, now), path);
+  } catch {
+    return undefined;
+  } finally {
+    await rm(temporary, { force: true }).catch(() => undefined);
+  }
+}
+
+function describe(identity: Identity, path: string | undefined): DevelopmentIdentity {
+  const [leaf] = identity.chain;
+  const { spki } = parseCertificate(leaf!);
+  return {
+    ...identity,
+    spkiHash: createHash("sha256").update(spki).digest("base64"),
+    sha256: new Uint8Array(createHash("sha256").update(leaf!).digest()),
+    path,
+  };
+}

@@ -1,0 +1,161 @@
+/** A certificate chain with its private key, checked before anything listens. */
+
+import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import type { Signer } from "../../crypto/index.ts";
+import { type Certificate, parseCertificate } from "./certificate.ts";
+import { formatAddressBytes } from "./host-name.ts";
+import { certificatesOfPem, pemText } from "./pem.ts";
+import { createSigner } from "./signer.ts";
+
+export interface IdentitySource {
+  /** PEM: the server's certificate first, then the chain. */
+  readonly cert: string | Uint8Array;
+  /** PEM, not encrypted. */
+  readonly key: string | Uint8Array;
+}
+
+export interface Identity {
+  /** DER, the server's own certificate first. */
+  readonly chain: readonly Uint8Array[];
+  readonly signer: Signer;
+  /** What it is for: DNS names in lower case, wildcards included, and addresses. */
+  readonly names: readonly string[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** PEM, as given: for TLS over TCP. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+export type IdentityProblem =
+  | "CERTIFICATE_UNREADABLE"
+  | "CERTIFICATE_EXPIRED"
+  | "CERTIFICATE_NOT_YET_VALID"
+  | "KEY_UNREADABLE"
+  | "KEY_ENCRYPTED"
+  | "KEY_UNSUPPORTED"
+  | "KEY_MISMATCH";
+
+/** A certificate or key that cannot serve. The message says what is wrong with which, and what to do. */
+export class IdentityError extends Error {
+  override readonly name = "IdentityError";
+  readonly code: IdentityProblem;
+
+  constructor(code: IdentityProblem, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+export interface LoadOptions {
+  readonly now?: Date;
+  /** Accepts a certificate outside its time, which no client will. */
+  readonly ignoreValidity?: boolean;
+}
+
+/** Throws an `IdentityError`. */
+export function loadIdentity(source: IdentitySource, options: LoadOptions = {}): Identity {
+  const cert = pemText(source.cert);
+  const key = pemText(source.key);
+  const chain = certificatesOfPem(cert);
+  const leaf = readLeaf(chain, cert);
+  const names = namesOf(leaf);
+  const label = names.length > 0 ? names.join(", ") : leaf.subject.display;
+  const privateKey = readKey(key);
+  const signer = createSigner(privateKey);
+  if (signer.schemes.length === 0) {
+    const kind = privateKey.asymmetricKeyDetails?.namedCurve ?? privateKey.asymmetricKeyType;
+    throw new IdentityError(
+      "KEY_UNSUPPORTED",
+      `the key is of the kind ${kind}, which TLS 1.3 servers here do not use: make one with P-256, P-384, Ed25519 or RSA`,
+    );
+  }
+  if (!isKeyOf(privateKey, leaf.spki)) {
+    throw new IdentityError(
+      "KEY_MISMATCH",
+      `the key does not belong to the certificate for ${label}: give the key that this certificate was made with, and put the server's own certificate first`,
+    );
+  }
+  if (options.ignoreValidity !== true) checkValidity(leaf, label, options.now ?? new Date());
+  return { chain, signer, names, notBefore: leaf.notBefore, notAfter: leaf.notAfter, cert, key };
+}
+
+/** The same from files. */
+export async function loadIdentityFiles(
+  files: { readonly certFile: string; readonly keyFile: string },
+  options: LoadOptions = {},
+): Promise<Identity> {
+  const read = async (path: string, code: IdentityProblem): Promise<string> => {
+    try {
+      return await readFile(path, "latin1");
+    } catch (cause) {
+      const what = code === "KEY_UNREADABLE" ? "key" : "certificate";
+      throw new IdentityError(code, `cannot read the ${what} ${path}: ${(cause as Error).message}`, { cause });
+    }
+  };
+  const [cert, key] = await Promise.all([
+    read(files.certFile, "CERTIFICATE_UNREADABLE"),
+    read(files.keyFile, "KEY_UNREADABLE"),
+  ]);
+  return loadIdentity({ cert, key }, options);
+}
+
+function readLeaf(chain: readonly Uint8Array[], pem: string): Certificate {
+  const [first, ...others] = chain;
+  if (first === undefined) {
+    throw new IdentityError("CERTIFICATE_UNREADABLE", `the certificate is not PEM text${pathHint(pem)}`);
+  }
+  try {
+    for (const other of others) parseCertificate(other);
+    return parseCertificate(first);
+  } catch (cause) {
+    throw new IdentityError("CERTIFICATE_UNREADABLE", `a certificate is damaged: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+function readKey(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (cause) {
+    if (/ENCRYPTED/.test(pem)) {
+      const message = "the key is encrypted: decrypt it first (openssl pkey -in KEY -out PLAIN)";
+      throw new IdentityError("KEY_ENCRYPTED", message, { cause });
+    }
+    throw new IdentityError("KEY_UNREADABLE", `the key is not a private key in PEM text${pathHint(pem)}`, { cause });
+  }
+}
+
+/** The commonest mistake is to give a file's name where its text belongs. */
+const pathHint = (pem: string): string =>
+  pem.length > 0 && pem.length < 1000 && !pem.includes("\n") ? `: read the file ${pem} and give what it holds` : "";
+
+const isKeyOf = (privateKey: KeyObject, spki: Uint8Array): boolean =>
+  createPublicKey(privateKey).export({ format: "der", type: "spki" }).equals(spki);
+
+function checkValidity(leaf: Certificate, label: string, now: Date): void {
+  if (leaf.notAfter < now) {
+    throw new IdentityError(
+      "CERTIFICATE_EXPIRED",
+      `the certificate for ${label} expired on ${leaf.notAfter.toISOString()}: renew it`,
+    );
+  }
+  if (leaf.notBefore > now) {
+    throw new IdentityError(
+      "CERTIFICATE_NOT_YET_VALID",
+      `the certificate for ${label} is valid only from ${leaf.notBefore.toISOString()}: check this machine's clock`,
+    );
+  }
+}
+
+/** The DNS names and addresses of a certificate, as people write them. */
+export function namesOf(certificate: Certificate): string[] {
+  const names: string[] = [];
+  for (const name of certificate.altNames) {
+    if (name.type === "dns") names.push(name.name.toLowerCase());
+    else if (name.type === "address") names.push(formatAddressBytes(name.bytes));
+  }
+  return names;
+}

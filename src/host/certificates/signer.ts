@@ -1,0 +1,50 @@
+/** A private key of this process as a `Signer`. */
+
+import { constants, type KeyObject, sign } from "node:crypto";
+import type { SignatureSchemeName, Signer } from "../../crypto/index.ts";
+
+const HASH: Readonly<Record<SignatureSchemeName, string | null>> = {
+  ecdsa_secp256r1_sha256: "sha256",
+  ecdsa_secp384r1_sha384: "sha384",
+  ed25519: null,
+  rsa_pss_rsae_sha256: "sha256",
+  rsa_pss_rsae_sha384: "sha384",
+  rsa_pss_rsae_sha512: "sha512",
+};
+
+const RSA_SCHEMES = ["rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"] as const;
+
+/** What the key can sign with in TLS 1.3, in order of preference; empty for a key of no use there. */
+export function schemesOf(key: KeyObject): readonly SignatureSchemeName[] {
+  switch (key.asymmetricKeyType) {
+    case "ed25519":
+      return ["ed25519"];
+    case "rsa":
+      return RSA_SCHEMES;
+    case "ec":
+      switch (key.asymmetricKeyDetails?.namedCurve) {
+        case "prime256v1":
+          return ["ecdsa_secp256r1_sha256"];
+        case "secp384r1":
+          return ["ecdsa_secp384r1_sha384"];
+      }
+  }
+  return [];
+}
+
+export function createSigner(key: KeyObject): Signer {
+  const schemes = schemesOf(key);
+  return {
+    schemes,
+    sign: (scheme, message) => {
+      if (!schemes.includes(scheme)) throw new TypeError(`this ${key.asymmetricKeyType} key cannot sign ${scheme}`);
+      const hash = HASH[scheme];
+      if (key.asymmetricKeyType !== "rsa") return plain(sign(hash, message, key));
+      // RFC 8446 §4.2.3: the salt is as long as the digest.
+      const padding = constants.RSA_PKCS1_PSS_PADDING;
+      return plain(sign(hash, message, { key, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST }));
+    },
+  };
+}
+
+const plain = (buffer: Buffer): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
