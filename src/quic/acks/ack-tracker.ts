@@ -160,6 +160,6 @@ export class AckTracker {
    * of the gaps below count as duplicates from then on, so the newest gaps are kept open for stragglers.
    */
   onAckAcked(largest: number): void {
-    while (this.#received.size > RETAINED_RANGES && this.#received.end(0) <= largest) this.#forgetOldest();
+    while (this.#received.size > RETAINED_RANGES && this.#received.end(0) - 1 <= largest) this.#forgetOldest();
   }
 }

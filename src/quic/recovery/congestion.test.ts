@@ -1,0 +1,234 @@
+/** Persistent congestion, spurious loss, ECN and probes for the MTU: where recovery meets the congestion controller. */
+
+import { describe, expect, test } from "vitest";
+import { type Instant, micros, millis } from "../../base/time.ts";
+import { Level } from "../../tls/handshake.ts";
+import { Harness, type HarnessOptions } from "./testing/harness.ts";
+
+const { initial, application } = Level;
+const ms = (count: number): Instant => millis(count) as number as Instant;
+
+/** A confirmed client that has an RTT sample of 100 ms from packet 0. At 100 ms. */
+function established(options: HarnessOptions = {}): Harness {
+  const h = new Harness("client", options);
+  h.recovery.handshakeConfirmed = true;
+  h.recovery.peerCompletedAddressValidation = true;
+  h.send(application, ms(0));
+  h.ack(application, [0, 0], ms(100));
+  return h;
+}
+
+/** After two samples of 100 ms: (srtt 100 + 4 × rttvar 37.5 + max_ack_delay 25) × 3. */
+const PERSISTENT = 825;
+
+describe("persistent congestion (RFC 9002 §7.6)", () => {
+  const persisted = (h: Harness) => h.events.some((event) => event.type === "persistent-congestion");
+
+  test("everything lost over its duration leaves the minimum window", () => {
+    const h = established();
+    h.send(application, ms(200));
+    h.send(application, ms(600));
+    h.send(application, ms(200 + PERSISTENT));
+    for (let i = 0; i < 3; i += 1) h.send(application, ms(2_000));
+    const outcome = h.ack(application, [6, 6], ms(2_100));
+    expect(outcome.lost.map((p) => p.packetNumber)).toEqual([1, 2, 3]);
+    expect(persisted(h)).toBe(true);
+    expect(h.path.controller.congestionWindow).toBe(2_400 + 1_200);
+    // The minimum is taken afresh from the next sample.
+    h.send(application, ms(2_200));
+    h.ack(application, [7, 7], ms(2_500));
+    expect(h.path.rtt.min).toBe(300_000);
+  });
+
+  test("not when the duration is missed by a microsecond", () => {
+    const h = established();
+    h.send(application, ms(200));
+    h.send(application, (ms(200 + PERSISTENT) - 1) as Instant);
+    for (let i = 0; i < 3; i += 1) h.send(application, ms(2_000));
+    expect(h.ack(application, [5, 5], ms(2_100)).lost).toHaveLength(2);
+    expect(persisted(h)).toBe(false);
+  });
+
+  test("not when something between arrived", () => {
+    const h = established();
+    h.send(application, ms(200));
+    h.send(application, ms(600));
+    h.send(application, ms(1_500));
+    for (let i = 0; i < 3; i += 1) h.send(application, ms(2_000));
+    const outcome = h.ack(application, [6, 6, 2, 2], ms(2_100));
+    expect(outcome.lost.map((p) => p.packetNumber)).toEqual([1, 3]);
+    expect(persisted(h)).toBe(false);
+  });
+
+  test("not when a packet of another space between arrived", () => {
+    const h = established();
+    h.send(application, ms(200));
+    h.send(initial, ms(600));
+    h.send(application, ms(1_500));
+    for (let i = 0; i < 3; i += 1) h.send(application, ms(2_000));
+    h.ack(initial, [0, 0], ms(2_000));
+    expect(h.ack(application, [5, 5], ms(2_100)).lost).toHaveLength(2);
+    expect(persisted(h)).toBe(false);
+  });
+
+  test("both ends have to elicit an acknowledgement", () => {
+    const h = established();
+    h.send(application, ms(200), { ackEliciting: false });
+    h.send(application, ms(600));
+    h.send(application, ms(1_500), { ackEliciting: false });
+    for (let i = 0; i < 3; i += 1) h.send(application, ms(2_000));
+    expect(h.ack(application, [6, 6], ms(2_100)).lost).toHaveLength(3);
+    expect(persisted(h)).toBe(false);
+  });
+
+  test("not before there was an RTT sample", () => {
+    const h = new Harness("client");
+    for (const at of [0, 1_000, 5_000, 9_000, 9_001, 9_002]) h.send(application, ms(at));
+    expect(h.ack(application, [5, 5], ms(9_100)).lost).toHaveLength(3);
+    expect(persisted(h)).toBe(false);
+  });
+
+  test("is also found when the losses are declared one after another", () => {
+    const h = established();
+    // 1 and 2 are lost with the first ACK, 3 by time afterwards: the run goes on.
+    h.send(application, ms(200));
+    h.send(application, ms(300));
+    h.send(application, ms(1_200));
+    h.send(application, ms(1_201));
+    // The sample of 50 ms makes the duration 956.25 ms.
+    expect(h.ack(application, [4, 4], ms(1_251)).lost.map((p) => p.packetNumber)).toEqual([1, 2]);
+    expect(persisted(h)).toBe(false);
+    const at = h.recovery.nextTimeout()!;
+    expect(h.recovery.onTimeout(at).lost.map((p) => p.packetNumber)).toEqual([3]);
+    expect(persisted(h)).toBe(true);
+  });
+});
+
+describe("spurious loss", () => {
+  test("a reduction all of whose losses arrive after all is undone, and the threshold learns", () => {
+    const h = established();
+    const window = h.path.controller.congestionWindow;
+    for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n));
+    // 1, 2 and 3 were overtaken by 6.
+    expect(h.ack(application, [6, 6], ms(205)).lost.map((p) => p.packetNumber)).toEqual([1, 2, 3]);
+    expect(h.path.controller.congestionWindow).toBe(Math.floor(window / 2));
+    h.ack(application, [6, 6, 2, 3], ms(206));
+    expect(h.path.controller.congestionWindow).toBe(Math.floor(window / 2));
+    h.ack(application, [6, 6, 1, 3], ms(207));
+    expect(h.recovery.spuriousLosses).toBe(3);
+    expect(h.path.controller.congestionWindow).toBe(window);
+    // The path reorders by five: what is overtaken by as much is not lost for that.
+    for (let n = 9; n <= 14; n += 1) h.send(application, ms(208));
+    expect(h.ack(application, [14, 14, 4, 8], ms(210)).lost).toEqual([]);
+    expect(h.ack(application, [14, 14, 4, 8], ms(210)).newlyAcked).toBe(false);
+  });
+
+  test("a reduction of which one loss is real stands", () => {
+    const h = established();
+    for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n));
+    h.ack(application, [6, 6], ms(205));
+    const reduced = h.path.controller.congestionWindow;
+    h.ack(application, [6, 6, 1, 2], ms(206));
+    expect(h.recovery.spuriousLosses).toBe(2);
+    expect(h.path.controller.congestionWindow).toBe(reduced);
+  });
+
+  test("the same late packet counts once", () => {
+    const h = established();
+    for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n));
+    h.ack(application, [6, 6], ms(205));
+    for (let i = 0; i < 5; i += 1) h.ack(application, [6, 6, 1, 1], ms(206 + i));
+    expect(h.recovery.spuriousLosses).toBe(1);
+  });
+});
+
+describe("ECN", () => {
+  test("a rising CE count halves the window, once in a round trip", () => {
+    const h = new Harness("client", { ecn: true });
+    h.path.ecn.nextTrain();
+    for (let n = 0; n < 8; n += 1) h.send(application, ms(0));
+    h.ack(application, [0, 1], ms(100), micros(0), { ect0: 2, ect1: 0, ce: 0 });
+    const window = h.path.controller.congestionWindow;
+    h.ack(application, [2, 3], ms(101), micros(0), { ect0: 3, ect1: 0, ce: 1 });
+    expect(h.path.controller.congestionWindow).toBe(Math.floor(window / 2));
+    h.ack(application, [4, 5], ms(102), micros(0), { ect0: 4, ect1: 0, ce: 2 });
+    expect(h.path.controller.congestionWindow).toBe(Math.floor(window / 2));
+    expect(h.path.ecn.state).toBe("capable");
+  });
+
+  test("counts of an ACK that was overtaken are not compared", () => {
+    const h = new Harness("client", { ecn: true });
+    h.path.ecn.nextTrain();
+    for (let n = 0; n < 8; n += 1) h.send(application, ms(0));
+    h.ack(application, [2, 5], ms(100), micros(0), { ect0: 4, ect1: 0, ce: 0 });
+    h.ack(application, [1, 4], ms(101), micros(0), { ect0: 2, ect1: 0, ce: 0 });
+    expect(h.path.ecn.state).toBe("capable");
+  });
+
+  test("a peer that counts nothing stops the marking, and the connection goes on", () => {
+    const h = new Harness("client", { ecn: true });
+    h.path.ecn.nextTrain();
+    for (let n = 0; n < 8; n += 1) h.send(application, ms(0));
+    expect(h.ack(application, [0, 5], ms(100)).acked).toHaveLength(6);
+    expect(h.path.ecn.state).toBe("failed");
+    expect(h.path.controller.congestionWindow).toBeGreaterThanOrEqual(12_000);
+  });
+});
+
+describe("probes for a larger datagram (RFC 9000 §14.4)", () => {
+  function withProbe() {
+    const h = established({ maxUdpPayload: 1452 });
+    const size = h.path.mtu.probeSize(ms(100))!;
+    const probe = h.send(application, ms(101), { size });
+    h.path.mtu.onProbeSent(probe.packetNumber, size);
+    return h;
+  }
+
+  test("an acknowledged one raises the datagram size", () => {
+    const h = withProbe();
+    h.ack(application, [0, 1], ms(200));
+    expect([h.path.maxDatagramSize, h.path.pacer.maxDatagramSize]).toEqual([1452, 1452]);
+  });
+
+  test("a lost one is no sign of congestion", () => {
+    const h = withProbe();
+    const window = h.path.controller.congestionWindow;
+    for (let i = 0; i < 4; i += 1) h.send(application, ms(102));
+    const outcome = h.ack(application, [2, 5], ms(202));
+    expect(outcome.lost.map((p) => p.packetNumber)).toEqual([1]);
+    expect(h.path.controller.congestionWindow).toBeGreaterThanOrEqual(window);
+    expect(h.path.controller.bytesInFlight).toBe(0);
+    expect(h.path.maxDatagramSize).toBe(1200);
+    expect(h.path.mtu.probeSize(ms(203))).toBe(1452);
+  });
+
+  test("a packet of another space with the probe's number is not the probe", () => {
+    const h = withProbe();
+    h.send(Level.handshake, ms(110));
+    h.send(Level.handshake, ms(110));
+    h.ack(Level.handshake, [0, 1], ms(210));
+    expect(h.path.maxDatagramSize).toBe(1200);
+  });
+});
+
+test("dropping the keys of a space takes its bytes out of flight without a loss", () => {
+  const h = new Harness("client");
+  h.send(initial, ms(0));
+  h.send(initial, ms(0));
+  h.send(Level.handshake, ms(0), { size: 500 });
+  h.recovery.onTimeout(ms(999));
+  expect(h.path.controller.bytesInFlight).toBe(2_900);
+  h.recovery.discardSpace(initial);
+  expect([h.path.controller.bytesInFlight, h.path.controller.congestionWindow]).toEqual([500, 12_000]);
+  expect([h.recovery.hasInFlight(initial), h.recovery.hasInFlight(Level.handshake)]).toEqual([false, true]);
+  expect(h.recovery.ptoCount).toBe(0);
+});
+
+test("a Retry gives back what was in flight, and packet numbers go on", () => {
+  const h = new Harness("client");
+  h.send(initial, ms(0));
+  h.send(initial, ms(0));
+  expect(h.recovery.onRetry().map((p) => p.packetNumber)).toEqual([0, 1]);
+  expect(h.path.controller.bytesInFlight).toBe(0);
+  expect(h.recovery.nextPacketNumber(initial)).toBe(2);
+});
