@@ -32,12 +32,12 @@ const SALT_LENGTH = 16;
 const AEAD = "aes-256-gcm";
 /** The key is used once, so the nonce may be constant. */
 const NONCE = new Uint8Array(IV_LENGTH);
+const NOTHING = new Uint8Array(0);
 
-interface Claim {
+interface Claim extends RetryTokenContents {
   readonly host: string;
   readonly port: number;
   readonly expires: number;
-  readonly ids: Reader;
 }
 
 export class RetryTokens {
@@ -54,13 +54,13 @@ export class RetryTokens {
 
   /** A token for a Retry packet. `retrySource` is the Source Connection ID of that packet. */
   issue(address: SocketAddress, originalDestination: Uint8Array, retrySource: Uint8Array, now: Instant): Uint8Array {
-    const ids = concat(
-      Uint8Array.of(originalDestination.length),
+    return this.#seal(KIND.retry, {
+      host: address.host,
+      port: address.port,
+      expires: after(now, RETRY_TOKEN_LIFETIME),
       originalDestination,
-      Uint8Array.of(retrySource.length),
       retrySource,
-    );
-    return this.#seal(KIND.retry, address, address.port, ids, after(now, RETRY_TOKEN_LIFETIME));
+    });
   }
 
   /**
@@ -72,15 +72,18 @@ export class RetryTokens {
     if (claim === undefined) return "not-ours";
     if (claim.host !== address.host || claim.port !== address.port) return undefined;
     if (!isCurrent(claim, RETRY_TOKEN_LIFETIME, now)) return undefined;
-    return {
-      originalDestination: claim.ids.copy(claim.ids.uint8()),
-      retrySource: claim.ids.copy(claim.ids.uint8()),
-    };
+    return { originalDestination: claim.originalDestination, retrySource: claim.retrySource };
   }
 
   /** A token for a NEW_TOKEN frame. The port is left out: it changes from one connection to the next (RFC 9000 §8.1.3). */
   issueNewToken(address: SocketAddress, now: Instant): Uint8Array {
-    return this.#seal(KIND.newToken, address, 0, new Uint8Array(0), after(now, NEW_TOKEN_LIFETIME));
+    return this.#seal(KIND.newToken, {
+      host: address.host,
+      port: 0,
+      expires: after(now, NEW_TOKEN_LIFETIME),
+      originalDestination: NOTHING,
+      retrySource: NOTHING,
+    });
   }
 
   /** Does this token of an earlier connection validate the address? Where not, the client is treated as if it had sent none. */
@@ -89,18 +92,10 @@ export class RetryTokens {
     return claim !== undefined && claim.host === address.host && isCurrent(claim, NEW_TOKEN_LIFETIME, now);
   }
 
-  /** kind, salt, then sealed: expiry, port, length of host, host, ids. */
-  #seal(kind: Kind, address: SocketAddress, port: number, ids: Uint8Array, expires: Instant): Uint8Array {
-    const host = utf8(address.host);
-    const body = new Writer(new Uint8Array(8 + 2 + 1 + host.length + ids.length));
-    body.uint32(Math.floor(expires / 2 ** 32));
-    body.uint32(expires % 2 ** 32);
-    body.uint16(port);
-    body.uint8(host.length);
-    body.write(host);
-    body.write(ids);
+  /** Kind and salt in the clear, then the claim, sealed. */
+  #seal(kind: Kind, claim: Claim): Uint8Array {
     const start = concat(Uint8Array.of(kind), randomBytes(this.#rng, SALT_LENGTH));
-    return concat(start, this.#engine.aeadSeal(AEAD, this.#keyOf(start), NONCE, start, body.bytes));
+    return concat(start, this.#engine.aeadSeal(AEAD, this.#keyOf(start), NONCE, start, emitClaim(claim)));
   }
 
   #unseal(kind: Kind, token: Uint8Array): Claim | undefined {
@@ -117,13 +112,31 @@ export class RetryTokens {
   }
 }
 
+function emitClaim(claim: Claim): Uint8Array {
+  const host = utf8(claim.host);
+  const { originalDestination, retrySource } = claim;
+  const length = 8 + 2 + 1 + host.length + 1 + originalDestination.length + 1 + retrySource.length;
+  const writer = new Writer(new Uint8Array(length));
+  writer.uint32(Math.floor(claim.expires / 2 ** 32));
+  writer.uint32(claim.expires % 2 ** 32);
+  writer.uint16(claim.port);
+  for (const field of [host, originalDestination, retrySource]) {
+    writer.uint8(field.length);
+    writer.write(field);
+  }
+  return writer.bytes;
+}
+
 function parseClaim(body: Uint8Array): Claim | undefined {
   const reader = new Reader(body);
   try {
-    const expires = reader.uint32() * 2 ** 32 + reader.uint32();
-    const port = reader.uint16();
-    const host = fromUtf8(reader.view(reader.uint8()));
-    return { host, port, expires, ids: reader };
+    return {
+      expires: reader.uint32() * 2 ** 32 + reader.uint32(),
+      port: reader.uint16(),
+      host: fromUtf8(reader.view(reader.uint8())),
+      originalDestination: reader.copy(reader.uint8()),
+      retrySource: reader.copy(reader.uint8()),
+    };
   } catch (error) {
     // Sealed with our key by something that is not this code.
     if (error instanceof WireError) return undefined;

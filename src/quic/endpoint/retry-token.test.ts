@@ -1,0 +1,103 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { SocketAddress } from "../../base/datagrams.ts";
+import { SeededRng } from "../../base/rng.ts";
+import { after, type Instant, instant, micros } from "../../base/time.ts";
+import { portableEngine } from "../../crypto/portable/index.ts";
+import { fromHex } from "../../wire/hex.ts";
+import { NEW_TOKEN_LIFETIME, RETRY_TOKEN_LIFETIME, RetryTokens } from "./retry-token.ts";
+
+const NOW: Instant = instant(7_000_000_000_000);
+const CLIENT: SocketAddress = { family: 4, host: "192.0.2.1", port: 50_000 };
+const OTHER_PORT: SocketAddress = { ...CLIENT, port: 50_001 };
+const OTHER_HOST: SocketAddress = { ...CLIENT, host: "192.0.2.2" };
+const IPV6: SocketAddress = { family: 6, host: "2001:db8::1", port: 443 };
+const ORIGINAL = fromHex("8394c8f03e515708");
+const SOURCE = fromHex("f067a5502a4262b5");
+
+const tokensOf = (key: number, seed = 1) =>
+  new RetryTokens(portableEngine, new Uint8Array(32).fill(key), new SeededRng(seed));
+const plus = (span: number): Instant => after(NOW, micros(span));
+
+describe("Retry tokens", () => {
+  const tokens = tokensOf(1);
+
+  it.each([CLIENT, IPV6])("bring back what was put in, for the same client: $host", (client) => {
+    const token = tokens.issue(client, ORIGINAL, SOURCE, NOW);
+    expect(tokens.open(token, client, plus(1))).toEqual({ originalDestination: ORIGINAL, retrySource: SOURCE });
+    expect(tokens.open(tokens.issue(client, new Uint8Array(0), SOURCE, NOW), client, NOW)).toMatchObject({
+      originalDestination: new Uint8Array(0),
+    });
+  });
+
+  it("are opened by every server with the same key, and by no other", () => {
+    const token = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
+    expect(tokensOf(1, 99).open(token, CLIENT, NOW)).toMatchObject({ retrySource: SOURCE });
+    expect(tokensOf(2).open(token, CLIENT, NOW)).toBe("not-ours");
+  });
+
+  it("hold for one address and port", () => {
+    const token = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
+    for (const stranger of [OTHER_PORT, OTHER_HOST, IPV6]) expect(tokens.open(token, stranger, NOW)).toBeUndefined();
+  });
+
+  it("hold for ten seconds", () => {
+    const token = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
+    expect(tokens.open(token, CLIENT, plus(RETRY_TOKEN_LIFETIME - 1))).toMatchObject({ retrySource: SOURCE });
+    expect(tokens.open(token, CLIENT, plus(RETRY_TOKEN_LIFETIME))).toBeUndefined();
+    // A clock that was set back does not make it live longer.
+    expect(tokens.open(token, CLIENT, plus(-1))).toBeUndefined();
+  });
+
+  it("are not ours once any bit is turned or byte is gone", () => {
+    const token = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
+    for (let bit = 0; bit < token.length * 8; bit += 1) {
+      const changed = token.slice();
+      changed[bit >> 3] = changed[bit >> 3]! ^ (1 << (bit & 7));
+      expect(tokens.open(changed, CLIENT, NOW)).toBe("not-ours");
+      expect(tokens.acceptsNewToken(changed, CLIENT, NOW)).toBe(false);
+    }
+    for (let length = 0; length < token.length; length += 1) {
+      expect(tokens.open(token.subarray(0, length), CLIENT, NOW)).toBe("not-ours");
+    }
+  });
+
+  it("differ each time, and show neither ids nor address", () => {
+    const token = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
+    expect(tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW)).not.toEqual(token);
+    const text = String.fromCharCode(...token);
+    expect(text).not.toContain("192.0.2.1");
+    expect(text).not.toContain(String.fromCharCode(...ORIGINAL));
+  });
+
+  it("any bytes are not ours", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 120 }), fc.constantFrom(1, 2), (bytes, kind) => {
+        expect(tokens.open(Uint8Array.of(kind, ...bytes), CLIENT, NOW)).toBe("not-ours");
+        expect(tokens.acceptsNewToken(Uint8Array.of(kind, ...bytes), CLIENT, NOW)).toBe(false);
+      }),
+    );
+  });
+});
+
+describe("tokens of NEW_TOKEN frames", () => {
+  const tokens = tokensOf(1);
+
+  it("validate the address, whatever the port, for a day", () => {
+    const token = tokens.issueNewToken(CLIENT, NOW);
+    expect(tokens.acceptsNewToken(token, CLIENT, plus(1))).toBe(true);
+    expect(tokens.acceptsNewToken(token, OTHER_PORT, plus(NEW_TOKEN_LIFETIME - 1))).toBe(true);
+    expect(tokens.acceptsNewToken(token, OTHER_HOST, NOW)).toBe(false);
+    expect(tokens.acceptsNewToken(token, CLIENT, plus(NEW_TOKEN_LIFETIME))).toBe(false);
+  });
+
+  it("and Retry tokens are not taken for each other, nor when the kind is changed", () => {
+    const fresh = tokens.issueNewToken(CLIENT, NOW);
+    const retry = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
+    expect(tokens.open(fresh, CLIENT, NOW)).toBe("not-ours");
+    expect(tokens.acceptsNewToken(retry, CLIENT, NOW)).toBe(false);
+    [fresh[0], retry[0]] = [retry[0]!, fresh[0]!];
+    expect(tokens.open(fresh, CLIENT, NOW)).toBe("not-ours");
+    expect(tokens.acceptsNewToken(retry, CLIENT, NOW)).toBe(false);
+  });
+});

@@ -1,0 +1,83 @@
+/** RFC 9001 Appendix A, from the connection id to the bytes on the wire and back, on every engine. */
+
+import { describe, expect, it } from "vitest";
+import { PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
+import { ENGINES } from "../../crypto/testing/engines.ts";
+import { RFC9001_PACKETS } from "../../crypto/testing/rfc9001.ts";
+import { fromHex } from "../../wire/hex.ts";
+import { Writer } from "../../wire/writer.ts";
+import { beginLongHeader, beginShortHeader, finishPacket, parsePacketHeader } from "../packet/index.ts";
+import { QUIC_V1 } from "../versions/index.ts";
+import {
+  deriveInitialSecrets,
+  derivePacketKeys,
+  nextSecret,
+  openBatch,
+  protectBatch,
+  removeHeaderProtection,
+} from "./index.ts";
+
+const CLIENT_DESTINATION = fromHex("8394c8f03e515708");
+const SERVER_ID = fromHex("f067a5502a4262b5");
+const NOTHING = new Uint8Array(0);
+const [clientInitial, serverInitial, shortHeader] = RFC9001_PACKETS as [
+  (typeof RFC9001_PACKETS)[0],
+  (typeof RFC9001_PACKETS)[0],
+  (typeof RFC9001_PACKETS)[0],
+];
+
+describe.each(ENGINES)("RFC 9001 Appendix A with the $name engine", (engine) => {
+  const secrets = deriveInitialSecrets(engine, QUIC_V1, CLIENT_DESTINATION);
+
+  it("§A.1: the Initial secrets", () => {
+    expect(secrets.client).toEqual(fromHex("c00cf151ca5be075ed0ebfb5c80323c42d6b7db67881289af4008f1f6c357aea"));
+    expect(secrets.server).toEqual(fromHex("3c199828fd139efd216c155ad844cc81fb82fa8d7446fa7d78be803acdda951b"));
+  });
+
+  it("§A.5: the secret after a key update", () => {
+    expect(nextSecret(engine, "sha256", shortHeader.secret)).toEqual(
+      fromHex("1223504755036d556342ee9361d253421a826c9ecdf3c7148684b36b714881f9"),
+    );
+  });
+
+  const samples = [
+    { vector: clientInitial, secret: secrets.client, idLength: 0, largest: -1 },
+    { vector: serverInitial, secret: secrets.server, idLength: 0, largest: -1 },
+    { vector: shortHeader, secret: shortHeader.secret, idLength: 0, largest: 654_360_563 },
+  ];
+
+  it.each(samples)("$vector.name is built byte for byte", ({ vector, secret }) => {
+    const arena = new Uint8Array(vector.protected.length);
+    const batch = new PacketBatch(arena, 1);
+    const writer = new Writer(arena, 0, arena.length - TAG_LENGTH);
+    const { packetNumber } = vector;
+    const open =
+      vector === shortHeader
+        ? beginShortHeader(writer, NOTHING, 0, 0, packetNumber, 3)
+        : vector === clientInitial
+          ? beginLongHeader(writer, "initial", QUIC_V1, CLIENT_DESTINATION, NOTHING, NOTHING, packetNumber, 4)
+          : beginLongHeader(writer, "initial", QUIC_V1, NOTHING, SERVER_ID, NOTHING, packetNumber, 2);
+    writer.write(vector.payload);
+    finishPacket(writer, open, batch);
+    expect(arena.subarray(0, open.payload)).toEqual(vector.header);
+    protectBatch(batch, derivePacketKeys(engine, vector.aead, vector.hash, secret), 0);
+    expect(arena).toEqual(vector.protected);
+  });
+
+  it.each(samples)("$vector.name is opened", ({ vector, secret, idLength, largest }) => {
+    const arena = vector.protected.slice();
+    const header = parsePacketHeader(arena, 0, arena.length, idLength)!;
+    const batch = new PacketBatch(arena, 1);
+    batch.header[0] = header.start;
+    batch.packetNumberOffset[0] = header.packetNumberOffset;
+    batch.end[0] = header.end;
+    batch.count = 1;
+    const keys = derivePacketKeys(engine, vector.aead, vector.hash, secret);
+    removeHeaderProtection(batch, keys, 0, largest);
+    expect(batch.packetNumber[0]).toBe(vector.packetNumber);
+    expect(arena.subarray(0, batch.payload[0])).toEqual(vector.header);
+    openBatch(batch, keys.packet, 0);
+    expect(batch.ok[0]).toBe(1);
+    expect(arena.subarray(batch.payload[0], batch.end[0]! - TAG_LENGTH)).toEqual(vector.payload);
+  });
+});
