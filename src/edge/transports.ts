@@ -17,4 +17,12 @@ const tcp: Transport = {
   },
 };
 
-export const TRANSPORTS: readonly Transport[] = [tcp];
+const udp: Transport = {
+  transport: "udp",
+  load: async () => {
+    const { QuicListener } = await import("../host/quic/listener.ts");
+    return (options) => new QuicListener(options);
+  },
+};
+
+export const TRANSPORTS: readonly Transport[] = [tcp, udp];

@@ -4,7 +4,8 @@
 export * from "./transport.ts";
 // One connection, and all connections of one socket.
 export { type ConnectionConfig, connectionConfig, type ConnectionLimits, DEFAULT_LIMITS } from "./connection/config.ts";
-export { Connection, type ConnectionEvent, type HandshakeFacts } from "./connection/connection.ts";
+export { Connection, type ConnectionEvent } from "./connection/connection.ts";
+export type { HandshakeFacts } from "./connection/establishment.ts";
 export type { ConnectionStats } from "./connection/stats.ts";
 export { type ConnectOptions, Endpoint, type EndpointEvent, type EndpointOptions } from "./endpoint/endpoint.ts";
 export type { AcceptPolicy } from "./endpoint/acceptor.ts";

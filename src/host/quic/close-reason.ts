@@ -2,8 +2,8 @@
 
 import { errorName } from "../../base/errors.ts";
 import { H3_ERRORS } from "../../h3/index.ts";
-import { alertName } from "../../tls/index.ts";
 import { type CloseReason, TRANSPORT_ERRORS } from "../../quic/index.ts";
+import { alertName } from "../../tls/index.ts";
 import { formatVarInt, type VarInt } from "../../wire/varint.ts";
 
 export function describeClose(reason: CloseReason): string {

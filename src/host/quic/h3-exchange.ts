@@ -1,6 +1,6 @@
 /** An Exchange over a request stream of HTTP/3 (RFC 9114 §4.1). */
 
-import { type H3Connection, H3_ERRORS, type RequestHead } from "../../h3/index.ts";
+import { H3_ERRORS, type H3Connection, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue } from "../../http/index.ts";
 import type { StreamId } from "../../quic/index.ts";
 import type {
@@ -8,7 +8,6 @@ import type {
   ConnectionInfo,
   Exchange,
   PeerAddress,
-  ReleaseChunk,
   RequestBody,
   RespondOptions,
 } from "../http/exchange.ts";

@@ -5,8 +5,8 @@ import { H3Connection, type H3Event } from "../../h3/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import type { ConnectionInfo, ExchangeHandler, PeerAddress } from "../http/exchange.ts";
 import { systemRng } from "../random.ts";
-import { connectionStats, peerAddress } from "./connection-facts.ts";
 import { describeClose } from "./close-reason.ts";
+import { connectionStats, peerAddress } from "./connection-facts.ts";
 import type { ConnectionListener, QuicDriver } from "./driver.ts";
 import { H3Exchange, type H3ExchangeHost } from "./h3-exchange.ts";
 

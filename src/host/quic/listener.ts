@@ -1,6 +1,6 @@
 /** HTTP/3 as one of a server's listeners: a QUIC endpoint on each UDP address that it is bound to. */
 
-import { connectionConfig, type ConnectionLimits, Endpoint } from "../../quic/index.ts";
+import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
 import { cryptoEngine } from "../engine.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "../http/listener.ts";
@@ -66,7 +66,12 @@ export class QuicListener implements Listener {
     if (!this.#isReferenced) driver.unref();
     this.#drivers.push(driver);
     const { address } = socket;
-    return { transport: "udp", address: address.host, family: address.family === 6 ? "IPv6" : "IPv4", port: address.port };
+    return {
+      transport: "udp",
+      address: address.host,
+      family: address.family === 6 ? "IPv6" : "IPv4",
+      port: address.port,
+    };
   }
 
   async close(timeout: number): Promise<void> {

@@ -19,14 +19,17 @@ import type { BatchPool, ConnectionParts } from "./parts.ts";
 import type { PacketSpace } from "./spaces.ts";
 import { UndecryptedPackets } from "./undecrypted.ts";
 
-/** What the conductor does with what is found in datagrams. */
+/** What happens besides frames. */
 export interface PacketListener {
-  /** `destination` is the key of the connection id that the packet was sent to. */
-  handleFrame(level: Level, frame: Frame, destination: string, now: Instant): void;
   /** A packet was authenticated; called before its frames. */
   onPacketOpened(level: Level, source: Uint8Array | undefined): void;
   handleRetry(header: PacketHeader, packet: Uint8Array): void;
   handleVersionNegotiation(versions: readonly number[]): void;
+}
+
+/** Takes each frame in turn. `destination` is the key of the connection id that its packet was sent to. */
+export interface FrameListener {
+  handleFrame(level: Level, frame: Frame, destination: string, now: Instant): void;
 }
 
 /** RFC 9000 §17.2, §17.3.1: bits that are zero once header protection is removed. */
@@ -36,14 +39,16 @@ const SHORT_RESERVED_BITS = 0x18;
 export class PacketReceiver {
   readonly #parts: ConnectionParts;
   readonly #listener: PacketListener;
+  readonly #frames: FrameListener;
   readonly #batches: BatchPool;
   readonly #undecrypted = new UndecryptedPackets();
   /** ECN bits of the datagrams behind the packets of the running batch. */
   readonly #ecn: number[] = [];
 
-  constructor(parts: ConnectionParts, listener: PacketListener, batches: BatchPool) {
+  constructor(parts: ConnectionParts, listener: PacketListener, frames: FrameListener, batches: BatchPool) {
     this.#parts = parts;
     this.#listener = listener;
+    this.#frames = frames;
     this.#batches = batches;
   }
 
@@ -206,7 +211,7 @@ export class PacketReceiver {
     while (!reader.isAtEnd) {
       const frame = parseFrame(reader, level);
       if (isAckEliciting(frame)) ackEliciting = true;
-      this.#listener.handleFrame(level, frame, destination, now);
+      this.#frames.handleFrame(level, frame, destination, now);
     }
     acks.onPacketReceived(packetNumber, ackEliciting, ecn as 0 | 1 | 2 | 3, now);
     idle.onPacketReceived(now);

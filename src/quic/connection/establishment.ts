@@ -1,0 +1,200 @@
+/**
+ * From the first packet to the confirmed handshake: keys as they come, what the peer announces, Retry and Version
+ * Negotiation, and the levels that are left behind (RFC 9000 §7, RFC 9001 §4).
+ */
+
+import type { Instant, Micros } from "../../base/time.ts";
+import { Level, type TlsEvent } from "../../tls/handshake.ts";
+import { deriveInitialSecrets, derivePacketKeys } from "../keys/index.ts";
+import { ConnectionId } from "../packet/connection-id.ts";
+import type { PacketHeader } from "../packet/header.ts";
+import { verifyRetry } from "../packet/retry.ts";
+import type { TransportParameters } from "../params/index.ts";
+import type { CloseReason } from "../transport.ts";
+import type { ConnectionEvent } from "./connection.ts";
+import type { ControlFrames } from "./control-frames.ts";
+import type { ExpectedIds, HandshakeListener } from "./handshake.ts";
+import type { PacketListener, PacketReceiver } from "./packet-receiver.ts";
+import type { PacketSender } from "./packet-sender.ts";
+import type { ConnectionParts } from "./parts.ts";
+
+/** What is known once the handshake is complete. */
+export interface HandshakeFacts {
+  readonly alpn: string;
+  readonly cipherSuite: string;
+  readonly group: string;
+  readonly serverName: string | undefined;
+  /** From the first packet to completion. */
+  readonly duration: Micros;
+  readonly usedRetry: boolean;
+}
+
+export interface EstablishmentHost {
+  readonly originalDestination: ConnectionId;
+  /** Server: a Retry came before. */
+  readonly cameByRetry: boolean;
+  readonly createdAt: Instant;
+  now(): Instant;
+  emit(event: ConnectionEvent): void;
+  abandon(reason: CloseReason): void;
+}
+
+/** The owners that exist only after the handshake they take part in. */
+interface Workers {
+  readonly parts: ConnectionParts;
+  readonly receiver: PacketReceiver;
+  readonly sender: PacketSender;
+  readonly control: ControlFrames;
+}
+
+export class Establishment implements HandshakeListener, PacketListener {
+  peerParameters: TransportParameters | undefined;
+  facts: HandshakeFacts | undefined;
+  readonly #host: EstablishmentHost;
+  #workers!: Workers;
+  #retrySource: ConnectionId | undefined;
+  #hasOpenedPacket = false;
+  /** Levels whose read keys came and whose early packets have not been tried yet. */
+  readonly #readableLevels: Level[] = [];
+
+  constructor(host: EstablishmentHost) {
+    this.#host = host;
+  }
+
+  /** Must be called before anything else. */
+  introduce(workers: Workers): void {
+    this.#workers = workers;
+  }
+
+  get #parts(): ConnectionParts {
+    return this.#workers.parts;
+  }
+
+  /** What the peer's transport parameters have to vouch for. */
+  expectedIds(): ExpectedIds {
+    return {
+      initialSource: this.#parts.remoteIds.active,
+      originalDestination: this.#host.originalDestination,
+      retrySource: this.#retrySource,
+    };
+  }
+
+  onVerifyCertificate(event: Extract<TlsEvent, { type: "verify-certificate" }>): void {
+    this.#host.emit(event);
+  }
+
+  onKeyLog(line: string): void {
+    this.#host.emit({ type: "key-log", line });
+  }
+
+  onPacketOpened(level: Level, source: Uint8Array | undefined): void {
+    const { remoteIds, path, spaces, recovery, role } = this.#parts;
+    if (!this.#hasOpenedPacket) {
+      this.#hasOpenedPacket = true;
+      // RFC 9000 §7.2: a client switches to the id that the server chose in its first packet.
+      if (role === "client" && source !== undefined) remoteIds.replaceInitial(ConnectionId.from(source));
+    }
+    if (level === Level.handshake && role === "server" && spaces.get(Level.initial) !== undefined) {
+      // RFC 9000 §8.1, RFC 9001 §4.9.1: whoever sends Handshake packets has seen ours.
+      path.validate();
+      spaces.discard(Level.initial);
+      recovery.discardSpace(Level.initial);
+    }
+  }
+
+  handleRetry(header: PacketHeader, packet: Uint8Array): void {
+    const { role, config, version, remoteIds, recovery, spaces } = this.#parts;
+    const { originalDestination } = this.#host;
+    // RFC 9000 §17.2.5.2: one Retry at most, only before anything else, with a token, and only if its tag is right.
+    if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
+    if (header.token.length === 0) return;
+    if (!verifyRetry(config.engine, version, originalDestination.bytes, packet)) return;
+    this.#retrySource = ConnectionId.from(header.source);
+    remoteIds.replaceInitial(this.#retrySource);
+    this.#workers.sender.token = header.token.slice();
+    this.installInitialKeys(this.#retrySource);
+    recovery.onRetry();
+    spaces.get(Level.initial)!.crypto.repeatUnacknowledged();
+  }
+
+  handleVersionNegotiation(versions: readonly number[]): void {
+    // RFC 9000 §6.2: ignored after any other packet, and when it lists the version we tried.
+    if (this.#parts.role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
+    if (versions.includes(this.#parts.version)) return;
+    this.#host.abandon({ type: "version-negotiation", versions });
+  }
+
+  installInitialKeys(id: ConnectionId): void {
+    const { config, version, spaces, role } = this.#parts;
+    const secrets = deriveInitialSecrets(config.engine, version, id.bytes);
+    const keys = (secret: Uint8Array) => derivePacketKeys(config.engine, "aes-128-gcm", "sha256", secret, version);
+    const space = spaces.get(Level.initial)!;
+    space.read = keys(role === "client" ? secrets.server : secrets.client);
+    space.write = keys(role === "client" ? secrets.client : secrets.server);
+  }
+
+  onSecret(secret: Extract<TlsEvent, { type: "secret" }>): void {
+    const { config, version, spaces, oneRtt, recovery } = this.#parts;
+    const { level, direction, suite } = secret;
+    if (level === Level.application) {
+      if (direction === "read") oneRtt.installRead(suite, secret.secret, version);
+      else oneRtt.installWrite(suite, secret.secret, version);
+    } else {
+      const space = spaces.get(level);
+      if (space === undefined) return;
+      space[direction] = derivePacketKeys(config.engine, suite.aead, suite.hash, secret.secret, version);
+      recovery.hasHandshakeKeys = true;
+    }
+    if (direction === "read") this.#readableLevels.push(level);
+  }
+
+  retryUndecrypted(now: Instant): void {
+    for (let level = this.#readableLevels.shift(); level !== undefined; level = this.#readableLevels.shift()) {
+      this.#workers.receiver.retryUndecrypted(level, now);
+    }
+  }
+
+  onPeerParameters(parameters: TransportParameters): void {
+    const { streams, idle, recovery, remoteIds, path } = this.#parts;
+    this.peerParameters = parameters;
+    streams.setPeerLimits(parameters);
+    idle.setPeerTimeout(parameters.maxIdleTimeout);
+    recovery.maxAckDelay = parameters.maxAckDelay;
+    path.limitMaxUdpPayload(parameters.maxUdpPayloadSize);
+    if (parameters.statelessResetToken !== undefined) remoteIds.setInitialResetToken(parameters.statelessResetToken);
+  }
+
+  onComplete(complete: Extract<TlsEvent, { type: "complete" }>): void {
+    const { localIds, config } = this.#parts;
+    this.facts = {
+      alpn: complete.alpn,
+      cipherSuite: complete.suite.name,
+      group: complete.group,
+      serverName: complete.serverName,
+      duration: (this.#host.now() - this.#host.createdAt) as Micros,
+      usedRetry: this.#retrySource !== undefined || this.#host.cameByRetry,
+    };
+    localIds.setActive(Math.min(this.peerParameters!.activeConnectionIdLimit, config.limits.activeConnectionIdLimit));
+    this.#host.emit({ type: "connected", alpn: complete.alpn });
+    if (this.#parts.role === "server") {
+      this.#workers.control.isHandshakeDoneOwed = true;
+      this.confirmHandshake();
+    }
+  }
+
+  /** RFC 9001 §4.1.2, §4.9.2. */
+  confirmHandshake(): void {
+    const { handshake, recovery, spaces, oneRtt } = this.#parts;
+    if (handshake.isConfirmed) return;
+    handshake.confirm();
+    oneRtt.confirm();
+    recovery.handshakeConfirmed = true;
+    recovery.peerCompletedAddressValidation = true;
+    for (const level of [Level.initial, Level.handshake] as const) {
+      if (spaces.get(level) === undefined) continue;
+      spaces.discard(level);
+      recovery.discardSpace(level);
+    }
+    this.#workers.receiver.forgetUndecrypted();
+  }
+}
