@@ -1,0 +1,84 @@
+// The one place where an error becomes words and an exit code: one line on stderr, what was wrong and what to do about it.
+import type { Io } from "./io.ts";
+
+/** CONTRACT's exit codes. */
+export const EXIT = { ok: 0, failed: 1, usage: 2, httpError: 22, SIGINT: 130, SIGTERM: 143 } as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+interface CliErrorOptions {
+  readonly exitCode?: ExitCode;
+  readonly hint?: string | undefined;
+  readonly cause?: unknown;
+  /** Nothing is printed: the person knows already. */
+  readonly silent?: boolean;
+}
+
+export class CliError extends Error {
+  readonly code: string;
+  readonly exitCode: ExitCode;
+  readonly hint: string | undefined;
+  readonly silent: boolean;
+
+  constructor(code: string, message: string, options: CliErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.name = "CliError";
+    this.code = code;
+    this.exitCode = options.exitCode ?? EXIT.failed;
+    this.hint = options.hint;
+    this.silent = options.silent ?? false;
+  }
+}
+
+/** A mistake on the command line or in the configuration. */
+export function usageError(message: string, hint?: string): CliError {
+  return new CliError("USAGE", message, { exitCode: EXIT.usage, hint });
+}
+
+/** The wish to end with this code, with everything said. */
+export function silentExit(exitCode: ExitCode): CliError {
+  return new CliError("EXIT", "", { exitCode, silent: true });
+}
+
+export interface Failure {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** Prints the error and says which code to end with. With `json`, the same as an object on stdout, for scripts. */
+export function reportFailure(error: unknown, io: Io, { json = false, silent = false } = {}): ExitCode {
+  const exitCode = error instanceof CliError ? error.exitCode : EXIT.failed;
+  if (error instanceof CliError && error.silent) return exitCode;
+  const failure = describe(error);
+  if (json) io.stdout.write(`${JSON.stringify({ error: failure })}\n`);
+  if (!silent) {
+    const { message, hint } = failure;
+    io.stderr.write(`nagare: ${hint === undefined ? message : `${message}; ${hint}`}\n`);
+    if (io.env.NAGARE_DEBUG && error instanceof Error) io.stderr.write(`${error.stack}\n`);
+  }
+  return exitCode;
+}
+
+export function describe(error: unknown): Failure {
+  if (!(error instanceof Error)) return { code: "FAILED", message: oneLine(String(error)) };
+  const { code, hint, path } = error as { code?: unknown; hint?: unknown; path?: unknown };
+  const known = typeof code === "string" && typeof path === "string" ? SYSTEM_ERRORS[code] : undefined;
+  if (known !== undefined) return { code: code as string, message: `${path}: ${known[0]}`, hint: known[1] };
+  return {
+    code: typeof code === "string" ? code : "FAILED",
+    message: oneLine(error.message === "" ? error.name : error.message),
+    ...(typeof hint === "string" ? { hint } : {}),
+  };
+}
+
+/** What the system says of a file, and what to do. */
+const SYSTEM_ERRORS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
+  ENOENT: ["no such file or directory", "check the path"],
+  EACCES: ["permission denied", "check who may read or write it"],
+  EISDIR: ["is a directory", "name a file"],
+  ENOTDIR: ["part of the path is not a directory", "check the path"],
+  ENOSPC: ["no space left on the device", "free some, or write elsewhere"],
+  EROFS: ["the file system is read-only", "write elsewhere"],
+};
+
+const oneLine = (text: string) => text.trim().replace(/\s*\n\s*/g, ", ");

@@ -1,0 +1,55 @@
+// --json: what is known about an exchange, as one object. Times are milliseconds since the request was asked for.
+import type { ExchangeFacts } from "../../client/index.ts";
+
+export interface GetFacts {
+  readonly url: string;
+  readonly method: string;
+  readonly status: number;
+  readonly protocol: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly reused: boolean;
+  readonly attempts: number;
+  readonly redirects: readonly { readonly url: string; readonly status: number }[];
+  readonly headers: readonly (readonly [string, string])[];
+  readonly trailers: readonly (readonly [string, string])[];
+  /** Bytes of content as they came, and as they were after decoding. */
+  readonly contentBytes: number;
+  readonly bodyBytes: number;
+  readonly output: string | null;
+  readonly timings: Readonly<Record<string, number>>;
+  readonly connection: Readonly<Record<string, unknown>>;
+}
+
+export function factsOf(
+  response: Response,
+  facts: ExchangeFacts,
+  { bodyBytes, output }: { bodyBytes: number; output: string | undefined },
+): GetFacts {
+  const { timings, connection } = facts;
+  const { start } = timings;
+  const since: Record<string, number> = {};
+  const moments = { ...(facts.reused ? {} : connection), ...timings };
+  for (const [name, moment] of Object.entries(moments)) {
+    if (name !== "start") since[name] = Math.round((moment - start) * 1000) / 1000;
+  }
+  const { details, ...figures } = facts.stats();
+  return {
+    url: facts.url,
+    method: facts.method,
+    status: facts.status,
+    protocol: facts.protocol,
+    remoteAddress: facts.remoteAddress,
+    remotePort: facts.remotePort,
+    reused: facts.reused,
+    attempts: facts.attempts,
+    redirects: facts.redirects.map(({ url, status }) => ({ url, status })),
+    headers: [...response.headers],
+    trailers: facts.trailers,
+    contentBytes: facts.contentBytes,
+    bodyBytes,
+    output: output ?? null,
+    timings: since,
+    connection: { ...figures, ...details },
+  };
+}

@@ -1,0 +1,111 @@
+// --trace: the exchange as a waterfall, aligned, with what the connection knows below it.
+//
+//   GET https://example.com/ → 200 over HTTP/3 (93.184.216.34 port 443)
+//
+//   lookup      ━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌   1.20 ms
+//   handshake   ╌╌╌━━━━━━━╌╌╌╌╌╌╌╌╌╌╌   3.40 ms
+import type { ExchangeFacts } from "../../client/index.ts";
+import type { Colors } from "../io.ts";
+import { bytes, duration, PROTOCOL_NAMES } from "./units.ts";
+
+interface Phase {
+  readonly name: string;
+  readonly start: number;
+  readonly end: number;
+  readonly paint: (text: string) => string;
+}
+
+export interface TraceStyle {
+  readonly colors: Colors;
+  readonly width: number;
+}
+
+const NAME_WIDTH = 11;
+const TIME_WIDTH = 10;
+
+export function traceLines(response: Response, facts: ExchangeFacts, style: TraceStyle): string[] {
+  const { colors } = style;
+  const { status, protocol } = facts;
+  const paintStatus = status < 400 ? colors.green : colors.red;
+  const lines = facts.redirects.map(
+    (hop) =>
+      `${hop.method} ${hop.url} ${colors.dim("→")} ${colors.yellow(String(hop.status))} over ${PROTOCOL_NAMES[hop.protocol]}`,
+  );
+  lines.push(
+    `${facts.method} ${colors.bold(facts.url)} ${colors.dim("→")} ${paintStatus(colors.bold(String(status)))} over ` +
+      `${colors.bold(PROTOCOL_NAMES[protocol])} ${colors.dim(`(${facts.remoteAddress} port ${facts.remotePort})`)}`,
+    "",
+    ...waterfall(phasesOf(facts, colors), style),
+    "",
+    ...connectionLines(response, facts, colors),
+  );
+  return lines;
+}
+
+/** What took time, in order. On a connection that was there already, neither lookup nor handshake did. */
+function phasesOf(facts: ExchangeFacts, colors: Colors): Phase[] {
+  const { connection, timings } = facts;
+  const phases: Phase[] = [];
+  const add = (name: string, start: number | undefined, end: number | undefined, paint: Phase["paint"]) => {
+    if (start !== undefined && end !== undefined && end >= start) phases.push({ name, start, end, paint });
+  };
+  if (!facts.reused && connection.lookupStart >= timings.start) {
+    add("lookup", connection.lookupStart, connection.lookupEnd, colors.cyan);
+    add("connect", connection.connectStart, connection.connectEnd, colors.yellow);
+    add("handshake", connection.handshakeStart, connection.handshakeEnd, colors.magenta);
+  } else {
+    add("waiting", timings.start, timings.requestStart, colors.dim);
+  }
+  const sent = Math.min(timings.requestEnd ?? timings.requestStart, timings.responseStart);
+  add("request", timings.requestStart, sent, colors.blue);
+  add("first byte", sent, timings.responseStart, colors.green);
+  add("transfer", timings.responseStart, timings.responseEnd, colors.green);
+  return phases;
+}
+
+function waterfall(phases: readonly Phase[], { colors, width }: TraceStyle): string[] {
+  const begin = Math.min(...phases.map(({ start }) => start));
+  const end = Math.max(...phases.map((phase) => phase.end));
+  const cells = Math.max(16, Math.min(width, 100) - NAME_WIDTH - TIME_WIDTH - 6);
+  const total = end - begin;
+  const cellAt = (moment: number) => (total > 0 ? ((moment - begin) / total) * cells : 0);
+  const lines = phases.map(({ name, start, end: phaseEnd, paint }) => {
+    const from = Math.min(Math.floor(cellAt(start)), cells - 1);
+    const length = Math.max(1, Math.min(Math.round(cellAt(phaseEnd)) - from, cells - from)); // however short, it is seen
+    const bar =
+      colors.dim("╌".repeat(from)) + paint("━".repeat(length)) + colors.dim("╌".repeat(cells - from - length));
+    return `  ${name.padEnd(NAME_WIDTH)} ${bar} ${duration(phaseEnd - start).padStart(TIME_WIDTH)}`;
+  });
+  const sum = `  ${"total".padEnd(NAME_WIDTH)} ${" ".repeat(cells)} ${duration(total).padStart(TIME_WIDTH)}`;
+  return [...lines, colors.bold(sum)];
+}
+
+function connectionLines(response: Response, facts: ExchangeFacts, colors: Colors): string[] {
+  const stats = facts.stats();
+  const { timings, contentBytes } = facts;
+  const rows: [string, string][] = [];
+  const took = (timings.responseEnd ?? timings.responseStart) - timings.responseStart;
+  const rate = took >= 1 && contentBytes > 0 ? `, ${bytes((contentBytes / took) * 1000)}/s` : "";
+  const coding = response.headers.get("content-encoding");
+  rows.push(["content", `${bytes(contentBytes)}${coding === null ? "" : ` (${coding})`}${rate}`]);
+  const again = facts.reused ? ", used before" : "";
+  rows.push(["connection", `${bytes(stats.bytesSent)} sent, ${bytes(stats.bytesReceived)} received${again}`]);
+  rows.push(["streams", `request ${stats.requests} on this connection`]);
+  if (stats.rtt !== undefined) {
+    rows.push([
+      "RTT",
+      `${duration(stats.rtt)}${stats.minRtt === undefined ? "" : `, at least ${duration(stats.minRtt)}`}`,
+    ]);
+  }
+  if (stats.packetsSent !== undefined) {
+    const { packetsSent, packetsReceived = 0, packetsLost = 0 } = stats;
+    const share = packetsSent > 0 ? ` (${((packetsLost / packetsSent) * 100).toFixed(1)} %)` : "";
+    rows.push(["packets", `${packetsSent} sent, ${packetsReceived} received`]);
+    rows.push(["loss", packetsLost === 0 ? "none" : colors.red(`${packetsLost} packets${share}`)]);
+  }
+  for (const [name, value] of Object.entries(stats.details)) rows.push([name, String(value)]);
+  if (facts.attempts > 1) rows.push(["attempts", String(facts.attempts)]);
+  for (const [name, value] of facts.trailers) rows.push([`trailer`, `${name}: ${value}`]);
+  const wide = Math.max(NAME_WIDTH, ...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `  ${colors.dim(name.padEnd(wide))} ${value}`);
+}

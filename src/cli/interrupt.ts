@@ -1,0 +1,19 @@
+// Ctrl-C in a command that does one thing and ends: the first asks it to stop, a second ends the process at once.
+import { EXIT, silentExit } from "./fail.ts";
+import type { Io } from "./io.ts";
+
+/** Runs `work` with a signal that a SIGINT or SIGTERM aborts; the command then ends with 130 or 143. */
+export async function interruptible<T>(io: Io, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const stop = io.onInterrupt((name) => {
+    if (controller.signal.aborted) process.exit(EXIT[name]);
+    controller.abort(silentExit(EXIT[name]));
+  });
+  try {
+    return await work(controller.signal);
+  } catch (error) {
+    throw controller.signal.aborted ? controller.signal.reason : error;
+  } finally {
+    stop();
+  }
+}

@@ -1,0 +1,59 @@
+// From arguments to an exit code: picks the command, loads it, and lets nothing but fail.ts speak of what went wrong.
+import { Command, CommanderError } from "commander";
+import { COMMANDS } from "./commands.ts";
+import { CliError, EXIT, reportFailure, usageError } from "./fail.ts";
+import type { Io } from "./io.ts";
+import { readVersion } from "./version.ts";
+
+export async function runCli(args: readonly string[], io: Io): Promise<number> {
+  process.exitCode = undefined;
+  try {
+    const program = await buildProgram(args, io);
+    if (args.length === 0) {
+      io.stdout.write(program.helpInformation());
+      return EXIT.usage;
+    }
+    await program.parseAsync([...args], { from: "user" });
+    // A command that runs until it is stopped may have set the code of its end by itself.
+    return Number(process.exitCode ?? EXIT.ok);
+  } catch (error) {
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok; // --help and --version have printed
+    return reportFailure(fromCommander(error, args), io, {
+      json: args.includes("--json"),
+      silent: args[0] === "get" && (args.includes("-s") || args.includes("--silent")),
+    });
+  }
+}
+
+async function buildProgram(args: readonly string[], io: Io): Promise<Command> {
+  const program = new Command("nagare")
+    .description("HTTP/3 in front of any Node app, and a view of every packet.")
+    .version(readVersion(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .addHelpText("after", "\nExample:\n  nagare get --trace https://example.com/\n")
+    .configureHelp({ sortSubcommands: false, helpWidth: Math.min(io.stdout.columns ?? 100, 120) })
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: () => {}, // the error itself arrives as an exception, and is printed once
+    })
+    .showSuggestionAfterError()
+    .exitOverride();
+  const asked = args[0] === "help" ? args[1] : args[0];
+  for (const entry of COMMANDS) {
+    if (entry.name === asked) await entry.register(program, io);
+    else program.command(entry.name).summary(entry.summary);
+  }
+  return program;
+}
+
+/** Commander's complaints are about usage: exit code 2, and where to look. */
+function fromCommander(error: unknown, args: readonly string[]): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  if (error.code === "commander.help" || error.code === "commander.helpDisplayed") {
+    return new CliError("USAGE", "", { exitCode: EXIT.usage, silent: true });
+  }
+  const command = COMMANDS.find(({ name }) => name === args[0]);
+  const message = error.message.replace(/^error: /, "");
+  return usageError(message, `see nagare ${command === undefined ? "" : `${command.name} `}--help`);
+}
