@@ -211,7 +211,8 @@ export class QpackEncoder {
     known.lastValue = value;
     let index = known.values.get(value) ?? NONE;
     if (index !== NONE) {
-      if (this.#isDraining(index) && this.#insert(line, fixed, known, index)) index = this.#table.insertCount - 1;
+      const draining = this.#isDraining(index) && this.#mayReferTo(this.#table.insertCount);
+      if (draining && this.#insert(line, fixed, known, index)) index = this.#table.insertCount - 1;
     } else if (repeated && this.#insert(line, fixed, known, NONE)) {
       index = this.#table.insertCount - 1;
     }
@@ -260,7 +261,7 @@ export class QpackEncoder {
     const instructionLength = line[0].length + line[1].length + 2 * MAX_INTEGER_LENGTH;
     // An entry that takes more than half of the table pushes out more than it brings.
     if (size * 2 > this.#table.capacity || instructionLength > this.#mayInsertBytes) return false;
-    if (!this.#makeRoom(size, existing)) return false;
+    if (!this.#makeRoom(size)) return false;
     this.#mayInsertBytes -= instructionLength;
     this.#writeInsertion(line, fixed, known, existing, instructionLength);
     this.#table.insert(line);
@@ -293,13 +294,12 @@ export class QpackEncoder {
   }
 
   /** Evicts for `size` bytes; false, and nothing is evicted, when what would go is still needed. */
-  #makeRoom(size: number, kept: number): boolean {
+  #makeRoom(size: number): boolean {
     const table = this.#table;
     let excess = table.size + size - table.capacity;
     if (excess <= 0) return true;
-    // RFC 9204 §2.1.1: evictable are those that the peer has and no section refers to. Nor the one to duplicate.
-    let limit = Math.min(this.#knownReceivedCount, this.#oldestReference, this.#outstanding.oldestReference());
-    if (kept !== NONE && kept < limit) limit = kept;
+    // RFC 9204 §2.1.1: evictable are those that the peer has and no section refers to. §3.2.2: what is duplicated may go.
+    const limit = Math.min(this.#knownReceivedCount, this.#oldestReference, this.#outstanding.oldestReference());
     let count = 0;
     while (excess > 0) {
       const index = table.firstIndex + count;
