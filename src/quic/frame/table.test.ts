@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ProtocolError } from "../../base/errors.ts";
 import { Level } from "../../tls/handshake.ts";
@@ -72,6 +73,22 @@ describe("the table of frames", () => {
   it("has no other numbers, and no number twice", () => {
     const numbers = FRAMES.flatMap((row) => Array.from({ length: row.last - row.first + 1 }, (_, i) => row.first + i));
     expect(numbers).toEqual(rows.map((row) => row.number));
+  });
+
+  it("README.md says the same", () => {
+    const readme = readFileSync(new URL("./README.md", import.meta.url), "utf8");
+    const lines = readme.split("\n").filter((line) => line.startsWith("| 0x"));
+    const cells = lines.map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+    const hex = (number: number) => `0x${number.toString(16).padStart(2, "0")}`;
+    const expected = FRAMES.map(({ first, last, name, packets, rules }) => {
+      return [first === last ? hex(first) : `${hex(first)}-${hex(last)}`, name, `\`${packets}\``, rules];
+    });
+    expect(cells).toEqual(expected);
   });
 
   it("names lead back to numbers, for the Frame Type of CONNECTION_CLOSE", () => {

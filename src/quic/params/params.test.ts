@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ProtocolError } from "../../base/errors.ts";
@@ -106,6 +107,22 @@ describe("transport parameters", () => {
 
   it("ids are 0x00 to 0x10, each once, in the order of the registry", () => {
     expect(PARAMETERS.map((row) => row.id)).toEqual(Array.from({ length: 0x11 }, (_, id) => id));
+  });
+
+  it("README.md says the same", () => {
+    const readme = readFileSync(new URL("./README.md", import.meta.url), "utf8");
+    const rows = readme.split("\n").filter((line) => line.startsWith("| 0x"));
+    const cells = rows.map((line) =>
+      line
+        .split("|")
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+    const expected = PARAMETERS.map(({ id, wireName, type, sender, default: missing }) => {
+      const value = typeof missing !== "number" ? "absent" : type === "millis" ? `${missing / 1000} ms` : `${missing}`;
+      return [`0x${id.toString(16).padStart(2, "0")}`, wireName, type, sender, value];
+    });
+    expect(cells).toEqual(expected);
   });
 
   it("an empty connection id is said, not left out", () => {
