@@ -1,0 +1,179 @@
+/**
+ * A sender and a receiver with nothing of QUIC but loss recovery, a path and an acknowledgement tracker, so that these
+ * can be watched on a simulated network alone. Data packets are a number and filling; the sender sends `total` bytes of
+ * them and makes up for each lost one by another.
+ */
+
+import {
+  type DatagramMachine,
+  Ecn,
+  type ReceivedBatch,
+  type SlotWriter,
+  type SocketAddress,
+  type SocketCommand,
+  type Transmit,
+} from "../../../base/datagrams.ts";
+import type { Rng } from "../../../base/rng.ts";
+import { earliest, type Instant, type Micros, millis } from "../../../base/time.ts";
+import { Level } from "../../../tls/handshake.ts";
+import { AckTracker } from "../../acks/ack-tracker.ts";
+import type { AckFrame } from "../../frame/frames.ts";
+import { Path, type PathOptions } from "../../path/path.ts";
+import { LossRecovery } from "../recovery.ts";
+
+const { application } = Level;
+const HEADER = 4;
+/** ECT(0) and CE counts and the delay, before the ranges. */
+const ACK_HEADER = 12;
+
+abstract class BulkMachine implements DatagramMachine<never> {
+  abstract handleBatch(received: ReceivedBatch, now: Instant): void;
+  abstract handleTimeout(now: Instant): void;
+  abstract nextTimeout(): Instant | undefined;
+  abstract pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined;
+
+  handleSent(_transmit: Transmit, _sent: number, _now: Instant): void {}
+
+  pollEvent(): undefined {
+    return undefined;
+  }
+
+  pollCommand(): SocketCommand | undefined {
+    return undefined;
+  }
+}
+
+export interface BulkSenderOptions extends Partial<PathOptions> {
+  readonly remote: SocketAddress;
+  /** Bytes to send. */
+  readonly total: number;
+  readonly rng: Rng;
+}
+
+export class BulkSender extends BulkMachine {
+  readonly path: Path;
+  readonly recovery: LossRecovery;
+  /** Bytes not yet sent, or lost and to be sent again. */
+  #left: number;
+  #acked = 0;
+  #probesOwed = 0;
+  #now = 0 as Instant;
+  #persistentCongestions = 0;
+  readonly #total: number;
+
+  constructor(options: BulkSenderOptions) {
+    super();
+    this.path = new Path({ local: undefined, validated: true, ...options });
+    this.recovery = new LossRecovery(this.path, {
+      role: "server",
+      rng: options.rng,
+      trace: (event) => {
+        if (event.type === "persistent-congestion") this.#persistentCongestions += 1;
+      },
+    });
+    this.recovery.handshakeConfirmed = true;
+    this.#left = options.total;
+    this.#total = options.total;
+  }
+
+  get isDone(): boolean {
+    return this.#acked >= this.#total;
+  }
+
+  get persistentCongestions(): number {
+    return this.#persistentCongestions;
+  }
+
+  handleBatch(received: ReceivedBatch, now: Instant): void {
+    for (let i = 0; i < received.count; i += 1) {
+      const start = received.offset[i]!;
+      const view = new DataView(received.arena.buffer, start, received.length[i]!);
+      const ranges: number[] = [];
+      for (let at = ACK_HEADER; at < view.byteLength; at += 4) ranges.push(view.getUint32(at));
+      const counts = { ect0: view.getUint32(0), ect1: 0, ce: view.getUint32(4) };
+      const ecn = counts.ect0 + counts.ce > 0 ? counts : undefined;
+      const ack: AckFrame = { type: "ack", largest: ranges[1]!, delay: 0, ranges, ecn };
+      const outcome = this.recovery.onAckReceived(application, ack, view.getUint32(8) as Micros, now);
+      for (const packet of outcome.acked) this.#acked += packet.size;
+      for (const packet of outcome.lost) this.#left += packet.size;
+    }
+  }
+
+  handleTimeout(now: Instant): void {
+    const outcome = this.recovery.onTimeout(now);
+    for (const packet of outcome.lost) this.#left += packet.size;
+    if (outcome.probes === undefined) return;
+    this.#probesOwed = outcome.probes.count;
+  }
+
+  nextTimeout(): Instant | undefined {
+    const next = this.recovery.nextTimeout();
+    const { controller, pacer, rtt, maxDatagramSize } = this.path;
+    if (this.#left <= 0 || !controller.canSend(maxDatagramSize)) return next;
+    return earliest(
+      next,
+      pacer.nextSendTime(this.#now, controller.congestionWindow, rtt.smoothed, maxDatagramSize) ?? this.#now,
+    );
+  }
+
+  pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
+    this.#now = now;
+    const { controller, pacer, rtt, ecn, maxDatagramSize: size, remote } = this.path;
+    const mark = ecn.nextTrain();
+    let count = 0;
+    while (count < maxSegments) {
+      if (this.#probesOwed > 0) this.#probesOwed -= 1;
+      else if (this.#left <= 0 || !controller.canSend(size)) break;
+      else if (pacer.budget(now, controller.congestionWindow, rtt.smoothed) < size) break;
+      const packetNumber = this.recovery.nextPacketNumber(application);
+      new DataView(slots.arena.buffer, count * size).setUint32(0, packetNumber);
+      this.recovery.onPacketSent(
+        application,
+        { packetNumber, timeSent: now, size, ackEliciting: true, inFlight: true, frames: [] },
+        now,
+      );
+      pacer.onSent(size, now);
+      this.#left -= size;
+      count += 1;
+    }
+    if (count === 0) return undefined;
+    return { local: undefined, remote, ecn: mark, segmentSize: size, count, length: count * size };
+  }
+}
+
+export class BulkReceiver extends BulkMachine {
+  readonly #acks = new AckTracker(application, { maxAckDelay: millis(25), ackDelayExponent: 0 });
+  #remote: SocketAddress | undefined;
+
+  handleBatch(received: ReceivedBatch, now: Instant): void {
+    for (let i = 0; i < received.count; i += 1) {
+      const packetNumber = new DataView(received.arena.buffer, received.offset[i]!, HEADER).getUint32(0);
+      if (this.#acks.isDuplicate(packetNumber)) continue;
+      this.#acks.onPacketReceived(packetNumber, true, received.ecn[i]! as Ecn, now);
+      this.#remote = received.remote[i]!;
+    }
+  }
+
+  handleTimeout(_now: Instant): void {}
+
+  nextTimeout(): Instant | undefined {
+    return this.#acks.deadline;
+  }
+
+  pollTransmit(slots: SlotWriter, _maxSegments: number, now: Instant): Transmit | undefined {
+    const { ackNow, deadline, received, ecnCounts } = this.#acks;
+    if (this.#remote === undefined || (!ackNow && (deadline === undefined || deadline > now))) return undefined;
+    const view = new DataView(slots.arena.buffer);
+    view.setUint32(0, ecnCounts?.ect0 ?? 0);
+    view.setUint32(4, ecnCounts?.ce ?? 0);
+    view.setUint32(8, this.#acks.ackDelay(now));
+    let length = ACK_HEADER;
+    for (let i = received.size - 1; i >= 0; i -= 1) {
+      view.setUint32(length, received.start(i));
+      view.setUint32(length + 4, received.end(i) - 1);
+      length += 8;
+    }
+    this.#acks.onAckSent(now);
+    return { local: undefined, remote: this.#remote, ecn: Ecn.notEct, segmentSize: length, count: 1, length };
+  }
+}
