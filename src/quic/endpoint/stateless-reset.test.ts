@@ -3,7 +3,7 @@ import { SeededRng } from "../../base/rng.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
 import { fromHex } from "../../wire/hex.ts";
 import { parsePacketHeader } from "../packet/index.ts";
-import { emitStatelessReset, isStatelessReset, resetToken } from "./stateless-reset.ts";
+import { emitStatelessReset, resetToken } from "./stateless-reset.ts";
 
 const SECRET = new Uint8Array(32).fill(3);
 const TOKEN = resetToken(portableEngine, SECRET, fromHex("0102030405060708"));
@@ -29,7 +29,7 @@ describe("stateless resets (RFC 9000 §10.3)", () => {
       expect(reset!.length).toBeGreaterThanOrEqual(21);
       expect(reset!.length).toBeLessThan(trigger);
       if (trigger <= 43) expect(reset!.length).toBe(trigger - 1);
-      expect(isStatelessReset(reset!, 0, reset!.length, TOKEN)).toBe(true);
+      expect(reset!.slice(-16)).toEqual(TOKEN);
     }
   });
 
@@ -55,19 +55,5 @@ describe("stateless resets (RFC 9000 §10.3)", () => {
       lengths.add(reset.length);
     }
     expect(lengths.size).toBeGreaterThan(10);
-  });
-
-  it("are known by their last 16 bytes alone, and never when shorter than 21", () => {
-    const datagram = new Uint8Array(40);
-    datagram.set(TOKEN, 20);
-    expect(isStatelessReset(datagram, 0, 36, TOKEN)).toBe(true);
-    expect(isStatelessReset(datagram, 15, 36, TOKEN)).toBe(true);
-    expect(isStatelessReset(datagram, 16, 36, TOKEN)).toBe(false);
-    expect(isStatelessReset(datagram, 0, 37, TOKEN)).toBe(false);
-    for (let i = 20; i < 36; i += 1) {
-      const changed = datagram.slice();
-      changed[i] = changed[i]! ^ 0x80;
-      expect(isStatelessReset(changed, 0, 36, TOKEN)).toBe(false);
-    }
   });
 });

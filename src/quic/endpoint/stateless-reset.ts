@@ -5,7 +5,6 @@
 
 import type { Rng } from "../../base/rng.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { equalConstantTime } from "../../wire/text.ts";
 
 export const RESET_TOKEN_LENGTH = 16;
 
@@ -34,10 +33,4 @@ export function emitStatelessReset(rng: Rng, token: Uint8Array, triggerLength: n
   bytes[0] = 0x40 | (bytes[0]! & 0x3f);
   bytes.set(token, bytes.length - RESET_TOKEN_LENGTH);
   return bytes;
-}
-
-/** Does the datagram [start, end) end in this token? Asked only of those that belong to no connection or did not open (RFC 9000 §10.3.1). */
-export function isStatelessReset(bytes: Uint8Array, start: number, end: number, token: Uint8Array): boolean {
-  if (end - start < SHORTEST_RESET) return false;
-  return equalConstantTime(bytes.subarray(end - RESET_TOKEN_LENGTH, end), token);
 }

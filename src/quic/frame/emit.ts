@@ -1,6 +1,6 @@
 /**
  * Writing frames (RFC 9000 §19): one function per frame. Running out of room is a fault of the caller, who asks
- * `frameLength` or an overhead first; only ACK and CONNECTION_CLOSE shrink to fit.
+ * for an overhead first; only ACK and CONNECTION_CLOSE shrink to fit.
  */
 
 import { assertNever } from "../../base/errors.ts";
@@ -136,10 +136,6 @@ export function emitStream(
 /** What a STREAM frame with an explicit length takes beside its `length` bytes of data. */
 export const streamFrameOverhead = (id: StreamId, offset: number, length: number): number =>
   1 + varintLength(id) + (offset > 0 ? varintLength(offset) : 0) + varintLength(length);
-
-/** What a CRYPTO frame takes beside its `length` bytes of data. */
-export const cryptoFrameOverhead = (offset: number, length: number): number =>
-  1 + varintLength(offset) + varintLength(length);
 
 export function emitMaxData(writer: Writer, maximum: number): void {
   writer.uint8(0x10);

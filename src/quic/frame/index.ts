@@ -1,8 +1,7 @@
 /** Frames: what the payload of a packet is made of. */
 
-/** Writing each frame, and what the two that carry data take beside it. */
+/** Writing each frame, and what a STREAM frame takes beside its data. */
 export {
-  cryptoFrameOverhead,
   emitAck,
   emitConnectionClose,
   emitCrypto,
@@ -31,4 +30,4 @@ export type { AckFrame, CryptoFrame, EcnCounts, Frame, FrameType, StreamFrame } 
 /** Reading a frame. */
 export { parseFrame } from "./parse.ts";
 /** Table 3 of RFC 9000, and what follows from it. */
-export { FRAMES, type FrameRow, frameNumber, frameRow, isAckEliciting, isLegalAt, isProbing } from "./table.ts";
+export { FRAMES, type FrameRow, frameNumber, frameRow, isAckEliciting, isLegalAt } from "./table.ts";

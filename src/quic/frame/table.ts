@@ -73,15 +73,8 @@ export const isLegalAt = (number: number, level: Level): boolean => ((legalLevel
 const quietTypes: ReadonlySet<FrameType> = new Set(
   FRAMES.filter((row) => row.rules.includes("N")).map((row) => row.type),
 );
-const probingTypes: ReadonlySet<FrameType> = new Set(
-  FRAMES.filter((row) => row.rules.includes("P")).map((row) => row.type),
-);
-
 /** Does a packet with this frame have to be acknowledged (RFC 9000 §13.2)? */
 export const isAckEliciting = (frame: { readonly type: FrameType }): boolean => !quietTypes.has(frame.type);
-
-/** May a packet with this frame be sent on a path without moving the connection to it (RFC 9000 §9.1)? */
-export const isProbing = (frame: { readonly type: FrameType }): boolean => probingTypes.has(frame.type);
 
 /** The first number of the type with this RFC name, as a CONNECTION_CLOSE says which frame was at fault; undefined for other names. */
 export const frameNumber = (name: string): number | undefined => FRAMES.find((row) => row.name === name)?.first;

@@ -19,12 +19,6 @@ export interface PacketKeys {
   readonly header: HeaderKey;
 }
 
-/** Both directions of one level; a direction is absent before its secret is known. */
-export class LevelKeys {
-  read: PacketKeys | undefined;
-  write: PacketKeys | undefined;
-}
-
 const NO_CONTEXT = new Uint8Array(0);
 
 /** All of a level's keys. The hash is that of the cipher suite, sha256 for Initial packets. */

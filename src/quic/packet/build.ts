@@ -130,19 +130,3 @@ function padInFront(writer: Writer, open: OpenPacket, count: number): void {
   writer.bytes.copyWithin(open.payload + count, open.payload, framesEnd);
   writer.bytes.fill(0, open.payload, open.payload + count);
 }
-
-/** The bytes that a packet needs beside its frames: header, packet number and tag. */
-export function longHeaderOverhead(
-  form: "initial" | "handshake",
-  destinationLength: number,
-  sourceLength: number,
-  tokenLength: number,
-  packetNumberLength: PacketNumberLength,
-): number {
-  const token = form === "initial" ? (tokenLength < 0x40 ? 1 : tokenLength < 0x4000 ? 2 : 4) + tokenLength : 0;
-  return 1 + 4 + 1 + destinationLength + 1 + sourceLength + token + 2 + packetNumberLength + TAG_LENGTH;
-}
-
-/** The bytes that a 1-RTT packet needs beside its frames. */
-export const shortHeaderOverhead = (destinationLength: number, packetNumberLength: PacketNumberLength): number =>
-  1 + destinationLength + packetNumberLength + TAG_LENGTH;

@@ -5,9 +5,7 @@ export {
   beginLongHeader,
   beginShortHeader,
   finishPacket,
-  longHeaderOverhead,
   OpenPacket,
-  shortHeaderOverhead,
 } from "./build.ts";
 /** Connection ids, and their keys in maps. */
 export { ConnectionId, connectionIdKey, MAX_CONNECTION_ID_LENGTH } from "./connection-id.ts";

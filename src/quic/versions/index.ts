@@ -6,7 +6,6 @@ export { QUIC_V1, type QuicVersion, VERSIONS } from "./table.ts";
 export {
   findVersion,
   isReservedVersion,
-  isSupportedVersion,
   reservedVersion,
   supportedVersions,
   versionRow,

@@ -19,8 +19,6 @@ export function versionRow(number: number): QuicVersion {
   return version;
 }
 
-export const isSupportedVersion = (number: number): boolean => findVersion(number) !== undefined;
-
 /** Versions of the form 0x?a?a?a?a are never spoken; they are there to be ignored (RFC 9000 §15). */
 export const isReservedVersion = (number: number): boolean => (number & 0x0f0f_0f0f) === 0x0a0a_0a0a;
 
