@@ -2,13 +2,19 @@
  * In-order bytes from pieces that come in any order, overlap and repeat: CRYPTO and STREAM data (RFC 9000 §2.2, §7.5).
  *
  * Nothing here ever keeps a view of a datagram: a small view would hold its whole buffer alive. In-order data is copied
- * into blocks that grow with what lies unread, so that a fast stream is read in long runs while a small one costs no
- * more than its bytes. What comes out of order waits in chunks; how many there may be is capped, because memory and
+ * into blocks that grow with the stream and with what lies unread, so that a fast stream is read in long runs and costs
+ * few allocations, while a small one takes no more memory than its bytes. What comes out of order waits in chunks; how many there may be is capped, because memory and
  * search time follow the number of gaps and not the number of bytes that flow control counts.
  */
 
 /** The most one block holds, and so the longest run that `read` gives. */
 const LARGEST_BLOCK = 65_536;
+
+/** The most that is kept ready for a stream of which nothing lies unread. */
+const LARGEST_IDLE_BLOCK = 16_384;
+
+/** Shorter runs are given as copies, so that a few kept bytes do not hold a block alive. */
+const SHORTEST_VIEW = 1_024;
 
 /** Chunks are copied together up to this size; beyond it, copying would cost more than one entry of the list. */
 const LARGEST_MERGE = 4_096;
@@ -82,20 +88,23 @@ export class Reassembler {
     return offset <= this.#inOrderEnd ? this.#deliver(offset, data) : this.#keep(offset, data);
   }
 
-  /**
-   * The next run of in-order bytes, at most `max` of them; undefined when there are none. The caller may keep it: it is
-   * a copy of its own, or takes at least half of the memory it holds alive.
-   */
+  /** The next run of in-order bytes, at most `max` of them; undefined when there are none. The caller may keep it. */
   read(max: number = Number.POSITIVE_INFINITY): Uint8Array | undefined {
-    const block = this.#blocks[0];
-    if (block === undefined || max <= 0) return undefined;
-    const start = block.start;
+    if (this.readable === 0 || max <= 0) return undefined;
+    let block = this.#blocks[0]!;
+    // All unread bytes were taken before more came behind this block.
+    if (block.start === block.end) {
+      this.#blocks.shift();
+      block = this.#blocks[0]!;
+    }
+    const { bytes, start } = block;
     const end = Math.min(block.end, start + max);
     block.start = end;
-    if (end === block.end) this.#blocks.shift();
+    if (end === bytes.length || (end === block.end && this.#blocks.length > 1)) this.#blocks.shift();
     this.#readOffset += end - start;
-    const isMostOfBlock = (end - start) * 2 >= block.bytes.length;
-    return isMostOfBlock ? block.bytes.subarray(start, end) : block.bytes.slice(start, end);
+    const takesMost = (end - start) * 2 >= bytes.length;
+    const isWorthView = end - start >= SHORTEST_VIEW && bytes.length <= LARGEST_IDLE_BLOCK;
+    return takesMost || isWorthView ? bytes.subarray(start, end) : bytes.slice(start, end);
   }
 
   /** Forgets all bytes that have not been read. */
@@ -140,9 +149,7 @@ export class Reassembler {
     while (at < to) {
       let block = this.#blocks.at(-1);
       if (block === undefined || block.end === block.bytes.length) {
-        // Exact for the first piece; then twice what lies unread.
-        const size = Math.min(LARGEST_BLOCK, Math.max(to - at, 2 * this.readable));
-        block = { bytes: new Uint8Array(size), start: 0, end: 0 };
+        block = { bytes: new Uint8Array(this.#blockSize(to - at)), start: 0, end: 0 };
         this.#blocks.push(block);
       }
       const count = Math.min(to - at, block.bytes.length - block.end);
@@ -151,6 +158,12 @@ export class Reassembler {
       this.#inOrderEnd += count;
       at += count;
     }
+  }
+
+  /** Exact for the first piece; then as much as the stream has brought before, and more when the reader is behind. */
+  #blockSize(wanted: number): number {
+    const ready = Math.min(LARGEST_IDLE_BLOCK, this.#inOrderEnd);
+    return Math.min(LARGEST_BLOCK, Math.max(wanted, ready, 2 * this.readable));
   }
 
   /** A piece beyond a gap: what of it no chunk holds yet. */

@@ -58,9 +58,9 @@ export class SendCredit {
     return this.#limit;
   }
 
-  /** The frame that reported `limit` was lost: say it again if it still holds us up (RFC 9000 §13.3). */
+  /** The frame that reported `limit` was lost: if it still holds us up, it is to be said again (RFC 9000 §13.3). */
   handleReportLost(limit: number): void {
-    if (limit === this.#limit && this.available === 0) this.#blockedIsDue = true;
+    if (limit === this.#limit) this.#reported = -1;
   }
 
   cancelReport(): void {

@@ -71,12 +71,14 @@ export class SendScheduler {
     return this.#creditFree.first ?? (this.credit.available > 0 ? this.#fresh.first : undefined);
   }
 
-  get isBlocked(): boolean {
-    return this.credit.available === 0 && !this.#fresh.isEmpty;
+  /** A DATA_BLOCKED frame was lost. */
+  handleReportLost(limit: number): void {
+    this.credit.handleReportLost(limit);
+    this.#noteBlocked();
   }
 
   /** Says once for every limit that the connection's credit is used up while there is data (RFC 9000 §4.1). */
   #noteBlocked(): void {
-    if (this.isBlocked) this.credit.noteBlocked();
+    if (this.credit.available === 0 && !this.#fresh.isEmpty) this.credit.noteBlocked();
   }
 }

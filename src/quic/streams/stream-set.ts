@@ -308,7 +308,7 @@ export class StreamSet {
       case "stream-data-blocked": {
         const send = this.#streams.get(frame.id)?.send;
         if (send === undefined) break;
-        if (send.hasUnsentData) send.credit.handleReportLost(frame.limit);
+        send.credit.handleReportLost(frame.limit);
         this.#scheduler.file(send);
         break;
       }
@@ -325,7 +325,7 @@ export class StreamSet {
         this.#window.handleAnnouncementLost(frame.value);
         break;
       case "data-blocked":
-        if (this.#scheduler.isBlocked) this.#scheduler.credit.handleReportLost(frame.limit);
+        this.#scheduler.handleReportLost(frame.limit);
         break;
       case "max-streams":
         this.#peer[frame.direction].handleAnnouncementLost(frame.value);

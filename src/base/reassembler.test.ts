@@ -1,0 +1,190 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type ChunkBudget, Reassembler, TOO_MANY_CHUNKS } from "./reassembler.ts";
+
+const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
+const pattern = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => (i * 7 + (i >>> 8)) & 0xff);
+
+function readAll(reassembler: Reassembler, max?: number): Uint8Array {
+  const runs: Uint8Array[] = [];
+  for (let run = reassembler.read(max); run !== undefined; run = reassembler.read(max)) runs.push(run);
+  return new Uint8Array(Buffer.concat(runs));
+}
+
+describe("Reassembler", () => {
+  it("gives bytes in order as soon as there is no gap before them", () => {
+    const reassembler = new Reassembler(16);
+    expect(reassembler.insert(3, bytes(4, 5))).toBe(2);
+    expect(reassembler.read()).toBeUndefined();
+    expect([reassembler.readable, reassembler.highest, reassembler.chunks]).toEqual([0, 5, 1]);
+    expect(reassembler.insert(0, bytes(1, 2, 3))).toBe(3);
+    expect([reassembler.readable, reassembler.chunks]).toEqual([5, 0]);
+    expect(readAll(reassembler)).toEqual(bytes(1, 2, 3, 4, 5));
+    expect(reassembler.readOffset).toBe(5);
+  });
+
+  it("reads no more than asked for", () => {
+    const reassembler = new Reassembler(16);
+    reassembler.insert(0, bytes(1, 2, 3));
+    expect(reassembler.read(0)).toBeUndefined();
+    expect(reassembler.read(2)).toEqual(bytes(1, 2));
+    expect(reassembler.readOffset).toBe(2);
+    expect(reassembler.read(2)).toEqual(bytes(3));
+    expect(reassembler.read(2)).toBeUndefined();
+  });
+
+  it("takes the first copy where pieces overlap and counts only what is new", () => {
+    const reassembler = new Reassembler(16);
+    expect(reassembler.insert(4, bytes(4, 5, 6))).toBe(3);
+    expect(reassembler.insert(2, bytes(92, 93, 94, 95, 96, 97, 98))).toBe(4);
+    expect(reassembler.insert(0, bytes(80, 81, 82, 83))).toBe(2);
+    expect(reassembler.insert(0, bytes(70, 71, 72))).toBe(0);
+    expect(readAll(reassembler)).toEqual(bytes(80, 81, 92, 93, 4, 5, 6, 97, 98));
+  });
+
+  it("keeps no view of what it was given", () => {
+    for (const datagram of [new Uint8Array(4_000).fill(1), Buffer.alloc(4_000, 1)]) {
+      const reassembler = new Reassembler(16);
+      reassembler.insert(5_000, datagram.subarray(0, 1_000));
+      reassembler.insert(0, datagram);
+      datagram.fill(2);
+      reassembler.insert(4_000, new Uint8Array(1_000).fill(1));
+      const all = readAll(reassembler);
+      expect(all.length).toBe(6_000);
+      expect(all.every((byte) => byte === 1)).toBe(true);
+    }
+  });
+
+  it("holds a small stream in exactly its bytes", () => {
+    const reassembler = new Reassembler(16);
+    reassembler.insert(0, pattern(90));
+    expect(reassembler.read()!.buffer.byteLength).toBe(90);
+  });
+
+  it("gives long runs of a stream that is read late", () => {
+    const reassembler = new Reassembler(16);
+    for (let i = 0; i < 1_000; i += 1) reassembler.insert(i * 1_200, new Uint8Array(1_200));
+    let runs = 0;
+    while (reassembler.read() !== undefined) runs += 1;
+    expect(runs).toBeLessThan(1_200_000 / 65_536 + 8);
+  });
+
+  it("never lets a few bytes hold a large block alive", () => {
+    const reassembler = new Reassembler(16);
+    for (let i = 0; i < 200; i += 1) reassembler.insert(i * 1_200, new Uint8Array(1_200));
+    readAll(reassembler);
+    for (let i = 0; i < 100; i += 1) {
+      reassembler.insert(240_000 + i * 10, new Uint8Array(10));
+      expect(reassembler.read()!.buffer.byteLength).toBe(10);
+    }
+    for (let i = 0; i < 100; i += 1) {
+      reassembler.insert(241_000 + i * 1_200, new Uint8Array(1_200));
+      expect(reassembler.read()!.buffer.byteLength).toBeLessThanOrEqual(16_384);
+    }
+  });
+
+  it("forgets everything unread", () => {
+    const reassembler = new Reassembler(16);
+    reassembler.insert(0, bytes(1, 2));
+    reassembler.insert(5, bytes(6));
+    reassembler.clear();
+    expect(reassembler.read()).toBeUndefined();
+    expect([reassembler.readable, reassembler.chunks, reassembler.readOffset]).toEqual([0, 0, 2]);
+  });
+
+  it("equals a plain array of first copies, whatever comes", () => {
+    const piece = fc.record({
+      offset: fc.integer({ min: 0, max: 400 }),
+      length: fc.integer({ min: 0, max: 90 }),
+      value: fc.integer({ min: 0, max: 255 }),
+      read: fc.option(fc.integer({ min: 1, max: 120 })),
+    });
+    fc.assert(
+      fc.property(fc.array(piece, { maxLength: 80 }), (pieces) => {
+        const reassembler = new Reassembler(1_000);
+        const model = new Array<number | undefined>(500).fill(undefined);
+        const taken: number[] = [];
+        for (const { offset, length, value, read } of pieces) {
+          let fresh = 0;
+          for (let i = offset; i < offset + length; i += 1) {
+            if (model[i] !== undefined) continue;
+            model[i] = value;
+            fresh += 1;
+          }
+          expect(reassembler.insert(offset, new Uint8Array(length).fill(value))).toBe(fresh);
+          expect(reassembler.readable).toBe(model.indexOf(undefined) - taken.length);
+          if (read !== null) taken.push(...(reassembler.read(read) ?? []));
+        }
+        taken.push(...readAll(reassembler));
+        expect(taken).toEqual(model.slice(0, taken.length));
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+describe("Reassembler: what a hostile peer can make it keep", () => {
+  it("refuses one chunk too many and keeps what it has", () => {
+    const reassembler = new Reassembler(3);
+    for (const offset of [2, 4, 6]) expect(reassembler.insert(offset, bytes(offset))).toBe(1);
+    expect(reassembler.insert(8, bytes(8))).toBe(TOO_MANY_CHUNKS);
+    expect(reassembler.chunks).toBe(3);
+    // What touches a chunk makes no new one, and what is in order never does.
+    expect(reassembler.insert(7, bytes(7))).toBe(1);
+    expect(reassembler.insert(0, bytes(0, 1))).toBe(2);
+    expect(readAll(reassembler)).toEqual(bytes(0, 1, 2));
+    expect(reassembler.insert(9, bytes(9))).toBe(1);
+  });
+
+  it("refuses pieces of 6 bytes with gaps of 1 at the cap", () => {
+    const reassembler = new Reassembler(1_024);
+    let accepted = 0;
+    while (reassembler.insert(1 + accepted * 7, new Uint8Array(6)) !== TOO_MANY_CHUNKS) accepted += 1;
+    expect(accepted).toBe(1_024);
+  });
+
+  it("shares a budget between several, and gives it back", () => {
+    const budget: ChunkBudget = { remaining: 4 };
+    const [a, b] = [new Reassembler(3, budget), new Reassembler(3, budget)];
+    for (const offset of [1, 3, 5]) a.insert(offset, bytes(0));
+    expect(b.insert(1, bytes(0))).toBe(1);
+    expect(b.insert(3, bytes(0))).toBe(TOO_MANY_CHUNKS);
+    a.insert(0, bytes(0));
+    expect(budget.remaining).toBe(1);
+    expect(b.insert(3, bytes(0))).toBe(1);
+    a.clear();
+    b.clear();
+    expect(budget.remaining).toBe(4);
+  });
+
+  it("keeps nothing of a million duplicates", () => {
+    const reassembler = new Reassembler(1_024);
+    reassembler.insert(0, pattern(100));
+    for (let i = 0; i < 1_000; i += 1) reassembler.insert(200 + i * 20, pattern(10));
+    for (let i = 0; i < 1_000_000; i += 1) {
+      if (reassembler.insert(200 + (i % 1_000) * 20, pattern10) !== 0) throw new Error("a duplicate was new");
+      if (reassembler.insert(i % 90, pattern10) !== 0) throw new Error("a duplicate was new");
+    }
+    expect(reassembler.chunks).toBe(1_000);
+    expect(reassembler.readable).toBe(100);
+  });
+
+  it("joins single bytes that come backwards", () => {
+    const reassembler = new Reassembler(1_024);
+    const all = pattern(300_000);
+    for (let i = all.length - 1; i >= 0; i -= 1) reassembler.insert(i, all.subarray(i, i + 1));
+    expect(Buffer.compare(readAll(reassembler), all)).toBe(0);
+  });
+
+  it("joins odd bytes to even ones", () => {
+    const reassembler = new Reassembler(40_000);
+    const all = pattern(60_000);
+    for (let i = 1; i < all.length; i += 2) reassembler.insert(i, all.subarray(i, i + 1));
+    expect(reassembler.chunks).toBe(30_000);
+    for (let i = all.length - 2; i >= 0; i -= 2) reassembler.insert(i, all.subarray(i, i + 1));
+    expect(reassembler.chunks).toBe(0);
+    expect(Buffer.compare(readAll(reassembler), all)).toBe(0);
+  });
+});
+
+const pattern10 = pattern(10);

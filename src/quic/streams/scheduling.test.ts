@@ -1,0 +1,140 @@
+/** Who sends what in which packet. */
+
+import { describe, expect, it } from "vitest";
+import { Writer } from "../../wire/writer.ts";
+import type { SentFrame } from "../recovery/sent-packet.ts";
+import { at, drain, framesOf, pattern, settle, streamPair } from "./testing/stream-pair.ts";
+
+const many = { initialMaxStreamsBidi: 20_000, initialMaxData: 10_000_000, sendBufferPerConnection: 2_000_000 };
+
+/** Like `toEqual`, but quick for many bytes. */
+function expectAll({ bytes, fin }: { bytes: Uint8Array; fin: boolean }, wanted: Uint8Array): void {
+  expect([fin, Buffer.compare(bytes, wanted)]).toEqual([true, 0]);
+}
+
+describe("the choice of the stream", () => {
+  it("gives each stream a whole packet in turn", () => {
+    const { client } = streamPair();
+    const ids = [0, 4, 8].map(() => client.set.openStream("bidi")!);
+    for (const id of ids) client.set.write(id, pattern(10_000), false);
+    const turns = client
+      .packets(1_000)
+      .map(({ frames }) => frames.map((frame) => "stream" in frame && frame.stream.id));
+    expect(turns.slice(0, 9)).toEqual([[0], [4], [8], [0], [4], [8], [0], [4], [8]]);
+  });
+
+  it("fills a packet from as many streams as it takes, and nobody loses a turn by it", () => {
+    const { client } = streamPair();
+    const ids = [0, 4, 8].map(() => client.set.openStream("bidi")!);
+    client.set.write(ids[0]!, pattern(300), true);
+    client.set.write(ids[1]!, pattern(5_000), true);
+    client.set.write(ids[2]!, pattern(5_000), true);
+    const turns = client
+      .packets(1_000)
+      .map(({ frames }) => frames.map((frame) => "stream" in frame && frame.stream.id));
+    expect(turns.slice(0, 3)).toEqual([[0, 4], [4], [8]]);
+  });
+
+  it("is not disturbed by ten thousand idle streams", () => {
+    const { client } = streamPair({ server: many });
+    const ids = Array.from({ length: 10_001 }, () => client.set.openStream("bidi")!);
+    client.set.write(ids[5_000]!, pattern(3_000), true);
+    const writers = new Set(
+      client.packets().flatMap(({ frames }) => frames.map((frame) => "stream" in frame && frame.stream.id)),
+    );
+    expect([...writers]).toEqual([ids[5_000]]);
+    expect(client.set.hasStreamData).toBe(false);
+  });
+
+  it("leaves out a stream that was reset while it waited", () => {
+    const { client } = streamPair();
+    const ids = [0, 4, 8].map(() => client.set.openStream("bidi")!);
+    for (const id of ids) client.set.write(id, pattern(2_000), true);
+    client.set.reset(ids[1]!, 1);
+    const sent = client.packets().flatMap(framesOf);
+    expect(sent.filter((frame) => frame.type === "stream" && frame.id === ids[1])).toEqual([]);
+    expect(sent.filter((frame) => frame.type === "stream" && frame.fin).length).toBe(2);
+    client.set.reset(ids[0]!, 1);
+    client.set.reset(ids[2]!, 1);
+    expect(client.set.hasStreamData).toBe(false);
+  });
+
+  it("carries a thousand requests at once to their ends", () => {
+    const pair = streamPair({ server: many, client: many });
+    for (let i = 0; i < 1_000; i += 1) pair.client.set.write(pair.client.set.openStream("bidi")!, pattern(50, i), true);
+    settle(pair);
+    for (let i = 0; i < 1_000; i += 1) {
+      expectAll(drain(pair.server, i * 4), pattern(50, i));
+      pair.server.set.write(i * 4, pattern(1_500, i), true);
+    }
+    settle(pair);
+    for (let i = 0; i < 1_000; i += 1) expectAll(drain(pair.client, i * 4), pattern(1_500, i));
+    expect([pair.client.set.activeStreams, pair.server.set.activeStreams]).toEqual([0, 0]);
+  });
+});
+
+describe("the packet", () => {
+  it("is filled to its last byte, its last frame without a Length field (§19.8)", () => {
+    const { client } = streamPair();
+    const id = client.set.openStream("bidi")!;
+    client.set.write(id, pattern(5_000), false);
+    const packet = client.packet(1_200)!;
+    expect(packet.bytes.length).toBe(1_200);
+    // OFF and LEN are not set, and one byte is the id.
+    expect(packet.bytes[0]).toBe(0x08);
+    expect(framesOf(packet)).toMatchObject([{ offset: 0, fin: false }]);
+    expect(client.packet(1_200)!.bytes[0]).toBe(0x0c);
+  });
+
+  it("has a Length field in a frame that does not fill it", () => {
+    const { client } = streamPair();
+    client.set.write(client.set.openStream("bidi")!, pattern(100), true);
+    expect(client.packet(1_200)!.bytes[0]).toBe(0x0b);
+  });
+
+  it("holds every size of data exactly, whatever room there is", () => {
+    for (let size = 1; size <= 150; size += 1) {
+      for (let room = 5; room <= 150; room += 1) {
+        const { client, server } = streamPair();
+        const id = client.set.openStream("uni")!;
+        client.set.write(id, pattern(size), true);
+        for (const packet of client.packets(room)) server.receive(packet);
+        const { bytes, fin } = drain(server, id);
+        if (!fin || Buffer.compare(bytes, pattern(size)) !== 0) throw new Error(`${size} bytes in packets of ${room}`);
+      }
+    }
+  });
+
+  it("is left alone where there is no room", () => {
+    const { client } = streamPair();
+    const id = client.set.openStream("bidi")!;
+    client.set.write(id, pattern(100), true);
+    for (const room of [0, 1, 2]) {
+      const writer = new Writer(new Uint8Array(1_200), 100, 100 + room);
+      const frames: SentFrame[] = [];
+      client.set.writeStreamFrames(writer, frames, at(0));
+      expect([writer.position, frames]).toEqual([100, []]);
+    }
+    expect(client.set.hasStreamData).toBe(true);
+  });
+
+  it("takes as many control frames as fit and keeps the rest", () => {
+    const { client } = streamPair({ server: many });
+    for (let i = 0; i < 1_000; i += 1) client.set.reset(client.set.openStream("bidi")!, 1);
+    const packets = client.packets(1_200);
+    expect(packets.length).toBeGreaterThan(2);
+    const ids = packets.flatMap(framesOf).map((frame) => frame.type === "reset-stream" && frame.id);
+    expect(ids).toEqual(Array.from({ length: 1_000 }, (_, i) => i * 4));
+  });
+
+  it("joins small writes into one frame", () => {
+    const { client, server } = streamPair();
+    const id = client.set.openStream("uni")!;
+    const all = pattern(700);
+    for (let i = 0; i < all.length; i += 7) client.set.write(id, all.subarray(i, i + 7), i + 7 === all.length);
+    const packets = client.packets();
+    expect(packets.flatMap(framesOf).length).toBeLessThanOrEqual(2);
+    for (const packet of packets) server.receive(packet);
+    expect(drain(server, id)).toEqual({ bytes: all, fin: true });
+  });
+});
