@@ -9,7 +9,6 @@
 import type { ReceivedBatch, SlotWriter, SocketAddress, Transmit } from "../../base/datagrams.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import { after, earliest, type Instant, type Micros } from "../../base/time.ts";
-import type { TlsEvent, TlsHandshake } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 import { OneRttKeys } from "../keys/index.ts";
@@ -18,63 +17,22 @@ import { emitTransportParameters, type TransportParameters } from "../params/ind
 import { Path } from "../path/index.ts";
 import { LossRecovery } from "../recovery/index.ts";
 import { StreamSet } from "../streams/index.ts";
-import type {
-  CloseReason,
-  StreamChunk,
-  StreamDirection,
-  StreamId,
-  StreamTransport,
-  TransportEvent,
-} from "../transport.ts";
+import type { CloseReason, StreamChunk, StreamDirection, StreamId, StreamTransport } from "../transport.ts";
 import { Closing } from "./close.ts";
-import type { ConnectionConfig } from "./config.ts";
 import { ControlFrames } from "./control-frames.ts";
 import { Establishment, type HandshakeFacts } from "./establishment.ts";
 import { FrameRouter } from "./frame-router.ts";
 import { Handshake } from "./handshake.ts";
 import { IdleTimer } from "./idle.ts";
-import { type ConnectionIdRegistry, LocalIds } from "./local-ids.ts";
+import { LocalIds } from "./local-ids.ts";
+import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
 import { PacketReceiver } from "./packet-receiver.ts";
 import { PacketSender } from "./packet-sender.ts";
 import { announcedParameters } from "./parameters.ts";
-import type { BatchPool, ConnectionParts } from "./parts.ts";
+import type { ConnectionParts } from "./parts.ts";
 import { RemoteIds } from "./remote-ids.ts";
 import { PacketSpaces } from "./spaces.ts";
 import { ConnectionStats } from "./stats.ts";
-
-export type ConnectionEvent =
-  | TransportEvent
-  /** Client only: judge the chain, then call `certificateVerdict`. */
-  | Extract<TlsEvent, { type: "verify-certificate" }>
-  | Extract<TlsEvent, { type: "key-log" }>;
-
-export interface ConnectionOptions {
-  readonly role: "client" | "server";
-  readonly version: number;
-  readonly config: ConnectionConfig;
-  readonly local: SocketAddress | undefined;
-  readonly remote: SocketAddress;
-  /** Our first id and its reset token. */
-  readonly sourceId: ConnectionId;
-  readonly sourceResetToken: Uint8Array;
-  /** How we address the peer at first. */
-  readonly destinationId: ConnectionId;
-  /** The destination of the client's first Initial that the server accepts: Initial keys come from it (RFC 9001 §5.2). */
-  readonly initialKeyId: ConnectionId;
-  /** Server after a Retry: what the client first called us, and what the Retry called us. */
-  readonly originalDestination: ConnectionId;
-  readonly retrySource?: ConnectionId | undefined;
-  readonly isAddressValidated: boolean;
-  readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
-  readonly registry: ConnectionIdRegistry;
-  readonly inbound: BatchPool;
-  readonly outbound: BatchPool;
-  /** Something happened that the endpoint has to look at: an event, or something to transmit. */
-  readonly onWake: () => void;
-  /** A stateless reset that ends with this token is ours (RFC 9000 §10.3). */
-  readonly onResetToken: (token: Uint8Array) => void;
-  readonly now: Instant;
-}
 
 export class Connection implements StreamTransport {
   readonly role: "client" | "server";

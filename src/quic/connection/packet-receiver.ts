@@ -15,7 +15,8 @@ import { isAckEliciting, parseFrame } from "../frame/index.ts";
 import { openBatch, removeHeaderProtection } from "../keys/index.ts";
 import { connectionIdKey } from "../packet/connection-id.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
-import type { BatchPool, ConnectionParts } from "./parts.ts";
+import type { BatchPool } from "./batch-pool.ts";
+import type { ConnectionParts } from "./parts.ts";
 import type { PacketSpace } from "./spaces.ts";
 import { UndecryptedPackets } from "./undecrypted.ts";
 

@@ -14,8 +14,9 @@ import { protectBatch } from "../keys/index.ts";
 import { beginLongHeader, beginShortHeader, finishPacket, type OpenPacket } from "../packet/build.ts";
 import { packetNumberLength } from "../packet/packet-number.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
+import type { BatchPool } from "./batch-pool.ts";
 import type { Lifecycle } from "./close.ts";
-import type { BatchPool, ConnectionParts } from "./parts.ts";
+import type { ConnectionParts } from "./parts.ts";
 import { isAckDue, type PacketSpace } from "./spaces.ts";
 
 /** RFC 9000 §14.1: every datagram that carries a client's Initial, or an ack-eliciting one of a server's, is this long. */

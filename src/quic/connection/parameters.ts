@@ -1,7 +1,7 @@
 /** What this side announces in its transport parameters (RFC 9000 §18.2). */
 
 import type { TransportParameters } from "../params/index.ts";
-import type { ConnectionOptions } from "./connection.ts";
+import type { ConnectionOptions } from "./options.ts";
 
 /** RFC 9000 §18.2: what the UDP stack can take; nothing here needs a smaller bound. */
 const MAX_UDP_PAYLOAD = 65_527;

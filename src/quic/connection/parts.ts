@@ -1,6 +1,5 @@
 /** The owners of a connection's state, as its conductor introduces them to those who read and write packets. */
 
-import { PacketBatch } from "../../crypto/engine.ts";
 import type { OneRttKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 import type { Path } from "../path/index.ts";
@@ -32,21 +31,4 @@ export interface ConnectionParts {
   readonly stats: ConnectionStats;
   /** What this side calls itself in long headers. */
   readonly sourceId: ConnectionId;
-}
-
-/** Packets that one wake-up handles at most, and that one train carries at most. */
-export const BATCH_CAPACITY = 256;
-
-/**
- * Batches are work space for the length of one call. An endpoint has one receiving and one sending arena, so two batches
- * serve all its connections.
- */
-export class BatchPool {
-  #batch: PacketBatch | undefined;
-
-  forArena(arena: Uint8Array): PacketBatch {
-    if (this.#batch?.arena !== arena) this.#batch = new PacketBatch(arena, BATCH_CAPACITY);
-    this.#batch.count = 0;
-    return this.#batch;
-  }
 }

@@ -1,0 +1,44 @@
+/** What a connection is made with, and what it tells. */
+
+import type { SocketAddress } from "../../base/datagrams.ts";
+import type { Instant } from "../../base/time.ts";
+import type { TlsEvent, TlsHandshake } from "../../tls/handshake.ts";
+import type { ConnectionId } from "../packet/connection-id.ts";
+import type { TransportEvent } from "../transport.ts";
+import type { BatchPool } from "./batch-pool.ts";
+import type { ConnectionConfig } from "./config.ts";
+import type { ConnectionIdRegistry } from "./local-ids.ts";
+
+export type ConnectionEvent =
+  | TransportEvent
+  /** Client only: judge the chain, then call `certificateVerdict`. */
+  | Extract<TlsEvent, { type: "verify-certificate" }>
+  | Extract<TlsEvent, { type: "key-log" }>;
+
+export interface ConnectionOptions {
+  readonly role: "client" | "server";
+  readonly version: number;
+  readonly config: ConnectionConfig;
+  readonly local: SocketAddress | undefined;
+  readonly remote: SocketAddress;
+  /** Our first id and its reset token. */
+  readonly sourceId: ConnectionId;
+  readonly sourceResetToken: Uint8Array;
+  /** How we address the peer at first. */
+  readonly destinationId: ConnectionId;
+  /** The destination of the client's first Initial that the server accepts: Initial keys come from it (RFC 9001 §5.2). */
+  readonly initialKeyId: ConnectionId;
+  /** Server after a Retry: what the client first called us, and what the Retry called us. */
+  readonly originalDestination: ConnectionId;
+  readonly retrySource?: ConnectionId | undefined;
+  readonly isAddressValidated: boolean;
+  readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
+  readonly registry: ConnectionIdRegistry;
+  readonly inbound: BatchPool;
+  readonly outbound: BatchPool;
+  /** Something happened that the endpoint has to look at: an event, or something to transmit. */
+  readonly onWake: () => void;
+  /** A stateless reset that ends with this token is ours (RFC 9000 §10.3). */
+  readonly onResetToken: (token: Uint8Array) => void;
+  readonly now: Instant;
+}
