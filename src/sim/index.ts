@@ -24,5 +24,7 @@ export {
   SimulationError,
   type Tamper,
 } from "./network.ts";
+/** A run as a capture file. */
+export { PcapWriter, toIpPacket } from "./pcap.ts";
 /** A whole run in one call. */
 export { type SimulationResult, simulate } from "./simulate.ts";

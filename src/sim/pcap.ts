@@ -1,0 +1,172 @@
+/**
+ * A run as a capture file in the pcapng format (draft-ietf-opsawg-pcapng), for packet analysers. The simulated network
+ * has only UDP payloads, so IP and UDP headers are made up around them; link type "raw IP". The key log of the machines
+ * may be put in, so that the analyser can decrypt.
+ *
+ * Every number is written big-endian: the byte-order magic of the first block says so.
+ */
+
+import type { SocketAddress } from "../base/datagrams.ts";
+import type { Instant } from "../base/time.ts";
+import { parseIpAddress } from "../wire/ip-address.ts";
+import { utf8 } from "../wire/text.ts";
+import { Writer } from "../wire/writer.ts";
+import type { CaptureRecord, SimulatedDatagram } from "./datagram.ts";
+
+const SECTION_HEADER_BLOCK = 0x0a0d0d0a;
+const INTERFACE_DESCRIPTION_BLOCK = 1;
+const ENHANCED_PACKET_BLOCK = 6;
+const DECRYPTION_SECRETS_BLOCK = 10;
+
+const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
+const LINKTYPE_RAW = 101;
+/** "TLSK": an SSLKEYLOGFILE. */
+const TLS_KEY_LOG = 0x544c534b;
+
+const UDP = 17;
+const HOP_LIMIT = 64;
+const IPV4_HEADER = 20;
+const IPV6_HEADER = 40;
+const UDP_HEADER = 8;
+const DONT_FRAGMENT = 0x4000;
+
+/** A block around `body`, which is padded to four bytes. */
+function block(type: number, body: Uint8Array): Uint8Array {
+  const padded = Math.ceil(body.length / 4) * 4;
+  const length = padded + 12;
+  const writer = new Writer(new Uint8Array(length));
+  writer.uint32(type);
+  writer.uint32(length);
+  writer.write(body);
+  writer.fill(0, padded - body.length);
+  writer.uint32(length);
+  return writer.bytes;
+}
+
+function sectionHeader(): Uint8Array {
+  const writer = new Writer(new Uint8Array(16));
+  writer.uint32(BYTE_ORDER_MAGIC);
+  writer.uint16(1);
+  writer.uint16(0);
+  // The length of the section is not known beforehand: -1.
+  writer.fill(0xff, 8);
+  return block(SECTION_HEADER_BLOCK, writer.bytes);
+}
+
+/** Without an option for it, timestamps count microseconds. */
+function interfaceDescription(): Uint8Array {
+  const writer = new Writer(new Uint8Array(8));
+  writer.uint16(LINKTYPE_RAW);
+  writer.uint16(0);
+  // No limit to the length of a packet.
+  writer.uint32(0);
+  return block(INTERFACE_DESCRIPTION_BLOCK, writer.bytes);
+}
+
+function decryptionSecrets(keyLog: string): Uint8Array {
+  const secrets = utf8(keyLog);
+  const writer = new Writer(new Uint8Array(8 + secrets.length));
+  writer.uint32(TLS_KEY_LOG);
+  writer.uint32(secrets.length);
+  writer.write(secrets);
+  return block(DECRYPTION_SECRETS_BLOCK, writer.bytes);
+}
+
+function packet(time: Instant, bytes: Uint8Array): Uint8Array {
+  const writer = new Writer(new Uint8Array(20 + bytes.length));
+  // The first interface.
+  writer.uint32(0);
+  writer.uint32(Math.floor(time / 0x1_0000_0000));
+  writer.uint32(time % 0x1_0000_0000);
+  writer.uint32(bytes.length);
+  writer.uint32(bytes.length);
+  writer.write(bytes);
+  return block(ENHANCED_PACKET_BLOCK, writer.bytes);
+}
+
+/** The ones' complement sum of 16-bit words (RFC 1071). */
+function sumWords(bytes: Uint8Array, start: number, end: number): number {
+  let sum = 0;
+  for (let i = start; i + 1 < end; i += 2) sum += (bytes[i]! << 8) | bytes[i + 1]!;
+  if ((end - start) % 2 === 1) sum += bytes[end - 1]! << 8;
+  return sum;
+}
+
+function foldChecksum(sum: number): number {
+  let folded = sum;
+  while (folded > 0xffff) folded = (folded & 0xffff) + Math.floor(folded / 0x10000);
+  return ~folded & 0xffff;
+}
+
+function addressBytes(address: SocketAddress): Uint8Array {
+  const bytes = parseIpAddress(address.host);
+  if (bytes === undefined || bytes.length !== (address.family === 4 ? 4 : 16)) {
+    throw new TypeError(`"${address.host}" is not an IPv${address.family} address`);
+  }
+  return bytes;
+}
+
+/** The datagram as an IP packet (RFC 791, RFC 8200) that holds a UDP datagram (RFC 768). */
+export function toIpPacket({ source, destination, ecn, bytes }: SimulatedDatagram): Uint8Array {
+  const from = addressBytes(source);
+  const to = addressBytes(destination);
+  const ipHeader = source.family === 4 ? IPV4_HEADER : IPV6_HEADER;
+  const udpLength = UDP_HEADER + bytes.length;
+  const ip = new Uint8Array(ipHeader + udpLength);
+  const writer = new Writer(ip);
+  if (source.family === 4) {
+    writer.uint8(0x45);
+    writer.uint8(ecn);
+    writer.uint16(ip.length);
+    writer.uint16(0);
+    writer.uint16(DONT_FRAGMENT);
+    writer.uint8(HOP_LIMIT);
+    writer.uint8(UDP);
+    writer.uint16(0);
+  } else {
+    // Version 6, and the traffic class, whose lowest bits are ECN's, without a flow label.
+    writer.uint32((0x6000_0000 | (ecn << 20)) >>> 0);
+    writer.uint16(udpLength);
+    writer.uint8(UDP);
+    writer.uint8(HOP_LIMIT);
+  }
+  writer.write(from);
+  writer.write(to);
+  if (source.family === 4) new DataView(ip.buffer).setUint16(10, foldChecksum(sumWords(ip, 0, IPV4_HEADER)));
+  writer.uint16(source.port);
+  writer.uint16(destination.port);
+  writer.uint16(udpLength);
+  writer.uint16(0);
+  writer.write(bytes);
+  const pseudoHeader = sumWords(from, 0, from.length) + sumWords(to, 0, to.length) + UDP + udpLength;
+  const checksum = foldChecksum(pseudoHeader + sumWords(ip, ipHeader, ip.length));
+  // Zero would say that there is none.
+  new DataView(ip.buffer).setUint16(ipHeader + 6, checksum === 0 ? 0xffff : checksum);
+  return ip;
+}
+
+/** Collects a run; give its `capture` to the network. */
+export class PcapWriter {
+  readonly #packets: Uint8Array[] = [];
+  readonly #point: CaptureRecord["what"];
+
+  /** Where the capture is made: as datagrams leave their hosts, or as they arrive. */
+  constructor(point: "sent" | "delivered" = "sent") {
+    this.#point = point;
+  }
+
+  readonly capture = (record: CaptureRecord): void => {
+    if (record.what === this.#point) this.#packets.push(packet(record.time, toIpPacket(record.datagram)));
+  };
+
+  /** The whole file, with the lines of an SSLKEYLOGFILE (RFC 9850) when there are any. */
+  finish(keyLog = ""): Uint8Array {
+    const blocks = [sectionHeader(), interfaceDescription()];
+    // Secrets stand before the packets that they decrypt.
+    if (keyLog !== "") blocks.push(decryptionSecrets(keyLog));
+    blocks.push(...this.#packets);
+    const file = new Writer(new Uint8Array(blocks.reduce((sum, one) => sum + one.length, 0)));
+    for (const one of blocks) file.write(one);
+    return file.bytes;
+  }
+}

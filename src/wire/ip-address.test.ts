@@ -1,0 +1,65 @@
+import { isIP } from "node:net";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseIpAddress } from "./ip-address.ts";
+
+const hex = (text: string): string | undefined => {
+  const bytes = parseIpAddress(text);
+  return bytes && Buffer.from(bytes).toString("hex");
+};
+
+describe("parseIpAddress", () => {
+  test.each([
+    ["127.0.0.1", "7f000001"],
+    ["255.255.255.255", "ffffffff"],
+    ["::", "00000000000000000000000000000000"],
+    ["::1", "00000000000000000000000000000001"],
+    ["2001:db8::8:800:200c:417a", "20010db80000000000080800200c417a"],
+    ["2001:DB8:0:0:8:800:200C:417A", "20010db80000000000080800200c417a"],
+    ["::ffff:192.0.2.128", "00000000000000000000ffffc0000280"],
+    ["fe80::1%eth0", "fe800000000000000000000000000001"],
+    ["1::", "00010000000000000000000000000000"],
+  ])("%s", (text, expected) => {
+    expect(hex(text)).toBe(expected);
+  });
+
+  test.each([
+    "",
+    "1.2.3",
+    "1.2.3.4.5",
+    "01.2.3.4",
+    "1.2.3.256",
+    "localhost",
+    ":",
+    ":::",
+    "1:2:3",
+    "1:2:3:4:5:6:7:8:9",
+    "1::2::3",
+    "12345::",
+    "1:2:3:4:5:6:7:8::",
+    "::1.2.3",
+    "1.2.3.4::",
+    "g::",
+  ])("%j is none", (text) => {
+    expect(parseIpAddress(text)).toBeUndefined();
+  });
+
+  test("agrees with Node on what an address is", () => {
+    const group = fc.oneof(
+      fc.constantFrom("", "0", "00", "1", "ffff", "10000", "g", "1.2.3.4", "1.2.3"),
+      fc.integer({ min: 0, max: 0xffff }).map((n) => n.toString(16)),
+    );
+    const text = fc.oneof(
+      fc.ipV4(),
+      fc.ipV6(),
+      fc.array(group, { maxLength: 10 }).map((groups) => groups.join(":")),
+      fc.array(fc.constantFrom("0", "01", "9", "255", "256", "-1", ""), { maxLength: 5 }).map((p) => p.join(".")),
+    );
+    fc.assert(
+      fc.property(text, (candidate) => {
+        expect(parseIpAddress(candidate) !== undefined).toBe(isIP(candidate) !== 0);
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+});

@@ -1,0 +1,52 @@
+/** Textual IP addresses as bytes (RFC 4291 §2.2, RFC 5952). */
+
+/** Four or sixteen bytes; undefined when the text is no address. A zone (`%eth0`) is ignored. */
+export function parseIpAddress(text: string): Uint8Array | undefined {
+  return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
+}
+
+function parseIpv4(text: string): Uint8Array | undefined {
+  const parts = text.split(".");
+  if (parts.length !== 4) return undefined;
+  const bytes = new Uint8Array(4);
+  for (const [i, part] of parts.entries()) {
+    // A leading zero would be octal to some and decimal to others.
+    if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
+    bytes[i] = Number(part);
+  }
+  return bytes;
+}
+
+function parseIpv6(text: string): Uint8Array | undefined {
+  const zone = text.indexOf("%");
+  const halves = (zone < 0 ? text : text.slice(0, zone)).split("::");
+  if (halves.length > 2) return undefined;
+  const head = parseGroups(halves[0]!, halves.length === 1);
+  const tail = parseGroups(halves[1] ?? "", true);
+  if (head === undefined || tail === undefined) return undefined;
+  const missing = 16 - head.length - tail.length;
+  // `::` stands for at least one group.
+  if (halves.length === 2 ? missing < 2 : missing !== 0) return undefined;
+  const bytes = new Uint8Array(16);
+  bytes.set(head, 0);
+  bytes.set(tail, 16 - tail.length);
+  return bytes;
+}
+
+/** Groups of four hexadecimal digits; at the end of the address an IPv4 address may stand for the last two. */
+function parseGroups(text: string, isEnd: boolean): number[] | undefined {
+  if (text === "") return [];
+  const bytes: number[] = [];
+  const groups = text.split(":");
+  for (const [i, group] of groups.entries()) {
+    if (isEnd && i === groups.length - 1 && group.includes(".")) {
+      const last = parseIpv4(group);
+      if (last === undefined) return undefined;
+      bytes.push(...last);
+    } else if (/^[\da-f]{1,4}$/i.test(group)) {
+      const value = Number.parseInt(group, 16);
+      bytes.push(value >> 8, value & 0xff);
+    } else return undefined;
+  }
+  return bytes;
+}
