@@ -1,9 +1,9 @@
 /**
- * Tokens by which a client proves that it receives at its address (RFC 9000 §8.1): those of Retry packets, which also carry
- * what a stateless server has to remember, and those of NEW_TOKEN frames, for a later connection.
+ * Tokens by which a client proves that it receives at its address (RFC 9000 §8.1): those of Retry packets, which also
+ * carry what a stateless server has to remember, and those of NEW_TOKEN frames, for a later connection.
  *
- * A token is sealed, so that nobody but us can make or read one, and bound to its kind, the client's address and a time.
- * Each is sealed under a key of its own, derived from a random salt: there is no nonce to run out of.
+ * A token is sealed, so that nobody but us can make or read one, and bound to its kind, the client's address and a
+ * time. Each is sealed under a key of its own, derived from a random salt: there is no nonce to run out of.
  */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
@@ -64,8 +64,9 @@ export class RetryTokens {
   }
 
   /**
-   * What a token of an Initial packet says. "not-ours": not a Retry token of this server, so the client is treated as if it had
-   * sent none. Undefined: one of ours, but too old or from elsewhere, which is answered with INVALID_TOKEN (RFC 9000 §8.1.2).
+   * What a token of an Initial packet says. "not-ours": not a Retry token of this server, so the client is treated as
+   * if it had sent none. Undefined: one of ours, but too old or from elsewhere, which is answered with INVALID_TOKEN
+   * (RFC 9000 §8.1.2).
    */
   open(token: Uint8Array, address: SocketAddress, now: Instant): RetryTokenContents | undefined | "not-ours" {
     const claim = this.#unseal(KIND.retry, token);
@@ -75,7 +76,10 @@ export class RetryTokens {
     return { originalDestination: claim.originalDestination, retrySource: claim.retrySource };
   }
 
-  /** A token for a NEW_TOKEN frame. The port is left out: it changes from one connection to the next (RFC 9000 §8.1.3). */
+  /**
+   * A token for a NEW_TOKEN frame. The port is left out: it changes from one connection to the next (RFC 9000
+   * §8.1.3).
+   */
   issueNewToken(address: SocketAddress, now: Instant): Uint8Array {
     return this.#seal(KIND.newToken, {
       host: address.host,
@@ -86,7 +90,10 @@ export class RetryTokens {
     });
   }
 
-  /** Does this token of an earlier connection validate the address? Where not, the client is treated as if it had sent none. */
+  /**
+   * Does this token of an earlier connection validate the address? Where not, the client is treated as if it had sent
+   * none.
+   */
   acceptsNewToken(token: Uint8Array, address: SocketAddress, now: Instant): boolean {
     const claim = this.#unseal(KIND.newToken, token);
     return claim !== undefined && claim.host === address.host && isCurrent(claim, NEW_TOKEN_LIFETIME, now);

@@ -1,6 +1,6 @@
 /**
- * Stateless resets (RFC 9000 §10.3): what an endpoint that has lost its state answers, so that the peer stops. Only who knew
- * the connection's token can take it for a reset; to everybody else it looks like any short packet.
+ * Stateless resets (RFC 9000 §10.3): what an endpoint that has lost its state answers, so that the peer stops. Only
+ * who knew the connection's token can take it for a reset; to everybody else it looks like any short packet.
  */
 
 import type { Rng } from "../../base/rng.ts";
@@ -14,14 +14,17 @@ const SHORTEST_RESET = 5 + RESET_TOKEN_LENGTH;
 const SHORTEST_INCONSPICUOUS = 43;
 const LONGEST_RESET = 128;
 
-/** The token of a connection id, the same after a restart with the same secret (RFC 9000 §10.3.2). The secret serves nothing else. */
+/**
+ * The token of a connection id, the same after a restart with the same secret (RFC 9000 §10.3.2). The secret serves
+ * nothing else.
+ */
 export function resetToken(engine: CryptoEngine, secret: Uint8Array, connectionId: Uint8Array): Uint8Array {
   return engine.hmac("sha256", secret, connectionId).slice(0, RESET_TOKEN_LENGTH);
 }
 
 /**
- * A reset in answer to a datagram of `triggerLength` bytes, shorter than that, so that two endpoints without state cannot
- * keep each other busy (RFC 9000 §10.3.3); undefined where there is no room for one.
+ * A reset in answer to a datagram of `triggerLength` bytes, shorter than that, so that two endpoints without state
+ * cannot keep each other busy (RFC 9000 §10.3.3); undefined where there is no room for one.
  */
 export function emitStatelessReset(rng: Rng, token: Uint8Array, triggerLength: number): Uint8Array | undefined {
   if (triggerLength <= SHORTEST_RESET) return undefined;

@@ -20,9 +20,9 @@ export function emitPing(writer: Writer): void {
 }
 
 /**
- * Acknowledges what has been received, from the largest down, in as many ranges as fit, and returns the largest. `delay` is
- * in units of 2^ack_delay_exponent microseconds, as on the wire. Where not even one range fits, nothing is written and -1
- * returned.
+ * Acknowledges what has been received, from the largest down, in as many ranges as fit, and returns the largest.
+ * `delay` is in units of 2^ack_delay_exponent microseconds, as on the wire. Where not even one range fits, nothing is
+ * written and -1 returned.
  */
 export function emitAck(writer: Writer, received: RangeSet, delay: number, ecn: EcnCounts | undefined): number {
   const last = received.size - 1;

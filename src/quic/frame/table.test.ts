@@ -8,7 +8,8 @@ import type { Frame } from "./frames.ts";
 import { FRAMES, frameNumber, frameRow, isAckEliciting, isLegalAt, parseFrame } from "./index.ts";
 
 /**
- * RFC 9000, Table 3, typed from the RFC once more: number, name, packets, rules. The table under test must say the same.
+ * RFC 9000, Table 3, typed from the RFC once more: number, name, packets, rules. The table under test must say the
+ * same.
  */
 const TABLE_3 = `
   00 PADDING              IH01 NP

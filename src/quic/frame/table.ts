@@ -16,8 +16,8 @@ export interface FrameRow {
   /** In which packets it may come: Initial, Handshake, 0-RTT, 1-RTT; `_` where it may not. */
   readonly packets: string;
   /**
-   * N: packets with nothing else are not ack-eliciting (§13.2). C: does not count towards bytes in flight (§2 of RFC 9002).
-   * P: probes a path (§9.1). F: under flow control (§4).
+   * N: packets with nothing else are not ack-eliciting (§13.2). C: does not count towards bytes in flight (§2 of RFC
+   * 9002). P: probes a path (§9.1). F: under flow control (§4).
    */
   readonly rules: string;
 }
@@ -76,5 +76,8 @@ const quietTypes: ReadonlySet<FrameType> = new Set(
 /** Does a packet with this frame have to be acknowledged (RFC 9000 §13.2)? */
 export const isAckEliciting = (frame: { readonly type: FrameType }): boolean => !quietTypes.has(frame.type);
 
-/** The first number of the type with this RFC name, as a CONNECTION_CLOSE says which frame was at fault; undefined for other names. */
+/**
+ * The first number of the type with this RFC name, as a CONNECTION_CLOSE says which frame was at fault; undefined for
+ * other names.
+ */
 export const frameNumber = (name: string): number | undefined => FRAMES.find((row) => row.name === name)?.first;

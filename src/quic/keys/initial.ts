@@ -6,7 +6,10 @@ import { versionRow } from "../versions/index.ts";
 
 const NO_CONTEXT = new Uint8Array(0);
 
-/** `clientDestination` is the Destination Connection ID of the client's first Initial; after a Retry, of the first one after it. */
+/**
+ * `clientDestination` is the Destination Connection ID of the client's first Initial; after a Retry, of the first one
+ * after it.
+ */
 export function deriveInitialSecrets(
   engine: CryptoEngine,
   version: number,

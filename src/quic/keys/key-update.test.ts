@@ -296,15 +296,24 @@ describe("the confidentiality limit (§6.6)", () => {
   });
 
   it("is the end of the connection where no update is possible", () => {
-    const { alice } = pair();
+    const { alice, bob } = pair();
     const limit = AEAD_LIMITS["aes-128-gcm"].confidentiality;
-    expect(errorOf(() => alice.keys.onPacketsSealed(limit - 1, limit - 2))).toBeUndefined();
-    expect(errorOf(() => alice.keys.onPacketsSealed(1, limit - 1))).toBe(TRANSPORT_ERRORS.AEAD_LIMIT_REACHED.code);
+    alice.keys.onPacketsSealed(limit - 1, limit - 2);
+    expect(alice.receive(bob.send())).toEqual([0]);
+    alice.keys.onPacketsSealed(1, limit - 1);
+    expect(errorOf(() => alice.receive(bob.send()))).toBe(TRANSPORT_ERRORS.AEAD_LIMIT_REACHED.code);
+    // Had they been acknowledged, there would have been an update instead.
+    alice.keys.onPacketAcked(0);
+    expect(alice.receive(bob.send())).toEqual([2]);
+    expect(alice.keys.writeGeneration).toBe(1);
   });
 
   it("does not exist for ChaCha20-Poly1305", () => {
-    const alice = new End(1, 2, {}, "chacha20-poly1305");
-    expect(errorOf(() => alice.keys.onPacketsSealed(2 ** 40, 2 ** 40))).toBeUndefined();
+    const [alice, bob] = [new End(1, 2, {}, "chacha20-poly1305"), new End(2, 1, {}, "chacha20-poly1305")];
+    alice.keys.onPacketsSealed(2 ** 40, 2 ** 40);
+    alice.keys.onPacketAcked(0);
+    expect(alice.receive(bob.send())).toEqual([0]);
+    expect(alice.keys.writeGeneration).toBe(0);
   });
 });
 

@@ -1,8 +1,9 @@
 /**
- * The generations of 1-RTT keys (RFC 9001 §6). Either side may move on to the next generation; the Key Phase bit of the
- * short header tells odd generations from even ones, and the packet number says which of two neighbours is meant.
+ * The generations of 1-RTT keys (RFC 9001 §6). Either side may move on to the next generation; the Key Phase bit of
+ * the short header tells odd generations from even ones, and the packet number says which of two neighbours is meant.
  *
- * A packet is opened in place, so it can be tried with one key only: the key is chosen first, by phase and packet number.
+ * A packet is opened in place, so it can be tried with one key only: the key is chosen first, by phase and packet
+ * number.
  */
 
 import { after, type Instant, type Micros, millis } from "../../base/time.ts";
@@ -132,8 +133,8 @@ export class OneRttKeys {
   }
 
   /**
-   * The keys to seal with, while `canWrite`. They and `writePhase` change in `open` and `initiateUpdate` only: whoever has
-   * written a header with one phase seals before calling those.
+   * The keys to seal with, while `canWrite`. They and `writePhase` change in `open` and `initiateUpdate` only:
+   * whoever has written a header with one phase seals before calling those.
    */
   get write(): PacketKeys {
     if (this.#writing === undefined) throw new RangeError("there are no 1-RTT keys to write with yet");
@@ -156,10 +157,6 @@ export class OneRttKeys {
     const writing = this.#writing!;
     writing.sealed += count;
     this.#largestSealed = largest;
-    // RFC 9001 §6.6: reached only where updates stay impossible, for the half-way mark has long passed.
-    if (writing.sealed >= AEAD_LIMITS[writing.suite.aead].confidentiality) {
-      throw transportError("AEAD_LIMIT_REACHED", "1-RTT keys", `${writing.sealed} packets sealed with one key`);
-    }
   }
 
   /** A 1-RTT packet of ours was acknowledged. */
@@ -186,8 +183,8 @@ export class OneRttKeys {
   // ── Receiving ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Removes the header protection of packets [from, count) and opens them; `batch.ok` says which were genuine. Nearly always
-   * they are all of the current phase, and one call of the engine does them.
+   * Removes the header protection of packets [from, count) and opens them; `batch.ok` says which were genuine. Nearly
+   * always they are all of the current phase, and one call of the engine does them.
    */
   open(batch: PacketBatch, from: number, largestReceived: number, pathId: number, now: Instant): void {
     const reading = this.#reading;
@@ -213,8 +210,7 @@ export class OneRttKeys {
       }
       start = end;
     }
-    const writing = this.#writing;
-    if (writing !== undefined && writing.sealed >= this.#updateAfter(writing)) this.initiateUpdate(now);
+    if (this.#writing !== undefined) this.#checkUse(this.#writing, now);
   }
 
   /** Draws the consequences of what packets [start, end) of one generation turned out to be. */
@@ -297,8 +293,16 @@ export class OneRttKeys {
     }
   }
 
-  #updateAfter(writing: WriteState): number {
-    return this.#options.keyUpdateAfter ?? AEAD_LIMITS[writing.suite.aead].confidentiality / 2;
+  /**
+   * RFC 9001 §6.6: keys are updated long before their limit. Whether they can be, what arrives decides, so this is
+   * asked then: nobody sends millions of packets without hearing anything.
+   */
+  #checkUse(writing: WriteState, now: Instant): void {
+    const limit = AEAD_LIMITS[writing.suite.aead].confidentiality;
+    if (writing.sealed < (this.#options.keyUpdateAfter ?? limit / 2)) return;
+    if (!this.initiateUpdate(now) && writing.sealed >= limit) {
+      throw transportError("AEAD_LIMIT_REACHED", "1-RTT keys", `${writing.sealed} packets sealed with one key`);
+    }
   }
 }
 

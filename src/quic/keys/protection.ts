@@ -1,6 +1,6 @@
 /**
- * Packet protection (RFC 9001 §5.3, §5.4) over batches: the engine does what is expensive, for many packets in one call;
- * here is what lies between, the bits that header protection covers.
+ * Packet protection (RFC 9001 §5.3, §5.4) over batches: the engine does what is expensive, for many packets in one
+ * call; here is what lies between, the bits that header protection covers.
  */
 
 import { type PacketBatch, type PacketKey, SAMPLE_LENGTH } from "../../crypto/engine.ts";
@@ -32,12 +32,12 @@ export function protectBatch(batch: PacketBatch, keys: PacketKeys, from: number,
 }
 
 /**
- * Removes header protection from packets [from, count), whose `header`, `packetNumberOffset` and `end` are known, and sets
- * `packetNumber` and `payload`. `largestReceived` is -1 before any packet.
+ * Removes header protection from packets [from, count), whose `header`, `packetNumberOffset` and `end` are known, and
+ * sets `packetNumber` and `payload`. `largestReceived` is -1 before any packet.
  *
- * All packets of a batch are completed from the same number: nothing in the batch is authenticated yet, and a forged packet
- * must not spoil those after it. That is enough, because a sender leaves room for everything it has sent since our last
- * acknowledgement (RFC 9000 §17.1), and what we have acknowledged we have received.
+ * All packets of a batch are completed from the same number: nothing in the batch is authenticated yet, and a forged
+ * packet must not spoil those after it. That is enough, because a sender leaves room for everything it has sent since
+ * our last acknowledgement (RFC 9000 §17.1), and what we have acknowledged we have received.
  */
 export function removeHeaderProtection(
   batch: PacketBatch,

@@ -92,8 +92,8 @@ function writePacketNumber(writer: Writer, packetNumber: number, length: PacketN
 }
 
 /**
- * Ends the packet: pads it to where a header protection sample fits, leaves room for the tag, fills in Length and appends
- * the packet to `batch`, whose arena the writer writes into.
+ * Ends the packet: pads it to where a header protection sample fits, leaves room for the tag, fills in Length and
+ * appends the packet to `batch`, whose arena the writer writes into.
  */
 export function finishPacket(writer: Writer, open: OpenPacket, batch: PacketBatch): void {
   if (writer.bytes !== batch.arena) throw new RangeError("the packet was not written into the batch's arena");

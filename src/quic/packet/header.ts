@@ -2,8 +2,9 @@
  * Packet headers as they are read before header protection is removed (RFC 9000 §17, RFC 8999): enough to find the
  * connection, the keys, and where the next coalesced packet starts. Nothing is copied.
  *
- * A packet that is not well-formed here gives undefined and is dropped without a word: nothing of it is authenticated. Its
- * datagram may still be a stateless reset (RFC 9000 §10.3), which whoever owns the tokens looks for.
+ * A packet that is not well-formed here gives undefined and is dropped without a word: nothing of it is
+ * authenticated. Its datagram may still be a stateless reset (RFC 9000 §10.3), which whoever owns the tokens looks
+ * for.
  */
 
 import { SAMPLE_LENGTH } from "../../crypto/engine.ts";
@@ -30,7 +31,10 @@ export interface PacketHeader {
   readonly end: number;
   /** Where the protected packet number begins; the end of what could be read in packets that have none. */
   readonly packetNumberOffset: number;
-  /** Destination Connection ID: a fresh view of the datagram. `connectionIdKey(bytes, destinationStart, destinationEnd)` is cheaper. */
+  /**
+   * Destination Connection ID: a fresh view of the datagram. `connectionIdKey(bytes, destinationStart,
+   * destinationEnd)` is cheaper.
+   */
   readonly destination: Uint8Array;
   readonly destinationStart: number;
   readonly destinationEnd: number;
@@ -46,7 +50,10 @@ export interface PacketHeader {
 
 const HEADER_FORM = 0x80;
 const FIXED_BIT = 0x40;
-/** RFC 9001 §5.4.2: the sample is taken as if the packet number had four bytes, so a packet has at least 4 + 16 after its header. */
+/**
+ * RFC 9001 §5.4.2: the sample is taken as if the packet number had four bytes, so a packet has at least 4 + 16 after
+ * its header.
+ */
 const SHORTEST_PROTECTED = 4 + SAMPLE_LENGTH;
 const RETRY_TAG_LENGTH = 16;
 
@@ -105,8 +112,8 @@ class ParsedHeader implements PacketHeader {
 }
 
 /**
- * Reads the header of the packet that starts at `start` in a datagram that ends at `end`. `shortIdLength` is the length of
- * the connection ids that we issue, which a short header does not say.
+ * Reads the header of the packet that starts at `start` in a datagram that ends at `end`. `shortIdLength` is the
+ * length of the connection ids that we issue, which a short header does not say.
  */
 export function parsePacketHeader(
   bytes: Uint8Array,

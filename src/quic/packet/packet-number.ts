@@ -1,10 +1,13 @@
-/** Packet numbers on the wire are cut to 1-4 bytes, and completed from what the receiver expects (RFC 9000 §17.1, Appendix A). */
+/**
+ * Packet numbers on the wire are cut to 1-4 bytes, and completed from what the receiver expects (RFC 9000 §17.1,
+ * Appendix A).
+ */
 
 export type PacketNumberLength = 1 | 2 | 3 | 4;
 
 /**
- * How many bytes of `packetNumber` to send, given the largest number that the peer has acknowledged in this space; -1 when
- * it has acknowledged none (RFC 9000 §A.2).
+ * How many bytes of `packetNumber` to send, given the largest number that the peer has acknowledged in this space; -1
+ * when it has acknowledged none (RFC 9000 §A.2).
  */
 export function packetNumberLength(packetNumber: number, largestAcked: number): PacketNumberLength {
   // RFC 9000 §17.1: the range must be *more* than twice as large as the distance.

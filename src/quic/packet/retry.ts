@@ -11,7 +11,10 @@ import { versionRow } from "../versions/index.ts";
 const TAG_LENGTH = 16;
 const NOTHING = new Uint8Array(0);
 
-/** The tag over the Retry Pseudo-Packet: the id the client first chose, then the packet without its tag (RFC 9001 §5.8). */
+/**
+ * The tag over the Retry Pseudo-Packet: the id the client first chose, then the packet without its tag (RFC 9001
+ * §5.8).
+ */
 function integrityTag(
   engine: CryptoEngine,
   version: number,

@@ -1,12 +1,14 @@
-/** Version Negotiation packets (RFC 9000 §17.2.1, RFC 8999 §6): a server's answer to a version that it does not speak. */
+/**
+ * Version Negotiation packets (RFC 9000 §17.2.1, RFC 8999 §6): a server's answer to a version that it does not speak.
+ */
 
 import type { Rng } from "../../base/rng.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { reservedVersion } from "../versions/index.ts";
 
 /**
- * `destination` and `source` are the client's ids the other way round, as long as they came: other versions may use up to
- * 255 bytes. A reserved version stands among `versions` at a random place (RFC 9000 §6.3).
+ * `destination` and `source` are the client's ids the other way round, as long as they came: other versions may use
+ * up to 255 bytes. A reserved version stands among `versions` at a random place (RFC 9000 §6.3).
  */
 export function emitVersionNegotiation(
   writer: Writer,
@@ -15,7 +17,8 @@ export function emitVersionNegotiation(
   versions: readonly number[],
   rng: Rng,
 ): void {
-  // Seven Unused bits; the one where the Fixed Bit would be is set, for those who tell protocols apart by it (RFC 9000 §17.2.1).
+  // Seven Unused bits; the one where the Fixed Bit would be is set, for those who tell protocols apart by it (RFC 9000
+  // §17.2.1).
   writer.uint8(0xc0 | (rng.uint32() & 0x3f));
   writer.uint32(0);
   writer.uint8(destination.length);

@@ -31,7 +31,10 @@ export function emitTransportParameters(
   return writer.written().slice();
 }
 
-/** The type of each row's value is that of its column in `TransportParameters`; the table's test holds the two together. */
+/**
+ * The type of each row's value is that of its column in `TransportParameters`; the table's test holds the two
+ * together.
+ */
 function emitValue(row: ParameterRow, value: unknown): Uint8Array {
   switch (row.type) {
     case "integer":

@@ -23,7 +23,10 @@ const MAX_MICROS = 2 ** 51;
 
 const fault = (where: string, detail: string) => transportError("TRANSPORT_PARAMETER_ERROR", where, detail);
 
-/** `sender` is the peer's role. Whatever the peer left out has its default; unknown parameters are skipped (RFC 9000 §7.4.2). */
+/**
+ * `sender` is the peer's role. Whatever the peer left out has its default; unknown parameters are skipped (RFC 9000
+ * §7.4.2).
+ */
 export function parseTransportParameters(bytes: Uint8Array, sender: "client" | "server"): TransportParameters {
   if (bytes.length > MAX_PARAMETERS_LENGTH) throw fault("transport parameters", `${bytes.length} bytes are too many`);
   const reader = new Reader(bytes);

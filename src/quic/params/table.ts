@@ -1,6 +1,6 @@
 /**
- * The transport parameters of QUIC version 1 (RFC 9000 §18.2), one row each. Parser, emitter and defaults are derived from
- * this table.
+ * The transport parameters of QUIC version 1 (RFC 9000 §18.2), one row each. Parser, emitter and defaults are derived
+ * from this table.
  */
 
 import { type Micros, micros } from "../../base/time.ts";

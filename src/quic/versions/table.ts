@@ -1,7 +1,7 @@
 /**
  * What differs between versions of QUIC, one row per version: the Initial salt, the Retry key and the HKDF labels
- * (RFC 9001 §5), and the bits that tell long packets apart (RFC 9000 §17.2). All else in this folder's siblings is the same
- * for every version.
+ * (RFC 9001 §5), and the bits that tell long packets apart (RFC 9000 §17.2). All else in this folder's siblings is
+ * the same for every version.
  */
 
 import { fromHex } from "../../wire/hex.ts";
