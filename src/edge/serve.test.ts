@@ -6,21 +6,13 @@ import { LightResponse } from "../host/http/plain-response.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
 import { type ServeOptions, serve } from "./serve.ts";
 import type { Server } from "./server.ts";
+import { deferred, settled } from "./testing/async.ts";
 import { get, type TestClient, VERSIONS } from "./testing/client.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
-
-/** Until Node 22 brings Promise.withResolvers. */
-function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
-  let resolve!: (value: T) => void;
-  const promise = new Promise<T>((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
-}
 
 describe.each(VERSIONS)("serve over %s", (version, open) => {
   async function start(handler: Handler, options: ServeOptions = {}): Promise<{ server: Server; client: TestClient }> {
@@ -211,12 +203,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     const { content } = await client.request({}).response;
     await once(content, "readable");
     // The client reads nothing more. What the server produces has to come to rest, far below the whole.
-    let before = -1;
-    while (produced !== before) {
-      before = produced;
-      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
-    }
-    expect(produced).toBeLessThan(32 * 1024 * 1024);
+    expect(await settled(() => produced)).toBeLessThan(32 * 1024 * 1024);
     let received = 0;
     for await (const chunk of content) received += (chunk as Uint8Array).byteLength;
     expect(received).toBe(64 * 1024 * 1024);
@@ -237,12 +224,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
       for (; sent < total; sent += 1024 * 1024) await exchange.send(new Uint8Array(1024 * 1024));
       exchange.finish();
     })();
-    let before = -1;
-    while (sent !== before) {
-      before = sent;
-      for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
-    }
-    expect(sent).toBeLessThan(32 * 1024 * 1024);
+    expect(await settled(() => sent)).toBeLessThan(32 * 1024 * 1024);
     read.resolve();
     await sending;
     expect(await (await exchange.response).text()).toBe(String(total));

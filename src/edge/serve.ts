@@ -3,9 +3,9 @@
  * of `Deno.serve` and of `Bun.serve`.
  */
 
+import { type Identity, type IdentitySource, loadIdentity } from "../host/certificates/identity.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
-import { createIdentity, type Identity, type IdentitySource } from "../host/http/identity.ts";
 import type { BoundAddress } from "../host/http/listener.ts";
 import { ServeError } from "./errors.ts";
 import { type Server, startServer } from "./server.ts";
@@ -92,8 +92,8 @@ export async function identitiesOf(
   }
   const sources: readonly IdentitySource[] =
     cert !== undefined && key !== undefined ? [{ cert, key }] : tls === undefined ? [] : [tls].flat();
-  const [first, ...others] = sources.map((source) => createIdentity(source));
+  const [first, ...others] = sources.map((source) => loadIdentity(source));
   if (first !== undefined) return [first, ...others];
-  const { developmentIdentity } = await import("../host/certificates/index.ts");
-  return [createIdentity(await developmentIdentity())];
+  const { developmentIdentity } = await import("../host/certificates/development.ts");
+  return [await developmentIdentity()];
 }

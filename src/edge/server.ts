@@ -1,6 +1,7 @@
 /** A running server: listeners on one port, and a service that answers their exchanges. */
+
+import type { Identity } from "../host/certificates/identity.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
-import type { Identity } from "../host/http/identity.ts";
 import type { BoundAddress, Listener } from "../host/http/listener.ts";
 import { type Binding, type Bound, bindAll } from "./bind.ts";
 import { ServeError } from "./errors.ts";
@@ -23,7 +24,7 @@ export interface Service {
 export interface ListenOptions {
   readonly port: number;
   readonly host: string;
-  readonly identities: readonly Identity[];
+  readonly identities: readonly [Identity, ...Identity[]];
   /** Versions to speak. HTTP/2 and HTTP/1.1 come together. */
   readonly protocols?: readonly HttpVersion[] | undefined;
   /** Given each line of the key log. Whoever reads them can read the traffic. */

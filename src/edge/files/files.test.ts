@@ -13,7 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createIdentity } from "../../host/http/identity.ts";
+import { loadIdentity } from "../../host/certificates/identity.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { serve } from "../serve.ts";
 import { type Server, startServer } from "../server.ts";
@@ -67,7 +67,7 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
 
   beforeAll(async () => {
     server = await startServer(
-      { port: 0, host: "127.0.0.1", identities: [createIdentity(localhostIdentity)] },
+      { port: 0, host: "127.0.0.1", identities: [loadIdentity(localhostIdentity)] },
       new FileService(root),
     );
     client = await open(server.url);

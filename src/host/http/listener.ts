@@ -2,8 +2,9 @@
  * What a server is made of: listeners, each of which speaks some versions of HTTP on one kind of socket and makes
  * Exchanges. TCP (HTTP/1.1 and HTTP/2) and QUIC (HTTP/3) implement the same interface.
  */
+
+import type { Identity } from "../certificates/identity.ts";
 import type { ExchangeHandler, HttpVersion } from "./exchange.ts";
-import type { Identity } from "./identity.ts";
 
 export interface BoundAddress {
   readonly transport: "tcp" | "udp";
@@ -14,7 +15,7 @@ export interface BoundAddress {
 
 export interface ListenerOptions {
   /** Certificates with their keys, at least one; the first is for clients that name no server, or an unknown one. */
-  readonly identities: readonly Identity[];
+  readonly identities: readonly [Identity, ...Identity[]];
   readonly onExchange: ExchangeHandler;
   /** Given each line of the key log (RFC 9850), with its line feed. Only set by explicit request. */
   readonly onKeyLog?: ((line: string) => void) | undefined;

@@ -17,10 +17,11 @@ import {
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { FieldLine } from "../../http/index.ts";
+import type { Identity } from "../certificates/identity.ts";
+import { CertificateStore } from "../certificates/store.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
 import { Http2Exchange } from "./http2-exchange.ts";
-import { type Identity, selectIdentity } from "./identity.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
 import { isAuthority, isPath, parseAbsoluteForm } from "./request-head.ts";
 import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
@@ -213,7 +214,10 @@ export class TcpListener implements Listener {
   }
 }
 
-function serverOptions(identities: readonly Identity[]): SecureServerOptions {
+function serverOptions(identities: ListenerOptions["identities"]): SecureServerOptions {
+  const store = new CertificateStore(identities);
+  // Node does not say what a client can verify, so the choice is by name alone.
+  const schemes = identities.flatMap(({ signer }) => signer.schemes);
   const contexts = new Map<Identity, SecureContext>();
   const contextOf = (identity: Identity): SecureContext => {
     let context = contexts.get(identity);
@@ -225,9 +229,9 @@ function serverOptions(identities: readonly Identity[]): SecureServerOptions {
   };
   return {
     allowHTTP1: true,
-    cert: identities[0]!.cert,
-    key: identities[0]!.key,
-    SNICallback: (name, callback) => callback(null, contextOf(selectIdentity(identities, name))),
+    cert: identities[0].cert,
+    key: identities[0].key,
+    SNICallback: (name, callback) => callback(null, contextOf(store.select(name, schemes) ?? identities[0])),
     minVersion: "TLSv1.2",
     handshakeTimeout: HANDSHAKE_TIMEOUT,
     noDelay: true,

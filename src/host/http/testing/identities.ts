@@ -1,5 +1,5 @@
 /** Certificates for tests: valid for a hundred years, trusted by nobody. */
-import type { IdentitySource } from "../identity.ts";
+import type { IdentitySource } from "../../certificates/identity.ts";
 
 /** localhost, 127.0.0.1, ::1 */
 export const localhostIdentity: IdentitySource = {

@@ -1,0 +1,83 @@
+/** One request on its way to an origin and back: undici's callbacks onto an Exchange, with backpressure both ways. */
+import type { Dispatcher } from "undici";
+import type { Exchange } from "../../host/http/exchange.ts";
+import type { FieldSection } from "../../http/index.ts";
+import { fieldsOfRaw, forwardResponseFields } from "./forwarded-fields.ts";
+import type { Origin } from "./origins.ts";
+import { ForwardedBody } from "./request-body.ts";
+
+export interface CallFailure {
+  readonly error: Error;
+  /** Nothing of the request was sent. */
+  readonly unsent: boolean;
+}
+
+export class ProxyCall implements Dispatcher.DispatchHandler {
+  readonly #exchange: Exchange;
+  readonly #onFailure: (failure: CallFailure) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #over = false;
+
+  /** `onFailure` is called at most once, and never when it is the client who gave up. */
+  constructor(exchange: Exchange, onFailure: (failure: CallFailure) => void) {
+    this.#exchange = exchange;
+    this.#onFailure = onFailure;
+    exchange.onAbort = (reason) => {
+      this.#over = true;
+      this.#controller?.abort(reason);
+    };
+    exchange.onDrain = () => this.#controller?.resume();
+  }
+
+  send(origin: Origin, fields: FieldSection): void {
+    const exchange = this.#exchange;
+    origin.pool.dispatch(
+      {
+        path: origin.base + exchange.path,
+        method: exchange.method,
+        headers: fields.flat(),
+        body: exchange.body.state === "ended" ? null : new ForwardedBody(exchange),
+        // Host may name the client's idea of us; the certificate names the origin. (undici's types lack this option.)
+        ...(origin.serverName === undefined ? {} : { servername: origin.serverName }),
+      },
+      this,
+    );
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    if (this.#exchange.aborted !== undefined) controller.abort(this.#exchange.aborted);
+  }
+
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+    const raw = fieldsOfRaw((controller.rawHeaders ?? []) as Buffer[]);
+    const fields = forwardResponseFields(raw);
+    if (status < 200) {
+      this.#exchange.inform(status, fields);
+      return;
+    }
+    const { method } = this.#exchange;
+    const bodiless = method === "HEAD" || status === 204 || status === 304;
+    // Only a message framed in chunks can have trailers (RFC 9112 §7.1.2).
+    const trailers = raw.some(([name]) => name === "transfer-encoding");
+    this.#exchange.respond(status, fields, { endStream: bodiless, trailers });
+    if (bodiless) this.#over = true;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#over) return;
+    if (!this.#exchange.write(chunk)) controller.pause();
+  }
+
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#exchange.end(undefined, forwardResponseFields(fieldsOfRaw((controller.rawTrailers ?? []) as Buffer[])));
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#onFailure({ error, unsent: this.#controller === undefined });
+  }
+}

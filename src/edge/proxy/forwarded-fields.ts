@@ -1,0 +1,138 @@
+/**
+ * Which fields a gateway passes on (RFC 9110 §7.6), and what it adds about whom it speaks for (RFC 7239). Message
+ * framing is never passed on: each side is framed anew, so that the two can never disagree on where a message ends.
+ */
+import type { Exchange, HttpVersion, PeerAddress } from "../../host/http/exchange.ts";
+import { type FieldLine, type FieldSection, isFieldName, isFieldValue, parseContentLength } from "../../http/index.ts";
+
+/** RFC 9110 §7.6.1: about one connection, or consumed here: `te` and `expect` by us, `host` is made anew. */
+const NOT_FORWARDED = new Set([
+  "connection",
+  "expect",
+  "host",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+]);
+
+/** What any client can claim about itself; only a proxy in front of us that is known may say so. */
+const CLAIMS = new Set(["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"]);
+
+export type ForwardedRequest =
+  | { readonly ok: true; readonly fields: readonly FieldLine[] }
+  | { readonly ok: false; readonly status: 400 | 508; readonly reason: string };
+
+export interface ForwardingOptions {
+  /** What goes into Host. */
+  readonly host: string;
+  /** This proxy's name in Via, different from that of every other. */
+  readonly pseudonym: string;
+  /** Whether claims of a proxy in front of us are kept, and ours appended. */
+  readonly trustForwarded: boolean;
+}
+
+/** The request's fields as the origin gets them. */
+export function forwardRequestFields(exchange: Exchange, options: ForwardingOptions): ForwardedRequest {
+  const { pseudonym, trustForwarded } = options;
+  const nominated = nominatedFields(exchange.fields);
+  const fields: FieldLine[] = [["host", options.host]];
+  const cookies: string[] = [];
+  let via = "";
+  let length: string | undefined;
+  for (const [name, value] of exchange.fields) {
+    if (!isFieldName(name) || !isFieldValue(value)) return refuse(400, "a field is malformed");
+    if (name === "content-length") {
+      // RFC 9112 §6.3: two lengths, or one that is no number, would let each side see another end.
+      if (parseContentLength(value) === undefined) return refuse(400, "the content-length is not a number");
+      if (length !== undefined && length !== value) return refuse(400, "there is more than one content-length");
+      length = value;
+      continue;
+    }
+    if (name === "via") via = via === "" ? value : `${via}, ${value}`;
+    else if (name === "cookie") cookies.push(value);
+    else if (NOT_FORWARDED.has(name) || nominated.has(name) || (!trustForwarded && CLAIMS.has(name))) continue;
+    else fields.push([name, value]);
+  }
+  if (via.includes(pseudonym)) return refuse(508, "the request came back to this proxy"); // RFC 5842 §7.2
+  if (cookies.length > 0) fields.push(["cookie", cookies.join("; ")]); // RFC 9113 §8.2.3
+  if (length !== undefined) fields.push(["content-length", length]);
+  fields.push(["via", `${via === "" ? "" : `${via}, `}${VERSION[exchange.protocol]} ${pseudonym}`]); // RFC 9110 §7.6.3
+  return { ok: true, fields: mergeClaims(fields, claimsOf(exchange)) };
+}
+
+const refuse = (status: 400 | 508, reason: string): ForwardedRequest => ({ ok: false, status, reason });
+
+const VERSION: Readonly<Record<HttpVersion, string>> = { h3: "3", h2: "2", "http/1.1": "1.1" };
+
+/** What this proxy knows itself about the client, over what was sent to it. */
+function claimsOf(exchange: Exchange): readonly FieldLine[] {
+  const { remoteAddress, authority, scheme } = exchange;
+  const claims: FieldLine[] = [
+    ["forwarded", forwardedElement(remoteAddress, authority, scheme)],
+    ["x-forwarded-for", remoteAddress.address],
+    ["x-forwarded-proto", scheme],
+  ];
+  if (authority !== "") claims.push(["x-forwarded-host", authority]);
+  return claims;
+}
+
+/** Appends to lists (Forwarded, X-Forwarded-For); a scheme or host that a trusted proxy gave stays as the client's. */
+function mergeClaims(fields: FieldLine[], claims: readonly FieldLine[]): FieldLine[] {
+  for (const [name, value] of claims) {
+    const index = fields.findIndex((line) => line[0] === name);
+    if (index === -1) fields.push([name, value]);
+    else if (name === "forwarded" || name === "x-forwarded-for")
+      fields[index] = [name, `${fields[index]![1]}, ${value}`];
+  }
+  return fields;
+}
+
+/** RFC 7239 §4: a value that is not a token is quoted; §6: an IPv6 address is in brackets. */
+export function forwardedElement({ address, family }: PeerAddress, host: string, proto: string): string {
+  const node = family === "IPv6" ? `"[${address}]"` : address;
+  return `for=${node}${host === "" ? "" : `;host=${/^[\w.!#$%&'*+^`|~-]+$/.test(host) ? host : `"${host}"`}`};proto=${proto}`;
+}
+
+/**
+ * A response's fields as the client gets them. A length goes on only where the origin's framing was that length.
+ * `alt-svc` names the origin's own doors (RFC 7838), which are not ours.
+ */
+export function forwardResponseFields(fields: FieldSection): readonly FieldLine[] {
+  const nominated = nominatedFields(fields);
+  const chunked = fields.some(([name]) => name === "transfer-encoding");
+  const lengths = new Set(fields.filter(([name]) => name === "content-length").map(([, value]) => value));
+  const forwarded: FieldLine[] = [];
+  let lengthDone = false;
+  for (const [name, value] of fields) {
+    if (NOT_FORWARDED.has(name) || nominated.has(name) || name === "alt-svc") continue;
+    if (name === "content-length") {
+      if (chunked || lengths.size > 1 || lengthDone) continue;
+      lengthDone = true;
+    }
+    if (isFieldName(name) && isFieldValue(value)) forwarded.push([name, value]);
+  }
+  return forwarded;
+}
+
+/** Fields that Connection names are for this connection only (RFC 9110 §7.6.1). */
+function nominatedFields(fields: FieldSection): ReadonlySet<string> {
+  const nominated = new Set<string>();
+  for (const [name, value] of fields) {
+    if (name !== "connection") continue;
+    for (const option of value.split(",")) nominated.add(option.trim().toLowerCase());
+  }
+  nominated.delete("content-length"); // framing is not for Connection to take away
+  nominated.delete("host");
+  return nominated;
+}
+
+/** Field lines from the raw list of undici: names and values in turn, as bytes. */
+export function fieldsOfRaw(raw: readonly (Buffer | string)[]): FieldLine[] {
+  const fields: FieldLine[] = [];
+  for (let i = 0; i + 1 < raw.length; i += 2) fields.push([text(raw[i]!).toLowerCase(), text(raw[i + 1]!)]);
+  return fields;
+}
+
+const text = (value: Buffer | string): string => (typeof value === "string" ? value : value.toString("latin1"));

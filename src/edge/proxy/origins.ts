@@ -1,0 +1,101 @@
+/** The servers behind a proxy: connections to each, and whose turn it is. */
+import { isIP } from "node:net";
+import type { Pool } from "undici";
+import { ServeError } from "../errors.ts";
+
+export interface OriginOptions {
+  /** Milliseconds to reach an origin, the TLS handshake included. */
+  readonly connectTimeout: number;
+  /** Milliseconds until the head of its response. */
+  readonly headersTimeout: number;
+  /** Milliseconds between two chunks of its response. */
+  readonly bodyTimeout: number;
+  /** PEM of authorities to trust for https origins, instead of Node's. */
+  readonly ca?: string | Uint8Array | undefined;
+}
+
+export interface Origin {
+  readonly url: URL;
+  /** What goes before the request's path: "" or "/base". */
+  readonly base: string;
+  /** For SNI, which takes no addresses (RFC 6066 §3). */
+  readonly serverName: string | undefined;
+  readonly pool: Pool;
+  /** Until when it is passed over, having refused a connection; milliseconds of the system's clock. */
+  downUntil: number;
+}
+
+/** Connections to one origin; requests beyond that wait. */
+const MAX_CONNECTIONS = 256;
+/** How long an origin that could not be reached is tried last. */
+const DOWN_TIME = 5_000;
+
+export class Origins {
+  readonly all: readonly Origin[];
+  #next = 0;
+
+  constructor(origins: readonly Origin[]) {
+    this.all = origins;
+  }
+
+  /** The next in turn that was not tried for this request; one that is down only if there is no other. */
+  choose(tried: ReadonlySet<Origin>, now: number): Origin | undefined {
+    const count = this.all.length;
+    let fallback: Origin | undefined;
+    for (let i = 0; i < count; i++) {
+      const origin = this.all[(this.#next + i) % count]!;
+      if (tried.has(origin)) continue;
+      if (origin.downUntil <= now) {
+        this.#next = (this.#next + i + 1) % count;
+        return origin;
+      }
+      fallback ??= origin;
+    }
+    return fallback;
+  }
+
+  markDown(origin: Origin, now: number): void {
+    origin.downUntil = now + DOWN_TIME;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.all.map(({ pool }) => pool.destroy()));
+  }
+}
+
+/** An origin as a person gives it: `http://127.0.0.1:3000`, `https://host/base`, `localhost:3000`, `3000`. */
+export function parseOrigin(text: string): URL {
+  const withScheme = /^\d+$/.test(text)
+    ? `http://127.0.0.1:${text}`
+    : /^https?:\/\//i.test(text)
+      ? text
+      : `http://${text}`;
+  const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
+  if (url === undefined || url.hostname === "" || (text.includes("://") && !/^https?:\/\//i.test(text))) {
+    throw new ServeError("ORIGIN_INVALID", `${text} is no origin: give one like http://127.0.0.1:3000`);
+  }
+  if (url.search !== "" || url.hash !== "" || url.username !== "") {
+    throw new ServeError("ORIGIN_INVALID", `${text}: an origin has no query, fragment or user: leave them out`);
+  }
+  return url;
+}
+
+/** undici is loaded here, when there is something to connect to. */
+export async function openOrigins(urls: readonly URL[], options: OriginOptions): Promise<Origins> {
+  const { Pool } = await import("undici");
+  const { connectTimeout, headersTimeout, bodyTimeout, ca } = options;
+  return new Origins(
+    urls.map((url) => ({
+      url,
+      serverName: isIP(url.hostname.replace(/^\[|\]$/g, "")) === 0 ? url.hostname : undefined,
+      base: url.pathname.replace(/\/+$/, ""),
+      pool: new Pool(url.origin, {
+        connections: MAX_CONNECTIONS,
+        headersTimeout,
+        bodyTimeout,
+        connect: { timeout: connectTimeout, ...(ca === undefined ? {} : { ca: ca as string | Buffer }) },
+      }),
+      downUntil: 0,
+    })),
+  );
+}

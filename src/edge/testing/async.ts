@@ -1,0 +1,20 @@
+/** Waiting in tests without a clock. */
+
+/** Until Node 22 brings Promise.withResolvers. */
+export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve!: (value: T) => void;
+  const promise = new Promise<T>((settle) => {
+    resolve = settle;
+  });
+  return { promise, resolve };
+}
+
+/** The value of something that grows, when it has come to rest. */
+export async function settled(value: () => number): Promise<number> {
+  for (let before = -1; ; ) {
+    const now = value();
+    if (now === before) return now;
+    before = now;
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
