@@ -87,7 +87,7 @@ export function parseCertificate(der: Uint8Array): Certificate {
 
   return {
     der,
-    version: version === undefined ? 1 : (need(version.take(Tag.integer), "version")[0] ?? 0) + 1,
+    version: version === undefined ? 1 : readVersion(version),
     issuer,
     subject,
     notBefore,
@@ -98,11 +98,31 @@ export function parseCertificate(der: Uint8Array): Certificate {
   };
 }
 
+function readVersion(reader: DerReader): number {
+  const number = need(reader.take(Tag.integer), "version");
+  if (number.length !== 1 || number[0]! > 2) throw new MalformedCertificate("its version is unknown");
+  return number[0]! + 1;
+}
+
+/** DER knows only one true (X.690 §11.1). */
+function readBoolean(reader: DerReader, what: string): boolean {
+  const value = reader.take(Tag.boolean);
+  if (value === undefined) return false;
+  if (value.length !== 1 || (value[0] !== 0 && value[0] !== 0xff)) need(undefined, what);
+  return value[0] === 0xff;
+}
+
 /** "2.5.29.17" */
 export function dottedOid(contents: Uint8Array): string {
   const arcs: number[] = [];
   let arc = 0;
+  let isFirstByte = true;
+  if (contents.length === 0 || contents.at(-1)! >= 0x80)
+    throw new MalformedCertificate("an object identifier is cut short");
   for (const byte of contents) {
+    // No padding (X.690 §8.19.2), or one identifier could be written in two ways.
+    if (isFirstByte && byte === 0x80) throw new MalformedCertificate("an object identifier is padded");
+    isFirstByte = byte < 0x80;
     arc = arc * 128 + (byte & 0x7f);
     if ((byte & 0x80) !== 0) continue;
     if (arcs.length === 0) {
@@ -135,10 +155,12 @@ function readTime(reader: DerReader): Date | undefined {
   if (contents === undefined) return undefined;
   const match = /^(\d\d|\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)Z$/.exec(fromLatin1(contents));
   if (match === null || (match[1]!.length === 2) !== short) return undefined;
-  const [, digits, month, day, hour, minute, second] = match.map(Number);
-  const year = short ? digits! + (digits! < 50 ? 2000 : 1900) : digits!;
-  const date = new Date(Date.UTC(year, month! - 1, day, hour, minute, second));
-  return Number.isNaN(date.getTime()) ? undefined : date;
+  const [, digits = "", month, day, hour, minute, second] = match;
+  const year = short ? (Number(digits) < 50 ? `20${digits}` : `19${digits}`) : digits;
+  const text = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
+  const date = new Date(text);
+  // The 31st of February would become the 3rd of March.
+  return Number.isNaN(date.getTime()) || date.toISOString() !== text ? undefined : date;
 }
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -176,7 +198,7 @@ function readExtensions(list: DerReader | undefined): ExtensionFields {
   while (list !== undefined && !list.isDone) {
     const extension = need(list.enter(Tag.sequence), "extensions");
     const id = dottedOid(need(extension.take(Tag.oid), "extensions"));
-    const critical = extension.take(Tag.boolean)?.[0] === 0xff;
+    const critical = readBoolean(extension, `extension ${id}`);
     const value = new DerReader(need(extension.take(Tag.octetString), `extension ${id}`));
     needDone(extension, `extension ${id}`);
     // RFC 5280 §4.2: at most one of each.
@@ -227,7 +249,7 @@ function readFlags(bits: Uint8Array): Set<number> {
 }
 
 function readBasicConstraints(value: DerReader): { ca: boolean; pathLength: number | undefined } {
-  const ca = value.take(Tag.boolean)?.[0] === 0xff;
+  const ca = readBoolean(value, "basic constraints");
   const length = value.take(Tag.integer);
   needDone(value, "basic constraints");
   if (length === undefined) return { ca, pathLength: undefined };

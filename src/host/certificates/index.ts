@@ -12,7 +12,11 @@ export {
   loadIdentity,
   loadIdentityFiles,
 } from "./identity.ts";
+/** The client's judgement of a server's chain. */
+export type { CertificateProblem, CertificateProblemCode } from "./problem.ts";
 /** A private key as TLS uses it. */
 export { createSigner } from "./signer.ts";
 /** The choice among identities by server name and by what the client verifies. */
 export { CertificateStore } from "./store.ts";
+export { TrustError, type TrustSource } from "./trust.ts";
+export { type CertificateVerifier, createCertificateVerifier, type Verdict, type VerifierOptions } from "./verify.ts";

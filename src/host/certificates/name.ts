@@ -61,7 +61,7 @@ function readText(tag: number, value: Uint8Array): string | undefined {
     case Tag.ia5String:
       return fromLatin1(value);
     case BMP_STRING:
-      return Buffer.from(value).swap16().toString("utf16le");
+      return value.length % 2 === 0 ? Buffer.from(value).swap16().toString("utf16le") : undefined;
     default:
       return undefined;
   }

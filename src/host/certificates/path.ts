@@ -1,0 +1,190 @@
+/** From a server's certificate to a trusted one (RFC 5280 §6, RFC 4158): finding the way and judging every step of it. */
+
+import { Purpose } from "./builder.ts";
+import type { Certificate } from "./certificate.ts";
+import { sameName, type X509Name } from "./name.ts";
+import { forbiddenName } from "./name-constraints.ts";
+import { type CertificateProblem, problem } from "./problem.ts";
+import { isSignedBy, weakAlgorithm, weakKey } from "./signature.ts";
+
+/** Trusted certificates. */
+export interface Anchors {
+  has(certificate: Certificate): boolean;
+  withSubject(name: X509Name): readonly Certificate[];
+}
+
+/** Certificates from the leaf to the anchor. Real paths have three or four. */
+const MAX_PATH = 10;
+/** Cross-signed intermediates could otherwise be arranged so that the search takes for ever. */
+const MAX_SIGNATURES = 64;
+
+const KEY_CERT_SIGN = 5;
+
+const quoted = (certificate: Certificate): string => `"${certificate.subject.display}"`;
+const isSelfIssued = (certificate: Certificate): boolean => sameName(certificate.subject, certificate.issuer);
+
+/** A path, or the most telling reason why there is none. */
+export function findPath(
+  leaf: Certificate,
+  intermediates: readonly Certificate[],
+  anchors: Anchors,
+  now: Date,
+): { readonly path: readonly Certificate[] } | { readonly problem: CertificateProblem } {
+  const search = new PathSearch(intermediates, anchors, now);
+  const path = search.extend([leaf]);
+  return path === undefined ? { problem: search.problem(leaf) } : { path };
+}
+
+class PathSearch {
+  readonly #intermediates: readonly Certificate[];
+  readonly #anchors: Anchors;
+  readonly #now: Date;
+  #signatures = 0;
+  /** The first reason why a step that is properly signed was refused. */
+  #refusal: CertificateProblem | undefined;
+  /** The first step that claims an issuer who did not sign it. */
+  #badSignature: CertificateProblem | undefined;
+  /** The longest path tried, for telling where it ended. */
+  #longest: readonly Certificate[] = [];
+
+  constructor(intermediates: readonly Certificate[], anchors: Anchors, now: Date) {
+    this.#intermediates = intermediates;
+    this.#anchors = anchors;
+    this.#now = now;
+  }
+
+  /** `path` goes from the leaf to where the search has come. */
+  extend(path: readonly Certificate[]): readonly Certificate[] | undefined {
+    const top = path.at(-1)!;
+    if (path.length > this.#longest.length) this.#longest = path;
+    // Whoever trusts this very certificate needs nobody to vouch for it.
+    if (this.#anchors.has(top)) return path;
+    if (path.length === MAX_PATH) {
+      this.#refusal ??= problem("CERT_CHAIN_TOO_LONG", `the chain of ${quoted(path[0]!)} is longer than ${MAX_PATH}`);
+      return undefined;
+    }
+    for (const anchor of byKeyIdentifier(this.#anchors.withSubject(top.issuer), top)) {
+      if (this.#accepts(path, anchor, true)) return [...path, anchor];
+    }
+    const issuers = this.#intermediates.filter(
+      (candidate) => sameName(candidate.subject, top.issuer) && !path.some((below) => isSameEntity(below, candidate)),
+    );
+    for (const issuer of byKeyIdentifier(issuers, top)) {
+      const found = this.#accepts(path, issuer, false) ? this.extend([...path, issuer]) : undefined;
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #accepts(path: readonly Certificate[], issuer: Certificate, isAnchor: boolean): boolean {
+    const top = path.at(-1)!;
+    if (this.#signatures === MAX_SIGNATURES) {
+      this.#refusal ??= problem("CERT_CHAIN_TOO_LONG", `the chain of ${quoted(path[0]!)} has too many branches`);
+      return false;
+    }
+    this.#signatures += 1;
+    if (!isSignedBy(top, issuer)) {
+      this.#badSignature ??= problem(
+        "CERT_SIGNATURE_FAILURE",
+        `the signature of ${quoted(issuer)} on the certificate ${quoted(top)} is wrong`,
+      );
+      return false;
+    }
+    const refusal = weakAlgorithm(top) ?? judgeIssuer(path, issuer, isAnchor, this.#now);
+    this.#refusal ??= refusal;
+    return refusal === undefined;
+  }
+
+  problem(leaf: Certificate): CertificateProblem {
+    if (this.#refusal !== undefined) return this.#refusal;
+    const top = this.#longest.at(-1)!;
+    const isLeaf = this.#longest.length === 1;
+    if (isSelfIssued(top) && isSignedBy(top, top)) {
+      return isLeaf
+        ? problem("DEPTH_ZERO_SELF_SIGNED_CERT", `the certificate ${quoted(leaf)} is self-signed and not trusted`)
+        : problem(
+            "SELF_SIGNED_CERT_IN_CHAIN",
+            `the chain of the certificate ${quoted(leaf)} ends in ${quoted(top)}, which is self-signed and not trusted`,
+          );
+    }
+    if (this.#badSignature !== undefined) return this.#badSignature;
+    return problem(
+      isLeaf ? "UNABLE_TO_VERIFY_LEAF_SIGNATURE" : "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+      `the certificate ${quoted(top)} was issued by "${top.issuer.display}", which is not trusted and whose certificate the server did not send`,
+    );
+  }
+}
+
+/** The same key under the same name: going through it twice leads nowhere. */
+const isSameEntity = (a: Certificate, b: Certificate): boolean =>
+  sameName(a.subject, b.subject) && Buffer.compare(a.spki, b.spki) === 0;
+
+/** Those whose key identifier is the one named come first; the others may still be right (RFC 5280 §4.2.1.1). */
+function byKeyIdentifier(issuers: readonly Certificate[], certificate: Certificate): readonly Certificate[] {
+  const wanted = certificate.authorityKeyId;
+  if (wanted === undefined || issuers.length < 2) return issuers;
+  const matches = ({ subjectKeyId }: Certificate): boolean =>
+    subjectKeyId !== undefined && Buffer.compare(subjectKeyId, wanted) === 0;
+  return [...issuers.filter(matches), ...issuers.filter((issuer) => !matches(issuer))];
+}
+
+/** May `issuer` have issued what lies below it? (RFC 5280 §6.1.4) */
+function judgeIssuer(
+  path: readonly Certificate[],
+  issuer: Certificate,
+  isAnchor: boolean,
+  now: Date,
+): CertificateProblem | undefined {
+  const constraints = issuer.basicConstraints;
+  // Roots of version 1 have no extensions to say so; that they are on the list of authorities says it (RFC 5280 §6.1.4 (k)).
+  const isOldRoot = isAnchor && issuer.version === 1;
+  if (!isOldRoot && constraints?.ca !== true) {
+    return problem("INVALID_CA", `${quoted(issuer)} issued ${quoted(path.at(-1)!)} but is not a certificate authority`);
+  }
+  if (issuer.keyUsage !== undefined && !issuer.keyUsage.has(KEY_CERT_SIGN)) {
+    return problem("INVALID_CA", `the key of ${quoted(issuer)} is not for signing certificates`);
+  }
+  // RFC 5280 §4.2.1.9: the leaf does not count, nor do self-issued certificates.
+  const below = path.slice(1).filter((certificate) => !isSelfIssued(certificate)).length;
+  if (constraints?.pathLength !== undefined && below > constraints.pathLength) {
+    return problem(
+      "PATH_LENGTH_EXCEEDED",
+      `${quoted(issuer)} allows ${constraints.pathLength} certificate authorities below it, but there are ${below}`,
+    );
+  }
+  for (const [i, certificate] of path.entries()) {
+    // RFC 5280 §6.1.3 (b): self-issued certificates are exempt, unless it is the leaf.
+    if (i > 0 && isSelfIssued(certificate)) continue;
+    const name = forbiddenName(certificate, issuer);
+    if (name !== undefined) {
+      return problem(
+        "NAME_CONSTRAINT_VIOLATION",
+        `${quoted(issuer)} may not vouch for ${name}, which ${quoted(certificate)} is for`,
+      );
+    }
+  }
+  return judgeAlone(issuer, now);
+}
+
+/** What can be said of any certificate on a path by itself. */
+export function judgeAlone(certificate: Certificate, now: Date): CertificateProblem | undefined {
+  const { notBefore, notAfter, extendedKeyUsage, unknownCritical } = certificate;
+  if (now > notAfter) {
+    return problem("CERT_HAS_EXPIRED", `the certificate ${quoted(certificate)} expired on ${notAfter.toISOString()}`);
+  }
+  if (now < notBefore) {
+    const from = notBefore.toISOString();
+    return problem("CERT_NOT_YET_VALID", `the certificate ${quoted(certificate)} is valid only from ${from}`);
+  }
+  // On a CA it limits what lies below, as all of the web has it.
+  if (extendedKeyUsage?.some((purpose) => purpose === Purpose.serverAuth || purpose === Purpose.any) === false) {
+    return problem("INVALID_PURPOSE", `the certificate ${quoted(certificate)} is not for authenticating servers`);
+  }
+  if (unknownCritical.length > 0) {
+    return problem(
+      "UNHANDLED_CRITICAL_EXTENSION",
+      `the certificate ${quoted(certificate)} has a critical extension that is not understood: ${unknownCritical.join(", ")}`,
+    );
+  }
+  return weakKey(certificate);
+}

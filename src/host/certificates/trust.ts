@@ -1,0 +1,134 @@
+/** Whom to trust: certificates found by their subject. Parsing them all would cost more than a handshake. */
+
+import { readFile } from "node:fs/promises";
+import * as tls from "node:tls";
+import { contextTag, DerReader, Tag } from "../../crypto/index.ts";
+import { type Certificate, MalformedCertificate, parseCertificate } from "./certificate.ts";
+import { readName, sameName, type X509Name } from "./name.ts";
+import type { Anchors } from "./path.ts";
+import { certificatesOf, certificatesOfPem } from "./pem.ts";
+
+export type TrustSource = readonly (string | Uint8Array)[] | "system" | undefined;
+
+/** A certificate to trust that is none. */
+export class TrustError extends Error {
+  override readonly name = "TrustError";
+  readonly code = "CA_UNREADABLE";
+}
+
+/** Where systems other than macOS and Windows keep their list. */
+const SYSTEM_BUNDLES = [
+  "/etc/ssl/certs/ca-certificates.crt",
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+  "/etc/pki/tls/certs/ca-bundle.crt",
+  "/etc/ssl/ca-bundle.pem",
+  "/etc/ssl/cert.pem",
+];
+
+const key = (name: X509Name): string => name.canonical.join("\n");
+
+export class TrustStore implements Anchors {
+  readonly #bySubject = new Map<string, Uint8Array[]>();
+  readonly #parsed = new Map<Uint8Array, Certificate>();
+
+  /** DER. What is malformed is left out. */
+  constructor(certificates: Iterable<Uint8Array>) {
+    for (const der of certificates) {
+      const subject = subjectOf(der);
+      if (subject === undefined) continue;
+      const known = this.#bySubject.get(key(subject));
+      if (known === undefined) this.#bySubject.set(key(subject), [der]);
+      else known.push(der);
+    }
+  }
+
+  has(certificate: Certificate): boolean {
+    const known = this.#bySubject.get(key(certificate.subject)) ?? [];
+    return known.some((der) => Buffer.compare(der, certificate.der) === 0);
+  }
+
+  withSubject(name: X509Name): readonly Certificate[] {
+    return (this.#bySubject.get(key(name)) ?? [])
+      .map((der) => this.#parse(der))
+      .filter((certificate) => certificate !== undefined && sameName(certificate.subject, name)) as Certificate[];
+  }
+
+  #parse(der: Uint8Array): Certificate | undefined {
+    let certificate = this.#parsed.get(der);
+    if (certificate === undefined) {
+      try {
+        certificate = parseCertificate(der);
+      } catch (error) {
+        if (error instanceof MalformedCertificate) return undefined;
+        throw error;
+      }
+      this.#parsed.set(der, certificate);
+    }
+    return certificate;
+  }
+}
+
+/** Only the subject, which is all that an index needs. */
+function subjectOf(der: Uint8Array): X509Name | undefined {
+  const tbs = new DerReader(der).enter(Tag.sequence)?.enter(Tag.sequence);
+  tbs?.take(contextTag(0, true));
+  tbs?.take(Tag.integer);
+  for (let skipped = 0; skipped < 3; skipped += 1) tbs?.take(Tag.sequence);
+  return tbs === undefined ? undefined : readName(tbs);
+}
+
+/** What the caller gave is checked at once: throws a `TrustError`. */
+export function givenTrust(sources: readonly (string | Uint8Array)[]): TrustStore {
+  const certificates = sources.flatMap((source) => {
+    const found = certificatesOf(source);
+    if (found.length === 0) throw new TrustError("a certificate to trust (ca) is neither PEM text nor DER bytes");
+    return found;
+  });
+  for (const der of certificates) {
+    try {
+      parseCertificate(der);
+    } catch (cause) {
+      throw new TrustError(`a certificate to trust (ca) is damaged: ${(cause as Error).message}`, { cause });
+    }
+  }
+  return new TrustStore(certificates);
+}
+
+let bundled: Promise<TrustStore> | undefined;
+let system: Promise<TrustStore> | undefined;
+
+/** Node's own list and NODE_EXTRA_CA_CERTS, read when first needed and kept. */
+export const bundledTrust = (): Promise<TrustStore> => (bundled ??= loadBundled());
+export const systemTrust = (): Promise<TrustStore> => (system ??= loadSystem());
+
+async function loadBundled(): Promise<TrustStore> {
+  const extra = await readExtra(process.env.NODE_EXTRA_CA_CERTS);
+  return new TrustStore([...extra, ...tls.rootCertificates.flatMap(certificatesOfPem)]);
+}
+
+/** As Node does, an unreadable file is warned of and passed over. */
+async function readExtra(path: string | undefined): Promise<Uint8Array[]> {
+  if (path === undefined || path === "") return [];
+  try {
+    return certificatesOfPem(await readFile(path, "latin1"));
+  } catch (error) {
+    process.emitWarning(`ignoring NODE_EXTRA_CA_CERTS: ${(error as Error).message}`);
+    return [];
+  }
+}
+
+/** Since Node 22.15; on macOS and Windows the only way. */
+type GetCaCertificates = (type: "system") => string[];
+
+async function loadSystem(): Promise<TrustStore> {
+  const { getCACertificates } = tls as { readonly getCACertificates?: GetCaCertificates };
+  if (getCACertificates !== undefined) return new TrustStore(getCACertificates("system").flatMap(certificatesOfPem));
+  const named = process.env.SSL_CERT_FILE;
+  for (const path of named === undefined ? SYSTEM_BUNDLES : [named, ...SYSTEM_BUNDLES]) {
+    const pem = await readFile(path, "latin1").catch(() => undefined);
+    if (pem !== undefined) return new TrustStore(certificatesOfPem(pem));
+  }
+  throw new TrustError(
+    `this system keeps no list of authorities where one is looked for: ${SYSTEM_BUNDLES.join(", ")}`,
+  );
+}

@@ -1,0 +1,557 @@
+/** What a client accepts and refuses (RFC 5280 §6, RFC 9525), by chains made on the spot. */
+
+import { X509Certificate } from "node:crypto";
+import * as tls from "node:tls";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { extension, KeyUsage, Purpose } from "./builder.ts";
+import { parseCertificate } from "./certificate.ts";
+import { nullValue } from "./der-writer.ts";
+import type { CertificateProblemCode } from "./problem.ts";
+import {
+  daysFromNow,
+  generateKeys,
+  type KeyKind,
+  makeCertificate,
+  type TestCertificate,
+} from "./testing/make-certificate.ts";
+import { TrustError } from "./trust.ts";
+import { createCertificateVerifier, type Verdict } from "./verify.ts";
+
+const now = new Date();
+const root = makeCertificate({ subject: "Root", ca: true });
+const issuer = makeCertificate({ subject: "Issuer", ca: true, issuer: root });
+const trustRoot = createCertificateVerifier({ ca: [root.cert] });
+
+const judge = (
+  leaf: TestCertificate | readonly Uint8Array[],
+  name = "a.test",
+  verifier = trustRoot,
+): Promise<Verdict> => verifier.verify("chain" in leaf ? leaf.chain : leaf, name, now);
+
+async function expectAccepted(verdict: Promise<Verdict>): Promise<void> {
+  expect(await verdict).toEqual({ ok: true });
+}
+
+async function expectRefused(
+  verdict: Promise<Verdict>,
+  code: CertificateProblemCode,
+  alert: number,
+  ...mentioned: readonly string[]
+): Promise<void> {
+  const refused = await verdict;
+  expect(refused).toMatchObject({ ok: false, code, alert });
+  for (const text of mentioned) expect((refused as { message: string }).message).toContain(text);
+}
+
+describe("paths", () => {
+  it.each(["p256", "p384", "ed25519", "rsa"] satisfies KeyKind[])(
+    "lead over an intermediate to a root (%s)",
+    async (key) => {
+      const own = makeCertificate({ subject: "Own", ca: true, key });
+      const middle = makeCertificate({ subject: "Middle", ca: 0, issuer: own, key });
+      const leaf = makeCertificate({ names: ["a.test"], issuer: middle, key });
+      await expectAccepted(judge(leaf, "a.test", createCertificateVerifier({ ca: [own.cert] })));
+    },
+  );
+
+  it("lead directly to a root", async () => {
+    await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: root })));
+  });
+
+  it("may be sent in any order, with certificates that do not belong and with the root", async () => {
+    const second = makeCertificate({ subject: "Second", ca: true, issuer });
+    const leaf = makeCertificate({ names: ["a.test"], issuer: second });
+    const stray = makeCertificate({ subject: "Stray", ca: true });
+    await expectAccepted(judge([leaf.der, root.der, issuer.der, stray.der, second.der]));
+  });
+
+  it("go through whichever of two cross-signed certificates is good", async () => {
+    const key = generateKeys("p256");
+    const old = makeCertificate({ subject: "Old Root", ca: true });
+    const make = (above: TestCertificate, notAfter?: Date) =>
+      makeCertificate({ subject: "Crossed", ca: true, key, issuer: above, ...(notAfter && { notAfter }) });
+    const good = make(root);
+    const untrusted = make(old);
+    const expired = make(root, daysFromNow(-0.5));
+    const leaf = makeCertificate({ names: ["a.test"], issuer: good });
+    await expectAccepted(judge([leaf.der, untrusted.der, good.der]));
+    await expectAccepted(judge([leaf.der, good.der, untrusted.der]));
+    await expectAccepted(judge([leaf.der, expired.der, good.der]));
+    await expectRefused(judge([leaf.der, expired.der]), "CERT_HAS_EXPIRED", 45, "Crossed");
+  });
+
+  it("find the right one among issuers of one name", async () => {
+    const twins = Array.from({ length: 3 }, () => makeCertificate({ subject: "Twin", ca: true, issuer: root }));
+    const leaf = makeCertificate({ names: ["a.test"], issuer: twins[1]!, keyIdentifiers: false });
+    await expectAccepted(judge([leaf.der, ...twins.map(({ der }) => der)]));
+  });
+
+  it("end at an intermediate that is trusted itself", async () => {
+    const leaf = makeCertificate({ names: ["a.test"], issuer });
+    await expectAccepted(judge([leaf.der], "a.test", createCertificateVerifier({ ca: [issuer.cert] })));
+  });
+
+  it("may consist of one trusted self-signed server certificate", async () => {
+    const leaf = makeCertificate({ names: ["a.test"] });
+    await expectAccepted(judge(leaf, "a.test", createCertificateVerifier({ ca: [leaf.cert] })));
+    await expectAccepted(judge(leaf, "a.test", createCertificateVerifier({ ca: [leaf.der] })));
+  });
+
+  it("are refused when the server's certificate is self-signed and unknown", async () => {
+    const leaf = makeCertificate({ names: ["a.test"] });
+    await expectRefused(judge(leaf), "DEPTH_ZERO_SELF_SIGNED_CERT", 48, "a.test", "self-signed");
+    // A trusted certificate of the same name and issuer does not help.
+    const other = makeCertificate({ names: ["a.test"] });
+    const verifier = createCertificateVerifier({ ca: [other.cert] });
+    await expectRefused(judge(leaf, "a.test", verifier), "DEPTH_ZERO_SELF_SIGNED_CERT", 48);
+  });
+
+  it("are refused when they end in an unknown root", async () => {
+    const unknown = makeCertificate({ subject: "Unknown Root", ca: true });
+    const leaf = makeCertificate({ names: ["a.test"], issuer: unknown });
+    await expectRefused(judge([leaf.der, unknown.der]), "SELF_SIGNED_CERT_IN_CHAIN", 48, "Unknown Root");
+    await expectRefused(judge([leaf.der]), "UNABLE_TO_VERIFY_LEAF_SIGNATURE", 48, "Unknown Root");
+  });
+
+  it("are refused when an intermediate is missing", async () => {
+    const second = makeCertificate({ subject: "Second", ca: true, issuer });
+    const leaf = makeCertificate({ names: ["a.test"], issuer: second });
+    await expectRefused(judge([leaf.der, second.der]), "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", 48, "Issuer");
+  });
+
+  it("are refused when the issuer named did not sign", async () => {
+    const impostor = makeCertificate({ subject: "Root", ca: true });
+    const leaf = makeCertificate({ names: ["a.test"], issuer: impostor, keyIdentifiers: false });
+    await expectRefused(judge([leaf.der]), "CERT_SIGNATURE_FAILURE", 42, "Root");
+  });
+
+  it("are refused when a signed byte was changed", async () => {
+    const leaf = makeCertificate({ names: ["a.test"], issuer: root });
+    const changed = leaf.der.slice();
+    const at = Buffer.from(changed).indexOf("a.test", "latin1");
+    changed[at] = "b".charCodeAt(0);
+    await expectRefused(judge([changed], "b.test"), "CERT_SIGNATURE_FAILURE", 42);
+  });
+
+  it("are refused beyond ten certificates, and do not loop", async () => {
+    let top = issuer;
+    for (let i = 0; i < 10; i += 1) top = makeCertificate({ subject: `CA ${i}`, ca: true, issuer: top });
+    const leaf = makeCertificate({ names: ["a.test"], issuer: top });
+    await expectRefused(judge(leaf), "CERT_CHAIN_TOO_LONG", 42);
+    const [a, b] = [generateKeys("p256"), generateKeys("p256")];
+    const ca = makeCertificate({ subject: "A", ca: true, key: a });
+    const cb = makeCertificate({ subject: "B", ca: true, key: b, issuer: ca });
+    const circle = makeCertificate({ subject: "A", ca: true, key: a, issuer: cb });
+    const caught = makeCertificate({ names: ["a.test"], issuer: circle });
+    await expectRefused(judge([caught.der, circle.der, cb.der]), "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", 48);
+  });
+
+  it("are refused when the search would not end", async () => {
+    // Four keys under one name, every one of which has certified every other.
+    const options = { subject: "Tangle", ca: true, keyIdentifiers: false } as const;
+    const keys = Array.from({ length: 4 }, () => makeCertificate(options));
+    const tangle = keys.flatMap((key) =>
+      keys.filter((above) => above !== key).map((above) => makeCertificate({ ...options, key, issuer: above })),
+    );
+    const leaf = makeCertificate({ names: ["a.test"], issuer: keys[0]!, keyIdentifiers: false });
+    await expectRefused(judge([leaf.der, ...tangle.map(({ der }) => der)]), "CERT_CHAIN_TOO_LONG", 42);
+  });
+
+  it("are refused when empty, too many or malformed", async () => {
+    const leaf = makeCertificate({ names: ["a.test"], issuer: root });
+    await expectRefused(judge([]), "CERT_MALFORMED", 42);
+    await expectRefused(judge(new Array(17).fill(leaf.der)), "CERT_CHAIN_TOO_LONG", 42);
+    await expectRefused(judge([leaf.der.subarray(1)]), "CERT_MALFORMED", 42);
+    await expectRefused(judge([leaf.der, new Uint8Array(3)]), "CERT_MALFORMED", 42);
+  });
+});
+
+describe("times", () => {
+  it("past and future are refused, and named", async () => {
+    const past = makeCertificate({
+      names: ["a.test"],
+      issuer,
+      notAfter: new Date("2020-02-03T00:00:00Z"),
+      notBefore: new Date("2020-01-01"),
+    });
+    await expectRefused(judge(past), "CERT_HAS_EXPIRED", 45, "a.test", "2020-02-03");
+    const future = makeCertificate({ names: ["a.test"], issuer, notBefore: daysFromNow(1) });
+    await expectRefused(judge(future), "CERT_NOT_YET_VALID", 42, "a.test", daysFromNow(1).toISOString().slice(0, 10));
+  });
+
+  it("of intermediates and roots count as well", async () => {
+    const late = makeCertificate({ subject: "Late", ca: true, issuer: root, notAfter: daysFromNow(-0.5) });
+    await expectRefused(judge(makeCertificate({ names: ["a.test"], issuer: late })), "CERT_HAS_EXPIRED", 45, "Late");
+    const lateRoot = makeCertificate({ subject: "Late Root", ca: true, notAfter: daysFromNow(-0.5) });
+    const verifier = createCertificateVerifier({ ca: [lateRoot.cert] });
+    const leaf = makeCertificate({ names: ["a.test"], issuer: lateRoot });
+    await expectRefused(judge(leaf, "a.test", verifier), "CERT_HAS_EXPIRED", 45, "Late Root");
+  });
+});
+
+describe("authorities", () => {
+  it("have to be authorities (RFC 5280 §4.2.1.9)", async () => {
+    const notCa = makeCertificate({ names: ["b.test"], issuer });
+    await expectRefused(
+      judge([...makeCertificate({ names: ["a.test"], issuer: notCa }).chain]),
+      "INVALID_CA",
+      48,
+      "b.test",
+    );
+    const silent = makeCertificate({ subject: "Silent", ca: true, issuer, basicConstraints: false });
+    await expectRefused(judge(makeCertificate({ names: ["a.test"], issuer: silent })), "INVALID_CA", 48);
+    const old = makeCertificate({ subject: "Old", ca: true, issuer, version: 1 });
+    await expectRefused(judge(makeCertificate({ names: ["a.test"], issuer: old })), "INVALID_CA", 48);
+  });
+
+  it("may be of version 1 when they are trusted roots", async () => {
+    const old = makeCertificate({ subject: "Old Root", ca: true, version: 1 });
+    const leaf = makeCertificate({ names: ["a.test"], issuer: old });
+    await expectAccepted(judge(leaf, "a.test", createCertificateVerifier({ ca: [old.cert] })));
+  });
+
+  it("have to have a key for signing certificates (RFC 5280 §4.2.1.3)", async () => {
+    const wrong = makeCertificate({ subject: "Wrong", ca: true, issuer, usage: [KeyUsage.digitalSignature] });
+    await expectRefused(judge(makeCertificate({ names: ["a.test"], issuer: wrong })), "INVALID_CA", 48, "Wrong");
+    const open = makeCertificate({ subject: "Open", ca: true, issuer, usage: false });
+    await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: open })));
+  });
+
+  it("may not have more authorities below them than they say", async () => {
+    const none = makeCertificate({ subject: "None Below", ca: 0, issuer: root });
+    await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: none })));
+    const below = makeCertificate({ subject: "Below", ca: true, issuer: none });
+    await expectRefused(
+      judge(makeCertificate({ names: ["a.test"], issuer: below })),
+      "PATH_LENGTH_EXCEEDED",
+      48,
+      "None Below",
+    );
+    const one = makeCertificate({ subject: "One Below", ca: 1, issuer: root });
+    const inner = makeCertificate({ subject: "Inner", ca: true, issuer: one });
+    await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: inner })));
+  });
+
+  it("may be renewed under their own name without counting (RFC 5280 §4.2.1.9)", async () => {
+    const limited = makeCertificate({ subject: "Limited", ca: 0, issuer: root });
+    const renewed = makeCertificate({ subject: "Limited", ca: 0, issuer: limited });
+    await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: renewed })));
+  });
+});
+
+describe("purposes", () => {
+  it("of the server's certificate have to include serverAuth, if any are named", async () => {
+    const make = (purposes: readonly string[] | false) => makeCertificate({ names: ["a.test"], issuer, purposes });
+    await expectRefused(judge(make([Purpose.clientAuth])), "INVALID_PURPOSE", 43, "a.test");
+    await expectAccepted(judge(make([Purpose.clientAuth, Purpose.serverAuth])));
+    await expectAccepted(judge(make([Purpose.any])));
+    await expectAccepted(judge(make(false)));
+  });
+
+  it("of an authority limit what lies below", async () => {
+    const clients = makeCertificate({ subject: "For Clients", ca: true, issuer: root, purposes: [Purpose.clientAuth] });
+    await expectRefused(
+      judge(makeCertificate({ names: ["a.test"], issuer: clients })),
+      "INVALID_PURPOSE",
+      43,
+      "For Clients",
+    );
+    const both = makeCertificate({
+      subject: "Both",
+      ca: true,
+      issuer: root,
+      purposes: [Purpose.clientAuth, Purpose.serverAuth],
+    });
+    await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: both })));
+  });
+
+  it("of the key have to include signing (RFC 8446 §4.4.2.2)", async () => {
+    const make = (usage: readonly number[] | false) => makeCertificate({ names: ["a.test"], issuer, usage });
+    await expectRefused(judge(make([KeyUsage.keyEncipherment])), "INVALID_PURPOSE", 43);
+    await expectAccepted(judge(make([KeyUsage.digitalSignature, KeyUsage.keyEncipherment])));
+    await expectAccepted(judge(make(false)));
+  });
+});
+
+describe("extensions", () => {
+  it("that are critical and unknown are refused, anywhere on the path", async () => {
+    const unknown = [extension("1.2.3.4", true, nullValue())];
+    await expectRefused(
+      judge(makeCertificate({ names: ["a.test"], issuer, extensions: unknown })),
+      "UNHANDLED_CRITICAL_EXTENSION",
+      43,
+      "1.2.3.4",
+    );
+    const strange = makeCertificate({ subject: "Strange", ca: true, issuer: root, extensions: unknown });
+    await expectRefused(
+      judge(makeCertificate({ names: ["a.test"], issuer: strange })),
+      "UNHANDLED_CRITICAL_EXTENSION",
+      43,
+    );
+  });
+
+  it("that are unknown but not critical do no harm", async () => {
+    const extensions = [extension("1.2.3.4", false, nullValue())];
+    await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer, extensions })));
+  });
+
+  it("that come twice make a certificate malformed (RFC 5280 §4.2)", async () => {
+    const extensions = [extension("1.2.3.4", false, nullValue()), extension("1.2.3.4", false, nullValue())];
+    await expectRefused(judge(makeCertificate({ names: ["a.test"], issuer, extensions })), "CERT_MALFORMED", 42);
+  });
+});
+
+describe("weak cryptography", () => {
+  it("is refused: SHA-1 on the server's certificate or an intermediate", async () => {
+    const weak = makeCertificate({ names: ["a.test"], issuer, hash: "sha1" });
+    await expectRefused(judge(weak), "CERT_MD_TOO_WEAK", 42, "a.test");
+    const weakIssuer = makeCertificate({ subject: "Weak", ca: true, issuer: root, hash: "sha1" });
+    await expectRefused(
+      judge(makeCertificate({ names: ["a.test"], issuer: weakIssuer })),
+      "CERT_MD_TOO_WEAK",
+      42,
+      "Weak",
+    );
+  });
+
+  it("does not matter in a root's signature on itself", async () => {
+    const old = makeCertificate({ subject: "Old", ca: true, hash: "sha1" });
+    const leaf = makeCertificate({ names: ["a.test"], issuer: old });
+    await expectAccepted(judge(leaf, "a.test", createCertificateVerifier({ ca: [old.cert] })));
+  });
+
+  it("is refused: RSA keys of 1024 bits", async () => {
+    await expectRefused(
+      judge(makeCertificate({ names: ["a.test"], issuer, key: "rsa1024" })),
+      "CERT_KEY_TOO_SMALL",
+      42,
+      "1024",
+    );
+    const short = makeCertificate({ subject: "Short", ca: true, issuer: root, key: "rsa1024" });
+    await expectRefused(
+      judge(makeCertificate({ names: ["a.test"], issuer: short })),
+      "CERT_KEY_TOO_SMALL",
+      42,
+      "Short",
+    );
+  });
+});
+
+describe("name constraints (RFC 5280 §4.2.1.10)", () => {
+  const under = (
+    constraints: { permitted?: readonly string[]; excluded?: readonly string[] },
+    ...names: readonly string[]
+  ) => {
+    const limited = makeCertificate({ subject: "Limited", ca: true, issuer: root, ...constraints });
+    return makeCertificate({ names, issuer: limited });
+  };
+  const violates = (leaf: TestCertificate, name: string, mentioned = name) =>
+    expectRefused(judge(leaf, name), "NAME_CONSTRAINT_VIOLATION", 42, "Limited", mentioned);
+
+  it("permit a name and what is below it", async () => {
+    await expectAccepted(judge(under({ permitted: ["test"] }, "a.test")));
+    await expectAccepted(judge(under({ permitted: ["A.test"] }, "a.TEST", "b.a.test")));
+    await expectAccepted(judge(under({ permitted: ["other.example", "a.test"] }, "a.test")));
+    await violates(under({ permitted: ["b.test"] }, "a.test"), "a.test");
+    await violates(under({ permitted: ["a.test"] }, "aa.test"), "aa.test");
+    await violates(under({ permitted: [".a.test"] }, "a.test"), "a.test");
+    await expectAccepted(judge(under({ permitted: [".a.test"] }, "b.a.test"), "b.a.test"));
+  });
+
+  it("are not met by one good name among bad ones", async () => {
+    await violates(under({ permitted: ["good.test"] }, "good.test", "evil.test"), "evil.test");
+    await violates(under({ permitted: ["good.test"] }, "good.test", "evil.test"), "good.test", "evil.test");
+  });
+
+  it("exclude a name and what is below it", async () => {
+    await violates(under({ excluded: ["a.test"] }, "a.test"), "a.test");
+    await violates(under({ excluded: ["a.test"] }, "b.a.test"), "b.a.test");
+    await violates(under({ excluded: [""] }, "a.test"), "a.test");
+    await expectAccepted(judge(under({ excluded: ["b.test"] }, "a.test")));
+    await violates(under({ permitted: ["test"], excluded: ["a.test"] }, "a.test"), "a.test");
+  });
+
+  it("see through wildcards", async () => {
+    await violates(under({ excluded: ["a.b.test"] }, "*.b.test"), "c.b.test", "*.b.test");
+    await violates(under({ permitted: ["a.b.test"] }, "*.b.test"), "a.b.test", "*.b.test");
+    await expectAccepted(judge(under({ permitted: ["b.test"] }, "*.b.test"), "a.b.test"));
+    await expectAccepted(judge(under({ excluded: ["a.c.b.test"] }, "*.b.test"), "a.b.test"));
+  });
+
+  it("know addresses and masks, of each family", async () => {
+    await expectAccepted(judge(under({ permitted: ["10.0.0.0/8"] }, "10.1.2.3"), "10.1.2.3"));
+    await violates(under({ permitted: ["10.0.0.0/8"] }, "11.1.2.3"), "11.1.2.3");
+    await violates(under({ excluded: ["10.1.0.0/20"] }, "10.1.15.255"), "10.1.15.255");
+    await expectAccepted(judge(under({ excluded: ["10.1.0.0/20"] }, "10.1.16.0"), "10.1.16.0"));
+    await expectAccepted(judge(under({ permitted: ["2001:db8::/32"] }, "2001:db8::1"), "2001:db8::1"));
+    await violates(under({ permitted: ["2001:db8::/32"] }, "2001:db9::1"), "2001:db9::1");
+    await violates(under({ permitted: ["10.0.0.0/8"] }, "::1"), "::1");
+  });
+
+  it("of one kind say nothing about the other", async () => {
+    await expectAccepted(judge(under({ permitted: ["10.0.0.0/8"] }, "a.test")));
+    await expectAccepted(judge(under({ permitted: ["a.test"] }, "192.0.2.1"), "192.0.2.1"));
+  });
+
+  it("bind through the authorities below, and the narrowest counts", async () => {
+    const outer = makeCertificate({ subject: "Limited", ca: true, issuer: root, permitted: ["a.test"] });
+    const free = makeCertificate({ subject: "Free", ca: true, issuer: outer });
+    await violates(makeCertificate({ names: ["b.test"], issuer: free }), "b.test");
+    const wider = makeCertificate({ subject: "Wider", ca: true, issuer: outer, permitted: ["b.test"] });
+    await expectRefused(
+      judge(makeCertificate({ names: ["b.test"], issuer: wider }), "b.test"),
+      "NAME_CONSTRAINT_VIOLATION",
+      42,
+    );
+    await expectRefused(judge(makeCertificate({ names: ["a.test"], issuer: wider })), "NAME_CONSTRAINT_VIOLATION", 42);
+  });
+
+  it("of a root bind too", async () => {
+    const limited = makeCertificate({ subject: "Limited", ca: true, permitted: ["a.test"] });
+    const verifier = createCertificateVerifier({ ca: [limited.cert] });
+    await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: limited }), "a.test", verifier));
+    await expectRefused(
+      judge(makeCertificate({ names: ["b.test"], issuer: limited }), "b.test", verifier),
+      "NAME_CONSTRAINT_VIOLATION",
+      42,
+    );
+  });
+});
+
+describe("server names (RFC 9525 §6)", () => {
+  const named = (...names: readonly string[]) => makeCertificate({ subject: "cn.test", names, issuer });
+  const wrong = (leaf: TestCertificate, name: string) =>
+    expectRefused(judge(leaf, name), "ERR_TLS_CERT_ALTNAME_INVALID", 42, name);
+
+  it("are compared without regard to case or a final dot", async () => {
+    await expectAccepted(judge(named("A.Test"), "a.tEST."));
+    await wrong(named("a.test"), "b.test");
+    await wrong(named("a.test"), "a.test.evil");
+    await wrong(named("a.test"), "b.a.test");
+  });
+
+  it("that are wrong are answered with those that are right", async () => {
+    await expectRefused(
+      judge(named("x.test", "192.0.2.1", "2001:db8::7"), "a.test"),
+      "ERR_TLS_CERT_ALTNAME_INVALID",
+      42,
+      "x.test, 192.0.2.1, 2001:db8::7",
+    );
+    const many = named(...Array.from({ length: 30 }, (_, i) => `n${i}.test`));
+    await expectRefused(judge(many, "a.test"), "ERR_TLS_CERT_ALTNAME_INVALID", 42, "and 20 more");
+  });
+
+  it("match a wildcard for one whole left-most label", async () => {
+    await expectAccepted(judge(named("*.b.test"), "a.b.test"));
+    await wrong(named("*.b.test"), "b.test");
+    await wrong(named("*.b.test"), "c.a.b.test");
+    await wrong(named("*.b.test"), ".b.test");
+    await wrong(named("*.test"), "a.test");
+    await wrong(named("*"), "a");
+    await wrong(named("a*.b.test"), "ab.b.test");
+    await wrong(named("*.*.test"), "a.b.test");
+    await wrong(named("a.*.test"), "a.b.test");
+  });
+
+  it("that are addresses match addresses only, however written", async () => {
+    await expectAccepted(judge(named("192.0.2.1"), "192.0.2.1"));
+    await expectAccepted(judge(named("2001:db8::1"), "2001:DB8:0:0:0:0:0:1"));
+    await expectAccepted(judge(named("2001:db8::1"), "[2001:db8::1]"));
+    await wrong(named("192.0.2.1"), "192.0.2.2");
+    await wrong(named("a.test"), "192.0.2.1");
+    await wrong(named("*.0.2.1"), "192.0.2.1");
+  });
+
+  it("are not taken from the common name", async () => {
+    await wrong(named(), "cn.test");
+    await wrong(named("a.test"), "cn.test");
+  });
+});
+
+describe("the order of complaints", () => {
+  it("puts trust before time, and time before names", async () => {
+    const notAfter = daysFromNow(-0.5);
+    await expectRefused(judge(makeCertificate({ names: ["b.test"], notAfter })), "DEPTH_ZERO_SELF_SIGNED_CERT", 48);
+    await expectRefused(judge(makeCertificate({ names: ["b.test"], notAfter, issuer })), "CERT_HAS_EXPIRED", 45);
+  });
+});
+
+describe("options", () => {
+  it("rejectUnauthorized: false accepts, and says what it ignored", async () => {
+    const lax = createCertificateVerifier({ ca: [root.cert], rejectUnauthorized: false });
+    const leaf = makeCertificate({ names: ["a.test"] });
+    expect(await judge(leaf, "a.test", lax)).toMatchObject({
+      ok: true,
+      ignored: { code: "DEPTH_ZERO_SELF_SIGNED_CERT" },
+    });
+    await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer }), "a.test", lax));
+  });
+
+  it("ca takes several certificates in one text, in bytes and in DER", async () => {
+    const leaf = makeCertificate({ names: ["a.test"], issuer });
+    const other = makeCertificate({ ca: true });
+    for (const ca of [[other.cert + root.cert], [Buffer.from(root.cert)], [other.der, root.der]]) {
+      await expectAccepted(judge(leaf, "a.test", createCertificateVerifier({ ca })));
+    }
+  });
+
+  it("ca replaces the usual authorities, so that none means nobody", async () => {
+    const nobody = createCertificateVerifier({ ca: [] });
+    await expectRefused(
+      judge([new X509Certificate(tls.rootCertificates[0]!).raw], "a.test", nobody),
+      "DEPTH_ZERO_SELF_SIGNED_CERT",
+      48,
+    );
+  });
+
+  it("ca that is not certificates is refused at once", () => {
+    expect(() => createCertificateVerifier({ ca: ["./ca.pem"] })).toThrow(TrustError);
+    expect(() => createCertificateVerifier({ ca: [new Uint8Array(9)] })).toThrow(TrustError);
+    expect(() => createCertificateVerifier({ ca: [new Uint8Array(0)] })).toThrow(TrustError);
+  });
+
+  it("without ca, Node's own roots are trusted and nobody else", async () => {
+    const usual = createCertificateVerifier();
+    await expectRefused(
+      judge(makeCertificate({ names: ["a.test"], issuer }), "a.test", usual),
+      "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+      48,
+    );
+    const bundled = new X509Certificate(
+      tls.rootCertificates.find((pem) => new Date(new X509Certificate(pem).validTo) > now)!,
+    ).raw;
+    const verdict = await judge([bundled], "a.test", usual);
+    // A trusted root is a path of its own; only it is for no server.
+    expect(verdict).toMatchObject({ ok: false });
+    expect((verdict as { code: string }).code).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID|INVALID_PURPOSE/);
+  });
+});
+
+describe("parsing", () => {
+  it("reads every root that Node brings as OpenSSL does", () => {
+    for (const pem of tls.rootCertificates) {
+      const theirs = new X509Certificate(pem);
+      const ours = parseCertificate(theirs.raw);
+      expect(ours.notAfter).toEqual(new Date(theirs.validTo));
+      expect(ours.notBefore).toEqual(new Date(theirs.validFrom));
+      expect(Buffer.from(ours.spki)).toEqual(theirs.publicKey.export({ format: "der", type: "spki" }));
+      if (ours.version === 3) expect(ours.basicConstraints?.ca).toBe(theirs.ca);
+      expect(ours.unknownCritical).toEqual([]);
+    }
+  });
+
+  it("survives any change of any byte: a verdict, never a crash", async () => {
+    const leaf = makeCertificate({ names: ["a.test", "127.0.0.1"], issuer, permitted: ["a.test", "10.0.0.0/8"] });
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: leaf.der.length - 1 }), fc.integer({ min: 1, max: 255 }), async (at, by) => {
+        const changed = leaf.der.slice();
+        changed[at]! ^= by;
+        const [first, ...rest] = leaf.chain;
+        expect(first).toEqual(leaf.der);
+        expect(await judge([changed, ...rest])).toMatchObject({ ok: false });
+      }),
+      { numRuns: 400 },
+    );
+  });
+});
