@@ -99,9 +99,12 @@ describe("a client aborts on a ServerHello", () => {
       (h) => ({ ...h, extensions: { ...h.extensions, key_share: { group: 0x0017, keyExchange: new Uint8Array(65) } } }),
     ],
     [
-      "with a share of a group not offered",
+      "with a good share, but said to be of a group not offered",
       "illegal_parameter",
-      (h) => ({ ...h, extensions: { ...h.extensions, key_share: { group: 0x11ec, keyExchange: new Uint8Array(9) } } }),
+      (h) => ({
+        ...h,
+        extensions: { ...h.extensions, key_share: { ...h.extensions.key_share!, group: 0x11ec } },
+      }),
     ],
     [
       "with a share of the wrong length",
@@ -133,6 +136,15 @@ describe("a client aborts on a ServerHello", () => {
   it("with a cipher suite that is known, but not offered: illegal_parameter", () => {
     const scene = new Scene({ cipherSuites: ["TLS_AES_256_GCM_SHA384"] });
     expectCode(() => scene.play({}, 1), "illegal_parameter");
+  });
+
+  it("and says which extension it was that nobody knows", () => {
+    const serverHello: Script["serverHello"] = (h) => ({
+      ...h,
+      extensions: { ...h.extensions, unknown: [{ type: 0x5a5a, data: EMPTY }] },
+    });
+    const { where } = expectCode(() => new Scene().play({ serverHello }, 1), "unsupported_extension");
+    expect(where).toBe("0x5a5a");
   });
 
   const raw: readonly [string, AlertName, Uint8Array][] = [

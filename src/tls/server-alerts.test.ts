@@ -223,6 +223,11 @@ describe("a server aborts on a ClientHello", () => {
     const bytes = emitClientHello(without("server_name"));
     expectCode(() => serve(bytes, { selectIdentity: () => undefined }), "missing_extension");
   });
+  it("without a signature scheme that we know: handshake_failure, and the host is not even asked", () => {
+    const hello = withExtensions({ signature_algorithms: [0x0401] });
+    const selectIdentity = () => expect.unreachable();
+    expectCode(() => serve(emitClientHello(hello), { selectIdentity }), "handshake_failure");
+  });
   it("when its own key does not work: internal_error, with the cause", () => {
     const cause = new Error("the key is gone");
     const sign = () => {

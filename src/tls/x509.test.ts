@@ -4,9 +4,16 @@ import { describe, expect, it } from "vitest";
 import vectors from "../../test/vectors/rfc8448.json" with { type: "json" };
 import { ProtocolError } from "../base/errors.ts";
 import { fromHex, toHex } from "../wire/hex.ts";
+import { concat } from "../wire/text.ts";
 import { expectCode } from "./testing/expect.ts";
 import { der, makeCertificate } from "./testing/identity.ts";
 import { subjectPublicKeyInfo } from "./x509.ts";
+
+/** The same element with 200 bytes more and a length of two bytes where one would do. */
+function longForm(element: Uint8Array): Uint8Array {
+  const contents = concat(element.subarray(2), new Uint8Array(200));
+  return concat(Uint8Array.of(element[0]!, 0x82, 0, contents.length), contents);
+}
 
 describe("subjectPublicKeyInfo", () => {
   it("finds the key of every kind that signs handshakes", () => {
@@ -36,18 +43,31 @@ describe("subjectPublicKeyInfo", () => {
     expect(subjectPublicKeyInfo(der(0x30, tbs))).toEqual(spki);
   });
 
-  const broken: readonly [string, string][] = [
-    ["nothing", ""],
-    ["another tag", "310a3008"],
-    ["a length longer than the bytes", "30053003"],
-    ["the indefinite length, which DER forbids", "30803080"],
-    ["a length not in its shortest form", "3081023000"],
-    ["a length with a leading zero", "308200023000"],
-    ["a length of four bytes", "308400000002"],
+  const spki = der(0x30, fromHex("0500"));
+  const empty = der(0x30);
+  const serial = der(0x02, Uint8Array.of(1));
+  const wrap = (...fields: readonly Uint8Array[]): Uint8Array => der(0x30, der(0x30, ...fields));
+  const good = wrap(serial, empty, empty, empty, empty, spki);
+  const contents = good.subarray(2);
+  const broken: readonly [string, Uint8Array][] = [
+    ["nothing", new Uint8Array(0)],
+    ["another tag outside", concat(Uint8Array.of(0x31), good.subarray(1))],
+    ["another tag inside", wrap(der(0x04, Uint8Array.of(1)), empty, empty, empty, empty, spki)],
+    ["a key that is no sequence", wrap(serial, empty, empty, empty, empty, der(0x04))],
+    ["a field too few", wrap(serial, empty, empty, empty, spki)],
+    ["a length longer than the bytes", good.subarray(0, -1)],
+    ["the indefinite length, which DER forbids", concat(Uint8Array.of(0x30, 0x80), contents)],
+    ["a length not in its shortest form", concat(Uint8Array.of(0x30, 0x81, contents.length), contents)],
+    ["a length with a leading zero", der(0x30, der(0x30, serial, empty, empty, empty, empty, longForm(spki)))],
+    ["a length of four bytes", concat(Uint8Array.of(0x30, 0x84, 1, 0, 0, 0), contents)],
+    ["a length of 127 bytes", concat(Uint8Array.of(0x30), new Uint8Array(128).fill(0xff), contents)],
   ];
-  for (const [what, hex] of broken) {
+  it("reads what the next cases break", () => {
+    expect(subjectPublicKeyInfo(good)).toEqual(spki);
+  });
+  for (const [what, certificate] of broken) {
     it(`refuses ${what}: bad_certificate`, () => {
-      expectCode(() => subjectPublicKeyInfo(fromHex(hex)), "bad_certificate");
+      expectCode(() => subjectPublicKeyInfo(certificate), "bad_certificate");
     });
   }
 

@@ -43,13 +43,12 @@ function skip(reader: Reader, tag: number): void {
   enter(reader, tag);
 }
 
-/** X.690 §8.1.3; DER allows neither the indefinite form nor more bytes than needed. */
+/** X.690 §8.1.3. DER allows neither the indefinite form, which looks like no bytes of length, nor more bytes than needed. */
 function definiteLength(reader: Reader): number {
   const at = reader.position;
   const first = reader.uint8();
   if (first < 0x80) return first;
   const count = first - 0x80;
-  if (count === 0 || count > 3) throw new WireError("DER length of an unusable form", at);
   let length = 0;
   for (let i = 0; i < count; i += 1) length = length * 256 + reader.uint8();
   if (length < 0x80 || length < 256 ** (count - 1)) throw new WireError("DER length not in its shortest form", at);
