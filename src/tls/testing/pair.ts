@@ -121,7 +121,7 @@ export class Pair {
   }
 }
 
-export function messageName(message: Uint8Array): MessageName {
+function messageName(message: Uint8Array): MessageName {
   const name = Object.entries(MESSAGE_TYPES).find(([, type]) => type === message[0])?.[0];
   if (name === undefined) throw new Error(`message type ${message[0]}`);
   return name as MessageName;
