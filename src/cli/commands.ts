@@ -13,12 +13,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "serve",
     summary: "serve a directory or a module over HTTP/1.1, HTTP/2 and HTTP/3",
-    register: async (program) => (await import("./serve.ts")).registerServe(program),
+    register: async (program, io) => (await import("./serve.ts")).registerServe(program, io),
   },
   {
     name: "proxy",
     summary: "put HTTP/3 in front of an origin",
-    register: async (program) => (await import("./proxy.ts")).registerProxy(program),
+    register: async (program, io) => (await import("./proxy.ts")).registerProxy(program, io),
   },
   {
     name: "get",

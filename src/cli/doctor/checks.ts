@@ -1,0 +1,186 @@
+// What Nagare needs of a machine, each looked at for real.
+
+import { randomBytes } from "node:crypto";
+import { createSocket, type Socket } from "node:dgram";
+import { existsSync } from "node:fs";
+import { createServer } from "node:net";
+import { CHROMIUM, findProgram } from "../find-program.ts";
+import { bytes } from "../get/units.ts";
+import type { Io } from "../io.ts";
+import { readVersion } from "../version.ts";
+import { askOwnServer } from "./own-server.ts";
+
+/** "absent" can be lived without. */
+export type Verdict = "ok" | "failed" | "absent";
+
+export interface CheckResult {
+  readonly verdict: Verdict;
+  readonly detail: string;
+  readonly advice?: string;
+}
+
+export interface Check {
+  readonly name: string;
+  run(env: Io["env"]): Promise<CheckResult>;
+}
+
+const ok = (detail: string): CheckResult => ({ verdict: "ok", detail });
+const failed = (detail: string, advice: string): CheckResult => ({ verdict: "failed", detail, advice });
+const absent = (detail: string, advice: string): CheckResult => ({ verdict: "absent", detail, advice });
+
+export const CHECKS: readonly Check[] = [
+  { name: "nagare", run: async () => ok(readVersion()) },
+  { name: "node", run: node },
+  { name: "openssl", run: async () => ok(process.versions.openssl ?? "none") },
+  { name: "crypto engine", run: cryptoEngineCheck },
+  { name: "clock", run: clock },
+  { name: "UDP over IPv4", run: () => echoCheck("udp4", "127.0.0.1") },
+  { name: "UDP over IPv6", run: () => echoCheck("udp6", "::1") },
+  { name: "UDP buffers", run: buffers },
+  { name: "HTTP/3 to itself", run: () => askOwnServer("h3").then(ok) },
+  { name: "HTTP/2 to itself", run: () => askOwnServer("h2").then(ok) },
+  { name: "certificate", run: certificate },
+  { name: "port 443", run: port443 },
+  { name: "Chromium", run: chromium },
+  { name: "SSLKEYLOGFILE", run: keylog },
+];
+
+async function node(): Promise<CheckResult> {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) return failed(process.version, "install Node 24, or at least 20.19");
+  return ok(`${process.version}${major < 24 ? " (24 is recommended)" : ""} on ${process.platform} ${process.arch}`);
+}
+
+async function cryptoEngineCheck(): Promise<CheckResult> {
+  const { cryptoEngine } = await import("../../host/engine.ts");
+  const engine = await cryptoEngine();
+  if (engine.name !== "portable") return absent(engine.name, "unset NAGARE_CRYPTO for the faster engine");
+  return ok(engine.name);
+}
+
+/** A certificate is judged by the clock: one that is years off refuses them all. */
+async function clock(): Promise<CheckResult> {
+  const now = new Date();
+  const shown = now.toISOString();
+  const year = now.getUTCFullYear();
+  if (year < 2025 || year > 2060) return failed(shown, "set the clock: no certificate is valid at that time");
+  return ok(shown);
+}
+
+async function echoCheck(type: "udp4" | "udp6", address: string): Promise<CheckResult> {
+  try {
+    return ok(`${address} answers`.concat(` (${(await echo(type, address)).toFixed(2)} ms)`));
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    const detail = `${address}: ${code}`;
+    if (type === "udp6") return absent(detail, "this machine has no IPv6: everything works over IPv4");
+    return failed(
+      detail,
+      "HTTP/3 needs UDP: look at the sandbox's or firewall's rules; HTTP/1.1 and HTTP/2 work without",
+    );
+  }
+}
+
+/** A datagram to ourselves and back; milliseconds. */
+async function echo(type: "udp4" | "udp6", address: string): Promise<number> {
+  const socket = createSocket(type);
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error("a datagram to itself did not arrive")), 1000);
+      const payload = randomBytes(16);
+      let start = 0;
+      socket.once("error", reject);
+      socket.on("message", (message) => {
+        if (!message.equals(payload)) return;
+        clearTimeout(timer);
+        resolve(performance.now() - start);
+      });
+      socket.bind(0, address, () => {
+        start = performance.now();
+        socket.send(payload, socket.address().port, address);
+      });
+    });
+  } finally {
+    socket.close();
+  }
+}
+
+/** A burst at 1 Gbit/s fills a megabyte in 8 ms, which is a short nap for a JavaScript process. */
+const GOOD_BUFFER = 1 << 20;
+
+async function buffers(): Promise<CheckResult> {
+  const socket = createSocket("udp4");
+  try {
+    await bound(socket);
+    socket.setRecvBufferSize(4 * GOOD_BUFFER);
+    socket.setSendBufferSize(4 * GOOD_BUFFER);
+    // Linux counts its own bookkeeping in and answers with twice what it grants.
+    const factor = process.platform === "linux" ? 2 : 1;
+    const receive = socket.getRecvBufferSize() / factor;
+    const send = socket.getSendBufferSize() / factor;
+    const detail = `${bytes(receive)} to receive, ${bytes(send)} to send`;
+    if (Math.min(receive, send) >= GOOD_BUFFER) return ok(detail);
+    return absent(detail, "for fast downloads: sysctl -w net.core.rmem_max=4194304 net.core.wmem_max=4194304");
+  } finally {
+    socket.close();
+  }
+}
+
+function bound(socket: Socket, port = 0): Promise<void> {
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.bind(port, "127.0.0.1", resolve);
+  });
+}
+
+async function certificate(): Promise<CheckResult> {
+  const { developmentIdentity } = await import("../../host/certificates/index.ts");
+  const { names, notAfter, path } = await developmentIdentity();
+  const days = Math.floor((notAfter.getTime() - Date.now()) / 86_400_000);
+  const detail = `for development, for ${names.join(", ")}, ${days} days left`;
+  if (path === undefined)
+    return absent(
+      detail,
+      "it cannot be kept, so each start makes a new one: set XDG_CACHE_HOME to a folder that can be written",
+    );
+  return ok(`${detail} (${path})`);
+}
+
+async function port443(): Promise<CheckResult> {
+  const tcp = createServer();
+  const udp = createSocket("udp4");
+  try {
+    await new Promise<void>((resolve, reject) => {
+      tcp.once("error", reject);
+      tcp.listen(443, "127.0.0.1", resolve);
+    });
+    await bound(udp, 443);
+    return ok("may be used, TCP and UDP");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EADDRINUSE") return absent("in use", "stop what uses it, or serve on another port with -p");
+    const grant = `setcap cap_net_bind_service=+ep ${process.execPath}`;
+    if (code === "EACCES") return absent("no permission", `serve on another port with -p, or: sudo ${grant}`);
+    return absent(code ?? String(error), "serve on another port with -p");
+  } finally {
+    tcp.close();
+    udp.close();
+  }
+}
+
+async function chromium(env: Io["env"]): Promise<CheckResult> {
+  const path = await findProgram(CHROMIUM, env);
+  if (path !== undefined) return ok(path);
+  return absent(
+    "not on PATH",
+    "to see pages over HTTP/3 with the development certificate, install it (Debian: apt-get install chromium)",
+  );
+}
+
+async function keylog(env: Io["env"]): Promise<CheckResult> {
+  const path = env.SSLKEYLOGFILE;
+  if (path === undefined || path === "")
+    return absent("not set", "set it to a file to let Wireshark read your own traffic");
+  const exists = existsSync(path) ? "" : ", not written yet";
+  return ok(`${path}${exists}: whoever reads it can read the traffic`);
+}

@@ -1,0 +1,50 @@
+import { Argument, type Command, Option } from "commander";
+import type { Io } from "./io.ts";
+import { addServerOptions, duration, readSettings, type ServerFlags } from "./serve/flags.ts";
+
+const HELP = `
+Examples:
+  nagare proxy http://127.0.0.1:3000               HTTP/3 in front of an application
+  nagare proxy 3000 3001                           in front of two, which take turns
+  nagare proxy -p 443 --cert cert.pem --key key.pem --http-port 80 https://origin.example
+
+When ready, prints the URL on a line of its own. SIGINT or SIGTERM lets requests finish; a second one quits.
+Exit codes: 0 stopped in order, 1 failed, 2 usage or configuration.
+`;
+
+interface ProxyFlags extends ServerFlags {
+  readonly connectTimeout: string;
+  readonly headersTimeout: string;
+  readonly bodyTimeout: string;
+  readonly trustForwarded?: true;
+}
+
+export function registerProxy(program: Command, io: Io): void {
+  const command = program
+    .command("proxy")
+    .summary("put HTTP/3 in front of an origin")
+    .description("Pass requests over HTTP/1.1, HTTP/2 and HTTP/3 on to one origin, or to several that take turns.")
+    .addArgument(new Argument("<origin...>", "http:// or https:// URL, host:port, or a port of this machine"));
+  addServerOptions(command)
+    .addOption(new Option("--connect-timeout <time>", "time to reach an origin").default("5s"))
+    .addOption(new Option("--headers-timeout <time>", "time until it answers").default("60s"))
+    .addOption(new Option("--body-timeout <time>", "time between two parts of its answer").default("5m"))
+    .addOption(new Option("--trust-forwarded", "believe Forwarded and X-Forwarded-* of a proxy in front of this one"))
+    .addHelpText("after", HELP)
+    .action(async (origins: string[], flags: ProxyFlags) => {
+      const settings = readSettings(flags, io);
+      const timeouts = {
+        connectTimeout: duration(flags.connectTimeout, "--connect-timeout"),
+        headersTimeout: duration(flags.headersTimeout, "--headers-timeout"),
+        bodyTimeout: duration(flags.bodyTimeout, "--body-timeout"),
+      };
+      const trustForwarded = flags.trustForwarded === true;
+      const { runServer } = await import("./serve/run.ts");
+      await runServer(
+        settings,
+        async (log) =>
+          (await import("../edge/proxy/service.ts")).createProxy(origins, { ...timeouts, trustForwarded, log }),
+        io,
+      );
+    });
+}

@@ -1,0 +1,28 @@
+import { Argument, type Command } from "commander";
+import type { Io } from "./io.ts";
+import { addServerOptions, readSettings, type ServerFlags } from "./serve/flags.ts";
+
+const HELP = `
+Examples:
+  nagare serve ./site                              a folder, with a certificate for development
+  nagare serve app.ts                              a module: export default { fetch(request) { … } }
+  nagare serve -p 443 --cert cert.pem --key key.pem --http-port 80 ./site
+
+When ready, prints the URL on a line of its own. SIGINT or SIGTERM lets requests finish; a second one quits.
+Exit codes: 0 stopped in order, 1 failed, 2 usage or configuration.
+`;
+
+export function registerServe(program: Command, io: Io): void {
+  const command = program
+    .command("serve")
+    .summary("serve a directory or a module over HTTP/1.1, HTTP/2 and HTTP/3")
+    .description("Serve a folder, or a module's fetch function, over HTTP/1.1, HTTP/2 and HTTP/3 on one port.")
+    .addArgument(new Argument("[target]", "a folder, or a module (.js, .ts)").default("."));
+  addServerOptions(command)
+    .addHelpText("after", HELP)
+    .action(async (target: string, flags: ServerFlags) => {
+      const settings = readSettings(flags, io);
+      const { runServer } = await import("./serve/run.ts");
+      await runServer(settings, async (log) => (await import("../edge/target.ts")).serviceFor(target, log), io);
+    });
+}

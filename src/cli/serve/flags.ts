@@ -1,0 +1,93 @@
+// The options that serve and proxy share, and what they mean together with the environment.
+import { isIP } from "node:net";
+import { type Command, Option } from "commander";
+import { usageError } from "../fail.ts";
+import type { Io } from "../io.ts";
+
+export interface ServerFlags {
+  readonly port?: string;
+  readonly host?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly grace: string;
+  readonly httpPort?: string;
+  readonly keylog?: string;
+  readonly json?: true;
+}
+
+export interface ServerSettings {
+  readonly port: number;
+  readonly host: string;
+  /** Undefined: the certificate for development. */
+  readonly files: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** Milliseconds that requests have left when the server is told to stop. */
+  readonly grace: number;
+  readonly httpPort: number | undefined;
+  readonly keylog: string | undefined;
+  readonly json: boolean;
+}
+
+export const addServerOptions = (command: Command): Command =>
+  command
+    .addOption(new Option("-p, --port <port>", "TCP and UDP port; 0 takes a free one").env("PORT"))
+    .addOption(new Option("-H, --host <host>", "address or name to listen on; :: is all").env("HOST"))
+    .addOption(new Option("--cert <file>", "PEM: certificate, then its chain; without it, one for development"))
+    .addOption(new Option("--key <file>", "PEM: the certificate's key"))
+    .addOption(new Option("--grace <time>", "time for requests under way when told to stop").default("10s"))
+    .addOption(new Option("--http-port <port>", "also answer plain HTTP here, by redirects to https"))
+    .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; whoever reads it reads the traffic"))
+    .addOption(new Option("--json", "print one JSON object per event on stdout"));
+
+const DEFAULT_PORT = 4433;
+const DEFAULT_HOST = "::";
+
+export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
+  const { cert, key } = flags;
+  if ((cert === undefined) !== (key === undefined)) {
+    throw usageError(cert === undefined ? "--key without --cert" : "--cert without --key", "give both");
+  }
+  const host = flags.host ?? DEFAULT_HOST;
+  return {
+    port: flags.port === undefined ? DEFAULT_PORT : port(flags.port, "--port"),
+    host,
+    files: cert === undefined || key === undefined ? undefined : { certFile: cert, keyFile: key },
+    grace: duration(flags.grace, "--grace"),
+    httpPort: flags.httpPort === undefined ? undefined : port(flags.httpPort, "--http-port"),
+    keylog: keylogPath(flags.keylog, host, io),
+    json: flags.json === true,
+  };
+}
+
+function port(text: string, option: string): number {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(number <= 65_535)) throw usageError(`${option} ${text} is no port`, "give a number from 0 to 65535");
+  return number;
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** A time such as 500ms, 10s, 2m; a number alone is seconds. */
+export function duration(text: string, option: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const milliseconds = match === null ? Number.NaN : Number(match[1]) * UNITS[match[2] ?? "s"]!;
+  // A timer of Node takes no more.
+  if (!(milliseconds <= 2 ** 31 - 1)) throw usageError(`${option} ${text} is no time`, "give one such as 10s or 500ms");
+  return milliseconds;
+}
+
+/** SSLKEYLOGFILE was perhaps set for another program, so beyond this machine it counts only if the option repeats it. */
+function keylogPath(flag: string | undefined, host: string, io: Io): string | undefined {
+  if (flag !== undefined) return flag;
+  const { SSLKEYLOGFILE: path } = io.env;
+  if (path === undefined || path === "") return undefined;
+  if (isLoopback(host)) return path;
+  io.stderr.write(
+    `nagare: SSLKEYLOGFILE is not obeyed beyond this machine; use --keylog ${path}, or --host localhost\n`,
+  );
+  return undefined;
+}
+
+function isLoopback(host: string): boolean {
+  if (host === "localhost" || host === "::1") return true;
+  return isIP(host) === 4 && host.startsWith("127.");
+}

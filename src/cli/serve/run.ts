@@ -1,0 +1,120 @@
+// Runs a server until it is told to stop: the life that serve and proxy share.
+
+import type { RequestRecord } from "../../edge/request-log.ts";
+import type { Server, Service } from "../../edge/server.ts";
+import type { Identity } from "../../host/certificates/identity.ts";
+import { CliError, EXIT, silentExit } from "../fail.ts";
+import type { Io } from "../io.ts";
+import type { ServerSettings } from "./flags.ts";
+
+/** Errors whose remedy is another command line or configuration. */
+const USAGE_ERRORS = new Set(["IdentityError", "KeyLogError"]);
+const USAGE_CODES = new Set([
+  "OPTION_INVALID",
+  "HOST_UNKNOWN",
+  "DIRECTORY_MISSING",
+  "MODULE_INVALID",
+  "ORIGIN_INVALID",
+]);
+
+/** How long what a module has left running may keep the process after the server has closed. */
+const LEFTOVER_TIME = 1_000;
+
+type CreateService = (log: (line: string) => void) => Promise<Service>;
+
+export async function runServer(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
+  const log = (line: string): void => void io.stderr.write(`${line}\n`);
+  const running = await start(settings, createService, io, log).catch((error: unknown) => {
+    throw asUsageError(error);
+  });
+  await untilStopped(running, settings, io, log);
+  setTimeout(() => process.exit(), LEFTOVER_TIME).unref();
+}
+
+interface Running {
+  readonly server: Server;
+  close(timeout: number): Promise<void>;
+}
+
+async function start(
+  settings: ServerSettings,
+  createService: CreateService,
+  io: Io,
+  log: (line: string) => void,
+): Promise<Running> {
+  const { port, host, httpPort, json } = settings;
+  const [{ startServer }, identity, created] = await Promise.all([
+    import("../../edge/server.ts"),
+    loadIdentity(settings),
+    createService(log),
+  ]);
+  const emit = (event: string, facts: object): void => void io.stdout.write(`${JSON.stringify({ event, ...facts })}\n`);
+  const service = json ? await logged(created, (record) => emit("request", record)) : created;
+  const keylog = await openKeyLog(settings.keylog, log);
+  const server = await startServer(
+    { port, host, identities: [identity], ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }) },
+    service,
+  );
+  const redirect =
+    httpPort === undefined
+      ? undefined
+      : await (await import("../../edge/redirect.ts")).startRedirect(httpPort, host, server.port);
+  if (json) {
+    const { url, protocols, addresses } = server;
+    emit("listening", { url: url.href, protocols, addresses, httpPort: redirect?.port });
+  } else {
+    io.stdout.write(`${server.url.href}\n`);
+  }
+  return {
+    server,
+    close: async (timeout) => {
+      await Promise.all([server.close({ timeout }), redirect?.close()]);
+      keylog?.close();
+      if (json) emit("closed", {});
+    },
+  };
+}
+
+async function loadIdentity({ files }: ServerSettings): Promise<Identity> {
+  if (files === undefined) return (await import("../../host/certificates/development.ts")).developmentIdentity();
+  return (await import("../../host/certificates/identity.ts")).loadIdentityFiles(files);
+}
+
+async function logged(service: Service, report: (record: RequestRecord) => void): Promise<Service> {
+  const { withRequestLog } = await import("../../edge/request-log.ts");
+  return withRequestLog(service, report);
+}
+
+async function openKeyLog(path: string | undefined, log: (line: string) => void) {
+  if (path === undefined) return undefined;
+  const { KeyLogFile } = await import("../../host/keylog.ts");
+  const file = new KeyLogFile(path, (error) => log(`nagare: the key log ${path} is incomplete: ${error}`));
+  log(`nagare: WRITING TLS KEYS to ${path}: whoever reads that file can read all traffic of this server`);
+  return file;
+}
+
+/** The first signal drains, and the command ends well; a second one cuts off what is left. */
+function untilStopped(running: Running, { grace }: ServerSettings, io: Io, log: (line: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let stopping = false;
+    const stop = io.onInterrupt((signal) => {
+      if (stopping) {
+        stop();
+        void running.server.close({ timeout: 0 });
+        reject(silentExit(EXIT[signal]));
+        return;
+      }
+      stopping = true;
+      log("nagare: finishing requests under way; press Ctrl-C again to quit now");
+      running.close(grace).then(resolve, reject).finally(stop);
+    });
+  });
+}
+
+function asUsageError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const { code } = error as { code?: unknown };
+  const usage = USAGE_ERRORS.has(error.name) || (error.name === "ServeError" && USAGE_CODES.has(String(code)));
+  if (!usage) return error;
+  return new CliError(typeof code === "string" ? code : "USAGE", error.message, { exitCode: EXIT.usage, cause: error });
+}

@@ -1,0 +1,55 @@
+// Our own server on loopback, as the peers of a row meet it: one random file, and an echo.
+import { createHash, randomBytes } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { serve } from "../../edge/serve.ts";
+import { type DevelopmentIdentity, developmentIdentity } from "../../host/certificates/index.ts";
+import type { RowContext } from "./row.ts";
+
+export const FILE_SIZE = 1 << 20;
+
+export interface OwnServer extends AsyncDisposable {
+  readonly port: number;
+  /** https://localhost:PORT/ */
+  readonly url: string;
+  readonly identity: DevelopmentIdentity;
+  /** A PEM file to trust. */
+  readonly caFile: string;
+  /** Of the file at /file. */
+  readonly sha256: string;
+}
+
+export async function startOwnServer(context: RowContext, onKeyLog?: (line: string) => void): Promise<OwnServer> {
+  const identity = await developmentIdentity({ directory: context.directory });
+  const file = randomBytes(FILE_SIZE);
+  const server = await serve(
+    {
+      port: 0,
+      host: "127.0.0.1",
+      cert: identity.cert,
+      key: identity.key,
+      log: () => {},
+      ...(onKeyLog === undefined ? {} : { onKeyLog }),
+    },
+    (request, { protocol }) => {
+      const { pathname } = new URL(request.url);
+      if (pathname === "/file") return new Response(file);
+      if (pathname === "/echo") return new Response(request.body);
+      return new Response(`<!doctype html><title>tour</title><p>carried by ${protocol}</p>`, {
+        headers: { "content-type": "text/html" },
+      });
+    },
+  );
+  const caFile = join(context.directory, "ca.pem");
+  await writeFile(caFile, identity.cert);
+  return {
+    port: server.port,
+    url: `https://localhost:${server.port}/`,
+    identity,
+    caFile,
+    sha256: sha256(file),
+    [Symbol.asyncDispose]: () => server.close({ timeout: 0 }),
+  };
+}
+
+export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

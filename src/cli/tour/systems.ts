@@ -1,0 +1,150 @@
+// The table of systems: what each is, where it lives, what it is shown against. The tour runs it; README and the demo page print it.
+// Pure data: no imports, so that a build step can read it.
+
+export interface System {
+  /** Short and stable: what `nagare tour --only` takes. */
+  readonly name: string;
+  readonly title: string;
+  /** RFCs, drafts and papers. */
+  readonly specs: readonly string[];
+  /** Folders under src/. */
+  readonly folders: readonly string[];
+  readonly shownAgainst: readonly string[];
+  readonly status: "built" | "not built";
+}
+
+export const SYSTEMS: readonly System[] = [
+  {
+    name: "quic",
+    title: "QUIC v1 and HTTP/3",
+    specs: ["RFC 9000", "RFC 9001", "RFC 9002", "RFC 9114", "RFC 9204"],
+    folders: ["quic", "congestion", "tls", "qpack", "h3"],
+    shownAgainst: ["own client", "curl", "gtlsclient", "Chromium", "Caddy", "gtlsserver"],
+    status: "built",
+  },
+  {
+    name: "keylog",
+    title: "SSLKEYLOGFILE",
+    specs: ["RFC 9850"],
+    folders: ["tls", "host"],
+    shownAgainst: ["tshark"],
+    status: "built",
+  },
+  planned(
+    "quic-v2",
+    "QUIC v2 and version negotiation",
+    ["RFC 9368", "RFC 9369"],
+    ["quic", "http"],
+    ["ngtcp2", "tshark"],
+  ),
+  planned(
+    "datagrams",
+    "HTTP Datagrams, capsules, CONNECT-UDP",
+    ["RFC 9221", "RFC 9297", "RFC 9298"],
+    ["http", "h3"],
+    ["curl", "aioquic"],
+  ),
+  planned("webtransport", "WebTransport", ["draft-ietf-webtrans-http3"], ["webtransport"], ["Chromium"]),
+  planned(
+    "multipath",
+    "Multipath QUIC and XLINK",
+    ["draft-ietf-quic-multipath", "XLINK (SIGCOMM 2021)"],
+    ["quic/path"],
+    ["picoquic"],
+  ),
+  planned(
+    "multicast",
+    "Multicast QUIC",
+    ["draft-jholland-quic-multicast"],
+    ["quic/multicast"],
+    ["SSM between namespaces"],
+  ),
+  planned("priorities", "Extensible priorities", ["RFC 9218"], ["http", "h3"], ["Chromium", "curl"]),
+  planned("uploads", "Resumable uploads", ["draft-ietf-httpbis-resumable-upload"], ["http"], ["tus-js-client", "curl"]),
+  planned(
+    "partial-post-replay",
+    "Partial POST Replay",
+    ["draft-frindell-httpbis-partial-post-replay"],
+    ["http", "edge"],
+    ["rolling restarts"],
+  ),
+  planned(
+    "alternative-services",
+    "Alt-Svc and alt-svcb",
+    ["RFC 7838", "draft-thomson-httpbis-alt-svcb"],
+    ["http", "agent"],
+    ["Chromium", "curl"],
+  ),
+  planned(
+    "https-records",
+    "HTTPS and SVCB records, preconnectHint",
+    ["RFC 9460", "draft-pardue-httpbis-preconnect-hint-svc-param"],
+    ["dns", "agent"],
+    ["Knot", "BIND"],
+  ),
+  planned(
+    "happy-eyeballs",
+    "Happy Eyeballs v2 and v3",
+    ["RFC 8305", "draft-ietf-happy-happyeyeballs-v3"],
+    ["agent"],
+    ["impaired IPv6"],
+  ),
+  planned(
+    "sunset",
+    "Sunset, Deprecation, Prefer: safe",
+    ["RFC 8594", "RFC 9745", "RFC 8674"],
+    ["http", "edge"],
+    ["curl", "Chromium"],
+  ),
+  planned(
+    "geo",
+    "Sec-CH-IP-Geo and geofeeds",
+    ["RFC 8805", "draft-pauly-httpbis-geoip-hint"],
+    ["http", "agent"],
+    ["published feeds"],
+  ),
+  planned(
+    "cookies",
+    "Cookies: SameSite=Lax by default, CHIPS",
+    ["draft-ietf-httpbis-rfc6265bis"],
+    ["agent"],
+    ["Chromium"],
+  ),
+  planned("isolation", "COOP, COEP, CORP", ["HTML Standard", "Fetch Standard"], ["agent"], ["Chromium"]),
+  planned(
+    "media",
+    "Warp and MoQ Transport",
+    ["draft-lcurley-warp", "draft-ietf-moq-transport"],
+    ["media"],
+    ["Chromium", "ffmpeg"],
+  ),
+  planned("flows", "Just-in-time flows: DFMP, DFCP", ["DFMP and DFCP papers"], ["flows"], ["the paper's loss table"]),
+  planned("arp", "ARP", ["RFC 826"], ["link"], ["the Linux kernel over TAP"]),
+  planned("tcp", "TCP", ["RFC 9293"], ["tcp"], ["the Linux kernel over TAP", "curl", "iperf3"]),
+  planned(
+    "rst-diagnostics",
+    "TCP RST diagnostics",
+    ["draft-boucadair-tcpm-rst-diagnostic-payload"],
+    ["tcp"],
+    ["the Linux kernel", "tshark"],
+  ),
+  planned(
+    "mcphint",
+    "MCPHINT and receive steering",
+    ["draft-robinson-intarea-mcphint"],
+    ["ip"],
+    ["fragments and ESP over workers"],
+  ),
+  planned("ebpf", "eBPF", ["RFC 9669"], ["bpf"], ["clang", "the Linux kernel"]),
+  planned("memcached", "memcached proxy", ["memcached's protocol"], ["memcache"], ["memcached"]),
+];
+
+function planned(
+  name: string,
+  title: string,
+  specs: readonly string[],
+  folders: readonly string[],
+  shownAgainst: readonly string[],
+): System {
+  return { name, title, specs, folders, shownAgainst, status: "not built" };
+}

@@ -1,0 +1,134 @@
+// `nagare tour`: the rows of every system, run one after the other, each in a folder of its own and for a bounded time.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { EXIT, silentExit, usageError } from "../fail.ts";
+import { duration } from "../get/units.ts";
+import { interruptible } from "../interrupt.ts";
+import { type Colors, colorsFor, type Io, write } from "../io.ts";
+import { KEYLOG_ROWS } from "./keylog.ts";
+import { QUIC_ROWS } from "./quic.ts";
+import { NoPeer, type Outcome, type Row } from "./row.ts";
+import { SYSTEMS, type System } from "./systems.ts";
+
+/** Everything that can be run. A system's rows stand together, in the order of the table. */
+const ROWS: readonly Row[] = [...QUIC_ROWS, ...KEYLOG_ROWS];
+const ROW_TIME = 30_000;
+
+export interface RowReport {
+  readonly system: string;
+  readonly title: string;
+  readonly peer: string | null;
+  readonly against: string;
+  readonly outcome: Outcome;
+  readonly milliseconds: number | null;
+  readonly command: string | null;
+  /** What was seen, or what went wrong. */
+  readonly detail: string;
+}
+
+export interface TourFlags {
+  readonly only?: string;
+  readonly json?: true;
+}
+
+export async function tour(flags: TourFlags, io: Io): Promise<void> {
+  const selected = select(flags.only);
+  const colors = colorsFor(io.stdout, io.env);
+  let failed = false;
+  await interruptible(io, async (signal) => {
+    for (const { system, rows } of selected) {
+      if (rows.length === 0) await print(notBuilt(system));
+      for (const row of rows) await print(await runRow(system, row, io, signal));
+    }
+  });
+  if (failed) throw silentExit(EXIT.failed);
+
+  async function print(report: RowReport): Promise<void> {
+    failed ||= report.outcome === "failed";
+    await write(io.stdout, `${flags.json ? JSON.stringify(report) : reportLine(report, colors)}\n`);
+  }
+}
+
+interface Selection {
+  readonly system: System;
+  readonly rows: readonly Row[];
+}
+
+function select(only: string | undefined): Selection[] {
+  const all = SYSTEMS.map((system) => ({ system, rows: ROWS.filter((row) => row.system === system.name) }));
+  if (only === undefined) return all;
+  const [name, peer] = only.split("/");
+  const selected = all
+    .filter(({ system }) => system.name === name)
+    .map(({ system, rows }) => ({ system, rows: peer === undefined ? rows : rows.filter((row) => row.peer === peer) }));
+  if (selected.length === 0)
+    throw usageError(`there is no system "${name}"`, `they are ${SYSTEMS.map((each) => each.name).join(", ")}`);
+  if (peer !== undefined && selected[0]!.rows.length === 0) {
+    const peers = ROWS.filter((row) => row.system === name).map((row) => row.peer);
+    throw usageError(
+      `${name} has no row "${peer}"`,
+      peers.length === 0 ? "it is not built" : `its rows are ${peers.join(", ")}`,
+    );
+  }
+  return selected;
+}
+
+function notBuilt({ name, title, shownAgainst }: System): RowReport {
+  const against = shownAgainst.join(", ");
+  return {
+    system: name,
+    title,
+    peer: null,
+    against,
+    outcome: "not built",
+    milliseconds: null,
+    command: null,
+    detail: "",
+  };
+}
+
+export async function runRow(
+  system: System,
+  row: Row,
+  io: Pick<Io, "env">,
+  interrupted: AbortSignal,
+): Promise<RowReport> {
+  const directory = await mkdtemp(join(tmpdir(), "nagare-tour-"));
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(new Error(`not done within ${ROW_TIME / 1000} s`)), ROW_TIME);
+  const signal = AbortSignal.any([interrupted, limit.signal]);
+  const start = performance.now();
+  let outcome: Outcome = "ok";
+  let detail: string;
+  try {
+    detail = await row.run({ directory, env: io.env, signal });
+  } catch (error) {
+    interrupted.throwIfAborted();
+    outcome = error instanceof NoPeer ? "no peer here" : "failed";
+    const reason = limit.signal.aborted ? limit.signal.reason : error;
+    detail = reason instanceof Error ? reason.message : String(reason);
+  } finally {
+    clearTimeout(timer);
+    await rm(directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+  const milliseconds = outcome === "no peer here" ? null : Math.round(performance.now() - start);
+  const { against, command, peer } = row;
+  return { system: system.name, title: system.title, peer, against, outcome, milliseconds, command, detail };
+}
+
+const TITLE_WIDTH = Math.max(...SYSTEMS.map(({ title }) => title.length));
+const AGAINST_WIDTH = Math.max(...ROWS.map(({ against }) => against.length));
+
+function reportLine(report: RowReport, colors: Colors): string {
+  const { title, against, outcome, milliseconds, command, detail } = report;
+  const name = title.padEnd(TITLE_WIDTH);
+  if (outcome === "not built") return colors.dim(`·  ${name}  not built`);
+  const time = (milliseconds === null ? "" : duration(milliseconds)).padStart(9);
+  const peer = against.padEnd(AGAINST_WIDTH);
+  if (outcome === "no peer here")
+    return `–  ${name}  ${peer}  ${time}  ${colors.yellow("no peer here")} ${colors.dim(`(${detail})`)}`;
+  if (outcome === "failed")
+    return `${colors.red("✗")}  ${name}  ${peer}  ${time}  ${colors.red(detail)}\n   ${colors.dim(command ?? "")}`;
+  return `${colors.green("✓")}  ${name}  ${peer}  ${time}  ${detail}\n   ${colors.dim(command ?? "")}`;
+}
