@@ -54,6 +54,8 @@ export class MemoryTransport implements StreamTransport {
   readonly events: TransportEvent[] = [];
   readonly streams = new Map<StreamId, StreamState>();
   readonly #options: MemoryOptions;
+  /** Streams on which something is on its way to this side. */
+  readonly #expecting = new Set<StreamId>();
   peer!: MemoryTransport;
   closed: { readonly code: VarInt; readonly phrase: string } | undefined;
   /** Every call that sent something: for tests of how much goes into one write. */
@@ -89,10 +91,15 @@ export class MemoryTransport implements StreamTransport {
     const id = this.#opened[direction] * 4 + (this.role === "server" ? 1 : 0) + (direction === "uni" ? 2 : 0);
     this.#opened[direction] += 1;
     this.streams.set(id, newStream());
-    const theirs = newStream();
-    theirs.incoming.push({ type: "open" });
-    this.peer.streams.set(id, theirs);
+    this.peer.streams.set(id, newStream());
+    this.peer.expect(id, { type: "open" });
     return id;
+  }
+
+  /** Puts something on its way to this side. */
+  expect(id: StreamId, delivery: Delivery): void {
+    this.streams.get(id)!.incoming.push(delivery);
+    this.#expecting.add(id);
   }
 
   writableBytes(id: StreamId): number {
@@ -116,7 +123,7 @@ export class MemoryTransport implements StreamTransport {
     if (accepted > 0 || finTaken) {
       const sent = bytes.slice(0, accepted);
       this.writes.push({ id, bytes: sent, fin: finTaken });
-      this.peer.streams.get(id)!.incoming.push({ type: "bytes", bytes: sent, fin: finTaken });
+      this.peer.expect(id, { type: "bytes", bytes: sent, fin: finTaken });
     }
     return accepted;
   }
@@ -156,7 +163,7 @@ export class MemoryTransport implements StreamTransport {
     if (stream === undefined || stream.writeClosed) return;
     stream.writeClosed = true;
     this.resets.set(id, code);
-    this.peer.streams.get(id)!.incoming.push({ type: "reset", code });
+    this.peer.expect(id, { type: "reset", code });
   }
 
   stopSending(id: StreamId, code: VarInt): void {
@@ -165,7 +172,7 @@ export class MemoryTransport implements StreamTransport {
     stream.readDropped = true;
     stream.readable.length = 0;
     this.stops.set(id, code);
-    this.peer.streams.get(id)!.incoming.push({ type: "stop", code });
+    this.peer.expect(id, { type: "stop", code });
   }
 
   close(code: VarInt, phrase: string): void {
@@ -177,9 +184,11 @@ export class MemoryTransport implements StreamTransport {
   /** Delivers one piece of what is on its way to this side; false when there is nothing. */
   deliverOne(): boolean {
     const rng = this.#options.rng;
-    const waiting = [...this.streams].filter(([, stream]) => stream.incoming.length > 0);
-    if (waiting.length === 0) return false;
-    const [id, stream] = waiting[rng === undefined ? 0 : rng.uint32() % waiting.length]!;
+    if (this.#expecting.size === 0) return false;
+    const expecting = this.#expecting.values();
+    if (rng !== undefined) for (let skip = rng.uint32() % this.#expecting.size; skip > 0; skip -= 1) expecting.next();
+    const id: StreamId = expecting.next().value!;
+    const stream = this.streams.get(id)!;
     const delivery = stream.incoming[0]!;
     if (delivery.type === "bytes" && rng !== undefined && delivery.bytes.length > 1 && rng.uint32() % 2 === 0) {
       const cut = 1 + (rng.uint32() % (delivery.bytes.length - 1));
@@ -187,6 +196,7 @@ export class MemoryTransport implements StreamTransport {
       this.#deliver(id, stream, { type: "bytes", bytes: delivery.bytes.subarray(0, cut), fin: false });
     } else {
       stream.incoming.shift();
+      if (stream.incoming.length === 0) this.#expecting.delete(id);
       this.#deliver(id, stream, delivery);
     }
     return true;
@@ -216,7 +226,7 @@ export class MemoryTransport implements StreamTransport {
         stream.blocked = false;
         if (stream.writeClosed) return;
         stream.writeClosed = true;
-        this.peer.streams.get(id)!.incoming.push({ type: "reset", code: delivery.code });
+        this.peer.expect(id, { type: "reset", code: delivery.code });
         this.events.push({ type: "stream-stopped", id, code: delivery.code });
     }
   }
