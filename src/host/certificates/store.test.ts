@@ -1,0 +1,55 @@
+import { describe, expect, it } from "vitest";
+import { loadIdentity } from "./identity.ts";
+import { CertificateStore } from "./store.ts";
+import { type KeyKind, makeCertificate } from "./testing/make-certificate.ts";
+
+const identityFor = (key: KeyKind, ...names: readonly string[]) => loadIdentity(makeCertificate({ names, key }));
+
+const EVERYTHING = ["ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256"] as const;
+const fallback = identityFor("p256", "default.test");
+const exact = identityFor("p256", "a.b.test", "192.0.2.1", "2001:db8::1");
+const wildcard = identityFor("p256", "*.b.test");
+const store = new CertificateStore([fallback, wildcard, exact]);
+
+describe("the certificate for a server name", () => {
+  it.each([
+    ["a.b.test", exact],
+    ["A.B.TEST", exact],
+    ["a.b.test.", exact],
+    ["c.b.test", wildcard],
+    ["b.test", fallback],
+    ["d.c.b.test", fallback],
+    ["unknown.test", fallback],
+    ["", fallback],
+    [undefined, fallback],
+    ["192.0.2.1", exact],
+    ["2001:db8:0::1", exact],
+    ["[2001:db8::1]", exact],
+    ["192.0.2.2", fallback],
+  ])("%s", (name, expected) => {
+    expect(store.select(name, EVERYTHING)).toBe(expected);
+  });
+});
+
+describe("two certificates for one name", () => {
+  const ecdsa = identityFor("p256", "a.test");
+  const rsa = identityFor("rsa", "a.test");
+  const both = new CertificateStore([ecdsa, rsa]);
+
+  it("are told apart by what the client verifies", () => {
+    expect(both.select("a.test", EVERYTHING)).toBe(ecdsa);
+    expect(both.select("a.test", ["rsa_pss_rsae_sha256"])).toBe(rsa);
+    expect(both.select("a.test", ["rsa_pss_rsae_sha512"])).toBe(rsa);
+    expect(both.select(undefined, ["rsa_pss_rsae_sha256"])).toBe(rsa);
+  });
+
+  it("are both refused when the client verifies neither", () => {
+    expect(both.select("a.test", ["ed25519"])).toBeUndefined();
+    expect(both.select("a.test", [])).toBeUndefined();
+  });
+
+  it("have no substitute in the certificate for another name", () => {
+    const mixed = new CertificateStore([identityFor("rsa", "other.test"), ecdsa]);
+    expect(mixed.select("a.test", ["rsa_pss_rsae_sha256"])).toBeUndefined();
+  });
+});
