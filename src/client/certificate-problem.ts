@@ -1,5 +1,6 @@
-// Says which thing is wrong with a certificate that Node's TLS refused. OpenSSL's verdict is a code; the person needs the name and the date.
-import type { DetailedPeerCertificate } from "node:tls";
+// Says which thing is wrong with a certificate. The verdict is a code of OpenSSL's, over TCP and QUIC alike; the person needs the
+// name and the date.
+import type { X509Certificate } from "node:crypto";
 import {
   ClientError,
   certificateExpired,
@@ -17,44 +18,45 @@ const UNKNOWN_AUTHORITY = new Set([
   "CERT_UNTRUSTED",
 ]);
 
-/** `verdict` is TLSSocket.authorizationError; `leaf` the certificate that the peer showed. */
-export function certificateProblem(host: string, verdict: string, leaf: DetailedPeerCertificate): ClientError {
-  const cause = Object.assign(new Error(verdict), { code: verdict });
-  if (verdict === "CERT_HAS_EXPIRED") {
-    const culprit = chain(leaf).find((each) => Date.parse(each.valid_to) < Date.now()) ?? leaf;
-    return certificateExpired(host, new Date(culprit.valid_to), cause);
+/** `chain` is what the server showed, its own certificate first. `detail` is the judge's own sentence, for the rarer codes. */
+export function chainProblem(
+  host: string,
+  code: string,
+  detail: string,
+  chain: readonly X509Certificate[],
+): ClientError {
+  const cause = Object.assign(new Error(detail), { code });
+  const leaf = chain[0];
+  if (leaf === undefined) {
+    return new ClientError("CERTIFICATE_INVALID", `${host} showed no certificate`, { cause });
   }
-  if (verdict === "CERT_NOT_YET_VALID") {
-    const culprit = chain(leaf).find((each) => Date.parse(each.valid_from) > Date.now()) ?? leaf;
-    return certificateNotYetValid(host, new Date(culprit.valid_from), cause);
+  if (code === "CERT_HAS_EXPIRED") {
+    const culprit = chain.find((each) => Date.parse(each.validTo) < Date.now()) ?? leaf;
+    return certificateExpired(host, new Date(culprit.validTo), cause);
   }
-  if (verdict === "ERR_TLS_CERT_ALTNAME_INVALID") return certificateWrongName(host, namesOf(leaf), cause);
-  if (UNKNOWN_AUTHORITY.has(verdict)) {
-    const top = chain(leaf).at(-1) ?? leaf;
-    return certificateUnknownAuthority(host, nameOf(top.issuer), cause);
+  if (code === "CERT_NOT_YET_VALID") {
+    const culprit = chain.find((each) => Date.parse(each.validFrom) > Date.now()) ?? leaf;
+    return certificateNotYetValid(host, new Date(culprit.validFrom), cause);
   }
-  return new ClientError("CERTIFICATE_INVALID", `certificate for ${host} is not acceptable: ${verdict}`, { cause });
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") return certificateWrongName(host, namesOf(leaf), cause);
+  if (UNKNOWN_AUTHORITY.has(code)) {
+    return certificateUnknownAuthority(host, issuerOf(chain.at(-1)!), cause);
+  }
+  return new ClientError("CERTIFICATE_INVALID", `certificate for ${host} is not acceptable: ${detail}`, { cause });
 }
 
-/** The certificate, its issuer, and so on; the last one of a complete chain names itself as issuer. */
-function chain(leaf: DetailedPeerCertificate): DetailedPeerCertificate[] {
-  const all: DetailedPeerCertificate[] = [];
-  for (let next: DetailedPeerCertificate | undefined = leaf; next?.valid_to; next = next.issuerCertificate) {
-    if (all.some((each) => each.fingerprint256 === next?.fingerprint256)) break;
-    all.push(next);
-  }
-  return all;
-}
-
-function namesOf(leaf: DetailedPeerCertificate): string[] {
-  const names = (leaf.subjectaltname ?? "")
+/** Node's spelling of the subject alternative names: `DNS:a.test, IP Address:127.0.0.1`. */
+function namesOf(certificate: X509Certificate): string[] {
+  return (certificate.subjectAltName ?? "")
     .split(", ")
     .filter((entry) => entry.startsWith("DNS:") || entry.startsWith("IP Address:"))
     .map((entry) => entry.slice(entry.indexOf(":") + 1));
-  return names;
 }
 
-function nameOf(issuer: { CN?: string | string[]; O?: string | string[] } | undefined): string | undefined {
-  const name = issuer?.CN ?? issuer?.O;
-  return Array.isArray(name) ? name.join(", ") : name;
+/** Node's spelling of a distinguished name: one attribute a line. */
+function issuerOf(certificate: X509Certificate): string | undefined {
+  const attributes = certificate.issuer.split("\n");
+  return ["CN=", "O="]
+    .map((type) => attributes.find((each) => each.startsWith(type))?.slice(type.length))
+    .find((name) => name !== undefined);
 }

@@ -61,14 +61,14 @@ export class Client {
   async close(): Promise<void> {
     this.#closed = true;
     await Promise.all([...this.#origins.values()].map((origin) => origin.close()));
-    await this.#settings.http3?.close();
+    await this.#settings.http3.close();
   }
 
   /** Closes every connection now; whatever is in progress fails. */
   async destroy(error: Error = new ClientError("CLIENT_CLOSED", "the client was closed")): Promise<void> {
     this.#closed = true;
     for (const origin of this.#origins.values()) origin.destroy(error);
-    await this.#settings.http3?.close();
+    await this.#settings.http3.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -43,7 +43,7 @@ export class Dialer {
 
   /** Whether HTTP/3 may be spoken with it at all. */
   get allowsHttp3(): boolean {
-    return this.secure && this.#settings.http3 !== undefined && this.#settings.protocols.includes("h3");
+    return this.secure && this.#settings.protocols.includes("h3");
   }
 
   dialTcp(): Attempt {
@@ -57,7 +57,7 @@ export class Dialer {
   }
 
   dialHttp3(alternative: Alternative): Attempt {
-    const connector = this.#settings.http3!;
+    const connector = this.#settings.http3;
     const host = alternative.host === "" ? this.host : alternative.host;
     return this.#dial(host, alternative.port, async (options) => {
       try {

@@ -18,3 +18,17 @@ export interface Http3Connector {
   /** Releases what connections share, such as a socket. */
   close(): Promise<void>;
 }
+
+/** Our own stack, loaded with the first connection that needs it: a client of HTTP/2 alone does not wait for it. */
+export function ownHttp3(): Http3Connector {
+  let loading: Promise<Http3Connector> | undefined;
+  return {
+    async connect(origin, options) {
+      loading ??= import("./h3-connector.ts").then(({ createHttp3Connector }) => createHttp3Connector());
+      return (await loading).connect(origin, options);
+    },
+    async close() {
+      await (await loading)?.close();
+    },
+  };
+}

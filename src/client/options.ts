@@ -1,5 +1,5 @@
 // What createClient may be told, and what it takes for granted.
-import type { Http3Connector } from "./http3.ts";
+import { type Http3Connector, ownHttp3 } from "./http3.ts";
 import type { Resolve } from "./resolve.ts";
 import type { Protocol } from "./session.ts";
 
@@ -30,7 +30,7 @@ export interface ClientOptions {
   readonly decompress?: boolean;
   /** Default: "nagare". */
   readonly userAgent?: string;
-  /** What speaks HTTP/3. */
+  /** What speaks HTTP/3, in place of our own stack. */
   readonly http3?: Http3Connector | undefined;
 }
 
@@ -48,7 +48,7 @@ export interface ClientSettings {
   readonly headStart: number;
   readonly decompress: boolean;
   readonly userAgent: string;
-  readonly http3: Http3Connector | undefined;
+  readonly http3: Http3Connector;
 }
 
 const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];
@@ -73,7 +73,7 @@ export function settingsFrom(options: ClientOptions): ClientSettings {
     headStart: options.headStart ?? 250,
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
-    http3: options.http3,
+    http3: options.http3 ?? ownHttp3(),
   };
 }
 

@@ -209,14 +209,10 @@ export class Origin {
       this.#tcpFailure = undefined; // one connection more was refused; those that there are go on
       return;
     }
-    const { tcpProtocols, secure, allowsHttp3 } = this.dialer;
+    const { tcpProtocols, allowsHttp3, origin } = this.dialer;
     if (tcpProtocols.length === 0 && !allowsHttp3) {
-      const what = secure ? "this client has no HTTP/3" : "http:// is spoken in HTTP/1.1 only";
-      this.#failAll(
-        new ClientError("PROTOCOL_UNAVAILABLE", `${this.dialer.origin} cannot be asked: ${what}`, {
-          hint: "allow another protocol",
-        }),
-      );
+      const message = `${origin} cannot be asked: http:// is spoken in HTTP/1.1 only`;
+      this.#failAll(new ClientError("PROTOCOL_UNAVAILABLE", message, { hint: "allow HTTP/1.1, or ask for https://" }));
       return;
     }
     const failure = this.#tcpFailure ?? (tcpProtocols.length === 0 ? this.#http3Failure : undefined);

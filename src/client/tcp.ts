@@ -1,7 +1,8 @@
 // One TCP connection, with TLS when the scheme asks for it: made, measured, and its certificate judged with a reason.
+import type { X509Certificate } from "node:crypto";
 import { connect as connectSocket, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { certificateProblem } from "./certificate-problem.ts";
+import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { ConnectionTimings, ConnectOptions, Protocol } from "./session.ts";
 
@@ -78,11 +79,22 @@ async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TL
   if (keylog !== undefined) secured.on("keylog", (line: Buffer) => keylog(line.toString("latin1").trimEnd()));
   await settle(secured, "secureConnect", options.signal, (error) => tlsProblem(error, options));
   if (!secured.authorized && options.rejectUnauthorized) {
-    const leaf = secured.getPeerCertificate(true);
+    const chain = chainOf(secured);
+    const verdict = String(secured.authorizationError);
     secured.destroy();
-    throw certificateProblem(servername, String(secured.authorizationError), leaf);
+    throw chainProblem(servername, verdict, verdict, chain);
   }
   return secured;
+}
+
+/** What the server showed, and the issuer that Node found for the last of it. */
+function chainOf(socket: TLSSocket): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  for (let next = socket.getPeerX509Certificate(); next !== undefined; next = next.issuerCertificate) {
+    if (next.fingerprint256 === chain.at(-1)?.fingerprint256) break; // its own issuer
+    chain.push(next);
+  }
+  return chain;
 }
 
 function tlsProblem(error: Error, options: TcpConnectOptions): ClientError {
