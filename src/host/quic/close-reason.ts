@@ -29,6 +29,6 @@ function codeName(layer: "transport" | "application", code: VarInt): string {
   if (typeof code !== "number") return formatVarInt(code);
   if (layer === "application") return errorName(H3_ERRORS, code) ?? formatVarInt(code);
   // RFC 9001 §4.8: 0x100 plus a TLS alert.
-  if (code >= 0x100 && code <= 0x1ff) return `TLS alert ${alertName(code - 0x100) ?? code - 0x100}`;
+  if (code >= 0x100 && code <= 0x1ff) return `TLS alert ${alertName(code) ?? code - 0x100}`;
   return errorName(TRANSPORT_ERRORS, code) ?? formatVarInt(code);
 }

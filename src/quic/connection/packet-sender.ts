@@ -175,8 +175,10 @@ export class PacketSender {
 
     if (space.acks.hasAnythingToAck) {
       const largest = emitAck(writer, space.acks.received, space.acks.ackDelay(now), space.acks.ecnCounts);
-      frames.push({ type: "ack", level, largest });
-      space.acks.onAckSent(now);
+      if (largest >= 0) {
+        frames.push({ type: "ack", level, largest });
+        space.acks.onAckSent(now);
+      }
     }
     if (purpose === "data" || purpose === "probe") {
       const before = frames.length;

@@ -1,0 +1,377 @@
+/**
+ * A peer that keeps to the rules only as far as it wants to: it completes a handshake with a real endpoint, and then, or
+ * on the way, sends whatever frames it is told, properly sealed. The endpoint is the victim; what it answers is kept.
+ *
+ * There is no wire and no loss: a datagram arrives the moment it is sent.
+ */
+
+import { ReceivedBatch, type SocketAddress } from "../../base/datagrams.ts";
+import { SeededRng } from "../../base/rng.ts";
+import { after, type Instant, type Micros, millis } from "../../base/time.ts";
+import { PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
+import { portableEngine } from "../../crypto/portable/index.ts";
+import { createTlsClient, createTlsServer, Level, type TlsHandshake } from "../../tls/index.ts";
+import { ed25519Identity } from "../../tls/testing/identity.ts";
+import { Reader } from "../../wire/reader.ts";
+import { Writer } from "../../wire/writer.ts";
+import type { ConnectionEvent } from "../connection/options.ts";
+import type { Frame } from "../frame/frames.ts";
+import { emitFrame, isAckEliciting, parseFrame } from "../frame/index.ts";
+import { type AcceptPolicy, type Connection, type ConnectionConfig, connectionConfig, Endpoint } from "../index.ts";
+import {
+  deriveInitialSecrets,
+  derivePacketKeys,
+  openBatch,
+  type PacketKeys,
+  protectBatch,
+  removeHeaderProtection,
+} from "../keys/index.ts";
+import { beginLongHeader, beginShortHeader, finishPacket } from "../packet/build.ts";
+import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
+import { emitTransportParameters, type TransportParameters } from "../params/index.ts";
+import { QUIC_V1 } from "../versions/index.ts";
+
+const engine = portableEngine;
+const PEER: SocketAddress = { family: 4, host: "192.0.2.66", port: 6_666 };
+const VICTIM: SocketAddress = { family: 4, host: "192.0.2.1", port: 443 };
+const ID_LENGTH = 8;
+
+export interface HostileOptions {
+  /** What the hostile peer is; the victim is the other. */
+  readonly role: "client" | "server";
+  readonly victim?: Partial<ConnectionConfig>;
+  readonly policy?: Partial<AcceptPolicy>;
+  /** Changes what the peer announces: undefined leaves a parameter out. */
+  readonly parameters?: { readonly [K in keyof TransportParameters]?: TransportParameters[K] | undefined };
+  /** Replaces the whole extension. */
+  readonly rawParameters?: Uint8Array;
+  /** Acknowledges nothing. */
+  readonly silent?: boolean;
+  readonly seed?: number;
+}
+
+export interface SendOptions {
+  /** Set in the first byte before sealing. */
+  readonly firstByteBits?: number;
+  readonly packetNumber?: number;
+  readonly padTo?: number;
+}
+
+class HostileLevel {
+  read: PacketKeys | undefined;
+  write: PacketKeys | undefined;
+  nextNumber = 0;
+  largestReceived = -1;
+  cryptoSent = 0;
+  cryptoReceived = 0;
+  isAckOwed = false;
+}
+
+export class HostilePeer {
+  now: Instant = 1_000_000 as Instant;
+  readonly victim: Endpoint;
+  /** The victim's side of the connection. */
+  connection!: Connection;
+  readonly events: ConnectionEvent[] = [];
+  /** What the victim sent, in order. */
+  readonly frames: { readonly level: Level; readonly frame: Frame }[] = [];
+  readonly datagrams: Uint8Array[] = [];
+  /** The victim's application. */
+  onEvent: ((connection: Connection, event: ConnectionEvent) => void) | undefined;
+  readonly #options: HostileOptions;
+  readonly #rng: SeededRng;
+  readonly #levels = [new HostileLevel(), new HostileLevel(), new HostileLevel()] as const;
+  readonly #id = new Uint8Array(ID_LENGTH).fill(0x66);
+  #destination = new Uint8Array(ID_LENGTH).fill(0x11);
+  #token = new Uint8Array(0);
+  #tls: TlsHandshake | undefined;
+  isComplete = false;
+
+  constructor(options: HostileOptions) {
+    this.#options = options;
+    this.#rng = new SeededRng(options.seed ?? 1);
+    const config = connectionConfig({ engine, rng: this.#rng, ...options.victim });
+    const identity = ed25519Identity();
+    if (options.role === "client") {
+      this.victim = new Endpoint({
+        config,
+        server: {
+          createTls: (transportParameters) =>
+            createTlsServer({
+              engine,
+              rng: this.#rng,
+              alpn: ["test"],
+              transportParameters,
+              selectIdentity: () => identity,
+            }),
+          ...options.policy,
+        },
+      });
+      this.#installInitialKeys(this.#destination);
+      this.#tls = createTlsClient({
+        engine,
+        rng: this.#rng,
+        alpn: ["test"],
+        transportParameters: this.#parameters({ initialSourceConnectionId: this.#id }),
+        serverName: "server.test",
+      });
+    } else {
+      this.victim = new Endpoint({ config });
+      this.connection = this.victim.connect(
+        {
+          remote: PEER,
+          local: VICTIM,
+          createTls: (transportParameters) =>
+            createTlsClient({ engine, rng: this.#rng, alpn: ["test"], transportParameters, serverName: "server.test" }),
+        },
+        this.now,
+      );
+    }
+  }
+
+  #parameters(own: Partial<TransportParameters>): Uint8Array {
+    const given = this.#options.rawParameters;
+    if (given !== undefined) return given;
+    return emitTransportParameters({
+      initialMaxData: 1_000_000,
+      initialMaxStreamDataBidiLocal: 100_000,
+      initialMaxStreamDataBidiRemote: 100_000,
+      initialMaxStreamDataUni: 100_000,
+      initialMaxStreamsBidi: 10,
+      initialMaxStreamsUni: 10,
+      ...own,
+      ...(this.#options.parameters as Partial<TransportParameters>),
+    });
+  }
+
+  #installInitialKeys(id: Uint8Array): void {
+    const secrets = deriveInitialSecrets(engine, QUIC_V1, id);
+    const keys = (secret: Uint8Array) => derivePacketKeys(engine, "aes-128-gcm", "sha256", secret, QUIC_V1);
+    const isClient = this.#options.role === "client";
+    this.#levels[0].write = keys(isClient ? secrets.client : secrets.server);
+    this.#levels[0].read = keys(isClient ? secrets.server : secrets.client);
+  }
+
+  /** Goes through the handshake as an honest peer would. */
+  handshake(): this {
+    if (this.#options.role === "client") {
+      this.#tls!.start(this.now);
+      this.#pump();
+    }
+    this.poll();
+    return this;
+  }
+
+  /** The CONNECTION_CLOSE that the victim sent, if it did. */
+  get close(): Extract<Frame, { type: "connection-close" }> | undefined {
+    for (const { frame } of this.frames) if (frame.type === "connection-close") return frame;
+    return undefined;
+  }
+
+  /** Lets time pass, with all the victim's timers. */
+  wait(span: Micros): this {
+    const until = after(this.now, span);
+    for (let next = this.victim.nextTimeout(); next !== undefined && next <= until; next = this.victim.nextTimeout()) {
+      this.now = next > this.now ? next : this.now;
+      this.victim.handleTimeout(this.now);
+      this.poll();
+    }
+    this.now = until;
+    return this;
+  }
+
+  /** Sends one packet with these frames, and takes what the victim answers. */
+  send(level: Level, frames: readonly Frame[], options: SendOptions = {}): this {
+    return this.sendRaw(
+      level,
+      (writer) => {
+        for (const frame of frames) emitFrame(writer, frame);
+      },
+      options,
+    );
+  }
+
+  /** Sends one packet with this payload. */
+  sendRaw(level: Level, payload: ((writer: Writer) => void) | Uint8Array, options: SendOptions = {}): this {
+    this.deliver(this.seal(level, payload, options));
+    this.poll();
+    return this;
+  }
+
+  /** A sealed packet, not sent. */
+  seal(level: Level, payload: ((writer: Writer) => void) | Uint8Array, options: SendOptions = {}): Uint8Array {
+    const state = this.#levels[level];
+    const arena = new Uint8Array(65_536);
+    const batch = new PacketBatch(arena, 1);
+    const writer = new Writer(arena, 0, 65_000);
+    const packetNumber = options.packetNumber ?? state.nextNumber;
+    state.nextNumber = Math.max(state.nextNumber, packetNumber + 1);
+    const open =
+      level === Level.application
+        ? beginShortHeader(writer, this.#destination, 0, 0, packetNumber, 4)
+        : beginLongHeader(
+            writer,
+            level === Level.initial ? "initial" : "handshake",
+            QUIC_V1,
+            this.#destination,
+            this.#id,
+            this.#token,
+            packetNumber,
+            4,
+          );
+    arena[open.header]! |= options.firstByteBits ?? 0;
+    if (typeof payload === "function") payload(writer);
+    else writer.write(payload);
+    const padTo = options.padTo ?? (level === Level.initial ? 1200 : 0);
+    if (writer.position + TAG_LENGTH < padTo) writer.fill(0, padTo - TAG_LENGTH - writer.position);
+    finishPacket(writer, open, batch);
+    protectBatch(batch, state.write!, 0);
+    return writer.written();
+  }
+
+  /** Hands the victim a datagram. */
+  deliver(datagram: Uint8Array, from: SocketAddress = PEER): this {
+    const batch = new ReceivedBatch(new Uint8Array(70_000), 1);
+    batch.push(datagram, VICTIM, from);
+    this.victim.handleBatch(batch, this.now);
+    return this;
+  }
+
+  /** Takes what the victim has to say. */
+  poll(): this {
+    for (let round = 0; round < 100; round += 1) {
+      this.#takeEvents();
+      const before = this.datagrams.length;
+      this.#takeDatagrams();
+      if (this.datagrams.length === before) return this;
+      if (this.#options.silent !== true) this.#acknowledge();
+    }
+    throw new Error("the victim never stops answering");
+  }
+
+  #takeEvents(): void {
+    for (let next = this.victim.pollEvent(); next !== undefined; next = this.victim.pollEvent()) {
+      this.connection ??= next.connection;
+      if (next.event.type === "accepted") continue;
+      this.events.push(next.event);
+      if (next.event.type === "verify-certificate") next.connection.certificateVerdict(undefined, this.now);
+      this.onEvent?.(next.connection, next.event);
+    }
+  }
+
+  #takeDatagrams(): void {
+    const slots = { arena: new Uint8Array(65_536) };
+    for (let sent = this.victim.pollTransmit(slots, 16, this.now); sent !== undefined; ) {
+      for (let start = 0; start < sent.length; start += sent.segmentSize) {
+        const datagram = slots.arena.slice(start, Math.min(start + sent.segmentSize, sent.length));
+        this.datagrams.push(datagram.slice());
+        this.#handleDatagram(datagram);
+      }
+      sent = this.victim.pollTransmit(slots, 16, this.now);
+    }
+  }
+
+  #handleDatagram(datagram: Uint8Array): void {
+    for (let at = 0; at < datagram.length; ) {
+      const header = parsePacketHeader(datagram, at, datagram.length, ID_LENGTH);
+      if (header === undefined) return;
+      if (header.form === "initial" || header.form === "handshake" || header.form === "one-rtt") {
+        this.#handlePacket(datagram, header);
+      }
+      at = header.end;
+    }
+  }
+
+  #handlePacket(arena: Uint8Array, header: PacketHeader): void {
+    const level =
+      header.form === "initial" ? Level.initial : header.form === "handshake" ? Level.handshake : Level.application;
+    const state = this.#levels[level];
+    if (header.form === "initial" && this.#options.role === "server" && state.read === undefined) {
+      this.#becomeServer(header);
+    }
+    if (state.read === undefined) return;
+    const batch = new PacketBatch(arena, 1);
+    batch.header[0] = header.start;
+    batch.packetNumberOffset[0] = header.packetNumberOffset;
+    batch.end[0] = header.end;
+    batch.count = 1;
+    removeHeaderProtection(batch, state.read, 0, state.largestReceived);
+    openBatch(batch, state.read.packet, 0, 0);
+    if (batch.ok[0] !== 1) return;
+    if (level === Level.initial) this.#destination = header.source.slice();
+    state.largestReceived = Math.max(state.largestReceived, batch.packetNumber[0]!);
+    const reader = new Reader(arena, batch.payload[0]!, batch.end[0]! - TAG_LENGTH);
+    while (!reader.isAtEnd) {
+      const frame = parseFrame(reader, level);
+      this.frames.push({ level, frame });
+      if (isAckEliciting(frame)) state.isAckOwed = true;
+      if (frame.type === "crypto") this.#handleCrypto(level, frame);
+    }
+  }
+
+  #becomeServer(header: PacketHeader): void {
+    this.#installInitialKeys(header.destination);
+    this.#destination = header.source.slice();
+    const identity = ed25519Identity();
+    this.#tls = createTlsServer({
+      engine,
+      rng: this.#rng,
+      alpn: ["test"],
+      transportParameters: this.#parameters({
+        originalDestinationConnectionId: header.destination.slice(),
+        initialSourceConnectionId: this.#id,
+      }),
+      selectIdentity: () => identity,
+    });
+  }
+
+  #handleCrypto(level: Level, frame: Extract<Frame, { type: "crypto" }>): void {
+    const state = this.#levels[level];
+    if (frame.offset !== state.cryptoReceived || this.isComplete) return;
+    state.cryptoReceived += frame.data.length;
+    this.#tls!.handleCrypto(level, frame.data.slice(), this.now);
+    this.#pump();
+  }
+
+  #pump(): void {
+    const tls = this.#tls!;
+    for (let event = tls.pollEvent(); event !== undefined; event = tls.pollEvent()) {
+      if (event.type === "secret") {
+        const keys = derivePacketKeys(engine, event.suite.aead, event.suite.hash, event.secret, QUIC_V1);
+        this.#levels[event.level][event.direction] = keys;
+      } else if (event.type === "verify-certificate") {
+        tls.certificateVerdict(undefined, this.now);
+      } else if (event.type === "complete") {
+        this.isComplete = true;
+      }
+    }
+    for (let out = tls.pollTransmit(); out !== undefined; out = tls.pollTransmit()) {
+      const state = this.#levels[out.level];
+      for (let at = 0; at < out.bytes.length; at += 1_000) {
+        const data = out.bytes.subarray(at, at + 1_000);
+        const datagram = this.seal(out.level, (writer) =>
+          emitFrame(writer, { type: "crypto", offset: state.cryptoSent, data }),
+        );
+        state.cryptoSent += data.length;
+        this.deliver(datagram);
+      }
+    }
+  }
+
+  #acknowledge(): void {
+    for (const level of [Level.initial, Level.handshake, Level.application] as const) {
+      const state = this.#levels[level];
+      if (!state.isAckOwed || state.write === undefined) continue;
+      state.isAckOwed = false;
+      this.deliver(this.seal(level, (writer) => emitFrame(writer, this.ackUpTo(state.largestReceived))));
+    }
+  }
+
+  /** Acknowledges the largest packet received and no other. */
+  ackUpTo(largest: number): Frame {
+    return { type: "ack", largest, delay: 0, ranges: [largest, largest], ecn: undefined };
+  }
+}
+
+/** Long enough for anything the victim may still do. */
+export const A_WHILE = millis(5_000);
