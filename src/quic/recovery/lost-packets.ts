@@ -18,6 +18,10 @@ export class LostPackets {
   /** Ascending by packet number. */
   #remembered: LostPacket[] = [];
 
+  get isEmpty(): boolean {
+    return this.#remembered.length === 0;
+  }
+
   remember(packetNumber: number, episode: number, now: Instant): void {
     if (this.#remembered.length === MAX_REMEMBERED) this.#remembered.shift();
     this.#remembered.push({ packetNumber, episode, lostAt: now });

@@ -31,7 +31,7 @@ const PERSISTENT_CONGESTION_THRESHOLD = 3;
 /** Beyond this the backoff would leave the range of exact instants; idle timeouts end a connection long before. */
 const MAX_BACKOFF_EXPONENT = 24;
 
-/** What became of packets by one ACK frame. The arrays are reused: they are valid until the next call. */
+/** What became of packets by one ACK frame. */
 export interface AckOutcome {
   /** Newly acknowledged, ascending. */
   readonly acked: readonly SentPacket[];
@@ -83,10 +83,9 @@ export class LossRecovery {
   /** Packets of the present episode lost and not (yet) arrived after all. */
   #lostInEpisode = 0;
 
-  readonly #acked: SentPacket[] = [];
-  readonly #lost: SentPacket[] = [];
-  readonly #congestionLost: SentPacket[] = [];
-  readonly #late: LostPacket[] = [];
+  /** What the call now being handled has found. */
+  #acked: SentPacket[] = [];
+  #lost: SentPacket[] = [];
 
   constructor(path: Path, options: LossRecoveryOptions) {
     this.#path = path;
@@ -140,9 +139,9 @@ export class LossRecovery {
   onAckReceived(level: Level, ack: AckFrame, ackDelay: Micros, now: Instant): AckOutcome {
     const space = this.#spaces[level];
     space.check(ack);
-    const acked = this.#acked;
-    acked.length = 0;
-    this.#lost.length = 0;
+    const acked: SentPacket[] = [];
+    this.#acked = acked;
+    this.#lost = [];
     const raisesLargest = ack.largest > space.largestAcked;
     this.#handleLateArrivals(space, ack, now);
     space.takeAcked(ack, acked);
@@ -220,8 +219,7 @@ export class LossRecovery {
 
   #reportLost(space: PacketNumberSpace, now: Instant): void {
     const { mtu, controller, rtt, pacer, ecn } = this.#path;
-    const congestionLost = this.#congestionLost;
-    congestionLost.length = 0;
+    const congestionLost: SentPacket[] = [];
     const notBefore = this.#persistentCongestionNotBefore(space);
     // RFC 9002 §7.6.1: with max_ack_delay whatever the space.
     const duration = micros((rtt.ptoBase() + this.maxAckDelay) * PERSISTENT_CONGESTION_THRESHOLD);
@@ -242,14 +240,13 @@ export class LossRecovery {
     }
     this.#trace?.({ type: "packets-lost", level: space.level, count: this.#lost.length }, now);
     if (congestionLost.length === 0) return;
-    this.#reduceWindow(space, persistent, now);
+    this.#reduceWindow(space, congestionLost, persistent, now);
     pacer.slowStart = controller.congestionWindow < controller.ssthresh;
     if (mtu.onPacketsLost(largestSize)) this.#path.applyMaxDatagramSize();
   }
 
-  #reduceWindow(space: PacketNumberSpace, persistent: boolean, now: Instant): void {
+  #reduceWindow(space: PacketNumberSpace, lost: readonly SentPacket[], persistent: boolean, now: Instant): void {
     const { controller, rtt } = this.#path;
-    const lost = this.#congestionLost;
     const ssthresh = controller.ssthresh;
     controller.onPacketsLost(lost, lost.at(-1)!.timeSent, persistent, now);
     if (controller.ssthresh !== ssthresh) {
@@ -283,8 +280,8 @@ export class LossRecovery {
 
   /** Packets declared lost that are acknowledged now. */
   #handleLateArrivals(space: PacketNumberSpace, ack: AckFrame, now: Instant): void {
-    const late = this.#late;
-    late.length = 0;
+    if (space.lost.isEmpty) return;
+    const late: LostPacket[] = [];
     space.lost.takeAcked(ack.ranges, late);
     for (const { packetNumber, episode } of late) {
       this.spuriousLosses += 1;
@@ -318,7 +315,8 @@ export class LossRecovery {
     if (this.#path.isAmplificationLimited) return undefined;
     const backoff = 2 ** Math.min(this.ptoCount, MAX_BACKOFF_EXPONENT);
     const duration = micros(this.#path.rtt.ptoBase() * backoff);
-    if (!this.#spaces.some((space) => space.ackElicitingInFlight > 0)) {
+    const [initial, handshake, application] = this.#spaces;
+    if (initial.ackElicitingInFlight + handshake.ackElicitingInFlight + application.ackElicitingInFlight === 0) {
       if (this.peerCompletedAddressValidation || this.#timerSetAt === undefined) return undefined;
       // RFC 9002 §6.2.2.1: a client gives a server at its limit something to answer.
       const level = this.hasHandshakeKeys ? Level.handshake : Level.initial;
@@ -339,7 +337,7 @@ export class LossRecovery {
 
   /** The deadline has come. Nothing happens when it has not. */
   onTimeout(now: Instant): TimeoutOutcome {
-    this.#lost.length = 0;
+    this.#lost = [];
     const space = this.#earliestLossTime();
     if (space?.lossTime !== undefined) {
       if (space.lossTime <= now) this.#detectLost(space, now);
