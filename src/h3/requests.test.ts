@@ -1,0 +1,368 @@
+/** How requests end other than well: resets, refusals, limits, going away. */
+
+import { describe, expect, test } from "vitest";
+import { fromHex } from "../wire/hex.ts";
+import { concat, utf8 } from "../wire/text.ts";
+import { H3_ERRORS, InvalidMessageError } from "./errors.ts";
+import { FrameType } from "./frames.ts";
+import { H3Pair, readAll } from "./testing/pair.ts";
+import { data, frame, headers, RawPeer, REQUEST, RESPONSE, settings, varint } from "./testing/raw-peer.ts";
+
+const code = (name: keyof typeof H3_ERRORS): number => H3_ERRORS[name].code;
+const GET = { method: "GET", scheme: "https", authority: "example.com", path: "/", fields: [] };
+const POST = { ...GET, method: "POST" };
+
+describe("cancelling", () => {
+  test("a client gives up: the server learns it on both halves", () => {
+    const pair = new H3Pair().run();
+    const id = pair.client.connection.request(POST, false)!;
+    pair.run();
+    pair.server.connection.respond(id, 200, [], false);
+    pair.client.connection.cancel(id);
+    pair.run();
+    expect(pair.server.of("reset")).toMatchObject([{ id, code: code("H3_REQUEST_CANCELLED"), by: "peer" }]);
+    expect(pair.server.of("stopped")).toMatchObject([{ id, code: code("H3_REQUEST_CANCELLED") }]);
+    expect(pair.server.connection.openRequests + pair.client.connection.openRequests).toBe(0);
+    // What comes later is dropped.
+    expect(pair.server.connection.writeData(id, utf8("late"), true)).toBe(4);
+    expect(pair.server.connection.readData(id)).toBeUndefined();
+    pair.server.connection.sendTrailers(id, []);
+    pair.server.connection.cancel(id);
+    expect(pair.run().client.of("response")).toEqual([]);
+  });
+
+  test("a server rejects: the client may try again", () => {
+    const pair = new H3Pair().run();
+    const id = pair.client.connection.request(POST, false)!;
+    pair.run();
+    pair.server.connection.cancel(id, code("H3_REQUEST_REJECTED"));
+    pair.run();
+    expect(pair.client.of("reset")).toMatchObject([{ id, code: code("H3_REQUEST_REJECTED"), retryable: true }]);
+    expect(pair.client.connection.openRequests).toBe(0);
+    expect(pair.server.connection.openRequests).toBe(0);
+  });
+
+  test("a server that fails after it began: the client may not", () => {
+    const pair = new H3Pair().run();
+    const id = pair.client.connection.request(GET, true)!;
+    pair.run();
+    pair.server.connection.respond(id, 200, [], false);
+    pair.run();
+    pair.server.connection.cancel(id, code("H3_INTERNAL_ERROR"));
+    pair.run();
+    expect(pair.client.of("reset")).toMatchObject([{ id, code: code("H3_INTERNAL_ERROR"), retryable: false }]);
+  });
+
+  test("an answer before the request's end, and the rest not wanted", () => {
+    const pair = new H3Pair({ window: 1000 }).run();
+    const id = pair.client.connection.request(POST, false)!;
+    pair.client.connection.writeData(id, new Uint8Array(5000), true);
+    pair.run();
+    pair.server.connection.respond(id, 413, [], true);
+    pair.server.connection.stopReading(id);
+    pair.run();
+    expect(pair.client.of("stopped")).toMatchObject([{ id, code: code("H3_NO_ERROR") }]);
+    expect(pair.client.of("response")[0]!.head.status).toBe(413);
+    expect(pair.client.of("reset")).toEqual([]);
+    expect(pair.server.connection.openRequests + pair.client.connection.openRequests).toBe(0);
+  });
+
+  test("a request that ends before its head (RFC 9114 §4.1)", () => {
+    const peer = new RawPeer("server");
+    const id = peer.openRequest();
+    peer.send(id, new Uint8Array(0), true);
+    expect(peer.victim.transport.resets.get(id)).toBe(code("H3_REQUEST_INCOMPLETE"));
+    expect(peer.victim.events.filter(({ type }) => type !== "settings")).toEqual([]);
+    expect(peer.victim.connection.openRequests).toBe(0);
+  });
+
+  test("a stream that is reset before its head leaves nothing behind", () => {
+    const peer = new RawPeer("server");
+    const id = peer.openRequest();
+    peer.send(id, fromHex("0110"));
+    peer.transport.reset(id, code("H3_REQUEST_CANCELLED"));
+    peer.run();
+    expect(peer.victim.connection.openRequests).toBe(0);
+    expect(peer.victim.of("reset")).toEqual([]);
+    expect(peer.victim.transport.resets.has(id)).toBe(true);
+  });
+
+  test("a blocked section whose stream is reset is cancelled at the encoder (RFC 9204 §2.2.2.2)", () => {
+    const peer = new RawPeer("server");
+    const id = peer.openRequest();
+    peer.send(id, frame(FrameType.HEADERS, fromHex("020080")));
+    peer.transport.reset(id, 0);
+    peer.run();
+    const decoderStream = peer.victim.transport.writes.filter((write) => write.id === 11);
+    expect(decoderStream.at(-1)?.bytes).toEqual(fromHex("40"));
+  });
+});
+
+describe("a flood of cancelled requests", () => {
+  const cycle = (peer: RawPeer): void => {
+    const id = peer.openRequest();
+    peer.send(id, headers(REQUEST));
+    peer.transport.reset(id, code("H3_REQUEST_CANCELLED"));
+    peer.transport.stopSending(id, code("H3_REQUEST_CANCELLED"));
+    peer.run();
+  };
+
+  test("ends in H3_EXCESSIVE_LOAD", () => {
+    const peer = new RawPeer("server", { maxBidiStreams: 10_000 });
+    let cycles = 0;
+    for (; peer.closeCode === undefined && cycles < 1000; cycles += 1) cycle(peer);
+    expect(peer.closeCode).toBe(code("H3_EXCESSIVE_LOAD"));
+    expect(cycles).toBeGreaterThan(100);
+    expect(cycles).toBeLessThanOrEqual(202);
+    expect(peer.victim.connection.openRequests).toBe(0);
+  });
+
+  test("does not when as many are answered", () => {
+    const peer = new RawPeer("server", { maxBidiStreams: 10_000 });
+    for (let i = 0; i < 1000; i += 1) {
+      cycle(peer);
+      const id = peer.openRequest();
+      peer.send(id, headers(REQUEST), true);
+      peer.victim.connection.respond(id, 204, [], true);
+      peer.run();
+    }
+    expect(peer.closeCode).toBeUndefined();
+  });
+});
+
+describe("field sections that are too large (RFC 9114 §4.2.2)", () => {
+  const big = "x".repeat(70_000);
+
+  test("a request's head is answered 431", () => {
+    for (const bomb of [
+      headers([...REQUEST, ["x", big]]),
+      frame(FrameType.HEADERS, fromHex(`0000${"d1".repeat(2000)}`)),
+    ]) {
+      const peer = new RawPeer("server");
+      peer.openControl();
+      const id = peer.openRequest();
+      peer.send(id, bomb);
+      expect(peer.victim.of("request")).toEqual([]);
+      expect(peer.victim.transport.stops.get(id)).toBe(code("H3_NO_ERROR"));
+      const answer = peer.victim.transport.writes.filter((write) => write.id === id);
+      expect(answer).toHaveLength(1);
+      expect(answer[0]!.bytes).toEqual(headers([[":status", "431"]]));
+      expect(answer[0]!.fin).toBe(true);
+      expect(peer.closeCode).toBeUndefined();
+      expect(peer.victim.connection.openRequests).toBe(0);
+    }
+  });
+
+  test("a response's head, interim head or trailers end the stream", () => {
+    for (const before of [[], [headers([[":status", "103"]])], [headers(RESPONSE), data(0)]]) {
+      const peer = new RawPeer("client", { maxFieldSectionSize: 1000 });
+      const id = peer.openRequest();
+      peer.send(id, concat(...before, headers([...RESPONSE, ["x", "y".repeat(1000)]])));
+      expect(peer.victim.of("reset")).toMatchObject([{ id, code: code("H3_EXCESSIVE_LOAD"), by: "local" }]);
+      expect(peer.closeCode).toBeUndefined();
+    }
+  });
+
+  test("a request's trailers too", () => {
+    const peer = new RawPeer("server", { maxFieldSectionSize: 1000 });
+    const id = peer.openRequest();
+    peer.send(id, concat(headers(REQUEST), headers([["x", "y".repeat(1000)]])));
+    expect(peer.victim.of("reset")).toMatchObject([{ id, code: code("H3_EXCESSIVE_LOAD") }]);
+  });
+
+  test("what the peer does not accept is not sent", () => {
+    const peer = new RawPeer("client");
+    peer.openControl(settings([6, 300]));
+    const request = (length: number) =>
+      peer.victim.connection.request({ ...GET, fields: [["x", "y".repeat(length)]] }, true);
+    // Four pseudo-headers and the line: 42 + 44 + 53 + 38 + 33, and the value.
+    expect(() => request(91)).toThrow(InvalidMessageError);
+    expect(() => request(91)).toThrow(expect.objectContaining({ code: "ERR_H3_FIELD_SECTION_TOO_LARGE" }));
+    expect(peer.victim.connection.openRequests).toBe(0);
+    expect(request(90)).toBe(0);
+  });
+});
+
+describe("going away (RFC 9114 §5.2)", () => {
+  test("a server ends what was begun and refuses the rest", () => {
+    const pair = new H3Pair().run();
+    const first = pair.client.connection.request(GET, true)!;
+    pair.run();
+    pair.server.connection.goaway();
+    // Under way at the same time.
+    const second = pair.client.connection.request(POST, false)!;
+    pair.run();
+    expect(pair.client.of("goaway")).toEqual([{ type: "goaway", unprocessed: [second] }]);
+    expect(pair.server.of("request").map(({ id }) => id)).toEqual([first]);
+    expect(pair.server.transport.resets.get(second)).toBe(code("H3_REQUEST_REJECTED"));
+    expect(pair.client.connection.isDraining).toBe(true);
+    expect(pair.client.connection.request(GET, true)).toBeUndefined();
+    expect(pair.server.of("drained")).toEqual([]);
+    pair.server.connection.respond(first, 204, [], true);
+    pair.run();
+    expect(pair.client.of("response")).toHaveLength(1);
+    expect(pair.server.of("drained")).toHaveLength(1);
+    expect(pair.client.of("drained")).toHaveLength(1);
+  });
+
+  test("at rest, a server is drained at once", () => {
+    const pair = new H3Pair().run();
+    pair.server.connection.goaway();
+    pair.server.connection.goaway();
+    pair.run();
+    expect(pair.server.of("drained")).toHaveLength(1);
+    expect(pair.client.of("goaway")).toEqual([{ type: "goaway", unprocessed: [] }]);
+  });
+
+  test("a client ends what it began", () => {
+    const pair = new H3Pair().run();
+    const id = pair.client.connection.request(GET, true)!;
+    pair.client.connection.goaway();
+    pair.run();
+    expect(pair.server.of("goaway")).toEqual([{ type: "goaway", unprocessed: [] }]);
+    expect(pair.client.connection.request(GET, true)).toBeUndefined();
+    expect(pair.client.of("drained")).toEqual([]);
+    pair.server.connection.respond(id, 204, [], true);
+    pair.run();
+    expect(pair.client.of("drained")).toHaveLength(1);
+  });
+
+  test("the same id again, and a smaller one, are borne", () => {
+    const peer = new RawPeer("client");
+    const ids = [peer.openRequest(), peer.openRequest(), peer.openRequest()];
+    const goaway = (id: number) => frame(FrameType.GOAWAY, varint(id));
+    const control = peer.openControl(settings(), frame(FrameType.GOAWAY, fromHex("fffffffffffffffc")));
+    peer.send(control, concat(goaway(8), goaway(8), goaway(4)));
+    expect(peer.closeCode).toBeUndefined();
+    expect(peer.victim.of("goaway").map(({ unprocessed }) => unprocessed)).toEqual([[], [ids[2]], [], [ids[1]]]);
+    expect(peer.victim.connection.openRequests).toBe(1);
+  });
+});
+
+describe("closing", () => {
+  test("tells both sides, and all commands do nothing afterwards", () => {
+    const pair = new H3Pair().run();
+    const id = pair.client.connection.request(GET, true)!;
+    pair.run();
+    pair.server.connection.close(code("H3_NO_ERROR"), "bye");
+    pair.run();
+    const reason = { layer: "application", code: code("H3_NO_ERROR"), phrase: "bye" };
+    expect(pair.server.of("closed")).toEqual([{ type: "closed", reason: { type: "local", ...reason } }]);
+    expect(pair.client.of("closed")).toEqual([{ type: "closed", reason: { type: "peer", ...reason } }]);
+    for (const { connection } of [pair.client, pair.server]) {
+      expect(connection.isClosed).toBe(true);
+      expect(connection.request(GET, true)).toBeUndefined();
+      connection.respond(id, 200, [], true);
+      connection.inform(id, 103, []);
+      connection.sendTrailers(id, []);
+      connection.writeData(id, utf8("x"), true);
+      connection.stopReading(id);
+      connection.cancel(id);
+      connection.goaway();
+      connection.close();
+      connection.handleTransportEvent({ type: "stream-opened", id: 400 });
+      expect(connection.readData(id)).toBeUndefined();
+      expect(connection.pollEvent()).toBeUndefined();
+    }
+  });
+
+  test("a request that came with a fault is not announced", () => {
+    const peer = new RawPeer("server");
+    const id = peer.openRequest();
+    // Both in the same turn.
+    peer.transport.write(id, concat(headers(REQUEST), frame(FrameType.CANCEL_PUSH, varint(0))), false);
+    peer.run();
+    expect(peer.victim.events.map(({ type }) => type)).toEqual(["closed"]);
+  });
+});
+
+describe("the streams that we open", () => {
+  test("wait for credit, and nothing is lost meanwhile", () => {
+    const pair = new H3Pair({ maxUniStreams: 1 }).run();
+    const id = pair.client.connection.request(GET, true)!;
+    pair.run();
+    pair.server.connection.respond(id, 204, [], true);
+    pair.run();
+    expect(pair.client.of("response")).toHaveLength(1);
+    pair.client.transport.grantStreams("uni", 2);
+    pair.server.transport.grantStreams("uni", 2);
+    pair.run();
+    expect([...pair.client.transport.streams.keys()].filter((stream) => stream % 4 === 2)).toEqual([2, 6, 10]);
+  });
+
+  test("SETTINGS arrive through a window of one byte", () => {
+    const pair = new H3Pair({ window: 1 }).run();
+    expect(pair.client.of("settings")[0]!.settings).toEqual({
+      qpackMaxTableCapacity: 4096,
+      maxFieldSectionSize: 65_536,
+      qpackBlockedStreams: 16,
+    });
+    expect(pair.server.connection.peerSettings).toEqual(pair.client.connection.peerSettings);
+  });
+
+  test("a peer that makes us owe answers and takes none is told to go", () => {
+    const peer = new RawPeer("client", { window: 1_000_000 });
+    // `:status: 103` as entry 0, and no end of interim responses that refer to it.
+    peer.openUni(2, fromHex("3fe11f d803313033"));
+    const id = peer.openRequest();
+    const { transport } = peer.victim;
+    const write = transport.write.bind(transport);
+    transport.write = (stream, bytes, fin) => (stream === 10 ? 0 : write(stream, bytes, fin));
+    const interim = fromHex("0103020080".repeat(10_000));
+    for (let i = 0; i < 6; i += 1) peer.send(id, interim);
+    expect(peer.closeCode).toBeUndefined();
+    peer.send(id, interim);
+    expect(peer.closeCode).toBe(code("H3_EXCESSIVE_LOAD"));
+  });
+});
+
+describe("content is pulled", () => {
+  test("nothing is read ahead of the consumer but what came with a frame's header", () => {
+    const pair = new H3Pair({ window: 50_000 }).run();
+    const id = pair.client.connection.request(POST, false)!;
+    pair.client.connection.writeData(id, new Uint8Array(40_000), true);
+    pair.run();
+    expect(pair.server.of("data")).toHaveLength(1);
+    const unread = pair.server.transport.streams.get(id)!.readable.reduce((sum, bytes) => sum + bytes.length, 0);
+    expect(unread).toBeGreaterThan(20_000);
+    expect(pair.server.connection.readData(id, 10)?.bytes.length).toBe(10);
+    expect(readAll(pair.server, id).length).toBe(39_990);
+    expect(pair.server.of("finished")).toHaveLength(1);
+  });
+
+  test("the last of it says so", () => {
+    const pair = new H3Pair().run();
+    const id = pair.client.connection.request(POST, false)!;
+    pair.client.connection.writeData(id, utf8("abc"), true);
+    pair.run();
+    expect(pair.server.connection.readData(id, 2)).toMatchObject({ fin: false });
+    expect(pair.server.connection.readData(id, 2)).toMatchObject({ fin: true });
+    expect(pair.server.connection.readData(id, 2)).toBeUndefined();
+  });
+
+  test("large content is passed on by reference, small content copied behind its head", () => {
+    const pair = new H3Pair({ window: 1_000_000 }).run();
+    const id = pair.client.connection.request(GET, true)!;
+    pair.run();
+    const seen: Uint8Array[] = [];
+    const { transport } = pair.server;
+    const write = transport.write.bind(transport);
+    transport.write = (stream, bytes, fin) => {
+      seen.push(bytes);
+      return write(stream, bytes, fin);
+    };
+    const content = new Uint8Array(100_000);
+    expect(pair.server.connection.respond(id, 200, [], true, content)).toBe(100_000);
+    expect(seen.at(-1)).toBe(content);
+  });
+
+  test("content that is owed has to come before anything else", () => {
+    const pair = new H3Pair({ window: 10 }).run();
+    const id = pair.client.connection.request(POST, false)!;
+    pair.run();
+    const accepted = pair.client.connection.writeData(id, new Uint8Array(100), false);
+    expect(accepted).toBeLessThan(100);
+    expect(() => pair.client.connection.writeData(id, new Uint8Array(1), true)).toThrow(RangeError);
+    expect(() => pair.client.connection.sendTrailers(id, [])).toThrow(RangeError);
+  });
+});
