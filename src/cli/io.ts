@@ -17,6 +17,8 @@ export type InterruptSignal = "SIGINT" | "SIGTERM";
 
 export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process;
+  // A reader that left (`nagare get … | head`) is told to whoever writes, by write() below: the event says nothing more.
+  for (const output of [stdout, stderr]) output.on("error", () => {});
   return {
     stdin,
     stdout,

@@ -39,7 +39,9 @@ export async function bindAll(bindings: readonly Binding[], host: string, port: 
       for (const binding of bindings) {
         const listener = binding.create();
         listeners.push(listener);
-        addresses.push(...(await bindOne(binding.transport, listener, hosts, addresses[0]?.port ?? port)));
+        // A UDP socket on "::" takes IPv6 alone (so that every peer has one address): IPv4 needs its own.
+        const own = binding.transport === "udp" && host === "::" ? ["::", "0.0.0.0"] : hosts;
+        addresses.push(...(await bindOne(binding.transport, listener, own, addresses[0]?.port ?? port)));
       }
       return { listeners, addresses };
     } catch (error) {

@@ -93,8 +93,8 @@ async function run(client: Client, job: Job, flags: GetFlags, io: Io, signal: Ab
     onInformational: (status, headers) => verbose?.informational(status, headers),
   });
   const facts = client.facts(response)!;
+  if (flags.insecure) verbose?.note("the certificate was not checked");
   verbose?.response(response, facts);
-  if (flags.verbose && flags.insecure) verbose?.note("the certificate was not checked");
 
   const refused = flags.fail === true && response.status >= 400;
   const aboutIt = flags.trace === true || flags.json === true;

@@ -22,6 +22,7 @@ export interface TraceStyle {
 
 const NAME_WIDTH = 11;
 const TIME_WIDTH = 10;
+const WORTH_A_LINE = 5;
 
 export function traceLines(response: Response, facts: ExchangeFacts, style: TraceStyle): string[] {
   const { colors } = style;
@@ -50,6 +51,9 @@ function phasesOf(facts: ExchangeFacts, colors: Colors): Phase[] {
     if (start !== undefined && end !== undefined && end >= start) phases.push({ name, start, end, paint });
   };
   if (!facts.reused && connection.lookupStart >= timings.start) {
+    // Another way was tried before: HTTP/3 had its head start, or the first attempt failed.
+    const idle = connection.lookupStart - timings.start;
+    if (idle > WORTH_A_LINE) add("waiting", timings.start, connection.lookupStart, colors.dim);
     add("lookup", connection.lookupStart, connection.lookupEnd, colors.cyan);
     add("connect", connection.connectStart, connection.connectEnd, colors.yellow);
     add("handshake", connection.handshakeStart, connection.handshakeEnd, colors.magenta);

@@ -24,55 +24,65 @@ type CreateService = (log: (line: string) => void) => Promise<Service>;
 
 export async function runServer(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
   const log = (line: string): void => void io.stderr.write(`${line}\n`);
-  const running = await start(settings, createService, io, log).catch((error: unknown) => {
+  const emit = (event: Record<string, unknown>): void => void io.stdout.write(`${JSON.stringify(event)}\n`);
+  const running = await start(settings, createService, { log, emit }).catch((error: unknown) => {
     throw asUsageError(error);
   });
-  await untilStopped(running, settings, io, log);
-  setTimeout(() => process.exit(), LEFTOVER_TIME).unref();
+  // Whoever waits for the URL may send a signal at once: the listener is there before it is printed.
+  const stopped = untilStopped(running, settings, io, log);
+  const { url, protocols, addresses } = running.server;
+  if (settings.json) emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort });
+  else io.stdout.write(`${url.href}\n`);
+  await stopped;
+  if (settings.json) emit({ event: "closed" });
+  // A module's own timers and connections must not keep alive what was told to stop; only a process of ours, though.
+  if (io.stdout === process.stdout) setTimeout(() => process.exit(), LEFTOVER_TIME).unref();
+}
+
+interface Output {
+  log(line: string): void;
+  emit(event: Record<string, unknown>): void;
 }
 
 interface Running {
   readonly server: Server;
+  readonly httpPort: number | undefined;
   close(timeout: number): Promise<void>;
 }
 
-async function start(
-  settings: ServerSettings,
-  createService: CreateService,
-  io: Io,
-  log: (line: string) => void,
-): Promise<Running> {
+async function start(settings: ServerSettings, createService: CreateService, { log, emit }: Output): Promise<Running> {
   const { port, host, httpPort, json } = settings;
   const [{ startServer }, identity, created] = await Promise.all([
     import("../../edge/server.ts"),
     loadIdentity(settings),
     createService(log),
   ]);
-  const emit = (event: string, facts: object): void => void io.stdout.write(`${JSON.stringify({ event, ...facts })}\n`);
-  const service = json ? await logged(created, (record) => emit("request", record)) : created;
+  const service = json ? await logged(created, (record) => emit({ event: "request", ...record })) : created;
   const keylog = await openKeyLog(settings.keylog, log);
   const server = await startServer(
     { port, host, identities: [identity], ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }) },
     service,
   );
-  const redirect =
-    httpPort === undefined
-      ? undefined
-      : await (await import("../../edge/redirect.ts")).startRedirect(httpPort, host, server.port);
-  if (json) {
-    const { url, protocols, addresses } = server;
-    emit("listening", { url: url.href, protocols, addresses, httpPort: redirect?.port });
-  } else {
-    io.stdout.write(`${server.url.href}\n`);
-  }
+  const redirect = await openRedirect(httpPort, host, server);
   return {
     server,
+    httpPort: redirect?.port,
     close: async (timeout) => {
       await Promise.all([server.close({ timeout }), redirect?.close()]);
       keylog?.close();
-      if (json) emit("closed", {});
     },
   };
+}
+
+async function openRedirect(httpPort: number | undefined, host: string, server: Server) {
+  if (httpPort === undefined) return undefined;
+  const { startRedirect } = await import("../../edge/redirect.ts");
+  try {
+    return await startRedirect(httpPort, host, server.port);
+  } catch (error) {
+    await server.close({ timeout: 0 });
+    throw error;
+  }
 }
 
 async function loadIdentity({ files }: ServerSettings): Promise<Identity> {
