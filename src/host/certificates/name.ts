@@ -1,10 +1,12 @@
 /** Distinguished names (RFC 5280 §4.1.2.4): compared by one certificate with another, and shown to people. */
 
-import { type DerReader, Tag } from "../../crypto/index.ts";
+import { DerReader, Tag } from "../../crypto/index.ts";
 import { toHex } from "../../wire/hex.ts";
 import { fromLatin1, fromUtf8 } from "../../wire/text.ts";
 
 export interface X509Name {
+  /** DER, as it stands in the certificate. */
+  readonly raw: Uint8Array;
   /** Equal for names that match (RFC 5280 §7.1); for a subtree, a beginning of it. One entry per relative name. */
   readonly canonical: readonly string[];
   /** For people: the common name, or else the organisation, or else whatever there is. */
@@ -25,8 +27,9 @@ export const isWithin = (name: X509Name, base: X509Name): boolean =>
 
 /** Undefined when malformed. */
 export function readName(reader: DerReader): X509Name | undefined {
-  const names = reader.enter(Tag.sequence);
-  if (names === undefined) return undefined;
+  const raw = reader.takeWhole(Tag.sequence);
+  const names = raw === undefined ? undefined : new DerReader(raw).enter(Tag.sequence);
+  if (raw === undefined || names === undefined) return undefined;
   const canonical: string[] = [];
   const attributes = new Map<string, string>();
   while (!names.isDone) {
@@ -50,7 +53,7 @@ export function readName(reader: DerReader): X509Name | undefined {
     attributes.get(ORGANIZATION) ??
     attributes.get(ORGANIZATIONAL_UNIT) ??
     [...attributes.values()].join(", ");
-  return { canonical, display };
+  return { raw, canonical, display };
 }
 
 function readText(tag: number, value: Uint8Array): string | undefined {

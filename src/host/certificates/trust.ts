@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import * as tls from "node:tls";
 import { contextTag, DerReader, Tag } from "../../crypto/index.ts";
 import { type Certificate, MalformedCertificate, parseCertificate } from "./certificate.ts";
-import { readName, sameName, type X509Name } from "./name.ts";
+import { sameName, type X509Name } from "./name.ts";
 import type { Anchors } from "./path.ts";
 import { certificatesOf, certificatesOfPem } from "./pem.ts";
 
@@ -25,13 +25,14 @@ const SYSTEM_BUNDLES = [
   "/etc/ssl/cert.pem",
 ];
 
-const key = (name: X509Name): string => name.canonical.join("\n");
+const key = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 
 export class TrustStore implements Anchors {
+  /** By the subject's bytes, which are the issuer's bytes in all but the oddest chains. */
   readonly #bySubject = new Map<string, Uint8Array[]>();
-  readonly #parsed = new Map<Uint8Array, Certificate>();
+  readonly #parsed = new Map<Uint8Array, Certificate | undefined>();
 
-  /** DER. What is malformed is left out. */
+  /** DER. What is malformed is never found. */
   constructor(certificates: Iterable<Uint8Array>) {
     for (const der of certificates) {
       const subject = subjectOf(der);
@@ -43,38 +44,42 @@ export class TrustStore implements Anchors {
   }
 
   has(certificate: Certificate): boolean {
-    const known = this.#bySubject.get(key(certificate.subject)) ?? [];
+    const known = this.#bySubject.get(key(certificate.subject.raw)) ?? [];
     return known.some((der) => Buffer.compare(der, certificate.der) === 0);
   }
 
   withSubject(name: X509Name): readonly Certificate[] {
-    return (this.#bySubject.get(key(name)) ?? [])
-      .map((der) => this.#parse(der))
-      .filter((certificate) => certificate !== undefined && sameName(certificate.subject, name)) as Certificate[];
+    const same = this.#parseAll(this.#bySubject.get(key(name.raw)) ?? []);
+    if (same.length > 0) return same;
+    // Perhaps one spells the name differently (RFC 5280 §7.1); only now are all of them parsed.
+    return this.#parseAll([...this.#bySubject.values()].flat()).filter(({ subject }) => sameName(subject, name));
+  }
+
+  #parseAll(list: readonly Uint8Array[]): Certificate[] {
+    return list.map((der) => this.#parse(der)).filter((certificate) => certificate !== undefined);
   }
 
   #parse(der: Uint8Array): Certificate | undefined {
-    let certificate = this.#parsed.get(der);
-    if (certificate === undefined) {
+    if (!this.#parsed.has(der)) {
       try {
-        certificate = parseCertificate(der);
+        this.#parsed.set(der, parseCertificate(der));
       } catch (error) {
-        if (error instanceof MalformedCertificate) return undefined;
-        throw error;
+        if (!(error instanceof MalformedCertificate)) throw error;
+        this.#parsed.set(der, undefined);
       }
-      this.#parsed.set(der, certificate);
     }
-    return certificate;
+    return this.#parsed.get(der);
   }
 }
 
-/** Only the subject, which is all that an index needs. */
-function subjectOf(der: Uint8Array): X509Name | undefined {
+/** Only the subject Name, in DER, which is all that finding needs. */
+function subjectOf(der: Uint8Array): Uint8Array | undefined {
   const tbs = new DerReader(der).enter(Tag.sequence)?.enter(Tag.sequence);
   tbs?.take(contextTag(0, true));
   tbs?.take(Tag.integer);
+  // The signature algorithm, the issuer and the validity come first.
   for (let skipped = 0; skipped < 3; skipped += 1) tbs?.take(Tag.sequence);
-  return tbs === undefined ? undefined : readName(tbs);
+  return tbs?.takeWhole(Tag.sequence);
 }
 
 /** What the caller gave is checked at once: throws a `TrustError`. */
@@ -121,14 +126,16 @@ async function readExtra(path: string | undefined): Promise<Uint8Array[]> {
 type GetCaCertificates = (type: "system") => string[];
 
 async function loadSystem(): Promise<TrustStore> {
-  const { getCACertificates } = tls as { readonly getCACertificates?: GetCaCertificates };
-  if (getCACertificates !== undefined) return new TrustStore(getCACertificates("system").flatMap(certificatesOfPem));
+  // The variable that OpenSSL heeds.
   const named = process.env.SSL_CERT_FILE;
-  for (const path of named === undefined ? SYSTEM_BUNDLES : [named, ...SYSTEM_BUNDLES]) {
+  const { getCACertificates } = tls as { readonly getCACertificates?: GetCaCertificates };
+  if (named === undefined && getCACertificates !== undefined) {
+    return new TrustStore(getCACertificates("system").flatMap(certificatesOfPem));
+  }
+  const candidates = named === undefined ? SYSTEM_BUNDLES : [named];
+  for (const path of candidates) {
     const pem = await readFile(path, "latin1").catch(() => undefined);
     if (pem !== undefined) return new TrustStore(certificatesOfPem(pem));
   }
-  throw new TrustError(
-    `this system keeps no list of authorities where one is looked for: ${SYSTEM_BUNDLES.join(", ")}`,
-  );
+  throw new TrustError(`this system's list of authorities is not where it is looked for: ${candidates.join(", ")}`);
 }

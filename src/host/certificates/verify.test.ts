@@ -4,9 +4,11 @@ import { X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { Tag } from "../../crypto/index.ts";
+import { utf8 } from "../../wire/text.ts";
 import { extension, KeyUsage, Purpose } from "./builder.ts";
 import { parseCertificate } from "./certificate.ts";
-import { nullValue } from "./der-writer.ts";
+import { der, nullValue, oid, sequence, set } from "./der-writer.ts";
 import type { CertificateProblemCode } from "./problem.ts";
 import {
   daysFromNow,
@@ -85,6 +87,16 @@ describe("paths", () => {
     const twins = Array.from({ length: 3 }, () => makeCertificate({ subject: "Twin", ca: true, issuer: root }));
     const leaf = makeCertificate({ names: ["a.test"], issuer: twins[1]!, keyIdentifiers: false });
     await expectAccepted(judge([leaf.der, ...twins.map(({ der }) => der)]));
+  });
+
+  it("lead on though the issuer's name is spelt differently (RFC 5280 §7.1)", async () => {
+    const printable = der(Tag.printableString, utf8("ROOT "));
+    const spelling = sequence(set(sequence(oid("2.5.4.3"), printable)));
+    const leaf = makeCertificate({ names: ["a.test"], issuer: { ...root, subject: spelling } });
+    await expectAccepted(judge([leaf.der]));
+    const other = sequence(set(sequence(oid("2.5.4.10"), printable)));
+    const lost = makeCertificate({ names: ["a.test"], issuer: { ...root, subject: other } });
+    await expectRefused(judge([lost.der]), "UNABLE_TO_VERIFY_LEAF_SIGNATURE", 48);
   });
 
   it("end at an intermediate that is trusted itself", async () => {
