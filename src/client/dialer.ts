@@ -48,7 +48,7 @@ export class Dialer {
 
   dialTcp(): Attempt {
     const { idleTimeout } = this.#settings;
-    return this.#dial(this.host, this.port, async (options) => {
+    return this.#dial(this.host, this.port, undefined, async (options) => {
       const connection = await connectTcp({ ...options, secure: this.secure, protocols: this.tcpProtocols });
       return connection.protocol === "h2"
         ? new Http2Session(connection, this.origin, idleTimeout ?? 60_000, this.#onChange)
@@ -59,7 +59,7 @@ export class Dialer {
   dialHttp3(alternative: Alternative): Attempt {
     const connector = this.#settings.http3;
     const host = alternative.host === "" ? this.host : alternative.host;
-    return this.#dial(host, alternative.port, async (options) => {
+    return this.#dial(host, alternative.port, connector.ready, async (options) => {
       try {
         return await connector.connect(this.origin, options);
       } catch (error) {
@@ -68,7 +68,12 @@ export class Dialer {
     });
   }
 
-  #dial(host: string, port: number, connect: (options: ConnectOptions) => Promise<Session>): Attempt {
+  #dial(
+    host: string,
+    port: number,
+    ready: (() => Promise<unknown>) | undefined,
+    connect: (options: ConnectOptions) => Promise<Session>,
+  ): Attempt {
     const settings = this.#settings;
     const controller = new AbortController();
     const { signal } = controller;
@@ -82,12 +87,14 @@ export class Dialer {
     });
     const run = async () => {
       try {
+        ready?.().catch(() => {}); // while the lookup runs; a failure is met below
         const lookupStart = performance.now();
         const addresses: readonly ResolvedAddress[] = await abortable(
           resolveHost(host, port, settings.resolve),
           signal,
         );
         const lookupEnd = performance.now();
+        await ready?.();
         start();
         return await connect({
           servername: this.host,

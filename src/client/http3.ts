@@ -10,6 +10,8 @@ import type { ConnectOptions, Session } from "./session.ts";
 export type Http3Session = Session & { readonly protocol: "h3" };
 
 export interface Http3Connector {
+  /** Loads what connect() needs, so that the head start over TCP is spent on the network. */
+  ready?(): Promise<unknown>;
   /**
    * Completes the QUIC and TLS handshakes for an origin such as "https://example.com:8443", or rejects: with one of the errors of
    * errors.ts where it knows better (certificateExpired and its siblings), with any Error otherwise.
@@ -22,13 +24,13 @@ export interface Http3Connector {
 /** Our own stack, loaded with the first connection that needs it: a client of HTTP/2 alone does not wait for it. */
 export function ownHttp3(): Http3Connector {
   let loading: Promise<Http3Connector> | undefined;
+  const ready = () => {
+    loading ??= import("./h3-connector.ts").then(({ createHttp3Connector }) => createHttp3Connector());
+    return loading;
+  };
   return {
-    async connect(origin, options) {
-      loading ??= import("./h3-connector.ts").then(({ createHttp3Connector }) => createHttp3Connector());
-      return (await loading).connect(origin, options);
-    },
-    async close() {
-      await (await loading)?.close();
-    },
+    ready,
+    connect: async (origin, options) => (await ready()).connect(origin, options),
+    close: async () => (await loading)?.close(),
   };
 }

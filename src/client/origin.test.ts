@@ -1,0 +1,264 @@
+// Which protocol a request takes, with an HTTP/3 connector that does as it is told.
+
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { afterEach, describe, expect, test } from "vitest";
+import { type Client, ClientError, type ClientOptions, createClient, type Http3Connector } from "./index.ts";
+import type { ConnectOptions } from "./session.ts";
+import { FakeHttp3Session } from "./testing/fake-http3.ts";
+import { serveHttp2, type TestServer, testCertificate } from "./testing/servers.ts";
+
+const servers: TestServer[] = [];
+const clients: Client[] = [];
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.destroy()));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+});
+
+/** An HTTP/2 server that answers "h2", and advertises what it is told to. */
+async function serve(altSvc?: string): Promise<TestServer> {
+  const server = await serveHttp2((_request, response) => {
+    if (altSvc !== undefined) response.setHeader("alt-svc", altSvc);
+    response.end("h2");
+  });
+  servers.push(server);
+  return server;
+}
+
+async function client(http3: Http3Connector, options: ClientOptions = {}): Promise<Client> {
+  const { authority } = await testCertificate();
+  const made = createClient({ ca: authority.ca, http3, ...options });
+  clients.push(made);
+  return made;
+}
+
+interface Attempt {
+  readonly origin: string;
+  readonly options: ConnectOptions;
+  succeed(): FakeHttp3Session;
+  fail(error: Error): void;
+}
+
+/** A connector whose attempts wait for the test to decide them, or are decided at once. */
+class Connector implements Http3Connector {
+  readonly attempts: Attempt[] = [];
+  readonly #decide: (attempt: Attempt) => void;
+  #arrived: (() => void) | undefined;
+
+  constructor(decide: (attempt: Attempt) => void = () => {}) {
+    this.#decide = decide;
+  }
+
+  connect(origin: string, options: ConnectOptions): Promise<FakeHttp3Session> {
+    return new Promise((resolve, reject) => {
+      options.signal.addEventListener("abort", () => reject(options.signal.reason));
+      const attempt: Attempt = {
+        origin,
+        options,
+        succeed() {
+          const session = new FakeHttp3Session(options);
+          resolve(session);
+          return session;
+        },
+        fail: reject,
+      };
+      this.attempts.push(attempt);
+      this.#decide(attempt);
+      this.#arrived?.();
+    });
+  }
+
+  async attempt(index: number): Promise<Attempt> {
+    while (this.attempts.length <= index) {
+      await new Promise<void>((resolve) => {
+        this.#arrived = resolve;
+      });
+    }
+    return this.attempts[index]!;
+  }
+
+  async close(): Promise<void> {}
+}
+
+const works = () => new Connector((attempt) => attempt.succeed());
+const blocked = () => new Connector((attempt) => attempt.fail(new Error("UDP is blocked")));
+const text = async (asked: Client, url: string) => (await asked.fetch(url)).text();
+
+describe("HTTP/3 first, and nothing known", () => {
+  test("HTTP/3 that is quick carries the request, and TCP is not tried", async () => {
+    const server = await serve();
+    const connector = works();
+    const asked = await client(connector, { headStart: 60_000 });
+    expect(await text(asked, server.url)).toBe("h3");
+    expect(server.connections()).toBe(0);
+    expect(connector.attempts[0]).toMatchObject({
+      origin: `https://localhost:${server.port}`,
+      options: { servername: "localhost", port: server.port },
+    });
+  });
+
+  test("concurrent requests share the one connection", async () => {
+    const server = await serve();
+    const connector = works();
+    const asked = await client(connector, { headStart: 60_000 });
+    const all = await Promise.all(Array.from({ length: 50 }, () => text(asked, server.url)));
+    expect(new Set(all)).toEqual(new Set(["h3"]));
+    expect(connector.attempts).toHaveLength(1);
+  });
+
+  test("HTTP/3 that is slow loses the first request to TCP, and has the ones after it is ready", async () => {
+    const server = await serve();
+    const connector = new Connector();
+    const asked = await client(connector, { headStart: 1 });
+    expect(await text(asked, server.url)).toBe("h2");
+    const attempt = await connector.attempt(0);
+    expect(attempt.options.signal.aborted).toBe(false);
+    attempt.succeed();
+    await new Promise(setImmediate);
+    expect(await text(asked, server.url)).toBe("h3");
+    expect(connector.attempts).toHaveLength(1);
+  });
+
+  test("HTTP/3 that fails is replaced by TCP at once, and is not tried again", async () => {
+    const server = await serve();
+    const connector = blocked();
+    const asked = await client(connector, { headStart: 60_000 });
+    for (let i = 0; i < 3; i++) {
+      expect(await text(asked, server.url)).toBe("h2");
+      server.dropConnections();
+      while (asked.connections().length > 0) await new Promise(setImmediate);
+    }
+    expect(connector.attempts).toHaveLength(1);
+  });
+
+  test("when nothing works, the error is that of TCP", async () => {
+    const server = await serve();
+    await server.close();
+    const asked = await client(blocked());
+    await expect(asked.fetch(server.url)).rejects.toMatchObject({ code: "CONNECTION_REFUSED" });
+    servers.length = 0;
+  });
+
+  test("with HTTP/3 alone, the error is its own, and each request tries anew", async () => {
+    const connector = blocked();
+    const asked = await client(connector, { protocols: ["h3"] });
+    for (let i = 1; i <= 2; i++) {
+      await expect(asked.fetch("https://localhost:1/")).rejects.toMatchObject({
+        code: "CONNECTION_FAILED",
+        message: "no HTTP/3 connection to localhost port 1: UDP is blocked",
+      });
+      expect(connector.attempts).toHaveLength(i);
+    }
+  });
+
+  test("http:// never takes HTTP/3", async () => {
+    const connector = works();
+    const asked = await client(connector, { protocols: ["h3"] });
+    await expect(asked.fetch("http://localhost:1/")).rejects.toMatchObject({ code: "PROTOCOL_UNAVAILABLE" });
+    expect(connector.attempts).toHaveLength(0);
+  });
+
+  test("a request that is aborted takes its attempts with it, and the next one starts afresh", async () => {
+    const server = await serve();
+    const connector = new Connector();
+    const asked = await client(connector, { headStart: 60_000 });
+    const controller = new AbortController();
+    const fetched = asked.fetch(server.url, { signal: controller.signal });
+    const first = await connector.attempt(0);
+    controller.abort(new Error("changed my mind"));
+    await expect(fetched).rejects.toThrow("changed my mind");
+    expect(first.options.signal.aborted).toBe(true);
+    const again = text(asked, server.url);
+    (await connector.attempt(1)).succeed();
+    expect(await again).toBe("h3");
+  });
+});
+
+describe("HTTP/3 by Alt-Svc", () => {
+  const protocols = ["h2", "h3"] as const;
+
+  test("is not tried before it is advertised; then it is opened while TCP goes on", async () => {
+    const server = await serve('h3=":9"; ma=60');
+    const connector = new Connector();
+    const asked = await client(connector, { protocols });
+    expect(await text(asked, server.url)).toBe("h2");
+    expect(connector.attempts).toHaveLength(0);
+    expect(await text(asked, server.url)).toBe("h2");
+    const attempt = await connector.attempt(0);
+    expect(attempt.options).toMatchObject({ servername: "localhost", port: 9 });
+    attempt.succeed();
+    await new Promise(setImmediate);
+    expect(await text(asked, server.url)).toBe("h3");
+  });
+
+  test("on another host is still judged by the origin's name", async () => {
+    const server = await serve('h3="127.0.0.1:9"');
+    const connector = new Connector();
+    const asked = await client(connector, { protocols });
+    await text(asked, server.url);
+    await text(asked, server.url);
+    const { options } = await connector.attempt(0);
+    expect(options).toMatchObject({
+      servername: "localhost",
+      port: 9,
+      addresses: [{ address: "127.0.0.1", family: 4 }],
+    });
+  });
+
+  test.each(["clear", 'h3-29=":9"', 'h3=":9"; ma=0', 'h3=":0"', "h3=:9"])("%s advertises nothing", async (field) => {
+    const server = await serve(field);
+    const connector = new Connector();
+    const asked = await client(connector, { protocols });
+    for (let i = 0; i < 3; i++) expect(await text(asked, server.url)).toBe("h2");
+    expect(connector.attempts).toHaveLength(0);
+  });
+});
+
+describe("HTTP/3 sessions", () => {
+  test("a connection that drains takes no more requests; the next one opens another", async () => {
+    const server = await serve();
+    const sessions: FakeHttp3Session[] = [];
+    const connector = new Connector((attempt) => sessions.push(attempt.succeed()));
+    const asked = await client(connector, { protocols: ["h3"] });
+    expect(await text(asked, server.url)).toBe("h3");
+    sessions[0]!.drain();
+    expect(await text(asked, server.url)).toBe("h3");
+    expect(connector.attempts).toHaveLength(2);
+  });
+
+  test("requests beyond the peer's limit wait for their turn", async () => {
+    const server = await serve();
+    const connector = new Connector((attempt) => {
+      attempt.succeed().limit = 2;
+    });
+    const asked = await client(connector, { protocols: ["h3"] });
+    const all = await Promise.all(Array.from({ length: 9 }, () => text(asked, server.url)));
+    expect(all).toHaveLength(9);
+    expect(connector.attempts).toHaveLength(1);
+  });
+
+  test("a request that the server did not process goes to another connection, whatever its method", async () => {
+    const server = await serve();
+    const connector = new Connector((attempt) => {
+      const session = attempt.succeed();
+      if (connector.attempts.length === 1) session.rejects = true;
+    });
+    const asked = await client(connector, { protocols: ["h3"] });
+    const response = await asked.fetch(server.url, { method: "POST", body: "x" });
+    expect(await response.text()).toBe("h3");
+    expect(asked.facts(response)!.attempts).toBe(2);
+  });
+});
+
+test("our own stack says so when nobody answers over UDP", async () => {
+  const silent = createSocket("udp4");
+  silent.bind(0, "127.0.0.1");
+  await once(silent, "listening");
+  const asked = createClient({ protocols: ["h3"], connectTimeout: 50 });
+  clients.push(asked);
+  const error = await asked.fetch(`https://127.0.0.1:${silent.address().port}/`).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(ClientError);
+  expect(error).toMatchObject({ code: "CONNECT_TIMEOUT" });
+  silent.close();
+});
