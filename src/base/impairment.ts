@@ -29,7 +29,7 @@ export interface ImpairmentOptions {
 }
 
 /** Everything passes for `on`, then nothing for `off`, and so on; or nothing at all in given intervals. */
-export type Blackhole =
+type Blackhole =
   | { readonly on: Micros; readonly off: Micros }
   | { readonly intervals: readonly (readonly [from: Instant, to: Instant])[] };
 

@@ -28,11 +28,17 @@ describe("when an ACK is due (RFC 9000 §13.2.1, §13.2.2)", () => {
     expect([acks.ackNow, acks.deadline]).toEqual([false, ms(75)]);
   });
 
-  test("packets that elicit none never ask for one, but are reported when one goes out anyway", () => {
+  test("packets that elicit none never ask for one, but every eighth is reported when a packet goes out anyway", () => {
     const acks = tracker();
-    for (let n = 0; n < 10; n += 1) acks.onPacketReceived(n, false, Ecn.notEct, ms(0));
+    for (let n = 0; n < 7; n += 1) acks.onPacketReceived(n, false, Ecn.notEct, ms(0));
+    expect([acks.ackNow, acks.deadline, acks.hasAnythingToAck]).toEqual([false, undefined, false]);
+    acks.onPacketReceived(7, false, Ecn.notEct, ms(0));
     expect([acks.ackNow, acks.deadline, acks.hasAnythingToAck]).toEqual([false, undefined, true]);
-    expect([...acks.received]).toEqual([[0, 10]]);
+    expect([...acks.received]).toEqual([[0, 8]]);
+    acks.onAckSent(ms(0));
+    expect(acks.hasAnythingToAck).toBe(false);
+    acks.onPacketReceived(8, true, Ecn.notEct, ms(0));
+    expect(acks.hasAnythingToAck).toBe(true);
   });
 
   test.each([Level.initial, Level.handshake])("at once in space %d", (level) => {

@@ -15,6 +15,12 @@ import type { EcnCounts } from "../frame/frames.ts";
 /** RFC 9000 §13.2.2: an ACK for at least every second ack-eliciting packet. */
 const ACK_ELICITING_THRESHOLD = 2;
 
+/**
+ * Packets that elicit no ACK are reported in company only, and when so many have come that the peer can forget a good
+ * deal. Reporting each would answer every ACK by an ACK.
+ */
+const UNREPORTED_THRESHOLD = 8;
+
 /** No more ranges than this are kept; the oldest are forgotten first (RFC 9000 §13.2.3). */
 export const MAX_ACK_RANGES = 64;
 
@@ -52,7 +58,8 @@ export class AckTracker {
   /** When the first of them came. */
   #pendingSince: Instant | undefined;
   #immediate = false;
-  #unreported = false;
+  /** Packets of any kind since the last ACK. */
+  #unreported = 0;
   #ecnCounts: MutableEcnCounts | undefined;
 
   constructor(level: Level, options: AckTrackerOptions) {
@@ -71,7 +78,7 @@ export class AckTracker {
     if (this.isDuplicate(packetNumber)) return;
     this.#received.add(packetNumber, packetNumber + 1);
     if (this.#received.size > MAX_ACK_RANGES) this.#forgetOldest();
-    this.#unreported = true;
+    this.#unreported += 1;
     if (packetNumber > this.#largest) {
       this.#largest = packetNumber;
       this.#largestReceivedAt = now;
@@ -133,9 +140,9 @@ export class AckTracker {
     return this.#largest;
   }
 
-  /** Is there a packet that no ACK has reported yet, so that a packet going out anyway should carry one? */
+  /** Should a packet that is going out anyway carry an ACK? */
   get hasAnythingToAck(): boolean {
-    return this.#unreported;
+    return this.#ackElicitingPending > 0 || this.#unreported >= UNREPORTED_THRESHOLD;
   }
 
   /** How long ago the largest packet came, in the units of the ACK Delay field (RFC 9000 §19.3). */
@@ -152,7 +159,7 @@ export class AckTracker {
     this.#ackElicitingPending = 0;
     this.#pendingSince = undefined;
     this.#immediate = false;
-    this.#unreported = false;
+    this.#unreported = 0;
   }
 
   /**

@@ -9,4 +9,4 @@ export { BASE_DATAGRAM_SIZE, MtuProber } from "./mtu.ts";
 /** The owner of them all. */
 export { Path, type PathOptions } from "./path.ts";
 /** The round-trip time. */
-export { GRANULARITY, INITIAL_RTT, RttEstimator } from "./rtt.ts";
+export { GRANULARITY, RttEstimator } from "./rtt.ts";

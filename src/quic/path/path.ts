@@ -6,9 +6,7 @@
 
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { type Micros, millis } from "../../base/time.ts";
-import type { CongestionController } from "../../congestion/controller.ts";
-import { NewReno } from "../../congestion/new-reno.ts";
-import { Pacer } from "../../congestion/pacer.ts";
+import { type CongestionController, NewReno, Pacer } from "../../congestion/index.ts";
 import { AmplificationBudget } from "./amplification.ts";
 import { EcnValidator } from "./ecn.ts";
 import { BASE_DATAGRAM_SIZE, MtuProber } from "./mtu.ts";

@@ -3,7 +3,7 @@
 import { type Micros, micros, millis } from "../../base/time.ts";
 
 /** RFC 9002 §6.2.2, kInitialRtt. */
-export const INITIAL_RTT = millis(333);
+const INITIAL_RTT = millis(333);
 
 /** RFC 9002 §6.1.2, kGranularity: the least a timer is set to. */
 export const GRANULARITY = millis(1);

@@ -77,6 +77,34 @@ describe("goodput", () => {
   });
 });
 
+test("two transfers share a bottleneck fairly", () => {
+  const addresses = [1, 2].map((n): SocketAddress => ({ family: 4, host: `10.0.1.${n}`, port: 443 }));
+  const receivers = [1, 2].map((n): SocketAddress => ({ family: 4, host: `10.0.2.${n}`, port: 5000 }));
+  const senders = receivers.map(
+    (remote, i) => new BulkSender({ remote, total: 1e9, rng: new SeededRng(i), timerGrain: millis(1) }),
+  );
+  const bytes = [0, 0];
+  simulate({
+    seed: 1,
+    network: [
+      host(...senders.map((machine, i) => ({ name: `sender ${i}`, address: addresses[i]!, machine }))),
+      link(DEFAULT),
+      host(...receivers.map((address, i) => ({ name: `receiver ${i}`, address, machine: new BulkReceiver() }))),
+    ],
+    capture: ({ what, direction, datagram }) => {
+      if (what !== "delivered" || direction !== "forward") return;
+      const flow = receivers.findIndex((receiver) => receiver === datagram.destination);
+      bytes[flow] = bytes[flow]! + datagram.bytes.length;
+    },
+    maxVirtualTime: seconds(60),
+  });
+  const [first, second] = bytes as [number, number];
+  const share = first / (first + second);
+  expect(share).toBeGreaterThan(0.3);
+  expect(share).toBeLessThan(0.7);
+  expect(((first + second) * 8) / 60e6).toBeGreaterThan(9);
+});
+
 describe("the runner's bad links", () => {
   test("2 % loss", () => {
     for (const seed of seeds) {
