@@ -1,4 +1,4 @@
-/** HTTP semantics without a version. */
+/** HTTP semantics without a version, and HTTP/0.9 for interop runs. */
 
 /** What a field name and value may be. */
 export { isConnectionSpecific, isFieldName, isFieldValue, isToken, parseContentLength } from "./field-rules.ts";
@@ -11,3 +11,5 @@ export {
   fieldSectionSize,
   fieldValue,
 } from "./field-section.ts";
+/** HTTP/0.9 over QUIC streams. */
+export { HQ_ALPN, HQ_ERROR, HqConnection, type HqEvent } from "./hq.ts";

@@ -1,0 +1,169 @@
+/**
+ * HTTP/0.9 over QUIC streams, ALPN `hq-interop`: a client sends `GET /path` and a line's end on a bidirectional stream
+ * and ends it; the server sends the bare content back and ends that. No heads, no status: a server that has nothing to
+ * give resets the stream. Interop runs speak it to test QUIC alone.
+ *
+ * Calling order as for any machine: `handleTransportEvent`, `pollEvent` until undefined, commands in between.
+ */
+
+import { assertNever } from "../base/errors.ts";
+import {
+  type CloseReason,
+  isServerInitiated,
+  isUnidirectional,
+  type StreamChunk,
+  type StreamId,
+  type StreamTransport,
+  type TransportEvent,
+} from "../quic/transport.ts";
+import { concat, fromLatin1, latin1 } from "../wire/text.ts";
+import type { VarInt } from "../wire/varint.ts";
+
+export const HQ_ALPN = "hq-interop";
+
+/** There are no error codes to choose from: any but 0 tells that something went wrong. */
+export const HQ_ERROR = 1;
+
+const MAX_REQUEST_LINE = 8192;
+
+export type HqEvent =
+  /** Server: a request. Answer with `writeData`, or `cancel` when there is nothing to give. */
+  | { readonly type: "request"; readonly id: StreamId; readonly path: string }
+  /** Client: `readData` has something to give. Given once until it has returned undefined. */
+  | { readonly type: "data"; readonly id: StreamId }
+  /** `writeData` accepted less than it was given before; now it will accept more. */
+  | { readonly type: "writable"; readonly id: StreamId }
+  /** The other side gave the request up. */
+  | { readonly type: "reset"; readonly id: StreamId; readonly code: VarInt }
+  /** Client: `request` was refused for want of streams before; now it will work. */
+  | { readonly type: "requests-available" }
+  | { readonly type: "closed"; readonly reason: CloseReason };
+
+export class HqConnection {
+  readonly #transport: StreamTransport;
+  readonly #events: HqEvent[] = [];
+  /** Server: what has come of request lines. The transport limits how many streams there are. */
+  readonly #lines = new Map<StreamId, Uint8Array>();
+  #requestRefused = false;
+  #closed = false;
+
+  constructor(transport: StreamTransport) {
+    this.#transport = transport;
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  handleTransportEvent(event: TransportEvent): void {
+    if (this.#closed) return;
+    switch (event.type) {
+      case "stream-opened":
+        this.#handleOpened(event.id);
+        break;
+      case "stream-readable":
+        if (this.#transport.role === "client") this.#events.push({ type: "data", id: event.id });
+        else this.#readLine(event.id);
+        break;
+      case "stream-writable":
+        this.#events.push({ type: "writable", id: event.id });
+        break;
+      case "stream-reset":
+      case "stream-stopped":
+        this.#lines.delete(event.id);
+        this.#events.push({ type: "reset", id: event.id, code: event.code });
+        break;
+      case "streams-available":
+        if (event.direction === "bidi" && this.#requestRefused) this.#events.push({ type: "requests-available" });
+        this.#requestRefused &&= event.direction !== "bidi";
+        break;
+      case "closed":
+        this.#closed = true;
+        this.#events.push({ type: "closed", reason: event.reason });
+        break;
+      case "connected":
+      case "stream-finished":
+        break;
+      default:
+        assertNever(event);
+    }
+  }
+
+  pollEvent(): HqEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** Client: asks for a path. Undefined when no stream may be opened now; "requests-available" will follow. */
+  request(path: string): StreamId | undefined {
+    if (!/^\/[\x21-\x7e\x80-\xff]*$/.test(path)) throw new TypeError(`${JSON.stringify(path)} is not a path`);
+    const line = latin1(`GET ${path}\r\n`);
+    if (line.length > MAX_REQUEST_LINE) throw new TypeError(`a path of ${path.length} characters is too long`);
+    if (this.#closed) return undefined;
+    const id = this.#transport.openStream("bidi");
+    if (id === undefined) {
+      this.#requestRefused = true;
+      return undefined;
+    }
+    this.#transport.write(id, line, true);
+    return id;
+  }
+
+  /** Client: content, at most `max` bytes, and whether it was the last; undefined when there is none now. */
+  readData(id: StreamId, max?: number): StreamChunk | undefined {
+    return this.#closed ? undefined : this.#transport.read(id, max);
+  }
+
+  /** Server: content, by reference. Says how much was accepted; the rest after "writable". */
+  writeData(id: StreamId, bytes: Uint8Array, fin: boolean): number {
+    return this.#closed ? bytes.length : this.#transport.write(id, bytes, fin);
+  }
+
+  /** Gives both directions of a request up. */
+  cancel(id: StreamId, code: VarInt = HQ_ERROR): void {
+    if (this.#closed) return;
+    this.#lines.delete(id);
+    this.#transport.reset(id, code);
+    this.#transport.stopSending(id, code);
+  }
+
+  close(code: VarInt = 0, phrase = ""): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#transport.close(code, phrase);
+    this.#events.push({ type: "closed", reason: { type: "local", layer: "application", code, phrase } });
+  }
+
+  #handleOpened(id: StreamId): void {
+    // Nothing but requests is defined.
+    if (isUnidirectional(id)) this.#transport.stopSending(id, HQ_ERROR);
+    else if (isServerInitiated(id)) this.cancel(id);
+    else this.#lines.set(id, new Uint8Array(0));
+  }
+
+  #readLine(id: StreamId): void {
+    let line = this.#lines.get(id);
+    if (line === undefined) return;
+    for (let chunk = this.#transport.read(id); chunk !== undefined; chunk = this.#transport.read(id)) {
+      line = concat(line, chunk.bytes);
+      if (line.length > MAX_REQUEST_LINE) {
+        this.cancel(id);
+        return;
+      }
+      // Some clients end the stream and not the line.
+      if (chunk.fin || line.includes(NEWLINE)) {
+        this.#handleLine(id, fromLatin1(line));
+        return;
+      }
+    }
+    this.#lines.set(id, line);
+  }
+
+  #handleLine(id: StreamId, line: string): void {
+    const path = /^GET (\/[\x21-\x7e\x80-\xff]*)\r?\n?$/.exec(line)?.[1];
+    this.#lines.delete(id);
+    if (path === undefined) this.cancel(id);
+    else this.#events.push({ type: "request", id, path });
+  }
+}
+
+const NEWLINE = 0x0a;
