@@ -8,6 +8,7 @@ import type { HttpVersion } from "../host/http/exchange.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
 import type { BoundAddress } from "../host/http/listener.ts";
 import { ServeError } from "./errors.ts";
+import { handlerOf } from "./module.ts";
 import { type Server, startServer } from "./server.ts";
 
 const DEFAULT_PORT = 4433;
@@ -71,12 +72,6 @@ export async function serve(
   signal?.addEventListener("abort", close, { once: true });
   options.onListen?.(server.addresses[0]!);
   return server;
-}
-
-function handlerOf(value: object | undefined): Handler | undefined {
-  if (typeof value === "function") return value as Handler;
-  const { fetch } = (value ?? {}) as Partial<FetchObject>;
-  return typeof fetch === "function" ? (request, context) => fetch.call(value, request, context) : undefined;
 }
 
 /** The certificates asked for, or the one for development. */

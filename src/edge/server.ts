@@ -104,13 +104,15 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new ServeError("OPTION_INVALID", `${port} is no port: give a number from 0 to 65535`);
   }
-  const bindings: Binding[] = [];
-  for (const { transport, load } of TRANSPORTS) {
-    const wanted = protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true;
-    if (!wanted) continue;
-    const create = await load();
-    bindings.push({ transport, create: () => create({ identities, onExchange: service.handle, onKeyLog }) });
-  }
+  const wanted = TRANSPORTS.filter(
+    ({ transport }) => protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true,
+  );
+  const bindings = await Promise.all(
+    wanted.map(async ({ transport, load }): Promise<Binding> => {
+      const create = await load();
+      return { transport, create: () => create({ identities, onExchange: service.handle, onKeyLog }) };
+    }),
+  );
   if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");
   const bound = await bindHost(bindings, host, port);
   const udp = bound.addresses.find(({ transport }) => transport === "udp");

@@ -1,0 +1,252 @@
+import { once } from "node:events";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer as createHttpServer, get as httpGet, type IncomingMessage } from "node:http";
+import { type AddressInfo, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough } from "node:stream";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { get, openHttp2 } from "../../edge/testing/client.ts";
+import { expiredIdentity, localhostIdentity, otherIdentity } from "../../host/http/testing/identities.ts";
+import type { InterruptSignal, Io } from "../io.ts";
+import { runCli } from "../program.ts";
+
+let folder: string;
+const file = (name: string): string => join(folder, name);
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "nagare-serve-"));
+  mkdirSync(file("site"));
+  writeFileSync(file("site/index.html"), "<h1>site</h1>");
+  writeFileSync(file("cert.pem"), localhostIdentity.cert);
+  writeFileSync(file("key.pem"), localhostIdentity.key);
+  writeFileSync(file("other.key"), otherIdentity.key);
+  writeFileSync(file("expired.pem"), expiredIdentity.cert);
+  writeFileSync(
+    file("app.mjs"),
+    'export default { fetch: (request, { protocol }) => new Response("module over " + protocol) };',
+  );
+  writeFileSync(
+    file("app.ts"),
+    "enum Word { Hello = 'typed' }\nexport default (request: Request): Response => new Response(Word.Hello);",
+  );
+  writeFileSync(file("nothing.mjs"), "export default 42;");
+  writeFileSync(file("broken.mjs"), "throw new Error('no database');");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** A command as a process would run it: what it printed, signals to it, and its exit code. */
+class Run {
+  stdout = "";
+  stderr = "";
+  readonly code: Promise<number>;
+  #listeners = new Set<(signal: InterruptSignal) => void>();
+  readonly #printed = new PassThrough();
+
+  constructor(args: readonly string[], env: Record<string, string> = {}) {
+    const output = (take: (text: string) => void): PassThrough => {
+      const stream = new PassThrough();
+      stream.on("data", (data: Buffer) => {
+        take(data.toString());
+        this.#printed.emit("printed");
+      });
+      return stream;
+    };
+    const io: Io = {
+      stdin: new PassThrough(),
+      stdout: output((text) => {
+        this.stdout += text;
+      }),
+      stderr: output((text) => {
+        this.stderr += text;
+      }),
+      env,
+      onInterrupt: (listener) => {
+        this.#listeners.add(listener);
+        return () => void this.#listeners.delete(listener);
+      },
+    };
+    this.code = runCli(args, io);
+  }
+
+  signal(name: InterruptSignal): void {
+    for (const listener of this.#listeners) listener(name);
+  }
+
+  /** The URL, when it has been printed. */
+  async url(): Promise<URL> {
+    const found = (): string | undefined => /https:\/\/[^"\s]+/.exec(this.stdout)?.[0];
+    while (found() === undefined) {
+      const ended = await Promise.race([once(this.#printed, "printed"), this.code]);
+      if (typeof ended === "number") throw new Error(`ended with ${ended}: ${this.stderr}`);
+    }
+    return new URL(found()!);
+  }
+}
+
+/** Starts a server that is told to stop after the test. */
+async function serving(args: readonly string[], env?: Record<string, string>): Promise<{ run: Run; url: URL }> {
+  const run = new Run(
+    [...args, "-p", "0", "-H", "127.0.0.1", "--cert", file("cert.pem"), "--key", file("key.pem")],
+    env,
+  );
+  const url = await run.url();
+  closers.push(() => {
+    run.signal("SIGTERM");
+    run.signal("SIGTERM");
+    return run.code;
+  });
+  return { run, url };
+}
+
+async function textOf(url: URL, path = "/"): Promise<string> {
+  const client = await openHttp2(url);
+  try {
+    return await (await get(client, path)).text();
+  } finally {
+    client.close();
+  }
+}
+
+test("serves a folder, prints the URL on a line of its own, and ends with 0 when told to", async () => {
+  const { run, url } = await serving(["serve", file("site")]);
+  expect(run.stdout).toBe(`https://127.0.0.1:${url.port}/\n`);
+  expect(await textOf(url)).toBe("<h1>site</h1>");
+  run.signal("SIGINT");
+  expect(await run.code).toBe(0);
+});
+
+test("a second signal quits", async () => {
+  const { run, url } = await serving(["serve", file("app.mjs"), "--grace", "1h"]);
+  const client = await openHttp2(url);
+  const upload = client.request({ method: "POST", streaming: true });
+  await upload.send("unfinished");
+  run.signal("SIGTERM");
+  run.signal("SIGTERM");
+  expect(await run.code).toBe(143);
+  client.close();
+});
+
+test("serves modules, in TypeScript too", async () => {
+  expect(await textOf((await serving(["serve", file("app.mjs")])).url)).toBe("module over h2");
+  expect(await textOf((await serving(["serve", file("app.ts")])).url)).toBe("typed");
+});
+
+test("prints one object per event with --json", async () => {
+  const { run, url } = await serving(["serve", file("site"), "--json"]);
+  await textOf(url, "/index.html");
+  run.signal("SIGTERM");
+  expect(await run.code).toBe(0);
+  const events = run.stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(events).toMatchObject([
+    { event: "listening", url: url.href, protocols: expect.arrayContaining(["h2", "http/1.1"]) },
+    { event: "request", protocol: "h2", method: "GET", path: "/index.html", status: 200, aborted: false },
+    { event: "closed" },
+  ]);
+});
+
+test("puts itself in front of an origin", async () => {
+  const origin = createHttpServer((request, response) => response.end(`origin has ${request.url}`));
+  origin.listen(0, "127.0.0.1");
+  await once(origin, "listening");
+  closers.push(() => origin.close());
+  const { url } = await serving(["proxy", String((origin.address() as AddressInfo).port)]);
+  expect(await textOf(url, "/x")).toBe("origin has /x");
+});
+
+test("redirects plain HTTP", async () => {
+  const { run, url } = await serving(["serve", file("site"), "--http-port", "0", "--json"]);
+  const { httpPort } = JSON.parse(run.stdout.split("\n")[0]!);
+  const [response] = (await once(
+    httpGet({ host: "127.0.0.1", port: httpPort, path: "/a?b", headers: { host: `localhost:${httpPort}` } }),
+    "response",
+  )) as [IncomingMessage];
+  response.resume();
+  expect([response.statusCode, response.headers.location]).toEqual([308, `https://localhost:${url.port}/a?b`]);
+  const [bad] = (await once(
+    httpGet({ host: "127.0.0.1", port: httpPort, headers: { host: "evil@example" } }),
+    "response",
+  )) as [IncomingMessage];
+  bad.resume();
+  expect(bad.statusCode).toBe(400);
+});
+
+test("logs keys when asked to, loudly", async () => {
+  const { run, url } = await serving(["serve", file("site"), "--keylog", file("keys.log")]);
+  expect(run.stderr).toContain("WRITING TLS KEYS");
+  await textOf(url);
+  expect(readFileSync(file("keys.log"), "latin1")).toMatch(/^SERVER_TRAFFIC_SECRET_0 [0-9a-f]{64} [0-9a-f]{64,96}$/m);
+  expect(statSync(file("keys.log")).mode & 0o777).toBe(0o600);
+});
+
+test("obeys SSLKEYLOGFILE on this machine only", async () => {
+  const local = await serving(["serve", file("site")], { SSLKEYLOGFILE: file("env.log") });
+  expect(local.run.stderr).toContain(`WRITING TLS KEYS to ${file("env.log")}`);
+  const files = ["--cert", file("cert.pem"), "--key", file("key.pem")];
+  const open = new Run(["serve", file("site"), "-p", "0", "-H", "::", ...files], { SSLKEYLOGFILE: file("env2.log") });
+  await open.url();
+  expect(open.stderr).toContain("SSLKEYLOGFILE is not obeyed beyond this machine");
+  expect(statSync(file("env2.log"), { throwIfNoEntry: false })).toBeUndefined();
+  open.signal("SIGTERM");
+  expect(await open.code).toBe(0);
+});
+
+test("says in one line what is wrong and what to do", async () => {
+  const taken = createServer();
+  taken.listen(0, "127.0.0.1");
+  await once(taken, "listening");
+  closers.push(() => taken.close());
+  const busy = String((taken.address() as AddressInfo).port);
+  symlinkSync(file("elsewhere.log"), file("link.log"));
+  writeFileSync(file("open.log"), "");
+  chmodSync(file("open.log"), 0o666);
+  const identity = ["--cert", file("cert.pem"), "--key", file("key.pem")];
+  const cases: [args: string[], code: number, line: RegExp][] = [
+    [
+      ["serve", file("site"), "-p", busy, ...identity],
+      1,
+      /TCP port \d+ is in use: stop what uses it, or choose another/,
+    ],
+    [["serve", file("none")], 2, /there is no folder .*none: name one that exists/],
+    [["serve", file("none.ts")], 2, /there is no file .*none\.ts/],
+    [["serve", file("site/index.html")], 2, /neither a folder nor a module/],
+    [["serve", file("nothing.mjs")], 2, /exports no handler/],
+    [["serve", file("broken.mjs")], 2, /cannot load .*broken\.mjs: no database/],
+    [["serve", "-p", "70000"], 2, /--port 70000 is no port/],
+    [["serve", "--grace", "soon"], 2, /--grace soon is no time/],
+    [["serve", "--cert", file("cert.pem")], 2, /--cert without --key/],
+    [["serve", "--cert", file("cert.pem"), "--key", file("none")], 2, /cannot read the key/],
+    [["serve", "--cert", file("cert.pem"), "--key", file("cert.pem")], 2, /the key is not a private key/],
+    [
+      ["serve", "--cert", file("cert.pem"), "--key", file("other.key")],
+      2,
+      /the key does not belong to the certificate/,
+    ],
+    [["serve", "--cert", file("expired.pem"), "--key", file("key.pem")], 2, /expired on 2020/],
+    [["serve", file("site"), "--keylog", file("link.log"), ...identity], 2, /symbolic link/],
+    [["serve", file("site"), "--keylog", file("open.log"), ...identity], 2, /writable by everybody: chmod 600/],
+    [["serve", file("site"), "--keylog", file("none/keys"), ...identity], 2, /its folder does not exist/],
+    [["proxy"], 2, /missing required argument/],
+    [["proxy", "ftp://x"], 2, /ftp:\/\/x is no origin/],
+    [
+      ["serve", file("site"), "-H", "203.0.113.7", "-p", "0", ...identity],
+      1,
+      /203\.0\.113\.7 is no address of this machine/,
+    ],
+  ];
+  for (const [args, code, line] of cases) {
+    const run = new Run(args.includes("-H") ? args : [...args, "-H", "127.0.0.1"]);
+    expect([args, await run.code]).toEqual([args, code]);
+    expect(run.stderr).toMatch(line);
+    expect(run.stderr.trimEnd().split("\n").at(-1)).toMatch(/^nagare: /);
+    expect(run.stdout).toBe("");
+  }
+});

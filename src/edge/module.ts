@@ -1,0 +1,59 @@
+/** A user's module: what `nagare serve MODULE` answers with. */
+import { statSync } from "node:fs";
+import { extname, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { Handler } from "../host/http/fetch-handler.ts";
+import { ServeError } from "./errors.ts";
+
+const JAVASCRIPT = new Set([".js", ".mjs", ".cjs"]);
+const TYPESCRIPT = new Set([".ts", ".mts", ".cts"]);
+
+export const isModulePath = (path: string): boolean => JAVASCRIPT.has(extname(path)) || TYPESCRIPT.has(extname(path));
+
+/** Imports a module and finds its handler: a default export that is a function, or that has a `fetch` method. */
+export async function loadModule(path: string): Promise<Handler> {
+  const file = resolve(path);
+  if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
+    throw new ServeError("MODULE_INVALID", `there is no file ${path}: name a module or a folder that exists`);
+  }
+  const exported = await importDefault(file, path);
+  const handler = handlerOf(exported);
+  if (handler === undefined) {
+    const shape = "export default { fetch(request) { return new Response() } }";
+    throw new ServeError("MODULE_INVALID", `${path} exports no handler: it needs a default function, or ${shape}`);
+  }
+  return handler;
+}
+
+/** A function, or the `fetch` of an object. */
+export function handlerOf(value: unknown): Handler | undefined {
+  if (typeof value === "function") return value as Handler;
+  if (typeof value !== "object" || value === null) return undefined;
+  const { fetch } = value as { fetch?: unknown };
+  return typeof fetch === "function" ? (request, context) => fetch.call(value, request, context) : undefined;
+}
+
+async function importDefault(file: string, path: string): Promise<unknown> {
+  try {
+    const module = (await importFile(file)) as { default?: unknown };
+    return module.default;
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    throw new ServeError("MODULE_INVALID", `cannot load ${path}: ${message.split("\n")[0]}`, { cause });
+  }
+}
+
+async function importFile(file: string): Promise<unknown> {
+  const url = pathToFileURL(file).href;
+  if (!TYPESCRIPT.has(extname(file))) return import(url);
+  // Node from 22.18 on takes the types away by itself, but not what compiles to code, such as an enum.
+  if ((process.features as { typescript?: unknown }).typescript) {
+    try {
+      return await import(url);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") throw error;
+    }
+  }
+  const { createJiti } = await import("jiti");
+  return createJiti(url).import(url);
+}

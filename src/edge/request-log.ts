@@ -1,0 +1,41 @@
+/** What became of each request, for whoever wants to write it down. */
+import type { HttpVersion } from "../host/http/exchange.ts";
+import type { Service } from "./server.ts";
+
+export interface RequestRecord {
+  readonly protocol: HttpVersion;
+  readonly remoteAddress: string;
+  readonly method: string;
+  readonly authority: string;
+  readonly path: string;
+  /** Undefined if there was no response. */
+  readonly status: number | undefined;
+  /** Whether the client or the server gave up before the end. */
+  readonly aborted: boolean;
+  readonly milliseconds: number;
+}
+
+/** The same service, which reports each request when it is over. */
+export function withRequestLog(service: Service, report: (record: RequestRecord) => void): Service {
+  return {
+    ...(service.settled === undefined ? {} : { settled: () => service.settled!() }),
+    ...(service.close === undefined ? {} : { close: () => service.close!() }),
+    handle: (exchange) => {
+      const start = performance.now();
+      exchange.onClose = () => {
+        const { protocol, remoteAddress, method, authority, path, status, aborted } = exchange;
+        report({
+          protocol,
+          remoteAddress: remoteAddress.address,
+          method,
+          authority,
+          path,
+          status,
+          aborted: aborted !== undefined,
+          milliseconds: Math.round((performance.now() - start) * 1000) / 1000,
+        });
+      };
+      service.handle(exchange);
+    },
+  };
+}

@@ -1,0 +1,17 @@
+/** What `nagare serve` is pointed at: a folder or a module. */
+import { statSync } from "node:fs";
+import { ServeError } from "./errors.ts";
+import type { Service } from "./server.ts";
+
+export async function serviceFor(target: string, log: (line: string) => void): Promise<Service> {
+  const { isModulePath, loadModule } = await import("./module.ts");
+  if (isModulePath(target)) {
+    const { createFetchHandler } = await import("../host/http/fetch-handler.ts");
+    return createFetchHandler(await loadModule(target), { log });
+  }
+  if (statSync(target, { throwIfNoEntry: false })?.isFile()) {
+    throw new ServeError("MODULE_INVALID", `${target} is neither a folder nor a module (.js, .ts): name its folder`);
+  }
+  const { FileService } = await import("./files/service.ts");
+  return new FileService(target, { log });
+}
