@@ -10,7 +10,7 @@ export type { ConnectionInfo, HttpVersion, PeerAddress } from "../host/http/exch
 export type { Context, Handler } from "../host/http/fetch-handler.ts"; // the function that answers
 export type { BoundAddress } from "../host/http/listener.ts"; // where it listens
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
-export { ServeError, type ServeErrorCode } from "./errors.ts"; // every failure, by code
+export { ServeError, type ServeProblem } from "./errors.ts"; // every failure, by code
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler
 export { type FetchObject, type ServeOptions, serve } from "./serve.ts"; // the product
 export type { CloseOptions, Server } from "./server.ts"; // what it gives
