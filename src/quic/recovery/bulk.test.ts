@@ -93,7 +93,7 @@ test("two transfers share a bottleneck fairly", () => {
     ],
     capture: ({ what, direction, datagram }) => {
       if (what !== "delivered" || direction !== "forward") return;
-      const flow = receivers.findIndex((receiver) => receiver === datagram.destination);
+      const flow = receivers.indexOf(datagram.destination);
       bytes[flow] = bytes[flow]! + datagram.bytes.length;
     },
     maxVirtualTime: seconds(60),
