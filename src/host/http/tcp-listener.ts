@@ -15,7 +15,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createSecureContext, type SecureContext } from "node:tls";
+import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import type { FieldLine } from "../../http/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { CertificateStore } from "../certificates/store.ts";
@@ -46,6 +46,8 @@ export class TcpListener implements Listener {
   readonly #sockets = new Set<Socket>();
   readonly #connections = new WeakMap<object, TcpConnection>();
   readonly #sessions = new Set<ServerHttp2Session>();
+  /** Connections that speak HTTP/1.1. */
+  readonly #http1 = new Map<Socket, TcpConnection>();
   #closing: { promise: Promise<void>; deadline: NodeJS.Timeout } | undefined;
   #referenced = true;
 
@@ -55,6 +57,7 @@ export class TcpListener implements Listener {
     // With allowHTTP1 the server has the timeouts of node:http's Server.
     Object.assign(this.#server, { headersTimeout: HEAD_TIMEOUT, requestTimeout: 0 });
     this.#server.on("connection", (socket: Socket) => this.#track(socket));
+    this.#server.on("secureConnection", (socket: TLSSocket) => this.#handleSecure(socket));
     this.#server.on("request", (request, response) => this.#handleHttp1(request as never, response as never));
     // A "request" listener, which HTTP/1.1 needs, brings Node's compatibility layer for HTTP/2 with it, which listens
     // for streams. Ours take its place.
@@ -112,10 +115,11 @@ export class TcpListener implements Listener {
 
   async #drain(): Promise<void> {
     this.#state.draining = true;
-    // Closing also ends the HTTP/1.1 connections that are idle; the others end with their response.
     const servers = [this.#server, ...this.#others].filter((server) => server.listening);
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const session of this.#sessions) session.close(); // GOAWAY (RFC 9113 §6.8)
+    // Of HTTP/1.1, those that are idle; the others end with their response (RFC 9112 §9.6).
+    for (const [socket, connection] of this.#http1) if (connection.exchanges.size === 0) socket.destroySoon();
     await Promise.all(closed);
     clearTimeout(this.#closing?.deadline);
   }
@@ -129,6 +133,13 @@ export class TcpListener implements Listener {
   #track(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
+  }
+
+  #handleSecure(socket: TLSSocket): void {
+    if (socket.alpnProtocol === "h2") return; // it becomes a session
+    this.#http1.set(socket, this.#connectionOf(socket, socket));
+    socket.once("close", () => this.#http1.delete(socket));
+    if (this.#state.draining) socket.destroySoon();
   }
 
   #connectionOf(key: object, socket: Socket): TcpConnection {
@@ -202,6 +213,8 @@ export class TcpListener implements Listener {
     let path = request.url!;
     const absolute = path.charCodeAt(0) === 0x2f ? undefined : parseAbsoluteForm(path);
     if (absolute !== undefined) ({ authority, path } = absolute); // RFC 9112 §3.2.2: it overrides Host
+    // RFC 9112 §3.2: HTTP/1.1 has a Host.
+    problem ||= authority === undefined && request.httpVersionMinor >= 1;
     authority ??= "";
     if (problem || !isAuthority(authority) || !isPath(request.method!, path)) {
       response.shouldKeepAlive = false;
