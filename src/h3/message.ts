@@ -31,46 +31,25 @@ const AUTHORITY = /^[A-Za-z0-9\-._~!$&'()*+,;=%:[\]]+$/;
 const PATH = /^\/[\x21-\x7e\x80-\xff]*$/;
 const STATUS = /^[1-9][0-9][0-9]$/;
 
-/** The pseudo-headers that are here, by name; whatever else begins with a colon is malformed (RFC 9114 §4.3). */
-class PseudoHeaders {
-  readonly #allowed: readonly string[];
-  readonly #values: (string | undefined)[];
+const COLON = 0x3a;
+const isPseudoHeader = (name: string): boolean => name.charCodeAt(0) === COLON;
 
-  constructor(allowed: readonly string[]) {
-    this.#allowed = allowed;
-    this.#values = new Array(allowed.length).fill(undefined);
-  }
-
-  set(name: string, value: string): void {
-    const index = this.#allowed.indexOf(name);
-    if (index === -1) throw malformed(`pseudo-header ${name} is not defined`);
-    if (this.#values[index] !== undefined) throw malformed(`pseudo-header ${name} is repeated`);
-    if (!isFieldValue(value)) throw malformed(`pseudo-header ${name} has a forbidden character`);
-    this.#values[index] = value;
-  }
-
-  at(index: number): string | undefined {
-    return this.#values[index];
-  }
+/** The value of a pseudo-header that may be there once. */
+function once(name: string, earlier: string | undefined, value: string): string {
+  if (earlier !== undefined) throw malformed(`pseudo-header ${name} is repeated`);
+  if (!isFieldValue(value)) throw malformed(`pseudo-header ${name} has a forbidden character`);
+  return value;
 }
 
-const REQUEST_PSEUDO = [":method", ":scheme", ":authority", ":path"] as const;
-const RESPONSE_PSEUDO = [":status"] as const;
+/** RFC 9114 §4.3: whatever else begins with a colon is malformed. */
+const undefinedPseudoHeader = (name: string) => malformed(`pseudo-header ${name} is not defined here`);
 
-/** Takes the pseudo-headers off the front and gives the rest, every line of which it has checked. */
-function takePseudoHeaders(section: FieldSection, pseudo: PseudoHeaders): FieldLine[] {
-  let first = 0;
-  for (; first < section.length; first += 1) {
-    const [name, value] = section[first]!;
-    if (name.charCodeAt(0) !== COLON) break;
-    pseudo.set(name, value);
-  }
+/** The lines behind the pseudo-headers, each of them checked. */
+function fieldsFrom(section: FieldSection, first: number): FieldLine[] {
   const fields = section.slice(first);
   for (const line of fields) checkField(line[0], line[1]);
   return fields;
 }
-
-const COLON = 0x3a;
 
 /** RFC 9114 §4.2, §4.3, §10.3: one line that is not a pseudo-header. */
 function checkField(name: string, value: string): void {
@@ -80,7 +59,7 @@ function checkField(name: string, value: string): void {
 
 function fieldProblem(name: string, value: string): string | undefined {
   if (!isFieldName(name)) {
-    if (name.charCodeAt(0) === COLON) return `pseudo-header ${name} after other fields or in trailers`;
+    if (isPseudoHeader(name)) return `pseudo-header ${name} after other fields or in trailers`;
     return "a field name has a capital or a forbidden character";
   }
   if (!isFieldValue(value)) return `the value of ${name} has a forbidden character, or space around it`;
@@ -104,7 +83,7 @@ function contentLengthOf(fields: FieldSection): number | undefined {
 
 /** RFC 9114 §4.2.1: cookies may come in crumbs, and have to be one line for everybody behind us. */
 function joinCookies(fields: FieldLine[]): FieldLine[] {
-  const first = fields.findIndex(([name]) => name === "cookie");
+  const first = fields.findIndex((line) => line[0] === "cookie");
   if (first === -1) return fields;
   const crumbs = fields.filter(([name]) => name === "cookie").map(([, value]) => value);
   if (crumbs.length === 1) return fields;
@@ -129,19 +108,41 @@ function checkHost(fields: FieldSection, authority: string | undefined): string 
 
 /** A request's head from the lines of its HEADERS frame. Throws a `StreamError` when it is malformed. */
 export function parseRequestHead(section: FieldSection): RequestHead {
-  const pseudo = new PseudoHeaders(REQUEST_PSEUDO);
-  const fields = joinCookies(takePseudoHeaders(section, pseudo));
-  const method = pseudo.at(0);
-  const scheme = pseudo.at(1);
-  const path = pseudo.at(3);
+  let method: string | undefined;
+  let scheme: string | undefined;
+  let pseudoAuthority: string | undefined;
+  let path: string | undefined;
+  let first = 0;
+  for (; first < section.length && isPseudoHeader(section[first]![0]); first += 1) {
+    const line = section[first]!;
+    switch (line[0]) {
+      case ":method":
+        method = once(line[0], method, line[1]);
+        break;
+      case ":scheme":
+        scheme = once(line[0], scheme, line[1]);
+        break;
+      case ":authority":
+        pseudoAuthority = once(line[0], pseudoAuthority, line[1]);
+        break;
+      case ":path":
+        path = once(line[0], path, line[1]);
+        break;
+      default:
+        throw undefinedPseudoHeader(line[0]);
+    }
+  }
+  const fields = joinCookies(fieldsFrom(section, first));
   if (method === undefined) throw malformed(":method is missing");
   if (!isToken(method)) throw malformed(":method is not a token");
-  const authority = checkHost(fields, pseudo.at(2));
+  const authority = checkHost(fields, pseudoAuthority);
   if (authority !== undefined && !AUTHORITY.test(authority)) throw malformed(":authority or host is not one");
   if (method === "CONNECT") {
     // RFC 9114 §4.4
     if (scheme !== undefined || path !== undefined) throw malformed("CONNECT with :scheme or :path");
-    if (pseudo.at(2) === undefined || !/:[0-9]+$/.test(pseudo.at(2)!)) throw malformed("CONNECT without host and port");
+    if (pseudoAuthority === undefined || !/:[0-9]+$/.test(pseudoAuthority)) {
+      throw malformed("CONNECT without host and port");
+    }
     return { method, scheme, authority, path, fields, contentLength: undefined };
   }
   if (scheme === undefined || !SCHEME.test(scheme)) throw malformed(":scheme is missing or not one");
@@ -155,9 +156,14 @@ export function parseRequestHead(section: FieldSection): RequestHead {
 
 /** A response's head, interim or final. Throws a `StreamError` when it is malformed. */
 export function parseResponseHead(section: FieldSection): ResponseHead {
-  const pseudo = new PseudoHeaders(RESPONSE_PSEUDO);
-  const fields = takePseudoHeaders(section, pseudo);
-  const status = pseudo.at(0);
+  let status: string | undefined;
+  let first = 0;
+  for (; first < section.length && isPseudoHeader(section[first]![0]); first += 1) {
+    const line = section[first]!;
+    if (line[0] !== ":status") throw undefinedPseudoHeader(line[0]);
+    status = once(line[0], status, line[1]);
+  }
+  const fields = fieldsFrom(section, first);
   if (status === undefined || !STATUS.test(status)) throw malformed(":status is missing or not three digits");
   // RFC 9114 §4.5
   if (status === "101") throw malformed("status 101 does not exist in HTTP/3");

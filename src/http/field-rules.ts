@@ -5,10 +5,11 @@ const LOWERCASE_TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
 /**
- * RFC 9110 §5.5: visible characters, obs-text, and SP or HTAB between them. CR, LF and NUL would let a value
- * become two lines somewhere behind us.
+ * RFC 9110 §5.5: visible characters, obs-text, and SP or HTAB between them. CR, LF and NUL would let a value become two
+ * lines somewhere behind us.
  */
-const FIELD_VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
+const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
+const isSpace = (code: number): boolean => code === 0x20 || code === 0x09;
 
 /** RFC 9114 §4.2: these speak about one HTTP/1.1 connection and mean nothing here. `te` has its own rule. */
 const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
@@ -21,7 +22,9 @@ const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
 
 export const isToken = (text: string): boolean => TOKEN.test(text);
 export const isFieldName = (name: string): boolean => LOWERCASE_TOKEN.test(name);
-export const isFieldValue = (value: string): boolean => FIELD_VALUE.test(value);
+export const isFieldValue = (value: string): boolean =>
+  value === "" ||
+  (!isSpace(value.charCodeAt(0)) && !isSpace(value.charCodeAt(value.length - 1)) && !NOT_IN_VALUE.test(value));
 export const isConnectionSpecific = (name: string): boolean => CONNECTION_SPECIFIC.has(name);
 
 /** `Content-Length = 1*DIGIT` (RFC 9110 §8.6); undefined when it is not that or too large to count. */
