@@ -16,6 +16,7 @@ import { openBatch, removeHeaderProtection } from "../keys/index.ts";
 import { connectionIdKey } from "../packet/connection-id.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import type { BatchPool } from "./batch-pool.ts";
+import { MIN_INITIAL_DATAGRAM } from "./packet-sender.ts";
 import type { ConnectionParts } from "./parts.ts";
 import type { PacketSpace } from "./spaces.ts";
 import { UndecryptedPackets } from "./undecrypted.ts";
@@ -95,7 +96,10 @@ export class PacketReceiver {
       // RFC 9000 §12.2: packets of one datagram are for one connection; others are dropped, not answered.
       const key = connectionIdKey(header.destination, 0, header.destination.length);
       destination ??= key;
-      if (key === destination) this.#handlePacket(batch, header, key, ecn, now);
+      // RFC 9000 §14.1: a server discards Initial packets of datagrams that are too short.
+      const isShortInitial = header.form === "initial" && end - start < MIN_INITIAL_DATAGRAM;
+      const isAcceptable = !isShortInitial || this.#parts.role === "client";
+      if (key === destination && isAcceptable) this.#handlePacket(batch, header, key, ecn, now);
       position = header.end;
     }
   }

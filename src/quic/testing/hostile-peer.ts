@@ -45,6 +45,8 @@ export interface HostileOptions {
   readonly parameters?: { readonly [K in keyof TransportParameters]?: TransportParameters[K] | undefined };
   /** Replaces the whole extension. */
   readonly rawParameters?: Uint8Array;
+  /** A client that never sends its Finished: the victim stays in the handshake. */
+  readonly withholdFinished?: boolean;
   /** Acknowledges nothing. */
   readonly silent?: boolean;
   readonly seed?: number;
@@ -172,7 +174,7 @@ export class HostilePeer {
   wait(span: Micros): this {
     const until = after(this.now, span);
     for (let next = this.victim.nextTimeout(); next !== undefined && next <= until; next = this.victim.nextTimeout()) {
-      this.now = next > this.now ? next : this.now;
+      this.now = Math.max(next, this.now) as Instant;
       this.victim.handleTimeout(this.now);
       this.poll();
     }
@@ -346,6 +348,7 @@ export class HostilePeer {
       }
     }
     for (let out = tls.pollTransmit(); out !== undefined; out = tls.pollTransmit()) {
+      if (this.#options.withholdFinished === true && out.level === Level.handshake) continue;
       const state = this.#levels[out.level];
       for (let at = 0; at < out.bytes.length; at += 1_000) {
         const data = out.bytes.subarray(at, at + 1_000);
