@@ -157,6 +157,16 @@ describe.each(ENGINES)("$name", (engine) => {
       expect(maskBytes(batch, 0)).toEqual(maskBytes(expected, 0));
     });
 
+    it("give some mask, and no exception, when the arena ends within the sample", () => {
+      const batch = new PacketBatch(filled(30, 5), 1);
+      batch.count = 1;
+      const headerKey = engine.createHeaderKey(aead, key);
+      for (const offset of [11, 20, 26, 30]) {
+        batch.packetNumberOffset[0] = offset;
+        expect(() => headerKey.mask(batch, 0)).not.toThrow();
+      }
+    });
+
     it("do nothing when there is nothing to do", () => {
       const batch = batchOf(packets);
       const before = batch.arena.slice();

@@ -93,6 +93,24 @@ describe.each(ENGINES)("$name", (engine) => {
     expect(engine.verify("ecdsa_secp384r1_sha384", spki, message, signature)).toBe(false);
   });
 
+  it("refuses ECDSA signatures that are not DER", () => {
+    const spki = spkiOf(KEYS.secp256r1.publicKey);
+    const scheme = "ecdsa_secp256r1_sha256";
+    // r and s of 32 bytes each, so that the lengths are known.
+    let signature: Uint8Array;
+    do signature = signWith(scheme, KEYS.secp256r1.privateKey, message);
+    while (signature.length !== 70);
+    expect(engine.verify(scheme, spki, message, signature)).toBe(true);
+    const r = signature.subarray(4, 36);
+    const tail = signature.subarray(36);
+    const [padded, longLength] = [
+      concat(Uint8Array.of(0x30, 69, 0x02, 33, 0), r, tail),
+      concat(Uint8Array.of(0x30, 0x81, 68), signature.subarray(2)),
+    ];
+    expect(engine.verify(scheme, spki, message, padded)).toBe(false);
+    expect(engine.verify(scheme, spki, message, longLength)).toBe(false);
+  });
+
   it("refuses RSASSA-PKCS1-v1_5 and salts of another length (RFC 8446 §4.2.3)", () => {
     const { publicKey, privateKey } = KEYS.rsa;
     const spki = spkiOf(publicKey);

@@ -26,11 +26,14 @@ function expectProblem(action: () => Identity, code: IdentityProblem, ...mention
 
 describe("an identity", () => {
   it("is a chain, a signer, names and dates", () => {
-    const leaf = makeCertificate({ names: ["A.test", "*.b.test", "127.0.0.1", "2001:db8::1"], issuer });
+    const [notBefore, notAfter] = [new Date("2001-02-03T04:05:06Z"), new Date("2061-02-03T04:05:06Z")];
+    const names = ["A.test", "*.b.test", "127.0.0.1", "2001:db8::1"];
+    const leaf = makeCertificate({ names, issuer, notBefore, notAfter });
     const identity = loadIdentity({ cert: leaf.certChain, key: leaf.key });
     expect(identity.chain).toEqual([leaf.der, issuer.der]);
     expect(identity.names).toEqual(["a.test", "*.b.test", "127.0.0.1", "2001:db8::1"]);
-    expect(identity.notAfter.getTime()).toBe(Math.floor(daysFromNow(30).getTime() / 1000) * 1000);
+    expect(identity.notBefore).toEqual(notBefore);
+    expect(identity.notAfter).toEqual(notAfter);
     expect(identity.cert).toBe(leaf.certChain);
     expect(identity.key).toBe(leaf.key);
   });

@@ -1,6 +1,6 @@
 /** A certificate chain with its private key, checked before anything listens. */
 
-import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Signer } from "../../crypto/index.ts";
 import { type Certificate, parseCertificate } from "./certificate.ts";
@@ -71,7 +71,7 @@ export function loadIdentity(source: IdentitySource, options: LoadOptions = {}):
       `the key is of the kind ${kind}, which TLS 1.3 servers here do not use: make one with P-256, P-384, Ed25519 or RSA`,
     );
   }
-  if (!isKeyOf(privateKey, leaf.spki)) {
+  if (!new X509Certificate(leaf.der).checkPrivateKey(privateKey)) {
     throw new IdentityError(
       "KEY_MISMATCH",
       `the key does not belong to the certificate for ${label}: give the key that this certificate was made with, and put the server's own certificate first`,
@@ -131,9 +131,6 @@ function readKey(pem: string): KeyObject {
 /** The commonest mistake is to give a file's name where its text belongs. */
 const pathHint = (pem: string): string =>
   pem.length > 0 && pem.length < 1000 && !pem.includes("\n") ? `: read the file ${pem} and give what it holds` : "";
-
-const isKeyOf = (privateKey: KeyObject, spki: Uint8Array): boolean =>
-  createPublicKey(privateKey).export({ format: "der", type: "spki" }).equals(spki);
 
 function checkValidity(leaf: Certificate, label: string, now: Date): void {
   if (leaf.notAfter < now) {
