@@ -55,9 +55,15 @@ export class MessageWriter {
    */
   writeData(bytes: Uint8Array, fin: boolean): number {
     if (this.#state !== "open") return bytes.length;
-    if (this.#pending.length > 0) return 0;
     if (bytes.length < this.#frameRemaining && fin) {
       throw new RangeError(`${this.#frameRemaining} bytes of content are owed, and ${bytes.length} are the last`);
+    }
+    if (this.#pending.length > 0) {
+      if (bytes.length > 0 || !fin) return 0;
+      // The end alone needs no room of its own.
+      this.#finPending = true;
+      this.#state = "ended";
+      return 0;
     }
     let at = 0;
     while (at < bytes.length) {

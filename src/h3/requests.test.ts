@@ -356,6 +356,18 @@ describe("content is pulled", () => {
     expect(seen.at(-1)).toBe(content);
   });
 
+  test("the end alone waits behind a head that has no room yet", () => {
+    const pair = new H3Pair({ window: 5 }).run();
+    const id = pair.client.connection.request(GET, true)!;
+    pair.run();
+    pair.server.connection.respond(id, 200, [["x", "a value longer than the window"]], false);
+    expect(pair.server.connection.writeData(id, new Uint8Array(0), true)).toBe(0);
+    pair.run();
+    expect(pair.client.of("response")).toHaveLength(1);
+    expect(pair.client.of("finished")).toHaveLength(1);
+    expect(pair.server.connection.openRequests).toBe(0);
+  });
+
   test("content that is owed has to come before anything else", () => {
     const pair = new H3Pair({ window: 10 }).run();
     const id = pair.client.connection.request(POST, false)!;
