@@ -21,6 +21,13 @@ const generateKeys = () => ({
 });
 const KEYS = generateKeys();
 const OTHER_KEYS = generateKeys();
+/** Whose modulus is not a whole number of bytes. */
+const ODD_RSA_KEYS = [2049, 2055].map((modulusLength) => generateKeyPairSync("rsa", { modulusLength }));
+const RSA_PSS_KEY = generateKeyPairSync("rsa-pss", {
+  modulusLength: 2048,
+  hashAlgorithm: "sha256",
+  mgf1HashAlgorithm: "sha256",
+});
 
 const HASH: Record<SignatureSchemeName, string | null> = {
   ecdsa_secp256r1_sha256: "sha256",
@@ -122,18 +129,13 @@ describe.each(ENGINES)("$name", (engine) => {
   });
 
   it("refuses keys under the RSASSA-PSS OID, which the rsae schemes do not mean", () => {
-    const { publicKey, privateKey } = generateKeyPairSync("rsa-pss", {
-      modulusLength: 2048,
-      hashAlgorithm: "sha256",
-      mgf1HashAlgorithm: "sha256",
-    });
+    const { publicKey, privateKey } = RSA_PSS_KEY;
     const signature = plain(sign("sha256", message, privateKey));
     expect(engine.verify("rsa_pss_rsae_sha256", spkiOf(publicKey), message, signature)).toBe(false);
   });
 
   it("verifies RSA keys whose modulus is not a whole number of bytes", () => {
-    for (const modulusLength of [2049, 2055, 2050]) {
-      const { publicKey, privateKey } = generateKeyPairSync("rsa", { modulusLength });
+    for (const { publicKey, privateKey } of ODD_RSA_KEYS) {
       const signature = signWith("rsa_pss_rsae_sha256", privateKey, message);
       expect(engine.verify("rsa_pss_rsae_sha256", spkiOf(publicKey), message, signature)).toBe(true);
     }
