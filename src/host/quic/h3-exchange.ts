@@ -24,6 +24,8 @@ export interface H3ExchangeHost {
   readonly info: ConnectionInfo;
   /** Something was written, read or reset: it has to be sent. */
   wake(): void;
+  /** Content was read: the end of the message may have come into sight. */
+  pump(): void;
   onExchangeClosed(id: StreamId): void;
 }
 
@@ -44,7 +46,7 @@ class H3Body implements RequestBody {
   read(): Uint8Array | undefined {
     if (this.state !== "open") return undefined;
     const chunk = this.#host.h3.readData(this.#id);
-    this.#host.wake();
+    this.#host.pump();
     return chunk?.bytes.length === 0 ? undefined : chunk?.bytes;
   }
 

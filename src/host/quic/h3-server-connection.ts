@@ -25,6 +25,7 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
   readonly #options: H3ServerOptions;
   readonly #exchanges = new Map<StreamId, H3Exchange>();
   #isDraining = false;
+  #isPumping = false;
 
   constructor(connection: Connection, driver: QuicDriver, options: H3ServerOptions) {
     this.#driver = driver;
@@ -37,6 +38,17 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
 
   wake(): void {
     this.#driver.wake();
+  }
+
+  pump(): void {
+    this.wake();
+    if (this.#isPumping) return;
+    this.#isPumping = true;
+    // Not while somebody is in the middle of reading: "finished" would reach them before what they read.
+    queueMicrotask(() => {
+      this.#isPumping = false;
+      this.#drainEvents();
+    });
   }
 
   onExchangeClosed(id: StreamId): void {

@@ -1,0 +1,256 @@
+// The client over our own HTTP/3, against our own server.
+import { randomBytes } from "node:crypto";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type ServeOptions, serve } from "../edge/serve.ts";
+import { startServer } from "../edge/server.ts";
+import { loadIdentity } from "../host/certificates/index.ts";
+import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
+import { type Client, type ClientOptions, createClient } from "./index.ts";
+import { type Authority, type Issued, makeAuthority } from "./testing/certificates.ts";
+import { testCertificate } from "./testing/servers.ts";
+
+let authority: Authority;
+let issued: Issued;
+const closing: (() => Promise<unknown>)[] = [];
+
+beforeAll(async () => {
+  ({ authority, issued } = await testCertificate());
+});
+
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function up(handler: Handler, options: ServeOptions = {}): Promise<string> {
+  const server = await serve({ port: 0, host: "127.0.0.1", ...issued, log: () => {}, ...options }, handler);
+  closing.push(() => server.close({ timeout: 0 }));
+  return `https://localhost:${server.port}/`;
+}
+
+function client(options: ClientOptions = {}): Client {
+  const made = createClient({ ca: authority.ca, protocols: ["h3"], ...options });
+  closing.push(() => made.destroy());
+  return made;
+}
+
+describe("an exchange", () => {
+  test("a response has status, fields, body and facts", async () => {
+    const url = await up((_request, { protocol }) => {
+      const headers = new Headers({ "x-protocol": protocol });
+      headers.append("set-cookie", "a=1");
+      headers.append("set-cookie", "b=2");
+      return new Response("hello", { status: 201, headers });
+    });
+    const asked = client();
+    const response = await asked.fetch(url);
+    expect(response.status).toBe(201);
+    expect(response.headers.get("x-protocol")).toBe("h3");
+    expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
+    expect(await response.text()).toBe("hello");
+    const facts = asked.facts(response)!;
+    expect(facts).toMatchObject({ protocol: "h3", remoteAddress: "127.0.0.1", reused: false, contentBytes: 5 });
+    expect(facts.connection.handshakeEnd).toBeGreaterThan(facts.connection.handshakeStart!);
+    const stats = facts.stats();
+    expect(stats.packetsSent).toBeGreaterThan(0);
+    expect(stats.packetsReceived).toBeGreaterThan(0);
+    expect(stats.bytesReceived).toBeGreaterThan(1200); // RFC 9000 §14.1
+    expect(stats.rtt).toBeGreaterThan(0);
+  });
+
+  test("large bodies stream both ways", async () => {
+    const url = await up((request) => new Response(request.body));
+    const body = randomBytes(2 << 20);
+    const response = await client().fetch(url, { method: "POST", body: new Blob([body]).stream() });
+    expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
+  });
+
+  test("a reader that does not read stops the sender", async () => {
+    const total = 64;
+    let sent = 0;
+    const url = await up(() => {
+      const chunk = new Uint8Array(1 << 20);
+      const body = new ReadableStream({
+        pull(controller) {
+          if (sent++ === total) controller.close();
+          else controller.enqueue(chunk);
+        },
+      });
+      return new Response(body);
+    });
+    const asked = client();
+    const response = await asked.fetch(url);
+    const held = await stable(() => asked.facts(response)!.contentBytes);
+    expect(held).toBeLessThan(32 << 20);
+    expect(sent).toBeLessThan(total);
+    await response.body!.cancel();
+  });
+
+  test("informational responses and trailers", async () => {
+    const url = await up((_request, context) => {
+      context.inform(103, { link: "</style.css>; rel=preload" });
+      context.addTrailers({ "x-sum": "42" });
+      return new Response("body", { headers: { trailer: "x-sum" } });
+    });
+    const seen: number[] = [];
+    const asked = client();
+    const response = await asked.fetch(url, { onInformational: (status) => seen.push(status) });
+    expect(await response.text()).toBe("body");
+    expect(seen).toEqual([103]);
+    expect(asked.facts(response)!.trailers).toEqual([["x-sum", "42"]]);
+  });
+
+  test("HEAD, 204 and an error status", async () => {
+    const url = await up((request) => {
+      const status = Number(new URL(request.url).pathname.slice(1));
+      return status === 0 ? new Response("hello") : new Response(null, { status });
+    });
+    const asked = client();
+    const head = await asked.fetch(url, { method: "HEAD" });
+    expect(head.body).toBeNull();
+    expect((await asked.fetch(`${url}204`)).body).toBeNull();
+    expect((await asked.fetch(`${url}500`)).status).toBe(500);
+  });
+
+  test("an abort reaches the server", async () => {
+    let gone = () => {};
+    const noticed = new Promise<void>((resolve) => {
+      gone = resolve;
+    });
+    let arrived = () => {};
+    const asking = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const url = await up(async (_request, { signal }) => {
+      arrived();
+      await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+      gone();
+      return new Response();
+    });
+    const controller = new AbortController();
+    const fetched = client().fetch(url, { signal: controller.signal });
+    await asking;
+    controller.abort(new Error("enough"));
+    await expect(fetched).rejects.toThrow("enough");
+    await noticed;
+  });
+});
+
+/** A figure once it has stopped growing. */
+async function stable(figure: () => number): Promise<number> {
+  for (let last = -1, same = 0; ; ) {
+    const now = figure();
+    same = now === last && now > 0 ? same + 1 : 0;
+    if (same > 500) return now;
+    last = now;
+    await new Promise(setImmediate);
+  }
+}
+
+describe("a connection", () => {
+  test("is shared by concurrent requests", async () => {
+    const url = await up((request) => new Response(new URL(request.url).pathname));
+    const asked = client();
+    const all = await Promise.all(
+      Array.from({ length: 250 }, async (_, i) => (await asked.fetch(`${url}${i}`)).text()),
+    );
+    expect(all).toEqual(Array.from({ length: 250 }, (_, i) => `/${i}`));
+    expect(asked.connections()).toHaveLength(1);
+    expect(asked.connections()[0]!.stats.requests).toBe(250);
+  });
+
+  test("writes its secrets to the key log", async () => {
+    const lines: string[] = [];
+    const url = await up(() => new Response());
+    await client({ keylog: (line) => lines.push(line) }).fetch(url);
+    const labels = lines.map((line) => line.split(" ")[0]);
+    expect(labels).toContain("CLIENT_HANDSHAKE_TRAFFIC_SECRET");
+    expect(labels).toContain("SERVER_TRAFFIC_SECRET_0");
+    for (const line of lines) expect(line).toMatch(/^[A-Z0-9_]+ [0-9a-f]{64} [0-9a-f]+$/);
+  });
+
+  test("close waits for what is in progress", async () => {
+    const url = await up(() => new Response("last words"));
+    const asked = client();
+    const response = await asked.fetch(url);
+    const text = response.text();
+    await asked.close();
+    expect(await text).toBe("last words");
+  });
+
+  test("HTTP/3 has the request when all protocols are allowed and the server speaks it", async () => {
+    const url = await up((_request, { protocol }) => new Response(protocol));
+    const asked = client({ protocols: ["h3", "h2", "http/1.1"], headStart: 30_000 });
+    expect(await (await asked.fetch(url)).text()).toBe("h3");
+  });
+});
+
+describe("a certificate that is refused says why, in the words used over TCP", () => {
+  const past = (days: number) => new Date(Date.now() - days * 86_400_000);
+
+  /** What both ways of refusal say. The server itself would not serve such a certificate: nothing checks it here but the clients. */
+  async function failures(options: ServeOptions): Promise<{ code: string; message: string }[]> {
+    const url = await up(() => new Response(), options);
+    const all = [];
+    for (const protocol of ["h3", "h2"] as const) {
+      const error = await client({ protocols: [protocol] })
+        .fetch(url)
+        .catch((reason: { code: string; message: string }) => reason);
+      all.push(error as { code: string; message: string });
+    }
+    return all;
+  }
+
+  test("for another name", async () => {
+    const other = await authority.issue({ names: ["other.test"] });
+    for (const { code, message } of await failures(other)) {
+      expect(code).toBe("CERTIFICATE_WRONG_NAME");
+      expect(message).toBe("certificate is for other.test, not localhost");
+    }
+  });
+
+  test("from an authority that is not trusted", async () => {
+    const stranger = await makeAuthority("Stranger");
+    for (const { code, message } of await failures(await stranger.issue())) {
+      expect(code).toBe("CERTIFICATE_UNKNOWN_AUTHORITY");
+      expect(message).toBe(
+        "certificate for localhost is issued by an authority this machine does not trust (Stranger)",
+      );
+    }
+  });
+
+  test("but any certificate is taken when the caller says so", async () => {
+    const stranger = await makeAuthority("Stranger");
+    const url = await up(() => new Response("anyway"), await stranger.issue({ names: ["other.test"] }));
+    const response = await client({ rejectUnauthorized: false }).fetch(url);
+    expect(await response.text()).toBe("anyway");
+  });
+
+  test("expired, and not yet valid, from a server that does not mind", async () => {
+    const day = (date: Date) => date.toISOString().slice(0, 10);
+    const [from, to] = [past(10), past(3)];
+    const cases = [
+      { notBefore: from, notAfter: to, says: `has expired (${day(to)})`, code: "CERTIFICATE_EXPIRED" },
+      {
+        notBefore: past(-3),
+        notAfter: past(-10),
+        says: `is not valid before ${day(past(-3))}`,
+        code: "CERTIFICATE_NOT_YET_VALID",
+      },
+    ];
+    for (const { notBefore, notAfter, says, code } of cases) {
+      const identity = loadIdentity(await authority.issue({ notBefore, notAfter }), { ignoreValidity: true });
+      const server = await startServer(
+        { port: 0, host: "127.0.0.1", identities: [identity] },
+        createFetchHandler(() => new Response()),
+      );
+      closing.push(() => server.close({ timeout: 0 }));
+      for (const protocol of ["h3", "h2"] as const) {
+        const asked = client({ protocols: [protocol] });
+        await expect(asked.fetch(`https://localhost:${server.port}/`)).rejects.toMatchObject({
+          code,
+          message: `certificate for localhost ${says}`,
+        });
+      }
+    }
+  });
+});
