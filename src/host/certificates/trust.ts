@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import * as tls from "node:tls";
 import { contextTag, DerReader, Tag } from "../../crypto/index.ts";
 import { type Certificate, MalformedCertificate, parseCertificate } from "./certificate.ts";
-import { sameName, type X509Name } from "./name.ts";
+import { readName, type X509Name } from "./name.ts";
 import type { Anchors } from "./path.ts";
 import { certificatesOf, certificatesOfPem } from "./pem.ts";
 
@@ -27,9 +27,19 @@ const SYSTEM_BUNDLES = [
 
 const key = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 
+const spelling = (name: X509Name): string => name.canonical.join("\n");
+
+function append(map: Map<string, Uint8Array[]>, name: string, list: readonly Uint8Array[]): void {
+  const known = map.get(name);
+  if (known === undefined) map.set(name, [...list]);
+  else known.push(...list);
+}
+
 export class TrustStore implements Anchors {
   /** By the subject's bytes, which are the issuer's bytes in all but the oddest chains. */
   readonly #bySubject = new Map<string, Uint8Array[]>();
+  /** The same by what the subject says, made when it is first needed. */
+  #bySpelling: Map<string, Uint8Array[]> | undefined;
   readonly #parsed = new Map<Uint8Array, Certificate | undefined>();
 
   /** DER. What is malformed is never found. */
@@ -37,9 +47,7 @@ export class TrustStore implements Anchors {
     for (const der of certificates) {
       const subject = subjectOf(der);
       if (subject === undefined) continue;
-      const known = this.#bySubject.get(key(subject));
-      if (known === undefined) this.#bySubject.set(key(subject), [der]);
-      else known.push(der);
+      append(this.#bySubject, key(subject), [der]);
     }
   }
 
@@ -49,10 +57,20 @@ export class TrustStore implements Anchors {
   }
 
   withSubject(name: X509Name): readonly Certificate[] {
-    const same = this.#parseAll(this.#bySubject.get(key(name.raw)) ?? []);
-    if (same.length > 0) return same;
-    // Perhaps one spells the name differently (RFC 5280 §7.1); only now are all of them parsed.
-    return this.#parseAll([...this.#bySubject.values()].flat()).filter(({ subject }) => sameName(subject, name));
+    const same = this.#bySubject.get(key(name.raw)) ?? this.#spelling().get(spelling(name)) ?? [];
+    return this.#parseAll(same);
+  }
+
+  /** Names may be written in several ways (RFC 5280 §7.1). */
+  #spelling(): Map<string, Uint8Array[]> {
+    if (this.#bySpelling === undefined) {
+      this.#bySpelling = new Map();
+      for (const [subject, list] of this.#bySubject) {
+        const name = readName(new DerReader(Buffer.from(subject, "latin1")));
+        if (name !== undefined) append(this.#bySpelling, spelling(name), list);
+      }
+    }
+    return this.#bySpelling;
   }
 
   #parseAll(list: readonly Uint8Array[]): Certificate[] {
