@@ -60,10 +60,7 @@ export class ControlFrames {
     while (writer.remaining >= LARGEST_PAIR) {
       const stream = this.receiving.first;
       if (stream === undefined) break;
-      const before = stream.window.window;
       stream.writeControlFrames(writer, frames, now, rtt);
-      // The connection's window must not hold up the one stream whose window has just grown.
-      if (stream.window.window > before) this.#window.ensure(Math.floor(stream.window.window * 1.5));
       this.receiving.remove(stream.control);
     }
     if (this.#window.isDue && writer.remaining >= LARGEST_PAIR) {

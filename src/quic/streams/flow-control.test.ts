@@ -226,7 +226,7 @@ describe("windows that tune themselves", () => {
     expect(window.window).toBe(1_000);
   });
 
-  it("take the connection's window with them", () => {
+  it("grow on the stream and on the connection, until neither holds up a sender", () => {
     const pair = streamPair({ server: { initialMaxStreamData: 10_000, initialMaxData: 12_000 } });
     const id = pair.client.set.openStream("bidi")!;
     let now = 0;

@@ -147,18 +147,13 @@ export class ReceiveWindow {
   announce(now: Instant, rtt: Micros): number {
     if (this.#isHalfUsed) {
       const isFast = this.#announcedAt !== undefined && since(this.#announcedAt, now) < 2 * rtt;
-      if (isFast && this.#taken * 2 >= this.#window) this.ensure(this.#window * 2);
+      if (isFast && this.#taken * 2 >= this.#window) this.#window = Math.min(this.#window * 2, this.#maximum);
       this.#announcedAt = now;
       this.#taken = 0;
     }
     this.#limit = Math.max(this.#limit, this.#consumed + this.#window);
     this.#isDue = false;
     return this.#limit;
-  }
-
-  /** Makes the window at least this large, as far as its maximum allows. */
-  ensure(window: number): void {
-    this.#window = Math.max(this.#window, Math.min(window, this.#maximum));
   }
 
   /** The frame that announced `limit` was lost: announce again unless a newer one is on its way (RFC 9000 §13.3). */

@@ -86,6 +86,16 @@ describe("the packet", () => {
     expect(client.packet(1_200)!.bytes[0]).toBe(0x0c);
   });
 
+  it("is not ended by a slice too small to be worth a frame", () => {
+    const { client } = streamPair();
+    const ids = [0, 4].map(() => client.set.openStream("bidi")!);
+    client.set.write(ids[0]!, pattern(70), true);
+    client.set.write(ids[1]!, pattern(2_000), true);
+    expect(client.packet(100)!.frames.length).toBe(1);
+    client.set.write(client.set.openStream("bidi")!, pattern(60), true);
+    expect(client.packet(100)!.frames).toMatchObject([{ stream: { id: ids[1] }, offset: 0 }]);
+  });
+
   it("has a Length field in a frame that does not fill it", () => {
     const { client } = streamPair();
     client.set.write(client.set.openStream("bidi")!, pattern(100), true);

@@ -57,6 +57,18 @@ describe("write", () => {
     expect(client.set.bytesBuffered).toBe(0);
   });
 
+  it("is not called for while other streams take the room", () => {
+    const { client } = streamPair({ client: { sendBufferPerStream: 10_000, sendBufferPerConnection: 15_000 } });
+    const [id, greedy] = [0, 1].map(() => client.set.openStream("bidi")!) as [number, number];
+    client.set.write(id, pattern(10_001), false);
+    const packets = client.packets(1_010);
+    client.set.write(greedy, pattern(5_000), false);
+    for (const packet of packets.slice(0, 3)) client.acked(packet);
+    expect([client.set.writableBytes(id) >= 2_500, client.takeEvents()]).toEqual([true, []]);
+    client.acked(packets[3]!);
+    expect(client.takeEvents()).toEqual([{ type: "stream-writable", id }]);
+  });
+
   it("is not called for on a stream that was reset while it waited", () => {
     const pair = streamPair({ client: { sendBufferPerStream: 1_000, sendBufferPerConnection: 1_500 } });
     const { client } = pair;
@@ -89,6 +101,19 @@ describe("SendSource", () => {
 });
 
 describe("SendBuffer", () => {
+  it("keeps writes by reference, except small ones that follow each other", () => {
+    const buffer = new SendBuffer();
+    const [large, small, next] = [pattern(5_000), pattern(20), pattern(30, 1)];
+    buffer.append(large);
+    buffer.append(small);
+    buffer.append(next);
+    expect(buffer.find(0).source.bytes).toBe(large);
+    expect(buffer.find(5_000).source.bytes).toBe(small);
+    const gathered = buffer.find(5_020);
+    expect(gathered.source.bytes).not.toBe(next);
+    expect(gathered.source.bytes.subarray(gathered.start, gathered.end)).toEqual(next);
+  });
+
   it("finds every byte through appends, small writes and releases", () => {
     const buffer = new SendBuffer();
     const all = pattern(60_000);

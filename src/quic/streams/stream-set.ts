@@ -445,7 +445,6 @@ export class StreamSet {
   #forgetIfFinished(stream: Stream): void {
     if (!stream.isFinished || !this.#streams.delete(stream.id)) return;
     if (stream.send !== undefined) this.#forgetSending(stream.send);
-    stream.receive?.control.moveTo(undefined);
     // Only now may the peer open another in its place.
     if (!stream.isLocal) this.#peer[isUnidirectional(stream.id) ? "uni" : "bidi"].finish();
   }
