@@ -195,7 +195,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
             pull(controller) {
               produced += 65_536;
               controller.enqueue(new Uint8Array(65_536));
-              if (produced >= 64 * 1024 * 1024) controller.close();
+              if (produced >= 32 * 1024 * 1024) controller.close();
             },
           }),
         ),
@@ -203,10 +203,10 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     const { content } = await client.request({}).response;
     await once(content, "readable");
     // The client reads nothing more. What the server produces has to come to rest, far below the whole.
-    expect(await settled(() => produced)).toBeLessThan(32 * 1024 * 1024);
+    expect(await settled(() => produced)).toBeLessThan(24 * 1024 * 1024);
     let received = 0;
     for await (const chunk of content) received += (chunk as Uint8Array).byteLength;
-    expect(received).toBe(64 * 1024 * 1024);
+    expect(received).toBe(32 * 1024 * 1024);
   });
 
   test("takes a body only as fast as the handler reads it", async () => {
@@ -218,13 +218,13 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
       return new Response(String(received));
     });
     const exchange = client.request({ method: "POST", streaming: true });
-    const total = 64 * 1024 * 1024;
+    const total = 32 * 1024 * 1024;
     let sent = 0;
     const sending = (async () => {
       for (; sent < total; sent += 1024 * 1024) await exchange.send(new Uint8Array(1024 * 1024));
       exchange.finish();
     })();
-    expect(await settled(() => sent)).toBeLessThan(32 * 1024 * 1024);
+    expect(await settled(() => sent)).toBeLessThan(24 * 1024 * 1024);
     read.resolve();
     await sending;
     expect(await (await exchange.response).text()).toBe(String(total));
@@ -243,7 +243,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     exchange.finish({ "x-sum": "42" });
     const response = await exchange.response;
     expect(await response.text()).toBe("body");
-    expect(response.trailers()).toEqual({ "x-echo": "42" });
+    expect(response.trailers()).toEqual({ "x-echo": client.sendsTrailers ? "42" : "none" });
     expect(exchange.informational).toEqual([{ status: 103, headers: { link: "</style.css>; rel=preload" } }]);
   });
 

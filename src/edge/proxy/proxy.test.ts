@@ -126,7 +126,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
       "x-forwarded-for": "6.6.6.6",
       forwarded: "for=6.6.6.6",
     });
-    expect(response.headers["alt-svc"]).not.toContain("h3=:1"); // its own doors are not ours
+    expect(response.headers["alt-svc"] ?? "").not.toContain("h3=:1"); // its own doors are not ours
     expect(response.headers["x-private"]).toBeUndefined();
     expect(response.headers["x-public"]).toBe("1");
     const fields = new Map<string, string>(JSON.parse(await response.text()));
@@ -182,7 +182,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
   });
 
   test("holds the origin back when the client is slow, and the client when the origin is", async () => {
-    const total = 64 * 1024 * 1024;
+    const total = 32 * 1024 * 1024;
     const chunk = Buffer.alloc(64 * 1024);
     let produced = 0;
     const go = deferred<void>();
@@ -203,7 +203,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     const client = await start([url]);
     const { content } = await client.request({}).response;
     await once(content, "readable");
-    expect(await settled(() => produced)).toBeLessThan(total / 2);
+    expect(await settled(() => produced)).toBeLessThan((total * 3) / 4);
     let received = 0;
     for await (const part of content) received += (part as Uint8Array).byteLength;
     expect(received).toBe(total);
@@ -214,7 +214,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
       for (; sent < total; sent += chunk.byteLength) await upload.send(chunk);
       upload.finish();
     })();
-    expect(await settled(() => sent)).toBeLessThan(total / 2);
+    expect(await settled(() => sent)).toBeLessThan((total * 3) / 4);
     go.resolve();
     await sending;
     expect(await (await upload.response).text()).toBe(String(total));

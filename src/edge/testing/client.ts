@@ -9,6 +9,7 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:h
 import type { Readable, Writable } from "node:stream";
 import { connect as tlsConnect } from "node:tls";
 import type { HttpVersion } from "../../host/http/exchange.ts";
+import { openHttp3 } from "./http3-client.ts";
 
 export interface TestRequest {
   readonly method?: string;
@@ -44,6 +45,8 @@ export interface TestExchange {
 
 export interface TestClient {
   readonly protocol: HttpVersion;
+  /** Whether `finish` can send trailers. */
+  readonly sendsTrailers: boolean;
   request(request: TestRequest): TestExchange;
   /** Resolves when the server has closed the connection, or has said that it takes no more requests. */
   readonly goneAway: Promise<void>;
@@ -107,6 +110,7 @@ export const openHttp1: OpenTestClient = async (origin, { servername = "localhos
   agent.createConnection = () => socket;
   return {
     protocol: "http/1.1",
+    sendsTrailers: true,
     goneAway,
     close: () => socket.destroy(),
     request: ({ method = "GET", path = "/", headers = {}, body, streaming }) => {
@@ -154,6 +158,7 @@ export const openHttp2: OpenTestClient = async (origin, { servername = "localhos
   });
   return {
     protocol: "h2",
+    sendsTrailers: true,
     goneAway,
     close: () => session.destroy(),
     request: ({ method = "GET", path = "/", headers = {}, body, streaming }) => {
@@ -197,8 +202,10 @@ export const openHttp2: OpenTestClient = async (origin, { servername = "localhos
   };
 };
 
-/** Every version of HTTP that a server speaks, for lists of cases that all of them have to pass. */
-export const VERSIONS: readonly [version: HttpVersion, open: OpenTestClient][] = [
+export const TCP_VERSIONS: readonly [version: HttpVersion, open: OpenTestClient][] = [
   ["http/1.1", openHttp1],
   ["h2", openHttp2],
 ];
+
+/** Every version of HTTP that a server speaks, for lists of cases that all of them have to pass. */
+export const VERSIONS: typeof TCP_VERSIONS = [...TCP_VERSIONS, ["h3", openHttp3]];

@@ -3,7 +3,7 @@ import { connect as connectTcp } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
-import { get, openHttp1, openHttp2, type TestClient, VERSIONS } from "../../edge/testing/client.ts";
+import { get, openHttp1, openHttp2, TCP_VERSIONS, type TestClient } from "../../edge/testing/client.ts";
 import { loadIdentity } from "../certificates/identity.ts";
 import type { Exchange } from "./exchange.ts";
 import type { BoundAddress } from "./listener.ts";
@@ -42,7 +42,7 @@ async function raw(port: number, text: string): Promise<string> {
   return received;
 }
 
-describe.each(VERSIONS)("over %s", (version, open) => {
+describe.each(TCP_VERSIONS)("over %s", (version, open) => {
   async function client(origin: URL): Promise<TestClient> {
     const opened = await open(origin);
     closers.push(() => opened.close());
