@@ -1,0 +1,92 @@
+/** What most cases are: files over one protocol, in either role, byte by byte. */
+
+import type { Case } from "../case.ts";
+import type { CellFolder } from "../cell.ts";
+import { ownDownload, type ProtocolName } from "../own-client.ts";
+import { startOwnServer } from "../own-server.ts";
+import type { Downloaded, Feature, Peer } from "../peer.ts";
+import type { Role } from "../result.ts";
+import type { Site } from "../site.ts";
+
+export interface DownloadCase {
+  readonly name: string;
+  readonly protocol: ProtocolName;
+  paths(site: Site): readonly string[];
+  /** What the peer has to be able to do, and why it matters when it cannot. */
+  readonly needs?: Feature;
+  readonly roles?: readonly Role[];
+  readonly retry?: true;
+  readonly cipher?: "chacha20";
+  readonly keyUpdate?: true;
+}
+
+export function downloadCase(options: DownloadCase): Case {
+  const { name, needs, roles = ["server", "client"] } = options;
+  return {
+    name,
+    roles,
+    unsupported(peer, role) {
+      const other = opposite(peer, role);
+      if (other === undefined) return "no part in this case";
+      return needs === undefined || other.features.has(needs) ? undefined : `the peer has no way to do ${needs}`;
+    },
+    run: (peer, role, cell) => (role === "server" ? runOwnServer : runOwnClient)(options, peer, cell),
+  };
+}
+
+const opposite = (peer: Peer, role: Role): { readonly features: ReadonlySet<Feature> } | undefined =>
+  role === "server" ? peer.client : peer.server;
+
+async function runOwnServer(options: DownloadCase, peer: Peer, cell: CellFolder): Promise<string> {
+  await using server = await startOwnServer(cell, { retry: options.retry === true });
+  const paths = options.paths(cell.site);
+  const started = performance.now();
+  const downloaded = await peer.client!.download(
+    {
+      port: server.port,
+      paths,
+      protocol: options.protocol,
+      ...(options.cipher === undefined ? {} : { cipher: options.cipher }),
+      ...(options.keyUpdate === undefined ? {} : { keyUpdate: options.keyUpdate }),
+    },
+    cell,
+  );
+  return judge(options, paths, downloaded, performance.now() - started, cell);
+}
+
+async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder): Promise<string> {
+  const { certFile, keyFile } = cell.identity;
+  await using server = await peer.server!.start(
+    {
+      certFile,
+      keyFile,
+      ...(options.retry === undefined ? {} : { retry: options.retry }),
+      ...(options.cipher === undefined ? {} : { cipher: options.cipher }),
+    },
+    cell,
+  );
+  const paths = options.paths(cell.site);
+  const started = performance.now();
+  const downloaded = await ownDownload({ port: server.port, paths, protocol: options.protocol }, cell);
+  return judge(options, paths, downloaded, performance.now() - started, cell);
+}
+
+function judge(
+  options: DownloadCase,
+  paths: readonly string[],
+  { sha256, protocol, connections, remark }: Downloaded,
+  milliseconds: number,
+  { site }: CellFolder,
+): string {
+  const different = paths.filter((path, i) => sha256[i] !== site.sha256.get(path));
+  if (different.length > 0) throw new Error(`not what was served: ${different.slice(0, 3).join(", ")}`);
+  if (protocol !== options.protocol) throw new Error(`carried by ${protocol}, not by ${options.protocol}`);
+  // HTTP/1.1 has no streams to share a connection.
+  if (options.protocol !== "http/1.1" && connections !== undefined && connections !== 1) {
+    throw new Error(`${connections} connections, not one`);
+  }
+  const what = paths.length === 1 ? "1 file" : `${paths.length} files`;
+  return [`${what} by ${protocol}, identical`, remark, `${(milliseconds / 1000).toFixed(1)} s`]
+    .filter((each) => each !== undefined)
+    .join(", ");
+}

@@ -1,0 +1,33 @@
+/** The cases there are, in the order of the matrix. */
+
+import type { Case } from "../case.ts";
+import { CERTIFICATE_CASES } from "./certificates.ts";
+import { chacha20 } from "./chacha20.ts";
+import { handshake } from "./handshake.ts";
+import { http2, http11 } from "./http-over-tcp.ts";
+import { keyUpdate } from "./key-update.ts";
+import { keylog } from "./keylog.ts";
+import { multiplexing } from "./multiplexing.ts";
+import { page } from "./page.ts";
+import { retry } from "./retry.ts";
+import { transfer } from "./transfer.ts";
+
+export const CASES: readonly Case[] = [
+  handshake,
+  retry,
+  transfer,
+  multiplexing,
+  chacha20,
+  keyUpdate,
+  page,
+  http2,
+  http11,
+  keylog,
+  ...CERTIFICATE_CASES,
+];
+
+/** A browser and ngtcp2 in under a minute: what a clean checkout is tried with. */
+export const SMOKE = {
+  peers: ["chromium", "ngtcp2"],
+  cases: ["handshake", "retry", "transfer", "multiplexing", "key-update", "page", "h2", "http/1.1"],
+} as const;

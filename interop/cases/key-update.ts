@@ -1,0 +1,10 @@
+import { downloadCase } from "./download.ts";
+
+/** The peer changes its keys soon after the handshake, and sees us follow (RFC 9001 §6). */
+export const keyUpdate = downloadCase({
+  name: "key-update",
+  protocol: "h3",
+  needs: "key-update",
+  keyUpdate: true,
+  paths: (site) => [site.medium],
+});

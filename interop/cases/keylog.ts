@@ -1,0 +1,42 @@
+/** A third party reads our traffic from a capture with our key log, down to HTTP/3 frames (RFC 9850). */
+
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
+import { captureRelay } from "../../src/cli/tour/capture.ts";
+import type { Case } from "../case.ts";
+import type { CellFolder } from "../cell.ts";
+import { ownDownload } from "../own-client.ts";
+import { startOwnServer } from "../own-server.ts";
+import type { Role } from "../result.ts";
+
+/** RFC 9114 §7.2. */
+const FRAMES = { DATA: 0, HEADERS: 1, SETTINGS: 4 } as const;
+
+export const keylog: Case = {
+  name: "keylog",
+  roles: ["server", "client"],
+  unsupported: (peer) => (peer.reader === undefined ? "the peer reads no captures" : undefined),
+  async run(peer, role, cell) {
+    const keys = join(cell.directory, "keys");
+    const capture = join(cell.directory, "capture.pcap");
+    const port = await record(role, capture, (line) => appendFileSync(keys, `${line}\n`, { mode: 0o600 }), cell);
+    const types = await peer.reader!.http3FrameTypes(capture, keys, port, cell);
+    const missing = Object.entries(FRAMES).filter(([, type]) => !types.has(type));
+    if (missing.length > 0) throw new Error(`no ${missing.map(([name]) => name).join(", ")} frame was decrypted`);
+    return `${Object.keys(FRAMES).join(", ")} frames decrypted with the ${role}'s key log`;
+  },
+};
+
+/** Our client fetches a file from our server, one of which logs its keys; gives the server's port in the capture. */
+async function record(
+  role: Role,
+  capture: string,
+  onKeyLog: (line: string) => void,
+  cell: CellFolder,
+): Promise<number> {
+  await using server = await startOwnServer(cell, role === "server" ? { onKeyLog } : {});
+  await using relay = await captureRelay(server.port, capture);
+  const ask = { port: relay.port, paths: [cell.site.small], protocol: "h3" } as const;
+  await ownDownload(role === "client" ? { ...ask, onKeyLog } : ask, cell);
+  return server.port;
+}

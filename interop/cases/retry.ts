@@ -1,0 +1,10 @@
+import { downloadCase } from "./download.ts";
+
+/** The client proves its address by a Retry token before it is heard (RFC 9000 §8.1.2). */
+export const retry = downloadCase({
+  name: "retry",
+  protocol: "h3",
+  needs: "retry",
+  retry: true,
+  paths: (site) => [site.small],
+});

@@ -1,0 +1,60 @@
+/** An authority of the run's own, and certificates from it: one that is right, and one for each way to be wrong. */
+
+import { createHash } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Identity, loadIdentity } from "../src/host/certificates/index.ts";
+import { makeCertificate, type TestCertificate } from "../src/host/certificates/testing/make-certificate.ts";
+
+/** The name that every server of a run has. `.test` is reserved for this (RFC 6761 §6.2). */
+export const HOST = "peer.test";
+
+const DAY = 86_400_000;
+
+export interface CertificateFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+}
+
+export interface TestIdentity extends CertificateFiles {
+  readonly identity: Identity;
+  /** PEM of the authority, and the file that holds it. */
+  readonly ca: string;
+  readonly caFile: string;
+  /** Base64 of the SHA-256 of the public key, for Chromium. */
+  readonly spkiHash: string;
+  readonly wrongName: CertificateFiles;
+  readonly expired: CertificateFiles;
+  /** Right in all but its issuer, which nobody trusts. */
+  readonly unknownAuthority: CertificateFiles;
+}
+
+export function createIdentities(directory: string): TestIdentity {
+  const authority = makeCertificate({ subject: "Interop Root", ca: true });
+  const stranger = makeCertificate({ subject: "Stranger Root", ca: true });
+  const names = [HOST, "localhost", "127.0.0.1"];
+  const right = makeCertificate({ names, issuer: authority });
+  const expired = { names, issuer: authority, notBefore: daysAgo(9), notAfter: daysAgo(2) };
+  const caFile = join(directory, "ca.pem");
+  writeFileSync(caFile, authority.cert);
+  return {
+    ...writeFiles(directory, "right", right),
+    identity: loadIdentity({ cert: right.certChain, key: right.key }),
+    ca: authority.cert,
+    caFile,
+    spkiHash: createHash("sha256").update(right.spki).digest("base64"),
+    wrongName: writeFiles(directory, "wrong-name", makeCertificate({ names: ["other.test"], issuer: authority })),
+    expired: writeFiles(directory, "expired", makeCertificate(expired)),
+    unknownAuthority: writeFiles(directory, "unknown-authority", makeCertificate({ names, issuer: stranger })),
+  };
+}
+
+const daysAgo = (days: number): Date => new Date(Date.now() - days * DAY);
+
+function writeFiles(directory: string, name: string, certificate: TestCertificate): CertificateFiles {
+  const certFile = join(directory, `${name}.pem`);
+  const keyFile = join(directory, `${name}-key.pem`);
+  writeFileSync(certFile, certificate.certChain);
+  writeFileSync(keyFile, certificate.key);
+  return { certFile, keyFile };
+}

@@ -1,0 +1,78 @@
+/**
+ * A folder with Debian trixie: its curl and nginx speak HTTP/3, those of bookworm do not. Made once with debootstrap and
+ * kept in the user's cache. Its programs run through its own dynamic loader, so they see the host's files and network.
+ */
+
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { runChild } from "../child.ts";
+import { Skip } from "../result.ts";
+import { debianProgram, exists } from "./debian.ts";
+
+const PACKAGES = ["ca-certificates", "curl", "nginx", "ngtcp2-client", "ngtcp2-server"] as const;
+const MAKE_MINUTES = 10;
+
+/** Written last: a folder without it is one that was not finished. */
+const COMPLETE = ".complete";
+
+/** Where peers are kept: NAGARE_PEERS, or a folder of the user's cache. */
+export function peersDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  if (env.NAGARE_PEERS !== undefined && env.NAGARE_PEERS !== "") return env.NAGARE_PEERS;
+  const cache = env.XDG_CACHE_HOME?.startsWith("/") === true ? env.XDG_CACHE_HOME : join(homedir(), ".cache");
+  return join(cache, "nagare", "peers");
+}
+
+let made: Promise<string> | undefined;
+
+/** What to put before the arguments of a trixie program. */
+export async function trixieCommand(path: string, log: (line: string) => void): Promise<string[]> {
+  made ??= makeTrixie(log);
+  const root = await made;
+  const program = join(root, path);
+  if (!(await exists(program))) throw new Skip(`trixie in ${root} has no ${path}`);
+  const libraries = await libraryFolder(root);
+  return [join(libraries, await loaderName(libraries)), "--library-path", libraries, program];
+}
+
+async function makeTrixie(log: (line: string) => void): Promise<string> {
+  const root = join(peersDirectory(), "trixie");
+  if (await isComplete(root)) return root;
+  if (process.getuid?.() !== 0) throw new Skip("no Debian trixie folder, and only root can make one");
+  const debootstrap = await debianProgram("debootstrap", "debootstrap", log);
+  log(`making a Debian trixie folder in ${root} (about a minute, 500 MB)`);
+  const partial = `${root}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial, { recursive: true });
+  const signal = AbortSignal.timeout(MAKE_MINUTES * 60_000);
+  try {
+    const include = `--include=${PACKAGES.join(",")}`;
+    await runChild([debootstrap, "--variant=minbase", include, "trixie", partial], { signal });
+  } catch (error) {
+    const detail = (error as Error).message;
+    throw new Skip(`cannot make a Debian trixie folder: ${detail}`, { cause: error });
+  }
+  await rm(root, { recursive: true, force: true });
+  await rename(partial, root);
+  await writeFile(join(root, COMPLETE), "");
+  return root;
+}
+
+/** Ours has its mark; one that somebody else made by the same command has at least the last of its programs. */
+const isComplete = async (root: string): Promise<boolean> =>
+  (await exists(join(root, COMPLETE))) || (await exists(join(root, "usr/sbin/gtlsserver")));
+
+/** usr/lib/ARCHITECTURE-linux-gnu: the folder of the C library. */
+async function libraryFolder(root: string): Promise<string> {
+  const base = join(root, "usr/lib");
+  for (const name of await readdir(base)) {
+    if (name.includes("-linux-gnu") && (await exists(join(base, name, "libc.so.6")))) return join(base, name);
+  }
+  throw new Skip(`${base} has no C library`);
+}
+
+async function loaderName(libraries: string): Promise<string> {
+  const name = (await readdir(libraries)).find((each) => /^ld-linux.*\.so\.\d$/.test(each));
+  if (name === undefined) throw new Skip(`${libraries} has no dynamic loader`);
+  return name;
+}

@@ -1,0 +1,61 @@
+/** `npm run interop -- [--peer P]… [--case C]… [--smoke] [--json FILE]` */
+
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { CASES, SMOKE } from "./cases/index.ts";
+import { matrix } from "./matrix.ts";
+import { PEERS } from "./peers/index.ts";
+import { countOf, type Outcome, type Result } from "./result.ts";
+import { runMatrix } from "./runner.ts";
+
+const MIB = 1 << 20;
+
+const MARK: Readonly<Record<Outcome, string>> = { pass: "✓", fail: "✗", unsupported: "–", skipped: "skipped" };
+
+const { values } = parseArgs({
+  options: {
+    peer: { type: "string", multiple: true },
+    case: { type: "string", multiple: true },
+    /** A browser and ngtcp2, with a smaller file. */
+    smoke: { type: "boolean", default: false },
+    json: { type: "string" },
+  },
+});
+
+function chosen<T extends { readonly name: string }>(
+  all: readonly T[],
+  names: readonly string[] | undefined,
+  what: string,
+): readonly T[] {
+  if (names === undefined) return all;
+  const unknown = names.find((name) => !all.some((each) => each.name === name));
+  if (unknown !== undefined) {
+    process.stderr.write(`no ${what} ${unknown}: there are ${all.map(({ name }) => name).join(", ")}\n`);
+    process.exit(2);
+  }
+  return all.filter(({ name }) => names.includes(name));
+}
+
+function print({ peer, case: name, role, result, detail }: Result): void {
+  if (result === "unsupported") return; // the matrix has them
+  const cell = role === "server" ? `${peer} → us` : `us → ${peer}`;
+  process.stdout.write(`${MARK[result]} ${name.padEnd(18)} ${cell.padEnd(15)} ${detail}\n`);
+}
+
+const results = await runMatrix({
+  peers: chosen(PEERS, values.peer ?? (values.smoke ? SMOKE.peers : undefined), "peer"),
+  cases: chosen(CASES, values.case ?? (values.smoke ? SMOKE.cases : undefined), "case"),
+  bulkSize: values.smoke ? 16 * MIB : 100 * MIB,
+  cellTimeout: 180_000,
+  log: (line) => process.stderr.write(`${line}\n`),
+  onResult: print,
+});
+
+process.stdout.write(`\n${matrix(results)}\n`);
+for (const reason of new Set(
+  results.filter(({ result }) => result === "skipped").map((r) => `${r.peer}: ${r.detail}`),
+)) {
+  process.stdout.write(`skipped ${reason}\n`);
+}
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ results }, undefined, 2)}\n`);
+process.exit(countOf(results, "fail") > 0 ? 1 : 0);

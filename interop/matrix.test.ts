@@ -1,0 +1,36 @@
+import { expect, test } from "vitest";
+import { matrix, summary } from "./matrix.ts";
+import type { Result } from "./result.ts";
+
+const cell = (peer: string, role: Result["role"], name: string, result: Result["result"]): Result => ({
+  peer,
+  version: "1",
+  case: name,
+  role,
+  result,
+  detail: "",
+});
+
+const results = [
+  cell("curl", "server", "handshake", "pass"),
+  cell("caddy", "client", "handshake", "fail"),
+  cell("curl", "server", "retry", "skipped"),
+  cell("ngtcp2", "server", "retry", "pass"),
+  cell("ngtcp2", "client", "retry", "unsupported"),
+];
+
+test("the matrix has a line for each case and a column for each peer and role", () => {
+  expect(matrix(results).split("\n")).toEqual([
+    "           curl → us  us → caddy  ngtcp2 → us  us → ngtcp2",
+    "handshake  ✓          ✗",
+    "retry      skip                   ✓            –",
+    "",
+    "2 of 3 cells pass, 1 unsupported by the peer (–), 1 skipped",
+  ]);
+});
+
+test("what was skipped or is unsupported is not among the cells that were tried", () => {
+  expect(
+    summary([cell("nginx", "client", "h2", "skipped"), cell("nginx", "client", "key-update", "unsupported")]),
+  ).toBe("0 of 0 cells pass, 1 unsupported by the peer (–), 1 skipped");
+});

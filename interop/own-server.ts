@@ -1,0 +1,31 @@
+/** Our server, as it comes: all protocols on one port, a folder behind it. */
+
+import { FileService } from "../src/edge/files/index.ts";
+import { startServer } from "../src/edge/server.ts";
+import { QuicListener } from "../src/host/quic/listener.ts";
+import type { CellFolder } from "./cell.ts";
+
+export interface OwnServer extends AsyncDisposable {
+  readonly port: number;
+}
+
+export interface OwnServerOptions {
+  readonly onKeyLog?: (line: string) => void;
+  /** Every client has to prove its address first (RFC 9000 §8.1.2). HTTP/3 alone. */
+  readonly retry?: boolean;
+}
+
+const LOOPBACK = "127.0.0.1";
+
+export async function startOwnServer(cell: CellFolder, options: OwnServerOptions = {}): Promise<OwnServer> {
+  const service = new FileService(cell.site.directory);
+  const identities = [cell.identity.identity] as const;
+  const { onKeyLog } = options;
+  if (options.retry === true) {
+    const listener = new QuicListener({ identities, onExchange: service.handle, onKeyLog, retry: "always" });
+    const { port } = await listener.listen(0, LOOPBACK);
+    return { port, [Symbol.asyncDispose]: () => listener.close(0) };
+  }
+  const server = await startServer({ port: 0, host: LOOPBACK, identities, onKeyLog }, service);
+  return { port: server.port, [Symbol.asyncDispose]: () => server.close({ timeout: 0 }) };
+}

@@ -1,0 +1,52 @@
+/** Caddy, whose HTTP/3 is quic-go. */
+
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { HOST } from "../certificates.ts";
+import { Child } from "../child.ts";
+import { debianProgram, versionOf } from "../install/debian.ts";
+import type { Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
+import { freePort, isUdpBound } from "../port.ts";
+
+// Its Go has no say over TLS 1.3 suites, and this version asks for Retry only under load.
+const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "h2", "http/1.1"]);
+
+export const caddy: PeerEntry = {
+  name: "caddy",
+  async install(log) {
+    const path = await debianProgram("caddy", "caddy", log);
+    return { version: await versionOf([path, "version"]), server: serverRole(path) };
+  },
+};
+
+const serverRole = (path: string): ServerRole => ({
+  features: FEATURES,
+  async start(settings, cell) {
+    const port = await freePort();
+    const file = join(cell.directory, "Caddyfile");
+    await writeFile(file, caddyfile(port, cell.site.directory, settings));
+    const child = new Child([path, "run", "--config", file, "--adapter", "caddyfile"], {
+      env: { XDG_DATA_HOME: cell.directory, XDG_CONFIG_HOME: cell.directory, HOME: cell.directory },
+      signal: cell.signal,
+    });
+    await child.until(() => isUdpBound(port), cell.signal);
+    return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+  },
+});
+
+const caddyfile = (port: number, site: string, { certFile, keyFile }: ServerSettings): string => `{
+	admin off
+	auto_https disable_redirects
+	skip_install_trust
+	https_port ${port}
+	servers {
+		protocols h1 h2 h3
+	}
+}
+https://${HOST}:${port} {
+	bind 127.0.0.1
+	tls ${certFile} ${keyFile}
+	root * ${site}
+	file_server
+}
+`;

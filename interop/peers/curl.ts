@@ -1,0 +1,56 @@
+/** curl with HTTP/3, from Debian trixie. */
+
+import { join } from "node:path";
+import { HOST } from "../certificates.ts";
+import { runChild } from "../child.ts";
+import { sha256Of } from "../digest.ts";
+import { versionOf } from "../install/debian.ts";
+import { trixieCommand } from "../install/trixie.ts";
+import type { ClientRole, Feature, PeerEntry } from "../peer.ts";
+
+const FEATURES: ReadonlySet<Feature> = new Set(["chacha20", "h2", "http/1.1", "retry"]);
+
+const PROTOCOL_OPTION = { h3: "--http3-only", h2: "--http2", "http/1.1": "--http1.1" } as const;
+
+/** As `%{http_version}` names them. */
+const PROTOCOL_OF: Readonly<Record<string, "h3" | "h2" | "http/1.1">> = { "3": "h3", "2": "h2", "1.1": "http/1.1" };
+
+export const curl: PeerEntry = {
+  name: "curl",
+  async install(log) {
+    const command = await trixieCommand("usr/bin/curl", log);
+    return { version: await versionOf([...command, "--version"]), client: clientRole(command) };
+  },
+};
+
+const clientRole = (command: readonly string[]): ClientRole => ({
+  features: FEATURES,
+  async download(ask, cell) {
+    const files = ask.paths.map((_, i) => join(cell.directory, `curl-${i}`));
+    const urls = ask.paths.map((path) => `https://${HOST}:${ask.port}${path}`);
+    const { stdout } = await runChild(
+      [
+        ...command,
+        ...["--silent", "--show-error", "--fail", PROTOCOL_OPTION[ask.protocol]],
+        ...["--cacert", cell.identity.caFile, "--resolve", `${HOST}:${ask.port}:127.0.0.1`],
+        ...(ask.cipher === "chacha20" ? ["--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"] : []),
+        // Without --parallel-immediate they share a connection. Beyond the streams that a server allows at once (we: 128)
+        // curl opens another one, and does not wait.
+        ...(urls.length > 1 ? ["--parallel", "--parallel-max", "100"] : []),
+        ...["--write-out", "%{http_version} %{num_connects}\\n"],
+        ...urls.flatMap((url, i) => ["--output", files[i]!, url]),
+      ],
+      { signal: cell.signal },
+    );
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => line.split(" "));
+    const versions = [...new Set(lines.map(([version]) => version!))];
+    return {
+      sha256: await Promise.all(files.map(sha256Of)),
+      protocol: PROTOCOL_OF[versions.join()] ?? (versions.join() as "h3"),
+      connections: lines.reduce((sum, [, connects]) => sum + Number(connects), 0),
+    };
+  },
+});

@@ -1,0 +1,11 @@
+/** The peers there are, in the order of the matrix. */
+
+import type { PeerEntry } from "../peer.ts";
+import { caddy } from "./caddy.ts";
+import { chromium } from "./chromium.ts";
+import { curl } from "./curl.ts";
+import { nginx } from "./nginx.ts";
+import { ngtcp2 } from "./ngtcp2.ts";
+import { tshark } from "./tshark.ts";
+
+export const PEERS: readonly PeerEntry[] = [chromium, curl, ngtcp2, caddy, nginx, tshark];

@@ -1,0 +1,91 @@
+/** Runs the cells of the matrix, one after the other. */
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Case, faces } from "./case.ts";
+import { createIdentities } from "./certificates.ts";
+import type { Peer, PeerEntry } from "./peer.ts";
+import { type Result, type Role, Skip } from "./result.ts";
+import { createSite } from "./site.ts";
+
+export interface RunOptions {
+  readonly peers: readonly PeerEntry[];
+  readonly cases: readonly Case[];
+  /** Bytes of the large file. */
+  readonly bulkSize: number;
+  /** Milliseconds for one cell. */
+  readonly cellTimeout: number;
+  readonly log: (line: string) => void;
+  readonly onResult: (result: Result) => void;
+}
+
+export async function runMatrix(options: RunOptions): Promise<Result[]> {
+  const directory = await mkdtemp(join(tmpdir(), "nagare-interop-"));
+  try {
+    const context = { directory, site: createSite(join(directory, "site"), options.bulkSize) };
+    const identity = createIdentities(directory);
+    const results: Result[] = [];
+    const note = (result: Result): void => {
+      results.push(result);
+      options.onResult(result);
+    };
+    for (const entry of options.peers) {
+      const peer = await install(entry, options.log);
+      if (peer instanceof Skip) {
+        const cell = { peer: entry.name, version: "", role: "server" as const, result: "skipped" as const };
+        for (const each of options.cases) note({ ...cell, case: each.name, detail: peer.message });
+        continue;
+      }
+      for (const each of options.cases) {
+        for (const role of each.roles) {
+          if (!faces(peer, role)) continue;
+          const verdict = await runCell(each, peer, role, { ...context, identity }, options.cellTimeout);
+          note({ peer: entry.name, version: peer.version, case: each.name, role, ...verdict });
+        }
+      }
+    }
+    return results;
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function install(entry: PeerEntry, log: (line: string) => void): Promise<Peer | Skip> {
+  try {
+    return await entry.install(log);
+  } catch (error) {
+    if (error instanceof Skip) return error;
+    throw error;
+  }
+}
+
+type Verdict = Pick<Result, "result" | "detail">;
+
+async function runCell(
+  each: Case,
+  peer: Peer,
+  role: Role,
+  shared: Omit<Parameters<Case["run"]>[2], "signal">,
+  timeout: number,
+): Promise<Verdict> {
+  const reason = each.unsupported(peer, role);
+  if (reason !== undefined) return { result: "unsupported", detail: reason };
+  const directory = await mkdtemp(join(shared.directory, "cell-"));
+  const signal = AbortSignal.timeout(timeout);
+  try {
+    const detail = await Promise.race([each.run(peer, role, { ...shared, directory, signal }), rejectedBy(signal)]);
+    return { result: "pass", detail };
+  } catch (error) {
+    const late = signal.aborted ? `not done after ${timeout / 1000} s; ` : "";
+    return { result: "fail", detail: `${late}${error instanceof Error ? error.message : String(error)}` };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Never resolves: a case that heeds no signal must not hold up the others. */
+const rejectedBy = (signal: AbortSignal): Promise<never> =>
+  new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(new Error("time is over")), { once: true });
+  });
