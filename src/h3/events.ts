@@ -23,7 +23,7 @@ export type H3Event =
   | { readonly type: "finished"; readonly id: StreamId }
   /**
    * The message we were receiving ends here: the peer reset it, or it was malformed and we did (`by`). With
-   * `retryable`, the server has not processed the request.
+   * `retryable`, the server has not processed the request. A server may still answer, and has to `cancel` if it does not.
    */
   | {
       readonly type: "reset";
@@ -33,13 +33,16 @@ export type H3Event =
       readonly retryable: boolean;
       readonly detail: string;
     }
-  /** The peer does not want the rest of what we send; writing drops it. */
+  /**
+   * The peer does not want the rest of what we send; writing drops it. A server has to `cancel` when its work has ended,
+   * or go on to the end of its message: only then may the client make another request for this one.
+   */
   | { readonly type: "stopped"; readonly id: StreamId; readonly code: VarInt }
   /** `writeData` accepted less than it was given before; now it will accept more. */
   | { readonly type: "writable"; readonly id: StreamId }
   /** Client: `request` was refused for want of streams before; now it will work. */
   | { readonly type: "requests-available" }
-  /** The peer goes away. Client: none of `unprocessed` was or will be processed; send them elsewhere. */
+  /** The peer goes away. Client: none of `unprocessed` was or will be processed; they are over, send them elsewhere. */
   | { readonly type: "goaway"; readonly unprocessed: readonly StreamId[] }
   /** After `goaway`, or the peer's: no request is left. Close when it suits you. */
   | { readonly type: "drained" }

@@ -1,8 +1,9 @@
 /** The sending part of a request stream: whole frames that wait for room, and the content of DATA frames that does not. */
 
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
-import { varintLength } from "../wire/varint.ts";
+import { type VarInt, varintLength } from "../wire/varint.ts";
 import { Writer } from "../wire/writer.ts";
+import { H3_ERRORS } from "./errors.ts";
 import { FrameType } from "./frames.ts";
 
 const EMPTY = new Uint8Array(0);
@@ -15,26 +16,26 @@ export class MessageWriter {
   #finPending = false;
   /** How much of the current DATA frame's content has not been written. */
   #frameRemaining = 0;
-  #state: "open" | "ended" | "dropped" = "open";
+  /** "stopped" by the peer: what is written is dropped, and yet the application has to come to its end. */
+  #state: "open" | "ended" | "stopped" | "over" = "open";
 
   constructor(transport: StreamTransport, id: StreamId) {
     this.#transport = transport;
     this.#id = id;
   }
 
-  /** Nothing more can be written: the end was, or the stream was reset or stopped. */
+  /** Whether what is written goes anywhere. */
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** Whether the end has been handed to the transport, or the stream reset. */
   get isDone(): boolean {
-    return this.#state !== "open";
+    return this.#state === "over" || (this.#state === "ended" && this.#pending.length === 0 && !this.#finPending);
   }
 
-  /** Whether the end was written and handed to the transport. */
-  get isFlushed(): boolean {
-    return this.#state === "dropped" || (this.#state === "ended" && this.#pending.length === 0 && !this.#finPending);
-  }
-
-  /** Queues whole frames. */
+  /** Writes whole frames, which wait where there is no room. The stream must be open. */
   writeFrames(bytes: Uint8Array, fin: boolean): void {
-    if (this.#state !== "open") return;
     if (this.#frameRemaining > 0) throw new RangeError(`${this.#frameRemaining} bytes of content are still owed`);
     if (fin) this.#state = "ended";
     if (this.#pending.length > 0) {
@@ -54,7 +55,10 @@ export class MessageWriter {
    * not accepted must be offered again, before anything else. `fin` counts only when all was accepted.
    */
   writeData(bytes: Uint8Array, fin: boolean): number {
-    if (this.#state !== "open") return bytes.length;
+    if (this.#state !== "open") {
+      if (fin) this.finishStopped();
+      return bytes.length;
+    }
     if (bytes.length < this.#frameRemaining && fin) {
       throw new RangeError(`${this.#frameRemaining} bytes of content are owed, and ${bytes.length} are the last`);
     }
@@ -114,9 +118,23 @@ export class MessageWriter {
     return this.#state === "open";
   }
 
-  /** Nothing will be sent any more. */
-  drop(): void {
-    this.#state = "dropped";
+  /** The peer wants no more. When all was written already, that is the end. */
+  handleStopped(): void {
+    const wasEnded = this.#state === "ended";
+    this.#state = "stopped";
+    this.#pending = [];
+    if (wasEnded) this.finishStopped();
+  }
+
+  /** The application's work for a stopped stream has ended, and the transport may know it. */
+  finishStopped(): void {
+    if (this.#state === "stopped") this.reset(H3_ERRORS.H3_NO_ERROR.code);
+  }
+
+  /** Abandons what was not acknowledged. */
+  reset(code: VarInt): void {
+    this.#transport.reset(this.#id, code);
+    this.#state = "over";
     this.#pending = [];
   }
 }

@@ -23,6 +23,6 @@ export class RequestStream {
 
   /** Both halves are over, and nothing of it is kept. */
   get isDone(): boolean {
-    return this.reader.isDone && this.writer.isFlushed;
+    return this.reader.isDone && this.writer.isDone;
   }
 }

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { fromHex } from "../wire/hex.ts";
 import { concat, utf8 } from "../wire/text.ts";
+import type { H3Connection } from "./connection.ts";
 import { H3_ERRORS, InvalidMessageError } from "./errors.ts";
 import { FrameType } from "./frames.ts";
 import { H3Pair, readAll } from "./testing/pair.ts";
@@ -22,13 +23,35 @@ describe("cancelling", () => {
     pair.run();
     expect(pair.server.of("reset")).toMatchObject([{ id, code: code("H3_REQUEST_CANCELLED"), by: "peer" }]);
     expect(pair.server.of("stopped")).toMatchObject([{ id, code: code("H3_REQUEST_CANCELLED") }]);
-    expect(pair.server.connection.openRequests + pair.client.connection.openRequests).toBe(0);
-    // What comes later is dropped.
-    expect(pair.server.connection.writeData(id, utf8("late"), true)).toBe(4);
+    expect(pair.client.connection.openRequests).toBe(0);
+    // The application has not come to its end yet: what it still says is dropped.
+    expect(pair.server.connection.openRequests).toBe(1);
+    expect(pair.server.connection.writeData(id, utf8("late"), false)).toBe(4);
     expect(pair.server.connection.readData(id)).toBeUndefined();
+    expect(pair.server.transport.resets.size).toBe(0);
     pair.server.connection.sendTrailers(id, []);
-    pair.server.connection.cancel(id);
+    expect(pair.server.transport.resets.has(id)).toBe(true);
+    expect(pair.server.connection.openRequests).toBe(0);
     expect(pair.run().client.of("response")).toEqual([]);
+  });
+
+  test.each<readonly [string, (server: H3Connection, id: number) => void]>([
+    ["cancel", (server, id) => server.cancel(id)],
+    ["a last write", (server, id) => void server.writeData(id, utf8("x"), true)],
+    ["a whole answer", (server, id) => void server.respond(id, 200, [], true, utf8("x"))],
+  ])("a stopped response ends, for the client to have another stream, with %s", (_, end) => {
+    const pair = new H3Pair().run();
+    const id = pair.client.connection.request(GET, true)!;
+    pair.run();
+    pair.client.connection.cancel(id);
+    pair.run();
+    expect(pair.server.of("stopped")).toHaveLength(1);
+    expect(pair.server.connection.openRequests).toBe(1);
+    end(pair.server.connection, id);
+    expect(pair.server.transport.resets.has(id)).toBe(true);
+    expect(pair.server.connection.openRequests).toBe(0);
+    // Nothing was encoded that nobody will acknowledge.
+    expect(pair.server.transport.writes.filter((write) => write.id === id)).toEqual([]);
   });
 
   test("a server rejects: the client may try again", () => {

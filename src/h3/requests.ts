@@ -131,10 +131,12 @@ export class Requests implements MessageReaderHost {
   /** The peer reads no more of what we send. */
   handleStopped(id: StreamId, code: VarInt): void {
     const stream = this.#streams.get(id);
-    if (stream === undefined || stream.writer.isFlushed) return;
-    stream.writer.drop();
+    if (stream === undefined || stream.writer.isDone) return;
+    stream.writer.handleStopped();
     this.#countCancellation(stream);
     if (stream.announced) this.#events.push({ type: "stopped", id, code });
+    // A server's application has begun something that it has to end; a client has not, nor one that knows of nothing.
+    if (this.peer === "server" || !stream.announced) stream.writer.finishStopped();
     this.settle(stream);
   }
 
@@ -142,9 +144,12 @@ export class Requests implements MessageReaderHost {
 
   /** Writes a field section, and content that is at hand behind it. */
   writeSection(stream: RequestStream, lines: FieldSection, fin: boolean, content: Uint8Array = EMPTY): void {
-    if (stream.writer.isDone) return;
-    this.checkSize(lines);
-    stream.writer.writeFrames(this.#headers.write(stream.id, lines, content), fin);
+    if (stream.writer.isOpen) {
+      this.checkSize(lines);
+      stream.writer.writeFrames(this.#headers.write(stream.id, lines, content), fin);
+    } else if (fin) {
+      stream.writer.finishStopped();
+    }
     if (fin) this.settle(stream);
   }
 
@@ -266,9 +271,7 @@ export class Requests implements MessageReaderHost {
   }
 
   #endWriting(stream: RequestStream, code: VarInt): void {
-    if (stream.writer.isFlushed) return;
-    this.#transport.reset(stream.id, code);
-    stream.writer.drop();
+    if (!stream.writer.isDone) stream.writer.reset(code);
   }
 
   #countCancellation(stream: RequestStream): void {

@@ -32,6 +32,7 @@ interface StreamState {
   finRead: boolean;
   readDropped: boolean;
   writeClosed: boolean;
+  stopped: boolean;
   blocked: boolean;
   announced: boolean;
   reset: boolean;
@@ -44,6 +45,7 @@ const newStream = (): StreamState => ({
   finRead: false,
   readDropped: false,
   writeClosed: false,
+  stopped: false,
   blocked: false,
   announced: false,
   reset: false,
@@ -160,10 +162,12 @@ export class MemoryTransport implements StreamTransport {
 
   reset(id: StreamId, code: VarInt): void {
     const stream = this.streams.get(id);
-    if (stream === undefined || stream.writeClosed) return;
-    stream.writeClosed = true;
+    if (stream === undefined || (stream.writeClosed && !stream.stopped)) return;
     this.resets.set(id, code);
-    this.peer.expect(id, { type: "reset", code });
+    // A stopped one was reset already.
+    if (!stream.stopped) this.peer.expect(id, { type: "reset", code });
+    stream.stopped = false;
+    stream.writeClosed = true;
   }
 
   stopSending(id: StreamId, code: VarInt): void {
@@ -226,6 +230,7 @@ export class MemoryTransport implements StreamTransport {
         stream.blocked = false;
         if (stream.writeClosed) return;
         stream.writeClosed = true;
+        stream.stopped = true;
         this.peer.expect(id, { type: "reset", code: delivery.code });
         this.events.push({ type: "stream-stopped", id, code: delivery.code });
     }

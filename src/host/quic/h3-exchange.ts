@@ -226,6 +226,8 @@ export class H3Exchange implements Exchange {
     this.aborted = reason;
     this.#waiting = [];
     this.onAbort?.(reason);
+    // Nothing more comes of it: the stream's two halves are given up, and the client may have another for it.
+    this.#host.h3.cancel(this.#id);
     this.#close();
   }
 
