@@ -119,6 +119,7 @@ export class Http2Session implements Session {
   async close(): Promise<void> {
     this.#draining = true;
     this.#session.close();
+    this.#session.ref(); // whoever waits for the end is not to find the process gone before it
     await this.closed;
   }
 
@@ -135,7 +136,7 @@ export class Http2Session implements Session {
   }
 
   #idle(): void {
-    if (this.#session.destroyed) return;
+    if (this.#session.destroyed || this.#session.closed) return;
     this.#session.unref(); // an idle connection keeps no process alive
     this.#session.setTimeout(this.#idleTimeout);
   }
