@@ -1,0 +1,125 @@
+// What the page of examples/site asks for beyond its files. Each route is a plain function from Request to Response.
+import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type Context, type Handler, serveFiles } from "nagare";
+import type { Client } from "nagare/client";
+import { download } from "./downloads.ts";
+import { eventStream } from "./event-stream.ts";
+import { figuresOf } from "./figures.ts";
+import { type Load, runRace } from "./race.ts";
+import { runTour } from "./tour.ts";
+
+const SITE = fileURLToPath(new URL("examples/site", import.meta.resolve("nagare/package.json")));
+const SAMPLE_INTERVAL = 250;
+
+export interface AppOptions {
+  /** Our own client, which speaks HTTP/3 to this very server: its connection is shown to a page that came over TCP. */
+  readonly client: Client;
+  readonly ca: string;
+  /** Aborted when the server is told to stop: streams that would never end do. */
+  readonly stopping: AbortSignal;
+}
+
+export interface Started {
+  readonly url: string;
+  /** The command that opens the page over HTTP/3. */
+  readonly browser: string;
+}
+
+export interface App {
+  readonly handler: Handler;
+  started(facts: Started): void;
+}
+
+export function createApp({ client, ca, stopping }: AppOptions): App {
+  const files = serveFiles(SITE);
+  const race = oneAtATime();
+  const tour = oneAtATime();
+  let facts: Started = { url: "", browser: "" };
+
+  const routes: Readonly<Record<string, Handler>> = {
+    "/": (_request, context) => page(context),
+    "/api/connection": (_request, context) => json({ ...describe(context), browser: facts.browser }),
+    "/api/live": (_request, context) =>
+      eventStream(stopping, context.signal, async (send, signal) => {
+        while (!signal.aborted) {
+          send(figuresOf(context, client));
+          await pause(SAMPLE_INTERVAL, undefined, { signal }).catch(() => undefined); // aborted: it is time to end
+        }
+      }),
+    "/api/work": async () => {
+      // For a page that came over TCP: the same download by our own client, so that its connection has something to do.
+      const response = await client.fetch(new URL("/download/large", facts.url));
+      let bytes = 0;
+      for await (const chunk of response.body!) bytes += chunk.byteLength;
+      return json({ bytes });
+    },
+    "/api/race": (request, context) => {
+      const load: Load = new URL(request.url).searchParams.get("load") === "small" ? "small" : "large";
+      return race(() =>
+        eventStream(stopping, context.signal, (send, signal) => runRace({ url: facts.url, ca, load }, send, signal)),
+      );
+    },
+    "/api/tour": (_request, context) => tour(() => eventStream(stopping, context.signal, runTour)),
+  };
+
+  return {
+    started: (given) => {
+      facts = given;
+    },
+    handler: (request, context) => {
+      const { pathname } = new URL(request.url);
+      const route = routes[pathname];
+      if (route !== undefined || pathname.startsWith("/download/")) {
+        if (!isOurs(request)) return new Response("Forbidden\n", { status: 403 });
+        return route === undefined ? download(pathname) : route(request, context);
+      }
+      return files(request, context);
+    },
+  };
+}
+
+/** Another site's page may link here, but has no business with the rest. */
+function isOurs(request: Request): boolean {
+  const site = request.headers.get("sec-fetch-site");
+  const navigates = request.headers.get("sec-fetch-mode") === "navigate";
+  return site === null || site === "same-origin" || site === "none" || navigates;
+}
+
+/** index.html, told which protocol carries it, so that its first words are true before any script has run. */
+function page(context: Context): Response {
+  const html = readFileSync(`${SITE}/index.html`, "utf8");
+  return new Response(html.replace('data-protocol="unknown"', `data-protocol="${context.protocol}"`), {
+    headers: {
+      "content-type": "text/html; charset=utf-8",
+      "cache-control": "no-store",
+      "content-security-policy": "default-src 'self'; style-src 'self'; img-src 'self' data:; frame-ancestors 'none'",
+    },
+  });
+}
+
+function describe({ protocol, remoteAddress, connection }: Context) {
+  return { protocol, remoteAddress, stats: connection?.stats() ?? null };
+}
+
+const json = (value: unknown): Response =>
+  new Response(JSON.stringify(value), {
+    headers: { "content-type": "application/json", "cache-control": "no-store" },
+  });
+
+/** A run that takes the whole machine: whoever comes second is told to come back. */
+function oneAtATime(): (start: () => Response) => Response {
+  let running = false;
+  return (start) => {
+    if (running) return new Response("It is running already\n", { status: 409 });
+    running = true;
+    const response = start();
+    const ended = () => {
+      running = false;
+    };
+    const [body, watched] = [response.body!, new TransformStream<Uint8Array, Uint8Array>()];
+    body.pipeTo(watched.writable).then(ended, ended);
+    return new Response(watched.readable, response);
+  };
+}

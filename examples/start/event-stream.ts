@@ -1,0 +1,34 @@
+// Server-sent events (HTML Standard §9.2): a response whose content goes on for as long as there is something to tell.
+
+export type Send = (event: unknown) => void;
+
+/**
+ * Runs `work` and sends each value it gives as one event of JSON. Its signal is aborted when the reader has left or the
+ * server stops; a failure becomes an event named "failed", and the end one named "done".
+ */
+export function eventStream(
+  stopping: AbortSignal,
+  left: AbortSignal,
+  work: (send: Send, signal: AbortSignal) => Promise<void>,
+): Response {
+  const cancelled = new AbortController();
+  const signal = AbortSignal.any([stopping, left, cancelled.signal]);
+  const encoder = new TextEncoder();
+  const body = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      const write = (name: string, value: unknown) => {
+        if (!cancelled.signal.aborted && !left.aborted)
+          controller.enqueue(encoder.encode(`event: ${name}\ndata: ${JSON.stringify(value)}\n\n`));
+      };
+      try {
+        await work((event) => write("message", event), signal);
+        write("done", {});
+      } catch (error) {
+        write("failed", { message: (error as Error).message });
+      }
+      if (!cancelled.signal.aborted) controller.close();
+    },
+    cancel: () => cancelled.abort(),
+  });
+  return new Response(body, { headers: { "content-type": "text/event-stream", "cache-control": "no-store" } });
+}

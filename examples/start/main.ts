@@ -1,0 +1,68 @@
+// `npm start`: serves examples/site over HTTP/1.1, HTTP/2 and HTTP/3, asks for it once with our own client, and opens a
+// browser on request. All that it needs of Nagare is what every program gets: `nagare` and `nagare/client`.
+import { chromiumFlags, developmentIdentity, ServeError, serve } from "nagare";
+import { createClient } from "nagare/client";
+import { createApp } from "./app.ts";
+import { browserCommand, findChromium, openBrowser } from "./browser.ts";
+import { listenForKeys } from "./keys.ts";
+
+const stopping = new AbortController();
+const identity = await developmentIdentity();
+const client = createClient({ protocols: ["h3"], ca: identity.cert });
+const app = createApp({ client, ca: identity.cert, stopping: stopping.signal });
+const host = process.env.HOST ?? "localhost";
+const port = Number(process.env.PORT ?? 4433);
+
+const server = await serve({ port, host, tls: identity }, app.handler).catch((error: unknown) => {
+  if (!(error instanceof ServeError)) throw error;
+  const hint = error.code === "PORT_IN_USE" ? " (PORT=4434 npm start)" : "";
+  process.stderr.write(`nagare: ${error.message}${hint}\n`);
+  process.exit(1);
+});
+const url = server.url.href;
+const flags = chromiumFlags(url, identity);
+const chromium = findChromium(process.env);
+app.started({ url, browser: browserCommand(chromium, flags, url) });
+
+const stopKeys = listenForKeys(process.stdin, { o: open, q: stop });
+process.on("SIGTERM", stop).on("SIGINT", stop);
+say(url);
+say(`  ${await firstRequest()}`);
+say(hint());
+
+/** What the first request met: the protocol, its handshake, the status, the bytes. */
+async function firstRequest(): Promise<string> {
+  try {
+    const response = await client.fetch(url);
+    const body = await response.arrayBuffer();
+    const { protocol, connection } = client.facts(response)!;
+    const handshake = (connection.handshakeEnd ?? 0) - (connection.handshakeStart ?? 0);
+    return `${protocol} · handshake ${handshake.toFixed(1)} ms · ${response.status} · ${body.byteLength} bytes`;
+  } catch (error) {
+    return `HTTP/3 does not work here: ${(error as Error).message}`; // HTTP/1.1 and HTTP/2 do
+  }
+}
+
+function hint(): string {
+  const why = "Browsers refuse HTTP/3 with a development certificate";
+  if (!process.stdin.isTTY) return `${why}. For a Chromium that accepts this one, press o in a terminal; q quits.`;
+  if (chromium === undefined) return `${why}; install Chromium, and o opens one that accepts this one. q quits.`;
+  return `${why}: press o to open a Chromium that accepts this one, q to quit.`;
+}
+
+function open(): void {
+  if (chromium === undefined) say("There is no Chromium or Chrome on PATH. On Debian: apt-get install chromium");
+  else openBrowser(chromium, flags, url, say);
+}
+
+/** The first time lets requests finish, the second does not wait. */
+function stop(): void {
+  if (stopping.signal.aborted) process.exit(130);
+  stopKeys();
+  stopping.abort();
+  void Promise.all([server.close(), client.close()]).then(() => process.exit(0));
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
