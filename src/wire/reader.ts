@@ -98,7 +98,8 @@ export class Reader {
   /** A copy of the next `count` bytes, safe to keep. */
   copy(count: number): Uint8Array {
     const at = this.#advance(count);
-    return this.bytes.slice(at, at + count);
+    // Not `slice`: of a Node Buffer that is a view.
+    return new Uint8Array(this.bytes.subarray(at, at + count));
   }
 
   /** A reader over the next `count` bytes alone. */
