@@ -169,7 +169,9 @@ export class H3Connection {
   request(request: OutgoingRequest, fin: boolean): StreamId | undefined {
     if (this.#state !== "open") return undefined;
     const lines = requestLines(request);
-    this.#requests.checkSize(lines);
+    if (!this.#requests.fits(lines)) {
+      throw new InvalidMessageError(this.#requests.tooLarge(lines), "ERR_H3_FIELD_SECTION_TOO_LARGE");
+    }
     const id = this.#transport.openStream("bidi");
     if (id === undefined) {
       this.#requestRefused = true;
@@ -180,15 +182,16 @@ export class H3Connection {
     return id;
   }
 
-  /** Server: an interim response (1xx other than 101). */
+  /** Server: an interim response (1xx other than 101). One that the peer would find too large is left out. */
   inform(id: StreamId, status: number, fields: FieldSection): void {
     if (status > 199) throw new InvalidMessageError(`${status} is not an interim status`);
-    this.#writeSection(id, responseLines(status, fields), false);
+    const lines = responseLines(status, fields);
+    if (this.#requests.fits(lines)) this.#writeSection(id, lines, false);
   }
 
   /**
    * Server: the final response, with the first of its content if that is at hand. Says how much of it was accepted; the
-   * rest is for `writeData`, and `fin` with it.
+   * rest is for `writeData`, and `fin` with it. A head that the peer would find too large gives "reset" instead.
    */
   respond(id: StreamId, status: number, fields: FieldSection, fin: boolean, content: Uint8Array = EMPTY): number {
     if (status < 200) throw new InvalidMessageError(`${status} is not a final status`);

@@ -22,8 +22,9 @@ export type H3Event =
   /** The whole message was received and read. */
   | { readonly type: "finished"; readonly id: StreamId }
   /**
-   * The message we were receiving ends here: the peer reset it, or it was malformed and we did (`by`). With
-   * `retryable`, the server has not processed the request. A server may still answer, and has to `cancel` if it does not.
+   * The message we were receiving ends here: the peer reset it (`by`), and a server may still answer, and has to
+   * `cancel` if it does not; or we reset both halves, because it was malformed or ours was too large for the peer. With
+   * `retryable`, the server has not processed the request.
    */
   | {
       readonly type: "reset";

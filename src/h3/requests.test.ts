@@ -206,6 +206,48 @@ describe("field sections that are too large (RFC 9114 §4.2.2)", () => {
   });
 });
 
+describe("a peer that accepts hardly any fields", () => {
+  const peerOf = (role: "client" | "server", limit: number): RawPeer => {
+    const peer = new RawPeer(role);
+    peer.openControl(settings([6, limit]));
+    return peer;
+  };
+
+  test("gets no response, and the application learns why", () => {
+    const peer = peerOf("server", 50);
+    const id = peer.openRequest();
+    peer.send(id, headers(REQUEST), true);
+    const { connection } = peer.victim;
+    connection.inform(id, 103, [["link", "</a.css>; rel=preload"]]);
+    expect(peer.victim.transport.resets.size).toBe(0);
+    expect(connection.respond(id, 200, [["x", "long".repeat(10)]], false, utf8("content"))).toBe(7);
+    expect(connection.writeData(id, utf8("more"), true)).toBe(4);
+    peer.run();
+    expect(peer.victim.transport.resets.get(id)).toBe(code("H3_INTERNAL_ERROR"));
+    expect(peer.victim.of("reset")).toMatchObject([{ id, by: "local", detail: expect.stringContaining("accepts 50") }]);
+    expect(connection.openRequests).toBe(0);
+  });
+
+  test("gets a head and no trailers", () => {
+    const peer = peerOf("server", 50);
+    const id = peer.openRequest();
+    peer.send(id, headers(REQUEST), true);
+    peer.victim.connection.respond(id, 200, [], false);
+    peer.victim.connection.sendTrailers(id, [["x", "long".repeat(10)]]);
+    peer.run();
+    expect(peer.victim.transport.resets.get(id)).toBe(code("H3_INTERNAL_ERROR"));
+  });
+
+  test("does not even get 431", () => {
+    const peer = peerOf("server", 4);
+    const id = peer.openRequest();
+    peer.send(id, headers([...REQUEST, ["x", "y".repeat(70_000)]]));
+    expect(peer.victim.transport.resets.get(id)).toBe(code("H3_INTERNAL_ERROR"));
+    expect(peer.victim.events.map(({ type }) => type)).toEqual(["settings"]);
+    expect(peer.victim.connection.openRequests).toBe(0);
+  });
+});
+
 describe("going away (RFC 9114 §5.2)", () => {
   test("a server ends what was begun and refuses the rest", () => {
     const pair = new H3Pair().run();

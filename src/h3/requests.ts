@@ -7,7 +7,7 @@ import { type FieldSection, fieldSectionSize } from "../http/field-section.ts";
 import type { DecodeResult, QpackDecoder } from "../qpack/decoder.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
 import { sameVarInt, type VarInt } from "../wire/varint.ts";
-import { H3_ERRORS, InvalidMessageError, malformed, StreamError } from "./errors.ts";
+import { H3_ERRORS, malformed, StreamError } from "./errors.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { Role } from "./frames.ts";
 import type { HeadersFrames } from "./headers-frames.ts";
@@ -144,21 +144,24 @@ export class Requests implements MessageReaderHost {
 
   /** Writes a field section, and content that is at hand behind it. */
   writeSection(stream: RequestStream, lines: FieldSection, fin: boolean, content: Uint8Array = EMPTY): void {
-    if (stream.writer.isOpen) {
-      this.checkSize(lines);
+    if (!stream.writer.isOpen) {
+      if (fin) stream.writer.finishStopped();
+    } else if (this.fits(lines)) {
       stream.writer.writeFrames(this.#headers.write(stream.id, lines, content), fin);
-    } else if (fin) {
-      stream.writer.finishStopped();
+    } else {
+      // Not the application's fault, which may not even know of it: the peer alone decides what it accepts.
+      this.#end(stream, H3_ERRORS.H3_INTERNAL_ERROR.code, this.tooLarge(lines));
     }
-    if (fin) this.settle(stream);
+    this.settle(stream);
   }
 
-  /** RFC 9114 §4.2.2: a larger section than the peer accepts is not worth sending. */
-  checkSize(lines: FieldSection): void {
-    const size = fieldSectionSize(lines);
-    if (size <= this.peerMaxFieldSectionSize) return;
-    const detail = `a field section of ${size} bytes, of which the peer accepts ${this.peerMaxFieldSectionSize}`;
-    throw new InvalidMessageError(detail, "ERR_H3_FIELD_SECTION_TOO_LARGE");
+  /** RFC 9114 §4.2.2: a larger section than the peer accepts is not to be sent. */
+  fits(lines: FieldSection): boolean {
+    return fieldSectionSize(lines) <= this.peerMaxFieldSectionSize;
+  }
+
+  tooLarge(lines: FieldSection): string {
+    return `a field section of ${fieldSectionSize(lines)} bytes, of which the peer accepts ${this.peerMaxFieldSectionSize}`;
   }
 
   readData(stream: RequestStream, max: number): ContentChunk | undefined {
@@ -257,10 +260,15 @@ export class Requests implements MessageReaderHost {
 
   #handleError(stream: RequestStream, error: unknown): void {
     if (!(error instanceof StreamError)) throw error;
-    this.#transport.stopSending(stream.id, error.code);
+    this.#end(stream, error.code, error.message);
+  }
+
+  /** Ends both halves from this side. */
+  #end(stream: RequestStream, code: number, detail: string): void {
+    if (!stream.reader.isDone) this.#transport.stopSending(stream.id, code);
     this.#endReading(stream);
-    this.#endWriting(stream, error.code);
-    this.#announceReset(stream, error.code, "local", false, error.message);
+    this.#endWriting(stream, code);
+    this.#announceReset(stream, code, "local", false, detail);
   }
 
   #endReading(stream: RequestStream): void {
