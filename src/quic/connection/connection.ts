@@ -74,6 +74,8 @@ export class Connection implements StreamTransport {
       originalDestination: options.originalDestination,
       cameByRetry: options.retrySource !== undefined,
       createdAt: now,
+      firstPeerId: role === "server" ? options.destinationId : undefined,
+      issueToken: options.issueToken,
       now: () => this.#now,
       emit: (event) => this.#emit(event),
       abandon: (reason) => this.#abandon(reason),
@@ -163,14 +165,11 @@ export class Connection implements StreamTransport {
 
   /** Datagrams [from, to) of the batch. */
   handleDatagrams(received: ReceivedBatch, from: number, to: number, now: Instant): void {
-    const { closing, path } = this.#parts;
+    const { closing } = this.#parts;
     if (!closing.isOpen) {
-      for (let i = from; i < to; i += 1) {
-        path.onDatagramReceived(received.length[i]!);
-        closing.handleDatagram();
-      }
-      // The peer's own CONNECTION_CLOSE still has to be seen.
+      // RFC 9000 §10.2.2: whoever is draining is silent. While closing, the peer's own CONNECTION_CLOSE has to be seen.
       if (closing.state.type !== "closing") return;
+      for (let i = from; i < to; i += 1) closing.handleDatagram();
     }
     this.#guard(now, () => {
       this.#receiver.handleDatagrams(received, from, to, now);
@@ -179,8 +178,11 @@ export class Connection implements StreamTransport {
   }
 
   handleTimeout(now: Instant): void {
+    this.#guard(now, () => this.#handleTimeout(now));
+  }
+
+  #handleTimeout(now: Instant): void {
     const { closing, idle, recovery, handshake, config, spaces } = this.#parts;
-    this.#now = now;
     if (!closing.isOpen) {
       closing.handleTimeout(now);
       return;
@@ -197,6 +199,7 @@ export class Connection implements StreamTransport {
     const keepAlive = this.#keepAliveDeadline();
     if (keepAlive !== undefined && now >= keepAlive) {
       spaces.application.probesOwed = Math.max(1, spaces.application.probesOwed);
+      idle.onKeptAlive(now);
     }
     const timeout = recovery.nextTimeout();
     if (timeout === undefined || now < timeout) return;
@@ -239,7 +242,17 @@ export class Connection implements StreamTransport {
 
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
     this.#now = now;
-    return this.#sender.pollTransmit(slots, maxSegments, now);
+    try {
+      return this.#sender.pollTransmit(slots, maxSegments, now);
+    } catch (error) {
+      // Where not even CONNECTION_CLOSE can be written, the connection ends without it.
+      if (!this.isOpen) {
+        this.abandon();
+        return undefined;
+      }
+      this.#fail(error);
+      return this.pollTransmit(slots, maxSegments, now);
+    }
   }
 
   pollEvent(): ConnectionEvent | undefined {
@@ -308,13 +321,17 @@ export class Connection implements StreamTransport {
     try {
       work();
     } catch (error) {
-      if (error instanceof ProtocolError) {
-        this.#close({ type: "local", layer: "transport", code: error.code, phrase: error.message, cause: error });
-      } else {
-        // A fault of ours ends this connection, not the process; the cause reaches whoever listens.
-        const { code, sentence } = TRANSPORT_ERRORS.INTERNAL_ERROR;
-        this.#close({ type: "local", layer: "transport", code, phrase: sentence, cause: error });
-      }
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof ProtocolError) {
+      this.#close({ type: "local", layer: "transport", code: error.code, phrase: error.message, cause: error });
+    } else {
+      // A fault of ours ends this connection, not the process; the cause reaches whoever listens.
+      const { code, sentence } = TRANSPORT_ERRORS.INTERNAL_ERROR;
+      this.#close({ type: "local", layer: "transport", code, phrase: sentence, cause: error });
     }
   }
 
@@ -355,6 +372,6 @@ export class Connection implements StreamTransport {
   #keepAliveDeadline(): Instant | undefined {
     const { config, streams, idle, handshake } = this.#parts;
     if (config.keepAlive === 0 || !handshake.isComplete || streams.activeStreams === 0) return undefined;
-    return after(idle.since, config.keepAlive);
+    return after(idle.keptAliveSince, config.keepAlive);
   }
 }

@@ -1,10 +1,16 @@
 /**
- * The small frames of a connection that belong to no stream: HANDSHAKE_DONE, connection ids, path responses. Each is
- * repeated until acknowledged, except PATH_RESPONSE, which answers once (RFC 9000 §13.3).
+ * The small frames of a connection that belong to no stream: HANDSHAKE_DONE, NEW_TOKEN, connection ids, path
+ * responses. Each is repeated until acknowledged, except PATH_RESPONSE, which answers once (RFC 9000 §13.3).
  */
 
 import type { Writer } from "../../wire/writer.ts";
-import { emitHandshakeDone, emitNewConnectionId, emitPathResponse, emitRetireConnectionId } from "../frame/index.ts";
+import {
+  emitHandshakeDone,
+  emitNewConnectionId,
+  emitNewToken,
+  emitPathResponse,
+  emitRetireConnectionId,
+} from "../frame/index.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { LocalIds } from "./local-ids.ts";
 import type { RemoteIds } from "./remote-ids.ts";
@@ -15,11 +21,20 @@ const MAX_PATH_RESPONSES = 64;
 /** No frame here is longer: NEW_CONNECTION_ID with a 20-byte id. */
 const LARGEST_FRAME = 1 + 8 + 8 + 1 + 20 + 16;
 
+const OWN_FRAMES: ReadonlySet<SentFrame["type"]> = new Set([
+  "retire-connection-id",
+  "new-connection-id",
+  "new-token",
+  "handshake-done",
+]);
+
 export class ControlFrames {
   readonly #localIds: LocalIds;
   readonly #remoteIds: RemoteIds;
   readonly #pathResponses: Uint8Array[] = [];
   isHandshakeDoneOwed = false;
+  /** Server: for the client's next connection (RFC 9000 §8.1.3). */
+  newToken: Uint8Array | undefined;
 
   constructor(localIds: LocalIds, remoteIds: RemoteIds) {
     this.#localIds = localIds;
@@ -35,6 +50,7 @@ export class ControlFrames {
   get hasControlFrames(): boolean {
     return (
       this.isHandshakeDoneOwed ||
+      this.newToken !== undefined ||
       this.#pathResponses.length > 0 ||
       this.#localIds.hasToAnnounce ||
       this.#remoteIds.hasToRetire
@@ -46,6 +62,11 @@ export class ControlFrames {
       emitHandshakeDone(writer);
       frames.push({ type: "handshake-done" });
       this.isHandshakeDoneOwed = false;
+    }
+    if (this.newToken !== undefined && writer.remaining >= 1 + 2 + this.newToken.length) {
+      emitNewToken(writer, this.newToken);
+      frames.push({ type: "new-token", token: this.newToken });
+      this.newToken = undefined;
     }
     while (writer.remaining >= LARGEST_FRAME) {
       const response = this.#pathResponses.shift();
@@ -71,15 +92,16 @@ export class ControlFrames {
   /** True when the frame was one of ours. */
   handleAcked(frame: SentFrame): boolean {
     if (frame.type === "retire-connection-id") this.#remoteIds.handleRetirementAcked(frame.sequence);
-    return (
-      frame.type === "retire-connection-id" || frame.type === "new-connection-id" || frame.type === "handshake-done"
-    );
+    return OWN_FRAMES.has(frame.type);
   }
 
   handleLost(frame: SentFrame): boolean {
     switch (frame.type) {
       case "handshake-done":
         this.isHandshakeDoneOwed = true;
+        return true;
+      case "new-token":
+        this.newToken = frame.token;
         return true;
       case "new-connection-id":
         this.#localIds.handleLost(frame.sequence);

@@ -5,6 +5,7 @@
 
 import type { Instant, Micros } from "../../base/time.ts";
 import { Level, type TlsEvent } from "../../tls/handshake.ts";
+import { equalBytes } from "../../wire/text.ts";
 import { deriveInitialSecrets, derivePacketKeys } from "../keys/index.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
 import type { PacketHeader } from "../packet/header.ts";
@@ -17,6 +18,9 @@ import type { ConnectionEvent } from "./options.ts";
 import type { PacketListener, PacketReceiver } from "./packet-receiver.ts";
 import type { PacketSender } from "./packet-sender.ts";
 import type { ConnectionParts } from "./parts.ts";
+
+/** A Retry token beyond this leaves a datagram of 1200 bytes no room for the ClientHello; it is taken for a forgery. */
+const MAX_TOKEN = 768;
 
 /** What is known once the handshake is complete. */
 export interface HandshakeFacts {
@@ -34,6 +38,9 @@ export interface EstablishmentHost {
   /** Server: a Retry came before. */
   readonly cameByRetry: boolean;
   readonly createdAt: Instant;
+  /** Server: what the client's first Initial called itself. */
+  readonly firstPeerId: ConnectionId | undefined;
+  readonly issueToken: ((now: Instant) => Uint8Array) | undefined;
   now(): Instant;
   emit(event: ConnectionEvent): void;
   abandon(reason: CloseReason): void;
@@ -57,8 +64,12 @@ export class Establishment implements HandshakeListener, PacketListener {
   /** Levels whose read keys came and whose early packets have not been tried yet. */
   readonly #readableLevels: Level[] = [];
 
+  /** What the peer calls itself in every long header, once that is known. */
+  #peerId: ConnectionId | undefined;
+
   constructor(host: EstablishmentHost) {
     this.#host = host;
+    this.#peerId = host.firstPeerId;
   }
 
   /** Must be called before anything else. */
@@ -87,12 +98,17 @@ export class Establishment implements HandshakeListener, PacketListener {
     this.#host.emit({ type: "key-log", line });
   }
 
+  isFromPeer(source: Uint8Array): boolean {
+    return this.#peerId === undefined || equalBytes(source, this.#peerId.bytes);
+  }
+
   onPacketOpened(level: Level, source: Uint8Array | undefined): void {
     const { remoteIds, path, spaces, recovery, role } = this.#parts;
-    if (!this.#hasOpenedPacket) {
-      this.#hasOpenedPacket = true;
+    this.#hasOpenedPacket = true;
+    if (this.#peerId === undefined && source !== undefined) {
       // RFC 9000 §7.2: a client switches to the id that the server chose in its first packet.
-      if (role === "client" && source !== undefined) remoteIds.replaceInitial(ConnectionId.from(source));
+      this.#peerId = ConnectionId.from(source);
+      remoteIds.replaceInitial(this.#peerId);
     }
     if (level === Level.handshake && role === "server" && spaces.get(Level.initial) !== undefined) {
       // RFC 9000 §8.1, RFC 9001 §4.9.1: whoever sends Handshake packets has seen ours.
@@ -107,7 +123,9 @@ export class Establishment implements HandshakeListener, PacketListener {
     const { originalDestination } = this.#host;
     // RFC 9000 §17.2.5.2: one Retry at most, only before anything else, with a token, and only if its tag is right.
     if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
-    if (header.token.length === 0) return;
+    if (header.token.length === 0 || header.token.length > MAX_TOKEN) return;
+    // RFC 9000 §17.2.5.1: the id that the Retry gives is another than the one we made up.
+    if (equalBytes(header.source, originalDestination.bytes)) return;
     if (!verifyRetry(config.engine, version, originalDestination.bytes, packet)) return;
     this.#retrySource = ConnectionId.from(header.source);
     remoteIds.replaceInitial(this.#retrySource);
@@ -117,7 +135,10 @@ export class Establishment implements HandshakeListener, PacketListener {
     spaces.get(Level.initial)!.crypto.repeatUnacknowledged();
   }
 
-  handleVersionNegotiation(versions: readonly number[]): void {
+  handleVersionNegotiation(header: PacketHeader): void {
+    const { versions = [] } = header;
+    // RFC 9000 §17.2.1: the server shows that it has seen our packet.
+    if (!equalBytes(header.source, this.#host.originalDestination.bytes)) return;
     // RFC 9000 §6.2: ignored after any other packet, and when it lists the version we tried.
     if (this.#parts.role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
     if (versions.includes(this.#parts.version)) return;
@@ -178,6 +199,7 @@ export class Establishment implements HandshakeListener, PacketListener {
     this.#host.emit({ type: "connected", alpn: complete.alpn });
     if (this.#parts.role === "server") {
       this.#workers.control.isHandshakeDoneOwed = true;
+      this.#workers.control.newToken = this.#host.issueToken?.(this.#host.now());
       this.confirmHandshake();
     }
   }
@@ -194,7 +216,7 @@ export class Establishment implements HandshakeListener, PacketListener {
       if (spaces.get(level) === undefined) continue;
       spaces.discard(level);
       recovery.discardSpace(level);
+      this.#workers.receiver.forgetUndecrypted(level);
     }
-    this.#workers.receiver.forgetUndecrypted();
   }
 }

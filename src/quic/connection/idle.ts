@@ -8,10 +8,12 @@ export class IdleTimer {
   #since: Instant;
   /** RFC 9000 §10.1: only the first ack-eliciting packet after something was received restarts the timer. */
   #sentSinceReceived = false;
+  #keptAliveAt: Instant;
 
   constructor(ours: Micros, now: Instant) {
     this.#timeout = ours;
     this.#since = now;
+    this.#keptAliveAt = now;
   }
 
   setPeerTimeout(theirs: Micros): void {
@@ -30,8 +32,14 @@ export class IdleTimer {
     this.#since = now;
   }
 
-  get since(): Instant {
-    return this.#since;
+  /** A PING was asked for to keep the path alive. */
+  onKeptAlive(now: Instant): void {
+    this.#keptAliveAt = now;
+  }
+
+  /** From when on the path has been idle, unanswered PINGs included: a dead peer gets one an interval. */
+  get keptAliveSince(): Instant {
+    return Math.max(this.#keptAliveAt, this.#since) as Instant;
   }
 
   deadline(pto: Micros): Instant | undefined {

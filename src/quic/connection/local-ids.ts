@@ -24,6 +24,7 @@ export class LocalIds {
   readonly #issued = new Map<number, IssuedId>();
   #nextSequence = 1;
   #wanted = 1;
+  /** Sequence numbers of issued ids, each at most once. */
   #toAnnounce: number[] = [];
 
   constructor(registry: ConnectionIdRegistry, first: ConnectionId, firstToken: Uint8Array) {
@@ -53,10 +54,15 @@ export class LocalIds {
     }
     const entry = this.#issued.get(sequence);
     if (entry === undefined) return;
+    // Else a peer that guesses sequence numbers would have ids made that it never gets to see.
+    if (!entry.announced) {
+      throw transportError("PROTOCOL_VIOLATION", "RETIRE_CONNECTION_ID", "retires an id that was never sent");
+    }
     if (entry.id.key === destination) {
       throw transportError("PROTOCOL_VIOLATION", "RETIRE_CONNECTION_ID", "retires the id that its packet was sent to");
     }
     this.#issued.delete(sequence);
+    this.#toAnnounce = this.#toAnnounce.filter((other) => other !== sequence);
     this.#registry.retire(entry.id);
     this.#replenish();
   }
@@ -69,13 +75,10 @@ export class LocalIds {
   nextToAnnounce():
     | { readonly sequence: number; readonly id: ConnectionId; readonly resetToken: Uint8Array }
     | undefined {
-    for (;;) {
-      const sequence = this.#toAnnounce[0];
-      if (sequence === undefined) return undefined;
-      const entry = this.#issued.get(sequence);
-      if (entry !== undefined) return { sequence, id: entry.id, resetToken: entry.resetToken };
-      this.#toAnnounce.shift();
-    }
+    const sequence = this.#toAnnounce[0];
+    if (sequence === undefined) return undefined;
+    const { id, resetToken } = this.#issued.get(sequence)!;
+    return { sequence, id, resetToken };
   }
 
   announced(sequence: number): void {

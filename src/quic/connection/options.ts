@@ -32,13 +32,15 @@ export interface ConnectionOptions {
   readonly originalDestination: ConnectionId;
   readonly retrySource?: ConnectionId | undefined;
   readonly isAddressValidated: boolean;
+  /** Server: a token by which the client's next connection can skip address validation (RFC 9000 §8.1.3). */
+  readonly issueToken?: ((now: Instant) => Uint8Array) | undefined;
   readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
   readonly registry: ConnectionIdRegistry;
   readonly inbound: BatchPool;
   readonly outbound: BatchPool;
   /** Something happened that the endpoint has to look at: an event, or something to transmit. */
   readonly onWake: () => void;
-  /** A stateless reset that ends with this token is ours (RFC 9000 §10.3). */
+  /** A stateless reset that ends with this token is ours (RFC 9000 §10.3); the one told before no longer is. */
   readonly onResetToken: (token: Uint8Array) => void;
   readonly now: Instant;
 }

@@ -23,10 +23,12 @@ import { UndecryptedPackets } from "./undecrypted.ts";
 
 /** What happens besides frames. */
 export interface PacketListener {
+  /** RFC 9000 §7.2: a side keeps the Source Connection ID of its first packet; other packets are discarded. */
+  isFromPeer(source: Uint8Array): boolean;
   /** A packet was authenticated; called before its frames. */
   onPacketOpened(level: Level, source: Uint8Array | undefined): void;
   handleRetry(header: PacketHeader, packet: Uint8Array): void;
-  handleVersionNegotiation(versions: readonly number[]): void;
+  handleVersionNegotiation(header: PacketHeader): void;
 }
 
 /** Takes each frame in turn. `destination` is the key of the connection id that its packet was sent to. */
@@ -78,8 +80,10 @@ export class PacketReceiver {
     }
   }
 
-  forgetUndecrypted(): void {
-    this.#undecrypted.clear();
+  /** Of one level, or of all. */
+  forgetUndecrypted(level?: Level): void {
+    if (level === undefined) this.#undecrypted.clear();
+    else this.#undecrypted.take(level);
   }
 
   /** The packets coalesced in one datagram (RFC 9000 §12.2). */
@@ -117,7 +121,7 @@ export class PacketReceiver {
         return;
       case "initial":
       case "handshake": {
-        if (header.version !== version) break;
+        if (header.version !== version || !this.#listener.isFromPeer(header.source)) break;
         // Order matters only between a coalesced long header and what was gathered before it.
         this.#openOneRtt(batch, now);
         const level = header.form === "initial" ? Level.initial : Level.handshake;
@@ -132,7 +136,7 @@ export class PacketReceiver {
         this.#listener.handleRetry(header, batch.arena.subarray(header.start, header.end));
         return;
       case "version-negotiation":
-        this.#listener.handleVersionNegotiation(header.versions ?? []);
+        this.#listener.handleVersionNegotiation(header);
         return;
       case "zero-rtt":
       case "unknown-version":

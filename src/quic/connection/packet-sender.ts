@@ -5,11 +5,12 @@
 
 import type { SlotWriter, Transmit } from "../../base/datagrams.ts";
 import { Ecn } from "../../base/datagrams.ts";
+import { ProtocolError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
 import { type PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import { Level } from "../../tls/handshake.ts";
 import { Writer } from "../../wire/writer.ts";
-import { emitAck, emitConnectionClose, emitPing } from "../frame/index.ts";
+import { emitAck, emitConnectionClose, emitPing, frameNumber } from "../frame/index.ts";
 import { protectBatch } from "../keys/index.ts";
 import { beginLongHeader, beginShortHeader, finishPacket, type OpenPacket } from "../packet/build.ts";
 import { packetNumberLength } from "../packet/packet-number.ts";
@@ -60,9 +61,6 @@ export class PacketSender {
       return length === 0 ? undefined : this.#transmit(length, 1, length);
     }
     this.isBlocked = false;
-    const probe = this.#buildMtuProbe(writer, batch, now);
-    if (probe > 0) return this.#transmit(probe, 1, probe);
-
     let segmentSize = path.mtu.current;
     let count = 0;
     const segments = Math.min(maxSegments, batch.capacity, Math.floor(slots.arena.length / segmentSize));
@@ -80,7 +78,10 @@ export class PacketSender {
       }
     }
     this.#sealOneRtt(batch);
-    return count === 0 ? undefined : this.#transmit(segmentSize, count, writer.position);
+    if (count > 0) return this.#transmit(segmentSize, count, writer.position);
+    // What is owed goes first: a path that drops the probe must not delay it.
+    const probe = this.#buildMtuProbe(writer, batch, now);
+    return probe === 0 ? undefined : this.#transmit(probe, 1, probe);
   }
 
   #transmit(segmentSize: number, count: number, length: number): Transmit {
@@ -128,8 +129,8 @@ export class PacketSender {
     if (space === undefined) return "none";
     if (level === Level.application ? !oneRtt.canWrite : space.write === undefined) return "none";
     // A datagram that has to be padded needs its full size; until the peer's bytes allow that, silence.
-    if (level === Level.initial && room < MIN_INITIAL_DATAGRAM && (role === "client" || space.crypto.hasData)) {
-      return "none";
+    if (level === Level.initial && room < MIN_INITIAL_DATAGRAM) {
+      if (role === "client" || space.crypto.hasData || space.probesOwed > 0) return "none";
     }
     if (space.probesOwed > 0) return "probe";
     if (this.#hasData(space)) {
@@ -173,6 +174,8 @@ export class PacketSender {
     const frames: SentFrame[] = [];
     let ackEliciting = false;
 
+    // However many ranges there are to report, a probe has room for its PING.
+    if (purpose === "probe") writer.end -= 1;
     if (space.acks.hasAnythingToAck) {
       const largest = emitAck(writer, space.acks.received, space.acks.ackDelay(now), space.acks.ecnCounts);
       if (largest >= 0) {
@@ -180,8 +183,9 @@ export class PacketSender {
         space.acks.onAckSent(now);
       }
     }
+    if (purpose === "probe") writer.end += 1;
     if (purpose === "data" || purpose === "probe") {
-      const before = frames.length;
+      const before = writer.position;
       space.crypto.writeFrames(writer, frames);
       if (level === Level.application) {
         const { streams } = this.#parts;
@@ -189,7 +193,8 @@ export class PacketSender {
         if (streams.hasControlFrames) streams.writeControlFrames(writer, frames);
         if (streams.hasStreamData) streams.writeStreamFrames(writer, frames, now);
       }
-      ackEliciting = frames.length > before;
+      // Not every frame leaves a record: a PATH_RESPONSE is never repeated, but it elicits an ACK and is in flight.
+      ackEliciting = writer.position > before;
     }
     if (space.probesOwed > 0) {
       space.probesOwed -= 1;
@@ -297,7 +302,8 @@ export class PacketSender {
       const layer = isOneRtt ? reason.layer : "transport";
       // RFC 9000 §10.2.3: what the application said is not shown before the handshake protects it.
       const hide = reason.layer === "application" && !isOneRtt;
-      emitConnectionClose(writer, layer, hide ? APPLICATION_ERROR : reason.code, 0, hide ? "" : reason.phrase);
+      const code = hide ? APPLICATION_ERROR : reason.code;
+      emitConnectionClose(writer, layer, code, faultyFrame(reason.cause), hide ? "" : reason.phrase);
       const isLast = isOneRtt || !this.#writesAbove(level as Level);
       if (isLast && hasInitial && role === "client") {
         writer.fill(0, Math.max(0, Math.min(writer.remaining, MIN_INITIAL_DATAGRAM - TAG_LENGTH - writer.position)));
@@ -324,6 +330,10 @@ export class PacketSender {
     return oneRtt.canWrite;
   }
 }
+
+/** The type of the frame that broke a rule, 0 when it is not known (RFC 9000 §19.19). */
+const faultyFrame = (cause: unknown): number =>
+  cause instanceof ProtocolError && cause.layer === "transport" ? (frameNumber(cause.where) ?? 0) : 0;
 
 const NO_TOKEN = new Uint8Array(0);
 const APPLICATION_ERROR = 0xc;

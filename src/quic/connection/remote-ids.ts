@@ -20,7 +20,10 @@ export class RemoteIds {
   #toRetire: number[] = [];
   /** Sequence numbers in RETIRE_CONNECTION_ID frames that are not acknowledged yet, waiting ones included. */
   readonly #unacknowledged = new Set<number>();
-  /** Told when the token that identifies a stateless reset changes. */
+  /**
+   * Told when the token that identifies a stateless reset changes: that of the id in use counts, no other (RFC 9000
+   * §10.3.1).
+   */
   onResetToken: ((token: Uint8Array) => void) | undefined;
 
   constructor(initial: ConnectionId, limit: number) {
@@ -95,7 +98,7 @@ export class RemoteIds {
       }
       this.#retire(this.#active.sequence);
       this.#active = next;
-      if (next.resetToken !== undefined) this.onResetToken?.(next.resetToken);
+      this.onResetToken?.(next.resetToken!);
     }
   }
 

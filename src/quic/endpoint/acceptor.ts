@@ -3,12 +3,13 @@
  * answers with Version Negotiation, Retry or a refusal where it is not.
  */
 
-import type { ReceivedBatch } from "../../base/datagrams.ts";
+import type { ReceivedBatch, SocketAddress } from "../../base/datagrams.ts";
 import type { Rng } from "../../base/rng.ts";
 import { randomBytes } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import type { TlsHandshake } from "../../tls/handshake.ts";
+import { equalBytes } from "../../wire/text.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import { QUIC_V1 } from "../versions/index.ts";
@@ -34,6 +35,7 @@ export interface Admission {
   readonly originalDestination: ConnectionId;
   readonly retrySource: ConnectionId | undefined;
   readonly isAddressValidated: boolean;
+  readonly issueToken: (now: Instant) => Uint8Array;
   readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
 }
 
@@ -88,12 +90,16 @@ export class Acceptor {
       return undefined;
     }
     const token = header.token.length > 0 ? this.#tokens.open(header.token, remote, now) : "not-ours";
-    if (token === undefined) {
-      // RFC 9000 §8.1.2: a Retry token of ours that does not hold for this client.
+    const isForeign = token !== "not-ours" && token && !equalBytes(token.retrySource, header.destination);
+    if (token === undefined || isForeign) {
+      // RFC 9000 §8.1.2: a Retry token of ours that does not hold for this client, or for this connection attempt.
       this.#replies.refuse(header, INVALID_TOKEN, local, remote);
       return undefined;
     }
     if (token === "not-ours") {
+      if (header.token.length > 0 && this.#tokens.acceptsNewToken(header.token, remote, now)) {
+        return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, true);
+      }
       const isProofWanted = retry === "always" || (retry === "auto" && halfOpen >= retryAbove);
       if (isProofWanted) {
         const source = ConnectionId.random(this.#rng, idLength);
@@ -101,18 +107,15 @@ export class Acceptor {
         this.#replies.retry(header, source, issued, local, remote);
         return undefined;
       }
-      return this.#admit(header, ConnectionId.from(header.destination), undefined, false);
+      return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, false);
     }
-    return this.#admit(
-      header,
-      ConnectionId.from(token.originalDestination),
-      token.retrySource.length > 0 ? ConnectionId.from(token.retrySource) : undefined,
-      true,
-    );
+    const { originalDestination, retrySource } = token;
+    return this.#admit(header, remote, ConnectionId.from(originalDestination), ConnectionId.from(retrySource), true);
   }
 
   #admit(
     header: PacketHeader,
+    remote: SocketAddress,
     originalDestination: ConnectionId,
     retrySource: ConnectionId | undefined,
     isAddressValidated: boolean,
@@ -123,6 +126,7 @@ export class Acceptor {
       originalDestination,
       retrySource,
       isAddressValidated,
+      issueToken: (now) => this.#tokens.issueNewToken(remote, now),
       createTls: this.#policy.createTls,
     };
   }

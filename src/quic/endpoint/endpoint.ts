@@ -12,6 +12,7 @@ import type {
   Transmit,
 } from "../../base/datagrams.ts";
 import { sameAddress } from "../../base/datagrams.ts";
+import { Queue, QueueNode } from "../../base/queue.ts";
 import { randomBytes } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
 import { HeapTimer, TimerHeap } from "../../base/timer-heap.ts";
@@ -52,11 +53,14 @@ class Entry {
   readonly timer: HeapTimer<Entry> = new HeapTimer<Entry>(this);
   /** Every key of `#byId` that leads here. */
   readonly keys = new Set<string>();
-  readonly tokens = new Set<string>();
+  /** Its key of `#byResetToken`. */
+  tokenKey: string | undefined;
+  /** Its place among those with events to poll. */
+  readonly eventful: QueueNode<Entry> = new QueueNode<Entry>(this);
+  /** Its place among those that may have something to send. */
+  readonly sendable: QueueNode<Entry> = new QueueNode<Entry>(this);
   isAccepted = false;
   isHalfOpen = false;
-  isEventful = false;
-  isSendable = false;
 }
 
 export class Endpoint implements DatagramMachine<EndpointEvent> {
@@ -69,8 +73,8 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #byResetToken = new Map<string, Entry>();
   readonly #entries = new Set<Entry>();
   readonly #timers = new TimerHeap<Entry>();
-  readonly #eventful: Entry[] = [];
-  #sendable: Entry[] = [];
+  readonly #eventful = new Queue<Entry>();
+  readonly #sendable = new Queue<Entry>();
   readonly #inbound = new BatchPool();
   readonly #outbound = new BatchPool();
   #halfOpen = 0;
@@ -194,6 +198,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       originalDestination: admission.originalDestination,
       retrySource: admission.retrySource,
       isAddressValidated: admission.isAddressValidated,
+      issueToken: admission.issueToken,
       createTls: admission.createTls,
       ...this.#wiring(entry),
       now,
@@ -243,12 +248,12 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   /** Something can be polled: the host's cue to run a turn. */
   get isReady(): boolean {
-    return this.#sendable.length > 0 || this.#eventful.length > 0 || this.#replies.isPending;
+    return !this.#sendable.isEmpty || !this.#eventful.isEmpty || this.#replies.isPending;
   }
 
   pollEvent(): EndpointEvent | undefined {
     for (;;) {
-      const entry = this.#eventful[0];
+      const entry = this.#eventful.first;
       if (entry === undefined) return undefined;
       const { connection } = entry;
       if (entry.isHalfOpen && !entry.isAccepted) {
@@ -257,8 +262,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       }
       const event = connection.pollEvent();
       if (event === undefined) {
-        entry.isEventful = false;
-        this.#eventful.shift();
+        this.#eventful.remove(entry.eventful);
         continue;
       }
       if (event.type === "connected" || event.type === "closed") this.#noLongerHalfOpen(entry);
@@ -269,16 +273,14 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
     const reply = this.#replies.poll(slots);
     if (reply !== undefined) return reply;
-    while (this.#sendable.length > 0) {
-      const entry = this.#sendable[0]!;
+    for (let entry = this.#sendable.first; entry !== undefined; entry = this.#sendable.first) {
       const transmit = entry.connection.pollTransmit(slots, maxSegments, now);
-      this.#sendable.shift();
       if (transmit !== undefined) {
-        // To the end of the queue: no connection starves the others.
-        this.#sendable.push(entry);
+        // No connection starves the others.
+        this.#sendable.rotate(entry.sendable);
         return transmit;
       }
-      entry.isSendable = false;
+      this.#sendable.remove(entry.sendable);
       if (entry.connection.isClosed) this.#remove(entry);
       else this.#timers.set(entry.timer, entry.connection.nextTimeout());
     }
@@ -304,9 +306,9 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       },
       onWake: () => this.#wake(entry),
       onResetToken: (token: Uint8Array) => {
-        const key = this.#tokenKey(token);
-        entry.tokens.add(key);
-        this.#byResetToken.set(key, entry);
+        this.#forgetToken(entry);
+        entry.tokenKey = this.#tokenKey(token);
+        this.#byResetToken.set(entry.tokenKey, entry);
       },
     };
   }
@@ -341,14 +343,8 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   #wake(entry: Entry): void {
     if (!this.#entries.has(entry)) return;
-    if (!entry.isEventful) {
-      entry.isEventful = true;
-      this.#eventful.push(entry);
-    }
-    if (!entry.isSendable) {
-      entry.isSendable = true;
-      this.#sendable.push(entry);
-    }
+    entry.eventful.moveTo(this.#eventful);
+    entry.sendable.moveTo(this.#sendable);
   }
 
   #noLongerHalfOpen(entry: Entry): void {
@@ -361,7 +357,13 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     this.#timers.set(entry.timer, undefined);
     this.#noLongerHalfOpen(entry);
     for (const key of entry.keys) if (this.#byId.get(key) === entry) this.#byId.delete(key);
-    for (const key of entry.tokens) if (this.#byResetToken.get(key) === entry) this.#byResetToken.delete(key);
+    this.#forgetToken(entry);
     this.#entries.delete(entry);
+  }
+
+  /** One token a connection, however often a peer changes its ids (RFC 9000 §10.3.1). */
+  #forgetToken(entry: Entry): void {
+    const { tokenKey } = entry;
+    if (tokenKey !== undefined && this.#byResetToken.get(tokenKey) === entry) this.#byResetToken.delete(tokenKey);
   }
 }

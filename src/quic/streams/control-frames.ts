@@ -3,13 +3,13 @@
  * whose state it tells, so there is never more than one of a kind waiting for each, however often its cause repeats.
  */
 
+import { Queue } from "../../base/queue.ts";
 import type { Instant, Micros } from "../../base/time.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { emitDataBlocked, emitMaxData, emitMaxStreams, emitStreamsBlocked } from "../frame/emit.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { StreamDirection } from "../transport.ts";
 import type { ReceiveWindow, SendCredit } from "./flow-control.ts";
-import { Queue } from "./queue.ts";
 import type { RecvStream } from "./recv-stream.ts";
 import type { SendStream } from "./send-stream.ts";
 import type { LocalStreams, PeerStreams } from "./stream-limits.ts";

@@ -3,6 +3,7 @@
  * credit given to the peer for this stream.
  */
 
+import { QueueNode } from "../../base/queue.ts";
 import { type ChunkBudget, Reassembler, TOO_MANY_CHUNKS } from "../../base/reassembler.ts";
 import type { Instant, Micros } from "../../base/time.ts";
 import type { VarInt } from "../../wire/varint.ts";
@@ -12,7 +13,6 @@ import { emitMaxStreamData, emitStopSending } from "../frame/emit.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { StreamChunk, StreamId } from "../transport.ts";
 import type { ReceiveWindow } from "./flow-control.ts";
-import { QueueNode } from "./queue.ts";
 
 /**
  * Recv: the final size is unknown. Size Known: a FIN came, bytes are missing. Data Recvd: all is here. Data Read: the

@@ -3,8 +3,8 @@
  * when there is some. Without a bound a slow peer could make us keep everything the application writes.
  */
 
+import { Queue } from "../../base/queue.ts";
 import type { TransportEvent } from "../transport.ts";
-import { Queue } from "./queue.ts";
 import type { SendStream } from "./send-stream.ts";
 
 export class SendRoom {

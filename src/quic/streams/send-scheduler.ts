@@ -4,10 +4,10 @@
  * first, then those with new bytes, one packet each in turn.
  */
 
+import { Queue } from "../../base/queue.ts";
 import type { Writer } from "../../wire/writer.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import { SendCredit } from "./flow-control.ts";
-import { Queue } from "./queue.ts";
 import type { SendStream } from "./send-stream.ts";
 
 /** In a packet that has a STREAM frame already, less room than this is not worth another. */

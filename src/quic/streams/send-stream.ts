@@ -3,6 +3,7 @@
  * bytes go next. It knows nothing of other streams; the scheduler says when it may write.
  */
 
+import { QueueNode } from "../../base/queue.ts";
 import { RangeSet } from "../../base/range-set.ts";
 import { type VarInt, varintLength } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
@@ -10,7 +11,6 @@ import { emitResetStream, emitStream, emitStreamDataBlocked, streamFrameOverhead
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { StreamId } from "../transport.ts";
 import { SendCredit } from "./flow-control.ts";
-import { QueueNode } from "./queue.ts";
 import { SendBuffer } from "./send-buffer.ts";
 
 /**
