@@ -22,7 +22,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "get",
-    summary: "ask for a URL, with curl's spelling, and see how the answer came",
+    summary: "ask for a URL in curl's spelling, see how the answer came",
     register: async (program, io) => (await import("./get.ts")).registerGet(program, io),
   },
   {

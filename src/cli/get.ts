@@ -19,7 +19,7 @@ const collect = (value: string, before: string[] | undefined) => [...(before ?? 
 export function registerGet(program: Command, io: Io): void {
   program
     .command("get")
-    .summary("ask for a URL, with curl's spelling, and see how the answer came")
+    .summary("ask for a URL in curl's spelling, see how the answer came")
     .description("Ask for URLs over HTTP/3, HTTP/2 or HTTP/1.1, whichever the server speaks best.")
     .addArgument(new Argument("<url...>", "what to ask for; https:// unless it says otherwise"))
     .addOption(new Option("-X, --request <method>", "the method"))

@@ -8,7 +8,7 @@ const clients: Client[] = [];
 const servers: TestServer[] = [];
 
 beforeAll(async () => {
-  ca = (await testCertificate()).authority.ca;
+  ca = testCertificate().authority.ca;
 });
 
 afterEach(async () => {

@@ -8,7 +8,7 @@ const servers: { close(): Promise<void> }[] = [];
 let authority: Authority;
 
 beforeAll(async () => {
-  ({ authority } = await testCertificate());
+  ({ authority } = testCertificate());
 });
 
 afterEach(async () => {
@@ -44,7 +44,7 @@ describe("a certificate that is refused says why", () => {
 
   test("expired", async () => {
     const notAfter = past(3);
-    const { url } = await serving(await authority.issue({ notBefore: past(10), notAfter }));
+    const { url } = await serving(authority.issue({ notBefore: past(10), notAfter }));
     const { code, message } = await failure(url);
     expect(code).toBe("CERTIFICATE_EXPIRED");
     expect(message).toBe(`certificate for localhost has expired (${notAfter.toISOString().slice(0, 10)})`);
@@ -52,29 +52,29 @@ describe("a certificate that is refused says why", () => {
 
   test("not yet valid", async () => {
     const notBefore = past(-3);
-    const { url } = await serving(await authority.issue({ notBefore, notAfter: past(-10) }));
+    const { url } = await serving(authority.issue({ notBefore, notAfter: past(-10) }));
     const { code, message } = await failure(url);
     expect(code).toBe("CERTIFICATE_NOT_YET_VALID");
     expect(message).toBe(`certificate for localhost is not valid before ${notBefore.toISOString().slice(0, 10)}`);
   });
 
   test("for another name", async () => {
-    const { url } = await serving(await authority.issue({ names: ["other.test", "www.other.test"] }));
+    const { url } = await serving(authority.issue({ names: ["other.test", "www.other.test"] }));
     const { code, message } = await failure(url);
     expect(code).toBe("CERTIFICATE_WRONG_NAME");
     expect(message).toBe("certificate is for other.test, www.other.test, not localhost");
   });
 
   test("for a name, when an address was asked", async () => {
-    const { port } = await serving(await authority.issue({ names: ["localhost"] }));
+    const { port } = await serving(authority.issue({ names: ["localhost"] }));
     const { code, message } = await failure(`https://127.0.0.1:${port}/`);
     expect(code).toBe("CERTIFICATE_WRONG_NAME");
     expect(message).toBe("certificate is for localhost, not 127.0.0.1");
   });
 
   test("from an authority that is not trusted", async () => {
-    const stranger = await makeAuthority("Stranger");
-    const { url } = await serving(await stranger.issue());
+    const stranger = makeAuthority("Stranger");
+    const { url } = await serving(stranger.issue());
     const { code, message, hint } = await failure(url);
     expect(code).toBe("CERTIFICATE_UNKNOWN_AUTHORITY");
     expect(message).toBe("certificate for localhost is issued by an authority this machine does not trust (Stranger)");
@@ -83,15 +83,15 @@ describe("a certificate that is refused says why", () => {
 
   test("and no request is sent under it, on HTTP/2 either", async () => {
     let requests = 0;
-    const stranger = await makeAuthority("Stranger");
-    const server = await up(serveHttp2(() => void (requests += 1), await stranger.issue()));
+    const stranger = makeAuthority("Stranger");
+    const server = await up(serveHttp2(() => void (requests += 1), stranger.issue()));
     expect((await failure(server.url)).code).toBe("CERTIFICATE_UNKNOWN_AUTHORITY");
     expect(requests).toBe(0);
   });
 
   test("unless the caller wants any", async () => {
-    const stranger = await makeAuthority("Stranger");
-    const { url } = await serving(await stranger.issue({ names: ["other.test"] }));
+    const stranger = makeAuthority("Stranger");
+    const { url } = await serving(stranger.issue({ names: ["other.test"] }));
     await using client = createClient({ protocols: ["http/1.1"], rejectUnauthorized: false });
     expect((await client.fetch(url)).status).toBe(200);
   });

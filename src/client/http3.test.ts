@@ -14,7 +14,7 @@ let issued: Issued;
 const closing: (() => Promise<unknown>)[] = [];
 
 beforeAll(async () => {
-  ({ authority, issued } = await testCertificate());
+  ({ authority, issued } = testCertificate());
 });
 
 afterEach(async () => {
@@ -201,7 +201,7 @@ describe("a certificate that is refused says why, in the words used over TCP", (
   }
 
   test("for another name", async () => {
-    const other = await authority.issue({ names: ["other.test"] });
+    const other = authority.issue({ names: ["other.test"] });
     for (const { code, message } of await failures(other)) {
       expect(code).toBe("CERTIFICATE_WRONG_NAME");
       expect(message).toBe("certificate is for other.test, not localhost");
@@ -209,8 +209,8 @@ describe("a certificate that is refused says why, in the words used over TCP", (
   });
 
   test("from an authority that is not trusted", async () => {
-    const stranger = await makeAuthority("Stranger");
-    for (const { code, message } of await failures(await stranger.issue())) {
+    const stranger = makeAuthority("Stranger");
+    for (const { code, message } of await failures(stranger.issue())) {
       expect(code).toBe("CERTIFICATE_UNKNOWN_AUTHORITY");
       expect(message).toBe(
         "certificate for localhost is issued by an authority this machine does not trust (Stranger)",
@@ -219,8 +219,8 @@ describe("a certificate that is refused says why, in the words used over TCP", (
   });
 
   test("but any certificate is taken when the caller says so", async () => {
-    const stranger = await makeAuthority("Stranger");
-    const url = await up(() => new Response("anyway"), await stranger.issue({ names: ["other.test"] }));
+    const stranger = makeAuthority("Stranger");
+    const url = await up(() => new Response("anyway"), stranger.issue({ names: ["other.test"] }));
     const response = await client({ rejectUnauthorized: false }).fetch(url);
     expect(await response.text()).toBe("anyway");
   });
@@ -238,7 +238,7 @@ describe("a certificate that is refused says why, in the words used over TCP", (
       },
     ];
     for (const { notBefore, notAfter, says, code } of cases) {
-      const identity = loadIdentity(await authority.issue({ notBefore, notAfter }), { ignoreValidity: true });
+      const identity = loadIdentity(authority.issue({ notBefore, notAfter }), { ignoreValidity: true });
       const server = await startServer(
         { port: 0, host: "127.0.0.1", identities: [identity] },
         createFetchHandler(() => new Response()),

@@ -27,7 +27,7 @@ async function serve(altSvc?: string): Promise<TestServer> {
 }
 
 async function client(http3: Http3Connector, options: ClientOptions = {}): Promise<Client> {
-  const { authority } = await testCertificate();
+  const { authority } = testCertificate();
   const made = createClient({ ca: authority.ca, http3, ...options });
   clients.push(made);
   return made;

@@ -85,7 +85,7 @@ export async function requestFrom(url: URL, flags: GetFlags, io: Io): Promise<{ 
   if (flags.range !== undefined) headers.set("range", rangeFrom(flags.range));
   const user = flags.user ?? userOf(url);
   if (user !== undefined) headers.set("authorization", `Basic ${Buffer.from(user).toString("base64")}`);
-  for (const line of flags.header ?? []) addHeader(headers, line);
+  addHeaders(headers, flags.header ?? []);
   const bare = new URL(url);
   bare.username = "";
   bare.password = "";
@@ -100,16 +100,21 @@ export async function requestFrom(url: URL, flags: GetFlags, io: Io): Promise<{ 
   };
 }
 
-function addHeader(headers: Headers, line: string): void {
-  const match = /^([^:;\s]+)\s*([:;])\s*(.*)$/s.exec(line);
-  if (match === null) throw usageError(`-H takes "Name: value", not "${line}"`);
-  const [, name, separator, value] = match as unknown as [string, string, string, string];
-  try {
-    if (separator === ":" && value === "") headers.delete(name);
-    else headers.append(name, value);
-  } catch {
-    throw usageError(`-H cannot send "${line}"`);
+/** What -H says replaces what is sent by default; said twice, it is sent twice; `Name:` leaves it out. */
+function addHeaders(headers: Headers, lines: readonly string[]): void {
+  const given = new Headers();
+  for (const line of lines) {
+    const match = /^([^:;\s]+)\s*([:;])\s*(.*)$/s.exec(line);
+    if (match === null) throw usageError(`-H takes "Name: value", not "${line}"`);
+    const [, name, separator, value] = match as unknown as [string, string, string, string];
+    try {
+      if (separator === ":" && value === "") headers.delete(name);
+      else given.append(name, value);
+    } catch {
+      throw usageError(`-H cannot send "${line}"`);
+    }
   }
+  for (const [name, value] of given) headers.set(name, value);
 }
 
 function rangeFrom(range: string): string {

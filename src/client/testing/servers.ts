@@ -22,14 +22,14 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-let shared: Promise<{ authority: Authority; issued: Issued }> | undefined;
+let shared: { readonly authority: Authority; readonly issued: Issued } | undefined;
 
 /** One authority and one good certificate for a whole test file. */
-export function testCertificate(): Promise<{ authority: Authority; issued: Issued }> {
-  shared ??= (async () => {
-    const authority = await makeAuthority();
-    return { authority, issued: await authority.issue() };
-  })();
+export function testCertificate(): { readonly authority: Authority; readonly issued: Issued } {
+  if (shared === undefined) {
+    const authority = makeAuthority();
+    shared = { authority, issued: authority.issue() };
+  }
   return shared;
 }
 
@@ -38,7 +38,7 @@ export function serveHttp(listener: RequestListener): Promise<TestServer> {
 }
 
 export async function serveHttps(listener: RequestListener, issued?: Issued): Promise<TestServer> {
-  return listen(createHttpsServer(issued ?? (await testCertificate()).issued, listener), "https");
+  return listen(createHttpsServer(issued ?? testCertificate().issued, listener), "https");
 }
 
 export type Http2Listener = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
@@ -48,7 +48,7 @@ export async function serveHttp2(
   options: SecureServerOptions = {},
   configure: (server: Http2SecureServer) => void = () => {},
 ): Promise<TestServer> {
-  const server = createSecureServer({ ...(await testCertificate()).issued, ...options }, listener);
+  const server = createSecureServer({ ...testCertificate().issued, ...options }, listener);
   configure(server);
   return listen(server, "https");
 }

@@ -1,0 +1,318 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makeAuthority } from "../../src/client/testing/certificates.ts";
+import { serveHttps, type TestServer, testCertificate } from "../../src/client/testing/servers.ts";
+import { serve } from "../../src/edge/serve.ts";
+import type { Server } from "../../src/edge/server.ts";
+import { run } from "./run.ts";
+
+let directory: string;
+let caFile: string;
+/** Ours, in all protocols. */
+let server: Server;
+let url: string;
+/** Called when somebody asks for /never. */
+let asked = () => {};
+
+const BIG = Buffer.alloc(3 << 20, "nagare");
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "nagare-get-"));
+  const { authority, issued } = testCertificate();
+  caFile = join(directory, "ca.pem");
+  await writeFile(caFile, authority.ca);
+  server = await serve({ port: 0, host: "127.0.0.1", ...issued, log: () => {} }, answer);
+  url = `https://localhost:${server.port}/`;
+});
+
+afterAll(async () => {
+  await server.close({ timeout: 0 });
+  await rm(directory, { recursive: true });
+});
+
+async function answer(request: Request, { protocol }: { readonly protocol: string }): Promise<Response> {
+  const { pathname } = new URL(request.url);
+  const status = /^\/status\/(\d+)$/.exec(pathname)?.[1];
+  if (status !== undefined) return new Response(`this is ${status}\n`, { status: Number(status) });
+  if (pathname === "/big") return new Response(BIG);
+  if (pathname === "/redirect") return new Response("moved\n", { status: 302, headers: { location: "/protocol" } });
+  if (pathname === "/protocol") return new Response(protocol);
+  if (pathname === "/gzip") return new Response(gzipSync("unpacked"), { headers: { "content-encoding": "gzip" } });
+  if (pathname === "/never") {
+    asked();
+    return new Promise(() => {});
+  }
+  if (pathname === "/terminal") return new Response("", { headers: { "x-evil": "\u009b31mred" } });
+  const body = await request.text();
+  const headers = Object.fromEntries(request.headers);
+  return Response.json({ method: request.method, path: request.url.slice(url.length - 1), headers, body });
+}
+
+const get = (args: readonly string[], options?: Parameters<typeof run>[1]) =>
+  run(["get", "--cacert", caFile, ...args], options);
+
+/** What the server says that it was asked. */
+async function echoed(
+  ...args: string[]
+): Promise<{ method: string; path: string; headers: Record<string, string>; body: string }> {
+  const { stdout, stderr, exitCode } = await get(args);
+  expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+  return JSON.parse(stdout);
+}
+
+describe("the request", () => {
+  test("is a GET with our name on it, and asks for no coding", async () => {
+    const { method, path, headers } = await echoed(`${url}a?b=c`);
+    expect({ method, path }).toEqual({ method: "GET", path: "/a?b=c" });
+    expect(headers["user-agent"]).toMatch(/^nagare/);
+    expect(headers).not.toHaveProperty("accept-encoding");
+  });
+
+  test("takes https:// for granted", async () => {
+    expect(await echoed(`localhost:${server.port}/x`)).toMatchObject({ path: "/x" });
+  });
+
+  test("-X, -H and -A", async () => {
+    const { method, headers } = await echoed("-X", "DELETE", "-H", "X-One: 1", "-H", "x-two:2", "-A", "me", url);
+    expect(method).toBe("DELETE");
+    expect(headers).toMatchObject({ "x-one": "1", "x-two": "2", "user-agent": "me" });
+  });
+
+  test("-d posts a form, several are joined, files and stdin are read", async () => {
+    const file = join(directory, "data");
+    await writeFile(file, "from\r\na=file\n");
+    const { method, headers, body } = await echoed("-d", "x=1", "-d", `@${file}`, url);
+    expect({ method, body }).toEqual({ method: "POST", body: "x=1&froma=file" });
+    expect(headers["content-type"]).toBe("application/x-www-form-urlencoded");
+    expect(await echoed("--data-binary", `@${file}`, url)).toMatchObject({ body: "from\r\na=file\n" });
+    const { stdout } = await get(["-d", "@-", "-H", "content-type: text/x", url], { stdin: "typed" });
+    expect(JSON.parse(stdout)).toMatchObject({ body: "typed", headers: { "content-type": "text/x" } });
+  });
+
+  test("-u, a user in the URL, and -r", async () => {
+    const basic = `Basic ${Buffer.from("me:secret").toString("base64")}`;
+    expect((await echoed("-u", "me:secret", url)).headers.authorization).toBe(basic);
+    expect((await echoed(url.replace("//", "//me:secret@"))).headers.authorization).toBe(basic);
+    expect((await echoed("-r", "0-99", url)).headers.range).toBe("bytes=0-99");
+  });
+
+  test.each([
+    [["--http1.1"], "http/1.1"],
+    [["--http2"], "h2"],
+    [["--http3-only"], "h3"],
+  ])("%s", async (flags, protocol) => {
+    expect((await get([...flags, `${url}protocol`])).stdout).toBe(protocol);
+  });
+
+  test("--resolve", async () => {
+    const { authority } = testCertificate();
+    const named = authority.issue({ names: ["app.test"] });
+    const other = await serveHttps((_request, response) => void response.end("found"), named);
+    const entry = `app.test:${other.port}:127.0.0.1`;
+    const { stdout } = await get(["--http2", "--resolve", entry, `https://app.test:${other.port}/`]);
+    expect(stdout).toBe("found");
+    await other.close();
+  });
+});
+
+describe("the answer", () => {
+  test("goes to stdout, byte for byte", async () => {
+    const { bytes, stderr, exitCode } = await get([`${url}big`]);
+    expect(bytes.equals(BIG)).toBe(true);
+    expect({ stderr, exitCode }).toEqual({ stderr: "", exitCode: 0 });
+  });
+
+  test("-o writes a file; a terminal sees progress on stderr", async () => {
+    const file = join(directory, "big");
+    const { stdout, stderr } = await get(["-o", file, `${url}big`], { isTTY: true });
+    expect((await readFile(file)).equals(BIG)).toBe(true);
+    expect(stdout).toBe("");
+    expect(stderr).toContain("100 %");
+    expect((await get(["-s", "-o", file, `${url}big`], { isTTY: true })).stderr).toBe("");
+    expect((await get(["-o", file, `${url}big`])).stderr).toBe("");
+  });
+
+  test("-o that cannot be written is one line and 1", async () => {
+    const { exitCode, stderr } = await get(["-o", "/nowhere/file", url]);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: "nagare: /nowhere/file: no such file or directory; check the path\n",
+    });
+  });
+
+  test("-i and -I print the head", async () => {
+    const { stdout } = await get(["--http2", "-i", `${url}status/404`]);
+    expect(stdout).toMatch(/^HTTP\/2 404\r\n(.+\r\n)+\r\nthis is 404\n$/);
+    expect((await get(["-I", "--http1.1", `${url}big`])).stdout).toMatch(/^HTTP\/1\.1 200 OK\r\n(.+\r\n)+\r\n$/);
+  });
+
+  test("what a terminal would obey is not printed", async () => {
+    const { stdout } = await get(["--http1.1", "-i", `${url}terminal`]);
+    expect(stdout).toContain("x-evil: \ufffd31mred");
+  });
+
+  test("redirects are followed with -L", async () => {
+    expect((await get(["--http2", `${url}redirect`])).stdout).toBe("moved\n");
+    expect((await get(["--http2", "-L", `${url}redirect`])).stdout).toBe("h2");
+  });
+
+  test("--compressed unpacks, and nothing else does", async () => {
+    expect((await get(["--compressed", `${url}gzip`])).stdout).toBe("unpacked");
+    expect((await get([`${url}gzip`])).bytes.equals(gzipSync("unpacked"))).toBe(true);
+  });
+
+  test("several URLs, one after the other or at once", async () => {
+    const urls = ["a", "b", "c"].map((name) => `${url}${name}`);
+    const { stdout } = await get(["--json", ...urls]);
+    const facts = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(facts.map((each) => each.url)).toEqual(urls);
+    expect(facts.map((each) => each.reused)).toEqual([false, true, true]);
+    const parallel = await get(["-Z", "--json", ...urls]);
+    expect(parallel.stdout.trim().split("\n")).toHaveLength(3);
+  });
+});
+
+describe("what is known of it", () => {
+  test.each([
+    ["--http1.1", "http/1.1"],
+    ["--http2", "h2"],
+    ["--http3-only", "h3"],
+  ])("--json %s", async (flag, protocol) => {
+    const { stdout } = await get(["--json", flag, `${url}big`]);
+    const facts = JSON.parse(stdout);
+    expect(facts).toMatchObject({
+      url: `${url}big`,
+      status: 200,
+      protocol,
+      remoteAddress: "127.0.0.1",
+      contentBytes: BIG.length,
+    });
+    const { lookupStart, handshakeEnd, requestStart, responseStart, responseEnd } = facts.timings;
+    const moments = [lookupStart, handshakeEnd, requestStart, responseStart, responseEnd];
+    expect(moments).toEqual([...moments].sort((a, b) => a - b));
+  });
+
+  test("--json keeps the body for -o", async () => {
+    const file = join(directory, "json-body");
+    const { stdout } = await get(["--json", "-o", file, `${url}big`]);
+    expect(JSON.parse(stdout)).toMatchObject({ bodyBytes: BIG.length, output: file });
+    expect((await stat(file)).size).toBe(BIG.length);
+  });
+
+  test.each(["--http1.1", "--http2", "--http3-only"])("--trace %s is an aligned waterfall", async (flag) => {
+    const { stdout } = await get(["--trace", flag, `${url}big`]);
+    const phases = [
+      "lookup",
+      ...(flag === "--http3-only" ? [] : ["connect"]),
+      "handshake",
+      "request",
+      "first byte",
+      "transfer",
+    ];
+    const bars = stdout.split("\n").filter((line) => line.includes("━"));
+    const names = bars.map((line) => line.slice(2, 14).trim()).filter((name) => name !== "waiting");
+    expect(names).toEqual(phases);
+    expect(new Set(bars.map((line) => line.length)).size).toBe(1);
+    expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
+    expect(stdout).toContain("RTT");
+    if (flag === "--http3-only") expect(stdout).toMatch(/packets +\d+ sent, \d+ received\n +loss/);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what must not be there
+    expect(stdout).not.toMatch(/\x1b/);
+  });
+
+  test("colours are for terminals, and NO_COLOR is respected", async () => {
+    const args = ["--trace", "--http2", url];
+    expect((await get(args, { isTTY: true })).stdout).toContain("\x1b[");
+    expect((await get(args, { isTTY: true, env: { NO_COLOR: "1" } })).stdout).not.toContain("\x1b[");
+  });
+
+  test("-v says on stderr what is sent and received", async () => {
+    const { stderr } = await get(["-v", "--http2", "-H", "x-mine: yes", `${url}protocol`]);
+    expect(stderr).toContain("> GET /protocol\n");
+    expect(stderr).toContain("> x-mine: yes\n");
+    expect(stderr).toMatch(/\* connected to 127\.0\.0\.1 port \d+\n\* handshake in .*TLS 1\.3/);
+    expect(stderr).toContain("< HTTP/2 200\n");
+  });
+
+  test.each(["--http2", "--http3-only"])("--keylog and SSLKEYLOGFILE are loud %s", async (flag) => {
+    const file = join(directory, `keys${flag}`);
+    const { stderr } = await get([flag, "--keylog", file, url]);
+    expect(stderr).toContain(`writing TLS keys to ${file}`);
+    const { stderr: again } = await get([flag, url], { env: { SSLKEYLOGFILE: file } });
+    expect(again).toContain("(SSLKEYLOGFILE)");
+    const lines = (await readFile(file, "utf8")).trim().split("\n");
+    expect(lines.filter((line) => line.startsWith("SERVER_TRAFFIC_SECRET_0 "))).toHaveLength(2);
+    expect((await stat(file)).mode & 0o077).toBe(0);
+  });
+});
+
+describe("the exit code", () => {
+  test("22 with -f from 400 up, and no body", async () => {
+    expect(await get(["-f", `${url}status/404`])).toMatchObject({
+      exitCode: 22,
+      stdout: "",
+      stderr: expect.stringMatching(/^nagare: https:.*\/status\/404 answered 404[^\n]*\n$/),
+    });
+    expect(await get(["-f", `${url}status/500`])).toMatchObject({ exitCode: 22 });
+    expect(await get(["-f", `${url}status/399`])).toMatchObject({ exitCode: 0 });
+    expect(await get([`${url}status/404`])).toMatchObject({ exitCode: 0, stdout: "this is 404\n" });
+  });
+
+  test.each(["--http2", "--http3-only"])("1 for a certificate, and why %s", async (flag) => {
+    const { exitCode, stderr } = await run(["get", flag, url]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(
+      /^nagare: certificate for localhost is issued by an authority this machine does not trust \(Test Authority\); [^\n]*--cacert[^\n]*\n$/,
+    );
+    expect(await run(["get", flag, "-k", url])).toMatchObject({ exitCode: 0 });
+    const stranger = join(directory, "stranger.pem");
+    await writeFile(stranger, makeAuthority("Stranger").ca);
+    expect(await run(["get", flag, "--cacert", stranger, url])).toMatchObject({ exitCode: 1 });
+  });
+
+  test("1 when nothing listens; -s says nothing", async () => {
+    const closed: TestServer = await serveHttps(() => {});
+    await closed.close();
+    expect(await get(["--http2", closed.url])).toMatchObject({
+      exitCode: 1,
+      stderr: expect.stringContaining(`port ${closed.port}; check the port`),
+    });
+    expect(await get(["--http2", "-s", closed.url])).toMatchObject({ exitCode: 1, stderr: "" });
+  });
+
+  test("1 after --max-time", async () => {
+    const { exitCode, stderr } = await get(["--http2", "-m", "0.1", `${url}never`]);
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 1,
+      stderr: "nagare: not done within 0.1 s; allow more with --max-time\n",
+    });
+  });
+
+  test.each([
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const)("%s ends with %i, in silence", async (signal, code) => {
+    const interrupt = (send: (signal: "SIGINT" | "SIGTERM") => void) => {
+      asked = () => send(signal);
+    };
+    expect(await get(["--http2", `${url}never`], { interrupt })).toMatchObject({
+      exitCode: code,
+      stdout: "",
+      stderr: "",
+    });
+  });
+
+  test("with -Z, one failure is reported and the others are done", async () => {
+    const file = join(directory, "parallel");
+    const { exitCode, stderr } = await get(["-Z", "-f", "-o", "-", "-o", file, `${url}status/404`, `${url}big`]);
+    expect(exitCode).toBe(22);
+    expect(stderr).toContain("answered 404");
+    expect((await stat(file)).size).toBe(BIG.length);
+  });
+});

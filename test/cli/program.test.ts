@@ -1,0 +1,73 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { COMMANDS } from "../../src/cli/commands.ts";
+import { run } from "./run.ts";
+
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+
+describe("nagare", () => {
+  test("--version", async () => {
+    expect(await run(["--version"])).toMatchObject({ exitCode: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
+  test("--help names every command, and an example", async () => {
+    const { exitCode, stdout } = await run(["--help"]);
+    expect(exitCode).toBe(0);
+    for (const { name, summary } of COMMANDS) {
+      expect(stdout).toContain(`  ${name} `);
+      expect(stdout).toContain(summary);
+    }
+    expect(stdout).toContain("Example:");
+  });
+
+  test("without a command, help and exit code 2", async () => {
+    const { exitCode, stdout } = await run([]);
+    expect(exitCode).toBe(2);
+    expect(stdout).toContain("Usage: nagare");
+  });
+
+  test.each(COMMANDS.map(({ name }) => name))("%s --help says how, with an example", async (name) => {
+    const { exitCode, stdout, stderr } = await run([name, "--help"]);
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(`Usage: nagare ${name}`);
+    expect(stdout).toMatch(/Examples?:\n +nagare /);
+    expect(stderr).toBe("");
+    expect((await run(["help", name])).stdout).toBe(stdout);
+  });
+
+  test.each([
+    [["frobnicate"], "unknown command 'frobnicate'"],
+    [["gte"], "(Did you mean get?)"],
+    [["get"], "missing required argument 'url'"],
+    [["get", "--frob", "x"], "unknown option '--frob'"],
+    [["get", "--http2", "--http1.1", "x"], "cannot be used with option"],
+    [["get", "-m", "soon", "x"], "--max-time takes a number of seconds"],
+    [["get", "--connect-timeout", "0", "x"], "--connect-timeout takes a number of seconds"],
+    [["get", "--resolve", "nonsense", "x"], "--resolve takes HOST:PORT:ADDRESS"],
+    [["get", "-H", "nonsense", "x"], '-H takes "Name: value"'],
+    [["get", "-r", "nonsense", "x"], "-r takes a range"],
+    [["get", "gopher://x"], "gopher:// is not spoken here"],
+    [["get", "https://["], "is not a URL"],
+    [["get", "-O", "https://localhost/"], "names no file"],
+    [["get", "-o", "a", "-o", "b", "https://localhost/"], "2 times -o for 1 URLs"],
+    [["get", "--cacert", "/nowhere/ca.pem", "x"], "/nowhere/ca.pem: no such file or directory; check the path"],
+    [["get", "-d", "@/nowhere/data", "x"], "/nowhere/data: no such file or directory"],
+    [["get", "--keylog", "/nowhere/keys", "x"], "its folder does not exist"],
+    [["tour", "--only", "nonsense"], 'there is no system "nonsense"'],
+    [["tour", "--only", "quic/nonsense"], 'quic has no row "nonsense"'],
+  ])("%j is a mistake of usage: one line, exit code 2", async (args, message) => {
+    const { exitCode, stdout, stderr } = await run(args);
+    expect(stderr).toContain(message);
+    expect(stderr).toMatch(/^nagare: [^\n]+\n$/);
+    expect(stdout).toBe("");
+    expect(exitCode).toBe(2);
+  });
+
+  test("with --json, an error is an object on stdout as well", async () => {
+    const { exitCode, stdout } = await run(["get", "--json", "gopher://x"]);
+    expect(exitCode).toBe(2);
+    expect(JSON.parse(stdout)).toEqual({
+      error: { code: "USAGE", message: "gopher:// is not spoken here", hint: "use https:// or http://" },
+    });
+  });
+});
