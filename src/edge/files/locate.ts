@@ -14,25 +14,40 @@ export interface LocatedFile {
 export type Located = { readonly type: "file"; readonly file: LocatedFile } | { readonly type: "folder" };
 
 /** What a path names, or undefined if there is nothing that may be served. Symbolic links are followed within the root. */
-export function locate(root: string, segments: readonly string[]): Located | undefined {
-  try {
-    // The root too is resolved anew each time: it may be a link that a deployment turns to another folder.
-    const realRoot = realpathSync.native(root);
-    const path = segments.length === 0 ? realRoot : realpathSync.native(join(realRoot, ...segments));
-    if (path !== realRoot && !path.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) return undefined;
-    const stats = statSync(path);
-    if (stats.isDirectory()) return { type: "folder" };
-    return stats.isFile() ? { type: "file", file: { path, stats } } : undefined; // not a device, socket or pipe
-  } catch (error) {
-    if (ABSENT.has((error as NodeJS.ErrnoException).code ?? "")) return undefined;
-    throw error;
-  }
-}
-
-/** What a client may not tell from a file that is not there. */
-const ABSENT = new Set(["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ELOOP", "ENAMETOOLONG", "EINVAL"]);
+export const locate = (root: string, segments: readonly string[]): Located | undefined =>
+  locatePath(root, join(root, ...segments));
 
 export const locateFile = (root: string, segments: readonly string[]): LocatedFile | undefined => {
   const located = locate(root, segments);
   return located?.type === "file" ? located.file : undefined;
 };
+
+/** The file beside another whose name goes on with `suffix`. Mostly there is none, which has to cost little. */
+export function locateBeside(root: string, { path }: LocatedFile, suffix: string): LocatedFile | undefined {
+  const beside = unlessAbsent(() => statSync(path + suffix, { throwIfNoEntry: false })); // unlike an error, costs little
+  const located = beside === undefined ? undefined : locatePath(root, path + suffix);
+  return located?.type === "file" ? located.file : undefined;
+}
+
+const locatePath = (root: string, path: string): Located | undefined =>
+  unlessAbsent(() => {
+    // The root too is resolved anew each time: it may be a link that a deployment turns to another folder.
+    const realRoot = realpathSync.native(root);
+    const real = realpathSync.native(path);
+    if (real !== realRoot && !real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) return undefined;
+    const stats = statSync(real);
+    if (stats.isDirectory()) return { type: "folder" };
+    return stats.isFile() ? { type: "file", file: { path: real, stats } } : undefined; // not a device, socket or pipe
+  });
+
+/** What a client may not tell from a file that is not there. */
+const ABSENT = new Set(["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ELOOP", "ENAMETOOLONG", "EINVAL"]);
+
+function unlessAbsent<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (ABSENT.has((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
+  }
+}

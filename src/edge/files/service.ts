@@ -7,7 +7,7 @@ import { ServeError } from "../errors.ts";
 import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
 import { ContentCache, isSameVersion } from "./content-cache.ts";
 import { contentType, isCompressible } from "./content-type.ts";
-import { type LocatedFile, locate, locateFile } from "./locate.ts";
+import { type LocatedFile, locate, locateBeside, locateFile } from "./locate.ts";
 import { type FilePlan, planFile, type Representation } from "./plan.ts";
 import { folderPath, parsePath } from "./safe-path.ts";
 import { FileTransfer } from "./transfer.ts";
@@ -81,7 +81,7 @@ export class FileService {
     const field = (name: string) => combinedFieldValue(exchange.fields, name);
     const type = contentType(segments.at(-1)!);
     const negotiated = isCompressible(type);
-    const variant = negotiated ? this.#precompressed(segments, original, field("accept-encoding")) : undefined;
+    const variant = negotiated ? this.#precompressed(original, field("accept-encoding")) : undefined;
     const file = variant?.file ?? original;
     const representation: Representation = {
       stats: file.stats,
@@ -95,10 +95,10 @@ export class FileService {
   }
 
   /** The best precompressed file beside the original that the client takes; one that is older than it is out of date. */
-  #precompressed(segments: readonly string[], original: LocatedFile, acceptEncoding: string | undefined) {
+  #precompressed(original: LocatedFile, acceptEncoding: string | undefined) {
     for (const coding of acceptedCodings(acceptEncoding)) {
       const { suffix } = PRECOMPRESSED.find((known) => known.coding === coding)!;
-      const file = locateFile(this.#root, [...segments.slice(0, -1), segments.at(-1)! + suffix]);
+      const file = locateBeside(this.#root, original, suffix);
       if (file !== undefined && file.stats.mtimeMs >= original.stats.mtimeMs) return { file, coding };
     }
     return undefined;

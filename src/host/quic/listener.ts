@@ -22,7 +22,8 @@ export class QuicListener implements Listener {
   readonly #drivers: QuicDriver[] = [];
   readonly #connections = new Set<H3ServerConnection>();
   #isReferenced = true;
-  #onEmpty: (() => void) | undefined;
+  /** Calls to close that wait; a later one may have less patience. */
+  readonly #onEmpty: (() => void)[] = [];
 
   constructor(options: QuicListenerOptions) {
     this.#options = options;
@@ -91,13 +92,13 @@ export class QuicListener implements Listener {
   #whenEmpty(): Promise<void> {
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#onEmpty = resolve;
+      this.#onEmpty.push(resolve);
     });
   }
 
   #handleClosed(connection: H3ServerConnection): void {
     this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#onEmpty?.();
+    if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
   ref(): void {
