@@ -16,6 +16,7 @@ import { ClientError } from "./errors.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
 import type { Http3Connector } from "./http3.ts";
 import type { ConnectOptions, ResolvedAddress } from "./session.ts";
+import { ATTEMPT_DELAY, staggered } from "./staggered.ts";
 
 export function createHttp3Connector(): Http3Connector {
   const verifiers = new Map<string, CertificateVerifier>();
@@ -30,19 +31,17 @@ export function createHttp3Connector(): Http3Connector {
     return verifier;
   };
   return {
-    async connect(origin, options) {
-      let failure: unknown;
-      for (const address of options.addresses) {
-        try {
-          return await dial(origin, options, address, verifierFor(options));
-        } catch (error) {
-          options.signal.throwIfAborted();
-          // A certificate is judged once: another address of the same host shows the same.
-          if (error instanceof ClientError && error.code.startsWith("CERTIFICATE_")) throw error;
-          failure ??= error;
-        }
-      }
-      throw failure;
+    connect(origin, options) {
+      const verifier = verifierFor(options);
+      return staggered({
+        candidates: options.addresses,
+        delay: ATTEMPT_DELAY,
+        signal: options.signal,
+        attempt: (address, signal) => dial(origin, { ...options, signal }, address, verifier),
+        discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was first")),
+        // A certificate is judged once: another address of the same host shows the same.
+        isFinal: (error) => error instanceof ClientError && error.code.startsWith("CERTIFICATE_"),
+      });
     },
     async close() {},
   };
