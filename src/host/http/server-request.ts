@@ -101,14 +101,12 @@ export class ServerRequest {
 
   get body(): ReadableStream<Uint8Array> | null {
     if (this.#real !== undefined) return this.#real.body;
-    if (this.#stream === undefined)
-      this.#stream = this.#hasBody() ? bodyStream(this.#exchange, () => this.#settleTrailers?.()) : null;
+    if (this.#stream === undefined) this.#stream = this.#hasBody() ? this.#createStream() : null;
     return this.#stream;
   }
 
   get bodyUsed(): boolean {
-    // A stream's "disturbed" bit is only visible through a real Request or Response.
-    return this.#used || this.#real?.bodyUsed === true || (this.#stream?.locked ?? false);
+    return this.#real === undefined ? this.#used : this.#real.bodyUsed;
   }
 
   async arrayBuffer(): Promise<ArrayBuffer> {
@@ -117,11 +115,10 @@ export class ServerRequest {
   }
 
   async bytes(): Promise<Uint8Array> {
-    if (this.bodyUsed) throw new TypeError("Body is unusable: Body has already been read");
     if (this.#real !== undefined) return new Uint8Array(await this.#real.arrayBuffer());
+    if (this.bodyUsed || this.#stream?.locked) throw new TypeError("Body is unusable: Body has already been read");
     if (!this.#hasBody()) return new Uint8Array(0);
     this.#used = true;
-    if (this.#stream) return new Uint8Array(await new Response(this.#stream).arrayBuffer());
     return collect(this.#exchange).finally(() => this.#settleTrailers?.());
   }
 
@@ -181,6 +178,13 @@ export class ServerRequest {
     return "";
   }
 
+  #createStream(): ReadableStream<Uint8Array> {
+    const onPull = (): void => {
+      this.#used = true;
+    };
+    return bodyStream(this.#exchange, onPull, () => this.#settleTrailers?.());
+  }
+
   #hasBody(): boolean {
     // The Fetch standard knows no body with GET and HEAD.
     return (
@@ -208,11 +212,12 @@ export function createServerRequest(exchange: Exchange, url: string): ServerRequ
 }
 
 /** The body as a stream that pulls: nothing is read before somebody wants it. */
-function bodyStream(exchange: Exchange, settled: () => void): ReadableStream<Uint8Array> {
+function bodyStream(exchange: Exchange, onPull: () => void, settled: () => void): ReadableStream<Uint8Array> {
   const { body } = exchange;
   return new ReadableStream<Uint8Array>(
     {
       pull(controller) {
+        onPull();
         continueIfExpected(exchange);
         return new Promise<void>((resolve) => {
           const advance = () => {

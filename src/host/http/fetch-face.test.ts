@@ -1,0 +1,435 @@
+/** The objects of the WHATWG face, measured against Node's own. */
+import { afterEach, describe, expect, test } from "vitest";
+import { deferred } from "../../edge/testing/async.ts";
+import type { FieldSection } from "../../http/index.ts";
+import type { Exchange, ReleaseChunk, RequestBody, RespondOptions } from "./exchange.ts";
+import { type Context, createFetchHandler, type Handler } from "./fetch-handler.ts";
+import { LightResponse } from "./plain-response.ts";
+
+const ADDRESS = { address: "192.0.2.1", port: 1, family: "IPv4" } as const;
+
+class FakeBody implements RequestBody {
+  state: "open" | "ended" | "aborted" = "open";
+  trailers: FieldSection = [];
+  onReadable: (() => void) | undefined;
+  readonly #chunks: Uint8Array[] = [];
+  #last = false;
+
+  push(text: string): void {
+    this.#chunks.push(new TextEncoder().encode(text));
+    this.onReadable?.();
+  }
+  finish(): void {
+    this.#last = true;
+    if (this.#chunks.length === 0) this.state = "ended";
+    this.onReadable?.();
+  }
+  abort(): void {
+    this.state = "aborted";
+    this.onReadable?.();
+  }
+  read(): Uint8Array | undefined {
+    const chunk = this.#chunks.shift();
+    if (this.#last && this.#chunks.length === 0) this.state = "ended";
+    return chunk;
+  }
+}
+
+/** An exchange in memory that remembers its response. */
+class FakeExchange implements Exchange {
+  readonly protocol = "h3";
+  readonly scheme = "https";
+  readonly remoteAddress = ADDRESS;
+  readonly localAddress = ADDRESS;
+  readonly connection = undefined;
+  readonly body = new FakeBody();
+  method = "GET";
+  authority = "localhost:4433";
+  path = "/";
+  fields: FieldSection = [];
+  status: number | undefined;
+  aborted: Error | undefined;
+  onDrain: (() => void) | undefined;
+  onAbort: ((reason: Error) => void) | undefined;
+  onClose: (() => void) | undefined;
+  head: FieldSection = [];
+  trailers: FieldSection | undefined;
+  content = "";
+  writes = 0;
+  readonly informed: number[] = [];
+  readonly #over = deferred<void>();
+  readonly over = this.#over.promise;
+
+  inform(status: number): void {
+    this.informed.push(status);
+  }
+  respond(status: number, fields: FieldSection, options?: RespondOptions): void {
+    this.status = status;
+    this.head = fields;
+    if (options?.endStream === true) this.#over.resolve();
+  }
+  write(chunk: Uint8Array, _released?: ReleaseChunk): boolean {
+    this.writes++;
+    this.content += new TextDecoder().decode(chunk);
+    return true;
+  }
+  end(last?: Uint8Array, trailers?: FieldSection): void {
+    if (last !== undefined) this.write(last);
+    this.trailers = trailers;
+    this.#over.resolve();
+  }
+  reset(reason: Error): void {
+    this.aborted = reason;
+    this.#over.resolve();
+  }
+  abort(reason: Error): void {
+    this.aborted = reason;
+    this.body.abort();
+    this.onAbort?.(reason);
+  }
+}
+
+async function run(exchange: FakeExchange, handler: Handler, lines: string[] = []): Promise<FakeExchange> {
+  createFetchHandler(handler, { log: (line) => lines.push(line) }).handle(exchange);
+  await exchange.over;
+  return exchange;
+}
+
+/** What the handler finds out about its request. */
+async function seen<T>(exchange: FakeExchange, look: (request: Request, context: Context) => T): Promise<Awaited<T>> {
+  let found!: Awaited<T>;
+  await run(exchange, async (request, context) => {
+    found = await look(request, context);
+    return new Response(null, { status: 204 });
+  });
+  return found;
+}
+
+const post = (...chunks: string[]): FakeExchange => {
+  const exchange = new FakeExchange();
+  exchange.method = "POST";
+  for (const chunk of chunks) exchange.body.push(chunk);
+  exchange.body.finish();
+  return exchange;
+};
+
+describe("the Request", () => {
+  test.each([
+    ["localhost:4433", "/a?b"],
+    ["localhost", "/"],
+    ["example.com:443", "/x"],
+    ["EXAMPLE.com", "/a/./b/../c"],
+    ["a.example", "/a%2e%2e/b"],
+    ["a.example", "/%2e%2e/b"],
+    ["a.example", "/a b\u00e9\\c"],
+    ["a.example", "//double//slash"],
+    ["a.example", "/.hidden/a.b"],
+    ["a.example", "/x?q='\"<>|`^{}"],
+    ["[::1]:4433", "/"],
+    ["127.1", "/"],
+    ["1.2.3.4:8080", "/"],
+    ["xn--nxasmq6b.example", "/"],
+  ])("has the URL of a real one: %s %s", async (authority, path) => {
+    const exchange = new FakeExchange();
+    exchange.authority = authority;
+    exchange.path = path;
+    expect(await seen(exchange, (request) => request.url)).toBe(new Request(`https://${authority}${path}`).url);
+  });
+
+  test("that has no URL is a 400", async () => {
+    const exchange = new FakeExchange();
+    exchange.authority = "a:99999";
+    expect((await run(exchange, () => new Response())).status).toBe(400);
+  });
+
+  test("has what a real one has", async () => {
+    const exchange = post("x");
+    exchange.fields = [
+      ["x-a", "1"],
+      ["x-a", "2"],
+      ["cookie", "a=1"],
+      ["cookie", "b=2"],
+    ];
+    const look = (request: Request) => ({
+      instance: request instanceof Request,
+      method: request.method,
+      list: request.headers.get("x-a"),
+      cookie: request.headers.get("cookie"),
+      keys: ["cache", "credentials", "destination", "integrity", "keepalive", "mode", "redirect", "referrer"].map(
+        (key) => request[key as keyof Request],
+      ),
+      signal: request.signal.aborted,
+      used: request.bodyUsed,
+    });
+    const headers = new Headers(exchange.fields as [string, string][]);
+    const real = new Request("https://localhost:4433/", { method: "POST", headers, body: "x" });
+    expect(await seen(exchange, look)).toEqual(look(real));
+  });
+
+  test("gives its body in every form, once", async () => {
+    expect(await seen(post("a", "b"), (request) => request.text())).toBe("ab");
+    expect(await seen(post('{"a":', "1}"), (request) => request.json())).toEqual({ a: 1 });
+    expect(await seen(post("ab"), async (request) => new Uint8Array(await request.arrayBuffer()))).toEqual(
+      new Uint8Array([97, 98]),
+    );
+    const form = post("a=1&b=2");
+    form.fields = [["content-type", "application/x-www-form-urlencoded"]];
+    expect(await seen(form, async (request) => [...(await request.formData()).entries()].flat())).toEqual([
+      "a",
+      "1",
+      "b",
+      "2",
+    ]);
+    const blob = post("ab");
+    blob.fields = [["content-type", "text/x"]];
+    expect(await seen(blob, async (request) => (await request.blob()).type)).toBe("text/x");
+    const twice = seen(post("a"), async (request) => {
+      await request.text();
+      expect(request.bodyUsed).toBe(true);
+      return request.text().catch((error: Error) => error.name);
+    });
+    expect(await twice).toBe("TypeError");
+    const streamed = seen(post("a", "b"), async (request) => {
+      let text = "";
+      for await (const chunk of request.body as unknown as AsyncIterable<Uint8Array>) text += Buffer.from(chunk);
+      return text;
+    });
+    expect(await streamed).toBe("ab");
+    expect(await seen(post("a"), async (request) => (request.body === null ? "" : request.text()))).toBe("a");
+    expect(await seen(new FakeExchange(), (request) => [request.body])).toEqual([null]);
+  });
+
+  test("can be cloned, and made into another", async () => {
+    const clone = seen(post("abc"), async (request) => {
+      const other = request.clone();
+      return [await other.text(), await request.text()];
+    });
+    expect(await clone).toEqual(["abc", "abc"]);
+    const exchange = post("abc");
+    exchange.fields = [["x-a", "1"]];
+    const made = await seen(exchange, async (request) => {
+      const other = new Request(request, { headers: { "x-b": "2" } });
+      return [other.url, other.method, other.headers.get("x-a"), other.headers.get("x-b"), await other.text()];
+    });
+    expect(made).toEqual(["https://localhost:4433/", "POST", null, "2", "abc"]);
+    const moved = await seen(post("abc"), async (request) => {
+      const other = new Request("https://other.example/", request as RequestInit);
+      return [other.url, other.method, await other.text()];
+    });
+    expect(moved).toEqual(["https://other.example/", "POST", "abc"]);
+  });
+
+  test("carries the client's abort to the signal, the body and the trailers", async () => {
+    const exchange = new FakeExchange();
+    exchange.method = "POST";
+    const outcome = deferred<unknown[]>();
+    createFetchHandler(
+      async (request, context) => {
+        const trailers = context.trailers.catch((error: Error) => error.message);
+        const text = request.text().catch((error: Error) => error.message);
+        exchange.abort(new Error("gone"));
+        outcome.resolve([request.signal.aborted, context.signal === request.signal, await text, await trailers]);
+        return new Response();
+      },
+      { log: () => undefined },
+    ).handle(exchange);
+    expect(await outcome.promise).toEqual([true, true, "gone", "gone"]);
+  });
+
+  test("asks for an expected body when it is read, as a stream or whole", async () => {
+    const ways: ((request: Request) => Promise<unknown>)[] = [
+      (request) => request.text(),
+      (request) => request.body!.getReader().read(),
+    ];
+    for (const read of ways) {
+      const exchange = new FakeExchange();
+      exchange.method = "POST";
+      exchange.fields = [["expect", "100-continue"]];
+      const reading = seen(exchange, read);
+      await Promise.resolve();
+      expect(exchange.informed).toEqual([100]);
+      exchange.body.push("x");
+      exchange.body.finish();
+      await reading;
+    }
+  });
+});
+
+describe("the Response", () => {
+  test("leaves whole, with its length, when its body is at hand", async () => {
+    for (const make of [
+      () => new Response("four"),
+      () => new Response(new Uint8Array([1, 2, 3, 4])),
+      () => new LightResponse("four"),
+      () => new LightResponse(new Uint8Array([1, 2, 3, 4])),
+    ]) {
+      const exchange = await run(new FakeExchange(), make);
+      expect(new Map(exchange.head).get("content-length")).toBe("4");
+      expect(exchange.writes).toBe(1);
+    }
+  });
+
+  test("does not wait for a second chunk with the first", async () => {
+    let more!: ReadableStreamDefaultController<Uint8Array>;
+    const exchange = new FakeExchange();
+    createFetchHandler(
+      () =>
+        new Response(
+          new ReadableStream({
+            start(controller) {
+              more = controller;
+              controller.enqueue(new TextEncoder().encode("first"));
+            },
+          }),
+        ),
+    ).handle(exchange);
+    while (exchange.content === "") await new Promise((resolve) => setImmediate(resolve));
+    expect(exchange.content).toBe("first");
+    more.close();
+    await exchange.over;
+  });
+
+  test("must not be longer or shorter than it says", async () => {
+    for (const length of ["3", "100"]) {
+      const lines: string[] = [];
+      const stream = () =>
+        new ReadableStream({
+          async pull(controller) {
+            await new Promise((resolve) => setImmediate(resolve));
+            controller.enqueue(new Uint8Array(5));
+            await new Promise((resolve) => setImmediate(resolve));
+            controller.close();
+          },
+        });
+      const handler = () => new Response(stream(), { headers: { "content-length": length } });
+      const exchange = await run(new FakeExchange(), handler, lines);
+      expect(exchange.aborted).toBeInstanceOf(Error);
+      expect(lines).toHaveLength(1);
+    }
+    const whole = await run(new FakeExchange(), () => new Response("four", { headers: { "content-length": "9" } }));
+    expect(new Map(whole.head).get("content-length")).toBe("4");
+  });
+
+  test("a stream of something else than bytes is a 500", async () => {
+    const lines: string[] = [];
+    const stream = new ReadableStream({ start: (controller) => controller.enqueue("text") });
+    const exchange = await run(new FakeExchange(), () => new Response(stream as unknown as null), lines);
+    expect([exchange.status, lines.length]).toEqual([500, 1]);
+  });
+
+  test("onError answers for a handler that threw", async () => {
+    const exchange = new FakeExchange();
+    const onError = (error: unknown) => new Response(`caught ${(error as Error).message}`, { status: 503 });
+    createFetchHandler(
+      () => {
+        throw new Error("x");
+      },
+      { onError },
+    ).handle(exchange);
+    await exchange.over;
+    expect([exchange.status, exchange.content]).toEqual([503, "caught x"]);
+  });
+
+  test("waitUntil is waited for, and its failure logged", async () => {
+    const lines: string[] = [];
+    const gate = deferred<void>();
+    const handler = createFetchHandler(
+      (_request, context) => {
+        context.waitUntil(
+          gate.promise.then(() => {
+            throw new Error("late");
+          }),
+        );
+        return new Response();
+      },
+      { log: (line) => lines.push(line) },
+    );
+    handler.handle(new FakeExchange());
+    let settled = false;
+    const done = handler.settled().then(() => {
+      settled = true;
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(settled).toBe(false);
+    gate.resolve();
+    await done;
+    expect(lines[0]).toContain("late");
+  });
+
+  test("inform refuses what is not informational", async () => {
+    const exchange = new FakeExchange();
+    const errors = await seen(exchange, (_request, context) => {
+      context.inform(103, { link: "</x>" });
+      return [101, 200, 99].map((status) => {
+        try {
+          context.inform(status);
+          return undefined;
+        } catch (error) {
+          return (error as Error).name;
+        }
+      });
+    });
+    expect([exchange.informed, errors]).toEqual([[103], ["RangeError", "RangeError", "RangeError"]]);
+  });
+});
+
+describe("the light Response", () => {
+  afterEach(() => {
+    delete (globalThis as { nagareTest?: unknown }).nagareTest;
+  });
+
+  const cases: [name: string, make: (R: typeof Response) => Response][] = [
+    ["text", (R) => new R("text")],
+    ["nothing", (R) => new R()],
+    ["null with a status", (R) => new R(null, { status: 404, statusText: "Lost" })],
+    ["headers", (R) => new R("x", { headers: { "Content-Type": "a/b", "X-One": "1" } })],
+    ["bytes", (R) => new R(new Uint8Array([104, 105]))],
+    ["json", (R) => R.json({ a: [1] }, { status: 201, headers: { "x-one": "1" } })],
+    ["a blob", (R) => new R(new Blob(["b"], { type: "text/q" }))],
+    ["search parameters", (R) => new R(new URLSearchParams("a=1"))],
+    ["a redirect", (R) => R.redirect("https://a.example/", 307)],
+    ["204", (R) => new R(null, { status: 204 })],
+  ];
+  test.each(cases)("is like a real one: %s", async (_name, make) => {
+    const look = async (response: Response) => ({
+      status: response.status,
+      statusText: response.statusText,
+      ok: response.ok,
+      type: response.type,
+      headers: [...(response.headers as unknown as Iterable<[string, string]>)],
+      hasBody: response.body !== null,
+      clone: await response.clone().text(),
+      text: await response.text(),
+      used: response.bodyUsed,
+      instance: response instanceof Response,
+      light: response instanceof LightResponse,
+    });
+    expect(await look(make(LightResponse))).toEqual(await look(make(Response)));
+  });
+
+  test.each([
+    ["a body with 204", (R: typeof Response) => new R("x", { status: 204 })],
+    ["status 99", (R: typeof Response) => new R("x", { status: 99 })],
+    ["a bad header", (R: typeof Response) => new R("x", { headers: { "x y": "1" } }).headers],
+  ])("refuses what a real one refuses: %s", (_name, make) => {
+    expect(() => make(Response)).toThrow();
+    expect(() => make(LightResponse)).toThrow();
+  });
+
+  test("can stand for the global", async () => {
+    const before = globalThis.Response;
+    globalThis.Response = LightResponse;
+    try {
+      const response = new Response("x");
+      expect(response).toBeInstanceOf(Response);
+      expect(new before("y")).toBeInstanceOf(Response);
+      expect(await response.text()).toBe("x");
+      class Special extends Response {}
+      expect(new Special("z")).toBeInstanceOf(Special);
+      const exchange = await run(new FakeExchange(), () => new Response("sent"));
+      expect(exchange.content).toBe("sent");
+    } finally {
+      globalThis.Response = before;
+    }
+  });
+});
