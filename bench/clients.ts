@@ -1,0 +1,159 @@
+/** The clients that put load on a server, and what that cost them. */
+
+import { join } from "node:path";
+import { HOST } from "../interop/certificates.ts";
+import { Child } from "../interop/child.ts";
+import { sha256Of } from "../interop/digest.ts";
+import { debianProgram } from "../interop/install/debian.ts";
+import { trixieCommand } from "../interop/install/trixie.ts";
+import type { LoadDone, LoadOrder } from "./messages.ts";
+import { OwnProcess } from "./own-process.ts";
+import { cpuOf, cpuOfEndedChildren, memoryOf } from "./proc.ts";
+import type { Workplace } from "./workplace.ts";
+
+export type ClientName = "ours" | "gtlsclient" | "curl" | "h2load";
+
+export interface Load {
+  readonly port: number;
+  readonly path: string;
+  readonly requests: number;
+  readonly concurrency: number;
+  /** Bytes of all contents together. */
+  readonly bytes: number;
+}
+
+export interface LoadCost {
+  /** Microseconds. */
+  readonly cpu: number;
+  readonly seconds: number;
+  /** Bytes, resident at most. */
+  readonly peak: number;
+}
+
+export interface LoadClient extends AsyncDisposable {
+  /** Once before it is measured: everything warm, and the content compared where the client can keep it. */
+  warmUp(load: Load): Promise<void>;
+  run(load: Load): Promise<LoadCost>;
+}
+
+type Log = (line: string) => void;
+
+/** Throws a `Skip` when the program is not to be had. */
+export async function createLoadClient(name: ClientName, place: Workplace, log: Log): Promise<LoadClient> {
+  const url = ({ port, path }: Load): string => `https://${HOST}:${port}${path}`;
+  switch (name) {
+    case "ours":
+      return OwnLoadClient.start(place);
+    case "gtlsclient": {
+      const path = await debianProgram("gtlsclient", "ngtcp2-client", log);
+      const common = [path, "--quiet", "--exit-on-all-streams-close", "--timeout=60s", `--sni=${HOST}`];
+      const command = (load: Load): string[] => [
+        ...common,
+        `--nstreams=${load.requests}`,
+        ...["127.0.0.1", `${load.port}`, url(load)],
+      ];
+      const download = (load: Load): string[] => [
+        ...common,
+        `--download=${place.directory}`,
+        ...["127.0.0.1", `${load.port}`, url(load)],
+      ];
+      return programClient(command, download, place);
+    }
+    case "curl": {
+      const curl = await trixieCommand("usr/bin/curl", log);
+      const options = (load: Load): string[] => [
+        ...curl,
+        ...["--silent", "--show-error", "--fail", "--http2", "--cacert", place.identity.caFile],
+        ...["--resolve", `${HOST}:${load.port}:127.0.0.1`, "--output"],
+      ];
+      return programClient(
+        (load) => [...options(load), "/dev/null", url(load)],
+        (load) => [...options(load), join(place.directory, load.path), url(load)],
+        place,
+      );
+    }
+    case "h2load": {
+      const path = await debianProgram("h2load", "nghttp2-client", log);
+      const command = (load: Load): string[] => [
+        path,
+        ...[`-n${load.requests}`, "-c1", `-m${load.concurrency}`, `https://127.0.0.1:${load.port}${load.path}`],
+      ];
+      return programClient(command, undefined, place);
+    }
+  }
+}
+
+/** A program that is started for each round; its CPU is counted from its start to its end. */
+const programClient = (
+  command: (load: Load) => string[],
+  download: ((load: Load) => string[]) | undefined,
+  place: Workplace,
+): LoadClient => ({
+  async warmUp(load) {
+    await new Child(command(load)).succeeded();
+    if (download === undefined) return;
+    await new Child(download(load)).succeeded();
+    const digest = await sha256Of(join(place.directory, load.path));
+    if (digest !== place.site.sha256.get(load.path)) throw new Error(`${load.path} did not arrive as it was`);
+  },
+  async run(load) {
+    const cpuBefore = cpuOfEndedChildren();
+    const started = performance.now();
+    const child = new Child(command(load));
+    let peak = 0;
+    const watch = setInterval(() => {
+      try {
+        peak = memoryOf(child.pid).peak;
+      } catch {
+        // It has just ended.
+      }
+    }, 20);
+    try {
+      await child.succeeded();
+    } finally {
+      clearInterval(watch);
+    }
+    return { cpu: cpuOfEndedChildren() - cpuBefore, seconds: (performance.now() - started) / 1000, peak };
+  },
+  async [Symbol.asyncDispose]() {},
+});
+
+/** Our client stays from round to round, with a new connection for each; its CPU is counted within the round. */
+class OwnLoadClient implements LoadClient {
+  readonly #process: OwnProcess;
+  readonly #ca: string;
+
+  private constructor(process: OwnProcess, ca: string) {
+    this.#process = process;
+    this.#ca = ca;
+  }
+
+  static async start(place: Workplace): Promise<OwnLoadClient> {
+    const process = new OwnProcess("own-client");
+    await process.next();
+    return new OwnLoadClient(process, place.identity.ca);
+  }
+
+  async warmUp(load: Load): Promise<void> {
+    await this.run(load);
+  }
+
+  async run(load: Load): Promise<LoadCost> {
+    const { pid } = this.#process;
+    const order: LoadOrder = {
+      url: `https://${HOST}:${load.port}${load.path}`,
+      ca: this.#ca,
+      requests: load.requests,
+      concurrency: load.concurrency,
+    };
+    const before = cpuOf(pid);
+    const done = await this.#process.ask<LoadDone>(order);
+    if (done.error !== undefined) throw new Error(`our client: ${done.error}`);
+    if (done.bytes !== load.bytes) throw new Error(`our client got ${done.bytes} bytes, not ${load.bytes}`);
+    return { cpu: cpuOf(pid) - before, seconds: done.milliseconds / 1000, peak: memoryOf(pid).peak };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#process[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,46 @@
+/** `npm run bench -- NAME… [--rounds N] [--json FILE]` */
+
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import type { Bench } from "./bench.ts";
+import { coldStart } from "./cold-start.ts";
+import { h3Bulk } from "./h3-bulk.ts";
+import { h3Requests } from "./h3-requests.ts";
+import { memory } from "./memory.ts";
+import { describeMachine, judge, print } from "./report.ts";
+
+const BENCHES: Readonly<Record<string, Bench>> = {
+  "h3-bulk": h3Bulk,
+  "h3-requests": h3Requests,
+  memory,
+  "cold-start": coldStart,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string" }, json: { type: "string" } },
+});
+
+const [name] = positionals;
+const bench = BENCHES[name ?? ""];
+const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
+if (bench === undefined || positionals.length > 1 || (rounds !== undefined && !(rounds >= 1))) {
+  process.stderr.write(
+    `usage: npm run bench -- NAME [--rounds N] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
+  );
+  process.exit(2);
+}
+if (process.platform !== "linux") {
+  process.stderr.write("the benchmarks read /proc, which only Linux has\n");
+  process.exit(2);
+}
+
+const machine = describeMachine();
+const report = await bench({ rounds, log: (line) => process.stderr.write(`${line}\n`) });
+process.stdout.write(`${print(machine, report)}\n`);
+if (values.json !== undefined) {
+  const { rows, ratios } = report;
+  writeFileSync(values.json, `${JSON.stringify({ machine, rows, ratios }, undefined, 2)}\n`);
+}
+// A target that was not measured, for want of a peer, is said above and fails nothing.
+process.exit(judge(report).some(({ met, value }) => !met && value !== undefined) ? 1 : 0);

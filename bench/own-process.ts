@@ -1,0 +1,49 @@
+/** A Node process of our own, with a channel to it. */
+
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+export class OwnProcess implements AsyncDisposable {
+  readonly #child: ChildProcess;
+
+  /** A file of `processes/`, without its ending. With NAGARE_PROFILE=FOLDER, each writes a CPU profile there. */
+  constructor(name: "own-server" | "own-client" | "http2-server") {
+    const folder = process.env.NAGARE_PROFILE;
+    const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
+    const path = fileURLToPath(new URL(`./processes/${name}.js`, import.meta.url));
+    this.#child = fork(path, { execArgv: profile, serialization: "advanced" });
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  /** Sends an order, and waits for the next thing that the process says. */
+  async ask<Answer>(order: unknown): Promise<Answer> {
+    const answer = this.next<Answer>();
+    this.#child.send(order as object);
+    return answer;
+  }
+
+  async next<Answer>(): Promise<Answer> {
+    const ended = new AbortController();
+    try {
+      return await Promise.race([
+        once(this.#child, "message", ended).then(([message]) => message as Answer),
+        once(this.#child, "exit", ended).then(([code]) => {
+          throw new Error(`the process ended with ${code}`);
+        }),
+      ]);
+    } finally {
+      ended.abort();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    const exited = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    await exited;
+  }
+}

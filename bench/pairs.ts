@@ -1,0 +1,121 @@
+/** Pairs of a server and a client, measured round by round in turn. */
+
+import type { RunningServer } from "../interop/peer.ts";
+import { Skip } from "../interop/result.ts";
+import { type ClientName, createLoadClient, type Load, type LoadClient } from "./clients.ts";
+import { cpuOf, memoryOf } from "./proc.ts";
+import { type ServerName, startServer } from "./servers.ts";
+import { median } from "./statistics.ts";
+import type { Workplace } from "./workplace.ts";
+
+export interface PairSpec {
+  readonly server: ServerName;
+  readonly client: ClientName;
+  readonly load: Omit<Load, "port">;
+}
+
+/** Medians over the rounds. */
+export interface PairCost {
+  readonly name: string;
+  /** Microseconds a round. */
+  readonly serverCpu: number;
+  readonly clientCpu: number;
+  readonly seconds: number;
+  /** Bytes, resident at most, up to the last round. */
+  readonly serverPeak: number;
+  readonly clientPeak: number;
+}
+
+export interface PairOptions {
+  readonly rounds: number;
+  readonly log: (line: string) => void;
+}
+
+export const pairName = ({ server, client }: Pick<PairSpec, "server" | "client">): string => `${server} → ${client}`;
+
+interface RunningPair {
+  readonly spec: PairSpec;
+  readonly server: RunningServer;
+  readonly client: LoadClient;
+}
+
+interface Round {
+  readonly serverCpu: number;
+  readonly clientCpu: number;
+  readonly seconds: number;
+  readonly clientPeak: number;
+}
+
+export interface Measured {
+  readonly costs: readonly PairCost[];
+  /** Why a pair is missing. */
+  readonly remarks: readonly string[];
+}
+
+export async function measurePairs(
+  specs: readonly PairSpec[],
+  place: Workplace,
+  options: PairOptions,
+): Promise<Measured> {
+  const open: AsyncDisposable[] = [];
+  try {
+    return await measure(specs, place, options, open);
+  } finally {
+    for (const each of open.reverse()) await each[Symbol.asyncDispose]();
+  }
+}
+
+/** What it starts, it puts into `open`. */
+async function measure(
+  specs: readonly PairSpec[],
+  place: Workplace,
+  { rounds, log }: PairOptions,
+  open: AsyncDisposable[],
+): Promise<Measured> {
+  const servers = new Map<ServerName, RunningServer>();
+  const pairs: RunningPair[] = [];
+  const remarks: string[] = [];
+  for (const spec of specs) {
+    try {
+      const client = await createLoadClient(spec.client, place, log);
+      open.push(client);
+      let server = servers.get(spec.server);
+      if (server === undefined) {
+        server = await startServer(spec.server, place, log);
+        open.push(server);
+        servers.set(spec.server, server);
+      }
+      pairs.push({ spec, server, client });
+    } catch (error) {
+      if (!(error instanceof Skip)) throw error;
+      remarks.push(`no ${pairName(spec)}: ${error.message}`);
+    }
+  }
+  for (const { spec, server, client } of pairs) {
+    log(`warming up ${pairName(spec)}`);
+    await client.warmUp({ ...spec.load, port: server.port });
+  }
+  const taken = pairs.map((): Round[] => []);
+  for (let round = 1; round <= rounds; round += 1) {
+    log(`round ${round} of ${rounds}`);
+    for (const [i, pair] of pairs.entries()) taken[i]!.push(await measureRound(pair));
+  }
+  const costs = pairs.map(({ spec, server }, i): PairCost => {
+    const of = (figure: keyof Round): number => median(taken[i]!.map((round) => round[figure]));
+    return {
+      name: pairName(spec),
+      serverCpu: of("serverCpu"),
+      clientCpu: of("clientCpu"),
+      seconds: of("seconds"),
+      serverPeak: memoryOf(server.pid).peak,
+      clientPeak: of("clientPeak"),
+    };
+  });
+  return { costs, remarks };
+}
+
+async function measureRound({ spec, server, client }: RunningPair): Promise<Round> {
+  const before = cpuOf(server.pid);
+  const { cpu, seconds, peak } = await client.run({ ...spec.load, port: server.port });
+  return { serverCpu: cpuOf(server.pid) - before, clientCpu: cpu, seconds, clientPeak: peak };
+}

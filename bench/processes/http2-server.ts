@@ -1,0 +1,33 @@
+/** node:http2 serving the same files, as the measure of what Node gives without us. */
+
+import { readFileSync, statSync } from "node:fs";
+import { createSecureServer } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { ServerOrder, ServerReady } from "../messages.ts";
+
+/** Up to here a file is kept in memory, as our own server does. */
+const SMALL = 64 * 1024;
+
+process.once("message", ({ certFile, keyFile, directory }: ServerOrder) => {
+  const kept = new Map<string, Buffer>();
+  const server = createSecureServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
+  server.on("stream", (stream, headers) => {
+    const path = join(directory, headers[":path"]!);
+    const content = kept.get(path);
+    if (content !== undefined) {
+      stream.respond({ ":status": 200, "content-length": content.length });
+      stream.end(content);
+      return;
+    }
+    const { size } = statSync(path);
+    if (size <= SMALL) kept.set(path, readFileSync(path));
+    stream.respondWithFile(path, { "content-length": size });
+  });
+  server.listen(0, "127.0.0.1", () => {
+    process.send!({ port: (server.address() as AddressInfo).port } satisfies ServerReady);
+  });
+});
+
+process.once("SIGTERM", () => process.exit(0));
+process.once("disconnect", () => process.exit(0));

@@ -1,0 +1,36 @@
+/** Our client in a process of its own, as a load generator. Told what to do by its parent, order by order. */
+
+import { type Client, createClient } from "../../src/client/index.ts";
+import type { LoadDone, LoadOrder } from "../messages.ts";
+
+let clients: Client[] = [];
+
+async function load(order: LoadOrder): Promise<LoadDone> {
+  await Promise.all(clients.map((client) => client.close()));
+  const started = performance.now();
+  clients = Array.from({ length: order.connections ?? 1 }, () =>
+    createClient({ protocols: ["h3"], ca: order.ca, resolve: () => ["127.0.0.1"], connectTimeout: 60_000 }),
+  );
+  let bytes = 0;
+  let begun = 0;
+  const worker = async (): Promise<void> => {
+    while (begun < order.requests) {
+      const client = clients[begun++ % clients.length]!;
+      const response = await client.fetch(order.url);
+      if (response.status !== 200) throw new Error(`status ${response.status}`);
+      for await (const chunk of response.body!) bytes += chunk.length;
+    }
+  };
+  await Promise.all(Array.from({ length: order.concurrency }, worker));
+  return { bytes, milliseconds: performance.now() - started };
+}
+
+process.on("message", (order: LoadOrder) => {
+  load(order)
+    .catch((error: Error): LoadDone => ({ bytes: 0, milliseconds: 0, error: error.message }))
+    .then((done) => process.send!(done));
+});
+
+process.send!("ready");
+process.once("SIGTERM", () => process.exit(0));
+process.once("disconnect", () => process.exit(0));

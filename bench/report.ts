@@ -1,0 +1,84 @@
+/** What a benchmark gives: figures by row, ratios by name, and whether those are what they should be. */
+
+import { cpus, loadavg, release } from "node:os";
+
+/** Figures by the name of their column. */
+export interface Row {
+  readonly name: string;
+  readonly figures: Readonly<Record<string, number | string>>;
+}
+
+export interface Target {
+  /** A ratio's, or that of a row and a column, as "row: column". */
+  readonly of: string;
+  readonly atMost: number;
+}
+
+export interface Report {
+  readonly rows: readonly Row[];
+  readonly ratios: Readonly<Record<string, number>>;
+  readonly targets: readonly Target[];
+  /** Why a row is missing. */
+  readonly remarks: readonly string[];
+}
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly kernel: string;
+  readonly node: string;
+  /** Of the last minute, when the benchmark began: above the number of cores, others were at work. */
+  readonly load: number;
+}
+
+export function describeMachine(): Machine {
+  const all = cpus();
+  const load = Math.round(loadavg()[0]! * 10) / 10;
+  return { cpu: all[0]?.model ?? "?", cores: all.length, kernel: release(), node: process.version, load };
+}
+
+export interface Verdict extends Target {
+  /** Undefined when it could not be measured. */
+  readonly value: number | undefined;
+  readonly met: boolean;
+}
+
+export const judge = (report: Report): Verdict[] =>
+  report.targets.map((target) => {
+    const value = report.ratios[target.of] ?? figure(report, target.of);
+    return { ...target, value, met: value !== undefined && value <= target.atMost };
+  });
+
+function figure({ rows }: Report, of: string): number | undefined {
+  const row = rows.find(({ name }) => of.startsWith(`${name}: `));
+  const value = row?.figures[of.slice(row.name.length + 2)];
+  return typeof value === "number" ? value : undefined;
+}
+
+export function print(machine: Machine, report: Report): string {
+  const { cpu, cores, kernel, node, load } = machine;
+  const lines = [`${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}, load ${load}`, "", ...table(report.rows)];
+  const ratios = Object.entries(report.ratios).map(([name, value]) => `${name}: ${value}×`);
+  if (ratios.length > 0) lines.push("", ...ratios);
+  const verdicts = judge(report).map(({ of, atMost, value, met }) =>
+    value === undefined ? `– ${of}: not measured` : `${met ? "✓" : "✗"} ${of}: ${value}, at most ${atMost}`,
+  );
+  if (verdicts.length > 0) lines.push("", ...verdicts);
+  if (report.remarks.length > 0) lines.push("", ...report.remarks);
+  return lines.join("\n");
+}
+
+function table(rows: readonly Row[]): string[] {
+  const columns = [...new Set(rows.flatMap(({ figures }) => Object.keys(figures)))];
+  const lines = [
+    ["", ...columns],
+    ...rows.map(({ name, figures }) => [name, ...columns.map((column) => `${figures[column] ?? ""}`)]),
+  ];
+  const widths = lines[0]!.map((_, i) => Math.max(...lines.map((line) => line[i]!.length)));
+  return lines.map((line) =>
+    line
+      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join("  ")
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,46 @@
+/** The servers that are measured. */
+
+import { mkdtemp } from "node:fs/promises";
+import { join } from "node:path";
+import type { PeerEntry, RunningServer } from "../interop/peer.ts";
+import { caddy } from "../interop/peers/caddy.ts";
+import { ngtcp2 } from "../interop/peers/ngtcp2.ts";
+import type { ServerOrder, ServerReady } from "./messages.ts";
+import { OwnProcess } from "./own-process.ts";
+import type { Workplace } from "./workplace.ts";
+
+export type ServerName = "ours" | "caddy" | "ngtcp2" | "node:http2";
+
+export async function startServer(name: ServerName, place: Workplace, log: Log): Promise<RunningServer> {
+  switch (name) {
+    case "ours":
+      return startOwn("own-server", place);
+    case "node:http2":
+      return startOwn("http2-server", place);
+    case "caddy":
+      return startPeer(caddy, place, log);
+    case "ngtcp2":
+      return startPeer(ngtcp2, place, log);
+  }
+}
+
+type Log = (line: string) => void;
+
+export async function startOwn(
+  name: "own-server" | "http2-server",
+  { identity, site }: Workplace,
+  more: Partial<ServerOrder> = {},
+): Promise<RunningServer> {
+  const child = new OwnProcess(name);
+  const { certFile, keyFile } = identity;
+  const order: ServerOrder = { certFile, keyFile, directory: site.directory, ...more };
+  const { port } = await child.ask<ServerReady>(order);
+  return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+}
+
+/** Throws a `Skip` when the peer is not to be had. */
+async function startPeer(entry: PeerEntry, place: Workplace, log: Log): Promise<RunningServer> {
+  const { server } = await entry.install(log);
+  const directory = await mkdtemp(join(place.directory, `${entry.name}-`));
+  return server!.start(place.identity, { ...place, directory });
+}
