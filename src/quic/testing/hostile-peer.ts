@@ -6,17 +6,18 @@
  */
 
 import { ReceivedBatch, type SocketAddress } from "../../base/datagrams.ts";
+import { RangeSet } from "../../base/range-set.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { after, type Instant, type Micros, millis } from "../../base/time.ts";
-import { PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
+import { type CryptoEngine, PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
-import { createTlsClient, createTlsServer, Level, type TlsHandshake } from "../../tls/index.ts";
+import { createTlsClient, createTlsServer, Level, type TlsHandshake, type TlsIdentity } from "../../tls/index.ts";
 import { ed25519Identity } from "../../tls/testing/identity.ts";
 import { Reader } from "../../wire/reader.ts";
 import { Writer } from "../../wire/writer.ts";
 import type { ConnectionEvent } from "../connection/options.ts";
 import type { Frame } from "../frame/frames.ts";
-import { emitFrame, isAckEliciting, parseFrame } from "../frame/index.ts";
+import { emitAck, emitFrame, isAckEliciting, parseFrame } from "../frame/index.ts";
 import { type AcceptPolicy, type Connection, type ConnectionConfig, connectionConfig, Endpoint } from "../index.ts";
 import {
   deriveInitialSecrets,
@@ -31,9 +32,8 @@ import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import { emitTransportParameters, type TransportParameters } from "../params/index.ts";
 import { QUIC_V1 } from "../versions/index.ts";
 
-const engine = portableEngine;
-const PEER: SocketAddress = { family: 4, host: "192.0.2.66", port: 6_666 };
-const VICTIM: SocketAddress = { family: 4, host: "192.0.2.1", port: 443 };
+export const PEER: SocketAddress = { family: 4, host: "192.0.2.66", port: 6_666 };
+export const VICTIM: SocketAddress = { family: 4, host: "192.0.2.1", port: 443 };
 const ID_LENGTH = 8;
 
 export interface HostileOptions {
@@ -50,11 +50,19 @@ export interface HostileOptions {
   /** Acknowledges nothing. */
   readonly silent?: boolean;
   readonly seed?: number;
+  readonly engine?: CryptoEngine;
+  readonly identity?: TlsIdentity;
+  readonly alpn?: string;
+  /** What becomes of a handshake message before it is sent. */
+  readonly tamper?: (level: Level, message: Uint8Array) => Uint8Array;
+  /** Keeps no record of what the victim says, but for its CONNECTION_CLOSE: for long runs. */
+  readonly keepsNothing?: boolean;
 }
 
 export interface SendOptions {
   /** Set in the first byte before sealing. */
   readonly firstByteBits?: number;
+  readonly keyPhase?: 0 | 1;
   readonly packetNumber?: number;
   readonly padTo?: number;
 }
@@ -64,6 +72,7 @@ class HostileLevel {
   write: PacketKeys | undefined;
   nextNumber = 0;
   largestReceived = -1;
+  readonly received = new RangeSet();
   cryptoSent = 0;
   cryptoReceived = 0;
   isAckOwed = false;
@@ -83,17 +92,30 @@ export class HostilePeer {
   readonly #options: HostileOptions;
   readonly #rng: SeededRng;
   readonly #levels = [new HostileLevel(), new HostileLevel(), new HostileLevel()] as const;
-  readonly #id = new Uint8Array(ID_LENGTH).fill(0x66);
-  #destination = new Uint8Array(ID_LENGTH).fill(0x11);
-  #token = new Uint8Array(0);
+  /** What the hostile peer calls itself. */
+  readonly id: Uint8Array = new Uint8Array(ID_LENGTH).fill(0x66);
+  /** What it calls the victim. */
+  destination: Uint8Array = new Uint8Array(ID_LENGTH).fill(0x11);
+  token: Uint8Array = new Uint8Array(0);
+  readonly #engine: CryptoEngine;
+  readonly #identity: TlsIdentity;
+  readonly #alpn: readonly string[];
+  readonly #sealing = new PacketBatch(new Uint8Array(65_536), 1);
+  readonly #arriving = new ReceivedBatch(new Uint8Array(65_536), 1);
+  readonly #slots = { arena: new Uint8Array(65_536) };
   #tls: TlsHandshake | undefined;
+  #close: Extract<Frame, { type: "connection-close" }> | undefined;
   isComplete = false;
 
   constructor(options: HostileOptions) {
     this.#options = options;
     this.#rng = new SeededRng(options.seed ?? 1);
+    this.#engine = options.engine ?? portableEngine;
+    this.#identity = options.identity ?? ed25519Identity();
+    this.#alpn = [options.alpn ?? "test"];
+    const engine = this.#engine;
+    const identity = this.#identity;
     const config = connectionConfig({ engine, rng: this.#rng, ...options.victim });
-    const identity = ed25519Identity();
     if (options.role === "client") {
       this.victim = new Endpoint({
         config,
@@ -102,19 +124,19 @@ export class HostilePeer {
             createTlsServer({
               engine,
               rng: this.#rng,
-              alpn: ["test"],
+              alpn: this.#alpn,
               transportParameters,
               selectIdentity: () => identity,
             }),
           ...options.policy,
         },
       });
-      this.#installInitialKeys(this.#destination);
+      this.#installInitialKeys(this.destination);
       this.#tls = createTlsClient({
         engine,
         rng: this.#rng,
-        alpn: ["test"],
-        transportParameters: this.#parameters({ initialSourceConnectionId: this.#id }),
+        alpn: this.#alpn,
+        transportParameters: this.#parameters({ initialSourceConnectionId: this.id }),
         serverName: "server.test",
       });
     } else {
@@ -124,7 +146,13 @@ export class HostilePeer {
           remote: PEER,
           local: VICTIM,
           createTls: (transportParameters) =>
-            createTlsClient({ engine, rng: this.#rng, alpn: ["test"], transportParameters, serverName: "server.test" }),
+            createTlsClient({
+              engine,
+              rng: this.#rng,
+              alpn: this.#alpn,
+              transportParameters,
+              serverName: "server.test",
+            }),
         },
         this.now,
       );
@@ -147,8 +175,8 @@ export class HostilePeer {
   }
 
   #installInitialKeys(id: Uint8Array): void {
-    const secrets = deriveInitialSecrets(engine, QUIC_V1, id);
-    const keys = (secret: Uint8Array) => derivePacketKeys(engine, "aes-128-gcm", "sha256", secret, QUIC_V1);
+    const secrets = deriveInitialSecrets(this.#engine, QUIC_V1, id);
+    const keys = (secret: Uint8Array) => derivePacketKeys(this.#engine, "aes-128-gcm", "sha256", secret, QUIC_V1);
     const isClient = this.#options.role === "client";
     this.#levels[0].write = keys(isClient ? secrets.client : secrets.server);
     this.#levels[0].read = keys(isClient ? secrets.server : secrets.client);
@@ -166,8 +194,7 @@ export class HostilePeer {
 
   /** The CONNECTION_CLOSE that the victim sent, if it did. */
   get close(): Extract<Frame, { type: "connection-close" }> | undefined {
-    for (const { frame } of this.frames) if (frame.type === "connection-close") return frame;
-    return undefined;
+    return this.#close;
   }
 
   /** Lets time pass, with all the victim's timers. */
@@ -203,21 +230,22 @@ export class HostilePeer {
   /** A sealed packet, not sent. */
   seal(level: Level, payload: ((writer: Writer) => void) | Uint8Array, options: SendOptions = {}): Uint8Array {
     const state = this.#levels[level];
-    const arena = new Uint8Array(65_536);
-    const batch = new PacketBatch(arena, 1);
+    const batch = this.#sealing;
+    const { arena } = batch;
+    batch.count = 0;
     const writer = new Writer(arena, 0, 65_000);
     const packetNumber = options.packetNumber ?? state.nextNumber;
     state.nextNumber = Math.max(state.nextNumber, packetNumber + 1);
     const open =
       level === Level.application
-        ? beginShortHeader(writer, this.#destination, 0, 0, packetNumber, 4)
+        ? beginShortHeader(writer, this.destination, 0, options.keyPhase ?? 0, packetNumber, 4)
         : beginLongHeader(
             writer,
             level === Level.initial ? "initial" : "handshake",
             QUIC_V1,
-            this.#destination,
-            this.#id,
-            this.#token,
+            this.destination,
+            this.id,
+            this.token,
             packetNumber,
             4,
           );
@@ -228,12 +256,13 @@ export class HostilePeer {
     if (writer.position + TAG_LENGTH < padTo) writer.fill(0, padTo - TAG_LENGTH - writer.position);
     finishPacket(writer, open, batch);
     protectBatch(batch, state.write!, 0);
-    return writer.written();
+    return writer.written().slice();
   }
 
   /** Hands the victim a datagram. */
   deliver(datagram: Uint8Array, from: SocketAddress = PEER): this {
-    const batch = new ReceivedBatch(new Uint8Array(70_000), 1);
+    const batch = this.#arriving;
+    batch.clear();
     batch.push(datagram, VICTIM, from);
     this.victim.handleBatch(batch, this.now);
     return this;
@@ -243,9 +272,7 @@ export class HostilePeer {
   poll(): this {
     for (let round = 0; round < 100; round += 1) {
       this.#takeEvents();
-      const before = this.datagrams.length;
-      this.#takeDatagrams();
-      if (this.datagrams.length === before) return this;
+      if (!this.#takeDatagrams()) return this;
       if (this.#options.silent !== true) this.#acknowledge();
     }
     throw new Error("the victim never stops answering");
@@ -255,22 +282,26 @@ export class HostilePeer {
     for (let next = this.victim.pollEvent(); next !== undefined; next = this.victim.pollEvent()) {
       this.connection ??= next.connection;
       if (next.event.type === "accepted") continue;
-      this.events.push(next.event);
+      if (this.#options.keepsNothing !== true || next.event.type === "closed") this.events.push(next.event);
       if (next.event.type === "verify-certificate") next.connection.certificateVerdict(undefined, this.now);
       this.onEvent?.(next.connection, next.event);
     }
   }
 
-  #takeDatagrams(): void {
-    const slots = { arena: new Uint8Array(65_536) };
+  /** False when the victim had nothing to send. */
+  #takeDatagrams(): boolean {
+    const slots = this.#slots;
+    let hasSent = false;
     for (let sent = this.victim.pollTransmit(slots, 16, this.now); sent !== undefined; ) {
+      hasSent = true;
       for (let start = 0; start < sent.length; start += sent.segmentSize) {
         const datagram = slots.arena.slice(start, Math.min(start + sent.segmentSize, sent.length));
-        this.datagrams.push(datagram.slice());
+        if (this.#options.keepsNothing !== true) this.datagrams.push(datagram.slice());
         this.#handleDatagram(datagram);
       }
       sent = this.victim.pollTransmit(slots, 16, this.now);
     }
+    return hasSent;
   }
 
   #handleDatagram(datagram: Uint8Array): void {
@@ -300,12 +331,16 @@ export class HostilePeer {
     removeHeaderProtection(batch, state.read, 0, state.largestReceived);
     openBatch(batch, state.read.packet, 0, 0);
     if (batch.ok[0] !== 1) return;
-    if (level === Level.initial) this.#destination = header.source.slice();
-    state.largestReceived = Math.max(state.largestReceived, batch.packetNumber[0]!);
+    if (level === Level.initial) this.destination = header.source.slice();
+    const packetNumber = batch.packetNumber[0]!;
+    state.largestReceived = Math.max(state.largestReceived, packetNumber);
+    state.received.add(packetNumber, packetNumber + 1);
+    if (state.received.size > MAX_RANGES) state.received.dropFirst();
     const reader = new Reader(arena, batch.payload[0]!, batch.end[0]! - TAG_LENGTH);
     while (!reader.isAtEnd) {
       const frame = parseFrame(reader, level);
-      this.frames.push({ level, frame });
+      if (this.#options.keepsNothing !== true) this.frames.push({ level, frame });
+      if (frame.type === "connection-close") this.#close ??= frame;
       if (isAckEliciting(frame)) state.isAckOwed = true;
       if (frame.type === "crypto") this.#handleCrypto(level, frame);
     }
@@ -313,15 +348,15 @@ export class HostilePeer {
 
   #becomeServer(header: PacketHeader): void {
     this.#installInitialKeys(header.destination);
-    this.#destination = header.source.slice();
-    const identity = ed25519Identity();
+    this.destination = header.source.slice();
+    const identity = this.#identity;
     this.#tls = createTlsServer({
-      engine,
+      engine: this.#engine,
       rng: this.#rng,
-      alpn: ["test"],
+      alpn: this.#alpn,
       transportParameters: this.#parameters({
         originalDestinationConnectionId: header.destination.slice(),
-        initialSourceConnectionId: this.#id,
+        initialSourceConnectionId: this.id,
       }),
       selectIdentity: () => identity,
     });
@@ -339,7 +374,7 @@ export class HostilePeer {
     const tls = this.#tls!;
     for (let event = tls.pollEvent(); event !== undefined; event = tls.pollEvent()) {
       if (event.type === "secret") {
-        const keys = derivePacketKeys(engine, event.suite.aead, event.suite.hash, event.secret, QUIC_V1);
+        const keys = derivePacketKeys(this.#engine, event.suite.aead, event.suite.hash, event.secret, QUIC_V1);
         this.#levels[event.level][event.direction] = keys;
       } else if (event.type === "verify-certificate") {
         tls.certificateVerdict(undefined, this.now);
@@ -350,8 +385,9 @@ export class HostilePeer {
     for (let out = tls.pollTransmit(); out !== undefined; out = tls.pollTransmit()) {
       if (this.#options.withholdFinished === true && out.level === Level.handshake) continue;
       const state = this.#levels[out.level];
-      for (let at = 0; at < out.bytes.length; at += 1_000) {
-        const data = out.bytes.subarray(at, at + 1_000);
+      const message = this.#options.tamper?.(out.level, out.bytes) ?? out.bytes;
+      for (let at = 0; at < message.length; at += 1_000) {
+        const data = message.subarray(at, at + 1_000);
         const datagram = this.seal(out.level, (writer) =>
           emitFrame(writer, { type: "crypto", offset: state.cryptoSent, data }),
         );
@@ -366,15 +402,32 @@ export class HostilePeer {
       const state = this.#levels[level];
       if (!state.isAckOwed || state.write === undefined) continue;
       state.isAckOwed = false;
-      this.deliver(this.seal(level, (writer) => emitFrame(writer, this.ackUpTo(state.largestReceived))));
+      this.deliver(this.seal(level, (writer) => emitAck(writer, state.received, 0, undefined)));
     }
   }
 
-  /** Acknowledges the largest packet received and no other. */
-  ackUpTo(largest: number): Frame {
-    return { type: "ack", largest, delay: 0, ranges: [largest, largest], ecn: undefined };
+  /** The largest packet number of the victim's that has come. */
+  largestReceived(level: Level): number {
+    return this.#levels[level].largestReceived;
+  }
+
+  /** How many CRYPTO bytes the honest part of the peer has sent. */
+  cryptoSent(level: Level): number {
+    return this.#levels[level].cryptoSent;
+  }
+
+  canSeal(level: Level): boolean {
+    return this.#levels[level].write !== undefined;
+  }
+
+  /** The keys of a level, for what `seal` does not do. */
+  writeKeys(level: Level): PacketKeys {
+    return this.#levels[level].write!;
   }
 }
+
+/** How many ranges of packet numbers are remembered, as by any peer. */
+const MAX_RANGES = 64;
 
 /** Long enough for anything the victim may still do. */
 export const A_WHILE = millis(5_000);
