@@ -18,9 +18,13 @@ export interface Bound {
   readonly addresses: readonly BoundAddress[];
 }
 
-/** Every address a host name has on this machine; "localhost" has two. */
+/**
+ * Every address a host name has on this machine. "localhost" has two, whatever a hosts file says (RFC 6761 §6.3):
+ * browsers do not look it up, and try ::1 first.
+ */
 export async function addressesOf(host: string): Promise<readonly string[]> {
   if (isIP(host) !== 0) return [host];
+  if (host === "localhost") return ["127.0.0.1", "::1"];
   try {
     const found = await lookup(host, { all: true });
     return [...new Set(found.map(({ address }) => address))];
