@@ -9,9 +9,8 @@
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";
-import type { FieldSection } from "../http/field-section.ts";
-import { QpackDecoder } from "../qpack/decoder.ts";
-import { QpackEncoder } from "../qpack/encoder.ts";
+import type { FieldSection } from "../http/index.ts";
+import { QpackDecoder, QpackEncoder } from "../qpack/index.ts";
 import {
   isServerInitiated,
   isUnidirectional,

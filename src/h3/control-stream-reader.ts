@@ -1,7 +1,7 @@
 /** Reads the peer's control stream (RFC 9114 §6.2.1): SETTINGS first, and then what concerns the whole connection. */
 
 import { WireError } from "../base/errors.ts";
-import { ByteQueue } from "../qpack/byte-queue.ts";
+import { ByteQueue } from "../qpack/index.ts";
 import { Reader } from "../wire/reader.ts";
 import { connectionError } from "./errors.ts";
 import { FrameHeaderReader } from "./frame-header-reader.ts";

@@ -1,6 +1,6 @@
 /** What an HTTP/3 connection tells whoever drives it. */
 
-import type { FieldSection } from "../http/field-section.ts";
+import type { FieldSection } from "../http/index.ts";
 import type { CloseReason, StreamId } from "../quic/transport.ts";
 import type { VarInt } from "../wire/varint.ts";
 import type { RequestHead, ResponseHead } from "./message.ts";

@@ -129,7 +129,7 @@ describe("frames with a flaw", () => {
           peer.send(streams[1], flawed(3, frame(1, Uint8Array.of(3, 0, 0x80, 0x81))), true);
         checkSound(peer);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 });
@@ -218,6 +218,6 @@ test("a conversation does not depend on how the network cuts and orders it", () 
         expect(client.openRequests + server.openRequests).toBe(0);
       },
     ),
-    { numRuns: 80 },
+    { numRuns: 40 },
   );
 });

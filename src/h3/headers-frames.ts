@@ -4,8 +4,8 @@
  * each would cost more than the frame.
  */
 
-import type { FieldSection } from "../http/field-section.ts";
-import { maxEncodedLength, type QpackEncoder, SECTION_PREFIX_ROOM } from "../qpack/encoder.ts";
+import type { FieldSection } from "../http/index.ts";
+import { maxEncodedLength, type QpackEncoder, SECTION_PREFIX_ROOM } from "../qpack/index.ts";
 import type { StreamId } from "../quic/transport.ts";
 import { varintLength } from "../wire/varint.ts";
 import { Writer } from "../wire/writer.ts";

@@ -15,4 +15,4 @@ export type { ContentChunk } from "./message-reader.ts";
 /** A request to send. */
 export type { OutgoingRequest } from "./outgoing.ts";
 /** SETTINGS. */
-export { SETTINGS, type Settings } from "./settings.ts";
+export type { Settings } from "./settings.ts";

@@ -3,9 +3,8 @@
  * whoever consumes it so that flow control follows the consumer.
  */
 
-import type { FieldSection } from "../http/field-section.ts";
-import { ByteQueue } from "../qpack/byte-queue.ts";
-import type { DecodeResult } from "../qpack/decoder.ts";
+import type { FieldSection } from "../http/index.ts";
+import { ByteQueue, type DecodeResult } from "../qpack/index.ts";
 import type { StreamChunk, StreamId, StreamTransport } from "../quic/transport.ts";
 import { connectionError, malformed, StreamError } from "./errors.ts";
 import { FrameHeaderReader } from "./frame-header-reader.ts";

@@ -3,8 +3,15 @@
  * get through: behind us it could be understood as another one.
  */
 
-import { isConnectionSpecific, isFieldName, isFieldValue, isToken, parseContentLength } from "../http/field-rules.ts";
-import type { FieldLine, FieldSection } from "../http/field-section.ts";
+import {
+  type FieldLine,
+  type FieldSection,
+  isConnectionSpecific,
+  isFieldName,
+  isFieldValue,
+  isToken,
+  parseContentLength,
+} from "../http/index.ts";
 import { malformed } from "./errors.ts";
 
 /** A request's control data (RFC 9114 §4.3.1) and fields. `scheme` and `path` are absent in CONNECT alone. */

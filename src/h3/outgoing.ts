@@ -1,7 +1,6 @@
 /** The messages we send: checked by the rules that we hold others to, and turned into lines. */
 
-import { isConnectionSpecific, isFieldName, isFieldValue } from "../http/field-rules.ts";
-import type { FieldLine, FieldSection } from "../http/field-section.ts";
+import { type FieldLine, type FieldSection, isConnectionSpecific, isFieldName, isFieldValue } from "../http/index.ts";
 import { InvalidMessageError, StreamError } from "./errors.ts";
 import { parseRequestHead } from "./message.ts";
 

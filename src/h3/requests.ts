@@ -3,8 +3,8 @@
  * and ends a single one when it is malformed, reset or refused.
  */
 
-import { type FieldSection, fieldSectionSize } from "../http/field-section.ts";
-import type { DecodeResult, QpackDecoder } from "../qpack/decoder.ts";
+import { type FieldSection, fieldSectionSize } from "../http/index.ts";
+import type { DecodeResult, QpackDecoder } from "../qpack/index.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
 import { sameVarInt, type VarInt } from "../wire/varint.ts";
 import { H3_ERRORS, malformed, StreamError } from "./errors.ts";

@@ -20,7 +20,7 @@ export const DEFAULT_SETTINGS: Settings = {
 };
 
 // biome-ignore format: the registry of RFC 9114 §11.2.2
-export const SETTINGS: readonly { readonly id: number; readonly key: keyof Settings }[] = [
+const SETTINGS: readonly { readonly id: number; readonly key: keyof Settings }[] = [
   { id: 0x01, key: "qpackMaxTableCapacity" },
   { id: 0x06, key: "maxFieldSectionSize" },
   { id: 0x07, key: "qpackBlockedStreams" },

@@ -1,7 +1,7 @@
 /** The Required Insert Count as field sections carry it (RFC 9204 §4.5.1.1): modulo twice the most entries there can be. */
 
 /** How many entries a table of this capacity can hold: an empty line still counts 32 bytes. */
-export const maxEntries = (maxTableCapacity: number): number => Math.floor(maxTableCapacity / 32);
+const maxEntries = (maxTableCapacity: number): number => Math.floor(maxTableCapacity / 32);
 
 export const encodeInsertCount = (count: number, maxTableCapacity: number): number =>
   count === 0 ? 0 : (count % (2 * maxEntries(maxTableCapacity))) + 1;

@@ -1,8 +1,8 @@
 /** A peer that says whatever a test wants, opposite a connection that has to bear it. */
 
 import { SeededRng } from "../../base/rng.ts";
-import type { FieldSection } from "../../http/field-section.ts";
-import { maxEncodedLength, QpackEncoder, SECTION_PREFIX_ROOM } from "../../qpack/encoder.ts";
+import type { FieldSection } from "../../http/index.ts";
+import { maxEncodedLength, QpackEncoder, SECTION_PREFIX_ROOM } from "../../qpack/index.ts";
 import { concat } from "../../wire/text.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { Writer } from "../../wire/writer.ts";
