@@ -98,7 +98,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
       packetsLost,
       details: {
         quic: "version 1",
-        tls: "TLSv1.3",
+        tls: "TLS 1.3",
         cipher: cipherSuite ?? "",
         group: group ?? "",
         retry: retry ?? "no",

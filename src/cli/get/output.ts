@@ -1,47 +1,83 @@
 // Where the body goes: stdout or a file, each at its own pace.
-import { type FileHandle, open } from "node:fs/promises";
+import { once } from "node:events";
+import { createWriteStream } from "node:fs";
+import type { Writable } from "node:stream";
 import { CliError, describe, silentExit } from "../fail.ts";
-import { type Io, write } from "../io.ts";
+import type { Io } from "../io.ts";
+
+/** What may wait in memory for a file: HTTP/3 brings a datagram's worth at a time, and files like larger pieces. */
+const FILE_BUFFER = 1 << 20;
 
 export interface Destination {
+  /** Waits while more is buffered than is good. */
   write(data: string | Uint8Array): Promise<void>;
+  /** Waits until all of it is out. */
   close(): Promise<void>;
 }
 
 export async function openDestination(path: string | undefined, io: Io): Promise<Destination> {
   if (path === undefined) {
-    return {
-      write: (data) => write(io.stdout, data).catch(explainStdout),
-      close: async () => {},
-    };
+    return new StreamDestination(io.stdout, explainStdout, (stream, done) => stream.write("", done));
   }
-  let file: FileHandle;
+  const file = createWriteStream(path, { highWaterMark: FILE_BUFFER });
+  const explain = (error: Error) => explainFile(error, path);
   try {
-    file = await open(path, "w");
+    await once(file, "open");
   } catch (error) {
-    throw explainFile(error, path);
+    throw explain(error as Error);
   }
-  return {
-    async write(data) {
-      const bytes = typeof data === "string" ? Buffer.from(data) : data;
-      for (let offset = 0; offset < bytes.length; ) {
-        const { bytesWritten } = await file.write(bytes, offset).catch((error: unknown) => {
-          throw explainFile(error, path);
-        });
-        offset += bytesWritten;
-      }
-    },
-    close: () => file.close(),
+  return new StreamDestination(file, explain, (stream, done) => stream.end(done));
+}
+
+class StreamDestination implements Destination {
+  readonly #stream: Writable;
+  readonly #explain: (error: Error) => Error;
+  readonly #flush: (stream: Writable, done: () => void) => void;
+  #error: Error | undefined;
+  #wake: (() => void) | undefined;
+  readonly #onError = (error: Error) => {
+    this.#error ??= this.#explain(error);
+    this.#wake?.();
   };
+  readonly #onDrain = () => this.#wake?.();
+
+  constructor(stream: Writable, explain: (error: Error) => Error, flush: (stream: Writable, done: () => void) => void) {
+    this.#stream = stream;
+    this.#explain = explain;
+    this.#flush = flush;
+    stream.on("error", this.#onError).on("drain", this.#onDrain);
+  }
+
+  async write(data: string | Uint8Array): Promise<void> {
+    if (this.#error === undefined && !this.#stream.write(data)) await this.#woken();
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  async close(): Promise<void> {
+    this.#stream.off("drain", this.#onDrain);
+    if (this.#error === undefined) {
+      const woken = this.#woken();
+      this.#flush(this.#stream, () => this.#wake?.());
+      await woken;
+    }
+    this.#stream.off("error", this.#onError);
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
 }
 
 /** The reader of a pipe has had enough (`nagare get … | head`): nothing to complain about, and nothing more to do. */
-function explainStdout(error: NodeJS.ErrnoException): never {
-  if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") throw silentExit(1);
-  throw new CliError("WRITE_FAILED", `stdout cannot be written: ${error.code ?? error.message}`, { cause: error });
+function explainStdout(error: NodeJS.ErrnoException): CliError {
+  if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return silentExit(1);
+  return new CliError("WRITE_FAILED", `stdout cannot be written: ${error.code ?? error.message}`, { cause: error });
 }
 
-function explainFile(error: unknown, path: string): CliError {
-  const { code, message, hint } = describe(Object.assign(error as Error, { path }));
+function explainFile(error: Error, path: string): CliError {
+  const { code, message, hint } = describe(Object.assign(error, { path }));
   return new CliError(code, message, { hint, cause: error });
 }
