@@ -79,6 +79,8 @@ export class H3Exchange implements Exchange {
 
   readonly #host: H3ExchangeHost;
   readonly #id: StreamId;
+  /** Held until content follows or the caller's turn is over, so that a small answer is one write. */
+  #heldFields: FieldSection | undefined;
   /** What the stream had no room for yet. */
   #waiting: Uint8Array[] = [];
   #ending: { readonly trailers: FieldSection | undefined } | undefined;
@@ -119,10 +121,26 @@ export class H3Exchange implements Exchange {
     this.status = status;
     if (this.#isOver) return;
     const dated = fieldValue(fields, "date") === undefined ? [...fields, ["date", httpDate()] as const] : fields;
-    const fin = options?.endStream === true;
-    this.#host.h3.respond(this.#id, status, dated, fin);
-    if (fin) this.#end();
-    this.#host.wake();
+    this.#heldFields = dated;
+    if (options?.endStream === true) {
+      this.#write(EMPTY, true);
+      this.#end();
+      this.#host.wake();
+    } else {
+      queueMicrotask(() => {
+        if (this.#heldFields === undefined || this.#isOver) return;
+        this.#write(EMPTY, false);
+        this.#host.wake();
+      });
+    }
+  }
+
+  /** Content, behind the head if that has not left yet. Says how much was accepted. */
+  #write(bytes: Uint8Array, fin: boolean): number {
+    const fields = this.#heldFields;
+    if (fields === undefined) return this.#host.h3.writeData(this.#id, bytes, fin);
+    this.#heldFields = undefined;
+    return this.#host.h3.respond(this.#id, this.status!, fields, fin, bytes);
   }
 
   write(chunk: Uint8Array): boolean {
@@ -134,9 +152,8 @@ export class H3Exchange implements Exchange {
 
   end(last?: Uint8Array, trailers?: FieldSection): void {
     if (this.#isOver || this.#ending !== undefined) return;
-    const { h3 } = this.#host;
     if (last !== undefined && trailers === undefined && this.#waiting.length === 0) {
-      const accepted = h3.writeData(this.#id, last, true);
+      const accepted = this.#write(last, true);
       if (accepted < last.length) this.#waiting.push(last.subarray(accepted));
       else this.#isEnded = true;
     } else if (last !== undefined) {
@@ -166,15 +183,19 @@ export class H3Exchange implements Exchange {
       this.#waiting.push(chunk);
       return;
     }
-    const accepted = this.#host.h3.writeData(this.#id, chunk, false);
+    const accepted = this.#write(chunk, false);
     if (accepted < chunk.length) this.#waiting.push(chunk.subarray(accepted));
   }
 
   /** All content is out: trailers, or just the end. */
   #finish(): void {
     const trailers = this.#ending?.trailers;
-    if (trailers === undefined || trailers.length === 0) this.#host.h3.writeData(this.#id, EMPTY, true);
-    else this.#host.h3.sendTrailers(this.#id, trailers);
+    if (trailers === undefined || trailers.length === 0) {
+      this.#write(EMPTY, true);
+    } else {
+      if (this.#heldFields !== undefined) this.#write(EMPTY, false);
+      this.#host.h3.sendTrailers(this.#id, trailers);
+    }
     this.#end();
   }
 
