@@ -5,7 +5,7 @@ import { findProgram } from "../../src/cli/find-program.ts";
 import { runChild } from "../child.ts";
 import { Skip } from "../result.ts";
 
-const APT = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300"] as const;
+const APT = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=300", "-o", "Acquire::http::Timeout=20"] as const;
 const INSTALL_MINUTES = 10;
 
 type Log = (line: string) => void;
