@@ -265,6 +265,21 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     expect(asked.informational.map(({ status }) => status)).toContain(100);
   });
 
+  test("answers having read a part of the body, and takes the next request", async () => {
+    const { client } = await start(async (request) => {
+      if (request.method === "GET") return new Response("next");
+      const { value } = (await request.body!.getReader().read()) as { value: Uint8Array };
+      return new Response(String(value.byteLength > 0), { status: 413 });
+    });
+    const upload = client.request({ method: "POST", streaming: true });
+    const sending = upload.send(new Uint8Array(100_000)); // perhaps never all of it
+    const response = await upload.response;
+    expect([response.status, await response.text()]).toEqual([413, "true"]);
+    await sending;
+    upload.finish();
+    expect(await (await get(client, "/")).text()).toBe("next");
+  });
+
   test("runs a Hono app", async () => {
     const app = new Hono();
     app.get("/hi/:name", (c) => c.json({ hi: c.req.param("name"), q: c.req.query("q") }));

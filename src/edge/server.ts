@@ -110,7 +110,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   const bindings = await Promise.all(
     wanted.map(async ({ transport, load }): Promise<Binding> => {
       const create = await load();
-      return { transport, create: () => create({ identities, onExchange: service.handle, onKeyLog }) };
+      return { transport, create: () => create({ identities, onExchange: guarded(service.handle), onKeyLog }) };
     }),
   );
   if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");
@@ -121,6 +121,19 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   }
   return new Server(host, bound, service);
 }
+
+/** A mistake of ours in one answer costs that answer, not the process. */
+const guarded =
+  (handle: ExchangeHandler): ExchangeHandler =>
+  (exchange) => {
+    try {
+      handle(exchange);
+    } catch (error) {
+      process.stderr.write(`nagare: ${exchange.method} ${exchange.path}: ${error}\n`);
+      if (exchange.status === undefined) exchange.respond(500, [], { endStream: true });
+      else exchange.reset(error instanceof Error ? error : new Error(String(error)));
+    }
+  };
 
 /** "::" takes IPv4 as well; a machine without IPv6 has only the latter. */
 async function bindHost(bindings: readonly Binding[], host: string, port: number): Promise<Bound> {

@@ -91,8 +91,9 @@ function responseOf(
   };
 }
 
+/** Resolves when there is room for more, or nobody who wants it. */
 async function send(target: Writable, chunk: string | Uint8Array): Promise<void> {
-  if (!target.write(chunk)) await once(target, "drain");
+  if (!target.write(chunk)) await Promise.race([once(target, "drain"), once(target, "close")]);
 }
 
 export const openHttp1: OpenTestClient = async (origin, { servername = "localhost" } = {}) => {

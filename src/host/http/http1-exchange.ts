@@ -1,6 +1,6 @@
 /** An Exchange over a request and a response of node:http (RFC 9112). */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { FieldSection } from "../../http/index.ts";
+import { type FieldSection, fieldValue } from "../../http/index.ts";
 import type { Exchange, PeerAddress, ReleaseChunk, RespondOptions } from "./exchange.ts";
 import { fieldsFromRaw, NodeBody } from "./node-body.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
@@ -136,8 +136,9 @@ export class Http1Exchange implements Exchange, Abortable {
       if (name === "content-length") framed = true;
     }
     if (!framed && length !== undefined) flat.push("content-length", String(length));
-    if (this.#tcp.listener.altSvc !== undefined) flat.push("alt-svc", this.#tcp.listener.altSvc);
-    if (this.#tcp.listener.draining) this.#response.shouldKeepAlive = false; // Node then says `Connection: close`
+    const { altSvc, draining } = this.#tcp.listener;
+    if (altSvc !== undefined && fieldValue(fields, "alt-svc") === undefined) flat.push("alt-svc", altSvc);
+    if (draining) this.#response.shouldKeepAlive = false; // Node then says `Connection: close`
     this.#response.writeHead(status, flat);
     if (length === undefined) this.#response.flushHeaders();
   }
@@ -146,14 +147,20 @@ export class Http1Exchange implements Exchange, Abortable {
     if (this.#closed) return;
     this.#closed = true;
     this.#tcp.exchanges.delete(this);
+    if (this.#aborted === undefined) this.body.discard();
     this.onClose?.();
     // A connection whose last head was sent before the drain began does not know that it ends here.
     if (this.#tcp.listener.draining && this.#tcp.exchanges.size === 0) this.#response.req.socket.destroySoon();
   }
 }
 
+/** Nobody is left to catch what goes wrong here. */
 function flushHead(exchange: Http1Exchange): void {
-  exchange.flushHead();
+  try {
+    exchange.flushHead();
+  } catch (error) {
+    exchange.reset(error as Error);
+  }
 }
 
 function ignore(): void {}

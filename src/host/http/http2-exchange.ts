@@ -149,15 +149,18 @@ export class Http2Exchange implements Exchange, Abortable {
   }
 }
 
-/** Node takes an object, in which a field with several lines is an array. */
+/**
+ * Node takes an object, and refuses several lines of many fields. So they are combined (RFC 9110 §5.3), which no field
+ * minds but Set-Cookie.
+ */
 function toHeaders(status: number | undefined, fields: FieldSection): Record<string, string | string[] | number> {
   const headers: Record<string, string | string[] | number> = Object.create(null);
   if (status !== undefined) headers[":status"] = status;
   for (const [name, value] of fields) {
     const before = headers[name];
-    if (before === undefined) headers[name] = value;
+    if (before === undefined) headers[name] = name === "set-cookie" ? [value] : value;
     else if (Array.isArray(before)) before.push(value);
-    else headers[name] = [String(before), value];
+    else headers[name] = `${before}, ${value}`;
   }
   return headers;
 }

@@ -35,6 +35,13 @@ export class NodeBody implements RequestBody {
     this.onReadable?.();
   }
 
+  /** Lets what is still to come flow away, so that the connection can carry another request. */
+  discard(): void {
+    if (this.#state !== "open") return;
+    this.#source.removeAllListeners("readable"); // as long as there are any, resume() does nothing
+    this.#source.resume();
+  }
+
   // Listening makes the source read ahead, so it waits until somebody wants the body.
   #listen(): void {
     this.#listening = true;

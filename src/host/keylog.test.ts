@@ -1,0 +1,77 @@
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  constants,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { KeyLogFile } from "./keylog.ts";
+
+let folder: string;
+const path = (name: string): string => join(folder, name);
+const open = (name: string): KeyLogFile => new KeyLogFile(path(name), () => undefined);
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "nagare-keylog-"));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const LINE = `CLIENT_RANDOM ${"0".repeat(64)} ${"a".repeat(96)}\n`;
+
+test("appends whole lines to a file that only its owner reads", () => {
+  writeFileSync(path("there"), "# before\n");
+  for (const name of ["new", "there"]) {
+    const first = open(name);
+    const second = open(name);
+    first.write(LINE);
+    second.write(LINE);
+    first.write(LINE);
+    first.close();
+    second.close();
+    first.write(LINE);
+  }
+  expect(readFileSync(path("new"), "utf8")).toBe(LINE.repeat(3));
+  expect(readFileSync(path("there"), "utf8")).toBe(`# before\n${LINE.repeat(3)}`);
+  expect(statSync(path("new")).mode & 0o777).toBe(0o600);
+});
+
+test("refuses what others could have laid there", () => {
+  symlinkSync(path("target"), path("link"));
+  expect(() => open("link")).toThrow("is a symbolic link");
+  expect(statSync(path("target"), { throwIfNoEntry: false })).toBeUndefined();
+  writeFileSync(path("open"), "");
+  chmodSync(path("open"), 0o622);
+  expect(() => open("open")).toThrow("writable by everybody");
+  expect(() => open(".")).toThrow("neither a file nor a named pipe");
+  expect(() => open("none/keys")).toThrow("its folder does not exist");
+});
+
+test("writes to a named pipe, and does not wait for a reader", () => {
+  execFileSync("mkfifo", ["-m", "600", path("pipe")]);
+  expect(() => open("pipe")).toThrow("nobody reads from the pipe");
+  const reader = openSync(path("pipe"), constants.O_RDONLY | constants.O_NONBLOCK);
+  const log = open("pipe");
+  log.write(LINE);
+  const buffer = Buffer.alloc(1024);
+  expect(buffer.toString("latin1", 0, readSync(reader, buffer))).toBe(LINE);
+  log.close();
+});
+
+test("says once that it is incomplete", () => {
+  execFileSync("mkfifo", ["-m", "600", path("left")]);
+  const reader = openSync(path("left"), constants.O_RDONLY | constants.O_NONBLOCK);
+  const failures: unknown[] = [];
+  const log = new KeyLogFile(path("left"), (error) => failures.push((error as NodeJS.ErrnoException).code));
+  // Nobody reads, so that the pipe is full in the end.
+  for (let i = 0; i < 2000; i++) log.write(LINE);
+  expect(failures).toEqual(["EAGAIN"]);
+  expect(reader).toBeGreaterThan(0);
+});
