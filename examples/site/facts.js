@@ -1,0 +1,45 @@
+// Which protocol carried this page: the server's word, and the browser's.
+import { milliseconds, PROTOCOLS } from "./units.js";
+
+/** What the server knows of this page's connection; undefined if only files are served. */
+export async function startFacts() {
+  const [navigation] = performance.getEntriesByType("navigation");
+  const seen = navigation?.nextHopProtocol ?? "";
+  const connection = await ask("/api/connection");
+  const root = document.documentElement;
+  if (root.dataset.protocol === "unknown" && seen in PROTOCOLS) root.dataset.protocol = seen;
+  if (connection === undefined) return undefined;
+
+  document.getElementById("browser-command").textContent = connection.browser;
+  if (connection.stats !== null) {
+    const { handshake, rtt, group, cipherSuite } = connection.stats;
+    show("handshake", milliseconds(handshake));
+    show("rtt", milliseconds(rtt));
+    show("group", group);
+    show("cipherSuite", cipherSuite.replace(/^TLS_/, "").replaceAll("_", " "));
+  }
+  document.getElementById("agreement").textContent = agreement(seen);
+  return connection;
+}
+
+/** The browser's own account of the page and of what came with it. */
+function agreement(seen) {
+  if (seen === "") return "";
+  const files = performance.getEntriesByType("resource").filter(({ nextHopProtocol }) => nextHopProtocol !== "");
+  const same = files.filter(({ nextHopProtocol }) => nextHopProtocol === seen).length;
+  const name = PROTOCOLS[seen] ?? seen;
+  return `Your browser agrees: the page came over ${name}, and so did ${same} of the ${files.length} files with it.`;
+}
+
+function show(name, text) {
+  document.querySelector(`[data-fact="${name}"]`).textContent = text;
+}
+
+async function ask(path) {
+  try {
+    const response = await fetch(path);
+    return response.ok ? await response.json() : undefined;
+  } catch {
+    return undefined;
+  }
+}

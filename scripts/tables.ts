@@ -1,0 +1,96 @@
+// The table of systems (src/cli/tour/systems.ts) as README, README.ja and the demo page print it. `npm run tables` writes
+// it between their marks; a test holds them to it.
+import { SYSTEMS, type System } from "../src/cli/tour/systems.ts";
+
+/** What is missing from systems that are built. */
+const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: string }>> = {
+  quic: {
+    en: "0-RTT and resumption, connection migration, ECN, CUBIC and BBR, server push",
+    ja: "0-RTT と再開、コネクションマイグレーション、ECN、CUBIC と BBR、サーバープッシュ",
+  },
+  keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
+};
+
+export interface Table {
+  readonly file: string;
+  render(): string;
+}
+
+export const TABLES: readonly Table[] = [
+  { file: "README.md", render: () => markdown("en") },
+  { file: "README.ja.md", render: () => markdown("ja") },
+  { file: "examples/site/index.html", render: html },
+];
+
+const START = "<!-- systems -->";
+const END = "<!-- /systems -->";
+
+/** The text with the table between its marks. */
+export function withTable(text: string, table: string): string {
+  const start = text.indexOf(START);
+  const end = text.indexOf(END);
+  if (start < 0 || end < start) throw new Error(`the marks ${START} and ${END} are missing`);
+  const indent = text.slice(text.lastIndexOf("\n", start) + 1, start);
+  return `${text.slice(0, start)}${START}\n${table}\n${indent}${text.slice(end)}`;
+}
+
+const WORDS = {
+  en: {
+    system: "System",
+    specs: "Specifications",
+    against: "Shown against",
+    state: "State",
+    missing: "missing",
+    built: "**built**",
+    planned: "not built",
+  },
+  ja: {
+    system: "システム",
+    specs: "仕様",
+    against: "実証の相手",
+    state: "状態",
+    missing: "未実装",
+    built: "**実装済み**",
+    planned: "未着手",
+  },
+} as const;
+
+function markdown(language: "en" | "ja"): string {
+  const words = WORDS[language];
+  const rows = SYSTEMS.map(({ name, title, specs, shownAgainst, status }) => {
+    const missing = MISSING[name];
+    const built = `${words.built}; ${words.missing}: ${missing?.[language] ?? ""}`;
+    const label = status === "built" ? `[${title}](docs/proposals/${name}.md)` : title;
+    return `| ${label} | ${specs.join(", ")} | ${shownAgainst.join(", ")} | ${status === "built" ? built : words.planned} |`;
+  });
+  return [
+    `| ${words.system} | ${words.specs} | ${words.against} | ${words.state} |`,
+    "| --- | --- | --- | --- |",
+    ...rows,
+  ].join("\n");
+}
+
+function html(): string {
+  const lines = [
+    '<table aria-labelledby="systems-title">',
+    "  <thead>",
+    '    <tr><th scope="col">System</th><th scope="col">Has to work with</th><th scope="col">State</th></tr>',
+    "  </thead>",
+    "  <tbody>",
+    ...SYSTEMS.flatMap(htmlRow),
+    "  </tbody>",
+    "</table>",
+  ];
+  return lines.map((line) => `        ${line}`).join("\n");
+}
+
+function htmlRow({ name, title, specs, shownAgainst, status }: System): string[] {
+  const state = status === "built" ? '<span class="built">built</span>' : "not built";
+  return [
+    `    <tr data-system="${name}" data-status="${status}">`,
+    `      <th scope="row">${title} <small>${specs.join(", ").replaceAll("RFC ", "RFC&nbsp;")}</small></th>`,
+    `      <td>${shownAgainst.join(", ")}</td>`,
+    `      <td>${state}</td>`,
+    "    </tr>",
+  ];
+}
