@@ -43,7 +43,7 @@ export function registerProxy(program: Command, io: Io): void {
       await runServer(
         settings,
         async (log) =>
-          (await import("../edge/proxy/service.ts")).createProxy(origins, { ...timeouts, trustForwarded, log }),
+          (await import("../edge/proxy/index.ts")).createProxy(origins, { ...timeouts, trustForwarded, log }),
         io,
       );
     });

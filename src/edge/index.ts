@@ -9,6 +9,7 @@ export { IdentityError, type IdentityProblem } from "../host/certificates/identi
 export type { ConnectionInfo, HttpVersion, PeerAddress } from "../host/http/exchange.ts"; // what a context tells
 export type { Context, Handler } from "../host/http/fetch-handler.ts"; // the function that answers
 export type { BoundAddress } from "../host/http/listener.ts"; // where it listens
+export { LightResponse as Response } from "../host/http/plain-response.ts"; // one that is cheap to make and to send
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
 export { ServeError, type ServeProblem } from "./errors.ts"; // every failure, by code
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler

@@ -19,6 +19,7 @@ import { KeyLogFile } from "./keylog.ts";
 let folder: string;
 const path = (name: string): string => join(folder, name);
 const open = (name: string): KeyLogFile => new KeyLogFile(path(name), () => undefined);
+const makePipe = (name: string) => execFileSync("sh", ["-c", 'mkfifo -m 600 "$0"', path(name)]);
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "nagare-keylog-"));
 });
@@ -55,7 +56,7 @@ test("refuses what others could have laid there", () => {
 });
 
 test("writes to a named pipe, and does not wait for a reader", () => {
-  execFileSync("mkfifo", ["-m", "600", path("pipe")]);
+  makePipe("pipe");
   expect(() => open("pipe")).toThrow("nobody reads from the pipe");
   const reader = openSync(path("pipe"), constants.O_RDONLY | constants.O_NONBLOCK);
   const log = open("pipe");
@@ -66,7 +67,7 @@ test("writes to a named pipe, and does not wait for a reader", () => {
 });
 
 test("says once that it is incomplete", () => {
-  execFileSync("mkfifo", ["-m", "600", path("left")]);
+  makePipe("left");
   const reader = openSync(path("left"), constants.O_RDONLY | constants.O_NONBLOCK);
   const failures: unknown[] = [];
   const log = new KeyLogFile(path("left"), (error) => failures.push((error as NodeJS.ErrnoException).code));

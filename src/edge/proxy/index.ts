@@ -1,2 +1,2 @@
 /** The reverse proxy. Not supported: upgrades (WebSocket), CONNECT, request trailers, HTTP/2 to the origin. */
-export { createProxy, type ProxyOptions, type ProxyService } from "./service.ts";
+export { createProxy } from "./service.ts";
