@@ -48,12 +48,17 @@ export function browserCommand(path: string | undefined, flags: readonly string[
 const quote = (word: string): string =>
   (/[^\w@%+=:,./$()-]/.test(word) ? `"${word}"` : word).replace("$(mktemp -d)", '"$(mktemp -d)"');
 
-/** Opens a window on the page. It belongs to the person: it stays when the program ends, and its profile goes with it. */
+/** Opens a window on the page. It belongs to the person: it stays when the program ends. */
 export function openBrowser(path: string, flags: readonly string[], url: string, say: (line: string) => void): void {
   const profile = mkdtempSync(join(tmpdir(), "nagare-browser-"));
+  const forget = () => rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
   const child = spawn(path, [...settings(profile), ...flags, url], { stdio: "ignore", detached: true });
   child.unref();
   child.once("error", (error) => say(`${path} did not start: ${error.message}`));
-  child.once("exit", () => rmSync(profile, { recursive: true, force: true, maxRetries: 3 }));
-  say(`opened ${path}`);
+  child.once("exit", (code) => {
+    if (code !== 0 && code !== null) say(`${path} ended with ${code}; does this machine have a display?`);
+    forget();
+    process.once("exit", forget); // what the browser's helpers wrote after it
+  });
+  say(`opening ${path}`);
 }
