@@ -18,7 +18,7 @@ const USAGE_CODES = new Set([
 ]);
 
 /** How long what a module has left running may keep the process after the server has closed. */
-const LEFTOVER_TIME = 1_000;
+const LEFTOVER_TIME = 250;
 
 type CreateService = (log: (line: string) => void) => Promise<Service>;
 
@@ -33,10 +33,13 @@ export async function runServer(settings: ServerSettings, createService: CreateS
   const { url, protocols, addresses } = running.server;
   if (settings.json) emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort });
   else io.stdout.write(`${url.href}\n`);
-  await stopped;
-  if (settings.json) emit({ event: "closed" });
-  // A module's own timers and connections must not keep alive what was told to stop; only a process of ours, though.
-  if (io.stdout === process.stdout) setTimeout(() => process.exit(), LEFTOVER_TIME).unref();
+  try {
+    await stopped;
+    if (settings.json) emit({ event: "closed" });
+  } finally {
+    // A module's own timers and connections must not keep alive what was told to stop; only a process of ours, though.
+    if (io.stdout === process.stdout) setTimeout(() => process.exit(), LEFTOVER_TIME).unref();
+  }
 }
 
 interface Output {

@@ -167,6 +167,24 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(exchange.informational).toEqual([{ status: 103, headers: { link: "</a.css>; rel=preload" } }]);
   });
 
+  test("a field that comes twice where it should come once does no harm", async () => {
+    const { url } = await origin((_request, response) => {
+      response.writeHead(200, [
+        "X-Content-Type-Options",
+        "nosniff",
+        "X-Content-Type-Options",
+        "nosniff",
+        "Age",
+        "1",
+        "Age",
+        "2",
+      ]);
+      response.end("fine");
+    });
+    const response = await get(await start([url]), "/");
+    expect([response.headers["x-content-type-options"], await response.text()]).toEqual(["nosniff, nosniff", "fine"]);
+  });
+
   test("HEAD, 204 and 304", async () => {
     const { url } = await origin((request, response) => {
       if (request.url === "/304") response.writeHead(304, { etag: '"a"' }).end();
