@@ -19,9 +19,6 @@ export interface SocketAddress {
 export const sameAddress = (a: SocketAddress, b: SocketAddress): boolean =>
   a === b || (a.port === b.port && a.host === b.host);
 
-export const formatAddress = (a: SocketAddress): string =>
-  a.family === 6 ? `[${a.host}]:${a.port}` : `${a.host}:${a.port}`;
-
 /** The two ECN bits of an IP header (RFC 3168 §5). */
 export const Ecn = { notEct: 0, ect1: 1, ect0: 2, ce: 3 } as const;
 export type Ecn = (typeof Ecn)[keyof typeof Ecn];

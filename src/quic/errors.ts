@@ -1,6 +1,6 @@
 /** QUIC's transport error codes (RFC 9000 §20.1). */
 
-import { defineErrors, type ErrorEntry, ProtocolError } from "../base/errors.ts";
+import { defineErrors, ProtocolError } from "../base/errors.ts";
 
 export const TRANSPORT_ERRORS = defineErrors({
   NO_ERROR: [0x0, "no error"],
@@ -23,11 +23,6 @@ export const TRANSPORT_ERRORS = defineErrors({
 });
 
 export type TransportErrorName = keyof typeof TRANSPORT_ERRORS;
-
-/** CRYPTO_ERROR: 0x100 plus a TLS alert (RFC 9001 §4.8). */
-export const cryptoError = (alert: number, sentence: string): ErrorEntry => ({ code: 0x100 + alert, sentence });
-
-export const isCryptoError = (code: number): boolean => code >= 0x100 && code <= 0x1ff;
 
 export function transportError(name: TransportErrorName, where: string, detail?: string): ProtocolError {
   return new ProtocolError("transport", TRANSPORT_ERRORS[name], where, detail);

@@ -13,8 +13,6 @@ export interface WideInt {
 
 export type VarInt = number | WideInt;
 
-export const MAX_VARINT = 2 ** 62 - 1;
-
 export const wideInt = (high: number, low: number): WideInt => ({ high, low });
 
 export const sameVarInt = (a: VarInt, b: VarInt): boolean =>
