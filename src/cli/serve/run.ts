@@ -33,6 +33,7 @@ export async function runServer(settings: ServerSettings, createService: CreateS
   const { url, protocols, addresses } = running.server;
   if (settings.json) emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort });
   else io.stdout.write(`${url.href}\n`);
+  if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
   try {
     await stopped;
     if (settings.json) emit({ event: "closed" });
@@ -49,6 +50,7 @@ interface Output {
 
 interface Running {
   readonly server: Server;
+  readonly identity: Identity;
   readonly httpPort: number | undefined;
   close(timeout: number): Promise<void>;
 }
@@ -69,6 +71,7 @@ async function start(settings: ServerSettings, createService: CreateService, { l
   const redirect = await openRedirect(httpPort, host, server);
   return {
     server,
+    identity,
     httpPort: redirect?.port,
     close: async (timeout) => {
       await Promise.all([server.close({ timeout }), redirect?.close()]);

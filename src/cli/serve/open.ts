@@ -1,0 +1,46 @@
+// --open: the page in a Chromium with a profile of its own, which accepts the development certificate over HTTP/3 as well.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromiumFlags } from "../../edge/chromium.ts";
+import type { DevelopmentIdentity } from "../../host/certificates/development.ts";
+import type { Identity } from "../../host/certificates/identity.ts";
+import { CHROMIUM, findProgram } from "../find-program.ts";
+import type { Io } from "../io.ts";
+
+/** Opens the page; without a Chromium, or when it does not start, says so and lets the server run. */
+export async function openPage(url: URL, identity: Identity, io: Pick<Io, "env">, log: (line: string) => void) {
+  const chromium = await findProgram(CHROMIUM, io.env);
+  if (chromium === undefined) {
+    log("nagare: --open found no Chromium on PATH: install it (Debian: apt-get install chromium), or open the URL");
+    return;
+  }
+  const profile = mkdtempSync(join(tmpdir(), "nagare-browser-"));
+  const forget = () => rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
+  const args = [
+    `--user-data-dir=${profile}`,
+    "--no-first-run",
+    "--no-default-browser-check",
+    ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), // Chromium's own condition for running as root
+    ...(isForDevelopment(identity) ? chromiumFlags(url, identity) : []),
+    url.href,
+  ];
+  // A process group of its own: Ctrl-C is meant for the server.
+  const browser = spawn(chromium, args, { stdio: "ignore", detached: true, env: { ...io.env } });
+  browser.unref();
+  browser.once("exit", (code) => {
+    if (code !== 0 && code !== null) log(`nagare: ${chromium} ended with ${code}; does this machine have a display?`);
+    forget();
+    process.once("exit", forget); // what its helpers wrote after it
+  });
+  try {
+    await once(browser, "spawn");
+  } catch (error) {
+    log(`nagare: ${chromium} did not start: ${(error as Error).message}`);
+    forget();
+  }
+}
+
+const isForDevelopment = (identity: Identity): identity is DevelopmentIdentity => "spkiHash" in identity;
