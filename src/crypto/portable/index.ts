@@ -7,7 +7,6 @@ import { createHeaderKey } from "./header-key.ts";
 import { generateKeyPair } from "./key-exchange.ts";
 import { verify } from "./signatures.ts";
 
-
 export const portableEngine: CryptoEngine = {
   name: "portable",
   createHash: createRunningHash,

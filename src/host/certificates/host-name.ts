@@ -54,4 +54,4 @@ function compressZeros(groups: readonly string[]): string {
   return `${groups.slice(0, start).join(":")}::${groups.slice(start + length).join(":")}`;
 }
 
-export const isAddress = (text: string): boolean => isIP(text) !== 0;
+const isAddress = (text: string): boolean => isIP(text) !== 0;
