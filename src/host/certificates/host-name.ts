@@ -1,6 +1,5 @@
 /** Does a certificate's name cover a host? (RFC 9525 §6, RFC 5280 §4.2.1.6) */
 
-import { isIP } from "node:net";
 import type { GeneralName } from "./certificate.ts";
 import { addressBytes } from "./der-writer.ts";
 
@@ -53,5 +52,3 @@ function compressZeros(groups: readonly string[]): string {
   if (length < 2) return groups.join(":");
   return `${groups.slice(0, start).join(":")}::${groups.slice(start + length).join(":")}`;
 }
-
-const isAddress = (text: string): boolean => isIP(text) !== 0;
