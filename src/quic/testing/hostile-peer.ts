@@ -6,6 +6,7 @@
  */
 
 import { ReceivedBatch, type SocketAddress } from "../../base/datagrams.ts";
+import { ProtocolError } from "../../base/errors.ts";
 import { RangeSet } from "../../base/range-set.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { after, type Instant, type Micros, millis } from "../../base/time.ts";
@@ -47,6 +48,8 @@ export interface HostileOptions {
   readonly rawParameters?: Uint8Array;
   /** A client that never sends its Finished: the victim stays in the handshake. */
   readonly withholdFinished?: boolean;
+  /** Listens, but takes no part in the handshake. */
+  readonly mute?: boolean;
   /** Acknowledges nothing. */
   readonly silent?: boolean;
   readonly seed?: number;
@@ -66,6 +69,11 @@ export interface SendOptions {
   readonly packetNumber?: number;
   readonly padTo?: number;
 }
+
+/** Work space of one call; what lasts is copied out. */
+const SEALING = new PacketBatch(new Uint8Array(65_536), 1);
+const ARRIVING = new ReceivedBatch(new Uint8Array(65_536), 64);
+const SLOTS = { arena: new Uint8Array(65_536) };
 
 class HostileLevel {
   read: PacketKeys | undefined;
@@ -94,18 +102,19 @@ export class HostilePeer {
   readonly #levels = [new HostileLevel(), new HostileLevel(), new HostileLevel()] as const;
   /** What the hostile peer calls itself. */
   readonly id: Uint8Array = new Uint8Array(ID_LENGTH).fill(0x66);
+  /** A hostile server: what the victim called it at first. */
+  originalDestination: Uint8Array | undefined;
   /** What it calls the victim. */
   destination: Uint8Array = new Uint8Array(ID_LENGTH).fill(0x11);
   token: Uint8Array = new Uint8Array(0);
   readonly #engine: CryptoEngine;
   readonly #identity: TlsIdentity;
   readonly #alpn: readonly string[];
-  readonly #sealing = new PacketBatch(new Uint8Array(65_536), 1);
-  readonly #arriving = new ReceivedBatch(new Uint8Array(65_536), 1);
-  readonly #slots = { arena: new Uint8Array(65_536) };
   #tls: TlsHandshake | undefined;
   #close: Extract<Frame, { type: "connection-close" }> | undefined;
   isComplete = false;
+  /** In long runs: packets of the victim's that made no sense, as when it was given ids of another length. */
+  unreadable = 0;
 
   constructor(options: HostileOptions) {
     this.#options = options;
@@ -200,7 +209,10 @@ export class HostilePeer {
   /** Lets time pass, with all the victim's timers. */
   wait(span: Micros): this {
     const until = after(this.now, span);
+    let turnsAtOnce = 0;
     for (let next = this.victim.nextTimeout(); next !== undefined && next <= until; next = this.victim.nextTimeout()) {
+      turnsAtOnce = next > this.now ? 0 : turnsAtOnce + 1;
+      if (turnsAtOnce > 100) throw new Error("the victim's deadline stays in the past");
       this.now = Math.max(next, this.now) as Instant;
       this.victim.handleTimeout(this.now);
       this.poll();
@@ -230,7 +242,7 @@ export class HostilePeer {
   /** A sealed packet, not sent. */
   seal(level: Level, payload: ((writer: Writer) => void) | Uint8Array, options: SendOptions = {}): Uint8Array {
     const state = this.#levels[level];
-    const batch = this.#sealing;
+    const batch = SEALING;
     const { arena } = batch;
     batch.count = 0;
     const writer = new Writer(arena, 0, 65_000);
@@ -261,9 +273,16 @@ export class HostilePeer {
 
   /** Hands the victim a datagram. */
   deliver(datagram: Uint8Array, from: SocketAddress = PEER): this {
-    const batch = this.#arriving;
+    return this.deliverAll([datagram], from);
+  }
+
+  /** Hands the victim all the datagrams that one wake-up brings. */
+  deliverAll(datagrams: readonly Uint8Array[], from: SocketAddress = PEER): this {
+    const batch = ARRIVING;
     batch.clear();
-    batch.push(datagram, VICTIM, from);
+    for (const datagram of datagrams) {
+      if (!batch.push(datagram, VICTIM, from)) throw new RangeError("more than one wake-up can bring");
+    }
     this.victim.handleBatch(batch, this.now);
     return this;
   }
@@ -273,7 +292,7 @@ export class HostilePeer {
     for (let round = 0; round < 100; round += 1) {
       this.#takeEvents();
       if (!this.#takeDatagrams()) return this;
-      if (this.#options.silent !== true) this.#acknowledge();
+      if (this.#options.silent !== true && this.#options.mute !== true) this.#acknowledge();
     }
     throw new Error("the victim never stops answering");
   }
@@ -290,7 +309,7 @@ export class HostilePeer {
 
   /** False when the victim had nothing to send. */
   #takeDatagrams(): boolean {
-    const slots = this.#slots;
+    const slots = SLOTS;
     let hasSent = false;
     for (let sent = this.victim.pollTransmit(slots, 16, this.now); sent !== undefined; ) {
       hasSent = true;
@@ -336,19 +355,28 @@ export class HostilePeer {
     state.largestReceived = Math.max(state.largestReceived, packetNumber);
     state.received.add(packetNumber, packetNumber + 1);
     if (state.received.size > MAX_RANGES) state.received.dropFirst();
-    const reader = new Reader(arena, batch.payload[0]!, batch.end[0]! - TAG_LENGTH);
+    try {
+      this.#handleFrames(level, new Reader(arena, batch.payload[0]!, batch.end[0]! - TAG_LENGTH), state);
+    } catch (error) {
+      if (this.#options.keepsNothing !== true || !(error instanceof ProtocolError)) throw error;
+      this.unreadable += 1;
+    }
+  }
+
+  #handleFrames(level: Level, reader: Reader, state: HostileLevel): void {
     while (!reader.isAtEnd) {
       const frame = parseFrame(reader, level);
       if (this.#options.keepsNothing !== true) this.frames.push({ level, frame });
       if (frame.type === "connection-close") this.#close ??= frame;
       if (isAckEliciting(frame)) state.isAckOwed = true;
-      if (frame.type === "crypto") this.#handleCrypto(level, frame);
+      if (frame.type === "crypto" && this.#options.mute !== true) this.#handleCrypto(level, frame);
     }
   }
 
   #becomeServer(header: PacketHeader): void {
     this.#installInitialKeys(header.destination);
     this.destination = header.source.slice();
+    this.originalDestination = header.destination.slice();
     const identity = this.#identity;
     this.#tls = createTlsServer({
       engine: this.#engine,
@@ -366,8 +394,13 @@ export class HostilePeer {
     const state = this.#levels[level];
     if (frame.offset !== state.cryptoReceived || this.isComplete) return;
     state.cryptoReceived += frame.data.length;
-    this.#tls!.handleCrypto(level, frame.data.slice(), this.now);
-    this.#pump();
+    try {
+      this.#tls!.handleCrypto(level, frame.data.slice(), this.now);
+      this.#pump();
+    } catch (error) {
+      // Who has tampered with messages cannot expect to understand the answers.
+      if (this.#options.tamper === undefined || !(error instanceof ProtocolError)) throw error;
+    }
   }
 
   #pump(): void {

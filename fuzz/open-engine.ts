@@ -1,0 +1,87 @@
+/**
+ * A crypto engine that protects nothing: packets are in the clear, a tag is sixteen equal bytes, signatures are always
+ * right, key exchange is an exclusive or and a hash is a checksum. What is fuzzed lies behind the protection, which has
+ * tests of its own; without it a connection takes ten times as many inputs a second.
+ */
+
+import { randomBytes } from "../src/base/rng.ts";
+import {
+  type CryptoEngine,
+  type GroupName,
+  HASH_LENGTH,
+  type HashName,
+  type HeaderKey,
+  type PacketKey,
+  TAG_LENGTH,
+} from "../src/crypto/engine.ts";
+import { portableEngine } from "../src/crypto/portable/index.ts";
+import type { TlsIdentity } from "../src/tls/index.ts";
+import { ed25519Identity } from "../src/tls/testing/identity.ts";
+
+const TAG = 0x5a;
+const SHARE_LENGTH: Readonly<Record<GroupName, number>> = { x25519: 32, secp256r1: 65, secp384r1: 97 };
+
+const packetKey: PacketKey = {
+  seal: ({ arena, end, count }, from) => {
+    for (let i = from; i < count; i += 1) arena.fill(TAG, end[i]! - TAG_LENGTH, end[i]);
+  },
+  open: ({ arena, end, ok, count }, from) => {
+    for (let i = from; i < count; i += 1) {
+      const tag = arena.subarray(end[i]! - TAG_LENGTH, end[i]);
+      ok[i] = tag.every((byte) => byte === TAG) ? 1 : 0;
+    }
+  },
+};
+
+const headerKey: HeaderKey = { mask: ({ masks }) => void masks.fill(0) };
+
+/** FNV-1a, spread over as many bytes as the hash would have. */
+class Checksum {
+  #state = 0x811c9dc5;
+
+  update(bytes: Uint8Array): this {
+    let state = this.#state;
+    for (let i = 0; i < bytes.length; i += 1) state = Math.imul(state ^ bytes[i]!, 0x01000193);
+    this.#state = state;
+    return this;
+  }
+
+  digest(hash: HashName): Uint8Array {
+    const digest = new Uint8Array(HASH_LENGTH[hash]);
+    let state = this.#state;
+    for (let i = 0; i < digest.length; i += 1) {
+      state = Math.imul(state ^ (state >>> 15) ^ i, 0x2c1b3c6d);
+      digest[i] = state >>> 24;
+    }
+    return digest;
+  }
+}
+
+export const openEngine: CryptoEngine = {
+  ...portableEngine,
+  name: "open",
+  createHash: (hash) => {
+    const checksum = new Checksum();
+    return { update: (bytes) => void checksum.update(bytes), digest: () => checksum.digest(hash) };
+  },
+  hash: (hash, bytes) => new Checksum().update(bytes).digest(hash),
+  hmac: (hash, key, bytes) => new Checksum().update(key).update(bytes).digest(hash),
+  createPacketKey: () => packetKey,
+  createHeaderKey: () => headerKey,
+  generateKeyPair: (group, rng) => {
+    const publicKey = randomBytes(rng, SHARE_LENGTH[group]);
+    return {
+      publicKey,
+      deriveShared: (peer) =>
+        peer.length === publicKey.length ? publicKey.map((byte, i) => byte ^ peer[i]!) : undefined,
+    };
+  },
+  verify: () => true,
+};
+
+const SIGNATURE = new Uint8Array(64);
+
+export const openIdentity: TlsIdentity = {
+  chain: ed25519Identity().chain,
+  signer: { schemes: ["ed25519"], sign: () => SIGNATURE },
+};

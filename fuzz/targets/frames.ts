@@ -1,0 +1,58 @@
+/** Frames after the handshake: any types, any order, any values, in packets that are properly sealed. */
+
+import { Level } from "../../src/tls/index.ts";
+import { Chance } from "../chance.ts";
+import { writeFrames } from "../frames.ts";
+import { mutate } from "../mutate.ts";
+import { type Session, type Target, VictimFault } from "../session.ts";
+import { Victim } from "../victim.ts";
+
+class FramesSession implements Session {
+  readonly #chance: Chance;
+  readonly #role: "client" | "server";
+  readonly #victim: Victim;
+  /** Where handshake packets can still be sent, some inputs are. */
+  readonly #levels: readonly Level[];
+  #isMutated = false;
+
+  constructor(seed: number) {
+    const chance = new Chance(seed);
+    this.#chance = chance;
+    const role = chance.pick(["client", "server"] as const);
+    const withholdFinished = role === "client" && chance.oneIn(8);
+    this.#role = role;
+    this.#victim = new Victim(chance, { role, withholdFinished, silent: chance.oneIn(6) });
+    const { peer } = this.#victim;
+    peer.handshake();
+    if (role === "server" && !chance.oneIn(3)) peer.send(Level.application, [{ type: "handshake-done" }]);
+    this.#levels = [Level.initial, Level.handshake, Level.application].filter((level) => peer.canSeal(level));
+  }
+
+  get outcome(): string | undefined {
+    return this.#victim.outcome;
+  }
+
+  step(): void {
+    const chance = this.#chance;
+    const { peer } = this.#victim;
+    const isOther = !peer.isComplete || chance.oneIn(40);
+    const level = isOther ? chance.pick(this.#levels) : Level.application;
+    let payload = writeFrames(chance, { largestSent: peer.largestReceived(level), level, role: this.#role });
+    if (chance.oneIn(100)) {
+      payload = mutate(payload, chance);
+      this.#isMutated = true;
+    }
+    peer.deliver(
+      peer.seal(level, payload, {
+        ...(chance.oneIn(400) ? { keyPhase: 1 } : {}),
+        ...(chance.oneIn(1_000) ? { firstByteBits: chance.below(0x20) } : {}),
+        ...(chance.oneIn(30) ? { packetNumber: chance.below(1_000) } : {}),
+      }),
+    );
+    this.#victim.settle();
+    // Ids are eight bytes long unless a mutation changed that, so the victim's packets can be read.
+    if (peer.unreadable > 0 && !this.#isMutated) throw new VictimFault("the victim sent a packet that cannot be read");
+  }
+}
+
+export const frames: Target = { name: "frames", start: (seed) => new FramesSession(seed) };

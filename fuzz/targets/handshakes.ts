@@ -1,0 +1,80 @@
+/** Handshakes with a fault: each input is a connection of its own, with mutated transport parameters or TLS messages. */
+
+import type { HostileOptions } from "../../src/quic/testing/hostile-peer.ts";
+import { Level } from "../../src/tls/index.ts";
+import { concat } from "../../src/wire/text.ts";
+import { Writer } from "../../src/wire/writer.ts";
+import { Chance } from "../chance.ts";
+import { mutate } from "../mutate.ts";
+import type { Session, Target } from "../session.ts";
+import { Victim } from "../victim.ts";
+
+class HandshakeSession implements Session {
+  readonly #seed: number;
+  readonly #faults: (chance: Chance) => Partial<HostileOptions>;
+  outcome: string | undefined;
+
+  constructor(seed: number, faults: (chance: Chance) => Partial<HostileOptions>) {
+    this.#seed = seed;
+    this.#faults = faults;
+  }
+
+  step(): void {
+    const chance = new Chance(this.#seed);
+    const role = chance.pick(["client", "server"] as const);
+    const victim = new Victim(chance, { role, ...this.#faults(chance) });
+    victim.peer.handshake();
+    // Whether it closed or waits for more: once nobody speaks any more, it ends by itself.
+    const isComplete = victim.outcome === undefined && victim.peer.connection?.isHandshakeComplete === true;
+    for (let i = 0; i < 4; i += 1) victim.wait(A_TIMEOUT);
+    this.outcome = isComplete ? "completed" : (victim.outcome ?? "never accepted");
+  }
+}
+
+const A_TIMEOUT = 11_000_000 as Parameters<Victim["wait"]>[0];
+
+/** Ids of RFC 9000 §18.2, some that are reserved or unknown, in any order, some twice. */
+function parameters(chance: Chance): Partial<HostileOptions> {
+  const entries: Uint8Array[] = [];
+  for (let count = chance.below(12); count > 0; count -= 1) {
+    const writer = new Writer(new Uint8Array(128));
+    const id = chance.oneIn(6) ? chance.varint() : chance.below(0x12);
+    const value = chance.oneIn(3) ? chance.bytes(40) : varint(chance);
+    writer.varint(id);
+    writer.varint(chance.oneIn(30) ? chance.varint() : value.length);
+    writer.write(value);
+    entries.push(writer.written());
+  }
+  // Ours, so that some get past the check of ids (RFC 9000 §7.3).
+  if (!chance.oneIn(4)) entries.push(concat(Uint8Array.of(0x0f, 8), new Uint8Array(8).fill(0x66)));
+  const whole = concat(...entries);
+  return { rawParameters: chance.oneIn(4) ? mutate(whole, chance) : whole };
+}
+
+function varint(chance: Chance): Uint8Array {
+  const writer = new Writer(new Uint8Array(8));
+  writer.varint(chance.varint());
+  return writer.written();
+}
+
+/** One message of the handshake is changed, comes twice, or is left out. */
+function messages(chance: Chance): Partial<HostileOptions> {
+  let faults = chance.pick([1, 1, 1, 2]);
+  return {
+    tamper: (level, message) => {
+      if (faults === 0 || (level === Level.initial && chance.oneIn(3)) || chance.oneIn(3)) return message;
+      faults -= 1;
+      if (chance.oneIn(12)) return concat(message, message);
+      if (chance.oneIn(12)) return new Uint8Array(0);
+      if (chance.oneIn(12)) return chance.bytes(400);
+      return mutate(message, chance);
+    },
+  };
+}
+
+export const transportParameters: Target = {
+  name: "transport-parameters",
+  start: (seed) => new HandshakeSession(seed, parameters),
+};
+
+export const tls: Target = { name: "tls", start: (seed) => new HandshakeSession(seed, messages) };

@@ -1,0 +1,39 @@
+/** A few thousand inputs of every fuzzing target, always the same ones. `npm run fuzz` goes on from there. */
+
+import { describe, expect, test } from "vitest";
+import { fuzz } from "../fuzz/run.ts";
+import { TARGETS } from "../fuzz/targets/index.ts";
+
+/** Where an input is a whole handshake, fewer are affordable. */
+const INPUTS: Readonly<Record<string, number>> = { "transport-parameters": 300, tls: 300 };
+const DEFAULT_INPUTS = 4_000;
+
+describe("a victim closes with a code, or lives on", () => {
+  test.each(TARGETS.map((target) => [target.name, target] as const))("%s", (name, target) => {
+    const maxInputs = INPUTS[name] ?? DEFAULT_INPUTS;
+    const report = fuzz({ target, seed: 1, maxInputs });
+    expect(report.failure).toBeUndefined();
+    expect(report.inputs).toBe(maxInputs);
+    expect(report.outcomes.size).toBeGreaterThan(0);
+  });
+
+  test("the same seed gives the same outcomes", () => {
+    const run = () => [...fuzz({ target: TARGETS[0]!, seed: 7, maxInputs: 1_000 }).outcomes];
+    expect(run()).toEqual(run());
+  });
+});
+
+test("a fault of the victim's is reported with the seed that brings it back", () => {
+  const broken = {
+    name: "broken",
+    start: (seed: number) => ({
+      outcome: undefined,
+      step: () => {
+        if (seed === 3) throw new TypeError("a fault");
+      },
+    }),
+  };
+  expect(fuzz({ target: broken, seed: 4, maxInputs: 10 }).failure).toBeUndefined();
+  const { failure } = fuzz({ target: broken, seed: 3, maxInputs: 10 });
+  expect(failure).toMatchObject({ seed: 3, input: 1, error: new TypeError("a fault") });
+});
