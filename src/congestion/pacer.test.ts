@@ -42,6 +42,14 @@ describe("Pacer (RFC 9002 §7.7)", () => {
     expect(pacer.budget(at(60_000_000), 24_000, millis(100))).toBe(12_000);
   });
 
+  test("a time to wait for always lies ahead, however little is missing", () => {
+    const pacer = newPacer();
+    pacer.onSent(12_000 - 1200 + 1e-9, at(384_138));
+    const time = pacer.nextSendTime(at(384_138), 24_000, millis(100), 1200)!;
+    expect(time).toBe(384_139);
+    expect(pacer.budget(time, 24_000, millis(100))).toBe(1200);
+  });
+
   test("a wish for more than a burst waits for a burst", () => {
     const pacer = newPacer();
     pacer.onSent(12_000, at(0));

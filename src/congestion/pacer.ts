@@ -64,7 +64,8 @@ export class Pacer {
     const rate = this.#rate(congestionWindow, smoothedRtt);
     const needed = Math.min(wanted, this.#burst(rate));
     if (available >= needed) return undefined;
-    return instant(now + (needed - this.#tokens) / rate);
+    // So little may be missing that the sum rounds to now: a later time all the same, or the clock would stand.
+    return instant(now + Math.max(1, (needed - this.#tokens) / rate));
   }
 
   onSent(bytes: number, _now: Instant): void {
