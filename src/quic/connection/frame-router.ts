@@ -125,6 +125,7 @@ export class FrameRouter {
     if (acked.length > 0 && level === Level.application) {
       oneRtt.onPacketAcked(acked.at(-1)!.packetNumber);
       streams.rtt = path.rtt.smoothed;
+      streams.setCongestionWindow(path.controller.congestionWindow);
       oneRtt.probeTimeout = this.#host.probeTimeout();
     }
     this.handleLost(lost);

@@ -22,6 +22,17 @@ describe("write", () => {
     expect(client.takeEvents()).toEqual([{ type: "stream-finished", id }]);
   });
 
+  it("takes two congestion windows, between its least and half of the connection's", () => {
+    const { client } = streamPair({ client: { sendBufferPerStream: 10_000, sendBufferPerConnection: 80_000 } });
+    const id = client.set.openStream("bidi")!;
+    client.set.setCongestionWindow(4_000);
+    expect(client.set.writableBytes(id)).toBe(10_000);
+    client.set.setCongestionWindow(15_000);
+    expect(client.set.writableBytes(id)).toBe(30_000);
+    client.set.setCongestionWindow(1_000_000);
+    expect(client.set.writableBytes(id)).toBe(40_000);
+  });
+
   it("is not called for when nothing was refused", () => {
     const pair = streamPair({ client: { sendBufferPerStream: 10_000 } });
     const id = pair.client.set.openStream("bidi")!;

@@ -1,6 +1,7 @@
 /**
  * How many bytes wait to be sent or acknowledged, per stream and in all, and who was refused room and wants to be told
- * when there is some. Without a bound a slow peer could make us keep everything the application writes.
+ * when there is some. Without a bound a slow peer could make us keep everything the application writes; with a fixed one,
+ * a long fat path would never be filled, so a stream's share follows the congestion window.
  */
 
 import { Queue } from "../../base/queue.ts";
@@ -8,7 +9,8 @@ import type { TransportEvent } from "../transport.ts";
 import type { SendStream } from "./send-stream.ts";
 
 export class SendRoom {
-  readonly #perStream: number;
+  readonly #leastPerStream: number;
+  #perStream: number;
   readonly #perConnection: number;
   readonly #emit: (event: TransportEvent) => void;
   #used = 0;
@@ -18,6 +20,7 @@ export class SendRoom {
   readonly #waitingForShared = new Queue<SendStream>();
 
   constructor(perStream: number, perConnection: number, emit: (event: TransportEvent) => void) {
+    this.#leastPerStream = perStream;
     this.#perStream = perStream;
     this.#perConnection = perConnection;
     this.#emit = emit;
@@ -25,6 +28,11 @@ export class SendRoom {
 
   get used(): number {
     return this.#used;
+  }
+
+  /** One window in flight and one to follow it, but no more than half of what all streams may keep. */
+  setCongestionWindow(bytes: number): void {
+    this.#perStream = Math.max(this.#leastPerStream, Math.min(2 * bytes, this.#perConnection / 2));
   }
 
   available(stream: SendStream): number {

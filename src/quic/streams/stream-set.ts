@@ -167,6 +167,11 @@ export class StreamSet {
     return accepted;
   }
 
+  /** What congestion control lets fly: how much a stream may keep follows it. */
+  setCongestionWindow(bytes: number): void {
+    this.#room.setCongestionWindow(bytes);
+  }
+
   writableBytes(id: StreamId): number {
     const send = this.#sendingPart(this.#opened(id), id);
     return send?.acceptsData ? this.#room.available(send) : Number.MAX_SAFE_INTEGER;
