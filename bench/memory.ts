@@ -1,4 +1,4 @@
-/** Memory of our server and client, each in its own process: a long transfer, many requests at once, many idle connections. */
+/** Memory of our server and client, each in its own process: long transfers, many requests at once, many connections. */
 
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";

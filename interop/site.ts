@@ -49,7 +49,10 @@ export function createSite(directory: string, bulkSize: number): Site {
 }
 
 const page = (images: readonly string[]): string =>
-  `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>interop</title>${images.map((src) => `<img src="${src}" alt="">`).join("")}`;
+  [
+    `<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><title>interop</title>`,
+    ...images.map((src) => `<img src="${src}" alt="">`),
+  ].join("");
 
 const image = (i: number): string =>
   `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><circle r="${i + 1}" cx="4" cy="4"/></svg>`;

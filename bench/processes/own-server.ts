@@ -1,4 +1,4 @@
-/** Our server in a process of its own: a folder, and a few resources that are not files. Told what to do by its parent. */
+/** Our server in a process of its own: a folder, and a few resources that are no files. Told what to do by its parent. */
 
 import { readFileSync } from "node:fs";
 import { FileService } from "../../src/edge/files/index.ts";
