@@ -27,6 +27,8 @@ export interface PairOptions {
   readonly policy?: Partial<AcceptPolicy>;
   readonly engine?: CryptoEngine;
   readonly identity?: TlsIdentity;
+  /** The server's, from which its reset tokens come. */
+  readonly staticSecret?: Uint8Array;
   /** What becomes of a datagram: itself or another (undefined drops it). `index` counts per direction. */
   readonly wire?: (datagram: Uint8Array, direction: Direction, index: number) => Uint8Array | undefined;
 }
@@ -41,8 +43,10 @@ interface Flight {
   readonly from: SocketAddress;
 }
 
+const START = 1_000_000 as Instant;
+
 export class Pair {
-  now: Instant = 1_000_000 as Instant;
+  now: Instant = START;
   readonly client: Endpoint;
   readonly server: Endpoint;
   readonly connection: Connection;
@@ -51,6 +55,8 @@ export class Pair {
   readonly clientEvents: ConnectionEvent[] = [];
   readonly serverEvents: ConnectionEvent[] = [];
   readonly sent: Record<Direction, Uint8Array[]> = { "to-server": [], "to-client": [] };
+  /** When each was sent, from when the pair was made. */
+  readonly sentAt: Record<Direction, number[]> = { "to-server": [], "to-client": [] };
   /** Called after events were gathered, before anything is sent: where a test's application acts. */
   onEvent: ((side: "client" | "server", connection: Connection, event: ConnectionEvent) => void) | undefined;
   readonly #options: PairOptions;
@@ -71,6 +77,7 @@ export class Pair {
           createTlsServer({ engine, rng, alpn: ["test"], transportParameters, selectIdentity: () => identity }),
         ...options.policy,
       },
+      ...(options.staticSecret === undefined ? {} : { staticSecret: options.staticSecret }),
     });
     this.client = new Endpoint({ config: connectionConfig({ ...base, ...options.client }) });
     this.connection = this.client.connect(
@@ -152,6 +159,7 @@ export class Pair {
         const start = i * transmit.segmentSize;
         const copy = this.#slots.arena.slice(start, Math.min(start + transmit.segmentSize, transmit.length));
         const index = this.sent[direction].push(copy) - 1;
+        this.sentAt[direction].push(this.now - START);
         const datagram = wire === undefined ? copy : wire(copy, direction, index);
         if (datagram === undefined) continue;
         const from = direction === "to-server" ? CLIENT_ADDRESS : SERVER_ADDRESS;

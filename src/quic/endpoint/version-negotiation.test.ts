@@ -1,0 +1,115 @@
+/** Version Negotiation, both sides (RFC 9000 §6, §17.2.1; RFC 8999 §6). */
+
+import { describe, expect, test } from "vitest";
+import { SeededRng } from "../../base/rng.ts";
+import { concat } from "../../wire/text.ts";
+import { Writer } from "../../wire/writer.ts";
+import { emitVersionNegotiation } from "../packet/index.ts";
+import { HostilePeer } from "../testing/hostile-peer.ts";
+import { headersOf } from "../testing/initial.ts";
+import { Listener } from "../testing/listener.ts";
+import { QUIC_V1 } from "../versions/index.ts";
+
+const UNKNOWN = 0x1a2a3a4a;
+
+/** A long header of any version with ids of any length. */
+function foreign(version: number, destination: Uint8Array, source: Uint8Array, length = 1_200): Uint8Array {
+  const writer = new Writer(new Uint8Array(length));
+  writer.uint8(0xc3);
+  writer.uint32(version);
+  for (const id of [destination, source]) {
+    writer.uint8(id.length);
+    writer.write(id);
+  }
+  return writer.bytes;
+}
+
+const id = (length: number, fill: number) => new Uint8Array(length).fill(fill);
+
+describe("a server", () => {
+  test.each([
+    [8, 8],
+    [20, 0],
+    [20, 20],
+  ])("answers an unknown version with those it has, ids of %i and %i bytes swapped", (destination, source) => {
+    const [answer, ...more] = new Listener().deliver(foreign(UNKNOWN, id(destination, 1), id(source, 2)));
+    expect(more).toEqual([]);
+    const header = headersOf(answer!.bytes)[0]!;
+    expect(header.form).toBe("version-negotiation");
+    expect(header.versions).toContain(QUIC_V1);
+    expect(header.versions).not.toContain(UNKNOWN);
+    expect(header.destination).toEqual(id(source, 2));
+    expect(header.source).toEqual(id(destination, 1));
+    expect(answer!.bytes.length).toBeLessThan(1_200);
+  });
+
+  test("does not answer datagrams that could not have begun a connection", () => {
+    expect(new Listener().deliver(foreign(UNKNOWN, id(8, 1), id(8, 2), 1_199))).toEqual([]);
+  });
+
+  test("never answers Version Negotiation, however long", () => {
+    const server = new Listener();
+    const writer = new Writer(new Uint8Array(1_400));
+    emitVersionNegotiation(writer, id(8, 1), id(8, 2), new Array(320).fill(QUIC_V1), new SeededRng(1));
+    expect(server.deliver(writer.written())).toEqual([]);
+    expect(server.deliver(foreign(0, id(8, 1), id(8, 2)))).toEqual([]);
+  });
+
+  test("and another server do not keep each other busy", () => {
+    const first = new Listener().deliver(foreign(UNKNOWN, id(8, 1), id(8, 2)));
+    expect(first).toHaveLength(1);
+    expect(new Listener({ seed: 2 }).deliver(first[0]!.bytes)).toEqual([]);
+  });
+});
+
+describe("a client", () => {
+  const versions = (peer: HostilePeer, list: readonly number[], source = peer.originalDestination!): Uint8Array => {
+    const writer = new Writer(new Uint8Array(200));
+    // Without the reserved version that an honest server puts in.
+    writer.uint8(0xc0);
+    writer.uint32(0);
+    for (const each of [peer.destination, source]) {
+      writer.uint8(each.length);
+      writer.write(each);
+    }
+    for (const version of list) writer.uint32(version);
+    return writer.written().slice();
+  };
+  const waiting = () => new HostilePeer({ role: "server", mute: true }).poll();
+
+  test("gives up when the server has no version of ours", () => {
+    const peer = waiting();
+    const before = peer.datagrams.length;
+    peer.deliver(versions(peer, [UNKNOWN, 0x6b3343cf])).poll();
+    expect(peer.events).toEqual([
+      { type: "closed", reason: { type: "version-negotiation", versions: [UNKNOWN, 0x6b3343cf] } },
+    ]);
+    expect(peer.datagrams.length).toBe(before);
+    expect(peer.victim.connectionCount).toBe(0);
+  });
+
+  test("ignores one that lists the version we speak", () => {
+    const peer = waiting();
+    peer.deliver(versions(peer, [UNKNOWN, QUIC_V1])).poll();
+    expect(peer.connection.isOpen).toBe(true);
+  });
+
+  test("ignores one whose sender has not seen our packet", () => {
+    const peer = waiting();
+    peer.deliver(versions(peer, [UNKNOWN], id(8, 9))).poll();
+    expect(peer.connection.isOpen).toBe(true);
+  });
+
+  test("ignores one without versions, or with a piece of one", () => {
+    const peer = waiting();
+    peer.deliver(versions(peer, [])).poll();
+    peer.deliver(concat(versions(peer, [UNKNOWN]), Uint8Array.of(1, 2))).poll();
+    expect(peer.connection.isOpen).toBe(true);
+  });
+
+  test("ignores one after any packet of the server's", () => {
+    const peer = new HostilePeer({ role: "server" }).handshake();
+    peer.deliver(versions(peer, [UNKNOWN])).poll();
+    expect(peer.connection.isOpen).toBe(true);
+  });
+});

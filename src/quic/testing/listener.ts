@@ -1,0 +1,91 @@
+/** A server endpoint that is handed single datagrams from anywhere, and what it answers to each. */
+
+import { ReceivedBatch, type SocketAddress } from "../../base/datagrams.ts";
+import { SeededRng } from "../../base/rng.ts";
+import { after, type Instant, type Micros } from "../../base/time.ts";
+import { portableEngine } from "../../crypto/portable/index.ts";
+import { createTlsServer } from "../../tls/index.ts";
+import { ed25519Identity } from "../../tls/testing/identity.ts";
+import { type AcceptPolicy, type ConnectionConfig, connectionConfig, Endpoint } from "../index.ts";
+
+export interface Answer {
+  readonly remote: SocketAddress;
+  readonly bytes: Uint8Array;
+}
+
+export interface ListenerOptions {
+  readonly policy?: Partial<AcceptPolicy>;
+  readonly config?: Partial<ConnectionConfig>;
+  readonly staticSecret?: Uint8Array;
+  readonly seed?: number;
+}
+
+export const address = (n: number): SocketAddress => ({
+  family: 4,
+  host: `198.51.${(n >> 8) & 0xff}.${n & 0xff}`,
+  port: 40_000,
+});
+
+const LOCAL: SocketAddress = { family: 4, host: "192.0.2.1", port: 443 };
+const SLOTS = { arena: new Uint8Array(65_536) };
+
+export class Listener {
+  now: Instant = 1_000_000 as Instant;
+  readonly endpoint: Endpoint;
+  /** How many connections the application was told of. */
+  accepted = 0;
+  readonly #batch = new ReceivedBatch(new Uint8Array(65_536), 16);
+
+  constructor(options: ListenerOptions = {}) {
+    const rng = new SeededRng(options.seed ?? 1);
+    const engine = portableEngine;
+    const identity = ed25519Identity();
+    this.endpoint = new Endpoint({
+      config: connectionConfig({ engine, rng, ...options.config }),
+      server: {
+        createTls: (transportParameters) =>
+          createTlsServer({ engine, rng, alpn: ["test"], transportParameters, selectIdentity: () => identity }),
+        ...options.policy,
+      },
+      ...(options.staticSecret === undefined ? {} : { staticSecret: options.staticSecret }),
+    });
+  }
+
+  /** Hands over one datagram; gives what leaves because of it. */
+  deliver(datagram: Uint8Array, from: SocketAddress = address(1)): Answer[] {
+    this.#batch.clear();
+    this.#batch.push(datagram, LOCAL, from);
+    this.endpoint.handleBatch(this.#batch, this.now);
+    return this.poll();
+  }
+
+  /** Lets time pass, with all timers. */
+  wait(span: Micros): Answer[] {
+    const until = after(this.now, span);
+    const answers: Answer[] = [];
+    for (;;) {
+      const next = this.endpoint.nextTimeout();
+      if (next === undefined || next > until) break;
+      this.now = Math.max(this.now, next) as Instant;
+      this.endpoint.handleTimeout(this.now);
+      answers.push(...this.poll());
+    }
+    this.now = until;
+    return answers;
+  }
+
+  poll(): Answer[] {
+    for (let next = this.endpoint.pollEvent(); next !== undefined; next = this.endpoint.pollEvent()) {
+      if (next.event.type === "accepted") this.accepted += 1;
+    }
+    const answers: Answer[] = [];
+    for (;;) {
+      const transmit = this.endpoint.pollTransmit(SLOTS, 16, this.now);
+      if (transmit === undefined) return answers;
+      for (let at = 0; at < transmit.length; at += transmit.segmentSize) {
+        const bytes = SLOTS.arena.slice(at, Math.min(at + transmit.segmentSize, transmit.length));
+        answers.push({ remote: transmit.remote, bytes });
+      }
+    }
+  }
+}
