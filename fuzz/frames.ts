@@ -58,7 +58,7 @@ const counted: Field = (writer, chance) => {
   writer.write(data);
 };
 const connectionId: Field = (writer, chance) => {
-  const id = chance.exactly(chance.oneIn(300) ? chance.pick([0, 21, 255]) : 8);
+  const id = chance.exactly(chance.oneIn(300) ? chance.pick([0, 21, 48]) : 8);
   writer.uint8(id.length);
   writer.write(id);
 };

@@ -106,6 +106,8 @@ export class QuicDriver {
         break;
       }
     }
+    // A fault while sending ends a connection, of which its listener has to hear.
+    this.#dispatch(now);
     this.#arm(endpoint.nextTimeout(), now);
     if (endpoint.connectionCount === 0) this.#onIdle?.();
   }

@@ -47,6 +47,9 @@ export interface EndpointEvent {
   readonly event: ConnectionEvent | { readonly type: "accepted" };
 }
 
+const HEADER_FORM = 0x80;
+const FIXED_BIT = 0x40;
+
 /** A connection's places in the endpoint's tables. */
 class Entry {
   connection!: Connection;
@@ -155,7 +158,9 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const start = received.offset[index]!;
     const end = start + received.length[index]!;
     if (end - start < 1 + this.#config.connectionIdLength) return undefined;
-    const isLong = (arena[start]! & 0x80) !== 0;
+    const isLong = (arena[start]! & HEADER_FORM) !== 0;
+    // RFC 9000 §17.3.1: no packet of ours, nor a stateless reset.
+    if (!isLong && (arena[start]! & FIXED_BIT) === 0) return undefined;
     let id = start + 1;
     let idEnd = id + this.#config.connectionIdLength;
     if (isLong) {

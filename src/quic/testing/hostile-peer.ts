@@ -113,11 +113,14 @@ export class HostilePeer {
   #tls: TlsHandshake | undefined;
   #close: Extract<Frame, { type: "connection-close" }> | undefined;
   isComplete = false;
+  /** Acknowledges nothing from now on. */
+  isSilent: boolean;
   /** In long runs: packets of the victim's that made no sense, as when it was given ids of another length. */
   unreadable = 0;
 
   constructor(options: HostileOptions) {
     this.#options = options;
+    this.isSilent = options.silent === true || options.mute === true;
     this.#rng = new SeededRng(options.seed ?? 1);
     this.#engine = options.engine ?? portableEngine;
     this.#identity = options.identity ?? ed25519Identity();
@@ -292,7 +295,7 @@ export class HostilePeer {
     for (let round = 0; round < 100; round += 1) {
       this.#takeEvents();
       if (!this.#takeDatagrams()) return this;
-      if (this.#options.silent !== true && this.#options.mute !== true) this.#acknowledge();
+      if (!this.isSilent) this.#acknowledge();
     }
     throw new Error("the victim never stops answering");
   }

@@ -131,8 +131,11 @@ export class Pair {
   }
 
   #pollBoth(): void {
-    this.#poll("client", this.client, "to-server");
-    this.#poll("server", this.server, "to-client");
+    do {
+      this.#poll("client", this.client, "to-server");
+      this.#poll("server", this.server, "to-client");
+      // Sending may have brought events, as when a fault ends a connection.
+    } while (this.client.isReady || this.server.isReady);
   }
 
   #poll(side: "client" | "server", endpoint: Endpoint, direction: Direction): void {

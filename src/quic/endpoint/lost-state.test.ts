@@ -1,0 +1,142 @@
+/** Stateless resets of endpoints that have lost their state, and of those that only seem to have (RFC 9000 §10.3). */
+
+import { describe, expect, test } from "vitest";
+import { SeededRng } from "../../base/rng.ts";
+import { seconds } from "../../base/time.ts";
+import { Level } from "../../tls/index.ts";
+import { HostilePeer } from "../testing/hostile-peer.ts";
+import { address, Listener } from "../testing/listener.ts";
+import { CLIENT_ADDRESS, Pair } from "../testing/pair.ts";
+
+const staticSecret = new Uint8Array(32).fill(5);
+
+/** A short header to an id that nobody has. */
+function stray(length: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(length);
+  new SeededRng(seed).fill(bytes);
+  bytes[0] = 0x40 | (bytes[0]! & 0x3f);
+  return bytes;
+}
+
+describe("a server that was started anew", () => {
+  test("ends the connections of its former life", () => {
+    const pair = new Pair({ staticSecret }).connect();
+    pair.run(undefined, seconds(1));
+    const reborn = new Listener({ staticSecret, seed: 99 });
+    const id = pair.connection.openStream("bidi")!;
+    pair.connection.write(id, new Uint8Array(500), true);
+    const before = pair.sent["to-server"].length;
+    pair.run(() => pair.sent["to-server"].length > before);
+    const [reset] = reborn.deliver(pair.sent["to-server"].at(-1)!, CLIENT_ADDRESS);
+    pair.inject("to-client", reset!.bytes);
+    pair.run(() => !pair.connection.isOpen, seconds(1));
+    expect(pair.clientEvents.at(-1)).toEqual({ type: "closed", reason: { type: "stateless-reset" } });
+    // RFC 9000 §10.3.1: nothing further is sent.
+    const sent = pair.sent["to-server"].length;
+    pair.run(undefined, seconds(5));
+    expect(pair.sent["to-server"].length).toBe(sent);
+    expect(pair.client.connectionCount).toBe(0);
+  });
+
+  test("with another secret ends none", () => {
+    const pair = new Pair({ staticSecret }).connect();
+    const reborn = new Listener({ staticSecret: new Uint8Array(32).fill(6), seed: 99 });
+    const [reset] = reborn.deliver(stray(1_200), CLIENT_ADDRESS);
+    pair.inject("to-client", reset!.bytes);
+    pair.run(undefined, seconds(1));
+    expect(pair.connection.isOpen).toBe(true);
+  });
+});
+
+describe("resets in answer to strays", () => {
+  test("are shorter than those, and there is none for 21 bytes or less", () => {
+    const server = new Listener({ staticSecret });
+    for (const length of [9, 20, 21, 22, 30, 43, 44, 100, 1_452]) {
+      server.now = (server.now + seconds(1)) as typeof server.now;
+      const answers = server.deliver(stray(length));
+      expect(answers.length, String(length)).toBe(length > 21 ? 1 : 0);
+      for (const { bytes } of answers) expect(bytes.length).toBeLessThan(length);
+    }
+  });
+
+  test("are at most a hundred in a second", () => {
+    const server = new Listener({ staticSecret });
+    const answersTo = (count: number) => {
+      let answers = 0;
+      for (let n = 0; n < count; n += 1) answers += server.deliver(stray(60, n), address(n)).length;
+      return answers;
+    };
+    expect(answersTo(500)).toBe(100);
+    server.wait(seconds(1));
+    expect(answersTo(500)).toBe(100);
+  });
+
+  test("do not come from an endpoint that only connects", () => {
+    const peer = new HostilePeer({ role: "server" }).handshake();
+    const before = peer.datagrams.length;
+    peer.deliver(stray(100)).poll();
+    expect(peer.datagrams.length).toBe(before);
+  });
+
+  test("end between two endpoints without state", () => {
+    const [a, b] = [new Listener({ staticSecret }), new Listener({ staticSecret, seed: 2 })];
+    let datagram: Uint8Array | undefined = stray(1_400);
+    let replies = 0;
+    for (let turn = 0; datagram !== undefined; turn += 1) {
+      const length: number = datagram.length;
+      datagram = (turn % 2 === 0 ? a : b).deliver(datagram)[0]?.bytes;
+      if (datagram === undefined) break;
+      expect(datagram.length).toBeLessThan(length);
+      replies += 1;
+    }
+    expect(replies).toBeLessThanOrEqual(120);
+  });
+});
+
+describe("no reset is taken from", () => {
+  const zeros = () => stray(60).fill(0, 44);
+
+  test("zeros, before the server has given a token", () => {
+    const peer = new HostilePeer({ role: "server", mute: true }).poll();
+    peer.deliver(zeros()).poll();
+    expect(peer.connection.isOpen).toBe(true);
+  });
+
+  test("zeros, when the server gave none, nor any to a server", () => {
+    for (const role of ["server", "client"] as const) {
+      const peer = new HostilePeer({ role }).handshake();
+      peer.deliver(zeros()).poll();
+      expect(peer.connection.isOpen).toBe(true);
+    }
+  });
+
+  test("the token of an id that was retired", () => {
+    const tokens = [1, 2].map((fill) => new Uint8Array(16).fill(fill));
+    const peer = new HostilePeer({ role: "server", parameters: { statelessResetToken: tokens[0] } }).handshake();
+    const connectionId = new Uint8Array(8).fill(0x61);
+    peer.send(Level.application, [
+      { type: "new-connection-id", sequence: 1, retirePriorTo: 1, connectionId, resetToken: tokens[1]! },
+    ]);
+    const ending = (token: Uint8Array) => {
+      const bytes = stray(60);
+      bytes.set(token, 44);
+      return bytes;
+    };
+    peer.deliver(ending(tokens[0]!)).poll();
+    expect(peer.connection.isOpen).toBe(true);
+    peer.deliver(ending(tokens[1]!)).poll();
+    expect(peer.events.at(-1)).toEqual({ type: "closed", reason: { type: "stateless-reset" } });
+  });
+
+  test("the token of an id that is not in use yet", () => {
+    const resetToken = new Uint8Array(16).fill(3);
+    const peer = new HostilePeer({ role: "server" }).handshake();
+    peer.send(Level.application, [
+      { type: "new-connection-id", sequence: 1, retirePriorTo: 0, connectionId: new Uint8Array(8), resetToken },
+    ]);
+    const bytes = stray(60);
+    bytes.set(resetToken, 44);
+    peer.deliver(bytes).poll();
+    expect(peer.connection.isOpen).toBe(true);
+  });
+});
