@@ -177,6 +177,40 @@ describe("a connection", () => {
     expect(await text).toBe("last words");
   });
 
+  test("a server that closes delivers what it has begun to answer", async () => {
+    const size = 2_000_000; // far more than leaves in the first round trip
+    const server = await serve({ port: 0, host: "127.0.0.1", ...issued, log: () => {} }, () => {
+      closing.push(() => server.close());
+      void server.close();
+      return new Response(new Uint8Array(size));
+    });
+    const response = await client().fetch(`https://localhost:${server.port}/`);
+    expect((await response.arrayBuffer()).byteLength).toBe(size);
+    await server.finished;
+  });
+
+  test("a server that closes tells which requests it has not processed", async () => {
+    let answered = 0;
+    const handler: Handler = async (request) => {
+      await request.text();
+      answered += 1;
+      return new Response();
+    };
+    const server = await serve({ port: 0, host: "127.0.0.1", ...issued, log: () => {} }, handler);
+    closing.push(() => server.close({ timeout: 0 }));
+    const url = `https://localhost:${server.port}/`;
+    const asked = client();
+    await (await asked.fetch(url)).text();
+    // The request leaves after the server has begun to go away, and meets it on the way.
+    const closed = server.close();
+    const request = asked.fetch(url, { method: "POST", body: "once" });
+    await closed;
+    const again = await serve({ port: server.port, host: "127.0.0.1", ...issued, log: () => {} }, handler);
+    closing.push(() => again.close({ timeout: 0 }));
+    expect((await request).status).toBe(200);
+    expect(answered).toBe(2);
+  });
+
   test("HTTP/3 has the request when all protocols are allowed and the server speaks it", async () => {
     const url = await up((_request, { protocol }) => new Response(protocol));
     const asked = client({ protocols: ["h3", "h2", "http/1.1"], headStart: 30_000 });

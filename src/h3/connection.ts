@@ -300,6 +300,7 @@ export class H3Connection {
         this.#handleStopped(event.id, event.code);
         break;
       case "stream-finished":
+        if (!isUnidirectional(event.id)) this.#requests.handleDelivered(event.id);
         break;
       case "streams-available":
         this.#handleStreamsAvailable(event.direction);
@@ -417,7 +418,7 @@ export class H3Connection {
   }
 
   #checkDrained(): void {
-    if (this.#state !== "draining" || this.#drainedAnnounced || this.#requests.size > 0) return;
+    if (this.#state !== "draining" || this.#drainedAnnounced || !this.#requests.isDrained) return;
     this.#drainedAnnounced = true;
     this.#events.push({ type: "drained" });
   }

@@ -45,7 +45,7 @@ export type H3Event =
   | { readonly type: "requests-available" }
   /** The peer goes away. Client: none of `unprocessed` was or will be processed; they are over, send them elsewhere. */
   | { readonly type: "goaway"; readonly unprocessed: readonly StreamId[] }
-  /** After `goaway`, or the peer's: no request is left. Close when it suits you. */
+  /** After `goaway`, or the peer's: no request is left, and the peer has all that we sent. Close when it suits you. */
   | { readonly type: "drained" }
   /** The connection is over; nothing follows. */
   | { readonly type: "closed"; readonly reason: CloseReason };

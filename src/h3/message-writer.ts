@@ -18,6 +18,7 @@ export class MessageWriter {
   #frameRemaining = 0;
   /** "stopped" by the peer: what is written is dropped, and yet the application has to come to its end. */
   #state: "open" | "ended" | "stopped" | "over" = "open";
+  #isDelivered = false;
 
   constructor(transport: StreamTransport, id: StreamId) {
     this.#transport = transport;
@@ -32,6 +33,15 @@ export class MessageWriter {
   /** Whether the end has been handed to the transport, or the stream reset. */
   get isDone(): boolean {
     return this.#state === "over" || (this.#state === "ended" && this.#pending.length === 0 && !this.#finPending);
+  }
+
+  /** Whether the transport has nothing of it left to deliver. */
+  get isDelivered(): boolean {
+    return this.#isDelivered || this.#state === "over";
+  }
+
+  handleDelivered(): void {
+    this.#isDelivered = true;
   }
 
   /** Writes whole frames, which wait where there is no room. The stream must be open. */

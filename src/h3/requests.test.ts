@@ -270,6 +270,19 @@ describe("going away (RFC 9114 §5.2)", () => {
     expect(pair.client.of("drained")).toHaveLength(1);
   });
 
+  test("a server is drained when the client has the whole answer, not when it was written", () => {
+    const pair = new H3Pair().run();
+    const id = pair.client.connection.request(GET, true)!;
+    pair.run();
+    pair.server.connection.goaway();
+    pair.server.connection.respond(id, 200, [], true, new Uint8Array(1000));
+    pair.server.drain();
+    expect(pair.server.connection.openRequests).toBe(0);
+    expect(pair.server.of("drained")).toEqual([]);
+    pair.run();
+    expect(pair.server.of("drained")).toHaveLength(1);
+  });
+
   test("at rest, a server is drained at once", () => {
     const pair = new H3Pair().run();
     pair.server.connection.goaway();

@@ -39,6 +39,8 @@ export class Requests implements MessageReaderHost {
   readonly #ignored: IgnoredBudget;
   readonly #cancellations = new CancellationBudget();
   readonly #streams = new Map<StreamId, RequestStream>();
+  /** Requests that are over, but the peer has not yet acknowledged all that we sent. Each holds its stream credit. */
+  readonly #undelivered = new Set<StreamId>();
   /** The peer's SETTINGS_MAX_FIELD_SECTION_SIZE. */
   peerMaxFieldSectionSize = Number.POSITIVE_INFINITY;
 
@@ -54,6 +56,11 @@ export class Requests implements MessageReaderHost {
 
   get size(): number {
     return this.#streams.size;
+  }
+
+  /** Nothing would be lost if the connection closed now. */
+  get isDrained(): boolean {
+    return this.#streams.size === 0 && this.#undelivered.size === 0;
   }
 
   get(id: StreamId): RequestStream | undefined {
@@ -82,6 +89,7 @@ export class Requests implements MessageReaderHost {
 
   clear(): void {
     this.#streams.clear();
+    this.#undelivered.clear();
   }
 
   // What the transport says.
@@ -128,9 +136,17 @@ export class Requests implements MessageReaderHost {
     this.settle(stream);
   }
 
+  /** The peer has everything that we sent. */
+  handleDelivered(id: StreamId): void {
+    this.#undelivered.delete(id);
+    this.#streams.get(id)?.writer.handleDelivered();
+  }
+
   /** The peer reads no more of what we send. */
   handleStopped(id: StreamId, code: VarInt): void {
+    this.#undelivered.delete(id);
     const stream = this.#streams.get(id);
+    if (stream?.writer.isDone) stream.writer.handleDelivered();
     if (stream === undefined || stream.writer.isDone) return;
     stream.writer.handleStopped();
     this.#countCancellation(stream);
@@ -190,7 +206,8 @@ export class Requests implements MessageReaderHost {
 
   /** Forgets a stream when both halves are over. */
   settle(stream: RequestStream): void {
-    if (stream.isDone) this.#streams.delete(stream.id);
+    if (!stream.isDone || !this.#streams.delete(stream.id)) return;
+    if (!stream.writer.isDelivered) this.#undelivered.add(stream.id);
   }
 
   // What the readers say.

@@ -212,6 +212,7 @@ export class MemoryTransport implements StreamTransport {
         this.events.push({ type: "stream-opened", id });
         return;
       case "bytes":
+        if (delivery.fin) this.peer.events.push({ type: "stream-finished", id });
         if (stream.readDropped || stream.reset) {
           this.peer.noteCredit(id);
           return;

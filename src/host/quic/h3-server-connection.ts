@@ -100,7 +100,8 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
         this.#exchanges.get(event.id)?.abort(new Error("the client does not want the response any more"));
         break;
       case "drained":
-        if (this.#isDraining) this.h3.close();
+        // Not before this turn is over: GOAWAY has to leave first, or the client could not know what was not processed.
+        if (this.#isDraining) setImmediate(() => this.close());
         break;
       case "settings":
       case "goaway":
@@ -122,9 +123,10 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
   drain(): void {
     this.#isDraining = true;
     this.h3.goaway();
-    this.#drainEvents();
-    if (this.h3.openRequests === 0) this.h3.close();
     this.wake();
+    this.#drainEvents();
+    // Before the handshake is over there is nobody to say GOAWAY to.
+    if (!this.h3.isDraining) this.h3.close();
   }
 
   /** Cuts off what is under way. */
