@@ -1,0 +1,104 @@
+// What the documents point at is there: files, headings, commands with their options, scripts, exports.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Command } from "commander";
+import { beforeAll, describe, expect, test } from "vitest";
+import { COMMANDS } from "../src/cli/commands.ts";
+import { processIo } from "../src/cli/io.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const DOCUMENTS = [
+  ...readdirSync(ROOT).filter((name) => name.endsWith(".md")),
+  ...readdirSync(join(ROOT, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => join("docs", name)),
+];
+const { scripts, exports } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
+  readonly scripts: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, unknown>>;
+};
+
+test("the tests that docs/robustness.md names are there", () => {
+  const named = [
+    ...readFileSync(join(ROOT, "docs/robustness.md"), "utf8").matchAll(
+      /\]\(\.\.\/([^)]+\.test\.ts)\)((?:,? “[^”]+”)*)/g,
+    ),
+  ];
+  expect(named.length).toBeGreaterThan(30);
+  for (const [, file, names] of named) {
+    const text = readFileSync(join(ROOT, file!), "utf8");
+    for (const [, name] of names!.matchAll(/“([^”]+)”/g))
+      expect(text.includes(`"${name}"`), `${file}: ${name}`).toBe(true);
+  }
+});
+
+test("there are documents to look at", () => {
+  expect(DOCUMENTS.length).toBeGreaterThan(10);
+});
+
+describe.each(DOCUMENTS)("%s", (document) => {
+  const text = readFileSync(join(ROOT, document), "utf8");
+
+  test("its links lead to files and headings", () => {
+    for (const target of linksOf(text)) {
+      if (/^[a-z]+:/.test(target)) continue;
+      const [path = "", heading] = target.split("#");
+      const file = path === "" ? join(ROOT, document) : join(ROOT, dirname(document), path);
+      expect(existsSync(file), `${target} does not exist`).toBe(true);
+      if (heading !== undefined) expect(headingsOf(readFileSync(file, "utf8")), target).toContain(heading);
+    }
+  });
+
+  test("its scripts are in package.json", () => {
+    for (const [, script] of text.matchAll(/\bnpm run (?:--silent )?([a-z][\w-]*)/g)) {
+      expect(Object.keys(scripts), document).toContain(script);
+    }
+  });
+
+  test("its imports are exported", () => {
+    for (const [, specifier] of text.matchAll(/from "nagare(\/[^"]*)?"/g)) {
+      expect(Object.keys(exports), document).toContain(`.${specifier ?? ""}`);
+    }
+  });
+});
+
+describe("commands in code blocks", () => {
+  const program = new Command("nagare");
+  beforeAll(async () => {
+    for (const { register } of COMMANDS) await register(program, processIo());
+  });
+
+  test.each(DOCUMENTS)("%s names none that is not there", (document) => {
+    for (const line of commandLines(readFileSync(join(ROOT, document), "utf8"))) {
+      const [name = "", ...words] = line.split(/\s+/);
+      if (name.startsWith("-")) continue;
+      const command = program.commands.find((each) => each.name() === name);
+      expect(command, `${document}: nagare ${line}`).toBeDefined();
+      const known = [...command!.options, { short: "-h", long: "--help" }].flatMap(({ short, long }) => [short, long]);
+      for (const word of words) {
+        if (/^--?[a-zA-Z]/.test(word)) expect(known, `${document}: nagare ${line}`).toContain(word.split("=")[0]);
+      }
+    }
+  });
+});
+
+const linksOf = (text: string): string[] => [
+  ...[...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => target!),
+  ...[...text.matchAll(/\b(?:href|src)="([^"]+)"/g)].map(([, target]) => target!),
+];
+
+/** As they are linked to: lower case, words joined by hyphens. */
+const headingsOf = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+      .replaceAll(" ", "-"),
+  );
+
+/** What follows `nagare ` at the start of a line of a fenced block, perhaps after a prompt. Comments and pipes end it. */
+function* commandLines(text: string): Generator<string> {
+  for (const [, block] of text.matchAll(/```[a-z]*\n([\s\S]*?)```/g)) {
+    for (const [, line] of block!.matchAll(/^(?:\$ )?(?:npx )?nagare ([^#|;&\n]*)/gm)) yield line!.trim();
+  }
+}
