@@ -12,7 +12,9 @@ import { Writer } from "../wire/writer.ts";
 import { FrameType } from "./frames.ts";
 import type { LocalStream } from "./local-streams.ts";
 
-const SLAB_SIZE = 16_384;
+/** Each slab is twice as large as the one before, up to the most: a connection with few requests holds little. */
+const FIRST_SLAB_SIZE = 1_024;
+const MAX_SLAB_SIZE = 16_384;
 /** Type and length of a frame. */
 const FRAME_HEADER_ROOM = 9;
 
@@ -22,6 +24,7 @@ export class HeadersFrames {
   readonly #encoder: QpackEncoder;
   readonly #encoderStream: LocalStream;
   #writer = new Writer(new Uint8Array(0));
+  #slabSize = FIRST_SLAB_SIZE;
 
   constructor(encoder: QpackEncoder, encoderStream: LocalStream) {
     this.#encoder = encoder;
@@ -32,7 +35,10 @@ export class HeadersFrames {
   write(id: StreamId, fields: FieldSection, content: Uint8Array = EMPTY): Uint8Array {
     const before = FRAME_HEADER_ROOM + SECTION_PREFIX_ROOM;
     const length = before + maxEncodedLength(fields) + FRAME_HEADER_ROOM + content.length;
-    if (length > this.#writer.remaining) this.#writer = new Writer(new Uint8Array(Math.max(SLAB_SIZE, length)));
+    if (length > this.#writer.remaining) {
+      this.#writer = new Writer(new Uint8Array(Math.max(this.#slabSize, length)));
+      this.#slabSize = Math.min(2 * this.#slabSize, MAX_SLAB_SIZE);
+    }
     const writer = this.#writer;
     const encoder = this.#encoder;
     const linesAt = writer.position + before;

@@ -108,6 +108,7 @@ export class SendBuffer {
       segments.length = 0;
       this.#cursor = 0;
       this.#head = 0;
+      this.#gathering = undefined; // an idle stream keeps no memory
     } else if (this.#head >= 32 && this.#head * 2 >= segments.length) {
       segments.splice(0, this.#head);
       this.#cursor = Math.max(0, this.#cursor - this.#head);
