@@ -27,6 +27,8 @@ async function up(handler: Handler, options: ServeOptions = {}): Promise<string>
   return `https://localhost:${server.port}/`;
 }
 
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 function client(options: ClientOptions = {}): Client {
   const made = createClient({ ca: authority.ca, protocols: ["h3"], ...options });
   closing.push(() => made.destroy());
@@ -201,10 +203,14 @@ describe("a connection", () => {
     const url = `https://localhost:${server.port}/`;
     const asked = client();
     await (await asked.fetch(url)).text();
-    // The request leaves after the server has begun to go away, and meets it on the way.
-    const closed = server.close();
+    // Until the client has acknowledged the answer, so that nothing holds the server back.
+    const { packetsSent } = asked.connections()[0]!.stats;
+    while (asked.connections()[0]!.stats.packetsSent === packetsSent) await turn();
+    for (let turns = 0; turns < 5; turns += 1) await turn();
     const request = asked.fetch(url, { method: "POST", body: "once" });
-    await closed;
+    while (asked.connections()[0]?.active === 0) await undefined;
+    // The request is written, but no packet has left yet: it meets GOAWAY on its way.
+    await server.close();
     const again = await serve({ port: server.port, host: "127.0.0.1", ...issued, log: () => {} }, handler);
     closing.push(() => again.close({ timeout: 0 }));
     expect((await request).status).toBe(200);
