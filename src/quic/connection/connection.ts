@@ -152,6 +152,11 @@ export class Connection implements StreamTransport {
     return this.#parts.streams.activeStreams;
   }
 
+  /** How often the keys that we send with have been updated. */
+  get keyGeneration(): number {
+    return this.#parts.oneRtt.writeGeneration;
+  }
+
   /** The ids under which the peer may reach us. */
   get localIds(): Iterable<ConnectionId> {
     return this.#parts.localIds;

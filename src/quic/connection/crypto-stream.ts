@@ -57,6 +57,11 @@ export class CryptoStream {
     return !this.#lost.isEmpty || this.#sent < this.#outgoing.length;
   }
 
+  /** Is there anything that the peer may not have? */
+  get hasUnacknowledged(): boolean {
+    return !this.#acked.covers(0, this.#outgoing.length);
+  }
+
   /** Writes as much as fits into the packet, lost bytes first. */
   writeFrames(writer: Writer, frames: SentFrame[]): void {
     while (this.hasData) {

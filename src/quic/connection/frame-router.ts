@@ -167,7 +167,13 @@ export class FrameRouter {
     this.#parts.stats.probeTimeouts += 1;
     space.probesOwed = Math.max(space.probesOwed, count);
     if (level !== Level.application) {
-      space.crypto.repeatUnacknowledged();
+      // What other spaces wait for goes along: Handshake packets cannot be read without the Initial before them, and
+      // would fill the congestion window for ever.
+      for (const other of [spaces.get(Level.initial), spaces.get(Level.handshake)]) {
+        if (other?.write === undefined || !other.crypto.hasUnacknowledged) continue;
+        other.crypto.repeatUnacknowledged();
+        other.probesOwed = Math.max(other.probesOwed, 1);
+      }
     } else if (!streams.hasStreamData && !streams.hasControlFrames) {
       const oldest = recovery.oldestInFlight(level);
       if (oldest !== undefined) this.#repeat(oldest);

@@ -186,6 +186,8 @@ export class PacketSender {
     if (purpose === "probe") writer.end += 1;
     if (purpose === "data" || purpose === "probe") {
       const before = writer.position;
+      // Each of two probes is worth as much as the other: either may be lost.
+      if (purpose === "probe" && !space.crypto.hasData) space.crypto.repeatUnacknowledged();
       space.crypto.writeFrames(writer, frames);
       if (level === Level.application) {
         const { streams } = this.#parts;

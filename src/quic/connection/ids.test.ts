@@ -1,0 +1,178 @@
+/** Connection ids: given, retired, replaced (RFC 9000 §5.1). */
+
+import { describe, expect, test } from "vitest";
+import { seconds } from "../../base/time.ts";
+import { Level } from "../../tls/index.ts";
+import { TRANSPORT_ERRORS } from "../errors.ts";
+import type { Frame } from "../frame/frames.ts";
+import { HostilePeer, PEER } from "../testing/hostile-peer.ts";
+import { headersOf } from "../testing/initial.ts";
+import { Pair } from "../testing/pair.ts";
+
+const { application } = Level;
+
+type NewId = Extract<Frame, { type: "new-connection-id" }>;
+
+const newId = (sequence: number, retirePriorTo = 0): NewId => ({
+  type: "new-connection-id",
+  sequence,
+  retirePriorTo,
+  connectionId: new Uint8Array(8).fill(0x80 + sequence),
+  resetToken: new Uint8Array(16).fill(sequence),
+});
+
+const given = (peer: HostilePeer): NewId[] =>
+  peer.frames.flatMap(({ frame }) => (frame.type === "new-connection-id" ? [frame] : []));
+const retired = (peer: HostilePeer): number[] =>
+  peer.frames.flatMap(({ frame }) => (frame.type === "retire-connection-id" ? [frame.sequence] : []));
+
+describe("ids of ours", () => {
+  test.each([
+    [2, [1]],
+    [4, [1, 2, 3]],
+    [1_000, [1, 2, 3]],
+  ])("are as many as the peer takes (%i), up to our own limit", (activeConnectionIdLimit, sequences) => {
+    for (const role of ["client", "server"] as const) {
+      const peer = new HostilePeer({ role, parameters: { activeConnectionIdLimit } }).handshake();
+      expect(given(peer).map(({ sequence }) => sequence)).toEqual(sequences);
+      expect(new Set(given(peer).map(({ connectionId }) => connectionId.join())).size).toBe(sequences.length);
+    }
+  });
+
+  test("are replaced when retired, and then lead nowhere", () => {
+    const peer = new HostilePeer({ role: "client", parameters: { activeConnectionIdLimit: 2 } }).handshake();
+    const old = peer.destination;
+    peer.destination = given(peer)[0]!.connectionId;
+    peer.send(application, [{ type: "retire-connection-id", sequence: 0 }]);
+    expect(given(peer).map(({ sequence }) => sequence)).toEqual([1, 2]);
+    const { packetsReceived } = peer.connection.stats;
+    peer.destination = old;
+    peer.send(application, [{ type: "ping" }]);
+    expect(peer.connection.stats.packetsReceived).toBe(packetsReceived);
+    expect(peer.connection.isOpen).toBe(true);
+  });
+
+  test("retired twice cost nothing more", () => {
+    const peer = new HostilePeer({ role: "client", parameters: { activeConnectionIdLimit: 2 } }).handshake();
+    peer.destination = given(peer)[0]!.connectionId;
+    for (let i = 0; i < 5; i += 1) peer.send(application, [{ type: "retire-connection-id", sequence: 0 }]);
+    expect(given(peer)).toHaveLength(2);
+  });
+
+  test("that were never sent cannot be retired", () => {
+    const peer = new HostilePeer({ role: "client", parameters: { activeConnectionIdLimit: 2 } }).handshake();
+    // The second of these retires the id that answers the first, before it was sent.
+    peer.send(application, [
+      { type: "retire-connection-id", sequence: 1 },
+      { type: "retire-connection-id", sequence: 2 },
+    ]);
+    expect(peer.close?.code).toBe(TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code);
+  });
+
+  test("are sent again when lost", () => {
+    const pair = new Pair({ wire: (datagram, direction, index) => (isEarly(direction, index) ? undefined : datagram) });
+    // Everything the server says after its handshake flight is lost for a while.
+    function isEarly(direction: string, index: number): boolean {
+      return direction === "to-client" && index >= 3 && index <= 6;
+    }
+    pair.connect().run(undefined, seconds(5));
+    expect(pair.connection.isOpen && pair.peer?.isOpen).toBe(true);
+    expect([...pair.peer!.localIds]).toHaveLength(4);
+  });
+});
+
+describe("ids of the peer's", () => {
+  /** The destination of the last packet the victim sent. */
+  const inUse = (peer: HostilePeer) => headersOf(peer.datagrams.at(-1)!)[0]!.destination;
+
+  test("are changed when the peer asks", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    peer.send(application, [newId(1), newId(2)]);
+    expect(inUse(peer)).toEqual(peer.id);
+    peer.send(application, [newId(3, 2)]);
+    expect(inUse(peer)).toEqual(newId(2).connectionId);
+    expect(retired(peer)).toEqual([1, 0]);
+  });
+
+  test("that are retired on arrival are answered once", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    peer.send(application, [newId(5, 5)]);
+    peer.isSilent = true;
+    for (let i = 0; i < 50; i += 1) peer.send(application, [newId(2, 0)]);
+    expect(retired(peer).filter((sequence) => sequence === 2)).toHaveLength(1);
+    expect(peer.connection.isOpen).toBe(true);
+  });
+
+  test("may come again unchanged", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    for (let i = 0; i < 20; i += 1) peer.send(application, [newId(1), newId(2), newId(3)]);
+    expect(peer.connection.isOpen).toBe(true);
+  });
+
+  test("are no more than allowed, however many are retired and not acknowledged", () => {
+    const peer = new HostilePeer({ role: "client", silent: true }).handshake();
+    let sequence = 1;
+    while (peer.close === undefined && sequence < 100) {
+      peer.send(application, [newId(sequence, sequence)]);
+      sequence += 1;
+    }
+    expect(peer.close?.code).toBe(TRANSPORT_ERRORS.CONNECTION_ID_LIMIT_ERROR.code);
+    // max(8, 4 × active_connection_id_limit) retirements.
+    expect(sequence - 1).toBe(17);
+  });
+
+  test("change without end while the peer keeps up", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    for (let sequence = 1; sequence <= 100; sequence += 1) peer.send(application, [newId(sequence, sequence)]);
+    expect(peer.connection.isOpen).toBe(true);
+    expect(retired(peer)).toHaveLength(100);
+  });
+});
+
+describe("packets that are not for this connection", () => {
+  test("from another address are dropped without a word", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    const { packetsReceived } = peer.connection.stats;
+    const before = peer.datagrams.length;
+    peer.deliver(peer.seal(application, Uint8Array.of(1)), { ...PEER, port: PEER.port + 1 }).poll();
+    peer.wait(seconds(1));
+    expect(peer.connection.stats.packetsReceived).toBe(packetsReceived);
+    expect(peer.datagrams.length).toBe(before);
+    peer.send(application, [{ type: "ping" }]);
+    expect(peer.connection.stats.packetsReceived).toBe(packetsReceived + 1);
+  });
+
+  test("coalesced with one that is, are dropped", () => {
+    const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
+    const { packetsReceived } = peer.connection.stats;
+    const own = peer.seal(Level.handshake, Uint8Array.of(1));
+    const { destination } = peer;
+    peer.destination = new Uint8Array(8).fill(0x99);
+    const foreign = peer.seal(Level.handshake, Uint8Array.of(1));
+    peer.destination = destination;
+    const both = new Uint8Array(own.length + foreign.length);
+    both.set(own);
+    both.set(foreign, own.length);
+    peer.deliver(both);
+    expect(peer.connection.stats.packetsReceived).toBe(packetsReceived + 1);
+  });
+
+  test("from another source id are dropped (RFC 9000 §7.2)", () => {
+    const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
+    const { packetsReceived } = peer.connection.stats;
+    peer.id.fill(0x12);
+    peer.send(Level.handshake, [{ type: "ping" }]);
+    expect(peer.connection.stats.packetsReceived).toBe(packetsReceived);
+    peer.id.fill(0x66);
+    peer.send(Level.handshake, [{ type: "ping" }]);
+    expect(peer.connection.stats.packetsReceived).toBe(packetsReceived + 1);
+  });
+
+  test("that come twice are handled once", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    const packet = peer.seal(application, Uint8Array.of(0x1a, 1, 2, 3, 4, 5, 6, 7, 8));
+    for (let i = 0; i < 5; i += 1) peer.deliver(packet.slice()).poll();
+    expect(peer.connection.stats.packetsDuplicate).toBe(4);
+    expect(peer.frames.filter(({ frame }) => frame.type === "path-response")).toHaveLength(1);
+  });
+});
