@@ -237,6 +237,19 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
     expect(aborted).toBeGreaterThanOrEqual(1);
   });
 
+  test("one signal may be for many requests, without a warning of a leak", async () => {
+    const server = await up(serve((_, response) => response.end("ok")));
+    const { signal } = new AbortController();
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    const asked = client();
+    const responses = await Promise.all(Array.from({ length: 30 }, () => asked.fetch(server.url, { signal })));
+    await Promise.all(responses.map((response) => response.text()));
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   test("a body that ends before its content-length is an error", async () => {
     const server = await up(
       serve((_request, response) => {

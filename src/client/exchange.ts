@@ -1,5 +1,6 @@
 // One request, one response: finds a session for it, keeps its time, sends it again where RFC 9110 §9.2.2 allows, and makes a stream
 // with backpressure of what comes back.
+import { setMaxListeners } from "node:events";
 import type { RequestBody } from "./body.ts";
 import { ClientError } from "./errors.ts";
 import type { ExchangeFacts } from "./facts.ts";
@@ -84,6 +85,8 @@ class OneExchange implements Waiter, ResponseHandler {
       this.#onAbort();
       return;
     }
+    // One signal may be for any number of requests: that is no leak to warn of.
+    if (signal instanceof EventTarget) setMaxListeners(0, signal);
     signal?.addEventListener("abort", this.#onAbort);
     this.#origin.enqueue(this);
   }
