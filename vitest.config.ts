@@ -1,6 +1,16 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
+/** The package by its own name, as examples import it: its sources, so that tests need no build. */
+const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
 export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^nagare$/, replacement: source("src/edge/index.ts") },
+      { find: /^nagare\/client$/, replacement: source("src/client/index.ts") },
+    ],
+  },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "interop/**/*.test.ts", "bench/**/*.test.ts"],
     testTimeout: 60_000,

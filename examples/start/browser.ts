@@ -42,11 +42,9 @@ const settings = (profile: string): string[] => [
 
 /** The same to be typed by hand. */
 export function browserCommand(path: string | undefined, flags: readonly string[], url: string): string {
-  return [path ?? "chromium", ...settings("$(mktemp -d)"), ...flags, url].map(quote).join(" ");
+  const program = path?.includes(" ") ? `"${path}"` : (path ?? "chromium");
+  return [program, ...settings('"$(mktemp -d)"'), ...flags, url].join(" ");
 }
-
-const quote = (word: string): string =>
-  (/[^\w@%+=:,./$()-]/.test(word) ? `"${word}"` : word).replace("$(mktemp -d)", '"$(mktemp -d)"');
 
 /** Opens a window on the page. It belongs to the person: it stays when the program ends. */
 export function openBrowser(path: string, flags: readonly string[], url: string, say: (line: string) => void): void {

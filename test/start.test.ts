@@ -1,0 +1,130 @@
+// The program behind `npm start`: what the demo page asks it for, over each protocol.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type App, createApp } from "../examples/start/app.ts";
+import { browserCommand, findChromium } from "../examples/start/browser.ts";
+import { type Client, createClient } from "../src/client/index.ts";
+import { type DevelopmentIdentity, developmentIdentity, type Server, serve } from "../src/edge/index.ts";
+
+const PROTOCOLS = ["h3", "h2", "http/1.1"] as const;
+
+let identity: DevelopmentIdentity;
+let own: Client;
+let server: Server;
+let app: App;
+const stopping = new AbortController();
+
+beforeAll(async () => {
+  identity = await developmentIdentity();
+  own = createClient({ protocols: ["h3"], ca: identity.cert });
+  app = createApp({ client: own, ca: identity.cert, stopping: stopping.signal });
+  server = await serve({ port: 0, host: "localhost", tls: identity }, app.handler);
+  app.started({ url: server.url.href, browser: "chromium --flag" });
+});
+
+afterAll(async () => {
+  stopping.abort();
+  await own.close();
+  await server.close({ timeout: 0 });
+});
+
+/** The events of a stream, as they come. */
+async function* eventsOf(response: Response): AsyncGenerator<{ readonly name: string; readonly data: unknown }> {
+  let text = "";
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    for (let end = text.indexOf("\n\n"); end >= 0; end = text.indexOf("\n\n")) {
+      const [, name, data] = /^event: (\w+)\ndata: (.*)$/s.exec(text.slice(0, end))!;
+      text = text.slice(end + 2);
+      yield { name: name!, data: JSON.parse(data!) };
+    }
+  }
+}
+
+describe.each(PROTOCOLS)("over %s", (protocol) => {
+  let client: Client;
+  beforeAll(() => {
+    client = createClient({ protocols: [protocol], ca: identity.cert });
+  });
+  afterAll(() => client.destroy());
+
+  const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    client.fetch(new URL(path, server.url), { headers });
+
+  test("the page knows what carried it before a script has run", async () => {
+    const response = await get("/");
+    expect(await response.text()).toContain(`<html lang="en" data-protocol="${protocol}">`);
+    expect(response.headers.get("content-security-policy")).toContain("default-src 'self'");
+    expect(response.headers.get("cache-control")).toBe("no-store");
+  });
+
+  test("the page's files are served", async () => {
+    for (const [path, type] of [
+      ["/style.css", "text/css"],
+      ["/site.js", "text/javascript"],
+      ["/icon.svg", "image/svg+xml"],
+    ] as const) {
+      const response = await get(path);
+      expect([response.status, response.headers.get("content-type")]).toEqual([200, expect.stringContaining(type)]);
+      await response.arrayBuffer();
+    }
+  });
+
+  test("the connection's facts: figures over QUIC, none over TCP", async () => {
+    const facts = (await (await get("/api/connection")).json()) as Record<string, unknown>;
+    expect(facts).toMatchObject({ protocol, browser: "chromium --flag" });
+    if (protocol === "h3") expect(facts.stats).toMatchObject({ group: expect.any(String), rtt: expect.any(Number) });
+    else expect(facts.stats).toBeNull();
+  });
+
+  test("live figures: of this connection, or of our own client's", async () => {
+    await (await own.fetch(server.url)).arrayBuffer(); // so that there is one
+    const response = await get("/api/live");
+    expect(response.headers.get("content-type")).toBe("text/event-stream");
+    for await (const { data } of eventsOf(response)) {
+      expect(data).toMatchObject({ whose: protocol === "h3" ? "page" : "client", packetsSent: expect.any(Number) });
+      expect((data as { bytesSent: number }).bytesSent).toBeGreaterThan(0);
+      break;
+    }
+  });
+
+  test("downloads are the same each time, and only those there are", async () => {
+    const first = new Uint8Array(await (await get("/download/small/99")).arrayBuffer());
+    expect(first).toHaveLength(20_000);
+    expect(new Uint8Array(await (await get("/download/small/99")).arrayBuffer())).toEqual(first);
+    for (const path of ["/download/small/100", "/download/small/-1", "/download/", "/download/large/0"]) {
+      expect((await get(path)).status, path).toBe(404);
+    }
+  });
+
+  test("another site's page has no business with the figures", async () => {
+    const response = await get("/api/connection", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" });
+    expect(response.status).toBe(403);
+    expect((await get("/", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" })).status).toBe(200);
+  });
+});
+
+test("streams end when the program is told to stop", async () => {
+  const told = new AbortController();
+  const other = createApp({ client: own, ca: identity.cert, stopping: told.signal });
+  await using ending = await serve({ port: 0, host: "localhost", tls: identity }, other.handler);
+  await using client = createClient({ protocols: ["h3"], ca: identity.cert });
+  const names: string[] = [];
+  for await (const { name } of eventsOf(await client.fetch(new URL("/api/live", ending.url)))) {
+    names.push(name);
+    told.abort();
+  }
+  expect(names).toEqual(["message", "done"]);
+});
+
+test("the browser's command can be typed", () => {
+  const command = browserCommand("/opt/a b/chrome", ["--flag=1"], "https://localhost:4433/");
+  expect(command).toMatch(
+    /^"\/opt\/a b\/chrome" --user-data-dir="\$\(mktemp -d\)" .*--flag=1 https:\/\/localhost:4433\/$/,
+  );
+  expect(browserCommand(undefined, [], "https://localhost/")).toMatch(/^chromium /);
+});
+
+test("no browser is found where there is none", () => {
+  if (process.platform === "linux") expect(findChromium({ PATH: "/nowhere" })).toBeUndefined();
+  expect(findChromium({ PATH: "" })).not.toBe("chromium");
+});
