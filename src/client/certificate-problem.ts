@@ -28,7 +28,7 @@ export function chainProblem(
   const cause = Object.assign(new Error(detail), { code });
   const leaf = chain[0];
   if (leaf === undefined) {
-    return new ClientError("CERTIFICATE_INVALID", `${host} showed no certificate`, { cause });
+    return new ClientError("CERTIFICATE_INVALID", `${host} showed no certificate that can be read`, { cause });
   }
   if (code === "CERT_HAS_EXPIRED") {
     const culprit = chain.find((each) => Date.parse(each.validTo) < Date.now()) ?? leaf;

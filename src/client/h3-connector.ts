@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { seconds } from "../base/time.ts";
-import { H3Connection } from "../h3/index.ts";
+import { H3_ERRORS, H3Connection } from "../h3/index.ts";
 import { type CertificateVerifier, createCertificateVerifier } from "../host/certificates/index.ts";
 import { cryptoEngine } from "../host/engine.ts";
 import { describeClose } from "../host/quic/close-reason.ts";
@@ -10,9 +10,9 @@ import { QuicDriver } from "../host/quic/driver.ts";
 import { systemRng } from "../host/random.ts";
 import { bindPortableSocket } from "../host/udp/portable-socket.ts";
 import { type CloseReason, type Connection, type ConnectionEvent, connectionConfig, Endpoint } from "../quic/index.ts";
-import { createTlsClient } from "../tls/index.ts";
+import { ALERTS, createTlsClient } from "../tls/index.ts";
 import { chainProblem } from "./certificate-problem.ts";
-import { ClientError } from "./errors.ts";
+import { asClientError, ClientError } from "./errors.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
 import type { Http3Connector } from "./http3.ts";
 import type { ConnectOptions, ResolvedAddress } from "./session.ts";
@@ -103,7 +103,8 @@ async function dial(
     driver.wake();
     return session;
   } catch (error) {
-    connection.abandon();
+    // The server shall know: it would keep its half of the handshake until that times out.
+    connection.close(H3_ERRORS.H3_NO_ERROR.code, "");
     await driver.close();
     throw failureOf(error, origin, address, options);
   }
@@ -128,7 +129,7 @@ class DialedHandshake {
               options.keylog?.(event.line);
               break;
             case "verify-certificate":
-              this.#judge(connection, driver, verifier, event.chain, options.servername);
+              void this.#judge(connection, driver, verifier, event.chain, options.servername);
               break;
             case "closed":
               options.signal.removeEventListener("abort", onAbort);
@@ -146,28 +147,38 @@ class DialedHandshake {
     driver.wake();
   }
 
-  #judge(
+  async #judge(
     connection: Connection,
     driver: QuicDriver,
     verifier: CertificateVerifier,
     chain: readonly Uint8Array[],
     name: string,
-  ): void {
-    verifier.verify(chain, name, new Date()).then((verdict) => {
-      if (verdict.ok) {
-        connection.certificateVerdict(undefined, driver.now());
-      } else {
-        this.#problem = chainProblem(
-          name,
-          verdict.code,
-          verdict.message,
-          chain.map((der) => new X509Certificate(der)),
-        );
-        connection.certificateVerdict({ alert: verdict.alert, reason: verdict.message }, driver.now());
+  ): Promise<void> {
+    let failure: { readonly alert: number; readonly reason: string } | undefined;
+    try {
+      const verdict = await verifier.verify(chain, name, new Date());
+      if (!verdict.ok) {
+        failure = { alert: verdict.alert, reason: verdict.message };
+        this.#problem = chainProblem(name, verdict.code, verdict.message, readable(chain));
       }
-      driver.wake();
-    });
+    } catch (error) {
+      this.#problem = asClientError(error, "CERTIFICATE_INVALID", `certificate for ${name} cannot be judged`);
+      failure = { alert: ALERTS.internal_error.code, reason: this.#problem.message };
+    }
+    connection.certificateVerdict(failure, driver.now());
+    driver.wake();
   }
+}
+
+/** What of a chain can be told about: a server may send anything. */
+function readable(chain: readonly Uint8Array[]): X509Certificate[] {
+  return chain.flatMap((der) => {
+    try {
+      return [new X509Certificate(der)];
+    } catch {
+      return [];
+    }
+  });
 }
 
 class HandshakeFailure extends Error {

@@ -1,5 +1,7 @@
 // The client over our own HTTP/3, against our own server.
 import { randomBytes } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type ServeOptions, serve } from "../edge/serve.ts";
 import { startServer } from "../edge/server.ts";
@@ -217,6 +219,19 @@ describe("a connection", () => {
     expect(answered).toBe(2);
   });
 
+  test("an attempt that is given up is closed, so that the server does not wait for the rest of it", async () => {
+    const socket = createSocket("udp4").bind(0, "127.0.0.1");
+    closing.push(async () => socket.close());
+    await once(socket, "listening");
+    const controller = new AbortController();
+    const fetching = client().fetch(`https://127.0.0.1:${socket.address().port}/`, { signal: controller.signal });
+    await once(socket, "message"); // the whole ClientHello
+    const farewell = once(socket, "message");
+    controller.abort();
+    await expect(fetching).rejects.toThrow("aborted");
+    await farewell;
+  });
+
   test("HTTP/3 has the request when all protocols are allowed and the server speaks it", async () => {
     const url = await up((_request, { protocol }) => new Response(protocol));
     const asked = client({ protocols: ["h3", "h2", "http/1.1"], headStart: 30_000 });
@@ -256,6 +271,25 @@ describe("a certificate that is refused says why, in the words used over TCP", (
         "certificate for localhost is issued by an authority this machine does not trust (Stranger)",
       );
     }
+  });
+
+  test("and so does a chain with something in it that is no certificate", async () => {
+    const identity = loadIdentity(issued);
+    const server = await startServer(
+      {
+        port: 0,
+        host: "127.0.0.1",
+        identities: [{ ...identity, chain: [...identity.chain, new Uint8Array(50)] }],
+        protocols: ["h3"],
+      },
+      createFetchHandler(() => new Response()),
+    );
+    closing.push(() => server.close({ timeout: 0 }));
+    const fetching = client().fetch(`https://localhost:${server.port}/`);
+    await expect(fetching).rejects.toMatchObject({
+      code: "CERTIFICATE_INVALID",
+      message: expect.stringContaining("malformed"),
+    });
   });
 
   test("but any certificate is taken when the caller says so", async () => {
