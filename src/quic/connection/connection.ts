@@ -376,7 +376,7 @@ export class Connection implements StreamTransport {
 
   #keepAliveDeadline(): Instant | undefined {
     const { config, streams, idle, handshake } = this.#parts;
-    if (config.keepAlive === 0 || !handshake.isComplete || streams.activeStreams === 0) return undefined;
+    if (config.keepAlive === 0 || !handshake.isComplete || streams.activeBidiStreams === 0) return undefined;
     return after(idle.keptAliveSince, config.keepAlive);
   }
 }

@@ -126,6 +126,13 @@ describe("a client that keeps alive", () => {
     expect(pair.connection.isOpen).toBe(false);
   });
 
+  test("does not for a stream that its protocol never ends, such as those of HTTP/3 for itself", () => {
+    const pair = new Pair({ client: options, server: { maxIdleTimeout: seconds(10) } }).connect();
+    pair.connection.write(pair.connection.openStream("uni")!, new Uint8Array(1), false);
+    pair.run(undefined, seconds(30));
+    expect(pair.clientEvents.at(-1)).toEqual({ type: "closed", reason: { type: "idle-timeout" } });
+  });
+
   test("asks a dead server once an interval, and then gives up", () => {
     let isDead = false;
     const pair = new Pair({ client: options, wire: (datagram) => (isDead ? undefined : datagram) }).connect();

@@ -89,6 +89,7 @@ export class StreamSet {
   readonly #room: SendRoom;
   #peerLimits: PeerStreamLimits = NO_LIMITS;
   #now: Instant = 0 as Instant;
+  #activeBidi = 0;
   #isClosed = false;
 
   constructor({ role, limits, emit }: StreamSetOptions) {
@@ -110,6 +111,11 @@ export class StreamSet {
   /** How many streams are not over yet. */
   get activeStreams(): number {
     return this.#streams.size;
+  }
+
+  /** How many of them are bidirectional: exchanges under way, not what a protocol keeps open for itself. */
+  get activeBidiStreams(): number {
+    return this.#activeBidi;
   }
 
   /** Bytes kept because they may have to be sent. */
@@ -349,6 +355,7 @@ export class StreamSet {
       receive?.release();
     }
     this.#streams.clear();
+    this.#activeBidi = 0;
   }
 
   // ── Finding and forgetting ────────────────────────────────────────────────────────────────────────────────────────
@@ -423,6 +430,7 @@ export class StreamSet {
           );
     const stream = new Stream(id, isLocal, send, receive);
     this.#streams.set(id, stream);
+    if (!isUni) this.#activeBidi += 1;
     return stream;
   }
 
@@ -449,6 +457,7 @@ export class StreamSet {
 
   #forgetIfFinished(stream: Stream): void {
     if (!stream.isFinished || !this.#streams.delete(stream.id)) return;
+    if (!isUnidirectional(stream.id)) this.#activeBidi -= 1;
     if (stream.send !== undefined) this.#forgetSending(stream.send);
     // Only now may the peer open another in its place.
     if (!stream.isLocal) this.#peer[isUnidirectional(stream.id) ? "uni" : "bidi"].finish();
