@@ -9,7 +9,7 @@ import { trixieCommand } from "../interop/install/trixie.ts";
 import type { LoadDone, LoadOrder } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
 import { cpuOf, cpuOfEndedChildren, memoryOf } from "./proc.ts";
-import type { Workplace } from "./workplace.ts";
+import type { Scratch } from "./scratch.ts";
 
 export type ClientName = "ours" | "gtlsclient" | "curl" | "h2load";
 
@@ -39,7 +39,7 @@ export interface LoadClient extends AsyncDisposable {
 type Log = (line: string) => void;
 
 /** Throws a `Skip` when the program is not to be had. */
-export async function createLoadClient(name: ClientName, place: Workplace, log: Log): Promise<LoadClient> {
+export async function createLoadClient(name: ClientName, place: Scratch, log: Log): Promise<LoadClient> {
   const url = ({ port, path }: Load): string => `https://${HOST}:${port}${path}`;
   switch (name) {
     case "ours":
@@ -87,7 +87,7 @@ export async function createLoadClient(name: ClientName, place: Workplace, log: 
 const programClient = (
   command: (load: Load) => string[],
   download: ((load: Load) => string[]) | undefined,
-  place: Workplace,
+  place: Scratch,
 ): LoadClient => ({
   async warmUp(load) {
     await new Child(command(load)).succeeded();
@@ -128,7 +128,7 @@ class OwnLoadClient implements LoadClient {
     this.#ca = ca;
   }
 
-  static async start(place: Workplace): Promise<OwnLoadClient> {
+  static async start(place: Scratch): Promise<OwnLoadClient> {
     const process = new OwnProcess("own-client");
     await process.next();
     return new OwnLoadClient(process, place.identity.ca);

@@ -3,8 +3,8 @@
 import type { Bench } from "./bench.ts";
 import { measurePairs, type PairSpec } from "./pairs.ts";
 import { type RatioSpec, ratiosOf } from "./ratios.ts";
+import { createScratch } from "./scratch.ts";
 import { rounded } from "./statistics.ts";
-import { createWorkplace } from "./workplace.ts";
 
 const MB = 1_000_000;
 const SIZE = 128 * MB;
@@ -32,7 +32,7 @@ const GOODPUT_RATIOS: readonly RatioSpec[] = [
 ];
 
 export const h3Bulk: Bench = async ({ rounds = ROUNDS, log }) => {
-  using place = createWorkplace(SIZE);
+  using place = createScratch(SIZE);
   const load = { path: place.site.bulk, requests: 1, concurrency: 1, bytes: SIZE };
   const specs = PAIRS.map((pair): PairSpec => ({ ...pair, load }));
   const { costs, remarks } = await measurePairs(specs, place, { rounds, log });

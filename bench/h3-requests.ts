@@ -3,7 +3,7 @@
 import type { Bench } from "./bench.ts";
 import { measurePairs, type PairSpec } from "./pairs.ts";
 import { type RatioSpec, ratiosOf } from "./ratios.ts";
-import { createWorkplace } from "./workplace.ts";
+import { createScratch } from "./scratch.ts";
 
 const MB = 1_000_000;
 /** What site.small has. */
@@ -33,7 +33,7 @@ const CLIENT_RATIOS: readonly RatioSpec[] = [
 ];
 
 export const h3Requests: Bench = async ({ rounds = ROUNDS, log }) => {
-  using place = createWorkplace(SIZE);
+  using place = createScratch(SIZE);
   const load = { path: place.site.small, requests: REQUESTS, concurrency: CONCURRENCY, bytes: SIZE * REQUESTS };
   const specs = PAIRS.map((pair): PairSpec => ({ ...pair, load }));
   const { costs, remarks } = await measurePairs(specs, place, { rounds, log });

@@ -8,8 +8,8 @@ import type { LoadDone, LoadOrder } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
 import { memoryOf, resetPeak } from "./proc.ts";
 import type { Row } from "./report.ts";
+import { createScratch, type Scratch } from "./scratch.ts";
 import { startOwn } from "./servers.ts";
-import { createWorkplace, type Workplace } from "./workplace.ts";
 
 const MIB = 1 << 20;
 const GIB = 1 << 30;
@@ -19,23 +19,23 @@ const SETTLING = 5_000;
 
 type Order = Omit<LoadOrder, "url" | "ca"> & { readonly path: string };
 
-const TASKS: readonly (readonly [name: string, order: Order, maxStreams?: number])[] = [
+const TASKS: readonly (readonly [name: string, order: Order])[] = [
   ["1 GiB from a file", { path: "/gib.bin", requests: 1, concurrency: 1 }],
   ["1 GiB from a stream", { path: `/stream/${GIB}`, requests: 1, concurrency: 1 }],
   // Nobody is answered before all have come: they are really open together.
-  [`${MANY} requests at once`, { path: `/together/${MANY}`, requests: MANY, concurrency: MANY }, MANY],
+  [`${MANY} requests at once`, { path: `/together/${MANY}`, requests: MANY, concurrency: MANY }],
   [`${MANY} idle connections`, { path: "/small.bin", requests: MANY, concurrency: 20, connections: MANY }],
 ];
 
 export const memory: Bench = async ({ log }) => {
-  using place = createWorkplace(MIB);
+  using place = createScratch(MIB);
   const file = openSync(join(place.site.directory, "gib.bin"), "w");
   ftruncateSync(file, GIB);
   closeSync(file);
   const rows: Row[] = [];
-  for (const [name, order, maxStreams] of TASKS) {
+  for (const [name, order] of TASKS) {
     log(name);
-    rows.push({ name, figures: await measure(order, maxStreams, place) });
+    rows.push({ name, figures: await measure(order, place) });
   }
   const targets = rows.flatMap(({ name }) => [
     { of: `${name}: server growth MiB`, atMost: 100 },
@@ -45,8 +45,8 @@ export const memory: Bench = async ({ log }) => {
 };
 
 /** Growth is from what is resident after one small request, before the task, to the most during it. */
-async function measure(order: Order, maxStreams: number | undefined, place: Workplace): Promise<Row["figures"]> {
-  await using server = await startOwn("own-server", place, maxStreams === undefined ? {} : { maxStreams });
+async function measure(order: Order, place: Scratch): Promise<Row["figures"]> {
+  await using server = await startOwn("own-server", place);
   await using client = new OwnProcess("own-client");
   await client.next();
   const ask = async ({ path, ...rest }: Order): Promise<LoadDone> => {

@@ -4,8 +4,6 @@ export interface ServerOrder {
   readonly certFile: string;
   readonly keyFile: string;
   readonly directory: string;
-  /** Streams that a client may have open at once; the product's own limit by default. */
-  readonly maxStreams?: number;
 }
 
 export interface ServerReady {

@@ -4,9 +4,9 @@ import type { RunningServer } from "../interop/peer.ts";
 import { Skip } from "../interop/result.ts";
 import { type ClientName, createLoadClient, type Load, type LoadClient } from "./clients.ts";
 import { cpuOf, memoryOf } from "./proc.ts";
+import type { Scratch } from "./scratch.ts";
 import { type ServerName, startServer } from "./servers.ts";
 import { median } from "./statistics.ts";
-import type { Workplace } from "./workplace.ts";
 
 export interface PairSpec {
   readonly server: ServerName;
@@ -54,7 +54,7 @@ export interface Measured {
 
 export async function measurePairs(
   specs: readonly PairSpec[],
-  place: Workplace,
+  place: Scratch,
   options: PairOptions,
 ): Promise<Measured> {
   const open: AsyncDisposable[] = [];
@@ -68,7 +68,7 @@ export async function measurePairs(
 /** What it starts, it puts into `open`. */
 async function measure(
   specs: readonly PairSpec[],
-  place: Workplace,
+  place: Scratch,
   { rounds, log }: PairOptions,
   open: AsyncDisposable[],
 ): Promise<Measured> {

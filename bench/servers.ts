@@ -7,11 +7,11 @@ import { caddy } from "../interop/peers/caddy.ts";
 import { ngtcp2 } from "../interop/peers/ngtcp2.ts";
 import type { ServerOrder, ServerReady } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
-import type { Workplace } from "./workplace.ts";
+import type { Scratch } from "./scratch.ts";
 
 export type ServerName = "ours" | "caddy" | "ngtcp2" | "node:http2";
 
-export async function startServer(name: ServerName, place: Workplace, log: Log): Promise<RunningServer> {
+export async function startServer(name: ServerName, place: Scratch, log: Log): Promise<RunningServer> {
   switch (name) {
     case "ours":
       return startOwn("own-server", place);
@@ -28,7 +28,7 @@ type Log = (line: string) => void;
 
 export async function startOwn(
   name: "own-server" | "http2-server",
-  { identity, site }: Workplace,
+  { identity, site }: Scratch,
   more: Partial<ServerOrder> = {},
 ): Promise<RunningServer> {
   const child = new OwnProcess(name);
@@ -39,7 +39,7 @@ export async function startOwn(
 }
 
 /** Throws a `Skip` when the peer is not to be had. */
-async function startPeer(entry: PeerEntry, place: Workplace, log: Log): Promise<RunningServer> {
+async function startPeer(entry: PeerEntry, place: Scratch, log: Log): Promise<RunningServer> {
   const { server } = await entry.install(log);
   const directory = await mkdtemp(join(place.directory, `${entry.name}-`));
   return server!.start(place.identity, { ...place, directory });

@@ -34,9 +34,8 @@ const clientRole = (command: readonly string[]): ClientRole => ({
         ...["--silent", "--show-error", "--fail", PROTOCOL_OPTION[ask.protocol]],
         ...["--cacert", cell.identity.caFile, "--resolve", `${HOST}:${ask.port}:127.0.0.1`],
         ...(ask.cipher === "chacha20" ? ["--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"] : []),
-        // Without --parallel-immediate they share a connection. Beyond the streams that a server allows at once (ours:
-        // 128) curl opens another one, and does not wait.
-        ...(urls.length > 1 ? ["--parallel", "--parallel-max", "100"] : []),
+        // Without --parallel-immediate they share a connection.
+        ...(urls.length > 1 ? ["--parallel", "--parallel-max", "200"] : []),
         ...["--write-out", "%{http_version} %{num_connects}\\n"],
         ...urls.flatMap((url, i) => ["--output", files[i]!, url]),
       ],

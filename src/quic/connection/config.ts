@@ -44,7 +44,7 @@ export interface ConnectionConfig {
 export const DEFAULT_LIMITS: ConnectionLimits = {
   initialMaxData: 1_536 * 1024,
   initialMaxStreamData: 512 * 1024,
-  initialMaxStreamsBidi: 128,
+  initialMaxStreamsBidi: 1000,
   initialMaxStreamsUni: 16,
   maxConnectionWindow: 16 * 1024 * 1024,
   maxStreamWindow: 8 * 1024 * 1024,

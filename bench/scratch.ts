@@ -7,9 +7,9 @@ import type { CellFolder } from "../interop/cell.ts";
 import { createIdentities } from "../interop/certificates.ts";
 import { createSite } from "../interop/site.ts";
 
-export interface Workplace extends CellFolder, Disposable {}
+export interface Scratch extends CellFolder, Disposable {}
 
-export function createWorkplace(bulkSize: number): Workplace {
+export function createScratch(bulkSize: number): Scratch {
   const directory = mkdtempSync(join(tmpdir(), "nagare-bench-"));
   return {
     directory,
