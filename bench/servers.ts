@@ -29,11 +29,10 @@ type Log = (line: string) => void;
 export async function startOwn(
   name: "own-server" | "http2-server",
   { identity, site }: Scratch,
-  more: Partial<ServerOrder> = {},
 ): Promise<RunningServer> {
   const child = new OwnProcess(name);
   const { certFile, keyFile } = identity;
-  const order: ServerOrder = { certFile, keyFile, directory: site.directory, ...more };
+  const order: ServerOrder = { certFile, keyFile, directory: site.directory };
   const { port } = await child.ask<ServerReady>(order);
   return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
 }
