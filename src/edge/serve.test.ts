@@ -88,6 +88,17 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     expect(Buffer.compare(await response.bytes(), body)).toBe(0);
   });
 
+  test("lets nobody wait for the rest of a body after the response", async () => {
+    const failure = deferred<unknown>();
+    const { client } = await start((request) => {
+      request.text().catch(failure.resolve);
+      return new Response("early");
+    });
+    const { response } = client.request({ method: "POST", streaming: true });
+    expect(await (await response).text()).toBe("early");
+    expect(await failure.promise).toBeInstanceOf(Error);
+  });
+
   test("answers HEAD, 204 and 304 without content", async () => {
     const { client } = await start((request) => {
       const status = Number(new URL(request.url).pathname.slice(1));

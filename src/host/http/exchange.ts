@@ -28,7 +28,7 @@ export type BodyState =
   | "open"
   /** Everything was read, and `trailers` holds what followed it. */
   | "ended"
-  /** The peer gave up before its end. */
+  /** The peer gave up before its end, or the response ended before it. */
   | "aborted";
 
 /**

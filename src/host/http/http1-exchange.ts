@@ -148,6 +148,8 @@ export class Http1Exchange implements Exchange, Abortable {
     this.#closed = true;
     this.#tcp.exchanges.delete(this);
     if (this.#aborted === undefined) this.body.discard();
+    // Whoever still reads the request must not wait for what will not come.
+    this.body.abort();
     this.onClose?.();
     // A connection whose last head was sent before the drain began does not know that it ends here.
     if (this.#tcp.listener.draining && this.#tcp.exchanges.size === 0) this.#response.req.socket.destroySoon();

@@ -128,7 +128,10 @@ export class Http2Exchange implements Exchange, Abortable {
     // RFC 9113 §8.1: having answered in full, ask the client to stop sending a body that nobody will read.
     if (this.body.state !== "open") return;
     this.#stream.once("finish", () => {
-      if (this.body.state === "open") this.#stream.close(constants.NGHTTP2_NO_ERROR);
+      if (this.body.state !== "open") return;
+      this.#stream.close(constants.NGHTTP2_NO_ERROR);
+      // Whoever still reads the request must not wait for what will not come.
+      this.body.abort();
     });
   }
 

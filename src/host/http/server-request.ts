@@ -243,7 +243,7 @@ function bodyStream(exchange: Exchange, onPull: () => void, settled: () => void)
 }
 
 const abortReason = (exchange: Exchange): Error =>
-  exchange.aborted ?? new Error("the client aborted the request's body");
+  exchange.aborted ?? new Error("the request's body was not complete when the exchange ended");
 
 /** The whole body, without a stream in between. */
 function collect(exchange: Exchange): Promise<Uint8Array> {

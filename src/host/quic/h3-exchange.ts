@@ -255,6 +255,8 @@ export class H3Exchange implements Exchange {
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    // Whoever still reads the request must not wait for what will not come.
+    this.body.abort();
     this.#host.onExchangeClosed(this.#id);
     this.onClose?.();
   }
