@@ -13,7 +13,3 @@ export interface Case {
   /** Returns what was seen, or throws what went wrong. */
   run(peer: Peer, role: Role, cell: CellFolder): Promise<string>;
 }
-
-/** Has the peer a role opposite to ours at all? Where it has none, the matrix has no cell. */
-export const faces = (peer: Peer, role: Role): boolean =>
-  (role === "server" ? peer.client : peer.server) !== undefined || peer.reader !== undefined;

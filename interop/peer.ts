@@ -2,6 +2,7 @@
 
 import type { CellFolder } from "./cell.ts";
 import type { ProtocolName } from "./own-client.ts";
+import type { Role } from "./result.ts";
 
 /** What not every peer can do, by role. Anything else, each can. */
 export type Feature = "chacha20" | "certificates" | "h2" | "http/1.1" | "key-update" | "page" | "retry";
@@ -68,6 +69,8 @@ export interface Peer {
 
 export interface PeerEntry {
   readonly name: string;
+  /** The sides on which we meet it. */
+  readonly roles: readonly Role[];
   /** Finds the program, installing it if that is possible, or throws a `Skip` that says why it cannot be had. */
   install(log: (line: string) => void): Promise<Peer>;
 }

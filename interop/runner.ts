@@ -3,7 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Case, faces } from "./case.ts";
+import type { Case } from "./case.ts";
 import { createIdentities } from "./certificates.ts";
 import type { Peer, PeerEntry } from "./peer.ts";
 import { type Result, type Role, Skip } from "./result.ts";
@@ -32,16 +32,15 @@ export async function runMatrix(options: RunOptions): Promise<Result[]> {
     };
     for (const entry of options.peers) {
       const peer = await install(entry, options.log);
-      if (peer instanceof Skip) {
-        const cell = { peer: entry.name, version: "", role: "server" as const, result: "skipped" as const };
-        for (const each of options.cases) note({ ...cell, case: each.name, detail: peer.message });
-        continue;
-      }
       for (const each of options.cases) {
-        for (const role of each.roles) {
-          if (!faces(peer, role)) continue;
-          const verdict = await runCell(each, peer, role, { ...context, identity }, options.cellTimeout);
-          note({ peer: entry.name, version: peer.version, case: each.name, role, ...verdict });
+        for (const role of each.roles.filter((role) => entry.roles.includes(role))) {
+          const cell = { peer: entry.name, case: each.name, role };
+          if (peer instanceof Skip) {
+            note({ ...cell, version: "", result: "skipped", detail: peer.message });
+          } else {
+            const verdict = await runCell(each, peer, role, { ...context, identity }, options.cellTimeout);
+            note({ ...cell, version: peer.version, ...verdict });
+          }
         }
       }
     }

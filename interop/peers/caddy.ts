@@ -13,6 +13,7 @@ const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "h2", "http/1.1"
 
 export const caddy: PeerEntry = {
   name: "caddy",
+  roles: ["client"],
   async install(log) {
     const path = await debianProgram("caddy", "caddy", log);
     return { version: await versionOf([path, "version"]), server: serverRole(path) };

@@ -12,6 +12,7 @@ const FEATURES: ReadonlySet<Feature> = new Set(["h2", "http/1.1", "page", "retry
 
 export const chromium: PeerEntry = {
   name: "chromium",
+  roles: ["server"],
   async install(log) {
     const path = (await findProgram(CHROMIUM, process.env)) ?? (await debianProgram("chromium", "chromium", log));
     return { version: await versionOf([path, "--version"]), client: clientRole(path) };

@@ -14,6 +14,7 @@ const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "chacha20", "h2"
 
 export const nginx: PeerEntry = {
   name: "nginx",
+  roles: ["client"],
   async install(log) {
     const command = await trixieCommand("usr/sbin/nginx", log);
     return { version: await versionOf([...command, "-v"]), server: serverRole(command) };

@@ -15,6 +15,7 @@ const CHACHA20_ONLY = "--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHAC
 
 export const ngtcp2: PeerEntry = {
   name: "ngtcp2",
+  roles: ["server", "client"],
   async install(log) {
     const client = await debianProgram("gtlsclient", "ngtcp2-client", log);
     const server = await debianProgram("gtlsserver", "ngtcp2-server", log);

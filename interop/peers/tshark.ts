@@ -6,6 +6,7 @@ import type { PeerEntry } from "../peer.ts";
 
 export const tshark: PeerEntry = {
   name: "tshark",
+  roles: ["server", "client"],
   async install(log) {
     const path = await debianProgram("tshark", "tshark", log);
     return {

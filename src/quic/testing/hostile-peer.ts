@@ -9,7 +9,7 @@ import { ReceivedBatch, type SocketAddress } from "../../base/datagrams.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import { RangeSet } from "../../base/range-set.ts";
 import { SeededRng } from "../../base/rng.ts";
-import { after, type Instant, type Micros, millis } from "../../base/time.ts";
+import { after, type Instant, type Micros } from "../../base/time.ts";
 import { type CryptoEngine, PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
 import { createTlsClient, createTlsServer, Level, type TlsHandshake, type TlsIdentity } from "../../tls/index.ts";
@@ -464,6 +464,3 @@ export class HostilePeer {
 
 /** How many ranges of packet numbers are remembered, as by any peer. */
 const MAX_RANGES = 64;
-
-/** Long enough for anything the victim may still do. */
-export const A_WHILE = millis(5_000);
