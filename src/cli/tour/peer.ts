@@ -42,10 +42,11 @@ export class Peer {
     this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => {
       if (this.#stderr.length < MAX_OUTPUT) this.#stderr += text;
     });
-    // "error" is a program that could not be started, or the signal's abort: "close" follows the latter.
-    this.#exited = Promise.race([once(this.#child, "close"), once(this.#child, "error")]).catch(
-      (error: unknown) => error,
-    );
+    this.#exited = new Promise((resolve) => {
+      this.#child.on("close", resolve);
+      // A program that could not be started has no end to wait for; the signal's abort is an error too, and has one.
+      this.#child.on("error", () => this.#child.pid === undefined && resolve(undefined));
+    });
   }
 
   get stdout(): string {
