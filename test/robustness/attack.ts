@@ -1,0 +1,40 @@
+/** What the attacks beside this file share: a connection to attack, and a look at memory. */
+
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { openEngine, openIdentity } from "../../fuzz/open-engine.ts";
+import type { Frame } from "../../src/quic/frame/frames.ts";
+import { type HostileOptions, HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
+
+/** A hostile client or server after its handshake. Packets are not encrypted, so that thousands take no time. */
+export function attacker(options: Partial<HostileOptions> = {}): HostilePeer {
+  return new HostilePeer({ role: "client", engine: openEngine, identity: openIdentity, ...options }).handshake();
+}
+
+/** The frames of one type that the victim has sent. */
+export function sent<T extends Frame["type"]>(peer: HostilePeer, type: T): Extract<Frame, { type: T }>[] {
+  return peer.frames.flatMap(({ frame }) => (frame.type === type ? [frame as Extract<Frame, { type: T }>] : []));
+}
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** Bytes in use once garbage is gone. */
+function inUse(): number {
+  // The second time waits for what the first has left to another thread.
+  collect();
+  collect();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+/** How many bytes more are in use after `work`. What it gives back stays alive until that is known. */
+export function growth(work: () => unknown): number {
+  const before = inUse();
+  const kept = work();
+  const after = inUse();
+  return kept === before ? Number.NaN : after - before;
+}
+
+export const KIB = 1_024;
+export const MIB = 1_024 * KIB;

@@ -1,0 +1,120 @@
+/** Rows 14, 21, 27: packets by the thousand that mean nothing. */
+
+import { describe, expect, test } from "vitest";
+import { after, millis, seconds } from "../../src/base/time.ts";
+import { TRANSPORT_ERRORS } from "../../src/quic/errors.ts";
+import { emitFrame } from "../../src/quic/frame/emit.ts";
+import type { Frame } from "../../src/quic/frame/frames.ts";
+import { HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
+import { initialPacket } from "../../src/quic/testing/initial.ts";
+import { address, Listener } from "../../src/quic/testing/listener.ts";
+import { Level } from "../../src/tls/index.ts";
+import { Writer } from "../../src/wire/writer.ts";
+import { attacker, growth, KIB, MIB } from "./attack.ts";
+
+const { application } = Level;
+
+describe("row 14: empty and tiny datagrams", () => {
+  test("bring no answer, no state, and starve no timer", () => {
+    const server = new Listener();
+    server.deliver(initialPacket({ destination: new Uint8Array(8).fill(1) }));
+    const deadline = server.endpoint.nextTimeout()!;
+    const used = growth(() => {
+      for (let i = 0; i < 20_000; i += 1) {
+        const junk = new Uint8Array(i % 21).fill(0x40 | (i & 0x3f));
+        expect(server.deliver(junk, address(i % 50))).toEqual([]);
+      }
+      return server;
+    });
+    expect(used).toBeLessThan(MIB);
+    expect(server.endpoint.nextTimeout()).toBe(deadline);
+    server.wait(seconds(11));
+    expect(server.endpoint.connectionCount).toBe(0);
+  });
+
+  test("PING and PADDING alone are acknowledged every second time at most, and late", () => {
+    const peer = attacker();
+    const before = peer.datagrams.length;
+    for (let i = 0; i < 1_000; i += 1) peer.send(application, [{ type: "ping" }]);
+    expect(peer.datagrams.length - before).toBeLessThanOrEqual(501);
+    const { length } = peer.datagrams;
+    for (let i = 0; i < 1_000; i += 1) peer.send(application, [{ type: "padding", length: 3 }]);
+    // What elicits no acknowledgement is reported in company.
+    expect(peer.datagrams.length - length).toBeLessThanOrEqual(130);
+  });
+});
+
+describe("row 21: frames cut short", () => {
+  const frames: readonly Frame[] = [
+    { type: "ack", largest: 0, delay: 70, ranges: [0, 0], ecn: { ect0: 70, ect1: 70, ce: 70 } },
+    { type: "reset-stream", id: 68, code: 70, finalSize: 70 },
+    { type: "stop-sending", id: 0, code: 70 },
+    { type: "crypto", offset: 70, data: new Uint8Array(5) },
+    { type: "stream", id: 68, offset: 70, data: new Uint8Array(5), fin: false },
+    { type: "max-data", maximum: 70_000 },
+    { type: "max-stream-data", id: 0, maximum: 70_000 },
+    { type: "max-streams", direction: "bidi", maximum: 70 },
+    { type: "data-blocked", limit: 70 },
+    { type: "stream-data-blocked", id: 0, limit: 70 },
+    { type: "streams-blocked", direction: "uni", limit: 70 },
+    {
+      type: "new-connection-id",
+      sequence: 1,
+      retirePriorTo: 0,
+      connectionId: new Uint8Array(8).fill(1),
+      resetToken: new Uint8Array(16),
+    },
+    { type: "retire-connection-id", sequence: 70 },
+    { type: "path-challenge", data: new Uint8Array(8) },
+    { type: "path-response", data: new Uint8Array(8) },
+    { type: "connection-close", layer: "transport", code: 70, frameType: 6, phrase: new Uint8Array(5) },
+    { type: "connection-close", layer: "application", code: 70, frameType: 0, phrase: new Uint8Array(5) },
+  ];
+
+  test.each(frames.map((frame) => [frame.type, frame] as const))("%s, at every byte", (_type, frame) => {
+    const writer = new Writer(new Uint8Array(100));
+    emitFrame(writer, frame);
+    const whole = writer.written();
+    for (let length = 1; length < whole.length; length += 1) {
+      const peer = attacker();
+      peer.sendRaw(application, whole.slice(0, length));
+      expect(peer.close?.code, `${length} bytes`).toBe(TRANSPORT_ERRORS.FRAME_ENCODING_ERROR.code);
+    }
+  });
+
+  test.each([0x1f, 0x20, 0x3f, 0x21])("type 0x%s is not known", (type) => {
+    const peer = attacker();
+    peer.sendRaw(application, Uint8Array.of(type, 0, 0, 0));
+    expect(peer.close?.code).toBe(TRANSPORT_ERRORS.FRAME_ENCODING_ERROR.code);
+  });
+});
+
+describe("row 27: forgeries", () => {
+  test("of the other key phase cost a decryption, and change nothing", () => {
+    // With real keys: what is sealed with the present key and says that it is the next one's opens with neither.
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    const id = peer.connection.openStream("uni")!;
+    const used = growth(() => {
+      for (let i = 0; i < 3_000; i += 1) peer.deliver(peer.seal(application, Uint8Array.of(1), { keyPhase: 1 }));
+      return peer;
+    });
+    expect(used).toBeLessThan(512 * KIB);
+    expect(peer.connection.keyGeneration).toBe(0);
+    expect(peer.connection.stats.packetsDropped).toBeGreaterThanOrEqual(3_000);
+    peer.connection.write(id, new Uint8Array(10), true);
+    peer.poll();
+    peer.send(application, [{ type: "ping" }]);
+    expect(peer.connection.isOpen).toBe(true);
+    expect(peer.events.some(({ type }) => type === "stream-finished")).toBe(true);
+  });
+
+  test("do not keep a connection alive", () => {
+    const peer = new HostilePeer({ role: "client", victim: { maxIdleTimeout: seconds(5) } }).handshake();
+    const end = after(peer.now, seconds(7));
+    while (peer.now < end) {
+      peer.deliver(peer.seal(application, Uint8Array.of(1), { keyPhase: 1 })).poll();
+      peer.wait(millis(500));
+    }
+    expect(peer.events.at(-1)).toEqual({ type: "closed", reason: { type: "idle-timeout" } });
+  });
+});
