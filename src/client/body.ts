@@ -1,4 +1,5 @@
 // Request bodies: from anything fetch accepts to bytes that a session can send, and send again where that is possible.
+import { Readable } from "node:stream";
 import { ClientError } from "./errors.ts";
 import type { RequestContent } from "./session.ts";
 
@@ -13,19 +14,18 @@ export type BodyLike =
   | AsyncIterable<Uint8Array>
   | Iterable<Uint8Array>;
 
+type Source = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
 export class RequestBody {
   readonly length: number | undefined;
   /** RFC 9110 §8.3: the content-type to send unless the caller names one. */
   readonly type: string | undefined;
   /** Whether it can be sent more than once, for a redirect or another connection. */
   readonly replayable: boolean;
-  readonly #open: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+  readonly #open: () => Source;
   #read = false;
 
-  private constructor(
-    open: () => Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
-    facts: { length?: number; type?: string | undefined; replayable: boolean },
-  ) {
+  private constructor(open: () => Source, facts: { length?: number; type?: string | undefined; replayable: boolean }) {
     this.#open = open;
     this.length = facts.length;
     this.type = facts.type;
@@ -71,17 +71,59 @@ export class RequestBody {
     return this.replayable || !this.#read;
   }
 
-  content(): RequestContent {
-    return { length: this.length, chunks: this.#chunks() };
+  content(): Content {
+    return new Content(this.length, () => {
+      this.#read = true;
+      return this.#open();
+    });
+  }
+}
+
+/** One reading of a body. */
+export class Content implements RequestContent {
+  readonly length: number | undefined;
+  readonly chunks: AsyncGenerator<Uint8Array> = this.#chunks();
+  #open: (() => Source) | undefined;
+  /** Lets go of a source that may be waiting for something to give. */
+  #release: (() => void) | undefined;
+
+  constructor(length: number | undefined, open: () => Source) {
+    this.length = length;
+    this.#open = open;
+  }
+
+  /** Nobody wants the rest, and the source is told so. */
+  cancel(): void {
+    if (this.#open !== undefined) this.#begin(this.#open);
+    this.#release?.();
+    this.#release = undefined;
+  }
+
+  #begin(open: () => Source): Source {
+    this.#open = undefined;
+    const source = open();
+    if (source instanceof ReadableStream) {
+      const reader = (source as ReadableStream<Uint8Array>).getReader();
+      this.#release = () => void reader.cancel().catch(() => undefined);
+      return chunksOf(reader);
+    }
+    if (source instanceof Readable) this.#release = () => void source.destroy();
+    return source;
   }
 
   async *#chunks(): AsyncGenerator<Uint8Array> {
-    this.#read = true;
-    for await (const chunk of this.#open()) {
+    if (this.#open === undefined) return;
+    for await (const chunk of this.#begin(this.#open)) {
       if (!(chunk instanceof Uint8Array)) {
         throw new ClientError("REQUEST_INVALID", `the request's body yielded a ${typeof chunk}, not bytes`);
       }
       if (chunk.length > 0) yield chunk;
     }
+    this.#release = undefined;
   }
+}
+
+/** A stream's own iterator could not be left while it waits. */
+async function* chunksOf(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
 }

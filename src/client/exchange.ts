@@ -1,7 +1,7 @@
 // One request, one response: finds a session for it, keeps its time, sends it again where RFC 9110 §9.2.2 allows, and makes a stream
 // with backpressure of what comes back.
 import { setMaxListeners } from "node:events";
-import type { RequestBody } from "./body.ts";
+import type { Content, RequestBody } from "./body.ts";
 import { ClientError } from "./errors.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
@@ -51,6 +51,7 @@ class OneExchange implements Waiter, ResponseHandler {
   readonly #onAbort = () => this.#abandon(this.#request.signal!.reason);
   #session: Session | undefined;
   #exchange: Exchange | undefined;
+  #content: Content | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #timer: NodeJS.Timeout | undefined;
   #state: "waiting" | "sent" | "head" | "done" = "waiting";
@@ -102,7 +103,8 @@ class OneExchange implements Waiter, ResponseHandler {
     this.#requestStart = performance.now();
     this.#requestEnd = undefined;
     this.#arm(this.#settings.headersTimeout, "no response");
-    const started = session.request(head, body?.content(), this);
+    this.#content = body?.content();
+    const started = session.request(head, this.#content, this);
     this.#exchange = started;
     if (this.#paused) started.pause();
   }
@@ -228,6 +230,7 @@ class OneExchange implements Waiter, ResponseHandler {
     this.#state = "done";
     clearTimeout(this.#timer);
     this.#request.signal?.removeEventListener("abort", this.#onAbort);
+    if (error !== undefined) this.#cancelContent();
     if (!headSeen) {
       this.#reject(error);
       return;
@@ -238,6 +241,12 @@ class OneExchange implements Waiter, ResponseHandler {
     } catch {
       // The reader cancelled the stream: it is closed already.
     }
+  }
+
+  #cancelContent(): void {
+    const { body } = this.#request;
+    if (this.#content === undefined && body?.available) this.#content = body.content();
+    this.#content?.cancel();
   }
 
   #facts(status: number, responseStart: number): ExchangeFacts {

@@ -344,6 +344,8 @@ class H3ClientExchange implements Exchange {
 
   #end(): void {
     if (this.#isDone || !this.#isFinished) return;
+    // RFC 9114 §4.1: the answer may come before the end of the request, which then nobody needs.
+    this.#h3.cancel(this.#id!, H3_ERRORS.H3_NO_ERROR.code);
     this.#over();
     this.#handler.onEnd(this.#trailers);
   }

@@ -1,7 +1,7 @@
 // The client over our own HTTP/3, against our own server.
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type ServeOptions, serve } from "../edge/serve.ts";
 import { startServer } from "../edge/server.ts";
@@ -151,6 +151,40 @@ async function stable(figure: () => number): Promise<number> {
 }
 
 describe("a connection", () => {
+  test("an abort cancels the body that was being sent, though it has nothing to give", async () => {
+    const url = await up(async (request) => {
+      await request.text().catch(() => "");
+      return new Response();
+    });
+    for (const protocol of ["h3", "h2", "http/1.1"] as const) {
+      const controller = new AbortController();
+      const source = new EventEmitter();
+      const pulled = once(source, "pull");
+      const cancelled = once(source, "cancel");
+      const body = new ReadableStream<Uint8Array>(
+        {
+          pull() {
+            source.emit("pull");
+            return new Promise(() => {});
+          },
+          cancel() {
+            source.emit("cancel");
+          },
+        },
+        { highWaterMark: 0 }, // not before somebody reads
+      );
+      const fetching = client({ protocols: [protocol] }).fetch(url, {
+        method: "POST",
+        body,
+        signal: controller.signal,
+      });
+      await pulled;
+      controller.abort();
+      await expect(fetching).rejects.toThrow("aborted");
+      await cancelled;
+    }
+  });
+
   test("is shared by concurrent requests", async () => {
     const url = await up((request) => new Response(new URL(request.url).pathname));
     const asked = client();
