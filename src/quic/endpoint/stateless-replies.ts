@@ -8,7 +8,7 @@ import { Ecn, type SlotWriter, type SocketAddress, type Transmit } from "../../b
 import { type Instant, type Micros, seconds } from "../../base/time.ts";
 import { PacketBatch } from "../../crypto/engine.ts";
 import { Writer } from "../../wire/writer.ts";
-import type { ConnectionConfig } from "../connection/config.ts";
+import type { ConnectionConfig } from "../connection/index.ts";
 import { emitConnectionClose } from "../frame/index.ts";
 import { deriveInitialSecrets, derivePacketKeys, protectBatch } from "../keys/index.ts";
 import { beginLongHeader, finishPacket } from "../packet/build.ts";
