@@ -31,6 +31,6 @@ export function figuresOf(context: Context, client: Client): Figures | undefined
   }
   const own = client.connections()[0]?.stats;
   if (own === undefined) return undefined; // it has been idle for long enough to be closed
-  const { details, rtt = 0, ...counts } = own;
-  return { whose: "client", at, rtt, congestionWindow: Number(details.congestionWindow ?? 0), ...NONE, ...counts };
+  const { details: _, rtt = 0, congestionWindow = 0, ...counts } = own;
+  return { whose: "client", at, rtt, congestionWindow, ...NONE, ...counts };
 }

@@ -2,7 +2,6 @@
 import { toMillis } from "../base/time.ts";
 import { H3_ERRORS, type H3Connection, type H3Event } from "../h3/index.ts";
 import { describeClose } from "../host/quic/close-reason.ts";
-import { connectionStats } from "../host/quic/connection-facts.ts";
 import type { ConnectionListener, QuicDriver } from "../host/quic/driver.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../quic/index.ts";
 import { asClientError, ClientError } from "./errors.ts";
@@ -84,9 +83,9 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
 
   stats(): SessionStats {
     const { connection } = this.#parts;
-    const { rtt } = connection.path;
+    const { rtt, controller, mtu } = connection.path;
     const { bytesSent, bytesReceived, packetsSent, packetsReceived, packetsLost } = connection.stats;
-    const { cipherSuite, group, congestionWindow, datagramSize, retry } = connectionStats(connection);
+    const { cipherSuite = "", group = "", usedRetry = false } = connection.handshakeFacts ?? {};
     return {
       bytesSent,
       bytesReceived,
@@ -96,14 +95,14 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
       packetsSent,
       packetsReceived,
       packetsLost,
+      congestionWindow: controller.congestionWindow,
+      datagramSize: mtu.current,
       details: {
         quic: "version 1",
         tls: "TLS 1.3",
-        cipher: cipherSuite ?? "",
-        group: group ?? "",
-        retry: retry ?? "no",
-        congestionWindow: congestionWindow ?? 0,
-        datagramSize: datagramSize ?? 0,
+        cipher: cipherSuite,
+        group,
+        ...(usedRetry ? { retry: "seen" } : {}),
       },
     };
   }

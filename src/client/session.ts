@@ -75,7 +75,11 @@ export interface SessionStats {
   readonly packetsSent?: number;
   readonly packetsReceived?: number;
   readonly packetsLost?: number;
-  /** Whatever else is worth a line: TLS version, cipher, QUIC version, congestion window, Retry seen, … */
+  /** Bytes that may be under way at once, as the congestion controller sees it. */
+  readonly congestionWindow?: number;
+  /** The largest datagram that the path is known to carry. */
+  readonly datagramSize?: number;
+  /** Whatever else is worth a line: TLS version, cipher, QUIC version, Retry seen, … */
   readonly details: Readonly<Record<string, string | number>>;
 }
 

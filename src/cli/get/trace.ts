@@ -107,6 +107,8 @@ function connectionLines(response: Response, facts: ExchangeFacts, colors: Color
     rows.push(["packets", `${packetsSent} sent, ${packetsReceived} received`]);
     rows.push(["loss", packetsLost === 0 ? "none" : colors.red(`${packetsLost} packets${share}`)]);
   }
+  if (stats.congestionWindow !== undefined) rows.push(["window", bytes(stats.congestionWindow)]);
+  if (stats.datagramSize !== undefined) rows.push(["datagrams", `up to ${bytes(stats.datagramSize)}`]);
   for (const [name, value] of Object.entries(stats.details)) rows.push([name, String(value)]);
   if (facts.attempts > 1) rows.push(["attempts", String(facts.attempts)]);
   for (const [name, value] of facts.trailers) rows.push([`trailer`, `${name}: ${value}`]);

@@ -32,7 +32,9 @@ export class Verbose {
     const where = `${facts.remoteAddress} port ${facts.remotePort}`;
     this.note(facts.reused ? `the connection to ${where} is used again` : `connected to ${where}`);
     if (!facts.reused && connection.handshakeEnd !== undefined && connection.handshakeStart !== undefined) {
-      const details = Object.values(facts.stats().details).join(", ");
+      const details = Object.entries(facts.stats().details)
+        .map(([name, value]) => `${name} ${value}`)
+        .join(", ");
       this.note(
         `handshake in ${duration(connection.handshakeEnd - connection.handshakeStart)}${details === "" ? "" : ` (${details})`}`,
       );
