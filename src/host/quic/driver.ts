@@ -94,22 +94,27 @@ export class QuicDriver {
 
   #flush(now: Instant): void {
     this.#dispatch(now);
-    const { endpoint, socket } = this;
-    let segments = 0;
-    while (!socket.isBlocked) {
-      const transmit = endpoint.pollTransmit(socket.slots, MAX_SEGMENTS, now);
-      if (transmit === undefined) break;
-      endpoint.handleSent(transmit, socket.send(transmit), now);
-      segments += transmit.count;
-      if (segments >= SEGMENTS_PER_TURN) {
-        this.wake();
-        break;
-      }
-    }
+    const { endpoint } = this;
+    if (this.#send(now, SEGMENTS_PER_TURN)) this.wake();
     // A fault while sending ends a connection, of which its listener has to hear.
     this.#dispatch(now);
     this.#arm(endpoint.nextTimeout(), now);
     if (endpoint.connectionCount === 0) this.#onIdle?.();
+  }
+
+  /** Sends what there is to send, up to about so many datagrams; true when that was not all. */
+  #send(now: Instant, most: number): boolean {
+    const { endpoint, socket } = this;
+    let segments = 0;
+    while (!socket.isBlocked) {
+      if (segments >= most) return true;
+      const transmit = endpoint.pollTransmit(socket.slots, MAX_SEGMENTS, now);
+      if (transmit === undefined) return false;
+      endpoint.handleSent(transmit, socket.send(transmit), now);
+      segments += transmit.count;
+    }
+    // `onWritable` goes on with the rest.
+    return false;
   }
 
   #arm(at: Instant | undefined, now: Instant): void {
@@ -160,7 +165,10 @@ export class QuicDriver {
   /** Sends what is still to be said, then lets go of the socket. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    this.#flush(systemNow());
+    const now = systemNow();
+    this.#dispatch(now);
+    // There is no other turn: each of the connections has its CONNECTION_CLOSE to send, however many they are.
+    this.#send(now, Number.POSITIVE_INFINITY);
     this.#isClosed = true;
     clearTimeout(this.#timer);
     await this.socket.close();
