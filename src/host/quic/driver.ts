@@ -36,7 +36,6 @@ export class QuicDriver {
   #isFlushScheduled = false;
   #isClosed = false;
   #isReferenced = true;
-  #onIdle: (() => void) | undefined;
 
   constructor(endpoint: Endpoint, socket: UdpSocket) {
     this.endpoint = endpoint;
@@ -99,7 +98,6 @@ export class QuicDriver {
     // A fault while sending ends a connection, of which its listener has to hear.
     this.#dispatch(now);
     this.#arm(endpoint.nextTimeout(), now);
-    if (endpoint.connectionCount === 0) this.#onIdle?.();
   }
 
   /** Sends what there is to send, up to about so many datagrams; true when that was not all. */
@@ -140,15 +138,6 @@ export class QuicDriver {
     this.endpoint.handleTimeout(now);
     this.#flush(now);
   };
-
-  /** Resolves when no connection is left; those closing have said so by then. */
-  whenIdle(): Promise<void> {
-    if (this.endpoint.connectionCount === 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#onIdle = resolve;
-      this.wake();
-    });
-  }
 
   ref(): void {
     this.#isReferenced = true;

@@ -4,7 +4,7 @@
  */
 
 import type { Instant } from "../../base/time.ts";
-import { LEVEL_NAMES, type Level, type TlsEvent, type TlsHandshake } from "../../tls/handshake.ts";
+import type { Level, TlsEvent, TlsHandshake } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
@@ -33,8 +33,8 @@ export class Handshake {
   readonly #role: "client" | "server";
   readonly #spaces: PacketSpaces;
   readonly #listener: HandshakeListener;
-  /** Dropped with everything it holds once the handshake is confirmed and its last level is gone. */
-  #tls: TlsHandshake | undefined;
+  /** Needed as long as the connection lives: session tickets come at any time (RFC 8446 §4.6.1). */
+  readonly #tls: TlsHandshake;
   #expectedIds: (() => ExpectedIds) | undefined;
   isComplete = false;
   isConfirmed = false;
@@ -54,7 +54,7 @@ export class Handshake {
   }
 
   start(now: Instant): void {
-    this.#tls?.start(now);
+    this.#tls.start(now);
     this.#pump();
   }
 
@@ -62,16 +62,13 @@ export class Handshake {
   handleCrypto(level: Level, now: Instant): void {
     const space = this.#spaces.get(level);
     for (let bytes = space?.crypto.read(); bytes !== undefined; bytes = space?.crypto.read()) {
-      if (this.#tls === undefined) {
-        throw transportError("PROTOCOL_VIOLATION", `CRYPTO in ${LEVEL_NAMES[level]}`, "handshake bytes after its end");
-      }
       this.#tls.handleCrypto(level, bytes, now);
       this.#pump();
     }
   }
 
   certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined, now: Instant): void {
-    this.#tls?.certificateVerdict(failure, now);
+    this.#tls.certificateVerdict(failure, now);
     this.#pump();
   }
 
@@ -82,7 +79,7 @@ export class Handshake {
   }
 
   #pump(): void {
-    const tls = this.#tls!;
+    const tls = this.#tls;
     for (let event = tls.pollEvent(); event !== undefined; event = tls.pollEvent()) this.#handleEvent(event);
     for (let out = tls.pollTransmit(); out !== undefined; out = tls.pollTransmit()) {
       this.#spaces.get(out.level)?.crypto.write(out.bytes);
