@@ -8,7 +8,7 @@ import { concat } from "../src/wire/text.ts";
 import { Writer } from "../src/wire/writer.ts";
 import type { Chance } from "./chance.ts";
 import { writeFrames } from "./frames.ts";
-import { openEngine } from "./open-engine.ts";
+import { openEngine, openTag } from "./open-engine.ts";
 
 /** Ids that mean something to the victim. */
 export interface KnownIds {
@@ -19,8 +19,6 @@ export interface KnownIds {
 }
 
 const VERSIONS = [QUIC_V1, QUIC_V1, QUIC_V1, QUIC_V1, QUIC_V1, 0, 0x6b3343cf, 0x0a0a0a0a, 0xffffffff] as const;
-/** What the open engine takes for a tag. */
-const TAG = new Uint8Array(TAG_LENGTH).fill(0x5a);
 const PADDED = 1_200;
 
 const idOf = (chance: Chance, known: readonly Uint8Array[]): Uint8Array =>
@@ -31,7 +29,9 @@ export function longHeaderPacket(chance: Chance, known: KnownIds): Uint8Array {
   const writer = new Writer(new Uint8Array(4_096));
   const version = chance.pick(VERSIONS);
   const type = chance.oneIn(2) ? 0 : chance.below(4);
-  writer.uint8((chance.oneIn(20) ? 0x80 : 0xc0) | (type << 4) | chance.below(chance.oneIn(8) ? 16 : 4));
+  const numberLength = 1 + chance.below(4);
+  const lowBits = chance.oneIn(50) ? chance.below(16) : numberLength - 1;
+  writer.uint8((chance.oneIn(20) ? 0x80 : 0xc0) | (type << 4) | lowBits);
   writer.uint32(version);
   for (const ids of [known.destinations, known.sources]) {
     const id = idOf(chance, ids);
@@ -52,9 +52,10 @@ export function longHeaderPacket(chance: Chance, known: KnownIds): Uint8Array {
     ? chance.bytes(200)
     : writeFrames(chance, { largestSent: 2, level, role: known.original === undefined ? "client" : "server" });
   const padding = new Uint8Array(chance.oneIn(4) ? 0 : Math.max(0, PADDED - writer.position - frames.length - 22));
-  const body = concat(chance.exactly(1 + chance.below(4)), frames, padding, TAG);
+  const body = concat(chance.exactly(numberLength), frames, padding, new Uint8Array(TAG_LENGTH));
   writer.varint(chance.oneIn(20) ? chance.varint() : body.length);
   writer.write(body);
+  writer.bytes.set(openTag(writer.position), writer.position - TAG_LENGTH);
   return finish(writer, chance);
 }
 

@@ -5,12 +5,16 @@
 
 import { errorName, ProtocolError } from "../src/base/errors.ts";
 import { type Micros, millis, seconds } from "../src/base/time.ts";
+import { H3_ERRORS } from "../src/h3/index.ts";
+import { QPACK_ERRORS } from "../src/qpack/index.ts";
 import { type CloseReason, type Connection, type ConnectionEvent, TRANSPORT_ERRORS } from "../src/quic/index.ts";
 import { type HostileOptions, HostilePeer } from "../src/quic/testing/hostile-peer.ts";
 import { formatVarInt } from "../src/wire/varint.ts";
 import type { Chance } from "./chance.ts";
 import { openEngine, openIdentity } from "./open-engine.ts";
 import { VictimFault } from "./session.ts";
+
+const APPLICATION_ERRORS = { ...H3_ERRORS, ...QPACK_ERRORS };
 
 /** How often a deadline may be met at one instant before the victim counts as hung. */
 const MAX_TURNS = 50;
@@ -41,6 +45,55 @@ export class Victim {
       checkCause(event.reason);
     }
     this.onEvent(connection, event);
+  }
+
+  /** The victim's application does something of its own accord. */
+  act(): void {
+    const { peer } = this;
+    const chance = this.#chance;
+    const { connection } = peer;
+    if (connection === undefined || !connection.isOpen) return;
+    // Streams of either side that may or may not be there any more.
+    const id = chance.below(16);
+    switch (chance.below(40)) {
+      case 0:
+        connection.close(chance.below(0x100), "enough");
+        break;
+      case 1:
+        connection.abandon();
+        break;
+      case 2:
+      case 3:
+        connection.updateKeys();
+        break;
+      default:
+        this.#actOnStream(connection, id);
+    }
+  }
+
+  #actOnStream(connection: Connection, id: number): void {
+    const chance = this.#chance;
+    try {
+      switch (chance.below(6)) {
+        case 0:
+          connection.reset(id, chance.varint());
+          break;
+        case 1:
+          connection.stopSending(id, chance.varint());
+          break;
+        case 2:
+          connection.read(id, chance.below(100));
+          break;
+        case 3:
+          connection.openStream(chance.pick(["bidi", "uni"]));
+          break;
+        default:
+          connection.write(id, new Uint8Array(chance.below(30_000)), chance.oneIn(8));
+      }
+    } catch (error) {
+      // What an application must not ask of a stream is told to it, and to nobody else.
+      if (!(error instanceof RangeError) || !/^stream \d+ /.test(error.message)) throw error;
+    }
   }
 
   /** Takes the victim's answers, then lets a little time go by, now and then a lot. */
@@ -97,9 +150,10 @@ function describe(reason: CloseReason): string {
   if (reason.type !== "local" && reason.type !== "peer") return reason.type;
   if (reason.type === "peer") return "closed by the peer";
   const { layer, code } = reason;
-  const name = layer === "transport" && typeof code === "number" ? errorName(TRANSPORT_ERRORS, code) : undefined;
+  const table = layer === "transport" ? TRANSPORT_ERRORS : APPLICATION_ERRORS;
+  const name = typeof code === "number" ? errorName(table, code) : undefined;
   if (name !== undefined) return name;
-  return `${layer === "transport" ? "CRYPTO_ERROR" : "application"} ${formatVarInt(code)}`;
+  return layer === "transport" ? `CRYPTO_ERROR ${formatVarInt(code)}` : "closed by its application";
 }
 
 /** Whatever a peer does is the peer's error: an INTERNAL_ERROR of another cause is a fault of ours. */

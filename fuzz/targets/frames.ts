@@ -1,11 +1,16 @@
 /** Frames after the handshake: any types, any order, any values, in packets that are properly sealed. */
 
+import { millis } from "../../src/base/time.ts";
+import { DEFAULT_LIMITS } from "../../src/quic/index.ts";
 import { Level } from "../../src/tls/index.ts";
 import { Chance } from "../chance.ts";
 import { writeFrames } from "../frames.ts";
 import { mutate } from "../mutate.ts";
 import { type Session, type Target, VictimFault } from "../session.ts";
 import { Victim } from "../victim.ts";
+
+/** Where limits are met sooner. */
+const TIGHT = { ...DEFAULT_LIMITS, initialMaxData: 20_000, initialMaxStreamData: 4_000, sendBufferPerStream: 8_000 };
 
 class FramesSession implements Session {
   readonly #chance: Chance;
@@ -21,7 +26,8 @@ class FramesSession implements Session {
     const role = chance.pick(["client", "server"] as const);
     const withholdFinished = role === "client" && chance.oneIn(8);
     this.#role = role;
-    this.#victim = new Victim(chance, { role, withholdFinished, silent: chance.oneIn(6) });
+    const victim = chance.oneIn(2) ? {} : { limits: TIGHT, keepAlive: millis(700), keyUpdateAfter: 100 };
+    this.#victim = new Victim(chance, { role, withholdFinished, silent: chance.oneIn(6), victim });
     const { peer } = this.#victim;
     peer.handshake();
     if (role === "server" && !chance.oneIn(3)) peer.send(Level.application, [{ type: "handshake-done" }]);
@@ -49,6 +55,7 @@ class FramesSession implements Session {
         ...(chance.oneIn(30) ? { packetNumber: chance.below(1_000) } : {}),
       }),
     );
+    if (chance.oneIn(8)) this.#victim.act();
     this.#victim.settle();
     // Ids are eight bytes long unless a mutation changed that, so the victim's packets can be read.
     if (peer.unreadable > 0 && !this.#isMutated) throw new VictimFault("the victim sent a packet that cannot be read");
