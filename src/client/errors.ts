@@ -83,6 +83,9 @@ export function certificateUnknownAuthority(host: string, issuer: string | undef
   return new ClientError(
     "CERTIFICATE_UNKNOWN_AUTHORITY",
     `certificate for ${host} is issued by an authority this machine does not trust${who}`,
-    { cause, hint: "trust that authority with --cacert FILE (in code: ca), or NODE_EXTRA_CA_CERTS; for a development server, -k" },
+    {
+      cause,
+      hint: "trust that authority with --cacert FILE (in code: ca), or NODE_EXTRA_CA_CERTS; for a development server, -k",
+    },
   );
 }
