@@ -79,6 +79,7 @@ function runSession(options: FuzzOptions, report: FuzzReport, seed: number): voi
       if (time > MAX_INPUT_TIME) throw new VictimFault(`one input took ${Math.round(time)} ms`);
     }
     const outcome = session.outcome ?? "lives on";
+    session.end();
     report.outcomes.set(outcome, (report.outcomes.get(outcome) ?? 0) + 1);
   } catch (error) {
     report.failure = { seed, input, error };

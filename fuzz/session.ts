@@ -5,6 +5,8 @@ export interface Session {
   step(): void;
   /** How the victim's connection ended; undefined while it lives. */
   readonly outcome: string | undefined;
+  /** After the last input. Throws when the victim has not let go of everything once enough time has gone by. */
+  end(): void;
 }
 
 export interface Target {

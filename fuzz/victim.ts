@@ -22,6 +22,9 @@ const MAX_TURNS = 50;
 export class Victim {
   readonly peer: HostilePeer;
   readonly #chance: Chance;
+  readonly #over = new WeakSet<Connection>();
+  /** The code with which the victim closed its connection for a fault of the peer's. */
+  #closedWith: number | undefined;
   outcome: string | undefined;
 
   constructor(chance: Chance, options: Omit<HostileOptions, "engine" | "identity" | "seed">) {
@@ -40,9 +43,13 @@ export class Victim {
   onEvent: (connection: Connection, event: ConnectionEvent) => void = echo;
 
   #handleEvent(connection: Connection, event: ConnectionEvent): void {
+    if (this.#over.has(connection)) throw new VictimFault(`${event.type} after the connection was over`);
     if (event.type === "closed") {
+      this.#over.add(connection);
       this.outcome ??= describe(event.reason);
       checkCause(event.reason);
+      const { reason } = event;
+      if (reason.type === "local" && reason.cause !== undefined) this.#closedWith = reason.code as number;
     }
     this.onEvent(connection, event);
   }
@@ -114,6 +121,22 @@ export class Victim {
   wait(span: Micros): void {
     this.peer.wait(span);
     this.#checkRest();
+  }
+
+  /** The peer hears why it was left, if it can hear anything: for sessions of one connection with a finished handshake. */
+  checkFarewell(): void {
+    const { close, unreadable } = this.peer;
+    if (this.#closedWith === undefined || unreadable > 0 || close?.code === this.#closedWith) return;
+    throw new VictimFault(`closed with ${this.#closedWith}, but said ${close?.code}`);
+  }
+
+  /** Longer than any timeout: nothing may be left. */
+  end(): void {
+    const { peer } = this;
+    peer.isSilent = true;
+    this.wait(seconds(300));
+    if (peer.victim.connectionCount > 0) throw new VictimFault("a connection is never forgotten");
+    if (peer.victim.nextTimeout() !== undefined) throw new VictimFault("a deadline is left without a connection");
   }
 
   /** All polled: no deadline may be due, or a host would spin. */

@@ -28,6 +28,7 @@ test("a fault of the victim's is reported with the seed that brings it back", ()
     name: "broken",
     start: (seed: number) => ({
       outcome: undefined,
+      end: () => {},
       step: () => {
         if (seed === 3) throw new TypeError("a fault");
       },

@@ -66,6 +66,10 @@ class DatagramsSession implements Session {
     }
   }
 
+  end(): void {
+    this.#victim.end();
+  }
+
   step(): void {
     const chance = this.#chance;
     const datagrams: Uint8Array[] = [];

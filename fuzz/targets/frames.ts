@@ -38,6 +38,10 @@ class FramesSession implements Session {
     return this.#victim.outcome;
   }
 
+  end(): void {
+    this.#victim.end();
+  }
+
   step(): void {
     const chance = this.#chance;
     const { peer } = this.#victim;
@@ -57,6 +61,7 @@ class FramesSession implements Session {
     );
     if (chance.oneIn(8)) this.#victim.act();
     this.#victim.settle();
+    if (peer.isComplete) this.#victim.checkFarewell();
     // Ids are eight bytes long unless a mutation changed that, so the victim's packets can be read.
     if (peer.unreadable > 0 && !this.#isMutated) throw new VictimFault("the victim sent a packet that cannot be read");
   }

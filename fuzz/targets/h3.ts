@@ -155,6 +155,10 @@ class H3Session implements Session {
     return frame(0x01, isAny ? fieldSection(chance, this.#table) : honestSection(!this.#isServer));
   }
 
+  end(): void {
+    this.#victim.end();
+  }
+
   step(): void {
     const chance = this.#chance;
     const { peer } = this.#victim;

@@ -3,6 +3,7 @@
 import type { HostileOptions } from "../../src/quic/testing/hostile-peer.ts";
 import { Level } from "../../src/tls/index.ts";
 import { concat } from "../../src/wire/text.ts";
+import { varintLength } from "../../src/wire/varint.ts";
 import { Writer } from "../../src/wire/writer.ts";
 import { Chance } from "../chance.ts";
 import { mutate } from "../mutate.ts";
@@ -19,26 +20,50 @@ class HandshakeSession implements Session {
     this.#faults = faults;
   }
 
+  end(): void {}
+
   step(): void {
     const chance = new Chance(this.#seed);
-    const role = chance.pick(["client", "server"] as const);
+    const role = chance.pick(["client", "client", "client", "server"] as const);
     const victim = new Victim(chance, { role, ...this.#faults(chance) });
     victim.peer.handshake();
     // Whether it closed or waits for more: once nobody speaks any more, it ends by itself.
     const isComplete = victim.outcome === undefined && victim.peer.connection?.isHandshakeComplete === true;
-    for (let i = 0; i < 4; i += 1) victim.wait(A_TIMEOUT);
+    victim.end();
     this.outcome = isComplete ? "completed" : (victim.outcome ?? "never accepted");
   }
 }
 
-const A_TIMEOUT = 11_000_000 as Parameters<Victim["wait"]>[0];
+/** Ids of RFC 9000 §18.2 that a client may send, with values that are legal. */
+const LEGAL: readonly (readonly [id: number, smallest: number, largest: number])[] = [
+  [0x01, 0, 2 ** 40],
+  [0x03, 1_200, 2 ** 40],
+  [0x04, 0, 2 ** 40],
+  [0x05, 0, 2 ** 40],
+  [0x06, 0, 2 ** 40],
+  [0x07, 0, 2 ** 40],
+  [0x08, 0, 2 ** 40],
+  [0x09, 0, 2 ** 40],
+  [0x0a, 0, 20],
+  [0x0b, 0, 2 ** 14 - 1],
+  [0x0e, 2, 2 ** 40],
+];
 
-/** Ids of RFC 9000 §18.2, some that are reserved or unknown, in any order, some twice. */
+/** Legal ones in any order, and among them some that are unknown, reserved, forbidden, too large or there twice. */
 function parameters(chance: Chance): Partial<HostileOptions> {
   const entries: Uint8Array[] = [];
-  for (let count = chance.below(12); count > 0; count -= 1) {
+  const legal = LEGAL.filter(() => chance.oneIn(2));
+  for (const [id, smallest, largest] of legal.sort(() => chance.below(3) - 1)) {
+    const writer = new Writer(new Uint8Array(16));
+    const value = chance.pick([smallest, largest, Math.min(largest, smallest + chance.below(1_000))]);
+    writer.varint(id);
+    writer.varint(varintLength(value));
+    writer.varint(value);
+    entries.push(writer.written());
+  }
+  for (let count = chance.oneIn(3) ? chance.below(4) : 0; count > 0; count -= 1) {
     const writer = new Writer(new Uint8Array(128));
-    const id = chance.oneIn(6) ? chance.varint() : chance.below(0x12);
+    const id = chance.oneIn(2) ? chance.varint() : chance.below(0x12);
     const value = chance.oneIn(3) ? chance.bytes(40) : varint(chance);
     writer.varint(id);
     writer.varint(chance.oneIn(30) ? chance.varint() : value.length);
@@ -46,9 +71,9 @@ function parameters(chance: Chance): Partial<HostileOptions> {
     entries.push(writer.written());
   }
   // Ours, so that some get past the check of ids (RFC 9000 §7.3).
-  if (!chance.oneIn(4)) entries.push(concat(Uint8Array.of(0x0f, 8), new Uint8Array(8).fill(0x66)));
+  if (!chance.oneIn(12)) entries.push(concat(Uint8Array.of(0x0f, 8), new Uint8Array(8).fill(0x66)));
   const whole = concat(...entries);
-  return { rawParameters: chance.oneIn(4) ? mutate(whole, chance) : whole };
+  return { rawParameters: chance.oneIn(8) ? mutate(whole, chance) : whole };
 }
 
 function varint(chance: Chance): Uint8Array {

@@ -32,6 +32,10 @@ class LongHeadersSession implements Session {
     return this.#isServer ? undefined : this.#victim.outcome;
   }
 
+  end(): void {
+    this.#victim.end();
+  }
+
   step(): void {
     const { peer } = this.#victim;
     peer.deliver(longHeaderPacket(this.#chance, this.#known));
