@@ -20,17 +20,3 @@ export interface Http3Connector {
   /** Releases what connections share, such as a socket. */
   close(): Promise<void>;
 }
-
-/** Our own stack, loaded with the first connection that needs it: a client of HTTP/2 alone does not wait for it. */
-export function ownHttp3(): Http3Connector {
-  let loading: Promise<Http3Connector> | undefined;
-  const ready = () => {
-    loading ??= import("./h3-connector.ts").then(({ createHttp3Connector }) => createHttp3Connector());
-    return loading;
-  };
-  return {
-    ready,
-    connect: async (origin, options) => (await ready()).connect(origin, options),
-    close: async () => (await loading)?.close(),
-  };
-}
