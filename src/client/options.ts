@@ -1,5 +1,6 @@
 // What createClient may be told, and what it takes for granted.
-import { type Http3Connector, ownHttp3 } from "./http3.ts";
+import type { Http3Connector } from "./http3.ts";
+import { ownHttp3 } from "./own-http3.ts";
 import type { Resolve } from "./resolve.ts";
 import type { Protocol } from "./session.ts";
 
