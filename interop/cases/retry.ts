@@ -6,5 +6,5 @@ export const retry = downloadCase({
   protocol: "h3",
   needs: "retry",
   retry: true,
-  paths: (site) => [site.small],
+  paths: (site) => [site.bulk],
 });

@@ -23,6 +23,14 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     return { server, client };
   }
 
+  test("asks QUIC clients for proof of their address when told to, and none otherwise", async () => {
+    const answer: Handler = (_request, { connection }) => new Response(String(connection?.stats().retry ?? "no QUIC"));
+    const asked = await start(answer, { retry: "always" });
+    expect(await (await get(asked.client, "/")).text()).toBe(version === "h3" ? "yes" : "no QUIC");
+    const trusted = await start(answer);
+    expect(await (await get(trusted.client, "/")).text()).toBe(version === "h3" ? "no" : "no QUIC");
+  });
+
   test("gives the handler the request", async () => {
     const { client, server } = await start(async (request, context) => {
       expect(request).toBeInstanceOf(Request);

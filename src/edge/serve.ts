@@ -6,7 +6,7 @@
 import { type Identity, type IdentitySource, loadIdentity } from "../host/certificates/identity.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
-import type { BoundAddress } from "../host/http/listener.ts";
+import type { BoundAddress, RetryPolicy } from "../host/http/listener.ts";
 import { ServeError } from "./errors.ts";
 import { handlerOf } from "./module.ts";
 import { type Server, startServer } from "./server.ts";
@@ -35,6 +35,8 @@ export interface ServeOptions {
   readonly onError?: (error: unknown) => Response | Promise<Response>;
   /** Given each line of the key log (RFC 9850). Whoever reads them can read the traffic: for tests only. */
   readonly onKeyLog?: (line: string) => void;
+  /** When a QUIC client has to prove its address before it is heard: "auto", under pressure, by default. */
+  readonly retry?: RetryPolicy;
   /** Where a line about a handler that threw goes. Standard error by default. */
   readonly log?: (line: string) => void;
 }
@@ -56,7 +58,7 @@ export async function serve(
   if (handler === undefined) {
     throw new ServeError("OPTION_INVALID", "serve needs a handler: serve(options, (request) => new Response())");
   }
-  const { onError, log, signal, protocols, onKeyLog } = options;
+  const { onError, log, signal, protocols, onKeyLog, retry } = options;
   const server = await startServer(
     {
       port: options.port ?? DEFAULT_PORT,
@@ -64,6 +66,7 @@ export async function serve(
       identities: await identitiesOf(options),
       protocols,
       onKeyLog,
+      retry,
     },
     createFetchHandler(handler, { onError, log }),
   );

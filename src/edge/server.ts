@@ -2,7 +2,7 @@
 
 import type { Identity } from "../host/certificates/identity.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
-import type { BoundAddress, Listener } from "../host/http/listener.ts";
+import type { BoundAddress, Listener, RetryPolicy } from "../host/http/listener.ts";
 import { type Binding, type Bound, bindAll } from "./bind.ts";
 import { ServeError } from "./errors.ts";
 import { TRANSPORTS } from "./transports.ts";
@@ -29,6 +29,7 @@ export interface ListenOptions {
   readonly protocols?: readonly HttpVersion[] | undefined;
   /** Given each line of the key log. Whoever reads them can read the traffic. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
+  readonly retry?: RetryPolicy | undefined;
 }
 
 export interface CloseOptions {
@@ -100,7 +101,7 @@ export class Server implements AsyncDisposable {
 
 /** Listens on every transport there is and answers with `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
-  const { port, host, identities, protocols, onKeyLog } = options;
+  const { port, host, identities, protocols, onKeyLog, retry } = options;
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new ServeError("OPTION_INVALID", `${port} is no port: give a number from 0 to 65535`);
   }
@@ -110,7 +111,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   const bindings = await Promise.all(
     wanted.map(async ({ transport, load }): Promise<Binding> => {
       const create = await load();
-      return { transport, create: () => create({ identities, onExchange: guarded(service.handle), onKeyLog }) };
+      return { transport, create: () => create({ identities, onExchange: guarded(service.handle), onKeyLog, retry }) };
     }),
   );
   if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");

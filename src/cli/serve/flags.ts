@@ -12,6 +12,7 @@ export interface ServerFlags {
   readonly grace: string;
   readonly httpPort?: string;
   readonly keylog?: string;
+  readonly retry?: true;
   readonly open?: true;
   readonly json?: true;
 }
@@ -25,6 +26,8 @@ export interface ServerSettings {
   readonly grace: number;
   readonly httpPort: number | undefined;
   readonly keylog: string | undefined;
+  /** Every QUIC client proves its address first. */
+  readonly retry: boolean;
   readonly open: boolean;
   readonly json: boolean;
 }
@@ -38,6 +41,7 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(new Option("--grace <time>", "time for requests under way when told to stop").default("10s"))
     .addOption(new Option("--http-port <port>", "also answer plain HTTP here, by redirects to https"))
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; whoever reads it reads the traffic"))
+    .addOption(new Option("--retry", "make every QUIC client prove its address first, not only under pressure"))
     .addOption(new Option("--open", "open it in a Chromium that accepts the certificate over HTTP/3"))
     .addOption(new Option("--json", "print one JSON object per event on stdout"));
 
@@ -57,6 +61,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     grace: duration(flags.grace, "--grace"),
     httpPort: flags.httpPort === undefined ? undefined : port(flags.httpPort, "--http-port"),
     keylog: keylogPath(flags.keylog, host, io),
+    retry: flags.retry === true,
     open: flags.open === true,
     json: flags.json === true,
   };

@@ -65,7 +65,13 @@ async function start(settings: ServerSettings, createService: CreateService, { l
   const service = json ? await logged(created, (record) => emit({ event: "request", ...record })) : created;
   const keylog = await openKeyLog(settings.keylog, log);
   const server = await startServer(
-    { port, host, identities: [identity], ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }) },
+    {
+      port,
+      host,
+      identities: [identity],
+      retry: settings.retry ? "always" : "auto",
+      ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
+    },
     service,
   );
   const redirect = await openRedirect(httpPort, host, server);

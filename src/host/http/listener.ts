@@ -19,7 +19,12 @@ export interface ListenerOptions {
   readonly onExchange: ExchangeHandler;
   /** Given each line of the key log (RFC 9850), with its line feed. Only set by explicit request. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
+  /** QUIC: when a client has to prove its address first (Retry, RFC 9000 §8.1.2). TCP always asks. */
+  readonly retry?: RetryPolicy | undefined;
 }
+
+/** "auto" asks only while many handshakes are unfinished. */
+export type RetryPolicy = "auto" | "always" | "never";
 
 export interface Listener {
   /** In the server's order of preference. */

@@ -11,8 +11,6 @@ import { H3ServerConnection } from "./h3-server-connection.ts";
 import { tlsIdentities } from "./tls-identities.ts";
 
 export interface QuicListenerOptions extends ListenerOptions {
-  /** When a client has to prove its address first (RFC 9000 §8.1.2). */
-  readonly retry?: "always" | "never" | "auto";
   readonly limits?: Partial<ConnectionLimits>;
 }
 
