@@ -35,8 +35,8 @@ const clientRole = (command: readonly string[]): ClientRole => ({
         ...["--silent", "--show-error", "--fail", PROTOCOL_OPTION[ask.protocol]],
         ...["--cacert", cell.identity.caFile, "--resolve", `${HOST}:${ask.port}:127.0.0.1`],
         ...(ask.cipher === "chacha20" ? ["--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"] : []),
-        // Without --parallel-immediate they share a connection.
-        ...(urls.length > 1 ? ["--parallel", "--parallel-max", "200"] : []),
+        // Without --parallel-immediate they share a connection, of up to 100 streams (CURLMOPT_MAX_CONCURRENT_STREAMS).
+        ...(urls.length > 1 ? ["--parallel", "--parallel-max", "100"] : []),
         ...["--write-out", "%{http_version} %{num_connects}\\n"],
         ...urls.flatMap((url, i) => ["--output", files[i]!, url]),
       ],
