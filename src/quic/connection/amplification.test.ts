@@ -118,6 +118,22 @@ describe("a handshake with nine certificates is done", () => {
     expect(pair.connection.isHandshakeComplete && pair.peer?.isHandshakeComplete).toBe(true);
   });
 
+  test("with probes that carry what all levels wait for, though the window is full (RFC 9002 §6.2.4)", () => {
+    // A proven client, and a chain larger than the window, of which all is lost at first.
+    const chain = [...identity.chain, ...identity.chain];
+    const pair = new Pair({
+      identity: { ...identity, chain },
+      policy: { retry: "always" },
+      wire: (datagram, side, i) => (side === "to-client" && i >= 1 && i <= 10 ? undefined : datagram),
+    });
+    pair.run(() => pair.sent["to-client"].length > 12, seconds(5));
+    const flight = pair.sent["to-client"].slice(1, 11);
+    expect(flight.reduce((sum, { length }) => sum + length, 0)).toBeGreaterThan(11_000);
+    expect(formsOf(pair.sent["to-client"][11]!)).toEqual(["initial", "handshake"]);
+    pair.connect();
+    expect(pair.connection.isHandshakeComplete && pair.peer?.isHandshakeComplete).toBe(true);
+  });
+
   test("whichever datagrams of either side are lost, as long as some come through", () => {
     fc.assert(
       fc.property(fc.infiniteStream(fc.integer({ min: 0, max: 2 })), (fate) => {

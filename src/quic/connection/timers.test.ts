@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type Micros, millis, seconds } from "../../base/time.ts";
 import { Level } from "../../tls/index.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
-import { formsOf } from "../testing/initial.ts";
+import { formsOf, headersOf, openInitial } from "../testing/initial.ts";
 import { Pair } from "../testing/pair.ts";
 
 const { application } = Level;
@@ -18,9 +18,12 @@ describe("a ClientHello that nobody answers", () => {
     expect([...new Set(pair.sentAt["to-server"])]).toEqual([0, 999_000, 2_997_000, 6_993_000]);
   });
 
-  test("in padded Initial datagrams", () => {
+  test("in padded Initial datagrams, each of which carries it", () => {
+    const { destination } = headersOf(pair.sent["to-server"][0]!)[0]!;
     for (const datagram of pair.sent["to-server"]) {
       expect(formsOf(datagram)).toEqual(["initial"]);
+      const { frames } = openInitial(datagram, destination, "client");
+      expect(frames.some((frame) => frame.type === "crypto")).toBe(true);
       expect(datagram.length).toBeGreaterThanOrEqual(1_200);
     }
   });
