@@ -7,12 +7,15 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { ReceivedBatch, type SlotWriter, type SocketAddress, type Transmit } from "../../base/datagrams.ts";
 import type { UdpSocket } from "./udp-socket.ts";
 
-/** Room for what libuv reads in one turn (32 datagrams), twice, at the usual sizes. */
-const ARENA_SIZE = 256 * 1024;
+/** Room for what libuv reads in one turn (32 datagrams) at the usual sizes, and for one datagram of any size. */
+const ARENA_SIZE = 64 * 1024;
 const BATCH_CAPACITY = 128;
 
 /** The largest train: what one segmented send can carry. */
 const SEND_ARENA_SIZE = 64 * 1024;
+
+/** A train is written and sent in one go, so all sockets write theirs in one place. */
+let sendSlots: SlotWriter = { arena: new Uint8Array(SEND_ARENA_SIZE) };
 
 /** Asked of the kernel, which grants what its limits allow: a burst at line rate lasts a few milliseconds. */
 const KERNEL_BUFFER = 4 * 1024 * 1024;
@@ -51,7 +54,6 @@ class PortableSocket implements UdpSocket {
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
   onError: ((error: Error) => void) | undefined;
   isBlocked = false;
-  slots: SlotWriter = { arena: new Uint8Array(SEND_ARENA_SIZE) };
 
   readonly #socket: Socket;
   readonly #family: 4 | 6;
@@ -105,9 +107,13 @@ class PortableSocket implements UdpSocket {
     return remote;
   }
 
+  get slots(): SlotWriter {
+    return sendSlots;
+  }
+
   send(transmit: Transmit): number {
     const { count, segmentSize, length, remote } = transmit;
-    const { arena } = this.slots;
+    const { arena } = sendSlots;
     for (let i = 0; i < count; i += 1) {
       const start = i * segmentSize;
       const datagram = arena.subarray(start, Math.min(start + segmentSize, length));
@@ -118,7 +124,7 @@ class PortableSocket implements UdpSocket {
     }
     if (this.#isQueueing) {
       // The kernel's buffer was full: what libuv queued still points into this arena.
-      this.slots = { arena: new Uint8Array(SEND_ARENA_SIZE) };
+      sendSlots = { arena: new Uint8Array(SEND_ARENA_SIZE) };
       this.isBlocked = this.#socket.getSendQueueSize() > SEND_QUEUE_HIGH;
     }
     return count;
