@@ -1,29 +1,6 @@
-/** Ports of loopback: one for a peer that has to be told its own, and whether somebody listens. */
+/** Whether somebody listens on a port. */
 
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
-
-/** A number that is free for both TCP and UDP. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const tcp = createServer();
-    const udp = createSocket("udp4");
-    try {
-      await once(tcp.listen(0, "127.0.0.1"), "listening");
-      const { port } = tcp.address() as AddressInfo;
-      udp.bind(port, "127.0.0.1");
-      await once(udp, "listening");
-      return port;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-    } finally {
-      tcp.close();
-      udp.close();
-    }
-  }
-}
 
 /** Is a UDP socket bound to this port? From then on, datagrams wait for their reader. */
 export async function isUdpBound(port: number): Promise<boolean> {

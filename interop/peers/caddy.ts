@@ -2,11 +2,12 @@
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { freePort } from "../../src/cli/tour/free-port.ts";
 import { HOST } from "../certificates.ts";
 import { Child } from "../child.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
 import type { Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
-import { freePort, isUdpBound } from "../port.ts";
+import { isUdpBound } from "../port.ts";
 
 // Its Go has no say over TLS 1.3 suites, and this version asks for Retry only under load.
 const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "h2", "http/1.1"]);

@@ -2,13 +2,14 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { freePort } from "../../src/cli/tour/free-port.ts";
 import type { CellFolder } from "../cell.ts";
 import { HOST } from "../certificates.ts";
 import { Child } from "../child.ts";
 import { versionOf } from "../install/debian.ts";
 import { trixieCommand } from "../install/trixie.ts";
 import type { Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
-import { freePort, isUdpBound } from "../port.ts";
+import { isUdpBound } from "../port.ts";
 
 const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "chacha20", "h2", "http/1.1", "retry"]);
 

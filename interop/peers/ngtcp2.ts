@@ -1,12 +1,13 @@
 /** ngtcp2's example client and server, with GnuTLS. */
 
 import { basename, join } from "node:path";
+import { freePort } from "../../src/cli/tour/free-port.ts";
 import { HOST } from "../certificates.ts";
 import { Child, runChild } from "../child.ts";
 import { sha256Of } from "../digest.ts";
 import { debianProgram, packageVersion } from "../install/debian.ts";
 import type { ClientRole, Feature, PeerEntry, ServerRole } from "../peer.ts";
-import { freePort, isUdpBound } from "../port.ts";
+import { isUdpBound } from "../port.ts";
 
 const CLIENT_FEATURES: ReadonlySet<Feature> = new Set(["chacha20", "key-update", "retry"]);
 const SERVER_FEATURES: ReadonlySet<Feature> = new Set(["certificates", "chacha20", "retry"]);

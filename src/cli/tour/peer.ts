@@ -1,8 +1,5 @@
 // Peers as child processes: started with an argument list, ended by their own process id, never outliving the row.
 import { type ChildProcess, spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
-import { type AddressInfo, createServer } from "node:net";
 import { findProgram } from "../find-program.ts";
 import { NoPeer, type RowContext } from "./row.ts";
 
@@ -94,26 +91,6 @@ export async function runPeer(
   const peer = new Peer(context, path, args, options);
   await peer.succeeded();
   return peer;
-}
-
-/** A port that was free a moment ago, for a peer that has to be told its port: TCP and UDP. */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const tcp = createServer();
-    const udp = createSocket("udp4");
-    try {
-      await once(tcp.listen(0, "127.0.0.1"), "listening");
-      const { port } = tcp.address() as AddressInfo;
-      udp.bind(port, "127.0.0.1");
-      await once(udp, "listening");
-      return port;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-    } finally {
-      tcp.close();
-      udp.close();
-    }
-  }
 }
 
 /** Tries again until it works, the peer has ended, or the row's time is over. */

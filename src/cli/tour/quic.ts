@@ -6,8 +6,9 @@ import { type Client, createClient } from "../../client/index.ts";
 import { developmentIdentity } from "../../host/certificates/index.ts";
 import { CHROMIUM } from "../find-program.ts";
 import { bytes, duration } from "../get/units.ts";
+import { freePort } from "./free-port.ts";
 import { FILE_SIZE, sha256, startOwnServer } from "./own-server.ts";
-import { freePort, Peer, peerPath, runPeer, untilReady } from "./peer.ts";
+import { Peer, peerPath, runPeer, untilReady } from "./peer.ts";
 import { NoPeer, type Row, type RowContext } from "./row.ts";
 
 const FILE = bytes(FILE_SIZE);
