@@ -83,7 +83,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
 
   stats(): SessionStats {
     const { connection } = this.#parts;
-    const { rtt, controller, mtu } = connection.path;
+    const { rtt, controller, mtu } = connection.route;
     const { bytesSent, bytesReceived, packetsSent, packetsReceived, packetsLost } = connection.stats;
     const { cipherSuite = "", group = "", usedRetry = false } = connection.handshakeFacts ?? {};
     return {

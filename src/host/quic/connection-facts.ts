@@ -9,8 +9,8 @@ import { peerAddress as plainAddress } from "../http/tcp-connection.ts";
 export const peerAddress = (address: SocketAddress): PeerAddress => plainAddress(address.host, address.port);
 
 export function connectionStats(connection: Connection): Readonly<Record<string, number | string>> {
-  const { stats, path, handshakeFacts } = connection;
-  const { rtt, controller, mtu } = path;
+  const { stats, route, handshakeFacts } = connection;
+  const { rtt, controller, mtu } = route;
   return {
     rtt: toMillis(rtt.smoothed),
     minRtt: toMillis(rtt.min),

@@ -11,7 +11,6 @@ import type {
   SocketCommand,
   Transmit,
 } from "../../base/datagrams.ts";
-import { sameAddress } from "../../base/datagrams.ts";
 import { Queue, QueueNode } from "../../base/queue.ts";
 import { randomBytes } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
@@ -20,7 +19,7 @@ import type { TlsHandshake } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { BatchPool, Connection, type ConnectionConfig, type ConnectionEvent } from "../connection/index.ts";
 import { ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 import { Acceptor, type AcceptPolicy } from "./acceptor.ts";
 import { StatelessReplies } from "./stateless-replies.ts";
 import { resetToken } from "./stateless-reset.ts";
@@ -77,6 +76,8 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #sendable = new Queue<Entry>();
   readonly #inbound = new BatchPool();
   readonly #outbound = new BatchPool();
+  /** Whose train `pollTransmit` gave last; undefined when it was a stateless reply. */
+  #lastSender: Connection | undefined;
   #halfOpen = 0;
   isAccepting = true;
 
@@ -105,7 +106,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const source = this.#issue(entry, connectionIdLength);
     entry.connection = new Connection({
       role: "client",
-      version: QUIC_V1,
+      version: preferredVersion,
       config: this.#config,
       local: options.local,
       remote: options.remote,
@@ -167,10 +168,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     }
     const remote = received.remote[index]!;
     const entry = this.#byId.get(connectionIdKey(arena, id, idEnd));
-    if (entry !== undefined) {
-      // RFC 9000 §9: we asked for no migration, so packets from elsewhere are dropped without a reset.
-      return sameAddress(entry.connection.remoteAddress, remote) ? entry : undefined;
-    }
+    if (entry !== undefined) return entry;
     if (isLong) return this.#accept(received, index, now);
     this.#handleStray(arena, start, end, received.local[index]!, remote, now);
     return undefined;
@@ -189,7 +187,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const source = this.#issue(entry, this.#config.connectionIdLength);
     entry.connection = new Connection({
       role: "server",
-      version: QUIC_V1,
+      version: admission.version,
       config: this.#config,
       local: received.local[index],
       remote: received.remote[index]!,
@@ -273,11 +271,13 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   }
 
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
+    this.#lastSender = undefined;
     const reply = this.#replies.poll(slots);
     if (reply !== undefined) return reply;
     for (let entry = this.#sendable.first; entry !== undefined; entry = this.#sendable.first) {
       const transmit = entry.connection.pollTransmit(slots, maxSegments, now);
       if (transmit !== undefined) {
+        this.#lastSender = entry.connection;
         // No connection starves the others.
         this.#sendable.rotate(entry.sendable);
         return transmit;
@@ -290,7 +290,9 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   }
 
   /** What the socket did not take is lost like anything else that the network drops; recovery repeats it. */
-  handleSent(_transmit: Transmit, _sent: number, _now: Instant): void {}
+  handleSent(transmit: Transmit, sent: number, _now: Instant): void {
+    this.#lastSender?.handleSent(transmit, sent);
+  }
 
   pollCommand(): SocketCommand | undefined {
     return undefined;
