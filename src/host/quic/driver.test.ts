@@ -19,7 +19,7 @@ function countingSocket(): UdpSocket & { datagrams: number } {
     isBlocked: false,
     onBatch: undefined,
     onWritable: undefined,
-    onError: undefined,
+    onFault: undefined,
     datagrams: 0,
     send({ count }) {
       this.datagrams += count;

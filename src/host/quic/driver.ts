@@ -7,9 +7,11 @@
  */
 
 import type { ReceivedBatch } from "../../base/datagrams.ts";
+import { ProtocolError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
-import type { Connection, ConnectionEvent, Endpoint } from "../../quic/index.ts";
+import type { CloseReason, Connection, ConnectionEvent, Endpoint, EndpointEvent } from "../../quic/index.ts";
 import { systemNow } from "../clock.ts";
+import { type Fault, guard, reportFault } from "../guard.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 
 /** Who hears of a connection's events. */
@@ -29,8 +31,13 @@ export class QuicDriver {
   readonly socket: UdpSocket;
   /** A new connection from outside; gives who will hear of it. */
   onAccept: ((connection: Connection) => ConnectionListener) | undefined;
+  /** Hears of each internal fault, which ended one connection at most. */
+  onFault: (fault: Fault) => void = reportFault;
+  readonly #report = (fault: Fault): void => this.onFault(fault);
+  /** Errors that `onFault` has heard of, and that come back as the cause of a connection's end. */
+  readonly #reported = new WeakSet<Error>();
   readonly #listeners = new Map<Connection, ConnectionListener>();
-  readonly #touched = new Set<ConnectionListener>();
+  readonly #touched = new Map<ConnectionListener, Connection>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt: Instant | undefined;
   #isFlushScheduled = false;
@@ -42,7 +49,8 @@ export class QuicDriver {
     this.socket = socket;
     socket.onBatch = (batch) => this.#handleBatch(batch);
     socket.onWritable = () => this.wake();
-    socket.onError = () => this.wake();
+    socket.onFault = this.#report;
+    endpoint.onFault = (error) => this.#report({ entry: "quic endpoint", error });
   }
 
   now(): Instant {
@@ -62,42 +70,76 @@ export class QuicDriver {
 
   #handleBatch(batch: ReceivedBatch): void {
     const now = systemNow();
-    this.endpoint.handleBatch(batch, now);
+    this.#receive(batch, now);
     this.#dispatch(now);
     this.wake();
   }
 
+  readonly #receive = guard("quic batch", this.#report, (batch: ReceivedBatch, now: Instant) =>
+    this.endpoint.handleBatch(batch, now),
+  );
+
   #dispatch(now: Instant): void {
     for (let next = this.endpoint.pollEvent(); next !== undefined; next = this.endpoint.pollEvent()) {
-      const { connection, event } = next;
-      if (event.type === "accepted") {
-        const listener = this.onAccept?.(connection);
-        if (listener !== undefined) this.#listeners.set(connection, listener);
-        continue;
-      }
-      const listener = this.#listeners.get(connection);
-      if (listener === undefined) continue;
-      if (event.type === "closed") this.#listeners.delete(connection);
-      listener.handleEvent(event, now);
-      if (listener.handleTurnEnd !== undefined) this.#touched.add(listener);
+      this.#deliver(next.connection, next.event, now);
     }
-    for (const listener of this.#touched) listener.handleTurnEnd!();
+    for (const [listener, connection] of this.#touched) this.#endTurn(connection, listener);
     this.#touched.clear();
   }
 
-  readonly #onFlush = (): void => {
+  readonly #deliver = guard(
+    "quic event",
+    (fault, connection) => this.fail(connection, fault),
+    (connection: Connection, event: EndpointEvent["event"], now: Instant) => {
+      if (event.type === "accepted") {
+        const listener = this.onAccept?.(connection);
+        if (listener !== undefined) this.#listeners.set(connection, listener);
+        return;
+      }
+      if (event.type === "closed") this.#reportCause(event.reason);
+      const listener = this.#listeners.get(connection);
+      if (listener === undefined) return;
+      if (event.type === "closed") this.#listeners.delete(connection);
+      listener.handleEvent(event, now);
+      if (listener.handleTurnEnd !== undefined) this.#touched.set(listener, connection);
+    },
+  );
+
+  readonly #endTurn = guard(
+    "quic turn end",
+    (fault, connection) => this.fail(connection, fault),
+    (_connection: Connection, listener: ConnectionListener) => listener.handleTurnEnd!(),
+  );
+
+  /** Ends a connection after an exception in what belongs to it; the others go on. */
+  fail(connection: Connection, fault: Fault): void {
+    this.#reported.add(fault.error);
+    this.#report(fault);
+    connection.fail(fault.error);
+    this.wake();
+  }
+
+  /** Faults inside a connection end it by themselves. */
+  #reportCause(reason: CloseReason): void {
+    const cause = reason.type === "local" ? reason.cause : undefined;
+    if (!(cause instanceof Error) || cause instanceof ProtocolError || this.#reported.has(cause)) return;
+    this.#report({ entry: "quic connection", error: cause });
+  }
+
+  readonly #onFlush = guard("quic flush", this.#report, () => {
     this.#isFlushScheduled = false;
-    if (this.#isClosed) return;
-    this.#flush(systemNow());
-  };
+    if (!this.#isClosed) this.#flush(systemNow());
+  });
 
   #flush(now: Instant): void {
-    this.#dispatch(now);
-    const { endpoint } = this;
-    if (this.#send(now, SEGMENTS_PER_TURN)) this.wake();
-    // A fault while sending ends a connection, of which its listener has to hear.
-    this.#dispatch(now);
-    this.#arm(endpoint.nextTimeout(), now);
+    try {
+      this.#dispatch(now);
+      if (this.#send(now, SEGMENTS_PER_TURN)) this.wake();
+      // A fault while sending ends a connection, of which its listener has to hear.
+      this.#dispatch(now);
+    } finally {
+      this.#arm(this.endpoint.nextTimeout(), now);
+    }
   }
 
   /** Sends what there is to send, up to about so many datagrams; true when that was not all. */
@@ -130,14 +172,17 @@ export class QuicDriver {
     if (!this.#isReferenced) this.#timer.unref();
   }
 
-  readonly #onTimer = (): void => {
+  readonly #onTimer = guard("quic timer", this.#report, () => {
     this.#timer = undefined;
     this.#timerAt = undefined;
     if (this.#isClosed) return;
     const now = systemNow();
-    this.endpoint.handleTimeout(now);
-    this.#flush(now);
-  };
+    try {
+      this.endpoint.handleTimeout(now);
+    } finally {
+      this.#flush(now);
+    }
+  });
 
   ref(): void {
     this.#isReferenced = true;
@@ -155,11 +200,14 @@ export class QuicDriver {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     const now = systemNow();
-    this.#dispatch(now);
-    // There is no other turn: each of the connections has its CONNECTION_CLOSE to send, however many they are.
-    this.#send(now, Number.POSITIVE_INFINITY);
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    await this.socket.close();
+    try {
+      this.#dispatch(now);
+      // There is no other turn: each of the connections has its CONNECTION_CLOSE to send, however many they are.
+      this.#send(now, Number.POSITIVE_INFINITY);
+    } finally {
+      this.#isClosed = true;
+      clearTimeout(this.#timer);
+      await this.socket.close();
+    }
   }
 }
