@@ -81,7 +81,14 @@ function inflateEither(): Transform {
     },
     flush(callback) {
       if (inflate === undefined) return callback();
-      inflate.once("end", callback);
+      inflate.once(
+        "end",
+        guard(
+          "client inflate end",
+          (fault) => callback(fault.error),
+          () => callback(),
+        ),
+      );
       inflate.end();
     },
     destroy(error, callback) {

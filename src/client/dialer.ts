@@ -1,6 +1,6 @@
 // Makes sessions with one origin: looks the host up, connects within the time allowed, and wraps what came of it.
 
-import { guard } from "../host/guard.ts";
+import { detach, guard } from "../host/guard.ts";
 import type { Alternative } from "./alternatives.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Http1Session } from "./http1.ts";
@@ -135,6 +135,7 @@ function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     );
     if (signal.aborted) return abort();
     signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    const settled = promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    detach("client lookup", ({ error }) => reject(error), settled);
   });
 }

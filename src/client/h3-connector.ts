@@ -142,6 +142,7 @@ class DialedHandshake {
               );
               break;
             case "closed":
+              this.held.push(event); // it may come together with "connected"
               options.signal.removeEventListener("abort", onAbort);
               reject(this.#problem ?? new HandshakeFailure(event.reason));
               break;

@@ -74,7 +74,13 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
 
   #start(exchange: H3ClientExchange): void {
     if (!this.usable) {
-      queueMicrotask(guard("client h3 lost", this.handleFault, () => exchange.fail(this.#lost(), true)));
+      queueMicrotask(
+        guard(
+          "client h3 lost",
+          ({ error }) => exchange.fail(error, true),
+          () => exchange.fail(this.#lost(), true),
+        ),
+      );
       return;
     }
     const id = exchange.start();
@@ -239,7 +245,13 @@ class H3ClientExchange implements Exchange {
       id = this.#h3.request({ method, authority, fields, ...target }, this.#content === undefined);
     } catch (error) {
       const invalid = asClientError(error, "REQUEST_INVALID", "the request cannot be sent");
-      queueMicrotask(guard("client h3 invalid", this.#session.handleFault, () => this.fail(invalid, true)));
+      queueMicrotask(
+        guard(
+          "client h3 invalid",
+          (fault) => this.fail(fault.error, true),
+          () => this.fail(invalid, true),
+        ),
+      );
       return undefined;
     }
     if (id === undefined) return "blocked";

@@ -150,11 +150,8 @@ class Http1Exchange implements Exchange {
     if (over) this.#handler.onError(error, false);
   };
 
-  readonly callbacks: Dispatcher.DispatchHandler & { onRequestSent(): void } = {
+  readonly callbacks: Dispatcher.DispatchHandler = {
     onRequestStart: guard("client h1 start", this.#handleFault, (controller: Controller) => this.#start(controller)),
-    onRequestSent: guard("client h1 sent", this.#handleFault, () => {
-      if (!this.#done) this.#handler.onRequestSent();
-    }),
     onResponseStart: guard(
       "client h1 head",
       this.#handleFault,

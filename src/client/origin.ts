@@ -210,11 +210,8 @@ export class Origin {
       return;
     }
     this.#sessions.add(session);
-    detach(
-      "client session closed",
-      this.#handleFault,
-      session.closed.then(() => this.#sessions.delete(session)),
-    );
+    const gone = session.closed.then(() => this.#sessions.delete(session));
+    detach("client session closed", this.#handleFault, gone);
     this.#pump();
   }
 

@@ -43,7 +43,9 @@ const portOf = (server: HttpServer): number => (server.address() as AddressInfo)
 function listen(port: number, host: string, httpsPort: number): Promise<HttpServer> {
   const server = createServer({ headersTimeout: HEAD_TIMEOUT, requestTimeout: HEAD_TIMEOUT }, redirectTo(httpsPort));
   return new Promise((resolve, reject) => {
-    const refused = (error: Error) => reject(listenError(error, "tcp", host, port));
+    const refused = guard("redirect refused", reportFault, (error: Error) =>
+      reject(listenError(error, "tcp", host, port)),
+    );
     server.once("error", refused);
     server.listen({ port, host }, () => {
       server.off("error", refused);

@@ -3,8 +3,7 @@
  * promise would end the process for everybody; guarded, it reaches the owner of the entry, which ends what the fault
  * touched (at most one connection) and says so.
  *
- * Each entry has a name of its own, used once. test/guards.test.ts finds entries without a guard, and throws in each of
- * the others.
+ * Each entry has a name of its own, used once. test/guards/ finds entries without a guard, and throws in each of the others.
  */
 
 export const ENTRIES = [
@@ -15,9 +14,7 @@ export const ENTRIES = [
   "udp turn",
   // The QUIC driver, and HTTP/3 above it
   "quic batch",
-  "quic dispatch",
   "quic event",
-  "quic turn end",
   "quic flush",
   "quic timer",
   "h3 events",
@@ -54,9 +51,11 @@ export const ENTRIES = [
   "http2 finish",
   "body readable",
   "body end",
+  "response look-ahead",
   // The edge
   "server signal",
   "server close",
+  "redirect refused",
   "redirect error",
   "redirect request",
   "file open",
@@ -84,15 +83,16 @@ export const ENTRIES = [
   "client session closed",
   "client connect timeout",
   "client dial abort",
+  "client lookup",
   "client next address",
   "client address",
   "client inflated",
   "client inflate error",
+  "client inflate end",
   "client h1 taken",
   "client h1 closed",
   "client h1 destroyed",
   "client h1 start",
-  "client h1 sent",
   "client h1 head",
   "client h1 data",
   "client h1 end",

@@ -177,9 +177,17 @@ export class TcpListener implements Listener {
   }
 
   #cutOffAfter(timeout: number): NodeJS.Timeout {
-    const cutOff = guard("tcp cut-off", this.#onFault, () => {
+    const destroyAll = (): void => {
       for (const socket of this.#sockets) socket.destroy();
-    });
+    };
+    const cutOff = guard(
+      "tcp cut-off",
+      (fault) => {
+        destroyAll();
+        this.#onFault(fault);
+      },
+      destroyAll,
+    );
     return setTimeout(cutOff, timeout);
   }
 

@@ -17,8 +17,6 @@ import type { UdpSocket } from "../udp/udp-socket.ts";
 /** Who hears of a connection's events. */
 export interface ConnectionListener {
   handleEvent(event: ConnectionEvent, now: Instant): void;
-  /** All events of this turn were handled: what was gathered may be acted upon. */
-  handleTurnEnd?(): void;
 }
 
 /** Datagrams sent before the socket is read again. */
@@ -37,7 +35,6 @@ export class QuicDriver {
   /** Errors that `onFault` has heard of, and that come back as the cause of a connection's end. */
   readonly #reported = new WeakSet<Error>();
   readonly #listeners = new Map<Connection, ConnectionListener>();
-  readonly #touched = new Map<ConnectionListener, Connection>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt: Instant | undefined;
   #isFlushScheduled = false;
@@ -83,8 +80,6 @@ export class QuicDriver {
     for (let next = this.endpoint.pollEvent(); next !== undefined; next = this.endpoint.pollEvent()) {
       this.#deliver(next.connection, next.event, now);
     }
-    for (const [listener, connection] of this.#touched) this.#endTurn(connection, listener);
-    this.#touched.clear();
   }
 
   readonly #deliver = guard(
@@ -101,14 +96,7 @@ export class QuicDriver {
       if (listener === undefined) return;
       if (event.type === "closed") this.#listeners.delete(connection);
       listener.handleEvent(event, now);
-      if (listener.handleTurnEnd !== undefined) this.#touched.set(listener, connection);
     },
-  );
-
-  readonly #endTurn = guard(
-    "quic turn end",
-    (fault, connection) => this.fail(connection, fault),
-    (_connection: Connection, listener: ConnectionListener) => listener.handleTurnEnd!(),
   );
 
   /** Ends a connection after an exception in what belongs to it; the others go on. */
@@ -126,10 +114,17 @@ export class QuicDriver {
     this.#report({ entry: "quic connection", error: cause });
   }
 
-  readonly #onFlush = guard("quic flush", this.#report, () => {
-    this.#isFlushScheduled = false;
-    if (!this.#isClosed) this.#flush(systemNow());
-  });
+  readonly #onFlush = guard(
+    "quic flush",
+    (fault) => {
+      this.#isFlushScheduled = false;
+      this.#report(fault);
+    },
+    () => {
+      this.#isFlushScheduled = false;
+      if (!this.#isClosed) this.#flush(systemNow());
+    },
+  );
 
   #flush(now: Instant): void {
     try {

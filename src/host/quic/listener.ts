@@ -78,10 +78,15 @@ export class QuicListener implements Listener {
   async close(timeout: number): Promise<void> {
     for (const { endpoint } of this.#drivers) endpoint.isAccepting = false;
     for (const connection of this.#connections) connection.drain();
-    const report = this.#options.onFault ?? reportFault;
-    const cutOff = guard("h3 cut-off", report, () => {
-      for (const connection of this.#connections) connection.close();
-    });
+    const cutOff = guard(
+      "h3 cut-off",
+      (fault) => {
+        for (const connection of this.#connections) connection.handleFault(fault);
+      },
+      () => {
+        for (const connection of this.#connections) connection.close();
+      },
+    );
     if (timeout <= 0) cutOff();
     const timer = setTimeout(cutOff, timeout);
     await this.#whenEmpty();

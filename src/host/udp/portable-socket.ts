@@ -96,10 +96,17 @@ class PortableSocket implements UdpSocket {
     setImmediate(this.#onTurn);
   }
 
-  readonly #onTurn = guard("udp turn", this.#handleFault, () => {
-    this.#isScheduled = false;
-    this.#flush();
-  });
+  readonly #onTurn = guard(
+    "udp turn",
+    (fault) => {
+      this.#isScheduled = false;
+      this.#handleFault(fault);
+    },
+    () => {
+      this.#isScheduled = false;
+      this.#flush();
+    },
+  );
 
   #flush(): void {
     try {
