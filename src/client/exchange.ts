@@ -1,6 +1,7 @@
 // One request, one response: finds a session for it, keeps its time, sends it again where RFC 9110 §9.2.2 allows, and makes a stream
 // with backpressure of what comes back.
 import { setMaxListeners } from "node:events";
+import { type Fault, guard } from "../host/guard.ts";
 import type { Content, RequestBody } from "./body.ts";
 import { ClientError } from "./errors.ts";
 import type { ExchangeFacts } from "./facts.ts";
@@ -48,7 +49,8 @@ class OneExchange implements Waiter, ResponseHandler {
   readonly #resolve: (response: ExchangeResponse) => void;
   readonly #reject: (error: unknown) => void;
   readonly #start = performance.now();
-  readonly #onAbort = () => this.#abandon(this.#request.signal!.reason);
+  readonly #handleFault = ({ error }: Fault): void => this.#abandon(error);
+  readonly #onAbort = guard("client abort", this.#handleFault, () => this.#abandon(this.#request.signal!.reason));
   #session: Session | undefined;
   #exchange: Exchange | undefined;
   #content: Content | undefined;
@@ -164,7 +166,11 @@ class OneExchange implements Waiter, ResponseHandler {
       this.#state = "waiting";
       this.#exchange = undefined;
       // Not before the session has told the origin that it is gone.
-      setImmediate(() => this.#state === "waiting" && this.#origin.enqueue(this));
+      setImmediate(
+        guard("client retry", this.#handleFault, () => {
+          if (this.#state === "waiting") this.#origin.enqueue(this);
+        }),
+      );
       return;
     }
     this.#finish(error);
@@ -209,10 +215,11 @@ class OneExchange implements Waiter, ResponseHandler {
   #arm(milliseconds: number, what: string): void {
     clearTimeout(this.#timer);
     if (milliseconds === 0) return;
-    this.#timer = setTimeout(() => {
+    const late = guard("client timeout", this.#handleFault, () => {
       const message = `${what} from ${this.#request.url.host} within ${milliseconds / 1000} s`;
       this.#abandon(new ClientError("RESPONSE_TIMEOUT", message));
-    }, milliseconds);
+    });
+    this.#timer = setTimeout(late, milliseconds);
   }
 
   /** The caller, or the clock, gives up. */

@@ -5,6 +5,7 @@ import { seconds } from "../base/time.ts";
 import { H3_ERRORS, H3Connection } from "../h3/index.ts";
 import { type CertificateVerifier, createCertificateVerifier } from "../host/certificates/index.ts";
 import { cryptoEngine } from "../host/engine.ts";
+import { detach, guard, ignore } from "../host/guard.ts";
 import { describeClose } from "../host/quic/close-reason.ts";
 import { QuicDriver } from "../host/quic/driver.ts";
 import { systemRng } from "../host/random.ts";
@@ -65,6 +66,7 @@ async function dial(
     }),
   });
   const driver = new QuicDriver(endpoint, socket);
+  driver.onFault = ignore; // it ends the connection, whose requests fail with it as their cause
   const connection = endpoint.connect(
     {
       remote: { family: address.family, host: address.address, port: options.port },
@@ -119,7 +121,11 @@ class DialedHandshake {
 
   constructor(connection: Connection, driver: QuicDriver, options: ConnectOptions, verifier: CertificateVerifier) {
     this.done = new Promise((resolve, reject) => {
-      const onAbort = (): void => reject(options.signal.reason);
+      const onAbort = guard(
+        "client h3 abort",
+        ({ error }) => reject(error),
+        () => reject(options.signal.reason),
+      );
       options.signal.addEventListener("abort", onAbort, { once: true });
       if (options.signal.aborted) onAbort();
       driver.attach(connection, {
@@ -129,9 +135,14 @@ class DialedHandshake {
               options.keylog?.(event.line);
               break;
             case "verify-certificate":
-              void this.#judge(connection, driver, verifier, event.chain, options.servername);
+              detach(
+                "client h3 certificate",
+                (fault) => driver.fail(connection, fault),
+                this.#judge(connection, driver, verifier, event.chain, options.servername),
+              );
               break;
             case "closed":
+              this.held.push(event); // it may come together with "connected"
               options.signal.removeEventListener("abort", onAbort);
               reject(this.#problem ?? new HandshakeFailure(event.reason));
               break;

@@ -1,6 +1,7 @@
 // HTTP/3 on one QUIC connection: our own stack behind the shape that all protocols share.
 import { toMillis } from "../base/time.ts";
 import { H3_ERRORS, type H3Connection, type H3Event } from "../h3/index.ts";
+import { detach, type Fault, guard } from "../host/guard.ts";
 import { describeClose } from "../host/quic/close-reason.ts";
 import type { ConnectionListener, QuicDriver } from "../host/quic/driver.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../quic/index.ts";
@@ -73,13 +74,22 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
 
   #start(exchange: H3ClientExchange): void {
     if (!this.usable) {
-      queueMicrotask(() => exchange.fail(this.#lost(), true));
+      queueMicrotask(
+        guard(
+          "client h3 lost",
+          ({ error }) => exchange.fail(error, true),
+          () => exchange.fail(this.#lost(), true),
+        ),
+      );
       return;
     }
     const id = exchange.start();
     if (id === "blocked") this.#waiting.push(exchange);
     else if (id !== undefined) this.#exchanges.set(id, exchange);
   }
+
+  /** An exception ends the connection, and with it its requests. */
+  readonly handleFault = (fault: Fault): void => this.#parts.driver.fail(this.#parts.connection, fault);
 
   stats(): SessionStats {
     const { connection } = this.#parts;
@@ -181,7 +191,8 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
   #lost(reason?: CloseReason): Error {
     if (this.#error !== undefined) return this.#error;
     const why = reason === undefined ? "the server is going away" : describeClose(reason);
-    return new ClientError("CONNECTION_LOST", `the connection ended before the response did: ${why}`);
+    const cause = reason?.type === "local" ? reason.cause : undefined;
+    return new ClientError("CONNECTION_LOST", `the connection ended before the response did: ${why}`, { cause });
   }
 
   #handleClosed(reason: CloseReason): void {
@@ -189,7 +200,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
     const error = this.#lost(reason);
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, false);
     for (const exchange of this.#waiting) exchange.fail(error, true);
-    this.#parts.driver.close().then(() => this.#resolveClosed());
+    detach("client h3 closed", this.#resolveClosed, this.#parts.driver.close().then(this.#resolveClosed));
     this.#parts.onChange();
   }
 }
@@ -233,13 +244,20 @@ class H3ClientExchange implements Exchange {
       const target = method === "CONNECT" ? {} : { scheme, path };
       id = this.#h3.request({ method, authority, fields, ...target }, this.#content === undefined);
     } catch (error) {
-      queueMicrotask(() => this.fail(asClientError(error, "REQUEST_INVALID", "the request cannot be sent"), true));
+      const invalid = asClientError(error, "REQUEST_INVALID", "the request cannot be sent");
+      queueMicrotask(
+        guard(
+          "client h3 invalid",
+          (fault) => this.fail(fault.error, true),
+          () => this.fail(invalid, true),
+        ),
+      );
       return undefined;
     }
     if (id === undefined) return "blocked";
     this.#id = id;
     if (this.#content === undefined) this.#handler.onRequestSent();
-    else void this.#send(this.#content);
+    else detach("client h3 body", this.#session.handleFault, this.#send(this.#content));
     return id;
   }
 
@@ -278,7 +296,7 @@ class H3ClientExchange implements Exchange {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (this.#hasData) queueMicrotask(() => this.#read());
+    if (this.#hasData) queueMicrotask(guard("client h3 resume", this.#session.handleFault, () => this.#read()));
   }
 
   reset(_reason: Error): void {

@@ -3,6 +3,8 @@
 // With HTTP/3 first among the protocols and nothing known against it, it is tried alone for a moment (`headStart`), then TCP joins;
 // the first to be ready carries the request. HTTP/3 that failed where TCP worked counts as broken for a while (alternatives.ts).
 // An Alt-Svc learned over TCP opens HTTP/3 in the background; requests move there once it is ready.
+
+import { detach, type Fault, guard } from "../host/guard.ts";
 import type { Alternative, Alternatives } from "./alternatives.ts";
 import { type Attempt, Dialer } from "./dialer.ts";
 import { ClientError } from "./errors.ts";
@@ -32,10 +34,17 @@ export class Origin {
   #closed = false;
 
   constructor(url: URL, settings: ClientSettings, alternatives: Alternatives) {
-    this.dialer = new Dialer(url, settings, () => queueMicrotask(() => this.#pump()));
+    const pump = guard("client pump", this.#handleFault, () => this.#pump());
+    this.dialer = new Dialer(url, settings, () => queueMicrotask(pump));
     this.#settings = settings;
     this.#alternatives = alternatives;
   }
+
+  /** An exception here fails the requests that wait; the sessions go on. */
+  readonly #handleFault = ({ error }: Fault): void => {
+    this.#pumping = false;
+    this.#failAll(error);
+  };
 
   get idle(): boolean {
     return this.#sessions.size === 0 && this.#waiting.length === 0 && this.#connecting === 0;
@@ -141,7 +150,7 @@ export class Origin {
   #openTcp(): void {
     const attempt = this.dialer.dialTcp();
     this.#tcpAttempts.add(attempt);
-    attempt.session.then(
+    const dialled = attempt.session.then(
       (session) => {
         if (!this.#tcpAttempts.delete(attempt)) return discard(session);
         if (this.#http3Failure !== undefined) this.#http3Broken();
@@ -153,6 +162,7 @@ export class Origin {
         this.#giveUp();
       },
     );
+    detach("client TCP dialled", this.#handleFault, dialled);
   }
 
   #openHttp3(alternative: Alternative): void {
@@ -160,15 +170,16 @@ export class Origin {
     this.#http3Attempt = attempt;
     this.#headStart = !this.#hasUsable;
     let timer: NodeJS.Timeout | undefined;
-    const endHeadStart = () => {
+    const endHeadStart = guard("client head start", this.#handleFault, () => {
       clearTimeout(timer);
       this.#headStart = false;
       this.#pump();
-    };
-    attempt.started.then(() => {
+    });
+    const begun = attempt.started.then(() => {
       if (this.#http3Attempt === attempt && this.#headStart) timer = setTimeout(endHeadStart, this.#settings.headStart);
     });
-    attempt.session.then(
+    detach("client HTTP/3 begun", this.#handleFault, begun);
+    const dialled = attempt.session.then(
       (session) => {
         if (this.#http3Attempt !== attempt) return discard(session);
         this.#http3Attempt = undefined;
@@ -185,6 +196,7 @@ export class Origin {
         endHeadStart();
       },
     );
+    detach("client HTTP/3 dialled", this.#handleFault, dialled);
   }
 
   #http3Broken(): void {
@@ -198,7 +210,8 @@ export class Origin {
       return;
     }
     this.#sessions.add(session);
-    session.closed.then(() => this.#sessions.delete(session));
+    const gone = session.closed.then(() => this.#sessions.delete(session));
+    detach("client session closed", this.#handleFault, gone);
     this.#pump();
   }
 

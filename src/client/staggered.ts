@@ -1,5 +1,7 @@
 // RFC 8305 §5: the addresses of a host are tried in turn, each a moment after the one before or as soon as that one has failed.
 
+import { detach, type Fault, guard } from "../host/guard.ts";
+
 /** RFC 8305 §5, the recommended Connection Attempt Delay. */
 export const ATTEMPT_DELAY = 250;
 
@@ -52,13 +54,17 @@ export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcom
         start();
       }
     };
-    const start = (): void => {
+    const give = ({ error }: Fault): void => {
+      settle();
+      reject(error);
+    };
+    const start = guard("client next address", give, () => {
       clearTimeout(timer);
       const candidate = candidates[next++];
       if (candidate === undefined) return;
       if (next < candidates.length) timer = setTimeout(start, delay);
-      stagger.attempt(candidate, either).then(won, lost);
-    };
+      detach("client address", give, stagger.attempt(candidate, either).then(won, lost));
+    });
     start();
   });
 }

@@ -1,6 +1,13 @@
 /** A plain HTTP port whose only answer is where the same thing is to be had over https. */
-import { createServer, type Server as HttpServer, type RequestListener } from "node:http";
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
+import { guard, reportFault } from "../host/guard.ts";
 import { isAuthority } from "../host/http/request-head.ts";
 import { addressesOf } from "./bind.ts";
 import { listenError } from "./errors.ts";
@@ -36,25 +43,42 @@ const portOf = (server: HttpServer): number => (server.address() as AddressInfo)
 function listen(port: number, host: string, httpsPort: number): Promise<HttpServer> {
   const server = createServer({ headersTimeout: HEAD_TIMEOUT, requestTimeout: HEAD_TIMEOUT }, redirectTo(httpsPort));
   return new Promise((resolve, reject) => {
-    server.once("error", (error) => reject(listenError(error, "tcp", host, port)));
-    server.listen({ port, host }, () => resolve(server));
+    const refused = guard("redirect refused", reportFault, (error: Error) =>
+      reject(listenError(error, "tcp", host, port)),
+    );
+    server.once("error", refused);
+    server.listen({ port, host }, () => {
+      server.off("error", refused);
+      // A connection that the system could not hand over (EMFILE): the next one may do better.
+      server.on(
+        "error",
+        guard("redirect error", reportFault, (error: Error) => reportFault({ entry: "redirect error", error })),
+      );
+      resolve(server);
+    });
   });
 }
 
-const redirectTo =
-  (httpsPort: number): RequestListener =>
-  (request, response) => {
-    const { host = "" } = request.headers;
-    const name = host.replace(/:[0-9]*$/, "");
-    const path = request.url ?? "/";
-    response.shouldKeepAlive = false;
-    if (name === "" || !isAuthority(host) || !path.startsWith("/")) {
-      response.writeHead(400).end();
-      return;
-    }
-    const location = `https://${name}${httpsPort === 443 ? "" : `:${httpsPort}`}${path}`;
-    response.writeHead(308, { location, "content-length": "0" }).end();
-  };
+const redirectTo = (httpsPort: number): RequestListener =>
+  guard(
+    "redirect request",
+    (fault, _request, response: ServerResponse) => {
+      reportFault(fault);
+      response.destroy();
+    },
+    (request: IncomingMessage, response: ServerResponse) => {
+      const { host = "" } = request.headers;
+      const name = host.replace(/:[0-9]*$/, "");
+      const path = request.url ?? "/";
+      response.shouldKeepAlive = false;
+      if (name === "" || !isAuthority(host) || !path.startsWith("/")) {
+        response.writeHead(400).end();
+        return;
+      }
+      const location = `https://${name}${httpsPort === 443 ? "" : `:${httpsPort}`}${path}`;
+      response.writeHead(308, { location, "content-length": "0" }).end();
+    },
+  );
 
 function close(server: HttpServer): Promise<void> {
   return new Promise((resolve) => {

@@ -1,18 +1,23 @@
 /** One request on its way to an origin and back: undici's callbacks onto an Exchange, with backpressure both ways. */
 import type { Dispatcher } from "undici";
+import { type Fault, guard } from "../../host/guard.ts";
 import type { Exchange } from "../../host/http/exchange.ts";
 import type { FieldSection } from "../../http/index.ts";
 import { fieldsOfRaw, forwardResponseFields } from "./forwarded-fields.ts";
 import type { Origin } from "./origins.ts";
 import { ForwardedBody } from "./request-body.ts";
 
+type Controller = Dispatcher.DispatchController;
+
 export interface CallFailure {
   readonly error: Error;
   /** Nothing of the request was sent. */
   readonly unsent: boolean;
+  /** Set when the error is ours. */
+  readonly fault?: Fault;
 }
 
-export class ProxyCall implements Dispatcher.DispatchHandler {
+export class ProxyCall {
   readonly #exchange: Exchange;
   readonly #onFailure: (failure: CallFailure) => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -40,16 +45,35 @@ export class ProxyCall implements Dispatcher.DispatchHandler {
         // Host may name the client's idea of us; the certificate names the origin. (undici's types lack this option.)
         ...(origin.serverName === undefined ? {} : { servername: origin.serverName }),
       },
-      this,
+      {
+        onRequestStart: guard("proxy start", this.#handleFault, (controller: Controller) => this.#start(controller)),
+        onResponseStart: guard("proxy head", this.#handleFault, (controller: Controller, status: number) =>
+          this.#handleHead(controller, status),
+        ),
+        onResponseData: guard("proxy data", this.#handleFault, (controller: Controller, chunk: Buffer) =>
+          this.#handleData(controller, chunk),
+        ),
+        onResponseEnd: guard("proxy end", this.#handleFault, (controller: Controller) => this.#handleEnd(controller)),
+        onResponseError: guard("proxy error", this.#handleFault, (_controller: unknown, error: Error) =>
+          this.#handleError(error),
+        ),
+      },
     );
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  readonly #handleFault = (fault: Fault): void => {
+    if (this.#over && this.#exchange.status === undefined) return;
+    this.#over = true;
+    this.#controller?.abort(fault.error);
+    this.#onFailure({ error: fault.error, unsent: false, fault });
+  };
+
+  #start(controller: Controller): void {
     this.#controller = controller;
     if (this.#exchange.aborted !== undefined) controller.abort(this.#exchange.aborted);
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+  #handleHead(controller: Controller, status: number): void {
     const raw = fieldsOfRaw((controller.rawHeaders ?? []) as Buffer[]);
     const fields = forwardResponseFields(raw);
     if (status < 200) {
@@ -64,18 +88,18 @@ export class ProxyCall implements Dispatcher.DispatchHandler {
     if (bodiless) this.#over = true;
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  #handleData(controller: Controller, chunk: Buffer): void {
     if (this.#over) return;
     if (!this.#exchange.write(chunk)) controller.pause();
   }
 
-  onResponseEnd(controller: Dispatcher.DispatchController): void {
+  #handleEnd(controller: Controller): void {
     if (this.#over) return;
     this.#over = true;
     this.#exchange.end(undefined, forwardResponseFields(fieldsOfRaw((controller.rawTrailers ?? []) as Buffer[])));
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  #handleError(error: Error): void {
     if (this.#over) return;
     this.#over = true;
     this.#onFailure({ error, unsent: this.#controller === undefined });

@@ -1,5 +1,6 @@
 /** A WHATWG Response onto an Exchange. */
 import { type FieldLine, fieldValue, isConnectionSpecific, parseContentLength } from "../../http/index.ts";
+import { detach, ignore } from "../guard.ts";
 import type { Exchange } from "./exchange.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
 
@@ -139,12 +140,10 @@ class BodySource {
   async endsSoon(): Promise<boolean> {
     this.#ahead = this.#reader.read();
     let settled: Read | undefined;
-    this.#ahead.then(
-      (read) => {
-        settled = read;
-      },
-      () => undefined, // the next read() meets the error
-    );
+    const look = this.#ahead.then((read) => {
+      settled = read;
+    });
+    detach("response look-ahead", ignore, look); // the next read() meets the error
     for (let turn = 0; turn < 6 && settled === undefined; turn++) await undefined;
     return settled?.done === true;
   }

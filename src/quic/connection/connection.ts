@@ -337,6 +337,11 @@ export class Connection implements StreamTransport {
     return this.#pathFactory.addRoute(path, addresses);
   }
 
+  /** Ends the connection with INTERNAL_ERROR after an exception in what the host runs for it. */
+  fail(error: unknown): void {
+    this.#fail(error);
+  }
+
   /** A fresh pair of 1-RTT keys for what we send (RFC 9001 §6.1). False while the rules forbid it. */
   updateKeys(): boolean {
     return this.#parts.oneRtt.initiateUpdate(this.#now);
@@ -378,10 +383,13 @@ export class Connection implements StreamTransport {
 
   /** Tells the application and lets go of what only an open connection needs. */
   #finish(reason: CloseReason): void {
-    this.#parts.streams.closeAll();
-    this.#receiver.forgetUndecrypted();
-    this.#emit({ type: "closed", reason });
-    this.#options.onWake();
+    try {
+      this.#parts.streams.closeAll();
+      this.#receiver.forgetUndecrypted();
+    } finally {
+      this.#emit({ type: "closed", reason });
+      this.#options.onWake();
+    }
   }
 
   #emit(event: ConnectionEvent): void {

@@ -20,7 +20,7 @@ import type { VarInt } from "../../wire/varint.ts";
 import { BatchPool, Connection, type ConnectionConfig, type ConnectionEvent } from "../connection/index.ts";
 import { ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
 import { preferredVersion } from "../versions/index.ts";
-import { Acceptor, type AcceptPolicy } from "./acceptor.ts";
+import { Acceptor, type AcceptPolicy, type Admission } from "./acceptor.ts";
 import { StatelessReplies } from "./stateless-replies.ts";
 import { resetToken } from "./stateless-reset.ts";
 
@@ -80,6 +80,8 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   #lastSender: Connection | undefined;
   #halfOpen = 0;
   isAccepting = true;
+  /** Hears of an exception that no connection could contain. It costs a datagram, or the connection it happened to. */
+  onFault: ((error: Error) => void) | undefined;
 
   constructor(options: EndpointOptions) {
     this.#config = options.config;
@@ -136,7 +138,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     let run: Entry | undefined;
     let from = 0;
     for (let i = 0; i < received.count; i += 1) {
-      const entry = this.#route(received, i, now);
+      const entry = this.#routeSafely(received, i, now);
       if (entry === run && entry !== undefined) continue;
       if (run !== undefined) this.#handleRun(run, received, from, i, now);
       run = entry;
@@ -146,8 +148,21 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   }
 
   #handleRun(entry: Entry, received: ReceivedBatch, from: number, to: number, now: Instant): void {
-    entry.connection.handleDatagrams(received, from, to, now);
+    try {
+      entry.connection.handleDatagrams(received, from, to, now);
+    } catch (error) {
+      this.#drop(entry, error);
+    }
     this.#wake(entry);
+  }
+
+  #routeSafely(received: ReceivedBatch, index: number, now: Instant): Entry | undefined {
+    try {
+      return this.#route(received, index, now);
+    } catch (error) {
+      this.#reportFault(error);
+      return undefined;
+    }
   }
 
   /** Which connection datagram `index` is for; what is for none is answered or dropped here. */
@@ -185,7 +200,29 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     if (admission === undefined) return undefined;
     const entry = new Entry();
     const source = this.#issue(entry, this.#config.connectionIdLength);
-    entry.connection = new Connection({
+    try {
+      entry.connection = this.#admit(entry, source, admission, received, index, now);
+    } catch (error) {
+      this.#remove(entry);
+      throw error;
+    }
+    // Until the client has seen our id it goes on using the one it made up.
+    this.#map(entry, admission.destination);
+    entry.isHalfOpen = true;
+    this.#halfOpen += 1;
+    this.#add(entry);
+    return entry;
+  }
+
+  #admit(
+    entry: Entry,
+    source: { readonly id: ConnectionId; readonly resetToken: Uint8Array },
+    admission: Admission,
+    received: ReceivedBatch,
+    index: number,
+    now: Instant,
+  ): Connection {
+    return new Connection({
       role: "server",
       version: admission.version,
       config: this.#config,
@@ -203,12 +240,6 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       ...this.#wiring(entry),
       now,
     });
-    // Until the client has seen our id it goes on using the one it made up.
-    this.#map(entry, admission.destination);
-    entry.isHalfOpen = true;
-    this.#halfOpen += 1;
-    this.#add(entry);
-    return entry;
   }
 
   /** A short header for no connection: a stateless reset of one of ours, or a peer that should be told of one. */
@@ -235,7 +266,11 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   handleTimeout(now: Instant): void {
     for (let entry = this.#timers.popExpired(now); entry !== undefined; entry = this.#timers.popExpired(now)) {
-      entry.connection.handleTimeout(now);
+      try {
+        entry.connection.handleTimeout(now);
+      } catch (error) {
+        this.#drop(entry, error);
+      }
       this.#wake(entry);
     }
   }
@@ -275,7 +310,13 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const reply = this.#replies.poll(slots);
     if (reply !== undefined) return reply;
     for (let entry = this.#sendable.first; entry !== undefined; entry = this.#sendable.first) {
-      const transmit = entry.connection.pollTransmit(slots, maxSegments, now);
+      let transmit: Transmit | undefined;
+      try {
+        transmit = entry.connection.pollTransmit(slots, maxSegments, now);
+      } catch (error) {
+        this.#drop(entry, error);
+        continue;
+      }
       if (transmit !== undefined) {
         this.#lastSender = entry.connection;
         // No connection starves the others.
@@ -349,6 +390,18 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     if (!this.#entries.has(entry)) return;
     entry.eventful.moveTo(this.#eventful);
     entry.sendable.moveTo(this.#sendable);
+  }
+
+  /** The connection could not even end by itself: it is forgotten, and the others go on. */
+  #drop(entry: Entry, error: unknown): void {
+    this.#reportFault(error);
+    entry.eventful.moveTo(this.#eventful);
+    entry.sendable.moveTo(undefined);
+    this.#remove(entry);
+  }
+
+  #reportFault(error: unknown): void {
+    this.onFault?.(error instanceof Error ? error : new Error(String(error)));
   }
 
   #noLongerHalfOpen(entry: Entry): void {
