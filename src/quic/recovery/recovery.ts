@@ -338,9 +338,8 @@ export class LossRecovery {
   /** The deadline has come. Nothing happens when it has not. */
   onTimeout(now: Instant): TimeoutOutcome {
     this.#lost = [];
-    const space = this.#earliestLossTime();
-    if (space?.lossTime !== undefined) {
-      if (space.lossTime <= now) this.#detectLost(space, now);
+    if (this.#earliestLossTime() !== undefined) {
+      this.#detectOverdue(now);
       return { lost: this.#lost };
     }
     const timeout = this.#probeTimeout();
@@ -352,6 +351,21 @@ export class LossRecovery {
     const { level, count } = timeout;
     this.#trace?.({ type: "probe-timeout", level, ptoCount: this.ptoCount }, now);
     return { lost: this.#lost, probes: { level, count } };
+  }
+
+  /**
+   * A longer RTT measured in one space may have put off the loss time of another (RFC 9002 §6.1.2). All loss times that
+   * have come are therefore looked at, or the earliest could find nothing lost while a later one has come as well.
+   */
+  #detectOverdue(now: Instant): void {
+    const lost: SentPacket[] = [];
+    for (const space of this.#spaces) {
+      if (space.lossTime === undefined || space.lossTime > now) continue;
+      this.#lost = [];
+      this.#detectLost(space, now);
+      for (const packet of this.#lost) lost.push(packet);
+    }
+    this.#lost = lost;
   }
 
   /** The keys of a space were dropped (RFC 9002 §6.4): what was in flight there leaves without being lost. */

@@ -31,7 +31,7 @@ export class PacketNumberSpace {
   largestAcked = -1;
   /** When the latest of the acknowledged packets was sent. */
   latestAckedTimeSent: Instant | undefined;
-  /** When the oldest packet that is not lost yet will be. */
+  /** When the oldest packet in flight that is older than the largest acknowledged will be lost. */
   lossTime: Instant | undefined;
   timeOfLastAckEliciting: Instant | undefined;
   ackElicitingInFlight = 0;
@@ -121,11 +121,21 @@ export class PacketNumberSpace {
       const oldest = this.sent.base;
       const packet = this.sent.get(oldest)!;
       if (this.largestAcked - oldest < packetThreshold && packet.timeSent > lostBefore) {
-        this.lossTime = (packet.timeSent + lossDelay) as Instant;
+        const first = this.#oldestInFlightBelowLargestAcked();
+        if (first !== undefined) this.lossTime = (first.timeSent + lossDelay) as Instant;
         return;
       }
       lost.push(this.#take(oldest)!);
     }
+  }
+
+  /** RFC 9002 §6.1: only what is in flight is declared lost, so nothing else sets a timer. At most a threshold of steps. */
+  #oldestInFlightBelowLargestAcked(): SentPacket | undefined {
+    for (let n = this.sent.base; n < this.largestAcked; n += 1) {
+      const packet = this.sent.get(n);
+      if (packet?.inFlight) return packet;
+    }
+    return undefined;
   }
 
   #take(packetNumber: number): SentPacket | undefined {
