@@ -112,7 +112,10 @@ export class Http2Exchange implements Exchange, Abortable {
     if (this.#closed) return;
     this.#ended = true;
     this.#aborted ??= reason;
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // RFC 9113 §8.1: RST_STREAM without END_STREAM before it. close() ends a writable side that is open; destroy() with
+    // an error does not. After end(), close() puts off RST_STREAM until the session next sends; destroy() drops it.
+    if (this.#stream.writableEnded) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else this.#stream.destroy(reason);
   }
 
   /** The stream or its connection is gone. */

@@ -21,6 +21,7 @@ import type { Identity } from "../certificates/identity.ts";
 import { CertificateStore } from "../certificates/store.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1Exchange } from "./http1-exchange.ts";
+import { Http1Refusal } from "./http1-refusal.ts";
 import { Http2Exchange } from "./http2-exchange.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
 import { isAuthority, isPath, parseAbsoluteForm } from "./request-head.ts";
@@ -48,6 +49,7 @@ export class TcpListener implements Listener {
   readonly #sessions = new Set<ServerHttp2Session>();
   /** Connections that speak HTTP/1.1. */
   readonly #http1 = new Map<Socket, TcpConnection>();
+  readonly #refusal = new Http1Refusal();
   #closing: { promise: Promise<void>; deadline: NodeJS.Timeout } | undefined;
   #referenced = true;
 
@@ -67,6 +69,7 @@ export class TcpListener implements Listener {
     );
     // RFC 9110 §10.1.1: whoever reads the body asks for it (continueIfExpected).
     this.#server.on("checkContinue", (request, response) => this.#handleHttp1(request as never, response as never));
+    this.#server.on("clientError", (error: Error, socket: Socket) => this.#handleClientError(error, socket));
     this.#server.on("session", (session) => this.#handleSession(session));
     const { onKeyLog } = options;
     if (onKeyLog !== undefined) this.#server.on("keylog", (line: Buffer) => onKeyLog(line.toString("latin1")));
@@ -224,6 +227,14 @@ export class TcpListener implements Listener {
     const socket = request.socket;
     const connection = this.#connectionOf(socket, socket);
     this.#onExchange(new Http1Exchange(request, response, { authority, path, fields }, connection));
+  }
+
+  #handleClientError(error: Error, socket: Socket): void {
+    const connection = this.#http1.get(socket);
+    const exchanges = [...(connection?.exchanges ?? [])];
+    const answered = exchanges.some(({ status }) => status !== undefined);
+    connection?.abort();
+    this.#refusal.handle(error, socket, answered);
   }
 }
 
