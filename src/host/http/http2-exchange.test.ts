@@ -125,3 +125,22 @@ describe.each(["GET", "POST"] as const)("a response to %s that fails ends with R
     expect(await client.end(stream, true)).toEqual({ bytes: 100, endStream: false, reset: INTERNAL_ERROR });
   });
 });
+
+test.each([0, 2, 8])("a request that the client cuts off with RST_STREAM(%i) is aborted, not ended", async (code) => {
+  const begun = deferred<Exchange>();
+  const settled = deferred<string>();
+  const client = await start((exchange) => {
+    const { body } = exchange;
+    const read = (): void => {
+      while (body.read() !== undefined) begun.resolve(exchange);
+      if (body.state !== "open") settled.resolve(body.state);
+    };
+    body.onReadable = read;
+    read();
+  });
+  const stream = client.request("POST");
+  const exchange = await begun.promise;
+  client.reset(stream, code);
+  expect(await settled.promise).toBe("aborted");
+  expect(exchange.aborted).toBeInstanceOf(Error);
+});

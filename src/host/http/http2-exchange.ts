@@ -41,7 +41,9 @@ export class Http2Exchange implements Exchange, Abortable {
     this.authority = head.authority;
     this.path = head.path;
     this.fields = head.fields;
-    this.body = new NodeBody(stream, endStream);
+    // RFC 9113 §8.1: without END_STREAM a message is incomplete. Node ends the stream after RST_STREAM(NO_ERROR) too.
+    const wasCut = (): boolean => stream.aborted || (stream.closed && !stream.writableFinished);
+    this.body = new NodeBody(stream, endStream, undefined, wasCut);
     tcp.exchanges.add(this);
     if (!endStream) {
       stream.on("trailers", (_headers, _flags, raw?: string[]) => {
