@@ -10,6 +10,7 @@ import { createServer as createHttpServer, type Server as HttpServer, request as
 import { type AddressInfo, createServer, Server as NetServer, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { deflateRawSync, deflateSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { type ClientOptions, createClient } from "../../src/client/index.ts";
@@ -249,6 +250,23 @@ async function poke(protocol: "h2" | "http/1.1"): Promise<void> {
   await settle(early.send("early"), early.response);
 }
 
+/** Bytes that are no HTTP/1.1. The client closes when it is answered, or stays until it is cut off. */
+async function garbage({ stays = false } = {}): Promise<void> {
+  const server = await openServer(["http/1.1"]);
+  const socket = connectTls({
+    host: "127.0.0.1",
+    port: server.port,
+    rejectUnauthorized: false,
+    ALPNProtocols: ["http/1.1"],
+    ...{ allowHalfOpen: stays },
+  });
+  closers.push(() => socket.destroy());
+  socket.on("error", () => undefined);
+  socket.write("no request\r\n\r\n");
+  socket.resume();
+  await once(socket, stays ? "end" : "close");
+}
+
 /** A server that closes with requests under way. */
 async function closing(protocol: Protocol, timeout: number): Promise<void> {
   const server = await openServer();
@@ -343,10 +361,13 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "udp message": at(h3),
   "udp error": at(() => emitError(() => sockets[0]!)),
   "udp sent": at(async () => {
+    // The server's socket, which has a log, is the first to be bound.
     const full = vi.spyOn(Datagram.prototype as DatagramSocket, "getSendQueueSize");
-    full.mockReturnValue(1);
+    full.mockImplementation(function (this: DatagramSocket) {
+      return this === sockets[0] ? 1 : 0;
+    });
     await h3().finally(() => full.mockRestore());
-  }, 8),
+  }),
   "udp turn": at(h3),
   "quic batch": at(h3),
   "quic event": at(h3),
@@ -380,6 +401,9 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "tls key log": at(h2),
   "http1 request": at(h1),
   "http1 continue": at(poke1),
+  "http1 client error": at(() => garbage()),
+  "http1 refusal linger": at(() => garbage({ stays: true })),
+  "http1 refusal closed": at(() => garbage()),
   "http1 close": at(h1),
   "http1 head": at(h1),
   "http1 closed": at(h1),
@@ -557,7 +581,8 @@ test.each(ENTRIES)("an exception in %s leaves the process and the next client al
   armed.entry = entry;
   armed.passing = passing;
   await run();
-  expect(armed.entry, "the traffic never reached this entry").toBeUndefined();
+  const wait = { timeout: 20_000 };
+  await vi.waitFor(() => expect(armed.entry, "the traffic never reached this entry").toBeUndefined(), wait);
   const server = await openServer();
   for (const protocol of ["h3", "h2", "http/1.1"] as const) {
     expect(await openClient(server, protocol).get("/")).toBe("hello");

@@ -10,7 +10,7 @@ import { PacketNumberSpace } from "../packet/number-space.ts";
 import type { SentPacket } from "./sent-packet.ts";
 import { Harness } from "./testing/harness.ts";
 
-const { application } = PacketNumberSpace;
+const { application, handshake } = PacketNumberSpace;
 const ms = (count: number): Instant => millis(count) as number as Instant;
 
 /** A set of packet numbers as the ranges of an ACK frame. */
@@ -188,7 +188,22 @@ test("whatever is sent, acknowledged, lost and timed out: bytes in flight are th
         }
       }
     }),
-    { numRuns: 300 },
+    {
+      numRuns: 300,
+      examples: [
+        // Seed -1284791747, shrunk: a longer RTT is measured between two loss times.
+        [
+          [
+            { what: "send", level: application, count: 2, picks: [0], wait: 0, ackEliciting: true },
+            { what: "send", level: handshake, count: 2, picks: [0], wait: 1, ackEliciting: false },
+            { what: "ack", level: handshake, count: 1, picks: [0], wait: 102, ackEliciting: false },
+            { what: "ack", level: application, count: 1, picks: [0], wait: 231, ackEliciting: false },
+            { what: "timeout", level: application, count: 1, picks: [0], wait: 0, ackEliciting: false },
+          ],
+          0,
+        ],
+      ],
+    },
   );
 });
 
