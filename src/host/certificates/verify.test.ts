@@ -4,6 +4,7 @@ import { X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { Tag } from "../../crypto/index.ts";
 import { utf8 } from "../../wire/text.ts";
 import { extension, KeyUsage, Purpose } from "./builder.ts";
@@ -563,7 +564,7 @@ describe("parsing", () => {
         expect(first).toEqual(leaf.der);
         expect(await judge([changed, ...rest])).toMatchObject({ ok: false });
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 });

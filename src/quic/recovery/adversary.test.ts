@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import { RangeSet } from "../../base/range-set.ts";
 import { SeededRng } from "../../base/rng.ts";
@@ -189,7 +190,7 @@ test("whatever is sent, acknowledged, lost and timed out: bytes in flight are th
       }
     }),
     {
-      numRuns: 300,
+      numRuns: runs(300),
       examples: [
         // Seed -1284791747, shrunk: a longer RTT is measured between two loss times.
         [
