@@ -292,7 +292,7 @@ async function closing(protocol: Protocol, timeout: number): Promise<void> {
   if (pending !== undefined) await reached;
   running = undefined;
   await all(server.close({ timeout }));
-  await all(client.destroy(), pending); // it would try again elsewhere
+  await all(client.destroy(), pending ?? Promise.resolve()); // it would try again elsewhere
 }
 
 /** A TCP server that does what it is told with each connection. */
