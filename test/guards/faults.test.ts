@@ -24,6 +24,7 @@ import { openHttp1, openHttp2, type TestClient } from "../../src/edge/testing/cl
 import { openHttp3 } from "../../src/edge/testing/http3-client.ts";
 import { loadIdentity } from "../../src/host/certificates/identity.ts";
 import { ENTRIES, type Entry } from "../../src/host/guard.ts";
+import type { ConnectionInfo } from "../../src/host/http/exchange.ts";
 import { createFetchHandler } from "../../src/host/http/fetch-handler.ts";
 import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
@@ -157,9 +158,11 @@ async function openServer(protocols: readonly Protocol[] = ["h3", "h2", "http/1.
 }
 
 let onNever: () => void = () => undefined;
+let lastConnection: ConnectionInfo | undefined;
 
 async function answer(request: Request, context: Parameters<Parameters<typeof createFetchHandler>[0]>[1]) {
   const { pathname } = new URL(request.url);
+  lastConnection = context.connection;
   switch (pathname) {
     case "/never":
       onNever();
@@ -285,11 +288,13 @@ async function closing(protocol: Protocol, timeout: number): Promise<void> {
   const server = await openServer();
   const { client, get } = openClient(server, protocol);
   await all(get("/"));
+  // RFC 9114 §5.2: a server is drained only when its client has acknowledged the whole answer.
+  await vi.waitFor(() => expect(lastConnection?.stats().bytesInFlight ?? 0).toBe(0));
   const reached = new Promise<void>((resolve) => {
     onNever = resolve;
   });
-  const pending = timeout === 0 ? all(get("/never")) : undefined;
-  if (pending !== undefined) await reached;
+  const pending = timeout === 0 ? all(get("/never")) : Promise.resolve();
+  if (timeout === 0) await reached;
   running = undefined;
   await all(server.close({ timeout }));
   await all(client.destroy(), pending ?? Promise.resolve()); // it would try again elsewhere
