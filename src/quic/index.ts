@@ -21,5 +21,7 @@ export {
 } from "./endpoint/index.ts";
 /** Numbers and names of errors. */
 export { TRANSPORT_ERRORS, transportError } from "./errors.ts";
+/** What is sent, and in which order. */
+export { type SendGroup, type SendPriority, type SendSession, SendSource } from "./streams/index.ts";
 /** What a protocol above sees. */
 export * from "./transport.ts";

@@ -17,9 +17,7 @@ describe("the choice of the stream", () => {
     const { client } = streamPair();
     const ids = [0, 4, 8].map(() => client.set.openStream("bidi")!);
     for (const id of ids) client.set.write(id, pattern(10_000), false);
-    const turns = client
-      .packets(1_000)
-      .map(({ frames }) => frames.map((frame) => "stream" in frame && frame.stream.id));
+    const turns = client.packets(1_000).map(({ frames }) => frames.map((frame) => "id" in frame && frame.id));
     expect(turns.slice(0, 9)).toEqual([[0], [4], [8], [0], [4], [8], [0], [4], [8]]);
   });
 
@@ -29,9 +27,7 @@ describe("the choice of the stream", () => {
     client.set.write(ids[0]!, pattern(300), true);
     client.set.write(ids[1]!, pattern(5_000), true);
     client.set.write(ids[2]!, pattern(5_000), true);
-    const turns = client
-      .packets(1_000)
-      .map(({ frames }) => frames.map((frame) => "stream" in frame && frame.stream.id));
+    const turns = client.packets(1_000).map(({ frames }) => frames.map((frame) => "id" in frame && frame.id));
     expect(turns.slice(0, 3)).toEqual([[0, 4], [4], [8]]);
   });
 
@@ -39,9 +35,7 @@ describe("the choice of the stream", () => {
     const { client } = streamPair({ server: many });
     const ids = Array.from({ length: 10_001 }, () => client.set.openStream("bidi")!);
     client.set.write(ids[5_000]!, pattern(3_000), true);
-    const writers = new Set(
-      client.packets().flatMap(({ frames }) => frames.map((frame) => "stream" in frame && frame.stream.id)),
-    );
+    const writers = new Set(client.packets().flatMap(({ frames }) => frames.map((frame) => "id" in frame && frame.id)));
     expect([...writers]).toEqual([ids[5_000]]);
     expect(client.set.hasStreamData).toBe(false);
   });
@@ -93,7 +87,7 @@ describe("the packet", () => {
     client.set.write(ids[1]!, pattern(2_000), true);
     expect(client.packet(100)!.frames.length).toBe(1);
     client.set.write(client.set.openStream("bidi")!, pattern(60), true);
-    expect(client.packet(100)!.frames).toMatchObject([{ stream: { id: ids[1] }, offset: 0 }]);
+    expect(client.packet(100)!.frames).toMatchObject([{ id: ids[1], offset: 0 }]);
   });
 
   it("has a Length field in a frame that does not fill it", () => {
