@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Writer } from "../../wire/writer.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
-import { at, drain, framesOf, pattern, settle, streamPair } from "./testing/stream-pair.ts";
+import { at, drain, framesOf, pattern, settle, streamPair, type TestPacket } from "./testing/stream-pair.ts";
 
 const many = { initialMaxStreamsBidi: 20_000, initialMaxData: 10_000_000, sendBufferPerConnection: 2_000_000 };
 
@@ -64,6 +64,48 @@ describe("the choice of the stream", () => {
     settle(pair);
     for (let i = 0; i < 1_000; i += 1) expectAll(drain(pair.client, i * 4), pattern(1_500, i));
     expect([pair.client.set.activeStreams, pair.server.set.activeStreams]).toEqual([0, 0]);
+  });
+});
+
+describe("priorities", () => {
+  /** Which stream began each packet. */
+  const turns = (packets: readonly TestPacket[]) =>
+    packets.map(({ frames: [frame] }) => frame && "id" in frame && frame.id);
+
+  it("decide who sends, and a retransmission keeps its stream's rank", () => {
+    const { client } = streamPair();
+    const [low, high, none] = [0, 4, 8].map(() => client.set.openStream("bidi")!) as [number, number, number];
+    client.set.setPriority(low, { urgency: 5, incremental: true });
+    client.set.setPriority(high, { urgency: 1, incremental: false });
+    for (const id of [low, high, none]) client.set.write(id, pattern(1_900), false);
+    const packets = client.packets(1_000);
+    expect(turns(packets)).toEqual([high, high, none, none, low, low]);
+    // What was lost of the least urgent stream waits for what is new of others; the most urgent one goes before them.
+    client.set.write(none, pattern(1_900), false);
+    client.lost(packets[5]!);
+    client.lost(packets[0]!);
+    expect(turns(client.packets(1_000))).toEqual([high, none, none, low]);
+  });
+
+  it("of streams in a session go by their send order", () => {
+    const { client } = streamPair();
+    const group = client.set.openSession().openGroup();
+    const ids = [0, 4, 8].map(() => client.set.openStream("bidi")!) as [number, number, number];
+    client.set.setPriority(ids[0], { group, sendOrder: 1 });
+    client.set.setPriority(ids[1], { group, sendOrder: 2 });
+    for (const id of ids) client.set.write(id, pattern(1_980), false);
+    const [last, first, single] = ids;
+    expect(turns(client.packets(1_000))).toEqual([first, single, first, single, last, last]);
+  });
+
+  it("of a stream that is over, or cannot send, have no effect or are a fault", () => {
+    const pair = streamPair();
+    const id = pair.client.set.openStream("uni")!;
+    pair.client.set.write(id, pattern(1), true);
+    settle(pair);
+    pair.client.set.setPriority(id, { urgency: 0, incremental: true });
+    expect(() => pair.server.set.setPriority(id, { urgency: 0, incremental: true })).toThrow(RangeError);
+    expect(() => pair.client.set.setPriority(id + 4, { urgency: 0, incremental: true })).toThrow(RangeError);
   });
 });
 
