@@ -400,7 +400,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "h3 events": at(h3),
   "h3 abort": at(() => closing("h3", 0)),
   "h3 drained": at(() => closing("h3", 5000)),
-  "h3 head": at(h3),
   "h3 cut-off": at(() => closing("h3", 0)),
   "tcp server error": at(() => emitError(() => servers[0]!)),
   "tcp other connection": at(async () => {
