@@ -17,7 +17,7 @@ export async function loadModule(path: string): Promise<Handler> {
     throw new ServeError("MODULE_INVALID", `there is no file ${path}: name a module or a folder that exists`);
   }
   const exported = await importDefault(file, path);
-  const handler = handlerOf(exported);
+  const handler = asHandler(exported);
   if (handler === undefined) {
     const shape = "export default { fetch(request) { return new Response() } }";
     throw new ServeError("MODULE_INVALID", `${path} exports no handler: it needs a default function, or ${shape}`);
@@ -26,7 +26,7 @@ export async function loadModule(path: string): Promise<Handler> {
 }
 
 /** A function, or the `fetch` of an object. */
-export function handlerOf(value: unknown): Handler | undefined {
+export function asHandler(value: unknown): Handler | undefined {
   if (typeof value === "function") return value as Handler;
   if (typeof value !== "object" || value === null) return undefined;
   const { fetch } = value as { fetch?: unknown };

@@ -8,7 +8,7 @@ import type { HttpVersion } from "../host/http/exchange.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
 import type { BoundAddress, RetryPolicy } from "../host/http/listener.ts";
 import { ServeError } from "./errors.ts";
-import { handlerOf } from "./module.ts";
+import { asHandler } from "./module.ts";
 import { type Server, startServer } from "./server.ts";
 
 const DEFAULT_PORT = 4433;
@@ -54,7 +54,7 @@ export async function serve(
   second?: Handler | FetchObject,
 ): Promise<Server> {
   const options: ServeOptions = typeof first === "function" ? {} : first;
-  const handler = handlerOf(second) ?? handlerOf(first);
+  const handler = asHandler(second) ?? asHandler(first);
   if (handler === undefined) {
     throw new ServeError("OPTION_INVALID", "serve needs a handler: serve(options, (request) => new Response())");
   }

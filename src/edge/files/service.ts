@@ -1,7 +1,7 @@
 /** A folder as a web site, straight on Exchanges. */
 import { close, constants, fstatSync, open, readFile, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { combinedFieldValue, type Exchange } from "../../host/http/exchange.ts";
+import { combinedFieldValue, type ServerExchange } from "../../host/http/exchange.ts";
 import type { FieldLine } from "../../http/index.ts";
 import { ServeError } from "../errors.ts";
 import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
@@ -40,7 +40,7 @@ export class FileService {
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
   }
 
-  readonly handle = (exchange: Exchange): void => {
+  readonly handle = (exchange: ServerExchange): void => {
     try {
       this.#answer(exchange, 1);
     } catch (error) {
@@ -48,7 +48,7 @@ export class FileService {
     }
   };
 
-  #answer(exchange: Exchange, attempt: number): void {
+  #answer(exchange: ServerExchange, attempt: number): void {
     const { method } = exchange;
     if (method !== "GET" && method !== "HEAD") {
       // RFC 9110 §15.5.6 wants the methods named, and §9.3.7 gives them to whoever asks.
@@ -77,7 +77,7 @@ export class FileService {
     this.#sendFile(exchange, segments, file, attempt);
   }
 
-  #sendFile(exchange: Exchange, segments: readonly string[], original: LocatedFile, attempt: number): void {
+  #sendFile(exchange: ServerExchange, segments: readonly string[], original: LocatedFile, attempt: number): void {
     const field = (name: string) => combinedFieldValue(exchange.fields, name);
     const type = contentType(segments.at(-1)!);
     const negotiated = isCompressible(type);
@@ -104,7 +104,7 @@ export class FileService {
     return undefined;
   }
 
-  #send(exchange: Exchange, plan: FilePlan, file: LocatedFile, attempt: number): void {
+  #send(exchange: ServerExchange, plan: FilePlan, file: LocatedFile, attempt: number): void {
     const { status, fields, parts } = plan;
     if (parts === undefined || file.stats.size === 0) {
       exchange.respond(status, fields, { endStream: true });
@@ -147,7 +147,7 @@ export class FileService {
     });
   }
 
-  #retry(exchange: Exchange, attempt: number, error: Error): void {
+  #retry(exchange: ServerExchange, attempt: number, error: Error): void {
     if (attempt >= MAX_ATTEMPTS) {
       this.#fail(exchange, error);
       return;
@@ -159,7 +159,7 @@ export class FileService {
     }
   }
 
-  #notFound(exchange: Exchange): void {
+  #notFound(exchange: ServerExchange): void {
     const page = locateFile(this.#root, ["404.html"]);
     if (page === undefined) {
       respondText(exchange, 404, "Not Found");
@@ -174,27 +174,27 @@ export class FileService {
     this.#send(exchange, { status: 404, fields, parts }, page, 1);
   }
 
-  #fail(exchange: Exchange, error: unknown): void {
+  #fail(exchange: ServerExchange, error: unknown): void {
     if (exchange.aborted !== undefined) return;
     this.#report(exchange, error);
     if (exchange.status === undefined) respondText(exchange, 500, "Internal Server Error");
     else exchange.reset(error instanceof Error ? error : new Error(String(error)));
   }
 
-  #report(exchange: Exchange, error: unknown): void {
+  #report(exchange: ServerExchange, error: unknown): void {
     this.#log(`nagare: ${exchange.method} ${exchange.path}: ${error instanceof Error ? error.message : error}`);
   }
 }
 
 /** A plan whose content is at hand. */
-function respondContent(exchange: Exchange, { status, fields, parts }: FilePlan, content: Uint8Array): void {
+function respondContent(exchange: ServerExchange, { status, fields, parts }: FilePlan, content: Uint8Array): void {
   exchange.respond(status, fields);
   const pieces = parts!.map((part) => (part instanceof Uint8Array ? part : content.subarray(part.start, part.end + 1)));
   for (const piece of pieces.slice(0, -1)) exchange.write(piece);
   exchange.end(pieces.at(-1));
 }
 
-function respondText(exchange: Exchange, status: number, text: string, fields: readonly FieldLine[] = []): void {
+function respondText(exchange: ServerExchange, status: number, text: string, fields: readonly FieldLine[] = []): void {
   const body = new TextEncoder().encode(`${status} ${text}\n`);
   const head: FieldLine[] = [
     ...fields,

@@ -1,6 +1,6 @@
 /** Sends parts of an open file to an exchange, reading no faster than the exchange takes it. */
 import { close, read } from "node:fs";
-import type { Exchange } from "../../host/http/exchange.ts";
+import type { ServerExchange } from "../../host/http/exchange.ts";
 import { LARGE_CHUNK, releaseChunk, SMALL_CHUNK, takeChunk } from "./chunk-pool.ts";
 import type { Part } from "./plan.ts";
 
@@ -8,7 +8,7 @@ import type { Part } from "./plan.ts";
 const LONG_TRANSFER = 1024 * 1024;
 
 export class FileTransfer {
-  readonly #exchange: Exchange;
+  readonly #exchange: ServerExchange;
   readonly #fd: number;
   readonly #parts: readonly Part[];
   readonly #onReadError: (error: Error) => void;
@@ -20,7 +20,7 @@ export class FileTransfer {
   #over = false;
 
   /** Takes over the file descriptor. The response's head has been sent. */
-  constructor(exchange: Exchange, fd: number, parts: readonly Part[], onReadError: (error: Error) => void) {
+  constructor(exchange: ServerExchange, fd: number, parts: readonly Part[], onReadError: (error: Error) => void) {
     this.#exchange = exchange;
     this.#fd = fd;
     this.#parts = parts;

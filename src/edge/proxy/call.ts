@@ -1,6 +1,6 @@
-/** One request on its way to an origin and back: undici's callbacks onto an Exchange, with backpressure both ways. */
+/** One request on its way to an origin and back: undici's callbacks onto a ServerExchange, with backpressure both ways. */
 import type { Dispatcher } from "undici";
-import type { Exchange } from "../../host/http/exchange.ts";
+import type { ServerExchange } from "../../host/http/exchange.ts";
 import type { FieldSection } from "../../http/index.ts";
 import { fieldsOfRaw, forwardResponseFields } from "./forwarded-fields.ts";
 import type { Origin } from "./origins.ts";
@@ -13,13 +13,13 @@ export interface CallFailure {
 }
 
 export class ProxyCall implements Dispatcher.DispatchHandler {
-  readonly #exchange: Exchange;
+  readonly #exchange: ServerExchange;
   readonly #onFailure: (failure: CallFailure) => void;
   #controller: Dispatcher.DispatchController | undefined;
   #over = false;
 
   /** `onFailure` is called at most once, and never when it is the client who gave up. */
-  constructor(exchange: Exchange, onFailure: (failure: CallFailure) => void) {
+  constructor(exchange: ServerExchange, onFailure: (failure: CallFailure) => void) {
     this.#exchange = exchange;
     this.#onFailure = onFailure;
     exchange.onAbort = (reason) => {

@@ -2,7 +2,7 @@
  * Which fields a gateway passes on (RFC 9110 §7.6), and what it adds about whom it speaks for (RFC 7239). Message
  * framing is never passed on: each side is framed anew, so that the two can never disagree on where a message ends.
  */
-import type { Exchange, HttpVersion, PeerAddress } from "../../host/http/exchange.ts";
+import type { HttpVersion, PeerAddress, ServerExchange } from "../../host/http/exchange.ts";
 import { type FieldLine, type FieldSection, isFieldName, isFieldValue, parseContentLength } from "../../http/index.ts";
 
 /** RFC 9110 §7.6.1: about one connection, or consumed here: `te` and `expect` by us, `host` is made anew. */
@@ -34,7 +34,7 @@ export interface ForwardingOptions {
 }
 
 /** The request's fields as the origin gets them. */
-export function forwardRequestFields(exchange: Exchange, options: ForwardingOptions): ForwardedRequest {
+export function forwardRequestFields(exchange: ServerExchange, options: ForwardingOptions): ForwardedRequest {
   const { pseudonym, trustForwarded } = options;
   const nominated = nominatedFields(exchange.fields);
   const fields: FieldLine[] = [["host", options.host]];
@@ -67,7 +67,7 @@ const refuse = (status: 400 | 508, reason: string): ForwardedRequest => ({ ok: f
 const VERSION: Readonly<Record<HttpVersion, string>> = { h3: "3", h2: "2", "http/1.1": "1.1" };
 
 /** What this proxy knows itself about the client, over what was sent to it. */
-function claimsOf(exchange: Exchange): readonly FieldLine[] {
+function claimsOf(exchange: ServerExchange): readonly FieldLine[] {
   const { remoteAddress, authority, scheme } = exchange;
   const claims: FieldLine[] = [
     ["forwarded", forwardedElement(remoteAddress, authority, scheme)],

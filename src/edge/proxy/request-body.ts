@@ -1,12 +1,12 @@
 /** A request's body as the Readable that undici sends from. */
 import { Readable } from "node:stream";
-import { continueIfExpected, type Exchange } from "../../host/http/exchange.ts";
+import { continueIfExpected, type ServerExchange } from "../../host/http/exchange.ts";
 
 export class ForwardedBody extends Readable {
-  readonly #exchange: Exchange;
+  readonly #exchange: ServerExchange;
   #asked = false;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: ServerExchange) {
     super({ highWaterMark: 64 * 1024 });
     this.#exchange = exchange;
     this.on("error", ignore); // it is the exchange's abort, which its owner sees by itself

@@ -1,6 +1,6 @@
 /** A reverse proxy (a gateway, RFC 9110 §3.7) straight on Exchanges. */
 import { randomBytes } from "node:crypto";
-import type { Exchange, ExchangeHandler } from "../../host/http/exchange.ts";
+import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
 import { type FieldLine, fieldValue } from "../../http/index.ts";
 import type { Service } from "../server.ts";
 import { type CallFailure, ProxyCall } from "./call.ts";
@@ -62,7 +62,7 @@ export class ProxyService implements Service {
     return this.#origins.close();
   }
 
-  #forward(exchange: Exchange, tried: Set<Origin>): void {
+  #forward(exchange: ServerExchange, tried: Set<Origin>): void {
     const origin = this.#origins.choose(tried, Date.now())!;
     tried.add(origin);
     const request = forwardRequestFields(exchange, {
@@ -78,12 +78,12 @@ export class ProxyService implements Service {
     call.send(origin, decrementMaxForwards(exchange.method, request.fields));
   }
 
-  #hostFor({ authority }: Exchange, { url }: Origin): string {
+  #hostFor({ authority }: ServerExchange, { url }: Origin): string {
     const preserve = this.#preserveHost ?? url.protocol === "http:";
     return preserve && authority !== "" ? authority : url.host;
   }
 
-  #handleFailure(exchange: Exchange, origin: Origin, tried: Set<Origin>, failure: CallFailure): void {
+  #handleFailure(exchange: ServerExchange, origin: Origin, tried: Set<Origin>, failure: CallFailure): void {
     const { error, unsent } = failure;
     const { status, reason } = describeFailure(error);
     if (status === 400) {
@@ -113,7 +113,7 @@ interface Refusal {
 }
 
 /** Requests that end here. */
-function refusalOf(exchange: Exchange): Refusal | undefined {
+function refusalOf(exchange: ServerExchange): Refusal | undefined {
   const { method, path, fields } = exchange;
   // TRACE would show a script the cookies and what we add (RFC 9110 §9.3.8).
   if (method === "TRACE") return { status: 405, reason: "TRACE is not served here", fields: [["allow", ALLOWED]] };
@@ -168,7 +168,12 @@ const REASON: Readonly<Record<number, string>> = {
   508: "Loop Detected",
 };
 
-function respondText(exchange: Exchange, status: number, reason: string, fields: readonly FieldLine[] = []): void {
+function respondText(
+  exchange: ServerExchange,
+  status: number,
+  reason: string,
+  fields: readonly FieldLine[] = [],
+): void {
   if (exchange.aborted !== undefined) return;
   const body = status === 204 ? undefined : new TextEncoder().encode(`${status} ${REASON[status]}: ${reason}\n`);
   if (body === undefined || exchange.method === "HEAD") {

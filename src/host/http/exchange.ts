@@ -55,7 +55,7 @@ export interface RespondOptions {
 /** Called with a chunk when the transport will not look at it again; its owner may then fill it anew. */
 export type ReleaseChunk = (chunk: Uint8Array) => void;
 
-export interface Exchange {
+export interface ServerExchange {
   readonly protocol: HttpVersion;
   readonly method: string;
   readonly scheme: string;
@@ -111,7 +111,7 @@ export interface Exchange {
 }
 
 /** Called by a transport for each request whose head it found well-formed. It must not throw. */
-export type ExchangeHandler = (exchange: Exchange) => void;
+export type ExchangeHandler = (exchange: ServerExchange) => void;
 
 /** All values of a list-based field as one (RFC 9110 §5.3), or undefined. */
 export function combinedFieldValue(fields: FieldSection, name: string): string | undefined {
@@ -126,7 +126,7 @@ export function combinedFieldValue(fields: FieldSection, name: string): string |
  * Asks for the body of a client that waits to be asked (RFC 9110 §10.1.1). Whoever starts to read a body calls it, so
  * that an answer which never looks at the body never asks for it.
  */
-export function continueIfExpected(exchange: Exchange): void {
+export function continueIfExpected(exchange: ServerExchange): void {
   if (exchange.status !== undefined || exchange.body.state !== "open") return;
   const expect = fieldValue(exchange.fields, "expect");
   if (expect?.toLowerCase() === "100-continue") exchange.inform(100, []);

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
 import type { FieldSection } from "../../http/index.ts";
-import type { Exchange, ReleaseChunk, RequestBody, RespondOptions } from "./exchange.ts";
+import type { ReleaseChunk, RequestBody, RespondOptions, ServerExchange } from "./exchange.ts";
 import { type Context, createFetchHandler, type Handler } from "./fetch-handler.ts";
 import { LightResponse } from "./plain-response.ts";
 
@@ -36,7 +36,7 @@ class FakeBody implements RequestBody {
 }
 
 /** An exchange in memory that remembers its response. */
-class FakeExchange implements Exchange {
+class FakeExchange implements ServerExchange {
   readonly protocol = "h3";
   readonly scheme = "https";
   readonly remoteAddress = ADDRESS;

@@ -1,6 +1,6 @@
-/** The WHATWG face of an Exchange: a function from Request to Response, as Deno, Bun, Hono and service workers have it. */
+/** The WHATWG face of a ServerExchange: a function from Request to Response, as Deno, Bun, Hono and service workers have it. */
 import type { FieldLine } from "../../http/index.ts";
-import type { ConnectionInfo, Exchange, ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
+import type { ConnectionInfo, ExchangeHandler, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import { teachGlobals } from "./globals.ts";
 import { sendResponse } from "./send-response.ts";
 import { createServerRequest, requestUrl, type ServerRequest } from "./server-request.ts";
@@ -45,17 +45,17 @@ export interface FetchHandler {
 export function createFetchHandler(handler: Handler, options: FetchHandlerOptions = {}): FetchHandler {
   const log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
   const waiting = new Set<Promise<unknown>>();
-  const logError = (exchange: Exchange, error: unknown): void =>
+  const logError = (exchange: ServerExchange, error: unknown): void =>
     log(`nagare: ${exchange.method} ${exchange.path}: ${describe(error)}`);
 
-  const waitUntil = (exchange: Exchange, promise: Promise<unknown>): void => {
+  const waitUntil = (exchange: ServerExchange, promise: Promise<unknown>): void => {
     const settled = Promise.resolve(promise)
       .catch((error: unknown) => logError(exchange, error))
       .finally(() => waiting.delete(settled));
     waiting.add(settled);
   };
 
-  const answer = async (exchange: Exchange, request: ServerRequest, context: FetchContext): Promise<void> => {
+  const answer = async (exchange: ServerExchange, request: ServerRequest, context: FetchContext): Promise<void> => {
     let response: Response;
     try {
       response = await handler(request as unknown as Request, context);
@@ -92,10 +92,10 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
 }
 
 async function errorResponse(
-  exchange: Exchange,
+  exchange: ServerExchange,
   error: unknown,
   onError: FetchHandlerOptions["onError"],
-  logError: (exchange: Exchange, error: unknown) => void,
+  logError: (exchange: ServerExchange, error: unknown) => void,
 ): Promise<Response> {
   if (onError !== undefined) {
     try {
@@ -119,14 +119,14 @@ function describe(error: unknown): string {
 
 class FetchContext implements Context {
   responseTrailers: readonly FieldLine[] | undefined;
-  readonly #exchange: Exchange;
+  readonly #exchange: ServerExchange;
   readonly #request: ServerRequest;
-  readonly #waitUntil: (exchange: Exchange, promise: Promise<unknown>) => void;
+  readonly #waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void;
 
   constructor(
-    exchange: Exchange,
+    exchange: ServerExchange,
     request: ServerRequest,
-    waitUntil: (exchange: Exchange, promise: Promise<unknown>) => void,
+    waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void,
   ) {
     this.#exchange = exchange;
     this.#request = request;

@@ -1,7 +1,7 @@
-/** An Exchange over a request and a response of node:http (RFC 9112). */
+/** A ServerExchange over a request and a response of node:http (RFC 9112). */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type FieldSection, fieldValue } from "../../http/index.ts";
-import type { Exchange, PeerAddress, ReleaseChunk, RespondOptions } from "./exchange.ts";
+import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { fieldsFromRaw, NodeBody } from "./node-body.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
 
@@ -11,7 +11,7 @@ export interface Http1Head {
   readonly fields: FieldSection;
 }
 
-export class Http1Exchange implements Exchange, Abortable {
+export class Http1ServerExchange implements ServerExchange, Abortable {
   readonly protocol = "http/1.1";
   readonly scheme = "https";
   readonly connection = undefined;
@@ -157,7 +157,7 @@ export class Http1Exchange implements Exchange, Abortable {
 }
 
 /** Nobody is left to catch what goes wrong here. */
-function flushHead(exchange: Http1Exchange): void {
+function flushHead(exchange: Http1ServerExchange): void {
   try {
     exchange.flushHead();
   } catch (error) {

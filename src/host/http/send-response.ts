@@ -1,12 +1,12 @@
-/** A WHATWG Response onto an Exchange. */
+/** A WHATWG Response onto a ServerExchange. */
 import { type FieldLine, fieldValue, isConnectionSpecific, parseContentLength } from "../../http/index.ts";
-import type { Exchange } from "./exchange.ts";
+import type { ServerExchange } from "./exchange.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
 
 /** Asked for the response's trailers before its head is sent, and again after its body. */
 export type Trailers = () => readonly FieldLine[] | undefined;
 
-export async function sendResponse(exchange: Exchange, response: Response, trailers: Trailers): Promise<void> {
+export async function sendResponse(exchange: ServerExchange, response: Response, trailers: Trailers): Promise<void> {
   const status = response.status === 0 ? 500 : response.status; // Response.error()
   const fields: FieldLine[] = [];
   for (const line of fieldsOf(response)) if (!isConnectionSpecific(line[0])) fields.push(line);
@@ -24,7 +24,7 @@ export async function sendResponse(exchange: Exchange, response: Response, trail
 
 /** A response whose content is known to be `content`, or to be none at all. */
 function sendWhole(
-  exchange: Exchange,
+  exchange: ServerExchange,
   status: number,
   fields: FieldLine[],
   content: Uint8Array | undefined,
@@ -48,7 +48,7 @@ function sendWhole(
 
 /** A response whose content comes as it comes, and is read only as fast as the exchange takes it. */
 async function sendStream(
-  exchange: Exchange,
+  exchange: ServerExchange,
   status: number,
   fields: FieldLine[],
   source: BodySource,
@@ -98,7 +98,7 @@ async function sendStream(
 }
 
 /** RFC 9110 §6.4.1: what never has content. */
-const isBodiless = (exchange: Exchange, status: number): boolean =>
+const isBodiless = (exchange: ServerExchange, status: number): boolean =>
   exchange.method === "HEAD" || status === 204 || status === 205 || status === 304;
 
 const hasTrailers = (fields: readonly FieldLine[], trailers: Trailers): boolean =>

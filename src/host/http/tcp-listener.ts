@@ -20,8 +20,8 @@ import type { FieldLine } from "../../http/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { CertificateStore } from "../certificates/store.ts";
 import type { ExchangeHandler } from "./exchange.ts";
-import { Http1Exchange } from "./http1-exchange.ts";
-import { Http2Exchange } from "./http2-exchange.ts";
+import { Http1ServerExchange } from "./http1-exchange.ts";
+import { Http2ServerExchange } from "./http2-exchange.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
 import { isAuthority, isPath, parseAbsoluteForm } from "./request-head.ts";
 import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
@@ -194,7 +194,9 @@ export class TcpListener implements Listener {
     const connection = this.#connectionOf(stream.session, stream.session.socket as unknown as Socket);
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const scheme = headers[":scheme"] ?? "https";
-    this.#onExchange(new Http2Exchange(stream, { method, scheme, authority, path, fields }, endStream, connection));
+    this.#onExchange(
+      new Http2ServerExchange(stream, { method, scheme, authority, path, fields }, endStream, connection),
+    );
   }
 
   #handleHttp1(request: IncomingMessage, response: ServerResponse): void {
@@ -223,7 +225,7 @@ export class TcpListener implements Listener {
     }
     const socket = request.socket;
     const connection = this.#connectionOf(socket, socket);
-    this.#onExchange(new Http1Exchange(request, response, { authority, path, fields }, connection));
+    this.#onExchange(new Http1ServerExchange(request, response, { authority, path, fields }, connection));
   }
 }
 

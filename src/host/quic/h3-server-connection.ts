@@ -8,7 +8,7 @@ import { systemRng } from "../random.ts";
 import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
 import type { ConnectionListener, QuicDriver } from "./driver.ts";
-import { H3Exchange, type H3ExchangeHost } from "./h3-exchange.ts";
+import { type H3ExchangeHost, H3ServerExchange } from "./h3-exchange.ts";
 
 export interface H3ServerOptions {
   readonly onExchange: ExchangeHandler;
@@ -23,7 +23,7 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
   readonly localAddress: PeerAddress;
   readonly #driver: QuicDriver;
   readonly #options: H3ServerOptions;
-  readonly #exchanges = new Map<StreamId, H3Exchange>();
+  readonly #exchanges = new Map<StreamId, H3ServerExchange>();
   #isDraining = false;
   #isPumping = false;
 
@@ -76,7 +76,7 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
   #handleH3(event: H3Event): void {
     switch (event.type) {
       case "request": {
-        const exchange = new H3Exchange(this, event.id, event.head, event.fin);
+        const exchange = new H3ServerExchange(this, event.id, event.head, event.fin);
         this.#exchanges.set(event.id, exchange);
         this.#options.onExchange(exchange);
         break;
