@@ -1,7 +1,7 @@
 // Request bodies: from anything fetch accepts to bytes that a session can send, and send again where that is possible.
 import { Readable } from "node:stream";
-import { ClientError } from "./errors.ts";
-import type { RequestContent } from "./session.ts";
+import { ClientError } from "../host/client/errors.ts";
+import type { RequestContent } from "../host/client/session.ts";
 
 export type BodyLike =
   | string

@@ -2,7 +2,7 @@
 import { pipeline, Readable, Transform } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from "node:zlib";
-import { ClientError } from "./errors.ts";
+import { ClientError } from "../host/client/errors.ts";
 
 export const ACCEPT_ENCODING = "gzip, deflate, br";
 /** More codings than anyone stacks in earnest. */

@@ -1,12 +1,12 @@
 // One request, one response: finds a session for it, keeps its time, sends it again where RFC 9110 §9.2.2 allows, and makes a stream
 // with backpressure of what comes back.
 import { setMaxListeners } from "node:events";
+import { ClientError } from "../host/client/errors.ts";
+import type { ClientExchange, Field, RequestHead, ResponseHandler, Session } from "../host/client/session.ts";
 import type { Content, RequestBody } from "./body.ts";
-import { ClientError } from "./errors.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin, Waiter } from "./origin.ts";
-import type { Exchange, Field, RequestHead, ResponseHandler, Session } from "./session.ts";
 
 export interface ExchangeRequest {
   readonly url: URL;
@@ -50,7 +50,7 @@ class OneExchange implements Waiter, ResponseHandler {
   readonly #start = performance.now();
   readonly #onAbort = () => this.#abandon(this.#request.signal!.reason);
   #session: Session | undefined;
-  #exchange: Exchange | undefined;
+  #exchange: ClientExchange | undefined;
   #content: Content | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #timer: NodeJS.Timeout | undefined;

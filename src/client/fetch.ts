@@ -1,13 +1,14 @@
 // The Fetch standard's side of the client: what a Request asks for, redirects, and the Response that comes of it.
 // Sections without a number are those of the Fetch standard, "HTTP-redirect fetch" and "HTTP-network-or-cache fetch".
+
+import { asClientError, ClientError } from "../host/client/errors.ts";
+import type { Field } from "../host/client/session.ts";
 import { type BodyLike, RequestBody } from "./body.ts";
 import { ACCEPT_ENCODING, decode } from "./decode.ts";
-import { asClientError, ClientError } from "./errors.ts";
 import { type ExchangeResponse, exchange } from "./exchange.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin } from "./origin.ts";
-import type { Field } from "./session.ts";
 
 export interface FetchInit {
   readonly method?: string;

@@ -3,10 +3,10 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
+import type { ConnectOptions } from "../host/client/session.ts";
+import { FakeHttp3Session } from "../host/client/testing/fake-http3.ts";
+import { serveHttp2, type TestServer, testCertificate } from "../host/client/testing/servers.ts";
 import { type Client, ClientError, type ClientOptions, createClient, type Http3Connector } from "./index.ts";
-import type { ConnectOptions } from "./session.ts";
-import { FakeHttp3Session } from "./testing/fake-http3.ts";
-import { serveHttp2, type TestServer, testCertificate } from "./testing/servers.ts";
 
 const servers: TestServer[] = [];
 const clients: Client[] = [];

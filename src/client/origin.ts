@@ -3,11 +3,11 @@
 // With HTTP/3 first among the protocols and nothing known against it, it is tried alone for a moment (`headStart`), then TCP joins;
 // the first to be ready carries the request. HTTP/3 that failed where TCP worked counts as broken for a while (alternatives.ts).
 // An Alt-Svc learned over TCP opens HTTP/3 in the background; requests move there once it is ready.
-import type { Alternative, Alternatives } from "./alternatives.ts";
-import { type Attempt, Dialer } from "./dialer.ts";
-import { ClientError } from "./errors.ts";
+import type { Alternative, Alternatives } from "../agent/alternatives.ts";
+import { type Attempt, Dialer } from "../host/client/dialer.ts";
+import { ClientError } from "../host/client/errors.ts";
+import type { Session } from "../host/client/session.ts";
 import type { ClientSettings } from "./options.ts";
-import type { Session } from "./session.ts";
 
 /** A request in want of a session. Exactly one of its two functions is called, unless it is withdrawn before. */
 export interface Waiter {

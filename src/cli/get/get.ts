@@ -21,7 +21,7 @@ export async function get(urls: readonly string[], flags: GetFlags, io: Io): Pro
   const jobs = jobsFrom(urls, flags);
   const options = await clientOptionsFrom(flags);
   // The stack is loaded before the clock runs: what it costs to start this program is no part of a request.
-  if (flags.trace && options.protocols?.includes("h3") !== false) await import("../../client/h3-connector.ts");
+  if (flags.trace && options.protocols?.includes("h3") !== false) await import("../../host/client/h3-connector.ts");
   const keylog = openKeyLog(flags.keylog, io);
   const client = createClient({ ...options, keylog: keylog?.write });
   try {

@@ -3,7 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { Client, type Dispatcher } from "undici";
 import { asClientError, ClientError } from "./errors.ts";
 import type {
-  Exchange,
+  ClientExchange,
   Field,
   RequestContent,
   RequestHead,
@@ -73,11 +73,11 @@ export class Http1Session implements Session {
     return this.usable && this.#active === 0 ? 1 : 0;
   }
 
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): Exchange {
+  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#active += 1;
     this.#requests += 1;
     const onChange = this.#onChange;
-    const exchange = new Http1Exchange(handler, () => {
+    const exchange = new Http1ClientExchange(handler, () => {
       this.#active -= 1;
       onChange();
     });
@@ -125,7 +125,7 @@ class ConnectionSpent extends Error {
 }
 
 /** undici's handler and controller on one side, ours on the other. */
-class Http1Exchange implements Exchange, Dispatcher.DispatchHandler {
+class Http1ClientExchange implements ClientExchange, Dispatcher.DispatchHandler {
   readonly #handler: ResponseHandler;
   readonly #release: () => void;
   #controller: Dispatcher.DispatchController | undefined;

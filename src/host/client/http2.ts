@@ -10,7 +10,7 @@ import {
 import type { TLSSocket } from "node:tls";
 import { asClientError, ClientError } from "./errors.ts";
 import type {
-  Exchange,
+  ClientExchange,
   Field,
   RequestContent,
   RequestHead,
@@ -88,7 +88,7 @@ export class Http2Session implements Session {
     return this.usable ? Math.max(0, this.#limit - this.#active) : 0;
   }
 
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): Exchange {
+  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#requests += 1;
     this.#active += 1;
     this.#session.ref();
@@ -105,7 +105,7 @@ export class Http2Session implements Session {
     }
     const isUnprocessed = () =>
       stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined || stream.id > this.#lastProcessed;
-    const exchange = new Http2Exchange(stream, handler, isUnprocessed, () => this.#error);
+    const exchange = new Http2ClientExchange(stream, handler, isUnprocessed, () => this.#error);
     stream.once("close", () => this.#release());
     if (content === undefined) handler.onRequestSent();
     else void exchange.send(content);
@@ -142,7 +142,7 @@ export class Http2Session implements Session {
   }
 }
 
-class Http2Exchange implements Exchange {
+class Http2ClientExchange implements ClientExchange {
   readonly #stream: ClientHttp2Stream;
   readonly #handler: ResponseHandler;
   readonly #isUnprocessed: () => boolean;

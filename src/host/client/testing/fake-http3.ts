@@ -2,8 +2,8 @@
 import { ClientError } from "../errors.ts";
 import type { Http3Session } from "../http3.ts";
 import type {
+  ClientExchange,
   ConnectOptions,
-  Exchange,
   RequestContent,
   RequestHead,
   ResponseHandler,
@@ -40,7 +40,7 @@ export class FakeHttp3Session implements Http3Session {
     return this.usable ? this.limit - this.active : 0;
   }
 
-  request(_head: RequestHead, _content: RequestContent | undefined, handler: ResponseHandler): Exchange {
+  request(_head: RequestHead, _content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.active += 1;
     this.#requests += 1;
     const refused = this.rejects;

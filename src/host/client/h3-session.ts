@@ -1,14 +1,14 @@
 // HTTP/3 on one QUIC connection: our own stack behind the shape that all protocols share.
-import { toMillis } from "../base/time.ts";
-import { H3_ERRORS, type H3Connection, type H3Event } from "../h3/index.ts";
-import { describeClose } from "../host/quic/close-reason.ts";
-import type { ConnectionListener, QuicDriver } from "../host/quic/driver.ts";
-import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../quic/index.ts";
+import { toMillis } from "../../base/time.ts";
+import { H3_ERRORS, type H3Connection, type H3Event } from "../../h3/index.ts";
+import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
+import { describeClose } from "../quic/close-reason.ts";
+import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { Http3Session } from "./http3.ts";
 import type {
+  ClientExchange,
   ConnectionTimings,
-  Exchange,
   Field,
   RequestContent,
   RequestHead,
@@ -62,7 +62,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
     return this.#exchanges.size + this.#waiting.length;
   }
 
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): Exchange {
+  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#requests += 1;
     const exchange = new H3ClientExchange(this.#parts.h3, this, head, content, handler);
     if (this.active === 0) this.#parts.driver.ref();
@@ -194,7 +194,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
   }
 }
 
-class H3ClientExchange implements Exchange {
+class H3ClientExchange implements ClientExchange {
   readonly #h3: H3Connection;
   readonly #session: QuicHttp3Session;
   readonly #head: RequestHead;

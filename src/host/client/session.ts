@@ -25,7 +25,7 @@ export interface RequestContent {
 
 /**
  * The events of one exchange, in this order: onInformational*, onHead, onData*, then exactly one of onEnd and onError
- * (onError may come at any point, and is the last). No event comes after `Exchange.reset`. Handlers do not throw.
+ * (onError may come at any point, and is the last). No event comes after `ClientExchange.reset`. Handlers do not throw.
  */
 export interface ResponseHandler {
   /** The whole request, content included, was handed to the transport. */
@@ -44,7 +44,7 @@ export interface ResponseHandler {
 }
 
 /** The controls of one exchange. */
-export interface Exchange {
+export interface ClientExchange {
   /** Ask for no more onData for now. A chunk or two already on the way may still come. */
   pause(): void;
   resume(): void;
@@ -94,7 +94,7 @@ export interface Session {
   readonly room: number;
   /** Requests in progress. */
   readonly active: number;
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): Exchange;
+  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange;
   stats(): SessionStats;
   /** Take no more requests, let those in progress end, then close. */
   close(): Promise<void>;

@@ -1,14 +1,26 @@
 // Makes sessions with one origin: looks the host up, connects within the time allowed, and wraps what came of it.
-import type { Alternative } from "./alternatives.ts";
+import type { Alternative } from "../../agent/alternatives.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Http1Session } from "./http1.ts";
 import { Http2Session } from "./http2.ts";
-import type { ClientSettings } from "./options.ts";
-import { resolveHost } from "./resolve.ts";
+import type { Http3Connector } from "./http3.ts";
+import { type Resolve, resolveHost } from "./resolve.ts";
 import type { ConnectOptions, Protocol, ResolvedAddress, Session } from "./session.ts";
 import { connectTcp } from "./tcp.ts";
 
 type TcpProtocol = Exclude<Protocol, "h3">;
+
+/** What a dialer has to be told; durations in milliseconds. */
+export interface DialerSettings {
+  readonly protocols: readonly Protocol[];
+  readonly ca: readonly string[] | undefined;
+  readonly rejectUnauthorized: boolean;
+  readonly keylog: ((line: string) => void) | undefined;
+  readonly resolve: Resolve | undefined;
+  readonly connectTimeout: number;
+  readonly idleTimeout: number | undefined;
+  readonly http3: Http3Connector;
+}
 
 /** One attempt to connect. `started` settles when the lookup is done and packets are about to leave. */
 export interface Attempt {
@@ -23,10 +35,10 @@ export class Dialer {
   /** Without the brackets of an IPv6 literal. */
   readonly host: string;
   readonly port: number;
-  readonly #settings: ClientSettings;
+  readonly #settings: DialerSettings;
   readonly #onChange: () => void;
 
-  constructor(url: URL, settings: ClientSettings, onChange: () => void) {
+  constructor(url: URL, settings: DialerSettings, onChange: () => void) {
     this.origin = url.origin;
     this.secure = url.protocol === "https:";
     this.host = url.hostname.replace(/^\[(.*)\]$/, "$1");

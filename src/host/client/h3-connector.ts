@@ -1,16 +1,22 @@
 // Makes HTTP/3 connections: one UDP socket each, the QUIC handshake, and the judgement of the server's certificate.
 import { X509Certificate } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { seconds } from "../base/time.ts";
-import { H3_ERRORS, H3Connection } from "../h3/index.ts";
-import { type CertificateVerifier, createCertificateVerifier } from "../host/certificates/index.ts";
-import { cryptoEngine } from "../host/engine.ts";
-import { describeClose } from "../host/quic/close-reason.ts";
-import { QuicDriver } from "../host/quic/driver.ts";
-import { systemRng } from "../host/random.ts";
-import { bindPortableSocket } from "../host/udp/portable-socket.ts";
-import { type CloseReason, type Connection, type ConnectionEvent, connectionConfig, Endpoint } from "../quic/index.ts";
-import { ALERTS, createTlsClient } from "../tls/index.ts";
+import { seconds } from "../../base/time.ts";
+import { H3_ERRORS, H3Connection } from "../../h3/index.ts";
+import {
+  type CloseReason,
+  type Connection,
+  type ConnectionEvent,
+  connectionConfig,
+  Endpoint,
+} from "../../quic/index.ts";
+import { ALERTS, createTlsClient } from "../../tls/index.ts";
+import { type CertificateVerifier, createCertificateVerifier } from "../certificates/index.ts";
+import { cryptoEngine } from "../engine.ts";
+import { describeClose } from "../quic/close-reason.ts";
+import { QuicDriver } from "../quic/driver.ts";
+import { systemRng } from "../random.ts";
+import { bindPortableSocket } from "../udp/portable-socket.ts";
 import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
