@@ -1,5 +1,5 @@
 // What an origin is known to offer besides TCP: Alt-Svc (RFC 7838), remembered for its ma, and HTTP/3 that did not work.
-import { parseIpAddress } from "../wire/ip-address.ts";
+import { ipVersion } from "../wire/ip-address.ts";
 
 /** Where to try HTTP/3 for an origin. An empty host means the origin's own. */
 export interface Alternative {
@@ -107,7 +107,7 @@ function parseAuthority(authority: string): Alternative | undefined {
   const port = Number(match[2]);
   if (port === 0 || port > 65_535) return undefined;
   const bracketed = /^\[(.*)\]$/.exec(match[1]!)?.[1];
-  if (bracketed !== undefined) return parseIpAddress(bracketed)?.length === 16 ? { host: bracketed, port } : undefined;
+  if (bracketed !== undefined) return ipVersion(bracketed) === 6 ? { host: bracketed, port } : undefined;
   return /^[\w.-]*$/.test(match[1]!) ? { host: match[1]!, port } : undefined;
 }
 

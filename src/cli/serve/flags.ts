@@ -1,6 +1,7 @@
 // The options that serve and proxy share, and what they mean together with the environment.
-import { isIP } from "node:net";
+
 import { type Command, Option } from "commander";
+import { ipVersion } from "../../wire/ip-address.ts";
 import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 
@@ -98,5 +99,5 @@ function keylogPath(flag: string | undefined, host: string, io: Io): string | un
 
 function isLoopback(host: string): boolean {
   if (host === "localhost" || host === "::1") return true;
-  return isIP(host) === 4 && host.startsWith("127.");
+  return ipVersion(host) === 4 && host.startsWith("127.");
 }

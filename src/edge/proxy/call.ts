@@ -1,5 +1,5 @@
 /** One request on its way to an origin and back: undici's callbacks onto a ServerExchange, with backpressure both ways. */
-import type { Dispatcher } from "undici";
+import type { OriginResponseController, OriginResponseHandler } from "../../host/client/origin-pool.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import type { FieldSection } from "../../http/index.ts";
 import { fieldsOfRaw, forwardResponseFields } from "./forwarded-fields.ts";
@@ -12,10 +12,10 @@ export interface CallFailure {
   readonly unsent: boolean;
 }
 
-export class ProxyCall implements Dispatcher.DispatchHandler {
+export class ProxyCall implements OriginResponseHandler {
   readonly #exchange: ServerExchange;
   readonly #onFailure: (failure: CallFailure) => void;
-  #controller: Dispatcher.DispatchController | undefined;
+  #controller: OriginResponseController | undefined;
   #over = false;
 
   /** `onFailure` is called at most once, and never when it is the client who gave up. */
@@ -44,12 +44,12 @@ export class ProxyCall implements Dispatcher.DispatchHandler {
     );
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onRequestStart(controller: OriginResponseController): void {
     this.#controller = controller;
     if (this.#exchange.aborted !== undefined) controller.abort(this.#exchange.aborted);
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+  onResponseStart(controller: OriginResponseController, status: number): void {
     const raw = fieldsOfRaw((controller.rawHeaders ?? []) as Buffer[]);
     const fields = forwardResponseFields(raw);
     if (status < 200) {
@@ -64,18 +64,18 @@ export class ProxyCall implements Dispatcher.DispatchHandler {
     if (bodiless) this.#over = true;
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(controller: OriginResponseController, chunk: Buffer): void {
     if (this.#over) return;
     if (!this.#exchange.write(chunk)) controller.pause();
   }
 
-  onResponseEnd(controller: Dispatcher.DispatchController): void {
+  onResponseEnd(controller: OriginResponseController): void {
     if (this.#over) return;
     this.#over = true;
     this.#exchange.end(undefined, forwardResponseFields(fieldsOfRaw((controller.rawTrailers ?? []) as Buffer[])));
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onResponseError(_controller: OriginResponseController, error: Error): void {
     if (this.#over) return;
     this.#over = true;
     this.#onFailure({ error, unsent: this.#controller === undefined });
