@@ -3,6 +3,7 @@
 import { setMaxListeners } from "node:events";
 import { ClientError } from "../host/client/errors.ts";
 import type { ClientExchange, Field, RequestHead, ResponseHandler, Session } from "../host/client/session.ts";
+import { contentLengthOf } from "../http/index.ts";
 import type { Content, RequestBody } from "./body.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
@@ -131,7 +132,8 @@ class OneExchange implements Waiter, ResponseHandler {
     const responseStart = performance.now();
     this.#state = "head";
     const mayHaveContent = this.#request.head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
-    if (mayHaveContent) this.#expected = contentLength(fields);
+    const length = contentLengthOf(fields);
+    if (mayHaveContent && typeof length === "number") this.#expected = length;
     this.#arm(this.#settings.bodyTimeout, "no more of the body");
     const body = mayHaveContent ? this.#stream() : null;
     this.#resolve({ status, statusText, fields, body, facts: this.#facts(status, responseStart) });
@@ -282,9 +284,4 @@ class OneExchange implements Waiter, ResponseHandler {
       stats: () => session.stats(),
     };
   }
-}
-
-function contentLength(fields: readonly Field[]): number | undefined {
-  const value = fields.find(([name]) => name === "content-length")?.[1];
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }

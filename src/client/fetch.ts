@@ -3,6 +3,7 @@
 
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
+import { CONNECTION_SPECIFIC_FIELDS, combinedFieldValue, fieldValue } from "../http/index.ts";
 import { type BodyLike, RequestBody } from "./body.ts";
 import { ACCEPT_ENCODING, decode } from "./decode.ts";
 import { type ExchangeResponse, exchange } from "./exchange.ts";
@@ -40,14 +41,7 @@ const MAX_REDIRECT_BODY = 64 * 1024;
 const FORBIDDEN_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
 const NORMALIZED_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
 /** The client says these itself. */
-const FRAMING_FIELDS = [
-  "connection",
-  "content-length",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-];
+const FRAMING_FIELDS = ["content-length", ...CONNECTION_SPECIFIC_FIELDS];
 const CONTENT_FIELDS = ["content-encoding", "content-language", "content-length", "content-location", "content-type"];
 const CREDENTIAL_FIELDS = ["authorization", "cookie", "host", "proxy-authorization"];
 
@@ -63,7 +57,7 @@ export async function fetchWith(
     const origin = originOf(ask.url);
     const answer = await oneHop(origin, ask, [...redirects], settings);
     const { facts } = answer;
-    const altSvc = fieldValue(answer.fields, "alt-svc");
+    const altSvc = combinedFieldValue(answer.fields, "alt-svc");
     if (altSvc !== undefined && ask.url.protocol === "https:") origin.altSvc(altSvc); // RFC 7838 §2.1: from an authenticated origin
 
     const location = REDIRECTS.has(answer.status) ? fieldValue(answer.fields, "location") : undefined;
@@ -259,11 +253,6 @@ function headersFrom(fields: readonly Field[]): Headers {
     }
   }
   return headers;
-}
-
-function fieldValue(fields: readonly Field[], name: string): string | undefined {
-  const values = fields.filter(([each]) => each === name).map(([, value]) => value);
-  return values.length === 0 ? undefined : values.join(", ");
 }
 
 function withoutHash(url: URL): string {

@@ -1,9 +1,19 @@
 /** HTTP semantics without a version, and HTTP/0.9 for interop runs. */
 
+/** How long a message says its content is. */
+export { type ContentLengthProblem, contentLengthOf, parseContentLength } from "./content-length.ts";
 /** What a field name and value may be. */
-export { isConnectionSpecific, isFieldName, isFieldValue, isToken, parseContentLength } from "./field-rules.ts";
+export {
+  CONNECTION_SPECIFIC_FIELDS,
+  isConnectionSpecific,
+  isFieldName,
+  isFieldValue,
+  isHttp1Only,
+  isToken,
+} from "./field-rules.ts";
 /** Fields as a list of name and value. */
 export {
+  combinedFieldValue,
   FIELD_LINE_OVERHEAD,
   type FieldLine,
   type FieldSection,

@@ -1,5 +1,7 @@
 // `nagare get`: one client for all URLs, one after the other or all at once.
+
 import { type Client, createClient } from "../../client/index.ts";
+import { parseContentLength } from "../../http/index.ts";
 import { CliError, EXIT, reportFailure, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
@@ -136,6 +138,6 @@ function progressFor(response: Response, job: Job, flags: GetFlags, io: Io): Pro
   if (flags.silent || flags.verbose || flags.parallel || job.output === undefined || io.stderr.isTTY !== true)
     return undefined;
   const encoded = flags.compressed && response.headers.has("content-encoding");
-  const length = encoded ? undefined : response.headers.get("content-length");
-  return new Progress(io.stderr, job.output, length === null || length === undefined ? undefined : Number(length));
+  const length = encoded ? undefined : parseContentLength(response.headers.get("content-length") ?? "");
+  return new Progress(io.stderr, job.output, length);
 }

@@ -1,8 +1,8 @@
 /** A folder as a web site, straight on Exchanges. */
 import { close, constants, fstatSync, open, readFile, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { combinedFieldValue, type ServerExchange } from "../../host/http/exchange.ts";
-import type { FieldLine } from "../../http/index.ts";
+import type { ServerExchange } from "../../host/http/exchange.ts";
+import { combinedFieldValue, type FieldLine } from "../../http/index.ts";
 import { ServeError } from "../errors.ts";
 import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
 import { ContentCache, isSameVersion } from "./content-cache.ts";

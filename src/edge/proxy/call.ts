@@ -1,8 +1,9 @@
 /** One request on its way to an origin and back: undici's callbacks onto a ServerExchange, with backpressure both ways. */
 import type { OriginResponseController, OriginResponseHandler } from "../../host/client/origin-pool.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
+import { fieldsFromRaw } from "../../host/http/raw-fields.ts";
 import type { FieldSection } from "../../http/index.ts";
-import { fieldsOfRaw, forwardResponseFields } from "./forwarded-fields.ts";
+import { forwardResponseFields } from "./forwarded-fields.ts";
 import type { Origin } from "./origins.ts";
 import { ForwardedBody } from "./request-body.ts";
 
@@ -50,7 +51,7 @@ export class ProxyCall implements OriginResponseHandler {
   }
 
   onResponseStart(controller: OriginResponseController, status: number): void {
-    const raw = fieldsOfRaw((controller.rawHeaders ?? []) as Buffer[]);
+    const raw = fieldsFromRaw(controller.rawHeaders as Buffer[] | null | undefined);
     const fields = forwardResponseFields(raw);
     if (status < 200) {
       this.#exchange.inform(status, fields);
@@ -72,7 +73,10 @@ export class ProxyCall implements OriginResponseHandler {
   onResponseEnd(controller: OriginResponseController): void {
     if (this.#over) return;
     this.#over = true;
-    this.#exchange.end(undefined, forwardResponseFields(fieldsOfRaw((controller.rawTrailers ?? []) as Buffer[])));
+    this.#exchange.end(
+      undefined,
+      forwardResponseFields(fieldsFromRaw(controller.rawTrailers as Buffer[] | null | undefined)),
+    );
   }
 
   onResponseError(_controller: OriginResponseController, error: Error): void {

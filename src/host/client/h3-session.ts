@@ -1,6 +1,7 @@
 // HTTP/3 on one QUIC connection: our own stack behind the shape that all protocols share.
 import { toMillis } from "../../base/time.ts";
 import { H3_ERRORS, type H3Connection, type H3Event } from "../../h3/index.ts";
+import { isHttp1Only } from "../../http/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
@@ -226,7 +227,7 @@ class H3ClientExchange implements ClientExchange {
   start(): StreamId | "blocked" | undefined {
     if (this.#isDone) return undefined;
     const { method, scheme, authority, path } = this.#head;
-    const fields = this.#head.fields.filter(([name, value]) => isAllowed(name, value));
+    const fields = this.#head.fields.filter(([name, value]) => name !== "host" && !isHttp1Only(name, value));
     if (this.#content?.length !== undefined) fields.push(["content-length", String(this.#content.length)]);
     let id: StreamId | undefined;
     try {
@@ -361,16 +362,3 @@ class H3ClientExchange implements ClientExchange {
     this.#session.release(this.#id, this);
   }
 }
-
-/** RFC 9114 §4.2: fields about a connection have no place in HTTP/3. */
-const CONNECTION_FIELDS = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-  "host",
-]);
-
-const isAllowed = (name: string, value: string): boolean =>
-  !CONNECTION_FIELDS.has(name) && (name !== "te" || value === "trailers");

@@ -1,16 +1,9 @@
 // HTTP/1.1 on one connection, by undici: its Client is given the socket that tcp.ts made and never makes another.
 import type { TLSSocket } from "node:tls";
 import { Client, type Dispatcher } from "undici";
+import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { asClientError, ClientError } from "./errors.ts";
-import type {
-  ClientExchange,
-  Field,
-  RequestContent,
-  RequestHead,
-  ResponseHandler,
-  Session,
-  SessionStats,
-} from "./session.ts";
+import type { ClientExchange, RequestContent, RequestHead, ResponseHandler, Session, SessionStats } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
 import type { TcpConnection } from "./tcp.ts";
 
@@ -149,7 +142,7 @@ class Http1ClientExchange implements ClientExchange, Dispatcher.DispatchHandler 
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusText = ""): void {
     if (this.#done) return;
-    const fields = rawFields(controller.rawHeaders);
+    const fields = fieldsFromRaw(controller.rawHeaders as Buffer[] | null | undefined);
     if (status < 200) {
       this.#handler.onInformational(status, fields);
       return;
@@ -163,7 +156,7 @@ class Http1ClientExchange implements ClientExchange, Dispatcher.DispatchHandler 
   }
 
   onResponseEnd(controller: Dispatcher.DispatchController): void {
-    if (this.#finish()) this.#handler.onEnd(rawFields(controller.rawTrailers));
+    if (this.#finish()) this.#handler.onEnd(fieldsFromRaw(controller.rawTrailers as Buffer[] | null | undefined));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
@@ -193,17 +186,6 @@ class Http1ClientExchange implements ClientExchange, Dispatcher.DispatchHandler 
     return true;
   }
 }
-
-function rawFields(raw: unknown): Field[] {
-  const fields: Field[] = [];
-  const list = (raw ?? []) as readonly (Buffer | string)[];
-  for (let i = 0; i + 1 < list.length; i += 2) {
-    fields.push([text(list[i]!).toLowerCase(), text(list[i + 1]!)]);
-  }
-  return fields;
-}
-
-const text = (value: Buffer | string) => (typeof value === "string" ? value : value.toString("latin1"));
 
 function explain(error: Error): Error {
   const code = (error as { code?: string }).code ?? "";

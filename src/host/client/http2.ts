@@ -8,6 +8,8 @@ import {
   type OutgoingHttpHeaders,
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
+import { isHttp1Only } from "../../http/index.ts";
+import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type {
   ClientExchange,
@@ -163,18 +165,18 @@ class Http2ClientExchange implements ClientExchange {
     this.#connectionError = connectionError;
     stream.on("continue", () => !this.#done && handler.onInformational(100, []));
     stream.on("headers", (headers, _flags, raw?: readonly string[]) => {
-      if (!this.#done) handler.onInformational(Number(headers[":status"]), fieldsFromNode(raw));
+      if (!this.#done) handler.onInformational(Number(headers[":status"]), fieldsFromRaw(raw));
     });
     stream.on("response", (headers, _flags, raw?: readonly string[]) => {
       if (this.#done) return;
       this.#headSeen = true;
-      handler.onHead(Number(headers[":status"]), fieldsFromNode(raw), "");
+      handler.onHead(Number(headers[":status"]), fieldsFromRaw(raw), "");
     });
     stream.on("data", (chunk: Buffer) => {
       if (!this.#done) handler.onData(chunk);
     });
     stream.on("trailers", (_trailers, _flags, raw?: readonly string[]) => {
-      this.#trailers = fieldsFromNode(raw);
+      this.#trailers = fieldsFromRaw(raw);
     });
     stream.once("end", () => this.#end());
     stream.once("error", (error: Error) => this.#fail(error));
@@ -271,16 +273,6 @@ function roomToWrite(stream: ClientHttp2Stream): Promise<void> {
   });
 }
 
-/** RFC 9113 §8.2.2: fields about the connection have no place in HTTP/2. */
-const CONNECTION_FIELDS = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-  "host",
-]);
-
 function fieldsToNode(head: RequestHead, content: RequestContent | undefined): OutgoingHttpHeaders {
   const headers: Record<string, string | string[]> = {
     ":method": head.method,
@@ -289,20 +281,11 @@ function fieldsToNode(head: RequestHead, content: RequestContent | undefined): O
     ":path": head.path,
   };
   for (const [name, value] of head.fields) {
-    if (CONNECTION_FIELDS.has(name) || (name === "te" && value !== "trailers")) continue;
+    if (name === "host" || isHttp1Only(name, value)) continue; // RFC 9113 §8.2.2, §8.3.1
     const before = headers[name];
     if (before === undefined) headers[name] = value;
     else headers[name] = Array.isArray(before) ? [...before, value] : [before, value];
   }
   if (content?.length !== undefined) headers["content-length"] = String(content.length);
   return headers;
-}
-
-function fieldsFromNode(raw: readonly string[] = []): Field[] {
-  const fields: Field[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]!;
-    if (!name.startsWith(":")) fields.push([name, raw[i + 1]!]);
-  }
-  return fields;
 }

@@ -2,10 +2,12 @@
 // HTTP/1.1 (http1.ts), HTTP/2 (http2.ts) and HTTP/3 (http3.ts names the connector) are three implementations of this one shape;
 // origin.ts shares sessions between requests, exchange.ts turns events into a Response.
 
+import type { FieldLine } from "../../http/index.ts";
+
 export type Protocol = "h3" | "h2" | "http/1.1";
 
 /** One field line. Names are lower case; pseudo-header fields never appear here. */
-export type Field = readonly [name: string, value: string];
+export type Field = FieldLine;
 
 /** RFC 9110 §6.2: the control data of a request and its header section. A `host` field is never among `fields`: it is the authority. */
 export interface RequestHead {

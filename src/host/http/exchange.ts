@@ -113,15 +113,6 @@ export interface ServerExchange {
 /** Called by a transport for each request whose head it found well-formed. It must not throw. */
 export type ExchangeHandler = (exchange: ServerExchange) => void;
 
-/** All values of a list-based field as one (RFC 9110 §5.3), or undefined. */
-export function combinedFieldValue(fields: FieldSection, name: string): string | undefined {
-  let combined: string | undefined;
-  for (const line of fields) {
-    if (line[0] === name) combined = combined === undefined ? line[1] : `${combined}, ${line[1]}`;
-  }
-  return combined;
-}
-
 /**
  * Asks for the body of a client that waits to be asked (RFC 9110 §10.1.1). Whoever starts to read a body calls it, so
  * that an answer which never looks at the body never asks for it.

@@ -1,8 +1,9 @@
 /** A ServerExchange over a request and a response of node:http (RFC 9112). */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type FieldSection, fieldValue } from "../../http/index.ts";
+import { contentLengthOf, type FieldSection, fieldValue } from "../../http/index.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
-import { fieldsFromRaw, NodeBody } from "./node-body.ts";
+import { NodeBody } from "./node-body.ts";
+import { fieldsFromRaw } from "./raw-fields.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
 
 export interface Http1Head {
@@ -40,8 +41,8 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.path = head.path;
     this.fields = head.fields;
     // RFC 9112 §6.3: a request has content only if one of these says so.
-    const length = request.headers["content-length"];
-    const empty = request.headers["transfer-encoding"] === undefined && (length === undefined || Number(length) === 0);
+    const length = contentLengthOf(head.fields);
+    const empty = request.headers["transfer-encoding"] === undefined && (length === undefined || length === 0);
     this.body = new NodeBody(request, empty, () => fieldsFromRaw(request.rawTrailers));
     tcp.exchanges.add(this);
     response.on("error", ignore); // the connection's end says the same

@@ -2,7 +2,8 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { FieldSection } from "../../http/index.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
-import { fieldsFromRaw, NodeBody } from "./node-body.ts";
+import { NodeBody } from "./node-body.ts";
+import { fieldsFromRaw } from "./raw-fields.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
 
 export interface Http2Head {

@@ -1,5 +1,5 @@
 /** A WHATWG Response onto a ServerExchange. */
-import { type FieldLine, fieldValue, isConnectionSpecific, parseContentLength } from "../../http/index.ts";
+import { contentLengthOf, type FieldLine, fieldValue, isConnectionSpecific } from "../../http/index.ts";
 import type { ServerExchange } from "./exchange.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
 
@@ -74,7 +74,8 @@ async function sendStream(
       source.cancel(new Error("the response has no content"));
       return;
     }
-    const length = parseContentLength(fieldValue(fields, "content-length") ?? "");
+    const announced = contentLengthOf(fields);
+    const length = typeof announced === "number" ? announced : undefined;
     let sent = 0;
     while (!read.done) {
       sent += read.value.byteLength;

@@ -23,6 +23,7 @@ import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange } from "./http1-exchange.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
+import { fieldsFromRaw } from "./raw-fields.ts";
 import { isAuthority, isPath, parseAbsoluteForm } from "./request-head.ts";
 import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
 
@@ -174,12 +175,7 @@ export class TcpListener implements Listener {
     if (stream.session === undefined) return;
     const method = headers[":method"] ?? "";
     const path = headers[":path"] ?? "";
-    const fields: FieldLine[] = [];
-    const rawFields = raw ?? Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
-    for (let i = 0; i + 1 < rawFields.length; i += 2) {
-      const name = rawFields[i]!;
-      if (name.charCodeAt(0) !== 0x3a) fields.push([name, rawFields[i + 1]!]);
-    }
+    const fields = fieldsFromRaw(raw ?? Object.entries(headers).flatMap(([name, value]) => [name, String(value)]));
     const host = headers.host;
     const authority = headers[":authority"] ?? host ?? "";
     if (method === "CONNECT") {
