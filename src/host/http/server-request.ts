@@ -1,8 +1,7 @@
 /**
  * The `Request` a handler is given. Making a real one costs some 40 µs of CPU on Node 20 (headers, URL, signal), which
  * is more than the rest of a small request; most handlers look at `method`, `url` and perhaps a header. So this is an
- * object that answers for a ServerExchange, with `Request.prototype` behind it, and makes the real thing only for whoever
- * insists (see globals.ts).
+ * object that answers for a ServerExchange, with `Request.prototype` behind it, and `native()` makes the real thing.
  */
 import { fieldValue } from "../../http/index.ts";
 import { continueIfExpected, type ServerExchange } from "./exchange.ts";
@@ -45,13 +44,6 @@ export class ServerRequest {
   constructor(exchange: ServerExchange, url: string) {
     this.#exchange = exchange;
     this.url = url;
-  }
-
-  /** The real Request of one of ours; anything else as it is. */
-  static unwrap<T>(value: T): T | Request {
-    return typeof value === "object" && value !== null && #exchange in value
-      ? (value as unknown as ServerRequest).#toReal()
-      : value;
   }
 
   /** The peer gave up. */
@@ -143,7 +135,7 @@ export class ServerRequest {
   }
 
   clone(): Request {
-    return this.#toReal().clone();
+    return this.native().clone();
   }
 
   // What a Request from the network has (the defaults of the Fetch standard).
@@ -192,7 +184,8 @@ export class ServerRequest {
     );
   }
 
-  #toReal(): Request {
+  /** Node's own Request, which `fetch` and `new Request` can look into. The body is read through it from now on. */
+  native(): Request {
     if (this.#real === undefined) {
       const { method, headers, body, signal } = this;
       const init = { method, headers, signal, ...(body === null ? {} : { body, duplex: "half" as const }) };
