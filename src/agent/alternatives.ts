@@ -1,11 +1,7 @@
-// What an origin is known to offer besides TCP: Alt-Svc (RFC 7838), remembered for its ma, and HTTP/3 that did not work.
-import { ipVersion } from "../wire/ip-address.ts";
+/** What origins are known to offer besides TCP: Alt-Svc (RFC 7838), remembered for its ma, and HTTP/3 that did not work. */
 
-/** Where to try HTTP/3 for an origin. An empty host means the origin's own. */
-export interface Alternative {
-  readonly host: string;
-  readonly port: number;
-}
+import { after, type Instant, type Micros, seconds } from "../base/time.ts";
+import { type Alternative, parseAltSvc } from "../http/index.ts";
 
 export type Http3Knowledge =
   | { readonly kind: "unknown" }
@@ -14,22 +10,20 @@ export type Http3Knowledge =
 
 interface Entry {
   alternative: Alternative | undefined;
-  expires: number;
-  brokenUntil: number;
+  expires: Instant;
+  brokenUntil: Instant;
   failures: number;
 }
 
-/** RFC 7838 §3.1: 24 hours unless the field says otherwise. */
-const DEFAULT_MAX_AGE = 86_400;
-const BROKEN_FOR = 5 * 60_000;
-const BROKEN_AT_MOST = 48 * 3_600_000;
+const BROKEN_FOR = seconds(5 * 60);
+const BROKEN_AT_MOST = seconds(48 * 3_600);
+const LONG_AGO = Number.NEGATIVE_INFINITY as Instant;
 const MAX_ORIGINS = 1_000;
 
 export class Alternatives {
   readonly #entries = new Map<string, Entry>();
 
-  /** `now` is a wall-clock time in milliseconds, here and below. */
-  http3(origin: string, now: number): Http3Knowledge {
+  http3(origin: string, now: Instant): Http3Knowledge {
     const entry = this.#entries.get(origin);
     if (entry === undefined) return { kind: "unknown" };
     if (entry.brokenUntil > now) return { kind: "broken" };
@@ -39,28 +33,28 @@ export class Alternatives {
   }
 
   /** RFC 7838 §3: the newest field replaces all that was known. */
-  advertised(origin: string, field: string, now: number): void {
+  advertised(origin: string, field: string, now: Instant): void {
     const entry = this.#entry(origin);
     entry.alternative = undefined;
     for (const { protocol, alternative, maxAge } of parseAltSvc(field)) {
       if (protocol !== "h3") continue;
       entry.alternative = alternative;
-      entry.expires = now + maxAge * 1000;
+      entry.expires = after(now, seconds(maxAge));
       return;
     }
   }
 
   /** HTTP/3 could not be had: not tried again for five minutes, then for twice as long each time. */
-  failed(origin: string, now: number): void {
+  failed(origin: string, now: Instant): void {
     const entry = this.#entry(origin);
-    entry.brokenUntil = now + Math.min(BROKEN_FOR * 2 ** entry.failures, BROKEN_AT_MOST);
+    entry.brokenUntil = after(now, Math.min(BROKEN_FOR * 2 ** entry.failures, BROKEN_AT_MOST) as Micros);
     entry.failures += 1;
   }
 
   worked(origin: string): void {
     const entry = this.#entries.get(origin);
     if (entry === undefined) return;
-    entry.brokenUntil = 0;
+    entry.brokenUntil = LONG_AGO;
     entry.failures = 0;
   }
 
@@ -68,54 +62,8 @@ export class Alternatives {
     const known = this.#entries.get(origin);
     if (known !== undefined) return known;
     if (this.#entries.size >= MAX_ORIGINS) this.#entries.delete(this.#entries.keys().next().value!);
-    const entry: Entry = { alternative: undefined, expires: 0, brokenUntil: 0, failures: 0 };
+    const entry: Entry = { alternative: undefined, expires: LONG_AGO, brokenUntil: LONG_AGO, failures: 0 };
     this.#entries.set(origin, entry);
     return entry;
   }
-}
-
-interface AltValue {
-  readonly protocol: string;
-  readonly alternative: Alternative;
-  readonly maxAge: number;
-}
-
-/** `h3=":443"; ma=2592000, h3="alt.example:8443"`; `clear` and anything malformed give nothing. */
-export function parseAltSvc(field: string): AltValue[] {
-  const values: AltValue[] = [];
-  for (const member of splitOutsideQuotes(field, ",")) {
-    const [first = "", ...parameters] = splitOutsideQuotes(member, ";");
-    const match = /^([!#$%&'*+.^_`|~\w-]+)="([^"]*)"$/.exec(first.trim());
-    if (match === null) continue;
-    const alternative = parseAuthority(match[2]!);
-    if (alternative === undefined) continue;
-    const ma = parameters
-      .map((each) => /^ma="?(\d{1,12})"?$/.exec(each.trim())?.[1])
-      .find((each) => each !== undefined);
-    values.push({
-      protocol: decodeProtocol(match[1]!),
-      alternative,
-      maxAge: ma === undefined ? DEFAULT_MAX_AGE : Number(ma),
-    });
-  }
-  return values;
-}
-
-function parseAuthority(authority: string): Alternative | undefined {
-  const match = /^(.*):(\d{1,5})$/.exec(authority);
-  if (match === null) return undefined;
-  const port = Number(match[2]);
-  if (port === 0 || port > 65_535) return undefined;
-  const bracketed = /^\[(.*)\]$/.exec(match[1]!)?.[1];
-  if (bracketed !== undefined) return ipVersion(bracketed) === 6 ? { host: bracketed, port } : undefined;
-  return /^[\w.-]*$/.test(match[1]!) ? { host: match[1]!, port } : undefined;
-}
-
-/** RFC 7838 §3: characters that no token may hold are percent-encoded in a protocol id. */
-function decodeProtocol(token: string): string {
-  return token.replace(/%([0-9A-F]{2})/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
-}
-
-function splitOutsideQuotes(text: string, separator: "," | ";"): string[] {
-  return text.match(separator === "," ? /(?:[^,"]|"(?:[^"\\]|\\.)*")+/g : /(?:[^;"]|"(?:[^"\\]|\\.)*")+/g) ?? [];
 }

@@ -1,5 +1,5 @@
 // createClient: one set of options, one memory of origins, one fetch.
-import { Alternatives } from "../agent/alternatives.ts";
+import { Alternatives } from "../agent/index.ts";
 import { ClientError } from "../host/client/errors.ts";
 import type { Protocol, SessionStats } from "../host/client/session.ts";
 import type { ExchangeFacts } from "./facts.ts";

@@ -1,5 +1,5 @@
 // Makes sessions with one origin: looks the host up, connects within the time allowed, and wraps what came of it.
-import type { Alternative } from "../../agent/alternatives.ts";
+import type { Alternative } from "../../http/index.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Http1Session } from "./http1.ts";
 import { Http2Session } from "./http2.ts";
@@ -47,21 +47,20 @@ export class Dialer {
     this.#onChange = onChange;
   }
 
-  /** What may be spoken with this origin over TCP, best first. */
-  get tcpProtocols(): readonly TcpProtocol[] {
-    const allowed = this.#settings.protocols.filter((each): each is TcpProtocol => each !== "h3");
-    return this.secure ? allowed : allowed.filter((each) => each === "http/1.1");
-  }
-
-  /** Whether HTTP/3 may be spoken with it at all. */
-  get allowsHttp3(): boolean {
-    return this.secure && this.#settings.protocols.includes("h3");
+  /** What may be spoken with this origin, the preferred one first. */
+  get protocols(): readonly Protocol[] {
+    const { protocols } = this.#settings;
+    return this.secure ? protocols : protocols.filter((each) => each === "http/1.1");
   }
 
   dialTcp(): Attempt {
     const { idleTimeout } = this.#settings;
     return this.#dial(this.host, this.port, undefined, async (options) => {
-      const connection = await connectTcp({ ...options, secure: this.secure, protocols: this.tcpProtocols });
+      const connection = await connectTcp({
+        ...options,
+        secure: this.secure,
+        protocols: this.protocols.filter((each): each is TcpProtocol => each !== "h3"),
+      });
       return connection.protocol === "h2"
         ? new Http2Session(connection, this.origin, idleTimeout ?? 60_000, this.#onChange)
         : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);

@@ -1,6 +1,7 @@
 // Makes HTTP/3 connections: one UDP socket each, the QUIC handshake, and the judgement of the server's certificate.
 import { X509Certificate } from "node:crypto";
 import { performance } from "node:perf_hooks";
+import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
 import { seconds } from "../../base/time.ts";
 import { H3_ERRORS, H3Connection } from "../../h3/index.ts";
 import {
@@ -22,7 +23,7 @@ import { asClientError, ClientError } from "./errors.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
 import type { Http3Connector } from "./http3.ts";
 import type { ConnectOptions, ResolvedAddress } from "./session.ts";
-import { ATTEMPT_DELAY, staggered } from "./staggered.ts";
+import { staggered } from "./staggered.ts";
 
 export function createHttp3Connector(): Http3Connector {
   const verifiers = new Map<string, CertificateVerifier>();
@@ -41,7 +42,7 @@ export function createHttp3Connector(): Http3Connector {
       const verifier = verifierFor(options);
       return staggered({
         candidates: options.addresses,
-        delay: ATTEMPT_DELAY,
+        delay: CONNECTION_ATTEMPT_DELAY,
         signal: options.signal,
         attempt: (address, signal) => dial(origin, { ...options, signal }, address, verifier),
         discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was first")),

@@ -1,13 +1,13 @@
-// RFC 8305 §5: the addresses of a host are tried in turn, each a moment after the one before or as soon as that one has failed.
-
-/** RFC 8305 §5, the recommended Connection Attempt Delay. */
-export const ATTEMPT_DELAY = 250;
+// Drives agent/staggered-attempts.ts: attempts are promises, and those that are given up are aborted.
+import { StaggeredAttempts } from "../../agent/index.ts";
+import type { Micros } from "../../base/time.ts";
+import { systemNow } from "../clock.ts";
+import { MachineTimer } from "../machine-timer.ts";
 
 export interface Stagger<Candidate, Outcome> {
   /** Best first, never empty. */
   readonly candidates: readonly Candidate[];
-  /** Milliseconds. */
-  readonly delay: number;
+  readonly delay: Micros;
   readonly signal: AbortSignal;
   /** The signal is aborted when the whole is, and when another candidate was first. */
   attempt(candidate: Candidate, signal: AbortSignal): Promise<Outcome>;
@@ -21,44 +21,50 @@ export interface Stagger<Candidate, Outcome> {
 export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcome>): Promise<Outcome> {
   const { candidates, delay, signal } = stagger;
   return new Promise((resolve, reject) => {
+    const machine = new StaggeredAttempts(candidates.length, delay);
     const losers = new AbortController();
     const either = AbortSignal.any([signal, losers.signal]);
     const errors: unknown[] = [];
-    let next = 0;
-    let timer: NodeJS.Timeout | undefined;
-    let isSettled = false;
+    const isOver = (): boolean => machine.outcome !== undefined;
 
+    const proceed = (): void => {
+      for (let next = machine.pollCommand(); next !== undefined; next = machine.pollCommand()) start(next.candidate);
+      timer.set(machine.nextTimeout());
+    };
+    const timer = new MachineTimer((now) => {
+      machine.handleTimeout(now);
+      proceed();
+    });
+    const start = (candidate: number): void => {
+      stagger.attempt(candidates[candidate]!, either).then(
+        (outcome) => {
+          if (isOver()) {
+            stagger.discard(outcome);
+            return;
+          }
+          machine.handleConnected(candidate);
+          settle();
+          resolve(outcome);
+        },
+        (error: unknown) => {
+          if (isOver()) return;
+          errors[candidate] = error;
+          machine.handleFailed(candidate, signal.aborted || stagger.isFinal(error), systemNow());
+          if (machine.outcome === undefined) {
+            proceed();
+            return;
+          }
+          settle();
+          reject(errors[machine.outcome.candidate]);
+        },
+      );
+    };
     const settle = (): void => {
-      isSettled = true;
-      clearTimeout(timer);
+      timer.set(undefined);
       losers.abort(new Error("another address was first"));
     };
-    const won = (outcome: Outcome): void => {
-      if (isSettled) {
-        stagger.discard(outcome);
-        return;
-      }
-      settle();
-      resolve(outcome);
-    };
-    const lost = (error: unknown): void => {
-      if (isSettled) return;
-      errors.push(error);
-      const isFinal = signal.aborted || stagger.isFinal(error);
-      if (isFinal || errors.length === candidates.length) {
-        settle();
-        reject(isFinal ? error : errors[0]);
-      } else {
-        start();
-      }
-    };
-    const start = (): void => {
-      clearTimeout(timer);
-      const candidate = candidates[next++];
-      if (candidate === undefined) return;
-      if (next < candidates.length) timer = setTimeout(start, delay);
-      stagger.attempt(candidate, either).then(won, lost);
-    };
-    start();
+
+    machine.start(systemNow());
+    proceed();
   });
 }
