@@ -98,14 +98,10 @@ async function dial(
       h3,
       driver,
       onChange,
+      onKeyLog: options.keylog,
       timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
     });
-    driver.attach(connection, {
-      handleEvent: (event) => {
-        if (event.type === "key-log") options.keylog?.(event.line);
-        else session.handleEvent(event);
-      },
-    });
+    driver.attach(connection, session);
     for (const event of handshake.held) session.handleEvent(event);
     driver.wake();
     return session;

@@ -5,6 +5,7 @@ import { isHttp1Only } from "../../http/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
+import { type H3EventHandler, H3EventPump } from "../quic/h3-event-pump.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { Http3Session } from "./http3.ts";
 import type {
@@ -23,15 +24,17 @@ export interface H3SessionParts {
   readonly driver: QuicDriver;
   readonly timings: ConnectionTimings;
   readonly onChange: () => void;
+  readonly onKeyLog: ((line: string) => void) | undefined;
 }
 
-export class QuicHttp3Session implements Http3Session, ConnectionListener {
+export class QuicHttp3Session implements Http3Session, ConnectionListener, H3EventHandler {
   readonly protocol = "h3";
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly timings: ConnectionTimings;
   readonly closed: Promise<void>;
   readonly #parts: H3SessionParts;
+  readonly #pump: H3EventPump;
   readonly #exchanges = new Map<StreamId, H3ClientExchange>();
   /** Requests that found no stream credit; the server's next MAX_STREAMS starts them. */
   #waiting: H3ClientExchange[] = [];
@@ -42,6 +45,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
 
   constructor(parts: H3SessionParts) {
     this.#parts = parts;
+    this.#pump = new H3EventPump(parts.h3, parts.driver, this);
     this.timings = parts.timings;
     this.remoteAddress = parts.connection.remoteAddress.host;
     this.remotePort = parts.connection.remoteAddress.port;
@@ -109,13 +113,12 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
   }
 
   wake(): void {
-    this.#parts.driver.wake();
+    this.#pump.wake();
   }
 
-  /** An exchange has read: HTTP/3 may have more to tell, and QUIC credit to give. */
+  /** An exchange has read. */
   pump(): void {
-    this.#drain();
-    this.wake();
+    this.#pump.pump();
   }
 
   /** An exchange is over. */
@@ -130,7 +133,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
     const { h3 } = this.#parts;
     h3.goaway();
     if (this.active === 0) h3.close();
-    this.#drain();
+    this.#pump.drain();
     this.wake();
     await this.closed;
   }
@@ -142,18 +145,11 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
   }
 
   handleEvent(event: ConnectionEvent): void {
-    if (event.type === "key-log" || event.type === "verify-certificate") return;
-    this.#parts.h3.handleTransportEvent(event);
-    this.#drain();
-    if (event.type === "closed") this.#handleClosed(event.reason);
+    if (event.type === "key-log") this.#parts.onKeyLog?.(event.line);
+    else this.#pump.handleEvent(event);
   }
 
-  #drain(): void {
-    const { h3 } = this.#parts;
-    for (let event = h3.pollEvent(); event !== undefined; event = h3.pollEvent()) this.#handleH3(event);
-  }
-
-  #handleH3(event: H3Event): void {
+  handleH3(event: H3Event): void {
     switch (event.type) {
       case "requests-available": {
         const waiting = this.#waiting;
@@ -185,7 +181,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
     return new ClientError("CONNECTION_LOST", `the connection ended before the response did: ${why}`);
   }
 
-  #handleClosed(reason: CloseReason): void {
+  handleClosed(reason: CloseReason): void {
     this.#isClosed = true;
     const error = this.#lost(reason);
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, false);

@@ -8,6 +8,7 @@ import { systemRng } from "../random.ts";
 import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
 import type { ConnectionListener, QuicDriver } from "./driver.ts";
+import { type H3EventHandler, H3EventPump } from "./h3-event-pump.ts";
 import { type H3ExchangeHost, H3ServerExchange } from "./h3-exchange.ts";
 
 export interface H3ServerOptions {
@@ -16,39 +17,31 @@ export interface H3ServerOptions {
   readonly onClosed: (connection: H3ServerConnection) => void;
 }
 
-export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
+export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H3EventHandler {
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
-  readonly #driver: QuicDriver;
+  readonly #pump: H3EventPump;
   readonly #options: H3ServerOptions;
   readonly #exchanges = new Map<StreamId, H3ServerExchange>();
   #isDraining = false;
-  #isPumping = false;
 
   constructor(connection: Connection, driver: QuicDriver, options: H3ServerOptions) {
-    this.#driver = driver;
     this.#options = options;
     this.h3 = new H3Connection(connection, { rng: systemRng });
+    this.#pump = new H3EventPump(this.h3, driver, this);
     this.remoteAddress = peerAddress(connection.remoteAddress);
     this.localAddress = peerAddress(connection.localAddress ?? driver.socket.address);
     this.info = { stats: () => connectionStats(connection) };
   }
 
   wake(): void {
-    this.#driver.wake();
+    this.#pump.wake();
   }
 
   pump(): void {
-    this.wake();
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    // Not while somebody is in the middle of reading: "finished" would reach them before what they read.
-    queueMicrotask(() => {
-      this.#isPumping = false;
-      this.#drainEvents();
-    });
+    this.#pump.pump();
   }
 
   onExchangeClosed(id: StreamId): void {
@@ -56,24 +49,11 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
   }
 
   handleEvent(event: ConnectionEvent, _now: Instant): void {
-    switch (event.type) {
-      case "key-log":
-        this.#options.onKeyLog?.(`${event.line}\n`);
-        return;
-      case "verify-certificate":
-        return;
-      default:
-        this.h3.handleTransportEvent(event);
-        this.#drainEvents();
-        if (event.type === "closed") this.#handleClosed(event.reason);
-    }
+    if (event.type === "key-log") this.#options.onKeyLog?.(`${event.line}\n`);
+    else this.#pump.handleEvent(event);
   }
 
-  #drainEvents(): void {
-    for (let event = this.h3.pollEvent(); event !== undefined; event = this.h3.pollEvent()) this.#handleH3(event);
-  }
-
-  #handleH3(event: H3Event): void {
+  handleH3(event: H3Event): void {
     switch (event.type) {
       case "request": {
         const exchange = new H3ServerExchange(this, event.id, event.head, event.fin);
@@ -113,7 +93,7 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
     }
   }
 
-  #handleClosed(reason: CloseReason): void {
+  handleClosed(reason: CloseReason): void {
     for (const exchange of this.#exchanges.values()) exchange.abort(new Error(describeClose(reason)));
     this.#exchanges.clear();
     this.#options.onClosed(this);
@@ -124,7 +104,7 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
     this.#isDraining = true;
     this.h3.goaway();
     this.wake();
-    this.#drainEvents();
+    this.#pump.drain();
     // Before the handshake is over there is nobody to say GOAWAY to.
     if (!this.h3.isDraining) this.h3.close();
   }
