@@ -1,14 +1,9 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
 import { type Instant, instant, millis } from "../base/time.ts";
+import type { HttpVersion } from "../http/index.ts";
 import { Alternatives } from "./alternatives.ts";
-import {
-  type ChoiceCommand,
-  type ChoiceRules,
-  ConnectionChoice,
-  type ConnectionProtocol,
-  type Standing,
-} from "./connection-choice.ts";
+import { type ChoiceCommand, type ChoiceRules, ConnectionChoice, type Standing } from "./connection-choice.ts";
 
 const ORIGIN = "https://example.com";
 const at = (milliseconds: number): Instant => instant(millis(milliseconds));
@@ -20,7 +15,7 @@ beforeEach(() => {
   alternatives = new Alternatives();
 });
 
-const rules = (protocols: readonly ConnectionProtocol[]): ChoiceRules => ({
+const rules = (protocols: readonly HttpVersion[]): ChoiceRules => ({
   origin: ORIGIN,
   port: 443,
   protocols,
@@ -28,7 +23,7 @@ const rules = (protocols: readonly ConnectionProtocol[]): ChoiceRules => ({
   headStart: millis(250),
 });
 
-const choiceFor = (protocols: readonly ConnectionProtocol[] = ["h3", "h2", "http/1.1"]): ConnectionChoice =>
+const choiceFor = (protocols: readonly HttpVersion[] = ["h3", "h2", "http/1.1"]): ConnectionChoice =>
   new ConnectionChoice(rules(protocols), alternatives);
 
 function commands(choice: ConnectionChoice): ChoiceCommand[] {
@@ -177,7 +172,7 @@ test("an origin with which nothing may be spoken fails its requests", () => {
 
 test("whatever happens: one attempt at HTTP/3, no more TCP than allowed, and no request waits for nothing", () => {
   const protocols = fc
-    .subarray<ConnectionProtocol>(["h3", "h2", "http/1.1"])
+    .subarray<HttpVersion>(["h3", "h2", "http/1.1"])
     .chain((some) => fc.shuffledSubarray(some, { minLength: some.length }));
   const step = fc.constantFrom(
     "request",

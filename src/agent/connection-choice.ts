@@ -10,17 +10,15 @@
  */
 
 import { after, type Instant, type Micros } from "../base/time.ts";
-import type { Alternative } from "../http/index.ts";
+import type { Alternative, HttpVersion } from "../http/index.ts";
 import type { Alternatives } from "./alternatives.ts";
-
-export type ConnectionProtocol = "h3" | "h2" | "http/1.1";
 
 export interface ChoiceRules {
   /** Scheme, host and port, as `alternatives` has it. */
   readonly origin: string;
   readonly port: number;
   /** What may be spoken with this origin, the preferred one first. */
-  readonly protocols: readonly ConnectionProtocol[];
+  readonly protocols: readonly HttpVersion[];
   /** Over HTTP/1.1; HTTP/2 and HTTP/3 have one connection for all requests. */
   readonly maxConnections: number;
   /** How long HTTP/3 is tried alone. */

@@ -7,7 +7,6 @@ export {
   type ChoiceCommand,
   type ChoiceRules,
   ConnectionChoice,
-  type ConnectionProtocol,
   type Standing,
 } from "./connection-choice.ts";
 /** Which address to try when. */

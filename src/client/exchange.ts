@@ -2,17 +2,17 @@
 // with backpressure of what comes back.
 import { setMaxListeners } from "node:events";
 import { ClientError } from "../host/client/errors.ts";
-import type { ClientExchange, Field, RequestHead, ResponseHandler, Session } from "../host/client/session.ts";
+import type { ClientExchange, ClientRequestHead, Field, ResponseHandler, Session } from "../host/client/session.ts";
 import { contentLengthOf } from "../http/index.ts";
-import type { Content, RequestBody } from "./body.ts";
+import type { Content, OutgoingBody } from "./body.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin, Waiter } from "./origin.ts";
 
 export interface ExchangeRequest {
   readonly url: URL;
-  readonly head: RequestHead;
-  readonly body: RequestBody | undefined;
+  readonly head: ClientRequestHead;
+  readonly body: OutgoingBody | undefined;
   readonly signal: AbortSignal | undefined;
   /** The responses that led here. */
   readonly redirects: readonly ExchangeFacts[];

@@ -4,7 +4,7 @@
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
 import { CONNECTION_SPECIFIC_FIELDS, combinedFieldValue, fieldValue } from "../http/index.ts";
-import { type BodyLike, RequestBody } from "./body.ts";
+import { type BodyLike, OutgoingBody } from "./body.ts";
 import { ACCEPT_ENCODING, decode } from "./decode.ts";
 import { type ExchangeResponse, exchange } from "./exchange.ts";
 import type { ExchangeFacts } from "./facts.ts";
@@ -28,7 +28,7 @@ interface Ask {
   url: URL;
   method: string;
   headers: Headers;
-  body: RequestBody | undefined;
+  body: OutgoingBody | undefined;
   readonly redirect: "follow" | "manual" | "error";
   readonly signal: AbortSignal | undefined;
   readonly onInformational: ((status: number, headers: Headers) => void) | undefined;
@@ -86,7 +86,7 @@ function askFrom(input: string | URL | Request, init: FetchInit): Ask {
   const headers = readHeaders(init.headers ?? base?.headers);
   for (const name of FRAMING_FIELDS) headers.delete(name);
   const given = init.body === undefined ? (base?.body as BodyLike | null | undefined) : init.body;
-  const body = given === null || given === undefined ? undefined : RequestBody.from(given);
+  const body = given === null || given === undefined ? undefined : OutgoingBody.from(given);
   if (body !== undefined && (method === "GET" || method === "HEAD")) {
     throw new ClientError("REQUEST_INVALID", `a ${method} request has no body`, { hint: "use another method" });
   }

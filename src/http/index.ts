@@ -25,3 +25,5 @@ export {
 } from "./field-section.ts";
 /** HTTP/0.9 over QUIC streams. */
 export { HQ_ALPN, HQ_ERROR, HqConnection, type HqEvent } from "./hq.ts";
+/** The versions, by name. */
+export type { HttpVersion } from "./http-version.ts";

@@ -9,10 +9,10 @@ import { readVersion } from "../version.ts";
 import { askOwnServer } from "./own-server.ts";
 
 /** "absent" can be lived without. */
-export type Verdict = "ok" | "failed" | "absent";
+export type CheckVerdict = "ok" | "failed" | "absent";
 
 export interface CheckResult {
-  readonly verdict: Verdict;
+  readonly verdict: CheckVerdict;
   readonly detail: string;
   readonly advice?: string;
 }

@@ -4,7 +4,7 @@ import type { ServerExchange } from "../../host/http/exchange.ts";
 import { fieldsFromRaw } from "../../host/http/raw-fields.ts";
 import type { FieldSection } from "../../http/index.ts";
 import { forwardResponseFields } from "./forwarded-fields.ts";
-import type { Origin } from "./origins.ts";
+import type { ProxyOrigin } from "./origins.ts";
 import { ForwardedBody } from "./request-body.ts";
 
 export interface CallFailure {
@@ -30,7 +30,7 @@ export class ProxyCall implements OriginResponseHandler {
     exchange.onDrain = () => this.#controller?.resume();
   }
 
-  send(origin: Origin, fields: FieldSection): void {
+  send(origin: ProxyOrigin, fields: FieldSection): void {
     const exchange = this.#exchange;
     origin.pool.dispatch(
       {

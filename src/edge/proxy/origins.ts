@@ -3,7 +3,7 @@ import { type OriginPool, type OriginPoolOptions, openOriginPool } from "../../h
 import { ipVersion } from "../../wire/ip-address.ts";
 import { ServeError } from "../errors.ts";
 
-export interface Origin {
+export interface ProxyOrigin {
   readonly url: URL;
   /** What goes before the request's path: "" or "/base". */
   readonly base: string;
@@ -17,18 +17,18 @@ export interface Origin {
 /** How long an origin that could not be reached is tried last. */
 const DOWN_TIME = 5_000;
 
-export class Origins {
-  readonly all: readonly Origin[];
+export class ProxyOrigins {
+  readonly all: readonly ProxyOrigin[];
   #next = 0;
 
-  constructor(origins: readonly Origin[]) {
+  constructor(origins: readonly ProxyOrigin[]) {
     this.all = origins;
   }
 
   /** The next in turn that was not tried for this request; one that is down only if there is no other. */
-  choose(tried: ReadonlySet<Origin>, now: number): Origin | undefined {
+  choose(tried: ReadonlySet<ProxyOrigin>, now: number): ProxyOrigin | undefined {
     const count = this.all.length;
-    let fallback: Origin | undefined;
+    let fallback: ProxyOrigin | undefined;
     for (let i = 0; i < count; i++) {
       const origin = this.all[(this.#next + i) % count]!;
       if (tried.has(origin)) continue;
@@ -41,7 +41,7 @@ export class Origins {
     return fallback;
   }
 
-  markDown(origin: Origin, now: number): void {
+  markDown(origin: ProxyOrigin, now: number): void {
     origin.downUntil = now + DOWN_TIME;
   }
 
@@ -67,13 +67,13 @@ export function parseOrigin(text: string): URL {
   return url;
 }
 
-export async function openOrigins(urls: readonly URL[], options: OriginPoolOptions): Promise<Origins> {
-  const open = async (url: URL): Promise<Origin> => ({
+export async function openOrigins(urls: readonly URL[], options: OriginPoolOptions): Promise<ProxyOrigins> {
+  const open = async (url: URL): Promise<ProxyOrigin> => ({
     url,
     serverName: ipVersion(url.hostname.replace(/^\[|\]$/g, "")) === undefined ? url.hostname : undefined,
     base: url.pathname.replace(/\/+$/, ""),
     pool: await openOriginPool(url, options),
     downUntil: 0,
   });
-  return new Origins(await Promise.all(urls.map(open)));
+  return new ProxyOrigins(await Promise.all(urls.map(open)));
 }

@@ -5,7 +5,7 @@ import { type FieldLine, fieldValue } from "../../http/index.ts";
 import type { Service } from "../server.ts";
 import { type CallFailure, ProxyCall } from "./call.ts";
 import { forwardRequestFields } from "./forwarded-fields.ts";
-import { type Origin, type Origins, openOrigins, parseOrigin } from "./origins.ts";
+import { openOrigins, type ProxyOrigin, type ProxyOrigins, parseOrigin } from "./origins.ts";
 
 export interface ProxyOptions {
   /** Milliseconds to reach an origin; 5 s by default. */
@@ -38,14 +38,14 @@ export async function createProxy(origins: readonly string[], options: ProxyOpti
 }
 
 export class ProxyService implements Service {
-  readonly #origins: Origins;
+  readonly #origins: ProxyOrigins;
   readonly #preserveHost: boolean | undefined;
   readonly #trustForwarded: boolean;
   readonly #log: (line: string) => void;
   /** Told from every other proxy's, so that a request that comes back is seen to. */
   readonly #pseudonym = `nagare-${randomBytes(6).toString("hex")}`;
 
-  constructor(origins: Origins, options: ProxyOptions) {
+  constructor(origins: ProxyOrigins, options: ProxyOptions) {
     this.#origins = origins;
     this.#preserveHost = options.preserveHost;
     this.#trustForwarded = options.trustForwarded ?? false;
@@ -62,7 +62,7 @@ export class ProxyService implements Service {
     return this.#origins.close();
   }
 
-  #forward(exchange: ServerExchange, tried: Set<Origin>): void {
+  #forward(exchange: ServerExchange, tried: Set<ProxyOrigin>): void {
     const origin = this.#origins.choose(tried, Date.now())!;
     tried.add(origin);
     const request = forwardRequestFields(exchange, {
@@ -78,12 +78,12 @@ export class ProxyService implements Service {
     call.send(origin, decrementMaxForwards(exchange.method, request.fields));
   }
 
-  #hostFor({ authority }: ServerExchange, { url }: Origin): string {
+  #hostFor({ authority }: ServerExchange, { url }: ProxyOrigin): string {
     const preserve = this.#preserveHost ?? url.protocol === "http:";
     return preserve && authority !== "" ? authority : url.host;
   }
 
-  #handleFailure(exchange: ServerExchange, origin: Origin, tried: Set<Origin>, failure: CallFailure): void {
+  #handleFailure(exchange: ServerExchange, origin: ProxyOrigin, tried: Set<ProxyOrigin>, failure: CallFailure): void {
     const { error, unsent } = failure;
     const { status, reason } = describeFailure(error);
     if (status === 400) {

@@ -4,7 +4,7 @@ import { X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseCertificate } from "./certificate.ts";
+import { parseX509 } from "./certificate.ts";
 import { expectAccepted, expectRefused, issuer, judge, now, root } from "./testing/judge.ts";
 import { daysFromNow, makeCertificate } from "./testing/make-certificate.ts";
 import { TrustError } from "./trust.ts";
@@ -73,7 +73,7 @@ describe("parsing", () => {
   it("reads every root that Node brings as OpenSSL does", () => {
     for (const pem of tls.rootCertificates) {
       const theirs = new X509Certificate(pem);
-      const ours = parseCertificate(theirs.raw);
+      const ours = parseX509(theirs.raw);
       expect(ours.notAfter).toEqual(new Date(theirs.validTo));
       expect(ours.notBefore).toEqual(new Date(theirs.validFrom));
       expect(Buffer.from(ours.spki)).toEqual(theirs.publicKey.export({ format: "der", type: "spki" }));

@@ -5,7 +5,7 @@ import { Http1Session } from "./http1.ts";
 import { Http2Session } from "./http2.ts";
 import type { Http3Connector } from "./http3.ts";
 import { type Resolve, resolveHost } from "./resolve.ts";
-import type { ConnectOptions, Protocol, ResolvedAddress, Session } from "./session.ts";
+import type { DialOptions, Protocol, ResolvedAddress, Session } from "./session.ts";
 import { connectTcp } from "./tcp.ts";
 
 type TcpProtocol = Exclude<Protocol, "h3">;
@@ -83,7 +83,7 @@ export class Dialer {
     host: string,
     port: number,
     ready: (() => Promise<unknown>) | undefined,
-    connect: (options: ConnectOptions) => Promise<Session>,
+    connect: (options: DialOptions) => Promise<Session>,
   ): Attempt {
     const settings = this.#settings;
     const controller = new AbortController();

@@ -22,12 +22,12 @@ import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
 import type { Http3Connector } from "./http3.ts";
-import type { ConnectOptions, ResolvedAddress } from "./session.ts";
+import type { DialOptions, ResolvedAddress } from "./session.ts";
 import { staggered } from "./staggered.ts";
 
 export function createHttp3Connector(): Http3Connector {
   const verifiers = new Map<string, CertificateVerifier>();
-  const verifierFor = (options: ConnectOptions): CertificateVerifier => {
+  const verifierFor = (options: DialOptions): CertificateVerifier => {
     const key = `${options.rejectUnauthorized} ${options.ca?.join("") ?? ""}`;
     let verifier = verifiers.get(key);
     if (verifier === undefined) {
@@ -56,7 +56,7 @@ export function createHttp3Connector(): Http3Connector {
 
 async function dial(
   origin: string,
-  options: ConnectOptions,
+  options: DialOptions,
   address: ResolvedAddress,
   verifier: CertificateVerifier,
 ): Promise<QuicHttp3Session> {
@@ -120,7 +120,7 @@ class DialedHandshake {
   readonly held: ConnectionEvent[] = [];
   #problem: ClientError | undefined;
 
-  constructor(connection: Connection, driver: QuicDriver, options: ConnectOptions, verifier: CertificateVerifier) {
+  constructor(connection: Connection, driver: QuicDriver, options: DialOptions, verifier: CertificateVerifier) {
     this.done = new Promise((resolve, reject) => {
       const onAbort = (): void => reject(options.signal.reason);
       options.signal.addEventListener("abort", onAbort, { once: true });
@@ -193,7 +193,7 @@ class HandshakeFailure extends Error {
   }
 }
 
-function failureOf(error: unknown, origin: string, address: ResolvedAddress, options: ConnectOptions): unknown {
+function failureOf(error: unknown, origin: string, address: ResolvedAddress, options: DialOptions): unknown {
   if (!(error instanceof HandshakeFailure)) return error;
   const { reason } = error;
   const where = `${origin} (${address.address} port ${options.port}, UDP)`;

@@ -10,10 +10,10 @@ import { asClientError, ClientError } from "./errors.ts";
 import type { Http3Session } from "./http3.ts";
 import type {
   ClientExchange,
+  ClientRequestHead,
   ConnectionTimings,
   Field,
   RequestContent,
-  RequestHead,
   ResponseHandler,
   SessionStats,
 } from "./session.ts";
@@ -67,7 +67,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     return this.#exchanges.size + this.#waiting.length;
   }
 
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
+  request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#requests += 1;
     const exchange = new H3ClientExchange(this.#parts.h3, this, head, content, handler);
     if (this.active === 0) this.#parts.driver.ref();
@@ -194,7 +194,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
 class H3ClientExchange implements ClientExchange {
   readonly #h3: H3Connection;
   readonly #session: QuicHttp3Session;
-  readonly #head: RequestHead;
+  readonly #head: ClientRequestHead;
   readonly #content: RequestContent | undefined;
   readonly #handler: ResponseHandler;
   #id: StreamId | undefined;
@@ -208,7 +208,7 @@ class H3ClientExchange implements ClientExchange {
   constructor(
     h3: H3Connection,
     session: QuicHttp3Session,
-    head: RequestHead,
+    head: ClientRequestHead,
     content: RequestContent | undefined,
     handler: ResponseHandler,
   ) {

@@ -3,9 +3,16 @@ import type { TLSSocket } from "node:tls";
 import { Client, type Dispatcher } from "undici";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { asClientError, ClientError } from "./errors.ts";
-import type { ClientExchange, RequestContent, RequestHead, ResponseHandler, Session, SessionStats } from "./session.ts";
+import type {
+  ClientExchange,
+  ClientRequestHead,
+  RequestContent,
+  ResponseHandler,
+  Session,
+  SessionStats,
+} from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
-import type { TcpConnection } from "./tcp.ts";
+import type { ClientTcpConnection } from "./tcp.ts";
 
 export class Http1Session implements Session {
   readonly protocol = "http/1.1";
@@ -13,7 +20,7 @@ export class Http1Session implements Session {
   readonly remotePort: number;
   readonly timings;
   readonly closed: Promise<void>;
-  readonly #connection: TcpConnection;
+  readonly #connection: ClientTcpConnection;
   readonly #client: Client;
   readonly #servername: string;
   readonly #onChange: () => void;
@@ -22,7 +29,7 @@ export class Http1Session implements Session {
   #draining = false;
 
   constructor(
-    connection: TcpConnection,
+    connection: ClientTcpConnection,
     origin: string,
     servername: string,
     idleTimeout: number,
@@ -66,7 +73,7 @@ export class Http1Session implements Session {
     return this.usable && this.#active === 0 ? 1 : 0;
   }
 
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
+  request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#active += 1;
     this.#requests += 1;
     const onChange = this.#onChange;

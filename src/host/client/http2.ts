@@ -13,15 +13,15 @@ import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type {
   ClientExchange,
+  ClientRequestHead,
   Field,
   RequestContent,
-  RequestHead,
   ResponseHandler,
   Session,
   SessionStats,
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
-import type { TcpConnection } from "./tcp.ts";
+import type { ClientTcpConnection } from "./tcp.ts";
 
 /** RFC 9113 §6.5.2 sets no initial limit; this many until the peer has said its own. */
 const STREAMS_BEFORE_SETTINGS = 100;
@@ -34,7 +34,7 @@ export class Http2Session implements Session {
   readonly remotePort: number;
   readonly timings;
   readonly closed: Promise<void>;
-  readonly #connection: TcpConnection;
+  readonly #connection: ClientTcpConnection;
   readonly #session: ClientHttp2Session;
   readonly #idleTimeout: number;
   readonly #onChange: () => void;
@@ -46,7 +46,7 @@ export class Http2Session implements Session {
   #lastProcessed = Number.POSITIVE_INFINITY;
   #error: Error | undefined;
 
-  constructor(connection: TcpConnection, origin: string, idleTimeout: number, onChange: () => void) {
+  constructor(connection: ClientTcpConnection, origin: string, idleTimeout: number, onChange: () => void) {
     const { socket, timings } = connection;
     this.#connection = connection;
     this.#onChange = onChange;
@@ -90,7 +90,7 @@ export class Http2Session implements Session {
     return this.usable ? Math.max(0, this.#limit - this.#active) : 0;
   }
 
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
+  request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#requests += 1;
     this.#active += 1;
     this.#session.ref();
@@ -273,7 +273,7 @@ function roomToWrite(stream: ClientHttp2Stream): Promise<void> {
   });
 }
 
-function fieldsToNode(head: RequestHead, content: RequestContent | undefined): OutgoingHttpHeaders {
+function fieldsToNode(head: ClientRequestHead, content: RequestContent | undefined): OutgoingHttpHeaders {
   const headers: Record<string, string | string[]> = {
     ":method": head.method,
     ":scheme": head.scheme,

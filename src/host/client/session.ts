@@ -2,15 +2,15 @@
 // HTTP/1.1 (http1.ts), HTTP/2 (http2.ts) and HTTP/3 (http3.ts names the connector) are three implementations of this one shape;
 // origin.ts shares sessions between requests, exchange.ts turns events into a Response.
 
-import type { FieldLine } from "../../http/index.ts";
+import type { FieldLine, HttpVersion } from "../../http/index.ts";
 
-export type Protocol = "h3" | "h2" | "http/1.1";
+export type Protocol = HttpVersion;
 
 /** One field line. Names are lower case; pseudo-header fields never appear here. */
 export type Field = FieldLine;
 
 /** RFC 9110 §6.2: the control data of a request and its header section. A `host` field is never among `fields`: it is the authority. */
-export interface RequestHead {
+export interface ClientRequestHead {
   readonly method: string;
   readonly scheme: "https" | "http";
   readonly authority: string;
@@ -96,7 +96,7 @@ export interface Session {
   readonly room: number;
   /** Requests in progress. */
   readonly active: number;
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange;
+  request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange;
   stats(): SessionStats;
   /** Take no more requests, let those in progress end, then close. */
   close(): Promise<void>;
@@ -107,7 +107,7 @@ export interface Session {
 }
 
 /** What every connector is told. */
-export interface ConnectOptions {
+export interface DialOptions {
   /** The name the certificate must be for, and the SNI. For an address literal, that address without brackets. */
   readonly servername: string;
   readonly port: number;

@@ -8,9 +8,9 @@
  * Order of calls: any number of `inform`, then one `respond`, then any number of `write`, then `end`; `reset` at any
  * time instead. After `aborted` is set, or after `reset`, every one of them does nothing.
  */
-import { type FieldSection, fieldValue } from "../../http/index.ts";
+import { type FieldSection, fieldValue, type HttpVersion } from "../../http/index.ts";
 
-export type HttpVersion = "h3" | "h2" | "http/1.1";
+export type { HttpVersion };
 
 export interface PeerAddress {
   readonly address: string;
