@@ -1,6 +1,6 @@
 /** Frames of any type with fields of any value: mostly well-formed, so that they get past the parser, seldom sensible. */
 
-import { Level } from "../src/tls/index.ts";
+import { EncryptionLevel } from "../src/tls/index.ts";
 import { type VarInt, varintLength, wideInt } from "../src/wire/varint.ts";
 import { Writer } from "../src/wire/writer.ts";
 import type { Chance } from "./chance.ts";
@@ -9,7 +9,7 @@ import type { Chance } from "./chance.ts";
 export interface FrameContext {
   /** The largest packet number that the victim has sent. */
   readonly largestSent: number;
-  readonly level: Level;
+  readonly level: EncryptionLevel;
   /** Who writes the frames. */
   readonly role: "client" | "server";
 }
@@ -137,7 +137,7 @@ const LONGEST_FRAME = 160;
 export function writeFrames(chance: Chance, context: FrameContext): Uint8Array {
   const count = 1 + chance.below(8);
   const writer = new Writer(new Uint8Array(count * LONGEST_FRAME));
-  const shapes = context.level === Level.application || chance.oneIn(100) ? WEIGHTED : AT_ANY_LEVEL;
+  const shapes = context.level === EncryptionLevel.oneRtt || chance.oneIn(100) ? WEIGHTED : AT_ANY_LEVEL;
   for (let i = 0; i < count; i += 1) {
     if (chance.oneIn(100)) {
       const [type, ...fields] = chance.pick(FINAL);

@@ -2,8 +2,8 @@
 
 import { TAG_LENGTH } from "../src/crypto/engine.ts";
 import { emitRetry } from "../src/quic/packet/index.ts";
-import { QUIC_V1 } from "../src/quic/versions/index.ts";
-import { Level } from "../src/tls/index.ts";
+import { preferredVersion } from "../src/quic/versions/index.ts";
+import { EncryptionLevel } from "../src/tls/index.ts";
 import { concat } from "../src/wire/text.ts";
 import { Writer } from "../src/wire/writer.ts";
 import type { Chance } from "./chance.ts";
@@ -18,7 +18,17 @@ export interface KnownIds {
   readonly original: Uint8Array | undefined;
 }
 
-const VERSIONS = [QUIC_V1, QUIC_V1, QUIC_V1, QUIC_V1, QUIC_V1, 0, 0x6b3343cf, 0x0a0a0a0a, 0xffffffff] as const;
+const VERSIONS = [
+  preferredVersion,
+  preferredVersion,
+  preferredVersion,
+  preferredVersion,
+  preferredVersion,
+  0,
+  0x6b3343cf,
+  0x0a0a0a0a,
+  0xffffffff,
+] as const;
 const PADDED = 1_200;
 
 const idOf = (chance: Chance, known: readonly Uint8Array[]): Uint8Array =>
@@ -47,7 +57,7 @@ export function longHeaderPacket(chance: Chance, known: KnownIds): Uint8Array {
     writer.varint(chance.oneIn(20) ? chance.varint() : token.length);
     writer.write(token);
   }
-  const level = type === 0 ? Level.initial : Level.handshake;
+  const level = type === 0 ? EncryptionLevel.initial : EncryptionLevel.handshake;
   const frames = chance.oneIn(40)
     ? chance.bytes(200)
     : writeFrames(chance, { largestSent: 2, level, role: known.original === undefined ? "client" : "server" });
@@ -69,6 +79,6 @@ function retryPacket(chance: Chance, known: KnownIds, original: Uint8Array): Uin
   const writer = new Writer(new Uint8Array(2_048));
   const source = chance.oneIn(6) ? original : chance.exactly(chance.pick([0, 4, 8, 20]));
   const token = chance.exactly(chance.pick([0, 1, 60, 300, 767, 768, 769, 1_100, 1_300]));
-  emitRetry(openEngine, writer, QUIC_V1, original, chance.pick(known.sources), source, token);
+  emitRetry(openEngine, writer, preferredVersion, original, chance.pick(known.sources), source, token);
   return writer.written().slice();
 }

@@ -1,6 +1,6 @@
 /** Datagrams of many parts: sealed packets of all levels, forgeries, other connections' packets, garbage, nothing. */
 
-import { Level } from "../../src/tls/index.ts";
+import { EncryptionLevel } from "../../src/tls/index.ts";
 import { concat } from "../../src/wire/text.ts";
 import { Chance } from "../chance.ts";
 import { writeFrames } from "../frames.ts";
@@ -26,7 +26,7 @@ class DatagramsSession implements Session {
     this.#victim = new Victim(chance, { role, withholdFinished: role === "client" && chance.oneIn(3) });
     const { peer } = this.#victim;
     peer.handshake();
-    if (role === "server" && !chance.oneIn(3)) peer.send(Level.application, [{ type: "handshake-done" }]);
+    if (role === "server" && !chance.oneIn(3)) peer.send(EncryptionLevel.oneRtt, [{ type: "handshake-done" }]);
   }
 
   get outcome(): string | undefined {
@@ -54,7 +54,9 @@ class DatagramsSession implements Session {
       case 4:
         return this.#earlier;
       default: {
-        const levels = [Level.initial, Level.handshake, Level.application].filter((level) => peer.canSeal(level));
+        const levels = [EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt].filter((level) =>
+          peer.canSeal(level),
+        );
         const level = chance.pick(levels);
         // Mostly nothing that could end the connection: here it is the wrapping that is tried.
         const payload = chance.oneIn(6)

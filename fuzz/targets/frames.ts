@@ -2,7 +2,7 @@
 
 import { millis } from "../../src/base/time.ts";
 import { DEFAULT_LIMITS } from "../../src/quic/index.ts";
-import { Level } from "../../src/tls/index.ts";
+import { EncryptionLevel } from "../../src/tls/index.ts";
 import { Chance } from "../chance.ts";
 import { writeFrames } from "../frames.ts";
 import { mutate } from "../mutate.ts";
@@ -17,7 +17,7 @@ class FramesSession implements Session {
   readonly #role: "client" | "server";
   readonly #victim: Victim;
   /** Where handshake packets can still be sent, some inputs are. */
-  readonly #levels: readonly Level[];
+  readonly #levels: readonly EncryptionLevel[];
   #isMutated = false;
 
   constructor(seed: number) {
@@ -30,8 +30,10 @@ class FramesSession implements Session {
     this.#victim = new Victim(chance, { role, withholdFinished, silent: chance.oneIn(6), victim });
     const { peer } = this.#victim;
     peer.handshake();
-    if (role === "server" && !chance.oneIn(3)) peer.send(Level.application, [{ type: "handshake-done" }]);
-    this.#levels = [Level.initial, Level.handshake, Level.application].filter((level) => peer.canSeal(level));
+    if (role === "server" && !chance.oneIn(3)) peer.send(EncryptionLevel.oneRtt, [{ type: "handshake-done" }]);
+    this.#levels = [EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt].filter((level) =>
+      peer.canSeal(level),
+    );
   }
 
   get outcome(): string | undefined {
@@ -46,7 +48,7 @@ class FramesSession implements Session {
     const chance = this.#chance;
     const { peer } = this.#victim;
     const isOther = !peer.isComplete || chance.oneIn(40);
-    const level = isOther ? chance.pick(this.#levels) : Level.application;
+    const level = isOther ? chance.pick(this.#levels) : EncryptionLevel.oneRtt;
     let payload = writeFrames(chance, { largestSent: peer.largestReceived(level), level, role: this.#role });
     if (chance.oneIn(100)) {
       payload = mutate(payload, chance);

@@ -2,7 +2,7 @@
 
 import { H3Connection, type H3Event } from "../../src/h3/index.ts";
 import type { Connection, ConnectionEvent } from "../../src/quic/index.ts";
-import { Level } from "../../src/tls/index.ts";
+import { EncryptionLevel } from "../../src/tls/index.ts";
 import { concat } from "../../src/wire/text.ts";
 import type { VarInt } from "../../src/wire/varint.ts";
 import { Writer } from "../../src/wire/writer.ts";
@@ -51,7 +51,7 @@ class H3Session implements Session {
     this.#victim = new Victim(chance, { role, alpn: "h3" });
     this.#victim.onEvent = (connection, event) => this.#handleEvent(connection, event);
     this.#victim.peer.handshake();
-    if (this.#isServer) this.#victim.peer.send(Level.application, [{ type: "handshake-done" }]);
+    if (this.#isServer) this.#victim.peer.send(EncryptionLevel.oneRtt, [{ type: "handshake-done" }]);
     for (const kind of [CONTROL, ENCODER, DECODER]) if (!chance.oneIn(50)) this.#openUni(kind);
   }
 
@@ -168,8 +168,9 @@ class H3Session implements Session {
     if (chance.oneIn(20)) {
       const isReset = chance.oneIn(2) && stream.kind === undefined;
       if (isReset)
-        peer.send(Level.application, [{ type: "reset-stream", id: stream.id, code: 0, finalSize: stream.offset }]);
-      else if (stream.id % 4 < 2) peer.send(Level.application, [{ type: "stop-sending", id: stream.id, code: 0x10c }]);
+        peer.send(EncryptionLevel.oneRtt, [{ type: "reset-stream", id: stream.id, code: 0, finalSize: stream.offset }]);
+      else if (stream.id % 4 < 2)
+        peer.send(EncryptionLevel.oneRtt, [{ type: "stop-sending", id: stream.id, code: 0x10c }]);
     } else {
       let bytes = this.#content(stream);
       if (chance.oneIn(200)) bytes = mutate(bytes, chance);
@@ -185,7 +186,7 @@ class H3Session implements Session {
     do {
       const end = this.#chance.oneIn(4) ? at + this.#chance.below(bytes.length - at + 1) : bytes.length;
       const data = bytes.subarray(at, end);
-      peer.send(Level.application, [
+      peer.send(EncryptionLevel.oneRtt, [
         { type: "stream", id: stream.id, offset: stream.offset, data, fin: fin && end === bytes.length },
       ]);
       stream.offset += data.length;

@@ -1,7 +1,7 @@
 /** Handshakes with a fault: each input is a connection of its own, with mutated transport parameters or TLS messages. */
 
 import type { HostileOptions } from "../../src/quic/testing/hostile-peer.ts";
-import { Level } from "../../src/tls/index.ts";
+import { EncryptionLevel } from "../../src/tls/index.ts";
 import { concat } from "../../src/wire/text.ts";
 import { varintLength } from "../../src/wire/varint.ts";
 import { Writer } from "../../src/wire/writer.ts";
@@ -87,7 +87,7 @@ function messages(chance: Chance): Partial<HostileOptions> {
   let faults = chance.pick([1, 1, 1, 2]);
   return {
     tamper: (level, message) => {
-      if (faults === 0 || (level === Level.initial && chance.oneIn(3)) || chance.oneIn(3)) return message;
+      if (faults === 0 || (level === EncryptionLevel.initial && chance.oneIn(3)) || chance.oneIn(3)) return message;
       faults -= 1;
       if (chance.oneIn(12)) return concat(message, message);
       if (chance.oneIn(12)) return new Uint8Array(0);

@@ -3,6 +3,7 @@ import { pipeline, Readable, Transform } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from "node:zlib";
 import { ClientError } from "../host/client/errors.ts";
+import { type Fault, guard } from "../host/guard.ts";
 
 export const ACCEPT_ENCODING = "gzip, deflate, br";
 /** More codings than anyone stacks in earnest. */
@@ -66,14 +67,28 @@ function inflateEither(): Transform {
     transform(chunk: Uint8Array, _encoding, callback) {
       if (inflate === undefined) {
         inflate = (chunk[0]! & 0x0f) === 8 ? createInflate() : createInflateRaw();
-        inflate.on("data", (data: Uint8Array) => this.push(data));
-        inflate.on("error", (error: Error) => this.destroy(error));
+        const onFault = (fault: Fault) => this.destroy(fault.error);
+        inflate.on(
+          "data",
+          guard("client inflated", onFault, (data: Uint8Array) => this.push(data)),
+        );
+        inflate.on(
+          "error",
+          guard("client inflate error", onFault, (error: Error) => this.destroy(error)),
+        );
       }
       inflate.write(chunk, callback);
     },
     flush(callback) {
       if (inflate === undefined) return callback();
-      inflate.once("end", callback);
+      inflate.once(
+        "end",
+        guard(
+          "client inflate end",
+          (fault) => callback(fault.error),
+          () => callback(),
+        ),
+      );
       inflate.end();
     },
     destroy(error, callback) {

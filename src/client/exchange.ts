@@ -3,6 +3,7 @@
 import { setMaxListeners } from "node:events";
 import { ClientError } from "../host/client/errors.ts";
 import type { ClientExchange, ClientRequestHead, Field, ResponseHandler, Session } from "../host/client/session.ts";
+import { type Fault, guard } from "../host/guard.ts";
 import { contentLengthOf } from "../http/index.ts";
 import type { Content, OutgoingBody } from "./body.ts";
 import type { ExchangeFacts } from "./facts.ts";
@@ -49,7 +50,8 @@ class OneExchange implements Waiter, ResponseHandler {
   readonly #resolve: (response: ExchangeResponse) => void;
   readonly #reject: (error: unknown) => void;
   readonly #start = performance.now();
-  readonly #onAbort = () => this.#abandon(this.#request.signal!.reason);
+  readonly #handleFault = ({ error }: Fault): void => this.#abandon(error);
+  readonly #onAbort = guard("client abort", this.#handleFault, () => this.#abandon(this.#request.signal!.reason));
   #session: Session | undefined;
   #exchange: ClientExchange | undefined;
   #content: Content | undefined;
@@ -166,7 +168,11 @@ class OneExchange implements Waiter, ResponseHandler {
       this.#state = "waiting";
       this.#exchange = undefined;
       // Not before the session has told the origin that it is gone.
-      setImmediate(() => this.#state === "waiting" && this.#origin.enqueue(this));
+      setImmediate(
+        guard("client retry", this.#handleFault, () => {
+          if (this.#state === "waiting") this.#origin.enqueue(this);
+        }),
+      );
       return;
     }
     this.#finish(error);
@@ -211,10 +217,11 @@ class OneExchange implements Waiter, ResponseHandler {
   #arm(milliseconds: number, what: string): void {
     clearTimeout(this.#timer);
     if (milliseconds === 0) return;
-    this.#timer = setTimeout(() => {
+    const late = guard("client timeout", this.#handleFault, () => {
       const message = `${what} from ${this.#request.url.host} within ${milliseconds / 1000} s`;
       this.#abandon(new ClientError("RESPONSE_TIMEOUT", message));
-    }, milliseconds);
+    });
+    this.#timer = setTimeout(late, milliseconds);
   }
 
   /** The caller, or the clock, gives up. */

@@ -6,6 +6,7 @@ import { type Attempt, Dialer } from "../host/client/dialer.ts";
 import { ClientError } from "../host/client/errors.ts";
 import type { Session } from "../host/client/session.ts";
 import { systemNow } from "../host/clock.ts";
+import { detach, type Fault, guard } from "../host/guard.ts";
 import { MachineTimer } from "../host/machine-timer.ts";
 import type { ClientSettings } from "./options.ts";
 
@@ -32,7 +33,8 @@ export class Origin {
   #isClosed = false;
 
   constructor(url: URL, settings: ClientSettings, alternatives: Alternatives) {
-    this.dialer = new Dialer(url, settings, () => queueMicrotask(() => this.#pump()));
+    const pump = guard("client pump", this.#handleFault, () => this.#pump());
+    this.dialer = new Dialer(url, settings, () => queueMicrotask(pump));
     this.#alternatives = alternatives;
     const { origin, port, protocols } = this.dialer;
     const { maxConnections, headStart } = settings;
@@ -40,11 +42,17 @@ export class Origin {
       { origin, port, protocols, maxConnections, headStart: millis(headStart) },
       alternatives,
     );
-    this.#timer = new MachineTimer((now) => {
+    this.#timer = new MachineTimer(this.#handleFault, (now) => {
       this.#choice.handleTimeout(now);
       this.#pump();
     });
   }
+
+  /** An exception here fails the requests that wait; the sessions go on. */
+  readonly #handleFault = ({ error }: Fault): void => {
+    this.#isPumping = false;
+    this.#failAll(error);
+  };
 
   get idle(): boolean {
     return this.#sessions.size === 0 && this.#waiting.length === 0 && this.#choice.connecting === 0;
@@ -155,7 +163,7 @@ export class Origin {
 
   #openTcp(attempt: Attempt): void {
     this.#tcpAttempts.add(attempt);
-    attempt.session.then(
+    const dialled = attempt.session.then(
       (session) => {
         if (!this.#tcpAttempts.delete(attempt)) return discard(session);
         this.#choice.handleTcpConnected(systemNow());
@@ -168,16 +176,18 @@ export class Origin {
         this.#obey();
       },
     );
+    detach("client TCP dialled", this.#handleFault, dialled);
   }
 
   #openHttp3(attempt: Attempt): void {
     this.#http3Attempt = attempt;
-    attempt.started.then(() => {
+    const begun = attempt.started.then(() => {
       if (this.#http3Attempt !== attempt) return;
       this.#choice.handleHttp3Started(systemNow());
       this.#obey();
     });
-    attempt.session.then(
+    detach("client HTTP/3 begun", this.#handleFault, begun);
+    const dialled = attempt.session.then(
       (session) => {
         if (this.#http3Attempt !== attempt) return discard(session);
         this.#http3Attempt = undefined;
@@ -192,11 +202,13 @@ export class Origin {
         this.#pump();
       },
     );
+    detach("client HTTP/3 dialled", this.#handleFault, dialled);
   }
 
   #add(session: Session): void {
     this.#sessions.add(session);
-    session.closed.then(() => this.#sessions.delete(session));
+    const gone = session.closed.then(() => this.#sessions.delete(session));
+    detach("client session closed", this.#handleFault, gone);
     this.#obey();
     this.#pump();
   }

@@ -4,63 +4,64 @@ import { type Instant, type Micros, micros, millis } from "../base/time.ts";
 import { Pacer } from "./pacer.ts";
 
 const at = (count: number): Instant => micros(count) as number as Instant;
-const newPacer = (grain = 1_000, slowStart = false) => {
-  const pacer = new Pacer({ maxDatagramSize: 1200, grain: micros(grain) });
-  pacer.slowStart = slowStart;
-  return pacer;
-};
+/** In congestion avoidance, unless it says otherwise. */
+const newPacer = ({ grain = 1_000, slowStart = false, window = 24_000, srtt = millis(100) } = {}) =>
+  new Pacer({
+    controller: { congestionWindow: window, ssthresh: slowStart ? Number.POSITIVE_INFINITY : 0 },
+    rtt: { smoothed: srtt },
+    datagramSize: { current: 1200 },
+    grain: micros(grain),
+  });
 
 describe("Pacer (RFC 9002 §7.7)", () => {
   test("lets a burst of ten datagrams go, then one at a time", () => {
     const pacer = newPacer();
-    expect(pacer.budget(at(0), 24_000, millis(100))).toBe(12_000);
+    expect(pacer.budget(at(0))).toBe(12_000);
     pacer.onSent(12_000, at(0));
-    expect(pacer.budget(at(0), 24_000, millis(100))).toBe(0);
+    expect(pacer.budget(at(0))).toBe(0);
     // 24000 × 1.25 bytes in 100 ms: a datagram in 4 ms.
-    expect(pacer.nextSendTime(at(0), 24_000, millis(100), 1200)).toBe(4_000);
-    expect(pacer.budget(at(4_000), 24_000, millis(100))).toBe(1200);
-    expect(pacer.nextSendTime(at(4_000), 24_000, millis(100), 1200)).toBeUndefined();
+    expect(pacer.nextSendTime(at(0), 1200)).toBe(4_000);
+    expect(pacer.budget(at(4_000))).toBe(1200);
+    expect(pacer.nextSendTime(at(4_000), 1200)).toBeUndefined();
   });
 
   test("in slow start the rate is two windows per round trip", () => {
-    const pacer = newPacer(1_000, true);
-    pacer.onSent(pacer.budget(at(0), 24_000, millis(100)), at(0));
-    expect(pacer.nextSendTime(at(0), 24_000, millis(100), 1200)).toBe(2_500);
+    const pacer = newPacer({ slowStart: true });
+    pacer.onSent(pacer.budget(at(0)), at(0));
+    expect(pacer.nextSendTime(at(0), 1200)).toBe(2_500);
   });
 
   test("the burst grows to what the rate yields in one grain of the host's timer", () => {
-    const pacer = newPacer(10_000);
-    const window = 1_000_000;
-    const srtt = millis(10);
-    pacer.onSent(pacer.budget(at(0), window, srtt), at(0));
-    expect(pacer.budget(at(1_000_000), window, srtt)).toBe(1_250_000);
+    const pacer = newPacer({ grain: 10_000, window: 1_000_000, srtt: millis(10) });
+    pacer.onSent(pacer.budget(at(0)), at(0));
+    expect(pacer.budget(at(1_000_000))).toBe(1_250_000);
   });
 
   test("does not save up more than a burst", () => {
     const pacer = newPacer();
-    pacer.onSent(pacer.budget(at(0), 24_000, millis(100)), at(0));
-    expect(pacer.budget(at(60_000_000), 24_000, millis(100))).toBe(12_000);
+    pacer.onSent(pacer.budget(at(0)), at(0));
+    expect(pacer.budget(at(60_000_000))).toBe(12_000);
   });
 
   test("a time to wait for always lies ahead, however little is missing", () => {
     const pacer = newPacer();
     pacer.onSent(12_000 - 1200 + 1e-9, at(384_138));
-    const time = pacer.nextSendTime(at(384_138), 24_000, millis(100), 1200)!;
+    const time = pacer.nextSendTime(at(384_138), 1200)!;
     expect(time).toBe(384_139);
-    expect(pacer.budget(time, 24_000, millis(100))).toBe(1200);
+    expect(pacer.budget(time)).toBe(1200);
   });
 
   test("a wish for more than a burst waits for a burst", () => {
     const pacer = newPacer();
     pacer.onSent(12_000, at(0));
-    expect(pacer.nextSendTime(at(0), 24_000, millis(100), 1e9)).toBe(40_000);
+    expect(pacer.nextSendTime(at(0), 1e9)).toBe(40_000);
   });
 
   test("a probe that did not wait is made up for", () => {
     const pacer = newPacer();
-    pacer.onSent(pacer.budget(at(0), 24_000, millis(100)) + 2_400, at(0));
-    expect(pacer.budget(at(8_000), 24_000, millis(100))).toBe(0);
-    expect(pacer.budget(at(12_000), 24_000, millis(100))).toBe(1200);
+    pacer.onSent(pacer.budget(at(0)) + 2_400, at(0));
+    expect(pacer.budget(at(8_000))).toBe(0);
+    expect(pacer.budget(at(12_000))).toBe(1200);
   });
 
   test("over any time never more than a burst and the rate, and the time it names is enough", () => {
@@ -71,21 +72,21 @@ describe("Pacer (RFC 9002 §7.7)", () => {
         fc.integer({ min: 50, max: 500_000 }),
         fc.array(wait, { maxLength: 100 }),
         (window, srtt, waits) => {
-          const pacer = newPacer();
+          const pacer = newPacer({ window, srtt: srtt as Micros });
           const rate = (1.25 * window) / srtt;
           const burst = Math.max(12_000, rate * 1_000);
           let now = 0;
           let sent = 0;
           for (const span of waits) {
             now += span;
-            const budget = pacer.budget(at(now), window, srtt as Micros);
+            const budget = pacer.budget(at(now));
             pacer.onSent(budget, at(now));
             sent += budget;
             expect(sent).toBeLessThanOrEqual(burst + rate * now + 1);
-            const next = pacer.nextSendTime(at(now), window, srtt as Micros, 1200);
+            const next = pacer.nextSendTime(at(now), 1200);
             if (next === undefined) continue;
             now = next;
-            expect(pacer.budget(at(now), window, srtt as Micros)).toBeGreaterThanOrEqual(1200);
+            expect(pacer.budget(at(now))).toBeGreaterThanOrEqual(1200);
           }
         },
       ),

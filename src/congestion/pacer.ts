@@ -8,6 +8,7 @@
  */
 
 import { type Instant, instant, type Micros } from "../base/time.ts";
+import type { CongestionController, RttView } from "./controller.ts";
 
 /** RFC 9002 §7.7: a little more than the window per round trip, so that varying RTTs do not leave it unused. */
 const GAIN = 1.25;
@@ -19,39 +20,40 @@ const SLOW_START_GAIN = 2;
 const BURST_DATAGRAMS = 10;
 
 export interface PacerOptions {
-  readonly maxDatagramSize: number;
+  readonly controller: Pick<CongestionController, "congestionWindow" | "ssthresh">;
+  readonly rtt: Pick<RttView, "smoothed">;
+  /** The largest datagram that may be sent now. */
+  readonly datagramSize: { readonly current: number };
   /** How late the host's timers may be. */
   readonly grain: Micros;
 }
 
 export class Pacer {
-  maxDatagramSize: number;
-  /** Whether the controller is in slow start; set by whoever tells the controller of acknowledgements. */
-  slowStart = true;
-  readonly #grain: Micros;
+  readonly #options: PacerOptions;
   /** Bytes that may leave now; negative after a probe that pacing must not delay. */
   #tokens: number;
   #filledAt: Instant | undefined;
 
   constructor(options: PacerOptions) {
-    this.maxDatagramSize = options.maxDatagramSize;
-    this.#grain = options.grain;
-    this.#tokens = BURST_DATAGRAMS * options.maxDatagramSize;
+    this.#options = options;
+    this.#tokens = BURST_DATAGRAMS * options.datagramSize.current;
   }
 
   /** Bytes per microsecond. */
-  #rate(congestionWindow: number, smoothedRtt: Micros): number {
-    return ((this.slowStart ? SLOW_START_GAIN : GAIN) * congestionWindow) / Math.max(smoothedRtt, 1);
+  #rate(): number {
+    const { controller, rtt } = this.#options;
+    const gain = controller.congestionWindow < controller.ssthresh ? SLOW_START_GAIN : GAIN;
+    return (gain * controller.congestionWindow) / Math.max(rtt.smoothed, 1);
   }
 
   #burst(rate: number): number {
-    return Math.max(BURST_DATAGRAMS * this.maxDatagramSize, rate * this.#grain);
+    return Math.max(BURST_DATAGRAMS * this.#options.datagramSize.current, rate * this.#options.grain);
   }
 
   /** How many bytes may leave now. */
-  budget(now: Instant, congestionWindow: number, smoothedRtt: Micros): number {
-    const rate = this.#rate(congestionWindow, smoothedRtt);
+  budget(now: Instant): number {
     if (this.#filledAt !== undefined && now > this.#filledAt) {
+      const rate = this.#rate();
       this.#tokens = Math.min(this.#burst(rate), this.#tokens + rate * (now - this.#filledAt));
     }
     this.#filledAt = now;
@@ -59,9 +61,9 @@ export class Pacer {
   }
 
   /** When `wanted` bytes, or a burst if that is less, may leave; undefined when they may leave now. */
-  nextSendTime(now: Instant, congestionWindow: number, smoothedRtt: Micros, wanted: number): Instant | undefined {
-    const available = this.budget(now, congestionWindow, smoothedRtt);
-    const rate = this.#rate(congestionWindow, smoothedRtt);
+  nextSendTime(now: Instant, wanted: number): Instant | undefined {
+    const available = this.budget(now);
+    const rate = this.#rate();
     const needed = Math.min(wanted, this.#burst(rate));
     if (available >= needed) return undefined;
     // So little may be missing that the sum rounds to now: a later time all the same, or the clock would stand.

@@ -4,6 +4,7 @@
  */
 
 import { type Identity, type IdentitySource, loadIdentity } from "../host/certificates/identity.ts";
+import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
 import type { BoundAddress, RetryPolicy } from "../host/http/listener.ts";
@@ -42,7 +43,7 @@ export interface ServeOptions {
    * one costs less.
    */
   readonly nativeRequest?: boolean;
-  /** Where a line about a handler that threw goes. Standard error by default. */
+  /** Where a line about a handler that threw, or about an internal fault, goes. Standard error by default. */
   readonly log?: (line: string) => void;
 }
 
@@ -72,10 +73,12 @@ export async function serve(
       protocols,
       onKeyLog,
       retry,
+      log,
     },
     createFetchHandler(handler, { onError, log, nativeRequest }),
   );
-  const close = () => void server.close();
+  const report = (fault: Fault) => (log ?? console.error)(describeFault(fault));
+  const close = guard("server signal", report, () => detach("server close", report, server.close()));
   if (signal?.aborted) close();
   signal?.addEventListener("abort", close, { once: true });
   options.onListen?.(server.addresses[0]!);

@@ -1,6 +1,7 @@
 /** A running server: listeners on one port, and a service that answers their exchanges. */
 
 import type { Identity } from "../host/certificates/identity.ts";
+import { describeFault, type Fault } from "../host/guard.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, Listener, RetryPolicy } from "../host/http/listener.ts";
 import { type Binding, type Bound, bindAll } from "./bind.ts";
@@ -30,6 +31,8 @@ export interface ListenOptions {
   /** Given each line of the key log. Whoever reads them can read the traffic. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
   readonly retry?: RetryPolicy | undefined;
+  /** Where a line about an internal fault goes. Standard error by default. */
+  readonly log?: ((line: string) => void) | undefined;
 }
 
 export interface CloseOptions {
@@ -102,6 +105,7 @@ export class Server implements AsyncDisposable {
 /** Listens on every transport there is and answers with `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
   const { port, host, identities, protocols, onKeyLog, retry } = options;
+  const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new ServeError("OPTION_INVALID", `${port} is no port: give a number from 0 to 65535`);
   }
@@ -111,7 +115,9 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   const bindings = await Promise.all(
     wanted.map(async ({ transport, load }): Promise<Binding<Listener>> => {
       const create = await load();
-      return { transport, create: () => create({ identities, onExchange: guarded(service.handle), onKeyLog, retry }) };
+      const onExchange = contained(service.handle, log);
+      const onFault = (fault: Fault) => log(describeFault(fault));
+      return { transport, create: () => create({ identities, onExchange, onKeyLog, retry, onFault }) };
     }),
   );
   if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");
@@ -124,13 +130,13 @@ export async function startServer(options: ListenOptions, service: Service): Pro
 }
 
 /** A mistake of ours in one answer costs that answer, not the process. */
-const guarded =
-  (handle: ExchangeHandler): ExchangeHandler =>
+const contained =
+  (handle: ExchangeHandler, log: (line: string) => void): ExchangeHandler =>
   (exchange) => {
     try {
       handle(exchange);
     } catch (error) {
-      process.stderr.write(`nagare: ${exchange.method} ${exchange.path}: ${error}\n`);
+      log(`nagare: ${exchange.method} ${exchange.path}: ${error}`);
       if (exchange.status === undefined) exchange.respond(500, [], { endStream: true });
       else exchange.reset(error instanceof Error ? error : new Error(String(error)));
     }

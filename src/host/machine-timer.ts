@@ -2,15 +2,18 @@
 
 import type { Instant } from "../base/time.ts";
 import { systemNow } from "./clock.ts";
+import { type Fault, guard } from "./guard.ts";
 
 export class MachineTimer {
   readonly #onTimeout: (now: Instant) => void;
+  readonly #fire: () => void;
   #timer: NodeJS.Timeout | undefined;
   #at: Instant | undefined;
 
   /** `onTimeout` sets the next deadline itself, where there is one. */
-  constructor(onTimeout: (now: Instant) => void) {
+  constructor(onFault: (fault: Fault) => void, onTimeout: (now: Instant) => void) {
     this.#onTimeout = onTimeout;
+    this.#fire = guard("client timer", onFault, () => this.#handleTimer());
   }
 
   /** The machine's deadline as it is now; undefined for none. */
@@ -23,11 +26,11 @@ export class MachineTimer {
     this.#timer = setTimeout(this.#fire, Math.max(1, Math.ceil((at - systemNow()) / 1_000)));
   }
 
-  readonly #fire = (): void => {
+  #handleTimer(): void {
     const at = this.#at!;
     const now = systemNow();
     this.#at = undefined;
     if (now < at) this.set(at);
     else this.#onTimeout(now);
-  };
+  }
 }

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { concat } from "../wire/text.ts";
 import { CryptoChannel, MAX_MESSAGE_LENGTH } from "./channel.ts";
-import { Level } from "./handshake.ts";
+import { EncryptionLevel } from "./handshake.ts";
 import { uint8, vector24 } from "./messages/presentation.ts";
 import { expectCode, PROTOCOL_VIOLATION } from "./testing/expect.ts";
 
@@ -24,7 +24,7 @@ describe("CryptoChannel", () => {
           const got: Uint8Array[] = [];
           for (let at = 0, i = 0; at < stream.length; i += 1) {
             const end = at + cuts[i % cuts.length]!;
-            channel.receive(Level.initial, stream.subarray(at, end), ({ bytes }) => got.push(bytes));
+            channel.receive(EncryptionLevel.initial, stream.subarray(at, end), ({ bytes }) => got.push(bytes));
             at = end;
           }
           expect(got).toEqual(sent);
@@ -36,30 +36,33 @@ describe("CryptoChannel", () => {
   it("takes a message of the greatest length, and refuses a longer one by its header alone", () => {
     const channel = new CryptoChannel();
     let length = 0;
-    channel.receive(Level.initial, message(11, MAX_MESSAGE_LENGTH), ({ bytes }) => {
+    channel.receive(EncryptionLevel.initial, message(11, MAX_MESSAGE_LENGTH), ({ bytes }) => {
       length = bytes.length;
     });
     expect(length).toBe(MAX_MESSAGE_LENGTH + 4);
     const header = message(11, MAX_MESSAGE_LENGTH + 1).subarray(0, 4);
-    expectCode(() => channel.receive(Level.initial, header, () => {}), "decode_error");
+    expectCode(() => channel.receive(EncryptionLevel.initial, header, () => {}), "decode_error");
   });
 
   it("gives messages away: a later one does not overwrite them", () => {
     const channel = new CryptoChannel();
     const got: Uint8Array[] = [];
-    channel.receive(Level.initial, concat(message(1, 8), message(2, 8)), ({ bytes }) => got.push(bytes));
+    channel.receive(EncryptionLevel.initial, concat(message(1, 8), message(2, 8)), ({ bytes }) => got.push(bytes));
     expect(got).toEqual([message(1, 8), message(2, 8)]);
   });
 
   it("lets no byte of the old level pass once the level has been raised", () => {
     const channel = new CryptoChannel();
-    const raise = () => channel.readAt(Level.handshake);
-    expectCode(() => channel.receive(Level.initial, concat(message(2, 3), uint8(8)), raise), PROTOCOL_VIOLATION);
+    const raise = () => channel.readAt(EncryptionLevel.handshake);
+    expectCode(
+      () => channel.receive(EncryptionLevel.initial, concat(message(2, 3), uint8(8)), raise),
+      PROTOCOL_VIOLATION,
+    );
   });
 
   it("does not mind an empty run of bytes at any level", () => {
     const channel = new CryptoChannel();
-    channel.receive(Level.application, new Uint8Array(0), () => expect.unreachable());
+    channel.receive(EncryptionLevel.oneRtt, new Uint8Array(0), () => expect.unreachable());
     expect(channel.pollEvent()).toBeUndefined();
   });
 });

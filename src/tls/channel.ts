@@ -5,7 +5,7 @@
 
 import { alertError } from "./alerts.ts";
 import { protocolViolation } from "./errors.ts";
-import { LEVEL_NAMES, Level, type TlsEvent } from "./handshake.ts";
+import { ENCRYPTION_LEVEL_NAMES, EncryptionLevel, type TlsEvent } from "./handshake.ts";
 import { type HandshakeMessage, handshakeMessage, MESSAGE_HEADER_LENGTH } from "./messages/message.ts";
 
 /** The longest message body taken. A certificate chain of a dozen kilobytes is already a large one. */
@@ -13,22 +13,22 @@ export const MAX_MESSAGE_LENGTH = 0x10000;
 
 export class CryptoChannel {
   readonly #events: TlsEvent[] = [];
-  readonly #outgoing: { readonly level: Level; readonly bytes: Uint8Array }[] = [];
+  readonly #outgoing: { readonly level: EncryptionLevel; readonly bytes: Uint8Array }[] = [];
   /** The level that messages are read from now. */
-  #readLevel: Level = Level.initial;
+  #readLevel: EncryptionLevel = EncryptionLevel.initial;
   /** The message that is arriving: never longer than header and `MAX_MESSAGE_LENGTH`. */
   #message = new Uint8Array(1024);
   #length = 0;
 
   /** Hands every message that these bytes complete to `handle`, which may raise the level in between. */
-  receive(level: Level, bytes: Uint8Array, handle: (message: HandshakeMessage) => void): void {
+  receive(level: EncryptionLevel, bytes: Uint8Array, handle: (message: HandshakeMessage) => void): void {
     let at = 0;
     while (at < bytes.length) {
       // RFC 9001 §4.1.3: no more data from a previous level. (Keys of a later one are not given out before its turn.)
       if (level !== this.#readLevel) {
         throw protocolViolation(
           "CRYPTO",
-          `handshake data at ${LEVEL_NAMES[level]}, expected at ${LEVEL_NAMES[this.#readLevel]}`,
+          `handshake data at ${ENCRYPTION_LEVEL_NAMES[level]}, expected at ${ENCRYPTION_LEVEL_NAMES[this.#readLevel]}`,
         );
       }
       const taken = Math.min(this.#wanted() - this.#length, bytes.length - at);
@@ -64,11 +64,11 @@ export class CryptoChannel {
   }
 
   /** From now on messages come at this level. */
-  readAt(level: Level): void {
+  readAt(level: EncryptionLevel): void {
     this.#readLevel = level;
   }
 
-  send(level: Level, message: Uint8Array): void {
+  send(level: EncryptionLevel, message: Uint8Array): void {
     this.#outgoing.push({ level, bytes: message });
   }
 
@@ -76,7 +76,7 @@ export class CryptoChannel {
     this.#events.push(event);
   }
 
-  pollTransmit(): { readonly level: Level; readonly bytes: Uint8Array } | undefined {
+  pollTransmit(): { readonly level: EncryptionLevel; readonly bytes: Uint8Array } | undefined {
     return this.#outgoing.shift();
   }
 

@@ -5,7 +5,7 @@ import { fromHex } from "../wire/hex.ts";
 import { concat, utf8 } from "../wire/text.ts";
 import type { AlertName } from "./alerts.ts";
 import { createTlsClient } from "./client.ts";
-import { Level, type TlsClientConfig, type TlsHandshake } from "./handshake.ts";
+import { EncryptionLevel, type TlsClientConfig, type TlsHandshake } from "./handshake.ts";
 import { emitCertificate } from "./messages/certificate.ts";
 import { emitCertificateRequest } from "./messages/certificate-request.ts";
 import { emitFinished } from "./messages/finished.ts";
@@ -169,7 +169,7 @@ describe("a client aborts on a ServerHello", () => {
   ];
   for (const [what, alert, bytes] of raw) {
     it(`${what}: ${alert}`, () => {
-      expectCode(() => new Scene().give({ level: Level.initial, bytes }), alert);
+      expectCode(() => new Scene().give({ level: EncryptionLevel.initial, bytes }), alert);
     });
   }
 });
@@ -194,7 +194,7 @@ describe("a client aborts on a HelloRetryRequest", () => {
   for (const [what, alert, request] of cases) {
     it(`${what}: ${alert}`, () => {
       const scene = new Scene();
-      expectCode(() => scene.give({ level: Level.initial, bytes: emitServerHello(request) }), alert);
+      expectCode(() => scene.give({ level: EncryptionLevel.initial, bytes: emitServerHello(request) }), alert);
     });
   }
 
@@ -207,7 +207,7 @@ describe("a client aborts on a HelloRetryRequest", () => {
   it("that is the second: unexpected_message", () => {
     const { scene } = retried();
     const again = emitServerHello(helloRetryRequest({ key_share: 0x0018 }));
-    expectCode(() => scene.give({ level: Level.initial, bytes: again }), "unexpected_message");
+    expectCode(() => scene.give({ level: EncryptionLevel.initial, bytes: again }), "unexpected_message");
   });
 
   it("whose suite the ServerHello then changes: illegal_parameter", () => {
@@ -268,7 +268,7 @@ describe("a client aborts on EncryptedExtensions", () => {
     it(`${what}: ${alert}`, () => {
       const scene = new Scene().play({}, 1);
       const bytes = emitMessage("encrypted_extensions", body);
-      expectCode(() => scene.give({ level: Level.handshake, bytes }), alert);
+      expectCode(() => scene.give({ level: EncryptionLevel.handshake, bytes }), alert);
     });
   }
 });
@@ -342,7 +342,7 @@ describe("a client aborts on a certificate", () => {
 
   it("entry of no bytes: decode_error", () => {
     const bytes = emitMessage("certificate", vector8(), vector24(vector24(), vector16()));
-    expectCode(() => new Scene().play({}, 2).give({ level: Level.handshake, bytes }), "decode_error");
+    expectCode(() => new Scene().play({}, 2).give({ level: EncryptionLevel.handshake, bytes }), "decode_error");
   });
 });
 
@@ -377,14 +377,14 @@ describe("a client aborts on a message out of its place", () => {
     ["a type nobody knows", Uint8Array.of(99, 0, 0, 0)],
   ];
   /** After how many messages of the flight, at which level, and what would be in place there. */
-  const places: readonly [string, number, Level, readonly string[]][] = [
-    ["WAIT_SH", 0, Level.initial, ["server_hello"]],
-    ["WAIT_EE", 1, Level.handshake, ["encrypted_extensions"]],
-    ["WAIT_CERT_CR", 2, Level.handshake, ["certificate", "certificate_request"]],
-    ["WAIT_CV", 3, Level.handshake, ["certificate_verify"]],
-    ["WAIT_FINISHED", 4, Level.handshake, ["finished"]],
+  const places: readonly [string, number, EncryptionLevel, readonly string[]][] = [
+    ["WAIT_SH", 0, EncryptionLevel.initial, ["server_hello"]],
+    ["WAIT_EE", 1, EncryptionLevel.handshake, ["encrypted_extensions"]],
+    ["WAIT_CERT_CR", 2, EncryptionLevel.handshake, ["certificate", "certificate_request"]],
+    ["WAIT_CV", 3, EncryptionLevel.handshake, ["certificate_verify"]],
+    ["WAIT_FINISHED", 4, EncryptionLevel.handshake, ["finished"]],
     // RFC 9001 §4.4 makes a CertificateRequest here another error.
-    ["CONNECTED", 5, Level.application, ["new_session_ticket", "certificate_request"]],
+    ["CONNECTED", 5, EncryptionLevel.oneRtt, ["new_session_ticket", "certificate_request"]],
   ];
   for (const [state, count, level, inPlace] of places) {
     for (const [name, bytes] of messages) {
@@ -399,12 +399,12 @@ describe("a client aborts on a message out of its place", () => {
     const request = { requestContext: EMPTY, extensions: { signature_algorithms: [0x0403] } };
     const scene = new Scene().play({ certificateRequest: request }, 3);
     const bytes = emitCertificateRequest(request);
-    expectCode(() => scene.give({ level: Level.handshake, bytes }), "unexpected_message");
+    expectCode(() => scene.give({ level: EncryptionLevel.handshake, bytes }), "unexpected_message");
   });
 
   it("a CertificateRequest after the handshake: PROTOCOL_VIOLATION (RFC 9001 §4.4)", () => {
     const bytes = emitCertificateRequest({ requestContext: uint8(1), extensions: { signature_algorithms: [0x0403] } });
-    expectCode(() => new Scene().play().give({ level: Level.application, bytes }), PROTOCOL_VIOLATION);
+    expectCode(() => new Scene().play().give({ level: EncryptionLevel.oneRtt, bytes }), PROTOCOL_VIOLATION);
   });
 
   it("a ticket that allows limited early data: PROTOCOL_VIOLATION (RFC 9001 §4.6.1)", () => {
@@ -416,12 +416,12 @@ describe("a client aborts on a message out of its place", () => {
       extensions: { early_data: 5 },
     };
     const bytes = emitNewSessionTicket(ticket);
-    expectCode(() => new Scene().play().give({ level: Level.application, bytes }), PROTOCOL_VIOLATION);
+    expectCode(() => new Scene().play().give({ level: EncryptionLevel.oneRtt, bytes }), PROTOCOL_VIOLATION);
   });
 
   it("a ticket without a ticket: decode_error", () => {
     const bytes = emitMessage("new_session_ticket", new Uint8Array(8), vector8(), vector16(), vector16());
-    expectCode(() => new Scene().play().give({ level: Level.application, bytes }), "decode_error");
+    expectCode(() => new Scene().play().give({ level: EncryptionLevel.oneRtt, bytes }), "decode_error");
   });
 });
 
@@ -430,14 +430,17 @@ describe("a client aborts on bytes at the wrong level (RFC 9001 §4.1.3): PROTOC
     const scene = new Scene();
     const [hello] = scene.server.flight(scene.hello);
     const bytes = concat(hello!.bytes, uint8(8));
-    expectCode(() => scene.give({ level: Level.initial, bytes }), PROTOCOL_VIOLATION);
+    expectCode(() => scene.give({ level: EncryptionLevel.initial, bytes }), PROTOCOL_VIOLATION);
   });
   it("when something follows the server's Finished at the Handshake level", () => {
-    expectCode(() => new Scene().play().give({ level: Level.handshake, bytes: uint8(4) }), PROTOCOL_VIOLATION);
+    expectCode(
+      () => new Scene().play().give({ level: EncryptionLevel.handshake, bytes: uint8(4) }),
+      PROTOCOL_VIOLATION,
+    );
   });
   it("when EncryptedExtensions come at the Initial level", () => {
     const bytes = emitMessage("encrypted_extensions", vector16());
-    expectCode(() => new Scene().play({}, 1).give({ level: Level.initial, bytes }), PROTOCOL_VIOLATION);
+    expectCode(() => new Scene().play({}, 1).give({ level: EncryptionLevel.initial, bytes }), PROTOCOL_VIOLATION);
   });
 });
 
@@ -455,7 +458,7 @@ describe("what a client lets pass", () => {
       extensions: { early_data: 0xffff_ffff, unknown: [{ type: 0x1a1a, data: EMPTY }] },
     };
     const scene = new Scene().play();
-    for (let i = 0; i < 3; i += 1) scene.give({ level: Level.application, bytes: emitNewSessionTicket(ticket) });
+    for (let i = 0; i < 3; i += 1) scene.give({ level: EncryptionLevel.oneRtt, bytes: emitNewSessionTicket(ticket) });
     expect(scene.client.isComplete).toBe(true);
     expect(scene.client.pollEvent()).toBeUndefined();
   });
@@ -463,15 +466,21 @@ describe("what a client lets pass", () => {
     const extensions = { signature_algorithms: [0x0403], unknown: [{ type: 0x2a2a, data: EMPTY }] };
     const { client, server } = new Scene().play({ certificateRequest: { requestContext: EMPTY, extensions } });
     const certificate = emitCertificate({ requestContext: EMPTY, entries: [] });
-    expect(client.pollTransmit()).toEqual({ level: Level.handshake, bytes: certificate });
-    expect(client.pollTransmit()).toEqual({ level: Level.handshake, bytes: server.expectedFinished(certificate) });
+    expect(client.pollTransmit()).toEqual({ level: EncryptionLevel.handshake, bytes: certificate });
+    expect(client.pollTransmit()).toEqual({
+      level: EncryptionLevel.handshake,
+      bytes: server.expectedFinished(certificate),
+    });
     expect(client.isComplete).toBe(true);
   });
 });
 
 it("a client that has failed takes and says nothing more", () => {
   const scene = new Scene();
-  expectCode(() => scene.give({ level: Level.initial, bytes: Uint8Array.of(99, 0, 0, 0) }), "unexpected_message");
+  expectCode(
+    () => scene.give({ level: EncryptionLevel.initial, bytes: Uint8Array.of(99, 0, 0, 0) }),
+    "unexpected_message",
+  );
   scene.play();
   expect(scene.client.isComplete).toBe(false);
   expect(scene.client.pollTransmit()).toBeUndefined();

@@ -19,7 +19,13 @@ import {
   TLS_1_3,
 } from "./code-points.ts";
 import { protocolViolation } from "./errors.ts";
-import { type CipherSuite, Level, type TlsClientConfig, type TlsEvent, type TlsHandshake } from "./handshake.ts";
+import {
+  type CipherSuite,
+  EncryptionLevel,
+  type TlsClientConfig,
+  type TlsEvent,
+  type TlsHandshake,
+} from "./handshake.ts";
 import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
 import { KeySchedule, type TrafficSecrets } from "./key-schedule.ts";
 import { emitCertificate, parseCertificate } from "./messages/certificate.ts";
@@ -70,7 +76,7 @@ class TlsClient implements TlsHandshake {
     this.#state = { type: "WAIT_SH", hello, share, retrySuite: undefined };
   }
 
-  handleCrypto(level: Level, bytes: Uint8Array): void {
+  handleCrypto(level: EncryptionLevel, bytes: Uint8Array): void {
     this.#orFail(() => {
       this.#channel.receive(level, bytes, (message) => {
         this.#state = this.#transition(this.#state, message);
@@ -244,10 +250,10 @@ class TlsClient implements TlsHandshake {
     const traffic = schedule.handshakeTraffic(handshakeSecret, this.#transcript.digest());
     this.#log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
     this.#log("SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);
-    const secret = { type: "secret", level: Level.handshake, suite } as const;
+    const secret = { type: "secret", level: EncryptionLevel.handshake, suite } as const;
     this.#channel.tell({ ...secret, direction: "read", secret: traffic.server });
     this.#channel.tell({ ...secret, direction: "write", secret: traffic.client });
-    this.#channel.readAt(Level.handshake);
+    this.#channel.readAt(EncryptionLevel.handshake);
     return { type: "WAIT_EE", hello: state.hello, keys: { suite, group, schedule, handshakeSecret, traffic } };
   }
 
@@ -337,7 +343,7 @@ class TlsClient implements TlsHandshake {
       throw alertError("decrypt_error", "finished", ALERTS.decrypt_error.sentence);
     }
     this.#transcript.append(message.bytes);
-    this.#channel.readAt(Level.application);
+    this.#channel.readAt(EncryptionLevel.oneRtt);
     const master = schedule.masterSecret(handshakeSecret);
     const application = schedule.applicationTraffic(master, this.#transcript.digest());
     if (state.accepted) return this.#complete(authenticated, application);
@@ -353,14 +359,14 @@ class TlsClient implements TlsHandshake {
       // RFC 8446 §4.4.2.4: a client without a certificate says so.
       const certificate = emitCertificate({ requestContext: certificateRequest, entries: [] });
       this.#transcript.append(certificate);
-      this.#channel.send(Level.handshake, certificate);
+      this.#channel.send(EncryptionLevel.handshake, certificate);
     }
     const finished = emitFinished(schedule.verifyData(traffic.client, this.#transcript.digest()));
-    this.#channel.send(Level.handshake, finished);
+    this.#channel.send(EncryptionLevel.handshake, finished);
 
     this.#log("CLIENT_TRAFFIC_SECRET_0", application.client);
     this.#log("SERVER_TRAFFIC_SECRET_0", application.server);
-    const secret = { type: "secret", level: Level.application, suite } as const;
+    const secret = { type: "secret", level: EncryptionLevel.oneRtt, suite } as const;
     this.#channel.tell({ ...secret, direction: "write", secret: application.client });
     this.#channel.tell({ ...secret, direction: "read", secret: application.server });
     const { serverName } = this.#config;
@@ -380,7 +386,7 @@ class TlsClient implements TlsHandshake {
   #sendHello(hello: ClientHello): void {
     const bytes = emitClientHello(hello);
     this.#transcript.append(bytes);
-    this.#channel.send(Level.initial, bytes);
+    this.#channel.send(EncryptionLevel.initial, bytes);
   }
 
   #log(label: KeyLogLabel, secret: Uint8Array): void {

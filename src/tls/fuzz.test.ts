@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { ProtocolError } from "../base/errors.ts";
 import { concat } from "../wire/text.ts";
 import { createTlsClient } from "./client.ts";
-import { Level, type TlsHandshake } from "./handshake.ts";
+import { EncryptionLevel, type TlsHandshake } from "./handshake.ts";
 import { emitMessage, MESSAGE_TYPES, type MessageName } from "./messages/message.ts";
 import { createTlsServer } from "./server.ts";
 import { clientConfig, type Flight, NOW, Pair, serverConfig } from "./testing/pair.ts";
@@ -43,7 +43,7 @@ const anyBytes = fc.oneof(
   fc.uint8Array({ maxLength: 300 }),
   fc.array(anyMessage, { maxLength: 4 }).map((m) => concat(...m)),
 );
-const anyLevel = fc.constantFrom(Level.initial, Level.handshake, Level.application);
+const anyLevel = fc.constantFrom(EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt);
 
 /** What one does to a good stream: a byte changed, a byte removed, a run repeated. */
 const mutations = fc.array(fc.record({ kind: fc.nat(2), at: fc.nat(), value: fc.nat(255) }), {

@@ -7,7 +7,7 @@ import { portableEngine } from "../crypto/portable/index.ts";
 import { pureEngine } from "../crypto/pure/index.ts";
 import { fromUtf8 } from "../wire/text.ts";
 import { ALL_SIGNATURE_SCHEMES, CIPHER_SUITES, GROUPS } from "./code-points.ts";
-import { type CipherSuiteName, Level, type TlsIdentity } from "./handshake.ts";
+import { type CipherSuiteName, EncryptionLevel, type TlsIdentity } from "./handshake.ts";
 import { ed25519Identity, makeCertificate } from "./testing/identity.ts";
 import { eventOf, Pair, secretsOf } from "./testing/pair.ts";
 
@@ -87,20 +87,20 @@ describe("a handshake", () => {
     const story = (events: typeof pair.clientEvents) =>
       events.map((event) => (event.type === "secret" ? `${event.direction} ${event.level}` : event.type));
     expect(story(pair.clientEvents)).toEqual([
-      `read ${Level.handshake}`,
-      `write ${Level.handshake}`,
+      `read ${EncryptionLevel.handshake}`,
+      `write ${EncryptionLevel.handshake}`,
       "peer-parameters",
       "verify-certificate",
-      `write ${Level.application}`,
-      `read ${Level.application}`,
+      `write ${EncryptionLevel.oneRtt}`,
+      `read ${EncryptionLevel.oneRtt}`,
       "complete",
     ]);
     expect(story(pair.serverEvents)).toEqual([
       "peer-parameters",
-      `write ${Level.handshake}`,
-      `read ${Level.handshake}`,
-      `write ${Level.application}`,
-      `read ${Level.application}`,
+      `write ${EncryptionLevel.handshake}`,
+      `read ${EncryptionLevel.handshake}`,
+      `write ${EncryptionLevel.oneRtt}`,
+      `read ${EncryptionLevel.oneRtt}`,
       "complete",
     ]);
   });

@@ -8,10 +8,10 @@ import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
 import type { AeadName, CryptoEngine, HashName, SignatureSchemeName, Signer } from "../crypto/engine.ts";
 
-/** The encryption levels of QUIC version 1 without 0-RTT, which are also its packet number spaces (RFC 9001 §4.1.4). */
-export const Level = { initial: 0, handshake: 1, application: 2 } as const;
-export type Level = (typeof Level)[keyof typeof Level];
-export const LEVEL_NAMES = ["Initial", "Handshake", "1-RTT"] as const;
+/** The encryption levels of TLS over QUIC (RFC 9001 §2.1). */
+export const EncryptionLevel = { initial: 0, zeroRtt: 1, handshake: 2, oneRtt: 3 } as const;
+export type EncryptionLevel = (typeof EncryptionLevel)[keyof typeof EncryptionLevel];
+export const ENCRYPTION_LEVEL_NAMES = ["Initial", "0-RTT", "Handshake", "1-RTT"] as const;
 
 export type CipherSuiteName = "TLS_AES_128_GCM_SHA256" | "TLS_AES_256_GCM_SHA384" | "TLS_CHACHA20_POLY1305_SHA256";
 
@@ -24,7 +24,7 @@ export interface CipherSuite {
 
 /** A traffic secret from which QUIC derives packet keys (RFC 9001 §5.1). */
 export interface TrafficSecret {
-  readonly level: typeof Level.handshake | typeof Level.application;
+  readonly level: typeof EncryptionLevel.handshake | typeof EncryptionLevel.oneRtt;
   /** "read": protects what the peer sends. */
   readonly direction: "read" | "write";
   readonly suite: CipherSuite;
@@ -93,11 +93,11 @@ export interface TlsServerConfig extends TlsCommonConfig {
 export interface TlsHandshake {
   start(now: Instant): void;
   /** The next in-order bytes of the crypto stream of `level`. Messages may be split anywhere. */
-  handleCrypto(level: Level, bytes: Uint8Array, now: Instant): void;
+  handleCrypto(level: EncryptionLevel, bytes: Uint8Array, now: Instant): void;
   /** The answer to "verify-certificate": undefined accepts; otherwise the alert to fail with. */
   certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined, now: Instant): void;
   /** Bytes to append to the crypto stream of `level`. */
-  pollTransmit(): { readonly level: Level; readonly bytes: Uint8Array } | undefined;
+  pollTransmit(): { readonly level: EncryptionLevel; readonly bytes: Uint8Array } | undefined;
   pollEvent(): TlsEvent | undefined;
   readonly isComplete: boolean;
 }

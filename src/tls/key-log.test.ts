@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { toHex } from "../wire/hex.ts";
-import { Level, type TlsEvent } from "./handshake.ts";
+import { EncryptionLevel, type TlsEvent } from "./handshake.ts";
 import { parseClientHello } from "./messages/client-hello.ts";
 import { handshakeMessage, parseBody } from "./messages/message.ts";
 import { Pair, secretsOf } from "./testing/pair.ts";
@@ -13,13 +13,13 @@ describe("the key log (RFC 9850)", () => {
     it(`has a line for each of the four secrets, the same on both sides (server wants ${groups})`, () => {
       const pair = new Pair({ client: { keyLog: true }, server: { keyLog: true, groups } }).run();
       const { random } = parseBody(handshakeMessage(pair.toServer[0]!.bytes), parseClientHello);
-      const secret = (level: Level, direction: "read" | "write") =>
+      const secret = (level: EncryptionLevel, direction: "read" | "write") =>
         toHex(secretsOf(pair.clientEvents).find((s) => s.level === level && s.direction === direction)!.secret);
       const expected = [
-        `CLIENT_HANDSHAKE_TRAFFIC_SECRET ${toHex(random)} ${secret(Level.handshake, "write")}`,
-        `SERVER_HANDSHAKE_TRAFFIC_SECRET ${toHex(random)} ${secret(Level.handshake, "read")}`,
-        `CLIENT_TRAFFIC_SECRET_0 ${toHex(random)} ${secret(Level.application, "write")}`,
-        `SERVER_TRAFFIC_SECRET_0 ${toHex(random)} ${secret(Level.application, "read")}`,
+        `CLIENT_HANDSHAKE_TRAFFIC_SECRET ${toHex(random)} ${secret(EncryptionLevel.handshake, "write")}`,
+        `SERVER_HANDSHAKE_TRAFFIC_SECRET ${toHex(random)} ${secret(EncryptionLevel.handshake, "read")}`,
+        `CLIENT_TRAFFIC_SECRET_0 ${toHex(random)} ${secret(EncryptionLevel.oneRtt, "write")}`,
+        `SERVER_TRAFFIC_SECRET_0 ${toHex(random)} ${secret(EncryptionLevel.oneRtt, "read")}`,
       ];
       expect(linesOf(pair.clientEvents)).toEqual(expected);
       expect(linesOf(pair.serverEvents)).toEqual(expected);

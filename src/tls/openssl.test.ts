@@ -16,7 +16,7 @@ import { portableEngine as engine } from "../crypto/portable/index.ts";
 import { fromHex } from "../wire/hex.ts";
 import { CryptoChannel } from "./channel.ts";
 import { CIPHER_SUITES, SIGNATURE_SCHEMES } from "./code-points.ts";
-import { type CipherSuite, type CipherSuiteName, Level } from "./handshake.ts";
+import { type CipherSuite, type CipherSuiteName, EncryptionLevel } from "./handshake.ts";
 import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
 import { KeySchedule } from "./key-schedule.ts";
 import { parseCertificate } from "./messages/certificate.ts";
@@ -100,7 +100,8 @@ function messagesIn(stream: Uint8Array, suite: CipherSuite, secret: Uint8Array):
     const header = stream.subarray(at, at + 5);
     const fragment = stream.subarray(at + 5, end);
     at = end;
-    if (header[0] === HANDSHAKE) channel.receive(Level.initial, fragment, (message) => messages.push(message));
+    if (header[0] === HANDSHAKE)
+      channel.receive(EncryptionLevel.initial, fragment, (message) => messages.push(message));
     if (header[0] !== APPLICATION_DATA) continue;
     const nonce = iv.slice();
     nonce[11]! ^= sequence;
@@ -109,7 +110,7 @@ function messagesIn(stream: Uint8Array, suite: CipherSuite, secret: Uint8Array):
     if (inner === undefined) break; // From here on under the application's keys.
     const type = inner.findLastIndex((byte) => byte !== 0); // RFC 8446 §5.2
     expect(inner[type]).toBe(HANDSHAKE);
-    channel.receive(Level.initial, inner.subarray(0, type), (message) => messages.push(message));
+    channel.receive(EncryptionLevel.initial, inner.subarray(0, type), (message) => messages.push(message));
   }
   return messages;
 }

@@ -2,7 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { createTlsClient } from "./client.ts";
-import { Level } from "./handshake.ts";
+import { EncryptionLevel } from "./handshake.ts";
 import { type ClientHello, emitClientHello, parseClientHello } from "./messages/client-hello.ts";
 import { handshakeMessage, parseBody } from "./messages/message.ts";
 import { parseServerHello } from "./messages/server-hello.ts";
@@ -19,10 +19,10 @@ describe("between our client and our server", () => {
     expect(eventOf(pair.clientEvents, "complete")!.group).toBe("secp384r1");
     expect(eventOf(pair.serverEvents, "complete")!.group).toBe("secp384r1");
     const clientRead = secretsOf(pair.clientEvents).find(
-      (s) => s.level === Level.application && s.direction === "read",
+      (s) => s.level === EncryptionLevel.oneRtt && s.direction === "read",
     );
     const serverWrite = secretsOf(pair.serverEvents).find(
-      (s) => s.level === Level.application && s.direction === "write",
+      (s) => s.level === EncryptionLevel.oneRtt && s.direction === "write",
     );
     expect(clientRead!.secret).toEqual(serverWrite!.secret);
     const request = parseBody(handshakeMessage(pair.toClient[0]!.bytes), parseServerHello);
@@ -41,7 +41,7 @@ describe("between our client and our server", () => {
 
   it("is not used when there is a share of a group that the server likes less", () => {
     const pair = new Pair({ server: { groups: ["secp384r1", "x25519"] } }).run();
-    expect(pair.toServer.filter(({ level }) => level === Level.initial)).toHaveLength(1);
+    expect(pair.toServer.filter(({ level }) => level === EncryptionLevel.initial)).toHaveLength(1);
     expect(eventOf(pair.clientEvents, "complete")!.group).toBe("x25519");
   });
 
@@ -67,7 +67,7 @@ describe("a client that is asked to retry", () => {
   it("gives a cookie back and keeps its share when nothing else is asked", () => {
     const { client, server, hello } = start();
     const cookie = new Uint8Array(300).fill(5);
-    client.handleCrypto(Level.initial, server.retry(hello, helloRetryRequest({ cookie })).bytes, NOW);
+    client.handleCrypto(EncryptionLevel.initial, server.retry(hello, helloRetryRequest({ cookie })).bytes, NOW);
     const second = client.pollTransmit()!.bytes;
     expect(parseHello(second).extensions).toEqual({ ...parseHello(hello).extensions, cookie });
     for (const { level, bytes } of server.flight(second)) client.handleCrypto(level, bytes, NOW);
@@ -79,7 +79,7 @@ describe("a client that is asked to retry", () => {
   it("gives a cookie back beside the share that is asked for", () => {
     const { client, server, hello } = start();
     const request = helloRetryRequest({ cookie: Uint8Array.of(1), key_share: 0x0018 });
-    client.handleCrypto(Level.initial, server.retry(hello, request).bytes, NOW);
+    client.handleCrypto(EncryptionLevel.initial, server.retry(hello, request).bytes, NOW);
     const second = client.pollTransmit()!.bytes;
     expect(parseHello(second).extensions.cookie).toEqual(Uint8Array.of(1));
     for (const { level, bytes } of server.flight(second, { group: "secp384r1" }))

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { concat, utf8 } from "../wire/text.ts";
 import type { AlertName } from "./alerts.ts";
 import { createTlsClient } from "./client.ts";
-import { Level, type TlsServerConfig } from "./handshake.ts";
+import { EncryptionLevel, type TlsServerConfig } from "./handshake.ts";
 import { type ClientHello, emitClientHello, parseClientHello } from "./messages/client-hello.ts";
 import { EXTENSIONS, type ExtensionName, type Extensions, emitExtensions } from "./messages/extensions.ts";
 import { emitFinished } from "./messages/finished.ts";
@@ -27,7 +27,7 @@ const HELLO: ClientHello = (() => {
 function serve(bytes: Uint8Array, config: Partial<TlsServerConfig> = {}) {
   const server = createTlsServer(serverConfig(config));
   server.start(NOW);
-  server.handleCrypto(Level.initial, bytes, NOW);
+  server.handleCrypto(EncryptionLevel.initial, bytes, NOW);
   return server;
 }
 
@@ -314,12 +314,12 @@ describe("a server aborts on a message out of its place", () => {
     if (name !== "finished") {
       it(`${name} in WAIT_FINISHED: unexpected_message`, () => {
         const server = serve(emitClientHello(HELLO));
-        expectCode(() => server.handleCrypto(Level.handshake, bytes, NOW), "unexpected_message");
+        expectCode(() => server.handleCrypto(EncryptionLevel.handshake, bytes, NOW), "unexpected_message");
       });
     }
     it(`${name} in CONNECTED: unexpected_message`, () => {
       const { server } = new Pair().run();
-      expectCode(() => server.handleCrypto(Level.application, bytes, NOW), "unexpected_message");
+      expectCode(() => server.handleCrypto(EncryptionLevel.oneRtt, bytes, NOW), "unexpected_message");
     });
   }
 });
@@ -336,7 +336,7 @@ describe("a server aborts on a Finished", () => {
       expectCode(() => pair.run(), alert);
       expect(pair.server.isComplete).toBe(false);
       expect(pair.serverEvents).not.toContainEqual(
-        expect.objectContaining({ type: "secret", level: Level.application, direction: "read" }),
+        expect.objectContaining({ type: "secret", level: EncryptionLevel.oneRtt, direction: "read" }),
       );
     });
   }
@@ -349,18 +349,18 @@ describe("a server aborts on bytes at the wrong level (RFC 9001 §4.1.3): PROTOC
   it("when the Finished comes at the Initial level", () => {
     const server = serve(emitClientHello(HELLO));
     const bytes = emitFinished(new Uint8Array(32));
-    expectCode(() => server.handleCrypto(Level.initial, bytes, NOW), PROTOCOL_VIOLATION);
+    expectCode(() => server.handleCrypto(EncryptionLevel.initial, bytes, NOW), PROTOCOL_VIOLATION);
   });
   it("when something follows the client's Finished at the Handshake level", () => {
     const { server } = new Pair().run();
-    expectCode(() => server.handleCrypto(Level.handshake, uint8(20), NOW), PROTOCOL_VIOLATION);
+    expectCode(() => server.handleCrypto(EncryptionLevel.handshake, uint8(20), NOW), PROTOCOL_VIOLATION);
   });
 });
 
 it("a server that has failed takes and says nothing more", () => {
   const server = createTlsServer(serverConfig());
-  expectCode(() => server.handleCrypto(Level.initial, Uint8Array.of(99, 0, 0, 0), NOW), "unexpected_message");
-  server.handleCrypto(Level.initial, emitClientHello(HELLO), NOW);
+  expectCode(() => server.handleCrypto(EncryptionLevel.initial, Uint8Array.of(99, 0, 0, 0), NOW), "unexpected_message");
+  server.handleCrypto(EncryptionLevel.initial, emitClientHello(HELLO), NOW);
   expect(server.isComplete).toBe(false);
   expect(server.pollTransmit()).toBeUndefined();
   expect(server.pollEvent()).toBeUndefined();

@@ -6,7 +6,13 @@ import { equalConstantTime } from "../wire/text.ts";
 import { ALERTS, alertError } from "./alerts.ts";
 import { CryptoChannel } from "./channel.ts";
 import { GROUPS, LEGACY_VERSION, SIGNATURE_SCHEMES, TLS_1_3 } from "./code-points.ts";
-import { type CipherSuite, Level, type TlsEvent, type TlsHandshake, type TlsServerConfig } from "./handshake.ts";
+import {
+  type CipherSuite,
+  EncryptionLevel,
+  type TlsEvent,
+  type TlsHandshake,
+  type TlsServerConfig,
+} from "./handshake.ts";
 import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
 import { KeySchedule, type TrafficSecrets } from "./key-schedule.ts";
 import { emitCertificate } from "./messages/certificate.ts";
@@ -59,7 +65,7 @@ class TlsServer implements TlsHandshake {
   /** The client speaks first. */
   start(): void {}
 
-  handleCrypto(level: Level, bytes: Uint8Array): void {
+  handleCrypto(level: EncryptionLevel, bytes: Uint8Array): void {
     // A dead machine takes no more input; its owner has had the error.
     if (this.#state.type === "FAILED") return;
     try {
@@ -117,16 +123,16 @@ class TlsServer implements TlsHandshake {
     this.#log(hello, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
     this.#log(hello, "SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);
     const secret = { type: "secret", suite } as const;
-    this.#channel.tell({ ...secret, level: Level.handshake, direction: "write", secret: traffic.server });
-    this.#channel.tell({ ...secret, level: Level.handshake, direction: "read", secret: traffic.client });
-    this.#channel.readAt(Level.handshake);
+    this.#channel.tell({ ...secret, level: EncryptionLevel.handshake, direction: "write", secret: traffic.server });
+    this.#channel.tell({ ...secret, level: EncryptionLevel.handshake, direction: "read", secret: traffic.client });
+    this.#channel.readAt(EncryptionLevel.handshake);
 
     this.#sendFlight(hello, alpn, choice, schedule, traffic);
     const master = schedule.masterSecret(handshakeSecret);
     const application = schedule.applicationTraffic(master, this.#transcript.digest());
     this.#log(hello, "CLIENT_TRAFFIC_SECRET_0", application.client);
     this.#log(hello, "SERVER_TRAFFIC_SECRET_0", application.server);
-    this.#channel.tell({ ...secret, level: Level.application, direction: "write", secret: application.server });
+    this.#channel.tell({ ...secret, level: EncryptionLevel.oneRtt, direction: "write", secret: application.server });
 
     const { server_name: serverName } = hello.extensions;
     return {
@@ -148,7 +154,7 @@ class TlsServer implements TlsHandshake {
       cipherSuite: suite.id,
       extensions: { supported_versions: TLS_1_3, key_share: GROUPS[retry.group] },
     });
-    this.#send(Level.initial, request);
+    this.#send(EncryptionLevel.initial, request);
     return { type: "START", retry };
   }
 
@@ -161,7 +167,7 @@ class TlsServer implements TlsHandshake {
       cipherSuite: suite.id,
       extensions: { supported_versions: TLS_1_3, key_share: { group, keyExchange } },
     });
-    this.#send(Level.initial, hello);
+    this.#send(EncryptionLevel.initial, hello);
   }
 
   /** EncryptedExtensions to Finished. */
@@ -177,16 +183,16 @@ class TlsServer implements TlsHandshake {
       application_layer_protocol_negotiation: alpn,
       quic_transport_parameters: this.#config.transportParameters,
     });
-    this.#send(Level.handshake, extensions);
+    this.#send(EncryptionLevel.handshake, extensions);
 
     const entries = identity.chain.map((certificate) => ({ certificate, extensions: {} }));
-    this.#send(Level.handshake, emitCertificate({ requestContext: new Uint8Array(0), entries }));
+    this.#send(EncryptionLevel.handshake, emitCertificate({ requestContext: new Uint8Array(0), entries }));
 
     const content = signedContent(this.#transcript.digest());
     const signature = byHost("signing", () => identity.signer.sign(scheme, content));
-    this.#send(Level.handshake, emitCertificateVerify({ algorithm: SIGNATURE_SCHEMES[scheme], signature }));
+    this.#send(EncryptionLevel.handshake, emitCertificateVerify({ algorithm: SIGNATURE_SCHEMES[scheme], signature }));
 
-    this.#send(Level.handshake, emitFinished(schedule.verifyData(traffic.server, this.#transcript.digest())));
+    this.#send(EncryptionLevel.handshake, emitFinished(schedule.verifyData(traffic.server, this.#transcript.digest())));
   }
 
   #handleFinished(state: ServerState & { type: "WAIT_FINISHED" }, message: HandshakeMessage): ServerState {
@@ -195,15 +201,21 @@ class TlsServer implements TlsHandshake {
     if (!equalConstantTime(received, verifyData)) {
       throw alertError("decrypt_error", "finished", ALERTS.decrypt_error.sentence);
     }
-    this.#channel.readAt(Level.application);
+    this.#channel.readAt(EncryptionLevel.oneRtt);
     // RFC 9001 §5.7: nothing of 1-RTT is read before the handshake is complete, so its key is kept back until now.
     const { suite } = completion;
-    this.#channel.tell({ type: "secret", level: Level.application, direction: "read", suite, secret: clientSecret });
+    this.#channel.tell({
+      type: "secret",
+      level: EncryptionLevel.oneRtt,
+      direction: "read",
+      suite,
+      secret: clientSecret,
+    });
     this.#channel.tell(completion);
     return { type: "CONNECTED" };
   }
 
-  #send(level: Level, message: Uint8Array): void {
+  #send(level: EncryptionLevel, message: Uint8Array): void {
     this.#transcript.append(message);
     this.#channel.send(level, message);
   }

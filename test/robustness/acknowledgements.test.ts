@@ -4,10 +4,10 @@ import { describe, expect, test } from "vitest";
 import { millis } from "../../src/base/time.ts";
 import { TRANSPORT_ERRORS } from "../../src/quic/errors.ts";
 import type { Frame } from "../../src/quic/frame/frames.ts";
-import { Level } from "../../src/tls/index.ts";
+import { EncryptionLevel } from "../../src/tls/index.ts";
 import { attacker, growth, MIB, sent } from "./attack.ts";
 
-const { application } = Level;
+const { oneRtt } = EncryptionLevel;
 const PROTOCOL_VIOLATION = TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code;
 const ack = (largest: number, ...ranges: number[]): Frame => ({
   type: "ack",
@@ -27,16 +27,16 @@ describe("row 4: ACK of packets never sent", () => {
     peer.isSilent = true;
     peer.connection.write(peer.connection.openStream("uni")!, new Uint8Array(200_000), false);
     peer.poll();
-    const { congestionWindow } = peer.connection.path.controller;
-    peer.send(application, [frame(peer.largestReceived(application))]);
+    const { congestionWindow } = peer.connection.route.controller;
+    peer.send(oneRtt, [frame(peer.largestReceived(oneRtt))]);
     expect(peer.close?.code).toBe(PROTOCOL_VIOLATION);
-    expect(peer.connection.path.controller.congestionWindow).toBe(congestionWindow);
+    expect(peer.connection.route.controller.congestionWindow).toBe(congestionWindow);
   });
 
   test.each([1, 2, 3, 40])("a range of %i that goes below zero", (length) => {
     const peer = attacker();
     // Largest 0, first range longer than that.
-    peer.sendRaw(application, Uint8Array.of(0x02, 0, 0, 0, length));
+    peer.sendRaw(oneRtt, Uint8Array.of(0x02, 0, 0, 0, length));
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.FRAME_ENCODING_ERROR.code);
   });
 });
@@ -54,12 +54,12 @@ describe("row 5: optimistic ACK", () => {
       const before = peer.connection.stats.packetsSent;
       peer.wait(millis(20)).poll();
       packets += peer.connection.stats.packetsSent - before;
-      const { controller, maxDatagramSize } = peer.connection.path;
+      const { controller, maxDatagramSize } = peer.connection.route;
       window = Math.max(window, controller.congestionWindow / maxDatagramSize);
-      const largest = peer.largestReceived(application);
+      const largest = peer.largestReceived(oneRtt);
       peer.frames.length = 0;
       peer.datagrams.length = 0;
-      peer.send(application, [ack(largest, 0, largest)]);
+      peer.send(oneRtt, [ack(largest, 0, largest)]);
     }
     expect(peer.close?.code).toBe(PROTOCOL_VIOLATION);
     expect(packets).toBeLessThan(Math.max(192, 2 * window));
@@ -71,7 +71,7 @@ describe("row 6: ACK ranges", () => {
     const peer = attacker();
     const used = growth(() => {
       for (let i = 0; i < 4_000; i += 1) {
-        peer.send(application, [{ type: "ping" }], { packetNumber: 100 + 2 * i });
+        peer.send(oneRtt, [{ type: "ping" }], { packetNumber: 100 + 2 * i });
         peer.datagrams.length = 0;
       }
       return peer;
@@ -89,7 +89,7 @@ describe("row 6: ACK ranges", () => {
       peer.connection.write(id, new Uint8Array(1_000), false);
       peer.poll();
     }
-    const largest = peer.largestReceived(application);
+    const largest = peer.largestReceived(oneRtt);
     // Type, largest, delay, count, first range, then pairs of gap and length.
     const count = Math.floor(largest / 2) - 1;
     const payload = Uint8Array.of(
@@ -101,16 +101,16 @@ describe("row 6: ACK ranges", () => {
       0,
       ...new Uint8Array(2 * count),
     );
-    const { congestionWindow } = peer.connection.path.controller;
-    for (let i = 0; i < 1_000; i += 1) peer.deliver(peer.seal(application, payload));
+    const { congestionWindow } = peer.connection.route.controller;
+    for (let i = 0; i < 1_000; i += 1) peer.deliver(peer.seal(oneRtt, payload));
     peer.poll();
-    expect(peer.connection.path.controller.congestionWindow).toBe(congestionWindow);
+    expect(peer.connection.route.controller.congestionWindow).toBe(congestionWindow);
     expect(peer.connection.isOpen || peer.close?.code === PROTOCOL_VIOLATION).toBe(true);
   });
 
   test("whose count cannot be are refused by it alone", () => {
     const peer = attacker();
-    peer.sendRaw(application, Uint8Array.of(0x02, 0x05, 0x00, 0xbf, 0xff, 0xff, 0xff, 0x00));
+    peer.sendRaw(oneRtt, Uint8Array.of(0x02, 0x05, 0x00, 0xbf, 0xff, 0xff, 0xff, 0x00));
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.FRAME_ENCODING_ERROR.code);
   });
 });

@@ -8,11 +8,11 @@ import type { Frame } from "../../src/quic/frame/frames.ts";
 import { HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
 import { initialPacket } from "../../src/quic/testing/initial.ts";
 import { address, Listener } from "../../src/quic/testing/listener.ts";
-import { Level } from "../../src/tls/index.ts";
+import { EncryptionLevel } from "../../src/tls/index.ts";
 import { Writer } from "../../src/wire/writer.ts";
 import { attacker, growth, KIB, MIB } from "./attack.ts";
 
-const { application } = Level;
+const { oneRtt } = EncryptionLevel;
 
 describe("row 14: empty and tiny datagrams", () => {
   test("bring no answer, no state, and starve no timer", () => {
@@ -35,10 +35,10 @@ describe("row 14: empty and tiny datagrams", () => {
   test("PING and PADDING alone are acknowledged every second time at most, and late", () => {
     const peer = attacker();
     const before = peer.datagrams.length;
-    for (let i = 0; i < 1_000; i += 1) peer.send(application, [{ type: "ping" }]);
+    for (let i = 0; i < 1_000; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
     expect(peer.datagrams.length - before).toBeLessThanOrEqual(501);
     const { length } = peer.datagrams;
-    for (let i = 0; i < 1_000; i += 1) peer.send(application, [{ type: "padding", length: 3 }]);
+    for (let i = 0; i < 1_000; i += 1) peer.send(oneRtt, [{ type: "padding", length: 3 }]);
     // What elicits no acknowledgement is reported in company.
     expect(peer.datagrams.length - length).toBeLessThanOrEqual(130);
   });
@@ -77,14 +77,14 @@ describe("row 21: frames cut short", () => {
     const whole = writer.written();
     for (let length = 1; length < whole.length; length += 1) {
       const peer = attacker();
-      peer.sendRaw(application, whole.slice(0, length));
+      peer.sendRaw(oneRtt, whole.slice(0, length));
       expect(peer.close?.code, `${length} bytes`).toBe(TRANSPORT_ERRORS.FRAME_ENCODING_ERROR.code);
     }
   });
 
   test.each([0x1f, 0x20, 0x3f, 0x21])("type 0x%s is not known", (type) => {
     const peer = attacker();
-    peer.sendRaw(application, Uint8Array.of(type, 0, 0, 0));
+    peer.sendRaw(oneRtt, Uint8Array.of(type, 0, 0, 0));
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.FRAME_ENCODING_ERROR.code);
   });
 });
@@ -95,7 +95,7 @@ describe("row 27: forgeries", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     const id = peer.connection.openStream("uni")!;
     const used = growth(() => {
-      for (let i = 0; i < 3_000; i += 1) peer.deliver(peer.seal(application, Uint8Array.of(1), { keyPhase: 1 }));
+      for (let i = 0; i < 3_000; i += 1) peer.deliver(peer.seal(oneRtt, Uint8Array.of(1), { keyPhase: 1 }));
       return peer;
     });
     expect(used).toBeLessThan(512 * KIB);
@@ -103,7 +103,7 @@ describe("row 27: forgeries", () => {
     expect(peer.connection.stats.packetsDropped).toBeGreaterThanOrEqual(3_000);
     peer.connection.write(id, new Uint8Array(10), true);
     peer.poll();
-    peer.send(application, [{ type: "ping" }]);
+    peer.send(oneRtt, [{ type: "ping" }]);
     expect(peer.connection.isOpen).toBe(true);
     expect(peer.events.some(({ type }) => type === "stream-finished")).toBe(true);
   });
@@ -112,7 +112,7 @@ describe("row 27: forgeries", () => {
     const peer = new HostilePeer({ role: "client", victim: { maxIdleTimeout: seconds(5) } }).handshake();
     const end = after(peer.now, seconds(7));
     while (peer.now < end) {
-      peer.deliver(peer.seal(application, Uint8Array.of(1), { keyPhase: 1 })).poll();
+      peer.deliver(peer.seal(oneRtt, Uint8Array.of(1), { keyPhase: 1 })).poll();
       peer.wait(millis(500));
     }
     expect(peer.events.at(-1)).toEqual({ type: "closed", reason: { type: "idle-timeout" } });

@@ -5,37 +5,46 @@ import { seconds } from "../../src/base/time.ts";
 import { TRANSPORT_ERRORS } from "../../src/quic/errors.ts";
 import { initialPacket } from "../../src/quic/testing/initial.ts";
 import { address, Listener } from "../../src/quic/testing/listener.ts";
-import { Level } from "../../src/tls/index.ts";
+import { EncryptionLevel } from "../../src/tls/index.ts";
 import { attacker, growth, KIB, MIB } from "./attack.ts";
 
 const { CRYPTO_BUFFER_EXCEEDED } = TRANSPORT_ERRORS;
 
 describe("row 7: CRYPTO buffer", () => {
-  test.each([Level.initial, Level.handshake, Level.application] as const)("an offset of 2^20 at level %i", (level) => {
-    const peer = attacker({ withholdFinished: level !== Level.application, silent: level === Level.initial });
-    const used = growth(() => {
-      peer.send(level, [{ type: "crypto", offset: 2 ** 20, data: Uint8Array.of(1) }]);
-      return peer;
-    });
-    expect(peer.close?.code).toBe(CRYPTO_BUFFER_EXCEEDED.code);
-    expect(used).toBeLessThan(512 * KIB);
-  });
+  test.each([EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt] as const)(
+    "an offset of 2^20 at level %i",
+    (level) => {
+      const peer = attacker({
+        withholdFinished: level !== EncryptionLevel.oneRtt,
+        silent: level === EncryptionLevel.initial,
+      });
+      const used = growth(() => {
+        peer.send(level, [{ type: "crypto", offset: 2 ** 20, data: Uint8Array.of(1) }]);
+        return peer;
+      });
+      expect(peer.close?.code).toBe(CRYPTO_BUFFER_EXCEEDED.code);
+      expect(used).toBeLessThan(512 * KIB);
+    },
+  );
 
-  test.each([Level.handshake, Level.application] as const)("sparse bytes at level %i: 64 pieces", (level) => {
-    const peer = attacker({ withholdFinished: level !== Level.application });
-    let pieces = 0;
-    while (peer.close === undefined && pieces < 1_000) {
-      pieces += 1;
-      peer.send(level, [{ type: "crypto", offset: 2_000 + 2 * pieces, data: Uint8Array.of(1) }]);
-    }
-    expect(peer.close?.code).toBe(CRYPTO_BUFFER_EXCEEDED.code);
-    expect(pieces).toBe(65);
-  });
+  test.each([EncryptionLevel.handshake, EncryptionLevel.oneRtt] as const)(
+    "sparse bytes at level %i: 64 pieces",
+    (level) => {
+      const peer = attacker({ withholdFinished: level !== EncryptionLevel.oneRtt });
+      let pieces = 0;
+      while (peer.close === undefined && pieces < 1_000) {
+        pieces += 1;
+        peer.send(level, [{ type: "crypto", offset: 2_000 + 2 * pieces, data: Uint8Array.of(1) }]);
+      }
+      expect(peer.close?.code).toBe(CRYPTO_BUFFER_EXCEEDED.code);
+      expect(pieces).toBe(65);
+    },
+  );
 
   test("a message that would be larger than 64 KiB is refused by its header", () => {
     const peer = attacker({ role: "server" });
-    const offset = peer.cryptoSent(Level.application);
-    peer.send(Level.application, [{ type: "crypto", offset, data: Uint8Array.of(4, 0x01, 0x00, 0x01) }]);
+    const offset = peer.cryptoSent(EncryptionLevel.oneRtt);
+    peer.send(EncryptionLevel.oneRtt, [{ type: "crypto", offset, data: Uint8Array.of(4, 0x01, 0x00, 0x01) }]);
     // CRYPTO_ERROR with decode_error.
     expect(peer.close?.code).toBe(0x100 + 50);
   });

@@ -4,10 +4,10 @@ import { describe, expect, test } from "vitest";
 import { millis, seconds } from "../../src/base/time.ts";
 import { TRANSPORT_ERRORS } from "../../src/quic/errors.ts";
 import type { Frame } from "../../src/quic/frame/frames.ts";
-import { Level } from "../../src/tls/index.ts";
+import { EncryptionLevel } from "../../src/tls/index.ts";
 import { attacker, growth, MIB, sent } from "./attack.ts";
 
-const { application } = Level;
+const { oneRtt } = EncryptionLevel;
 const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ length: count }, (_, i) => make(i));
 
 describe("row 1: PATH_CHALLENGE flood", () => {
@@ -17,20 +17,20 @@ describe("row 1: PATH_CHALLENGE flood", () => {
     const peer = attacker();
     peer.isSilent = true;
     const used = growth(() => {
-      for (let i = 0; i < 200; i += 1) peer.send(application, flood);
+      for (let i = 0; i < 200; i += 1) peer.send(oneRtt, flood);
       peer.frames.length = 0;
       peer.datagrams.length = 0;
       return peer;
     });
     expect(used).toBeLessThan(MIB);
     // The window has long been closed: from here on only probes leave.
-    const { congestionWindow } = peer.connection.path.controller;
-    peer.send(application, flood);
+    const { congestionWindow } = peer.connection.route.controller;
+    peer.send(oneRtt, flood);
     expect(sent(peer, "path-response").length).toBeLessThanOrEqual(64);
     expect(congestionWindow).toBeLessThan(100_000);
     peer.frames.length = 0;
     peer.isSilent = false;
-    peer.send(application, [{ type: "ping" }]).wait(seconds(2));
+    peer.send(oneRtt, [{ type: "ping" }]).wait(seconds(2));
     expect(sent(peer, "path-response").length).toBeLessThanOrEqual(64);
     expect(peer.connection.isOpen).toBe(true);
   });
@@ -39,7 +39,7 @@ describe("row 1: PATH_CHALLENGE flood", () => {
     const peer = attacker();
     peer.isSilent = true;
     for (let i = 0; i < 2_000; i += 1) {
-      peer.send(application, [{ type: "path-challenge", data: Uint8Array.of(i >> 8, i, 0, 0, 0, 0, 0, 0) }]);
+      peer.send(oneRtt, [{ type: "path-challenge", data: Uint8Array.of(i >> 8, i, 0, 0, 0, 0, 0, 0) }]);
     }
     // Acknowledgements still leave; of answers no more than the window takes, in packets of some forty bytes.
     expect(sent(peer, "path-response").length).toBeLessThan(500);
@@ -60,19 +60,19 @@ describe("row 2: NEW_CONNECTION_ID stuffing", () => {
 
   test("leaves 16 retirements pending, and the next closes the connection", () => {
     const peer = attacker({ silent: true });
-    for (let sequence = 1; sequence <= 16; sequence += 1) peer.send(application, [newId(sequence, sequence)]);
+    for (let sequence = 1; sequence <= 16; sequence += 1) peer.send(oneRtt, [newId(sequence, sequence)]);
     expect(peer.connection.isOpen).toBe(true);
-    peer.send(application, [newId(17, 17)]);
+    peer.send(oneRtt, [newId(17, 17)]);
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.CONNECTION_ID_LIMIT_ERROR.code);
   });
 
   test("with one sequence number below the bound is one retirement, however often it comes", () => {
     const peer = attacker();
-    peer.send(application, [newId(255, 255)]);
+    peer.send(oneRtt, [newId(255, 255)]);
     peer.isSilent = true;
     const used = growth(() => {
       const copies = times(35, () => newId(5, 0));
-      for (let i = 0; i < 300; i += 1) peer.send(application, copies);
+      for (let i = 0; i < 300; i += 1) peer.send(oneRtt, copies);
       peer.datagrams.length = 0;
       return peer;
     });
@@ -85,7 +85,7 @@ describe("row 2: NEW_CONNECTION_ID stuffing", () => {
     const peer = attacker();
     const used = growth(() => {
       for (let sequence = 1; sequence <= 1_000; sequence += 1) {
-        peer.send(application, [newId(sequence, sequence)]).wait(millis(2));
+        peer.send(oneRtt, [newId(sequence, sequence)]).wait(millis(2));
         peer.frames.length = 0;
         peer.datagrams.length = 0;
       }
@@ -103,8 +103,8 @@ describe("row 3: RETIRE_CONNECTION_ID without end", () => {
     for (let round = 0; round < rounds; round += 1) {
       const next = sent(peer, "new-connection-id").find(({ sequence }) => sequence === round + 1)!;
       peer.destination = next.connectionId;
-      peer.send(application, [{ type: "retire-connection-id", sequence: round }]).wait(millis(2));
-      expect([...peer.connection.localIds]).toHaveLength(4);
+      peer.send(oneRtt, [{ type: "retire-connection-id", sequence: round }]).wait(millis(2));
+      expect([...peer.connection.paths.primary.localIds]).toHaveLength(4);
     }
     expect(sent(peer, "new-connection-id")).toHaveLength(3 + rounds);
     expect(peer.connection.isOpen).toBe(true);
@@ -113,7 +113,7 @@ describe("row 3: RETIRE_CONNECTION_ID without end", () => {
   test("of ids that are still waiting to be sent ends the connection", () => {
     const peer = attacker();
     peer.send(
-      application,
+      oneRtt,
       times(300, (i) => ({ type: "retire-connection-id", sequence: i + 1 })),
     );
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code);
@@ -127,7 +127,7 @@ test("row 12: STOP_SENDING ten thousand times brings one RESET_STREAM", () => {
   peer.connection.write(id, new Uint8Array(100), false);
   peer.poll();
   const stops = times(100, (): Frame => ({ type: "stop-sending", id, code: 1 }));
-  for (let i = 0; i < 100; i += 1) peer.send(application, stops);
+  for (let i = 0; i < 100; i += 1) peer.send(oneRtt, stops);
   expect(sent(peer, "reset-stream")).toHaveLength(1);
   expect(peer.events.filter(({ type }) => type === "stream-stopped")).toHaveLength(1);
   expect(peer.connection.isOpen).toBe(true);

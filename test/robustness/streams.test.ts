@@ -6,10 +6,10 @@ import { TRANSPORT_ERRORS } from "../../src/quic/errors.ts";
 import type { Frame } from "../../src/quic/frame/frames.ts";
 import { type ConnectionEvent, DEFAULT_LIMITS } from "../../src/quic/index.ts";
 import type { HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
-import { Level } from "../../src/tls/index.ts";
+import { EncryptionLevel } from "../../src/tls/index.ts";
 import { attacker, growth, KIB, MIB, sent } from "./attack.ts";
 
-const { application } = Level;
+const { oneRtt } = EncryptionLevel;
 const LIMITS = { ...DEFAULT_LIMITS, initialMaxStreamsBidi: 128 };
 const stream = (id: number, offset: number, length: number, fin = false): Frame => ({
   type: "stream",
@@ -27,7 +27,7 @@ describe("row 9: STREAM fragments", () => {
     const used = growth(() => {
       while (peer.close === undefined && pieces < 5_000) {
         // One a packet, so that each would hold a datagram of its own alive.
-        peer.send(application, [stream(0, 7 * pieces + 1, 6)], { padTo: 1_400 });
+        peer.send(oneRtt, [stream(0, 7 * pieces + 1, 6)], { padTo: 1_400 });
         pieces += 1;
         peer.frames.length = 0;
         peer.datagrams.length = 0;
@@ -46,7 +46,7 @@ describe("row 9: STREAM fragments", () => {
     const used = growth(() => {
       for (let i = 0; i < 60 && peer.close === undefined; i += 1) {
         for (let n = 0; n < 100; n += 1) {
-          peer.deliver(peer.seal(application, (writer) => writeStream(writer, 4 * n, 7 * i + 1)));
+          peer.deliver(peer.seal(oneRtt, (writer) => writeStream(writer, 4 * n, 7 * i + 1)));
           pieces += 1;
         }
         peer.poll();
@@ -61,7 +61,7 @@ describe("row 9: STREAM fragments", () => {
 
   test("far ahead buy no credit: only what is read does", () => {
     const peer = attacker();
-    peer.send(application, [stream(0, 500 * KIB, 1)]);
+    peer.send(oneRtt, [stream(0, 500 * KIB, 1)]);
     peer.wait(millis(100));
     expect(sent(peer, "max-stream-data")).toEqual([]);
     expect(sent(peer, "max-data")).toEqual([]);
@@ -70,18 +70,18 @@ describe("row 9: STREAM fragments", () => {
 
 test("row 10: duplicates and overlaps bring nothing, and the first copy stays", () => {
   const peer = attacker();
-  peer.send(application, [{ type: "stream", id: 0, offset: 1, data: Uint8Array.of(2, 3, 4), fin: false }]);
+  peer.send(oneRtt, [{ type: "stream", id: 0, offset: 1, data: Uint8Array.of(2, 3, 4), fin: false }]);
   const used = growth(() => {
     for (let i = 0; i < 2_000; i += 1) {
       const data = new Uint8Array(1_000).fill(9);
-      peer.send(application, [{ type: "stream", id: 0, offset: 1, data, fin: false }]);
+      peer.send(oneRtt, [{ type: "stream", id: 0, offset: 1, data, fin: false }]);
       peer.frames.length = 0;
       peer.datagrams.length = 0;
     }
     return peer;
   });
   expect(used).toBeLessThan(MIB);
-  peer.send(application, [{ type: "stream", id: 0, offset: 0, data: Uint8Array.of(1), fin: false }]);
+  peer.send(oneRtt, [{ type: "stream", id: 0, offset: 0, data: Uint8Array.of(1), fin: false }]);
   expect(readable(peer)).toHaveLength(1);
   const read: number[] = [];
   for (let chunk = peer.connection.read(0); chunk !== undefined; chunk = peer.connection.read(0))
@@ -97,13 +97,13 @@ describe("row 11: streams opened and cancelled", () => {
     { type: "stop-sending", id, code: 0 },
   ];
 
-  test("make room only when the application is through with them", () => {
+  test("make room only when the oneRtt is through with them", () => {
     const peer = attacker({ victim: { limits: LIMITS } });
-    for (let n = 0; n < 128; n += 1) peer.send(application, cancelled(4 * n));
+    for (let n = 0; n < 128; n += 1) peer.send(oneRtt, cancelled(4 * n));
     expect(peer.connection.isOpen).toBe(true);
     expect(peer.connection.activeStreams).toBe(128);
     expect(sent(peer, "max-streams")).toEqual([]);
-    peer.send(application, cancelled(4 * 128));
+    peer.send(oneRtt, cancelled(4 * 128));
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.STREAM_LIMIT_ERROR.code);
   });
 
@@ -115,7 +115,7 @@ describe("row 11: streams opened and cancelled", () => {
     let most = 0;
     const used = growth(() => {
       for (let n = 0; n < 2_000; n += 1) {
-        peer.send(application, cancelled(4 * n)).wait(millis(2));
+        peer.send(oneRtt, cancelled(4 * n)).wait(millis(2));
         most = Math.max(most, peer.connection.activeStreams);
         peer.frames.length = 0;
         peer.datagrams.length = 0;
@@ -151,7 +151,7 @@ describe("row 13: windows of one byte", () => {
     peer.poll();
     for (let limit = 2; limit <= 300; limit += 1) {
       peer
-        .send(application, [
+        .send(oneRtt, [
           { type: "max-data", maximum: limit },
           { type: "max-stream-data", id, maximum: limit },
         ])

@@ -70,6 +70,7 @@ async function start(settings: ServerSettings, createService: CreateService, { l
       host,
       identities: [identity],
       retry: settings.retry ? "always" : "auto",
+      log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },
     service,

@@ -2,7 +2,7 @@
  * Finds a file below the root. The system calls are synchronous: on a local disk they cost a few microseconds, where
  * handing them to a thread costs ten times that; only contents are read in the background.
  */
-import { realpathSync, type Stats, statSync } from "node:fs";
+import { accessSync, constants, realpathSync, type Stats, statSync } from "node:fs";
 import { join, sep } from "node:path";
 
 export interface LocatedFile {
@@ -37,17 +37,21 @@ const locatePath = (root: string, path: string): Located | undefined =>
     if (real !== realRoot && !real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) return undefined;
     const stats = statSync(real);
     if (stats.isDirectory()) return { type: "folder" };
-    return stats.isFile() ? { type: "file", file: { path: real, stats } } : undefined; // not a device, socket or pipe
+    if (!stats.isFile()) return undefined; // a device, socket or pipe
+    accessSync(real, constants.R_OK);
+    return { type: "file", file: { path: real, stats } };
   });
 
 /** What a client may not tell from a file that is not there. */
 const ABSENT = new Set(["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ELOOP", "ENAMETOOLONG", "EINVAL"]);
 
+export const isAbsence = (error: unknown): boolean => ABSENT.has((error as NodeJS.ErrnoException).code ?? "");
+
 function unlessAbsent<T>(look: () => T): T | undefined {
   try {
     return look();
   } catch (error) {
-    if (ABSENT.has((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    if (isAbsence(error)) return undefined;
     throw error;
   }
 }

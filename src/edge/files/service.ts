@@ -1,14 +1,15 @@
 /** A folder as a web site, straight on Exchanges. */
 import { close, constants, fstatSync, open, readFile, statSync } from "node:fs";
 import { resolve } from "node:path";
+import { describeFault, type Fault, guard, ignore } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { combinedFieldValue, type FieldLine } from "../../http/index.ts";
 import { ServeError } from "../errors.ts";
 import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
 import { ContentCache, isSameVersion } from "./content-cache.ts";
 import { contentType, isCompressible } from "./content-type.ts";
-import { type LocatedFile, locate, locateBeside, locateFile } from "./locate.ts";
-import { type FilePlan, planFile, type Representation } from "./plan.ts";
+import { isAbsence, type LocatedFile, locate, locateBeside, locateFile } from "./locate.ts";
+import { type FilePlan, type Part, planFile, type Representation } from "./plan.ts";
 import { folderPath, parsePath } from "./safe-path.ts";
 import { FileTransfer } from "./transfer.ts";
 
@@ -91,7 +92,7 @@ export class FileService {
       cacheControl: this.#cacheControl,
     };
     const plan = planFile(exchange.method, field, representation, Date.now());
-    this.#send(exchange, plan, file, attempt);
+    this.#send(exchange, plan, file, (error) => this.#retry(exchange, attempt, error));
   }
 
   /** The best precompressed file beside the original that the client takes; one that is older than it is out of date. */
@@ -104,7 +105,8 @@ export class FileService {
     return undefined;
   }
 
-  #send(exchange: ServerExchange, plan: FilePlan, file: LocatedFile, attempt: number): void {
+  /** `onFailure` answers when the file turns out not to be what it was, or cannot be read. */
+  #send(exchange: ServerExchange, plan: FilePlan, file: LocatedFile, onFailure: (error: Error) => void): void {
     const { status, fields, parts } = plan;
     if (parts === undefined || file.stats.size === 0) {
       exchange.respond(status, fields, { endStream: true });
@@ -115,41 +117,77 @@ export class FileService {
       respondContent(exchange, plan, content);
       return;
     }
-    open(file.path, OPEN_FLAGS, (error, fd) => {
-      if (error !== null) {
-        this.#retry(exchange, attempt, error);
-        return;
-      }
-      if (exchange.aborted !== undefined) {
-        close(fd, () => undefined);
-        return;
-      }
+    const onFault = (fault: Fault): void => this.#handleFault(exchange, fault);
+    open(
+      file.path,
+      OPEN_FLAGS,
+      guard("file open", onFault, (error: Error | null, fd: number) => {
+        if (error !== null) onFailure(error);
+        else this.#sendOpen(exchange, plan, parts, file, fd, onFailure);
+      }),
+    );
+  }
+
+  /** The descriptor is closed here, whatever happens. */
+  #sendOpen(
+    exchange: ServerExchange,
+    plan: FilePlan,
+    parts: readonly Part[],
+    file: LocatedFile,
+    fd: number,
+    onFailure: (error: Error) => void,
+  ): void {
+    let keepsOpen = false;
+    try {
+      if (exchange.aborted !== undefined) return;
       // Looked at again now that it is open: the head was planned for exactly this content.
       if (!isSameVersion(fstatSync(fd), file.stats)) {
-        close(fd, () => this.#retry(exchange, attempt, new Error("the file keeps changing")));
+        onFailure(new Error("the file keeps changing"));
         return;
       }
       if (ContentCache.accepts(file.stats)) {
-        readFile(fd, (readError, bytes) => {
-          close(fd, () => undefined);
-          if (readError !== null) this.#fail(exchange, readError);
-          else if (bytes.byteLength !== file.stats.size)
-            this.#retry(exchange, attempt, new Error("the file keeps changing"));
-          else {
-            this.#contents.set(file.path, file.stats, bytes);
-            respondContent(exchange, plan, bytes);
-          }
+        this.#sendSmall(exchange, plan, file, fd, onFailure);
+        keepsOpen = true;
+      } else {
+        exchange.respond(plan.status, plan.fields);
+        keepsOpen = true;
+        new FileTransfer(exchange, fd, parts, (error, fault) => {
+          if (fault === undefined) this.#fail(exchange, error);
+          else this.#handleFault(exchange, fault);
         });
-        return;
       }
-      exchange.respond(status, fields);
-      new FileTransfer(exchange, fd, parts, (readError) => this.#report(exchange, readError));
-    });
+    } finally {
+      if (!keepsOpen) close(fd, ignore);
+    }
+  }
+
+  #sendSmall(
+    exchange: ServerExchange,
+    plan: FilePlan,
+    file: LocatedFile,
+    fd: number,
+    onFailure: (error: Error) => void,
+  ): void {
+    const onFault = (fault: Fault): void => this.#handleFault(exchange, fault);
+    readFile(
+      fd,
+      guard("file content", onFault, (error: Error | null, bytes: Buffer) => {
+        close(fd, ignore);
+        if (error !== null) onFailure(error);
+        else if (bytes.byteLength !== file.stats.size) onFailure(new Error("the file keeps changing"));
+        else {
+          this.#contents.set(file.path, file.stats, bytes);
+          respondContent(exchange, plan, bytes);
+        }
+      }),
+    );
   }
 
   #retry(exchange: ServerExchange, attempt: number, error: Error): void {
+    if (exchange.aborted !== undefined) return;
     if (attempt >= MAX_ATTEMPTS) {
-      this.#fail(exchange, error);
+      if (isAbsence(error)) this.#notFound(exchange);
+      else this.#fail(exchange, error);
       return;
     }
     try {
@@ -171,12 +209,24 @@ export class FileService {
       ["cache-control", this.#cacheControl],
     ];
     const parts = exchange.method === "HEAD" ? undefined : [{ start: 0, end: page.stats.size - 1 }];
-    this.#send(exchange, { status: 404, fields, parts }, page, 1);
+    this.#send(exchange, { status: 404, fields, parts }, page, (error) => {
+      this.#report(exchange, error);
+      respondText(exchange, 404, "Not Found");
+    });
+  }
+
+  #handleFault(exchange: ServerExchange, fault: Fault): void {
+    this.#log(describeFault(fault));
+    if (exchange.aborted === undefined) this.#end(exchange, fault.error);
   }
 
   #fail(exchange: ServerExchange, error: unknown): void {
     if (exchange.aborted !== undefined) return;
     this.#report(exchange, error);
+    this.#end(exchange, error);
+  }
+
+  #end(exchange: ServerExchange, error: unknown): void {
     if (exchange.status === undefined) respondText(exchange, 500, "Internal Server Error");
     else exchange.reset(error instanceof Error ? error : new Error(String(error)));
   }

@@ -1,5 +1,6 @@
 /** Sends parts of an open file to an exchange, reading no faster than the exchange takes it. */
 import { close, read } from "node:fs";
+import { type Fault, guard, ignore } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { LARGE_CHUNK, releaseChunk, SMALL_CHUNK, takeChunk } from "./chunk-pool.ts";
 import type { Part } from "./plan.ts";
@@ -11,7 +12,7 @@ export class FileTransfer {
   readonly #exchange: ServerExchange;
   readonly #fd: number;
   readonly #parts: readonly Part[];
-  readonly #onReadError: (error: Error) => void;
+  readonly #onFailure: (error: Error, fault?: Fault) => void;
   /** Which part is being sent, and from which byte of the file it goes on. */
   #index = 0;
   #position = 0;
@@ -20,16 +21,26 @@ export class FileTransfer {
   #over = false;
 
   /** Takes over the file descriptor. The response's head has been sent. */
-  constructor(exchange: ServerExchange, fd: number, parts: readonly Part[], onReadError: (error: Error) => void) {
+  constructor(
+    exchange: ServerExchange,
+    fd: number,
+    parts: readonly Part[],
+    onFailure: (error: Error, fault?: Fault) => void,
+  ) {
     this.#exchange = exchange;
     this.#fd = fd;
     this.#parts = parts;
-    this.#onReadError = onReadError;
+    this.#onFailure = onFailure;
     exchange.onDrain = () => this.#advance();
     exchange.onAbort = () => this.#finish();
     this.#startPart();
-    if (exchange.aborted !== undefined) this.#finish();
-    else this.#advance();
+    try {
+      if (exchange.aborted !== undefined) this.#finish();
+      else this.#advance();
+    } catch (error) {
+      this.#finish();
+      throw error;
+    }
   }
 
   #startPart(): void {
@@ -61,7 +72,7 @@ export class FileTransfer {
     this.#reading = true;
     const chunk = takeChunk(this.#sent < LONG_TRANSFER ? SMALL_CHUNK : LARGE_CHUNK);
     const length = Math.min(remaining, chunk.byteLength);
-    read(this.#fd, chunk, 0, length, this.#position, (error, bytesRead) => {
+    const done = guard("file part", this.#handleFault, (error: Error | null, bytesRead: number) => {
       this.#reading = false;
       if (this.#over || error !== null || bytesRead === 0) {
         releaseChunk(chunk);
@@ -73,14 +84,19 @@ export class FileTransfer {
       this.#sent += bytesRead;
       if (this.#exchange.write(chunk.subarray(0, bytesRead), releaseChunk)) this.#advance();
     });
+    read(this.#fd, chunk, 0, length, this.#position, done);
   }
 
   /** The length was announced: what is missing must be seen to be missing. */
-  #fail(error: Error): void {
+  #fail(error: Error, fault?: Fault): void {
     this.#finish();
-    this.#onReadError(error);
-    this.#exchange.reset(error);
+    this.#onFailure(error, fault);
   }
+
+  readonly #handleFault = (fault: Fault): void => {
+    this.#reading = false;
+    this.#fail(fault.error, fault);
+  };
 
   #finish(): void {
     if (this.#over) return;
@@ -89,6 +105,6 @@ export class FileTransfer {
   }
 
   #closeFile(): void {
-    close(this.#fd, () => undefined); // a descriptor that was only read has nothing to lose
+    close(this.#fd, ignore); // a descriptor that was only read has nothing to lose
   }
 }

@@ -1,5 +1,6 @@
 /** One request on its way to an origin and back: undici's callbacks onto a ServerExchange, with backpressure both ways. */
-import type { OriginResponseController, OriginResponseHandler } from "../../host/client/origin-pool.ts";
+import type { OriginResponseController } from "../../host/client/origin-pool.ts";
+import { type Fault, guard } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { fieldsFromRaw } from "../../host/http/raw-fields.ts";
 import type { FieldSection } from "../../http/index.ts";
@@ -11,9 +12,11 @@ export interface CallFailure {
   readonly error: Error;
   /** Nothing of the request was sent. */
   readonly unsent: boolean;
+  /** Set when the error is ours. */
+  readonly fault?: Fault;
 }
 
-export class ProxyCall implements OriginResponseHandler {
+export class ProxyCall {
   readonly #exchange: ServerExchange;
   readonly #onFailure: (failure: CallFailure) => void;
   #controller: OriginResponseController | undefined;
@@ -41,16 +44,41 @@ export class ProxyCall implements OriginResponseHandler {
         // Host may name the client's idea of us; the certificate names the origin. (undici's types lack this option.)
         ...(origin.serverName === undefined ? {} : { servername: origin.serverName }),
       },
-      this,
+      {
+        onRequestStart: guard("proxy start", this.#handleFault, (controller: OriginResponseController) =>
+          this.#start(controller),
+        ),
+        onResponseStart: guard(
+          "proxy head",
+          this.#handleFault,
+          (controller: OriginResponseController, status: number) => this.#handleHead(controller, status),
+        ),
+        onResponseData: guard("proxy data", this.#handleFault, (controller: OriginResponseController, chunk: Buffer) =>
+          this.#handleData(controller, chunk),
+        ),
+        onResponseEnd: guard("proxy end", this.#handleFault, (controller: OriginResponseController) =>
+          this.#handleEnd(controller),
+        ),
+        onResponseError: guard("proxy error", this.#handleFault, (_controller: unknown, error: Error) =>
+          this.#handleError(error),
+        ),
+      },
     );
   }
 
-  onRequestStart(controller: OriginResponseController): void {
+  readonly #handleFault = (fault: Fault): void => {
+    if (this.#over && this.#exchange.status === undefined) return;
+    this.#over = true;
+    this.#controller?.abort(fault.error);
+    this.#onFailure({ error: fault.error, unsent: false, fault });
+  };
+
+  #start(controller: OriginResponseController): void {
     this.#controller = controller;
     if (this.#exchange.aborted !== undefined) controller.abort(this.#exchange.aborted);
   }
 
-  onResponseStart(controller: OriginResponseController, status: number): void {
+  #handleHead(controller: OriginResponseController, status: number): void {
     const raw = fieldsFromRaw(controller.rawHeaders as Buffer[] | null | undefined);
     const fields = forwardResponseFields(raw);
     if (status < 200) {
@@ -65,12 +93,12 @@ export class ProxyCall implements OriginResponseHandler {
     if (bodiless) this.#over = true;
   }
 
-  onResponseData(controller: OriginResponseController, chunk: Buffer): void {
+  #handleData(controller: OriginResponseController, chunk: Buffer): void {
     if (this.#over) return;
     if (!this.#exchange.write(chunk)) controller.pause();
   }
 
-  onResponseEnd(controller: OriginResponseController): void {
+  #handleEnd(controller: OriginResponseController): void {
     if (this.#over) return;
     this.#over = true;
     this.#exchange.end(
@@ -79,7 +107,7 @@ export class ProxyCall implements OriginResponseHandler {
     );
   }
 
-  onResponseError(_controller: OriginResponseController, error: Error): void {
+  #handleError(error: Error): void {
     if (this.#over) return;
     this.#over = true;
     this.#onFailure({ error, unsent: this.#controller === undefined });

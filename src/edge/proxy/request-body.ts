@@ -1,5 +1,6 @@
 /** A request's body as the Readable that undici sends from. */
 import { Readable } from "node:stream";
+import { ignore } from "../../host/guard.ts";
 import { continueIfExpected, type ServerExchange } from "../../host/http/exchange.ts";
 
 export class ForwardedBody extends Readable {
@@ -32,5 +33,3 @@ export class ForwardedBody extends Readable {
     callback(error);
   }
 }
-
-function ignore(): void {}

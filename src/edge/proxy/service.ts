@@ -1,5 +1,6 @@
 /** A reverse proxy (a gateway, RFC 9110 §3.7) straight on Exchanges. */
 import { randomBytes } from "node:crypto";
+import { describeFault } from "../../host/guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
 import { type FieldLine, fieldValue } from "../../http/index.ts";
 import type { Service } from "../server.ts";
@@ -84,7 +85,8 @@ export class ProxyService implements Service {
   }
 
   #handleFailure(exchange: ServerExchange, origin: ProxyOrigin, tried: Set<ProxyOrigin>, failure: CallFailure): void {
-    const { error, unsent } = failure;
+    const { error, unsent, fault } = failure;
+    if (fault !== undefined) this.#log(describeFault(fault));
     const { status, reason } = describeFailure(error);
     if (status === 400) {
       if (exchange.status === undefined) respondText(exchange, 400, reason);

@@ -1,5 +1,6 @@
 // Makes sessions with one origin: looks the host up, connects within the time allowed, and wraps what came of it.
 import type { Alternative } from "../../http/index.ts";
+import { detach, guard } from "../guard.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Http1Session } from "./http1.ts";
 import { Http2Session } from "./http2.ts";
@@ -88,10 +89,17 @@ export class Dialer {
     const settings = this.#settings;
     const controller = new AbortController();
     const { signal } = controller;
-    const timer = setTimeout(() => {
-      const seconds = settings.connectTimeout / 1000;
-      controller.abort(new ClientError("CONNECT_TIMEOUT", `no connection to ${host} port ${port} within ${seconds} s`));
-    }, settings.connectTimeout);
+    const late = guard(
+      "client connect timeout",
+      (fault) => controller.abort(fault.error),
+      () => {
+        const seconds = settings.connectTimeout / 1000;
+        controller.abort(
+          new ClientError("CONNECT_TIMEOUT", `no connection to ${host} port ${port} within ${seconds} s`),
+        );
+      },
+    );
+    const timer = setTimeout(late, settings.connectTimeout);
     let start = () => {};
     const started = new Promise<void>((resolve) => {
       start = resolve;
@@ -130,9 +138,14 @@ export class Dialer {
 
 function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const abort = () => reject(signal.reason);
+    const abort = guard(
+      "client dial abort",
+      (fault) => reject(fault.error),
+      () => reject(signal.reason),
+    );
     if (signal.aborted) return abort();
     signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    const settled = promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
+    detach("client lookup", ({ error }) => reject(error), settled);
   });
 }

@@ -14,6 +14,7 @@ import {
 import { ALERTS, createTlsClient } from "../../tls/index.ts";
 import { type CertificateVerifier, createCertificateVerifier } from "../certificates/index.ts";
 import { cryptoEngine } from "../engine.ts";
+import { detach, guard, ignore } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import { QuicDriver } from "../quic/driver.ts";
 import { systemRng } from "../random.ts";
@@ -72,6 +73,7 @@ async function dial(
     }),
   });
   const driver = new QuicDriver(endpoint, socket);
+  driver.onFault = ignore; // it ends the connection, whose requests fail with it as their cause
   const connection = endpoint.connect(
     {
       remote: { family: address.family, host: address.address, port: options.port },
@@ -122,7 +124,11 @@ class DialedHandshake {
 
   constructor(connection: Connection, driver: QuicDriver, options: DialOptions, verifier: CertificateVerifier) {
     this.done = new Promise((resolve, reject) => {
-      const onAbort = (): void => reject(options.signal.reason);
+      const onAbort = guard(
+        "client h3 abort",
+        ({ error }) => reject(error),
+        () => reject(options.signal.reason),
+      );
       options.signal.addEventListener("abort", onAbort, { once: true });
       if (options.signal.aborted) onAbort();
       driver.attach(connection, {
@@ -132,9 +138,14 @@ class DialedHandshake {
               options.keylog?.(event.line);
               break;
             case "verify-certificate":
-              void this.#judge(connection, driver, verifier, event.chain, options.servername);
+              detach(
+                "client h3 certificate",
+                (fault) => driver.fail(connection, fault),
+                this.#judge(connection, driver, verifier, event.chain, options.servername),
+              );
               break;
             case "closed":
+              this.held.push(event); // it may come together with "connected"
               options.signal.removeEventListener("abort", onAbort);
               reject(this.#problem ?? new HandshakeFailure(event.reason));
               break;

@@ -3,6 +3,7 @@ import { toMillis } from "../../base/time.ts";
 import { H3_ERRORS, type H3Connection, type H3Event } from "../../h3/index.ts";
 import { isHttp1Only } from "../../http/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
+import { detach, type Fault, guard } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import { type H3EventHandler, H3EventPump } from "../quic/h3-event-pump.ts";
@@ -78,7 +79,13 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
 
   #start(exchange: H3ClientExchange): void {
     if (!this.usable) {
-      queueMicrotask(() => exchange.fail(this.#lost(), true));
+      queueMicrotask(
+        guard(
+          "client h3 lost",
+          ({ error }) => exchange.fail(error, true),
+          () => exchange.fail(this.#lost(), true),
+        ),
+      );
       return;
     }
     const id = exchange.start();
@@ -86,9 +93,12 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     else if (id !== undefined) this.#exchanges.set(id, exchange);
   }
 
+  /** An exception ends the connection, and with it its requests. */
+  readonly handleFault = (fault: Fault): void => this.#parts.driver.fail(this.#parts.connection, fault);
+
   stats(): SessionStats {
     const { connection } = this.#parts;
-    const { rtt, controller, mtu } = connection.path;
+    const { rtt, controller, mtu } = connection.route;
     const { bytesSent, bytesReceived, packetsSent, packetsReceived, packetsLost } = connection.stats;
     const { cipherSuite = "", group = "", usedRetry = false } = connection.handshakeFacts ?? {};
     return {
@@ -178,7 +188,8 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   #lost(reason?: CloseReason): Error {
     if (this.#error !== undefined) return this.#error;
     const why = reason === undefined ? "the server is going away" : describeClose(reason);
-    return new ClientError("CONNECTION_LOST", `the connection ended before the response did: ${why}`);
+    const cause = reason?.type === "local" ? reason.cause : undefined;
+    return new ClientError("CONNECTION_LOST", `the connection ended before the response did: ${why}`, { cause });
   }
 
   handleClosed(reason: CloseReason): void {
@@ -186,7 +197,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     const error = this.#lost(reason);
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, false);
     for (const exchange of this.#waiting) exchange.fail(error, true);
-    this.#parts.driver.close().then(() => this.#resolveClosed());
+    detach("client h3 closed", this.#resolveClosed, this.#parts.driver.close().then(this.#resolveClosed));
     this.#parts.onChange();
   }
 }
@@ -230,13 +241,20 @@ class H3ClientExchange implements ClientExchange {
       const target = method === "CONNECT" ? {} : { scheme, path };
       id = this.#h3.request({ method, authority, fields, ...target }, this.#content === undefined);
     } catch (error) {
-      queueMicrotask(() => this.fail(asClientError(error, "REQUEST_INVALID", "the request cannot be sent"), true));
+      const invalid = asClientError(error, "REQUEST_INVALID", "the request cannot be sent");
+      queueMicrotask(
+        guard(
+          "client h3 invalid",
+          (fault) => this.fail(fault.error, true),
+          () => this.fail(invalid, true),
+        ),
+      );
       return undefined;
     }
     if (id === undefined) return "blocked";
     this.#id = id;
     if (this.#content === undefined) this.#handler.onRequestSent();
-    else void this.#send(this.#content);
+    else detach("client h3 body", this.#session.handleFault, this.#send(this.#content));
     return id;
   }
 
@@ -275,7 +293,7 @@ class H3ClientExchange implements ClientExchange {
   resume(): void {
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    if (this.#hasData) queueMicrotask(() => this.#read());
+    if (this.#hasData) queueMicrotask(guard("client h3 resume", this.#session.handleFault, () => this.#read()));
   }
 
   reset(_reason: Error): void {

@@ -1,6 +1,7 @@
 // HTTP/1.1 on one connection, by undici: its Client is given the socket that tcp.ts made and never makes another.
 import type { TLSSocket } from "node:tls";
 import { Client, type Dispatcher } from "undici";
+import { detach, type Fault, guard, ignore } from "../guard.ts";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type {
@@ -43,7 +44,8 @@ export class Http1Session implements Session {
     this.remoteAddress = socket.remoteAddress ?? "";
     this.remotePort = socket.remotePort ?? 0;
     this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
-    this.closed.then(onChange);
+    const onFault = (fault: Fault): void => this.destroy(fault.error);
+    detach("client h1 closed", onFault, this.closed.then(onChange));
     let taken = false;
     this.#client = new Client(origin, {
       pipelining: 1,
@@ -53,11 +55,12 @@ export class Http1Session implements Session {
       connect: (_options, callback) => {
         const outcome: Parameters<typeof callback> = taken ? [new ConnectionSpent(), null] : [null, socket];
         taken = true;
-        queueMicrotask(() => callback(...outcome)); // undici does not look again if it is answered while it asks
+        // undici does not look again if it is answered while it asks.
+        queueMicrotask(guard("client h1 taken", onFault, () => callback(...outcome)));
       },
     });
     // Errors reach each exchange by its handler; the client's own event would otherwise be an uncaught one.
-    this.#client.on("connectionError", () => {});
+    this.#client.on("connectionError", ignore);
   }
 
   get active(): number {
@@ -92,9 +95,9 @@ export class Http1Session implements Session {
       servername: this.#servername,
     };
     try {
-      this.#client.dispatch(options, exchange);
+      this.#client.dispatch(options, exchange.callbacks);
     } catch (error) {
-      exchange.onResponseError(undefined, error as Error);
+      exchange.handleError(error as Error);
     }
     return exchange;
   }
@@ -112,8 +115,9 @@ export class Http1Session implements Session {
 
   destroy(error: Error): void {
     this.#draining = true;
-    void this.#client.destroy(error);
-    this.#connection.socket.destroy();
+    const socket = this.#connection.socket;
+    detach("client h1 destroyed", () => socket.destroy(), this.#client.destroy(error));
+    socket.destroy();
   }
 }
 
@@ -124,8 +128,10 @@ class ConnectionSpent extends Error {
   }
 }
 
+type Controller = Dispatcher.DispatchController;
+
 /** undici's handler and controller on one side, ours on the other. */
-class Http1ClientExchange implements ClientExchange, Dispatcher.DispatchHandler {
+class Http1ClientExchange implements ClientExchange {
   readonly #handler: ResponseHandler;
   readonly #release: () => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -138,16 +144,37 @@ class Http1ClientExchange implements ClientExchange, Dispatcher.DispatchHandler 
     this.#release = release;
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  readonly #handleFault = ({ error }: Fault): void => {
+    const over = this.#finish();
+    this.#controller?.abort(error);
+    if (over) this.#handler.onError(error, false);
+  };
+
+  readonly callbacks: Dispatcher.DispatchHandler = {
+    onRequestStart: guard("client h1 start", this.#handleFault, (controller: Controller) => this.#start(controller)),
+    onResponseStart: guard(
+      "client h1 head",
+      this.#handleFault,
+      (controller: Controller, status: number, _headers: unknown, statusText?: string) =>
+        this.#handleHead(controller, status, statusText),
+    ),
+    onResponseData: guard("client h1 data", this.#handleFault, (_controller: Controller, chunk: Buffer) => {
+      if (!this.#done) this.#handler.onData(chunk);
+    }),
+    onResponseEnd: guard("client h1 end", this.#handleFault, (controller: Controller) => {
+      if (this.#finish()) this.#handler.onEnd(fieldsFromRaw(controller.rawTrailers as Buffer[] | null | undefined));
+    }),
+    onResponseError: guard("client h1 error", this.#handleFault, (_controller: unknown, error: Error) =>
+      this.handleError(error),
+    ),
+  };
+
+  #start(controller: Controller): void {
     this.#controller = controller;
     if (this.#resetReason !== undefined) controller.abort(this.#resetReason);
   }
 
-  onRequestSent(): void {
-    if (!this.#done) this.#handler.onRequestSent();
-  }
-
-  onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, statusText = ""): void {
+  #handleHead(controller: Controller, status: number, statusText = ""): void {
     if (this.#done) return;
     const fields = fieldsFromRaw(controller.rawHeaders as Buffer[] | null | undefined);
     if (status < 200) {
@@ -158,15 +185,7 @@ class Http1ClientExchange implements ClientExchange, Dispatcher.DispatchHandler 
     this.#handler.onHead(status, fields, statusText);
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#done) this.#handler.onData(chunk);
-  }
-
-  onResponseEnd(controller: Dispatcher.DispatchController): void {
-    if (this.#finish()) this.#handler.onEnd(fieldsFromRaw(controller.rawTrailers as Buffer[] | null | undefined));
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+  handleError(error: Error): void {
     if (this.#finish()) this.#handler.onError(explain(error), error instanceof ConnectionSpent);
   }
 

@@ -5,10 +5,13 @@ import {
   type ClientHttp2Stream,
   connect,
   constants,
+  type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
+  type Settings,
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import { isHttp1Only } from "../../http/index.ts";
+import { detach, type Fault, guard } from "../guard.ts";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type {
@@ -59,22 +62,40 @@ export class Http2Session implements Session {
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
     });
     this.#session = session;
-    session.once("connect", () => session.setLocalWindowSize(CONNECTION_WINDOW));
-    session.on("remoteSettings", ({ maxConcurrentStreams }) => {
-      if (maxConcurrentStreams !== undefined) this.#limit = maxConcurrentStreams;
-      onChange();
-    });
-    session.on("timeout", () => this.#active === 0 && session.close());
-    session.on("goaway", (_code, lastStreamId) => {
-      this.#draining = true;
-      this.#lastProcessed = lastStreamId;
-      onChange();
-    });
-    session.on("error", (error) => {
-      this.#error = error;
-    });
+    const onFault = (fault: Fault): void => this.destroy(fault.error);
+    session.once(
+      "connect",
+      guard("client h2 connect", onFault, () => session.setLocalWindowSize(CONNECTION_WINDOW)),
+    );
+    session.on(
+      "remoteSettings",
+      guard("client h2 settings", onFault, ({ maxConcurrentStreams }: Settings) => {
+        if (maxConcurrentStreams !== undefined) this.#limit = maxConcurrentStreams;
+        onChange();
+      }),
+    );
+    session.on(
+      "timeout",
+      guard("client h2 timeout", onFault, () => {
+        if (this.#active === 0) session.close();
+      }),
+    );
+    session.on(
+      "goaway",
+      guard("client h2 goaway", onFault, (_code: number, lastStreamId: number) => {
+        this.#draining = true;
+        this.#lastProcessed = lastStreamId;
+        onChange();
+      }),
+    );
+    session.on(
+      "error",
+      guard("client h2 error", onFault, (error: Error) => {
+        this.#error = error;
+      }),
+    );
     this.closed = new Promise((resolve) => session.once("close", () => resolve()));
-    this.closed.then(onChange);
+    detach("client h2 session closed", onFault, this.closed.then(onChange));
     this.#idle();
   }
 
@@ -100,17 +121,28 @@ export class Http2Session implements Session {
       stream = this.#session.request(fieldsToNode(head, content), { endStream: content === undefined });
     } catch (error) {
       this.#release();
-      queueMicrotask(() =>
-        handler.onError(asClientError(error, "REQUEST_INVALID", "the request cannot be sent"), true),
+      queueMicrotask(
+        guard(
+          "client h2 invalid",
+          (fault) => handler.onError(fault.error, true),
+          () => handler.onError(asClientError(error, "REQUEST_INVALID", "the request cannot be sent"), true),
+        ),
       );
       return { pause() {}, resume() {}, reset() {} };
     }
     const isUnprocessed = () =>
       stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined || stream.id > this.#lastProcessed;
     const exchange = new Http2ClientExchange(stream, handler, isUnprocessed, () => this.#error);
-    stream.once("close", () => this.#release());
+    stream.once(
+      "close",
+      guard(
+        "client h2 close",
+        (fault) => this.destroy(fault.error),
+        () => this.#release(),
+      ),
+    );
     if (content === undefined) handler.onRequestSent();
-    else void exchange.send(content);
+    else detach("client h2 body", exchange.handleFault, exchange.send(content));
     return exchange;
   }
 
@@ -163,25 +195,58 @@ class Http2ClientExchange implements ClientExchange {
     this.#handler = handler;
     this.#isUnprocessed = isUnprocessed;
     this.#connectionError = connectionError;
-    stream.on("continue", () => !this.#done && handler.onInformational(100, []));
-    stream.on("headers", (headers, _flags, raw?: readonly string[]) => {
-      if (!this.#done) handler.onInformational(Number(headers[":status"]), fieldsFromRaw(raw));
-    });
-    stream.on("response", (headers, _flags, raw?: readonly string[]) => {
-      if (this.#done) return;
-      this.#headSeen = true;
-      handler.onHead(Number(headers[":status"]), fieldsFromRaw(raw), "");
-    });
-    stream.on("data", (chunk: Buffer) => {
-      if (!this.#done) handler.onData(chunk);
-    });
-    stream.on("trailers", (_trailers, _flags, raw?: readonly string[]) => {
-      this.#trailers = fieldsFromRaw(raw);
-    });
-    stream.once("end", () => this.#end());
-    stream.once("error", (error: Error) => this.#fail(error));
-    stream.once("close", () => this.#fail(this.#connectionError()));
+    const onFault = this.handleFault;
+    stream.on(
+      "continue",
+      guard("client h2 continue", onFault, () => {
+        if (!this.#done) handler.onInformational(100, []);
+      }),
+    );
+    stream.on(
+      "headers",
+      guard("client h2 headers", onFault, (headers: IncomingHttpHeaders, _flags: number, raw?: readonly string[]) => {
+        if (!this.#done) handler.onInformational(Number(headers[":status"]), fieldsFromRaw(raw));
+      }),
+    );
+    stream.on(
+      "response",
+      guard("client h2 response", onFault, (headers: IncomingHttpHeaders, _flags: number, raw?: readonly string[]) => {
+        if (this.#done) return;
+        this.#headSeen = true;
+        handler.onHead(Number(headers[":status"]), fieldsFromRaw(raw), "");
+      }),
+    );
+    stream.on(
+      "data",
+      guard("client h2 data", onFault, (chunk: Buffer) => {
+        if (!this.#done) handler.onData(chunk);
+      }),
+    );
+    stream.on(
+      "trailers",
+      guard("client h2 trailers", onFault, (_trailers: unknown, _flags: number, raw?: readonly string[]) => {
+        this.#trailers = fieldsFromRaw(raw);
+      }),
+    );
+    stream.once(
+      "end",
+      guard("client h2 end", onFault, () => this.#end()),
+    );
+    stream.on(
+      "error",
+      guard("client h2 stream error", onFault, (error: Error) => this.#fail(error)),
+    );
+    stream.once(
+      "close",
+      guard("client h2 stream close", onFault, () => this.#fail(this.#connectionError())),
+    );
   }
+
+  /** An exception ends the request. */
+  readonly handleFault = ({ error }: Fault): void => {
+    this.#stream.close(constants.NGHTTP2_CANCEL);
+    if (this.#finish()) this.#handler.onError(error, false);
+  };
 
   async send(content: RequestContent): Promise<void> {
     const stream = this.#stream;
@@ -264,10 +329,14 @@ const errorNames = new Map(
 
 function roomToWrite(stream: ClientHttp2Stream): Promise<void> {
   return new Promise((resolve) => {
-    const done = () => {
-      stream.off("drain", done).off("close", done);
-      resolve();
-    };
+    const done = guard(
+      "client h2 room",
+      () => resolve(),
+      () => {
+        stream.off("drain", done).off("close", done);
+        resolve();
+      },
+    );
     stream.on("drain", done).on("close", done);
     if (stream.destroyed) done();
   });

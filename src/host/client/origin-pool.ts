@@ -3,8 +3,7 @@
 import type { Dispatcher, Pool } from "undici";
 
 export type OriginPool = Pool;
-/** What a pool tells of a response, and what one can ask of it meanwhile. */
-export type OriginResponseHandler = Dispatcher.DispatchHandler;
+/** What can be asked of a pool while a response comes. */
 export type OriginResponseController = Dispatcher.DispatchController;
 
 export interface OriginPoolOptions {

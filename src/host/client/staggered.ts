@@ -2,6 +2,7 @@
 import { StaggeredAttempts } from "../../agent/index.ts";
 import type { Micros } from "../../base/time.ts";
 import { systemNow } from "../clock.ts";
+import { detach, type Fault } from "../guard.ts";
 import { MachineTimer } from "../machine-timer.ts";
 
 export interface Stagger<Candidate, Outcome> {
@@ -31,12 +32,16 @@ export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcom
       for (let next = machine.pollCommand(); next !== undefined; next = machine.pollCommand()) start(next.candidate);
       timer.set(machine.nextTimeout());
     };
-    const timer = new MachineTimer((now) => {
+    const fail = ({ error }: Fault): void => {
+      settle();
+      reject(error);
+    };
+    const timer = new MachineTimer(fail, (now) => {
       machine.handleTimeout(now);
       proceed();
     });
     const start = (candidate: number): void => {
-      stagger.attempt(candidates[candidate]!, either).then(
+      const tried = stagger.attempt(candidates[candidate]!, either).then(
         (outcome) => {
           if (isOver()) {
             stagger.discard(outcome);
@@ -58,6 +63,7 @@ export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcom
           reject(errors[machine.outcome.candidate]);
         },
       );
+      detach("client address", fail, tried);
     };
     const settle = (): void => {
       timer.set(undefined);

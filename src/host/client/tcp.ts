@@ -2,6 +2,7 @@
 import type { X509Certificate } from "node:crypto";
 import { connect as connectSocket, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { type Fault, guard, ignore } from "../guard.ts";
 import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { ConnectionTimings, DialOptions, Protocol } from "./session.ts";
@@ -29,7 +30,10 @@ export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpC
 
   const secured = await handshake(socket, options);
   const handshakeEnd = performance.now();
-  signal.throwIfAborted();
+  if (signal.aborted) {
+    secured.destroy();
+    throw signal.reason;
+  }
   const chosen = secured.alpnProtocol;
   // RFC 9110 §4.2.2: a server that knows no ALPN speaks HTTP/1.1.
   const protocol = chosen === "h2" ? "h2" : "http/1.1";
@@ -49,6 +53,7 @@ function establish(options: TcpConnectOptions): Promise<Socket> {
     else callback(null, first.address, first.family);
   };
   const socket = connectSocket({ host: "addresses.invalid", port, lookup, autoSelectFamily: true });
+  socket.on("error", ignore); // at any time, whether or not somebody waits for it
   return settle(socket, "connect", options.signal, (error) => {
     const code = codeOf(error);
     const where = `${servername} (${addresses.map(({ address }) => address).join(", ")}) port ${port}`;
@@ -76,7 +81,17 @@ async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TL
     // The verdict is read below, before a byte of HTTP is written: only so is the certificate still there to say what is wrong with it.
     rejectUnauthorized: false,
   });
-  if (keylog !== undefined) secured.on("keylog", (line: Buffer) => keylog(line.toString("latin1").trimEnd()));
+  secured.on("error", ignore);
+  if (keylog !== undefined) {
+    secured.on(
+      "keylog",
+      guard(
+        "client key log",
+        (fault) => secured.destroy(fault.error),
+        (line: Buffer) => keylog(line.toString("latin1").trimEnd()),
+      ),
+    );
+  }
   await settle(secured, "secureConnect", options.signal, (error) => tlsProblem(error, options));
   if (!secured.authorized && options.rejectUnauthorized) {
     const chain = chainOf(secured);
@@ -144,18 +159,24 @@ function settle<S extends Socket>(
   explain: (error: Error) => Error,
 ): Promise<S> {
   return new Promise((resolve, reject) => {
-    const done = () => {
+    const give = (fault: Fault): void => {
+      cleanUp();
+      socket.destroy();
+      reject(fault.error);
+    };
+    const done = guard("client socket event", give, () => {
       cleanUp();
       resolve(socket);
-    };
-    const fail = (error: Error) => {
+    });
+    const fail = guard("client socket error", give, (error: Error) => {
       cleanUp();
-      socket.on("error", () => {}); // a second error of a socket that is already given up
       socket.destroy();
       reject(error === signal.reason ? error : explain(error));
-    };
-    const closed = () => fail(Object.assign(new Error("closed"), { code: "ECONNRESET" }));
-    const aborted = () => fail(signal.reason as Error);
+    });
+    const closed = guard("client socket close", give, () =>
+      fail(Object.assign(new Error("closed"), { code: "ECONNRESET" })),
+    );
+    const aborted = guard("client socket abort", give, () => fail(signal.reason as Error));
     const cleanUp = () => {
       socket.off(event, done).off("error", fail).off("close", closed);
       signal.removeEventListener("abort", aborted);

@@ -1,6 +1,7 @@
 /** A ServerExchange over a request and a response of node:http (RFC 9112). */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { contentLengthOf, type FieldSection, fieldValue } from "../../http/index.ts";
+import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { NodeBody } from "./node-body.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
@@ -43,15 +44,29 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     // RFC 9112 §6.3: a request has content only if one of these says so.
     const length = contentLengthOf(head.fields);
     const empty = request.headers["transfer-encoding"] === undefined && (length === undefined || length === 0);
-    this.body = new NodeBody(request, empty, () => fieldsFromRaw(request.rawTrailers));
+    const onFault = this.handleFault;
+    this.body = new NodeBody(request, empty, onFault, () => fieldsFromRaw(request.rawTrailers));
     tcp.exchanges.add(this);
     response.on("error", ignore); // the connection's end says the same
-    response.on("close", () => {
-      if (!response.writableFinished) this.abort(new Error("the client closed the connection"));
-      this.#close();
-    });
-    response.on("drain", () => this.onDrain?.());
+    response.on(
+      "close",
+      guard("http1 closed", onFault, () => {
+        if (!response.writableFinished) this.abort(new Error("the client closed the connection"));
+        this.#close();
+      }),
+    );
+    response.on(
+      "drain",
+      guard("http1 drain", onFault, () => this.onDrain?.()),
+    );
   }
+
+  /** An exception ends the exchange, and with it the connection. */
+  readonly handleFault = (fault: Fault): void => {
+    this.#tcp.listener.onFault(fault);
+    this.#response.destroy();
+    this.reset(fault.error);
+  };
 
   get remoteAddress(): PeerAddress {
     return this.#tcp.remoteAddress;
@@ -95,7 +110,10 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
       return false;
     }
     this.flushHead();
-    return released === undefined ? this.#response.write(chunk) : this.#response.write(chunk, () => released(chunk)); // also called when the socket fails
+    if (released === undefined) return this.#response.write(chunk);
+    // Also called when the socket fails.
+    const done = guard("http1 released", this.handleFault, () => released(chunk));
+    return this.#response.write(chunk, done);
   }
 
   end(last?: Uint8Array, trailers?: FieldSection): void {
@@ -157,13 +175,8 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   }
 }
 
-/** Nobody is left to catch what goes wrong here. */
-function flushHead(exchange: Http1ServerExchange): void {
-  try {
-    exchange.flushHead();
-  } catch (error) {
-    exchange.reset(error as Error);
-  }
-}
-
-function ignore(): void {}
+const flushHead = guard(
+  "http1 head",
+  (fault, exchange: Http1ServerExchange) => exchange.handleFault(fault),
+  (exchange: Http1ServerExchange) => exchange.flushHead(),
+);

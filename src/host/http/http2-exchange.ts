@@ -1,6 +1,7 @@
 /** A ServerExchange over a stream of node:http2 (RFC 9113). */
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { FieldSection } from "../../http/index.ts";
+import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { NodeBody } from "./node-body.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
@@ -42,21 +43,37 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.authority = head.authority;
     this.path = head.path;
     this.fields = head.fields;
-    this.body = new NodeBody(stream, endStream);
+    const onFault = this.#handleFault;
+    this.body = new NodeBody(stream, endStream, onFault);
     tcp.exchanges.add(this);
     if (!endStream) {
-      stream.on("trailers", (_headers, _flags, raw?: string[]) => {
-        if (raw !== undefined) this.body.trailers = fieldsFromRaw(raw);
-      });
+      stream.on(
+        "trailers",
+        guard("http2 trailers", onFault, (_headers: unknown, _flags: number, raw?: string[]) => {
+          if (raw !== undefined) this.body.trailers = fieldsFromRaw(raw);
+        }),
+      );
     }
     stream.on("error", ignore); // "close" says the same, with its code
-    stream.on("close", () => {
-      if (!this.#ended || !stream.writableFinished)
-        this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
-      this.#close();
-    });
-    stream.on("drain", () => this.onDrain?.());
+    stream.on(
+      "close",
+      guard("http2 closed", onFault, () => {
+        if (!this.#ended || !stream.writableFinished)
+          this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
+        this.#close();
+      }),
+    );
+    stream.on(
+      "drain",
+      guard("http2 drain", onFault, () => this.onDrain?.()),
+    );
   }
+
+  /** An exception ends the stream; the connection goes on. */
+  readonly #handleFault = (fault: Fault): void => {
+    this.#tcp.listener.onFault(fault);
+    this.reset(fault.error);
+  };
 
   get remoteAddress(): PeerAddress {
     return this.#tcp.remoteAddress;
@@ -88,7 +105,12 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     const endStream = options?.endStream === true;
     // Node would close the stream after the last DATA frame; with this it asks for trailers instead.
     const waitForTrailers = !endStream && options?.trailers === true;
-    if (waitForTrailers) this.#stream.on("wantTrailers", () => this.#sendTrailers());
+    if (waitForTrailers) {
+      this.#stream.on(
+        "wantTrailers",
+        guard("http2 wants trailers", this.#handleFault, () => this.#sendTrailers()),
+      );
+    }
     this.#stream.respond(headers, { endStream, waitForTrailers });
     if (endStream) this.#finish();
   }
@@ -98,7 +120,9 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       released?.(chunk);
       return false;
     }
-    return released === undefined ? this.#stream.write(chunk) : this.#stream.write(chunk, () => released(chunk));
+    if (released === undefined) return this.#stream.write(chunk);
+    const done = guard("http2 released", this.#handleFault, () => released(chunk));
+    return this.#stream.write(chunk, done);
   }
 
   end(last?: Uint8Array, trailers?: FieldSection): void {
@@ -128,12 +152,15 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#ended = true;
     // RFC 9113 §8.1: having answered in full, ask the client to stop sending a body that nobody will read.
     if (this.body.state !== "open") return;
-    this.#stream.once("finish", () => {
-      if (this.body.state !== "open") return;
-      this.#stream.close(constants.NGHTTP2_NO_ERROR);
-      // Whoever still reads the request must not wait for what will not come.
-      this.body.abort();
-    });
+    this.#stream.once(
+      "finish",
+      guard("http2 finish", this.#handleFault, () => {
+        if (this.body.state !== "open") return;
+        this.#stream.close(constants.NGHTTP2_NO_ERROR);
+        // Whoever still reads the request must not wait for what will not come.
+        this.body.abort();
+      }),
+    );
   }
 
   #sendTrailers(): void {
@@ -168,5 +195,3 @@ function toHeaders(status: number | undefined, fields: FieldSection): Record<str
   }
   return headers;
 }
-
-function ignore(): void {}

@@ -4,6 +4,7 @@
  */
 
 import type { Identity } from "../certificates/identity.ts";
+import type { Fault } from "../guard.ts";
 import type { ExchangeHandler, HttpVersion } from "./exchange.ts";
 
 export interface BoundAddress {
@@ -19,6 +20,8 @@ export interface ListenerOptions {
   readonly onExchange: ExchangeHandler;
   /** Given each line of the key log (RFC 9850), with its line feed. Only set by explicit request. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
+  /** Hears of each internal fault; the connection it happened to has ended. A line on standard error by default. */
+  readonly onFault?: ((fault: Fault) => void) | undefined;
   /** QUIC: when a client has to prove its address first (Retry, RFC 9000 §8.1.2). TCP always asks. */
   readonly retry?: RetryPolicy | undefined;
 }

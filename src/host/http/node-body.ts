@@ -1,6 +1,7 @@
 /** A request body over a Readable of Node, as HTTP/1.1 and HTTP/2 have it. */
 import type { Readable } from "node:stream";
 import type { FieldSection } from "../../http/index.ts";
+import { type Fault, guard } from "../guard.ts";
 import type { BodyState, RequestBody } from "./exchange.ts";
 
 export class NodeBody implements RequestBody {
@@ -9,11 +10,13 @@ export class NodeBody implements RequestBody {
   #state: BodyState;
   #listening = false;
   readonly #source: Readable;
+  readonly #onFault: (fault: Fault) => void;
   /** HTTP/1.1 has its trailers when the source ends. */
   readonly #readTrailers: (() => FieldSection) | undefined;
 
-  constructor(source: Readable, empty: boolean, readTrailers?: () => FieldSection) {
+  constructor(source: Readable, empty: boolean, onFault: (fault: Fault) => void, readTrailers?: () => FieldSection) {
     this.#source = source;
+    this.#onFault = onFault;
     this.#state = empty ? "ended" : "open";
     this.#readTrailers = readTrailers;
   }
@@ -45,8 +48,14 @@ export class NodeBody implements RequestBody {
   // Listening makes the source read ahead, so it waits until somebody wants the body.
   #listen(): void {
     this.#listening = true;
-    this.#source.on("readable", () => this.onReadable?.());
-    this.#source.on("end", () => this.#end());
+    this.#source.on(
+      "readable",
+      guard("body readable", this.#onFault, () => this.onReadable?.()),
+    );
+    this.#source.on(
+      "end",
+      guard("body end", this.#onFault, () => this.#end()),
+    );
   }
 
   #end(): void {

@@ -1,5 +1,6 @@
 /** A WHATWG Response onto a ServerExchange. */
 import { contentLengthOf, type FieldLine, fieldValue, isConnectionSpecific } from "../../http/index.ts";
+import { detach, ignore } from "../guard.ts";
 import type { ServerExchange } from "./exchange.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
 
@@ -140,12 +141,10 @@ class BodySource {
   async endsSoon(): Promise<boolean> {
     this.#ahead = this.#reader.read();
     let settled: Read | undefined;
-    this.#ahead.then(
-      (read) => {
-        settled = read;
-      },
-      () => undefined, // the next read() meets the error
-    );
+    const look = this.#ahead.then((read) => {
+      settled = read;
+    });
+    detach("response look-ahead", ignore, look); // the next read() meets the error
     for (let turn = 0; turn < 6 && settled === undefined; turn++) await undefined;
     return settled?.done === true;
   }

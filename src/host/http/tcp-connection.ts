@@ -1,11 +1,13 @@
 /** What the exchanges of one TCP connection share. */
 import type { Socket } from "node:net";
+import type { Fault } from "../guard.ts";
 import type { PeerAddress } from "./exchange.ts";
 
 /** The listener's state that every response looks at. */
 export interface ListenerState {
   draining: boolean;
   altSvc: string | undefined;
+  readonly onFault: (fault: Fault) => void;
 }
 
 export interface Abortable {

@@ -19,6 +19,7 @@ import { createSecureContext, type SecureContext, type TLSSocket } from "node:tl
 import type { FieldLine } from "../../http/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { CertificateStore } from "../certificates/store.ts";
+import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange } from "./http1-exchange.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
@@ -40,7 +41,8 @@ const MAX_FIELD_LINES = 256;
 export class TcpListener implements Listener {
   readonly protocols = ["h2", "http/1.1"] as const;
   readonly #onExchange: ExchangeHandler;
-  readonly #state: ListenerState = { draining: false, altSvc: undefined };
+  readonly #onFault: (fault: Fault) => void;
+  readonly #state: ListenerState;
   readonly #server: Http2SecureServer;
   /** Node's server listens on one address; these take connections on the others and hand them to it. */
   readonly #others: Server[] = [];
@@ -54,34 +56,84 @@ export class TcpListener implements Listener {
 
   constructor(options: ListenerOptions) {
     this.#onExchange = options.onExchange;
-    this.#server = createSecureServer(serverOptions(options.identities));
+    this.#onFault = options.onFault ?? reportFault;
+    this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
+    this.#server = createSecureServer(serverOptions(options.identities, this.#onFault));
     // With allowHTTP1 the server has the timeouts of node:http's Server.
     Object.assign(this.#server, { headersTimeout: HEAD_TIMEOUT, requestTimeout: 0 });
-    this.#server.on("connection", (socket: Socket) => this.#track(socket));
-    this.#server.on("secureConnection", (socket: TLSSocket) => this.#handleSecure(socket));
-    this.#server.on("request", (request, response) => this.#handleHttp1(request as never, response as never));
+    this.#server.on(
+      "connection",
+      guard("tcp connection", this.#destroy, (socket: Socket) => this.#track(socket)),
+    );
+    this.#server.on(
+      "secureConnection",
+      guard("tls secure", this.#destroy, (socket: TLSSocket) => this.#handleSecure(socket)),
+    );
+    const request = guard(
+      "http1 request",
+      this.#destroyResponse,
+      (request: IncomingMessage, response: ServerResponse) => this.#handleHttp1(request, response),
+    );
+    this.#server.on("request", request as never);
     // A "request" listener, which HTTP/1.1 needs, brings Node's compatibility layer for HTTP/2 with it, which listens
     // for streams. Ours take its place.
     this.#server.removeAllListeners("stream");
-    this.#server.on("stream", (stream, headers, flags, raw?: string[]) =>
-      this.#handleHttp2(stream, headers, flags, raw),
+    this.#server.on(
+      "stream",
+      guard(
+        "http2 stream",
+        this.#destroy,
+        (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number, raw?: string[]) =>
+          this.#handleHttp2(stream, headers, flags, raw),
+      ),
     );
     // RFC 9110 §10.1.1: whoever reads the body asks for it (continueIfExpected).
-    this.#server.on("checkContinue", (request, response) => this.#handleHttp1(request as never, response as never));
-    this.#server.on("session", (session) => this.#handleSession(session));
+    const expecting = guard(
+      "http1 continue",
+      this.#destroyResponse,
+      (request: IncomingMessage, response: ServerResponse) => this.#handleHttp1(request, response),
+    );
+    this.#server.on("checkContinue", expecting as never);
+    this.#server.on(
+      "session",
+      guard("http2 session", this.#destroy, (session: ServerHttp2Session) => this.#handleSession(session)),
+    );
     const { onKeyLog } = options;
-    if (onKeyLog !== undefined) this.#server.on("keylog", (line: Buffer) => onKeyLog(line.toString("latin1")));
+    if (onKeyLog !== undefined) {
+      this.#server.on(
+        "keylog",
+        guard("tls key log", this.#onFault, (line: Buffer) => onKeyLog(line.toString("latin1"))),
+      );
+    }
   }
+
+  readonly #destroy = (fault: Fault, touched: { destroy(): unknown }): void => {
+    touched.destroy();
+    this.#onFault(fault);
+  };
+
+  readonly #destroyResponse = (fault: Fault, _request: unknown, response: ServerResponse): void =>
+    this.#destroy(fault, response);
 
   async listen(port: number, host: string): Promise<BoundAddress> {
     const first = !this.#server.listening;
     const server: Server = first
       ? this.#server
-      : createServer({ noDelay: true }, (socket) => this.#server.emit("connection", socket));
+      : createServer(
+          { noDelay: true },
+          guard("tcp other connection", this.#destroy, (socket: Socket) => this.#server.emit("connection", socket)),
+        );
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen({ port, host, backlog: 1024 }, () => {
         server.off("error", reject);
+        // A connection that the system could not hand over (EMFILE): the next one may do better.
+        server.on(
+          "error",
+          guard("tcp server error", this.#onFault, (error: Error) =>
+            this.#onFault({ entry: "tcp server error", error }),
+          ),
+        );
         resolve();
       });
     });
@@ -126,20 +178,35 @@ export class TcpListener implements Listener {
   }
 
   #cutOffAfter(timeout: number): NodeJS.Timeout {
-    return setTimeout(() => {
+    const destroyAll = (): void => {
       for (const socket of this.#sockets) socket.destroy();
-    }, timeout);
+    };
+    const cutOff = guard(
+      "tcp cut-off",
+      (fault) => {
+        destroyAll();
+        this.#onFault(fault);
+      },
+      destroyAll,
+    );
+    return setTimeout(cutOff, timeout);
   }
 
   #track(socket: Socket): void {
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    socket.once(
+      "close",
+      guard("tcp close", this.#onFault, () => this.#sockets.delete(socket)),
+    );
   }
 
   #handleSecure(socket: TLSSocket): void {
     if (socket.alpnProtocol === "h2") return; // it becomes a session
     this.#http1.set(socket, this.#connectionOf(socket, socket));
-    socket.once("close", () => this.#http1.delete(socket));
+    socket.once(
+      "close",
+      guard("http1 close", this.#onFault, () => this.#http1.delete(socket)),
+    );
     if (this.#state.draining) socket.destroySoon();
   }
 
@@ -147,7 +214,10 @@ export class TcpListener implements Listener {
     let connection = this.#connections.get(key);
     if (connection === undefined) {
       const opened = new TcpConnection(socket, this.#state);
-      socket.once("close", () => opened.abort());
+      socket.once(
+        "close",
+        guard("tcp connection close", this.#onFault, () => opened.abort()),
+      );
       this.#connections.set(key, opened);
       connection = opened;
     }
@@ -158,10 +228,14 @@ export class TcpListener implements Listener {
     this.#sessions.add(session);
     const connection = this.#connectionOf(session, session.socket as unknown as Socket);
     session.on("error", ignore); // "close" follows
-    session.once("close", () => this.#sessions.delete(session));
-    session.setTimeout(IDLE_TIMEOUT, () => {
+    session.once(
+      "close",
+      guard("http2 session end", this.#onFault, () => this.#sessions.delete(session)),
+    );
+    const idle = guard("http2 session idle", this.#onFault, () => {
       if (connection.exchanges.size === 0) session.close();
     });
+    session.setTimeout(IDLE_TIMEOUT, idle);
     if (this.#state.draining) session.close();
   }
 
@@ -225,7 +299,10 @@ export class TcpListener implements Listener {
   }
 }
 
-function serverOptions(identities: ListenerOptions["identities"]): SecureServerOptions {
+function serverOptions(
+  identities: ListenerOptions["identities"],
+  onFault: (fault: Fault) => void,
+): SecureServerOptions {
   const store = new CertificateStore(identities);
   // Node does not say what a client can verify, so the choice is by name alone.
   const schemes = identities.flatMap(({ signer }) => signer.schemes);
@@ -242,7 +319,14 @@ function serverOptions(identities: ListenerOptions["identities"]): SecureServerO
     allowHTTP1: true,
     cert: identities[0].cert,
     key: identities[0].key,
-    SNICallback: (name, callback) => callback(null, contextOf(store.select(name, schemes) ?? identities[0])),
+    SNICallback: guard(
+      "tls server name",
+      (fault, _name, callback: SniCallback) => {
+        onFault(fault);
+        callback(fault.error);
+      },
+      (name: string, callback: SniCallback) => callback(null, contextOf(store.select(name, schemes) ?? identities[0])),
+    ),
     minVersion: "TLSv1.2",
     handshakeTimeout: HANDSHAKE_TIMEOUT,
     noDelay: true,
@@ -253,8 +337,8 @@ function serverOptions(identities: ListenerOptions["identities"]): SecureServerO
   } as SecureServerOptions;
 }
 
+type SniCallback = (error: Error | null, context?: SecureContext) => void;
+
 function refuse(stream: ServerHttp2Stream, status: number): void {
   if (!stream.destroyed) stream.respond({ ":status": status }, { endStream: true });
 }
-
-function ignore(): void {}

@@ -9,8 +9,8 @@ import { peerAddressFrom } from "../http/tcp-connection.ts";
 export const peerAddress = (address: SocketAddress): PeerAddress => peerAddressFrom(address.host, address.port);
 
 export function connectionStats(connection: Connection): Readonly<Record<string, number | string>> {
-  const { stats, path, handshakeFacts } = connection;
-  const { rtt, controller, mtu } = path;
+  const { stats, route, handshakeFacts } = connection;
+  const { rtt, controller, mtu } = route;
   return {
     rtt: toMillis(rtt.smoothed),
     minRtt: toMillis(rtt.min),

@@ -1,8 +1,9 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { SeededRng } from "../../base/rng.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
-import { connectionConfig, Endpoint } from "../../quic/index.ts";
+import { type ConnectionEvent, connectionConfig, Endpoint, TRANSPORT_ERRORS } from "../../quic/index.ts";
 import { createTlsClient } from "../../tls/index.ts";
+import type { Fault } from "../guard.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { QuicDriver } from "./driver.ts";
 
@@ -19,7 +20,7 @@ function countingSocket(): UdpSocket & { datagrams: number } {
     isBlocked: false,
     onBatch: undefined,
     onWritable: undefined,
-    onError: undefined,
+    onFault: undefined,
     datagrams: 0,
     send({ count }) {
       this.datagrams += count;
@@ -40,4 +41,62 @@ test("closing lets every connection take its leave, however many there are", asy
   for (let i = 0; i < 300; i += 1) endpoint.connect({ remote, createTls }, driver.now()).close(0, "");
   await driver.close();
   expect(socket.datagrams).toBe(300);
+});
+
+describe("an exception in a listener", () => {
+  const createTls = (transportParameters: Uint8Array) =>
+    createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" });
+
+  test("ends its connection with INTERNAL_ERROR, is said, and the others hear of their events", async () => {
+    const socket = countingSocket();
+    const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
+    const driver = new QuicDriver(endpoint, socket);
+    const faults: Fault[] = [];
+    driver.onFault = (fault) => faults.push(fault);
+    const heard: [string, ConnectionEvent][] = [];
+    const connect = (name: string, throws: boolean) => {
+      const connection = endpoint.connect({ remote, createTls }, driver.now());
+      driver.attach(connection, {
+        handleEvent: (event) => {
+          heard.push([name, event]);
+          if (throws) throw new TypeError("a mistake");
+        },
+      });
+      return connection;
+    };
+    const first = connect("first", true);
+    const second = connect("second", false);
+    for (const connection of [first, second]) connection.close(0, "");
+    await driver.close();
+    // The exception met the event of the end itself: nothing is left to close.
+    expect(heard.map(([name, event]) => [name, event.type])).toEqual([
+      ["first", "closed"],
+      ["second", "closed"],
+    ]);
+    expect(faults).toEqual([{ entry: "quic event", error: new TypeError("a mistake") }]);
+  });
+
+  test("reaches the listener as the cause of the end", async () => {
+    const socket = countingSocket();
+    const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
+    const driver = new QuicDriver(endpoint, socket);
+    const faults: Fault[] = [];
+    driver.onFault = (fault) => faults.push(fault);
+    const events: ConnectionEvent[] = [];
+    const connection = endpoint.connect({ remote, createTls }, driver.now());
+    driver.attach(connection, { handleEvent: (event) => events.push(event) });
+    driver.fail(connection, { entry: "h3 events", error: new TypeError("a mistake") });
+    await driver.close();
+    expect(events).toEqual([
+      {
+        type: "closed",
+        reason: expect.objectContaining({
+          code: TRANSPORT_ERRORS.INTERNAL_ERROR.code,
+          cause: new TypeError("a mistake"),
+        }),
+      },
+    ]);
+    expect(faults).toHaveLength(1);
+    expect(socket.datagrams).toBe(1);
+  });
 });

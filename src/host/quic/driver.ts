@@ -7,16 +7,16 @@
  */
 
 import type { ReceivedBatch } from "../../base/datagrams.ts";
+import { ProtocolError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
-import type { Connection, ConnectionEvent, Endpoint } from "../../quic/index.ts";
+import type { CloseReason, Connection, ConnectionEvent, Endpoint, EndpointEvent } from "../../quic/index.ts";
 import { systemNow } from "../clock.ts";
+import { type Fault, guard, reportFault } from "../guard.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 
 /** Who hears of a connection's events. */
 export interface ConnectionListener {
   handleEvent(event: ConnectionEvent, now: Instant): void;
-  /** All events of this turn were handled: what was gathered may be acted upon. */
-  handleTurnEnd?(): void;
 }
 
 /** Datagrams sent before the socket is read again. */
@@ -29,8 +29,12 @@ export class QuicDriver {
   readonly socket: UdpSocket;
   /** A new connection from outside; gives who will hear of it. */
   onAccept: ((connection: Connection) => ConnectionListener) | undefined;
+  /** Hears of each internal fault, which ended one connection at most. */
+  onFault: (fault: Fault) => void = reportFault;
+  readonly #report = (fault: Fault): void => this.onFault(fault);
+  /** Errors that `onFault` has heard of, and that come back as the cause of a connection's end. */
+  readonly #reported = new WeakSet<Error>();
   readonly #listeners = new Map<Connection, ConnectionListener>();
-  readonly #touched = new Set<ConnectionListener>();
   #timer: NodeJS.Timeout | undefined;
   #timerAt: Instant | undefined;
   #isFlushScheduled = false;
@@ -42,7 +46,8 @@ export class QuicDriver {
     this.socket = socket;
     socket.onBatch = (batch) => this.#handleBatch(batch);
     socket.onWritable = () => this.wake();
-    socket.onError = () => this.wake();
+    socket.onFault = this.#report;
+    endpoint.onFault = (error) => this.#report({ entry: "quic endpoint", error });
   }
 
   now(): Instant {
@@ -62,42 +67,74 @@ export class QuicDriver {
 
   #handleBatch(batch: ReceivedBatch): void {
     const now = systemNow();
-    this.endpoint.handleBatch(batch, now);
+    this.#receive(batch, now);
     this.#dispatch(now);
     this.wake();
   }
 
+  readonly #receive = guard("quic batch", this.#report, (batch: ReceivedBatch, now: Instant) =>
+    this.endpoint.handleBatch(batch, now),
+  );
+
   #dispatch(now: Instant): void {
     for (let next = this.endpoint.pollEvent(); next !== undefined; next = this.endpoint.pollEvent()) {
-      const { connection, event } = next;
+      this.#deliver(next.connection, next.event, now);
+    }
+  }
+
+  readonly #deliver = guard(
+    "quic event",
+    (fault, connection) => this.fail(connection, fault),
+    (connection: Connection, event: EndpointEvent["event"], now: Instant) => {
       if (event.type === "accepted") {
         const listener = this.onAccept?.(connection);
         if (listener !== undefined) this.#listeners.set(connection, listener);
-        continue;
+        return;
       }
+      if (event.type === "closed") this.#reportCause(event.reason);
       const listener = this.#listeners.get(connection);
-      if (listener === undefined) continue;
+      if (listener === undefined) return;
       if (event.type === "closed") this.#listeners.delete(connection);
       listener.handleEvent(event, now);
-      if (listener.handleTurnEnd !== undefined) this.#touched.add(listener);
-    }
-    for (const listener of this.#touched) listener.handleTurnEnd!();
-    this.#touched.clear();
+    },
+  );
+
+  /** Ends a connection after an exception in what belongs to it; the others go on. */
+  fail(connection: Connection, fault: Fault): void {
+    this.#reported.add(fault.error);
+    this.#report(fault);
+    connection.fail(fault.error);
+    this.wake();
   }
 
-  readonly #onFlush = (): void => {
-    this.#isFlushScheduled = false;
-    if (this.#isClosed) return;
-    this.#flush(systemNow());
-  };
+  /** Faults inside a connection end it by themselves. */
+  #reportCause(reason: CloseReason): void {
+    const cause = reason.type === "local" ? reason.cause : undefined;
+    if (!(cause instanceof Error) || cause instanceof ProtocolError || this.#reported.has(cause)) return;
+    this.#report({ entry: "quic connection", error: cause });
+  }
+
+  readonly #onFlush = guard(
+    "quic flush",
+    (fault) => {
+      this.#isFlushScheduled = false;
+      this.#report(fault);
+    },
+    () => {
+      this.#isFlushScheduled = false;
+      if (!this.#isClosed) this.#flush(systemNow());
+    },
+  );
 
   #flush(now: Instant): void {
-    this.#dispatch(now);
-    const { endpoint } = this;
-    if (this.#send(now, SEGMENTS_PER_TURN)) this.wake();
-    // A fault while sending ends a connection, of which its listener has to hear.
-    this.#dispatch(now);
-    this.#arm(endpoint.nextTimeout(), now);
+    try {
+      this.#dispatch(now);
+      if (this.#send(now, SEGMENTS_PER_TURN)) this.wake();
+      // A fault while sending ends a connection, of which its listener has to hear.
+      this.#dispatch(now);
+    } finally {
+      this.#arm(this.endpoint.nextTimeout(), now);
+    }
   }
 
   /** Sends what there is to send, up to about so many datagrams; true when that was not all. */
@@ -130,14 +167,17 @@ export class QuicDriver {
     if (!this.#isReferenced) this.#timer.unref();
   }
 
-  readonly #onTimer = (): void => {
+  readonly #onTimer = guard("quic timer", this.#report, () => {
     this.#timer = undefined;
     this.#timerAt = undefined;
     if (this.#isClosed) return;
     const now = systemNow();
-    this.endpoint.handleTimeout(now);
-    this.#flush(now);
-  };
+    try {
+      this.endpoint.handleTimeout(now);
+    } finally {
+      this.#flush(now);
+    }
+  });
 
   ref(): void {
     this.#isReferenced = true;
@@ -155,11 +195,14 @@ export class QuicDriver {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     const now = systemNow();
-    this.#dispatch(now);
-    // There is no other turn: each of the connections has its CONNECTION_CLOSE to send, however many they are.
-    this.#send(now, Number.POSITIVE_INFINITY);
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    await this.socket.close();
+    try {
+      this.#dispatch(now);
+      // There is no other turn: each of the connections has its CONNECTION_CLOSE to send, however many they are.
+      this.#send(now, Number.POSITIVE_INFINITY);
+    } finally {
+      this.#isClosed = true;
+      clearTimeout(this.#timer);
+      await this.socket.close();
+    }
   }
 }

@@ -2,6 +2,7 @@
 
 import type { H3Connection, H3Event } from "../../h3/index.ts";
 import type { CloseReason, ConnectionEvent } from "../../quic/index.ts";
+import { type Fault, guard } from "../guard.ts";
 import type { QuicDriver } from "./driver.ts";
 
 /** The owner of a connection: it knows the exchanges. */
@@ -9,6 +10,8 @@ export interface H3EventHandler {
   handleH3(event: H3Event): void;
   /** After the last event. */
   handleClosed(reason: CloseReason): void;
+  /** An exception in what belongs to this connection ends it. */
+  handleFault(fault: Fault): void;
 }
 
 export class H3EventPump {
@@ -45,10 +48,14 @@ export class H3EventPump {
     queueMicrotask(this.#onDrainDue);
   }
 
-  readonly #onDrainDue = (): void => {
-    this.#isDrainScheduled = false;
-    this.drain();
-  };
+  readonly #onDrainDue = guard(
+    "h3 events",
+    (fault) => this.#handler.handleFault(fault),
+    () => {
+      this.#isDrainScheduled = false;
+      this.drain();
+    },
+  );
 
   drain(): void {
     const h3 = this.#h3;

@@ -3,6 +3,7 @@
 import { H3_ERRORS, type H3Connection, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue } from "../../http/index.ts";
 import type { StreamId } from "../../quic/index.ts";
+import { type Fault, guard } from "../guard.ts";
 import type {
   BodyState,
   ConnectionInfo,
@@ -27,6 +28,7 @@ export interface H3ExchangeHost {
   /** Content was read: the end of the message may have come into sight. */
   pump(): void;
   onExchangeClosed(id: StreamId): void;
+  readonly handleFault: (fault: Fault) => void;
 }
 
 /** Content that arrives on the stream; it stays there, holding the peer's credit, until it is read. */
@@ -127,11 +129,13 @@ export class H3ServerExchange implements ServerExchange {
       this.#end();
       this.#host.wake();
     } else {
-      queueMicrotask(() => {
-        if (this.#heldFields === undefined || this.#isOver) return;
-        this.#write(EMPTY, false);
-        this.#host.wake();
-      });
+      queueMicrotask(
+        guard("h3 head", this.#host.handleFault, () => {
+          if (this.#heldFields === undefined || this.#isOver) return;
+          this.#write(EMPTY, false);
+          this.#host.wake();
+        }),
+      );
     }
   }
 

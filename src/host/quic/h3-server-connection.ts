@@ -3,6 +3,7 @@
 import type { Instant } from "../../base/time.ts";
 import { H3Connection, type H3Event } from "../../h3/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
+import { type Fault, guard } from "../guard.ts";
 import type { ConnectionInfo, ExchangeHandler, PeerAddress } from "../http/exchange.ts";
 import { systemRng } from "../random.ts";
 import { describeClose } from "./close-reason.ts";
@@ -22,12 +23,16 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
   readonly info: ConnectionInfo;
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
+  readonly #connection: Connection;
+  readonly #driver: QuicDriver;
   readonly #pump: H3EventPump;
   readonly #options: H3ServerOptions;
   readonly #exchanges = new Map<StreamId, H3ServerExchange>();
   #isDraining = false;
 
   constructor(connection: Connection, driver: QuicDriver, options: H3ServerOptions) {
+    this.#connection = connection;
+    this.#driver = driver;
     this.#options = options;
     this.h3 = new H3Connection(connection, { rng: systemRng });
     this.#pump = new H3EventPump(this.h3, driver, this);
@@ -43,6 +48,9 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
   pump(): void {
     this.#pump.pump();
   }
+
+  /** An exception in what belongs to this connection ends it. */
+  readonly handleFault = (fault: Fault): void => this.#driver.fail(this.#connection, fault);
 
   onExchangeClosed(id: StreamId): void {
     this.#exchanges.delete(id);
@@ -81,7 +89,7 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
         break;
       case "drained":
         // Not before this turn is over: GOAWAY has to leave first, or the client could not know what was not processed.
-        if (this.#isDraining) setImmediate(() => this.close());
+        if (this.#isDraining) setImmediate(guard("h3 drained", this.handleFault, () => this.close()));
         break;
       case "settings":
       case "goaway":
@@ -94,10 +102,15 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
   }
 
   handleClosed(reason: CloseReason): void {
-    for (const exchange of this.#exchanges.values()) exchange.abort(new Error(describeClose(reason)));
+    const error = new Error(describeClose(reason));
+    for (const exchange of this.#exchanges.values()) this.#abort(exchange, error);
     this.#exchanges.clear();
     this.#options.onClosed(this);
   }
+
+  readonly #abort = guard("h3 abort", this.handleFault, (exchange: H3ServerExchange, error: Error) =>
+    exchange.abort(error),
+  );
 
   /** Takes no new requests; closes when those under way are answered. */
   drain(): void {

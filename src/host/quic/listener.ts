@@ -3,6 +3,7 @@
 import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
 import { cryptoEngine } from "../engine.ts";
+import { guard, reportFault } from "../guard.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "../http/listener.ts";
 import { systemRng } from "../random.ts";
 import { bindPortableSocket } from "../udp/portable-socket.ts";
@@ -53,6 +54,7 @@ export class QuicListener implements Listener {
       },
     });
     const driver = new QuicDriver(endpoint, socket);
+    driver.onFault = this.#options.onFault ?? reportFault;
     driver.onAccept = (connection) => {
       const accepted = new H3ServerConnection(connection, driver, {
         onExchange: this.#options.onExchange,
@@ -76,9 +78,15 @@ export class QuicListener implements Listener {
   async close(timeout: number): Promise<void> {
     for (const { endpoint } of this.#drivers) endpoint.isAccepting = false;
     for (const connection of this.#connections) connection.drain();
-    const cutOff = (): void => {
-      for (const connection of this.#connections) connection.close();
-    };
+    const cutOff = guard(
+      "h3 cut-off",
+      (fault) => {
+        for (const connection of this.#connections) connection.handleFault(fault);
+      },
+      () => {
+        for (const connection of this.#connections) connection.close();
+      },
+    );
     if (timeout <= 0) cutOff();
     const timer = setTimeout(cutOff, timeout);
     await this.#whenEmpty();

@@ -5,6 +5,7 @@
 
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { ReceivedBatch, type SlotWriter, type SocketAddress, type Transmit } from "../../base/datagrams.ts";
+import { type Fault, guard, reportFault } from "../guard.ts";
 import type { UdpSocket } from "./udp-socket.ts";
 
 /** Room for what libuv reads in one turn (32 datagrams) at the usual sizes, and for one datagram of any size. */
@@ -52,9 +53,10 @@ class PortableSocket implements UdpSocket {
   readonly address: SocketAddress;
   onWritable: (() => void) | undefined;
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
-  onError: ((error: Error) => void) | undefined;
+  onFault: ((fault: Fault) => void) | undefined;
   isBlocked = false;
 
+  readonly #handleFault = (fault: Fault): void => (this.onFault ?? reportFault)(fault);
   readonly #socket: Socket;
   readonly #family: 4 | 6;
   readonly #batch = new ReceivedBatch(new Uint8Array(ARENA_SIZE), BATCH_CAPACITY);
@@ -70,11 +72,19 @@ class PortableSocket implements UdpSocket {
     const { address, port } = socket.address();
     this.address = { family, host: address, port };
     enlargeBuffers(socket);
-    socket.on("message", (datagram, from) => this.#receive(datagram, from));
-    socket.on("error", (error) => this.onError?.(error));
+    const fault = this.#handleFault;
+    socket.on(
+      "message",
+      guard("udp message", fault, (datagram: Buffer, from: RemoteInfo) => this.#receive(datagram, from)),
+    );
+    socket.on(
+      "error",
+      guard("udp error", fault, (error: Error) => fault({ entry: "udp error", error })),
+    );
   }
 
   #receive(datagram: Buffer, from: RemoteInfo): void {
+    if (from.port === 0) return; // RFC 768: the sender expects no reply, and none could be addressed
     const remote = this.#remote(from);
     if (!this.#batch.push(datagram, this.address, remote)) {
       this.#flush();
@@ -86,14 +96,24 @@ class PortableSocket implements UdpSocket {
     setImmediate(this.#onTurn);
   }
 
-  readonly #onTurn = (): void => {
-    this.#isScheduled = false;
-    this.#flush();
-  };
+  readonly #onTurn = guard(
+    "udp turn",
+    (fault) => {
+      this.#isScheduled = false;
+      this.#handleFault(fault);
+    },
+    () => {
+      this.#isScheduled = false;
+      this.#flush();
+    },
+  );
 
   #flush(): void {
-    if (this.#batch.count > 0 && !this.#isClosed) this.onBatch?.(this.#batch);
-    this.#batch.clear();
+    try {
+      if (this.#batch.count > 0 && !this.#isClosed) this.onBatch?.(this.#batch);
+    } finally {
+      this.#batch.clear();
+    }
   }
 
   #remote({ address, port }: RemoteInfo): SocketAddress {
@@ -114,30 +134,36 @@ class PortableSocket implements UdpSocket {
   send(transmit: Transmit): number {
     const { count, segmentSize, length, remote } = transmit;
     const { arena } = sendSlots;
-    for (let i = 0; i < count; i += 1) {
-      const start = i * segmentSize;
-      const datagram = arena.subarray(start, Math.min(start + segmentSize, length));
-      // Without a callback an unsendable datagram is simply lost, which is what recovery expects of a network.
-      if (this.#isQueueing) this.#socket.send(datagram, remote.port, remote.host, this.#onQueueSent);
-      else this.#socket.send(datagram, remote.port, remote.host);
-      this.#isQueueing = this.#socket.getSendQueueSize() > 0;
+    let sent = 0;
+    try {
+      while (sent < count) {
+        const start = sent * segmentSize;
+        const datagram = arena.subarray(start, Math.min(start + segmentSize, length));
+        // Without a callback an unsendable datagram is simply lost, which is what recovery expects of a network.
+        if (this.#isQueueing) this.#socket.send(datagram, remote.port, remote.host, this.#onQueueSent);
+        else this.#socket.send(datagram, remote.port, remote.host);
+        this.#isQueueing = this.#socket.getSendQueueSize() > 0;
+        sent += 1;
+      }
+    } catch {
+      // An address that cannot be sent to (ERR_SOCKET_BAD_PORT), or a socket that was closed meanwhile: the rest is lost.
     }
-    if (this.#isQueueing) {
+    if (this.#isQueueing && !this.#isClosed) {
       // The kernel's buffer was full: what libuv queued still points into this arena.
       sendSlots = { arena: new Uint8Array(SEND_ARENA_SIZE) };
       this.isBlocked = this.#socket.getSendQueueSize() > SEND_QUEUE_HIGH;
     }
-    return count;
+    return sent;
   }
 
-  readonly #onQueueSent = (): void => {
+  readonly #onQueueSent = guard("udp sent", this.#handleFault, () => {
     if (this.#isClosed) return;
     const waiting = this.#socket.getSendQueueSize();
     this.#isQueueing = waiting > 0;
     if (!this.isBlocked || waiting > SEND_QUEUE_HIGH / 2) return;
     this.isBlocked = false;
     this.onWritable?.();
-  };
+  });
 
   ref(): void {
     this.#socket.ref();

@@ -2,6 +2,7 @@
 
 import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
 import { createServer } from "node:net";
 
 const ECHO_TIMEOUT = 1_000;
@@ -9,22 +10,18 @@ const ECHO_TIMEOUT = 1_000;
 /** A datagram to ourselves and back; milliseconds. */
 export async function echoDatagram(address: string): Promise<number> {
   const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+  const signal = AbortSignal.timeout(ECHO_TIMEOUT);
   try {
-    return await new Promise<number>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("a datagram to itself did not arrive")), ECHO_TIMEOUT);
-      const payload = randomBytes(16);
-      let start = 0;
-      socket.once("error", reject);
-      socket.on("message", (message) => {
-        if (!message.equals(payload)) return;
-        clearTimeout(timer);
-        resolve(performance.now() - start);
-      });
-      socket.bind(0, address, () => {
-        start = performance.now();
-        socket.send(payload, socket.address().port, address);
-      });
-    });
+    await bind(socket, 0, address);
+    const payload = randomBytes(16);
+    const start = performance.now();
+    socket.send(payload, socket.address().port, address);
+    for (;;) {
+      const [message] = (await once(socket, "message", { signal })) as [Buffer];
+      if (message.equals(payload)) return performance.now() - start;
+    }
+  } catch (error) {
+    throw signal.aborted ? new Error("a datagram to itself did not arrive", { cause: error }) : error;
   } finally {
     socket.close();
   }
@@ -50,10 +47,7 @@ export async function tryPort(port: number): Promise<void> {
   const tcp = createServer();
   const udp = createSocket("udp4");
   try {
-    await new Promise<void>((resolve, reject) => {
-      tcp.once("error", reject);
-      tcp.listen(port, "127.0.0.1", resolve);
-    });
+    await once(tcp.listen(port, "127.0.0.1"), "listening");
     await bind(udp, port);
   } finally {
     tcp.close();
@@ -61,9 +55,7 @@ export async function tryPort(port: number): Promise<void> {
   }
 }
 
-function bind(socket: Socket, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once("error", reject);
-    socket.bind(port, "127.0.0.1", resolve);
-  });
+async function bind(socket: Socket, port: number, address = "127.0.0.1"): Promise<void> {
+  socket.bind(port, address);
+  await once(socket, "listening");
 }

@@ -4,6 +4,7 @@
  */
 
 import type { ReceivedBatch, SlotWriter, SocketAddress, Transmit } from "../../base/datagrams.ts";
+import type { Fault } from "../guard.ts";
 
 export interface UdpSocket {
   /** Reported to people: "portable". */
@@ -18,8 +19,8 @@ export interface UdpSocket {
   onWritable: (() => void) | undefined;
   /** All that one turn of the event loop brought. The batch is cleared afterwards. */
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
-  /** The socket cannot go on. */
-  onError: ((error: Error) => void) | undefined;
+  /** An error of the socket, or an exception while it was served. It goes on; datagrams may be lost. */
+  onFault: ((fault: Fault) => void) | undefined;
   ref(): void;
   unref(): void;
   close(): Promise<void>;

@@ -2,11 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Ecn } from "../../base/datagrams.ts";
 import { type Instant, micros, millis } from "../../base/time.ts";
-import { Level } from "../../tls/handshake.ts";
+import { PacketNumberSpace } from "../packet/number-space.ts";
 import { AckTracker, MAX_ACK_RANGES } from "./ack-tracker.ts";
 
 const ms = (count: number): Instant => millis(count) as number as Instant;
-const tracker = (level: Level = Level.application) =>
+const tracker = (level: PacketNumberSpace = PacketNumberSpace.application) =>
   new AckTracker(level, { maxAckDelay: millis(25), ackDelayExponent: 3 });
 
 /** Receives ack-eliciting packets at 0 ms. */
@@ -41,7 +41,7 @@ describe("when an ACK is due (RFC 9000 §13.2.1, §13.2.2)", () => {
     expect(acks.hasAnythingToAck).toBe(true);
   });
 
-  test.each([Level.initial, Level.handshake])("at once in space %d", (level) => {
+  test.each([PacketNumberSpace.initial, PacketNumberSpace.handshake])("at once in space %d", (level) => {
     const acks = tracker(level);
     receive(acks, 0);
     expect(acks.ackNow).toBe(true);
@@ -93,11 +93,11 @@ describe("what an ACK says", () => {
     expect(acks.largest).toBe(7);
     expect(acks.ackDelay(ms(15))).toBe(5_000 / 8);
     expect(acks.ackDelay(micros(10_007) as number as Instant)).toBe(0);
-    const coarse = new AckTracker(Level.application, { maxAckDelay: millis(25), ackDelayExponent: 10 });
+    const coarse = new AckTracker(PacketNumberSpace.application, { maxAckDelay: millis(25), ackDelayExponent: 10 });
     coarse.onPacketReceived(0, true, Ecn.notEct, ms(0));
     expect(coarse.ackDelay(ms(15))).toBe(14);
     // Initial packets know no parameters.
-    const initial = new AckTracker(Level.initial, { maxAckDelay: millis(25), ackDelayExponent: 10 });
+    const initial = new AckTracker(PacketNumberSpace.initial, { maxAckDelay: millis(25), ackDelayExponent: 10 });
     initial.onPacketReceived(0, true, Ecn.notEct, ms(0));
     expect(initial.ackDelay(ms(15))).toBe(1_875);
   });

@@ -9,8 +9,8 @@
 import { Ecn } from "../../base/datagrams.ts";
 import { RangeSet } from "../../base/range-set.ts";
 import { after, type Instant, type Micros } from "../../base/time.ts";
-import { Level } from "../../tls/handshake.ts";
 import type { EcnCounts } from "../frame/frames.ts";
+import { PacketNumberSpace } from "../packet/number-space.ts";
 
 /** RFC 9000 §13.2.2: an ACK for at least every second ack-eliciting packet. */
 const ACK_ELICITING_THRESHOLD = 2;
@@ -44,7 +44,7 @@ interface MutableEcnCounts extends EcnCounts {
 }
 
 export class AckTracker {
-  readonly level: Level;
+  readonly space: PacketNumberSpace;
   readonly #received = new RangeSet();
   readonly #maxAckDelay: Micros;
   readonly #ackDelayExponent: number;
@@ -62,10 +62,11 @@ export class AckTracker {
   #unreported = 0;
   #ecnCounts: MutableEcnCounts | undefined;
 
-  constructor(level: Level, options: AckTrackerOptions) {
-    this.level = level;
+  constructor(space: PacketNumberSpace, options: AckTrackerOptions) {
+    this.space = space;
     this.#maxAckDelay = options.maxAckDelay;
-    this.#ackDelayExponent = level === Level.application ? options.ackDelayExponent : DEFAULT_ACK_DELAY_EXPONENT;
+    this.#ackDelayExponent =
+      space === PacketNumberSpace.application ? options.ackDelayExponent : DEFAULT_ACK_DELAY_EXPONENT;
   }
 
   /** Has the packet been received before, or is it too old to tell? Then it is to be dropped (RFC 9000 §12.3). */
@@ -92,7 +93,7 @@ export class AckTracker {
     this.#pendingSince ??= now;
     // RFC 9000 §13.2.1: Initial and Handshake packets, packets out of order and packets marked CE at once.
     if (
-      this.level !== Level.application ||
+      this.space !== PacketNumberSpace.application ||
       ecn === Ecn.ce ||
       packetNumber < this.#largestAckEliciting ||
       this.#leavesGap(packetNumber)
@@ -128,6 +129,12 @@ export class AckTracker {
   /** When an ACK has to be sent at the latest; undefined when nothing asks for one. */
   get deadline(): Instant | undefined {
     return this.#pendingSince === undefined ? undefined : after(this.#pendingSince, this.#maxAckDelay);
+  }
+
+  /** Must an ACK leave now, even if congestion control forbids data? */
+  isDue(now: Instant): boolean {
+    const { deadline } = this;
+    return this.ackNow || (deadline !== undefined && deadline <= now);
   }
 
   /** What an ACK reports. */

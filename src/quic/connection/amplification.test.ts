@@ -3,7 +3,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Micros, millis, seconds } from "../../base/time.ts";
-import { Level, type TlsIdentity } from "../../tls/index.ts";
+import { EncryptionLevel, type TlsIdentity } from "../../tls/index.ts";
 import { der, ed25519Identity, makeCertificate } from "../../tls/testing/identity.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 import { formsOf } from "../testing/initial.ts";
@@ -61,7 +61,7 @@ describe("an unproven client", () => {
         expect(client.sent).toBeLessThanOrEqual(3 * client.received);
         for (const each of steps) {
           if (each.type === "wait") peer.wait(millis(each.ms));
-          else if (each.type === "initial") peer.send(Level.initial, [{ type: "ping" }]);
+          else if (each.type === "initial") peer.send(EncryptionLevel.initial, [{ type: "ping" }]);
           else {
             const junk = new Uint8Array(each.size);
             // A long header for the connection that opens with no key.
@@ -88,7 +88,7 @@ describe("an unproven client", () => {
     client.peer.wait(seconds(1));
     const before = client.sent;
     expect(before).toBeLessThan(9_000);
-    client.peer.send(Level.handshake, [{ type: "ping" }]);
+    client.peer.send(EncryptionLevel.handshake, [{ type: "ping" }]);
     client.peer.wait(seconds(3));
     expect(client.sent).toBeGreaterThan(before + 5_000);
   });

@@ -4,16 +4,16 @@ import { describe, expect, test } from "vitest";
 import { millis, seconds } from "../../base/time.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
-import { Level } from "../../tls/index.ts";
+import { EncryptionLevel } from "../../tls/index.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 import { formsOf } from "../testing/initial.ts";
 import { Pair } from "../testing/pair.ts";
 
-const { application } = Level;
+const { oneRtt } = EncryptionLevel;
 const closes = (peer: HostilePeer) => peer.frames.filter(({ frame }) => frame.type === "connection-close");
 
-describe("an application that closes", () => {
+describe("an oneRtt that closes", () => {
   test("has the other side told, and both sides forget the connection", () => {
     const pair = new Pair().connect();
     pair.run(undefined, millis(200));
@@ -57,7 +57,7 @@ test("what still arrives while closing is answered the first, second, fourth, ei
   const answeredAt: number[] = [];
   for (let datagram = 1; datagram <= 40; datagram += 1) {
     const before = closes(peer).length;
-    peer.send(application, [{ type: "ping" }]);
+    peer.send(oneRtt, [{ type: "ping" }]);
     if (closes(peer).length > before) answeredAt.push(datagram);
   }
   expect(answeredAt).toEqual([1, 2, 4, 8, 16, 32]);
@@ -67,9 +67,9 @@ test("closing gives way to draining when the peer closes too", () => {
   const peer = new HostilePeer({ role: "client" }).handshake();
   peer.connection.close(7, "");
   peer.poll();
-  peer.send(application, [{ type: "connection-close", layer: "application", code: 0, frameType: 0, phrase: NOTHING }]);
+  peer.send(oneRtt, [{ type: "connection-close", layer: "application", code: 0, frameType: 0, phrase: NOTHING }]);
   const before = peer.datagrams.length;
-  for (let i = 0; i < 10; i += 1) peer.send(application, [{ type: "ping" }]);
+  for (let i = 0; i < 10; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
   expect(peer.datagrams.length).toBe(before);
   expect(peer.events.filter(({ type }) => type === "closed")).toHaveLength(1);
 });
@@ -78,10 +78,10 @@ test("after the peer's CONNECTION_CLOSE there is silence, and nothing at the end
   const peer = new HostilePeer({ role: "client" }).handshake();
   const id = peer.connection.openStream("bidi")!;
   peer.connection.write(id, new Uint8Array(5_000), true);
-  peer.send(application, [{ type: "connection-close", layer: "transport", code: 2, frameType: 0, phrase: NOTHING }]);
+  peer.send(oneRtt, [{ type: "connection-close", layer: "transport", code: 2, frameType: 0, phrase: NOTHING }]);
   const before = peer.datagrams.length;
   peer.connection.write(id, new Uint8Array(5_000), true);
-  peer.send(application, [{ type: "ping" }]);
+  peer.send(oneRtt, [{ type: "ping" }]);
   peer.wait(seconds(10));
   expect(peer.datagrams.length).toBe(before);
   expect(peer.victim.connectionCount).toBe(0);
@@ -91,18 +91,18 @@ test("after the peer's CONNECTION_CLOSE there is silence, and nothing at the end
 describe("CONNECTION_CLOSE", () => {
   test("names the frame that broke the rule", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
-    peer.send(application, [{ type: "max-stream-data", id: 1, maximum: 1 }]);
+    peer.send(oneRtt, [{ type: "max-stream-data", id: 1, maximum: 1 }]);
     expect(peer.close).toMatchObject({ layer: "transport", frameType: 0x11 });
     const other = new HostilePeer({ role: "client" }).handshake();
-    other.sendRaw(application, Uint8Array.of(0x21));
+    other.sendRaw(oneRtt, Uint8Array.of(0x21));
     expect(other.close).toMatchObject({ frameType: 0 });
   });
 
-  test("says nothing of the application before the handshake is done (RFC 9000 §10.2.3)", () => {
+  test("says nothing of the oneRtt before the handshake is done (RFC 9000 §10.2.3)", () => {
     const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
     peer.connection.close(0x77, "a secret");
     peer.poll();
-    const early = closes(peer).filter(({ level }) => level !== application);
+    const early = closes(peer).filter(({ level }) => level !== oneRtt);
     expect(early.length).toBeGreaterThan(0);
     for (const { frame } of early) {
       expect(frame).toMatchObject({ layer: "transport", code: TRANSPORT_ERRORS.APPLICATION_ERROR.code });
@@ -114,7 +114,9 @@ describe("CONNECTION_CLOSE", () => {
     const early = new HostilePeer({ role: "client", silent: true, withholdFinished: true }).handshake();
     early.connection.close(1, "");
     early.poll();
-    expect(new Set(closes(early).map(({ level }) => level))).toEqual(new Set([Level.initial, Level.handshake, 2]));
+    expect(new Set(closes(early).map(({ level }) => level))).toEqual(
+      new Set([EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt]),
+    );
     expect(formsOf(early.datagrams.at(-1)!)).toEqual(["initial", "handshake", "one-rtt"]);
 
     const late = new HostilePeer({ role: "client" }).handshake();
@@ -133,11 +135,11 @@ describe("CONNECTION_CLOSE", () => {
 
   test("keeps to three times what an unproven client has sent", () => {
     const peer = new HostilePeer({ role: "client", silent: true, withholdFinished: true, mute: true });
-    peer.deliver(peer.seal(Level.initial, Uint8Array.of(0x20))).poll();
+    peer.deliver(peer.seal(EncryptionLevel.initial, Uint8Array.of(0x20))).poll();
     let received = 1_200;
     const sent = () => peer.datagrams.reduce((sum, { length }) => sum + length, 0);
     for (let i = 0; i < 64; i += 1) {
-      const piece = peer.seal(Level.initial, Uint8Array.of(0x01), { padTo: 60 });
+      const piece = peer.seal(EncryptionLevel.initial, Uint8Array.of(0x01), { padTo: 60 });
       received += piece.length;
       peer.deliver(piece).poll();
       expect(sent()).toBeLessThanOrEqual(3 * received);

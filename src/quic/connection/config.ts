@@ -32,6 +32,8 @@ export interface ConnectionConfig {
   readonly ackDelayExponent: number;
   /** The largest datagram that path MTU discovery may find; 1200 turns discovery off. */
   readonly maxDatagramSize: number;
+  /** Can the host set and read the ECN bits of datagrams (RFC 9000 §13.4)? */
+  readonly ecn: boolean;
   /** The smallest wait that the driver's timer can do; bounds the pacer's bursts from below. */
   readonly timerGrain: Micros;
   /** All ids of an endpoint are equally long, so that short headers can be read. */
@@ -63,6 +65,7 @@ export function connectionConfig(
     maxAckDelay: millis(25),
     ackDelayExponent: 3,
     maxDatagramSize: 1452,
+    ecn: false,
     timerGrain: millis(1),
     connectionIdLength: 8,
     keyLog: false,

@@ -1,6 +1,6 @@
 /**
  * One QUIC version 1 connection (RFC 9000), as a machine without I/O. It is a conductor: each kind of state has an
- * owner of its own (spaces, keys, path, recovery, streams, ids, closing, idle), and this file only says who
+ * owner of its own (paths, handshake spaces, keys, streams, closing, idle), and this file only says who
  * hears of what.
  *
  * Calling order: see `base/datagrams.ts`. The endpoint drives it; the application uses it as a `StreamTransport`.
@@ -14,24 +14,23 @@ import { TRANSPORT_ERRORS } from "../errors.ts";
 import { OneRttKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 import { emitTransportParameters, type TransportParameters } from "../params/index.ts";
-import { Path } from "../path/index.ts";
-import { LossRecovery } from "../recovery/index.ts";
+import type { IssuedConnectionId, PathSpace, Paths } from "../path/index.ts";
+import type { Route } from "../route/index.ts";
 import { StreamSet } from "../streams/index.ts";
 import type { CloseReason, StreamChunk, StreamDirection, StreamId, StreamTransport } from "../transport.ts";
 import { Closing } from "./close.ts";
-import { ControlFrames } from "./control-frames.ts";
+import { ConnectionFrames } from "./connection-frames.ts";
 import { Establishment, type HandshakeFacts } from "./establishment.ts";
 import { FrameRouter } from "./frame-router.ts";
 import { Handshake } from "./handshake.ts";
+import { HandshakeSpaces } from "./handshake-spaces.ts";
 import { IdleTimer } from "./idle.ts";
-import { LocalIds } from "./local-ids.ts";
 import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
 import { PacketReceiver } from "./packet-receiver.ts";
 import { PacketSender } from "./packet-sender.ts";
 import { announcedParameters } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
-import { RemoteIds } from "./remote-ids.ts";
-import { PacketSpaces } from "./spaces.ts";
+import { PathFactory, type PathOptions, type RouteAddresses } from "./path-factory.ts";
 import { ConnectionStats } from "./stats.ts";
 
 export class Connection implements StreamTransport {
@@ -45,6 +44,7 @@ export class Connection implements StreamTransport {
   readonly #sender: PacketSender;
   readonly #router: FrameRouter;
   readonly #establishment: Establishment;
+  readonly #pathFactory: PathFactory;
   readonly #events: ConnectionEvent[] = [];
   #nextEvent = 0;
   #now: Instant;
@@ -55,20 +55,9 @@ export class Connection implements StreamTransport {
     this.createdAt = now;
     this.#now = now;
     this.#options = options;
-    const path = new Path({
-      local: options.local,
-      remote: options.remote,
-      validated: role === "client" || options.isAddressValidated,
-      maxUdpPayload: config.maxDatagramSize,
-      timerGrain: config.timerGrain,
-    });
-    const spaces = new PacketSpaces(config);
-    const recovery = new LossRecovery(path, { role, rng: config.rng });
+    const spaces = new HandshakeSpaces(config);
     const streams = new StreamSet({ role, limits: config.limits, emit: (event) => this.#emit(event) });
-    const localIds = new LocalIds(options.registry, options.sourceId, options.sourceResetToken);
-    const remoteIds = new RemoteIds(options.destinationId, config.limits.activeConnectionIdLimit);
-    remoteIds.onResetToken = options.onResetToken;
-    const oneRtt = new OneRttKeys(config.engine, config);
+    const oneRtt = new OneRttKeys(config.engine, this, config);
     const tls = options.createTls(emitTransportParameters(announcedParameters(options), { grease: config.rng }));
     const establishment = new Establishment({
       originalDestination: options.originalDestination,
@@ -79,52 +68,57 @@ export class Connection implements StreamTransport {
       now: () => this.#now,
       emit: (event) => this.#emit(event),
       abandon: (reason) => this.#abandon(reason),
+      limitMaxUdpPayload: (bytes) => this.#pathFactory.limitMaxUdpPayload(this.#parts.paths, bytes),
     });
     const handshake = new Handshake(role, tls, spaces, () => establishment.expectedIds(), establishment);
+    this.#pathFactory = new PathFactory(options, spaces, handshake);
+    const paths = this.#pathFactory.primary();
     this.#parts = {
       role,
       version: options.version,
       config,
-      path,
+      paths,
       spaces,
       oneRtt,
-      recovery,
       streams,
       handshake,
-      localIds,
-      remoteIds,
       closing: new Closing(),
       idle: new IdleTimer(config.maxIdleTimeout, now),
       stats: this.stats,
       sourceId: options.sourceId,
     };
-    const control = new ControlFrames(localIds, remoteIds);
-    this.#router = new FrameRouter(this.#parts, control, {
-      probeTimeout: () => this.#pto(),
+    const { localIds, remoteIds } = paths.primary;
+    const frames = new ConnectionFrames(localIds, remoteIds);
+    this.#router = new FrameRouter(this.#parts, frames, {
       peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,
       confirmHandshake: () => establishment.confirmHandshake(),
       drain: (reason) => this.#drain(reason),
     });
     this.#receiver = new PacketReceiver(this.#parts, establishment, this.#router, options.inbound);
-    this.#sender = new PacketSender(this.#parts, control, options.outbound);
+    this.#sender = new PacketSender(this.#parts, frames, establishment, options.outbound);
     this.#establishment = establishment;
-    establishment.introduce({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, control });
+    establishment.introduce({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });
     establishment.installInitialKeys(options.initialKeyId);
     if (role === "client") this.#guard(now, () => handshake.start(now));
   }
 
   // ── Facts ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  get path(): Path {
-    return this.#parts.path;
+  get paths(): Paths {
+    return this.#parts.paths;
+  }
+
+  /** By which the primary path sends. */
+  get route(): Route {
+    return this.#parts.paths.primary.routes.active;
   }
 
   get remoteAddress(): SocketAddress {
-    return this.#parts.path.remote;
+    return this.route.remote;
   }
 
   get localAddress(): SocketAddress | undefined {
-    return this.#parts.path.local;
+    return this.route.local;
   }
 
   get peerParameters(): TransportParameters | undefined {
@@ -137,6 +131,10 @@ export class Connection implements StreamTransport {
 
   get isHandshakeComplete(): boolean {
     return this.#parts.handshake.isComplete;
+  }
+
+  get isHandshakeConfirmed(): boolean {
+    return this.#parts.handshake.isConfirmed;
   }
 
   get isOpen(): boolean {
@@ -157,11 +155,6 @@ export class Connection implements StreamTransport {
     return this.#parts.oneRtt.writeGeneration;
   }
 
-  /** The ids under which the peer may reach us. */
-  get localIds(): Iterable<ConnectionId> {
-    return this.#parts.localIds;
-  }
-
   get sourceId(): ConnectionId {
     return this.#options.sourceId;
   }
@@ -174,7 +167,6 @@ export class Connection implements StreamTransport {
     if (!closing.isOpen) {
       // RFC 9000 §10.2.2: whoever is draining is silent. While closing, the peer's own CONNECTION_CLOSE has to be seen.
       if (closing.state.type !== "closing") return;
-      for (let i = from; i < to; i += 1) closing.handleDatagram();
     }
     this.#guard(now, () => {
       this.#receiver.handleDatagrams(received, from, to, now);
@@ -187,12 +179,12 @@ export class Connection implements StreamTransport {
   }
 
   #handleTimeout(now: Instant): void {
-    const { closing, idle, recovery, handshake, config, spaces } = this.#parts;
+    const { closing, idle, paths, handshake, config } = this.#parts;
     if (!closing.isOpen) {
       closing.handleTimeout(now);
       return;
     }
-    const idleDeadline = idle.deadline(this.#pto());
+    const idleDeadline = idle.deadline(this.probeTimeout);
     if (idleDeadline !== undefined && now >= idleDeadline) {
       this.#abandon({ type: "idle-timeout" });
       return;
@@ -203,27 +195,31 @@ export class Connection implements StreamTransport {
     }
     const keepAlive = this.#keepAliveDeadline();
     if (keepAlive !== undefined && now >= keepAlive) {
-      spaces.application.probesOwed = Math.max(1, spaces.application.probesOwed);
+      paths.primary.probesOwed = Math.max(1, paths.primary.probesOwed);
       idle.onKeptAlive(now);
     }
-    const timeout = recovery.nextTimeout();
+    for (const path of paths.all) this.#recover(path, now);
+  }
+
+  #recover(path: PathSpace, now: Instant): void {
+    const timeout = path.recovery.nextTimeout();
     if (timeout === undefined || now < timeout) return;
-    const outcome = recovery.onTimeout(now);
-    this.#router.handleLost(outcome.lost);
-    if (outcome.probes !== undefined) this.#router.probe(outcome.probes.level, outcome.probes.count);
+    const { lost, probes } = path.recovery.onTimeout(now);
+    this.#router.handleLost(lost);
+    if (probes !== undefined) this.#router.probe(path, probes.space, probes.count);
   }
 
   nextTimeout(): Instant | undefined {
-    const { closing, idle, recovery, spaces, handshake, config, path } = this.#parts;
+    const { closing, idle, spaces, handshake, config, paths } = this.#parts;
     if (!closing.isOpen) return closing.deadline;
-    let next = earliest(idle.deadline(this.#pto()), spaces.ackDeadline());
-    next = earliest(next, recovery.nextTimeout());
-    next = earliest(next, this.#keepAliveDeadline());
-    if (!handshake.isComplete) next = earliest(next, after(this.createdAt, config.handshakeTimeout));
-    if (this.#sender.isBlocked && path.controller.canSend(path.mtu.current)) {
-      const { congestionWindow } = path.controller;
-      next = earliest(next, path.pacer.nextSendTime(this.#now, congestionWindow, path.rtt.smoothed, path.mtu.current));
+    let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
+    for (const space of spaces) next = earliest(next, space.acks.deadline);
+    for (const path of paths.all) {
+      next = earliest(next, path.acks.deadline);
+      next = earliest(next, path.recovery.nextTimeout());
+      next = earliest(next, path.pacedUntil(this.#now));
     }
+    if (!handshake.isComplete) next = earliest(next, after(this.createdAt, config.handshakeTimeout));
     return next;
   }
 
@@ -258,6 +254,14 @@ export class Connection implements StreamTransport {
       this.#fail(error);
       return this.pollTransmit(slots, maxSegments, now);
     }
+  }
+
+  /** Of the train that `pollTransmit` gave last, the socket took the first `sent` datagrams; the others are lost. */
+  handleSent(transmit: Transmit, sent: number): void {
+    const { stats } = this;
+    stats.datagramsSent += sent;
+    stats.datagramsUnsent += transmit.count - sent;
+    stats.bytesSent += sent === transmit.count ? transmit.length : sent * transmit.segmentSize;
   }
 
   pollEvent(): ConnectionEvent | undefined {
@@ -313,6 +317,31 @@ export class Connection implements StreamTransport {
     this.#abandon({ type: "local", layer: "transport", code: TRANSPORT_ERRORS.NO_ERROR.code, phrase: "abandoned" });
   }
 
+  /**
+   * Another path, with a packet number space, connection ids and a route of its own. Both sides have to open it: its
+   * negotiation is the business of whoever calls (draft-ietf-quic-multipath).
+   */
+  openPath(options: PathOptions): PathSpace {
+    const path = this.#pathFactory.open(options);
+    this.#parts.paths.open(path);
+    return path;
+  }
+
+  /** A fresh connection id of ours, for a path to be opened. */
+  issueConnectionId(): IssuedConnectionId {
+    return this.#options.registry.issue();
+  }
+
+  /** A route that a path may send by and receive on (RFC 9000 §9); undefined when the path has too many. */
+  addRoute(path: PathSpace, addresses: RouteAddresses): Route | undefined {
+    return this.#pathFactory.addRoute(path, addresses);
+  }
+
+  /** Ends the connection with INTERNAL_ERROR after an exception in what the host runs for it. */
+  fail(error: unknown): void {
+    this.#fail(error);
+  }
+
   /** A fresh pair of 1-RTT keys for what we send (RFC 9001 §6.1). False while the rules forbid it. */
   updateKeys(): boolean {
     return this.#parts.oneRtt.initiateUpdate(this.#now);
@@ -354,24 +383,27 @@ export class Connection implements StreamTransport {
 
   /** Tells the application and lets go of what only an open connection needs. */
   #finish(reason: CloseReason): void {
-    this.#parts.streams.closeAll();
-    this.#receiver.forgetUndecrypted();
-    this.#emit({ type: "closed", reason });
-    this.#options.onWake();
+    try {
+      this.#parts.streams.closeAll();
+      this.#receiver.forgetUndecrypted();
+    } finally {
+      this.#emit({ type: "closed", reason });
+      this.#options.onWake();
+    }
   }
 
   #emit(event: ConnectionEvent): void {
     this.#events.push(event);
   }
 
-  #pto(): Micros {
-    const { path, recovery } = this.#parts;
-    return (path.rtt.ptoBase() + recovery.maxAckDelay) as Micros;
+  /** RFC 9002 §6.2.1, of the primary path and without backoff: what timers of the connection are measured by. */
+  get probeTimeout(): Micros {
+    return this.#parts.paths.primary.recovery.probeTimeout;
   }
 
   /** RFC 9000 §10.2: closing and draining last three times the PTO. */
   #closeWait(): Micros {
-    return (3 * this.#pto()) as Micros;
+    return (3 * this.probeTimeout) as Micros;
   }
 
   #keepAliveDeadline(): Instant | undefined {

@@ -5,30 +5,24 @@
 
 import { RangeSet } from "../../base/range-set.ts";
 import { Reassembler, TOO_MANY_CHUNKS } from "../../base/reassembler.ts";
-import type { Level } from "../../tls/handshake.ts";
 import { concat } from "../../wire/text.ts";
 import { varintLength } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { transportError } from "../errors.ts";
 import { emitCrypto } from "../frame/emit.ts";
 import type { CryptoFrame } from "../frame/frames.ts";
-import type { SentFrame } from "../recovery/sent-packet.ts";
+import type { CryptoOwner, SentFrame } from "../recovery/sent-packet.ts";
 
 /** RFC 9000 §7.5 asks for at least 4096; certificate chains are bigger. */
 const MAX_BUFFERED = 64 * 1024;
 const MAX_CHUNKS = 64;
 
-export class CryptoStream {
-  readonly level: Level;
+export class CryptoStream implements CryptoOwner {
   readonly #incoming = new Reassembler(MAX_CHUNKS);
   #outgoing: Uint8Array = new Uint8Array(0);
   #sent = 0;
   readonly #lost = new RangeSet();
   readonly #acked = new RangeSet();
-
-  constructor(level: Level) {
-    this.level = level;
-  }
 
   /** Takes a CRYPTO frame; what became readable is given by `read`. */
   handleFrame(frame: CryptoFrame): void {
@@ -73,7 +67,7 @@ export class CryptoStream {
       if (room <= 0) return;
       const length = Math.min(room, end - offset);
       emitCrypto(writer, offset, this.#outgoing.subarray(offset, offset + length));
-      frames.push({ type: "crypto", level: this.level, offset, length });
+      frames.push({ type: "crypto", owner: this, offset, length });
       if (isRepeat) this.#lost.remove(offset, offset + length);
       else this.#sent = offset + length;
     }

@@ -4,17 +4,20 @@
  */
 
 import type { Instant, Micros } from "../../base/time.ts";
-import { Level, type TlsEvent } from "../../tls/handshake.ts";
+import { EncryptionLevel, type TlsEvent } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
 import { deriveInitialSecrets, derivePacketKeys } from "../keys/index.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
 import type { PacketHeader } from "../packet/header.ts";
+import { spaceOf } from "../packet/number-space.ts";
 import { verifyRetry } from "../packet/retry.ts";
 import type { TransportParameters } from "../params/index.ts";
 import type { CloseReason } from "../transport.ts";
-import type { ControlFrames } from "./control-frames.ts";
+import type { ConnectionFrames } from "./connection-frames.ts";
 import type { ExpectedIds, HandshakeListener } from "./handshake.ts";
+import type { HandshakeLevel } from "./handshake-spaces.ts";
 import type { ConnectionEvent } from "./options.ts";
+import type { PacketSentListener } from "./packet-builder.ts";
 import type { PacketListener, PacketReceiver } from "./packet-receiver.ts";
 import type { PacketSender } from "./packet-sender.ts";
 import type { ConnectionParts } from "./parts.ts";
@@ -44,6 +47,8 @@ export interface EstablishmentHost {
   now(): Instant;
   emit(event: ConnectionEvent): void;
   abandon(reason: CloseReason): void;
+  /** The peer takes no larger datagrams. */
+  limitMaxUdpPayload(bytes: number): void;
 }
 
 /** The owners that exist only after the handshake they take part in. */
@@ -51,10 +56,10 @@ interface Workers {
   readonly parts: ConnectionParts;
   readonly receiver: PacketReceiver;
   readonly sender: PacketSender;
-  readonly control: ControlFrames;
+  readonly frames: ConnectionFrames;
 }
 
-export class Establishment implements HandshakeListener, PacketListener {
+export class Establishment implements HandshakeListener, PacketListener, PacketSentListener {
   peerParameters: TransportParameters | undefined;
   facts: HandshakeFacts | undefined;
   readonly #host: EstablishmentHost;
@@ -62,7 +67,7 @@ export class Establishment implements HandshakeListener, PacketListener {
   #retrySource: ConnectionId | undefined;
   #hasOpenedPacket = false;
   /** Levels whose read keys came and whose early packets have not been tried yet. */
-  readonly #readableLevels: Level[] = [];
+  readonly #readableLevels: EncryptionLevel[] = [];
 
   /** What the peer calls itself in every long header, once that is known. */
   #peerId: ConnectionId | undefined;
@@ -84,7 +89,7 @@ export class Establishment implements HandshakeListener, PacketListener {
   /** What the peer's transport parameters have to vouch for. */
   expectedIds(): ExpectedIds {
     return {
-      initialSource: this.#parts.remoteIds.active,
+      initialSource: this.#parts.paths.primary.remoteIds.active,
       originalDestination: this.#host.originalDestination,
       retrySource: this.#retrySource,
     };
@@ -102,24 +107,39 @@ export class Establishment implements HandshakeListener, PacketListener {
     return this.#peerId === undefined || equalBytes(source, this.#peerId.bytes);
   }
 
-  onPacketOpened(level: Level, source: Uint8Array | undefined): void {
-    const { remoteIds, path, spaces, recovery, role } = this.#parts;
+  onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined): void {
+    const { paths, spaces, role } = this.#parts;
+    const { remoteIds, routes } = paths.primary;
     this.#hasOpenedPacket = true;
     if (this.#peerId === undefined && source !== undefined) {
       // RFC 9000 §7.2: a client switches to the id that the server chose in its first packet.
       this.#peerId = ConnectionId.from(source);
       remoteIds.replaceInitial(this.#peerId);
     }
-    if (level === Level.handshake && role === "server" && spaces.get(Level.initial) !== undefined) {
+    if (level === EncryptionLevel.handshake && role === "server" && spaces.initial !== undefined) {
       // RFC 9000 §8.1, RFC 9001 §4.9.1: whoever sends Handshake packets has seen ours.
-      path.validate();
-      spaces.discard(Level.initial);
-      recovery.discardSpace(Level.initial);
+      routes.active.validate();
+      this.#discard(EncryptionLevel.initial);
     }
   }
 
+  onPacketSent(level: EncryptionLevel): void {
+    // RFC 9001 §4.9.1: a client is done with Initial keys once it sends a Handshake packet.
+    if (level === EncryptionLevel.handshake && this.#parts.role === "client") this.#discard(EncryptionLevel.initial);
+  }
+
+  /** The keys of a level are gone, and all that waited for them (RFC 9001 §4.9). */
+  #discard(level: HandshakeLevel): void {
+    const { spaces, paths } = this.#parts;
+    if (spaces.get(level) === undefined) return;
+    spaces.discard(level);
+    paths.primary.recovery.discardSpace(spaceOf(level));
+    this.#workers.receiver.forgetUndecrypted(level);
+  }
+
   handleRetry(header: PacketHeader, packet: Uint8Array): void {
-    const { role, config, version, remoteIds, recovery, spaces } = this.#parts;
+    const { role, config, version, paths, spaces } = this.#parts;
+    const { remoteIds, recovery } = paths.primary;
     const { originalDestination } = this.#host;
     // RFC 9000 §17.2.5.2: one Retry at most, only before anything else, with a token, and only if its tag is right.
     if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
@@ -129,10 +149,10 @@ export class Establishment implements HandshakeListener, PacketListener {
     if (!verifyRetry(config.engine, version, originalDestination.bytes, packet)) return;
     this.#retrySource = ConnectionId.from(header.source);
     remoteIds.replaceInitial(this.#retrySource);
-    this.#workers.sender.token = header.token.slice();
+    this.#workers.sender.setToken(header.token.slice());
     this.installInitialKeys(this.#retrySource);
     recovery.onRetry();
-    spaces.get(Level.initial)!.crypto.repeatUnacknowledged();
+    spaces.initial!.crypto.repeatUnacknowledged();
   }
 
   handleVersionNegotiation(header: PacketHeader): void {
@@ -149,22 +169,21 @@ export class Establishment implements HandshakeListener, PacketListener {
     const { config, version, spaces, role } = this.#parts;
     const secrets = deriveInitialSecrets(config.engine, version, id.bytes);
     const keys = (secret: Uint8Array) => derivePacketKeys(config.engine, "aes-128-gcm", "sha256", secret, version);
-    const space = spaces.get(Level.initial)!;
+    const space = spaces.initial!;
     space.read = keys(role === "client" ? secrets.server : secrets.client);
     space.write = keys(role === "client" ? secrets.client : secrets.server);
   }
 
   onSecret(secret: Extract<TlsEvent, { type: "secret" }>): void {
-    const { config, version, spaces, oneRtt, recovery } = this.#parts;
+    const { config, version, spaces, oneRtt } = this.#parts;
     const { level, direction, suite } = secret;
-    if (level === Level.application) {
+    if (level === EncryptionLevel.oneRtt) {
       if (direction === "read") oneRtt.installRead(suite, secret.secret, version);
       else oneRtt.installWrite(suite, secret.secret, version);
     } else {
       const space = spaces.get(level);
       if (space === undefined) return;
       space[direction] = derivePacketKeys(config.engine, suite.aead, suite.hash, secret.secret, version);
-      recovery.hasHandshakeKeys = true;
     }
     if (direction === "read") this.#readableLevels.push(level);
   }
@@ -176,17 +195,19 @@ export class Establishment implements HandshakeListener, PacketListener {
   }
 
   onPeerParameters(parameters: TransportParameters): void {
-    const { streams, idle, recovery, remoteIds, path } = this.#parts;
+    const { streams, idle, paths } = this.#parts;
+    const { recovery, remoteIds } = paths.primary;
     this.peerParameters = parameters;
     streams.setPeerLimits(parameters);
     idle.setPeerTimeout(parameters.maxIdleTimeout);
     recovery.maxAckDelay = parameters.maxAckDelay;
-    path.limitMaxUdpPayload(parameters.maxUdpPayloadSize);
+    this.#host.limitMaxUdpPayload(parameters.maxUdpPayloadSize);
     if (parameters.statelessResetToken !== undefined) remoteIds.setInitialResetToken(parameters.statelessResetToken);
   }
 
   onComplete(complete: Extract<TlsEvent, { type: "complete" }>): void {
-    const { localIds, config } = this.#parts;
+    const { config } = this.#parts;
+    const { localIds } = this.#parts.paths.primary;
     this.facts = {
       alpn: complete.alpn,
       cipherSuite: complete.suite.name,
@@ -198,25 +219,18 @@ export class Establishment implements HandshakeListener, PacketListener {
     localIds.setActive(Math.min(this.peerParameters!.activeConnectionIdLimit, config.limits.activeConnectionIdLimit));
     this.#host.emit({ type: "connected", alpn: complete.alpn });
     if (this.#parts.role === "server") {
-      this.#workers.control.isHandshakeDoneOwed = true;
-      this.#workers.control.newToken = this.#host.issueToken?.(this.#host.now());
+      this.#workers.frames.isHandshakeDoneOwed = true;
+      this.#workers.frames.newToken = this.#host.issueToken?.(this.#host.now());
       this.confirmHandshake();
     }
   }
 
   /** RFC 9001 §4.1.2, §4.9.2. */
   confirmHandshake(): void {
-    const { handshake, recovery, spaces, oneRtt } = this.#parts;
+    const { handshake } = this.#parts;
     if (handshake.isConfirmed) return;
     handshake.confirm();
-    oneRtt.confirm();
-    recovery.handshakeConfirmed = true;
-    recovery.peerCompletedAddressValidation = true;
-    for (const level of [Level.initial, Level.handshake] as const) {
-      if (spaces.get(level) === undefined) continue;
-      spaces.discard(level);
-      recovery.discardSpace(level);
-      this.#workers.receiver.forgetUndecrypted(level);
-    }
+    this.#discard(EncryptionLevel.initial);
+    this.#discard(EncryptionLevel.handshake);
   }
 }

@@ -5,20 +5,22 @@
 
 import { assertNever } from "../../base/errors.ts";
 import type { Instant, Micros } from "../../base/time.ts";
-import { Level } from "../../tls/handshake.ts";
+import { EncryptionLevel } from "../../tls/handshake.ts";
 import { fromUtf8 } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
 import type { AckFrame, Frame } from "../frame/frames.ts";
+import { PacketNumberSpace, spaceOf } from "../packet/number-space.ts";
+import type { PathSpace } from "../path/index.ts";
 import type { SentFrame, SentPacket } from "../recovery/sent-packet.ts";
 import type { CloseReason } from "../transport.ts";
-import type { ControlFrames } from "./control-frames.ts";
+import type { ConnectionFrames } from "./connection-frames.ts";
+import type { FrameContext } from "./packet-receiver.ts";
 import type { ConnectionParts } from "./parts.ts";
 
 /** What of a frame concerns the connection as a whole. */
 export interface FrameRouterHost {
   /** The peer's exponent for the delays in its ACK frames, once it is known. */
   peerAckDelayExponent(): number | undefined;
-  probeTimeout(): Micros;
   confirmHandshake(): void;
   /** The peer closed the connection. */
   drain(reason: CloseReason): void;
@@ -29,28 +31,28 @@ const DEFAULT_ACK_DELAY_EXPONENT = 3;
 
 export class FrameRouter {
   readonly #parts: ConnectionParts;
-  readonly #control: ControlFrames;
+  readonly #own: ConnectionFrames;
   readonly #host: FrameRouterHost;
 
-  constructor(parts: ConnectionParts, control: ControlFrames, host: FrameRouterHost) {
+  constructor(parts: ConnectionParts, own: ConnectionFrames, host: FrameRouterHost) {
     this.#parts = parts;
-    this.#control = control;
+    this.#own = own;
     this.#host = host;
   }
 
-  handleFrame(level: Level, frame: Frame, destination: string, now: Instant): void {
-    const { streams, spaces, localIds, remoteIds, role, closing } = this.#parts;
+  handleFrame(frame: Frame, context: FrameContext, now: Instant): void {
+    const { streams, spaces, role, closing } = this.#parts;
     if (!closing.isOpen && frame.type !== "connection-close") return;
     switch (frame.type) {
       case "stream":
         streams.handleStream(frame.id, frame.offset, frame.data, frame.fin, now);
         break;
       case "ack":
-        this.#handleAck(level, frame, now);
+        this.#handleAck(frame, context, now);
         break;
       case "crypto":
-        spaces.get(level)?.crypto.handleFrame(frame);
-        this.#parts.handshake.handleCrypto(level, now);
+        spaces.crypto(context.level)?.handleFrame(frame);
+        this.#parts.handshake.handleCrypto(context.level, now);
         break;
       case "padding":
       case "ping":
@@ -80,13 +82,14 @@ export class FrameRouter {
         streams.handleStreamsBlocked(frame.direction, frame.limit);
         break;
       case "new-connection-id":
-        remoteIds.handleNewConnectionId(frame);
+        context.path.remoteIds.handleNewConnectionId(frame);
         break;
       case "retire-connection-id":
-        localIds.handleRetire(frame.sequence, destination);
+        context.path.localIds.handleRetire(frame.sequence, context.destination);
         break;
       case "path-challenge":
-        this.#control.handlePathChallenge(frame.data);
+        // RFC 9000 §8.2.2: answered on the route by which it came.
+        context.route.pathResponses.handleChallenge(frame.data);
         break;
       case "path-response":
         // We send no challenge, so none of these answers anything; RFC 9000 §19.18 allows to ignore it.
@@ -110,38 +113,36 @@ export class FrameRouter {
     }
   }
 
-  #handleAck(level: Level, frame: AckFrame, now: Instant): void {
-    const { recovery, oneRtt, path, streams, role } = this.#parts;
-    const exponent =
-      level === Level.application
-        ? (this.#host.peerAckDelayExponent() ?? DEFAULT_ACK_DELAY_EXPONENT)
-        : DEFAULT_ACK_DELAY_EXPONENT;
+  #handleAck(frame: AckFrame, { level, path }: FrameContext, now: Instant): void {
+    const { oneRtt, streams } = this.#parts;
+    const { recovery, routes } = path;
+    const isOneRtt = level === EncryptionLevel.oneRtt;
+    const exponent = isOneRtt
+      ? (this.#host.peerAckDelayExponent() ?? DEFAULT_ACK_DELAY_EXPONENT)
+      : DEFAULT_ACK_DELAY_EXPONENT;
     const ackDelay = (frame.delay * 2 ** exponent) as Micros;
-    const { acked, lost } = recovery.onAckReceived(level, frame, ackDelay, now);
-    if (role === "client" && level === Level.handshake) recovery.peerCompletedAddressValidation = true;
+    const { acked, lost } = recovery.onAckReceived(spaceOf(level), frame, ackDelay, now);
     for (const packet of acked) {
       for (const sent of packet.frames) this.#onFrameAcked(sent);
     }
-    if (acked.length > 0 && level === Level.application) {
+    if (acked.length > 0 && isOneRtt) {
       oneRtt.onPacketAcked(acked.at(-1)!.packetNumber);
-      streams.rtt = path.rtt.smoothed;
-      streams.setCongestionWindow(path.controller.congestionWindow);
-      oneRtt.probeTimeout = this.#host.probeTimeout();
+      streams.rtt = routes.active.rtt.smoothed;
+      streams.setCongestionWindow(routes.active.controller.congestionWindow);
     }
     this.handleLost(lost);
   }
 
   #onFrameAcked(frame: SentFrame): void {
-    const { spaces, streams } = this.#parts;
     switch (frame.type) {
       case "ack":
-        spaces.get(frame.level)?.acks.onAckAcked(frame.largest);
+        frame.acks.onAckAcked(frame.largest);
         break;
       case "crypto":
-        spaces.get(frame.level)?.crypto.handleAcked(frame.offset, frame.length);
+        frame.owner.handleAcked(frame.offset, frame.length);
         break;
       default:
-        if (!this.#control.handleAcked(frame)) streams.handleAcked(frame);
+        if (!this.#own.handleAcked(frame)) this.#parts.streams.handleAcked(frame);
     }
   }
 
@@ -152,30 +153,29 @@ export class FrameRouter {
 
   /** Has everything that a packet carried sent again, as far as it still matters (RFC 9000 §13.3). */
   #repeat(packet: SentPacket): void {
-    const { spaces, streams } = this.#parts;
     for (const frame of packet.frames) {
-      if (frame.type === "crypto") spaces.get(frame.level)?.crypto.handleLost(frame.offset, frame.length);
-      else if (frame.type !== "ack" && !this.#control.handleLost(frame)) streams.handleLost(frame);
+      if (frame.type === "crypto") frame.owner.handleLost(frame.offset, frame.length);
+      else if (frame.type !== "ack" && !this.#own.handleLost(frame)) this.#parts.streams.handleLost(frame);
     }
   }
 
   /** RFC 9002 §6.2.4: a probe carries what is oldest in flight, or new data, or at least a PING. */
-  probe(level: Level, count: number): void {
-    const { spaces, recovery, streams } = this.#parts;
-    const space = spaces.get(level);
+  probe(path: PathSpace, kind: PacketNumberSpace, count: number): void {
+    const { spaces, streams, stats } = this.#parts;
+    const space = kind === PacketNumberSpace.application ? path : spaces.byNumber(kind);
     if (space === undefined) return;
-    this.#parts.stats.probeTimeouts += 1;
+    stats.probeTimeouts += 1;
     space.probesOwed = Math.max(space.probesOwed, count);
-    if (level !== Level.application) {
+    if (kind !== PacketNumberSpace.application) {
       // What other spaces wait for goes along: Handshake packets cannot be read without the Initial before them, and
       // would fill the congestion window for ever.
-      for (const other of [spaces.get(Level.initial), spaces.get(Level.handshake)]) {
-        if (other?.write === undefined || !other.crypto.hasUnacknowledged) continue;
+      for (const other of spaces) {
+        if (other.write === undefined || !other.crypto.hasUnacknowledged) continue;
         other.crypto.repeatUnacknowledged();
         other.probesOwed = Math.max(other.probesOwed, 1);
       }
     } else if (!streams.hasStreamData && !streams.hasControlFrames) {
-      const oldest = recovery.oldestInFlight(level);
+      const oldest = path.recovery.oldestInFlight(kind);
       if (oldest !== undefined) this.#repeat(oldest);
     }
   }

@@ -4,12 +4,13 @@
  */
 
 import type { Instant } from "../../base/time.ts";
-import type { Level, TlsEvent, TlsHandshake } from "../../tls/handshake.ts";
+import { EncryptionLevel, type TlsEvent, type TlsHandshake } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 import { parseTransportParameters, type TransportParameters } from "../params/index.ts";
-import type { PacketSpaces } from "./spaces.ts";
+import type { HandshakeProgress } from "../recovery/index.ts";
+import type { HandshakeSpaces } from "./handshake-spaces.ts";
 
 /** What the connection hears from its handshake. */
 export interface HandshakeListener {
@@ -29,20 +30,22 @@ export interface ExpectedIds {
   readonly retrySource?: ConnectionId | undefined;
 }
 
-export class Handshake {
+export class Handshake implements HandshakeProgress {
   readonly #role: "client" | "server";
-  readonly #spaces: PacketSpaces;
+  readonly #spaces: HandshakeSpaces;
   readonly #listener: HandshakeListener;
   /** Needed as long as the connection lives: session tickets come at any time (RFC 8446 §4.6.1). */
   readonly #tls: TlsHandshake;
   #expectedIds: (() => ExpectedIds) | undefined;
   isComplete = false;
+  /** RFC 9001 §4.1.2. Keys, recovery and timers ask here. */
   isConfirmed = false;
+  hasHandshakeKeys = false;
 
   constructor(
     role: "client" | "server",
     tls: TlsHandshake,
-    spaces: PacketSpaces,
+    spaces: HandshakeSpaces,
     expectedIds: () => ExpectedIds,
     listener: HandshakeListener,
   ) {
@@ -59,9 +62,9 @@ export class Handshake {
   }
 
   /** In-order bytes are waiting in the crypto stream of `level`. */
-  handleCrypto(level: Level, now: Instant): void {
-    const space = this.#spaces.get(level);
-    for (let bytes = space?.crypto.read(); bytes !== undefined; bytes = space?.crypto.read()) {
+  handleCrypto(level: EncryptionLevel, now: Instant): void {
+    const crypto = this.#spaces.crypto(level);
+    for (let bytes = crypto?.read(); bytes !== undefined; bytes = crypto?.read()) {
       this.#tls.handleCrypto(level, bytes, now);
       this.#pump();
     }
@@ -82,13 +85,14 @@ export class Handshake {
     const tls = this.#tls;
     for (let event = tls.pollEvent(); event !== undefined; event = tls.pollEvent()) this.#handleEvent(event);
     for (let out = tls.pollTransmit(); out !== undefined; out = tls.pollTransmit()) {
-      this.#spaces.get(out.level)?.crypto.write(out.bytes);
+      this.#spaces.crypto(out.level)?.write(out.bytes);
     }
   }
 
   #handleEvent(event: TlsEvent): void {
     switch (event.type) {
       case "secret":
+        if (event.level === EncryptionLevel.handshake) this.hasHandshakeKeys = true;
         this.#listener.onSecret(event);
         break;
       case "peer-parameters":

@@ -2,14 +2,14 @@
 
 import { describe, expect, test } from "vitest";
 import { seconds } from "../../base/time.ts";
-import { Level } from "../../tls/index.ts";
+import { EncryptionLevel } from "../../tls/index.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
 import { HostilePeer, PEER } from "../testing/hostile-peer.ts";
 import { headersOf } from "../testing/initial.ts";
 import { Pair } from "../testing/pair.ts";
 
-const { application } = Level;
+const { oneRtt } = EncryptionLevel;
 
 type NewId = Extract<Frame, { type: "new-connection-id" }>;
 
@@ -43,11 +43,11 @@ describe("ids of ours", () => {
     const peer = new HostilePeer({ role: "client", parameters: { activeConnectionIdLimit: 2 } }).handshake();
     const old = peer.destination;
     peer.destination = given(peer)[0]!.connectionId;
-    peer.send(application, [{ type: "retire-connection-id", sequence: 0 }]);
+    peer.send(oneRtt, [{ type: "retire-connection-id", sequence: 0 }]);
     expect(given(peer).map(({ sequence }) => sequence)).toEqual([1, 2]);
     const { packetsReceived } = peer.connection.stats;
     peer.destination = old;
-    peer.send(application, [{ type: "ping" }]);
+    peer.send(oneRtt, [{ type: "ping" }]);
     expect(peer.connection.stats.packetsReceived).toBe(packetsReceived);
     expect(peer.connection.isOpen).toBe(true);
   });
@@ -55,14 +55,14 @@ describe("ids of ours", () => {
   test("retired twice cost nothing more", () => {
     const peer = new HostilePeer({ role: "client", parameters: { activeConnectionIdLimit: 2 } }).handshake();
     peer.destination = given(peer)[0]!.connectionId;
-    for (let i = 0; i < 5; i += 1) peer.send(application, [{ type: "retire-connection-id", sequence: 0 }]);
+    for (let i = 0; i < 5; i += 1) peer.send(oneRtt, [{ type: "retire-connection-id", sequence: 0 }]);
     expect(given(peer)).toHaveLength(2);
   });
 
   test("that were never sent cannot be retired", () => {
     const peer = new HostilePeer({ role: "client", parameters: { activeConnectionIdLimit: 2 } }).handshake();
     // The second of these retires the id that answers the first, before it was sent.
-    peer.send(application, [
+    peer.send(oneRtt, [
       { type: "retire-connection-id", sequence: 1 },
       { type: "retire-connection-id", sequence: 2 },
     ]);
@@ -77,7 +77,7 @@ describe("ids of ours", () => {
     }
     pair.connect().run(undefined, seconds(5));
     expect(pair.connection.isOpen && pair.peer?.isOpen).toBe(true);
-    expect([...pair.peer!.localIds]).toHaveLength(4);
+    expect([...pair.peer!.paths.primary.localIds]).toHaveLength(4);
   });
 });
 
@@ -87,25 +87,25 @@ describe("ids of the peer's", () => {
 
   test("are changed when the peer asks", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
-    peer.send(application, [newId(1), newId(2)]);
+    peer.send(oneRtt, [newId(1), newId(2)]);
     expect(inUse(peer)).toEqual(peer.id);
-    peer.send(application, [newId(3, 2)]);
+    peer.send(oneRtt, [newId(3, 2)]);
     expect(inUse(peer)).toEqual(newId(2).connectionId);
     expect(retired(peer)).toEqual([1, 0]);
   });
 
   test("that are retired on arrival are answered once", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
-    peer.send(application, [newId(5, 5)]);
+    peer.send(oneRtt, [newId(5, 5)]);
     peer.isSilent = true;
-    for (let i = 0; i < 50; i += 1) peer.send(application, [newId(2, 0)]);
+    for (let i = 0; i < 50; i += 1) peer.send(oneRtt, [newId(2, 0)]);
     expect(retired(peer).filter((sequence) => sequence === 2)).toHaveLength(1);
     expect(peer.connection.isOpen).toBe(true);
   });
 
   test("may come again unchanged", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
-    for (let i = 0; i < 20; i += 1) peer.send(application, [newId(1), newId(2), newId(3)]);
+    for (let i = 0; i < 20; i += 1) peer.send(oneRtt, [newId(1), newId(2), newId(3)]);
     expect(peer.connection.isOpen).toBe(true);
   });
 
@@ -113,7 +113,7 @@ describe("ids of the peer's", () => {
     const peer = new HostilePeer({ role: "client", silent: true }).handshake();
     let sequence = 1;
     while (peer.close === undefined && sequence < 100) {
-      peer.send(application, [newId(sequence, sequence)]);
+      peer.send(oneRtt, [newId(sequence, sequence)]);
       sequence += 1;
     }
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.CONNECTION_ID_LIMIT_ERROR.code);
@@ -123,7 +123,7 @@ describe("ids of the peer's", () => {
 
   test("change without end while the peer keeps up", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
-    for (let sequence = 1; sequence <= 100; sequence += 1) peer.send(application, [newId(sequence, sequence)]);
+    for (let sequence = 1; sequence <= 100; sequence += 1) peer.send(oneRtt, [newId(sequence, sequence)]);
     expect(peer.connection.isOpen).toBe(true);
     expect(retired(peer)).toHaveLength(100);
   });
@@ -134,21 +134,21 @@ describe("packets that are not for this connection", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     const { packetsReceived } = peer.connection.stats;
     const before = peer.datagrams.length;
-    peer.deliver(peer.seal(application, Uint8Array.of(1)), { ...PEER, port: PEER.port + 1 }).poll();
+    peer.deliver(peer.seal(oneRtt, Uint8Array.of(1)), { ...PEER, port: PEER.port + 1 }).poll();
     peer.wait(seconds(1));
     expect(peer.connection.stats.packetsReceived).toBe(packetsReceived);
     expect(peer.datagrams.length).toBe(before);
-    peer.send(application, [{ type: "ping" }]);
+    peer.send(oneRtt, [{ type: "ping" }]);
     expect(peer.connection.stats.packetsReceived).toBe(packetsReceived + 1);
   });
 
   test("coalesced with one that is, are dropped", () => {
     const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
     const { packetsReceived } = peer.connection.stats;
-    const own = peer.seal(Level.handshake, Uint8Array.of(1));
+    const own = peer.seal(EncryptionLevel.handshake, Uint8Array.of(1));
     const { destination } = peer;
     peer.destination = new Uint8Array(8).fill(0x99);
-    const foreign = peer.seal(Level.handshake, Uint8Array.of(1));
+    const foreign = peer.seal(EncryptionLevel.handshake, Uint8Array.of(1));
     peer.destination = destination;
     const both = new Uint8Array(own.length + foreign.length);
     both.set(own);
@@ -161,16 +161,16 @@ describe("packets that are not for this connection", () => {
     const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
     const { packetsReceived } = peer.connection.stats;
     peer.id.fill(0x12);
-    peer.send(Level.handshake, [{ type: "ping" }]);
+    peer.send(EncryptionLevel.handshake, [{ type: "ping" }]);
     expect(peer.connection.stats.packetsReceived).toBe(packetsReceived);
     peer.id.fill(0x66);
-    peer.send(Level.handshake, [{ type: "ping" }]);
+    peer.send(EncryptionLevel.handshake, [{ type: "ping" }]);
     expect(peer.connection.stats.packetsReceived).toBe(packetsReceived + 1);
   });
 
   test("that come twice are handled once", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
-    const packet = peer.seal(application, Uint8Array.of(0x1a, 1, 2, 3, 4, 5, 6, 7, 8));
+    const packet = peer.seal(oneRtt, Uint8Array.of(0x1a, 1, 2, 3, 4, 5, 6, 7, 8));
     for (let i = 0; i < 5; i += 1) peer.deliver(packet.slice()).poll();
     expect(peer.connection.stats.packetsDuplicate).toBe(4);
     expect(peer.frames.filter(({ frame }) => frame.type === "path-response")).toHaveLength(1);

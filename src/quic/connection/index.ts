@@ -8,8 +8,6 @@ export { type ConnectionConfig, type ConnectionLimits, connectionConfig, DEFAULT
 export { Connection } from "./connection.ts";
 /** What is known once the handshake is complete. */
 export type { HandshakeFacts } from "./establishment.ts";
-/** How ids are made and routed. */
-export type { ConnectionIdRegistry } from "./local-ids.ts";
 /** What a connection is made with, and what it tells. */
 export type { ConnectionEvent, ConnectionOptions } from "./options.ts";
 /** Counters. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { millis, seconds } from "../../base/time.ts";
-import { Level } from "../../tls/index.ts";
+import { EncryptionLevel } from "../../tls/index.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 import { Pair, type PairOptions } from "../testing/pair.ts";
 
@@ -75,10 +75,10 @@ test("keys are not updated before the handshake is confirmed", () => {
 
 test("forged packets of the next phase change nothing (RFC 9001 §6.3)", () => {
   const peer = new HostilePeer({ role: "client" }).handshake();
-  const genuine = () => peer.seal(Level.application, Uint8Array.of(1));
+  const genuine = () => peer.seal(EncryptionLevel.oneRtt, Uint8Array.of(1));
   for (let i = 0; i < 200; i += 1) {
     // Sealed with the keys of the present phase, so nobody's: a forgery that flips the bit.
-    peer.deliver(peer.seal(Level.application, Uint8Array.of(1), { keyPhase: 1 }));
+    peer.deliver(peer.seal(EncryptionLevel.oneRtt, Uint8Array.of(1), { keyPhase: 1 }));
   }
   peer.poll();
   expect(peer.connection.keyGeneration).toBe(0);

@@ -4,10 +4,10 @@ import type { SocketAddress } from "../../base/datagrams.ts";
 import type { Instant } from "../../base/time.ts";
 import type { TlsEvent, TlsHandshake } from "../../tls/handshake.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
+import type { ConnectionIdRegistry } from "../path/index.ts";
 import type { TransportEvent } from "../transport.ts";
 import type { BatchPool } from "./batch-pool.ts";
 import type { ConnectionConfig } from "./config.ts";
-import type { ConnectionIdRegistry } from "./local-ids.ts";
 
 export type ConnectionEvent =
   | TransportEvent

@@ -4,36 +4,48 @@
  * handshake, which are few, one at a time.
  */
 
-import type { ReceivedBatch } from "../../base/datagrams.ts";
+import type { Ecn, ReceivedBatch } from "../../base/datagrams.ts";
 import type { Instant } from "../../base/time.ts";
 import { type PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
-import { LEVEL_NAMES, Level } from "../../tls/handshake.ts";
+import { ENCRYPTION_LEVEL_NAMES, EncryptionLevel } from "../../tls/handshake.ts";
 import { Reader } from "../../wire/reader.ts";
+import type { AckTracker } from "../acks/index.ts";
 import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
 import { isAckEliciting, parseFrame } from "../frame/index.ts";
 import { openBatch, removeHeaderProtection } from "../keys/index.ts";
 import { connectionIdKey } from "../packet/connection-id.ts";
+import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
+import type { PathSpace } from "../path/index.ts";
+import type { Route } from "../route/index.ts";
 import type { BatchPool } from "./batch-pool.ts";
-import { MIN_INITIAL_DATAGRAM } from "./packet-sender.ts";
+import type { HandshakeSpace } from "./handshake-spaces.ts";
 import type { ConnectionParts } from "./parts.ts";
-import type { PacketSpace } from "./spaces.ts";
-import { UndecryptedPackets } from "./undecrypted.ts";
+import { type PacketOrigin, UndecryptedPackets } from "./undecrypted.ts";
 
 /** What happens besides frames. */
 export interface PacketListener {
   /** RFC 9000 §7.2: a side keeps the Source Connection ID of its first packet; other packets are discarded. */
   isFromPeer(source: Uint8Array): boolean;
   /** A packet was authenticated; called before its frames. */
-  onPacketOpened(level: Level, source: Uint8Array | undefined): void;
+  onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined): void;
   handleRetry(header: PacketHeader, packet: Uint8Array): void;
   handleVersionNegotiation(header: PacketHeader): void;
 }
 
-/** Takes each frame in turn. `destination` is the key of the connection id that its packet was sent to. */
+/** The packet that a frame came in. Valid only while the frame is handled. */
+export interface FrameContext {
+  readonly level: EncryptionLevel;
+  readonly path: PathSpace;
+  readonly route: Route;
+  /** The key of the connection id that the packet was sent to. */
+  readonly destination: string;
+}
+
+/** Takes each frame in turn. */
 export interface FrameListener {
-  handleFrame(level: Level, frame: Frame, destination: string, now: Instant): void;
+  handleFrame(frame: Frame, context: FrameContext, now: Instant): void;
 }
 
 /** RFC 9000 §17.2, §17.3.1: bits that are zero once header protection is removed. */
@@ -46,8 +58,9 @@ export class PacketReceiver {
   readonly #frames: FrameListener;
   readonly #batches: BatchPool;
   readonly #undecrypted = new UndecryptedPackets();
-  /** ECN bits of the datagrams behind the packets of the running batch. */
-  readonly #ecn: number[] = [];
+  /** How the datagrams came that brought the 1-RTT packets of the running batch, all of which are of one path. */
+  readonly #ecn: Ecn[] = [];
+  readonly #routes: Route[] = [];
 
   constructor(parts: ConnectionParts, listener: PacketListener, frames: FrameListener, batches: BatchPool) {
     this.#parts = parts;
@@ -58,77 +71,104 @@ export class PacketReceiver {
 
   /** Datagrams [from, to) of the batch, all for this connection. */
   handleDatagrams(received: ReceivedBatch, from: number, to: number, now: Instant): void {
-    const { path, stats, config } = this.#parts;
+    const { stats, closing } = this.#parts;
     const batch = this.#batches.forArena(received.arena);
+    let batchPath: PathSpace | undefined;
     for (let i = from; i < to; i += 1) {
       const start = received.offset[i]!;
       const end = start + received.length[i]!;
+      const path = this.#pathOf(received.arena, start);
+      const route = path.routes.find(received.local[i]!, received.remote[i]!);
+      if (route === undefined) {
+        // RFC 9000 §9: we asked for no migration, so packets from elsewhere are dropped.
+        stats.datagramsFromElsewhere += 1;
+        continue;
+      }
       stats.bytesReceived += end - start;
-      path.onDatagramReceived(end - start);
-      this.#handlePackets(batch, start, end, received.ecn[i]!, config.connectionIdLength, now);
-      if (batch.count === batch.capacity) this.#openOneRtt(batch, now);
+      route.onDatagramReceived(end - start);
+      if (!closing.isOpen) closing.handleDatagram();
+      if (batchPath !== undefined && (path !== batchPath || batch.count === batch.capacity)) {
+        this.#openOneRtt(batch, batchPath, now);
+      }
+      batchPath = path;
+      this.#handlePackets(batch, start, end, { path, route, ecn: received.ecn[i] as Ecn }, now);
     }
-    this.#openOneRtt(batch, now);
+    if (batchPath !== undefined) this.#openOneRtt(batch, batchPath, now);
+  }
+
+  /** Handshake packets belong to the primary path; 1-RTT packets to that whose connection id they bear. */
+  #pathOf(arena: Uint8Array, start: number): PathSpace {
+    const { paths, config } = this.#parts;
+    if (paths.all.length === 1 || arena[start]! >= 0x80) return paths.primary;
+    return paths.byDestination(connectionIdKey(arena, start + 1, start + 1 + config.connectionIdLength));
   }
 
   /** New read keys: packets that came too early are tried now. */
-  retryUndecrypted(level: Level, now: Instant): void {
-    for (const { bytes, ecn } of this.#undecrypted.take(level)) {
+  retryUndecrypted(level: EncryptionLevel, now: Instant): void {
+    for (const { bytes, path, route, ecn } of this.#undecrypted.take(level)) {
       const batch = this.#batches.forArena(bytes);
-      this.#handlePackets(batch, 0, bytes.length, ecn, this.#parts.config.connectionIdLength, now);
-      this.#openOneRtt(batch, now);
+      this.#handlePackets(batch, 0, bytes.length, { path, route, ecn }, now);
+      this.#openOneRtt(batch, path, now);
     }
   }
 
   /** Of one level, or of all. */
-  forgetUndecrypted(level?: Level): void {
+  forgetUndecrypted(level?: EncryptionLevel): void {
     if (level === undefined) this.#undecrypted.clear();
     else this.#undecrypted.take(level);
   }
 
   /** The packets coalesced in one datagram (RFC 9000 §12.2). */
-  #handlePackets(batch: PacketBatch, start: number, end: number, ecn: number, idLength: number, now: Instant): void {
+  #handlePackets(batch: PacketBatch, start: number, end: number, origin: PacketOrigin, now: Instant): void {
     const { arena } = batch;
+    const { config, role, stats } = this.#parts;
     let destination: string | undefined;
     let position = start;
     while (position < end) {
-      const header = parsePacketHeader(arena, position, end, idLength);
+      const header = parsePacketHeader(arena, position, end, config.connectionIdLength);
       if (header === undefined) {
-        this.#parts.stats.packetsDropped += 1;
+        stats.packetsDropped += 1;
         return;
       }
       // RFC 9000 §12.2: packets of one datagram are for one connection; others are dropped, not answered.
       const key = connectionIdKey(header.destination, 0, header.destination.length);
       destination ??= key;
       // RFC 9000 §14.1: a server discards Initial packets of datagrams that are too short.
-      const isShortInitial = header.form === "initial" && end - start < MIN_INITIAL_DATAGRAM;
-      const isAcceptable = !isShortInitial || this.#parts.role === "client";
-      if (key === destination && isAcceptable) this.#handlePacket(batch, header, key, ecn, now);
+      const isShortInitial = header.form === "initial" && end - start < MIN_DATAGRAM_SIZE;
+      const isAcceptable = !isShortInitial || role === "client";
+      if (key === destination && isAcceptable) this.#handlePacket(batch, header, key, origin, now);
       position = header.end;
     }
   }
 
-  #handlePacket(batch: PacketBatch, header: PacketHeader, destination: string, ecn: number, now: Instant): void {
+  #handlePacket(
+    batch: PacketBatch,
+    header: PacketHeader,
+    destination: string,
+    origin: PacketOrigin,
+    now: Instant,
+  ): void {
     const { spaces, oneRtt, version, stats } = this.#parts;
     switch (header.form) {
       case "one-rtt":
         if (!oneRtt.canRead) {
-          this.#keep(batch.arena, header, Level.application, ecn);
+          this.#keep(batch.arena, header, EncryptionLevel.oneRtt, origin);
         } else {
           append(batch, header);
-          this.#ecn[batch.count - 1] = ecn;
+          this.#ecn[batch.count - 1] = origin.ecn;
+          this.#routes[batch.count - 1] = origin.route;
         }
         return;
       case "initial":
       case "handshake": {
         if (header.version !== version || !this.#listener.isFromPeer(header.source)) break;
         // Order matters only between a coalesced long header and what was gathered before it.
-        this.#openOneRtt(batch, now);
-        const level = header.form === "initial" ? Level.initial : Level.handshake;
+        this.#openOneRtt(batch, origin.path, now);
+        const level = header.form === "initial" ? EncryptionLevel.initial : EncryptionLevel.handshake;
         const space = spaces.get(level);
         if (space === undefined) return;
-        if (space.read === undefined) this.#keep(batch.arena, header, level, ecn);
-        else this.#openLong(batch, header, space, destination, ecn, now);
+        if (space.read === undefined) this.#keep(batch.arena, header, level, origin);
+        else this.#openLong(batch, header, space, destination, origin, now);
         return;
       }
       case "retry":
@@ -145,37 +185,38 @@ export class PacketReceiver {
     stats.packetsDropped += 1;
   }
 
-  #keep(arena: Uint8Array, header: PacketHeader, level: Level, ecn: number): void {
-    this.#parts.stats.packetsDropped += this.#undecrypted.keep(level, arena, header.start, header.end, ecn) ? 0 : 1;
+  #keep(arena: Uint8Array, header: PacketHeader, level: EncryptionLevel, origin: PacketOrigin): void {
+    const isKept = this.#undecrypted.keep(level, arena, header.start, header.end, origin);
+    if (!isKept) this.#parts.stats.packetsDropped += 1;
   }
 
   #openLong(
     batch: PacketBatch,
     header: PacketHeader,
-    space: PacketSpace,
+    space: HandshakeSpace,
     destination: string,
-    ecn: number,
+    { path, route, ecn }: PacketOrigin,
     now: Instant,
   ): void {
     append(batch, header);
     const index = batch.count - 1;
     removeHeaderProtection(batch, space.read!, index, space.acks.largest);
-    openBatch(batch, space.read!.packet, index, this.#parts.path.id);
+    openBatch(batch, space.read!.packet, index, path.id);
     batch.count = index;
     if (batch.ok[index] !== 1) {
       this.#parts.stats.packetsDropped += 1;
       return;
     }
     this.#listener.onPacketOpened(space.level, header.source);
-    this.#handleOpened(batch, index, space, LONG_RESERVED_BITS, destination, ecn, now);
+    const context: FrameContext = { level: space.level, path, route, destination };
+    this.#handleOpened(batch, index, space.acks, LONG_RESERVED_BITS, context, ecn, now);
   }
 
-  #openOneRtt(batch: PacketBatch, now: Instant): void {
+  #openOneRtt(batch: PacketBatch, path: PathSpace, now: Instant): void {
     const { count } = batch;
     if (count === 0) return;
-    const { oneRtt, spaces, stats, path, config } = this.#parts;
-    const space = spaces.application;
-    oneRtt.open(batch, 0, space.acks.largest, path.id, now);
+    const { oneRtt, stats, config } = this.#parts;
+    oneRtt.open(batch, 0, path.acks.largest, path.id, now);
     // The batch is work space: handling a frame may need it again, so its extent is taken first.
     batch.count = 0;
     for (let i = 0; i < count; i += 1) {
@@ -185,27 +226,28 @@ export class PacketReceiver {
       }
       const id = batch.header[i]! + 1;
       const destination = connectionIdKey(batch.arena, id, id + config.connectionIdLength);
-      this.#listener.onPacketOpened(Level.application, undefined);
-      this.#handleOpened(batch, i, space, SHORT_RESERVED_BITS, destination, this.#ecn[i]!, now);
+      this.#listener.onPacketOpened(EncryptionLevel.oneRtt, undefined);
+      const context: FrameContext = { level: EncryptionLevel.oneRtt, path, route: this.#routes[i]!, destination };
+      this.#handleOpened(batch, i, path.acks, SHORT_RESERVED_BITS, context, this.#ecn[i]!, now);
     }
   }
 
   #handleOpened(
     batch: PacketBatch,
     index: number,
-    space: PacketSpace,
+    acks: AckTracker,
     reservedBits: number,
-    destination: string,
-    ecn: number,
+    context: FrameContext,
+    ecn: Ecn,
     now: Instant,
   ): void {
     const { stats, idle } = this.#parts;
-    const { level, acks } = space;
+    const { level } = context;
     const packetNumber = batch.packetNumber[index]!;
     stats.packetsReceived += 1;
     // RFC 9000 §17.2: judged only after the packet is authenticated.
     if ((batch.arena[batch.header[index]!]! & reservedBits) !== 0) {
-      throw transportError("PROTOCOL_VIOLATION", `${LEVEL_NAMES[level]} packet`, "reserved bits are set");
+      throw transportError("PROTOCOL_VIOLATION", `${ENCRYPTION_LEVEL_NAMES[level]} packet`, "reserved bits are set");
     }
     if (acks.isDuplicate(packetNumber)) {
       stats.packetsDuplicate += 1;
@@ -214,15 +256,15 @@ export class PacketReceiver {
     const reader = new Reader(batch.arena, batch.payload[index]!, batch.end[index]! - TAG_LENGTH);
     if (reader.isAtEnd) {
       // RFC 9000 §12.4.
-      throw transportError("PROTOCOL_VIOLATION", `${LEVEL_NAMES[level]} packet`, "contains no frame");
+      throw transportError("PROTOCOL_VIOLATION", `${ENCRYPTION_LEVEL_NAMES[level]} packet`, "contains no frame");
     }
     let ackEliciting = false;
     while (!reader.isAtEnd) {
       const frame = parseFrame(reader, level);
       if (isAckEliciting(frame)) ackEliciting = true;
-      this.#frames.handleFrame(level, frame, destination, now);
+      this.#frames.handleFrame(frame, context, now);
     }
-    acks.onPacketReceived(packetNumber, ackEliciting, ecn as 0 | 1 | 2 | 3, now);
+    acks.onPacketReceived(packetNumber, ackEliciting, ecn, now);
     idle.onPacketReceived(now);
   }
 }

@@ -31,15 +31,15 @@ describe("path MTU discovery (RFC 9000 §14.3)", () => {
   test("finds 1452 bytes on a path that takes them", () => {
     const pair = new Pair().connect();
     upload(pair, 100_000);
-    expect(pair.connection.path.maxDatagramSize).toBe(1_452);
-    expect(pair.peer!.path.maxDatagramSize).toBe(1_452);
+    expect(pair.connection.route.maxDatagramSize).toBe(1_452);
+    expect(pair.peer!.route.maxDatagramSize).toBe(1_452);
   });
 
   test("finds what a narrower path takes, and loses nothing by asking", () => {
     const pair = new Pair({ wire: (datagram) => (datagram.length > 1_350 ? undefined : datagram) }).connect();
     expect(upload(pair, 200_000)).toBe(true);
     pair.run(undefined, seconds(5));
-    const { maxDatagramSize } = pair.connection.path;
+    const { maxDatagramSize } = pair.connection.route;
     expect(maxDatagramSize).toBeGreaterThan(1_300);
     expect(maxDatagramSize).toBeLessThanOrEqual(1_350);
   });
@@ -48,10 +48,10 @@ describe("path MTU discovery (RFC 9000 §14.3)", () => {
     let widest = 1_500;
     const pair = new Pair({ wire: (datagram) => (datagram.length > widest ? undefined : datagram) }).connect();
     upload(pair, 50_000);
-    expect(pair.connection.path.maxDatagramSize).toBe(1_452);
+    expect(pair.connection.route.maxDatagramSize).toBe(1_452);
     widest = 1_250;
     expect(upload(pair, 50_000)).toBe(true);
-    expect(pair.connection.path.maxDatagramSize).toBeLessThanOrEqual(1_250);
+    expect(pair.connection.route.maxDatagramSize).toBeLessThanOrEqual(1_250);
   });
 
   test("never asks for more than the peer takes, nor before the handshake is confirmed", () => {

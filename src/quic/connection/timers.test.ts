@@ -2,12 +2,12 @@
 
 import { describe, expect, test } from "vitest";
 import { type Micros, millis, seconds } from "../../base/time.ts";
-import { Level } from "../../tls/index.ts";
+import { EncryptionLevel } from "../../tls/index.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 import { formsOf, headersOf, openInitial } from "../testing/initial.ts";
 import { Pair } from "../testing/pair.ts";
 
-const { application } = Level;
+const { oneRtt } = EncryptionLevel;
 
 describe("a ClientHello that nobody answers", () => {
   const pair = new Pair({ wire: () => undefined });
@@ -39,7 +39,7 @@ test("a server gives up a handshake that the client does not finish", () => {
   const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
   peer.wait(millis(9_999));
   expect(peer.connection.isOpen).toBe(true);
-  for (let i = 0; i < 20; i += 1) peer.send(Level.handshake, [{ type: "ping" }]);
+  for (let i = 0; i < 20; i += 1) peer.send(EncryptionLevel.handshake, [{ type: "ping" }]);
   peer.wait(millis(1));
   expect(peer.events.at(-1)).toEqual({ type: "closed", reason: { type: "handshake-timeout" } });
   expect(peer.victim.connectionCount).toBe(0);
@@ -86,7 +86,7 @@ describe("the idle timeout (RFC 9000 §10.1)", () => {
 
   test("begins anew with what is received, and with the first that is sent after that", () => {
     const peer = new HostilePeer({ role: "client", victim: { maxIdleTimeout: seconds(10) } }).handshake();
-    peer.send(application, [{ type: "ping" }]);
+    peer.send(oneRtt, [{ type: "ping" }]);
     peer.wait(seconds(1));
     peer.isSilent = true;
     peer.wait(seconds(8));

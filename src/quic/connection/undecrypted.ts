@@ -3,27 +3,36 @@
  * nobody has been authenticated yet.
  */
 
-import type { Level } from "../../tls/handshake.ts";
+import type { Ecn } from "../../base/datagrams.ts";
+import type { EncryptionLevel } from "../../tls/handshake.ts";
+import type { PathSpace } from "../path/index.ts";
+import type { Route } from "../route/index.ts";
 
 const MAX_PACKETS = 10;
 
-interface KeptPacket {
-  readonly level: Level;
+/** How a datagram came. */
+export interface PacketOrigin {
+  readonly path: PathSpace;
+  readonly route: Route;
+  readonly ecn: Ecn;
+}
+
+interface KeptPacket extends PacketOrigin {
+  readonly level: EncryptionLevel;
   readonly bytes: Uint8Array;
-  readonly ecn: number;
 }
 
 export class UndecryptedPackets {
   #packets: KeptPacket[] = [];
 
   /** False when there is no room. */
-  keep(level: Level, arena: Uint8Array, start: number, end: number, ecn: number): boolean {
+  keep(level: EncryptionLevel, arena: Uint8Array, start: number, end: number, origin: PacketOrigin): boolean {
     if (this.#packets.length >= MAX_PACKETS) return false;
-    this.#packets.push({ level, bytes: arena.slice(start, end), ecn });
+    this.#packets.push({ level, bytes: arena.slice(start, end), ...origin });
     return true;
   }
 
-  take(level: Level): readonly KeptPacket[] {
+  take(level: EncryptionLevel): readonly KeptPacket[] {
     if (this.#packets.length === 0) return [];
     const taken = this.#packets.filter((packet) => packet.level === level);
     if (taken.length > 0) this.#packets = this.#packets.filter((packet) => packet.level !== level);

@@ -2,19 +2,19 @@
 
 import { describe, expect, test } from "vitest";
 import type { Micros } from "../../base/time.ts";
-import { Level } from "../../tls/index.ts";
+import { EncryptionLevel } from "../../tls/index.ts";
 import { fromHex } from "../../wire/hex.ts";
 import { TRANSPORT_ERRORS, type TransportErrorName } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 
-const { initial, handshake, application } = Level;
+const { initial, handshake, oneRtt } = EncryptionLevel;
 const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(7);
 const token = bytes(16);
 
 interface Row {
   readonly name: string;
-  readonly level?: Level;
+  readonly level?: EncryptionLevel;
   readonly frames?: readonly Frame[];
   readonly payload?: string;
   readonly firstByteBits?: number;
@@ -163,7 +163,7 @@ const codeOf = (code: Row["code"]): number => (typeof code === "number" ? code :
 const mirrored = (frame: Frame): Frame => ("id" in frame ? { ...frame, id: frame.id ^ 1 } : frame);
 
 function expectClose(peer: HostilePeer, row: Row, isMirrored: boolean): void {
-  const level = row.level ?? application;
+  const level = row.level ?? oneRtt;
   const options = row.firstByteBits === undefined ? {} : { firstByteBits: row.firstByteBits };
   if (row.payload !== undefined) peer.sendRaw(level, fromHex(row.payload), options);
   else peer.send(level, isMirrored ? row.frames!.map(mirrored) : row.frames!, options);

@@ -11,8 +11,9 @@ import type { CryptoEngine } from "../../crypto/engine.ts";
 import type { TlsHandshake } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
+import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { findVersion } from "../versions/index.ts";
 import { RetryTokens } from "./retry-token.ts";
 import type { StatelessReplies } from "./stateless-replies.ts";
 
@@ -30,6 +31,7 @@ export interface AcceptPolicy {
 }
 
 export interface Admission {
+  readonly version: number;
   readonly source: ConnectionId;
   readonly destination: ConnectionId;
   readonly originalDestination: ConnectionId;
@@ -46,8 +48,6 @@ export interface Pressure {
   readonly now: Instant;
 }
 
-/** RFC 9000 §14.1: what is shorter cannot be a client's first datagram. */
-const MIN_INITIAL_DATAGRAM = 1200;
 /** RFC 9000 §7.2. */
 const MIN_DESTINATION_LENGTH = 8;
 const CONNECTION_REFUSED = 0x2;
@@ -72,7 +72,8 @@ export class Acceptor {
     const length = received.length[index]!;
     const local = received.local[index]!;
     const remote = received.remote[index]!;
-    if (length < MIN_INITIAL_DATAGRAM) return undefined;
+    // RFC 9000 §14.1: what is shorter cannot be a client's first datagram.
+    if (length < MIN_DATAGRAM_SIZE) return undefined;
     const header = parsePacketHeader(received.arena, start, start + length, idLength);
     if (header === undefined) return undefined;
     if (header.form === "unknown-version") {
@@ -80,7 +81,7 @@ export class Acceptor {
       this.#replies.negotiateVersion(header, local, remote);
       return undefined;
     }
-    if (header.form !== "initial" || header.version !== QUIC_V1) return undefined;
+    if (header.form !== "initial" || findVersion(header.version) === undefined) return undefined;
     if (header.destination.length < MIN_DESTINATION_LENGTH) return undefined;
 
     const { halfOpen, connections, isAccepting, now } = pressure;
@@ -126,6 +127,7 @@ export class Acceptor {
       originalDestination,
       retrySource,
       isAddressValidated,
+      version: header.version,
       issueToken: (now) => this.#tokens.issueNewToken(remote, now),
       createTls: this.#policy.createTls,
     };

@@ -11,7 +11,6 @@ import type {
   SocketCommand,
   Transmit,
 } from "../../base/datagrams.ts";
-import { sameAddress } from "../../base/datagrams.ts";
 import { Queue, QueueNode } from "../../base/queue.ts";
 import { randomBytes } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
@@ -20,8 +19,8 @@ import type { TlsHandshake } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { BatchPool, Connection, type ConnectionConfig, type ConnectionEvent } from "../connection/index.ts";
 import { ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
-import { QUIC_V1 } from "../versions/index.ts";
-import { Acceptor, type AcceptPolicy } from "./acceptor.ts";
+import { preferredVersion } from "../versions/index.ts";
+import { Acceptor, type AcceptPolicy, type Admission } from "./acceptor.ts";
 import { StatelessReplies } from "./stateless-replies.ts";
 import { resetToken } from "./stateless-reset.ts";
 
@@ -77,8 +76,12 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #sendable = new Queue<Entry>();
   readonly #inbound = new BatchPool();
   readonly #outbound = new BatchPool();
+  /** Whose train `pollTransmit` gave last; undefined when it was a stateless reply. */
+  #lastSender: Connection | undefined;
   #halfOpen = 0;
   isAccepting = true;
+  /** Hears of an exception that no connection could contain. It costs a datagram, or the connection it happened to. */
+  onFault: ((error: Error) => void) | undefined;
 
   constructor(options: EndpointOptions) {
     this.#config = options.config;
@@ -105,7 +108,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const source = this.#issue(entry, connectionIdLength);
     entry.connection = new Connection({
       role: "client",
-      version: QUIC_V1,
+      version: preferredVersion,
       config: this.#config,
       local: options.local,
       remote: options.remote,
@@ -135,7 +138,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     let run: Entry | undefined;
     let from = 0;
     for (let i = 0; i < received.count; i += 1) {
-      const entry = this.#route(received, i, now);
+      const entry = this.#routeSafely(received, i, now);
       if (entry === run && entry !== undefined) continue;
       if (run !== undefined) this.#handleRun(run, received, from, i, now);
       run = entry;
@@ -145,8 +148,21 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   }
 
   #handleRun(entry: Entry, received: ReceivedBatch, from: number, to: number, now: Instant): void {
-    entry.connection.handleDatagrams(received, from, to, now);
+    try {
+      entry.connection.handleDatagrams(received, from, to, now);
+    } catch (error) {
+      this.#drop(entry, error);
+    }
     this.#wake(entry);
+  }
+
+  #routeSafely(received: ReceivedBatch, index: number, now: Instant): Entry | undefined {
+    try {
+      return this.#route(received, index, now);
+    } catch (error) {
+      this.#reportFault(error);
+      return undefined;
+    }
   }
 
   /** Which connection datagram `index` is for; what is for none is answered or dropped here. */
@@ -167,10 +183,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     }
     const remote = received.remote[index]!;
     const entry = this.#byId.get(connectionIdKey(arena, id, idEnd));
-    if (entry !== undefined) {
-      // RFC 9000 §9: we asked for no migration, so packets from elsewhere are dropped without a reset.
-      return sameAddress(entry.connection.remoteAddress, remote) ? entry : undefined;
-    }
+    if (entry !== undefined) return entry;
     if (isLong) return this.#accept(received, index, now);
     this.#handleStray(arena, start, end, received.local[index]!, remote, now);
     return undefined;
@@ -187,9 +200,31 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     if (admission === undefined) return undefined;
     const entry = new Entry();
     const source = this.#issue(entry, this.#config.connectionIdLength);
-    entry.connection = new Connection({
+    try {
+      entry.connection = this.#admit(entry, source, admission, received, index, now);
+    } catch (error) {
+      this.#remove(entry);
+      throw error;
+    }
+    // Until the client has seen our id it goes on using the one it made up.
+    this.#map(entry, admission.destination);
+    entry.isHalfOpen = true;
+    this.#halfOpen += 1;
+    this.#add(entry);
+    return entry;
+  }
+
+  #admit(
+    entry: Entry,
+    source: { readonly id: ConnectionId; readonly resetToken: Uint8Array },
+    admission: Admission,
+    received: ReceivedBatch,
+    index: number,
+    now: Instant,
+  ): Connection {
+    return new Connection({
       role: "server",
-      version: QUIC_V1,
+      version: admission.version,
       config: this.#config,
       local: received.local[index],
       remote: received.remote[index]!,
@@ -205,12 +240,6 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       ...this.#wiring(entry),
       now,
     });
-    // Until the client has seen our id it goes on using the one it made up.
-    this.#map(entry, admission.destination);
-    entry.isHalfOpen = true;
-    this.#halfOpen += 1;
-    this.#add(entry);
-    return entry;
   }
 
   /** A short header for no connection: a stateless reset of one of ours, or a peer that should be told of one. */
@@ -237,7 +266,11 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   handleTimeout(now: Instant): void {
     for (let entry = this.#timers.popExpired(now); entry !== undefined; entry = this.#timers.popExpired(now)) {
-      entry.connection.handleTimeout(now);
+      try {
+        entry.connection.handleTimeout(now);
+      } catch (error) {
+        this.#drop(entry, error);
+      }
       this.#wake(entry);
     }
   }
@@ -273,11 +306,19 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   }
 
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
+    this.#lastSender = undefined;
     const reply = this.#replies.poll(slots);
     if (reply !== undefined) return reply;
     for (let entry = this.#sendable.first; entry !== undefined; entry = this.#sendable.first) {
-      const transmit = entry.connection.pollTransmit(slots, maxSegments, now);
+      let transmit: Transmit | undefined;
+      try {
+        transmit = entry.connection.pollTransmit(slots, maxSegments, now);
+      } catch (error) {
+        this.#drop(entry, error);
+        continue;
+      }
       if (transmit !== undefined) {
+        this.#lastSender = entry.connection;
         // No connection starves the others.
         this.#sendable.rotate(entry.sendable);
         return transmit;
@@ -290,7 +331,9 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   }
 
   /** What the socket did not take is lost like anything else that the network drops; recovery repeats it. */
-  handleSent(_transmit: Transmit, _sent: number, _now: Instant): void {}
+  handleSent(transmit: Transmit, sent: number, _now: Instant): void {
+    this.#lastSender?.handleSent(transmit, sent);
+  }
 
   pollCommand(): SocketCommand | undefined {
     return undefined;
@@ -347,6 +390,18 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     if (!this.#entries.has(entry)) return;
     entry.eventful.moveTo(this.#eventful);
     entry.sendable.moveTo(this.#sendable);
+  }
+
+  /** The connection could not even end by itself: it is forgotten, and the others go on. */
+  #drop(entry: Entry, error: unknown): void {
+    this.#reportFault(error);
+    entry.eventful.moveTo(this.#eventful);
+    entry.sendable.moveTo(undefined);
+    this.#remove(entry);
+  }
+
+  #reportFault(error: unknown): void {
+    this.onFault?.(error instanceof Error ? error : new Error(String(error)));
   }
 
   #noLongerHalfOpen(entry: Entry): void {

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { SeededRng } from "../../base/rng.ts";
 import { seconds } from "../../base/time.ts";
-import { Level } from "../../tls/index.ts";
+import { EncryptionLevel } from "../../tls/index.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 import { address, Listener } from "../testing/listener.ts";
 import { CLIENT_ADDRESS, Pair } from "../testing/pair.ts";
@@ -114,7 +114,7 @@ describe("no reset is taken from", () => {
     const tokens = [1, 2].map((fill) => new Uint8Array(16).fill(fill));
     const peer = new HostilePeer({ role: "server", parameters: { statelessResetToken: tokens[0] } }).handshake();
     const connectionId = new Uint8Array(8).fill(0x61);
-    peer.send(Level.application, [
+    peer.send(EncryptionLevel.oneRtt, [
       { type: "new-connection-id", sequence: 1, retirePriorTo: 1, connectionId, resetToken: tokens[1]! },
     ]);
     const ending = (token: Uint8Array) => {
@@ -131,7 +131,7 @@ describe("no reset is taken from", () => {
   test("the token of an id that is not in use yet", () => {
     const resetToken = new Uint8Array(16).fill(3);
     const peer = new HostilePeer({ role: "server" }).handshake();
-    peer.send(Level.application, [
+    peer.send(EncryptionLevel.oneRtt, [
       { type: "new-connection-id", sequence: 1, retirePriorTo: 0, connectionId: new Uint8Array(8), resetToken },
     ]);
     const bytes = stray(60);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { SeededRng } from "../../base/rng.ts";
 import { micros, seconds } from "../../base/time.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
-import { Level } from "../../tls/index.ts";
+import { EncryptionLevel } from "../../tls/index.ts";
 import { Writer } from "../../wire/writer.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 import { emitRetry } from "../packet/index.ts";
@@ -12,7 +12,7 @@ import { HostilePeer } from "../testing/hostile-peer.ts";
 import { formsOf, headersOf, initialPacket, openInitial } from "../testing/initial.ts";
 import { type Answer, address, Listener } from "../testing/listener.ts";
 import { Pair } from "../testing/pair.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 import { RETRY_TOKEN_LIFETIME, RetryTokens } from "./retry-token.ts";
 
 const DESTINATION = new Uint8Array(8).fill(0x44);
@@ -62,7 +62,7 @@ describe("a Retry token", () => {
     expect(server.endpoint.connectionCount).toBe(0);
     server.deliver(initialPacket(proof));
     expect(server.endpoint.connectionCount).toBe(1);
-    expect([...server.endpoint.connections()][0]!.path.isValidated).toBe(true);
+    expect([...server.endpoint.connections()][0]!.route.isValidated).toBe(true);
   });
 
   test("from another address is refused", () => {
@@ -110,7 +110,7 @@ describe("a client ignores a Retry", () => {
     const { source = new Uint8Array(8).fill(0x55), token = Uint8Array.of(1, 2, 3) } = options;
     const writer = new Writer(new Uint8Array(2_000));
     const original = options.original ?? peer.originalDestination!;
-    emitRetry(portableEngine, writer, QUIC_V1, original, peer.destination, source, token);
+    emitRetry(portableEngine, writer, preferredVersion, original, peer.destination, source, token);
     return writer.written();
   }
 
@@ -172,14 +172,14 @@ describe("a token for the next connection", () => {
   test("is given after the handshake, and saves the next one the Retry", () => {
     const peer = new HostilePeer({ role: "client", policy: { tokenKey } }).handshake();
     const given = peer.frames.find(({ frame }) => frame.type === "new-token");
-    expect(given?.level).toBe(Level.application);
+    expect(given?.level).toBe(EncryptionLevel.oneRtt);
     const { token } = given!.frame as { token: Uint8Array };
     const server = new Listener({ policy: { tokenKey, retry: "always" }, seed: 2 });
     // Ports change; the host does not.
     const from = { family: 4, host: "192.0.2.66", port: 1 } as const;
     const answers = server.deliver(initialPacket({ destination: DESTINATION, token }), from);
     expect(server.endpoint.connectionCount).toBe(1);
-    expect([...server.endpoint.connections()][0]!.path.isValidated).toBe(true);
+    expect([...server.endpoint.connections()][0]!.route.isValidated).toBe(true);
     expect(answers.flatMap(({ bytes }) => formsOf(bytes))).not.toContain("retry");
     const stolen = server.deliver(initialPacket({ destination: new Uint8Array(8).fill(1), token }), address(3));
     expect(formsOf(stolen[0]!.bytes)).toEqual(["retry"]);
@@ -191,7 +191,7 @@ describe("a token for the next connection", () => {
     const token = other.issueNewToken(address(1), server.now);
     server.deliver(initialPacket({ destination: DESTINATION, token }));
     expect(server.endpoint.connectionCount).toBe(1);
-    expect([...server.endpoint.connections()][0]!.path.isValidated).toBe(false);
+    expect([...server.endpoint.connections()][0]!.route.isValidated).toBe(false);
     server.wait(seconds(11));
     expect(server.endpoint.connectionCount).toBe(0);
   });

@@ -13,6 +13,7 @@ import { emitConnectionClose } from "../frame/index.ts";
 import { deriveInitialSecrets, derivePacketKeys, protectBatch } from "../keys/index.ts";
 import { beginLongHeader, finishPacket } from "../packet/build.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
+import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import type { PacketHeader } from "../packet/header.ts";
 import { emitRetry } from "../packet/retry.ts";
 import { emitVersionNegotiation } from "../packet/version-negotiation.ts";
@@ -32,8 +33,6 @@ const MAX_QUEUED = 1_000;
 const MAX_RESETS_PER_SECOND = 100;
 const RESET_INTERVAL: Micros = seconds(1);
 
-const REPLY_SIZE = 1200;
-
 export class StatelessReplies {
   readonly #config: ConnectionConfig;
   readonly #secret: Uint8Array;
@@ -51,7 +50,7 @@ export class StatelessReplies {
   }
 
   negotiateVersion(header: PacketHeader, local: SocketAddress, remote: SocketAddress): void {
-    const writer = new Writer(new Uint8Array(REPLY_SIZE));
+    const writer = new Writer(new Uint8Array(MIN_DATAGRAM_SIZE));
     emitVersionNegotiation(writer, header.source, header.destination, supportedVersions, this.#config.rng);
     this.#push(writer, local, remote);
   }
@@ -63,7 +62,7 @@ export class StatelessReplies {
     local: SocketAddress,
     remote: SocketAddress,
   ): void {
-    const writer = new Writer(new Uint8Array(REPLY_SIZE));
+    const writer = new Writer(new Uint8Array(MIN_DATAGRAM_SIZE));
     const { destination, source: client, version } = header;
     emitRetry(this.#config.engine, writer, version, destination, client, source.bytes, token);
     this.#push(writer, local, remote);
@@ -72,7 +71,7 @@ export class StatelessReplies {
   /** An Initial with nothing but CONNECTION_CLOSE, under keys that anyone can derive (RFC 9000 §5.2.2). */
   refuse(header: PacketHeader, code: number, local: SocketAddress, remote: SocketAddress): void {
     const { engine } = this.#config;
-    const arena = new Uint8Array(REPLY_SIZE);
+    const arena = new Uint8Array(MIN_DATAGRAM_SIZE);
     const writer = new Writer(arena);
     const batch = new PacketBatch(arena, 1);
     const secrets = deriveInitialSecrets(engine, header.version, header.destination);

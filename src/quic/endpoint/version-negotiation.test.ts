@@ -8,7 +8,7 @@ import { emitVersionNegotiation } from "../packet/index.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 import { headersOf } from "../testing/initial.ts";
 import { Listener } from "../testing/listener.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 
 const UNKNOWN = 0x1a2a3a4a;
 
@@ -36,7 +36,7 @@ describe("a server", () => {
     expect(more).toEqual([]);
     const header = headersOf(answer!.bytes)[0]!;
     expect(header.form).toBe("version-negotiation");
-    expect(header.versions).toContain(QUIC_V1);
+    expect(header.versions).toContain(preferredVersion);
     expect(header.versions).not.toContain(UNKNOWN);
     expect(header.destination).toEqual(id(source, 2));
     expect(header.source).toEqual(id(destination, 1));
@@ -50,7 +50,7 @@ describe("a server", () => {
   test("never answers Version Negotiation, however long", () => {
     const server = new Listener();
     const writer = new Writer(new Uint8Array(1_400));
-    emitVersionNegotiation(writer, id(8, 1), id(8, 2), new Array(320).fill(QUIC_V1), new SeededRng(1));
+    emitVersionNegotiation(writer, id(8, 1), id(8, 2), new Array(320).fill(preferredVersion), new SeededRng(1));
     expect(server.deliver(writer.written())).toEqual([]);
     expect(server.deliver(foreign(0, id(8, 1), id(8, 2)))).toEqual([]);
   });
@@ -90,7 +90,7 @@ describe("a client", () => {
 
   test("ignores one that lists the version we speak", () => {
     const peer = waiting();
-    peer.deliver(versions(peer, [UNKNOWN, QUIC_V1])).poll();
+    peer.deliver(versions(peer, [UNKNOWN, preferredVersion])).poll();
     expect(peer.connection.isOpen).toBe(true);
   });
 

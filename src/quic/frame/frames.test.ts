@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ProtocolError } from "../../base/errors.ts";
 import { RangeSet } from "../../base/range-set.ts";
-import { Level } from "../../tls/handshake.ts";
+import { EncryptionLevel } from "../../tls/handshake.ts";
 import { fromHex } from "../../wire/hex.ts";
 import { Reader } from "../../wire/reader.ts";
 import { utf8 } from "../../wire/text.ts";
@@ -21,7 +21,7 @@ import {
 } from "./index.ts";
 import { anyFrame, frameArbitraries, integer } from "./testing/arbitraries.ts";
 
-const LEVELS = [Level.initial, Level.handshake, Level.application] as const;
+const LEVELS = [EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt] as const;
 
 function emitted(frame: Frame): Uint8Array {
   const writer = new Writer(new Uint8Array(2_000));
@@ -29,7 +29,8 @@ function emitted(frame: Frame): Uint8Array {
   return writer.written().slice();
 }
 
-const parse = (bytes: Uint8Array, level: Level = Level.application): Frame => parseFrame(new Reader(bytes), level);
+const parse = (bytes: Uint8Array, level: EncryptionLevel = EncryptionLevel.oneRtt): Frame =>
+  parseFrame(new Reader(bytes), level);
 
 /** The name of the transport error that the parser throws. */
 function refusal(bytes: Uint8Array): string | undefined {
@@ -48,7 +49,7 @@ describe("parse(emit(frame)) = frame", () => {
     fc.assert(
       fc.property(arbitrary, (frame) => {
         const reader = new Reader(emitted(frame));
-        expect(parseFrame(reader, Level.application)).toEqual(frame);
+        expect(parseFrame(reader, EncryptionLevel.oneRtt)).toEqual(frame);
         expect(reader.isAtEnd).toBe(true);
       }),
     );
@@ -66,7 +67,7 @@ describe("parse(emit(frame)) = frame", () => {
         for (const frame of frames) emitFrame(writer, frame);
         const reader = new Reader(writer.bytes, 0, writer.position);
         const read: Frame[] = [];
-        while (!reader.isAtEnd) read.push(parseFrame(reader, Level.application));
+        while (!reader.isAtEnd) read.push(parseFrame(reader, EncryptionLevel.oneRtt));
         expect(read).toEqual(frames);
       }),
     );
@@ -150,7 +151,9 @@ describe("malformed frames", () => {
   it("names the frame that was wrong", () => {
     expect(() => parse(fromHex("07 00"))).toThrow(expect.objectContaining({ where: "NEW_TOKEN" }));
     expect(() => parse(fromHex("1a 00"))).toThrow(expect.objectContaining({ where: "PATH_CHALLENGE" }));
-    expect(() => parse(fromHex("1e"), Level.initial)).toThrow(expect.objectContaining({ where: "HANDSHAKE_DONE" }));
+    expect(() => parse(fromHex("1e"), EncryptionLevel.initial)).toThrow(
+      expect.objectContaining({ where: "HANDSHAKE_DONE" }),
+    );
   });
 });
 

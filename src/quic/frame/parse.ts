@@ -6,8 +6,8 @@
  */
 
 import { WireError } from "../../base/errors.ts";
-import type { Level } from "../../tls/handshake.ts";
-import { LEVEL_NAMES } from "../../tls/handshake.ts";
+import type { EncryptionLevel } from "../../tls/handshake.ts";
+import { ENCRYPTION_LEVEL_NAMES } from "../../tls/handshake.ts";
 import type { Reader } from "../../wire/reader.ts";
 import { formatVarInt, type VarInt, varintLength } from "../../wire/varint.ts";
 import { transportError } from "../errors.ts";
@@ -23,7 +23,7 @@ const STATELESS_RESET_TOKEN_LENGTH = 16;
 const PATH_DATA_LENGTH = 8;
 
 /** Reads the frame at the reader's position, in a packet of `level`. The reader is not at its end. */
-export function parseFrame(reader: Reader, level: Level): Frame {
+export function parseFrame(reader: Reader, level: EncryptionLevel): Frame {
   const first = reader.peek();
   if (first === undefined) throw transportError("FRAME_ENCODING_ERROR", "frame", "there is none");
   // Every frame type of version 1 is below 0x40, one byte in its shortest and only legal form (RFC 9000 §12.4).
@@ -31,7 +31,7 @@ export function parseFrame(reader: Reader, level: Level): Frame {
   const row = frameRow(first);
   if (row === undefined) throw unknownType(first);
   if (!isLegalAt(first, level)) {
-    throw transportError("PROTOCOL_VIOLATION", row.name, `is not allowed in ${LEVEL_NAMES[level]} packets`);
+    throw transportError("PROTOCOL_VIOLATION", row.name, `is not allowed in ${ENCRYPTION_LEVEL_NAMES[level]} packets`);
   }
   reader.position += 1;
   try {

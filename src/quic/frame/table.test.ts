@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { ProtocolError } from "../../base/errors.ts";
-import { Level } from "../../tls/handshake.ts";
+import { EncryptionLevel } from "../../tls/handshake.ts";
 import { Reader } from "../../wire/reader.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 import type { Frame } from "./frames.ts";
@@ -56,7 +56,7 @@ const rows = TABLE_3.trim()
   }));
 
 /** The error code with which a frame of this type and nothing else is refused; undefined where it is read. */
-function refusal(bytes: readonly number[], level: Level): number | undefined {
+function refusal(bytes: readonly number[], level: EncryptionLevel): number | undefined {
   try {
     parseFrame(new Reader(Uint8Array.from(bytes)), level);
     return undefined;
@@ -104,9 +104,9 @@ describe("the table of frames", () => {
   });
 
   const columns = [
-    [Level.initial, "I"],
-    [Level.handshake, "H"],
-    [Level.application, "1"],
+    [EncryptionLevel.initial, "I"],
+    [EncryptionLevel.handshake, "H"],
+    [EncryptionLevel.oneRtt, "1"],
   ] as const;
   it.each(columns)("frames illegal at level %i are a PROTOCOL_VIOLATION before they are looked at", (level, column) => {
     for (const { number, packets } of rows) {
@@ -122,16 +122,16 @@ describe("the table of frames", () => {
   it("an unknown type is a FRAME_ENCODING_ERROR, one not in its shortest form a PROTOCOL_VIOLATION (RFC 9000 §12.4)", () => {
     const { FRAME_ENCODING_ERROR, PROTOCOL_VIOLATION } = TRANSPORT_ERRORS;
     for (let number = 0x1f; number < 0x40; number += 1) {
-      expect(refusal([number], Level.application)).toBe(FRAME_ENCODING_ERROR.code);
+      expect(refusal([number], EncryptionLevel.oneRtt)).toBe(FRAME_ENCODING_ERROR.code);
     }
-    expect(refusal([0x40, 0x40], Level.application)).toBe(FRAME_ENCODING_ERROR.code);
-    expect(refusal([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], Level.application)).toBe(
+    expect(refusal([0x40, 0x40], EncryptionLevel.oneRtt)).toBe(FRAME_ENCODING_ERROR.code);
+    expect(refusal([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], EncryptionLevel.oneRtt)).toBe(
       FRAME_ENCODING_ERROR.code,
     );
-    expect(refusal([0x40, 0x01], Level.application)).toBe(PROTOCOL_VIOLATION.code);
-    expect(refusal([0x80, 0x00, 0x00, 0x01], Level.application)).toBe(PROTOCOL_VIOLATION.code);
-    expect(refusal([0xc0, 0, 0, 0, 0, 0, 0x40, 0], Level.application)).toBe(PROTOCOL_VIOLATION.code);
-    expect(refusal([0x40], Level.application)).toBe(FRAME_ENCODING_ERROR.code);
-    expect(refusal([], Level.application)).toBe(FRAME_ENCODING_ERROR.code);
+    expect(refusal([0x40, 0x01], EncryptionLevel.oneRtt)).toBe(PROTOCOL_VIOLATION.code);
+    expect(refusal([0x80, 0x00, 0x00, 0x01], EncryptionLevel.oneRtt)).toBe(PROTOCOL_VIOLATION.code);
+    expect(refusal([0xc0, 0, 0, 0, 0, 0, 0x40, 0], EncryptionLevel.oneRtt)).toBe(PROTOCOL_VIOLATION.code);
+    expect(refusal([0x40], EncryptionLevel.oneRtt)).toBe(FRAME_ENCODING_ERROR.code);
+    expect(refusal([], EncryptionLevel.oneRtt)).toBe(FRAME_ENCODING_ERROR.code);
   });
 });

@@ -3,7 +3,7 @@
  * acknowledgement and which parser reads which number are all derived from this table.
  */
 
-import { Level } from "../../tls/handshake.ts";
+import { EncryptionLevel } from "../../tls/handshake.ts";
 import type { FrameType } from "./frames.ts";
 
 export interface FrameRow {
@@ -48,10 +48,11 @@ export const FRAMES: readonly FrameRow[] = [
 ];
 
 /** The column of `packets` for each encryption level. */
-const COLUMN: Readonly<Record<Level, string>> = {
-  [Level.initial]: "I",
-  [Level.handshake]: "H",
-  [Level.application]: "1",
+const COLUMN: Readonly<Record<EncryptionLevel, string>> = {
+  [EncryptionLevel.initial]: "I",
+  [EncryptionLevel.zeroRtt]: "0",
+  [EncryptionLevel.handshake]: "H",
+  [EncryptionLevel.oneRtt]: "1",
 };
 
 const byNumber: FrameRow[] = [];
@@ -63,12 +64,13 @@ export const frameRow = (number: number): FrameRow | undefined => byNumber[numbe
 /** For each number one bit per level: 1 << level where it is legal. */
 const legalLevels = Uint8Array.from(byNumber, (row) => {
   let bits = 0;
-  for (const level of Object.values(Level)) if (row.packets.includes(COLUMN[level])) bits |= 1 << level;
+  for (const level of Object.values(EncryptionLevel)) if (row.packets.includes(COLUMN[level])) bits |= 1 << level;
   return bits;
 });
 
 /** May a frame of this number come in packets of this level? False for numbers that are no frame type. */
-export const isLegalAt = (number: number, level: Level): boolean => ((legalLevels[number] ?? 0) & (1 << level)) !== 0;
+export const isLegalAt = (number: number, level: EncryptionLevel): boolean =>
+  ((legalLevels[number] ?? 0) & (1 << level)) !== 0;
 
 const quietTypes: ReadonlySet<FrameType> = new Set(
   FRAMES.filter((row) => row.rules.includes("N")).map((row) => row.type),

@@ -8,11 +8,13 @@ import { portableEngine } from "../../crypto/portable/index.ts";
 import { Writer } from "../../wire/writer.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 import { beginShortHeader, finishPacket } from "../packet/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 import { AEAD_LIMITS, derivePacketKeys, nextSecret, OneRttKeys, type OneRttOptions, protectBatch } from "./index.ts";
 
 const ID = new Uint8Array(4).fill(9);
 const SLOT = 64;
 const PROBE_TIMEOUT = millis(100);
+const CONFIRMED = { isHandshakeConfirmed: true, probeTimeout: PROBE_TIMEOUT };
 const suite = { aead: "aes-128-gcm", hash: "sha256" } as const;
 const secretOf = (who: number): Uint8Array => new Uint8Array(32).fill(who);
 
@@ -24,11 +26,9 @@ class End {
   now: Instant = instant(0);
 
   constructor(own: number, other: number, options: OneRttOptions = {}, aead: AeadName = "aes-128-gcm") {
-    this.keys = new OneRttKeys(portableEngine, options);
-    this.keys.installRead({ ...suite, aead }, secretOf(other));
-    this.keys.installWrite({ ...suite, aead }, secretOf(own));
-    this.keys.probeTimeout = PROBE_TIMEOUT;
-    this.keys.confirm();
+    this.keys = new OneRttKeys(portableEngine, CONFIRMED, options);
+    this.keys.installRead({ ...suite, aead }, secretOf(other), preferredVersion);
+    this.keys.installWrite({ ...suite, aead }, secretOf(own), preferredVersion);
   }
 
   /** A sealed packet with the next number, or the one given. */
@@ -167,13 +167,14 @@ describe("a key update", () => {
 
 describe("initiating a key update is refused", () => {
   it("before the handshake is confirmed (§6.1)", () => {
-    const keys = new OneRttKeys(portableEngine);
+    const host = { isHandshakeConfirmed: false, probeTimeout: PROBE_TIMEOUT };
+    const keys = new OneRttKeys(portableEngine, host);
     expect(keys.initiateUpdate(instant(0))).toBe(false);
-    keys.installRead(suite, secretOf(2));
-    keys.installWrite(suite, secretOf(1));
+    keys.installRead(suite, secretOf(2), preferredVersion);
+    keys.installWrite(suite, secretOf(1), preferredVersion);
     keys.onPacketAcked(0);
     expect(keys.initiateUpdate(instant(0))).toBe(false);
-    keys.confirm();
+    host.isHandshakeConfirmed = true;
     expect(keys.initiateUpdate(instant(0))).toBe(true);
   });
 
@@ -202,15 +203,19 @@ describe("initiating a key update is refused", () => {
 /** A packet of Alice's, of any generation, from one who does not care what is allowed. */
 function rogue(generation: number, number: number): Uint8Array {
   let secret = secretOf(1);
-  const { header } = derivePacketKeys(portableEngine, suite.aead, suite.hash, secret);
-  for (let i = 0; i < generation; i += 1) secret = nextSecret(portableEngine, suite.hash, secret);
+  const { header } = derivePacketKeys(portableEngine, suite.aead, suite.hash, secret, preferredVersion);
+  for (let i = 0; i < generation; i += 1) secret = nextSecret(portableEngine, suite.hash, secret, preferredVersion);
   const arena = new Uint8Array(SLOT);
   const batch = new PacketBatch(arena, 1);
   const writer = new Writer(arena, 0, SLOT - TAG_LENGTH);
   const open = beginShortHeader(writer, ID, 0, (generation % 2) as 0 | 1, number, 4);
   writer.fill(1, writer.remaining);
   finishPacket(writer, open, batch);
-  protectBatch(batch, { ...derivePacketKeys(portableEngine, suite.aead, suite.hash, secret), header }, 0);
+  protectBatch(
+    batch,
+    { ...derivePacketKeys(portableEngine, suite.aead, suite.hash, secret, preferredVersion), header },
+    0,
+  );
   return arena;
 }
 
@@ -319,12 +324,12 @@ describe("the confidentiality limit (§6.6)", () => {
 
 describe("before the secrets are known", () => {
   it("one can neither read nor write", () => {
-    const keys = new OneRttKeys(portableEngine);
+    const keys = new OneRttKeys(portableEngine, CONFIRMED);
     expect(keys.canRead).toBe(false);
     expect(keys.canWrite).toBe(false);
     expect(() => keys.write).toThrow(RangeError);
     expect(() => keys.open(new PacketBatch(new Uint8Array(0), 0), 0, -1, 0, instant(0))).toThrow(RangeError);
-    keys.installWrite(suite, secretOf(1));
+    keys.installWrite(suite, secretOf(1), preferredVersion);
     expect(keys.canWrite).toBe(true);
     expect(keys.canRead).toBe(false);
   });

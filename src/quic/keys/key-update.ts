@@ -6,16 +6,23 @@
  * number.
  */
 
-import { after, type Instant, type Micros, millis } from "../../base/time.ts";
+import { after, type Instant, type Micros } from "../../base/time.ts";
 import type { CryptoEngine, HeaderKey, PacketBatch, PacketKey } from "../../crypto/engine.ts";
 import type { CipherSuite } from "../../tls/handshake.ts";
 import { transportError } from "../errors.ts";
-import { QUIC_V1 } from "../versions/index.ts";
 import { AEAD_LIMITS } from "./limits.ts";
 import { derivePacketKey, derivePacketKeys, nextSecret, type PacketKeys } from "./packet-keys.ts";
 import { openBatch, removeHeaderProtection } from "./protection.ts";
 
 export type KeyPhase = 0 | 1;
+
+/** What the generations of keys ask of their connection. */
+export interface KeyUpdateHost {
+  /** RFC 9001 §6.1: keys may be updated once the handshake is confirmed. */
+  readonly isHandshakeConfirmed: boolean;
+  /** RFC 9001 §6.5: old read keys are kept for three of them. */
+  readonly probeTimeout: Micros;
+}
 
 export interface OneRttOptions {
   /** Packets sealed with one key before we update it; half of what is safe by default. Tests lower it. */
@@ -70,23 +77,22 @@ interface WriteState {
 }
 
 export class OneRttKeys {
-  /** The current probe timeout, kept up to date by the connection: old read keys are kept for three of them. */
-  probeTimeout: Micros = millis(999);
   readonly #engine: CryptoEngine;
+  readonly #host: KeyUpdateHost;
   readonly #options: OneRttOptions;
   #reading: ReadState | undefined;
   #writing: WriteState | undefined;
-  #isConfirmed = false;
   #largestSealed = -1;
   /** Packets that did not open, over all generations. */
   #failedOpens = 0;
 
-  constructor(engine: CryptoEngine, options: OneRttOptions = {}) {
+  constructor(engine: CryptoEngine, host: KeyUpdateHost, options: OneRttOptions = {}) {
     this.#engine = engine;
+    this.#host = host;
     this.#options = options;
   }
 
-  installRead(suite: Suite, secret: Uint8Array, version: number = QUIC_V1): void {
+  installRead(suite: Suite, secret: Uint8Array, version: number): void {
     const keys = derivePacketKeys(this.#engine, suite.aead, suite.hash, secret, version);
     const followingSecret = nextSecret(this.#engine, suite.hash, secret, version);
     this.#reading = {
@@ -102,7 +108,7 @@ export class OneRttKeys {
     };
   }
 
-  installWrite(suite: Suite, secret: Uint8Array, version: number = QUIC_V1): void {
+  installWrite(suite: Suite, secret: Uint8Array, version: number): void {
     this.#writing = {
       suite,
       version,
@@ -145,11 +151,6 @@ export class OneRttKeys {
     return phaseOf(this.writeGeneration);
   }
 
-  /** The handshake is confirmed: from now on keys may be updated (RFC 9001 §6.1). */
-  confirm(): void {
-    this.#isConfirmed = true;
-  }
-
   // ── Sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** `count` packets were sealed with `write`; `largest` is the last one's packet number. */
@@ -172,7 +173,7 @@ export class OneRttKeys {
     if (reading === undefined || writing === undefined) return false;
     this.#forgetPrevious(reading, now);
     // RFC 9001 §6.1: not before the handshake is confirmed, and not before the current keys have been acknowledged.
-    if (!this.#isConfirmed || !writing.isAcked) return false;
+    if (!this.#host.isHandshakeConfirmed || !writing.isAcked) return false;
     // RFC 9001 §6.5: three PTOs between updates, which is as long as the read keys before these are kept.
     if (reading.previous !== undefined) return false;
     this.#advanceRead(reading);
@@ -231,7 +232,7 @@ export class OneRttKeys {
       if (generation === reading.next) this.#followUpdate(reading, packetNumber);
       // RFC 9001 §6.5: from the first packet of the new phase on, the old keys have three PTOs left.
       if (generation === reading.current && reading.previous !== undefined) {
-        reading.previousUntil ??= after(now, (3 * this.probeTimeout) as Micros);
+        reading.previousUntil ??= after(now, (3 * this.#host.probeTimeout) as Micros);
       }
       if (packetNumber < generation.lowest) generation.lowest = packetNumber;
       if (packetNumber > generation.highest) generation.highest = packetNumber;

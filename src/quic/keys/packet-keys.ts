@@ -10,7 +10,7 @@ import {
   type PacketKey,
 } from "../../crypto/engine.ts";
 import { hkdfExpandLabel } from "../../crypto/hkdf.ts";
-import { QUIC_V1, versionRow } from "../versions/index.ts";
+import { versionRow } from "../versions/index.ts";
 
 /** What protects the packets of one level in one direction. */
 export interface PacketKeys {
@@ -27,7 +27,7 @@ export function derivePacketKeys(
   aead: AeadName,
   hash: HashName,
   secret: Uint8Array,
-  version: number = QUIC_V1,
+  version: number,
 ): PacketKeys {
   const hp = hkdfExpandLabel(engine, hash, secret, versionRow(version).labels.hp, NO_CONTEXT, KEY_LENGTH[aead]);
   return {
@@ -43,7 +43,7 @@ export function derivePacketKey(
   aead: AeadName,
   hash: HashName,
   secret: Uint8Array,
-  version: number = QUIC_V1,
+  version: number,
 ): PacketKey {
   const { labels } = versionRow(version);
   const key = hkdfExpandLabel(engine, hash, secret, labels.key, NO_CONTEXT, KEY_LENGTH[aead]);
@@ -52,11 +52,6 @@ export function derivePacketKey(
 }
 
 /** The secret of the next generation of 1-RTT keys (RFC 9001 §6.1). */
-export function nextSecret(
-  engine: CryptoEngine,
-  hash: HashName,
-  secret: Uint8Array,
-  version: number = QUIC_V1,
-): Uint8Array {
+export function nextSecret(engine: CryptoEngine, hash: HashName, secret: Uint8Array, version: number): Uint8Array {
   return hkdfExpandLabel(engine, hash, secret, versionRow(version).labels.ku, NO_CONTEXT, secret.length);
 }

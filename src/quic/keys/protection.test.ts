@@ -11,7 +11,7 @@ import {
   type PacketNumberLength,
   parsePacketHeader,
 } from "../packet/index.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 import { derivePacketKeys, openBatch, protectBatch, removeHeaderProtection } from "./index.ts";
 
 const SUITES: readonly (readonly [AeadName, HashName])[] = [
@@ -22,7 +22,13 @@ const SUITES: readonly (readonly [AeadName, HashName])[] = [
 const ID = new Uint8Array(8).fill(7);
 
 describe.each(SUITES)("protection with %s", (aead, hash) => {
-  const keys = derivePacketKeys(portableEngine, aead, hash, new Uint8Array(hash === "sha256" ? 32 : 48).fill(5));
+  const keys = derivePacketKeys(
+    portableEngine,
+    aead,
+    hash,
+    new Uint8Array(hash === "sha256" ? 32 : 48).fill(5),
+    preferredVersion,
+  );
 
   const packet = fc.record({
     isLong: fc.boolean(),
@@ -42,7 +48,7 @@ describe.each(SUITES)("protection with %s", (aead, hash) => {
           packets.forEach(({ isLong, length, payload }, i) => {
             const number = largest + 1 + i;
             const open = isLong
-              ? beginLongHeader(writer, "handshake", QUIC_V1, ID, ID, ID, number, length)
+              ? beginLongHeader(writer, "handshake", preferredVersion, ID, ID, ID, number, length)
               : beginShortHeader(writer, ID, 0, 1, number, length);
             writer.write(payload);
             finishPacket(writer, open, out);

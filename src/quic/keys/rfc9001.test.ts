@@ -7,7 +7,7 @@ import { RFC9001_PACKETS } from "../../crypto/testing/rfc9001.ts";
 import { fromHex } from "../../wire/hex.ts";
 import { Writer } from "../../wire/writer.ts";
 import { beginLongHeader, beginShortHeader, finishPacket, parsePacketHeader } from "../packet/index.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 import {
   deriveInitialSecrets,
   derivePacketKeys,
@@ -27,7 +27,7 @@ const [clientInitial, serverInitial, shortHeader] = RFC9001_PACKETS as [
 ];
 
 describe.each(ENGINES)("RFC 9001 Appendix A with the $name engine", (engine) => {
-  const secrets = deriveInitialSecrets(engine, QUIC_V1, CLIENT_DESTINATION);
+  const secrets = deriveInitialSecrets(engine, preferredVersion, CLIENT_DESTINATION);
 
   it("§A.1: the Initial secrets", () => {
     expect(secrets.client).toEqual(fromHex("c00cf151ca5be075ed0ebfb5c80323c42d6b7db67881289af4008f1f6c357aea"));
@@ -35,7 +35,7 @@ describe.each(ENGINES)("RFC 9001 Appendix A with the $name engine", (engine) => 
   });
 
   it("§A.5: the secret after a key update", () => {
-    expect(nextSecret(engine, "sha256", shortHeader.secret)).toEqual(
+    expect(nextSecret(engine, "sha256", shortHeader.secret, preferredVersion)).toEqual(
       fromHex("1223504755036d556342ee9361d253421a826c9ecdf3c7148684b36b714881f9"),
     );
   });
@@ -55,12 +55,12 @@ describe.each(ENGINES)("RFC 9001 Appendix A with the $name engine", (engine) => 
       vector === shortHeader
         ? beginShortHeader(writer, NOTHING, 0, 0, packetNumber, 3)
         : vector === clientInitial
-          ? beginLongHeader(writer, "initial", QUIC_V1, CLIENT_DESTINATION, NOTHING, NOTHING, packetNumber, 4)
-          : beginLongHeader(writer, "initial", QUIC_V1, NOTHING, SERVER_ID, NOTHING, packetNumber, 2);
+          ? beginLongHeader(writer, "initial", preferredVersion, CLIENT_DESTINATION, NOTHING, NOTHING, packetNumber, 4)
+          : beginLongHeader(writer, "initial", preferredVersion, NOTHING, SERVER_ID, NOTHING, packetNumber, 2);
     writer.write(vector.payload);
     finishPacket(writer, open, batch);
     expect(arena.subarray(0, open.payload)).toEqual(vector.header);
-    protectBatch(batch, derivePacketKeys(engine, vector.aead, vector.hash, secret), 0);
+    protectBatch(batch, derivePacketKeys(engine, vector.aead, vector.hash, secret, preferredVersion), 0);
     expect(arena).toEqual(vector.protected);
   });
 
@@ -72,7 +72,7 @@ describe.each(ENGINES)("RFC 9001 Appendix A with the $name engine", (engine) => 
     batch.packetNumberOffset[0] = header.packetNumberOffset;
     batch.end[0] = header.end;
     batch.count = 1;
-    const keys = derivePacketKeys(engine, vector.aead, vector.hash, secret);
+    const keys = derivePacketKeys(engine, vector.aead, vector.hash, secret, preferredVersion);
     removeHeaderProtection(batch, keys, 0, largest);
     expect(batch.packetNumber[0]).toBe(vector.packetNumber);
     expect(arena.subarray(0, batch.payload[0])).toEqual(vector.header);

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { PacketBatch } from "../../crypto/engine.ts";
 import { fromHex } from "../../wire/hex.ts";
 import { Writer } from "../../wire/writer.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 import { beginLongHeader, beginShortHeader, finishPacket } from "./build.ts";
 import { parsePacketHeader } from "./header.ts";
 
@@ -31,11 +31,11 @@ describe("building packets", () => {
           const arena = new Uint8Array(600);
           const batch = new PacketBatch(arena, 1);
           const writer = new Writer(arena, 10, arena.length - 16);
-          const open = beginLongHeader(writer, form, QUIC_V1, dcid, scid, token, pn, pnLength);
+          const open = beginLongHeader(writer, form, preferredVersion, dcid, scid, token, pn, pnLength);
           writer.write(frames);
           finishPacket(writer, open, batch);
           const header = parsePacketHeader(arena, 10, writer.position, 8)!;
-          expect(header).toMatchObject({ form, version: QUIC_V1, end: writer.position });
+          expect(header).toMatchObject({ form, version: preferredVersion, end: writer.position });
           expect(header.destination).toEqual(dcid);
           expect(header.source).toEqual(scid);
           expect(header.token).toEqual(form === "initial" ? token : new Uint8Array(0));
@@ -83,7 +83,7 @@ describe("building packets", () => {
     const arena = new Uint8Array(200);
     const batch = new PacketBatch(arena, 2);
     const writer = new Writer(arena, 0, 180);
-    const open = beginLongHeader(writer, "handshake", QUIC_V1, idOf(4), idOf(4), idOf(0), 1, 1);
+    const open = beginLongHeader(writer, "handshake", preferredVersion, idOf(4), idOf(4), idOf(0), 1, 1);
     writer.fill(1, 10);
     finishPacket(writer, open, batch);
     expect(beginShortHeader(writer, idOf(4), 0, 1, 2, 2, open)).toBe(open);

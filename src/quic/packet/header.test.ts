@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { RFC9001_PACKETS } from "../../crypto/testing/rfc9001.ts";
 import { fromHex } from "../../wire/hex.ts";
 import { concat } from "../../wire/text.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 import { parsePacketHeader } from "./header.ts";
 
 const V1 = fromHex("00000001");
@@ -17,7 +17,7 @@ describe("parsePacketHeader", () => {
   it("reads the client Initial of RFC 9001 §A.2", () => {
     const header = parse(RFC9001_PACKETS[0]!.protected)!;
     expect(header.form).toBe("initial");
-    expect(header.version).toBe(QUIC_V1);
+    expect(header.version).toBe(preferredVersion);
     expect(header.destination).toEqual(fromHex("8394c8f03e515708"));
     expect(header.source).toHaveLength(0);
     expect(header.token).toHaveLength(0);

@@ -3,7 +3,7 @@ import { ENGINES } from "../../crypto/testing/engines.ts";
 import { fromHex } from "../../wire/hex.ts";
 import { utf8 } from "../../wire/text.ts";
 import { Writer } from "../../wire/writer.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 import { parsePacketHeader } from "./header.ts";
 import { emitRetry, verifyRetry } from "./retry.ts";
 
@@ -13,30 +13,38 @@ const SAMPLE = fromHex("ff000000010008f067a5502a4262b5746f6b656e04a265ba2eff4d82
 describe.each(ENGINES)("Retry with the $name engine", (engine) => {
   it("RFC 9001 §A.4", () => {
     const writer = new Writer(new Uint8Array(100));
-    emitRetry(engine, writer, QUIC_V1, ORIGINAL, new Uint8Array(0), fromHex("f067a5502a4262b5"), utf8("token"));
+    emitRetry(
+      engine,
+      writer,
+      preferredVersion,
+      ORIGINAL,
+      new Uint8Array(0),
+      fromHex("f067a5502a4262b5"),
+      utf8("token"),
+    );
     expect(writer.written()).toEqual(SAMPLE);
-    expect(verifyRetry(engine, QUIC_V1, ORIGINAL, SAMPLE)).toBe(true);
+    expect(verifyRetry(engine, preferredVersion, ORIGINAL, SAMPLE)).toBe(true);
   });
 
   it("refuses any other byte, another original id, and what is cut short", () => {
     for (let at = 0; at < SAMPLE.length; at += 1) {
       const changed = SAMPLE.slice();
       changed[at] = changed[at]! ^ 0x01;
-      expect(verifyRetry(engine, QUIC_V1, ORIGINAL, changed)).toBe(false);
-      expect(verifyRetry(engine, QUIC_V1, ORIGINAL, SAMPLE.subarray(0, at))).toBe(false);
+      expect(verifyRetry(engine, preferredVersion, ORIGINAL, changed)).toBe(false);
+      expect(verifyRetry(engine, preferredVersion, ORIGINAL, SAMPLE.subarray(0, at))).toBe(false);
     }
-    expect(verifyRetry(engine, QUIC_V1, fromHex("8394c8f03e515709"), SAMPLE)).toBe(false);
-    expect(verifyRetry(engine, QUIC_V1, new Uint8Array(0), SAMPLE)).toBe(false);
+    expect(verifyRetry(engine, preferredVersion, fromHex("8394c8f03e515709"), SAMPLE)).toBe(false);
+    expect(verifyRetry(engine, preferredVersion, new Uint8Array(0), SAMPLE)).toBe(false);
   });
 
   it("is read back", () => {
     const writer = new Writer(new Uint8Array(100), 3);
-    emitRetry(engine, writer, QUIC_V1, ORIGINAL, fromHex("0102"), fromHex("030405"), fromHex("aabb"));
+    emitRetry(engine, writer, preferredVersion, ORIGINAL, fromHex("0102"), fromHex("030405"), fromHex("aabb"));
     const header = parsePacketHeader(writer.bytes, 3, writer.position, 8)!;
     expect(header.form).toBe("retry");
     expect(header.destination).toEqual(fromHex("0102"));
     expect(header.source).toEqual(fromHex("030405"));
     expect(header.token).toEqual(fromHex("aabb"));
-    expect(verifyRetry(engine, QUIC_V1, ORIGINAL, writer.bytes.subarray(header.start, header.end))).toBe(true);
+    expect(verifyRetry(engine, preferredVersion, ORIGINAL, writer.bytes.subarray(header.start, header.end))).toBe(true);
   });
 });

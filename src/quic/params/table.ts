@@ -4,6 +4,7 @@
  */
 
 import { type Micros, micros } from "../../base/time.ts";
+import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 
 /** A server's other address (RFC 9000 §18.2, Figure 22). A family that it does not offer is all zeros. */
 export interface PreferredAddress {
@@ -80,7 +81,7 @@ const SERVER = { sender: "server" } as const;
 /** RFC 9000 §4.6. */
 const STREAMS = { max: 2 ** 60 } as const;
 /** RFC 9000 §18.2: below, QUIC cannot work; the default is the most that UDP carries. */
-const PAYLOAD = { min: 1200 } as const;
+const PAYLOAD = { min: MIN_DATAGRAM_SIZE } as const;
 
 export const PARAMETERS: readonly ParameterRow[] = [
   row(

@@ -1,12 +1,10 @@
-/** What is true of one network path of a connection. */
+/** A path: a path id, and what belongs to the packets numbered under it. */
 
-/** The anti-amplification limit. */
-export { AmplificationBudget } from "./amplification.ts";
-/** Marks and their validation. */
-export { type EcnState, EcnValidator } from "./ecn.ts";
-/** How large a datagram may be, and probes for larger ones. */
-export { BASE_DATAGRAM_SIZE, MtuProber } from "./mtu.ts";
-/** The owner of them all. */
-export { Path, type PathOptions } from "./path.ts";
-/** The round-trip time. */
-export { GRANULARITY, RttEstimator } from "./rtt.ts";
+/** The ids that we gave to the peer. */
+export { type ConnectionIdRegistry, type IssuedConnectionId, LocalIds } from "./local-ids.ts";
+/** The owner. */
+export { PathSpace, type PathSpaceParts } from "./path-space.ts";
+/** All paths of a connection. */
+export { type PathChooser, Paths } from "./paths.ts";
+/** The ids that the peer gave to us. */
+export { RemoteIds } from "./remote-ids.ts";

@@ -6,11 +6,11 @@ import { ProtocolError } from "../../base/errors.ts";
 import { RangeSet } from "../../base/range-set.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { type Instant, micros, millis } from "../../base/time.ts";
-import { Level } from "../../tls/handshake.ts";
+import { PacketNumberSpace } from "../packet/number-space.ts";
 import type { SentPacket } from "./sent-packet.ts";
 import { Harness } from "./testing/harness.ts";
 
-const { application } = Level;
+const { application } = PacketNumberSpace;
 const ms = (count: number): Instant => millis(count) as number as Instant;
 
 /** A set of packet numbers as the ranges of an ACK frame. */
@@ -40,10 +40,10 @@ describe("packet numbers skipped (RFC 9000 §21.4)", () => {
   test("whoever acknowledges everything unseen is found out within two windows", () => {
     for (let seed = 0; seed < 50; seed += 1) {
       const h = new Harness("server", { rng: new SeededRng(seed) });
-      h.recovery.handshakeConfirmed = true;
+      h.handshake.isConfirmed = true;
       const cheat = (): number => {
         for (let now = 0; now < 10_000; now += 10) {
-          while (h.path.controller.canSend()) h.send(application, ms(now));
+          while (h.route.controller.canSend()) h.send(application, ms(now));
           const largest = h.recovery.nextPacketNumber(application) - 1;
           try {
             h.ack(application, [0, largest], ms(now + 1));
@@ -55,14 +55,14 @@ describe("packet numbers skipped (RFC 9000 §21.4)", () => {
         }
         return Number.POSITIVE_INFINITY;
       };
-      expect(cheat()).toBeLessThanOrEqual((2 * h.path.controller.congestionWindow) / 1200);
+      expect(cheat()).toBeLessThanOrEqual((2 * h.route.controller.congestionWindow) / 1200);
     }
   });
 
   test("an honest peer is never refused, and loses nothing by the gaps", () => {
     for (let seed = 0; seed < 20; seed += 1) {
       const h = new Harness("server", { rng: new SeededRng(seed) });
-      h.recovery.handshakeConfirmed = true;
+      h.handshake.isConfirmed = true;
       const received = new RangeSet();
       for (let now = 0; now < 2_000; now += 20) {
         for (let i = 0; i < 10; i += 1) {
@@ -72,7 +72,7 @@ describe("packet numbers skipped (RFC 9000 §21.4)", () => {
         expect(h.ack(application, wireRanges(received), ms(now + 10)).lost).toEqual([]);
       }
       expect(received.size).toBeGreaterThan(5);
-      expect(h.path.controller.bytesInFlight).toBe(0);
+      expect(h.route.controller.bytesInFlight).toBe(0);
       expect(h.events).toEqual([]);
     }
   });
@@ -81,7 +81,7 @@ describe("packet numbers skipped (RFC 9000 §21.4)", () => {
     let shown = 0;
     for (let seed = 0; seed < 50; seed += 1) {
       const h = new Harness("client", { rng: new SeededRng(seed) });
-      h.recovery.handshakeConfirmed = true;
+      h.handshake.isConfirmed = true;
       h.send(application, ms(0));
       h.ack(application, [0, 0], ms(100));
       // 1.2 s of packets, of which neither the part before the gap nor the part after it lasts 825 ms.
@@ -109,7 +109,7 @@ test("a peer that never acknowledges cannot make us remember without bound", () 
   for (let i = 0; i < 200_000; i += 1) h.send(application, ms(1), { ackEliciting: false, inFlight: false, size: 40 });
   const outcome = h.ack(application, [0, 200_000], ms(100));
   expect(outcome.acked.length).toBeLessThan(300);
-  expect(h.path.controller.bytesInFlight).toBe(0);
+  expect(h.route.controller.bytesInFlight).toBe(0);
 });
 
 test("a hostile ACK of a thousand ranges, a thousand times, is handled and repeated without effect", () => {
@@ -127,7 +127,7 @@ test("a hostile ACK of a thousand ranges, a thousand times, is handled and repea
 test("whatever is sent, acknowledged, lost and timed out: bytes in flight are the sum of what is out", () => {
   const step = fc.record({
     what: fc.constantFrom("send", "send", "ack", "timeout", "discard"),
-    level: fc.constantFrom(Level.initial, Level.handshake, Level.application),
+    level: fc.constantFrom(PacketNumberSpace.initial, PacketNumberSpace.handshake, PacketNumberSpace.application),
     count: fc.integer({ min: 1, max: 12 }),
     picks: fc.array(fc.nat(40), { minLength: 1, maxLength: 6 }),
     wait: fc.integer({ min: 0, max: 300 }),
@@ -136,11 +136,11 @@ test("whatever is sent, acknowledged, lost and timed out: bytes in flight are th
   fc.assert(
     fc.property(fc.array(step, { maxLength: 80 }), fc.nat(), (steps, seed) => {
       const h = new Harness("client", { rng: new SeededRng(seed) });
-      h.recovery.handshakeConfirmed = true;
+      h.handshake.isConfirmed = true;
       const out = [0, 1, 2].map(() => new Map<number, SentPacket>());
       const sentEver = [0, 1, 2].map(() => [] as number[]);
       let now = 0;
-      const settle = (packets: readonly SentPacket[], level: Level) => {
+      const settle = (packets: readonly SentPacket[], level: PacketNumberSpace) => {
         for (const p of packets) expect(out[level]!.delete(p.packetNumber)).toBe(true);
       };
       for (const { what, level, count, picks, wait, ackEliciting } of steps) {
@@ -176,13 +176,13 @@ test("whatever is sent, acknowledged, lost and timed out: bytes in flight are th
             const owner = out.findIndex((packets) => packets.get(p.packetNumber) === p);
             expect(out[owner]!.delete(p.packetNumber)).toBe(true);
           }
-        } else if (what === "discard" && level !== Level.application) {
+        } else if (what === "discard" && level !== PacketNumberSpace.application) {
           h.recovery.discardSpace(level);
           out[level]!.clear();
           sentEver[level]!.length = 0;
         }
         const flying = out.flatMap((packets) => [...packets.values()]).filter((p) => p.inFlight);
-        expect(h.path.controller.bytesInFlight).toBe(flying.reduce((sum, p) => sum + p.size, 0));
+        expect(h.route.controller.bytesInFlight).toBe(flying.reduce((sum, p) => sum + p.size, 0));
         for (const l of [0, 1, 2] as const) {
           expect(h.recovery.hasInFlight(l)).toBe([...out[l]!.values()].some((p) => p.ackEliciting));
         }
@@ -196,7 +196,7 @@ test("an ACK that arrives again changes nothing", () => {
   const h = new Harness("client");
   for (let i = 0; i < 6; i += 1) h.send(application, ms(0));
   h.ack(application, [0, 5], ms(100));
-  const snapshot = () => [h.path.controller.congestionWindow, h.path.rtt.smoothed, h.recovery.nextTimeout()];
+  const snapshot = () => [h.route.controller.congestionWindow, h.route.rtt.smoothed, h.recovery.nextTimeout()];
   const before = snapshot();
   expect(h.ack(application, [0, 5], ms(500), micros(0))).toEqual({ acked: [], lost: [], newlyAcked: false });
   expect(snapshot()).toEqual(before);

@@ -8,7 +8,7 @@ import type { SocketAddress } from "../../base/datagrams.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { micros, millis, seconds } from "../../base/time.ts";
 import { host, type LinkOptions, link, simulate } from "../../sim/index.ts";
-import type { PathOptions } from "../path/path.ts";
+import type { RouteOptions } from "../route/index.ts";
 import { BulkReceiver, BulkSender } from "./testing/bulk.ts";
 
 const SENDER: SocketAddress = { family: 4, host: "10.0.0.1", port: 443 };
@@ -20,13 +20,13 @@ const DEFAULT: LinkOptions = { delay: millis(15), rate: 10e6, queue: 25 };
 interface Run {
   readonly seed?: number;
   readonly total?: number;
-  readonly path?: Partial<PathOptions>;
+  readonly route?: Partial<RouteOptions>;
   readonly timerGrain?: number;
 }
 
-function transfer(options: LinkOptions, { seed = 1, total = 10_000_000, path = {}, timerGrain = 1_000 }: Run = {}) {
+function transfer(options: LinkOptions, { seed = 1, total = 10_000_000, route = {}, timerGrain = 1_000 }: Run = {}) {
   const grain = micros(timerGrain);
-  const sender = new BulkSender({ remote: RECEIVER, total, rng: new SeededRng(seed), timerGrain: grain, ...path });
+  const sender = new BulkSender({ remote: RECEIVER, total, rng: new SeededRng(seed), timerGrain: grain, ...route });
   const drops: string[] = [];
   const result = simulate({
     seed,
@@ -39,7 +39,7 @@ function transfer(options: LinkOptions, { seed = 1, total = 10_000_000, path = {
     until: () => sender.isDone,
     maxVirtualTime: seconds(120),
   });
-  expect(sender.path.controller.bytesInFlight).toBeGreaterThanOrEqual(0);
+  expect(sender.route.controller.bytesInFlight).toBeGreaterThanOrEqual(0);
   return { sender, drops: drops.length, result, mbps: (total * 8) / result.time };
 }
 
@@ -70,8 +70,8 @@ describe("goodput", () => {
   });
 
   test("a queue that marks instead of dropping loses next to nothing", () => {
-    const run = transfer({ ...DEFAULT, ecnThreshold: 10 }, { path: { ecn: true } });
-    expect(run.sender.path.ecn.state).toBe("capable");
+    const run = transfer({ ...DEFAULT, ecnThreshold: 10 }, { route: { ecn: true } });
+    expect(run.sender.route.ecn.state).toBe("capable");
     expect(run.drops).toBeLessThan(5);
     expect(run.mbps).toBeGreaterThan(8);
   });

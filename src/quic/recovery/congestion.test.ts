@@ -2,17 +2,16 @@
 
 import { describe, expect, test } from "vitest";
 import { type Instant, micros, millis } from "../../base/time.ts";
-import { Level } from "../../tls/handshake.ts";
+import { PacketNumberSpace } from "../packet/number-space.ts";
 import { Harness, type HarnessOptions } from "./testing/harness.ts";
 
-const { initial, application } = Level;
+const { initial, application } = PacketNumberSpace;
 const ms = (count: number): Instant => millis(count) as number as Instant;
 
 /** A confirmed client that has an RTT sample of 100 ms from packet 0. At 100 ms. */
 function established(options: HarnessOptions = {}): Harness {
   const h = new Harness("client", options);
-  h.recovery.handshakeConfirmed = true;
-  h.recovery.peerCompletedAddressValidation = true;
+  h.handshake.isConfirmed = true;
   h.send(application, ms(0));
   h.ack(application, [0, 0], ms(100));
   return h;
@@ -33,11 +32,11 @@ describe("persistent congestion (RFC 9002 §7.6)", () => {
     const outcome = h.ack(application, [6, 6], ms(2_100));
     expect(outcome.lost.map((p) => p.packetNumber)).toEqual([1, 2, 3]);
     expect(persisted(h)).toBe(true);
-    expect(h.path.controller.congestionWindow).toBe(2_400 + 1_200);
+    expect(h.route.controller.congestionWindow).toBe(2_400 + 1_200);
     // The minimum is taken afresh from the next sample.
     h.send(application, ms(2_200));
     h.ack(application, [7, 7], ms(2_500));
-    expect(h.path.rtt.min).toBe(300_000);
+    expect(h.route.rtt.min).toBe(300_000);
   });
 
   test("not when the duration is missed by a microsecond", () => {
@@ -107,16 +106,16 @@ describe("persistent congestion (RFC 9002 §7.6)", () => {
 describe("spurious loss", () => {
   test("a reduction all of whose losses arrive after all is undone, and the threshold learns", () => {
     const h = established();
-    const window = h.path.controller.congestionWindow;
+    const window = h.route.controller.congestionWindow;
     for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n));
     // 1, 2 and 3 were overtaken by 6.
     expect(h.ack(application, [6, 6], ms(205)).lost.map((p) => p.packetNumber)).toEqual([1, 2, 3]);
-    expect(h.path.controller.congestionWindow).toBe(Math.floor(window / 2));
+    expect(h.route.controller.congestionWindow).toBe(Math.floor(window / 2));
     h.ack(application, [6, 6, 2, 3], ms(206));
-    expect(h.path.controller.congestionWindow).toBe(Math.floor(window / 2));
+    expect(h.route.controller.congestionWindow).toBe(Math.floor(window / 2));
     h.ack(application, [6, 6, 1, 3], ms(207));
     expect(h.recovery.spuriousLosses).toBe(3);
-    expect(h.path.controller.congestionWindow).toBe(window);
+    expect(h.route.controller.congestionWindow).toBe(window);
     // The path reorders by five: what is overtaken by as much is not lost for that.
     for (let n = 9; n <= 14; n += 1) h.send(application, ms(208));
     expect(h.ack(application, [14, 14, 4, 8], ms(210)).lost).toEqual([]);
@@ -127,10 +126,10 @@ describe("spurious loss", () => {
     const h = established();
     for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n));
     h.ack(application, [6, 6], ms(205));
-    const reduced = h.path.controller.congestionWindow;
+    const reduced = h.route.controller.congestionWindow;
     h.ack(application, [6, 6, 1, 2], ms(206));
     expect(h.recovery.spuriousLosses).toBe(2);
-    expect(h.path.controller.congestionWindow).toBe(reduced);
+    expect(h.route.controller.congestionWindow).toBe(reduced);
   });
 
   test("the same late packet counts once", () => {
@@ -145,69 +144,69 @@ describe("spurious loss", () => {
 describe("ECN", () => {
   test("a rising CE count halves the window, once in a round trip", () => {
     const h = new Harness("client", { ecn: true });
-    h.path.ecn.nextTrain();
+    h.mark = h.route.ecn.nextTrain();
     for (let n = 0; n < 8; n += 1) h.send(application, ms(0));
     h.ack(application, [0, 1], ms(100), micros(0), { ect0: 2, ect1: 0, ce: 0 });
-    const window = h.path.controller.congestionWindow;
+    const window = h.route.controller.congestionWindow;
     h.ack(application, [2, 3], ms(101), micros(0), { ect0: 3, ect1: 0, ce: 1 });
-    expect(h.path.controller.congestionWindow).toBe(Math.floor(window / 2));
+    expect(h.route.controller.congestionWindow).toBe(Math.floor(window / 2));
     h.ack(application, [4, 5], ms(102), micros(0), { ect0: 4, ect1: 0, ce: 2 });
-    expect(h.path.controller.congestionWindow).toBe(Math.floor(window / 2));
-    expect(h.path.ecn.state).toBe("capable");
+    expect(h.route.controller.congestionWindow).toBe(Math.floor(window / 2));
+    expect(h.route.ecn.state).toBe("capable");
   });
 
   test("counts of an ACK that was overtaken are not compared", () => {
     const h = new Harness("client", { ecn: true });
-    h.path.ecn.nextTrain();
+    h.mark = h.route.ecn.nextTrain();
     for (let n = 0; n < 8; n += 1) h.send(application, ms(0));
     h.ack(application, [2, 5], ms(100), micros(0), { ect0: 4, ect1: 0, ce: 0 });
     h.ack(application, [1, 4], ms(101), micros(0), { ect0: 2, ect1: 0, ce: 0 });
-    expect(h.path.ecn.state).toBe("capable");
+    expect(h.route.ecn.state).toBe("capable");
   });
 
   test("a peer that counts nothing stops the marking, and the connection goes on", () => {
     const h = new Harness("client", { ecn: true });
-    h.path.ecn.nextTrain();
+    h.mark = h.route.ecn.nextTrain();
     for (let n = 0; n < 8; n += 1) h.send(application, ms(0));
     expect(h.ack(application, [0, 5], ms(100)).acked).toHaveLength(6);
-    expect(h.path.ecn.state).toBe("failed");
-    expect(h.path.controller.congestionWindow).toBeGreaterThanOrEqual(12_000);
+    expect(h.route.ecn.state).toBe("failed");
+    expect(h.route.controller.congestionWindow).toBeGreaterThanOrEqual(12_000);
   });
 });
 
 describe("probes for a larger datagram (RFC 9000 §14.4)", () => {
   function withProbe() {
     const h = established({ maxUdpPayload: 1452 });
-    const size = h.path.mtu.probeSize(ms(100))!;
+    const size = h.route.mtu.probeSize(ms(100))!;
     const probe = h.send(application, ms(101), { size });
-    h.path.mtu.onProbeSent(probe.packetNumber, size);
+    h.route.mtu.onProbeSent(probe.packetNumber, size);
     return h;
   }
 
   test("an acknowledged one raises the datagram size", () => {
     const h = withProbe();
     h.ack(application, [0, 1], ms(200));
-    expect([h.path.maxDatagramSize, h.path.pacer.maxDatagramSize]).toEqual([1452, 1452]);
+    expect(h.route.maxDatagramSize).toBe(1452);
   });
 
   test("a lost one is no sign of congestion", () => {
     const h = withProbe();
-    const window = h.path.controller.congestionWindow;
+    const window = h.route.controller.congestionWindow;
     for (let i = 0; i < 4; i += 1) h.send(application, ms(102));
     const outcome = h.ack(application, [2, 5], ms(202));
     expect(outcome.lost.map((p) => p.packetNumber)).toEqual([1]);
-    expect(h.path.controller.congestionWindow).toBeGreaterThanOrEqual(window);
-    expect(h.path.controller.bytesInFlight).toBe(0);
-    expect(h.path.maxDatagramSize).toBe(1200);
-    expect(h.path.mtu.probeSize(ms(203))).toBe(1452);
+    expect(h.route.controller.congestionWindow).toBeGreaterThanOrEqual(window);
+    expect(h.route.controller.bytesInFlight).toBe(0);
+    expect(h.route.maxDatagramSize).toBe(1200);
+    expect(h.route.mtu.probeSize(ms(203))).toBe(1452);
   });
 
   test("a packet of another space with the probe's number is not the probe", () => {
     const h = withProbe();
-    h.send(Level.handshake, ms(110));
-    h.send(Level.handshake, ms(110));
-    h.ack(Level.handshake, [0, 1], ms(210));
-    expect(h.path.maxDatagramSize).toBe(1200);
+    h.send(PacketNumberSpace.handshake, ms(110));
+    h.send(PacketNumberSpace.handshake, ms(110));
+    h.ack(PacketNumberSpace.handshake, [0, 1], ms(210));
+    expect(h.route.maxDatagramSize).toBe(1200);
   });
 });
 
@@ -215,12 +214,12 @@ test("dropping the keys of a space takes its bytes out of flight without a loss"
   const h = new Harness("client");
   h.send(initial, ms(0));
   h.send(initial, ms(0));
-  h.send(Level.handshake, ms(0), { size: 500 });
+  h.send(PacketNumberSpace.handshake, ms(0), { size: 500 });
   h.recovery.onTimeout(ms(999));
-  expect(h.path.controller.bytesInFlight).toBe(2_900);
+  expect(h.route.controller.bytesInFlight).toBe(2_900);
   h.recovery.discardSpace(initial);
-  expect([h.path.controller.bytesInFlight, h.path.controller.congestionWindow]).toEqual([500, 12_000]);
-  expect([h.recovery.hasInFlight(initial), h.recovery.hasInFlight(Level.handshake)]).toEqual([false, true]);
+  expect([h.route.controller.bytesInFlight, h.route.controller.congestionWindow]).toEqual([500, 12_000]);
+  expect([h.recovery.hasInFlight(initial), h.recovery.hasInFlight(PacketNumberSpace.handshake)]).toEqual([false, true]);
   expect(h.recovery.ptoCount).toBe(0);
 });
 
@@ -229,6 +228,6 @@ test("a Retry gives back what was in flight, and packet numbers go on", () => {
   h.send(initial, ms(0));
   h.send(initial, ms(0));
   expect(h.recovery.onRetry().map((p) => p.packetNumber)).toEqual([0, 1]);
-  expect(h.path.controller.bytesInFlight).toBe(0);
+  expect(h.route.controller.bytesInFlight).toBe(0);
   expect(h.recovery.nextPacketNumber(initial)).toBe(2);
 });

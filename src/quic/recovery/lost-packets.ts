@@ -4,13 +4,16 @@
  */
 
 import type { Instant } from "../../base/time.ts";
+import type { LossEpisode, Route } from "../route/index.ts";
+import type { SentPacket } from "./sent-packet.ts";
 
 const MAX_REMEMBERED = 128;
 
 export interface LostPacket {
   readonly packetNumber: number;
+  readonly route: Route;
   /** Which of the controller's reductions the loss belongs to. */
-  readonly episode: number;
+  readonly episode: LossEpisode;
   readonly lostAt: Instant;
 }
 
@@ -22,9 +25,11 @@ export class LostPackets {
     return this.#remembered.length === 0;
   }
 
-  remember(packetNumber: number, episode: number, now: Instant): void {
+  remember({ packetNumber, route }: SentPacket, now: Instant): void {
     if (this.#remembered.length === MAX_REMEMBERED) this.#remembered.shift();
-    this.#remembered.push({ packetNumber, episode, lostAt: now });
+    const { episode } = route.losses;
+    episode.missing += 1;
+    this.#remembered.push({ packetNumber, route, episode, lostAt: now });
   }
 
   /** Forgets what was declared lost before `then`. */

@@ -1,9 +1,10 @@
 /**
  * Persistent congestion (RFC 9002 §7.6): everything sent over a long time was lost. Within one packet number space that
- * is a run of lost packets without a gap, from one ack-eliciting packet to another.
+ * is a run of lost packets of one route without a gap, from one ack-eliciting packet to another.
  */
 
 import type { Instant, Micros } from "../../base/time.ts";
+import type { Route } from "../route/route.ts";
 import type { SentPacket } from "./sent-packet.ts";
 import type { SkippedNumbers } from "./skipped-numbers.ts";
 
@@ -14,6 +15,7 @@ export class LostRun {
   /** When the first ack-eliciting packet of the run was sent; undefined until there is one. */
   #start: Instant | undefined;
   #lastPacketNumber = NONE;
+  #route: Route | undefined;
 
   /**
    * The next packet lost, in order of packet number. Both ends of the run must have been sent after `notBefore`, which is
@@ -25,7 +27,8 @@ export class LostRun {
     notBefore: Instant | undefined,
     duration: Micros,
   ): boolean {
-    if (!this.#isContinuedBy(packet.packetNumber, skipped)) this.#start = undefined;
+    if (packet.route !== this.#route || !this.#isContinuedBy(packet.packetNumber, skipped)) this.#start = undefined;
+    this.#route = packet.route;
     this.#lastPacketNumber = packet.packetNumber;
     if (!packet.ackEliciting || notBefore === undefined || packet.timeSent <= notBefore) return false;
     if (this.#start === undefined || this.#start <= notBefore) this.#start = packet.timeSent;

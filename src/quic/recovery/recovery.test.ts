@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Instant, micros, millis } from "../../base/time.ts";
-import { Level } from "../../tls/handshake.ts";
+import { PacketNumberSpace } from "../packet/number-space.ts";
 import { Harness } from "./testing/harness.ts";
 
 const ms = (count: number): Instant => millis(count) as number as Instant;
@@ -8,30 +8,30 @@ const ms = (count: number): Instant => millis(count) as number as Instant;
 describe("probe timeout (RFC 9002 §6.2)", () => {
   test("a lone ClientHello is probed at 999, 2997 and 6993 ms", () => {
     const h = new Harness("client");
-    h.send(Level.initial, ms(0));
+    h.send(PacketNumberSpace.initial, ms(0));
     const instants: number[] = [];
     for (let i = 0; i < 3; i += 1) {
       const at = h.recovery.nextTimeout()!;
       instants.push(at / 1000);
       const outcome = h.recovery.onTimeout(at);
-      expect(outcome.probes).toEqual({ level: Level.initial, count: 2 });
+      expect(outcome.probes).toEqual({ space: PacketNumberSpace.initial, count: 2 });
       expect(outcome.lost).toEqual([]);
-      h.send(Level.initial, at);
+      h.send(PacketNumberSpace.initial, at);
     }
     expect(instants).toEqual([999, 2997, 6993]);
   });
 
   test("does nothing before its time", () => {
     const h = new Harness("client");
-    h.send(Level.initial, ms(0));
+    h.send(PacketNumberSpace.initial, ms(0));
     expect(h.recovery.onTimeout(ms(998)).probes).toBeUndefined();
     expect(h.recovery.ptoCount).toBe(0);
   });
 
   test("waits for the peer's max_ack_delay in the Application space only", () => {
     const h = new Harness("server");
-    h.recovery.handshakeConfirmed = true;
-    h.send(Level.application, ms(0));
+    h.handshake.isConfirmed = true;
+    h.send(PacketNumberSpace.application, ms(0));
     expect(h.recovery.nextTimeout()).toBe(ms(999 + 25));
     h.recovery.maxAckDelay = micros(0);
     expect(h.recovery.nextTimeout()).toBe(ms(999));
@@ -39,79 +39,79 @@ describe("probe timeout (RFC 9002 §6.2)", () => {
 
   test("is not armed for application data before the handshake is confirmed", () => {
     const h = new Harness("server");
-    h.send(Level.application, ms(0));
+    h.send(PacketNumberSpace.application, ms(0));
     expect(h.recovery.nextTimeout()).toBeUndefined();
-    h.recovery.handshakeConfirmed = true;
+    h.handshake.isConfirmed = true;
     expect(h.recovery.nextTimeout()).toBeDefined();
   });
 
   test("a client with nothing in flight probes until its address is known to be validated", () => {
     const h = new Harness("client");
     expect(h.recovery.nextTimeout()).toBeUndefined();
-    h.send(Level.initial, ms(0));
-    h.ack(Level.initial, [0, 0], ms(100));
+    h.send(PacketNumberSpace.initial, ms(0));
+    h.ack(PacketNumberSpace.initial, [0, 0], ms(100));
     // The first sample: 100 ms, variance 50 ms.
     expect(h.recovery.nextTimeout()).toBe(ms(100 + 300));
-    expect(h.recovery.onTimeout(ms(400)).probes).toEqual({ level: Level.initial, count: 1 });
-    h.recovery.hasHandshakeKeys = true;
+    expect(h.recovery.onTimeout(ms(400)).probes).toEqual({ space: PacketNumberSpace.initial, count: 1 });
+    h.handshake.hasHandshakeKeys = true;
     expect(h.recovery.nextTimeout()).toBe(ms(400 + 600));
-    expect(h.recovery.onTimeout(ms(1000)).probes).toEqual({ level: Level.handshake, count: 1 });
-    h.recovery.peerCompletedAddressValidation = true;
+    expect(h.recovery.onTimeout(ms(1000)).probes).toEqual({ space: PacketNumberSpace.handshake, count: 1 });
+    h.handshake.isConfirmed = true;
     expect(h.recovery.nextTimeout()).toBeUndefined();
   });
 
   test("backoff survives an Initial ACK at a client, and ends with a Handshake ACK", () => {
     const h = new Harness("client");
-    h.send(Level.initial, ms(0));
+    h.send(PacketNumberSpace.initial, ms(0));
     h.recovery.onTimeout(ms(999));
-    h.ack(Level.initial, [0, 0], ms(1000));
+    h.ack(PacketNumberSpace.initial, [0, 0], ms(1000));
     expect(h.recovery.ptoCount).toBe(1);
-    h.send(Level.handshake, ms(1001));
-    h.ack(Level.handshake, [0, 0], ms(1100));
+    h.send(PacketNumberSpace.handshake, ms(1001));
+    h.ack(PacketNumberSpace.handshake, [0, 0], ms(1100));
     expect(h.recovery.ptoCount).toBe(0);
     expect(h.recovery.peerCompletedAddressValidation).toBe(true);
   });
 
   test("a server at its amplification limit does not arm it, and does when a datagram arrives", () => {
     const h = new Harness("server", { validated: false });
-    h.path.onDatagramReceived(1200);
-    h.path.onDatagramSent(3600);
-    h.send(Level.initial, ms(0));
-    expect(h.path.sendAllowance()).toBe(0);
+    h.route.onDatagramReceived(1200);
+    h.route.onDatagramSent(3600);
+    h.send(PacketNumberSpace.initial, ms(0));
+    expect(h.route.sendAllowance()).toBe(0);
     expect(h.recovery.nextTimeout()).toBeUndefined();
     expect(h.recovery.onTimeout(ms(5000)).probes).toBeUndefined();
-    h.path.onDatagramReceived(1200);
+    h.route.onDatagramReceived(1200);
     expect(h.recovery.nextTimeout()).toBe(ms(999));
   });
 
   test("leaves the congestion window alone", () => {
     const h = new Harness("client");
-    h.send(Level.initial, ms(0));
+    h.send(PacketNumberSpace.initial, ms(0));
     h.recovery.onTimeout(ms(999));
-    expect(h.path.controller.congestionWindow).toBe(12_000);
-    expect(h.path.controller.bytesInFlight).toBe(1200);
+    expect(h.route.controller.congestionWindow).toBe(12_000);
+    expect(h.route.controller.bytesInFlight).toBe(1200);
   });
 });
 
 describe("loss detection (RFC 9002 §6.1)", () => {
   test("packet threshold: of 0..5 with 3 and 5 acknowledged, 0, 1 and 2 are lost and 4 waits 9/8 of the RTT", () => {
     const h = new Harness("client");
-    h.recovery.handshakeConfirmed = true;
-    for (let i = 0; i < 6; i += 1) h.send(Level.application, ms(i));
-    const outcome = h.ack(Level.application, [5, 5, 3, 3], ms(105));
+    h.handshake.isConfirmed = true;
+    for (let i = 0; i < 6; i += 1) h.send(PacketNumberSpace.application, ms(i));
+    const outcome = h.ack(PacketNumberSpace.application, [5, 5, 3, 3], ms(105));
     expect(outcome.acked.map((p) => p.packetNumber)).toEqual([3, 5]);
     expect(outcome.lost.map((p) => p.packetNumber)).toEqual([0, 1, 2]);
     // Sent at 4 ms, and the only sample is 100 ms.
     expect(h.recovery.nextTimeout()).toBe(ms(4 + 112.5));
     expect(h.recovery.onTimeout(ms(116)).lost).toEqual([]);
     expect(h.recovery.onTimeout(ms(116.5)).lost.map((p) => p.packetNumber)).toEqual([4]);
-    expect(h.path.controller.bytesInFlight).toBe(0);
+    expect(h.route.controller.bytesInFlight).toBe(0);
   });
 
   test("packets sent after the largest acknowledged are never lost", () => {
     const h = new Harness("client");
-    for (let i = 0; i < 8; i += 1) h.send(Level.application, ms(0));
-    expect(h.ack(Level.application, [0, 0], ms(10)).lost).toEqual([]);
+    for (let i = 0; i < 8; i += 1) h.send(PacketNumberSpace.application, ms(0));
+    expect(h.ack(PacketNumberSpace.application, [0, 0], ms(10)).lost).toEqual([]);
     expect(h.recovery.onTimeout(ms(10_000)).lost).toEqual([]);
   });
 });
@@ -125,10 +125,12 @@ describe("acknowledgement of packets never sent", () => {
     ["overlapping ranges", [3, 5, 2, 3]],
   ])("%s is a PROTOCOL_VIOLATION and changes nothing", (_, ranges) => {
     const h = new Harness("client");
-    for (let i = 0; i < 6; i += 1) h.send(Level.application, ms(0));
-    const before = [h.path.controller.congestionWindow, h.path.controller.bytesInFlight, h.path.rtt.hasSample];
-    expect(() => h.ack(Level.application, ranges, ms(100))).toThrow(/never sent/);
-    expect([h.path.controller.congestionWindow, h.path.controller.bytesInFlight, h.path.rtt.hasSample]).toEqual(before);
-    expect(h.recovery.largestAcked(Level.application)).toBe(-1);
+    for (let i = 0; i < 6; i += 1) h.send(PacketNumberSpace.application, ms(0));
+    const before = [h.route.controller.congestionWindow, h.route.controller.bytesInFlight, h.route.rtt.hasSample];
+    expect(() => h.ack(PacketNumberSpace.application, ranges, ms(100))).toThrow(/never sent/);
+    expect([h.route.controller.congestionWindow, h.route.controller.bytesInFlight, h.route.rtt.hasSample]).toEqual(
+      before,
+    );
+    expect(h.recovery.largestAcked(PacketNumberSpace.application)).toBe(-1);
   });
 });

@@ -3,10 +3,18 @@
  * again. Packets are never sent again, only what they carried (RFC 9000 §13.3).
  */
 
+import type { Ecn } from "../../base/datagrams.ts";
 import type { Instant } from "../../base/time.ts";
-import type { Level } from "../../tls/handshake.ts";
+import type { AckTracker } from "../acks/ack-tracker.ts";
+import type { Route } from "../route/route.ts";
 import type { SendStream } from "../streams/send-stream.ts";
 import type { StreamDirection, StreamId } from "../transport.ts";
+
+/** The stream of handshake bytes that a CRYPTO frame was cut from. */
+export interface CryptoOwner {
+  handleAcked(offset: number, length: number): void;
+  handleLost(offset: number, length: number): void;
+}
 
 /** A transmit record: what one frame of a sent packet carried, told to its owner when the packet is acknowledged or lost. */
 export type SentFrame =
@@ -17,9 +25,9 @@ export type SentFrame =
       readonly length: number;
       readonly fin: boolean;
     }
-  | { readonly type: "crypto"; readonly level: Level; readonly offset: number; readonly length: number }
+  | { readonly type: "crypto"; readonly owner: CryptoOwner; readonly offset: number; readonly length: number }
   /** An ACK frame we sent; when it is acknowledged, ranges up to `largest` need not be repeated (RFC 9000 §13.2.4). */
-  | { readonly type: "ack"; readonly level: Level; readonly largest: number }
+  | { readonly type: "ack"; readonly acks: AckTracker; readonly largest: number }
   | { readonly type: "reset-stream"; readonly stream: SendStream }
   | { readonly type: "stop-sending"; readonly id: StreamId }
   | { readonly type: "max-data"; readonly value: number }
@@ -35,6 +43,10 @@ export type SentFrame =
 
 export interface SentPacket {
   readonly packetNumber: number;
+  /** By which it left: its fate counts for this route and no other (RFC 9000 §9.4). */
+  readonly route: Route;
+  /** The mark of its datagram. */
+  readonly ecn: Ecn;
   readonly timeSent: Instant;
   /** Bytes of the UDP payload that this packet takes. */
   readonly size: number;
@@ -42,4 +54,18 @@ export interface SentPacket {
   /** Counts towards bytes in flight (RFC 9002 §2): ack-eliciting or padded. */
   readonly inFlight: boolean;
   readonly frames: readonly SentFrame[];
+}
+
+/** The packets of each route, in their order. Nearly always there is one route. */
+export function byRoute(packets: readonly SentPacket[]): readonly (readonly SentPacket[])[] {
+  const route = packets[0]?.route;
+  if (route === undefined) return [];
+  if (packets.every((packet) => packet.route === route)) return [packets];
+  const groups = new Map<Route, SentPacket[]>();
+  for (const packet of packets) {
+    const group = groups.get(packet.route);
+    if (group === undefined) groups.set(packet.route, [packet]);
+    else group.push(packet);
+  }
+  return [...groups.values()];
 }

@@ -1,11 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Ecn } from "../../base/datagrams.ts";
 import type { Instant } from "../../base/time.ts";
+import { Route } from "../route/index.ts";
 import type { SentPacket } from "./sent-packet.ts";
 import { MAX_SPAN, SentPackets } from "./sent-packets.ts";
 
+const route = new Route({ local: undefined, remote: { family: 4, host: "192.0.2.1", port: 443 }, validated: true });
+
 const packet = (packetNumber: number): SentPacket => ({
   packetNumber,
+  route,
+  ecn: Ecn.notEct,
   timeSent: 0 as Instant,
   size: 1200,
   ackEliciting: true,

@@ -12,7 +12,13 @@ import { SeededRng } from "../../base/rng.ts";
 import { after, type Instant, type Micros } from "../../base/time.ts";
 import { type CryptoEngine, PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
-import { createTlsClient, createTlsServer, Level, type TlsHandshake, type TlsIdentity } from "../../tls/index.ts";
+import {
+  createTlsClient,
+  createTlsServer,
+  EncryptionLevel,
+  type TlsHandshake,
+  type TlsIdentity,
+} from "../../tls/index.ts";
 import { ed25519Identity } from "../../tls/testing/identity.ts";
 import { Reader } from "../../wire/reader.ts";
 import { Writer } from "../../wire/writer.ts";
@@ -31,7 +37,7 @@ import {
 import { beginLongHeader, beginShortHeader, finishPacket } from "../packet/build.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import { emitTransportParameters, type TransportParameters } from "../params/index.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 
 export const PEER: SocketAddress = { family: 4, host: "192.0.2.66", port: 6_666 };
 export const VICTIM: SocketAddress = { family: 4, host: "192.0.2.1", port: 443 };
@@ -57,7 +63,7 @@ export interface HostileOptions {
   readonly identity?: TlsIdentity;
   readonly alpn?: string;
   /** What becomes of a handshake message before it is sent. */
-  readonly tamper?: (level: Level, message: Uint8Array) => Uint8Array;
+  readonly tamper?: (level: EncryptionLevel, message: Uint8Array) => Uint8Array;
   /** Keeps no record of what the victim says, but for its CONNECTION_CLOSE: for long runs. */
   readonly keepsNothing?: boolean;
 }
@@ -93,13 +99,13 @@ export class HostilePeer {
   connection!: Connection;
   readonly events: ConnectionEvent[] = [];
   /** What the victim sent, in order. */
-  readonly frames: { readonly level: Level; readonly frame: Frame }[] = [];
+  readonly frames: { readonly level: EncryptionLevel; readonly frame: Frame }[] = [];
   readonly datagrams: Uint8Array[] = [];
   /** The victim's application. */
   onEvent: ((connection: Connection, event: ConnectionEvent) => void) | undefined;
   readonly #options: HostileOptions;
   readonly #rng: SeededRng;
-  readonly #levels = [new HostileLevel(), new HostileLevel(), new HostileLevel()] as const;
+  readonly #levels = Object.values(EncryptionLevel).map(() => new HostileLevel());
   /** What the hostile peer calls itself. */
   readonly id: Uint8Array = new Uint8Array(ID_LENGTH).fill(0x66);
   /** A hostile server: what the victim called it at first. */
@@ -187,11 +193,12 @@ export class HostilePeer {
   }
 
   #installInitialKeys(id: Uint8Array): void {
-    const secrets = deriveInitialSecrets(this.#engine, QUIC_V1, id);
-    const keys = (secret: Uint8Array) => derivePacketKeys(this.#engine, "aes-128-gcm", "sha256", secret, QUIC_V1);
+    const secrets = deriveInitialSecrets(this.#engine, preferredVersion, id);
+    const keys = (secret: Uint8Array) =>
+      derivePacketKeys(this.#engine, "aes-128-gcm", "sha256", secret, preferredVersion);
     const isClient = this.#options.role === "client";
-    this.#levels[0].write = keys(isClient ? secrets.client : secrets.server);
-    this.#levels[0].read = keys(isClient ? secrets.server : secrets.client);
+    this.#levels[0]!.write = keys(isClient ? secrets.client : secrets.server);
+    this.#levels[0]!.read = keys(isClient ? secrets.server : secrets.client);
   }
 
   /** Goes through the handshake as an honest peer would. */
@@ -225,7 +232,7 @@ export class HostilePeer {
   }
 
   /** Sends one packet with these frames, and takes what the victim answers. */
-  send(level: Level, frames: readonly Frame[], options: SendOptions = {}): this {
+  send(level: EncryptionLevel, frames: readonly Frame[], options: SendOptions = {}): this {
     return this.sendRaw(
       level,
       (writer) => {
@@ -236,15 +243,19 @@ export class HostilePeer {
   }
 
   /** Sends one packet with this payload. */
-  sendRaw(level: Level, payload: ((writer: Writer) => void) | Uint8Array, options: SendOptions = {}): this {
+  sendRaw(level: EncryptionLevel, payload: ((writer: Writer) => void) | Uint8Array, options: SendOptions = {}): this {
     this.deliver(this.seal(level, payload, options));
     this.poll();
     return this;
   }
 
   /** A sealed packet, not sent. */
-  seal(level: Level, payload: ((writer: Writer) => void) | Uint8Array, options: SendOptions = {}): Uint8Array {
-    const state = this.#levels[level];
+  seal(
+    level: EncryptionLevel,
+    payload: ((writer: Writer) => void) | Uint8Array,
+    options: SendOptions = {},
+  ): Uint8Array {
+    const state = this.#levels[level]!;
     const batch = SEALING;
     const { arena } = batch;
     batch.count = 0;
@@ -252,12 +263,12 @@ export class HostilePeer {
     const packetNumber = options.packetNumber ?? state.nextNumber;
     state.nextNumber = Math.max(state.nextNumber, packetNumber + 1);
     const open =
-      level === Level.application
+      level === EncryptionLevel.oneRtt
         ? beginShortHeader(writer, this.destination, 0, options.keyPhase ?? 0, packetNumber, 4)
         : beginLongHeader(
             writer,
-            level === Level.initial ? "initial" : "handshake",
-            QUIC_V1,
+            level === EncryptionLevel.initial ? "initial" : "handshake",
+            preferredVersion,
             this.destination,
             this.id,
             this.token,
@@ -267,7 +278,7 @@ export class HostilePeer {
     arena[open.header]! |= options.firstByteBits ?? 0;
     if (typeof payload === "function") payload(writer);
     else writer.write(payload);
-    const padTo = options.padTo ?? (level === Level.initial ? 1200 : 0);
+    const padTo = options.padTo ?? (level === EncryptionLevel.initial ? 1200 : 0);
     if (writer.position + TAG_LENGTH < padTo) writer.fill(0, padTo - TAG_LENGTH - writer.position);
     finishPacket(writer, open, batch);
     protectBatch(batch, state.write!, 0);
@@ -339,8 +350,12 @@ export class HostilePeer {
 
   #handlePacket(arena: Uint8Array, header: PacketHeader): void {
     const level =
-      header.form === "initial" ? Level.initial : header.form === "handshake" ? Level.handshake : Level.application;
-    const state = this.#levels[level];
+      header.form === "initial"
+        ? EncryptionLevel.initial
+        : header.form === "handshake"
+          ? EncryptionLevel.handshake
+          : EncryptionLevel.oneRtt;
+    const state = this.#levels[level]!;
     if (header.form === "initial" && this.#options.role === "server" && state.read === undefined) {
       this.#becomeServer(header);
     }
@@ -353,7 +368,7 @@ export class HostilePeer {
     removeHeaderProtection(batch, state.read, 0, state.largestReceived);
     openBatch(batch, state.read.packet, 0, 0);
     if (batch.ok[0] !== 1) return;
-    if (level === Level.initial) this.destination = header.source.slice();
+    if (level === EncryptionLevel.initial) this.destination = header.source.slice();
     const packetNumber = batch.packetNumber[0]!;
     state.largestReceived = Math.max(state.largestReceived, packetNumber);
     state.received.add(packetNumber, packetNumber + 1);
@@ -366,7 +381,7 @@ export class HostilePeer {
     }
   }
 
-  #handleFrames(level: Level, reader: Reader, state: HostileLevel): void {
+  #handleFrames(level: EncryptionLevel, reader: Reader, state: HostileLevel): void {
     while (!reader.isAtEnd) {
       const frame = parseFrame(reader, level);
       if (this.#options.keepsNothing !== true) this.frames.push({ level, frame });
@@ -393,8 +408,8 @@ export class HostilePeer {
     });
   }
 
-  #handleCrypto(level: Level, frame: Extract<Frame, { type: "crypto" }>): void {
-    const state = this.#levels[level];
+  #handleCrypto(level: EncryptionLevel, frame: Extract<Frame, { type: "crypto" }>): void {
+    const state = this.#levels[level]!;
     if (frame.offset !== state.cryptoReceived || this.isComplete) return;
     state.cryptoReceived += frame.data.length;
     try {
@@ -410,8 +425,8 @@ export class HostilePeer {
     const tls = this.#tls!;
     for (let event = tls.pollEvent(); event !== undefined; event = tls.pollEvent()) {
       if (event.type === "secret") {
-        const keys = derivePacketKeys(this.#engine, event.suite.aead, event.suite.hash, event.secret, QUIC_V1);
-        this.#levels[event.level][event.direction] = keys;
+        const keys = derivePacketKeys(this.#engine, event.suite.aead, event.suite.hash, event.secret, preferredVersion);
+        this.#levels[event.level]![event.direction] = keys;
       } else if (event.type === "verify-certificate") {
         tls.certificateVerdict(undefined, this.now);
       } else if (event.type === "complete") {
@@ -419,8 +434,8 @@ export class HostilePeer {
       }
     }
     for (let out = tls.pollTransmit(); out !== undefined; out = tls.pollTransmit()) {
-      if (this.#options.withholdFinished === true && out.level === Level.handshake) continue;
-      const state = this.#levels[out.level];
+      if (this.#options.withholdFinished === true && out.level === EncryptionLevel.handshake) continue;
+      const state = this.#levels[out.level]!;
       const message = this.#options.tamper?.(out.level, out.bytes) ?? out.bytes;
       for (let at = 0; at < message.length; at += 1_000) {
         const data = message.subarray(at, at + 1_000);
@@ -434,8 +449,8 @@ export class HostilePeer {
   }
 
   #acknowledge(): void {
-    for (const level of [Level.initial, Level.handshake, Level.application] as const) {
-      const state = this.#levels[level];
+    for (const level of [EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt] as const) {
+      const state = this.#levels[level]!;
       if (!state.isAckOwed || state.write === undefined) continue;
       state.isAckOwed = false;
       this.deliver(this.seal(level, (writer) => emitAck(writer, state.received, 0, undefined)));
@@ -443,22 +458,22 @@ export class HostilePeer {
   }
 
   /** The largest packet number of the victim's that has come. */
-  largestReceived(level: Level): number {
-    return this.#levels[level].largestReceived;
+  largestReceived(level: EncryptionLevel): number {
+    return this.#levels[level]!.largestReceived;
   }
 
   /** How many CRYPTO bytes the honest part of the peer has sent. */
-  cryptoSent(level: Level): number {
-    return this.#levels[level].cryptoSent;
+  cryptoSent(level: EncryptionLevel): number {
+    return this.#levels[level]!.cryptoSent;
   }
 
-  canSeal(level: Level): boolean {
-    return this.#levels[level].write !== undefined;
+  canSeal(level: EncryptionLevel): boolean {
+    return this.#levels[level]!.write !== undefined;
   }
 
   /** The keys of a level, for what `seal` does not do. */
-  writeKeys(level: Level): PacketKeys {
-    return this.#levels[level].write!;
+  writeKeys(level: EncryptionLevel): PacketKeys {
+    return this.#levels[level]!.write!;
   }
 }
 

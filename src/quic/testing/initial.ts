@@ -2,7 +2,7 @@
 
 import { PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
-import { Level } from "../../tls/index.ts";
+import { EncryptionLevel } from "../../tls/index.ts";
 import { Reader } from "../../wire/reader.ts";
 import { Writer } from "../../wire/writer.ts";
 import type { Frame } from "../frame/frames.ts";
@@ -17,13 +17,13 @@ import {
 } from "../keys/index.ts";
 import { beginLongHeader, finishPacket } from "../packet/build.ts";
 import { type PacketForm, type PacketHeader, parsePacketHeader } from "../packet/index.ts";
-import { QUIC_V1 } from "../versions/index.ts";
+import { preferredVersion } from "../versions/index.ts";
 
 const ID_LENGTH = 8;
 
 function initialKeys(id: Uint8Array, sender: "client" | "server"): PacketKeys {
-  const secret = deriveInitialSecrets(portableEngine, QUIC_V1, id)[sender];
-  return derivePacketKeys(portableEngine, "aes-128-gcm", "sha256", secret, QUIC_V1);
+  const secret = deriveInitialSecrets(portableEngine, preferredVersion, id)[sender];
+  return derivePacketKeys(portableEngine, "aes-128-gcm", "sha256", secret, preferredVersion);
 }
 
 export interface InitialOptions {
@@ -45,7 +45,7 @@ export function initialPacket(options: InitialOptions): Uint8Array {
   const { frames = [{ type: "ping" }], packetNumber = 0, length = 1_200 } = options;
   const writer = new Writer(new Uint8Array(length));
   const batch = new PacketBatch(writer.bytes, 1);
-  const open = beginLongHeader(writer, "initial", QUIC_V1, destination, source, token, packetNumber, 4);
+  const open = beginLongHeader(writer, "initial", preferredVersion, destination, source, token, packetNumber, 4);
   writer.end = length - TAG_LENGTH;
   for (const frame of frames) emitFrame(writer, frame);
   writer.fill(0, writer.remaining);
@@ -77,7 +77,7 @@ export function openInitial(datagram: Uint8Array, keyId: Uint8Array, sender: "cl
   if (batch.ok[0] !== 1) throw new Error("the Initial packet does not open");
   const reader = new Reader(bytes, batch.payload[0], batch.end[0]! - TAG_LENGTH);
   const frames: Frame[] = [];
-  while (!reader.isAtEnd) frames.push(parseFrame(reader, Level.initial));
+  while (!reader.isAtEnd) frames.push(parseFrame(reader, EncryptionLevel.initial));
   return { header, packetNumber: batch.packetNumber[0]!, frames };
 }
 

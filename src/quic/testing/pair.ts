@@ -30,7 +30,13 @@ export interface PairOptions {
   /** The server's, from which its reset tokens come. */
   readonly staticSecret?: Uint8Array;
   /** What becomes of a datagram: itself or another (undefined drops it). `index` counts per direction. */
-  readonly wire?: (datagram: Uint8Array, direction: Direction, index: number) => Uint8Array | undefined;
+  readonly wire?: (
+    datagram: Uint8Array,
+    direction: Direction,
+    index: number,
+    from: SocketAddress,
+    to: SocketAddress,
+  ) => Uint8Array | undefined;
 }
 
 /** A wire without delay gives many turns at one instant; a machine that has come to rest gives none. */
@@ -41,7 +47,11 @@ interface Flight {
   readonly direction: Direction;
   readonly datagram: Uint8Array;
   readonly from: SocketAddress;
+  readonly to: SocketAddress;
 }
+
+const endsOf = (direction: Direction): readonly [from: SocketAddress, to: SocketAddress] =>
+  direction === "to-server" ? [CLIENT_ADDRESS, SERVER_ADDRESS] : [SERVER_ADDRESS, CLIENT_ADDRESS];
 
 const START = 1_000_000 as Instant;
 
@@ -93,8 +103,8 @@ export class Pair {
 
   /** Puts a datagram on the wire as if one side had sent it. */
   inject(direction: Direction, datagram: Uint8Array, from?: SocketAddress): void {
-    const source = from ?? (direction === "to-server" ? CLIENT_ADDRESS : SERVER_ADDRESS);
-    this.#inFlight.push({ at: this.now, direction, datagram, from: source });
+    const [source, to] = endsOf(direction);
+    this.#inFlight.push({ at: this.now, direction, datagram, from: from ?? source, to });
   }
 
   /**
@@ -163,10 +173,11 @@ export class Pair {
         const copy = this.#slots.arena.slice(start, Math.min(start + transmit.segmentSize, transmit.length));
         const index = this.sent[direction].push(copy) - 1;
         this.sentAt[direction].push(this.now - START);
-        const datagram = wire === undefined ? copy : wire(copy, direction, index);
+        const from = transmit.local ?? endsOf(direction)[0];
+        const to = transmit.remote;
+        const datagram = wire === undefined ? copy : wire(copy, direction, index, from, to);
         if (datagram === undefined) continue;
-        const from = direction === "to-server" ? CLIENT_ADDRESS : SERVER_ADDRESS;
-        this.#inFlight.push({ at: after(this.now, delay), direction, datagram, from });
+        this.#inFlight.push({ at: after(this.now, delay), direction, datagram, from, to });
       }
     }
   }
@@ -177,14 +188,13 @@ export class Pair {
     this.#inFlight = this.#inFlight.filter((flight) => flight.at > this.now);
     for (const direction of ["to-server", "to-client"] as const) {
       const machine = direction === "to-server" ? this.server : this.client;
-      const local = direction === "to-server" ? SERVER_ADDRESS : CLIENT_ADDRESS;
       const batch = this.#arriving;
       batch.clear();
       for (const flight of due) {
-        if (flight.direction !== direction || batch.push(flight.datagram, local, flight.from)) continue;
+        if (flight.direction !== direction || batch.push(flight.datagram, flight.to, flight.from)) continue;
         machine.handleBatch(batch, this.now);
         batch.clear();
-        batch.push(flight.datagram, local, flight.from);
+        batch.push(flight.datagram, flight.to, flight.from);
       }
       if (batch.count > 0) machine.handleBatch(batch, this.now);
     }

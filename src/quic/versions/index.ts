@@ -1,11 +1,12 @@
 /** Versions of QUIC: what differs between them. */
 
-/** The constants of each version, and the number of version 1. */
-export { QUIC_V1, type QuicVersion, VERSIONS } from "./table.ts";
+/** The constants of each version. */
+export { type QuicVersion, VERSIONS } from "./table.ts";
 /** Looking one up; reserved versions. */
 export {
   findVersion,
   isReservedVersion,
+  preferredVersion,
   reservedVersion,
   supportedVersions,
   versionRow,

@@ -25,12 +25,10 @@ export interface QuicVersion {
   };
 }
 
-/** RFC 9000 §15. */
-export const QUIC_V1 = 0x0000_0001;
-
 export const VERSIONS: readonly QuicVersion[] = [
   {
-    number: QUIC_V1,
+    // RFC 9000 §15.
+    number: 0x0000_0001,
     name: "QUIC version 1",
     initialSalt: fromHex("38762cf7f55934b34d179ae6a4c80cadccbb7f0a"),
     retryKey: fromHex("be0c690b9f66575a1d766b54e368c84e"),

@@ -3,7 +3,7 @@ import { SeededRng } from "../../base/rng.ts";
 import {
   findVersion,
   isReservedVersion,
-  QUIC_V1,
+  preferredVersion,
   reservedVersion,
   supportedVersions,
   VERSIONS,
@@ -19,7 +19,7 @@ describe("versions", () => {
       expect(Object.values(row.longPacketTypes).sort()).toEqual([0, 1, 2, 3]);
       expect(versionRow(row.number)).toBe(row);
     }
-    expect(supportedVersions[0]).toBe(QUIC_V1);
+    expect(supportedVersions[0]).toBe(preferredVersion);
   });
 
   it("knows what it does not speak", () => {
@@ -32,7 +32,7 @@ describe("versions", () => {
     expect(isReservedVersion(0x1a2a3a4a)).toBe(true);
     expect(isReservedVersion(0xfafafafa)).toBe(true);
     expect(isReservedVersion(0x1a2a3a4b)).toBe(false);
-    expect(isReservedVersion(QUIC_V1)).toBe(false);
+    expect(isReservedVersion(preferredVersion)).toBe(false);
     const rng = new SeededRng(1);
     for (let i = 0; i < 100; i += 1) {
       const version = reservedVersion(rng);

@@ -6,6 +6,9 @@ import { type QuicVersion, VERSIONS } from "./table.ts";
 /** The versions this stack speaks, most preferred first. */
 export const supportedVersions: readonly number[] = VERSIONS.map((version) => version.number);
 
+/** What a client tries when nothing is known of the server. */
+export const preferredVersion: number = supportedVersions[0]!;
+
 /** The row of a version; undefined where it is not spoken here. */
 export function findVersion(number: number): QuicVersion | undefined {
   for (const version of VERSIONS) if (version.number === number) return version;

@@ -6,7 +6,7 @@ import type { CryptoEngine } from "../../crypto/engine.ts";
 import { pureEngine } from "../../crypto/pure/index.ts";
 import { utf8 } from "../../wire/text.ts";
 import { createTlsClient } from "../client.ts";
-import type { Level, TlsClientConfig, TlsEvent, TlsHandshake, TlsServerConfig } from "../handshake.ts";
+import type { EncryptionLevel, TlsClientConfig, TlsEvent, TlsHandshake, TlsServerConfig } from "../handshake.ts";
 import { MESSAGE_TYPES, type MessageName } from "../messages/message.ts";
 import { createTlsServer } from "../server.ts";
 import { ed25519Identity } from "./identity.ts";
@@ -34,12 +34,12 @@ export const serverConfig = (overrides: Partial<TlsServerConfig> = {}): TlsServe
 });
 
 export interface Flight {
-  readonly level: Level;
+  readonly level: EncryptionLevel;
   readonly bytes: Uint8Array;
 }
 
 /** Changes, drops (by undefined) or keeps a message on its way. */
-export type Tamper = (message: Uint8Array, name: MessageName, level: Level) => Uint8Array | undefined;
+export type Tamper = (message: Uint8Array, name: MessageName, level: EncryptionLevel) => Uint8Array | undefined;
 
 export interface PairOptions {
   readonly client?: Partial<TlsClientConfig>;

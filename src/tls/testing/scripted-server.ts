@@ -8,7 +8,7 @@ import type { GroupName, HashName } from "../../crypto/engine.ts";
 import { pureEngine as engine } from "../../crypto/pure/index.ts";
 import { utf8 } from "../../wire/text.ts";
 import { GROUPS } from "../code-points.ts";
-import { Level } from "../handshake.ts";
+import { EncryptionLevel } from "../handshake.ts";
 import { KeySchedule, type TrafficSecrets } from "../key-schedule.ts";
 import { type CertificateMessage, emitCertificate } from "../messages/certificate.ts";
 import { type CertificateRequest, emitCertificateRequest } from "../messages/certificate-request.ts";
@@ -55,7 +55,7 @@ export class ScriptedServer {
     this.#transcript.append(clientHello);
     this.#transcript.selectHash("sha256");
     this.#transcript.replaceWithHash();
-    return this.#send(Level.initial, emitServerHello(request));
+    return this.#send(EncryptionLevel.initial, emitServerHello(request));
   }
 
   /** The whole flight, one message at a time; nothing of it is made before the test has seen what came before. */
@@ -77,7 +77,7 @@ export class ScriptedServer {
         key_share: { group: GROUPS[group], keyExchange: keyPair.publicKey },
       },
     };
-    yield this.#send(Level.initial, emitServerHello(script.serverHello?.(serverHello) ?? serverHello));
+    yield this.#send(EncryptionLevel.initial, emitServerHello(script.serverHello?.(serverHello) ?? serverHello));
 
     const schedule = new KeySchedule(engine, hash);
     const secret = schedule.handshakeSecret(schedule.earlySecret(), keyPair.deriveShared(share.keyExchange)!);
@@ -88,21 +88,24 @@ export class ScriptedServer {
       application_layer_protocol_negotiation: "h3",
       quic_transport_parameters: utf8("from server"),
     };
-    yield this.#send(Level.handshake, emitEncryptedExtensions(script.encryptedExtensions?.(extensions) ?? extensions));
+    yield this.#send(
+      EncryptionLevel.handshake,
+      emitEncryptedExtensions(script.encryptedExtensions?.(extensions) ?? extensions),
+    );
     if (script.certificateRequest !== undefined) {
-      yield this.#send(Level.handshake, emitCertificateRequest(script.certificateRequest));
+      yield this.#send(EncryptionLevel.handshake, emitCertificateRequest(script.certificateRequest));
     }
     const { chain, signer } = ed25519Identity();
     const certificate: CertificateMessage = {
       requestContext: EMPTY,
       entries: chain.map((der) => ({ certificate: der, extensions: {} })),
     };
-    yield this.#send(Level.handshake, emitCertificate(script.certificate?.(certificate) ?? certificate));
+    yield this.#send(EncryptionLevel.handshake, emitCertificate(script.certificate?.(certificate) ?? certificate));
     const signature = signer.sign("ed25519", signedContent(this.#transcript.digest()));
     const verify: CertificateVerify = { algorithm: 0x0807, signature };
-    yield this.#send(Level.handshake, emitCertificateVerify(script.certificateVerify?.(verify) ?? verify));
+    yield this.#send(EncryptionLevel.handshake, emitCertificateVerify(script.certificateVerify?.(verify) ?? verify));
     const verifyData = schedule.verifyData(traffic.server, this.#transcript.digest());
-    yield this.#send(Level.handshake, emitFinished(script.finished?.(verifyData) ?? verifyData));
+    yield this.#send(EncryptionLevel.handshake, emitFinished(script.finished?.(verifyData) ?? verifyData));
   }
 
   /** What the client's Finished has to be after `before`, which the client sent since. */
@@ -111,7 +114,7 @@ export class ScriptedServer {
     return emitFinished(this.#schedule!.verifyData(this.#traffic!.client, this.#transcript.digest()));
   }
 
-  #send(level: Level, bytes: Uint8Array): Flight {
+  #send(level: EncryptionLevel, bytes: Uint8Array): Flight {
     this.#transcript.append(bytes);
     return { level, bytes };
   }

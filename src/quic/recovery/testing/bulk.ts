@@ -1,5 +1,5 @@
 /**
- * A sender and a receiver with nothing of QUIC but loss recovery, a path and an acknowledgement tracker, so that these
+ * A sender and a receiver with nothing of QUIC but loss recovery, a route and an acknowledgement tracker, so that these
  * can be watched on a simulated network alone. Data packets are a number and filling; the sender sends `total` bytes of
  * them and makes up for each lost one by another.
  */
@@ -15,13 +15,15 @@ import {
 } from "../../../base/datagrams.ts";
 import type { Rng } from "../../../base/rng.ts";
 import { earliest, type Instant, type Micros, millis } from "../../../base/time.ts";
-import { Level } from "../../../tls/handshake.ts";
 import { AckTracker } from "../../acks/ack-tracker.ts";
 import type { AckFrame } from "../../frame/frames.ts";
-import { Path, type PathOptions } from "../../path/path.ts";
+import { PacketNumberSpace } from "../../packet/number-space.ts";
+import { Route, type RouteOptions, Routes } from "../../route/index.ts";
 import { LossRecovery } from "../recovery.ts";
+import { SendSpace } from "../send-space.ts";
+import { SkippedNumbers } from "../skipped-numbers.ts";
 
-const { application } = Level;
+const { application } = PacketNumberSpace;
 const HEADER = 4;
 /** ECT(0) and CE counts and the delay, before the ranges. */
 const ACK_HEADER = 12;
@@ -43,7 +45,7 @@ abstract class BulkMachine implements DatagramMachine<never> {
   }
 }
 
-export interface BulkSenderOptions extends Partial<PathOptions> {
+export interface BulkSenderOptions extends Partial<RouteOptions> {
   readonly remote: SocketAddress;
   /** Bytes to send. */
   readonly total: number;
@@ -51,7 +53,7 @@ export interface BulkSenderOptions extends Partial<PathOptions> {
 }
 
 export class BulkSender extends BulkMachine {
-  readonly path: Path;
+  readonly route: Route;
   readonly recovery: LossRecovery;
   /** Bytes not yet sent, or lost and to be sent again. */
   #left: number;
@@ -63,15 +65,16 @@ export class BulkSender extends BulkMachine {
 
   constructor(options: BulkSenderOptions) {
     super();
-    this.path = new Path({ local: undefined, validated: true, ...options });
-    this.recovery = new LossRecovery(this.path, {
+    this.route = new Route({ local: undefined, validated: true, ...options });
+    this.recovery = new LossRecovery({
       role: "server",
-      rng: options.rng,
+      routes: new Routes(this.route),
+      handshake: { isConfirmed: true, hasHandshakeKeys: true },
+      spaces: [undefined, undefined, new SendSpace(application, new SkippedNumbers(options.rng))],
       trace: (event) => {
         if (event.type === "persistent-congestion") this.#persistentCongestions += 1;
       },
     });
-    this.recovery.handshakeConfirmed = true;
     this.#left = options.total;
     this.#total = options.total;
   }
@@ -108,28 +111,34 @@ export class BulkSender extends BulkMachine {
 
   nextTimeout(): Instant | undefined {
     const next = this.recovery.nextTimeout();
-    const { controller, pacer, rtt, maxDatagramSize } = this.path;
+    const { controller, pacer, maxDatagramSize } = this.route;
     if (this.#left <= 0 || !controller.canSend(maxDatagramSize)) return next;
-    return earliest(
-      next,
-      pacer.nextSendTime(this.#now, controller.congestionWindow, rtt.smoothed, maxDatagramSize) ?? this.#now,
-    );
+    return earliest(next, pacer.nextSendTime(this.#now, maxDatagramSize) ?? this.#now);
   }
 
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
     this.#now = now;
-    const { controller, pacer, rtt, ecn, maxDatagramSize: size, remote } = this.path;
+    const { controller, pacer, ecn, maxDatagramSize: size, remote } = this.route;
     const mark = ecn.nextTrain();
     let count = 0;
     while (count < maxSegments) {
       if (this.#probesOwed > 0) this.#probesOwed -= 1;
       else if (this.#left <= 0 || !controller.canSend(size)) break;
-      else if (pacer.budget(now, controller.congestionWindow, rtt.smoothed) < size) break;
+      else if (pacer.budget(now) < size) break;
       const packetNumber = this.recovery.nextPacketNumber(application);
       new DataView(slots.arena.buffer, count * size).setUint32(0, packetNumber);
       this.recovery.onPacketSent(
         application,
-        { packetNumber, timeSent: now, size, ackEliciting: true, inFlight: true, frames: [] },
+        {
+          packetNumber,
+          route: this.route,
+          ecn: mark,
+          timeSent: now,
+          size,
+          ackEliciting: true,
+          inFlight: true,
+          frames: [],
+        },
         now,
       );
       pacer.onSent(size, now);

@@ -1,35 +1,54 @@
-/** A `LossRecovery` with its path, and short ways to send packets and to acknowledge them; for tests. */
+/** A `LossRecovery` with its route, and short ways to send packets and to acknowledge them; for tests. */
 
+import { Ecn } from "../../../base/datagrams.ts";
 import type { Rng } from "../../../base/rng.ts";
 import { type Instant, type Micros, micros } from "../../../base/time.ts";
-import type { Level } from "../../../tls/handshake.ts";
 import type { EcnCounts } from "../../frame/frames.ts";
-import { Path, type PathOptions } from "../../path/path.ts";
+import { PacketNumberSpace } from "../../packet/number-space.ts";
+import { Route, type RouteOptions, Routes } from "../../route/index.ts";
 import { type AckOutcome, LossRecovery, type RecoveryTraceEvent } from "../recovery.ts";
+import { SendSpace } from "../send-space.ts";
 import type { SentPacket } from "../sent-packet.ts";
+import { SkippedNumbers } from "../skipped-numbers.ts";
 
-export interface HarnessOptions extends Partial<PathOptions> {
+export interface HarnessOptions extends Partial<RouteOptions> {
   readonly rng?: Rng;
 }
 
 export class Harness {
-  readonly path: Path;
+  readonly routes: Routes;
+  readonly handshake = { isConfirmed: false, hasHandshakeKeys: false };
   readonly recovery: LossRecovery;
+  /** The mark of packets sent from now on. */
+  mark: Ecn = Ecn.notEct;
   readonly events: RecoveryTraceEvent[] = [];
 
   constructor(role: "client" | "server", options: HarnessOptions = {}) {
     const address = { family: 4, host: "192.0.2.1", port: 443 } as const;
-    this.path = new Path({ local: undefined, remote: address, validated: true, ...options });
-    this.recovery = new LossRecovery(this.path, {
+    const route = new Route({ local: undefined, remote: address, validated: true, ...options });
+    this.routes = new Routes(route);
+    this.recovery = new LossRecovery({
       role,
-      ...(options.rng && { rng: options.rng }),
+      routes: this.routes,
+      handshake: this.handshake,
+      spaces: [
+        new SendSpace(PacketNumberSpace.initial),
+        new SendSpace(PacketNumberSpace.handshake),
+        new SendSpace(PacketNumberSpace.application, options.rng && new SkippedNumbers(options.rng)),
+      ],
       trace: (event) => this.events.push(event),
     });
   }
 
-  send(level: Level, now: Instant, fields: Partial<SentPacket> = {}): SentPacket {
+  get route(): Route {
+    return this.routes.active;
+  }
+
+  send(space: PacketNumberSpace, now: Instant, fields: Partial<SentPacket> = {}): SentPacket {
     const packet: SentPacket = {
-      packetNumber: this.recovery.nextPacketNumber(level),
+      packetNumber: this.recovery.nextPacketNumber(space),
+      route: this.route,
+      ecn: this.mark,
       timeSent: now,
       size: 1200,
       ackEliciting: true,
@@ -37,20 +56,20 @@ export class Harness {
       frames: [],
       ...fields,
     };
-    this.recovery.onPacketSent(level, packet, now);
+    this.recovery.onPacketSent(space, packet, now);
     return packet;
   }
 
   /** `ranges` as on the wire: smallest, largest, …, descending. */
   ack(
-    level: Level,
+    space: PacketNumberSpace,
     ranges: readonly number[],
     now: Instant,
     ackDelay: Micros = micros(0),
     ecn?: EcnCounts,
   ): AckOutcome {
     return this.recovery.onAckReceived(
-      level,
+      space,
       { type: "ack", largest: ranges[1]!, delay: 0, ranges, ecn },
       ackDelay,
       now,

@@ -1,7 +1,7 @@
 /** Two sets of streams that talk by packets of frames, without a connection around them. For tests. */
 
 import type { Instant, Micros } from "../../../base/time.ts";
-import { Level } from "../../../tls/handshake.ts";
+import { EncryptionLevel } from "../../../tls/handshake.ts";
 import { Reader } from "../../../wire/reader.ts";
 import { Writer } from "../../../wire/writer.ts";
 import { type Frame, parseFrame } from "../../frame/index.ts";
@@ -121,7 +121,7 @@ export class TestSide {
 export function framesOf(packet: TestPacket): Frame[] {
   const reader = new Reader(packet.bytes);
   const frames: Frame[] = [];
-  while (!reader.isAtEnd) frames.push(parseFrame(reader, Level.application));
+  while (!reader.isAtEnd) frames.push(parseFrame(reader, EncryptionLevel.oneRtt));
   return frames;
 }
 

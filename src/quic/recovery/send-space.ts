@@ -3,10 +3,12 @@
  * acknowledged, which packet number comes next. It checks acknowledgements; it has no timers and no congestion window.
  */
 
+import { Ecn } from "../../base/datagrams.ts";
 import type { Instant } from "../../base/time.ts";
-import { LEVEL_NAMES, type Level } from "../../tls/handshake.ts";
 import { transportError } from "../errors.ts";
 import type { AckFrame } from "../frame/frames.ts";
+import { PACKET_NUMBER_SPACE_NAMES, type PacketNumberSpace } from "../packet/number-space.ts";
+import { EcnCounter } from "./ecn-counter.ts";
 import { LostPackets } from "./lost-packets.ts";
 import { LostRun } from "./persistent-congestion.ts";
 import type { SentPacket } from "./sent-packet.ts";
@@ -19,11 +21,12 @@ import type { SkippedNumbers } from "./skipped-numbers.ts";
  */
 const MAX_ACK_ONLY = 256;
 
-export class PacketNumberSpace {
-  readonly level: Level;
+export class SendSpace {
+  readonly kind: PacketNumberSpace;
   readonly sent = new SentPackets();
   readonly lost = new LostPackets();
   readonly lostRun = new LostRun();
+  readonly ecn = new EcnCounter();
   readonly skipped: SkippedNumbers | undefined;
   /** Packets that had to give way in `sent`; they are lost. */
   readonly overdue: SentPacket[] = [];
@@ -31,7 +34,7 @@ export class PacketNumberSpace {
   largestAcked = -1;
   /** When the latest of the acknowledged packets was sent. */
   latestAckedTimeSent: Instant | undefined;
-  /** When the oldest packet that is not lost yet will be. */
+  /** When the oldest packet in flight that is older than the largest acknowledged will be lost. */
   lossTime: Instant | undefined;
   timeOfLastAckEliciting: Instant | undefined;
   ackElicitingInFlight = 0;
@@ -39,8 +42,8 @@ export class PacketNumberSpace {
   #ackOnly = 0;
   #next = 0;
 
-  constructor(level: Level, skipped?: SkippedNumbers) {
-    this.level = level;
+  constructor(kind: PacketNumberSpace, skipped?: SkippedNumbers) {
+    this.kind = kind;
     this.skipped = skipped;
   }
 
@@ -56,6 +59,7 @@ export class PacketNumberSpace {
     }
     this.#next += 1;
     if (this.skipped?.skip(this.#next, windowPackets)) this.#next += 1;
+    if (packet.ecn !== Ecn.notEct) this.ecn.onMarkedSent();
     if (packet.ackEliciting) {
       this.ackElicitingInFlight += 1;
       this.timeOfLastAckEliciting = packet.timeSent;
@@ -82,7 +86,11 @@ export class PacketNumberSpace {
   }
 
   #refuse(what: string): never {
-    throw transportError("PROTOCOL_VIOLATION", "ACK", `${what} of the ${LEVEL_NAMES[this.level]} space, never sent`);
+    throw transportError(
+      "PROTOCOL_VIOLATION",
+      "ACK",
+      `${what} of the ${PACKET_NUMBER_SPACE_NAMES[this.kind]} space, never sent`,
+    );
   }
 
   /** Moves the packets that the frame newly acknowledges into `acked`, in ascending order. */
@@ -121,11 +129,21 @@ export class PacketNumberSpace {
       const oldest = this.sent.base;
       const packet = this.sent.get(oldest)!;
       if (this.largestAcked - oldest < packetThreshold && packet.timeSent > lostBefore) {
-        this.lossTime = (packet.timeSent + lossDelay) as Instant;
+        const first = this.#oldestInFlightBelowLargestAcked();
+        if (first !== undefined) this.lossTime = (first.timeSent + lossDelay) as Instant;
         return;
       }
       lost.push(this.#take(oldest)!);
     }
+  }
+
+  /** RFC 9002 §6.1: only what is in flight is declared lost, so nothing else sets a timer. At most a threshold of steps. */
+  #oldestInFlightBelowLargestAcked(): SentPacket | undefined {
+    for (let n = this.sent.base; n < this.largestAcked; n += 1) {
+      const packet = this.sent.get(n);
+      if (packet?.inFlight) return packet;
+    }
+    return undefined;
   }
 
   #take(packetNumber: number): SentPacket | undefined {

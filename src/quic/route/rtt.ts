@@ -2,11 +2,14 @@
 
 import { type Micros, micros, millis } from "../../base/time.ts";
 
+/** RFC 9002 §6.1.2, kTimeThreshold. */
+const TIME_THRESHOLD = 9 / 8;
+
 /** RFC 9002 §6.2.2, kInitialRtt. */
 const INITIAL_RTT = millis(333);
 
 /** RFC 9002 §6.1.2, kGranularity: the least a timer is set to. */
-export const GRANULARITY = millis(1);
+const GRANULARITY = millis(1);
 
 export class RttEstimator {
   /** The last sample; the initial RTT before the first. */
@@ -43,6 +46,11 @@ export class RttEstimator {
   /** The probe timeout without the peer's max_ack_delay and without backoff (RFC 9002 §6.2.1). */
   ptoBase(): Micros {
     return micros(this.smoothed + Math.max(4 * this.variance, GRANULARITY));
+  }
+
+  /** RFC 9002 §6.1.2: how long after it was sent a packet older than the largest acknowledged is lost. */
+  lossDelay(): Micros {
+    return micros(Math.max(TIME_THRESHOLD * Math.max(this.latest, this.smoothed), GRANULARITY));
   }
 
   /** After persistent congestion the minimum is taken afresh from the next sample (RFC 9002 §5.2). */

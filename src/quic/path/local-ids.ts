@@ -6,15 +6,18 @@
 import { transportError } from "../errors.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 
+export interface IssuedConnectionId {
+  readonly id: ConnectionId;
+  readonly resetToken: Uint8Array;
+}
+
 /** What the endpoint does about ids: make fresh ones with their reset tokens, and route or forget them. */
 export interface ConnectionIdRegistry {
-  issue(): { readonly id: ConnectionId; readonly resetToken: Uint8Array };
+  issue(): IssuedConnectionId;
   retire(id: ConnectionId): void;
 }
 
-interface IssuedId {
-  readonly id: ConnectionId;
-  readonly resetToken: Uint8Array;
+interface IssuedId extends IssuedConnectionId {
   announced: boolean;
 }
 
@@ -27,9 +30,9 @@ export class LocalIds {
   /** Sequence numbers of issued ids, each at most once. */
   #toAnnounce: number[] = [];
 
-  constructor(registry: ConnectionIdRegistry, first: ConnectionId, firstToken: Uint8Array) {
+  constructor(registry: ConnectionIdRegistry, first: IssuedConnectionId) {
     this.#registry = registry;
-    this.#issued.set(0, { id: first, resetToken: firstToken, announced: true });
+    this.#issued.set(0, { ...first, announced: true });
   }
 
   /** The peer's active_connection_id_limit, capped by our own: how many ids it should hold. */
@@ -89,6 +92,12 @@ export class LocalIds {
 
   handleLost(sequence: number): void {
     if (this.#issued.has(sequence) && !this.#toAnnounce.includes(sequence)) this.#toAnnounce.push(sequence);
+  }
+
+  /** Is this the key of an id that the peer may use? */
+  has(key: string): boolean {
+    for (const { id } of this.#issued.values()) if (id.key === key) return true;
+    return false;
   }
 
   *[Symbol.iterator](): Iterator<ConnectionId> {

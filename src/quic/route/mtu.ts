@@ -11,9 +11,7 @@
  */
 
 import { type Instant, type Micros, seconds } from "../../base/time.ts";
-
-/** RFC 9000 §14: every QUIC path takes this. */
-export const BASE_DATAGRAM_SIZE = 1200;
+import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 
 /** RFC 8899 §5.1.2, MAX_PROBES: a size is given up after so many lost probes. */
 const MAX_PROBES = 3;
@@ -55,7 +53,7 @@ export class MtuProber {
 
   /** `ceiling` of no more than the base size turns probing off. */
   constructor(ceiling: number) {
-    this.#current = BASE_DATAGRAM_SIZE;
+    this.#current = MIN_DATAGRAM_SIZE;
     this.#ceiling = ceiling;
     this.#tooLarge = ceiling + 1;
   }
@@ -121,12 +119,12 @@ export class MtuProber {
 
   /** An ordinary packet was acknowledged. */
   onPacketAcked(size: number): void {
-    if (size > BASE_DATAGRAM_SIZE) this.#lossesInARow = 0;
+    if (size > MIN_DATAGRAM_SIZE) this.#lossesInARow = 0;
   }
 
   /** Ordinary packets were found lost, the largest of them so large. True when `current` fell back. */
   onPacketsLost(largestSize: number): boolean {
-    if (largestSize <= BASE_DATAGRAM_SIZE) return false;
+    if (largestSize <= MIN_DATAGRAM_SIZE) return false;
     this.#lossesInARow += 1;
     return this.#lossesInARow >= BLACK_HOLE_LOSSES && this.#fallBack();
   }
@@ -139,8 +137,8 @@ export class MtuProber {
   /** RFC 8899 §4.3: black hole detection. */
   #fallBack(): boolean {
     this.#lossesInARow = 0;
-    if (this.#current === BASE_DATAGRAM_SIZE) return false;
-    this.#current = BASE_DATAGRAM_SIZE;
+    if (this.#current === MIN_DATAGRAM_SIZE) return false;
+    this.#current = MIN_DATAGRAM_SIZE;
     this.#probe = undefined;
     this.#lostProbes = 0;
     this.#pause = RETRY_AFTER_BLACK_HOLE;

@@ -1,22 +1,13 @@
 /**
- * The small frames of a connection that belong to no stream: HANDSHAKE_DONE, NEW_TOKEN, connection ids, path
- * responses. Each is repeated until acknowledged, except PATH_RESPONSE, which answers once (RFC 9000 §13.3).
+ * The small frames of a connection that belong to no stream: HANDSHAKE_DONE, NEW_TOKEN, connection ids. Each is
+ * repeated until acknowledged (RFC 9000 §13.3).
  */
 
 import type { Writer } from "../../wire/writer.ts";
-import {
-  emitHandshakeDone,
-  emitNewConnectionId,
-  emitNewToken,
-  emitPathResponse,
-  emitRetireConnectionId,
-} from "../frame/index.ts";
+import { emitHandshakeDone, emitNewConnectionId, emitNewToken, emitRetireConnectionId } from "../frame/index.ts";
+import type { LocalIds } from "../path/local-ids.ts";
+import type { RemoteIds } from "../path/remote-ids.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
-import type { LocalIds } from "./local-ids.ts";
-import type { RemoteIds } from "./remote-ids.ts";
-
-/** A peer that floods challenges and withholds acknowledgements gets no more than this many answers queued. */
-const MAX_PATH_RESPONSES = 64;
 
 /** No frame here is longer: NEW_CONNECTION_ID with a 20-byte id. */
 const LARGEST_FRAME = 1 + 8 + 8 + 1 + 20 + 16;
@@ -28,10 +19,9 @@ const OWN_FRAMES: ReadonlySet<SentFrame["type"]> = new Set([
   "handshake-done",
 ]);
 
-export class ControlFrames {
+export class ConnectionFrames {
   readonly #localIds: LocalIds;
   readonly #remoteIds: RemoteIds;
-  readonly #pathResponses: Uint8Array[] = [];
   isHandshakeDoneOwed = false;
   /** Server: for the client's next connection (RFC 9000 §8.1.3). */
   newToken: Uint8Array | undefined;
@@ -41,23 +31,16 @@ export class ControlFrames {
     this.#remoteIds = remoteIds;
   }
 
-  /** The newest challenges are answered; which ones a flood loses does not matter to an honest peer. */
-  handlePathChallenge(data: Uint8Array): void {
-    if (this.#pathResponses.length >= MAX_PATH_RESPONSES) this.#pathResponses.shift();
-    this.#pathResponses.push(data.slice());
-  }
-
-  get hasControlFrames(): boolean {
+  get hasFrames(): boolean {
     return (
       this.isHandshakeDoneOwed ||
       this.newToken !== undefined ||
-      this.#pathResponses.length > 0 ||
       this.#localIds.hasToAnnounce ||
       this.#remoteIds.hasToRetire
     );
   }
 
-  writeControlFrames(writer: Writer, frames: SentFrame[]): void {
+  writeFrames(writer: Writer, frames: SentFrame[]): void {
     if (this.isHandshakeDoneOwed && writer.remaining >= 1) {
       emitHandshakeDone(writer);
       frames.push({ type: "handshake-done" });
@@ -69,11 +52,6 @@ export class ControlFrames {
       this.newToken = undefined;
     }
     while (writer.remaining >= LARGEST_FRAME) {
-      const response = this.#pathResponses.shift();
-      if (response !== undefined) {
-        emitPathResponse(writer, response);
-        continue;
-      }
       const sequence = this.#remoteIds.nextToRetire;
       if (sequence !== undefined) {
         emitRetireConnectionId(writer, sequence);

@@ -1,18 +1,22 @@
 /**
- * One network path of a connection, and everything that is true of a path rather than of the connection (DESIGN §4): its
- * addresses, round-trip time, congestion controller, pacer, ECN state, datagram size and anti-amplification budget.
- * A connection has one at a time so far; what speaks of "the path" takes one as an argument.
+ * One route of a connection: a 4-tuple, and everything that is true of it alone (DESIGN §4): addresses, validation and the
+ * anti-amplification budget, round-trip time, congestion controller, pacer, ECN and datagram size. A path has one active
+ * route, and while it migrates, several (RFC 9000 §9). A sent packet names its route, so that what one route did never
+ * counts for another.
  */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { type Micros, millis } from "../../base/time.ts";
 import { type CongestionController, NewReno, Pacer } from "../../congestion/index.ts";
+import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { AmplificationBudget } from "./amplification.ts";
 import { EcnValidator } from "./ecn.ts";
-import { BASE_DATAGRAM_SIZE, MtuProber } from "./mtu.ts";
+import { LossMemory } from "./losses.ts";
+import { MtuProber } from "./mtu.ts";
+import { PathResponses } from "./path-responses.ts";
 import { RttEstimator } from "./rtt.ts";
 
-export interface PathOptions {
+export interface RouteOptions {
   /** Undefined where the host does not say at which address it receives. */
   readonly local: SocketAddress | undefined;
   readonly remote: SocketAddress;
@@ -28,24 +32,30 @@ export interface PathOptions {
   readonly controller?: (maxDatagramSize: number) => CongestionController;
 }
 
-export class Path {
-  /** Goes into the packet protection nonce of multipath; 0 is the path of QUIC version 1. */
-  readonly id = 0;
-  local: SocketAddress | undefined;
-  remote: SocketAddress;
+export class Route {
+  readonly local: SocketAddress | undefined;
+  readonly remote: SocketAddress;
   readonly rtt = new RttEstimator();
   readonly controller: CongestionController;
   readonly pacer: Pacer;
   readonly ecn: EcnValidator;
   readonly mtu: MtuProber;
+  readonly losses = new LossMemory();
+  /** Answers to PATH_CHALLENGE frames that came by this route. */
+  readonly pathResponses = new PathResponses();
   readonly #amplification: AmplificationBudget;
 
-  constructor(options: PathOptions) {
+  constructor(options: RouteOptions) {
     this.local = options.local;
     this.remote = options.remote;
-    this.mtu = new MtuProber(options.maxUdpPayload ?? BASE_DATAGRAM_SIZE);
-    this.controller = options.controller?.(BASE_DATAGRAM_SIZE) ?? new NewReno(BASE_DATAGRAM_SIZE);
-    this.pacer = new Pacer({ maxDatagramSize: BASE_DATAGRAM_SIZE, grain: options.timerGrain ?? millis(1) });
+    this.mtu = new MtuProber(options.maxUdpPayload ?? MIN_DATAGRAM_SIZE);
+    this.controller = options.controller?.(MIN_DATAGRAM_SIZE) ?? new NewReno(MIN_DATAGRAM_SIZE);
+    this.pacer = new Pacer({
+      controller: this.controller,
+      rtt: this.rtt,
+      datagramSize: this.mtu,
+      grain: options.timerGrain ?? millis(1),
+    });
     this.ecn = new EcnValidator(options.ecn ?? false);
     this.#amplification = new AmplificationBudget(options.validated);
   }
@@ -55,15 +65,9 @@ export class Path {
     return this.mtu.current;
   }
 
-  /** The peer's max_udp_payload_size (RFC 9000 §18.2): nothing larger is ever sent or probed for. */
-  limitMaxUdpPayload(bytes: number): void {
-    this.mtu.limit(bytes);
-  }
-
-  /** To be called after the prober's `current` changed. */
+  /** Must be called after the prober's `current` changed. */
   applyMaxDatagramSize(): void {
     this.controller.setMaxDatagramSize(this.mtu.current);
-    this.pacer.maxDatagramSize = this.mtu.current;
   }
 
   /** Whether the peer has shown that it receives at `remote` (RFC 9000 §8). */
@@ -90,6 +94,6 @@ export class Path {
 
   /** No full datagram may be sent, so neither may a probe (RFC 9002 §6.2.2.1). */
   get isAmplificationLimited(): boolean {
-    return this.#amplification.allowance() < BASE_DATAGRAM_SIZE;
+    return this.#amplification.allowance() < MIN_DATAGRAM_SIZE;
   }
 }

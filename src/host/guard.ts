@@ -1,0 +1,179 @@
+/**
+ * The guard at each entry from Node into this code. An exception in a listener, a timer, a callback or a forgotten
+ * promise would end the process for everybody; guarded, it reaches the owner of the entry, which ends what the fault
+ * touched (at most one connection) and says so.
+ *
+ * Each entry has a name of its own, used once. test/guards/ finds entries without a guard, and throws in each of the others.
+ */
+
+export const ENTRIES = [
+  // The UDP socket
+  "udp message",
+  "udp error",
+  "udp sent",
+  "udp turn",
+  // The QUIC driver, and HTTP/3 above it
+  "quic batch",
+  "quic event",
+  "quic flush",
+  "quic timer",
+  "h3 events",
+  "h3 abort",
+  "h3 drained",
+  "h3 head",
+  "h3 cut-off",
+  // The TCP listener, HTTP/1.1 and HTTP/2 above it
+  "tcp server error",
+  "tcp other connection",
+  "tcp connection",
+  "tcp close",
+  "tcp connection close",
+  "tcp cut-off",
+  "tls secure",
+  "tls server name",
+  "tls key log",
+  "http1 request",
+  "http1 continue",
+  "http1 close",
+  "http1 head",
+  "http1 closed",
+  "http1 drain",
+  "http1 released",
+  "http2 session",
+  "http2 session idle",
+  "http2 session end",
+  "http2 stream",
+  "http2 trailers",
+  "http2 closed",
+  "http2 drain",
+  "http2 released",
+  "http2 wants trailers",
+  "http2 finish",
+  "body readable",
+  "body end",
+  "response look-ahead",
+  // The edge
+  "server signal",
+  "server close",
+  "relay outward",
+  "relay inward",
+  "redirect error",
+  "redirect request",
+  "file open",
+  "file content",
+  "file part",
+  "proxy start",
+  "proxy head",
+  "proxy data",
+  "proxy end",
+  "proxy error",
+  // The client
+  "client socket event",
+  "client socket error",
+  "client socket close",
+  "client socket abort",
+  "client key log",
+  "client pump",
+  "client retry",
+  "client timeout",
+  "client abort",
+  "client timer",
+  "client HTTP/3 begun",
+  "client HTTP/3 dialled",
+  "client TCP dialled",
+  "client session closed",
+  "client connect timeout",
+  "client dial abort",
+  "client lookup",
+  "client address",
+  "client inflated",
+  "client inflate error",
+  "client inflate end",
+  "client h1 taken",
+  "client h1 closed",
+  "client h1 destroyed",
+  "client h1 start",
+  "client h1 head",
+  "client h1 data",
+  "client h1 end",
+  "client h1 error",
+  "client h2 connect",
+  "client h2 settings",
+  "client h2 timeout",
+  "client h2 goaway",
+  "client h2 error",
+  "client h2 session closed",
+  "client h2 invalid",
+  "client h2 close",
+  "client h2 body",
+  "client h2 room",
+  "client h2 continue",
+  "client h2 headers",
+  "client h2 response",
+  "client h2 data",
+  "client h2 trailers",
+  "client h2 end",
+  "client h2 stream error",
+  "client h2 stream close",
+  "client h3 abort",
+  "client h3 certificate",
+  "client h3 lost",
+  "client h3 invalid",
+  "client h3 body",
+  "client h3 resume",
+  "client h3 closed",
+] as const;
+
+export type Entry = (typeof ENTRIES)[number];
+
+export interface Fault {
+  /** The entry, or the machine that says so itself. */
+  readonly entry: Entry | "quic endpoint" | "quic connection";
+  readonly error: Error;
+}
+
+/** `run`, as Node may call it. `onFault` ends what the fault touched, and is given what the entry was called with. */
+export function guard<Args extends unknown[], OnFault extends (fault: Fault, ...args: Args) => void>(
+  entry: Entry,
+  onFault: OnFault,
+  run: (...args: Args) => void,
+): (...args: Args) => void {
+  return (...args) => {
+    try {
+      run(...args);
+    } catch (error) {
+      handle({ entry, error: asError(error) }, (fault) => onFault(fault, ...args));
+    }
+  };
+}
+
+/** A promise that nobody waits for. */
+export function detach(entry: Entry, onFault: (fault: Fault) => void, promise: Promise<unknown>): void {
+  promise.catch((error: unknown) => handle({ entry, error: asError(error) }, onFault));
+}
+
+function handle(fault: Fault, onFault: (fault: Fault) => void): void {
+  try {
+    onFault(fault);
+  } catch (error) {
+    reportFault(fault);
+    reportFault({ entry: fault.entry, error: asError(error) });
+  }
+}
+
+/** One line for a log: the fault, and where it was thrown. */
+export function describeFault({ entry, error }: Fault): string {
+  const place = error.stack?.split("\n").find((line) => line.startsWith("    at "));
+  const where = place === undefined ? "" : ` (${place.trim()})`;
+  return `nagare: internal fault (${entry}): ${error.name}: ${error.message}${where}`.replaceAll("\n", " ");
+}
+
+/** Says so on standard error: for what has no log of its own. */
+export function reportFault(fault: Fault): void {
+  process.stderr.write(`${describeFault(fault)}\n`);
+}
+
+/** A listener for an event that says nothing new. */
+export function ignore(): void {}
+
+const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));

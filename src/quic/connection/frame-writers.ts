@@ -1,0 +1,108 @@
+/** What packets are filled with: acknowledgements, data, probes; a probe of the datagram size; CONNECTION_CLOSE. */
+
+import { ProtocolError } from "../../base/errors.ts";
+import type { Instant } from "../../base/time.ts";
+import { EncryptionLevel } from "../../tls/handshake.ts";
+import type { Writer } from "../../wire/writer.ts";
+import { emitAck, emitConnectionClose, emitPing, frameNumber } from "../frame/index.ts";
+import type { CloseReason } from "../transport.ts";
+import type { ConnectionFrames } from "./connection-frames.ts";
+import type { FrameWriter, PacketDraft } from "./packet-builder.ts";
+import type { ConnectionParts } from "./parts.ts";
+
+/** Why a packet is being built; decides what may go into it. */
+export type Purpose = "none" | "ack" | "data" | "probe";
+
+/** Acknowledgements, and what the owners of content have to say. */
+export class ContentFrames implements FrameWriter {
+  readonly #parts: ConnectionParts;
+  readonly #frames: ConnectionFrames;
+  /** Of the next packet. */
+  purpose: Purpose = "none";
+
+  constructor(parts: ConnectionParts, frames: ConnectionFrames) {
+    this.#parts = parts;
+    this.#frames = frames;
+  }
+
+  writeFrames(writer: Writer, draft: PacketDraft, now: Instant): void {
+    const { space } = draft;
+    const isProbe = this.purpose === "probe";
+    // However many ranges there are to report, a probe has room for its PING.
+    if (isProbe) writer.end -= 1;
+    this.#writeAck(writer, draft, now);
+    if (isProbe) writer.end += 1;
+    if (isProbe || this.purpose === "data") this.#writeContent(writer, draft, isProbe, now);
+    if (space.probesOwed === 0) return;
+    space.probesOwed -= 1;
+    // RFC 9002 §6.2.4: a probe is ack-eliciting even when there is nothing to say.
+    if (!draft.ackEliciting) emitPing(writer);
+    draft.ackEliciting = true;
+  }
+
+  #writeAck(writer: Writer, { space, frames }: PacketDraft, now: Instant): void {
+    const { acks } = space;
+    if (!acks.hasAnythingToAck) return;
+    const largest = emitAck(writer, acks.received, acks.ackDelay(now), acks.ecnCounts);
+    if (largest < 0) return;
+    frames.push({ type: "ack", acks, largest });
+    acks.onAckSent(now);
+  }
+
+  #writeContent(writer: Writer, draft: PacketDraft, isProbe: boolean, now: Instant): void {
+    const { streams, spaces } = this.#parts;
+    const { frames } = draft;
+    const before = writer.position;
+    const crypto = spaces.crypto(draft.level)!;
+    // Each of two probes is worth as much as the other: either may be lost.
+    if (isProbe && !crypto.hasData) crypto.repeatUnacknowledged();
+    crypto.writeFrames(writer, frames);
+    if (draft.level === EncryptionLevel.oneRtt) {
+      draft.route.pathResponses.writeFrames(writer);
+      if (this.#frames.hasFrames) this.#frames.writeFrames(writer, frames);
+      if (streams.hasControlFrames) streams.writeControlFrames(writer, frames);
+      if (streams.hasStreamData) streams.writeStreamFrames(writer, frames, now);
+    }
+    // Not every frame leaves a record: a PATH_RESPONSE is never repeated, but it elicits an ACK and is in flight.
+    if (writer.position > before) draft.ackEliciting = true;
+  }
+}
+
+/** PING and PADDING up to the end: if it arrives, the route carries datagrams of that size (RFC 9000 §14.4). */
+export const mtuProbeFrames: FrameWriter = {
+  writeFrames(writer, draft) {
+    emitPing(writer);
+    writer.fill(0, writer.remaining);
+    draft.ackEliciting = true;
+  },
+};
+
+/** RFC 9000 §20.1: APPLICATION_ERROR. */
+const APPLICATION_ERROR = 0xc;
+
+/** CONNECTION_CLOSE, repeated at each level that the peer may be able to read. */
+export class CloseFrames implements FrameWriter {
+  readonly #reason: Extract<CloseReason, { type: "local" | "peer" }>;
+
+  constructor(reason: Extract<CloseReason, { type: "local" | "peer" }>) {
+    this.#reason = reason;
+  }
+
+  writeFrames(writer: Writer, { level }: PacketDraft): void {
+    const { layer, code, phrase, cause } = this.#reason;
+    const isOneRtt = level === EncryptionLevel.oneRtt;
+    // RFC 9000 §10.2.3: what the application said is not shown before the handshake protects it.
+    const hide = layer === "application" && !isOneRtt;
+    emitConnectionClose(
+      writer,
+      isOneRtt ? layer : "transport",
+      hide ? APPLICATION_ERROR : code,
+      faultyFrame(cause),
+      hide ? "" : phrase,
+    );
+  }
+}
+
+/** The type of the frame that broke a rule, 0 when it is not known (RFC 9000 §19.19). */
+const faultyFrame = (cause: unknown): number =>
+  cause instanceof ProtocolError && cause.layer === "transport" ? (frameNumber(cause.where) ?? 0) : 0;

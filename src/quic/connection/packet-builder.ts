@@ -1,0 +1,152 @@
+/**
+ * The one way to build a packet: begin it with the header of its level, let a `FrameWriter` fill it, pad and finish it in
+ * the batch, record it with recovery. Data, probes, MTU probes and CONNECTION_CLOSE differ in their frame writer only.
+ */
+
+import type { Ecn } from "../../base/datagrams.ts";
+import type { Instant } from "../../base/time.ts";
+import { type PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
+import { EncryptionLevel } from "../../tls/handshake.ts";
+import type { Writer } from "../../wire/writer.ts";
+import { protectBatch } from "../keys/index.ts";
+import { beginLongHeader, beginShortHeader, finishPacket, OpenPacket } from "../packet/build.ts";
+import { spaceOf } from "../packet/number-space.ts";
+import { packetNumberLength } from "../packet/packet-number.ts";
+import type { PathSpace } from "../path/index.ts";
+import type { SentFrame } from "../recovery/sent-packet.ts";
+import type { Route } from "../route/index.ts";
+import type { HandshakeLevel, HandshakeSpace } from "./handshake-spaces.ts";
+import type { ConnectionParts } from "./parts.ts";
+
+/** Less room than this is not worth another coalesced packet: header, ids, tag and a small frame. */
+export const MIN_PACKET_ROOM = 96;
+
+/** The packet that a frame writer fills. */
+export interface PacketDraft {
+  readonly level: EncryptionLevel;
+  readonly path: PathSpace;
+  readonly route: Route;
+  /** The owner of what the packet's space owes: acknowledgements and probes. */
+  readonly space: HandshakeSpace | PathSpace;
+  readonly frames: SentFrame[];
+  ackEliciting: boolean;
+  isPadded: boolean;
+}
+
+export interface FrameWriter {
+  /** Writes frames from `writer.position` up to `writer.end`, and says in the draft what they are. */
+  writeFrames(writer: Writer, draft: PacketDraft, now: Instant): void;
+}
+
+/** Where a packet goes, and how. */
+export interface PacketTarget {
+  readonly path: PathSpace;
+  readonly route: Route;
+  /** The mark that its datagram will bear. */
+  readonly ecn: Ecn;
+}
+
+export interface PacketSentListener {
+  onPacketSent(level: EncryptionLevel): void;
+}
+
+const NO_TOKEN = new Uint8Array(0);
+
+export class PacketBuilder {
+  readonly #parts: ConnectionParts;
+  readonly #listener: PacketSentListener;
+  readonly #open = new OpenPacket();
+  /** Sent with the client's Initial packets: from a Retry. */
+  token: Uint8Array = NO_TOKEN;
+
+  constructor(parts: ConnectionParts, listener: PacketSentListener) {
+    this.#parts = parts;
+    this.#listener = listener;
+  }
+
+  /**
+   * A packet of `level` from `writer.position`, at most to `writer.end`. It is padded to end at `padTo` if the datagram has
+   * to be so long and nothing follows it. 1-RTT packets stay in the batch, to be sealed together; others are sealed.
+   */
+  build(
+    writer: Writer,
+    batch: PacketBatch,
+    target: PacketTarget,
+    level: EncryptionLevel,
+    content: FrameWriter,
+    padTo: number,
+    isLast: boolean,
+    now: Instant,
+  ): void {
+    const { recovery } = target.path;
+    const start = writer.position;
+    const packetNumber = recovery.nextPacketNumber(spaceOf(level));
+    const space = level === EncryptionLevel.oneRtt ? target.path : this.#parts.spaces.get(level as HandshakeLevel)!;
+    const draft: PacketDraft = {
+      level,
+      path: target.path,
+      route: target.route,
+      space,
+      frames: [],
+      ackEliciting: false,
+      isPadded: false,
+    };
+    const open = this.#begin(writer, target.path, level, packetNumber);
+    writer.end -= TAG_LENGTH;
+    content.writeFrames(writer, draft, now);
+    const missing = padTo - TAG_LENGTH - writer.position;
+    if (padTo > 0 && missing > 0 && (isLast || writer.remaining < MIN_PACKET_ROOM)) {
+      writer.fill(0, Math.min(missing, writer.remaining));
+      draft.isPadded = true;
+    } else if (writer.position === open.payload) {
+      // Another level was expected to have more to say than it had; an empty packet is forbidden (RFC 9000 §12.4).
+      writer.uint8(0);
+      draft.isPadded = true;
+    }
+    writer.end += TAG_LENGTH;
+    finishPacket(writer, open, batch);
+    if (level !== EncryptionLevel.oneRtt) {
+      const index = batch.count - 1;
+      protectBatch(batch, (space as HandshakeSpace).write!, index, target.path.id);
+      batch.count = index;
+    }
+    this.#record(draft, packetNumber, writer.position - start, target.ecn, now);
+  }
+
+  #begin(writer: Writer, path: PathSpace, level: EncryptionLevel, packetNumber: number): OpenPacket {
+    const { oneRtt, version, sourceId, role } = this.#parts;
+    const length = packetNumberLength(packetNumber, path.recovery.largestAcked(spaceOf(level)));
+    const destination = path.remoteIds.active.bytes;
+    if (level === EncryptionLevel.oneRtt) {
+      return beginShortHeader(writer, destination, 0, oneRtt.writePhase, packetNumber, length, this.#open);
+    }
+    const form = level === EncryptionLevel.initial ? "initial" : "handshake";
+    const token = form === "initial" && role === "client" ? this.token : NO_TOKEN;
+    const source = sourceId.bytes;
+    return beginLongHeader(writer, form, version, destination, source, token, packetNumber, length, this.#open);
+  }
+
+  #record(draft: PacketDraft, packetNumber: number, size: number, ecn: Ecn, now: Instant): void {
+    const { level, path, route, frames, ackEliciting, isPadded } = draft;
+    const { stats, idle } = this.#parts;
+    // RFC 9002 §2: what is ack-eliciting or padded counts as in flight.
+    const inFlight = ackEliciting || isPadded;
+    path.recovery.onPacketSent(
+      spaceOf(level),
+      { packetNumber, route, ecn, timeSent: now, size, ackEliciting, inFlight, frames },
+      now,
+    );
+    stats.packetsSent += 1;
+    if (inFlight && level === EncryptionLevel.oneRtt) route.pacer.onSent(size, now);
+    if (ackEliciting) idle.onAckElicitingSent(now);
+    this.#listener.onPacketSent(level);
+  }
+
+  /** Seals the 1-RTT packets that a train left in the batch. */
+  sealOneRtt(batch: PacketBatch, path: PathSpace): void {
+    if (batch.count === 0) return;
+    const { oneRtt } = this.#parts;
+    protectBatch(batch, oneRtt.write, 0, path.id);
+    oneRtt.onPacketsSealed(batch.count, batch.packetNumber[batch.count - 1]!);
+  }
+}

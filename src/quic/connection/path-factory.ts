@@ -1,0 +1,100 @@
+/** Makes the paths of a connection and their routes out of what the endpoint decided. */
+
+import type { SocketAddress } from "../../base/datagrams.ts";
+import { AckTracker } from "../acks/index.ts";
+import type { ConnectionId } from "../packet/connection-id.ts";
+import { PacketNumberSpace } from "../packet/number-space.ts";
+import { type IssuedConnectionId, LocalIds, PathSpace, Paths, RemoteIds } from "../path/index.ts";
+import { type HandshakeProgress, LossRecovery, SendSpace, SkippedNumbers } from "../recovery/index.ts";
+import { Route, Routes } from "../route/index.ts";
+import type { HandshakeSpaces } from "./handshake-spaces.ts";
+import type { ConnectionOptions } from "./options.ts";
+
+export interface RouteAddresses {
+  readonly local: SocketAddress | undefined;
+  readonly remote: SocketAddress;
+  /** Has the peer shown that it receives at `remote`? */
+  readonly validated: boolean;
+}
+
+/** A path besides the primary one. */
+export interface PathOptions {
+  readonly id: number;
+  readonly route: RouteAddresses;
+  /** The first id of ours for it. */
+  readonly source: IssuedConnectionId;
+  /** The first id of the peer's for it. */
+  readonly destinationId: ConnectionId;
+}
+
+export class PathFactory {
+  readonly #options: ConnectionOptions;
+  readonly #spaces: HandshakeSpaces;
+  readonly #handshake: HandshakeProgress;
+  /** The peer's max_udp_payload_size: no route probes for more. */
+  #maxUdpPayload: number;
+
+  constructor(options: ConnectionOptions, spaces: HandshakeSpaces, handshake: HandshakeProgress) {
+    this.#options = options;
+    this.#spaces = spaces;
+    this.#handshake = handshake;
+    this.#maxUdpPayload = options.config.maxDatagramSize;
+  }
+
+  /** The path of the handshake, whose recovery covers the Initial and Handshake spaces too. */
+  primary(): Paths {
+    const { role, local, remote, isAddressValidated, sourceId, sourceResetToken, destinationId } = this.#options;
+    const { initial, handshake } = this.#spaces;
+    const path = this.#make(
+      {
+        id: 0,
+        route: { local, remote, validated: role === "client" || isAddressValidated },
+        source: { id: sourceId, resetToken: sourceResetToken },
+        destinationId,
+      },
+      [initial?.sent, handshake?.sent],
+    );
+    path.remoteIds.onResetToken = this.#options.onResetToken;
+    return new Paths(path);
+  }
+
+  open(options: PathOptions): PathSpace {
+    return this.#make(options, [undefined, undefined]);
+  }
+
+  #make(options: PathOptions, handshakeSpaces: readonly (SendSpace | undefined)[]): PathSpace {
+    const { role, config, registry } = this.#options;
+    const { application } = PacketNumberSpace;
+    const routes = new Routes(this.#route(options.route));
+    return new PathSpace({
+      id: options.id,
+      acks: new AckTracker(application, config),
+      recovery: new LossRecovery({
+        role,
+        routes,
+        handshake: this.#handshake,
+        spaces: [...handshakeSpaces, new SendSpace(application, new SkippedNumbers(config.rng))],
+      }),
+      routes,
+      localIds: new LocalIds(registry, options.source),
+      remoteIds: new RemoteIds(options.destinationId, config.limits.activeConnectionIdLimit),
+    });
+  }
+
+  /** Another route of a path; undefined when the path has too many already. */
+  addRoute(path: PathSpace, addresses: RouteAddresses): Route | undefined {
+    const route = this.#route(addresses);
+    return path.routes.add(route) ? route : undefined;
+  }
+
+  #route(addresses: RouteAddresses): Route {
+    const { timerGrain, ecn } = this.#options.config;
+    return new Route({ ...addresses, timerGrain, ecn, maxUdpPayload: this.#maxUdpPayload });
+  }
+
+  /** The peer's max_udp_payload_size (RFC 9000 §18.2). */
+  limitMaxUdpPayload(paths: Paths, bytes: number): void {
+    this.#maxUdpPayload = Math.min(this.#maxUdpPayload, bytes);
+    for (const path of paths.all) for (const route of path.routes.all) route.mtu.limit(bytes);
+  }
+}

@@ -1,0 +1,56 @@
+/**
+ * One path of a connection (DESIGN §4): a path id, and what belongs to the packets numbered under it: packet numbers and
+ * loss recovery, acknowledgements, both sides' connection ids, and the routes that packets take. QUIC version 1 has one,
+ * with id 0; multipath has several, each with an Application packet number space of its own.
+ */
+
+import type { Instant } from "../../base/time.ts";
+import type { AckTracker } from "../acks/index.ts";
+import { PacketNumberSpace } from "../packet/number-space.ts";
+import type { LossRecovery } from "../recovery/index.ts";
+import type { Routes } from "../route/index.ts";
+import type { LocalIds } from "./local-ids.ts";
+import type { RemoteIds } from "./remote-ids.ts";
+
+export interface PathSpaceParts {
+  /** Goes into the packet protection nonce (draft-ietf-quic-multipath §2.4); 0 in version 1. */
+  readonly id: number;
+  readonly acks: AckTracker;
+  readonly recovery: LossRecovery;
+  readonly routes: Routes;
+  readonly localIds: LocalIds;
+  readonly remoteIds: RemoteIds;
+}
+
+export class PathSpace implements PathSpaceParts {
+  readonly id: number;
+  readonly acks: AckTracker;
+  readonly recovery: LossRecovery;
+  readonly routes: Routes;
+  readonly localIds: LocalIds;
+  readonly remoteIds: RemoteIds;
+  /** Ack-eliciting packets that a probe timeout asks for (RFC 9002 §6.2.4). */
+  probesOwed = 0;
+  /** Congestion control or the pacer, not the application, held data back when this path was last asked for packets. */
+  isBlocked = false;
+
+  constructor(parts: PathSpaceParts) {
+    this.id = parts.id;
+    this.acks = parts.acks;
+    this.recovery = parts.recovery;
+    this.routes = parts.routes;
+    this.localIds = parts.localIds;
+    this.remoteIds = parts.remoteIds;
+  }
+
+  get nextPacketNumber(): number {
+    return this.recovery.nextPacketNumber(PacketNumberSpace.application);
+  }
+
+  /** When a blocked path may send again by the pacer; undefined where the congestion window forbids it. */
+  pacedUntil(now: Instant): Instant | undefined {
+    const { controller, pacer, maxDatagramSize } = this.routes.active;
+    if (!this.isBlocked || !controller.canSend(maxDatagramSize)) return undefined;
+    return pacer.nextSendTime(now, maxDatagramSize);
+  }
+}

@@ -1,0 +1,83 @@
+/** RFC 9000 §9.4: what was sent on one route says nothing of another. */
+
+import { describe, expect, test } from "vitest";
+import { type Instant, millis } from "../../base/time.ts";
+import { PacketNumberSpace } from "../packet/number-space.ts";
+import { Route } from "../route/index.ts";
+import { Harness } from "./testing/harness.ts";
+
+const { application } = PacketNumberSpace;
+const ms = (count: number): Instant => millis(count) as number as Instant;
+const OTHER = { family: 4, host: "198.51.100.7", port: 443 } as const;
+
+/** A confirmed server with ten packets out on its first route, which has just moved to a second. */
+function moved() {
+  const h = new Harness("server");
+  h.handshake.isConfirmed = true;
+  const before = h.route;
+  for (let i = 0; i < 10; i += 1) h.send(application, ms(0));
+  const route = new Route({ local: undefined, remote: OTHER, validated: true });
+  h.routes.add(route);
+  h.routes.activate(route);
+  return { h, before, after: route };
+}
+
+describe("packets sent before a change of route", () => {
+  test("neither grow the new window nor give it RTT samples when they are acknowledged", () => {
+    const { h, before, after } = moved();
+    const window = before.controller.congestionWindow;
+    const { acked } = h.ack(application, [0, 9], ms(40));
+    expect(acked).toHaveLength(10);
+    expect([after.controller.congestionWindow, after.rtt.hasSample, after.rtt.smoothed]).toEqual([
+      12_000,
+      false,
+      millis(333),
+    ]);
+    // The ACK came back by another way, so it measures the old route no better.
+    expect(before.rtt.hasSample).toBe(false);
+    expect(before.controller.congestionWindow).toBeGreaterThan(window);
+    expect(before.controller.bytesInFlight).toBe(0);
+  });
+
+  test("leave the new window alone when they are lost", () => {
+    const { h, before, after } = moved();
+    h.send(application, ms(50));
+    const { lost } = h.ack(application, [10, 10], ms(90));
+    expect(lost).toHaveLength(8);
+    expect(lost.every(({ route }) => route === before)).toBe(true);
+    expect([after.controller.congestionWindow, after.controller.ssthresh]).toEqual([12_000, Number.POSITIVE_INFINITY]);
+    expect(before.controller.congestionWindow).toBe(6_000);
+    expect(after.rtt.smoothed).toBe(millis(40));
+  });
+
+  test("do not fill the new window", () => {
+    const { h, before, after } = moved();
+    expect([before.controller.bytesInFlight, after.controller.bytesInFlight]).toEqual([12_000, 0]);
+    expect(after.controller.canSend()).toBe(true);
+    expect(before.controller.canSend()).toBe(false);
+    h.send(application, ms(1), { size: 1_000 });
+    expect(after.controller.bytesInFlight).toBe(1_000);
+  });
+
+  test("do not make persistent congestion together with those of another route", () => {
+    const h = new Harness("server");
+    h.handshake.isConfirmed = true;
+    const first = h.route;
+    const second = new Route({ local: undefined, remote: OTHER, validated: true });
+    h.routes.add(second);
+    // Both routes have an RTT sample of 10 ms.
+    h.send(application, ms(0));
+    h.ack(application, [0, 0], ms(10));
+    h.routes.activate(second);
+    h.send(application, ms(20));
+    h.ack(application, [1, 1], ms(30));
+    // Five seconds lie between two losses in a row, but each is the only one of its route.
+    h.routes.activate(first);
+    h.send(application, ms(40));
+    h.routes.activate(second);
+    h.send(application, ms(5_000));
+    for (let i = 0; i < 3; i += 1) h.send(application, ms(5_001));
+    expect(h.ack(application, [6, 6], ms(5_010)).lost.map((p) => p.packetNumber)).toEqual([2, 3]);
+    expect(h.events.some(({ type }) => type === "persistent-congestion")).toBe(false);
+  });
+});

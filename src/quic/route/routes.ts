@@ -1,0 +1,49 @@
+/** The routes of one path: the active one, by which it sends, and those that packets may still arrive by or be acknowledged for. */
+
+import { type SocketAddress, sameAddress } from "../../base/datagrams.ts";
+import type { Route } from "./route.ts";
+
+/** A peer that changes its address again and again makes no more routes than this. */
+export const MAX_ROUTES = 4;
+
+export class Routes {
+  #active: Route;
+  #all: readonly Route[];
+
+  constructor(first: Route) {
+    this.#active = first;
+    this.#all = [first];
+  }
+
+  /** Packets are sent by this one. */
+  get active(): Route {
+    return this.#active;
+  }
+
+  get all(): readonly Route[] {
+    return this.#all;
+  }
+
+  /** The route between two addresses; undefined when there is none. */
+  find(local: SocketAddress, remote: SocketAddress): Route | undefined {
+    for (const route of this.#all) if (isBetween(route, local, remote)) return route;
+    return undefined;
+  }
+
+  /** False when there are too many already. */
+  add(route: Route): boolean {
+    if (this.#all.length >= MAX_ROUTES) return false;
+    this.#all = [...this.#all, route];
+    return true;
+  }
+
+  /** From now on packets leave by this route (RFC 9000 §9.3). It must be one of `all`. */
+  activate(route: Route): void {
+    if (!this.#all.includes(route)) throw new RangeError("the route is not one of this path");
+    this.#active = route;
+  }
+}
+
+/** A route without a local address takes what arrives at any. */
+const isBetween = (route: Route, local: SocketAddress, remote: SocketAddress): boolean =>
+  sameAddress(route.remote, remote) && (route.local === undefined || sameAddress(route.local, local));

@@ -1,0 +1,117 @@
+/** Every place where Node calls into the code that touches sockets, timers and files has a guard (src/host/guard.ts). */
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { ENTRIES } from "../../src/host/guard.ts";
+
+const FOLDERS = ["host", "client", "edge"];
+const source = fileURLToPath(new URL("../../src/", import.meta.url));
+const files = FOLDERS.flatMap((folder) =>
+  readdirSync(join(source, folder), { recursive: true, encoding: "utf8" }).map((file) => `${folder}/${file}`),
+)
+  .map((file) => file.split(sep).join("/"))
+  .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.includes("/testing/"));
+
+/** Which argument of a call Node will call back. */
+const CALLS: readonly (readonly [pattern: RegExp, argument: number])[] = [
+  [/\.(?:on|once|addListener|prependListener|prependOnceListener|addEventListener)\(/g, 1],
+  [/(?<![.\w])(?:setTimeout|setInterval|setImmediate|queueMicrotask)\(|\bprocess\.nextTick\(/g, 0],
+  [/\.setTimeout\(/g, 1],
+  [/(?<![.\w#])(?:open|read|readFile|write|writeFile|close|stat|readdir)\((?=[a-z#]*(?:fd|path|file))/g, -1],
+  [/\bcreate(?:Secure)?Server\(/g, -1],
+];
+
+/** Cannot throw: they settle a promise, or do nothing. */
+const HARMLESS = /^(?:ignore|resolve|reject|\(\) => (?:resolve|reject)\([^()]*\))$/;
+
+function argumentsOf(text: string, start: number): string[] {
+  const found: string[] = [];
+  let depth = 0;
+  let from = start;
+  for (let i = start; i < text.length; i++) {
+    const char = text[i]!;
+    if ("([{".includes(char)) depth++;
+    else if (")]}".includes(char)) {
+      if (depth === 0) return [...found, text.slice(from, i).trim()].filter((each) => each !== "");
+      depth--;
+    } else if (char === "," && depth === 0) {
+      found.push(text.slice(from, i).trim());
+      from = i + 1;
+    }
+  }
+  throw new Error("a call without an end");
+}
+
+/** `guard(…)`, or the name of what this file made so. */
+function isGuarded(argument: string, text: string): boolean {
+  if (argument.startsWith("guard(") || HARMLESS.test(argument)) return true;
+  const name = /^(?:this\.)?(#?\w+)(?: as never)?$/.exec(argument)?.[1];
+  return name !== undefined && new RegExp(`(?<![\\w#])${name} = guard\\(`).test(text);
+}
+
+/** Calls without a guard, as `file: call`. */
+function unguardedCalls(file: string, text: string): string[] {
+  return CALLS.flatMap(([pattern, index]) =>
+    [...text.matchAll(pattern)].flatMap((match) => {
+      const list = argumentsOf(text, match.index + match[0].length);
+      const argument = list.at(index);
+      const isData = argument === undefined || (index !== 0 && !/=>|guard\(|^[\w.#]+(?: as never)?$/.test(argument));
+      // Timers without a callback of ours, and servers that get their listeners later.
+      if (isData || /^\w*[tT]imeout$|^serverOptions\b|^\d|^fd$/.test(argument)) return [];
+      return isGuarded(argument, text) ? [] : [`${file}: ${match[0]}${argument.slice(0, 60)}`];
+    }),
+  );
+}
+
+/** Promises that nobody waits for, and that are not handed to `detach`. */
+function forgottenPromises(file: string, text: string): string[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => /^(?:void |[\w.#()?]+\.then\()/.test(line) || /=> void (?!\d)/.test(line))
+    .filter((line) => !/\.catch\(|=> void \w+\.destroy\(\)|: \([^)]*\) => void/.test(line))
+    .map((line) => `${file}: ${line}`);
+}
+
+const texts = new Map(files.map((file) => [file, readFileSync(join(source, file), "utf8")]));
+
+describe("entries from Node", () => {
+  test("all have a guard", () => {
+    expect(files.length).toBeGreaterThan(60);
+    expect([...texts].flatMap(([file, text]) => (file === "host/guard.ts" ? [] : unguardedCalls(file, text)))).toEqual(
+      [],
+    );
+  });
+
+  test("are found when they have none", () => {
+    const bare = [
+      'socket.on("data", (chunk) => use(chunk));',
+      'socket.once("close", onClose);',
+      "setTimeout(() => work(), 10);",
+      "setImmediate(this.#onTurn);",
+      "queueMicrotask(() => work());",
+      "process.nextTick(flush, this);",
+      "session.setTimeout(1000, () => work());",
+      "open(path, FLAGS, (error, fd) => work());",
+      "const server = createServer((socket) => work());",
+      'signal.addEventListener("abort", () => work());',
+    ];
+    for (const text of bare) expect(unguardedCalls("a.ts", text), text).toHaveLength(1);
+    for (const text of ["void work();", "this.closed.then(onChange);", "const close = () => void server.close();"])
+      expect(forgottenPromises("a.ts", text), text).toHaveLength(1);
+  });
+
+  test("forget no promise", () => {
+    expect([...texts].flatMap(([file, text]) => forgottenPromises(file, text))).toEqual([]);
+  });
+
+  test("have a name of their own", () => {
+    const names = [...texts.values()].flatMap((text) =>
+      [...text.matchAll(/\b(?:guard|detach)\(\s*"([^"]+)"/g)].map((match) => match[1]!),
+    );
+    expect(names.sort()).toEqual([...ENTRIES].sort());
+    expect(new Set(ENTRIES).size).toBe(ENTRIES.length);
+  });
+});

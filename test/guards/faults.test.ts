@@ -1,0 +1,300 @@
+/**
+ * An exception in any entry from Node ends one connection at most. Each entry of the table throws once, under traffic
+ * that reaches it; the process must live, the server must say so, and the next client must be served.
+ */
+
+import { createSocket, Socket as Datagram, type Socket as DatagramSocket } from "node:dgram";
+import { once } from "node:events";
+import { expect, test, vi } from "vitest";
+import { createClient } from "../../src/client/index.ts";
+import { serve } from "../../src/edge/serve.ts";
+import { ENTRIES, type Entry } from "../../src/host/guard.ts";
+import { TcpListener } from "../../src/host/http/tcp-listener.ts";
+import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+
+import { armed } from "./armed.ts";
+import {
+  all,
+  askRedirect,
+  closers,
+  closing,
+  dialled,
+  emitError,
+  h1,
+  h2,
+  h3,
+  identities,
+  log,
+  lost,
+  NOWHERE,
+  openClient,
+  openServer,
+  originUrl,
+  poke1,
+  poke2,
+  raw3,
+  redirect,
+  relayed,
+  said,
+  servers,
+  signalled,
+  sockets,
+  tcpServer,
+  uncaught,
+} from "./world.ts";
+
+vi.mock("../../src/host/guard.ts", async (load) => {
+  const real = await load<typeof import("../../src/host/guard.ts")>();
+  const { armed } = await import("./armed.ts");
+  const inject = (entry: string): void => {
+    if (armed.entry !== entry || armed.passing-- > 0) return;
+    armed.entry = undefined;
+    throw new Error(`injected at ${entry}`);
+  };
+  return {
+    ...real,
+    guard: (entry: Entry, onFault: (...args: unknown[]) => void, run: (...args: unknown[]) => void) =>
+      real.guard(entry, onFault, (...args: unknown[]) => {
+        inject(entry);
+        run(...args);
+      }),
+    detach: (entry: Entry, onFault: Parameters<typeof real.detach>[1], promise: Promise<unknown>) =>
+      real.detach(
+        entry,
+        onFault,
+        promise.then(() => inject(entry)),
+      ),
+  } as typeof real;
+});
+
+interface Scenario {
+  readonly run: () => Promise<unknown>;
+  /** Calls that pass first: those of the client, which has no log. */
+  readonly passing?: number;
+}
+
+const at = (run: () => Promise<unknown>, passing = 0): Scenario => ({ run, passing });
+
+const SCENARIOS: Record<Entry, Scenario> = {
+  "udp message": at(h3),
+  "udp error": at(() => emitError(() => sockets[0]!)),
+  "udp sent": at(async () => {
+    const full = vi.spyOn(Datagram.prototype as DatagramSocket, "getSendQueueSize");
+    full.mockReturnValue(1);
+    await h3().finally(() => full.mockRestore());
+  }, 8),
+  "udp turn": at(h3),
+  "quic batch": at(h3),
+  "quic event": at(h3),
+  "quic flush": at(h3, 1),
+  "quic timer": at(() =>
+    raw3((client) => client.request({ path: "/timers" }).response.then((response) => response.text())),
+  ),
+  // The server reads before its client does.
+  "h3 events": at(() => raw3((client) => client.request({ method: "POST", path: "/echo", body: "x" }).response)),
+  "h3 abort": at(() => closing("h3", 0)),
+  "h3 drained": at(() => closing("h3", 5000)),
+  "h3 head": at(h3),
+  "h3 cut-off": at(() => closing("h3", 0)),
+  "tcp server error": at(() => emitError(() => servers[0]!)),
+  "tcp other connection": at(async () => {
+    const listener = new TcpListener({
+      identities,
+      onExchange: (exchange) => exchange.respond(204, [], { endStream: true }),
+      onFault: ({ entry }) => log(`(${entry})`),
+    });
+    closers.push(() => listener.close(0));
+    await listener.listen(0, "127.0.0.1");
+    const { port } = await listener.listen(0, "127.0.0.1");
+    for (let i = 0; i < 2; i++) await all(lost(port, { protocols: ["http/1.1"] }));
+  }),
+  "tcp connection": at(h2),
+  "tcp close": at(h2),
+  "tcp connection close": at(h2),
+  "tcp cut-off": at(() => closing("http/1.1", 0)),
+  "tls secure": at(h2),
+  "tls server name": at(h2),
+  "tls key log": at(h2),
+  "http1 request": at(h1),
+  "http1 continue": at(poke1),
+  "http1 close": at(h1),
+  "http1 head": at(h1),
+  "http1 closed": at(h1),
+  "http1 drain": at(h1),
+  "http1 released": at(h1),
+  "http2 session": at(h2),
+  "http2 session idle": at(async () => {
+    const server = await openServer(["h2"]);
+    servers[0]!.on("session", (session) => setImmediate(() => session.emit("timeout")));
+    await all(openClient(server, "h2").get("/"));
+    await all(openClient(server, "h2").get("/"));
+  }),
+  "http2 session end": at(h2),
+  "http2 stream": at(h2),
+  "http2 trailers": at(poke2),
+  "http2 closed": at(h2),
+  "http2 drain": at(h2),
+  "http2 released": at(h2),
+  "http2 wants trailers": at(h2),
+  "http2 finish": at(poke2),
+  "body readable": at(h2),
+  "body end": at(h2),
+  "response look-ahead": at(h2),
+  "server signal": at(async () => {
+    const controller = new AbortController();
+    const options = { port: 0, host: "127.0.0.1", tls: localhostIdentity, signal: controller.signal, log };
+    const server = await serve(options, () => new Response());
+    controller.abort();
+    await server.close({ timeout: 0 });
+  }),
+  "server close": at(signalled),
+  "relay outward": at(relayed),
+  "relay inward": at(relayed),
+  "redirect error": at(() => redirect(async () => servers[0]!.emit("error", new Error("no descriptor is left")))),
+  "redirect request": at(() => redirect((port) => all(askRedirect(port)).then(() => askRedirect(port)))),
+  "file open": at(h2),
+  "file content": at(h2),
+  "file part": at(h2),
+  "proxy start": at(h2),
+  "proxy head": at(h2),
+  "proxy data": at(h2),
+  "proxy end": at(h2),
+  "proxy error": at(h2),
+  "client socket event": at(h2),
+  "client socket error": at(async () => {
+    const port = await tcpServer(() => undefined);
+    await closers.pop()!();
+    await all(lost(port, { protocols: ["h2"] }));
+  }),
+  "client socket close": at(async () => {
+    const port = await tcpServer(() => dialled.at(-1)!.emit("close"));
+    await all(lost(port, { protocols: ["h2"] }));
+  }),
+  "client socket abort": at(async () => {
+    const controller = new AbortController();
+    const port = await tcpServer(() => controller.abort());
+    await all(lost(port, { protocols: ["h2"] }, controller.signal));
+  }),
+  "client key log": at(h2),
+  "client pump": at(h2),
+  "client retry": at(async () => {
+    const client = createClient();
+    closers.push(() => client.destroy());
+    for (let i = 0; i < 3; i++) await all(client.fetch(`${originUrl()}/every-other`).then((each) => each.text()));
+  }),
+  "client timeout": at(async () => {
+    const server = await openServer();
+    await all(openClient(server, "http/1.1", { headersTimeout: 1 }).get("/never"));
+  }),
+  "client abort": at(h2),
+  "client timer": at(async () => {
+    const server = await openServer();
+    const { signal } = new AbortController();
+    const http3 = {
+      connect: () => new Promise<never>((_, reject) => signal.addEventListener("abort", reject)),
+      close: () => Promise.resolve(),
+    };
+    await all(openClient(server, "h3", { http3, headStart: 1, protocols: ["h3", "h2"] }).get("/"));
+  }),
+  "client HTTP/3 begun": at(h3),
+  "client HTTP/3 dialled": at(h3),
+  "client TCP dialled": at(h2),
+  "client session closed": at(h2),
+  "client connect timeout": at(() => all(lost(1, NOWHERE))),
+  "client dial abort": at(async () => {
+    const controller = new AbortController();
+    const pending = lost(1, { ...NOWHERE, connectTimeout: 60_000 }, controller.signal);
+    setImmediate(() => controller.abort());
+    await all(pending);
+  }),
+  "client lookup": at(h2),
+  "client address": at(h3),
+  "client inflated": at(h2),
+  "client inflate error": at(h2),
+  "client inflate end": at(h2),
+  "client h1 taken": at(h1),
+  "client h1 closed": at(h1),
+  "client h1 destroyed": at(h1),
+  "client h1 start": at(h1),
+  "client h1 head": at(h1),
+  "client h1 data": at(h1),
+  "client h1 end": at(h1),
+  "client h1 error": at(h1),
+  "client h2 connect": at(h2),
+  "client h2 settings": at(h2),
+  "client h2 timeout": at(async () => {
+    const server = await openServer();
+    const { client, get } = openClient(server, "h2", { idleTimeout: 1 });
+    await all(get("/"));
+    while (client.connections().length > 0) await new Promise((resolve) => setImmediate(resolve));
+  }),
+  "client h2 goaway": at(() => closing("h2", 5000)),
+  "client h2 error": at(h2),
+  "client h2 session closed": at(h2),
+  "client h2 invalid": at(async () => {
+    const server = await openServer();
+    await all(openClient(server, "h2").get("/", { headers: { "http2-settings": "AAAA" } }));
+  }),
+  "client h2 close": at(h2),
+  "client h2 body": at(h2),
+  "client h2 room": at(h2),
+  "client h2 continue": at(async () => {
+    const server = await openServer();
+    await all(
+      openClient(server, "h2").get("/echo", { method: "POST", body: "x", headers: { expect: "100-continue" } }),
+    );
+  }),
+  "client h2 headers": at(h2),
+  "client h2 response": at(h2),
+  "client h2 data": at(h2),
+  "client h2 trailers": at(h2),
+  "client h2 end": at(h2),
+  "client h2 stream error": at(h2),
+  "client h2 stream close": at(h2),
+  "client h3 abort": at(async () => {
+    const controller = new AbortController();
+    const silent = createSocket("udp4");
+    silent.bind(0, "127.0.0.1");
+    await once(silent, "listening");
+    closers.push(() => silent.close());
+    silent.on("message", () => controller.abort());
+    await all(lost(silent.address().port, { protocols: ["h3"] }, controller.signal));
+  }),
+  "client h3 certificate": at(h3),
+  "client h3 lost": at(() =>
+    raw3(async (client, server) => {
+      client.request({ path: "/never" });
+      await all(server.close({ timeout: 0 }), client.goneAway);
+      await all(client.request({}).response);
+    }),
+  ),
+  "client h3 invalid": at(() => raw3((client) => client.request({ headers: { "Not A Name": "x" } }).response)),
+  "client h3 body": at(h3),
+  "client h3 resume": at(() =>
+    raw3(async (client) => {
+      const response = await client.request({ path: "/big.bin" }).response;
+      while (response.content.readableLength < 64 * 1024) await new Promise((resolve) => setImmediate(resolve));
+      return response.bytes();
+    }),
+  ),
+  "client h3 closed": at(h3),
+};
+
+/** Faults that end a request or a connection of a client, whose caller is told by its promise, not by a log. */
+const isQuiet = (entry: Entry): boolean =>
+  entry.startsWith("client ") || entry === "quic timer" || entry === "response look-ahead";
+
+test.each(ENTRIES)("an exception in %s leaves the process and the next client alone", async (entry) => {
+  const { run, passing = 0 } = SCENARIOS[entry];
+  armed.entry = entry;
+  armed.passing = passing;
+  await run();
+  expect(armed.entry, "the traffic never reached this entry").toBeUndefined();
+  const server = await openServer();
+  for (const protocol of ["h3", "h2", "http/1.1"] as const) {
+    expect(await openClient(server, protocol).get("/")).toBe("hello");
+  }
+  for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+  expect(uncaught).toEqual([]);
+  if (!isQuiet(entry)) expect(said.join("\n")).toContain(`(${entry})`);
+});
