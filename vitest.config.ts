@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { PROPERTY_SCALE } from "./test/properties/runs.ts";
 
 /** The package by its own name, as examples import it: its sources, so that tests need no build. */
 const source = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
@@ -13,7 +14,9 @@ export default defineConfig({
   },
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts", "interop/**/*.test.ts", "bench/**/*.test.ts"],
-    testTimeout: 60_000,
+    // Loads fast-check, which most files do without.
+    setupFiles: PROPERTY_SCALE === 1 ? [] : ["test/properties/configure.ts"],
+    testTimeout: 60_000 * PROPERTY_SCALE,
     hookTimeout: 60_000,
     maxWorkers: 2,
   },

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { type Instant, instant, millis } from "../base/time.ts";
 import type { HttpVersion } from "../http/index.ts";
 import { Alternatives } from "./alternatives.ts";
@@ -242,6 +243,6 @@ test("whatever happens: one attempt at HTTP/3, no more TCP than allowed, and no 
         if (world.waiting > 0) expect(http3 + tcp + world.http1).toBeGreaterThan(0);
       }
     }),
-    { numRuns: 500 },
+    { numRuns: runs(500) },
   );
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { type ChunkBudget, Reassembler, TOO_MANY_CHUNKS } from "./reassembler.ts";
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values);
@@ -118,7 +119,7 @@ describe("Reassembler", () => {
         taken.push(...readAll(reassembler));
         expect(taken).toEqual(model.slice(0, taken.length));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // createClient: one set of options, one memory of origins, one fetch.
 import { Alternatives } from "../agent/index.ts";
 import { ClientError } from "../host/client/errors.ts";

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { type Rng, SeededRng } from "../base/rng.ts";
 import { fromHex } from "../wire/hex.ts";
 import type { GroupName } from "./engine.ts";
@@ -107,7 +108,7 @@ describe("private scalars", () => {
         expect(first!.shared).toBeDefined();
         for (const other of others) expect(other).toEqual(first);
       }),
-      { numRuns: 15 },
+      { numRuns: runs(15) },
     );
   });
 
@@ -119,7 +120,7 @@ describe("private scalars", () => {
         );
         for (const other of others) expect(other).toEqual(first);
       }),
-      { numRuns: 20 },
+      { numRuns: runs(20) },
     );
   });
 });

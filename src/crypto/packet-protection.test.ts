@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { SeededRng } from "../base/rng.ts";
 import { type AeadName, IV_LENGTH, KEY_LENGTH, PacketBatch, TAG_LENGTH } from "./engine.ts";
 import { writePacketNonce } from "./nonce.ts";
@@ -227,7 +228,7 @@ describe("the engines agree", () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 

@@ -3,6 +3,7 @@
 import { constants, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { fromHex } from "../wire/hex.ts";
 import { concat, utf8 } from "../wire/text.ts";
 import type { SignatureSchemeName } from "./engine.ts";
@@ -254,7 +255,7 @@ describe("SubjectPublicKeyInfo", () => {
           expect(verdicts).toEqual(ENGINES.map(() => false));
         }
       }),
-      { numRuns: 150 },
+      { numRuns: runs(150) },
     );
   });
 

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 /** A running server: listeners on one port, and a service that answers their exchanges. */
 
 import type { Identity } from "../host/certificates/identity.ts";

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { SeededRng } from "../base/rng.ts";
 import { QPACK_ERRORS } from "../qpack/errors.ts";
 import { concat } from "../wire/text.ts";
@@ -68,7 +69,7 @@ test("arbitrary bytes on arbitrary streams", () => {
       }
       checkSound(peer);
     }),
-    { numRuns: 800 },
+    { numRuns: runs(800) },
   );
 });
 
@@ -129,7 +130,7 @@ describe("frames with a flaw", () => {
           peer.send(streams[1], flawed(3, frame(1, Uint8Array.of(3, 0, 0x80, 0x81))), true);
         checkSound(peer);
       }),
-      { numRuns: 1000 },
+      { numRuns: runs(1000) },
     );
   });
 });
@@ -218,6 +219,6 @@ test("a conversation does not depend on how the network cuts and orders it", () 
         expect(client.openRequests + server.openRequests).toBe(0);
       },
     ),
-    { numRuns: 40 },
+    { numRuns: runs(40) },
   );
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { ProtocolError } from "../base/errors.ts";
 import { fromHex, toHex } from "../wire/hex.ts";
 import { type DecoderOptions, QpackDecoder } from "./decoder.ts";
@@ -261,6 +262,6 @@ test("any bytes on either stream are followed or refused", () => {
         }
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: runs(1000) },
   );
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { ProtocolError } from "../base/errors.ts";
 import type { FieldSection } from "../http/field-section.ts";
 import { fromHex, toHex } from "../wire/hex.ts";
@@ -300,7 +301,7 @@ describe("encoder and decoder", () => {
           expect(encoder.knownReceivedCount).toBe(encoder.table.insertCount);
         },
       ),
-      { numRuns: 1500 },
+      { numRuns: runs(1500) },
     );
   });
 });

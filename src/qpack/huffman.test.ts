@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { fromHex, toHex } from "../wire/hex.ts";
 import { decodeHuffman, encodeHuffman, huffmanLength } from "./huffman.ts";
 import { EOS, huffmanCode } from "./huffman-code.ts";
@@ -92,6 +93,6 @@ test("any bytes are a text or refused, and a text has one encoding", () => {
       const text = decodeHuffman(bytes, 0, bytes.length);
       if (text !== undefined) expect(encode(text)).toBe(toHex(bytes));
     }),
-    { numRuns: 2000 },
+    { numRuns: runs(2000) },
   );
 });

@@ -21,5 +21,7 @@ export {
 } from "./endpoint/index.ts";
 /** Numbers and names of errors. */
 export { TRANSPORT_ERRORS, transportError } from "./errors.ts";
+/** What happens on a connection, for printers. */
+export type { QuicTrace, QuicTraceEvent } from "./trace.ts";
 /** What a protocol above sees. */
 export * from "./transport.ts";

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { ProtocolError } from "../base/errors.ts";
 import { concat } from "../wire/text.ts";
 import { createTlsClient } from "./client.ts";
@@ -75,7 +76,7 @@ describe("a client survives", () => {
       fc.property(fc.nat(good.toClient.length), anyLevel, anyBytes, (count, level, bytes) => {
         feed(freshClient(), [...good.toClient.slice(0, count), { level, bytes }]);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
   it("a mutated flight, and a mutated flight after a retry", () => {
@@ -83,7 +84,7 @@ describe("a client survives", () => {
       fc.property(fc.constantFrom(good.toClient, retried.toClient), mutations, (flights, changes) => {
         feed(freshClient(), mutate(flights, changes));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });
@@ -94,7 +95,7 @@ describe("a server survives", () => {
       fc.property(fc.nat(good.toServer.length), anyLevel, anyBytes, (count, level, bytes) => {
         feed(createTlsServer(serverConfig()), [...good.toServer.slice(0, count), { level, bytes }]);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
   it("a mutated flight, and a mutated flight after a retry", () => {
@@ -103,7 +104,7 @@ describe("a server survives", () => {
         const server = createTlsServer(serverConfig(isRetried ? { groups: ["secp256r1"] } : {}));
         feed(server, mutate(isRetried ? retried.toServer : good.toServer, changes));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runs } from "../../test/properties/runs.ts";
 import { parseIpAddress } from "./ip-address.ts";
 
 const hex = (text: string): string | undefined => {
@@ -59,7 +60,7 @@ describe("parseIpAddress", () => {
       fc.property(text, (candidate) => {
         expect(parseIpAddress(candidate) !== undefined).toBe(isIP(candidate) !== 0);
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 });

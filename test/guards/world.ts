@@ -7,8 +7,9 @@ import { createServer as createHttpServer, type Server as HttpServer, request as
 import { type AddressInfo, createServer, Server as NetServer, Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import { deflateRawSync, deflateSync } from "node:zlib";
-import { afterAll, afterEach, beforeAll, beforeEach, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, vi } from "vitest";
 import { type ClientOptions, createClient } from "../../src/client/index.ts";
 import { FileService } from "../../src/edge/files/service.ts";
 import { createProxy, type ProxyService } from "../../src/edge/proxy/service.ts";
@@ -20,6 +21,7 @@ import { openHttp3 } from "../../src/edge/testing/http3-client.ts";
 import type { TestClient } from "../../src/edge/testing/test-client.ts";
 import { loadIdentity } from "../../src/host/certificates/identity.ts";
 import type { Protocol } from "../../src/host/client/session.ts";
+import type { ConnectionInfo } from "../../src/host/http/exchange.ts";
 import { createFetchHandler } from "../../src/host/http/fetch-handler.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { captureRelay } from "../../src/host/udp/capturing-relay.ts";
@@ -91,6 +93,7 @@ beforeEach(async () => {
   uncaught.length = 0;
   sockets.length = 0;
   servers.length = 0;
+  running = undefined;
   proxy = await createProxy([originUrl()], { log });
 });
 
@@ -102,6 +105,9 @@ afterEach(async () => {
 });
 
 export const originUrl = (): string => `http://127.0.0.1:${(origin.address() as AddressInfo).port}`;
+
+/** The server that the traffic went to, unless it was closed. */
+let running: Server | undefined;
 
 /** Everything a service does: files, an origin behind it, a handler. */
 export async function openServer(protocols: readonly Protocol[] = ["h3", "h2", "http/1.1"]): Promise<Server> {
@@ -120,13 +126,19 @@ export async function openServer(protocols: readonly Protocol[] = ["h3", "h2", "
     },
   );
   closers.push(() => server.close({ timeout: 0 }));
+  running = server;
   return server;
 }
 
+export let onNever: () => void = () => undefined;
+export let lastConnection: ConnectionInfo | undefined;
+
 export async function answer(request: Request, context: Parameters<Parameters<typeof createFetchHandler>[0]>[1]) {
   const { pathname } = new URL(request.url);
+  lastConnection = context.connection;
   switch (pathname) {
     case "/never":
+      onNever();
       return new Promise<Response>(() => undefined);
     case "/hints":
       context.inform(103, { link: "</a.css>" });
@@ -175,19 +187,24 @@ export async function browse(protocol: Protocol): Promise<void> {
   const server = await openServer();
   const { client, at, get } = openClient(server, protocol);
   const post = (path: string, body: string | AsyncGenerator<Uint8Array>) => get(path, { method: "POST", body });
-  await all(get("/"));
-  await all(get("/small.txt"), get("/big.bin"), get("/missing.txt"), get("/hints", { onInformational: () => {} }));
-  await all(get("/proxy/hello"), post("/proxy/echo", "body"), get("/proxy/dead"));
-  await all(post("/echo", "body"), post("/echo", chunks(40)), post("/early", chunks(40)));
-  await all(get("/deflate"), get("/raw-deflate"), get("/broken-deflate"));
-  await all(client.fetch(at("/big.bin")).then(async (response) => response.body!.cancel()));
-  const abort = new AbortController();
-  const never = get("/never", { signal: abort.signal });
-  setImmediate(() => abort.abort());
-  await all(never);
-  const pending = get("/never");
-  setImmediate(() => client.destroy());
-  await all(pending);
+  const steps = [
+    () => all(get("/")),
+    () => all(get("/small.txt"), get("/big.bin"), get("/missing.txt"), get("/hints", { onInformational: () => {} })),
+    () => all(get("/proxy/hello"), post("/proxy/echo", "body"), get("/proxy/dead")),
+    () => all(post("/echo", "body"), post("/echo", chunks(40)), post("/early", chunks(40))),
+    () => all(get("/deflate"), get("/raw-deflate"), get("/broken-deflate")),
+    () => all(client.fetch(at("/big.bin")).then(async (response) => response.body!.cancel())),
+    () => {
+      const abort = new AbortController();
+      setImmediate(() => abort.abort());
+      return all(get("/never", { signal: abort.signal }));
+    },
+    () => {
+      setImmediate(() => client.destroy());
+      return all(get("/never"));
+    },
+  ];
+  for (const step of steps) if (armed.entry !== undefined) await step();
 }
 
 export const OPEN = { h3: openHttp3, h2: openHttp2, "http/1.1": openHttp1 } as const;
@@ -222,15 +239,38 @@ export async function poke(protocol: "h2" | "http/1.1"): Promise<void> {
   await settle(early.send("early"), early.response);
 }
 
-/** A server that closes with requests under way. */
+/** Bytes that are no HTTP/1.1. The client closes when it is answered, or stays until it is cut off. */
+export async function garbage({ stays = false } = {}): Promise<void> {
+  const server = await openServer(["http/1.1"]);
+  const socket = connectTls({
+    host: "127.0.0.1",
+    port: server.port,
+    rejectUnauthorized: false,
+    ALPNProtocols: ["http/1.1"],
+    ...{ allowHalfOpen: stays },
+  });
+  closers.push(() => socket.destroy());
+  socket.on("error", () => undefined);
+  socket.write("no request\r\n\r\n");
+  socket.resume();
+  await once(socket, stays ? "end" : "close");
+}
+
+/** A server that closes: at once with a request under way, or in peace. */
 export async function closing(protocol: Protocol, timeout: number): Promise<void> {
   const server = await openServer();
   const { client, get } = openClient(server, protocol);
   await all(get("/"));
-  const pending = timeout === 0 ? get("/never") : get("/small.txt");
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+  // RFC 9114 §5.2: a server is drained only when its client has acknowledged the whole answer.
+  await vi.waitFor(() => expect(lastConnection?.stats().bytesInFlight ?? 0).toBe(0));
+  const reached = new Promise<void>((resolve) => {
+    onNever = resolve;
+  });
+  const pending = timeout === 0 ? all(get("/never")) : Promise.resolve();
+  if (timeout === 0) await reached;
+  running = undefined;
   await all(server.close({ timeout }));
-  await all(client.destroy(), pending); // it would try again elsewhere
+  await all(client.destroy(), pending ?? Promise.resolve()); // it would try again elsewhere
 }
 
 /** A TCP server that does what it is told with each connection. */
@@ -303,6 +343,14 @@ export const NOWHERE: ClientOptions = {
   connectTimeout: 1,
   protocols: ["http/1.1"],
 };
+
+/** The server of the traffic so far is not to be asked again. */
+export function retire(): void {
+  running = undefined;
+}
+
+/** The server that the traffic reached, or a new one. */
+export const nextServer = async (): Promise<Server> => running ?? openServer();
 
 /** Datagrams there and back through the capturing relay; what it loses is sent again. */
 export async function relayed(): Promise<void> {

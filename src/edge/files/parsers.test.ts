@@ -1,6 +1,7 @@
 import { join, normalize, sep } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { acceptedCodings } from "./accept-encoding.ts";
 import { evaluatePreconditions } from "./preconditions.ts";
 import { parseRange } from "./ranges.ts";
@@ -197,7 +198,7 @@ describe("paths", () => {
         const root = `${sep}srv${sep}root`;
         expect(`${normalize(join(root, ...parsed.segments))}${sep}`.startsWith(root + sep)).toBe(true);
       }),
-      { numRuns: 2000 },
+      { numRuns: runs(2000) },
     );
   });
 

@@ -4,6 +4,7 @@ import { X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { parseX509 } from "./certificate.ts";
 import { expectAccepted, expectRefused, issuer, judge, now, root } from "./testing/judge.ts";
 import { daysFromNow, makeCertificate } from "./testing/make-certificate.ts";
@@ -92,7 +93,7 @@ describe("parsing", () => {
         expect(first).toEqual(leaf.der);
         expect(await judge([changed, ...rest])).toMatchObject({ ok: false });
       }),
-      { numRuns: 400 },
+      { numRuns: runs(400) },
     );
   });
 });

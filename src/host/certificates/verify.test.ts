@@ -1,3 +1,5 @@
+/** Which chains a client accepts and refuses (RFC 5280 §6), by chains made on the spot. */
+
 import { describe, it } from "vitest";
 import { Tag } from "../../crypto/index.ts";
 import { utf8 } from "../../wire/text.ts";

@@ -44,7 +44,9 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.path = head.path;
     this.fields = head.fields;
     const onFault = this.#handleFault;
-    this.body = new NodeBody(stream, endStream, onFault);
+    // RFC 9113 §8.1: without END_STREAM a message is incomplete. Node ends the stream after RST_STREAM(NO_ERROR) too.
+    const wasCut = (): boolean => stream.aborted || (stream.closed && !stream.writableFinished);
+    this.body = new NodeBody(stream, endStream, onFault, undefined, wasCut);
     tcp.exchanges.add(this);
     if (!endStream) {
       stream.on(
@@ -137,7 +139,10 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     if (this.#closed) return;
     this.#ended = true;
     this.#aborted ??= reason;
-    this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    // RFC 9113 §8.1: RST_STREAM without END_STREAM before it. close() ends a writable side that is open; destroy() with
+    // an error does not. After end(), close() puts off RST_STREAM until the session next sends; destroy() drops it.
+    if (this.#stream.writableEnded) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else this.#stream.destroy(reason);
   }
 
   /** The stream or its connection is gone. */

@@ -13,12 +13,21 @@ export class NodeBody implements RequestBody {
   readonly #onFault: (fault: Fault) => void;
   /** HTTP/1.1 has its trailers when the source ends. */
   readonly #readTrailers: (() => FieldSection) | undefined;
+  /** Whether the source ended without the end of the message. */
+  readonly #wasCut: (() => boolean) | undefined;
 
-  constructor(source: Readable, empty: boolean, onFault: (fault: Fault) => void, readTrailers?: () => FieldSection) {
+  constructor(
+    source: Readable,
+    empty: boolean,
+    onFault: (fault: Fault) => void,
+    readTrailers?: () => FieldSection,
+    wasCut?: () => boolean,
+  ) {
     this.#source = source;
     this.#onFault = onFault;
     this.#state = empty ? "ended" : "open";
     this.#readTrailers = readTrailers;
+    this.#wasCut = wasCut;
   }
 
   get state(): BodyState {
@@ -60,6 +69,10 @@ export class NodeBody implements RequestBody {
 
   #end(): void {
     if (this.#state !== "open") return;
+    if (this.#wasCut?.()) {
+      this.abort();
+      return;
+    }
     if (this.#readTrailers !== undefined) this.trailers = this.#readTrailers();
     this.#state = "ended";
     this.onReadable?.();

@@ -11,6 +11,8 @@ export interface ListenerState {
 }
 
 export interface Abortable {
+  /** Of the response; undefined before it has begun. */
+  readonly status: number | undefined;
   abort(reason: Error): void;
 }
 

@@ -22,6 +22,7 @@ import { CertificateStore } from "../certificates/store.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange } from "./http1-exchange.ts";
+import { Http1Refusal } from "./http1-refusal.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
@@ -51,12 +52,14 @@ export class TcpListener implements Listener {
   readonly #sessions = new Set<ServerHttp2Session>();
   /** Connections that speak HTTP/1.1. */
   readonly #http1 = new Map<Socket, TcpConnection>();
+  readonly #refusal: Http1Refusal;
   #closing: { promise: Promise<void>; deadline: NodeJS.Timeout } | undefined;
   #referenced = true;
 
   constructor(options: ListenerOptions) {
     this.#onExchange = options.onExchange;
     this.#onFault = options.onFault ?? reportFault;
+    this.#refusal = new Http1Refusal(this.#onFault);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
     this.#server = createSecureServer(serverOptions(options.identities, this.#onFault));
     // With allowHTTP1 the server has the timeouts of node:http's Server.
@@ -98,6 +101,12 @@ export class TcpListener implements Listener {
       "session",
       guard("http2 session", this.#destroy, (session: ServerHttp2Session) => this.#handleSession(session)),
     );
+    this.#server.on(
+      "clientError",
+      guard("http1 client error", this.#destroyClient, (error: Error, socket: Socket) =>
+        this.#handleClientError(error, socket),
+      ),
+    );
     const { onKeyLog } = options;
     if (onKeyLog !== undefined) {
       this.#server.on(
@@ -114,6 +123,8 @@ export class TcpListener implements Listener {
 
   readonly #destroyResponse = (fault: Fault, _request: unknown, response: ServerResponse): void =>
     this.#destroy(fault, response);
+
+  readonly #destroyClient = (fault: Fault, _error: unknown, socket: Socket): void => this.#destroy(fault, socket);
 
   async listen(port: number, host: string): Promise<BoundAddress> {
     const first = !this.#server.listening;
@@ -296,6 +307,14 @@ export class TcpListener implements Listener {
     const socket = request.socket;
     const connection = this.#connectionOf(socket, socket);
     this.#onExchange(new Http1ServerExchange(request, response, { authority, path, fields }, connection));
+  }
+
+  #handleClientError(error: Error, socket: Socket): void {
+    const connection = this.#http1.get(socket);
+    const exchanges = [...(connection?.exchanges ?? [])];
+    const answered = exchanges.some(({ status }) => status !== undefined);
+    connection?.abort();
+    this.#refusal.handle(error, socket, answered);
   }
 }
 

@@ -100,3 +100,27 @@ describe("an exception in a listener", () => {
     expect(socket.datagrams).toBe(1);
   });
 });
+
+test("an exception while sending is said, and the next turn sends", async () => {
+  const socket = countingSocket();
+  const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
+  const driver = new QuicDriver(endpoint, socket);
+  const faults: Fault[] = [];
+  driver.onFault = (fault) => faults.push(fault);
+  const createTls = (transportParameters: Uint8Array) =>
+    createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" });
+  endpoint.connect({ remote, createTls }, driver.now());
+  const { send } = socket;
+  socket.send = () => {
+    throw new Error("a mistake");
+  };
+  driver.wake();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(faults).toEqual([{ entry: "quic flush", error: new Error("a mistake") }]);
+  socket.send = send;
+  for (const connection of endpoint.connections()) connection.close(0, "");
+  driver.wake();
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(socket.datagrams).toBe(1);
+  await driver.close();
+});

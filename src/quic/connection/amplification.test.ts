@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { type Micros, millis, seconds } from "../../base/time.ts";
 import { EncryptionLevel, type TlsIdentity } from "../../tls/index.ts";
 import { der, ed25519Identity, makeCertificate } from "../../tls/testing/identity.ts";
@@ -71,7 +72,7 @@ describe("an unproven client", () => {
           expect(client.sent).toBeLessThanOrEqual(3 * client.received);
         }
       }),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 
@@ -146,7 +147,7 @@ describe("a handshake with nine certificates is done", () => {
         pair.run(() => pair.connection.isHandshakeComplete && pair.peer?.isHandshakeComplete === true, seconds(600));
         expect(pair.connection.isHandshakeComplete && pair.peer?.isHandshakeComplete).toBe(true);
       }),
-      { numRuns: 25 },
+      { numRuns: runs(25) },
     );
   });
 });

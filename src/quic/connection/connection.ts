@@ -85,6 +85,7 @@ export class Connection implements StreamTransport {
       closing: new Closing(),
       idle: new IdleTimer(config.maxIdleTimeout, now),
       stats: this.stats,
+      trace: options.trace,
       sourceId: options.sourceId,
     };
     const { localIds, remoteIds } = paths.primary;
@@ -99,6 +100,8 @@ export class Connection implements StreamTransport {
     this.#establishment = establishment;
     establishment.introduce({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });
     establishment.installInitialKeys(options.initialKeyId);
+    const { version, local, remote } = options;
+    options.trace?.({ type: "quic:connection-started", role, version, local, remote }, now);
     if (role === "client") this.#guard(now, () => handshake.start(now));
   }
 
@@ -387,6 +390,10 @@ export class Connection implements StreamTransport {
       this.#parts.streams.closeAll();
       this.#receiver.forgetUndecrypted();
     } finally {
+      const { trace, closing } = this.#parts;
+      trace?.({ type: "quic:connection-closed", reason }, this.#now);
+      const state = closing.state.type;
+      if (state !== "open") trace?.({ type: "quic:connection-state-updated", state }, this.#now);
       this.#emit({ type: "closed", reason });
       this.#options.onWake();
     }

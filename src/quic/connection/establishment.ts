@@ -130,9 +130,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
 
   /** The keys of a level are gone, and all that waited for them (RFC 9001 §4.9). */
   #discard(level: HandshakeLevel): void {
-    const { spaces, paths } = this.#parts;
+    const { spaces, paths, trace } = this.#parts;
     if (spaces.get(level) === undefined) return;
     spaces.discard(level);
+    trace?.({ type: "quic:key-discarded", level }, this.#host.now());
     paths.primary.recovery.discardSpace(spaceOf(level));
     this.#workers.receiver.forgetUndecrypted(level);
   }
@@ -195,9 +196,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   onPeerParameters(parameters: TransportParameters): void {
-    const { streams, idle, paths } = this.#parts;
+    const { streams, idle, paths, trace } = this.#parts;
     const { recovery, remoteIds } = paths.primary;
     this.peerParameters = parameters;
+    trace?.({ type: "quic:parameters-set", initiator: "remote", parameters }, this.#host.now());
     streams.setPeerLimits(parameters);
     idle.setPeerTimeout(parameters.maxIdleTimeout);
     recovery.maxAckDelay = parameters.maxAckDelay;
@@ -217,6 +219,8 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       usedRetry: this.#retrySource !== undefined || this.#host.cameByRetry,
     };
     localIds.setActive(Math.min(this.peerParameters!.activeConnectionIdLimit, config.limits.activeConnectionIdLimit));
+    const { trace } = this.#parts;
+    trace?.({ type: "quic:connection-state-updated", state: "handshake-complete" }, this.#host.now());
     this.#host.emit({ type: "connected", alpn: complete.alpn });
     if (this.#parts.role === "server") {
       this.#workers.frames.isHandshakeDoneOwed = true;
@@ -227,9 +231,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
 
   /** RFC 9001 §4.1.2, §4.9.2. */
   confirmHandshake(): void {
-    const { handshake } = this.#parts;
+    const { handshake, trace } = this.#parts;
     if (handshake.isConfirmed) return;
     handshake.confirm();
+    trace?.({ type: "quic:connection-state-updated", state: "handshake-confirmed" }, this.#host.now());
     this.#discard(EncryptionLevel.initial);
     this.#discard(EncryptionLevel.handshake);
   }

@@ -5,6 +5,7 @@ import type { Instant } from "../../base/time.ts";
 import type { TlsEvent, TlsHandshake } from "../../tls/handshake.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 import type { ConnectionIdRegistry } from "../path/index.ts";
+import type { QuicTrace } from "../trace.ts";
 import type { TransportEvent } from "../transport.ts";
 import type { BatchPool } from "./batch-pool.ts";
 import type { ConnectionConfig } from "./config.ts";
@@ -42,5 +43,6 @@ export interface ConnectionOptions {
   readonly onWake: () => void;
   /** A stateless reset that ends with this token is ours (RFC 9000 §10.3); the one told before no longer is. */
   readonly onResetToken: (token: Uint8Array) => void;
+  readonly trace?: QuicTrace | undefined;
   readonly now: Instant;
 }

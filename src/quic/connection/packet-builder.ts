@@ -8,6 +8,7 @@ import type { Instant } from "../../base/time.ts";
 import { type PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import { EncryptionLevel } from "../../tls/handshake.ts";
 import type { Writer } from "../../wire/writer.ts";
+import { framesOf } from "../frame/index.ts";
 import { protectBatch } from "../keys/index.ts";
 import { beginLongHeader, beginShortHeader, finishPacket, OpenPacket } from "../packet/build.ts";
 import { spaceOf } from "../packet/number-space.ts";
@@ -105,12 +106,20 @@ export class PacketBuilder {
     }
     writer.end += TAG_LENGTH;
     finishPacket(writer, open, batch);
+    const size = writer.position - start;
+    const { ecn } = target;
+    const { trace } = this.#parts;
+    if (trace !== undefined) {
+      // Before the packet is sealed in place.
+      const frames = framesOf(writer.bytes, open.payload, writer.position - TAG_LENGTH, level);
+      trace({ type: "quic:packet-sent", level, pathId: target.path.id, packetNumber, size, ecn, frames }, now);
+    }
     if (level !== EncryptionLevel.oneRtt) {
       const index = batch.count - 1;
       protectBatch(batch, (space as HandshakeSpace).write!, index, target.path.id);
       batch.count = index;
     }
-    this.#record(draft, packetNumber, writer.position - start, target.ecn, now);
+    this.#record(draft, packetNumber, size, ecn, now);
   }
 
   #begin(writer: Writer, path: PathSpace, level: EncryptionLevel, packetNumber: number): OpenPacket {

@@ -12,13 +12,14 @@ import { Reader } from "../../wire/reader.ts";
 import type { AckTracker } from "../acks/index.ts";
 import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
-import { isAckEliciting, parseFrame } from "../frame/index.ts";
+import { framesOf, isAckEliciting, parseFrame } from "../frame/index.ts";
 import { openBatch, removeHeaderProtection } from "../keys/index.ts";
 import { connectionIdKey } from "../packet/connection-id.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import type { PathSpace } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
+import type { PacketEvent } from "../trace.ts";
 import type { BatchPool } from "./batch-pool.ts";
 import type { HandshakeSpace } from "./handshake-spaces.ts";
 import type { ConnectionParts } from "./parts.ts";
@@ -71,7 +72,7 @@ export class PacketReceiver {
 
   /** Datagrams [from, to) of the batch, all for this connection. */
   handleDatagrams(received: ReceivedBatch, from: number, to: number, now: Instant): void {
-    const { stats, closing } = this.#parts;
+    const { stats, closing, trace } = this.#parts;
     const batch = this.#batches.forArena(received.arena);
     let batchPath: PathSpace | undefined;
     for (let i = from; i < to; i += 1) {
@@ -82,6 +83,7 @@ export class PacketReceiver {
       if (route === undefined) {
         // RFC 9000 §9: we asked for no migration, so packets from elsewhere are dropped.
         stats.datagramsFromElsewhere += 1;
+        trace?.({ type: "quic:datagram-dropped", remote: received.remote[i]!, size: end - start }, now);
         continue;
       }
       stats.bytesReceived += end - start;
@@ -121,13 +123,13 @@ export class PacketReceiver {
   /** The packets coalesced in one datagram (RFC 9000 §12.2). */
   #handlePackets(batch: PacketBatch, start: number, end: number, origin: PacketOrigin, now: Instant): void {
     const { arena } = batch;
-    const { config, role, stats } = this.#parts;
+    const { config, role } = this.#parts;
     let destination: string | undefined;
     let position = start;
     while (position < end) {
       const header = parsePacketHeader(arena, position, end, config.connectionIdLength);
       if (header === undefined) {
-        stats.packetsDropped += 1;
+        this.#drop("invalid", end - position, now);
         return;
       }
       // RFC 9000 §12.2: packets of one datagram are for one connection; others are dropped, not answered.
@@ -148,11 +150,11 @@ export class PacketReceiver {
     origin: PacketOrigin,
     now: Instant,
   ): void {
-    const { spaces, oneRtt, version, stats } = this.#parts;
+    const { spaces, oneRtt, version } = this.#parts;
     switch (header.form) {
       case "one-rtt":
         if (!oneRtt.canRead) {
-          this.#keep(batch.arena, header, EncryptionLevel.oneRtt, origin);
+          this.#keep(batch.arena, header, EncryptionLevel.oneRtt, origin, now);
         } else {
           append(batch, header);
           this.#ecn[batch.count - 1] = origin.ecn;
@@ -167,7 +169,7 @@ export class PacketReceiver {
         const level = header.form === "initial" ? EncryptionLevel.initial : EncryptionLevel.handshake;
         const space = spaces.get(level);
         if (space === undefined) return;
-        if (space.read === undefined) this.#keep(batch.arena, header, level, origin);
+        if (space.read === undefined) this.#keep(batch.arena, header, level, origin, now);
         else this.#openLong(batch, header, space, destination, origin, now);
         return;
       }
@@ -182,12 +184,19 @@ export class PacketReceiver {
       case "unknown-version":
         break;
     }
-    stats.packetsDropped += 1;
+    this.#drop("unsupported", header.end - header.start, now);
   }
 
-  #keep(arena: Uint8Array, header: PacketHeader, level: EncryptionLevel, origin: PacketOrigin): void {
+  #drop(cause: Extract<PacketEvent, { type: "quic:packet-dropped" }>["cause"], size: number, now: Instant): void {
+    this.#parts.stats.packetsDropped += 1;
+    this.#parts.trace?.({ type: "quic:packet-dropped", cause, size }, now);
+  }
+
+  #keep(arena: Uint8Array, header: PacketHeader, level: EncryptionLevel, origin: PacketOrigin, now: Instant): void {
+    const size = header.end - header.start;
     const isKept = this.#undecrypted.keep(level, arena, header.start, header.end, origin);
-    if (!isKept) this.#parts.stats.packetsDropped += 1;
+    if (!isKept) this.#drop("key-unavailable", size, now);
+    else this.#parts.trace?.({ type: "quic:packet-buffered", level, size }, now);
   }
 
   #openLong(
@@ -204,7 +213,7 @@ export class PacketReceiver {
     openBatch(batch, space.read!.packet, index, path.id);
     batch.count = index;
     if (batch.ok[index] !== 1) {
-      this.#parts.stats.packetsDropped += 1;
+      this.#drop("decryption-failure", header.end - header.start, now);
       return;
     }
     this.#listener.onPacketOpened(space.level, header.source);
@@ -215,13 +224,13 @@ export class PacketReceiver {
   #openOneRtt(batch: PacketBatch, path: PathSpace, now: Instant): void {
     const { count } = batch;
     if (count === 0) return;
-    const { oneRtt, stats, config } = this.#parts;
+    const { oneRtt, config } = this.#parts;
     oneRtt.open(batch, 0, path.acks.largest, path.id, now);
     // The batch is work space: handling a frame may need it again, so its extent is taken first.
     batch.count = 0;
     for (let i = 0; i < count; i += 1) {
       if (batch.ok[i] !== 1) {
-        stats.packetsDropped += 1;
+        this.#drop("decryption-failure", batch.end[i]! - batch.header[i]!, now);
         continue;
       }
       const id = batch.header[i]! + 1;
@@ -241,9 +250,12 @@ export class PacketReceiver {
     ecn: Ecn,
     now: Instant,
   ): void {
-    const { stats, idle } = this.#parts;
+    const { stats, idle, trace } = this.#parts;
     const { level } = context;
     const packetNumber = batch.packetNumber[index]!;
+    const payload = batch.payload[index]!;
+    const payloadEnd = batch.end[index]! - TAG_LENGTH;
+    const size = batch.end[index]! - batch.header[index]!;
     stats.packetsReceived += 1;
     // RFC 9000 §17.2: judged only after the packet is authenticated.
     if ((batch.arena[batch.header[index]!]! & reservedBits) !== 0) {
@@ -251,9 +263,14 @@ export class PacketReceiver {
     }
     if (acks.isDuplicate(packetNumber)) {
       stats.packetsDuplicate += 1;
+      trace?.({ type: "quic:packet-dropped", cause: "duplicate", size }, now);
       return;
     }
-    const reader = new Reader(batch.arena, batch.payload[index]!, batch.end[index]! - TAG_LENGTH);
+    if (trace !== undefined) {
+      const frames = framesOf(batch.arena, payload, payloadEnd, level);
+      trace({ type: "quic:packet-received", level, pathId: context.path.id, packetNumber, size, ecn, frames }, now);
+    }
+    const reader = new Reader(batch.arena, payload, payloadEnd);
     if (reader.isAtEnd) {
       // RFC 9000 §12.4.
       throw transportError("PROTOCOL_VIOLATION", `${ENCRYPTION_LEVEL_NAMES[level]} packet`, "contains no frame");

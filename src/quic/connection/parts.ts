@@ -4,6 +4,7 @@ import type { OneRttKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 import type { Paths } from "../path/index.ts";
 import type { StreamSet } from "../streams/index.ts";
+import type { QuicTrace } from "../trace.ts";
 import type { Closing } from "./close.ts";
 import type { ConnectionConfig } from "./config.ts";
 import type { Handshake } from "./handshake.ts";
@@ -23,6 +24,8 @@ export interface ConnectionParts {
   readonly closing: Closing;
   readonly idle: IdleTimer;
   readonly stats: ConnectionStats;
+  /** Hears of what happens; undefined when nobody listens. */
+  readonly trace: QuicTrace | undefined;
   /** What this side calls itself in long headers. */
   readonly sourceId: ConnectionId;
 }

@@ -63,7 +63,7 @@ export class PathFactory {
   }
 
   #make(options: PathOptions, handshakeSpaces: readonly (SendSpace | undefined)[]): PathSpace {
-    const { role, config, registry } = this.#options;
+    const { role, config, registry, trace } = this.#options;
     const { application } = PacketNumberSpace;
     const routes = new Routes(this.#route(options.route));
     return new PathSpace({
@@ -73,6 +73,8 @@ export class PathFactory {
         role,
         routes,
         handshake: this.#handshake,
+        pathId: options.id,
+        trace,
         spaces: [...handshakeSpaces, new SendSpace(application, new SkippedNumbers(config.rng))],
       }),
       routes,

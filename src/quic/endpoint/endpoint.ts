@@ -19,6 +19,7 @@ import type { TlsHandshake } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { BatchPool, Connection, type ConnectionConfig, type ConnectionEvent } from "../connection/index.ts";
 import { ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
+import type { QuicTrace } from "../trace.ts";
 import { preferredVersion } from "../versions/index.ts";
 import { Acceptor, type AcceptPolicy, type Admission } from "./acceptor.ts";
 import { StatelessReplies } from "./stateless-replies.ts";
@@ -28,6 +29,8 @@ export interface EndpointOptions {
   readonly config: ConnectionConfig;
   /** Absent: this endpoint only connects. */
   readonly server?: AcceptPolicy;
+  /** Who hears of what happens on a new connection, which is named by the id that its client first sent to. */
+  readonly trace?: (originalDestination: ConnectionId, role: "client" | "server") => QuicTrace | undefined;
   /** Reset tokens are derived from it; a server that keeps it can reset connections of its former life (RFC 9000 §10.3.2). */
   readonly staticSecret?: Uint8Array;
 }
@@ -64,6 +67,7 @@ class Entry {
 
 export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #config: ConnectionConfig;
+  readonly #trace: EndpointOptions["trace"];
   readonly #secret: Uint8Array;
   readonly #acceptor: Acceptor | undefined;
   readonly #replies: StatelessReplies;
@@ -85,6 +89,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   constructor(options: EndpointOptions) {
     this.#config = options.config;
+    this.#trace = options.trace;
     const { engine, rng } = options.config;
     this.#secret = options.staticSecret ?? randomBytes(rng, 32);
     this.#replies = new StatelessReplies(options.config, this.#secret);
@@ -119,6 +124,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       originalDestination: destinationId,
       isAddressValidated: true,
       createTls: options.createTls,
+      trace: this.#trace?.(destinationId, "client"),
       ...this.#wiring(entry),
       now,
     });
@@ -237,6 +243,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       isAddressValidated: admission.isAddressValidated,
       issueToken: admission.issueToken,
       createTls: admission.createTls,
+      trace: this.#trace?.(admission.originalDestination, "server"),
       ...this.#wiring(entry),
       now,
     });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import { RangeSet } from "../../base/range-set.ts";
 import { EncryptionLevel } from "../../tls/handshake.ts";
@@ -110,7 +111,7 @@ describe("malformed frames", () => {
           expect(error.layer).toBe("transport");
         }
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
   });
 

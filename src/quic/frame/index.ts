@@ -27,7 +27,7 @@ export {
 } from "./emit.ts";
 /** Frames as values. */
 export type { AckFrame, CryptoFrame, EcnCounts, Frame, FrameType, StreamFrame } from "./frames.ts";
-/** Reading a frame. */
-export { parseFrame } from "./parse.ts";
+/** Reading a frame, or all of a payload. */
+export { framesOf, parseFrame } from "./parse.ts";
 /** Table 3 of RFC 9000, and what follows from it. */
 export { FRAMES, type FrameRow, frameNumber, frameRow, isAckEliciting, isLegalAt } from "./table.ts";

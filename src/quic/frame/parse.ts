@@ -5,10 +5,10 @@
  * The data of STREAM and CRYPTO frames are views of the datagram; all other byte strings are small and copied.
  */
 
-import { WireError } from "../../base/errors.ts";
+import { ProtocolError, WireError } from "../../base/errors.ts";
 import type { EncryptionLevel } from "../../tls/handshake.ts";
 import { ENCRYPTION_LEVEL_NAMES } from "../../tls/handshake.ts";
-import type { Reader } from "../../wire/reader.ts";
+import { Reader } from "../../wire/reader.ts";
 import { formatVarInt, type VarInt, varintLength } from "../../wire/varint.ts";
 import { transportError } from "../errors.ts";
 import { MAX_CONNECTION_ID_LENGTH } from "../packet/connection-id.ts";
@@ -21,6 +21,18 @@ import { FRAMES, type FrameRow, frameRow, isLegalAt } from "./table.ts";
 const OFFSET_END = 2 ** 62;
 const STATELESS_RESET_TOKEN_LENGTH = 16;
 const PATH_DATA_LENGTH = 8;
+
+/** The frames of a payload, for traces: up to the first malformed one, which is judged where frames are handled. */
+export function framesOf(bytes: Uint8Array, start: number, end: number, level: EncryptionLevel): readonly Frame[] {
+  const reader = new Reader(bytes, start, end);
+  const frames: Frame[] = [];
+  try {
+    while (!reader.isAtEnd) frames.push(parseFrame(reader, level));
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+  }
+  return frames;
+}
 
 /** Reads the frame at the reader's position, in a packet of `level`. The reader is not at its end. */
 export function parseFrame(reader: Reader, level: EncryptionLevel): Frame {

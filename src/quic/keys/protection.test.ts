@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { randomBytes, SeededRng } from "../../base/rng.ts";
 import { type AeadName, type HashName, PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
@@ -75,7 +76,7 @@ describe.each(SUITES)("protection with %s", (aead, hash) => {
           });
         },
       ),
-      { numRuns: 50 },
+      { numRuns: runs(50) },
     );
   });
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { RFC9001_PACKETS } from "../../crypto/testing/rfc9001.ts";
 import { fromHex } from "../../wire/hex.ts";
 import { concat } from "../../wire/text.ts";
@@ -143,7 +144,7 @@ describe("parsePacketHeader", () => {
           }
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 });

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { decodePacketNumber, packetNumberLength, truncate } from "./packet-number.ts";
 
 describe("packet numbers, RFC 9000 Appendix A", () => {
@@ -47,7 +48,7 @@ describe("packet numbers, RFC 9000 Appendix A", () => {
         const largestReceived = largestAcked + Math.floor((distance - 1) * fraction);
         expect(decodePacketNumber(largestReceived, truncate(sent, length), length)).toBe(sent);
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 

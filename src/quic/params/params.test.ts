@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { type Micros, millis } from "../../base/time.ts";
@@ -230,7 +231,7 @@ describe("transport parameters", () => {
         const code = refusal(concat(...items), sender)?.code ?? TRANSPORT_ERRORS.TRANSPORT_PARAMETER_ERROR.code;
         expect(code).toBe(TRANSPORT_ERRORS.TRANSPORT_PARAMETER_ERROR.code);
       }),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 });

@@ -21,7 +21,7 @@ function established(options: HarnessOptions = {}): Harness {
 const PERSISTENT = 825;
 
 describe("persistent congestion (RFC 9002 §7.6)", () => {
-  const persisted = (h: Harness) => h.events.some((event) => event.type === "persistent-congestion");
+  const persisted = (h: Harness) => h.events.some((event) => event.type === "quic:persistent-congestion");
 
   test("everything lost over its duration leaves the minimum window", () => {
     const h = established();

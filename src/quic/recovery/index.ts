@@ -6,7 +6,6 @@ export {
   type HandshakeProgress,
   LossRecovery,
   type LossRecoveryOptions,
-  type RecoveryTraceEvent,
   type TimeoutOutcome,
 } from "./recovery.ts";
 /** The sending half of a packet number space. */

@@ -3,6 +3,7 @@ import { type Instant, micros, millis } from "../../base/time.ts";
 import { PacketNumberSpace } from "../packet/number-space.ts";
 import { Harness } from "./testing/harness.ts";
 
+const { handshake, application } = PacketNumberSpace;
 const ms = (count: number): Instant => millis(count) as number as Instant;
 
 describe("probe timeout (RFC 9002 §6.2)", () => {
@@ -106,6 +107,39 @@ describe("loss detection (RFC 9002 §6.1)", () => {
     expect(h.recovery.onTimeout(ms(116)).lost).toEqual([]);
     expect(h.recovery.onTimeout(ms(116.5)).lost.map((p) => p.packetNumber)).toEqual([4]);
     expect(h.route.controller.bytesInFlight).toBe(0);
+  });
+
+  test("a longer RTT that puts off the loss time of one space does not hide that of another", () => {
+    const h = new Harness("client");
+    h.handshake.isConfirmed = true;
+    h.send(application, ms(0));
+    h.send(application, ms(0));
+    const padded = h.send(handshake, ms(1), { ackEliciting: false });
+    h.send(handshake, ms(1), { ackEliciting: false });
+    // Without a sample the initial RTT holds: the loss time is 1 + 9/8 * 333.
+    h.ack(handshake, [1, 1], ms(103));
+    expect(h.recovery.nextTimeout()).toBe(375_625);
+    // The sample of 334 ms puts it off to 376.75, and gives the Application space one of 375.75.
+    h.ack(application, [1, 1], ms(334));
+    const outcome = h.recovery.onTimeout(ms(376));
+    expect(outcome.lost.map((packet) => packet.timeSent)).toEqual([ms(0)]);
+    expect(h.recovery.nextTimeout()).toBe(376_750);
+    expect(h.recovery.onTimeout(ms(377)).lost).toEqual([padded]);
+  });
+
+  test("an acknowledgement alone is not in flight and sets no timer", () => {
+    const h = new Harness("server");
+    h.handshake.isConfirmed = true;
+    h.send(application, ms(0), { ackEliciting: false, inFlight: false });
+    h.send(application, ms(0));
+    h.ack(application, [1, 1], ms(100));
+    expect(h.recovery.nextTimeout()).toBeUndefined();
+    // It does not hide what is in flight behind it.
+    h.send(application, ms(200), { ackEliciting: false, inFlight: false });
+    h.send(application, ms(210));
+    h.send(application, ms(220));
+    h.ack(application, [4, 4], ms(320));
+    expect(h.recovery.nextTimeout()).toBe(210_000 + 112_500);
   });
 
   test("packets sent after the largest acknowledged are never lost", () => {

@@ -9,9 +9,11 @@
 
 import { Ecn } from "../../base/datagrams.ts";
 import { after, type Instant, type Micros, micros } from "../../base/time.ts";
+import type { Trace } from "../../base/trace.ts";
 import type { AckFrame } from "../frame/frames.ts";
 import { PacketNumberSpace } from "../packet/number-space.ts";
 import type { Route, Routes } from "../route/index.ts";
+import type { RecoveryEvent } from "../trace.ts";
 import type { LostPacket } from "./lost-packets.ts";
 import type { SendSpace } from "./send-space.ts";
 import { byRoute, type SentPacket } from "./sent-packet.ts";
@@ -36,12 +38,6 @@ export interface TimeoutOutcome {
   readonly probes?: { readonly space: PacketNumberSpace; readonly count: 1 | 2 };
 }
 
-export type RecoveryTraceEvent =
-  | { readonly type: "packets-lost"; readonly space: PacketNumberSpace; readonly count: number }
-  | { readonly type: "spurious-loss"; readonly space: PacketNumberSpace; readonly packetNumber: number }
-  | { readonly type: "persistent-congestion" }
-  | { readonly type: "probe-timeout"; readonly space: PacketNumberSpace; readonly ptoCount: number };
-
 /** What recovery asks of the handshake. */
 export interface HandshakeProgress {
   /** RFC 9001 §4.1.2. */
@@ -55,7 +51,9 @@ export interface LossRecoveryOptions {
   readonly handshake: HandshakeProgress;
   /** By `PacketNumberSpace`; a path other than the first has the Application space only. */
   readonly spaces: readonly (SendSpace | undefined)[];
-  readonly trace?: ((event: RecoveryTraceEvent, now: Instant) => void) | undefined;
+  /** Names the path in trace events; 0 by default. */
+  readonly pathId?: number;
+  readonly trace?: Trace<RecoveryEvent> | undefined;
 }
 
 export class LossRecovery {
@@ -64,6 +62,7 @@ export class LossRecovery {
   readonly #trace: LossRecoveryOptions["trace"];
   readonly #spaces: readonly (SendSpace | undefined)[];
   readonly #role: "client" | "server";
+  readonly #pathId: number;
 
   /** The peer's max_ack_delay; the default before its parameters are known (RFC 9000 §18.2). */
   maxAckDelay: Micros = micros(25_000);
@@ -85,6 +84,7 @@ export class LossRecovery {
     this.#routes = options.routes;
     this.#handshake = options.handshake;
     this.#spaces = options.spaces;
+    this.#pathId = options.pathId ?? 0;
     this.#trace = options.trace;
   }
 
@@ -162,6 +162,7 @@ export class LossRecovery {
     // RFC 9002 §6.2.1: a client that does not know whether the server has validated its address keeps backing off.
     if (this.peerCompletedAddressValidation) this.ptoCount = 0;
     this.#timerSetAt = now;
+    if (this.#trace !== undefined) this.#traceMetrics(now);
     return { acked, lost: this.#lost, newlyAcked: true };
   }
 
@@ -226,8 +227,35 @@ export class LossRecovery {
     space.takeLost(losses.packetThreshold, (now - lossDelay) as Instant, lossDelay, lost);
     space.lost.forgetBefore((now - 3 * rtt.ptoBase()) as Instant);
     if (lost.length === 0) return;
-    this.#trace?.({ type: "packets-lost", space: space.kind, count: lost.length }, now);
+    if (this.#trace !== undefined) this.#traceLost(space, losses.packetThreshold, now);
     for (const packets of byRoute(lost)) this.#reportLost(space, packets, now);
+  }
+
+  #traceLost(space: SendSpace, threshold: number, now: Instant): void {
+    for (const { packetNumber } of this.#lost) {
+      const isReordered = space.largestAcked - packetNumber >= threshold;
+      const cause = isReordered ? "reordering-threshold" : "time-threshold";
+      this.#trace!({ type: "quic:packet-lost", pathId: this.#pathId, space: space.kind, packetNumber, cause }, now);
+    }
+  }
+
+  #traceMetrics(now: Instant): void {
+    const { rtt, controller } = this.#routes.active;
+    this.#trace!(
+      {
+        type: "quic:recovery-metrics-updated",
+        pathId: this.#pathId,
+        smoothedRtt: rtt.smoothed,
+        minRtt: rtt.min,
+        latestRtt: rtt.latest,
+        rttVariance: rtt.variance,
+        ptoCount: this.ptoCount,
+        congestionWindow: controller.congestionWindow,
+        bytesInFlight: controller.bytesInFlight,
+        ssthresh: controller.ssthresh,
+      },
+      now,
+    );
   }
 
   /** Packets of one route. */
@@ -270,7 +298,7 @@ export class LossRecovery {
     rtt.resetMin();
     space.lostRun.reset();
     losses.beginEpisode();
-    this.#trace?.({ type: "persistent-congestion" }, now);
+    this.#trace?.({ type: "quic:persistent-congestion", pathId: this.#pathId }, now);
   }
 
   /**
@@ -296,7 +324,7 @@ export class LossRecovery {
       this.spuriousLosses += 1;
       // RFC 9002 §6.1.1: the threshold may adapt to the reordering of the path.
       route.losses.onReordered(Math.max(space.largestAcked, ack.largest) - packetNumber);
-      this.#trace?.({ type: "spurious-loss", space: space.kind, packetNumber }, now);
+      this.#trace?.({ type: "quic:spurious-loss", pathId: this.#pathId, space: space.kind, packetNumber }, now);
       if (route.losses.onArrivedAfterAll(episode)) route.controller.onSpuriousCongestion(now);
     }
   }
@@ -348,6 +376,7 @@ export class LossRecovery {
     this.#lost = [];
     if (this.#earliestLossTime() !== undefined) {
       this.#detectOverdue(now);
+      if (this.#trace !== undefined && this.#lost.length > 0) this.#traceMetrics(now);
       return { lost: this.#lost };
     }
     const timeout = this.#nextProbe();
@@ -358,7 +387,7 @@ export class LossRecovery {
     const route = this.#routes.active;
     if (route.mtu.onPto(this.ptoCount)) route.applyMaxDatagramSize();
     const { space, count } = timeout;
-    this.#trace?.({ type: "probe-timeout", space, ptoCount: this.ptoCount }, now);
+    this.#trace?.({ type: "quic:probe-timeout", pathId: this.#pathId, space, ptoCount: this.ptoCount }, now);
     return { lost: this.#lost, probes: { space, count } };
   }
 

@@ -78,6 +78,6 @@ describe("packets sent before a change of route", () => {
     h.send(application, ms(5_000));
     for (let i = 0; i < 3; i += 1) h.send(application, ms(5_001));
     expect(h.ack(application, [6, 6], ms(5_010)).lost.map((p) => p.packetNumber)).toEqual([2, 3]);
-    expect(h.events.some(({ type }) => type === "persistent-congestion")).toBe(false);
+    expect(h.events.some(({ type }) => type === "quic:persistent-congestion")).toBe(false);
   });
 });

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import type { Frame } from "../frame/index.ts";
 import { at, framesOf, streamPair, type TestPacket, type TestSide } from "./testing/stream-pair.ts";
@@ -149,7 +150,7 @@ describe("any sequence of frames, commands, losses and acknowledgements", () => 
         fuzzed.finish();
         completed += 1;
       }),
-      { numRuns: 3_000 },
+      { numRuns: runs(3_000) },
     );
     expect(completed).toBeGreaterThan(100);
   });

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { isUnidirectional, type StreamId } from "../transport.ts";
 import { at, drain, pattern, settle, streamPair, type TestPacket, type TestSide } from "./testing/stream-pair.ts";
@@ -52,7 +53,7 @@ describe("delivery", () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: runs(60) },
     );
   });
 });

@@ -11,7 +11,14 @@ import { portableEngine } from "../../crypto/portable/index.ts";
 import { createTlsClient, createTlsServer, type TlsIdentity } from "../../tls/index.ts";
 import { ed25519Identity } from "../../tls/testing/identity.ts";
 import type { AcceptPolicy } from "../endpoint/acceptor.ts";
-import { type Connection, type ConnectionConfig, type ConnectionEvent, connectionConfig, Endpoint } from "../index.ts";
+import {
+  type Connection,
+  type ConnectionConfig,
+  type ConnectionEvent,
+  connectionConfig,
+  Endpoint,
+  type QuicTraceEvent,
+} from "../index.ts";
 
 export const CLIENT_ADDRESS: SocketAddress = { family: 4, host: "10.0.0.1", port: 50_000 };
 export const SERVER_ADDRESS: SocketAddress = { family: 4, host: "10.0.0.2", port: 443 };
@@ -26,6 +33,8 @@ export interface PairOptions {
   readonly server?: Partial<ConnectionConfig>;
   readonly policy?: Partial<AcceptPolicy>;
   readonly engine?: CryptoEngine;
+  /** Hears of everything that happens on either side. */
+  readonly trace?: (side: "client" | "server", event: QuicTraceEvent, now: Instant) => void;
   readonly identity?: TlsIdentity;
   /** The server's, from which its reset tokens come. */
   readonly staticSecret?: Uint8Array;
@@ -80,7 +89,13 @@ export class Pair {
     const engine = options.engine ?? portableEngine;
     const identity = options.identity ?? ed25519Identity();
     const base = { engine, rng };
+    const { trace } = options;
+    const listen = trace && {
+      trace: (_id: unknown, side: "client" | "server") => (event: QuicTraceEvent, now: Instant) =>
+        trace(side, event, now),
+    };
     this.server = new Endpoint({
+      ...listen,
       config: connectionConfig({ ...base, ...options.server }),
       server: {
         createTls: (transportParameters) =>
@@ -89,7 +104,7 @@ export class Pair {
       },
       ...(options.staticSecret === undefined ? {} : { staticSecret: options.staticSecret }),
     });
-    this.client = new Endpoint({ config: connectionConfig({ ...base, ...options.client }) });
+    this.client = new Endpoint({ ...listen, config: connectionConfig({ ...base, ...options.client }) });
     this.connection = this.client.connect(
       {
         remote: SERVER_ADDRESS,

@@ -72,7 +72,7 @@ export class BulkSender extends BulkMachine {
       handshake: { isConfirmed: true, hasHandshakeKeys: true },
       spaces: [undefined, undefined, new SendSpace(application, new SkippedNumbers(options.rng))],
       trace: (event) => {
-        if (event.type === "persistent-congestion") this.#persistentCongestions += 1;
+        if (event.type === "quic:persistent-congestion") this.#persistentCongestions += 1;
       },
     });
     this.#left = options.total;

@@ -6,7 +6,8 @@ import { type Instant, type Micros, micros } from "../../../base/time.ts";
 import type { EcnCounts } from "../../frame/frames.ts";
 import { PacketNumberSpace } from "../../packet/number-space.ts";
 import { Route, type RouteOptions, Routes } from "../../route/index.ts";
-import { type AckOutcome, LossRecovery, type RecoveryTraceEvent } from "../recovery.ts";
+import type { RecoveryEvent } from "../../trace.ts";
+import { type AckOutcome, LossRecovery } from "../recovery.ts";
 import { SendSpace } from "../send-space.ts";
 import type { SentPacket } from "../sent-packet.ts";
 import { SkippedNumbers } from "../skipped-numbers.ts";
@@ -21,7 +22,7 @@ export class Harness {
   readonly recovery: LossRecovery;
   /** The mark of packets sent from now on. */
   mark: Ecn = Ecn.notEct;
-  readonly events: RecoveryTraceEvent[] = [];
+  readonly events: RecoveryEvent[] = [];
 
   constructor(role: "client" | "server", options: HarnessOptions = {}) {
     const address = { family: 4, host: "192.0.2.1", port: 443 } as const;

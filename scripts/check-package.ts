@@ -1,0 +1,122 @@
+/**
+ * The package as a user gets it: packed, unpacked into an empty project, then loaded and compiled there. Nothing is
+ * downloaded: its dependencies, and no other packages, are links into node_modules here.
+ */
+import { execFileSync } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly exports: Readonly<Record<string, unknown>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+const root = resolve(import.meta.dirname, "..");
+const modules = join(root, "node_modules");
+const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, "utf8")) as T;
+const manifest = readJson<Manifest>(join(root, "package.json"));
+const entries = Object.keys(manifest.exports)
+  .filter((path) => path !== "./package.json")
+  .map((path) => manifest.name + path.slice(1));
+
+/** The oldest TypeScript that users may have, and the newest. */
+const COMPILERS = ["typescript-5.8", "typescript"];
+const STRICT = { strict: true, module: "nodenext", target: "es2023", noEmit: true, skipLibCheck: false };
+/** With Node's types and no DOM, as a program for Node has it; with the DOM and without Node's types, as an editor has it. */
+const SETTINGS = {
+  node: { ...STRICT, lib: ["es2023"], types: ["node"] },
+  dom: { ...STRICT, types: [] },
+};
+
+let failures = 0;
+
+function check(what: string, command: string, args: readonly string[], cwd: string): void {
+  try {
+    execFileSync(command, args, { cwd, encoding: "utf8", stdio: "pipe" });
+    process.stdout.write(`✓ ${what}\n`);
+  } catch (error) {
+    failures += 1;
+    const { stdout = "", stderr = "", message } = error as { stdout?: string; stderr?: string; message: string };
+    process.stdout.write(`✗ ${what}\n${`${stdout}${stderr}`.trim() || message}\n`);
+  }
+}
+
+function unpack(project: string): string {
+  execFileSync("npm", ["pack", "--pack-destination", project], { cwd: root, stdio: ["ignore", "ignore", "pipe"] });
+  const tarball = join(project, `${manifest.name}-${manifest.version}.tgz`);
+  const home = join(project, "node_modules", manifest.name);
+  mkdirSync(home, { recursive: true });
+  execFileSync("tar", ["-xzf", tarball, "-C", home, "--strip-components=1"]);
+  for (const name of [...Object.keys(manifest.dependencies), "@types/node"]) {
+    const link = join(project, "node_modules", name);
+    mkdirSync(dirname(link), { recursive: true });
+    symlinkSync(realpathSync(join(modules, name)), link, "junction");
+  }
+  return tarball;
+}
+
+function compile(project: string, compiler: string, settings: keyof typeof SETTINGS): void {
+  const { version } = readJson<Manifest>(join(modules, compiler, "package.json"));
+  const config = join(project, `tsconfig.${settings}.json`);
+  writeFileSync(config, JSON.stringify({ compilerOptions: SETTINGS[settings], files: ["index.ts"] }));
+  const tsc = join(modules, compiler, "bin", "tsc");
+  check(`types under TypeScript ${version}, ${settings}`, process.execPath, [tsc, "-p", config], project);
+}
+
+/** What tsc emits is indented in functions, so a line that begins with a statement is at the top level. */
+function checkTopLevelAwait(folder: string): void {
+  const found: string[] = [];
+  for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".js")) continue;
+    for (const line of readFileSync(join(folder, file), "utf8").split("\n")) {
+      if (/^[^\s/*].*\bawait\b|^await\b/.test(line) && !/\basync\b/.test(line)) found.push(`${file}: ${line}`);
+    }
+  }
+  if (found.length > 0) failures += 1;
+  process.stdout.write(
+    `${found.length === 0 ? "✓" : "✗"} no top-level await\n${found.map((at) => `${at}\n`).join("")}`,
+  );
+}
+
+// Of two packages with the same program, an `npm install` of one may have taken the name from the other.
+const own = readJson<Manifest>(join(modules, "typescript", "package.json")).version;
+if (!execFileSync(join(modules, ".bin", "tsc"), ["--version"], { encoding: "utf8" }).includes(own)) {
+  process.stderr.write(`node_modules/.bin/tsc is not TypeScript ${own}: run npm ci\n`);
+  process.exit(1);
+}
+
+const project = mkdtempSync(join(tmpdir(), "nagare-package-"));
+try {
+  const tarball = unpack(project);
+  writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }\n');
+  const attw = join(modules, "@arethetypeswrong", "cli", "dist", "index.js");
+  check("attw, ESM only", process.execPath, [attw, "--profile", "esm-only", "--format", "ascii", tarball], project);
+
+  const imports = entries.map((name, i) => `import * as m${i} from "${name}";\nexport { m${i} };\n`);
+  writeFileSync(join(project, "index.ts"), imports.join(""));
+  for (const compiler of COMPILERS)
+    for (const settings of ["node", "dom"] as const) compile(project, compiler, settings);
+
+  const home = join(project, "node_modules", manifest.name);
+  checkTopLevelAwait(join(home, "dist"));
+  for (const name of entries) {
+    check(`require("${name}")`, process.execPath, ["--input-type=commonjs", "-e", `require("${name}")`], project);
+    check(`import "${name}"`, process.execPath, ["--input-type=module", "-e", `import "${name}"`], project);
+  }
+  check("the command", process.execPath, [join(home, "dist", "cli", "main.js"), "--version"], project);
+} finally {
+  rmSync(project, { recursive: true, force: true });
+}
+process.exit(failures === 0 ? 0 : 1);

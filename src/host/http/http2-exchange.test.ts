@@ -1,0 +1,146 @@
+/** What a response that fails looks like on the wire (RFC 9113 §8.1): RST_STREAM, and never END_STREAM. */
+
+import { afterEach, describe, expect, test } from "vitest";
+import { deferred } from "../../edge/testing/async.ts";
+import { loadIdentity } from "../certificates/identity.ts";
+import type { ServerExchange } from "./exchange.ts";
+import { TcpListener } from "./tcp-listener.ts";
+import { localhostIdentity } from "./testing/identities.ts";
+import { RawHttp2 } from "./testing/raw-http2.ts";
+
+const INTERNAL_ERROR = 0x2;
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function start(onExchange: (exchange: ServerExchange) => void, window?: number): Promise<RawHttp2> {
+  const listener = new TcpListener({ identities: [loadIdentity(localhostIdentity)], onExchange, onKeyLog: undefined });
+  closers.push(() => listener.close(0));
+  const { port } = await listener.listen(0, "127.0.0.1");
+  const client = await RawHttp2.open(port, window);
+  closers.push(() => client.close());
+  return client;
+}
+
+const failure = new Error("disk gone");
+
+describe.each(["GET", "POST"] as const)("a response to %s that fails ends with RST_STREAM alone", (method) => {
+  const cases: [string, (exchange: ServerExchange) => void][] = [
+    ["before it began", (exchange) => exchange.reset(failure)],
+    [
+      "after its head",
+      (exchange) => {
+        exchange.respond(200, []);
+        exchange.reset(failure);
+      },
+    ],
+    [
+      "after its head, while trailers were expected",
+      (exchange) => {
+        exchange.respond(200, [], { trailers: true });
+        exchange.write(new Uint8Array(10));
+        exchange.reset(failure);
+      },
+    ],
+    [
+      "in the same turn as a chunk",
+      (exchange) => {
+        exchange.respond(200, []);
+        exchange.write(new Uint8Array(10));
+        exchange.reset(failure);
+      },
+    ],
+    [
+      "with chunks waiting",
+      (exchange) => {
+        exchange.respond(200, []);
+        for (let i = 0; i < 10; i += 1) exchange.write(new Uint8Array(50_000));
+        exchange.reset(failure);
+      },
+    ],
+    [
+      "in the turn after a chunk",
+      (exchange) => {
+        exchange.respond(200, []);
+        exchange.write(new Uint8Array(10));
+        setImmediate(() => exchange.reset(failure));
+      },
+    ],
+  ];
+
+  test.each(cases)("%s", async (_when, fail) => {
+    const exchanges: ServerExchange[] = [];
+    const client = await start((exchange) => {
+      exchanges.push(exchange);
+      if (exchanges.length === 1) fail(exchange);
+      else {
+        exchange.respond(200, []);
+        exchange.end(new TextEncoder().encode("ok"));
+      }
+    });
+    expect(await client.end(client.request(method), true)).toMatchObject({ endStream: false, reset: INTERNAL_ERROR });
+    // The connection lives on.
+    expect(await client.end(client.request("GET"), false)).toEqual({ bytes: 2, endStream: true, reset: undefined });
+  });
+
+  test("after a chunk that has arrived", async () => {
+    const begun = deferred<ServerExchange>();
+    const client = await start((exchange) => {
+      exchange.respond(200, []);
+      exchange.write(new Uint8Array(10));
+      begun.resolve(exchange);
+    });
+    const stream = client.request(method);
+    await client.received(stream, 10);
+    (await begun.promise).reset(failure);
+    expect(await client.end(stream, true)).toEqual({ bytes: 10, endStream: false, reset: INTERNAL_ERROR });
+  });
+
+  test("after its end, which the client's window holds back", async () => {
+    const ended = deferred<ServerExchange>();
+    const client = await start((exchange) => {
+      exchange.respond(200, []);
+      exchange.end(new Uint8Array(1_000));
+      ended.resolve(exchange);
+    }, 100);
+    const stream = client.request(method);
+    await client.received(stream, 100);
+    (await ended.promise).reset(failure);
+    await client.received(client.request("GET"), 100);
+    expect(await client.end(stream, true)).toEqual({ bytes: 100, endStream: false, reset: INTERNAL_ERROR });
+  });
+
+  test("while the client's window is full", async () => {
+    const begun = deferred<ServerExchange>();
+    const client = await start((exchange) => {
+      exchange.respond(200, []);
+      exchange.write(new Uint8Array(1_000));
+      begun.resolve(exchange);
+    }, 100);
+    const stream = client.request(method);
+    await client.received(stream, 100);
+    (await begun.promise).reset(failure);
+    expect(await client.end(stream, true)).toEqual({ bytes: 100, endStream: false, reset: INTERNAL_ERROR });
+  });
+});
+
+test.each([0, 2, 8])("a request that the client cuts off with RST_STREAM(%i) is aborted, not ended", async (code) => {
+  const begun = deferred<ServerExchange>();
+  const settled = deferred<string>();
+  const client = await start((exchange) => {
+    const { body } = exchange;
+    const read = (): void => {
+      while (body.read() !== undefined) begun.resolve(exchange);
+      if (body.state !== "open") settled.resolve(body.state);
+    };
+    body.onReadable = read;
+    read();
+  });
+  const stream = client.request("POST");
+  const exchange = await begun.promise;
+  client.reset(stream, code);
+  expect(await settled.promise).toBe("aborted");
+  expect(exchange.aborted).toBeInstanceOf(Error);
+});
