@@ -95,7 +95,9 @@ export class Victim {
           connection.openStream(chance.pick(["bidi", "uni"]));
           break;
         default:
-          connection.write(id, new Uint8Array(chance.below(30_000)), chance.oneIn(8));
+          if (connection.writableBytes(id) > 0) {
+            connection.write(id, new Uint8Array(chance.below(30_000)), chance.oneIn(8));
+          }
       }
     } catch (error) {
       // What an application must not ask of a stream is told to it, and to nobody else.
@@ -164,7 +166,8 @@ export function echo(connection: Connection, event: ConnectionEvent): void {
   if (event.type === "stream-reset" && event.id % 4 < 2) connection.reset(event.id, event.code);
   if (event.type !== "stream-readable") return;
   for (let chunk = connection.read(event.id); chunk !== undefined; chunk = connection.read(event.id)) {
-    if (event.id % 4 < 2) connection.write(event.id, chunk.bytes.subarray(0, 100), chunk.fin);
+    if (event.id % 4 >= 2 || connection.writableBytes(event.id) === 0) continue;
+    connection.write(event.id, chunk.bytes.subarray(0, 100), chunk.fin);
   }
 }
 

@@ -78,7 +78,8 @@ class H3Session implements Session {
   #handleH3(h3: H3Connection, event: H3Event): void {
     switch (event.type) {
       case "request":
-        h3.respond(event.id, 200, [["x-answer", "yes"]], true, new Uint8Array(100));
+        h3.respond(event.id, 200, [["x-answer", "yes"]], false);
+        h3.writeData(event.id, new Uint8Array(100), true);
         break;
       case "data":
         while (h3.readData(event.id) !== undefined);

@@ -62,6 +62,25 @@ export class RangeSet {
     return index < this.size && this.#bounds[index * 2]! <= start && this.#bounds[index * 2 + 1]! >= end;
   }
 
+  /** The parts of [start, end) that are in the set, as start, end, start, end, … */
+  within(start: number, end: number): number[] {
+    const parts: number[] = [];
+    for (let index = this.#find(start); index < this.size && this.start(index) < end; index += 1) {
+      parts.push(Math.max(start, this.start(index)), Math.min(end, this.end(index)));
+    }
+    return parts;
+  }
+
+  /** The parts of [start, end) that are not in the set, in the same form. */
+  missing(start: number, end: number): number[] {
+    const bounds = [start, ...this.within(start, end), end];
+    const parts: number[] = [];
+    for (let i = 0; i < bounds.length; i += 2) {
+      if (bounds[i]! < bounds[i + 1]!) parts.push(bounds[i]!, bounds[i + 1]!);
+    }
+    return parts;
+  }
+
   /** Adds [start, end). Returns how many members were new. */
   add(start: number, end: number): number {
     if (start >= end) return 0;

@@ -11,6 +11,7 @@ import { assertNever, ProtocolError } from "../base/errors.ts";
 import type { Rng } from "../base/rng.ts";
 import type { FieldSection } from "../http/index.ts";
 import { QpackDecoder, QpackEncoder } from "../qpack/index.ts";
+import type { SendSource } from "../quic/index.ts";
 import {
   isServerInitiated,
   isUnidirectional,
@@ -47,8 +48,6 @@ export interface H3Options {
 
 /** The most bytes of QPACK-blocked field sections that one connection keeps. */
 const MAX_BLOCKED_BYTES = 1024 * 1024;
-/** Content up to this size is copied behind the head, so that both leave in one write. */
-const MAX_COPIED_CONTENT = 4096;
 
 const EMPTY = new Uint8Array(0);
 
@@ -188,32 +187,25 @@ export class H3Connection {
     if (this.#requests.fits(lines)) this.#writeSection(id, lines, false);
   }
 
-  /**
-   * Server: the final response, with the first of its content if that is at hand. Says how much of it was accepted; the
-   * rest is for `writeData`, and `fin` with it. A head that the peer would find too large gives "reset" instead.
-   */
-  respond(id: StreamId, status: number, fields: FieldSection, fin: boolean, content: Uint8Array = EMPTY): number {
+  /** Server: the head of the final response. One that the peer would find too large gives "reset" instead. */
+  respond(id: StreamId, status: number, fields: FieldSection, fin: boolean): void {
     if (status < 200) throw new InvalidMessageError(`${status} is not a final status`);
-    const lines = responseLines(status, fields);
-    if (content.length <= MAX_COPIED_CONTENT) {
-      this.#writeSection(id, lines, fin, content);
-      return content.length;
-    }
-    this.#writeSection(id, lines, false);
-    return this.writeData(id, content, fin);
+    this.#writeSection(id, responseLines(status, fields), fin);
   }
 
   /**
-   * Content, kept by reference until it is acknowledged. Says how much was accepted: the rest has to be offered again,
-   * before anything else, after "writable". `fin` ends the message when all was accepted.
+   * Content, kept by reference until it is acknowledged; a source is retained as long. False when that is enough for now:
+   * go on after "writable". `fin` ends the message.
    */
-  writeData(id: StreamId, bytes: Uint8Array, fin: boolean): number {
+  writeData(id: StreamId, content: Uint8Array | SendSource, fin: boolean): boolean {
     const stream = this.#requests.get(id);
-    if (stream === undefined) return bytes.length;
-    const accepted = stream.writer.writeData(bytes, fin);
-    if (fin) this.#requests.settle(stream);
-    this.#checkDrained();
-    return accepted;
+    if (stream === undefined) return true;
+    const hasRoom = stream.writer.writeData(content, fin);
+    if (fin) {
+      this.#requests.settle(stream);
+      this.#checkDrained();
+    }
+    return hasRoom;
   }
 
   /** Trailers, which end the message. */
@@ -400,11 +392,11 @@ export class H3Connection {
     this.#controlStream.write(writer.written());
   }
 
-  #writeSection(id: StreamId, lines: FieldSection, fin: boolean, content: Uint8Array = EMPTY): void {
+  #writeSection(id: StreamId, lines: FieldSection, fin: boolean): void {
     const stream = this.#requests.get(id);
     if (stream === undefined) return;
     try {
-      this.#requests.writeSection(stream, lines, fin, content);
+      this.#requests.writeSection(stream, lines, fin);
       this.#checkDrained();
     } catch (error) {
       this.#fail(error);

@@ -39,7 +39,7 @@ export type H3Event =
    * or go on to the end of its message: only then may the client make another request for this one.
    */
   | { readonly type: "stopped"; readonly id: StreamId; readonly code: VarInt }
-  /** `writeData` accepted less than it was given before; now it will accept more. */
+  /** There is room again, after `writeData` gave false. */
   | { readonly type: "writable"; readonly id: StreamId }
   /** Client: `request` was refused for want of streams before; now it will work. */
   | { readonly type: "requests-available" }

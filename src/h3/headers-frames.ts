@@ -1,7 +1,6 @@
 /**
- * Writes HEADERS frames, and behind them a small content's DATA frame, in one run of bytes for one `write`. Many lie in
- * one slab, because the transport keeps what it is given by reference until it is acknowledged, and an allocation for
- * each would cost more than the frame.
+ * Writes HEADERS frames. Many lie in one slab, because the transport keeps what it is given by reference until it is
+ * acknowledged, and an allocation for each would cost more than the frame.
  */
 
 import type { FieldSection } from "../http/index.ts";
@@ -18,8 +17,6 @@ const MAX_SLAB_SIZE = 16_384;
 /** Type and length of a frame. */
 const FRAME_HEADER_ROOM = 9;
 
-const EMPTY = new Uint8Array(0);
-
 export class HeadersFrames {
   readonly #encoder: QpackEncoder;
   readonly #encoderStream: LocalStream;
@@ -31,10 +28,10 @@ export class HeadersFrames {
     this.#encoderStream = encoderStream;
   }
 
-  /** The frames, in bytes that nobody will write to again. Insertions that they need have been written. */
-  write(id: StreamId, fields: FieldSection, content: Uint8Array = EMPTY): Uint8Array {
+  /** The frame, in bytes that nobody will write to again. Insertions that it needs have been written. */
+  write(id: StreamId, fields: FieldSection): Uint8Array {
     const before = FRAME_HEADER_ROOM + SECTION_PREFIX_ROOM;
-    const length = before + maxEncodedLength(fields) + FRAME_HEADER_ROOM + content.length;
+    const length = before + maxEncodedLength(fields);
     if (length > this.#writer.remaining) {
       this.#writer = new Writer(new Uint8Array(Math.max(this.#slabSize, length)));
       this.#slabSize = Math.min(2 * this.#slabSize, MAX_SLAB_SIZE);
@@ -53,11 +50,6 @@ export class HeadersFrames {
     writer.varint(FrameType.HEADERS);
     writer.varint(sectionLength);
     writer.position = end;
-    if (content.length > 0) {
-      writer.varint(FrameType.DATA);
-      writer.varint(content.length);
-      writer.write(content);
-    }
     return writer.written(start);
   }
 }

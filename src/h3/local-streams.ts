@@ -47,15 +47,10 @@ export class LocalStream {
   flush(): void {
     this.#id ??= this.#transport.openStream("uni");
     if (this.#id === undefined) return;
-    while (this.#pending.length > 0) {
-      const bytes = this.#pending[0]!;
-      const accepted = this.#transport.write(this.#id, bytes, false);
-      this.#pendingBytes -= accepted;
-      if (accepted < bytes.length) {
-        this.#pending[0] = bytes.subarray(accepted);
-        return;
-      }
-      this.#pending.shift();
+    while (this.#pending.length > 0 && this.#transport.writableBytes(this.#id) > 0) {
+      const bytes = this.#pending.shift()!;
+      this.#pendingBytes -= bytes.length;
+      this.#transport.write(this.#id, bytes, false);
     }
   }
 }

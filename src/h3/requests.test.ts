@@ -1,6 +1,7 @@
 /** How requests end other than well: resets, refusals, limits, going away. */
 
 import { describe, expect, test } from "vitest";
+import { SendSource } from "../quic/index.ts";
 import { fromHex } from "../wire/hex.ts";
 import { concat, utf8 } from "../wire/text.ts";
 import type { H3Connection } from "./connection.ts";
@@ -26,7 +27,7 @@ describe("cancelling", () => {
     expect(pair.client.connection.openRequests).toBe(0);
     // The application has not come to its end yet: what it still says is dropped.
     expect(pair.server.connection.openRequests).toBe(1);
-    expect(pair.server.connection.writeData(id, utf8("late"), false)).toBe(4);
+    expect(pair.server.connection.writeData(id, utf8("late"), false)).toBe(true);
     expect(pair.server.connection.readData(id)).toBeUndefined();
     expect(pair.server.transport.resets.size).toBe(0);
     pair.server.connection.sendTrailers(id, []);
@@ -38,7 +39,7 @@ describe("cancelling", () => {
   test.each<readonly [string, (server: H3Connection, id: number) => void]>([
     ["cancel", (server, id) => server.cancel(id)],
     ["a last write", (server, id) => void server.writeData(id, utf8("x"), true)],
-    ["a whole answer", (server, id) => void server.respond(id, 200, [], true, utf8("x"))],
+    ["a whole answer", (server, id) => void server.respond(id, 200, [], true)],
   ])("a stopped response ends, for the client to have another stream, with %s", (_, end) => {
     const pair = new H3Pair().run();
     const id = pair.client.connection.request(GET, true)!;
@@ -79,7 +80,7 @@ describe("cancelling", () => {
   test("an answer before the request's end, and the rest not wanted", () => {
     const pair = new H3Pair({ window: 1000 }).run();
     const id = pair.client.connection.request(POST, false)!;
-    pair.client.connection.writeData(id, new Uint8Array(5000), true);
+    pair.client.connection.writeData(id, new Uint8Array(5000), false);
     pair.run();
     pair.server.connection.respond(id, 413, [], true);
     pair.server.connection.stopReading(id);
@@ -220,8 +221,9 @@ describe("a peer that accepts hardly any fields", () => {
     const { connection } = peer.victim;
     connection.inform(id, 103, [["link", "</a.css>; rel=preload"]]);
     expect(peer.victim.transport.resets.size).toBe(0);
-    expect(connection.respond(id, 200, [["x", "long".repeat(10)]], false, utf8("content"))).toBe(7);
-    expect(connection.writeData(id, utf8("more"), true)).toBe(4);
+    connection.respond(id, 200, [["x", "long".repeat(10)]], false);
+    expect(connection.writeData(id, utf8("content"), true)).toBe(true);
+    expect(peer.victim.transport.writes.filter((write) => write.id === id)).toEqual([]);
     peer.run();
     expect(peer.victim.transport.resets.get(id)).toBe(code("H3_INTERNAL_ERROR"));
     expect(peer.victim.of("reset")).toMatchObject([{ id, by: "local", detail: expect.stringContaining("accepts 50") }]);
@@ -275,7 +277,8 @@ describe("going away (RFC 9114 §5.2)", () => {
     const id = pair.client.connection.request(GET, true)!;
     pair.run();
     pair.server.connection.goaway();
-    pair.server.connection.respond(id, 200, [], true, new Uint8Array(1000));
+    pair.server.connection.respond(id, 200, [], false);
+    pair.server.connection.writeData(id, new Uint8Array(1000), true);
     pair.server.drain();
     expect(pair.server.connection.openRequests).toBe(0);
     expect(pair.server.of("drained")).toEqual([]);
@@ -385,7 +388,8 @@ describe("the streams that we open", () => {
     const id = peer.openRequest();
     const { transport } = peer.victim;
     const write = transport.write.bind(transport);
-    transport.write = (stream, bytes, fin) => (stream === 10 ? 0 : write(stream, bytes, fin));
+    transport.write = (stream, bytes, fin) => stream !== 10 && write(stream, bytes, fin);
+    transport.writableBytes = (stream) => (stream === 10 ? 0 : 1_000);
     const interim = fromHex("0103020080".repeat(10_000));
     for (let i = 0; i < 6; i += 1) peer.send(id, interim);
     expect(peer.closeCode).toBeUndefined();
@@ -418,41 +422,50 @@ describe("content is pulled", () => {
     expect(pair.server.connection.readData(id, 2)).toBeUndefined();
   });
 
-  test("large content is passed on by reference, small content copied behind its head", () => {
+  test("is passed on by reference, a source as it is", () => {
     const pair = new H3Pair({ window: 1_000_000 }).run();
     const id = pair.client.connection.request(GET, true)!;
     pair.run();
-    const seen: Uint8Array[] = [];
+    const seen: unknown[] = [];
     const { transport } = pair.server;
     const write = transport.write.bind(transport);
     transport.write = (stream, bytes, fin) => {
       seen.push(bytes);
       return write(stream, bytes, fin);
     };
-    const content = new Uint8Array(100_000);
-    expect(pair.server.connection.respond(id, 200, [], true, content)).toBe(100_000);
+    pair.server.connection.respond(id, 200, [], false);
+    const content = new Uint8Array(10);
+    pair.server.connection.writeData(id, content, false);
     expect(seen.at(-1)).toBe(content);
+    const source = new SendSource(content);
+    pair.server.connection.writeData(id, source, true);
+    expect(seen.at(-1)).toBe(source);
   });
 
-  test("the end alone waits behind a head that has no room yet", () => {
+  test("the end alone goes behind a head that fills the window", () => {
     const pair = new H3Pair({ window: 5 }).run();
     const id = pair.client.connection.request(GET, true)!;
     pair.run();
     pair.server.connection.respond(id, 200, [["x", "a value longer than the window"]], false);
-    expect(pair.server.connection.writeData(id, new Uint8Array(0), true)).toBe(0);
+    pair.server.connection.writeData(id, new Uint8Array(0), true);
     pair.run();
     expect(pair.client.of("response")).toHaveLength(1);
     expect(pair.client.of("finished")).toHaveLength(1);
     expect(pair.server.connection.openRequests).toBe(0);
   });
 
-  test("content that is owed has to come before anything else", () => {
-    const pair = new H3Pair({ window: 10 }).run();
+  test("beyond the window it is taken, and 'writable' says when there is room", () => {
+    const pair = new H3Pair({ window: 1_000 }).run();
     const id = pair.client.connection.request(POST, false)!;
     pair.run();
-    const accepted = pair.client.connection.writeData(id, new Uint8Array(100), false);
-    expect(accepted).toBeLessThan(100);
-    expect(() => pair.client.connection.writeData(id, new Uint8Array(1), true)).toThrow(RangeError);
-    expect(() => pair.client.connection.sendTrailers(id, [])).toThrow(RangeError);
+    expect(pair.client.connection.writeData(id, new Uint8Array(5_000), false)).toBe(false);
+    pair.run();
+    expect(pair.client.of("writable")).toEqual([]);
+    expect(readAll(pair.server, id).length).toBe(5_000);
+    pair.run();
+    expect(pair.client.of("writable")).toEqual([{ type: "writable", id }]);
+    pair.client.connection.sendTrailers(id, []);
+    pair.run();
+    expect(pair.server.of("finished")).toHaveLength(1);
   });
 });

@@ -27,8 +27,6 @@ export interface RequestsOptions {
   readonly maxFieldSectionSize: number;
 }
 
-const EMPTY = new Uint8Array(0);
-
 export class Requests implements MessageReaderHost {
   readonly peer: Role;
   readonly maxFieldSectionSize: number;
@@ -118,9 +116,7 @@ export class Requests implements MessageReaderHost {
   }
 
   handleWritable(id: StreamId): void {
-    const stream = this.#streams.get(id);
-    if (stream?.writer.flush()) this.#events.push({ type: "writable", id });
-    if (stream !== undefined) this.settle(stream);
+    if (this.#streams.get(id)?.writer.isOpen) this.#events.push({ type: "writable", id });
   }
 
   /** The peer reset what it was sending. */
@@ -158,12 +154,11 @@ export class Requests implements MessageReaderHost {
 
   // What the application says.
 
-  /** Writes a field section, and content that is at hand behind it. */
-  writeSection(stream: RequestStream, lines: FieldSection, fin: boolean, content: Uint8Array = EMPTY): void {
+  writeSection(stream: RequestStream, lines: FieldSection, fin: boolean): void {
     if (!stream.writer.isOpen) {
       if (fin) stream.writer.finishStopped();
     } else if (this.fits(lines)) {
-      stream.writer.writeFrames(this.#headers.write(stream.id, lines, content), fin);
+      stream.writer.writeFrames(this.#headers.write(stream.id, lines), fin);
     } else {
       // Not the application's fault, which may not even know of it: the peer alone decides what it accepts.
       this.#end(stream, H3_ERRORS.H3_INTERNAL_ERROR.code, this.tooLarge(lines));

@@ -20,7 +20,6 @@ export const ENTRIES = [
   "h3 events",
   "h3 abort",
   "h3 drained",
-  "h3 head",
   "h3 cut-off",
   // The TCP listener, HTTP/1.1 and HTTP/2 above it
   "tcp server error",

@@ -31,7 +31,7 @@ export type HqEvent =
   | { readonly type: "request"; readonly id: StreamId; readonly path: string }
   /** Client: `readData` has something to give. Given once until it has returned undefined. */
   | { readonly type: "data"; readonly id: StreamId }
-  /** `writeData` accepted less than it was given before; now it will accept more. */
+  /** There is room again, after `writeData` gave false. */
   | { readonly type: "writable"; readonly id: StreamId }
   /** The other side gave the request up. */
   | { readonly type: "reset"; readonly id: StreamId; readonly code: VarInt }
@@ -113,9 +113,9 @@ export class HqConnection {
     return this.#closed ? undefined : this.#transport.read(id, max);
   }
 
-  /** Server: content, by reference. Says how much was accepted; the rest after "writable". */
-  writeData(id: StreamId, bytes: Uint8Array, fin: boolean): number {
-    return this.#closed ? bytes.length : this.#transport.write(id, bytes, fin);
+  /** Server: content, by reference. False when that is enough until "writable". */
+  writeData(id: StreamId, bytes: Uint8Array, fin: boolean): boolean {
+    return this.#closed || this.#transport.write(id, bytes, fin);
   }
 
   /** Gives both directions of a request up. */

@@ -21,6 +21,8 @@ export {
 } from "./endpoint/index.ts";
 /** Numbers and names of errors. */
 export { TRANSPORT_ERRORS, transportError } from "./errors.ts";
+/** What is sent, and in which order. */
+export { type SendGroup, type SendPriority, type SendSession, SendSource } from "./streams/index.ts";
 /** What happens on a connection, for printers. */
 export type { QuicTrace, QuicTraceEvent } from "./trace.ts";
 /** What a protocol above sees. */

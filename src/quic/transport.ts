@@ -7,6 +7,8 @@
  */
 
 import type { VarInt } from "../wire/varint.ts";
+import type { SendPriority, SendSession } from "./streams/scheduler/index.ts";
+import type { SendSource } from "./streams/send-source.ts";
 
 /**
  * A stream id (RFC 9000 §2.1): bit 0 is the initiator (0 client, 1 server), bit 1 the direction (0 bidi, 1 uni).
@@ -25,7 +27,7 @@ export type TransportEvent =
   | { readonly type: "stream-opened"; readonly id: StreamId }
   /** There is something new to read: bytes, the end, or both. Given once until `read` has drained the stream. */
   | { readonly type: "stream-readable"; readonly id: StreamId }
-  /** `write` accepted less than it was given before; now it will accept more. */
+  /** There is room again, after `write` gave false or `writableBytes` 0. */
   | { readonly type: "stream-writable"; readonly id: StreamId }
   /** The peer reset its sending part (RESET_STREAM). Unread bytes are gone. */
   | { readonly type: "stream-reset"; readonly id: StreamId; readonly code: VarInt }
@@ -66,18 +68,28 @@ export interface StreamChunk {
 export interface StreamTransport {
   readonly role: "client" | "server";
 
-  /** A new stream, or undefined when the peer's limit is reached ("streams-available" will follow). */
-  openStream(direction: StreamDirection): StreamId | undefined;
+  /**
+   * A new stream, or undefined when the peer's limit is reached ("streams-available" will follow). Its id is the next
+   * one, or `id`, with which all lower ones of its type are opened (RFC 9000 §2.1).
+   */
+  openStream(direction: StreamDirection, id?: StreamId): StreamId | undefined;
 
   /**
-   * Appends to a stream's sending part. The bytes are kept by reference until acknowledged: the caller must not change
-   * them afterwards. Returns how many were accepted; when fewer than given, `fin` was not taken and "stream-writable"
-   * will follow. Writing to a stream that was reset or stopped accepts everything and drops it.
+   * Appends all of `data` to a stream's sending part. Bytes are kept by reference until acknowledged: the caller must not
+   * change them afterwards. A source is retained as long, and may be written to several streams and connections.
+   * Returns false when that is enough for now: go on after "stream-writable". Nothing is lost by not obeying but memory.
+   * Writing to a stream that was reset, stopped or ended drops the data and gives true.
    */
-  write(id: StreamId, bytes: Uint8Array, fin: boolean): number;
+  write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean;
 
-  /** How many bytes `write` would accept now. */
+  /** How many bytes there is room for now. After 0, "stream-writable" follows. */
   writableBytes(id: StreamId): number;
+
+  /** Where a stream stands among all that have something to send; without it, all take turns. */
+  setPriority(id: StreamId, priority: SendPriority): void;
+
+  /** A place for a session's streams among the requests of an urgency, 3 by default. */
+  openSession(urgency?: number): SendSession;
 
   /** The next run of in-order bytes, at most `max`; undefined when there is none now. Reading gives credit to the peer. */
   read(id: StreamId, max?: number): StreamChunk | undefined;

@@ -100,7 +100,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "h3 events": at(() => raw3((client) => client.request({ method: "POST", path: "/echo", body: "x" }).response)),
   "h3 abort": at(() => closing("h3", 0)),
   "h3 drained": at(() => closing("h3", 5000)),
-  "h3 head": at(h3),
   "h3 cut-off": at(() => closing("h3", 0)),
   "tcp server error": at(() => emitError(() => servers[0]!)),
   "tcp other connection": at(async () => {

@@ -50,7 +50,7 @@ describe("row 5: optimistic ACK", () => {
     let window = 0;
     let packets = 0;
     while (peer.connection.isOpen && packets < 20_000) {
-      while (peer.connection.write(id, content, false) > 0);
+      while (peer.connection.writableBytes(id) > 0) peer.connection.write(id, content, false);
       const before = peer.connection.stats.packetsSent;
       peer.wait(millis(20)).poll();
       packets += peer.connection.stats.packetsSent - before;

@@ -79,11 +79,10 @@ export function transfer(options: TransferOptions): TransferResult {
     if (event.type === "accepted") accepted = peer;
     if (event.type !== "stream-readable" && event.type !== "stream-writable") return;
     if (event.type === "stream-readable") while (peer.read(event.id) !== undefined);
-    while (sent < bytes) {
+    while (sent < bytes && peer.writableBytes(event.id) > 0) {
       const end = Math.min(sent + CHUNK, bytes);
-      const taken = peer.write(event.id, data.subarray(sent, end), end === bytes);
-      sent += taken;
-      if (taken < CHUNK) break;
+      peer.write(event.id, data.subarray(sent, end), end === bytes);
+      sent = end;
     }
   };
   const fetch = ({ event }: EndpointEvent, now: Instant): void => {

@@ -13,13 +13,20 @@ const kept = new Map<number, ArrayBufferLike[]>([
   [LARGE_CHUNK, []],
 ]);
 
+/** How many bytes of buffers have been made so far, and how many buffers are with a read or a transport now. */
+export const chunkCounts = { bytesMade: 0, taken: 0 };
+
 export function takeChunk(size: typeof SMALL_CHUNK | typeof LARGE_CHUNK): Uint8Array {
+  chunkCounts.taken += 1;
   const buffer = kept.get(size)?.pop();
-  return buffer === undefined ? Buffer.allocUnsafeSlow(size) : new Uint8Array(buffer);
+  if (buffer !== undefined) return new Uint8Array(buffer);
+  chunkCounts.bytesMade += size;
+  return Buffer.allocUnsafeSlow(size);
 }
 
 /** Takes back a buffer, or the part of it that was written. */
 export function releaseChunk(chunk: Uint8Array): void {
+  chunkCounts.taken -= 1;
   const buffers = kept.get(chunk.buffer.byteLength);
   if (buffers !== undefined && buffers.length < MAX_KEPT) buffers.push(chunk.buffer);
 }

@@ -4,13 +4,15 @@
  */
 
 import type { Rng } from "../../base/rng.ts";
+import type { SendPriority, SendSession, SendSource } from "../../quic/index.ts";
+import { SchedulerTree } from "../../quic/streams/scheduler/index.ts";
 import type { StreamChunk, StreamDirection, StreamId, StreamTransport, TransportEvent } from "../../quic/transport.ts";
 import type { VarInt } from "../../wire/varint.ts";
 
 export interface MemoryOptions {
   readonly maxBidiStreams?: number;
   readonly maxUniStreams?: number;
-  /** How many unread bytes a stream holds before `write` refuses more. */
+  /** How many unread bytes a stream holds before `write` says that they are enough. */
   readonly window?: number;
   /** The most bytes that `read` gives at once. */
   readonly maxRead?: number;
@@ -62,6 +64,7 @@ export class MemoryTransport implements StreamTransport {
   closed: { readonly code: VarInt; readonly phrase: string } | undefined;
   /** Every call that sent something: for tests of how much goes into one write. */
   readonly writes: { readonly id: StreamId; readonly bytes: Uint8Array; readonly fin: boolean }[] = [];
+  readonly priorities = new Map<StreamId, SendPriority>();
   readonly resets = new Map<StreamId, VarInt>();
   readonly stops = new Map<StreamId, VarInt>();
   #opened = { bidi: 0, uni: 0 };
@@ -85,17 +88,29 @@ export class MemoryTransport implements StreamTransport {
     this.#refused[direction] = false;
   }
 
-  openStream(direction: StreamDirection): StreamId | undefined {
-    if (this.#opened[direction] >= this.limit(direction) + this.#credit[direction]) {
+  openStream(direction: StreamDirection, wanted?: StreamId): StreamId | undefined {
+    const type = (this.role === "server" ? 1 : 0) + (direction === "uni" ? 2 : 0);
+    const index = wanted === undefined ? this.#opened[direction] : (wanted - type) / 4;
+    if (index >= this.limit(direction) + this.#credit[direction]) {
       this.#refused[direction] = true;
       return undefined;
     }
-    const id = this.#opened[direction] * 4 + (this.role === "server" ? 1 : 0) + (direction === "uni" ? 2 : 0);
-    this.#opened[direction] += 1;
-    this.streams.set(id, newStream());
-    this.peer.streams.set(id, newStream());
-    this.peer.expect(id, { type: "open" });
-    return id;
+    for (let next = this.#opened[direction]; next <= index; next += 1) {
+      const id = next * 4 + type;
+      this.streams.set(id, newStream());
+      this.peer.streams.set(id, newStream());
+      this.peer.expect(id, { type: "open" });
+    }
+    this.#opened[direction] = index + 1;
+    return index * 4 + type;
+  }
+
+  setPriority(id: StreamId, priority: SendPriority): void {
+    this.priorities.set(id, priority);
+  }
+
+  openSession(urgency?: number): SendSession {
+    return new SchedulerTree().openSession(urgency);
   }
 
   /** Puts something on its way to this side. */
@@ -111,23 +126,20 @@ export class MemoryTransport implements StreamTransport {
     let held = 0;
     for (const delivery of theirs.incoming) if (delivery.type === "bytes") held += delivery.bytes.length;
     for (const bytes of theirs.readable) held += bytes.length;
-    return Math.max(0, (this.#options.window ?? 65_536) - held);
+    const room = Math.max(0, (this.#options.window ?? 65_536) - held);
+    if (room === 0) stream.blocked = true;
+    return room;
   }
 
-  write(id: StreamId, bytes: Uint8Array, fin: boolean): number {
+  write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
     const stream = this.streams.get(id);
     if (stream === undefined) throw new Error(`no stream ${id}`);
-    if (stream.writeClosed) return bytes.length;
-    const accepted = Math.min(bytes.length, this.writableBytes(id));
-    const finTaken = fin && accepted === bytes.length;
-    if (accepted < bytes.length) stream.blocked = true;
-    if (finTaken) stream.writeClosed = true;
-    if (accepted > 0 || finTaken) {
-      const sent = bytes.slice(0, accepted);
-      this.writes.push({ id, bytes: sent, fin: finTaken });
-      this.peer.expect(id, { type: "bytes", bytes: sent, fin: finTaken });
-    }
-    return accepted;
+    if (stream.writeClosed || (data.length === 0 && !fin)) return true;
+    const bytes = (data instanceof Uint8Array ? data : data.bytes).slice();
+    this.writes.push({ id, bytes, fin });
+    this.peer.expect(id, { type: "bytes", bytes, fin });
+    if (fin) stream.writeClosed = true;
+    return this.writableBytes(id) > 0;
   }
 
   read(id: StreamId, max = Number.POSITIVE_INFINITY): StreamChunk | undefined {

@@ -261,12 +261,10 @@ class H3ClientExchange implements ClientExchange {
   async #send(content: RequestContent): Promise<void> {
     try {
       for await (const chunk of content.chunks) {
-        for (let at = 0; at < chunk.length; ) {
-          if (this.#isDone) return;
-          at += this.#h3.writeData(this.#id!, at === 0 ? chunk : chunk.subarray(at), false);
-          this.#session.wake();
-          if (at < chunk.length) await this.#room();
-        }
+        if (this.#isDone) return;
+        const hasRoom = this.#h3.writeData(this.#id!, chunk, false);
+        this.#session.wake();
+        if (!hasRoom) await this.#room();
       }
     } catch (error) {
       this.#h3.cancel(this.#id!, H3_ERRORS.H3_REQUEST_CANCELLED.code);

@@ -87,8 +87,7 @@ export interface ServerExchange {
   respond(status: number, fields: FieldSection, options?: RespondOptions): void;
 
   /**
-   * Content. The transport owns the chunk from now on, and must not be given it again before `released` was called.
-   * A transport that cannot tell when never calls it, and the chunk is garbage in the end.
+   * Content. The transport owns the chunk until it calls `released`, which it does once, however the exchange ends.
    * Returns false when enough is waiting: write on when `onDrain` is called. Nothing is lost by not obeying but memory.
    */
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean;

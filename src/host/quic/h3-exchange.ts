@@ -2,12 +2,12 @@
 
 import { H3_ERRORS, type H3Connection, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue } from "../../http/index.ts";
-import type { StreamId } from "../../quic/index.ts";
-import { type Fault, guard } from "../guard.ts";
+import { SendSource, type StreamId } from "../../quic/index.ts";
 import type {
   BodyState,
   ConnectionInfo,
   PeerAddress,
+  ReleaseChunk,
   RequestBody,
   RespondOptions,
   ServerExchange,
@@ -28,7 +28,6 @@ export interface H3ExchangeHost {
   /** Content was read: the end of the message may have come into sight. */
   pump(): void;
   onExchangeClosed(id: StreamId): void;
-  readonly handleFault: (fault: Fault) => void;
 }
 
 /** Content that arrives on the stream; it stays there, holding the peer's credit, until it is read. */
@@ -81,11 +80,6 @@ export class H3ServerExchange implements ServerExchange {
 
   readonly #host: H3ExchangeHost;
   readonly #id: StreamId;
-  /** Held until content follows or the caller's turn is over, so that a small answer is one write. */
-  #heldFields: FieldSection | undefined;
-  /** What the stream had no room for yet. */
-  #waiting: Uint8Array[] = [];
-  #ending: { readonly trailers: FieldSection | undefined } | undefined;
   #isEnded = false;
   #isClosed = false;
 
@@ -123,49 +117,42 @@ export class H3ServerExchange implements ServerExchange {
     this.status = status;
     if (this.#isOver) return;
     const dated = fieldValue(fields, "date") === undefined ? [...fields, ["date", httpDate()] as const] : fields;
-    this.#heldFields = dated;
-    if (options?.endStream === true) {
-      this.#write(EMPTY, true);
-      this.#end();
-      this.#host.wake();
-    } else {
-      queueMicrotask(
-        guard("h3 head", this.#host.handleFault, () => {
-          if (this.#heldFields === undefined || this.#isOver) return;
-          this.#write(EMPTY, false);
-          this.#host.wake();
-        }),
-      );
-    }
-  }
-
-  /** Content, behind the head if that has not left yet. Says how much was accepted. */
-  #write(bytes: Uint8Array, fin: boolean): number {
-    const fields = this.#heldFields;
-    if (fields === undefined) return this.#host.h3.writeData(this.#id, bytes, fin);
-    this.#heldFields = undefined;
-    return this.#host.h3.respond(this.#id, this.status!, fields, fin, bytes);
-  }
-
-  write(chunk: Uint8Array): boolean {
-    if (this.#isOver || this.#ending !== undefined) return false;
-    this.#send(chunk);
+    const isEnd = options?.endStream === true;
+    this.#host.h3.respond(this.#id, status, dated, isEnd);
+    if (isEnd) this.#end();
     this.#host.wake();
-    return this.#waiting.length === 0;
   }
 
-  end(last?: Uint8Array, trailers?: FieldSection): void {
-    if (this.#isOver || this.#ending !== undefined) return;
-    if (last !== undefined && trailers === undefined && this.#waiting.length === 0) {
-      const accepted = this.#write(last, true);
-      if (accepted < last.length) this.#waiting.push(last.subarray(accepted));
-      else this.#isEnded = true;
-    } else if (last !== undefined) {
-      this.#send(last);
+  write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
+    if (this.#isOver) {
+      released?.(chunk);
+      return false;
     }
-    this.#ending = { trailers };
-    if (this.#isEnded) this.#end();
-    else if (this.#waiting.length === 0) this.#finish();
+    const hasRoom = released === undefined ? this.#write(chunk) : this.#writeSource(new SendSource(chunk, released));
+    this.#host.wake();
+    return hasRoom;
+  }
+
+  #write(content: Uint8Array | SendSource): boolean {
+    return content.length === 0 || this.#host.h3.writeData(this.#id, content, false);
+  }
+
+  /** From here on only the stream holds the source, if it took it at all. */
+  #writeSource(source: SendSource): boolean {
+    const hasRoom = this.#write(source);
+    source.release();
+    return hasRoom;
+  }
+
+  end(last: Uint8Array = EMPTY, trailers: FieldSection = NO_FIELDS): void {
+    if (this.#isOver) return;
+    if (trailers.length === 0) {
+      this.#host.h3.writeData(this.#id, last, true);
+    } else {
+      this.#write(last);
+      this.#host.h3.sendTrailers(this.#id, trailers);
+    }
+    this.#end();
     this.#host.wake();
   }
 
@@ -181,31 +168,8 @@ export class H3ServerExchange implements ServerExchange {
     return this.#isClosed || this.#isEnded || this.aborted !== undefined;
   }
 
-  #send(chunk: Uint8Array): void {
-    if (chunk.length === 0) return;
-    if (this.#waiting.length > 0) {
-      this.#waiting.push(chunk);
-      return;
-    }
-    const accepted = this.#write(chunk, false);
-    if (accepted < chunk.length) this.#waiting.push(chunk.subarray(accepted));
-  }
-
-  /** All content is out: trailers, or just the end. */
-  #finish(): void {
-    const trailers = this.#ending?.trailers;
-    if (trailers === undefined || trailers.length === 0) {
-      this.#write(EMPTY, true);
-    } else {
-      if (this.#heldFields !== undefined) this.#write(EMPTY, false);
-      this.#host.h3.sendTrailers(this.#id, trailers);
-    }
-    this.#end();
-  }
-
   #end(): void {
     this.#isEnded = true;
-    this.#waiting = [];
     // RFC 9114 §4.1: having answered in full, ask the client to stop sending what nobody will read.
     if (this.body.state === "open") this.#host.h3.stopReading(this.#id, H3_ERRORS.H3_NO_ERROR.code);
     this.#close();
@@ -218,22 +182,7 @@ export class H3ServerExchange implements ServerExchange {
   }
 
   handleWritable(): void {
-    while (this.#waiting.length > 0) {
-      const chunk = this.#waiting[0]!;
-      const isLast = this.#waiting.length === 1 && this.#ending !== undefined && this.#ending.trailers === undefined;
-      const accepted = this.#host.h3.writeData(this.#id, chunk, isLast);
-      if (accepted < chunk.length) {
-        this.#waiting[0] = chunk.subarray(accepted);
-        return;
-      }
-      this.#waiting.shift();
-      if (isLast) {
-        this.#end();
-        return;
-      }
-    }
-    if (this.#ending !== undefined) this.#finish();
-    else this.onDrain?.();
+    if (!this.#isOver) this.onDrain?.();
   }
 
   handleTrailers(fields: FieldSection): void {
@@ -249,7 +198,6 @@ export class H3ServerExchange implements ServerExchange {
     this.body.abort();
     if (this.#isClosed || this.aborted !== undefined) return;
     this.aborted = reason;
-    this.#waiting = [];
     this.onAbort?.(reason);
     // Nothing more comes of it: the stream's two halves are given up, and the client may have another for it.
     this.#host.h3.cancel(this.#id);

@@ -16,7 +16,7 @@ import type { ConnectionId } from "../packet/connection-id.ts";
 import { emitTransportParameters, type TransportParameters } from "../params/index.ts";
 import type { IssuedConnectionId, PathSpace, Paths } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
-import { StreamSet } from "../streams/index.ts";
+import { type SendPriority, type SendSession, type SendSource, StreamSet } from "../streams/index.ts";
 import type { CloseReason, StreamChunk, StreamDirection, StreamId, StreamTransport } from "../transport.ts";
 import { Closing } from "./close.ts";
 import { ConnectionFrames } from "./connection-frames.ts";
@@ -280,14 +280,22 @@ export class Connection implements StreamTransport {
 
   // ── Commands: what a protocol above sees (StreamTransport) ────────────────────────────────────────────────────────
 
-  openStream(direction: StreamDirection): StreamId | undefined {
-    return this.#parts.streams.openStream(direction);
+  openStream(direction: StreamDirection, id?: StreamId): StreamId | undefined {
+    return this.#parts.streams.openStream(direction, id);
   }
 
-  write(id: StreamId, bytes: Uint8Array, fin: boolean): number {
-    const accepted = this.#parts.streams.write(id, bytes, fin);
+  write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
+    const hasRoom = this.#parts.streams.write(id, data, fin);
     this.#options.onWake();
-    return accepted;
+    return hasRoom;
+  }
+
+  setPriority(id: StreamId, priority: SendPriority): void {
+    this.#parts.streams.setPriority(id, priority);
+  }
+
+  openSession(urgency?: number): SendSession {
+    return this.#parts.streams.openSession(urgency);
   }
 
   writableBytes(id: StreamId): number {

@@ -148,14 +148,17 @@ export class FrameRouter {
 
   handleLost(lost: readonly SentPacket[]): void {
     this.#parts.stats.packetsLost += lost.length;
-    for (const packet of lost) this.#repeat(packet);
+    for (const packet of lost) this.#repeat(packet, true);
   }
 
   /** Has everything that a packet carried sent again, as far as it still matters (RFC 9000 §13.3). */
-  #repeat(packet: SentPacket): void {
+  #repeat(packet: SentPacket, isLost: boolean): void {
+    const { streams } = this.#parts;
     for (const frame of packet.frames) {
       if (frame.type === "crypto") frame.owner.handleLost(frame.offset, frame.length);
-      else if (frame.type !== "ack" && !this.#own.handleLost(frame)) this.#parts.streams.handleLost(frame);
+      else if (frame.type === "ack" || this.#own.handleLost(frame)) continue;
+      else if (isLost) streams.handleLost(frame);
+      else streams.repeat(frame);
     }
   }
 
@@ -176,7 +179,7 @@ export class FrameRouter {
       }
     } else if (!streams.hasStreamData && !streams.hasControlFrames) {
       const oldest = path.recovery.oldestInFlight(kind);
-      if (oldest !== undefined) this.#repeat(oldest);
+      if (oldest !== undefined) this.#repeat(oldest, false);
     }
   }
 }

@@ -7,6 +7,7 @@ import { HostilePeer } from "../testing/hostile-peer.ts";
 import { Pair, type PairOptions } from "../testing/pair.ts";
 
 const SIZE = 400_000;
+const CHUNK = 20_000;
 
 /** The server sends, the client reads; `during` is called at every tenth of the way. */
 function download(options: PairOptions, during: (pair: Pair, tenth: number) => void = () => {}): Pair {
@@ -18,7 +19,9 @@ function download(options: PairOptions, during: (pair: Pair, tenth: number) => v
   pair.onEvent = (side, connection, event) => {
     if (side === "server" && (event.type === "stream-readable" || event.type === "stream-writable")) {
       while (connection.read(event.id) !== undefined);
-      sent += connection.write(event.id, content.subarray(sent), true);
+      for (let hasRoom = true; hasRoom && sent < SIZE; sent += CHUNK) {
+        hasRoom = connection.write(event.id, content.subarray(sent, sent + CHUNK), sent + CHUNK >= SIZE);
+      }
     }
     if (side !== "client" || event.type !== "stream-readable") return;
     for (let chunk = connection.read(event.id); chunk !== undefined; chunk = connection.read(event.id)) {

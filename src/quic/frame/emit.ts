@@ -126,11 +126,23 @@ export function emitStream(
   fin: boolean,
   explicitLength: boolean,
 ): void {
+  emitStreamHeader(writer, id, offset, dataEnd - dataStart, fin, explicitLength);
+  writer.write(data.subarray(dataStart, dataEnd));
+}
+
+/** The frame without its `length` bytes of data, which have to follow. */
+export function emitStreamHeader(
+  writer: Writer,
+  id: StreamId,
+  offset: number,
+  length: number,
+  fin: boolean,
+  explicitLength: boolean,
+): void {
   writer.uint8(0x08 | (offset > 0 ? 0x04 : 0) | (explicitLength ? 0x02 : 0) | (fin ? 0x01 : 0));
   writer.varint(id);
   if (offset > 0) writer.varint(offset);
-  if (explicitLength) writer.varint(dataEnd - dataStart);
-  writer.write(data.subarray(dataStart, dataEnd));
+  if (explicitLength) writer.varint(length);
 }
 
 /** What a STREAM frame with an explicit length takes beside its `length` bytes of data. */

@@ -7,7 +7,6 @@ import type { Ecn } from "../../base/datagrams.ts";
 import type { Instant } from "../../base/time.ts";
 import type { AckTracker } from "../acks/ack-tracker.ts";
 import type { Route } from "../route/route.ts";
-import type { SendStream } from "../streams/send-stream.ts";
 import type { StreamDirection, StreamId } from "../transport.ts";
 
 /** The stream of handshake bytes that a CRYPTO frame was cut from. */
@@ -16,11 +15,14 @@ export interface CryptoOwner {
   handleLost(offset: number, length: number): void;
 }
 
-/** A transmit record: what one frame of a sent packet carried, told to its owner when the packet is acknowledged or lost. */
+/**
+ * A transmit record: what one frame of a sent packet carried, told to its owner when the packet is acknowledged or lost.
+ * Streams are named by their ids, because recovery knows none of them.
+ */
 export type SentFrame =
   | {
       readonly type: "stream";
-      readonly stream: SendStream;
+      readonly id: StreamId;
       readonly offset: number;
       readonly length: number;
       readonly fin: boolean;
@@ -28,7 +30,7 @@ export type SentFrame =
   | { readonly type: "crypto"; readonly owner: CryptoOwner; readonly offset: number; readonly length: number }
   /** An ACK frame we sent; when it is acknowledged, ranges up to `largest` need not be repeated (RFC 9000 §13.2.4). */
   | { readonly type: "ack"; readonly acks: AckTracker; readonly largest: number }
-  | { readonly type: "reset-stream"; readonly stream: SendStream }
+  | { readonly type: "reset-stream"; readonly id: StreamId }
   | { readonly type: "stop-sending"; readonly id: StreamId }
   | { readonly type: "max-data"; readonly value: number }
   | { readonly type: "max-stream-data"; readonly id: StreamId; readonly value: number }

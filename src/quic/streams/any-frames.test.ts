@@ -79,7 +79,10 @@ class Fuzzed {
         break;
       }
       case "write":
-        this.#onStream(action.pick, "send", (stream) => set.write(stream, new Uint8Array(action.length), action.fin));
+        this.#onStream(action.pick, "send", (stream) => {
+          const length = Math.min(action.length, set.writableBytes(stream));
+          set.write(stream, new Uint8Array(length), action.fin);
+        });
         break;
       case "read":
         this.#onStream(action.pick, "receive", (stream) => set.read(stream, 300));

@@ -2,6 +2,7 @@
 
 /** The two parts of a stream, and their states. */
 export { type ReceiveState, RecvStream } from "./recv-stream.ts";
+export type { SendGroup, SendPriority, SendSession } from "./scheduler/index.ts";
 /** A run of bytes to send that lives outside the connection. */
 export { SendSource } from "./send-source.ts";
 export { type SendState, SendStream } from "./send-stream.ts";

@@ -90,6 +90,27 @@ describe("STREAM data", () => {
     expect(client.set.activeStreams).toBe(id + 1);
   });
 
+  it("is not sent again while a copy is in flight, unless that is asked for", () => {
+    const { client, packets } = sending();
+    const last = packets.at(-1)!;
+    for (const frame of last.frames) client.set.repeat(frame);
+    const copy = client.packet(1_100)!;
+    expect(ranges([copy])).toEqual(ranges([last]));
+    client.lost(last);
+    expect(client.set.hasStreamData).toBe(false);
+    client.lost(copy);
+    expect(ranges(client.packets(1_100))).toEqual(ranges([last]));
+  });
+
+  it("is finished when only the copies arrived", () => {
+    const { client, id, packets } = sending();
+    for (const packet of packets) for (const frame of packet.frames) client.set.repeat(frame);
+    const copies = client.packets(600);
+    for (const packet of copies) client.acked(packet);
+    expect(client.takeEvents()).toEqual([{ type: "stream-finished", id }]);
+    expect(client.set.bytesBuffered).toBe(0);
+  });
+
   it("keeps the FIN with it", () => {
     const { client, packets } = sending();
     const last = packets.at(-1)!;

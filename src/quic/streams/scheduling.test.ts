@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Writer } from "../../wire/writer.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
-import { at, drain, framesOf, pattern, settle, streamPair } from "./testing/stream-pair.ts";
+import { at, drain, framesOf, pattern, settle, streamPair, type TestPacket } from "./testing/stream-pair.ts";
 
 const many = { initialMaxStreamsBidi: 20_000, initialMaxData: 10_000_000, sendBufferPerConnection: 2_000_000 };
 
@@ -17,9 +17,7 @@ describe("the choice of the stream", () => {
     const { client } = streamPair();
     const ids = [0, 4, 8].map(() => client.set.openStream("bidi")!);
     for (const id of ids) client.set.write(id, pattern(10_000), false);
-    const turns = client
-      .packets(1_000)
-      .map(({ frames }) => frames.map((frame) => "stream" in frame && frame.stream.id));
+    const turns = client.packets(1_000).map(({ frames }) => frames.map((frame) => "id" in frame && frame.id));
     expect(turns.slice(0, 9)).toEqual([[0], [4], [8], [0], [4], [8], [0], [4], [8]]);
   });
 
@@ -29,9 +27,7 @@ describe("the choice of the stream", () => {
     client.set.write(ids[0]!, pattern(300), true);
     client.set.write(ids[1]!, pattern(5_000), true);
     client.set.write(ids[2]!, pattern(5_000), true);
-    const turns = client
-      .packets(1_000)
-      .map(({ frames }) => frames.map((frame) => "stream" in frame && frame.stream.id));
+    const turns = client.packets(1_000).map(({ frames }) => frames.map((frame) => "id" in frame && frame.id));
     expect(turns.slice(0, 3)).toEqual([[0, 4], [4], [8]]);
   });
 
@@ -39,9 +35,7 @@ describe("the choice of the stream", () => {
     const { client } = streamPair({ server: many });
     const ids = Array.from({ length: 10_001 }, () => client.set.openStream("bidi")!);
     client.set.write(ids[5_000]!, pattern(3_000), true);
-    const writers = new Set(
-      client.packets().flatMap(({ frames }) => frames.map((frame) => "stream" in frame && frame.stream.id)),
-    );
+    const writers = new Set(client.packets().flatMap(({ frames }) => frames.map((frame) => "id" in frame && frame.id)));
     expect([...writers]).toEqual([ids[5_000]]);
     expect(client.set.hasStreamData).toBe(false);
   });
@@ -73,6 +67,48 @@ describe("the choice of the stream", () => {
   });
 });
 
+describe("priorities", () => {
+  /** Which stream began each packet. */
+  const turns = (packets: readonly TestPacket[]) =>
+    packets.map(({ frames: [frame] }) => frame && "id" in frame && frame.id);
+
+  it("decide who sends, and a retransmission keeps its stream's rank", () => {
+    const { client } = streamPair();
+    const [low, high, none] = [0, 4, 8].map(() => client.set.openStream("bidi")!) as [number, number, number];
+    client.set.setPriority(low, { urgency: 5, incremental: true });
+    client.set.setPriority(high, { urgency: 1, incremental: false });
+    for (const id of [low, high, none]) client.set.write(id, pattern(1_900), false);
+    const packets = client.packets(1_000);
+    expect(turns(packets)).toEqual([high, high, none, none, low, low]);
+    // What was lost of the least urgent stream waits for what is new of others; the most urgent one goes before them.
+    client.set.write(none, pattern(1_900), false);
+    client.lost(packets[5]!);
+    client.lost(packets[0]!);
+    expect(turns(client.packets(1_000))).toEqual([high, none, none, low]);
+  });
+
+  it("of streams in a session go by their send order", () => {
+    const { client } = streamPair();
+    const group = client.set.openSession().openGroup();
+    const ids = [0, 4, 8].map(() => client.set.openStream("bidi")!) as [number, number, number];
+    client.set.setPriority(ids[0], { group, sendOrder: 1 });
+    client.set.setPriority(ids[1], { group, sendOrder: 2 });
+    for (const id of ids) client.set.write(id, pattern(1_980), false);
+    const [last, first, single] = ids;
+    expect(turns(client.packets(1_000))).toEqual([first, single, first, single, last, last]);
+  });
+
+  it("of a stream that is over, or cannot send, have no effect or are a fault", () => {
+    const pair = streamPair();
+    const id = pair.client.set.openStream("uni")!;
+    pair.client.set.write(id, pattern(1), true);
+    settle(pair);
+    pair.client.set.setPriority(id, { urgency: 0, incremental: true });
+    expect(() => pair.server.set.setPriority(id, { urgency: 0, incremental: true })).toThrow(RangeError);
+    expect(() => pair.client.set.setPriority(id + 4, { urgency: 0, incremental: true })).toThrow(RangeError);
+  });
+});
+
 describe("the packet", () => {
   it("is filled to its last byte, its last frame without a Length field (§19.8)", () => {
     const { client } = streamPair();
@@ -93,7 +129,7 @@ describe("the packet", () => {
     client.set.write(ids[1]!, pattern(2_000), true);
     expect(client.packet(100)!.frames.length).toBe(1);
     client.set.write(client.set.openStream("bidi")!, pattern(60), true);
-    expect(client.packet(100)!.frames).toMatchObject([{ stream: { id: ids[1] }, offset: 0 }]);
+    expect(client.packet(100)!.frames).toMatchObject([{ id: ids[1], offset: 0 }]);
   });
 
   it("has a Length field in a frame that does not fill it", () => {

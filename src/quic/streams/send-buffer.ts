@@ -1,20 +1,25 @@
 /**
- * The bytes of a stream from the first unacknowledged one to the last written: segments of send sources, in order and
- * without gaps. It knows nothing of what was sent or lost.
+ * The bytes of a stream from the first unacknowledged one to the last written: segments by reference, in order and
+ * without gaps. It is the one place where bytes wait, and the one where small writes are gathered. It knows nothing of
+ * what was sent or lost.
  */
 
-import { SendSource } from "./send-source.ts";
+import type { Writer } from "../../wire/writer.ts";
+import type { SendSource } from "./send-source.ts";
 
-/** The bytes [start, end) of a source, of which the first is at `offset` of the stream. */
-export interface Segment {
-  readonly source: SendSource;
+/** Bytes of the stream from `offset` on. */
+interface Segment {
+  readonly bytes: Uint8Array;
+  readonly source: SendSource | undefined;
   readonly offset: number;
-  readonly start: number;
-  end: number;
+  /** The first so many of `bytes`. */
+  length: number;
 }
 
-/** Writes up to this size are gathered when they follow each other, so that a trickle does not cost an object a byte. */
+/** Writes up to this size are gathered when many follow each other, so that a trickle does not cost objects a byte. */
 const SMALL_WRITE = 256;
+/** So many in a row are kept by reference: the frames of a small message. */
+const SMALL_RUN = 4;
 const GATHER_SIZE = 2_048;
 
 export class SendBuffer {
@@ -25,8 +30,10 @@ export class SendBuffer {
   #released = 0;
   /** Where the last search ended: the next is mostly there or just behind. */
   #cursor = 0;
-  /** The source of the last segment when it is our own gathering memory. */
-  #gathering: SendSource | undefined = undefined;
+  /** How many small segments stand at the end. */
+  #smallRun = 0;
+  /** The last segment when its memory is our own, with room for more. */
+  #gathering: Segment | undefined = undefined;
 
   /** The offset after the last byte written. */
   get end(): number {
@@ -38,51 +45,75 @@ export class SendBuffer {
     return this.#end - this.#released;
   }
 
-  append(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    if (bytes.length <= SMALL_WRITE && this.#gather(bytes)) return;
-    this.appendSource(new SendSource(bytes), 0, bytes.length);
+  /** How many runs of bytes are held. */
+  get segments(): number {
+    return this.#segments.length - this.#head;
   }
 
-  /** Appends the bytes [start, end) of a source and holds a reference to it. */
-  appendSource(source: SendSource, start: number, end: number): void {
-    source.retain();
-    this.#segments.push({ source, offset: this.#end, start, end });
-    this.#end += end - start;
+  /** Appends bytes, which the caller must not change before they are released; a source is retained until then. */
+  append(data: Uint8Array | SendSource): void {
+    if (data.length === 0) return;
+    if (!(data instanceof Uint8Array)) {
+      data.retain();
+      this.#push(data.bytes, data, data.length);
+      this.#smallRun = 0;
+    } else if (data.length > SMALL_WRITE) {
+      this.#push(data, undefined, data.length);
+      this.#smallRun = 0;
+    } else {
+      this.#appendSmall(data);
+    }
+  }
+
+  #push(bytes: Uint8Array, source: SendSource | undefined, length: number): Segment {
+    const segment: Segment = { bytes, source, offset: this.#end, length };
+    this.#segments.push(segment);
+    this.#end += length;
     this.#gathering = undefined;
+    return segment;
   }
 
-  /** Copies a small write behind another small one. */
-  #gather(bytes: Uint8Array): boolean {
-    const last = this.#head < this.#segments.length ? this.#segments.at(-1) : undefined;
-    if (last === undefined || (this.#gathering === undefined && last.end - last.start > SMALL_WRITE)) return false;
-    if (this.#gathering === undefined || last.end + bytes.length > this.#gathering.bytes.length) {
-      const memory = new SendSource(new Uint8Array(GATHER_SIZE));
-      memory.bytes.set(bytes);
-      this.appendSource(memory, 0, bytes.length);
-      this.#gathering = memory;
-      return true;
+  #appendSmall(bytes: Uint8Array): void {
+    const gathering = this.#gathering;
+    if (gathering !== undefined && gathering.length + bytes.length <= GATHER_SIZE) {
+      gathering.bytes.set(bytes, gathering.length);
+      gathering.length += bytes.length;
+      this.#end += bytes.length;
+    } else if (this.#smallRun < SMALL_RUN) {
+      this.#push(bytes, undefined, bytes.length);
+      this.#smallRun += 1;
+    } else {
+      const memory = new Uint8Array(GATHER_SIZE);
+      memory.set(bytes);
+      this.#gathering = this.#push(memory, undefined, bytes.length);
     }
-    this.#gathering.bytes.set(bytes, last.end);
-    last.end += bytes.length;
-    this.#end += bytes.length;
-    return true;
   }
 
-  /** The segment that holds the byte at `offset`, which must be held. */
-  find(offset: number): Segment {
-    const segments = this.#segments;
-    let index = this.#cursor;
-    if (!holds(segments[index], offset)) {
+  /** Writes the `length` bytes from `offset` on, which must be held. */
+  copyTo(writer: Writer, offset: number, length: number): void {
+    let index = this.#find(offset);
+    let rest = length;
+    let at = offset;
+    while (true) {
+      const segment = this.#segments[index]!;
+      const from = at - segment.offset;
+      const part = Math.min(rest, segment.length - from);
+      writer.write(
+        from === 0 && part === segment.bytes.length ? segment.bytes : segment.bytes.subarray(from, from + part),
+      );
+      rest -= part;
+      if (rest === 0) break;
+      at += part;
       index += 1;
-      if (!holds(segments[index], offset)) index = this.#search(offset);
-      this.#cursor = index;
     }
-    return segments[index]!;
+    this.#cursor = index;
   }
 
-  #search(offset: number): number {
+  /** The index of the segment that holds the byte at `offset`. */
+  #find(offset: number): number {
     const segments = this.#segments;
+    if (holds(segments[this.#cursor], offset)) return this.#cursor;
+    if (holds(segments[this.#cursor + 1], offset)) return this.#cursor + 1;
     let low = this.#head;
     let high = segments.length - 1;
     while (low < high) {
@@ -100,14 +131,15 @@ export class SendBuffer {
     const segments = this.#segments;
     while (this.#head < segments.length) {
       const segment = segments[this.#head]!;
-      if (segment.offset + segment.end - segment.start > offset) break;
-      segment.source.release();
+      if (segment.offset + segment.length > offset) break;
       this.#head += 1;
+      segment.source?.release();
     }
     if (this.#head === segments.length) {
       segments.length = 0;
       this.#cursor = 0;
       this.#head = 0;
+      this.#smallRun = 0;
       this.#gathering = undefined; // an idle stream keeps no memory
     } else if (this.#head >= 32 && this.#head * 2 >= segments.length) {
       segments.splice(0, this.#head);
@@ -122,4 +154,4 @@ export class SendBuffer {
 }
 
 const holds = (segment: Segment | undefined, offset: number): boolean =>
-  segment !== undefined && segment.offset <= offset && offset < segment.offset + segment.end - segment.start;
+  segment !== undefined && segment.offset <= offset && offset < segment.offset + segment.length;

@@ -1,23 +1,25 @@
 /** Backpressure, and how long what was written is kept. */
 
 import { describe, expect, it } from "vitest";
+import { Writer } from "../../wire/writer.ts";
 import { SendBuffer } from "./send-buffer.ts";
 import { SendSource } from "./send-source.ts";
-import { pattern, settle, streamPair } from "./testing/stream-pair.ts";
+import { drain, pattern, settle, streamPair, type TestPacket, type TestSide } from "./testing/stream-pair.ts";
 
 describe("write", () => {
-  it("takes as much as there is room for, and then no end", () => {
+  it("takes everything, and says when that is enough", () => {
     const pair = streamPair({ client: { sendBufferPerStream: 10_000 } });
     const { client } = pair;
     const id = client.set.openStream("bidi")!;
     expect(client.set.writableBytes(id)).toBe(10_000);
-    expect(client.set.write(id, pattern(6_000), false)).toBe(6_000);
-    expect(client.set.write(id, pattern(6_000), true)).toBe(4_000);
-    expect([client.set.writableBytes(id), client.set.bytesBuffered]).toEqual([0, 10_000]);
+    expect(client.set.write(id, pattern(6_000), false)).toBe(true);
+    expect(client.set.write(id, pattern(6_000), false)).toBe(false);
+    expect([client.set.writableBytes(id), client.set.bytesBuffered]).toEqual([0, 12_000]);
     expect(client.takeEvents()).toEqual([]);
     settle(pair);
     expect(client.takeEvents()).toEqual([{ type: "stream-writable", id }]);
-    expect(client.set.write(id, pattern(6_000).subarray(4_000), true)).toBe(2_000);
+    // Behind the end nothing will be written.
+    expect(client.set.write(id, pattern(12_000), true)).toBe(true);
     settle(pair);
     expect(client.takeEvents()).toEqual([{ type: "stream-finished", id }]);
   });
@@ -33,10 +35,10 @@ describe("write", () => {
     expect(client.set.writableBytes(id)).toBe(40_000);
   });
 
-  it("is not called for when nothing was refused", () => {
+  it("is not called for when nobody asked", () => {
     const pair = streamPair({ client: { sendBufferPerStream: 10_000 } });
     const id = pair.client.set.openStream("bidi")!;
-    pair.client.set.write(id, pattern(10_000), false);
+    pair.client.set.write(id, pattern(9_999), false);
     settle(pair);
     expect(pair.client.takeEvents()).toEqual([]);
   });
@@ -44,7 +46,7 @@ describe("write", () => {
   it("is called for when a quarter of the room is free, not for every packet", () => {
     const { client } = streamPair({ client: { sendBufferPerStream: 20_000 } });
     const id = client.set.openStream("bidi")!;
-    client.set.write(id, pattern(20_001), false);
+    client.set.write(id, pattern(20_000), false);
     const packets = client.packets(1_020);
     for (const packet of packets.slice(0, 4)) client.acked(packet);
     expect(client.takeEvents()).toEqual([]);
@@ -56,7 +58,9 @@ describe("write", () => {
     const pair = streamPair({ client: { sendBufferPerStream: 10_000, sendBufferPerConnection: 15_000 } });
     const { client } = pair;
     const ids = [0, 1, 2].map(() => client.set.openStream("bidi")!);
-    expect(ids.map((id) => client.set.write(id, pattern(12_000), false))).toEqual([10_000, 5_000, 0]);
+    expect(client.set.write(ids[0]!, pattern(10_000), false)).toBe(false);
+    expect(client.set.write(ids[1]!, pattern(5_000), false)).toBe(false);
+    expect(client.set.writableBytes(ids[2]!)).toBe(0);
     expect(client.set.bytesBuffered).toBe(15_000);
     settle(pair);
     expect(
@@ -71,9 +75,9 @@ describe("write", () => {
   it("is not called for while other streams take the room", () => {
     const { client } = streamPair({ client: { sendBufferPerStream: 10_000, sendBufferPerConnection: 15_000 } });
     const [id, greedy] = [0, 1].map(() => client.set.openStream("bidi")!) as [number, number];
-    client.set.write(id, pattern(10_001), false);
+    client.set.write(id, pattern(10_000), false);
     const packets = client.packets(1_010);
-    client.set.write(greedy, pattern(5_000), false);
+    client.set.write(greedy, pattern(4_999), false);
     for (const packet of packets.slice(0, 3)) client.acked(packet);
     expect([client.set.writableBytes(id) >= 2_500, client.takeEvents()]).toEqual([true, []]);
     client.acked(packets[3]!);
@@ -84,7 +88,8 @@ describe("write", () => {
     const pair = streamPair({ client: { sendBufferPerStream: 1_000, sendBufferPerConnection: 1_500 } });
     const { client } = pair;
     const ids = [0, 1].map(() => client.set.openStream("bidi")!);
-    for (const id of ids) client.set.write(id, pattern(1_200), false);
+    client.set.write(ids[0]!, pattern(1_000), false);
+    client.set.write(ids[1]!, pattern(500), false);
     for (const id of ids.reverse()) client.set.reset(id, 0);
     settle(pair);
     expect(client.takeEvents()).toEqual([]);
@@ -93,58 +98,148 @@ describe("write", () => {
 });
 
 describe("SendSource", () => {
-  it("is held by every stream that has it to send, and released once by each", () => {
-    let released = 0;
-    const source = new SendSource(pattern(100), () => {
-      released += 1;
-    });
+  it("is released once, when its owner and every stream are through with it", () => {
+    const released: Uint8Array[] = [];
+    const bytes = pattern(100);
+    const source = new SendSource(bytes, (run) => released.push(run));
     const [a, b] = [new SendBuffer(), new SendBuffer()];
-    a.appendSource(source, 0, 100);
-    b.appendSource(source, 50, 100);
+    a.append(source);
+    b.append(source);
+    source.release();
     expect(source.references).toBe(2);
     a.release(99);
     b.releaseAll();
-    expect([source.references, released]).toEqual([1, 0]);
+    expect([source.references, released]).toEqual([1, []]);
     a.release(100);
-    expect([source.references, released]).toEqual([0, 1]);
+    expect([source.references, released]).toEqual([0, [bytes]]);
     expect(() => source.release()).toThrow(RangeError);
+    expect(() => a.append(source)).toThrow(RangeError);
+  });
+
+  interface Held {
+    readonly client: TestSide;
+    readonly id: number;
+    readonly packets: TestPacket[];
+    readonly released: () => number;
+  }
+
+  const held = (): Held => {
+    const pair = streamPair();
+    const id = pair.client.set.openStream("bidi")!;
+    let released = 0;
+    const source = new SendSource(pattern(3_000), () => {
+      released += 1;
+    });
+    pair.client.set.write(id, source, false);
+    source.release();
+    const packets = pair.client.packets();
+    expect(released).toBe(0);
+    return { ...pair, id, packets, released: () => released };
+  };
+
+  it.each<[string, (held: Held) => void]>([
+    ["acknowledged", ({ client, packets }) => packets.forEach((packet) => void client.acked(packet))],
+    ["reset", ({ client, id }) => client.set.reset(id, 1)],
+    ["stopped", ({ client, id }) => client.handle({ type: "stop-sending", id, code: 1 })],
+    ["closed with its connection", ({ client }) => client.set.closeAll()],
+  ])("is released once when it is %s, whatever follows", (_, end) => {
+    const side = held();
+    end(side);
+    expect(side.released()).toBe(1);
+    for (const packet of side.packets) {
+      side.client.lost(packet);
+      side.client.acked(packet);
+    }
+    side.client.set.reset(side.id, 1);
+    side.client.set.closeAll();
+    expect(side.released()).toBe(1);
+  });
+
+  it("is not held by a stream that sends no more", () => {
+    const { client } = streamPair();
+    const ids = [0, 4].map(() => client.set.openStream("bidi")!) as [number, number];
+    client.set.reset(ids[0], 1);
+    client.set.write(ids[1], pattern(1), true);
+    const source = new SendSource(pattern(10));
+    for (const id of ids) expect(client.set.write(id, source, false)).toBe(true);
+    client.set.closeAll();
+    for (const id of ids) client.set.write(id, source, false);
+    expect(source.references).toBe(1);
+  });
+
+  it("goes to several connections under one id, offset and bytes, and is released by the last", () => {
+    let released = 0;
+    const source = new SendSource(pattern(5_000), () => {
+      released += 1;
+    });
+    const pairs = [streamPair(), streamPair(), streamPair()];
+    const id = 10;
+    for (const { client } of pairs) {
+      expect(client.set.openStream("uni", id)).toBe(id);
+      client.set.write(id, source, true);
+    }
+    source.release();
+    expect(source.references).toBe(3);
+    const sent = pairs.map(({ client }) => client.packets());
+    expect(sent[1]!.map(({ bytes }) => bytes)).toEqual(sent[0]!.map(({ bytes }) => bytes));
+    for (const [index, { client, server }] of pairs.entries()) {
+      expect(released).toBe(0);
+      for (const packet of sent[index]!) {
+        server.receive(packet);
+        client.acked(packet);
+      }
+      expect(drain(server, id)).toEqual({ bytes: pattern(5_000), fin: true });
+    }
+    expect(released).toBe(1);
   });
 });
 
 describe("SendBuffer", () => {
-  it("keeps writes by reference, except small ones that follow each other", () => {
+  const bytesOf = (buffer: SendBuffer, offset: number, length: number): Uint8Array => {
+    const writer = new Writer(new Uint8Array(length));
+    buffer.copyTo(writer, offset, length);
+    return writer.written();
+  };
+
+  it("keeps writes by reference", () => {
     const buffer = new SendBuffer();
-    const [large, small, next] = [pattern(5_000), pattern(20), pattern(30, 1)];
-    buffer.append(large);
-    buffer.append(small);
-    buffer.append(next);
-    expect(buffer.find(0).source.bytes).toBe(large);
-    expect(buffer.find(5_000).source.bytes).toBe(small);
-    const gathered = buffer.find(5_020);
-    expect(gathered.source.bytes).not.toBe(next);
-    expect(gathered.source.bytes.subarray(gathered.start, gathered.end)).toEqual(next);
+    const bytes = pattern(300);
+    buffer.append(bytes);
+    bytes[7] = 1;
+    expect(bytesOf(buffer, 0, 300)).toEqual(bytes);
+  });
+
+  it("gathers a trickle, so that it costs no objects a byte", () => {
+    const buffer = new SendBuffer();
+    const all = pattern(5_000);
+    for (let at = 0; at < all.length; at += 1) buffer.append(all.subarray(at, at + 1));
+    expect(buffer.segments).toBeLessThan(10);
+    expect(bytesOf(buffer, 0, all.length)).toEqual(all);
+    buffer.releaseAll();
+    expect(buffer.segments).toBe(0);
   });
 
   it("finds every byte through appends, small writes and releases", () => {
     const buffer = new SendBuffer();
     const all = pattern(60_000);
-    const sizes = [1, 3, 2_000, 5, 5, 5, 256, 257, 10, 1_500];
+    const sizes = [1, 3, 2_000, 5, 5, 5, 5, 5, 5, 256, 257, 10, 1_500];
     for (let at = 0, i = 0; at < all.length; i += 1) {
       const end = Math.min(all.length, at + sizes[i % sizes.length]!);
-      buffer.append(all.subarray(at, end));
+      buffer.append(i % 5 === 0 ? new SendSource(all.subarray(at, end)) : all.subarray(at, end));
       at = end;
     }
     expect(buffer.end).toBe(all.length);
     for (let released = 0; released < all.length; released += 777) {
       buffer.release(released);
       for (let offset = released; offset < all.length; offset += 331) {
-        const { source, start, offset: first } = buffer.find(offset);
-        if (source.bytes[start + offset - first] !== all[offset]) throw new Error(`wrong byte at ${offset}`);
+        const length = Math.min(700, all.length - offset);
+        const isSame = Buffer.compare(bytesOf(buffer, offset, length), all.subarray(offset, offset + length)) === 0;
+        if (!isSame) throw new Error(`wrong bytes at ${offset}`);
       }
     }
     buffer.releaseAll();
     expect(buffer.length).toBe(0);
     buffer.append(pattern(10));
-    expect(buffer.find(60_003).offset).toBe(60_000);
+    expect(bytesOf(buffer, 60_003, 7)).toEqual(pattern(10).subarray(3));
   });
 });

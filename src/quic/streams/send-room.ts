@@ -1,7 +1,8 @@
 /**
- * How many bytes wait to be sent or acknowledged, per stream and in all, and who was refused room and wants to be told
- * when there is some. Without a bound a slow peer could make us keep everything the application writes; with a fixed one,
- * a long fat path would never be filled, so a stream's share follows the congestion window.
+ * How many bytes wait to be sent or acknowledged, per stream and in all, and who is told when there is room again. What
+ * is written is taken in any case; that there is no room asks the application to hold back. Without a bound a slow peer
+ * could make it give us everything it has; with a fixed one, a long fat path would never be filled, so a stream's share
+ * follows the congestion window.
  */
 
 import { Queue } from "../../base/queue.ts";
@@ -16,7 +17,7 @@ export class SendRoom {
   #used = 0;
   /** Streams whose own buffer was full; looked at one by one as their bytes are acknowledged. */
   readonly #waitingForOwn = new Queue<SendStream>();
-  /** Streams that other streams' bytes kept out. */
+  /** Streams that other streams' bytes keep out. */
   readonly #waitingForShared = new Queue<SendStream>();
 
   constructor(perStream: number, perConnection: number, emit: (event: TransportEvent) => void) {
@@ -39,10 +40,12 @@ export class SendRoom {
     return Math.max(0, Math.min(this.#perStream - stream.buffered, this.#perConnection - this.#used));
   }
 
-  /** A write was refused in part: "stream-writable" is owed. */
-  wait(stream: SendStream): void {
+  /** Is there room for more? When not, "stream-writable" will say when there is. */
+  has(stream: SendStream): boolean {
+    if (!stream.acceptsData || this.available(stream) > 0) return true;
     const isOwn = stream.buffered >= this.#perStream;
     stream.waiting.moveTo(isOwn ? this.#waitingForOwn : this.#waitingForShared);
+    return false;
   }
 
   /** Counts what a stream keeps now, and tells those for whom there is room again. */

@@ -1,13 +1,20 @@
 /**
- * Which stream sends next. Streams that can send stand in one of two queues, so that the choice costs the same with ten
- * streams as with ten thousand: those that need no credit of the connection (lost bytes, an end without bytes) go
- * first, then those with new bytes, one packet each in turn.
+ * Which streams fill a packet. The tree says whose turn it is; the connection's flow control credit says whether new
+ * data may be sent at all. Lost bytes need no credit, and keep their stream's rank.
  */
 
-import { Queue } from "../../base/queue.ts";
+import type { Queue } from "../../base/queue.ts";
 import type { Writer } from "../../wire/writer.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import { SendCredit } from "./flow-control.ts";
+import {
+  DEFAULT_PRIORITY,
+  Demand,
+  type Leaf,
+  SchedulerTree,
+  type SendPriority,
+  type SendSession,
+} from "./scheduler/index.ts";
 import type { SendStream } from "./send-stream.ts";
 
 /** In a packet that has a STREAM frame already, less room than this is not worth another. */
@@ -16,8 +23,7 @@ const SMALLEST_SLICE = 32;
 export class SendScheduler {
   /** The peer's limit for all streams together. */
   readonly credit: SendCredit = new SendCredit(0);
-  readonly #creditFree = new Queue<SendStream>();
-  readonly #fresh = new Queue<SendStream>();
+  readonly #tree = new SchedulerTree<SendStream>();
   /** Streams that owe a RESET_STREAM or STREAM_DATA_BLOCKED frame. */
   readonly #control: Queue<SendStream>;
 
@@ -26,49 +32,55 @@ export class SendScheduler {
   }
 
   get hasData(): boolean {
-    return !this.#creditFree.isEmpty || (!this.#fresh.isEmpty && this.credit.available > 0);
+    return this.#next() !== undefined;
+  }
+
+  /** A new stream, which takes turns with all others until it is given another place. */
+  add(stream: SendStream): void {
+    this.setPriority(stream, DEFAULT_PRIORITY);
+  }
+
+  setPriority(stream: SendStream, priority: SendPriority): void {
+    this.#tree.place(stream.leaf, priority, stream.id);
+  }
+
+  openSession(urgency?: number): SendSession {
+    return this.#tree.openSession(urgency);
   }
 
   /** Puts a stream where it belongs after anything that may change what it can send. */
   file(stream: SendStream): void {
-    if (stream.hasCreditFreeData) {
-      stream.sending.moveTo(this.#creditFree);
-    } else if (!stream.hasUnsentData) {
-      stream.sending.moveTo(undefined);
-    } else if (stream.credit.available > 0) {
-      stream.sending.moveTo(this.#fresh);
-    } else {
-      stream.credit.noteBlocked();
-      stream.sending.moveTo(undefined);
-    }
+    const { demand } = stream;
+    if (demand === Demand.none && stream.hasUnsentData) stream.credit.noteBlocked();
+    this.#tree.setDemand(stream.leaf, demand);
     this.#noteBlocked();
     stream.control.moveTo(stream.owesControlFrame ? this.#control : undefined);
   }
 
   /** Forgets a stream that has ended. */
   remove(stream: SendStream): void {
-    stream.sending.moveTo(undefined);
+    this.#tree.setDemand(stream.leaf, Demand.none);
     stream.control.moveTo(undefined);
   }
 
   /** Fills the room that is left in a packet. */
   write(writer: Writer, frames: SentFrame[]): void {
     const first = this.#next();
-    let stream = first;
-    while (stream !== undefined) {
-      const fresh = stream.writeFrame(writer, frames, this.credit.available);
+    let leaf = first;
+    while (leaf !== undefined) {
+      const fresh = leaf.value.writeFrame(writer, frames, this.credit.available);
       if (fresh < 0) break;
       this.credit.use(fresh);
-      this.file(stream);
+      this.file(leaf.value);
       if (writer.remaining < SMALLEST_SLICE) break;
-      stream = this.#next();
+      leaf = this.#next();
     }
-    // Whoever began this packet has had its turn; who only filled it up keeps its place.
-    if (first?.sending.queue !== undefined) first.sending.queue.rotate(first.sending);
+    // Who began this packet has had its turn; who only filled it up keeps its place.
+    if (first !== undefined) this.#tree.rotate(first);
   }
 
-  #next(): SendStream | undefined {
-    return this.#creditFree.first ?? (this.credit.available > 0 ? this.#fresh.first : undefined);
+  #next(): Leaf<SendStream> | undefined {
+    return this.#tree.next(this.credit.available > 0);
   }
 
   /** A DATA_BLOCKED frame was lost. */
@@ -79,6 +91,6 @@ export class SendScheduler {
 
   /** Says once for every limit that the connection's credit is used up while there is data (RFC 9000 §4.1). */
   #noteBlocked(): void {
-    if (this.credit.available === 0 && !this.#fresh.isEmpty) this.credit.noteBlocked();
+    if (this.credit.available === 0 && this.#tree.hasFresh) this.credit.noteBlocked();
   }
 }

@@ -1,17 +1,25 @@
 /**
- * A run of bytes to send that lives outside the connection. Whoever may still have to send it holds a reference: a
- * stream until the bytes are acknowledged; later several streams of several connections at once.
+ * A run of bytes to send that lives outside the connection. It is counted who may still have to send it: its owner from
+ * the start, and each stream that it was written to until the bytes are acknowledged or given up. So one source can be
+ * written to any number of streams and connections, and a stream that drops what it is given owes nobody a word.
  */
 
 export class SendSource {
   readonly bytes: Uint8Array;
-  readonly #onReleased: (() => void) | undefined;
-  #references = 0;
+  readonly #onReleased: ((bytes: Uint8Array) => void) | undefined;
+  #references = 1;
 
-  /** `onReleased` is called when nobody needs the bytes any more, for owners that use the memory again. */
-  constructor(bytes: Uint8Array, onReleased?: () => void) {
+  /**
+   * The caller holds the first reference, and gives it up with `release` when it has written the source wherever it
+   * should go. `onReleased` is called once, when the last reference is gone: the memory may then be used again.
+   */
+  constructor(bytes: Uint8Array, onReleased?: (bytes: Uint8Array) => void) {
     this.bytes = bytes;
     this.#onReleased = onReleased;
+  }
+
+  get length(): number {
+    return this.bytes.length;
   }
 
   get references(): number {
@@ -19,12 +27,13 @@ export class SendSource {
   }
 
   retain(): void {
+    if (this.#references === 0) throw new RangeError("a send source was used after its release");
     this.#references += 1;
   }
 
   release(): void {
     if (this.#references === 0) throw new RangeError("a send source was released more often than retained");
     this.#references -= 1;
-    if (this.#references === 0) this.#onReleased?.();
+    if (this.#references === 0) this.#onReleased?.(this.bytes);
   }
 }

@@ -1,17 +1,19 @@
 /**
- * The sending part of a stream (RFC 9000 §3.1): what was written, what of it was sent, lost and acknowledged, and which
- * bytes go next. It knows nothing of other streams; the scheduler says when it may write.
+ * The sending part of a stream (RFC 9000 §3.1): what was written, what becomes of it, and which bytes go next. It knows
+ * nothing of other streams; the scheduler says when it may write.
  */
 
 import { QueueNode } from "../../base/queue.ts";
-import { RangeSet } from "../../base/range-set.ts";
 import { type VarInt, varintLength } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
-import { emitResetStream, emitStream, emitStreamDataBlocked, streamFrameOverhead } from "../frame/emit.ts";
+import { emitResetStream, emitStreamDataBlocked, emitStreamHeader, streamFrameOverhead } from "../frame/emit.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { StreamId } from "../transport.ts";
 import { SendCredit } from "./flow-control.ts";
+import { Demand, Leaf } from "./scheduler/index.ts";
 import { SendBuffer } from "./send-buffer.ts";
+import type { SendSource } from "./send-source.ts";
+import { SentRanges } from "./sent-ranges.ts";
 
 /**
  * Ready: nothing was sent yet. Send: no FIN was sent. Data Sent: all was sent once. Data Recvd: all was acknowledged.
@@ -23,8 +25,8 @@ export class SendStream {
   readonly id: StreamId;
   /** The peer's limit for this stream; `used` is the offset of the first byte never sent. */
   readonly credit: SendCredit;
-  /** Its place among the streams that can send. */
-  readonly sending: QueueNode<SendStream> = new QueueNode<SendStream>(this);
+  /** Its place in the scheduler tree. */
+  readonly leaf: Leaf<SendStream> = new Leaf<SendStream>(this);
   /** Its place among the streams that owe a RESET_STREAM or STREAM_DATA_BLOCKED frame. */
   readonly control: QueueNode<SendStream> = new QueueNode<SendStream>(this);
   /** Its place among the streams that were refused room in the buffer. */
@@ -33,14 +35,11 @@ export class SendStream {
   #state: SendState = "ready";
   readonly #buffer = new SendBuffer();
   #counted = 0;
-  /** Never-sent data starts at `credit.used`; ranges before that were sent, and these have to be sent again. */
-  readonly #lost = new RangeSet();
-  /** All before this offset is acknowledged and released. */
-  #ackedPrefix = 0;
-  /** What is acknowledged beyond the prefix. */
-  readonly #ackedRanges = new RangeSet();
-  /** The final size is `#buffer.end` from when it is not "none". */
-  #fin: "none" | "pending" | "sent" | "acked" = "none";
+  /** The end stands in it as the byte behind the last. */
+  readonly #sent = new SentRanges();
+  /** The application has written the end: the final size is `#buffer.end`. */
+  #hasEnd = false;
+  #endIsSent = false;
   #endedByApplication = false;
   #resetCode: VarInt = 0;
   #resetIsDue = false;
@@ -82,17 +81,17 @@ export class SendStream {
 
   /** Will bytes that are written now be sent? */
   get acceptsData(): boolean {
-    return this.#isSending && this.#fin === "none";
+    return this.#isSending && !this.#hasEnd;
   }
 
   // What the application does
 
-  /** Appends all of `bytes`; the caller has seen to the limits. */
-  write(bytes: Uint8Array, fin: boolean): void {
+  /** Appends all of `data`, or drops it where nothing will be sent any more. */
+  write(data: Uint8Array | SendSource, fin: boolean): void {
     if (fin) this.#endedByApplication = true;
     if (!this.acceptsData) return;
-    this.#buffer.append(bytes);
-    if (fin) this.#fin = "pending";
+    this.#buffer.append(data);
+    this.#hasEnd = fin;
   }
 
   /** Gives up sending. True when RESET_STREAM is now owed. */
@@ -108,22 +107,23 @@ export class SendStream {
 
   /** Lets go of all bytes. */
   release(): void {
-    this.#buffer.releaseAll();
-    this.#lost.clear();
-    this.#ackedRanges.clear();
+    this.#sent.clear();
     this.credit.cancelReport();
+    this.#buffer.releaseAll();
   }
 
   // What is to be sent
 
-  /** Is there something to send that needs no credit: lost bytes, or an end without bytes? */
-  get hasCreditFreeData(): boolean {
-    if (!this.#isSending) return false;
-    return !this.#lost.isEmpty || (this.#fin === "pending" && this.credit.used === this.#buffer.end);
-  }
-
   get hasUnsentData(): boolean {
     return this.#isSending && this.credit.used < this.#buffer.end;
+  }
+
+  /** What can be sent now. Lost bytes, and an end without bytes, need no credit. */
+  get demand(): Demand {
+    if (!this.#isSending) return Demand.none;
+    if (this.#sent.isOwed) return Demand.repair;
+    if (this.credit.used < this.#buffer.end) return this.credit.available > 0 ? Demand.fresh : Demand.none;
+    return this.#hasEnd && !this.#endIsSent ? Demand.repair : Demand.none;
   }
 
   get owesControlFrame(): boolean {
@@ -135,7 +135,7 @@ export class SendStream {
     if (this.#resetIsDue) {
       // RFC 9000 §4.5: the final size is the credit that was used.
       emitResetStream(writer, this.id, this.#resetCode, this.credit.used);
-      frames.push({ type: "reset-stream", stream: this });
+      frames.push({ type: "reset-stream", id: this.id });
       this.#resetIsDue = false;
     }
     if (this.credit.blockedIsDue) {
@@ -150,17 +150,12 @@ export class SendStream {
    * -1 when there was no room. A frame that reaches the end of the packet has no Length field (RFC 9000 §19.8).
    */
   writeFrame(writer: Writer, frames: SentFrame[], connectionCredit: number): number {
-    const isRepeated = !this.#lost.isEmpty;
-    const offset = isRepeated ? this.#lost.start(0) : this.credit.used;
+    const isRepeated = this.#sent.isOwed;
+    const final = this.#buffer.end;
+    const offset = isRepeated ? this.#sent.owedStart : this.credit.used;
     let length = isRepeated
-      ? this.#lost.end(0) - offset
-      : Math.min(this.#buffer.end - offset, this.credit.available, connectionCredit);
-    const segment = length > 0 ? this.#buffer.find(offset) : undefined;
-    let from = 0;
-    if (segment !== undefined) {
-      from = segment.start + offset - segment.offset;
-      length = Math.min(length, segment.end - from);
-    }
+      ? Math.min(this.#sent.owedEnd, final) - offset
+      : Math.min(final - offset, this.credit.available, connectionCredit);
     // Without its Length field, which takes one byte when it is zero.
     const room = writer.remaining - (streamFrameOverhead(this.id, offset, 0) - 1);
     const explicitLength = length < room;
@@ -169,19 +164,18 @@ export class SendStream {
     length = Math.min(length, roomForData);
 
     const end = offset + length;
-    const fin = this.#fin !== "none" && end === this.#buffer.end;
-    emitStream(writer, this.id, offset, segment?.source.bytes ?? NO_BYTES, from, from + length, fin, explicitLength);
-    frames.push({ type: "stream", stream: this, offset, length, fin });
+    const fin = this.#hasEnd && end === final;
+    emitStreamHeader(writer, this.id, offset, length, fin, explicitLength);
+    if (length > 0) this.#buffer.copyTo(writer, offset, length);
+    frames.push({ type: "stream", id: this.id, offset, length, fin });
+    this.#sent.handleSent(offset, fin ? end + 1 : end);
 
     if (this.#state === "ready") this.#state = "send";
     if (fin) {
-      if (this.#fin === "pending") this.#fin = "sent";
+      this.#endIsSent = true;
       this.#state = "data-sent";
     }
-    if (isRepeated) {
-      this.#lost.remove(offset, end);
-      return 0;
-    }
+    if (isRepeated) return 0;
     this.credit.use(length);
     return length;
   }
@@ -191,30 +185,20 @@ export class SendStream {
   handleAcked(offset: number, length: number, fin: boolean): void {
     if (!this.#isSending) return;
     const end = offset + length;
-    if (offset <= this.#ackedPrefix && this.#ackedRanges.isEmpty) {
-      this.#ackedPrefix = Math.max(this.#ackedPrefix, end);
-    } else if (end > this.#ackedPrefix) {
-      this.#ackedRanges.add(Math.max(offset, this.#ackedPrefix), end);
-      if (this.#ackedRanges.start(0) <= this.#ackedPrefix) this.#ackedPrefix = this.#ackedRanges.dropFirst()![1];
-    }
-    // It was declared lost too early.
-    if (!this.#lost.isEmpty) this.#lost.remove(offset, end);
-    if (fin) this.#fin = "acked";
-    this.#buffer.release(this.#ackedPrefix);
-    if (this.#fin === "acked" && this.#ackedPrefix === this.#buffer.end) this.#state = "data-recvd";
+    this.#sent.handleAcked(offset, fin ? end + 1 : end);
+    const { ackedPrefix } = this.#sent;
+    if (ackedPrefix > this.#buffer.end) this.#state = "data-recvd";
+    this.#buffer.release(Math.min(ackedPrefix, this.#buffer.end));
   }
 
+  /** RFC 9000 §13.3: data is not sent again after a reset, nor what another packet has delivered or may yet deliver. */
   handleLost(offset: number, length: number, fin: boolean): void {
-    // RFC 9000 §13.3: data is not sent again after a reset, nor what another packet has delivered.
-    if (!this.#isSending) return;
-    if (fin && this.#fin === "sent") this.#fin = "pending";
-    const end = offset + length;
-    let at = Math.max(offset, this.#ackedPrefix);
-    for (let i = 0; at < end && i < this.#ackedRanges.size && this.#ackedRanges.start(i) < end; i += 1) {
-      this.#lost.add(at, Math.min(end, this.#ackedRanges.start(i)));
-      at = Math.max(at, this.#ackedRanges.end(i));
-    }
-    this.#lost.add(at, end);
+    if (this.#isSending) this.#sent.handleLost(offset, offset + length + (fin ? 1 : 0));
+  }
+
+  /** Sends again what a packet in flight carries. */
+  repeat(offset: number, length: number, fin: boolean): void {
+    if (this.#isSending) this.#sent.repeat(offset, offset + length + (fin ? 1 : 0));
   }
 
   handleResetAcked(): void {
@@ -225,5 +209,3 @@ export class SendStream {
     if (this.#state === "reset-sent") this.#resetIsDue = true;
   }
 }
-
-const NO_BYTES = new Uint8Array(0);

@@ -117,7 +117,7 @@ describe("streams that are over", () => {
       side.handle({ type: "stream-data-blocked", id, limit: 1 });
       expect(side.takeEvents()).toEqual([]);
       expect([side.set.hasControlFrames, side.set.hasStreamData]).toEqual([false, false]);
-      expect(side.set.write(id, pattern(7), true)).toBe(7);
+      expect(side.set.write(id, pattern(7), true)).toBe(true);
       expect(side.set.read(id)).toBeUndefined();
       side.set.reset(id, 1);
       side.set.stopSending(id, 1);
@@ -187,7 +187,7 @@ describe("RESET_STREAM", () => {
     expect(pair.server.set.read(id)).toBeUndefined();
     expect([pair.client.set.activeStreams, pair.server.set.activeStreams]).toEqual([0, 0]);
     expect(pair.client.takeEvents()).toEqual([]);
-    expect(pair.client.set.write(id, pattern(9), true)).toBe(9);
+    expect(pair.client.set.write(id, pattern(9), true)).toBe(true);
   });
 
   it("names as final size what was sent, not what was written", () => {
@@ -235,7 +235,7 @@ describe("STOP_SENDING", () => {
     expect(framesOf(client.packet()!)).toEqual([{ type: "reset-stream", id, code: 9, finalSize: 5_000 }]);
     server.handle({ type: "reset-stream", id, code: 9, finalSize: 5_000 });
     expect(server.takeEvents()).toEqual([]);
-    expect(client.set.write(id, pattern(100), true)).toBe(100);
+    expect(client.set.write(id, pattern(100), true)).toBe(true);
     expect(client.set.writableBytes(id)).toBe(Number.MAX_SAFE_INTEGER);
   });
 
@@ -299,7 +299,7 @@ describe("the end of the connection", () => {
     }
     expect([client.set.hasControlFrames, client.set.hasStreamData]).toEqual([false, false]);
     expect(client.set.openStream("bidi")).toBeUndefined();
-    expect(client.set.write(id, pattern(9), true)).toBe(9);
+    expect(client.set.write(id, pattern(9), true)).toBe(true);
     expect(client.set.read(1)).toBeUndefined();
     expect(client.takeEvents()).toEqual([]);
   });

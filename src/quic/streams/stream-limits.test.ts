@@ -9,6 +9,42 @@ const NO_BYTES = new Uint8Array(0);
 const open = (side: TestSide, id: number): void => side.set.handleStream(id, 0, pattern(1), false, at(0));
 const sent = (side: TestSide): Frame[] => side.packets().flatMap(framesOf);
 
+describe("streams that we open under a given id", () => {
+  it("open all lower ones of their type with them, on both sides (RFC 9000 §2.1)", () => {
+    const pair = streamPair({ server: { initialMaxStreamsUni: 5 } });
+    const { client, server } = pair;
+    expect(client.set.openStream("uni", 10)).toBe(10);
+    expect(client.set.activeStreams).toBe(3);
+    client.set.write(10, pattern(5), true);
+    client.set.write(2, pattern(7), true);
+    settle(pair);
+    expect(server.takeEvents().filter(({ type }) => type === "stream-opened")).toEqual([
+      { type: "stream-opened", id: 2 },
+      { type: "stream-opened", id: 6 },
+      { type: "stream-opened", id: 10 },
+    ]);
+    expect([drain(server, 2).bytes, drain(server, 10).bytes]).toEqual([pattern(7), pattern(5)]);
+    expect(client.set.openStream("uni")).toBe(14);
+  });
+
+  it("wait for credit as others do", () => {
+    const { client } = streamPair({ server: { initialMaxStreamsUni: 2 } });
+    expect(client.set.openStream("uni", 10)).toBeUndefined();
+    expect(client.set.activeStreams).toBe(0);
+    expect(sent(client)).toEqual([{ type: "streams-blocked", direction: "uni", limit: 2 }]);
+    client.set.handleMaxStreams("uni", 3);
+    expect(client.takeEvents()).toEqual([{ type: "streams-available", direction: "uni" }]);
+    expect(client.set.openStream("uni", 10)).toBe(10);
+  });
+
+  it("are a fault where they are of another type, of the peer's, or open already", () => {
+    const { client } = streamPair();
+    client.set.openStream("bidi", 4);
+    for (const id of [0, 4, 1, 5, 2, 10]) expect(() => client.set.openStream("bidi", id)).toThrow(RangeError);
+    expect(client.set.openStream("bidi")).toBe(8);
+  });
+});
+
 describe("streams that the peer opens", () => {
   it("are at most as many as we announced: STREAM_LIMIT_ERROR", () => {
     const limitError = expect.objectContaining({ code: TRANSPORT_ERRORS.STREAM_LIMIT_ERROR.code });

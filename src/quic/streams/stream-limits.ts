@@ -23,15 +23,18 @@ export class LocalStreams {
     return this.#blockedIsDue;
   }
 
-  /** The index of a new stream, or undefined when the limit is reached. */
-  open(): number | undefined {
-    if (this.#opened < this.#limit) return this.#opened++;
+  /** Opens all streams up to and including `index` (RFC 9000 §2.1). False when that is beyond the limit. */
+  openUpTo(index: number): boolean {
+    if (index < this.#limit) {
+      this.#opened = index + 1;
+      return true;
+    }
     this.#wanted = true;
     if (this.#reported !== this.#limit) {
       this.#reported = this.#limit;
       this.#blockedIsDue = true;
     }
-    return undefined;
+    return false;
   }
 
   /** True when somebody was refused before and can now be served. */

@@ -23,8 +23,10 @@ import {
 import { ControlFrames } from "./control-frames.ts";
 import { ReceiveWindow } from "./flow-control.ts";
 import { RecvStream } from "./recv-stream.ts";
+import type { SendPriority, SendSession } from "./scheduler/index.ts";
 import { SendRoom } from "./send-room.ts";
 import { SendScheduler } from "./send-scheduler.ts";
+import type { SendSource } from "./send-source.ts";
 import { SendStream } from "./send-stream.ts";
 import { Stream, streamId, streamIndex } from "./stream.ts";
 import { LocalStreams, PeerStreams } from "./stream-limits.ts";
@@ -39,7 +41,7 @@ export interface StreamSetLimits {
   /** How far the windows may grow by themselves. */
   readonly maxConnectionWindow: number;
   readonly maxStreamWindow: number;
-  /** Bytes kept for sending before `write` says "blocked". */
+  /** Bytes kept for sending before `write` says that they are enough. */
   readonly sendBufferPerStream: number;
   readonly sendBufferPerConnection?: number;
   /** Separate pieces of out-of-order data. */
@@ -150,27 +152,41 @@ export class StreamSet {
 
   // ── The application ───────────────────────────────────────────────────────────────────────────────────────────────
 
-  openStream(direction: StreamDirection): StreamId | undefined {
+  openStream(direction: StreamDirection, wanted?: StreamId): StreamId | undefined {
     if (this.#isClosed) return undefined;
-    const index = this.#local[direction].open();
-    if (index === undefined) return undefined;
+    const local = this.#local[direction];
+    const first = local.opened;
+    const index = wanted === undefined ? first : streamIndex(wanted);
     const id = streamId(index, direction, this.#role);
-    this.#add(id, true);
+    if (wanted !== undefined && wanted !== id)
+      throw new RangeError(`stream ${wanted} is not ours to open, or not ${direction}`);
+    if (index < first) throw new RangeError(`stream ${id} has been opened before`);
+    if (!local.openUpTo(index)) return undefined;
+    // RFC 9000 §2.1: all lower-numbered streams of the type are opened with it.
+    for (let next = first; next <= index; next += 1) this.#add(streamId(next, direction, this.#role), true);
     return id;
   }
 
-  write(id: StreamId, bytes: Uint8Array, fin: boolean): number {
+  /** Appends all of `data`. False when that is enough for now. */
+  write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
     const stream = this.#opened(id);
     const send = this.#sendingPart(stream, id);
-    if (stream === undefined || send === undefined) return bytes.length;
-    const accepted = send.acceptsData ? Math.min(bytes.length, this.#room.available(send)) : bytes.length;
-    const isAll = accepted === bytes.length;
-    send.write(isAll ? bytes : bytes.subarray(0, accepted), fin && isAll);
+    if (stream === undefined || send === undefined) return true;
+    send.write(data, fin);
     this.#room.update(send);
-    if (!isAll) this.#room.wait(send);
     this.#scheduler.file(send);
     this.#forgetIfFinished(stream);
-    return accepted;
+    return this.#room.has(send);
+  }
+
+  /** Where a stream stands among all that have something to send. */
+  setPriority(id: StreamId, priority: SendPriority): void {
+    const send = this.#sendingPart(this.#opened(id), id);
+    if (send !== undefined) this.#scheduler.setPriority(send, priority);
+  }
+
+  openSession(urgency?: number): SendSession {
+    return this.#scheduler.openSession(urgency);
   }
 
   /** What congestion control lets fly: how much a stream may keep follows it. */
@@ -180,7 +196,8 @@ export class StreamSet {
 
   writableBytes(id: StreamId): number {
     const send = this.#sendingPart(this.#opened(id), id);
-    return send?.acceptsData ? this.#room.available(send) : Number.MAX_SAFE_INTEGER;
+    if (!send?.acceptsData) return Number.MAX_SAFE_INTEGER;
+    return this.#room.has(send) ? this.#room.available(send) : 0;
   }
 
   read(id: StreamId, max?: number): StreamChunk | undefined {
@@ -293,33 +310,42 @@ export class StreamSet {
   // ── What became of it (RFC 9000 §13.3) ────────────────────────────────────────────────────────────────────────────
 
   handleAcked(frame: SentFrame): void {
-    if (this.#isClosed || (frame.type !== "stream" && frame.type !== "reset-stream")) return;
-    const send = frame.stream;
-    if (send.isTerminal) return;
+    if (frame.type !== "stream" && frame.type !== "reset-stream") return;
+    const stream = this.#streams.get(frame.id);
+    const send = stream?.send;
+    if (send === undefined || send.isTerminal) return;
     if (frame.type === "stream") {
       send.handleAcked(frame.offset, frame.length, frame.fin);
       if (send.isTerminal) this.#emit({ type: "stream-finished", id: send.id });
     } else {
       send.handleResetAcked();
     }
-    this.#afterSendChange(send.isTerminal ? this.#streams.get(send.id) : undefined, send);
+    this.#afterSendChange(send.isTerminal ? stream : undefined, send);
+  }
+
+  /** Sends again what a packet in flight carries, which may yet arrive: for probes (RFC 9002 §6.2.4). */
+  repeat(frame: SentFrame): void {
+    if (frame.type !== "stream") {
+      this.handleLost(frame);
+      return;
+    }
+    const send = this.#streams.get(frame.id)?.send;
+    if (send === undefined) return;
+    send.repeat(frame.offset, frame.length, frame.fin);
+    this.#scheduler.file(send);
   }
 
   handleLost(frame: SentFrame): void {
     if (this.#isClosed) return;
     switch (frame.type) {
       case "stream":
-        frame.stream.handleLost(frame.offset, frame.length, frame.fin);
-        this.#scheduler.file(frame.stream);
-        break;
       case "reset-stream":
-        frame.stream.handleResetLost();
-        this.#scheduler.file(frame.stream);
-        break;
       case "stream-data-blocked": {
         const send = this.#streams.get(frame.id)?.send;
         if (send === undefined) break;
-        send.credit.handleReportLost(frame.limit);
+        if (frame.type === "stream") send.handleLost(frame.offset, frame.length, frame.fin);
+        else if (frame.type === "reset-stream") send.handleResetLost();
+        else send.credit.handleReportLost(frame.limit);
         this.#scheduler.file(send);
         break;
       }
@@ -430,6 +456,7 @@ export class StreamSet {
           );
     const stream = new Stream(id, isLocal, send, receive);
     this.#streams.set(id, stream);
+    if (send !== undefined) this.#scheduler.add(send);
     if (!isUni) this.#activeBidi += 1;
     return stream;
   }

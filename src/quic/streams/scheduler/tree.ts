@@ -1,0 +1,130 @@
+/**
+ * The scheduler tree of a connection: urgency levels (RFC 9218 §4.1) hold requests and sessions, a session holds groups,
+ * a group its streams in send order. Protocols set nodes; the tree says who sends next.
+ *
+ * Within a level, requests that are incremental and sessions take turns, packet by packet; the requests that are not
+ * are sent one after another (RFC 9218 §10) and share one turn, so neither kind starves the other. A level waits until
+ * all more urgent ones have nothing to send.
+ */
+
+import { Branch, Demand, type Leaf, move, type SchedulerNode } from "./nodes.ts";
+
+const LEVELS = 8;
+
+/** RFC 9218 §4.1. */
+const DEFAULT_URGENCY = 3;
+
+/** Streams that go by their send order, the highest first; those with the same order take turns. */
+export class SendGroup extends Branch {
+  constructor(session: Branch) {
+    super("in-order");
+    move(this, session, 0);
+  }
+}
+
+/** A session among the requests of its urgency. Its groups take turns. It ends by itself with its last stream. */
+export class SendSession extends Branch {
+  readonly #tree: SchedulerTree<unknown>;
+
+  constructor(tree: SchedulerTree<unknown>, urgency: number) {
+    super("round-robin");
+    this.#tree = tree;
+    this.setUrgency(urgency);
+  }
+
+  setUrgency(urgency: number): void {
+    move(this, this.#tree.level(urgency), 0);
+  }
+
+  openGroup(): SendGroup {
+    return new SendGroup(this);
+  }
+}
+
+/** Where a stream stands. Urgency is 0 (first) to 7; a higher send order goes first within its group. */
+export type SendPriority =
+  | { readonly urgency: number; readonly incremental: boolean }
+  | { readonly group: SendGroup; readonly sendOrder: number };
+
+/** All streams take turns: that is not the default of RFC 9218, which holds for what HTTP knows of a request. */
+export const DEFAULT_PRIORITY: SendPriority = { urgency: DEFAULT_URGENCY, incremental: true };
+
+class Level extends Branch {
+  #sequential: Branch | undefined = undefined;
+
+  constructor(root: Branch, urgency: number) {
+    super("round-robin");
+    move(this, root, -urgency);
+  }
+
+  /** The requests that are sent one after another. */
+  get sequential(): Branch {
+    if (this.#sequential === undefined) {
+      this.#sequential = new Branch("in-order");
+      move(this.#sequential, this, 0);
+    }
+    return this.#sequential;
+  }
+}
+
+export class SchedulerTree<T> {
+  readonly #root = new Branch("in-order");
+  readonly #levels: (Level | undefined)[] = new Array<Level | undefined>(LEVELS).fill(undefined);
+  #freshLeaves = 0;
+
+  /** Would anything be sent if the connection had credit, and only then? */
+  get hasFresh(): boolean {
+    return this.#freshLeaves > 0;
+  }
+
+  level(urgency: number): Level {
+    if (!Number.isInteger(urgency) || urgency < 0 || urgency >= LEVELS) {
+      throw new RangeError(`urgency ${urgency} is not from 0 to 7`);
+    }
+    this.#levels[urgency] ??= new Level(this.#root, urgency);
+    return this.#levels[urgency];
+  }
+
+  openSession(urgency: number = DEFAULT_URGENCY): SendSession {
+    return new SendSession(this as SchedulerTree<unknown>, urgency);
+  }
+
+  /** Puts a leaf in its place; `sequence` orders it among those that are sent one after another, the lowest first. */
+  place(leaf: Leaf<T>, priority: SendPriority, sequence: number): void {
+    if ("group" in priority) {
+      if (Number.isNaN(priority.sendOrder)) throw new RangeError("a send order has to be a number");
+      if (rootOf(priority.group) !== this.#root) throw new RangeError("the group belongs to another connection");
+      move(leaf, priority.group, priority.sendOrder);
+      return;
+    }
+    const level = this.level(priority.urgency);
+    if (priority.incremental) move(leaf, level, 0);
+    else move(leaf, level.sequential, -sequence);
+  }
+
+  setDemand(leaf: Leaf<T>, demand: Demand): void {
+    if (demand === leaf.demand) return;
+    if (leaf.demand === Demand.fresh) this.#freshLeaves -= 1;
+    if (demand === Demand.fresh) this.#freshLeaves += 1;
+    leaf.demand = demand;
+    leaf.parent!.update(leaf, demand !== Demand.none, demand >= Demand.free, demand === Demand.repair);
+  }
+
+  /** Whose turn it is, among all or among those that need no credit of the connection. */
+  next(hasCredit: boolean): Leaf<T> | undefined {
+    let node: SchedulerNode | undefined = this.#root;
+    while (node !== undefined && !node.isLeaf) node = (node as Branch).next(hasCredit);
+    return node as Leaf<T> | undefined;
+  }
+
+  /** A leaf has had its turn, and with it every branch above. */
+  rotate(leaf: Leaf<T>): void {
+    for (let node: SchedulerNode = leaf; node.parent !== undefined; node = node.parent) node.parent.rotate(node);
+  }
+}
+
+function rootOf(node: SchedulerNode): SchedulerNode {
+  let root = node;
+  while (root.parent !== undefined) root = root.parent;
+  return root;
+}

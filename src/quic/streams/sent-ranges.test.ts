@@ -1,0 +1,152 @@
+/** What is owed again when bytes are in flight once, twice or not at all (RFC 9000 §13.3). */
+
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { SentRanges } from "./sent-ranges.ts";
+
+const owed = (ranges: SentRanges): [number, number] | undefined =>
+  ranges.isOwed ? [ranges.owedStart, ranges.owedEnd] : undefined;
+
+/** Bytes [0, 100) in flight once. */
+function sent(): SentRanges {
+  const ranges = new SentRanges();
+  ranges.handleSent(0, 100);
+  return ranges;
+}
+
+describe("a range in flight once", () => {
+  it("is owed when it is lost, and no more when it was sent again", () => {
+    const ranges = sent();
+    ranges.handleLost(20, 40);
+    expect(owed(ranges)).toEqual([20, 40]);
+    ranges.handleSent(20, 30);
+    expect(owed(ranges)).toEqual([30, 40]);
+    ranges.handleSent(30, 40);
+    expect(owed(ranges)).toBeUndefined();
+    ranges.handleLost(20, 30);
+    expect(owed(ranges)).toEqual([20, 30]);
+  });
+
+  it("is acknowledged by a copy that was declared lost too early", () => {
+    const ranges = sent();
+    ranges.handleLost(0, 100);
+    ranges.handleAcked(0, 100);
+    expect([owed(ranges), ranges.ackedPrefix]).toEqual([undefined, 100]);
+  });
+});
+
+describe("a range in flight twice", () => {
+  /** Bytes [20, 40) twice. */
+  function twice(): SentRanges {
+    const ranges = sent();
+    ranges.repeat(20, 40);
+    expect(owed(ranges)).toEqual([20, 40]);
+    ranges.handleSent(20, 40);
+    expect(owed(ranges)).toBeUndefined();
+    return ranges;
+  }
+
+  it("is owed only when both copies are lost", () => {
+    const ranges = twice();
+    ranges.handleLost(0, 40);
+    expect(owed(ranges)).toEqual([0, 20]);
+    ranges.handleSent(0, 20);
+    ranges.handleLost(20, 40);
+    expect(owed(ranges)).toEqual([20, 40]);
+  });
+
+  it("is acknowledged with either copy, and the other may be lost", () => {
+    const ranges = twice();
+    ranges.handleAcked(20, 40);
+    ranges.handleLost(0, 100);
+    expect(owed(ranges)).toEqual([0, 20]);
+    ranges.handleSent(0, 20);
+    expect(owed(ranges)).toEqual([40, 100]);
+  });
+
+  it("is owed after one loss where that is asked for", () => {
+    const ranges = twice();
+    ranges.handleLost(20, 40);
+    ranges.repeat(30, 40);
+    expect(owed(ranges)).toEqual([30, 40]);
+  });
+
+  it("is no more owed than before when it is lost while it waits to be sent again", () => {
+    const ranges = sent();
+    ranges.repeat(20, 40);
+    ranges.handleLost(0, 100);
+    expect(owed(ranges)).toEqual([0, 100]);
+    ranges.handleSent(0, 100);
+    ranges.handleLost(20, 40);
+    expect(owed(ranges)).toEqual([20, 40]);
+  });
+
+  it("may be cut differently each time", () => {
+    const ranges = sent();
+    ranges.repeat(0, 100);
+    ranges.handleSent(0, 35);
+    ranges.handleSent(35, 100);
+    ranges.handleLost(0, 100);
+    expect(owed(ranges)).toBeUndefined();
+    ranges.handleLost(35, 100);
+    expect(owed(ranges)).toEqual([35, 100]);
+  });
+});
+
+it("agrees with a count of copies for each byte, whatever happens", () => {
+  const END = 24;
+  type Copy = [start: number, end: number];
+  const step = fc.record({
+    do: fc.constantFrom("send", "send", "acked", "lost", "repeat"),
+    pick: fc.nat(100),
+    length: fc.integer({ min: 1, max: 12 }),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const ranges = new SentRanges();
+      const inFlight: Copy[] = [];
+      const acked = new Array<boolean>(END).fill(false);
+      const asked = new Array<boolean>(END).fill(false);
+      let fresh = 0;
+      for (const { do: action, pick, length } of steps) {
+        const copy = inFlight[pick % Math.max(1, inFlight.length)];
+        if (action === "send") {
+          const start = ranges.isOwed ? ranges.owedStart : fresh;
+          const end = Math.min(start + length, ranges.isOwed ? ranges.owedEnd : END);
+          if (start === end) continue;
+          ranges.handleSent(start, end);
+          inFlight.push([start, end]);
+          asked.fill(false, start, end);
+          fresh = Math.max(fresh, end);
+        } else if (action === "repeat") {
+          const start = pick % Math.max(1, fresh);
+          const end = Math.min(fresh, start + length);
+          ranges.repeat(start, end);
+          for (let at = start; at < end; at += 1) asked[at] = !acked[at];
+        } else if (copy !== undefined) {
+          inFlight.splice(inFlight.indexOf(copy), 1);
+          if (action === "lost") {
+            ranges.handleLost(...copy);
+          } else {
+            ranges.handleAcked(...copy);
+            acked.fill(true, ...copy);
+            asked.fill(false, ...copy);
+          }
+        }
+        const isOwed = acked.map(
+          (isAcked, at) =>
+            at < fresh && !isAcked && (asked[at]! || !inFlight.some(([start, end]) => start <= at && at < end)),
+        );
+        const first = isOwed.indexOf(true);
+        expect(ranges.isOwed ? ranges.owedStart : -1).toBe(first);
+        if (first >= 0) {
+          const next = isOwed.indexOf(false, first);
+          expect(ranges.owedEnd).toBe(next < 0 ? END : next);
+        }
+        const unacked = acked.indexOf(false);
+        expect(ranges.ackedPrefix).toBe(unacked < 0 ? END : unacked);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+});

@@ -1,0 +1,125 @@
+/**
+ * What became of the bytes of a stream that were sent: acknowledged, in flight, or owed again (RFC 9000 §13.3). It is
+ * the only place that knows, however many packets carry a byte and on whatever path.
+ *
+ * A byte that is acknowledged in any copy is acknowledged. One that is lost in a copy is owed again only when no other
+ * is in flight, unless it is asked for. The end of the stream counts as one more byte, behind the last.
+ */
+
+import { RangeSet } from "../../base/range-set.ts";
+
+export class SentRanges {
+  /** Nothing from here on was ever sent. */
+  #end = 0;
+  /** All before this is acknowledged. */
+  #ackedPrefix = 0;
+  /** What is acknowledged beyond the prefix. */
+  readonly #acked = new RangeSet();
+  /** What has to be sent again. */
+  readonly #owed = new RangeSet();
+  /**
+   * Copies in flight beyond the one that each byte sent and not owed has: a byte in the first n sets has n more. They
+   * are few and short-lived: data is sent twice by probes, re-injection, and where a loss is only suspected.
+   */
+  readonly #copies: RangeSet[] = [];
+
+  get ackedPrefix(): number {
+    return this.#ackedPrefix;
+  }
+
+  /** Has anything to be sent again? */
+  get isOwed(): boolean {
+    return !this.#owed.isEmpty;
+  }
+
+  /** The first range that has to be sent again; only where there is one. */
+  get owedStart(): number {
+    return this.#owed.start(0);
+  }
+
+  get owedEnd(): number {
+    return this.#owed.end(0);
+  }
+
+  /** A packet carries [start, end), for the first time or again. */
+  handleSent(start: number, end: number): void {
+    const again = Math.min(end, this.#end);
+    if (start < again) {
+      if (!this.#owed.covers(start, again)) this.#addCopies(this.#owed.missing(start, again));
+      this.#owed.remove(start, again);
+    }
+    if (end > this.#end) this.#end = end;
+  }
+
+  handleAcked(start: number, end: number): void {
+    if (start <= this.#ackedPrefix && this.#acked.isEmpty) {
+      if (end > this.#ackedPrefix) this.#ackedPrefix = end;
+    } else if (end > this.#ackedPrefix) {
+      this.#acked.add(Math.max(start, this.#ackedPrefix), end);
+      if (this.#acked.start(0) <= this.#ackedPrefix) this.#ackedPrefix = this.#acked.dropFirst()![1];
+    }
+    // It may have been declared lost too early.
+    if (!this.#owed.isEmpty) this.#owed.remove(start, end);
+    for (const copies of this.#copies) copies.remove(start, end);
+    this.#dropEmpty();
+  }
+
+  /** One packet that carried [start, end) is lost. It must not be told twice of the same packet. */
+  handleLost(start: number, end: number): void {
+    // Of bytes with more copies than one, one less is in flight; the others are owed.
+    let rest = this.#unacked(start, end);
+    for (let i = this.#copies.length - 1; i >= 0; i -= 1) {
+      const copies = this.#copies[i]!;
+      const without: number[] = [];
+      for (let at = 0; at < rest.length; at += 2) {
+        without.push(...copies.missing(rest[at]!, rest[at + 1]!));
+        copies.remove(rest[at]!, rest[at + 1]!);
+      }
+      rest = without;
+    }
+    this.#owe(rest);
+    this.#dropEmpty();
+  }
+
+  /** Sends [start, end) again, as far as it is not acknowledged, although a copy may be in flight. */
+  repeat(start: number, end: number): void {
+    const parts = this.#unacked(start, end);
+    // While a byte is owed, the copies in flight are all beyond the one that will be sent.
+    for (let at = 0; at < parts.length; at += 2) this.#addCopies(this.#owed.missing(parts[at]!, parts[at + 1]!));
+    this.#owe(parts);
+  }
+
+  clear(): void {
+    this.#acked.clear();
+    this.#owed.clear();
+    this.#copies.length = 0;
+  }
+
+  #unacked(from: number, end: number): number[] {
+    const start = Math.max(from, this.#ackedPrefix);
+    if (start >= end) return [];
+    return this.#acked.isEmpty ? [start, end] : this.#acked.missing(start, end);
+  }
+
+  #owe(parts: readonly number[]): void {
+    for (let at = 0; at < parts.length; at += 2) this.#owed.add(parts[at]!, parts[at + 1]!);
+  }
+
+  #addCopies(parts: number[]): void {
+    let rest = parts;
+    for (let i = 0; rest.length > 0; i += 1) {
+      this.#copies[i] ??= new RangeSet();
+      const copies = this.#copies[i]!;
+      const already: number[] = [];
+      for (let at = 0; at < rest.length; at += 2) {
+        already.push(...copies.within(rest[at]!, rest[at + 1]!));
+        copies.add(rest[at]!, rest[at + 1]!);
+      }
+      rest = already;
+    }
+  }
+
+  #dropEmpty(): void {
+    while (this.#copies.at(-1)?.isEmpty) this.#copies.pop();
+  }
+}
