@@ -16,9 +16,9 @@ import { SeededRng } from "../base/rng.ts";
 import { type Instant, type Micros, millis, toSeconds } from "../base/time.ts";
 import type { CaptureRecord, Direction, SimulatedDatagram } from "./datagram.ts";
 import { TraceDigest } from "./digest.ts";
-import { EventQueue } from "./event-queue.ts";
 import { Host, type HostOptions } from "./host.ts";
 import { Link, type LinkOptions } from "./link.ts";
+import { VirtualSchedule } from "./virtual-schedule.ts";
 
 /**
  * Someone between two links who sees every datagram, and answers what is to go on in its place: the same, another,
@@ -126,7 +126,7 @@ export class SimulatedNetwork {
   readonly #elements: readonly NetworkElement[];
   readonly #links: readonly (LinkPair | undefined)[];
   readonly #capture: NetworkOptions["capture"];
-  readonly #queue = new EventQueue<SimulatedEvent>();
+  readonly #queue = new VirtualSchedule<SimulatedEvent>();
   readonly #digest = new TraceDigest();
   /** When each host is to be woken next; other entries in the queue are out of date. */
   readonly #wakes = new Map<Host, Instant>();

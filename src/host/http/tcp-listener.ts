@@ -21,10 +21,11 @@ import type { Identity } from "../certificates/identity.ts";
 import { CertificateStore } from "../certificates/store.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import type { ExchangeHandler } from "./exchange.ts";
-import { Http1Exchange } from "./http1-exchange.ts";
+import { Http1ServerExchange } from "./http1-exchange.ts";
 import { Http1Refusal } from "./http1-refusal.ts";
-import { Http2Exchange } from "./http2-exchange.ts";
+import { Http2ServerExchange } from "./http2-exchange.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
+import { fieldsFromRaw } from "./raw-fields.ts";
 import { isAuthority, isPath, parseAbsoluteForm } from "./request-head.ts";
 import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
 
@@ -259,12 +260,7 @@ export class TcpListener implements Listener {
     if (stream.session === undefined) return;
     const method = headers[":method"] ?? "";
     const path = headers[":path"] ?? "";
-    const fields: FieldLine[] = [];
-    const rawFields = raw ?? Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
-    for (let i = 0; i + 1 < rawFields.length; i += 2) {
-      const name = rawFields[i]!;
-      if (name.charCodeAt(0) !== 0x3a) fields.push([name, rawFields[i + 1]!]);
-    }
+    const fields = fieldsFromRaw(raw ?? Object.entries(headers).flatMap(([name, value]) => [name, String(value)]));
     const host = headers.host;
     const authority = headers[":authority"] ?? host ?? "";
     if (method === "CONNECT") {
@@ -279,7 +275,9 @@ export class TcpListener implements Listener {
     const connection = this.#connectionOf(stream.session, stream.session.socket as unknown as Socket);
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const scheme = headers[":scheme"] ?? "https";
-    this.#onExchange(new Http2Exchange(stream, { method, scheme, authority, path, fields }, endStream, connection));
+    this.#onExchange(
+      new Http2ServerExchange(stream, { method, scheme, authority, path, fields }, endStream, connection),
+    );
   }
 
   #handleHttp1(request: IncomingMessage, response: ServerResponse): void {
@@ -308,7 +306,7 @@ export class TcpListener implements Listener {
     }
     const socket = request.socket;
     const connection = this.#connectionOf(socket, socket);
-    this.#onExchange(new Http1Exchange(request, response, { authority, path, fields }, connection));
+    this.#onExchange(new Http1ServerExchange(request, response, { authority, path, fields }, connection));
   }
 
   #handleClientError(error: Error, socket: Socket): void {

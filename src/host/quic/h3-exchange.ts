@@ -1,4 +1,4 @@
-/** An Exchange over a request stream of HTTP/3 (RFC 9114 §4.1). */
+/** A ServerExchange over a request stream of HTTP/3 (RFC 9114 §4.1). */
 
 import { H3_ERRORS, type H3Connection, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue } from "../../http/index.ts";
@@ -6,11 +6,11 @@ import { SendSource, type StreamId } from "../../quic/index.ts";
 import type {
   BodyState,
   ConnectionInfo,
-  Exchange,
   PeerAddress,
   ReleaseChunk,
   RequestBody,
   RespondOptions,
+  ServerExchange,
 } from "../http/exchange.ts";
 import { httpDate } from "./date.ts";
 
@@ -64,7 +64,7 @@ class H3Body implements RequestBody {
   }
 }
 
-export class H3Exchange implements Exchange {
+export class H3ServerExchange implements ServerExchange {
   readonly protocol = "h3";
   readonly method: string;
   readonly scheme: string;

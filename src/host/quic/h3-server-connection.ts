@@ -9,7 +9,8 @@ import { systemRng } from "../random.ts";
 import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
 import type { ConnectionListener, QuicDriver } from "./driver.ts";
-import { H3Exchange, type H3ExchangeHost } from "./h3-exchange.ts";
+import { type H3EventHandler, H3EventPump } from "./h3-event-pump.ts";
+import { type H3ExchangeHost, H3ServerExchange } from "./h3-exchange.ts";
 
 export interface H3ServerOptions {
   readonly onExchange: ExchangeHandler;
@@ -17,74 +18,53 @@ export interface H3ServerOptions {
   readonly onClosed: (connection: H3ServerConnection) => void;
 }
 
-export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
+export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H3EventHandler {
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
+  readonly #pump: H3EventPump;
   readonly #options: H3ServerOptions;
-  readonly #exchanges = new Map<StreamId, H3Exchange>();
+  readonly #exchanges = new Map<StreamId, H3ServerExchange>();
   #isDraining = false;
-  #isPumping = false;
 
   constructor(connection: Connection, driver: QuicDriver, options: H3ServerOptions) {
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
     this.h3 = new H3Connection(connection, { rng: systemRng });
+    this.#pump = new H3EventPump(this.h3, driver, this);
     this.remoteAddress = peerAddress(connection.remoteAddress);
     this.localAddress = peerAddress(connection.localAddress ?? driver.socket.address);
     this.info = { stats: () => connectionStats(connection) };
   }
 
   wake(): void {
-    this.#driver.wake();
+    this.#pump.wake();
   }
 
   pump(): void {
-    this.wake();
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    // Not while somebody is in the middle of reading: "finished" would reach them before what they read.
-    queueMicrotask(this.#onPump);
+    this.#pump.pump();
   }
 
   /** An exception in what belongs to this connection ends it. */
   readonly handleFault = (fault: Fault): void => this.#driver.fail(this.#connection, fault);
-
-  readonly #onPump = guard("h3 events", this.handleFault, () => {
-    this.#isPumping = false;
-    this.#drainEvents();
-  });
 
   onExchangeClosed(id: StreamId): void {
     this.#exchanges.delete(id);
   }
 
   handleEvent(event: ConnectionEvent, _now: Instant): void {
-    switch (event.type) {
-      case "key-log":
-        this.#options.onKeyLog?.(`${event.line}\n`);
-        return;
-      case "verify-certificate":
-        return;
-      default:
-        this.h3.handleTransportEvent(event);
-        this.#drainEvents();
-        if (event.type === "closed") this.#handleClosed(event.reason);
-    }
+    if (event.type === "key-log") this.#options.onKeyLog?.(`${event.line}\n`);
+    else this.#pump.handleEvent(event);
   }
 
-  #drainEvents(): void {
-    for (let event = this.h3.pollEvent(); event !== undefined; event = this.h3.pollEvent()) this.#handleH3(event);
-  }
-
-  #handleH3(event: H3Event): void {
+  handleH3(event: H3Event): void {
     switch (event.type) {
       case "request": {
-        const exchange = new H3Exchange(this, event.id, event.head, event.fin);
+        const exchange = new H3ServerExchange(this, event.id, event.head, event.fin);
         this.#exchanges.set(event.id, exchange);
         this.#options.onExchange(exchange);
         break;
@@ -121,21 +101,23 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
     }
   }
 
-  #handleClosed(reason: CloseReason): void {
+  handleClosed(reason: CloseReason): void {
     const error = new Error(describeClose(reason));
     for (const exchange of this.#exchanges.values()) this.#abort(exchange, error);
     this.#exchanges.clear();
     this.#options.onClosed(this);
   }
 
-  readonly #abort = guard("h3 abort", this.handleFault, (exchange: H3Exchange, error: Error) => exchange.abort(error));
+  readonly #abort = guard("h3 abort", this.handleFault, (exchange: H3ServerExchange, error: Error) =>
+    exchange.abort(error),
+  );
 
   /** Takes no new requests; closes when those under way are answered. */
   drain(): void {
     this.#isDraining = true;
     this.h3.goaway();
     this.wake();
-    this.#drainEvents();
+    this.#pump.drain();
     // Before the handshake is over there is nobody to say GOAWAY to.
     if (!this.h3.isDraining) this.h3.close();
   }

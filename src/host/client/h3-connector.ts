@@ -1,27 +1,34 @@
 // Makes HTTP/3 connections: one UDP socket each, the QUIC handshake, and the judgement of the server's certificate.
 import { X509Certificate } from "node:crypto";
 import { performance } from "node:perf_hooks";
-import { seconds } from "../base/time.ts";
-import { H3_ERRORS, H3Connection } from "../h3/index.ts";
-import { type CertificateVerifier, createCertificateVerifier } from "../host/certificates/index.ts";
-import { cryptoEngine } from "../host/engine.ts";
-import { detach, guard, ignore } from "../host/guard.ts";
-import { describeClose } from "../host/quic/close-reason.ts";
-import { QuicDriver } from "../host/quic/driver.ts";
-import { systemRng } from "../host/random.ts";
-import { bindPortableSocket } from "../host/udp/portable-socket.ts";
-import { type CloseReason, type Connection, type ConnectionEvent, connectionConfig, Endpoint } from "../quic/index.ts";
-import { ALERTS, createTlsClient } from "../tls/index.ts";
+import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
+import { seconds } from "../../base/time.ts";
+import { H3_ERRORS, H3Connection } from "../../h3/index.ts";
+import {
+  type CloseReason,
+  type Connection,
+  type ConnectionEvent,
+  connectionConfig,
+  Endpoint,
+} from "../../quic/index.ts";
+import { ALERTS, createTlsClient } from "../../tls/index.ts";
+import { type CertificateVerifier, createCertificateVerifier } from "../certificates/index.ts";
+import { cryptoEngine } from "../engine.ts";
+import { detach, guard, ignore } from "../guard.ts";
+import { describeClose } from "../quic/close-reason.ts";
+import { QuicDriver } from "../quic/driver.ts";
+import { systemRng } from "../random.ts";
+import { bindPortableSocket } from "../udp/portable-socket.ts";
 import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
 import type { Http3Connector } from "./http3.ts";
-import type { ConnectOptions, ResolvedAddress } from "./session.ts";
-import { ATTEMPT_DELAY, staggered } from "./staggered.ts";
+import type { DialOptions, ResolvedAddress } from "./session.ts";
+import { staggered } from "./staggered.ts";
 
 export function createHttp3Connector(): Http3Connector {
   const verifiers = new Map<string, CertificateVerifier>();
-  const verifierFor = (options: ConnectOptions): CertificateVerifier => {
+  const verifierFor = (options: DialOptions): CertificateVerifier => {
     const key = `${options.rejectUnauthorized} ${options.ca?.join("") ?? ""}`;
     let verifier = verifiers.get(key);
     if (verifier === undefined) {
@@ -36,7 +43,7 @@ export function createHttp3Connector(): Http3Connector {
       const verifier = verifierFor(options);
       return staggered({
         candidates: options.addresses,
-        delay: ATTEMPT_DELAY,
+        delay: CONNECTION_ATTEMPT_DELAY,
         signal: options.signal,
         attempt: (address, signal) => dial(origin, { ...options, signal }, address, verifier),
         discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was first")),
@@ -50,7 +57,7 @@ export function createHttp3Connector(): Http3Connector {
 
 async function dial(
   origin: string,
-  options: ConnectOptions,
+  options: DialOptions,
   address: ResolvedAddress,
   verifier: CertificateVerifier,
 ): Promise<QuicHttp3Session> {
@@ -93,14 +100,10 @@ async function dial(
       h3,
       driver,
       onChange,
+      onKeyLog: options.keylog,
       timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
     });
-    driver.attach(connection, {
-      handleEvent: (event) => {
-        if (event.type === "key-log") options.keylog?.(event.line);
-        else session.handleEvent(event);
-      },
-    });
+    driver.attach(connection, session);
     for (const event of handshake.held) session.handleEvent(event);
     driver.wake();
     return session;
@@ -119,7 +122,7 @@ class DialedHandshake {
   readonly held: ConnectionEvent[] = [];
   #problem: ClientError | undefined;
 
-  constructor(connection: Connection, driver: QuicDriver, options: ConnectOptions, verifier: CertificateVerifier) {
+  constructor(connection: Connection, driver: QuicDriver, options: DialOptions, verifier: CertificateVerifier) {
     this.done = new Promise((resolve, reject) => {
       const onAbort = guard(
         "client h3 abort",
@@ -201,7 +204,7 @@ class HandshakeFailure extends Error {
   }
 }
 
-function failureOf(error: unknown, origin: string, address: ResolvedAddress, options: ConnectOptions): unknown {
+function failureOf(error: unknown, origin: string, address: ResolvedAddress, options: DialOptions): unknown {
   if (!(error instanceof HandshakeFailure)) return error;
   const { reason } = error;
   const where = `${origin} (${address.address} port ${options.port}, UDP)`;

@@ -2,10 +2,10 @@
 import { ClientError } from "../errors.ts";
 import type { Http3Session } from "../http3.ts";
 import type {
-  ConnectOptions,
-  Exchange,
+  ClientExchange,
+  ClientRequestHead,
+  DialOptions,
   RequestContent,
-  RequestHead,
   ResponseHandler,
   SessionStats,
 } from "../session.ts";
@@ -26,7 +26,7 @@ export class FakeHttp3Session implements Http3Session {
   #close = () => {};
   #requests = 0;
 
-  constructor({ addresses, port, lookupStart, lookupEnd, onChange }: ConnectOptions) {
+  constructor({ addresses, port, lookupStart, lookupEnd, onChange }: DialOptions) {
     this.remoteAddress = addresses[0]!.address;
     this.remotePort = port;
     this.timings = { lookupStart, lookupEnd, connectStart: lookupEnd };
@@ -40,7 +40,7 @@ export class FakeHttp3Session implements Http3Session {
     return this.usable ? this.limit - this.active : 0;
   }
 
-  request(_head: RequestHead, _content: RequestContent | undefined, handler: ResponseHandler): Exchange {
+  request(_head: ClientRequestHead, _content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.active += 1;
     this.#requests += 1;
     const refused = this.rejects;

@@ -16,7 +16,7 @@ function isBefore(a: Entry<unknown>, b: Entry<unknown>): boolean {
   return a.sequence < b.sequence;
 }
 
-export class EventQueue<T> {
+export class VirtualSchedule<T> {
   readonly #heap: Entry<T>[] = [];
   #sequence = 0;
 

@@ -10,19 +10,21 @@ import {
   type Settings,
 } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import { detach, type Fault, guard } from "../host/guard.ts";
+import { isHttp1Only } from "../../http/index.ts";
+import { detach, type Fault, guard } from "../guard.ts";
+import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type {
-  Exchange,
+  ClientExchange,
+  ClientRequestHead,
   Field,
   RequestContent,
-  RequestHead,
   ResponseHandler,
   Session,
   SessionStats,
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
-import type { TcpConnection } from "./tcp.ts";
+import type { ClientTcpConnection } from "./tcp.ts";
 
 /** RFC 9113 §6.5.2 sets no initial limit; this many until the peer has said its own. */
 const STREAMS_BEFORE_SETTINGS = 100;
@@ -35,7 +37,7 @@ export class Http2Session implements Session {
   readonly remotePort: number;
   readonly timings;
   readonly closed: Promise<void>;
-  readonly #connection: TcpConnection;
+  readonly #connection: ClientTcpConnection;
   readonly #session: ClientHttp2Session;
   readonly #idleTimeout: number;
   readonly #onChange: () => void;
@@ -47,7 +49,7 @@ export class Http2Session implements Session {
   #lastProcessed = Number.POSITIVE_INFINITY;
   #error: Error | undefined;
 
-  constructor(connection: TcpConnection, origin: string, idleTimeout: number, onChange: () => void) {
+  constructor(connection: ClientTcpConnection, origin: string, idleTimeout: number, onChange: () => void) {
     const { socket, timings } = connection;
     this.#connection = connection;
     this.#onChange = onChange;
@@ -109,7 +111,7 @@ export class Http2Session implements Session {
     return this.usable ? Math.max(0, this.#limit - this.#active) : 0;
   }
 
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): Exchange {
+  request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#requests += 1;
     this.#active += 1;
     this.#session.ref();
@@ -130,7 +132,7 @@ export class Http2Session implements Session {
     }
     const isUnprocessed = () =>
       stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined || stream.id > this.#lastProcessed;
-    const exchange = new Http2Exchange(stream, handler, isUnprocessed, () => this.#error);
+    const exchange = new Http2ClientExchange(stream, handler, isUnprocessed, () => this.#error);
     stream.once(
       "close",
       guard(
@@ -174,7 +176,7 @@ export class Http2Session implements Session {
   }
 }
 
-class Http2Exchange implements Exchange {
+class Http2ClientExchange implements ClientExchange {
   readonly #stream: ClientHttp2Stream;
   readonly #handler: ResponseHandler;
   readonly #isUnprocessed: () => boolean;
@@ -203,7 +205,7 @@ class Http2Exchange implements Exchange {
     stream.on(
       "headers",
       guard("client h2 headers", onFault, (headers: IncomingHttpHeaders, _flags: number, raw?: readonly string[]) => {
-        if (!this.#done) handler.onInformational(Number(headers[":status"]), fieldsFromNode(raw));
+        if (!this.#done) handler.onInformational(Number(headers[":status"]), fieldsFromRaw(raw));
       }),
     );
     stream.on(
@@ -211,7 +213,7 @@ class Http2Exchange implements Exchange {
       guard("client h2 response", onFault, (headers: IncomingHttpHeaders, _flags: number, raw?: readonly string[]) => {
         if (this.#done) return;
         this.#headSeen = true;
-        handler.onHead(Number(headers[":status"]), fieldsFromNode(raw), "");
+        handler.onHead(Number(headers[":status"]), fieldsFromRaw(raw), "");
       }),
     );
     stream.on(
@@ -223,7 +225,7 @@ class Http2Exchange implements Exchange {
     stream.on(
       "trailers",
       guard("client h2 trailers", onFault, (_trailers: unknown, _flags: number, raw?: readonly string[]) => {
-        this.#trailers = fieldsFromNode(raw);
+        this.#trailers = fieldsFromRaw(raw);
       }),
     );
     stream.once(
@@ -340,17 +342,7 @@ function roomToWrite(stream: ClientHttp2Stream): Promise<void> {
   });
 }
 
-/** RFC 9113 §8.2.2: fields about the connection have no place in HTTP/2. */
-const CONNECTION_FIELDS = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-  "host",
-]);
-
-function fieldsToNode(head: RequestHead, content: RequestContent | undefined): OutgoingHttpHeaders {
+function fieldsToNode(head: ClientRequestHead, content: RequestContent | undefined): OutgoingHttpHeaders {
   const headers: Record<string, string | string[]> = {
     ":method": head.method,
     ":scheme": head.scheme,
@@ -358,20 +350,11 @@ function fieldsToNode(head: RequestHead, content: RequestContent | undefined): O
     ":path": head.path,
   };
   for (const [name, value] of head.fields) {
-    if (CONNECTION_FIELDS.has(name) || (name === "te" && value !== "trailers")) continue;
+    if (name === "host" || isHttp1Only(name, value)) continue; // RFC 9113 §8.2.2, §8.3.1
     const before = headers[name];
     if (before === undefined) headers[name] = value;
     else headers[name] = Array.isArray(before) ? [...before, value] : [before, value];
   }
   if (content?.length !== undefined) headers["content-length"] = String(content.length);
   return headers;
-}
-
-function fieldsFromNode(raw: readonly string[] = []): Field[] {
-  const fields: Field[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    const name = raw[i]!;
-    if (!name.startsWith(":")) fields.push([name, raw[i + 1]!]);
-  }
-  return fields;
 }

@@ -1,19 +1,19 @@
 // HTTP/1.1 on one connection, by undici: its Client is given the socket that tcp.ts made and never makes another.
 import type { TLSSocket } from "node:tls";
 import { Client, type Dispatcher } from "undici";
-import { detach, type Fault, guard, ignore } from "../host/guard.ts";
+import { detach, type Fault, guard, ignore } from "../guard.ts";
+import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type {
-  Exchange,
-  Field,
+  ClientExchange,
+  ClientRequestHead,
   RequestContent,
-  RequestHead,
   ResponseHandler,
   Session,
   SessionStats,
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
-import type { TcpConnection } from "./tcp.ts";
+import type { ClientTcpConnection } from "./tcp.ts";
 
 export class Http1Session implements Session {
   readonly protocol = "http/1.1";
@@ -21,7 +21,7 @@ export class Http1Session implements Session {
   readonly remotePort: number;
   readonly timings;
   readonly closed: Promise<void>;
-  readonly #connection: TcpConnection;
+  readonly #connection: ClientTcpConnection;
   readonly #client: Client;
   readonly #servername: string;
   readonly #onChange: () => void;
@@ -30,7 +30,7 @@ export class Http1Session implements Session {
   #draining = false;
 
   constructor(
-    connection: TcpConnection,
+    connection: ClientTcpConnection,
     origin: string,
     servername: string,
     idleTimeout: number,
@@ -76,11 +76,11 @@ export class Http1Session implements Session {
     return this.usable && this.#active === 0 ? 1 : 0;
   }
 
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): Exchange {
+  request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#active += 1;
     this.#requests += 1;
     const onChange = this.#onChange;
-    const exchange = new Http1Exchange(handler, () => {
+    const exchange = new Http1ClientExchange(handler, () => {
       this.#active -= 1;
       onChange();
     });
@@ -131,7 +131,7 @@ class ConnectionSpent extends Error {
 type Controller = Dispatcher.DispatchController;
 
 /** undici's handler and controller on one side, ours on the other. */
-class Http1Exchange implements Exchange {
+class Http1ClientExchange implements ClientExchange {
   readonly #handler: ResponseHandler;
   readonly #release: () => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -162,7 +162,7 @@ class Http1Exchange implements Exchange {
       if (!this.#done) this.#handler.onData(chunk);
     }),
     onResponseEnd: guard("client h1 end", this.#handleFault, (controller: Controller) => {
-      if (this.#finish()) this.#handler.onEnd(rawFields(controller.rawTrailers));
+      if (this.#finish()) this.#handler.onEnd(fieldsFromRaw(controller.rawTrailers as Buffer[] | null | undefined));
     }),
     onResponseError: guard("client h1 error", this.#handleFault, (_controller: unknown, error: Error) =>
       this.handleError(error),
@@ -176,7 +176,7 @@ class Http1Exchange implements Exchange {
 
   #handleHead(controller: Controller, status: number, statusText = ""): void {
     if (this.#done) return;
-    const fields = rawFields(controller.rawHeaders);
+    const fields = fieldsFromRaw(controller.rawHeaders as Buffer[] | null | undefined);
     if (status < 200) {
       this.#handler.onInformational(status, fields);
       return;
@@ -212,17 +212,6 @@ class Http1Exchange implements Exchange {
     return true;
   }
 }
-
-function rawFields(raw: unknown): Field[] {
-  const fields: Field[] = [];
-  const list = (raw ?? []) as readonly (Buffer | string)[];
-  for (let i = 0; i + 1 < list.length; i += 2) {
-    fields.push([text(list[i]!).toLowerCase(), text(list[i + 1]!)]);
-  }
-  return fields;
-}
-
-const text = (value: Buffer | string) => (typeof value === "string" ? value : value.toString("latin1"));
 
 function explain(error: Error): Error {
   const code = (error as { code?: string }).code ?? "";

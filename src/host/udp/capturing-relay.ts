@@ -1,8 +1,9 @@
 // A capture without the right to capture: a UDP relay on loopback that writes every datagram it passes on into a pcap file,
 // in IPv4 and UDP headers of its own (LINKTYPE_RAW).
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { closeSync, openSync, writeSync } from "node:fs";
+import { guard, reportFault } from "../guard.ts";
 
 const LINKTYPE_RAW = 101;
 const CLIENT = { address: 0x7f000001, port: 40_000 };
@@ -19,15 +20,21 @@ export async function captureRelay(serverPort: number, path: string): Promise<Ca
   const [outer, inner] = await Promise.all([bind(), bind()]);
   const server = { address: 0x7f000001, port: serverPort };
   let clientPort: number | undefined;
-  outer.on("message", (datagram, { port }) => {
-    clientPort = port;
-    writeSync(file, packet(CLIENT, server, datagram));
-    inner.send(datagram, serverPort, "127.0.0.1");
-  });
-  inner.on("message", (datagram) => {
-    writeSync(file, packet(server, CLIENT, datagram));
-    if (clientPort !== undefined) outer.send(datagram, clientPort, "127.0.0.1");
-  });
+  outer.on(
+    "message",
+    guard("relay outward", reportFault, (datagram: Buffer, { port }: RemoteInfo) => {
+      clientPort = port;
+      writeSync(file, packet(CLIENT, server, datagram));
+      inner.send(datagram, serverPort, "127.0.0.1");
+    }),
+  );
+  inner.on(
+    "message",
+    guard("relay inward", reportFault, (datagram: Buffer) => {
+      writeSync(file, packet(server, CLIENT, datagram));
+      if (clientPort !== undefined) outer.send(datagram, clientPort, "127.0.0.1");
+    }),
+  );
   return {
     port: outer.address().port,
     async [Symbol.asyncDispose]() {

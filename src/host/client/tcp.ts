@@ -2,24 +2,24 @@
 import type { X509Certificate } from "node:crypto";
 import { connect as connectSocket, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
-import { type Fault, guard, ignore } from "../host/guard.ts";
+import { type Fault, guard, ignore } from "../guard.ts";
 import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, ClientError } from "./errors.ts";
-import type { ConnectionTimings, ConnectOptions, Protocol } from "./session.ts";
+import type { ConnectionTimings, DialOptions, Protocol } from "./session.ts";
 
-export interface TcpConnection {
+export interface ClientTcpConnection {
   readonly socket: Socket | TLSSocket;
   readonly protocol: Exclude<Protocol, "h3">;
   readonly timings: ConnectionTimings;
 }
 
-export interface TcpConnectOptions extends ConnectOptions {
+export interface TcpConnectOptions extends DialOptions {
   readonly secure: boolean;
   /** Offered by ALPN, best first. Never empty. */
   readonly protocols: readonly Exclude<Protocol, "h3">[];
 }
 
-export async function connectTcp(options: TcpConnectOptions): Promise<TcpConnection> {
+export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpConnection> {
   const { lookupStart, lookupEnd, signal } = options;
   const connectStart = performance.now();
   const socket = await establish(options);

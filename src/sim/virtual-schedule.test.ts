@@ -1,13 +1,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Instant } from "../base/time.ts";
-import { EventQueue } from "./event-queue.ts";
+import { VirtualSchedule } from "./virtual-schedule.ts";
 
 test("gives events by time, then rank, then the order in which they came", () => {
   const event = fc.record({ at: fc.integer({ min: 0, max: 20 }), rank: fc.integer({ min: 0, max: 1 }) });
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), (events) => {
-      const queue = new EventQueue<{ at: number; rank: number; order: number }>();
+      const queue = new VirtualSchedule<{ at: number; rank: number; order: number }>();
       for (const [order, { at, rank }] of events.entries()) queue.push(at as Instant, { at, rank, order }, rank);
       const got = Array.from({ length: events.length }, () => queue.pop()!.what);
       const expected = [...got].sort((a, b) => a.at - b.at || a.rank - b.rank || a.order - b.order);
@@ -21,7 +21,7 @@ test("gives events by time, then rank, then the order in which they came", () =>
 test("stays in order when pushes and pops alternate", () => {
   fc.assert(
     fc.property(fc.array(fc.option(fc.nat(1000), { nil: undefined }), { maxLength: 300 }), (steps) => {
-      const queue = new EventQueue<number>();
+      const queue = new VirtualSchedule<number>();
       const model: number[] = [];
       for (const step of steps) {
         if (step === undefined) {

@@ -1,16 +1,27 @@
 // Makes sessions with one origin: looks the host up, connects within the time allowed, and wraps what came of it.
-
-import { detach, guard } from "../host/guard.ts";
-import type { Alternative } from "./alternatives.ts";
+import type { Alternative } from "../../http/index.ts";
+import { detach, guard } from "../guard.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Http1Session } from "./http1.ts";
 import { Http2Session } from "./http2.ts";
-import type { ClientSettings } from "./options.ts";
-import { resolveHost } from "./resolve.ts";
-import type { ConnectOptions, Protocol, ResolvedAddress, Session } from "./session.ts";
+import type { Http3Connector } from "./http3.ts";
+import { type Resolve, resolveHost } from "./resolve.ts";
+import type { DialOptions, Protocol, ResolvedAddress, Session } from "./session.ts";
 import { connectTcp } from "./tcp.ts";
 
 type TcpProtocol = Exclude<Protocol, "h3">;
+
+/** What a dialer has to be told; durations in milliseconds. */
+export interface DialerSettings {
+  readonly protocols: readonly Protocol[];
+  readonly ca: readonly string[] | undefined;
+  readonly rejectUnauthorized: boolean;
+  readonly keylog: ((line: string) => void) | undefined;
+  readonly resolve: Resolve | undefined;
+  readonly connectTimeout: number;
+  readonly idleTimeout: number | undefined;
+  readonly http3: Http3Connector;
+}
 
 /** One attempt to connect. `started` settles when the lookup is done and packets are about to leave. */
 export interface Attempt {
@@ -25,10 +36,10 @@ export class Dialer {
   /** Without the brackets of an IPv6 literal. */
   readonly host: string;
   readonly port: number;
-  readonly #settings: ClientSettings;
+  readonly #settings: DialerSettings;
   readonly #onChange: () => void;
 
-  constructor(url: URL, settings: ClientSettings, onChange: () => void) {
+  constructor(url: URL, settings: DialerSettings, onChange: () => void) {
     this.origin = url.origin;
     this.secure = url.protocol === "https:";
     this.host = url.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -37,21 +48,20 @@ export class Dialer {
     this.#onChange = onChange;
   }
 
-  /** What may be spoken with this origin over TCP, best first. */
-  get tcpProtocols(): readonly TcpProtocol[] {
-    const allowed = this.#settings.protocols.filter((each): each is TcpProtocol => each !== "h3");
-    return this.secure ? allowed : allowed.filter((each) => each === "http/1.1");
-  }
-
-  /** Whether HTTP/3 may be spoken with it at all. */
-  get allowsHttp3(): boolean {
-    return this.secure && this.#settings.protocols.includes("h3");
+  /** What may be spoken with this origin, the preferred one first. */
+  get protocols(): readonly Protocol[] {
+    const { protocols } = this.#settings;
+    return this.secure ? protocols : protocols.filter((each) => each === "http/1.1");
   }
 
   dialTcp(): Attempt {
     const { idleTimeout } = this.#settings;
     return this.#dial(this.host, this.port, undefined, async (options) => {
-      const connection = await connectTcp({ ...options, secure: this.secure, protocols: this.tcpProtocols });
+      const connection = await connectTcp({
+        ...options,
+        secure: this.secure,
+        protocols: this.protocols.filter((each): each is TcpProtocol => each !== "h3"),
+      });
       return connection.protocol === "h2"
         ? new Http2Session(connection, this.origin, idleTimeout ?? 60_000, this.#onChange)
         : new Http1Session(connection, this.origin, this.host, idleTimeout ?? 4_000, this.#onChange);
@@ -74,7 +84,7 @@ export class Dialer {
     host: string,
     port: number,
     ready: (() => Promise<unknown>) | undefined,
-    connect: (options: ConnectOptions) => Promise<Session>,
+    connect: (options: DialOptions) => Promise<Session>,
   ): Attempt {
     const settings = this.#settings;
     const controller = new AbortController();

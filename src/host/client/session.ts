@@ -2,13 +2,15 @@
 // HTTP/1.1 (http1.ts), HTTP/2 (http2.ts) and HTTP/3 (http3.ts names the connector) are three implementations of this one shape;
 // origin.ts shares sessions between requests, exchange.ts turns events into a Response.
 
-export type Protocol = "h3" | "h2" | "http/1.1";
+import type { FieldLine, HttpVersion } from "../../http/index.ts";
+
+export type Protocol = HttpVersion;
 
 /** One field line. Names are lower case; pseudo-header fields never appear here. */
-export type Field = readonly [name: string, value: string];
+export type Field = FieldLine;
 
 /** RFC 9110 §6.2: the control data of a request and its header section. A `host` field is never among `fields`: it is the authority. */
-export interface RequestHead {
+export interface ClientRequestHead {
   readonly method: string;
   readonly scheme: "https" | "http";
   readonly authority: string;
@@ -25,7 +27,7 @@ export interface RequestContent {
 
 /**
  * The events of one exchange, in this order: onInformational*, onHead, onData*, then exactly one of onEnd and onError
- * (onError may come at any point, and is the last). No event comes after `Exchange.reset`. Handlers do not throw.
+ * (onError may come at any point, and is the last). No event comes after `ClientExchange.reset`. Handlers do not throw.
  */
 export interface ResponseHandler {
   /** The whole request, content included, was handed to the transport. */
@@ -44,7 +46,7 @@ export interface ResponseHandler {
 }
 
 /** The controls of one exchange. */
-export interface Exchange {
+export interface ClientExchange {
   /** Ask for no more onData for now. A chunk or two already on the way may still come. */
   pause(): void;
   resume(): void;
@@ -94,7 +96,7 @@ export interface Session {
   readonly room: number;
   /** Requests in progress. */
   readonly active: number;
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): Exchange;
+  request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange;
   stats(): SessionStats;
   /** Take no more requests, let those in progress end, then close. */
   close(): Promise<void>;
@@ -105,7 +107,7 @@ export interface Session {
 }
 
 /** What every connector is told. */
-export interface ConnectOptions {
+export interface DialOptions {
   /** The name the certificate must be for, and the SNI. For an address literal, that address without brackets. */
   readonly servername: string;
   readonly port: number;

@@ -1,5 +1,5 @@
 // An authority, and whatever it should or should not have issued, over host/certificates' maker of test certificates.
-import { makeCertificate } from "../../host/certificates/testing/make-certificate.ts";
+import { makeCertificate } from "../../certificates/testing/make-certificate.ts";
 
 export interface Issued {
   readonly cert: string;

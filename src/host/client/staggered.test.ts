@@ -1,5 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { millis } from "../../base/time.ts";
 import { staggered } from "./staggered.ts";
+
+/** The clock of the fake timers. */
+vi.mock("../clock.ts", () => ({ systemNow: () => Date.now() * 1_000 }));
 
 interface Try {
   readonly name: string;
@@ -24,7 +28,7 @@ afterEach(() => {
 function run(candidates: readonly string[], signal = new AbortController().signal): Promise<string> {
   return staggered<string, string>({
     candidates,
-    delay: 250,
+    delay: millis(250),
     signal,
     attempt: (name, own) =>
       new Promise((resolve, reject) => {

@@ -1,18 +1,20 @@
 // HTTP/3 on one QUIC connection: our own stack behind the shape that all protocols share.
-import { toMillis } from "../base/time.ts";
-import { H3_ERRORS, type H3Connection, type H3Event } from "../h3/index.ts";
-import { detach, type Fault, guard } from "../host/guard.ts";
-import { describeClose } from "../host/quic/close-reason.ts";
-import type { ConnectionListener, QuicDriver } from "../host/quic/driver.ts";
-import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../quic/index.ts";
+import { toMillis } from "../../base/time.ts";
+import { H3_ERRORS, type H3Connection, type H3Event } from "../../h3/index.ts";
+import { isHttp1Only } from "../../http/index.ts";
+import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
+import { detach, type Fault, guard } from "../guard.ts";
+import { describeClose } from "../quic/close-reason.ts";
+import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
+import { type H3EventHandler, H3EventPump } from "../quic/h3-event-pump.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { Http3Session } from "./http3.ts";
 import type {
+  ClientExchange,
+  ClientRequestHead,
   ConnectionTimings,
-  Exchange,
   Field,
   RequestContent,
-  RequestHead,
   ResponseHandler,
   SessionStats,
 } from "./session.ts";
@@ -23,15 +25,17 @@ export interface H3SessionParts {
   readonly driver: QuicDriver;
   readonly timings: ConnectionTimings;
   readonly onChange: () => void;
+  readonly onKeyLog: ((line: string) => void) | undefined;
 }
 
-export class QuicHttp3Session implements Http3Session, ConnectionListener {
+export class QuicHttp3Session implements Http3Session, ConnectionListener, H3EventHandler {
   readonly protocol = "h3";
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly timings: ConnectionTimings;
   readonly closed: Promise<void>;
   readonly #parts: H3SessionParts;
+  readonly #pump: H3EventPump;
   readonly #exchanges = new Map<StreamId, H3ClientExchange>();
   /** Requests that found no stream credit; the server's next MAX_STREAMS starts them. */
   #waiting: H3ClientExchange[] = [];
@@ -42,6 +46,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
 
   constructor(parts: H3SessionParts) {
     this.#parts = parts;
+    this.#pump = new H3EventPump(parts.h3, parts.driver, this);
     this.timings = parts.timings;
     this.remoteAddress = parts.connection.remoteAddress.host;
     this.remotePort = parts.connection.remoteAddress.port;
@@ -63,7 +68,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
     return this.#exchanges.size + this.#waiting.length;
   }
 
-  request(head: RequestHead, content: RequestContent | undefined, handler: ResponseHandler): Exchange {
+  request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#requests += 1;
     const exchange = new H3ClientExchange(this.#parts.h3, this, head, content, handler);
     if (this.active === 0) this.#parts.driver.ref();
@@ -118,13 +123,12 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
   }
 
   wake(): void {
-    this.#parts.driver.wake();
+    this.#pump.wake();
   }
 
-  /** An exchange has read: HTTP/3 may have more to tell, and QUIC credit to give. */
+  /** An exchange has read. */
   pump(): void {
-    this.#drain();
-    this.wake();
+    this.#pump.pump();
   }
 
   /** An exchange is over. */
@@ -139,7 +143,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
     const { h3 } = this.#parts;
     h3.goaway();
     if (this.active === 0) h3.close();
-    this.#drain();
+    this.#pump.drain();
     this.wake();
     await this.closed;
   }
@@ -151,18 +155,11 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
   }
 
   handleEvent(event: ConnectionEvent): void {
-    if (event.type === "key-log" || event.type === "verify-certificate") return;
-    this.#parts.h3.handleTransportEvent(event);
-    this.#drain();
-    if (event.type === "closed") this.#handleClosed(event.reason);
+    if (event.type === "key-log") this.#parts.onKeyLog?.(event.line);
+    else this.#pump.handleEvent(event);
   }
 
-  #drain(): void {
-    const { h3 } = this.#parts;
-    for (let event = h3.pollEvent(); event !== undefined; event = h3.pollEvent()) this.#handleH3(event);
-  }
-
-  #handleH3(event: H3Event): void {
+  handleH3(event: H3Event): void {
     switch (event.type) {
       case "requests-available": {
         const waiting = this.#waiting;
@@ -195,7 +192,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
     return new ClientError("CONNECTION_LOST", `the connection ended before the response did: ${why}`, { cause });
   }
 
-  #handleClosed(reason: CloseReason): void {
+  handleClosed(reason: CloseReason): void {
     this.#isClosed = true;
     const error = this.#lost(reason);
     for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, false);
@@ -205,10 +202,10 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
   }
 }
 
-class H3ClientExchange implements Exchange {
+class H3ClientExchange implements ClientExchange {
   readonly #h3: H3Connection;
   readonly #session: QuicHttp3Session;
-  readonly #head: RequestHead;
+  readonly #head: ClientRequestHead;
   readonly #content: RequestContent | undefined;
   readonly #handler: ResponseHandler;
   #id: StreamId | undefined;
@@ -222,7 +219,7 @@ class H3ClientExchange implements Exchange {
   constructor(
     h3: H3Connection,
     session: QuicHttp3Session,
-    head: RequestHead,
+    head: ClientRequestHead,
     content: RequestContent | undefined,
     handler: ResponseHandler,
   ) {
@@ -237,7 +234,7 @@ class H3ClientExchange implements Exchange {
   start(): StreamId | "blocked" | undefined {
     if (this.#isDone) return undefined;
     const { method, scheme, authority, path } = this.#head;
-    const fields = this.#head.fields.filter(([name, value]) => isAllowed(name, value));
+    const fields = this.#head.fields.filter(([name, value]) => name !== "host" && !isHttp1Only(name, value));
     if (this.#content?.length !== undefined) fields.push(["content-length", String(this.#content.length)]);
     let id: StreamId | undefined;
     try {
@@ -377,16 +374,3 @@ class H3ClientExchange implements Exchange {
     this.#session.release(this.#id, this);
   }
 }
-
-/** RFC 9114 §4.2: fields about a connection have no place in HTTP/3. */
-const CONNECTION_FIELDS = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-  "host",
-]);
-
-const isAllowed = (name: string, value: string): boolean =>
-  !CONNECTION_FIELDS.has(name) && (name !== "te" || value === "trailers");

@@ -1,5 +1,5 @@
 // The seam for HTTP/3. The QUIC host implements Http3Connector; the client knows nothing else of it.
-import type { ConnectOptions, Session } from "./session.ts";
+import type { DialOptions, Session } from "./session.ts";
 
 /**
  * An HTTP/3 session is a Session whose protocol is "h3". What it owes beyond session.ts:
@@ -16,7 +16,7 @@ export interface Http3Connector {
    * Completes the QUIC and TLS handshakes for an origin such as "https://example.com:8443", or rejects: with one of the errors of
    * errors.ts where it knows better (certificateExpired and its siblings), with any Error otherwise.
    */
-  connect(origin: string, options: ConnectOptions): Promise<Http3Session>;
+  connect(origin: string, options: DialOptions): Promise<Http3Session>;
   /** Releases what connections share, such as a socket. */
   close(): Promise<void>;
 }
