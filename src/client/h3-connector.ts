@@ -7,6 +7,7 @@ import { type CertificateVerifier, createCertificateVerifier } from "../host/cer
 import { cryptoEngine } from "../host/engine.ts";
 import { detach, guard, ignore } from "../host/guard.ts";
 import { describeClose } from "../host/quic/close-reason.ts";
+import { connectionIds } from "../host/quic/connection-ids.ts";
 import { QuicDriver } from "../host/quic/driver.ts";
 import { systemRng } from "../host/random.ts";
 import { bindPortableSocket } from "../host/udp/portable-socket.ts";
@@ -61,11 +62,13 @@ async function dial(
     config: connectionConfig({
       engine,
       rng: systemRng,
+      connectionIds: connectionIds(),
+      ecn: socket.carriesEcn,
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
     }),
   });
-  const driver = new QuicDriver(endpoint, socket);
+  const driver = new QuicDriver(endpoint, [socket]);
   driver.onFault = ignore; // it ends the connection, whose requests fail with it as their cause
   const connection = endpoint.connect(
     {
@@ -102,7 +105,6 @@ async function dial(
       },
     });
     for (const event of handshake.held) session.handleEvent(event);
-    driver.wake();
     return session;
   } catch (error) {
     // The server shall know: it would keep its half of the handshake until that times out.
@@ -155,7 +157,6 @@ class DialedHandshake {
         },
       });
     });
-    driver.wake();
   }
 
   async #judge(
@@ -177,7 +178,6 @@ class DialedHandshake {
       failure = { alert: ALERTS.internal_error.code, reason: this.#problem.message };
     }
     connection.certificateVerdict(failure, driver.now());
-    driver.wake();
   }
 }
 

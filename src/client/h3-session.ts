@@ -68,7 +68,6 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
     const exchange = new H3ClientExchange(this.#parts.h3, this, head, content, handler);
     if (this.active === 0) this.#parts.driver.ref();
     this.#start(exchange);
-    this.wake();
     return exchange;
   }
 
@@ -117,14 +116,9 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
     };
   }
 
-  wake(): void {
-    this.#parts.driver.wake();
-  }
-
   /** An exchange has read: HTTP/3 may have more to tell, and QUIC credit to give. */
   pump(): void {
     this.#drain();
-    this.wake();
   }
 
   /** An exchange is over. */
@@ -140,14 +134,12 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener {
     h3.goaway();
     if (this.active === 0) h3.close();
     this.#drain();
-    this.wake();
     await this.closed;
   }
 
   destroy(error: Error): void {
     this.#error = error;
     this.#parts.h3.close(H3_ERRORS.H3_NO_ERROR.code);
-    this.wake();
   }
 
   handleEvent(event: ConnectionEvent): void {
@@ -266,18 +258,15 @@ class H3ClientExchange implements Exchange {
       for await (const chunk of content.chunks) {
         if (this.#isDone) return;
         const hasRoom = this.#h3.writeData(this.#id!, chunk, false);
-        this.#session.wake();
         if (!hasRoom) await this.#room();
       }
     } catch (error) {
       this.#h3.cancel(this.#id!, H3_ERRORS.H3_REQUEST_CANCELLED.code);
-      this.#session.wake();
       this.fail(asClientError(error, "REQUEST_BODY_FAILED", "the request's body failed"), false);
       return;
     }
     if (this.#isDone) return;
     this.#h3.writeData(this.#id!, new Uint8Array(0), true);
-    this.#session.wake();
     this.#handler.onRequestSent();
   }
 
@@ -300,7 +289,6 @@ class H3ClientExchange implements Exchange {
   reset(_reason: Error): void {
     if (this.#isDone) return;
     if (this.#id !== undefined) this.#h3.cancel(this.#id, H3_ERRORS.H3_REQUEST_CANCELLED.code);
-    this.#session.wake();
     this.#over();
   }
 

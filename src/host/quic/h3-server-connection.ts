@@ -35,16 +35,11 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
     this.#options = options;
     this.h3 = new H3Connection(connection, { rng: systemRng });
     this.remoteAddress = peerAddress(connection.remoteAddress);
-    this.localAddress = peerAddress(connection.localAddress ?? driver.socket.address);
+    this.localAddress = peerAddress(connection.localAddress ?? driver.sockets[0]!.address);
     this.info = { stats: () => connectionStats(connection) };
   }
 
-  wake(): void {
-    this.#driver.wake();
-  }
-
   pump(): void {
-    this.wake();
     if (this.#isPumping) return;
     this.#isPumping = true;
     // Not while somebody is in the middle of reading: "finished" would reach them before what they read.
@@ -134,7 +129,6 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
   drain(): void {
     this.#isDraining = true;
     this.h3.goaway();
-    this.wake();
     this.#drainEvents();
     // Before the handshake is over there is nobody to say GOAWAY to.
     if (!this.h3.isDraining) this.h3.close();
@@ -143,6 +137,5 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
   /** Cuts off what is under way. */
   close(): void {
     this.h3.close();
-    this.wake();
   }
 }
