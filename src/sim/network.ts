@@ -151,7 +151,11 @@ export class SimulatedNetwork {
       };
     });
     for (const element of [network[0], network.at(-1)]) {
-      if (element?.type === "host") for (const one of element.hosts) this.#wakeAt(one, one.startAt);
+      if (element?.type !== "host") continue;
+      for (const one of element.hosts) {
+        this.#wakeAt(one, one.startAt);
+        one.onReady = () => this.#wakeAt(one, this.#now);
+      }
     }
   }
 
@@ -225,14 +229,6 @@ export class SimulatedNetwork {
     if (known !== undefined && known <= due) return;
     this.#wakes.set(one, due);
     this.#queue.push(due, { type: "wake", host: one }, WAKE_RANK);
-  }
-
-  /** Wakes a host now although nothing arrived: the test has told its machine something. */
-  poke(name: string): void {
-    const hosts = this.#elements.flatMap((element) => (element.type === "host" ? element.hosts : []));
-    const one = hosts.find((candidate) => candidate.name === name);
-    if (one === undefined) throw new TypeError(`there is no host named ${name}`);
-    this.#wakeAt(one, this.#now);
   }
 
   #send(from: Host, datagram: SimulatedDatagram): void {

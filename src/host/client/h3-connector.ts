@@ -16,6 +16,7 @@ import { type CertificateVerifier, createCertificateVerifier } from "../certific
 import { cryptoEngine } from "../engine.ts";
 import { detach, guard, ignore } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
+import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
 import { systemRng } from "../random.ts";
 import { bindPortableSocket } from "../udp/portable-socket.ts";
@@ -68,11 +69,13 @@ async function dial(
     config: connectionConfig({
       engine,
       rng: systemRng,
+      connectionIds: connectionIds(),
+      ecn: socket.carriesEcn,
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
     }),
   });
-  const driver = new QuicDriver(endpoint, socket);
+  const driver = new QuicDriver(endpoint, [socket]);
   driver.onFault = ignore; // it ends the connection, whose requests fail with it as their cause
   const connection = endpoint.connect(
     {
@@ -105,7 +108,6 @@ async function dial(
     });
     driver.attach(connection, session);
     for (const event of handshake.held) session.handleEvent(event);
-    driver.wake();
     return session;
   } catch (error) {
     // The server shall know: it would keep its half of the handshake until that times out.
@@ -158,7 +160,6 @@ class DialedHandshake {
         },
       });
     });
-    driver.wake();
   }
 
   async #judge(
@@ -180,7 +181,6 @@ class DialedHandshake {
       failure = { alert: ALERTS.internal_error.code, reason: this.#problem.message };
     }
     connection.certificateVerdict(failure, driver.now());
-    driver.wake();
   }
 }
 

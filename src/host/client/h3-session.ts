@@ -46,7 +46,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
 
   constructor(parts: H3SessionParts) {
     this.#parts = parts;
-    this.#pump = new H3EventPump(parts.h3, parts.driver, this);
+    this.#pump = new H3EventPump(parts.h3, this);
     this.timings = parts.timings;
     this.remoteAddress = parts.connection.remoteAddress.host;
     this.remotePort = parts.connection.remoteAddress.port;
@@ -73,7 +73,6 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     const exchange = new H3ClientExchange(this.#parts.h3, this, head, content, handler);
     if (this.active === 0) this.#parts.driver.ref();
     this.#start(exchange);
-    this.wake();
     return exchange;
   }
 
@@ -122,11 +121,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     };
   }
 
-  wake(): void {
-    this.#pump.wake();
-  }
-
-  /** An exchange has read. */
+  /** An exchange has read: HTTP/3 may have more to tell, and QUIC credit to give. */
   pump(): void {
     this.#pump.pump();
   }
@@ -144,14 +139,12 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     h3.goaway();
     if (this.active === 0) h3.close();
     this.#pump.drain();
-    this.wake();
     await this.closed;
   }
 
   destroy(error: Error): void {
     this.#error = error;
     this.#parts.h3.close(H3_ERRORS.H3_NO_ERROR.code);
-    this.wake();
   }
 
   handleEvent(event: ConnectionEvent): void {
@@ -263,18 +256,15 @@ class H3ClientExchange implements ClientExchange {
       for await (const chunk of content.chunks) {
         if (this.#isDone) return;
         const hasRoom = this.#h3.writeData(this.#id!, chunk, false);
-        this.#session.wake();
         if (!hasRoom) await this.#room();
       }
     } catch (error) {
       this.#h3.cancel(this.#id!, H3_ERRORS.H3_REQUEST_CANCELLED.code);
-      this.#session.wake();
       this.fail(asClientError(error, "REQUEST_BODY_FAILED", "the request's body failed"), false);
       return;
     }
     if (this.#isDone) return;
     this.#h3.writeData(this.#id!, new Uint8Array(0), true);
-    this.#session.wake();
     this.#handler.onRequestSent();
   }
 
@@ -297,7 +287,6 @@ class H3ClientExchange implements ClientExchange {
   reset(_reason: Error): void {
     if (this.#isDone) return;
     if (this.#id !== undefined) this.#h3.cancel(this.#id, H3_ERRORS.H3_REQUEST_CANCELLED.code);
-    this.#session.wake();
     this.#over();
   }
 

@@ -3,7 +3,6 @@
 import type { H3Connection, H3Event } from "../../h3/index.ts";
 import type { CloseReason, ConnectionEvent } from "../../quic/index.ts";
 import { type Fault, guard } from "../guard.ts";
-import type { QuicDriver } from "./driver.ts";
 
 /** The owner of a connection: it knows the exchanges. */
 export interface H3EventHandler {
@@ -16,13 +15,11 @@ export interface H3EventHandler {
 
 export class H3EventPump {
   readonly #h3: H3Connection;
-  readonly #driver: QuicDriver;
   readonly #handler: H3EventHandler;
   #isDrainScheduled = false;
 
-  constructor(h3: H3Connection, driver: QuicDriver, handler: H3EventHandler) {
+  constructor(h3: H3Connection, handler: H3EventHandler) {
     this.#h3 = h3;
-    this.#driver = driver;
     this.#handler = handler;
   }
 
@@ -34,14 +31,8 @@ export class H3EventPump {
     if (event.type === "closed") this.#handler.handleClosed(event.reason);
   }
 
-  /** Something was asked of HTTP/3: it has to be sent. */
-  wake(): void {
-    this.#driver.wake();
-  }
-
-  /** Content was read: QUIC has credit to give, and the end of the message may have come into sight. */
+  /** Content was read: the end of the message may have come into sight. */
   pump(): void {
-    this.wake();
     if (this.#isDrainScheduled) return;
     this.#isDrainScheduled = true;
     // Not while somebody is in the middle of reading: "finished" would reach them before what they read.

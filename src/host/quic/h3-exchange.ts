@@ -23,8 +23,6 @@ export interface H3ExchangeHost {
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly info: ConnectionInfo;
-  /** Something was written, read or reset: it has to be sent. */
-  wake(): void;
   /** Content was read: the end of the message may have come into sight. */
   pump(): void;
   onExchangeClosed(id: StreamId): void;
@@ -109,7 +107,6 @@ export class H3ServerExchange implements ServerExchange {
   inform(status: number, fields: FieldSection): void {
     if (this.#isOver || this.status !== undefined) return;
     this.#host.h3.inform(this.#id, status, fields);
-    this.#host.wake();
   }
 
   respond(status: number, fields: FieldSection, options?: RespondOptions): void {
@@ -120,7 +117,6 @@ export class H3ServerExchange implements ServerExchange {
     const isEnd = options?.endStream === true;
     this.#host.h3.respond(this.#id, status, dated, isEnd);
     if (isEnd) this.#end();
-    this.#host.wake();
   }
 
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
@@ -128,9 +124,7 @@ export class H3ServerExchange implements ServerExchange {
       released?.(chunk);
       return false;
     }
-    const hasRoom = released === undefined ? this.#write(chunk) : this.#writeSource(new SendSource(chunk, released));
-    this.#host.wake();
-    return hasRoom;
+    return released === undefined ? this.#write(chunk) : this.#writeSource(new SendSource(chunk, released));
   }
 
   #write(content: Uint8Array | SendSource): boolean {
@@ -153,14 +147,12 @@ export class H3ServerExchange implements ServerExchange {
       this.#host.h3.sendTrailers(this.#id, trailers);
     }
     this.#end();
-    this.#host.wake();
   }
 
   reset(reason: Error): void {
     if (this.#isClosed) return;
     this.aborted ??= reason;
     this.#host.h3.cancel(this.#id, H3_ERRORS.H3_INTERNAL_ERROR.code);
-    this.#host.wake();
     this.#close();
   }
 

@@ -35,14 +35,10 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
     this.#driver = driver;
     this.#options = options;
     this.h3 = new H3Connection(connection, { rng: systemRng });
-    this.#pump = new H3EventPump(this.h3, driver, this);
+    this.#pump = new H3EventPump(this.h3, this);
     this.remoteAddress = peerAddress(connection.remoteAddress);
-    this.localAddress = peerAddress(connection.localAddress ?? driver.socket.address);
+    this.localAddress = peerAddress(connection.localAddress ?? driver.sockets[0]!.address);
     this.info = { stats: () => connectionStats(connection) };
-  }
-
-  wake(): void {
-    this.#pump.wake();
   }
 
   pump(): void {
@@ -116,7 +112,6 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
   drain(): void {
     this.#isDraining = true;
     this.h3.goaway();
-    this.wake();
     this.#pump.drain();
     // Before the handshake is over there is nobody to say GOAWAY to.
     if (!this.h3.isDraining) this.h3.close();
@@ -125,6 +120,5 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
   /** Cuts off what is under way. */
   close(): void {
     this.h3.close();
-    this.wake();
   }
 }
