@@ -35,7 +35,7 @@ const GOODPUT_RATIOS: readonly RatioSpec[] = [
 export const h3Bulk: Bench = async ({ rounds = ROUNDS, against, log }) => {
   using place = createScratch(SIZE);
   const load = { path: place.site.bulk, requests: 1, concurrency: 1, bytes: SIZE };
-  if (against !== undefined) return compare(load, place, { before: against, rounds, log });
+  if (against !== undefined) return await compare(load, place, { before: against, rounds, log });
   const specs = PAIRS.map((pair): PairSpec => ({ ...pair, load }));
   const { costs, remarks } = await measurePairs(specs, place, { rounds, log });
   const perMB = (microseconds: number): number => Math.round(microseconds / (SIZE / MB));

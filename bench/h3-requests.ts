@@ -36,7 +36,7 @@ const CLIENT_RATIOS: readonly RatioSpec[] = [
 export const h3Requests: Bench = async ({ rounds = ROUNDS, against, log }) => {
   using place = createScratch(SIZE);
   const load = { path: place.site.small, requests: REQUESTS, concurrency: CONCURRENCY, bytes: SIZE * REQUESTS };
-  if (against !== undefined) return compare(load, place, { before: against, rounds, log });
+  if (against !== undefined) return await compare(load, place, { before: against, rounds, log });
   const specs = PAIRS.map((pair): PairSpec => ({ ...pair, load }));
   const { costs, remarks } = await measurePairs(specs, place, { rounds, log });
   const perRequest = (microseconds: number): number => Math.round(microseconds / (REQUESTS / 10)) / 10;
