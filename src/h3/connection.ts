@@ -40,8 +40,6 @@ import { StreamClaims, type StreamEvent } from "./stream-claims.ts";
 /** The most bytes of QPACK-blocked field sections that one connection keeps. */
 const MAX_BLOCKED_BYTES = 1024 * 1024;
 
-const EMPTY = new Uint8Array(0);
-
 export class H3Connection {
   readonly #transport: StreamTransport;
   readonly #rng: Rng;

@@ -144,8 +144,8 @@ describe("a claimed bidirectional stream", () => {
 
   test("without a claim, a server's is one as soon as it is opened", () => {
     const peer = new RawPeer("client");
-    peer.transport.openStream("bidi");
-    peer.run();
+    // Not even a byte of it has to be read.
+    peer.send(peer.transport.openStream("bidi")!, new Uint8Array(0), true);
     expect(peer.closeCode).toBe(code("H3_STREAM_CREATION_ERROR"));
   });
 
@@ -209,8 +209,10 @@ describe("an owner's own streams", () => {
     for (const id of [uni, bidi]) {
       claims.adopt(id, owner);
       transport.write(id, concat(varint(0x21), varint(0)), false);
-      pair.server.transport.stopSending(id, 3);
     }
+    pair.run();
+    // The server stops the one whose type it does not know.
+    pair.server.transport.stopSending(bidi, 3);
     pair.run();
     expect(owner.events.filter(({ type }) => type === "stream-stopped").map(({ id }) => id)).toEqual([uni, bidi]);
     expect(transport.closed).toBeUndefined();
