@@ -1,35 +1,34 @@
-/** One accepted QUIC connection that speaks HTTP/3: hands the transport's events to HTTP/3 and HTTP/3's to exchanges. */
+/** HTTP/3 on an accepted QUIC connection: hands the transport's events to HTTP/3 and HTTP/3's to exchanges. */
 
 import type { Instant } from "../../base/time.ts";
 import { H3Connection, type H3Event } from "../../h3/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import { type Fault, guard } from "../guard.ts";
-import type { ConnectionInfo, ExchangeHandler, PeerAddress } from "../http/exchange.ts";
+import type { ConnectionInfo, PeerAddress } from "../http/exchange.ts";
 import { systemRng } from "../random.ts";
 import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
-import type { ConnectionListener, QuicDriver } from "./driver.ts";
+import type { QuicDriver } from "./driver.ts";
 import { H3Exchange, type H3ExchangeHost } from "./h3-exchange.ts";
+import type { CreateServerProtocol, ServerProtocol, ServerProtocolOptions } from "./server-protocol.ts";
 
-export interface H3ServerOptions {
-  readonly onExchange: ExchangeHandler;
-  readonly onKeyLog?: ((line: string) => void) | undefined;
-  readonly onClosed: (connection: H3ServerConnection) => void;
-}
+export const H3_ALPN = "h3";
 
-export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
+export const serveH3: CreateServerProtocol = (...given) => new H3ServerConnection(...given);
+
+class H3ServerConnection implements ServerProtocol, H3ExchangeHost {
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
-  readonly #options: H3ServerOptions;
+  readonly #options: ServerProtocolOptions;
   readonly #exchanges = new Map<StreamId, H3Exchange>();
   #isDraining = false;
   #isPumping = false;
 
-  constructor(connection: Connection, driver: QuicDriver, options: H3ServerOptions) {
+  constructor(connection: Connection, driver: QuicDriver, options: ServerProtocolOptions) {
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
@@ -66,8 +65,6 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
   handleEvent(event: ConnectionEvent, _now: Instant): void {
     switch (event.type) {
       case "key-log":
-        this.#options.onKeyLog?.(`${event.line}\n`);
-        return;
       case "verify-certificate":
         return;
       default:
@@ -125,22 +122,17 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost {
     const error = new Error(describeClose(reason));
     for (const exchange of this.#exchanges.values()) this.#abort(exchange, error);
     this.#exchanges.clear();
-    this.#options.onClosed(this);
   }
 
   readonly #abort = guard("h3 abort", this.handleFault, (exchange: H3Exchange, error: Error) => exchange.abort(error));
 
-  /** Takes no new requests; closes when those under way are answered. */
   drain(): void {
     this.#isDraining = true;
     this.h3.goaway();
     this.wake();
     this.#drainEvents();
-    // Before the handshake is over there is nobody to say GOAWAY to.
-    if (!this.h3.isDraining) this.h3.close();
   }
 
-  /** Cuts off what is under way. */
   close(): void {
     this.h3.close();
     this.wake();

@@ -1,4 +1,4 @@
-/** HTTP/3 as one of a server's listeners: a QUIC endpoint on each UDP address that it is bound to. */
+/** HTTP/3 (or what else is offered over QUIC) as one of a server's listeners: a QUIC endpoint on each UDP address that it is bound to. */
 
 import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
@@ -8,18 +8,23 @@ import type { BoundAddress, Listener, ListenerOptions } from "../http/listener.t
 import { systemRng } from "../random.ts";
 import { bindPortableSocket } from "../udp/portable-socket.ts";
 import { QuicDriver } from "./driver.ts";
-import { H3ServerConnection } from "./h3-server-connection.ts";
+import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
+import { AcceptedConnection, type ServerProtocols } from "./server-protocol.ts";
 import { tlsIdentities } from "./tls-identities.ts";
 
 export interface QuicListenerOptions extends ListenerOptions {
   readonly limits?: Partial<ConnectionLimits>;
+  /** What to offer; HTTP/3 by default. */
+  readonly serverProtocols?: ServerProtocols;
 }
+
+const DEFAULT_PROTOCOLS: ServerProtocols = { [H3_ALPN]: serveH3 };
 
 export class QuicListener implements Listener {
   readonly protocols = ["h3"] as const;
   readonly #options: QuicListenerOptions;
   readonly #drivers: QuicDriver[] = [];
-  readonly #connections = new Set<H3ServerConnection>();
+  readonly #connections = new Set<AcceptedConnection>();
   #isReferenced = true;
   /** Calls to close that wait; a later one may have less patience. */
   readonly #onEmpty: (() => void)[] = [];
@@ -29,7 +34,7 @@ export class QuicListener implements Listener {
   }
 
   async listen(port: number, host: string): Promise<BoundAddress> {
-    const { identities, onKeyLog, retry, limits } = this.#options;
+    const { identities, onKeyLog, retry, limits, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
     const engine = await cryptoEngine();
     const selectIdentity = tlsIdentities(identities);
     const socket = await bindPortableSocket(port, host);
@@ -46,7 +51,7 @@ export class QuicListener implements Listener {
           createTlsServer({
             engine,
             rng: systemRng,
-            alpn: ["h3"],
+            alpn: Object.keys(serverProtocols),
             transportParameters,
             selectIdentity,
             keyLog: onKeyLog !== undefined,
@@ -56,7 +61,8 @@ export class QuicListener implements Listener {
     const driver = new QuicDriver(endpoint, socket);
     driver.onFault = this.#options.onFault ?? reportFault;
     driver.onAccept = (connection) => {
-      const accepted = new H3ServerConnection(connection, driver, {
+      const accepted = new AcceptedConnection(connection, driver, {
+        protocols: serverProtocols,
         onExchange: this.#options.onExchange,
         onKeyLog,
         onClosed: (closed) => this.#handleClosed(closed),
@@ -102,7 +108,7 @@ export class QuicListener implements Listener {
     });
   }
 
-  #handleClosed(connection: H3ServerConnection): void {
+  #handleClosed(connection: AcceptedConnection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
