@@ -28,6 +28,7 @@ import type { ConnectionInfo } from "../../src/host/http/exchange.ts";
 import { createFetchHandler } from "../../src/host/http/fetch-handler.ts";
 import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+import { TUNNEL_KINDS } from "../../src/host/http/testing/tunnel-clients.ts";
 
 /** Which entry throws next, and how many of its calls pass before. */
 const armed = vi.hoisted(() => ({ entry: undefined as string | undefined, passing: 0 }));
@@ -143,6 +144,7 @@ async function openServer(protocols: readonly Protocol[] = ["h3", "h2", "http/1.
   const server = await startServer(
     { port: 0, host: "127.0.0.1", identities, protocols, log, onKeyLog: () => undefined },
     {
+      acceptsTunnels: true,
       handle: (exchange) => {
         if (exchange.path.startsWith("/proxy")) {
           Object.defineProperty(exchange, "path", { value: exchange.path.slice(6) });
@@ -163,6 +165,19 @@ let lastConnection: ConnectionInfo | undefined;
 async function answer(request: Request, context: Parameters<Parameters<typeof createFetchHandler>[0]>[1]) {
   const { pathname } = new URL(request.url);
   lastConnection = context.connection;
+  if (context.tunnel !== undefined) {
+    if (context.tunnel.protocol === "refused") return new Response(new Uint8Array(BIG), { status: 403 });
+    const { readable, writable, response } = context.tunnel.accept();
+    const writer = writable.getWriter();
+    const write = async (): Promise<void> => {
+      await writer.write(new Uint8Array(BIG));
+      await writer.write(new Uint8Array(BIG));
+      await readable.pipeTo(new WritableStream());
+      await writer.close();
+    };
+    write().catch(() => undefined);
+    return response;
+  }
   switch (pathname) {
     case "/never":
       onNever();
@@ -264,6 +279,17 @@ async function poke(protocol: "h2" | "http/1.1"): Promise<void> {
   if (isGone) return;
   const early = client.request({ method: "POST", path: "/early", streaming: true });
   await settle(early.send("early"), early.response);
+}
+
+/** A tunnel that carries much, and ends in peace or is cut off; or one that is refused. */
+async function tunnel(protocol: "h2" | "http/1.1", end: "ended" | "cut off" | "refused"): Promise<void> {
+  const { port } = await openServer();
+  const [, { open }] = TUNNEL_KINDS.find(([, kind]) => kind.version === protocol && kind.protocol !== undefined)!;
+  const onClose = (close: () => void): void => void closers.push(close);
+  const { stream, cutOff } = await open({ port, protocol: end, onClose });
+  const closed = once(stream, "close");
+  stream.once("data", () => (end === "cut off" ? cutOff() : stream.end()));
+  await closed;
 }
 
 /** Bytes that are no HTTP/1.1. The client closes when it is answered, or stays until it is cut off. */
@@ -423,6 +449,9 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http1 request": at(h1),
   "http1 continue": at(poke1),
   "http1 client error": at(() => garbage()),
+  "http1 upgrade": at(() => all(tunnel("http/1.1", "ended"))),
+  "http1 upgrade drain": at(() => all(tunnel("http/1.1", "refused"))),
+  "http1 upgrade refused": at(() => all(tunnel("http/1.1", "refused"))),
   "http1 refusal linger": at(() => garbage({ stays: true })),
   "http1 refusal closed": at(() => garbage()),
   "http1 close": at(h1),
@@ -445,6 +474,10 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http2 released": at(h2),
   "http2 wants trailers": at(h2),
   "http2 finish": at(poke2),
+  "http2 stop": at(poke2),
+  "tunnel drain": at(() => all(tunnel("http/1.1", "ended"))),
+  "tunnel aborted": at(() => all(tunnel("h2", "cut off"))),
+  "tunnel closed": at(() => all(tunnel("h2", "ended"))),
   "body readable": at(h2),
   "body end": at(h2),
   "response look-ahead": at(h2),

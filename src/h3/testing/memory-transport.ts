@@ -188,7 +188,6 @@ export class MemoryTransport implements StreamTransport {
     this.stops.set(id, code);
     // All of it has been sent: there is nothing to stop.
     if (!stream.isSizeKnown) this.#send(id, { type: "stop", code });
-    this.peer.#noteRoom(id);
     this.#retire(id, stream);
   }
 
@@ -236,7 +235,6 @@ export class MemoryTransport implements StreamTransport {
           this.peer.#noteDelivered(id);
         }
         if (stream.reading !== "open") {
-          this.peer.#noteRoom(id);
           this.#retire(id, stream);
           return;
         }

@@ -9,6 +9,7 @@
  * time instead. After `aborted` is set, or after `reset`, every one of them does nothing.
  */
 import { type FieldSection, fieldValue } from "../../http/index.ts";
+import type { Tunnel, TunnelOffer } from "./tunnel.ts";
 
 export type HttpVersion = "h3" | "h2" | "http/1.1";
 
@@ -66,6 +67,8 @@ export interface Exchange {
   /** The request's field lines without pseudo-header fields. */
   readonly fields: FieldSection;
   readonly body: RequestBody;
+  /** Set when the client asks to go over to another protocol, or through to another host. */
+  readonly tunnelOffer: TunnelOffer | undefined;
 
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
@@ -97,6 +100,12 @@ export interface Exchange {
    * that nobody will read it (H3_NO_ERROR, RFC 9114 §4.1).
    */
   end(last?: Uint8Array, trailers?: FieldSection): void;
+
+  /**
+   * Accepts the offer, in place of `respond`: 101 or 200 leaves with these fields, and the exchange's bytes are the
+   * tunnel's from now on. Of the exchange, only `onClose` follows.
+   */
+  acceptTunnel(fields: FieldSection): Tunnel;
 
   /** Cuts the exchange off: an answer that cannot be completed must not look complete. */
   reset(reason: Error): void;

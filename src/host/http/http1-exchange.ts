@@ -4,12 +4,22 @@ import { type FieldSection, fieldValue } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { Exchange, PeerAddress, ReleaseChunk, RespondOptions } from "./exchange.ts";
 import { fieldsFromRaw, NodeBody } from "./node-body.ts";
+import type { NodeTunnel } from "./node-tunnel.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
+import { checkOffer, type Tunnel, type TunnelOffer } from "./tunnel.ts";
 
 export interface Http1Head {
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
+  /** Set when the client asks for a tunnel; `open` then makes it. */
+  readonly upgrade?: Http1Upgrade | undefined;
+}
+
+export interface Http1Upgrade {
+  readonly offer: TunnelOffer;
+  /** Sends the head of the acceptance, and takes the socket over. */
+  open(fields: FieldSection, onClose: () => void): NodeTunnel;
 }
 
 export class Http1Exchange implements Exchange, Abortable {
@@ -30,6 +40,8 @@ export class Http1Exchange implements Exchange, Abortable {
   #waitingHead: FieldSection | undefined;
   #ended = false;
   #closed = false;
+  readonly #upgrade: Http1Upgrade | undefined;
+  #tunnel: NodeTunnel | undefined;
   readonly #tcp: TcpConnection;
   readonly #response: ServerResponse;
 
@@ -40,6 +52,7 @@ export class Http1Exchange implements Exchange, Abortable {
     this.authority = head.authority;
     this.path = head.path;
     this.fields = head.fields;
+    this.#upgrade = head.upgrade;
     // RFC 9112 §6.3: a request has content only if one of these says so.
     const length = request.headers["content-length"];
     const empty = request.headers["transfer-encoding"] === undefined && (length === undefined || Number(length) === 0);
@@ -75,12 +88,16 @@ export class Http1Exchange implements Exchange, Abortable {
     return this.#tcp.localAddress;
   }
 
+  get tunnelOffer(): TunnelOffer | undefined {
+    return this.#upgrade?.offer;
+  }
+
   get status(): number | undefined {
     return this.#status;
   }
 
   get aborted(): Error | undefined {
-    return this.#aborted;
+    return this.#tunnel?.aborted ?? this.#aborted;
   }
 
   inform(status: number, fields: FieldSection): void {
@@ -125,6 +142,14 @@ export class Http1Exchange implements Exchange, Abortable {
     else this.#response.end(last);
   }
 
+  acceptTunnel(fields: FieldSection): Tunnel {
+    checkOffer(this.tunnelOffer, this.#status);
+    this.#status = this.method === "CONNECT" ? 200 : 101;
+    this.#tunnel = this.#upgrade!.open(fields, () => this.#close());
+    if (this.#aborted !== undefined) this.#tunnel.abort(this.#aborted);
+    return this.#tunnel;
+  }
+
   reset(reason: Error): void {
     if (this.#closed) return;
     this.#ended = true;
@@ -135,6 +160,10 @@ export class Http1Exchange implements Exchange, Abortable {
 
   /** The connection is gone. */
   abort(reason: Error): void {
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.abort(reason);
+      return;
+    }
     if (this.#closed || this.#aborted !== undefined) return;
     this.#aborted = reason;
     this.body.abort();

@@ -4,7 +4,9 @@ import type { FieldSection } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { Exchange, PeerAddress, ReleaseChunk, RespondOptions } from "./exchange.ts";
 import { fieldsFromRaw, NodeBody } from "./node-body.ts";
+import { NodeTunnel } from "./node-tunnel.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
+import { checkOffer, type Tunnel, type TunnelOffer } from "./tunnel.ts";
 
 export interface Http2Head {
   readonly method: string;
@@ -12,6 +14,7 @@ export interface Http2Head {
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
+  readonly tunnelOffer: TunnelOffer | undefined;
 }
 
 export class Http2Exchange implements Exchange, Abortable {
@@ -23,6 +26,7 @@ export class Http2Exchange implements Exchange, Abortable {
   readonly path: string;
   readonly fields: FieldSection;
   readonly body: NodeBody;
+  readonly tunnelOffer: TunnelOffer | undefined;
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
@@ -31,6 +35,7 @@ export class Http2Exchange implements Exchange, Abortable {
   #trailers: FieldSection | undefined;
   #ended = false;
   #closed = false;
+  #tunnel: NodeTunnel | undefined;
   readonly #tcp: TcpConnection;
   readonly #stream: ServerHttp2Stream;
 
@@ -42,6 +47,7 @@ export class Http2Exchange implements Exchange, Abortable {
     this.authority = head.authority;
     this.path = head.path;
     this.fields = head.fields;
+    this.tunnelOffer = head.tunnelOffer;
     const onFault = this.#handleFault;
     // RFC 9113 §8.1: without END_STREAM a message is incomplete. Node ends the stream after RST_STREAM(NO_ERROR) too.
     const wasCut = (): boolean => stream.aborted || (stream.closed && !stream.writableFinished);
@@ -59,6 +65,7 @@ export class Http2Exchange implements Exchange, Abortable {
     stream.on(
       "close",
       guard("http2 closed", onFault, () => {
+        if (this.#tunnel !== undefined) return;
         if (!this.#ended || !stream.writableFinished)
           this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
         this.#close();
@@ -89,7 +96,7 @@ export class Http2Exchange implements Exchange, Abortable {
   }
 
   get aborted(): Error | undefined {
-    return this.#aborted;
+    return this.#tunnel?.aborted ?? this.#aborted;
   }
 
   inform(status: number, fields: FieldSection): void {
@@ -134,10 +141,33 @@ export class Http2Exchange implements Exchange, Abortable {
     this.#finish();
   }
 
+  acceptTunnel(fields: FieldSection): Tunnel {
+    checkOffer(this.tunnelOffer, this.#status);
+    this.#status = 200;
+    const stream = this.#stream;
+    const tunnel = new NodeTunnel({
+      stream,
+      isEmpty: this.body.state === "ended",
+      wasCut: () => stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR,
+      // deviation: INTERNAL_ERROR in place of RFC 9113 §8.5's CONNECT_ERROR, which Node sends behind END_STREAM alone.
+      cutOff: (reason) => this.#cutOff(reason),
+      onFault: this.#tcp.listener.onFault,
+      onClose: () => this.#close(),
+    });
+    if (this.#gone()) tunnel.abort(this.#aborted ?? new Error("the client reset the stream"));
+    else stream.respond(toHeaders(200, fields));
+    this.#tunnel = tunnel;
+    return tunnel;
+  }
+
   reset(reason: Error): void {
     if (this.#closed) return;
     this.#ended = true;
     this.#aborted ??= reason;
+    this.#cutOff(reason);
+  }
+
+  #cutOff(reason: Error): void {
     // RFC 9113 §8.1: RST_STREAM without END_STREAM before it. close() ends a writable side that is open; destroy() with
     // an error does not. After end(), close() puts off RST_STREAM until the session next sends; destroy() drops it.
     if (this.#stream.writableEnded) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
@@ -146,6 +176,7 @@ export class Http2Exchange implements Exchange, Abortable {
 
   /** The stream or its connection is gone. */
   abort(reason: Error): void {
+    this.#tunnel?.abort(reason);
     if (this.#closed || this.#aborted !== undefined) return;
     this.#aborted = reason;
     this.body.abort();
@@ -156,14 +187,16 @@ export class Http2Exchange implements Exchange, Abortable {
     this.#ended = true;
     // RFC 9113 §8.1: having answered in full, ask the client to stop sending a body that nobody will read.
     if (this.body.state !== "open") return;
+    const stop = guard("http2 stop", this.#handleFault, () => {
+      if (this.body.state !== "open") return;
+      this.#stream.close(constants.NGHTTP2_NO_ERROR);
+      // Whoever still reads the request must not wait for what will not come.
+      this.body.abort();
+    });
     this.#stream.once(
       "finish",
-      guard("http2 finish", this.#handleFault, () => {
-        if (this.body.state !== "open") return;
-        this.#stream.close(constants.NGHTTP2_NO_ERROR);
-        // Whoever still reads the request must not wait for what will not come.
-        this.body.abort();
-      }),
+      // Node has not sent the head yet when this turn began with the request, and RST_STREAM would overtake it.
+      guard("http2 finish", this.#handleFault, () => setImmediate(stop)),
     );
   }
 

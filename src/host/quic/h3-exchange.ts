@@ -12,10 +12,22 @@ import type {
   RequestBody,
   RespondOptions,
 } from "../http/exchange.ts";
+import { checkOffer, type Tunnel, type TunnelOffer } from "../http/tunnel.ts";
 import { httpDate } from "./date.ts";
+import { H3Tunnel } from "./h3-tunnel.ts";
 
 const EMPTY = new Uint8Array(0);
 const NO_FIELDS: FieldSection = [];
+
+/** Hears of what happens on a request stream. */
+export interface H3StreamHandler {
+  handleData(): void;
+  handleWritable(): void;
+  handleTrailers?(fields: FieldSection): void;
+  handleFinished(): void;
+  /** The peer, or the connection, gave up. */
+  abort(reason: Error): void;
+}
 
 /** What an exchange needs of the connection it belongs to. */
 export interface H3ExchangeHost {
@@ -28,10 +40,12 @@ export interface H3ExchangeHost {
   /** Content was read: the end of the message may have come into sight. */
   pump(): void;
   onExchangeClosed(id: StreamId): void;
+  /** From now on `handler` hears of the stream. */
+  onExchangeReplaced(id: StreamId, handler: H3StreamHandler): void;
 }
 
 /** Content that arrives on the stream; it stays there, holding the peer's credit, until it is read. */
-class H3Body implements RequestBody {
+export class H3Body implements RequestBody {
   state: BodyState;
   trailers: FieldSection = NO_FIELDS;
   onReadable: (() => void) | undefined;
@@ -64,7 +78,7 @@ class H3Body implements RequestBody {
   }
 }
 
-export class H3Exchange implements Exchange {
+export class H3Exchange implements Exchange, H3StreamHandler {
   readonly protocol = "h3";
   readonly method: string;
   readonly scheme: string;
@@ -72,6 +86,7 @@ export class H3Exchange implements Exchange {
   readonly path: string;
   readonly fields: FieldSection;
   readonly body: H3Body;
+  readonly tunnelOffer: TunnelOffer | undefined;
   status: number | undefined;
   aborted: Error | undefined;
   onDrain: (() => void) | undefined;
@@ -92,6 +107,7 @@ export class H3Exchange implements Exchange {
     this.path = head.path ?? "";
     this.fields = head.fields;
     this.body = new H3Body(host, id, fin);
+    this.tunnelOffer = head.method === "CONNECT" ? { protocol: head.protocol } : undefined;
   }
 
   get remoteAddress(): PeerAddress {
@@ -154,6 +170,24 @@ export class H3Exchange implements Exchange {
     }
     this.#end();
     this.#host.wake();
+  }
+
+  acceptTunnel(fields: FieldSection): Tunnel {
+    const offer = checkOffer(this.tunnelOffer, this.status);
+    this.status = 200;
+    const tunnel = new H3Tunnel(this.#host, this.#id, this.body, offer, (aborted) => {
+      this.aborted ??= aborted;
+      this.onClose?.();
+    });
+    if (this.aborted !== undefined) {
+      tunnel.abort(this.aborted);
+      return tunnel;
+    }
+    this.#isClosed = true;
+    this.#host.onExchangeReplaced(this.#id, tunnel);
+    this.#host.h3.respond(this.#id, 200, [...fields, ["date", httpDate()]], false);
+    this.#host.wake();
+    return tunnel;
   }
 
   reset(reason: Error): void {

@@ -9,7 +9,7 @@ import { systemRng } from "../random.ts";
 import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
 import type { QuicDriver } from "./driver.ts";
-import { H3Exchange, type H3ExchangeHost } from "./h3-exchange.ts";
+import { H3Exchange, type H3ExchangeHost, type H3StreamHandler } from "./h3-exchange.ts";
 import type { CreateServerProtocol, ServerProtocol, ServerProtocolOptions } from "./server-protocol.ts";
 
 export const H3_ALPN = "h3";
@@ -24,7 +24,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost {
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
   readonly #options: ServerProtocolOptions;
-  readonly #exchanges = new Map<StreamId, H3Exchange>();
+  readonly #exchanges = new Map<StreamId, H3StreamHandler>();
   #isDraining = false;
   #isPumping = false;
 
@@ -32,7 +32,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost {
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
-    this.h3 = new H3Connection(connection, { rng: systemRng });
+    this.h3 = new H3Connection(connection, { rng: systemRng, enableConnectProtocol: options.acceptsTunnels });
     this.remoteAddress = peerAddress(connection.remoteAddress);
     this.localAddress = peerAddress(connection.localAddress ?? driver.socket.address);
     this.info = { stats: () => connectionStats(connection) };
@@ -62,6 +62,10 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost {
     this.#exchanges.delete(id);
   }
 
+  onExchangeReplaced(id: StreamId, handler: H3StreamHandler): void {
+    this.#exchanges.set(id, handler);
+  }
+
   handleEvent(event: ConnectionEvent, _now: Instant): void {
     switch (event.type) {
       case "key-log":
@@ -83,14 +87,19 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost {
       case "request": {
         const exchange = new H3Exchange(this, event.id, event.head, event.fin);
         this.#exchanges.set(event.id, exchange);
-        this.#options.onExchange(exchange);
+        // RFC 9110 §9.3.6: we are no proxy unless somebody behind us is.
+        if (event.head.method === "CONNECT" && !this.#options.acceptsTunnels) {
+          exchange.respond(501, [], { endStream: true });
+        } else {
+          this.#options.onExchange(exchange);
+        }
         break;
       }
       case "data":
         this.#exchanges.get(event.id)?.handleData();
         break;
       case "trailers":
-        this.#exchanges.get(event.id)?.handleTrailers(event.fields);
+        this.#exchanges.get(event.id)?.handleTrailers?.(event.fields);
         break;
       case "finished":
         this.#exchanges.get(event.id)?.handleFinished();
@@ -124,7 +133,9 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost {
     this.#exchanges.clear();
   }
 
-  readonly #abort = guard("h3 abort", this.handleFault, (exchange: H3Exchange, error: Error) => exchange.abort(error));
+  readonly #abort = guard("h3 abort", this.handleFault, (exchange: H3StreamHandler, error: Error) =>
+    exchange.abort(error),
+  );
 
   drain(): void {
     this.#isDraining = true;

@@ -64,6 +64,7 @@ export class QuicListener implements Listener {
       const accepted = new AcceptedConnection(connection, driver, {
         protocols: serverProtocols,
         onExchange: this.#options.onExchange,
+        acceptsTunnels: this.#options.acceptsTunnels === true,
         onKeyLog,
         onClosed: (closed) => this.#handleClosed(closed),
       });

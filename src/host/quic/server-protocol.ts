@@ -18,6 +18,7 @@ export interface ServerProtocol extends ConnectionListener {
 
 export interface ServerProtocolOptions {
   readonly onExchange: ExchangeHandler;
+  readonly acceptsTunnels: boolean;
 }
 
 export type CreateServerProtocol = (
