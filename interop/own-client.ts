@@ -4,9 +4,7 @@ import { createHash } from "node:crypto";
 import { createClient } from "../src/client/index.ts";
 import type { CellFolder } from "./cell.ts";
 import { HOST } from "./certificates.ts";
-import type { Downloaded } from "./peer.ts";
-
-export type ProtocolName = "h3" | "h2" | "http/1.1";
+import type { Downloaded, ProtocolName } from "./peer.ts";
 
 export interface OwnDownload {
   readonly port: number;

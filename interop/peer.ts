@@ -1,8 +1,9 @@
 /** What a peer is, and what its two roles owe a case. */
 
 import type { CellFolder } from "./cell.ts";
-import type { ProtocolName } from "./own-client.ts";
 import type { Role } from "./result.ts";
+
+export type ProtocolName = "h3" | "h2" | "http/1.1";
 
 /** What not every peer can do, by role. Anything else, each can. */
 export type Feature = "chacha20" | "certificates" | "h2" | "http/1.1" | "key-update" | "page" | "retry";

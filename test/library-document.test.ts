@@ -29,7 +29,7 @@ function exportsOf(path: string): string[] {
       )
       .filter((name) => name !== ""),
   );
-  const all = [...text.matchAll(/export (?:type )?\* from "\.\/([^"]+)"/g)].flatMap(([, file]) =>
+  const all = [...text.matchAll(/export (?:type )?\* from "(\.{1,2}\/[^"]+)"/g)].flatMap(([, file]) =>
     [...read(join(path, "..", file!)).matchAll(/^export (?:interface|type|class|const|function) (\w+)/gm)].map(
       ([, name]) => name!,
     ),

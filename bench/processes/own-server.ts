@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { FileService } from "../../src/edge/files/index.ts";
 import { loadIdentity } from "../../src/host/certificates/index.ts";
-import type { Exchange } from "../../src/host/http/exchange.ts";
+import type { ServerExchange } from "../../src/host/http/exchange.ts";
 import { createFetchHandler } from "../../src/host/http/fetch-handler.ts";
 import { QuicListener } from "../../src/host/quic/listener.ts";
 import type { ServerOrder, ServerReady } from "../messages.ts";
@@ -38,7 +38,7 @@ const dynamic = createFetchHandler(async (request) => {
 
 process.once("message", async ({ certFile, keyFile, directory }: ServerOrder) => {
   const files = new FileService(directory);
-  const onExchange = (exchange: Exchange): void =>
+  const onExchange = (exchange: ServerExchange): void =>
     /^\/(stream|together)\//.test(exchange.path) ? dynamic.handle(exchange) : files.handle(exchange);
   const listener = new QuicListener({
     identities: [loadIdentity({ cert: readFileSync(certFile), key: readFileSync(keyFile) })],

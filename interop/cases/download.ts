@@ -2,9 +2,9 @@
 
 import type { Case } from "../case.ts";
 import type { CellFolder } from "../cell.ts";
-import { ownDownload, type ProtocolName } from "../own-client.ts";
+import { ownDownload } from "../own-client.ts";
 import { startOwnServer } from "../own-server.ts";
-import type { Downloaded, Feature, Peer } from "../peer.ts";
+import type { Downloaded, Feature, Peer, ProtocolName } from "../peer.ts";
 import type { Role } from "../result.ts";
 import type { Site } from "../site.ts";
 

@@ -2,7 +2,7 @@
 
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
-import { captureRelay } from "../../src/cli/tour/capture.ts";
+import { captureRelay } from "../../src/host/udp/capturing-relay.ts";
 import type { Case } from "../case.ts";
 import type { CellFolder } from "../cell.ts";
 import { ownDownload } from "../own-client.ts";

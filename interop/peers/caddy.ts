@@ -2,7 +2,7 @@
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort } from "../../src/cli/tour/free-port.ts";
+import { freePort } from "../../src/host/udp/free-port.ts";
 import { HOST } from "../certificates.ts";
 import { Child } from "../child.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";

@@ -5,8 +5,7 @@ import { CHROMIUM, findProgram } from "../../src/cli/find-program.ts";
 import type { CellFolder } from "../cell.ts";
 import { HOST } from "../certificates.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
-import type { ProtocolName } from "../own-client.ts";
-import type { ClientRole, Feature, PeerEntry } from "../peer.ts";
+import type { ClientRole, Feature, PeerEntry, ProtocolName } from "../peer.ts";
 
 const FEATURES: ReadonlySet<Feature> = new Set(["h2", "http/1.1", "page", "retry"]);
 

@@ -2,7 +2,7 @@
 
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { freePort } from "../../src/cli/tour/free-port.ts";
+import { freePort } from "../../src/host/udp/free-port.ts";
 import type { CellFolder } from "../cell.ts";
 import { HOST } from "../certificates.ts";
 import { Child } from "../child.ts";

@@ -1,7 +1,7 @@
 /** ngtcp2's example client and server, with GnuTLS. */
 
 import { basename, join } from "node:path";
-import { freePort } from "../../src/cli/tour/free-port.ts";
+import { freePort } from "../../src/host/udp/free-port.ts";
 import { HOST } from "../certificates.ts";
 import { Child, runChild } from "../child.ts";
 import { sha256Of } from "../digest.ts";

@@ -86,6 +86,12 @@ export interface Transmit {
 export type SocketCommand = { readonly type: "set-dont-fragment"; readonly enabled: boolean };
 
 export interface DatagramMachine<Event> {
+  /**
+   * Set by the driver. Called when there is something to poll, and not again before `pollEvent` or `pollTransmit` has
+   * given undefined: the cue to run a turn, whoever caused it (a datagram, a timeout, a command). A turn polls until
+   * neither has more to give.
+   */
+  onReady: (() => void) | undefined;
   handleBatch(received: ReceivedBatch, now: Instant): void;
   handleTimeout(now: Instant): void;
   nextTimeout(): Instant | undefined;

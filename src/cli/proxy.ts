@@ -1,6 +1,6 @@
 import { Argument, type Command, Option } from "commander";
 import type { Io } from "./io.ts";
-import { addServerOptions, duration, readSettings, type ServerFlags } from "./serve/flags.ts";
+import { addServerOptions, parseDuration, readSettings, type ServerFlags } from "./serve/flags.ts";
 
 const HELP = `
 Examples:
@@ -34,9 +34,9 @@ export function registerProxy(program: Command, io: Io): void {
     .action(async (origins: string[], flags: ProxyFlags) => {
       const settings = readSettings(flags, io);
       const timeouts = {
-        connectTimeout: duration(flags.connectTimeout, "--connect-timeout"),
-        headersTimeout: duration(flags.headersTimeout, "--headers-timeout"),
-        bodyTimeout: duration(flags.bodyTimeout, "--body-timeout"),
+        connectTimeout: parseDuration(flags.connectTimeout, "--connect-timeout"),
+        headersTimeout: parseDuration(flags.headersTimeout, "--headers-timeout"),
+        bodyTimeout: parseDuration(flags.bodyTimeout, "--body-timeout"),
       };
       const trustForwarded = flags.trustForwarded === true;
       const { runServer } = await import("./serve/run.ts");

@@ -1,7 +1,7 @@
 // Request bodies: from anything fetch accepts to bytes that a session can send, and send again where that is possible.
 import { Readable } from "node:stream";
-import { ClientError } from "./errors.ts";
-import type { RequestContent } from "./session.ts";
+import { ClientError } from "../host/client/errors.ts";
+import type { RequestContent } from "../host/client/session.ts";
 
 export type BodyLike =
   | string
@@ -16,7 +16,7 @@ export type BodyLike =
 
 type Source = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
-export class RequestBody {
+export class OutgoingBody {
   readonly length: number | undefined;
   /** RFC 9110 §8.3: the content-type to send unless the caller names one. */
   readonly type: string | undefined;
@@ -32,23 +32,23 @@ export class RequestBody {
     this.replayable = facts.replayable;
   }
 
-  static from(body: BodyLike): RequestBody {
-    if (typeof body === "string") return RequestBody.#bytes(Buffer.from(body), "text/plain;charset=UTF-8");
+  static from(body: BodyLike): OutgoingBody {
+    if (typeof body === "string") return OutgoingBody.#bytes(Buffer.from(body), "text/plain;charset=UTF-8");
     if (body instanceof URLSearchParams) {
-      return RequestBody.#bytes(Buffer.from(body.toString()), "application/x-www-form-urlencoded;charset=UTF-8");
+      return OutgoingBody.#bytes(Buffer.from(body.toString()), "application/x-www-form-urlencoded;charset=UTF-8");
     }
-    if (body instanceof ArrayBuffer) return RequestBody.#bytes(new Uint8Array(body.slice(0)));
+    if (body instanceof ArrayBuffer) return OutgoingBody.#bytes(new Uint8Array(body.slice(0)));
     if (ArrayBuffer.isView(body)) {
-      return RequestBody.#bytes(new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice());
+      return OutgoingBody.#bytes(new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice());
     }
     if (body instanceof Blob) {
       const type = body.type === "" ? undefined : body.type;
-      return new RequestBody(() => body.stream(), { length: body.size, type, replayable: true });
+      return new OutgoingBody(() => body.stream(), { length: body.size, type, replayable: true });
     }
     if (body instanceof FormData) {
       // Each Response draws its own boundary: the one whose type is announced is the one that is sent, so only once.
       const encoded = new Response(body);
-      return new RequestBody(() => encoded.body!, {
+      return new OutgoingBody(() => encoded.body!, {
         type: encoded.headers.get("content-type") ?? undefined,
         replayable: false,
       });
@@ -57,13 +57,17 @@ export class RequestBody {
       throw new ClientError("REQUEST_INVALID", "the request's body is a stream that is already being read");
     }
     if (typeof body === "object" && (Symbol.asyncIterator in body || Symbol.iterator in body)) {
-      return new RequestBody(() => body as AsyncIterable<Uint8Array>, { replayable: false });
+      return new OutgoingBody(() => body as AsyncIterable<Uint8Array>, { replayable: false });
     }
     throw new ClientError("REQUEST_INVALID", "the request's body is of a kind that cannot be sent");
   }
 
-  static #bytes(bytes: Uint8Array, type?: string): RequestBody {
-    return new RequestBody(() => (bytes.length === 0 ? [] : [bytes]), { length: bytes.length, type, replayable: true });
+  static #bytes(bytes: Uint8Array, type?: string): OutgoingBody {
+    return new OutgoingBody(() => (bytes.length === 0 ? [] : [bytes]), {
+      length: bytes.length,
+      type,
+      replayable: true,
+    });
   }
 
   /** Whether `content()` may be asked for now: a stream that was begun cannot be begun again. */

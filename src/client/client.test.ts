@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { serveHttp, serveHttp2, serveHttps, type TestServer, testCertificate } from "../host/client/testing/servers.ts";
 import { type Client, type ClientOptions, createClient } from "./index.ts";
-import { serveHttp, serveHttp2, serveHttps, type TestServer, testCertificate } from "./testing/servers.ts";
 
 let ca: string;
 const clients: Client[] = [];

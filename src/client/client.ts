@@ -1,12 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 // createClient: one set of options, one memory of origins, one fetch.
-import { Alternatives } from "./alternatives.ts";
-import { ClientError } from "./errors.ts";
+import { Alternatives } from "../agent/index.ts";
+import { ClientError } from "../host/client/errors.ts";
+import type { Protocol, SessionStats } from "../host/client/session.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import { type FetchInit, fetchWith } from "./fetch.ts";
 import { type ClientOptions, type ClientSettings, settingsFrom } from "./options.ts";
 import { Origin } from "./origin.ts";
-import type { Protocol, SessionStats } from "./session.ts";
 
 export interface ConnectionFacts {
   readonly origin: string;

@@ -2,8 +2,8 @@
 import { pipeline, Readable, Transform } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from "node:zlib";
+import { ClientError } from "../host/client/errors.ts";
 import { type Fault, guard } from "../host/guard.ts";
-import { ClientError } from "./errors.ts";
 
 export const ACCEPT_ENCODING = "gzip, deflate, br";
 /** More codings than anyone stacks in earnest. */

@@ -1,8 +1,8 @@
 import { createServer } from "node:net";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Authority, type Issued, makeAuthority } from "../host/client/testing/certificates.ts";
+import { serveHttp, serveHttp2, serveHttps, type TestServer, testCertificate } from "../host/client/testing/servers.ts";
 import { ClientError, createClient } from "./index.ts";
-import { type Authority, type Issued, makeAuthority } from "./testing/certificates.ts";
-import { serveHttp, serveHttp2, serveHttps, type TestServer, testCertificate } from "./testing/servers.ts";
 
 const servers: { close(): Promise<void> }[] = [];
 let authority: Authority;

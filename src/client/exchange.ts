@@ -1,18 +1,19 @@
 // One request, one response: finds a session for it, keeps its time, sends it again where RFC 9110 §9.2.2 allows, and makes a stream
 // with backpressure of what comes back.
 import { setMaxListeners } from "node:events";
+import { ClientError } from "../host/client/errors.ts";
+import type { ClientExchange, ClientRequestHead, Field, ResponseHandler, Session } from "../host/client/session.ts";
 import { type Fault, guard } from "../host/guard.ts";
-import type { Content, RequestBody } from "./body.ts";
-import { ClientError } from "./errors.ts";
+import { contentLengthOf } from "../http/index.ts";
+import type { Content, OutgoingBody } from "./body.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin, Waiter } from "./origin.ts";
-import type { Exchange, Field, RequestHead, ResponseHandler, Session } from "./session.ts";
 
 export interface ExchangeRequest {
   readonly url: URL;
-  readonly head: RequestHead;
-  readonly body: RequestBody | undefined;
+  readonly head: ClientRequestHead;
+  readonly body: OutgoingBody | undefined;
   readonly signal: AbortSignal | undefined;
   /** The responses that led here. */
   readonly redirects: readonly ExchangeFacts[];
@@ -52,7 +53,7 @@ class OneExchange implements Waiter, ResponseHandler {
   readonly #handleFault = ({ error }: Fault): void => this.#abandon(error);
   readonly #onAbort = guard("client abort", this.#handleFault, () => this.#abandon(this.#request.signal!.reason));
   #session: Session | undefined;
-  #exchange: Exchange | undefined;
+  #exchange: ClientExchange | undefined;
   #content: Content | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -133,7 +134,8 @@ class OneExchange implements Waiter, ResponseHandler {
     const responseStart = performance.now();
     this.#state = "head";
     const mayHaveContent = this.#request.head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
-    if (mayHaveContent) this.#expected = contentLength(fields);
+    const length = contentLengthOf(fields);
+    if (mayHaveContent && typeof length === "number") this.#expected = length;
     this.#arm(this.#settings.bodyTimeout, "no more of the body");
     const body = mayHaveContent ? this.#stream() : null;
     this.#resolve({ status, statusText, fields, body, facts: this.#facts(status, responseStart) });
@@ -289,9 +291,4 @@ class OneExchange implements Waiter, ResponseHandler {
       stats: () => session.stats(),
     };
   }
-}
-
-function contentLength(fields: readonly Field[]): number | undefined {
-  const value = fields.find(([name]) => name === "content-length")?.[1];
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
 }

@@ -1,5 +1,5 @@
 // What is known about how a response came: for `client.facts(response)`, `nagare get --trace` and `--json`.
-import type { ConnectionTimings, Field, Protocol, SessionStats } from "./session.ts";
+import type { ConnectionTimings, Field, Protocol, SessionStats } from "../host/client/session.ts";
 
 export interface ExchangeFacts {
   readonly url: string;

@@ -1,13 +1,15 @@
 // The Fetch standard's side of the client: what a Request asks for, redirects, and the Response that comes of it.
 // Sections without a number are those of the Fetch standard, "HTTP-redirect fetch" and "HTTP-network-or-cache fetch".
-import { type BodyLike, RequestBody } from "./body.ts";
+
+import { asClientError, ClientError } from "../host/client/errors.ts";
+import type { Field } from "../host/client/session.ts";
+import { CONNECTION_SPECIFIC_FIELDS, combinedFieldValue, fieldValue } from "../http/index.ts";
+import { type BodyLike, OutgoingBody } from "./body.ts";
 import { ACCEPT_ENCODING, decode } from "./decode.ts";
-import { asClientError, ClientError } from "./errors.ts";
 import { type ExchangeResponse, exchange } from "./exchange.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin } from "./origin.ts";
-import type { Field } from "./session.ts";
 
 export interface FetchInit {
   readonly method?: string;
@@ -26,7 +28,7 @@ interface Ask {
   url: URL;
   method: string;
   headers: Headers;
-  body: RequestBody | undefined;
+  body: OutgoingBody | undefined;
   readonly redirect: "follow" | "manual" | "error";
   readonly signal: AbortSignal | undefined;
   readonly onInformational: ((status: number, headers: Headers) => void) | undefined;
@@ -39,14 +41,7 @@ const MAX_REDIRECT_BODY = 64 * 1024;
 const FORBIDDEN_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
 const NORMALIZED_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
 /** The client says these itself. */
-const FRAMING_FIELDS = [
-  "connection",
-  "content-length",
-  "keep-alive",
-  "proxy-connection",
-  "transfer-encoding",
-  "upgrade",
-];
+const FRAMING_FIELDS = ["content-length", ...CONNECTION_SPECIFIC_FIELDS];
 const CONTENT_FIELDS = ["content-encoding", "content-language", "content-length", "content-location", "content-type"];
 const CREDENTIAL_FIELDS = ["authorization", "cookie", "host", "proxy-authorization"];
 
@@ -62,7 +57,7 @@ export async function fetchWith(
     const origin = originOf(ask.url);
     const answer = await oneHop(origin, ask, [...redirects], settings);
     const { facts } = answer;
-    const altSvc = fieldValue(answer.fields, "alt-svc");
+    const altSvc = combinedFieldValue(answer.fields, "alt-svc");
     if (altSvc !== undefined && ask.url.protocol === "https:") origin.altSvc(altSvc); // RFC 7838 §2.1: from an authenticated origin
 
     const location = REDIRECTS.has(answer.status) ? fieldValue(answer.fields, "location") : undefined;
@@ -91,7 +86,7 @@ function askFrom(input: string | URL | Request, init: FetchInit): Ask {
   const headers = readHeaders(init.headers ?? base?.headers);
   for (const name of FRAMING_FIELDS) headers.delete(name);
   const given = init.body === undefined ? (base?.body as BodyLike | null | undefined) : init.body;
-  const body = given === null || given === undefined ? undefined : RequestBody.from(given);
+  const body = given === null || given === undefined ? undefined : OutgoingBody.from(given);
   if (body !== undefined && (method === "GET" || method === "HEAD")) {
     throw new ClientError("REQUEST_INVALID", `a ${method} request has no body`, { hint: "use another method" });
   }
@@ -258,11 +253,6 @@ function headersFrom(fields: readonly Field[]): Headers {
     }
   }
   return headers;
-}
-
-function fieldValue(fields: readonly Field[], name: string): string | undefined {
-  const values = fields.filter(([each]) => each === name).map(([, value]) => value);
-  return values.length === 0 ? undefined : values.join(", ");
 }
 
 function withoutHash(url: URL): string {

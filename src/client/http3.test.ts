@@ -6,10 +6,10 @@ import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { type ServeOptions, serve } from "../edge/serve.ts";
 import { startServer } from "../edge/server.ts";
 import { loadIdentity } from "../host/certificates/index.ts";
+import { type Authority, type Issued, makeAuthority } from "../host/client/testing/certificates.ts";
+import { testCertificate } from "../host/client/testing/servers.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
 import { type Client, type ClientOptions, createClient } from "./index.ts";
-import { type Authority, type Issued, makeAuthority } from "./testing/certificates.ts";
-import { testCertificate } from "./testing/servers.ts";
 
 let authority: Authority;
 let issued: Issued;

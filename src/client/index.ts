@@ -1,6 +1,5 @@
 // nagare/client: a fetch that speaks HTTP/1.1, HTTP/2 and HTTP/3, and can say how each response came.
-export type { BodyLike } from "./body.ts"; // what a request's body may be
-export { Client, type ConnectionFacts, createClient } from "./client.ts"; // the product
+
 export {
   // every failure, by code
   CLIENT_ERRORS,
@@ -10,10 +9,12 @@ export {
   certificateNotYetValid,
   certificateUnknownAuthority,
   certificateWrongName,
-} from "./errors.ts";
+} from "../host/client/errors.ts";
+export type { Http3Connector, Http3Session } from "../host/client/http3.ts"; // the seam to QUIC
+export type { Resolve } from "../host/client/resolve.ts"; // a lookup of one's own
+export type * from "../host/client/session.ts"; // what a connection owes the client
+export type { BodyLike } from "./body.ts"; // what a request's body may be
+export { Client, type ConnectionFacts, createClient } from "./client.ts"; // the product
 export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // how a response came
 export type { FetchInit } from "./fetch.ts"; // what fetch takes beside a URL
-export type { Http3Connector, Http3Session } from "./http3.ts"; // the seam to QUIC
 export type { ClientOptions } from "./options.ts"; // what createClient takes
-export type { Resolve } from "./resolve.ts"; // a lookup of one's own
-export type * from "./session.ts"; // what a connection owes the client

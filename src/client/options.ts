@@ -1,8 +1,9 @@
 // What createClient may be told, and what it takes for granted.
-import type { Http3Connector } from "./http3.ts";
-import { ownHttp3 } from "./own-http3.ts";
-import type { Resolve } from "./resolve.ts";
-import type { Protocol } from "./session.ts";
+import type { DialerSettings } from "../host/client/dialer.ts";
+import type { Http3Connector } from "../host/client/http3.ts";
+import { ownHttp3 } from "../host/client/own-http3.ts";
+import type { Resolve } from "../host/client/resolve.ts";
+import type { Protocol } from "../host/client/session.ts";
 
 export interface ClientOptions {
   /** Allowed protocols, the preferred one first. Default: h3, h2, http/1.1. */
@@ -35,21 +36,13 @@ export interface ClientOptions {
   readonly http3?: Http3Connector | undefined;
 }
 
-export interface ClientSettings {
-  readonly protocols: readonly Protocol[];
-  readonly ca: readonly string[] | undefined;
-  readonly rejectUnauthorized: boolean;
-  readonly keylog: ((line: string) => void) | undefined;
-  readonly resolve: Resolve | undefined;
-  readonly connectTimeout: number;
+export interface ClientSettings extends DialerSettings {
   readonly headersTimeout: number;
   readonly bodyTimeout: number;
-  readonly idleTimeout: number | undefined;
   readonly maxConnections: number;
   readonly headStart: number;
   readonly decompress: boolean;
   readonly userAgent: string;
-  readonly http3: Http3Connector;
 }
 
 const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];

@@ -3,10 +3,10 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, describe, expect, test } from "vitest";
+import type { DialOptions } from "../host/client/session.ts";
+import { FakeHttp3Session } from "../host/client/testing/fake-http3.ts";
+import { serveHttp2, type TestServer, testCertificate } from "../host/client/testing/servers.ts";
 import { type Client, ClientError, type ClientOptions, createClient, type Http3Connector } from "./index.ts";
-import type { ConnectOptions } from "./session.ts";
-import { FakeHttp3Session } from "./testing/fake-http3.ts";
-import { serveHttp2, type TestServer, testCertificate } from "./testing/servers.ts";
 
 const servers: TestServer[] = [];
 const clients: Client[] = [];
@@ -35,7 +35,7 @@ async function client(http3: Http3Connector, options: ClientOptions = {}): Promi
 
 interface Attempt {
   readonly origin: string;
-  readonly options: ConnectOptions;
+  readonly options: DialOptions;
   succeed(): FakeHttp3Session;
   fail(error: Error): void;
 }
@@ -50,7 +50,7 @@ class Connector implements Http3Connector {
     this.#decide = decide;
   }
 
-  connect(origin: string, options: ConnectOptions): Promise<FakeHttp3Session> {
+  connect(origin: string, options: DialOptions): Promise<FakeHttp3Session> {
     return new Promise((resolve, reject) => {
       options.signal.addEventListener("abort", () => reject(options.signal.reason));
       const attempt: Attempt = {

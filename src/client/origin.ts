@@ -1,15 +1,14 @@
-// One origin: its sessions, the requests waiting for one, and the choice between HTTP/3 and TCP.
-//
-// With HTTP/3 first among the protocols and nothing known against it, it is tried alone for a moment (`headStart`), then TCP joins;
-// the first to be ready carries the request. HTTP/3 that failed where TCP worked counts as broken for a while (alternatives.ts).
-// An Alt-Svc learned over TCP opens HTTP/3 in the background; requests move there once it is ready.
-
+// One origin: its sessions, and the requests waiting for one. agent/connection-choice.ts says which connections to open and when to
+// give up; this file dials, keeps what came of it, and shares it among requests.
+import { type Alternatives, type ChoiceCommand, ConnectionChoice, type Standing } from "../agent/index.ts";
+import { millis } from "../base/time.ts";
+import { type Attempt, Dialer } from "../host/client/dialer.ts";
+import { ClientError } from "../host/client/errors.ts";
+import type { Session } from "../host/client/session.ts";
+import { systemNow } from "../host/clock.ts";
 import { detach, type Fault, guard } from "../host/guard.ts";
-import type { Alternative, Alternatives } from "./alternatives.ts";
-import { type Attempt, Dialer } from "./dialer.ts";
-import { ClientError } from "./errors.ts";
+import { MachineTimer } from "../host/machine-timer.ts";
 import type { ClientSettings } from "./options.ts";
-import type { Session } from "./session.ts";
 
 /** A request in want of a session. Exactly one of its two functions is called, unless it is withdrawn before. */
 export interface Waiter {
@@ -19,35 +18,44 @@ export interface Waiter {
 
 export class Origin {
   readonly dialer: Dialer;
-  readonly #settings: ClientSettings;
   readonly #alternatives: Alternatives;
+  readonly #choice: ConnectionChoice;
+  readonly #timer: MachineTimer;
   readonly #sessions = new Set<Session>();
   readonly #served = new WeakSet<Session>();
   readonly #waiting: Waiter[] = [];
   readonly #tcpAttempts = new Set<Attempt>();
   #http3Attempt: Attempt | undefined;
-  /** HTTP/3 is on its way and TCP still stands back for it. */
-  #headStart = false;
-  #tcpFailure: Error | undefined;
-  #http3Failure: Error | undefined;
-  #pumping = false;
-  #closed = false;
+  /** The errors of the last attempts. */
+  #tcpError: Error | undefined;
+  #http3Error: Error | undefined;
+  #isPumping = false;
+  #isClosed = false;
 
   constructor(url: URL, settings: ClientSettings, alternatives: Alternatives) {
     const pump = guard("client pump", this.#handleFault, () => this.#pump());
     this.dialer = new Dialer(url, settings, () => queueMicrotask(pump));
-    this.#settings = settings;
     this.#alternatives = alternatives;
+    const { origin, port, protocols } = this.dialer;
+    const { maxConnections, headStart } = settings;
+    this.#choice = new ConnectionChoice(
+      { origin, port, protocols, maxConnections, headStart: millis(headStart) },
+      alternatives,
+    );
+    this.#timer = new MachineTimer(this.#handleFault, (now) => {
+      this.#choice.handleTimeout(now);
+      this.#pump();
+    });
   }
 
   /** An exception here fails the requests that wait; the sessions go on. */
   readonly #handleFault = ({ error }: Fault): void => {
-    this.#pumping = false;
+    this.#isPumping = false;
     this.#failAll(error);
   };
 
   get idle(): boolean {
-    return this.#sessions.size === 0 && this.#waiting.length === 0 && this.#connecting === 0;
+    return this.#sessions.size === 0 && this.#waiting.length === 0 && this.#choice.connecting === 0;
   }
 
   sessions(): readonly Session[] {
@@ -55,12 +63,13 @@ export class Origin {
   }
 
   enqueue(waiter: Waiter): void {
-    if (this.#closed) {
+    if (this.#isClosed) {
       waiter.fail(new ClientError("CLIENT_CLOSED", "the client is closed"));
       return;
     }
     this.#waiting.push(waiter);
-    this.#considerHttp3(); // even when a TCP session is free: an alternative is opened while that one serves
+    this.#choice.handleRequest(this.#standing(), systemNow());
+    this.#obey();
     this.#pump();
   }
 
@@ -69,40 +78,38 @@ export class Origin {
     const index = this.#waiting.indexOf(waiter);
     if (index === -1) return;
     this.#waiting.splice(index, 1);
-    if (this.#waiting.length === 0) this.#abortAttempts();
+    if (this.#waiting.length === 0) this.#abandon();
   }
 
   altSvc(field: string): void {
-    this.#alternatives.advertised(this.dialer.origin, field, Date.now());
+    this.#alternatives.advertised(this.dialer.origin, field, systemNow());
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#failAll(new ClientError("CLIENT_CLOSED", "the client was closed"));
-    this.#abortAttempts();
+    this.#abandon();
     await Promise.all([...this.#sessions].map((session) => session.close()));
   }
 
   destroy(error: Error): void {
-    this.#closed = true;
+    this.#isClosed = true;
     this.#failAll(error);
-    this.#abortAttempts();
+    this.#abandon();
     for (const session of this.#sessions) session.destroy(error);
   }
 
   #pump(): void {
-    if (this.#pumping || this.#closed) return; // a request that is started may end, and free its session, at once
-    this.#pumping = true;
+    if (this.#isPumping || this.#isClosed) return; // a request that is started may end, and free its session, at once
+    this.#isPumping = true;
     for (let session = this.#pick(); session !== undefined && this.#waiting.length > 0; session = this.#pick()) {
       const reused = this.#served.has(session);
       this.#served.add(session);
       this.#waiting.shift()!.start(session, reused);
     }
-    this.#pumping = false;
-    if (this.#waiting.length === 0) return;
-    this.#considerHttp3();
-    this.#considerTcp();
-    this.#giveUp();
+    this.#isPumping = false;
+    this.#choice.review(this.#standing(), systemNow());
+    this.#obey();
   }
 
   #pick(): Session | undefined {
@@ -115,149 +122,111 @@ export class Origin {
     return best;
   }
 
-  #considerHttp3(): void {
-    if (!this.dialer.allowsHttp3 || this.#http3Attempt !== undefined || this.#http3Failure !== undefined) return;
-    for (const session of this.#sessions) if (session.protocol === "h3" && session.usable) return;
-    const alternative = this.#whereHttp3();
-    if (alternative !== undefined) this.#openHttp3(alternative);
-  }
-
-  /** Where to try HTTP/3 now, if it is to be tried at all. */
-  #whereHttp3(): Alternative | undefined {
-    const own = { host: "", port: this.dialer.port };
-    const alone = this.dialer.tcpProtocols.length === 0;
-    const known = this.#alternatives.http3(this.dialer.origin, Date.now());
-    if (known.kind === "advertised") return known.alternative;
-    if (alone) return own;
-    if (known.kind === "broken" || this.#hasUsable) return undefined;
-    return this.#settings.protocols[0] === "h3" ? own : undefined;
-  }
-
-  #considerTcp(): void {
-    if (this.dialer.tcpProtocols.length === 0 || this.#headStart || this.#tcpFailure !== undefined) return;
-    let http1 = 0;
+  #standing(): Standing {
+    const standing = { waiting: this.#waiting.length, http3: 0, http2: 0, http1: 0 };
     for (const session of this.#sessions) {
       if (!session.usable) continue;
-      if (session.protocol !== "http/1.1") return; // full for now: its next free stream is nearer than a new connection
-      http1 += 1;
+      if (session.protocol === "h3") standing.http3 += 1;
+      else if (session.protocol === "h2") standing.http2 += 1;
+      else standing.http1 += 1;
     }
-    // Only when the origin is known to speak HTTP/1.1 does one more connection serve one more request.
-    const onlyHttp1 = http1 > 0 || !this.dialer.tcpProtocols.includes("h2");
-    const wanted = onlyHttp1 ? Math.min(this.#waiting.length, this.#settings.maxConnections - http1) : 1;
-    while (this.#tcpAttempts.size < wanted) this.#openTcp();
+    return standing;
   }
 
-  #openTcp(): void {
-    const attempt = this.dialer.dialTcp();
+  /** Does what was decided. */
+  #obey(): void {
+    const choice = this.#choice;
+    for (let next = choice.pollCommand(); next !== undefined; next = choice.pollCommand()) this.#perform(next);
+    this.#timer.set(choice.nextTimeout());
+  }
+
+  #perform(command: ChoiceCommand): void {
+    switch (command.type) {
+      case "connect-http3":
+        this.#openHttp3(this.dialer.dialHttp3(command.alternative));
+        break;
+      case "connect-tcp":
+        this.#openTcp(this.dialer.dialTcp());
+        break;
+      case "cancel-http3":
+        this.#http3Attempt?.abort(unwanted());
+        this.#http3Attempt = undefined;
+        break;
+      case "cancel-tcp":
+        for (const attempt of this.#tcpAttempts) attempt.abort(unwanted());
+        this.#tcpAttempts.clear();
+        break;
+      case "fail":
+        this.#failAll(this.#reasonFor(command.because));
+    }
+  }
+
+  #openTcp(attempt: Attempt): void {
     this.#tcpAttempts.add(attempt);
     const dialled = attempt.session.then(
       (session) => {
         if (!this.#tcpAttempts.delete(attempt)) return discard(session);
-        if (this.#http3Failure !== undefined) this.#http3Broken();
+        this.#choice.handleTcpConnected(systemNow());
         this.#add(session);
       },
       (error: Error) => {
         if (!this.#tcpAttempts.delete(attempt)) return;
-        this.#tcpFailure = error;
-        this.#giveUp();
+        this.#tcpError = error;
+        this.#choice.handleTcpFailed(this.#standing());
+        this.#obey();
       },
     );
     detach("client TCP dialled", this.#handleFault, dialled);
   }
 
-  #openHttp3(alternative: Alternative): void {
-    const attempt = this.dialer.dialHttp3(alternative);
+  #openHttp3(attempt: Attempt): void {
     this.#http3Attempt = attempt;
-    this.#headStart = !this.#hasUsable;
-    let timer: NodeJS.Timeout | undefined;
-    const endHeadStart = guard("client head start", this.#handleFault, () => {
-      clearTimeout(timer);
-      this.#headStart = false;
-      this.#pump();
-    });
     const begun = attempt.started.then(() => {
-      if (this.#http3Attempt === attempt && this.#headStart) timer = setTimeout(endHeadStart, this.#settings.headStart);
+      if (this.#http3Attempt !== attempt) return;
+      this.#choice.handleHttp3Started(systemNow());
+      this.#obey();
     });
     detach("client HTTP/3 begun", this.#handleFault, begun);
     const dialled = attempt.session.then(
       (session) => {
         if (this.#http3Attempt !== attempt) return discard(session);
         this.#http3Attempt = undefined;
-        this.#alternatives.worked(this.dialer.origin);
-        this.#abortTcp();
+        this.#choice.handleHttp3Connected();
         this.#add(session);
-        endHeadStart();
       },
       (error: Error) => {
         if (this.#http3Attempt !== attempt) return;
         this.#http3Attempt = undefined;
-        this.#http3Failure = error;
-        if (this.#hasUsable) this.#http3Broken();
-        endHeadStart();
+        this.#http3Error = error;
+        this.#choice.handleHttp3Failed(this.#standing(), systemNow());
+        this.#pump();
       },
     );
     detach("client HTTP/3 dialled", this.#handleFault, dialled);
   }
 
-  #http3Broken(): void {
-    this.#alternatives.failed(this.dialer.origin, Date.now());
-    this.#http3Failure = undefined;
-  }
-
   #add(session: Session): void {
-    if (this.#closed) {
-      session.destroy(new ClientError("CLIENT_CLOSED", "the client was closed"));
-      return;
-    }
     this.#sessions.add(session);
     const gone = session.closed.then(() => this.#sessions.delete(session));
     detach("client session closed", this.#handleFault, gone);
+    this.#obey();
     this.#pump();
   }
 
-  /** Every way was tried and none is left: whoever still waits is told why. */
-  #giveUp(): void {
-    if (this.#connecting > 0) return;
-    if (this.#hasUsable) {
-      this.#tcpFailure = undefined; // one connection more was refused; those that there are go on
-      return;
-    }
-    const { tcpProtocols, allowsHttp3, origin } = this.dialer;
-    if (tcpProtocols.length === 0 && !allowsHttp3) {
-      const message = `${origin} cannot be asked: http:// is spoken in HTTP/1.1 only`;
-      this.#failAll(new ClientError("PROTOCOL_UNAVAILABLE", message, { hint: "allow HTTP/1.1, or ask for https://" }));
-      return;
-    }
-    const failure = this.#tcpFailure ?? (tcpProtocols.length === 0 ? this.#http3Failure : undefined);
-    if (failure === undefined) return;
-    this.#tcpFailure = undefined;
-    this.#http3Failure = undefined;
-    this.#failAll(failure);
-  }
-
-  get #connecting(): number {
-    return this.#tcpAttempts.size + (this.#http3Attempt === undefined ? 0 : 1);
+  #reasonFor(because: "http3" | "tcp" | "no-protocol"): Error {
+    const known = because === "http3" ? this.#http3Error : because === "tcp" ? this.#tcpError : undefined;
+    if (known !== undefined) return known;
+    const message = `${this.dialer.origin} cannot be asked: http:// is spoken in HTTP/1.1 only`;
+    return new ClientError("PROTOCOL_UNAVAILABLE", message, { hint: "allow HTTP/1.1, or ask for https://" });
   }
 
   #failAll(error: Error): void {
     for (const waiter of this.#waiting.splice(0)) waiter.fail(error);
   }
 
-  get #hasUsable(): boolean {
-    for (const session of this.#sessions) if (session.usable) return true;
-    return false;
-  }
-
-  #abortAttempts(): void {
-    this.#abortTcp();
-    this.#http3Attempt?.abort(unwanted());
-    this.#http3Attempt = undefined;
-    this.#headStart = false;
-  }
-
-  #abortTcp(): void {
-    for (const attempt of this.#tcpAttempts) attempt.abort(unwanted());
-    this.#tcpAttempts.clear();
+  #abandon(): void {
+    this.#choice.handleAbandoned();
+    this.#obey();
   }
 }
 

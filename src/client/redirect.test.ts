@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { serveHttp, type TestServer } from "../host/client/testing/servers.ts";
 import { type Client, createClient } from "./index.ts";
-import { serveHttp, type TestServer } from "./testing/servers.ts";
 
 interface Seen {
   readonly method: string;

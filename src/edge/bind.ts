@@ -1,20 +1,20 @@
 /** Which addresses a server binds, and how all its listeners come by the same port number. */
 import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
-import type { BoundAddress, Listener } from "../host/http/listener.ts";
+import type { Bindable, BoundAddress } from "../host/http/listener.ts";
+import { ipVersion } from "../wire/ip-address.ts";
 import { listenError, ServeError } from "./errors.ts";
 
 /** How often another port is tried, when the system chose one for TCP that is taken for UDP. */
 const PORT_ATTEMPTS = 20;
 
 /** One kind of socket to bind: a fresh listener for each attempt, since one that failed half-way is closed. */
-export interface Binding {
+export interface Binding<Socket extends Bindable> {
   readonly transport: "tcp" | "udp";
-  create(): Listener;
+  create(): Socket;
 }
 
-export interface Bound {
-  readonly listeners: readonly Listener[];
+export interface Bound<Socket extends Bindable> {
+  readonly listeners: readonly Socket[];
   readonly addresses: readonly BoundAddress[];
 }
 
@@ -23,7 +23,7 @@ export interface Bound {
  * browsers do not look it up, and try ::1 first.
  */
 export async function addressesOf(host: string): Promise<readonly string[]> {
-  if (isIP(host) !== 0) return [host];
+  if (ipVersion(host) !== undefined) return [host];
   if (host === "localhost") return ["127.0.0.1", "::1"];
   try {
     const found = await lookup(host, { all: true });
@@ -34,10 +34,14 @@ export async function addressesOf(host: string): Promise<readonly string[]> {
 }
 
 /** Binds every listener to every address of `host`, all on one port; port 0 lets the system choose. */
-export async function bindAll(bindings: readonly Binding[], host: string, port: number): Promise<Bound> {
+export async function bindAll<Socket extends Bindable>(
+  bindings: readonly Binding<Socket>[],
+  host: string,
+  port: number,
+): Promise<Bound<Socket>> {
   const hosts = await addressesOf(host);
   for (let attempt = 1; ; attempt++) {
-    const listeners: Listener[] = [];
+    const listeners: Socket[] = [];
     const addresses: BoundAddress[] = [];
     try {
       for (const binding of bindings) {
@@ -58,7 +62,7 @@ export async function bindAll(bindings: readonly Binding[], host: string, port: 
 
 async function bindOne(
   transport: "tcp" | "udp",
-  listener: Listener,
+  listener: Bindable,
   hosts: readonly string[],
   port: number,
 ): Promise<BoundAddress[]> {

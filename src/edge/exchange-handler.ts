@@ -4,18 +4,18 @@
  */
 import type {
   ConnectionInfo,
-  Exchange,
   HttpVersion,
   PeerAddress,
   ReleaseChunk,
   RequestBody,
   RespondOptions,
+  ServerExchange,
 } from "../host/http/exchange.ts";
 import type { Context, Handler } from "../host/http/fetch-handler.ts";
 import type { FieldLine, FieldSection } from "../http/index.ts";
 
-export const handlerOf =
-  (handle: (exchange: Exchange) => void): Handler =>
+export const toFetchHandler =
+  (handle: (exchange: ServerExchange) => void): Handler =>
   (request, context) =>
     new Promise((resolve, reject) => {
       handle(new RequestExchange(request, context, resolve, reject));
@@ -26,7 +26,7 @@ const isNullBody = (status: number): boolean => status === 204 || status === 205
 
 const NO_BODY: RequestBody = { state: "ended", trailers: [], read: () => undefined, onReadable: undefined };
 
-class RequestExchange implements Exchange {
+class RequestExchange implements ServerExchange {
   readonly method: string;
   readonly scheme: string;
   readonly authority: string;

@@ -10,23 +10,30 @@ const TYPESCRIPT = new Set([".ts", ".mts", ".cts"]);
 
 export const isModulePath = (path: string): boolean => JAVASCRIPT.has(extname(path)) || TYPESCRIPT.has(extname(path));
 
+export interface LoadedModule {
+  readonly handler: Handler;
+  /** Whether the default export asks for Node's own Request, as an option of `serve` does. */
+  readonly nativeRequest: boolean;
+}
+
 /** Imports a module and finds its handler: a default export that is a function, or that has a `fetch` method. */
-export async function loadModule(path: string): Promise<Handler> {
+export async function loadModule(path: string): Promise<LoadedModule> {
   const file = resolve(path);
   if (!statSync(file, { throwIfNoEntry: false })?.isFile()) {
     throw new ServeError("MODULE_INVALID", `there is no file ${path}: name a module or a folder that exists`);
   }
   const exported = await importDefault(file, path);
-  const handler = handlerOf(exported);
+  const handler = asHandler(exported);
   if (handler === undefined) {
     const shape = "export default { fetch(request) { return new Response() } }";
     throw new ServeError("MODULE_INVALID", `${path} exports no handler: it needs a default function, or ${shape}`);
   }
-  return handler;
+  const { nativeRequest } = exported as { nativeRequest?: unknown };
+  return { handler, nativeRequest: nativeRequest === true };
 }
 
 /** A function, or the `fetch` of an object. */
-export function handlerOf(value: unknown): Handler | undefined {
+export function asHandler(value: unknown): Handler | undefined {
   if (typeof value === "function") return value as Handler;
   if (typeof value !== "object" || value === null) return undefined;
   const { fetch } = value as { fetch?: unknown };

@@ -7,7 +7,8 @@ import { localhostIdentity } from "../host/http/testing/identities.ts";
 import { type ServeOptions, serve } from "./serve.ts";
 import type { Server } from "./server.ts";
 import { deferred, settled } from "./testing/async.ts";
-import { get, type TestClient, VERSIONS } from "./testing/client.ts";
+import { VERSIONS } from "./testing/client.ts";
+import { get, type TestClient } from "./testing/test-client.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

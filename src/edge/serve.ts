@@ -9,7 +9,7 @@ import type { HttpVersion } from "../host/http/exchange.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
 import type { BoundAddress, RetryPolicy } from "../host/http/listener.ts";
 import { ServeError } from "./errors.ts";
-import { handlerOf } from "./module.ts";
+import { asHandler } from "./module.ts";
 import { type Server, startServer } from "./server.ts";
 
 const DEFAULT_PORT = 4433;
@@ -38,6 +38,11 @@ export interface ServeOptions {
   readonly onKeyLog?: (line: string) => void;
   /** When a QUIC client has to prove its address before it is heard: "auto", under pressure, by default. */
   readonly retry?: RetryPolicy;
+  /**
+   * Hands the handler Node's own Request, for code that passes it to `fetch` or `new Request`. False by default: a light
+   * one costs less.
+   */
+  readonly nativeRequest?: boolean;
   /** Where a line about a handler that threw, or about an internal fault, goes. Standard error by default. */
   readonly log?: (line: string) => void;
 }
@@ -55,11 +60,11 @@ export async function serve(
   second?: Handler | FetchObject,
 ): Promise<Server> {
   const options: ServeOptions = typeof first === "function" ? {} : first;
-  const handler = handlerOf(second) ?? handlerOf(first);
+  const handler = asHandler(second) ?? asHandler(first);
   if (handler === undefined) {
     throw new ServeError("OPTION_INVALID", "serve needs a handler: serve(options, (request) => new Response())");
   }
-  const { onError, log, signal, protocols, onKeyLog, retry } = options;
+  const { onError, log, signal, protocols, onKeyLog, retry, nativeRequest } = options;
   const server = await startServer(
     {
       port: options.port ?? DEFAULT_PORT,
@@ -70,7 +75,7 @@ export async function serve(
       retry,
       log,
     },
-    createFetchHandler(handler, { onError, log }),
+    createFetchHandler(handler, { onError, log, nativeRequest }),
   );
   const report = (fault: Fault) => (log ?? console.error)(describeFault(fault));
   const close = guard("server signal", report, () => detach("server close", report, server.close()));

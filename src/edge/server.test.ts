@@ -7,7 +7,8 @@ import { localhostIdentity, otherIdentity } from "../host/http/testing/identitie
 import { bindAll } from "./bind.ts";
 import { type ServeOptions, serve } from "./serve.ts";
 import { deferred } from "./testing/async.ts";
-import { get, openHttp1, openHttp2 } from "./testing/client.ts";
+import { openHttp1, openHttp2 } from "./testing/client.ts";
+import { get } from "./testing/test-client.ts";
 
 const LOCAL: ServeOptions = { port: 0, host: "127.0.0.1", ...localhostIdentity };
 

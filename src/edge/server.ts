@@ -56,7 +56,7 @@ export class Server implements AsyncDisposable {
   #finish!: () => void;
   #closing: Promise<void> | undefined;
 
-  constructor(host: string, bound: Bound, service: Service) {
+  constructor(host: string, bound: Bound<Listener>, service: Service) {
     this.#listeners = bound.listeners;
     this.#service = service;
     this.addresses = bound.addresses;
@@ -116,7 +116,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
     ({ transport }) => protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true,
   );
   const bindings = await Promise.all(
-    wanted.map(async ({ transport, load }): Promise<Binding> => {
+    wanted.map(async ({ transport, load }): Promise<Binding<Listener>> => {
       const create = await load();
       const { acceptsTunnels } = service;
       const onExchange = contained(service.handle, log);
@@ -147,7 +147,7 @@ const contained =
   };
 
 /** "::" takes IPv4 as well; a machine without IPv6 has only the latter. */
-async function bindHost(bindings: readonly Binding[], host: string, port: number): Promise<Bound> {
+async function bindHost(bindings: readonly Binding<Listener>[], host: string, port: number): Promise<Bound<Listener>> {
   try {
     return await bindAll(bindings, host, port);
   } catch (error) {

@@ -7,7 +7,8 @@ export async function serviceFor(target: string, log: (line: string) => void): P
   const { isModulePath, loadModule } = await import("./module.ts");
   if (isModulePath(target)) {
     const { createFetchHandler } = await import("../host/http/fetch-handler.ts");
-    return createFetchHandler(await loadModule(target), { log });
+    const { handler, nativeRequest } = await loadModule(target);
+    return createFetchHandler(handler, { log, nativeRequest });
   }
   if (statSync(target, { throwIfNoEntry: false })?.isFile()) {
     throw new ServeError("MODULE_INVALID", `${target} is neither a folder nor a module (.js, .ts): name its folder`);

@@ -4,13 +4,13 @@
  */
 
 import {
+  contentLengthOf,
   type FieldLine,
   type FieldSection,
   isConnectionSpecific,
   isFieldName,
   isFieldValue,
   isToken,
-  parseContentLength,
 } from "../http/index.ts";
 import { malformed } from "./errors.ts";
 
@@ -77,16 +77,10 @@ function fieldProblem(name: string, value: string): string | undefined {
   return undefined;
 }
 
-/** RFC 9114 §4.1.2 with RFC 9110 §8.6: one value, or the same one again. */
-function contentLengthOf(fields: FieldSection): number | undefined {
-  let length: number | undefined;
-  for (const [name, value] of fields) {
-    if (name !== "content-length") continue;
-    const parsed = parseContentLength(value);
-    if (parsed === undefined) throw malformed("content-length is not a number");
-    if (length !== undefined && length !== parsed) throw malformed("content-length values that differ");
-    length = parsed;
-  }
+/** RFC 9114 §4.1.2: a length that contradicts itself makes a message malformed. */
+function lengthOf(fields: FieldSection): number | undefined {
+  const length = contentLengthOf(fields);
+  if (typeof length === "string") throw malformed(`content-length: ${length}`);
   return length;
 }
 
@@ -174,7 +168,7 @@ export function parseRequestHead(section: FieldSection, allowsProtocol = false):
     if (!PATH.test(path) && !(path === "*" && method === "OPTIONS")) throw malformed(":path is not one");
   }
   // RFC 9110 §9.3.6: behind CONNECT there is no content that could have a length.
-  const contentLength = method === "CONNECT" ? undefined : contentLengthOf(fields);
+  const contentLength = method === "CONNECT" ? undefined : lengthOf(fields);
   return { method, scheme, authority, path, protocol, fields, contentLength };
 }
 
@@ -191,7 +185,7 @@ export function parseResponseHead(section: FieldSection): ResponseHead {
   if (status === undefined || !STATUS.test(status)) throw malformed(":status is missing or not three digits");
   // RFC 9114 §4.5
   if (status === "101") throw malformed("status 101 does not exist in HTTP/3");
-  return { status: Number(status), fields, contentLength: contentLengthOf(fields) };
+  return { status: Number(status), fields, contentLength: lengthOf(fields) };
 }
 
 /** Trailers have no pseudo-headers (RFC 9114 §4.3). */

@@ -11,8 +11,11 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const NOT_IN_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
 const isSpace = (code: number): boolean => code === 0x20 || code === 0x09;
 
-/** RFC 9114 §4.2: these speak about one HTTP/1.1 connection and mean nothing here. `te` has its own rule. */
-const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
+/**
+ * RFC 9114 §4.2, RFC 9113 §8.2.2: these describe one HTTP/1.1 connection and have no place in HTTP/2 and HTTP/3.
+ * `te` has a rule of its own: it may only say "trailers".
+ */
+export const CONNECTION_SPECIFIC_FIELDS: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-connection",
@@ -25,11 +28,7 @@ export const isFieldName = (name: string): boolean => LOWERCASE_TOKEN.test(name)
 export const isFieldValue = (value: string): boolean =>
   value === "" ||
   (!isSpace(value.charCodeAt(0)) && !isSpace(value.charCodeAt(value.length - 1)) && !NOT_IN_VALUE.test(value));
-export const isConnectionSpecific = (name: string): boolean => CONNECTION_SPECIFIC.has(name);
-
-/** `Content-Length = 1*DIGIT` (RFC 9110 §8.6); undefined when it is not that or too large to count. */
-export function parseContentLength(value: string): number | undefined {
-  if (!/^[0-9]{1,16}$/.test(value)) return undefined;
-  const length = Number(value);
-  return Number.isSafeInteger(length) ? length : undefined;
-}
+export const isConnectionSpecific = (name: string): boolean => CONNECTION_SPECIFIC_FIELDS.has(name);
+/** Whether HTTP/2 and HTTP/3 forbid a line that HTTP/1.1 may have. */
+export const isHttp1Only = (name: string, value: string): boolean =>
+  isConnectionSpecific(name) || (name === "te" && value !== "trailers");

@@ -18,8 +18,17 @@ export function fieldSectionSize(fields: FieldSection): number {
   return size;
 }
 
-/** The first value of a field, or undefined. */
+/** The first value of a field, for those that have one; or undefined. */
 export function fieldValue(fields: FieldSection, name: string): string | undefined {
   for (const line of fields) if (line[0] === name) return line[1];
   return undefined;
+}
+
+/** All values of a list-based field as one (RFC 9110 §5.3), or undefined. */
+export function combinedFieldValue(fields: FieldSection, name: string): string | undefined {
+  let combined: string | undefined;
+  for (const line of fields) {
+    if (line[0] === name) combined = combined === undefined ? line[1] : `${combined}, ${line[1]}`;
+  }
+  return combined;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { isConnectionSpecific, isFieldName, isFieldValue, isToken, parseContentLength } from "./field-rules.ts";
-import { fieldLineSize, fieldSectionSize, fieldValue } from "./field-section.ts";
+import { contentLengthOf, parseContentLength } from "./content-length.ts";
+import { isConnectionSpecific, isFieldName, isFieldValue, isToken } from "./field-rules.ts";
+import { combinedFieldValue, fieldLineSize, fieldSectionSize, fieldValue } from "./field-section.ts";
 
 describe("names (RFC 9110 §5.1, RFC 9114 §4.2)", () => {
   test.each(["a", "content-type", "x_y.z", "!#$%&'*+-.^_`|~09"])("%s is one", (name) => {
@@ -82,4 +83,27 @@ test("the first value of a name", () => {
   ] as const;
   expect(fieldValue(fields, "a")).toBe("1");
   expect(fieldValue(fields, "c")).toBeUndefined();
+});
+
+test("all values of a name, as one list", () => {
+  const fields = [
+    ["a", "1"],
+    ["b", "2"],
+    ["a", "3, 4"],
+  ] as const;
+  expect(combinedFieldValue(fields, "a")).toBe("1, 3, 4");
+  expect(combinedFieldValue(fields, "b")).toBe("2");
+  expect(combinedFieldValue(fields, "c")).toBeUndefined();
+});
+
+test.each([
+  [[], undefined],
+  [["7"], 7],
+  [["7", "7"], 7],
+  [["7", "8"], "values that differ"],
+  [["7", "x"], "not a number"],
+  [["7, 7"], "not a number"],
+] as const)("the content-length of a message with %j (RFC 9110 §8.6)", (values, length) => {
+  const fields = [["a", "9"] as const, ...values.map((value) => ["content-length", value] as const)];
+  expect(contentLengthOf(fields)).toBe(length);
 });

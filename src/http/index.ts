@@ -1,9 +1,21 @@
 /** HTTP semantics without a version, and HTTP/0.9 for interop runs. */
 
+/** Where else an origin is to be had. */
+export { type AdvertisedAlternative, type Alternative, parseAltSvc } from "./alt-svc.ts";
+/** How long a message says its content is. */
+export { type ContentLengthProblem, contentLengthOf, parseContentLength } from "./content-length.ts";
 /** What a field name and value may be. */
-export { isConnectionSpecific, isFieldName, isFieldValue, isToken, parseContentLength } from "./field-rules.ts";
+export {
+  CONNECTION_SPECIFIC_FIELDS,
+  isConnectionSpecific,
+  isFieldName,
+  isFieldValue,
+  isHttp1Only,
+  isToken,
+} from "./field-rules.ts";
 /** Fields as a list of name and value. */
 export {
+  combinedFieldValue,
   FIELD_LINE_OVERHEAD,
   type FieldLine,
   type FieldSection,
@@ -13,3 +25,5 @@ export {
 } from "./field-section.ts";
 /** HTTP/0.9 over QUIC streams. */
 export { HQ_ALPN, HQ_ERROR, HqConnection, type HqEvent } from "./hq.ts";
+/** The versions, by name. */
+export type { HttpVersion } from "./http-version.ts";

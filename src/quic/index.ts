@@ -21,6 +21,13 @@ export {
 } from "./endpoint/index.ts";
 /** Numbers and names of errors. */
 export { TRANSPORT_ERRORS, transportError } from "./errors.ts";
+/** Where an endpoint's connection ids come from. */
+export {
+  type ConnectionIdGenerator,
+  type ConnectionIdRoute,
+  RoutedConnectionIds,
+  RoutedIdKeys,
+} from "./packet/index.ts";
 /** What is sent, and in which order. */
 export { type SendGroup, type SendPriority, type SendSession, SendSource } from "./streams/index.ts";
 /** What happens on a connection, for printers. */

@@ -7,6 +7,8 @@ export interface SimulatedDatagram {
   readonly source: SocketAddress;
   readonly destination: SocketAddress;
   readonly ecn: Ecn;
+  /** IPv4's flag (RFC 791); IPv6 packets are never fragmented on their way. */
+  readonly dontFragment: boolean;
   /** The UDP payload. Never changed in place once sent. */
   readonly bytes: Uint8Array;
 }

@@ -34,10 +34,14 @@ export class Host<Event = unknown> {
   readonly name: string;
   readonly address: SocketAddress;
   readonly startAt: Instant;
+  /** Its machine was asked something between its turns, and wants another one. */
+  onReady: (() => void) | undefined;
   readonly #options: HostOptions<Event>;
   readonly #inbox: SimulatedDatagram[] = [];
   readonly #batch = new ReceivedBatch(new Uint8Array(ARENA_BYTES), BATCH_CAPACITY);
   readonly #slots = { arena: new Uint8Array(ARENA_BYTES) };
+  #dontFragment = false;
+  #isAwake = false;
   #lastWake: Instant | undefined;
   #idleWakes = 0;
 
@@ -46,6 +50,10 @@ export class Host<Event = unknown> {
     this.name = options.name;
     this.address = options.address;
     this.startAt = options.startAt ?? (0 as Instant);
+    options.machine.onReady = () => {
+      // In its own turn it is polled until it is dry.
+      if (!this.#isAwake) this.onReady?.();
+    };
   }
 
   receive(datagram: SimulatedDatagram): void {
@@ -54,13 +62,22 @@ export class Host<Event = unknown> {
 
   /** One turn of the host: all that is due at `now`. What it sends goes to `send`. */
   wake(now: Instant, send: (datagram: SimulatedDatagram) => void): void {
+    this.#isAwake = true;
+    try {
+      this.#turn(now, send);
+    } finally {
+      this.#isAwake = false;
+    }
+  }
+
+  #turn(now: Instant, send: (datagram: SimulatedDatagram) => void): void {
     this.#guardAgainstSpinning(now);
     this.#handleInbox(now);
     const { machine, onEvent, application } = this.#options;
     const deadline = this.nextWake();
     if (deadline !== undefined && deadline <= now) machine.handleTimeout(now);
-    while (machine.pollCommand() !== undefined) {
-      // The simulated network never fragments, so there is nothing to set.
+    for (let command = machine.pollCommand(); command !== undefined; command = machine.pollCommand()) {
+      this.#dontFragment = command.enabled;
     }
     let event = machine.pollEvent();
     do {
@@ -94,7 +111,8 @@ export class Host<Event = unknown> {
       const { remote, ecn, segmentSize, count, length } = transmit;
       for (let i = 0; i < count; i += 1) {
         const bytes = this.#slots.arena.slice(i * segmentSize, Math.min((i + 1) * segmentSize, length));
-        send({ source: transmit.local ?? this.address, destination: remote, ecn, bytes });
+        const source = transmit.local ?? this.address;
+        send({ source, destination: remote, ecn, dontFragment: this.#dontFragment, bytes });
       }
       machine.handleSent(transmit, count, now);
     }

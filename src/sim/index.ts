@@ -4,8 +4,6 @@
 export type { CaptureRecord, Direction, DropReason, SimulatedDatagram } from "./datagram.ts";
 /** A fingerprint of a run. */
 export { TraceDigest } from "./digest.ts";
-/** What happens when. */
-export { EventQueue } from "./event-queue.ts";
 /** The driver of one machine. */
 export { Host, type HostOptions } from "./host.ts";
 /** One direction of a link. */
@@ -28,3 +26,5 @@ export {
 export { PcapWriter, toIpPacket } from "./pcap.ts";
 /** A whole run in one call. */
 export { type SimulationResult, simulate } from "./simulate.ts";
+/** What happens when. */
+export { VirtualSchedule } from "./virtual-schedule.ts";

@@ -18,12 +18,13 @@ export interface LinkOptions extends ImpairmentOptions {
   readonly queue?: number;
   /** From so many packets waiting on, those that can bear it are marked CE (RFC 3168); never by default. */
   readonly ecnThreshold?: number;
-  /** The largest IP packet; 1500 by default. What is larger is dropped, as with "don't fragment". */
+  /** The largest IP packet; 1500 by default. What is larger is dropped, or goes in fragments if it may. */
   readonly mtu?: number;
 }
 
 const DEFAULT_QUEUE = 25;
 const DEFAULT_MTU = 1500;
+const IPV4_HEADER = 20;
 const MICROS_PER_SECOND = 1_000_000;
 
 export interface Delivery {
@@ -47,8 +48,8 @@ export class Link {
   }
 
   send(datagram: SimulatedDatagram, now: Instant): Passage {
-    const size = datagram.bytes.length + headerLength(datagram.destination);
-    if (size > (this.#options.mtu ?? DEFAULT_MTU)) return { dropped: "mtu" };
+    const size = this.#sizeOf(datagram);
+    if (size === undefined) return { dropped: "mtu" };
     const fate = this.#impairment.decide(now);
     if (fate.reason === "blackhole") return { dropped: "blackhole" };
     const queued = this.#enqueue(size, now);
@@ -66,6 +67,18 @@ export class Link {
     const at = instant(queued.departure + (this.#options.delay ?? 0) + fate.delay);
     const delivery = { at, datagram: arriving };
     return { deliveries: fate.copies === 2 ? [delivery, delivery] : [delivery] };
+  }
+
+  /** Bytes on the wire, in fragments together; undefined when the datagram does not fit. */
+  #sizeOf({ bytes, destination, dontFragment }: SimulatedDatagram): number | undefined {
+    const { mtu = DEFAULT_MTU } = this.#options;
+    const size = bytes.length + headerLength(destination);
+    if (size <= mtu) return size;
+    if (dontFragment || destination.family === 6) return undefined;
+    // RFC 791: each fragment but the last carries a multiple of 8 bytes.
+    const payload = (mtu - IPV4_HEADER) & ~7;
+    const fragments = Math.ceil((size - IPV4_HEADER) / payload);
+    return size + (fragments - 1) * IPV4_HEADER;
   }
 
   /** When the packet leaves the transmitter; undefined when the queue is full. */

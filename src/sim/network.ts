@@ -16,9 +16,9 @@ import { SeededRng } from "../base/rng.ts";
 import { type Instant, type Micros, millis, toSeconds } from "../base/time.ts";
 import type { CaptureRecord, Direction, SimulatedDatagram } from "./datagram.ts";
 import { TraceDigest } from "./digest.ts";
-import { EventQueue } from "./event-queue.ts";
 import { Host, type HostOptions } from "./host.ts";
 import { Link, type LinkOptions } from "./link.ts";
+import { VirtualSchedule } from "./virtual-schedule.ts";
 
 /**
  * Someone between two links who sees every datagram, and answers what is to go on in its place: the same, another,
@@ -126,7 +126,7 @@ export class SimulatedNetwork {
   readonly #elements: readonly NetworkElement[];
   readonly #links: readonly (LinkPair | undefined)[];
   readonly #capture: NetworkOptions["capture"];
-  readonly #queue = new EventQueue<SimulatedEvent>();
+  readonly #queue = new VirtualSchedule<SimulatedEvent>();
   readonly #digest = new TraceDigest();
   /** When each host is to be woken next; other entries in the queue are out of date. */
   readonly #wakes = new Map<Host, Instant>();
@@ -151,7 +151,11 @@ export class SimulatedNetwork {
       };
     });
     for (const element of [network[0], network.at(-1)]) {
-      if (element?.type === "host") for (const one of element.hosts) this.#wakeAt(one, one.startAt);
+      if (element?.type !== "host") continue;
+      for (const one of element.hosts) {
+        this.#wakeAt(one, one.startAt);
+        one.onReady = () => this.#wakeAt(one, this.#now);
+      }
     }
   }
 
@@ -225,14 +229,6 @@ export class SimulatedNetwork {
     if (known !== undefined && known <= due) return;
     this.#wakes.set(one, due);
     this.#queue.push(due, { type: "wake", host: one }, WAKE_RANK);
-  }
-
-  /** Wakes a host now although nothing arrived: the test has told its machine something. */
-  poke(name: string): void {
-    const hosts = this.#elements.flatMap((element) => (element.type === "host" ? element.hosts : []));
-    const one = hosts.find((candidate) => candidate.name === name);
-    if (one === undefined) throw new TypeError(`there is no host named ${name}`);
-    this.#wakeAt(one, this.#now);
   }
 
   #send(from: Host, datagram: SimulatedDatagram): void {

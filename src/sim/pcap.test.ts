@@ -38,6 +38,7 @@ const datagram = (source: SocketAddress, destination: SocketAddress, text: strin
   source,
   destination,
   ecn: Ecn.ect0,
+  dontFragment: true,
   bytes: new TextEncoder().encode(text),
 });
 

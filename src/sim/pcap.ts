@@ -107,7 +107,7 @@ function addressBytes(address: SocketAddress): Uint8Array {
 }
 
 /** The datagram as an IP packet (RFC 791, RFC 8200) that holds a UDP datagram (RFC 768). */
-export function toIpPacket({ source, destination, ecn, bytes }: SimulatedDatagram): Uint8Array {
+export function toIpPacket({ source, destination, ecn, dontFragment, bytes }: SimulatedDatagram): Uint8Array {
   const from = addressBytes(source);
   const to = addressBytes(destination);
   const ipHeader = source.family === 4 ? IPV4_HEADER : IPV6_HEADER;
@@ -119,7 +119,7 @@ export function toIpPacket({ source, destination, ecn, bytes }: SimulatedDatagra
     writer.uint8(ecn);
     writer.uint16(ip.length);
     writer.uint16(0);
-    writer.uint16(DONT_FRAGMENT);
+    writer.uint16(dontFragment ? DONT_FRAGMENT : 0);
     writer.uint8(HOP_LIMIT);
     writer.uint8(UDP);
     writer.uint16(0);

@@ -5,6 +5,12 @@ export function parseIpAddress(text: string): Uint8Array | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
+/** Which version a textual address is of; undefined when the text is no address. */
+export function ipVersion(text: string): 4 | 6 | undefined {
+  const bytes = parseIpAddress(text);
+  return bytes === undefined ? undefined : bytes.length === 4 ? 4 : 6;
+}
+
 function parseIpv4(text: string): Uint8Array | undefined {
   const parts = text.split(".");
   if (parts.length !== 4) return undefined;

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeAuthority } from "../../src/client/testing/certificates.ts";
-import { serveHttps, type TestServer, testCertificate } from "../../src/client/testing/servers.ts";
 import { serve } from "../../src/edge/serve.ts";
 import type { Server } from "../../src/edge/server.ts";
+import { makeAuthority } from "../../src/host/client/testing/certificates.ts";
+import { serveHttps, type TestServer, testCertificate } from "../../src/host/client/testing/servers.ts";
 import { run } from "./run.ts";
 
 let directory: string;

@@ -5,11 +5,11 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { captureRelay } from "../../src/cli/tour/capture.ts";
 import { Peer, runPeer } from "../../src/cli/tour/peer.ts";
 import { NoPeer, type Row } from "../../src/cli/tour/row.ts";
 import { SYSTEMS, type System } from "../../src/cli/tour/systems.ts";
 import { type RowReport, runRow } from "../../src/cli/tour/tour.ts";
+import { captureRelay } from "../../src/host/udp/capturing-relay.ts";
 import { run } from "./run.ts";
 
 let directory: string;

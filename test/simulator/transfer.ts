@@ -4,8 +4,21 @@ import { createHash } from "node:crypto";
 import { SeededRng } from "../../src/base/rng.ts";
 import { type Instant, type Micros, millis, seconds } from "../../src/base/time.ts";
 import { portableEngine } from "../../src/crypto/portable/index.ts";
-import { type Connection, connectionConfig, Endpoint, type EndpointEvent } from "../../src/quic/index.ts";
-import { host, type LinkOptions, link, SimulatedNetwork } from "../../src/sim/index.ts";
+import {
+  type Connection,
+  type ConnectionConfig,
+  connectionConfig,
+  Endpoint,
+  type EndpointEvent,
+} from "../../src/quic/index.ts";
+import {
+  type CaptureRecord,
+  host,
+  type LinkOptions,
+  link,
+  type NetworkElement,
+  SimulatedNetwork,
+} from "../../src/sim/index.ts";
 import { createTlsClient, createTlsServer } from "../../src/tls/index.ts";
 import { ed25519Identity } from "../../src/tls/testing/identity.ts";
 
@@ -14,6 +27,10 @@ export interface TransferOptions {
   readonly bytes: number;
   readonly link: LinkOptions;
   readonly maxVirtualTime: Micros;
+  readonly config?: Partial<ConnectionConfig>;
+  /** Between the link and the server. */
+  readonly middle?: readonly NetworkElement[];
+  readonly capture?: (record: CaptureRecord) => void;
   /** Patience of both sides, for links on which a handshake takes long. */
   readonly handshakeTimeout?: Micros;
 }
@@ -46,6 +63,7 @@ export function transfer(options: TransferOptions): TransferResult {
     rng,
     maxIdleTimeout: seconds(60),
     handshakeTimeout: options.handshakeTimeout ?? seconds(60),
+    ...options.config,
   });
   const identity = ed25519Identity();
   const server = new Endpoint({
@@ -108,9 +126,11 @@ export function transfer(options: TransferOptions): TransferResult {
   };
   const network = new SimulatedNetwork({
     seed,
+    ...(options.capture === undefined ? {} : { capture: options.capture }),
     network: [
       host<EndpointEvent>({ name: "client", address: clientAddress, machine: client, onEvent: fetch }),
       link(options.link),
+      ...(options.middle ?? []),
       host<EndpointEvent>({ name: "server", address: serverAddress, machine: server, onEvent: serve }),
     ],
   });

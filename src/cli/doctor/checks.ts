@@ -1,9 +1,7 @@
 // What Nagare needs of a machine, each looked at for real.
 
-import { randomBytes } from "node:crypto";
-import { createSocket, type Socket } from "node:dgram";
 import { existsSync } from "node:fs";
-import { createServer } from "node:net";
+import { echoDatagram, grantedBuffers, tryPort } from "../../host/udp/probe.ts";
 import { CHROMIUM, findProgram } from "../find-program.ts";
 import { bytes } from "../get/units.ts";
 import type { Io } from "../io.ts";
@@ -11,10 +9,10 @@ import { readVersion } from "../version.ts";
 import { askOwnServer } from "./own-server.ts";
 
 /** "absent" can be lived without. */
-export type Verdict = "ok" | "failed" | "absent";
+export type CheckVerdict = "ok" | "failed" | "absent";
 
 export interface CheckResult {
-  readonly verdict: Verdict;
+  readonly verdict: CheckVerdict;
   readonly detail: string;
   readonly advice?: string;
 }
@@ -34,8 +32,8 @@ export const CHECKS: readonly Check[] = [
   { name: "openssl", run: async () => ok(process.versions.openssl ?? "none") },
   { name: "crypto engine", run: cryptoEngineCheck },
   { name: "clock", run: clock },
-  { name: "UDP over IPv4", run: () => echoCheck("udp4", "127.0.0.1") },
-  { name: "UDP over IPv6", run: () => echoCheck("udp6", "::1") },
+  { name: "UDP over IPv4", run: () => echoCheck("127.0.0.1") },
+  { name: "UDP over IPv6", run: () => echoCheck("::1") },
   { name: "UDP buffers", run: buffers },
   { name: "HTTP/3 to itself", run: () => askOwnServer("h3").then(ok) },
   { name: "HTTP/2 to itself", run: () => askOwnServer("h2").then(ok) },
@@ -67,13 +65,13 @@ async function clock(): Promise<CheckResult> {
   return ok(shown);
 }
 
-async function echoCheck(type: "udp4" | "udp6", address: string): Promise<CheckResult> {
+async function echoCheck(address: string): Promise<CheckResult> {
   try {
-    return ok(`${address} answers`.concat(` (${(await echo(type, address)).toFixed(2)} ms)`));
+    return ok(`${address} answers`.concat(` (${(await echoDatagram(address)).toFixed(2)} ms)`));
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
     const detail = `${address}: ${code}`;
-    if (type === "udp6") return absent(detail, "this machine has no IPv6: everything works over IPv4");
+    if (address.includes(":")) return absent(detail, "this machine has no IPv6: everything works over IPv4");
     return failed(
       detail,
       "HTTP/3 needs UDP: look at the sandbox's or firewall's rules; HTTP/1.1 and HTTP/2 work without",
@@ -81,56 +79,14 @@ async function echoCheck(type: "udp4" | "udp6", address: string): Promise<CheckR
   }
 }
 
-/** A datagram to ourselves and back; milliseconds. */
-async function echo(type: "udp4" | "udp6", address: string): Promise<number> {
-  const socket = createSocket(type);
-  try {
-    return await new Promise<number>((resolve, reject) => {
-      const timer = setTimeout(() => reject(new Error("a datagram to itself did not arrive")), 1000);
-      const payload = randomBytes(16);
-      let start = 0;
-      socket.once("error", reject);
-      socket.on("message", (message) => {
-        if (!message.equals(payload)) return;
-        clearTimeout(timer);
-        resolve(performance.now() - start);
-      });
-      socket.bind(0, address, () => {
-        start = performance.now();
-        socket.send(payload, socket.address().port, address);
-      });
-    });
-  } finally {
-    socket.close();
-  }
-}
-
 /** A burst at 1 Gbit/s fills a megabyte in 8 ms, which is a short nap for a JavaScript process. */
 const GOOD_BUFFER = 1 << 20;
 
 async function buffers(): Promise<CheckResult> {
-  const socket = createSocket("udp4");
-  try {
-    await bound(socket);
-    socket.setRecvBufferSize(4 * GOOD_BUFFER);
-    socket.setSendBufferSize(4 * GOOD_BUFFER);
-    // Linux counts its own bookkeeping in and answers with twice what it grants.
-    const factor = process.platform === "linux" ? 2 : 1;
-    const receive = socket.getRecvBufferSize() / factor;
-    const send = socket.getSendBufferSize() / factor;
-    const detail = `${bytes(receive)} to receive, ${bytes(send)} to send`;
-    if (Math.min(receive, send) >= GOOD_BUFFER) return ok(detail);
-    return absent(detail, "for fast downloads: sysctl -w net.core.rmem_max=4194304 net.core.wmem_max=4194304");
-  } finally {
-    socket.close();
-  }
-}
-
-function bound(socket: Socket, port = 0): Promise<void> {
-  return new Promise((resolve, reject) => {
-    socket.once("error", reject);
-    socket.bind(port, "127.0.0.1", resolve);
-  });
+  const { receive, send } = await grantedBuffers(4 * GOOD_BUFFER);
+  const detail = `${bytes(receive)} to receive, ${bytes(send)} to send`;
+  if (Math.min(receive, send) >= GOOD_BUFFER) return ok(detail);
+  return absent(detail, "for fast downloads: sysctl -w net.core.rmem_max=4194304 net.core.wmem_max=4194304");
 }
 
 async function certificate(): Promise<CheckResult> {
@@ -147,14 +103,8 @@ async function certificate(): Promise<CheckResult> {
 }
 
 async function port443(): Promise<CheckResult> {
-  const tcp = createServer();
-  const udp = createSocket("udp4");
   try {
-    await new Promise<void>((resolve, reject) => {
-      tcp.once("error", reject);
-      tcp.listen(443, "127.0.0.1", resolve);
-    });
-    await bound(udp, 443);
+    await tryPort(443);
     return ok("may be used, TCP and UDP");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -162,9 +112,6 @@ async function port443(): Promise<CheckResult> {
     const grant = `setcap cap_net_bind_service=+ep ${process.execPath}`;
     if (code === "EACCES") return absent("no permission", `serve on another port with -p, or: sudo ${grant}`);
     return absent(code ?? String(error), "serve on another port with -p");
-  } finally {
-    tcp.close();
-    udp.close();
   }
 }
 

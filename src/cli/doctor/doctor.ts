@@ -1,7 +1,7 @@
 // `nagare doctor`: every check of checks.ts, one line each.
 import { EXIT, silentExit } from "../fail.ts";
 import { type Colors, colorsFor, type Io, write } from "../io.ts";
-import { CHECKS, type CheckResult, type Verdict } from "./checks.ts";
+import { CHECKS, type CheckResult, type CheckVerdict } from "./checks.ts";
 
 export async function doctor(flags: { readonly json?: true }, io: Io): Promise<void> {
   const colors = colorsFor(io.stdout, io.env);
@@ -26,7 +26,7 @@ function lineFor(name: string, { verdict, detail, advice }: CheckResult, colors:
   return advice === undefined ? line : `${line}\n  ${" ".repeat(name.length)}  ${colors.dim(advice)}`;
 }
 
-function mark(verdict: Verdict, colors: Colors): string {
+function mark(verdict: CheckVerdict, colors: Colors): string {
   if (verdict === "ok") return colors.green("✓");
   return verdict === "failed" ? colors.red("✗") : colors.yellow("–");
 }

@@ -1,8 +1,8 @@
 // From curl's spelling to what the client understands. Whatever makes no sense is said here, before anything is sent.
 import { readFile } from "node:fs/promises";
-import { isIP } from "node:net";
 import { buffer } from "node:stream/consumers";
 import type { ClientOptions, FetchInit, Protocol } from "../../client/index.ts";
+import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 
@@ -166,7 +166,7 @@ function resolverFrom(entries: readonly string[]): NonNullable<ClientOptions["re
   for (const entry of entries) {
     const match = /^(\[[^\]]+\]|[^:]+):(\d+):(.+)$/.exec(entry);
     const addresses = match?.[3]?.split(",").map((each) => each.replace(/^\[(.*)\]$/, "$1"));
-    if (match === null || addresses?.some((each) => isIP(each) === 0)) {
+    if (match === null || addresses?.some((each) => ipVersion(each) === undefined)) {
       throw usageError(`--resolve takes HOST:PORT:ADDRESS, not "${entry}"`);
     }
     known.set(`${match[1]!.toLowerCase()}:${match[2]}`, addresses!);

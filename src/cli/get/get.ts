@@ -1,5 +1,7 @@
 // `nagare get`: one client for all URLs, one after the other or all at once.
+
 import { type Client, createClient } from "../../client/index.ts";
+import { parseContentLength } from "../../http/index.ts";
 import { CliError, EXIT, reportFailure, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
@@ -21,7 +23,7 @@ export async function get(urls: readonly string[], flags: GetFlags, io: Io): Pro
   const jobs = jobsFrom(urls, flags);
   const options = await clientOptionsFrom(flags);
   // The stack is loaded before the clock runs: what it costs to start this program is no part of a request.
-  if (flags.trace && options.protocols?.includes("h3") !== false) await import("../../client/h3-connector.ts");
+  if (flags.trace && options.protocols?.includes("h3") !== false) await import("../../host/client/h3-connector.ts");
   const keylog = openKeyLog(flags.keylog, io);
   const client = createClient({ ...options, keylog: keylog?.write });
   try {
@@ -136,6 +138,6 @@ function progressFor(response: Response, job: Job, flags: GetFlags, io: Io): Pro
   if (flags.silent || flags.verbose || flags.parallel || job.output === undefined || io.stderr.isTTY !== true)
     return undefined;
   const encoded = flags.compressed && response.headers.has("content-encoding");
-  const length = encoded ? undefined : response.headers.get("content-length");
-  return new Progress(io.stderr, job.output, length === null || length === undefined ? undefined : Number(length));
+  const length = encoded ? undefined : parseContentLength(response.headers.get("content-length") ?? "");
+  return new Progress(io.stderr, job.output, length);
 }

@@ -1,6 +1,7 @@
 // The options that serve and proxy share, and what they mean together with the environment.
-import { isIP } from "node:net";
+
 import { type Command, Option } from "commander";
+import { ipVersion } from "../../wire/ip-address.ts";
 import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 
@@ -58,7 +59,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     port: flags.port === undefined ? DEFAULT_PORT : port(flags.port, "--port"),
     host,
     files: cert === undefined || key === undefined ? undefined : { certFile: cert, keyFile: key },
-    grace: duration(flags.grace, "--grace"),
+    grace: parseDuration(flags.grace, "--grace"),
     httpPort: flags.httpPort === undefined ? undefined : port(flags.httpPort, "--http-port"),
     keylog: keylogPath(flags.keylog, host, io),
     retry: flags.retry === true,
@@ -76,7 +77,7 @@ function port(text: string, option: string): number {
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
 /** A time such as 500ms, 10s, 2m; a number alone is seconds. */
-export function duration(text: string, option: string): number {
+export function parseDuration(text: string, option: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
   const milliseconds = match === null ? Number.NaN : Number(match[1]) * UNITS[match[2] ?? "s"]!;
   // A timer of Node takes no more.
@@ -98,5 +99,5 @@ function keylogPath(flag: string | undefined, host: string, io: Io): string | un
 
 function isLoopback(host: string): boolean {
   if (host === "localhost" || host === "::1") return true;
-  return isIP(host) === 4 && host.startsWith("127.");
+  return ipVersion(host) === 4 && host.startsWith("127.");
 }

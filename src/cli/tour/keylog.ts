@@ -2,7 +2,7 @@
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "../../client/index.ts";
-import { captureRelay } from "./capture.ts";
+import { captureRelay } from "../../host/udp/capturing-relay.ts";
 import { startOwnServer } from "./own-server.ts";
 import { peerPath, runPeer } from "./peer.ts";
 import type { Row } from "./row.ts";

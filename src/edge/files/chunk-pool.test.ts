@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { loadIdentity } from "../../host/certificates/identity.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { type Server, startServer } from "../server.ts";
-import { get, type TestClient, type TestExchange, VERSIONS } from "../testing/client.ts";
+import { VERSIONS } from "../testing/client.ts";
+import { get, type TestClient, type TestExchange } from "../testing/test-client.ts";
 import { chunkCounts } from "./chunk-pool.ts";
 import { FileService } from "./service.ts";
 

@@ -17,7 +17,8 @@ import { loadIdentity } from "../../host/certificates/identity.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { serve } from "../serve.ts";
 import { type Server, startServer } from "../server.ts";
-import { type TestClient, type TestRequest, type TestResponse, VERSIONS } from "../testing/client.ts";
+import { VERSIONS } from "../testing/client.ts";
+import type { TestClient, TestRequest, TestResponse } from "../testing/test-client.ts";
 import { serveFiles } from "./handler.ts";
 import { FileService } from "./service.ts";
 

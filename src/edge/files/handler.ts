@@ -1,6 +1,6 @@
 /** A folder as a Handler. */
 import type { Handler } from "../../host/http/fetch-handler.ts";
-import { handlerOf } from "../exchange-handler.ts";
+import { toFetchHandler } from "../exchange-handler.ts";
 import { FileService, type FilesOptions } from "./service.ts";
 
 /**
@@ -10,4 +10,4 @@ import { FileService, type FilesOptions } from "./service.ts";
  *     serve((request, context) => request.url.includes("/api/") ? api(request) : files(request, context));
  */
 export const serveFiles = (directory: string, options?: FilesOptions): Handler =>
-  handlerOf(new FileService(directory, options).handle);
+  toFetchHandler(new FileService(directory, options).handle);

@@ -2,8 +2,8 @@
 import { close, constants, fstatSync, open, readFile, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { describeFault, type Fault, guard, ignore } from "../../host/guard.ts";
-import { combinedFieldValue, type Exchange } from "../../host/http/exchange.ts";
-import type { FieldLine } from "../../http/index.ts";
+import type { ServerExchange } from "../../host/http/exchange.ts";
+import { combinedFieldValue, type FieldLine } from "../../http/index.ts";
 import { ServeError } from "../errors.ts";
 import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
 import { ContentCache, isSameVersion } from "./content-cache.ts";
@@ -41,7 +41,7 @@ export class FileService {
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
   }
 
-  readonly handle = (exchange: Exchange): void => {
+  readonly handle = (exchange: ServerExchange): void => {
     try {
       this.#answer(exchange, 1);
     } catch (error) {
@@ -49,7 +49,7 @@ export class FileService {
     }
   };
 
-  #answer(exchange: Exchange, attempt: number): void {
+  #answer(exchange: ServerExchange, attempt: number): void {
     const { method } = exchange;
     if (method !== "GET" && method !== "HEAD") {
       // RFC 9110 §15.5.6 wants the methods named, and §9.3.7 gives them to whoever asks.
@@ -78,7 +78,7 @@ export class FileService {
     this.#sendFile(exchange, segments, file, attempt);
   }
 
-  #sendFile(exchange: Exchange, segments: readonly string[], original: LocatedFile, attempt: number): void {
+  #sendFile(exchange: ServerExchange, segments: readonly string[], original: LocatedFile, attempt: number): void {
     const field = (name: string) => combinedFieldValue(exchange.fields, name);
     const type = contentType(segments.at(-1)!);
     const negotiated = isCompressible(type);
@@ -106,7 +106,7 @@ export class FileService {
   }
 
   /** `onFailure` answers when the file turns out not to be what it was, or cannot be read. */
-  #send(exchange: Exchange, plan: FilePlan, file: LocatedFile, onFailure: (error: Error) => void): void {
+  #send(exchange: ServerExchange, plan: FilePlan, file: LocatedFile, onFailure: (error: Error) => void): void {
     const { status, fields, parts } = plan;
     if (parts === undefined || file.stats.size === 0) {
       exchange.respond(status, fields, { endStream: true });
@@ -130,7 +130,7 @@ export class FileService {
 
   /** The descriptor is closed here, whatever happens. */
   #sendOpen(
-    exchange: Exchange,
+    exchange: ServerExchange,
     plan: FilePlan,
     parts: readonly Part[],
     file: LocatedFile,
@@ -162,7 +162,7 @@ export class FileService {
   }
 
   #sendSmall(
-    exchange: Exchange,
+    exchange: ServerExchange,
     plan: FilePlan,
     file: LocatedFile,
     fd: number,
@@ -183,7 +183,7 @@ export class FileService {
     );
   }
 
-  #retry(exchange: Exchange, attempt: number, error: Error): void {
+  #retry(exchange: ServerExchange, attempt: number, error: Error): void {
     if (exchange.aborted !== undefined) return;
     if (attempt >= MAX_ATTEMPTS) {
       if (isAbsence(error)) this.#notFound(exchange);
@@ -197,7 +197,7 @@ export class FileService {
     }
   }
 
-  #notFound(exchange: Exchange): void {
+  #notFound(exchange: ServerExchange): void {
     const page = locateFile(this.#root, ["404.html"]);
     if (page === undefined) {
       respondText(exchange, 404, "Not Found");
@@ -215,36 +215,36 @@ export class FileService {
     });
   }
 
-  #handleFault(exchange: Exchange, fault: Fault): void {
+  #handleFault(exchange: ServerExchange, fault: Fault): void {
     this.#log(describeFault(fault));
     if (exchange.aborted === undefined) this.#end(exchange, fault.error);
   }
 
-  #fail(exchange: Exchange, error: unknown): void {
+  #fail(exchange: ServerExchange, error: unknown): void {
     if (exchange.aborted !== undefined) return;
     this.#report(exchange, error);
     this.#end(exchange, error);
   }
 
-  #end(exchange: Exchange, error: unknown): void {
+  #end(exchange: ServerExchange, error: unknown): void {
     if (exchange.status === undefined) respondText(exchange, 500, "Internal Server Error");
     else exchange.reset(error instanceof Error ? error : new Error(String(error)));
   }
 
-  #report(exchange: Exchange, error: unknown): void {
+  #report(exchange: ServerExchange, error: unknown): void {
     this.#log(`nagare: ${exchange.method} ${exchange.path}: ${error instanceof Error ? error.message : error}`);
   }
 }
 
 /** A plan whose content is at hand. */
-function respondContent(exchange: Exchange, { status, fields, parts }: FilePlan, content: Uint8Array): void {
+function respondContent(exchange: ServerExchange, { status, fields, parts }: FilePlan, content: Uint8Array): void {
   exchange.respond(status, fields);
   const pieces = parts!.map((part) => (part instanceof Uint8Array ? part : content.subarray(part.start, part.end + 1)));
   for (const piece of pieces.slice(0, -1)) exchange.write(piece);
   exchange.end(pieces.at(-1));
 }
 
-function respondText(exchange: Exchange, status: number, text: string, fields: readonly FieldLine[] = []): void {
+function respondText(exchange: ServerExchange, status: number, text: string, fields: readonly FieldLine[] = []): void {
   const body = new TextEncoder().encode(`${status} ${text}\n`);
   const head: FieldLine[] = [
     ...fields,

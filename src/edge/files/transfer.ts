@@ -1,7 +1,7 @@
 /** Sends parts of an open file to an exchange, reading no faster than the exchange takes it. */
 import { close, read } from "node:fs";
 import { type Fault, guard, ignore } from "../../host/guard.ts";
-import type { Exchange } from "../../host/http/exchange.ts";
+import type { ServerExchange } from "../../host/http/exchange.ts";
 import { LARGE_CHUNK, releaseChunk, SMALL_CHUNK, takeChunk } from "./chunk-pool.ts";
 import type { Part } from "./plan.ts";
 
@@ -9,7 +9,7 @@ import type { Part } from "./plan.ts";
 const LONG_TRANSFER = 1024 * 1024;
 
 export class FileTransfer {
-  readonly #exchange: Exchange;
+  readonly #exchange: ServerExchange;
   readonly #fd: number;
   readonly #parts: readonly Part[];
   readonly #onFailure: (error: Error, fault?: Fault) => void;
@@ -22,7 +22,7 @@ export class FileTransfer {
 
   /** Takes over the file descriptor. The response's head has been sent. */
   constructor(
-    exchange: Exchange,
+    exchange: ServerExchange,
     fd: number,
     parts: readonly Part[],
     onFailure: (error: Error, fault?: Fault) => void,

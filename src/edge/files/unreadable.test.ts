@@ -7,7 +7,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { loadIdentity } from "../../host/certificates/identity.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { startServer } from "../server.ts";
-import { openHttp1, type TestResponse } from "../testing/client.ts";
+import { openHttp1 } from "../testing/client.ts";
+import type { TestResponse } from "../testing/test-client.ts";
 import { FileService } from "./service.ts";
 
 /** Which files fail to open, with which code, and how often one was tried. */

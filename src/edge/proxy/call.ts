@@ -1,13 +1,12 @@
-/** One request on its way to an origin and back: undici's callbacks onto an Exchange, with backpressure both ways. */
-import type { Dispatcher } from "undici";
+/** One request on its way to an origin and back: undici's callbacks onto a ServerExchange, with backpressure both ways. */
+import type { OriginResponseController } from "../../host/client/origin-pool.ts";
 import { type Fault, guard } from "../../host/guard.ts";
-import type { Exchange } from "../../host/http/exchange.ts";
+import type { ServerExchange } from "../../host/http/exchange.ts";
+import { fieldsFromRaw } from "../../host/http/raw-fields.ts";
 import type { FieldSection } from "../../http/index.ts";
-import { fieldsOfRaw, forwardResponseFields } from "./forwarded-fields.ts";
-import type { Origin } from "./origins.ts";
+import { forwardResponseFields } from "./forwarded-fields.ts";
+import type { ProxyOrigin } from "./origins.ts";
 import { ForwardedBody } from "./request-body.ts";
-
-type Controller = Dispatcher.DispatchController;
 
 export interface CallFailure {
   readonly error: Error;
@@ -18,13 +17,13 @@ export interface CallFailure {
 }
 
 export class ProxyCall {
-  readonly #exchange: Exchange;
+  readonly #exchange: ServerExchange;
   readonly #onFailure: (failure: CallFailure) => void;
-  #controller: Dispatcher.DispatchController | undefined;
+  #controller: OriginResponseController | undefined;
   #over = false;
 
   /** `onFailure` is called at most once, and never when it is the client who gave up. */
-  constructor(exchange: Exchange, onFailure: (failure: CallFailure) => void) {
+  constructor(exchange: ServerExchange, onFailure: (failure: CallFailure) => void) {
     this.#exchange = exchange;
     this.#onFailure = onFailure;
     exchange.onAbort = (reason) => {
@@ -34,7 +33,7 @@ export class ProxyCall {
     exchange.onDrain = () => this.#controller?.resume();
   }
 
-  send(origin: Origin, fields: FieldSection): void {
+  send(origin: ProxyOrigin, fields: FieldSection): void {
     const exchange = this.#exchange;
     origin.pool.dispatch(
       {
@@ -46,14 +45,20 @@ export class ProxyCall {
         ...(origin.serverName === undefined ? {} : { servername: origin.serverName }),
       },
       {
-        onRequestStart: guard("proxy start", this.#handleFault, (controller: Controller) => this.#start(controller)),
-        onResponseStart: guard("proxy head", this.#handleFault, (controller: Controller, status: number) =>
-          this.#handleHead(controller, status),
+        onRequestStart: guard("proxy start", this.#handleFault, (controller: OriginResponseController) =>
+          this.#start(controller),
         ),
-        onResponseData: guard("proxy data", this.#handleFault, (controller: Controller, chunk: Buffer) =>
+        onResponseStart: guard(
+          "proxy head",
+          this.#handleFault,
+          (controller: OriginResponseController, status: number) => this.#handleHead(controller, status),
+        ),
+        onResponseData: guard("proxy data", this.#handleFault, (controller: OriginResponseController, chunk: Buffer) =>
           this.#handleData(controller, chunk),
         ),
-        onResponseEnd: guard("proxy end", this.#handleFault, (controller: Controller) => this.#handleEnd(controller)),
+        onResponseEnd: guard("proxy end", this.#handleFault, (controller: OriginResponseController) =>
+          this.#handleEnd(controller),
+        ),
         onResponseError: guard("proxy error", this.#handleFault, (_controller: unknown, error: Error) =>
           this.#handleError(error),
         ),
@@ -68,13 +73,13 @@ export class ProxyCall {
     this.#onFailure({ error: fault.error, unsent: false, fault });
   };
 
-  #start(controller: Controller): void {
+  #start(controller: OriginResponseController): void {
     this.#controller = controller;
     if (this.#exchange.aborted !== undefined) controller.abort(this.#exchange.aborted);
   }
 
-  #handleHead(controller: Controller, status: number): void {
-    const raw = fieldsOfRaw((controller.rawHeaders ?? []) as Buffer[]);
+  #handleHead(controller: OriginResponseController, status: number): void {
+    const raw = fieldsFromRaw(controller.rawHeaders as Buffer[] | null | undefined);
     const fields = forwardResponseFields(raw);
     if (status < 200) {
       this.#exchange.inform(status, fields);
@@ -88,15 +93,18 @@ export class ProxyCall {
     if (bodiless) this.#over = true;
   }
 
-  #handleData(controller: Controller, chunk: Buffer): void {
+  #handleData(controller: OriginResponseController, chunk: Buffer): void {
     if (this.#over) return;
     if (!this.#exchange.write(chunk)) controller.pause();
   }
 
-  #handleEnd(controller: Controller): void {
+  #handleEnd(controller: OriginResponseController): void {
     if (this.#over) return;
     this.#over = true;
-    this.#exchange.end(undefined, forwardResponseFields(fieldsOfRaw((controller.rawTrailers ?? []) as Buffer[])));
+    this.#exchange.end(
+      undefined,
+      forwardResponseFields(fieldsFromRaw(controller.rawTrailers as Buffer[] | null | undefined)),
+    );
   }
 
   #handleError(error: Error): void {

@@ -2,20 +2,19 @@
  * Which fields a gateway passes on (RFC 9110 §7.6), and what it adds about whom it speaks for (RFC 7239). Message
  * framing is never passed on: each side is framed anew, so that the two can never disagree on where a message ends.
  */
-import type { Exchange, HttpVersion, PeerAddress } from "../../host/http/exchange.ts";
-import { type FieldLine, type FieldSection, isFieldName, isFieldValue, parseContentLength } from "../../http/index.ts";
+import type { HttpVersion, PeerAddress, ServerExchange } from "../../host/http/exchange.ts";
+import {
+  contentLengthOf,
+  type FieldLine,
+  type FieldSection,
+  isConnectionSpecific,
+  isFieldName,
+  isFieldValue,
+} from "../../http/index.ts";
 
 /** RFC 9110 §7.6.1: about one connection, or consumed here: `te` and `expect` by us, `host` is made anew. */
-const NOT_FORWARDED = new Set([
-  "connection",
-  "expect",
-  "host",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "transfer-encoding",
-  "upgrade",
-]);
+const isForHereOnly = (name: string): boolean =>
+  name === "expect" || name === "host" || name === "te" || isConnectionSpecific(name);
 
 /** What any client can claim about itself; only a proxy in front of us that is known may say so. */
 const CLAIMS = new Set(["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"]);
@@ -34,30 +33,26 @@ export interface ForwardingOptions {
 }
 
 /** The request's fields as the origin gets them. */
-export function forwardRequestFields(exchange: Exchange, options: ForwardingOptions): ForwardedRequest {
+export function forwardRequestFields(exchange: ServerExchange, options: ForwardingOptions): ForwardedRequest {
   const { pseudonym, trustForwarded } = options;
   const nominated = nominatedFields(exchange.fields);
   const fields: FieldLine[] = [["host", options.host]];
   const cookies: string[] = [];
   let via = "";
-  let length: string | undefined;
+  const length = contentLengthOf(exchange.fields);
+  // RFC 9112 §6.3: with two lengths, or one that is no number, each side would see another end.
+  if (typeof length === "string") return refuse(400, `content-length: ${length}`);
   for (const [name, value] of exchange.fields) {
     if (!isFieldName(name) || !isFieldValue(value)) return refuse(400, "a field is malformed");
-    if (name === "content-length") {
-      // RFC 9112 §6.3: two lengths, or one that is no number, would let each side see another end.
-      if (parseContentLength(value) === undefined) return refuse(400, "the content-length is not a number");
-      if (length !== undefined && length !== value) return refuse(400, "there is more than one content-length");
-      length = value;
-      continue;
-    }
+    if (name === "content-length") continue;
     if (name === "via") via = via === "" ? value : `${via}, ${value}`;
     else if (name === "cookie") cookies.push(value);
-    else if (NOT_FORWARDED.has(name) || nominated.has(name) || (!trustForwarded && CLAIMS.has(name))) continue;
+    else if (isForHereOnly(name) || nominated.has(name) || (!trustForwarded && CLAIMS.has(name))) continue;
     else fields.push([name, value]);
   }
   if (via.includes(pseudonym)) return refuse(508, "the request came back to this proxy"); // RFC 5842 §7.2
   if (cookies.length > 0) fields.push(["cookie", cookies.join("; ")]); // RFC 9113 §8.2.3
-  if (length !== undefined) fields.push(["content-length", length]);
+  if (length !== undefined) fields.push(["content-length", String(length)]);
   fields.push(["via", `${via === "" ? "" : `${via}, `}${VERSION[exchange.protocol]} ${pseudonym}`]); // RFC 9110 §7.6.3
   return { ok: true, fields: mergeClaims(fields, claimsOf(exchange)) };
 }
@@ -67,7 +62,7 @@ const refuse = (status: 400 | 508, reason: string): ForwardedRequest => ({ ok: f
 const VERSION: Readonly<Record<HttpVersion, string>> = { h3: "3", h2: "2", "http/1.1": "1.1" };
 
 /** What this proxy knows itself about the client, over what was sent to it. */
-function claimsOf(exchange: Exchange): readonly FieldLine[] {
+function claimsOf(exchange: ServerExchange): readonly FieldLine[] {
   const { remoteAddress, authority, scheme } = exchange;
   const claims: FieldLine[] = [
     ["forwarded", forwardedElement(remoteAddress, authority, scheme)],
@@ -102,17 +97,13 @@ export function forwardedElement({ address, family }: PeerAddress, host: string,
 export function forwardResponseFields(fields: FieldSection): readonly FieldLine[] {
   const nominated = nominatedFields(fields);
   const chunked = fields.some(([name]) => name === "transfer-encoding");
-  const lengths = new Set(fields.filter(([name]) => name === "content-length").map(([, value]) => value));
+  const length = contentLengthOf(fields);
   const forwarded: FieldLine[] = [];
-  let lengthDone = false;
   for (const [name, value] of fields) {
-    if (NOT_FORWARDED.has(name) || nominated.has(name) || name === "alt-svc") continue;
-    if (name === "content-length") {
-      if (chunked || lengths.size > 1 || lengthDone) continue;
-      lengthDone = true;
-    }
+    if (isForHereOnly(name) || nominated.has(name) || name === "alt-svc" || name === "content-length") continue;
     if (isFieldName(name) && isFieldValue(value)) forwarded.push([name, value]);
   }
+  if (typeof length === "number" && !chunked) forwarded.push(["content-length", String(length)]);
   return forwarded;
 }
 
@@ -127,12 +118,3 @@ function nominatedFields(fields: FieldSection): ReadonlySet<string> {
   nominated.delete("host");
   return nominated;
 }
-
-/** Field lines from the raw list of undici: names and values in turn, as bytes. */
-export function fieldsOfRaw(raw: readonly (Buffer | string)[]): FieldLine[] {
-  const fields: FieldLine[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) fields.push([text(raw[i]!).toLowerCase(), text(raw[i + 1]!)]);
-  return fields;
-}
-
-const text = (value: Buffer | string): string => (typeof value === "string" ? value : value.toString("latin1"));

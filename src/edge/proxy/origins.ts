@@ -1,47 +1,34 @@
 /** The servers behind a proxy: connections to each, and whose turn it is. */
-import { isIP } from "node:net";
-import type { Pool } from "undici";
+import { type OriginPool, type OriginPoolOptions, openOriginPool } from "../../host/client/origin-pool.ts";
+import { ipVersion } from "../../wire/ip-address.ts";
 import { ServeError } from "../errors.ts";
 
-export interface OriginOptions {
-  /** Milliseconds to reach an origin, the TLS handshake included. */
-  readonly connectTimeout: number;
-  /** Milliseconds until the head of its response. */
-  readonly headersTimeout: number;
-  /** Milliseconds between two chunks of its response. */
-  readonly bodyTimeout: number;
-  /** PEM of authorities to trust for https origins, instead of Node's. */
-  readonly ca?: string | Uint8Array | undefined;
-}
-
-export interface Origin {
+export interface ProxyOrigin {
   readonly url: URL;
   /** What goes before the request's path: "" or "/base". */
   readonly base: string;
   /** For SNI, which takes no addresses (RFC 6066 §3). */
   readonly serverName: string | undefined;
-  readonly pool: Pool;
+  readonly pool: OriginPool;
   /** Until when it is passed over, having refused a connection; milliseconds of the system's clock. */
   downUntil: number;
 }
 
-/** Connections to one origin; requests beyond that wait. */
-const MAX_CONNECTIONS = 256;
 /** How long an origin that could not be reached is tried last. */
 const DOWN_TIME = 5_000;
 
-export class Origins {
-  readonly all: readonly Origin[];
+export class ProxyOrigins {
+  readonly all: readonly ProxyOrigin[];
   #next = 0;
 
-  constructor(origins: readonly Origin[]) {
+  constructor(origins: readonly ProxyOrigin[]) {
     this.all = origins;
   }
 
   /** The next in turn that was not tried for this request; one that is down only if there is no other. */
-  choose(tried: ReadonlySet<Origin>, now: number): Origin | undefined {
+  choose(tried: ReadonlySet<ProxyOrigin>, now: number): ProxyOrigin | undefined {
     const count = this.all.length;
-    let fallback: Origin | undefined;
+    let fallback: ProxyOrigin | undefined;
     for (let i = 0; i < count; i++) {
       const origin = this.all[(this.#next + i) % count]!;
       if (tried.has(origin)) continue;
@@ -54,7 +41,7 @@ export class Origins {
     return fallback;
   }
 
-  markDown(origin: Origin, now: number): void {
+  markDown(origin: ProxyOrigin, now: number): void {
     origin.downUntil = now + DOWN_TIME;
   }
 
@@ -80,22 +67,13 @@ export function parseOrigin(text: string): URL {
   return url;
 }
 
-/** undici is loaded here, when there is something to connect to. */
-export async function openOrigins(urls: readonly URL[], options: OriginOptions): Promise<Origins> {
-  const { Pool } = await import("undici");
-  const { connectTimeout, headersTimeout, bodyTimeout, ca } = options;
-  return new Origins(
-    urls.map((url) => ({
-      url,
-      serverName: isIP(url.hostname.replace(/^\[|\]$/g, "")) === 0 ? url.hostname : undefined,
-      base: url.pathname.replace(/\/+$/, ""),
-      pool: new Pool(url.origin, {
-        connections: MAX_CONNECTIONS,
-        headersTimeout,
-        bodyTimeout,
-        connect: { timeout: connectTimeout, ...(ca === undefined ? {} : { ca: ca as string | Buffer }) },
-      }),
-      downUntil: 0,
-    })),
-  );
+export async function openOrigins(urls: readonly URL[], options: OriginPoolOptions): Promise<ProxyOrigins> {
+  const open = async (url: URL): Promise<ProxyOrigin> => ({
+    url,
+    serverName: ipVersion(url.hostname.replace(/^\[|\]$/g, "")) === undefined ? url.hostname : undefined,
+    base: url.pathname.replace(/\/+$/, ""),
+    pool: await openOriginPool(url, options),
+    downUntil: 0,
+  });
+  return new ProxyOrigins(await Promise.all(urls.map(open)));
 }

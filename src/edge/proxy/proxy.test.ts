@@ -7,7 +7,8 @@ import { loadIdentity } from "../../host/certificates/identity.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { startServer } from "../server.ts";
 import { deferred, settled } from "../testing/async.ts";
-import { get, type TestClient, VERSIONS } from "../testing/client.ts";
+import { VERSIONS } from "../testing/client.ts";
+import { get, type TestClient } from "../testing/test-client.ts";
 import { createProxy, type ProxyOptions } from "./service.ts";
 
 const closers: (() => unknown)[] = [];

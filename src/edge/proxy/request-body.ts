@@ -1,13 +1,13 @@
 /** A request's body as the Readable that undici sends from. */
 import { Readable } from "node:stream";
 import { ignore } from "../../host/guard.ts";
-import { continueIfExpected, type Exchange } from "../../host/http/exchange.ts";
+import { continueIfExpected, type ServerExchange } from "../../host/http/exchange.ts";
 
 export class ForwardedBody extends Readable {
-  readonly #exchange: Exchange;
+  readonly #exchange: ServerExchange;
   #asked = false;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: ServerExchange) {
     super({ highWaterMark: 64 * 1024 });
     this.#exchange = exchange;
     this.on("error", ignore); // it is the exchange's abort, which its owner sees by itself

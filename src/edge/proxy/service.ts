@@ -1,12 +1,12 @@
 /** A reverse proxy (a gateway, RFC 9110 §3.7) straight on Exchanges. */
 import { randomBytes } from "node:crypto";
 import { describeFault } from "../../host/guard.ts";
-import type { Exchange, ExchangeHandler } from "../../host/http/exchange.ts";
+import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
 import { type FieldLine, fieldValue } from "../../http/index.ts";
 import type { Service } from "../server.ts";
 import { type CallFailure, ProxyCall } from "./call.ts";
 import { forwardRequestFields } from "./forwarded-fields.ts";
-import { type Origin, type Origins, openOrigins, parseOrigin } from "./origins.ts";
+import { openOrigins, type ProxyOrigin, type ProxyOrigins, parseOrigin } from "./origins.ts";
 
 export interface ProxyOptions {
   /** Milliseconds to reach an origin; 5 s by default. */
@@ -39,14 +39,14 @@ export async function createProxy(origins: readonly string[], options: ProxyOpti
 }
 
 export class ProxyService implements Service {
-  readonly #origins: Origins;
+  readonly #origins: ProxyOrigins;
   readonly #preserveHost: boolean | undefined;
   readonly #trustForwarded: boolean;
   readonly #log: (line: string) => void;
   /** Told from every other proxy's, so that a request that comes back is seen to. */
   readonly #pseudonym = `nagare-${randomBytes(6).toString("hex")}`;
 
-  constructor(origins: Origins, options: ProxyOptions) {
+  constructor(origins: ProxyOrigins, options: ProxyOptions) {
     this.#origins = origins;
     this.#preserveHost = options.preserveHost;
     this.#trustForwarded = options.trustForwarded ?? false;
@@ -63,7 +63,7 @@ export class ProxyService implements Service {
     return this.#origins.close();
   }
 
-  #forward(exchange: Exchange, tried: Set<Origin>): void {
+  #forward(exchange: ServerExchange, tried: Set<ProxyOrigin>): void {
     const origin = this.#origins.choose(tried, Date.now())!;
     tried.add(origin);
     const request = forwardRequestFields(exchange, {
@@ -79,12 +79,12 @@ export class ProxyService implements Service {
     call.send(origin, decrementMaxForwards(exchange.method, request.fields));
   }
 
-  #hostFor({ authority }: Exchange, { url }: Origin): string {
+  #hostFor({ authority }: ServerExchange, { url }: ProxyOrigin): string {
     const preserve = this.#preserveHost ?? url.protocol === "http:";
     return preserve && authority !== "" ? authority : url.host;
   }
 
-  #handleFailure(exchange: Exchange, origin: Origin, tried: Set<Origin>, failure: CallFailure): void {
+  #handleFailure(exchange: ServerExchange, origin: ProxyOrigin, tried: Set<ProxyOrigin>, failure: CallFailure): void {
     const { error, unsent, fault } = failure;
     if (fault !== undefined) this.#log(describeFault(fault));
     const { status, reason } = describeFailure(error);
@@ -115,7 +115,7 @@ interface Refusal {
 }
 
 /** Requests that end here. */
-function refusalOf(exchange: Exchange): Refusal | undefined {
+function refusalOf(exchange: ServerExchange): Refusal | undefined {
   const { method, path, fields } = exchange;
   // TRACE would show a script the cookies and what we add (RFC 9110 §9.3.8).
   if (method === "TRACE") return { status: 405, reason: "TRACE is not served here", fields: [["allow", ALLOWED]] };
@@ -170,7 +170,12 @@ const REASON: Readonly<Record<number, string>> = {
   508: "Loop Detected",
 };
 
-function respondText(exchange: Exchange, status: number, reason: string, fields: readonly FieldLine[] = []): void {
+function respondText(
+  exchange: ServerExchange,
+  status: number,
+  reason: string,
+  fields: readonly FieldLine[] = [],
+): void {
   if (exchange.aborted !== undefined) return;
   const body = status === 204 ? undefined : new TextEncoder().encode(`${status} ${REASON[status]}: ${reason}\n`);
   if (body === undefined || exchange.method === "HEAD") {

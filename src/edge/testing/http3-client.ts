@@ -1,9 +1,9 @@
 /** The test client over HTTP/3, on the client's own sessions. */
 import { once } from "node:events";
 import { PassThrough, Readable } from "node:stream";
-import { createHttp3Connector } from "../../client/h3-connector.ts";
-import type { Field } from "../../client/session.ts";
-import type { OpenTestClient, TestExchange, TestResponse } from "./client.ts";
+import { createHttp3Connector } from "../../host/client/h3-connector.ts";
+import type { Field } from "../../host/client/session.ts";
+import type { OpenTestClient, TestExchange, TestResponse } from "./test-client.ts";
 
 const flatten = (fields: readonly Field[]): Record<string, string> => {
   const flat: Record<string, string> = {};

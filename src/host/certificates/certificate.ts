@@ -56,7 +56,7 @@ function needDone(reader: DerReader, what: string): void {
 }
 
 /** Throws a `MalformedCertificate`. */
-export function parseCertificate(der: Uint8Array): Certificate {
+export function parseX509(der: Uint8Array): Certificate {
   const file = new DerReader(der);
   const certificate = need(file.enter(Tag.sequence), "outer sequence");
   needDone(file, "outer sequence");

@@ -7,7 +7,7 @@ import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { parseCertificate } from "./certificate.ts";
+import { parseX509 } from "./certificate.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
 
 export interface DevelopmentOptions {
@@ -133,7 +133,7 @@ async function store(
 
 function describe(identity: Identity, path: string | undefined): DevelopmentIdentity {
   const [leaf] = identity.chain;
-  const { spki } = parseCertificate(leaf!);
+  const { spki } = parseX509(leaf!);
   return {
     ...identity,
     spkiHash: createHash("sha256").update(spki).digest("base64"),

@@ -4,19 +4,19 @@ import type { GeneralName } from "./certificate.ts";
 import { addressBytes } from "./der-writer.ts";
 
 /** What a client wants to reach, made comparable: lower case, without brackets or a final dot. */
-export interface Host {
+export interface NamedHost {
   readonly name: string;
   /** For an address literal. */
   readonly address: Uint8Array | undefined;
 }
 
-export function parseHost(serverName: string): Host {
+export function parseHost(serverName: string): NamedHost {
   const bare = serverName.replace(/^\[(.*)\]$/, "$1");
   const name = bare.toLowerCase().replace(/\.$/, "");
   return { name, address: addressBytes(bare) };
 }
 
-export function covers(name: GeneralName, host: Host): boolean {
+export function covers(name: GeneralName, host: NamedHost): boolean {
   if (host.address !== undefined) return name.type === "address" && Buffer.compare(name.bytes, host.address) === 0;
   return name.type === "dns" && coversDnsName(name.name, host.name);
 }

@@ -3,7 +3,7 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import type { Signer } from "../../crypto/index.ts";
-import { type Certificate, parseCertificate } from "./certificate.ts";
+import { type Certificate, parseX509 } from "./certificate.ts";
 import { formatAddressBytes } from "./host-name.ts";
 import { certificatesOfPem, pemText } from "./pem.ts";
 import { createSigner } from "./signer.ts";
@@ -107,8 +107,8 @@ function readLeaf(chain: readonly Uint8Array[], pem: string): Certificate {
     throw new IdentityError("CERTIFICATE_UNREADABLE", `the certificate is not PEM text${pathHint(pem)}`);
   }
   try {
-    for (const other of others) parseCertificate(other);
-    return parseCertificate(first);
+    for (const other of others) parseX509(other);
+    return parseX509(first);
   } catch (cause) {
     throw new IdentityError("CERTIFICATE_UNREADABLE", `a certificate is damaged: ${(cause as Error).message}`, {
       cause,

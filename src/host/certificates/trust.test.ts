@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as tls from "node:tls";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { parseCertificate } from "./certificate.ts";
+import { parseX509 } from "./certificate.ts";
 import { makeCertificate } from "./testing/make-certificate.ts";
 
 const root = makeCertificate({ subject: "Extra Root", ca: true });
@@ -34,7 +34,7 @@ describe("the usual authorities", () => {
     const trust = await bundledTrust();
     const { certificatesOfPem } = await import("./pem.ts");
     for (const pem of tls.rootCertificates) {
-      const certificate = parseCertificate(certificatesOfPem(pem)[0]!);
+      const certificate = parseX509(certificatesOfPem(pem)[0]!);
       expect(trust.has(certificate)).toBe(true);
       expect(trust.withSubject(certificate.subject).length).toBeGreaterThan(0);
     }

@@ -3,7 +3,7 @@
 import { readFile } from "node:fs/promises";
 import * as tls from "node:tls";
 import { contextTag, DerReader, Tag } from "../../crypto/index.ts";
-import { type Certificate, MalformedCertificate, parseCertificate } from "./certificate.ts";
+import { type Certificate, MalformedCertificate, parseX509 } from "./certificate.ts";
 import { readName, type X509Name } from "./name.ts";
 import type { Anchors } from "./path.ts";
 import { certificatesOf, certificatesOfPem } from "./pem.ts";
@@ -80,7 +80,7 @@ export class TrustStore implements Anchors {
   #parse(der: Uint8Array): Certificate | undefined {
     if (!this.#parsed.has(der)) {
       try {
-        this.#parsed.set(der, parseCertificate(der));
+        this.#parsed.set(der, parseX509(der));
       } catch (error) {
         if (!(error instanceof MalformedCertificate)) throw error;
         this.#parsed.set(der, undefined);
@@ -109,7 +109,7 @@ export function givenTrust(sources: readonly (string | Uint8Array)[]): TrustStor
   });
   for (const der of certificates) {
     try {
-      parseCertificate(der);
+      parseX509(der);
     } catch (cause) {
       throw new TrustError(`a certificate to trust (ca) is damaged: ${(cause as Error).message}`, { cause });
     }

@@ -1,6 +1,6 @@
 /** A client's judgement of a server's certificate (RFC 5280 §6, RFC 9525 §6). */
 
-import { type Certificate, MalformedCertificate, parseCertificate } from "./certificate.ts";
+import { type Certificate, MalformedCertificate, parseX509 } from "./certificate.ts";
 import { covers, parseHost } from "./host-name.ts";
 import { namesOf } from "./identity.ts";
 import { findPath, judgeAlone } from "./path.ts";
@@ -57,7 +57,7 @@ function judge(
   }
   let certificates: readonly Certificate[];
   try {
-    certificates = chain.map(parseCertificate);
+    certificates = chain.map(parseX509);
   } catch (error) {
     if (error instanceof MalformedCertificate) {
       return problem("CERT_MALFORMED", `the server sent a malformed certificate: ${error.message}`);

@@ -8,10 +8,10 @@
  * Order of calls: any number of `inform`, then one `respond`, then any number of `write`, then `end`; `reset` at any
  * time instead. After `aborted` is set, or after `reset`, every one of them does nothing.
  */
-import { type FieldSection, fieldValue } from "../../http/index.ts";
+import { type FieldSection, fieldValue, type HttpVersion } from "../../http/index.ts";
 import type { Tunnel, TunnelOffer } from "./tunnel.ts";
 
-export type HttpVersion = "h3" | "h2" | "http/1.1";
+export type { HttpVersion };
 
 export interface PeerAddress {
   readonly address: string;
@@ -56,7 +56,7 @@ export interface RespondOptions {
 /** Called with a chunk when the transport will not look at it again; its owner may then fill it anew. */
 export type ReleaseChunk = (chunk: Uint8Array) => void;
 
-export interface Exchange {
+export interface ServerExchange {
   readonly protocol: HttpVersion;
   readonly method: string;
   readonly scheme: string;
@@ -119,22 +119,13 @@ export interface Exchange {
 }
 
 /** Called by a transport for each request whose head it found well-formed. It must not throw. */
-export type ExchangeHandler = (exchange: Exchange) => void;
-
-/** All values of a list-based field as one (RFC 9110 §5.3), or undefined. */
-export function combinedFieldValue(fields: FieldSection, name: string): string | undefined {
-  let combined: string | undefined;
-  for (const line of fields) {
-    if (line[0] === name) combined = combined === undefined ? line[1] : `${combined}, ${line[1]}`;
-  }
-  return combined;
-}
+export type ExchangeHandler = (exchange: ServerExchange) => void;
 
 /**
  * Asks for the body of a client that waits to be asked (RFC 9110 §10.1.1). Whoever starts to read a body calls it, so
  * that an answer which never looks at the body never asks for it.
  */
-export function continueIfExpected(exchange: Exchange): void {
+export function continueIfExpected(exchange: ServerExchange): void {
   if (exchange.status !== undefined || exchange.body.state !== "open") return;
   const expect = fieldValue(exchange.fields, "expect");
   if (expect?.toLowerCase() === "100-continue") exchange.inform(100, []);

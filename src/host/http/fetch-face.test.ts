@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
 import type { FieldSection } from "../../http/index.ts";
-import type { Exchange, ReleaseChunk, RequestBody, RespondOptions } from "./exchange.ts";
+import type { ReleaseChunk, RequestBody, RespondOptions, ServerExchange } from "./exchange.ts";
 import { type Context, createFetchHandler, type Handler } from "./fetch-handler.ts";
 import { LightResponse } from "./plain-response.ts";
 import type { TunnelOffer } from "./tunnel.ts";
@@ -37,7 +37,7 @@ class FakeBody implements RequestBody {
 }
 
 /** An exchange in memory that remembers its response. */
-class FakeExchange implements Exchange {
+class FakeExchange implements ServerExchange {
   readonly protocol = "h3";
   readonly scheme = "https";
   readonly remoteAddress = ADDRESS;
@@ -94,19 +94,29 @@ class FakeExchange implements Exchange {
   }
 }
 
-async function run(exchange: FakeExchange, handler: Handler, lines: string[] = []): Promise<FakeExchange> {
-  createFetchHandler(handler, { log: (line) => lines.push(line) }).handle(exchange);
+async function run(
+  exchange: FakeExchange,
+  handler: Handler,
+  lines: string[] = [],
+  nativeRequest = false,
+): Promise<FakeExchange> {
+  createFetchHandler(handler, { log: (line) => lines.push(line), nativeRequest }).handle(exchange);
   await exchange.over;
   return exchange;
 }
 
 /** What the handler finds out about its request. */
-async function seen<T>(exchange: FakeExchange, look: (request: Request, context: Context) => T): Promise<Awaited<T>> {
+async function seen<T>(
+  exchange: FakeExchange,
+  look: (request: Request, context: Context) => T,
+  nativeRequest = false,
+): Promise<Awaited<T>> {
   let found!: Awaited<T>;
-  await run(exchange, async (request, context) => {
+  const handler: Handler = async (request, context) => {
     found = await look(request, context);
     return new Response(null, { status: 204 });
-  });
+  };
+  await run(exchange, handler, [], nativeRequest);
   return found;
 }
 
@@ -204,24 +214,36 @@ describe("the Request", () => {
     expect(await seen(new FakeExchange(), (request) => [request.body])).toEqual([null]);
   });
 
-  test("can be cloned, and made into another", async () => {
+  test("can be cloned, and made into another at its own URL or elsewhere", async () => {
     const clone = seen(post("abc"), async (request) => {
       const other = request.clone();
       return [await other.text(), await request.text()];
     });
     expect(await clone).toEqual(["abc", "abc"]);
-    const exchange = post("abc");
-    exchange.fields = [["x-a", "1"]];
-    const made = await seen(exchange, async (request) => {
-      const other = new Request(request, { headers: { "x-b": "2" } });
-      return [other.url, other.method, other.headers.get("x-a"), other.headers.get("x-b"), await other.text()];
-    });
-    expect(made).toEqual(["https://localhost:4433/", "POST", null, "2", "abc"]);
     const moved = await seen(post("abc"), async (request) => {
       const other = new Request("https://other.example/", request as RequestInit);
       return [other.url, other.method, await other.text()];
     });
     expect(moved).toEqual(["https://other.example/", "POST", "abc"]);
+  });
+
+  test("is Node's own where that is asked for, which Request takes alone", async () => {
+    const exchange = post("abc");
+    exchange.fields = [["x-a", "1"]];
+    const look = async (request: Request) => {
+      const other = new Request(request, { headers: { "x-b": "2" } });
+      return [other.url, other.method, other.headers.get("x-a"), other.headers.get("x-b"), await other.text()];
+    };
+    expect(await seen(exchange, look, true)).toEqual(["https://localhost:4433/", "POST", null, "2", "abc"]);
+  });
+
+  test("that Node refuses to look into is answered with 500 and advice", async () => {
+    for (const misuse of [(request: Request) => new Request(request), (request: Request) => fetch(request)]) {
+      const lines: string[] = [];
+      const exchange = await run(new FakeExchange(), async (request) => void (await misuse(request)) as never, lines);
+      expect(exchange.status).toBe(500);
+      expect(lines).toEqual([expect.stringContaining("nativeRequest: true")]);
+    }
   });
 
   test("carries the client's abort to the signal, the body and the trailers", async () => {

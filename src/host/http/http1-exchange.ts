@@ -1,10 +1,11 @@
-/** An Exchange over a request and a response of node:http (RFC 9112). */
+/** A ServerExchange over a request and a response of node:http (RFC 9112). */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type FieldSection, fieldValue } from "../../http/index.ts";
+import { contentLengthOf, type FieldSection, fieldValue } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
-import type { Exchange, PeerAddress, ReleaseChunk, RespondOptions } from "./exchange.ts";
-import { fieldsFromRaw, NodeBody } from "./node-body.ts";
+import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
+import { NodeBody } from "./node-body.ts";
 import type { NodeTunnel } from "./node-tunnel.ts";
+import { fieldsFromRaw } from "./raw-fields.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
 import { checkOffer, type Tunnel, type TunnelOffer } from "./tunnel.ts";
 
@@ -22,7 +23,7 @@ export interface Http1Upgrade {
   open(fields: FieldSection, onClose: () => void): NodeTunnel;
 }
 
-export class Http1Exchange implements Exchange, Abortable {
+export class Http1ServerExchange implements ServerExchange, Abortable {
   readonly protocol = "http/1.1";
   readonly scheme = "https";
   readonly connection = undefined;
@@ -54,8 +55,8 @@ export class Http1Exchange implements Exchange, Abortable {
     this.fields = head.fields;
     this.#upgrade = head.upgrade;
     // RFC 9112 §6.3: a request has content only if one of these says so.
-    const length = request.headers["content-length"];
-    const empty = request.headers["transfer-encoding"] === undefined && (length === undefined || Number(length) === 0);
+    const length = contentLengthOf(head.fields);
+    const empty = request.headers["transfer-encoding"] === undefined && (length === undefined || length === 0);
     const onFault = this.handleFault;
     this.body = new NodeBody(request, empty, onFault, () => fieldsFromRaw(request.rawTrailers));
     tcp.exchanges.add(this);
@@ -205,6 +206,6 @@ export class Http1Exchange implements Exchange, Abortable {
 
 const flushHead = guard(
   "http1 head",
-  (fault, exchange: Http1Exchange) => exchange.handleFault(fault),
-  (exchange: Http1Exchange) => exchange.flushHead(),
+  (fault, exchange: Http1ServerExchange) => exchange.handleFault(fault),
+  (exchange: Http1ServerExchange) => exchange.flushHead(),
 );

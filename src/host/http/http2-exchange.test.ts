@@ -3,7 +3,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
 import { loadIdentity } from "../certificates/identity.ts";
-import type { Exchange } from "./exchange.ts";
+import type { ServerExchange } from "./exchange.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { localhostIdentity } from "./testing/identities.ts";
 import { RawHttp2 } from "./testing/raw-http2.ts";
@@ -15,7 +15,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function start(onExchange: (exchange: Exchange) => void, window?: number): Promise<RawHttp2> {
+async function start(onExchange: (exchange: ServerExchange) => void, window?: number): Promise<RawHttp2> {
   const listener = new TcpListener({ identities: [loadIdentity(localhostIdentity)], onExchange, onKeyLog: undefined });
   closers.push(() => listener.close(0));
   const { port } = await listener.listen(0, "127.0.0.1");
@@ -27,7 +27,7 @@ async function start(onExchange: (exchange: Exchange) => void, window?: number):
 const failure = new Error("disk gone");
 
 describe.each(["GET", "POST"] as const)("a response to %s that fails ends with RST_STREAM alone", (method) => {
-  const cases: [string, (exchange: Exchange) => void][] = [
+  const cases: [string, (exchange: ServerExchange) => void][] = [
     ["before it began", (exchange) => exchange.reset(failure)],
     [
       "after its head",
@@ -71,7 +71,7 @@ describe.each(["GET", "POST"] as const)("a response to %s that fails ends with R
   ];
 
   test.each(cases)("%s", async (_when, fail) => {
-    const exchanges: Exchange[] = [];
+    const exchanges: ServerExchange[] = [];
     const client = await start((exchange) => {
       exchanges.push(exchange);
       if (exchanges.length === 1) fail(exchange);
@@ -86,7 +86,7 @@ describe.each(["GET", "POST"] as const)("a response to %s that fails ends with R
   });
 
   test("after a chunk that has arrived", async () => {
-    const begun = deferred<Exchange>();
+    const begun = deferred<ServerExchange>();
     const client = await start((exchange) => {
       exchange.respond(200, []);
       exchange.write(new Uint8Array(10));
@@ -99,7 +99,7 @@ describe.each(["GET", "POST"] as const)("a response to %s that fails ends with R
   });
 
   test("after its end, which the client's window holds back", async () => {
-    const ended = deferred<Exchange>();
+    const ended = deferred<ServerExchange>();
     const client = await start((exchange) => {
       exchange.respond(200, []);
       exchange.end(new Uint8Array(1_000));
@@ -113,7 +113,7 @@ describe.each(["GET", "POST"] as const)("a response to %s that fails ends with R
   });
 
   test("while the client's window is full", async () => {
-    const begun = deferred<Exchange>();
+    const begun = deferred<ServerExchange>();
     const client = await start((exchange) => {
       exchange.respond(200, []);
       exchange.write(new Uint8Array(1_000));
@@ -127,7 +127,7 @@ describe.each(["GET", "POST"] as const)("a response to %s that fails ends with R
 });
 
 test.each([0, 2, 8])("a request that the client cuts off with RST_STREAM(%i) is aborted, not ended", async (code) => {
-  const begun = deferred<Exchange>();
+  const begun = deferred<ServerExchange>();
   const settled = deferred<string>();
   const client = await start((exchange) => {
     const { body } = exchange;

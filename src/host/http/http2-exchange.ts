@@ -1,10 +1,11 @@
-/** An Exchange over a stream of node:http2 (RFC 9113). */
+/** A ServerExchange over a stream of node:http2 (RFC 9113). */
 import { constants, type ServerHttp2Stream } from "node:http2";
 import type { FieldSection } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
-import type { Exchange, PeerAddress, ReleaseChunk, RespondOptions } from "./exchange.ts";
-import { fieldsFromRaw, NodeBody } from "./node-body.ts";
+import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
+import { NodeBody } from "./node-body.ts";
 import { NodeTunnel } from "./node-tunnel.ts";
+import { fieldsFromRaw } from "./raw-fields.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
 import { checkOffer, type Tunnel, type TunnelOffer } from "./tunnel.ts";
 
@@ -17,7 +18,7 @@ export interface Http2Head {
   readonly tunnelOffer: TunnelOffer | undefined;
 }
 
-export class Http2Exchange implements Exchange, Abortable {
+export class Http2ServerExchange implements ServerExchange, Abortable {
   readonly protocol = "h2";
   readonly connection = undefined;
   readonly method: string;

@@ -31,11 +31,17 @@ export interface ListenerOptions {
 /** "auto" asks only while many handshakes are unfinished. */
 export type RetryPolicy = "auto" | "always" | "never";
 
-export interface Listener {
-  /** In the server's order of preference. */
-  readonly protocols: readonly HttpVersion[];
+/** A kind of socket that can be bound to addresses of this machine. */
+export interface Bindable {
   /** Binds one more address; may be called for several. Rejects with Node's error (EADDRINUSE and so on). */
   listen(port: number, host: string): Promise<BoundAddress>;
+  /** Resolves when every socket is closed. */
+  close(timeout: number): Promise<void>;
+}
+
+export interface Listener extends Bindable {
+  /** In the server's order of preference. */
+  readonly protocols: readonly HttpVersion[];
   /**
    * Drains: takes no new connections, tells the connections there are (GOAWAY, `Connection: close`), and lets requests
    * under way finish. After `timeout` milliseconds what is left is cut off. Resolves when every socket is closed; may

@@ -84,10 +84,3 @@ export class NodeBody implements RequestBody {
     this.#state = "ended";
   }
 }
-
-/** Field lines from Node's flat raw list, which is name, value, name, value. */
-export function fieldsFromRaw(raw: readonly string[]): FieldSection {
-  const fields: (readonly [string, string])[] = [];
-  for (let i = 0; i + 1 < raw.length; i += 2) fields.push([raw[i]!.toLowerCase(), raw[i + 1]!]);
-  return fields;
-}

@@ -1,13 +1,13 @@
-/** A WHATWG Response onto an Exchange. */
-import { type FieldLine, fieldValue, isConnectionSpecific, parseContentLength } from "../../http/index.ts";
+/** A WHATWG Response onto a ServerExchange. */
+import { contentLengthOf, type FieldLine, fieldValue, isConnectionSpecific } from "../../http/index.ts";
 import { detach, ignore } from "../guard.ts";
-import type { Exchange } from "./exchange.ts";
+import type { ServerExchange } from "./exchange.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
 
 /** Asked for the response's trailers before its head is sent, and again after its body. */
 export type Trailers = () => readonly FieldLine[] | undefined;
 
-export async function sendResponse(exchange: Exchange, response: Response, trailers: Trailers): Promise<void> {
+export async function sendResponse(exchange: ServerExchange, response: Response, trailers: Trailers): Promise<void> {
   const status = response.status === 0 ? 500 : response.status; // Response.error()
   const fields: FieldLine[] = [];
   for (const line of fieldsOf(response)) if (!isConnectionSpecific(line[0])) fields.push(line);
@@ -25,7 +25,7 @@ export async function sendResponse(exchange: Exchange, response: Response, trail
 
 /** A response whose content is known to be `content`, or to be none at all. */
 function sendWhole(
-  exchange: Exchange,
+  exchange: ServerExchange,
   status: number,
   fields: FieldLine[],
   content: Uint8Array | undefined,
@@ -49,7 +49,7 @@ function sendWhole(
 
 /** A response whose content comes as it comes, and is read only as fast as the exchange takes it. */
 async function sendStream(
-  exchange: Exchange,
+  exchange: ServerExchange,
   status: number,
   fields: FieldLine[],
   source: BodySource,
@@ -75,7 +75,8 @@ async function sendStream(
       source.cancel(new Error("the response has no content"));
       return;
     }
-    const length = parseContentLength(fieldValue(fields, "content-length") ?? "");
+    const announced = contentLengthOf(fields);
+    const length = typeof announced === "number" ? announced : undefined;
     let sent = 0;
     while (!read.done) {
       sent += read.value.byteLength;
@@ -99,7 +100,7 @@ async function sendStream(
 }
 
 /** RFC 9110 §6.4.1: what never has content. */
-const isBodiless = (exchange: Exchange, status: number): boolean =>
+const isBodiless = (exchange: ServerExchange, status: number): boolean =>
   exchange.method === "HEAD" || status === 204 || status === 205 || status === 304;
 
 const hasTrailers = (fields: readonly FieldLine[], trailers: Trailers): boolean =>

@@ -1,11 +1,10 @@
 /**
  * The `Request` a handler is given. Making a real one costs some 40 µs of CPU on Node 20 (headers, URL, signal), which
  * is more than the rest of a small request; most handlers look at `method`, `url` and perhaps a header. So this is an
- * object that answers for an Exchange, with `Request.prototype` behind it, and makes the real thing only for whoever
- * insists (see globals.ts).
+ * object that answers for a ServerExchange, with `Request.prototype` behind it, and `native()` makes the real thing.
  */
 import { fieldValue } from "../../http/index.ts";
-import { continueIfExpected, type Exchange } from "./exchange.ts";
+import { continueIfExpected, type ServerExchange } from "./exchange.ts";
 
 /** Text that WHATWG's URL parser would leave as it is, so that it need not be asked. */
 const PLAIN_AUTHORITY = /^(?:localhost|[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)+|127\.0\.0\.1)(?::[1-9][0-9]{0,4})?$/;
@@ -21,7 +20,7 @@ export class BodyTooLargeError extends Error {
 const MAX_COLLECTED = 128 * 1024 * 1024;
 
 /** The request's URL as a real Request would have it, or undefined if there can be none. */
-export function requestUrl(exchange: Exchange): string | undefined {
+export function requestUrl(exchange: ServerExchange): string | undefined {
   const { scheme, authority, path } = exchange;
   const port = authority.endsWith(":443") || authority.endsWith(":80");
   if (!port && PLAIN_AUTHORITY.test(authority) && PLAIN_PATH.test(path)) return `${scheme}://${authority}${path}`;
@@ -33,7 +32,7 @@ export function requestUrl(exchange: Exchange): string | undefined {
 
 export class ServerRequest {
   readonly url: string;
-  readonly #exchange: Exchange;
+  readonly #exchange: ServerExchange;
   #headers: Headers | undefined;
   #controller: AbortController | undefined;
   #stream: ReadableStream<Uint8Array> | null | undefined;
@@ -42,16 +41,9 @@ export class ServerRequest {
   #settleTrailers: (() => void) | undefined;
   #real: Request | undefined;
 
-  constructor(exchange: Exchange, url: string) {
+  constructor(exchange: ServerExchange, url: string) {
     this.#exchange = exchange;
     this.url = url;
-  }
-
-  /** The real Request of one of ours; anything else as it is. */
-  static unwrap<T>(value: T): T | Request {
-    return typeof value === "object" && value !== null && #exchange in value
-      ? (value as unknown as ServerRequest).#toReal()
-      : value;
   }
 
   /** The peer gave up. */
@@ -143,7 +135,7 @@ export class ServerRequest {
   }
 
   clone(): Request {
-    return this.#toReal().clone();
+    return this.native().clone();
   }
 
   // What a Request from the network has (the defaults of the Fetch standard).
@@ -195,7 +187,8 @@ export class ServerRequest {
     );
   }
 
-  #toReal(): Request {
+  /** Node's own Request, which `fetch` and `new Request` can look into. The body is read through it from now on. */
+  native(): Request {
     if (this.#real === undefined) {
       const { method, headers, body, signal } = this;
       const init = { method, headers, signal, ...(body === null ? {} : { body, duplex: "half" as const }) };
@@ -206,7 +199,7 @@ export class ServerRequest {
 }
 
 /** The Request that a handler is given: `instanceof Request` holds. */
-export function createServerRequest(exchange: Exchange, url: string): ServerRequest {
+export function createServerRequest(exchange: ServerExchange, url: string): ServerRequest {
   // Looking at `Request` makes Node load its fetch, which would delay the start: so at the first request.
   if (Object.getPrototypeOf(ServerRequest.prototype) === Object.prototype) {
     Object.setPrototypeOf(ServerRequest.prototype, Request.prototype);
@@ -215,7 +208,7 @@ export function createServerRequest(exchange: Exchange, url: string): ServerRequ
 }
 
 /** The body as a stream that pulls: nothing is read before somebody wants it. */
-function bodyStream(exchange: Exchange, onPull: () => void, settled: () => void): ReadableStream<Uint8Array> {
+function bodyStream(exchange: ServerExchange, onPull: () => void, settled: () => void): ReadableStream<Uint8Array> {
   const { body } = exchange;
   return new ReadableStream<Uint8Array>(
     {
@@ -245,11 +238,11 @@ function bodyStream(exchange: Exchange, onPull: () => void, settled: () => void)
   );
 }
 
-const abortReason = (exchange: Exchange): Error =>
+const abortReason = (exchange: ServerExchange): Error =>
   exchange.aborted ?? new Error("the request's body was not complete when the exchange ended");
 
 /** The whole body, without a stream in between. */
-function collect(exchange: Exchange): Promise<Uint8Array> {
+function collect(exchange: ServerExchange): Promise<Uint8Array> {
   const { body } = exchange;
   const chunks: Uint8Array[] = [];
   let length = 0;

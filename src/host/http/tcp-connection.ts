@@ -25,8 +25,8 @@ export class TcpConnection {
 
   constructor(socket: Socket, listener: ListenerState) {
     this.listener = listener;
-    this.remoteAddress = peerAddress(socket.remoteAddress, socket.remotePort);
-    this.localAddress = peerAddress(socket.localAddress, socket.localPort);
+    this.remoteAddress = peerAddressFrom(socket.remoteAddress, socket.remotePort);
+    this.localAddress = peerAddressFrom(socket.localAddress, socket.localPort);
   }
 
   abort(): void {
@@ -36,7 +36,7 @@ export class TcpConnection {
 }
 
 /** An address of Node's as people write it: an IPv4 address that came through an IPv6 socket is an IPv4 address. */
-export function peerAddress(address = "", port = 0): PeerAddress {
+export function peerAddressFrom(address = "", port = 0): PeerAddress {
   const mapped = address.startsWith("::ffff:") && address.includes(".");
   const plain = mapped ? address.slice(7) : address;
   return { address: plain, port, family: plain.includes(":") ? "IPv6" : "IPv4" };

@@ -3,9 +3,10 @@ import { connect as connectTcp } from "node:net";
 import { connect, type TLSSocket } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
-import { get, openHttp1, openHttp2, TCP_VERSIONS, type TestClient } from "../../edge/testing/client.ts";
+import { openHttp1, openHttp2, TCP_VERSIONS } from "../../edge/testing/client.ts";
+import { get, type TestClient } from "../../edge/testing/test-client.ts";
 import { loadIdentity } from "../certificates/identity.ts";
-import type { Exchange } from "./exchange.ts";
+import type { ServerExchange } from "./exchange.ts";
 import type { BoundAddress } from "./listener.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { localhostIdentity, otherIdentity } from "./testing/identities.ts";
@@ -17,14 +18,14 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-async function start(onExchange: (exchange: Exchange) => void, onKeyLog?: (line: string) => void) {
+async function start(onExchange: (exchange: ServerExchange) => void, onKeyLog?: (line: string) => void) {
   const listener = new TcpListener({ identities: [...identities], onExchange, onKeyLog });
   closers.push(() => listener.close(0));
   const address: BoundAddress = await listener.listen(0, "127.0.0.1");
   return { listener, origin: new URL(`https://127.0.0.1:${address.port}`), port: address.port };
 }
 
-const ok = (exchange: Exchange): void => {
+const ok = (exchange: ServerExchange): void => {
   exchange.respond(200, []);
   exchange.end(new TextEncoder().encode("ok"));
 };
@@ -50,7 +51,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
   }
 
   test("gives the request as it came, with its fields in order", async () => {
-    let seen: Exchange | undefined;
+    let seen: ServerExchange | undefined;
     const { origin, port } = await start((exchange) => {
       seen = exchange;
       ok(exchange);
@@ -100,7 +101,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
   });
 
   test("after an abort everything is a no-op, and chunks come back", async () => {
-    const aborted = deferred<Exchange>();
+    const aborted = deferred<ServerExchange>();
     const { origin } = await start((exchange) => {
       exchange.onAbort = () => aborted.resolve(exchange);
       exchange.respond(200, []);
@@ -148,7 +149,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
   });
 
   test("drains: what is under way finishes, what is idle goes", async () => {
-    const exchanges: Exchange[] = [];
+    const exchanges: ServerExchange[] = [];
     const arrived = deferred<void>();
     const { listener, origin } = await start((exchange) => {
       exchanges.push(exchange);
@@ -247,7 +248,7 @@ describe("malformed HTTP/1.1", () => {
   });
 
   test("absolute-form overrides Host", async () => {
-    let seen: Exchange | undefined;
+    let seen: ServerExchange | undefined;
     const { port } = await start((exchange) => {
       seen = exchange;
       ok(exchange);
@@ -257,7 +258,7 @@ describe("malformed HTTP/1.1", () => {
   });
 
   test("requests in a pipeline are answered in their order", async () => {
-    const waiting: Exchange[] = [];
+    const waiting: ServerExchange[] = [];
     const { port } = await start((exchange) => {
       waiting.push(exchange);
       if (waiting.length < 2) return;

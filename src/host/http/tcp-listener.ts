@@ -21,11 +21,12 @@ import type { Identity } from "../certificates/identity.ts";
 import { CertificateStore } from "../certificates/store.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import type { ExchangeHandler } from "./exchange.ts";
-import { Http1Exchange, type Http1Upgrade } from "./http1-exchange.ts";
+import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Refusal } from "./http1-refusal.ts";
 import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
-import { Http2Exchange } from "./http2-exchange.ts";
+import { Http2ServerExchange } from "./http2-exchange.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
+import { fieldsFromRaw } from "./raw-fields.ts";
 import { isAuthority, isPath, parseAbsoluteForm } from "./request-head.ts";
 import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
 
@@ -275,12 +276,7 @@ export class TcpListener implements Listener {
     if (stream.session === undefined) return;
     const method = headers[":method"] ?? "";
     const path = headers[":path"] ?? "";
-    const fields: FieldLine[] = [];
-    const rawFields = raw ?? Object.entries(headers).flatMap(([name, value]) => [name, String(value)]);
-    for (let i = 0; i + 1 < rawFields.length; i += 2) {
-      const name = rawFields[i]!;
-      if (name.charCodeAt(0) !== 0x3a) fields.push([name, rawFields[i + 1]!]);
-    }
+    const fields = fieldsFromRaw(raw ?? Object.entries(headers).flatMap(([name, value]) => [name, String(value)]));
     const host = headers.host;
     const authority = headers[":authority"] ?? host ?? "";
     const protocol = headers[":protocol"] as string | undefined;
@@ -300,7 +296,7 @@ export class TcpListener implements Listener {
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const scheme = headers[":scheme"] ?? "https";
     const head = { method, scheme, authority, path, fields, tunnelOffer };
-    this.#onExchange(new Http2Exchange(stream, head, endStream, connection));
+    this.#onExchange(new Http2ServerExchange(stream, head, endStream, connection));
   }
 
   #handleUpgrade(request: IncomingMessage, socket: Socket, rest: Uint8Array): void {
@@ -358,7 +354,7 @@ export class TcpListener implements Listener {
     }
     const socket = request.socket;
     const connection = this.#connectionOf(socket, socket);
-    this.#onExchange(new Http1Exchange(request, response, { authority, path, fields, upgrade }, connection));
+    this.#onExchange(new Http1ServerExchange(request, response, { authority, path, fields, upgrade }, connection));
   }
 
   #handleClientError(error: Error, socket: Socket): void {

@@ -1,6 +1,6 @@
 /** The WHATWG face of a tunnel: a readable and a writable of bytes, with backpressure both ways. */
 import { type FieldLine, isConnectionSpecific } from "../../http/index.ts";
-import type { Exchange } from "./exchange.ts";
+import type { ServerExchange } from "./exchange.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 export interface TunnelStreams {
@@ -26,10 +26,10 @@ export type HeadersInit = ConstructorParameters<typeof Headers>[0];
 
 export class ContextTunnel implements TunnelRequest {
   readonly protocol: string | undefined;
-  readonly #exchange: Exchange;
+  readonly #exchange: ServerExchange;
   #tunnel: Tunnel | undefined;
 
-  constructor(exchange: Exchange, protocol: string | undefined) {
+  constructor(exchange: ServerExchange, protocol: string | undefined) {
     this.#exchange = exchange;
     this.protocol = protocol;
   }

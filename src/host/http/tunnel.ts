@@ -17,7 +17,7 @@ export interface Tunnel {
   readonly body: RequestBody;
   /** Why the tunnel was cut off; undefined as long as it was not. */
   readonly aborted: Error | undefined;
-  /** As `Exchange.write`: false when enough is waiting, and `onDrain` follows. */
+  /** As `ServerExchange.write`: false when enough is waiting, and `onDrain` follows. */
   write(chunk: Uint8Array): boolean;
   /** The end of what we send. */
   end(): void;

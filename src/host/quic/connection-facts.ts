@@ -4,9 +4,9 @@ import type { SocketAddress } from "../../base/datagrams.ts";
 import { toMillis } from "../../base/time.ts";
 import type { Connection } from "../../quic/index.ts";
 import type { PeerAddress } from "../http/exchange.ts";
-import { peerAddress as plainAddress } from "../http/tcp-connection.ts";
+import { peerAddressFrom } from "../http/tcp-connection.ts";
 
-export const peerAddress = (address: SocketAddress): PeerAddress => plainAddress(address.host, address.port);
+export const peerAddress = (address: SocketAddress): PeerAddress => peerAddressFrom(address.host, address.port);
 
 export function connectionStats(connection: Connection): Readonly<Record<string, number | string>> {
   const { stats, route, handshakeFacts } = connection;

@@ -1,9 +1,18 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
+import type { SocketCommand } from "../../base/datagrams.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
-import { type ConnectionEvent, connectionConfig, Endpoint, TRANSPORT_ERRORS } from "../../quic/index.ts";
-import { createTlsClient } from "../../tls/index.ts";
+import {
+  type Connection,
+  type ConnectionEvent,
+  connectionConfig,
+  Endpoint,
+  TRANSPORT_ERRORS,
+} from "../../quic/index.ts";
+import { createTlsClient, createTlsServer } from "../../tls/index.ts";
+import { ed25519Identity } from "../../tls/testing/identity.ts";
 import type { Fault } from "../guard.ts";
+import { bindPortableSocket } from "../udp/portable-socket.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { QuicDriver } from "./driver.ts";
 
@@ -16,7 +25,9 @@ function countingSocket(): UdpSocket & { datagrams: number } {
   return {
     engine: "counting",
     address: { family: 4, host: "192.0.2.2", port: 50_000 },
+    carriesEcn: false,
     slots: { arena: new Uint8Array(65_536) },
+    handleCommand: () => true,
     isBlocked: false,
     onBatch: undefined,
     onWritable: undefined,
@@ -35,7 +46,7 @@ function countingSocket(): UdpSocket & { datagrams: number } {
 test("closing lets every connection take its leave, however many there are", async () => {
   const socket = countingSocket();
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
-  const driver = new QuicDriver(endpoint, socket);
+  const driver = new QuicDriver(endpoint, [socket]);
   const createTls = (transportParameters: Uint8Array) =>
     createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" });
   for (let i = 0; i < 300; i += 1) endpoint.connect({ remote, createTls }, driver.now()).close(0, "");
@@ -50,7 +61,7 @@ describe("an exception in a listener", () => {
   test("ends its connection with INTERNAL_ERROR, is said, and the others hear of their events", async () => {
     const socket = countingSocket();
     const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
-    const driver = new QuicDriver(endpoint, socket);
+    const driver = new QuicDriver(endpoint, [socket]);
     const faults: Fault[] = [];
     driver.onFault = (fault) => faults.push(fault);
     const heard: [string, ConnectionEvent][] = [];
@@ -79,7 +90,7 @@ describe("an exception in a listener", () => {
   test("reaches the listener as the cause of the end", async () => {
     const socket = countingSocket();
     const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
-    const driver = new QuicDriver(endpoint, socket);
+    const driver = new QuicDriver(endpoint, [socket]);
     const faults: Fault[] = [];
     driver.onFault = (fault) => faults.push(fault);
     const events: ConnectionEvent[] = [];
@@ -104,7 +115,7 @@ describe("an exception in a listener", () => {
 test("an exception while sending is said, and the next turn sends", async () => {
   const socket = countingSocket();
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
-  const driver = new QuicDriver(endpoint, socket);
+  const driver = new QuicDriver(endpoint, [socket]);
   const faults: Fault[] = [];
   driver.onFault = (fault) => faults.push(fault);
   const createTls = (transportParameters: Uint8Array) =>
@@ -114,13 +125,128 @@ test("an exception while sending is said, and the next turn sends", async () => 
   socket.send = () => {
     throw new Error("a mistake");
   };
-  driver.wake();
   await new Promise((resolve) => setImmediate(resolve));
   expect(faults).toEqual([{ entry: "quic flush", error: new Error("a mistake") }]);
   socket.send = send;
   for (const connection of endpoint.connections()) connection.close(0, "");
-  driver.wake();
   await new Promise((resolve) => setImmediate(resolve));
   expect(socket.datagrams).toBe(1);
+  await driver.close();
+});
+
+test("a turn that an exception ended is made up for, with nobody asking", async () => {
+  const socket = countingSocket();
+  const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
+  const driver = new QuicDriver(endpoint, [socket]);
+  driver.onFault = () => undefined;
+  const { send } = socket;
+  socket.send = () => {
+    socket.send = send;
+    throw new Error("a mistake");
+  };
+  const createTls = (transportParameters: Uint8Array) =>
+    createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" });
+  // Of two flights that were to leave, the exception cost the first.
+  for (let i = 0; i < 2; i += 1) endpoint.connect({ remote, createTls }, driver.now());
+  await vi.waitFor(() => expect(socket.datagrams).toBeGreaterThan(0));
+  await driver.close();
+});
+
+describe("one endpoint on several sockets", () => {
+  const identity = ed25519Identity();
+  const createTls = (transportParameters: Uint8Array) =>
+    createTlsServer({ engine, rng, alpn: ["test"], transportParameters, selectIdentity: () => identity });
+
+  test("answers each client from the address that it asked", async () => {
+    const server = new QuicDriver(new Endpoint({ config: connectionConfig({ engine, rng }), server: { createTls } }), [
+      await bindPortableSocket(0, "127.0.0.1"),
+    ]);
+    server.addSocket(await bindPortableSocket(0, "127.0.0.1"));
+    const accepted: Connection[] = [];
+    server.onAccept = (connection) => {
+      accepted.push(connection);
+      return { handleEvent: () => undefined };
+    };
+    const clients = await Promise.all(
+      server.sockets.map(async ({ address }) => {
+        const socket = await bindPortableSocket(0, "127.0.0.1");
+        const driver = new QuicDriver(new Endpoint({ config: connectionConfig({ engine, rng }) }), [socket]);
+        const sources = new Set<string>();
+        const { onBatch } = socket;
+        socket.onBatch = (batch) => {
+          for (const { port } of batch.remote.slice(0, batch.count)) sources.add(String(port));
+          onBatch!(batch);
+        };
+        const connection = driver.endpoint.connect(
+          {
+            remote: address,
+            createTls: (transportParameters) =>
+              createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" }),
+          },
+          driver.now(),
+        );
+        await new Promise<void>((resolve, reject) => {
+          driver.attach(connection, {
+            handleEvent: (event, now) => {
+              if (event.type === "verify-certificate") connection.certificateVerdict(undefined, now);
+              if (event.type === "connected") resolve();
+              if (event.type === "closed") reject(new Error(JSON.stringify(event.reason)));
+            },
+          });
+        });
+        return { driver, sources, address };
+      }),
+    );
+    expect(server.endpoint.connectionCount).toBe(2);
+    for (const { sources, address } of clients) expect([...sources]).toEqual([String(address.port)]);
+    expect(accepted.map(({ localAddress }) => localAddress!.port).sort()).toEqual(
+      server.sockets.map(({ address }) => address.port).sort(),
+    );
+    for (const { driver } of clients) await driver.close();
+    await server.close();
+  });
+
+  test("copies a train that is for another socket than the last one's", async () => {
+    const sockets = [countingSocket(), countingSocket()];
+    const addresses = [50_001, 50_002].map((port) => ({ family: 4, host: "192.0.2.2", port }) as const);
+    const sent: string[][] = [[], []];
+    for (const [i, socket] of sockets.entries()) {
+      Object.assign(socket, { address: addresses[i] });
+      socket.send = ({ length, count }) => {
+        sent[i]!.push(Buffer.from(socket.slots.arena.subarray(0, length)).toString());
+        return count;
+      };
+    }
+    const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
+    const trains = [1, 0, 1, 1].map((socket, i) => ({ socket, text: `train ${i}` }));
+    endpoint.pollTransmit = ({ arena }) => {
+      const next = trains.shift();
+      if (next === undefined) return undefined;
+      arena.set(Buffer.from(next.text));
+      const { length } = next.text;
+      return { local: addresses[next.socket], remote, ecn: 0, segmentSize: length, count: 1, length };
+    };
+    const driver = new QuicDriver(endpoint, sockets);
+    await driver.close();
+    expect(sent).toEqual([["train 1"], ["train 0", "train 2", "train 3"]]);
+  });
+});
+
+test("hands the endpoint's commands to each socket, and remembers what an engine cannot do", async () => {
+  const given: [number, SocketCommand][] = [];
+  const able = [true, false].map((can, i) => ({
+    ...countingSocket(),
+    handleCommand: (command: SocketCommand) => {
+      given.push([i, command]);
+      return can;
+    },
+  }));
+  const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
+  const driver = new QuicDriver(endpoint, [able[0]!]);
+  await new Promise((resolve) => setImmediate(resolve));
+  expect([given, [...driver.unsupported]]).toEqual([[[0, { type: "set-dont-fragment", enabled: true }]], []]);
+  driver.addSocket(able[1]!);
+  expect(given[1]).toEqual([1, { type: "set-dont-fragment", enabled: true }]);
+  expect([...driver.unsupported]).toEqual(["set-dont-fragment"]);
   await driver.close();
 });

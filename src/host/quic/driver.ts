@@ -1,14 +1,14 @@
 /**
- * Drives one QUIC endpoint over one UDP socket, per the machine contract: batches in, events out, trains out, one timer.
+ * Drives one QUIC endpoint over its UDP sockets, per the machine contract: batches in, events out, trains out, one timer.
  * It is the only place where protocol time meets the event loop.
  *
  * A turn handles what came, lets the application hear of it, and leaves sending to the end of the event loop's turn, so
  * that what handlers answer in between leaves in the same trains.
  */
 
-import type { ReceivedBatch } from "../../base/datagrams.ts";
+import { type ReceivedBatch, type SocketCommand, sameAddress, type Transmit } from "../../base/datagrams.ts";
 import { ProtocolError } from "../../base/errors.ts";
-import type { Instant } from "../../base/time.ts";
+import { after, type Instant, millis } from "../../base/time.ts";
 import type { CloseReason, Connection, ConnectionEvent, Endpoint, EndpointEvent } from "../../quic/index.ts";
 import { systemNow } from "../clock.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";
@@ -23,10 +23,15 @@ export interface ConnectionListener {
 const SEGMENTS_PER_TURN = 128;
 /** What fits a train of usual datagrams into the socket's arena. */
 const MAX_SEGMENTS = 45;
+/** Until a turn that an exception ended is followed by another. */
+const FAULT_PAUSE = millis(100);
 
 export class QuicDriver {
   readonly endpoint: Endpoint;
-  readonly socket: UdpSocket;
+  /** The first is the one to send by where a train names none. */
+  readonly sockets: UdpSocket[] = [];
+  /** What the sockets' engines were asked and cannot do. */
+  readonly unsupported = new Set<SocketCommand["type"]>();
   /** A new connection from outside; gives who will hear of it. */
   onAccept: ((connection: Connection) => ConnectionListener) | undefined;
   /** Hears of each internal fault, which ended one connection at most. */
@@ -40,14 +45,25 @@ export class QuicDriver {
   #isFlushScheduled = false;
   #isClosed = false;
   #isReferenced = true;
+  /** What the endpoint has asked of its sockets, for those that come later. */
+  readonly #commands: SocketCommand[] = [];
 
-  constructor(endpoint: Endpoint, socket: UdpSocket) {
+  constructor(endpoint: Endpoint, sockets: readonly UdpSocket[]) {
     this.endpoint = endpoint;
-    this.socket = socket;
-    socket.onBatch = (batch) => this.#handleBatch(batch);
-    socket.onWritable = () => this.wake();
-    socket.onFault = this.#report;
+    for (const socket of sockets) this.addSocket(socket);
+    endpoint.onReady = () => this.#schedule();
+    this.#schedule();
     endpoint.onFault = (error) => this.#report({ entry: "quic endpoint", error });
+  }
+
+  /** Another address by which the endpoint can be reached, and send. */
+  addSocket(socket: UdpSocket): void {
+    socket.onBatch = (batch) => this.#handleBatch(batch);
+    socket.onWritable = () => this.#schedule();
+    socket.onFault = this.#report;
+    for (const command of this.#commands) this.#command(socket, command);
+    this.sockets.push(socket);
+    if (!this.#isReferenced) socket.unref();
   }
 
   now(): Instant {
@@ -58,8 +74,8 @@ export class QuicDriver {
     this.#listeners.set(connection, listener);
   }
 
-  /** Something was asked of a connection: it will be sent, with all else, when this turn of the event loop is over. */
-  wake(): void {
+  /** What there is to poll is polled when this turn of the event loop is over, with all that comes until then. */
+  #schedule(): void {
     if (this.#isFlushScheduled || this.#isClosed) return;
     this.#isFlushScheduled = true;
     setImmediate(this.#onFlush);
@@ -69,7 +85,6 @@ export class QuicDriver {
     const now = systemNow();
     this.#receive(batch, now);
     this.#dispatch(now);
-    this.wake();
   }
 
   readonly #receive = guard("quic batch", this.#report, (batch: ReceivedBatch, now: Instant) =>
@@ -104,7 +119,6 @@ export class QuicDriver {
     this.#reported.add(fault.error);
     this.#report(fault);
     connection.fail(fault.error);
-    this.wake();
   }
 
   /** Faults inside a connection end it by themselves. */
@@ -114,22 +128,24 @@ export class QuicDriver {
     this.#report({ entry: "quic connection", error: cause });
   }
 
-  readonly #onFlush = guard(
-    "quic flush",
-    (fault) => {
-      this.#isFlushScheduled = false;
-      this.#report(fault);
-    },
-    () => {
-      this.#isFlushScheduled = false;
-      if (!this.#isClosed) this.#flush(systemNow());
-    },
-  );
+  /** The rest of the turn is made up for, but not at once, in case that it always fails. */
+  readonly #handleTurnFault = (fault: Fault): void => {
+    this.#isFlushScheduled = false;
+    this.#report(fault);
+    const now = systemNow();
+    if (!this.#isClosed) this.#arm(after(now, FAULT_PAUSE), now);
+  };
+
+  readonly #onFlush = guard("quic flush", this.#handleTurnFault, () => {
+    this.#isFlushScheduled = false;
+    if (!this.#isClosed) this.#flush(systemNow());
+  });
 
   #flush(now: Instant): void {
     try {
       this.#dispatch(now);
-      if (this.#send(now, SEGMENTS_PER_TURN)) this.wake();
+      this.#runCommands();
+      if (this.#send(now, SEGMENTS_PER_TURN)) this.#schedule();
       // A fault while sending ends a connection, of which its listener has to hear.
       this.#dispatch(now);
     } finally {
@@ -137,19 +153,48 @@ export class QuicDriver {
     }
   }
 
+  #runCommands(): void {
+    for (let next = this.endpoint.pollCommand(); next !== undefined; next = this.endpoint.pollCommand()) {
+      this.#commands.push(next);
+      for (const socket of this.sockets) this.#command(socket, next);
+    }
+  }
+
+  #command(socket: UdpSocket, command: SocketCommand): void {
+    if (!socket.handleCommand(command)) this.unsupported.add(command.type);
+  }
+
   /** Sends what there is to send, up to about so many datagrams; true when that was not all. */
   #send(now: Instant, most: number): boolean {
-    const { endpoint, socket } = this;
+    const { endpoint, sockets } = this;
     let segments = 0;
-    while (!socket.isBlocked) {
+    let socket = sockets[0]!;
+    while (!sockets.some(({ isBlocked }) => isBlocked)) {
       if (segments >= most) return true;
+      // Trains for one socket mostly follow each other, so the last one's arena is mostly right.
+      const { arena } = socket.slots;
       const transmit = endpoint.pollTransmit(socket.slots, MAX_SEGMENTS, now);
       if (transmit === undefined) return false;
+      const chosen = this.#socketFor(transmit);
+      if (chosen !== socket) {
+        socket = chosen;
+        socket.slots.arena.set(arena.subarray(0, transmit.length));
+      }
       endpoint.handleSent(transmit, socket.send(transmit), now);
       segments += transmit.count;
     }
     // `onWritable` goes on with the rest.
     return false;
+  }
+
+  #socketFor({ local, remote }: Transmit): UdpSocket {
+    const { sockets } = this;
+    if (sockets.length === 1) return sockets[0]!;
+    const chosen =
+      local === undefined
+        ? sockets.find(({ address }) => address.family === remote.family)
+        : sockets.find(({ address }) => sameAddress(address, local));
+    return chosen ?? sockets[0]!;
   }
 
   #arm(at: Instant | undefined, now: Instant): void {
@@ -167,7 +212,7 @@ export class QuicDriver {
     if (!this.#isReferenced) this.#timer.unref();
   }
 
-  readonly #onTimer = guard("quic timer", this.#report, () => {
+  readonly #onTimer = guard("quic timer", this.#handleTurnFault, () => {
     this.#timer = undefined;
     this.#timerAt = undefined;
     if (this.#isClosed) return;
@@ -181,17 +226,17 @@ export class QuicDriver {
 
   ref(): void {
     this.#isReferenced = true;
-    this.socket.ref();
+    for (const socket of this.sockets) socket.ref();
     this.#timer?.ref();
   }
 
   unref(): void {
     this.#isReferenced = false;
-    this.socket.unref();
+    for (const socket of this.sockets) socket.unref();
     this.#timer?.unref();
   }
 
-  /** Sends what is still to be said, then lets go of the socket. */
+  /** Sends what is still to be said, then lets go of the sockets. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     const now = systemNow();
@@ -202,7 +247,7 @@ export class QuicDriver {
     } finally {
       this.#isClosed = true;
       clearTimeout(this.#timer);
-      await this.socket.close();
+      await Promise.all(this.sockets.map((socket) => socket.close()));
     }
   }
 }

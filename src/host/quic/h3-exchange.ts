@@ -1,4 +1,4 @@
-/** An Exchange over a request stream of HTTP/3 (RFC 9114 §4.1). */
+/** A ServerExchange over a request stream of HTTP/3 (RFC 9114 §4.1). */
 
 import { H3_ERRORS, type H3Connection, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue } from "../../http/index.ts";
@@ -6,11 +6,11 @@ import { SendSource, type StreamId } from "../../quic/index.ts";
 import type {
   BodyState,
   ConnectionInfo,
-  Exchange,
   PeerAddress,
   ReleaseChunk,
   RequestBody,
   RespondOptions,
+  ServerExchange,
 } from "../http/exchange.ts";
 import { checkOffer, type Tunnel, type TunnelOffer } from "../http/tunnel.ts";
 import { httpDate } from "./date.ts";
@@ -35,8 +35,6 @@ export interface H3ExchangeHost {
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly info: ConnectionInfo;
-  /** Something was written, read or reset: it has to be sent. */
-  wake(): void;
   /** Content was read: the end of the message may have come into sight. */
   pump(): void;
   onExchangeClosed(id: StreamId): void;
@@ -78,7 +76,7 @@ export class H3Body implements RequestBody {
   }
 }
 
-export class H3Exchange implements Exchange, H3StreamHandler {
+export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   readonly protocol = "h3";
   readonly method: string;
   readonly scheme: string;
@@ -125,7 +123,6 @@ export class H3Exchange implements Exchange, H3StreamHandler {
   inform(status: number, fields: FieldSection): void {
     if (this.#isOver || this.status !== undefined) return;
     this.#host.h3.inform(this.#id, status, fields);
-    this.#host.wake();
   }
 
   respond(status: number, fields: FieldSection, options?: RespondOptions): void {
@@ -136,7 +133,6 @@ export class H3Exchange implements Exchange, H3StreamHandler {
     const isEnd = options?.endStream === true;
     this.#host.h3.respond(this.#id, status, dated, isEnd);
     if (isEnd) this.#end();
-    this.#host.wake();
   }
 
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
@@ -144,9 +140,7 @@ export class H3Exchange implements Exchange, H3StreamHandler {
       released?.(chunk);
       return false;
     }
-    const hasRoom = released === undefined ? this.#write(chunk) : this.#writeSource(new SendSource(chunk, released));
-    this.#host.wake();
-    return hasRoom;
+    return released === undefined ? this.#write(chunk) : this.#writeSource(new SendSource(chunk, released));
   }
 
   #write(content: Uint8Array | SendSource): boolean {
@@ -169,7 +163,6 @@ export class H3Exchange implements Exchange, H3StreamHandler {
       this.#host.h3.sendTrailers(this.#id, trailers);
     }
     this.#end();
-    this.#host.wake();
   }
 
   acceptTunnel(fields: FieldSection): Tunnel {
@@ -186,7 +179,6 @@ export class H3Exchange implements Exchange, H3StreamHandler {
     this.#isClosed = true;
     this.#host.onExchangeReplaced(this.#id, tunnel);
     this.#host.h3.respond(this.#id, 200, [...fields, ["date", httpDate()]], false);
-    this.#host.wake();
     return tunnel;
   }
 
@@ -194,7 +186,6 @@ export class H3Exchange implements Exchange, H3StreamHandler {
     if (this.#isClosed) return;
     this.aborted ??= reason;
     this.#host.h3.cancel(this.#id, H3_ERRORS.H3_INTERNAL_ERROR.code);
-    this.#host.wake();
     this.#close();
   }
 

@@ -9,54 +9,43 @@ import { systemRng } from "../random.ts";
 import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
 import type { QuicDriver } from "./driver.ts";
-import { H3Exchange, type H3ExchangeHost, type H3StreamHandler } from "./h3-exchange.ts";
+import { type H3EventHandler, H3EventPump } from "./h3-event-pump.ts";
+import { type H3ExchangeHost, H3ServerExchange, type H3StreamHandler } from "./h3-exchange.ts";
 import type { CreateServerProtocol, ServerProtocol, ServerProtocolOptions } from "./server-protocol.ts";
 
 export const H3_ALPN = "h3";
 
 export const serveH3: CreateServerProtocol = (...given) => new H3ServerConnection(...given);
 
-class H3ServerConnection implements ServerProtocol, H3ExchangeHost {
+class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandler {
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
+  readonly #pump: H3EventPump;
   readonly #options: ServerProtocolOptions;
   readonly #exchanges = new Map<StreamId, H3StreamHandler>();
   #isDraining = false;
-  #isPumping = false;
 
   constructor(connection: Connection, driver: QuicDriver, options: ServerProtocolOptions) {
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
     this.h3 = new H3Connection(connection, { rng: systemRng, enableConnectProtocol: options.acceptsTunnels });
+    this.#pump = new H3EventPump(this.h3, this);
     this.remoteAddress = peerAddress(connection.remoteAddress);
-    this.localAddress = peerAddress(connection.localAddress ?? driver.socket.address);
+    this.localAddress = peerAddress(connection.localAddress ?? driver.sockets[0]!.address);
     this.info = { stats: () => connectionStats(connection) };
   }
 
-  wake(): void {
-    this.#driver.wake();
-  }
-
   pump(): void {
-    this.wake();
-    if (this.#isPumping) return;
-    this.#isPumping = true;
-    // Not while somebody is in the middle of reading: "finished" would reach them before what they read.
-    queueMicrotask(this.#onPump);
+    this.#pump.pump();
   }
 
   /** An exception in what belongs to this connection ends it. */
   readonly handleFault = (fault: Fault): void => this.#driver.fail(this.#connection, fault);
-
-  readonly #onPump = guard("h3 events", this.handleFault, () => {
-    this.#isPumping = false;
-    this.#drainEvents();
-  });
 
   onExchangeClosed(id: StreamId): void {
     this.#exchanges.delete(id);
@@ -67,25 +56,13 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost {
   }
 
   handleEvent(event: ConnectionEvent, _now: Instant): void {
-    switch (event.type) {
-      case "key-log":
-      case "verify-certificate":
-        return;
-      default:
-        this.h3.handleTransportEvent(event);
-        this.#drainEvents();
-        if (event.type === "closed") this.#handleClosed(event.reason);
-    }
+    this.#pump.handleEvent(event);
   }
 
-  #drainEvents(): void {
-    for (let event = this.h3.pollEvent(); event !== undefined; event = this.h3.pollEvent()) this.#handleH3(event);
-  }
-
-  #handleH3(event: H3Event): void {
+  handleH3(event: H3Event): void {
     switch (event.type) {
       case "request": {
-        const exchange = new H3Exchange(this, event.id, event.head, event.fin);
+        const exchange = new H3ServerExchange(this, event.id, event.head, event.fin);
         this.#exchanges.set(event.id, exchange);
         // RFC 9110 §9.3.6: we are no proxy unless somebody behind us is.
         if (event.head.method === "CONNECT" && !this.#options.acceptsTunnels) {
@@ -127,7 +104,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost {
     }
   }
 
-  #handleClosed(reason: CloseReason): void {
+  handleClosed(reason: CloseReason): void {
     const error = new Error(describeClose(reason));
     for (const exchange of this.#exchanges.values()) this.#abort(exchange, error);
     this.#exchanges.clear();
@@ -140,12 +117,10 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost {
   drain(): void {
     this.#isDraining = true;
     this.h3.goaway();
-    this.wake();
-    this.#drainEvents();
+    this.#pump.drain();
   }
 
   close(): void {
     this.h3.close();
-    this.wake();
   }
 }

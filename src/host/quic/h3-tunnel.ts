@@ -38,7 +38,6 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
     if (this.#isClosed || this.#isEnded) return false;
     if (chunk.length === 0) return true;
     const hasRoom = this.#host.h3.writeData(this.#id, chunk, false);
-    this.#host.wake();
     return hasRoom;
   }
 
@@ -47,7 +46,6 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
     this.#isEnded = true;
     this.#host.h3.writeData(this.#id, EMPTY, true);
     this.#closeIfDone();
-    this.#host.wake();
   }
 
   stopReading(): void {
@@ -55,12 +53,10 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
     this.#host.h3.stopReading(this.#id, H3_ERRORS.H3_NO_ERROR.code);
     this.body.abort();
     this.#closeIfDone();
-    this.#host.wake();
   }
 
   reset(reason: Error): void {
     this.#cutOff(reason);
-    this.#host.wake();
   }
 
   handleData(): void {

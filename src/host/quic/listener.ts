@@ -1,5 +1,6 @@
-/** HTTP/3 (or what else is offered over QUIC) as one of a server's listeners: a QUIC endpoint on each UDP address that it is bound to. */
+/** HTTP/3 (or what else is offered over QUIC) as one of a server's listeners: one QUIC endpoint on all the UDP addresses that it is bound to. */
 
+import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
 import { cryptoEngine } from "../engine.ts";
@@ -7,6 +8,8 @@ import { guard, reportFault } from "../guard.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "../http/listener.ts";
 import { systemRng } from "../random.ts";
 import { bindPortableSocket } from "../udp/portable-socket.ts";
+import type { UdpSocket } from "../udp/udp-socket.ts";
+import { connectionIds } from "./connection-ids.ts";
 import { QuicDriver } from "./driver.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { AcceptedConnection, type ServerProtocols } from "./server-protocol.ts";
@@ -23,7 +26,7 @@ const DEFAULT_PROTOCOLS: ServerProtocols = { [H3_ALPN]: serveH3 };
 export class QuicListener implements Listener {
   readonly protocols = ["h3"] as const;
   readonly #options: QuicListenerOptions;
-  readonly #drivers: QuicDriver[] = [];
+  #driver: QuicDriver | undefined;
   readonly #connections = new Set<AcceptedConnection>();
   #isReferenced = true;
   /** Calls to close that wait; a later one may have less patience. */
@@ -33,15 +36,30 @@ export class QuicListener implements Listener {
     this.#options = options;
   }
 
+  /** All addresses are those of one endpoint, so that a connection may move from one to another. */
   async listen(port: number, host: string): Promise<BoundAddress> {
-    const { identities, onKeyLog, retry, limits, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
     const engine = await cryptoEngine();
-    const selectIdentity = tlsIdentities(identities);
     const socket = await bindPortableSocket(port, host);
+    if (this.#driver === undefined) this.#driver = this.#open(engine, socket);
+    else this.#driver.addSocket(socket);
+    const { address } = socket;
+    return {
+      transport: "udp",
+      address: address.host,
+      family: address.family === 6 ? "IPv6" : "IPv4",
+      port: address.port,
+    };
+  }
+
+  #open(engine: CryptoEngine, socket: UdpSocket): QuicDriver {
+    const { identities, onKeyLog, retry, limits, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
+    const selectIdentity = tlsIdentities(identities);
     const endpoint = new Endpoint({
       config: connectionConfig({
         engine,
         rng: systemRng,
+        connectionIds: connectionIds(),
+        ecn: socket.carriesEcn,
         keyLog: onKeyLog !== undefined,
         ...(limits === undefined ? {} : { limits }),
       }),
@@ -58,7 +76,7 @@ export class QuicListener implements Listener {
           }),
       },
     });
-    const driver = new QuicDriver(endpoint, socket);
+    const driver = new QuicDriver(endpoint, [socket]);
     driver.onFault = this.#options.onFault ?? reportFault;
     driver.onAccept = (connection) => {
       const accepted = new AcceptedConnection(connection, driver, {
@@ -72,18 +90,11 @@ export class QuicListener implements Listener {
       return accepted;
     };
     if (!this.#isReferenced) driver.unref();
-    this.#drivers.push(driver);
-    const { address } = socket;
-    return {
-      transport: "udp",
-      address: address.host,
-      family: address.family === 6 ? "IPv6" : "IPv4",
-      port: address.port,
-    };
+    return driver;
   }
 
   async close(timeout: number): Promise<void> {
-    for (const { endpoint } of this.#drivers) endpoint.isAccepting = false;
+    if (this.#driver !== undefined) this.#driver.endpoint.isAccepting = false;
     for (const connection of this.#connections) connection.drain();
     const cutOff = guard(
       "h3 cut-off",
@@ -98,7 +109,7 @@ export class QuicListener implements Listener {
     const timer = setTimeout(cutOff, timeout);
     await this.#whenEmpty();
     clearTimeout(timer);
-    await Promise.all(this.#drivers.map((driver) => driver.close()));
+    await this.#driver?.close();
   }
 
   /** Resolves once every connection has said that it is over. */
@@ -116,11 +127,11 @@ export class QuicListener implements Listener {
 
   ref(): void {
     this.#isReferenced = true;
-    for (const driver of this.#drivers) driver.ref();
+    this.#driver?.ref();
   }
 
   unref(): void {
     this.#isReferenced = false;
-    for (const driver of this.#drivers) driver.unref();
+    this.#driver?.unref();
   }
 }

@@ -76,6 +76,5 @@ export class AcceptedConnection implements ConnectionListener {
   close(): void {
     if (this.#protocol === undefined) this.#connection.close(0, "");
     else this.#protocol.close();
-    this.#driver.wake();
   }
 }

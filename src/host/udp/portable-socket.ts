@@ -4,7 +4,13 @@
  */
 
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
-import { ReceivedBatch, type SlotWriter, type SocketAddress, type Transmit } from "../../base/datagrams.ts";
+import {
+  ReceivedBatch,
+  type SlotWriter,
+  type SocketAddress,
+  type SocketCommand,
+  type Transmit,
+} from "../../base/datagrams.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";
 import type { UdpSocket } from "./udp-socket.ts";
 
@@ -14,9 +20,6 @@ const BATCH_CAPACITY = 128;
 
 /** The largest train: what one segmented send can carry. */
 const SEND_ARENA_SIZE = 64 * 1024;
-
-/** A train is written and sent in one go, so all sockets write theirs in one place. */
-let sendSlots: SlotWriter = { arena: new Uint8Array(SEND_ARENA_SIZE) };
 
 /** Asked of the kernel, which grants what its limits allow: a burst at line rate lasts a few milliseconds. */
 const KERNEL_BUFFER = 4 * 1024 * 1024;
@@ -51,6 +54,7 @@ export async function bindPortableSocket(port: number, host: string): Promise<Ud
 class PortableSocket implements UdpSocket {
   readonly engine = "portable";
   readonly address: SocketAddress;
+  readonly carriesEcn = false;
   onWritable: (() => void) | undefined;
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
   onFault: ((fault: Fault) => void) | undefined;
@@ -61,6 +65,8 @@ class PortableSocket implements UdpSocket {
   readonly #family: 4 | 6;
   readonly #batch = new ReceivedBatch(new Uint8Array(ARENA_SIZE), BATCH_CAPACITY);
   readonly #addresses = new Map<string, SocketAddress>();
+  /** Made when there is something to send, and left to libuv when that had to queue from it. */
+  #slots: SlotWriter | undefined;
   /** libuv holds datagrams that the kernel had no room for. */
   #isQueueing = false;
   #isScheduled = false;
@@ -128,12 +134,13 @@ class PortableSocket implements UdpSocket {
   }
 
   get slots(): SlotWriter {
-    return sendSlots;
+    this.#slots ??= { arena: new Uint8Array(SEND_ARENA_SIZE) };
+    return this.#slots;
   }
 
   send(transmit: Transmit): number {
     const { count, segmentSize, length, remote } = transmit;
-    const { arena } = sendSlots;
+    const { arena } = this.slots;
     let sent = 0;
     try {
       while (sent < count) {
@@ -150,7 +157,7 @@ class PortableSocket implements UdpSocket {
     }
     if (this.#isQueueing && !this.#isClosed) {
       // The kernel's buffer was full: what libuv queued still points into this arena.
-      sendSlots = { arena: new Uint8Array(SEND_ARENA_SIZE) };
+      this.#slots = undefined;
       this.isBlocked = this.#socket.getSendQueueSize() > SEND_QUEUE_HIGH;
     }
     return sent;
@@ -164,6 +171,11 @@ class PortableSocket implements UdpSocket {
     this.isBlocked = false;
     this.onWritable?.();
   });
+
+  /** node:dgram sets no such options; Linux does not fragment what is larger than the path MTU that it knows of. */
+  handleCommand(_command: SocketCommand): boolean {
+    return false;
+  }
 
   ref(): void {
     this.#socket.ref();

@@ -3,17 +3,21 @@
  * node:dgram; a faster engine has the same face.
  */
 
-import type { ReceivedBatch, SlotWriter, SocketAddress, Transmit } from "../../base/datagrams.ts";
+import type { ReceivedBatch, SlotWriter, SocketAddress, SocketCommand, Transmit } from "../../base/datagrams.ts";
 import type { Fault } from "../guard.ts";
 
 export interface UdpSocket {
   /** Reported to people: "portable". */
   readonly engine: string;
   readonly address: SocketAddress;
-  /** Where the next train is to be written. It may be another arena after each `send`. */
+  /** Whether it sends with the ECN bits that a train asks for, and reports those of what arrives. */
+  readonly carriesEcn: boolean;
+  /** Where the next train is to be written: this socket's own. It may be another arena after each `send`. */
   readonly slots: SlotWriter;
-  /** Sends the train that lies at the start of `slots`. Returns how many of its datagrams were taken. */
+  /** Sends the train that lies at the start of `slots`. Returns how many of its datagrams left. */
   send(transmit: Transmit): number;
+  /** False: the engine cannot do that. */
+  handleCommand(command: SocketCommand): boolean;
   /** The socket is full: sending goes on when `onWritable` is called. */
   readonly isBlocked: boolean;
   onWritable: (() => void) | undefined;

@@ -3,6 +3,7 @@
 import type { Rng } from "../../base/rng.ts";
 import { type Micros, millis, seconds } from "../../base/time.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
+import { type ConnectionIdGenerator, RandomConnectionIds } from "../packet/connection-id-generator.ts";
 
 export interface ConnectionLimits {
   /** Bytes a peer may send on one connection before we give credit; grows to `maxConnectionWindow` with use. */
@@ -36,8 +37,8 @@ export interface ConnectionConfig {
   readonly ecn: boolean;
   /** The smallest wait that the driver's timer can do; bounds the pacer's bursts from below. */
   readonly timerGrain: Micros;
-  /** All ids of an endpoint are equally long, so that short headers can be read. */
-  readonly connectionIdLength: number;
+  /** Makes our connection ids; random ones of 8 bytes by default. */
+  readonly connectionIds: ConnectionIdGenerator;
   readonly keyLog: boolean;
   /** Packets per 1-RTT key before it is updated; only ever lowered by tests (RFC 9001 §6.6). */
   readonly keyUpdateAfter?: number;
@@ -67,7 +68,7 @@ export function connectionConfig(
     maxDatagramSize: 1452,
     ecn: false,
     timerGrain: millis(1),
-    connectionIdLength: 8,
+    connectionIds: new RandomConnectionIds(given.rng),
     keyLog: false,
     ...given,
     limits: { ...DEFAULT_LIMITS, ...given.limits },

@@ -281,7 +281,10 @@ export class Connection implements StreamTransport {
   // ── Commands: what a protocol above sees (StreamTransport) ────────────────────────────────────────────────────────
 
   openStream(direction: StreamDirection, id?: StreamId): StreamId | undefined {
-    return this.#parts.streams.openStream(direction, id);
+    const { streams } = this.#parts;
+    const opened = streams.openStream(direction, id);
+    if (streams.hasControlFrames) this.#options.onWake();
+    return opened;
   }
 
   write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
@@ -335,6 +338,7 @@ export class Connection implements StreamTransport {
   openPath(options: PathOptions): PathSpace {
     const path = this.#pathFactory.open(options);
     this.#parts.paths.open(path);
+    this.#options.onWake();
     return path;
   }
 
@@ -345,7 +349,9 @@ export class Connection implements StreamTransport {
 
   /** A route that a path may send by and receive on (RFC 9000 §9); undefined when the path has too many. */
   addRoute(path: PathSpace, addresses: RouteAddresses): Route | undefined {
-    return this.#pathFactory.addRoute(path, addresses);
+    const route = this.#pathFactory.addRoute(path, addresses);
+    this.#options.onWake();
+    return route;
   }
 
   /** Ends the connection with INTERNAL_ERROR after an exception in what the host runs for it. */
@@ -355,7 +361,9 @@ export class Connection implements StreamTransport {
 
   /** A fresh pair of 1-RTT keys for what we send (RFC 9001 §6.1). False while the rules forbid it. */
   updateKeys(): boolean {
-    return this.#parts.oneRtt.initiateUpdate(this.#now);
+    const isUpdated = this.#parts.oneRtt.initiateUpdate(this.#now);
+    if (isUpdated) this.#options.onWake();
+    return isUpdated;
   }
 
   // ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -403,12 +411,12 @@ export class Connection implements StreamTransport {
       const state = closing.state.type;
       if (state !== "open") trace?.({ type: "quic:connection-state-updated", state }, this.#now);
       this.#emit({ type: "closed", reason });
-      this.#options.onWake();
     }
   }
 
   #emit(event: ConnectionEvent): void {
     this.#events.push(event);
+    this.#options.onWake();
   }
 
   /** RFC 9002 §6.2.1, of the primary path and without backoff: what timers of the connection are measured by. */

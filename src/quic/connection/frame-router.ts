@@ -121,8 +121,12 @@ export class FrameRouter {
       ? (this.#host.peerAckDelayExponent() ?? DEFAULT_ACK_DELAY_EXPONENT)
       : DEFAULT_ACK_DELAY_EXPONENT;
     const ackDelay = (frame.delay * 2 ** exponent) as Micros;
-    const { acked, lost } = recovery.onAckReceived(spaceOf(level), frame, ackDelay, now);
+    const { acked, late, lost } = recovery.onAckReceived(spaceOf(level), frame, ackDelay, now);
     for (const packet of acked) {
+      for (const sent of packet.frames) this.#onFrameAcked(sent);
+    }
+    // What is on its way a second time has arrived, and need not be sent a third time.
+    for (const packet of late) {
       for (const sent of packet.frames) this.#onFrameAcked(sent);
     }
     if (acked.length > 0 && isOneRtt) {

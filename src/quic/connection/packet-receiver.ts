@@ -102,7 +102,7 @@ export class PacketReceiver {
   #pathOf(arena: Uint8Array, start: number): PathSpace {
     const { paths, config } = this.#parts;
     if (paths.all.length === 1 || arena[start]! >= 0x80) return paths.primary;
-    return paths.byDestination(connectionIdKey(arena, start + 1, start + 1 + config.connectionIdLength));
+    return paths.byDestination(connectionIdKey(arena, start + 1, start + 1 + config.connectionIds.length));
   }
 
   /** New read keys: packets that came too early are tried now. */
@@ -127,7 +127,7 @@ export class PacketReceiver {
     let destination: string | undefined;
     let position = start;
     while (position < end) {
-      const header = parsePacketHeader(arena, position, end, config.connectionIdLength);
+      const header = parsePacketHeader(arena, position, end, config.connectionIds.length);
       if (header === undefined) {
         this.#drop("invalid", end - position, now);
         return;
@@ -234,7 +234,7 @@ export class PacketReceiver {
         continue;
       }
       const id = batch.header[i]! + 1;
-      const destination = connectionIdKey(batch.arena, id, id + config.connectionIdLength);
+      const destination = connectionIdKey(batch.arena, id, id + config.connectionIds.length);
       this.#listener.onPacketOpened(EncryptionLevel.oneRtt, undefined);
       const context: FrameContext = { level: EncryptionLevel.oneRtt, path, route: this.#routes[i]!, destination };
       this.#handleOpened(batch, i, path.acks, SHORT_RESERVED_BITS, context, this.#ecn[i]!, now);

@@ -4,13 +4,13 @@
  */
 
 import type { ReceivedBatch, SocketAddress } from "../../base/datagrams.ts";
-import type { Rng } from "../../base/rng.ts";
 import { randomBytes } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
-import type { CryptoEngine } from "../../crypto/engine.ts";
 import type { TlsHandshake } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
+import type { ConnectionConfig } from "../connection/config.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
+import type { ConnectionIdGenerator } from "../packet/connection-id-generator.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import { findVersion } from "../versions/index.ts";
@@ -56,25 +56,25 @@ const INVALID_TOKEN = 0xb;
 export class Acceptor {
   readonly #policy: AcceptPolicy;
   readonly #tokens: RetryTokens;
-  readonly #rng: Rng;
+  readonly #connectionIds: ConnectionIdGenerator;
   readonly #replies: StatelessReplies;
 
-  constructor(engine: CryptoEngine, rng: Rng, policy: AcceptPolicy, replies: StatelessReplies) {
+  constructor({ engine, rng, connectionIds }: ConnectionConfig, policy: AcceptPolicy, replies: StatelessReplies) {
     this.#policy = policy;
-    this.#rng = rng;
+    this.#connectionIds = connectionIds;
     this.#tokens = new RetryTokens(engine, policy.tokenKey ?? randomBytes(rng, 32), rng);
     this.#replies = replies;
   }
 
   /** A long-header datagram for no known connection. Undefined: it was answered or dropped. */
-  judge(received: ReceivedBatch, index: number, idLength: number, pressure: Pressure): Admission | undefined {
+  judge(received: ReceivedBatch, index: number, pressure: Pressure): Admission | undefined {
     const start = received.offset[index]!;
     const length = received.length[index]!;
     const local = received.local[index]!;
     const remote = received.remote[index]!;
     // RFC 9000 §14.1: what is shorter cannot be a client's first datagram.
     if (length < MIN_DATAGRAM_SIZE) return undefined;
-    const header = parsePacketHeader(received.arena, start, start + length, idLength);
+    const header = parsePacketHeader(received.arena, start, start + length, this.#connectionIds.length);
     if (header === undefined) return undefined;
     if (header.form === "unknown-version") {
       // RFC 9000 §6.1: only for datagrams that could have started a connection.
@@ -103,7 +103,7 @@ export class Acceptor {
       }
       const isProofWanted = retry === "always" || (retry === "auto" && halfOpen >= retryAbove);
       if (isProofWanted) {
-        const source = ConnectionId.random(this.#rng, idLength);
+        const source = this.#connectionIds.generate();
         const issued = this.#tokens.issue(remote, header.destination, source.bytes, now);
         this.#replies.retry(header, source, issued, local, remote);
         return undefined;

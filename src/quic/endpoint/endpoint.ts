@@ -84,16 +84,20 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   #lastSender: Connection | undefined;
   #halfOpen = 0;
   isAccepting = true;
+  onReady: (() => void) | undefined;
+  /** RFC 9000 §14: UDP datagrams must not be fragmented, or a probe would say nothing about the path. */
+  readonly #commands: SocketCommand[] = [{ type: "set-dont-fragment", enabled: true }];
+  /** `onReady` was called, and neither queue has been polled dry since. */
+  #isAnnounced = false;
   /** Hears of an exception that no connection could contain. It costs a datagram, or the connection it happened to. */
   onFault: ((error: Error) => void) | undefined;
 
   constructor(options: EndpointOptions) {
     this.#config = options.config;
     this.#trace = options.trace;
-    const { engine, rng } = options.config;
-    this.#secret = options.staticSecret ?? randomBytes(rng, 32);
+    this.#secret = options.staticSecret ?? randomBytes(options.config.rng, 32);
     this.#replies = new StatelessReplies(options.config, this.#secret);
-    if (options.server !== undefined) this.#acceptor = new Acceptor(engine, rng, options.server, this.#replies);
+    if (options.server !== undefined) this.#acceptor = new Acceptor(options.config, options.server, this.#replies);
   }
 
   get connectionCount(): number {
@@ -106,11 +110,10 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   /** Starts a client connection; its first flight leaves with the next `pollTransmit`. */
   connect(options: ConnectOptions, now: Instant): Connection {
-    const { rng, connectionIdLength } = this.#config;
     // RFC 9000 §7.2: at least 8 unpredictable bytes.
-    const destinationId = ConnectionId.random(rng, 8);
+    const destinationId = ConnectionId.random(this.#config.rng, 8);
     const entry = new Entry();
-    const source = this.#issue(entry, connectionIdLength);
+    const source = this.#issue(entry);
     entry.connection = new Connection({
       role: "client",
       version: preferredVersion,
@@ -151,6 +154,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       from = i;
     }
     if (run !== undefined) this.#handleRun(run, received, from, received.count, now);
+    if (this.#replies.isPending) this.#announce();
   }
 
   #handleRun(entry: Entry, received: ReceivedBatch, from: number, to: number, now: Instant): void {
@@ -176,12 +180,12 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const { arena } = received;
     const start = received.offset[index]!;
     const end = start + received.length[index]!;
-    if (end - start < 1 + this.#config.connectionIdLength) return undefined;
+    if (end - start < 1 + this.#config.connectionIds.length) return undefined;
     const isLong = (arena[start]! & HEADER_FORM) !== 0;
     // RFC 9000 §17.3.1: no packet of ours, nor a stateless reset.
     if (!isLong && (arena[start]! & FIXED_BIT) === 0) return undefined;
     let id = start + 1;
-    let idEnd = id + this.#config.connectionIdLength;
+    let idEnd = id + this.#config.connectionIds.length;
     if (isLong) {
       id = start + 6;
       idEnd = id + (arena[start + 5] ?? 0);
@@ -197,7 +201,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   #accept(received: ReceivedBatch, index: number, now: Instant): Entry | undefined {
     if (this.#acceptor === undefined) return undefined;
-    const admission = this.#acceptor.judge(received, index, this.#config.connectionIdLength, {
+    const admission = this.#acceptor.judge(received, index, {
       isAccepting: this.isAccepting,
       halfOpen: this.#halfOpen,
       connections: this.#entries.size,
@@ -205,7 +209,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     });
     if (admission === undefined) return undefined;
     const entry = new Entry();
-    const source = this.#issue(entry, this.#config.connectionIdLength);
+    const source = this.#issue(entry);
     try {
       entry.connection = this.#admit(entry, source, admission, received, index, now);
     } catch (error) {
@@ -266,7 +270,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       }
     }
     if (this.#acceptor !== undefined) {
-      const id = arena.subarray(start + 1, start + 1 + this.#config.connectionIdLength);
+      const id = arena.subarray(start + 1, start + 1 + this.#config.connectionIds.length);
       this.#replies.reset(id, end - start, local, remote, now);
     }
   }
@@ -288,15 +292,19 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   // ── Output ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Something can be polled: the host's cue to run a turn. */
-  get isReady(): boolean {
-    return !this.#sendable.isEmpty || !this.#eventful.isEmpty || this.#replies.isPending;
+  #announce(): void {
+    if (this.#isAnnounced) return;
+    this.#isAnnounced = true;
+    this.onReady?.();
   }
 
   pollEvent(): EndpointEvent | undefined {
     for (;;) {
       const entry = this.#eventful.first;
-      if (entry === undefined) return undefined;
+      if (entry === undefined) {
+        this.#isAnnounced = false;
+        return undefined;
+      }
       const { connection } = entry;
       if (entry.isHalfOpen && !entry.isAccepted) {
         entry.isAccepted = true;
@@ -334,6 +342,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       if (entry.connection.isClosed) this.#remove(entry);
       else this.#timers.set(entry.timer, entry.connection.nextTimeout());
     }
+    this.#isAnnounced = false;
     return undefined;
   }
 
@@ -343,7 +352,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   }
 
   pollCommand(): SocketCommand | undefined {
-    return undefined;
+    return this.#commands.shift();
   }
 
   // ── Tables ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -353,7 +362,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       inbound: this.#inbound,
       outbound: this.#outbound,
       registry: {
-        issue: () => this.#issue(entry, this.#config.connectionIdLength),
+        issue: () => this.#issue(entry),
         retire: (id: ConnectionId) => this.#unmap(entry, id.key),
       },
       onWake: () => this.#wake(entry),
@@ -365,10 +374,10 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     };
   }
 
-  #issue(entry: Entry, length: number): { readonly id: ConnectionId; readonly resetToken: Uint8Array } {
-    const { engine, rng } = this.#config;
-    let id = ConnectionId.random(rng, length);
-    while (this.#byId.has(id.key)) id = ConnectionId.random(rng, length);
+  #issue(entry: Entry): { readonly id: ConnectionId; readonly resetToken: Uint8Array } {
+    const { engine, connectionIds } = this.#config;
+    let id = connectionIds.generate();
+    while (this.#byId.has(id.key)) id = connectionIds.generate();
     this.#map(entry, id);
     return { id, resetToken: resetToken(engine, this.#secret, id.bytes) };
   }
@@ -397,6 +406,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     if (!this.#entries.has(entry)) return;
     entry.eventful.moveTo(this.#eventful);
     entry.sendable.moveTo(this.#sendable);
+    this.#announce();
   }
 
   /** The connection could not even end by itself: it is forgotten, and the others go on. */
@@ -405,6 +415,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     entry.eventful.moveTo(this.#eventful);
     entry.sendable.moveTo(undefined);
     this.#remove(entry);
+    this.#announce();
   }
 
   #reportFault(error: unknown): void {

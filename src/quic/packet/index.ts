@@ -9,11 +9,14 @@ export {
 } from "./build.ts";
 /** Connection ids, and their keys in maps. */
 export { ConnectionId, connectionIdKey, MAX_CONNECTION_ID_LENGTH } from "./connection-id.ts";
+/** Connection ids of one's own: random, or saying whom a datagram is for. */
+export { type ConnectionIdGenerator, RandomConnectionIds } from "./connection-id-generator.ts";
 /** Reading a header before its protection is removed. */
 export { type PacketForm, type PacketHeader, parsePacketHeader } from "./header.ts";
 /** Cutting packet numbers short and completing them. */
 export { decodePacketNumber, type PacketNumberLength, packetNumberLength, truncate } from "./packet-number.ts";
 /** Retry packets and their integrity tag. */
 export { emitRetry, verifyRetry } from "./retry.ts";
+export { type ConnectionIdRoute, RoutedConnectionIds, RoutedIdKeys } from "./routed-connection-id.ts";
 /** Version Negotiation packets. */
 export { emitVersionNegotiation } from "./version-negotiation.ts";

@@ -214,6 +214,6 @@ test("an ACK that arrives again changes nothing", () => {
   h.ack(application, [0, 5], ms(100));
   const snapshot = () => [h.route.controller.congestionWindow, h.route.rtt.smoothed, h.recovery.nextTimeout()];
   const before = snapshot();
-  expect(h.ack(application, [0, 5], ms(500), micros(0))).toEqual({ acked: [], lost: [], newlyAcked: false });
+  expect(h.ack(application, [0, 5], ms(500), micros(0))).toEqual({ acked: [], late: [], lost: [], newlyAcked: false });
   expect(snapshot()).toEqual(before);
 });

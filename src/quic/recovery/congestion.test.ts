@@ -132,6 +132,15 @@ describe("spurious loss", () => {
     expect(h.route.controller.congestionWindow).toBe(reduced);
   });
 
+  test("what a late packet carried is told, once", () => {
+    const h = established();
+    const frames = [{ type: "max-data", value: 7 }] as const;
+    for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n), { frames });
+    expect(h.ack(application, [6, 6], ms(205)).late).toEqual([]);
+    expect(h.ack(application, [6, 6, 1, 1], ms(206)).late).toMatchObject([{ packetNumber: 1, frames }]);
+    expect(h.ack(application, [6, 6, 1, 1], ms(207)).late).toEqual([]);
+  });
+
   test("the same late packet counts once", () => {
     const h = established();
     for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n));

@@ -5,7 +5,7 @@
 
 import type { Instant } from "../../base/time.ts";
 import type { LossEpisode, Route } from "../route/index.ts";
-import type { SentPacket } from "./sent-packet.ts";
+import type { SentFrame, SentPacket } from "./sent-packet.ts";
 
 const MAX_REMEMBERED = 128;
 
@@ -15,6 +15,8 @@ export interface LostPacket {
   /** Which of the controller's reductions the loss belongs to. */
   readonly episode: LossEpisode;
   readonly lostAt: Instant;
+  /** What it carried, which is acknowledged if it arrives after all. */
+  readonly frames: readonly SentFrame[];
 }
 
 export class LostPackets {
@@ -25,11 +27,11 @@ export class LostPackets {
     return this.#remembered.length === 0;
   }
 
-  remember({ packetNumber, route }: SentPacket, now: Instant): void {
+  remember({ packetNumber, route, frames }: SentPacket, now: Instant): void {
     if (this.#remembered.length === MAX_REMEMBERED) this.#remembered.shift();
     const { episode } = route.losses;
     episode.missing += 1;
-    this.#remembered.push({ packetNumber, route, episode, lostAt: now });
+    this.#remembered.push({ packetNumber, route, episode, lostAt: now, frames });
   }
 
   /** Forgets what was declared lost before `then`. */

@@ -24,10 +24,14 @@ const PERSISTENT_CONGESTION_THRESHOLD = 3;
 /** Beyond this the backoff would leave the range of exact instants; idle timeouts end a connection long before. */
 const MAX_BACKOFF_EXPONENT = 24;
 
+const NONE: readonly LostPacket[] = [];
+
 /** What one ACK frame did. */
 export interface AckOutcome {
   /** Newly acknowledged, ascending. */
   readonly acked: readonly SentPacket[];
+  /** Declared lost before, and acknowledged now. */
+  readonly late: readonly LostPacket[];
   readonly lost: readonly SentPacket[];
   readonly newlyAcked: boolean;
 }
@@ -148,9 +152,9 @@ export class LossRecovery {
     this.#acked = acked;
     this.#lost = [];
     const raisesLargest = ack.largest > space.largestAcked;
-    this.#handleLateArrivals(space, ack, now);
+    const late = this.#handleLateArrivals(space, ack, now);
     space.takeAcked(ack, acked);
-    if (acked.length === 0) return { acked, lost: this.#lost, newlyAcked: false };
+    if (acked.length === 0) return { acked, late, lost: this.#lost, newlyAcked: false };
 
     this.#sampleRtt(kind, ack, ackDelay, now);
     this.#handleMarks(space, ack, raisesLargest, now);
@@ -163,7 +167,7 @@ export class LossRecovery {
     if (this.peerCompletedAddressValidation) this.ptoCount = 0;
     this.#timerSetAt = now;
     if (this.#trace !== undefined) this.#traceMetrics(now);
-    return { acked, lost: this.#lost, newlyAcked: true };
+    return { acked, late, lost: this.#lost, newlyAcked: true };
   }
 
   /** RFC 9002 §5.1: a sample if the largest acknowledged is new, and something ack-eliciting is. */
@@ -316,8 +320,8 @@ export class LossRecovery {
   }
 
   /** Packets declared lost that are acknowledged now. */
-  #handleLateArrivals(space: SendSpace, ack: AckFrame, now: Instant): void {
-    if (space.lost.isEmpty) return;
+  #handleLateArrivals(space: SendSpace, ack: AckFrame, now: Instant): readonly LostPacket[] {
+    if (space.lost.isEmpty) return NONE;
     const late: LostPacket[] = [];
     space.lost.takeAcked(ack.ranges, late);
     for (const { packetNumber, route, episode } of late) {
@@ -327,6 +331,7 @@ export class LossRecovery {
       this.#trace?.({ type: "quic:spurious-loss", pathId: this.#pathId, space: space.kind, packetNumber }, now);
       if (route.losses.onArrivedAfterAll(episode)) route.controller.onSpuriousCongestion(now);
     }
+    return late;
   }
 
   /** The next deadline: when to call `onTimeout`. It changes with every other call. */

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
 import { SentRanges } from "./sent-ranges.ts";
 
 const owed = (ranges: SentRanges): [number, number] | undefined =>
@@ -147,6 +148,6 @@ it("agrees with a count of copies for each byte, whatever happens", () => {
         expect(ranges.ackedPrefix).toBe(unacked < 0 ? END : unacked);
       }
     }),
-    { numRuns: 2_000 },
+    { numRuns: runs(2_000) },
   );
 });

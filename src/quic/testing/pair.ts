@@ -80,6 +80,8 @@ export class Pair {
   onEvent: ((side: "client" | "server", connection: Connection, event: ConnectionEvent) => void) | undefined;
   readonly #options: PairOptions;
   #inFlight: Flight[] = [];
+  /** Which side has said that there is something to poll. */
+  readonly #isReady = { client: false, server: false };
   readonly #slots = { arena: new Uint8Array(65_536) };
   readonly #arriving = new ReceivedBatch(new Uint8Array(256 * 1024), 256);
 
@@ -105,6 +107,12 @@ export class Pair {
       ...(options.staticSecret === undefined ? {} : { staticSecret: options.staticSecret }),
     });
     this.client = new Endpoint({ ...listen, config: connectionConfig({ ...base, ...options.client }) });
+    this.client.onReady = () => {
+      this.#isReady.client = true;
+    };
+    this.server.onReady = () => {
+      this.#isReady.server = true;
+    };
     this.connection = this.client.connect(
       {
         remote: SERVER_ADDRESS,
@@ -144,8 +152,10 @@ export class Pair {
       if (turnsAtOnce > MAX_TURNS_AT_ONCE) throw new Error("the pair never comes to rest");
       if (next > this.now) this.now = next;
       this.#deliver();
-      this.client.handleTimeout(this.now);
-      this.server.handleTimeout(this.now);
+      for (const endpoint of [this.client, this.server]) {
+        const due = endpoint.nextTimeout();
+        if (due !== undefined && due <= this.now) endpoint.handleTimeout(this.now);
+      }
     }
   }
 
@@ -156,14 +166,15 @@ export class Pair {
   }
 
   #pollBoth(): void {
-    do {
-      this.#poll("client", this.client, "to-server");
-      this.#poll("server", this.server, "to-client");
-      // Sending may have brought events, as when a fault ends a connection.
-    } while (this.client.isReady || this.server.isReady);
+    // Sending may bring events, as when a fault ends a connection, and what a side does may make the other ready.
+    while (this.#isReady.client || this.#isReady.server) {
+      if (this.#isReady.client) this.#poll("client", this.client, "to-server");
+      if (this.#isReady.server) this.#poll("server", this.server, "to-client");
+    }
   }
 
   #poll(side: "client" | "server", endpoint: Endpoint, direction: Direction): void {
+    this.#isReady[side] = false;
     for (let next = endpoint.pollEvent(); next !== undefined; next = endpoint.pollEvent()) {
       const { connection, event } = next;
       if (event.type === "accepted") {

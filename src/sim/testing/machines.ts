@@ -27,12 +27,16 @@ interface Queued {
 
 /** Sends what it is told to and reports what arrives. */
 export class Mailbox implements DatagramMachine<Arrival> {
+  onReady: (() => void) | undefined;
   ecn: Ecn = Ecn.notEct;
+  /** What it wants of its host. */
+  readonly commands: SocketCommand[] = [{ type: "set-dont-fragment", enabled: true }];
   readonly #outbox: Queued[] = [];
   readonly #arrivals: Arrival[] = [];
 
   post(bytes: Uint8Array, remote: SocketAddress): void {
     this.#outbox.push({ bytes, remote });
+    if (this.#outbox.length === 1) this.onReady?.();
   }
 
   handleBatch(received: ReceivedBatch, now: Instant): void {
@@ -76,7 +80,7 @@ export class Mailbox implements DatagramMachine<Arrival> {
   }
 
   pollCommand(): SocketCommand | undefined {
-    return undefined;
+    return this.commands.shift();
   }
 }
 

@@ -56,10 +56,9 @@ class Http3Stream extends Duplex {
 
 export async function openHttp3Tunnel({ port, protocol, onClose }: TunnelAsk): Promise<TestTunnel> {
   const engine = await cryptoEngine();
-  const driver = new QuicDriver(
-    new Endpoint({ config: connectionConfig({ engine, rng: systemRng }) }),
+  const driver = new QuicDriver(new Endpoint({ config: connectionConfig({ engine, rng: systemRng }) }), [
     await bindPortableSocket(0, "127.0.0.1"),
-  );
+  ]);
   const connection = driver.endpoint.connect(
     {
       remote: { family: 4, host: "127.0.0.1", port },
@@ -72,7 +71,6 @@ export async function openHttp3Tunnel({ port, protocol, onClose }: TunnelAsk): P
   let onEvent: (event: H3Event) => void = () => {};
   const pump = (): void => {
     for (let event = h3.pollEvent(); event !== undefined; event = h3.pollEvent()) onEvent(event);
-    driver.wake();
   };
   driver.attach(connection, {
     handleEvent: (event) => {
@@ -81,7 +79,6 @@ export async function openHttp3Tunnel({ port, protocol, onClose }: TunnelAsk): P
       pump();
     },
   });
-  driver.wake();
   onClose(() => {
     h3.close();
     return driver.close();

@@ -29,6 +29,8 @@ const HEADER = 4;
 const ACK_HEADER = 12;
 
 abstract class BulkMachine implements DatagramMachine<never> {
+  /** Nothing is asked of it from outside. */
+  onReady: (() => void) | undefined;
   abstract handleBatch(received: ReceivedBatch, now: Instant): void;
   abstract handleTimeout(now: Instant): void;
   abstract nextTimeout(): Instant | undefined;

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../../test/properties/runs.ts";
 import { Demand, Leaf, SchedulerTree, type SendGroup, type SendPriority } from "./index.ts";
 
 /** Leaves by name in a tree, all of which can always send. */
@@ -259,7 +260,7 @@ describe("any tree, after any changes", () => {
           tree.rotate(next);
         }
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 
@@ -288,7 +289,7 @@ describe("any tree, after any changes", () => {
         }
         expect([...served].sort()).toEqual(due.map(({ value }) => value).sort());
       }),
-      { numRuns: 500 },
+      { numRuns: runs(500) },
     );
   });
 });

@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { runs } from "../../../../test/properties/runs.ts";
 import { InOrder, RoundRobin, Seat, type Turns } from "./turns.ts";
 
 interface Child {
@@ -51,7 +52,7 @@ describe.each<[string, () => Turns<Child>, (child: Child) => number]>([
           }
         },
       ),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 
@@ -74,7 +75,7 @@ describe.each<[string, () => Turns<Child>, (child: Child) => number]>([
         const wanted = [...left].map(({ value }) => value).sort((a, b) => orderOf(b) - orderOf(a));
         expect(taken).toEqual(wanted);
       }),
-      { numRuns: 1_000 },
+      { numRuns: runs(1_000) },
     );
   });
 });

@@ -1,0 +1,39 @@
+import { describe, expect, test } from "vitest";
+import { type Instant, instant, seconds } from "../base/time.ts";
+import { Alternatives } from "./alternatives.ts";
+
+const ORIGIN = "https://example.com";
+const at = (time: number): Instant => instant(seconds(time));
+
+describe("what is remembered of an origin", () => {
+  test("an advertisement lasts for its ma, and the newest one counts", () => {
+    const known = new Alternatives();
+    expect(known.http3(ORIGIN, at(0))).toEqual({ kind: "unknown" });
+    known.advertised(ORIGIN, 'h3=":8443"; ma=10', at(0));
+    expect(known.http3(ORIGIN, at(9.999))).toEqual({ kind: "advertised", alternative: { host: "", port: 8443 } });
+    expect(known.http3(ORIGIN, at(10))).toEqual({ kind: "unknown" });
+    known.advertised(ORIGIN, 'h3=":8443"; ma=10', at(0));
+    known.advertised(ORIGIN, "clear", at(1));
+    expect(known.http3(ORIGIN, at(2))).toEqual({ kind: "unknown" });
+  });
+
+  test("broken HTTP/3 is left alone for longer each time, until it works", () => {
+    const minute = 60;
+    const known = new Alternatives();
+    known.advertised(ORIGIN, 'h3=":443"', at(0));
+    known.failed(ORIGIN, at(0));
+    expect(known.http3(ORIGIN, at(5 * minute - 1)).kind).toBe("broken");
+    expect(known.http3(ORIGIN, at(5 * minute)).kind).toBe("advertised");
+    known.failed(ORIGIN, at(0));
+    expect(known.http3(ORIGIN, at(10 * minute - 1)).kind).toBe("broken");
+    known.worked(ORIGIN);
+    expect(known.http3(ORIGIN, at(0)).kind).toBe("advertised");
+  });
+
+  test("the memory has its bounds", () => {
+    const known = new Alternatives();
+    for (let i = 0; i < 1500; i++) known.advertised(`https://${i}.test`, 'h3=":443"', at(0));
+    expect(known.http3("https://0.test", at(1)).kind).toBe("unknown");
+    expect(known.http3("https://1499.test", at(1)).kind).toBe("advertised");
+  });
+});

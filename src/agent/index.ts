@@ -1,0 +1,18 @@
+/** A client's decisions, as machines without I/O. */
+
+/** What origins offer besides TCP, and where HTTP/3 did not work. */
+export { Alternatives, type Http3Knowledge } from "./alternatives.ts";
+/** Which connections to open for an origin. */
+export {
+  type ChoiceCommand,
+  type ChoiceRules,
+  ConnectionChoice,
+  type Standing,
+} from "./connection-choice.ts";
+/** Which address to try when. */
+export {
+  type AttemptsOutcome,
+  CONNECTION_ATTEMPT_DELAY,
+  StaggeredAttempts,
+  type StartAttempt,
+} from "./staggered-attempts.ts";

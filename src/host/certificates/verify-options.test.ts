@@ -1,0 +1,99 @@
+/** The verifier around its verdicts: which complaint comes first, its options, and certificates that are damaged. */
+
+import { X509Certificate } from "node:crypto";
+import * as tls from "node:tls";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { runs } from "../../../test/properties/runs.ts";
+import { parseX509 } from "./certificate.ts";
+import { expectAccepted, expectRefused, issuer, judge, now, root } from "./testing/judge.ts";
+import { daysFromNow, makeCertificate } from "./testing/make-certificate.ts";
+import { TrustError } from "./trust.ts";
+import { createCertificateVerifier } from "./verify.ts";
+
+describe("the order of complaints", () => {
+  it("puts trust before time, and time before names", async () => {
+    const notAfter = daysFromNow(-0.5);
+    await expectRefused(judge(makeCertificate({ names: ["b.test"], notAfter })), "DEPTH_ZERO_SELF_SIGNED_CERT", 48);
+    await expectRefused(judge(makeCertificate({ names: ["b.test"], notAfter, issuer })), "CERT_HAS_EXPIRED", 45);
+  });
+});
+
+describe("options", () => {
+  it("rejectUnauthorized: false accepts, and says what it ignored", async () => {
+    const lax = createCertificateVerifier({ ca: [root.cert], rejectUnauthorized: false });
+    const leaf = makeCertificate({ names: ["a.test"] });
+    expect(await judge(leaf, "a.test", lax)).toMatchObject({
+      ok: true,
+      ignored: { code: "DEPTH_ZERO_SELF_SIGNED_CERT" },
+    });
+    await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer }), "a.test", lax));
+  });
+
+  it("ca takes several certificates in one text, in bytes and in DER", async () => {
+    const leaf = makeCertificate({ names: ["a.test"], issuer });
+    const other = makeCertificate({ ca: true });
+    for (const ca of [[other.cert + root.cert], [Buffer.from(root.cert)], [other.der, root.der]]) {
+      await expectAccepted(judge(leaf, "a.test", createCertificateVerifier({ ca })));
+    }
+  });
+
+  it("ca replaces the usual authorities, so that none means nobody", async () => {
+    const nobody = createCertificateVerifier({ ca: [] });
+    await expectRefused(
+      judge([new X509Certificate(tls.rootCertificates[0]!).raw], "a.test", nobody),
+      "DEPTH_ZERO_SELF_SIGNED_CERT",
+      48,
+    );
+  });
+
+  it("ca that is not certificates is refused at once", () => {
+    expect(() => createCertificateVerifier({ ca: ["./ca.pem"] })).toThrow(TrustError);
+    expect(() => createCertificateVerifier({ ca: [new Uint8Array(9)] })).toThrow(TrustError);
+    expect(() => createCertificateVerifier({ ca: [new Uint8Array(0)] })).toThrow(TrustError);
+  });
+
+  it("without ca, Node's own roots are trusted and nobody else", async () => {
+    const usual = createCertificateVerifier();
+    await expectRefused(
+      judge(makeCertificate({ names: ["a.test"], issuer }), "a.test", usual),
+      "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+      48,
+    );
+    const bundled = new X509Certificate(
+      tls.rootCertificates.find((pem) => new Date(new X509Certificate(pem).validTo) > now)!,
+    ).raw;
+    const verdict = await judge([bundled], "a.test", usual);
+    // A trusted root is a path of its own; only it is for no server.
+    expect(verdict).toMatchObject({ ok: false });
+    expect((verdict as { code: string }).code).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID|INVALID_PURPOSE/);
+  });
+});
+
+describe("parsing", () => {
+  it("reads every root that Node brings as OpenSSL does", () => {
+    for (const pem of tls.rootCertificates) {
+      const theirs = new X509Certificate(pem);
+      const ours = parseX509(theirs.raw);
+      expect(ours.notAfter).toEqual(new Date(theirs.validTo));
+      expect(ours.notBefore).toEqual(new Date(theirs.validFrom));
+      expect(Buffer.from(ours.spki)).toEqual(theirs.publicKey.export({ format: "der", type: "spki" }));
+      if (ours.version === 3) expect(ours.basicConstraints?.ca).toBe(theirs.ca);
+      expect(ours.unknownCritical).toEqual([]);
+    }
+  });
+
+  it("survives any change of any byte: a verdict, never a crash", async () => {
+    const leaf = makeCertificate({ names: ["a.test", "127.0.0.1"], issuer, permitted: ["a.test", "10.0.0.0/8"] });
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: leaf.der.length - 1 }), fc.integer({ min: 1, max: 255 }), async (at, by) => {
+        const changed = leaf.der.slice();
+        changed[at]! ^= by;
+        const [first, ...rest] = leaf.chain;
+        expect(first).toEqual(leaf.der);
+        expect(await judge([changed, ...rest])).toMatchObject({ ok: false });
+      }),
+      { numRuns: runs(400) },
+    );
+  });
+});

@@ -1,0 +1,227 @@
+// Makes HTTP/3 connections: one UDP socket each, the QUIC handshake, and the judgement of the server's certificate.
+import { X509Certificate } from "node:crypto";
+import { performance } from "node:perf_hooks";
+import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
+import { seconds } from "../../base/time.ts";
+import { H3_ERRORS, H3Connection } from "../../h3/index.ts";
+import {
+  type CloseReason,
+  type Connection,
+  type ConnectionEvent,
+  connectionConfig,
+  Endpoint,
+} from "../../quic/index.ts";
+import { ALERTS, createTlsClient } from "../../tls/index.ts";
+import { type CertificateVerifier, createCertificateVerifier } from "../certificates/index.ts";
+import { cryptoEngine } from "../engine.ts";
+import { detach, guard, ignore } from "../guard.ts";
+import { describeClose } from "../quic/close-reason.ts";
+import { connectionIds } from "../quic/connection-ids.ts";
+import { QuicDriver } from "../quic/driver.ts";
+import { systemRng } from "../random.ts";
+import { bindPortableSocket } from "../udp/portable-socket.ts";
+import { chainProblem } from "./certificate-problem.ts";
+import { asClientError, ClientError } from "./errors.ts";
+import { QuicHttp3Session } from "./h3-session.ts";
+import type { Http3Connector } from "./http3.ts";
+import type { DialOptions, ResolvedAddress } from "./session.ts";
+import { staggered } from "./staggered.ts";
+
+export function createHttp3Connector(): Http3Connector {
+  const verifiers = new Map<string, CertificateVerifier>();
+  const verifierFor = (options: DialOptions): CertificateVerifier => {
+    const key = `${options.rejectUnauthorized} ${options.ca?.join("") ?? ""}`;
+    let verifier = verifiers.get(key);
+    if (verifier === undefined) {
+      const ca = options.ca === undefined ? {} : { ca: options.ca };
+      verifier = createCertificateVerifier({ ...ca, rejectUnauthorized: options.rejectUnauthorized });
+      verifiers.set(key, verifier);
+    }
+    return verifier;
+  };
+  return {
+    connect(origin, options) {
+      const verifier = verifierFor(options);
+      return staggered({
+        candidates: options.addresses,
+        delay: CONNECTION_ATTEMPT_DELAY,
+        signal: options.signal,
+        attempt: (address, signal) => dial(origin, { ...options, signal }, address, verifier),
+        discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was first")),
+        // A certificate is judged once: another address of the same host shows the same.
+        isFinal: (error) => error instanceof ClientError && error.code.startsWith("CERTIFICATE_"),
+      });
+    },
+    async close() {},
+  };
+}
+
+async function dial(
+  origin: string,
+  options: DialOptions,
+  address: ResolvedAddress,
+  verifier: CertificateVerifier,
+): Promise<QuicHttp3Session> {
+  const engine = await cryptoEngine();
+  const connectStart = performance.now();
+  const socket = await bindPortableSocket(0, address.family === 6 ? "::" : "0.0.0.0");
+  const endpoint = new Endpoint({
+    config: connectionConfig({
+      engine,
+      rng: systemRng,
+      connectionIds: connectionIds(),
+      ecn: socket.carriesEcn,
+      keyLog: options.keylog !== undefined,
+      keepAlive: seconds(15),
+    }),
+  });
+  const driver = new QuicDriver(endpoint, [socket]);
+  driver.onFault = ignore; // it ends the connection, whose requests fail with it as their cause
+  const connection = endpoint.connect(
+    {
+      remote: { family: address.family, host: address.address, port: options.port },
+      createTls: (transportParameters) =>
+        createTlsClient({
+          engine,
+          rng: systemRng,
+          alpn: ["h3"],
+          transportParameters,
+          serverName: options.servername,
+          keyLog: options.keylog !== undefined,
+        }),
+    },
+    driver.now(),
+  );
+  try {
+    const handshake = new DialedHandshake(connection, driver, options, verifier);
+    await handshake.done;
+    const handshakeEnd = performance.now();
+    const { lookupStart, lookupEnd, onChange } = options;
+    const h3 = new H3Connection(connection, { rng: systemRng });
+    const session = new QuicHttp3Session({
+      connection,
+      h3,
+      driver,
+      onChange,
+      onKeyLog: options.keylog,
+      timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
+    });
+    driver.attach(connection, session);
+    for (const event of handshake.held) session.handleEvent(event);
+    return session;
+  } catch (error) {
+    // The server shall know: it would keep its half of the handshake until that times out.
+    connection.close(H3_ERRORS.H3_NO_ERROR.code, "");
+    await driver.close();
+    throw failureOf(error, origin, address, options);
+  }
+}
+
+/** A connection on its way: waits for the handshake, has the certificate judged. */
+class DialedHandshake {
+  readonly done: Promise<void>;
+  /** What came before anybody could take it, in order. */
+  readonly held: ConnectionEvent[] = [];
+  #problem: ClientError | undefined;
+
+  constructor(connection: Connection, driver: QuicDriver, options: DialOptions, verifier: CertificateVerifier) {
+    this.done = new Promise((resolve, reject) => {
+      const onAbort = guard(
+        "client h3 abort",
+        ({ error }) => reject(error),
+        () => reject(options.signal.reason),
+      );
+      options.signal.addEventListener("abort", onAbort, { once: true });
+      if (options.signal.aborted) onAbort();
+      driver.attach(connection, {
+        handleEvent: (event) => {
+          switch (event.type) {
+            case "key-log":
+              options.keylog?.(event.line);
+              break;
+            case "verify-certificate":
+              detach(
+                "client h3 certificate",
+                (fault) => driver.fail(connection, fault),
+                this.#judge(connection, driver, verifier, event.chain, options.servername),
+              );
+              break;
+            case "closed":
+              this.held.push(event); // it may come together with "connected"
+              options.signal.removeEventListener("abort", onAbort);
+              reject(this.#problem ?? new HandshakeFailure(event.reason));
+              break;
+            default:
+              this.held.push(event);
+              if (event.type !== "connected") break;
+              options.signal.removeEventListener("abort", onAbort);
+              resolve();
+          }
+        },
+      });
+    });
+  }
+
+  async #judge(
+    connection: Connection,
+    driver: QuicDriver,
+    verifier: CertificateVerifier,
+    chain: readonly Uint8Array[],
+    name: string,
+  ): Promise<void> {
+    let failure: { readonly alert: number; readonly reason: string } | undefined;
+    try {
+      const verdict = await verifier.verify(chain, name, new Date());
+      if (!verdict.ok) {
+        failure = { alert: verdict.alert, reason: verdict.message };
+        this.#problem = chainProblem(name, verdict.code, verdict.message, readable(chain));
+      }
+    } catch (error) {
+      this.#problem = asClientError(error, "CERTIFICATE_INVALID", `certificate for ${name} cannot be judged`);
+      failure = { alert: ALERTS.internal_error.code, reason: this.#problem.message };
+    }
+    connection.certificateVerdict(failure, driver.now());
+  }
+}
+
+/** What of a chain can be told about: a server may send anything. */
+function readable(chain: readonly Uint8Array[]): X509Certificate[] {
+  return chain.flatMap((der) => {
+    try {
+      return [new X509Certificate(der)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+class HandshakeFailure extends Error {
+  readonly reason: CloseReason;
+
+  constructor(reason: CloseReason) {
+    super(describeClose(reason));
+    this.reason = reason;
+  }
+}
+
+function failureOf(error: unknown, origin: string, address: ResolvedAddress, options: DialOptions): unknown {
+  if (!(error instanceof HandshakeFailure)) return error;
+  const { reason } = error;
+  const where = `${origin} (${address.address} port ${options.port}, UDP)`;
+  if (reason.type === "handshake-timeout" || reason.type === "idle-timeout") {
+    return new ClientError("CONNECT_TIMEOUT", `no answer over QUIC from ${where}`, { cause: error });
+  }
+  const isTls =
+    (reason.type === "local" || reason.type === "peer") &&
+    reason.layer === "transport" &&
+    typeof reason.code === "number" &&
+    reason.code >= 0x100 &&
+    reason.code <= 0x1ff;
+  return new ClientError(
+    isTls ? "TLS_FAILED" : "CONNECTION_FAILED",
+    `no QUIC connection to ${where}: ${error.message}`,
+    {
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,365 @@
+// HTTP/3 on one QUIC connection: our own stack behind the shape that all protocols share.
+import { toMillis } from "../../base/time.ts";
+import { H3_ERRORS, type H3Connection, type H3Event } from "../../h3/index.ts";
+import { isHttp1Only } from "../../http/index.ts";
+import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
+import { detach, type Fault, guard } from "../guard.ts";
+import { describeClose } from "../quic/close-reason.ts";
+import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
+import { type H3EventHandler, H3EventPump } from "../quic/h3-event-pump.ts";
+import { asClientError, ClientError } from "./errors.ts";
+import type { Http3Session } from "./http3.ts";
+import type {
+  ClientExchange,
+  ClientRequestHead,
+  ConnectionTimings,
+  Field,
+  RequestContent,
+  ResponseHandler,
+  SessionStats,
+} from "./session.ts";
+
+export interface H3SessionParts {
+  readonly connection: Connection;
+  readonly h3: H3Connection;
+  readonly driver: QuicDriver;
+  readonly timings: ConnectionTimings;
+  readonly onChange: () => void;
+  readonly onKeyLog: ((line: string) => void) | undefined;
+}
+
+export class QuicHttp3Session implements Http3Session, ConnectionListener, H3EventHandler {
+  readonly protocol = "h3";
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly timings: ConnectionTimings;
+  readonly closed: Promise<void>;
+  readonly #parts: H3SessionParts;
+  readonly #pump: H3EventPump;
+  readonly #exchanges = new Map<StreamId, H3ClientExchange>();
+  /** Requests that found no stream credit; the server's next MAX_STREAMS starts them. */
+  #waiting: H3ClientExchange[] = [];
+  #requests = 0;
+  #isClosed = false;
+  #error: Error | undefined;
+  #resolveClosed!: () => void;
+
+  constructor(parts: H3SessionParts) {
+    this.#parts = parts;
+    this.#pump = new H3EventPump(parts.h3, this);
+    this.timings = parts.timings;
+    this.remoteAddress = parts.connection.remoteAddress.host;
+    this.remotePort = parts.connection.remoteAddress.port;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    parts.driver.unref();
+  }
+
+  get usable(): boolean {
+    return !this.#isClosed && !this.#parts.h3.isDraining;
+  }
+
+  get room(): number {
+    return this.usable && this.#waiting.length === 0 ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  get active(): number {
+    return this.#exchanges.size + this.#waiting.length;
+  }
+
+  request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
+    this.#requests += 1;
+    const exchange = new H3ClientExchange(this.#parts.h3, this, head, content, handler);
+    if (this.active === 0) this.#parts.driver.ref();
+    this.#start(exchange);
+    return exchange;
+  }
+
+  #start(exchange: H3ClientExchange): void {
+    if (!this.usable) {
+      queueMicrotask(
+        guard(
+          "client h3 lost",
+          ({ error }) => exchange.fail(error, true),
+          () => exchange.fail(this.#lost(), true),
+        ),
+      );
+      return;
+    }
+    const id = exchange.start();
+    if (id === "blocked") this.#waiting.push(exchange);
+    else if (id !== undefined) this.#exchanges.set(id, exchange);
+  }
+
+  /** An exception ends the connection, and with it its requests. */
+  readonly handleFault = (fault: Fault): void => this.#parts.driver.fail(this.#parts.connection, fault);
+
+  stats(): SessionStats {
+    const { connection } = this.#parts;
+    const { rtt, controller, mtu } = connection.route;
+    const { bytesSent, bytesReceived, packetsSent, packetsReceived, packetsLost } = connection.stats;
+    const { cipherSuite = "", group = "", usedRetry = false } = connection.handshakeFacts ?? {};
+    return {
+      bytesSent,
+      bytesReceived,
+      requests: this.#requests,
+      rtt: toMillis(rtt.smoothed),
+      minRtt: toMillis(rtt.min),
+      packetsSent,
+      packetsReceived,
+      packetsLost,
+      congestionWindow: controller.congestionWindow,
+      datagramSize: mtu.current,
+      details: {
+        quic: "version 1",
+        tls: "TLS 1.3",
+        cipher: cipherSuite,
+        group,
+        ...(usedRetry ? { retry: "seen" } : {}),
+      },
+    };
+  }
+
+  /** An exchange has read: HTTP/3 may have more to tell, and QUIC credit to give. */
+  pump(): void {
+    this.#pump.pump();
+  }
+
+  /** An exchange is over. */
+  release(id: StreamId | undefined, exchange: H3ClientExchange): void {
+    if (id !== undefined) this.#exchanges.delete(id);
+    else this.#waiting = this.#waiting.filter((other) => other !== exchange);
+    if (this.active === 0) this.#parts.driver.unref();
+    this.#parts.onChange();
+  }
+
+  async close(): Promise<void> {
+    const { h3 } = this.#parts;
+    h3.goaway();
+    if (this.active === 0) h3.close();
+    this.#pump.drain();
+    await this.closed;
+  }
+
+  destroy(error: Error): void {
+    this.#error = error;
+    this.#parts.h3.close(H3_ERRORS.H3_NO_ERROR.code);
+  }
+
+  handleEvent(event: ConnectionEvent): void {
+    if (event.type === "key-log") this.#parts.onKeyLog?.(event.line);
+    else this.#pump.handleEvent(event);
+  }
+
+  handleH3(event: H3Event): void {
+    switch (event.type) {
+      case "requests-available": {
+        const waiting = this.#waiting;
+        this.#waiting = [];
+        for (const exchange of waiting) this.#start(exchange);
+        this.#parts.onChange();
+        break;
+      }
+      case "goaway":
+        for (const id of event.unprocessed) this.#exchanges.get(id)?.fail(this.#lost(), true);
+        for (const exchange of this.#waiting) exchange.fail(this.#lost(), true);
+        this.#parts.onChange();
+        break;
+      case "drained":
+        this.#parts.h3.close();
+        break;
+      case "settings":
+      case "closed":
+      case "request":
+        break;
+      default:
+        this.#exchanges.get(event.id)?.handleH3(event);
+    }
+  }
+
+  #lost(reason?: CloseReason): Error {
+    if (this.#error !== undefined) return this.#error;
+    const why = reason === undefined ? "the server is going away" : describeClose(reason);
+    const cause = reason?.type === "local" ? reason.cause : undefined;
+    return new ClientError("CONNECTION_LOST", `the connection ended before the response did: ${why}`, { cause });
+  }
+
+  handleClosed(reason: CloseReason): void {
+    this.#isClosed = true;
+    const error = this.#lost(reason);
+    for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, false);
+    for (const exchange of this.#waiting) exchange.fail(error, true);
+    detach("client h3 closed", this.#resolveClosed, this.#parts.driver.close().then(this.#resolveClosed));
+    this.#parts.onChange();
+  }
+}
+
+class H3ClientExchange implements ClientExchange {
+  readonly #h3: H3Connection;
+  readonly #session: QuicHttp3Session;
+  readonly #head: ClientRequestHead;
+  readonly #content: RequestContent | undefined;
+  readonly #handler: ResponseHandler;
+  #id: StreamId | undefined;
+  #isPaused = false;
+  #hasData = false;
+  #isDone = false;
+  #isFinished = false;
+  #trailers: readonly Field[] = [];
+  #onWritable: (() => void) | undefined;
+
+  constructor(
+    h3: H3Connection,
+    session: QuicHttp3Session,
+    head: ClientRequestHead,
+    content: RequestContent | undefined,
+    handler: ResponseHandler,
+  ) {
+    this.#h3 = h3;
+    this.#session = session;
+    this.#head = head;
+    this.#content = content;
+    this.#handler = handler;
+  }
+
+  /** Undefined: it failed already. */
+  start(): StreamId | "blocked" | undefined {
+    if (this.#isDone) return undefined;
+    const { method, scheme, authority, path } = this.#head;
+    const fields = this.#head.fields.filter(([name, value]) => name !== "host" && !isHttp1Only(name, value));
+    if (this.#content?.length !== undefined) fields.push(["content-length", String(this.#content.length)]);
+    let id: StreamId | undefined;
+    try {
+      const target = method === "CONNECT" ? {} : { scheme, path };
+      id = this.#h3.request({ method, authority, fields, ...target }, this.#content === undefined);
+    } catch (error) {
+      const invalid = asClientError(error, "REQUEST_INVALID", "the request cannot be sent");
+      queueMicrotask(
+        guard(
+          "client h3 invalid",
+          (fault) => this.fail(fault.error, true),
+          () => this.fail(invalid, true),
+        ),
+      );
+      return undefined;
+    }
+    if (id === undefined) return "blocked";
+    this.#id = id;
+    if (this.#content === undefined) this.#handler.onRequestSent();
+    else detach("client h3 body", this.#session.handleFault, this.#send(this.#content));
+    return id;
+  }
+
+  async #send(content: RequestContent): Promise<void> {
+    try {
+      for await (const chunk of content.chunks) {
+        if (this.#isDone) return;
+        const hasRoom = this.#h3.writeData(this.#id!, chunk, false);
+        if (!hasRoom) await this.#room();
+      }
+    } catch (error) {
+      this.#h3.cancel(this.#id!, H3_ERRORS.H3_REQUEST_CANCELLED.code);
+      this.fail(asClientError(error, "REQUEST_BODY_FAILED", "the request's body failed"), false);
+      return;
+    }
+    if (this.#isDone) return;
+    this.#h3.writeData(this.#id!, new Uint8Array(0), true);
+    this.#handler.onRequestSent();
+  }
+
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onWritable = resolve;
+    });
+  }
+
+  pause(): void {
+    this.#isPaused = true;
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    if (this.#hasData) queueMicrotask(guard("client h3 resume", this.#session.handleFault, () => this.#read()));
+  }
+
+  reset(_reason: Error): void {
+    if (this.#isDone) return;
+    if (this.#id !== undefined) this.#h3.cancel(this.#id, H3_ERRORS.H3_REQUEST_CANCELLED.code);
+    this.#over();
+  }
+
+  handleH3(
+    event: Exclude<H3Event, { type: "settings" | "closed" | "request" | "requests-available" | "goaway" | "drained" }>,
+  ): void {
+    switch (event.type) {
+      case "informational":
+        this.#handler.onInformational(event.status, event.fields);
+        break;
+      case "response":
+        this.#handler.onHead(event.head.status, event.head.fields, "");
+        break;
+      case "data":
+        this.#hasData = true;
+        this.#read();
+        break;
+      case "trailers":
+        this.#trailers = event.fields;
+        break;
+      case "finished":
+        this.#isFinished = true;
+        this.#end();
+        break;
+      case "writable":
+        this.#wakeWriter();
+        break;
+      case "stopped":
+        // RFC 9114 §4.1: the server may answer without the whole request; what we still have is dropped.
+        this.#wakeWriter();
+        break;
+      case "reset":
+        this.fail(new ClientError("CONNECTION_LOST", `the response was cut off: ${event.detail}`), event.retryable);
+        break;
+    }
+  }
+
+  #wakeWriter(): void {
+    const waiting = this.#onWritable;
+    this.#onWritable = undefined;
+    waiting?.();
+  }
+
+  #read(): void {
+    while (!this.#isPaused && !this.#isDone && this.#id !== undefined) {
+      const chunk = this.#h3.readData(this.#id);
+      if (chunk === undefined) {
+        this.#hasData = false;
+        break;
+      }
+      if (chunk.bytes.length > 0) this.#handler.onData(chunk.bytes);
+    }
+    // Reading gave credit, and may have brought the end into sight.
+    this.#session.pump();
+  }
+
+  #end(): void {
+    if (this.#isDone || !this.#isFinished) return;
+    // RFC 9114 §4.1: the answer may come before the end of the request, which then nobody needs.
+    this.#h3.cancel(this.#id!, H3_ERRORS.H3_NO_ERROR.code);
+    this.#over();
+    this.#handler.onEnd(this.#trailers);
+  }
+
+  fail(error: Error, unprocessed: boolean): void {
+    if (this.#isDone) return;
+    this.#over();
+    this.#handler.onError(error, unprocessed);
+  }
+
+  #over(): void {
+    this.#isDone = true;
+    this.#wakeWriter();
+    this.#session.release(this.#id, this);
+  }
+}

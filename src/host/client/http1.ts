@@ -1,0 +1,239 @@
+// HTTP/1.1 on one connection, by undici: its Client is given the socket that tcp.ts made and never makes another.
+import type { TLSSocket } from "node:tls";
+import { Client, type Dispatcher } from "undici";
+import { detach, type Fault, guard, ignore } from "../guard.ts";
+import { fieldsFromRaw } from "../http/raw-fields.ts";
+import { asClientError, ClientError } from "./errors.ts";
+import type {
+  ClientExchange,
+  ClientRequestHead,
+  RequestContent,
+  ResponseHandler,
+  Session,
+  SessionStats,
+} from "./session.ts";
+import { socketStats } from "./socket-stats.ts";
+import type { ClientTcpConnection } from "./tcp.ts";
+
+export class Http1Session implements Session {
+  readonly protocol = "http/1.1";
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly timings;
+  readonly closed: Promise<void>;
+  readonly #connection: ClientTcpConnection;
+  readonly #client: Client;
+  readonly #servername: string;
+  readonly #onChange: () => void;
+  #active = 0;
+  #requests = 0;
+  #draining = false;
+
+  constructor(
+    connection: ClientTcpConnection,
+    origin: string,
+    servername: string,
+    idleTimeout: number,
+    onChange: () => void,
+  ) {
+    const { socket, timings } = connection;
+    this.#connection = connection;
+    this.#servername = servername;
+    this.#onChange = onChange;
+    this.timings = timings;
+    this.remoteAddress = socket.remoteAddress ?? "";
+    this.remotePort = socket.remotePort ?? 0;
+    this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
+    const onFault = (fault: Fault): void => this.destroy(fault.error);
+    detach("client h1 closed", onFault, this.closed.then(onChange));
+    let taken = false;
+    this.#client = new Client(origin, {
+      pipelining: 1,
+      headersTimeout: 0, // exchange.ts keeps the time, the same for every protocol
+      bodyTimeout: 0,
+      keepAliveTimeout: idleTimeout,
+      connect: (_options, callback) => {
+        const outcome: Parameters<typeof callback> = taken ? [new ConnectionSpent(), null] : [null, socket];
+        taken = true;
+        // undici does not look again if it is answered while it asks.
+        queueMicrotask(guard("client h1 taken", onFault, () => callback(...outcome)));
+      },
+    });
+    // Errors reach each exchange by its handler; the client's own event would otherwise be an uncaught one.
+    this.#client.on("connectionError", ignore);
+  }
+
+  get active(): number {
+    return this.#active;
+  }
+
+  get usable(): boolean {
+    const { socket } = this.#connection;
+    return !this.#draining && !socket.destroyed && socket.writable;
+  }
+
+  get room(): number {
+    return this.usable && this.#active === 0 ? 1 : 0;
+  }
+
+  request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
+    this.#active += 1;
+    this.#requests += 1;
+    const onChange = this.#onChange;
+    const exchange = new Http1ClientExchange(handler, () => {
+      this.#active -= 1;
+      onChange();
+    });
+    const headers = ["host", head.authority];
+    for (const [name, value] of head.fields) headers.push(name, value);
+    if (content?.length !== undefined) headers.push("content-length", String(content.length));
+    const options: Dispatcher.DispatchOptions & { servername: string } = {
+      method: head.method,
+      path: head.path,
+      headers,
+      body: content === undefined ? null : (content.chunks as AsyncIterable<Uint8Array> as never),
+      servername: this.#servername,
+    };
+    try {
+      this.#client.dispatch(options, exchange.callbacks);
+    } catch (error) {
+      exchange.handleError(error as Error);
+    }
+    return exchange;
+  }
+
+  stats(): SessionStats {
+    return socketStats(this.#connection.socket as TLSSocket, this.timings, this.#requests);
+  }
+
+  async close(): Promise<void> {
+    this.#draining = true;
+    await this.#client.close();
+    this.#connection.socket.destroy();
+    await this.closed;
+  }
+
+  destroy(error: Error): void {
+    this.#draining = true;
+    const socket = this.#connection.socket;
+    detach("client h1 destroyed", () => socket.destroy(), this.#client.destroy(error));
+    socket.destroy();
+  }
+}
+
+/** undici asked for a second connection: this one ended before the request could be written. */
+class ConnectionSpent extends Error {
+  constructor() {
+    super("the connection was closed by the server before the request was sent");
+  }
+}
+
+type Controller = Dispatcher.DispatchController;
+
+/** undici's handler and controller on one side, ours on the other. */
+class Http1ClientExchange implements ClientExchange {
+  readonly #handler: ResponseHandler;
+  readonly #release: () => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #resetReason: Error | undefined;
+  #paused = false;
+  #done = false;
+
+  constructor(handler: ResponseHandler, release: () => void) {
+    this.#handler = handler;
+    this.#release = release;
+  }
+
+  readonly #handleFault = ({ error }: Fault): void => {
+    const over = this.#finish();
+    this.#controller?.abort(error);
+    if (over) this.#handler.onError(error, false);
+  };
+
+  readonly callbacks: Dispatcher.DispatchHandler = {
+    onRequestStart: guard("client h1 start", this.#handleFault, (controller: Controller) => this.#start(controller)),
+    onResponseStart: guard(
+      "client h1 head",
+      this.#handleFault,
+      (controller: Controller, status: number, _headers: unknown, statusText?: string) =>
+        this.#handleHead(controller, status, statusText),
+    ),
+    onResponseData: guard("client h1 data", this.#handleFault, (_controller: Controller, chunk: Buffer) => {
+      if (!this.#done) this.#handler.onData(chunk);
+    }),
+    onResponseEnd: guard("client h1 end", this.#handleFault, (controller: Controller) => {
+      if (this.#finish()) this.#handler.onEnd(fieldsFromRaw(controller.rawTrailers as Buffer[] | null | undefined));
+    }),
+    onResponseError: guard("client h1 error", this.#handleFault, (_controller: unknown, error: Error) =>
+      this.handleError(error),
+    ),
+  };
+
+  #start(controller: Controller): void {
+    this.#controller = controller;
+    if (this.#resetReason !== undefined) controller.abort(this.#resetReason);
+  }
+
+  #handleHead(controller: Controller, status: number, statusText = ""): void {
+    if (this.#done) return;
+    const fields = fieldsFromRaw(controller.rawHeaders as Buffer[] | null | undefined);
+    if (status < 200) {
+      this.#handler.onInformational(status, fields);
+      return;
+    }
+    if (this.#paused) controller.pause();
+    this.#handler.onHead(status, fields, statusText);
+  }
+
+  handleError(error: Error): void {
+    if (this.#finish()) this.#handler.onError(explain(error), error instanceof ConnectionSpent);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#controller?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#controller?.resume();
+  }
+
+  reset(reason: Error): void {
+    if (!this.#finish()) return;
+    this.#resetReason = reason;
+    this.#controller?.abort(reason);
+  }
+
+  #finish(): boolean {
+    if (this.#done) return false;
+    this.#done = true;
+    this.#release();
+    return true;
+  }
+}
+
+function explain(error: Error): Error {
+  const code = (error as { code?: string }).code ?? "";
+  if (code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE" || error instanceof ConnectionSpent) {
+    return new ClientError("CONNECTION_LOST", "the server closed the connection before the response was complete", {
+      cause: error,
+    });
+  }
+  if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") {
+    return new ClientError("RESPONSE_INCOMPLETE", "the response is not as long as its content-length says", {
+      cause: error,
+    });
+  }
+  if (error.name === "HTTPParserError" || code === "UND_ERR_HEADERS_OVERFLOW") {
+    return asClientError(error, "PROTOCOL_ERROR", "the answer is not HTTP/1.1");
+  }
+  if (
+    code === "UND_ERR_INVALID_ARG" ||
+    code === "UND_ERR_NOT_SUPPORTED" ||
+    code === "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH"
+  ) {
+    return asClientError(error, "REQUEST_INVALID", "the request cannot be sent");
+  }
+  return asClientError(error, "CONNECTION_LOST", "the exchange failed");
+}

@@ -1,0 +1,188 @@
+// One TCP connection, with TLS when the scheme asks for it: made, measured, and its certificate judged with a reason.
+import type { X509Certificate } from "node:crypto";
+import { connect as connectSocket, isIP, type LookupFunction, type Socket } from "node:net";
+import { connect as connectTls, type TLSSocket } from "node:tls";
+import { type Fault, guard, ignore } from "../guard.ts";
+import { chainProblem } from "./certificate-problem.ts";
+import { asClientError, ClientError } from "./errors.ts";
+import type { ConnectionTimings, DialOptions, Protocol } from "./session.ts";
+
+export interface ClientTcpConnection {
+  readonly socket: Socket | TLSSocket;
+  readonly protocol: Exclude<Protocol, "h3">;
+  readonly timings: ConnectionTimings;
+}
+
+export interface TcpConnectOptions extends DialOptions {
+  readonly secure: boolean;
+  /** Offered by ALPN, best first. Never empty. */
+  readonly protocols: readonly Exclude<Protocol, "h3">[];
+}
+
+export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpConnection> {
+  const { lookupStart, lookupEnd, signal } = options;
+  const connectStart = performance.now();
+  const socket = await establish(options);
+  socket.setNoDelay(true);
+  const connectEnd = performance.now();
+  const timings = { lookupStart, lookupEnd, connectStart, connectEnd };
+  if (!options.secure) return { socket, protocol: "http/1.1", timings };
+
+  const secured = await handshake(socket, options);
+  const handshakeEnd = performance.now();
+  if (signal.aborted) {
+    secured.destroy();
+    throw signal.reason;
+  }
+  const chosen = secured.alpnProtocol;
+  // RFC 9110 §4.2.2: a server that knows no ALPN speaks HTTP/1.1.
+  const protocol = chosen === "h2" ? "h2" : "http/1.1";
+  if (!options.protocols.includes(protocol)) {
+    secured.destroy();
+    throw refusedProtocols(options, undefined);
+  }
+  return { socket: secured, protocol, timings: { ...timings, handshakeStart: connectEnd, handshakeEnd } };
+}
+
+function establish(options: TcpConnectOptions): Promise<Socket> {
+  const { addresses, servername, port } = options;
+  // Node tries the addresses in turn (RFC 8305 without its record race) when it looks a name up; these are looked up already.
+  const lookup: LookupFunction = (_host, { all }, callback) => {
+    const first = addresses[0]!;
+    if (all) callback(null, [...addresses]);
+    else callback(null, first.address, first.family);
+  };
+  const socket = connectSocket({ host: "addresses.invalid", port, lookup, autoSelectFamily: true });
+  socket.on("error", ignore); // at any time, whether or not somebody waits for it
+  return settle(socket, "connect", options.signal, (error) => {
+    const code = codeOf(error);
+    const where = `${servername} (${addresses.map(({ address }) => address).join(", ")}) port ${port}`;
+    if (code === "ECONNREFUSED") {
+      return new ClientError("CONNECTION_REFUSED", `nothing listens at ${where}`, {
+        cause: error,
+        hint: "check the port, and that the server runs",
+      });
+    }
+    return new ClientError("CONNECTION_FAILED", `no connection to ${where}${code === "" ? "" : `: ${code}`}`, {
+      cause: error,
+    });
+  });
+}
+
+async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TLSSocket> {
+  const { servername, ca, keylog } = options;
+  const secured = connectTls({
+    socket,
+    host: servername,
+    // RFC 6066 §3: an address literal is not a server name.
+    ...(isIP(servername) === 0 ? { servername } : {}),
+    ALPNProtocols: [...options.protocols],
+    ...(ca === undefined ? {} : { ca: [...ca] }),
+    // The verdict is read below, before a byte of HTTP is written: only so is the certificate still there to say what is wrong with it.
+    rejectUnauthorized: false,
+  });
+  secured.on("error", ignore);
+  if (keylog !== undefined) {
+    secured.on(
+      "keylog",
+      guard(
+        "client key log",
+        (fault) => secured.destroy(fault.error),
+        (line: Buffer) => keylog(line.toString("latin1").trimEnd()),
+      ),
+    );
+  }
+  await settle(secured, "secureConnect", options.signal, (error) => tlsProblem(error, options));
+  if (!secured.authorized && options.rejectUnauthorized) {
+    const chain = chainOf(secured);
+    const verdict = String(secured.authorizationError);
+    secured.destroy();
+    throw chainProblem(servername, verdict, verdict, chain);
+  }
+  return secured;
+}
+
+/** What the server showed, and the issuer that Node found for the last of it. */
+function chainOf(socket: TLSSocket): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  for (let next = socket.getPeerX509Certificate(); next !== undefined; next = next.issuerCertificate) {
+    if (next.fingerprint256 === chain.at(-1)?.fingerprint256) break; // its own issuer
+    chain.push(next);
+  }
+  return chain;
+}
+
+function tlsProblem(error: Error, options: TcpConnectOptions): ClientError {
+  const code = codeOf(error);
+  const { servername, port } = options;
+  if (code === "ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL") return refusedProtocols(options, error);
+  if (code === "ECONNRESET") {
+    return new ClientError("TLS_FAILED", `${servername} port ${port} closed the connection during the TLS handshake`, {
+      cause: error,
+      hint: "it may want a client certificate, or not speak TLS here",
+    });
+  }
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG") {
+    return new ClientError("TLS_FAILED", `${servername} port ${port} does not speak TLS`, {
+      cause: error,
+      hint: "try http:// instead of https://",
+    });
+  }
+  const alert = (error as { reason?: string }).reason;
+  return asClientError(
+    alert === undefined ? error : new Error(alert, { cause: error }),
+    "TLS_FAILED",
+    `TLS with ${servername} failed`,
+  );
+}
+
+function refusedProtocols({ servername, protocols }: TcpConnectOptions, cause: unknown): ClientError {
+  const names = protocols.map((each) => (each === "h2" ? "HTTP/2" : "HTTP/1.1")).join(" or ");
+  return new ClientError("PROTOCOL_UNAVAILABLE", `${servername} does not speak ${names}`, {
+    cause,
+    hint: "allow another protocol",
+  });
+}
+
+function codeOf(error: Error): string {
+  const own = (error as { code?: string }).code;
+  // Node reports several failed addresses as one AggregateError.
+  if (error instanceof AggregateError) return own ?? codeOf(error.errors[0] as Error);
+  return own ?? "";
+}
+
+/** Resolves on `event`, rejects on an error or an abort, and leaves no listener behind. */
+function settle<S extends Socket>(
+  socket: S,
+  event: "connect" | "secureConnect",
+  signal: AbortSignal,
+  explain: (error: Error) => Error,
+): Promise<S> {
+  return new Promise((resolve, reject) => {
+    const give = (fault: Fault): void => {
+      cleanUp();
+      socket.destroy();
+      reject(fault.error);
+    };
+    const done = guard("client socket event", give, () => {
+      cleanUp();
+      resolve(socket);
+    });
+    const fail = guard("client socket error", give, (error: Error) => {
+      cleanUp();
+      socket.destroy();
+      reject(error === signal.reason ? error : explain(error));
+    });
+    const closed = guard("client socket close", give, () =>
+      fail(Object.assign(new Error("closed"), { code: "ECONNRESET" })),
+    );
+    const aborted = guard("client socket abort", give, () => fail(signal.reason as Error));
+    const cleanUp = () => {
+      socket.off(event, done).off("error", fail).off("close", closed);
+      signal.removeEventListener("abort", aborted);
+    };
+    socket.once(event, done).once("error", fail).once("close", closed);
+    signal.addEventListener("abort", aborted);
+    if (signal.aborted) aborted();
+  });
+}

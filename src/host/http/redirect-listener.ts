@@ -1,0 +1,76 @@
+/** A plain HTTP port whose only answer is where the same resource is to be had over https. */
+
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+import { guard, reportFault } from "../guard.ts";
+import type { Bindable, BoundAddress } from "./listener.ts";
+import { isAuthority } from "./request-head.ts";
+
+const HEAD_TIMEOUT = 10_000;
+
+export class RedirectListener implements Bindable {
+  readonly #servers: HttpServer[] = [];
+  readonly #httpsPort: number;
+
+  constructor(httpsPort: number) {
+    this.#httpsPort = httpsPort;
+  }
+
+  listen(port: number, host: string): Promise<BoundAddress> {
+    const limits = { headersTimeout: HEAD_TIMEOUT, requestTimeout: HEAD_TIMEOUT };
+    const server = createServer(limits, redirectTo(this.#httpsPort));
+    return new Promise((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ port, host }, () => {
+        server.off("error", reject);
+        // A connection that the system could not hand over (EMFILE): the next one may do better.
+        const report = guard("redirect error", reportFault, (error: Error) =>
+          reportFault({ entry: "redirect error", error }),
+        );
+        server.on("error", report);
+        this.#servers.push(server);
+        const { address, family, port: bound } = server.address() as AddressInfo;
+        resolve({ transport: "tcp", address, family: family === "IPv6" ? "IPv6" : "IPv4", port: bound });
+      });
+    });
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#servers.map(close));
+  }
+}
+
+/** Answers every request with 308, which unlike 301 keeps its method (RFC 9110 §15.4.9). */
+const redirectTo = (httpsPort: number): RequestListener =>
+  guard(
+    "redirect request",
+    (fault, _request, response: ServerResponse) => {
+      reportFault(fault);
+      response.destroy();
+    },
+    (request: IncomingMessage, response: ServerResponse) => {
+      const { host = "" } = request.headers;
+      const name = host.replace(/:[0-9]*$/, "");
+      const path = request.url ?? "/";
+      response.shouldKeepAlive = false;
+      if (name === "" || !isAuthority(host) || !path.startsWith("/")) {
+        response.writeHead(400).end();
+        return;
+      }
+      const location = `https://${name}${httpsPort === 443 ? "" : `:${httpsPort}`}${path}`;
+      response.writeHead(308, { location, "content-length": "0" }).end();
+    },
+  );
+
+function close(server: HttpServer): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,36 @@
+/** The one timer of a machine: stands at its deadline, and calls when that has come. */
+
+import type { Instant } from "../base/time.ts";
+import { systemNow } from "./clock.ts";
+import { type Fault, guard } from "./guard.ts";
+
+export class MachineTimer {
+  readonly #onTimeout: (now: Instant) => void;
+  readonly #fire: () => void;
+  #timer: NodeJS.Timeout | undefined;
+  #at: Instant | undefined;
+
+  /** `onTimeout` sets the next deadline itself, where there is one. */
+  constructor(onFault: (fault: Fault) => void, onTimeout: (now: Instant) => void) {
+    this.#onTimeout = onTimeout;
+    this.#fire = guard("client timer", onFault, () => this.#handleTimer());
+  }
+
+  /** The machine's deadline as it is now; undefined for none. */
+  set(at: Instant | undefined): void {
+    if (at === this.#at) return;
+    clearTimeout(this.#timer);
+    this.#at = at;
+    if (at === undefined) return;
+    // Node's timers count whole milliseconds, and may be early by a part of one.
+    this.#timer = setTimeout(this.#fire, Math.max(1, Math.ceil((at - systemNow()) / 1_000)));
+  }
+
+  #handleTimer(): void {
+    const at = this.#at!;
+    const now = systemNow();
+    this.#at = undefined;
+    if (now < at) this.set(at);
+    else this.#onTimeout(now);
+  }
+}

@@ -1,0 +1,81 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { randomBytes, SeededRng } from "../../base/rng.ts";
+import { RandomConnectionIds } from "./connection-id-generator.ts";
+import { type ConnectionIdRoute, ROUTED_ID_LENGTH, RoutedConnectionIds, RoutedIdKeys } from "./routed-connection-id.ts";
+
+const KEYS = [0, 1, 2, 3].map((n) => Uint8Array.from({ length: 16 }, (_, i) => 16 * n + i));
+const keys = new RoutedIdKeys(KEYS);
+const routes: fc.Arbitrary<ConnectionIdRoute> = fc.record({
+  key: fc.nat(3),
+  generation: fc.nat(7),
+  worker: fc.nat(31),
+  node: fc.nat(63),
+});
+
+test("random ids have the length asked for and differ", () => {
+  const ids = new RandomConnectionIds(new SeededRng(1), 12);
+  const made = Array.from({ length: 1_000 }, () => ids.generate());
+  expect(made.every(({ length }) => length === ids.length && length === 12)).toBe(true);
+  expect(new Set(made.map(({ key }) => key)).size).toBe(1_000);
+});
+
+describe("routed ids", () => {
+  test("give back their route to whoever has the keys, at any place in a datagram", () => {
+    fc.assert(
+      fc.property(routes, fc.integer(), fc.nat(20), (route, seed, before) => {
+        const ids = new RoutedConnectionIds(new SeededRng(seed), keys, route);
+        const id = ids.generate();
+        expect(id.length).toBe(ROUTED_ID_LENGTH);
+        expect(keys.decode(id.bytes)).toEqual(route);
+        const datagram = new Uint8Array(before + 30).fill(0xff);
+        datagram.set(id.bytes, before);
+        expect(keys.decode(datagram, before)).toEqual(route);
+      }),
+    );
+  });
+
+  test("have this layout, byte for byte", () => {
+    // 8 random bytes of zero have the SipHash, under key 1, of which this is the mask.
+    const zeros = { fill: (target: Uint8Array) => void target.fill(0), uint32: () => 0 };
+    const mask = keys.mask(1, new Uint8Array(ROUTED_ID_LENGTH), 0)!;
+    const id = new RoutedConnectionIds(zeros, keys, { key: 1, generation: 5, worker: 17, node: 42 }).generate();
+    const word = 0b01_101_10001_101010 ^ mask;
+    expect([...id.bytes]).toEqual([word >> 8, word & 0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
+  });
+
+  test("of one worker look like any others: all values of the masked bits come, none more often", () => {
+    const ids = new RoutedConnectionIds(new SeededRng(7), keys, { key: 0, generation: 0, worker: 0, node: 0 });
+    const counts = new Array<number>(64).fill(0);
+    for (let i = 0; i < 64_000; i += 1) counts[ids.generate().bytes[1]! & 63]! += 1;
+    // 1,000 each, give or take five standard deviations.
+    for (const count of counts) expect(Math.abs(count - 1_000)).toBeLessThan(160);
+  });
+
+  test("of other keys, and bytes that are no id, give some route or none, and never throw", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 24 }), fc.nat(24), (bytes, start) => {
+        const route = keys.decode(bytes, start);
+        expect(route === undefined).toBe(bytes.length - start < ROUTED_ID_LENGTH);
+      }),
+    );
+    const stranger = new RoutedIdKeys([randomBytes(new SeededRng(3), 16)]);
+    const ids = new RoutedConnectionIds(new SeededRng(9), stranger, { key: 0, generation: 1, worker: 2, node: 3 });
+    const right = { key: 0, generation: 1, worker: 2, node: 3 };
+    let hits = 0;
+    for (let i = 0; i < 1_000; i += 1) if (keys.decode(ids.generate().bytes)?.worker === right.worker) hits += 1;
+    expect(hits).toBeLessThan(100);
+    const second = new RoutedConnectionIds(new SeededRng(9), keys, { ...right, key: 2 });
+    expect(stranger.decode(second.generate().bytes)).toBeUndefined();
+  });
+
+  test("refuse a route or a key that there is not", () => {
+    const route = { key: 0, generation: 0, worker: 0, node: 0 };
+    const make = (changes: Partial<ConnectionIdRoute>) =>
+      new RoutedConnectionIds(new SeededRng(1), new RoutedIdKeys([KEYS[0]]), { ...route, ...changes });
+    expect(() => make({ worker: 32 })).toThrow("32 is no worker: there are 32, counted from 0");
+    expect(() => make({ node: -1 })).toThrow(/no node/);
+    expect(() => make({ generation: 1.5 })).toThrow(/no generation/);
+    expect(() => make({ key: 1 })).toThrow("there is no key 1");
+  });
+});

@@ -1,0 +1,93 @@
+/**
+ * Connection ids that say which process they belong to, to whoever has the key, and nothing to others. 10 bytes:
+ *
+ *     0  1 | 2  3  4 | 5  6  7  8  9 | 10 … 15    16 … 79
+ *     key  | generation | worker     | node       random
+ *
+ * What follows the two bits of the key number is XORed with SipHash-2-4 of the random bytes under that key, so ids of one
+ * worker cannot be told from those of another (RFC 9000 §5.1). The key number is readable, since it says which key to
+ * read with. The layout never changes within a major version: a reload reads its predecessor's ids.
+ */
+
+import { type Rng, randomBytes } from "../../base/rng.ts";
+import { SipHash } from "../../crypto/siphash.ts";
+import { ConnectionId } from "./connection-id.ts";
+import type { ConnectionIdGenerator } from "./connection-id-generator.ts";
+
+/** Whom a datagram is for. */
+export interface ConnectionIdRoute {
+  /** Which key the id was made with: 0 to 3. */
+  readonly key: number;
+  /** Which start of the program: 0 to 7, over and over. */
+  readonly generation: number;
+  /** 0 to 31. */
+  readonly worker: number;
+  /** Which machine: 0 to 63. */
+  readonly node: number;
+}
+
+export const ROUTED_ID_LENGTH = 10;
+const ROUTE_LENGTH = 2;
+const MASKED_BITS = 14;
+const MASK = (1 << MASKED_BITS) - 1;
+const LIMITS: ConnectionIdRoute = { key: 4, generation: 8, worker: 32, node: 64 };
+
+/** Keys by number; each is 16 secret bytes that all processes of a server share. */
+export class RoutedIdKeys {
+  readonly #keys: readonly (SipHash | undefined)[];
+
+  constructor(keys: readonly (Uint8Array | undefined)[]) {
+    this.#keys = keys.map((key) => (key === undefined ? undefined : new SipHash(key)));
+  }
+
+  /** What the route is XORed with; undefined when there is no such key. */
+  mask(key: number, id: Uint8Array, start: number): number | undefined {
+    const hash = this.#keys[key];
+    if (hash === undefined) return undefined;
+    hash.update(id, start + ROUTE_LENGTH, start + ROUTED_ID_LENGTH);
+    return hash.low & MASK;
+  }
+
+  /** The route of the id at `start`; undefined when it is not made by one of these keys, or not whole. */
+  decode(id: Uint8Array, start = 0): ConnectionIdRoute | undefined {
+    if (id.length - start < ROUTED_ID_LENGTH) return undefined;
+    const word = (id[start]! << 8) | id[start + 1]!;
+    const key = word >> MASKED_BITS;
+    const mask = this.mask(key, id, start);
+    if (mask === undefined) return undefined;
+    const route = (word & MASK) ^ mask;
+    return { key, generation: route >> 11, worker: (route >> 6) & 31, node: route & 63 };
+  }
+}
+
+export class RoutedConnectionIds implements ConnectionIdGenerator {
+  readonly length = ROUTED_ID_LENGTH;
+  readonly #rng: Rng;
+  readonly #keys: RoutedIdKeys;
+  readonly #key: number;
+  readonly #route: number;
+
+  constructor(rng: Rng, keys: RoutedIdKeys, route: ConnectionIdRoute) {
+    for (const part of ["key", "generation", "worker", "node"] as const) {
+      const value = route[part];
+      if (!Number.isInteger(value) || value < 0 || value >= LIMITS[part]) {
+        throw new RangeError(`${value} is no ${part}: there are ${LIMITS[part]}, counted from 0`);
+      }
+    }
+    this.#rng = rng;
+    this.#keys = keys;
+    this.#key = route.key;
+    this.#route = (route.generation << 11) | (route.worker << 6) | route.node;
+    if (keys.mask(route.key, new Uint8Array(ROUTED_ID_LENGTH), 0) === undefined) {
+      throw new RangeError(`there is no key ${route.key}`);
+    }
+  }
+
+  generate(): ConnectionId {
+    const id = randomBytes(this.#rng, ROUTED_ID_LENGTH);
+    const word = (this.#key << MASKED_BITS) | (this.#route ^ this.#keys.mask(this.#key, id, 0)!);
+    id[0] = word >> 8;
+    id[1] = word;
+    return ConnectionId.from(id);
+  }
+}

@@ -1,0 +1,69 @@
+/** What is to happen when, in virtual time: a binary heap. What is due at the same instant keeps the order of its coming. */
+
+import type { Instant } from "../base/time.ts";
+
+interface Entry<T> {
+  readonly at: Instant;
+  /** Among the due, lower ones come first. */
+  readonly rank: number;
+  readonly sequence: number;
+  readonly what: T;
+}
+
+function isBefore(a: Entry<unknown>, b: Entry<unknown>): boolean {
+  if (a.at !== b.at) return a.at < b.at;
+  if (a.rank !== b.rank) return a.rank < b.rank;
+  return a.sequence < b.sequence;
+}
+
+export class VirtualSchedule<T> {
+  readonly #heap: Entry<T>[] = [];
+  #sequence = 0;
+
+  get size(): number {
+    return this.#heap.length;
+  }
+
+  /** When the next event is due; undefined when there is none. */
+  get nextAt(): Instant | undefined {
+    return this.#heap[0]?.at;
+  }
+
+  push(at: Instant, what: T, rank = 0): void {
+    const heap = this.#heap;
+    const entry: Entry<T> = { at, rank, sequence: this.#sequence++, what };
+    let index = heap.length;
+    heap.push(entry);
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (!isBefore(entry, heap[parent]!)) break;
+      heap[index] = heap[parent]!;
+      index = parent;
+    }
+    heap[index] = entry;
+  }
+
+  pop(): { readonly at: Instant; readonly what: T } | undefined {
+    const heap = this.#heap;
+    const first = heap[0];
+    const last = heap.pop();
+    if (first === undefined || last === undefined) return undefined;
+    if (heap.length > 0) this.#sink(last);
+    return first;
+  }
+
+  /** Puts an entry where the first one was. */
+  #sink(entry: Entry<T>): void {
+    const heap = this.#heap;
+    let index = 0;
+    for (;;) {
+      let child = 2 * index + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child += 1;
+      if (!isBefore(heap[child]!, entry)) break;
+      heap[index] = heap[child]!;
+      index = child;
+    }
+    heap[index] = entry;
+  }
+}
