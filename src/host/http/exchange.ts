@@ -9,8 +9,10 @@
  * time instead. After `aborted` is set, or after `reset`, every one of them does nothing.
  */
 import { type FieldSection, fieldValue, type HttpVersion } from "../../http/index.ts";
+import type { RequestBody } from "./request-body.ts";
 import type { Tunnel, TunnelOffer } from "./tunnel.ts";
 
+export type { BodyState, RequestBody } from "./request-body.ts";
 export type { HttpVersion };
 
 export interface PeerAddress {
@@ -22,28 +24,6 @@ export interface PeerAddress {
 /** What a transport can tell about its connection: figures by name, cheap enough to be asked for in any handler. */
 export interface ConnectionInfo {
   stats(): Readonly<Record<string, number | string>>;
-}
-
-export type BodyState =
-  /** More may come. */
-  | "open"
-  /** Everything was read, and `trailers` holds what followed it. */
-  | "ended"
-  /** The peer gave up before its end, or the response ended before it. */
-  | "aborted";
-
-/**
- * The request's content, pulled. Bytes that are not read stay in the transport, whose flow control then holds the
- * peer back.
- */
-export interface RequestBody {
-  readonly state: BodyState;
-  /** Trailer fields; empty until `state` is "ended". */
-  readonly trailers: FieldSection;
-  /** What arrived, which the caller may keep; undefined when there is nothing now: look at `state`. */
-  read(): Uint8Array | undefined;
-  /** Called when `read()` will give more, or `state` changed, after `read()` gave undefined. May be called too often. */
-  onReadable: (() => void) | undefined;
 }
 
 export interface RespondOptions {

@@ -11,7 +11,8 @@ import { type Context, createFetchHandler, type Handler } from "./fetch-handler.
 import type { ListenerOptions } from "./listener.ts";
 import { TcpListener } from "./tcp-listener.ts";
 import { localhostIdentity } from "./testing/identities.ts";
-import { TARGET, type TestTunnel, TUNNEL_KINDS, type TunnelKind } from "./testing/tunnel-clients.ts";
+import { TARGET, type TestTunnel } from "./testing/test-tunnel.ts";
+import { TUNNEL_KINDS, type TunnelKind } from "./testing/tunnel-clients.ts";
 import type { TunnelStreams } from "./tunnel-streams.ts";
 
 const closers: (() => unknown)[] = [];

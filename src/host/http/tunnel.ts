@@ -4,7 +4,7 @@
  *
  * Each direction ends by itself. Whichever side resets cuts off both.
  */
-import type { RequestBody } from "./exchange.ts";
+import type { RequestBody } from "./request-body.ts";
 
 /** What a client asks for. */
 export interface TunnelOffer {

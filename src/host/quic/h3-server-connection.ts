@@ -10,7 +10,8 @@ import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
 import type { QuicDriver } from "./driver.ts";
 import { type H3EventHandler, H3EventPump } from "./h3-event-pump.ts";
-import { type H3ExchangeHost, H3ServerExchange, type H3StreamHandler } from "./h3-exchange.ts";
+import { H3ServerExchange } from "./h3-exchange.ts";
+import type { H3ExchangeHost, H3StreamHandler } from "./h3-stream.ts";
 import type { CreateServerProtocol, ServerProtocol, ServerProtocolOptions } from "./server-protocol.ts";
 
 export const H3_ALPN = "h3";

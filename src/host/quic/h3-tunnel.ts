@@ -3,7 +3,7 @@
 import { H3_ERRORS } from "../../h3/index.ts";
 import type { StreamId } from "../../quic/index.ts";
 import type { Tunnel, TunnelOffer } from "../http/tunnel.ts";
-import type { H3Body, H3ExchangeHost, H3StreamHandler } from "./h3-exchange.ts";
+import type { H3Body, H3ExchangeHost, H3StreamHandler } from "./h3-stream.ts";
 
 const EMPTY = new Uint8Array(0);
 

@@ -7,7 +7,7 @@ import { cryptoEngine } from "../../engine.ts";
 import { QuicDriver } from "../../quic/driver.ts";
 import { systemRng } from "../../random.ts";
 import { bindPortableSocket } from "../../udp/portable-socket.ts";
-import type { TestTunnel, TunnelAsk } from "./tunnel-clients.ts";
+import { TARGET, type TestTunnel, type TunnelAsk } from "./test-tunnel.ts";
 
 class Http3Stream extends Duplex {
   readonly #h3: H3Connection;
@@ -90,7 +90,7 @@ export async function openHttp3Tunnel({ port, protocol, onClose }: TunnelAsk): P
         case "settings": {
           const target =
             protocol === undefined
-              ? { authority: "target.test:99" }
+              ? { authority: TARGET }
               : { scheme: "https", authority: `localhost:${port}`, path: "/chat", protocol };
           const id = h3.request({ method: "CONNECT", ...target, fields: [] }, false)!;
           stream = new Http3Stream(h3, id, pump);

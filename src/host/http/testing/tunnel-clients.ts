@@ -10,26 +10,7 @@ import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import type { HttpVersion } from "../exchange.ts";
 import { openHttp3Tunnel } from "./http3-tunnel.ts";
-
-export interface TestTunnel {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The bytes of the tunnel; when it was refused, the content of the answer. */
-  readonly stream: Duplex;
-  /** Cuts both directions off. */
-  cutOff(): void;
-  /** Whether the stream was reset by the server; asked when it is closed. */
-  isReset(): boolean;
-}
-
-export interface TunnelAsk {
-  readonly port: number;
-  /** Undefined is a plain CONNECT to `target.test:99`. */
-  readonly protocol: string | undefined;
-  readonly onClose: (close: () => void) => void;
-}
-
-export const TARGET = "target.test:99";
+import { TARGET, type TestTunnel, type TunnelAsk } from "./test-tunnel.ts";
 
 async function openHttp1({ port, protocol, onClose }: TunnelAsk): Promise<TestTunnel> {
   // A socket of our own below TLS, because only that can be reset.
