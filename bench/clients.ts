@@ -11,7 +11,8 @@ import { OwnProcess } from "./own-process.ts";
 import { cpuOf, cpuOfEndedChildren, memoryOf } from "./proc.ts";
 import type { Scratch } from "./scratch.ts";
 
-export type ClientName = "ours" | "gtlsclient" | "curl" | "h2load";
+/** "before": ours, of another checkout. */
+export type ClientName = "ours" | "before" | "gtlsclient" | "curl" | "h2load";
 
 export interface Load {
   readonly port: number;
@@ -39,11 +40,18 @@ export interface LoadClient extends AsyncDisposable {
 type Log = (line: string) => void;
 
 /** Throws a `Skip` when the program is not to be had. */
-export async function createLoadClient(name: ClientName, place: Scratch, log: Log): Promise<LoadClient> {
+export async function createLoadClient(
+  name: ClientName,
+  place: Scratch,
+  log: Log,
+  before?: string,
+): Promise<LoadClient> {
   const url = ({ port, path }: Load): string => `https://${HOST}:${port}${path}`;
   switch (name) {
     case "ours":
       return OwnLoadClient.start(place);
+    case "before":
+      return OwnLoadClient.start(place, before);
     case "gtlsclient": {
       const path = await debianProgram("gtlsclient", "ngtcp2-client", log);
       const common = [path, "--quiet", "--exit-on-all-streams-close", "--timeout=60s", `--sni=${HOST}`];
@@ -128,8 +136,8 @@ class OwnLoadClient implements LoadClient {
     this.#ca = ca;
   }
 
-  static async start(place: Scratch): Promise<OwnLoadClient> {
-    const process = new OwnProcess("own-client");
+  static async start(place: Scratch, checkout?: string): Promise<OwnLoadClient> {
+    const process = new OwnProcess("own-client", checkout);
     await process.next();
     return new OwnLoadClient(process, place.identity.ca);
   }

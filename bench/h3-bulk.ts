@@ -1,5 +1,6 @@
 /** One large download on one connection. */
 
+import { compare } from "./against.ts";
 import type { Bench } from "./bench.ts";
 import { measurePairs, type PairSpec } from "./pairs.ts";
 import { type RatioSpec, ratiosOf } from "./ratios.ts";
@@ -31,9 +32,10 @@ const GOODPUT_RATIOS: readonly RatioSpec[] = [
   { name: "goodput, ours / Caddy, to gtlsclient", of: "ours → gtlsclient", to: "caddy → gtlsclient" },
 ];
 
-export const h3Bulk: Bench = async ({ rounds = ROUNDS, log }) => {
+export const h3Bulk: Bench = async ({ rounds = ROUNDS, against, log }) => {
   using place = createScratch(SIZE);
   const load = { path: place.site.bulk, requests: 1, concurrency: 1, bytes: SIZE };
+  if (against !== undefined) return compare(load, place, { before: against, rounds, log });
   const specs = PAIRS.map((pair): PairSpec => ({ ...pair, load }));
   const { costs, remarks } = await measurePairs(specs, place, { rounds, log });
   const perMB = (microseconds: number): number => Math.round(microseconds / (SIZE / MB));

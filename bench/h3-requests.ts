@@ -1,5 +1,6 @@
 /** Many small responses on one connection. */
 
+import { compare } from "./against.ts";
 import type { Bench } from "./bench.ts";
 import { measurePairs, type PairSpec } from "./pairs.ts";
 import { type RatioSpec, ratiosOf } from "./ratios.ts";
@@ -32,9 +33,10 @@ const CLIENT_RATIOS: readonly RatioSpec[] = [
   { name: "client CPU per request, ours / gtlsclient", of: "caddy → ours", to: "caddy → gtlsclient" },
 ];
 
-export const h3Requests: Bench = async ({ rounds = ROUNDS, log }) => {
+export const h3Requests: Bench = async ({ rounds = ROUNDS, against, log }) => {
   using place = createScratch(SIZE);
   const load = { path: place.site.small, requests: REQUESTS, concurrency: CONCURRENCY, bytes: SIZE * REQUESTS };
+  if (against !== undefined) return compare(load, place, { before: against, rounds, log });
   const specs = PAIRS.map((pair): PairSpec => ({ ...pair, load }));
   const { costs, remarks } = await measurePairs(specs, place, { rounds, log });
   const perRequest = (microseconds: number): number => Math.round(microseconds / (REQUESTS / 10)) / 10;

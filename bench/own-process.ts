@@ -2,16 +2,22 @@
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export class OwnProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
 
-  /** A file of `processes/`, without its ending. With NAGARE_PROFILE=FOLDER, each writes a CPU profile there. */
-  constructor(name: "own-server" | "own-client" | "http2-server") {
+  /**
+   * A file of `processes/`, without its ending, of this build or of another checkout that `npm run tools` has built. With
+   * NAGARE_PROFILE=FOLDER, each writes a CPU profile there.
+   */
+  constructor(name: "own-server" | "own-client" | "http2-server", checkout?: string) {
     const folder = process.env.NAGARE_PROFILE;
     const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
-    const path = fileURLToPath(new URL(`./processes/${name}.js`, import.meta.url));
+    const here = fileURLToPath(new URL(".", import.meta.url));
+    const built = checkout === undefined ? here : join(checkout, "dist-tools/bench");
+    const path = join(built, `processes/${name}.js`);
     this.#child = fork(path, { execArgv: profile, serialization: "advanced" });
   }
 

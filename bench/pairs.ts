@@ -24,10 +24,14 @@ export interface PairCost {
   /** Bytes, resident at most, up to the last round. */
   readonly serverPeak: number;
   readonly clientPeak: number;
+  /** Round by round, for ratios between pairs of the same round. */
+  readonly rounds: readonly Round[];
 }
 
 export interface PairOptions {
   readonly rounds: number;
+  /** Another checkout, which "before" stands for. */
+  readonly before?: string;
   readonly log: (line: string) => void;
 }
 
@@ -39,7 +43,7 @@ interface RunningPair {
   readonly client: LoadClient;
 }
 
-interface Round {
+export interface Round {
   readonly serverCpu: number;
   readonly clientCpu: number;
   readonly seconds: number;
@@ -69,7 +73,7 @@ export async function measurePairs(
 async function measure(
   specs: readonly PairSpec[],
   place: Scratch,
-  { rounds, log }: PairOptions,
+  { rounds, log, before }: PairOptions,
   open: AsyncDisposable[],
 ): Promise<Measured> {
   const servers = new Map<ServerName, RunningServer>();
@@ -77,11 +81,11 @@ async function measure(
   const remarks: string[] = [];
   for (const spec of specs) {
     try {
-      const client = await createLoadClient(spec.client, place, log);
+      const client = await createLoadClient(spec.client, place, log, before);
       open.push(client);
       let server = servers.get(spec.server);
       if (server === undefined) {
-        server = await startServer(spec.server, place, log);
+        server = await startServer(spec.server, place, log, before);
         open.push(server);
         servers.set(spec.server, server);
       }
@@ -98,7 +102,10 @@ async function measure(
   const taken = pairs.map((): Round[] => []);
   for (let round = 1; round <= rounds; round += 1) {
     log(`round ${round} of ${rounds}`);
-    for (const [i, pair] of pairs.entries()) taken[i]!.push(await measureRound(pair));
+    // Every other round in reverse, so that none is always the one that runs after another.
+    const order = [...pairs.entries()];
+    if (round % 2 === 0) order.reverse();
+    for (const [i, pair] of order) taken[i]!.push(await measureRound(pair));
   }
   const costs = pairs.map(({ spec, server }, i): PairCost => {
     const of = (figure: keyof Round): number => median(taken[i]!.map((round) => round[figure]));
@@ -109,6 +116,7 @@ async function measure(
       seconds: of("seconds"),
       serverPeak: memoryOf(server.pid).peak,
       clientPeak: of("clientPeak"),
+      rounds: taken[i]!,
     };
   });
   return { costs, remarks };

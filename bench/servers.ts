@@ -9,12 +9,15 @@ import type { ServerOrder, ServerReady } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
 import type { Scratch } from "./scratch.ts";
 
-export type ServerName = "ours" | "caddy" | "ngtcp2" | "node:http2";
+/** "before": ours, of another checkout. */
+export type ServerName = "ours" | "before" | "caddy" | "ngtcp2" | "node:http2";
 
-export async function startServer(name: ServerName, place: Scratch, log: Log): Promise<RunningServer> {
+export async function startServer(name: ServerName, place: Scratch, log: Log, before?: string): Promise<RunningServer> {
   switch (name) {
     case "ours":
       return startOwn("own-server", place);
+    case "before":
+      return startOwn("own-server", place, before);
     case "node:http2":
       return startOwn("http2-server", place);
     case "caddy":
@@ -29,8 +32,9 @@ type Log = (line: string) => void;
 export async function startOwn(
   name: "own-server" | "http2-server",
   { identity, site }: Scratch,
+  checkout?: string,
 ): Promise<RunningServer> {
-  const child = new OwnProcess(name);
+  const child = new OwnProcess(name, checkout);
   const { certFile, keyFile } = identity;
   const order: ServerOrder = { certFile, keyFile, directory: site.directory };
   const { port } = await child.ask<ServerReady>(order);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { median, rounded } from "./statistics.ts";
+import { median, pairedRatio, rounded } from "./statistics.ts";
 
 test("the median is the middle value, or between the two in the middle", () => {
   expect(median([9, 1, 5])).toBe(5);
@@ -16,4 +16,19 @@ test("the median leaves its values as they were", () => {
 
 test("three digits remain", () => {
   expect([12_345.6, 0.123456, 1].map(rounded)).toEqual([12_300, 0.123, 1]);
+});
+
+test("a paired ratio is that of each round, whatever else the rounds have in common", () => {
+  const before = [100, 200, 400, 800];
+  const same = pairedRatio(before, before);
+  expect([same.ratio, same.low, same.high]).toEqual([1, 1, 1]);
+  const twice = pairedRatio(
+    before.map((value) => 2 * value),
+    before,
+  );
+  expect(twice.ratio).toBeCloseTo(2);
+  expect(twice.low).toBeCloseTo(2);
+  const mixed = pairedRatio([110, 90, 110, 90], [100, 100, 100, 100]);
+  expect(mixed.low).toBeLessThan(1);
+  expect(mixed.high).toBeGreaterThan(1);
 });

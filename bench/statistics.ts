@@ -5,5 +5,24 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** Half the width of the 95 % interval of a mean of so many values, in standard errors (Student's t). */
+const T95 = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131];
+
+export interface RatioEstimate {
+  readonly ratio: number;
+  /** Of the 95 % interval. */
+  readonly low: number;
+  readonly high: number;
+}
+
+/** The geometric mean of the ratios of paired values. At least two pairs. */
+export function pairedRatio(above: readonly number[], below: readonly number[]): RatioEstimate {
+  const logs = above.map((value, i) => Math.log(value / below[i]!));
+  const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
+  const variance = logs.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (logs.length - 1);
+  const half = (T95[logs.length - 2] ?? 1.96) * Math.sqrt(variance / logs.length);
+  return { ratio: Math.exp(mean), low: Math.exp(mean - half), high: Math.exp(mean + half) };
+}
+
 /** With three significant digits, as far as such measurements go. */
 export const rounded = (value: number): number => Number(value.toPrecision(3));

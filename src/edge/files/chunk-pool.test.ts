@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { loadIdentity } from "../../host/certificates/identity.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { type Server, startServer } from "../server.ts";
@@ -29,12 +29,12 @@ describe.each(VERSIONS)("chunks of a file over %s", (_version, open) => {
   let server: Server;
   let client: TestClient;
 
-  beforeAll(async () => {
+  beforeEach(async () => {
     const identity = loadIdentity(localhostIdentity);
     server = await startServer({ port: 0, host: "127.0.0.1", identities: [identity] }, new FileService(folder));
     client = await open(server.url);
   });
-  afterAll(async () => {
+  afterEach(async () => {
     client.close();
     await server.close({ timeout: 0 });
   });
@@ -64,15 +64,12 @@ describe.each(VERSIONS)("chunks of a file over %s", (_version, open) => {
   });
 
   test("return when the client closes the connection", async () => {
-    client.close();
-    client = await open(server.url);
     await begin();
     client.close();
     await allReturned();
   });
 
   test("return when the server closes the connection", async () => {
-    client = await open(server.url);
     await begin();
     await server.close({ timeout: 0 });
     await allReturned();
