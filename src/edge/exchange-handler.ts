@@ -33,6 +33,7 @@ class RequestExchange implements ServerExchange {
   readonly path: string;
   readonly fields: FieldSection;
   readonly body = NO_BODY;
+  readonly tunnelOffer = undefined;
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
@@ -116,6 +117,10 @@ class RequestExchange implements ServerExchange {
     if (last !== undefined && last.byteLength > 0) this.#controller!.enqueue(last);
     this.#controller!.close();
     this.onClose?.();
+  }
+
+  acceptTunnel(): never {
+    throw new Error("a service inside a handler has no tunnels");
   }
 
   reset(reason: Error): void {

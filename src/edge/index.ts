@@ -10,6 +10,7 @@ export type { ConnectionInfo, HttpVersion, PeerAddress } from "../host/http/exch
 export type { Context, Handler } from "../host/http/fetch-handler.ts"; // the function that answers
 export type { BoundAddress } from "../host/http/listener.ts"; // where it listens
 export { LightResponse as Response } from "../host/http/plain-response.ts"; // one that is cheap to make and to send
+export type { TunnelRequest, TunnelStreams } from "../host/http/tunnel-streams.ts"; // bytes both ways
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
 export { ServeError, type ServeProblem } from "./errors.ts"; // every failure, by code
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler

@@ -18,6 +18,7 @@ export interface RequestRecord {
 /** The same service, which reports each request when it is over. */
 export function withRequestLog(service: Service, report: (record: RequestRecord) => void): Service {
   return {
+    ...(service.acceptsTunnels === undefined ? {} : { acceptsTunnels: service.acceptsTunnels }),
     ...(service.settled === undefined ? {} : { settled: () => service.settled!() }),
     ...(service.close === undefined ? {} : { close: () => service.close!() }),
     handle: (exchange) => {

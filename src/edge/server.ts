@@ -17,6 +17,8 @@ const DEFAULT_CLOSE_TIMEOUT = 10_000;
 /** Answers exchanges. */
 export interface Service {
   readonly handle: ExchangeHandler;
+  /** It knows tunnels: CONNECT and upgrades are its to answer. */
+  readonly acceptsTunnels?: boolean;
   /** Resolves when nothing it started is left, such as work for `waitUntil`. */
   settled?(): Promise<void>;
   /** Called when the last exchange is over: gives back what it holds. */
@@ -116,9 +118,10 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   const bindings = await Promise.all(
     wanted.map(async ({ transport, load }): Promise<Binding<Listener>> => {
       const create = await load();
+      const { acceptsTunnels } = service;
       const onExchange = contained(service.handle, log);
       const onFault = (fault: Fault) => log(describeFault(fault));
-      return { transport, create: () => create({ identities, onExchange, onKeyLog, retry, onFault }) };
+      return { transport, create: () => create({ identities, onExchange, acceptsTunnels, onKeyLog, retry, onFault }) };
     }),
   );
   if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");

@@ -302,7 +302,7 @@ describe("streams (RFC 9114 §6)", () => {
       name: "a bidirectional stream from a server",
       roles: ["client"],
       error: "H3_STREAM_CREATION_ERROR",
-      wrong: (peer) => void peer.transport.openStream("bidi"),
+      wrong: (peer) => void peer.send(peer.transport.openStream("bidi")!, data(1)),
     },
   ]);
 });

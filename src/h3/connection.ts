@@ -12,74 +12,62 @@ import type { Rng } from "../base/rng.ts";
 import type { FieldSection } from "../http/index.ts";
 import { QpackDecoder, QpackEncoder } from "../qpack/index.ts";
 import type { SendSource } from "../quic/index.ts";
-import {
-  isServerInitiated,
-  isUnidirectional,
-  type StreamId,
-  type StreamTransport,
-  type TransportEvent,
-} from "../quic/transport.ts";
-import { type VarInt, varintLength } from "../wire/varint.ts";
-import { Writer } from "../wire/writer.ts";
+import { isUnidirectional, type StreamId, type StreamTransport, type TransportEvent } from "../quic/transport.ts";
+import type { VarInt } from "../wire/varint.ts";
+import { BidiStreams } from "./bidi-streams.ts";
 import { ControlStreamReader } from "./control-stream-reader.ts";
 import { connectionError, H3_ERRORS, InvalidMessageError } from "./errors.ts";
 import { EventQueue } from "./event-queue.ts";
 import type { H3Event } from "./events.ts";
-import { FrameType, greaseId, type Role, writeFrame } from "./frames.ts";
+import type { Role } from "./frames.ts";
 import { HeadersFrames } from "./headers-frames.ts";
 import { IgnoredBudget } from "./limits.ts";
-import { LocalStream, StreamType } from "./local-streams.ts";
+import { LocalStreams } from "./local-streams.ts";
 import type { ContentChunk } from "./message-reader.ts";
+import { type H3Options, settingsFrom } from "./options.ts";
 import { checkFields, type OutgoingRequest, requestLines, responseLines } from "./outgoing.ts";
 import { RemoteStreams } from "./remote-streams.ts";
 import { Requests } from "./requests.ts";
-import { DEFAULT_SETTINGS, emitSettings, type Settings } from "./settings.ts";
-
-export interface H3Options {
-  /** For the reserved values that keep peers in practice (RFC 9114 §7.2.8). */
-  readonly rng: Rng;
-  /** SETTINGS_QPACK_MAX_TABLE_CAPACITY to offer, and how much of the peer's table to use at most. */
-  readonly qpackMaxTableCapacity?: number;
-  /** SETTINGS_QPACK_BLOCKED_STREAMS to offer. */
-  readonly qpackBlockedStreams?: number;
-  /** SETTINGS_MAX_FIELD_SECTION_SIZE to offer, and to enforce. */
-  readonly maxFieldSectionSize?: number;
-}
+import {
+  checkRegistered,
+  DEFAULT_SETTINGS,
+  type ExtensionSetting,
+  type KnownSettings,
+  type Settings,
+} from "./settings.ts";
+import { StreamClaims, type StreamEvent } from "./stream-claims.ts";
 
 /** The most bytes of QPACK-blocked field sections that one connection keeps. */
 const MAX_BLOCKED_BYTES = 1024 * 1024;
 
-const EMPTY = new Uint8Array(0);
-
 export class H3Connection {
   readonly #transport: StreamTransport;
   readonly #rng: Rng;
-  readonly #settings: Settings;
+  readonly #settings: KnownSettings;
+  readonly #extensionSettings: readonly ExtensionSetting[];
   readonly #encoder: QpackEncoder;
   readonly #decoder: QpackDecoder;
-  readonly #controlStream: LocalStream;
-  readonly #encoderStream: LocalStream;
-  readonly #decoderStream: LocalStream;
+  readonly #local: LocalStreams;
   readonly #remote: RemoteStreams;
+  readonly #bidi: BidiStreams;
+  readonly #claims: StreamClaims;
   readonly #requests: Requests;
   readonly #events = new EventQueue();
   #peerSettings: Settings = DEFAULT_SETTINGS;
   #state: "connecting" | "open" | "draining" | "closed" = "connecting";
   #drainedAnnounced = false;
   #requestRefused = false;
-  /** Server: the lowest request id that has not been seen. */
-  #nextRequestId = 0;
 
   constructor(transport: StreamTransport, options: H3Options) {
     const peer: Role = transport.role === "client" ? "server" : "client";
-    const settings: Settings = {
-      qpackMaxTableCapacity: options.qpackMaxTableCapacity ?? 4096,
-      qpackBlockedStreams: options.qpackBlockedStreams ?? 16,
-      maxFieldSectionSize: options.maxFieldSectionSize ?? 65_536,
-    };
+    const settings = settingsFrom(options);
+    const { extensionSettings = [], claims = new StreamClaims() } = options;
+    checkRegistered(extensionSettings);
     this.#transport = transport;
     this.#rng = options.rng;
     this.#settings = settings;
+    this.#extensionSettings = extensionSettings;
+    this.#claims = claims;
     this.#encoder = new QpackEncoder({ tableCapacity: settings.qpackMaxTableCapacity });
     this.#decoder = new QpackDecoder({
       maxTableCapacity: settings.qpackMaxTableCapacity,
@@ -87,13 +75,13 @@ export class H3Connection {
       maxFieldSectionSize: settings.maxFieldSectionSize,
       maxBlockedBytes: MAX_BLOCKED_BYTES,
     });
-    this.#controlStream = new LocalStream(transport, StreamType.CONTROL);
-    this.#encoderStream = new LocalStream(transport, StreamType.QPACK_ENCODER);
-    this.#decoderStream = new LocalStream(transport, StreamType.QPACK_DECODER);
+    this.#local = new LocalStreams(transport);
     const ignored = new IgnoredBudget();
     const control = new ControlStreamReader(
       peer,
       {
+        extensionSettings,
+        isStreamSignal: (type) => claims.hasBidi && claims.isClaimed("bidi", type),
         handleSettings: (received) => this.#handleSettings(received),
         handleGoaway: (id) => this.#handleGoaway(id),
       },
@@ -104,16 +92,19 @@ export class H3Connection {
       handleEncoderStream: (bytes: Uint8Array) => this.#handleEncoderStream(bytes),
       handleDecoderStream: (bytes: Uint8Array) => this.#encoder.handleDecoderStream(bytes),
     };
-    this.#remote = new RemoteStreams(transport, peer, readers, ignored);
+    this.#remote = new RemoteStreams(transport, peer, readers, ignored, claims);
     this.#requests = new Requests({
       transport,
       peer,
       events: this.#events,
       decoder: this.#decoder,
-      headers: new HeadersFrames(this.#encoder, this.#encoderStream),
+      headers: new HeadersFrames(this.#encoder, this.#local.encoder),
       ignored,
       maxFieldSectionSize: settings.maxFieldSectionSize,
+      claims,
+      allowsProtocol: settings.enableConnectProtocol,
     });
+    this.#bidi = new BidiStreams(transport, this.#requests, claims);
   }
 
   get role(): Role {
@@ -156,7 +147,7 @@ export class H3Connection {
     if (event !== undefined || this.#state === "closed") return event;
     try {
       const instructions = this.#decoder.takeInstructions();
-      if (instructions !== undefined) this.#decoderStream.write(instructions);
+      if (instructions !== undefined) this.#local.decoder.write(instructions);
     } catch (error) {
       this.#fail(error);
     }
@@ -166,7 +157,7 @@ export class H3Connection {
   /** Client: a new request. Undefined when none may be made now; "requests-available" follows if streams were missing. */
   request(request: OutgoingRequest, fin: boolean): StreamId | undefined {
     if (this.#state !== "open") return undefined;
-    const lines = requestLines(request);
+    const lines = requestLines(request, this.#peerSettings.enableConnectProtocol);
     if (!this.#requests.fits(lines)) {
       throw new InvalidMessageError(this.#requests.tooLarge(lines), "ERR_H3_FIELD_SECTION_TOO_LARGE");
     }
@@ -251,8 +242,10 @@ export class H3Connection {
   goaway(): void {
     if (this.#state !== "open") return;
     this.#state = "draining";
+    this.#bidi.isRefusing = true;
     try {
-      this.#writeGoaway();
+      // A client names a push id, and never allowed any.
+      this.#local.writeGoaway(this.role === "server" ? this.#bidi.nextRequestId : 0);
       this.#checkDrained();
     } catch (error) {
       this.#fail(error);
@@ -262,8 +255,7 @@ export class H3Connection {
   /** Closes the connection at once. */
   close(code: VarInt = H3_ERRORS.H3_NO_ERROR.code, phrase = ""): void {
     if (this.#state === "closed") return;
-    this.#state = "closed";
-    this.#requests.clear();
+    this.#end();
     this.#transport.close(code, phrase);
     this.#events.push({ type: "closed", reason: { type: "local", layer: "application", code, phrase } });
   }
@@ -271,87 +263,61 @@ export class H3Connection {
   #dispatch(event: TransportEvent): void {
     switch (event.type) {
       case "connected":
-        this.#handleConnected();
-        break;
-      case "stream-opened":
-        this.#handleOpened(event.id);
-        break;
-      case "stream-readable":
-        if (isUnidirectional(event.id)) this.#remote.handleReadable(event.id);
-        else this.#requests.handleReadable(event.id);
-        break;
-      case "stream-writable":
-        if (isUnidirectional(event.id)) this.#flushLocal();
-        else this.#requests.handleWritable(event.id);
-        break;
-      case "stream-reset":
-        if (isUnidirectional(event.id)) this.#remote.handleEnd(event.id);
-        else this.#requests.handleReset(event.id, event.code);
-        break;
-      case "stream-stopped":
-        this.#handleStopped(event.id, event.code);
-        break;
-      case "stream-finished":
-        if (!isUnidirectional(event.id)) this.#requests.handleDelivered(event.id);
+        this.#state = "open";
+        this.#local.writeSettings(this.#settings, this.#extensionSettings, this.#rng);
         break;
       case "streams-available":
         this.#handleStreamsAvailable(event.direction);
         break;
       case "closed":
-        this.#state = "closed";
-        this.#requests.clear();
+        this.#end();
         this.#events.push({ type: "closed", reason: event.reason });
+        break;
+      default:
+        this.#dispatchToStream(event);
+    }
+  }
+
+  #dispatchToStream(event: StreamEvent): void {
+    const owner = this.#claims.ownerOf(event.id);
+    if (owner !== undefined) owner.handleEvent(event);
+    else if (!isUnidirectional(event.id)) this.#bidi.handleEvent(event);
+    else this.#handleUnidirectional(event);
+  }
+
+  #handleUnidirectional(event: StreamEvent): void {
+    switch (event.type) {
+      case "stream-opened":
+        this.#remote.handleOpened(event.id);
+        break;
+      case "stream-readable":
+        this.#remote.handleReadable(event.id);
+        break;
+      case "stream-writable":
+        this.#local.flush();
+        break;
+      case "stream-reset":
+        this.#remote.handleEnd(event.id);
+        break;
+      case "stream-stopped":
+        // RFC 9114 §6.2.1, RFC 9204 §4.2: ours are as critical as theirs.
+        if (!this.#local.has(event.id)) break;
+        throw connectionError("H3_CLOSED_CRITICAL_STREAM", "stream", "the peer stopped one that the connection needs");
+      case "stream-finished":
         break;
       default:
         assertNever(event);
     }
   }
 
-  #handleConnected(): void {
-    this.#state = "open";
-    const chance = (): number => this.#rng.uint32() & 0xffff;
-    const writer = new Writer(new Uint8Array(256));
-    const settings = emitSettings(this.#settings, { id: greaseId(chance()), value: chance() });
-    writeFrame(writer, FrameType.SETTINGS, settings);
-    writeFrame(writer, greaseId(chance()), EMPTY);
-    this.#controlStream.write(writer.written());
-    this.#flushLocal();
-  }
-
-  #handleOpened(id: StreamId): void {
-    if (isUnidirectional(id)) {
-      this.#remote.handleOpened(id);
-      return;
-    }
-    // RFC 9114 §6.1
-    if (isServerInitiated(id))
-      throw connectionError("H3_STREAM_CREATION_ERROR", "stream", "bidirectional, from a server");
-    if (this.#state === "draining") {
-      // RFC 9114 §5.2: not processed, and the client may know it.
-      this.#transport.stopSending(id, H3_ERRORS.H3_REQUEST_REJECTED.code);
-      this.#transport.reset(id, H3_ERRORS.H3_REQUEST_REJECTED.code);
-      return;
-    }
-    if (id >= this.#nextRequestId) this.#nextRequestId = id + 4;
-    this.#requests.accept(id);
-  }
-
-  #handleStopped(id: StreamId, code: VarInt): void {
-    if (!isUnidirectional(id)) {
-      this.#requests.handleStopped(id, code);
-      return;
-    }
-    // RFC 9114 §6.2.1, RFC 9204 §4.2: ours are as critical as theirs.
-    throw connectionError("H3_CLOSED_CRITICAL_STREAM", "stream", "the peer stopped one that the connection needs");
-  }
-
   #handleStreamsAvailable(direction: "bidi" | "uni"): void {
     if (direction === "uni") {
-      this.#flushLocal();
+      this.#local.flush();
     } else if (this.#requestRefused) {
       this.#requestRefused = false;
       this.#events.push({ type: "requests-available" });
     }
+    this.#claims.handleStreamsAvailable(direction);
   }
 
   #handleSettings(settings: Settings): void {
@@ -362,7 +328,7 @@ export class H3Connection {
       maxBlockedStreams: settings.qpackBlockedStreams,
     });
     const instructions = this.#encoder.takeInstructions();
-    if (instructions !== undefined) this.#encoderStream.write(instructions);
+    if (instructions !== undefined) this.#local.encoder.write(instructions);
     this.#events.push({ type: "settings", settings });
   }
 
@@ -382,16 +348,6 @@ export class H3Connection {
     this.#events.push({ type: "goaway", unprocessed });
   }
 
-  #writeGoaway(): void {
-    // A client names a push id, and never allowed any.
-    const id = this.role === "server" ? this.#nextRequestId : 0;
-    const writer = new Writer(new Uint8Array(16));
-    writer.varint(FrameType.GOAWAY);
-    writer.varint(varintLength(id));
-    writer.varint(id);
-    this.#controlStream.write(writer.written());
-  }
-
   #writeSection(id: StreamId, lines: FieldSection, fin: boolean): void {
     const stream = this.#requests.get(id);
     if (stream === undefined) return;
@@ -403,10 +359,10 @@ export class H3Connection {
     }
   }
 
-  #flushLocal(): void {
-    this.#controlStream.flush();
-    this.#encoderStream.flush();
-    this.#decoderStream.flush();
+  #end(): void {
+    this.#state = "closed";
+    this.#requests.clear();
+    this.#claims.clear();
   }
 
   #checkDrained(): void {

@@ -7,9 +7,13 @@ import { connectionError } from "./errors.ts";
 import { FrameHeaderReader } from "./frame-header-reader.ts";
 import { checkFrame, FRAMES, FrameType, isKnownFrame, type Role } from "./frames.ts";
 import type { IgnoredBudget } from "./limits.ts";
-import { MAX_SETTINGS_LENGTH, parseSettings, type Settings } from "./settings.ts";
+import { type ExtensionSetting, MAX_SETTINGS_LENGTH, parseSettings, type Settings } from "./settings.ts";
 
 export interface ControlStreamHandler {
+  /** Settings that were registered beyond HTTP/3's own. */
+  readonly extensionSettings: readonly ExtensionSetting[];
+  /** Whether an extension's bidirectional streams begin with this. */
+  isStreamSignal(type: number): boolean;
   handleSettings(settings: Settings): void;
   /** RFC 9114 §5.2: from a server a stream id, from a client a push id. */
   handleGoaway(id: number): void;
@@ -57,6 +61,8 @@ export class ControlStreamReader {
     if (!this.#hasSettings && type !== FrameType.SETTINGS)
       throw connectionError("H3_MISSING_SETTINGS", "control stream");
     checkFrame(type, "control", this.#peer);
+    if (this.#handler.isStreamSignal(type))
+      throw connectionError("H3_FRAME_ERROR", "control stream", "a stream signal");
     if (type === FrameType.SETTINGS && this.#hasSettings) {
       throw connectionError("H3_FRAME_UNEXPECTED", "control stream", "SETTINGS twice");
     }
@@ -80,7 +86,7 @@ export class ControlStreamReader {
     const payload = this.#payload.bytes;
     if (type === FrameType.SETTINGS) {
       this.#hasSettings = true;
-      this.#handler.handleSettings(parseSettings(payload));
+      this.#handler.handleSettings(parseSettings(payload, this.#handler.extensionSettings));
     } else {
       const id = readOnlyId(type, payload);
       if (type === FrameType.GOAWAY) this.#handleGoaway(id);

@@ -59,6 +59,8 @@ export const isKnownFrame = (type: number): boolean => byType[type] !== undefine
 /** RFC 9114 §7.2.8: types, settings and streams of the form 0x1f × n + 0x21 mean nothing, and keep the peer in practice. */
 export const greaseId = (n: number): number => 0x1f * n + 0x21;
 
+export const isGreaseId = (id: number): boolean => id >= 0x21 && (id - 0x21) % 0x1f === 0;
+
 /** Writes a frame whose payload is at hand. */
 export function writeFrame(writer: Writer, type: number, payload: Uint8Array): void {
   writer.varint(type);

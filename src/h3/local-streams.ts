@@ -1,7 +1,12 @@
 /** The unidirectional streams that we open (RFC 9114 §6.2): control, and QPACK's two. None of them ever ends. */
 
+import type { Rng } from "../base/rng.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
+import { varintLength } from "../wire/varint.ts";
+import { Writer } from "../wire/writer.ts";
 import { connectionError } from "./errors.ts";
+import { FrameType, greaseId, writeFrame } from "./frames.ts";
+import { type ExtensionSetting, emitSettings, type KnownSettings } from "./settings.ts";
 
 /** RFC 9114 §6.2, RFC 9204 §4.2 */
 export const StreamType = { CONTROL: 0x00, PUSH: 0x01, QPACK_ENCODER: 0x02, QPACK_DECODER: 0x03 } as const;
@@ -52,5 +57,48 @@ export class LocalStream {
       this.#pendingBytes -= bytes.length;
       this.#transport.write(this.#id, bytes, false);
     }
+  }
+}
+
+/** All three. */
+export class LocalStreams {
+  readonly encoder: LocalStream;
+  readonly decoder: LocalStream;
+  readonly #control: LocalStream;
+
+  constructor(transport: StreamTransport) {
+    this.#control = new LocalStream(transport, StreamType.CONTROL);
+    this.encoder = new LocalStream(transport, StreamType.QPACK_ENCODER);
+    this.decoder = new LocalStream(transport, StreamType.QPACK_DECODER);
+  }
+
+  has(id: StreamId): boolean {
+    return id === this.#control.id || id === this.encoder.id || id === this.decoder.id;
+  }
+
+  flush(): void {
+    this.#control.flush();
+    this.encoder.flush();
+    this.decoder.flush();
+  }
+
+  /** RFC 9114 §6.2.1: the first frame; §7.2.8: reserved values keep the peer in practice. */
+  writeSettings(settings: KnownSettings, registered: readonly ExtensionSetting[], rng: Rng): void {
+    const chance = (): number => rng.uint32() & 0xffff;
+    const payload = emitSettings(settings, registered, { id: greaseId(chance()), value: chance() });
+    const writer = new Writer(new Uint8Array(payload.length + 32));
+    writeFrame(writer, FrameType.SETTINGS, payload);
+    writeFrame(writer, greaseId(chance()), new Uint8Array(0));
+    this.#control.write(writer.written());
+    this.flush();
+  }
+
+  /** RFC 9114 §7.2.6 */
+  writeGoaway(id: number): void {
+    const writer = new Writer(new Uint8Array(16));
+    writer.varint(FrameType.GOAWAY);
+    writer.varint(varintLength(id));
+    writer.varint(id);
+    this.#control.write(writer.written());
   }
 }

@@ -22,6 +22,8 @@ export interface MessageReaderHost {
   handleTooLarge(id: StreamId): void;
   handleData(id: StreamId): void;
   handleFinished(id: StreamId): void;
+  /** Whether an extension's bidirectional streams begin with this. */
+  isStreamSignal(type: number): boolean;
   /** Bytes of frames that nobody knows; throws when there were too many. */
   countIgnored(count: number): void;
 }
@@ -76,6 +78,12 @@ export class MessageReader {
     this.#state = "content";
     this.#expected = length;
     this.#mayHaveTrailers = mayHaveTrailers;
+  }
+
+  /** Bytes that somebody else read before, and whether the stream ended with them. */
+  prepend(bytes: Uint8Array, fin: boolean): void {
+    this.#chunk = bytes;
+    this.#finSeen = fin;
   }
 
   /** Nothing more is wanted. */
@@ -176,6 +184,9 @@ export class MessageReader {
     // RFC 9114 §7.2.5: we never allowed a push, so every push id is too large.
     else if (type === FrameType.PUSH_PROMISE)
       throw connectionError("H3_ID_ERROR", "PUSH_PROMISE", "push is not allowed");
+    // What an extension begins its streams with is no frame.
+    else if (this.#host.isStreamSignal(type))
+      throw connectionError("H3_FRAME_ERROR", "request stream", "a stream signal behind the stream's start");
     if (this.#frameRemaining === 0 && this.#frameType !== FrameType.HEADERS) this.#frameType = -1;
   }
 

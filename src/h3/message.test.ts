@@ -310,3 +310,57 @@ describe("well-formed heads", () => {
     expect(parseResponseHead([[":status", "599"]])).toEqual({ status: 599, fields: [], contentLength: undefined });
   });
 });
+
+describe("extended CONNECT (RFC 8441 §4, RFC 9220)", () => {
+  const CONNECT: FieldSection = [...replaced(":method", "CONNECT"), [":protocol", "websocket"]];
+  const request = { method: "CONNECT", scheme: "https", authority: "example.com", path: "/chat", fields: [] };
+
+  test("is a request with all pseudo-headers, once the server has enabled it", () => {
+    const pair = new H3Pair({ server: { enableConnectProtocol: true } }).run();
+    const id = pair.client.connection.request({ ...request, protocol: "websocket" }, false)!;
+    pair.run();
+    expect(pair.server.of("request")).toMatchObject([
+      { head: { method: "CONNECT", scheme: "https", authority: "example.com", path: "/chat", protocol: "websocket" } },
+    ]);
+    pair.server.connection.respond(id, 200, [], false);
+    pair.client.connection.writeData(id, new Uint8Array(3), true);
+    pair.run();
+    expect(readAll(pair.server, id)).toEqual(new Uint8Array(3));
+  });
+
+  test("cannot be sent before", () => {
+    const pair = new H3Pair({ server: { enableConnectProtocol: true } });
+    const send = () => pair.client.connection.request({ ...request, protocol: "websocket" }, false);
+    pair.client.turn();
+    expect(send).toThrow(InvalidMessageError);
+    pair.run();
+    expect(send()).toBeDefined();
+    const without = new H3Pair().run();
+    expect(() => without.client.connection.request({ ...request, protocol: "websocket" }, false)).toThrow(
+      InvalidMessageError,
+    );
+  });
+
+  test.each<readonly [string, FieldSection]>([
+    ["another method", [...REQUEST, [":protocol", "websocket"]]],
+    ["no :path", CONNECT.filter(([name]) => name !== ":path")],
+    ["no :scheme", CONNECT.filter(([name]) => name !== ":scheme")],
+    ["no :authority", [...CONNECT.filter(([name]) => name !== ":authority"), ["host", "example.com"]]],
+    ["a :protocol that is no token", [...CONNECT.slice(0, -1), [":protocol", "web socket"]]],
+    [":protocol twice", [...CONNECT, [":protocol", "websocket"]]],
+  ])("with %s is malformed", (_, fields) => {
+    expect(() => parseRequestHead(fields, true)).toThrow();
+    const peer = new RawPeer("server", { enableConnectProtocol: true });
+    const id = peer.openRequest();
+    peer.send(id, headers(fields));
+    expect(peer.victim.transport.resets.get(id)).toBe(MESSAGE_ERROR);
+    expect(peer.closeCode).toBeUndefined();
+  });
+
+  test("was not offered: malformed", () => {
+    const peer = new RawPeer("server");
+    const id = peer.openRequest();
+    peer.send(id, headers(CONNECT));
+    expect(peer.victim.transport.resets.get(id)).toBe(MESSAGE_ERROR);
+  });
+});

@@ -14,13 +14,15 @@ import {
 } from "../http/index.ts";
 import { malformed } from "./errors.ts";
 
-/** A request's control data (RFC 9114 §4.3.1) and fields. `scheme` and `path` are absent in CONNECT alone. */
+/** A request's control data (RFC 9114 §4.3.1) and fields. `scheme` and `path` are absent in plain CONNECT alone. */
 export interface RequestHead {
   readonly method: string;
   readonly scheme: string | undefined;
   /** From `:authority`, or from `host` where that is missing. */
   readonly authority: string | undefined;
   readonly path: string | undefined;
+  /** What an extended CONNECT asks for (RFC 9220). */
+  readonly protocol: string | undefined;
   readonly fields: FieldSection;
   readonly contentLength: number | undefined;
 }
@@ -107,12 +109,16 @@ function checkHost(fields: FieldSection, authority: string | undefined): string 
   return authority ?? host;
 }
 
-/** A request's head from the lines of its HEADERS frame. Throws a `StreamError` when it is malformed. */
-export function parseRequestHead(section: FieldSection): RequestHead {
+/**
+ * A request's head from the lines of its HEADERS frame. Throws a `StreamError` when it is malformed. `:protocol` exists
+ * only where its receiver said so (RFC 8441 §4, RFC 9220 §3).
+ */
+export function parseRequestHead(section: FieldSection, allowsProtocol = false): RequestHead {
   let method: string | undefined;
   let scheme: string | undefined;
   let pseudoAuthority: string | undefined;
   let path: string | undefined;
+  let protocol: string | undefined;
   let first = 0;
   for (; first < section.length && isPseudoHeader(section[first]![0]); first += 1) {
     const line = section[first]!;
@@ -129,6 +135,10 @@ export function parseRequestHead(section: FieldSection): RequestHead {
       case ":path":
         path = once(line[0], path, line[1]);
         break;
+      case ":protocol":
+        if (!allowsProtocol) throw undefinedPseudoHeader(line[0]);
+        protocol = once(line[0], protocol, line[1]);
+        break;
       default:
         throw undefinedPseudoHeader(line[0]);
     }
@@ -138,13 +148,18 @@ export function parseRequestHead(section: FieldSection): RequestHead {
   if (!isToken(method)) throw malformed(":method is not a token");
   const authority = checkHost(fields, pseudoAuthority);
   if (authority !== undefined && !AUTHORITY.test(authority)) throw malformed(":authority or host is not one");
-  if (method === "CONNECT") {
+  if (protocol !== undefined) {
+    // RFC 8441 §4: the request is CONNECT, and has the rest of what other requests have.
+    if (method !== "CONNECT") throw malformed(":protocol without CONNECT");
+    if (!isToken(protocol)) throw malformed(":protocol is not a token");
+    if (pseudoAuthority === undefined) throw malformed("extended CONNECT without :authority");
+  } else if (method === "CONNECT") {
     // RFC 9114 §4.4
     if (scheme !== undefined || path !== undefined) throw malformed("CONNECT with :scheme or :path");
     if (pseudoAuthority === undefined || !/:[0-9]+$/.test(pseudoAuthority)) {
       throw malformed("CONNECT without host and port");
     }
-    return { method, scheme, authority, path, fields, contentLength: undefined };
+    return { method, scheme, authority, path, protocol, fields, contentLength: undefined };
   }
   if (scheme === undefined || !SCHEME.test(scheme)) throw malformed(":scheme is missing or not one");
   if (path === undefined) throw malformed(":path is missing");
@@ -152,7 +167,9 @@ export function parseRequestHead(section: FieldSection): RequestHead {
     if (authority === undefined) throw malformed(":authority and host are missing");
     if (!PATH.test(path) && !(path === "*" && method === "OPTIONS")) throw malformed(":path is not one");
   }
-  return { method, scheme, authority, path, fields, contentLength: lengthOf(fields) };
+  // RFC 9110 §9.3.6: behind CONNECT there is no content that could have a length.
+  const contentLength = method === "CONNECT" ? undefined : lengthOf(fields);
+  return { method, scheme, authority, path, protocol, fields, contentLength };
 }
 
 /** A response's head, interim or final. Throws a `StreamError` when it is malformed. */

@@ -4,23 +4,30 @@ import { type FieldLine, type FieldSection, isConnectionSpecific, isFieldName, i
 import { InvalidMessageError, StreamError } from "./errors.ts";
 import { parseRequestHead } from "./message.ts";
 
-/** A request to send. `fields` without pseudo-headers; CONNECT has neither scheme nor path. */
+/** A request to send. `fields` without pseudo-headers; CONNECT without `protocol` has neither scheme nor path. */
 export interface OutgoingRequest {
   readonly method: string;
   readonly scheme?: string | undefined;
   readonly authority?: string | undefined;
   readonly path?: string | undefined;
+  /** Makes it an extended CONNECT (RFC 9220): only when the peer's settings have `enableConnectProtocol`. */
+  readonly protocol?: string | undefined;
   readonly fields: FieldSection;
 }
 
-export function requestLines(request: OutgoingRequest): FieldSection {
+export function requestLines(request: OutgoingRequest, allowsProtocol: boolean): FieldSection {
+  if (request.protocol !== undefined && !allowsProtocol) {
+    // RFC 8441 §3: not before the server has sent the setting.
+    throw new InvalidMessageError("the server has not enabled extended CONNECT (SETTINGS_ENABLE_CONNECT_PROTOCOL)");
+  }
   const lines: FieldLine[] = [[":method", request.method]];
   if (request.scheme !== undefined) lines.push([":scheme", request.scheme]);
   if (request.authority !== undefined) lines.push([":authority", request.authority]);
   if (request.path !== undefined) lines.push([":path", request.path]);
+  if (request.protocol !== undefined) lines.push([":protocol", request.protocol]);
   lines.push(...request.fields);
   try {
-    parseRequestHead(lines);
+    parseRequestHead(lines, allowsProtocol);
   } catch (error) {
     if (error instanceof StreamError) throw new InvalidMessageError(error.message);
     throw error;

@@ -5,6 +5,7 @@ import { connectionError, H3_ERRORS } from "./errors.ts";
 import type { Role } from "./frames.ts";
 import type { IgnoredBudget } from "./limits.ts";
 import { StreamType } from "./local-streams.ts";
+import type { StreamClaims } from "./stream-claims.ts";
 import { VarintReader } from "./varint-reader.ts";
 
 /** Those who read the streams that the connection needs. */
@@ -30,11 +31,19 @@ export class RemoteStreams {
   readonly #peer: Role;
   readonly #readers: CriticalStreamReaders;
   readonly #ignored: IgnoredBudget;
+  readonly #claims: StreamClaims;
   /** Streams whose type has not arrived. There are no more than the transport lets the peer open. */
   readonly #untyped = new Map<StreamId, VarintReader>();
   readonly #critical = new Map<StreamId, Kind>();
 
-  constructor(transport: StreamTransport, peer: Role, readers: CriticalStreamReaders, ignored: IgnoredBudget) {
+  constructor(
+    transport: StreamTransport,
+    peer: Role,
+    readers: CriticalStreamReaders,
+    ignored: IgnoredBudget,
+    claims: StreamClaims,
+  ) {
+    this.#claims = claims;
     this.#transport = transport;
     this.#peer = peer;
     this.#readers = readers;
@@ -50,7 +59,7 @@ export class RemoteStreams {
       if (!this.#untyped.has(id) && !this.#critical.has(id)) return;
       const chunk = this.#transport.read(id);
       if (chunk === undefined) return;
-      this.#handleBytes(id, chunk.bytes);
+      this.#handleBytes(id, chunk.bytes, chunk.fin);
       if (chunk.fin) this.handleEnd(id);
     }
   }
@@ -64,7 +73,7 @@ export class RemoteStreams {
     if (kind !== undefined) throw connectionError("H3_CLOSED_CRITICAL_STREAM", NAMES[kind]);
   }
 
-  #handleBytes(id: StreamId, bytes: Uint8Array): void {
+  #handleBytes(id: StreamId, bytes: Uint8Array, fin: boolean): void {
     let at = 0;
     const typeReader = this.#untyped.get(id);
     if (typeReader !== undefined) {
@@ -72,6 +81,7 @@ export class RemoteStreams {
       at = typeReader.read(bytes, 0);
       if (!typeReader.done) return;
       this.#untyped.delete(id);
+      if (this.#claims.handOver("uni", typeReader.exact, id, bytes.subarray(at), fin)) return;
       this.#handleType(id, typeReader.value);
     }
     const rest = at === 0 ? bytes : bytes.subarray(at);

@@ -377,6 +377,8 @@ describe("the streams that we open", () => {
       qpackMaxTableCapacity: 4096,
       maxFieldSectionSize: 65_536,
       qpackBlockedStreams: 16,
+      enableConnectProtocol: false,
+      extensions: [],
     });
     expect(pair.server.connection.peerSettings).toEqual(pair.client.connection.peerSettings);
   });

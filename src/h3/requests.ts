@@ -16,6 +16,7 @@ import { hasNoContent, parseRequestHead, parseResponseHead, parseTrailers } from
 import type { ContentChunk, MessageReaderHost } from "./message-reader.ts";
 import { responseLines } from "./outgoing.ts";
 import { RequestStream } from "./request-stream.ts";
+import type { StreamClaims } from "./stream-claims.ts";
 
 export interface RequestsOptions {
   readonly transport: StreamTransport;
@@ -25,6 +26,9 @@ export interface RequestsOptions {
   readonly headers: HeadersFrames;
   readonly ignored: IgnoredBudget;
   readonly maxFieldSectionSize: number;
+  readonly claims: StreamClaims;
+  /** Whether we sent SETTINGS_ENABLE_CONNECT_PROTOCOL. */
+  readonly allowsProtocol: boolean;
 }
 
 export class Requests implements MessageReaderHost {
@@ -35,6 +39,8 @@ export class Requests implements MessageReaderHost {
   readonly #decoder: QpackDecoder;
   readonly #headers: HeadersFrames;
   readonly #ignored: IgnoredBudget;
+  readonly #claims: StreamClaims;
+  readonly #allowsProtocol: boolean;
   readonly #cancellations = new CancellationBudget();
   readonly #streams = new Map<StreamId, RequestStream>();
   /** Requests that are over, but the peer has not yet acknowledged all that we sent. Each holds its stream credit. */
@@ -50,6 +56,8 @@ export class Requests implements MessageReaderHost {
     this.#decoder = options.decoder;
     this.#headers = options.headers;
     this.#ignored = options.ignored;
+    this.#claims = options.claims;
+    this.#allowsProtocol = options.allowsProtocol;
   }
 
   get size(): number {
@@ -211,6 +219,10 @@ export class Requests implements MessageReaderHost {
     return this.#decoder.decode(id, section);
   }
 
+  isStreamSignal(type: number): boolean {
+    return this.#claims.hasBidi && this.#claims.isClaimed("bidi", type);
+  }
+
   countIgnored(count: number): void {
     this.#ignored.count(count);
   }
@@ -244,7 +256,7 @@ export class Requests implements MessageReaderHost {
   }
 
   #handleRequestHead(stream: RequestStream, fields: FieldSection, fin: boolean): void {
-    const head = parseRequestHead(fields);
+    const head = parseRequestHead(fields, this.#allowsProtocol);
     if (fin) checkEmpty(head.contentLength);
     stream.method = head.method;
     stream.announced = true;

@@ -1,30 +1,68 @@
-/** SETTINGS (RFC 9114 §7.2.4, RFC 9204 §5): what each side tells the other once, first on its control stream. */
+/**
+ * SETTINGS (RFC 9114 §7.2.4, RFC 9204 §5): what each side tells the other once, first on its control stream. One table
+ * gives the types, the parser, the emitter and the README's list. An extension adds rows of its own to a connection.
+ */
 
 import { WireError } from "../base/errors.ts";
 import { Reader } from "../wire/reader.ts";
-import { formatVarInt, type VarInt } from "../wire/varint.ts";
+import { formatVarInt, sameVarInt, type VarInt } from "../wire/varint.ts";
 import { Writer } from "../wire/writer.ts";
 import { connectionError } from "./errors.ts";
 
-export interface Settings {
-  readonly qpackMaxTableCapacity: number;
-  readonly maxFieldSectionSize: number;
-  readonly qpackBlockedStreams: number;
+/** A limit may have any value; a flag is 0 or 1. */
+interface LimitRow {
+  readonly id: number;
+  readonly name: string;
+  readonly source: string;
+  readonly kind: "limit";
+  readonly default: number;
 }
+
+interface FlagRow extends Omit<LimitRow, "kind" | "default"> {
+  readonly kind: "flag";
+  readonly default: false;
+}
+
+// biome-ignore format: the registry of RFC 9114 §11.2.2, as far as this folder knows it
+export const SETTINGS = {
+  qpackMaxTableCapacity: { id: 0x01, name: "SETTINGS_QPACK_MAX_TABLE_CAPACITY", source: "RFC 9204 §5",       kind: "limit", default: 0 },
+  maxFieldSectionSize:   { id: 0x06, name: "SETTINGS_MAX_FIELD_SECTION_SIZE",   source: "RFC 9114 §7.2.4.1", kind: "limit", default: Number.POSITIVE_INFINITY },
+  qpackBlockedStreams:   { id: 0x07, name: "SETTINGS_QPACK_BLOCKED_STREAMS",    source: "RFC 9204 §5",       kind: "limit", default: 0 },
+  enableConnectProtocol: { id: 0x08, name: "SETTINGS_ENABLE_CONNECT_PROTOCOL",  source: "RFC 9220 §3",       kind: "flag",  default: false },
+} as const satisfies Record<string, LimitRow | FlagRow>;
+
+type KnownName = keyof typeof SETTINGS;
+type ValueOf<K extends KnownName> = (typeof SETTINGS)[K]["kind"] extends "flag" ? boolean : number;
+
+/** The settings that HTTP/3 knows by itself. */
+export type KnownSettings = { readonly [K in KnownName]: ValueOf<K> };
+
+/** A setting that whoever uses the connection registers: sent if it has a value, and read from the peer. */
+export interface ExtensionSetting {
+  readonly id: VarInt;
+  readonly name: string;
+  /** What to send. */
+  readonly value?: VarInt | undefined;
+  /** What is wrong with the peer's value, if anything is: the connection then closes with H3_SETTINGS_ERROR. */
+  readonly problem?: ((value: VarInt) => string | undefined) | undefined;
+}
+
+export interface Settings extends KnownSettings {
+  /** Values of the settings that were registered, as they came. */
+  readonly extensions: readonly { readonly id: VarInt; readonly value: VarInt }[];
+}
+
+const KNOWN = Object.entries(SETTINGS) as [KnownName, LimitRow | FlagRow][];
 
 /** What holds until SETTINGS arrive. */
 export const DEFAULT_SETTINGS: Settings = {
-  qpackMaxTableCapacity: 0,
-  maxFieldSectionSize: Number.POSITIVE_INFINITY,
-  qpackBlockedStreams: 0,
+  ...(Object.fromEntries(KNOWN.map(([key, row]) => [key, row.default])) as KnownSettings),
+  extensions: [],
 };
 
-// biome-ignore format: the registry of RFC 9114 §11.2.2
-const SETTINGS: readonly { readonly id: number; readonly key: keyof Settings }[] = [
-  { id: 0x01, key: "qpackMaxTableCapacity" },
-  { id: 0x06, key: "maxFieldSectionSize" },
-  { id: 0x07, key: "qpackBlockedStreams" },
-];
+/** The value of a registered setting; undefined when the peer did not send it. */
+export const extensionValue = (settings: Settings, id: VarInt): VarInt | undefined =>
+  settings.extensions.find((each) => sameVarInt(each.id, id))?.value;
 
 /** RFC 9114 §7.2.4.1: ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE and MAX_FRAME_SIZE of HTTP/2. */
 const isHttp2Setting = (id: VarInt): boolean => typeof id === "number" && id >= 0x02 && id <= 0x05;
@@ -32,37 +70,75 @@ const isHttp2Setting = (id: VarInt): boolean => typeof id === "number" && id >= 
 /** More than any list of settings needs; larger ones are sent to fill memory. */
 export const MAX_SETTINGS_LENGTH = 4096;
 
-export function parseSettings(payload: Uint8Array): Settings {
+const settingsError = (detail: string) => connectionError("H3_SETTINGS_ERROR", "SETTINGS", detail);
+
+/** The peer's settings. Unknown ids that nobody registered are ignored (RFC 9114 §7.2.4.1). */
+export function parseSettings(payload: Uint8Array, registered: readonly ExtensionSetting[] = []): Settings {
   const reader = new Reader(payload);
-  const values: { -readonly [K in keyof Settings]: Settings[K] } = { ...DEFAULT_SETTINGS };
+  const values: Record<string, number | boolean> = {};
+  const extensions: { readonly id: VarInt; readonly value: VarInt }[] = [];
   const seen = new Set<string>();
   try {
     while (!reader.isAtEnd) {
       const id = reader.varintExact();
-      const value = reader.varint();
+      const value = reader.varintExact();
       const name = formatVarInt(id);
-      if (isHttp2Setting(id)) throw connectionError("H3_SETTINGS_ERROR", "SETTINGS", `setting ${name} of HTTP/2`);
-      if (seen.has(name)) throw connectionError("H3_SETTINGS_ERROR", "SETTINGS", `setting ${name} twice`);
+      if (isHttp2Setting(id)) throw settingsError(`setting ${name} of HTTP/2`);
+      if (seen.has(name)) throw settingsError(`setting ${name} twice`);
       seen.add(name);
-      const row = SETTINGS.find((known) => known.id === id);
-      if (row !== undefined) values[row.key] = value;
+      const known = KNOWN.find(([, row]) => row.id === id);
+      if (known !== undefined) values[known[0]] = knownValue(known[1], value);
+      const extension = registered.find((each) => sameVarInt(each.id, id));
+      if (extension === undefined) continue;
+      const problem = extension.problem?.(value);
+      if (problem !== undefined) throw settingsError(`${extension.name}: ${problem}`);
+      extensions.push({ id, value });
     }
   } catch (error) {
     if (error instanceof WireError) throw connectionError("H3_FRAME_ERROR", "SETTINGS", error.message);
     throw error;
   }
-  return values;
+  return { ...DEFAULT_SETTINGS, ...values, extensions };
 }
 
-/** The payload of our SETTINGS: what differs from the default, and a reserved one with a random value. */
-export function emitSettings(settings: Settings, grease: { readonly id: number; readonly value: number }): Uint8Array {
-  const writer = new Writer(new Uint8Array(16 * (SETTINGS.length + 1)));
-  for (const { id, key } of SETTINGS) {
-    if (settings[key] === DEFAULT_SETTINGS[key]) continue;
+function knownValue(row: LimitRow | FlagRow, value: VarInt): number | boolean {
+  // The nearest double above 2^53 compares correctly with every limit of ours.
+  if (row.kind === "limit") return typeof value === "number" ? value : value.high * 0x1_0000_0000 + value.low;
+  // RFC 9220 §3, RFC 8441 §3
+  if (value !== 0 && value !== 1) throw settingsError(`${row.name} is ${formatVarInt(value)}, neither 0 nor 1`);
+  return value === 1;
+}
+
+/** The payload of our SETTINGS: what differs from the default, extensions, and a reserved one with a random value. */
+export function emitSettings(
+  settings: KnownSettings,
+  registered: readonly ExtensionSetting[],
+  grease: { readonly id: number; readonly value: number },
+): Uint8Array {
+  const writer = new Writer(new Uint8Array(16 * (KNOWN.length + registered.length + 1)));
+  for (const [key, row] of KNOWN) {
+    const value = settings[key];
+    if (value === row.default) continue;
+    writer.varint(row.id);
+    writer.varint(Number(value));
+  }
+  for (const { id, value } of registered) {
+    if (value === undefined) continue;
     writer.varint(id);
-    writer.varint(settings[key]);
+    writer.varint(value);
   }
   writer.varint(grease.id);
   writer.varint(grease.value);
   return writer.written();
+}
+
+/** A registered setting must not be one that stands in the table, one of HTTP/2's, or there twice. */
+export function checkRegistered(registered: readonly ExtensionSetting[]): void {
+  registered.forEach(({ id, name }, index) => {
+    const isTaken =
+      isHttp2Setting(id) ||
+      KNOWN.some(([, row]) => row.id === id) ||
+      registered.findIndex((other) => sameVarInt(other.id, id)) < index;
+    if (isTaken) throw new RangeError(`setting ${name} (${formatVarInt(id)}) cannot be registered: its id is taken`);
+  });
 }

@@ -1,6 +1,7 @@
 /** Reads variable-length integers from a stream whose bytes may be cut anywhere. */
 
 import { Reader } from "../wire/reader.ts";
+import type { VarInt } from "../wire/varint.ts";
 
 export class VarintReader {
   readonly #partial = new Uint8Array(8);
@@ -11,6 +12,11 @@ export class VarintReader {
   /** Whether an integer has been begun. */
   get isPartial(): boolean {
     return this.#have > 0;
+  }
+
+  /** The integer with all of its 62 bits, until the next one is begun. */
+  get exact(): VarInt {
+    return this.value <= Number.MAX_SAFE_INTEGER ? this.value : new Reader(this.#partial).varintExact();
   }
 
   /** Reads on at `at` and gives the position behind what it took; `done` tells whether the integer is complete. */

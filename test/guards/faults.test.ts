@@ -43,6 +43,7 @@ import {
   signalled,
   sockets,
   tcpServer,
+  tunnel,
   uncaught,
 } from "./world.ts";
 
@@ -123,6 +124,9 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http1 request": at(h1),
   "http1 continue": at(poke1),
   "http1 client error": at(() => garbage()),
+  "http1 upgrade": at(() => all(tunnel("http/1.1", "ended"))),
+  "http1 upgrade drain": at(() => all(tunnel("http/1.1", "refused"))),
+  "http1 upgrade refused": at(() => all(tunnel("http/1.1", "refused"))),
   "http1 refusal linger": at(() => garbage({ stays: true })),
   "http1 refusal closed": at(() => garbage()),
   "http1 close": at(h1),
@@ -145,6 +149,10 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http2 released": at(h2),
   "http2 wants trailers": at(h2),
   "http2 finish": at(poke2),
+  "http2 stop": at(poke2),
+  "tunnel drain": at(() => all(tunnel("http/1.1", "ended"))),
+  "tunnel aborted": at(() => all(tunnel("h2", "cut off"))),
+  "tunnel closed": at(() => all(tunnel("h2", "ended"))),
   "body readable": at(h2),
   "body end": at(h2),
   "response look-ahead": at(h2),

@@ -24,6 +24,7 @@ import type { Protocol } from "../../src/host/client/session.ts";
 import type { ConnectionInfo } from "../../src/host/http/exchange.ts";
 import { createFetchHandler } from "../../src/host/http/fetch-handler.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+import { TUNNEL_KINDS } from "../../src/host/http/testing/tunnel-clients.ts";
 import { captureRelay } from "../../src/host/udp/capturing-relay.ts";
 
 import { armed } from "./armed.ts";
@@ -116,6 +117,7 @@ export async function openServer(protocols: readonly Protocol[] = ["h3", "h2", "
   const server = await startServer(
     { port: 0, host: "127.0.0.1", identities, protocols, log, onKeyLog: () => undefined },
     {
+      acceptsTunnels: true,
       handle: (exchange) => {
         if (exchange.path.startsWith("/proxy")) {
           Object.defineProperty(exchange, "path", { value: exchange.path.slice(6) });
@@ -136,6 +138,19 @@ export let lastConnection: ConnectionInfo | undefined;
 export async function answer(request: Request, context: Parameters<Parameters<typeof createFetchHandler>[0]>[1]) {
   const { pathname } = new URL(request.url);
   lastConnection = context.connection;
+  if (context.tunnel !== undefined) {
+    if (context.tunnel.protocol === "refused") return new Response(new Uint8Array(BIG), { status: 403 });
+    const { readable, writable, response } = context.tunnel.accept();
+    const writer = writable.getWriter();
+    const write = async (): Promise<void> => {
+      await writer.write(new Uint8Array(BIG));
+      await writer.write(new Uint8Array(BIG));
+      await readable.pipeTo(new WritableStream());
+      await writer.close();
+    };
+    write().catch(() => undefined);
+    return response;
+  }
   switch (pathname) {
     case "/never":
       onNever();
@@ -237,6 +252,17 @@ export async function poke(protocol: "h2" | "http/1.1"): Promise<void> {
   if (isGone) return;
   const early = client.request({ method: "POST", path: "/early", streaming: true });
   await settle(early.send("early"), early.response);
+}
+
+/** A tunnel that carries much, and ends in peace or is cut off; or one that is refused. */
+export async function tunnel(protocol: "h2" | "http/1.1", end: "ended" | "cut off" | "refused"): Promise<void> {
+  const { port } = await openServer();
+  const [, { open }] = TUNNEL_KINDS.find(([, kind]) => kind.version === protocol && kind.protocol !== undefined)!;
+  const onClose = (close: () => void): void => void closers.push(close);
+  const { stream, cutOff } = await open({ port, protocol: end, onClose });
+  const closed = once(stream, "close");
+  stream.once("data", () => (end === "cut off" ? cutOff() : stream.end()));
+  await closed;
 }
 
 /** Bytes that are no HTTP/1.1. The client closes when it is answered, or stays until it is cut off. */

@@ -1,12 +1,21 @@
 /**
  * Two `StreamTransport`s joined in memory, for tests of what lies above QUIC: with stream limits, write windows, and a
- * network that cuts and reorders as QUIC may, which is between streams but never inside one.
+ * network that cuts and reorders as QUIC may, which is between streams but never inside one. The cases of
+ * `quic/testing/transport-cases.ts` hold it to what a connection does.
  */
 
 import type { Rng } from "../../base/rng.ts";
 import type { SendPriority, SendSession, SendSource } from "../../quic/index.ts";
 import { SchedulerTree } from "../../quic/streams/scheduler/index.ts";
-import type { StreamChunk, StreamDirection, StreamId, StreamTransport, TransportEvent } from "../../quic/transport.ts";
+import {
+  isServerInitiated,
+  isUnidirectional,
+  type StreamChunk,
+  type StreamDirection,
+  type StreamId,
+  type StreamTransport,
+  type TransportEvent,
+} from "../../quic/transport.ts";
 import type { VarInt } from "../../wire/varint.ts";
 
 export interface MemoryOptions {
@@ -21,37 +30,44 @@ export interface MemoryOptions {
 }
 
 type Delivery =
-  | { type: "open" }
   | { type: "bytes"; bytes: Uint8Array; fin: boolean }
   | { type: "reset"; code: VarInt }
   | { type: "stop"; code: VarInt };
 
+/** One side's view of a stream. */
 interface StreamState {
   /** What the other side sent and has not been delivered. */
   readonly incoming: Delivery[];
   readonly readable: Uint8Array[];
-  finReceived: boolean;
-  finRead: boolean;
-  readDropped: boolean;
-  writeClosed: boolean;
-  stopped: boolean;
-  blocked: boolean;
-  announced: boolean;
-  reset: boolean;
+  /** Whether this side knows of it. */
+  isOpen: boolean;
+  /** The end, or a reset, was delivered. */
+  isSizeKnown: boolean;
+  /** "done": the end was read, or a reset told. */
+  reading: "open" | "stopped" | "done";
+  sending: "open" | "ended" | "reset";
+  /** The other side has got the end, or the reset. */
+  isDelivered: boolean;
+  /** Whether the application wrote the end or reset. */
+  isEndedByApplication: boolean;
+  isBlocked: boolean;
+  isAnnounced: boolean;
 }
 
-const newStream = (): StreamState => ({
+const newStream = (isOpen: boolean): StreamState => ({
   incoming: [],
   readable: [],
-  finReceived: false,
-  finRead: false,
-  readDropped: false,
-  writeClosed: false,
-  stopped: false,
-  blocked: false,
-  announced: false,
-  reset: false,
+  isOpen,
+  isSizeKnown: false,
+  reading: "open",
+  sending: "open",
+  isDelivered: false,
+  isEndedByApplication: false,
+  isBlocked: false,
+  isAnnounced: false,
 });
+
+const directionOf = (id: StreamId): StreamDirection => (isUnidirectional(id) ? "uni" : "bidi");
 
 export class MemoryTransport implements StreamTransport {
   readonly role: "client" | "server";
@@ -67,19 +83,18 @@ export class MemoryTransport implements StreamTransport {
   readonly priorities = new Map<StreamId, SendPriority>();
   readonly resets = new Map<StreamId, VarInt>();
   readonly stops = new Map<StreamId, VarInt>();
+  /** Streams of the other side's that were replaced by credit for another. */
+  readonly #retired = new Set<StreamId>();
+  #isOver = false;
   #opened = { bidi: 0, uni: 0 };
   #refused = { bidi: false, uni: false };
+  #credit: { bidi: number; uni: number };
 
   constructor(role: "client" | "server", options: MemoryOptions) {
     this.role = role;
     this.#options = options;
+    this.#credit = { bidi: options.maxBidiStreams ?? 100, uni: options.maxUniStreams ?? 100 };
   }
-
-  limit(direction: StreamDirection): number {
-    return (direction === "bidi" ? this.#options.maxBidiStreams : this.#options.maxUniStreams) ?? 100;
-  }
-
-  #credit = { bidi: 0, uni: 0 };
 
   /** Allows this side more streams, as MAX_STREAMS does. */
   grantStreams(direction: StreamDirection, count: number): void {
@@ -89,17 +104,18 @@ export class MemoryTransport implements StreamTransport {
   }
 
   openStream(direction: StreamDirection, wanted?: StreamId): StreamId | undefined {
+    if (this.#isOver) return undefined;
     const type = (this.role === "server" ? 1 : 0) + (direction === "uni" ? 2 : 0);
-    const index = wanted === undefined ? this.#opened[direction] : (wanted - type) / 4;
-    if (index >= this.limit(direction) + this.#credit[direction]) {
+    const first = this.#opened[direction];
+    const index = wanted === undefined ? first : (wanted - type) / 4;
+    if (!Number.isInteger(index) || index < first) throw new RangeError(`stream ${wanted} cannot be opened here`);
+    if (index >= this.#credit[direction]) {
       this.#refused[direction] = true;
       return undefined;
     }
-    for (let next = this.#opened[direction]; next <= index; next += 1) {
-      const id = next * 4 + type;
-      this.streams.set(id, newStream());
-      this.peer.streams.set(id, newStream());
-      this.peer.expect(id, { type: "open" });
+    for (let next = first; next <= index; next += 1) {
+      this.streams.set(next * 4 + type, newStream(true));
+      this.peer.streams.set(next * 4 + type, newStream(false));
     }
     this.#opened[direction] = index + 1;
     return index * 4 + type;
@@ -113,88 +129,79 @@ export class MemoryTransport implements StreamTransport {
     return new SchedulerTree().openSession(urgency);
   }
 
-  /** Puts something on its way to this side. */
-  expect(id: StreamId, delivery: Delivery): void {
-    this.streams.get(id)!.incoming.push(delivery);
-    this.#expecting.add(id);
-  }
-
   writableBytes(id: StreamId): number {
-    const stream = this.streams.get(id);
-    const theirs = this.peer.streams.get(id);
-    if (stream === undefined || theirs === undefined || stream.writeClosed) return Number.POSITIVE_INFINITY;
-    let held = 0;
-    for (const delivery of theirs.incoming) if (delivery.type === "bytes") held += delivery.bytes.length;
-    for (const bytes of theirs.readable) held += bytes.length;
-    const room = Math.max(0, (this.#options.window ?? 65_536) - held);
-    if (room === 0) stream.blocked = true;
+    if (this.#isOver) return Number.MAX_SAFE_INTEGER;
+    const stream = this.#find(id, "send");
+    if (stream.sending !== "open") return Number.MAX_SAFE_INTEGER;
+    const room = this.#room(id);
+    if (room === 0) stream.isBlocked = true;
     return room;
   }
 
   write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
-    const stream = this.streams.get(id);
-    if (stream === undefined) throw new Error(`no stream ${id}`);
-    if (stream.writeClosed || (data.length === 0 && !fin)) return true;
-    const bytes = (data instanceof Uint8Array ? data : data.bytes).slice();
-    this.writes.push({ id, bytes, fin });
-    this.peer.expect(id, { type: "bytes", bytes, fin });
-    if (fin) stream.writeClosed = true;
+    if (this.#isOver) return true;
+    const stream = this.#find(id, "send");
+    if (fin) stream.isEndedByApplication = true;
+    if (stream.sending === "open" && (data.length > 0 || fin)) {
+      const bytes = (data instanceof Uint8Array ? data : data.bytes).slice();
+      if (fin) stream.sending = "ended";
+      this.writes.push({ id, bytes, fin });
+      this.#send(id, { type: "bytes", bytes, fin });
+    }
+    this.#retire(id, stream);
     return this.writableBytes(id) > 0;
   }
 
   read(id: StreamId, max = Number.POSITIVE_INFINITY): StreamChunk | undefined {
-    const stream = this.streams.get(id);
-    if (stream === undefined || stream.readDropped || stream.finRead) return undefined;
+    if (this.#isOver) return undefined;
+    const stream = this.#find(id, "receive");
+    if (stream.reading !== "open") return undefined;
     const first = stream.readable[0];
-    if (first === undefined) {
-      if (!stream.finReceived) {
-        stream.announced = false;
-        return undefined;
-      }
-      stream.finRead = true;
-      return { bytes: new Uint8Array(0), fin: true };
-    }
-    const count = Math.min(first.length, max, this.#options.maxRead ?? Number.POSITIVE_INFINITY);
-    if (count === first.length) stream.readable.shift();
-    else stream.readable[0] = first.subarray(count);
-    const fin = stream.finReceived && stream.readable.length === 0;
-    stream.finRead = fin;
-    if (stream.readable.length === 0) stream.announced = false;
-    this.peer.noteCredit(id);
-    return { bytes: first.subarray(0, count), fin };
-  }
-
-  /** The other side has read: what was blocked may go on. */
-  noteCredit(id: StreamId): void {
-    const stream = this.streams.get(id);
-    if (!stream?.blocked || this.writableBytes(id) === 0) return;
-    stream.blocked = false;
-    this.events.push({ type: "stream-writable", id });
+    const count = Math.min(first?.length ?? 0, max, this.#options.maxRead ?? Number.POSITIVE_INFINITY);
+    if (first !== undefined && count < first.length) stream.readable[0] = first.subarray(count);
+    else stream.readable.shift();
+    const isDrained = stream.readable.length === 0;
+    if (isDrained) stream.isAnnounced = false;
+    const fin = stream.isSizeKnown && isDrained;
+    if (first === undefined && !fin) return undefined;
+    if (fin) stream.reading = "done";
+    this.peer.#noteRoom(id);
+    this.#retire(id, stream);
+    return { bytes: first?.subarray(0, count) ?? new Uint8Array(0), fin };
   }
 
   reset(id: StreamId, code: VarInt): void {
-    const stream = this.streams.get(id);
-    if (stream === undefined || (stream.writeClosed && !stream.stopped)) return;
-    this.resets.set(id, code);
-    // A stopped one was reset already.
-    if (!stream.stopped) this.peer.expect(id, { type: "reset", code });
-    stream.stopped = false;
-    stream.writeClosed = true;
+    if (this.#isOver) return;
+    const stream = this.#find(id, "send");
+    const isLate = stream.sending === "ended" && stream.isDelivered;
+    if (!isLate && !(stream.sending === "reset" && stream.isEndedByApplication)) this.resets.set(id, code);
+    if (stream.sending !== "reset" && !isLate) this.#abandon(id, stream, code);
+    this.#endSending(id, stream);
   }
 
   stopSending(id: StreamId, code: VarInt): void {
-    const stream = this.streams.get(id);
-    if (stream === undefined || stream.readDropped || stream.finRead || stream.reset) return;
-    stream.readDropped = true;
+    if (this.#isOver) return;
+    const stream = this.#find(id, "receive");
+    if (stream.reading !== "open") return;
+    stream.reading = "stopped";
     stream.readable.length = 0;
     this.stops.set(id, code);
-    this.peer.expect(id, { type: "stop", code });
+    // All of it has been sent: there is nothing to stop.
+    if (!stream.isSizeKnown) this.#send(id, { type: "stop", code });
+    this.#retire(id, stream);
   }
 
   close(code: VarInt, phrase: string): void {
-    if (this.closed !== undefined) return;
+    if (this.#isOver) return;
     this.closed = { code, phrase };
-    this.peer.events.push({ type: "closed", reason: { type: "peer", layer: "application", code, phrase } });
+    for (const [side, type] of [
+      [this, "local"],
+      [this.peer, "peer"],
+    ] as const) {
+      side.#isOver = true;
+      side.#expecting.clear();
+      side.events.push({ type: "closed", reason: { type, layer: "application", code, phrase } });
+    }
   }
 
   /** Delivers one piece of what is on its way to this side; false when there is nothing. */
@@ -206,6 +213,7 @@ export class MemoryTransport implements StreamTransport {
     const id: StreamId = expecting.next().value!;
     const stream = this.streams.get(id)!;
     const delivery = stream.incoming[0]!;
+    this.#open(id);
     if (delivery.type === "bytes" && rng !== undefined && delivery.bytes.length > 1 && rng.uint32() % 2 === 0) {
       const cut = 1 + (rng.uint32() % (delivery.bytes.length - 1));
       stream.incoming[0] = { ...delivery, bytes: delivery.bytes.subarray(cut) };
@@ -220,33 +228,112 @@ export class MemoryTransport implements StreamTransport {
 
   #deliver(id: StreamId, stream: StreamState, delivery: Delivery): void {
     switch (delivery.type) {
-      case "open":
-        this.events.push({ type: "stream-opened", id });
-        return;
       case "bytes":
-        if (delivery.fin) this.peer.events.push({ type: "stream-finished", id });
-        if (stream.readDropped || stream.reset) {
-          this.peer.noteCredit(id);
+        if (delivery.fin) {
+          stream.isSizeKnown = true;
+          this.peer.events.push({ type: "stream-finished", id });
+          this.peer.#noteDelivered(id);
+        }
+        if (stream.reading !== "open") {
+          this.#retire(id, stream);
           return;
         }
         if (delivery.bytes.length > 0) stream.readable.push(delivery.bytes);
-        stream.finReceived ||= delivery.fin;
-        if (!stream.announced) this.events.push({ type: "stream-readable", id });
-        stream.announced = true;
+        if (!stream.isAnnounced) this.events.push({ type: "stream-readable", id });
+        stream.isAnnounced = true;
         return;
       case "reset":
-        stream.reset = true;
-        stream.readable.length = 0;
-        if (!stream.readDropped) this.events.push({ type: "stream-reset", id, code: delivery.code });
+        this.peer.#noteDelivered(id);
+        stream.isSizeKnown = true;
+        if (stream.reading === "open") {
+          stream.reading = "done";
+          stream.readable.length = 0;
+          this.events.push({ type: "stream-reset", id, code: delivery.code });
+        }
+        this.#retire(id, stream);
         return;
       case "stop":
-        stream.blocked = false;
-        if (stream.writeClosed) return;
-        stream.writeClosed = true;
-        stream.stopped = true;
-        this.peer.expect(id, { type: "reset", code: delivery.code });
+        if (stream.sending === "reset" || stream.isDelivered) return;
+        this.#abandon(id, stream, delivery.code);
         this.events.push({ type: "stream-stopped", id, code: delivery.code });
     }
+  }
+
+  /** RFC 9000 §3.2: the first frame of a stream opens it, and all lower-numbered ones of its kind. */
+  #open(id: StreamId): void {
+    for (let lower = id % 4; lower <= id; lower += 4) {
+      const stream = this.streams.get(lower)!;
+      if (stream.isOpen) continue;
+      stream.isOpen = true;
+      this.events.push({ type: "stream-opened", id: lower });
+    }
+  }
+
+  #find(id: StreamId, part: "send" | "receive"): StreamState {
+    if (isUnidirectional(id) && this.#isLocal(id) !== (part === "send")) {
+      throw new RangeError(`stream ${id} can only be ${part === "send" ? "read" : "written"}`);
+    }
+    const stream = this.streams.get(id);
+    if (!stream?.isOpen) throw new RangeError(`stream ${id} has not been opened`);
+    return stream;
+  }
+
+  #isLocal(id: StreamId): boolean {
+    return isServerInitiated(id) === (this.role === "server");
+  }
+
+  /** Puts something on its way to the other side. */
+  #send(id: StreamId, delivery: Delivery): void {
+    this.peer.streams.get(id)!.incoming.push(delivery);
+    this.peer.#expecting.add(id);
+  }
+
+  /** What is on its way may still arrive, but not the end. */
+  #abandon(id: StreamId, stream: StreamState, code: VarInt): void {
+    const theirs = this.peer.streams.get(id)!;
+    for (const [index, each] of theirs.incoming.entries()) {
+      if (each.type === "bytes" && each.fin) theirs.incoming[index] = { ...each, fin: false };
+    }
+    stream.sending = "reset";
+    stream.isBlocked = false;
+    this.#send(id, { type: "reset", code });
+  }
+
+  #room(id: StreamId): number {
+    const theirs = this.peer.streams.get(id)!;
+    let held = 0;
+    for (const delivery of theirs.incoming) if (delivery.type === "bytes") held += delivery.bytes.length;
+    for (const bytes of theirs.readable) held += bytes.length;
+    return Math.max(0, (this.#options.window ?? 65_536) - held);
+  }
+
+  /** The other side has read: what was blocked may go on. */
+  #noteRoom(id: StreamId): void {
+    const stream = this.streams.get(id)!;
+    if (!stream.isBlocked || this.#room(id) === 0) return;
+    stream.isBlocked = false;
+    this.events.push({ type: "stream-writable", id });
+  }
+
+  #noteDelivered(id: StreamId): void {
+    const stream = this.streams.get(id)!;
+    stream.isDelivered = true;
+    this.#retire(id, stream);
+  }
+
+  #endSending(id: StreamId, stream: StreamState): void {
+    stream.isEndedByApplication = true;
+    this.#retire(id, stream);
+  }
+
+  /** A stream of the other side's that is over on this one makes room for another. */
+  #retire(id: StreamId, stream: StreamState): void {
+    if (this.#isLocal(id) || this.#retired.has(id)) return;
+    const isRead = stream.reading === "done" || (stream.reading === "stopped" && stream.isSizeKnown);
+    const isSent = isUnidirectional(id) || (stream.isDelivered && stream.isEndedByApplication);
+    if (!isRead || !isSent) return;
+    this.#retired.add(id);
+    this.peer.grantStreams(directionOf(id), 1);
   }
 }
 

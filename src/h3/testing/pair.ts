@@ -1,8 +1,9 @@
 /** A client and a server joined in memory, and what each of them said. */
 
 import { SeededRng } from "../../base/rng.ts";
-import { H3Connection, type H3Options } from "../connection.ts";
+import { H3Connection } from "../connection.ts";
 import type { H3Event } from "../events.ts";
+import type { H3Options } from "../options.ts";
 import { type MemoryOptions, type MemoryTransport, memoryPair } from "./memory-transport.ts";
 
 export interface PairOptions extends MemoryOptions {

@@ -6,8 +6,8 @@ import { maxEncodedLength, QpackEncoder, SECTION_PREFIX_ROOM } from "../../qpack
 import { concat } from "../../wire/text.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { Writer } from "../../wire/writer.ts";
-import type { H3Options } from "../connection.ts";
 import { FrameType, type Role } from "../frames.ts";
+import type { H3Options } from "../options.ts";
 import { type MemoryOptions, type MemoryTransport, memoryPair } from "./memory-transport.ts";
 import { H3Side } from "./pair.ts";
 

@@ -9,7 +9,10 @@
  * time instead. After `aborted` is set, or after `reset`, every one of them does nothing.
  */
 import { type FieldSection, fieldValue, type HttpVersion } from "../../http/index.ts";
+import type { RequestBody } from "./request-body.ts";
+import type { Tunnel, TunnelOffer } from "./tunnel.ts";
 
+export type { BodyState, RequestBody } from "./request-body.ts";
 export type { HttpVersion };
 
 export interface PeerAddress {
@@ -21,28 +24,6 @@ export interface PeerAddress {
 /** What a transport can tell about its connection: figures by name, cheap enough to be asked for in any handler. */
 export interface ConnectionInfo {
   stats(): Readonly<Record<string, number | string>>;
-}
-
-export type BodyState =
-  /** More may come. */
-  | "open"
-  /** Everything was read, and `trailers` holds what followed it. */
-  | "ended"
-  /** The peer gave up before its end, or the response ended before it. */
-  | "aborted";
-
-/**
- * The request's content, pulled. Bytes that are not read stay in the transport, whose flow control then holds the
- * peer back.
- */
-export interface RequestBody {
-  readonly state: BodyState;
-  /** Trailer fields; empty until `state` is "ended". */
-  readonly trailers: FieldSection;
-  /** What arrived, which the caller may keep; undefined when there is nothing now: look at `state`. */
-  read(): Uint8Array | undefined;
-  /** Called when `read()` will give more, or `state` changed, after `read()` gave undefined. May be called too often. */
-  onReadable: (() => void) | undefined;
 }
 
 export interface RespondOptions {
@@ -66,6 +47,8 @@ export interface ServerExchange {
   /** The request's field lines without pseudo-header fields. */
   readonly fields: FieldSection;
   readonly body: RequestBody;
+  /** Set when the client asks to go over to another protocol, or through to another host. */
+  readonly tunnelOffer: TunnelOffer | undefined;
 
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
@@ -97,6 +80,12 @@ export interface ServerExchange {
    * that nobody will read it (H3_NO_ERROR, RFC 9114 §4.1).
    */
   end(last?: Uint8Array, trailers?: FieldSection): void;
+
+  /**
+   * Accepts the offer, in place of `respond`: 101 or 200 leaves with these fields, and the exchange's bytes are the
+   * tunnel's from now on. Of the exchange, only `onClose` follows.
+   */
+  acceptTunnel(fields: FieldSection): Tunnel;
 
   /** Cuts the exchange off: an answer that cannot be completed must not look complete. */
   reset(reason: Error): void;

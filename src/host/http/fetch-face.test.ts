@@ -5,6 +5,7 @@ import type { FieldSection } from "../../http/index.ts";
 import type { ReleaseChunk, RequestBody, RespondOptions, ServerExchange } from "./exchange.ts";
 import { type Context, createFetchHandler, type Handler } from "./fetch-handler.ts";
 import { LightResponse } from "./plain-response.ts";
+import type { TunnelOffer } from "./tunnel.ts";
 
 const ADDRESS = { address: "192.0.2.1", port: 1, family: "IPv4" } as const;
 
@@ -43,6 +44,7 @@ class FakeExchange implements ServerExchange {
   readonly localAddress = ADDRESS;
   readonly connection = undefined;
   readonly body = new FakeBody();
+  tunnelOffer: TunnelOffer | undefined;
   method = "GET";
   authority = "localhost:4433";
   path = "/";
@@ -77,6 +79,9 @@ class FakeExchange implements ServerExchange {
     if (last !== undefined) this.write(last);
     this.trailers = trailers;
     this.#over.resolve();
+  }
+  acceptTunnel(): never {
+    throw new Error("this test has no tunnels");
   }
   reset(reason: Error): void {
     this.aborted = reason;

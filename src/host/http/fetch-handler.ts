@@ -3,9 +3,8 @@ import type { FieldLine } from "../../http/index.ts";
 import type { ConnectionInfo, ExchangeHandler, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import { sendResponse } from "./send-response.ts";
 import { createServerRequest, requestUrl, type ServerRequest } from "./server-request.ts";
-
-/** What `new Headers()` takes. */
-export type HeadersInit = ConstructorParameters<typeof Headers>[0];
+import { looksAccepted } from "./tunnel.ts";
+import { ContextTunnel, type HeadersInit, type TunnelRequest } from "./tunnel-streams.ts";
 
 /** What a handler may know beyond the Request. */
 export interface Context {
@@ -16,6 +15,8 @@ export interface Context {
   readonly connection: ConnectionInfo | undefined;
   /** Aborted when the client gives up. The same as `request.signal`. */
   readonly signal: AbortSignal;
+  /** Where the client asks for a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
+  readonly tunnel: TunnelRequest | undefined;
   /** The request's trailer fields, once its body has been read. */
   readonly trailers: Promise<Headers>;
   /** Sends an informational response (1xx), such as 103 with `link` fields. */
@@ -42,6 +43,7 @@ export interface FetchHandlerOptions {
 
 export interface FetchHandler {
   readonly handle: ExchangeHandler;
+  readonly acceptsTunnels: true;
   /** Resolves when all that `waitUntil` was given has settled. */
   settled(): Promise<void>;
 }
@@ -67,12 +69,25 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
       if (!(response instanceof Response)) throw new TypeError("the handler did not return a Response");
     } catch (error) {
       if (exchange.aborted !== undefined) return; // failing is what a cancelled handler does
+      if (context.tunnel?.isAccepted === true) {
+        logError(exchange, error);
+        context.tunnel.reset(error instanceof Error ? error : new Error(String(error)));
+        return;
+      }
       response = await errorResponse(exchange, error, options.onError, logError);
+    }
+    // What the handler returned stands for an answer that has left.
+    if (context.tunnel?.isAccepted === true) return;
+    if (looksAccepted(exchange.method, response.status)) {
+      await response.body?.cancel();
+      // RFC 9110 §9.3.6: a handler that does not know CONNECT must not accept it by accident.
+      response = new Response(null, { status: 501 });
     }
     await sendResponse(exchange, response, () => context.responseTrailers);
   };
 
   return {
+    acceptsTunnels: true,
     handle: (exchange) => {
       const url = requestUrl(exchange);
       if (url === undefined) {
@@ -131,6 +146,7 @@ function describe(error: unknown): string {
 
 class FetchContext implements Context {
   responseTrailers: readonly FieldLine[] | undefined;
+  readonly tunnel: ContextTunnel | undefined;
   readonly #exchange: ServerExchange;
   readonly #request: ServerRequest;
   readonly #waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void;
@@ -143,6 +159,8 @@ class FetchContext implements Context {
     this.#exchange = exchange;
     this.#request = request;
     this.#waitUntil = waitUntil;
+    const { tunnelOffer } = exchange;
+    this.tunnel = tunnelOffer === undefined ? undefined : new ContextTunnel(exchange, tunnelOffer.protocol);
   }
 
   get protocol(): HttpVersion {

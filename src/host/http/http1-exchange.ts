@@ -4,13 +4,23 @@ import { contentLengthOf, type FieldSection, fieldValue } from "../../http/index
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { NodeBody } from "./node-body.ts";
+import type { NodeTunnel } from "./node-tunnel.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
+import { checkOffer, type Tunnel, type TunnelOffer } from "./tunnel.ts";
 
 export interface Http1Head {
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
+  /** Set when the client asks for a tunnel; `open` then makes it. */
+  readonly upgrade?: Http1Upgrade | undefined;
+}
+
+export interface Http1Upgrade {
+  readonly offer: TunnelOffer;
+  /** Sends the head of the acceptance, and takes the socket over. */
+  open(fields: FieldSection, onClose: () => void): NodeTunnel;
 }
 
 export class Http1ServerExchange implements ServerExchange, Abortable {
@@ -31,6 +41,8 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   #waitingHead: FieldSection | undefined;
   #ended = false;
   #closed = false;
+  readonly #upgrade: Http1Upgrade | undefined;
+  #tunnel: NodeTunnel | undefined;
   readonly #tcp: TcpConnection;
   readonly #response: ServerResponse;
 
@@ -41,6 +53,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.authority = head.authority;
     this.path = head.path;
     this.fields = head.fields;
+    this.#upgrade = head.upgrade;
     // RFC 9112 §6.3: a request has content only if one of these says so.
     const length = contentLengthOf(head.fields);
     const empty = request.headers["transfer-encoding"] === undefined && (length === undefined || length === 0);
@@ -76,12 +89,16 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     return this.#tcp.localAddress;
   }
 
+  get tunnelOffer(): TunnelOffer | undefined {
+    return this.#upgrade?.offer;
+  }
+
   get status(): number | undefined {
     return this.#status;
   }
 
   get aborted(): Error | undefined {
-    return this.#aborted;
+    return this.#tunnel?.aborted ?? this.#aborted;
   }
 
   inform(status: number, fields: FieldSection): void {
@@ -126,6 +143,14 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     else this.#response.end(last);
   }
 
+  acceptTunnel(fields: FieldSection): Tunnel {
+    checkOffer(this.tunnelOffer, this.#status);
+    this.#status = this.method === "CONNECT" ? 200 : 101;
+    this.#tunnel = this.#upgrade!.open(fields, () => this.#close());
+    if (this.#aborted !== undefined) this.#tunnel.abort(this.#aborted);
+    return this.#tunnel;
+  }
+
   reset(reason: Error): void {
     if (this.#closed) return;
     this.#ended = true;
@@ -136,6 +161,10 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
 
   /** The connection is gone. */
   abort(reason: Error): void {
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.abort(reason);
+      return;
+    }
     if (this.#closed || this.#aborted !== undefined) return;
     this.#aborted = reason;
     this.body.abort();

@@ -144,3 +144,10 @@ test.each([0, 2, 8])("a request that the client cuts off with RST_STREAM(%i) is 
   expect(await settled.promise).toBe("aborted");
   expect(exchange.aborted).toBeInstanceOf(Error);
 });
+
+test("an answer without content comes before the reset that stops a body nobody reads (RFC 9113 §8.1)", async () => {
+  // In the turn in which the request came: Node has not sent the head when the response is finished.
+  const client = await start((exchange) => exchange.respond(204, [], { endStream: true }));
+  const NO_ERROR = 0;
+  expect(await client.end(client.request("POST"), true)).toEqual({ bytes: 0, endStream: true, reset: NO_ERROR });
+});

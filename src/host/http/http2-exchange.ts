@@ -4,8 +4,10 @@ import type { FieldSection } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { NodeBody } from "./node-body.ts";
+import { NodeTunnel } from "./node-tunnel.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
+import { checkOffer, type Tunnel, type TunnelOffer } from "./tunnel.ts";
 
 export interface Http2Head {
   readonly method: string;
@@ -13,6 +15,7 @@ export interface Http2Head {
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
+  readonly tunnelOffer: TunnelOffer | undefined;
 }
 
 export class Http2ServerExchange implements ServerExchange, Abortable {
@@ -24,6 +27,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   readonly path: string;
   readonly fields: FieldSection;
   readonly body: NodeBody;
+  readonly tunnelOffer: TunnelOffer | undefined;
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
@@ -32,6 +36,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   #trailers: FieldSection | undefined;
   #ended = false;
   #closed = false;
+  #tunnel: NodeTunnel | undefined;
   readonly #tcp: TcpConnection;
   readonly #stream: ServerHttp2Stream;
 
@@ -43,6 +48,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.authority = head.authority;
     this.path = head.path;
     this.fields = head.fields;
+    this.tunnelOffer = head.tunnelOffer;
     const onFault = this.#handleFault;
     // RFC 9113 §8.1: without END_STREAM a message is incomplete. Node ends the stream after RST_STREAM(NO_ERROR) too.
     const wasCut = (): boolean => stream.aborted || (stream.closed && !stream.writableFinished);
@@ -60,6 +66,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     stream.on(
       "close",
       guard("http2 closed", onFault, () => {
+        if (this.#tunnel !== undefined) return;
         if (!this.#ended || !stream.writableFinished)
           this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
         this.#close();
@@ -90,7 +97,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   }
 
   get aborted(): Error | undefined {
-    return this.#aborted;
+    return this.#tunnel?.aborted ?? this.#aborted;
   }
 
   inform(status: number, fields: FieldSection): void {
@@ -135,10 +142,33 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#finish();
   }
 
+  acceptTunnel(fields: FieldSection): Tunnel {
+    checkOffer(this.tunnelOffer, this.#status);
+    this.#status = 200;
+    const stream = this.#stream;
+    const tunnel = new NodeTunnel({
+      stream,
+      isEmpty: this.body.state === "ended",
+      wasCut: () => stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR,
+      // deviation: INTERNAL_ERROR in place of RFC 9113 §8.5's CONNECT_ERROR, which Node sends behind END_STREAM alone.
+      cutOff: (reason) => this.#cutOff(reason),
+      onFault: this.#tcp.listener.onFault,
+      onClose: () => this.#close(),
+    });
+    if (this.#gone()) tunnel.abort(this.#aborted ?? new Error("the client reset the stream"));
+    else stream.respond(toHeaders(200, fields));
+    this.#tunnel = tunnel;
+    return tunnel;
+  }
+
   reset(reason: Error): void {
     if (this.#closed) return;
     this.#ended = true;
     this.#aborted ??= reason;
+    this.#cutOff(reason);
+  }
+
+  #cutOff(reason: Error): void {
     // RFC 9113 §8.1: RST_STREAM without END_STREAM before it. close() ends a writable side that is open; destroy() with
     // an error does not. After end(), close() puts off RST_STREAM until the session next sends; destroy() drops it.
     if (this.#stream.writableEnded) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
@@ -147,6 +177,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
 
   /** The stream or its connection is gone. */
   abort(reason: Error): void {
+    this.#tunnel?.abort(reason);
     if (this.#closed || this.#aborted !== undefined) return;
     this.#aborted = reason;
     this.body.abort();
@@ -157,14 +188,16 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#ended = true;
     // RFC 9113 §8.1: having answered in full, ask the client to stop sending a body that nobody will read.
     if (this.body.state !== "open") return;
+    const stop = guard("http2 stop", this.#handleFault, () => {
+      if (this.body.state !== "open") return;
+      this.#stream.close(constants.NGHTTP2_NO_ERROR);
+      // Whoever still reads the request must not wait for what will not come.
+      this.body.abort();
+    });
     this.#stream.once(
       "finish",
-      guard("http2 finish", this.#handleFault, () => {
-        if (this.body.state !== "open") return;
-        this.#stream.close(constants.NGHTTP2_NO_ERROR);
-        // Whoever still reads the request must not wait for what will not come.
-        this.body.abort();
-      }),
+      // Node has not sent the head yet when this turn began with the request, and RST_STREAM would overtake it.
+      guard("http2 finish", this.#handleFault, () => setImmediate(stop)),
     );
   }
 

@@ -18,6 +18,8 @@ export interface ListenerOptions {
   /** Certificates with their keys, at least one; the first is for clients that name no server, or an unknown one. */
   readonly identities: readonly [Identity, ...Identity[]];
   readonly onExchange: ExchangeHandler;
+  /** `onExchange` knows tunnels. Without it CONNECT is answered 501, extended CONNECT not offered, Upgrade ignored. */
+  readonly acceptsTunnels?: boolean | undefined;
   /** Given each line of the key log (RFC 9850), with its line feed. Only set by explicit request. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
   /** Hears of each internal fault; the connection it happened to has ended. A line on standard error by default. */

@@ -37,6 +37,8 @@ export class NodeBody implements RequestBody {
   read(): Uint8Array | undefined {
     if (this.#state !== "open") return undefined;
     if (!this.#listening) this.#listen();
+    // It ended before anybody listened.
+    if (this.#source.readableEnded) this.#settle();
     return (this.#source.read() as Uint8Array | null) ?? undefined;
   }
 
@@ -69,12 +71,16 @@ export class NodeBody implements RequestBody {
 
   #end(): void {
     if (this.#state !== "open") return;
+    this.#settle();
+    this.onReadable?.();
+  }
+
+  #settle(): void {
     if (this.#wasCut?.()) {
-      this.abort();
+      this.#state = "aborted";
       return;
     }
     if (this.#readTrailers !== undefined) this.trailers = this.#readTrailers();
     this.#state = "ended";
-    this.onReadable?.();
   }
 }

@@ -178,9 +178,12 @@ export class ServerRequest {
   }
 
   #hasBody(): boolean {
-    // The Fetch standard knows no body with GET and HEAD.
+    // The Fetch standard knows no body with GET and HEAD; what comes behind CONNECT is the tunnel's.
     return (
-      this.method !== "GET" && this.method !== "HEAD" && (this.#stream != null || this.#exchange.body.state !== "ended")
+      this.method !== "GET" &&
+      this.method !== "HEAD" &&
+      this.method !== "CONNECT" &&
+      (this.#stream != null || this.#exchange.body.state !== "ended")
     );
   }
 

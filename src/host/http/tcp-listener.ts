@@ -21,8 +21,9 @@ import type { Identity } from "../certificates/identity.ts";
 import { CertificateStore } from "../certificates/store.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import type { ExchangeHandler } from "./exchange.ts";
-import { Http1ServerExchange } from "./http1-exchange.ts";
+import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Refusal } from "./http1-refusal.ts";
+import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
@@ -42,6 +43,7 @@ const MAX_FIELD_LINES = 256;
 export class TcpListener implements Listener {
   readonly protocols = ["h2", "http/1.1"] as const;
   readonly #onExchange: ExchangeHandler;
+  readonly #acceptsTunnels: boolean;
   readonly #onFault: (fault: Fault) => void;
   readonly #state: ListenerState;
   readonly #server: Http2SecureServer;
@@ -58,10 +60,11 @@ export class TcpListener implements Listener {
 
   constructor(options: ListenerOptions) {
     this.#onExchange = options.onExchange;
+    this.#acceptsTunnels = options.acceptsTunnels === true;
     this.#onFault = options.onFault ?? reportFault;
     this.#refusal = new Http1Refusal(this.#onFault);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
-    this.#server = createSecureServer(serverOptions(options.identities, this.#onFault));
+    this.#server = createSecureServer(serverOptions(options.identities, this.#acceptsTunnels, this.#onFault));
     // With allowHTTP1 the server has the timeouts of node:http's Server.
     Object.assign(this.#server, { headersTimeout: HEAD_TIMEOUT, requestTimeout: 0 });
     this.#server.on(
@@ -107,6 +110,7 @@ export class TcpListener implements Listener {
         this.#handleClientError(error, socket),
       ),
     );
+    if (this.#acceptsTunnels) this.#takeUpgrades();
     const { onKeyLog } = options;
     if (onKeyLog !== undefined) {
       this.#server.on(
@@ -125,6 +129,18 @@ export class TcpListener implements Listener {
     this.#destroy(fault, response);
 
   readonly #destroyClient = (fault: Fault, _error: unknown, socket: Socket): void => this.#destroy(fault, socket);
+
+  #takeUpgrades(): void {
+    const onUpgrade = guard(
+      "http1 upgrade",
+      (fault, _request, socket) => this.#destroy(fault, socket),
+      (request: IncomingMessage, socket: Socket, rest: Uint8Array) => this.#handleUpgrade(request, socket, rest),
+    );
+    this.#server.on("connect", onUpgrade as never);
+    this.#server.on("upgrade", onUpgrade as never);
+    // Newer versions of Node ask which requests to let go of; RFC 9110 §7.8: an Upgrade may be ignored.
+    Object.assign(this.#server, { shouldUpgradeCallback: (request: IncomingMessage) => !hasContent(request) });
+  }
 
   async listen(port: number, host: string): Promise<BoundAddress> {
     const first = !this.#server.listening;
@@ -263,24 +279,49 @@ export class TcpListener implements Listener {
     const fields = fieldsFromRaw(raw ?? Object.entries(headers).flatMap(([name, value]) => [name, String(value)]));
     const host = headers.host;
     const authority = headers[":authority"] ?? host ?? "";
-    if (method === "CONNECT") {
+    const protocol = headers[":protocol"] as string | undefined;
+    const tunnelOffer = method === "CONNECT" ? { protocol } : undefined;
+    if (tunnelOffer !== undefined && !this.#acceptsTunnels) {
       refuse(stream, 501); // RFC 9110 §9.3.6: we are no tunnel
       return;
     }
+    // RFC 9113 §8.5: a plain CONNECT has no path.
+    const isTarget = tunnelOffer !== undefined && protocol === undefined ? path === "" : isPath(method, path);
     // RFC 9113 §8.3.1: `host` must not name another authority.
-    if (!isAuthority(authority) || (host !== undefined && host !== authority) || !isPath(method, path)) {
+    if (!isAuthority(authority) || (host !== undefined && host !== authority) || !isTarget) {
       refuse(stream, 400);
       return;
     }
     const connection = this.#connectionOf(stream.session, stream.session.socket as unknown as Socket);
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const scheme = headers[":scheme"] ?? "https";
-    this.#onExchange(
-      new Http2ServerExchange(stream, { method, scheme, authority, path, fields }, endStream, connection),
-    );
+    const head = { method, scheme, authority, path, fields, tunnelOffer };
+    this.#onExchange(new Http2ServerExchange(stream, head, endStream, connection));
   }
 
-  #handleHttp1(request: IncomingMessage, response: ServerResponse): void {
+  #handleUpgrade(request: IncomingMessage, socket: Socket, rest: Uint8Array): void {
+    const response = responseFor(request, socket, this.#onFault);
+    // RFC 9110 §7.8: HTTP/1.0 knows no Upgrade.
+    const isOffer = request.method === "CONNECT" || request.httpVersionMinor >= 1;
+    if (hasContent(request)) response.writeHead(501).end();
+    else {
+      const upgrade = upgradeOf(request, response, rest, {
+        cutOff: () => this.#cutOff(socket),
+        onFault: this.#onFault,
+      });
+      this.#handleHttp1(request, response, isOffer ? upgrade : undefined);
+    }
+  }
+
+  /** Ends a TLS connection by a reset of its TCP connection: closing it would look like an orderly end. */
+  #cutOff(socket: Socket): void {
+    for (const raw of this.#sockets) {
+      if (raw.remotePort === socket.remotePort && raw.remoteAddress === socket.remoteAddress) raw.resetAndDestroy();
+    }
+    socket.destroy();
+  }
+
+  #handleHttp1(request: IncomingMessage, response: ServerResponse, upgrade?: Http1Upgrade): void {
     const fields: FieldLine[] = [];
     let authority: string | undefined;
     let problem = false;
@@ -294,19 +335,26 @@ export class TcpListener implements Listener {
       authority = value;
     }
     let path = request.url!;
-    const absolute = path.charCodeAt(0) === 0x2f ? undefined : parseAbsoluteForm(path);
+    const isConnect = request.method === "CONNECT";
+    if (isConnect) {
+      // RFC 9112 §3.2.3: the target is host and port alone.
+      problem ||= !/:[0-9]+$/.test(path);
+      authority = path;
+      path = "";
+    }
+    const absolute = isConnect || path.charCodeAt(0) === 0x2f ? undefined : parseAbsoluteForm(path);
     if (absolute !== undefined) ({ authority, path } = absolute); // RFC 9112 §3.2.2: it overrides Host
     // RFC 9112 §3.2: HTTP/1.1 has a Host.
     problem ||= authority === undefined && request.httpVersionMinor >= 1;
     authority ??= "";
-    if (problem || !isAuthority(authority) || !isPath(request.method!, path)) {
+    if (problem || !isAuthority(authority) || (!isConnect && !isPath(request.method!, path))) {
       response.shouldKeepAlive = false;
       response.writeHead(400).end();
       return;
     }
     const socket = request.socket;
     const connection = this.#connectionOf(socket, socket);
-    this.#onExchange(new Http1ServerExchange(request, response, { authority, path, fields }, connection));
+    this.#onExchange(new Http1ServerExchange(request, response, { authority, path, fields, upgrade }, connection));
   }
 
   #handleClientError(error: Error, socket: Socket): void {
@@ -320,6 +368,7 @@ export class TcpListener implements Listener {
 
 function serverOptions(
   identities: ListenerOptions["identities"],
+  enableConnectProtocol: boolean,
   onFault: (fault: Fault) => void,
 ): SecureServerOptions {
   const store = new CertificateStore(identities);
@@ -352,7 +401,12 @@ function serverOptions(
     maxHeaderSize: MAX_HEAD_BYTES,
     maxHeaderListPairs: MAX_FIELD_LINES,
     keepAliveTimeout: IDLE_TIMEOUT,
-    settings: { maxConcurrentStreams: MAX_CONCURRENT_STREAMS, initialWindowSize: STREAM_WINDOW, enablePush: false },
+    settings: {
+      maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
+      initialWindowSize: STREAM_WINDOW,
+      enablePush: false,
+      enableConnectProtocol,
+    },
   } as SecureServerOptions;
 }
 

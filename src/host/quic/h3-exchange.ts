@@ -1,68 +1,18 @@
 /** A ServerExchange over a request stream of HTTP/3 (RFC 9114 §4.1). */
 
-import { H3_ERRORS, type H3Connection, type RequestHead } from "../../h3/index.ts";
+import { H3_ERRORS, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue } from "../../http/index.ts";
 import { SendSource, type StreamId } from "../../quic/index.ts";
-import type {
-  BodyState,
-  ConnectionInfo,
-  PeerAddress,
-  ReleaseChunk,
-  RequestBody,
-  RespondOptions,
-  ServerExchange,
-} from "../http/exchange.ts";
+import type { ConnectionInfo, PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "../http/exchange.ts";
+import { checkOffer, type Tunnel, type TunnelOffer } from "../http/tunnel.ts";
 import { httpDate } from "./date.ts";
+import { H3Body, type H3ExchangeHost, type H3StreamHandler } from "./h3-stream.ts";
+import { H3Tunnel } from "./h3-tunnel.ts";
 
 const EMPTY = new Uint8Array(0);
 const NO_FIELDS: FieldSection = [];
 
-/** What an exchange needs of the connection it belongs to. */
-export interface H3ExchangeHost {
-  readonly h3: H3Connection;
-  readonly remoteAddress: PeerAddress;
-  readonly localAddress: PeerAddress;
-  readonly info: ConnectionInfo;
-  /** Content was read: the end of the message may have come into sight. */
-  pump(): void;
-  onExchangeClosed(id: StreamId): void;
-}
-
-/** Content that arrives on the stream; it stays there, holding the peer's credit, until it is read. */
-class H3Body implements RequestBody {
-  state: BodyState;
-  trailers: FieldSection = NO_FIELDS;
-  onReadable: (() => void) | undefined;
-  readonly #host: H3ExchangeHost;
-  readonly #id: StreamId;
-
-  constructor(host: H3ExchangeHost, id: StreamId, isEmpty: boolean) {
-    this.#host = host;
-    this.#id = id;
-    this.state = isEmpty ? "ended" : "open";
-  }
-
-  read(): Uint8Array | undefined {
-    if (this.state !== "open") return undefined;
-    const chunk = this.#host.h3.readData(this.#id);
-    this.#host.pump();
-    return chunk?.bytes.length === 0 ? undefined : chunk?.bytes;
-  }
-
-  finish(): void {
-    if (this.state !== "open") return;
-    this.state = "ended";
-    this.onReadable?.();
-  }
-
-  abort(): void {
-    if (this.state !== "open") return;
-    this.state = "aborted";
-    this.onReadable?.();
-  }
-}
-
-export class H3ServerExchange implements ServerExchange {
+export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   readonly protocol = "h3";
   readonly method: string;
   readonly scheme: string;
@@ -70,6 +20,7 @@ export class H3ServerExchange implements ServerExchange {
   readonly path: string;
   readonly fields: FieldSection;
   readonly body: H3Body;
+  readonly tunnelOffer: TunnelOffer | undefined;
   status: number | undefined;
   aborted: Error | undefined;
   onDrain: (() => void) | undefined;
@@ -90,6 +41,7 @@ export class H3ServerExchange implements ServerExchange {
     this.path = head.path ?? "";
     this.fields = head.fields;
     this.body = new H3Body(host, id, fin);
+    this.tunnelOffer = head.method === "CONNECT" ? { protocol: head.protocol } : undefined;
   }
 
   get remoteAddress(): PeerAddress {
@@ -147,6 +99,23 @@ export class H3ServerExchange implements ServerExchange {
       this.#host.h3.sendTrailers(this.#id, trailers);
     }
     this.#end();
+  }
+
+  acceptTunnel(fields: FieldSection): Tunnel {
+    const offer = checkOffer(this.tunnelOffer, this.status);
+    this.status = 200;
+    const tunnel = new H3Tunnel(this.#host, this.#id, this.body, offer, (aborted) => {
+      this.aborted ??= aborted;
+      this.onClose?.();
+    });
+    if (this.aborted !== undefined) {
+      tunnel.abort(this.aborted);
+      return tunnel;
+    }
+    this.#isClosed = true;
+    this.#host.onExchangeReplaced(this.#id, tunnel);
+    this.#host.h3.respond(this.#id, 200, [...fields, ["date", httpDate()]], false);
+    return tunnel;
   }
 
   reset(reason: Error): void {

@@ -1,24 +1,24 @@
-/** One accepted QUIC connection that speaks HTTP/3: hands the transport's events to HTTP/3 and HTTP/3's to exchanges. */
+/** HTTP/3 on an accepted QUIC connection: hands the transport's events to HTTP/3 and HTTP/3's to exchanges. */
 
 import type { Instant } from "../../base/time.ts";
 import { H3Connection, type H3Event } from "../../h3/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import { type Fault, guard } from "../guard.ts";
-import type { ConnectionInfo, ExchangeHandler, PeerAddress } from "../http/exchange.ts";
+import type { ConnectionInfo, PeerAddress } from "../http/exchange.ts";
 import { systemRng } from "../random.ts";
 import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
-import type { ConnectionListener, QuicDriver } from "./driver.ts";
+import type { QuicDriver } from "./driver.ts";
 import { type H3EventHandler, H3EventPump } from "./h3-event-pump.ts";
-import { type H3ExchangeHost, H3ServerExchange } from "./h3-exchange.ts";
+import { H3ServerExchange } from "./h3-exchange.ts";
+import type { H3ExchangeHost, H3StreamHandler } from "./h3-stream.ts";
+import type { CreateServerProtocol, ServerProtocol, ServerProtocolOptions } from "./server-protocol.ts";
 
-export interface H3ServerOptions {
-  readonly onExchange: ExchangeHandler;
-  readonly onKeyLog?: ((line: string) => void) | undefined;
-  readonly onClosed: (connection: H3ServerConnection) => void;
-}
+export const H3_ALPN = "h3";
 
-export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H3EventHandler {
+export const serveH3: CreateServerProtocol = (...given) => new H3ServerConnection(...given);
+
+class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandler {
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
   readonly remoteAddress: PeerAddress;
@@ -26,15 +26,15 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
   readonly #pump: H3EventPump;
-  readonly #options: H3ServerOptions;
-  readonly #exchanges = new Map<StreamId, H3ServerExchange>();
+  readonly #options: ServerProtocolOptions;
+  readonly #exchanges = new Map<StreamId, H3StreamHandler>();
   #isDraining = false;
 
-  constructor(connection: Connection, driver: QuicDriver, options: H3ServerOptions) {
+  constructor(connection: Connection, driver: QuicDriver, options: ServerProtocolOptions) {
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
-    this.h3 = new H3Connection(connection, { rng: systemRng });
+    this.h3 = new H3Connection(connection, { rng: systemRng, enableConnectProtocol: options.acceptsTunnels });
     this.#pump = new H3EventPump(this.h3, this);
     this.remoteAddress = peerAddress(connection.remoteAddress);
     this.localAddress = peerAddress(connection.localAddress ?? driver.sockets[0]!.address);
@@ -52,9 +52,12 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
     this.#exchanges.delete(id);
   }
 
+  onExchangeReplaced(id: StreamId, handler: H3StreamHandler): void {
+    this.#exchanges.set(id, handler);
+  }
+
   handleEvent(event: ConnectionEvent, _now: Instant): void {
-    if (event.type === "key-log") this.#options.onKeyLog?.(`${event.line}\n`);
-    else this.#pump.handleEvent(event);
+    this.#pump.handleEvent(event);
   }
 
   handleH3(event: H3Event): void {
@@ -62,14 +65,19 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
       case "request": {
         const exchange = new H3ServerExchange(this, event.id, event.head, event.fin);
         this.#exchanges.set(event.id, exchange);
-        this.#options.onExchange(exchange);
+        // RFC 9110 §9.3.6: we are no proxy unless somebody behind us is.
+        if (event.head.method === "CONNECT" && !this.#options.acceptsTunnels) {
+          exchange.respond(501, [], { endStream: true });
+        } else {
+          this.#options.onExchange(exchange);
+        }
         break;
       }
       case "data":
         this.#exchanges.get(event.id)?.handleData();
         break;
       case "trailers":
-        this.#exchanges.get(event.id)?.handleTrailers(event.fields);
+        this.#exchanges.get(event.id)?.handleTrailers?.(event.fields);
         break;
       case "finished":
         this.#exchanges.get(event.id)?.handleFinished();
@@ -101,23 +109,18 @@ export class H3ServerConnection implements ConnectionListener, H3ExchangeHost, H
     const error = new Error(describeClose(reason));
     for (const exchange of this.#exchanges.values()) this.#abort(exchange, error);
     this.#exchanges.clear();
-    this.#options.onClosed(this);
   }
 
-  readonly #abort = guard("h3 abort", this.handleFault, (exchange: H3ServerExchange, error: Error) =>
+  readonly #abort = guard("h3 abort", this.handleFault, (exchange: H3StreamHandler, error: Error) =>
     exchange.abort(error),
   );
 
-  /** Takes no new requests; closes when those under way are answered. */
   drain(): void {
     this.#isDraining = true;
     this.h3.goaway();
     this.#pump.drain();
-    // Before the handshake is over there is nobody to say GOAWAY to.
-    if (!this.h3.isDraining) this.h3.close();
   }
 
-  /** Cuts off what is under way. */
   close(): void {
     this.h3.close();
   }

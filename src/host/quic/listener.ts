@@ -1,4 +1,4 @@
-/** HTTP/3 as one of a server's listeners: one QUIC endpoint on all the UDP addresses that it is bound to. */
+/** HTTP/3 (or what else is offered over QUIC) as one of a server's listeners: one QUIC endpoint on all the UDP addresses that it is bound to. */
 
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
@@ -11,18 +11,23 @@ import { bindPortableSocket } from "../udp/portable-socket.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { connectionIds } from "./connection-ids.ts";
 import { QuicDriver } from "./driver.ts";
-import { H3ServerConnection } from "./h3-server-connection.ts";
+import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
+import { AcceptedConnection, type ServerProtocols } from "./server-protocol.ts";
 import { tlsIdentities } from "./tls-identities.ts";
 
 export interface QuicListenerOptions extends ListenerOptions {
   readonly limits?: Partial<ConnectionLimits>;
+  /** What to offer; HTTP/3 by default. */
+  readonly serverProtocols?: ServerProtocols;
 }
+
+const DEFAULT_PROTOCOLS: ServerProtocols = { [H3_ALPN]: serveH3 };
 
 export class QuicListener implements Listener {
   readonly protocols = ["h3"] as const;
   readonly #options: QuicListenerOptions;
   #driver: QuicDriver | undefined;
-  readonly #connections = new Set<H3ServerConnection>();
+  readonly #connections = new Set<AcceptedConnection>();
   #isReferenced = true;
   /** Calls to close that wait; a later one may have less patience. */
   readonly #onEmpty: (() => void)[] = [];
@@ -47,7 +52,7 @@ export class QuicListener implements Listener {
   }
 
   #open(engine: CryptoEngine, socket: UdpSocket): QuicDriver {
-    const { identities, onKeyLog, retry, limits } = this.#options;
+    const { identities, onKeyLog, retry, limits, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
     const selectIdentity = tlsIdentities(identities);
     const endpoint = new Endpoint({
       config: connectionConfig({
@@ -64,7 +69,7 @@ export class QuicListener implements Listener {
           createTlsServer({
             engine,
             rng: systemRng,
-            alpn: ["h3"],
+            alpn: Object.keys(serverProtocols),
             transportParameters,
             selectIdentity,
             keyLog: onKeyLog !== undefined,
@@ -74,8 +79,10 @@ export class QuicListener implements Listener {
     const driver = new QuicDriver(endpoint, [socket]);
     driver.onFault = this.#options.onFault ?? reportFault;
     driver.onAccept = (connection) => {
-      const accepted = new H3ServerConnection(connection, driver, {
+      const accepted = new AcceptedConnection(connection, driver, {
+        protocols: serverProtocols,
         onExchange: this.#options.onExchange,
+        acceptsTunnels: this.#options.acceptsTunnels === true,
         onKeyLog,
         onClosed: (closed) => this.#handleClosed(closed),
       });
@@ -113,7 +120,7 @@ export class QuicListener implements Listener {
     });
   }
 
-  #handleClosed(connection: H3ServerConnection): void {
+  #handleClosed(connection: AcceptedConnection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }

@@ -1,0 +1,142 @@
+/**
+ * Bidirectional streams that the peer opened and whose first integer has not arrived. It is looked at only where an
+ * extension claimed one: all others are requests (RFC 9114 §6.1), and a server may not open any.
+ */
+
+import { isServerInitiated, type StreamId, type StreamTransport } from "../quic/transport.ts";
+import { concat } from "../wire/text.ts";
+import type { VarInt } from "../wire/varint.ts";
+import { connectionError, H3_ERRORS } from "./errors.ts";
+import type { Requests } from "./requests.ts";
+import type { StreamClaims, StreamEvent } from "./stream-claims.ts";
+import { VarintReader } from "./varint-reader.ts";
+
+const EMPTY = new Uint8Array(0);
+
+interface Untyped {
+  readonly reader: VarintReader;
+  /** What was read of the integer; at most 7 bytes. */
+  bytes: Uint8Array;
+  /** STOP_SENDING may overtake the first bytes. */
+  stopped: Extract<StreamEvent, { type: "stream-stopped" }> | undefined;
+}
+
+export class BidiStreams {
+  readonly #transport: StreamTransport;
+  readonly #requests: Requests;
+  readonly #claims: StreamClaims;
+  /** There are no more than the transport lets the peer open. */
+  readonly #untyped = new Map<StreamId, Untyped>();
+  /** Server: the lowest request id that has not been seen. */
+  nextRequestId = 0;
+  /** Server: new requests are not processed any more. */
+  isRefusing = false;
+
+  constructor(transport: StreamTransport, requests: Requests, claims: StreamClaims) {
+    this.#transport = transport;
+    this.#requests = requests;
+    this.#claims = claims;
+  }
+
+  handleEvent(event: StreamEvent): void {
+    if (event.type === "stream-opened") this.#handleOpened(event.id);
+    else if (this.#untyped.has(event.id)) this.#handleUntyped(event, this.#untyped.get(event.id)!);
+    else this.#handleRequest(event);
+  }
+
+  #handleOpened(id: StreamId): void {
+    if (isServerInitiated(id) && !this.#claims.hasBidi) throw unexpected();
+    if (!this.#claims.hasBidi) this.#accept(id);
+    else this.#untyped.set(id, { reader: new VarintReader(), bytes: EMPTY, stopped: undefined });
+  }
+
+  #handleRequest(event: StreamEvent): void {
+    switch (event.type) {
+      case "stream-readable":
+        this.#requests.handleReadable(event.id);
+        break;
+      case "stream-writable":
+        this.#requests.handleWritable(event.id);
+        break;
+      case "stream-reset":
+        this.#requests.handleReset(event.id, event.code);
+        break;
+      case "stream-stopped":
+        this.#requests.handleStopped(event.id, event.code);
+        break;
+      case "stream-finished":
+        this.#requests.handleDelivered(event.id);
+    }
+  }
+
+  #handleUntyped(event: StreamEvent, stream: Untyped): void {
+    switch (event.type) {
+      case "stream-readable":
+        this.#read(event.id, stream);
+        break;
+      case "stream-stopped":
+        stream.stopped = event;
+        break;
+      case "stream-reset":
+        this.#untyped.delete(event.id);
+        if (isServerInitiated(event.id)) this.#transport.reset(event.id, H3_ERRORS.H3_REQUEST_CANCELLED.code);
+        // A request given up that early costs as much as any.
+        else if (this.#accept(event.id)) this.#requests.handleReset(event.id, event.code);
+    }
+  }
+
+  #read(id: StreamId, stream: Untyped): void {
+    const { reader } = stream;
+    for (let chunk = this.#transport.read(id); chunk !== undefined; chunk = this.#transport.read(id)) {
+      const at = chunk.bytes.length === 0 ? 0 : reader.read(chunk.bytes, 0);
+      const bytes = stream.bytes.length === 0 ? chunk.bytes : concat(stream.bytes, chunk.bytes);
+      if (reader.done || chunk.fin) {
+        this.#untyped.delete(id);
+        const type = reader.done ? reader.exact : undefined;
+        this.#handleType(id, type, chunk.bytes.subarray(at), bytes, chunk.fin);
+        if (stream.stopped !== undefined) this.#handleLate(stream.stopped);
+        return;
+      }
+      stream.bytes = bytes;
+    }
+  }
+
+  /** `rest` came behind the type, `all` with it. Without a type the stream ended inside it. */
+  #handleType(id: StreamId, type: VarInt | undefined, rest: Uint8Array, all: Uint8Array, fin: boolean): void {
+    if (type !== undefined && this.#claims.isClaimed("bidi", type)) {
+      this.#noteRequestId(id);
+      this.#claims.handOver("bidi", type, id, rest, fin);
+      return;
+    }
+    if (isServerInitiated(id)) throw unexpected();
+    if (!this.#accept(id)) return;
+    this.#requests.get(id)?.reader.prepend(all, fin);
+    this.#requests.handleReadable(id);
+  }
+
+  #handleLate(event: StreamEvent): void {
+    const owner = this.#claims.ownerOf(event.id);
+    if (owner === undefined) this.#handleRequest(event);
+    else owner.handleEvent(event);
+  }
+
+  /** False when the request is refused. */
+  #accept(id: StreamId): boolean {
+    if (this.isRefusing) {
+      // RFC 9114 §5.2: not processed, and the client may know it.
+      this.#transport.stopSending(id, H3_ERRORS.H3_REQUEST_REJECTED.code);
+      this.#transport.reset(id, H3_ERRORS.H3_REQUEST_REJECTED.code);
+      return false;
+    }
+    this.#noteRequestId(id);
+    this.#requests.accept(id);
+    return true;
+  }
+
+  #noteRequestId(id: StreamId): void {
+    if (!isServerInitiated(id) && id >= this.nextRequestId) this.nextRequestId = id + 4;
+  }
+}
+
+/** RFC 9114 §6.1 */
+const unexpected = () => connectionError("H3_STREAM_CREATION_ERROR", "stream", "bidirectional, from a server");

@@ -1,0 +1,75 @@
+/** CONNECT and Upgrade in HTTP/1.1 (RFC 9110 §7.8, §9.3.6): the socket after node:http's parser has let go of it. */
+import { type IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { FieldSection } from "../../http/index.ts";
+import { type Fault, guard } from "../guard.ts";
+import type { Http1Upgrade } from "./http1-exchange.ts";
+import { NodeTunnel } from "./node-tunnel.ts";
+
+/** Whether content follows the head (RFC 9112 §6.3). Node cannot tell it from what the new protocol begins with. */
+export const hasContent = (request: IncomingMessage): boolean =>
+  request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
+
+/** A response for a request that Node makes none for; when it has been sent, the connection is closed. */
+export function responseFor(request: IncomingMessage, socket: Socket, onFault: (fault: Fault) => void): ServerResponse {
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket);
+  const end = (fault: Fault): void => {
+    socket.destroy();
+    onFault(fault);
+  };
+  socket.on(
+    "drain",
+    guard("http1 upgrade drain", end, () => {
+      if (response.socket !== null) response.emit("drain");
+    }),
+  );
+  response.on(
+    "finish",
+    guard("http1 upgrade refused", end, () => {
+      response.detachSocket(socket);
+      response.emit("close");
+      socket.destroySoon();
+    }),
+  );
+  return response;
+}
+
+export interface UpgradeHost {
+  /** Ends the TCP connection by a reset. */
+  readonly cutOff: () => void;
+  readonly onFault: (fault: Fault) => void;
+}
+
+/** `rest` came behind the head. */
+export function upgradeOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  rest: Uint8Array,
+  host: UpgradeHost,
+): Http1Upgrade {
+  const { socket } = request;
+  const protocol = request.method === "CONNECT" ? undefined : request.headers.upgrade!.split(",")[0]!.trim();
+  return {
+    offer: { protocol },
+    open: (fields, onClose) => {
+      response.detachSocket(socket);
+      socket.setTimeout(0);
+      // Each direction ends by itself.
+      socket.allowHalfOpen = true;
+      if (rest.length > 0) socket.unshift(rest);
+      socket.write(acceptance(protocol, fields), "latin1");
+      return new NodeTunnel({ stream: socket, isEmpty: false, wasCut: () => false, onClose, ...host });
+    },
+  };
+}
+
+function acceptance(protocol: string | undefined, fields: FieldSection): string {
+  let head =
+    protocol === undefined
+      ? "HTTP/1.1 200 OK\r\n"
+      : `HTTP/1.1 101 Switching Protocols\r\nconnection: Upgrade\r\nupgrade: ${protocol}\r\n`;
+  for (const [name, value] of fields) head += `${name}: ${value}\r\n`;
+  return `${head}date: ${new Date().toUTCString()}\r\n\r\n`;
+}

@@ -1,0 +1,65 @@
+/** What an exchange and a tunnel over HTTP/3 share: their content, and what they need of their connection. */
+
+import type { H3Connection } from "../../h3/index.ts";
+import type { FieldSection } from "../../http/index.ts";
+import type { StreamId } from "../../quic/index.ts";
+import type { BodyState, ConnectionInfo, PeerAddress, RequestBody } from "../http/exchange.ts";
+
+const NO_FIELDS: FieldSection = [];
+
+/** Hears of what happens on a request stream. */
+export interface H3StreamHandler {
+  handleData(): void;
+  handleWritable(): void;
+  handleTrailers?(fields: FieldSection): void;
+  handleFinished(): void;
+  /** The peer, or the connection, gave up. */
+  abort(reason: Error): void;
+}
+
+/** What an exchange needs of the connection it belongs to. */
+export interface H3ExchangeHost {
+  readonly h3: H3Connection;
+  readonly remoteAddress: PeerAddress;
+  readonly localAddress: PeerAddress;
+  readonly info: ConnectionInfo;
+  /** Content was read: the end of the message may have come into sight. */
+  pump(): void;
+  onExchangeClosed(id: StreamId): void;
+  /** From now on `handler` hears of the stream. */
+  onExchangeReplaced(id: StreamId, handler: H3StreamHandler): void;
+}
+
+/** Content that arrives on the stream; it stays there, holding the peer's credit, until it is read. */
+export class H3Body implements RequestBody {
+  state: BodyState;
+  trailers: FieldSection = NO_FIELDS;
+  onReadable: (() => void) | undefined;
+  readonly #host: H3ExchangeHost;
+  readonly #id: StreamId;
+
+  constructor(host: H3ExchangeHost, id: StreamId, isEmpty: boolean) {
+    this.#host = host;
+    this.#id = id;
+    this.state = isEmpty ? "ended" : "open";
+  }
+
+  read(): Uint8Array | undefined {
+    if (this.state !== "open") return undefined;
+    const chunk = this.#host.h3.readData(this.#id);
+    this.#host.pump();
+    return chunk?.bytes.length === 0 ? undefined : chunk?.bytes;
+  }
+
+  finish(): void {
+    if (this.state !== "open") return;
+    this.state = "ended";
+    this.onReadable?.();
+  }
+
+  abort(): void {
+    if (this.state !== "open") return;
+    this.state = "aborted";
+    this.onReadable?.();
+  }
+}

@@ -1,0 +1,99 @@
+/** A tunnel over a request stream of HTTP/3 (RFC 9114 §4.4, RFC 9220): its bytes are in DATA frames. */
+
+import { H3_ERRORS } from "../../h3/index.ts";
+import type { StreamId } from "../../quic/index.ts";
+import type { Tunnel, TunnelOffer } from "../http/tunnel.ts";
+import type { H3Body, H3ExchangeHost, H3StreamHandler } from "./h3-stream.ts";
+
+const EMPTY = new Uint8Array(0);
+
+export class H3Tunnel implements Tunnel, H3StreamHandler {
+  readonly body: H3Body;
+  aborted: Error | undefined;
+  onDrain: (() => void) | undefined;
+  onAbort: ((reason: Error) => void) | undefined;
+  readonly #host: H3ExchangeHost;
+  readonly #id: StreamId;
+  readonly #resetCode: number;
+  readonly #onClose: (aborted: Error | undefined) => void;
+  #isEnded = false;
+  #isClosed = false;
+
+  constructor(
+    host: H3ExchangeHost,
+    id: StreamId,
+    body: H3Body,
+    offer: TunnelOffer,
+    onClose: (aborted: Error | undefined) => void,
+  ) {
+    this.#host = host;
+    this.#id = id;
+    this.body = body;
+    this.#onClose = onClose;
+    // RFC 9114 §4.4: what was connected to has failed; RFC 9220 §3: an extended one is cancelled.
+    this.#resetCode = (offer.protocol === undefined ? H3_ERRORS.H3_CONNECT_ERROR : H3_ERRORS.H3_REQUEST_CANCELLED).code;
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#isClosed || this.#isEnded) return false;
+    if (chunk.length === 0) return true;
+    const hasRoom = this.#host.h3.writeData(this.#id, chunk, false);
+    return hasRoom;
+  }
+
+  end(): void {
+    if (this.#isClosed || this.#isEnded) return;
+    this.#isEnded = true;
+    this.#host.h3.writeData(this.#id, EMPTY, true);
+    this.#closeIfDone();
+  }
+
+  stopReading(): void {
+    if (this.body.state !== "open") return;
+    this.#host.h3.stopReading(this.#id, H3_ERRORS.H3_NO_ERROR.code);
+    this.body.abort();
+    this.#closeIfDone();
+  }
+
+  reset(reason: Error): void {
+    this.#cutOff(reason);
+  }
+
+  handleData(): void {
+    this.body.onReadable?.();
+  }
+
+  handleWritable(): void {
+    if (!this.#isClosed && !this.#isEnded) this.onDrain?.();
+  }
+
+  handleFinished(): void {
+    this.body.finish();
+    this.#closeIfDone();
+  }
+
+  abort(reason: Error): void {
+    if (this.#isClosed) return;
+    this.#cutOff(reason);
+    this.onAbort?.(reason);
+  }
+
+  #cutOff(reason: Error): void {
+    if (this.#isClosed) return;
+    this.aborted = reason;
+    this.#host.h3.cancel(this.#id, this.#resetCode);
+    this.#close();
+  }
+
+  #closeIfDone(): void {
+    if (this.#isEnded && this.body.state !== "open") this.#close();
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.body.abort();
+    this.#host.onExchangeClosed(this.#id);
+    this.#onClose(this.aborted);
+  }
+}
