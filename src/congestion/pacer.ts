@@ -19,6 +19,9 @@ const SLOW_START_GAIN = 2;
 /** RFC 9002 §7.7: a burst should not exceed the initial window, which is ten datagrams. */
 const BURST_DATAGRAMS = 10;
 
+/** Bytes: a sum of many small gains may miss a whole number by rounding. */
+const ROUNDING = 1e-6;
+
 export interface PacerOptions {
   readonly controller: Pick<CongestionController, "congestionWindow" | "ssthresh">;
   readonly rtt: Pick<RttView, "smoothed">;
@@ -57,7 +60,7 @@ export class Pacer {
       this.#tokens = Math.min(this.#burst(rate), this.#tokens + rate * (now - this.#filledAt));
     }
     this.#filledAt = now;
-    return Math.max(0, Math.floor(this.#tokens));
+    return Math.max(0, Math.floor(this.#tokens + ROUNDING));
   }
 
   /** When `wanted` bytes, or a burst if that is less, may leave; undefined when they may leave now. */
