@@ -29,6 +29,8 @@ export function locateBeside(root: string, { path }: LocatedFile, suffix: string
   return located?.type === "file" ? located.file : undefined;
 }
 
+const READABLE_BY_ALL = 0o444;
+
 const locatePath = (root: string, path: string): Located | undefined =>
   unlessAbsent(() => {
     // The root too is resolved anew each time: it may be a link that a deployment turns to another folder.
@@ -38,7 +40,8 @@ const locatePath = (root: string, path: string): Located | undefined =>
     const stats = statSync(real);
     if (stats.isDirectory()) return { type: "folder" };
     if (!stats.isFile()) return undefined; // a device, socket or pipe
-    accessSync(real, constants.R_OK);
+    // Mostly everybody may read a file, and the system need not be asked.
+    if ((stats.mode & READABLE_BY_ALL) !== READABLE_BY_ALL) accessSync(real, constants.R_OK);
     return { type: "file", file: { path: real, stats } };
   });
 

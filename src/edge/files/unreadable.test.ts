@@ -42,9 +42,10 @@ const lines: string[] = [];
 beforeAll(() => {
   site = mkdtempSync(join(tmpdir(), "nagare-unreadable-"));
   writeFileSync(join(site, "404.html"), "<h1>not found</h1>");
-  writeFileSync(join(site, "page.txt"), "page");
+  // Not readable by all, so the system is asked.
+  writeFileSync(join(site, "page.txt"), "page", { mode: 0o600 });
   writeFileSync(join(site, "app.js"), "plain");
-  writeFileSync(join(site, "app.js.gz"), "packed");
+  writeFileSync(join(site, "app.js.gz"), "packed", { mode: 0o600 });
 });
 
 afterEach(() => {
