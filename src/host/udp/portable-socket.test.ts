@@ -65,6 +65,7 @@ test("what cannot be sent is lost, and counted", async () => {
 test("goes on after an error of the socket, and after an exception in what it serves", async () => {
   const { socket, beneath, received, faults } = await open();
   beneath.emit("error", new Error("no buffers"));
+  beneath.emit("message", undefined, { address: "127.0.0.1", family: "IPv4", size: 1, port: 1 });
   const { onBatch } = socket;
   socket.onBatch = () => {
     throw new Error("a mistake");
@@ -82,6 +83,7 @@ test("goes on after an error of the socket, and after an exception in what it se
   expect(received).toEqual(["kept"]);
   expect(faults.map(({ entry, error }) => [entry, error.message])).toEqual([
     ["udp error", "no buffers"],
+    ["udp message", expect.stringContaining("undefined")],
     ["udp turn", "a mistake"],
   ]);
   await socket.close();
