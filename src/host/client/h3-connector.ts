@@ -3,7 +3,6 @@ import { X509Certificate } from "node:crypto";
 import { performance } from "node:perf_hooks";
 import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
 import { seconds } from "../../base/time.ts";
-import { H3_ERRORS, H3Connection } from "../../h3/index.ts";
 import {
   type CloseReason,
   type Connection,
@@ -22,12 +21,20 @@ import { systemRng } from "../random.ts";
 import { bindPortableSocket } from "../udp/portable-socket.ts";
 import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, ClientError } from "./errors.ts";
-import { QuicHttp3Session } from "./h3-session.ts";
 import type { Http3Connector } from "./http3.ts";
+import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-protocols.ts";
 import type { DialOptions, ResolvedAddress } from "./session.ts";
 import { staggered } from "./staggered.ts";
 
 export function createHttp3Connector(): Http3Connector {
+  const connect = quicDialer(HTTP3_ONLY);
+  return { connect, async close() {} };
+}
+
+/** Dials, and has the protocol of the table speak that the server chose. */
+export function quicDialer<P extends DialedProtocol>(
+  protocols: ClientProtocols<P>,
+): (origin: string, options: DialOptions) => Promise<P> {
   const verifiers = new Map<string, CertificateVerifier>();
   const verifierFor = (options: DialOptions): CertificateVerifier => {
     const key = `${options.rejectUnauthorized} ${options.ca?.join("") ?? ""}`;
@@ -39,29 +46,27 @@ export function createHttp3Connector(): Http3Connector {
     }
     return verifier;
   };
-  return {
-    connect(origin, options) {
-      const verifier = verifierFor(options);
-      return staggered({
-        candidates: options.addresses,
-        delay: CONNECTION_ATTEMPT_DELAY,
-        signal: options.signal,
-        attempt: (address, signal) => dial(origin, { ...options, signal }, address, verifier),
-        discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was first")),
-        // A certificate is judged once: another address of the same host shows the same.
-        isFinal: (error) => error instanceof ClientError && error.code.startsWith("CERTIFICATE_"),
-      });
-    },
-    async close() {},
+  return (origin, options) => {
+    const verifier = verifierFor(options);
+    return staggered({
+      candidates: options.addresses,
+      delay: CONNECTION_ATTEMPT_DELAY,
+      signal: options.signal,
+      attempt: (address, signal) => dial(origin, protocols, { ...options, signal }, address, verifier),
+      discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was first")),
+      // A certificate is judged once: another address of the same host shows the same.
+      isFinal: (error) => error instanceof ClientError && error.code.startsWith("CERTIFICATE_"),
+    });
   };
 }
 
-async function dial(
+async function dial<P extends DialedProtocol>(
   origin: string,
+  protocols: ClientProtocols<P>,
   options: DialOptions,
   address: ResolvedAddress,
   verifier: CertificateVerifier,
-): Promise<QuicHttp3Session> {
+): Promise<P> {
   const engine = await cryptoEngine();
   const connectStart = performance.now();
   const socket = await bindPortableSocket(0, address.family === 6 ? "::" : "0.0.0.0");
@@ -84,7 +89,7 @@ async function dial(
         createTlsClient({
           engine,
           rng: systemRng,
-          alpn: ["h3"],
+          alpn: Object.keys(protocols),
           transportParameters,
           serverName: options.servername,
           keyLog: options.keylog !== undefined,
@@ -97,21 +102,20 @@ async function dial(
     await handshake.done;
     const handshakeEnd = performance.now();
     const { lookupStart, lookupEnd, onChange } = options;
-    const h3 = new H3Connection(connection, { rng: systemRng });
-    const session = new QuicHttp3Session({
+    // TLS accepted one of the names that were offered.
+    const session = protocols[connection.handshakeFacts!.alpn]!({
       connection,
-      h3,
       driver,
       onChange,
       onKeyLog: options.keylog,
       timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
     });
     driver.attach(connection, session);
-    for (const event of handshake.held) session.handleEvent(event);
+    for (const event of handshake.held) session.handleEvent(event, driver.now());
     return session;
   } catch (error) {
     // The server shall know: it would keep its half of the handshake until that times out.
-    connection.close(H3_ERRORS.H3_NO_ERROR.code, "");
+    connection.close(0, "");
     await driver.close();
     throw failureOf(error, origin, address, options);
   }

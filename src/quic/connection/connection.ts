@@ -56,7 +56,12 @@ export class Connection implements StreamTransport {
     this.#now = now;
     this.#options = options;
     const spaces = new HandshakeSpaces(config);
-    const streams = new StreamSet({ role, limits: config.limits, emit: (event) => this.#emit(event) });
+    const streams = new StreamSet({
+      role,
+      limits: config.limits,
+      emit: (event) => this.#emit(event),
+      smoothedRtt: () => (this.route.rtt.hasSample ? this.route.rtt.smoothed : (0 as Micros)),
+    });
     const oneRtt = new OneRttKeys(config.engine, this, config);
     const tls = options.createTls(emitTransportParameters(announcedParameters(options), { grease: config.rng }));
     const establishment = new Establishment({

@@ -131,7 +131,6 @@ export class FrameRouter {
     }
     if (acked.length > 0 && isOneRtt) {
       oneRtt.onPacketAcked(acked.at(-1)!.packetNumber);
-      streams.rtt = routes.active.rtt.smoothed;
       streams.setCongestionWindow(routes.active.controller.congestionWindow);
     }
     this.handleLost(lost);

@@ -53,6 +53,8 @@ export interface StreamSetOptions {
   readonly role: "client" | "server";
   readonly limits: StreamSetLimits;
   readonly emit: (event: TransportEvent) => void;
+  /** The smoothed round-trip time, by which windows are tuned; zero until it is known. */
+  readonly smoothedRtt: () => Micros;
 }
 
 /** What the peer allows us at first: its transport parameters, "local" and "remote" as it sees them (RFC 9000 §18.2). */
@@ -75,12 +77,10 @@ const NO_LIMITS: PeerStreamLimits = {
 };
 
 export class StreamSet {
-  /** The smoothed round-trip time, by which windows are tuned; zero until it is known. */
-  rtt: Micros = 0 as Micros;
-
   readonly #role: "client" | "server";
   readonly #limits: StreamSetLimits;
   readonly #emit: (event: TransportEvent) => void;
+  readonly #smoothedRtt: () => Micros;
   readonly #streams = new Map<StreamId, Stream>();
   readonly #local = { bidi: new LocalStreams(), uni: new LocalStreams() };
   readonly #peer: { readonly bidi: PeerStreams; readonly uni: PeerStreams };
@@ -94,10 +94,11 @@ export class StreamSet {
   #activeBidi = 0;
   #isClosed = false;
 
-  constructor({ role, limits, emit }: StreamSetOptions) {
+  constructor({ role, limits, emit, smoothedRtt }: StreamSetOptions) {
     this.#role = role;
     this.#limits = limits;
     this.#emit = emit;
+    this.#smoothedRtt = smoothedRtt;
     this.#peer = {
       bidi: new PeerStreams(limits.initialMaxStreamsBidi),
       uni: new PeerStreams(limits.initialMaxStreamsUni),
@@ -293,7 +294,7 @@ export class StreamSet {
 
   /** As many as fit. */
   writeControlFrames(writer: Writer, frames: SentFrame[]): void {
-    this.#control.write(writer, frames, this.#scheduler.credit, this.#now, this.rtt);
+    this.#control.write(writer, frames, this.#scheduler.credit, this.#now, this.#smoothedRtt());
   }
 
   /** Could a STREAM frame be sent now, as far as flow control goes? */

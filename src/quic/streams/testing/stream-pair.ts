@@ -39,10 +39,15 @@ export interface TestPacket {
 export class TestSide {
   readonly set: StreamSet;
   readonly events: TransportEvent[] = [];
+  rtt = 50_000 as Micros;
 
   constructor(role: "client" | "server", limits: Partial<StreamSetLimits> = {}) {
-    this.set = new StreamSet({ role, limits: { ...TEST_LIMITS, ...limits }, emit: (event) => this.events.push(event) });
-    this.set.rtt = 50_000 as Micros;
+    this.set = new StreamSet({
+      role,
+      limits: { ...TEST_LIMITS, ...limits },
+      emit: (event) => this.events.push(event),
+      smoothedRtt: () => this.rtt,
+    });
   }
 
   /** The events since the last call. */

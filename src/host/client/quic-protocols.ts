@@ -1,0 +1,27 @@
+// What speaks on a connection that we dialled: chosen once the handshake has told the ALPN identifier (RFC 9001 §8.1).
+import { H3Connection } from "../../h3/index.ts";
+import type { Connection } from "../../quic/index.ts";
+import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
+import { systemRng } from "../random.ts";
+import { QuicHttp3Session } from "./h3-session.ts";
+import type { ConnectionTimings } from "./session.ts";
+
+export interface DialedConnection {
+  readonly connection: Connection;
+  readonly driver: QuicDriver;
+  readonly timings: ConnectionTimings;
+  readonly onChange: () => void;
+  readonly onKeyLog: ((line: string) => void) | undefined;
+}
+
+/** Whatever speaks hears of its connection's events, and can be told to go. */
+export interface DialedProtocol extends ConnectionListener {
+  destroy(error: Error): void;
+}
+
+/** By ALPN identifier, in the order of preference in which they are offered. */
+export type ClientProtocols<P extends DialedProtocol> = Readonly<Record<string, (dialed: DialedConnection) => P>>;
+
+export const HTTP3_ONLY: ClientProtocols<QuicHttp3Session> = {
+  h3: (dialed) => new QuicHttp3Session({ ...dialed, h3: new H3Connection(dialed.connection, { rng: systemRng }) }),
+};
