@@ -22,9 +22,8 @@ const readable = (peer: HostilePeer): ConnectionEvent[] => peer.events.filter(({
 
 describe("row 9: STREAM fragments", () => {
   test("of six bytes with gaps of one cost what they hold, and end the connection at 1024", () => {
-    const peer = attacker();
-    let pieces = 0;
-    const used = growth(() => {
+    const attack = (peer: HostilePeer): number => {
+      let pieces = 0;
       while (peer.close === undefined && pieces < 5_000) {
         // One a packet, so that each would hold a datagram of its own alive.
         peer.send(oneRtt, [stream(0, 7 * pieces + 1, 6)], { padTo: 1_400 });
@@ -33,6 +32,14 @@ describe("row 9: STREAM fragments", () => {
         peer.datagrams.length = 0;
         if (pieces === 1_024) expect(peer.connection.isOpen).toBe(true);
       }
+      return pieces;
+    };
+    // The first attack has code compiled, which counts as memory too.
+    attack(attacker());
+    const peer = attacker();
+    let pieces = 0;
+    const used = growth(() => {
+      pieces = attack(peer);
       return peer;
     });
     expect(pieces).toBe(1_025);
@@ -97,7 +104,7 @@ describe("row 11: streams opened and cancelled", () => {
     { type: "stop-sending", id, code: 0 },
   ];
 
-  test("make room only when the oneRtt is through with them", () => {
+  test("make room only when the application is through with them", () => {
     const peer = attacker({ victim: { limits: LIMITS } });
     for (let n = 0; n < 128; n += 1) peer.send(oneRtt, cancelled(4 * n));
     expect(peer.connection.isOpen).toBe(true);

@@ -6,6 +6,7 @@ import type { CryptoEngine } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
 import { EncryptionLevel } from "../../tls/index.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
+import { emitFrame } from "../frame/index.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 import { formsOf } from "../testing/initial.ts";
 import { Pair } from "../testing/pair.ts";
@@ -13,7 +14,7 @@ import { Pair } from "../testing/pair.ts";
 const { oneRtt } = EncryptionLevel;
 const closes = (peer: HostilePeer) => peer.frames.filter(({ frame }) => frame.type === "connection-close");
 
-describe("an oneRtt that closes", () => {
+describe("an application that closes", () => {
   test("has the other side told, and both sides forget the connection", () => {
     const pair = new Pair().connect();
     pair.run(undefined, millis(200));
@@ -37,6 +38,33 @@ describe("an oneRtt that closes", () => {
     expect(pair.clientEvents.at(-1)).toMatchObject({ type: "closed", reason: { type: "local", code: 1 } });
     expect(pair.serverEvents.at(-1)).toMatchObject({ type: "closed", reason: { type: "local", code: 2 } });
     expect([pair.client.connectionCount, pair.server.connectionCount]).toEqual([0, 0]);
+  });
+
+  test("can still be read: what came before CONNECTION_CLOSE in the same wake-up", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    const read: string[] = [];
+    peer.onEvent = (connection, event) => {
+      if (event.type !== "stream-readable" && event.type !== "closed") return;
+      const chunk = connection.read(0);
+      read.push(`${event.type} ${chunk === undefined ? "nothing" : new TextDecoder().decode(chunk.bytes)}`);
+    };
+    const farewell = new TextEncoder().encode("farewell");
+    peer.deliverAll([
+      peer.seal(oneRtt, (writer) =>
+        emitFrame(writer, { type: "stream", id: 0, offset: 0, data: farewell, fin: false }),
+      ),
+      peer.seal(oneRtt, (writer) =>
+        emitFrame(writer, {
+          type: "connection-close",
+          layer: "application",
+          code: 0,
+          frameType: 0,
+          phrase: new Uint8Array(0),
+        }),
+      ),
+    ]);
+    peer.poll();
+    expect(read).toEqual(["stream-readable farewell", "closed nothing"]);
   });
 
   test("twice, closes once", () => {
@@ -98,7 +126,7 @@ describe("CONNECTION_CLOSE", () => {
     expect(other.close).toMatchObject({ frameType: 0 });
   });
 
-  test("says nothing of the oneRtt before the handshake is done (RFC 9000 §10.2.3)", () => {
+  test("says nothing of the application before the handshake is done (RFC 9000 §10.2.3)", () => {
     const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
     peer.connection.close(0x77, "a secret");
     peer.poll();

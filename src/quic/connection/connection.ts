@@ -280,6 +280,7 @@ export class Connection implements StreamTransport {
       this.#events.length = 0;
       this.#nextEvent = 0;
     }
+    if (event.type === "closed") this.#parts.streams.closeAll();
     return event;
   }
 
@@ -408,7 +409,8 @@ export class Connection implements StreamTransport {
   /** Tells the application and lets go of what only an open connection needs. */
   #finish(reason: CloseReason): void {
     try {
-      this.#parts.streams.closeAll();
+      // What the peer sent before its CONNECTION_CLOSE can be read until "closed" is polled.
+      if (reason.type !== "peer") this.#parts.streams.closeAll();
       this.#receiver.forgetUndecrypted();
     } finally {
       const { trace, closing } = this.#parts;
