@@ -18,7 +18,7 @@ import { describeClose } from "../quic/close-reason.ts";
 import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
 import { systemRng } from "../random.ts";
-import { bindPortableSocket } from "../udp/portable-socket.ts";
+import { bindPortableSocket, SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
 import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { Http3Connector } from "./http3.ts";
@@ -69,7 +69,7 @@ async function dial<P extends DialedProtocol>(
 ): Promise<P> {
   const engine = await cryptoEngine();
   const connectStart = performance.now();
-  const socket = await bindPortableSocket(0, address.family === 6 ? "::" : "0.0.0.0");
+  const socket = await bindPortableSocket(0, address.family === 6 ? "::" : "0.0.0.0", SMALL_SEND_ARENA);
   const endpoint = new Endpoint({
     config: connectionConfig({
       engine,

@@ -18,8 +18,11 @@ import type { UdpSocket } from "./udp-socket.ts";
 const ARENA_SIZE = 64 * 1024;
 const BATCH_CAPACITY = 128;
 
-/** The largest train: what one segmented send can carry. */
+/** For the largest train: what one segmented send can carry. */
 const SEND_ARENA_SIZE = 64 * 1024;
+
+/** For sockets of one connection each, of which there may be thousands: eleven datagrams of the usual size. */
+export const SMALL_SEND_ARENA = 16 * 1024;
 
 /** Asked of the kernel, which grants what its limits allow: a burst at line rate lasts a few milliseconds. */
 const KERNEL_BUFFER = 4 * 1024 * 1024;
@@ -30,7 +33,11 @@ const SEND_QUEUE_HIGH = 256 * 1024;
 /** Remembered peers; a flood of spoofed ones empties the table instead of growing it. */
 const MAX_ADDRESSES = 20_000;
 
-export async function bindPortableSocket(port: number, host: string): Promise<UdpSocket> {
+export async function bindPortableSocket(
+  port: number,
+  host: string,
+  sendArenaSize: number = SEND_ARENA_SIZE,
+): Promise<UdpSocket> {
   const family = host.includes(":") ? 6 : 4;
   const socket = createSocket({
     type: family === 6 ? "udp6" : "udp4",
@@ -48,7 +55,7 @@ export async function bindPortableSocket(port: number, host: string): Promise<Ud
     socket.close();
     throw error;
   });
-  return new PortableSocket(socket, family);
+  return new PortableSocket(socket, family, sendArenaSize);
 }
 
 class PortableSocket implements UdpSocket {
@@ -63,6 +70,7 @@ class PortableSocket implements UdpSocket {
   readonly #handleFault = (fault: Fault): void => (this.onFault ?? reportFault)(fault);
   readonly #socket: Socket;
   readonly #family: 4 | 6;
+  readonly #sendArenaSize: number;
   readonly #batch = new ReceivedBatch(new Uint8Array(ARENA_SIZE), BATCH_CAPACITY);
   readonly #addresses = new Map<string, SocketAddress>();
   /** Made when there is something to send, and left to libuv when that had to queue from it. */
@@ -72,9 +80,10 @@ class PortableSocket implements UdpSocket {
   #isScheduled = false;
   #isClosed = false;
 
-  constructor(socket: Socket, family: 4 | 6) {
+  constructor(socket: Socket, family: 4 | 6, sendArenaSize: number) {
     this.#socket = socket;
     this.#family = family;
+    this.#sendArenaSize = sendArenaSize;
     const { address, port } = socket.address();
     this.address = { family, host: address, port };
     enlargeBuffers(socket);
@@ -134,7 +143,7 @@ class PortableSocket implements UdpSocket {
   }
 
   get slots(): SlotWriter {
-    this.#slots ??= { arena: new Uint8Array(SEND_ARENA_SIZE) };
+    this.#slots ??= { arena: new Uint8Array(this.#sendArenaSize) };
     return this.#slots;
   }
 
