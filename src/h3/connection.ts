@@ -244,7 +244,7 @@ export class H3Connection {
     this.#state = "draining";
     this.#bidi.isRefusing = true;
     try {
-      // A client names a push id, and never allowed any.
+      // A client's GOAWAY carries a push id; we never allowed pushes, so 0.
       this.#local.writeGoaway(this.role === "server" ? this.#bidi.nextRequestId : 0);
       this.#checkDrained();
     } catch (error) {

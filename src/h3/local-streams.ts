@@ -60,7 +60,7 @@ export class LocalStream {
   }
 }
 
-/** All three. */
+/** Our control stream and the two QPACK streams. */
 export class LocalStreams {
   readonly encoder: LocalStream;
   readonly decoder: LocalStream;

@@ -20,6 +20,7 @@ export const ENTRIES = [
   "h3 events",
   "h3 abort",
   "h3 drained",
+  "h3 released",
   "h3 cut-off",
   // The TCP listener, HTTP/1.1 and HTTP/2 above it
   "tcp server error",

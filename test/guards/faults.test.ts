@@ -100,6 +100,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   // The server reads before its client does.
   "h3 events": at(() => raw3((client) => client.request({ method: "POST", path: "/echo", body: "x" }).response)),
   "h3 abort": at(() => closing("h3", 0)),
+  "h3 released": at(h3),
   "h3 drained": at(() => closing("h3", 5000)),
   "h3 cut-off": at(() => closing("h3", 0)),
   "tcp server error": at(() => emitError(() => servers[0]!)),

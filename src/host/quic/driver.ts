@@ -128,7 +128,7 @@ export class QuicDriver {
     this.#report({ entry: "quic connection", error: cause });
   }
 
-  /** The rest of the turn is made up for, but not at once, in case that it always fails. */
+  /** Retries the rest of the turn after a pause, so that a recurring fault does not spin. */
   readonly #handleTurnFault = (fault: Fault): void => {
     this.#isFlushScheduled = false;
     this.#report(fault);
@@ -171,7 +171,7 @@ export class QuicDriver {
     let socket = sockets[0]!;
     while (!sockets.some(({ isBlocked }) => isBlocked)) {
       if (segments >= most) return true;
-      // Trains for one socket mostly follow each other, so the last one's arena is mostly right.
+      // Consecutive trains usually use the same socket, so write into its arena first.
       const { arena } = socket.slots;
       const transmit = endpoint.pollTransmit(socket.slots, MAX_SEGMENTS, now);
       if (transmit === undefined) return false;

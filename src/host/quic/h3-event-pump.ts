@@ -1,4 +1,4 @@
-/** The way of events on a connection that speaks HTTP/3, in either role: from the transport to HTTP/3, and from there to its owner. */
+/** Carries the events of an HTTP/3 connection, in either role: from the transport to `H3Connection`, then to the owner. */
 
 import type { H3Connection, H3Event } from "../../h3/index.ts";
 import type { CloseReason, ConnectionEvent } from "../../quic/index.ts";

@@ -3,6 +3,7 @@
 import { H3_ERRORS, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue } from "../../http/index.ts";
 import { SendSource, type StreamId } from "../../quic/index.ts";
+import { guard } from "../guard.ts";
 import type { ConnectionInfo, PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "../http/exchange.ts";
 import { checkOffer, type Tunnel, type TunnelOffer } from "../http/tunnel.ts";
 import { httpDate } from "./date.ts";
@@ -76,7 +77,9 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
       released?.(chunk);
       return false;
     }
-    return released === undefined ? this.#write(chunk) : this.#writeSource(new SendSource(chunk, released));
+    if (released === undefined) return this.#write(chunk);
+    const { handleFault } = this.#host;
+    return this.#writeSource(new SendSource(chunk, guard("h3 released", handleFault, released)));
   }
 
   #write(content: Uint8Array | SendSource): boolean {

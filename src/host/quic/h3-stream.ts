@@ -3,6 +3,7 @@
 import type { H3Connection } from "../../h3/index.ts";
 import type { FieldSection } from "../../http/index.ts";
 import type { StreamId } from "../../quic/index.ts";
+import type { Fault } from "../guard.ts";
 import type { BodyState, ConnectionInfo, PeerAddress, RequestBody } from "../http/exchange.ts";
 
 const NO_FIELDS: FieldSection = [];
@@ -28,6 +29,8 @@ export interface H3ExchangeHost {
   onExchangeClosed(id: StreamId): void;
   /** From now on `handler` hears of the stream. */
   onExchangeReplaced(id: StreamId, handler: H3StreamHandler): void;
+  /** An exception in what belongs to the connection ends it. */
+  readonly handleFault: (fault: Fault) => void;
 }
 
 /** Content that arrives on the stream; it stays there, holding the peer's credit, until it is read. */

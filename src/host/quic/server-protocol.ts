@@ -1,6 +1,6 @@
 /**
  * What speaks on an accepted connection. Several may be offered, and which one it is is known only when the handshake
- * has chosen an ALPN identifier (RFC 9001 §8.1): until then nothing is made for any of them.
+ * has chosen an ALPN identifier (RFC 9001 §8.1): no protocol object exists before that.
  */
 
 import type { Instant } from "../../base/time.ts";
@@ -63,8 +63,11 @@ export class AcceptedConnection implements ConnectionListener {
       // TLS chose among the names of the table.
       this.#protocol = this.#options.protocols[event.alpn]!(this.#connection, this.#driver, this.#options);
     }
-    this.#protocol?.handleEvent(event, now);
-    if (event.type === "closed") this.#options.onClosed(this);
+    try {
+      this.#protocol?.handleEvent(event, now);
+    } finally {
+      if (event.type === "closed") this.#options.onClosed(this);
+    }
   }
 
   drain(): void {

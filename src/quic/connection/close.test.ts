@@ -7,6 +7,7 @@ import { portableEngine } from "../../crypto/portable/index.ts";
 import { EncryptionLevel } from "../../tls/index.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 import { emitFrame } from "../frame/index.ts";
+import { SendSource } from "../streams/index.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 import { formsOf } from "../testing/initial.ts";
 import { Pair } from "../testing/pair.ts";
@@ -65,6 +66,31 @@ describe("an application that closes", () => {
     ]);
     peer.poll();
     expect(read).toEqual(["stream-readable farewell", "closed nothing"]);
+  });
+
+  test("releases every source, though an owner throws or writes again when told", () => {
+    const pair = new Pair().connect();
+    const { connection } = pair;
+    const released: string[] = [];
+    const write = (id: number, name: string, onReleased: () => void = () => {}): void => {
+      const source = new SendSource(new Uint8Array(1_000), () => {
+        released.push(name);
+        onReleased();
+      });
+      connection.write(id, source, false);
+      source.release();
+    };
+    const ids = [0, 1, 2].map(() => connection.openStream("bidi")!);
+    write(ids[0]!, "writes again", () => write(ids[0]!, "written again"));
+    write(ids[1]!, "throws", () => {
+      throw new Error("no");
+    });
+    write(ids[2]!, "last");
+    pair.peer!.close(5, "bye");
+    expect(() => pair.run(undefined, seconds(1))).toThrow("no");
+    expect(released.sort()).toEqual(["last", "throws", "writes again", "written again"]);
+    // The event is still there for a host that polls again.
+    expect(pair.client.pollEvent()?.event).toMatchObject({ type: "closed", reason: { type: "peer", code: 5 } });
   });
 
   test("twice, closes once", () => {

@@ -14,7 +14,7 @@ import { TRANSPORT_ERRORS } from "../errors.ts";
 import { OneRttKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 import { emitTransportParameters, type TransportParameters } from "../params/index.ts";
-import type { IssuedConnectionId, PathSpace, Paths } from "../path/index.ts";
+import type { IssuedConnectionId, PathChooser, PathSpace, Paths } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
 import { type SendPriority, type SendSession, type SendSource, StreamSet } from "../streams/index.ts";
 import type { CloseReason, StreamChunk, StreamDirection, StreamId, StreamTransport } from "../transport.ts";
@@ -73,7 +73,7 @@ export class Connection implements StreamTransport {
       now: () => this.#now,
       emit: (event) => this.#emit(event),
       abandon: (reason) => this.#abandon(reason),
-      limitMaxUdpPayload: (bytes) => this.#pathFactory.limitMaxUdpPayload(this.#parts.paths, bytes),
+      applyPeerParameters: (parameters) => this.#pathFactory.applyPeerParameters(this.#parts.paths, parameters),
     });
     const handshake = new Handshake(role, tls, spaces, () => establishment.expectedIds(), establishment);
     this.#pathFactory = new PathFactory(options, spaces, handshake);
@@ -93,8 +93,7 @@ export class Connection implements StreamTransport {
       trace: options.trace,
       sourceId: options.sourceId,
     };
-    const { localIds, remoteIds } = paths.primary;
-    const frames = new ConnectionFrames(localIds, remoteIds);
+    const frames = new ConnectionFrames();
     this.#router = new FrameRouter(this.#parts, frames, {
       peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,
       confirmHandshake: () => establishment.confirmHandshake(),
@@ -116,7 +115,7 @@ export class Connection implements StreamTransport {
     return this.#parts.paths;
   }
 
-  /** By which the primary path sends. */
+  /** The active route of the primary path. */
   get route(): Route {
     return this.#parts.paths.primary.routes.active;
   }
@@ -221,9 +220,11 @@ export class Connection implements StreamTransport {
     const { closing, idle, spaces, handshake, config, paths } = this.#parts;
     if (!closing.isOpen) return closing.deadline;
     let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
-    for (const space of spaces) next = earliest(next, space.acks.deadline);
+    // An acknowledgement that anti-amplification holds back waits for the peer, not for a time.
+    const canAck = paths.primary.canSend;
+    for (const space of spaces) if (canAck) next = earliest(next, space.acks.deadline);
     for (const path of paths.all) {
-      next = earliest(next, path.acks.deadline);
+      if (path.canSend) next = earliest(next, path.acks.deadline);
       next = earliest(next, path.recovery.nextTimeout());
       next = earliest(next, path.pacedUntil(this.#now));
     }
@@ -264,7 +265,7 @@ export class Connection implements StreamTransport {
     }
   }
 
-  /** Of the train that `pollTransmit` gave last, the socket took the first `sent` datagrams; the others are lost. */
+  /** The socket took the first `sent` datagrams of the last train; the rest are lost. */
   handleSent(transmit: Transmit, sent: number): void {
     const { stats } = this;
     stats.datagramsSent += sent;
@@ -275,12 +276,13 @@ export class Connection implements StreamTransport {
   pollEvent(): ConnectionEvent | undefined {
     const event = this.#events[this.#nextEvent];
     if (event === undefined) return undefined;
+    // Before it is taken out: an owner of bytes that throws when they are released must not cost the event.
+    if (event.type === "closed") this.#parts.streams.closeAll();
     this.#nextEvent += 1;
     if (this.#nextEvent === this.#events.length) {
       this.#events.length = 0;
       this.#nextEvent = 0;
     }
-    if (event.type === "closed") this.#parts.streams.closeAll();
     return event;
   }
 
@@ -346,6 +348,18 @@ export class Connection implements StreamTransport {
     this.#parts.paths.open(path);
     this.#options.onWake();
     return path;
+  }
+
+  /** From now on a path sends by this route (RFC 9000 §9.3). */
+  activateRoute(path: PathSpace, route: Route): void {
+    path.routes.activate(route);
+    this.#options.onWake();
+  }
+
+  /** Which paths carry what is sent from now on. */
+  choosePaths(chooser: PathChooser): void {
+    this.#parts.paths.chooser = chooser;
+    this.#options.onWake();
   }
 
   /** A fresh connection id of ours, for a path to be opened. */

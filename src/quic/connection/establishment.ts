@@ -12,6 +12,7 @@ import type { PacketHeader } from "../packet/header.ts";
 import { spaceOf } from "../packet/number-space.ts";
 import { verifyRetry } from "../packet/retry.ts";
 import type { TransportParameters } from "../params/index.ts";
+import type { Route } from "../route/index.ts";
 import type { CloseReason } from "../transport.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
 import type { ExpectedIds, HandshakeListener } from "./handshake.ts";
@@ -47,8 +48,8 @@ export interface EstablishmentHost {
   now(): Instant;
   emit(event: ConnectionEvent): void;
   abandon(reason: CloseReason): void;
-  /** The peer takes no larger datagrams. */
-  limitMaxUdpPayload(bytes: number): void;
+  /** What concerns all paths. */
+  applyPeerParameters(parameters: TransportParameters): void;
 }
 
 /** The owners that exist only after the handshake they take part in. */
@@ -107,9 +108,9 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     return this.#peerId === undefined || equalBytes(source, this.#peerId.bytes);
   }
 
-  onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined): void {
+  onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined, route: Route): void {
     const { paths, spaces, role } = this.#parts;
-    const { remoteIds, routes } = paths.primary;
+    const { remoteIds } = paths.primary;
     this.#hasOpenedPacket = true;
     if (this.#peerId === undefined && source !== undefined) {
       // RFC 9000 §7.2: a client switches to the id that the server chose in its first packet.
@@ -118,7 +119,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     }
     if (level === EncryptionLevel.handshake && role === "server" && spaces.initial !== undefined) {
       // RFC 9000 §8.1, RFC 9001 §4.9.1: whoever sends Handshake packets has seen ours.
-      routes.active.validate();
+      route.validate();
       this.#discard(EncryptionLevel.initial);
     }
   }
@@ -197,13 +198,12 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
 
   onPeerParameters(parameters: TransportParameters): void {
     const { streams, idle, paths, trace } = this.#parts;
-    const { recovery, remoteIds } = paths.primary;
+    const { remoteIds } = paths.primary;
     this.peerParameters = parameters;
     trace?.({ type: "quic:parameters-set", initiator: "remote", parameters }, this.#host.now());
     streams.setPeerLimits(parameters);
     idle.setPeerTimeout(parameters.maxIdleTimeout);
-    recovery.maxAckDelay = parameters.maxAckDelay;
-    this.#host.limitMaxUdpPayload(parameters.maxUdpPayloadSize);
+    this.#host.applyPeerParameters(parameters);
     if (parameters.statelessResetToken !== undefined) remoteIds.setInitialResetToken(parameters.statelessResetToken);
   }
 

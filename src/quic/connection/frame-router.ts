@@ -31,12 +31,12 @@ const DEFAULT_ACK_DELAY_EXPONENT = 3;
 
 export class FrameRouter {
   readonly #parts: ConnectionParts;
-  readonly #own: ConnectionFrames;
+  readonly #frames: ConnectionFrames;
   readonly #host: FrameRouterHost;
 
-  constructor(parts: ConnectionParts, own: ConnectionFrames, host: FrameRouterHost) {
+  constructor(parts: ConnectionParts, frames: ConnectionFrames, host: FrameRouterHost) {
     this.#parts = parts;
-    this.#own = own;
+    this.#frames = frames;
     this.#host = host;
   }
 
@@ -130,7 +130,7 @@ export class FrameRouter {
       for (const sent of packet.frames) this.#onFrameAcked(sent);
     }
     if (acked.length > 0 && isOneRtt) {
-      oneRtt.onPacketAcked(acked.at(-1)!.packetNumber);
+      oneRtt.onPacketAcked(acked.at(-1)!.packetNumber, path.id);
       streams.setCongestionWindow(routes.active.controller.congestionWindow);
     }
     this.handleLost(lost);
@@ -144,8 +144,12 @@ export class FrameRouter {
       case "crypto":
         frame.owner.handleAcked(frame.offset, frame.length);
         break;
+      case "new-connection-id":
+      case "retire-connection-id":
+        frame.owner.handleAcked(frame.sequence);
+        break;
       default:
-        if (!this.#own.handleAcked(frame)) this.#parts.streams.handleAcked(frame);
+        this.#parts.streams.handleAcked(frame);
     }
   }
 
@@ -159,7 +163,9 @@ export class FrameRouter {
     const { streams } = this.#parts;
     for (const frame of packet.frames) {
       if (frame.type === "crypto") frame.owner.handleLost(frame.offset, frame.length);
-      else if (frame.type === "ack" || this.#own.handleLost(frame)) continue;
+      else if (frame.type === "new-connection-id" || frame.type === "retire-connection-id") {
+        frame.owner.handleLost(frame.sequence);
+      } else if (frame.type === "ack" || this.#frames.handleLost(frame)) continue;
       else if (isLost) streams.handleLost(frame);
       else streams.repeat(frame);
     }

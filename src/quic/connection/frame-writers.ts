@@ -11,7 +11,13 @@ import type { FrameWriter, PacketDraft } from "./packet-builder.ts";
 import type { ConnectionParts } from "./parts.ts";
 
 /** Why a packet is being built; decides what may go into it. */
-export type Purpose = "none" | "ack" | "data" | "probe";
+export type Purpose =
+  | "none"
+  | "ack"
+  | "data"
+  | "probe"
+  /** A probe that carries no content. */
+  | "ping";
 
 /** Acknowledgements, and what the owners of content have to say. */
 export class ContentFrames implements FrameWriter {
@@ -27,12 +33,12 @@ export class ContentFrames implements FrameWriter {
 
   writeFrames(writer: Writer, draft: PacketDraft, now: Instant): void {
     const { space } = draft;
-    const isProbe = this.purpose === "probe";
+    const isProbe = this.purpose === "probe" || this.purpose === "ping";
     // However many ranges there are to report, a probe has room for its PING.
     if (isProbe) writer.end -= 1;
     this.#writeAck(writer, draft, now);
     if (isProbe) writer.end += 1;
-    if (isProbe || this.purpose === "data") this.#writeContent(writer, draft, isProbe, now);
+    if (this.purpose === "probe" || this.purpose === "data") this.#writeContent(writer, draft, isProbe, now);
     if (space.probesOwed === 0) return;
     space.probesOwed -= 1;
     // RFC 9002 §6.2.4: a probe is ack-eliciting even when there is nothing to say.
@@ -59,6 +65,7 @@ export class ContentFrames implements FrameWriter {
     crypto.writeFrames(writer, frames);
     if (draft.level === EncryptionLevel.oneRtt) {
       draft.route.pathResponses.writeFrames(writer);
+      if (draft.path.idFrames.hasFrames) draft.path.idFrames.writeFrames(writer, frames);
       if (this.#frames.hasFrames) this.#frames.writeFrames(writer, frames);
       if (streams.hasControlFrames) streams.writeControlFrames(writer, frames);
       if (streams.hasStreamData) streams.writeStreamFrames(writer, frames, now);
@@ -67,6 +74,14 @@ export class ContentFrames implements FrameWriter {
     if (writer.position > before) draft.ackEliciting = true;
   }
 }
+
+/** Answers to PATH_CHALLENGE by the route on which those came, which may not be the active one (RFC 9000 §8.2.2). */
+export const pathResponseFrames: FrameWriter = {
+  writeFrames(writer, draft) {
+    draft.route.pathResponses.writeFrames(writer);
+    draft.ackEliciting = true;
+  },
+};
 
 /** PING and PADDING up to the end: if it arrives, the route carries datagrams of that size (RFC 9000 §14.4). */
 export const mtuProbeFrames: FrameWriter = {

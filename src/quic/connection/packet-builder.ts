@@ -11,6 +11,7 @@ import type { Writer } from "../../wire/writer.ts";
 import { framesOf } from "../frame/index.ts";
 import { protectBatch } from "../keys/index.ts";
 import { beginLongHeader, beginShortHeader, finishPacket, OpenPacket } from "../packet/build.ts";
+import { MIN_PACKET_ROOM } from "../packet/datagram-size.ts";
 import { spaceOf } from "../packet/number-space.ts";
 import { packetNumberLength } from "../packet/packet-number.ts";
 import type { PathSpace } from "../path/index.ts";
@@ -18,9 +19,6 @@ import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { Route } from "../route/index.ts";
 import type { HandshakeLevel, HandshakeSpace } from "./handshake-spaces.ts";
 import type { ConnectionParts } from "./parts.ts";
-
-/** Less room than this is not worth another coalesced packet: header, ids, tag and a small frame. */
-export const MIN_PACKET_ROOM = 96;
 
 /** The packet that a frame writer fills. */
 export interface PacketDraft {
@@ -156,6 +154,6 @@ export class PacketBuilder {
     if (batch.count === 0) return;
     const { oneRtt } = this.#parts;
     protectBatch(batch, oneRtt.write, 0, path.id);
-    oneRtt.onPacketsSealed(batch.count, batch.packetNumber[batch.count - 1]!);
+    oneRtt.onPacketsSealed(batch.count, batch.packetNumber[batch.count - 1]!, path.id);
   }
 }

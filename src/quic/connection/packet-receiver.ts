@@ -30,7 +30,7 @@ export interface PacketListener {
   /** RFC 9000 §7.2: a side keeps the Source Connection ID of its first packet; other packets are discarded. */
   isFromPeer(source: Uint8Array): boolean;
   /** A packet was authenticated; called before its frames. */
-  onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined): void;
+  onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined, route: Route): void;
   handleRetry(header: PacketHeader, packet: Uint8Array): void;
   handleVersionNegotiation(header: PacketHeader): void;
 }
@@ -59,7 +59,7 @@ export class PacketReceiver {
   readonly #frames: FrameListener;
   readonly #batches: BatchPool;
   readonly #undecrypted = new UndecryptedPackets();
-  /** How the datagrams came that brought the 1-RTT packets of the running batch, all of which are of one path. */
+  /** ECN mark and route of the datagram behind each 1-RTT packet of the running batch, which is of one path. */
   readonly #ecn: Ecn[] = [];
   readonly #routes: Route[] = [];
 
@@ -216,7 +216,7 @@ export class PacketReceiver {
       this.#drop("decryption-failure", header.end - header.start, now);
       return;
     }
-    this.#listener.onPacketOpened(space.level, header.source);
+    this.#listener.onPacketOpened(space.level, header.source, route);
     const context: FrameContext = { level: space.level, path, route, destination };
     this.#handleOpened(batch, index, space.acks, LONG_RESERVED_BITS, context, ecn, now);
   }
@@ -235,7 +235,7 @@ export class PacketReceiver {
       }
       const id = batch.header[i]! + 1;
       const destination = connectionIdKey(batch.arena, id, id + config.connectionIds.length);
-      this.#listener.onPacketOpened(EncryptionLevel.oneRtt, undefined);
+      this.#listener.onPacketOpened(EncryptionLevel.oneRtt, undefined, this.#routes[i]!);
       const context: FrameContext = { level: EncryptionLevel.oneRtt, path, route: this.#routes[i]!, destination };
       this.#handleOpened(batch, i, path.acks, SHORT_RESERVED_BITS, context, this.#ecn[i]!, now);
     }

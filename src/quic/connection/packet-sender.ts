@@ -9,14 +9,14 @@ import type { Instant } from "../../base/time.ts";
 import type { PacketBatch } from "../../crypto/engine.ts";
 import { EncryptionLevel } from "../../tls/handshake.ts";
 import { Writer } from "../../wire/writer.ts";
-import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
+import { MIN_DATAGRAM_SIZE, MIN_PACKET_ROOM } from "../packet/datagram-size.ts";
 import type { PathSpace } from "../path/index.ts";
 import type { BatchPool } from "./batch-pool.ts";
 import type { Lifecycle } from "./close.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
-import { CloseFrames, ContentFrames, mtuProbeFrames, type Purpose } from "./frame-writers.ts";
+import { CloseFrames, ContentFrames, mtuProbeFrames, type Purpose, pathResponseFrames } from "./frame-writers.ts";
 import type { HandshakeLevel } from "./handshake-spaces.ts";
-import { MIN_PACKET_ROOM, PacketBuilder, type PacketSentListener, type PacketTarget } from "./packet-builder.ts";
+import { PacketBuilder, type PacketSentListener, type PacketTarget } from "./packet-builder.ts";
 import type { ConnectionParts } from "./parts.ts";
 
 /** The levels whose packets share a datagram, in their order (RFC 9000 §12.2). */
@@ -51,9 +51,19 @@ export class PacketSender {
       closing.isFrameOwed = false;
       return this.#buildClose(writer, batch, closing.state, now);
     }
+    for (const path of paths.all) {
+      const transmit = this.#buildPathResponse(writer, batch, path, now);
+      if (transmit !== undefined) return transmit;
+    }
     const order = paths.inSendOrder;
     for (const path of order) {
-      const transmit = this.#buildTrain(writer, batch, path, maxSegments, now);
+      const transmit = this.#buildTrain(writer, batch, path, true, maxSegments, now);
+      if (transmit !== undefined) return transmit;
+    }
+    for (const path of paths.all) {
+      // A path that was not chosen still owes its own acknowledgements and probes.
+      if (order.includes(path)) continue;
+      const transmit = this.#buildTrain(writer, batch, path, false, maxSegments, now);
       if (transmit !== undefined) return transmit;
     }
     // What is owed goes first: a route that drops the probe must not delay it.
@@ -68,6 +78,7 @@ export class PacketSender {
     writer: Writer,
     batch: PacketBatch,
     path: PathSpace,
+    isChosen: boolean,
     maxSegments: number,
     now: Instant,
   ): Transmit | undefined {
@@ -81,7 +92,7 @@ export class PacketSender {
       const start = writer.position;
       const limit = Math.min(segmentSize, route.sendAllowance());
       writer.end = start + limit;
-      const length = limit < MIN_PACKET_ROOM ? 0 : this.#buildDatagram(writer, batch, target, now);
+      const length = limit < MIN_PACKET_ROOM ? 0 : this.#buildDatagram(writer, batch, target, isChosen, now);
       if (length === 0) break;
       route.onDatagramSent(length);
       count += 1;
@@ -95,18 +106,19 @@ export class PacketSender {
   }
 
   /** One datagram from `writer.position`, at most to `writer.end`; 0 when there is nothing to say. */
-  #buildDatagram(writer: Writer, batch: PacketBatch, target: PacketTarget, now: Instant): number {
+  #buildDatagram(writer: Writer, batch: PacketBatch, target: PacketTarget, isChosen: boolean, now: Instant): number {
     const { role } = this.#parts;
     const start = writer.position;
     const limit = writer.end;
-    const purposes = this.#purposes(target.path, limit - start, now);
-    let mustPad = false;
+    const purposes = this.#purposes(target.path, isChosen, limit - start, now);
+    // RFC 9000 §8.2.2: so is a datagram with a PATH_RESPONSE.
+    let mustPad = target.route.pathResponses.isPending && isChosen && limit - start >= MIN_DATAGRAM_SIZE;
     for (const level of LEVELS) {
       const purpose = purposes[level]!;
       if (purpose === "none") continue;
       writer.end = limit;
       // RFC 9000 §14.1: the client pads whatever carries an Initial, the server what is ack-eliciting.
-      if (level === EncryptionLevel.initial) mustPad = role === "client" || purpose !== "ack";
+      if (level === EncryptionLevel.initial) mustPad ||= role === "client" || purpose !== "ack";
       const padTo = mustPad ? start + MIN_DATAGRAM_SIZE : 0;
       this.#content.purpose = purpose;
       this.#builder.build(writer, batch, target, level, this.#content, padTo, isLast(purposes, level), now);
@@ -118,14 +130,14 @@ export class PacketSender {
   /** By level. */
   readonly #purposeOf: Purpose[] = ["none", "none", "none", "none"];
 
-  #purposes(path: PathSpace, room: number, now: Instant): readonly Purpose[] {
+  #purposes(path: PathSpace, isChosen: boolean, room: number, now: Instant): readonly Purpose[] {
     const purposes = this.#purposeOf;
     const isPrimary = path === this.#parts.paths.primary;
     purposes[EncryptionLevel.initial] = isPrimary ? this.#handshakePurpose(EncryptionLevel.initial, room, now) : "none";
     purposes[EncryptionLevel.handshake] = isPrimary
       ? this.#handshakePurpose(EncryptionLevel.handshake, room, now)
       : "none";
-    purposes[EncryptionLevel.oneRtt] = this.#oneRttPurpose(path, now);
+    purposes[EncryptionLevel.oneRtt] = this.#oneRttPurpose(path, isChosen, now);
     return purposes;
   }
 
@@ -147,10 +159,10 @@ export class PacketSender {
     return space.acks.isDue(now) ? "ack" : "none";
   }
 
-  #oneRttPurpose(path: PathSpace, now: Instant): Purpose {
+  #oneRttPurpose(path: PathSpace, isChosen: boolean, now: Instant): Purpose {
     if (!this.#parts.oneRtt.canWrite) return "none";
-    if (path.probesOwed > 0) return "probe";
-    if (this.#hasContent(path)) {
+    if (path.probesOwed > 0) return isChosen ? "probe" : "ping";
+    if (isChosen && this.#hasContent(path)) {
       if (this.#mayTransmit(path, now)) return "data";
       path.isBlocked = true;
     }
@@ -164,6 +176,7 @@ export class PacketSender {
       streams.hasControlFrames ||
       spaces.oneRttCrypto.hasData ||
       this.#frames.hasFrames ||
+      path.idFrames.hasFrames ||
       path.routes.active.pathResponses.isPending
     );
   }
@@ -174,6 +187,25 @@ export class PacketSender {
     return controller.canSend(maxDatagramSize) && pacer.budget(now) >= maxDatagramSize;
   }
 
+  /** What is owed on routes other than the active one. */
+  #buildPathResponse(writer: Writer, batch: PacketBatch, path: PathSpace, now: Instant): Transmit | undefined {
+    if (path.routes.all.length === 1 || !this.#parts.oneRtt.canWrite) return undefined;
+    for (const route of path.routes.all) {
+      if (route === path.routes.active || !route.pathResponses.isPending) continue;
+      const limit = Math.min(MIN_DATAGRAM_SIZE, route.sendAllowance());
+      if (limit < MIN_PACKET_ROOM) continue;
+      const target: PacketTarget = { path, route, ecn: Ecn.notEct };
+      writer.end = limit;
+      // RFC 9000 §8.2.2: expanded as far as anti-amplification permits.
+      this.#builder.build(writer, batch, target, EncryptionLevel.oneRtt, pathResponseFrames, limit, true, now);
+      this.#builder.sealOneRtt(batch, path);
+      const length = writer.position;
+      route.onDatagramSent(length);
+      return transmit(target, length, 1, length);
+    }
+    return undefined;
+  }
+
   /** A datagram larger than any so far. */
   #buildMtuProbe(writer: Writer, batch: PacketBatch, path: PathSpace, now: Instant): Transmit | undefined {
     const { oneRtt, handshake } = this.#parts;
@@ -181,6 +213,8 @@ export class PacketSender {
     if (!handshake.isConfirmed || !oneRtt.canWrite) return undefined;
     const size = route.mtu.probeSize(now);
     if (size === undefined || size > writer.bytes.length || !route.controller.canSend(size)) return undefined;
+    // RFC 9000 §8.1.
+    if (size > route.sendAllowance()) return undefined;
     const target: PacketTarget = { path, route, ecn: Ecn.notEct };
     route.mtu.onProbeSent(path.nextPacketNumber, size);
     writer.end = size;

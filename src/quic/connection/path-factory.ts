@@ -1,9 +1,11 @@
 /** Makes the paths of a connection and their routes out of what the endpoint decided. */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
+import type { Micros } from "../../base/time.ts";
 import { AckTracker } from "../acks/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 import { PacketNumberSpace } from "../packet/number-space.ts";
+import type { TransportParameters } from "../params/index.ts";
 import { type IssuedConnectionId, LocalIds, PathSpace, Paths, RemoteIds } from "../path/index.ts";
 import { type HandshakeProgress, LossRecovery, SendSpace, SkippedNumbers } from "../recovery/index.ts";
 import { Route, Routes } from "../route/index.ts";
@@ -33,6 +35,8 @@ export class PathFactory {
   readonly #handshake: HandshakeProgress;
   /** The peer's max_udp_payload_size: no route probes for more. */
   #maxUdpPayload: number;
+  /** The peer's max_ack_delay, once it is known. */
+  #maxAckDelay: Micros | undefined;
 
   constructor(options: ConnectionOptions, spaces: HandshakeSpaces, handshake: HandshakeProgress) {
     this.#options = options;
@@ -66,17 +70,19 @@ export class PathFactory {
     const { role, config, registry, trace } = this.#options;
     const { application } = PacketNumberSpace;
     const routes = new Routes(this.#route(options.route));
+    const recovery = new LossRecovery({
+      role,
+      routes,
+      handshake: this.#handshake,
+      pathId: options.id,
+      trace,
+      spaces: [...handshakeSpaces, new SendSpace(application, new SkippedNumbers(config.rng))],
+    });
+    if (this.#maxAckDelay !== undefined) recovery.maxAckDelay = this.#maxAckDelay;
     return new PathSpace({
       id: options.id,
       acks: new AckTracker(application, config),
-      recovery: new LossRecovery({
-        role,
-        routes,
-        handshake: this.#handshake,
-        pathId: options.id,
-        trace,
-        spaces: [...handshakeSpaces, new SendSpace(application, new SkippedNumbers(config.rng))],
-      }),
+      recovery,
       routes,
       localIds: new LocalIds(registry, options.source),
       remoteIds: new RemoteIds(options.destinationId, config.limits.activeConnectionIdLimit),
@@ -94,9 +100,13 @@ export class PathFactory {
     return new Route({ ...addresses, timerGrain, ecn, maxUdpPayload: this.#maxUdpPayload });
   }
 
-  /** The peer's max_udp_payload_size (RFC 9000 §18.2). */
-  limitMaxUdpPayload(paths: Paths, bytes: number): void {
-    this.#maxUdpPayload = Math.min(this.#maxUdpPayload, bytes);
-    for (const path of paths.all) for (const route of path.routes.all) route.mtu.limit(bytes);
+  /** What the peer announced for all paths and routes (RFC 9000 §18.2), those of later too. */
+  applyPeerParameters(paths: Paths, { maxUdpPayloadSize, maxAckDelay }: TransportParameters): void {
+    this.#maxUdpPayload = Math.min(this.#maxUdpPayload, maxUdpPayloadSize);
+    this.#maxAckDelay = maxAckDelay;
+    for (const { recovery, routes } of paths.all) {
+      recovery.maxAckDelay = maxAckDelay;
+      for (const route of routes.all) route.mtu.limit(maxUdpPayloadSize);
+    }
   }
 }

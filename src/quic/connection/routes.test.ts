@@ -37,7 +37,7 @@ describe("two routes", () => {
       validated: true,
     })!;
     peer!.addRoute(peer!.paths.primary, { local: SERVER_ADDRESS, remote: OTHER_ADDRESS, validated: true });
-    connection.paths.primary.routes.activate(route);
+    connection.activateRoute(connection.paths.primary, route);
     return route;
   }
 
@@ -91,6 +91,92 @@ describe("two routes", () => {
     pair.run(undefined, millis(1));
     expect([pair.peer!.stats.datagramsFromElsewhere, pair.peer!.stats.packetsReceived]).toEqual([1, before]);
   });
+
+  /** The server sends to an address from which nothing has come. */
+  function toUnproven({ peer }: Pair) {
+    const { primary } = peer!.paths;
+    const route = peer!.addRoute(primary, { local: SERVER_ADDRESS, remote: OTHER_ADDRESS, validated: false })!;
+    peer!.activateRoute(primary, route);
+    return route;
+  }
+
+  test("nothing leaves for an address that is not validated, not even a probe of its size", () => {
+    const { pair } = connected();
+    toUnproven(pair);
+    const before = pair.sent["to-client"].length;
+    pair.peer!.write(pair.peer!.openStream("uni")!, new Uint8Array(100), true);
+    pair.run(undefined, millis(50));
+    expect(pair.sent["to-client"]).toHaveLength(before);
+  });
+
+  test("an acknowledgement that has to wait for an allowance sets no timer", () => {
+    const { pair } = connected({ server: { maxDatagramSize: 1_200 } });
+    const route = toUnproven(pair);
+    upload(pair, 100);
+    // The pair would never come to rest with a deadline in the past.
+    pair.run(undefined, millis(300));
+    route.onDatagramReceived(1_000);
+    const before = pair.sent["to-client"].length;
+    upload(pair, 100);
+    pair.run(undefined, millis(100));
+    expect(pair.sent["to-client"].length).toBeGreaterThan(before);
+  });
+
+  test("a change of route alone has what was held back sent", () => {
+    const { pair } = connected();
+    const { connection, peer } = pair;
+    const route = connection.addRoute(connection.paths.primary, {
+      local: OTHER_ADDRESS,
+      remote: SERVER_ADDRESS,
+      validated: true,
+    })!;
+    peer!.addRoute(peer!.paths.primary, { local: SERVER_ADDRESS, remote: OTHER_ADDRESS, validated: true });
+    upload(pair, 100_000);
+    pair.run(undefined, millis(1));
+    const before = pair.sent["to-server"].length;
+    connection.activateRoute(connection.paths.primary, route);
+    pair.run(undefined, millis(1));
+    expect(pair.sent["to-server"].length).toBeGreaterThan(before);
+  });
+
+  test("a PATH_CHALLENGE is answered by its own route, in a datagram of 1200 bytes (RFC 9000 §8.2.2)", () => {
+    const arrived: { readonly to: string; readonly size: number }[] = [];
+    const { pair } = connected({
+      wire: (datagram, direction, _index, _from, to) => {
+        if (direction === "to-client") arrived.push({ to: to.host, size: datagram.length });
+        return datagram;
+      },
+    });
+    const { peer } = pair;
+    const other = peer!.addRoute(peer!.paths.primary, {
+      local: SERVER_ADDRESS,
+      remote: OTHER_ADDRESS,
+      validated: true,
+    })!;
+    arrived.length = 0;
+    for (const route of [other, peer!.route]) {
+      route.pathResponses.handleChallenge(new Uint8Array(8));
+      // Something else wakes the connection, as the packet with the challenge does.
+      peer!.activateRoute(peer!.paths.primary, peer!.route);
+      pair.run(undefined, millis(1));
+    }
+    expect(arrived).toEqual([
+      { to: OTHER_ADDRESS.host, size: 1_200 },
+      { to: CLIENT_ADDRESS.host, size: 1_200 },
+    ]);
+  });
+
+  test("a client may change its address again and again", () => {
+    const { pair } = connected();
+    const { primary } = pair.connection.paths;
+    for (let port = 1; port <= 20; port += 1) {
+      const local = { ...OTHER_ADDRESS, port };
+      const route = pair.connection.addRoute(primary, { local, remote: SERVER_ADDRESS, validated: true });
+      expect(route).toBeDefined();
+      pair.connection.activateRoute(primary, route!);
+    }
+    expect(primary.routes.all.length).toBeLessThanOrEqual(4);
+  });
 });
 
 describe("two paths", () => {
@@ -121,7 +207,7 @@ describe("two paths", () => {
     const { client, server } = open(pair);
     const { primary } = pair.connection.paths;
     const next = primary.nextPacketNumber;
-    pair.connection.paths.chooser = only(client);
+    pair.connection.choosePaths(only(client));
     upload(pair, 30_000);
     pair.run(() => seen.received === 30_000 && client.routes.active.controller.bytesInFlight === 0, seconds(1));
     expect(seen.received).toBe(30_000);
@@ -144,13 +230,13 @@ describe("two paths", () => {
     });
     const { client, server } = open(pair);
     const { primary } = pair.connection.paths;
-    pair.connection.paths.chooser = only(primary);
+    pair.connection.choosePaths(only(primary));
     toDrop = 2;
     upload(pair, 10_000);
     // All of it has left on the first path.
     pair.run(undefined, millis(1));
     const next = primary.nextPacketNumber;
-    pair.connection.paths.chooser = only(client);
+    pair.connection.choosePaths(only(client));
     pair.run(() => seen.received === 10_000, seconds(1));
     expect(seen.received).toBe(10_000);
     expect(pair.connection.stats.packetsLost).toBe(2);
@@ -173,5 +259,65 @@ describe("two paths", () => {
     const { pair } = connected();
     open(pair);
     expect(() => open(pair)).toThrow(RangeError);
+  });
+
+  test("keys are updated whatever the packet numbers of the paths", () => {
+    const { pair, seen } = connected();
+    const { client } = open(pair);
+    const { connection } = pair;
+    connection.choosePaths(only(connection.paths.primary));
+    upload(pair, 200_000);
+    pair.run(() => seen.received === 200_000, seconds(5));
+    pair.run(undefined, seconds(1));
+    expect(connection.updateKeys()).toBe(true);
+    // The first packets of the new keys have low numbers, being the first of their path.
+    connection.choosePaths(only(client));
+    upload(pair, 10_000);
+    pair.run(() => seen.received === 210_000, seconds(2));
+    connection.choosePaths(only(connection.paths.primary));
+    upload(pair, 10_000);
+    pair.run(() => seen.received === 220_000, seconds(2));
+    expect([seen.received, connection.isOpen, pair.peer!.isOpen]).toEqual([220_000, true, true]);
+    expect(pair.peer!.keyGeneration).toBe(1);
+  });
+
+  test("a path that is not chosen still acknowledges what comes by it", () => {
+    const { pair } = connected();
+    const { client } = open(pair);
+    pair.connection.choosePaths(only(client));
+    const { primary } = pair.peer!.paths;
+    pair.peer!.write(pair.peer!.openStream("uni")!, new Uint8Array(3_000), true);
+    pair.run(undefined, millis(200));
+    expect(primary.routes.active.controller.bytesInFlight).toBe(0);
+  });
+
+  test("connection ids are announced by the path that they are for", () => {
+    const { pair } = connected();
+    const { client, server } = open(pair);
+    const { connection, peer } = pair;
+    connection.choosePaths(only(client));
+    // An announcement of the first path is lost, and repeated.
+    connection.paths.primary.localIds.handleLost(1);
+    client.localIds.setActive(2);
+    upload(pair, 100);
+    pair.run(undefined, millis(100));
+    connection.choosePaths(only(connection.paths.primary));
+    pair.run(undefined, millis(100));
+    expect([connection.isOpen, peer!.isOpen]).toEqual([true, true]);
+    // Sequence 1 of the second path is the one that was issued for it.
+    const [, second] = [...client.localIds];
+    server.remoteIds.handleNewConnectionId({
+      type: "new-connection-id",
+      sequence: 2,
+      retirePriorTo: 1,
+      connectionId: new Uint8Array(8).fill(9),
+      resetToken: new Uint8Array(16),
+    });
+    expect(server.remoteIds.active.key).toBe(second!.key);
+  });
+
+  test("another path knows the peer's max_ack_delay too", () => {
+    const { pair } = connected({ client: { maxAckDelay: millis(200) } });
+    expect(open(pair).server.recovery.maxAckDelay).toBe(millis(200));
   });
 });

@@ -1,5 +1,5 @@
 /**
- * All QUIC connections of one UDP socket: finds the connection a datagram is for, accepts new ones, answers what belongs
+ * All QUIC connections of one endpoint: finds the connection a datagram is for, accepts new ones, answers what belongs
  * to none, and keeps the two queues (events, transmissions) and the timer heap by which nothing is ever scanned.
  */
 

@@ -36,15 +36,29 @@ type Suite = Pick<CipherSuite, "aead" | "hash">;
 const KEY_PHASE_BIT = 0x04;
 const phaseOf = (generation: number): KeyPhase => (generation % 2) as KeyPhase;
 
-/** One generation of read keys, and between which packet numbers it was seen in use. */
+/** One generation of read keys, and between which packet numbers of each path it was seen in use. */
 class ReadGeneration {
   readonly key: PacketKey;
-  /** Of packets that opened; infinite before the first. */
-  lowest = Number.POSITIVE_INFINITY;
-  highest = -1;
+  /** By path id, of packets that opened. */
+  readonly #lowest: number[] = [];
+  readonly #highest: number[] = [];
 
   constructor(key: PacketKey) {
     this.key = key;
+  }
+
+  /** Infinite before the first. */
+  lowest(pathId: number): number {
+    return this.#lowest[pathId] ?? Number.POSITIVE_INFINITY;
+  }
+
+  highest(pathId: number): number {
+    return this.#highest[pathId] ?? -1;
+  }
+
+  onPacketOpened(pathId: number, packetNumber: number): void {
+    if (packetNumber < this.lowest(pathId)) this.#lowest[pathId] = packetNumber;
+    if (packetNumber > this.highest(pathId)) this.#highest[pathId] = packetNumber;
   }
 }
 
@@ -71,8 +85,9 @@ interface WriteState {
   secret: Uint8Array;
   /** Packets sealed with these keys. */
   sealed: number;
-  /** The lowest packet number that these keys may have sealed, and whether it or a later one was acknowledged. */
-  firstPacketNumber: number;
+  /** By path id: the lowest packet number that these keys may have sealed; 0 where there is none. */
+  firstPacketNumber: readonly number[];
+  /** Whether a packet that these keys sealed was acknowledged. */
   isAcked: boolean;
 }
 
@@ -82,7 +97,8 @@ export class OneRttKeys {
   readonly #options: OneRttOptions;
   #reading: ReadState | undefined;
   #writing: WriteState | undefined;
-  #largestSealed = -1;
+  /** By path id. */
+  readonly #largestSealed: number[] = [];
   /** Packets that did not open, over all generations. */
   #failedOpens = 0;
 
@@ -116,7 +132,7 @@ export class OneRttKeys {
       keys: derivePacketKeys(this.#engine, suite.aead, suite.hash, secret, version),
       secret,
       sealed: 0,
-      firstPacketNumber: 0,
+      firstPacketNumber: [],
       isAcked: false,
     };
   }
@@ -153,17 +169,17 @@ export class OneRttKeys {
 
   // ── Sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** `count` packets were sealed with `write`; `largest` is the last one's packet number. */
-  onPacketsSealed(count: number, largest: number): void {
+  /** `count` packets of a path were sealed with `write`; `largest` is the last one's packet number. */
+  onPacketsSealed(count: number, largest: number, pathId = 0): void {
     const writing = this.#writing!;
     writing.sealed += count;
-    this.#largestSealed = largest;
+    this.#largestSealed[pathId] = largest;
   }
 
   /** A 1-RTT packet of ours was acknowledged. */
-  onPacketAcked(packetNumber: number): void {
+  onPacketAcked(packetNumber: number, pathId = 0): void {
     const writing = this.#writing;
-    if (writing !== undefined && packetNumber >= writing.firstPacketNumber) writing.isAcked = true;
+    if (writing !== undefined && packetNumber >= (writing.firstPacketNumber[pathId] ?? 0)) writing.isAcked = true;
   }
 
   /** Moves both directions to the next generation. False while the rules forbid it. */
@@ -195,11 +211,11 @@ export class OneRttKeys {
     const { count } = batch;
     let start = from;
     while (start < count) {
-      const generation = chooseGeneration(reading, batch, start);
+      const generation = chooseGeneration(reading, batch, start, pathId);
       let end = start + 1;
       // A packet of the next generation is opened alone: if it is genuine, those after it are read differently.
       if (generation !== reading.next) {
-        while (end < count && chooseGeneration(reading, batch, end) === generation) end += 1;
+        while (end < count && chooseGeneration(reading, batch, end, pathId) === generation) end += 1;
       }
       if (generation === undefined) {
         batch.ok.fill(0, start, end);
@@ -207,7 +223,7 @@ export class OneRttKeys {
         batch.count = end;
         openBatch(batch, generation.key, start, pathId);
         batch.count = count;
-        this.#judge(reading, generation, batch, start, end, now);
+        this.#judge(reading, generation, batch, start, end, pathId, now);
       }
       start = end;
     }
@@ -221,6 +237,7 @@ export class OneRttKeys {
     batch: PacketBatch,
     start: number,
     end: number,
+    pathId: number,
     now: Instant,
   ): void {
     for (let i = start; i < end; i += 1) {
@@ -229,24 +246,23 @@ export class OneRttKeys {
         continue;
       }
       const packetNumber = batch.packetNumber[i]!;
-      if (generation === reading.next) this.#followUpdate(reading, packetNumber);
+      if (generation === reading.next) this.#followUpdate(reading, packetNumber, pathId);
       // RFC 9001 §6.5: from the first packet of the new phase on, the old keys have three PTOs left.
       if (generation === reading.current && reading.previous !== undefined) {
         reading.previousUntil ??= after(now, (3 * this.#host.probeTimeout) as Micros);
       }
-      if (packetNumber < generation.lowest) generation.lowest = packetNumber;
-      if (packetNumber > generation.highest) generation.highest = packetNumber;
-      // RFC 9001 §6.4: old keys for a higher packet number than new keys.
-      if (reading.previous !== undefined && reading.previous.highest > reading.current.lowest) {
+      generation.onPacketOpened(pathId, packetNumber);
+      // RFC 9001 §6.4: old keys for a higher packet number than new keys, within one space.
+      if (reading.previous !== undefined && reading.previous.highest(pathId) > reading.current.lowest(pathId)) {
         throw transportError("KEY_UPDATE_ERROR", "1-RTT packet", "old keys were used again after an update");
       }
     }
   }
 
   /** The peer has updated its keys; ours follow before anything else is sent (RFC 9001 §6.2). */
-  #followUpdate(reading: ReadState, packetNumber: number): void {
+  #followUpdate(reading: ReadState, packetNumber: number, pathId: number): void {
     const writing = this.#writing;
-    if (packetNumber < reading.current.highest) {
+    if (packetNumber < reading.current.highest(pathId)) {
       throw transportError("KEY_UPDATE_ERROR", "1-RTT packet", "new keys were used before the old ones were done with");
     }
     // RFC 9001 §6.2: nothing has left under the current keys, so the peer cannot know that we have them.
@@ -276,7 +292,7 @@ export class OneRttKeys {
     writing.keys = { aead: keys.aead, packet, header: keys.header };
     writing.generation += 1;
     writing.sealed = 0;
-    writing.firstPacketNumber = this.#largestSealed + 1;
+    writing.firstPacketNumber = this.#largestSealed.map((largest) => largest + 1);
     writing.isAcked = false;
   }
 
@@ -308,11 +324,16 @@ export class OneRttKeys {
 }
 
 /** RFC 9001 §6.5: which keys a packet is for; undefined where they are gone. */
-function chooseGeneration(reading: ReadState, batch: PacketBatch, index: number): ReadGeneration | undefined {
+function chooseGeneration(
+  reading: ReadState,
+  batch: PacketBatch,
+  index: number,
+  pathId: number,
+): ReadGeneration | undefined {
   const phase = (batch.arena[batch.header[index]!]! & KEY_PHASE_BIT) !== 0 ? 1 : 0;
   if (phase === phaseOf(reading.generation)) return reading.current;
-  if (batch.packetNumber[index]! >= reading.current.lowest) return reading.next;
+  if (batch.packetNumber[index]! >= reading.current.lowest(pathId)) return reading.next;
   if (reading.previous !== undefined) return reading.previous;
   // Before the first packet of the first generation, the peer may be one ahead already.
-  return reading.current.highest < 0 ? reading.next : undefined;
+  return reading.current.highest(pathId) < 0 ? reading.next : undefined;
 }

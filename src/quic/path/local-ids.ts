@@ -5,6 +5,7 @@
 
 import { transportError } from "../errors.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
+import type { IdOwner } from "../recovery/sent-packet.ts";
 
 export interface IssuedConnectionId {
   readonly id: ConnectionId;
@@ -21,7 +22,7 @@ interface IssuedId extends IssuedConnectionId {
   announced: boolean;
 }
 
-export class LocalIds {
+export class LocalIds implements IdOwner {
   readonly #registry: ConnectionIdRegistry;
   /** By sequence number. Retired ones are deleted, so the map never holds more than the peer's limit. */
   readonly #issued = new Map<number, IssuedId>();
@@ -90,6 +91,9 @@ export class LocalIds {
     this.#toAnnounce = this.#toAnnounce.filter((other) => other !== sequence);
   }
 
+  handleAcked(_sequence: number): void {}
+
+  /** A NEW_CONNECTION_ID was lost. */
   handleLost(sequence: number): void {
     if (this.#issued.has(sequence) && !this.#toAnnounce.includes(sequence)) this.#toAnnounce.push(sequence);
   }

@@ -6,9 +6,11 @@
 
 import type { Instant } from "../../base/time.ts";
 import type { AckTracker } from "../acks/index.ts";
+import { MIN_PACKET_ROOM } from "../packet/datagram-size.ts";
 import { PacketNumberSpace } from "../packet/number-space.ts";
 import type { LossRecovery } from "../recovery/index.ts";
 import type { Routes } from "../route/index.ts";
+import { IdFrames } from "./id-frames.ts";
 import type { LocalIds } from "./local-ids.ts";
 import type { RemoteIds } from "./remote-ids.ts";
 
@@ -29,6 +31,7 @@ export class PathSpace implements PathSpaceParts {
   readonly routes: Routes;
   readonly localIds: LocalIds;
   readonly remoteIds: RemoteIds;
+  readonly idFrames: IdFrames;
   /** Ack-eliciting packets that a probe timeout asks for (RFC 9002 §6.2.4). */
   probesOwed = 0;
   /** Congestion control or the pacer, not the application, held data back when this path was last asked for packets. */
@@ -41,6 +44,12 @@ export class PathSpace implements PathSpaceParts {
     this.routes = parts.routes;
     this.localIds = parts.localIds;
     this.remoteIds = parts.remoteIds;
+    this.idFrames = new IdFrames(parts.localIds, parts.remoteIds);
+  }
+
+  /** Does anti-amplification let a small packet through (RFC 9000 §8.1)? */
+  get canSend(): boolean {
+    return this.routes.active.sendAllowance() >= MIN_PACKET_ROOM;
   }
 
   get nextPacketNumber(): number {

@@ -4,6 +4,7 @@ import { equalBytes } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
+import type { IdOwner } from "../recovery/sent-packet.ts";
 
 interface RemoteId {
   readonly sequence: number;
@@ -11,7 +12,7 @@ interface RemoteId {
   readonly resetToken: Uint8Array | undefined;
 }
 
-export class RemoteIds {
+export class RemoteIds implements IdOwner {
   /** Our active_connection_id_limit. */
   readonly #limit: number;
   #active: RemoteId;
@@ -125,11 +126,12 @@ export class RemoteIds {
     this.#toRetire.shift();
   }
 
-  handleRetirementAcked(sequence: number): void {
+  /** A RETIRE_CONNECTION_ID was acknowledged. */
+  handleAcked(sequence: number): void {
     this.#unacknowledged.delete(sequence);
   }
 
-  handleRetirementLost(sequence: number): void {
+  handleLost(sequence: number): void {
     if (this.#unacknowledged.has(sequence) && !this.#toRetire.includes(sequence)) this.#toRetire.push(sequence);
   }
 }

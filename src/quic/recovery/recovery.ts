@@ -128,7 +128,7 @@ export class LossRecovery {
     return (this.#routes.active.rtt.ptoBase() + this.maxAckDelay) as Micros;
   }
 
-  /** Whether the peer is known to have validated our address (RFC 9002 Appendix A.8): a client has nothing to validate. */
+  /** Whether the peer is known to have validated our address (RFC 9002 Appendix A.8): clients have no need to. */
   get peerCompletedAddressValidation(): boolean {
     return this.#role === "server" || this.#isHandshakeAcked || this.#handshake.isConfirmed;
   }
@@ -191,11 +191,15 @@ export class LossRecovery {
     for (const packet of this.#acked) if (packet.ecn !== Ecn.notEct) marked += 1;
     const verdict = space.ecn.onAck(ack.ecn, marked);
     const { route, timeSent } = this.#acked.at(-1)!;
+    for (const packet of this.#acked) {
+      if (packet.ecn === Ecn.notEct) continue;
+      if (verdict === "invalid") packet.route.ecn.fail();
+      else packet.route.ecn.onValidated();
+    }
     if (verdict === "invalid") {
       route.ecn.fail();
       return;
     }
-    if (marked > 0) route.ecn.onValidated();
     if (verdict !== "congestion" || route.ecn.state === "failed") return;
     route.controller.onCongestionExperienced(timeSent, now);
     // Such a reduction is never undone.
@@ -220,7 +224,9 @@ export class LossRecovery {
   /** A packet of an old route may be declared lost late, but never early. */
   #lossDelay(): Micros {
     let delay = this.#routes.active.rtt.lossDelay();
-    for (const route of this.#routes.all) delay = micros(Math.max(delay, route.rtt.lossDelay()));
+    for (const { controller, rtt } of this.#routes.all) {
+      if (controller.bytesInFlight > 0) delay = micros(Math.max(delay, rtt.lossDelay()));
+    }
     return delay;
   }
 

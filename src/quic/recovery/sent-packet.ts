@@ -15,6 +15,12 @@ export interface CryptoOwner {
   handleLost(offset: number, length: number): void;
 }
 
+/** The connection ids of one side of one path: what becomes of the frames that announce or retire them. */
+export interface IdOwner {
+  handleAcked(sequence: number): void;
+  handleLost(sequence: number): void;
+}
+
 /**
  * A transmit record: what one frame of a sent packet carried, told to its owner when the packet is acknowledged or lost.
  * Streams are named by their ids, because recovery knows none of them.
@@ -38,8 +44,8 @@ export type SentFrame =
   | { readonly type: "data-blocked"; readonly limit: number }
   | { readonly type: "stream-data-blocked"; readonly id: StreamId; readonly limit: number }
   | { readonly type: "streams-blocked"; readonly direction: StreamDirection; readonly limit: number }
-  | { readonly type: "new-connection-id"; readonly sequence: number }
-  | { readonly type: "retire-connection-id"; readonly sequence: number }
+  | { readonly type: "new-connection-id"; readonly owner: IdOwner; readonly sequence: number }
+  | { readonly type: "retire-connection-id"; readonly owner: IdOwner; readonly sequence: number }
   | { readonly type: "new-token"; readonly token: Uint8Array }
   | { readonly type: "handshake-done" };
 

@@ -30,10 +30,15 @@ export class Routes {
     return undefined;
   }
 
-  /** False when there are too many already. */
+  /** The oldest route that nothing is in flight on makes room; false when there is none. */
   add(route: Route): boolean {
-    if (this.#all.length >= MAX_ROUTES) return false;
-    this.#all = [...this.#all, route];
+    let all = this.#all;
+    if (all.length >= MAX_ROUTES) {
+      const idle = all.find((other) => other !== this.#active && other.controller.bytesInFlight === 0);
+      if (idle === undefined) return false;
+      all = all.filter((other) => other !== idle);
+    }
+    this.#all = [...all, route];
     return true;
   }
 

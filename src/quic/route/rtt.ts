@@ -1,4 +1,4 @@
-/** The round-trip time of one path (RFC 9002 §5) and the base of its probe timeout (§6.2.1). */
+/** The round-trip time of one route (RFC 9002 §5) and the base of its probe timeout (§6.2.1). */
 
 import { type Micros, micros, millis } from "../../base/time.ts";
 

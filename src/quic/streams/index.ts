@@ -1,5 +1,7 @@
 /** Streams: ordered bytes with flow control, out of frames that are lost, repeated and reordered. */
 
+/** What both sides allow each other at first. */
+export type { PeerStreamLimits, StreamSetLimits } from "./limits.ts";
 /** The two parts of a stream, and their states. */
 export { type ReceiveState, RecvStream } from "./recv-stream.ts";
 export type { SendGroup, SendPriority, SendSession } from "./scheduler/index.ts";
@@ -7,4 +9,4 @@ export type { SendGroup, SendPriority, SendSession } from "./scheduler/index.ts"
 export { SendSource } from "./send-source.ts";
 export { type SendState, SendStream } from "./send-stream.ts";
 /** All streams of a connection: what the connection talks to. */
-export { type PeerStreamLimits, StreamSet, type StreamSetLimits, type StreamSetOptions } from "./stream-set.ts";
+export { StreamSet, type StreamSetOptions } from "./stream-set.ts";

@@ -1,7 +1,7 @@
 /**
- * A run of bytes to send that lives outside the connection. It is counted who may still have to send it: its owner from
- * the start, and each stream that it was written to until the bytes are acknowledged or given up. So one source can be
- * written to any number of streams and connections, and a stream that drops what it is given owes nobody a word.
+ * A run of bytes to send that lives outside the connection. A reference count says who may still send it: the
+ * owner from the start, and each stream that it was written to, until the bytes are acknowledged or given up. So one source
+ * can be written to any number of streams and connections; a stream that drops it has nobody to tell.
  */
 
 export class SendSource {
@@ -11,7 +11,8 @@ export class SendSource {
 
   /**
    * The caller holds the first reference, and gives it up with `release` when it has written the source wherever it
-   * should go. `onReleased` is called once, when the last reference is gone: the memory may then be used again.
+   * should go. `onReleased` is called once, when the last reference is gone: the memory may then be used again. It must not
+   * throw, and must not write to the stream that lets go.
    */
   constructor(bytes: Uint8Array, onReleased?: (bytes: Uint8Array) => void) {
     this.bytes = bytes;

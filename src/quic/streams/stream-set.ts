@@ -22,6 +22,7 @@ import {
 } from "../transport.ts";
 import { ControlFrames } from "./control-frames.ts";
 import { ReceiveWindow } from "./flow-control.ts";
+import { NO_LIMITS, type PeerStreamLimits, type StreamSetLimits } from "./limits.ts";
 import { RecvStream } from "./recv-stream.ts";
 import type { SendPriority, SendSession } from "./scheduler/index.ts";
 import { SendRoom } from "./send-room.ts";
@@ -31,24 +32,6 @@ import { SendStream } from "./send-stream.ts";
 import { Stream, streamId, streamIndex } from "./stream.ts";
 import { LocalStreams, PeerStreams } from "./stream-limits.ts";
 
-/** What we allow the peer and ourselves. The initial values are those announced as transport parameters. */
-export interface StreamSetLimits {
-  readonly initialMaxData: number;
-  /** For streams of every kind. */
-  readonly initialMaxStreamData: number;
-  readonly initialMaxStreamsBidi: number;
-  readonly initialMaxStreamsUni: number;
-  /** How far the windows may grow by themselves. */
-  readonly maxConnectionWindow: number;
-  readonly maxStreamWindow: number;
-  /** Bytes kept for sending before `write` says that they are enough. */
-  readonly sendBufferPerStream: number;
-  readonly sendBufferPerConnection?: number;
-  /** Separate pieces of out-of-order data. */
-  readonly maxChunksPerStream?: number;
-  readonly maxChunksPerConnection?: number;
-}
-
 export interface StreamSetOptions {
   readonly role: "client" | "server";
   readonly limits: StreamSetLimits;
@@ -56,25 +39,6 @@ export interface StreamSetOptions {
   /** The smoothed round-trip time, by which windows are tuned; zero until it is known. */
   readonly smoothedRtt: () => Micros;
 }
-
-/** What the peer allows us at first: its transport parameters, "local" and "remote" as it sees them (RFC 9000 §18.2). */
-export interface PeerStreamLimits {
-  readonly initialMaxData: number;
-  readonly initialMaxStreamDataBidiLocal: number;
-  readonly initialMaxStreamDataBidiRemote: number;
-  readonly initialMaxStreamDataUni: number;
-  readonly initialMaxStreamsBidi: number;
-  readonly initialMaxStreamsUni: number;
-}
-
-const NO_LIMITS: PeerStreamLimits = {
-  initialMaxData: 0,
-  initialMaxStreamDataBidiLocal: 0,
-  initialMaxStreamDataBidiRemote: 0,
-  initialMaxStreamDataUni: 0,
-  initialMaxStreamsBidi: 0,
-  initialMaxStreamsUni: 0,
-};
 
 export class StreamSet {
   readonly #role: "client" | "server";
@@ -170,6 +134,7 @@ export class StreamSet {
 
   /** Appends all of `data`. False when that is enough for now. */
   write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
+    if (this.#isClosed) return true;
     const stream = this.#opened(id);
     const send = this.#sendingPart(stream, id);
     if (stream === undefined || send === undefined) return true;
@@ -374,15 +339,25 @@ export class StreamSet {
     }
   }
 
-  /** The connection is over: lets go of everything. What the application still does has no effect. */
+  /**
+   * The connection is over: lets go of everything. What the application still does has no effect. An owner of a source that
+   * throws when it is released is heard after all of them were.
+   */
   closeAll(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
+    const faults: unknown[] = [];
     for (const { send, receive } of this.#streams.values()) {
-      if (send !== undefined) this.#forgetSending(send);
+      try {
+        if (send !== undefined) this.#forgetSending(send);
+      } catch (error) {
+        faults.push(error);
+      }
       receive?.release();
     }
     this.#streams.clear();
     this.#activeBidi = 0;
+    if (faults.length > 0) throw faults[0];
   }
 
   // ── Finding and forgetting ────────────────────────────────────────────────────────────────────────────────────────

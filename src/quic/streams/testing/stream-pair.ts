@@ -7,7 +7,8 @@ import { Writer } from "../../../wire/writer.ts";
 import { type Frame, parseFrame } from "../../frame/index.ts";
 import type { SentFrame } from "../../recovery/sent-packet.ts";
 import type { TransportEvent } from "../../transport.ts";
-import { type PeerStreamLimits, StreamSet, type StreamSetLimits } from "../stream-set.ts";
+import type { PeerStreamLimits, StreamSetLimits } from "../limits.ts";
+import { StreamSet } from "../stream-set.ts";
 
 export const TEST_LIMITS: StreamSetLimits = {
   initialMaxData: 100_000,
