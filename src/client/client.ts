@@ -3,6 +3,7 @@
 import { Alternatives } from "../agent/index.ts";
 import { ClientError } from "../host/client/errors.ts";
 import type { Protocol, SessionStats } from "../host/client/session.ts";
+import { type HostClock, systemClock } from "../host/clock.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import { type FetchInit, fetchWith } from "./fetch.ts";
 import { type ClientOptions, type ClientSettings, settingsFrom } from "./options.ts";
@@ -27,8 +28,9 @@ export class Client {
   readonly #facts = new WeakMap<Response, ExchangeFacts>();
   #closed = false;
 
-  constructor(options: ClientOptions = {}) {
-    this.#settings = settingsFrom(options);
+  /** `clock` is for virtual time. */
+  constructor(options: ClientOptions = {}, clock: HostClock = systemClock) {
+    this.#settings = settingsFrom(options, clock);
   }
 
   /** As the Fetch standard says, over the best protocol that the origin and the options allow. Rejects with a ClientError. */

@@ -3,6 +3,7 @@
 import { setMaxListeners } from "node:events";
 import { ClientError } from "../host/client/errors.ts";
 import type { ClientExchange, ClientRequestHead, Field, ResponseHandler, Session } from "../host/client/session.ts";
+import { type HostTimer, millisNow } from "../host/clock.ts";
 import { type Fault, guard } from "../host/guard.ts";
 import { contentLengthOf } from "../http/index.ts";
 import type { Content, OutgoingBody } from "./body.ts";
@@ -49,14 +50,14 @@ class OneExchange implements Waiter, ResponseHandler {
   readonly #settings: ClientSettings;
   readonly #resolve: (response: ExchangeResponse) => void;
   readonly #reject: (error: unknown) => void;
-  readonly #start = performance.now();
+  readonly #start: number;
   readonly #handleFault = ({ error }: Fault): void => this.#abandon(error);
   readonly #onAbort = guard("client abort", this.#handleFault, () => this.#abandon(this.#request.signal!.reason));
   #session: Session | undefined;
   #exchange: ClientExchange | undefined;
   #content: Content | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: HostTimer | undefined;
   #state: "waiting" | "sent" | "head" | "done" = "waiting";
   #reused = false;
   #attempts = 0;
@@ -79,6 +80,7 @@ class OneExchange implements Waiter, ResponseHandler {
     this.#origin = origin;
     this.#request = request;
     this.#settings = settings;
+    this.#start = this.#now();
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -95,6 +97,10 @@ class OneExchange implements Waiter, ResponseHandler {
     this.#origin.enqueue(this);
   }
 
+  #now(): number {
+    return millisNow(this.#settings.clock);
+  }
+
   // ---- Waiter
 
   start(session: Session, reused: boolean): void {
@@ -103,7 +109,7 @@ class OneExchange implements Waiter, ResponseHandler {
     this.#session = session;
     this.#reused = reused;
     this.#attempts += 1;
-    this.#requestStart = performance.now();
+    this.#requestStart = this.#now();
     this.#requestEnd = undefined;
     this.#arm(this.#settings.headersTimeout, "no response");
     this.#content = body?.content();
@@ -119,7 +125,7 @@ class OneExchange implements Waiter, ResponseHandler {
   // ---- ResponseHandler
 
   onRequestSent(): void {
-    this.#requestEnd ??= performance.now();
+    this.#requestEnd ??= this.#now();
   }
 
   onInformational(status: number, fields: readonly Field[]): void {
@@ -131,7 +137,7 @@ class OneExchange implements Waiter, ResponseHandler {
   }
 
   onHead(status: number, fields: readonly Field[], statusText: string): void {
-    const responseStart = performance.now();
+    const responseStart = this.#now();
     this.#state = "head";
     const mayHaveContent = this.#request.head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
     const length = contentLengthOf(fields);
@@ -152,7 +158,7 @@ class OneExchange implements Waiter, ResponseHandler {
   }
 
   onEnd(trailers: readonly Field[]): void {
-    this.#responseEnd = performance.now();
+    this.#responseEnd = this.#now();
     this.#trailers = trailers;
     if (this.#expected !== undefined && this.#expected !== this.#contentBytes) {
       const message = `the response ended after ${this.#contentBytes} of ${this.#expected} bytes`;
@@ -164,11 +170,11 @@ class OneExchange implements Waiter, ResponseHandler {
 
   onError(error: Error, unprocessed: boolean): void {
     if (this.#state === "sent" && this.#mayRepeat(unprocessed)) {
-      clearTimeout(this.#timer);
+      this.#settings.clock.stopTimer(this.#timer);
       this.#state = "waiting";
       this.#exchange = undefined;
       // Not before the session has told the origin that it is gone.
-      setImmediate(
+      this.#settings.clock.defer(
         guard("client retry", this.#handleFault, () => {
           if (this.#state === "waiting") this.#origin.enqueue(this);
         }),
@@ -203,7 +209,7 @@ class OneExchange implements Waiter, ResponseHandler {
   #pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    clearTimeout(this.#timer); // the reader's time is not the server's fault
+    this.#settings.clock.stopTimer(this.#timer); // the reader's time is not the server's fault
     this.#exchange?.pause();
   }
 
@@ -215,13 +221,13 @@ class OneExchange implements Waiter, ResponseHandler {
   }
 
   #arm(milliseconds: number, what: string): void {
-    clearTimeout(this.#timer);
+    this.#settings.clock.stopTimer(this.#timer);
     if (milliseconds === 0) return;
     const late = guard("client timeout", this.#handleFault, () => {
       const message = `${what} from ${this.#request.url.host} within ${milliseconds / 1000} s`;
       this.#abandon(new ClientError("RESPONSE_TIMEOUT", message));
     });
-    this.#timer = setTimeout(late, milliseconds);
+    this.#timer = this.#settings.clock.startTimer(late, milliseconds);
   }
 
   /** The caller, or the clock, gives up. */
@@ -237,7 +243,7 @@ class OneExchange implements Waiter, ResponseHandler {
     if (this.#state === "done") return;
     const headSeen = this.#state === "head";
     this.#state = "done";
-    clearTimeout(this.#timer);
+    this.#settings.clock.stopTimer(this.#timer);
     this.#request.signal?.removeEventListener("abort", this.#onAbort);
     if (error !== undefined) this.#cancelContent();
     if (!headSeen) {

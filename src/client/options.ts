@@ -4,6 +4,7 @@ import type { Http3Connector } from "../host/client/http3.ts";
 import { ownHttp3 } from "../host/client/own-http3.ts";
 import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol } from "../host/client/session.ts";
+import type { HostClock } from "../host/clock.ts";
 
 export interface ClientOptions {
   /** Allowed protocols, the preferred one first. Default: h3, h2, http/1.1. */
@@ -47,7 +48,7 @@ export interface ClientSettings extends DialerSettings {
 
 const PROTOCOLS: readonly Protocol[] = ["h3", "h2", "http/1.1"];
 
-export function settingsFrom(options: ClientOptions): ClientSettings {
+export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSettings {
   const protocols = options.protocols ?? PROTOCOLS;
   const unknown = protocols.find((each) => !PROTOCOLS.includes(each));
   if (unknown !== undefined)
@@ -68,6 +69,7 @@ export function settingsFrom(options: ClientOptions): ClientSettings {
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
     http3: options.http3 ?? ownHttp3(),
+    clock,
   };
 }
 

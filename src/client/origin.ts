@@ -5,7 +5,7 @@ import { millis } from "../base/time.ts";
 import { type Attempt, Dialer } from "../host/client/dialer.ts";
 import { ClientError } from "../host/client/errors.ts";
 import type { Session } from "../host/client/session.ts";
-import { systemNow } from "../host/clock.ts";
+import type { HostClock } from "../host/clock.ts";
 import { detach, type Fault, guard } from "../host/guard.ts";
 import { MachineTimer } from "../host/machine-timer.ts";
 import type { ClientSettings } from "./options.ts";
@@ -21,6 +21,7 @@ export class Origin {
   readonly #alternatives: Alternatives;
   readonly #choice: ConnectionChoice;
   readonly #timer: MachineTimer;
+  readonly #clock: HostClock;
   readonly #sessions = new Set<Session>();
   readonly #served = new WeakSet<Session>();
   readonly #waiting: Waiter[] = [];
@@ -36,16 +37,21 @@ export class Origin {
     const pump = guard("client pump", this.#handleFault, () => this.#pump());
     this.dialer = new Dialer(url, settings, () => queueMicrotask(pump));
     this.#alternatives = alternatives;
+    this.#clock = settings.clock;
     const { origin, port, protocols } = this.dialer;
     const { maxConnections, headStart } = settings;
     this.#choice = new ConnectionChoice(
       { origin, port, protocols, maxConnections, headStart: millis(headStart) },
       alternatives,
     );
-    this.#timer = new MachineTimer(this.#handleFault, (now) => {
-      this.#choice.handleTimeout(now);
-      this.#pump();
-    });
+    this.#timer = new MachineTimer(
+      this.#handleFault,
+      (now) => {
+        this.#choice.handleTimeout(now);
+        this.#pump();
+      },
+      settings.clock,
+    );
   }
 
   /** An exception here fails the requests that wait; the sessions go on. */
@@ -68,7 +74,7 @@ export class Origin {
       return;
     }
     this.#waiting.push(waiter);
-    this.#choice.handleRequest(this.#standing(), systemNow());
+    this.#choice.handleRequest(this.#standing(), this.#clock.now());
     this.#obey();
     this.#pump();
   }
@@ -82,7 +88,7 @@ export class Origin {
   }
 
   altSvc(field: string): void {
-    this.#alternatives.advertised(this.dialer.origin, field, systemNow());
+    this.#alternatives.advertised(this.dialer.origin, field, this.#clock.now());
   }
 
   async close(): Promise<void> {
@@ -108,7 +114,7 @@ export class Origin {
       this.#waiting.shift()!.start(session, reused);
     }
     this.#isPumping = false;
-    this.#choice.review(this.#standing(), systemNow());
+    this.#choice.review(this.#standing(), this.#clock.now());
     this.#obey();
   }
 
@@ -166,7 +172,7 @@ export class Origin {
     const dialled = attempt.session.then(
       (session) => {
         if (!this.#tcpAttempts.delete(attempt)) return discard(session);
-        this.#choice.handleTcpConnected(systemNow());
+        this.#choice.handleTcpConnected(this.#clock.now());
         this.#add(session);
       },
       (error: Error) => {
@@ -183,7 +189,7 @@ export class Origin {
     this.#http3Attempt = attempt;
     const begun = attempt.started.then(() => {
       if (this.#http3Attempt !== attempt) return;
-      this.#choice.handleHttp3Started(systemNow());
+      this.#choice.handleHttp3Started(this.#clock.now());
       this.#obey();
     });
     detach("client HTTP/3 begun", this.#handleFault, begun);
@@ -198,7 +204,7 @@ export class Origin {
         if (this.#http3Attempt !== attempt) return;
         this.#http3Attempt = undefined;
         this.#http3Error = error;
-        this.#choice.handleHttp3Failed(this.#standing(), systemNow());
+        this.#choice.handleHttp3Failed(this.#standing(), this.#clock.now());
         this.#pump();
       },
     );

@@ -1,17 +1,19 @@
 /** The one timer of a machine: stands at its deadline, and calls when that has come. */
 
 import type { Instant } from "../base/time.ts";
-import { systemNow } from "./clock.ts";
+import { type HostClock, type HostTimer, systemClock } from "./clock.ts";
 import { type Fault, guard } from "./guard.ts";
 
 export class MachineTimer {
   readonly #onTimeout: (now: Instant) => void;
   readonly #fire: () => void;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: HostClock;
+  #timer: HostTimer | undefined;
   #at: Instant | undefined;
 
   /** `onTimeout` sets the next deadline itself, where there is one. */
-  constructor(onFault: (fault: Fault) => void, onTimeout: (now: Instant) => void) {
+  constructor(onFault: (fault: Fault) => void, onTimeout: (now: Instant) => void, clock: HostClock = systemClock) {
+    this.#clock = clock;
     this.#onTimeout = onTimeout;
     this.#fire = guard("client timer", onFault, () => this.#handleTimer());
   }
@@ -19,16 +21,16 @@ export class MachineTimer {
   /** The machine's deadline as it is now; undefined for none. */
   set(at: Instant | undefined): void {
     if (at === this.#at) return;
-    clearTimeout(this.#timer);
+    this.#clock.stopTimer(this.#timer);
     this.#at = at;
     if (at === undefined) return;
     // Node's timers count whole milliseconds, and may be early by a part of one.
-    this.#timer = setTimeout(this.#fire, Math.max(1, Math.ceil((at - systemNow()) / 1_000)));
+    this.#timer = this.#clock.startTimer(this.#fire, Math.max(1, Math.ceil((at - this.#clock.now()) / 1_000)));
   }
 
   #handleTimer(): void {
     const at = this.#at!;
-    const now = systemNow();
+    const now = this.#clock.now();
     this.#at = undefined;
     if (now < at) this.set(at);
     else this.#onTimeout(now);

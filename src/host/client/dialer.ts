@@ -1,5 +1,6 @@
 // Makes sessions with one origin: looks the host up, connects within the time allowed, and wraps what came of it.
 import type { Alternative } from "../../http/index.ts";
+import { type HostClock, millisNow } from "../clock.ts";
 import { detach, guard } from "../guard.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Http1Session } from "./http1.ts";
@@ -21,6 +22,7 @@ export interface DialerSettings {
   readonly connectTimeout: number;
   readonly idleTimeout: number | undefined;
   readonly http3: Http3Connector;
+  readonly clock: HostClock;
 }
 
 /** One attempt to connect. `started` settles when the lookup is done and packets are about to leave. */
@@ -99,7 +101,8 @@ export class Dialer {
         );
       },
     );
-    const timer = setTimeout(late, settings.connectTimeout);
+    const { clock } = settings;
+    const timer = clock.startTimer(late, settings.connectTimeout);
     let start = () => {};
     const started = new Promise<void>((resolve) => {
       start = resolve;
@@ -107,12 +110,12 @@ export class Dialer {
     const run = async () => {
       try {
         ready?.().catch(() => {}); // while the lookup runs; a failure is met below
-        const lookupStart = performance.now();
+        const lookupStart = millisNow(clock);
         const addresses: readonly ResolvedAddress[] = await abortable(
           resolveHost(host, port, settings.resolve),
           signal,
         );
-        const lookupEnd = performance.now();
+        const lookupEnd = millisNow(clock);
         await ready?.();
         start();
         return await connect({
@@ -129,7 +132,7 @@ export class Dialer {
         });
       } finally {
         start();
-        clearTimeout(timer);
+        clock.stopTimer(timer);
       }
     };
     return { session: run(), started, abort: (reason) => controller.abort(reason) };

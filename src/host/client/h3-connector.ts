@@ -1,6 +1,5 @@
 // Makes HTTP/3 connections: one UDP socket each, the QUIC handshake, and the judgement of the server's certificate.
 import { X509Certificate } from "node:crypto";
-import { performance } from "node:perf_hooks";
 import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
 import { seconds } from "../../base/time.ts";
 import {
@@ -12,13 +11,13 @@ import {
 } from "../../quic/index.ts";
 import { ALERTS, createTlsClient } from "../../tls/index.ts";
 import { type CertificateVerifier, createCertificateVerifier } from "../certificates/index.ts";
-import { cryptoEngine } from "../engine.ts";
+import { millisNow } from "../clock.ts";
 import { detach, guard, ignore } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
-import { systemRng } from "../random.ts";
-import { bindPortableSocket, SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
+import { type QuicEnvironment, systemEnvironment } from "../quic/environment.ts";
+import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
 import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { Http3Connector } from "./http3.ts";
@@ -26,14 +25,15 @@ import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-pr
 import type { DialOptions, ResolvedAddress } from "./session.ts";
 import { staggered } from "./staggered.ts";
 
-export function createHttp3Connector(): Http3Connector {
-  const connect = quicDialer(HTTP3_ONLY);
+export function createHttp3Connector(environment: QuicEnvironment = systemEnvironment): Http3Connector {
+  const connect = quicDialer(HTTP3_ONLY, environment);
   return { connect, async close() {} };
 }
 
 /** Dials, and has the protocol of the table speak that the server chose. */
 export function quicDialer<P extends DialedProtocol>(
   protocols: ClientProtocols<P>,
+  environment: QuicEnvironment = systemEnvironment,
 ): (origin: string, options: DialOptions) => Promise<P> {
   const verifiers = new Map<string, CertificateVerifier>();
   const verifierFor = (options: DialOptions): CertificateVerifier => {
@@ -52,7 +52,8 @@ export function quicDialer<P extends DialedProtocol>(
       candidates: options.addresses,
       delay: CONNECTION_ATTEMPT_DELAY,
       signal: options.signal,
-      attempt: (address, signal) => dial(origin, protocols, { ...options, signal }, address, verifier),
+      clock: environment.clock,
+      attempt: (address, signal) => dial(environment, origin, protocols, { ...options, signal }, address, verifier),
       discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was first")),
       // A certificate is judged once: another address of the same host shows the same.
       isFinal: (error) => error instanceof ClientError && error.code.startsWith("CERTIFICATE_"),
@@ -61,26 +62,28 @@ export function quicDialer<P extends DialedProtocol>(
 }
 
 async function dial<P extends DialedProtocol>(
+  environment: QuicEnvironment,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
   address: ResolvedAddress,
   verifier: CertificateVerifier,
 ): Promise<P> {
-  const engine = await cryptoEngine();
-  const connectStart = performance.now();
-  const socket = await bindPortableSocket(0, address.family === 6 ? "::" : "0.0.0.0", SMALL_SEND_ARENA);
+  const { rng, clock } = environment;
+  const engine = await environment.loadEngine();
+  const connectStart = millisNow(clock);
+  const socket = await environment.bind(0, address.family === 6 ? "::" : "0.0.0.0", SMALL_SEND_ARENA);
   const endpoint = new Endpoint({
     config: connectionConfig({
       engine,
-      rng: systemRng,
-      connectionIds: connectionIds(),
+      rng,
+      connectionIds: connectionIds(rng),
       ecn: socket.carriesEcn,
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
     }),
   });
-  const driver = new QuicDriver(endpoint, [socket]);
+  const driver = new QuicDriver(endpoint, [socket], environment);
   driver.onFault = ignore; // it ends the connection, whose requests fail with it as their cause
   const connection = endpoint.connect(
     {
@@ -88,7 +91,7 @@ async function dial<P extends DialedProtocol>(
       createTls: (transportParameters) =>
         createTlsClient({
           engine,
-          rng: systemRng,
+          rng,
           alpn: Object.keys(protocols),
           transportParameters,
           serverName: options.servername,
@@ -100,7 +103,7 @@ async function dial<P extends DialedProtocol>(
   try {
     const handshake = new DialedHandshake(connection, driver, options, verifier);
     await handshake.done;
-    const handshakeEnd = performance.now();
+    const handshakeEnd = millisNow(clock);
     const { lookupStart, lookupEnd, onChange } = options;
     // TLS accepted one of the names that were offered.
     const session = protocols[connection.handshakeFacts!.alpn]!({
@@ -175,7 +178,7 @@ class DialedHandshake {
   ): Promise<void> {
     let failure: { readonly alert: number; readonly reason: string } | undefined;
     try {
-      const verdict = await verifier.verify(chain, name, new Date());
+      const verdict = await verifier.verify(chain, name, new Date(driver.environment.clock.date()));
       if (!verdict.ok) {
         failure = { alert: verdict.alert, reason: verdict.message };
         this.#problem = chainProblem(name, verdict.code, verdict.message, readable(chain));

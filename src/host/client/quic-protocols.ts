@@ -2,7 +2,6 @@
 import { H3Connection } from "../../h3/index.ts";
 import type { Connection } from "../../quic/index.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
-import { systemRng } from "../random.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
 import type { ConnectionTimings } from "./session.ts";
 
@@ -23,5 +22,8 @@ export interface DialedProtocol extends ConnectionListener {
 export type ClientProtocols<P extends DialedProtocol> = Readonly<Record<string, (dialed: DialedConnection) => P>>;
 
 export const HTTP3_ONLY: ClientProtocols<QuicHttp3Session> = {
-  h3: (dialed) => new QuicHttp3Session({ ...dialed, h3: new H3Connection(dialed.connection, { rng: systemRng }) }),
+  h3: (dialed) => {
+    const { rng } = dialed.driver.environment;
+    return new QuicHttp3Session({ ...dialed, h3: new H3Connection(dialed.connection, { rng }) });
+  },
 };

@@ -3,7 +3,14 @@ import { millis } from "../../base/time.ts";
 import { staggered } from "./staggered.ts";
 
 /** The clock of the fake timers. */
-vi.mock("../clock.ts", () => ({ systemNow: () => Date.now() * 1_000 }));
+/** Vitest's fake timers do not cover performance.now(). */
+vi.mock("../clock.ts", () => ({
+  systemClock: {
+    now: () => Date.now() * 1_000,
+    startTimer: (callback: () => void, milliseconds: number) => setTimeout(callback, milliseconds),
+    stopTimer: (timer: NodeJS.Timeout) => clearTimeout(timer),
+  },
+}));
 
 interface Try {
   readonly name: string;

@@ -1,7 +1,7 @@
 // Drives agent/staggered-attempts.ts: attempts are promises, and those that are given up are aborted.
 import { StaggeredAttempts } from "../../agent/index.ts";
 import type { Micros } from "../../base/time.ts";
-import { systemNow } from "../clock.ts";
+import { type HostClock, systemClock } from "../clock.ts";
 import { detach, type Fault } from "../guard.ts";
 import { MachineTimer } from "../machine-timer.ts";
 
@@ -10,6 +10,7 @@ export interface Stagger<Candidate, Outcome> {
   readonly candidates: readonly Candidate[];
   readonly delay: Micros;
   readonly signal: AbortSignal;
+  readonly clock?: HostClock;
   /** The signal is aborted when the whole is, and when another candidate was first. */
   attempt(candidate: Candidate, signal: AbortSignal): Promise<Outcome>;
   /** What was too late. */
@@ -20,7 +21,7 @@ export interface Stagger<Candidate, Outcome> {
 
 /** The first outcome; when there is none, the first error, or the final one. */
 export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcome>): Promise<Outcome> {
-  const { candidates, delay, signal } = stagger;
+  const { candidates, delay, signal, clock = systemClock } = stagger;
   return new Promise((resolve, reject) => {
     const machine = new StaggeredAttempts(candidates.length, delay);
     const losers = new AbortController();
@@ -36,10 +37,14 @@ export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcom
       settle();
       reject(error);
     };
-    const timer = new MachineTimer(fail, (now) => {
-      machine.handleTimeout(now);
-      proceed();
-    });
+    const timer = new MachineTimer(
+      fail,
+      (now) => {
+        machine.handleTimeout(now);
+        proceed();
+      },
+      clock,
+    );
     const start = (candidate: number): void => {
       const tried = stagger.attempt(candidates[candidate]!, either).then(
         (outcome) => {
@@ -54,7 +59,7 @@ export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcom
         (error: unknown) => {
           if (isOver()) return;
           errors[candidate] = error;
-          machine.handleFailed(candidate, signal.aborted || stagger.isFinal(error), systemNow());
+          machine.handleFailed(candidate, signal.aborted || stagger.isFinal(error), clock.now());
           if (machine.outcome === undefined) {
             proceed();
             return;
@@ -70,7 +75,7 @@ export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcom
       losers.abort(new Error("another address was first"));
     };
 
-    machine.start(systemNow());
+    machine.start(clock.now());
     proceed();
   });
 }

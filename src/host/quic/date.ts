@@ -3,8 +3,9 @@
 let madeAt = -1;
 let value = "";
 
-export function httpDate(): string {
-  const now = Math.floor(Date.now() / 1_000);
+/** `date` is in milliseconds since 1970. */
+export function httpDate(date: number): string {
+  const now = Math.floor(date / 1_000);
   if (now !== madeAt) {
     madeAt = now;
     value = new Date(now * 1_000).toUTCString();

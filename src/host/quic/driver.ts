@@ -10,9 +10,10 @@ import { type ReceivedBatch, type SocketCommand, sameAddress, type Transmit } fr
 import { ProtocolError } from "../../base/errors.ts";
 import { after, type Instant, millis } from "../../base/time.ts";
 import type { CloseReason, Connection, ConnectionEvent, Endpoint, EndpointEvent } from "../../quic/index.ts";
-import { systemNow } from "../clock.ts";
+import type { HostTimer } from "../clock.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
+import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 
 /** Who hears of a connection's events. */
 export interface ConnectionListener {
@@ -28,6 +29,7 @@ const FAULT_PAUSE = millis(100);
 
 export class QuicDriver {
   readonly endpoint: Endpoint;
+  readonly environment: QuicEnvironment;
   /** The first is the one to send by where a train names none. */
   readonly sockets: UdpSocket[] = [];
   /** What the sockets' engines were asked and cannot do. */
@@ -40,7 +42,7 @@ export class QuicDriver {
   /** Errors that `onFault` has heard of, and that come back as the cause of a connection's end. */
   readonly #reported = new WeakSet<Error>();
   readonly #listeners = new Map<Connection, ConnectionListener>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: HostTimer | undefined;
   #timerAt: Instant | undefined;
   #isFlushScheduled = false;
   #isClosed = false;
@@ -48,7 +50,8 @@ export class QuicDriver {
   /** What the endpoint has asked of its sockets, for those that come later. */
   readonly #commands: SocketCommand[] = [];
 
-  constructor(endpoint: Endpoint, sockets: readonly UdpSocket[]) {
+  constructor(endpoint: Endpoint, sockets: readonly UdpSocket[], environment: QuicEnvironment = systemEnvironment) {
+    this.environment = environment;
     this.endpoint = endpoint;
     for (const socket of sockets) this.addSocket(socket);
     endpoint.onReady = () => this.#schedule();
@@ -67,7 +70,7 @@ export class QuicDriver {
   }
 
   now(): Instant {
-    return systemNow();
+    return this.environment.clock.now();
   }
 
   attach(connection: Connection, listener: ConnectionListener): void {
@@ -78,11 +81,11 @@ export class QuicDriver {
   #schedule(): void {
     if (this.#isFlushScheduled || this.#isClosed) return;
     this.#isFlushScheduled = true;
-    setImmediate(this.#onFlush);
+    this.environment.clock.defer(this.#onFlush);
   }
 
   #handleBatch(batch: ReceivedBatch): void {
-    const now = systemNow();
+    const now = this.now();
     this.#receive(batch, now);
     this.#dispatch(now);
   }
@@ -132,13 +135,13 @@ export class QuicDriver {
   readonly #handleTurnFault = (fault: Fault): void => {
     this.#isFlushScheduled = false;
     this.#report(fault);
-    const now = systemNow();
+    const now = this.now();
     if (!this.#isClosed) this.#arm(after(now, FAULT_PAUSE), now);
   };
 
   readonly #onFlush = guard("quic flush", this.#handleTurnFault, () => {
     this.#isFlushScheduled = false;
-    if (!this.#isClosed) this.#flush(systemNow());
+    if (!this.#isClosed) this.#flush(this.now());
   });
 
   #flush(now: Instant): void {
@@ -201,14 +204,15 @@ export class QuicDriver {
     if (at === this.#timerAt && this.#timer !== undefined) return;
     // A timer that fires too early costs one empty turn; moving it for each packet costs more.
     if (at !== undefined && this.#timerAt !== undefined && this.#timer !== undefined && at > this.#timerAt) return;
-    clearTimeout(this.#timer);
+    this.environment.clock.stopTimer(this.#timer);
     this.#timerAt = at;
     if (at === undefined) {
       this.#timer = undefined;
       return;
     }
     // Node's timers count whole milliseconds; rounding up keeps a deadline from being met early.
-    this.#timer = setTimeout(this.#onTimer, Math.max(0, Math.ceil((at - now) / 1_000)));
+    const delay = Math.max(0, Math.ceil((at - now) / 1_000));
+    this.#timer = this.environment.clock.startTimer(this.#onTimer, delay);
     if (!this.#isReferenced) this.#timer.unref();
   }
 
@@ -216,7 +220,7 @@ export class QuicDriver {
     this.#timer = undefined;
     this.#timerAt = undefined;
     if (this.#isClosed) return;
-    const now = systemNow();
+    const now = this.now();
     try {
       this.endpoint.handleTimeout(now);
     } finally {
@@ -239,14 +243,14 @@ export class QuicDriver {
   /** Sends what is still to be said, then lets go of the sockets. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
-    const now = systemNow();
+    const now = this.now();
     try {
       this.#dispatch(now);
       // There is no other turn: each of the connections has its CONNECTION_CLOSE to send, however many they are.
       this.#send(now, Number.POSITIVE_INFINITY);
     } finally {
       this.#isClosed = true;
-      clearTimeout(this.#timer);
+      this.environment.clock.stopTimer(this.#timer);
       await Promise.all(this.sockets.map((socket) => socket.close()));
     }
   }

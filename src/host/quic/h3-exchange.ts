@@ -6,7 +6,6 @@ import { SendSource, type StreamId } from "../../quic/index.ts";
 import { guard } from "../guard.ts";
 import type { ConnectionInfo, PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "../http/exchange.ts";
 import { checkOffer, type Tunnel, type TunnelOffer } from "../http/tunnel.ts";
-import { httpDate } from "./date.ts";
 import { H3Body, type H3ExchangeHost, type H3StreamHandler } from "./h3-stream.ts";
 import { H3Tunnel } from "./h3-tunnel.ts";
 
@@ -66,7 +65,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     if (this.status !== undefined) throw new Error("the response has begun already");
     this.status = status;
     if (this.#isOver) return;
-    const dated = fieldValue(fields, "date") === undefined ? [...fields, ["date", httpDate()] as const] : fields;
+    const dated = fieldValue(fields, "date") === undefined ? [...fields, ["date", this.#host.date()] as const] : fields;
     const isEnd = options?.endStream === true;
     this.#host.h3.respond(this.#id, status, dated, isEnd);
     if (isEnd) this.#end();
@@ -117,7 +116,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     }
     this.#isClosed = true;
     this.#host.onExchangeReplaced(this.#id, tunnel);
-    this.#host.h3.respond(this.#id, 200, [...fields, ["date", httpDate()]], false);
+    this.#host.h3.respond(this.#id, 200, [...fields, ["date", this.#host.date()]], false);
     return tunnel;
   }
 

@@ -5,9 +5,9 @@ import { H3Connection, type H3Event } from "../../h3/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ConnectionInfo, PeerAddress } from "../http/exchange.ts";
-import { systemRng } from "../random.ts";
 import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
+import { httpDate } from "./date.ts";
 import type { QuicDriver } from "./driver.ts";
 import { type H3EventHandler, H3EventPump } from "./h3-event-pump.ts";
 import { H3ServerExchange } from "./h3-exchange.ts";
@@ -34,11 +34,16 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
-    this.h3 = new H3Connection(connection, { rng: systemRng, enableConnectProtocol: options.acceptsTunnels });
+    const { rng } = driver.environment;
+    this.h3 = new H3Connection(connection, { rng, enableConnectProtocol: options.acceptsTunnels });
     this.#pump = new H3EventPump(this.h3, this);
     this.remoteAddress = peerAddress(connection.remoteAddress);
     this.localAddress = peerAddress(connection.localAddress ?? driver.sockets[0]!.address);
     this.info = { stats: () => connectionStats(connection) };
+  }
+
+  date(): string {
+    return httpDate(this.#driver.environment.clock.date());
   }
 
   pump(): void {
@@ -93,7 +98,8 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
         break;
       case "drained":
         // Not before this turn is over: GOAWAY has to leave first, or the client could not know what was not processed.
-        if (this.#isDraining) setImmediate(guard("h3 drained", this.handleFault, () => this.close()));
+        if (!this.#isDraining) break;
+        this.#driver.environment.clock.defer(guard("h3 drained", this.handleFault, () => this.close()));
         break;
       case "settings":
       case "goaway":

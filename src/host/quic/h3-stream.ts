@@ -24,6 +24,8 @@ export interface H3ExchangeHost {
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly info: ConnectionInfo;
+  /** The value of the `date` field now. */
+  date(): string;
   /** Content was read: the end of the message may have come into sight. */
   pump(): void;
   onExchangeClosed(id: StreamId): void;

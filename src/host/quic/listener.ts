@@ -3,14 +3,12 @@
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
-import { cryptoEngine } from "../engine.ts";
 import { guard, reportFault } from "../guard.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "../http/listener.ts";
-import { systemRng } from "../random.ts";
-import { bindPortableSocket } from "../udp/portable-socket.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { connectionIds } from "./connection-ids.ts";
 import { QuicDriver } from "./driver.ts";
+import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { AcceptedConnection, type ServerProtocols } from "./server-protocol.ts";
 import { tlsIdentities } from "./tls-identities.ts";
@@ -19,6 +17,8 @@ export interface QuicListenerOptions extends ListenerOptions {
   readonly limits?: Partial<ConnectionLimits>;
   /** What to offer; HTTP/3 by default. */
   readonly serverProtocols?: ServerProtocols;
+  /** This process by default. */
+  readonly environment?: QuicEnvironment;
 }
 
 const DEFAULT_PROTOCOLS: ServerProtocols = { [H3_ALPN]: serveH3 };
@@ -26,6 +26,7 @@ const DEFAULT_PROTOCOLS: ServerProtocols = { [H3_ALPN]: serveH3 };
 export class QuicListener implements Listener {
   readonly protocols = ["h3"] as const;
   readonly #options: QuicListenerOptions;
+  readonly #environment: QuicEnvironment;
   #driver: QuicDriver | undefined;
   readonly #connections = new Set<AcceptedConnection>();
   #isReferenced = true;
@@ -34,12 +35,13 @@ export class QuicListener implements Listener {
 
   constructor(options: QuicListenerOptions) {
     this.#options = options;
+    this.#environment = options.environment ?? systemEnvironment;
   }
 
   /** All addresses are those of one endpoint, so that a connection may move from one to another. */
   async listen(port: number, host: string): Promise<BoundAddress> {
-    const engine = await cryptoEngine();
-    const socket = await bindPortableSocket(port, host);
+    const engine = await this.#environment.loadEngine();
+    const socket = await this.#environment.bind(port, host);
     if (this.#driver === undefined) this.#driver = this.#open(engine, socket);
     else this.#driver.addSocket(socket);
     const { address } = socket;
@@ -53,12 +55,13 @@ export class QuicListener implements Listener {
 
   #open(engine: CryptoEngine, socket: UdpSocket): QuicDriver {
     const { identities, onKeyLog, retry, limits, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
+    const { rng } = this.#environment;
     const selectIdentity = tlsIdentities(identities);
     const endpoint = new Endpoint({
       config: connectionConfig({
         engine,
-        rng: systemRng,
-        connectionIds: connectionIds(),
+        rng,
+        connectionIds: connectionIds(rng),
         ecn: socket.carriesEcn,
         keyLog: onKeyLog !== undefined,
         ...(limits === undefined ? {} : { limits }),
@@ -68,7 +71,7 @@ export class QuicListener implements Listener {
         createTls: (transportParameters) =>
           createTlsServer({
             engine,
-            rng: systemRng,
+            rng,
             alpn: Object.keys(serverProtocols),
             transportParameters,
             selectIdentity,
@@ -76,7 +79,7 @@ export class QuicListener implements Listener {
           }),
       },
     });
-    const driver = new QuicDriver(endpoint, [socket]);
+    const driver = new QuicDriver(endpoint, [socket], this.#environment);
     driver.onFault = this.#options.onFault ?? reportFault;
     driver.onAccept = (connection) => {
       const accepted = new AcceptedConnection(connection, driver, {
@@ -106,9 +109,10 @@ export class QuicListener implements Listener {
       },
     );
     if (timeout <= 0) cutOff();
-    const timer = setTimeout(cutOff, timeout);
+    const { clock } = this.#environment;
+    const timer = clock.startTimer(cutOff, timeout);
     await this.#whenEmpty();
-    clearTimeout(timer);
+    clock.stopTimer(timer);
     await this.#driver?.close();
   }
 
