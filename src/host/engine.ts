@@ -8,11 +8,11 @@ import type { CryptoEngine } from "../crypto/engine.ts";
 let chosen: Promise<CryptoEngine> | undefined;
 
 export function cryptoEngine(): Promise<CryptoEngine> {
-  chosen ??= load(process.env.NAGARE_CRYPTO ?? "portable");
+  chosen ??= loadEngine(process.env.NAGARE_CRYPTO ?? "portable");
   return chosen;
 }
 
-async function load(name: string): Promise<CryptoEngine> {
+export async function loadEngine(name: string): Promise<CryptoEngine> {
   switch (name) {
     case "portable":
       return (await import("../crypto/portable/index.ts")).portableEngine;

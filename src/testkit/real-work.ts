@@ -1,0 +1,180 @@
+/**
+ * What virtual time cannot wait for: files, sockets, the thread pool, real timers. Each such operation that code of a
+ * simulation begins is noticed (async_hooks); unless it was marked with `kit.real`, the simulation fails, because the moment
+ * at which it ends would differ from run to run.
+ */
+
+import { AsyncLocalStorage, createHook, executionAsyncId } from "node:async_hooks";
+import { SimulateError } from "./errors.ts";
+
+/** Node's names for resources that end whenever the system likes. The others (promises, ticks, immediates) end by themselves. */
+const REAL = /REQ$|REQUEST$|WRAP$|^FSREQ|^FSEVENT|^STATWATCHER$|^ZLIB$|^WORKER$|^MESSAGEPORT$|^DNSCHANNEL$|^Timeout$/;
+/** Woken with the event loop's next turn, or sooner. */
+const SOON = new Set(["Immediate", "TickObject", "Microtask", "BLOBREADER"]);
+
+interface Operation {
+  readonly type: string;
+  readonly resource: object;
+  readonly execution: number;
+  readonly stack: string | undefined;
+}
+
+/**
+ * Whether it really ends later. A job of node:crypto has a callback, unless it is synchronous and over by now; a stream of
+ * node:zlib has one from its first write on.
+ */
+function endsLater({ type, resource }: Operation): boolean {
+  if (type.endsWith("REQUEST")) return (resource as { ondone?: unknown }).ondone !== undefined;
+  return type !== "ZLIB" || (resource as { cb?: unknown }).cb !== undefined;
+}
+
+interface Marked {
+  isSettled: boolean;
+  deliver: () => void;
+}
+
+/** Whose code runs: every callback and promise that follows from it is in the same scope. */
+interface Scope {
+  readonly work: RealWork;
+  /** Inside of `real(() => …)`, where everything is allowed. */
+  readonly isMarked: boolean;
+}
+
+const scopes = new AsyncLocalStorage<Scope>();
+
+const hook = createHook({
+  init: (_id, type, _trigger, resource) => scopes.getStore()?.work.handleStart(type, resource),
+  // Node 24 and later need not tell of every promise.
+  ...({ trackPromises: false } as object),
+});
+let watching = 0;
+
+export class RealWork {
+  readonly #seed: number;
+  readonly #timeout: number;
+  #unmarked: Operation[] = [];
+  readonly #marked: Marked[] = [];
+  #onSettled: (() => void) | undefined;
+  /** Grows with everything that the event loop will come to soon. */
+  activity = 0;
+
+  /** `timeout`: the real milliseconds that marked work may take. */
+  constructor(seed: number, timeout: number) {
+    this.#seed = seed;
+    this.#timeout = timeout;
+    watching += 1;
+    hook.enable();
+  }
+
+  close(): void {
+    watching -= 1;
+    if (watching === 0) hook.disable();
+  }
+
+  /** Runs code of the simulation. */
+  enter<T>(code: () => T): T {
+    return scopes.run({ work: this, isMarked: false }, code);
+  }
+
+  handleStart(type: string, resource: object): void {
+    if (SOON.has(type)) {
+      this.activity += 1;
+      return;
+    }
+    if (!REAL.test(type) || this.#marked.length > 0 || scopes.getStore()?.isMarked === true) return;
+    this.#unmarked.push({ type, resource, execution: executionAsyncId(), stack: new Error(type).stack });
+  }
+
+  /** The promise of real work, with its result at a time that is the same in every run: when all marked work is done. */
+  mark<T>(work: PromiseLike<T> | (() => PromiseLike<T>)): Promise<T> {
+    const promise = typeof work === "function" ? scopes.run({ work: this, isMarked: true }, work) : work;
+    const execution = executionAsyncId();
+    // What made the promise has just been begun by the same code.
+    this.#unmarked = this.#unmarked.filter((operation) => operation.execution !== execution);
+    return new Promise((resolve, reject) => {
+      const marked: Marked = { isSettled: false, deliver: () => {} };
+      const settle = (deliver: () => void): void => {
+        marked.isSettled = true;
+        marked.deliver = deliver;
+        this.#onSettled?.();
+      };
+      this.#marked.push(marked);
+      this.activity += 1;
+      promise.then(
+        (value) => settle(() => resolve(value)),
+        (error: unknown) => settle(() => reject(error)),
+      );
+    });
+  }
+
+  /** Waits in real time for what was marked, if anything was. False: nothing was. Throws for work that was not marked. */
+  async settle(): Promise<boolean> {
+    if (this.#unmarked.length > 0) {
+      const unmarked = this.#unmarked.find(endsLater);
+      if (unmarked !== undefined) throw this.#unmarkedError(unmarked);
+      // A stream of node:zlib may be used later.
+      this.#unmarked = this.#unmarked.filter(({ type }) => type === "ZLIB");
+    }
+    if (this.#marked.length === 0) return false;
+    await this.#whenSettled();
+    // In the order in which it was begun, not in that of its ending.
+    for (const { deliver } of this.#marked.splice(0)) deliver();
+    return true;
+  }
+
+  #whenSettled(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const message = `work marked with kit.real() has not settled after ${this.#timeout} ms of real time; what waits for virtual time must not be marked, and slow work needs a larger realTimeout`;
+        reject(new SimulateError("REAL_WORK_TIMEOUT", this.#seed, message));
+      }, this.#timeout);
+      const look = (): void => {
+        if (!this.#marked.every(({ isSettled }) => isSettled)) return;
+        clearTimeout(timer);
+        this.#onSettled = undefined;
+        resolve();
+      };
+      this.#onSettled = look;
+      look();
+    });
+  }
+
+  #unmarkedError({ type, stack }: Operation): SimulateError {
+    const where = callerOf(stack);
+    const message =
+      type === "Timeout"
+        ? `a real timer was started${where}: virtual time does not wait for it. Use kit.setTimeout or kit.sleep, or run with virtualGlobals: true; an import of node:timers stays real`
+        : `${describe(type)} was begun${where} and is not marked: virtual time does not wait for it. Wrap it: await kit.real(() => work())`;
+    return new SimulateError("UNMARKED_REAL_WORK", this.#seed, message);
+  }
+}
+
+/** Runs code that belongs to no simulation, such as a test runner's. */
+export const outside = <T>(code: () => T): T => scopes.run(undefined as unknown as Scope, code);
+
+/** Whether the running code belongs to a simulation, and to which. */
+export const currentWork = (): RealWork | undefined => scopes.getStore()?.work;
+
+function describe(type: string): string {
+  const what = /^FS|^FILE|^STAT/.test(type)
+    ? "a file operation"
+    : /DNS|ADDR|QUERY|NAMEINFO/.test(type)
+      ? "a name lookup"
+      : /^ZLIB$/.test(type)
+        ? "compression on the thread pool"
+        : /TCP|UDP|PIPE|TLS|HTTP|CONNECT/.test(type)
+          ? "a socket operation"
+          : /^WORKER$|^MESSAGEPORT$|^PROCESS/.test(type)
+            ? "work of another thread or process"
+            : "work on the thread pool";
+  return `${what} (${type})`;
+}
+
+/** The first line of the stack that is neither Node's nor ours. */
+function callerOf(stack: string | undefined): string {
+  const frame = stack
+    ?.split("\n")
+    .slice(1)
+    .find((line) => !/node:|\/testkit\/(?:real-work|kit|simulation)\./.test(line));
+  return frame === undefined ? "" : ` ${frame.trim()}`;
+}

@@ -1,0 +1,236 @@
+/**
+ * `simulate`: a fetch handler and the client's `fetch` over HTTP/3, on a link that loses and delays, in virtual time.
+ *
+ * Server and client are the product's own, on simulated sockets and a virtual clock. One event happens, then all that follows
+ * from it without time passing: promises, ticks, immediates, marked work. Only then do the QUIC drivers send, and time jumps to
+ * the next event. So the digest does not depend on how many turns of the event loop a Node version takes for a promise.
+ */
+
+import { type Rng, SeededRng } from "../base/rng.ts";
+import { Client, type FetchInit } from "../client/index.ts";
+import { createHttp3Connector } from "../host/client/h3-connector.ts";
+import { millisNow } from "../host/clock.ts";
+import { loadEngine } from "../host/engine.ts";
+import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
+import type { QuicEnvironment } from "../host/quic/environment.ts";
+import { QuicListener } from "../host/quic/listener.ts";
+import { SimulateError, testFailure } from "./errors.ts";
+import { detachConsole, virtualiseGlobals } from "./globals.ts";
+import { simulatedServerIdentity } from "./identity.ts";
+import { createKit, type Kit } from "./kit.ts";
+import { CLIENT_HOST, SERVER_HOST, SimulatedPath } from "./network.ts";
+import { checkHandler, checkOptions, type Settings, type SimulateOptions } from "./options.ts";
+import { RealWork } from "./real-work.ts";
+import { VirtualClock } from "./virtual-clock.ts";
+
+/** As the client's own, with paths such as "/users" of the simulated server besides. */
+export type SimulatedFetch = (input: string | URL | Request, init?: FetchInit) => Promise<Response>;
+
+export interface SimulateResult<T> {
+  /** What the test returned. */
+  readonly value: T;
+  /** A fingerprint of every datagram sent and of when: equal digests, equal runs. */
+  readonly digest: string;
+  /** Milliseconds that the test took. */
+  readonly virtualTime: number;
+}
+
+/** Turns of the event loop without anything to do after which nothing more will come by itself. */
+const IDLE_TURNS = 4;
+/** Turns of the event loop at one instant; a chain of immediates that is longer has no end. */
+const MAX_TURNS = 100_000;
+
+/** Bound now: a test runner may replace the global one with its own. */
+const nextTurn = (
+  (immediate) => (): Promise<void> =>
+    new Promise((resolve) => void immediate(resolve))
+)(setImmediate);
+
+/** Runs `test`. Rejects with a SimulateError, whose message begins with the seed and whose `cause` is kept. */
+export async function simulate<T>(
+  options: SimulateOptions,
+  test: (fetch: SimulatedFetch, kit: Kit) => T | Promise<T>,
+): Promise<SimulateResult<T>> {
+  const settings = checkOptions(options);
+  if (options.handler !== undefined) checkHandler(options.handler);
+  if (typeof test !== "function") {
+    throw new SimulateError("OPTION_INVALID", undefined, "simulate needs a test: (fetch, kit) => …");
+  }
+  const engine = await loadEngine(settings.engine);
+  const simulation = new Simulation<T>(settings);
+  const attachConsole = detachConsole();
+  const restoreGlobals = options.virtualGlobals === true ? simulation.virtualiseGlobals() : () => {};
+  try {
+    return await simulation.run(options, test, async () => engine);
+  } finally {
+    restoreGlobals();
+    attachConsole();
+    simulation.close();
+  }
+}
+
+class Simulation<T> {
+  readonly #settings: Settings;
+  readonly #clock: VirtualClock;
+  readonly #work: RealWork;
+  readonly #handlerErrors: unknown[] = [];
+  #outcome: { readonly value: T } | { readonly error: unknown } | undefined;
+  #isOver = false;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+    this.#clock = new VirtualClock(settings.startTime);
+    this.#work = new RealWork(settings.seed, settings.realTimeout);
+  }
+
+  virtualiseGlobals(): () => void {
+    return virtualiseGlobals(this.#work, { clock: this.#clock, call: this.#call });
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#work.close();
+  }
+
+  /** An exception in a timer's callback is the test's, as it would end a process. */
+  readonly #call = (callback: () => void): void => {
+    try {
+      callback();
+    } catch (error) {
+      this.#outcome ??= { error };
+    }
+  };
+
+  async run(
+    options: SimulateOptions,
+    test: (fetch: SimulatedFetch, kit: Kit) => T | Promise<T>,
+    engine: QuicEnvironment["loadEngine"],
+  ): Promise<SimulateResult<T>> {
+    const { seed, up, down, origin, limit } = this.#settings;
+    const clock = this.#clock;
+    const rng = new SeededRng(seed);
+    const path = new SimulatedPath(clock, rng, up, down);
+    const environment = (host: typeof CLIENT_HOST | typeof SERVER_HOST): QuicEnvironment => ({
+      clock,
+      rng: fork(rng),
+      loadEngine: engine,
+      bind: async (port) => path.bind(host, port),
+    });
+    const identity = simulatedServerIdentity(origin.hostname);
+    const client = new Client(
+      {
+        ...options.client,
+        protocols: ["h3"],
+        ca: identity.cert,
+        resolve: (name) => (name === origin.hostname ? [SERVER_HOST] : []),
+        // It would decode on the thread pool.
+        decompress: false,
+        http3: createHttp3Connector(environment(CLIENT_HOST)),
+      },
+      clock,
+    );
+    const kit = createKit({
+      seed,
+      origin: origin.origin,
+      clock,
+      work: this.#work,
+      client,
+      rng: fork(rng),
+      call: this.#call,
+      isOver: () => this.#isOver,
+    });
+    const handler = checkHandler(options.createHandler?.(kit) ?? options.handler);
+    const service = createFetchHandler(this.#remembering(handler), {
+      onError: options.onError,
+      nativeRequest: options.nativeRequest,
+      log: options.log,
+    });
+    const listener = new QuicListener({
+      identities: [identity],
+      onExchange: service.handle,
+      acceptsTunnels: service.acceptsTunnels,
+      onFault: ({ error }) => {
+        this.#outcome ??= { error };
+      },
+      environment: environment(SERVER_HOST),
+    });
+    await listener.listen(origin.port === "" ? 443 : Number(origin.port), SERVER_HOST);
+
+    this.#work.enter(() => this.#start(async () => test(fetchFrom(client, origin), kit)));
+    await this.#runUntil(limit, () => this.#outcome !== undefined, "the test is not over");
+    const outcome = this.#outcome!;
+    if ("error" in outcome) throw testFailure(seed, outcome.error, this.#handlerErrors);
+    const { digest } = path;
+    const virtualTime = millisNow(clock);
+    let isSettled = false;
+    this.#work.enter(() => void service.settled().then(() => (isSettled = true)));
+    await this.#runUntil(limit, () => isSettled, "what was given to waitUntil has not settled");
+    return { value: outcome.value, digest, virtualTime };
+  }
+
+  #start(test: () => Promise<T>): void {
+    test().then(
+      (value) => (this.#outcome ??= { value }),
+      (error: unknown) => (this.#outcome ??= { error }),
+    );
+  }
+
+  /** What a handler threw becomes a 500, which alone would not tell a test's author why. */
+  #remembering(handler: Handler): Handler {
+    return async (...given) => {
+      try {
+        return await handler(...given);
+      } catch (error) {
+        this.#handlerErrors.push(error);
+        throw error;
+      }
+    };
+  }
+
+  async #runUntil(limit: ReturnType<VirtualClock["now"]>, isOver: () => boolean, otherwise: string): Promise<void> {
+    for (;;) {
+      await this.#settle();
+      if (isOver()) return;
+      const next = this.#work.enter(() => this.#clock.advance(limit));
+      if (next === "happened") continue;
+      const at = `at ${millisNow(this.#clock)} ms of virtual time`;
+      if (next === "limit") {
+        const message = `${otherwise} after ${limit / 1_000} ms of virtual time (maxVirtualTime)`;
+        throw new SimulateError("TIME_LIMIT", this.#settings.seed, message);
+      }
+      const message = `${otherwise} ${at}, and nothing is left to happen: it waits for something that never comes`;
+      throw new SimulateError("NOTHING_LEFT", this.#settings.seed, message);
+    }
+  }
+
+  /** Lets everything happen that needs no time to pass. */
+  async #settle(): Promise<void> {
+    do {
+      do await this.#idle();
+      while (await this.#work.settle());
+    } while (this.#work.enter(() => this.#clock.runDeferred()));
+  }
+
+  async #idle(): Promise<void> {
+    let seen = this.#work.activity;
+    for (let turn = 0, idle = 0; idle < IDLE_TURNS; turn += 1) {
+      await nextTurn();
+      idle = this.#work.activity === seen ? idle + 1 : 0;
+      seen = this.#work.activity;
+      if (turn === MAX_TURNS) {
+        const message = "code goes on scheduling immediates without end, so virtual time stands still: use kit.sleep";
+        throw new SimulateError("NEVER_IDLE", this.#settings.seed, message);
+      }
+    }
+  }
+}
+
+/** A source of its own, so that one side's draws do not change the other's. */
+const fork = (rng: Rng): SeededRng => new SeededRng(rng.uint32());
+
+function fetchFrom(client: Client, origin: URL): SimulatedFetch {
+  return (input, init) => {
+    const isPath = typeof input === "string" && input.startsWith("/");
+    return client.fetch(isPath ? new URL(input, origin) : input, init);
+  };
+}
