@@ -10,10 +10,17 @@ export default defineConfig({
     alias: [
       { find: /^nagare$/, replacement: source("src/edge/index.ts") },
       { find: /^nagare\/client$/, replacement: source("src/client/index.ts") },
+      { find: /^nagare\/testing$/, replacement: source("src/testkit/index.ts") },
     ],
   },
   test: {
-    include: ["src/**/*.test.ts", "test/**/*.test.ts", "interop/**/*.test.ts", "bench/**/*.test.ts"],
+    include: [
+      "src/**/*.test.ts",
+      "test/**/*.test.ts",
+      "interop/**/*.test.ts",
+      "bench/**/*.test.ts",
+      "examples/**/*.test.ts",
+    ],
     // Loads fast-check, which most files do without.
     setupFiles: PROPERTY_SCALE === 1 ? [] : ["test/properties/configure.ts"],
     testTimeout: 60_000 * PROPERTY_SCALE,

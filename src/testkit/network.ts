@@ -68,10 +68,15 @@ export class SimulatedPath {
     }
   }
 
-  #arrive(datagram: SimulatedDatagram): void {
+  #arrive(datagram: SimulatedDatagram): boolean {
     const socket = this.#sockets.find(({ address }) => sameAddress(address, datagram.destination));
-    if (socket?.receive(datagram) !== "first") return;
-    this.#clock.schedule(this.#clock.now(), BATCH_RANK, () => socket.deliver());
+    if (socket?.receive(datagram) === "first") {
+      this.#clock.schedule(this.#clock.now(), BATCH_RANK, () => {
+        socket.deliver();
+        return true;
+      });
+    }
+    return false;
   }
 }
 

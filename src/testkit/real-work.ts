@@ -20,11 +20,13 @@ interface Operation {
 }
 
 /**
- * Whether it really ends later. A job of node:crypto has a callback, unless it is synchronous and over by now; a stream of
- * node:zlib has one from its first write on.
+ * Whether it really ends later. A job of node:crypto has a callback, unless it is synchronous and over by now, or Web
+ * Cryptography's (which has a promise from Node 24 on); a stream of node:zlib has one from its first write on.
  */
-function endsLater({ type, resource }: Operation): boolean {
-  if (type.endsWith("REQUEST")) return (resource as { ondone?: unknown }).ondone !== undefined;
+function endsLater({ type, resource, stack }: Operation): boolean {
+  if (type.endsWith("REQUEST")) {
+    return (resource as { ondone?: unknown }).ondone !== undefined || stack?.includes("SubtleCrypto.") === true;
+  }
   return type !== "ZLIB" || (resource as { cb?: unknown }).cb !== undefined;
 }
 
@@ -143,7 +145,7 @@ export class RealWork {
     const where = callerOf(stack);
     const message =
       type === "Timeout"
-        ? `a real timer was started${where}: virtual time does not wait for it. Use kit.setTimeout or kit.sleep, or run with virtualGlobals: true; an import of node:timers stays real`
+        ? `a real timer was started${where}: virtual time does not wait for it. Use kit.setTimeout, kit.sleep or kit.timeout, or run with virtualGlobals: true; an import of node:timers stays real`
         : `${describe(type)} was begun${where} and is not marked: virtual time does not wait for it. Wrap it: await kit.real(() => work())`;
     return new SimulateError("UNMARKED_REAL_WORK", this.#seed, message);
   }
@@ -170,11 +172,11 @@ function describe(type: string): string {
   return `${what} (${type})`;
 }
 
+const OWN_FRAME = /node:|[\\/]testkit[\\/](?:real-work|kit|simulate|globals)\.[jt]s/;
+
 /** The first line of the stack that is neither Node's nor ours. */
 function callerOf(stack: string | undefined): string {
-  const frame = stack
-    ?.split("\n")
-    .slice(1)
-    .find((line) => !/node:|\/testkit\/(?:real-work|kit|simulation)\./.test(line));
+  const frames = stack?.split("\n").filter((line) => /:\d+:\d+\)?$/.test(line) && !OWN_FRAME.test(line)) ?? [];
+  const frame = frames.find((line) => !line.includes("/node_modules/")) ?? frames[0];
   return frame === undefined ? "" : ` ${frame.trim()}`;
 }

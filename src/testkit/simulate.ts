@@ -36,7 +36,7 @@ export interface SimulateResult<T> {
 }
 
 /** Turns of the event loop without anything to do after which nothing more will come by itself. */
-const IDLE_TURNS = 4;
+const IDLE_TURNS = 2;
 /** Turns of the event loop at one instant; a chain of immediates that is longer has no end. */
 const MAX_TURNS = 100_000;
 

@@ -72,16 +72,9 @@ export class VirtualClock implements HostClock {
     this.#deferred.push(callback);
   }
 
-  /** What is to be called at an instant, in the order of ranks. */
-  schedule(at: Instant, rank: number, callback: () => void): void {
-    this.#schedule.push(
-      at,
-      () => {
-        callback();
-        return true;
-      },
-      rank,
-    );
+  /** What is to be called at an instant, in the order of ranks. It says whether any code but its own may have run. */
+  schedule(at: Instant, rank: number, callback: () => boolean): void {
+    this.#schedule.push(at, callback, rank);
   }
 
   queue(timer: VirtualTimer, at: Instant): void {
@@ -112,7 +105,7 @@ export class VirtualClock implements HostClock {
     return true;
   }
 
-  /** Jumps to the next event and lets it happen: one timer, or one datagram. */
+  /** Jumps to the next event and lets it happen: one timer, or the datagrams of one instant. */
   advance(limit: Instant): "happened" | "nothing left" | "limit" {
     for (;;) {
       const next = this.#schedule.nextAt;

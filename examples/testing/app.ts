@@ -1,0 +1,18 @@
+/** A small shop: what it needs to wait is given to it, so that a test may give virtual time. */
+
+export interface Clock {
+  sleep(milliseconds: number): Promise<void>;
+}
+
+/** Asks the warehouse up to three times. */
+export function createApp(clock: Clock, warehouse: (item: string) => number | undefined) {
+  return async (request: Request): Promise<Response> => {
+    const item = new URL(request.url).pathname.slice(1);
+    for (let attempt = 1; attempt <= 3; attempt += 1) {
+      const stock = warehouse(item);
+      if (stock !== undefined) return Response.json({ item, stock, attempt });
+      await clock.sleep(1_000 * attempt);
+    }
+    return new Response("the warehouse does not answer", { status: 503 });
+  };
+}
