@@ -37,9 +37,9 @@ function exportsOf(path: string): string[] {
   return [...named, ...all];
 }
 
-const exported = ["src/edge/index.ts", "src/client/index.ts"].flatMap(exportsOf);
+const exported = ["src/edge/index.ts", "src/client/index.ts", "src/testkit/index.ts"].flatMap(exportsOf);
 
-test("every export of nagare and nagare/client is marked, and nothing else is", () => {
+test("every export of nagare, nagare/client and nagare/testing is marked, and nothing else is", () => {
   expect(exported.length).toBeGreaterThan(40);
   expect([...marked].sort()).toEqual([...new Set(exported)].sort());
 });
@@ -53,6 +53,7 @@ test("every code of every error is listed", () => {
   for (const [name, codes] of [
     ["ServeError", codesOf("src/edge/errors.ts", "ServeProblem")],
     ["IdentityError", codesOf("src/host/certificates/identity.ts", "IdentityProblem")],
+    ["SimulateError", codesOf("src/testkit/errors.ts", "SimulateProblem")],
     ["ClientError", Object.keys(CLIENT_ERRORS)],
   ] as const) {
     const [, cell] = new RegExp(`^\\| \`${name}\`[^|]*\\| (.+) \\|$`, "m").exec(errors)!;

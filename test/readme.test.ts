@@ -10,7 +10,8 @@ import { developmentIdentity } from "../src/host/certificates/index.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const read = (path: string) => readFile(join(ROOT, path), "utf8");
-const exampleOf = (text: string): string => /```ts\n([\s\S]*?)```/.exec(text)![1]!;
+const examplesOf = (text: string): string[] => [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code!);
+const exampleOf = (text: string): string => examplesOf(text)[0]!;
 
 describe("the example", () => {
   let directory: string;
@@ -45,6 +46,24 @@ describe("the example", () => {
     const response = await client.fetch(server.url);
     expect(await response.text()).toBe(`hello over ${protocol}`);
     expect(client.facts(response)!.protocol).toBe(protocol);
+  });
+});
+
+describe("the example of a test", () => {
+  test("has ten lines, and runs", async () => {
+    const example = examplesOf(await read("README.md"))[1]!;
+    expect(example.trimEnd().split("\n")).toHaveLength(10);
+    const source = example
+      .replace('"nagare/testing"', JSON.stringify(pathToFileURL(join(ROOT, "src/testkit/index.ts")).href))
+      .replace(/console\.log\((.+)\);/, "export const said = [$1];");
+    const directory = await mkdtemp(join(ROOT, "test", ".example-"));
+    try {
+      await writeFile(join(directory, "testing.ts"), source);
+      const { said } = await import(join(directory, "testing.ts"));
+      expect(said).toEqual(["hello /train", expect.stringMatching(/^[0-9a-f]{16}$/), expect.stringMatching(/^\d+/)]);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
+    }
   });
 });
 

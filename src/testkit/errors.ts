@@ -3,7 +3,7 @@
 export type SimulateProblem =
   /** An option is of the wrong type or out of range. */
   | "OPTION_INVALID"
-  /** The test itself threw; `cause` is what it threw. */
+  /** The test itself threw what is the `cause`. */
   | "TEST_FAILED"
   /** A file, a socket, the thread pool or a real timer was used and not marked. */
   | "UNMARKED_REAL_WORK"
