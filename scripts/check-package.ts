@@ -70,7 +70,7 @@ function unpack(project: string): string {
 function compile(project: string, compiler: string, settings: keyof typeof SETTINGS): void {
   const { version } = readJson<Manifest>(join(modules, compiler, "package.json"));
   const config = join(project, `tsconfig.${settings}.json`);
-  writeFileSync(config, JSON.stringify({ compilerOptions: SETTINGS[settings], files: ["index.ts"] }));
+  writeFileSync(config, JSON.stringify({ compilerOptions: SETTINGS[settings], files: ["index.ts", "kit.ts"] }));
   const tsc = join(modules, compiler, "bin", "tsc");
   check(`types under TypeScript ${version}, ${settings}`, process.execPath, [tsc, "-p", config], project);
 }
@@ -90,6 +90,13 @@ function checkTopLevelAwait(folder: string): void {
   );
 }
 
+function exampleOfTestKit(): string {
+  const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)];
+  const found = blocks.find(([, code]) => code!.includes('"nagare/testing"'));
+  if (found === undefined) throw new Error("README.md has no example of nagare/testing");
+  return found[1]!;
+}
+
 // Of two packages with the same program, an `npm install` of one may have taken the name from the other.
 const own = readJson<Manifest>(join(modules, "typescript", "package.json")).version;
 if (!execFileSync(join(modules, ".bin", "tsc"), ["--version"], { encoding: "utf8" }).includes(own)) {
@@ -106,6 +113,10 @@ try {
 
   const imports = entries.map((name, i) => `import * as m${i} from "${name}";\nexport { m${i} };\n`);
   writeFileSync(join(project, "index.ts"), imports.join(""));
+  const kit = exampleOfTestKit();
+  writeFileSync(join(project, "kit.ts"), kit);
+  // Not every Node takes types away by itself.
+  writeFileSync(join(project, "kit.js"), kit.replace(": Request", ""));
   for (const compiler of COMPILERS)
     for (const settings of ["node", "dom"] as const) compile(project, compiler, settings);
 
@@ -115,6 +126,7 @@ try {
     check(`require("${name}")`, process.execPath, ["--input-type=commonjs", "-e", `require("${name}")`], project);
     check(`import "${name}"`, process.execPath, ["--input-type=module", "-e", `import "${name}"`], project);
   }
+  check("README's test", process.execPath, [join(project, "kit.js")], project);
   check("the command", process.execPath, [join(home, "dist", "cli", "main.js"), "--version"], project);
 } finally {
   rmSync(project, { recursive: true, force: true });
