@@ -9,8 +9,8 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^nagare$/, replacement: source("src/edge/index.ts") },
-      { find: /^nagare\/client$/, replacement: source("src/client/index.ts") },
       { find: /^nagare\/testing$/, replacement: source("src/testkit/index.ts") },
+      { find: /^nagare\/(.+)$/, replacement: source("src/$1/index.ts") },
     ],
   },
   test: {

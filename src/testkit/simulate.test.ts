@@ -139,6 +139,22 @@ describe("a simulation", () => {
     expect(virtualTime).toBe(40);
   });
 
+  test("cuts a response off whose body fails", async () => {
+    const createHandler = (kit: Kit) => () => {
+      const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+        if (kit.now() > 300) throw new Error("the disk is gone");
+        await kit.sleep(100);
+        controller.enqueue(new Uint8Array(50_000));
+      };
+      return new Response(new ReadableStream({ pull }));
+    };
+    const { value } = await simulate({ createHandler, log: () => {} }, async (fetch) => {
+      const response = await fetch("/");
+      return [response.status, await response.arrayBuffer().catch((error: { code: string }) => error.code)];
+    });
+    expect(value).toEqual([200, "CONNECTION_LOST"]);
+  });
+
   test("aborts a request at a virtual time, and the handler hears of it", async () => {
     let reason: unknown;
     const { value } = await simulate(
