@@ -12,8 +12,10 @@ import {
 import type { TLSSocket } from "node:tls";
 import { isHttp1Only } from "../../http/index.ts";
 import { detach, type Fault, guard } from "../guard.ts";
+import { watchEndStream } from "../http/http2-end-stream.ts";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { asClientError, ClientError } from "./errors.ts";
+import { explain, isLocal, isSpent, requestError } from "./http2-errors.ts";
 import type {
   ClientExchange,
   ClientRequestHead,
@@ -30,6 +32,15 @@ import type { ClientTcpConnection } from "./tcp.ts";
 const STREAMS_BEFORE_SETTINGS = 100;
 const STREAM_WINDOW = 1 << 20;
 const CONNECTION_WINDOW = 1 << 23;
+/** The largest piece of a request's content that is given to Node at once: it copies what it is given. */
+const MAX_WRITE = 64 * 1024;
+/**
+ * Megabytes. Node counts what waits to be sent and forgets to subtract the part of a stream that ends early; beyond the
+ * limit (10 by default) it resets every stream of the connection. Flow control and MAX_WRITE bound memory here.
+ */
+const UNLIMITED_SESSION_MEMORY = 2 ** 32 - 1;
+/** Field lines of a response; Node's limit of 128 is less than servers send. */
+const MAX_FIELD_LINES = 2_000;
 
 export class Http2Session implements Session {
   readonly protocol = "h2";
@@ -60,6 +71,8 @@ export class Http2Session implements Session {
     const session = connect(origin, {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
+      maxSessionMemory: UNLIMITED_SESSION_MEMORY,
+      maxHeaderListPairs: MAX_FIELD_LINES,
     });
     this.#session = session;
     const onFault = (fault: Fault): void => this.destroy(fault.error);
@@ -117,22 +130,34 @@ export class Http2Session implements Session {
     this.#session.ref();
     this.#session.setTimeout(0);
     let stream: ClientHttp2Stream;
+    // RFC 9113 §8.1: a cut request has no END_STREAM. Node's close() sends one first; its abort does not.
+    const canceller = content === undefined ? undefined : new AbortController();
     try {
-      stream = this.#session.request(fieldsToNode(head, content), { endStream: content === undefined });
+      const options = { endStream: content === undefined };
+      const { signal } = canceller ?? {};
+      stream = this.#session.request(
+        fieldsToNode(head, content),
+        signal === undefined ? options : { ...options, signal },
+      );
     } catch (error) {
+      if (isSpent(error)) this.#retire();
       this.#release();
       queueMicrotask(
         guard(
           "client h2 invalid",
           (fault) => handler.onError(fault.error, true),
-          () => handler.onError(asClientError(error, "REQUEST_INVALID", "the request cannot be sent"), true),
+          () => handler.onError(requestError(error), true),
         ),
       );
       return { pause() {}, resume() {}, reset() {} };
     }
     const isUnprocessed = () =>
       stream.rstCode === constants.NGHTTP2_REFUSED_STREAM || stream.id === undefined || stream.id > this.#lastProcessed;
-    const exchange = new Http2ClientExchange(stream, handler, isUnprocessed, () => this.#error);
+    const exchange = new Http2ClientExchange(stream, canceller, handler, {
+      isUnprocessed,
+      connectionError: () => this.#error,
+      retire: () => this.#retire(),
+    });
     stream.once(
       "close",
       guard(
@@ -163,6 +188,12 @@ export class Http2Session implements Session {
     this.#session.destroy(error);
   }
 
+  #retire(): void {
+    this.#draining = true;
+    this.#session.close();
+    this.#onChange();
+  }
+
   #release(): void {
     this.#active -= 1;
     if (this.#active === 0) this.#idle();
@@ -176,25 +207,34 @@ export class Http2Session implements Session {
   }
 }
 
+interface Connection {
+  readonly isUnprocessed: () => boolean;
+  readonly connectionError: () => Error | undefined;
+  /** Takes no more requests. */
+  readonly retire: () => void;
+}
+
 class Http2ClientExchange implements ClientExchange {
   readonly #stream: ClientHttp2Stream;
+  readonly #canceller: AbortController | undefined;
   readonly #handler: ResponseHandler;
-  readonly #isUnprocessed: () => boolean;
-  readonly #connectionError: () => Error | undefined;
+  readonly #connection: Connection;
+  readonly #hasEnded: () => boolean;
   #trailers: Field[] = [];
   #headSeen = false;
   #done = false;
 
   constructor(
     stream: ClientHttp2Stream,
+    canceller: AbortController | undefined,
     handler: ResponseHandler,
-    isUnprocessed: () => boolean,
-    connectionError: () => Error | undefined,
+    connection: Connection,
   ) {
     this.#stream = stream;
+    this.#canceller = canceller;
     this.#handler = handler;
-    this.#isUnprocessed = isUnprocessed;
-    this.#connectionError = connectionError;
+    this.#connection = connection;
+    this.#hasEnded = watchEndStream(stream);
     const onFault = this.handleFault;
     stream.on(
       "continue",
@@ -238,13 +278,13 @@ class Http2ClientExchange implements ClientExchange {
     );
     stream.once(
       "close",
-      guard("client h2 stream close", onFault, () => this.#fail(this.#connectionError())),
+      guard("client h2 stream close", onFault, () => this.#fail(connection.connectionError())),
     );
   }
 
   /** An exception ends the request. */
   readonly handleFault = ({ error }: Fault): void => {
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    this.#cut();
     if (this.#finish()) this.#handler.onError(error, false);
   };
 
@@ -252,17 +292,19 @@ class Http2ClientExchange implements ClientExchange {
     const stream = this.#stream;
     try {
       for await (const chunk of content.chunks) {
-        if (stream.destroyed || stream.writableEnded) return;
-        if (!stream.write(chunk)) await roomToWrite(stream);
+        for (let start = 0; start < chunk.byteLength; start += MAX_WRITE) {
+          if (stream.destroyed || stream.writableEnded) return;
+          if (!stream.write(chunk.subarray(start, start + MAX_WRITE))) await roomToWrite(stream);
+        }
       }
     } catch (error) {
       if (this.#finish()) {
         this.#handler.onError(asClientError(error, "REQUEST_BODY_FAILED", "the request's body failed"), false);
       }
-      stream.close(constants.NGHTTP2_CANCEL);
+      this.#cut();
       return;
     }
-    if (stream.destroyed) return;
+    if (stream.destroyed || stream.writableEnded) return;
     stream.end();
     if (!this.#done) this.#handler.onRequestSent();
   }
@@ -277,32 +319,39 @@ class Http2ClientExchange implements ClientExchange {
 
   reset(_reason: Error): void {
     if (!this.#finish()) return;
-    this.#stream.resume();
-    this.#stream.close(constants.NGHTTP2_CANCEL);
+    this.#cut();
   }
 
-  /** "end" also follows a reset, so look twice before calling it the end of the response. */
+  /** RST_STREAM(CANCEL). */
+  #cut(): void {
+    const stream = this.#stream;
+    if (this.#canceller !== undefined && !stream.writableEnded) {
+      this.#canceller.abort();
+      return;
+    }
+    stream.resume();
+    stream.close(constants.NGHTTP2_CANCEL);
+  }
+
   #end(): void {
     const { rstCode } = this.#stream;
+    // Servers on Node send END_STREAM and then the code of what went wrong.
     if (rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR) return; // "error" or "close" comes next
-    if (!this.#headSeen) return;
+    if (!this.#hasEnded() || !this.#headSeen) return;
     if (this.#finish()) this.#handler.onEnd(this.#trailers);
   }
 
   #fail(cause: Error | undefined): void {
     if (!this.#finish()) return;
-    const unprocessed = this.#isUnprocessed();
+    const { isUnprocessed, connectionError, retire } = this.#connection;
+    const unprocessed = isUnprocessed();
     const code = this.#stream.rstCode;
     if (cause instanceof ClientError) {
       this.#handler.onError(cause, unprocessed);
       return;
     }
-    const name = code === undefined || code === 0 ? undefined : (errorNames.get(code) ?? `0x${code.toString(16)}`);
-    const message =
-      name === undefined || cause === this.#connectionError()
-        ? "the server closed the connection before the response was complete"
-        : `the server reset the stream (${name})`;
-    this.#handler.onError(new ClientError("CONNECTION_LOST", message, { cause }), unprocessed);
+    if (code === constants.NGHTTP2_ENHANCE_YOUR_CALM || isLocal(cause)) retire();
+    this.#handler.onError(explain(code, cause, cause === connectionError()), unprocessed);
   }
 
   #finish(): boolean {
@@ -311,21 +360,6 @@ class Http2ClientExchange implements ClientExchange {
     return true;
   }
 }
-
-/** RFC 9113 §7, from Node's table of constants. */
-const errorNames = new Map(
-  ["PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT", "STREAM_CLOSED", "FRAME_SIZE_ERROR"]
-    .concat([
-      "REFUSED_STREAM",
-      "CANCEL",
-      "COMPRESSION_ERROR",
-      "CONNECT_ERROR",
-      "ENHANCE_YOUR_CALM",
-      "INADEQUATE_SECURITY",
-    ])
-    .concat(["HTTP_1_1_REQUIRED"])
-    .map((name) => [(constants as unknown as Record<string, number>)[`NGHTTP2_${name}`], name] as const),
-);
 
 function roomToWrite(stream: ClientHttp2Stream): Promise<void> {
   return new Promise((resolve) => {

@@ -145,6 +145,58 @@ test.each([0, 2, 8])("a request that the client cuts off with RST_STREAM(%i) is 
   expect(exchange.aborted).toBeInstanceOf(Error);
 });
 
+test.each([0, 8])(
+  "a request that the client cuts off with RST_STREAM(%i) after it was answered is aborted",
+  async (code) => {
+    const settled = deferred<string>();
+    const client = await start((exchange) => {
+      const { body } = exchange;
+      const read = (): void => {
+        while (body.read() !== undefined);
+        if (body.state !== "open") settled.resolve(body.state);
+      };
+      body.onReadable = read;
+      exchange.respond(200, []);
+      exchange.end(new Uint8Array(1_000)); // the client's window holds it back
+      read();
+    }, 100);
+    const stream = client.request("POST");
+    await client.received(stream, 100);
+    client.reset(stream, code);
+    expect(await settled.promise).toBe("aborted");
+  },
+);
+
+test("a request with END_STREAM is whole, also after its answer has begun", async () => {
+  const settled = deferred<string>();
+  const client = await start((exchange) => {
+    const { body } = exchange;
+    const read = (): void => {
+      while (body.read() !== undefined);
+      if (body.state !== "open") settled.resolve(body.state);
+    };
+    body.onReadable = read;
+    exchange.respond(200, []);
+    exchange.write(new Uint8Array(10));
+    read();
+  });
+  const stream = client.request("POST");
+  await client.received(stream, 10);
+  client.endStream(stream);
+  expect(await settled.promise).toBe("ended");
+});
+
+test("an answer to a body that nobody reads comes whole through a small window, and RST_STREAM(NO_ERROR) after it", async () => {
+  const client = await start((exchange) => {
+    exchange.respond(200, []);
+    exchange.end(new Uint8Array(1_000));
+  }, 100);
+  const stream = client.request("POST");
+  await client.received(stream, 100);
+  client.openWindow(stream, 1_000);
+  expect(await client.end(stream, true)).toEqual({ bytes: 1_000, endStream: true, reset: 0 });
+});
+
 test("an answer without content comes before the reset that stops a body nobody reads (RFC 9113 §8.1)", async () => {
   // In the turn in which the request came: Node has not sent the head when the response is finished.
   const client = await start((exchange) => exchange.respond(204, [], { endStream: true }));

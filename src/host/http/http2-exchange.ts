@@ -3,6 +3,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { FieldSection } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
+import { watchEndStream } from "./http2-end-stream.ts";
 import { NodeBody } from "./node-body.ts";
 import { NodeTunnel } from "./node-tunnel.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
@@ -37,6 +38,8 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   #ended = false;
   #closed = false;
   #tunnel: NodeTunnel | undefined;
+  /** Of the request's body, once the stream's readable side has ended: it did so without END_STREAM. */
+  readonly #wasCut: () => boolean;
   readonly #tcp: TcpConnection;
   readonly #stream: ServerHttp2Stream;
 
@@ -50,9 +53,9 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.fields = head.fields;
     this.tunnelOffer = head.tunnelOffer;
     const onFault = this.#handleFault;
-    // RFC 9113 §8.1: without END_STREAM a message is incomplete. Node ends the stream after RST_STREAM(NO_ERROR) too.
-    const wasCut = (): boolean => stream.aborted || (stream.closed && !stream.writableFinished);
-    this.body = new NodeBody(stream, endStream, onFault, undefined, wasCut);
+    const hasEnded = endStream ? () => true : watchEndStream(stream);
+    this.#wasCut = () => !hasEnded();
+    this.body = new NodeBody(stream, endStream, onFault, undefined, this.#wasCut);
     tcp.exchanges.add(this);
     if (!endStream) {
       stream.on(
@@ -149,7 +152,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     const tunnel = new NodeTunnel({
       stream,
       isEmpty: this.body.state === "ended",
-      wasCut: () => stream.aborted || stream.rstCode !== constants.NGHTTP2_NO_ERROR,
+      wasCut: this.#wasCut,
       // deviation: INTERNAL_ERROR in place of RFC 9113 §8.5's CONNECT_ERROR, which Node sends behind END_STREAM alone.
       cutOff: (reason) => this.#cutOff(reason),
       onFault: this.#tcp.listener.onFault,

@@ -1,25 +1,22 @@
-/** A connection of HTTP/2 frames as they are on the wire (RFC 9113 §4.1), for tests. */
+/** A client that sends and sees HTTP/2 frames, for tests. */
 
 import { once } from "node:events";
 import { connect, type TLSSocket } from "node:tls";
-
-const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
-const DATA = 0x0;
-const HEADERS = 0x1;
-const RST_STREAM = 0x3;
-const SETTINGS = 0x4;
-const END_STREAM = 0x1;
-const END_HEADERS = 0x4;
-const INITIAL_WINDOW_SIZE = 0x4;
-
-function frame(type: number, flags: number, stream: number, payload: Uint8Array = new Uint8Array()): Buffer {
-  const header = Buffer.alloc(9);
-  header.writeUIntBE(payload.length, 0, 3);
-  header[3] = type;
-  header[4] = flags;
-  header.writeUInt32BE(stream, 5);
-  return Buffer.concat([header, payload]);
-}
+import {
+  ACK,
+  DATA,
+  END_HEADERS,
+  END_STREAM,
+  FrameReader,
+  frame,
+  HEADERS,
+  INITIAL_WINDOW_SIZE,
+  PREFACE,
+  RST_STREAM,
+  SETTINGS,
+  uint32,
+  WINDOW_UPDATE,
+} from "./http2-frames.ts";
 
 export interface StreamEnd {
   /** Bytes of DATA frames. */
@@ -34,14 +31,17 @@ export class RawHttp2 {
   readonly #bytes = new Map<number, number>();
   readonly #ended = new Set<number>();
   readonly #resets = new Map<number, number>();
-  #buffered: Buffer = Buffer.alloc(0);
+  readonly #frames = new FrameReader((...parts) => this.#handle(...parts));
   #nextStream = 1;
   #changed: (() => void) | undefined;
 
   private constructor(socket: TLSSocket) {
     this.#socket = socket;
     socket.on("error", () => undefined);
-    socket.on("data", (data: Buffer) => this.#read(data));
+    socket.on("data", (data: Buffer) => {
+      this.#frames.push(data);
+      this.#changed?.();
+    });
   }
 
   /** `window` is the initial window of each stream. */
@@ -70,7 +70,17 @@ export class RawHttp2 {
   }
 
   reset(stream: number, code: number): void {
-    this.#socket.write(frame(RST_STREAM, 0, stream, Buffer.from([0, 0, 0, code])));
+    this.#socket.write(frame(RST_STREAM, 0, stream, uint32(code)));
+  }
+
+  /** END_STREAM, in a DATA frame of its own. */
+  endStream(stream: number): void {
+    this.#socket.write(frame(DATA, END_STREAM, stream));
+  }
+
+  /** Lets the server send so many more bytes. */
+  openWindow(stream: number, bytes: number): void {
+    this.#socket.write(frame(WINDOW_UPDATE, 0, stream, uint32(bytes)));
   }
 
   /** Resolves when a stream has so many bytes. */
@@ -98,20 +108,8 @@ export class RawHttp2 {
     });
   }
 
-  #read(data: Buffer): void {
-    this.#buffered = Buffer.concat([this.#buffered, data]);
-    while (this.#buffered.length >= 9) {
-      const length = this.#buffered.readUIntBE(0, 3);
-      if (this.#buffered.length < 9 + length) break;
-      const [type, flags] = [this.#buffered[3]!, this.#buffered[4]!];
-      this.#handle(type, flags, this.#buffered.readUInt32BE(5), this.#buffered.subarray(9, 9 + length));
-      this.#buffered = this.#buffered.subarray(9 + length);
-    }
-    this.#changed?.();
-  }
-
   #handle(type: number, flags: number, stream: number, payload: Buffer): void {
-    if (type === SETTINGS && (flags & 1) === 0) this.#socket.write(frame(SETTINGS, 1, 0));
+    if (type === SETTINGS && (flags & ACK) === 0) this.#socket.write(frame(SETTINGS, ACK, 0));
     if (type === DATA) this.#bytes.set(stream, (this.#bytes.get(stream) ?? 0) + payload.length);
     if ((type === DATA || type === HEADERS) && (flags & END_STREAM) !== 0) this.#ended.add(stream);
     if (type === RST_STREAM) this.#resets.set(stream, payload.readUInt32BE(0));
