@@ -64,11 +64,12 @@ async function sendStream(
     source.cancel(reason);
   };
   try {
-    let read = await source.read();
-    if (read.done || (await source.endsSoon())) {
-      sendWhole(exchange, status, fields, read.value, trailers);
+    const whole = await source.wholeSoon();
+    if (whole !== undefined) {
+      sendWhole(exchange, status, fields, whole.content, trailers);
       return;
     }
+    // The head does not wait for content: a client of server-sent events is connected when it has the head.
     const bodiless = isBodiless(exchange, status);
     exchange.respond(status, fields, { endStream: bodiless, trailers: hasTrailers(fields, trailers) });
     if (bodiless) {
@@ -78,7 +79,7 @@ async function sendStream(
     const announced = contentLengthOf(fields);
     const length = typeof announced === "number" ? announced : undefined;
     let sent = 0;
-    while (!read.done) {
+    for (let read = await source.read(); !read.done; read = await source.read()) {
       sent += read.value.byteLength;
       // More than was announced would be the next response to the client (RFC 9112 §6.3).
       if (length !== undefined && sent > length)
@@ -88,7 +89,6 @@ async function sendStream(
           wake = resolve;
         });
       }
-      read = await source.read();
     }
     if (exchange.aborted !== undefined) return;
     if (length !== undefined && sent < length) throw new Error(`the body ended after ${sent} bytes of ${length}`);
@@ -115,19 +115,21 @@ function setLength(fields: FieldLine[], length: number): void {
 
 type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
 
-/** A stream's chunks, with a look at whether there will be another. */
+/** Turns of the microtask queue in which the body of `new Response("text")` gives its only chunk and ends. */
+const SOON = 12;
+
+/** A stream's chunks, with a look at what comes at once. */
 class BodySource {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  #ahead: Promise<Read> | undefined;
+  /** Asked for, and not yet taken by `read`. */
+  readonly #ahead: Promise<Read>[] = [];
 
   constructor(body: ReadableStream<Uint8Array>) {
     this.#reader = body.getReader();
   }
 
   async read(): Promise<Read> {
-    const reading = this.#ahead ?? this.#reader.read();
-    this.#ahead = undefined;
-    const read = await reading;
+    const read = await (this.#ahead.shift() ?? this.#reader.read());
     if (!read.done && !(read.value instanceof Uint8Array)) {
       throw new TypeError("a response body's stream must give chunks of Uint8Array");
     }
@@ -135,18 +137,30 @@ class BodySource {
   }
 
   /**
-   * The body of `new Response("text")` is a stream too, which ends a few microtasks after its only chunk. Waiting that
-   * long, and no longer, lets such a response leave in one piece, with its length.
+   * The body of `new Response("text")` is a stream too. Waiting for a few microtasks, and no longer, lets such a
+   * response leave in one piece, with its length. Rejects where the stream fails before its first chunk.
    */
-  async endsSoon(): Promise<boolean> {
-    this.#ahead = this.#reader.read();
-    let settled: Read | undefined;
-    const look = this.#ahead.then((read) => {
-      settled = read;
+  async wholeSoon(): Promise<{ readonly content: Uint8Array | undefined } | undefined> {
+    if (!(await this.#settlesSoon())) return undefined;
+    const first = await this.read();
+    if (first.done) return { content: undefined };
+    const second = (await this.#settlesSoon()) ? await this.#ahead[0]!.catch(() => undefined) : undefined;
+    if (second?.done === true) return { content: first.value };
+    this.#ahead.unshift(Promise.resolve(first));
+    return undefined;
+  }
+
+  /** Whether the next chunk, the end or a failure comes at once; `read` will give it all the same. */
+  async #settlesSoon(): Promise<boolean> {
+    const next = this.#reader.read();
+    this.#ahead.push(next);
+    let settled = false;
+    const look = next.finally(() => {
+      settled = true;
     });
-    detach("response look-ahead", ignore, look); // the next read() meets the error
-    for (let turn = 0; turn < 6 && settled === undefined; turn++) await undefined;
-    return settled?.done === true;
+    detach("response look-ahead", ignore, look); // read() meets the error
+    for (let turn = 0; turn < SOON && !settled; turn++) await undefined;
+    return settled;
   }
 
   cancel(reason: unknown): void {
