@@ -3,8 +3,9 @@
 import { setMaxListeners } from "node:events";
 import { ClientError } from "../host/client/errors.ts";
 import type { ClientExchange, ClientRequestHead, Field, ResponseHandler, Session } from "../host/client/session.ts";
-import { type HostTimer, millisNow } from "../host/clock.ts";
+import { millisNow } from "../host/clock.ts";
 import { type Fault, guard } from "../host/guard.ts";
+import { noLimit, Timer } from "../host/timer.ts";
 import { contentLengthOf } from "../http/index.ts";
 import type { Content, OutgoingBody } from "./body.ts";
 import type { ExchangeFacts } from "./facts.ts";
@@ -57,7 +58,7 @@ class OneExchange implements Waiter, ResponseHandler {
   #exchange: ClientExchange | undefined;
   #content: Content | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  #timer: HostTimer | undefined;
+  #timer: Timer | undefined;
   #state: "waiting" | "sent" | "head" | "done" = "waiting";
   #reused = false;
   #attempts = 0;
@@ -170,7 +171,7 @@ class OneExchange implements Waiter, ResponseHandler {
 
   onError(error: Error, unprocessed: boolean): void {
     if (this.#state === "sent" && this.#mayRepeat(unprocessed)) {
-      this.#settings.clock.stopTimer(this.#timer);
+      this.#timer?.clear();
       this.#state = "waiting";
       this.#exchange = undefined;
       // Not before the session has told the origin that it is gone.
@@ -209,7 +210,7 @@ class OneExchange implements Waiter, ResponseHandler {
   #pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#settings.clock.stopTimer(this.#timer); // the reader's time is not the server's fault
+    this.#timer?.clear(); // the reader's time is not the server's fault
     this.#exchange?.pause();
   }
 
@@ -221,13 +222,12 @@ class OneExchange implements Waiter, ResponseHandler {
   }
 
   #arm(milliseconds: number, what: string): void {
-    this.#settings.clock.stopTimer(this.#timer);
-    if (milliseconds === 0) return;
+    this.#timer?.clear();
     const late = guard("client timeout", this.#handleFault, () => {
       const message = `${what} from ${this.#request.url.host} within ${milliseconds / 1000} s`;
       this.#abandon(new ClientError("RESPONSE_TIMEOUT", message));
     });
-    this.#timer = this.#settings.clock.startTimer(late, milliseconds);
+    this.#timer = new Timer(late, noLimit(milliseconds), this.#settings.clock);
   }
 
   /** The caller, or the clock, gives up. */
@@ -243,7 +243,7 @@ class OneExchange implements Waiter, ResponseHandler {
     if (this.#state === "done") return;
     const headSeen = this.#state === "head";
     this.#state = "done";
-    this.#settings.clock.stopTimer(this.#timer);
+    this.#timer?.clear();
     this.#request.signal?.removeEventListener("abort", this.#onAbort);
     if (error !== undefined) this.#cancelContent();
     if (!headSeen) {

@@ -13,6 +13,7 @@ export {
 export type { Http3Connector, Http3Session } from "../host/client/http3.ts"; // the seam to QUIC
 export type { Resolve } from "../host/client/resolve.ts"; // a lookup of one's own
 export type * from "../host/client/session.ts"; // what a connection owes the client
+export { DurationError } from "../host/timer.ts"; // an option that takes a time was given something else
 export type { BodyLike } from "./body.ts"; // what a request's body may be
 export { Client, type ConnectionFacts, createClient } from "./client.ts"; // the product
 export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // how a response came

@@ -5,6 +5,7 @@ import { ownHttp3 } from "../host/client/own-http3.ts";
 import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
+import { duration } from "../host/timer.ts";
 
 export interface ClientOptions {
   /** Allowed protocols, the preferred one first. Default: h3, h2, http/1.1. */
@@ -17,17 +18,20 @@ export interface ClientOptions {
   readonly keylog?: ((line: string) => void) | undefined;
   /** Addresses for a host and port, in place of the system's lookup. */
   readonly resolve?: Resolve | undefined;
-  /** Milliseconds for lookup, connection and handshake together. Default: 10 s. */
+  /** Milliseconds for lookup, connection and handshake together; 0 or Infinity for no limit. Default: 10 s. */
   readonly connectTimeout?: number;
-  /** Milliseconds from the request to the response's head; 0 for no limit. Default: 300 s. */
+  /** Milliseconds from the request to the response's head; 0 or Infinity for no limit. Default: 300 s. */
   readonly headersTimeout?: number;
-  /** Milliseconds without a byte of the body while one is wanted; 0 for no limit. Default: 300 s. */
+  /** Milliseconds without a byte of the body while one is wanted; 0 or Infinity for no limit. Default: 300 s. */
   readonly bodyTimeout?: number;
-  /** Milliseconds that an unused TCP connection is kept. Default: 4 s for HTTP/1.1 unless the server says otherwise, 60 s for HTTP/2. */
+  /**
+   * Milliseconds that an unused TCP connection is kept; Infinity keeps it until the server closes it. Default: 4 s for
+   * HTTP/1.1 unless the server says otherwise, 60 s for HTTP/2.
+   */
   readonly idleTimeout?: number;
   /** HTTP/1.1 connections per origin; HTTP/2 and HTTP/3 have one. Default: 16. */
   readonly maxConnections?: number;
-  /** Milliseconds that HTTP/3 is tried alone before TCP joins. Default: 250. */
+  /** Milliseconds that HTTP/3 is tried alone before TCP joins; Infinity until it has failed. Default: 250. */
   readonly headStart?: number;
   /** False leaves content-encoding to the caller, and asks for none. Default: true. */
   readonly decompress?: boolean;
@@ -60,12 +64,12 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     rejectUnauthorized: options.rejectUnauthorized ?? true,
     keylog: options.keylog,
     resolve: options.resolve,
-    connectTimeout: options.connectTimeout ?? 10_000,
-    headersTimeout: options.headersTimeout ?? 300_000,
-    bodyTimeout: options.bodyTimeout ?? 300_000,
-    idleTimeout: options.idleTimeout,
+    connectTimeout: duration("connectTimeout", options.connectTimeout ?? 10_000),
+    headersTimeout: duration("headersTimeout", options.headersTimeout ?? 300_000),
+    bodyTimeout: duration("bodyTimeout", options.bodyTimeout ?? 300_000),
+    idleTimeout: options.idleTimeout === undefined ? undefined : duration("idleTimeout", options.idleTimeout),
     maxConnections: options.maxConnections ?? 16,
-    headStart: options.headStart ?? 250,
+    headStart: duration("headStart", options.headStart ?? 250),
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
     http3: options.http3 ?? ownHttp3(),

@@ -11,6 +11,7 @@ export type { Context, Handler } from "../host/http/fetch-handler.ts"; // the fu
 export type { BoundAddress } from "../host/http/listener.ts"; // where it listens
 export { LightResponse as Response } from "../host/http/plain-response.ts"; // one that is cheap to make and to send
 export type { TunnelRequest, TunnelStreams } from "../host/http/tunnel-streams.ts"; // bytes both ways
+export { DurationError } from "../host/timer.ts"; // an option that takes a time was given something else
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
 export { ServeError, type ServeProblem } from "./errors.ts"; // every failure, by code
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler

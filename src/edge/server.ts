@@ -5,6 +5,7 @@ import type { Identity } from "../host/certificates/identity.ts";
 import { describeFault, type Fault } from "../host/guard.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, Listener, RetryPolicy } from "../host/http/listener.ts";
+import { duration, Timer } from "../host/timer.ts";
 import { type Binding, type Bound, bindAll } from "./bind.ts";
 import { ServeError } from "./errors.ts";
 import { TRANSPORTS } from "./transports.ts";
@@ -39,7 +40,7 @@ export interface ListenOptions {
 }
 
 export interface CloseOptions {
-  /** Milliseconds that requests under way have left. */
+  /** Milliseconds that requests under way have left; Infinity waits for all of them. */
   readonly timeout?: number;
 }
 
@@ -77,10 +78,11 @@ export class Server implements AsyncDisposable {
    * Takes no new connections, lets requests under way finish, and cuts off what is left after the timeout (10 s).
    * A second call may shorten it.
    */
-  close({ timeout = DEFAULT_CLOSE_TIMEOUT }: CloseOptions = {}): Promise<void> {
+  async close({ timeout = DEFAULT_CLOSE_TIMEOUT }: CloseOptions = {}): Promise<void> {
+    duration("timeout", timeout);
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(timeout)));
     this.#closing ??= this.#close(closed, timeout);
-    return this.#closing;
+    await this.#closing;
   }
 
   ref(): this {
@@ -161,10 +163,10 @@ const urlHost = (host: string): string =>
   host === "::" || host === "0.0.0.0" ? "localhost" : host.includes(":") ? `[${host}]` : host;
 
 async function within(promise: Promise<void>, timeout: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
+  let timer: Timer | undefined;
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, timeout);
+    timer = new Timer(resolve, timeout);
   });
   await Promise.race([promise, late]);
-  clearTimeout(timer);
+  timer?.clear();
 }

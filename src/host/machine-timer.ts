@@ -3,6 +3,7 @@
 import type { Instant } from "../base/time.ts";
 import { type HostClock, type HostTimer, systemClock } from "./clock.ts";
 import { type Fault, guard } from "./guard.ts";
+import { LONGEST_TIMEOUT } from "./timer.ts";
 
 export class MachineTimer {
   readonly #onTimeout: (now: Instant) => void;
@@ -25,7 +26,9 @@ export class MachineTimer {
     this.#at = at;
     if (at === undefined) return;
     // Node's timers count whole milliseconds, and may be early by a part of one.
-    this.#timer = this.#clock.startTimer(this.#fire, Math.max(1, Math.ceil((at - this.#clock.now()) / 1_000)));
+    const milliseconds = Math.max(1, Math.ceil((at - this.#clock.now()) / 1_000));
+    if (milliseconds === Number.POSITIVE_INFINITY) return;
+    this.#timer = this.#clock.startTimer(this.#fire, Math.min(milliseconds, LONGEST_TIMEOUT));
   }
 
   #handleTimer(): void {

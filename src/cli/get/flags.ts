@@ -60,7 +60,7 @@ export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions>
 
 export function milliseconds(option: string, seconds: number): number {
   if (!Number.isFinite(seconds) || seconds <= 0) throw usageError(`${option} takes a number of seconds above 0`);
-  return Math.min(Math.ceil(seconds * 1000), 0x7fff_ffff);
+  return Math.ceil(seconds * 1000);
 }
 
 export function urlFrom(text: string): URL {

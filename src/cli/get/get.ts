@@ -1,6 +1,7 @@
 // `nagare get`: one client for all URLs, one after the other or all at once.
 
 import { type Client, createClient } from "../../client/index.ts";
+import { Timer } from "../../host/timer.ts";
 import { parseContentLength } from "../../http/index.ts";
 import { CliError, EXIT, reportFailure, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
@@ -60,7 +61,7 @@ function remoteNameOf(url: URL): string {
 function withDeadline(interrupted: AbortSignal, maxTime: number | undefined): AbortSignal {
   if (maxTime === undefined) return interrupted;
   const controller = new AbortController();
-  const timer = setTimeout(
+  const timer = new Timer(
     () =>
       controller.abort(
         new CliError("MAX_TIME", `not done within ${maxTime} s`, { hint: "allow more with --max-time" }),

@@ -80,8 +80,7 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h:
 export function parseDuration(text: string, option: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
   const milliseconds = match === null ? Number.NaN : Number(match[1]) * UNITS[match[2] ?? "s"]!;
-  // A timer of Node takes no more.
-  if (!(milliseconds <= 2 ** 31 - 1)) throw usageError(`${option} ${text} is no time`, "give one such as 10s or 500ms");
+  if (Number.isNaN(milliseconds)) throw usageError(`${option} ${text} is no time`, "give one such as 10s or 500ms");
   return milliseconds;
 }
 

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { describeFault } from "../../host/guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
+import { duration } from "../../host/timer.ts";
 import { type FieldLine, fieldValue } from "../../http/index.ts";
 import type { Service } from "../server.ts";
 import { type CallFailure, ProxyCall } from "./call.ts";
@@ -33,7 +34,10 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
 /** The origins' first is tried first; then they take turns. */
 export async function createProxy(origins: readonly string[], options: ProxyOptions = {}): Promise<ProxyService> {
-  const { connectTimeout = 5_000, headersTimeout = 60_000, bodyTimeout = 300_000, ca } = options;
+  const { ca } = options;
+  const connectTimeout = duration("connectTimeout", options.connectTimeout ?? 5_000);
+  const headersTimeout = duration("headersTimeout", options.headersTimeout ?? 60_000);
+  const bodyTimeout = duration("bodyTimeout", options.bodyTimeout ?? 300_000);
   const urls = origins.map(parseOrigin);
   return new ProxyService(await openOrigins(urls, { connectTimeout, headersTimeout, bodyTimeout, ca }), options);
 }

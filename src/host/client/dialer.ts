@@ -2,6 +2,7 @@
 import type { Alternative } from "../../http/index.ts";
 import { type HostClock, millisNow } from "../clock.ts";
 import { detach, guard } from "../guard.ts";
+import { noLimit, Timer } from "../timer.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Http1Session } from "./http1.ts";
 import { Http2Session } from "./http2.ts";
@@ -102,7 +103,7 @@ export class Dialer {
       },
     );
     const { clock } = settings;
-    const timer = clock.startTimer(late, settings.connectTimeout);
+    const timer = new Timer(late, noLimit(settings.connectTimeout), clock);
     let start = () => {};
     const started = new Promise<void>((resolve) => {
       start = resolve;
@@ -132,7 +133,7 @@ export class Dialer {
         });
       } finally {
         start();
-        clock.stopTimer(timer);
+        timer.clear();
       }
     };
     return { session: run(), started, abort: (reason) => controller.abort(reason) };

@@ -3,6 +3,7 @@ import type { TLSSocket } from "node:tls";
 import { Client, type Dispatcher } from "undici";
 import { detach, type Fault, guard, ignore } from "../guard.ts";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
+import { LONGEST_TIMEOUT } from "../timer.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type {
   ClientExchange,
@@ -51,7 +52,8 @@ export class Http1Session implements Session {
       pipelining: 1,
       headersTimeout: 0, // exchange.ts keeps the time, the same for every protocol
       bodyTimeout: 0,
-      keepAliveTimeout: idleTimeout,
+      // undici takes neither 0 nor what a timer of Node cannot hold.
+      keepAliveTimeout: Math.min(Math.max(idleTimeout, 1), LONGEST_TIMEOUT),
       connect: (_options, callback) => {
         const outcome: Parameters<typeof callback> = taken ? [new ConnectionSpent(), null] : [null, socket];
         taken = true;

@@ -14,6 +14,7 @@ import { isHttp1Only } from "../../http/index.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { watchEndStream } from "../http/http2-end-stream.ts";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
+import { Timer } from "../timer.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { explain, isLocal, isSpent, requestError } from "./http2-errors.ts";
 import type {
@@ -52,6 +53,8 @@ export class Http2Session implements Session {
   readonly #session: ClientHttp2Session;
   readonly #idleTimeout: number;
   readonly #onChange: () => void;
+  readonly #onIdle: () => void;
+  #idleTimer: Timer | undefined;
   #limit = STREAMS_BEFORE_SETTINGS;
   #active = 0;
   #requests = 0;
@@ -87,12 +90,9 @@ export class Http2Session implements Session {
         onChange();
       }),
     );
-    session.on(
-      "timeout",
-      guard("client h2 timeout", onFault, () => {
-        if (this.#active === 0) session.close();
-      }),
-    );
+    this.#onIdle = guard("client h2 timeout", onFault, () => {
+      if (this.#active === 0) session.close();
+    });
     session.on(
       "goaway",
       guard("client h2 goaway", onFault, (_code: number, lastStreamId: number) => {
@@ -108,7 +108,11 @@ export class Http2Session implements Session {
       }),
     );
     this.closed = new Promise((resolve) => session.once("close", () => resolve()));
-    detach("client h2 session closed", onFault, this.closed.then(onChange));
+    const settled = this.closed.then(() => {
+      this.#idleTimer?.clear();
+      onChange();
+    });
+    detach("client h2 session closed", onFault, settled);
     this.#idle();
   }
 
@@ -128,7 +132,7 @@ export class Http2Session implements Session {
     this.#requests += 1;
     this.#active += 1;
     this.#session.ref();
-    this.#session.setTimeout(0);
+    this.#idleTimer?.clear();
     let stream: ClientHttp2Stream;
     // RFC 9113 §8.1: a cut request has no END_STREAM. Node's close() sends one first; its abort does not.
     const canceller = content === undefined ? undefined : new AbortController();
@@ -203,7 +207,8 @@ export class Http2Session implements Session {
   #idle(): void {
     if (this.#session.destroyed || this.#session.closed) return;
     this.#session.unref(); // an idle connection keeps no process alive
-    this.#session.setTimeout(this.#idleTimeout);
+    this.#idleTimer?.clear();
+    this.#idleTimer = new Timer(this.#onIdle, this.#idleTimeout).unref();
   }
 }
 

@@ -20,6 +20,7 @@ import type { FieldLine } from "../../http/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { CertificateStore } from "../certificates/store.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
+import { Timer } from "../timer.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Refusal } from "./http1-refusal.ts";
@@ -55,7 +56,7 @@ export class TcpListener implements Listener {
   /** Connections that speak HTTP/1.1. */
   readonly #http1 = new Map<Socket, TcpConnection>();
   readonly #refusal: Http1Refusal;
-  #closing: { promise: Promise<void>; deadline: NodeJS.Timeout } | undefined;
+  #closing: { promise: Promise<void>; deadline: Timer } | undefined;
   #referenced = true;
 
   constructor(options: ListenerOptions) {
@@ -177,7 +178,7 @@ export class TcpListener implements Listener {
   close(timeout: number): Promise<void> {
     if (this.#closing === undefined) this.#closing = { promise: this.#drain(), deadline: this.#cutOffAfter(timeout) };
     else {
-      clearTimeout(this.#closing.deadline);
+      this.#closing.deadline.clear();
       this.#closing.deadline = this.#cutOffAfter(timeout);
     }
     return this.#closing.promise;
@@ -201,10 +202,10 @@ export class TcpListener implements Listener {
     // Of HTTP/1.1, those that are idle; the others end with their response (RFC 9112 §9.6).
     for (const [socket, connection] of this.#http1) if (connection.exchanges.size === 0) socket.destroySoon();
     await Promise.all(closed);
-    clearTimeout(this.#closing?.deadline);
+    this.#closing?.deadline.clear();
   }
 
-  #cutOffAfter(timeout: number): NodeJS.Timeout {
+  #cutOffAfter(timeout: number): Timer {
     const destroyAll = (): void => {
       for (const socket of this.#sockets) socket.destroy();
     };
@@ -216,7 +217,7 @@ export class TcpListener implements Listener {
       },
       destroyAll,
     );
-    return setTimeout(cutOff, timeout);
+    return new Timer(cutOff, timeout);
   }
 
   #track(socket: Socket): void {

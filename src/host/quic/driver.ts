@@ -12,6 +12,7 @@ import { after, type Instant, millis } from "../../base/time.ts";
 import type { CloseReason, Connection, ConnectionEvent, Endpoint, EndpointEvent } from "../../quic/index.ts";
 import type { HostTimer } from "../clock.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";
+import { LONGEST_TIMEOUT } from "../timer.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 
@@ -210,9 +211,10 @@ export class QuicDriver {
       this.#timer = undefined;
       return;
     }
-    // Node's timers count whole milliseconds; rounding up keeps a deadline from being met early.
-    const delay = Math.max(0, Math.ceil((at - now) / 1_000));
-    this.#timer = this.environment.clock.startTimer(this.#onTimer, delay);
+    // Node's timers count whole milliseconds; rounding up keeps a deadline from being met early. One beyond the longest
+    // is met by an empty turn, which sets it anew.
+    const milliseconds = Math.max(0, Math.ceil((at - now) / 1_000));
+    this.#timer = this.environment.clock.startTimer(this.#onTimer, Math.min(milliseconds, LONGEST_TIMEOUT));
     if (!this.#isReferenced) this.#timer.unref();
   }
 

@@ -5,6 +5,7 @@ import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/in
 import { createTlsServer } from "../../tls/index.ts";
 import { guard, reportFault } from "../guard.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "../http/listener.ts";
+import { Timer } from "../timer.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { connectionIds } from "./connection-ids.ts";
 import { QuicDriver } from "./driver.ts";
@@ -109,10 +110,9 @@ export class QuicListener implements Listener {
       },
     );
     if (timeout <= 0) cutOff();
-    const { clock } = this.#environment;
-    const timer = clock.startTimer(cutOff, timeout);
+    const timer = new Timer(cutOff, timeout, this.#environment.clock);
     await this.#whenEmpty();
-    clock.stopTimer(timer);
+    timer.clear();
     await this.#driver?.close();
   }
 

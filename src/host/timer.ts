@@ -1,0 +1,81 @@
+/**
+ * A time that a person gave, and the timer that keeps it. Node's own takes at most 2^31 − 1 milliseconds, and makes one
+ * of whatever it cannot take: NaN, Infinity, a month.
+ */
+
+import { type HostClock, type HostTimer, systemClock } from "./clock.ts";
+
+/** The longest that setTimeout can wait, in milliseconds. */
+export const LONGEST_TIMEOUT = 0x7fff_ffff;
+
+/** An option that takes a time was given something else. */
+export class DurationError extends RangeError {
+  override readonly name = "DurationError";
+  readonly code = "OPTION_INVALID";
+}
+
+/** Milliseconds as an option gives them: 0 or more, Infinity for no limit. */
+export function duration(option: string, milliseconds: number): number {
+  if (typeof milliseconds === "number" && milliseconds >= 0) return milliseconds;
+  throw new DurationError(
+    `${option} is ${String(milliseconds)}: give a number of milliseconds from 0 up, or Infinity for no limit`,
+  );
+}
+
+/** For options where 0 means no limit as well. */
+export const noLimit = (milliseconds: number): number => (milliseconds === 0 ? Number.POSITIVE_INFINITY : milliseconds);
+
+/** Calls once when the time has passed; never, where that is Infinity. `run` must not throw. */
+export class Timer {
+  readonly #run: () => void;
+  readonly #milliseconds: number;
+  readonly #clock: HostClock;
+  #left = 0;
+  #timeout: HostTimer | undefined;
+  #isReferenced = true;
+
+  constructor(run: () => void, milliseconds: number, clock: HostClock = systemClock) {
+    this.#clock = clock;
+    this.#run = run;
+    this.#milliseconds = milliseconds;
+    this.#start();
+  }
+
+  /** Begins anew. */
+  refresh(): void {
+    if (this.#timeout !== undefined && this.#milliseconds <= LONGEST_TIMEOUT) {
+      this.#timeout.refresh();
+      return;
+    }
+    this.clear();
+    this.#start();
+  }
+
+  clear(): void {
+    this.#clock.stopTimer(this.#timeout);
+    this.#timeout = undefined;
+  }
+
+  /** Does not keep the process alive. */
+  unref(): this {
+    this.#isReferenced = false;
+    this.#timeout?.unref();
+    return this;
+  }
+
+  #start(): void {
+    this.#left = this.#milliseconds;
+    if (this.#left !== Number.POSITIVE_INFINITY) this.#arm();
+  }
+
+  #arm(): void {
+    this.#timeout = this.#clock.startTimer(() => this.#fire(), Math.min(this.#left, LONGEST_TIMEOUT));
+    if (!this.#isReferenced) this.#timeout.unref();
+  }
+
+  #fire(): void {
+    this.#left -= LONGEST_TIMEOUT;
+    if (this.#left > 0) this.#arm();
+    else this.#run();
+  }
+}
