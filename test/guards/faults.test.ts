@@ -24,6 +24,7 @@ import {
   h1,
   h2,
   h3,
+  hurryProxy,
   identities,
   log,
   lost,
@@ -45,6 +46,7 @@ import {
   tcpServer,
   tunnel,
   uncaught,
+  viaProxy,
 } from "./world.ts";
 
 vi.mock("../../src/host/guard.ts", async (load) => {
@@ -172,11 +174,12 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "file open": at(h2),
   "file content": at(h2),
   "file part": at(h2),
-  "proxy start": at(h2),
-  "proxy head": at(h2),
-  "proxy data": at(h2),
-  "proxy end": at(h2),
-  "proxy error": at(h2),
+  "proxy pump": at(() => viaProxy("/hello")),
+  "proxy dialled": at(() => viaProxy("/hello")),
+  "proxy timeout": at(async () => {
+    await hurryProxy();
+    await viaProxy("/silent");
+  }),
   "client socket event": at(h2),
   "client socket error": at(async () => {
     const port = await tcpServer(() => undefined);
@@ -230,6 +233,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client inflate error": at(h2),
   "client inflate end": at(h2),
   "client h1 taken": at(h1),
+  "client h1 reset": at(() => viaProxy("/reset")),
   "client h1 closed": at(h1),
   "client h1 destroyed": at(h1),
   "client h1 start": at(h1),

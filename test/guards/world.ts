@@ -54,7 +54,10 @@ beforeAll(async () => {
   let requests = 0;
   origin = createHttpServer((request, response) => {
     requests++;
-    if (request.url === "/dead" || (request.url === "/every-other" && requests % 2 === 0)) request.socket.destroy();
+    if (request.url === "/silent") return;
+    if (request.url === "/reset") request.socket.resetAndDestroy();
+    else if (request.url === "/dead" || (request.url === "/every-other" && requests % 2 === 0))
+      request.socket.destroy();
     else request.resume().on("end", () => response.end("from the origin"));
   });
   origin.listen(0, "127.0.0.1");
@@ -104,6 +107,17 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
   await proxy.close();
 });
+
+/** A proxy that waits no longer than it must. */
+export async function hurryProxy(): Promise<void> {
+  await proxy.close();
+  proxy = await createProxy([originUrl()], { log, headersTimeout: 1 });
+}
+
+/** One request through the proxy. */
+export async function viaProxy(path: string): Promise<void> {
+  await all(openClient(await openServer(), "h2").get(`/proxy${path}`));
+}
 
 export const originUrl = (): string => `http://127.0.0.1:${(origin.address() as AddressInfo).port}`;
 

@@ -149,7 +149,7 @@ async function dataFrom(flags: GetFlags, io: Io): Promise<Uint8Array | undefined
   return Buffer.concat(pieces);
 }
 
-async function readPem(path: string): Promise<string> {
+export async function readPem(path: string): Promise<string> {
   const pem = await readFile(path, "utf8").catch(asUsage);
   if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw usageError(`--cacert: ${path} holds no PEM certificate`);
   return pem;

@@ -1,115 +1,216 @@
-/** One request on its way to an origin and back: undici's callbacks onto a ServerExchange, with backpressure both ways. */
-import type { OriginResponseController } from "../../host/client/origin-pool.ts";
+/** One request on its way to an origin and back: a session's events onto a ServerExchange, with backpressure both ways. */
+
+import { ClientError } from "../../host/client/errors.ts";
+import type { PoolWaiter } from "../../host/client/origin-pool.ts";
+import type { ClientExchange, ResponseHandler, Session } from "../../host/client/session.ts";
 import { type Fault, guard } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
-import { fieldsFromRaw } from "../../host/http/raw-fields.ts";
-import type { FieldSection } from "../../http/index.ts";
+import { noLimit, Timer } from "../../host/timer.ts";
+import type { FieldLine, FieldSection } from "../../http/index.ts";
 import { forwardResponseFields } from "./forwarded-fields.ts";
 import type { ProxyOrigin } from "./origins.ts";
 import { ForwardedBody } from "./request-body.ts";
 
 export interface CallFailure {
   readonly error: Error;
-  /** Nothing of the request was sent. */
+  /** Nothing of the request was sent, and nothing of its body taken from the client. */
   readonly unsent: boolean;
-  /** Set when the error is ours. */
-  readonly fault?: Fault;
 }
 
-export class ProxyCall {
+export interface CallSettings {
+  readonly headersTimeout: number;
+  readonly bodyTimeout: number;
+  readonly onFault: (fault: Fault) => void;
+}
+
+/** RFC 9110 §9.2.2. TRACE is not among them, since it is refused. */
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
+/** Kept connections that may turn out to be closed before a new one is the next. */
+const MAX_ATTEMPTS = 4;
+
+/** RFC 9110 §15: what is above this is no status, though three digits can say it. */
+const MAX_STATUS = 599;
+
+export class ProxyCall implements PoolWaiter, ResponseHandler {
   readonly #exchange: ServerExchange;
+  readonly #origin: ProxyOrigin;
+  readonly #fields: FieldSection;
+  readonly #settings: CallSettings;
   readonly #onFailure: (failure: CallFailure) => void;
-  #controller: OriginResponseController | undefined;
+  #upstream: ClientExchange | undefined;
+  #content: ForwardedBody | undefined;
+  #timer: Timer | undefined;
+  #attempts = 0;
+  #reused = false;
+  #isPaused = false;
   #over = false;
 
   /** `onFailure` is called at most once, and never when it is the client who gave up. */
-  constructor(exchange: ServerExchange, onFailure: (failure: CallFailure) => void) {
+  constructor(
+    exchange: ServerExchange,
+    origin: ProxyOrigin,
+    fields: FieldSection,
+    settings: CallSettings,
+    onFailure: (failure: CallFailure) => void,
+  ) {
     this.#exchange = exchange;
+    this.#origin = origin;
+    this.#fields = fields;
+    this.#settings = settings;
     this.#onFailure = onFailure;
-    exchange.onAbort = (reason) => {
-      this.#over = true;
-      this.#controller?.abort(reason);
-    };
-    exchange.onDrain = () => this.#controller?.resume();
+    exchange.onAbort = (reason) => this.#abandon(reason);
+    exchange.onDrain = () => this.#resume();
   }
 
-  send(origin: ProxyOrigin, fields: FieldSection): void {
+  send(): void {
+    this.#origin.pool.enqueue(this);
+  }
+
+  // ---- PoolWaiter
+
+  start(session: Session, reused: boolean): void {
     const exchange = this.#exchange;
-    origin.pool.dispatch(
-      {
-        path: origin.base + exchange.path,
-        method: exchange.method,
-        headers: fields.flat(),
-        body: exchange.body.state === "ended" ? null : new ForwardedBody(exchange),
-        // Host may name the client's idea of us; the certificate names the origin. (undici's types lack this option.)
-        ...(origin.serverName === undefined ? {} : { servername: origin.serverName }),
-      },
-      {
-        onRequestStart: guard("proxy start", this.#handleFault, (controller: OriginResponseController) =>
-          this.#start(controller),
-        ),
-        onResponseStart: guard(
-          "proxy head",
-          this.#handleFault,
-          (controller: OriginResponseController, status: number) => this.#handleHead(controller, status),
-        ),
-        onResponseData: guard("proxy data", this.#handleFault, (controller: OriginResponseController, chunk: Buffer) =>
-          this.#handleData(controller, chunk),
-        ),
-        onResponseEnd: guard("proxy end", this.#handleFault, (controller: OriginResponseController) =>
-          this.#handleEnd(controller),
-        ),
-        onResponseError: guard("proxy error", this.#handleFault, (_controller: unknown, error: Error) =>
-          this.#handleError(error),
-        ),
-      },
+    this.#attempts += 1;
+    this.#reused = reused;
+    let authority = "";
+    let length: number | undefined;
+    const fields: FieldLine[] = [];
+    const hasContent = exchange.body.state !== "ended";
+    for (const [name, value] of this.#fields) {
+      if (name === "host") authority = value;
+      else if (name === "content-length" && hasContent) length = Number(value);
+      else fields.push([name, value]);
+    }
+    this.#content = hasContent ? new ForwardedBody(exchange) : undefined;
+    this.#arm(this.#settings.headersTimeout);
+    const head = {
+      method: exchange.method,
+      scheme: "http",
+      authority,
+      path: this.#origin.base + exchange.path,
+      fields,
+    } as const;
+    const upstream = session.request(
+      head,
+      this.#content === undefined ? undefined : { length, chunks: this.#content },
+      this,
     );
+    if (this.#over) upstream.reset(new Error("the exchange is over"));
+    else this.#upstream = upstream;
   }
 
-  readonly #handleFault = (fault: Fault): void => {
-    if (this.#over && this.#exchange.status === undefined) return;
-    this.#over = true;
-    this.#controller?.abort(fault.error);
-    this.#onFailure({ error: fault.error, unsent: false, fault });
-  };
-
-  #start(controller: OriginResponseController): void {
-    this.#controller = controller;
-    if (this.#exchange.aborted !== undefined) controller.abort(this.#exchange.aborted);
+  fail(error: Error): void {
+    this.#fail(error, this.#content?.isUntouched !== false);
   }
 
-  #handleHead(controller: OriginResponseController, status: number): void {
-    const raw = fieldsFromRaw(controller.rawHeaders as Buffer[] | null | undefined);
-    const fields = forwardResponseFields(raw);
-    if (status < 200) {
-      this.#exchange.inform(status, fields);
+  // ---- ResponseHandler
+
+  onRequestSent(): void {}
+
+  onInformational(status: number, fields: readonly FieldLine[]): void {
+    if (this.#over) return;
+    this.#timer?.refresh();
+    // A client that waits for 100 was asked by us, when there was a connection: another would say the same again.
+    if (status !== 100) this.#exchange.inform(status, forwardResponseFields(fields));
+  }
+
+  onHead(status: number, raw: readonly FieldLine[]): void {
+    if (this.#over) return;
+    if (status > MAX_STATUS) {
+      this.#upstream?.reset(new Error("no status"));
+      // RFC 9110 §15: as a server error; HTTP/2 of Node cannot even send it.
+      this.#fail(new ClientError("PROTOCOL_ERROR", `the status ${status} is none that HTTP has`), false);
       return;
     }
     const { method } = this.#exchange;
     const bodiless = method === "HEAD" || status === 204 || status === 304;
     // Only a message framed in chunks can have trailers (RFC 9112 §7.1.2).
     const trailers = raw.some(([name]) => name === "transfer-encoding");
-    this.#exchange.respond(status, fields, { endStream: bodiless, trailers });
-    if (bodiless) this.#over = true;
+    this.#exchange.respond(status, forwardResponseFields(raw), { endStream: bodiless, trailers });
+    if (bodiless) this.#finish();
+    else this.#arm(this.#settings.bodyTimeout);
   }
 
-  #handleData(controller: OriginResponseController, chunk: Buffer): void {
+  onData(chunk: Uint8Array): void {
     if (this.#over) return;
-    if (!this.#exchange.write(chunk)) controller.pause();
+    this.#timer?.refresh();
+    if (this.#exchange.write(chunk)) return;
+    this.#isPaused = true;
+    this.#timer?.clear(); // the client's time is not the origin's fault
+    this.#upstream?.pause();
   }
 
-  #handleEnd(controller: OriginResponseController): void {
+  onEnd(trailers: readonly FieldLine[]): void {
+    if (this.#finish()) this.#exchange.end(undefined, forwardResponseFields(trailers));
+  }
+
+  onError(error: Error, unprocessed: boolean): void {
     if (this.#over) return;
-    this.#over = true;
-    this.#exchange.end(
-      undefined,
-      forwardResponseFields(fieldsFromRaw(controller.rawTrailers as Buffer[] | null | undefined)),
+    this.#upstream = undefined;
+    const untouched = this.#content?.isUntouched !== false;
+    const { method, status, body } = this.#exchange;
+    // RFC 9112 §9.5: an origin may close a kept connection at any time. RFC 9110 §9.2.2: a gateway repeats a request that
+    // was not sent, or one that does no harm.
+    const repeats = unprocessed ? untouched : IDEMPOTENT.has(method) && body.state === "ended";
+    if (this.#reused && status === undefined && repeats && this.#attempts < MAX_ATTEMPTS) {
+      this.#timer?.clear();
+      this.#origin.pool.enqueue(this);
+      return;
+    }
+    this.#fail(error, unprocessed && untouched);
+  }
+
+  // ----
+
+  #resume(): void {
+    if (this.#over || !this.#isPaused) return;
+    this.#isPaused = false;
+    this.#arm(this.#settings.bodyTimeout);
+    this.#upstream?.resume();
+  }
+
+  #arm(milliseconds: number): void {
+    this.#timer?.clear();
+    this.#timer = new Timer(
+      guard("proxy timeout", this.#handleFault, () => this.#handleTimeout(milliseconds)),
+      noLimit(milliseconds),
     );
   }
 
-  #handleError(error: Error): void {
-    if (this.#over) return;
+  readonly #handleFault = (fault: Fault): void => {
+    this.#settings.onFault(fault);
+    this.#giveUp(fault.error);
+  };
+
+  #handleTimeout(milliseconds: number): void {
+    // The origin cannot answer what the client has not sent.
+    if (this.#exchange.status === undefined && this.#content?.isWaiting === true) {
+      this.#timer?.refresh();
+      return;
+    }
+    this.#giveUp(new ClientError("RESPONSE_TIMEOUT", `nothing came within ${milliseconds / 1000} s`));
+  }
+
+  #giveUp(error: Error): void {
+    this.#upstream?.reset(error);
+    this.#fail(error, false);
+  }
+
+  #abandon(reason: Error): void {
+    if (!this.#finish()) return;
+    this.#origin.pool.withdraw(this);
+    this.#upstream?.reset(reason);
+  }
+
+  #fail(error: Error, unsent: boolean): void {
+    if (this.#finish()) this.#onFailure({ error, unsent });
+  }
+
+  #finish(): boolean {
+    if (this.#over) return false;
     this.#over = true;
-    this.#onFailure({ error, unsent: this.#controller === undefined });
+    this.#timer?.clear();
+    return true;
   }
 }

@@ -1,14 +1,11 @@
 /** The servers behind a proxy: connections to each, and whose turn it is. */
-import { type OriginPool, type OriginPoolOptions, openOriginPool } from "../../host/client/origin-pool.ts";
-import { ipVersion } from "../../wire/ip-address.ts";
+import { OriginPool, type OriginPoolOptions } from "../../host/client/origin-pool.ts";
 import { ServeError } from "../errors.ts";
 
 export interface ProxyOrigin {
   readonly url: URL;
   /** What goes before the request's path: "" or "/base". */
   readonly base: string;
-  /** For SNI, which takes no addresses (RFC 6066 §3). */
-  readonly serverName: string | undefined;
   readonly pool: OriginPool;
   /** Until when it is passed over, having refused a connection; milliseconds of the system's clock. */
   downUntil: number;
@@ -53,7 +50,7 @@ export class ProxyOrigins {
 /** An origin as a person gives it: `http://127.0.0.1:3000`, `https://host/base`, `localhost:3000`, `3000`. */
 export function parseOrigin(text: string): URL {
   const withScheme = /^\d+$/.test(text)
-    ? `http://127.0.0.1:${text}`
+    ? `http://localhost:${text}` // by either family (RFC 6761 §6.3)
     : /^https?:\/\//i.test(text)
       ? text
       : `http://${text}`;
@@ -67,13 +64,13 @@ export function parseOrigin(text: string): URL {
   return url;
 }
 
-export async function openOrigins(urls: readonly URL[], options: OriginPoolOptions): Promise<ProxyOrigins> {
-  const open = async (url: URL): Promise<ProxyOrigin> => ({
-    url,
-    serverName: ipVersion(url.hostname.replace(/^\[|\]$/g, "")) === undefined ? url.hostname : undefined,
-    base: url.pathname.replace(/\/+$/, ""),
-    pool: await openOriginPool(url, options),
-    downUntil: 0,
-  });
-  return new ProxyOrigins(await Promise.all(urls.map(open)));
+export function openOrigins(urls: readonly URL[], options: OriginPoolOptions): ProxyOrigins {
+  return new ProxyOrigins(
+    urls.map((url) => ({
+      url,
+      base: url.pathname.replace(/\/+$/, ""),
+      pool: new OriginPool(url, options),
+      downUntil: 0,
+    })),
+  );
 }

@@ -1,11 +1,14 @@
 /** A reverse proxy (a gateway, RFC 9110 §3.7) straight on Exchanges. */
 import { randomBytes } from "node:crypto";
-import { describeFault } from "../../host/guard.ts";
+import { ClientError } from "../../host/client/errors.ts";
+import { describeFault, type Fault } from "../../host/guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
+import { isAuthority } from "../../host/http/request-head.ts";
 import { duration } from "../../host/timer.ts";
 import { type FieldLine, fieldValue } from "../../http/index.ts";
+import { ServeError } from "../errors.ts";
 import type { Service } from "../server.ts";
-import { type CallFailure, ProxyCall } from "./call.ts";
+import { type CallFailure, type CallSettings, ProxyCall } from "./call.ts";
 import { forwardRequestFields } from "./forwarded-fields.ts";
 import { openOrigins, type ProxyOrigin, type ProxyOrigins, parseOrigin } from "./origins.ts";
 
@@ -21,46 +24,72 @@ export interface ProxyOptions {
    * on the same machine, and no over https, where the origin has a name of its own.
    */
   readonly preserveHost?: boolean | undefined;
+  /**
+   * The Host that origins see: "client" for the one that the client named, "origin" for the origin's own, or a name. It
+   * is stronger than `preserveHost`.
+   */
+  readonly hostHeader?: string | undefined;
   /** Whether there is a proxy in front that can be believed about Forwarded and X-Forwarded-*. */
   readonly trustForwarded?: boolean | undefined;
   /** PEM of authorities to trust for https origins. */
   readonly ca?: string | Uint8Array | undefined;
+  /** False takes any certificate of an https origin, and with it any impostor. Default: true. */
+  readonly rejectUnauthorized?: boolean | undefined;
   /** Where a line about an origin that failed goes. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
-/** RFC 9110 §9.2.2. TRACE is not among them, since it is refused. */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
-
 /** The origins' first is tried first; then they take turns. */
 export async function createProxy(origins: readonly string[], options: ProxyOptions = {}): Promise<ProxyService> {
-  const { ca } = options;
+  const { ca, hostHeader } = options;
   const connectTimeout = duration("connectTimeout", options.connectTimeout ?? 5_000);
-  const headersTimeout = duration("headersTimeout", options.headersTimeout ?? 60_000);
-  const bodyTimeout = duration("bodyTimeout", options.bodyTimeout ?? 300_000);
-  const urls = origins.map(parseOrigin);
-  return new ProxyService(await openOrigins(urls, { connectTimeout, headersTimeout, bodyTimeout, ca }), options);
+  const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const onFault = (fault: Fault) => log(describeFault(fault));
+  const settings = {
+    headersTimeout: duration("headersTimeout", options.headersTimeout ?? 60_000),
+    bodyTimeout: duration("bodyTimeout", options.bodyTimeout ?? 300_000),
+    onFault,
+  };
+  if (hostHeader !== undefined && !isAuthority(hostHeader)) {
+    throw new ServeError("OPTION_INVALID", `hostHeader ${hostHeader} is no host: give client, origin, or a name`);
+  }
+  const pem = ca === undefined || typeof ca === "string" ? ca : Buffer.from(ca).toString("utf8");
+  const rejectUnauthorized = options.rejectUnauthorized ?? true;
+  const opened = openOrigins(origins.map(parseOrigin), { connectTimeout, ca: pem, rejectUnauthorized, onFault });
+  return new ProxyService(opened, settings, { ...options, log });
 }
 
 export class ProxyService implements Service {
   readonly #origins: ProxyOrigins;
-  readonly #preserveHost: boolean | undefined;
+  readonly #settings: CallSettings;
+  readonly #hostHeader: string | undefined;
   readonly #trustForwarded: boolean;
   readonly #log: (line: string) => void;
   /** Told from every other proxy's, so that a request that comes back is seen to. */
   readonly #pseudonym = `nagare-${randomBytes(6).toString("hex")}`;
 
-  constructor(origins: ProxyOrigins, options: ProxyOptions) {
+  constructor(
+    origins: ProxyOrigins,
+    settings: CallSettings,
+    options: ProxyOptions & { readonly log: (line: string) => void },
+  ) {
+    const { preserveHost } = options;
     this.#origins = origins;
-    this.#preserveHost = options.preserveHost;
+    this.#settings = settings;
+    this.#hostHeader =
+      options.hostHeader ?? (preserveHost === undefined ? undefined : preserveHost ? "client" : "origin");
     this.#trustForwarded = options.trustForwarded ?? false;
-    this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
+    this.#log = options.log;
   }
 
   readonly handle: ExchangeHandler = (exchange) => {
     const refusal = refusalOf(exchange);
-    if (refusal === undefined) this.#forward(exchange, new Set());
-    else respondText(exchange, refusal.status, refusal.reason, refusal.fields);
+    if (refusal === undefined) {
+      this.#forward(exchange, new Set());
+      return;
+    }
+    if (refusal.status === 501) this.#log(`nagare: ${exchange.method} ${exchange.path}: 501 ${refusal.reason}`);
+    respondText(exchange, refusal.status, refusal.reason, refusal.fields);
   };
 
   close(): Promise<void> {
@@ -79,18 +108,21 @@ export class ProxyService implements Service {
       respondText(exchange, request.status, request.reason);
       return;
     }
-    const call = new ProxyCall(exchange, (failure) => this.#handleFailure(exchange, origin, tried, failure));
-    call.send(origin, decrementMaxForwards(exchange.method, request.fields));
+    const fields = decrementMaxForwards(exchange.method, request.fields);
+    const call = new ProxyCall(exchange, origin, fields, this.#settings, (failure) =>
+      this.#handleFailure(exchange, origin, tried, failure),
+    );
+    call.send();
   }
 
   #hostFor({ authority }: ServerExchange, { url }: ProxyOrigin): string {
-    const preserve = this.#preserveHost ?? url.protocol === "http:";
-    return preserve && authority !== "" ? authority : url.host;
+    const wanted = this.#hostHeader ?? (url.protocol === "http:" ? "client" : "origin");
+    if (wanted === "origin" || (wanted === "client" && authority === "")) return url.host;
+    return wanted === "client" ? authority : wanted;
   }
 
   #handleFailure(exchange: ServerExchange, origin: ProxyOrigin, tried: Set<ProxyOrigin>, failure: CallFailure): void {
-    const { error, unsent, fault } = failure;
-    if (fault !== undefined) this.#log(describeFault(fault));
+    const { error, unsent } = failure;
     const { status, reason } = describeFailure(error);
     if (status === 400) {
       if (exchange.status === undefined) respondText(exchange, 400, reason);
@@ -104,7 +136,8 @@ export class ProxyService implements Service {
     }
     if (unsent) this.#origins.markDown(origin, Date.now());
     const another = tried.size < this.#origins.all.length;
-    if (unsent && another && IDEMPOTENT.has(exchange.method) && exchange.body.state === "ended") {
+    // RFC 9110 §9.2.2: what was not sent can be sent elsewhere, whatever the method.
+    if (unsent && another) {
       this.#forward(exchange, tried);
       return;
     }
@@ -123,9 +156,22 @@ function refusalOf(exchange: ServerExchange): Refusal | undefined {
   const { method, path, fields } = exchange;
   // TRACE would show a script the cookies and what we add (RFC 9110 §9.3.8).
   if (method === "TRACE") return { status: 405, reason: "TRACE is not served here", fields: [["allow", ALLOWED]] };
+  if (asksForUpgrade(exchange)) return { status: 501, reason: "this proxy passes no upgrades (WebSocket) on" };
   const last = method === "OPTIONS" && fieldValue(fields, "max-forwards")?.trim() === "0"; // RFC 9110 §7.6.2
   if (path === "*" || last) return { status: 204, reason: "", fields: [["allow", ALLOWED]] };
   return undefined;
+}
+
+/** RFC 9110 §7.8. An offer to go over to HTTP/2 in cleartext means nothing over TLS, and may be ignored. */
+function asksForUpgrade({ fields }: ServerExchange): boolean {
+  const protocol = fieldValue(fields, "upgrade")?.trim().toLowerCase();
+  if (protocol === undefined || protocol === "" || protocol.startsWith("h2c")) return false;
+  return (
+    fieldValue(fields, "connection")
+      ?.toLowerCase()
+      .split(",")
+      .some((each) => each.trim() === "upgrade") === true
+  );
 }
 
 const ALLOWED = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -142,24 +188,19 @@ const codeOf = (error: Error): string => (error as NodeJS.ErrnoException).code ?
 
 /** The status for a failure (RFC 9110 §15.6.3, §15.6.5), with a sentence that tells a client nothing of our network. */
 function describeFailure(error: Error): { status: 400 | 502 | 504; reason: string } {
-  switch (codeOf(error)) {
-    case "UND_ERR_INVALID_ARG":
-    case "UND_ERR_NOT_SUPPORTED":
-      return { status: 400, reason: "the request cannot be passed on" };
-    case "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH":
-      return { status: 400, reason: "the content is not as long as its content-length" };
-    case "UND_ERR_CONNECT_TIMEOUT":
-    case "ETIMEDOUT":
+  switch (error instanceof ClientError ? error.code : undefined) {
+    case "REQUEST_INVALID":
+      return (error.cause as { code?: unknown } | undefined)?.code === "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH"
+        ? { status: 400, reason: "the content is not as long as its content-length" }
+        : { status: 400, reason: "the request cannot be passed on" };
+    case "CONNECT_TIMEOUT":
       return { status: 504, reason: "the server behind this proxy could not be reached in time" };
-    case "UND_ERR_HEADERS_TIMEOUT":
-    case "UND_ERR_BODY_TIMEOUT":
+    case "RESPONSE_TIMEOUT":
       return { status: 504, reason: "the server behind this proxy did not answer in time" };
-    case "ECONNREFUSED":
+    case "CONNECTION_REFUSED":
       return { status: 502, reason: "the server behind this proxy refused the connection" };
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-    case "EHOSTUNREACH":
-    case "ENETUNREACH":
+    case "NAME_NOT_FOUND":
+    case "CONNECTION_FAILED":
       return { status: 502, reason: "the server behind this proxy could not be reached" };
     default:
       return { status: 502, reason: "the server behind this proxy gave no usable answer" };
@@ -169,6 +210,7 @@ function describeFailure(error: Error): { status: 400 | 502 | 504; reason: strin
 const REASON: Readonly<Record<number, string>> = {
   400: "Bad Request",
   405: "Method Not Allowed",
+  501: "Not Implemented",
   502: "Bad Gateway",
   504: "Gateway Timeout",
   508: "Loop Detected",

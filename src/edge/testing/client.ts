@@ -67,6 +67,7 @@ export const openHttp1: OpenTestClient = async (origin, { servername = "localhos
       const request: ClientRequest = http1Request({
         method,
         path,
+        maxHeaderSize: 1 << 17,
         headers: { host: `${servername}:${origin.port}`, ...headers },
         agent,
       });

@@ -5,13 +5,15 @@ import { detach, type Fault, guard, ignore } from "../guard.ts";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
 import { asClientError, ClientError } from "./errors.ts";
-import type {
-  ClientExchange,
-  ClientRequestHead,
-  RequestContent,
-  ResponseHandler,
-  Session,
-  SessionStats,
+import { Http1Socket, RESPONSE_CUT } from "./http1-socket.ts";
+import {
+  type ClientExchange,
+  type ClientRequestHead,
+  MAX_RESPONSE_HEAD,
+  type RequestContent,
+  type ResponseHandler,
+  type Session,
+  type SessionStats,
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
 import type { ClientTcpConnection } from "./tcp.ts";
@@ -24,8 +26,10 @@ export class Http1Session implements Session {
   readonly closed: Promise<void>;
   readonly #connection: ClientTcpConnection;
   readonly #client: Client;
+  readonly #socket: Http1Socket;
   readonly #servername: string;
   readonly #onChange: () => void;
+  #current: Http1ClientExchange | undefined;
   #active = 0;
   #requests = 0;
   #draining = false;
@@ -47,15 +51,18 @@ export class Http1Session implements Session {
     this.closed = new Promise((resolve) => socket.once("close", () => resolve()));
     const onFault = (fault: Fault): void => this.destroy(fault.error);
     detach("client h1 closed", onFault, this.closed.then(onChange));
+    this.#socket = new Http1Socket(socket, () => this.#current?.handleContinue());
     let taken = false;
     this.#client = new Client(origin, {
       pipelining: 1,
+      maxHeaderSize: MAX_RESPONSE_HEAD,
       headersTimeout: 0, // exchange.ts keeps the time, the same for every protocol
       bodyTimeout: 0,
       // undici takes neither 0 nor what a timer of Node cannot hold.
       keepAliveTimeout: Math.min(Math.max(idleTimeout, 1), LONGEST_TIMEOUT),
       connect: (_options, callback) => {
         const outcome: Parameters<typeof callback> = taken ? [new ConnectionSpent(), null] : [null, socket];
+        this.#draining ||= taken;
         taken = true;
         // undici does not look again if it is answered while it asks.
         queueMicrotask(guard("client h1 taken", onFault, () => callback(...outcome)));
@@ -82,10 +89,12 @@ export class Http1Session implements Session {
     this.#active += 1;
     this.#requests += 1;
     const onChange = this.#onChange;
-    const exchange = new Http1ClientExchange(handler, () => {
+    const release = (): void => {
       this.#active -= 1;
       onChange();
-    });
+    };
+    const exchange = new Http1ClientExchange(handler, () => this.#socket.expectHead(), release);
+    this.#current = exchange;
     const headers = ["host", head.authority];
     for (const [name, value] of head.fields) headers.push(name, value);
     if (content?.length !== undefined) headers.push("content-length", String(content.length));
@@ -135,14 +144,17 @@ type Controller = Dispatcher.DispatchController;
 /** undici's handler and controller on one side, ours on the other. */
 class Http1ClientExchange implements ClientExchange {
   readonly #handler: ResponseHandler;
+  readonly #onStart: () => void;
   readonly #release: () => void;
   #controller: Dispatcher.DispatchController | undefined;
   #resetReason: Error | undefined;
   #paused = false;
   #done = false;
 
-  constructor(handler: ResponseHandler, release: () => void) {
+  /** `onStart` is called when the request is about to be written. */
+  constructor(handler: ResponseHandler, onStart: () => void, release: () => void) {
     this.#handler = handler;
+    this.#onStart = onStart;
     this.#release = release;
   }
 
@@ -173,6 +185,7 @@ class Http1ClientExchange implements ClientExchange {
 
   #start(controller: Controller): void {
     this.#controller = controller;
+    this.#onStart();
     if (this.#resetReason !== undefined) controller.abort(this.#resetReason);
   }
 
@@ -185,6 +198,11 @@ class Http1ClientExchange implements ClientExchange {
     }
     if (this.#paused) controller.pause();
     this.#handler.onHead(status, fields, statusText);
+  }
+
+  /** 100 (Continue), which says nothing in its fields. */
+  handleContinue(): void {
+    if (!this.#done) this.#handler.onInformational(100, []);
   }
 
   handleError(error: Error): void {
@@ -217,7 +235,7 @@ class Http1ClientExchange implements ClientExchange {
 
 function explain(error: Error): Error {
   const code = (error as { code?: string }).code ?? "";
-  if (code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE" || error instanceof ConnectionSpent) {
+  if (code === "UND_ERR_SOCKET" || code === RESPONSE_CUT || code === "EPIPE" || error instanceof ConnectionSpent) {
     return new ClientError("CONNECTION_LOST", "the server closed the connection before the response was complete", {
       cause: error,
     });

@@ -17,14 +17,15 @@ import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { Timer } from "../timer.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { explain, isLocal, isSpent, requestError } from "./http2-errors.ts";
-import type {
-  ClientExchange,
-  ClientRequestHead,
-  Field,
-  RequestContent,
-  ResponseHandler,
-  Session,
-  SessionStats,
+import {
+  type ClientExchange,
+  type ClientRequestHead,
+  type Field,
+  MAX_RESPONSE_HEAD,
+  type RequestContent,
+  type ResponseHandler,
+  type Session,
+  type SessionStats,
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
 import type { ClientTcpConnection } from "./tcp.ts";
@@ -73,7 +74,7 @@ export class Http2Session implements Session {
     this.remotePort = socket.remotePort ?? 0;
     const session = connect(origin, {
       createConnection: () => socket,
-      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW },
+      settings: { enablePush: false, initialWindowSize: STREAM_WINDOW, maxHeaderListSize: MAX_RESPONSE_HEAD },
       maxSessionMemory: UNLIMITED_SESSION_MEMORY,
       maxHeaderListPairs: MAX_FIELD_LINES,
     });

@@ -1,32 +1,113 @@
-/** A gateway's connections to one origin: undici's pool, loaded when there is something to connect to. */
-
-import type { Dispatcher, Pool } from "undici";
-
-export type OriginPool = Pool;
-/** What can be asked of a pool while a response comes. */
-export type OriginResponseController = Dispatcher.DispatchController;
+/** A gateway's connections to one origin, over HTTP/1.1. */
+import { detach, type Fault, guard } from "../guard.ts";
+import { Dialer } from "./dialer.ts";
+import { ownHttp3 } from "./own-http3.ts";
+import type { Session } from "./session.ts";
 
 export interface OriginPoolOptions {
-  /** Milliseconds to reach an origin, the TLS handshake included. */
+  /** Milliseconds to reach an origin, the lookup and the TLS handshake included. */
   readonly connectTimeout: number;
-  /** Milliseconds until the head of its response. */
-  readonly headersTimeout: number;
-  /** Milliseconds between two chunks of its response. */
-  readonly bodyTimeout: number;
   /** PEM of authorities to trust for https origins, instead of Node's. */
-  readonly ca?: string | Uint8Array | undefined;
+  readonly ca: string | undefined;
+  /** False takes any certificate of an https origin. */
+  readonly rejectUnauthorized: boolean;
+  readonly onFault: (fault: Fault) => void;
+}
+
+/** A request that wants a connection. */
+export interface PoolWaiter {
+  /** `reused` says that the connection has carried requests before: the origin may be closing it. */
+  start(session: Session, reused: boolean): void;
+  /** There is no connection. */
+  fail(error: Error): void;
 }
 
 /** Connections to one origin; requests beyond that wait. */
 const MAX_CONNECTIONS = 256;
 
-export async function openOriginPool(url: URL, options: OriginPoolOptions): Promise<OriginPool> {
-  const { Pool } = await import("undici");
-  const { connectTimeout, headersTimeout, bodyTimeout, ca } = options;
-  return new Pool(url.origin, {
-    connections: MAX_CONNECTIONS,
-    headersTimeout,
-    bodyTimeout,
-    connect: { timeout: connectTimeout, ...(ca === undefined ? {} : { ca: ca as string | Buffer }) },
-  });
+export class OriginPool {
+  readonly #dialer: Dialer;
+  readonly #sessions: Session[] = [];
+  readonly #used = new WeakSet<Session>();
+  readonly #waiting: PoolWaiter[] = [];
+  readonly #dials = new Set<{ abort(reason: Error): void }>();
+  readonly #onFault: (fault: Fault) => void;
+  #closed: Error | undefined;
+
+  constructor(url: URL, { connectTimeout, ca, rejectUnauthorized, onFault }: OriginPoolOptions) {
+    this.#onFault = onFault;
+    const settings = {
+      protocols: ["http/1.1"] as const,
+      ca: ca === undefined ? undefined : [ca],
+      rejectUnauthorized,
+      keylog: undefined,
+      resolve: undefined,
+      connectTimeout,
+      idleTimeout: undefined,
+      http3: ownHttp3(),
+    };
+    // Not at once: a response is over a moment before its connection is known to be usable, or closed.
+    const pump = guard("proxy pump", this.#handleFault, () => this.#pump());
+    this.#dialer = new Dialer(url, settings, () => queueMicrotask(pump));
+  }
+
+  enqueue(waiter: PoolWaiter): void {
+    this.#waiting.push(waiter);
+    this.#pump();
+  }
+
+  withdraw(waiter: PoolWaiter): void {
+    const index = this.#waiting.indexOf(waiter);
+    if (index !== -1) this.#waiting.splice(index, 1);
+  }
+
+  async destroy(): Promise<void> {
+    this.#closed = new Error("the proxy was closed");
+    for (const dial of this.#dials) dial.abort(this.#closed);
+    for (const waiter of this.#waiting.splice(0)) waiter.fail(this.#closed);
+    const sessions = this.#sessions.splice(0);
+    for (const session of sessions) session.destroy(this.#closed);
+    await Promise.all(sessions.map((session) => session.closed));
+  }
+
+  readonly #handleFault = (fault: Fault): void => {
+    this.#onFault(fault);
+    for (const waiter of this.#waiting.splice(0)) waiter.fail(fault.error);
+  };
+
+  #pump(): void {
+    for (let i = this.#sessions.length - 1; i >= 0; i -= 1) if (!this.#sessions[i]!.usable) this.#sessions.splice(i, 1);
+    while (this.#waiting.length > 0) {
+      // The one used last is the least likely to be closed.
+      const session = this.#sessions.findLast(({ room }) => room > 0);
+      if (session === undefined) break;
+      const reused = this.#used.has(session);
+      this.#used.add(session);
+      this.#waiting.shift()!.start(session, reused);
+    }
+    while (this.#dials.size < this.#waiting.length && this.#sessions.length + this.#dials.size < MAX_CONNECTIONS) {
+      this.#dial();
+    }
+  }
+
+  #dial(): void {
+    const dial = this.#dialer.dialTcp();
+    this.#dials.add(dial);
+    const dialled = dial.session.then(
+      (session) => {
+        this.#dials.delete(dial);
+        if (this.#closed !== undefined) {
+          session.destroy(this.#closed);
+          return;
+        }
+        this.#sessions.push(session);
+        this.#pump();
+      },
+      (error: Error) => {
+        this.#dials.delete(dial);
+        this.#waiting.shift()?.fail(error);
+      },
+    );
+    detach("proxy dialled", this.#handleFault, dialled);
+  }
 }

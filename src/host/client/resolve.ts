@@ -21,13 +21,20 @@ export async function resolveHost(
     return chosen.map((address) => literal(address));
   }
   if (isIP(host) !== 0) return [literal(host)];
+  const local = host === "localhost" || host.endsWith(".localhost");
   try {
     const found = await lookup(host, { all: true, verbatim: true });
-    return found.map(({ address, family }) => ({ address, family: family === 6 ? 6 : 4 }));
+    const addresses = found.map(({ address }) => address);
+    // RFC 6761 §6.3: this machine, by either family, whatever the system's list says.
+    if (local) addresses.push(...LOOPBACK.filter((address) => !addresses.includes(address)));
+    return addresses.map(literal);
   } catch (error) {
+    if (local) return LOOPBACK.map(literal);
     throw notFound(host, error);
   }
 }
+
+const LOOPBACK = ["127.0.0.1", "::1"];
 
 function literal(address: string): ResolvedAddress {
   const family = isIP(address);

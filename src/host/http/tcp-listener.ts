@@ -66,8 +66,8 @@ export class TcpListener implements Listener {
     this.#refusal = new Http1Refusal(this.#onFault);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
     this.#server = createSecureServer(serverOptions(options.identities, this.#acceptsTunnels, this.#onFault));
-    // With allowHTTP1 the server has the timeouts of node:http's Server.
-    Object.assign(this.#server, { headersTimeout: HEAD_TIMEOUT, requestTimeout: 0 });
+    // With allowHTTP1 the server has the limits of node:http's Server, which it takes from no option.
+    Object.assign(this.#server, { headersTimeout: HEAD_TIMEOUT, requestTimeout: 0, maxHeaderSize: MAX_HEAD_BYTES });
     this.#server.on(
       "connection",
       guard("tcp connection", this.#destroy, (socket: Socket) => this.#track(socket)),
