@@ -17,7 +17,18 @@ const isForHereOnly = (name: string): boolean =>
   name === "expect" || name === "host" || name === "te" || isConnectionSpecific(name);
 
 /** What any client can claim about itself; only a proxy in front of us that is known may say so. */
-const CLAIMS = new Set(["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-port", "x-forwarded-proto"]);
+const CLAIMS = new Set(
+  ["forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "x-cluster-client-ip", "x-original-forwarded-for"].concat(
+    ["cf-connecting-ip", "fastly-client-ip", "x-original-host", "x-original-url", "x-rewrite-url", "x-url-scheme"],
+    ["x-scheme", "front-end-https"],
+  ),
+);
+
+const isClaim = (name: string): boolean => CLAIMS.has(name) || name.startsWith("x-forwarded-");
+
+/** To CGI and its like `X_Forwarded_For` is `X-Forwarded-For` (RFC 3875 §4.1.18); `Proxy` would be their HTTP_PROXY. */
+const isDisguised = (name: string): boolean =>
+  name === "proxy" || (name.includes("_") && isClaim(name.replaceAll("_", "-")));
 
 export type ForwardedRequest =
   | { readonly ok: true; readonly fields: readonly FieldLine[] }
@@ -47,7 +58,8 @@ export function forwardRequestFields(exchange: ServerExchange, options: Forwardi
     if (name === "content-length") continue;
     if (name === "via") via = via === "" ? value : `${via}, ${value}`;
     else if (name === "cookie") cookies.push(value);
-    else if (isForHereOnly(name) || nominated.has(name) || (!trustForwarded && CLAIMS.has(name))) continue;
+    else if (isForHereOnly(name) || nominated.has(name) || isDisguised(name)) continue;
+    else if (!trustForwarded && isClaim(name)) continue;
     else fields.push([name, value]);
   }
   if (via.includes(pseudonym)) return refuse(508, "the request came back to this proxy"); // RFC 5842 §7.2
@@ -61,13 +73,16 @@ const refuse = (status: 400 | 508, reason: string): ForwardedRequest => ({ ok: f
 
 const VERSION: Readonly<Record<HttpVersion, string>> = { h3: "3", h2: "2", "http/1.1": "1.1" };
 
+/** What this server speaks; `:scheme` is what the client says. */
+const SCHEME = "https";
+
 /** What this proxy knows itself about the client, over what was sent to it. */
 function claimsOf(exchange: ServerExchange): readonly FieldLine[] {
-  const { remoteAddress, authority, scheme } = exchange;
+  const { remoteAddress, authority } = exchange;
   const claims: FieldLine[] = [
-    ["forwarded", forwardedElement(remoteAddress, authority, scheme)],
+    ["forwarded", forwardedElement(remoteAddress, authority, SCHEME)],
     ["x-forwarded-for", remoteAddress.address],
-    ["x-forwarded-proto", scheme],
+    ["x-forwarded-proto", SCHEME],
   ];
   if (authority !== "") claims.push(["x-forwarded-host", authority]);
   return claims;
@@ -76,10 +91,12 @@ function claimsOf(exchange: ServerExchange): readonly FieldLine[] {
 /** Appends to lists (Forwarded, X-Forwarded-For); a scheme or host that a trusted proxy gave stays as the client's. */
 function mergeClaims(fields: FieldLine[], claims: readonly FieldLine[]): FieldLine[] {
   for (const [name, value] of claims) {
-    const index = fields.findIndex((line) => line[0] === name);
-    if (index === -1) fields.push([name, value]);
-    else if (name === "forwarded" || name === "x-forwarded-for")
-      fields[index] = [name, `${fields[index]![1]}, ${value}`];
+    const given = fields.filter((line) => line[0] === name);
+    if (given.length === 0) fields.push([name, value]);
+    if (given.length === 0 || (name !== "forwarded" && name !== "x-forwarded-for")) continue;
+    // Several lines are one list (RFC 9110 §5.3), and what we know ourselves is its last element.
+    fields[fields.indexOf(given[0]!)] = [name, [...given.map((line) => line[1]), value].join(", ")];
+    for (const line of given.slice(1)) fields.splice(fields.indexOf(line), 1);
   }
   return fields;
 }

@@ -52,6 +52,12 @@ const fieldsSeen = (request: IncomingMessage): [string, string][] => {
   return seen;
 };
 
+/** Names under which a client could pass for another. */
+const CLAIMS = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"].concat(
+  ["x-forwarded-ssl", "x-forwarded-prefix", "x-real-ip", "x-client-ip", "true-client-ip", "x-original-url", "proxy"],
+  ["x_forwarded_for", "x_forwarded_proto", "x-forwarded_host", "x_real_ip", "x_real-ip"],
+);
+
 describe.each(VERSIONS)("proxy over %s", (version, open) => {
   const lines: string[] = [];
 
@@ -124,8 +130,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     const response = await get(client, "/", {
       ...http1,
       "x-hop": "1",
-      "x-forwarded-for": "6.6.6.6",
-      forwarded: "for=6.6.6.6",
+      ...Object.fromEntries(CLAIMS.map((name) => [name, "6.6.6.6"])),
     });
     expect(response.headers["alt-svc"] ?? "").not.toContain("h3=:1"); // its own doors are not ours
     expect(response.headers["x-private"]).toBeUndefined();
@@ -135,7 +140,24 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     if (version === "http/1.1") expect(fields.has("x-hop")).toBe(false);
     expect(fields.get("connection")).toBe("keep-alive");
     expect(fields.get("x-forwarded-for")).toBe("127.0.0.1");
-    expect(fields.get("forwarded")).not.toContain("6.6.6.6");
+    expect([...fields].filter(([, value]) => value.includes("6.6.6.6"))).toEqual([]);
+  });
+
+  test.runIf(version !== "http/1.1")("says itself what scheme it speaks, not what :scheme claims", async () => {
+    const { url } = await origin((request, response) => response.end(JSON.stringify(fieldsSeen(request))));
+    const client = await start([url]);
+    const fields = new Map<string, string>(JSON.parse(await (await get(client, "/", { ":scheme": "http" })).text()));
+    expect(fields.get("x-forwarded-proto")).toBe("https");
+    expect(fields.get("forwarded")).toMatch(/;proto=https$/);
+  });
+
+  test("takes an underscore for a hyphen in claims also where a proxy in front is trusted", async () => {
+    const { url } = await origin((request, response) => response.end(JSON.stringify(fieldsSeen(request))));
+    const client = await start([url], { trustForwarded: true });
+    const claims = { x_forwarded_for: "6.6.6.6", "x-forwarded_proto": "6.6.6.6", proxy: "6.6.6.6", x_other: "1" };
+    const fields = new Map<string, string>(JSON.parse(await (await get(client, "/", claims)).text()));
+    expect([...fields].filter(([, value]) => value.includes("6.6.6.6"))).toEqual([]);
+    expect(fields.get("x_other")).toBe("1");
   });
 
   test("keeps a trusted proxy's claims and appends its own", async () => {

@@ -53,10 +53,10 @@ export const openHttp3: OpenTestClient = async (origin, { servername = "localhos
         const exchange = session.request(
           {
             method,
-            scheme: "https",
+            scheme: (headers[":scheme"] ?? "https") as "https",
             authority: `${servername}:${origin.port}`,
             path,
-            fields: Object.entries(headers),
+            fields: Object.entries(headers).filter(([name]) => !name.startsWith(":")),
           },
           bytes !== undefined
             ? { length: bytes.byteLength, chunks: [bytes] }
