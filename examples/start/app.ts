@@ -73,7 +73,7 @@ export function createApp({ client, ca, stopping }: AppOptions): App {
       const route = routes[pathname];
       if (route !== undefined || pathname.startsWith("/download/")) {
         if (!isOurs(request)) return new Response("Forbidden\n", { status: 403 });
-        return route === undefined ? download(pathname) : route(request, context);
+        return route === undefined ? download(pathname) : route(request, context, context);
       }
       return files(request, context);
     },

@@ -3,6 +3,7 @@
 
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
+import { keepsCoding } from "../host/http/decoded-response.ts";
 import { CONNECTION_SPECIFIC_FIELDS, combinedFieldValue, fieldValue } from "../http/index.ts";
 import { type BodyLike, OutgoingBody } from "./body.ts";
 import { ACCEPT_ENCODING, decode } from "./decode.ts";
@@ -176,7 +177,8 @@ function responseFrom(answer: ExchangeResponse, ask: Ask, settings: ClientSettin
   const headers = headersFrom(answer.fields);
   let body = answer.body;
   const coding = headers.get("content-encoding");
-  if (settings.decompress && body !== null && coding !== null) body = decode(body, coding) ?? body;
+  const decoded = settings.decompress && body !== null && coding !== null ? decode(body, coding) : undefined;
+  body = decoded ?? body;
   let response: Response;
   try {
     response = new Response(body, { status: answer.status, statusText: answer.statusText, headers });
@@ -184,6 +186,7 @@ function responseFrom(answer: ExchangeResponse, ask: Ask, settings: ClientSettin
     void body?.cancel().catch(() => {});
     throw asClientError(error, "PROTOCOL_ERROR", `the response (status ${answer.status}) is not one that HTTP allows`);
   }
+  if (decoded === undefined) keepsCoding(response);
   // The constructor has no parameter for what only a network can know.
   Object.defineProperty(response, "url", { value: withoutHash(ask.url) });
   Object.defineProperty(response, "redirected", { value: redirected });

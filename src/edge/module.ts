@@ -4,6 +4,7 @@ import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Handler } from "../host/http/fetch-handler.ts";
 import { ServeError } from "./errors.ts";
+import { foreignApp } from "./foreign-app.ts";
 
 const JAVASCRIPT = new Set([".js", ".mjs", ".cjs"]);
 const TYPESCRIPT = new Set([".ts", ".mts", ".cts"]);
@@ -23,6 +24,8 @@ export async function loadModule(path: string): Promise<LoadedModule> {
     throw new ServeError("MODULE_INVALID", `there is no file ${path}: name a module or a folder that exists`);
   }
   const exported = await importDefault(file, path);
+  const foreign = foreignApp(exported);
+  if (foreign !== undefined) throw new ServeError("MODULE_INVALID", `${path}: ${foreign}`);
   const handler = asHandler(exported);
   if (handler === undefined) {
     const shape = "export default { fetch(request) { return new Response() } }";
@@ -37,7 +40,7 @@ export function asHandler(value: unknown): Handler | undefined {
   if (typeof value === "function") return value as Handler;
   if (typeof value !== "object" || value === null) return undefined;
   const { fetch } = value as { fetch?: unknown };
-  return typeof fetch === "function" ? (request, context) => fetch.call(value, request, context) : undefined;
+  return typeof fetch === "function" ? (request, context) => fetch.call(value, request, context, context) : undefined;
 }
 
 async function importDefault(file: string, path: string): Promise<unknown> {

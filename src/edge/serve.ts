@@ -9,6 +9,7 @@ import type { HttpVersion } from "../host/http/exchange.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
 import type { BoundAddress, RetryPolicy } from "../host/http/listener.ts";
 import { ServeError } from "./errors.ts";
+import { foreignApp } from "./foreign-app.ts";
 import { asHandler } from "./module.ts";
 import { type Server, startServer } from "./server.ts";
 
@@ -59,6 +60,8 @@ export async function serve(
   first: Handler | ServeOptions | (ServeOptions & FetchObject),
   second?: Handler | FetchObject,
 ): Promise<Server> {
+  const foreign = foreignApp(second) ?? foreignApp(first);
+  if (foreign !== undefined) throw new ServeError("OPTION_INVALID", foreign);
   const options: ServeOptions = typeof first === "function" ? {} : first;
   const handler = asHandler(second) ?? asHandler(first);
   if (handler === undefined) {

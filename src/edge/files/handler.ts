@@ -1,5 +1,5 @@
 /** A folder as a Handler. */
-import type { Handler } from "../../host/http/fetch-handler.ts";
+import type { Context } from "../../host/http/fetch-handler.ts";
 import { toFetchHandler } from "../exchange-handler.ts";
 import { FileService, type FilesOptions } from "./service.ts";
 
@@ -9,5 +9,10 @@ import { FileService, type FilesOptions } from "./service.ts";
  *     const files = serveFiles("./site");
  *     serve((request, context) => request.url.includes("/api/") ? api(request) : files(request, context));
  */
-export const serveFiles = (directory: string, options?: FilesOptions): Handler =>
-  toFetchHandler(new FileService(directory, options).handle);
+export function serveFiles(
+  directory: string,
+  options?: FilesOptions,
+): (request: Request, context: Context) => Response | Promise<Response> {
+  const handler = toFetchHandler(new FileService(directory, options).handle);
+  return (request, context) => handler(request, context, context);
+}

@@ -6,14 +6,14 @@ import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Http1Socket, RESPONSE_CUT } from "./http1-socket.ts";
-import {
-  type ClientExchange,
-  type ClientRequestHead,
-  MAX_RESPONSE_HEAD,
-  type RequestContent,
-  type ResponseHandler,
-  type Session,
-  type SessionStats,
+import { MAX_RESPONSE_HEAD } from "./limits.ts";
+import type {
+  ClientExchange,
+  ClientRequestHead,
+  RequestContent,
+  ResponseHandler,
+  Session,
+  SessionStats,
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
 import type { ClientTcpConnection } from "./tcp.ts";

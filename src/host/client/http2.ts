@@ -17,15 +17,15 @@ import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { Timer } from "../timer.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { explain, isLocal, isSpent, requestError } from "./http2-errors.ts";
-import {
-  type ClientExchange,
-  type ClientRequestHead,
-  type Field,
-  MAX_RESPONSE_HEAD,
-  type RequestContent,
-  type ResponseHandler,
-  type Session,
-  type SessionStats,
+import { MAX_RESPONSE_HEAD } from "./limits.ts";
+import type {
+  ClientExchange,
+  ClientRequestHead,
+  Field,
+  RequestContent,
+  ResponseHandler,
+  Session,
+  SessionStats,
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
 import type { ClientTcpConnection } from "./tcp.ts";

@@ -4,9 +4,6 @@
 
 import type { FieldLine, HttpVersion } from "../../http/index.ts";
 
-/** Bytes of a response's head that are taken, over every version. */
-export const MAX_RESPONSE_HEAD = 64 * 1024;
-
 export type Protocol = HttpVersion;
 
 /** One field line. Names are lower case; pseudo-header fields never appear here. */

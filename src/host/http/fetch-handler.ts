@@ -25,9 +25,12 @@ export interface Context {
   addTrailers(trailers: HeadersInit): void;
   /** Work that outlives the response: draining waits for it. */
   waitUntil(promise: Promise<unknown>): void;
+  /** Does nothing: there is no origin behind a handler here. Workers have it, and frameworks call it. */
+  passThroughOnException(): void;
 }
 
-export type Handler = (request: Request, context: Context) => Response | Promise<Response>;
+/** The context comes twice: as the environment and as the execution context that handlers of workers are given. */
+export type Handler = (request: Request, context: Context, execution: Context) => Response | Promise<Response>;
 
 export interface FetchHandlerOptions {
   /** Answers for a handler that threw; without it, or if it throws as well, the answer is 500. */
@@ -65,7 +68,7 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
   const answer = async (exchange: ServerExchange, request: ServerRequest, context: FetchContext): Promise<void> => {
     let response: Response;
     try {
-      response = await handler(nativeRequest ? request.native() : (request as unknown as Request), context);
+      response = await handler(nativeRequest ? request.native() : (request as unknown as Request), context, context);
       if (!(response instanceof Response)) throw new TypeError("the handler did not return a Response");
     } catch (error) {
       if (exchange.aborted !== undefined) return; // failing is what a cancelled handler does
@@ -144,6 +147,13 @@ function describe(error: unknown): string {
   return `${error.name}: ${error.message}${place === undefined ? "" : ` (${place.trim()})`}`.replaceAll("\n", " ");
 }
 
+function notAResponse(name: string): never {
+  throw new TypeError(
+    `the handler asked its context for ${name}: it is made for Node's (req, res) and for nagare/node; ` +
+      "a fetch handler is given a Request and returns a Response",
+  );
+}
+
 class FetchContext implements Context {
   responseTrailers: readonly FieldLine[] | undefined;
   readonly tunnel: ContextTunnel | undefined;
@@ -195,6 +205,19 @@ class FetchContext implements Context {
 
   waitUntil(promise: Promise<unknown>): void {
     this.#waitUntil(this.#exchange, promise);
+  }
+
+  passThroughOnException(): void {}
+
+  // What a listener made for Node's (req, res) reaches for first, where it finds the context in place of `res`.
+  get end(): never {
+    return notAResponse("end");
+  }
+  get writeHead(): never {
+    return notAResponse("writeHead");
+  }
+  get setHeader(): never {
+    return notAResponse("setHeader");
   }
 }
 

@@ -1,6 +1,7 @@
 /** A WHATWG Response onto a ServerExchange. */
 import { contentLengthOf, type FieldLine, fieldValue, isConnectionSpecific } from "../../http/index.ts";
 import { detach, ignore } from "../guard.ts";
+import { isDecoded, isGzip, mayBeDecoded, withoutCoding } from "./decoded-response.ts";
 import type { ServerExchange } from "./exchange.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
 
@@ -9,13 +10,14 @@ export type Trailers = () => readonly FieldLine[] | undefined;
 
 export async function sendResponse(exchange: ServerExchange, response: Response, trailers: Trailers): Promise<void> {
   const status = response.status === 0 ? 500 : response.status; // Response.error()
-  const fields: FieldLine[] = [];
+  let fields: FieldLine[] = [];
   for (const line of fieldsOf(response)) if (!isConnectionSpecific(line[0])) fields.push(line);
   const plain = plainBody(response);
   if (plain !== undefined) {
     sendWhole(exchange, status, fields, plain, trailers);
     return;
   }
+  if (isDecoded(response, fields)) fields = withoutCoding(fields);
   if (response.body === null) {
     sendWhole(exchange, status, fields, undefined, trailers);
     return;
@@ -51,7 +53,7 @@ function sendWhole(
 async function sendStream(
   exchange: ServerExchange,
   status: number,
-  fields: FieldLine[],
+  given: FieldLine[],
   source: BodySource,
   trailers: Trailers,
 ): Promise<void> {
@@ -64,6 +66,7 @@ async function sendStream(
     source.cancel(reason);
   };
   try {
+    const fields = await describing(given, source);
     const whole = await source.wholeSoon();
     if (whole !== undefined) {
       sendWhole(exchange, status, fields, whole.content, trailers);
@@ -97,6 +100,13 @@ async function sendStream(
     source.cancel(error);
     throw error;
   }
+}
+
+/** The fields, without a coding that the content does not have. */
+async function describing(fields: FieldLine[], source: BodySource): Promise<FieldLine[]> {
+  if (!mayBeDecoded(fields)) return fields;
+  const first = await source.peek();
+  return first === undefined || isGzip(first) ? fields : withoutCoding(fields);
 }
 
 /** RFC 9110 §6.4.1: what never has content. */
@@ -136,6 +146,13 @@ class BodySource {
     return read;
   }
 
+  /** The next chunk, which `read` will give all the same; undefined at the end. */
+  async peek(): Promise<Uint8Array | undefined> {
+    const read = await this.read();
+    this.#ahead.unshift(Promise.resolve(read));
+    return read.value;
+  }
+
   /**
    * The body of `new Response("text")` is a stream too. Waiting for a few microtasks, and no longer, lets such a
    * response leave in one piece, with its length. Rejects where the stream fails before its first chunk.
@@ -152,8 +169,8 @@ class BodySource {
 
   /** Whether the next chunk, the end or a failure comes at once; `read` will give it all the same. */
   async #settlesSoon(): Promise<boolean> {
-    const next = this.#reader.read();
-    this.#ahead.push(next);
+    const next = this.#ahead[0] ?? this.#reader.read();
+    if (this.#ahead.length === 0) this.#ahead.push(next);
     let settled = false;
     const look = next.finally(() => {
       settled = true;
