@@ -41,7 +41,9 @@ export function decode(
           if (done) controller.close();
           else controller.enqueue(value as Uint8Array);
         } catch (error) {
-          throw explain(error, contentEncoding);
+          // What a server sends that codes nothing; browsers and curl take it for empty content.
+          if ((decoders[0] as { bytesWritten?: number }).bytesWritten === 0 && !source.errored) controller.close();
+          else throw explain(error, contentEncoding);
         }
       },
       cancel(reason) {

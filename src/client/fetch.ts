@@ -39,6 +39,8 @@ const MAX_REDIRECTS = 20;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** A redirect's own body is read so far, to keep its connection; what is longer is cut off. */
 const MAX_REDIRECT_BODY = 64 * 1024;
+/** The constructor of Response takes no more; servers send up to 999, which counts as an error of theirs (RFC 9110 §15). */
+const MAX_STATUS = 599;
 const FORBIDDEN_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
 const NORMALIZED_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
 /** The client says these itself. */
@@ -61,7 +63,7 @@ export async function fetchWith(
     const altSvc = combinedFieldValue(answer.fields, "alt-svc");
     if (altSvc !== undefined && ask.url.protocol === "https:") origin.altSvc(altSvc); // RFC 7838 §2.1: from an authenticated origin
 
-    const location = REDIRECTS.has(answer.status) ? fieldValue(answer.fields, "location") : undefined;
+    const location = REDIRECTS.has(answer.status) ? locationOf(answer.fields) : undefined;
     if (location === undefined || ask.redirect === "manual") {
       return { response: responseFrom(answer, ask, settings, redirects.length > 0), facts };
     }
@@ -142,6 +144,19 @@ async function oneHop(
   );
 }
 
+/**
+ * A reference as a URL parser takes it: fields are bytes, and those that are not ASCII are escaped as they stand, as
+ * browsers do, so that UTF-8 stays UTF-8. Of several lines the first counts, also where they were combined to one.
+ */
+function locationOf(fields: readonly Field[]): string | undefined {
+  const value = fieldValue(fields, "location");
+  if (value === undefined) return undefined;
+  const half = (value.length - 2) / 2;
+  const isDoubled = half > 0 && value === `${value.slice(0, half)}, ${value.slice(0, half)}`;
+  const location = isDoubled ? value.slice(0, half) : value;
+  return location.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
+}
+
 /** "HTTP-redirect fetch", steps 3 to 19. */
 function follow(ask: Ask, status: number, location: string): void {
   let next: URL;
@@ -181,7 +196,10 @@ function responseFrom(answer: ExchangeResponse, ask: Ask, settings: ClientSettin
   body = decoded ?? body;
   let response: Response;
   try {
-    response = new Response(body, { status: answer.status, statusText: answer.statusText, headers });
+    const isKnown = answer.status <= MAX_STATUS;
+    const status = isKnown ? answer.status : MAX_STATUS;
+    response = new Response(body, { status, statusText: answer.statusText, headers });
+    if (!isKnown) Object.defineProperty(response, "status", { value: answer.status });
   } catch (error) {
     void body?.cancel().catch(() => {});
     throw asClientError(error, "PROTOCOL_ERROR", `the response (status ${answer.status}) is not one that HTTP allows`);

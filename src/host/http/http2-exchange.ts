@@ -221,6 +221,9 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   }
 }
 
+/** Fields that come once, where an origin sent them twice. */
+const SINGLE = new Set(["location", "content-type", "content-location", "etag", "last-modified", "retry-after"]);
+
 /**
  * Node takes an object, and refuses several lines of many fields. So they are combined (RFC 9110 §5.3), which no field
  * minds but Set-Cookie.
@@ -230,6 +233,7 @@ function toHeaders(status: number | undefined, fields: FieldSection): Record<str
   if (status !== undefined) headers[":status"] = status;
   for (const [name, value] of fields) {
     const before = headers[name];
+    if (before !== undefined && SINGLE.has(name)) continue; // a receiver takes the first; combined, it would be another value
     if (before === undefined) headers[name] = name === "set-cookie" ? [value] : value;
     else if (Array.isArray(before)) before.push(value);
     else headers[name] = `${before}, ${value}`;
