@@ -34,6 +34,8 @@ export const ENTRIES = [
   "tls key log",
   "http1 request",
   "http1 continue",
+  "http1 begin",
+  "http1 resume",
   "http1 client error",
   "http1 upgrade",
   "http1 upgrade drain",

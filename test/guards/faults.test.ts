@@ -124,6 +124,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "tls key log": at(h2),
   "http1 request": at(h1),
   "http1 continue": at(poke1),
+  "http1 begin": at(h1),
+  "http1 resume": at(h1),
   "http1 client error": at(() => garbage()),
   "http1 upgrade": at(() => all(tunnel("http/1.1", "ended"))),
   "http1 upgrade drain": at(() => all(tunnel("http/1.1", "refused"))),

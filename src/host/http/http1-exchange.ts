@@ -194,11 +194,11 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#tcp.exchanges.delete(this);
     if (this.#aborted === undefined) this.body.discard();
     // Whoever still reads the request must not wait for what will not come.
     this.body.abort();
     this.onClose?.();
+    this.#tcp.end(this);
     // A connection whose last head was sent before the drain began does not know that it ends here.
     if (this.#tcp.listener.draining && this.#tcp.exchanges.size === 0) this.#response.req.socket.destroySoon();
   }

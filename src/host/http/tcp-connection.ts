@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import type { Fault } from "../guard.ts";
 import type { PeerAddress } from "./exchange.ts";
+import type { Http1Pipeline } from "./http1-pipeline.ts";
 
 /** The listener's state that every response looks at. */
 export interface ListenerState {
@@ -22,6 +23,8 @@ export class TcpConnection {
   readonly localAddress: PeerAddress;
   /** Requests that are not over yet. */
   readonly exchanges = new Set<Abortable>();
+  /** HTTP/1.1: requests that wait for their turn. */
+  pipeline: Http1Pipeline | undefined;
 
   constructor(socket: Socket, listener: ListenerState) {
     this.listener = listener;
@@ -29,7 +32,13 @@ export class TcpConnection {
     this.localAddress = peerAddressFrom(socket.localAddress, socket.localPort);
   }
 
+  end(exchange: Abortable): void {
+    this.exchanges.delete(exchange);
+    this.pipeline?.next();
+  }
+
   abort(): void {
+    this.pipeline?.stop();
     for (const exchange of this.exchanges) exchange.abort(new Error("the client closed the connection"));
     this.exchanges.clear();
   }

@@ -22,6 +22,7 @@ import { CertificateStore } from "../certificates/store.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
+import { Http1Pipeline } from "./http1-pipeline.ts";
 import { Http1Refusal } from "./http1-refusal.ts";
 import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
@@ -78,7 +79,7 @@ export class TcpListener implements Listener {
     const request = guard(
       "http1 request",
       this.#destroyResponse,
-      (request: IncomingMessage, response: ServerResponse) => this.#handleHttp1(request, response),
+      (request: IncomingMessage, response: ServerResponse) => this.#queueHttp1(request, response),
     );
     this.#server.on("request", request as never);
     // A "request" listener, which HTTP/1.1 needs, brings Node's compatibility layer for HTTP/2 with it, which listens
@@ -97,7 +98,7 @@ export class TcpListener implements Listener {
     const expecting = guard(
       "http1 continue",
       this.#destroyResponse,
-      (request: IncomingMessage, response: ServerResponse) => this.#handleHttp1(request, response),
+      (request: IncomingMessage, response: ServerResponse) => this.#queueHttp1(request, response),
     );
     this.#server.on("checkContinue", expecting as never);
     this.#server.on(
@@ -229,7 +230,9 @@ export class TcpListener implements Listener {
 
   #handleSecure(socket: TLSSocket): void {
     if (socket.alpnProtocol === "h2") return; // it becomes a session
-    this.#http1.set(socket, this.#connectionOf(socket, socket));
+    const connection = this.#connectionOf(socket, socket);
+    connection.pipeline = new Http1Pipeline(socket, () => connection.exchanges.size > 0, this.#onFault);
+    this.#http1.set(socket, connection);
     socket.once(
       "close",
       guard("http1 close", this.#onFault, () => this.#http1.delete(socket)),
@@ -300,6 +303,11 @@ export class TcpListener implements Listener {
   }
 
   #handleUpgrade(request: IncomingMessage, socket: Socket, rest: Uint8Array): void {
+    // The parser has let go of the socket: there is no turn to wait for.
+    if ((this.#http1.get(socket)?.exchanges.size ?? 0) > 0) {
+      socket.destroy();
+      return;
+    }
     const response = responseFor(request, socket, this.#onFault);
     // RFC 9110 §7.8: HTTP/1.0 knows no Upgrade.
     const isOffer = request.method === "CONNECT" || request.httpVersionMinor >= 1;
@@ -321,7 +329,13 @@ export class TcpListener implements Listener {
     socket.destroy();
   }
 
+  #queueHttp1(request: IncomingMessage, response: ServerResponse): void {
+    const begin = guard("http1 begin", this.#destroyResponse, () => this.#handleHttp1(request, response));
+    this.#http1.get(request.socket)?.pipeline?.add(request, begin);
+  }
+
   #handleHttp1(request: IncomingMessage, response: ServerResponse, upgrade?: Http1Upgrade): void {
+    const connection = this.#connectionOf(request.socket, request.socket);
     const fields: FieldLine[] = [];
     let authority: string | undefined;
     let problem = false;
@@ -348,12 +362,11 @@ export class TcpListener implements Listener {
     problem ||= authority === undefined && request.httpVersionMinor >= 1;
     authority ??= "";
     if (problem || !isAuthority(authority) || (!isConnect && !isPath(request.method!, path))) {
+      connection.pipeline?.stop();
       response.shouldKeepAlive = false;
       response.writeHead(400).end();
       return;
     }
-    const socket = request.socket;
-    const connection = this.#connectionOf(socket, socket);
     this.#onExchange(new Http1ServerExchange(request, response, { authority, path, fields, upgrade }, connection));
   }
 
