@@ -22,6 +22,7 @@ export const ENTRIES = [
   "h3 drained",
   "h3 released",
   "h3 cut-off",
+  "budget sweep",
   // The TCP listener, HTTP/1.1 and HTTP/2 above it
   "tcp server error",
   "tcp other connection",
@@ -43,6 +44,7 @@ export const ENTRIES = [
   "http1 refusal linger",
   "http1 refusal closed",
   "http1 close",
+  "http1 timeout",
   "http1 head",
   "http1 closed",
   "http1 drain",

@@ -103,6 +103,10 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "h3 released": at(h3),
   "h3 drained": at(() => closing("h3", 5000)),
   "h3 cut-off": at(() => closing("h3", 0)),
+  "budget sweep": at(async () => {
+    await all(openClient(await openServer(["h2"]), "h2").get("/"));
+    await vi.waitUntil(() => armed.entry === undefined);
+  }),
   "tcp server error": at(() => emitError(() => servers[0]!)),
   "tcp other connection": at(async () => {
     const listener = new TcpListener({
@@ -133,6 +137,13 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http1 refusal linger": at(() => garbage({ stays: true })),
   "http1 refusal closed": at(() => garbage()),
   "http1 close": at(h1),
+  "http1 timeout": at(async () => {
+    const server = await openServer(["http/1.1"]);
+    const rest = (socket: unknown) => setImmediate(() => servers[0]!.emit("timeout", socket));
+    servers[0]!.on("secureConnection", rest);
+    await all(openClient(server, "http/1.1").get("/"));
+    servers[0]!.off("secureConnection", rest);
+  }),
   "http1 head": at(h1),
   "http1 closed": at(h1),
   "http1 drain": at(h1),

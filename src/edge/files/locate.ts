@@ -29,6 +29,10 @@ export function locateBeside(root: string, { path }: LocatedFile, suffix: string
   return located?.type === "file" ? located.file : undefined;
 }
 
+/** Whether a path lies in a folder, both without symbolic links. */
+export const isBelow = (folder: string, path: string): boolean =>
+  path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+
 const READABLE_BY_ALL = 0o444;
 
 const locatePath = (root: string, path: string): Located | undefined =>
@@ -36,7 +40,7 @@ const locatePath = (root: string, path: string): Located | undefined =>
     // The root too is resolved anew each time: it may be a link that a deployment turns to another folder.
     const realRoot = realpathSync.native(root);
     const real = realpathSync.native(path);
-    if (real !== realRoot && !real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) return undefined;
+    if (real !== realRoot && !isBelow(realRoot, real)) return undefined;
     const stats = statSync(real);
     if (stats.isDirectory()) return { type: "folder" };
     if (!stats.isFile()) return undefined; // a device, socket or pipe

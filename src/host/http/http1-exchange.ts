@@ -101,6 +101,14 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     return this.#tunnel?.aborted ?? this.#aborted;
   }
 
+  get pending(): number {
+    return this.#tunnel === undefined ? this.#response.writableLength : this.#response.req.socket.writableLength;
+  }
+
+  get written(): number {
+    return this.#response.req.socket.bytesWritten;
+  }
+
   inform(status: number, fields: FieldSection): void {
     const socket = this.#response.socket;
     // RFC 9110 §15.2: never to an HTTP/1.0 client. And without a socket this request waits in a pipeline: its turn to
