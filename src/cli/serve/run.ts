@@ -70,6 +70,8 @@ async function start(settings: ServerSettings, createService: CreateService, { l
       host,
       identities: [identity],
       retry: settings.retry ? "always" : "auto",
+      stallTimeout: settings.stallTimeout,
+      memoryLimit: settings.memoryLimit,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },

@@ -38,6 +38,7 @@ const MAX_HEAD_BYTES = 64 * 1024;
 const HEAD_TIMEOUT = 30_000;
 const HANDSHAKE_TIMEOUT = 15_000;
 const IDLE_TIMEOUT = 60_000;
+const MAX_TIMER = 2 ** 31 - 1;
 const MAX_CONCURRENT_STREAMS = 256;
 const STREAM_WINDOW = 256 * 1024;
 
@@ -74,7 +75,8 @@ export class TcpListener implements Listener {
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
     this.#server = createSecureServer(serverOptions(options.identities, this.#acceptsTunnels, this.#onFault));
     // With allowHTTP1 the server has the timeouts of node:http's Server.
-    const timeout = Number.isFinite(this.#stallTimeout) ? this.#stallTimeout : 0;
+    // A timer of Node takes no more; 0 is never.
+    const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
     Object.assign(this.#server, { headersTimeout: HEAD_TIMEOUT, requestTimeout: 0, timeout });
     this.#server.on(
       "connection",
