@@ -1,5 +1,4 @@
 // Makes HTTP/3 connections: one UDP socket each, the QUIC handshake, and the judgement of the server's certificate.
-import { X509Certificate } from "node:crypto";
 import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
 import { seconds } from "../../base/time.ts";
 import {
@@ -10,7 +9,6 @@ import {
   Endpoint,
 } from "../../quic/index.ts";
 import { ALERTS, createTlsClient } from "../../tls/index.ts";
-import { type CertificateVerifier, createCertificateVerifier } from "../certificates/index.ts";
 import { millisNow } from "../clock.ts";
 import { detach, guard, ignore } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
@@ -18,12 +16,12 @@ import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "../quic/environment.ts";
 import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
-import { chainProblem } from "./certificate-problem.ts";
-import { asClientError, ClientError } from "./errors.ts";
+import { ClientError } from "./errors.ts";
 import type { Http3Connector } from "./http3.ts";
 import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-protocols.ts";
 import type { DialOptions, ResolvedAddress } from "./session.ts";
 import { staggered } from "./staggered.ts";
+import { refusalOf } from "./verdict.ts";
 
 export function createHttp3Connector(environment: QuicEnvironment = systemEnvironment): Http3Connector {
   const connect = quicDialer(HTTP3_ONLY, environment);
@@ -35,25 +33,13 @@ export function quicDialer<P extends DialedProtocol>(
   protocols: ClientProtocols<P>,
   environment: QuicEnvironment = systemEnvironment,
 ): (origin: string, options: DialOptions) => Promise<P> {
-  const verifiers = new Map<string, CertificateVerifier>();
-  const verifierFor = (options: DialOptions): CertificateVerifier => {
-    const key = `${options.rejectUnauthorized} ${options.ca?.join("") ?? ""}`;
-    let verifier = verifiers.get(key);
-    if (verifier === undefined) {
-      const ca = options.ca === undefined ? {} : { ca: options.ca };
-      verifier = createCertificateVerifier({ ...ca, rejectUnauthorized: options.rejectUnauthorized });
-      verifiers.set(key, verifier);
-    }
-    return verifier;
-  };
   return (origin, options) => {
-    const verifier = verifierFor(options);
     return staggered({
       candidates: options.addresses,
       delay: CONNECTION_ATTEMPT_DELAY,
       signal: options.signal,
       clock: environment.clock,
-      attempt: (address, signal) => dial(environment, origin, protocols, { ...options, signal }, address, verifier),
+      attempt: (address, signal) => dial(environment, origin, protocols, { ...options, signal }, address),
       discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was first")),
       // A certificate is judged once: another address of the same host shows the same.
       isFinal: (error) => error instanceof ClientError && error.code.startsWith("CERTIFICATE_"),
@@ -67,7 +53,6 @@ async function dial<P extends DialedProtocol>(
   protocols: ClientProtocols<P>,
   options: DialOptions,
   address: ResolvedAddress,
-  verifier: CertificateVerifier,
 ): Promise<P> {
   const { rng, clock } = environment;
   const engine = await environment.loadEngine();
@@ -101,7 +86,7 @@ async function dial<P extends DialedProtocol>(
     driver.now(),
   );
   try {
-    const handshake = new DialedHandshake(connection, driver, options, verifier);
+    const handshake = new DialedHandshake(connection, driver, options);
     await handshake.done;
     const handshakeEnd = millisNow(clock);
     const { lookupStart, lookupEnd, onChange } = options;
@@ -131,7 +116,7 @@ class DialedHandshake {
   readonly held: ConnectionEvent[] = [];
   #problem: ClientError | undefined;
 
-  constructor(connection: Connection, driver: QuicDriver, options: DialOptions, verifier: CertificateVerifier) {
+  constructor(connection: Connection, driver: QuicDriver, options: DialOptions) {
     this.done = new Promise((resolve, reject) => {
       const onAbort = guard(
         "client h3 abort",
@@ -150,7 +135,7 @@ class DialedHandshake {
               detach(
                 "client h3 certificate",
                 (fault) => driver.fail(connection, fault),
-                this.#judge(connection, driver, verifier, event.chain, options.servername),
+                this.#judge(connection, driver, event.chain, options),
               );
               break;
             case "closed":
@@ -172,34 +157,14 @@ class DialedHandshake {
   async #judge(
     connection: Connection,
     driver: QuicDriver,
-    verifier: CertificateVerifier,
     chain: readonly Uint8Array[],
-    name: string,
+    options: DialOptions,
   ): Promise<void> {
-    let failure: { readonly alert: number; readonly reason: string } | undefined;
-    try {
-      const verdict = await verifier.verify(chain, name, new Date(driver.environment.clock.date()));
-      if (!verdict.ok) {
-        failure = { alert: verdict.alert, reason: verdict.message };
-        this.#problem = chainProblem(name, verdict.code, verdict.message, readable(chain));
-      }
-    } catch (error) {
-      this.#problem = asClientError(error, "CERTIFICATE_INVALID", `certificate for ${name} cannot be judged`);
-      failure = { alert: ALERTS.internal_error.code, reason: this.#problem.message };
-    }
-    connection.certificateVerdict(failure, driver.now());
+    const refusal = await refusalOf(chain, options, new Date(driver.environment.clock.date()));
+    this.#problem = refusal?.error;
+    const alert = refusal?.verdict?.alert ?? ALERTS.internal_error.code;
+    connection.certificateVerdict(refusal && { alert, reason: refusal.error.message }, driver.now());
   }
-}
-
-/** What of a chain can be told about: a server may send anything. */
-function readable(chain: readonly Uint8Array[]): X509Certificate[] {
-  return chain.flatMap((der) => {
-    try {
-      return [new X509Certificate(der)];
-    } catch {
-      return [];
-    }
-  });
 }
 
 class HandshakeFailure extends Error {
