@@ -9,7 +9,7 @@ import { ServeError } from "../errors.ts";
 import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
 import { ContentCache } from "./content-cache.ts";
 import { contentType, isCompressible } from "./content-type.ts";
-import { isAbsence, type LocatedFile, locate, locateBeside, locateFile } from "./locate.ts";
+import { isAbsence, type LocatedFile, locate, locateBeside, locateFile, type ServedTree } from "./locate.ts";
 import { isExhaustion, type OpenFile, openFile } from "./open-file.ts";
 import { type FilePlan, type Part, planFile, type Representation } from "./plan.ts";
 import { folderPath, parsePath } from "./safe-path.ts";
@@ -25,22 +25,27 @@ export interface FilesOptions {
 const ALLOWED = "GET, HEAD, OPTIONS";
 /** How often a file that changes between looking and opening is looked at again. */
 const MAX_ATTEMPTS = 3;
+/** Paths that lead outside, remembered so that each is reported once. */
+const MAX_ESCAPES = 1_000;
 
 export class FileService {
-  readonly #root: string;
+  readonly #tree: ServedTree;
   readonly #cacheControl: string;
   readonly #log: (line: string) => void;
+  readonly #escapes = new Set<string>();
   readonly #contents = new ContentCache();
   readonly #budget: Budget;
 
   constructor(directory: string, options: FilesOptions = {}, budget: Budget = processBudget()) {
     this.#budget = budget;
-    this.#root = resolve(directory);
-    if (!statSync(this.#root, { throwIfNoEntry: false })?.isDirectory()) {
+    const root = resolve(directory);
+    if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
       throw new ServeError("DIRECTORY_MISSING", `there is no folder ${directory}: name one that exists`);
     }
     this.#cacheControl = options.cacheControl ?? "no-cache";
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
+    const onEscape = (path: string, target: string): void => this.#reportEscape(path, target);
+    this.#tree = { root, onEscape };
   }
 
   readonly handle = (exchange: ServerExchange): void => {
@@ -65,14 +70,14 @@ export class FileService {
       else this.#notFound(exchange);
       return;
     }
-    const located = locate(this.#root, path.segments);
+    const located = locate(this.#tree, path.segments);
     if (located?.type === "folder" && !path.trailingSlash) {
       const location = folderPath(path.segments, path.query);
       respondText(exchange, 301, "Moved Permanently", [["location", location]]);
       return;
     }
     const segments = located?.type === "folder" ? [...path.segments, "index.html"] : path.segments;
-    const file = located?.type === "folder" ? locateFile(this.#root, segments) : located?.file;
+    const file = located?.type === "folder" ? locateFile(this.#tree, segments) : located?.file;
     if (file === undefined || (located?.type === "file" && path.trailingSlash)) {
       this.#notFound(exchange);
       return;
@@ -101,7 +106,7 @@ export class FileService {
   #precompressed(original: LocatedFile, acceptEncoding: string | undefined) {
     for (const coding of acceptedCodings(acceptEncoding)) {
       const { suffix } = PRECOMPRESSED.find((known) => known.coding === coding)!;
-      const file = locateBeside(this.#root, original, suffix);
+      const file = locateBeside(this.#tree, original, suffix);
       if (file !== undefined && file.stats.mtimeMs >= original.stats.mtimeMs) return { file, coding };
     }
     return undefined;
@@ -120,7 +125,7 @@ export class FileService {
       return;
     }
     openFile(file, {
-      root: this.#root,
+      root: this.#tree.root,
       budget: this.#budget,
       onOpen: (opened) => this.#sendOpen(exchange, plan, parts, file, opened, onFailure),
       onFailure,
@@ -197,7 +202,7 @@ export class FileService {
   }
 
   #notFound(exchange: ServerExchange): void {
-    const page = locateFile(this.#root, ["404.html"]);
+    const page = locateFile(this.#tree, ["404.html"]);
     if (page === undefined) {
       respondText(exchange, 404, "Not Found");
       return;
@@ -228,6 +233,13 @@ export class FileService {
   #end(exchange: ServerExchange, error: unknown): void {
     if (exchange.status === undefined) respondText(exchange, 500, "Internal Server Error");
     else exchange.reset(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** Once for each path: whoever made the link looks for it in vain otherwise. */
+  #reportEscape(path: string, target: string): void {
+    if (this.#escapes.has(path) || this.#escapes.size >= MAX_ESCAPES) return;
+    this.#escapes.add(path);
+    this.#log(`nagare: ${path} leads to ${target}, outside the served folder: not served`);
   }
 
   #report(exchange: ServerExchange, error: unknown): void {
