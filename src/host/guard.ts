@@ -90,6 +90,7 @@ export const ENTRIES = [
   "client pump",
   "client retry",
   "client timeout",
+  "client close timeout",
   "client abort",
   "client timer",
   "client HTTP/3 begun",

@@ -216,6 +216,13 @@ const SCENARIOS: Record<Entry, Scenario> = {
     const server = await openServer();
     await all(openClient(server, "http/1.1", { headersTimeout: 1 }).get("/never"));
   }),
+  "client close timeout": at(async () => {
+    const client = createClient({ rejectUnauthorized: false, protocols: ["h2"] });
+    const server = await openServer();
+    const response = await client.fetch(`${server.url}big.bin`);
+    await client.close({ timeout: 0 });
+    await all(response.text());
+  }),
   "client abort": at(h2),
   "client timer": at(async () => {
     const server = await openServer();

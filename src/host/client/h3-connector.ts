@@ -57,7 +57,9 @@ async function dial<P extends DialedProtocol>(
   const { rng, clock } = environment;
   const engine = await environment.loadEngine();
   const connectStart = millisNow(clock);
-  const socket = await environment.bind(0, address.family === 6 ? "::" : "0.0.0.0", SMALL_SEND_ARENA);
+  const remote = { family: address.family, host: address.address, port: options.port };
+  const connected = environment.connect?.(remote, SMALL_SEND_ARENA);
+  const socket = await (connected ?? environment.bind(0, address.family === 6 ? "::" : "0.0.0.0", SMALL_SEND_ARENA));
   const endpoint = new Endpoint({
     config: connectionConfig({
       engine,
@@ -72,7 +74,7 @@ async function dial<P extends DialedProtocol>(
   driver.onFault = ignore; // it ends the connection, whose requests fail with it as their cause
   const connection = endpoint.connect(
     {
-      remote: { family: address.family, host: address.address, port: options.port },
+      remote,
       createTls: (transportParameters) =>
         createTlsClient({
           engine,
@@ -87,7 +89,10 @@ async function dial<P extends DialedProtocol>(
   );
   try {
     const handshake = new DialedHandshake(connection, driver, options);
+    socket.onRefused = () => handshake.refuse();
     await handshake.done;
+    // Whoever forges ICMP must not end a connection that works.
+    socket.onRefused = undefined;
     const handshakeEnd = millisNow(clock);
     const { lookupStart, lookupEnd, onChange } = options;
     // TLS accepted one of the names that were offered.
@@ -115,9 +120,11 @@ class DialedHandshake {
   /** What came before anybody could take it, in order. */
   readonly held: ConnectionEvent[] = [];
   #problem: ClientError | undefined;
+  #reject!: (reason: unknown) => void;
 
   constructor(connection: Connection, driver: QuicDriver, options: DialOptions) {
     this.done = new Promise((resolve, reject) => {
+      this.#reject = reject;
       const onAbort = guard(
         "client h3 abort",
         ({ error }) => reject(error),
@@ -154,6 +161,11 @@ class DialedHandshake {
     });
   }
 
+  /** The system says that nobody listens there. */
+  refuse(): void {
+    this.#reject(new Refused("the port is closed"));
+  }
+
   async #judge(
     connection: Connection,
     driver: QuicDriver,
@@ -167,6 +179,8 @@ class DialedHandshake {
   }
 }
 
+class Refused extends Error {}
+
 class HandshakeFailure extends Error {
   readonly reason: CloseReason;
 
@@ -177,6 +191,13 @@ class HandshakeFailure extends Error {
 }
 
 function failureOf(error: unknown, origin: string, address: ResolvedAddress, options: DialOptions): unknown {
+  if (error instanceof Refused) {
+    const where = `${options.servername} (${address.address}) port ${options.port} over QUIC (UDP)`;
+    return new ClientError("CONNECTION_REFUSED", `nothing listens at ${where}`, {
+      cause: error,
+      hint: "check the port, and that the server speaks HTTP/3",
+    });
+  }
   if (!(error instanceof HandshakeFailure)) return error;
   const { reason } = error;
   const where = `${origin} (${address.address} port ${options.port}, UDP)`;

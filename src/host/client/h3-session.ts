@@ -131,6 +131,8 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     if (id !== undefined) this.#exchanges.delete(id);
     else this.#waiting = this.#waiting.filter((other) => other !== exchange);
     if (this.active === 0) this.#parts.driver.unref();
+    // One that was given up may have been the last that the end of the connection waited for.
+    this.#pump.pump();
     this.#parts.onChange();
   }
 
