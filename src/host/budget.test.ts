@@ -28,13 +28,14 @@ class Peer implements Holder {
 }
 
 function open(limits: Partial<BudgetLimits> = {}) {
-  const clock = { now: 0 };
+  const clock = { now: 0, used: Number.POSITIVE_INFINITY };
   const lines: string[] = [];
   const unbounded = { memory: Number.POSITIVE_INFINITY, files: 1_000, descriptors: 1_000 };
   const budget = new Budget(
     { ...unbounded, ...limits },
     () => clock.now,
     (line) => lines.push(line),
+    () => clock.used,
   );
   const peer = (state: Partial<Peer> = {}): Peer => {
     const made = Object.assign(new Peer(), state);
@@ -97,6 +98,14 @@ describe("memory", () => {
     // 11 MB were held; three quarters of the limit are left.
     expect(stalled.filter(({ ended }) => ended !== undefined)).toHaveLength(4);
     expect(lines).toEqual(["nagare: under pressure: 4 connections cut off, 0 files not opened (docs/robustness.md)"]);
+  });
+
+  test("that many clients share is not counted for each of them", () => {
+    const { budget, clock, peer } = open({ memory: 10 * MB });
+    const peers = Array.from({ length: 100 }, () => peer({ bytes: MB }));
+    clock.used = 9 * MB;
+    budget.sweep();
+    expect(peers.filter(({ ended }) => ended !== undefined)).toEqual([]);
   });
 
   test("goes by size where all are alike in time", () => {

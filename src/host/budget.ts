@@ -55,6 +55,7 @@ export class Budget {
   limits: BudgetLimits;
   readonly #now: () => number;
   readonly #report: (line: string) => void;
+  readonly #used: () => number;
   readonly #holders = new Map<Holder, Watched>();
   #timer: NodeJS.Timeout | undefined;
   #files = 0;
@@ -67,7 +68,9 @@ export class Budget {
     limits: BudgetLimits = defaultLimits(),
     now: () => number = () => performance.now(),
     report: (line: string) => void = (line) => process.stderr.write(`${line}\n`),
+    used: () => number = usedMemory,
   ) {
+    this.#used = used;
     this.limits = limits;
     this.#now = now;
     this.#report = report;
@@ -107,7 +110,8 @@ export class Budget {
         total += watched.held;
       }
     }
-    if (total > this.limits.memory) this.#reduce(total, now);
+    // One buffer may wait for many clients, and is counted for each of them: the process knows what it really uses.
+    if (total > this.limits.memory && this.#used() > this.limits.memory) this.#reduce(total, now);
     this.#say(now);
   }
 
@@ -199,6 +203,11 @@ function look(holder: Holder, watched: Watched, now: number): void {
   watched.progress = progress;
   watched.awaits = awaits;
   watched.held = holder.held();
+}
+
+function usedMemory(): number {
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 function defaultLimits(): BudgetLimits {

@@ -91,6 +91,7 @@ export const ENTRIES = [
   "client retry",
   "client timeout",
   "client close timeout",
+  "client starvation",
   "client abort",
   "client timer",
   "client HTTP/3 begun",

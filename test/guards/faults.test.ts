@@ -223,6 +223,10 @@ const SCENARIOS: Record<Entry, Scenario> = {
     await client.close({ timeout: 0 });
     await all(response.text());
   }),
+  "client starvation": at(async () => {
+    await all(openClient(await openServer(["h3"]), "h3").get("/"));
+    await vi.waitUntil(() => armed.entry === undefined, { timeout: 10_000 });
+  }),
   "client abort": at(h2),
   "client timer": at(async () => {
     const server = await openServer();

@@ -100,6 +100,7 @@ async function dial<P extends DialedProtocol>(
       connection,
       driver,
       onChange,
+      origin,
       onKeyLog: options.keylog,
       timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
     });

@@ -105,6 +105,10 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     return this.#tunnel === undefined ? this.#response.writableLength : this.#response.req.socket.writableLength;
   }
 
+  get unread(): number {
+    return this.#response.req.readableLength;
+  }
+
   get written(): number {
     return this.#response.req.socket.bytesWritten;
   }

@@ -105,6 +105,10 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     return this.#stream.writableLength;
   }
 
+  get unread(): number {
+    return this.#stream.readableLength;
+  }
+
   get written(): number {
     return this.#tunnel === undefined ? this.#written : this.#tunnel.written;
   }

@@ -19,6 +19,8 @@ export interface Abortable {
   readonly pending: number;
   /** Bytes written so far. */
   readonly written: number;
+  /** Bytes of the request that came and were not read. */
+  readonly unread: number;
   abort(reason: Error): void;
 }
 
@@ -61,7 +63,7 @@ export class TcpConnection implements Holder {
 
   held(): number {
     const requests = this.exchanges.size + (this.pipeline?.waiting ?? 0);
-    return requests * EXCHANGE_COST + this.#sum(({ pending }) => pending);
+    return requests * EXCHANGE_COST + this.#sum(({ pending, unread }) => pending + unread);
   }
 
   awaitsPeer(): boolean {

@@ -36,6 +36,8 @@ import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
 
 const MAX_HEAD_BYTES = 64 * 1024;
 const HEAD_TIMEOUT = 30_000;
+/** How often Node looks for heads that are late; half a minute by default, which would double the time. */
+const HEAD_CHECK_INTERVAL = 5_000;
 const HANDSHAKE_TIMEOUT = 15_000;
 const IDLE_TIMEOUT = 60_000;
 const MAX_TIMER = 2 ** 31 - 1;
@@ -77,7 +79,12 @@ export class TcpListener implements Listener {
     // With allowHTTP1 the server has the timeouts of node:http's Server.
     // A timer of Node takes no more; 0 is never.
     const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
-    Object.assign(this.#server, { headersTimeout: HEAD_TIMEOUT, requestTimeout: 0, timeout });
+    Object.assign(this.#server, {
+      headersTimeout: HEAD_TIMEOUT,
+      connectionsCheckingInterval: HEAD_CHECK_INTERVAL,
+      requestTimeout: 0,
+      timeout,
+    });
     this.#server.on(
       "connection",
       guard("tcp connection", this.#destroy, (socket: Socket) => this.#track(socket)),

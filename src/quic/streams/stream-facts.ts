@@ -6,4 +6,6 @@ export interface StreamFacts {
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly bytesConsumed: number;
+  /** Bytes that the peer may still send. */
+  readonly receiveCredit: number;
 }

@@ -111,6 +111,10 @@ export class StreamSet implements StreamFacts {
     return this.#window.consumed;
   }
 
+  get receiveCredit(): number {
+    return this.#window.limit - this.#window.received;
+  }
+
   setPeerLimits(limits: PeerStreamLimits): void {
     this.#peerLimits = limits;
     this.handleMaxData(limits.initialMaxData);
