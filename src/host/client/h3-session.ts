@@ -50,7 +50,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   constructor(parts: H3SessionParts) {
     this.#parts = parts;
     this.#pump = new H3EventPump(parts.h3, this);
-    this.#starvation = new StarvationWatch(this, parts.origin, this.handleFault);
+    this.#starvation = new StarvationWatch(this, parts.origin, parts.driver.environment.clock, this.handleFault);
     this.timings = parts.timings;
     this.remoteAddress = parts.connection.remoteAddress.host;
     this.remotePort = parts.connection.remoteAddress.port;

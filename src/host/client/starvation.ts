@@ -1,5 +1,6 @@
 // Says why nothing comes: responses that nobody reads hold the credit of a whole connection (RFC 9000 §4.1), and the next response
 // waits for them without a word. Over HTTP/2 it does not: node:http2 gives a connection's credit back as soon as data arrives.
+import type { HostClock, HostTimer } from "../clock.ts";
 import { type Fault, guard } from "../guard.ts";
 
 const INTERVAL = 1_000;
@@ -14,11 +15,13 @@ export class StarvationWatch {
   readonly #session: Starvable;
   readonly #origin: string;
   readonly #onFault: (fault: Fault) => void;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: HostClock;
+  #timer: HostTimer | undefined;
   #wasStarved = false;
   #isTold = false;
 
-  constructor(session: Starvable, origin: string, onFault: (fault: Fault) => void) {
+  constructor(session: Starvable, origin: string, clock: HostClock, onFault: (fault: Fault) => void) {
+    this.#clock = clock;
     this.#session = session;
     this.#origin = origin;
     this.#onFault = onFault;
@@ -28,7 +31,7 @@ export class StarvationWatch {
   begin(): void {
     if (this.#timer !== undefined || this.#isTold) return;
     const look = guard("client starvation", this.#onFault, () => this.#look());
-    this.#timer = setTimeout(look, INTERVAL);
+    this.#timer = this.#clock.startTimer(look, INTERVAL);
     this.#timer.unref();
   }
 
