@@ -4,6 +4,7 @@ import { Alternatives } from "../agent/index.ts";
 import { ClientError } from "../host/client/errors.ts";
 import type { Protocol, SessionStats } from "../host/client/session.ts";
 import { type HostClock, systemClock } from "../host/clock.ts";
+import { guard } from "../host/guard.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import { type FetchInit, fetchWith } from "./fetch.ts";
 import { type ClientOptions, type ClientSettings, settingsFrom } from "./options.ts";
@@ -21,8 +22,18 @@ export interface ConnectionFacts {
 /** Unused origins are forgotten beyond this many. */
 const MAX_ORIGINS = 256;
 
+const DEFAULT_CLOSE_TIMEOUT = 10_000;
+/** A timer of Node takes no more. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+interface CloseOptions {
+  /** Milliseconds that responses under way have left; Infinity waits for them however long they take. */
+  readonly timeout?: number;
+}
+
 export class Client {
   readonly #settings: ClientSettings;
+  readonly #clock: HostClock;
   readonly #alternatives = new Alternatives();
   readonly #origins = new Map<string, Origin>();
   readonly #facts = new WeakMap<Response, ExchangeFacts>();
@@ -31,6 +42,7 @@ export class Client {
   /** `clock` is for virtual time. */
   constructor(options: ClientOptions = {}, clock: HostClock = systemClock) {
     this.#settings = settingsFrom(options, clock);
+    this.#clock = clock;
   }
 
   /** As the Fetch standard says, over the best protocol that the origin and the options allow. Rejects with a ClientError. */
@@ -60,10 +72,31 @@ export class Client {
     );
   }
 
-  /** Lets responses that are still coming end, then closes every connection. */
-  async close(): Promise<void> {
+  /**
+   * Lets responses that are still coming end, then closes every connection. What has not ended after the timeout (10 s)
+   * is cut off; a response that nobody reads never ends by itself.
+   */
+  async close({ timeout = DEFAULT_CLOSE_TIMEOUT }: CloseOptions = {}): Promise<void> {
+    if (!(timeout >= 0)) {
+      throw new ClientError("REQUEST_INVALID", `close: ${timeout} is no timeout`, { hint: "give milliseconds" });
+    }
     this.#closed = true;
-    await Promise.all([...this.#origins.values()].map((origin) => origin.close()));
+    const origins = [...this.#origins.values()];
+    const destroy = (error: Error): void => {
+      for (const origin of origins) origin.destroy(error);
+    };
+    const cutOff = guard(
+      "client close timeout",
+      ({ error }) => destroy(error),
+      () => destroy(new ClientError("CLIENT_CLOSED", `the client was closed, and cut off ${timeout / 1000} s later`)),
+    );
+    const closed = Promise.all(origins.map((origin) => origin.close()));
+    const timer = timeout <= MAX_TIMER ? this.#clock.startTimer(cutOff, timeout) : undefined;
+    try {
+      await closed;
+    } finally {
+      this.#clock.stopTimer(timer);
+    }
     await this.#settings.http3.close();
   }
 

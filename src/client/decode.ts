@@ -1,7 +1,14 @@
 // RFC 9110 §8.4: takes the content codings off a response's body, streaming.
-import { pipeline, Readable, Transform } from "node:stream";
+import { Duplex, pipeline, Readable } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
-import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw } from "node:zlib";
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  type Inflate,
+  type InflateRaw,
+} from "node:zlib";
 import { ClientError } from "../host/client/errors.ts";
 import { type Fault, guard } from "../host/guard.ts";
 
@@ -31,7 +38,7 @@ export function decode(
 
   const source = Readable.fromWeb(body as unknown as NodeReadableStream);
   const last = decoders.at(-1)!;
-  pipeline([source, ...(decoders as Transform[])], () => {}); // a failure of any stage is the failure of the last, below
+  pipeline([source, ...(decoders as Duplex[])], () => {}); // a failure of any stage is the failure of the last, below
   const chunks = last[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
     {
@@ -55,43 +62,50 @@ export function decode(
   );
 }
 
-function decoderFor(coding: string): Transform | undefined {
+function decoderFor(coding: string): Duplex | undefined {
   if (coding === "gzip" || coding === "x-gzip") return createGunzip();
   if (coding === "br") return createBrotliDecompress();
   if (coding === "deflate") return inflateEither();
   return undefined;
 }
 
-/** "deflate" means the zlib format; some servers send bare DEFLATE data. The first byte tells: RFC 1950 §2.2, CM = 8. */
-function inflateEither(): Transform {
-  let inflate: Transform | undefined;
-  return new Transform({
-    transform(chunk: Uint8Array, _encoding, callback) {
-      if (inflate === undefined) {
-        inflate = (chunk[0]! & 0x0f) === 8 ? createInflate() : createInflateRaw();
-        const onFault = (fault: Fault) => this.destroy(fault.error);
-        inflate.on(
-          "data",
-          guard("client inflated", onFault, (data: Uint8Array) => this.push(data)),
-        );
-        inflate.on(
-          "error",
-          guard("client inflate error", onFault, (error: Error) => this.destroy(error)),
-        );
-      }
+/**
+ * "deflate" means the zlib format; some servers send bare DEFLATE data. The first byte tells: RFC 1950 §2.2, CM = 8. Reads no
+ * faster than it is read: a few kilobytes may unfold to gigabytes.
+ */
+function inflateEither(): Duplex {
+  let inflate: Inflate | InflateRaw | undefined;
+  const open = (first: number, duplex: Duplex): Inflate | InflateRaw => {
+    const made = (first & 0x0f) === 8 ? createInflate() : createInflateRaw();
+    const onFault = (fault: Fault) => duplex.destroy(fault.error);
+    made.on(
+      "data",
+      guard("client inflated", onFault, (data: Uint8Array) => {
+        if (!duplex.push(data)) made.pause();
+      }),
+    );
+    made.on(
+      "error",
+      guard("client inflate error", onFault, (error: Error) => duplex.destroy(error)),
+    );
+    made.on(
+      "end",
+      guard("client inflate end", onFault, () => duplex.push(null)),
+    );
+    return made;
+  };
+  return new Duplex({
+    read() {
+      inflate?.resume();
+    },
+    write(chunk: Uint8Array, _encoding, callback) {
+      inflate ??= open(chunk[0]!, this);
       inflate.write(chunk, callback);
     },
-    flush(callback) {
-      if (inflate === undefined) return callback();
-      inflate.once(
-        "end",
-        guard(
-          "client inflate end",
-          (fault) => callback(fault.error),
-          () => callback(),
-        ),
-      );
-      inflate.end();
+    final(callback) {
+      if (inflate === undefined) this.push(null);
+      else inflate.end();
+      callback();
     },
     destroy(error, callback) {
       inflate?.destroy();

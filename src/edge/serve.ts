@@ -39,6 +39,15 @@ export interface ServeOptions {
   readonly onKeyLog?: (line: string) => void;
   /** When a QUIC client has to prove its address before it is heard: "auto", under pressure, by default. */
   readonly retry?: RetryPolicy;
+  /** Milliseconds that a client may take nothing of what waits for it; then its connection ends. 60,000 by default. */
+  readonly stallTimeout?: number;
+  /**
+   * Bytes that the connections of all servers of this process may hold for their clients; beyond it, those end that hold
+   * most for longest. A quarter of the heap's limit by default, and 512 MiB at most. The last server that sets it decides.
+   */
+  readonly memoryLimit?: number;
+  /** Files that may be open for responses, in the whole process. Half of what the system allows by default. */
+  readonly maxOpenFiles?: number;
   /**
    * Hands the handler Node's own Request, for code that passes it to `fetch` or `new Request`. False by default: a light
    * one costs less.
@@ -67,7 +76,8 @@ export async function serve(
   if (handler === undefined) {
     throw new ServeError("OPTION_INVALID", "serve needs a handler: serve(options, (request) => new Response())");
   }
-  const { onError, log, signal, protocols, onKeyLog, retry, nativeRequest } = options;
+  const { onError, log, signal, protocols, onKeyLog, retry, nativeRequest, stallTimeout, memoryLimit, maxOpenFiles } =
+    options;
   const server = await startServer(
     {
       port: options.port ?? DEFAULT_PORT,
@@ -76,6 +86,9 @@ export async function serve(
       protocols,
       onKeyLog,
       retry,
+      stallTimeout,
+      memoryLimit,
+      maxOpenFiles,
       log,
     },
     createFetchHandler(handler, { onError, log, nativeRequest }),

@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** A running server: listeners on one port, and a service that answers their exchanges. */
 
+import { processBudget } from "../host/budget.ts";
 import type { Identity } from "../host/certificates/identity.ts";
 import { describeFault, type Fault } from "../host/guard.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
@@ -35,6 +36,12 @@ export interface ListenOptions {
   /** Given each line of the key log. Whoever reads them can read the traffic. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
   readonly retry?: RetryPolicy | undefined;
+  /** Milliseconds that a client may take nothing of what waits for it. */
+  readonly stallTimeout?: number | undefined;
+  /** Bytes that all connections of the process may hold. */
+  readonly memoryLimit?: number | undefined;
+  /** Files that may be open for responses, in the whole process. */
+  readonly maxOpenFiles?: number | undefined;
   /** Where a line about an internal fault goes. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -109,11 +116,12 @@ export class Server implements AsyncDisposable {
 
 /** Listens on every transport there is and answers with `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
-  const { port, host, identities, protocols, onKeyLog, retry } = options;
+  const { port, host, identities, protocols, onKeyLog, retry, stallTimeout } = options;
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new ServeError("OPTION_INVALID", `${port} is no port: give a number from 0 to 65535`);
   }
+  setLimits(options);
   const wanted = TRANSPORTS.filter(
     ({ transport }) => protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true,
   );
@@ -123,7 +131,10 @@ export async function startServer(options: ListenOptions, service: Service): Pro
       const { acceptsTunnels } = service;
       const onExchange = contained(service.handle, log);
       const onFault = (fault: Fault) => log(describeFault(fault));
-      return { transport, create: () => create({ identities, onExchange, acceptsTunnels, onKeyLog, retry, onFault }) };
+      return {
+        transport,
+        create: () => create({ identities, onExchange, acceptsTunnels, onKeyLog, retry, stallTimeout, onFault }),
+      };
     }),
   );
   if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");
@@ -133,6 +144,17 @@ export async function startServer(options: ListenOptions, service: Service): Pro
     for (const listener of bound.listeners) listener.advertise?.(`h3=":${udp.port}"; ma=${ALT_SVC_MAX_AGE}`);
   }
   return new Server(host, bound, service);
+}
+
+function setLimits({ stallTimeout, memoryLimit, maxOpenFiles }: ListenOptions): void {
+  for (const [name, value] of Object.entries({ stallTimeout, memoryLimit, maxOpenFiles })) {
+    if (value === undefined || value > 0) continue;
+    throw new ServeError("OPTION_INVALID", `${name} ${value} is no limit: give a number above 0, or Infinity`);
+  }
+  if (memoryLimit === undefined && maxOpenFiles === undefined) return;
+  const budget = processBudget();
+  const { memory, files, descriptors } = budget.limits;
+  budget.limits = { memory: memoryLimit ?? memory, files: maxOpenFiles ?? files, descriptors };
 }
 
 /** A mistake of ours in one answer costs that answer, not the process. */

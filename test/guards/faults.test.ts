@@ -105,6 +105,10 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "h3 released": at(h3),
   "h3 drained": at(() => closing("h3", 5000)),
   "h3 cut-off": at(() => closing("h3", 0)),
+  "budget sweep": at(async () => {
+    await all(openClient(await openServer(["h2"]), "h2").get("/"));
+    await vi.waitUntil(() => armed.entry === undefined);
+  }),
   "tcp server error": at(() => emitError(() => servers[0]!)),
   "tcp other connection": at(async () => {
     const listener = new TcpListener({
@@ -126,6 +130,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "tls key log": at(h2),
   "http1 request": at(h1),
   "http1 continue": at(poke1),
+  "http1 begin": at(h1),
+  "http1 resume": at(h1),
   "http1 client error": at(() => garbage()),
   "http1 upgrade": at(() => all(tunnel("http/1.1", "ended"))),
   "http1 upgrade drain": at(() => all(tunnel("http/1.1", "refused"))),
@@ -133,6 +139,13 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http1 refusal linger": at(() => garbage({ stays: true })),
   "http1 refusal closed": at(() => garbage()),
   "http1 close": at(h1),
+  "http1 timeout": at(async () => {
+    const server = await openServer(["http/1.1"]);
+    const rest = (socket: unknown) => setImmediate(() => servers[0]!.emit("timeout", socket));
+    servers[0]!.on("secureConnection", rest);
+    await all(openClient(server, "http/1.1").get("/"));
+    servers[0]!.off("secureConnection", rest);
+  }),
   "http1 head": at(h1),
   "http1 closed": at(h1),
   "http1 drain": at(h1),
@@ -205,6 +218,17 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client timeout": at(async () => {
     const server = await openServer();
     await all(openClient(server, "http/1.1", { headersTimeout: 1 }).get("/never"));
+  }),
+  "client close timeout": at(async () => {
+    const client = createClient({ rejectUnauthorized: false, protocols: ["h2"] });
+    const server = await openServer();
+    const response = await client.fetch(`${server.url}big.bin`);
+    await client.close({ timeout: 0 });
+    await all(response.text());
+  }),
+  "client starvation": at(async () => {
+    await all(openClient(await openServer(["h3"]), "h3").get("/"));
+    await vi.waitUntil(() => armed.entry === undefined, { timeout: 10_000 });
   }),
   "client abort": at(h2),
   "client timer": at(async () => {

@@ -14,6 +14,8 @@ export interface ServerFlags {
   readonly httpPort?: string;
   readonly keylog?: string;
   readonly retry?: true;
+  readonly stallTimeout?: string;
+  readonly memoryLimit?: string;
   readonly open?: true;
   readonly json?: true;
 }
@@ -29,6 +31,10 @@ export interface ServerSettings {
   readonly keylog: string | undefined;
   /** Every QUIC client proves its address first. */
   readonly retry: boolean;
+  /** Milliseconds; undefined for the default. */
+  readonly stallTimeout: number | undefined;
+  /** Bytes; undefined for the default. */
+  readonly memoryLimit: number | undefined;
   readonly open: boolean;
   readonly json: boolean;
 }
@@ -43,6 +49,10 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(new Option("--http-port <port>", "also answer plain HTTP here, by redirects to https"))
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; whoever reads it reads the traffic"))
     .addOption(new Option("--retry", "make every QUIC client prove its address first, not only under pressure"))
+    .addOption(new Option("--stall-timeout <time>", "end connections that take nothing for so long (60s)"))
+    .addOption(
+      new Option("--memory-limit <size>", "what all connections may hold, such as 256M (a quarter of the heap)"),
+    )
     .addOption(new Option("--open", "open it in a Chromium that accepts the certificate over HTTP/3"))
     .addOption(new Option("--json", "print one JSON object per event on stdout"));
 
@@ -63,6 +73,8 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     httpPort: flags.httpPort === undefined ? undefined : port(flags.httpPort, "--http-port"),
     keylog: keylogPath(flags.keylog, host, io),
     retry: flags.retry === true,
+    stallTimeout: flags.stallTimeout === undefined ? undefined : parseDuration(flags.stallTimeout, "--stall-timeout"),
+    memoryLimit: flags.memoryLimit === undefined ? undefined : parseSize(flags.memoryLimit, "--memory-limit"),
     open: flags.open === true,
     json: flags.json === true,
   };
@@ -82,6 +94,14 @@ export function parseDuration(text: string, option: string): number {
   const milliseconds = match === null ? Number.NaN : Number(match[1]) * UNITS[match[2] ?? "s"]!;
   if (Number.isNaN(milliseconds)) throw usageError(`${option} ${text} is no time`, "give one such as 10s or 500ms");
   return milliseconds;
+}
+
+/** A size such as 512K, 256M, 2G; a number alone is bytes. */
+export function parseSize(text: string, option: string): number {
+  const match = /^(\d+(?:\.\d+)?)([KMG])?$/i.exec(text);
+  const bytes = match === null ? Number.NaN : Number(match[1]) * 1024 ** " KMG".indexOf(match[2]?.toUpperCase() ?? " ");
+  if (!(bytes > 0)) throw usageError(`${option} ${text} is no size`, "give one such as 256M or 2G");
+  return bytes;
 }
 
 /** SSLKEYLOGFILE was perhaps set for another program, so beyond this machine it counts only if the option repeats it. */

@@ -6,6 +6,7 @@ import type { Identity } from "../../host/certificates/identity.ts";
 import { CliError, EXIT, silentExit } from "../fail.ts";
 import type { Io } from "../io.ts";
 import type { ServerSettings } from "./flags.ts";
+import { LineWriter } from "./line-writer.ts";
 
 /** Errors whose remedy is another command line or configuration. */
 const USAGE_ERRORS = new Set(["IdentityError", "KeyLogError"]);
@@ -23,8 +24,13 @@ const LEFTOVER_TIME = 250;
 type CreateService = (log: (line: string) => void) => Promise<Service>;
 
 export async function runServer(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
-  const log = (line: string): void => void io.stderr.write(`${line}\n`);
-  const emit = (event: Record<string, unknown>): void => void io.stdout.write(`${JSON.stringify(event)}\n`);
+  const lines = new LineWriter(
+    io.stderr,
+    (count) => `nagare: ${count} lines were dropped: standard error was not read`,
+  );
+  const events = new LineWriter(io.stdout, (count) => JSON.stringify({ event: "log-dropped", count }));
+  const log = (line: string): void => lines.write(line);
+  const emit = (event: Record<string, unknown>): void => events.write(JSON.stringify(event));
   const running = await start(settings, createService, { log, emit }).catch((error: unknown) => {
     throw asUsageError(error);
   });
@@ -70,6 +76,8 @@ async function start(settings: ServerSettings, createService: CreateService, { l
       host,
       identities: [identity],
       retry: settings.retry ? "always" : "auto",
+      stallTimeout: settings.stallTimeout,
+      memoryLimit: settings.memoryLimit,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },

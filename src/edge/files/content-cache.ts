@@ -4,10 +4,10 @@ import type { Stats } from "node:fs";
 const MAX_FILE = 64 * 1024;
 const MAX_TOTAL = 16 * 1024 * 1024;
 
-type Version = Pick<Stats, "ino" | "size" | "mtimeMs" | "ctimeMs">;
+type Version = Pick<Stats, "dev" | "ino" | "size" | "mtimeMs" | "ctimeMs">;
 
 export const isSameVersion = (a: Version, b: Version): boolean =>
-  a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
+  a.dev === b.dev && a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
 
 export class ContentCache {
   /** In the order of use, the least recently used first. */
@@ -31,9 +31,9 @@ export class ContentCache {
     return entry.content;
   }
 
-  set(path: string, { ino, size, mtimeMs, ctimeMs }: Version, content: Uint8Array): void {
+  set(path: string, { dev, ino, size, mtimeMs, ctimeMs }: Version, content: Uint8Array): void {
     this.#drop(path);
-    this.#entries.set(path, { version: { ino, size, mtimeMs, ctimeMs }, content });
+    this.#entries.set(path, { version: { dev, ino, size, mtimeMs, ctimeMs }, content });
     this.#total += content.byteLength;
     for (const oldest of this.#entries.keys()) {
       if (this.#total <= MAX_TOTAL) break;

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { loadIdentity } from "../../host/certificates/identity.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { serve } from "../serve.ts";
@@ -65,15 +65,20 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe.each(VERSIONS)("files over %s", (_version, open) => {
   let server: Server;
   let client: TestClient;
+  const logged: string[] = [];
 
   beforeAll(async () => {
+    // The files were made a moment ago, and only what has been left alone for two seconds has a strong tag.
+    const { now } = Date;
+    vi.spyOn(Date, "now").mockImplementation(() => now() + 5_000);
     server = await startServer(
       { port: 0, host: "127.0.0.1", identities: [loadIdentity(localhostIdentity)] },
-      new FileService(root),
+      new FileService(root, { log: (line) => logged.push(line) }),
     );
     client = await open(server.url);
   });
   afterAll(async () => {
+    vi.restoreAllMocks();
     client.close();
     await server.close({ timeout: 0 });
   });
@@ -105,6 +110,8 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
 
   test("a file that has only just changed has a weak tag", async () => {
     writeFileSync(join(root, "fresh.txt"), "fresh");
+    const soon = new Date(Date.now());
+    utimesSync(join(root, "fresh.txt"), soon, soon);
     expect((await fetch("/fresh.txt")).headers.etag).toMatch(/^W\//);
     writeFileSync(join(root, "fresh.txt"), "FRESH");
     expect((await fetch("/fresh.txt")).body).toBe("FRESH");
@@ -157,6 +164,52 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
     expect(notModified.headers).toMatchObject({ etag, vary: "accept-encoding" });
     expect((await fetch("/digits.txt", { "if-modified-since": OLD.toUTCString() })).status).toBe(304);
     expect((await fetch("/digits.txt", { "if-match": '"other"' })).status).toBe(412);
+  });
+
+  test.each([0, 1, 315_532_800])("a modification time of %i, as builds give it, is no validator", async (seconds) => {
+    const put = (text: string): void => {
+      rmSync(join(root, "built.js"), { force: true });
+      writeFileSync(join(root, "built.js"), text);
+      utimesSync(join(root, "built.js"), seconds, seconds);
+    };
+    put("v=1");
+    const { etag, "last-modified": lastModified } = (await fetch("/built.js")).headers;
+    expect(lastModified).toBeUndefined();
+    expect((await fetch("/built.js", { "if-none-match": etag! })).status).toBe(304);
+    put("v=2");
+    const changed = await fetch("/built.js", { "if-none-match": etag! });
+    expect([changed.status, changed.body]).toEqual([200, "v=2"]);
+    const date = new Date(seconds * 1000).toUTCString();
+    expect((await fetch("/built.js", { "if-modified-since": date })).status).toBe(200);
+    expect((await fetch("/built.js", { range: "bytes=0-1", "if-range": date })).status).toBe(200);
+    expect((await fetch("/built.js", { range: "bytes=0-1", "if-range": etag! })).status).toBe(200);
+  });
+
+  test("content that is replaced with its size and time kept has another tag", async () => {
+    writeFileSync(join(root, "same.txt"), "one");
+    utimesSync(join(root, "same.txt"), OLD, OLD);
+    const { etag } = (await fetch("/same.txt")).headers;
+    rmSync(join(root, "same.txt"));
+    writeFileSync(join(root, "same.txt"), "two");
+    utimesSync(join(root, "same.txt"), OLD, OLD);
+    expect(await fetch("/same.txt", { "if-none-match": etag! })).toMatchObject({ status: 200, body: "two" });
+  });
+
+  test.skipIf(process.platform === "win32")("a colon in a name", async () => {
+    writeFileSync(join(root, "log-12:30.txt"), "half past");
+    expect((await fetch("/log-12:30.txt")).body).toBe("half past");
+    expect((await fetch("/log-12%3A30.txt")).body).toBe("half past");
+  });
+
+  test("a link that leads outside is reported, once", async () => {
+    logged.length = 0;
+    for (let i = 0; i < 3; i++) expect((await fetch("/up/index.html")).status).toBe(404);
+    writeFileSync(join(folder, "other.txt"), "secret");
+    for (let i = 0; i < 3; i++) expect((await fetch("/up/other.txt")).status).toBe(404);
+    const path = join(root, "up/other.txt");
+    expect(logged).toEqual([
+      `nagare: ${path} leads to ${join(folder, "other.txt")}, outside the served folder: not served`,
+    ]);
   });
 
   test("ranges", async () => {

@@ -11,32 +11,45 @@ export interface LocatedFile {
   readonly stats: Stats;
 }
 
+export interface ServedTree {
+  readonly root: string;
+  /** Told of a path whose symbolic links lead out of the tree. */
+  readonly onEscape: (path: string, target: string) => void;
+}
+
 export type Located = { readonly type: "file"; readonly file: LocatedFile } | { readonly type: "folder" };
 
 /** What a path names, or undefined if there is nothing that may be served. Symbolic links are followed within the root. */
-export const locate = (root: string, segments: readonly string[]): Located | undefined =>
-  locatePath(root, join(root, ...segments));
+export const locate = (tree: ServedTree, segments: readonly string[]): Located | undefined =>
+  locatePath(tree, join(tree.root, ...segments));
 
-export const locateFile = (root: string, segments: readonly string[]): LocatedFile | undefined => {
-  const located = locate(root, segments);
+export const locateFile = (tree: ServedTree, segments: readonly string[]): LocatedFile | undefined => {
+  const located = locate(tree, segments);
   return located?.type === "file" ? located.file : undefined;
 };
 
 /** The file beside another whose name goes on with `suffix`. Mostly there is none, which has to cost little. */
-export function locateBeside(root: string, { path }: LocatedFile, suffix: string): LocatedFile | undefined {
+export function locateBeside(tree: ServedTree, { path }: LocatedFile, suffix: string): LocatedFile | undefined {
   const beside = unlessAbsent(() => statSync(path + suffix, { throwIfNoEntry: false })); // unlike an error, costs little
-  const located = beside === undefined ? undefined : locatePath(root, path + suffix);
+  const located = beside === undefined ? undefined : locatePath(tree, path + suffix);
   return located?.type === "file" ? located.file : undefined;
 }
 
+/** Whether a path lies in a folder, both without symbolic links. */
+export const isBelow = (folder: string, path: string): boolean =>
+  path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+
 const READABLE_BY_ALL = 0o444;
 
-const locatePath = (root: string, path: string): Located | undefined =>
+const locatePath = ({ root, onEscape }: ServedTree, path: string): Located | undefined =>
   unlessAbsent(() => {
     // The root too is resolved anew each time: it may be a link that a deployment turns to another folder.
     const realRoot = realpathSync.native(root);
     const real = realpathSync.native(path);
-    if (real !== realRoot && !real.startsWith(realRoot.endsWith(sep) ? realRoot : realRoot + sep)) return undefined;
+    if (real !== realRoot && !isBelow(realRoot, real)) {
+      onEscape(path, real);
+      return undefined;
+    }
     const stats = statSync(real);
     if (stats.isDirectory()) return { type: "folder" };
     if (!stats.isFile()) return undefined; // a device, socket or pipe

@@ -17,7 +17,7 @@ export interface FilePlan {
 }
 
 export interface Representation {
-  readonly stats: Pick<Stats, "size" | "mtimeMs">;
+  readonly stats: Pick<Stats, "size" | "mtimeMs" | "ctimeMs" | "ino">;
   readonly type: string;
   /** Set for a precompressed file. */
   readonly coding: Coding | undefined;
@@ -30,18 +30,41 @@ export interface Representation {
 const SETTLED_AFTER = 2000;
 
 /**
- * The tag is size and time of change, as with every web server we know of. It is strong (RFC 9110 §8.8.1) only when the
- * file has been left alone for longer than the clock of any file system is coarse; before, it might outlive its content.
+ * Reproducible builds give every file the same time, mostly 0, 1 or the first that an archive can name (1980): it does not
+ * change with the content, so it is no validator (RFC 9110 §8.8.2).
+ */
+const EARLIEST = Date.UTC(1990, 0, 1);
+
+/**
+ * The tag is size, time of modification, and what no build or copy can set: inode and time of change. It is strong (RFC
+ * 9110 §8.8.1) only when the file has been left alone for longer than the clock of any file system is coarse; before, it
+ * might outlive its content.
  */
 function validatorsOf({ stats, coding }: Representation, now: number): Validators {
-  const settled = now - stats.mtimeMs >= SETTLED_AFTER;
-  const tag = `${stats.size.toString(36)}-${Math.round(stats.mtimeMs * 1000).toString(36)}${coding === undefined ? "" : `-${coding}`}`;
+  const settled = now - Math.max(stats.mtimeMs, stats.ctimeMs) >= SETTLED_AFTER;
+  const times = `${micros(stats.mtimeMs).toString(36)}-${mixed(micros(stats.ctimeMs), stats.ino).toString(36)}`;
+  const tag = `${stats.size.toString(36)}-${times}${coding === undefined ? "" : `-${coding}`}`;
   return {
     etag: settled ? `"${tag}"` : `W/"${tag}"`,
     // RFC 9110 §8.8.2.1: never later than now.
-    lastModified: Math.floor(Math.min(stats.mtimeMs, now) / 1000) * 1000,
+    lastModified: stats.mtimeMs < EARLIEST ? undefined : Math.floor(Math.min(stats.mtimeMs, now) / 1000) * 1000,
     strongDate: settled,
   };
+}
+
+const micros = (milliseconds: number): number => Math.round(milliseconds * 1000);
+
+/** Two numbers as one, so that a tag does not publish inodes. */
+function mixed(a: number, b: number): number {
+  let low = 0x9e3779b9;
+  let high = 0x85ebca6b;
+  for (const word of [a >>> 0, a / 2 ** 32, b >>> 0, b / 2 ** 32]) {
+    low = Math.imul(low ^ word, 0x85ebca6b);
+    low ^= low >>> 15;
+    high = Math.imul(high ^ word ^ low, 0xc2b2ae35);
+    high ^= high >>> 13;
+  }
+  return (high >>> 11) * 2 ** 32 + (low >>> 0);
 }
 
 export function planFile(method: string, field: Conditions, file: Representation, now: number): FilePlan {
@@ -56,7 +79,9 @@ export function planFile(method: string, field: Conditions, file: Representation
   if (evaluation.status !== 200) return { status: evaluation.status, fields, parts: undefined };
 
   const { size } = file.stats;
-  fields.push(["last-modified", new Date(validators.lastModified).toUTCString()], ["accept-ranges", "bytes"]);
+  const { lastModified } = validators;
+  if (lastModified !== undefined) fields.push(["last-modified", new Date(lastModified).toUTCString()]);
+  fields.push(["accept-ranges", "bytes"]);
   if (file.coding !== undefined) fields.push(["content-encoding", file.coding]);
   fields.push(["x-content-type-options", "nosniff"]); // the type is what the name says, not what the content looks like
   const range = method === "GET" && evaluation.useRange ? field("range") : undefined; // RFC 9110 §14.2: GET only

@@ -4,8 +4,8 @@
 export interface Validators {
   /** With its quotes, and W/ if it is weak. */
   readonly etag: string;
-  /** Milliseconds; whole seconds, since that is all a date can say. */
-  readonly lastModified: number;
+  /** Milliseconds; whole seconds, since that is all a date can say. Undefined where the time says nothing. */
+  readonly lastModified: number | undefined;
   /** Whether the date is a strong validator (RFC 9110 §8.8.2.2). */
   readonly strongDate: boolean;
 }
@@ -16,18 +16,20 @@ export type Conditions = (name: string) => string | undefined;
 export type Evaluation = { readonly status: 304 | 412 } | { readonly status: 200; readonly useRange: boolean };
 
 export function evaluatePreconditions(field: Conditions, validators: Validators): Evaluation {
+  // RFC 9110 §13.1.3, §13.1.4: without a modification date the conditions on it are ignored.
+  const { lastModified = Number.NaN } = validators;
   const ifMatch = field("if-match");
   const ifUnmodifiedSince = parseDate(field("if-unmodified-since"));
   if (ifMatch !== undefined) {
     if (!matches(ifMatch, validators.etag, strongEqual)) return { status: 412 };
-  } else if (ifUnmodifiedSince !== undefined && validators.lastModified > ifUnmodifiedSince) {
+  } else if (ifUnmodifiedSince !== undefined && lastModified > ifUnmodifiedSince) {
     return { status: 412 };
   }
   const ifNoneMatch = field("if-none-match");
   const ifModifiedSince = parseDate(field("if-modified-since"));
   if (ifNoneMatch !== undefined) {
     if (matches(ifNoneMatch, validators.etag, weakEqual)) return { status: 304 };
-  } else if (ifModifiedSince !== undefined && validators.lastModified <= ifModifiedSince) {
+  } else if (ifModifiedSince !== undefined && lastModified <= ifModifiedSince) {
     return { status: 304 };
   }
   return { status: 200, useRange: allowsRange(field("if-range"), validators) };
@@ -37,7 +39,8 @@ export function evaluatePreconditions(field: Conditions, validators: Validators)
 function allowsRange(ifRange: string | undefined, validators: Validators): boolean {
   if (ifRange === undefined) return true;
   if (/^(?:W\/)?"/.test(ifRange)) return strongEqual(ifRange.trim(), validators.etag);
-  return validators.strongDate && parseDate(ifRange) === validators.lastModified;
+  const { strongDate, lastModified } = validators;
+  return strongDate && lastModified !== undefined && parseDate(ifRange) === lastModified;
 }
 
 function matches(list: string, etag: string, equal: (a: string, b: string) => boolean): boolean {

@@ -13,12 +13,14 @@ const HIDDEN: SafePath = { ok: false, status: 404 };
  * system reads as something else than a name: `..`, NUL, `\`, a drive or stream (`c:`), and names with a leading dot,
  * which hold what was not meant to be seen. The one exception is /.well-known/ (RFC 8615).
  */
-export function parsePath(target: string): SafePath {
+export function parsePath(target: string, platform: string = process.platform): SafePath {
   const end = target.search(/[?#]/);
   const path = end === -1 ? target : target.slice(0, end);
   const query = end === -1 || target[end] === "#" ? "" : target.slice(end);
   if (!path.startsWith("/")) return BAD;
   const segments: string[] = [];
+  // Elsewhere a colon is a character like any other.
+  const forbidden = platform === "win32" ? /[/\\:]/ : /[/\\]/;
   for (const raw of path.slice(1).split("/")) {
     if (raw === "") continue;
     let segment: string;
@@ -28,7 +30,7 @@ export function parsePath(target: string): SafePath {
       return BAD; // not percent-encoded UTF-8
     }
     if (segment.includes("\0")) return BAD;
-    if (/[/\\:]/.test(segment)) return HIDDEN;
+    if (forbidden.test(segment)) return HIDDEN;
     if (segment.startsWith(".") && !(segments.length === 0 && segment === ".well-known")) return HIDDEN;
     segments.push(segment);
   }

@@ -1,14 +1,16 @@
 /** A folder as a web site, straight on Exchanges. */
-import { close, constants, fstatSync, open, readFile, statSync } from "node:fs";
+import { readFile, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { describeFault, type Fault, guard, ignore } from "../../host/guard.ts";
+import { type Budget, processBudget } from "../../host/budget.ts";
+import { describeFault, type Fault, guard } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { combinedFieldValue, type FieldLine } from "../../http/index.ts";
 import { ServeError } from "../errors.ts";
 import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
-import { ContentCache, isSameVersion } from "./content-cache.ts";
+import { ContentCache } from "./content-cache.ts";
 import { contentType, isCompressible } from "./content-type.ts";
-import { isAbsence, type LocatedFile, locate, locateBeside, locateFile } from "./locate.ts";
+import { isAbsence, type LocatedFile, locate, locateBeside, locateFile, type ServedTree } from "./locate.ts";
+import { isExhaustion, type OpenFile, openFile } from "./open-file.ts";
 import { type FilePlan, type Part, planFile, type Representation } from "./plan.ts";
 import { folderPath, parsePath } from "./safe-path.ts";
 import { FileTransfer } from "./transfer.ts";
@@ -21,24 +23,29 @@ export interface FilesOptions {
 }
 
 const ALLOWED = "GET, HEAD, OPTIONS";
-/** Without O_NONBLOCK, opening what has meanwhile become a pipe would wait for a writer. Windows has neither flag. */
-const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
 /** How often a file that changes between looking and opening is looked at again. */
 const MAX_ATTEMPTS = 3;
+/** Paths that lead outside, remembered so that each is reported once. */
+const MAX_ESCAPES = 1_000;
 
 export class FileService {
-  readonly #root: string;
+  readonly #tree: ServedTree;
   readonly #cacheControl: string;
   readonly #log: (line: string) => void;
+  readonly #escapes = new Set<string>();
   readonly #contents = new ContentCache();
+  readonly #budget: Budget;
 
-  constructor(directory: string, options: FilesOptions = {}) {
-    this.#root = resolve(directory);
-    if (!statSync(this.#root, { throwIfNoEntry: false })?.isDirectory()) {
+  constructor(directory: string, options: FilesOptions = {}, budget: Budget = processBudget()) {
+    this.#budget = budget;
+    const root = resolve(directory);
+    if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
       throw new ServeError("DIRECTORY_MISSING", `there is no folder ${directory}: name one that exists`);
     }
     this.#cacheControl = options.cacheControl ?? "no-cache";
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
+    const onEscape = (path: string, target: string): void => this.#reportEscape(path, target);
+    this.#tree = { root, onEscape };
   }
 
   readonly handle = (exchange: ServerExchange): void => {
@@ -63,14 +70,14 @@ export class FileService {
       else this.#notFound(exchange);
       return;
     }
-    const located = locate(this.#root, path.segments);
+    const located = locate(this.#tree, path.segments);
     if (located?.type === "folder" && !path.trailingSlash) {
       const location = folderPath(path.segments, path.query);
       respondText(exchange, 301, "Moved Permanently", [["location", location]]);
       return;
     }
     const segments = located?.type === "folder" ? [...path.segments, "index.html"] : path.segments;
-    const file = located?.type === "folder" ? locateFile(this.#root, segments) : located?.file;
+    const file = located?.type === "folder" ? locateFile(this.#tree, segments) : located?.file;
     if (file === undefined || (located?.type === "file" && path.trailingSlash)) {
       this.#notFound(exchange);
       return;
@@ -99,7 +106,7 @@ export class FileService {
   #precompressed(original: LocatedFile, acceptEncoding: string | undefined) {
     for (const coding of acceptedCodings(acceptEncoding)) {
       const { suffix } = PRECOMPRESSED.find((known) => known.coding === coding)!;
-      const file = locateBeside(this.#root, original, suffix);
+      const file = locateBeside(this.#tree, original, suffix);
       if (file !== undefined && file.stats.mtimeMs >= original.stats.mtimeMs) return { file, coding };
     }
     return undefined;
@@ -117,47 +124,40 @@ export class FileService {
       respondContent(exchange, plan, content);
       return;
     }
-    const onFault = (fault: Fault): void => this.#handleFault(exchange, fault);
-    open(
-      file.path,
-      OPEN_FLAGS,
-      guard("file open", onFault, (error: Error | null, fd: number) => {
-        if (error !== null) onFailure(error);
-        else this.#sendOpen(exchange, plan, parts, file, fd, onFailure);
-      }),
-    );
+    openFile(file, {
+      root: this.#tree.root,
+      budget: this.#budget,
+      onOpen: (opened) => this.#sendOpen(exchange, plan, parts, file, opened, onFailure),
+      onFailure,
+      onFault: (fault) => this.#handleFault(exchange, fault),
+    });
   }
 
-  /** The descriptor is closed here, whatever happens. */
+  /** The file is closed here, whatever happens. */
   #sendOpen(
     exchange: ServerExchange,
     plan: FilePlan,
     parts: readonly Part[],
     file: LocatedFile,
-    fd: number,
+    opened: OpenFile,
     onFailure: (error: Error) => void,
   ): void {
     let keepsOpen = false;
     try {
       if (exchange.aborted !== undefined) return;
-      // Looked at again now that it is open: the head was planned for exactly this content.
-      if (!isSameVersion(fstatSync(fd), file.stats)) {
-        onFailure(new Error("the file keeps changing"));
-        return;
-      }
       if (ContentCache.accepts(file.stats)) {
-        this.#sendSmall(exchange, plan, file, fd, onFailure);
+        this.#sendSmall(exchange, plan, file, opened, onFailure);
         keepsOpen = true;
       } else {
         exchange.respond(plan.status, plan.fields);
         keepsOpen = true;
-        new FileTransfer(exchange, fd, parts, (error, fault) => {
+        new FileTransfer(exchange, opened, parts, (error, fault) => {
           if (fault === undefined) this.#fail(exchange, error);
           else this.#handleFault(exchange, fault);
         });
       }
     } finally {
-      if (!keepsOpen) close(fd, ignore);
+      if (!keepsOpen) opened.close();
     }
   }
 
@@ -165,14 +165,14 @@ export class FileService {
     exchange: ServerExchange,
     plan: FilePlan,
     file: LocatedFile,
-    fd: number,
+    opened: OpenFile,
     onFailure: (error: Error) => void,
   ): void {
     const onFault = (fault: Fault): void => this.#handleFault(exchange, fault);
     readFile(
-      fd,
+      opened.fd,
       guard("file content", onFault, (error: Error | null, bytes: Buffer) => {
-        close(fd, ignore);
+        opened.close();
         if (error !== null) onFailure(error);
         else if (bytes.byteLength !== file.stats.size) onFailure(new Error("the file keeps changing"));
         else {
@@ -185,6 +185,10 @@ export class FileService {
 
   #retry(exchange: ServerExchange, attempt: number, error: Error): void {
     if (exchange.aborted !== undefined) return;
+    if (isExhaustion(error)) {
+      respondText(exchange, 503, "Service Unavailable", [["retry-after", "1"]]);
+      return;
+    }
     if (attempt >= MAX_ATTEMPTS) {
       if (isAbsence(error)) this.#notFound(exchange);
       else this.#fail(exchange, error);
@@ -198,7 +202,7 @@ export class FileService {
   }
 
   #notFound(exchange: ServerExchange): void {
-    const page = locateFile(this.#root, ["404.html"]);
+    const page = locateFile(this.#tree, ["404.html"]);
     if (page === undefined) {
       respondText(exchange, 404, "Not Found");
       return;
@@ -229,6 +233,13 @@ export class FileService {
   #end(exchange: ServerExchange, error: unknown): void {
     if (exchange.status === undefined) respondText(exchange, 500, "Internal Server Error");
     else exchange.reset(error instanceof Error ? error : new Error(String(error)));
+  }
+
+  /** Once for each path: whoever made the link looks for it in vain otherwise. */
+  #reportEscape(path: string, target: string): void {
+    if (this.#escapes.has(path) || this.#escapes.size >= MAX_ESCAPES) return;
+    this.#escapes.add(path);
+    this.#log(`nagare: ${path} leads to ${target}, outside the served folder: not served`);
   }
 
   #report(exchange: ServerExchange, error: unknown): void {

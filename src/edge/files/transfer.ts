@@ -1,8 +1,9 @@
 /** Sends parts of an open file to an exchange, reading no faster than the exchange takes it. */
-import { close, read } from "node:fs";
-import { type Fault, guard, ignore } from "../../host/guard.ts";
+import { read } from "node:fs";
+import { type Fault, guard } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { LARGE_CHUNK, releaseChunk, SMALL_CHUNK, takeChunk } from "./chunk-pool.ts";
+import type { OpenFile } from "./open-file.ts";
 import type { Part } from "./plan.ts";
 
 /** After so many bytes a transfer counts as a long one. */
@@ -10,7 +11,7 @@ const LONG_TRANSFER = 1024 * 1024;
 
 export class FileTransfer {
   readonly #exchange: ServerExchange;
-  readonly #fd: number;
+  readonly #file: OpenFile;
   readonly #parts: readonly Part[];
   readonly #onFailure: (error: Error, fault?: Fault) => void;
   /** Which part is being sent, and from which byte of the file it goes on. */
@@ -20,15 +21,15 @@ export class FileTransfer {
   #reading = false;
   #over = false;
 
-  /** Takes over the file descriptor. The response's head has been sent. */
+  /** Takes over the open file. The response's head has been sent. */
   constructor(
     exchange: ServerExchange,
-    fd: number,
+    file: OpenFile,
     parts: readonly Part[],
     onFailure: (error: Error, fault?: Fault) => void,
   ) {
     this.#exchange = exchange;
-    this.#fd = fd;
+    this.#file = file;
     this.#parts = parts;
     this.#onFailure = onFailure;
     exchange.onDrain = () => this.#advance();
@@ -76,7 +77,7 @@ export class FileTransfer {
       this.#reading = false;
       if (this.#over || error !== null || bytesRead === 0) {
         releaseChunk(chunk);
-        if (this.#over) this.#closeFile();
+        if (this.#over) this.#file.close();
         else this.#fail(error ?? new Error("the file became shorter while it was sent"));
         return;
       }
@@ -84,7 +85,7 @@ export class FileTransfer {
       this.#sent += bytesRead;
       if (this.#exchange.write(chunk.subarray(0, bytesRead), releaseChunk)) this.#advance();
     });
-    read(this.#fd, chunk, 0, length, this.#position, done);
+    read(this.#file.fd, chunk, 0, length, this.#position, done);
   }
 
   /** The length was announced: what is missing must be seen to be missing. */
@@ -101,10 +102,6 @@ export class FileTransfer {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    if (!this.#reading) this.#closeFile(); // otherwise when the read is done: its descriptor must not become another file
-  }
-
-  #closeFile(): void {
-    close(this.#fd, ignore); // a descriptor that was only read has nothing to lose
+    if (!this.#reading) this.#file.close(); // otherwise when the read is done: its descriptor must not become another file
   }
 }

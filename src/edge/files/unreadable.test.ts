@@ -90,12 +90,19 @@ describe("a file that cannot be read", () => {
     expect(lines).toEqual([]);
   });
 
-  test("for another reason is tried a few times", async () => {
+  test("for want of descriptors is a 503, which asks for a later attempt", async () => {
     failing.code = "EMFILE";
+    failing.suffix = "page.txt";
+    const response = await request("/page.txt");
+    expect([response.status, response.headers["retry-after"]]).toEqual([503, "1"]);
+  });
+
+  test("for another reason is tried a few times", async () => {
+    failing.code = "EIO";
     failing.suffix = "page.txt";
     expect((await request("/page.txt")).status).toBe(500);
     expect(failing.opened).toBe(3);
-    expect(lines).toEqual(["nagare: GET /page.txt: EMFILE"]);
+    expect(lines).toEqual(["nagare: GET /page.txt: EIO"]);
   });
 
   test("leaves the original where it is a compressed copy", async () => {

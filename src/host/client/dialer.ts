@@ -59,7 +59,7 @@ export class Dialer {
 
   dialTcp(): Attempt {
     const { idleTimeout } = this.#settings;
-    return this.#dial(this.host, this.port, undefined, async (options) => {
+    return this.#dial(this.host, this.port, "", undefined, async (options) => {
       const connection = await connectTcp({
         ...options,
         secure: this.secure,
@@ -74,7 +74,7 @@ export class Dialer {
   dialHttp3(alternative: Alternative): Attempt {
     const connector = this.#settings.http3;
     const host = alternative.host === "" ? this.host : alternative.host;
-    return this.#dial(host, alternative.port, connector.ready, async (options) => {
+    return this.#dial(host, alternative.port, " over QUIC (UDP)", connector.ready, async (options) => {
       try {
         return await connector.connect(this.origin, options);
       } catch (error) {
@@ -86,6 +86,7 @@ export class Dialer {
   #dial(
     host: string,
     port: number,
+    transport: string,
     ready: (() => Promise<unknown>) | undefined,
     connect: (options: DialOptions) => Promise<Session>,
   ): Attempt {
@@ -98,7 +99,7 @@ export class Dialer {
       () => {
         const seconds = settings.connectTimeout / 1000;
         controller.abort(
-          new ClientError("CONNECT_TIMEOUT", `no connection to ${host} port ${port} within ${seconds} s`),
+          new ClientError("CONNECT_TIMEOUT", `no connection to ${host} port ${port}${transport} within ${seconds} s`),
         );
       },
     );

@@ -1,5 +1,4 @@
 // Makes HTTP/3 connections: one UDP socket each, the QUIC handshake, and the judgement of the server's certificate.
-import { X509Certificate } from "node:crypto";
 import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
 import { seconds } from "../../base/time.ts";
 import {
@@ -10,7 +9,6 @@ import {
   Endpoint,
 } from "../../quic/index.ts";
 import { ALERTS, createTlsClient } from "../../tls/index.ts";
-import { type CertificateVerifier, createCertificateVerifier } from "../certificates/index.ts";
 import { millisNow } from "../clock.ts";
 import { detach, guard, ignore } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
@@ -18,12 +16,12 @@ import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "../quic/environment.ts";
 import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
-import { chainProblem } from "./certificate-problem.ts";
-import { asClientError, ClientError } from "./errors.ts";
+import { ClientError } from "./errors.ts";
 import type { Http3Connector } from "./http3.ts";
 import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-protocols.ts";
 import type { DialOptions, ResolvedAddress } from "./session.ts";
 import { staggered } from "./staggered.ts";
+import { refusalOf } from "./verdict.ts";
 
 export function createHttp3Connector(environment: QuicEnvironment = systemEnvironment): Http3Connector {
   const connect = quicDialer(HTTP3_ONLY, environment);
@@ -35,25 +33,13 @@ export function quicDialer<P extends DialedProtocol>(
   protocols: ClientProtocols<P>,
   environment: QuicEnvironment = systemEnvironment,
 ): (origin: string, options: DialOptions) => Promise<P> {
-  const verifiers = new Map<string, CertificateVerifier>();
-  const verifierFor = (options: DialOptions): CertificateVerifier => {
-    const key = `${options.rejectUnauthorized} ${options.ca?.join("") ?? ""}`;
-    let verifier = verifiers.get(key);
-    if (verifier === undefined) {
-      const ca = options.ca === undefined ? {} : { ca: options.ca };
-      verifier = createCertificateVerifier({ ...ca, rejectUnauthorized: options.rejectUnauthorized });
-      verifiers.set(key, verifier);
-    }
-    return verifier;
-  };
   return (origin, options) => {
-    const verifier = verifierFor(options);
     return staggered({
       candidates: options.addresses,
       delay: CONNECTION_ATTEMPT_DELAY,
       signal: options.signal,
       clock: environment.clock,
-      attempt: (address, signal) => dial(environment, origin, protocols, { ...options, signal }, address, verifier),
+      attempt: (address, signal) => dial(environment, origin, protocols, { ...options, signal }, address),
       discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was first")),
       // A certificate is judged once: another address of the same host shows the same.
       isFinal: (error) => error instanceof ClientError && error.code.startsWith("CERTIFICATE_"),
@@ -67,12 +53,13 @@ async function dial<P extends DialedProtocol>(
   protocols: ClientProtocols<P>,
   options: DialOptions,
   address: ResolvedAddress,
-  verifier: CertificateVerifier,
 ): Promise<P> {
   const { rng, clock } = environment;
   const engine = await environment.loadEngine();
   const connectStart = millisNow(clock);
-  const socket = await environment.bind(0, address.family === 6 ? "::" : "0.0.0.0", SMALL_SEND_ARENA);
+  const remote = { family: address.family, host: address.address, port: options.port };
+  const connected = environment.connect?.(remote, SMALL_SEND_ARENA);
+  const socket = await (connected ?? environment.bind(0, address.family === 6 ? "::" : "0.0.0.0", SMALL_SEND_ARENA));
   const endpoint = new Endpoint({
     config: connectionConfig({
       engine,
@@ -87,7 +74,7 @@ async function dial<P extends DialedProtocol>(
   driver.onFault = ignore; // it ends the connection, whose requests fail with it as their cause
   const connection = endpoint.connect(
     {
-      remote: { family: address.family, host: address.address, port: options.port },
+      remote,
       createTls: (transportParameters) =>
         createTlsClient({
           engine,
@@ -101,8 +88,11 @@ async function dial<P extends DialedProtocol>(
     driver.now(),
   );
   try {
-    const handshake = new DialedHandshake(connection, driver, options, verifier);
+    const handshake = new DialedHandshake(connection, driver, options);
+    socket.onRefused = () => handshake.refuse();
     await handshake.done;
+    // Whoever forges ICMP must not end a connection that works.
+    socket.onRefused = undefined;
     const handshakeEnd = millisNow(clock);
     const { lookupStart, lookupEnd, onChange } = options;
     // TLS accepted one of the names that were offered.
@@ -110,6 +100,7 @@ async function dial<P extends DialedProtocol>(
       connection,
       driver,
       onChange,
+      origin,
       onKeyLog: options.keylog,
       timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
     });
@@ -130,9 +121,11 @@ class DialedHandshake {
   /** What came before anybody could take it, in order. */
   readonly held: ConnectionEvent[] = [];
   #problem: ClientError | undefined;
+  #reject!: (reason: unknown) => void;
 
-  constructor(connection: Connection, driver: QuicDriver, options: DialOptions, verifier: CertificateVerifier) {
+  constructor(connection: Connection, driver: QuicDriver, options: DialOptions) {
     this.done = new Promise((resolve, reject) => {
+      this.#reject = reject;
       const onAbort = guard(
         "client h3 abort",
         ({ error }) => reject(error),
@@ -150,7 +143,7 @@ class DialedHandshake {
               detach(
                 "client h3 certificate",
                 (fault) => driver.fail(connection, fault),
-                this.#judge(connection, driver, verifier, event.chain, options.servername),
+                this.#judge(connection, driver, event.chain, options),
               );
               break;
             case "closed":
@@ -169,38 +162,25 @@ class DialedHandshake {
     });
   }
 
+  /** The system says that nobody listens there. */
+  refuse(): void {
+    this.#reject(new Refused("the port is closed"));
+  }
+
   async #judge(
     connection: Connection,
     driver: QuicDriver,
-    verifier: CertificateVerifier,
     chain: readonly Uint8Array[],
-    name: string,
+    options: DialOptions,
   ): Promise<void> {
-    let failure: { readonly alert: number; readonly reason: string } | undefined;
-    try {
-      const verdict = await verifier.verify(chain, name, new Date(driver.environment.clock.date()));
-      if (!verdict.ok) {
-        failure = { alert: verdict.alert, reason: verdict.message };
-        this.#problem = chainProblem(name, verdict.code, verdict.message, readable(chain));
-      }
-    } catch (error) {
-      this.#problem = asClientError(error, "CERTIFICATE_INVALID", `certificate for ${name} cannot be judged`);
-      failure = { alert: ALERTS.internal_error.code, reason: this.#problem.message };
-    }
-    connection.certificateVerdict(failure, driver.now());
+    const refusal = await refusalOf(chain, options, new Date(driver.environment.clock.date()));
+    this.#problem = refusal?.error;
+    const alert = refusal?.verdict?.alert ?? ALERTS.internal_error.code;
+    connection.certificateVerdict(refusal && { alert, reason: refusal.error.message }, driver.now());
   }
 }
 
-/** What of a chain can be told about: a server may send anything. */
-function readable(chain: readonly Uint8Array[]): X509Certificate[] {
-  return chain.flatMap((der) => {
-    try {
-      return [new X509Certificate(der)];
-    } catch {
-      return [];
-    }
-  });
-}
+class Refused extends Error {}
 
 class HandshakeFailure extends Error {
   readonly reason: CloseReason;
@@ -212,6 +192,13 @@ class HandshakeFailure extends Error {
 }
 
 function failureOf(error: unknown, origin: string, address: ResolvedAddress, options: DialOptions): unknown {
+  if (error instanceof Refused) {
+    const where = `${options.servername} (${address.address}) port ${options.port} over QUIC (UDP)`;
+    return new ClientError("CONNECTION_REFUSED", `nothing listens at ${where}`, {
+      cause: error,
+      hint: "check the port, and that the server speaks HTTP/3",
+    });
+  }
   if (!(error instanceof HandshakeFailure)) return error;
   const { reason } = error;
   const where = `${origin} (${address.address} port ${options.port}, UDP)`;

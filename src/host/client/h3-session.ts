@@ -18,6 +18,7 @@ import type {
   ResponseHandler,
   SessionStats,
 } from "./session.ts";
+import { StarvationWatch } from "./starvation.ts";
 
 export interface H3SessionParts {
   readonly connection: Connection;
@@ -26,6 +27,7 @@ export interface H3SessionParts {
   readonly timings: ConnectionTimings;
   readonly onChange: () => void;
   readonly onKeyLog: ((line: string) => void) | undefined;
+  readonly origin: string;
 }
 
 export class QuicHttp3Session implements Http3Session, ConnectionListener, H3EventHandler {
@@ -39,6 +41,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   readonly #exchanges = new Map<StreamId, H3ClientExchange>();
   /** Requests that found no stream credit; the server's next MAX_STREAMS starts them. */
   #waiting: H3ClientExchange[] = [];
+  readonly #starvation: StarvationWatch;
   #requests = 0;
   #isClosed = false;
   #error: Error | undefined;
@@ -47,6 +50,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   constructor(parts: H3SessionParts) {
     this.#parts = parts;
     this.#pump = new H3EventPump(parts.h3, this);
+    this.#starvation = new StarvationWatch(this, parts.origin, parts.driver.environment.clock, this.handleFault);
     this.timings = parts.timings;
     this.remoteAddress = parts.connection.remoteAddress.host;
     this.remotePort = parts.connection.remoteAddress.port;
@@ -73,7 +77,12 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     const exchange = new H3ClientExchange(this.#parts.h3, this, head, content, handler);
     if (this.active === 0) this.#parts.driver.ref();
     this.#start(exchange);
+    this.#starvation.begin();
     return exchange;
+  }
+
+  isStarved(): boolean {
+    return this.usable && this.#parts.connection.streamFacts.receiveCredit === 0;
   }
 
   #start(exchange: H3ClientExchange): void {
@@ -131,6 +140,8 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     if (id !== undefined) this.#exchanges.delete(id);
     else this.#waiting = this.#waiting.filter((other) => other !== exchange);
     if (this.active === 0) this.#parts.driver.unref();
+    // One that was given up may have been the last that the end of the connection waited for.
+    this.#pump.pump();
     this.#parts.onChange();
   }
 

@@ -6,6 +6,7 @@ import { QuicHttp3Session } from "./h3-session.ts";
 import type { ConnectionTimings } from "./session.ts";
 
 export interface DialedConnection {
+  readonly origin: string;
   readonly connection: Connection;
   readonly driver: QuicDriver;
   readonly timings: ConnectionTimings;

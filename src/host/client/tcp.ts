@@ -1,11 +1,10 @@
 // One TCP connection, with TLS when the scheme asks for it: made, measured, and its certificate judged with a reason.
-import type { X509Certificate } from "node:crypto";
 import { connect as connectSocket, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { type Fault, guard, ignore } from "../guard.ts";
-import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { ConnectionTimings, DialOptions, Protocol } from "./session.ts";
+import { refusalOf } from "./verdict.ts";
 
 export interface ClientTcpConnection {
   readonly socket: Socket | TLSSocket;
@@ -70,15 +69,14 @@ function establish(options: TcpConnectOptions): Promise<Socket> {
 }
 
 async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TLSSocket> {
-  const { servername, ca, keylog } = options;
+  const { servername, keylog } = options;
   const secured = connectTls({
     socket,
     host: servername,
     // RFC 6066 §3: an address literal is not a server name.
     ...(isIP(servername) === 0 ? { servername } : {}),
     ALPNProtocols: [...options.protocols],
-    ...(ca === undefined ? {} : { ca: [...ca] }),
-    // The verdict is read below, before a byte of HTTP is written: only so is the certificate still there to say what is wrong with it.
+    // The verdict is ours, before a byte of HTTP is written.
     rejectUnauthorized: false,
   });
   secured.on("error", ignore);
@@ -93,21 +91,19 @@ async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TL
     );
   }
   await settle(secured, "secureConnect", options.signal, (error) => tlsProblem(error, options));
-  if (!secured.authorized && options.rejectUnauthorized) {
-    const chain = chainOf(secured);
-    const verdict = String(secured.authorizationError);
+  const refusal = await refusalOf(chainOf(secured), options, new Date());
+  if (refusal !== undefined) {
     secured.destroy();
-    throw chainProblem(servername, verdict, verdict, chain);
+    throw refusal.error;
   }
   return secured;
 }
 
-/** What the server showed, and the issuer that Node found for the last of it. */
-function chainOf(socket: TLSSocket): X509Certificate[] {
-  const chain: X509Certificate[] = [];
+/** What the server sent, in its order: Node calls the next one the issuer, whether it is or not. */
+function chainOf(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = [];
   for (let next = socket.getPeerX509Certificate(); next !== undefined; next = next.issuerCertificate) {
-    if (next.fingerprint256 === chain.at(-1)?.fingerprint256) break; // its own issuer
-    chain.push(next);
+    chain.push(next.raw);
   }
   return chain;
 }

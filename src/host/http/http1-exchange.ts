@@ -101,6 +101,18 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     return this.#tunnel?.aborted ?? this.#aborted;
   }
 
+  get pending(): number {
+    return this.#tunnel === undefined ? this.#response.writableLength : this.#response.req.socket.writableLength;
+  }
+
+  get unread(): number {
+    return this.#response.req.readableLength;
+  }
+
+  get written(): number {
+    return this.#response.req.socket.bytesWritten;
+  }
+
   inform(status: number, fields: FieldSection): void {
     const socket = this.#response.socket;
     // RFC 9110 §15.2: never to an HTTP/1.0 client. And without a socket this request waits in a pipeline: its turn to
@@ -194,11 +206,11 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#tcp.exchanges.delete(this);
     if (this.#aborted === undefined) this.body.discard();
     // Whoever still reads the request must not wait for what will not come.
     this.body.abort();
     this.onClose?.();
+    this.#tcp.end(this);
     // A connection whose last head was sent before the drain began does not know that it ends here.
     if (this.#tcp.listener.draining && this.#tcp.exchanges.size === 0) this.#response.req.socket.destroySoon();
   }

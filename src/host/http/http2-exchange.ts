@@ -35,6 +35,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   #status: number | undefined;
   #aborted: Error | undefined;
   #trailers: FieldSection | undefined;
+  #written = 0;
   #ended = false;
   #closed = false;
   #tunnel: NodeTunnel | undefined;
@@ -103,6 +104,18 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     return this.#tunnel?.aborted ?? this.#aborted;
   }
 
+  get pending(): number {
+    return this.#stream.writableLength;
+  }
+
+  get unread(): number {
+    return this.#stream.readableLength;
+  }
+
+  get written(): number {
+    return this.#tunnel === undefined ? this.#written : this.#tunnel.written;
+  }
+
   inform(status: number, fields: FieldSection): void {
     if (this.#gone() || this.#status !== undefined) return;
     this.#stream.additionalHeaders(toHeaders(status, fields));
@@ -132,6 +145,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       released?.(chunk);
       return false;
     }
+    this.#written += chunk.byteLength;
     if (released === undefined) return this.#stream.write(chunk);
     const done = guard("http2 released", this.#handleFault, () => released(chunk));
     return this.#stream.write(chunk, done);
@@ -141,7 +155,10 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     if (this.#ended || this.#gone()) return;
     this.#trailers = trailers;
     if (last === undefined) this.#stream.end();
-    else this.#stream.end(last);
+    else {
+      this.#written += last.byteLength;
+      this.#stream.end(last);
+    }
     this.#finish();
   }
 
@@ -216,7 +233,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#tcp.exchanges.delete(this);
+    this.#tcp.end(this);
     this.onClose?.();
   }
 }

@@ -3,6 +3,7 @@
  * Exchanges. TCP (HTTP/1.1 and HTTP/2) and QUIC (HTTP/3) implement the same interface.
  */
 
+import type { Budget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { Fault } from "../guard.ts";
 import type { ExchangeHandler, HttpVersion } from "./exchange.ts";
@@ -24,6 +25,10 @@ export interface ListenerOptions {
   readonly onKeyLog?: ((line: string) => void) | undefined;
   /** Hears of each internal fault; the connection it happened to has ended. A line on standard error by default. */
   readonly onFault?: ((fault: Fault) => void) | undefined;
+  /** How long a client may take nothing of what waits for it, in milliseconds; a minute by default. */
+  readonly stallTimeout?: number | undefined;
+  /** What bounds all connections together; that of the process by default. */
+  readonly budget?: Budget | undefined;
   /** QUIC: when a client has to prove its address first (Retry, RFC 9000 §8.1.2). TCP always asks. */
   readonly retry?: RetryPolicy | undefined;
 }

@@ -21,6 +21,8 @@ export class NodeTunnel implements Tunnel {
   aborted: Error | undefined;
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
+  /** Bytes written so far. */
+  written = 0;
   readonly #options: NodeTunnelOptions;
   #isEnded = false;
   #isClosed = false;
@@ -69,7 +71,9 @@ export class NodeTunnel implements Tunnel {
   }
 
   write(chunk: Uint8Array): boolean {
-    return !this.#isOver && this.#options.stream.write(chunk);
+    if (this.#isOver) return false;
+    this.written += chunk.byteLength;
+    return this.#options.stream.write(chunk);
   }
 
   end(): void {

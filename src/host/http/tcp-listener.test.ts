@@ -257,21 +257,6 @@ describe("malformed HTTP/1.1", () => {
     expect([seen?.authority, seen?.path]).toEqual(["example.test", "/x?y"]);
   });
 
-  test("requests in a pipeline are answered in their order", async () => {
-    const waiting: ServerExchange[] = [];
-    const { port } = await start((exchange) => {
-      waiting.push(exchange);
-      if (waiting.length < 2) return;
-      for (const one of waiting.reverse()) {
-        one.inform(103, [["link", "</x>"]]);
-        one.respond(200, []);
-        one.end(new TextEncoder().encode(one.path));
-      }
-    });
-    const text = await raw(port, `GET /1 HTTP/1.1\r\n${HOST}\r\nGET /2 HTTP/1.1\r\n${HOST}Connection: close\r\n\r\n`);
-    expect(text.match(/\/\d$|\/\d(?=HTTP)/gm)).toEqual(["/1", "/2"]);
-  });
-
   test("an HTTP/1.0 client gets no informational response", async () => {
     const { port } = await start((exchange) => {
       exchange.inform(103, [["link", "</x>"]]);

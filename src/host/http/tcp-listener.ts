@@ -1,14 +1,16 @@
 /**
  * HTTP/1.1 and HTTP/2 on one TLS port, by Node's own modules, as Exchanges.
  *
- * Limits: a head has 64 KiB and 30 s to arrive, a TLS handshake 15 s; an idle connection is closed after a minute. How
- * long a body may take is not limited, since uploads take as long as they take: unread bytes stay under flow control.
+ * Limits: a head has 64 KiB and 30 s to arrive, a TLS handshake 15 s; an idle connection is closed after a minute, and so
+ * is one whose client takes nothing of what waits for it. How long a body may take is not limited, since uploads take as
+ * long as they take: unread bytes stay under flow control.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
   constants,
   createSecureServer,
   type Http2SecureServer,
+  type Http2Session,
   type IncomingHttpHeaders,
   type SecureServerOptions,
   type ServerHttp2Session,
@@ -17,12 +19,14 @@ import {
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
 import type { FieldLine } from "../../http/index.ts";
+import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { CertificateStore } from "../certificates/store.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
+import { Http1Pipeline } from "./http1-pipeline.ts";
 import { Http1Refusal } from "./http1-refusal.ts";
 import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
@@ -33,8 +37,11 @@ import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
 
 const MAX_HEAD_BYTES = 64 * 1024;
 const HEAD_TIMEOUT = 30_000;
+/** How often Node looks for heads that are late; half a minute by default, which would double the time. */
+const HEAD_CHECK_INTERVAL = 5_000;
 const HANDSHAKE_TIMEOUT = 15_000;
 const IDLE_TIMEOUT = 60_000;
+const MAX_TIMER = 2 ** 31 - 1;
 const MAX_CONCURRENT_STREAMS = 256;
 const STREAM_WINDOW = 256 * 1024;
 
@@ -56,6 +63,8 @@ export class TcpListener implements Listener {
   /** Connections that speak HTTP/1.1. */
   readonly #http1 = new Map<Socket, TcpConnection>();
   readonly #refusal: Http1Refusal;
+  readonly #budget: Budget;
+  readonly #stallTimeout: number;
   #closing: { promise: Promise<void>; deadline: Timer } | undefined;
   #referenced = true;
 
@@ -63,11 +72,21 @@ export class TcpListener implements Listener {
     this.#onExchange = options.onExchange;
     this.#acceptsTunnels = options.acceptsTunnels === true;
     this.#onFault = options.onFault ?? reportFault;
+    this.#budget = options.budget ?? processBudget();
+    this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
     this.#server = createSecureServer(serverOptions(options.identities, this.#acceptsTunnels, this.#onFault));
     // With allowHTTP1 the server has the limits of node:http's Server, which it takes from no option.
-    Object.assign(this.#server, { headersTimeout: HEAD_TIMEOUT, requestTimeout: 0, maxHeaderSize: MAX_HEAD_BYTES });
+    // A timer of Node takes no more; 0 is never.
+    const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
+    Object.assign(this.#server, {
+      headersTimeout: HEAD_TIMEOUT,
+      connectionsCheckingInterval: HEAD_CHECK_INTERVAL,
+      requestTimeout: 0,
+      timeout,
+      maxHeaderSize: MAX_HEAD_BYTES,
+    });
     this.#server.on(
       "connection",
       guard("tcp connection", this.#destroy, (socket: Socket) => this.#track(socket)),
@@ -79,7 +98,7 @@ export class TcpListener implements Listener {
     const request = guard(
       "http1 request",
       this.#destroyResponse,
-      (request: IncomingMessage, response: ServerResponse) => this.#handleHttp1(request, response),
+      (request: IncomingMessage, response: ServerResponse) => this.#queueHttp1(request, response),
     );
     this.#server.on("request", request as never);
     // A "request" listener, which HTTP/1.1 needs, brings Node's compatibility layer for HTTP/2 with it, which listens
@@ -98,12 +117,16 @@ export class TcpListener implements Listener {
     const expecting = guard(
       "http1 continue",
       this.#destroyResponse,
-      (request: IncomingMessage, response: ServerResponse) => this.#handleHttp1(request, response),
+      (request: IncomingMessage, response: ServerResponse) => this.#queueHttp1(request, response),
     );
     this.#server.on("checkContinue", expecting as never);
     this.#server.on(
       "session",
       guard("http2 session", this.#destroy, (session: ServerHttp2Session) => this.#handleSession(session)),
+    );
+    this.#server.on(
+      "timeout",
+      guard("http1 timeout", this.#destroy, (socket: Socket) => this.#handleTimeout(socket)),
     );
     this.#server.on(
       "clientError",
@@ -224,13 +247,21 @@ export class TcpListener implements Listener {
     this.#sockets.add(socket);
     socket.once(
       "close",
-      guard("tcp close", this.#onFault, () => this.#sockets.delete(socket)),
+      guard("tcp close", this.#onFault, () => {
+        this.#sockets.delete(socket);
+        this.#budget.closeSocket();
+      }),
     );
+    if (!this.#budget.openSocket()) socket.destroy();
   }
 
   #handleSecure(socket: TLSSocket): void {
     if (socket.alpnProtocol === "h2") return; // it becomes a session
-    this.#http1.set(socket, this.#connectionOf(socket, socket));
+    const connection = this.#connectionOf(socket, socket);
+    // `timeout` watches HTTP/1.1 closer: it sees parts of a write leave.
+    this.#budget.add(connection, Number.POSITIVE_INFINITY);
+    connection.pipeline = new Http1Pipeline(socket, () => connection.exchanges.size > 0, this.#onFault);
+    this.#http1.set(socket, connection);
     socket.once(
       "close",
       guard("http1 close", this.#onFault, () => this.#http1.delete(socket)),
@@ -238,13 +269,22 @@ export class TcpListener implements Listener {
     if (this.#state.draining) socket.destroySoon();
   }
 
-  #connectionOf(key: object, socket: Socket): TcpConnection {
+  #sessionConnection(session: Http2Session): TcpConnection {
+    // RFC 9113 §7: ENHANCE_YOUR_CALM
+    const cutOff = (): void => session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    return this.#connectionOf(session, session.socket as unknown as Socket, cutOff);
+  }
+
+  #connectionOf(key: object, socket: Socket, cutOff = (): void => this.#cutOff(socket)): TcpConnection {
     let connection = this.#connections.get(key);
     if (connection === undefined) {
-      const opened = new TcpConnection(socket, this.#state);
+      const opened = new TcpConnection(socket, this.#state, cutOff);
       socket.once(
         "close",
-        guard("tcp connection close", this.#onFault, () => opened.abort()),
+        guard("tcp connection close", this.#onFault, () => {
+          this.#budget.remove(opened);
+          opened.abort();
+        }),
       );
       this.#connections.set(key, opened);
       connection = opened;
@@ -254,8 +294,10 @@ export class TcpListener implements Listener {
 
   #handleSession(session: ServerHttp2Session): void {
     this.#sessions.add(session);
-    const connection = this.#connectionOf(session, session.socket as unknown as Socket);
+    const connection = this.#sessionConnection(session);
     session.on("error", ignore); // "close" follows
+    connection.countMoves = movesOf(session);
+    this.#budget.add(connection, this.#stallTimeout);
     session.once(
       "close",
       guard("http2 session end", this.#onFault, () => this.#sessions.delete(session)),
@@ -265,6 +307,14 @@ export class TcpListener implements Listener {
     });
     session.setTimeout(IDLE_TIMEOUT, idle);
     if (this.#state.draining) session.close();
+  }
+
+  /** A connection of HTTP/1.1 on which nothing has moved. */
+  #handleTimeout(socket: Socket): void {
+    const connection = this.#http1.get(socket);
+    if (connection === undefined) return; // it is a session of HTTP/2, which has its own
+    if (!connection.isBusy()) socket.destroy();
+    else if (connection.awaitsPeer()) connection.shed("the client takes nothing of the response");
   }
 
   #handleHttp2(
@@ -293,7 +343,7 @@ export class TcpListener implements Listener {
       refuse(stream, 400);
       return;
     }
-    const connection = this.#connectionOf(stream.session, stream.session.socket as unknown as Socket);
+    const connection = this.#sessionConnection(stream.session);
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     const scheme = headers[":scheme"] ?? "https";
     const head = { method, scheme, authority, path, fields, tunnelOffer };
@@ -301,6 +351,11 @@ export class TcpListener implements Listener {
   }
 
   #handleUpgrade(request: IncomingMessage, socket: Socket, rest: Uint8Array): void {
+    // The parser has let go of the socket: there is no turn to wait for.
+    if ((this.#http1.get(socket)?.exchanges.size ?? 0) > 0) {
+      socket.destroy();
+      return;
+    }
     const response = responseFor(request, socket, this.#onFault);
     // RFC 9110 §7.8: HTTP/1.0 knows no Upgrade.
     const isOffer = request.method === "CONNECT" || request.httpVersionMinor >= 1;
@@ -322,7 +377,17 @@ export class TcpListener implements Listener {
     socket.destroy();
   }
 
+  #queueHttp1(request: IncomingMessage, response: ServerResponse): void {
+    const begin = guard(
+      "http1 begin",
+      (fault) => this.#destroy(fault, response),
+      () => this.#handleHttp1(request, response),
+    );
+    this.#http1.get(request.socket)?.pipeline?.add(request, begin);
+  }
+
   #handleHttp1(request: IncomingMessage, response: ServerResponse, upgrade?: Http1Upgrade): void {
+    const connection = this.#connectionOf(request.socket, request.socket);
     const fields: FieldLine[] = [];
     let authority: string | undefined;
     let problem = false;
@@ -349,12 +414,11 @@ export class TcpListener implements Listener {
     problem ||= authority === undefined && request.httpVersionMinor >= 1;
     authority ??= "";
     if (problem || !isAuthority(authority) || (!isConnect && !isPath(request.method!, path))) {
+      connection.pipeline?.stop();
       response.shouldKeepAlive = false;
       response.writeHead(400).end();
       return;
     }
-    const socket = request.socket;
-    const connection = this.#connectionOf(socket, socket);
     this.#onExchange(new Http1ServerExchange(request, response, { authority, path, fields, upgrade }, connection));
   }
 
@@ -412,6 +476,19 @@ function serverOptions(
 }
 
 type SniCallback = (error: Error | null, context?: SecureContext) => void;
+
+/** Counts how often the window of the whole session was seen to shrink, which only sending does. */
+function movesOf(session: ServerHttp2Session): () => number {
+  let moves = 0;
+  let before = Number.POSITIVE_INFINITY;
+  return () => {
+    if (session.destroyed) return moves;
+    const window = session.state.remoteWindowSize ?? before;
+    if (window < before) moves += 1;
+    before = window;
+    return moves;
+  };
+}
 
 function refuse(stream: ServerHttp2Stream, status: number): void {
   if (!stream.destroyed) stream.respond({ ":status": status }, { endStream: true });

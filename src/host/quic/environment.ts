@@ -1,11 +1,12 @@
 /** What a host gives to a QUIC endpoint: time, chance, cryptography and sockets. */
 
+import type { SocketAddress } from "../../base/datagrams.ts";
 import type { Rng } from "../../base/rng.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { cryptoEngine } from "../engine.ts";
 import { systemRng } from "../random.ts";
-import { bindPortableSocket } from "../udp/portable-socket.ts";
+import { bindPortableSocket, connectPortableSocket } from "../udp/portable-socket.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 
 export interface QuicEnvironment {
@@ -14,6 +15,8 @@ export interface QuicEnvironment {
   loadEngine(): Promise<CryptoEngine>;
   /** `sendArenaSize` is for the trains that are sent at once; as the socket likes by default. */
   bind(port: number, host: string, sendArenaSize?: number): Promise<UdpSocket>;
+  /** For one connection: a socket that says when nobody listens at the peer's port. */
+  connect?(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket>;
 }
 
 /** This process and its network. */
@@ -22,4 +25,5 @@ export const systemEnvironment: QuicEnvironment = {
   rng: systemRng,
   loadEngine: cryptoEngine,
   bind: bindPortableSocket,
+  connect: connectPortableSocket,
 };

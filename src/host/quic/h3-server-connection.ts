@@ -1,7 +1,7 @@
 /** HTTP/3 on an accepted QUIC connection: hands the transport's events to HTTP/3 and HTTP/3's to exchanges. */
 
 import type { Instant } from "../../base/time.ts";
-import { H3Connection, type H3Event } from "../../h3/index.ts";
+import { H3_ERRORS, H3Connection, type H3Event } from "../../h3/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ConnectionInfo, PeerAddress } from "../http/exchange.ts";
@@ -129,5 +129,9 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
 
   close(): void {
     this.h3.close();
+  }
+
+  shed(reason: string): void {
+    this.h3.close(H3_ERRORS.H3_EXCESSIVE_LOAD.code, reason);
   }
 }

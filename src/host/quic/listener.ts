@@ -3,6 +3,7 @@
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
+import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { guard, reportFault } from "../guard.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "../http/listener.ts";
 import { Timer } from "../timer.ts";
@@ -28,6 +29,7 @@ export class QuicListener implements Listener {
   readonly protocols = ["h3"] as const;
   readonly #options: QuicListenerOptions;
   readonly #environment: QuicEnvironment;
+  readonly #budget: Budget | undefined;
   #driver: QuicDriver | undefined;
   readonly #connections = new Set<AcceptedConnection>();
   #isReferenced = true;
@@ -37,6 +39,8 @@ export class QuicListener implements Listener {
   constructor(options: QuicListenerOptions) {
     this.#options = options;
     this.#environment = options.environment ?? systemEnvironment;
+    const isReal = this.#environment === systemEnvironment;
+    this.#budget = options.budget ?? (isReal ? processBudget() : undefined);
   }
 
   /** All addresses are those of one endpoint, so that a connection may move from one to another. */
@@ -88,6 +92,8 @@ export class QuicListener implements Listener {
         onExchange: this.#options.onExchange,
         acceptsTunnels: this.#options.acceptsTunnels === true,
         onKeyLog,
+        budget: this.#budget,
+        stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,
         onClosed: (closed) => this.#handleClosed(closed),
       });
       this.#connections.add(accepted);

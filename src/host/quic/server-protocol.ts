@@ -5,6 +5,7 @@
 
 import type { Instant } from "../../base/time.ts";
 import type { Connection, ConnectionEvent } from "../../quic/index.ts";
+import type { Budget, Holder } from "../budget.ts";
 import type { Fault } from "../guard.ts";
 import type { ExchangeHandler } from "../http/exchange.ts";
 import type { ConnectionListener, QuicDriver } from "./driver.ts";
@@ -14,6 +15,8 @@ export interface ServerProtocol extends ConnectionListener {
   drain(): void;
   /** Cuts off what is under way. */
   close(): void;
+  /** Ends the connection because it costs too much; `reason` is for the peer. Without it, `close` does. */
+  shed?(reason: string): void;
 }
 
 export interface ServerProtocolOptions {
@@ -34,10 +37,17 @@ export interface AcceptedConnectionOptions extends ServerProtocolOptions {
   readonly protocols: ServerProtocols;
   readonly onKeyLog: ((line: string) => void) | undefined;
   readonly onClosed: (connection: AcceptedConnection) => void;
+  /** None in virtual time. */
+  readonly budget: Budget | undefined;
+  readonly stallTimeout: number;
 }
 
+/** What a piece of out-of-order data, and a request under way, take beside their bytes. */
+const PIECE_COST = 600;
+const STREAM_COST = 4 * 1024;
+
 /** A connection from its first packet on. */
-export class AcceptedConnection implements ConnectionListener {
+export class AcceptedConnection implements ConnectionListener, Holder {
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
   readonly #options: AcceptedConnectionOptions;
@@ -47,6 +57,7 @@ export class AcceptedConnection implements ConnectionListener {
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
+    options.budget?.add(this, options.stallTimeout);
   }
 
   /** An exception in what belongs to this connection ends it. */
@@ -66,8 +77,38 @@ export class AcceptedConnection implements ConnectionListener {
     try {
       this.#protocol?.handleEvent(event, now);
     } finally {
-      if (event.type === "closed") this.#options.onClosed(this);
+      if (event.type === "closed") {
+        this.#options.budget?.remove(this);
+        this.#options.onClosed(this);
+      }
     }
+  }
+
+  // ── What the budget asks ────────────────────────────────────────────────────────────────────────────────────────────
+
+  held(): number {
+    const { activeBidiStreams, bytesBuffered, bytesReceived, bytesConsumed, chunksHeld } = this.#connection.streamFacts;
+    const unread = bytesReceived - bytesConsumed;
+    return activeBidiStreams * STREAM_COST + bytesBuffered + unread + chunksHeld * PIECE_COST;
+  }
+
+  awaitsPeer(): boolean {
+    const { bytesBuffered, chunksHeld } = this.#connection.streamFacts;
+    return bytesBuffered > 0 || chunksHeld > 0;
+  }
+
+  isBusy(): boolean {
+    return this.#connection.streamFacts.activeBidiStreams > 0;
+  }
+
+  progress(): number {
+    const { bytesSent, bytesConsumed } = this.#connection.streamFacts;
+    return bytesSent + bytesConsumed;
+  }
+
+  shed(reason: string): void {
+    if (this.#protocol?.shed === undefined) this.close();
+    else this.#protocol.shed(reason);
   }
 
   drain(): void {

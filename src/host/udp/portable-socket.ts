@@ -33,11 +33,27 @@ const SEND_QUEUE_HIGH = 256 * 1024;
 /** Remembered peers; a flood of spoofed ones empties the table instead of growing it. */
 const MAX_ADDRESSES = 20_000;
 
+/** A socket that hears `peer` alone, and hears of it when nobody listens there. */
+export async function connectPortableSocket(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket> {
+  const socket = await bind(0, peer.family === 6 ? "::" : "0.0.0.0");
+  await new Promise<void>((resolve, reject) => {
+    socket.connect(peer.port, peer.host, (error?: Error) => (error ? reject(error) : resolve()));
+  }).catch((error: unknown) => {
+    socket.close();
+    throw error;
+  });
+  return new PortableSocket(socket, peer.family, sendArenaSize, true);
+}
+
 export async function bindPortableSocket(
   port: number,
   host: string,
   sendArenaSize: number = SEND_ARENA_SIZE,
 ): Promise<UdpSocket> {
+  return new PortableSocket(await bind(port, host), host.includes(":") ? 6 : 4, sendArenaSize, false);
+}
+
+async function bind(port: number, host: string): Promise<Socket> {
   const family = host.includes(":") ? 6 : 4;
   const socket = createSocket({
     type: family === 6 ? "udp6" : "udp4",
@@ -55,7 +71,7 @@ export async function bindPortableSocket(
     socket.close();
     throw error;
   });
-  return new PortableSocket(socket, family, sendArenaSize);
+  return socket;
 }
 
 class PortableSocket implements UdpSocket {
@@ -65,12 +81,14 @@ class PortableSocket implements UdpSocket {
   onWritable: (() => void) | undefined;
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
   onFault: ((fault: Fault) => void) | undefined;
+  onRefused: (() => void) | undefined;
   isBlocked = false;
 
   readonly #handleFault = (fault: Fault): void => (this.onFault ?? reportFault)(fault);
   readonly #socket: Socket;
   readonly #family: 4 | 6;
   readonly #sendArenaSize: number;
+  readonly #isConnected: boolean;
   readonly #batch = new ReceivedBatch(new Uint8Array(ARENA_SIZE), BATCH_CAPACITY);
   readonly #addresses = new Map<string, SocketAddress>();
   /** Made when there is something to send, and left to libuv when that had to queue from it. */
@@ -80,10 +98,11 @@ class PortableSocket implements UdpSocket {
   #isScheduled = false;
   #isClosed = false;
 
-  constructor(socket: Socket, family: 4 | 6, sendArenaSize: number) {
+  constructor(socket: Socket, family: 4 | 6, sendArenaSize: number, isConnected: boolean) {
     this.#socket = socket;
     this.#family = family;
     this.#sendArenaSize = sendArenaSize;
+    this.#isConnected = isConnected;
     const { address, port } = socket.address();
     this.address = { family, host: address, port };
     enlargeBuffers(socket);
@@ -94,7 +113,10 @@ class PortableSocket implements UdpSocket {
     );
     socket.on(
       "error",
-      guard("udp error", fault, (error: Error) => fault({ entry: "udp error", error })),
+      guard("udp error", fault, (error: NodeJS.ErrnoException) => {
+        if (isConnected && error.code === "ECONNREFUSED") this.onRefused?.();
+        else fault({ entry: "udp error", error });
+      }),
     );
   }
 
@@ -156,7 +178,8 @@ class PortableSocket implements UdpSocket {
         const start = sent * segmentSize;
         const datagram = arena.subarray(start, Math.min(start + segmentSize, length));
         // Without a callback an unsendable datagram is simply lost, which is what recovery expects of a network.
-        if (this.#isQueueing) this.#socket.send(datagram, remote.port, remote.host, this.#onQueueSent);
+        if (this.#isConnected) this.#socket.send(datagram, this.#isQueueing ? this.#onQueueSent : undefined);
+        else if (this.#isQueueing) this.#socket.send(datagram, remote.port, remote.host, this.#onQueueSent);
         else this.#socket.send(datagram, remote.port, remote.host);
         this.#isQueueing = this.#socket.getSendQueueSize() > 0;
         sent += 1;

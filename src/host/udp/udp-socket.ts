@@ -23,6 +23,8 @@ export interface UdpSocket {
   onWritable: (() => void) | undefined;
   /** All that one turn of the event loop brought. The batch is cleared afterwards. */
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
+  /** A socket with one peer: the system says that nobody listens there (ICMP, which anybody may forge). */
+  onRefused?: (() => void) | undefined;
   /** An error of the socket, or an exception while it was served. It goes on; datagrams may be lost. */
   onFault: ((fault: Fault) => void) | undefined;
   ref(): void;

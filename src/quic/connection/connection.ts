@@ -16,7 +16,7 @@ import type { ConnectionId } from "../packet/connection-id.ts";
 import { emitTransportParameters, type TransportParameters } from "../params/index.ts";
 import type { IssuedConnectionId, PathChooser, PathSpace, Paths } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
-import { type SendPriority, type SendSession, type SendSource, StreamSet } from "../streams/index.ts";
+import { type SendPriority, type SendSession, type SendSource, type StreamFacts, StreamSet } from "../streams/index.ts";
 import type { CloseReason, StreamChunk, StreamDirection, StreamId, StreamTransport } from "../transport.ts";
 import { Closing } from "./close.ts";
 import { ConnectionFrames } from "./connection-frames.ts";
@@ -155,6 +155,11 @@ export class Connection implements StreamTransport {
 
   get activeStreams(): number {
     return this.#parts.streams.activeStreams;
+  }
+
+  /** What streams keep in memory, and what has gone through them. */
+  get streamFacts(): StreamFacts {
+    return this.#parts.streams;
   }
 
   /** How often the keys that we send with have been updated. */

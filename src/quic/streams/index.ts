@@ -8,5 +8,6 @@ export type { SendGroup, SendPriority, SendSession } from "./scheduler/index.ts"
 /** A run of bytes to send that lives outside the connection. */
 export { SendSource } from "./send-source.ts";
 export { type SendState, SendStream } from "./send-stream.ts";
+export type { StreamFacts } from "./stream-facts.ts";
 /** All streams of a connection: what the connection talks to. */
 export { StreamSet, type StreamSetOptions } from "./stream-set.ts";

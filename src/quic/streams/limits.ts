@@ -28,6 +28,9 @@ export interface PeerStreamLimits {
   readonly initialMaxStreamsUni: number;
 }
 
+/** Separate pieces of out-of-order data that a connection keeps, where nothing else is said. */
+export const DEFAULT_MAX_CHUNKS = 8_192;
+
 export const NO_LIMITS: PeerStreamLimits = {
   initialMaxData: 0,
   initialMaxStreamDataBidiLocal: 0,

@@ -22,7 +22,7 @@ import {
 } from "../transport.ts";
 import { ControlFrames } from "./control-frames.ts";
 import { ReceiveWindow } from "./flow-control.ts";
-import { NO_LIMITS, type PeerStreamLimits, type StreamSetLimits } from "./limits.ts";
+import { DEFAULT_MAX_CHUNKS, NO_LIMITS, type PeerStreamLimits, type StreamSetLimits } from "./limits.ts";
 import { RecvStream } from "./recv-stream.ts";
 import type { SendPriority, SendSession } from "./scheduler/index.ts";
 import { SendRoom } from "./send-room.ts";
@@ -30,6 +30,7 @@ import { SendScheduler } from "./send-scheduler.ts";
 import type { SendSource } from "./send-source.ts";
 import { SendStream } from "./send-stream.ts";
 import { Stream, streamId, streamIndex } from "./stream.ts";
+import type { StreamFacts } from "./stream-facts.ts";
 import { LocalStreams, PeerStreams } from "./stream-limits.ts";
 
 export interface StreamSetOptions {
@@ -40,7 +41,7 @@ export interface StreamSetOptions {
   readonly smoothedRtt: () => Micros;
 }
 
-export class StreamSet {
+export class StreamSet implements StreamFacts {
   readonly #role: "client" | "server";
   readonly #limits: StreamSetLimits;
   readonly #emit: (event: TransportEvent) => void;
@@ -68,7 +69,7 @@ export class StreamSet {
       uni: new PeerStreams(limits.initialMaxStreamsUni),
     };
     this.#window = new ReceiveWindow(limits.initialMaxData, limits.maxConnectionWindow);
-    this.#chunks = { remaining: limits.maxChunksPerConnection ?? 8_192 };
+    this.#chunks = { remaining: limits.maxChunksPerConnection ?? DEFAULT_MAX_CHUNKS };
     this.#control = new ControlFrames(this.#window, this.#local, this.#peer);
     this.#scheduler = new SendScheduler(this.#control.sending);
     const perStream = limits.sendBufferPerStream;
@@ -90,6 +91,11 @@ export class StreamSet {
     return this.#room.used;
   }
 
+  /** Separate pieces of out-of-order data. */
+  get chunksHeld(): number {
+    return (this.#limits.maxChunksPerConnection ?? DEFAULT_MAX_CHUNKS) - this.#chunks.remaining;
+  }
+
   /** Bytes of all streams sent for the first time. */
   get bytesSent(): number {
     return this.#scheduler.credit.used;
@@ -103,6 +109,10 @@ export class StreamSet {
   /** Bytes the application has taken or given up. */
   get bytesConsumed(): number {
     return this.#window.consumed;
+  }
+
+  get receiveCredit(): number {
+    return this.#window.limit - this.#window.received;
   }
 
   setPeerLimits(limits: PeerStreamLimits): void {

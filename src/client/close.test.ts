@@ -1,0 +1,82 @@
+/** Closing a client settles, whatever its responses do; and a port where nobody listens is known at once. */
+import { createSocket } from "node:dgram";
+import { createServer } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { serve } from "../edge/serve.ts";
+import { localhostIdentity } from "../host/http/testing/identities.ts";
+import { type Client, type ClientOptions, createClient } from "./index.ts";
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+function open(options: ClientOptions): Client {
+  const client = createClient({ rejectUnauthorized: false, ...options });
+  closers.push(() => client.destroy());
+  return client;
+}
+
+const chunk = new Uint8Array(64 * 1024);
+
+describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (protocol) => {
+  async function endless(): Promise<string> {
+    const server = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, () => {
+      const body = new ReadableStream({ pull: (controller) => controller.enqueue(chunk) });
+      return new Response(body);
+    });
+    closers.push(() => server.close({ timeout: 0 }));
+    return server.url.href;
+  }
+
+  test("close() settles when the last response is given up", async () => {
+    const client = open({ protocols: [protocol] });
+    const abort = new AbortController();
+    const response = await client.fetch(await endless(), { signal: abort.signal });
+    const closing = client.close({ timeout: Number.POSITIVE_INFINITY });
+    abort.abort();
+    await closing;
+    await expect(response.text()).rejects.toThrow();
+    expect(client.connections()).toEqual([]);
+  });
+
+  test("close() cuts off after its timeout what nobody reads", async () => {
+    const client = open({ protocols: [protocol] });
+    const response = await client.fetch(await endless());
+    await client.close({ timeout: 20 });
+    expect(client.connections()).toEqual([]);
+    await expect(response.text()).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+  });
+});
+
+test("close() with what is no timeout says so", async () => {
+  await expect(open({}).close({ timeout: Number.NaN })).rejects.toMatchObject({ code: "REQUEST_INVALID" });
+});
+
+/** A port that was free a moment ago, for TCP and UDP. */
+async function closedPort(): Promise<number> {
+  const tcp = createServer();
+  await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
+  const { port } = tcp.address() as { port: number };
+  const udp = createSocket("udp4");
+  await new Promise<void>((resolve) => udp.bind(port, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => udp.close(resolve));
+  await new Promise((resolve) => tcp.close(resolve));
+  return port;
+}
+
+describe("a port where nobody listens", () => {
+  test.each([[["http/1.1", "h2"]], [["h3", "h2", "http/1.1"]], [["h3"]]] as const)(
+    "is refused, and not waited for, over %s",
+    async (protocols) => {
+      const port = await closedPort();
+      // It would take longer than the test may, were the time to connect what ends it.
+      const client = open({ protocols, connectTimeout: 3_600_000 });
+      const error = await client.fetch(`https://127.0.0.1:${port}/`).catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "CONNECTION_REFUSED" });
+      if (protocols.length === 1) {
+        expect((error as Error).message).toBe(`nothing listens at 127.0.0.1 (127.0.0.1) port ${port} over QUIC (UDP)`);
+      }
+    },
+  );
+});

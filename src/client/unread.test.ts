@@ -1,0 +1,45 @@
+/** Responses that nobody reads hold the credit of their connection: the client says so, and goes on when they are given up. */
+import { afterEach, expect, test, vi } from "vitest";
+import { serve } from "../edge/serve.ts";
+import type { HttpVersion } from "../host/http/exchange.ts";
+import { localhostIdentity } from "../host/http/testing/identities.ts";
+import { createClient } from "./index.ts";
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const chunk = new Uint8Array(64 * 1024);
+
+/** Sixty responses without end that nobody reads, and a small one behind them. */
+async function begin(protocol: HttpVersion) {
+  const server = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, ({ url }) => {
+    if (url.endsWith("/small")) return new Response("small");
+    return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }));
+  });
+  closers.push(() => server.close({ timeout: 0 }));
+  const client = createClient({ protocols: [protocol], rejectUnauthorized: false });
+  closers.push(() => client.destroy());
+  const abort = new AbortController();
+  for (let i = 0; i < 60; i++) client.fetch(server.url, { signal: abort.signal }).catch(() => undefined);
+  const small = client.fetch(new URL("/small", server.url)).then((response) => response.text());
+  return { abort, small, origin: server.url.origin };
+}
+
+test("over HTTP/3 a fetch that waits for responses nobody reads is explained, once", async () => {
+  const warn = vi.spyOn(process, "emitWarning").mockReturnValue(undefined);
+  closers.push(() => warn.mockRestore());
+  const { abort, small, origin } = await begin("h3");
+  await vi.waitUntil(() => warn.mock.calls.length > 0, { timeout: 20_000, interval: 20 });
+  abort.abort();
+  expect(await small).toBe("small");
+  expect(warn.mock.calls).toEqual([
+    [expect.stringContaining(`of ${origin} share a connection`), { code: "NAGARE_UNREAD_RESPONSES" }],
+  ]);
+});
+
+test("over HTTP/2 it does not wait for them", async () => {
+  const { small } = await begin("h2");
+  expect(await small).toBe("small");
+});

@@ -1,0 +1,67 @@
+/** A client that takes nothing is cut off, over every version; one that has nothing to take is not. */
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { loadIdentity } from "../host/certificates/identity.ts";
+import type { ServerExchange } from "../host/http/exchange.ts";
+import { localhostIdentity } from "../host/http/testing/identities.ts";
+import { type Server, startServer } from "./server.ts";
+import { VERSIONS } from "./testing/client.ts";
+import type { TestClient } from "./testing/test-client.ts";
+
+const CHUNK = new Uint8Array(256 * 1024);
+
+describe.each(VERSIONS)("over %s", (_version, open) => {
+  let server: Server;
+  let client: TestClient;
+  const aborted: string[] = [];
+  const closed: string[] = [];
+  /** Answered when the test says so. */
+  const polling: ServerExchange[] = [];
+
+  beforeEach(async () => {
+    for (const list of [aborted, closed, polling]) list.length = 0;
+    const handle = (exchange: ServerExchange): void => {
+      exchange.onAbort = () => aborted.push(exchange.path);
+      exchange.onClose = () => closed.push(exchange.path);
+      if (exchange.path === "/poll") {
+        polling.push(exchange);
+        return;
+      }
+      const fill = (): void => {
+        while (exchange.write(CHUNK));
+      };
+      exchange.onDrain = fill;
+      exchange.respond(200, []);
+      fill();
+    };
+    server = await startServer(
+      { port: 0, host: "127.0.0.1", identities: [loadIdentity(localhostIdentity)], stallTimeout: 500 },
+      { handle },
+    );
+    client = await open(server.url);
+  });
+
+  afterEach(async () => {
+    client.close();
+    await server.close({ timeout: 0 });
+  });
+
+  test("a response that nobody reads ends", async () => {
+    const { content } = await client.request({ path: "/endless" }).response;
+    content.on("error", () => undefined);
+    await vi.waitUntil(() => closed.length > 0, { timeout: 20_000, interval: 20 });
+    expect([aborted, closed]).toEqual([["/endless"], ["/endless"]]);
+  });
+
+  test("a request that waits for its answer does not", async () => {
+    const waiting = client.request({ path: "/poll" }).response;
+    const other = await open(server.url);
+    const { content } = await other.request({ path: "/endless" }).response;
+    content.on("error", () => undefined);
+    // By then the time of both is over.
+    await vi.waitUntil(() => closed.length > 0, { timeout: 20_000, interval: 20 });
+    expect(aborted).toEqual(["/endless"]);
+    polling[0]!.respond(204, [], { endStream: true });
+    expect((await waiting).status).toBe(204);
+    other.close();
+  });
+});
