@@ -12,18 +12,22 @@ const CHUNK = new Uint8Array(256 * 1024);
 describe.each(VERSIONS)("over %s", (_version, open) => {
   let server: Server;
   let client: TestClient;
-  const aborted: string[] = [];
-  const closed: string[] = [];
+  // New lists for each test: what ends late belongs to the test before.
+  let aborted: string[];
+  let closed: string[];
   /** Answered when the test says so. */
-  const polling: ServerExchange[] = [];
+  let polling: ServerExchange[];
 
   beforeEach(async () => {
-    for (const list of [aborted, closed, polling]) list.length = 0;
+    const [abortedHere, closedHere, pollingHere] = [[], [], []] as [string[], string[], ServerExchange[]];
+    aborted = abortedHere;
+    closed = closedHere;
+    polling = pollingHere;
     const handle = (exchange: ServerExchange): void => {
-      exchange.onAbort = () => aborted.push(exchange.path);
-      exchange.onClose = () => closed.push(exchange.path);
+      exchange.onAbort = () => abortedHere.push(exchange.path);
+      exchange.onClose = () => closedHere.push(exchange.path);
       if (exchange.path === "/poll") {
-        polling.push(exchange);
+        pollingHere.push(exchange);
         return;
       }
       const fill = (): void => {
