@@ -1,4 +1,5 @@
 /** A gateway's connections to one origin, over HTTP/1.1. */
+import { systemClock } from "../clock.ts";
 import { detach, type Fault, guard } from "../guard.ts";
 import { Dialer } from "./dialer.ts";
 import { ownHttp3 } from "./own-http3.ts";
@@ -45,6 +46,7 @@ export class OriginPool {
       connectTimeout,
       idleTimeout: undefined,
       http3: ownHttp3(),
+      clock: systemClock,
     };
     // Not at once: a response is over a moment before its connection is known to be usable, or closed.
     const pump = guard("proxy pump", this.#handleFault, () => this.#pump());
