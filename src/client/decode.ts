@@ -49,7 +49,8 @@ export function decode(
           else controller.enqueue(value as Uint8Array);
         } catch (error) {
           // What a server sends that codes nothing; browsers and curl take it for empty content.
-          if ((decoders[0] as { bytesWritten?: number }).bytesWritten === 0 && !source.errored) controller.close();
+          const isEmpty = (decoders[0] as { bytesWritten?: number }).bytesWritten === 0;
+          if (isEmpty && (error as { code?: string }).code === "Z_BUF_ERROR") controller.close();
           else throw explain(error, contentEncoding);
         }
       },
