@@ -1,7 +1,8 @@
 // The program behind `npm start`: what the demo page asks it for, over each protocol.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type App, createApp } from "../examples/start/app.ts";
-import { browserCommand, findChromium } from "../examples/start/browser.ts";
+import { browserCommand, findChromium, hasDisplay } from "../examples/start/browser.ts";
+import { whenOrphaned } from "../examples/start/parent.ts";
 import { type Client, createClient } from "../src/client/index.ts";
 import { type DevelopmentIdentity, developmentIdentity, type Server, serve } from "../src/edge/index.ts";
 
@@ -127,4 +128,17 @@ test("the browser's command can be typed", () => {
 test("no browser is found where there is none", () => {
   if (process.platform === "linux") expect(findChromium({ PATH: "/nowhere" })).toBeUndefined();
   expect(findChromium({ PATH: "" })).not.toBe("chromium");
+});
+
+test("a display is an X or Wayland server, on Linux", () => {
+  expect(hasDisplay({ DISPLAY: ":0" })).toBe(true);
+  expect(hasDisplay({ WAYLAND_DISPLAY: "wayland-0" })).toBe(true);
+  expect(hasDisplay({ DISPLAY: "" })).toBe(process.platform !== "linux");
+});
+
+test("the program stops once what started it has ended", async () => {
+  let ancestors = "100 99 98";
+  const orphaned = new Promise<void>((resolve) => whenOrphaned(resolve, () => ancestors));
+  ancestors = "100 99 1";
+  await orphaned;
 });

@@ -24,6 +24,10 @@ export function findChromium(env: NodeJS.ProcessEnv): string | undefined {
   return [...paths, ...(PLACES[process.platform] ?? [])].find(isExecutable);
 }
 
+/** Whether a window can be opened: macOS and Windows always have a screen. */
+export const hasDisplay = (env: NodeJS.ProcessEnv): boolean =>
+  process.platform !== "linux" || (env.DISPLAY ?? "") !== "" || (env.WAYLAND_DISPLAY ?? "") !== "";
+
 function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

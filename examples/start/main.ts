@@ -3,8 +3,9 @@
 import { chromiumFlags, developmentIdentity, ServeError, serve } from "nagare";
 import { createClient } from "nagare/client";
 import { createApp } from "./app.ts";
-import { browserCommand, findChromium, openBrowser } from "./browser.ts";
+import { browserCommand, findChromium, hasDisplay, openBrowser } from "./browser.ts";
 import { listenForKeys } from "./keys.ts";
+import { whenOrphaned } from "./parent.ts";
 
 const stopping = new AbortController();
 const identity = await developmentIdentity();
@@ -22,9 +23,11 @@ const server = await serve({ port, host, tls: identity }, app.handler).catch((er
 const url = server.url.href;
 const flags = chromiumFlags(url, identity);
 const chromium = findChromium(process.env);
-app.started({ url, browser: browserCommand(chromium, flags, url) });
+const command = browserCommand(chromium, flags, url);
+app.started({ url, browser: command });
 
 const stopKeys = listenForKeys(process.stdin, { o: open, q: stop });
+whenOrphaned(stop);
 process.on("SIGTERM", stop).on("SIGINT", stop);
 say(url);
 say(`  ${await firstRequest()}`);
@@ -45,6 +48,7 @@ async function firstRequest(): Promise<string> {
 
 function hint(): string {
   const why = "Browsers refuse HTTP/3 with a development certificate";
+  if (!hasDisplay(process.env)) return `${why}. There is no display here; on a machine with one:\n  ${command}`;
   if (!process.stdin.isTTY) return `${why}. For a Chromium that accepts this one, press o in a terminal; q quits.`;
   if (chromium === undefined) return `${why}; install Chromium, and o opens one that accepts this one. q quits.`;
   return `${why}: press o to open a Chromium that accepts this one, q to quit.`;
@@ -52,6 +56,7 @@ function hint(): string {
 
 function open(): void {
   if (chromium === undefined) say("There is no Chromium or Chrome on PATH. On Debian: apt-get install chromium");
+  else if (!hasDisplay(process.env)) say(`There is no display here; on a machine with one:\n  ${command}`);
   else openBrowser(chromium, flags, url, say);
 }
 

@@ -1,12 +1,20 @@
 // The one place where an error becomes words and an exit code: one line on stderr, what was wrong and what to do about it.
 import type { Io } from "./io.ts";
 
-/** CONTRACT's exit codes. */
-export const EXIT = { ok: 0, failed: 1, usage: 2, httpError: 22, SIGINT: 130, SIGTERM: 143 } as const;
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+/** The exit codes of all commands; `nagare get` has curl's besides (get/exit-codes.ts). */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  httpError: 22,
+  writeFailed: 23,
+  timeout: 28,
+  SIGINT: 130,
+  SIGTERM: 143,
+} as const;
 
 interface CliErrorOptions {
-  readonly exitCode?: ExitCode;
+  readonly exitCode?: number;
   readonly hint?: string | undefined;
   readonly cause?: unknown;
   /** Nothing is printed: the person knows already. */
@@ -15,7 +23,7 @@ interface CliErrorOptions {
 
 export class CliError extends Error {
   readonly code: string;
-  readonly exitCode: ExitCode;
+  readonly exitCode: number;
   readonly hint: string | undefined;
   readonly silent: boolean;
 
@@ -35,7 +43,7 @@ export function usageError(message: string, hint?: string): CliError {
 }
 
 /** The wish to end with this code, with everything said. */
-export function silentExit(exitCode: ExitCode): CliError {
+export function silentExit(exitCode: number): CliError {
   return new CliError("EXIT", "", { exitCode, silent: true });
 }
 
@@ -46,8 +54,9 @@ export interface Failure {
 }
 
 /** Prints the error and says which code to end with. With `json`, the same as an object on stdout, for scripts. */
-export function reportFailure(error: unknown, io: Io, { json = false, silent = false } = {}): ExitCode {
-  const exitCode = error instanceof CliError ? error.exitCode : EXIT.failed;
+export function reportFailure(error: unknown, io: Io, { json = false, silent = false } = {}): number {
+  if (isBrokenPipe(error)) return EXIT.writeFailed;
+  const exitCode = exitCodeOf(error);
   if (error instanceof CliError && error.silent) return exitCode;
   const failure = describe(error);
   if (json) io.stdout.write(`${JSON.stringify({ error: failure })}\n`);
@@ -58,6 +67,12 @@ export function reportFailure(error: unknown, io: Io, { json = false, silent = f
   }
   return exitCode;
 }
+
+export const exitCodeOf = (error: unknown): number => (error instanceof CliError ? error.exitCode : EXIT.failed);
+
+/** The reader of our output left (`nagare … | head`): it does not want to hear of it. */
+const isBrokenPipe = (error: unknown): boolean =>
+  error instanceof Error && (error as NodeJS.ErrnoException).code === "EPIPE" && !(error instanceof CliError);
 
 export function describe(error: unknown): Failure {
   if (!(error instanceof Error)) return { code: "FAILED", message: oneLine(String(error)) };

@@ -11,9 +11,14 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Calls back at each SIGINT and SIGTERM until the returned function is called. Without a listener, a signal ends the process. */
   onInterrupt(listener: (signal: InterruptSignal) => void): () => void;
+  /** Ends the process soon, whatever still keeps it alive. Absent where the process is not the command's own. */
+  exitSoon?(): void;
 }
 
 export type InterruptSignal = "SIGINT" | "SIGTERM";
+
+/** How long what a module has left running may keep the process after its server has closed. */
+const LEFTOVER_TIME = 250;
 
 export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process;
@@ -27,6 +32,9 @@ export function processIo(): Io {
     onInterrupt(listener) {
       process.on("SIGINT", listener).on("SIGTERM", listener);
       return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
+    },
+    exitSoon() {
+      setTimeout(() => process.exit(), LEFTOVER_TIME).unref();
     },
   };
 }

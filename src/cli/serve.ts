@@ -1,10 +1,11 @@
-import { Argument, type Command } from "commander";
+import { Argument, type Command, Option } from "commander";
 import type { Io } from "./io.ts";
 import { addServerOptions, readSettings, type ServerFlags } from "./serve/flags.ts";
 
 const HELP = `
 Examples:
   nagare serve ./site                              a folder, with a certificate for development
+  nagare serve --name 192.168.1.20 ./site          for other devices on this network too
   nagare serve app.ts                              a module: export default { fetch(request) { … } }
   nagare serve -p 443 --cert cert.pem --key key.pem --http-port 80 ./site
 
@@ -12,17 +13,24 @@ When ready, prints the URL on a line of its own. SIGINT or SIGTERM lets requests
 Exit codes: 0 stopped in order, 1 failed, 2 usage or configuration.
 `;
 
+interface ServeFlags extends ServerFlags {
+  readonly spa?: true;
+  readonly listing?: true;
+}
+
 export function registerServe(program: Command, io: Io): void {
   const command = program
     .command("serve")
     .summary("serve a directory or a module over HTTP/1.1, HTTP/2 and HTTP/3")
     .description("Serve a folder, or a module's fetch function, over HTTP/1.1, HTTP/2 and HTTP/3 on one port.")
-    .addArgument(new Argument("[target]", "a folder, or a module (.js, .ts)").default("."));
+    .addArgument(new Argument("[target]", "a folder, or a module (.js, .ts)").default("."))
+    .addOption(new Option("--spa", "answer addresses that name no file with index.html"))
+    .addOption(new Option("--listing", "answer a folder without index.html with a page of links"));
   addServerOptions(command)
     .addHelpText("after", HELP)
-    .action(async (target: string, flags: ServerFlags) => {
+    .action(async (target: string, flags: ServeFlags) => {
       const settings = readSettings(flags, io);
       const { runServer } = await import("./serve/run.ts");
-      await runServer(settings, async (log) => (await import("../edge/target.ts")).serviceFor(target, log), io);
+      await runServer(settings, async (log) => (await import("../edge/target.ts")).serviceFor(target, log, flags), io);
     });
 }

@@ -3,7 +3,15 @@ import { Readable } from "node:stream";
 import { ClientError } from "../host/client/errors.ts";
 import type { RequestContent } from "../host/client/session.ts";
 
+/** Content that can be read from its beginning any number of times, such as a file. */
+export interface BodySource {
+  /** Bytes; undefined when that is not known beforehand. */
+  readonly length?: number | undefined;
+  open(): AsyncIterable<Uint8Array>;
+}
+
 export type BodyLike =
+  | BodySource
   | string
   | ArrayBuffer
   | ArrayBufferView
@@ -55,6 +63,10 @@ export class OutgoingBody {
     }
     if (body instanceof ReadableStream && (body.locked || body === null)) {
       throw new ClientError("REQUEST_INVALID", "the request's body is a stream that is already being read");
+    }
+    if ("open" in body) {
+      const { length } = body;
+      return new OutgoingBody(() => body.open(), { ...(length === undefined ? {} : { length }), replayable: true });
     }
     if (typeof body === "object" && (Symbol.asyncIterator in body || Symbol.iterator in body)) {
       return new OutgoingBody(() => body as AsyncIterable<Uint8Array>, { replayable: false });

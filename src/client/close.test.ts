@@ -1,4 +1,6 @@
 /** Closing a client settles, whatever its responses do; and a port where nobody listens is known at once. */
+import { createSocket } from "node:dgram";
+import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { serve } from "../edge/serve.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
@@ -51,21 +53,29 @@ test("close() with what is no timeout says so", async () => {
   await expect(open({}).close({ timeout: Number.NaN })).rejects.toMatchObject({ code: "REQUEST_INVALID" });
 });
 
-/** No system has a server there, and none is given it by chance, as one of those that are handed out might be. */
-const CLOSED_PORT = 1;
+/** A port that was free a moment ago, for TCP and UDP. */
+async function closedPort(): Promise<number> {
+  const tcp = createServer();
+  await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
+  const { port } = tcp.address() as { port: number };
+  const udp = createSocket("udp4");
+  await new Promise<void>((resolve) => udp.bind(port, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => udp.close(resolve));
+  await new Promise((resolve) => tcp.close(resolve));
+  return port;
+}
 
 describe("a port where nobody listens", () => {
   test.each([[["http/1.1", "h2"]], [["h3", "h2", "http/1.1"]], [["h3"]]] as const)(
     "is refused, and not waited for, over %s",
     async (protocols) => {
+      const port = await closedPort();
       // It would take longer than the test may, were the time to connect what ends it.
       const client = open({ protocols, connectTimeout: 3_600_000 });
-      const error = await client.fetch(`https://127.0.0.1:${CLOSED_PORT}/`).catch((reason: unknown) => reason);
+      const error = await client.fetch(`https://127.0.0.1:${port}/`).catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: "CONNECTION_REFUSED" });
       if (protocols.length === 1) {
-        expect((error as Error).message).toBe(
-          `nothing listens at 127.0.0.1 (127.0.0.1) port ${CLOSED_PORT} over QUIC (UDP)`,
-        );
+        expect((error as Error).message).toBe(`nothing listens at 127.0.0.1 (127.0.0.1) port ${port} over QUIC (UDP)`);
       }
     },
   );

@@ -2,7 +2,16 @@
 // with backpressure of what comes back.
 import { setMaxListeners } from "node:events";
 import { ClientError } from "../host/client/errors.ts";
-import type { ClientExchange, ClientRequestHead, Field, ResponseHandler, Session } from "../host/client/session.ts";
+import type {
+  ClientExchange,
+  ClientRequestHead,
+  ConnectionTimings,
+  Field,
+  Protocol,
+  ResponseHandler,
+  Session,
+  SessionStats,
+} from "../host/client/session.ts";
 import { millisNow } from "../host/clock.ts";
 import { type Fault, guard } from "../host/guard.ts";
 import { noLimit, Timer } from "../host/timer.ts";
@@ -20,6 +29,22 @@ export interface ExchangeRequest {
   /** The responses that led here. */
   readonly redirects: readonly ExchangeFacts[];
   readonly onInformational: ((status: number, fields: readonly Field[]) => void) | undefined;
+  /** Called each time a connection takes the request, just before it is sent. */
+  readonly onSend: ((request: SentRequest) => void) | undefined;
+}
+
+/** A request as it is handed to a connection. */
+export interface SentRequest {
+  readonly head: ClientRequestHead;
+  /** What `content-length` says; undefined without content, or where its length is not known. */
+  readonly contentLength: number | undefined;
+  readonly protocol: Protocol;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** An earlier request had used the connection. */
+  readonly reused: boolean;
+  readonly connection: ConnectionTimings;
+  stats(): SessionStats;
 }
 
 export interface ExchangeResponse {
@@ -70,6 +95,7 @@ class OneExchange implements Waiter, ResponseHandler {
   #responseEnd: number | undefined;
   #contentBytes = 0;
   #trailers: readonly Field[] = [];
+  #trailerLines: readonly Field[] = [];
 
   constructor(
     origin: Origin,
@@ -114,6 +140,21 @@ class OneExchange implements Waiter, ResponseHandler {
     this.#requestEnd = undefined;
     this.#arm(this.#settings.headersTimeout, "no response");
     this.#content = body?.content();
+    try {
+      this.#request.onSend?.({
+        head,
+        contentLength: this.#content?.length,
+        protocol: session.protocol,
+        remoteAddress: session.remoteAddress,
+        remotePort: session.remotePort,
+        reused,
+        connection: session.timings,
+        stats: () => session.stats(),
+      });
+    } catch (error) {
+      this.#abandon(error); // the caller's own function threw
+      return;
+    }
     const started = session.request(head, this.#content, this);
     this.#exchange = started;
     if (this.#paused) started.pause();
@@ -129,15 +170,15 @@ class OneExchange implements Waiter, ResponseHandler {
     this.#requestEnd ??= this.#now();
   }
 
-  onInformational(status: number, fields: readonly Field[]): void {
+  onInformational(status: number, fields: readonly Field[], spelled = fields): void {
     try {
-      this.#request.onInformational?.(status, fields);
+      this.#request.onInformational?.(status, spelled);
     } catch (error) {
       this.#abandon(error); // the caller's own function threw
     }
   }
 
-  onHead(status: number, fields: readonly Field[], statusText: string): void {
+  onHead(status: number, fields: readonly Field[], statusText: string, spelled = fields): void {
     const responseStart = this.#now();
     this.#state = "head";
     const mayHaveContent = this.#request.head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
@@ -145,7 +186,7 @@ class OneExchange implements Waiter, ResponseHandler {
     if (mayHaveContent && typeof length === "number") this.#expected = length;
     this.#arm(this.#settings.bodyTimeout, "no more of the body");
     const body = mayHaveContent ? this.#stream() : null;
-    this.#resolve({ status, statusText, fields, body, facts: this.#facts(status, responseStart) });
+    this.#resolve({ status, statusText, fields, body, facts: this.#facts(status, spelled, responseStart) });
   }
 
   onData(chunk: Uint8Array): void {
@@ -158,9 +199,10 @@ class OneExchange implements Waiter, ResponseHandler {
     else this.#timer?.refresh();
   }
 
-  onEnd(trailers: readonly Field[]): void {
+  onEnd(trailers: readonly Field[], spelled = trailers): void {
     this.#responseEnd = this.#now();
     this.#trailers = trailers;
+    this.#trailerLines = spelled;
     if (this.#expected !== undefined && this.#expected !== this.#contentBytes) {
       const message = `the response ended after ${this.#contentBytes} of ${this.#expected} bytes`;
       this.#finish(new ClientError("RESPONSE_INCOMPLETE", message));
@@ -264,7 +306,7 @@ class OneExchange implements Waiter, ResponseHandler {
     this.#content?.cancel();
   }
 
-  #facts(status: number, responseStart: number): ExchangeFacts {
+  #facts(status: number, fields: readonly Field[], responseStart: number): ExchangeFacts {
     const session = this.#session!;
     const { url, head } = this.#request;
     const self = this;
@@ -272,6 +314,7 @@ class OneExchange implements Waiter, ResponseHandler {
       url: url.href,
       method: head.method,
       status,
+      fields,
       protocol: session.protocol,
       remoteAddress: session.remoteAddress,
       remotePort: session.remotePort,
@@ -293,6 +336,9 @@ class OneExchange implements Waiter, ResponseHandler {
       },
       get trailers() {
         return self.#trailers;
+      },
+      get trailerLines() {
+        return self.#trailerLines;
       },
       stats: () => session.stats(),
     };

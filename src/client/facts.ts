@@ -5,6 +5,8 @@ export interface ExchangeFacts {
   readonly url: string;
   readonly method: string;
   readonly status: number;
+  /** The response's field lines in the order received, with names as the server spelled them. */
+  readonly fields: readonly Field[];
   readonly protocol: Protocol;
   readonly remoteAddress: string;
   readonly remotePort: number;
@@ -19,6 +21,8 @@ export interface ExchangeFacts {
   readonly contentBytes: number;
   /** Trailer fields, once the body has ended. */
   readonly trailers: readonly Field[];
+  /** The same, with names as the server spelled them. */
+  readonly trailerLines: readonly Field[];
   /** The responses that redirected here, in order. */
   readonly redirects: readonly ExchangeFacts[];
   /** The figures of the connection at this moment. */

@@ -4,11 +4,12 @@
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
 import { keepsCoding } from "../host/http/decoded-response.ts";
-import { CONNECTION_SPECIFIC_FIELDS, combinedFieldValue, fieldValue } from "../http/index.ts";
+import { CONNECTION_SPECIFIC_FIELDS, combinedFieldValue } from "../http/index.ts";
 import { type BodyLike, OutgoingBody } from "./body.ts";
 import { ACCEPT_ENCODING, decode } from "./decode.ts";
-import { type ExchangeResponse, exchange } from "./exchange.ts";
+import { type ExchangeResponse, exchange, type SentRequest } from "./exchange.ts";
 import type { ExchangeFacts } from "./facts.ts";
+import { redirectTarget } from "./location.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin } from "./origin.ts";
 
@@ -21,7 +22,14 @@ export interface FetchInit {
   /** Accepted for the sake of code written for fetch; a streamed body is always sent while the response may already come. */
   readonly duplex?: "half";
   /** Called for each 1xx response. */
-  readonly onInformational?: (status: number, headers: Headers) => void;
+  readonly onInformational?: (status: number, headers: Headers, fields: readonly Field[]) => void;
+  /** Called each time a connection takes the request: after a lost connection, and for a redirect, again. */
+  readonly onSend?: (request: SentRequest) => void;
+  /**
+   * Sends what was given as it was given, as a command-line client does: no field by default (accept, accept-encoding,
+   * user-agent), content with any method, methods that fetch forbids. Default: false.
+   */
+  readonly exact?: boolean;
 }
 
 /** What one call of fetch carries from hop to hop. */
@@ -32,7 +40,9 @@ interface Ask {
   body: OutgoingBody | undefined;
   readonly redirect: "follow" | "manual" | "error";
   readonly signal: AbortSignal | undefined;
-  readonly onInformational: ((status: number, headers: Headers) => void) | undefined;
+  readonly onInformational: FetchInit["onInformational"];
+  readonly onSend: FetchInit["onSend"];
+  readonly exact: boolean;
 }
 
 const MAX_REDIRECTS = 20;
@@ -63,7 +73,7 @@ export async function fetchWith(
     const altSvc = combinedFieldValue(answer.fields, "alt-svc");
     if (altSvc !== undefined && ask.url.protocol === "https:") origin.altSvc(altSvc); // RFC 7838 §2.1: from an authenticated origin
 
-    const location = REDIRECTS.has(answer.status) ? locationOf(answer.fields) : undefined;
+    const location = REDIRECTS.has(answer.status) ? redirectTarget(answer.fields) : undefined;
     if (location === undefined || ask.redirect === "manual") {
       return { response: responseFrom(answer, ask, settings, redirects.length > 0), facts };
     }
@@ -85,12 +95,13 @@ export async function fetchWith(
 function askFrom(input: string | URL | Request, init: FetchInit): Ask {
   const base = input instanceof Request ? input : undefined;
   const url = parseUrl(base?.url ?? String(input));
-  const method = normalizeMethod(init.method ?? base?.method ?? "GET");
+  const exact = init.exact === true;
+  const method = normalizeMethod(init.method ?? base?.method ?? "GET", exact);
   const headers = readHeaders(init.headers ?? base?.headers);
   for (const name of FRAMING_FIELDS) headers.delete(name);
   const given = init.body === undefined ? (base?.body as BodyLike | null | undefined) : init.body;
   const body = given === null || given === undefined ? undefined : OutgoingBody.from(given);
-  if (body !== undefined && (method === "GET" || method === "HEAD")) {
+  if (!exact && body !== undefined && (method === "GET" || method === "HEAD")) {
     throw new ClientError("REQUEST_INVALID", `a ${method} request has no body`, { hint: "use another method" });
   }
   if (body?.type !== undefined && !headers.has("content-type")) headers.set("content-type", body.type);
@@ -102,6 +113,8 @@ function askFrom(input: string | URL | Request, init: FetchInit): Ask {
     redirect: init.redirect ?? base?.redirect ?? "follow",
     signal: init.signal === undefined ? base?.signal : (init.signal ?? undefined),
     onInformational: init.onInformational,
+    onSend: init.onSend,
+    exact,
   };
 }
 
@@ -111,16 +124,11 @@ async function oneHop(
   redirects: readonly ExchangeFacts[],
   settings: ClientSettings,
 ): Promise<ExchangeResponse> {
-  const { url, method, body, signal, onInformational } = ask;
+  const { url, method, body, signal, onInformational, onSend } = ask;
   const headers = new Headers(ask.headers);
   const authority = headers.get("host") ?? url.host;
   headers.delete("host");
-  if (!headers.has("accept")) headers.set("accept", "*/*");
-  if (!headers.has("user-agent") && settings.userAgent !== "") headers.set("user-agent", settings.userAgent);
-  if (settings.decompress && !headers.has("accept-encoding")) {
-    // Part of an encoded body could not be decoded.
-    headers.set("accept-encoding", headers.has("range") ? "identity" : ACCEPT_ENCODING);
-  }
+  if (!ask.exact) addDefaults(headers, settings);
   // RFC 9110 §8.6: a method that anticipates content says that there is none.
   if (body === undefined && (method === "POST" || method === "PUT")) headers.set("content-length", "0");
   const head = {
@@ -138,23 +146,20 @@ async function oneHop(
       body,
       signal,
       redirects,
-      onInformational: onInformational && ((status, fields) => onInformational(status, headersFrom(fields))),
+      onInformational: onInformational && ((status, fields) => onInformational(status, headersFrom(fields), fields)),
+      onSend,
     },
     settings,
   );
 }
 
-/**
- * A reference as a URL parser takes it: fields are bytes, and those that are not ASCII are escaped as they stand, as
- * browsers do, so that UTF-8 stays UTF-8. Of several lines the first counts, also where they were combined to one.
- */
-function locationOf(fields: readonly Field[]): string | undefined {
-  const value = fieldValue(fields, "location");
-  if (value === undefined) return undefined;
-  const half = (value.length - 2) / 2;
-  const isDoubled = half > 0 && value === `${value.slice(0, half)}, ${value.slice(0, half)}`;
-  const location = isDoubled ? value.slice(0, half) : value;
-  return location.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
+function addDefaults(headers: Headers, settings: ClientSettings): void {
+  if (!headers.has("accept")) headers.set("accept", "*/*");
+  if (!headers.has("user-agent") && settings.userAgent !== "") headers.set("user-agent", settings.userAgent);
+  if (settings.decompress && !headers.has("accept-encoding")) {
+    // Part of an encoded body could not be decoded.
+    headers.set("accept-encoding", headers.has("range") ? "identity" : ACCEPT_ENCODING);
+  }
 }
 
 /** "HTTP-redirect fetch", steps 3 to 19. */
@@ -247,10 +252,11 @@ function parseUrl(text: string, base?: URL): URL {
   return url;
 }
 
-function normalizeMethod(method: string): string {
+function normalizeMethod(method: string, exact: boolean): string {
   const upper = method.toUpperCase();
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(method))
     throw new ClientError("REQUEST_INVALID", `"${method}" is not a method`);
+  if (exact && upper !== "CONNECT") return method;
   if (FORBIDDEN_METHODS.has(upper))
     throw new ClientError("REQUEST_INVALID", `${upper} is not a method that fetch sends`);
   return NORMALIZED_METHODS.has(upper) ? upper : method;

@@ -1,10 +1,12 @@
 // What createClient may be told, and what it takes for granted.
+import { pemText } from "../host/certificates/pem.ts";
 import type { DialerSettings } from "../host/client/dialer.ts";
 import type { Http3Connector } from "../host/client/http3.ts";
 import { ownHttp3 } from "../host/client/own-http3.ts";
 import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
+import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { duration } from "../host/timer.ts";
 
 export interface ClientOptions {
@@ -57,9 +59,12 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
   const unknown = protocols.find((each) => !PROTOCOLS.includes(each));
   if (unknown !== undefined)
     throw new TypeError(`unknown protocol "${unknown}": the protocols are ${PROTOCOLS.join(", ")}`);
+  const allowed = isHttp3Disabled() ? protocols.filter((each) => each !== "h3") : protocols;
+  if (allowed.length === 0 && protocols.length > 0)
+    throw new TypeError("NAGARE_DISABLE_H3 is set, and HTTP/3 is the only protocol allowed: allow another");
   if (protocols.length === 0) throw new TypeError("protocols is empty: name at least one");
   return {
-    protocols,
+    protocols: allowed,
     ca: pemList(options.ca),
     rejectUnauthorized: options.rejectUnauthorized ?? true,
     keylog: options.keylog,
@@ -80,7 +85,5 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
 function pemList(ca: ClientOptions["ca"]): readonly string[] | undefined {
   if (ca === undefined) return undefined;
   const list = Array.isArray(ca) ? ca : [ca as string | Uint8Array];
-  return list.map((each: string | Uint8Array) =>
-    typeof each === "string" ? each : Buffer.from(each).toString("utf8"),
-  );
+  return list.map((each: string | Uint8Array) => pemText(each));
 }

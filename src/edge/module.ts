@@ -48,8 +48,9 @@ async function importDefault(file: string, path: string): Promise<unknown> {
     const module = (await importFile(file)) as { default?: unknown };
     return module.default;
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    throw new ServeError("MODULE_INVALID", `cannot load ${path}: ${message.split("\n")[0]}`, { cause });
+    const { moduleProblem } = await import("./module-problem.ts");
+    const problem = moduleProblem(cause, pathToFileURL(file).href);
+    throw new ServeError("MODULE_INVALID", `cannot load ${path}: ${problem}`, { cause });
   }
 }
 

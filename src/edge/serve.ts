@@ -8,17 +8,19 @@ import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
 import type { BoundAddress, RetryPolicy } from "../host/http/listener.ts";
+import type { AltSvcOptions } from "./alt-svc.ts";
 import { ServeError } from "./errors.ts";
 import { foreignApp } from "./foreign-app.ts";
 import { asHandler } from "./module.ts";
 import { type Server, startServer } from "./server.ts";
+import { unknownOptions } from "./unknown-options.ts";
 
 const DEFAULT_PORT = 4433;
 
 export interface ServeOptions {
   /** 4433 by default; 0 lets the system choose. The same number for TCP and UDP. */
   readonly port?: number;
-  /** An address or name of this machine. All addresses ("::") by default. */
+  /** An address or name of this machine. By default all addresses ("::"); with a development certificate, loopback. */
   readonly host?: string;
   /** The same, by the name it has elsewhere. */
   readonly hostname?: string;
@@ -39,6 +41,8 @@ export interface ServeOptions {
   readonly onKeyLog?: (line: string) => void;
   /** When a QUIC client has to prove its address before it is heard: "auto", under pressure, by default. */
   readonly retry?: RetryPolicy;
+  /** What clients are told of HTTP/3 (Alt-Svc): how long to remember it, which port to use, or to forget it. */
+  readonly altSvc?: AltSvcOptions;
   /** Milliseconds that a client may take nothing of what waits for it; then its connection ends. 60,000 by default. */
   readonly stallTimeout?: number;
   /**
@@ -56,6 +60,29 @@ export interface ServeOptions {
   /** Where a line about a handler that threw, or about an internal fault, goes. Standard error by default. */
   readonly log?: (line: string) => void;
 }
+
+/** For `unknownOptions`: the compiler sees to it that the list is whole. */
+export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>> = {
+  altSvc: true,
+  cert: true,
+  fetch: true,
+  host: true,
+  hostname: true,
+  key: true,
+  log: true,
+  nativeRequest: true,
+  onError: true,
+  onKeyLog: true,
+  onListen: true,
+  port: true,
+  protocols: true,
+  retry: true,
+  stallTimeout: true,
+  memoryLimit: true,
+  maxOpenFiles: true,
+  signal: true,
+  tls: true,
+};
 
 /** Bun's shape, and that of a module for `nagare serve`. */
 export interface FetchObject {
@@ -76,16 +103,29 @@ export async function serve(
   if (handler === undefined) {
     throw new ServeError("OPTION_INVALID", "serve needs a handler: serve(options, (request) => new Response())");
   }
-  const { onError, log, signal, protocols, onKeyLog, retry, nativeRequest, stallTimeout, memoryLimit, maxOpenFiles } =
-    options;
+  const {
+    onError,
+    log,
+    signal,
+    protocols,
+    onKeyLog,
+    retry,
+    altSvc,
+    nativeRequest,
+    stallTimeout,
+    memoryLimit,
+    maxOpenFiles,
+  } = options;
+  for (const line of unknownOptions(options, SERVE_OPTIONS)) (log ?? console.error)(line);
   const server = await startServer(
     {
       port: options.port ?? DEFAULT_PORT,
-      host: options.host ?? options.hostname ?? "::",
+      host: options.host ?? options.hostname ?? (hasCertificate(options) ? "::" : "localhost"),
       identities: await identitiesOf(options),
       protocols,
       onKeyLog,
       retry,
+      altSvc,
       stallTimeout,
       memoryLimit,
       maxOpenFiles,
@@ -100,6 +140,8 @@ export async function serve(
   options.onListen?.(server.addresses[0]!);
   return server;
 }
+
+const hasCertificate = ({ cert, tls }: ServeOptions): boolean => cert !== undefined || tls !== undefined;
 
 /** The certificates asked for, or the one for development. */
 export async function identitiesOf(

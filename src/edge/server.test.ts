@@ -87,7 +87,7 @@ describe("the server", () => {
     await using server = await serve(LOCAL, () => new Response());
     expect(server.protocols).toEqual(["h3", "h2", "http/1.1"]);
     const client = await openHttp2(server.url);
-    expect((await get(client, "/")).headers["alt-svc"]).toBe(`h3=":${server.port}"; ma=86400`);
+    expect((await get(client, "/")).headers["alt-svc"]).toBe(`h3=":${server.port}"; ma=3600`);
     client.close();
   });
 

@@ -6,13 +6,12 @@ import type { Identity } from "../host/certificates/identity.ts";
 import { describeFault, type Fault } from "../host/guard.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, Listener, RetryPolicy } from "../host/http/listener.ts";
+import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { duration, Timer } from "../host/timer.ts";
+import { type AltSvcOptions, altSvcField } from "./alt-svc.ts";
 import { type Binding, type Bound, bindAll } from "./bind.ts";
 import { ServeError } from "./errors.ts";
 import { TRANSPORTS } from "./transports.ts";
-
-/** How long clients may remember that HTTP/3 is there, in seconds (RFC 7838 §3.1): a day. */
-const ALT_SVC_MAX_AGE = 86_400;
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;
 
@@ -36,6 +35,7 @@ export interface ListenOptions {
   /** Given each line of the key log. Whoever reads them can read the traffic. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
   readonly retry?: RetryPolicy | undefined;
+  readonly altSvc?: AltSvcOptions | undefined;
   /** Milliseconds that a client may take nothing of what waits for it. */
   readonly stallTimeout?: number | undefined;
   /** Bytes that all connections of the process may hold. */
@@ -123,7 +123,9 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   }
   setLimits(options);
   const wanted = TRANSPORTS.filter(
-    ({ transport }) => protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true,
+    ({ transport }) =>
+      !(transport === "udp" && isHttp3Disabled()) &&
+      (protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true),
   );
   const bindings = await Promise.all(
     wanted.map(async ({ transport, load }): Promise<Binding<Listener>> => {
@@ -140,9 +142,11 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");
   const bound = await bindHost(bindings, host, port);
   const udp = bound.addresses.find(({ transport }) => transport === "udp");
-  if (udp !== undefined) {
-    for (const listener of bound.listeners) listener.advertise?.(`h3=":${udp.port}"; ma=${ALT_SVC_MAX_AGE}`);
-  }
+  const altSvc = altSvcField(
+    isHttp3Disabled() ? { ...options.altSvc, clear: true } : (options.altSvc ?? {}),
+    udp?.port,
+  );
+  if (altSvc !== undefined) for (const listener of bound.listeners) listener.advertise?.(altSvc);
   return new Server(host, bound, service);
 }
 

@@ -1,9 +1,14 @@
 /** What `nagare serve` is pointed at: a folder or a module. */
 import { statSync } from "node:fs";
 import { ServeError } from "./errors.ts";
+import type { FilesOptions } from "./files/index.ts";
 import type { Service } from "./server.ts";
 
-export async function serviceFor(target: string, log: (line: string) => void): Promise<Service> {
+export async function serviceFor(
+  target: string,
+  log: (line: string) => void,
+  options: Pick<FilesOptions, "spa" | "listing"> = {},
+): Promise<Service> {
   const { isModulePath, loadModule } = await import("./module.ts");
   if (isModulePath(target)) {
     const { createFetchHandler } = await import("../host/http/fetch-handler.ts");
@@ -14,5 +19,5 @@ export async function serviceFor(target: string, log: (line: string) => void): P
     throw new ServeError("MODULE_INVALID", `${target} is neither a folder nor a module (.js, .ts): name its folder`);
   }
   const { FileService } = await import("./files/service.ts");
-  return new FileService(target, { log });
+  return new FileService(target, { ...options, log });
 }

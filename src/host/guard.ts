@@ -33,6 +33,7 @@ export const ENTRIES = [
   "tls secure",
   "tls server name",
   "tls key log",
+  "tls client error",
   "http1 request",
   "http1 continue",
   "http1 begin",
@@ -79,6 +80,13 @@ export const ENTRIES = [
   "proxy pump",
   "proxy dialled",
   "proxy timeout",
+  // The command line, while it serves
+  "cli signal",
+  "cli stop",
+  "cli quit",
+  "cli lines",
+  "cli browser",
+  "cli browser profile",
   // The client
   "client socket event",
   "client socket error",

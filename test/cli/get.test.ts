@@ -135,17 +135,17 @@ describe("the answer", () => {
     expect((await get(["-o", file, `${url}big`])).stderr).toBe("");
   });
 
-  test("-o that cannot be written is one line and 1", async () => {
+  test("-o that cannot be written is one line and 23", async () => {
     const { exitCode, stderr } = await get(["-o", "/nowhere/file", url]);
     expect({ exitCode, stderr }).toEqual({
-      exitCode: 1,
+      exitCode: 23,
       stderr: "nagare: /nowhere/file: no such file or directory; check the path\n",
     });
   });
 
   test("-i and -I print the head", async () => {
     const { stdout } = await get(["--http2", "-i", `${url}status/404`]);
-    expect(stdout).toMatch(/^HTTP\/2 404\r\n(.+\r\n)+\r\nthis is 404\n$/);
+    expect(stdout).toMatch(/^HTTP\/2 404 \r\n(.+\r\n)+\r\nthis is 404\n$/);
     expect((await get(["-I", "--http1.1", `${url}big`])).stdout).toMatch(/^HTTP\/1\.1 200 OK\r\n(.+\r\n)+\r\n$/);
   });
 
@@ -234,10 +234,31 @@ describe("what is known of it", () => {
 
   test("-v says on stderr what is sent and received", async () => {
     const { stderr } = await get(["-v", "--http2", "-H", "x-mine: yes", `${url}protocol`]);
-    expect(stderr).toContain("> GET /protocol\n");
+    expect(stderr).toContain("> GET /protocol HTTP/2\n");
     expect(stderr).toContain("> x-mine: yes\n");
+    const order = [
+      "* connected to",
+      "* handshake in",
+      "> GET /protocol",
+      "> host: localhost",
+      "> x-mine: yes",
+      "> \n",
+      "< HTTP/2 200",
+    ];
+    const places = order.map((each) => stderr.indexOf(each));
+    expect(places).toEqual([...places].sort((one, other) => one - other));
+    expect(places[0]).toBe(0);
+    for (const field of ["> accept: */*\n", "> user-agent: nagare/"]) expect(stderr).toContain(field);
     expect(stderr).toMatch(/\* connected to 127\.0\.0\.1 port \d+\n\* handshake in .*TLS 1\.3/);
-    expect(stderr).toContain("< HTTP/2 200\n");
+    expect(stderr).toContain("< HTTP/2 200 \n");
+  });
+
+  test("-v counts what is uploaded, and shows each hop", async () => {
+    const { stderr } = await get(["-v", "--http1.1", "-L", "-d", "a=b", `${url}redirect`]);
+    expect(stderr).toMatch(/> POST \/redirect HTTP\/1\.1\n[\s\S]*> content-length: 3\n> \n< HTTP\/1\.1 302/);
+    expect(stderr).toMatch(
+      /< \n\* https:.*answered 302, following to .*\n\* the connection to .* is used again\n> GET \/protocol/,
+    );
   });
 
   test.each(["--http2", "--http3-only"])("--keylog and SSLKEYLOGFILE are loud %s", async (flag) => {
@@ -264,32 +285,33 @@ describe("the exit code", () => {
     expect(await get([`${url}status/404`])).toMatchObject({ exitCode: 0, stdout: "this is 404\n" });
   });
 
-  test.each(["--http2", "--http3-only"])("1 for a certificate, and why %s", async (flag) => {
+  test.each(["--http2", "--http3-only"])("60 for a certificate, and why %s", async (flag) => {
     const { exitCode, stderr } = await run(["get", flag, url]);
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(60);
     expect(stderr).toMatch(
       /^nagare: certificate for localhost is issued by an authority this machine does not trust \(Test Authority\); [^\n]*--cacert[^\n]*\n$/,
     );
     expect(await run(["get", flag, "-k", url])).toMatchObject({ exitCode: 0 });
     const stranger = join(directory, "stranger.pem");
     await writeFile(stranger, makeAuthority("Stranger").ca);
-    expect(await run(["get", flag, "--cacert", stranger, url])).toMatchObject({ exitCode: 1 });
+    expect(await run(["get", flag, "--cacert", stranger, url])).toMatchObject({ exitCode: 60 });
   });
 
-  test("1 when nothing listens; -s says nothing", async () => {
+  test("7 when nothing listens; -s says nothing, -sS does", async () => {
     const closed: TestServer = await serveHttps(() => {});
     await closed.close();
     expect(await get(["--http2", closed.url])).toMatchObject({
-      exitCode: 1,
+      exitCode: 7,
       stderr: expect.stringContaining(`port ${closed.port}; check the port`),
     });
-    expect(await get(["--http2", "-s", closed.url])).toMatchObject({ exitCode: 1, stderr: "" });
+    expect(await get(["--http2", "-s", closed.url])).toMatchObject({ exitCode: 7, stderr: "" });
+    expect((await get(["--http2", "-sS", closed.url])).stderr).toContain("nothing listens");
   });
 
-  test("1 after --max-time", async () => {
+  test("28 after --max-time", async () => {
     const { exitCode, stderr } = await get(["--http2", "-m", "0.1", `${url}never`]);
     expect({ exitCode, stderr }).toEqual({
-      exitCode: 1,
+      exitCode: 28,
       stderr: "nagare: not done within 0.1 s; allow more with --max-time\n",
     });
   });

@@ -13,6 +13,7 @@ import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 
 import { armed } from "./armed.ts";
+import { browserEnds, readerComesBack, toldToStop } from "./cli-world.ts";
 import {
   all,
   askRedirect,
@@ -33,6 +34,7 @@ import {
   openClient,
   openServer,
   originUrl,
+  plainHttp,
   poke1,
   poke2,
   raw3,
@@ -128,6 +130,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "tls secure": at(h2),
   "tls server name": at(h2),
   "tls key log": at(h2),
+  "tls client error": at(plainHttp),
   "http1 request": at(h1),
   "http1 continue": at(poke1),
   "http1 begin": at(h1),
@@ -193,6 +196,12 @@ const SCENARIOS: Record<Entry, Scenario> = {
     await hurryProxy();
     await viaProxy("/silent");
   }),
+  "cli signal": at(() => toldToStop({ impatient: false })),
+  "cli stop": at(() => toldToStop({ impatient: false })),
+  "cli quit": at(() => toldToStop({ impatient: true })),
+  "cli lines": at(readerComesBack),
+  "cli browser": at(browserEnds),
+  "cli browser profile": at(browserEnds),
   "client socket event": at(h2),
   "client socket error": at(async () => {
     const port = await tcpServer(() => undefined);

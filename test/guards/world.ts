@@ -280,6 +280,17 @@ export async function tunnel(protocol: "h2" | "http/1.1", end: "ended" | "cut of
 }
 
 /** Bytes that are no HTTP/1.1. The client closes when it is answered, or stays until it is cut off. */
+/** Plain HTTP on the port of TLS. */
+export async function plainHttp(): Promise<void> {
+  const server = await openServer(["http/1.1"]);
+  const socket = new Socket().connect({ host: "127.0.0.1", port: server.port });
+  closers.push(() => socket.destroy());
+  socket.on("error", () => undefined);
+  socket.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  socket.resume();
+  await once(socket, "close");
+}
+
 export async function garbage({ stays = false } = {}): Promise<void> {
   const server = await openServer(["http/1.1"]);
   const socket = connectTls({

@@ -24,7 +24,11 @@ export interface GetFacts {
 export function factsOf(
   response: Response,
   facts: ExchangeFacts,
-  { bodyBytes, output }: { bodyBytes: number; output: string | undefined },
+  about: {
+    readonly bodyBytes: number;
+    readonly output: string | undefined;
+    readonly redirects: readonly ExchangeFacts[];
+  },
 ): GetFacts {
   const { timings, connection } = facts;
   const { start } = timings;
@@ -43,12 +47,12 @@ export function factsOf(
     remotePort: facts.remotePort,
     reused: facts.reused,
     attempts: facts.attempts,
-    redirects: facts.redirects.map(({ url, status }) => ({ url, status })),
+    redirects: about.redirects.map(({ url, status }) => ({ url, status })),
     headers: [...response.headers],
     trailers: facts.trailers,
     contentBytes: facts.contentBytes,
-    bodyBytes,
-    output: output ?? null,
+    bodyBytes: about.bodyBytes,
+    output: about.output ?? null,
     timings: since,
     connection: { ...figures, ...details },
   };

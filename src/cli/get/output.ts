@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import type { Writable } from "node:stream";
-import { CliError, describe, silentExit } from "../fail.ts";
+import { CliError, describe, EXIT, silentExit } from "../fail.ts";
 import type { Io } from "../io.ts";
 
 /** What may wait in memory for a file: HTTP/3 brings a datagram's worth at a time, and files like larger pieces. */
@@ -15,11 +15,38 @@ export interface Destination {
   close(): Promise<void>;
 }
 
-export async function openDestination(path: string | undefined, io: Io): Promise<Destination> {
+/** Opened by the first byte that is written. */
+export class LazyDestination implements Destination {
+  readonly #path: string | undefined;
+  readonly #io: Io;
+  readonly #append: boolean;
+  #opening: Promise<Destination> | undefined;
+
+  constructor(path: string | undefined, io: Io, append: boolean) {
+    this.#path = path;
+    this.#io = io;
+    this.#append = append;
+  }
+
+  open(): Promise<Destination> {
+    this.#opening ??= openDestination(this.#path, this.#io, this.#append);
+    return this.#opening;
+  }
+
+  async write(data: string | Uint8Array): Promise<void> {
+    await (await this.open()).write(data);
+  }
+
+  async close(): Promise<void> {
+    await (await this.#opening?.catch(() => undefined))?.close();
+  }
+}
+
+export async function openDestination(path: string | undefined, io: Io, append = false): Promise<Destination> {
   if (path === undefined) {
     return new StreamDestination(io.stdout, explainStdout, (stream, done) => stream.write("", done));
   }
-  const file = createWriteStream(path, { highWaterMark: FILE_BUFFER });
+  const file = createWriteStream(path, { highWaterMark: FILE_BUFFER, flags: append ? "a" : "w" });
   const explain = (error: Error) => explainFile(error, path);
   try {
     await once(file, "open");
@@ -73,11 +100,14 @@ class StreamDestination implements Destination {
 
 /** The reader of a pipe has had enough (`nagare get … | head`): nothing to complain about, and nothing more to do. */
 function explainStdout(error: NodeJS.ErrnoException): CliError {
-  if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return silentExit(1);
-  return new CliError("WRITE_FAILED", `stdout cannot be written: ${error.code ?? error.message}`, { cause: error });
+  if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return silentExit(EXIT.writeFailed);
+  return new CliError("WRITE_FAILED", `stdout cannot be written: ${error.code ?? error.message}`, {
+    exitCode: EXIT.writeFailed,
+    cause: error,
+  });
 }
 
 function explainFile(error: Error, path: string): CliError {
   const { code, message, hint } = describe(Object.assign(error, { path }));
-  return new CliError(code, message, { hint, cause: error });
+  return new CliError(code, message, { exitCode: EXIT.writeFailed, hint, cause: error });
 }

@@ -24,11 +24,16 @@ const NAME_WIDTH = 11;
 const TIME_WIDTH = 10;
 const WORTH_A_LINE = 5;
 
-export function traceLines(response: Response, facts: ExchangeFacts, style: TraceStyle): string[] {
+export function traceLines(
+  response: Response,
+  facts: ExchangeFacts,
+  redirects: readonly ExchangeFacts[],
+  style: TraceStyle,
+): string[] {
   const { colors } = style;
   const { status, protocol } = facts;
   const paintStatus = status < 400 ? colors.green : colors.red;
-  const lines = facts.redirects.map(
+  const lines = redirects.map(
     (hop) =>
       `${hop.method} ${hop.url} ${colors.dim("→")} ${colors.yellow(String(hop.status))} over ${PROTOCOL_NAMES[hop.protocol]}`,
   );

@@ -1,6 +1,7 @@
 // The options that serve and proxy share, and what they mean together with the environment.
 
 import { type Command, Option } from "commander";
+import type { AltSvcOptions } from "../../edge/alt-svc.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
@@ -18,6 +19,12 @@ export interface ServerFlags {
   readonly memoryLimit?: string;
   readonly open?: true;
   readonly json?: true;
+  readonly log?: true;
+  readonly name?: readonly string[];
+  /** False by --no-h3. */
+  readonly h3: boolean;
+  readonly altSvcMaxAge?: string;
+  readonly publicPort?: string;
 }
 
 export interface ServerSettings {
@@ -37,12 +44,31 @@ export interface ServerSettings {
   readonly memoryLimit: number | undefined;
   readonly open: boolean;
   readonly json: boolean;
+  /** A line for each request. */
+  readonly log: boolean;
+  /** Names and addresses of the certificate for development, besides this machine's own. */
+  readonly names: readonly string[];
+  /** False: HTTP/3 is not served, and clients are told to forget it. */
+  readonly http3: boolean;
+  readonly altSvc: AltSvcOptions;
+  /** The port that clients reach, where a mapping changes it. */
+  readonly publicPort: number | undefined;
 }
 
 export const addServerOptions = (command: Command): Command =>
   command
     .addOption(new Option("-p, --port <port>", "TCP and UDP port; 0 takes a free one").env("PORT"))
-    .addOption(new Option("-H, --host <host>", "address or name to listen on; :: is all").env("HOST"))
+    .addOption(
+      new Option(
+        "-H, --host <host>",
+        "address or name to listen on; :: is all, and the default with --cert or --name",
+      ).env("HOST"),
+    )
+    .addOption(
+      new Option("--name <name>", "a name or address more for the development certificate").argParser(
+        (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
+      ),
+    )
     .addOption(new Option("--cert <file>", "PEM: certificate, then its chain; without it, one for development"))
     .addOption(new Option("--key <file>", "PEM: the certificate's key"))
     .addOption(new Option("--grace <time>", "time for requests under way when told to stop").default("10s"))
@@ -54,17 +80,27 @@ export const addServerOptions = (command: Command): Command =>
       new Option("--memory-limit <size>", "what all connections may hold, such as 256M (a quarter of the heap)"),
     )
     .addOption(new Option("--open", "open it in a Chromium that accepts the certificate over HTTP/3"))
+    .addOption(new Option("--no-h3", "serve no HTTP/3, and tell clients to forget it; also by NAGARE_DISABLE_H3=1"))
+    .addOption(new Option("--public-port <port>", "the port that clients reach, where a port mapping changes it"))
+    .addOption(new Option("--alt-svc-max-age <time>", "how long clients may remember HTTP/3; 1h by default"))
+    .addOption(new Option("--log", "print a line for each request on stderr"))
     .addOption(new Option("--json", "print one JSON object per event on stdout"));
 
 const DEFAULT_PORT = 4433;
-const DEFAULT_HOST = "::";
 
 export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
   const { cert, key } = flags;
   if ((cert === undefined) !== (key === undefined)) {
     throw usageError(cert === undefined ? "--key without --cert" : "--cert without --key", "give both");
   }
-  const host = flags.host ?? DEFAULT_HOST;
+  const names = flags.name ?? [];
+  if (cert !== undefined && names.length > 0) {
+    throw usageError("--name with --cert", "a certificate given has its names already");
+  }
+  checkNames(names);
+  // What a development certificate protects is for this machine, unless --name says who else is meant.
+  const host = flags.host ?? (cert === undefined && names.length === 0 ? "localhost" : "::");
+  const publicPort = flags.publicPort === undefined ? undefined : port(flags.publicPort, "--public-port");
   return {
     port: flags.port === undefined ? DEFAULT_PORT : port(flags.port, "--port"),
     host,
@@ -77,7 +113,25 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     memoryLimit: flags.memoryLimit === undefined ? undefined : parseSize(flags.memoryLimit, "--memory-limit"),
     open: flags.open === true,
     json: flags.json === true,
+    log: flags.log === true,
+    names,
+    http3: flags.h3,
+    altSvc: {
+      ...(flags.h3 ? {} : { clear: true }),
+      ...(publicPort === undefined ? {} : { port: publicPort }),
+      ...(flags.altSvcMaxAge === undefined
+        ? {}
+        : { maxAge: Math.round(parseDuration(flags.altSvcMaxAge, "--alt-svc-max-age") / 1000) }),
+    },
+    publicPort,
   };
+}
+
+function checkNames(names: readonly string[]): void {
+  for (const name of names) {
+    if (ipVersion(name) !== undefined || /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i.test(name)) continue;
+    throw usageError(`--name ${name} is no host name or address`);
+  }
 }
 
 function port(text: string, option: string): number {

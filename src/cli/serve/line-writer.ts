@@ -1,4 +1,5 @@
 // Lines for a reader that may hang: what it does not take waits up to a bound, and what comes then is dropped and counted.
+import { guard, reportFault } from "../../host/guard.ts";
 import type { Output } from "../io.ts";
 
 /** Bytes that wait for the reader: some thousand events. */
@@ -13,7 +14,10 @@ export class LineWriter {
   constructor(output: Output, describeDropped: (count: number) => string) {
     this.#output = output;
     this.#describeDropped = describeDropped;
-    output.on("drain", () => this.#tell());
+    output.on(
+      "drain",
+      guard("cli lines", reportFault, () => this.#tell()),
+    );
   }
 
   write(line: string): void {

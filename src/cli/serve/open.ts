@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { chromiumFlags } from "../../edge/chromium.ts";
 import type { DevelopmentIdentity } from "../../host/certificates/development.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
+import { describeFault, type Fault, guard } from "../../host/guard.ts";
 import { CHROMIUM, findProgram } from "../find-program.ts";
 import type { Io } from "../io.ts";
 
@@ -18,7 +19,10 @@ export async function openPage(url: URL, identity: Identity, io: Pick<Io, "env">
     return;
   }
   const profile = mkdtempSync(join(tmpdir(), "nagare-browser-"));
-  const forget = () => rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
+  const onFault = (fault: Fault): void => log(describeFault(fault));
+  const forget = guard("cli browser profile", onFault, () =>
+    rmSync(profile, { recursive: true, force: true, maxRetries: 3 }),
+  );
   const args = [
     `--user-data-dir=${profile}`,
     "--no-first-run",
@@ -30,11 +34,14 @@ export async function openPage(url: URL, identity: Identity, io: Pick<Io, "env">
   // A process group of its own: Ctrl-C is meant for the server.
   const browser = spawn(chromium, args, { stdio: "ignore", detached: true, env: { ...io.env } });
   browser.unref();
-  browser.once("exit", (code) => {
-    if (code !== 0 && code !== null) log(`nagare: ${chromium} ended with ${code}; does this machine have a display?`);
-    forget();
-    process.once("exit", forget); // what its helpers wrote after it
-  });
+  browser.once(
+    "exit",
+    guard("cli browser", onFault, (code: number | null) => {
+      if (code !== 0 && code !== null) log(`nagare: ${chromium} ended with ${code}; does this machine have a display?`);
+      forget();
+      process.once("exit", forget); // what its helpers wrote after it
+    }),
+  );
   try {
     await once(browser, "spawn");
   } catch (error) {

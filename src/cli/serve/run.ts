@@ -3,8 +3,10 @@
 import type { RequestRecord } from "../../edge/request-log.ts";
 import type { Server, Service } from "../../edge/server.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
+import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
 import { CliError, EXIT, silentExit } from "../fail.ts";
-import type { Io } from "../io.ts";
+import type { InterruptSignal, Io } from "../io.ts";
+import { printable } from "../printable.ts";
 import type { ServerSettings } from "./flags.ts";
 import { LineWriter } from "./line-writer.ts";
 
@@ -17,9 +19,6 @@ const USAGE_CODES = new Set([
   "MODULE_INVALID",
   "ORIGIN_INVALID",
 ]);
-
-/** How long what a module has left running may keep the process after the server has closed. */
-const LEFTOVER_TIME = 250;
 
 type CreateService = (log: (line: string) => void) => Promise<Service>;
 
@@ -38,14 +37,14 @@ export async function runServer(settings: ServerSettings, createService: CreateS
   const stopped = untilStopped(running, settings, io, log);
   const { url, protocols, addresses } = running.server;
   if (settings.json) emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort });
-  else io.stdout.write(`${url.href}\n`);
+  else for (const each of [url, ...settings.names.map((name) => urlFor(name, url))]) io.stdout.write(`${each.href}\n`);
   if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
   try {
     await stopped;
     if (settings.json) emit({ event: "closed" });
   } finally {
-    // A module's own timers and connections must not keep alive what was told to stop; only a process of ours, though.
-    if (io.stdout === process.stdout) setTimeout(() => process.exit(), LEFTOVER_TIME).unref();
+    // A module's own timers and connections must not keep alive what was told to stop.
+    io.exitSoon?.();
   }
 }
 
@@ -62,19 +61,25 @@ interface Running {
 }
 
 async function start(settings: ServerSettings, createService: CreateService, { log, emit }: Output): Promise<Running> {
-  const { port, host, httpPort, json } = settings;
+  const { port, host, json } = settings;
   const [{ startServer }, identity, created] = await Promise.all([
     import("../../edge/server.ts"),
     loadIdentity(settings),
     createService(log),
   ]);
-  const service = json ? await logged(created, (record) => emit({ event: "request", ...record })) : created;
+  const report = (record: RequestRecord): void => {
+    if (json) emit({ event: "request", ...record });
+    if (settings.log) log(requestLine(record));
+  };
+  const service = json || settings.log ? await logged(created, report) : created;
   const keylog = await openKeyLog(settings.keylog, log);
   const server = await startServer(
     {
       port,
       host,
       identities: [identity],
+      ...(settings.http3 ? {} : { protocols: ["h2", "http/1.1"] as const }),
+      altSvc: settings.altSvc,
       retry: settings.retry ? "always" : "auto",
       stallTimeout: settings.stallTimeout,
       memoryLimit: settings.memoryLimit,
@@ -83,7 +88,7 @@ async function start(settings: ServerSettings, createService: CreateService, { l
     },
     service,
   );
-  const redirect = await openRedirect(httpPort, host, server);
+  const redirect = await openRedirect(settings, server);
   return {
     server,
     identity,
@@ -95,20 +100,34 @@ async function start(settings: ServerSettings, createService: CreateService, { l
   };
 }
 
-async function openRedirect(httpPort: number | undefined, host: string, server: Server) {
+async function openRedirect({ httpPort, host, publicPort }: ServerSettings, server: Server) {
   if (httpPort === undefined) return undefined;
   const { startRedirect } = await import("../../edge/redirect.ts");
   try {
-    return await startRedirect(httpPort, host, server.port);
+    return await startRedirect(httpPort, host, publicPort ?? server.port);
   } catch (error) {
     await server.close({ timeout: 0 });
     throw error;
   }
 }
 
-async function loadIdentity({ files }: ServerSettings): Promise<Identity> {
-  if (files === undefined) return (await import("../../host/certificates/development.ts")).developmentIdentity();
+async function loadIdentity({ files, names }: ServerSettings): Promise<Identity> {
+  if (files === undefined)
+    return (await import("../../host/certificates/development.ts")).developmentIdentity({ names });
   return (await import("../../host/certificates/identity.ts")).loadIdentityFiles(files);
+}
+
+/** The same page by another name of the certificate. */
+function urlFor(name: string, { port }: URL): URL {
+  return new URL(`https://${name.includes(":") ? `[${name}]` : name.replace(/^\*\./, "any.")}:${port}/`);
+}
+
+function requestLine(record: RequestRecord): string {
+  const { remoteAddress, protocol, method, authority, path, status, aborted, milliseconds } = record;
+  const outcome = `${status ?? "no answer"}${aborted ? " cut off" : ""}`;
+  return printable(
+    `${new Date().toISOString()} ${remoteAddress} ${protocol} ${method} ${authority}${path} ${outcome} ${milliseconds.toFixed(1)} ms`,
+  );
 }
 
 async function logged(service: Service, report: (record: RequestRecord) => void): Promise<Service> {
@@ -128,17 +147,19 @@ async function openKeyLog(path: string | undefined, log: (line: string) => void)
 function untilStopped(running: Running, { grace }: ServerSettings, io: Io, log: (line: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false;
-    const stop = io.onInterrupt((signal) => {
+    const onFault = (fault: Fault): void => log(describeFault(fault));
+    const handleSignal = guard("cli signal", onFault, (signal: InterruptSignal) => {
       if (stopping) {
         stop();
-        void running.server.close({ timeout: 0 });
+        detach("cli quit", onFault, running.server.close({ timeout: 0 }));
         reject(silentExit(EXIT[signal]));
         return;
       }
       stopping = true;
       log("nagare: finishing requests under way; press Ctrl-C again to quit now");
-      running.close(grace).then(resolve, reject).finally(stop);
+      detach("cli stop", onFault, running.close(grace).then(resolve, reject).finally(stop));
     });
+    const stop = io.onInterrupt(handleSignal);
   });
 }
 

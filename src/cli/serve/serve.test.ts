@@ -5,6 +5,7 @@ import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { openHttp2 } from "../../edge/testing/client.ts";
 import { get } from "../../edge/testing/test-client.ts";
@@ -154,6 +155,85 @@ test("prints one object per event with --json", async () => {
   ]);
 });
 
+test("writes a line for each request with --log", async () => {
+  const { run, url } = await serving(["serve", file("site"), "--log"]);
+  await textOf(url, "/index.html?a=%1b");
+  run.signal("SIGTERM");
+  expect(await run.code).toBe(0);
+  expect(run.stderr).toMatch(/^\S+Z 127\.0\.0\.1 h2 GET localhost:\d+\/index\.html\?a=%1b 200 [\d.]+ ms$/m);
+});
+
+test("serves no HTTP/3 with --no-h3, and has clients forget it", async () => {
+  const { run, url } = await serving(["serve", file("site"), "--no-h3", "--json"]);
+  expect(JSON.parse(run.stdout)).toMatchObject({ event: "listening", protocols: ["h2", "http/1.1"] });
+  const client = await openHttp2(url);
+  expect((await get(client, "/")).headers["alt-svc"]).toBe("clear");
+  client.close();
+});
+
+test("names the port that clients reach, in Alt-Svc and redirects", async () => {
+  const { run, url } = await serving([
+    ...["serve", file("site"), "--public-port", "443", "--alt-svc-max-age", "2m", "--http-port", "0", "--json"],
+  ]);
+  const client = await openHttp2(url);
+  expect((await get(client, "/")).headers["alt-svc"]).toBe('h3=":443"; ma=120');
+  client.close();
+  const { httpPort } = JSON.parse(run.stdout.split("\n")[0]!) as { httpPort: number };
+  const headers = { host: "shop.example:80" };
+  const response = await new Promise<IncomingMessage>((resolve) =>
+    httpGet({ host: "127.0.0.1", port: httpPort, path: "/a", headers }, resolve),
+  );
+  expect(response.headers.location).toBe("https://shop.example/a");
+  response.resume();
+});
+
+test("with a development certificate listens on loopback only, and with --name on all addresses", async () => {
+  const hosts = async (...args: string[]) => {
+    const run = new Run(["serve", file("site"), "-p", "0", "--json", ...args]);
+    await run.url();
+    run.signal("SIGTERM");
+    expect(await run.code).toBe(0);
+    const [first] = run.stdout.split("\n");
+    const { addresses } = JSON.parse(first!) as { addresses: { address: string }[] };
+    return addresses.map(({ address }) => address);
+  };
+  for (const address of await hosts()) expect(["127.0.0.1", "::1"]).toContain(address);
+  for (const address of await hosts("--name", "Phone.test")) expect(["0.0.0.0", "::"]).toContain(address);
+});
+
+test("--name makes a certificate for that name, and prints the URL", async () => {
+  const run = new Run([
+    "serve",
+    file("site"),
+    "-p",
+    "0",
+    "-H",
+    "127.0.0.1",
+    "--name",
+    "app.test",
+    "--name",
+    "192.0.2.7",
+  ]);
+  const { port } = await run.url();
+  expect(run.stdout.split("\n")).toEqual([
+    `https://127.0.0.1:${port}/`,
+    `https://app.test:${port}/`,
+    `https://192.0.2.7:${port}/`,
+    "",
+  ]);
+  const socket = connectTls({
+    host: "127.0.0.1",
+    port: Number(port),
+    servername: "app.test",
+    rejectUnauthorized: false,
+  });
+  await once(socket, "secureConnect");
+  expect(socket.getPeerX509Certificate()!.subjectAltName).toContain("DNS:app.test, IP Address:192.0.2.7");
+  socket.destroy();
+  run.signal("SIGTERM");
+  expect(await run.code).toBe(0);
+});
+
 test("puts itself in front of an origin", async () => {
   const origin = createHttpServer((request, response) => response.end(`origin has ${request.url}`));
   origin.listen(0, "127.0.0.1");
@@ -220,7 +300,10 @@ test("says in one line what is wrong and what to do", async () => {
     [["serve", file("none.ts")], 2, /there is no file .*none\.ts/],
     [["serve", file("site/index.html")], 2, /neither a folder nor a module/],
     [["serve", file("nothing.mjs")], 2, /exports no handler/],
-    [["serve", file("broken.mjs")], 2, /cannot load .*broken\.mjs: no database/],
+    [["serve", file("broken.mjs")], 2, /cannot load .*broken\.mjs: .*no database/],
+    [["serve", "--name", "a/b", file("site")], 2, /--name a\/b is no host name/],
+    [["serve", "--name", "a.test", ...identity, file("site")], 2, /--name with --cert/],
+    [["serve", "--public-port", "0x1", file("site")], 2, /--public-port 0x1 is no port/],
     [["serve", "-p", "70000"], 2, /--port 70000 is no port/],
     [["serve", "--grace", "soon"], 2, /--grace soon is no time/],
     [["serve", "--stall-timeout", "never"], 2, /--stall-timeout never is no time/],

@@ -9,6 +9,8 @@ import { ServeError } from "../errors.ts";
 import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
 import { ContentCache } from "./content-cache.ts";
 import { contentType, isCompressible } from "./content-type.ts";
+import { applicationFor, type Fallback, pageFor } from "./fallback.ts";
+import { LISTING_FIELDS, listing } from "./listing.ts";
 import { isAbsence, type LocatedFile, locate, locateBeside, locateFile, type ServedTree } from "./locate.ts";
 import { isExhaustion, type OpenFile, openFile } from "./open-file.ts";
 import { type FilePlan, type Part, planFile, type Representation } from "./plan.ts";
@@ -18,6 +20,10 @@ import { FileTransfer } from "./transfer.ts";
 export interface FilesOptions {
   /** Of every file that is found. Browsers ask again each time by default, which costs them one small 304. */
   readonly cacheControl?: string | undefined;
+  /** Answers addresses that name no file with index.html, for an application that routes by itself. */
+  readonly spa?: boolean | undefined;
+  /** Answers a folder without index.html with a page of links. */
+  readonly listing?: boolean | undefined;
   /** Where a line about a file that cannot be read goes. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -32,6 +38,7 @@ export class FileService {
   readonly #tree: ServedTree;
   readonly #cacheControl: string;
   readonly #log: (line: string) => void;
+  readonly #options: FilesOptions;
   readonly #escapes = new Set<string>();
   readonly #contents = new ContentCache();
   readonly #budget: Budget;
@@ -42,6 +49,7 @@ export class FileService {
     if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
       throw new ServeError("DIRECTORY_MISSING", `there is no folder ${directory}: name one that exists`);
     }
+    this.#options = options;
     this.#cacheControl = options.cacheControl ?? "no-cache";
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
     const onEscape = (path: string, target: string): void => this.#reportEscape(path, target);
@@ -78,11 +86,33 @@ export class FileService {
     }
     const segments = located?.type === "folder" ? [...path.segments, "index.html"] : path.segments;
     const file = located?.type === "folder" ? locateFile(this.#tree, segments) : located?.file;
-    if (file === undefined || (located?.type === "file" && path.trailingSlash)) {
-      this.#notFound(exchange);
+    if (file !== undefined && !(located?.type === "file" && path.trailingSlash)) {
+      this.#sendFile(exchange, segments, file, attempt);
       return;
     }
-    this.#sendFile(exchange, segments, file, attempt);
+    const page = path.trailingSlash ? undefined : pageFor(this.#tree, path.segments, located);
+    const isListed = located?.type === "folder" && this.#options.listing === true;
+    if (page === undefined && isListed && this.#sendListing(exchange, path.segments)) return;
+    this.#sendFallback(exchange, page ?? this.#application(path.segments), attempt);
+  }
+
+  #application(segments: readonly string[]): Fallback | undefined {
+    return this.#options.spa === true ? applicationFor(this.#tree, segments) : undefined;
+  }
+
+  #sendFallback(exchange: ServerExchange, fallback: Fallback | undefined, attempt: number): void {
+    if (fallback === undefined) this.#notFound(exchange);
+    else this.#sendFile(exchange, fallback.segments, fallback.file, attempt);
+  }
+
+  #sendListing(exchange: ServerExchange, segments: readonly string[]): boolean {
+    const page = listing(this.#tree, segments);
+    if (page === undefined) return false;
+    const body = new TextEncoder().encode(page);
+    const isBodiless = exchange.method === "HEAD";
+    exchange.respond(200, [...LISTING_FIELDS, ["content-length", String(body.byteLength)]], { endStream: isBodiless });
+    if (!isBodiless) exchange.end(body);
+    return true;
   }
 
   #sendFile(exchange: ServerExchange, segments: readonly string[], original: LocatedFile, attempt: number): void {

@@ -30,6 +30,20 @@ describe("the development certificate", () => {
     expect(identity.signer.schemes).toEqual(["ecdsa_secp256r1_sha256"]);
   });
 
+  it("is made for names and addresses on request, each set in a file of its own", async () => {
+    const plain = await developmentIdentity({ directory });
+    const named = await developmentIdentity({ directory, names: ["Phone.test", "192.0.2.7"] });
+    expect(named.names).toEqual(["localhost", "127.0.0.1", "::1", "phone.test", "192.0.2.7"]);
+    expect(named.path).not.toBe(plain.path);
+  });
+
+  it.runIf(process.platform === "linux")("lasts as long as the process where nothing can be written", async () => {
+    // Node's recursive mkdir would not come back from here.
+    const identity = await developmentIdentity({ directory: "/proc/nagare/certificates" });
+    expect(identity.path).toBeUndefined();
+    expect(identity.names).toContain("localhost");
+  });
+
   it("tells the hashes that browsers ask for", async () => {
     const identity = await developmentIdentity({ directory });
     const { publicKey, raw } = new X509Certificate(identity.cert);

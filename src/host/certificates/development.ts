@@ -6,7 +6,7 @@
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
 import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { parseX509 } from "./certificate.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
 
@@ -113,7 +113,7 @@ async function store(
 ): Promise<DevelopmentIdentity | undefined> {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectory(directory);
     await writeFile(temporary, pem, { mode: 0o600, flag: "wx" });
     try {
       // Unlike a rename, a link does not replace what another process has put there meanwhile.
@@ -128,6 +128,19 @@ async function store(
     return undefined;
   } finally {
     await rm(temporary, { force: true }).catch(() => undefined);
+  }
+}
+
+/** Node's own recursive mkdir never comes back where a file system refuses new folders as absent (/proc does). */
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return;
+    if (code !== "ENOENT" || dirname(path) === path) throw error;
+    await makeDirectory(dirname(path));
+    await mkdir(path, { mode: 0o700 });
   }
 }
 

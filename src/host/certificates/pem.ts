@@ -3,8 +3,13 @@
 const CERTIFICATE =
   /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([^-]*)-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
 
-export const pemText = (pem: string | Uint8Array): string =>
-  typeof pem === "string" ? pem : Buffer.from(pem.buffer, pem.byteOffset, pem.length).toString("latin1");
+/** A byte order mark, as UTF-8 read as such or as latin1: some editors put one first, and OpenSSL stops at it. */
+const BYTE_ORDER_MARK = /^(?:\ufeff|\u00ef\u00bb\u00bf)/;
+
+export function pemText(pem: string | Uint8Array): string {
+  const text = typeof pem === "string" ? pem : Buffer.from(pem.buffer, pem.byteOffset, pem.length).toString("latin1");
+  return text.replace(BYTE_ORDER_MARK, "");
+}
 
 /** Every certificate of a PEM text, in DER. */
 export function certificatesOfPem(pem: string): Uint8Array[] {

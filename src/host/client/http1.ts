@@ -2,7 +2,7 @@
 import type { TLSSocket } from "node:tls";
 import { Client, type Dispatcher } from "undici";
 import { detach, type Fault, guard, ignore } from "../guard.ts";
-import { fieldsFromRaw } from "../http/raw-fields.ts";
+import { fieldsFromRaw, spelledFromRaw } from "../http/raw-fields.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Http1Socket, RESPONSE_CUT } from "./http1-socket.ts";
@@ -104,6 +104,7 @@ export class Http1Session implements Session {
       headers,
       body: content === undefined ? null : (content.chunks as AsyncIterable<Uint8Array> as never),
       servername: this.#servername,
+      reset: false, // undici closes the connection after a HEAD
     };
     try {
       this.#client.dispatch(options, exchange.callbacks);
@@ -176,7 +177,8 @@ class Http1ClientExchange implements ClientExchange {
       if (!this.#done) this.#handler.onData(chunk);
     }),
     onResponseEnd: guard("client h1 end", this.#handleFault, (controller: Controller) => {
-      if (this.#finish()) this.#handler.onEnd(fieldsFromRaw(controller.rawTrailers as Buffer[] | null | undefined));
+      const raw = controller.rawTrailers as Buffer[] | null | undefined;
+      if (this.#finish()) this.#handler.onEnd(fieldsFromRaw(raw), spelledFromRaw(raw));
     }),
     onResponseError: guard("client h1 error", this.#handleFault, (_controller: unknown, error: Error) =>
       this.handleError(error),
@@ -191,13 +193,14 @@ class Http1ClientExchange implements ClientExchange {
 
   #handleHead(controller: Controller, status: number, statusText = ""): void {
     if (this.#done) return;
-    const fields = fieldsFromRaw(controller.rawHeaders as Buffer[] | null | undefined);
+    const raw = controller.rawHeaders as Buffer[] | null | undefined;
+    const fields = fieldsFromRaw(raw);
     if (status < 200) {
-      this.#handler.onInformational(status, fields);
+      this.#handler.onInformational(status, fields, spelledFromRaw(raw));
       return;
     }
     if (this.#paused) controller.pause();
-    this.#handler.onHead(status, fields, statusText);
+    this.#handler.onHead(status, fields, statusText, spelledFromRaw(raw));
   }
 
   /** 100 (Continue), which says nothing in its fields. */

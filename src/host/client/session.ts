@@ -32,12 +32,12 @@ export interface RequestContent {
 export interface ResponseHandler {
   /** The whole request, content included, was handed to the transport. */
   onRequestSent(): void;
-  /** A 1xx response. */
-  onInformational(status: number, fields: readonly Field[]): void;
-  onHead(status: number, fields: readonly Field[], statusText: string): void;
+  /** A 1xx response. `spelled` is present where the peer chose the case of field names, as HTTP/1.1 lets it. */
+  onInformational(status: number, fields: readonly Field[], spelled?: readonly Field[]): void;
+  onHead(status: number, fields: readonly Field[], statusText: string, spelled?: readonly Field[]): void;
   /** The chunk belongs to the receiver: the session neither reuses nor changes its memory. */
   onData(chunk: Uint8Array): void;
-  onEnd(trailers: readonly Field[]): void;
+  onEnd(trailers: readonly Field[], spelled?: readonly Field[]): void;
   /**
    * `unprocessed` says that the server cannot have acted on the request (RFC 9113 §8.7, RFC 9114 §5.2), so that any method
    * may be sent again on another connection.

@@ -31,6 +31,7 @@ import { Http1Refusal } from "./http1-refusal.ts";
 import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
+import { answerPlainHttp } from "./plain-http.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
 import { isAuthority, isPath, parseAbsoluteForm } from "./request-head.ts";
 import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
@@ -132,6 +133,12 @@ export class TcpListener implements Listener {
       "clientError",
       guard("http1 client error", this.#destroyClient, (error: Error, socket: Socket) =>
         this.#handleClientError(error, socket),
+      ),
+    );
+    this.#server.on(
+      "tlsClientError",
+      guard("tls client error", this.#destroyClient, (error: Error, socket: TLSSocket) =>
+        answerPlainHttp(error, this.#rawOf(socket)),
       ),
     );
     if (this.#acceptsTunnels) this.#takeUpgrades();
@@ -371,10 +378,16 @@ export class TcpListener implements Listener {
 
   /** Ends a TLS connection by a reset of its TCP connection: closing it would look like an orderly end. */
   #cutOff(socket: Socket): void {
-    for (const raw of this.#sockets) {
-      if (raw.remotePort === socket.remotePort && raw.remoteAddress === socket.remoteAddress) raw.resetAndDestroy();
-    }
+    this.#rawOf(socket)?.resetAndDestroy();
     socket.destroy();
+  }
+
+  /** The TCP connection below a TLS connection. */
+  #rawOf({ remotePort, remoteAddress }: Socket): Socket | undefined {
+    for (const raw of this.#sockets) {
+      if (raw.remotePort === remotePort && raw.remoteAddress === remoteAddress) return raw;
+    }
+    return undefined;
   }
 
   #queueHttp1(request: IncomingMessage, response: ServerResponse): void {

@@ -1,0 +1,117 @@
+// -b: cookies given as text for the first host, or read from a file; with a file, those of responses join them (RFC 6265).
+import { readFile } from "node:fs/promises";
+import type { Field } from "../../client/index.ts";
+import { isAddress, unreadable } from "./flags.ts";
+
+interface Cookie {
+  readonly name: string;
+  readonly value: string;
+  readonly domain: string;
+  /** Whether other hosts of the domain get it too. */
+  readonly subdomains: boolean;
+  readonly path: string;
+  readonly secure: boolean;
+  /** Milliseconds since 1970; undefined for this session. */
+  readonly expires: number | undefined;
+}
+
+/** Cookies of one `nagare get`. */
+export class CookieJar {
+  readonly #cookies: Cookie[] = [];
+  /** Text of -b: it goes to the first host only, as credentials do. */
+  #given = "";
+  /** curl keeps the cookies of responses only once a file was named. */
+  #keeps = false;
+
+  static async from(flags: readonly string[]): Promise<CookieJar> {
+    const jar = new CookieJar();
+    for (const value of flags) {
+      if (value.includes("=")) jar.#given = jar.#given === "" ? value : `${jar.#given}; ${value}`;
+      else {
+        jar.#keeps = true;
+        if (value !== "") jar.#read(await readFile(value, "utf8").catch(unreadable));
+      }
+    }
+    return jar;
+  }
+
+  /** The value of `cookie` for a request, or undefined. */
+  header(url: URL, isFirstOrigin: boolean): string | undefined {
+    const now = Date.now();
+    const fitting = this.#cookies
+      .filter((cookie) => matches(cookie, url) && (cookie.expires === undefined || cookie.expires > now))
+      .sort((a, b) => b.path.length - a.path.length); // RFC 6265 §5.4
+    const pairs = fitting.map(({ name, value }) => `${name}=${value}`);
+    if (isFirstOrigin && this.#given !== "") pairs.push(this.#given);
+    return pairs.length === 0 ? undefined : pairs.join("; ");
+  }
+
+  store(fields: readonly Field[], url: URL): void {
+    if (!this.#keeps) return;
+    for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") this.#set(parseSetCookie(value, url));
+  }
+
+  #set(cookie: Cookie | undefined): void {
+    if (cookie === undefined) return;
+    const { name, domain, path } = cookie;
+    const before = this.#cookies.findIndex(
+      (each) => each.name === name && each.domain === domain && each.path === path,
+    );
+    if (before !== -1) this.#cookies.splice(before, 1);
+    this.#cookies.push(cookie);
+  }
+
+  /** Netscape's format, one cookie a line, tabs between seven columns; or header lines. */
+  #read(text: string): void {
+    for (const line of text.split(/\r?\n/)) {
+      const plain = line.startsWith("#HttpOnly_") ? line.slice("#HttpOnly_".length) : line;
+      if (plain.startsWith("#")) continue;
+      const columns = plain.split("\t");
+      if (columns.length < 6) continue;
+      const [domain = "", subdomains, path = "/", secure, expires, name = "", value = ""] = columns;
+      this.#set({
+        name,
+        value,
+        domain: domain.replace(/^\./, "").toLowerCase(),
+        subdomains: subdomains === "TRUE",
+        path,
+        secure: secure === "TRUE",
+        expires: Number(expires) === 0 ? undefined : Number(expires) * 1000,
+      });
+    }
+  }
+}
+
+function matches({ domain, subdomains, path, secure }: Cookie, url: URL): boolean {
+  const { hostname, pathname } = url;
+  if (secure && url.protocol !== "https:" && hostname !== "localhost") return false;
+  if (hostname !== domain && !(subdomains && hostname.endsWith(`.${domain}`))) return false;
+  return pathname === path || pathname.startsWith(path.endsWith("/") ? path : `${path}/`); // RFC 6265 §5.1.4
+}
+
+/** RFC 6265 §5.2 and §5.3; undefined for one that must not be kept. */
+function parseSetCookie(line: string, url: URL): Cookie | undefined {
+  const [pair = "", ...attributes] = line.split(";").map((each) => each.trim());
+  const equals = pair.indexOf("=");
+  if (equals <= 0) return undefined;
+  const read = (name: string): string | undefined =>
+    attributes.findLast((each) => each.toLowerCase().startsWith(`${name}=`))?.slice(name.length + 1);
+  const domain = read("domain")?.replace(/^\./, "").toLowerCase() ?? "";
+  const host = url.hostname;
+  if (domain !== "" && domain !== host) {
+    // A cookie for a whole top-level domain would reach strangers.
+    if (isAddress(host) || !domain.includes(".") || !host.endsWith(`.${domain}`)) return undefined;
+  }
+  const path = read("path");
+  const maxAge = read("max-age");
+  const expires = maxAge === undefined ? Date.parse(read("expires") ?? "") : Date.now() + Number(maxAge) * 1000;
+  return {
+    name: pair.slice(0, equals).trim(),
+    value: pair.slice(equals + 1).trim(),
+    domain: domain === "" ? host : domain,
+    subdomains: domain !== "",
+    path: path?.startsWith("/") === true ? path : url.pathname.slice(0, Math.max(1, url.pathname.lastIndexOf("/"))),
+    secure: attributes.some((each) => each.toLowerCase() === "secure"),
+    expires: Number.isNaN(expires) ? undefined : expires,
+  };
+}

@@ -1,0 +1,48 @@
+// --resolve, -4 and -6: which addresses a host has.
+import { lookup } from "node:dns/promises";
+import { ClientError, type ClientOptions } from "../../client/index.ts";
+import { ipVersion } from "../../wire/ip-address.ts";
+import { CliError } from "../fail.ts";
+import { CURL } from "./exit-codes.ts";
+
+/** `entries` in the notation of --resolve. */
+export function resolverFrom(entries: readonly string[], family: 4 | 6 | undefined): ClientOptions["resolve"] {
+  if (entries.length === 0 && family === undefined) return undefined;
+  const known = knownAddresses(entries);
+  return async (host, port) => {
+    const addresses = known.get(`${host}:${port}`) ?? known.get(`*:${port}`);
+    return family === undefined ? addresses : ofFamily(host, family, addresses);
+  };
+}
+
+function knownAddresses(entries: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const known = new Map<string, readonly string[]>();
+  for (const entry of entries) {
+    const match = /^(\[[^\]]+\]|[^:]+):(\d+):(.+)$/.exec(entry);
+    const addresses = match?.[3]?.split(",").map((each) => each.replace(/^\[(.*)\]$/, "$1"));
+    if (match === null || addresses?.some((each) => ipVersion(each) === undefined)) {
+      throw new CliError("RESOLVE_INVALID", `--resolve takes HOST:PORT:ADDRESS, not "${entry}"`, {
+        exitCode: CURL.resolveSyntax,
+      });
+    }
+    known.set(`${match[1]!.toLowerCase()}:${match[2]}`, addresses!);
+  }
+  return known;
+}
+
+async function ofFamily(
+  host: string,
+  family: 4 | 6,
+  addresses: readonly string[] | undefined,
+): Promise<readonly string[]> {
+  const given = addresses ?? (ipVersion(host) === undefined ? undefined : [host]);
+  if (given === undefined) {
+    const found = await lookup(host, { all: true, family }).catch(() => []);
+    return found.map(({ address }) => address);
+  }
+  const fitting = given.filter((each) => ipVersion(each) === family);
+  if (fitting.length > 0) return fitting;
+  throw new ClientError("CONNECTION_FAILED", `${given.join(", ")} is no IPv${family} address`, {
+    hint: `leave out -${family}`,
+  });
+}

@@ -1,0 +1,301 @@
+// One URL to its end: attempts (--retry), hops (-L), heads (-i, -I, -D), the body, and what is said about it afterwards.
+import type { Client, ExchangeFacts, Field, Protocol } from "../../client/index.ts";
+import { Timer } from "../../host/timer.ts";
+import { parseContentLength } from "../../http/index.ts";
+import { CliError, EXIT, exitCodeOf } from "../fail.ts";
+import { colorsFor, type Io, write } from "../io.ts";
+import type { CookieJar } from "./cookies.ts";
+import { withCurlCode } from "./exit-codes.ts";
+import { factsOf } from "./facts.ts";
+import { type GetFlags, milliseconds } from "./flags.ts";
+import { fieldLines, headLines } from "./heads.ts";
+import { type Destination, LazyDestination } from "./output.ts";
+import { Progress } from "./progress.ts";
+import { discardBody, nextHop } from "./redirects.ts";
+import { type GetRequest, initOf, requestFrom } from "./request.ts";
+import { resumeOffset, resumeVerdict } from "./resume.ts";
+import { type Attempted, Retries } from "./retry.ts";
+import { traceLines } from "./trace.ts";
+import { Verbose } from "./verbose.ts";
+import type { TransferReport, WriteOut } from "./write-out.ts";
+
+export interface Job {
+  readonly url: URL;
+  /** As it stands on the command line. */
+  readonly text: string;
+  readonly index: number;
+  /** A path, or undefined for stdout. */
+  readonly output: string | undefined;
+  /** The file of -T. */
+  readonly upload: string | undefined;
+}
+
+/** What all transfers of one command share. */
+export interface Session {
+  readonly client: Client;
+  readonly flags: GetFlags;
+  readonly io: Io;
+  readonly jar: CookieJar;
+  readonly writeOut: WriteOut | undefined;
+  /** Where -D writes. */
+  readonly dump: Destination | undefined;
+}
+
+export async function transfer(session: Session, job: Job, interrupted: AbortSignal): Promise<void> {
+  const { flags, io } = session;
+  const retries = new Retries(flags, io);
+  for (;;) {
+    const attempt = new Attempt(session, job);
+    const deadline = deadlineFrom(flags.maxTime, interrupted);
+    await attempt.run(deadline.signal);
+    deadline.cancel();
+    if (interrupted.aborted) throw interrupted.reason;
+    if (await retries.again(attempt, interrupted)) continue;
+    return attempt.finish();
+  }
+}
+
+function deadlineFrom(maxTime = 0, interrupted: AbortSignal): { signal: AbortSignal; cancel(): void } {
+  if (maxTime === 0) return { signal: interrupted, cancel() {} };
+  const controller = new AbortController();
+  const late = new CliError("MAX_TIME", `not done within ${maxTime} s`, {
+    exitCode: EXIT.timeout,
+    hint: "allow more with --max-time",
+  });
+  const timer = new Timer(() => controller.abort(late), milliseconds(maxTime));
+  return {
+    signal: AbortSignal.any([interrupted, controller.signal]),
+    cancel: () => timer.clear(),
+  };
+}
+
+class Attempt implements Attempted {
+  readonly #session: Session;
+  readonly #job: Job;
+  readonly #verbose: Verbose | undefined;
+  readonly #destination: LazyDestination;
+  readonly #start = performance.now();
+  readonly #redirects: ExchangeFacts[] = [];
+  #request: GetRequest | undefined;
+  #response: Response | undefined;
+  #facts: ExchangeFacts | undefined;
+  #redirectUrl: string | undefined;
+  #error: unknown;
+  #protocol: Protocol | undefined;
+  #connects = 0;
+  #uploadBytes = 0;
+  #headBytes = 0;
+  #bodyBytes = 0;
+  #bodyDropped = false;
+  #hopStart = this.#start;
+  #end = this.#start;
+
+  constructor(session: Session, job: Job) {
+    const { flags, io } = session;
+    this.#session = session;
+    this.#job = job;
+    this.#verbose = flags.verbose ? new Verbose(io) : undefined;
+    this.#destination = new LazyDestination(job.output, io, flags.continueAt !== undefined);
+  }
+
+  get error(): unknown {
+    return this.#error;
+  }
+
+  get response(): Response | undefined {
+    return this.#response;
+  }
+
+  get replayable(): boolean {
+    return this.#request?.replayable !== false;
+  }
+
+  /** Never rejects: what went wrong is `error`. */
+  async run(signal: AbortSignal): Promise<void> {
+    try {
+      const { flags, io } = this.#session;
+      const offset = await resumeOffset(flags, this.#job.output);
+      const { url, upload } = this.#job;
+      this.#request = await requestFrom(url, flags, io, upload, offset);
+      if (flags.insecure) this.#verbose?.note("the certificate is not checked");
+      await this.#hops(this.#request, signal);
+      await this.#takeBody(offset);
+    } catch (error) {
+      const headSeen = this.#response !== undefined;
+      this.#error = withCurlCode(error, { protocol: this.#protocol, headSeen });
+    } finally {
+      await this.#destination.close().catch((error: unknown) => {
+        this.#error ??= error;
+      });
+    }
+    this.#end = performance.now();
+  }
+
+  async #hops(first: GetRequest, signal: AbortSignal): Promise<void> {
+    const { client, flags, jar } = this.#session;
+    for (let request = first; ; ) {
+      this.#request = request;
+      const cookie = jar.header(request.url, request.url.origin === first.url.origin);
+      const headers = new Headers(request.headers);
+      if (cookie !== undefined)
+        headers.set("cookie", headers.has("cookie") ? `${headers.get("cookie")}; ${cookie}` : cookie);
+      this.#response = undefined;
+      const heads: Promise<void>[] = [];
+      const response = await client.fetch(request.url, {
+        ...initOf({ ...request, headers }),
+        signal,
+        onSend: (sent) => {
+          this.#protocol = sent.protocol;
+          this.#connects += sent.reused ? 0 : 1;
+          this.#uploadBytes = sent.contentLength ?? 0;
+          this.#verbose?.request(sent);
+        },
+        onInformational: (status, _headers, fields) => {
+          heads.push(this.#head(headLines(this.#protocol!, status, undefined, fields)));
+        },
+      });
+      const facts = client.facts(response)!;
+      this.#response = response;
+      this.#facts = facts;
+      await Promise.all(heads);
+      await this.#head(headLines(facts.protocol, facts.status, response.statusText, facts.fields));
+      jar.store(facts.fields, request.url);
+      const next = nextHop(request, facts, flags, this.#redirects.length);
+      this.#redirectUrl = next?.url.href;
+      if (next === undefined || !flags.location) return;
+      if (next.request === undefined) throw next.problem;
+      await discardBody(response);
+      this.#redirects.push(facts);
+      this.#redirectUrl = undefined;
+      this.#verbose?.note(`${request.url.href} answered ${facts.status}, following to ${next.url.href}`);
+      this.#hopStart = performance.now();
+      request = next.request;
+    }
+  }
+
+  /** A head, line by line to each that wants it, as curl writes them. */
+  async #head(lines: readonly string[]): Promise<void> {
+    const { flags, dump } = this.#session;
+    const wanted = (flags.include || flags.head) && !this.#isAboutIt;
+    for (const line of lines) {
+      this.#headBytes += line.length + 2;
+      this.#verbose?.received(line);
+      await dump?.write(`${line}\r\n`);
+      if (wanted) await this.#destination.write(`${line}\r\n`);
+    }
+  }
+
+  /** What is known of the exchange is the output, and the body only with -o. */
+  get #isAboutIt(): boolean {
+    const { flags } = this.#session;
+    return flags.trace === true || flags.json === true;
+  }
+
+  async #takeBody(offset: number | undefined): Promise<void> {
+    const { flags, io } = this.#session;
+    const response = this.#response!;
+    const facts = this.#facts!;
+    const refused = (flags.fail === true || flags.failWithBody === true) && facts.status >= 400;
+    const verdict = refused ? "continue" : resumeVerdict(this.#request!, response, offset);
+    if ((refused && !flags.failWithBody) || verdict !== "continue") {
+      this.#bodyDropped = true;
+      await response.body?.cancel();
+      if (verdict instanceof Error) throw verdict;
+    } else {
+      const wanted = this.#job.output !== undefined || !this.#isAboutIt;
+      const progress = this.#progressFor(response, io);
+      for await (const chunk of response.body ?? []) {
+        if (wanted) await this.#destination.write(chunk);
+        this.#bodyBytes += chunk.length;
+        progress?.update(this.#bodyBytes);
+      }
+      progress?.done();
+      if (wanted) await this.#destination.open(); // an empty body makes an empty file
+      await this.#trailers(facts.trailerLines);
+    }
+    if (refused) {
+      const reason = response.statusText === "" ? "" : ` ${response.statusText}`;
+      throw new CliError("HTTP_ERROR", `${facts.url} answered ${facts.status}${reason}`, { exitCode: EXIT.httpError });
+    }
+  }
+
+  async #trailers(trailers: readonly Field[]): Promise<void> {
+    const { flags, dump } = this.#session;
+    for (const line of fieldLines(trailers)) {
+      this.#verbose?.received(line);
+      await dump?.write(`${line}\r\n`);
+      if (flags.include && !this.#isAboutIt) await this.#destination.write(`${line}\r\n`);
+    }
+  }
+
+  /** -w, --json and --trace; then rejects if the transfer failed. */
+  async finish(): Promise<void> {
+    const { flags, io, writeOut } = this.#session;
+    const response = this.#response;
+    const facts = this.#facts;
+    if (writeOut !== undefined) {
+      for (const { to, text } of writeOut(this.#report())) await write(io[to], text);
+    }
+    const failed = this.#error !== undefined && exitCodeOf(this.#error) !== EXIT.httpError;
+    if (response !== undefined && facts !== undefined && !failed) {
+      const redirects = this.#redirects;
+      if (flags.json) {
+        const about = { bodyBytes: this.#bodyBytes, output: this.#job.output, redirects };
+        await write(io.stdout, `${JSON.stringify(factsOf(response, facts, about))}\n`);
+      } else if (flags.trace) {
+        const style = { colors: colorsFor(io.stdout, io.env), width: io.stdout.columns ?? 80 };
+        await write(io.stdout, `${traceLines(response, facts, redirects, style).join("\n")}\n`);
+      }
+    }
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  #report(): TransferReport {
+    const facts = this.#facts;
+    const request = this.#request;
+    const since = (moment: number | undefined) => (moment === undefined ? undefined : moment - this.#start);
+    const connection = facts?.reused ? undefined : facts?.connection;
+    const error = this.#error;
+    return {
+      index: this.#job.index,
+      askedUrl: this.#job.text,
+      url: request?.url ?? this.#job.url,
+      method: request?.method ?? "GET",
+      referer: request?.headers.get("referer") ?? null,
+      output: this.#job.output,
+      status: facts?.status,
+      fields: facts?.fields ?? [],
+      protocol: facts?.protocol,
+      remoteAddress: facts?.remoteAddress,
+      remotePort: facts?.remotePort,
+      connects: this.#connects,
+      redirects: this.#redirects.length,
+      redirectUrl: this.#redirectUrl,
+      contentBytes: this.#bodyDropped ? 0 : (facts?.contentBytes ?? 0),
+      headBytes: this.#headBytes,
+      uploadBytes: this.#uploadBytes,
+      times: {
+        lookup: since(connection?.lookupEnd) ?? 0,
+        connect: since(connection?.connectEnd ?? connection?.handshakeEnd) ?? 0,
+        handshake: since(connection?.handshakeEnd) ?? 0,
+        request: since(facts?.timings.requestStart) ?? 0,
+        firstByte: since(facts?.timings.responseStart) ?? 0,
+        redirect: this.#hopStart - this.#start,
+        total: this.#end - this.#start,
+      },
+      exitCode: error === undefined ? 0 : exitCodeOf(error),
+      errorMessage: error instanceof Error ? error.message : undefined,
+    };
+  }
+
+  #progressFor(response: Response, io: Io): Progress | undefined {
+    const { flags } = this.#session;
+    const { output } = this.#job;
+    if (flags.silent || flags.verbose || flags.parallel || output === undefined || io.stderr.isTTY !== true) {
+      return undefined;
+    }
+    const encoded = flags.compressed && response.headers.has("content-encoding");
+    const length = encoded ? undefined : parseContentLength(response.headers.get("content-length") ?? "");
+    return new Progress(io.stderr, output, length);
+  }
+}

@@ -1,0 +1,53 @@
+/** A folder without index.html as a page of links: what may be served of it, folders first. */
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { FieldLine } from "../../http/index.ts";
+import { locate, type ServedTree } from "./locate.ts";
+import { parsePath } from "./safe-path.ts";
+
+/** A page with more helps nobody, and costs a look at each. */
+const MAX_ENTRIES = 1000;
+
+export const LISTING_FIELDS: readonly FieldLine[] = [
+  ["content-type", "text/html; charset=utf-8"],
+  ["cache-control", "no-cache"],
+  ["content-security-policy", "default-src 'none'; style-src 'unsafe-inline'"],
+  ["x-content-type-options", "nosniff"],
+];
+
+/** The page as HTML, or undefined where the folder cannot be read. */
+export function listing(tree: ServedTree, segments: readonly string[]): string | undefined {
+  let names: string[];
+  try {
+    names = readdirSync(join(tree.root, ...segments));
+  } catch {
+    return undefined;
+  }
+  const entries = names
+    .filter((name) => parsePath(`/${encodeURIComponent(name)}`).ok)
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+    .slice(0, MAX_ENTRIES)
+    .flatMap((name) => {
+      const located = locate(tree, [...segments, name]);
+      return located === undefined ? [] : [{ name, located }];
+    });
+  const isFolder = (entry: (typeof entries)[number]): boolean => entry.located.type === "folder";
+  const rows = [...entries.filter(isFolder), ...entries.filter((entry) => !isFolder(entry))].map(
+    ({ name, located }) => {
+      const slash = located.type === "folder" ? "/" : "";
+      const size = located.type === "file" ? located.file.stats.size.toLocaleString("en") : "";
+      return `<tr><td><a href="./${encodeURIComponent(name)}${slash}">${text(name)}${slash}</a><td>${size}`;
+    },
+  );
+  const title = text(`/${segments.map((each) => `${each}/`).join("")}`);
+  const up = segments.length > 0 ? '<tr><td><a href="../">../</a><td>' : "";
+  const more = names.length > MAX_ENTRIES ? `<p>The first ${MAX_ENTRIES} names are shown.` : "";
+  return `<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${title}</title>
+<style>:root{color-scheme:light dark}body{font:1rem/1.6 system-ui,sans-serif;margin:1.5rem auto;max-width:50rem;padding:0 1rem}td{overflow-wrap:anywhere;padding-right:1rem}td+td{text-align:right;font-variant-numeric:tabular-nums}</style>
+<h1>${title}</h1><table>${up}${rows.join("\n")}</table>${more}
+`;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+const text = (raw: string): string => raw.replace(/[&<>"]/g, (each) => ENTITIES[each]!);

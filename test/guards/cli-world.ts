@@ -1,0 +1,68 @@
+/** A serving command as its process would run it, and signals to it. */
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { PassThrough, Writable } from "node:stream";
+import type { InterruptSignal, Io } from "../../src/cli/io.ts";
+import { runCli } from "../../src/cli/program.ts";
+import { LineWriter } from "../../src/cli/serve/line-writer.ts";
+import { openPage } from "../../src/cli/serve/open.ts";
+import { loadIdentity } from "../../src/host/certificates/identity.ts";
+import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+import { closers, log } from "./world.ts";
+
+const outputTo = (take: (line: string) => void): Writable =>
+  new Writable({
+    write(chunk: Buffer, _encoding, callback) {
+      take(chunk.toString());
+      callback();
+    },
+  });
+
+/** `nagare serve`, told to stop as often as it takes. */
+export async function toldToStop({ impatient }: { impatient: boolean }): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "nagare-guards-cli-"));
+  closers.push(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, "cert.pem"), localhostIdentity.cert);
+  writeFileSync(join(folder, "key.pem"), localhostIdentity.key);
+  const listeners = new Set<(signal: InterruptSignal) => void>();
+  const signal = (): void => {
+    for (const listener of [...listeners]) listener("SIGTERM");
+  };
+  const io: Io = {
+    stdin: new PassThrough(),
+    // The URL is printed once the command listens for signals.
+    stdout: outputTo(() => setImmediate(signal)),
+    stderr: outputTo((line) => {
+      log(line);
+      if (line.includes("internal fault (cli signal)"))
+        setImmediate(signal); // the one before was lost in the fault
+      else if (impatient && line.includes("finishing requests")) signal(); // before the server has closed
+    }),
+    env: {},
+    onInterrupt(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+  const files = ["--cert", join(folder, "cert.pem"), "--key", join(folder, "key.pem")];
+  await runCli(["serve", folder, "-p", "0", "-H", "127.0.0.1", ...files], io);
+  process.exitCode = undefined; // the test runner's own
+}
+
+/** A reader that hung reads again. */
+export async function readerComesBack(): Promise<void> {
+  const output = new Writable({ write: (_chunk, _encoding, callback) => void setImmediate(callback) });
+  new LineWriter(output, () => "dropped").write("x".repeat(1 << 20));
+  await once(output, "drain");
+}
+
+/** A browser that ends at once. */
+export async function browserEnds(): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "nagare-guards-browser-"));
+  closers.push(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, "chromium"), "#!/bin/sh\nexit 0\n");
+  chmodSync(join(folder, "chromium"), 0o755);
+  await openPage(new URL("https://localhost/"), loadIdentity(localhostIdentity), { env: { PATH: folder } }, log);
+}
