@@ -12,16 +12,13 @@ import {
   type Http2SecureServer,
   type Http2Session,
   type IncomingHttpHeaders,
-  type SecureServerOptions,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { createSecureContext, type SecureContext, type TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import type { FieldLine } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
-import type { Identity } from "../certificates/identity.ts";
-import { CertificateStore } from "../certificates/store.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import type { ExchangeHandler } from "./exchange.ts";
@@ -35,19 +32,12 @@ import { answerPlainHttp } from "./plain-http.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
 import { isAuthority, isPath, parseAbsoluteForm } from "./request-head.ts";
 import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
+import { IDLE_TIMEOUT, MAX_HEAD_BYTES, serverOptions } from "./tls-server-options.ts";
 
-const MAX_HEAD_BYTES = 64 * 1024;
 const HEAD_TIMEOUT = 30_000;
 /** How often Node looks for heads that are late; half a minute by default, which would double the time. */
 const HEAD_CHECK_INTERVAL = 5_000;
-const HANDSHAKE_TIMEOUT = 15_000;
-const IDLE_TIMEOUT = 60_000;
 const MAX_TIMER = 2 ** 31 - 1;
-const MAX_CONCURRENT_STREAMS = 256;
-const STREAM_WINDOW = 256 * 1024;
-
-/** Request field lines beyond which node:http2 refuses a request. */
-const MAX_FIELD_LINES = 256;
 
 export class TcpListener implements Listener {
   readonly protocols = ["h2", "http/1.1"] as const;
@@ -443,52 +433,6 @@ export class TcpListener implements Listener {
     this.#refusal.handle(error, socket, answered);
   }
 }
-
-function serverOptions(
-  identities: ListenerOptions["identities"],
-  enableConnectProtocol: boolean,
-  onFault: (fault: Fault) => void,
-): SecureServerOptions {
-  const store = new CertificateStore(identities);
-  // Node does not say what a client can verify, so the choice is by name alone.
-  const schemes = identities.flatMap(({ signer }) => signer.schemes);
-  const contexts = new Map<Identity, SecureContext>();
-  const contextOf = (identity: Identity): SecureContext => {
-    let context = contexts.get(identity);
-    if (context === undefined) {
-      context = createSecureContext({ cert: identity.cert, key: identity.key });
-      contexts.set(identity, context);
-    }
-    return context;
-  };
-  return {
-    allowHTTP1: true,
-    cert: identities[0].cert,
-    key: identities[0].key,
-    SNICallback: guard(
-      "tls server name",
-      (fault, _name, callback: SniCallback) => {
-        onFault(fault);
-        callback(fault.error);
-      },
-      (name: string, callback: SniCallback) => callback(null, contextOf(store.select(name, schemes) ?? identities[0])),
-    ),
-    minVersion: "TLSv1.2",
-    handshakeTimeout: HANDSHAKE_TIMEOUT,
-    noDelay: true,
-    maxHeaderSize: MAX_HEAD_BYTES,
-    maxHeaderListPairs: MAX_FIELD_LINES,
-    keepAliveTimeout: IDLE_TIMEOUT,
-    settings: {
-      maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
-      initialWindowSize: STREAM_WINDOW,
-      enablePush: false,
-      enableConnectProtocol,
-    },
-  } as SecureServerOptions;
-}
-
-type SniCallback = (error: Error | null, context?: SecureContext) => void;
 
 /** Counts how often the window of the whole session was seen to shrink, which only sending does. */
 function movesOf(session: ServerHttp2Session): () => number {
