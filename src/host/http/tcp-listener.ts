@@ -73,6 +73,8 @@ export class TcpListener implements Listener {
     const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
     Object.assign(this.#server, {
       headersTimeout: HEAD_TIMEOUT,
+      // Node drops what is beyond a count without a word; the head's bytes are the bound.
+      maxHeadersCount: 0,
       connectionsCheckingInterval: HEAD_CHECK_INTERVAL,
       requestTimeout: 0,
       timeout,
@@ -335,8 +337,9 @@ export class TcpListener implements Listener {
     }
     // RFC 9113 §8.5: a plain CONNECT has no path.
     const isTarget = tunnelOffer !== undefined && protocol === undefined ? path === "" : isPath(method, path);
-    // RFC 9113 §8.3.1: `host` must not name another authority.
-    if (!isAuthority(authority) || (host !== undefined && host !== authority) || !isTarget) {
+    // RFC 9113 §8.3.1: `host` must not name another authority; RFC 9110 §4.2.3: case makes no other.
+    const isOtherHost = host !== undefined && host.toLowerCase() !== authority.toLowerCase();
+    if (!isAuthority(authority) || isOtherHost || !isTarget) {
       refuse(stream, 400);
       return;
     }

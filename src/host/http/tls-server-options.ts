@@ -12,8 +12,8 @@ export const IDLE_TIMEOUT = 60_000;
 const HANDSHAKE_TIMEOUT = 15_000;
 const MAX_CONCURRENT_STREAMS = 256;
 const STREAM_WINDOW = 256 * 1024;
-/** Request field lines beyond which node:http2 refuses a request. */
-const MAX_FIELD_LINES = 256;
+/** Request field lines beyond which node:http2 refuses a request: as many as node:http takes. Their bytes are bounded too. */
+const MAX_FIELD_LINES = 2_000;
 
 export function serverOptions(
   identities: ListenerOptions["identities"],
