@@ -21,8 +21,8 @@ const BATCH_CAPACITY = 128;
 /** For the largest train: what one segmented send can carry. */
 const SEND_ARENA_SIZE = 64 * 1024;
 
-/** For sockets of one connection each, of which there may be thousands: eleven datagrams of the usual size. */
-export const SMALL_SEND_ARENA = 16 * 1024;
+/** For sockets of one connection each, of which there may be thousands: four datagrams of the usual size. */
+export const SMALL_SEND_ARENA = 6 * 1024;
 
 /** Asked of the kernel, which grants what its limits allow: a burst at line rate lasts a few milliseconds. */
 const KERNEL_BUFFER = 4 * 1024 * 1024;
