@@ -88,7 +88,7 @@ export type SocketCommand = { readonly type: "set-dont-fragment"; readonly enabl
 export interface DatagramMachine<Event> {
   /**
    * Set by the driver. Called when there is something to poll, and not again before `pollEvent` or `pollTransmit` has
-   * given undefined: the cue to run a turn, whoever caused it (a datagram, a timeout, a command). A turn polls until
+   * given undefined: the cue to run a turn, whatever caused it (a datagram, a timeout, a command). A turn polls until
    * neither has more to give.
    */
   onReady: (() => void) | undefined;

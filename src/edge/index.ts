@@ -12,7 +12,7 @@ export type { BoundAddress } from "../host/http/listener.ts"; // where it listen
 export { LightResponse as Response } from "../host/http/plain-response.ts"; // one that is cheap to make and to send
 export type { TunnelRequest, TunnelStreams } from "../host/http/tunnel-streams.ts"; // bytes both ways
 export { DurationError } from "../host/timer.ts"; // an option that takes a time was given something else
-export type { AltSvcOptions } from "./alt-svc.ts"; // what clients are told of HTTP/3
+export type { AltSvcOptions } from "./alt-svc.ts"; // how HTTP/3 is advertised
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
 export { ServeError, type ServeProblem } from "./errors.ts"; // every failure, by code
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler

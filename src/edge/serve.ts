@@ -41,7 +41,7 @@ export interface ServeOptions {
   readonly onKeyLog?: (line: string) => void;
   /** When a QUIC client has to prove its address before it is heard: "auto", under pressure, by default. */
   readonly retry?: RetryPolicy;
-  /** What clients are told of HTTP/3 (Alt-Svc): how long to remember it, which port to use, or to forget it. */
+  /** How HTTP/3 is advertised (Alt-Svc): for how long, on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
   /** Milliseconds that a client may take nothing of what waits for it; then its connection ends. 60,000 by default. */
   readonly stallTimeout?: number;

@@ -25,7 +25,7 @@ export class BidiStreams {
   readonly #transport: StreamTransport;
   readonly #requests: Requests;
   readonly #claims: StreamClaims;
-  /** There are no more than the transport lets the peer open. */
+  /** Bounded by the transport: it limits how many streams the peer may open. */
   readonly #untyped = new Map<StreamId, Untyped>();
   /** Server: the lowest request id that has not been seen. */
   nextRequestId = 0;
@@ -80,7 +80,7 @@ export class BidiStreams {
       case "stream-reset":
         this.#untyped.delete(event.id);
         if (isServerInitiated(event.id)) this.#transport.reset(event.id, H3_ERRORS.H3_REQUEST_CANCELLED.code);
-        // A request given up that early costs as much as any.
+        // A request cancelled this early still counts against the cancellation budget.
         else if (this.#accept(event.id)) this.#requests.handleReset(event.id, event.code);
     }
   }

@@ -37,7 +37,7 @@ type ValueOf<K extends KnownName> = (typeof SETTINGS)[K]["kind"] extends "flag" 
 /** The settings that HTTP/3 knows by itself. */
 export type KnownSettings = { readonly [K in KnownName]: ValueOf<K> };
 
-/** A setting that whoever uses the connection registers: sent if it has a value, and read from the peer. */
+/** A setting that a user of the connection registers: sent if it has a value, and read from the peer. */
 export interface ExtensionSetting {
   readonly id: VarInt;
   readonly name: string;

@@ -45,7 +45,7 @@ function open(limits: Partial<BudgetLimits> = {}) {
   return { budget, clock, lines, peer };
 }
 
-describe("whoever takes nothing", () => {
+describe("a holder that takes nothing", () => {
   test("is cut off after the time that was set, and not before", () => {
     const { budget, clock, peer } = open();
     const stalled = peer({ bytes: 1 });
@@ -61,7 +61,7 @@ describe("whoever takes nothing", () => {
     expect([stalled.ended, slow.ended]).toEqual(["nothing was taken for 60 s", undefined]);
   });
 
-  test("is not whoever has nothing to take", () => {
+  test("is not one that has nothing to take", () => {
     const { budget, clock, peer } = open();
     const polling = peer({ awaits: false });
     budget.sweep();
@@ -85,7 +85,7 @@ describe("memory", () => {
     expect(lines).toEqual([]);
   });
 
-  test("beyond it ends those that hold most for longest in vain, until there is room again", () => {
+  test("beyond it, those that hold most for longest without progress end, until there is room again", () => {
     const { budget, clock, lines, peer } = open({ memory: 10 * MB });
     const fast = Array.from({ length: 4 }, () => peer({ bytes: MB }));
     const stalled = Array.from({ length: 6 }, () => peer({ bytes: MB }));

@@ -1,7 +1,7 @@
 /**
  * One budget for the process: what connections hold in memory for their peers, and the files and sockets that are open.
  * Bounds of one connection do not bound their sum. When the sum is exceeded, those go first that hold most for longest
- * without taking anything; and whoever takes nothing for too long goes in any case.
+ * without taking anything; and one that takes nothing for too long is cut in any case.
  *
  * Connections are asked, a few times a second, since counting each byte as it comes and goes would cost more.
  */
@@ -116,7 +116,7 @@ export class Budget {
   }
 
   #reduce(total: number, now: number): void {
-    // What is held, and for how long in vain: a second is granted to everybody.
+    // Bytes held times the seconds without progress; the first second is free.
     const weight = ({ held, awaits, quietSince }: Watched): number => held * (1_000 + (awaits ? now - quietSince : 0));
     const heaviest = [...this.#holders].sort(([, a], [, b]) => weight(b) - weight(a));
     let left = total;

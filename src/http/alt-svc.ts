@@ -1,4 +1,4 @@
-/** The Alt-Svc field (RFC 7838 §3): where else an origin is to be had, and for how long that is true. */
+/** The Alt-Svc field (RFC 7838 §3): other endpoints that serve an origin, and how long the advertisement is fresh. */
 
 import { ipVersion } from "../wire/ip-address.ts";
 

@@ -1,6 +1,6 @@
 /** HTTP semantics without a version, and HTTP/0.9 for interop runs. */
 
-/** Where else an origin is to be had. */
+/** Alternative services. */
 export { type AdvertisedAlternative, type Alternative, parseAltSvc } from "./alt-svc.ts";
 /** How long a message says its content is. */
 export { type ContentLengthProblem, contentLengthOf, parseContentLength } from "./content-length.ts";

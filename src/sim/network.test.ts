@@ -336,7 +336,7 @@ describe("runs and their bounds", () => {
     expect(times).toEqual([0, 1, 2, 3, 4].map(ms));
   });
 
-  test("a machine that becomes ready gets its turn, whoever made it so", () => {
+  test("a machine that becomes ready gets its turn, whatever made it ready", () => {
     const mailbox = new Mailbox();
     const arrivals: Arrival[] = [];
     const network = new SimulatedNetwork({

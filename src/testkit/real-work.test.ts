@@ -118,7 +118,7 @@ test("what marked work rejects with arrives", async () => {
   expect(value).toBe("ENOENT");
 });
 
-test("marked work that waits for virtual time is told of", async () => {
+test("marked work that waits for virtual time is reported", async () => {
   const run = simulate({ handler: () => new Response(), realTimeout: 20 }, (_fetch, kit) => kit.real(kit.sleep(5)));
   await expect(run).rejects.toMatchObject({
     code: "REAL_WORK_TIMEOUT",

@@ -265,7 +265,7 @@ export class FileService {
     else exchange.reset(error instanceof Error ? error : new Error(String(error)));
   }
 
-  /** Once for each path: whoever made the link looks for it in vain otherwise. */
+  /** Once per path: without this line, the author of the link would see only a 404. */
   #reportEscape(path: string, target: string): void {
     if (this.#escapes.has(path) || this.#escapes.size >= MAX_ESCAPES) return;
     this.#escapes.add(path);

@@ -90,7 +90,7 @@ describe("a file that cannot be read", () => {
     expect(lines).toEqual([]);
   });
 
-  test("for want of descriptors is a 503, which asks for a later attempt", async () => {
+  test("when descriptors have run out, is a 503 that asks for a later attempt", async () => {
     failing.code = "EMFILE";
     failing.suffix = "page.txt";
     const response = await request("/page.txt");

@@ -91,7 +91,7 @@ async function dial<P extends DialedProtocol>(
     const handshake = new DialedHandshake(connection, driver, options);
     socket.onRefused = () => handshake.refuse();
     await handshake.done;
-    // Whoever forges ICMP must not end a connection that works.
+    // A forged ICMP message must not end a connection that works.
     socket.onRefused = undefined;
     const handshakeEnd = millisNow(clock);
     const { lookupStart, lookupEnd, onChange } = options;

@@ -183,7 +183,7 @@ export class Http2Session implements Session {
   async close(): Promise<void> {
     this.#draining = true;
     this.#session.close();
-    this.#session.ref(); // whoever waits for the end is not to find the process gone before it
+    this.#session.ref(); // keeps the process alive until those who wait for the end have heard
     await this.closed;
   }
 

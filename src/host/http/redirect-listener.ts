@@ -1,4 +1,4 @@
-/** A plain HTTP port whose only answer is where the same resource is to be had over https. */
+/** A plain HTTP port that redirects every request to https. */
 
 import {
   createServer,

@@ -1,4 +1,4 @@
-/** What a client sends, as whoever answers reads it. */
+/** The content of a request, as its handler reads it. */
 import type { FieldSection } from "../../http/index.ts";
 
 export type BodyState =

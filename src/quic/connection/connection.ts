@@ -346,7 +346,7 @@ export class Connection implements StreamTransport {
 
   /**
    * Another path, with a packet number space, connection ids and a route of its own. Both sides have to open it: its
-   * negotiation is the business of whoever calls (draft-ietf-quic-multipath).
+   * negotiation is up to the caller (draft-ietf-quic-multipath).
    */
   openPath(options: PathOptions): PathSpace {
     const path = this.#pathFactory.open(options);

@@ -123,7 +123,7 @@ describe("what makes an endpoint ready", () => {
 
 const ADDRESSES = { local: CLIENT_ADDRESS, remote: { ...SERVER_ADDRESS, port: 444 }, validated: true };
 
-/** Opens streams until the peer's limit is reached, which it is told of (RFC 9000 §19.14). */
+/** Opens streams until the peer's limit is reached, which STREAMS_BLOCKED reports (RFC 9000 §19.14). */
 function openAll(connection: Connection): number {
   let opened = 0;
   while (connection.openStream("bidi") !== undefined) opened += 1;

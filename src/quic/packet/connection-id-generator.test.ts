@@ -21,7 +21,7 @@ test("random ids have the length asked for and differ", () => {
 });
 
 describe("routed ids", () => {
-  test("give back their route to whoever has the keys, at any place in a datagram", () => {
+  test("give back their route to a holder of the keys, at any place in a datagram", () => {
     fc.assert(
       fc.property(routes, fc.integer(), fc.nat(20), (route, seed, before) => {
         const ids = new RoutedConnectionIds(new SeededRng(seed), keys, route);

@@ -9,7 +9,7 @@ export {
 } from "./build.ts";
 /** Connection ids, and their keys in maps. */
 export { ConnectionId, connectionIdKey, MAX_CONNECTION_ID_LENGTH } from "./connection-id.ts";
-/** Connection ids of one's own: random, or saying whom a datagram is for. */
+/** Generators for our own connection ids: random, or routable to a worker. */
 export { type ConnectionIdGenerator, RandomConnectionIds } from "./connection-id-generator.ts";
 /** Reading a header before its protection is removed. */
 export { type PacketForm, type PacketHeader, parsePacketHeader } from "./header.ts";

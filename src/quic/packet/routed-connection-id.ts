@@ -1,5 +1,5 @@
 /**
- * Connection ids that say which process they belong to, to whoever has the key, and nothing to others. 10 bytes:
+ * Connection ids that tell holders of the key which process they belong to, and tell others nothing. 10 bytes:
  *
  *     0  1 | 2  3  4 | 5  6  7  8  9 | 10 … 15    16 … 79
  *     key  | generation | worker     | node       random
@@ -14,11 +14,11 @@ import { SipHash } from "../../crypto/siphash.ts";
 import { ConnectionId } from "./connection-id.ts";
 import type { ConnectionIdGenerator } from "./connection-id-generator.ts";
 
-/** Whom a datagram is for. */
+/** The process that a datagram is for. */
 export interface ConnectionIdRoute {
   /** Which key the id was made with: 0 to 3. */
   readonly key: number;
-  /** Which start of the program: 0 to 7, over and over. */
+  /** Counts program starts, modulo 8. */
   readonly generation: number;
   /** 0 to 31. */
   readonly worker: number;

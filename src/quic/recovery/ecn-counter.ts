@@ -14,7 +14,7 @@ export class EcnCounter {
   #sent = 0;
   #reported: EcnCounts = ZERO;
 
-  /** Was any packet of this space marked? If not, counts mean nothing. */
+  /** Whether a packet of this space was marked. Otherwise the peer's counts mean nothing. */
   get isUsed(): boolean {
     return this.#sent > 0;
   }

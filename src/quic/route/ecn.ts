@@ -2,7 +2,7 @@
  * Explicit Congestion Notification on one route (RFC 9000 §13.4, Appendix A.4): which packets are marked, and whether
  * marks survive the network. The peer's counts are per packet number space; `EcnCounter` checks those.
  *
- * Only a host that can set and read the IP header's ECN bits has any use for it; for the others it is off.
+ * It is on only where the host can set and read the ECN bits of the IP header.
  */
 
 import { Ecn } from "../../base/datagrams.ts";

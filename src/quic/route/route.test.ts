@@ -26,7 +26,7 @@ describe("anti-amplification (RFC 9000 §8.1)", () => {
     expect([route.sendAllowance(), route.isAmplificationLimited]).toEqual([Number.POSITIVE_INFINITY, false]);
   });
 
-  test("whoever keeps to the allowance never sends more than three times what came", () => {
+  test("a sender that keeps to the allowance never sends more than three times what it received", () => {
     const step = fc.record({ receive: fc.boolean(), bytes: fc.integer({ min: 1, max: 1500 }) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {

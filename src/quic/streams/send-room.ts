@@ -1,6 +1,6 @@
 /**
- * How many bytes wait to be sent or acknowledged, per stream and in all, and who is told when there is room again. What
- * is written is taken in any case; that there is no room asks the application to hold back. Without a bound a slow peer
+ * How many bytes wait to be sent or acknowledged, per stream and in all, and which streams hear when there is room again.
+ * `write` accepts everything; "no room" asks the application to pause. Without a bound a slow peer
  * could make it give us everything it has; with a fixed one, a long fat path would never be filled, so a stream's share
  * follows the congestion window.
  */

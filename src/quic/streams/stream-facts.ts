@@ -1,4 +1,4 @@
-/** What the streams of a connection hold, and have done: for whoever bounds many connections together. */
+/** What the streams of a connection hold and have moved: for a bound over many connections. */
 export interface StreamFacts {
   readonly activeBidiStreams: number;
   readonly bytesBuffered: number;
