@@ -14,17 +14,10 @@ import { IdFrames } from "./id-frames.ts";
 import type { LocalIds } from "./local-ids.ts";
 import type { RemoteIds } from "./remote-ids.ts";
 
-export interface PathSpaceParts {
-  /** Goes into the packet protection nonce (draft-ietf-quic-multipath §2.4); 0 in version 1. */
-  readonly id: number;
-  readonly acks: AckTracker;
-  readonly recovery: LossRecovery;
-  readonly routes: Routes;
-  readonly localIds: LocalIds;
-  readonly remoteIds: RemoteIds;
-}
+export type PathSpaceParts = Pick<PathSpace, "id" | "acks" | "recovery" | "routes" | "localIds" | "remoteIds">;
 
-export class PathSpace implements PathSpaceParts {
+export class PathSpace {
+  /** Goes into the packet protection nonce (draft-ietf-quic-multipath §2.4); 0 in version 1. */
   readonly id: number;
   readonly acks: AckTracker;
   readonly recovery: LossRecovery;
