@@ -1,14 +1,14 @@
 /**
- * The machine contract for datagrams (DESIGN §3): every protocol over UDP is a machine without I/O, driven by whoever
- * has a clock and a wire: a socket, the simulator, a capture. It is batched, because sockets are.
+ * The machine contract for datagrams (DESIGN §3): every protocol over UDP is a machine without I/O. Its driver has a
+ * clock and a wire: a socket, the simulator or a capture. The contract is batched because sockets are.
  *
- * Calling order for a driver: `handleBatch` and `handleTimeout` as things happen; then drain `pollEvent`; let the
- * application act; then drain `pollTransmit`; then ask `nextTimeout`.
+ * Calling order for a driver: `handleBatch` and `handleTimeout` as things happen; then drain `pollEvent`, let the
+ * application act, drain `pollTransmit`, and ask `nextTimeout`.
  */
 
 import type { Instant } from "./time.ts";
 
-/** One end of a UDP path. Hosts hand out one object per address and port, so `===` is the usual comparison. */
+/** One end of a UDP path. Hosts create one object per address and port, so `===` usually suffices to compare. */
 export interface SocketAddress {
   readonly family: 4 | 6;
   /** Textual address without brackets or port: `127.0.0.1`, `::1`. */
@@ -23,7 +23,7 @@ export const sameAddress = (a: SocketAddress, b: SocketAddress): boolean =>
 export const Ecn = { notEct: 0, ect1: 1, ect0: 2, ce: 3 } as const;
 export type Ecn = (typeof Ecn)[keyof typeof Ecn];
 
-/** All the datagrams that one wake-up brought, lying in one arena. Valid only during `handleBatch`; may be changed in place. */
+/** All datagrams of one wake-up, in one arena. Valid only during `handleBatch`; may be changed in place. */
 export class ReceivedBatch {
   readonly arena: Uint8Array;
   readonly offset: Uint32Array;
@@ -41,7 +41,7 @@ export class ReceivedBatch {
     this.ecn = new Uint8Array(capacity);
   }
 
-  /** Copies a datagram in; false when the batch is full and has to be handled first. */
+  /** Copies a datagram in. Returns false if the batch is full and must be handled first. */
   push(datagram: Uint8Array, local: SocketAddress, remote: SocketAddress, ecn: Ecn = Ecn.notEct): boolean {
     const index = this.count;
     if (index === this.offset.length || this.#used + datagram.length > this.arena.length) return false;
@@ -63,8 +63,8 @@ export class ReceivedBatch {
 }
 
 /**
- * Where a machine writes what it wants to send: `count` datagrams laid end to end from `arena[0]`, every one
- * `segmentSize` bytes long but the last, which may be shorter. That is the shape one segmented send takes.
+ * Where a machine writes what it wants to send: `count` datagrams laid end to end from `arena[0]`. Each is
+ * `segmentSize` bytes long except the last, which may be shorter: the layout of one segmented send (GSO).
  */
 export interface SlotWriter {
   readonly arena: Uint8Array;
@@ -75,10 +75,10 @@ export interface Transmit {
   readonly local: SocketAddress | undefined;
   readonly remote: SocketAddress;
   readonly ecn: Ecn;
-  /** The size of every datagram of the train but the last. */
+  /** The size of every datagram of the train except the last. */
   readonly segmentSize: number;
   readonly count: number;
-  /** Bytes written in all. */
+  /** Total bytes written. */
   readonly length: number;
 }
 
@@ -87,15 +87,15 @@ export type SocketCommand = { readonly type: "set-dont-fragment"; readonly enabl
 
 export interface DatagramMachine<Event> {
   /**
-   * Set by the driver. Called when there is something to poll, and not again before `pollEvent` or `pollTransmit` has
-   * given undefined: the cue to run a turn, whatever caused it (a datagram, a timeout, a command). A turn polls until
-   * neither has more to give.
+   * Set by the driver, called when there is something to poll, and not again until `pollEvent` or `pollTransmit` has
+   * returned undefined. It tells the driver to run a turn, whatever the cause (a datagram, a timeout, a command). A
+   * turn polls until both are drained.
    */
   onReady: (() => void) | undefined;
   handleBatch(received: ReceivedBatch, now: Instant): void;
   handleTimeout(now: Instant): void;
   nextTimeout(): Instant | undefined;
-  /** At most `maxSegments` datagrams, or undefined when nothing may be sent now. */
+  /** Returns at most `maxSegments` datagrams, or undefined if nothing may be sent now. */
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined;
   /** `sent` of the train's datagrams left the host; fewer than `count` means the socket is blocked. */
   handleSent(transmit: Transmit, sent: number, now: Instant): void;

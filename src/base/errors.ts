@@ -1,6 +1,6 @@
 /**
- * Errors are tables: a name, a number and a sentence. Whatever a peer sends wrongly becomes one `ProtocolError`, which
- * says which code of which table, and where (the frame, field or message) the fault was seen.
+ * Errors are tables: a name, a number and a sentence. Invalid input from a peer becomes one `ProtocolError`, which
+ * carries the code, its layer, and where (the frame, field or message) the error was found.
  */
 
 export interface ErrorEntry {
@@ -19,16 +19,16 @@ export function defineErrors<const T extends Record<string, readonly [number, st
   return table as { readonly [K in keyof T]: ErrorEntry };
 }
 
-/** The name a table gives to a code, for people. */
+/** The name of a code, for people. */
 export function errorName(table: ErrorTable, code: number): string | undefined {
   for (const name in table) if (table[name]!.code === code) return name;
   return undefined;
 }
 
-/** In which layer's number space a `ProtocolError`'s code lies. */
+/** The number space of a `ProtocolError`'s code. */
 export type ErrorLayer = "transport" | "application" | "tls" | "http";
 
-/** What malformed or forbidden input from a peer becomes. Thrown by parsers and machines, caught by their driver. */
+/** Malformed or forbidden input from a peer. Thrown by parsers and machines, caught by their driver. */
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
   readonly layer: ErrorLayer;
@@ -45,7 +45,9 @@ export class ProtocolError extends Error {
   }
 }
 
-/** Thrown by `wire/` when bytes end too early or a field cannot be; the parser that knows the layer gives it a code. */
+/**
+ * Thrown by `wire/` when input ends early or a field is malformed; the parser that knows the layer assigns the code.
+ */
 export class WireError extends Error {
   override readonly name = "WireError";
   readonly at: number;
@@ -56,7 +58,7 @@ export class WireError extends Error {
   }
 }
 
-/** The end of a switch over a union. */
+/** Closes a switch over a union. */
 export function assertNever(value: never): never {
   throw new TypeError(`unexpected ${JSON.stringify(value)}`);
 }

@@ -20,11 +20,11 @@ const anyOptions: fc.Arbitrary<ImpairmentOptions> = fc.record({
 });
 
 describe("Impairment", () => {
-  test("without options everything passes once, untouched and at once", () => {
+  test("without options every item arrives once, intact and undelayed", () => {
     expect(fates({}, 10)).toEqual(new Array(10).fill({ copies: 1, corrupted: false, delay: 0 }));
   });
 
-  test("runs of lost and of corrupted items never exceed their bounds", () => {
+  test("bursts of lost and of corrupted items stay within their bounds", () => {
     fc.assert(
       fc.property(anyOptions, fc.nat(), (options, seed) => {
         let lost = 0;
@@ -39,7 +39,7 @@ describe("Impairment", () => {
     );
   });
 
-  test("the same seed brings the same fates", () => {
+  test("the same seed gives the same fates", () => {
     fc.assert(
       fc.property(anyOptions, fc.nat(), (options, seed) => {
         expect(fates(options, 100, seed)).toEqual(fates(options, 100, seed));
@@ -47,13 +47,13 @@ describe("Impairment", () => {
     );
   });
 
-  test("loss is as frequent as asked", () => {
+  test("the loss rate is the configured one", () => {
     const lost = fates({ loss: 0.02 }, 20_000).filter((fate) => fate.copies === 0).length;
     expect(lost).toBeGreaterThan(300);
     expect(lost).toBeLessThan(500);
   });
 
-  test("holding back stays within its bound", () => {
+  test("reordering delays stay within their bound", () => {
     const delays = fates({ reordering: 1, reorderDelay: millis(3) }, 1_000).map((fate) => fate.delay);
     expect(Math.max(...delays)).toBeLessThanOrEqual(3_000);
     expect(Math.max(...delays)).toBeGreaterThan(2_900);
@@ -65,7 +65,7 @@ describe("Impairment", () => {
     expect([0, 4.999, 5, 6.999, 7, 11.999, 12].map(passes)).toEqual([true, true, false, false, true, true, false]);
   });
 
-  test("corrupt changes exactly one bit, and nothing of nothing", () => {
+  test("corrupt flips exactly one bit, and accepts empty input", () => {
     const impairment = new Impairment({}, new SeededRng(5));
     for (let i = 0; i < 200; i += 1) {
       const bytes = new Uint8Array(1 + (i % 7));

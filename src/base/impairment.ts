@@ -1,7 +1,7 @@
 /**
- * What a bad network does to whatever passes: lose, corrupt, duplicate, delay. Written once for frames, packets and
- * datagrams alike: it says what becomes of the next item, whatever that is. Chance comes from one injected source, so
- * that the same seed brings the same misfortunes.
+ * What a bad network does to traffic: lose, corrupt, duplicate, delay. Works for frames, packets and datagrams alike,
+ * because it only decides the fate of the next item. Randomness comes from one injected source, so the same seed gives
+ * the same fates.
  */
 
 import { type Rng, uniform } from "./rng.ts";
@@ -10,31 +10,31 @@ import { type Instant, type Micros, micros } from "./time.ts";
 export interface ImpairmentOptions {
   /** The probability that an item is lost, in [0, 1]. */
   readonly loss?: number;
-  /** No more than this many in a row are lost by chance; no limit by default. */
+  /** At most this many consecutive items are lost at random; unlimited by default. */
   readonly maxLossBurst?: number;
-  /** These items are lost, counted from 1 in the order in which they come. */
+  /** These items are lost, counted from 1 in order of arrival. */
   readonly dropList?: readonly number[];
   /** The probability that an item's bytes are changed. */
   readonly corruption?: number;
-  /** No more than this many in a row are corrupted; no limit by default. */
+  /** At most this many consecutive items are corrupted; unlimited by default. */
   readonly maxCorruptionBurst?: number;
-  /** The probability that an item comes twice. */
+  /** The probability that an item is duplicated. */
   readonly duplication?: number;
-  /** The probability that an item is held back by up to `reorderDelay`, so that later ones overtake it. */
+  /** The probability that an item is held back by up to `reorderDelay`, so that later items overtake it. */
   readonly reordering?: number;
   /** 10 ms by default. */
   readonly reorderDelay?: Micros;
-  /** Nothing passes at certain times. */
+  /** When nothing passes. */
   readonly blackhole?: Blackhole;
 }
 
-/** Everything passes for `on`, then nothing for `off`, and so on; or nothing at all in given intervals. */
+/** Passes everything for `on`, then nothing for `off`, repeatedly; or passes nothing in the given intervals. */
 type Blackhole =
   | { readonly on: Micros; readonly off: Micros }
   | { readonly intervals: readonly (readonly [from: Instant, to: Instant])[] };
 
 export interface Fate {
-  /** How often the item arrives: 0 when lost. */
+  /** How often the item arrives: 0 if lost. */
   readonly copies: 0 | 1 | 2;
   readonly corrupted: boolean;
   /** How long it is held back. */
@@ -46,7 +46,7 @@ export interface Fate {
 const PASSES: Fate = { copies: 1, corrupted: false, delay: micros(0) };
 const DEFAULT_REORDER_DELAY = micros(10_000);
 
-function isBlack(blackhole: Blackhole, now: Instant): boolean {
+function isBlackedOut(blackhole: Blackhole, now: Instant): boolean {
   if ("intervals" in blackhole) return blackhole.intervals.some(([from, to]) => from <= now && now < to);
   return now % (blackhole.on + blackhole.off) >= blackhole.on;
 }
@@ -63,17 +63,17 @@ export class Impairment {
     this.#rng = rng;
   }
 
-  /** A certain or impossible event takes nothing from the source of chance. */
+  /** A certain or an impossible event consumes no randomness. */
   #happens(probability: number | undefined): boolean {
     if (probability === undefined || probability <= 0) return false;
     return probability >= 1 || uniform(this.#rng) < probability;
   }
 
-  /** What becomes of the next item. */
+  /** Decides the fate of the next item. */
   decide(now: Instant): Fate {
     const options = this.#options;
     this.#seen += 1;
-    if (options.blackhole !== undefined && isBlack(options.blackhole, now)) {
+    if (options.blackhole !== undefined && isBlackedOut(options.blackhole, now)) {
       return { copies: 0, corrupted: false, delay: micros(0), reason: "blackhole" };
     }
     if (options.dropList?.includes(this.#seen)) {
@@ -89,16 +89,16 @@ export class Impairment {
       this.#corruptedInARow < (options.maxCorruptionBurst ?? Number.POSITIVE_INFINITY);
     this.#corruptedInARow = corrupted ? this.#corruptedInARow + 1 : 0;
     const copies = this.#happens(options.duplication) ? 2 : 1;
-    const delay = this.#happens(options.reordering) ? this.#heldBack() : PASSES.delay;
+    const delay = this.#happens(options.reordering) ? this.#reorderDelay() : PASSES.delay;
     if (!corrupted && copies === 1 && delay === 0) return PASSES;
     return { copies, corrupted, delay };
   }
 
-  #heldBack(): Micros {
+  #reorderDelay(): Micros {
     return micros(uniform(this.#rng) * (this.#options.reorderDelay ?? DEFAULT_REORDER_DELAY));
   }
 
-  /** Changes one bit of the bytes, in place. */
+  /** Flips one bit in place. */
   corrupt(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
     const at = this.#rng.uint32() % bytes.length;

@@ -1,6 +1,6 @@
 /**
- * A first-in first-out list whose members are their own links: joining, leaving from the middle and going to the back
- * cost the same however long the list is. A member is in at most one list at a time.
+ * An intrusive FIFO list: joining, leaving from the middle and moving to the back take constant time. A member is in at
+ * most one list at a time.
  */
 
 export class QueueNode<T> {
@@ -13,7 +13,7 @@ export class QueueNode<T> {
     this.value = value;
   }
 
-  /** Leaves whatever list it is in and joins `queue` at the back; stays in its place when it is there already. */
+  /** Leaves its current list and joins `queue` at the back; keeps its place if it is already there. */
   moveTo(queue: Queue<T> | undefined): void {
     if (this.queue === queue) return;
     this.queue?.remove(this);
@@ -52,7 +52,7 @@ export class Queue<T> {
     node.previous = undefined;
   }
 
-  /** Sends a member to the back. */
+  /** Moves a member to the back. */
   rotate(node: QueueNode<T>): void {
     if (this.#last === node) return;
     this.remove(node);

@@ -1,13 +1,13 @@
 /**
- * A set of whole numbers kept as sorted, disjoint, half-open ranges in one flat array. Received packet numbers,
- * received stream offsets and acknowledged bytes are all such sets, and in practice have one or two ranges.
+ * A set of integers kept as sorted, disjoint, half-open ranges in one flat array. Used for received packet numbers,
+ * received stream offsets and acknowledged bytes, which in practice form one or two ranges.
  */
 
 export class RangeSet {
   /** start0, end0, start1, end1, … */
   readonly #bounds: number[] = [];
 
-  /** How many ranges there are. */
+  /** The number of ranges. */
   get size(): number {
     return this.#bounds.length / 2;
   }
@@ -24,12 +24,12 @@ export class RangeSet {
     return this.#bounds[index * 2 + 1]!;
   }
 
-  /** The smallest member; undefined when empty. */
+  /** The smallest member; undefined if empty. */
   get min(): number | undefined {
     return this.#bounds[0];
   }
 
-  /** The largest member; undefined when empty. */
+  /** The largest member; undefined if empty. */
   get max(): number | undefined {
     const end = this.#bounds.at(-1);
     return end === undefined ? undefined : end - 1;
@@ -40,7 +40,7 @@ export class RangeSet {
     const bounds = this.#bounds;
     let low = 0;
     let high = bounds.length / 2;
-    // New numbers mostly belong at the end.
+    // New numbers usually belong at the end.
     if (high === 0 || bounds[bounds.length - 1]! <= value) return high;
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -55,7 +55,7 @@ export class RangeSet {
     return index < this.size && this.#bounds[index * 2]! <= value;
   }
 
-  /** Is all of [start, end) in the set? */
+  /** True if all of [start, end) is in the set. */
   covers(start: number, end: number): boolean {
     if (start >= end) return true;
     const index = this.#find(start);
@@ -131,7 +131,7 @@ export class RangeSet {
     if (next > first) bounds.splice(first * 2, (next - first) * 2, ...kept);
   }
 
-  /** Removes and returns the lowest range, for bounding memory; undefined when empty. */
+  /** Removes and returns the lowest range, to bound memory; undefined if empty. */
   dropFirst(): readonly [start: number, end: number] | undefined {
     if (this.isEmpty) return undefined;
     const [start, end] = this.#bounds.splice(0, 2);

@@ -13,7 +13,7 @@ function readAll(reassembler: Reassembler, max?: number): Uint8Array {
 }
 
 describe("Reassembler", () => {
-  it("gives bytes in order as soon as there is no gap before them", () => {
+  it("delivers bytes in order as soon as no gap precedes them", () => {
     const reassembler = new Reassembler(16);
     expect(reassembler.insert(3, bytes(4, 5))).toBe(2);
     expect(reassembler.read()).toBeUndefined();
@@ -24,7 +24,7 @@ describe("Reassembler", () => {
     expect(reassembler.readOffset).toBe(5);
   });
 
-  it("reads no more than asked for", () => {
+  it("reads at most the requested number of bytes", () => {
     const reassembler = new Reassembler(16);
     reassembler.insert(0, bytes(1, 2, 3));
     expect(reassembler.read(0)).toBeUndefined();
@@ -34,7 +34,7 @@ describe("Reassembler", () => {
     expect(reassembler.read(2)).toBeUndefined();
   });
 
-  it("takes the first copy where pieces overlap and counts only what is new", () => {
+  it("keeps the first copy where pieces overlap and counts only new bytes", () => {
     const reassembler = new Reassembler(16);
     expect(reassembler.insert(4, bytes(4, 5, 6))).toBe(3);
     expect(reassembler.insert(2, bytes(92, 93, 94, 95, 96, 97, 98))).toBe(4);
@@ -43,7 +43,7 @@ describe("Reassembler", () => {
     expect(readAll(reassembler)).toEqual(bytes(80, 81, 92, 93, 4, 5, 6, 97, 98));
   });
 
-  it("keeps no view of what it was given", () => {
+  it("keeps no view of its input", () => {
     for (const datagram of [new Uint8Array(4_000).fill(1), Buffer.alloc(4_000, 1)]) {
       const reassembler = new Reassembler(16);
       reassembler.insert(5_000, datagram.subarray(0, 1_000));
@@ -56,13 +56,13 @@ describe("Reassembler", () => {
     }
   });
 
-  it("holds a small stream in exactly its bytes", () => {
+  it("allocates exactly the size of a small stream", () => {
     const reassembler = new Reassembler(16);
     reassembler.insert(0, pattern(90));
     expect(reassembler.read()!.buffer.byteLength).toBe(90);
   });
 
-  it("gives long runs of a stream that is read late", () => {
+  it("returns long runs when a stream is read late", () => {
     const reassembler = new Reassembler(16);
     for (let i = 0; i < 1_000; i += 1) reassembler.insert(i * 1_200, new Uint8Array(1_200));
     let runs = 0;
@@ -70,7 +70,7 @@ describe("Reassembler", () => {
     expect(runs).toBeLessThan(1_200_000 / 65_536 + 8);
   });
 
-  it("never lets a few bytes hold a large block alive", () => {
+  it("never lets a few bytes keep a large block alive", () => {
     const reassembler = new Reassembler(16);
     for (let i = 0; i < 200; i += 1) reassembler.insert(i * 1_200, new Uint8Array(1_200));
     readAll(reassembler);
@@ -84,7 +84,7 @@ describe("Reassembler", () => {
     }
   });
 
-  it("forgets everything unread", () => {
+  it("discards all unread bytes", () => {
     const reassembler = new Reassembler(16);
     reassembler.insert(0, bytes(1, 2));
     reassembler.insert(5, bytes(6));
@@ -93,7 +93,7 @@ describe("Reassembler", () => {
     expect([reassembler.readable, reassembler.chunks, reassembler.readOffset]).toEqual([0, 0, 2]);
   });
 
-  it("equals a plain array of first copies, whatever comes", () => {
+  it("matches a plain array of first copies for any input", () => {
     const piece = fc.record({
       offset: fc.integer({ min: 0, max: 400 }),
       length: fc.integer({ min: 0, max: 90 }),
@@ -124,13 +124,13 @@ describe("Reassembler", () => {
   });
 });
 
-describe("Reassembler: what a hostile peer can make it keep", () => {
-  it("refuses one chunk too many and keeps what it has", () => {
+describe("Reassembler: memory that a hostile peer can occupy", () => {
+  it("refuses one chunk too many and keeps the others", () => {
     const reassembler = new Reassembler(3);
     for (const offset of [2, 4, 6]) expect(reassembler.insert(offset, bytes(offset))).toBe(1);
     expect(reassembler.insert(8, bytes(8))).toBe(TOO_MANY_CHUNKS);
     expect(reassembler.chunks).toBe(3);
-    // What touches a chunk makes no new one, and what is in order never does.
+    // A piece that touches a chunk adds none, and neither does an in-order piece.
     expect(reassembler.insert(7, bytes(7))).toBe(1);
     expect(reassembler.insert(0, bytes(0, 1))).toBe(2);
     expect(readAll(reassembler)).toEqual(bytes(0, 1, 2));
@@ -144,7 +144,7 @@ describe("Reassembler: what a hostile peer can make it keep", () => {
     expect(accepted).toBe(1_024);
   });
 
-  it("shares a budget between several, and gives it back", () => {
+  it("shares a budget with others and returns its part", () => {
     const budget: ChunkBudget = { remaining: 4 };
     const [a, b] = [new Reassembler(3, budget), new Reassembler(3, budget)];
     for (const offset of [1, 3, 5]) a.insert(offset, bytes(0));
@@ -158,26 +158,26 @@ describe("Reassembler: what a hostile peer can make it keep", () => {
     expect(budget.remaining).toBe(4);
   });
 
-  it("keeps nothing of a million duplicates", () => {
+  it("keeps none of a million duplicates", () => {
     const reassembler = new Reassembler(1_024);
     reassembler.insert(0, pattern(100));
     for (let i = 0; i < 1_000; i += 1) reassembler.insert(200 + i * 20, pattern(10));
     for (let i = 0; i < 1_000_000; i += 1) {
-      if (reassembler.insert(200 + (i % 1_000) * 20, pattern10) !== 0) throw new Error("a duplicate was new");
-      if (reassembler.insert(i % 90, pattern10) !== 0) throw new Error("a duplicate was new");
+      if (reassembler.insert(200 + (i % 1_000) * 20, pattern10) !== 0) throw new Error("a duplicate counted as new");
+      if (reassembler.insert(i % 90, pattern10) !== 0) throw new Error("a duplicate counted as new");
     }
     expect(reassembler.chunks).toBe(1_000);
     expect(reassembler.readable).toBe(100);
   });
 
-  it("joins single bytes that come backwards", () => {
+  it("joins single bytes that arrive in reverse order", () => {
     const reassembler = new Reassembler(1_024);
     const all = pattern(300_000);
     for (let i = all.length - 1; i >= 0; i -= 1) reassembler.insert(i, all.subarray(i, i + 1));
     expect(Buffer.compare(readAll(reassembler), all)).toBe(0);
   });
 
-  it("joins odd bytes to even ones", () => {
+  it("joins odd bytes with even ones", () => {
     const reassembler = new Reassembler(40_000);
     const all = pattern(60_000);
     for (let i = 1; i < all.length; i += 2) reassembler.insert(i, all.subarray(i, i + 1));

@@ -1,33 +1,33 @@
 /**
- * In-order bytes from pieces that come in any order, overlap and repeat: CRYPTO and STREAM data (RFC 9000 §2.2, §7.5).
+ * Reassembles pieces that arrive in any order, overlap and repeat: CRYPTO and STREAM data (RFC 9000 §2.2, §7.5).
  *
- * Nothing here ever keeps a view of a datagram: a small view would hold its whole buffer alive. In-order data is copied
- * into blocks that grow with the stream and with what lies unread, so that a fast stream is read in long runs and costs
- * few allocations, while a small one takes no more memory than its bytes. What comes out of order waits in chunks; how many there may be is capped, because memory and
- * search time follow the number of gaps and not the number of bytes that flow control counts.
+ * It never keeps a view of a datagram: a small view would keep the whole buffer alive. In-order data is copied into
+ * blocks that grow with the stream and with the unread bytes, so a fast stream is read in long runs with few
+ * allocations, and a small one takes no more memory than its bytes. Out-of-order data waits in chunks. Their number is
+ * capped, because memory and search time depend on the number of gaps, not on the bytes that flow control counts.
  */
 
-/** The most one block holds, and so the longest run that `read` gives. */
+/** The largest block, and so the longest run that `read` returns. */
 const LARGEST_BLOCK = 65_536;
 
-/** The most that is kept ready for a stream of which nothing lies unread. */
+/** The largest block allocated ahead for a stream without unread bytes. */
 const LARGEST_IDLE_BLOCK = 16_384;
 
-/** Shorter runs are given as copies, so that a few kept bytes do not hold a block alive. */
+/** Shorter runs are returned as copies, so that a few retained bytes do not keep a block alive. */
 const SHORTEST_VIEW = 1_024;
 
-/** Chunks are copied together up to this size; beyond it, copying would cost more than one entry of the list. */
+/** Adjacent chunks are merged up to this size; above it, copying would cost more than a list entry. */
 const LARGEST_MERGE = 4_096;
 
-/** What `insert` returns when the piece would make one chunk too many. The bytes were not kept. */
+/** Returned by `insert` if the piece would need one chunk too many. Its bytes are not kept. */
 export const TOO_MANY_CHUNKS = -1;
 
-/** How many chunks several reassemblers may still hold between them. */
+/** The number of chunks that several reassemblers may still add between them. */
 export interface ChunkBudget {
   remaining: number;
 }
 
-/** In-order bytes: bytes[start, end) are unread, what follows `end` is free. */
+/** In-order bytes: bytes[start, end) are unread, the bytes from `end` on are free. */
 interface Block {
   readonly bytes: Uint8Array;
   start: number;
@@ -45,40 +45,40 @@ export class Reassembler {
   readonly #maxChunks: number;
   readonly #budget: ChunkBudget | undefined;
   readonly #blocks: Block[] = [];
-  /** Sorted by offset, disjoint, all beyond `#inOrderEnd`. */
+  /** Sorted by offset, disjoint, all after `#inOrderEnd`. */
   readonly #chunks: Chunk[] = [];
   #readOffset = 0;
   #inOrderEnd = 0;
   #highest = 0;
 
-  /** `maxChunks` is for this one alone; `budget` is shared with others. */
+  /** `maxChunks` limits this reassembler; `budget` is shared with others. */
   constructor(maxChunks: number, budget?: ChunkBudget) {
     this.#maxChunks = maxChunks;
     this.#budget = budget;
   }
 
-  /** How many bytes `read` can give now. */
+  /** The number of bytes that `read` can return now. */
   get readable(): number {
     return this.#inOrderEnd - this.#readOffset;
   }
 
-  /** The offset of the next byte that `read` gives. */
+  /** The offset of the next byte that `read` returns. */
   get readOffset(): number {
     return this.#readOffset;
   }
 
-  /** One past the highest offset that has been seen. */
+  /** One past the highest offset seen. */
   get highest(): number {
     return this.#highest;
   }
 
-  /** How many separate pieces wait for a gap before them to be filled. */
+  /** The number of separate pieces that wait for a gap to be filled. */
   get chunks(): number {
     return this.#chunks.length;
   }
 
   /**
-   * Copies in what is new of a piece; where pieces overlap the first copy wins. Returns how many bytes were new, or
+   * Copies the new bytes of a piece; where pieces overlap, the first copy wins. Returns the number of new bytes, or
    * `TOO_MANY_CHUNKS`.
    */
   insert(offset: number, data: Uint8Array): number {
@@ -88,11 +88,11 @@ export class Reassembler {
     return offset <= this.#inOrderEnd ? this.#deliver(offset, data) : this.#keep(offset, data);
   }
 
-  /** The next run of in-order bytes, at most `max` of them; undefined when there are none. The caller may keep it. */
+  /** Returns the next run of in-order bytes, at most `max`; undefined if there are none. The caller may keep it. */
   read(max: number = Number.POSITIVE_INFINITY): Uint8Array | undefined {
     if (this.readable === 0 || max <= 0) return undefined;
     let block = this.#blocks[0]!;
-    // All unread bytes were taken before more came behind this block.
+    // All bytes of this block were read before the next block was added.
     if (block.start === block.end) {
       this.#blocks.shift();
       block = this.#blocks[0]!;
@@ -107,14 +107,14 @@ export class Reassembler {
     return takesMost || isWorthView ? bytes.subarray(start, end) : bytes.slice(start, end);
   }
 
-  /** Forgets all bytes that have not been read. */
+  /** Discards all unread bytes. */
   clear(): void {
     this.#blocks.length = 0;
     this.#dropChunks(0, this.#chunks.length);
     this.#readOffset = this.#inOrderEnd;
   }
 
-  /** A piece that begins at or before the in-order end, and the chunks that now follow it without a gap. */
+  /** Appends a piece that begins at or before the in-order end, then the chunks that now follow without a gap. */
   #deliver(offset: number, data: Uint8Array): number {
     const end = offset + data.length;
     const chunks = this.#chunks;
@@ -160,13 +160,13 @@ export class Reassembler {
     }
   }
 
-  /** Exact for the first piece; then as much as the stream has brought before, and more when the reader is behind. */
+  /** Exact for the first piece; then as large as the stream so far, and larger if the reader lags. */
   #blockSize(wanted: number): number {
     const ready = Math.min(LARGEST_IDLE_BLOCK, this.#inOrderEnd);
     return Math.min(LARGEST_BLOCK, Math.max(wanted, ready, 2 * this.readable));
   }
 
-  /** A piece beyond a gap: what of it no chunk holds yet. */
+  /** Stores the bytes of a piece after a gap that no chunk holds yet. */
   #keep(offset: number, data: Uint8Array): number {
     const end = offset + data.length;
     const chunks = this.#chunks;
@@ -190,7 +190,9 @@ export class Reassembler {
     return fresh;
   }
 
-  /** Puts bytes that overlap nothing before chunk `index`: into a neighbour when they touch it, else as a chunk. */
+  /**
+   * Inserts non-overlapping bytes before chunk `index`: into an adjacent chunk if they touch one, else as a new chunk.
+   */
   #insertChunk(index: number, offset: number, data: Uint8Array): boolean {
     const previous = this.#chunks[index - 1];
     const next = this.#chunks[index];
@@ -247,7 +249,7 @@ export class Reassembler {
   }
 }
 
-/** Grows by doubling, so that many small pieces are copied a constant number of times each. */
+/** Grows by doubling, so that many small pieces cost amortized constant copying. */
 function appendToChunk(chunk: Chunk, data: Uint8Array): void {
   const length = chunk.length + data.length;
   if (length > chunk.bytes.length) {

@@ -1,6 +1,6 @@
 /**
- * Chance as protocols see it: an injected source. The host gives one fed by the operating system; tests and the
- * simulator give a seeded one, so that the same seed gives the same bytes.
+ * Randomness as an injected source. The host passes one backed by the operating system; tests and the simulator pass a
+ * seeded one, so that the same seed gives the same bytes.
  */
 
 export interface Rng {
@@ -10,7 +10,7 @@ export interface Rng {
   uint32(): number;
 }
 
-/** xoshiro128** over a 32-bit seed spread by splitmix32. Not for keys outside the simulator. */
+/** xoshiro128** with a 32-bit seed expanded by splitmix32. Not for keys outside the simulator. */
 export class SeededRng implements Rng {
   #a: number;
   #b: number;

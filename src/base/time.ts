@@ -1,15 +1,15 @@
 /**
- * Time as protocols see it: an argument, a whole number of microseconds, with a brand so that an instant and a span
- * cannot be confused. No file below `host/` asks for the time; whoever drives a machine says what time it is.
+ * Time is an argument: a whole number of microseconds, branded so that an instant and a duration cannot be confused. No
+ * file below `host/` reads a clock; the driver of a machine passes the time.
  */
 
 declare const instantBrand: unique symbol;
 declare const microsBrand: unique symbol;
 
-/** A point on the driver's clock, in whole microseconds since an origin that the driver chose. */
+/** A point on the driver's clock, in whole microseconds since an origin chosen by the driver. */
 export type Instant = number & { readonly [instantBrand]: true };
 
-/** A span of time in whole microseconds. */
+/** A duration in whole microseconds. */
 export type Micros = number & { readonly [microsBrand]: true };
 
 export const micros = (count: number): Micros => Math.round(count) as Micros;

@@ -1,12 +1,12 @@
-/** Deadlines of many owners, the earliest on top. An owner has one deadline at a time; nothing ever scans them all. */
+/** Deadlines of many owners, earliest first. An owner has one deadline at a time; nothing ever scans them all. */
 
 import type { Instant } from "./time.ts";
 
-/** An owner's place in the heap. Made once per owner, by the owner. */
+/** An owner's entry in the heap, created once by the owner. */
 export class HeapTimer<Owner> {
   readonly owner: Owner;
   at: Instant | undefined;
-  /** Position in the heap, -1 when not armed. Belongs to the heap. */
+  /** Position in the heap, -1 if not armed. Managed by the heap. */
   index = -1;
 
   constructor(owner: Owner) {
@@ -26,7 +26,7 @@ export class TimerHeap<Owner> {
     return this.#heap[0]?.at;
   }
 
-  /** Arms, moves or (undefined) disarms a timer. */
+  /** Arms, moves or (if undefined) disarms a timer. */
   set(timer: HeapTimer<Owner>, at: Instant | undefined): void {
     if (at === timer.at) return;
     timer.at = at;

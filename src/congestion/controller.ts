@@ -1,20 +1,20 @@
 /**
- * What a congestion controller is told and what it answers (RFC 9002 §7, RFC 5681). It owns the congestion window and
- * the count of bytes in flight; it knows nothing of packet numbers, frames, sequence numbers or timers, so QUIC and TCP
- * share it. Each of them keeps its own RTT estimator and decides for itself what is lost.
+ * The interface of congestion controllers (RFC 9002 §7, RFC 5681). A controller owns the congestion window and the
+ * count of bytes in flight. It knows nothing of packet numbers, frames, sequence numbers or timers, so QUIC and TCP
+ * share it; each keeps its own RTT estimator and loss detection.
  */
 
 import type { Instant, Micros } from "../base/time.ts";
 
-/** What a controller wants to know of a packet that left the network. */
+/** What a controller needs to know of a packet that left the network. */
 export interface CongestionPacket {
   readonly size: number;
   readonly timeSent: Instant;
-  /** Whether `onPacketSent` was told of it: acknowledgements alone are not congestion controlled (RFC 9002 §2). */
+  /** True if `onPacketSent` counted it: pure acknowledgements are not congestion controlled (RFC 9002 §2). */
   readonly inFlight: boolean;
 }
 
-/** What a controller may want to know of the path's round-trip time. */
+/** What a controller may need to know of the path's round-trip time. */
 export interface RttView {
   readonly latest: Micros;
   readonly smoothed: Micros;
@@ -31,15 +31,15 @@ export interface CongestionController {
   /** The window at which slow start ends; Infinity before the first congestion event. */
   readonly ssthresh: number;
 
-  /** Would a packet of `size` bytes (one full datagram by default) still fit into the window? */
+  /** True if a packet of `size` bytes (one full datagram by default) fits into the window. */
   canSend(size?: number): boolean;
   /** A packet that counts as in flight was sent. */
   onPacketSent(size: number, now: Instant): void;
-  /** All packets that one acknowledgement newly acknowledged. */
+  /** All packets newly acknowledged by one ACK. */
   onPacketsAcked(packets: readonly CongestionPacket[], rtt: RttView, now: Instant): void;
   /**
-   * All packets found lost together. `largestLostTimeSent` is when the latest of them was sent. `persistent` says that
-   * they establish persistent congestion (RFC 9002 §7.6).
+   * All packets declared lost together. `largestLostTimeSent` is the send time of the latest one. `persistent` is true
+   * if they establish persistent congestion (RFC 9002 §7.6).
    */
   onPacketsLost(
     packets: readonly CongestionPacket[],
@@ -47,17 +47,17 @@ export interface CongestionController {
     persistent: boolean,
     now: Instant,
   ): void;
-  /** The network marked packets; `timeSent` is that of the largest packet acknowledged (RFC 9002 §7.1). */
+  /** The network marked packets; `timeSent` is the send time of the largest acknowledged packet (RFC 9002 §7.1). */
   onCongestionExperienced(timeSent: Instant, now: Instant): void;
-  /** Every packet whose loss caused the latest reduction did arrive after all: the reduction was a mistake. */
+  /** Every packet whose loss caused the latest reduction arrived after all, so the reduction was spurious. */
   onSpuriousCongestion(now: Instant): void;
-  /** These bytes left the count without being acknowledged or lost: their keys were dropped (RFC 9002 §6.4). */
+  /** Removes bytes from flight that were neither acknowledged nor lost: their keys were discarded (RFC 9002 §6.4). */
   onPacketsDiscarded(bytes: number): void;
   /** The path's maximum datagram size changed (RFC 9002 §7.2). */
   setMaxDatagramSize(bytes: number): void;
 }
 
-/** RFC 9002 §7.2: ten datagrams, but no more than 14720 bytes unless two datagrams are. */
+/** RFC 9002 §7.2: ten datagrams, but at most 14720 bytes or two datagrams, whichever is larger. */
 export const initialWindow = (maxDatagramSize: number): number =>
   Math.min(10 * maxDatagramSize, Math.max(14_720, 2 * maxDatagramSize));
 

@@ -1,6 +1,6 @@
 /** Congestion control for QUIC and TCP. */
 
-/** What a controller is told and what it answers; the initial and the minimum window. */
+/** The controller interface; the initial and the minimum window. */
 export {
   type CongestionController,
   type CongestionPacket,
@@ -8,9 +8,9 @@ export {
   minimumWindow,
   type RttView,
 } from "./controller.ts";
-/** RFC 9002's own controller. */
+/** The controller of RFC 9002. */
 export { NewReno } from "./new-reno.ts";
 /** Spreads a window over a round trip. */
 export { Pacer, type PacerOptions } from "./pacer.ts";
-/** Was the window used? */
+/** Tracks whether the window was used. */
 export { WindowUtilization } from "./utilization.ts";

@@ -32,7 +32,7 @@ describe("windows (RFC 9002 §7.2)", () => {
     expect(minimumWindow(1200)).toBe(2400);
   });
 
-  test("a larger datagram enlarges an initial window, and only that", () => {
+  test("a larger datagram size enlarges only an initial window", () => {
     const reno = new NewReno(1200);
     reno.setMaxDatagramSize(1452);
     expect(reno.congestionWindow).toBe(14_520);
@@ -57,14 +57,14 @@ describe("slow start (RFC 9002 §7.3.1)", () => {
     }
   });
 
-  test("grows by the same when a round trip's ACKs are handled in one batch", () => {
+  test("grows equally when one batch handles all ACKs of a round trip", () => {
     const reno = new NewReno(1200);
     const sent = fill(reno, ms(0));
     for (let i = 0; i < sent.length; i += 2) reno.onPacketsAcked(sent.slice(i, i + 2), RTT, ms(100));
     expect(reno.congestionWindow).toBe(24_000);
   });
 
-  test("does not grow when the application leaves the window unused (§7.8)", () => {
+  test("does not grow while the application underuses the window (§7.8)", () => {
     const reno = new NewReno(1200);
     for (let now = 0; now < 1_000; now += 100) {
       for (let i = 0; i < 3; i += 1) reno.onPacketSent(1200, ms(now));
@@ -73,7 +73,7 @@ describe("slow start (RFC 9002 §7.3.1)", () => {
     expect(reno.congestionWindow).toBe(12_000);
   });
 
-  test("a window that was once full and is so no more stops growing", () => {
+  test("a window that is no longer full stops growing", () => {
     const reno = new NewReno(1200);
     reno.onPacketsAcked(fill(reno, ms(0)), RTT, ms(100));
     expect(reno.congestionWindow).toBe(24_000);
@@ -86,23 +86,23 @@ describe("slow start (RFC 9002 §7.3.1)", () => {
 });
 
 describe("recovery and congestion avoidance (RFC 9002 §7.3.2, §7.3.3)", () => {
-  test("a loss halves the window, once for all that was sent before", () => {
+  test("a loss halves the window once for everything sent before it", () => {
     const reno = new NewReno(1200);
     const sent = fill(reno, ms(0));
     reno.onPacketsLost([sent[0]!], ms(0), false, ms(100));
     expect([reno.congestionWindow, reno.ssthresh]).toEqual([6_000, 6_000]);
     reno.onPacketsLost([sent[1]!, sent[2]!], ms(0), false, ms(110));
     expect(reno.congestionWindow).toBe(6_000);
-    // What was sent before recovery began does not make the window grow.
+    // Packets sent before recovery began do not grow the window.
     reno.onPacketsAcked(sent.slice(3), RTT, ms(120));
     expect([reno.congestionWindow, reno.bytesInFlight]).toEqual([6_000, 0]);
-    // Something sent after it may reduce it again.
+    // The loss of a packet sent later may reduce it again.
     reno.onPacketSent(1200, ms(130));
     reno.onPacketsLost([packet(ms(130))], ms(130), false, ms(300));
     expect(reno.congestionWindow).toBe(3_000);
   });
 
-  test("then grows by one datagram for each window acknowledged", () => {
+  test("then grows by one datagram per acknowledged window", () => {
     const reno = new NewReno(1200);
     const sent = fill(reno, ms(0));
     reno.onPacketsLost(sent, ms(0), false, ms(100));
@@ -111,7 +111,7 @@ describe("recovery and congestion avoidance (RFC 9002 §7.3.2, §7.3.3)", () => 
       const now = ms(round * 200);
       reno.onPacketsAcked(fill(reno, now), RTT, ms(round * 200 + 100));
     }
-    // Five packets of 1200 fill 6000 exactly; afterwards a window is not quite full of whole packets.
+    // Five packets of 1200 bytes fill 6000 exactly; later windows are not a multiple of the packet size.
     expect(reno.congestionWindow).toBeGreaterThanOrEqual(6_000 + 4 * 1200);
     expect(reno.congestionWindow).toBeLessThanOrEqual(6_000 + 5 * 1200);
   });
@@ -142,7 +142,7 @@ describe("recovery and congestion avoidance (RFC 9002 §7.3.2, §7.3.3)", () => 
     expect(reno.congestionWindow).toBe(4_800);
   });
 
-  test("a reduction that was a mistake is undone", () => {
+  test("a spurious reduction is undone", () => {
     const reno = new NewReno(1200);
     reno.onPacketsAcked(fill(reno, ms(0)), RTT, ms(100));
     const sent = fill(reno, ms(100));
@@ -157,7 +157,7 @@ describe("recovery and congestion avoidance (RFC 9002 §7.3.2, §7.3.3)", () => 
   });
 });
 
-test("bytes in flight are what was sent and has not left, whatever happens", () => {
+test("bytes in flight always match the packets sent and still outstanding", () => {
   const step = fc.record({
     what: fc.constantFrom("send", "ack", "lose", "discard", "mark"),
     count: fc.integer({ min: 1, max: 20 }),
@@ -167,7 +167,7 @@ test("bytes in flight are what was sent and has not left, whatever happens", () 
   fc.assert(
     fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
       const reno = new NewReno(1200);
-      let flying: CongestionPacket[] = [];
+      let outstanding: CongestionPacket[] = [];
       let now = 0;
       for (const { what, count, size, persistent } of steps) {
         now += 10_000;
@@ -175,18 +175,18 @@ test("bytes in flight are what was sent and has not left, whatever happens", () 
         if (what === "send") {
           for (let i = 0; i < count && reno.canSend(size); i += 1) {
             reno.onPacketSent(size, at);
-            flying.push(packet(at, size));
+            outstanding.push(packet(at, size));
           }
         } else if (what === "mark") {
           reno.onCongestionExperienced(at, at);
         } else {
-          const gone = flying.slice(0, count);
-          flying = flying.slice(count);
+          const gone = outstanding.slice(0, count);
+          outstanding = outstanding.slice(count);
           if (what === "ack") reno.onPacketsAcked(gone, RTT, at);
           else if (what === "discard") reno.onPacketsDiscarded(gone.reduce((sum, p) => sum + p.size, 0));
           else if (gone.length > 0) reno.onPacketsLost(gone, gone.at(-1)!.timeSent, persistent, at);
         }
-        expect(reno.bytesInFlight).toBe(flying.reduce((sum, p) => sum + p.size, 0));
+        expect(reno.bytesInFlight).toBe(outstanding.reduce((sum, p) => sum + p.size, 0));
         expect(reno.congestionWindow).toBeGreaterThanOrEqual(minimumWindow(1200));
       }
     }),

@@ -1,7 +1,7 @@
 /**
- * NewReno as RFC 9002 §7 and its Appendix B describe it: slow start, congestion avoidance, and one reduction by half per
- * recovery period. Recovery starts at a congestion event and ends when something sent after it is acknowledged; there
- * is no state for it, only its start time to compare send times with.
+ * NewReno as in RFC 9002 §7 and Appendix B: slow start, congestion avoidance, and one reduction by half per recovery
+ * period. Recovery starts at a congestion event and ends when a packet sent after it is acknowledged. It has no state
+ * other than its start time, which is compared with send times.
  */
 
 import type { Instant } from "../base/time.ts";
@@ -17,10 +17,10 @@ import { WindowUtilization } from "./utilization.ts";
 /** RFC 9002 §7.3.2, kLossReductionFactor. */
 const LOSS_REDUCTION_FACTOR = 0.5;
 
-/** In congestion avoidance a window counts as filled when fewer datagrams than this would still have fitted. */
+/** In congestion avoidance a window counts as filled if fewer datagrams than this would still have fitted. */
 const SLACK_DATAGRAMS = 3;
 
-/** What a congestion event changed, kept in case it proves to be a mistake. */
+/** The values before a congestion event, kept in case it proves spurious. */
 interface BeforeReduction {
   readonly congestionWindow: number;
   readonly ssthresh: number;
@@ -34,7 +34,7 @@ export class NewReno implements CongestionController {
   #bytesInFlight = 0;
   #ssthresh = Number.POSITIVE_INFINITY;
   #recoveryStart: Instant | undefined;
-  /** Bytes acknowledged in congestion avoidance that have not yet made the window grow. */
+  /** Bytes acknowledged in congestion avoidance that have not yet grown the window. */
   #acknowledged = 0;
   #beforeReduction: BeforeReduction | undefined;
   readonly #utilization = new WindowUtilization();
@@ -74,7 +74,7 @@ export class NewReno implements CongestionController {
       if (!packet.inFlight) continue;
       left += packet.size;
       if (packet.timeSent > latestTimeSent) latestTimeSent = packet.timeSent;
-      // RFC 9002 §7.3.2: what was sent before recovery began does not make the window grow.
+      // RFC 9002 §7.3.2: packets sent before recovery began do not grow the window.
       if (packet.timeSent > recoveryStart) growing += packet.size;
     }
     if (left === 0) return;
@@ -85,7 +85,7 @@ export class NewReno implements CongestionController {
 
   #isWindowFilled(): boolean {
     const { peak } = this.#utilization;
-    // The window doubles in a round trip of slow start, so half of it is what one could have used.
+    // Slow start doubles the window in a round trip, so only half of it could have been used.
     if (this.#congestionWindow < this.#ssthresh) return peak * 2 > this.#congestionWindow;
     return peak + SLACK_DATAGRAMS * this.#maxDatagramSize > this.#congestionWindow;
   }
@@ -98,7 +98,7 @@ export class NewReno implements CongestionController {
       this.#congestionWindow += step;
       bytes -= step;
     }
-    // RFC 9002 §7.3.3: congestion avoidance, one datagram for each window acknowledged.
+    // RFC 9002 §7.3.3: congestion avoidance, one datagram per acknowledged window.
     this.#acknowledged += bytes;
     if (this.#acknowledged >= this.#congestionWindow) {
       this.#acknowledged -= this.#congestionWindow;
@@ -118,14 +118,14 @@ export class NewReno implements CongestionController {
     this.#bytesInFlight = Math.max(0, this.#bytesInFlight - left);
     this.onCongestionExperienced(largestLostTimeSent, now);
     if (!persistent) return;
-    // RFC 9002 §7.6.2: start again from the minimum, in slow start.
+    // RFC 9002 §7.6.2: restart from the minimum window, in slow start.
     this.#congestionWindow = minimumWindow(this.#maxDatagramSize);
     this.#recoveryStart = undefined;
     this.#beforeReduction = undefined;
   }
 
   onCongestionExperienced(timeSent: Instant, now: Instant): void {
-    // RFC 9002 §7.3.2: one reduction for each recovery period.
+    // RFC 9002 §7.3.2: one reduction per recovery period.
     if (this.#recoveryStart !== undefined && timeSent <= this.#recoveryStart) return;
     this.#beforeReduction = {
       congestionWindow: this.#congestionWindow,
@@ -152,7 +152,7 @@ export class NewReno implements CongestionController {
   }
 
   setMaxDatagramSize(bytes: number): void {
-    // RFC 9002 §7.2: a window that is still the initial one is computed again.
+    // RFC 9002 §7.2: recompute a window that is still the initial one.
     const isInitial = this.#congestionWindow === initialWindow(this.#maxDatagramSize);
     this.#maxDatagramSize = bytes;
     this.#congestionWindow = isInitial ? initialWindow(bytes) : Math.max(this.#congestionWindow, minimumWindow(bytes));

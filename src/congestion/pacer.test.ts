@@ -4,7 +4,7 @@ import { type Instant, type Micros, micros, millis } from "../base/time.ts";
 import { Pacer } from "./pacer.ts";
 
 const at = (count: number): Instant => micros(count) as number as Instant;
-/** In congestion avoidance, unless it says otherwise. */
+/** In congestion avoidance by default. */
 const newPacer = ({ grain = 1_000, slowStart = false, window = 24_000, srtt = millis(100) } = {}) =>
   new Pacer({
     controller: { congestionWindow: window, ssthresh: slowStart ? Number.POSITIVE_INFINITY : 0 },
@@ -14,12 +14,12 @@ const newPacer = ({ grain = 1_000, slowStart = false, window = 24_000, srtt = mi
   });
 
 describe("Pacer (RFC 9002 §7.7)", () => {
-  test("lets a burst of ten datagrams go, then one at a time", () => {
+  test("sends a burst of ten datagrams, then one at a time", () => {
     const pacer = newPacer();
     expect(pacer.budget(at(0))).toBe(12_000);
     pacer.onSent(12_000, at(0));
     expect(pacer.budget(at(0))).toBe(0);
-    // 24000 × 1.25 bytes in 100 ms: a datagram in 4 ms.
+    // 24000 × 1.25 bytes in 100 ms: one datagram per 4 ms.
     expect(pacer.nextSendTime(at(0), 1200)).toBe(4_000);
     expect(pacer.budget(at(4_000))).toBe(1200);
     expect(pacer.nextSendTime(at(4_000), 1200)).toBeUndefined();
@@ -31,19 +31,19 @@ describe("Pacer (RFC 9002 §7.7)", () => {
     expect(pacer.nextSendTime(at(0), 1200)).toBe(2_500);
   });
 
-  test("the burst grows to what the rate yields in one grain of the host's timer", () => {
+  test("the burst grows to what the rate allows in one timer tick of the host", () => {
     const pacer = newPacer({ grain: 10_000, window: 1_000_000, srtt: millis(10) });
     pacer.onSent(pacer.budget(at(0)), at(0));
     expect(pacer.budget(at(1_000_000))).toBe(1_250_000);
   });
 
-  test("does not save up more than a burst", () => {
+  test("does not accumulate more than a burst", () => {
     const pacer = newPacer();
     pacer.onSent(pacer.budget(at(0)), at(0));
     expect(pacer.budget(at(60_000_000))).toBe(12_000);
   });
 
-  test("a time to wait for always lies ahead, however little is missing", () => {
+  test("the next send time is always in the future, however little is missing", () => {
     const pacer = newPacer();
     pacer.onSent(12_000 - 1200 + 1e-3, at(384_138));
     const time = pacer.nextSendTime(at(384_138), 1200)!;
@@ -51,20 +51,20 @@ describe("Pacer (RFC 9002 §7.7)", () => {
     expect(pacer.budget(time)).toBe(1200);
   });
 
-  test("a wish for more than a burst waits for a burst", () => {
+  test("a request for more than a burst waits for a burst", () => {
     const pacer = newPacer();
     pacer.onSent(12_000, at(0));
     expect(pacer.nextSendTime(at(0), 1e9)).toBe(40_000);
   });
 
-  test("a probe that did not wait is made up for", () => {
+  test("an unpaced probe is paid back", () => {
     const pacer = newPacer();
     pacer.onSent(pacer.budget(at(0)) + 2_400, at(0));
     expect(pacer.budget(at(8_000))).toBe(0);
     expect(pacer.budget(at(12_000))).toBe(1200);
   });
 
-  test("over any time never more than a burst and the rate, and the time it names is enough", () => {
+  test("never exceeds a burst plus the rate, and the announced send time suffices", () => {
     const wait = fc.integer({ min: 0, max: 20_000 });
     fc.assert(
       fc.property(
@@ -90,7 +90,7 @@ describe("Pacer (RFC 9002 §7.7)", () => {
           }
         },
       ),
-      // Found by chance: the budget missed 1200 by rounding.
+      // Found by the property: rounding left the budget just below 1200.
       { examples: [[2_400, 176_715, [0]]] },
     );
   });

@@ -1,10 +1,10 @@
 /**
- * Was the congestion window used? A window that was not filled must not grow (RFC 9002 §7.8): the acknowledgements say
- * nothing about what a larger one would do.
+ * Tracks how much of the congestion window was used. An underused window must not grow (RFC 9002 §7.8), because the
+ * acknowledgements say nothing about a larger one.
  *
- * What is compared with the window is the most that was in flight during the present round trip and the one before,
- * not the count at the moment of the ACK: several ACKs may be handled in one batch before anything can be sent again,
- * and a paced sender reaches its window only towards the end of a round trip.
+ * Compares the window with the peak of bytes in flight during the current and the previous round trip, not with the
+ * value at the time of the ACK: one batch may handle several ACKs before anything can be sent, and a paced sender fills
+ * its window only towards the end of a round trip.
  */
 
 import type { Instant } from "../base/time.ts";
@@ -18,16 +18,16 @@ export class WindowUtilization {
     if (bytesInFlight > this.#peakOfRound) this.#peakOfRound = bytesInFlight;
   }
 
-  /** `latestTimeSent` is when the latest of the acknowledged packets was sent; `bytesInFlight` counts them still. */
+  /** `latestTimeSent` is the latest send time of the acknowledged packets; `bytesInFlight` still includes them. */
   onPacketsAcked(latestTimeSent: Instant, bytesInFlight: number, now: Instant): void {
     if (latestTimeSent < this.#roundStart) return;
-    // A round ends when something sent after its start is acknowledged.
+    // A round ends when a packet sent after its start is acknowledged.
     this.#roundStart = now;
     this.#peakOfLastRound = this.#peakOfRound;
     this.#peakOfRound = bytesInFlight;
   }
 
-  /** The most bytes that were in flight lately. */
+  /** The recent peak of bytes in flight. */
   get peak(): number {
     return Math.max(this.#peakOfRound, this.#peakOfLastRound);
   }

@@ -1,6 +1,6 @@
-/** Reading DER (X.690): the tag-length-value encoding of keys and certificates. */
+/** Reads DER (X.690): the tag-length-value encoding of keys and certificates. */
 
-/** Identifier octets of the universal types that keys and certificates are made of. */
+/** Identifier octets of the universal types used in keys and certificates. */
 export const Tag = {
   boolean: 0x01,
   integer: 0x02,
@@ -20,10 +20,10 @@ export const Tag = {
 /** The identifier octet of the context-specific tag [number]. */
 export const contextTag = (number: number, constructed: boolean): number => (constructed ? 0xa0 : 0x80) | number;
 
-/** More than any key or certificate needs: lengths of up to three octets. */
+/** Lengths of up to three octets: more than any key or certificate needs. */
 const MAX_LENGTH_OCTETS = 3;
 
-/** Reads values one after another. Whatever is not DER, or not what was asked for, is undefined. */
+/** Reads values one after another. Returns undefined for anything that is not DER or not the expected type. */
 export class DerReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -72,22 +72,22 @@ export class DerReader {
     return { contents: bytes.subarray(at, end), whole: bytes.subarray(start, end) };
   }
 
-  /** A reader over the contents of the next value. */
+  /** A reader over the contents of the next value if it has this tag. */
   enter(tag: number): DerReader | undefined {
     const contents = this.take(tag);
     return contents === undefined ? undefined : new DerReader(contents);
   }
 
-  /** A positive INTEGER, without the zero byte that keeps it positive. */
+  /** A positive INTEGER, without the leading zero byte that marks it positive. */
   unsigned(): Uint8Array | undefined {
     const contents = this.take(Tag.integer);
     if (contents === undefined || contents.length === 0 || contents[0]! >= 0x80) return undefined;
     if (contents[0] !== 0) return contents;
-    // No needless leading zero (X.690 §8.3.2).
+    // No redundant leading zero (X.690 §8.3.2).
     return contents.length > 1 && contents[1]! >= 0x80 ? contents.subarray(1) : undefined;
   }
 
-  /** A BIT STRING of whole bytes, as keys and signatures are. */
+  /** A BIT STRING of whole bytes, as in keys and signatures. */
   bitString(): Uint8Array | undefined {
     const contents = this.take(Tag.bitString);
     return contents?.[0] === 0 ? contents.subarray(1) : undefined;

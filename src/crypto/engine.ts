@@ -1,8 +1,8 @@
 /**
- * What Nagare asks of cryptography, and nothing more. TLS and QUIC see only this interface; which engine stands behind it
- * (`portable` on node:crypto, `pure` on audited JavaScript) is chosen at start and reported.
+ * The cryptography that Nagare needs, and nothing more. TLS and QUIC see only this interface; the engine behind it
+ * (`portable` on node:crypto, `pure` on audited JavaScript) is chosen and reported at startup.
  *
- * The packet keys work on batches, because that is the seam at which a faster engine pays off (DESIGN §4).
+ * Packet keys work on batches, because that is where a faster engine pays off (DESIGN §4).
  */
 
 import type { Rng } from "../base/rng.ts";
@@ -28,26 +28,26 @@ export const KEY_LENGTH: Readonly<Record<AeadName, number>> = {
 };
 export const IV_LENGTH = 12;
 export const TAG_LENGTH = 16;
-/** A header protection mask is made from this many bytes of ciphertext (RFC 9001 §5.4.2). */
+/** The bytes of ciphertext from which a header protection mask is made (RFC 9001 §5.4.2). */
 export const SAMPLE_LENGTH = 16;
 
 /** A running hash, for the TLS transcript. */
 export interface RunningHash {
   update(bytes: Uint8Array): void;
-  /** The digest so far; the hash goes on. */
+  /** The digest so far; more may be hashed afterwards. */
   digest(): Uint8Array;
 }
 
 export interface KeyPair {
-  /** As it goes into a key share: 32 bytes for x25519, the uncompressed point for the NIST curves. */
+  /** As in a key share: 32 bytes for x25519, the uncompressed point for the NIST curves. */
   readonly publicKey: Uint8Array;
-  /** The shared secret; undefined when the peer's share is not a valid point or gives the all-zero secret. */
+  /** The shared secret; undefined if the peer's share is not a valid point or yields the all-zero secret. */
   deriveShared(peerPublicKey: Uint8Array): Uint8Array | undefined;
 }
 
 /**
- * Packets of one batch, as struct of arrays over one arena. Offsets are absolute. A packet is
- * [header, payload) in the clear, [payload, end) protected, of which the last 16 bytes are the tag.
+ * The packets of one batch, as a struct of arrays over one arena. Offsets are absolute. In each packet [header,
+ * payload) is in the clear and [payload, end) is protected; its last 16 bytes are the tag.
  */
 export class PacketBatch {
   readonly arena: Uint8Array;
@@ -60,7 +60,7 @@ export class PacketBatch {
   /** Offset after the tag. */
   readonly end: Uint32Array;
   readonly packetNumber: Float64Array;
-  /** 1 where `open` verified the tag. */
+  /** 1 if `open` verified the tag. */
   readonly ok: Uint8Array;
   /** Header protection masks: five significant bytes at every multiple of 16. */
   readonly masks: Uint8Array;
@@ -83,21 +83,24 @@ export class PacketBatch {
 /** One direction of one key generation. */
 export interface PacketKey {
   /**
-   * Encrypts packets [from, count) in place; the 16 bytes before `end` become the tag. The nonce is the IV xor the
-   * packet number, with the path id in the nonce's first 32 bits (0 for path 0).
+   * Encrypts packets [from, count) in place; the 16 bytes before `end` become the tag. The nonce is the IV XOR the
+   * packet number, with the path ID in its first 32 bits (0 for path 0).
    */
   seal(batch: PacketBatch, from: number, pathId: number): void;
-  /** Decrypts packets [from, count) in place and sets `ok`. A failed packet's bytes are worthless afterwards. */
+  /** Decrypts packets [from, count) in place and sets `ok`. If it fails, the packet's bytes are garbage. */
   open(batch: PacketBatch, from: number, pathId: number): void;
 }
 
 export interface HeaderKey {
-  /** Fills `masks` for packets [from, count) from the sample four bytes after `packetNumberOffset` (RFC 9001 §5.4.2). */
+  /**
+   * Fills `masks` for packets [from, count) from the sample that starts four bytes after `packetNumberOffset` (RFC 9001
+   * §5.4.2).
+   */
   mask(batch: PacketBatch, from: number): void;
 }
 
 export interface CryptoEngine {
-  /** Reported to people: "portable", "pure". */
+  /** For display: "portable", "pure". */
   readonly name: string;
 
   createHash(hash: HashName): RunningHash;
@@ -109,7 +112,7 @@ export interface CryptoEngine {
 
   /** Single-shot AEAD, for tokens and the Retry tag. The tag is the last 16 bytes of the result. */
   aeadSeal(aead: AeadName, key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, plaintext: Uint8Array): Uint8Array;
-  /** Undefined when the tag does not verify. */
+  /** Undefined if the tag does not verify. */
   aeadOpen(
     aead: AeadName,
     key: Uint8Array,
@@ -118,16 +121,18 @@ export interface CryptoEngine {
     ciphertext: Uint8Array,
   ): Uint8Array | undefined;
 
-  /** A fresh key pair; the private scalar comes from `rng`, so that a seeded run can be replayed. */
+  /** Generates a key pair. The private scalar comes from `rng`, so seeded runs are reproducible. */
   generateKeyPair(group: GroupName, rng: Rng): KeyPair;
 
-  /** `spki` is a DER SubjectPublicKeyInfo. False for a bad signature, an unusable key or a key of another kind. */
+  /**
+   * `spki` is a DER SubjectPublicKeyInfo. Returns false for a bad signature, an unusable key or a key of another kind.
+   */
   verify(scheme: SignatureSchemeName, spki: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
 }
 
-/** A private key that may live anywhere; TLS hands it bytes and gets a signature. */
+/** A private key kept anywhere; TLS passes in bytes and gets a signature. */
 export interface Signer {
-  /** What this key can sign with, in order of preference. */
+  /** The schemes this key can sign with, in order of preference. */
   readonly schemes: readonly SignatureSchemeName[];
   sign(scheme: SignatureSchemeName, message: Uint8Array): Uint8Array;
 }

@@ -33,7 +33,7 @@ describe.each(ENGINES)("$name", (engine) => {
     );
   });
 
-  it.each(HASHES)("keeps a running %s that goes on after a digest", (name) => {
+  it.each(HASHES)("continues a running %s after a digest", (name) => {
     const running = engine.createHash(name);
     expect(running.digest()).toEqual(engine.hash(name, NOTHING));
     running.update(utf8("one"));
@@ -49,7 +49,7 @@ describe.each(ENGINES)("$name", (engine) => {
     expect(hkdfExpand(engine, hash, extracted, info, expanded.length)).toEqual(expanded);
   });
 
-  it("gives as many bytes as asked, each the beginning of the longer", () => {
+  it("outputs the requested length, each output a prefix of the longer ones", () => {
     const secret = engine.hash("sha384", NOTHING);
     const longest = hkdfExpand(engine, "sha384", secret, NOTHING, 255 * 48);
     for (const length of [0, 1, 47, 48, 49, 96, 200]) {
@@ -88,7 +88,7 @@ describe.each(ENGINES)("$name", (engine) => {
 });
 
 describe("the engines agree", () => {
-  it("on hashes and HMACs of anything", () => {
+  it("on hashes and HMACs of any input", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...HASHES),

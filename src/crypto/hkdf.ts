@@ -1,11 +1,11 @@
-/** HKDF (RFC 5869) and the TLS 1.3 forms of it (RFC 8446 §7.1), over whichever engine has the hash. */
+/** HKDF (RFC 5869) and its TLS 1.3 forms (RFC 8446 §7.1), on any engine. */
 
 import { utf8 } from "../wire/text.ts";
 import { type CryptoEngine, HASH_LENGTH, type HashName } from "./engine.ts";
 
 const EMPTY = new Uint8Array(0);
 
-/** RFC 5869 §2.2. An empty salt stands for a hash length of zeros, as HMAC pads keys with zeros anyway. */
+/** RFC 5869 §2.2. An empty salt equals a hash length of zeros, because HMAC pads keys with zeros. */
 export const hkdfExtract = (engine: CryptoEngine, hash: HashName, salt: Uint8Array, secret: Uint8Array): Uint8Array =>
   engine.hmac(hash, salt, secret);
 
@@ -18,7 +18,8 @@ export function hkdfExpand(
   length: number,
 ): Uint8Array {
   const hashLength = HASH_LENGTH[hash];
-  if (length > 255 * hashLength) throw new RangeError(`HKDF cannot give ${length} bytes`);
+  if (length > 255 * hashLength)
+    throw new RangeError(`HKDF cannot output ${length} bytes; the limit is ${255 * hashLength}`);
   const output = new Uint8Array(length);
   let previous: Uint8Array = EMPTY;
   for (let at = 0, counter = 1; at < length; at += hashLength, counter += 1) {
@@ -34,7 +35,7 @@ export function hkdfExpand(
 
 const labels = new Map<string, Uint8Array>();
 
-/** "tls13 " and the label in bytes. The labels are a handful of constants, so they are encoded once. */
+/** "tls13 " and the label in bytes. There are few labels, all constants, so each is encoded once. */
 function labelBytes(label: string): Uint8Array {
   let bytes = labels.get(label);
   if (bytes === undefined) labels.set(label, (bytes = utf8(`tls13 ${label}`)));
@@ -42,8 +43,8 @@ function labelBytes(label: string): Uint8Array {
 }
 
 /**
- * HKDF-Expand-Label (RFC 8446 §7.1). `label` comes without "tls13 ", which QUIC's own labels ("quic key" …, RFC 9001 §5.1)
- * get as well. Labels have to be constants of the caller: they are kept.
+ * HKDF-Expand-Label (RFC 8446 §7.1). `label` excludes the prefix "tls13 ", which QUIC's own labels ("quic key" …, RFC
+ * 9001 §5.1) get as well. Labels must be constants, because they are cached.
  */
 export function hkdfExpandLabel(
   engine: CryptoEngine,

@@ -1,13 +1,13 @@
 /**
- * What protocols see of cryptography. The engines themselves are entry points of their own (`portable/`, `pure/`), so that
- * naming the interface pulls in none of them.
+ * The cryptographic interface. The engines are entry points of their own (`portable/`, `pure/`), so that importing the
+ * interface pulls in none of them.
  */
 
-/** Reading DER, for whoever takes keys and certificates apart. */
+/** A DER reader for parsing keys and certificates. */
 export { contextTag, DerReader, Tag } from "./der.ts";
 /** The engine's interface, its names and sizes, and the batch its packet keys work on. */
 export * from "./engine.ts";
 /** HKDF and its TLS 1.3 forms. */
 export { deriveSecret, hkdfExpand, hkdfExpandLabel, hkdfExtract } from "./hkdf.ts";
-/** What kind of key a SubjectPublicKeyInfo holds, and which kind a signature scheme needs. */
+/** The key kind of a SubjectPublicKeyInfo, and the kind that a signature scheme requires. */
 export { KEY_KIND, type PublicKey, parsePublicKey } from "./public-key.ts";

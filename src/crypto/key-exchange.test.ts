@@ -13,7 +13,7 @@ import { EXCHANGE_VECTORS, X25519_LOW_ORDER } from "./testing/vectors.ts";
 const GROUPS: readonly GroupName[] = ["x25519", "secp256r1", "secp384r1"];
 const SHARE_LENGTH = { x25519: 32, secp256r1: 65, secp384r1: 97 };
 
-/** Gives exactly these bytes, one array per fill. */
+/** Returns exactly these bytes, one array per fill. */
 const scripted = (...fills: readonly Uint8Array[]): Rng => {
   let next = 0;
   return { fill: (target) => target.set(fills[next++]!), uint32: () => 0 };
@@ -26,7 +26,7 @@ describe.each(ENGINES)("$name", (engine) => {
     expect(pair.deriveShared(peerPublicKey)).toEqual(shared);
   });
 
-  it.each(GROUPS)("two sides of %s arrive at one secret", (group) => {
+  it.each(GROUPS)("both sides of %s derive the same secret", (group) => {
     const rng = new SeededRng(5);
     const [client, server] = [engine.generateKeyPair(group, rng), engine.generateKeyPair(group, rng)];
     expect(client.publicKey).toHaveLength(SHARE_LENGTH[group]);
@@ -45,7 +45,7 @@ describe.each(ENGINES)("$name", (engine) => {
     expect(pair.deriveShared(longer)).toBeUndefined();
   });
 
-  it.each(X25519_LOW_ORDER)("refuses an x25519 point that gives the all-zero secret (%#)", (point) => {
+  it.each(X25519_LOW_ORDER)("refuses an x25519 point that yields the all-zero secret (%#)", (point) => {
     expect(engine.generateKeyPair("x25519", new SeededRng(8)).deriveShared(point)).toBeUndefined();
   });
 
@@ -68,14 +68,14 @@ describe.each(ENGINES)("$name", (engine) => {
     },
   );
 
-  it.each(["secp256r1", "secp384r1"] as const)("refuses %s coordinates beyond the field", (group) => {
+  it.each(["secp256r1", "secp384r1"] as const)("refuses %s coordinates outside the field", (group) => {
     const share = new Uint8Array(SHARE_LENGTH[group]).fill(0xff);
     share[0] = 4;
     expect(engine.generateKeyPair(group, new SeededRng(11)).deriveShared(share)).toBeUndefined();
   });
 
-  it("gives shared secrets their leading zeros (RFC 8446 §7.4.2)", () => {
-    // Seeds are tried until a secret begins with a zero byte, which one in 256 does.
+  it("keeps the leading zeros of shared secrets (RFC 8446 §7.4.2)", () => {
+    // Tries seeds until a secret begins with a zero byte, as one in 256 does.
     const pair = engine.generateKeyPair("secp256r1", new SeededRng(12));
     const lengths = new Set<number>();
     for (let seed = 0; ; seed += 1) {
@@ -92,12 +92,12 @@ describe("private scalars", () => {
   const largest = order.slice();
   largest[31]! -= 1;
 
-  it("are drawn again when zero, the order or above", () => {
+  it("are redrawn if zero or not below the order", () => {
     const above = new Uint8Array(32).fill(0xff);
     expect(drawScalar("secp256r1", scripted(new Uint8Array(32), order, above, largest))).toEqual(largest);
   });
 
-  it("make the same key pair in every engine", () => {
+  it("give the same key pair in every engine", () => {
     fc.assert(
       fc.property(fc.constantFrom(...GROUPS), fc.nat(), fc.nat(), (group, seed, peerSeed) => {
         const [first, ...others] = ENGINES.map((engine) => {
@@ -112,7 +112,7 @@ describe("private scalars", () => {
     );
   });
 
-  it("lead every engine to the same verdict on any x25519 share", () => {
+  it("make every engine agree on any x25519 share", () => {
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 32, maxLength: 32 }), (share) => {
         const [first, ...others] = ENGINES.map((engine) =>

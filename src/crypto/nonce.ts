@@ -1,10 +1,10 @@
-/** The AEAD nonce of a packet (RFC 9001 §5.3): the IV xor the packet number, which is all that both ends have to agree on. */
+/** The AEAD nonce of a packet (RFC 9001 §5.3): the IV XOR the packet number. */
 
 import { IV_LENGTH } from "./engine.ts";
 
 /**
- * Writes IV xor (path id, packet number) into `nonce`. The number takes the last 62 bits; the path id stands before it in the
- * first 32, as draft-ietf-quic-multipath has it, which for path 0 is exactly RFC 9001.
+ * Writes IV XOR (path ID, packet number) into `nonce`. The packet number takes the last 62 bits and the path ID the
+ * first 32, as in draft-ietf-quic-multipath; for path 0 this is exactly RFC 9001.
  */
 export function writePacketNonce(nonce: Uint8Array, iv: Uint8Array, pathId: number, packetNumber: number): void {
   const high = Math.floor(packetNumber / 0x1_0000_0000);

@@ -31,7 +31,7 @@ describe.each(ENGINES)("$name", (engine) => {
       expect(engine.aeadOpen(aead, key, nonce, aad, sealed)).toEqual(plaintext);
     });
 
-    it.each(AEADS)("%s refuses every changed byte and every cut", (aead) => {
+    it.each(AEADS)("%s refuses every changed byte and every truncation", (aead) => {
       const key = filled(KEY_LENGTH[aead], 1);
       const nonce = filled(IV_LENGTH, 2);
       const aad = filled(5, 3);
@@ -73,7 +73,7 @@ describe.each(ENGINES)("$name", (engine) => {
     const iv = filled(IV_LENGTH, 12);
     const packets = [packet(0, 40), packet(1, 1), packet(2 ** 32 + 7, 1300), packet(2 ** 53 - 1, 0)];
 
-    it("seal as one by one, and open again", () => {
+    it("seal like single packets, and open again", () => {
       const batch = batchOf(packets, 3);
       engine.createPacketKey(aead, key, iv).seal(batch, 0, 0);
       for (const [i, single] of packets.entries()) {
@@ -88,7 +88,7 @@ describe.each(ENGINES)("$name", (engine) => {
       }
     });
 
-    it("leave packets before `from` and bytes between packets alone", () => {
+    it("leave packets before `from` and bytes between packets untouched", () => {
       const batch = batchOf(packets, 3);
       const before = batch.arena.slice();
       engine.createPacketKey(aead, key, iv).seal(batch, 2, 0);
@@ -101,7 +101,7 @@ describe.each(ENGINES)("$name", (engine) => {
       expect([...batch.ok]).toEqual([7, 7, 1, 1]);
     });
 
-    it("open what is good beside what is not", () => {
+    it("open the valid packets next to invalid ones", () => {
       const batch = batchOf(packets);
       const packetKey = engine.createPacketKey(aead, key, iv);
       packetKey.seal(batch, 0, 0);
@@ -143,7 +143,7 @@ describe.each(ENGINES)("$name", (engine) => {
       expect(sealed[2]!.batch.ok[0]).toBe(1);
     });
 
-    it("do not depend on the caller's key and IV staying as they were", () => {
+    it("do not depend on the caller keeping key and IV unchanged", () => {
       const [mutableKey, mutableIv] = [key.slice(), iv.slice()];
       const packetKey = engine.createPacketKey(aead, mutableKey, mutableIv);
       const headerKey = engine.createHeaderKey(aead, mutableKey);
@@ -158,7 +158,7 @@ describe.each(ENGINES)("$name", (engine) => {
       expect(maskBytes(batch, 0)).toEqual(maskBytes(expected, 0));
     });
 
-    it("give some mask, and no exception, when the arena ends within the sample", () => {
+    it("produce a mask, not an exception, if the arena ends within the sample", () => {
       const batch = new PacketBatch(filled(30, 5), 1);
       batch.count = 1;
       const headerKey = engine.createHeaderKey(aead, key);
@@ -168,7 +168,7 @@ describe.each(ENGINES)("$name", (engine) => {
       }
     });
 
-    it("do nothing when there is nothing to do", () => {
+    it("do nothing for an empty batch", () => {
       const batch = batchOf(packets);
       const before = batch.arena.slice();
       engine.createPacketKey(aead, key, iv).seal(batch, batch.count, 0);
@@ -180,14 +180,14 @@ describe.each(ENGINES)("$name", (engine) => {
 });
 
 describe("the nonce", () => {
-  it("is the one of RFC 9001 §A.5", () => {
+  it("matches RFC 9001 §A.5", () => {
     const { iv, packetNumber } = RFC9001_PACKETS[2]!;
     const nonce = new Uint8Array(IV_LENGTH);
     writePacketNonce(nonce, iv, 0, packetNumber);
     expect(Buffer.from(nonce).toString("hex")).toBe("e0459b3474bdd0e46d417eb0");
   });
 
-  it("spreads path id and packet number over all its bytes", () => {
+  it("contains every byte of the path ID and packet number", () => {
     const nonce = new Uint8Array(IV_LENGTH);
     writePacketNonce(nonce, new Uint8Array(IV_LENGTH), 0xa1b2c3d4, 0x1f_2e3d_4c5b_6a79);
     expect(Buffer.from(nonce).toString("hex")).toBe("a1b2c3d4001f2e3d4c5b6a79");
@@ -197,7 +197,7 @@ describe("the nonce", () => {
 describe("the engines agree", () => {
   const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 
-  it("on sealed bytes and masks, whatever the keys, numbers and sizes", () => {
+  it("on sealed bytes and masks for any key, packet number and size", () => {
     const packets = fc.array(
       fc.record({
         header: fc.uint8Array({ minLength: 5, maxLength: 40 }),
@@ -232,7 +232,7 @@ describe("the engines agree", () => {
     );
   });
 
-  it.each(AEADS)("on %s masks for samples at the edges", (aead) => {
+  it.each(AEADS)("on %s masks for edge-case samples", (aead) => {
     const key = filled(KEY_LENGTH[aead], 21);
     for (const sample of ["00000000", "01000000", "feffffff", "ffffffff"]) {
       const payload = new Uint8Array(Buffer.from(sample + "ff".repeat(28), "hex"));

@@ -1,6 +1,6 @@
 /**
- * A SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) taken apart far enough to know what kind of key it is. Every engine asks here
- * first, so that all of them refuse the same keys: other algorithms, explicit curve parameters, sizes beyond reason.
+ * Parses a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) far enough to identify its kind of key. Every engine calls this
+ * first, so that all reject the same keys: other algorithms, explicit curve parameters, unreasonable sizes.
  */
 
 import { fromHex } from "../wire/hex.ts";
@@ -13,7 +13,7 @@ export type PublicKey =
   | { readonly kind: "secp256r1" | "secp384r1"; readonly point: Uint8Array }
   | { readonly kind: "ed25519"; readonly point: Uint8Array };
 
-/** What kind of key a scheme signs with (RFC 8446 §4.2.3); "rsae" means the rsaEncryption OID. */
+/** The kind of key that each scheme requires (RFC 8446 §4.2.3); "rsae" means the rsaEncryption OID. */
 export const KEY_KIND: Readonly<Record<SignatureSchemeName, PublicKey["kind"]>> = {
   ecdsa_secp256r1_sha256: "secp256r1",
   ecdsa_secp384r1_sha384: "secp384r1",
@@ -23,7 +23,7 @@ export const KEY_KIND: Readonly<Record<SignatureSchemeName, PublicKey["kind"]>> 
   rsa_pss_rsae_sha512: "rsa",
 };
 
-/** Below the first a key is worth nothing, above the second it only costs time. */
+/** A smaller key is worthless, a larger one only costs time. */
 const MIN_RSA_BYTES = 1024 / 8;
 const MAX_RSA_BYTES = 8192 / 8;
 /** The exponent is 65537 in practice; a long one makes verification slow. */
@@ -35,7 +35,7 @@ const OID_SECP256R1 = fromHex("2a8648ce3d030107");
 const OID_SECP384R1 = fromHex("2b81040022");
 const OID_ED25519 = fromHex("2b6570");
 
-/** Undefined when the bytes are not DER, hold a key of another kind, or one of unreasonable size. */
+/** Returns undefined if the bytes are not DER, or hold a key of another kind or of unreasonable size. */
 export function parsePublicKey(spki: Uint8Array): PublicKey | undefined {
   const outer = new DerReader(spki);
   const info = outer.enter(Tag.sequence);
@@ -79,7 +79,7 @@ function parseEc(algorithm: DerReader, point: Uint8Array): PublicKey | undefined
   return undefined;
 }
 
-/** Uncompressed or compressed (RFC 5480 §2.2); whether it lies on the curve is the engine's to say. */
+/** Uncompressed or compressed (RFC 5480 §2.2). The engine checks that the point lies on the curve. */
 const isPoint = (point: Uint8Array, fieldLength: number): boolean =>
   (point.length === 1 + 2 * fieldLength && point[0] === 4) ||
   (point.length === 1 + fieldLength && (point[0] === 2 || point[0] === 3));

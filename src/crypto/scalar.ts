@@ -1,4 +1,4 @@
-/** Private scalars from an injected source, drawn the same way by every engine so that one seed gives one key pair. */
+/** Private scalars from an injected source, drawn the same way by every engine, so that one seed gives one key pair. */
 
 import type { Rng } from "../base/rng.ts";
 import { fromHex } from "../wire/hex.ts";
@@ -13,10 +13,10 @@ const ORDER: Readonly<Record<GroupName, Uint8Array | undefined>> = {
   ),
 };
 
-/** The length of one field element, which is also that of a scalar and of a shared secret. */
+/** The length of a field element, and so of a scalar and of a shared secret. */
 export const FIELD_LENGTH: Readonly<Record<GroupName, number>> = { x25519: 32, secp256r1: 32, secp384r1: 48 };
 
-/** Draws until the number lies in [1, order), which the first draw does but for one in 2^32. */
+/** Redraws until the number lies in [1, order), which the first draw misses once in 2^32. */
 export function drawScalar(group: GroupName, rng: Rng): Uint8Array {
   const scalar = new Uint8Array(FIELD_LENGTH[group]);
   const order = ORDER[group];
@@ -33,6 +33,6 @@ function isInRange(scalar: Uint8Array, order: Uint8Array): boolean {
   return false;
 }
 
-/** A key share of a NIST curve has to be an uncompressed point (RFC 8446 §4.2.8.2). */
+/** A key share on a NIST curve must be an uncompressed point (RFC 8446 §4.2.8.2). */
 export const isUncompressedPoint = (share: Uint8Array, group: GroupName): boolean =>
   share.length === 1 + 2 * FIELD_LENGTH[group] && share[0] === 4;

@@ -29,7 +29,7 @@ const VECTORS: Readonly<Record<number, string>> = {
   8: "6224939a79f5f593",
   9: "b0e4a90bdf82009e",
   10: "f3b9dd94c5bb5d7a",
-  // Appendix A of the paper has this one as a number: a129ca6149be45e5.
+  // Appendix A of the paper writes this as a number: a129ca6149be45e5.
   15: "e545be4961ca29a1",
 };
 
@@ -42,7 +42,7 @@ test.each(Object.entries(VECTORS))("SipHash-2-4 of %s bytes", (length, expected)
   ).toBe(expected);
 });
 
-test("reads its range alone, and can be used again", () => {
+test("reads only its range, and is reusable", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), fc.nat(8), fc.nat(8), (bytes, before, behind) => {
       const around = new Uint8Array(before + bytes.length + behind).fill(0xa5);
@@ -56,6 +56,6 @@ test("reads its range alone, and can be used again", () => {
   );
 });
 
-test("a key has 16 bytes", () => {
+test("rejects a key that is not 16 bytes long", () => {
   expect(() => new SipHash(new Uint8Array(15))).toThrow(/16 bytes, not 15/);
 });

@@ -1,6 +1,6 @@
 /**
- * SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF"): a keyed hash of 64 bits for short inputs. Its
- * words are pairs of 32-bit halves, so that no BigInt is needed.
+ * SipHash-2-4 (Aumasson and Bernstein, "SipHash: a fast short-input PRF"): a keyed 64-bit hash of short inputs. Words
+ * are pairs of 32-bit halves, to avoid BigInt.
  */
 
 const KEY_LENGTH = 16;
@@ -17,7 +17,7 @@ export class SipHash {
   readonly #state = new Int32Array(8);
 
   constructor(key: Uint8Array) {
-    if (key.length !== KEY_LENGTH) throw new RangeError(`a key of SipHash has ${KEY_LENGTH} bytes, not ${key.length}`);
+    if (key.length !== KEY_LENGTH) throw new RangeError(`a SipHash key has ${KEY_LENGTH} bytes, not ${key.length}`);
     this.#key = Int32Array.from([0, 4, 8, 12], (at) => word(key, at, KEY_LENGTH));
   }
 
@@ -66,7 +66,7 @@ export class SipHash {
   }
 }
 
-/** Four bytes, little-endian, with zeros from `end` on. */
+/** Reads four little-endian bytes, with zeros from `end` on. */
 function word(bytes: Uint8Array, at: number, end: number): number {
   let value = 0;
   for (let i = 0; i < 4 && at + i < end; i += 1) value |= bytes[at + i]! << (8 * i);
@@ -84,7 +84,7 @@ function xor(state: Int32Array, to: number, from: number): void {
   state[to + 1] = state[to + 1]! ^ state[from + 1]!;
 }
 
-/** To the left, by fewer than 32 bits. */
+/** Rotates left by fewer than 32 bits. */
 function rotate(state: Int32Array, at: number, bits: number): void {
   const low = state[at]!;
   const high = state[at + 1]!;
@@ -92,7 +92,7 @@ function rotate(state: Int32Array, at: number, bits: number): void {
   state[at + 1] = (high << bits) | (low >>> (32 - bits));
 }
 
-/** To the left by 32 bits. */
+/** Rotates left by 32 bits. */
 function swap(state: Int32Array, at: number): void {
   const low = state[at]!;
   state[at] = state[at + 1]!;

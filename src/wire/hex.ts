@@ -8,7 +8,7 @@ export function toHex(bytes: Uint8Array): string {
   return text;
 }
 
-/** Bytes from digits; white space between them is allowed, anything else is a `RangeError`. */
+/** Decodes digits; allows white space between them, and throws a `RangeError` for anything else. */
 export function fromHex(text: string): Uint8Array {
   const digits = text.replace(/\s+/g, "");
   if (digits.length % 2 !== 0 || /[^0-9a-fA-F]/.test(digits)) throw new RangeError("not hexadecimal");

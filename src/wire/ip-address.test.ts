@@ -41,11 +41,11 @@ describe("parseIpAddress", () => {
     "::1.2.3",
     "1.2.3.4::",
     "g::",
-  ])("%j is none", (text) => {
+  ])("%j is invalid", (text) => {
     expect(parseIpAddress(text)).toBeUndefined();
   });
 
-  test("agrees with Node on what an address is", () => {
+  test("agrees with Node on what is an address", () => {
     const group = fc.oneof(
       fc.constantFrom("", "0", "00", "1", "ffff", "10000", "g", "1.2.3.4", "1.2.3"),
       fc.integer({ min: 0, max: 0xffff }).map((n) => n.toString(16)),

@@ -1,11 +1,11 @@
 /** Textual IP addresses as bytes (RFC 4291 §2.2, RFC 5952). */
 
-/** Four or sixteen bytes; undefined when the text is no address. A zone (`%eth0`) is ignored. */
+/** Returns four or sixteen bytes; undefined if the text is not an address. Ignores a zone (`%eth0`). */
 export function parseIpAddress(text: string): Uint8Array | undefined {
   return text.includes(":") ? parseIpv6(text) : parseIpv4(text);
 }
 
-/** Which version a textual address is of; undefined when the text is no address. */
+/** The version of a textual address; undefined if the text is not an address. */
 export function ipVersion(text: string): 4 | 6 | undefined {
   const bytes = parseIpAddress(text);
   return bytes === undefined ? undefined : bytes.length === 4 ? 4 : 6;
@@ -16,7 +16,7 @@ function parseIpv4(text: string): Uint8Array | undefined {
   if (parts.length !== 4) return undefined;
   const bytes = new Uint8Array(4);
   for (const [i, part] of parts.entries()) {
-    // A leading zero would be octal to some and decimal to others.
+    // Some parsers read a leading zero as octal, others as decimal.
     if (!/^(0|[1-9]\d{0,2})$/.test(part) || Number(part) > 255) return undefined;
     bytes[i] = Number(part);
   }
@@ -39,7 +39,7 @@ function parseIpv6(text: string): Uint8Array | undefined {
   return bytes;
 }
 
-/** Groups of four hexadecimal digits; at the end of the address an IPv4 address may stand for the last two. */
+/** Groups of up to four hexadecimal digits; an IPv4 address may replace the last two at the end of the address. */
 function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   if (text === "") return [];
   const bytes: number[] = [];

@@ -1,6 +1,6 @@
 /**
- * A cursor over bytes that somebody else owns. It never copies; what it cannot read is a `WireError`, which the parser
- * that knows the layer turns into that layer's error.
+ * A cursor over bytes that it does not own. Copies only in `copy`. Throws a `WireError` for input it cannot read, which
+ * the parser that knows the layer turns into that layer's error.
  */
 
 import { WireError } from "../base/errors.ts";
@@ -27,7 +27,7 @@ export class Reader {
 
   #advance(count: number): number {
     const at = this.position;
-    if (count > this.end - at) throw new WireError(`${count} bytes wanted, ${this.end - at} left`, at);
+    if (count > this.end - at) throw new WireError(`needed ${count} bytes, ${this.end - at} left`, at);
     this.position = at + count;
     return at;
   }
@@ -57,8 +57,8 @@ export class Reader {
   }
 
   /**
-   * A variable-length integer (RFC 9000 §16) used as a length, offset or limit: exact up to 2^53-1, the nearest double
-   * above that, which still compares correctly with every limit. For identifiers and codes use `varintExact`.
+   * Reads a variable-length integer (RFC 9000 §16) used as a length, offset or limit: exact up to 2^53-1, above that
+   * the nearest double, which still compares correctly with every limit. Use `varintExact` for identifiers and codes.
    */
   varint(): number {
     const b = this.bytes;
@@ -79,7 +79,7 @@ export class Reader {
     return high * 0x1_0000_0000 + low;
   }
 
-  /** A variable-length integer used as an identifier or code: every one of its 62 bits is kept. */
+  /** Reads a variable-length integer used as an identifier or code; keeps all 62 bits. */
   varintExact(): VarInt {
     const start = this.position;
     const value = this.varint();
@@ -98,7 +98,7 @@ export class Reader {
   /** A copy of the next `count` bytes, safe to keep. */
   copy(count: number): Uint8Array {
     const at = this.#advance(count);
-    // Not `slice`: of a Node Buffer that is a view.
+    // Not `slice`: a Node Buffer's returns a view.
     return new Uint8Array(this.bytes.subarray(at, at + count));
   }
 

@@ -1,4 +1,4 @@
-/** Text to bytes and back. The two classes are in every JavaScript runtime but in no language library, hence the declarations. */
+/** Text to bytes and back. Every JavaScript runtime has the two classes, but no language library declares them. */
 
 declare class TextEncoder {
   encode(text: string): Uint8Array;
@@ -13,7 +13,7 @@ const decoder = new TextDecoder("utf-8");
 
 export const utf8 = (text: string): Uint8Array => encoder.encode(text);
 
-/** Malformed sequences become U+FFFD: for people, never for comparison. */
+/** Replaces malformed sequences with U+FFFD: for display, never for comparison. */
 export const fromUtf8 = (bytes: Uint8Array): string => decoder.decode(bytes);
 
 /** One character per byte: HTTP field values, ALPN names. */
@@ -37,7 +37,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   return true;
 }
 
-/** Compares without leaving early, for tags and tokens. */
+/** Compares without an early exit, for tags and tokens. */
 export function equalConstantTime(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;
   let difference = 0;

@@ -1,11 +1,14 @@
-/** A cursor that writes into bytes somebody else owns. Running over the end is a fault of the caller, not of a peer. */
+/**
+ * A cursor that writes into bytes it does not own. Writing past the end is a bug of the caller, not an error of the
+ * peer.
+ */
 
 import { type VarInt, varintLength } from "./varint.ts";
 
 export class Writer {
   readonly bytes: Uint8Array;
   position: number;
-  /** No byte is written at or past this. A packet builder lowers it to leave room for a tag. */
+  /** Nothing is written at or after this. A packet builder lowers it to leave room for a tag. */
   end: number;
 
   constructor(bytes: Uint8Array, start = 0, end: number = bytes.length) {
@@ -50,7 +53,7 @@ export class Writer {
     this.bytes[at + 3] = value;
   }
 
-  /** A variable-length integer in its shortest form, or in `length` bytes when a place was kept for it. */
+  /** Writes a variable-length integer in its shortest form, or in `length` bytes if that space was reserved. */
   varint(value: VarInt, length: 1 | 2 | 4 | 8 = varintLength(value)): void {
     if (typeof value === "object") {
       this.uint32((value.high | 0xc000_0000) >>> 0);
@@ -83,7 +86,7 @@ export class Writer {
     this.bytes.fill(value, at, at + count);
   }
 
-  /** What has been written from `start` on: a view. */
+  /** A view of what has been written from `start` on. */
   written(start = 0): Uint8Array {
     return this.bytes.subarray(start, this.position);
   }

@@ -1,6 +1,6 @@
 /**
- * AEAD on node:crypto. There is no way to give a cipher object a second nonce, so every packet needs a new one; a key
- * object kept beside it spares the key's conversion, which on Node 24 costs four times the encryption itself.
+ * AEAD on node:crypto. A cipher object cannot take a second nonce, so every packet needs a new one. Keeping a key
+ * object avoids converting the key each time, which on Node 24 costs four times the encryption itself.
  */
 
 import {
@@ -17,7 +17,7 @@ import { plain } from "./hashing.ts";
 
 const OPTIONS = { authTagLength: TAG_LENGTH };
 
-// The declarations know one overload per cipher; all three behave alike when the tag length is given.
+// The type declarations have one overload per cipher; all three behave alike if the tag length is given.
 const createSealer = createCipheriv as (
   aead: AeadName,
   key: KeyObject,
@@ -35,7 +35,7 @@ export class PortablePacketKey implements PacketKey {
   readonly #aead: AeadName;
   readonly #key: KeyObject;
   readonly #iv: Uint8Array;
-  /** Written anew for each packet; the cipher copies it. */
+  /** Rewritten for each packet; the cipher copies it. */
   readonly #nonce = createNonce();
 
   constructor(aead: AeadName, key: Uint8Array, iv: Uint8Array) {

@@ -1,4 +1,4 @@
-/** Hashes and HMAC on node:crypto. Results are plain Uint8Arrays: a Buffer's `slice` means something else. */
+/** Hashes and HMAC on node:crypto. Results are plain Uint8Arrays, because a Buffer's `slice` returns a view. */
 
 import { createHash, createHmac, createSecretKey, type Hash, hash as hashOnce } from "node:crypto";
 import type { HashName, RunningHash } from "../engine.ts";
@@ -25,6 +25,6 @@ export const createRunningHash = (hash: HashName): RunningHash => new PortableHa
 
 export const hash = (name: HashName, bytes: Uint8Array): Uint8Array => plain(hashOnce(name, bytes, "buffer"));
 
-/** Raw key bytes cost 16 µs more per call than a key object since Node 24, and next to nothing less before it. */
+/** Since Node 24 raw key bytes cost 16 µs more per call than a key object; before, almost nothing. */
 export const hmac = (name: HashName, key: Uint8Array, bytes: Uint8Array): Uint8Array =>
   plain(createHmac(name, createSecretKey(key)).update(bytes).digest());

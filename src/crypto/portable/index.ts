@@ -1,4 +1,4 @@
-/** The engine on node:crypto: what every Node has. */
+/** The engine on node:crypto, so available on every Node. */
 
 import type { CryptoEngine } from "../engine.ts";
 import { aeadOpen, aeadSeal, PortablePacketKey } from "./aead.ts";

@@ -15,10 +15,10 @@ export function generateKeyPair(group: GroupName, rng: Rng): KeyPair {
 const base64url = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
 
-/** PrivateKeyInfo around the 32 bytes of an X25519 private key (RFC 8410 §7). */
+/** The PrivateKeyInfo prefix of a 32-byte X25519 private key (RFC 8410 §7). */
 const PKCS8_PREFIX = fromHex("302e020100300506032b656e04220420");
 
-/** A JWK needs a public half to be well formed; up to Node 24 any will do, because the right one is computed. */
+/** A valid JWK needs a public half. Up to Node 24 any value will do, because Node computes the right one. */
 function fromJwk(scalar: Uint8Array): KeyObject {
   const d = base64url(scalar);
   return createPrivateKey({ key: { kty: "OKP", crv: "X25519", d, x: d }, format: "jwk" });
@@ -33,7 +33,10 @@ function fromPkcs8(scalar: Uint8Array): KeyObject {
 
 const publicHalf = (key: KeyObject): string => key.export({ format: "jwk" }).x!;
 
-/** Node 26 refuses a JWK whose halves do not match. On Node 20 a JWK is ten times as fast as PKCS#8; between, they tie. */
+/**
+ * Node 26 rejects a JWK whose halves do not match. On Node 20 JWK is ten times as fast as PKCS#8; in between they are
+ * equal.
+ */
 function computesPublicHalf(): boolean {
   const scalar = new Uint8Array(32).fill(1);
   try {
@@ -59,7 +62,7 @@ class X25519KeyPair implements KeyPair {
     try {
       const key = { kty: "OKP", crv: "X25519", x: base64url(peerPublicKey) };
       const publicKey = createPublicKey({ key, format: "jwk" });
-      // OpenSSL refuses the all-zero secret of a point of small order (RFC 7748 §6.1, RFC 8446 §7.4.2).
+      // OpenSSL rejects the all-zero secret of a small-order point (RFC 7748 §6.1, RFC 8446 §7.4.2).
       return plain(diffieHellman({ privateKey: this.#privateKey, publicKey }));
     } catch {
       return undefined;

@@ -18,7 +18,7 @@ interface ImportedKey {
   readonly key: KeyObject;
 }
 
-/** Importing a key costs more than verifying with it, and a client meets the same few servers again and again. */
+/** Importing a key costs more than verifying with it, and a client talks to the same few servers repeatedly. */
 const MAX_IMPORTED = 64;
 const imported = new Map<string, ImportedKey>();
 
@@ -30,7 +30,7 @@ function importKey(spki: Uint8Array): ImportedKey | undefined {
     if (kind === undefined) return undefined;
     entry = { kind, key: createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" }) };
   }
-  // A Map keeps the order of insertion: the least recently used comes first.
+  // A Map keeps insertion order, so the least recently used entry comes first.
   imported.delete(name);
   imported.set(name, entry);
   if (imported.size > MAX_IMPORTED) imported.delete(imported.keys().next().value!);
@@ -52,6 +52,6 @@ export function verify(
     const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
     return verifySignature(HASH[scheme], message, { key: entry.key, padding, saltLength }, signature);
   } catch {
-    return false; // A point off the curve, or what else OpenSSL will not have.
+    return false; // A point off the curve, or anything else that OpenSSL rejects.
   }
 }

@@ -1,4 +1,4 @@
-/** An Ed25519 private key as a `Signer`. Its signatures are deterministic, so runs of the simulator can be replayed. */
+/** An Ed25519 private key as a `Signer`. Its signatures are deterministic, so simulator runs are reproducible. */
 
 import { ed25519 } from "@noble/curves/ed25519.js";
 import type { Signer } from "../engine.ts";

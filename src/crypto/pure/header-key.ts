@@ -5,7 +5,7 @@ import { hchacha } from "@noble/ciphers/chacha.js";
 import { utf8 } from "../../wire/text.ts";
 import { type AeadName, type HeaderKey, type PacketBatch, SAMPLE_LENGTH } from "../engine.ts";
 
-/** The packet number is taken to be this long when looking for the sample (RFC 9001 §5.4.2). */
+/** The assumed length of the packet number when locating the sample (RFC 9001 §5.4.2). */
 const SAMPLE_OFFSET = 4;
 
 export const createHeaderKey = (aead: AeadName, key: Uint8Array): HeaderKey =>
@@ -36,9 +36,9 @@ class AesHeaderKey implements HeaderKey {
 const CONSTANTS = utf8("expand 32-byte k");
 
 /**
- * RFC 9001 §5.4.4: the mask is the beginning of the ChaCha20 block whose counter and nonce are the sample. The key stream
- * itself will not do: the library refuses the last counter, which a sample may well hold. HChaCha20 is the same block
- * without the final addition of the state, of which a mask needs two words.
+ * RFC 9001 §5.4.4: the mask is the start of the ChaCha20 block whose counter and nonce are the sample. The library's
+ * key stream cannot be used, because it rejects the last counter, which a sample may contain. HChaCha20 is the same
+ * block without the final addition of the state, of which a mask needs two words.
  */
 class ChaChaHeaderKey implements HeaderKey {
   readonly #constants = words(CONSTANTS.slice());

@@ -1,4 +1,4 @@
-/** The engine on audited JavaScript: for the simulator and browsers, and a second opinion in tests. */
+/** The engine on audited JavaScript: for the simulator and browsers, and as a cross-check in tests. */
 
 import type { CryptoEngine } from "../engine.ts";
 import { aeadOpen, aeadSeal, PurePacketKey } from "./aead.ts";

@@ -19,7 +19,7 @@ function createX25519KeyPair(scalar: Uint8Array): KeyPair {
       try {
         return x25519.getSharedSecret(scalar, peerPublicKey);
       } catch {
-        return undefined; // The all-zero secret of a point of small order (RFC 7748 §6.1, RFC 8446 §7.4.2).
+        return undefined; // The all-zero secret of a small-order point (RFC 7748 §6.1, RFC 8446 §7.4.2).
       }
     },
   };
@@ -32,7 +32,7 @@ function createNistKeyPair(group: "secp256r1" | "secp384r1", scalar: Uint8Array)
     deriveShared: (peerPublicKey) => {
       if (!isUncompressedPoint(peerPublicKey, group)) return undefined;
       try {
-        // RFC 8446 §7.4.2: the secret is the x-coordinate; noble gives the whole compressed point.
+        // RFC 8446 §7.4.2: the secret is the x-coordinate; noble returns the whole compressed point.
         return curve.getSharedSecret(scalar, peerPublicKey).slice(1);
       } catch {
         return undefined; // Not on the curve.

@@ -70,7 +70,7 @@ export function verifyRsaPss(
   const bits = modulus.toString(2).length - 1;
   const encoded = powerModulo(value, toBigInt(key.exponent), modulus);
   const length = Math.ceil(bits / 8);
-  // RFC 8017 §8.1.2 step 2c: the number has to fit.
+  // RFC 8017 §8.1.2 step 2c: the number must fit.
   if (encoded >> BigInt(8 * length) !== 0n) return false;
   return verifyEncoded(hash, message, toBytes(encoded, length), bits);
 }

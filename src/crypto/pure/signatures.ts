@@ -1,4 +1,4 @@
-/** Signature verification on @noble/curves, and RSA-PSS beside it. */
+/** Signature verification: the curves on @noble/curves, RSA-PSS in this folder. */
 
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { p256, p384 } from "@noble/curves/nist.js";
@@ -12,9 +12,9 @@ const PSS_HASH: Readonly<Partial<Record<SignatureSchemeName, PssHash>>> = {
   rsa_pss_rsae_sha512: "sha512",
 };
 
-/** RFC 8446 §4.2.3: ECDSA signatures are DER; nothing asks for the low half of s. */
+/** RFC 8446 §4.2.3: ECDSA signatures are DER; low s is not required. */
 const ECDSA = { format: "der", lowS: false, prehash: true } as const;
-/** RFC 8032 to the letter. */
+/** Strictly as in RFC 8032. */
 const EDDSA = { zip215: false } as const;
 
 export function verify(
@@ -37,6 +37,6 @@ export function verify(
         return verifyRsaPss(PSS_HASH[scheme]!, key, message, signature);
     }
   } catch {
-    return false; // Not a signature at all, or a point off the curve.
+    return false; // Malformed signature, or a point off the curve.
   }
 }

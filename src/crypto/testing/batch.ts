@@ -3,14 +3,14 @@
 import { PacketBatch, TAG_LENGTH } from "../engine.ts";
 
 export interface ClearPacket {
-  /** Packet number included. */
+  /** Includes the packet number. */
   readonly header: Uint8Array;
   readonly packetNumberOffset: number;
   readonly packetNumber: number;
   readonly payload: Uint8Array;
 }
 
-/** Room for a tag after each payload; `gap` bytes before each packet, as other packets of a datagram would take. */
+/** Leaves room for a tag after each payload, and `gap` bytes before each packet, like other packets of a datagram. */
 export function batchOf(packets: readonly ClearPacket[], gap = 0): PacketBatch {
   const length = packets.reduce((sum, p) => sum + gap + p.header.length + p.payload.length + TAG_LENGTH, 0);
   const batch = new PacketBatch(new Uint8Array(length), packets.length);

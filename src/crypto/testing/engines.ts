@@ -1,4 +1,4 @@
-/** Every engine there is: each list of cases runs on all of them. */
+/** All engines: each list of cases runs on every one. */
 
 import type { CryptoEngine } from "../engine.ts";
 import { portableEngine } from "../portable/index.ts";

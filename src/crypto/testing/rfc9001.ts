@@ -1,4 +1,4 @@
-/** The sample packets of RFC 9001 Appendix A, with the keys they are protected by. */
+/** The sample packets of RFC 9001 Appendix A, with their keys. */
 
 import { fromHex } from "../../wire/hex.ts";
 import type { AeadName, HashName } from "../engine.ts";
@@ -7,14 +7,14 @@ export interface PacketVector {
   readonly name: string;
   readonly aead: AeadName;
   readonly hash: HashName;
-  /** The traffic secret, from which the keys come by "quic key", "quic iv" and "quic hp" (§5.1). */
+  /** The traffic secret, from which "quic key", "quic iv" and "quic hp" derive the keys (§5.1). */
   readonly secret: Uint8Array;
   readonly key: Uint8Array;
   readonly iv: Uint8Array;
   readonly headerKey: Uint8Array;
   readonly packetNumber: number;
   readonly packetNumberOffset: number;
-  /** Unprotected, packet number included. */
+  /** Unprotected, including the packet number. */
   readonly header: Uint8Array;
   readonly payload: Uint8Array;
   readonly mask: Uint8Array;

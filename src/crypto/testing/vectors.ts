@@ -1,4 +1,4 @@
-/** Published vectors for what an engine does with symmetric keys. */
+/** Published vectors for an engine's symmetric cryptography. */
 
 import { fromHex } from "../../wire/hex.ts";
 import { utf8 } from "../../wire/text.ts";
@@ -21,7 +21,7 @@ const GCM_AAD = "feedfacedeadbeeffeedfacedeadbeefabaddad2";
 
 export const AEAD_VECTORS: readonly AeadVector[] = [
   {
-    name: "GCM specification, test case 1: nothing at all",
+    name: "GCM specification, test case 1: empty input",
     aead: "aes-128-gcm",
     key: new Uint8Array(16),
     nonce: new Uint8Array(12),
@@ -184,7 +184,7 @@ export const EXCHANGE_VECTORS: readonly ExchangeVector[] = [
   },
 ];
 
-/** Points of small order and their kin, all of which lead to the all-zero secret (RFC 7748 §6.1). */
+/** Small-order points and equivalents, all of which yield the all-zero secret (RFC 7748 §6.1). */
 export const X25519_LOW_ORDER: readonly Uint8Array[] = [
   "0000000000000000000000000000000000000000000000000000000000000000",
   "0100000000000000000000000000000000000000000000000000000000000000",
