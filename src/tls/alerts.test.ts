@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ALERTS, alertError, alertName, CRYPTO_ERROR } from "./alerts.ts";
 
 describe("alerts", () => {
-  it("become connection errors of QUIC and are named again from them (RFC 9001 §4.8)", () => {
+  it("become QUIC connection errors, which map back to their names (RFC 9001 §4.8)", () => {
     for (const name of Object.keys(ALERTS) as (keyof typeof ALERTS)[]) {
       const { code, layer } = alertError(name, "finished");
       expect(layer).toBe("transport");
@@ -11,12 +11,12 @@ describe("alerts", () => {
     }
   });
 
-  it("say where the fault was seen, and what it was", () => {
+  it("say where the error was found, and what it was", () => {
     expect(alertError("illegal_parameter", "key_share", "two of 0x001d").message).toBe("key_share: two of 0x001d");
-    expect(alertError("decode_error", "finished").message).toBe("finished: the message cannot be decoded");
+    expect(alertError("decode_error", "finished").message).toBe("finished: the message could not be decoded");
   });
 
-  it("are not seen where there are none", () => {
+  it("are not found in other codes", () => {
     expect(alertName(0x0a)).toBeUndefined();
     expect(alertName(0x1ff)).toBeUndefined();
     expect(alertName(0x232)).toBeUndefined();

@@ -1,4 +1,4 @@
-/** Cutting crypto streams into messages, and the bounds on what is kept of them. */
+/** Splitting crypto streams into messages, and the limits on buffered data. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -12,7 +12,7 @@ const message = (type: number, length: number): Uint8Array =>
   concat(uint8(type), vector24(new Uint8Array(length).fill(type)));
 
 describe("CryptoChannel", () => {
-  it("gives the same messages however the stream is cut", () => {
+  it("yields the same messages however the stream is split", () => {
     fc.assert(
       fc.property(
         fc.array(fc.tuple(fc.nat(255), fc.nat(3000)), { maxLength: 5 }),
@@ -33,7 +33,7 @@ describe("CryptoChannel", () => {
     );
   });
 
-  it("takes a message of the greatest length, and refuses a longer one by its header alone", () => {
+  it("accepts a message of maximum length, and refuses a longer one by its header alone", () => {
     const channel = new CryptoChannel();
     let length = 0;
     channel.receive(EncryptionLevel.initial, message(11, MAX_MESSAGE_LENGTH), ({ bytes }) => {
@@ -44,14 +44,14 @@ describe("CryptoChannel", () => {
     expectCode(() => channel.receive(EncryptionLevel.initial, header, () => {}), "decode_error");
   });
 
-  it("gives messages away: a later one does not overwrite them", () => {
+  it("hands over its messages: a later one does not overwrite them", () => {
     const channel = new CryptoChannel();
     const got: Uint8Array[] = [];
     channel.receive(EncryptionLevel.initial, concat(message(1, 8), message(2, 8)), ({ bytes }) => got.push(bytes));
     expect(got).toEqual([message(1, 8), message(2, 8)]);
   });
 
-  it("lets no byte of the old level pass once the level has been raised", () => {
+  it("refuses bytes of the old level once the level has been raised", () => {
     const channel = new CryptoChannel();
     const raise = () => channel.readAt(EncryptionLevel.handshake);
     expectCode(
@@ -60,7 +60,7 @@ describe("CryptoChannel", () => {
     );
   });
 
-  it("does not mind an empty run of bytes at any level", () => {
+  it("accepts empty input at any level", () => {
     const channel = new CryptoChannel();
     channel.receive(EncryptionLevel.oneRtt, new Uint8Array(0), () => expect.unreachable());
     expect(channel.pollEvent()).toBeUndefined();

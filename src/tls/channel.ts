@@ -1,6 +1,7 @@
 /**
- * Handshake messages over QUIC's crypto streams (RFC 9001 §4.1.3): cuts what arrives into messages, holds what is to be
- * sent and told, and keeps the two sides of a key change apart. Both roles have one; it knows nothing of their states.
+ * Handshake messages over QUIC's crypto streams (RFC 9001 §4.1.3): splits the input into messages, queues outgoing
+ * messages and events, and keeps the two sides of a key change apart. Both roles use it; it knows nothing of their
+ * states.
  */
 
 import { alertError } from "./alerts.ts";
@@ -8,27 +9,27 @@ import { protocolViolation } from "./errors.ts";
 import { ENCRYPTION_LEVEL_NAMES, EncryptionLevel, type TlsEvent } from "./handshake.ts";
 import { type HandshakeMessage, handshakeMessage, MESSAGE_HEADER_LENGTH } from "./messages/message.ts";
 
-/** The longest message body taken. A certificate chain of a dozen kilobytes is already a large one. */
+/** The longest accepted message body. A certificate chain of a dozen kilobytes is already large. */
 export const MAX_MESSAGE_LENGTH = 0x10000;
 
 export class CryptoChannel {
   readonly #events: TlsEvent[] = [];
   readonly #outgoing: { readonly level: EncryptionLevel; readonly bytes: Uint8Array }[] = [];
-  /** The level that messages are read from now. */
+  /** The level from which messages are currently read. */
   #readLevel: EncryptionLevel = EncryptionLevel.initial;
-  /** The message that is arriving: never longer than header and `MAX_MESSAGE_LENGTH`. */
+  /** The incomplete message: at most a header plus `MAX_MESSAGE_LENGTH`. */
   #message = new Uint8Array(1024);
   #length = 0;
 
-  /** Hands every message that these bytes complete to `handle`, which may raise the level in between. */
+  /** Passes each completed message to `handle`, which may raise the level in between. */
   receive(level: EncryptionLevel, bytes: Uint8Array, handle: (message: HandshakeMessage) => void): void {
     let at = 0;
     while (at < bytes.length) {
-      // RFC 9001 §4.1.3: no more data from a previous level. (Keys of a later one are not given out before its turn.)
+      // RFC 9001 §4.1.3: no more data from a previous level. (Keys of a later level are not released before its turn.)
       if (level !== this.#readLevel) {
         throw protocolViolation(
           "CRYPTO",
-          `handshake data at ${ENCRYPTION_LEVEL_NAMES[level]}, expected at ${ENCRYPTION_LEVEL_NAMES[this.#readLevel]}`,
+          `handshake data at ${ENCRYPTION_LEVEL_NAMES[level]} instead of ${ENCRYPTION_LEVEL_NAMES[this.#readLevel]}`,
         );
       }
       const taken = Math.min(this.#wanted() - this.#length, bytes.length - at);
@@ -42,12 +43,12 @@ export class CryptoChannel {
     }
   }
 
-  /** How long the arriving message is, as far as is known: its header first. */
+  /** The known length of the incomplete message: first that of its header. */
   #wanted(): number {
     if (this.#length < MESSAGE_HEADER_LENGTH) return MESSAGE_HEADER_LENGTH;
     const length = (this.#message[1]! << 16) | (this.#message[2]! << 8) | this.#message[3]!;
     if (length > MAX_MESSAGE_LENGTH) {
-      throw alertError("decode_error", "handshake message", `${length} bytes, at most ${MAX_MESSAGE_LENGTH} are taken`);
+      throw alertError("decode_error", "handshake message", `${length} bytes; the limit is ${MAX_MESSAGE_LENGTH}`);
     }
     return MESSAGE_HEADER_LENGTH + length;
   }
@@ -63,7 +64,7 @@ export class CryptoChannel {
     this.#length = length;
   }
 
-  /** From now on messages come at this level. */
+  /** Sets the level of the following messages. */
   readAt(level: EncryptionLevel): void {
     this.#readLevel = level;
   }

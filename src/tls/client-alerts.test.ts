@@ -1,4 +1,4 @@
-/** Every fatal condition of a client: what the server does wrong, and the error that it has to become. */
+/** Every fatal condition of a client: what the server does wrong, and the resulting error. */
 
 import { describe, expect, it } from "vitest";
 import { fromHex } from "../wire/hex.ts";
@@ -38,7 +38,7 @@ class Scene {
     }
   }
 
-  /** Plays a flight; with `until`, only its first messages. */
+  /** Plays a flight, or only its first `until` messages. */
   play(script: Script = {}, until = Number.POSITIVE_INFINITY, hello = this.hello): this {
     let count = 0;
     for (const message of this.server.flight(hello, script)) {
@@ -50,7 +50,7 @@ class Scene {
   }
 }
 
-/** A raw ServerHello out of its fields, for what the emitter would refuse to write. */
+/** A raw ServerHello built from its fields, for values that the emitter refuses to write. */
 const rawServerHello = (extensions: Uint8Array, compression = 0, version = 0x0303): Uint8Array =>
   emitMessage(
     "server_hello",
@@ -85,21 +85,21 @@ describe("a client aborts on a ServerHello", () => {
       (h) => ({ ...h, random: concat(new Uint8Array(24), fromHex("444f574e47524400")), extensions: {} }),
     ],
     [
-      "of a version not offered",
+      "with a version that was not offered",
       "illegal_parameter",
       (h) => ({ ...h, extensions: { ...h.extensions, supported_versions: 0x0303 } }),
     ],
     ["with another legacy_version", "protocol_version", (h) => ({ ...h, legacyVersion: 0x0304 })],
-    ["that echoes a session id", "illegal_parameter", (h) => ({ ...h, legacySessionIdEcho: new Uint8Array(32) })],
-    ["with a cipher suite that is unknown", "illegal_parameter", (h) => ({ ...h, cipherSuite: 0x1304 })],
+    ["that echoes a session ID", "illegal_parameter", (h) => ({ ...h, legacySessionIdEcho: new Uint8Array(32) })],
+    ["with an unknown cipher suite", "illegal_parameter", (h) => ({ ...h, cipherSuite: 0x1304 })],
     ["without a key share", "missing_extension", (h) => ({ ...h, extensions: { supported_versions: 0x0304 } })],
     [
-      "with a share of a group offered without one",
+      "with a share of a group that was offered without one",
       "illegal_parameter",
       (h) => ({ ...h, extensions: { ...h.extensions, key_share: { group: 0x0017, keyExchange: new Uint8Array(65) } } }),
     ],
     [
-      "with a good share, but said to be of a group not offered",
+      "with a valid share labeled with a group that was not offered",
       "illegal_parameter",
       (h) => ({
         ...h,
@@ -112,7 +112,7 @@ describe("a client aborts on a ServerHello", () => {
       (h) => ({ ...h, extensions: { ...h.extensions, key_share: { group: 0x001d, keyExchange: new Uint8Array(31) } } }),
     ],
     [
-      "with the share that makes the secret zero",
+      "with a share that yields the all-zero secret",
       "illegal_parameter",
       (h) => ({ ...h, extensions: { ...h.extensions, key_share: { group: 0x001d, keyExchange: new Uint8Array(32) } } }),
     ],
@@ -122,7 +122,7 @@ describe("a client aborts on a ServerHello", () => {
       (h) => ({ ...h, extensions: { ...h.extensions, pre_shared_key: 0 } }),
     ],
     [
-      "with an extension nobody knows",
+      "with an unknown extension",
       "unsupported_extension",
       (h) => ({ ...h, extensions: { ...h.extensions, unknown: [{ type: 0x5a5a, data: EMPTY }] } }),
     ],
@@ -133,12 +133,12 @@ describe("a client aborts on a ServerHello", () => {
     });
   }
 
-  it("with a cipher suite that is known, but not offered: illegal_parameter", () => {
+  it("with a known cipher suite that was not offered: illegal_parameter", () => {
     const scene = new Scene({ cipherSuites: ["TLS_AES_256_GCM_SHA384"] });
     expectCode(() => scene.play({}, 1), "illegal_parameter");
   });
 
-  it("and says which extension it was that nobody knows", () => {
+  it("and names the unknown extension", () => {
     const serverHello: Script["serverHello"] = (h) => ({
       ...h,
       extensions: { ...h.extensions, unknown: [{ type: 0x5a5a, data: EMPTY }] },
@@ -149,7 +149,7 @@ describe("a client aborts on a ServerHello", () => {
 
   const raw: readonly [string, AlertName, Uint8Array][] = [
     ["with a compression method", "illegal_parameter", rawServerHello(vector16(VERSIONS), 1)],
-    ["with an extension twice", "illegal_parameter", rawServerHello(vector16(VERSIONS, VERSIONS))],
+    ["with a duplicate extension", "illegal_parameter", rawServerHello(vector16(VERSIONS, VERSIONS))],
     [
       "with an extension of EncryptedExtensions",
       "illegal_parameter",
@@ -161,8 +161,8 @@ describe("a client aborts on a ServerHello", () => {
       "decode_error",
       rawServerHello(vector16(extension(43, uint16(0x0304), uint8(0)))),
     ],
-    ["with an extension too short", "decode_error", rawServerHello(vector16(extension(43, uint8(3))))],
-    ["with extensions longer than it is", "decode_error", rawServerHello(uint16(9))],
+    ["with an extension that is too short", "decode_error", rawServerHello(vector16(extension(43, uint8(3))))],
+    ["with extensions longer than the message", "decode_error", rawServerHello(uint16(9))],
     ["that ends early", "decode_error", emitMessage("server_hello", uint16(0x0303), new Uint8Array(31))],
     ["that is empty", "decode_error", emitMessage("server_hello")],
     ["of an older version, without extensions", "protocol_version", rawServerHello(EMPTY)],
@@ -177,19 +177,19 @@ describe("a client aborts on a ServerHello", () => {
 describe("a client aborts on a HelloRetryRequest", () => {
   const cases: readonly [string, AlertName, ReturnType<typeof helloRetryRequest>][] = [
     ["that changes nothing", "illegal_parameter", helloRetryRequest({})],
-    ["for the group it sent a share of", "illegal_parameter", helloRetryRequest({ key_share: 0x001d })],
-    ["for a group it did not offer", "illegal_parameter", helloRetryRequest({ key_share: 0x001e })],
+    ["for a group whose share was already sent", "illegal_parameter", helloRetryRequest({ key_share: 0x001d })],
+    ["for a group that was not offered", "illegal_parameter", helloRetryRequest({ key_share: 0x001e })],
     [
-      "for a suite it did not offer",
+      "for a suite that was not offered",
       "illegal_parameter",
       { ...helloRetryRequest({ key_share: 0x0017 }), cipherSuite: 0x1305 },
     ],
     [
-      "with an extension it did not send",
+      "with an extension that was not offered",
       "unsupported_extension",
       helloRetryRequest({ key_share: 0x0017, unknown: [{ type: 0xfe0d, data: EMPTY }] }),
     ],
-    ["of another version", "illegal_parameter", helloRetryRequest({ key_share: 0x0017, supported_versions: 0x0302 })],
+    ["with another version", "illegal_parameter", helloRetryRequest({ key_share: 0x0017, supported_versions: 0x0302 })],
   ];
   for (const [what, alert, request] of cases) {
     it(`${what}: ${alert}`, () => {
@@ -204,19 +204,19 @@ describe("a client aborts on a HelloRetryRequest", () => {
     return { scene, second: scene.client.pollTransmit()!.bytes };
   };
 
-  it("that is the second: unexpected_message", () => {
+  it("after another one: unexpected_message", () => {
     const { scene } = retried();
     const again = emitServerHello(helloRetryRequest({ key_share: 0x0018 }));
     expectCode(() => scene.give({ level: EncryptionLevel.initial, bytes: again }), "unexpected_message");
   });
 
-  it("whose suite the ServerHello then changes: illegal_parameter", () => {
+  it("contradicted by the suite of the ServerHello: illegal_parameter", () => {
     const { scene, second } = retried();
     const serverHello: Script["serverHello"] = (hello) => ({ ...hello, cipherSuite: 0x1303 });
     expectCode(() => scene.play({ group: "secp256r1", serverHello }, 1, second), "illegal_parameter");
   });
 
-  it("whose group the ServerHello then changes: illegal_parameter", () => {
+  it("contradicted by the group of the ServerHello: illegal_parameter", () => {
     const { scene, second } = retried();
     const serverHello: Script["serverHello"] = (hello) => ({
       ...hello,
@@ -229,19 +229,15 @@ describe("a client aborts on a HelloRetryRequest", () => {
 describe("a client aborts on EncryptedExtensions", () => {
   const cases: readonly [string, AlertName, Script["encryptedExtensions"]][] = [
     ["without transport parameters", "missing_extension", () => ({ application_layer_protocol_negotiation: "h3" })],
-    ["without a protocol", "no_application_protocol", () => ({ quic_transport_parameters: EMPTY })],
+    ["without an ALPN protocol", "no_application_protocol", () => ({ quic_transport_parameters: EMPTY })],
     [
       "with a protocol that was not offered",
       "illegal_parameter",
       (e) => ({ ...e, application_layer_protocol_negotiation: "h2" }),
     ],
     ["that accept early data", "unsupported_extension", (e) => ({ ...e, early_data: true })],
-    ["with an extension it did not send", "unsupported_extension", (e) => ({ ...e, heartbeat: Uint8Array.of(1) })],
-    [
-      "with an extension nobody knows",
-      "unsupported_extension",
-      (e) => ({ ...e, unknown: [{ type: 0x0a0a, data: EMPTY }] }),
-    ],
+    ["with an extension that was not offered", "unsupported_extension", (e) => ({ ...e, heartbeat: Uint8Array.of(1) })],
+    ["with an unknown extension", "unsupported_extension", (e) => ({ ...e, unknown: [{ type: 0x0a0a, data: EMPTY }] })],
   ];
   for (const [what, alert, encryptedExtensions] of cases) {
     it(`${what}: ${alert}`, () => {
@@ -249,7 +245,7 @@ describe("a client aborts on EncryptedExtensions", () => {
     });
   }
 
-  it("that answer a name that was not sent: unsupported_extension", () => {
+  it("that answer a server name that was not sent: unsupported_extension", () => {
     const scene = new Scene({ serverName: "192.0.2.1" });
     const encryptedExtensions: Script["encryptedExtensions"] = (e) => ({ ...e, server_name: true });
     expectCode(() => scene.play({ encryptedExtensions }), "unsupported_extension");
@@ -258,10 +254,10 @@ describe("a client aborts on EncryptedExtensions", () => {
   const PROTOCOL = extension(16, vector16(vector8(utf8("h3"))));
   const raw: readonly [string, AlertName, Uint8Array][] = [
     ["with a key share", "illegal_parameter", vector16(extension(51, uint16(0x001d)))],
-    ["with an extension twice", "illegal_parameter", vector16(PROTOCOL, PROTOCOL)],
+    ["with a duplicate extension", "illegal_parameter", vector16(PROTOCOL, PROTOCOL)],
     ["with two protocols", "decode_error", vector16(extension(16, vector16(vector8(utf8("h3")), vector8(utf8("h2")))))],
     ["with an empty protocol name", "decode_error", vector16(extension(16, vector16(vector8(), vector8())))],
-    ["with a server name that says something", "decode_error", vector16(extension(0, uint8(0)))],
+    ["with a server name that is not empty", "decode_error", vector16(extension(0, uint8(0)))],
     ["with bytes after them", "decode_error", concat(vector16(PROTOCOL), uint8(0))],
   ];
   for (const [what, alert, body] of raw) {
@@ -278,17 +274,17 @@ describe("a client aborts on a certificate", () => {
     ["list that is empty", "decode_error", { certificate: (c) => ({ ...c, entries: [] }) }],
     ["with a request context", "illegal_parameter", { certificate: (c) => ({ ...c, requestContext: uint8(1) }) }],
     [
-      "with an OCSP response it did not ask for",
+      "with an unsolicited OCSP response",
       "unsupported_extension",
       { certificate: (c) => ({ ...c, entries: [{ ...c.entries[0]!, extensions: { status_request: uint8(1) } }] }) },
     ],
     [
-      "that is not one",
+      "that is not a certificate",
       "bad_certificate",
       { certificate: (c) => ({ ...c, entries: [{ certificate: utf8("no certificate"), extensions: {} }] }) },
     ],
     [
-      "that is cut off",
+      "that is truncated",
       "bad_certificate",
       {
         certificate: (c) => ({
@@ -298,22 +294,22 @@ describe("a client aborts on a certificate", () => {
       },
     ],
     [
-      "whose key is not usable",
+      "whose key is unusable",
       "decrypt_error",
       { certificate: (c) => ({ ...c, entries: [{ certificate: makeCertificate(fromHex("3000")), extensions: {} }] }) },
     ],
     [
-      "proof by a scheme that was not offered",
+      "proof with a scheme that was not offered",
       "illegal_parameter",
       { certificateVerify: (v) => ({ ...v, algorithm: 0x0603 }) },
     ],
     [
-      "proof by a scheme for certificates only",
+      "proof with a scheme for certificates only",
       "illegal_parameter",
       { certificateVerify: (v) => ({ ...v, algorithm: 0x0401 }) },
     ],
     [
-      "proof by a scheme of another kind of key",
+      "proof with a scheme for another kind of key",
       "decrypt_error",
       { certificateVerify: (v) => ({ ...v, algorithm: 0x0804 }) },
     ],
@@ -340,7 +336,7 @@ describe("a client aborts on a certificate", () => {
     });
   }
 
-  it("entry of no bytes: decode_error", () => {
+  it("entry that is empty: decode_error", () => {
     const bytes = emitMessage("certificate", vector8(), vector24(vector24(), vector16()));
     expectCode(() => new Scene().play({}, 2).give({ level: EncryptionLevel.handshake, bytes }), "decode_error");
   });
@@ -361,7 +357,7 @@ describe("a client aborts on a Finished", () => {
   });
 });
 
-describe("a client aborts on a message out of its place", () => {
+describe("a client aborts on an out-of-place message", () => {
   const messages: readonly [string, Uint8Array][] = [
     ["client_hello", emitMessage("client_hello")],
     ["server_hello", rawServerHello(vector16(VERSIONS))],
@@ -374,16 +370,16 @@ describe("a client aborts on a message out of its place", () => {
     ["end_of_early_data", emitMessage("end_of_early_data")],
     ["key_update", emitMessage("key_update", uint8(0))],
     ["message_hash", emitMessage("message_hash", new Uint8Array(32))],
-    ["a type nobody knows", Uint8Array.of(99, 0, 0, 0)],
+    ["an unknown type", Uint8Array.of(99, 0, 0, 0)],
   ];
-  /** After how many messages of the flight, at which level, and what would be in place there. */
+  /** State, number of messages before it, level, and the messages allowed there. */
   const places: readonly [string, number, EncryptionLevel, readonly string[]][] = [
     ["WAIT_SH", 0, EncryptionLevel.initial, ["server_hello"]],
     ["WAIT_EE", 1, EncryptionLevel.handshake, ["encrypted_extensions"]],
     ["WAIT_CERT_CR", 2, EncryptionLevel.handshake, ["certificate", "certificate_request"]],
     ["WAIT_CV", 3, EncryptionLevel.handshake, ["certificate_verify"]],
     ["WAIT_FINISHED", 4, EncryptionLevel.handshake, ["finished"]],
-    // RFC 9001 §4.4 makes a CertificateRequest here another error.
+    // RFC 9001 §4.4 makes a CertificateRequest a different error here.
     ["CONNECTED", 5, EncryptionLevel.oneRtt, ["new_session_ticket", "certificate_request"]],
   ];
   for (const [state, count, level, inPlace] of places) {
@@ -444,12 +440,12 @@ describe("a client aborts on bytes at the wrong level (RFC 9001 §4.1.3): PROTOC
   });
 });
 
-describe("what a client lets pass", () => {
+describe("what a client tolerates", () => {
   it("supported_groups in EncryptedExtensions", () => {
     const scene = new Scene().play({ encryptedExtensions: (e) => ({ ...e, supported_groups: [0x0018] }) });
     expect(scene.client.isComplete).toBe(true);
   });
-  it("tickets, of which it makes nothing", () => {
+  it("tickets, which it ignores", () => {
     const ticket = {
       ticketLifetime: 1,
       ticketAgeAdd: 2,
@@ -475,7 +471,7 @@ describe("what a client lets pass", () => {
   });
 });
 
-it("a client that has failed takes and says nothing more", () => {
+it("a client that has failed accepts and sends nothing more", () => {
   const scene = new Scene();
   expectCode(
     () => scene.give({ level: EncryptionLevel.initial, bytes: Uint8Array.of(99, 0, 0, 0) }),

@@ -1,4 +1,4 @@
-/** What a client asks for: its ClientHello, first and retried, made from the configuration (RFC 8446 §4.1.2). */
+/** Builds a client's ClientHello, first and retried, from the configuration (RFC 8446 §4.1.2). */
 
 import type { GroupName, KeyPair } from "../crypto/engine.ts";
 import {
@@ -15,7 +15,7 @@ import {
 import type { TlsClientConfig } from "./handshake.ts";
 import type { ClientHello } from "./messages/client-hello.ts";
 
-/** The group for which a client has made a share, and the key to it. */
+/** The group for which the client sent a share, and its key pair. */
 export interface OfferedShare {
   readonly group: GroupName;
   readonly keyPair: KeyPair;
@@ -40,7 +40,8 @@ export function makeClientHello(config: TlsClientConfig, random: Uint8Array, sha
       supported_groups: (config.groups ?? DEFAULT_GROUPS).map((name) => GROUPS[name]),
       signature_algorithms: [
         ...ALL_SIGNATURE_SCHEMES.map((name) => SIGNATURE_SCHEMES[name]),
-        // Most chains of the web are signed so, and without signature_algorithms_cert this list speaks for them too.
+        // Most chains on the web are signed with these, and without signature_algorithms_cert this list covers them
+        // too.
         ...CERTIFICATE_ONLY_SCHEMES,
       ],
       application_layer_protocol_negotiation: config.alpn,
@@ -51,7 +52,7 @@ export function makeClientHello(config: TlsClientConfig, random: Uint8Array, sha
   };
 }
 
-/** The same ClientHello but for what the HelloRetryRequest asked (RFC 8446 §4.1.2). */
+/** The same ClientHello except for what the HelloRetryRequest changes (RFC 8446 §4.1.2). */
 export function retryClientHello(first: ClientHello, share: OfferedShare, cookie: Uint8Array | undefined): ClientHello {
   return {
     ...first,
@@ -63,7 +64,7 @@ export function retryClientHello(first: ClientHello, share: OfferedShare, cookie
   };
 }
 
-/** RFC 6066 §3: no literal addresses and no trailing dot. */
+/** RFC 6066 §3: no literal addresses, no trailing dot. */
 function nameToSend(serverName: string): string | undefined {
   const name = serverName.replace(/\.$/, "");
   const isLiteral = name.includes(":") || /^[0-9.]+$/.test(name);

@@ -1,6 +1,6 @@
 /**
- * The states of a client and what it knows in each. They have the names of the diagram in RFC 8446 §A.1; WAIT_VERDICT is
- * ours, for a host that is still judging the certificate when the server's flight has been read.
+ * The states of a client and what it knows in each. They are named as in the diagram of RFC 8446 §A.1, except
+ * WAIT_VERDICT: the server's flight has been read, but the host is still validating the certificate.
  */
 
 import type { SignatureSchemeName } from "../crypto/engine.ts";
@@ -9,7 +9,7 @@ import type { CipherSuite } from "./handshake.ts";
 import type { KeySchedule, TrafficSecrets } from "./key-schedule.ts";
 import type { ClientHello } from "./messages/client-hello.ts";
 
-/** What the ServerHello settled. */
+/** What the ServerHello determined. */
 interface Keys {
   readonly suite: CipherSuite;
   readonly group: string;
@@ -21,7 +21,7 @@ interface Keys {
 /** What the EncryptedExtensions and the server's certificate messages added. */
 interface Negotiated extends Keys {
   readonly alpn: string;
-  /** The context of a CertificateRequest; undefined when there was none. */
+  /** The context of a CertificateRequest; undefined if there was none. */
   readonly certificateRequest: Uint8Array | undefined;
 }
 
@@ -35,7 +35,7 @@ export type ClientState =
       readonly type: "WAIT_SH";
       readonly hello: ClientHello;
       readonly share: OfferedShare;
-      /** The suite of a HelloRetryRequest that has been answered. */
+      /** The suite of a HelloRetryRequest, if one was answered. */
       readonly retrySuite: CipherSuite | undefined;
     }
   | { readonly type: "WAIT_EE"; readonly hello: ClientHello; readonly keys: Keys }

@@ -1,4 +1,4 @@
-/** The client's side of the handshake (RFC 8446 §2): one transition for each message, from one `ClientState` to the next. */
+/** The client side of the handshake (RFC 8446 §2): each message causes one transition between `ClientState`s. */
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
 import { randomBytes } from "../base/rng.ts";
@@ -69,7 +69,7 @@ class TlsClient implements TlsHandshake {
   }
 
   start(): void {
-    if (this.#state.type !== "START") throw new TypeError("a handshake starts once");
+    if (this.#state.type !== "START") throw new TypeError("the handshake has already started");
     const share = makeShare(this.#config, (this.#config.groups ?? DEFAULT_GROUPS)[0]!);
     const hello = makeClientHello(this.#config, this.#random, share);
     this.#sendHello(hello);
@@ -87,8 +87,8 @@ class TlsClient implements TlsHandshake {
   certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined): void {
     this.#orFail(() => {
       const state = this.#state;
-      const isAsked = state.type === "WAIT_VERDICT" || (state.type === "WAIT_FINISHED" && !state.accepted);
-      if (!isAsked) throw new TypeError(`no verdict was asked for in state ${state.type}`);
+      const isExpected = state.type === "WAIT_VERDICT" || (state.type === "WAIT_FINISHED" && !state.accepted);
+      if (!isExpected) throw new TypeError(`no verdict is expected in state ${state.type}`);
       if (failure !== undefined) {
         const entry = { code: CRYPTO_ERROR + failure.alert, sentence: failure.reason };
         throw new ProtocolError("transport", entry, "certificate");
@@ -98,7 +98,7 @@ class TlsClient implements TlsHandshake {
     });
   }
 
-  /** A dead machine takes no more input; its owner has had the error. */
+  /** Runs `act`; a ProtocolError makes this machine fail. Afterwards it ignores all input. */
   #orFail(act: () => void): void {
     if (this.#state.type === "FAILED") return;
     try {
@@ -134,7 +134,7 @@ class TlsClient implements TlsHandshake {
         if (message.name === "new_session_ticket") return this.#handleNewSessionTicket(state, message);
         // RFC 9001 §4.4
         if (message.name === "certificate_request") {
-          throw protocolViolation(message.name, "a client certificate asked for after the handshake");
+          throw protocolViolation(message.name, "client certificate requested after the handshake");
         }
         break;
       case "START":
@@ -144,8 +144,8 @@ class TlsClient implements TlsHandshake {
       default:
         assertNever(state);
     }
-    // KeyUpdate is among these in every state (RFC 9001 §6).
-    throw alertError("unexpected_message", describeMessage(message), `not in state ${state.type}`);
+    // Includes KeyUpdate in every state (RFC 9001 §6).
+    throw alertError("unexpected_message", describeMessage(message), `not allowed in state ${state.type}`);
   }
 
   // ---- ServerHello and HelloRetryRequest ----
@@ -159,18 +159,22 @@ class TlsClient implements TlsHandshake {
       : this.#agreeOnKeys(state, answer, suite, message);
   }
 
-  /** What ServerHello and HelloRetryRequest have in common. */
+  /** The checks common to ServerHello and HelloRetryRequest. */
   #checkHello(state: ClientState & { type: "WAIT_SH" }, answer: ServerHello | HelloRetryRequest): CipherSuite {
     const { supported_versions } = answer.extensions;
     if (supported_versions === undefined) {
-      // RFC 8446 §4.1.3: the server would have known better, so somebody has tampered.
+      // RFC 8446 §4.1.3: the server supports TLS 1.3, so the hello was tampered with.
       if (answer.type === "server_hello" && isDowngraded(answer.random)) {
         throw alertError("illegal_parameter", "server_hello", "the version was downgraded");
       }
       throw alertError("protocol_version", "server_hello", "not TLS 1.3"); // RFC 9001 §4.2
     }
     if (supported_versions !== TLS_1_3) {
-      throw alertError("illegal_parameter", "supported_versions", `${formatCodePoint(supported_versions)} not offered`);
+      throw alertError(
+        "illegal_parameter",
+        "supported_versions",
+        `${formatCodePoint(supported_versions)} was not offered`,
+      );
     }
     // RFC 9846 §4.2.3
     if (answer.legacyVersion !== LEGACY_VERSION) {
@@ -182,17 +186,17 @@ class TlsClient implements TlsHandshake {
       answer.type === "hello_retry_request" ? ["cookie"] : [],
     );
     if (answer.legacySessionIdEcho.length > 0) {
-      throw alertError("illegal_parameter", "server_hello", "a session id that was not sent");
+      throw alertError("illegal_parameter", "server_hello", "echoes a session ID that was not sent");
     }
     const name = (this.#config.cipherSuites ?? DEFAULT_CIPHER_SUITES).find(
       (offered) => CIPHER_SUITES[offered].id === answer.cipherSuite,
     );
     if (name === undefined) {
-      throw alertError("illegal_parameter", "server_hello", `${formatCodePoint(answer.cipherSuite)} not offered`);
+      throw alertError("illegal_parameter", "server_hello", `${formatCodePoint(answer.cipherSuite)} was not offered`);
     }
     // RFC 8446 §4.1.4
     if (state.retrySuite !== undefined && state.retrySuite.name !== name) {
-      throw alertError("illegal_parameter", "server_hello", "another cipher suite than in the HelloRetryRequest");
+      throw alertError("illegal_parameter", "server_hello", "the cipher suite differs from the HelloRetryRequest");
     }
     return CIPHER_SUITES[name];
   }
@@ -203,13 +207,13 @@ class TlsClient implements TlsHandshake {
     suite: CipherSuite,
     message: HandshakeMessage,
   ): ClientState {
-    // RFC 8446 §4.1.4: one retry, and not without a reason.
+    // RFC 8446 §4.1.4: at most one retry, and only if it changes something.
     if (state.retrySuite !== undefined) {
       throw alertError("unexpected_message", "hello_retry_request", "a second HelloRetryRequest");
     }
     const { key_share: selected, cookie } = request.extensions;
     if (selected === undefined && cookie === undefined) {
-      throw alertError("illegal_parameter", "hello_retry_request", "nothing would change");
+      throw alertError("illegal_parameter", "hello_retry_request", "would not change the ClientHello");
     }
     const share = selected === undefined ? state.share : this.#shareFor(state.share, selected);
     this.#transcript.replaceWithHash();
@@ -219,13 +223,13 @@ class TlsClient implements TlsHandshake {
     return { type: "WAIT_SH", hello, share, retrySuite: suite };
   }
 
-  /** RFC 8446 §4.2.8: a group that was offered, but without a share. */
+  /** RFC 8446 §4.2.8: the group must have been offered without a share. */
   #shareFor(first: OfferedShare, selected: number): OfferedShare {
     const group = (this.#config.groups ?? DEFAULT_GROUPS).find((offered) => GROUPS[offered] === selected);
     if (group === undefined) {
-      throw alertError("illegal_parameter", "key_share", `${formatCodePoint(selected)} not offered`);
+      throw alertError("illegal_parameter", "key_share", `${formatCodePoint(selected)} was not offered`);
     }
-    if (group === first.group) throw alertError("illegal_parameter", "key_share", "a share of that group was sent");
+    if (group === first.group) throw alertError("illegal_parameter", "key_share", "that group already had a share");
     return makeShare(this.#config, group);
   }
 
@@ -242,7 +246,7 @@ class TlsClient implements TlsHandshake {
       throw alertError("illegal_parameter", "key_share", `no share was sent for ${formatCodePoint(entry.group)}`);
     }
     const shared = keyPair.deriveShared(entry.keyExchange);
-    if (shared === undefined) throw alertError("illegal_parameter", "key_share", "not a usable public key");
+    if (shared === undefined) throw alertError("illegal_parameter", "key_share", "unusable public key");
     this.#transcript.append(message.bytes);
 
     const schedule = new KeySchedule(this.#config.engine, suite.hash);
@@ -257,7 +261,7 @@ class TlsClient implements TlsHandshake {
     return { type: "WAIT_EE", hello: state.hello, keys: { suite, group, schedule, handshakeSecret, traffic } };
   }
 
-  // ---- the protected part of the server's flight ----
+  // ---- The protected part of the server's flight ----
 
   #handleEncryptedExtensions(state: ClientState & { type: "WAIT_EE" }, message: HandshakeMessage): ClientState {
     const extensions = parseBody(message, parseEncryptedExtensions);
@@ -286,7 +290,7 @@ class TlsClient implements TlsHandshake {
     const { requestContext, extensions } = parseBody(message, parseCertificateRequest);
     // RFC 8446 §4.3.2
     if (requestContext.length > 0) {
-      throw alertError("illegal_parameter", "certificate_request", "a context within the handshake");
+      throw alertError("illegal_parameter", "certificate_request", "non-empty context during the handshake");
     }
     if (extensions.signature_algorithms === undefined) {
       throw alertError("missing_extension", "certificate_request", "no signature_algorithms");
@@ -302,7 +306,7 @@ class TlsClient implements TlsHandshake {
   ): ClientState {
     const { requestContext, entries } = parseBody(message, parseCertificate);
     // RFC 8446 §4.4.2
-    if (requestContext.length > 0) throw alertError("illegal_parameter", "certificate", "a context from a server");
+    if (requestContext.length > 0) throw alertError("illegal_parameter", "certificate", "non-empty context");
     const leaf = entries[0];
     // RFC 8446 §4.4.2.4
     if (leaf === undefined) throw alertError("decode_error", "certificate", "no certificate");
@@ -318,14 +322,14 @@ class TlsClient implements TlsHandshake {
     // RFC 8446 §4.4.3: a scheme that was offered, and not one for certificates only.
     const signatureScheme = nameOf(SIGNATURE_SCHEMES, algorithm);
     if (signatureScheme === undefined) {
-      throw alertError("illegal_parameter", "certificate_verify", `${formatCodePoint(algorithm)} not offered`);
+      throw alertError("illegal_parameter", "certificate_verify", `${formatCodePoint(algorithm)} was not offered`);
     }
     const content = signedContent(this.#transcript.digest());
     if (!this.#config.engine.verify(signatureScheme, state.publicKey, content, signature)) {
       throw alertError("decrypt_error", "certificate_verify", "the signature does not verify");
     }
     this.#transcript.append(message.bytes);
-    // Not before now: only a server that holds the key is worth the effort of judging its chain.
+    // Not earlier: only the chain of a server that holds the key is worth validating.
     this.#channel.tell({
       type: "verify-certificate",
       chain: state.chain,
@@ -350,13 +354,13 @@ class TlsClient implements TlsHandshake {
     return { type: "WAIT_VERDICT", authenticated, application };
   }
 
-  // ---- the client's answer ----
+  // ---- The client's response ----
 
-  /** The server's flight and its certificate are good. */
+  /** The server's flight and its certificate are valid. */
   #complete(authenticated: Authenticated, application: TrafficSecrets): ClientState {
     const { suite, group, alpn, schedule, traffic, signatureScheme, certificateRequest } = authenticated;
     if (certificateRequest !== undefined) {
-      // RFC 8446 §4.4.2.4: a client without a certificate says so.
+      // RFC 8446 §4.4.2.4: a client without a certificate sends an empty one.
       const certificate = emitCertificate({ requestContext: certificateRequest, entries: [] });
       this.#transcript.append(certificate);
       this.#channel.send(EncryptionLevel.handshake, certificate);

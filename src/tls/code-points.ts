@@ -1,6 +1,6 @@
 /**
- * The registered numbers of what can be negotiated: cipher suites, groups and signature schemes. Messages carry bare
- * numbers, so that unknown ones (GREASE, hybrid groups) pass through; these tables give the known ones their meaning.
+ * The registered numbers of cipher suites, groups and signature schemes. Messages carry plain numbers so that unknown
+ * ones (GREASE, hybrid groups) pass through; these tables define the known ones.
  */
 
 import type { GroupName, SignatureSchemeName } from "../crypto/engine.ts";
@@ -8,7 +8,7 @@ import type { CipherSuite, CipherSuiteName } from "./handshake.ts";
 
 /** RFC 8446 §4.2.1 */
 export const TLS_1_3 = 0x0304;
-/** What `legacy_version` always says (RFC 8446 §4.1.2, §4.1.3). */
+/** The constant value of `legacy_version` (RFC 8446 §4.1.2, §4.1.3). */
 export const LEGACY_VERSION = 0x0303;
 
 /** RFC 8446 §B.4, in our order of preference. */
@@ -36,18 +36,18 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, number>> = 
   rsa_pss_rsae_sha512: 0x0806,
 };
 
-/** RFC 8446 §4.2.3: rsa_pkcs1_sha256, 384 and 512, which may sign certificates but no handshake. */
+/** RFC 8446 §4.2.3: rsa_pkcs1_sha256, 384 and 512 may sign certificates but not handshakes. */
 export const CERTIFICATE_ONLY_SCHEMES: readonly number[] = [0x0401, 0x0501, 0x0601];
 
 export const DEFAULT_CIPHER_SUITES = Object.keys(CIPHER_SUITES) as readonly CipherSuiteName[];
 export const DEFAULT_GROUPS = Object.keys(GROUPS) as readonly GroupName[];
 export const ALL_SIGNATURE_SCHEMES = Object.keys(SIGNATURE_SCHEMES) as readonly SignatureSchemeName[];
 
-/** The name a table gives to a number. */
+/** The name of a number. */
 export function nameOf<N extends string>(table: Readonly<Record<N, number>>, id: number): N | undefined {
   for (const name in table) if (table[name] === id) return name;
   return undefined;
 }
 
-/** A code point as people write it: 0x001d. */
+/** A code point in its usual notation: 0x001d. */
 export const formatCodePoint = (id: number): string => `0x${id.toString(16).padStart(4, "0")}`;

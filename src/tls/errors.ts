@@ -1,12 +1,10 @@
-/**
- * The fatal conditions that RFC 9001 gives a code of QUIC's own instead of an alert. Everything else is in `alerts.ts`.
- */
+/** Fatal conditions to which RFC 9001 assigns a QUIC code instead of an alert. All others are in `alerts.ts`. */
 
 import { defineErrors, ProtocolError } from "../base/errors.ts";
 
 const QUIC_ERRORS = defineErrors({
   // RFC 9000 §20.1
-  PROTOCOL_VIOLATION: [0x0a, "QUIC forbids what TLS alone would allow"],
+  PROTOCOL_VIOLATION: [0x0a, "QUIC forbids this use of TLS"],
 });
 
 /** A use of TLS that QUIC forbids. */

@@ -1,4 +1,4 @@
-/** Arbitrary and mutated bytes at every state of both roles: events or one ProtocolError, and nothing else. */
+/** Arbitrary and mutated bytes in every state of both roles yield events or one ProtocolError, and nothing else. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -14,7 +14,7 @@ import { clientConfig, type Flight, NOW, Pair, serverConfig } from "./testing/pa
 const good = new Pair().run();
 const retried = new Pair({ server: { groups: ["secp256r1"] } }).run();
 
-/** Feeds bytes and answers every question; the error that ends the handshake is swallowed, any other is not. */
+/** Feeds bytes and answers every verdict request. Swallows the error that ends the handshake, and no other. */
 function feed(machine: TlsHandshake, flights: readonly Flight[]): void {
   try {
     for (const { level, bytes } of flights) {
@@ -46,7 +46,7 @@ const anyBytes = fc.oneof(
 );
 const anyLevel = fc.constantFrom(EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt);
 
-/** What one does to a good stream: a byte changed, a byte removed, a run repeated. */
+/** Mutations of a valid stream: a changed byte, a removed byte, a repeated run. */
 const mutations = fc.array(fc.record({ kind: fc.nat(2), at: fc.nat(), value: fc.nat(255) }), {
   minLength: 1,
   maxLength: 3,

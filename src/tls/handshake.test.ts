@@ -1,4 +1,4 @@
-/** Our client and our server with each other: what they agree on, and in which order they say so. */
+/** Our client against our server: what they agree on, and the order of their events. */
 
 import { constants, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { describe, expect, it } from "vitest";
@@ -51,7 +51,7 @@ function nodeIdentity(scheme: SignatureSchemeName): TlsIdentity {
   };
 }
 
-/** Both sides complete, agree on everything, and hold the same secrets crosswise. */
+/** Both sides complete, agree on everything, and hold matching secrets. */
 function expectAgreement(pair: Pair) {
   expect(pair.isComplete).toBe(true);
   const ofClient = eventOf(pair.clientEvents, "complete")!;
@@ -69,7 +69,7 @@ function expectAgreement(pair: Pair) {
 }
 
 describe("a handshake", () => {
-  it("tells both sides the other's transport parameters, then completes", () => {
+  it("gives both sides the peer's transport parameters, then completes", () => {
     const pair = new Pair().run();
     const complete = expectAgreement(pair);
     expect(complete).toMatchObject({
@@ -82,7 +82,7 @@ describe("a handshake", () => {
     expect(fromUtf8(eventOf(pair.serverEvents, "peer-parameters")!.bytes)).toBe("from client");
   });
 
-  it("gives secrets in the order in which QUIC may use them (RFC 9001 §5.7)", () => {
+  it("releases secrets in the order in which QUIC may use them (RFC 9001 §5.7)", () => {
     const pair = new Pair().run();
     const story = (events: typeof pair.clientEvents) =>
       events.map((event) => (event.type === "secret" ? `${event.direction} ${event.level}` : event.type));
@@ -134,7 +134,7 @@ describe("a handshake", () => {
     expect(secretsOf(first.clientEvents)).toEqual(secretsOf(second.clientEvents));
   });
 
-  it("does not mind where messages are split", () => {
+  it("works wherever messages are split", () => {
     const whole = new Pair().run();
     for (const chunk of [1, 2, 3, 5, 7, 64, 1000]) {
       const pair = new Pair({ chunk }).run();
@@ -145,7 +145,7 @@ describe("a handshake", () => {
 });
 
 describe("the choice of identity", () => {
-  it("is made by the name that the client asks for and by what it can verify", () => {
+  it("depends on the requested name and on what the client can verify", () => {
     const asked: unknown[] = [];
     const pair = new Pair({
       client: { serverName: "two.example" },
@@ -163,13 +163,13 @@ describe("the choice of identity", () => {
     });
   });
 
-  it("leaves the trailing dot of a name at home (RFC 6066 §3)", () => {
+  it("omits the trailing dot of a name (RFC 6066 §3)", () => {
     const pair = new Pair({ client: { serverName: "example.com." } }).run();
     expect(eventOf(pair.serverEvents, "complete")!.serverName).toBe("example.com");
   });
 
   for (const literal of ["127.0.0.1", "::1", "2001:db8::7"]) {
-    it(`is not asked for by the literal address ${literal} (RFC 6066 §3)`, () => {
+    it(`does not send the literal address ${literal} (RFC 6066 §3)`, () => {
       const pair = new Pair({ client: { serverName: literal } }).run();
       expect(eventOf(pair.serverEvents, "complete")!.serverName).toBeUndefined();
       expect(eventOf(pair.clientEvents, "verify-certificate")!.serverName).toBe(literal);

@@ -1,7 +1,7 @@
 /**
- * What QUIC sees of TLS 1.3 (RFC 9001 §4): a machine that takes and gives handshake bytes per encryption level, and says
- * when keys are ready. It has no record layer, no clock of its own and no certificate store; what is slow or belongs to
- * the host is an event out and a command back in.
+ * QUIC's view of TLS 1.3 (RFC 9001 §4): a machine that consumes and produces handshake bytes per encryption level and
+ * reports when keys are ready. It has no record layer, no clock and no certificate store; anything slow or owned by the
+ * host is an event out and a command back in.
  */
 
 import type { Rng } from "../base/rng.ts";
@@ -25,7 +25,7 @@ export interface CipherSuite {
 /** A traffic secret from which QUIC derives packet keys (RFC 9001 §5.1). */
 export interface TrafficSecret {
   readonly level: typeof EncryptionLevel.handshake | typeof EncryptionLevel.oneRtt;
-  /** "read": protects what the peer sends. */
+  /** "read" protects what the peer sends. */
   readonly direction: "read" | "write";
   readonly suite: CipherSuite;
   readonly secret: Uint8Array;
@@ -33,11 +33,11 @@ export interface TrafficSecret {
 
 export type TlsEvent =
   | ({ readonly type: "secret" } & TrafficSecret)
-  /** The quic_transport_parameters extension of the peer (RFC 9001 §8.2). Given before any application secret. */
+  /** The peer's quic_transport_parameters extension (RFC 9001 §8.2). Precedes all application secrets. */
   | { readonly type: "peer-parameters"; readonly bytes: Uint8Array }
-  /** Client only: judge this chain for this name, then call `certificateVerdict`. DER, leaf first. */
+  /** Client only: validate this chain (DER, leaf first) for this name, then call `certificateVerdict`. */
   | { readonly type: "verify-certificate"; readonly chain: readonly Uint8Array[]; readonly serverName: string }
-  /** Both Finished messages are done on this side (RFC 9001 §4.1.1). */
+  /** This side has sent and verified the Finished messages (RFC 9001 §4.1.1). */
   | {
       readonly type: "complete";
       readonly alpn: string;
@@ -46,10 +46,10 @@ export type TlsEvent =
       readonly serverName: string | undefined;
       readonly signatureScheme: SignatureSchemeName | undefined;
     }
-  /** A line of an SSLKEYLOGFILE (RFC 9850). Only when `keyLog` was asked for. */
+  /** A line of an SSLKEYLOGFILE (RFC 9850). Only with `keyLog`. */
   | { readonly type: "key-log"; readonly line: string };
 
-/** A certificate chain and the key for it. */
+/** A certificate chain and its key. */
 export interface TlsIdentity {
   /** DER, leaf first. */
   readonly chain: readonly Uint8Array[];
@@ -71,12 +71,12 @@ export interface TlsCommonConfig {
 }
 
 export interface TlsClientConfig extends TlsCommonConfig {
-  /** What the certificate must be for; an IP literal is verified but not sent as SNI (RFC 6066 §3). */
+  /** The name that the certificate must match; an IP literal is verified but not sent as SNI (RFC 6066 §3). */
   readonly serverName: string;
 }
 
 export interface TlsServerConfig extends TlsCommonConfig {
-  /** The identity for a name and the schemes the client can verify; undefined refuses the connection. */
+  /** Selects the identity for a name and the schemes that the client can verify; undefined refuses the connection. */
   readonly selectIdentity: (
     serverName: string | undefined,
     schemes: readonly SignatureSchemeName[],
@@ -84,17 +84,17 @@ export interface TlsServerConfig extends TlsCommonConfig {
 }
 
 /**
- * One side of one handshake. Calling order: `start` once (a client's first flight appears), then `handleCrypto` as bytes
+ * One side of a handshake. Calling order: `start` once (produces a client's first flight), then `handleCrypto` as bytes
  * arrive; after each call drain `pollEvent`, then `pollTransmit`.
  *
- * A fatal condition is thrown as a `ProtocolError` of layer "transport" whose code is CRYPTO_ERROR (0x100 + the alert,
- * RFC 9001 §4.8); after that the machine is dead.
+ * A fatal condition throws a `ProtocolError` of layer "transport" whose code is CRYPTO_ERROR (0x100 + the alert, RFC
+ * 9001 §4.8); after that the machine ignores all input.
  */
 export interface TlsHandshake {
   start(now: Instant): void;
-  /** The next in-order bytes of the crypto stream of `level`. Messages may be split anywhere. */
+  /** Takes the next in-order bytes of the crypto stream of `level`. Messages may be split anywhere. */
   handleCrypto(level: EncryptionLevel, bytes: Uint8Array, now: Instant): void;
-  /** The answer to "verify-certificate": undefined accepts; otherwise the alert to fail with. */
+  /** Answers "verify-certificate": undefined accepts; otherwise the handshake fails with the alert. */
   certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined, now: Instant): void;
   /** Bytes to append to the crypto stream of `level`. */
   pollTransmit(): { readonly level: EncryptionLevel; readonly bytes: Uint8Array } | undefined;

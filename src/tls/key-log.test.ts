@@ -26,7 +26,7 @@ describe("the key log (RFC 9850)", () => {
     });
   }
 
-  it("is not written unless it was asked for", () => {
+  it("is written only if configured", () => {
     const pair = new Pair({ client: { keyLog: false } }).run();
     expect(linesOf([...pair.clientEvents, ...pair.serverEvents])).toEqual([]);
   });

@@ -25,7 +25,7 @@ const messages = Object.fromEntries(
 describe.each([portableEngine, pureEngine])("RFC 8448 §3 on the $name engine", (engine) => {
   const schedule = new KeySchedule(engine, "sha256");
 
-  it("goes from Early to Handshake to Master Secret", () => {
+  it("derives Early, Handshake and Master Secret", () => {
     const early = schedule.earlySecret();
     expect(toHex(early)).toBe(secrets.early);
     const empty = engine.hash("sha256", new Uint8Array(0));

@@ -1,8 +1,8 @@
 /**
- * The key schedule (RFC 8446 §7.1) as far as a handshake without pre-shared keys goes through it. Each stage is an
- * extraction from the one before; traffic secrets are derived from a stage and the transcript at that point.
+ * The key schedule (RFC 8446 §7.1) for a handshake without pre-shared keys. Each stage is extracted from the previous
+ * one; traffic secrets are derived from a stage and the transcript at that point.
  *
- *     Early Secret → Handshake Secret (the shared secret comes in) → Master Secret
+ *     Early Secret → Handshake Secret (adds the shared secret) → Master Secret
  */
 
 import { type CryptoEngine, HASH_LENGTH, type HashName } from "../crypto/engine.ts";
@@ -10,7 +10,7 @@ import { deriveSecret, hkdfExpandLabel, hkdfExtract } from "../crypto/hkdf.ts";
 
 const EMPTY = new Uint8Array(0);
 
-/** One secret for each direction, by who sends under it. */
+/** One secret per direction, named after the sender. */
 export interface TrafficSecrets {
   readonly client: Uint8Array;
   readonly server: Uint8Array;
@@ -39,12 +39,12 @@ export class KeySchedule {
     return hkdfExtract(this.#engine, this.#hash, this.#derived(handshakeSecret), this.#zeros);
   }
 
-  /** Derive-Secret of RFC 8446 §7.1, for a label such as "c hs traffic". */
+  /** Derive-Secret (RFC 8446 §7.1), for a label such as "c hs traffic". */
   deriveSecret(secret: Uint8Array, label: string, transcriptHash: Uint8Array): Uint8Array {
     return deriveSecret(this.#engine, this.#hash, secret, label, transcriptHash);
   }
 
-  /** The traffic secrets of the handshake; the transcript ends with the ServerHello. */
+  /** The handshake traffic secrets; the transcript ends with the ServerHello. */
   handshakeTraffic(handshakeSecret: Uint8Array, transcriptHash: Uint8Array): TrafficSecrets {
     return {
       client: this.deriveSecret(handshakeSecret, "c hs traffic", transcriptHash),
@@ -52,7 +52,7 @@ export class KeySchedule {
     };
   }
 
-  /** The first traffic secrets of the application; the transcript ends with the server's Finished. */
+  /** The first application traffic secrets; the transcript ends with the server's Finished. */
   applicationTraffic(masterSecret: Uint8Array, transcriptHash: Uint8Array): TrafficSecrets {
     return {
       client: this.deriveSecret(masterSecret, "c ap traffic", transcriptHash),
@@ -65,7 +65,7 @@ export class KeySchedule {
     return this.deriveSecret(secret, "derived", this.#engine.hash(this.#hash, EMPTY));
   }
 
-  /** What a Finished holds (RFC 8446 §4.4.4); `baseKey` is its sender's handshake traffic secret. */
+  /** The content of a Finished (RFC 8446 §4.4.4); `baseKey` is the sender's handshake traffic secret. */
   verifyData(baseKey: Uint8Array, transcriptHash: Uint8Array): Uint8Array {
     const key = hkdfExpandLabel(this.#engine, this.#hash, baseKey, "finished", EMPTY, HASH_LENGTH[this.#hash]);
     return this.#engine.hmac(this.#hash, key, transcriptHash);

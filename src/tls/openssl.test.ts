@@ -1,8 +1,7 @@
 /**
- * A second opinion: Node's own TLS on both ends of a loopback connection, and we listen in. Every handshake message of
- * OpenSSL must be readable, and its signature and Finished messages must be those that our transcript and key schedule
- * come to, for every suite, with and without a HelloRetryRequest. (Our machines themselves cannot be its peer: they
- * insist on QUIC's transport parameters.)
+ * A cross-check: taps a loopback connection between two Node TLS endpoints. Every handshake message of OpenSSL must
+ * parse, and its signature and Finished messages must match our transcript and key schedule, for every suite, with and
+ * without a HelloRetryRequest. (Our own machines cannot be the peer, because they require QUIC transport parameters.)
  */
 
 import { generateKeyPairSync } from "node:crypto";
@@ -40,8 +39,8 @@ interface Wiretap {
   readonly keyLog: readonly string[];
 }
 
-/** One connection between two OpenSSL ends, and all that went over the wire. */
-async function listenIn(suite: CipherSuiteName, serverCurve: string): Promise<Wiretap> {
+/** A connection between two OpenSSL endpoints, with all bytes on the wire. */
+async function tapConnection(suite: CipherSuiteName, serverCurve: string): Promise<Wiretap> {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const certificate = makeCertificate(new Uint8Array(publicKey.export({ type: "spki", format: "der" })));
   const server = tls.createServer({
@@ -88,7 +87,7 @@ async function listenIn(suite: CipherSuiteName, serverCurve: string): Promise<Wi
   }
 }
 
-/** The handshake messages in one direction: those in the clear, then those under the handshake traffic secret. */
+/** The handshake messages of one direction: first in the clear, then protected by the handshake traffic secret. */
 function messagesIn(stream: Uint8Array, suite: CipherSuite, secret: Uint8Array): HandshakeMessage[] {
   const key = hkdfExpandLabel(engine, suite.hash, secret, "key", EMPTY, KEY_LENGTH[suite.aead]);
   const iv = hkdfExpandLabel(engine, suite.hash, secret, "iv", EMPTY, 12);
@@ -107,7 +106,7 @@ function messagesIn(stream: Uint8Array, suite: CipherSuite, secret: Uint8Array):
     nonce[11]! ^= sequence;
     sequence += 1;
     const inner = engine.aeadOpen(suite.aead, key, nonce, header, fragment);
-    if (inner === undefined) break; // From here on under the application's keys.
+    if (inner === undefined) break; // Application keys from here on.
     const type = inner.findLastIndex((byte) => byte !== 0); // RFC 8446 §5.2
     expect(inner[type]).toBe(HANDSHAKE);
     channel.receive(EncryptionLevel.initial, inner.subarray(0, type), (message) => messages.push(message));
@@ -121,59 +120,56 @@ const cases = suites.flatMap((suite) => [
   { suite, curve: "P-256", names: ["client_hello", "client_hello"], answers: ["hello_retry_request", "server_hello"] },
 ]);
 
-it.each(cases)(
-  "we come to the same as OpenSSL for $suite and $curve",
-  async ({ suite: name, curve, names, answers }) => {
-    const suite = CIPHER_SUITES[name];
-    const { fromClient, fromServer, keyLog } = await listenIn(name, curve);
-    const secretOf = (label: KeyLogLabel): Uint8Array => {
-      const line = keyLog.find((candidate) => candidate.startsWith(`${label} `))!;
-      const [, random, secret] = line.trimEnd().split(" ");
-      // Our lines look as OpenSSL's do.
-      expect(`${keyLogLine(label, fromHex(random!), fromHex(secret!))}\n`).toBe(line);
-      return fromHex(secret!);
-    };
-    const client = secretOf("CLIENT_HANDSHAKE_TRAFFIC_SECRET");
-    const server = secretOf("SERVER_HANDSHAKE_TRAFFIC_SECRET");
-    const up = messagesIn(fromClient, suite, client);
-    const down = messagesIn(fromServer, suite, server);
-    expect(up.map((message) => message.name)).toEqual([...names, "finished"]);
-    const flight = ["encrypted_extensions", "certificate", "certificate_verify", "finished"];
-    expect(down.map((message) => message.name)).toEqual([...answers.map(() => "server_hello"), ...flight]);
+it.each(cases)("we match OpenSSL for $suite and $curve", async ({ suite: name, curve, names, answers }) => {
+  const suite = CIPHER_SUITES[name];
+  const { fromClient, fromServer, keyLog } = await tapConnection(name, curve);
+  const secretOf = (label: KeyLogLabel): Uint8Array => {
+    const line = keyLog.find((candidate) => candidate.startsWith(`${label} `))!;
+    const [, random, secret] = line.trimEnd().split(" ");
+    // Our lines match OpenSSL's.
+    expect(`${keyLogLine(label, fromHex(random!), fromHex(secret!))}\n`).toBe(line);
+    return fromHex(secret!);
+  };
+  const client = secretOf("CLIENT_HANDSHAKE_TRAFFIC_SECRET");
+  const server = secretOf("SERVER_HANDSHAKE_TRAFFIC_SECRET");
+  const up = messagesIn(fromClient, suite, client);
+  const down = messagesIn(fromServer, suite, server);
+  expect(up.map((message) => message.name)).toEqual([...names, "finished"]);
+  const flight = ["encrypted_extensions", "certificate", "certificate_verify", "finished"];
+  expect(down.map((message) => message.name)).toEqual([...answers.map(() => "server_hello"), ...flight]);
 
-    const transcript = new Transcript(engine);
-    const schedule = new KeySchedule(engine, suite.hash);
-    const next = (messages: HandshakeMessage[]): HandshakeMessage => messages.shift()!;
-    for (const answer of answers) {
-      const hello = next(up);
-      expect(parseBody(hello, parseClientHello).extensions.server_name).toBe("example.com");
-      transcript.append(hello.bytes);
-      transcript.selectHash(suite.hash);
-      if (answer === "hello_retry_request") transcript.replaceWithHash();
-      const reply = next(down);
-      expect(parseBody(reply, parseServerHello)).toMatchObject({ type: answer, cipherSuite: suite.id });
-      transcript.append(reply.bytes);
-    }
-    const extensions = next(down);
-    expect(parseBody(extensions, parseEncryptedExtensions).application_layer_protocol_negotiation).toBe("h2");
-    transcript.append(extensions.bytes);
-    const certificate = next(down);
-    transcript.append(certificate.bytes);
-    const spki = subjectPublicKeyInfo(parseBody(certificate, parseCertificate).entries[0]!.certificate);
-    const verify = next(down);
-    const { algorithm, signature } = parseBody(verify, parseCertificateVerify);
-    expect(algorithm).toBe(SIGNATURE_SCHEMES.ecdsa_secp256r1_sha256);
-    const signed = signedContent(transcript.digest());
-    expect(engine.verify("ecdsa_secp256r1_sha256", spki, signed, signature)).toBe(true);
-    transcript.append(verify.bytes);
-    for (const [secret, messages] of [
-      [server, down],
-      [client, up],
-    ] as const) {
-      const finished = next(messages);
-      const expected = schedule.verifyData(secret, transcript.digest());
-      expect(parseBody(finished, (body) => parseFinished(body, expected.length))).toEqual(expected);
-      transcript.append(finished.bytes);
-    }
-  },
-);
+  const transcript = new Transcript(engine);
+  const schedule = new KeySchedule(engine, suite.hash);
+  const next = (messages: HandshakeMessage[]): HandshakeMessage => messages.shift()!;
+  for (const answer of answers) {
+    const hello = next(up);
+    expect(parseBody(hello, parseClientHello).extensions.server_name).toBe("example.com");
+    transcript.append(hello.bytes);
+    transcript.selectHash(suite.hash);
+    if (answer === "hello_retry_request") transcript.replaceWithHash();
+    const reply = next(down);
+    expect(parseBody(reply, parseServerHello)).toMatchObject({ type: answer, cipherSuite: suite.id });
+    transcript.append(reply.bytes);
+  }
+  const extensions = next(down);
+  expect(parseBody(extensions, parseEncryptedExtensions).application_layer_protocol_negotiation).toBe("h2");
+  transcript.append(extensions.bytes);
+  const certificate = next(down);
+  transcript.append(certificate.bytes);
+  const spki = subjectPublicKeyInfo(parseBody(certificate, parseCertificate).entries[0]!.certificate);
+  const verify = next(down);
+  const { algorithm, signature } = parseBody(verify, parseCertificateVerify);
+  expect(algorithm).toBe(SIGNATURE_SCHEMES.ecdsa_secp256r1_sha256);
+  const signed = signedContent(transcript.digest());
+  expect(engine.verify("ecdsa_secp256r1_sha256", spki, signed, signature)).toBe(true);
+  transcript.append(verify.bytes);
+  for (const [secret, messages] of [
+    [server, down],
+    [client, up],
+  ] as const) {
+    const finished = next(messages);
+    const expected = schedule.verifyData(secret, transcript.digest());
+    expect(parseBody(finished, (body) => parseFinished(body, expected.length))).toEqual(expected);
+    transcript.append(finished.bytes);
+  }
+});

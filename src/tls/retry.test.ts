@@ -1,4 +1,4 @@
-/** HelloRetryRequest, both ways (RFC 8446 §4.1.4). */
+/** HelloRetryRequest in both roles (RFC 8446 §4.1.4). */
 
 import { describe, expect, it } from "vitest";
 import { createTlsClient } from "./client.ts";
@@ -13,7 +13,7 @@ import { helloRetryRequest, ScriptedServer } from "./testing/scripted-server.ts"
 const parseHello = (bytes: Uint8Array): ClientHello => parseBody(handshakeMessage(bytes), parseClientHello);
 
 describe("between our client and our server", () => {
-  it("the server asks for a group that the client offered without a share, and both complete with it", () => {
+  it("the server requests a group that was offered without a share, and both complete with it", () => {
     const pair = new Pair({ server: { groups: ["secp384r1"] } }).run();
     expect(pair.isComplete).toBe(true);
     expect(eventOf(pair.clientEvents, "complete")!.group).toBe("secp384r1");
@@ -34,18 +34,18 @@ describe("between our client and our server", () => {
     expect(pair.isComplete).toBe(true);
   });
 
-  it("survives messages in single bytes", () => {
+  it("works with messages in single bytes", () => {
     const pair = new Pair({ server: { groups: ["secp256r1"] }, chunk: 1 }).run();
     expect(pair.isComplete).toBe(true);
   });
 
-  it("is not used when there is a share of a group that the server likes less", () => {
+  it("is not used if there is a share of a less preferred group", () => {
     const pair = new Pair({ server: { groups: ["secp384r1", "x25519"] } }).run();
     expect(pair.toServer.filter(({ level }) => level === EncryptionLevel.initial)).toHaveLength(1);
     expect(eventOf(pair.clientEvents, "complete")!.group).toBe("x25519");
   });
 
-  it("changes nothing of the ClientHello but the share", () => {
+  it("changes only the share in the ClientHello", () => {
     const pair = new Pair({ server: { groups: ["secp256r1"] } }).run();
     const [first, second] = pair.toServer.map(({ bytes }) => bytes);
     const { key_share: firstShares, ...before } = parseHello(first!).extensions;
@@ -57,14 +57,14 @@ describe("between our client and our server", () => {
   });
 });
 
-describe("a client that is asked to retry", () => {
+describe("a client that receives a HelloRetryRequest", () => {
   const start = () => {
     const client = createTlsClient(clientConfig());
     client.start(NOW);
     return { client, server: new ScriptedServer(), hello: client.pollTransmit()!.bytes };
   };
 
-  it("gives a cookie back and keeps its share when nothing else is asked", () => {
+  it("returns a cookie and keeps its share if no group is requested", () => {
     const { client, server, hello } = start();
     const cookie = new Uint8Array(300).fill(5);
     client.handleCrypto(EncryptionLevel.initial, server.retry(hello, helloRetryRequest({ cookie })).bytes, NOW);
@@ -76,7 +76,7 @@ describe("a client that is asked to retry", () => {
     expect(client.pollTransmit()!.bytes).toEqual(server.expectedFinished());
   });
 
-  it("gives a cookie back beside the share that is asked for", () => {
+  it("returns a cookie along with the requested share", () => {
     const { client, server, hello } = start();
     const request = helloRetryRequest({ cookie: Uint8Array.of(1), key_share: 0x0018 });
     client.handleCrypto(EncryptionLevel.initial, server.retry(hello, request).bytes, NOW);
@@ -89,8 +89,8 @@ describe("a client that is asked to retry", () => {
   });
 });
 
-describe("a server that has asked for a share", () => {
-  /** A pair whose client's second ClientHello is changed on its way. */
+describe("a server that has requested a share", () => {
+  /** A pair whose client's second ClientHello is modified in transit. */
   function withSecond(change: (second: ClientHello, first: ClientHello) => ClientHello): Pair {
     const hellos: ClientHello[] = [];
     return new Pair({
@@ -105,7 +105,7 @@ describe("a server that has asked for a share", () => {
   }
 
   const cases: readonly [string, (second: ClientHello, first: ClientHello) => ClientHello][] = [
-    ["sends the same again", (_, first) => first],
+    ["repeats the first ClientHello", (_, first) => first],
     ["sends no share", (second) => ({ ...second, extensions: { ...second.extensions, key_share: [] } })],
     [
       "sends a share of another group",
@@ -115,7 +115,7 @@ describe("a server that has asked for a share", () => {
       }),
     ],
     [
-      "sends a share too many",
+      "sends one share too many",
       (second, first) => ({
         ...second,
         extensions: {
@@ -127,7 +127,7 @@ describe("a server that has asked for a share", () => {
     ["changes its random", (second) => ({ ...second, random: new Uint8Array(32) })],
     ["changes its cipher suites", (second) => ({ ...second, cipherSuites: [0x1303, 0x1301] })],
     [
-      "changes the name that it asks for",
+      "changes the server name",
       (second) => ({ ...second, extensions: { ...second.extensions, server_name: "other.example" } }),
     ],
     [
@@ -142,7 +142,7 @@ describe("a server that has asked for a share", () => {
     });
   }
 
-  it("does not mind padding, pre-shared keys and unknown extensions that change", () => {
+  it("tolerates changed padding, pre-shared keys and unknown extensions", () => {
     const pair = withSecond((second) => ({
       ...second,
       extensions: {
@@ -151,7 +151,7 @@ describe("a server that has asked for a share", () => {
         unknown: [{ type: 0xfe0d, data: Uint8Array.of(2) }],
       },
     }));
-    // The client has hashed other bytes than it seems to have sent, so that only the server's signature fails.
+    // The client has hashed other bytes than it seems to have sent, so only the server's signature fails.
     expectCode(() => pair.run(), "decrypt_error");
     expect(secretsOf(pair.serverEvents)).toHaveLength(3);
   });

@@ -1,4 +1,4 @@
-/** Every fatal condition of a server: what the client does wrong, and the error that it has to become. */
+/** Every fatal condition of a server: what the client does wrong, and the resulting error. */
 
 import { describe, expect, it } from "vitest";
 import { concat, utf8 } from "../wire/text.ts";
@@ -23,7 +23,7 @@ const HELLO: ClientHello = (() => {
   return parseBody(handshakeMessage(client.pollTransmit()!.bytes), parseClientHello);
 })();
 
-/** A server that is given one ClientHello. */
+/** A server that has received one ClientHello. */
 function serve(bytes: Uint8Array, config: Partial<TlsServerConfig> = {}) {
   const server = createTlsServer(serverConfig(config));
   server.start(NOW);
@@ -48,7 +48,7 @@ describe("a server aborts on a ClientHello", () => {
     ["without supported_versions", "protocol_version", without("supported_versions")],
     ["that offers only older versions", "protocol_version", withExtensions({ supported_versions: [0x0303, 0x0302] })],
     ["with another legacy_version", "protocol_version", { ...HELLO, legacyVersion: 0x0304 }],
-    ["with a session id (RFC 9001 §8.4)", PROTOCOL_VIOLATION, { ...HELLO, legacySessionId: new Uint8Array(32) }],
+    ["with a session ID (RFC 9001 §8.4)", PROTOCOL_VIOLATION, { ...HELLO, legacySessionId: new Uint8Array(32) }],
     ["with a compression method", "illegal_parameter", { ...HELLO, legacyCompressionMethods: Uint8Array.of(1) }],
     ["with two compression methods", "illegal_parameter", { ...HELLO, legacyCompressionMethods: Uint8Array.of(0, 1) }],
     ["without signature_algorithms", "missing_extension", without("signature_algorithms")],
@@ -93,16 +93,16 @@ describe("a server aborts on a ClientHello", () => {
       withExtensions({ key_share: [{ group: 0x001d, keyExchange: new Uint8Array(31) }] }),
     ],
     [
-      "with the share that makes the secret zero",
+      "with a share that yields the all-zero secret",
       "illegal_parameter",
       withExtensions({ key_share: [{ group: 0x001d, keyExchange: new Uint8Array(32) }] }),
     ],
     [
-      "with a share that is no point of the curve",
+      "with a share that is not on the curve",
       "illegal_parameter",
       withExtensions({ key_share: [{ group: 0x0017, keyExchange: new Uint8Array(65).fill(4) }] }),
     ],
-    ["with a cookie that nobody gave it", "illegal_parameter", withExtensions({ cookie: uint8(1) })],
+    ["with a cookie that the server did not send", "illegal_parameter", withExtensions({ cookie: uint8(1) })],
     ["with pre_shared_key but no psk_key_exchange_modes", "missing_extension", withExtensions({ pre_shared_key: psk })],
     [
       "with more identities than binders",
@@ -123,7 +123,7 @@ describe("a server aborts on a ClientHello", () => {
       withExtensions({ server_name: "b\u00fccher.example" }),
     ],
     ["with a server name with a zero byte", "illegal_parameter", withExtensions({ server_name: "a.example\0" })],
-    ["with a server name of no length", "decode_error", withExtensions({ server_name: "" })],
+    ["with an empty server name", "decode_error", withExtensions({ server_name: "" })],
   ];
   for (const [what, expected, hello] of cases) {
     it(`${what}: ${expected}`, () => {
@@ -134,7 +134,7 @@ describe("a server aborts on a ClientHello", () => {
   const extension = (type: number, ...contents: readonly Uint8Array[]): Uint8Array =>
     concat(uint16(type), vector16(...contents));
   const usual = emitExtensions(HELLO.extensions, "CH").subarray(2);
-  /** The usual ClientHello with these bytes at the end of its extensions. */
+  /** The usual ClientHello with these bytes appended to its extensions. */
   const raw = (...more: readonly Uint8Array[]): Uint8Array =>
     emitMessage(
       "client_hello",
@@ -148,8 +148,8 @@ describe("a server aborts on a ClientHello", () => {
   const { type: early } = EXTENSIONS.early_data;
   const hostName = (name: string) => concat(uint8(0), vector16(utf8(name)));
   const rawCases: readonly [string, AlertName, Uint8Array][] = [
-    ["with a known extension twice", "illegal_parameter", raw(extension(early), extension(early))],
-    ["with an unknown extension twice", "illegal_parameter", raw(extension(0x1a1a), extension(0x1a1a))],
+    ["with a duplicate known extension", "illegal_parameter", raw(extension(early), extension(early))],
+    ["with a duplicate unknown extension", "illegal_parameter", raw(extension(0x1a1a), extension(0x1a1a))],
     [
       "whose pre_shared_key is not last",
       "illegal_parameter",
@@ -160,15 +160,19 @@ describe("a server aborts on a ClientHello", () => {
       ),
     ],
     ["with an extension of CertificateRequest", "illegal_parameter", raw(extension(48))],
-    ["with bytes in an extension that has none", "decode_error", raw(extension(early, uint8(0)))],
+    ["with content in an empty extension", "decode_error", raw(extension(early, uint8(0)))],
     ["with an extension longer than the list", "decode_error", raw(uint16(early), uint16(1))],
-    ["with a cut extension header", "decode_error", raw(uint8(0))],
-    ["with an odd number of bytes of groups", "decode_error", raw(extension(50, vector16(uint8(1), uint16(2))))],
+    ["with a truncated extension header", "decode_error", raw(uint8(0))],
+    [
+      "with an odd number of bytes in a list of schemes",
+      "decode_error",
+      raw(extension(50, vector16(uint8(1), uint16(2)))),
+    ],
     ["with an empty list of schemes", "decode_error", raw(extension(50, vector16()))],
     ["that is empty", "decode_error", emitMessage("client_hello")],
     ["with bytes after it", "decode_error", emitMessage("client_hello", raw().subarray(4), uint8(0))],
     [
-      "with a session id of 33 bytes",
+      "with a session ID of 33 bytes",
       "decode_error",
       emitMessage("client_hello", uint16(0x0303), HELLO.random, vector8(new Uint8Array(33))),
     ],
@@ -216,20 +220,20 @@ describe("a server aborts on a ClientHello", () => {
     });
   }
 
-  it("for a name that it does not serve: unrecognized_name", () => {
+  it("with a name that it does not serve: unrecognized_name", () => {
     expectCode(() => serve(emitClientHello(HELLO), { selectIdentity: () => undefined }), "unrecognized_name");
   });
-  it("without a name, when one is needed: missing_extension", () => {
+  it("without a name if one is required: missing_extension", () => {
     const bytes = emitClientHello(without("server_name"));
     expectCode(() => serve(bytes, { selectIdentity: () => undefined }), "missing_extension");
   });
-  it("without a signature scheme that we know: handshake_failure, and the host is not even asked", () => {
+  it("without a known signature scheme: handshake_failure, without asking the host", () => {
     const hello = withExtensions({ signature_algorithms: [0x0401] });
     const selectIdentity = () => expect.unreachable();
     expectCode(() => serve(emitClientHello(hello), { selectIdentity }), "handshake_failure");
   });
-  it("when its own key does not work: internal_error, with the cause", () => {
-    const cause = new Error("the key is gone");
+  it("when its own key fails: internal_error, with the cause", () => {
+    const cause = new Error("the key is unavailable");
     const sign = () => {
       throw cause;
     };
@@ -240,7 +244,7 @@ describe("a server aborts on a ClientHello", () => {
   });
 });
 
-describe("what a server lets pass", () => {
+describe("what a server tolerates", () => {
   const cases: readonly [string, ClientHello][] = [
     [
       "GREASE in every list and a hybrid share before ours (RFC 8701)",
@@ -290,7 +294,7 @@ describe("what a server lets pass", () => {
   }
 });
 
-describe("a server aborts on a message out of its place", () => {
+describe("a server aborts on an out-of-place message", () => {
   const messages: readonly [string, Uint8Array][] = [
     ["client_hello", emitClientHello(HELLO)],
     ["server_hello", emitMessage("server_hello")],
@@ -303,7 +307,7 @@ describe("a server aborts on a message out of its place", () => {
     ["end_of_early_data", emitMessage("end_of_early_data")],
     ["key_update", emitMessage("key_update", uint8(0))],
     ["message_hash", emitMessage("message_hash", new Uint8Array(32))],
-    ["a type nobody knows", Uint8Array.of(99, 0, 0, 0)],
+    ["an unknown type", Uint8Array.of(99, 0, 0, 0)],
   ];
   for (const [name, bytes] of messages) {
     if (name !== "client_hello") {
@@ -331,7 +335,7 @@ describe("a server aborts on a Finished", () => {
     ["that is too long", "decode_error", (message) => emitFinished(concat(message.subarray(4), uint8(0)))],
   ];
   for (const [what, alert, change] of cases) {
-    it(`${what}: ${alert}, and gives no read secret`, () => {
+    it(`${what}: ${alert}, and releases no read secret`, () => {
       const pair = new Pair({ toServer: (message, name) => (name === "finished" ? change(message) : message) });
       expectCode(() => pair.run(), alert);
       expect(pair.server.isComplete).toBe(false);
@@ -357,7 +361,7 @@ describe("a server aborts on bytes at the wrong level (RFC 9001 §4.1.3): PROTOC
   });
 });
 
-it("a server that has failed takes and says nothing more", () => {
+it("a server that has failed accepts and sends nothing more", () => {
   const server = createTlsServer(serverConfig());
   expectCode(() => server.handleCrypto(EncryptionLevel.initial, Uint8Array.of(99, 0, 0, 0), NOW), "unexpected_message");
   server.handleCrypto(EncryptionLevel.initial, emitClientHello(HELLO), NOW);

@@ -1,5 +1,5 @@
 /**
- * What a server makes of a ClientHello (RFC 8446 §4.1.1, §9.2): the checks that every ClientHello has to pass, and the
+ * How a server evaluates a ClientHello (RFC 8446 §4.1.1, §9.2): the checks that every ClientHello must pass, and the
  * choice of suite, group, protocol and identity. Pure functions of the message and the configuration.
  */
 
@@ -23,7 +23,7 @@ import type { CipherSuite, TlsIdentity, TlsServerConfig } from "./handshake.ts";
 import { type ClientHello, emitClientHello } from "./messages/client-hello.ts";
 import type { Extensions } from "./messages/extensions.ts";
 
-/** A ClientHello that has everything a handshake with certificates over QUIC needs. */
+/** A ClientHello with everything that a certificate handshake over QUIC requires. */
 export interface AcceptableHello extends ClientHello {
   readonly extensions: Extensions<"CH"> &
     Required<
@@ -42,10 +42,10 @@ export function checkClientHello(hello: ClientHello): AcceptableHello {
     throw alertError("protocol_version", "client_hello", `legacy_version ${formatCodePoint(hello.legacyVersion)}`);
   }
   // RFC 9001 §8.4: no middlebox compatibility mode.
-  if (hello.legacySessionId.length > 0) throw protocolViolation("client_hello", "a legacy_session_id");
+  if (hello.legacySessionId.length > 0) throw protocolViolation("client_hello", "legacy_session_id is not empty");
   // RFC 8446 §4.1.2
   if (!equalBytes(hello.legacyCompressionMethods, Uint8Array.of(0))) {
-    throw alertError("illegal_parameter", "client_hello", "legacy_compression_methods other than null alone");
+    throw alertError("illegal_parameter", "client_hello", "legacy_compression_methods is not just null");
   }
   for (const name of REQUIRED) {
     if (extensions[name] === undefined) throw alertError("missing_extension", "client_hello", `no ${name}`);
@@ -54,20 +54,22 @@ export function checkClientHello(hello: ClientHello): AcceptableHello {
   if (extensions.pre_shared_key !== undefined && extensions.psk_key_exchange_modes === undefined) {
     throw alertError("missing_extension", "client_hello", "pre_shared_key without psk_key_exchange_modes");
   }
-  // RFC 8446 §4.2.2: no cookie but one that was given; this server gives none.
-  if (extensions.cookie !== undefined) throw alertError("illegal_parameter", "cookie", "a cookie that was not given");
+  // RFC 8446 §4.2.2: a cookie must come from a HelloRetryRequest; this server never sends one.
+  if (extensions.cookie !== undefined)
+    throw alertError("illegal_parameter", "cookie", "the server did not send a cookie");
   checkShares(hello as AcceptableHello);
   return hello as AcceptableHello;
 }
 
-/** RFC 8446 §9.2; the last by RFC 9001 §8.2. */
+/** RFC 8446 §9.2; the last one by RFC 9001 §8.2. */
 const REQUIRED = ["signature_algorithms", "supported_groups", "key_share", "quic_transport_parameters"] as const;
 
-/** RFC 8446 §4.2.8: one share a group, of groups that are offered. Hybrid and GREASE groups are as good as any here. */
+/** RFC 8446 §4.2.8: one share per group, only for offered groups. Applies to hybrid and GREASE groups too. */
 function checkShares({ extensions }: AcceptableHello): void {
   const groups = new Set<number>();
   for (const { group } of extensions.key_share) {
-    if (groups.has(group)) throw alertError("illegal_parameter", "key_share", `two of ${formatCodePoint(group)}`);
+    if (groups.has(group))
+      throw alertError("illegal_parameter", "key_share", `duplicate share of ${formatCodePoint(group)}`);
     if (!extensions.supported_groups.includes(group)) {
       throw alertError("illegal_parameter", "key_share", `${formatCodePoint(group)} is not in supported_groups`);
     }
@@ -83,13 +85,13 @@ export function chooseSuite(config: TlsServerConfig, hello: AcceptableHello): Ci
   return CIPHER_SUITES[name];
 }
 
-/** The group to use, and the client's share of it; without one the client has to be asked for it. */
+/** The group to use, and the client's share of it; without a share the client must be asked for one. */
 export interface GroupChoice {
   readonly group: GroupName;
   readonly share: Uint8Array | undefined;
 }
 
-/** A group with a share goes before a preferred one without: that saves a round trip (RFC 8446 §4.2.8). */
+/** Prefers a group with a share over a better one without, because that saves a round trip (RFC 8446 §4.2.8). */
 export function chooseGroup(config: TlsServerConfig, { extensions }: AcceptableHello): GroupChoice {
   const groups = config.groups ?? DEFAULT_GROUPS;
   for (const group of groups) {
@@ -101,7 +103,7 @@ export function chooseGroup(config: TlsServerConfig, { extensions }: AcceptableH
   return { group, share: undefined };
 }
 
-/** RFC 7301 §3.2; QUIC insists on a result (RFC 9001 §8.1). */
+/** RFC 7301 §3.2; QUIC requires a result (RFC 9001 §8.1). */
 export function chooseProtocol(config: TlsServerConfig, { extensions }: AcceptableHello): string {
   const offered = extensions.application_layer_protocol_negotiation ?? [];
   const alpn = config.alpn.find((candidate) => offered.includes(candidate));
@@ -116,12 +118,12 @@ export interface IdentityChoice {
   readonly scheme: SignatureSchemeName;
 }
 
-/** The identity that the host has for the name, and a scheme that its key and the client share. */
+/** The host's identity for the name, and a scheme that its key and the client share. */
 export function chooseIdentity(config: TlsServerConfig, { extensions }: AcceptableHello): IdentityChoice {
   const { server_name: name, signature_algorithms: algorithms } = extensions;
   const schemes = ALL_SIGNATURE_SCHEMES.filter((candidate) => algorithms.includes(SIGNATURE_SCHEMES[candidate]));
   if (schemes.length === 0) throw alertError("handshake_failure", "client_hello", "no signature scheme in common");
-  const identity = byHost("selecting a certificate", () => config.selectIdentity(name, schemes));
+  const identity = callHost("selecting a certificate", () => config.selectIdentity(name, schemes));
   if (identity === undefined) {
     // RFC 6066 §3, RFC 8446 §9.2
     if (name === undefined) throw alertError("missing_extension", "client_hello", "a server_name is required");
@@ -134,8 +136,8 @@ export function chooseIdentity(config: TlsServerConfig, { extensions }: Acceptab
   return { identity, scheme };
 }
 
-/** What the host's part throws is this side's fault, not the peer's, and ends this handshake only. */
-export function byHost<T>(what: string, act: () => T): T {
+/** An exception from the host is this side's fault, not the peer's, and ends only this handshake. */
+export function callHost<T>(what: string, act: () => T): T {
   try {
     return act();
   } catch (cause) {
@@ -144,29 +146,29 @@ export function byHost<T>(what: string, act: () => T): T {
   }
 }
 
-/** What a HelloRetryRequest answered and asked for. */
+/** The ClientHello that a HelloRetryRequest answered, and the group that it requested. */
 export interface Retry {
   readonly hello: ClientHello;
   readonly group: GroupName;
 }
 
 /**
- * RFC 8446 §4.1.2: a second ClientHello repeats the first, apart from what the HelloRetryRequest changes. Compared is
- * all that this server has read; of the rest some (padding, an encrypted inner hello) legally differs.
+ * RFC 8446 §4.1.2: a second ClientHello repeats the first except for what the HelloRetryRequest changes. Compares only
+ * what this server has read; some of the rest (padding, an encrypted inner hello) may differ.
  */
 export function checkRetriedHello({ hello: first, group }: Retry, second: AcceptableHello): void {
   const { key_share: shares, early_data } = second.extensions;
   if (shares.length !== 1 || shares[0]!.group !== GROUPS[group]) {
-    throw alertError("illegal_parameter", "key_share", `not the one share of ${group} that was asked for`);
+    throw alertError("illegal_parameter", "key_share", `not exactly the requested share of ${group}`);
   }
   if (early_data !== undefined) throw alertError("illegal_parameter", "early_data", "early data after a retry");
-  if (!equalBytes(emitClientHello(lasting(first)), emitClientHello(lasting(second)))) {
-    throw alertError("illegal_parameter", "client_hello", "the second ClientHello is not like the first");
+  if (!equalBytes(emitClientHello(withoutChangeable(first)), emitClientHello(withoutChangeable(second)))) {
+    throw alertError("illegal_parameter", "client_hello", "the second ClientHello differs from the first");
   }
 }
 
-/** A ClientHello without what a second one may change. */
-function lasting(hello: ClientHello): ClientHello {
+/** A ClientHello without the parts that may change on a retry. */
+function withoutChangeable(hello: ClientHello): ClientHello {
   const { unknown, key_share, early_data, padding, pre_shared_key, ...extensions } = hello.extensions;
   return { ...hello, extensions };
 }

@@ -1,7 +1,7 @@
 /**
- * The states of a server and what it knows in each. They have the names of the diagram in RFC 8446 §A.2; absent are those
- * that a server without early data and client certificates never rests in (RECVD_CH, NEGOTIATED, WAIT_EOED,
- * WAIT_FLIGHT2, WAIT_CERT, WAIT_CV).
+ * The states of a server and what it knows in each, named as in the diagram of RFC 8446 §A.2. States in which a server
+ * without early data and client certificates never waits are missing (RECVD_CH, NEGOTIATED, WAIT_EOED, WAIT_FLIGHT2,
+ * WAIT_CERT, WAIT_CV).
  */
 
 import type { TlsEvent } from "./handshake.ts";
@@ -13,7 +13,7 @@ export type ServerState =
   | { readonly type: "START"; readonly retry: Retry | undefined }
   | {
       readonly type: "WAIT_FINISHED";
-      /** What the client's Finished has to hold. */
+      /** The expected content of the client's Finished. */
       readonly verifyData: Uint8Array;
       /** Protects what the client sends next. */
       readonly clientSecret: Uint8Array;

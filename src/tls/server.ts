@@ -1,4 +1,4 @@
-/** The server's side of the handshake (RFC 8446 §2): one transition for each message, from one `ServerState` to the next. */
+/** The server side of the handshake (RFC 8446 §2): each message causes one transition between `ServerState`s. */
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
 import { randomBytes } from "../base/rng.ts";
@@ -24,7 +24,7 @@ import { describeMessage, type HandshakeMessage, parseBody } from "./messages/me
 import { emitServerHello } from "./messages/server-hello.ts";
 import {
   type AcceptableHello,
-  byHost,
+  callHost,
   checkClientHello,
   checkRetriedHello,
   chooseGroup,
@@ -62,11 +62,11 @@ class TlsServer implements TlsHandshake {
     return this.#channel.pollEvent();
   }
 
-  /** The client speaks first. */
+  /** Does nothing: the client sends first. */
   start(): void {}
 
   handleCrypto(level: EncryptionLevel, bytes: Uint8Array): void {
-    // A dead machine takes no more input; its owner has had the error.
+    // A failed machine ignores all input.
     if (this.#state.type === "FAILED") return;
     try {
       this.#channel.receive(level, bytes, (message) => {
@@ -79,7 +79,7 @@ class TlsServer implements TlsHandshake {
   }
 
   certificateVerdict(): void {
-    throw new TypeError("a server asks for no verdict");
+    throw new TypeError("a server does not request a verdict");
   }
 
   #transition(state: ServerState, message: HandshakeMessage): ServerState {
@@ -96,8 +96,8 @@ class TlsServer implements TlsHandshake {
       default:
         assertNever(state);
     }
-    // EndOfEarlyData (RFC 9001 §8.3) and KeyUpdate (§6) are among these in every state.
-    throw alertError("unexpected_message", describeMessage(message), `not in state ${state.type}`);
+    // Includes EndOfEarlyData (RFC 9001 §8.3) and KeyUpdate (§6) in every state.
+    throw alertError("unexpected_message", describeMessage(message), `not allowed in state ${state.type}`);
   }
 
   #handleClientHello(state: ServerState & { type: "START" }, message: HandshakeMessage): ServerState {
@@ -107,12 +107,12 @@ class TlsServer implements TlsHandshake {
     const { group, share } = chooseGroup(this.#config, hello);
     const alpn = chooseProtocol(this.#config, hello);
     this.#transcript.selectHash(suite.hash);
-    if (share === undefined) return this.#askForShare({ hello, group }, suite, message);
+    if (share === undefined) return this.#requestShare({ hello, group }, suite, message);
 
     const choice = chooseIdentity(this.#config, hello);
     const keyPair = this.#config.engine.generateKeyPair(group, this.#config.rng);
     const shared = keyPair.deriveShared(share);
-    if (shared === undefined) throw alertError("illegal_parameter", "key_share", "not a usable public key");
+    if (shared === undefined) throw alertError("illegal_parameter", "key_share", "unusable public key");
     this.#channel.tell({ type: "peer-parameters", bytes: hello.extensions.quic_transport_parameters });
     this.#transcript.append(message.bytes);
     this.#sendServerHello(suite, GROUPS[group], keyPair.publicKey);
@@ -144,7 +144,7 @@ class TlsServer implements TlsHandshake {
   }
 
   /** RFC 8446 §4.1.4 */
-  #askForShare(retry: Retry, suite: CipherSuite, message: HandshakeMessage): ServerState {
+  #requestShare(retry: Retry, suite: CipherSuite, message: HandshakeMessage): ServerState {
     this.#transcript.append(message.bytes);
     this.#transcript.replaceWithHash();
     const request = emitServerHello({
@@ -170,7 +170,7 @@ class TlsServer implements TlsHandshake {
     this.#send(EncryptionLevel.initial, hello);
   }
 
-  /** EncryptedExtensions to Finished. */
+  /** Sends EncryptedExtensions to Finished. */
   #sendFlight(
     hello: AcceptableHello,
     alpn: string,
@@ -189,7 +189,7 @@ class TlsServer implements TlsHandshake {
     this.#send(EncryptionLevel.handshake, emitCertificate({ requestContext: new Uint8Array(0), entries }));
 
     const content = signedContent(this.#transcript.digest());
-    const signature = byHost("signing", () => identity.signer.sign(scheme, content));
+    const signature = callHost("signing", () => identity.signer.sign(scheme, content));
     this.#send(EncryptionLevel.handshake, emitCertificateVerify({ algorithm: SIGNATURE_SCHEMES[scheme], signature }));
 
     this.#send(EncryptionLevel.handshake, emitFinished(schedule.verifyData(traffic.server, this.#transcript.digest())));
@@ -202,7 +202,7 @@ class TlsServer implements TlsHandshake {
       throw alertError("decrypt_error", "finished", ALERTS.decrypt_error.sentence);
     }
     this.#channel.readAt(EncryptionLevel.oneRtt);
-    // RFC 9001 §5.7: nothing of 1-RTT is read before the handshake is complete, so its key is kept back until now.
+    // RFC 9001 §5.7: no 1-RTT data is read before the handshake is complete, so its key is withheld until now.
     const { suite } = completion;
     this.#channel.tell({
       type: "secret",

@@ -1,6 +1,6 @@
 /**
- * The transcript hash (RFC 8446 §4.4.1): over every handshake message so far, headers included. Which hash it is comes
- * to light only with the cipher suite, so a client's first message waits here until then.
+ * The transcript hash (RFC 8446 §4.4.1) over every handshake message so far, headers included. The hash function is
+ * unknown until the cipher suite is chosen, so a client's first message waits here until then.
  */
 
 import type { CryptoEngine, HashName, RunningHash } from "../crypto/engine.ts";
@@ -11,7 +11,7 @@ export class Transcript {
   readonly #engine: CryptoEngine;
   #hash: HashName | undefined;
   #running: RunningHash | undefined;
-  /** Messages from before the hash was known: never more than one ClientHello. */
+  /** Messages from before the hash was known: at most one ClientHello. */
   #waiting: Uint8Array = new Uint8Array(0);
 
   constructor(engine: CryptoEngine) {
@@ -23,7 +23,7 @@ export class Transcript {
     else this.#running.update(message);
   }
 
-  /** The cipher suite is known. */
+  /** Call once the cipher suite is known. */
   selectHash(hash: HashName): void {
     if (this.#hash === hash) return;
     this.#hash = hash;
@@ -32,14 +32,14 @@ export class Transcript {
     this.#waiting = new Uint8Array(0);
   }
 
-  /** Puts a message_hash in the place of the first ClientHello, before its HelloRetryRequest is appended. */
+  /** Replaces the first ClientHello with a message_hash, before its HelloRetryRequest is appended. */
   replaceWithHash(): void {
     const firstHello = this.digest();
     this.#running = this.#engine.createHash(this.#hash!);
     this.#running.update(emitMessage("message_hash", firstHello));
   }
 
-  /** The hash so far; `selectHash` comes first. */
+  /** The hash so far. Requires `selectHash`. */
   digest(): Uint8Array {
     return this.#running!.digest();
   }

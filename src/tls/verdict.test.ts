@@ -1,4 +1,4 @@
-/** The host's judgement of the certificate: the client waits for it, whenever it comes. */
+/** The host's verdict on the certificate: the client waits for it, whenever it arrives. */
 
 import { describe, expect, it } from "vitest";
 import { createTlsServer } from "./server.ts";
@@ -7,7 +7,7 @@ import { ed25519Identity } from "./testing/identity.ts";
 import { eventOf, NOW, Pair, secretsOf, serverConfig } from "./testing/pair.ts";
 
 describe("a client", () => {
-  it("sends no Finished and gives no application secret before the verdict", () => {
+  it("sends no Finished and releases no application secret before the verdict", () => {
     const pair = new Pair({ verdict: "later" }).run();
     expect(pair.client.isComplete).toBe(false);
     expect(secretsOf(pair.clientEvents)).toHaveLength(2);
@@ -24,7 +24,7 @@ describe("a client", () => {
     expect(secretsOf(pair.clientEvents)).toHaveLength(4);
   });
 
-  it("completes at once when the verdict came before the server's Finished", () => {
+  it("completes immediately if the verdict precedes the server's Finished", () => {
     const pair: Pair = new Pair({
       verdict: "later",
       toClient: (message, name) => {
@@ -36,19 +36,19 @@ describe("a client", () => {
     expect(pair.isComplete).toBe(true);
   });
 
-  it("fails with the alert of a bad verdict, and is dead then", () => {
-    const pair = new Pair({ verdict: { alert: 48, reason: "nobody trusts Example CA" } });
+  it("fails with the alert of a negative verdict, and ignores further input", () => {
+    const pair = new Pair({ verdict: { alert: 48, reason: "Example CA is not trusted" } });
     const failure = expectCode(() => pair.run(), "unknown_ca");
-    expect(failure.message).toContain("nobody trusts Example CA");
+    expect(failure.message).toContain("Example CA is not trusted");
     pair.settle();
     expect(pair.client.isComplete).toBe(false);
     expect(secretsOf(pair.clientEvents)).toHaveLength(2);
-    // A verdict that comes late changes nothing.
+    // A late verdict changes nothing.
     pair.client.certificateVerdict(undefined, NOW);
     expect(pair.client.pollTransmit()).toBeUndefined();
   });
 
-  it("takes a verdict once, and only when it has asked", () => {
+  it("accepts one verdict, and only after requesting it", () => {
     const pair = new Pair({ verdict: "later" });
     expect(() => pair.client.certificateVerdict(undefined, NOW)).toThrow(TypeError);
     pair.run();
@@ -57,7 +57,7 @@ describe("a client", () => {
     expect(pair.client.isComplete).toBe(true);
   });
 
-  it("does not have its host judge a chain whose key the server does not hold", () => {
+  it("does not request a verdict on a chain whose key the server does not hold", () => {
     const pair = new Pair({
       server: { selectIdentity: () => ({ ...ed25519Identity(1), chain: ed25519Identity(2).chain }) },
     });
@@ -66,6 +66,6 @@ describe("a client", () => {
   });
 });
 
-it("a server asks for no verdict", () => {
+it("a server does not request a verdict", () => {
   expect(() => createTlsServer(serverConfig()).certificateVerdict(undefined, NOW)).toThrow(TypeError);
 });

@@ -9,7 +9,7 @@ import { expectCode } from "./testing/expect.ts";
 import { der, makeCertificate } from "./testing/identity.ts";
 import { subjectPublicKeyInfo } from "./x509.ts";
 
-/** The same element with 200 bytes more and a length of two bytes where one would do. */
+/** The same element with 200 more bytes and a non-minimal two-byte length. */
 function longForm(element: Uint8Array): Uint8Array {
   const contents = concat(element.subarray(2), new Uint8Array(200));
   return concat(Uint8Array.of(element[0]!, 0x82, 0, contents.length), contents);
@@ -53,16 +53,16 @@ describe("subjectPublicKeyInfo", () => {
     ["nothing", new Uint8Array(0)],
     ["another tag outside", concat(Uint8Array.of(0x31), good.subarray(1))],
     ["another tag inside", wrap(der(0x04, Uint8Array.of(1)), empty, empty, empty, empty, spki)],
-    ["a key that is no sequence", wrap(serial, empty, empty, empty, empty, der(0x04))],
-    ["a field too few", wrap(serial, empty, empty, empty, spki)],
-    ["a length longer than the bytes", good.subarray(0, -1)],
+    ["a key that is not a sequence", wrap(serial, empty, empty, empty, empty, der(0x04))],
+    ["one field too few", wrap(serial, empty, empty, empty, spki)],
+    ["a length beyond the end", good.subarray(0, -1)],
     ["the indefinite length, which DER forbids", concat(Uint8Array.of(0x30, 0x80), contents)],
-    ["a length not in its shortest form", concat(Uint8Array.of(0x30, 0x81, contents.length), contents)],
+    ["a length that is not minimal", concat(Uint8Array.of(0x30, 0x81, contents.length), contents)],
     ["a length with a leading zero", der(0x30, der(0x30, serial, empty, empty, empty, empty, longForm(spki)))],
     ["a length of four bytes", concat(Uint8Array.of(0x30, 0x84, 1, 0, 0, 0), contents)],
     ["a length of 127 bytes", concat(Uint8Array.of(0x30), new Uint8Array(128).fill(0xff), contents)],
   ];
-  it("reads what the next cases break", () => {
+  it("reads the unmodified certificate", () => {
     expect(subjectPublicKeyInfo(good)).toEqual(spki);
   });
   for (const [what, certificate] of broken) {
@@ -71,7 +71,7 @@ describe("subjectPublicKeyInfo", () => {
     });
   }
 
-  it("finds a key in any bytes, or refuses them", () => {
+  it("finds a key in any bytes or refuses them", () => {
     const real = makeCertificate(der(0x30, fromHex("0500")));
     const mutated = fc
       .tuple(fc.nat(real.length - 1), fc.nat(255))

@@ -1,6 +1,6 @@
 /**
- * The one thing TLS itself needs of a certificate: the public key, to verify a CertificateVerify with. Judging the
- * certificate is the host's part ("verify-certificate"). Reads DER (X.690) only as deep as RFC 5280 §4.1 makes necessary.
+ * Extracts the public key of a certificate, which TLS needs to verify a CertificateVerify. Validating the certificate
+ * is up to the host ("verify-certificate"). Parses DER (X.690) only as deep as RFC 5280 §4.1 requires.
  */
 
 import { WireError } from "../base/errors.ts";
@@ -12,7 +12,7 @@ const INTEGER = 0x02;
 /** `[0] EXPLICIT Version` */
 const VERSION = 0xa0;
 
-/** The DER SubjectPublicKeyInfo of a DER certificate: a view. A certificate that cannot be read is bad_certificate. */
+/** Returns a view of the SubjectPublicKeyInfo of a DER certificate. A malformed certificate is a bad_certificate. */
 export function subjectPublicKeyInfo(certificate: Uint8Array): Uint8Array {
   try {
     const outer = enter(new Reader(certificate), SEQUENCE);
@@ -35,7 +35,7 @@ export function subjectPublicKeyInfo(certificate: Uint8Array): Uint8Array {
 /** The contents of the next element, which must have this tag. */
 function enter(reader: Reader, tag: number): Reader {
   const at = reader.position;
-  if (reader.uint8() !== tag) throw new WireError(`no DER element 0x${tag.toString(16)}`, at);
+  if (reader.uint8() !== tag) throw new WireError(`expected DER element 0x${tag.toString(16)}`, at);
   return reader.sub(definiteLength(reader));
 }
 
@@ -43,7 +43,10 @@ function skip(reader: Reader, tag: number): void {
   enter(reader, tag);
 }
 
-/** X.690 §8.1.3. DER allows neither the indefinite form, which looks like no bytes of length, nor more bytes than needed. */
+/**
+ * X.690 §8.1.3. DER allows neither the indefinite form, which would read as a zero-byte length, nor non-minimal
+ * lengths.
+ */
 function definiteLength(reader: Reader): number {
   const at = reader.position;
   const first = reader.uint8();
@@ -51,6 +54,6 @@ function definiteLength(reader: Reader): number {
   const count = first - 0x80;
   let length = 0;
   for (let i = 0; i < count; i += 1) length = length * 256 + reader.uint8();
-  if (length < 0x80 || length < 256 ** (count - 1)) throw new WireError("DER length not in its shortest form", at);
+  if (length < 0x80 || length < 256 ** (count - 1)) throw new WireError("DER length is not minimal", at);
   return length;
 }

@@ -1,4 +1,4 @@
-/** CertificateVerify (RFC 8446 §4.4.3): the proof that a server holds the key of its certificate. */
+/** CertificateVerify (RFC 8446 §4.4.3): proves that the server holds the key of its certificate. */
 
 import type { Reader } from "../../wire/reader.ts";
 import { concat, latin1 } from "../../wire/text.ts";
@@ -20,5 +20,5 @@ export const emitCertificateVerify = ({ algorithm, signature }: CertificateVerif
 
 const CONTEXT = concat(new Uint8Array(64).fill(0x20), latin1("TLS 1.3, server CertificateVerify"), new Uint8Array(1));
 
-/** What a server signs: the transcript up to and including its Certificate, under a context (RFC 8446 §4.4.3). */
+/** What a server signs: a context string and the transcript up to and including its Certificate (RFC 8446 §4.4.3). */
 export const signedContent = (transcriptHash: Uint8Array): Uint8Array => concat(CONTEXT, transcriptHash);

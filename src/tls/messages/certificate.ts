@@ -1,4 +1,4 @@
-/** Certificate (RFC 8446 §4.4.2): a chain in DER, leaf first, each certificate with extensions of its own. */
+/** Certificate (RFC 8446 §4.4.2): a DER chain, leaf first; each certificate has its own extensions. */
 
 import type { Reader } from "../../wire/reader.ts";
 import { concat } from "../../wire/text.ts";
@@ -12,7 +12,7 @@ export interface CertificateEntry {
 }
 
 export interface CertificateMessage {
-  /** Echoes a CertificateRequest's; empty from a server. */
+  /** Echoes the context of a CertificateRequest; empty from a server. */
   readonly requestContext: Uint8Array;
   readonly entries: readonly CertificateEntry[];
 }

@@ -11,7 +11,7 @@ export interface ClientHello {
   /** Empty in QUIC (RFC 9001 §8.4). */
   readonly legacySessionId: Uint8Array;
   readonly cipherSuites: readonly number[];
-  /** One byte, zero, in TLS 1.3. */
+  /** A single zero byte in TLS 1.3. */
   readonly legacyCompressionMethods: Uint8Array;
   readonly extensions: Extensions<"CH">;
 }
@@ -23,7 +23,7 @@ export function parseClientHello(body: Reader): ClientHello {
     legacySessionId: readVector8(body, 0, 32).rest(),
     cipherSuites: readList(readVector16(body, 2), readUint16),
     legacyCompressionMethods: readVector8(body, 1).rest(),
-    // Older versions know a ClientHello without extensions (RFC 8446 §4.1.2).
+    // Older versions allow a ClientHello without extensions (RFC 8446 §4.1.2).
     extensions: body.isAtEnd ? {} : parseExtensions(body, "CH"),
   };
 }

@@ -1,4 +1,4 @@
-/** EncryptedExtensions (RFC 8446 §4.3.1): the server's answers that need not be in the clear. */
+/** EncryptedExtensions (RFC 8446 §4.3.1): the server's answers that are not sent in the clear. */
 
 import type { Reader } from "../../wire/reader.ts";
 import { type Extensions, emitExtensions, parseExtensions } from "./extensions.ts";

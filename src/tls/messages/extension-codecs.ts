@@ -1,4 +1,4 @@
-/** How the contents of each extension are read and written; `extensions.ts` says which belongs in which message. */
+/** Reads and writes the contents of each extension; `extensions.ts` defines which message each belongs in. */
 
 import { WireError } from "../../base/errors.ts";
 import type { Reader } from "../../wire/reader.ts";
@@ -17,15 +17,15 @@ import {
 } from "./presentation.ts";
 
 export interface Codec<T> {
-  /** Reads to the end of `reader`; what is left over is an error of the caller's finding. */
+  /** Reads to the end of `reader`; the caller detects leftover bytes. */
   parse(reader: Reader): T;
   emit(value: T): Uint8Array;
 }
 
-/** Bytes that TLS carries and does not read. */
+/** Bytes that TLS carries without parsing. */
 export const opaque: Codec<Uint8Array> = { parse: (reader) => reader.rest(), emit: (bytes) => bytes };
 
-/** An extension whose presence says everything. */
+/** An extension whose presence is its only content. */
 export const flag: Codec<true> = { parse: () => true, emit: () => new Uint8Array(0) };
 
 export const uint16Value: Codec<number> = { parse: readUint16, emit: uint16 };
@@ -63,14 +63,14 @@ export const serverName: Codec<string> = {
     const list = readVector16(reader, 1);
     let name: string | undefined;
     while (!list.isAtEnd) {
-      // What other types of name would look like is not defined, so that they cannot be skipped.
+      // The layout of other name types is undefined, so they cannot be skipped.
       const type = list.uint8();
-      if (type !== HOST_NAME) throw new WireError(`name type ${type}`, list.position - 1);
+      if (type !== HOST_NAME) throw new WireError(`unknown name type ${type}`, list.position - 1);
       const bytes = readVector16(list, 1).rest();
-      // RFC 6066 §3: not more than one name of a type, in ASCII.
+      // RFC 6066 §3: at most one name per type, in ASCII.
       if (name !== undefined) throw alertError("illegal_parameter", "server_name", "two host names");
       if (bytes.some((byte) => byte <= 0x20 || byte >= 0x7f)) {
-        throw alertError("illegal_parameter", "server_name", "a host name that is not printable ASCII");
+        throw alertError("illegal_parameter", "server_name", "the host name is not printable ASCII");
       }
       name = fromLatin1(bytes);
     }
@@ -79,17 +79,17 @@ export const serverName: Codec<string> = {
   emit: (name) => vector16(uint8(HOST_NAME), vector16(latin1(name))),
 };
 
-/** `ProtocolName protocol_name_list<2..2^16-1>` (RFC 7301 §3.1), one character a byte. */
+/** `ProtocolName protocol_name_list<2..2^16-1>` (RFC 7301 §3.1), one character per byte. */
 export const protocolNames: Codec<readonly string[]> = {
   parse: (reader) => readList(readVector16(reader, 2), (list) => fromLatin1(readVector8(list, 1).rest())),
   emit: (names) => vector16(...names.map((name) => vector8(latin1(name)))),
 };
 
-/** The same list, which in a server's answer has exactly one name (RFC 7301 §3.1). */
+/** The same list with exactly one name, as in a server's answer (RFC 7301 §3.1). */
 export const selectedProtocol: Codec<string> = {
   parse(reader) {
     const names = protocolNames.parse(reader);
-    if (names.length !== 1) throw new WireError(`${names.length} protocols selected`, reader.position);
+    if (names.length !== 1) throw new WireError(`${names.length} protocols selected instead of one`, reader.position);
     return names[0]!;
   },
   emit: (name) => protocolNames.emit([name]),
@@ -112,7 +112,7 @@ export const keyShareList: Codec<readonly KeyShareEntry[]> = {
   emit: (entries) => vector16(...entries.map(keyShare.emit)),
 };
 
-/** RFC 8446 §4.2.11, as far as a side that resumes nothing needs it: to tell a valid one from a broken one. */
+/** RFC 8446 §4.2.11, far enough to tell valid from malformed: this side never resumes. */
 export interface OfferedPsks {
   readonly identities: readonly { readonly identity: Uint8Array; readonly obfuscatedTicketAge: number }[];
   readonly binders: readonly Uint8Array[];
@@ -126,7 +126,11 @@ export const offeredPsks: Codec<OfferedPsks> = {
     }));
     const binders = readList(readVector16(reader, 33), (list) => readVector8(list, 32).rest());
     if (identities.length !== binders.length) {
-      throw alertError("illegal_parameter", "pre_shared_key", "not one binder for each identity");
+      throw alertError(
+        "illegal_parameter",
+        "pre_shared_key",
+        "the number of binders differs from the number of identities",
+      );
     }
     return { identities, binders };
   },

@@ -1,6 +1,6 @@
 /**
- * The extension registry (RFC 8446 §4.2): which extensions there are, in which messages each may stand, and how its
- * contents are read there. Types, parsing, emission and the checks of §4.2 all come from this one table.
+ * The extension registry (RFC 8446 §4.2): the known extensions, the messages in which each may appear, and how its
+ * contents are read there. Types, parsing, emission and the checks of §4.2 all derive from this one table.
  */
 
 import type { Reader } from "../../wire/reader.ts";
@@ -26,7 +26,7 @@ import {
 } from "./extension-codecs.ts";
 import { expectEnd, readVector16, uint16, vector16 } from "./presentation.ts";
 
-/** The messages with extensions, abbreviated as in the table of RFC 8446 §4.2. */
+/** Messages with extensions, abbreviated as in the table of RFC 8446 §4.2. */
 export type Place = "CH" | "SH" | "HRR" | "EE" | "CR" | "CT" | "NST";
 
 interface Row {
@@ -34,7 +34,7 @@ interface Row {
   readonly places: { readonly [P in Place]?: Codec<unknown> };
 }
 
-/** What we do not use is `opaque`: known enough to say whether it is in its place. */
+/** Unused extensions are `opaque`: only their place is checked. */
 export const EXTENSIONS = {
   server_name: { type: 0, places: { CH: serverName, EE: flag } },
   max_fragment_length: { type: 1, places: { CH: opaque, EE: opaque } },
@@ -60,7 +60,7 @@ export const EXTENSIONS = {
   key_share: { type: 51, places: { CH: keyShareList, SH: keyShare, HRR: uint16Value } },
   // RFC 9001 §8.2
   quic_transport_parameters: { type: 57, places: { CH: opaque, EE: opaque } },
-  // Last here because it must be last in a ClientHello (RFC 8446 §4.2.11).
+  // Last here, because it must be last in a ClientHello (RFC 8446 §4.2.11).
   pre_shared_key: { type: 41, places: { CH: offeredPsks, SH: uint16Value } },
 } as const satisfies Record<string, Row>;
 
@@ -71,13 +71,13 @@ type CodecAt<N extends ExtensionName, P extends Place> = Registry[N]["places"] e
   ? C
   : never;
 
-/** An extension that is not in the registry, passed through as it is: GREASE, experiments, the future. */
+/** An extension that is not in the registry (GREASE, experiments, future ones), passed through unchanged. */
 export interface UnknownExtension {
   readonly type: number;
   readonly data: Uint8Array;
 }
 
-/** The extensions of a message, by name. */
+/** The extensions of a message by name. */
 export type Extensions<P extends Place> = {
   readonly [N in ExtensionName as CodecAt<N, P> extends never ? never : N]?: CodecAt<N, P> extends Codec<infer T>
     ? T
@@ -102,9 +102,9 @@ export function parseExtensions<P extends Place>(reader: Reader, place: P): Exte
     const type = list.uint16();
     const contents = readVector16(list);
     const name = BY_TYPE.get(type);
-    // RFC 8446 §4.2: not more than one extension of a type.
+    // RFC 8446 §4.2: at most one extension of each type.
     if (seen.has(type)) {
-      throw alertError("illegal_parameter", name ?? formatCodePoint(type), "the extension is there twice");
+      throw alertError("illegal_parameter", name ?? formatCodePoint(type), "duplicate extension");
     }
     seen.add(type);
     if (name === undefined) {
@@ -112,8 +112,8 @@ export function parseExtensions<P extends Place>(reader: Reader, place: P): Exte
       continue;
     }
     const codec = codecAt(name, place);
-    // RFC 8446 §4.2: recognized, but not specified for this message.
-    if (codec === undefined) throw alertError("illegal_parameter", name, `the extension does not belong in ${place}`);
+    // RFC 8446 §4.2: recognized, but not allowed in this message.
+    if (codec === undefined) throw alertError("illegal_parameter", name, `the extension is not allowed in ${place}`);
     extensions[name] = codec.parse(contents);
     expectEnd(contents);
     // RFC 8446 §4.2.11
@@ -125,7 +125,7 @@ export function parseExtensions<P extends Place>(reader: Reader, place: P): Exte
   return extensions as Extensions<P>;
 }
 
-/** Writes unknown extensions first, then the others in the registry's order. */
+/** Writes unknown extensions first, then the others in registry order. */
 export function emitExtensions<P extends Place>(extensions: Extensions<P>, place: P): Uint8Array {
   const parts = (extensions.unknown ?? []).map(({ type, data }) => concat(uint16(type), vector16(data)));
   const values: Readonly<Record<string, unknown>> = extensions;
@@ -137,7 +137,7 @@ export function emitExtensions<P extends Place>(extensions: Extensions<P>, place
   return vector16(...parts);
 }
 
-/** An answer may only have the extensions that were asked for (RFC 8446 §4.2); a list of exceptions is `also`. */
+/** Rejects extensions in an answer that were not in the ClientHello (RFC 8446 §4.2), except those in `also`. */
 export function rejectUnsolicited(
   answer: { readonly unknown?: readonly UnknownExtension[] },
   asked: Extensions<"CH">,

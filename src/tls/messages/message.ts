@@ -1,4 +1,4 @@
-/** The frame around every handshake message (RFC 8446 §4): a type, a 24-bit length, a body. */
+/** The framing of every handshake message (RFC 8446 §4): a type, a 24-bit length, a body. */
 
 import { WireError } from "../../base/errors.ts";
 import { Reader } from "../../wire/reader.ts";
@@ -18,21 +18,21 @@ export const MESSAGE_TYPES = {
   certificate_verify: 15,
   finished: 20,
   key_update: 24,
-  /** Never sent: stands for the first ClientHello in the transcript (RFC 8446 §4.4.1). */
+  /** Never sent: replaces the first ClientHello in the transcript (RFC 8446 §4.4.1). */
   message_hash: 254,
 } as const;
 export type MessageName = keyof typeof MESSAGE_TYPES;
 
 export const MESSAGE_HEADER_LENGTH = 4;
 
-/** One whole message as it came, header included: that is what the transcript hashes. */
+/** One whole message as received, including its header, as the transcript hashes it. */
 export interface HandshakeMessage {
-  /** Undefined for a type nobody registered. */
+  /** Undefined for an unknown type. */
   readonly name: MessageName | undefined;
   readonly bytes: Uint8Array;
 }
 
-/** Takes ownership of `bytes`, which are exactly one message. */
+/** Takes ownership of `bytes`, which must be exactly one message. */
 export function handshakeMessage(bytes: Uint8Array): HandshakeMessage {
   const type = bytes[0]!;
   for (const name in MESSAGE_TYPES) {
@@ -41,14 +41,14 @@ export function handshakeMessage(bytes: Uint8Array): HandshakeMessage {
   return { name: undefined, bytes };
 }
 
-/** For people: the message's name or its number. */
+/** For display: the message's name or its number. */
 export const describeMessage = (message: HandshakeMessage): string =>
   message.name ?? `handshake message ${message.bytes[0]}`;
 
 export const emitMessage = (name: MessageName, ...body: readonly Uint8Array[]): Uint8Array =>
   concat(uint8(MESSAGE_TYPES[name]), vector24(...body));
 
-/** Reads a message's body with `parse`; what does not fit is decode_error (RFC 8446 §6.2). */
+/** Parses a message's body with `parse`; a malformed body is a decode_error (RFC 8446 §6.2). */
 export function parseBody<T>(message: HandshakeMessage, parse: (body: Reader) => T): T {
   const body = new Reader(message.bytes, MESSAGE_HEADER_LENGTH);
   try {

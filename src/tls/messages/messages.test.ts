@@ -1,4 +1,4 @@
-/** Every message: what is emitted is parsed again, and any bytes are parsed or refused. */
+/** Every message survives a round trip, and any bytes are parsed or refused. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -33,8 +33,8 @@ const psks = fc.integer({ min: 1, max: 3 }).chain((count) => {
   });
 });
 
-/** Values for the extensions that we read; all others are opaque. */
-const READ: Record<string, fc.Arbitrary<unknown>> = {
+/** Values for the extensions that are parsed; all others are opaque. */
+const PARSED: Record<string, fc.Arbitrary<unknown>> = {
   "server_name CH": text,
   "server_name EE": fc.constant(true),
   "supported_groups CH": uint16s,
@@ -68,11 +68,11 @@ const unknown = fc.uniqueArray(fc.record({ type: fc.integer({ min: 0x0a0a, max: 
   selector: ({ type }) => type,
 });
 
-/** Any extensions that may stand in this place. */
+/** Any extensions allowed in this place. */
 function extensionsIn<P extends Place>(place: P): fc.Arbitrary<Extensions<P>> {
   const fields: Record<string, fc.Arbitrary<unknown>> = { unknown };
   for (const [name, { places }] of Object.entries(EXTENSIONS)) {
-    if (place in places) fields[name] = READ[`${name} ${place}`] ?? bytes(30);
+    if (place in places) fields[name] = PARSED[`${name} ${place}`] ?? bytes(30);
   }
   return fc.record(fields, { requiredKeys: [] }) as fc.Arbitrary<Extensions<P>>;
 }
@@ -157,7 +157,7 @@ const CASES: readonly Case[] = [
 ];
 
 describe.each(CASES)("$name", ({ name, values, emit, parse }) => {
-  it("parses what was emitted", () => {
+  it("parses emitted messages", () => {
     fc.assert(
       fc.property(values, (value) => {
         const message = handshakeMessage(emit(value as never));
@@ -189,13 +189,13 @@ describe.each(CASES)("$name", ({ name, values, emit, parse }) => {
     );
   });
 
-  it("refuses every message that is cut short", () => {
+  it("refuses every truncated message", () => {
     fc.assert(
       fc.property(values, fc.nat(), (value, at) => {
         const body = emit(value as never).subarray(4);
         if (body.length === 0) return;
         const cut = emitMessage(name, body.subarray(0, at % body.length));
-        // The one exception: the extensions of the two hellos, which older versions do not have.
+        // Except for the extensions of the two hellos, which older versions do not have.
         const end = cut.length - 4;
         const hasNoExtensions =
           (name === "client_hello" && end === 2 + 32 + 1 + body[34]! + cipherAndCompressionLength(body)) ||
@@ -207,7 +207,7 @@ describe.each(CASES)("$name", ({ name, values, emit, parse }) => {
   });
 });
 
-/** Of a ClientHello's body: the length of its cipher suites and compression methods, with their prefixes. */
+/** The length of a ClientHello's cipher suites and compression methods, including their length prefixes. */
 function cipherAndCompressionLength(body: Uint8Array): number {
   const suites = 35 + body[34]!;
   const methods = suites + 2 + ((body[suites]! << 8) | body[suites + 1]!);

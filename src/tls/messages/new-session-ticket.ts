@@ -1,4 +1,4 @@
-/** NewSessionTicket (RFC 8446 §4.6.1). Read to be judged, not to be used: nothing is resumed here. */
+/** NewSessionTicket (RFC 8446 §4.6.1). Parsed to be checked, never used: there is no resumption. */
 
 import type { Reader } from "../../wire/reader.ts";
 import { type Extensions, emitExtensions, parseExtensions } from "./extensions.ts";

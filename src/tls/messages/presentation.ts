@@ -1,6 +1,6 @@
 /**
- * The presentation language in which TLS describes its messages (RFC 8446 §3): fixed integers, and vectors whose length
- * stands before them. Handshake messages are few and small, so emitting joins small arrays instead of filling a buffer.
+ * The presentation language of TLS messages (RFC 8446 §3): fixed-size integers, and length-prefixed vectors. Handshake
+ * messages are few and small, so emitting joins small arrays instead of filling a buffer.
  */
 
 import { WireError } from "../../base/errors.ts";
@@ -12,7 +12,7 @@ export const uint16 = (value: number): Uint8Array => Uint8Array.of(value >>> 8, 
 const uint24 = (value: number): Uint8Array => Uint8Array.of(value >>> 16, value >>> 8, value);
 export const uint32 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 
-/** `opaque x<0..2^8-1>`; longer contents are a fault of the caller. */
+/** `opaque x<0..2^8-1>`; longer contents are a bug of the caller. */
 export const vector8 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(uint8, 0xff, parts);
 /** `opaque x<0..2^16-1>` */
 export const vector16 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(uint16, 0xffff, parts);
@@ -34,12 +34,12 @@ export const readVector24 = (reader: Reader, min = 0): Reader => vector(reader, 
 
 function vector(reader: Reader, length: number, min: number, max: number): Reader {
   if (length < min || length > max) {
-    throw new WireError(`a vector of ${length} bytes, allowed are ${min} to ${max},`, reader.position);
+    throw new WireError(`a vector of ${length} bytes instead of ${min} to ${max}`, reader.position);
   }
   return reader.sub(length);
 }
 
-/** Everything in `reader`, one element after the other. */
+/** Reads elements up to the end of `reader`. */
 export function readList<T>(reader: Reader, element: (reader: Reader) => T): T[] {
   const list: T[] = [];
   while (!reader.isAtEnd) list.push(element(reader));

@@ -1,4 +1,4 @@
-/** ServerHello and HelloRetryRequest, which share a type and a form and differ by their random (RFC 8446 §4.1.3, §4.1.4). */
+/** ServerHello and HelloRetryRequest share a type and a format and differ in their random (RFC 8446 §4.1.3, §4.1.4). */
 
 import { fromHex } from "../../wire/hex.ts";
 import type { Reader } from "../../wire/reader.ts";
@@ -28,7 +28,10 @@ export interface HelloRetryRequest extends HelloFields {
 /** The SHA-256 of "HelloRetryRequest" (RFC 8446 §4.1.3). */
 const HELLO_RETRY_RANDOM = fromHex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c");
 
-/** How the random of a downgraded ServerHello ends: "DOWNGRD" and 1 for TLS 1.2, 0 for older ones (RFC 8446 §4.1.3). */
+/**
+ * The end of the random of a downgraded ServerHello: "DOWNGRD" and 1 for TLS 1.2, 0 for older versions (RFC 8446
+ * §4.1.3).
+ */
 const DOWNGRADE_SENTINEL = fromHex("444f574e475244");
 
 export function isDowngraded(random: Uint8Array): boolean {
@@ -40,12 +43,13 @@ export function parseServerHello(body: Reader): ServerHello | HelloRetryRequest 
   const random = body.view(32);
   const legacySessionIdEcho = readVector8(body, 0, 32).rest();
   const cipherSuite = body.uint16();
-  if (body.uint8() !== 0) throw alertError("illegal_parameter", "server_hello", "a compression method");
+  if (body.uint8() !== 0)
+    throw alertError("illegal_parameter", "server_hello", "legacy_compression_method is not null");
   const fields = { legacyVersion, legacySessionIdEcho, cipherSuite };
   if (equalBytes(random, HELLO_RETRY_RANDOM)) {
     return { type: "hello_retry_request", ...fields, extensions: parseExtensions(body, "HRR") };
   }
-  // Older versions know a ServerHello without extensions.
+  // Older versions allow a ServerHello without extensions.
   const extensions = body.isAtEnd ? {} : parseExtensions(body, "SH");
   return { type: "server_hello", ...fields, random, extensions };
 }

@@ -1,4 +1,4 @@
-/** What tests say about fatal conditions. */
+/** Assertions about fatal conditions. */
 
 import { expect } from "vitest";
 import { ProtocolError } from "../../base/errors.ts";
@@ -7,7 +7,7 @@ import { ALERTS, type AlertName, CRYPTO_ERROR } from "../alerts.ts";
 /** RFC 9000 §20.1 */
 export const PROTOCOL_VIOLATION = 0x0a;
 
-/** `act` throws the connection error for this alert, or with this code of QUIC's own. */
+/** Expects `act` to throw the connection error for this alert, or with this QUIC code. */
 export function expectCode(act: () => unknown, expected: AlertName | typeof PROTOCOL_VIOLATION): ProtocolError {
   let thrown: unknown;
   try {

@@ -1,4 +1,4 @@
-/** Certificates for tests: real enough to carry a public key, judged by nobody. */
+/** Certificates for tests: valid enough to carry a public key, but never validated. */
 
 import { createEd25519Signer } from "../../crypto/pure/ed25519-signer.ts";
 import { fromHex } from "../../wire/hex.ts";
@@ -17,7 +17,7 @@ export function der(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
 const SEQUENCE = 0x30;
 const ED25519_ALGORITHM = der(SEQUENCE, fromHex("06032b6570"));
 
-/** A certificate of version 3 around `spki`, with a signature that is none. */
+/** A version 3 certificate around `spki`, with an invalid signature. */
 export function makeCertificate(spki: Uint8Array): Uint8Array {
   const time = der(0x17, latin1("260101000000Z"));
   const tbsCertificate = der(
@@ -33,7 +33,7 @@ export function makeCertificate(spki: Uint8Array): Uint8Array {
   return der(SEQUENCE, tbsCertificate, ED25519_ALGORITHM, der(0x03, new Uint8Array(65)));
 }
 
-/** An identity whose signatures, too, are the same in every run. */
+/** An identity whose signatures are the same in every run. */
 export function ed25519Identity(seed = 1): TlsIdentity {
   const signer = createEd25519Signer(new Uint8Array(32).fill(seed));
   const spki = der(SEQUENCE, ED25519_ALGORITHM, der(0x03, Uint8Array.of(0), signer.publicKey));

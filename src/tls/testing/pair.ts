@@ -1,4 +1,4 @@
-/** A client and a server of ours, joined by nothing but the order of their messages. */
+/** Our client and our server, connected directly. */
 
 import { SeededRng } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
@@ -38,7 +38,7 @@ export interface Flight {
   readonly bytes: Uint8Array;
 }
 
-/** Changes, drops (by undefined) or keeps a message on its way. */
+/** Changes, drops (by returning undefined) or keeps a message in transit. */
 export type Tamper = (message: Uint8Array, name: MessageName, level: EncryptionLevel) => Uint8Array | undefined;
 
 export interface PairOptions {
@@ -46,9 +46,9 @@ export interface PairOptions {
   readonly server?: Partial<TlsServerConfig>;
   readonly toServer?: Tamper;
   readonly toClient?: Tamper;
-  /** How many bytes are handed over at a time; whole messages without it. */
+  /** Bytes delivered at a time; whole messages by default. */
   readonly chunk?: number;
-  /** What the host says of the certificate: accepted by default; "later" leaves it to the test. */
+  /** The host's verdict on the certificate: accepted by default; "later" leaves it to the test. */
   readonly verdict?: "accept" | "later" | { readonly alert: number; readonly reason: string };
 }
 
@@ -59,7 +59,7 @@ export class Pair {
   readonly server: TlsHandshake;
   readonly clientEvents: TlsEvent[] = [];
   readonly serverEvents: TlsEvent[] = [];
-  /** Every byte that went each way, for comparing runs. */
+  /** All bytes sent in each direction, for comparing runs. */
   readonly toServer: Flight[] = [];
   readonly toClient: Flight[] = [];
   readonly #options: PairOptions;
@@ -70,7 +70,7 @@ export class Pair {
     this.server = createTlsServer(serverConfig(options.server));
   }
 
-  /** Runs until neither side has anything to say; throws what they throw. */
+  /** Runs until both sides are idle; throws what they throw. */
   run(): this {
     this.client.start(NOW);
     this.server.start(NOW);
@@ -123,7 +123,7 @@ export class Pair {
 
 function messageName(message: Uint8Array): MessageName {
   const name = Object.entries(MESSAGE_TYPES).find(([, type]) => type === message[0])?.[0];
-  if (name === undefined) throw new Error(`message type ${message[0]}`);
+  if (name === undefined) throw new Error(`unknown message type ${message[0]}`);
   return name as MessageName;
 }
 

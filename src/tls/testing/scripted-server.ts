@@ -1,6 +1,6 @@
 /**
- * A server that follows a script: it makes a correct flight out of parts that a test may change, and hashes and signs
- * what it then really sends, so that nothing but the change is wrong.
+ * A server that follows a script. It builds a correct flight from parts that a test may change, and hashes and signs
+ * what it actually sends, so that nothing but the change is wrong.
  */
 
 import { SeededRng } from "../../base/rng.ts";
@@ -58,7 +58,7 @@ export class ScriptedServer {
     return this.#send(EncryptionLevel.initial, emitServerHello(request));
   }
 
-  /** The whole flight, one message at a time; nothing of it is made before the test has seen what came before. */
+  /** The whole flight, one message at a time; each is made only after the test has consumed the previous one. */
   *flight(clientHello: Uint8Array, script: Script = {}): Generator<Flight> {
     const { group = "x25519", hash = "sha256" } = script;
     const hello = parseBody(handshakeMessage(clientHello), parseClientHello);
@@ -108,7 +108,7 @@ export class ScriptedServer {
     yield this.#send(EncryptionLevel.handshake, emitFinished(script.finished?.(verifyData) ?? verifyData));
   }
 
-  /** What the client's Finished has to be after `before`, which the client sent since. */
+  /** The client's expected Finished, given the messages that the client sent `before` it. */
   expectedFinished(...before: readonly Uint8Array[]): Uint8Array {
     for (const message of before) this.#transcript.append(message);
     return emitFinished(this.#schedule!.verifyData(this.#traffic!.client, this.#transcript.digest()));
