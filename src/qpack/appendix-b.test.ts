@@ -1,4 +1,4 @@
-/** RFC 9204 Appendix B, byte for byte: what its encoder sends, and what its decoder makes of it. */
+/** RFC 9204 Appendix B, byte for byte: encoding and decoding. */
 
 import { describe, expect, test } from "vitest";
 import { fromHex, toHex } from "../wire/hex.ts";
@@ -47,7 +47,7 @@ describe("decoding", () => {
     expect(decoder.table.size).toBe(160);
     expect(toHex(decoder.takeInstructions()!)).toBe("01");
 
-    // B.4: the section comes before the duplicate and waits for it.
+    // B.4: the section arrives before the duplicate and waits for it.
     expect(decoder.decode(8, fromHex(B4_SECTION))).toBe("blocked");
     decoder.handleEncoderStream(fromHex(B4_ENCODER));
     expect(decoder.table.size).toBe(217);

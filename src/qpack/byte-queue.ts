@@ -1,6 +1,6 @@
 /**
- * Bytes of a stream that could not be read yet, because an instruction or frame goes on in what has not arrived. Growth
- * is amortised, so that a peer who sends single bytes costs no more than one who does not.
+ * Stream bytes that are not yet readable because the rest of an instruction or frame has not arrived. Growth is
+ * amortized, so that a peer who sends single bytes costs no more than any other.
  */
 
 export class ByteQueue {
@@ -12,7 +12,7 @@ export class ByteQueue {
     return this.#end - this.#start;
   }
 
-  /** What is waiting: a view that the next `append` may overwrite. */
+  /** The waiting bytes: a view that the next `append` may overwrite. */
   get bytes(): Uint8Array {
     return this.#buffer.subarray(this.#start, this.#end);
   }
@@ -31,7 +31,7 @@ export class ByteQueue {
     this.#end += bytes.length;
   }
 
-  /** Forgets the first `count` bytes. */
+  /** Drops the first `count` bytes. */
   consume(count: number): void {
     this.#start += count;
     if (this.#start < this.#end) return;

@@ -19,7 +19,7 @@ export class DecoderStreamReader {
     this.#handler = handler;
   }
 
-  /** Bytes cut anywhere: what waits is part of one integer. */
+  /** Takes bytes split anywhere; only part of one integer ever waits. */
   handle(bytes: Uint8Array): void {
     const queued = this.#waiting.length > 0;
     if (queued) this.#waiting.append(bytes);

@@ -29,12 +29,12 @@ const errorOf = (action: () => unknown): ProtocolError => {
 const FAILED = QPACK_ERRORS.QPACK_DECOMPRESSION_FAILED.code;
 const ENCODER_ERROR = QPACK_ERRORS.QPACK_ENCODER_STREAM_ERROR.code;
 
-/** Capacity 4096, then x: y twice over, as entries 0 and 1. */
+/** Capacity 4096, then x: y twice, as entries 0 and 1. */
 const TWO_ENTRIES = "3fe11f 4178 0179 00";
 
 describe("field sections that cannot be decoded (RFC 9204 §2.2)", () => {
   test.each([
-    ["nothing at all", ""],
+    ["no bytes", ""],
     ["no base", "00"],
     ["static index 99", "0000 ff24"],
     ["static name index 99", "0000 5f54 00"],
@@ -56,16 +56,16 @@ describe("field sections that cannot be decoded (RFC 9204 §2.2)", () => {
   });
 
   test.each([
-    ["a reference to an entry beyond the Required Insert Count", "0200 10"],
-    ["an insertion that is not needed, and a relative index beyond the table", "0300 82"],
-    ["a post-base name beyond the Required Insert Count", "0380 01 00"],
+    ["a reference at or above the Required Insert Count", "0200 10"],
+    ["an unneeded insertion, and a relative index outside the table", "0300 82"],
+    ["a post-base name at or above the Required Insert Count", "0380 01 00"],
   ])("%s", (_, digits) => {
     const decoder = makeDecoder();
     decoder.handleEncoderStream(fromHex(TWO_ENTRIES));
     expect(errorOf(() => decoder.decode(0, fromHex(digits)))).toMatchObject({ code: FAILED });
   });
 
-  test("a reference to what was evicted", () => {
+  test("a reference to an evicted entry", () => {
     const decoder = makeDecoder();
     // Capacity 64 keeps one entry of 34 bytes.
     decoder.handleEncoderStream(fromHex("3f21 4178 0179 00"));
@@ -74,7 +74,7 @@ describe("field sections that cannot be decoded (RFC 9204 §2.2)", () => {
     expect(errorOf(() => decoder.decode(4, fromHex("0300 81")))).toMatchObject({ code: FAILED });
   });
 
-  test("no table was offered, and a section needs it", () => {
+  test("a section that needs a table although none was offered", () => {
     expect(errorOf(() => makeDecoder({ maxTableCapacity: 0 }).decode(0, fromHex("0200 80")))).toMatchObject({
       code: FAILED,
     });
@@ -106,8 +106,8 @@ describe("all kinds of lines", () => {
     ["post-base name", "0381 00 017a", [["x", "z"]]],
     ["literal name", "0000 2161 0162", [["a", "b"]]],
     ["literal name, never indexed", "0000 3161 0162", [["a", "b"]]],
-    ["no line at all", "0000", []],
-    ["obs-text stays one character a byte", "0000 2161 02e9ff", [["a", "\u00e9\u00ff"]]],
+    ["no lines", "0000", []],
+    ["obs-text stays one character per byte", "0000 2161 02e9ff", [["a", "\u00e9\u00ff"]]],
   ])("%s", (_, digits, fields) => {
     const decoder = makeDecoder();
     decoder.handleEncoderStream(fromHex(TWO_ENTRIES));
@@ -120,11 +120,11 @@ describe("the encoder stream (RFC 9204 §4.3)", () => {
     ["capacity over the limit", "3fe21f"],
     ["capacity of eleven bytes", "3f8080808080808080808000"],
     ["an entry larger than the capacity", "21 4161 00"],
-    ["an insertion before any capacity", "4178 0179"],
+    ["an insertion before the capacity is set", "4178 0179"],
     ["static name 99", "3fe11f ff24 00"],
     ["dynamic name without entries", "3fe11f 80 00"],
     ["a duplicate without entries", "3fe11f 00"],
-    ["a duplicate beyond the entries", `${TWO_ENTRIES} 02`],
+    ["a duplicate of a missing entry", `${TWO_ENTRIES} 02`],
     ["a name longer than any entry", "3fe11f 5fff7f"],
     ["a value longer than any entry", "3fe11f 4161 7fc27f"],
     ["bad Huffman", "3fe11f c084 ffffffff"],
@@ -135,7 +135,7 @@ describe("the encoder stream (RFC 9204 §4.3)", () => {
     });
   });
 
-  test("a long name is refused before its value comes", () => {
+  test("a long name is refused before its value arrives", () => {
     const decoder = makeDecoder({ maxTableCapacity: 64 });
     const name = "61".repeat(40);
     expect(errorOf(() => decoder.handleEncoderStream(fromHex(`3f21 5f09 ${name}`)))).toMatchObject({
@@ -151,7 +151,7 @@ describe("the encoder stream (RFC 9204 §4.3)", () => {
     expect(decoder.table).toMatchObject({ size: 0, insertCount: 2, firstIndex: 2, isEmpty: true });
   });
 
-  test("cut anywhere", () => {
+  test("instructions split anywhere", () => {
     const bytes = fromHex(
       "3fe11f c00f7777772e6578616d706c652e636f6d 4a637573746f6d2d6b65790c637573746f6d2d76616c7565 01",
     );
@@ -172,15 +172,15 @@ describe("the encoder stream (RFC 9204 §4.3)", () => {
 });
 
 describe("limits", () => {
-  // RFC 9204 §7.3: an indexed line is one byte and counts 42.
-  test("a bomb is not unfolded", () => {
+  // RFC 9204 §7.3: an indexed line takes one byte but counts as 42.
+  test("a decompression bomb is not expanded", () => {
     const decoder = makeDecoder();
     expect(decoder.decode(0, fromHex(`0000${"d1".repeat(23)}`))).toHaveLength(23);
     expect(decoder.decode(0, fromHex(`0000${"d1".repeat(24)}`))).toBe("too-large");
     expect(decoder.decode(0, fromHex(`0000${"d1".repeat(100_000)}`))).toBe("too-large");
   });
 
-  test("a bomb of references to one large entry is given up, and the encoder told so", () => {
+  test("a bomb of references to one large entry is abandoned, and the encoder notified", () => {
     const decoder = makeDecoder({ maxTableCapacity: 16_384, maxFieldSectionSize: 65_536 });
     decoder.handleEncoderStream(fromHex(`3fe17f 4161 7f8145 ${"62".repeat(8960)}`));
     expect(decoder.table.insertCount).toBe(1);
@@ -196,7 +196,7 @@ describe("limits", () => {
     expect(errorOf(() => decoder.decode(8, fromHex("0200 80")))).toMatchObject({ code: FAILED });
   });
 
-  test("a cancelled stream is not blocked any more", () => {
+  test("a cancelled stream is no longer blocked", () => {
     const decoder = makeDecoder();
     decoder.decode(0, fromHex("0200 80"));
     decoder.decode(4, fromHex("0200 80"));
@@ -210,7 +210,7 @@ describe("limits", () => {
     ]);
   });
 
-  test("blocked sections that are too many bytes", () => {
+  test("too many bytes of blocked sections", () => {
     const decoder = makeDecoder({ maxBlockedStreams: 10 });
     expect(decoder.decode(0, fromHex(`0200${"80".repeat(60)}`))).toBe("blocked");
     expect(decoder.decode(4, fromHex(`0200${"80".repeat(60)}`))).toBe("too-large");
@@ -218,7 +218,7 @@ describe("limits", () => {
     expect(decoder.decode(8, fromHex(`0200${"80".repeat(60)}`))).toBe("blocked");
   });
 
-  test("increments are coalesced and do not count what an acknowledgment told", () => {
+  test("increments are coalesced and omit what an acknowledgment already reported", () => {
     const decoder = makeDecoder();
     decoder.handleEncoderStream(fromHex(`${TWO_ENTRIES} 00 00`));
     decoder.decode(0, fromHex("0300 80"));
@@ -227,7 +227,7 @@ describe("limits", () => {
   });
 });
 
-test("the Required Insert Count survives its wrapping (RFC 9204 §4.5.1.1)", () => {
+test("the Required Insert Count survives wrapping (RFC 9204 §4.5.1.1)", () => {
   // The RFC's example: MaxEntries 3, ten insertions received, 4 on the wire means 9.
   expect(decodeInsertCount(4, 100, 10)).toBe(9);
   fc.assert(
@@ -240,7 +240,7 @@ test("the Required Insert Count survives its wrapping (RFC 9204 §4.5.1.1)", () 
   );
 });
 
-test("any bytes on either stream are followed or refused", () => {
+test("arbitrary bytes on either stream are accepted or refused", () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.constantFrom("section", "encoder", "cancel"), fc.uint8Array({ maxLength: 60 })), {

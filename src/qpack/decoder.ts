@@ -1,6 +1,6 @@
 /**
- * The decoder (RFC 9204 §2.2): follows the peer's encoder stream, turns encoded field sections back into fields, keeps
- * those that arrived before the insertions they need, and says on the decoder stream what it has done.
+ * The decoder (RFC 9204 §2.2): follows the peer's encoder stream, decodes field sections, holds those that arrive
+ * before the insertions they need, and reports its progress on the decoder stream.
  */
 
 import { type FieldLine, type FieldSection, fieldLineSize } from "../http/field-section.ts";
@@ -15,17 +15,17 @@ import { decodeInsertCount } from "./section-prefix.ts";
 import { STATIC_TABLE } from "./static-table.ts";
 
 export interface DecoderOptions {
-  /** SETTINGS_QPACK_MAX_TABLE_CAPACITY as we sent it. */
+  /** The SETTINGS_QPACK_MAX_TABLE_CAPACITY we sent. */
   readonly maxTableCapacity: number;
-  /** SETTINGS_QPACK_BLOCKED_STREAMS as we sent it. */
+  /** The SETTINGS_QPACK_BLOCKED_STREAMS we sent. */
   readonly maxBlockedStreams: number;
-  /** SETTINGS_MAX_FIELD_SECTION_SIZE as we sent it: counted line by line, so that a bomb never unfolds. */
+  /** The SETTINGS_MAX_FIELD_SECTION_SIZE we sent, counted line by line so that a bomb is never expanded. */
   readonly maxFieldSectionSize: number;
-  /** How many bytes of waiting sections are kept in all. */
+  /** The limit on the total bytes of blocked sections. */
   readonly maxBlockedBytes: number;
 }
 
-/** Fields; or "blocked", and `pollUnblocked` will give them later; or "too-large", and nothing of it was kept. */
+/** The fields; "blocked" if `pollUnblocked` will return them later; or "too-large" if the section was dropped. */
 export type DecodeResult = FieldSection | "blocked" | "too-large";
 
 interface BlockedSection {
@@ -46,7 +46,7 @@ export class QpackDecoder {
   readonly #instructions = new InstructionBuffer();
   readonly #blocked = new Map<StreamId, BlockedSection>();
   #blockedBytes = 0;
-  /** How many insertions the peer's encoder knows that we have: by increments and by acknowledged sections. */
+  /** The number of insertions that the peer's encoder knows we have, from increments and acknowledged sections. */
   #reportedInsertCount = 0;
 
   constructor(options: DecoderOptions) {
@@ -62,12 +62,12 @@ export class QpackDecoder {
     return this.#blocked.size;
   }
 
-  /** Bytes of the peer's encoder stream, cut anywhere. */
+  /** Takes bytes of the peer's encoder stream, split anywhere. */
   handleEncoderStream(bytes: Uint8Array): void {
     this.#encoderStream.handle(bytes);
   }
 
-  /** Decodes one encoded field section. While a stream is blocked, nothing more of that stream may be decoded. */
+  /** Decodes one encoded field section. While a stream is blocked, no further section of it may be decoded. */
   decode(streamId: StreamId, section: Uint8Array): DecodeResult {
     const reader = this.#reader;
     reader.reset(section);
@@ -86,7 +86,7 @@ export class QpackDecoder {
     return fields;
   }
 
-  /** A section that was blocked and no longer is. */
+  /** Returns a section that is no longer blocked. */
   pollUnblocked(): UnblockedSection | undefined {
     for (const [streamId, { requiredInsertCount, bytes }] of this.#blocked) {
       if (requiredInsertCount > this.#table.insertCount) continue;
@@ -96,14 +96,14 @@ export class QpackDecoder {
     return undefined;
   }
 
-  /** The stream was reset, or its reading abandoned (RFC 9204 §2.2.2.2). */
+  /** Call when the stream is reset or no longer read (RFC 9204 §2.2.2.2). */
   cancelStream(streamId: StreamId): void {
     this.#unblock(streamId);
-    // Nothing of ours can be referenced when there is no table.
+    // Without a table the peer cannot reference anything.
     if (this.#options.maxTableCapacity > 0) this.#instructions.write(writeStreamCancellation, streamId);
   }
 
-  /** What the decoder stream has to carry now. Gathered, so that one increment serves many insertions. */
+  /** The bytes to send on the decoder stream. Collected, so that one increment covers many insertions. */
   takeInstructions(): Uint8Array | undefined {
     const increment = this.#table.insertCount - this.#reportedInsertCount;
     if (increment > 0) {
@@ -137,7 +137,7 @@ export class QpackDecoder {
   #readRequiredInsertCount(): number {
     const encoded = this.#integer(8);
     const required = decodeInsertCount(encoded, this.#options.maxTableCapacity, this.#table.insertCount);
-    if (required === undefined) throw decompressionFailed("impossible Required Insert Count");
+    if (required === undefined) throw decompressionFailed("invalid Required Insert Count");
     return required;
   }
 
@@ -151,7 +151,7 @@ export class QpackDecoder {
     return base;
   }
 
-  /** The lines after the prefix; undefined when they are more than we take. */
+  /** The lines after the prefix; undefined if they exceed the limit. */
   #readLines(required: number, base: number): FieldSection | undefined {
     const reader = this.#reader;
     const limit = this.#options.maxFieldSectionSize;
@@ -188,7 +188,7 @@ export class QpackDecoder {
   }
 
   #dynamicLine(index: number, required: number): FieldLine {
-    // RFC 9204 §2.2.3: an entry that the Required Insert Count does not promise, or that is no longer there.
+    // RFC 9204 §2.2.3: the entry is not covered by the Required Insert Count, or was evicted.
     const line = index < required ? this.#table.at(index) : undefined;
     if (line === undefined) throw decompressionFailed(`no dynamic entry ${index}`);
     return line;

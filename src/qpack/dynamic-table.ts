@@ -1,24 +1,24 @@
 /**
- * The dynamic table (RFC 9204 §3.2): first in, first out, bounded by a capacity in bytes. Entries are known by their
- * absolute index, the number of insertions before them, which never changes; relative indices are the callers' affair.
+ * The dynamic table (RFC 9204 §3.2): first in, first out, bounded by a capacity in bytes. Entries are addressed by
+ * absolute index, the number of insertions before them, which never changes; callers handle relative indices.
  */
 
 import { type FieldLine, fieldLineSize } from "../http/field-section.ts";
 
 export class DynamicTable {
-  /** Entry n lies at n mod the ring's length, a power of two. */
+  /** Entry n is at n mod the length of the ring, which is a power of two. */
   #ring: (FieldLine | undefined)[] = new Array(16).fill(undefined);
   #insertCount = 0;
   #firstIndex = 0;
   #size = 0;
   #capacity = 0;
 
-  /** How many entries were ever inserted: also the absolute index of the next. */
+  /** The number of entries ever inserted, and so the absolute index of the next. */
   get insertCount(): number {
     return this.#insertCount;
   }
 
-  /** The absolute index of the oldest entry that is still here. */
+  /** The absolute index of the oldest remaining entry. */
   get firstIndex(): number {
     return this.#firstIndex;
   }
@@ -35,19 +35,19 @@ export class DynamicTable {
     return this.#firstIndex === this.#insertCount;
   }
 
-  /** The entry with an absolute index; undefined when it was evicted or never inserted. */
+  /** The entry at an absolute index; undefined if it was evicted or never inserted. */
   at(index: number): FieldLine | undefined {
     if (index < this.#firstIndex || index >= this.#insertCount) return undefined;
     return this.#ring[index & (this.#ring.length - 1)];
   }
 
-  /** Changes the capacity, evicting what no longer fits (RFC 9204 §3.2.2). */
+  /** Changes the capacity and evicts what no longer fits (RFC 9204 §3.2.2). */
   setCapacity(capacity: number): void {
     this.#capacity = capacity;
     while (this.#size > capacity) this.evict();
   }
 
-  /** Adds an entry, evicting others for it; false when it is larger than the whole table. */
+  /** Adds an entry, evicting others as needed. Returns false if it is larger than the whole table. */
   insert(line: FieldLine): boolean {
     const size = fieldLineSize(line[0], line[1]);
     if (size > this.#capacity) return false;

@@ -7,12 +7,12 @@ import { encoderStreamError } from "./errors.ts";
 import { INCOMPLETE, PrimitiveReader, problemText } from "./primitive-reader.ts";
 import { STATIC_TABLE } from "./static-table.ts";
 
-const tooLarge = () => encoderStreamError("entry larger than the table");
+const tooLarge = () => encoderStreamError("the entry is larger than the table");
 
 export class EncoderStreamReader {
   readonly #table: DynamicTable;
   readonly #maxTableCapacity: number;
-  /** No string longer than this on the wire can fit the table: a Huffman code has at most 30 bits. */
+  /** No longer encoded string can fit the table: a Huffman code has at most 30 bits. */
   readonly #maxStringBytes: number;
   readonly #reader = new PrimitiveReader();
   readonly #waiting = new ByteQueue();
@@ -23,7 +23,7 @@ export class EncoderStreamReader {
     this.#maxStringBytes = maxTableCapacity * 4;
   }
 
-  /** Bytes cut anywhere: what is not a whole instruction waits, at most two strings and two integers of it. */
+  /** Takes bytes split anywhere; an incomplete instruction waits, at most two strings and two integers. */
   handle(bytes: Uint8Array): void {
     const queued = this.#waiting.length > 0;
     if (queued) this.#waiting.append(bytes);
@@ -36,7 +36,7 @@ export class EncoderStreamReader {
     else if (done < input.length) this.#waiting.append(input.subarray(done));
   }
 
-  /** False when the instruction goes on in bytes that have not arrived. */
+  /** Returns false if the rest of the instruction has not arrived. */
   #readInstruction(): boolean {
     const first = this.#reader.bytes[this.#reader.position]!;
     if (first >= 0x80) return this.#insertWithNameReference((first & 0x40) !== 0);
@@ -59,7 +59,7 @@ export class EncoderStreamReader {
   #insertWithLiteralName(): boolean {
     const name = this.#string(5);
     if (name === undefined) return false;
-    // Said here already, so that a long name is not read again and again while its value arrives.
+    // Checked early, so that a long name is not parsed repeatedly while its value arrives.
     if (name.length + FIELD_LINE_OVERHEAD > this.#table.capacity) throw tooLarge();
     const value = this.#string(7);
     if (value === undefined) return false;
@@ -71,7 +71,8 @@ export class EncoderStreamReader {
     const capacity = this.#integer(5);
     if (capacity === undefined) return false;
     // RFC 9204 §4.3.1
-    if (capacity > this.#maxTableCapacity) throw encoderStreamError(`capacity ${capacity} is over the limit`);
+    if (capacity > this.#maxTableCapacity)
+      throw encoderStreamError(`capacity ${capacity} exceeds ${this.#maxTableCapacity}`);
     this.#table.setCapacity(capacity);
     return true;
   }

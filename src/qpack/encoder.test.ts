@@ -24,8 +24,8 @@ function makeEncoder(maxTableCapacity = 4096, maxBlockedStreams = 10, options: P
 
 const AGENT: FieldSection = [["user-agent", "curl/8.14.1"]];
 
-describe("what is inserted", () => {
-  test("nothing before the peer's SETTINGS, nor into a table of no capacity", () => {
+describe("insertions", () => {
+  test("there are none before the peer's SETTINGS, nor into a table without capacity", () => {
     const early = new QpackEncoder({ tableCapacity: 4096 });
     const none = makeEncoder(0);
     for (const encoder of [early, none]) {
@@ -35,7 +35,7 @@ describe("what is inserted", () => {
     }
   });
 
-  test("a line that comes a second time", () => {
+  test("a repeated line is inserted", () => {
     const encoder = makeEncoder();
     expect(toHex(encoder.takeInstructions()!)).toBe("3fe11f");
     const literal = encode(encoder, 0, AGENT);
@@ -46,7 +46,7 @@ describe("what is inserted", () => {
     expect(toHex(encode(encoder, 8, AGENT))).toBe("020080");
   });
 
-  test("a value that changes every time is not", () => {
+  test("a value that always changes is not inserted", () => {
     const encoder = makeEncoder();
     for (let i = 0; i < 50; i += 1) encode(encoder, i * 4, [["etag", `"${i}"`]]);
     expect(encoder.table.insertCount).toBe(0);
@@ -57,7 +57,7 @@ describe("what is inserted", () => {
     ["proxy-authorization", "Basic dGVzdDp0ZXN0"],
     ["set-cookie", "id=42; Secure"],
     ["cookie", "pin=1234"],
-  ])("%s is never, and says so to intermediaries (RFC 9204 §7.1.3)", (name, value) => {
+  ])("%s is never inserted and marked so for intermediaries (RFC 9204 §7.1.3)", (name, value) => {
     const encoder = makeEncoder(4096, 10, { insert: "always" });
     for (let i = 0; i < 3; i += 1) {
       // 01NT with N set, or 001N.
@@ -67,7 +67,7 @@ describe("what is inserted", () => {
     expect(encoder.table.insertCount).toBe(0);
   });
 
-  test("no more than the encoder stream carries (RFC 9204 §2.1.3)", () => {
+  test("they stay within the encoder stream's credit (RFC 9204 §2.1.3)", () => {
     const encoder = makeEncoder();
     encoder.takeInstructions();
     encode(encoder, 0, AGENT);
@@ -77,7 +77,7 @@ describe("what is inserted", () => {
     expect(encoder.takeInstructions()).toBeDefined();
   });
 
-  test("names are remembered within bounds", () => {
+  test("the number of remembered names is limited", () => {
     const encoder = makeEncoder();
     for (let i = 0; i < 2000; i += 1) encode(encoder, i * 4, [[`x-${i}`, "1"]]);
     for (let i = 0; i < 2; i += 1) encode(encoder, 8000 + i, [["x-again", "1"]]);
@@ -85,19 +85,19 @@ describe("what is inserted", () => {
   });
 });
 
-describe("what may block (RFC 9204 §2.1.2)", () => {
-  test("no more streams than the peer allows", () => {
+describe("blocking (RFC 9204 §2.1.2)", () => {
+  test("at most as many streams as the peer allows", () => {
     const encoder = makeEncoder(4096, 1, { insert: "always" });
     expect(toHex(encode(encoder, 0, AGENT))).toBe("028010");
-    // Another stream would be the second one blocked.
+    // Another stream would be the second blocked one.
     expect(encode(encoder, 4, AGENT)[0]).toBe(0);
-    // The same stream is blocked already.
+    // The same stream is already blocked.
     expect(encode(encoder, 0, [["x-other", "1"]])[0]).toBe(3);
     encoder.handleDecoderStream(fromHex("01"));
     expect(toHex(encode(encoder, 4, AGENT))).toBe("020181");
   });
 
-  test("none at all", () => {
+  test("no stream if the peer allows none", () => {
     const encoder = makeEncoder(4096, 0, { insert: "always" });
     expect(encode(encoder, 0, AGENT)[0]).toBe(0);
     expect(encoder.table.insertCount).toBe(1);
@@ -106,16 +106,16 @@ describe("what may block (RFC 9204 §2.1.2)", () => {
   });
 });
 
-describe("what may be evicted (RFC 9204 §2.1.1)", () => {
+describe("eviction (RFC 9204 §2.1.1)", () => {
   const line = (i: number): FieldSection => [[`x-${i}`, "v".repeat(20)]];
 
-  test("not what the peer may not have", () => {
+  test("spares entries that the peer may not have", () => {
     const encoder = makeEncoder(128, 10, { insert: "always" });
     for (let i = 0; i < 10; i += 1) encode(encoder, i * 4, line(i));
     expect(encoder.table.insertCount).toBe(2);
   });
 
-  test("not what a section on its way refers to", () => {
+  test("spares entries referenced by an outstanding section", () => {
     const encoder = makeEncoder(128, 10, { insert: "always" });
     encode(encoder, 0, line(0));
     encode(encoder, 4, line(1));
@@ -125,13 +125,13 @@ describe("what may be evicted (RFC 9204 §2.1.1)", () => {
     encoder.handleDecoderStream(fromHex("80"));
     encode(encoder, 12, line(3));
     expect(encoder.table).toMatchObject({ insertCount: 3, firstIndex: 1 });
-    // A cancellation frees as an acknowledgment does.
+    // A cancellation releases references, like an acknowledgment.
     encoder.handleDecoderStream(fromHex("44"));
     encode(encoder, 16, line(4));
     expect(encoder.table).toMatchObject({ insertCount: 4, firstIndex: 2 });
   });
 
-  test("not what the section being written refers to", () => {
+  test("spares entries referenced by the section being written", () => {
     const encoder = makeEncoder(128, 10, { insert: "always" });
     encode(encoder, 0, line(0));
     encode(encoder, 4, line(1));
@@ -140,7 +140,7 @@ describe("what may be evicted (RFC 9204 §2.1.1)", () => {
     expect(encoder.table.firstIndex).toBe(0);
   });
 
-  test("the oldest of a full table are duplicated, not referred to", () => {
+  test("the oldest entries of a full table are duplicated, not referenced", () => {
     const encoder = makeEncoder(512, 100, { insert: "always" });
     for (let i = 0; i < 9; i += 1) encode(encoder, i * 4, line(i));
     for (let i = 0; i < 8; i += 1) encoder.handleDecoderStream(Uint8Array.of(0x80 | (i * 4)));
@@ -148,17 +148,17 @@ describe("what may be evicted (RFC 9204 §2.1.1)", () => {
     const inserted = encoder.table.insertCount;
     expect(encoder.table.firstIndex).toBe(0);
     const section = encode(encoder, 100, line(0));
-    // The ninth from the end, and with its going there is room for its duplicate.
+    // The ninth from the end; evicting it makes room for its duplicate.
     expect(toHex(encoder.takeInstructions()!)).toBe("08");
     expect(encoder.table).toMatchObject({ insertCount: inserted + 1, firstIndex: 1 });
     expect(encoder.table.at(inserted)).toEqual(line(0)[0]);
     expect(section[2]).toBe(0x10);
-    // The newest are referred to as they are.
+    // The newest are referenced directly.
     encode(encoder, 104, line(8));
     expect(encoder.takeInstructions()).toBeUndefined();
   });
 
-  test("a peer that acknowledges nothing", () => {
+  test("stops if the peer acknowledges nothing", () => {
     const encoder = makeEncoder(4096, 100_000, { insert: "always" });
     let referring = 0;
     for (let i = 0; i < 3000; i += 1) if (encode(encoder, i * 4, AGENT)[0] !== 0) referring += 1;
@@ -169,7 +169,7 @@ describe("what may be evicted (RFC 9204 §2.1.1)", () => {
 describe("the decoder stream (RFC 9204 §4.4)", () => {
   test.each([
     ["an increment of zero", "00"],
-    ["an increment beyond what was inserted", "02"],
+    ["an increment beyond the insertions", "02"],
     ["an acknowledgment without a section", "84"],
     ["a second acknowledgment", "8080"],
     ["an integer of eleven bytes", "ff8080808080808080808000"],
@@ -181,11 +181,11 @@ describe("the decoder stream (RFC 9204 §4.4)", () => {
     );
   });
 
-  test("a cancellation of a stream without sections is none of its business", () => {
+  test("a cancellation of a stream without sections is ignored", () => {
     makeEncoder().handleDecoderStream(fromHex("44 7f01"));
   });
 
-  test("any bytes are followed or refused", () => {
+  test("arbitrary bytes are accepted or refused", () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 20 })), (pieces) => {
         const encoder = makeEncoder(4096, 10, { insert: "always" });
@@ -217,7 +217,7 @@ describe("encoder and decoder", () => {
     fc.record({ type: fc.constant("cancel" as const), stream: fc.nat(5) }),
   );
 
-  test("understand each other in whatever order their streams arrive", () => {
+  test("agree in whatever order their streams arrive", () => {
     fc.assert(
       fc.property(
         fc.record({

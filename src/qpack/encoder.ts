@@ -1,7 +1,7 @@
 /**
- * The encoder (RFC 9204 §2.1): writes field sections, and on its own stream the insertions that make later ones short.
- * It never refers to what the peer might not have beyond the number of streams the peer lets block, and never evicts
- * what a section on its way refers to.
+ * The encoder (RFC 9204 §2.1): writes field sections and, on its own stream, the insertions that shorten later
+ * sections. It references entries that the peer may not have only within the number of streams that may block, and
+ * never evicts what an outstanding section references.
  */
 
 import { type FieldLine, type FieldSection, fieldLineSize } from "../http/field-section.ts";
@@ -30,7 +30,7 @@ import { MAX_INTEGER_LENGTH, writeInteger } from "./primitive-writer.ts";
 import { encodeInsertCount } from "./section-prefix.ts";
 import { STATIC_NAMES, type StaticName } from "./static-table.ts";
 
-/** What the peer's SETTINGS allow (RFC 9204 §5), and what we make of it. */
+/** The limits of the peer's SETTINGS (RFC 9204 §5). */
 export interface EncoderLimits {
   /** The peer's SETTINGS_QPACK_MAX_TABLE_CAPACITY. */
   readonly maxTableCapacity: number;
@@ -39,25 +39,25 @@ export interface EncoderLimits {
 }
 
 export interface EncoderOptions {
-  /** How much of the peer's table we use at most. */
+  /** The maximum part of the peer's table that we use. */
   readonly tableCapacity: number;
-  /** "repeated" inserts a line when it comes a second time, "always" at once. */
+  /** "repeated" inserts a line when it occurs a second time, "always" immediately. */
   readonly insert?: "repeated" | "always";
-  /** Whether strings are Huffman-coded where that is shorter. */
+  /** True if strings are Huffman-coded where that is shorter. */
   readonly huffman?: boolean;
 }
 
-/** Room that `encode` needs before the position it is given, for the prefix of the section. */
+/** The space that `encode` needs before its start position, for the section prefix. */
 export const SECTION_PREFIX_ROOM = 2 * MAX_INTEGER_LENGTH;
 
-/** How many bytes `encode` writes at most from the position it is given. */
+/** The maximum number of bytes that `encode` writes after its start position. */
 export function maxEncodedLength(fields: FieldSection): number {
   let length = 0;
   for (const [name, value] of fields) length += name.length + value.length + LINE_OVERHEAD;
   return length;
 }
 
-/** RFC 9204 §7.1.3: values worth guessing are kept out of the table, and intermediaries are asked to do so too. */
+/** RFC 9204 §7.1.3: values worth guessing stay out of the table, and intermediaries are asked to do the same. */
 function isSensitive(name: string, value: string): boolean {
   switch (name) {
     case "authorization":
@@ -65,7 +65,7 @@ function isSensitive(name: string, value: string): boolean {
     case "set-cookie":
       return true;
     case "cookie":
-      // A long one has too much entropy to be guessed.
+      // A long cookie has too much entropy to be guessed.
       return value.length < 20;
     default:
       return false;
@@ -85,7 +85,7 @@ export class QpackEncoder {
   #limits: EncoderLimits = { maxTableCapacity: 0, maxBlockedStreams: 0 };
   #knownReceivedCount = 0;
 
-  // About the section being encoded.
+  // The section being encoded.
   #base = 0;
   #requiredInsertCount = 0;
   #oldestReference = Number.POSITIVE_INFINITY;
@@ -111,30 +111,30 @@ export class QpackEncoder {
     return this.#knownReceivedCount;
   }
 
-  /** Once, when the peer's SETTINGS have come; until then only the static table is used. */
+  /** Call once, when the peer's SETTINGS have arrived; until then only the static table is used. */
   setLimits(limits: EncoderLimits): void {
     this.#limits = limits;
     const capacity = Math.min(limits.maxTableCapacity, this.#options.tableCapacity);
-    // Less than one entry is as good as none.
+    // A smaller table is not worth using.
     if (capacity < 64) return;
     this.#table.setCapacity(capacity);
     this.#instructions.write(writeSetCapacity, capacity);
   }
 
-  /** Bytes of the peer's decoder stream, cut anywhere. */
+  /** Takes bytes of the peer's decoder stream, split anywhere. */
   handleDecoderStream(bytes: Uint8Array): void {
     this.#decoderStream.handle(bytes);
   }
 
-  /** What the encoder stream has to carry, before the section that was just encoded. */
+  /** The bytes to send on the encoder stream, before the section just encoded. */
   takeInstructions(): Uint8Array | undefined {
     return this.#instructions.take();
   }
 
   /**
-   * Writes a section's lines from `at` on and its prefix right before them; `at` needs `SECTION_PREFIX_ROOM` before it
-   * and `maxEncodedLength` behind it. Gives the end; `sectionStart` says where the section begins. No more is inserted
-   * than `streamCredit` bytes of encoder stream can carry (RFC 9204 §2.1.3).
+   * Writes a section's lines from `at` on, with the prefix right before them; needs `SECTION_PREFIX_ROOM` before `at`
+   * and `maxEncodedLength` after it. Returns the end; `sectionStart` is the start of the section. Inserts at most what
+   * fits `streamCredit` bytes of encoder stream (RFC 9204 §2.1.3).
    */
   encode(streamId: StreamId, fields: FieldSection, target: Uint8Array, at: number, streamCredit: number): number {
     this.#begin(streamId, streamCredit);
@@ -147,7 +147,7 @@ export class QpackEncoder {
     return end;
   }
 
-  /** Where the section that was encoded last begins in its target. */
+  /** The start of the last encoded section in its target. */
   sectionStart = 0;
 
   #begin(streamId: StreamId, streamCredit: number): void {
@@ -192,13 +192,13 @@ export class QpackEncoder {
     if (fixed !== undefined) {
       return writeWithNameReference(target, at, true, fixed.index, value, neverIndexed, this.#huffman);
     }
-    if (known !== undefined && known.newest !== NONE && this.#mayReferTo(known.newest)) {
+    if (known !== undefined && known.newest !== NONE && this.#mayReference(known.newest)) {
       return this.#writeWithDynamicName(known.newest, value, target, at);
     }
     return writeWithLiteralName(target, at, name, value, neverIndexed, this.#huffman);
   }
 
-  /** The entry to refer to for a whole line, inserted just now if that is worthwhile; or none. */
+  /** The entry to reference for a whole line, inserted now if worthwhile; or none. */
   #entryFor(line: FieldLine, fixed: StaticName | undefined, known: KnownName | undefined): number {
     const [name, value] = line;
     if (known === undefined) {
@@ -211,55 +211,55 @@ export class QpackEncoder {
     known.lastValue = value;
     let index = known.values.get(value) ?? NONE;
     if (index !== NONE) {
-      const draining = this.#isDraining(index) && this.#mayReferTo(this.#table.insertCount);
+      const draining = this.#isDraining(index) && this.#mayReference(this.#table.insertCount);
       if (draining && this.#insert(line, fixed, known, index)) index = this.#table.insertCount - 1;
     } else if (repeated && this.#insert(line, fixed, known, NONE)) {
       index = this.#table.insertCount - 1;
     }
-    return index !== NONE && this.#mayReferTo(index) ? index : NONE;
+    return index !== NONE && this.#mayReference(index) ? index : NONE;
   }
 
-  /** Whether a reference to an entry keeps within what the peer allows (RFC 9204 §2.1.2). */
-  #mayReferTo(index: number): boolean {
+  /** True if referencing an entry stays within the peer's limits (RFC 9204 §2.1.2). */
+  #mayReference(index: number): boolean {
     if (index < this.#knownReceivedCount || this.#mayBlock) return true;
     if (this.#outstanding.blockedStreams >= this.#limits.maxBlockedStreams) return false;
     this.#mayBlock = true;
     return true;
   }
 
-  #refer(index: number): void {
+  #reference(index: number): void {
     if (index >= this.#requiredInsertCount) this.#requiredInsertCount = index + 1;
     if (index < this.#oldestReference) this.#oldestReference = index;
   }
 
   #writeDynamic(index: number, target: Uint8Array, at: number): number {
-    this.#refer(index);
+    this.#reference(index);
     return index < this.#base
       ? writeIndexed(target, at, false, this.#base - 1 - index)
       : writeIndexedPostBase(target, at, index - this.#base);
   }
 
   #writeWithDynamicName(index: number, value: string, target: Uint8Array, at: number): number {
-    this.#refer(index);
+    this.#reference(index);
     return index < this.#base
       ? writeWithNameReference(target, at, false, this.#base - 1 - index, value, false, this.#huffman)
       : writeWithPostBaseNameReference(target, at, index - this.#base, value, false, this.#huffman);
   }
 
   /**
-   * RFC 9204 §2.1.1.1: the oldest eighth of a full table is not referred to any more, but duplicated, so that its
-   * entries can be evicted.
+   * RFC 9204 §2.1.1.1: the oldest eighth of a full table is duplicated instead of referenced, so that its entries can
+   * be evicted.
    */
   #isDraining(index: number): boolean {
     const { firstIndex, insertCount, size, capacity } = this.#table;
     return size * 8 > capacity * 7 && index - firstIndex < (insertCount - firstIndex) >> 3;
   }
 
-  /** Inserts a line, or duplicates the entry `existing`; false when there is no room for it anywhere. */
+  /** Inserts a line, or duplicates the entry `existing`. Returns false if there is no room. */
   #insert(line: FieldLine, fixed: StaticName | undefined, known: KnownName, existing: number): boolean {
     const size = fieldLineSize(line[0], line[1]);
     const instructionLength = line[0].length + line[1].length + 2 * MAX_INTEGER_LENGTH;
-    // An entry that takes more than half of the table pushes out more than it brings.
+    // An entry larger than half the table evicts more than it gains.
     if (size * 2 > this.#table.capacity || instructionLength > this.#mayInsertBytes) return false;
     if (!this.#makeRoom(size)) return false;
     this.#mayInsertBytes -= instructionLength;
@@ -293,12 +293,13 @@ export class QpackEncoder {
     this.#instructions.advance(end);
   }
 
-  /** Evicts for `size` bytes; false, and nothing is evicted, when what would go is still needed. */
+  /** Evicts entries to make room for `size` bytes. Returns false, evicting nothing, if any of them is still needed. */
   #makeRoom(size: number): boolean {
     const table = this.#table;
     let excess = table.size + size - table.capacity;
     if (excess <= 0) return true;
-    // RFC 9204 §2.1.1: evictable are those that the peer has and no section refers to. §3.2.2: what is duplicated may go.
+    // RFC 9204 §2.1.1: only entries that the peer has and no section references are evictable. §3.2.2: the duplicated
+    // entry may go.
     const limit = Math.min(this.#knownReceivedCount, this.#oldestReference, this.#outstanding.oldestReference());
     let count = 0;
     while (excess > 0) {
@@ -318,7 +319,7 @@ export class QpackEncoder {
   /** RFC 9204 §4.4.1 */
   #handleSectionAcknowledgment(streamId: StreamId): void {
     const required = this.#outstanding.acknowledge(streamId);
-    if (required === undefined) throw decoderStreamError(`no section of stream ${streamId} is outstanding`);
+    if (required === undefined) throw decoderStreamError(`stream ${streamId} has no outstanding section`);
     if (required > this.#knownReceivedCount) this.#setKnownReceivedCount(required);
   }
 
@@ -326,7 +327,7 @@ export class QpackEncoder {
   #handleInsertCountIncrement(increment: number): void {
     const known = this.#knownReceivedCount + increment;
     if (increment === 0 || known > this.#table.insertCount) {
-      throw decoderStreamError(`increment ${increment} of ${this.#knownReceivedCount}`);
+      throw decoderStreamError(`invalid increment ${increment} after ${this.#knownReceivedCount}`);
     }
     this.#setKnownReceivedCount(known);
   }

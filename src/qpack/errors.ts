@@ -1,11 +1,11 @@
-/** QPACK's errors (RFC 9204 §6). All of them end the connection. */
+/** QPACK errors (RFC 9204 §6). All of them end the connection. */
 
 import { defineErrors, ProtocolError } from "../base/errors.ts";
 
 export const QPACK_ERRORS = defineErrors({
   QPACK_DECOMPRESSION_FAILED: [0x200, "an encoded field section could not be decoded"],
-  QPACK_ENCODER_STREAM_ERROR: [0x201, "an instruction on the encoder stream could not be followed"],
-  QPACK_DECODER_STREAM_ERROR: [0x202, "an instruction on the decoder stream could not be followed"],
+  QPACK_ENCODER_STREAM_ERROR: [0x201, "an instruction on the encoder stream is invalid"],
+  QPACK_DECODER_STREAM_ERROR: [0x202, "an instruction on the decoder stream is invalid"],
 });
 
 export const decompressionFailed = (detail: string): ProtocolError =>

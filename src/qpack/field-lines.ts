@@ -1,6 +1,6 @@
 /**
- * The ways a line of an encoded field section is written (RFC 9204 §4.5.2-§4.5.6). Every function writes at `at` and
- * returns the position behind it. Indices are those of the wire: relative to the base, or behind it ("post-base").
+ * Writes the representations of a field line (RFC 9204 §4.5.2-§4.5.6). Every function writes at `at` and returns the
+ * end position. Indices are as on the wire: relative to the base, or post-base.
  */
 
 import { writeInteger, writeString } from "./primitive-writer.ts";
@@ -52,5 +52,5 @@ export function writeWithLiteralName(
   return writeString(target, writeString(target, at, pattern, 3, name, huffman), 0, 7, value, huffman);
 }
 
-/** No line takes more above its name and value: one integer for each, and an index. */
+/** The maximum overhead of a line besides its name and value: a length for each, and an index. */
 export const LINE_OVERHEAD = 32;

@@ -1,11 +1,11 @@
 /**
- * The Huffman code of RFC 7541 Appendix B, which QPACK takes over (RFC 9204 §4.1.2). The code is canonical: codes of
- * one length are consecutive and in the order of their symbols, so the lengths say everything.
+ * The Huffman code of RFC 7541 Appendix B, as used by QPACK (RFC 9204 §4.1.2). The code is canonical: codes of one
+ * length are consecutive and ordered by symbol, so the lengths determine it.
  */
 
 export const EOS = 256;
 
-// biome-ignore format: sixteen symbols a row
+// biome-ignore format: sixteen symbols per row
 const CODE_LENGTHS = [
   13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, // 0x00
   28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28, // 0x10
@@ -34,7 +34,7 @@ export interface HuffmanCode {
 
 let built: HuffmanCode | undefined;
 
-/** The codes, worked out at first use. */
+/** The codes, computed on first use. */
 export function huffmanCode(): HuffmanCode {
   if (built !== undefined) return built;
   const lengths = Uint8Array.from(CODE_LENGTHS);

@@ -63,22 +63,22 @@ test.each([
 
 describe("padding (RFC 7541 §5.2)", () => {
   test.each([
-    ["zeros behind the five bits of a", "18"],
+    ["zeros after the five bits of a", "18"],
     ["eight ones", "1fff"],
-    ["nothing but eight ones", "ff"],
+    ["only eight ones", "ff"],
     ["EOS", "ffffffff"],
     ["EOS after a symbol", "1fffffffff"],
   ])("%s is refused", (_, digits) => {
     expect(decode(digits)).toBeUndefined();
   });
 
-  test("up to seven ones", () => {
+  test("up to seven ones are accepted", () => {
     expect(decode("1f")).toBe("a");
     expect(decode("")).toBe("");
   });
 });
 
-test("what was encoded is decoded", () => {
+test("decodes what it encoded", () => {
   const text = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)) });
   fc.assert(
     fc.property(text, (value) => {
@@ -87,7 +87,7 @@ test("what was encoded is decoded", () => {
   );
 });
 
-test("any bytes are a text or refused, and a text has one encoding", () => {
+test("any bytes are text or refused, and a text has one encoding", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 40 }), (bytes) => {
       const text = decodeHuffman(bytes, 0, bytes.length);

@@ -1,12 +1,12 @@
 /**
- * Huffman-coded strings (RFC 9204 §4.1.2, RFC 7541 §5.2). Decoding walks a state machine by half bytes: the shortest
- * code has five bits, so a half byte ends at most one symbol. The machine is built at first use.
+ * Huffman-coded strings (RFC 9204 §4.1.2, RFC 7541 §5.2). Decoding runs a state machine four bits at a time: the
+ * shortest code has five bits, so four bits end at most one symbol. The machine is built on first use.
  */
 
 import { EOS, huffmanCode } from "./huffman-code.ts";
 import { latin1Text } from "./latin1.ts";
 
-/** The length of a text's Huffman code in bytes. Every character must be at most 0xff. */
+/** The length of a text's Huffman code in bytes. No character may exceed 0xff. */
 export function huffmanLength(text: string): number {
   const { lengths } = huffmanCode();
   let bits = 0;
@@ -14,7 +14,7 @@ export function huffmanLength(text: string): number {
   return (bits + 7) >>> 3;
 }
 
-/** Writes a text's Huffman code at `at` and returns the position behind it. */
+/** Writes a text's Huffman code at `at` and returns the end position. */
 export function encodeHuffman(text: string, target: Uint8Array, at: number): number {
   const { codes, lengths } = huffmanCode();
   let position = at;
@@ -24,7 +24,7 @@ export function encodeHuffman(text: string, target: Uint8Array, at: number): num
     const symbol = text.charCodeAt(i);
     const code = codes[symbol]!;
     let length = lengths[symbol]!;
-    // At most seven bits are pending, and 32 fit: a long code goes in two parts.
+    // At most seven bits are pending and 32 fit, so a long code is written in two parts.
     if (length > 24) {
       length -= 16;
       pending = (pending << length) | (code >>> 16);
@@ -41,20 +41,20 @@ export function encodeHuffman(text: string, target: Uint8Array, at: number): num
   return position;
 }
 
-/** An entry of the machine: the next state in bits 0-7, a symbol in bits 8-15, and these. */
+/** An entry of the machine: the next state in bits 0-7, a symbol in bits 8-15, and these flags. */
 const EMITS = 0x10000;
 const FAILS = 0x20000;
 
 interface Machine {
-  /** By state × 16 + half byte. */
+  /** Indexed by state × 16 + four bits. */
   readonly transitions: Uint32Array;
-  /** Whether a text may end in a state: only ones are pending, and fewer than eight. */
+  /** 1 if a text may end in this state: only ones are pending, and fewer than eight. */
   readonly mayEnd: Uint8Array;
 }
 
 let machine: Machine | undefined;
 
-/** A code that is being read: its bits so far lead to one symbol (leaf) or to two further nodes. */
+/** A partially read code: its bits so far lead to one symbol (leaf) or to two further nodes. */
 interface Node {
   readonly state: number;
   symbol: number;
@@ -110,7 +110,7 @@ function buildMachine(): Machine {
 
 let scratch = new Uint8Array(512);
 
-/** The text of bytes [start, end), or undefined when they hold EOS or are badly padded. */
+/** The text of bytes [start, end), or undefined if they contain EOS or bad padding. */
 export function decodeHuffman(bytes: Uint8Array, start: number, end: number): string | undefined {
   machine ??= buildMachine();
   const { transitions, mayEnd } = machine;

@@ -1,10 +1,10 @@
 /** QPACK: field compression for HTTP/3 (RFC 9204). */
 
-/** Bytes that wait for the rest of an instruction or frame. */
+/** Stream bytes that wait for the rest of an instruction or frame. */
 export { ByteQueue } from "./byte-queue.ts";
-/** Encoded sections to fields. */
+/** The decoder: encoded sections to fields. */
 export { type DecodeResult, type DecoderOptions, QpackDecoder, type UnblockedSection } from "./decoder.ts";
-/** Fields to encoded sections. */
+/** The encoder: fields to encoded sections. */
 export {
   type EncoderLimits,
   type EncoderOptions,

@@ -1,13 +1,13 @@
 /**
- * What an encoder remembers of the lines it sent: where their names and values lie in the dynamic table, and each name's
- * last value. A line is worth an insertion when it comes a second time: what never repeats (paths, dates, lengths) then
- * costs the table nothing, without a list of such names.
+ * The encoder's memory of sent lines: where their names and values are in the dynamic table, and the last value of each
+ * name. A line is inserted when it occurs a second time, so lines that never repeat (paths, dates, lengths) take no
+ * table space, without a list of such names.
  */
 
 import type { FieldLine } from "../http/field-section.ts";
 
 export interface KnownName {
-  /** The newest entry of that name; -1 when there is none. */
+  /** The newest entry of that name; -1 if there is none. */
   newest: number;
   /** The newest entry of that name by value. */
   readonly values: Map<string, number>;
@@ -24,7 +24,7 @@ export class InsertionHistory {
     return this.#names.get(name);
   }
 
-  /** Notes a line whose name has not been seen. */
+  /** Records a line whose name is new. */
   remember(name: string, value: string): void {
     if (this.#names.size >= MAX_NAMES) this.#forgetAbsent();
     if (this.#names.size < MAX_NAMES) this.#names.set(name, { newest: -1, values: new Map(), lastValue: value });
@@ -40,7 +40,7 @@ export class InsertionHistory {
   handleEvicted(line: FieldLine, index: number): void {
     const known = this.#names.get(line[0]);
     if (known === undefined) return;
-    // A duplicate may have come after it.
+    // There may be a later duplicate.
     if (known.values.get(line[1]) === index) known.values.delete(line[1]);
     if (known.newest === index) known.newest = -1;
   }

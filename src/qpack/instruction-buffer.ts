@@ -1,4 +1,4 @@
-/** Instructions that wait for their stream: written one after the other, taken all at once. */
+/** Instructions that wait for their stream: written one by one, taken all at once. */
 
 import { MAX_INTEGER_LENGTH } from "./primitive-writer.ts";
 
@@ -10,7 +10,7 @@ export class InstructionBuffer {
     return this.#length;
   }
 
-  /** Room for `count` more bytes from `length` on, to be claimed with `advance`. */
+  /** Makes room for `count` more bytes from `length` on; claim them with `advance`. */
   reserve(count: number): Uint8Array {
     const wanted = this.#length + count;
     if (wanted > this.#bytes.length) {
@@ -30,7 +30,7 @@ export class InstructionBuffer {
     this.#length = writer(this.reserve(MAX_INTEGER_LENGTH), this.#length, value);
   }
 
-  /** A copy of all that was written, which is then forgotten; undefined when there is nothing. */
+  /** Returns a copy of everything written and clears the buffer; undefined if it is empty. */
   take(): Uint8Array | undefined {
     if (this.#length === 0) return undefined;
     const taken = this.#bytes.slice(0, this.#length);

@@ -1,11 +1,11 @@
 /**
- * What encoder and decoder tell each other on their two streams (RFC 9204 §4.3, §4.4), as they are written. Every
- * function writes at `at` and returns the position behind it.
+ * Writes the instructions of the encoder and decoder streams (RFC 9204 §4.3, §4.4). Every function writes at `at` and
+ * returns the end position.
  */
 
 import { writeInteger, writeString } from "./primitive-writer.ts";
 
-// The encoder stream, by the leading bits of an instruction.
+// The encoder stream: one function per instruction, with its leading bits.
 
 /** RFC 9204 §4.3.1: 001, a 5-bit prefix. */
 export const writeSetCapacity = (target: Uint8Array, at: number, capacity: number): number =>

@@ -1,4 +1,4 @@
-/** One character per byte, fast for the short strings that fields are: eight at a time beats both a spread and a decoder. */
+/** One character per byte, optimized for short strings: eight at a time is faster than a spread or a TextDecoder. */
 
 export function latin1Text(bytes: Uint8Array, start: number, end: number): string {
   let text = "";
@@ -19,7 +19,7 @@ export function latin1Text(bytes: Uint8Array, start: number, end: number): strin
   return text;
 }
 
-/** Writes a text at `at`, one byte a character, and returns the position behind it. */
+/** Writes a text at `at`, one byte per character, and returns the end position. */
 export function writeLatin1(text: string, target: Uint8Array, at: number): number {
   for (let i = 0; i < text.length; i += 1) target[at + i] = text.charCodeAt(i);
   return at + text.length;

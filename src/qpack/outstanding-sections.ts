@@ -1,24 +1,24 @@
 /**
- * Which sections the peer has not acknowledged (RFC 9204 §2.1.1, §2.1.2): they pin entries of the table, and those that
- * need insertions the peer may not have are what can block its streams.
+ * Sections that the peer has not acknowledged (RFC 9204 §2.1.1, §2.1.2). They pin table entries, and those that need
+ * insertions which the peer may not have can block its streams.
  */
 
 import type { StreamId } from "../quic/transport.ts";
 
 interface Section {
   readonly requiredInsertCount: number;
-  /** The oldest entry that it refers to. */
+  /** The oldest entry that it references. */
   readonly oldestReference: number;
-  /** The stream's next section: acknowledgments come in the order of sending. */
+  /** The stream's next section: acknowledgments arrive in sending order. */
   next: Section | undefined;
 }
 
-/** A peer that never acknowledges gets no more than this many sections that refer to the table. */
+/** A peer that never acknowledges gets at most this many sections that reference the table. */
 const MAX_OUTSTANDING = 1024;
 
 export class OutstandingSections {
   readonly #byStream = new Map<StreamId, Section>();
-  /** Streams that may be blocked, with the insert count that frees them. */
+  /** Streams that may be blocked, with the insert count that unblocks them. */
   readonly #blocking = new Map<StreamId, number>();
   #count = 0;
 
@@ -34,7 +34,7 @@ export class OutstandingSections {
     return this.#blocking.has(streamId);
   }
 
-  /** The oldest entry that any of them refers to; infinite when none does. */
+  /** The oldest entry that any section references; infinite if none does. */
   oldestReference(): number {
     let oldest = Number.POSITIVE_INFINITY;
     for (const first of this.#byStream.values()) {
@@ -60,7 +60,7 @@ export class OutstandingSections {
     }
   }
 
-  /** Takes the stream's oldest section out and gives its Required Insert Count; undefined when it has none. */
+  /** Removes the stream's oldest section and returns its Required Insert Count; undefined if it has none. */
   acknowledge(streamId: StreamId): number | undefined {
     const section = this.#byStream.get(streamId);
     if (section === undefined) return undefined;
@@ -70,14 +70,14 @@ export class OutstandingSections {
     return section.requiredInsertCount;
   }
 
-  /** The stream will not be read further: all of its sections are forgotten. */
+  /** The stream will not be read further: drops all of its sections. */
   cancel(streamId: StreamId): void {
     for (let section = this.#byStream.get(streamId); section !== undefined; section = section.next) this.#count -= 1;
     this.#byStream.delete(streamId);
     this.#blocking.delete(streamId);
   }
 
-  /** The peer has this many insertions: streams that waited for no more are not blocked. */
+  /** The peer has this many insertions, so streams that waited for no more are not blocked. */
   handleReceived(knownReceivedCount: number): void {
     for (const [streamId, required] of this.#blocking) {
       if (required <= knownReceivedCount) this.#blocking.delete(streamId);

@@ -1,18 +1,18 @@
 /**
- * Reads what QPACK is made of: prefixed integers and string literals (RFC 9204 §4.1). The same reader serves a whole
- * field section, where a missing byte is an error, and a stream, where it only means "later".
+ * Reads the QPACK primitives: prefixed integers and string literals (RFC 9204 §4.1). Serves both field sections, where
+ * a missing byte is an error, and streams, where it means "later".
  */
 
 import { decodeHuffman } from "./huffman.ts";
 import { latin1Text } from "./latin1.ts";
 
-/** Why there is no integer or string. Negative, so that one comparison tells. */
+/** Reasons for failure. Negative, so that one comparison detects them. */
 export const INCOMPLETE = -1;
 export const INTEGER_TOO_LARGE = -2;
 export const STRING_TOO_LONG = -3;
 export const BAD_HUFFMAN = -4;
 
-/** The reasons as people read them. */
+/** A reason as text. */
 export function problemText(problem: number): string {
   switch (problem) {
     case INCOMPLETE:
@@ -26,14 +26,14 @@ export function problemText(problem: number): string {
   }
 }
 
-/** RFC 9204 §4.1.1 wants 62 bits; ten bytes hold them with any prefix, and more would be zeros sent to waste our time. */
+/** RFC 9204 §4.1.1 requires 62 bits. Ten bytes hold them with any prefix; longer encodings only add zeros. */
 const MAX_INTEGER_BYTES = 10;
 
 export class PrimitiveReader {
   bytes: Uint8Array = new Uint8Array(0);
   position = 0;
   end = 0;
-  /** Why the last `string` gave undefined. */
+  /** The reason why the last `string` returned undefined. */
   problem: number = INCOMPLETE;
 
   reset(bytes: Uint8Array, start = 0, end: number = bytes.length): void {
@@ -47,8 +47,8 @@ export class PrimitiveReader {
   }
 
   /**
-   * An integer whose first byte keeps `prefix` bits of it, or a negative reason. Above 2^53 the value is the nearest
-   * double, which still compares correctly with every limit.
+   * Reads an integer with a `prefix` of bits in its first byte. Returns a negative reason on failure. Above 2^53 the
+   * value is the nearest double, which still compares correctly with every limit.
    */
   integer(prefix: number): number {
     const { bytes, end } = this;
@@ -60,7 +60,7 @@ export class PrimitiveReader {
       this.position = at;
       return first;
     }
-    // Four groups are 28 bits: beyond them a second sum, so that 2^62 can be told from 2^62-1.
+    // Four groups are 28 bits. Further groups go into a second sum, so that 2^62 and 2^62-1 differ.
     let low = first;
     let high = 0;
     for (let group = 0; group < MAX_INTEGER_BYTES - 1; group += 1) {
@@ -78,8 +78,8 @@ export class PrimitiveReader {
   }
 
   /**
-   * A string whose length has a `prefix` of bits with the Huffman bit above it; undefined when there is none, and then
-   * `problem` says why. `maxBytes` limits its bytes on the wire.
+   * Reads a string whose length has a `prefix` of bits, with the Huffman bit above it. Returns undefined on failure;
+   * `problem` has the reason. `maxBytes` limits the encoded length.
    */
   string(prefix: number, maxBytes: number): string | undefined {
     const huffman = this.position < this.end && ((this.bytes[this.position]! >>> prefix) & 1) === 1;

@@ -1,12 +1,12 @@
-/** Writes what QPACK is made of: prefixed integers and string literals (RFC 9204 §4.1). */
+/** Writes the QPACK primitives: prefixed integers and string literals (RFC 9204 §4.1). */
 
 import { encodeHuffman, huffmanLength } from "./huffman.ts";
 import { writeLatin1 } from "./latin1.ts";
 
-/** More than any integer that we send takes. */
+/** An upper bound for any integer that we send. */
 export const MAX_INTEGER_LENGTH = 10;
 
-/** Writes `value` with the `pattern` above a `prefix` of bits, and returns the position behind it. */
+/** Writes `value` with a `prefix` of bits and the `pattern` above it, and returns the end position. */
 export function writeInteger(target: Uint8Array, at: number, pattern: number, prefix: number, value: number): number {
   const full = (1 << prefix) - 1;
   if (value < full) {
@@ -25,8 +25,8 @@ export function writeInteger(target: Uint8Array, at: number, pattern: number, pr
 }
 
 /**
- * Writes a text whose length has a `prefix` of bits with the Huffman bit above it, in whichever form is shorter.
- * Returns the position behind it, at most the text's length and `MAX_INTEGER_LENGTH` further on.
+ * Writes a text in the shorter form; its length has a `prefix` of bits, with the Huffman bit above it. Returns the end
+ * position, at most the text's length plus `MAX_INTEGER_LENGTH` later.
  */
 export function writeString(
   target: Uint8Array,

@@ -19,7 +19,7 @@ describe("integers (RFC 9204 §4.1.1)", () => {
     ["1f9a0a", 5, 1337],
     ["2a", 8, 42],
     ["1f00", 5, 31],
-    // With needless zeros, up to ten bytes.
+    // With redundant zeros, up to ten bytes.
     ["1f80808080808080800000", 5, 31],
   ])("%s with %i bits", (digits, prefix, value) => {
     expect(integer(digits, prefix)).toBe(value);
@@ -41,18 +41,18 @@ describe("integers (RFC 9204 §4.1.1)", () => {
     expect(integer(`07${groups(2n ** 62n - 7n)}`, 3)).toBe(INTEGER_TOO_LARGE);
   });
 
-  test("eleven bytes are refused, even of zeros", () => {
+  test("eleven bytes are refused, even if they are zeros", () => {
     expect(integer("1f8080808080808080808000", 5)).toBe(INTEGER_TOO_LARGE);
     expect(integer("1f80808080808080808080", 5)).toBe(INTEGER_TOO_LARGE);
   });
 
-  test("an end inside one", () => {
+  test("a truncated integer is incomplete", () => {
     expect(integer("", 5)).toBe(INCOMPLETE);
     expect(integer("1f", 5)).toBe(INCOMPLETE);
     expect(integer("1f80", 5)).toBe(INCOMPLETE);
   });
 
-  test("what was written is read, whatever stands above the prefix", () => {
+  test("reads what was written, whatever the bits above the prefix", () => {
     fc.assert(
       fc.property(fc.maxSafeNat(), fc.integer({ min: 3, max: 8 }), fc.nat(255), (value, prefix, above) => {
         const target = new Uint8Array(12);
@@ -69,7 +69,7 @@ describe("integers (RFC 9204 §4.1.1)", () => {
 });
 
 describe("strings (RFC 9204 §4.1.2)", () => {
-  test("the shorter form is written", () => {
+  test("writes the shorter form", () => {
     const target = new Uint8Array(64);
     expect(toHex(target.subarray(0, writeString(target, 0, 0, 7, "www.example.com")))).toBe(
       "8cf1e3c2e5f23a6ba0ab90f4ff",
@@ -78,7 +78,7 @@ describe("strings (RFC 9204 §4.1.2)", () => {
     expect(toHex(target.subarray(0, writeString(target, 0, 0x40, 5, "a", false)))).toBe("4161");
   });
 
-  test("what was written is read", () => {
+  test("reads what was written", () => {
     const text = fc.string({
       unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
       maxLength: 300,
@@ -100,14 +100,14 @@ describe("strings (RFC 9204 §4.1.2)", () => {
     ["0b6161616161616161616161", STRING_TOO_LONG],
     ["8100", BAD_HUFFMAN],
     ["7f80808080808080808000", INTEGER_TOO_LARGE],
-  ])("%s is not one", (digits, problem) => {
+  ])("%s is invalid", (digits, problem) => {
     const reader = readerOf(digits);
     expect(reader.string(7, 10)).toBeUndefined();
     expect(reader.problem).toBe(problem);
   });
 });
 
-test("a byte queue gives back what was appended, however it is consumed", () => {
+test("a byte queue returns what was appended, however it is consumed", () => {
   fc.assert(
     fc.property(fc.array(fc.tuple(fc.uint8Array({ maxLength: 100 }), fc.nat(150))), (steps) => {
       const queue = new ByteQueue();

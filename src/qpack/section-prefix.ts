@@ -1,12 +1,15 @@
-/** The Required Insert Count as field sections carry it (RFC 9204 §4.5.1.1): modulo twice the most entries there can be. */
+/**
+ * The Required Insert Count as encoded in field sections (RFC 9204 §4.5.1.1): modulo twice the maximum number of
+ * entries.
+ */
 
-/** How many entries a table of this capacity can hold: an empty line still counts 32 bytes. */
+/** The maximum number of entries of a table with this capacity: an empty line still counts 32 bytes. */
 const maxEntries = (maxTableCapacity: number): number => Math.floor(maxTableCapacity / 32);
 
 export const encodeInsertCount = (count: number, maxTableCapacity: number): number =>
   count === 0 ? 0 : (count % (2 * maxEntries(maxTableCapacity))) + 1;
 
-/** The count that was meant, given how many insertions have been received; undefined when there can be none such. */
+/** Decodes the count, given the number of received insertions; undefined if it is invalid. */
 export function decodeInsertCount(encoded: number, maxTableCapacity: number, inserted: number): number | undefined {
   if (encoded === 0) return 0;
   const entries = maxEntries(maxTableCapacity);

@@ -1,4 +1,4 @@
-/** The static table (RFC 9204 Appendix A) and the ways into it. */
+/** The static table (RFC 9204 Appendix A) and its lookup maps. */
 
 import type { FieldLine } from "../http/field-section.ts";
 
@@ -104,7 +104,7 @@ export const STATIC_TABLE: readonly FieldLine[] = [
   ["x-frame-options", "sameorigin"], // 98
 ];
 
-/** Where a name stands in the static table. */
+/** The entries of one name in the static table. */
 export interface StaticName {
   /** The first entry of that name, for name references. */
   readonly index: number;

@@ -1,6 +1,6 @@
 /**
- * A fingerprint of a run: every datagram with its time. Equal digests mean the same run bit for bit. It is for comparing
- * runs, not for security: two lanes of FNV-1a.
+ * A fingerprint of a run: every datagram with its time. Equal digests mean identical runs. Two lanes of FNV-1a: for
+ * comparing runs, not for security.
  */
 
 const FNV_PRIME = 0x01000193;

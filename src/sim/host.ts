@@ -1,6 +1,6 @@
 /**
- * A host on the simulated network: drives one machine as its contract says (base/datagrams.ts), with a clock that stands
- * still while it does so. What arrived by the same instant is one batch.
+ * A host on the simulated network: drives one machine according to its contract (base/datagrams.ts). The clock stands
+ * still during a turn. All datagrams that arrive at one instant form one batch.
  */
 
 import { type DatagramMachine, ReceivedBatch, type SocketAddress } from "../base/datagrams.ts";
@@ -11,30 +11,30 @@ export interface HostOptions<Event> {
   readonly name: string;
   readonly address: SocketAddress;
   readonly machine: DatagramMachine<Event>;
-  /** What the machine has to tell, one at a time. */
+  /** Receives the machine's events one at a time. */
   readonly onEvent?: (event: Event, now: Instant) => void;
-  /** The application's turn: after the events, before anything is transmitted. Called at every wake-up. */
+  /** The application's turn: after the events, before transmission. Called at every wake-up. */
   readonly application?: (now: Instant) => void;
-  /** When the host first wakes up; at 0 by default. */
+  /** The time of the first wake-up; 0 by default. */
   readonly startAt?: Instant;
-  /** Timers go off at whole multiples of this; 1 µs by default. */
+  /** Timers fire at whole multiples of this; 1 µs by default. */
   readonly timerGrain?: Micros;
-  /** The most datagrams in one train; 64 by default. */
+  /** The maximum number of datagrams in a train; 64 by default. */
   readonly maxSegments?: number;
 }
 
-/** Datagrams of one batch, and bytes for them. */
+/** The number of datagrams of one batch, and of bytes for them. */
 const BATCH_CAPACITY = 64;
 const ARENA_BYTES = 128 * 1024;
 
-/** Wake-ups at one instant without anything arriving after which a machine is said to spin. */
+/** A machine spins if it wakes up more often than this at one instant without anything arriving. */
 const MAX_IDLE_WAKES = 1_000;
 
 export class Host<Event = unknown> {
   readonly name: string;
   readonly address: SocketAddress;
   readonly startAt: Instant;
-  /** Its machine was asked something between its turns, and wants another one. */
+  /** The machine was called between its turns and needs another one. */
   onReady: (() => void) | undefined;
   readonly #options: HostOptions<Event>;
   readonly #inbox: SimulatedDatagram[] = [];
@@ -51,7 +51,7 @@ export class Host<Event = unknown> {
     this.address = options.address;
     this.startAt = options.startAt ?? (0 as Instant);
     options.machine.onReady = () => {
-      // In its own turn it is polled until it is dry.
+      // During its own turn it is drained anyway.
       if (!this.#isAwake) this.onReady?.();
     };
   }
@@ -60,7 +60,7 @@ export class Host<Event = unknown> {
     this.#inbox.push(datagram);
   }
 
-  /** One turn of the host: all that is due at `now`. What it sends goes to `send`. */
+  /** One turn of the host: handles everything due at `now` and passes what it sends to `send`. */
   wake(now: Instant, send: (datagram: SimulatedDatagram) => void): void {
     this.#isAwake = true;
     try {
@@ -84,7 +84,7 @@ export class Host<Event = unknown> {
       for (; event !== undefined; event = machine.pollEvent()) onEvent?.(event, now);
       application?.(now);
       this.#transmit(now, send);
-      // What the application did may have brought events of its own.
+      // The application may have caused further events.
       event = machine.pollEvent();
     } while (event !== undefined);
   }
@@ -118,14 +118,14 @@ export class Host<Event = unknown> {
     }
   }
 
-  /** When the host wants to be woken, by its timer's grain. */
+  /** The time of the next wake-up, rounded up to the timer grain. */
   nextWake(): Instant | undefined {
     const deadline = this.#options.machine.nextTimeout();
     const grain = this.#options.timerGrain ?? 1;
     return deadline === undefined ? undefined : ((Math.ceil(deadline / grain) * grain) as Instant);
   }
 
-  /** A machine whose deadline never moves past the present would stop the clock for ever. */
+  /** A machine whose deadline never advances would stop the clock forever. */
   #guardAgainstSpinning(now: Instant): void {
     if (now !== this.#lastWake || this.#inbox.length > 0) {
       this.#lastWake = now;
@@ -134,7 +134,7 @@ export class Host<Event = unknown> {
     }
     this.#idleWakes += 1;
     if (this.#idleWakes > MAX_IDLE_WAKES) {
-      throw new Error(`${this.name} wants to be woken at ${now} µs again and again: its deadline does not move`);
+      throw new Error(`${this.name} spins at ${now} µs: its deadline does not advance`);
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
- * A server's identity that is the same in every run. Ed25519 signatures are deterministic (RFC 8032 §5.1.6); ECDSA's and
- * RSA-PSS's are not, so with another key the same seed would give other bytes. The private key is public: trust it in
- * simulations alone.
+ * A server identity that is the same in every run. Ed25519 signatures are deterministic (RFC 8032 §5.1.6). ECDSA and
+ * RSA-PSS signatures are not: with such keys the same seed would give different bytes. The private key is public: trust
+ * it only in simulations.
  */
 
 import { createEd25519Signer, type Ed25519Signer } from "../crypto/pure/ed25519-signer.ts";
@@ -22,7 +22,7 @@ const CERTIFICATE =
 
 export const createSimulatedSigner = (): Ed25519Signer => createEd25519Signer(SIMULATED_PRIVATE_KEY);
 
-/** For `createTls` of a simulated server. The client trusts it by the certificate itself. */
+/** For `createTls` of a simulated server. The client trusts the certificate itself. */
 export const simulatedIdentity = (): TlsIdentity => ({
   chain: [fromHex(CERTIFICATE)],
   signer: createSimulatedSigner(),

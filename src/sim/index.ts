@@ -1,10 +1,10 @@
 /** A virtual network in virtual time, for machines without I/O. */
 
-/** Addresses of hosts, and the machines that a host drives. */
+/** Host addresses, and the machines that a host drives. */
 export { type DatagramMachine, Ecn, ReceivedBatch, type SocketAddress, type Transmit } from "../base/datagrams.ts";
-/** Chance that comes from a seed. */
+/** Seeded randomness. */
 export { type Rng, randomBytes, SeededRng, uniform } from "../base/rng.ts";
-/** Time: instants and spans are whole microseconds with a brand, made by these. */
+/** Time: instants and durations are branded whole microseconds, created by these functions. */
 export {
   after,
   type Instant,
@@ -17,17 +17,17 @@ export {
   toMillis,
   toSeconds,
 } from "../base/time.ts";
-/** What is told to those who watch. */
+/** What observers receive. */
 export type { CaptureRecord, Direction, DropReason, SimulatedDatagram } from "./datagram.ts";
 /** A fingerprint of a run. */
 export { TraceDigest } from "./digest.ts";
 /** The driver of one machine. */
 export { Host, type HostOptions } from "./host.ts";
-/** A server's certificate and key that are the same in every run. */
+/** A server certificate and key that never change. */
 export { simulatedIdentity } from "./identity.ts";
 /** One direction of a link. */
 export { Link, type LinkOptions } from "./link.ts";
-/** The network, described in one array. */
+/** The network, described by one array. */
 export {
   type Forwarded,
   host,
@@ -45,5 +45,5 @@ export {
 export { PcapWriter, toIpPacket } from "./pcap.ts";
 /** A whole run in one call. */
 export { type SimulationResult, simulate } from "./simulate.ts";
-/** What happens when. */
+/** The event queue. */
 export { VirtualSchedule } from "./virtual-schedule.ts";

@@ -1,6 +1,6 @@
 /**
- * One direction of a link: a transmitter of a certain rate behind a drop-tail queue, then a wire of a certain length on
- * which things get lost. It decides what becomes of each datagram the moment it is sent; the network keeps the calendar.
+ * One direction of a link: a drop-tail queue, a transmitter with a rate, and a lossy wire with a delay. Decides the
+ * fate of each datagram when it is sent; the network schedules the delivery.
  */
 
 import { Ecn } from "../base/datagrams.ts";
@@ -10,15 +10,15 @@ import { type Instant, instant, type Micros } from "../base/time.ts";
 import { type DropReason, headerLength, type SimulatedDatagram } from "./datagram.ts";
 
 export interface LinkOptions extends ImpairmentOptions {
-  /** How long a bit takes from end to end; 0 by default. */
+  /** One-way propagation delay; 0 by default. */
   readonly delay?: Micros;
-  /** Bits per second, IP and UDP headers counted; no limit by default. */
+  /** Bits per second, including IP and UDP headers; unlimited by default. */
   readonly rate?: number;
-  /** How many packets wait for the transmitter before more are dropped; 25 by default. */
+  /** The maximum number of packets that wait for the transmitter; 25 by default. */
   readonly queue?: number;
-  /** From so many packets waiting on, those that can bear it are marked CE (RFC 3168); never by default. */
+  /** If at least this many packets wait, ECN-capable ones are marked CE (RFC 3168); never by default. */
   readonly ecnThreshold?: number;
-  /** The largest IP packet; 1500 by default. What is larger is dropped, or goes in fragments if it may. */
+  /** The largest IP packet; 1500 by default. Larger ones are fragmented if allowed, else dropped. */
   readonly mtu?: number;
 }
 
@@ -37,9 +37,9 @@ export type Passage = { readonly deliveries: readonly Delivery[] } | { readonly 
 export class Link {
   readonly #options: LinkOptions;
   readonly #impairment: Impairment;
-  /** When the transmitter has done with all it was given; a fraction, so that rates are exact. */
+  /** The time at which the transmitter becomes idle; fractional, so that rates are exact. */
   #busyUntil = 0;
-  /** When each packet that may still be waiting leaves the transmitter; ascending. */
+  /** Departure times of the packets that may still be waiting, ascending. */
   readonly #departures: number[] = [];
 
   constructor(options: LinkOptions, rng: Rng) {
@@ -69,25 +69,25 @@ export class Link {
     return { deliveries: fate.copies === 2 ? [delivery, delivery] : [delivery] };
   }
 
-  /** Bytes on the wire, in fragments together; undefined when the datagram does not fit. */
+  /** Bytes on the wire, including all fragments; undefined if the datagram does not fit. */
   #sizeOf({ bytes, destination, dontFragment }: SimulatedDatagram): number | undefined {
     const { mtu = DEFAULT_MTU } = this.#options;
     const size = bytes.length + headerLength(destination);
     if (size <= mtu) return size;
     if (dontFragment || destination.family === 6) return undefined;
-    // RFC 791: each fragment but the last carries a multiple of 8 bytes.
+    // RFC 791: each fragment except the last carries a multiple of 8 bytes.
     const payload = (mtu - IPV4_HEADER) & ~7;
     const fragments = Math.ceil((size - IPV4_HEADER) / payload);
     return size + (fragments - 1) * IPV4_HEADER;
   }
 
-  /** When the packet leaves the transmitter; undefined when the queue is full. */
+  /** The time at which the packet leaves the transmitter; undefined if the queue is full. */
   #enqueue(size: number, now: Instant): { readonly departure: number; readonly congested: boolean } | undefined {
     const { rate, queue = DEFAULT_QUEUE, ecnThreshold = Number.POSITIVE_INFINITY } = this.#options;
     if (rate === undefined) return { departure: now, congested: false };
     const departures = this.#departures;
     while (departures.length > 0 && departures[0]! <= now) departures.shift();
-    // The first is not waiting but being transmitted.
+    // The first one is not waiting but being transmitted.
     const waiting = Math.max(0, departures.length - 1);
     if (departures.length > 0 && waiting >= queue) return undefined;
     this.#busyUntil = Math.max(this.#busyUntil, now) + (size * 8 * MICROS_PER_SECOND) / rate;

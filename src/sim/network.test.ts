@@ -14,7 +14,7 @@ const B: SocketAddress = { family: 4, host: "10.0.0.2", port: 443 };
 const ms = (count: number): Instant => millis(count) as number as Instant;
 const numberOf = (arrival: Arrival): number => new DataView(arrival.bytes.buffer).getUint32(0);
 
-/** A metronome on the left, a mailbox on the right, one link; what arrived and what was seen on the way. */
+/** A metronome on the left, a mailbox on the right, one link; returns the arrivals and the capture. */
 function tick(options: LinkOptions, count: number, interval = millis(1), seed = 1, size = 100) {
   const arrivals: Arrival[] = [];
   const records: CaptureRecord[] = [];
@@ -32,7 +32,7 @@ function tick(options: LinkOptions, count: number, interval = millis(1), seed = 
 }
 
 describe("delivery", () => {
-  test("takes the delay of the link, in order", () => {
+  test("takes the delay of the link and keeps the order", () => {
     const { arrivals, result } = tick({ delay: millis(15) }, 5);
     expect(arrivals.map((a) => a.time)).toEqual([15, 16, 17, 18, 19].map(ms));
     expect(arrivals.map(numberOf)).toEqual([0, 1, 2, 3, 4]);
@@ -40,7 +40,7 @@ describe("delivery", () => {
     expect(result.reason).toBe("idle");
   });
 
-  test("an echo comes back after a round trip", () => {
+  test("an echo returns after one round trip", () => {
     const back: Arrival[] = [];
     const mailbox = new Mailbox();
     mailbox.post(Uint8Array.of(1, 2, 3), B);
@@ -55,7 +55,7 @@ describe("delivery", () => {
     expect(back.map((a) => [a.time, [...a.bytes]])).toEqual([[ms(50), [1, 2, 3]]]);
   });
 
-  test("what arrives at one instant is one batch", () => {
+  test("simultaneous arrivals form one batch", () => {
     const mailbox = new Mailbox();
     for (let i = 0; i < 100; i += 1) mailbox.post(new Uint8Array(10), B);
     const sizes: number[] = [];
@@ -71,7 +71,7 @@ describe("delivery", () => {
     expect(sizes).toEqual([...new Array(64).fill(64), ...new Array(36).fill(36)]);
   });
 
-  test("hosts that share an end are told apart by address", () => {
+  test("hosts that share an end are distinguished by address", () => {
     const [first, second] = [new Mailbox(), new Mailbox()];
     first.post(Uint8Array.of(1), B);
     second.post(Uint8Array.of(2), B);
@@ -95,25 +95,25 @@ describe("delivery", () => {
 });
 
 describe("the transmitter", () => {
-  test("sends at its rate, headers counted", () => {
-    // 972 + 28 bytes at 8 Mbit/s is 1 ms; all are sent at once.
+  test("sends at its rate, including headers", () => {
+    // 972 + 28 bytes at 8 Mbit/s take 1 ms; all are sent at once.
     const { arrivals } = tick({ rate: 8e6, delay: millis(5), queue: 100 }, 4, micros(0), 1, 972);
     expect(arrivals.map((a) => a.time)).toEqual([6, 7, 8, 9].map(ms));
   });
 
   test("drops the tail when the queue is full", () => {
-    // One is being transmitted and three wait.
+    // One is being transmitted and three are waiting.
     const { arrivals, dropped } = tick({ rate: 8e6, queue: 3 }, 10, micros(0), 1, 972);
     expect(arrivals.map(numberOf)).toEqual([0, 1, 2, 3]);
     expect(dropped).toEqual(new Array(6).fill("queue"));
   });
 
-  test("drops what is larger than the MTU", () => {
+  test("drops packets larger than the MTU", () => {
     expect(tick({ mtu: 1500 }, 1, micros(0), 1, 1472).arrivals).toHaveLength(1);
     expect(tick({ mtu: 1500 }, 1, micros(0), 1, 1473).dropped).toEqual(["mtu"]);
   });
 
-  test("marks CE beyond its threshold, only what can bear it", () => {
+  test("marks only ECN-capable packets CE above its threshold", () => {
     for (const [ecn, expected] of [
       [Ecn.ect0, [Ecn.ect0, Ecn.ect0, Ecn.ect0, Ecn.ce, Ecn.ce]],
       [Ecn.notEct, new Array(5).fill(Ecn.notEct)],
@@ -136,7 +136,7 @@ describe("the transmitter", () => {
 });
 
 describe("impairment", () => {
-  test("loss is as frequent as asked and never longer than the burst", () => {
+  test("the loss rate is the configured one and bursts stay within their bound", () => {
     const { arrivals, dropped } = tick({ loss: 0.3, maxLossBurst: 3 }, 5_000);
     expect(dropped.length).toBeGreaterThan(1_200);
     expect(dropped.length).toBeLessThan(1_700);
@@ -145,12 +145,12 @@ describe("impairment", () => {
     expect(longest).toBe(3);
   });
 
-  test("a drop list loses exactly those", () => {
+  test("a drop list loses exactly its items", () => {
     const { arrivals } = tick({ dropList: [2, 3, 7] }, 8);
     expect(arrivals.map(numberOf)).toEqual([0, 3, 4, 5, 7]);
   });
 
-  test("a blackhole swallows everything while it is off", () => {
+  test("a blackhole drops everything while the link is off", () => {
     const { arrivals } = tick({ blackhole: { on: millis(5), off: millis(2) } }, 14);
     expect(arrivals.map(numberOf)).toEqual([0, 1, 2, 3, 4, 7, 8, 9, 10, 11]);
     const given = tick({ blackhole: { intervals: [[ms(2), ms(4)]] } }, 6);
@@ -170,7 +170,7 @@ describe("impairment", () => {
     }
   });
 
-  test("duplication delivers twice, reordering lets later ones overtake", () => {
+  test("duplication delivers twice, reordering lets later datagrams overtake", () => {
     expect(tick({ duplication: 1 }, 3).arrivals.map(numberOf)).toEqual([0, 0, 1, 1, 2, 2]);
     const numbers = tick({ reordering: 0.3 }, 200).arrivals.map(numberOf);
     expect(numbers).not.toEqual([...numbers].sort((a, b) => a - b));
@@ -206,7 +206,7 @@ describe("replay", () => {
 });
 
 describe("relays", () => {
-  test("may drop, change, add and send back", () => {
+  test("may drop, change, add and return datagrams", () => {
     const a: number[] = [];
     const b: number[] = [];
     const mailbox = new Mailbox();
@@ -245,7 +245,7 @@ describe("runs and their bounds", () => {
     host({ name: "b", address: B, machine: new Mailbox() }),
   ];
 
-  test("stops as soon as the end is reached, and goes on when asked again", () => {
+  test("stops as soon as the end is reached, and continues when run again", () => {
     let seen = 0;
     const network = new SimulatedNetwork({
       seed: 1,
@@ -267,22 +267,32 @@ describe("runs and their bounds", () => {
     expect(seen).toBe(10);
   });
 
-  test("without an end, stops at the virtual time", () => {
+  test("without an end condition, stops at the maximum virtual time", () => {
     const network = new SimulatedNetwork({ seed: 1, network: twoHosts(new Metronome(B, millis(1), 1e9)) });
     expect(network.run({ maxVirtualTime: seconds(2) })).toMatchObject({ reason: "max-virtual-time", time: ms(2000) });
     expect(network.now).toBe(ms(2000));
   });
 
   test.each([
-    ["idle", new Mailbox(), {}, /seed 99: nothing is left to happen/],
-    ["time", new Metronome(B, millis(1), 1e9), { maxVirtualTime: seconds(1) }, /seed 99: not at its end after 1 s/],
-    ["events", new Metronome(B, millis(1), 1e9), { maxEvents: 50 }, /seed 99: not at its end after 50 events/],
-  ])("an end that is not reached is an error that names the seed: %s", (_, machine, bounds, message) => {
+    ["idle", new Mailbox(), {}, /seed 99: no events are left/],
+    [
+      "time",
+      new Metronome(B, millis(1), 1e9),
+      { maxVirtualTime: seconds(1) },
+      /seed 99: the end condition does not hold after 1 s/,
+    ],
+    [
+      "events",
+      new Metronome(B, millis(1), 1e9),
+      { maxEvents: 50 },
+      /seed 99: the end condition does not hold after 50 events/,
+    ],
+  ])("not reaching the end is an error that names the seed: %s", (_, machine, bounds, message) => {
     const network = new SimulatedNetwork({ seed: 99, network: twoHosts(machine) });
     expect(() => network.run({ until: () => false, ...bounds })).toThrow(message);
   });
 
-  test("what a machine throws comes with the seed and the cause", () => {
+  test("an exception of a machine is reported with the seed and the cause", () => {
     class Faulty extends Mailbox {
       override handleTimeout(): void {
         throw new RangeError("broken");
@@ -305,17 +315,17 @@ describe("runs and their bounds", () => {
     expect(error!.cause).toBeInstanceOf(RangeError);
   });
 
-  test("a machine whose deadline does not move is found out", () => {
+  test("a machine whose deadline does not advance is detected", () => {
     class Stuck extends Mailbox {
       override nextTimeout(): Instant {
         return ms(5);
       }
     }
     const network = new SimulatedNetwork({ seed: 7, network: twoHosts(new Stuck()) });
-    expect(() => network.run()).toThrow(/seed 7: a wants to be woken at 5000 µs again and again/);
+    expect(() => network.run()).toThrow(/seed 7: a spins at 5000 µs/);
   });
 
-  test("timers keep to the grain", () => {
+  test("timers fire at multiples of the grain", () => {
     const times: Instant[] = [];
     const network = new SimulatedNetwork({
       seed: 1,
@@ -336,7 +346,7 @@ describe("runs and their bounds", () => {
     expect(times).toEqual([0, 1, 2, 3, 4].map(ms));
   });
 
-  test("a machine that becomes ready gets its turn, whatever made it ready", () => {
+  test("a machine that becomes ready gets its turn, whatever the cause", () => {
     const mailbox = new Mailbox();
     const arrivals: Arrival[] = [];
     const network = new SimulatedNetwork({
@@ -353,7 +363,7 @@ describe("runs and their bounds", () => {
     expect(arrivals).toHaveLength(1);
   });
 
-  test("a network begins and ends with a host", () => {
-    expect(() => new SimulatedNetwork({ seed: 1, network: [link({}), link({})] })).toThrow(/begins and ends/);
+  test("a network must begin and end with a host", () => {
+    expect(() => new SimulatedNetwork({ seed: 1, network: [link({}), link({})] })).toThrow(/begin and end/);
   });
 });

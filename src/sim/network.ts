@@ -7,8 +7,8 @@
  *       network: [host({ name: "client", … }), link({ delay: millis(15), rate: 10e6, loss: 0.02 }), host({ name: "server", … })],
  *     }).run({ until: () => done, maxVirtualTime: seconds(60) });
  *
- * Nothing here asks for the time or for chance: the same seed, hosts and links give the same run bit for bit, and
- * `digest` is there to say so. Whatever goes wrong during a run is thrown as a `SimulationError` that names the seed first.
+ * Nothing here reads a clock or a source of randomness: the same seed, hosts and links give the same run bit for bit, as
+ * `digest` shows. Errors during a run are thrown as a `SimulationError` whose message begins with the seed.
  */
 
 import { sameAddress } from "../base/datagrams.ts";
@@ -21,8 +21,8 @@ import { Link, type LinkOptions } from "./link.ts";
 import { VirtualSchedule } from "./virtual-schedule.ts";
 
 /**
- * Someone between two links who sees every datagram, and answers what is to go on in its place: the same, another,
- * several, or none. It may send them back by giving them the other direction.
+ * An observer between two links that sees every datagram and returns what to forward instead: the same, another,
+ * several, or none. To send a datagram back, it reverses the direction.
  */
 export type Tamper = (datagram: SimulatedDatagram, direction: Direction, now: Instant) => readonly Forwarded[];
 
@@ -49,12 +49,12 @@ export interface HostElement {
 
 export type NetworkElement = LinkElement | RelayElement | HostElement;
 
-/** One or several hosts at an end of the network; several share the links. */
+/** One or several hosts at an end of the network; they share the links. */
 export function host<Event>(...options: HostOptions<Event>[]): HostElement {
   return { type: "host", hosts: options.map((one) => new Host(one) as Host) };
 }
 
-/** A link that is the same in both directions, or one for each. */
+/** A link with the same properties in both directions, or separate ones for each. */
 export function link(forward: LinkOptions, backward: LinkOptions = forward): LinkElement {
   return { type: "link", forward, backward };
 }
@@ -65,16 +65,16 @@ export function relay(tamper: Tamper): RelayElement {
 
 export interface NetworkOptions {
   readonly seed: number;
-  /** A host element, links and relays, a host element. */
+  /** A host element, then links and relays, then a host element. */
   readonly network: readonly NetworkElement[];
-  /** Told of every datagram sent, delivered or dropped. */
+  /** Receives every datagram that is sent, delivered or dropped. */
   readonly capture?: (record: CaptureRecord) => void;
 }
 
 export interface RunOptions {
-  /** The run ends when this is true; asked after every event. Without it, it ends when nothing is left to happen. */
+  /** Ends the run when it returns true; called after every event. Without it, the run ends when no events are left. */
   readonly until?: () => boolean;
-  /** The run does not go on beyond this; 60 s by default. */
+  /** The latest virtual time; 60 s by default. */
   readonly maxVirtualTime?: Micros;
   /** One million by default. */
   readonly maxEvents?: number;
@@ -86,7 +86,7 @@ export interface RunResult {
   readonly events: number;
 }
 
-/** What went wrong in a run, with the seed that brings it back. */
+/** An error in a run, with the seed that reproduces it. */
 export class SimulationError extends Error {
   override readonly name = "SimulationError";
   readonly seed: number;
@@ -97,7 +97,7 @@ export class SimulationError extends Error {
   }
 }
 
-/** A datagram on its way at an element, or a host to be woken. */
+/** A datagram that reaches an element, or a host's wake-up. */
 type SimulatedEvent =
   | {
       readonly type: "arrival";
@@ -107,14 +107,14 @@ type SimulatedEvent =
     }
   | { readonly type: "wake"; readonly host: Host };
 
-/** Wakes come after all arrivals of the same instant, so that those are one batch. */
+/** Wake-ups follow all arrivals of the same instant, so that those form one batch. */
 const WAKE_RANK = 1;
 
 const DEFAULT_MAX_VIRTUAL_TIME = millis(60_000);
 const DEFAULT_MAX_EVENTS = 1_000_000;
 
-/** The next element on the way. */
-const neighbour = (index: number, direction: Direction): number => index + (direction === "forward" ? 1 : -1);
+/** The next element along the way. */
+const neighbor = (index: number, direction: Direction): number => index + (direction === "forward" ? 1 : -1);
 
 interface LinkPair {
   readonly forward: Link;
@@ -128,7 +128,7 @@ export class SimulatedNetwork {
   readonly #capture: NetworkOptions["capture"];
   readonly #queue = new VirtualSchedule<SimulatedEvent>();
   readonly #digest = new TraceDigest();
-  /** When each host is to be woken next; other entries in the queue are out of date. */
+  /** The next wake-up of each host; other wake-ups in the queue are stale. */
   readonly #wakes = new Map<Host, Instant>();
   #now = 0 as Instant;
   #events = 0;
@@ -136,7 +136,7 @@ export class SimulatedNetwork {
   constructor(options: NetworkOptions) {
     const { network, seed } = options;
     if (network.length < 2 || network[0]?.type !== "host" || network.at(-1)?.type !== "host") {
-      throw new TypeError("a network begins and ends with a host");
+      throw new TypeError("a network must begin and end with a host");
     }
     this.seed = seed;
     this.#elements = network;
@@ -144,7 +144,7 @@ export class SimulatedNetwork {
     const rng = new SeededRng(seed);
     this.#links = network.map((element) => {
       if (element.type !== "link") return undefined;
-      // Each direction has a source of its own, so that what happens in one does not disturb the other.
+      // Each direction has its own source, so that they do not affect each other.
       return {
         forward: new Link(element.forward, new SeededRng(rng.uint32())),
         backward: new Link(element.backward, new SeededRng(rng.uint32())),
@@ -169,7 +169,9 @@ export class SimulatedNetwork {
     return this.#digest.toString();
   }
 
-  /** Runs on. Throws a `SimulationError` when something throws, or a bound is reached before `until` is true. */
+  /**
+   * Continues the run. Throws a `SimulationError` if something throws, or if a bound is reached before `until` is true.
+   */
   run(options: RunOptions = {}): RunResult {
     const { until, maxVirtualTime = DEFAULT_MAX_VIRTUAL_TIME, maxEvents = DEFAULT_MAX_EVENTS } = options;
     const limit = this.#events + maxEvents;
@@ -177,15 +179,16 @@ export class SimulatedNetwork {
       if (until?.()) return this.#result("until");
       const next = this.#queue.nextAt;
       if (next === undefined) {
-        if (until !== undefined) throw this.#error("nothing is left to happen, and it has not come to its end");
+        if (until !== undefined) throw this.#error("no events are left, but the end condition does not hold");
         return this.#result("idle");
       }
       if (next > maxVirtualTime) {
-        if (until !== undefined) throw this.#error(`not at its end after ${toSeconds(maxVirtualTime)} s`);
+        if (until !== undefined)
+          throw this.#error(`the end condition does not hold after ${toSeconds(maxVirtualTime)} s`);
         this.#now = maxVirtualTime as number as Instant;
         return this.#result("max-virtual-time");
       }
-      if (this.#events >= limit) throw this.#error(`not at its end after ${maxEvents} events`);
+      if (this.#events >= limit) throw this.#error(`the end condition does not hold after ${maxEvents} events`);
       this.#step();
     }
   }
@@ -237,17 +240,17 @@ export class SimulatedNetwork {
     this.#digest.add(this.#now, datagram.bytes);
     this.#capture?.({ time: this.#now, what: "sent", datagram, direction });
     const end = direction === "forward" ? 0 : this.#elements.length - 1;
-    this.#arrive(datagram, neighbour(end, direction), direction);
+    this.#arrive(datagram, neighbor(end, direction), direction);
   }
 
-  /** A datagram has come to an element. */
+  /** A datagram has reached an element. */
   #arrive(datagram: SimulatedDatagram, index: number, direction: Direction): void {
     const element = this.#elements[index]!;
     if (element.type === "host") this.#deliver(datagram, element.hosts, direction);
     else if (element.type === "link") this.#transmit(datagram, index, direction);
     else {
       for (const next of element.tamper(datagram, direction, this.#now)) {
-        this.#arrive(next.datagram, neighbour(index, next.direction), next.direction);
+        this.#arrive(next.datagram, neighbor(index, next.direction), next.direction);
       }
     }
   }
@@ -258,7 +261,7 @@ export class SimulatedNetwork {
       this.#capture?.({ time: this.#now, what: "dropped", datagram, direction, reason: passage.dropped });
       return;
     }
-    const element = neighbour(index, direction);
+    const element = neighbor(index, direction);
     for (const delivery of passage.deliveries) {
       this.#queue.push(delivery.at, { type: "arrival", element, direction, datagram: delivery.datagram });
     }

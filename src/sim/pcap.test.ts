@@ -26,7 +26,7 @@ function blocks(file: Uint8Array): { type: number; body: DataView }[] {
   return found;
 }
 
-/** The ones' complement sum of all 16-bit words, which over data with a right checksum is 0xffff (RFC 1071). */
+/** The ones' complement sum of all 16-bit words: 0xffff for data with a correct checksum (RFC 1071). */
 function onesSum(bytes: Uint8Array): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 1) sum += i % 2 === 0 ? bytes[i]! * 256 : bytes[i]!;
@@ -43,7 +43,7 @@ const datagram = (source: SocketAddress, destination: SocketAddress, text: strin
 });
 
 describe("toIpPacket", () => {
-  test("IPv4: header, ports, lengths and right checksums", () => {
+  test("IPv4: header, ports, lengths and correct checksums", () => {
     for (const text of ["hello", "hello!", ""]) {
       const ip = toIpPacket(datagram(A, B, text));
       const hex = Buffer.from(ip).toString("hex");
@@ -56,14 +56,14 @@ describe("toIpPacket", () => {
     }
   });
 
-  test("IPv6: traffic class, payload length and right checksum", () => {
+  test("IPv6: traffic class, payload length and correct checksum", () => {
     const ip = toIpPacket(datagram(A6, B6, "hello"));
     expect(Buffer.from(ip.subarray(0, 8)).toString("hex")).toBe("60200000000d1140");
     const pseudo = [...ip.subarray(8, 40), 0, 0, 0, 13, 0, 0, 0, 17];
     expect(onesSum(Uint8Array.from([...pseudo, ...ip.subarray(40)]))).toBe(0xffff);
   });
 
-  test("an address that is none is refused", () => {
+  test("an invalid address is refused", () => {
     expect(() => toIpPacket(datagram({ ...A, host: "here" }, B, ""))).toThrow(/"here" is not an IPv4 address/);
     expect(() => toIpPacket(datagram({ ...A, family: 6 }, B, ""))).toThrow(/not an IPv6 address/);
   });
@@ -86,7 +86,7 @@ describe("PcapWriter", () => {
     return blocks(pcap.finish(keyLog));
   }
 
-  test("a section, an interface and the packets with their times", () => {
+  test("writes a section, an interface and the packets with their times", () => {
     const [section, description, ...packets] = run("sent");
     expect([section!.type, section!.body.getUint32(0)]).toEqual([0x0a0d0d0a, 0x1a2b3c4d]);
     expect([description!.type, description!.body.getUint16(0)]).toEqual([1, 101]);
@@ -95,11 +95,11 @@ describe("PcapWriter", () => {
     expect(packets.map(({ body }) => body.getUint32(12))).toEqual([31, 31]);
   });
 
-  test("where it arrives, what was lost is missing", () => {
+  test("a capture at the receiver omits lost datagrams", () => {
     expect(run("delivered").map(({ type }) => type)).toEqual([0x0a0d0d0a, 1, 6]);
   });
 
-  test("secrets come before the packets", () => {
+  test("writes secrets before the packets", () => {
     const keyLog = "CLIENT_HANDSHAKE_TRAFFIC_SECRET 00 11\n";
     const all = run("sent", keyLog);
     expect(all.map(({ type }) => type)).toEqual([0x0a0d0d0a, 1, 10, 6, 6]);

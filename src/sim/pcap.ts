@@ -1,9 +1,9 @@
 /**
- * A run as a capture file in the pcapng format (draft-ietf-opsawg-pcapng), for packet analysers. The simulated network
- * has only UDP payloads, so IP and UDP headers are made up around them; link type "raw IP". The key log of the machines
- * may be put in, so that the analyser can decrypt.
+ * Writes a run as a pcapng capture file (draft-ietf-opsawg-pcapng) for packet analyzers. The simulated network carries
+ * only UDP payloads, so IP and UDP headers are synthesized; the link type is "raw IP". May include the machines' key
+ * log, so that the analyzer can decrypt.
  *
- * Every number is written big-endian: the byte-order magic of the first block says so.
+ * All numbers are big-endian, as the byte-order magic of the first block indicates.
  */
 
 import type { SocketAddress } from "../base/datagrams.ts";
@@ -30,7 +30,7 @@ const IPV6_HEADER = 40;
 const UDP_HEADER = 8;
 const DONT_FRAGMENT = 0x4000;
 
-/** A block around `body`, which is padded to four bytes. */
+/** A block around `body`, padded to four bytes. */
 function block(type: number, body: Uint8Array): Uint8Array {
   const padded = Math.ceil(body.length / 4) * 4;
   const length = padded + 12;
@@ -48,17 +48,17 @@ function sectionHeader(): Uint8Array {
   writer.uint32(BYTE_ORDER_MAGIC);
   writer.uint16(1);
   writer.uint16(0);
-  // The length of the section is not known beforehand: -1.
+  // Section length unknown: -1.
   writer.fill(0xff, 8);
   return block(SECTION_HEADER_BLOCK, writer.bytes);
 }
 
-/** Without an option for it, timestamps count microseconds. */
+/** Timestamps are in microseconds by default. */
 function interfaceDescription(): Uint8Array {
   const writer = new Writer(new Uint8Array(8));
   writer.uint16(LINKTYPE_RAW);
   writer.uint16(0);
-  // No limit to the length of a packet.
+  // No limit on the packet length.
   writer.uint32(0);
   return block(INTERFACE_DESCRIPTION_BLOCK, writer.bytes);
 }
@@ -106,7 +106,7 @@ function addressBytes(address: SocketAddress): Uint8Array {
   return bytes;
 }
 
-/** The datagram as an IP packet (RFC 791, RFC 8200) that holds a UDP datagram (RFC 768). */
+/** Wraps the datagram in UDP (RFC 768) and IP (RFC 791, RFC 8200). */
 export function toIpPacket({ source, destination, ecn, dontFragment, bytes }: SimulatedDatagram): Uint8Array {
   const from = addressBytes(source);
   const to = addressBytes(destination);
@@ -124,7 +124,7 @@ export function toIpPacket({ source, destination, ecn, dontFragment, bytes }: Si
     writer.uint8(UDP);
     writer.uint16(0);
   } else {
-    // Version 6, and the traffic class, whose lowest bits are ECN's, without a flow label.
+    // Version 6, the traffic class with the ECN bits at its end, no flow label.
     writer.uint32((0x6000_0000 | (ecn << 20)) >>> 0);
     writer.uint16(udpLength);
     writer.uint8(UDP);
@@ -140,17 +140,17 @@ export function toIpPacket({ source, destination, ecn, dontFragment, bytes }: Si
   writer.write(bytes);
   const pseudoHeader = sumWords(from, 0, from.length) + sumWords(to, 0, to.length) + UDP + udpLength;
   const checksum = foldChecksum(pseudoHeader + sumWords(ip, ipHeader, ip.length));
-  // Zero would say that there is none.
+  // Zero would mean "no checksum".
   new DataView(ip.buffer).setUint16(ipHeader + 6, checksum === 0 ? 0xffff : checksum);
   return ip;
 }
 
-/** Collects a run; give its `capture` to the network. */
+/** Collects a run; pass its `capture` to the network. */
 export class PcapWriter {
   readonly #packets: Uint8Array[] = [];
   readonly #point: CaptureRecord["what"];
 
-  /** Where the capture is made: as datagrams leave their hosts, or as they arrive. */
+  /** The capture point: where datagrams leave their hosts, or where they arrive. */
   constructor(point: "sent" | "delivered" = "sent") {
     this.#point = point;
   }
@@ -159,10 +159,10 @@ export class PcapWriter {
     if (record.what === this.#point) this.#packets.push(packet(record.time, toIpPacket(record.datagram)));
   };
 
-  /** The whole file, with the lines of an SSLKEYLOGFILE (RFC 9850) when there are any. */
+  /** The whole file, including the lines of an SSLKEYLOGFILE (RFC 9850) if any. */
   finish(keyLog = ""): Uint8Array {
     const blocks = [sectionHeader(), interfaceDescription()];
-    // Secrets stand before the packets that they decrypt.
+    // Secrets must precede the packets that they decrypt.
     if (keyLog !== "") blocks.push(decryptionSecrets(keyLog));
     blocks.push(...this.#packets);
     const file = new Writer(new Uint8Array(blocks.reduce((sum, one) => sum + one.length, 0)));

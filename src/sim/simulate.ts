@@ -1,4 +1,4 @@
-/** A whole run in one call, for tests and experiments that need nothing from the network afterwards but the result. */
+/** A whole run in one call, for tests and experiments that need only the result. */
 
 import { type NetworkOptions, type RunOptions, type RunResult, SimulatedNetwork } from "./network.ts";
 
@@ -7,7 +7,7 @@ export interface SimulationResult extends RunResult {
   readonly digest: string;
 }
 
-/** Builds the network and runs it. The same options with the same seed give the same digest. */
+/** Builds the network and runs it. The same options, including the seed, give the same digest. */
 export function simulate(options: NetworkOptions & RunOptions): SimulationResult {
   const network = new SimulatedNetwork(options);
   const result = network.run(options);

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { Instant } from "../base/time.ts";
 import { VirtualSchedule } from "./virtual-schedule.ts";
 
-test("gives events by time, then rank, then the order in which they came", () => {
+test("returns events by time, then rank, then order of insertion", () => {
   const event = fc.record({ at: fc.integer({ min: 0, max: 20 }), rank: fc.integer({ min: 0, max: 1 }) });
   fc.assert(
     fc.property(fc.array(event, { maxLength: 200 }), (events) => {

@@ -1,10 +1,10 @@
-/** What is to happen when, in virtual time: a binary heap. What is due at the same instant keeps the order of its coming. */
+/** The event queue in virtual time: a binary heap. Simultaneous events keep their order of insertion. */
 
 import type { Instant } from "../base/time.ts";
 
 interface Entry<T> {
   readonly at: Instant;
-  /** Among the due, lower ones come first. */
+  /** Lower ranks come first at the same instant. */
   readonly rank: number;
   readonly sequence: number;
   readonly what: T;
@@ -24,7 +24,7 @@ export class VirtualSchedule<T> {
     return this.#heap.length;
   }
 
-  /** When the next event is due; undefined when there is none. */
+  /** The time of the next event; undefined if there is none. */
   get nextAt(): Instant | undefined {
     return this.#heap[0]?.at;
   }
@@ -52,7 +52,7 @@ export class VirtualSchedule<T> {
     return first;
   }
 
-  /** Puts an entry where the first one was. */
+  /** Moves an entry down from the top. */
   #sink(entry: Entry<T>): void {
     const heap = this.#heap;
     let index = 0;

@@ -1,4 +1,4 @@
-/** Machines small enough to see at a glance what the network did to them; for tests. */
+/** Small machines for tests that make the effects of the network obvious. */
 
 import {
   type DatagramMachine,
@@ -11,7 +11,7 @@ import {
 } from "../../base/datagrams.ts";
 import { after, type Instant, type Micros } from "../../base/time.ts";
 
-/** What came, when, and in a batch of how many. */
+/** What arrived, when, and the size of its batch. */
 export interface Arrival {
   readonly time: Instant;
   readonly bytes: Uint8Array;
@@ -25,11 +25,11 @@ interface Queued {
   readonly remote: SocketAddress;
 }
 
-/** Sends what it is told to and reports what arrives. */
+/** Sends what is posted and reports what arrives. */
 export class Mailbox implements DatagramMachine<Arrival> {
   onReady: (() => void) | undefined;
   ecn: Ecn = Ecn.notEct;
-  /** What it wants of its host. */
+  /** Commands to its host. */
   readonly commands: SocketCommand[] = [{ type: "set-dont-fragment", enabled: true }];
   readonly #outbox: Queued[] = [];
   readonly #arrivals: Arrival[] = [];
@@ -58,7 +58,7 @@ export class Mailbox implements DatagramMachine<Arrival> {
     return undefined;
   }
 
-  /** Equal datagrams for one destination leave as one train. */
+  /** Equal-sized datagrams for one destination form one train. */
   pollTransmit(slots: SlotWriter, maxSegments: number, _now: Instant): Transmit | undefined {
     const first = this.#outbox[0];
     if (first === undefined) return undefined;
@@ -84,7 +84,7 @@ export class Mailbox implements DatagramMachine<Arrival> {
   }
 }
 
-/** Sends back whatever arrives, to whom it came from. */
+/** Echoes every datagram to its sender. */
 export class Echo extends Mailbox {
   override handleBatch(received: ReceivedBatch, now: Instant): void {
     super.handleBatch(received, now);
@@ -95,7 +95,7 @@ export class Echo extends Mailbox {
   }
 }
 
-/** Sends one numbered datagram at every tick, `count` in all. */
+/** Sends one numbered datagram per tick, `count` in all. */
 export class Metronome extends Mailbox {
   readonly #remote: SocketAddress;
   readonly #interval: Micros;
