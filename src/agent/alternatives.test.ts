@@ -5,8 +5,8 @@ import { Alternatives } from "./alternatives.ts";
 const ORIGIN = "https://example.com";
 const at = (time: number): Instant => instant(seconds(time));
 
-describe("what is remembered of an origin", () => {
-  test("an advertisement lasts for its ma, and the newest one counts", () => {
+describe("the memory of origins", () => {
+  test("an advertisement lasts for its ma, and the newest one wins", () => {
     const known = new Alternatives();
     expect(known.http3(ORIGIN, at(0))).toEqual({ kind: "unknown" });
     known.advertised(ORIGIN, 'h3=":8443"; ma=10', at(0));
@@ -17,7 +17,7 @@ describe("what is remembered of an origin", () => {
     expect(known.http3(ORIGIN, at(2))).toEqual({ kind: "unknown" });
   });
 
-  test("broken HTTP/3 is left alone for longer each time, until it works", () => {
+  test("broken HTTP/3 is avoided for longer each time, until it works", () => {
     const minute = 60;
     const known = new Alternatives();
     known.advertised(ORIGIN, 'h3=":443"', at(0));
@@ -30,7 +30,7 @@ describe("what is remembered of an origin", () => {
     expect(known.http3(ORIGIN, at(0)).kind).toBe("advertised");
   });
 
-  test("the memory has its bounds", () => {
+  test("the number of origins is limited", () => {
     const known = new Alternatives();
     for (let i = 0; i < 1500; i++) known.advertised(`https://${i}.test`, 'h3=":443"', at(0));
     expect(known.http3("https://0.test", at(1)).kind).toBe("unknown");

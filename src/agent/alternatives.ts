@@ -1,4 +1,4 @@
-/** What origins are known to offer besides TCP: Alt-Svc (RFC 7838), remembered for its ma, and HTTP/3 that did not work. */
+/** What origins offer besides TCP: Alt-Svc (RFC 7838), remembered for its ma, and where HTTP/3 failed. */
 
 import { after, type Instant, type Micros, seconds } from "../base/time.ts";
 import { type Alternative, parseAltSvc } from "../http/index.ts";
@@ -16,7 +16,7 @@ interface Entry {
 }
 
 const BROKEN_FOR = seconds(5 * 60);
-const BROKEN_AT_MOST = seconds(48 * 3_600);
+const MAX_BROKEN_FOR = seconds(48 * 3_600);
 const LONG_AGO = Number.NEGATIVE_INFINITY as Instant;
 const MAX_ORIGINS = 1_000;
 
@@ -32,7 +32,7 @@ export class Alternatives {
     return { kind: "unknown" };
   }
 
-  /** RFC 7838 §3: the newest field replaces all that was known. */
+  /** RFC 7838 §3: the newest field replaces everything known before. */
   advertised(origin: string, field: string, now: Instant): void {
     const entry = this.#entry(origin);
     entry.alternative = undefined;
@@ -44,10 +44,10 @@ export class Alternatives {
     }
   }
 
-  /** HTTP/3 could not be had: not tried again for five minutes, then for twice as long each time. */
+  /** HTTP/3 failed: avoids it for five minutes, then for twice as long each time. */
   failed(origin: string, now: Instant): void {
     const entry = this.#entry(origin);
-    entry.brokenUntil = after(now, Math.min(BROKEN_FOR * 2 ** entry.failures, BROKEN_AT_MOST) as Micros);
+    entry.brokenUntil = after(now, Math.min(BROKEN_FOR * 2 ** entry.failures, MAX_BROKEN_FOR) as Micros);
     entry.failures += 1;
   }
 

@@ -35,16 +35,16 @@ function commands(choice: ConnectionChoice): ChoiceCommand[] {
 
 const types = (choice: ConnectionChoice): string[] => commands(choice).map(({ type }) => type);
 
-/** A request comes to an origin without connections. */
-function ask(choice: ConnectionChoice, now = at(0)): void {
+/** A request to an origin without connections. */
+function sendRequest(choice: ConnectionChoice, now = at(0)): void {
   choice.handleRequest(standing(), now);
   choice.review(standing(), now);
 }
 
 describe("HTTP/3 first", () => {
-  test("is alone until its head start ends, which begins once packets leave", () => {
+  test("runs alone until its head start ends, which begins when packets are sent", () => {
     const choice = choiceFor();
-    ask(choice);
+    sendRequest(choice);
     expect(commands(choice)).toEqual([{ type: "connect-http3", alternative: { host: "", port: 443 } }]);
     expect(choice.nextTimeout()).toBeUndefined();
     choice.handleHttp3Started(at(40));
@@ -58,9 +58,9 @@ describe("HTTP/3 first", () => {
     expect(choice.nextTimeout()).toBeUndefined();
   });
 
-  test("that is ready calls TCP off", () => {
+  test("that connects cancels TCP", () => {
     const choice = choiceFor();
-    ask(choice);
+    sendRequest(choice);
     choice.handleHttp3Started(at(0));
     choice.handleTimeout(at(250));
     choice.review(standing(), at(250));
@@ -70,9 +70,9 @@ describe("HTTP/3 first", () => {
     expect(choice.connecting).toBe(0);
   });
 
-  test("that fails has TCP follow at once, and counts as broken once TCP works", () => {
+  test("that fails starts TCP immediately, and counts as broken once TCP works", () => {
     const choice = choiceFor();
-    ask(choice);
+    sendRequest(choice);
     commands(choice);
     choice.handleHttp3Failed(standing(), at(5));
     choice.review(standing(), at(5));
@@ -80,26 +80,26 @@ describe("HTTP/3 first", () => {
     expect(alternatives.http3(ORIGIN, at(6)).kind).toBe("unknown");
     choice.handleTcpConnected(at(7));
     expect(alternatives.http3(ORIGIN, at(8)).kind).toBe("broken");
-    ask(choice, at(9));
+    sendRequest(choice, at(9));
     expect(types(choice)).toEqual(["connect-tcp"]);
   });
 
-  test("that fails like TCP does is not to blame: the error is TCP's, and the next request tries both", () => {
+  test("that fails together with TCP is not blamed: the error is TCP's, and the next request tries both", () => {
     const choice = choiceFor();
-    ask(choice);
+    sendRequest(choice);
     choice.handleHttp3Failed(standing(), at(1));
     choice.review(standing(), at(1));
     commands(choice);
     choice.handleTcpFailed(standing());
     expect(commands(choice)).toEqual([{ type: "fail", because: "tcp" }]);
     expect(alternatives.http3(ORIGIN, at(2)).kind).toBe("unknown");
-    ask(choice, at(3));
+    sendRequest(choice, at(3));
     expect(types(choice)).toEqual(["connect-http3"]);
   });
 
-  test("that nobody waits for any more is called off", () => {
+  test("without waiting requests is cancelled", () => {
     const choice = choiceFor();
-    ask(choice);
+    sendRequest(choice);
     commands(choice);
     choice.handleAbandoned();
     expect(types(choice)).toEqual(["cancel-http3"]);
@@ -113,11 +113,11 @@ describe("HTTP/3 that is not first", () => {
 
   test("is not tried before it is advertised", () => {
     const choice = choiceFor(protocols);
-    ask(choice);
+    sendRequest(choice);
     expect(types(choice)).toEqual(["connect-tcp"]);
   });
 
-  test("is opened beside TCP where it is advertised, without a head start", () => {
+  test("is opened in parallel with TCP if advertised, without a head start", () => {
     const choice = choiceFor(protocols);
     alternatives.advertised(ORIGIN, 'h3="alt.example:8443"', at(0));
     choice.handleRequest(standing({ http2: 1 }), at(1));
@@ -126,10 +126,10 @@ describe("HTTP/3 that is not first", () => {
     expect(alternatives.http3(ORIGIN, at(3)).kind).toBe("broken");
   });
 
-  test("is tried although it is broken when there is nothing else", () => {
+  test("is tried despite being broken if there is no alternative", () => {
     const choice = choiceFor(["h3"]);
     alternatives.failed(ORIGIN, at(0));
-    ask(choice, at(1));
+    sendRequest(choice, at(1));
     expect(types(choice)).toEqual(["connect-http3"]);
     choice.handleHttp3Failed(standing(), at(2));
     choice.review(standing(), at(2));
@@ -138,7 +138,7 @@ describe("HTTP/3 that is not first", () => {
 });
 
 describe("TCP", () => {
-  test("opens one connection until it is known to speak HTTP/1.1, then one for each request, up to the limit", () => {
+  test("opens one connection until HTTP/1.1 is confirmed, then one per request, up to the limit", () => {
     const choice = choiceFor(["h2", "http/1.1"]);
     choice.review(standing({ waiting: 9 }), at(0));
     expect(types(choice)).toEqual(["connect-tcp"]);
@@ -147,13 +147,13 @@ describe("TCP", () => {
     expect(types(choice)).toEqual(["connect-tcp", "connect-tcp", "connect-tcp"]);
   });
 
-  test("waits for a full connection of HTTP/2", () => {
+  test("waits for a full HTTP/2 connection", () => {
     const choice = choiceFor(["h2"]);
     choice.review(standing({ http2: 1 }), at(0));
     expect(types(choice)).toEqual([]);
   });
 
-  test("that refuses one connection more leaves the others to go on", () => {
+  test("that refuses another connection does not affect the others", () => {
     const choice = choiceFor(["http/1.1"]);
     choice.review(standing({ waiting: 2, http1: 1 }), at(0));
     expect(types(choice)).toEqual(["connect-tcp", "connect-tcp"]);
@@ -165,13 +165,13 @@ describe("TCP", () => {
   });
 });
 
-test("an origin with which nothing may be spoken fails its requests", () => {
+test("an origin without an allowed protocol fails its requests", () => {
   const choice = choiceFor([]);
-  ask(choice);
+  sendRequest(choice);
   expect(commands(choice)).toEqual([{ type: "fail", because: "no-protocol" }]);
 });
 
-test("whatever happens: one attempt at HTTP/3, no more TCP than allowed, and no request waits for nothing", () => {
+test("at any time at most one HTTP/3 attempt, no more TCP than allowed, and no request that waits for nothing", () => {
   const protocols = fc
     .subarray<HttpVersion>(["h3", "h2", "http/1.1"])
     .chain((some) => fc.shuffledSubarray(some, { minLength: some.length }));
@@ -194,7 +194,7 @@ test("whatever happens: one attempt at HTTP/3, no more TCP than allowed, and no 
       let http3 = 0;
       let tcp = 0;
       let now = at(0);
-      const obey = (): void => {
+      const runCommands = (): void => {
         for (const command of commands(choice)) {
           if (command.type === "connect-http3") http3 += 1;
           else if (command.type === "connect-tcp") tcp += 1;
@@ -235,11 +235,11 @@ test("whatever happens: one attempt at HTTP/3, no more TCP than allowed, and no 
           world.waiting = 0;
           choice.handleAbandoned();
         }
-        obey();
-        // Multiplexed connections take all there is; those of HTTP/1.1 are busy.
+        runCommands();
+        // Multiplexed connections take all waiting requests; HTTP/1.1 connections are busy.
         if (world.http3 + world.http2 > 0) world.waiting = 0;
         choice.review(world, now);
-        obey();
+        runCommands();
         if (world.waiting > 0) expect(http3 + tcp + world.http1).toBeGreaterThan(0);
       }
     }),

@@ -1,12 +1,13 @@
 /**
- * Which connections to open for an origin: HTTP/3, TCP, or both at once.
+ * Decides which connections to open for an origin: HTTP/3, TCP, or both at once.
  *
- * With HTTP/3 first among the protocols and nothing known against it, it is tried alone for a moment (the head start),
- * then TCP joins; the first to be ready carries the request. HTTP/3 that failed where TCP worked counts as broken for a
- * while (alternatives.ts). An alternative that was advertised is opened beside TCP, and requests move there once it is ready.
+ * If HTTP/3 is the preferred protocol and not known to be broken, it is tried alone for a moment (the head start), then
+ * TCP joins; the first to connect carries the request. If HTTP/3 fails where TCP works, it counts as broken for a while
+ * (alternatives.ts). An advertised alternative is opened in parallel with TCP, and requests move there once it is
+ * connected.
  *
- * Calling order: report what happens, with the connections as they stand then; after each report drain `pollCommand` and
- * ask `nextTimeout`. Once requests have been given to the connections with room, `review` says what those still waiting need.
+ * Calling order: report events, with the current connections; after each report drain `pollCommand` and ask
+ * `nextTimeout`. After assigning requests to the connections with room, call `review` for those still waiting.
  */
 
 import { after, type Instant, type Micros } from "../base/time.ts";
@@ -14,18 +15,20 @@ import type { Alternative, HttpVersion } from "../http/index.ts";
 import type { Alternatives } from "./alternatives.ts";
 
 export interface ChoiceRules {
-  /** Scheme, host and port, as `alternatives` has it. */
+  /** Scheme, host and port, the key in `alternatives`. */
   readonly origin: string;
   readonly port: number;
-  /** What may be spoken with this origin, the preferred one first. */
+  /** The allowed protocols, in order of preference. */
   readonly protocols: readonly HttpVersion[];
-  /** Over HTTP/1.1; HTTP/2 and HTTP/3 have one connection for all requests. */
+  /** For HTTP/1.1; HTTP/2 and HTTP/3 use one connection for all requests. */
   readonly maxConnections: number;
   /** How long HTTP/3 is tried alone. */
   readonly headStart: Micros;
 }
 
-/** What there is now: requests without a connection, and connections that take requests, or will again, by protocol. */
+/**
+ * The current state: requests without a connection, and per protocol the connections that accept requests now or later.
+ */
 export interface Standing {
   readonly waiting: number;
   readonly http3: number;
@@ -36,16 +39,18 @@ export interface Standing {
 export type ChoiceCommand =
   | { readonly type: "connect-http3"; readonly alternative: Alternative }
   | { readonly type: "connect-tcp" }
-  /** Gives up the attempt under way; nothing is reported of it any more. */
+  /** Cancels the current attempt; nothing more is reported about it. */
   | { readonly type: "cancel-http3" }
-  /** Gives up all attempts over TCP. */
+  /** Cancels all TCP attempts. */
   | { readonly type: "cancel-tcp" }
-  /** No way is left: requests that wait fail, with the last error of that attempt, or since no protocol may be spoken. */
+  /**
+   * No option is left: waiting requests fail with the last error of that attempt, or because no protocol is allowed.
+   */
   | { readonly type: "fail"; readonly because: "http3" | "tcp" | "no-protocol" };
 
 type Http3State =
   | { readonly type: "idle" }
-  /** `headStart` is when it ends; "pending" until packets leave, "over" where there was none or it has ended. */
+  /** `headStart` is its end; "pending" until packets are sent, "over" if there is none or it has ended. */
   | { readonly type: "connecting"; readonly headStart: Instant | "pending" | "over" }
   | { readonly type: "failed" };
 
@@ -64,17 +69,17 @@ export class ConnectionChoice {
     this.#alternatives = alternatives;
   }
 
-  /** Attempts under way. */
+  /** The number of attempts in progress. */
   get connecting(): number {
     return this.#tcpAttempts + (this.#http3.type === "connecting" ? 1 : 0);
   }
 
-  /** A request joined. An alternative is opened even while a connection over TCP has room. */
+  /** A request was added. An advertised alternative is opened even while a TCP connection has room. */
   handleRequest(standing: Standing, now: Instant): void {
     this.#considerHttp3(standing, now);
   }
 
-  /** Requests still wait after those with a place have left. */
+  /** Handles the requests that still wait after the others were assigned. */
   review(standing: Standing, now: Instant): void {
     if (standing.waiting === 0) return;
     this.#considerHttp3(standing, now);
@@ -82,13 +87,13 @@ export class ConnectionChoice {
     this.#considerFailing(standing);
   }
 
-  /** The host was looked up, and packets are about to leave: what came before is not HTTP/3's time. */
+  /** The host name is resolved and packets are about to be sent: the head start begins, excluding the lookup. */
   handleHttp3Started(now: Instant): void {
     if (this.#http3.type !== "connecting" || this.#http3.headStart !== "pending") return;
     this.#http3 = { type: "connecting", headStart: after(now, this.#rules.headStart) };
   }
 
-  /** An attempt at HTTP/3 has its connection. */
+  /** An HTTP/3 attempt succeeded. */
   handleHttp3Connected(): void {
     this.#http3 = IDLE;
     this.#alternatives.worked(this.#rules.origin);
@@ -100,7 +105,7 @@ export class ConnectionChoice {
     if (isUsable(standing)) this.#markBroken(now);
   }
 
-  /** An attempt over TCP has its connection. */
+  /** A TCP attempt succeeded. */
   handleTcpConnected(now: Instant): void {
     this.#tcpAttempts -= 1;
     if (this.#http3.type === "failed") this.#markBroken(now);
@@ -112,7 +117,7 @@ export class ConnectionChoice {
     this.#considerFailing(standing);
   }
 
-  /** No request waits any more. */
+  /** No requests are waiting any more. */
   handleAbandoned(): void {
     if (this.#http3.type === "connecting") {
       this.#commands.push({ type: "cancel-http3" });
@@ -126,7 +131,7 @@ export class ConnectionChoice {
     if (deadline !== undefined && now >= deadline) this.#http3 = { type: "connecting", headStart: "over" };
   }
 
-  /** When the head start ends; `review` is due then. */
+  /** The end of the head start; call `review` then. */
   nextTimeout(): Instant | undefined {
     const { type } = this.#http3;
     if (type !== "connecting") return undefined;
@@ -140,14 +145,14 @@ export class ConnectionChoice {
 
   #considerHttp3(standing: Standing, now: Instant): void {
     if (!this.#rules.protocols.includes("h3") || this.#http3.type !== "idle" || standing.http3 > 0) return;
-    const alternative = this.#whereHttp3(standing, now);
+    const alternative = this.#http3Target(standing, now);
     if (alternative === undefined) return;
     this.#http3 = { type: "connecting", headStart: isUsable(standing) ? "over" : "pending" };
     this.#commands.push({ type: "connect-http3", alternative });
   }
 
-  /** Where to try HTTP/3 now, if it is to be tried at all. */
-  #whereHttp3(standing: Standing, now: Instant): Alternative | undefined {
+  /** The alternative to try HTTP/3 at now, if any. */
+  #http3Target(standing: Standing, now: Instant): Alternative | undefined {
     const { origin, port, protocols } = this.#rules;
     const own = { host: "", port };
     const known = this.#alternatives.http3(origin, now);
@@ -160,8 +165,8 @@ export class ConnectionChoice {
   #considerTcp({ waiting, http3, http2, http1 }: Standing): void {
     if (!this.#allowsTcp || this.#hasTcpFailed) return;
     if (this.#http3.type === "connecting" && this.#http3.headStart !== "over") return;
-    if (http3 + http2 > 0) return; // full for now: its next free stream is nearer than a new connection
-    // Only when the origin is known to speak HTTP/1.1 does one more connection serve one more request.
+    if (http3 + http2 > 0) return; // Full for now; its next free stream will come sooner than a new connection.
+    // Another connection serves another request only if the origin is known to speak HTTP/1.1.
     const isHttp1 = http1 > 0 || !this.#rules.protocols.includes("h2");
     const wanted = isHttp1 ? Math.min(waiting, this.#rules.maxConnections - http1) : 1;
     for (; this.#tcpAttempts < wanted; this.#tcpAttempts += 1) this.#commands.push({ type: "connect-tcp" });
@@ -170,7 +175,7 @@ export class ConnectionChoice {
   #considerFailing(standing: Standing): void {
     if (this.connecting > 0) return;
     if (isUsable(standing)) {
-      this.#hasTcpFailed = false; // one connection more was refused; those that there are go on
+      this.#hasTcpFailed = false; // Another connection was refused; the existing ones are unaffected.
       return;
     }
     if (this.#rules.protocols.length === 0) this.#commands.push({ type: "fail", because: "no-protocol" });
@@ -178,7 +183,7 @@ export class ConnectionChoice {
     else if (!this.#allowsTcp && this.#http3.type === "failed") this.#fail("http3");
   }
 
-  /** The next request tries everything anew. */
+  /** Resets the state, so that the next request tries everything again. */
   #fail(because: "http3" | "tcp"): void {
     this.#hasTcpFailed = false;
     this.#http3 = IDLE;

@@ -1,15 +1,15 @@
 /** A client's decisions, as machines without I/O. */
 
-/** What origins offer besides TCP, and where HTTP/3 did not work. */
+/** What origins offer besides TCP, and where HTTP/3 failed. */
 export { Alternatives, type Http3Knowledge } from "./alternatives.ts";
-/** Which connections to open for an origin. */
+/** Decides which connections to open for an origin. */
 export {
   type ChoiceCommand,
   type ChoiceRules,
   ConnectionChoice,
   type Standing,
 } from "./connection-choice.ts";
-/** Which address to try when. */
+/** Decides which address to try when. */
 export {
   type AttemptsOutcome,
   CONNECTION_ATTEMPT_DELAY,

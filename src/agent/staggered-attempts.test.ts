@@ -6,7 +6,7 @@ import { StaggeredAttempts } from "./staggered-attempts.ts";
 const DELAY = millis(250);
 const at = (milliseconds: number): Instant => instant(millis(milliseconds));
 
-/** Candidates that were started since the last look. */
+/** The candidates started since the last call. */
 function started(attempts: StaggeredAttempts): number[] {
   const candidates: number[] = [];
   for (let next = attempts.pollCommand(); next !== undefined; next = attempts.pollCommand())
@@ -21,7 +21,7 @@ function begin(count: number): StaggeredAttempts {
 }
 
 describe("addresses in turn (RFC 8305 §5)", () => {
-  test("the best one has the delay to itself; then the next one joins it", () => {
+  test("the first one runs alone for the delay; then the next one joins it", () => {
     const attempts = begin(3);
     expect(started(attempts)).toEqual([0]);
     expect(attempts.nextTimeout()).toBe(at(250));
@@ -32,7 +32,7 @@ describe("addresses in turn (RFC 8305 §5)", () => {
     expect(attempts.nextTimeout()).toBe(at(500));
   });
 
-  test("a failure starts the next one at once, with a delay of its own", () => {
+  test("a failure starts the next one immediately, with a new delay", () => {
     const attempts = begin(3);
     started(attempts);
     attempts.handleFailed(0, false, at(10));
@@ -40,12 +40,12 @@ describe("addresses in turn (RFC 8305 §5)", () => {
     expect(attempts.nextTimeout()).toBe(at(260));
   });
 
-  test("there is nothing to wait for once the last one runs", () => {
+  test("there is no timeout once the last one runs", () => {
     const attempts = begin(1);
     expect(attempts.nextTimeout()).toBeUndefined();
   });
 
-  test("the first to connect ends it", () => {
+  test("the first to connect ends the attempts", () => {
     const attempts = begin(2);
     attempts.handleTimeout(at(250));
     attempts.handleConnected(1);
@@ -55,7 +55,7 @@ describe("addresses in turn (RFC 8305 §5)", () => {
     expect(attempts.nextTimeout()).toBeUndefined();
   });
 
-  test("when all fail, the best one's error tells; a final error ends it before that", () => {
+  test("if all fail, the first one's error counts; a final error ends the attempts early", () => {
     const all = begin(2);
     all.handleFailed(0, false, at(1));
     all.handleFailed(1, false, at(2));
@@ -67,7 +67,7 @@ describe("addresses in turn (RFC 8305 §5)", () => {
     expect(started(final)).toEqual([]);
   });
 
-  test("whatever happens, each candidate starts once, in order, and there is an outcome when none is left", () => {
+  test("each candidate starts at most once, in order, and there is an outcome when none is left", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 6 }), fc.array(fc.nat({ max: 9 }), { maxLength: 30 }), (count, steps) => {
         const attempts = begin(count);

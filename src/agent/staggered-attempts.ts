@@ -1,8 +1,8 @@
 /**
- * Connection attempts to the addresses of a host, one a moment after the other (RFC 8305 §5): the next one starts when
- * its delay has passed or when the one before has failed, and the first to succeed ends them all.
+ * Staggered connection attempts to the addresses of a host (RFC 8305 §5): the next one starts when its delay has passed
+ * or the previous one has failed, and the first to succeed ends them all.
  *
- * Calling order: `start`, then outcomes and timeouts as they happen; after each, drain `pollCommand`, look at `outcome`,
+ * Calling order: `start`, then outcomes and timeouts as they happen; after each, drain `pollCommand`, check `outcome`,
  * and ask `nextTimeout`.
  */
 
@@ -11,7 +11,7 @@ import { after, type Instant, type Micros, millis } from "../base/time.ts";
 /** RFC 8305 §5, the recommended Connection Attempt Delay. */
 export const CONNECTION_ATTEMPT_DELAY = millis(250);
 
-/** Candidates are named by their index: the best is 0. */
+/** Candidates are identified by their index: the best is 0. */
 export interface StartAttempt {
   readonly type: "start";
   readonly candidate: number;
@@ -19,7 +19,9 @@ export interface StartAttempt {
 
 export type AttemptsOutcome =
   | { readonly type: "connected"; readonly candidate: number }
-  /** All have failed, or one in a way that all others would; `candidate` is the one whose error tells most. */
+  /**
+   * All have failed, or one with an error that would affect all; `candidate` is the one with the most relevant error.
+   */
   | { readonly type: "failed"; readonly candidate: number };
 
 export class StaggeredAttempts {
@@ -31,13 +33,13 @@ export class StaggeredAttempts {
   #nextAt: Instant | undefined;
   #outcome: AttemptsOutcome | undefined;
 
-  /** There is at least one candidate. */
+  /** Requires at least one candidate. */
   constructor(count: number, delay: Micros) {
     this.#count = count;
     this.#delay = delay;
   }
 
-  /** Set once; nothing is commanded after that, and attempts still under way are to be given up. */
+  /** Set once; afterwards there are no more commands, and attempts in progress must be abandoned. */
   get outcome(): AttemptsOutcome | undefined {
     return this.#outcome;
   }
@@ -50,7 +52,7 @@ export class StaggeredAttempts {
     this.#settle({ type: "connected", candidate });
   }
 
-  /** `isFinal` says that the error would meet every other candidate too. */
+  /** `isFinal` is true if the error would affect every other candidate too. */
   handleFailed(candidate: number, isFinal: boolean, now: Instant): void {
     if (this.#outcome !== undefined) return;
     this.#failed.push(candidate);

@@ -1,21 +1,21 @@
-/** Every way a simulation can fail, as stable codes. The message begins with the seed that brings the failure back. */
+/** All simulation failures, as stable codes. The message begins with the seed that reproduces the failure. */
 
 export type SimulateProblem =
-  /** An option is of the wrong type or out of range. */
+  /** An option has the wrong type or is out of range. */
   | "OPTION_INVALID"
-  /** The test itself threw what is the `cause`. */
+  /** The test threw; the exception is the `cause`. */
   | "TEST_FAILED"
-  /** A file, a socket, the thread pool or a real timer was used and not marked. */
+  /** Unmarked use of a file, a socket, the thread pool or a real timer. */
   | "UNMARKED_REAL_WORK"
   /** Marked work did not settle in time. */
   | "REAL_WORK_TIMEOUT"
-  /** The test waits, and no event is left that could wake it. */
+  /** The test is waiting, but no event is left that could wake it. */
   | "NOTHING_LEFT"
-  /** The test was not over at `maxVirtualTime`. */
+  /** The test did not finish within `maxVirtualTime`. */
   | "TIME_LIMIT"
-  /** Code schedules immediates without end, so virtual time cannot go on. */
+  /** Code schedules immediates endlessly, so virtual time cannot advance. */
   | "NEVER_IDLE"
-  /** Something asked for virtual time after the simulation had ended. */
+  /** Virtual time was requested after the end of the simulation. */
   | "SIMULATION_OVER";
 
 export class SimulateError extends Error {
@@ -31,10 +31,10 @@ export class SimulateError extends Error {
   }
 }
 
-/** What assertion libraries put on their errors, and reporters look for. */
+/** The properties that assertion libraries set on their errors and reporters read. */
 const ASSERTION_DETAILS = ["actual", "expected", "operator", "showDiff"] as const;
 
-/** The error of a test that threw: points at the same line, shows the same difference, and names the seed. */
+/** The error for a test that threw: points at the same line, shows the same diff, and names the seed. */
 export function testFailure(seed: number, cause: unknown, handlerErrors: readonly unknown[]): SimulateError {
   const said = cause instanceof Error ? cause.message : String(cause);
   const before = handlerErrors.filter((error) => error !== cause).map((error) => ` (the handler threw ${error})`);

@@ -1,4 +1,4 @@
-/** What is wrong with a test, an option or a handler is said with the seed, a code and the cause. */
+/** Errors in tests, options and handlers are reported with the seed, a code and the cause. */
 
 import { describe, expect, test } from "vitest";
 import { ClientError } from "../client/index.ts";
@@ -17,7 +17,7 @@ async function failure(options: SimulateOptions, run: Parameters<typeof simulate
 }
 
 describe("a failing test", () => {
-  test("names its seed and keeps the cause, its place and its difference", async () => {
+  test("names its seed and keeps the cause, its location and its diff", async () => {
     const error = await failure({ seed: 42, handler: greet }, async (fetch) => {
       expect((await fetch("/")).status).toBe(201);
     });
@@ -29,7 +29,7 @@ describe("a failing test", () => {
     expect((error.cause as Error).name).toBe("AssertionError");
   });
 
-  test("tells what the handler threw, which the client sees as a 500", async () => {
+  test("reports what the handler threw, which the client sees as a 500", async () => {
     const lines: string[] = [];
     const handler = () => {
       throw new Error("no database");
@@ -54,13 +54,13 @@ describe("a failing test", () => {
     expect(error.message).toBe("seed 1: late");
   });
 
-  test("may fail with anything", async () => {
+  test("may throw any value", async () => {
     const error = await failure({ handler: greet }, () => Promise.reject("text"));
     expect(error).toMatchObject({ code: "TEST_FAILED", message: "seed 1: text", cause: "text" });
   });
 });
 
-describe("the client's errors are its own", () => {
+describe("the client reports its own errors", () => {
   test.each([
     ["another server", "https://elsewhere.test/", "NAME_NOT_FOUND"],
     ["http", "http://server.test/", "PROTOCOL_UNAVAILABLE"],
@@ -75,27 +75,27 @@ describe("the client's errors are its own", () => {
     expect(cause).toMatchObject({ code: "CONNECT_TIMEOUT" });
   });
 
-  test("for a response that does not come", async () => {
+  test("for a response that does not arrive", async () => {
     const options = { client: { headersTimeout: 2_000 }, handler: () => new Promise<Response>(() => {}) };
     const { cause } = await failure(options);
     expect(cause).toMatchObject({ code: "RESPONSE_TIMEOUT" });
   });
 });
 
-describe("a test without an end", () => {
-  test("fails when nothing is left to happen", async () => {
+describe("a test that does not end", () => {
+  test("fails when no events are left", async () => {
     const error = await failure({ handler: greet }, () => new Promise(() => {}));
     expect(error.code).toBe("NOTHING_LEFT");
   });
 
-  test("fails when its virtual time is over", async () => {
+  test("fails when its virtual time is up", async () => {
     const error = await failure({ handler: greet, maxVirtualTime: 5_000 }, async (_fetch, kit) => {
       for (;;) await kit.sleep(100);
     });
     expect(error).toMatchObject({ code: "TIME_LIMIT", message: expect.stringContaining("5000 ms") });
   });
 
-  test("fails when it never lets time go on", async () => {
+  test("fails when it never lets time advance", async () => {
     const error = await failure({ handler: greet }, async () => {
       for (;;) await new Promise((resolve) => setImmediate(resolve));
     });
@@ -103,32 +103,32 @@ describe("a test without an end", () => {
   });
 });
 
-test("a kit is of no use afterwards", async () => {
+test("a kit is unusable after the simulation", async () => {
   const { value: kit } = await simulate({ handler: greet }, (_fetch, given) => given);
   await expect(kit.sleep(1)).rejects.toMatchObject({ code: "SIMULATION_OVER" satisfies SimulateProblem });
 });
 
 describe("an option", () => {
   const wrong: [string, object, RegExp][] = [
-    ["a seed that is none", { seed: -1 }, /^seed must be a whole number/],
+    ["an invalid seed", { seed: -1 }, /^seed must be a whole number/],
     ["a fraction as seed", { seed: 0.5 }, /^seed must be/],
     ["an impossible loss", { link: { loss: 2 } }, /^link\.loss must be a probability from 0 to 1, not 2$/],
     ["a loss of NaN", { link: { loss: Number.NaN } }, /^link\.loss/],
     ["a negative time", { link: { rtt: -1 } }, /^link\.rtt must be milliseconds/],
     ["an endless time", { link: { rtt: Number.POSITIVE_INFINITY } }, /^link\.rtt must be/],
-    ["a rate of nothing", { link: { rate: 0 } }, /^link\.rate must be bits per second/],
-    ["a direction's", { link: { up: { loss: "0.1" } } }, /^link\.up\.loss must be/],
+    ["a rate of zero", { link: { rate: 0 } }, /^link\.rate must be bits per second/],
+    ["an invalid loss in one direction", { link: { up: { loss: "0.1" } } }, /^link\.up\.loss must be/],
     ["a path too narrow for QUIC", { link: { mtu: 576 } }, /^link\.mtu/],
-    ["an outage without an end", { link: { outages: [[5]] } }, /^link\.outages/],
-    ["an unknown name", { link: { lost: 0.1 } }, /^link\.lost is unknown: there are rtt, up, down, loss/],
+    ["an outage without an end time", { link: { outages: [[5]] } }, /^link\.outages/],
+    ["an unknown name", { link: { lost: 0.1 } }, /^link\.lost is unknown; the options are rtt, up, down, loss/],
     ["another engine", { engine: "fast" }, /^engine must be "portable" or "pure", not fast$/],
     ["an origin over http", { origin: "http://a.test" }, /^origin must be https/],
     ["an origin with a path", { origin: "https://a.test/x" }, /^origin must be https/],
-    ["a date that is none", { startTime: new Date("never") }, /^startTime/],
-    ["an endless limit", { maxVirtualTime: Number.POSITIVE_INFINITY }, /^maxVirtualTime must be milliseconds/],
-    ["no handler", { handler: undefined }, /^simulate needs a handler/],
-    ["two handlers", { createHandler: () => greet }, /^simulate needs a handler, or createHandler, and not both/],
-    ["a handler that is none", { handler: "hello" }, /^the handler must be a function/],
+    ["an invalid date", { startTime: new Date("never") }, /^startTime/],
+    ["an infinite limit", { maxVirtualTime: Number.POSITIVE_INFINITY }, /^maxVirtualTime must be milliseconds/],
+    ["no handler", { handler: undefined }, /^simulate needs either a handler or createHandler/],
+    ["two handlers", { createHandler: () => greet }, /^simulate needs either a handler or createHandler/],
+    ["an invalid handler", { handler: "hello" }, /^the handler must be a function/],
   ];
   test.each(wrong)("is refused: %s", async (_what, options, message) => {
     const error = await failure({ handler: greet, ...options } as SimulateOptions);

@@ -1,4 +1,4 @@
-/** `virtualGlobals`: timers and dates of code that cannot be given a clock. */
+/** `virtualGlobals`: timers and dates for code that does not accept a clock. */
 
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
@@ -20,7 +20,7 @@ test("timers, dates and performance.now are virtual", async () => {
   expect(virtualTime).toBe(2_000);
 });
 
-test("a date that is given stays what it is", async () => {
+test("an explicit date is unchanged", async () => {
   const { value } = await simulate(options, () => [
     new Date(0).getTime(),
     new Date(2020, 1).getFullYear(),
@@ -56,7 +56,7 @@ test("an exception in a timer fails the test", async () => {
   await expect(run).rejects.toThrow("seed 1: in a timer");
 });
 
-test("they are real for everybody else meanwhile, and for all afterwards", async () => {
+test("they stay real outside the simulation, and everywhere afterwards", async () => {
   let isOver = false;
   const run = simulate(options, async (_fetch, kit) => {
     for (let i = 0; i < 200; i += 1) await kit.sleep(1_000);
@@ -73,12 +73,12 @@ test("they are real for everybody else meanwhile, and for all afterwards", async
 test.each([
   ["a failing test", () => Promise.reject(new Error("no"))],
   ["unmarked work", () => import("node:timers/promises").then((timers) => timers.setTimeout(1))],
-])("they are put back after %s", async (_what, run) => {
+])("they are restored after %s", async (_what, run) => {
   await expect(simulate(options, run)).rejects.toThrow("seed 1");
   expect(real()).toEqual(REAL);
 });
 
-test("they are put back when the last of several simulations ends", async () => {
+test("they are restored when the last of several simulations ends", async () => {
   const sleep = (times: number) =>
     simulate(options, async () => {
       for (let i = 0; i < times; i += 1) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -89,7 +89,7 @@ test("they are put back when the last of several simulations ends", async () => 
   expect(real()).toEqual(REAL);
 });
 
-test("without the option they are left alone", async () => {
+test("without the option they are untouched", async () => {
   const { value } = await simulate({ handler: () => new Response() }, () => real());
   expect(value).toEqual(REAL);
 });

@@ -1,7 +1,7 @@
 /**
- * Timers and dates of the global object in virtual time, for code that cannot be given a clock; and a console that belongs to
- * the test runner, not to the simulation. All of it is for code of a simulation alone: the rest of the process gets the real
- * ones even while a simulation runs, and everything is put back when the last one ends.
+ * Virtual timers and dates on the global object, for code that does not accept a clock, and a console that belongs to
+ * the test runner. Only code of a simulation sees them: the rest of the process gets the real ones even while a
+ * simulation runs, and everything is restored when the last one ends.
  */
 
 import { promisify } from "node:util";
@@ -10,7 +10,7 @@ import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface VirtualGlobals {
   readonly clock: VirtualClock;
-  /** What such timers call: an exception fails the simulation. */
+  /** Runs the callback of such a timer; an exception fails the simulation. */
   call(callback: () => void): void;
 }
 
@@ -20,7 +20,7 @@ const current = (): VirtualGlobals | undefined => {
   return work === undefined ? undefined : simulations.get(work);
 };
 
-/** How to put things back, in reverse order. */
+/** The functions that restore the globals, in reverse order. */
 const undo: (() => void)[] = [];
 let consoleUsers = 0;
 let consoleUndo: (() => void)[] = [];
@@ -34,7 +34,7 @@ function replace<T extends object, K extends keyof T>(owner: T, name: K, value: 
   });
 }
 
-/** What is written to the console is real work, but nothing waits for it. */
+/** Console output is real work, but nothing waits for it. */
 export function detachConsole(): () => void {
   consoleUsers += 1;
   if (consoleUsers === 1) {
@@ -56,29 +56,29 @@ export function detachConsole(): () => void {
   return () => {
     consoleUsers -= 1;
     if (consoleUsers > 0) return;
-    for (const putBack of consoleUndo.reverse()) putBack();
+    for (const restore of consoleUndo.reverse()) restore();
     consoleUndo = [];
   };
 }
 
-/** Gives how to put the globals back. */
+/** Returns a function that restores the globals. */
 export function virtualiseGlobals(work: RealWork, virtual: VirtualGlobals): () => void {
   if (simulations.size === 0) install();
   simulations.set(work, virtual);
   return () => {
     simulations.delete(work);
     if (simulations.size > 0) return;
-    for (const putBack of undo.splice(0).reverse()) putBack();
+    for (const restore of undo.splice(0).reverse()) restore();
   };
 }
 
-/** Node's rule: what is no number of milliseconds up to 2^31−1 counts as 1. */
+/** As in Node, a delay that is not a number of milliseconds up to 2^31−1 counts as 1. */
 const nodeDelay = (delay: unknown): number => {
   const milliseconds = Number(delay ?? 1);
   return milliseconds >= 1 && milliseconds <= 0x7fffffff ? Math.trunc(milliseconds) : 1;
 };
 
-/** As much of NodeJS.Timeout as code relies on. */
+/** The parts of NodeJS.Timeout that code relies on. */
 class GlobalTimer {
   readonly #clock: VirtualClock;
   #timer: ReturnType<VirtualClock["startTimer"]>;
@@ -142,7 +142,7 @@ function install(): void {
     };
   const dateNow = (): number => current()?.clock.date() ?? real.Date.now();
   const VirtualDate = new Proxy(real.Date, {
-    // Called as a function, Date gives the text of now.
+    // Called as a function, Date returns the current time as text.
     apply: () => new real.Date(dateNow()).toString(),
     construct: (target, given, newTarget) =>
       Reflect.construct(target, given.length === 0 ? [dateNow()] : given, newTarget) as object,

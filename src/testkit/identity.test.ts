@@ -1,4 +1,7 @@
-/** The simulated server's certificate: acceptable to our verifier, the same in every run, and the one that `nagare/sim` exports. */
+/**
+ * The simulated server's certificate: accepted by our verifier, identical in every run, and the same as in
+ * `nagare/sim`.
+ */
 
 import { X509Certificate } from "node:crypto";
 import { expect, test } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * The simulated server's certificate: for any name, and the same bytes in every run. Its key is public, so nobody but a
- * simulated client may ever trust it.
+ * The simulated server's certificate: for any name, with the same bytes in every run. Its key is public, so only a
+ * simulated client may trust it.
  */
 
 import { createPrivateKey, createPublicKey } from "node:crypto";
@@ -19,7 +19,7 @@ import type { Identity } from "../host/certificates/identity.ts";
 import { createSimulatedSigner, SIMULATED_PRIVATE_KEY } from "../sim/identity.ts";
 import { fromHex } from "../wire/hex.ts";
 
-/** PrivateKeyInfo around the 32 bytes of an Ed25519 private key (RFC 8410 §7). */
+/** The PrivateKeyInfo prefix of a 32-byte Ed25519 private key (RFC 8410 §7). */
 const PKCS8_PREFIX = fromHex("302e020100300506032b657004220420");
 
 const NOT_BEFORE = new Date("2000-01-01T00:00:00Z");
@@ -49,7 +49,7 @@ export function simulatedServerIdentity(...names: readonly string[]): Identity {
   );
   return {
     chain: [certificate],
-    // Ed25519 in JavaScript on either engine: the signature is the same.
+    // Ed25519 in JavaScript on either engine, with identical signatures.
     signer: createSimulatedSigner(),
     names,
     notBefore: NOT_BEFORE,

@@ -1,4 +1,7 @@
-/** What a test and its application are given beside `fetch`: the virtual clock, chance from the seed, and the mark for real work. */
+/**
+ * What a test and its application receive besides `fetch`: the virtual clock, seeded randomness, and the mark for real
+ * work.
+ */
 
 import { type Rng, uniform } from "../base/rng.ts";
 import type { Client, ExchangeFacts } from "../client/index.ts";
@@ -9,9 +12,9 @@ import type { VirtualClock } from "./virtual-clock.ts";
 
 export interface Kit {
   readonly seed: number;
-  /** The server's, such as "https://server.test". */
+  /** The server's origin, such as "https://server.test". */
   readonly origin: string;
-  /** What `fetch` belongs to. */
+  /** The client behind `fetch`. */
   readonly client: Client;
   /** Milliseconds since the simulation started. */
   now(): number;
@@ -19,16 +22,16 @@ export interface Kit {
   sleep(milliseconds: number): Promise<void>;
   setTimeout(callback: () => void, milliseconds: number): VirtualTimerId;
   clearTimeout(id: VirtualTimerId | undefined): void;
-  /** A signal that aborts after so many milliseconds, as `AbortSignal.timeout` makes them in real time. */
+  /** A signal that aborts after the given time, like `AbortSignal.timeout` in real time. */
   timeout(milliseconds: number): AbortSignal;
-  /** A number from 0 up to 1, from the seed. */
+  /** A number in [0, 1), from the seed. */
   random(): number;
   /**
-   * Marks work that virtual time cannot wait for: files, sockets, the thread pool. Time stands still until it has settled.
-   * Given a function, it marks exactly what the function begins.
+   * Marks work that virtual time cannot wait for: files, sockets, the thread pool. Time stands still until it settles.
+   * If given a function, it marks exactly what the function starts.
    */
   real<T>(work: PromiseLike<T> | (() => PromiseLike<T>)): Promise<T>;
-  /** How a response came: protocol, times, bytes, connection. */
+  /** How a response arrived: protocol, times, bytes, connection. */
   facts(response: Response): ExchangeFacts | undefined;
 }
 
@@ -42,16 +45,20 @@ export interface KitParts {
   readonly work: RealWork;
   readonly client: Client;
   readonly rng: Rng;
-  /** Runs what a timer calls. */
+  /** Runs a timer's callback. */
   call(callback: () => void): void;
-  isOver(): boolean;
+  isFinished(): boolean;
 }
 
 export function createKit(parts: KitParts): Kit {
   const { seed, origin, clock, work, client, rng } = parts;
   const start = (callback: () => void, milliseconds: number): HostTimer => {
-    if (parts.isOver()) {
-      throw new SimulateError("SIMULATION_OVER", seed, "the simulation is over: its kit's timers never fire again");
+    if (parts.isFinished()) {
+      throw new SimulateError(
+        "SIMULATION_OVER",
+        seed,
+        "the simulation has ended; the timers of its kit no longer fire",
+      );
     }
     if (typeof milliseconds !== "number" || !(milliseconds >= 0 && Number.isFinite(milliseconds))) {
       throw new SimulateError("OPTION_INVALID", seed, `a timer needs milliseconds, 0 or more, not ${milliseconds}`);

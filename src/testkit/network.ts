@@ -1,4 +1,4 @@
-/** Two machines with a link between them: sockets for the QUIC driver, and the fate of each datagram from `sim/`. */
+/** Two hosts connected by a link: sockets for the QUIC driver; `sim/` decides the fate of each datagram. */
 
 import {
   Ecn,
@@ -35,14 +35,14 @@ export class SimulatedPath {
   readonly #down: Link;
   #nextPort = FIRST_EPHEMERAL_PORT;
 
-  /** `up` leads from the client to the server. */
+  /** `up` leads from client to server. */
   constructor(clock: VirtualClock, rng: SeededRng, up: LinkOptions, down: LinkOptions) {
     this.#clock = clock;
     this.#up = new Link(up, new SeededRng(rng.uint32()));
     this.#down = new Link(down, new SeededRng(rng.uint32()));
   }
 
-  /** A fingerprint of every datagram sent so far, and of when. */
+  /** A fingerprint of every datagram sent so far, with its time. */
   get digest(): string {
     return this.#digest.toString();
   }
@@ -88,7 +88,7 @@ interface SocketOwner {
 class SimulatedSocket implements UdpSocket {
   readonly engine = "simulated";
   readonly address: SocketAddress;
-  /** As the portable engine. */
+  /** As in the portable engine. */
   readonly carriesEcn = false;
   readonly slots = { arena: new Uint8Array(ARENA_BYTES) };
   readonly isBlocked = false;
@@ -123,7 +123,7 @@ class SimulatedSocket implements UdpSocket {
     return this.#inbox.push(datagram) === 1 ? "first" : "another";
   }
 
-  /** All that came at this instant. */
+  /** Delivers everything that arrived at this instant. */
   deliver(): void {
     const batch = this.#batch;
     const arrived = this.#inbox;

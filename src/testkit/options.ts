@@ -1,4 +1,4 @@
-/** What `simulate` may be told, checked before anything runs. */
+/** The options of `simulate`, checked before anything runs. */
 
 import { type Instant, millis } from "../base/time.ts";
 import type { ClientOptions } from "../client/index.ts";
@@ -12,52 +12,52 @@ import type { Kit } from "./kit.ts";
 export interface SimulatedDirection {
   /** The probability that a datagram is lost; 0 by default. */
   readonly loss?: number;
-  /** No more than this many in a row are lost by chance. */
+  /** At most this many consecutive datagrams are lost at random. */
   readonly maxLossBurst?: number;
-  /** Bits per second, IP and UDP headers counted; no limit by default. */
+  /** Bits per second, including IP and UDP headers; unlimited by default. */
   readonly rate?: number;
-  /** Packets that wait for the transmitter before more are dropped; 25 by default. Only with a rate. */
+  /** The maximum number of packets that wait for the transmitter; 25 by default. Only with a rate. */
   readonly queue?: number;
   /** The probability that a datagram is held back by up to `reorderDelay`, so that later ones overtake it. */
   readonly reordering?: number;
   /** 10 ms by default. */
   readonly reorderDelay?: number;
-  /** The probability that a datagram comes twice. */
+  /** The probability that a datagram is duplicated. */
   readonly duplication?: number;
-  /** The probability that one of its bits is changed. */
+  /** The probability that one bit of a datagram is flipped. */
   readonly corruption?: number;
   /** The largest IP packet; 1500 by default. */
   readonly mtu?: number;
-  /** Nothing passes from the first until the second of each pair. */
+  /** Nothing passes between the two times of each pair. */
   readonly outages?: readonly (readonly [from: number, to: number])[];
 }
 
 export interface SimulatedLink extends SimulatedDirection {
-  /** The round-trip time without queues; 20 ms by default. */
+  /** The round-trip time without queueing; 20 ms by default. */
   readonly rtt?: number;
-  /** What differs from client to server. */
+  /** Overrides for the direction from client to server. */
   readonly up?: SimulatedDirection;
-  /** What differs from server to client. */
+  /** Overrides for the direction from server to client. */
   readonly down?: SimulatedDirection;
 }
 
 interface CommonOptions {
-  /** Decides what is lost and when, and every random number of the protocols. An integer below 2^32; 1 by default. */
+  /** Determines losses and all random numbers of the protocols. An integer below 2^32; 1 by default. */
   readonly seed?: number;
   readonly link?: SimulatedLink;
-  /** What computes cryptography: node:crypto by default, or JavaScript. The digest is the same. */
+  /** The cryptography engine: node:crypto (default) or JavaScript. The digest is the same. */
   readonly engine?: "portable" | "pure";
-  /** Where the server stands, an https URL; "https://server.test" by default. */
+  /** The server's origin, an https URL; "https://server.test" by default. */
   readonly origin?: string;
-  /** The date at which the simulation starts; 2026-01-01 by default. */
+  /** The date when the simulation starts; 2026-01-01 by default. */
   readonly startTime?: Date;
-  /** The simulation fails when it is not over after so many milliseconds of virtual time; 600,000 by default. */
+  /** The simulation fails after this many milliseconds of virtual time; 600,000 by default. */
   readonly maxVirtualTime?: number;
-  /** How long work marked with `kit.real` may take, in milliseconds of real time; 10,000 by default. */
+  /** The time limit for work marked with `kit.real`, in milliseconds of real time; 10,000 by default. */
   readonly realTimeout?: number;
   /**
-   * While it runs, `setTimeout`, `setInterval`, `Date` and `performance.now` of the global object are virtual for the
-   * simulation's own code.
+   * During the simulation, `setTimeout`, `setInterval`, `Date` and `performance.now` of the global object are virtual
+   * for its own code.
    */
   readonly virtualGlobals?: boolean;
   /** Timeouts of the client, in virtual time. */
@@ -68,7 +68,7 @@ interface CommonOptions {
   readonly log?: (line: string) => void;
 }
 
-/** The application under test: as `serve` takes it, or made with the kit's clock. */
+/** The application under test: a handler as for `serve`, or created with the kit. */
 export type SimulateOptions = CommonOptions &
   (
     | { readonly handler: Handler | FetchObject; readonly createHandler?: never }
@@ -91,9 +91,9 @@ const invalid = (message: string): SimulateError => new SimulateError("OPTION_IN
 type Check = (value: unknown) => string | undefined;
 
 const number =
-  (what: string, isRight: (value: number) => boolean): Check =>
+  (what: string, isValid: (value: number) => boolean): Check =>
   (value) =>
-    typeof value === "number" && isRight(value) ? undefined : `must be ${what}`;
+    typeof value === "number" && isValid(value) ? undefined : `must be ${what}`;
 const probability = number("a probability from 0 to 1", (value) => value >= 0 && value <= 1);
 const duration = number("milliseconds, 0 or more", (value) => value >= 0 && Number.isFinite(value));
 const count = number("a whole number, 0 or more", (value) => value >= 0 && Number.isInteger(value));
@@ -122,7 +122,9 @@ function checkDirection(value: unknown, where: string, others: readonly string[]
     if (given === undefined || others.includes(name)) continue;
     const check = Object.hasOwn(DIRECTION, name) ? DIRECTION[name as keyof SimulatedDirection] : undefined;
     if (check === undefined) {
-      throw invalid(`${where}.${name} is unknown: there are ${[...others, ...Object.keys(DIRECTION)].join(", ")}`);
+      throw invalid(
+        `${where}.${name} is unknown; the options are ${[...others, ...Object.keys(DIRECTION)].join(", ")}`,
+      );
     }
     const wrong = check(given);
     if (wrong !== undefined) throw invalid(`${where}.${name} ${wrong}, not ${String(given)}`);
@@ -178,7 +180,7 @@ export function checkOptions(options: SimulateOptions): Settings {
   checkDirection(up, "link.up", []);
   checkDirection(down, "link.down", []);
   if ((options.handler === undefined) === (options.createHandler === undefined)) {
-    throw invalid("simulate needs a handler, or createHandler, and not both");
+    throw invalid("simulate needs either a handler or createHandler");
   }
   if (options.createHandler !== undefined && typeof options.createHandler !== "function") {
     throw invalid("createHandler must be a function from the kit to a handler");

@@ -1,4 +1,6 @@
-/** Real work in a simulation: marked, it is waited for while time stands still; unmarked, it fails the test with advice. */
+/**
+ * Real work in a simulation: marked work is awaited while time stands still; unmarked work fails the test with advice.
+ */
 
 import * as crypto from "node:crypto";
 import { scrypt, subtle } from "node:crypto";
@@ -36,7 +38,7 @@ describe.each(UNMARKED)("%s", (_what, work, message) => {
   const unmarked = { code: "UNMARKED_REAL_WORK", message: expect.stringMatching(message) };
   const tellsWhere = { message: expect.stringContaining("real-work.test.ts") };
 
-  test("in a handler fails, with the place and what to do", async () => {
+  test("in a handler fails, with the location and a remedy", async () => {
     const handler = async () => {
       await work();
       return new Response();
@@ -53,7 +55,7 @@ describe.each(UNMARKED)("%s", (_what, work, message) => {
   test.each([
     ["as a function", (kit: Kit) => kit.real(work)],
     ["as a promise", (kit: Kit) => kit.real(work())],
-  ])("marked %s is waited for, and takes no time", async (_how, marked) => {
+  ])("marked %s is awaited and takes no virtual time", async (_how, marked) => {
     const { virtualTime } = await simulate(
       {
         createHandler: (kit) => async () => {
@@ -101,7 +103,7 @@ test("the console needs no mark", async () => {
   expect([console.info, process.stdout.write]).toEqual(before);
 });
 
-test("results come in the order in which work was begun", async () => {
+test("results arrive in the order in which work was started", async () => {
   const order: string[] = [];
   await simulate({ handler: () => new Response() }, async (_fetch, kit) => {
     const slow = kit.real(() => sleepForReal(20)).then(() => order.push("slow"));
@@ -111,7 +113,7 @@ test("results come in the order in which work was begun", async () => {
   expect(order).toEqual(["slow", "fast"]);
 });
 
-test("what marked work rejects with arrives", async () => {
+test("the rejection of marked work arrives", async () => {
   const { value } = await simulate({ handler: () => new Response() }, (_fetch, kit) =>
     kit.real(() => readFile("/does/not/exist")).catch((error: NodeJS.ErrnoException) => error.code),
   );
@@ -126,7 +128,7 @@ test("marked work that waits for virtual time is reported", async () => {
   });
 });
 
-test("work outside of a simulation is nobody's business", async () => {
+test("work outside a simulation is ignored", async () => {
   const run = simulate({ handler: () => new Response("in") }, async (fetch, kit) => {
     for (let i = 0; i < 50; i += 1) await kit.sleep(1);
     return visit(fetch);

@@ -1,15 +1,18 @@
 /**
- * What virtual time cannot wait for: files, sockets, the thread pool, real timers. Each such operation that code of a
- * simulation begins is noticed (async_hooks); unless it was marked with `kit.real`, the simulation fails, because the moment
- * at which it ends would differ from run to run.
+ * Detects work that virtual time cannot wait for: files, sockets, the thread pool, real timers. Every such operation
+ * started by simulated code is noticed (async_hooks). Unless it is marked with `kit.real`, the simulation fails,
+ * because the time of its completion would differ between runs.
  */
 
 import { AsyncLocalStorage, createHook, executionAsyncId } from "node:async_hooks";
 import { SimulateError } from "./errors.ts";
 
-/** Node's names for resources that end whenever the system likes. The others (promises, ticks, immediates) end by themselves. */
+/**
+ * Node's names for resources that the operating system completes. The others (promises, ticks, immediates) complete by
+ * themselves.
+ */
 const REAL = /REQ$|REQUEST$|WRAP$|^FSREQ|^FSEVENT|^STATWATCHER$|^ZLIB$|^WORKER$|^MESSAGEPORT$|^DNSCHANNEL$|^Timeout$/;
-/** Woken with the event loop's next turn, or sooner. */
+/** Completed in the next turn of the event loop or earlier. */
 const SOON = new Set(["Immediate", "TickObject", "Microtask", "BLOBREADER"]);
 
 interface Operation {
@@ -20,8 +23,8 @@ interface Operation {
 }
 
 /**
- * Whether it really ends later. A job of node:crypto has a callback, unless it is synchronous and over by now, or Web
- * Cryptography's (which has a promise from Node 24 on); a stream of node:zlib has one from its first write on.
+ * True if the operation completes later. A job of node:crypto then has a callback, or a promise from Node 24 on in Web
+ * Cryptography; a synchronous one has neither. A node:zlib stream has one from its first write on.
  */
 function endsLater({ type, resource, stack }: Operation): boolean {
   if (type.endsWith("REQUEST")) {
@@ -35,10 +38,10 @@ interface Marked {
   deliver: () => void;
 }
 
-/** Whose code runs: every callback and promise that follows from it is in the same scope. */
+/** Marks whose code is running; every callback and promise that follows from it has the same scope. */
 interface Scope {
   readonly work: RealWork;
-  /** Inside of `real(() => …)`, where everything is allowed. */
+  /** True inside `real(() => …)`, where all work is allowed. */
   readonly isMarked: boolean;
 }
 
@@ -46,7 +49,7 @@ const scopes = new AsyncLocalStorage<Scope>();
 
 const hook = createHook({
   init: (_id, type, _trigger, resource) => scopes.getStore()?.work.handleStart(type, resource),
-  // Node 24 and later need not tell of every promise.
+  // Node 24 and later need not report every promise.
   ...({ trackPromises: false } as object),
 });
 let watching = 0;
@@ -57,10 +60,10 @@ export class RealWork {
   #unmarked: Operation[] = [];
   readonly #marked: Marked[] = [];
   #onSettled: (() => void) | undefined;
-  /** Grows with everything that the event loop will come to soon. */
+  /** Counts everything that the event loop will handle soon. */
   activity = 0;
 
-  /** `timeout`: the real milliseconds that marked work may take. */
+  /** `timeout`: the time limit for marked work, in real milliseconds. */
   constructor(seed: number, timeout: number) {
     this.#seed = seed;
     this.#timeout = timeout;
@@ -73,7 +76,7 @@ export class RealWork {
     if (watching === 0) hook.disable();
   }
 
-  /** Runs code of the simulation. */
+  /** Runs code as part of the simulation. */
   enter<T>(code: () => T): T {
     return scopes.run({ work: this, isMarked: false }, code);
   }
@@ -87,11 +90,11 @@ export class RealWork {
     this.#unmarked.push({ type, resource, execution: executionAsyncId(), stack: new Error(type).stack });
   }
 
-  /** The promise of real work, with its result at a time that is the same in every run: when all marked work is done. */
+  /** Wraps the promise of real work. The result is delivered at a reproducible time: when all marked work is done. */
   mark<T>(work: PromiseLike<T> | (() => PromiseLike<T>)): Promise<T> {
     const promise = typeof work === "function" ? scopes.run({ work: this, isMarked: true }, work) : work;
     const execution = executionAsyncId();
-    // What made the promise has just been begun by the same code.
+    // The same code has just started the work behind the promise.
     this.#unmarked = this.#unmarked.filter((operation) => operation.execution !== execution);
     return new Promise((resolve, reject) => {
       const marked: Marked = { isSettled: false, deliver: () => {} };
@@ -109,17 +112,17 @@ export class RealWork {
     });
   }
 
-  /** Waits in real time for what was marked, if anything was. False: nothing was. Throws for work that was not marked. */
+  /** Waits in real time for all marked work. Returns false if there was none. Throws for unmarked work. */
   async settle(): Promise<boolean> {
     if (this.#unmarked.length > 0) {
       const unmarked = this.#unmarked.find(endsLater);
       if (unmarked !== undefined) throw this.#unmarkedError(unmarked);
-      // A stream of node:zlib may be used later.
+      // A node:zlib stream may be used later.
       this.#unmarked = this.#unmarked.filter(({ type }) => type === "ZLIB");
     }
     if (this.#marked.length === 0) return false;
     await this.#whenSettled();
-    // In the order in which it was begun, not in that of its ending.
+    // In the order of starting, not of completion.
     for (const { deliver } of this.#marked.splice(0)) deliver();
     return true;
   }
@@ -127,7 +130,7 @@ export class RealWork {
   #whenSettled(): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
-        const message = `work marked with kit.real() has not settled after ${this.#timeout} ms of real time; what waits for virtual time must not be marked, and slow work needs a larger realTimeout`;
+        const message = `work marked with kit.real() did not settle within ${this.#timeout} ms of real time; code that waits for virtual time must not be marked, and slow work needs a larger realTimeout`;
         reject(new SimulateError("REAL_WORK_TIMEOUT", this.#seed, message));
       }, this.#timeout);
       const look = (): void => {
@@ -145,16 +148,16 @@ export class RealWork {
     const where = callerOf(stack);
     const message =
       type === "Timeout"
-        ? `a real timer was started${where}: virtual time does not wait for it. Use kit.setTimeout, kit.sleep or kit.timeout, or run with virtualGlobals: true; an import of node:timers stays real`
-        : `${describe(type)} was begun${where} and is not marked: virtual time does not wait for it. Wrap it: await kit.real(() => work())`;
+        ? `a real timer was started${where}, but virtual time does not wait for it. Use kit.setTimeout, kit.sleep or kit.timeout, or run with virtualGlobals: true; timers imported from node:timers stay real`
+        : `${describe(type)} was started${where} without a mark, but virtual time does not wait for it. Use await kit.real(() => work())`;
     return new SimulateError("UNMARKED_REAL_WORK", this.#seed, message);
   }
 }
 
-/** Runs code that belongs to no simulation, such as a test runner's. */
+/** Runs code outside any simulation, such as a test runner's. */
 export const outside = <T>(code: () => T): T => scopes.run(undefined as unknown as Scope, code);
 
-/** Whether the running code belongs to a simulation, and to which. */
+/** The simulation that the running code belongs to, if any. */
 export const currentWork = (): RealWork | undefined => scopes.getStore()?.work;
 
 function describe(type: string): string {
@@ -174,7 +177,7 @@ function describe(type: string): string {
 
 const OWN_FRAME = /node:|[\\/]testkit[\\/](?:real-work|kit|simulate|globals)\.[jt]s/;
 
-/** The first line of the stack that is neither Node's nor ours. */
+/** The first stack line that is neither Node's nor ours. */
 function callerOf(stack: string | undefined): string {
   const frames = stack?.split("\n").filter((line) => /:\d+:\d+\)?$/.test(line) && !OWN_FRAME.test(line)) ?? [];
   const frame = frames.find((line) => !line.includes("/node_modules/")) ?? frames[0];

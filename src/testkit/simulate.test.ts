@@ -1,11 +1,11 @@
-/** A handler and `fetch` over HTTP/3 on a bad link: what arrives, when, and that it comes out the same. */
+/** A handler and `fetch` over HTTP/3 on a bad link: what arrives, when, and that runs are reproducible. */
 
 import { describe, expect, test } from "vitest";
 import { type Kit, type SimulatedFetch, type SimulateOptions, simulate } from "./index.ts";
 
 const greet = () => new Response("hello");
 
-/** A body of `chunks` pieces, made only as fast as it is read. */
+/** A body of `chunks` pieces, produced only as fast as it is read. */
 function stream(chunks: number, size: number): ReadableStream<Uint8Array> {
   let made = 0;
   return new ReadableStream({
@@ -21,7 +21,7 @@ const bytesOf = async (fetch: SimulatedFetch, path: string): Promise<number> =>
   (await (await fetch(path)).arrayBuffer()).byteLength;
 
 describe("a simulation", () => {
-  test("gives what the test returns, over HTTP/3", async () => {
+  test("returns the test's result, over HTTP/3", async () => {
     const { value } = await simulate({ handler: greet }, async (fetch, kit) => {
       const response = await fetch("/");
       return { text: await response.text(), protocol: kit.facts(response)?.protocol };
@@ -29,7 +29,7 @@ describe("a simulation", () => {
     expect(value).toEqual({ text: "hello", protocol: "h3" });
   });
 
-  test("takes two round trips: QUIC's handshake, and the request", async () => {
+  test("takes two round trips: the QUIC handshake and the request", async () => {
     const { virtualTime } = await simulate({ link: { rtt: 300 }, handler: greet }, async (fetch) =>
       (await fetch("/")).text(),
     );
@@ -69,7 +69,7 @@ describe("a simulation", () => {
     expect([value[0], value.at(-1)]).toEqual([2, 21]);
   });
 
-  test("lets a handler sleep without anyone waiting", async () => {
+  test("lets a handler sleep without real waiting", async () => {
     const { value, virtualTime } = await simulate(
       {
         link: { rtt: 100 },
@@ -93,7 +93,7 @@ describe("a simulation", () => {
       { link: { rtt: 40, rate: 1e6, queue: 60 }, handler: () => new Response(stream(100, 10_000)) },
       (fetch) => bytesOf(fetch, "/"),
     );
-    // A million bytes at a million bits per second, and some tenths for headers.
+    // A million bytes at a million bits per second, plus some tenths of a second for headers.
     expect(virtualTime).toBeGreaterThan(8_000);
     expect(virtualTime).toBeLessThan(9_500);
   });
@@ -111,7 +111,7 @@ describe("a simulation", () => {
     expect(download.virtualTime).toBeLessThan(1_000);
   });
 
-  test("outlives an outage", async () => {
+  test("survives an outage", async () => {
     const { value, virtualTime } = await simulate(
       {
         link: { rtt: 30, rate: 5e6, outages: [[200, 1_500]] },
@@ -123,7 +123,7 @@ describe("a simulation", () => {
     expect(virtualTime).toBeGreaterThan(1_500);
   });
 
-  test("waits for what was given to waitUntil, without counting it", async () => {
+  test("waits for waitUntil promises without counting their time", async () => {
     let isDone = false;
     const { virtualTime } = await simulate(
       {
@@ -139,10 +139,10 @@ describe("a simulation", () => {
     expect(virtualTime).toBe(40);
   });
 
-  test("cuts a response off whose body fails", async () => {
+  test("aborts a response whose body fails", async () => {
     const createHandler = (kit: Kit) => () => {
       const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-        if (kit.now() > 300) throw new Error("the disk is gone");
+        if (kit.now() > 300) throw new Error("the disk failed");
         await kit.sleep(100);
         controller.enqueue(new Uint8Array(50_000));
       };
@@ -155,7 +155,7 @@ describe("a simulation", () => {
     expect(value).toEqual([200, "CONNECTION_LOST"]);
   });
 
-  test("aborts a request at a virtual time, and the handler hears of it", async () => {
+  test("aborts a request at a virtual time, and the handler is notified", async () => {
     let reason: unknown;
     const { value } = await simulate(
       {
@@ -201,7 +201,7 @@ describe("the same seed", () => {
     return kit.now();
   };
 
-  test("gives the same run, and another seed another", async () => {
+  test("gives the same run, and another seed a different one", async () => {
     const first = await simulate(lossy, visit);
     expect(await simulate(lossy, visit)).toEqual(first);
     expect((await simulate({ ...lossy, seed: 8 }, visit)).digest).not.toBe(first.digest);
@@ -212,14 +212,14 @@ describe("the same seed", () => {
     expect((await simulate({ ...lossy, engine: "pure" }, visit)).digest).toBe(digest);
   });
 
-  test("gives the same run beside others", async () => {
+  test("gives the same run in parallel with others", async () => {
     const { digest } = await simulate(lossy, visit);
     const runs = await Promise.all([1, 2, 3].map((seed) => simulate({ ...lossy, seed: seed === 2 ? 7 : seed }, visit)));
     expect(runs[1]!.digest).toBe(digest);
     expect(new Set(runs.map((run) => run.digest)).size).toBe(3);
   });
 
-  test("decides what is lost, and what that costs", async () => {
+  test("determines the losses and their cost", async () => {
     const time = async (seed: number, loss: number) => {
       const options = { seed, link: { rtt: 50, loss }, handler: () => new Response(stream(40, 10_000)) };
       return (await simulate(options, (fetch) => bytesOf(fetch, "/"))).virtualTime;
@@ -227,12 +227,12 @@ describe("the same seed", () => {
     expect(await time(5, 0.1)).toBe(await time(5, 0.1));
     expect(await time(5, 0.1)).not.toBe(await time(6, 0.1));
     expect(await time(5, 0.1)).toBeGreaterThan(await time(5, 0));
-    // Without loss there is nothing to decide.
+    // Without loss the seed has no effect.
     expect(await time(5, 0)).toBe(await time(6, 0));
   });
 });
 
-test("a minute of a lossy transfer comes through whole", async () => {
+test("a minute of lossy transfer arrives complete", async () => {
   const size = 12_000_000;
   const { value, virtualTime } = await simulate(
     {

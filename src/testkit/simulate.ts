@@ -1,9 +1,10 @@
 /**
- * `simulate`: a fetch handler and the client's `fetch` over HTTP/3, on a link that loses and delays, in virtual time.
+ * `simulate`: a fetch handler and the client's `fetch` over HTTP/3, on a link with loss and delay, in virtual time.
  *
- * Server and client are the product's own, on simulated sockets and a virtual clock. One event happens, then all that follows
- * from it without time passing: promises, ticks, immediates, marked work. Only then do the QUIC drivers send, and time jumps to
- * the next event. So the digest does not depend on how many turns of the event loop a Node version takes for a promise.
+ * Server and client are the real ones, on simulated sockets and a virtual clock. One event happens, then everything
+ * that follows from it without time passing: promises, ticks, immediates, marked work. Only then do the QUIC drivers
+ * send, and time jumps to the next event. So the digest does not depend on how many turns of the event loop a Node
+ * version needs for a promise.
  */
 
 import { type Rng, SeededRng } from "../base/rng.ts";
@@ -23,30 +24,30 @@ import { checkHandler, checkOptions, type Settings, type SimulateOptions } from 
 import { RealWork } from "./real-work.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
-/** As the client's own, with paths such as "/users" of the simulated server besides. */
+/** Like the client's `fetch`, but also takes paths of the simulated server, such as "/users". */
 export type SimulatedFetch = (input: string | URL | Request, init?: FetchInit) => Promise<Response>;
 
 export interface SimulateResult<T> {
   /** What the test returned. */
   readonly value: T;
-  /** A fingerprint of every datagram sent and of when: equal digests, equal runs. */
+  /** A fingerprint of every datagram sent, with its time: equal digests mean equal runs. */
   readonly digest: string;
-  /** Milliseconds that the test took. */
+  /** The duration of the test in milliseconds. */
   readonly virtualTime: number;
 }
 
-/** Turns of the event loop without anything to do after which nothing more will come by itself. */
+/** After this many idle turns of the event loop, nothing more will happen by itself. */
 const IDLE_TURNS = 2;
-/** Turns of the event loop at one instant; a chain of immediates that is longer has no end. */
+/** The maximum number of event loop turns at one instant; a longer chain of immediates counts as endless. */
 const MAX_TURNS = 100_000;
 
-/** Bound now: a test runner may replace the global one with its own. */
+/** Bound at load time: a test runner may replace the global one. */
 const nextTurn = (
   (immediate) => (): Promise<void> =>
     new Promise((resolve) => void immediate(resolve))
 )(setImmediate);
 
-/** Runs `test`. Rejects with a SimulateError, whose message begins with the seed and whose `cause` is kept. */
+/** Runs `test`. Rejects with a SimulateError whose message begins with the seed and whose `cause` is kept. */
 export async function simulate<T>(
   options: SimulateOptions,
   test: (fetch: SimulatedFetch, kit: Kit) => T | Promise<T>,
@@ -75,7 +76,7 @@ class Simulation<T> {
   readonly #work: RealWork;
   readonly #handlerErrors: unknown[] = [];
   #outcome: { readonly value: T } | { readonly error: unknown } | undefined;
-  #isOver = false;
+  #isFinished = false;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -88,11 +89,11 @@ class Simulation<T> {
   }
 
   close(): void {
-    this.#isOver = true;
+    this.#isFinished = true;
     this.#work.close();
   }
 
-  /** An exception in a timer's callback is the test's, as it would end a process. */
+  /** An exception in a timer callback fails the test, as it would end a process. */
   readonly #call = (callback: () => void): void => {
     try {
       callback();
@@ -123,7 +124,7 @@ class Simulation<T> {
         protocols: ["h3"],
         ca: identity.cert,
         resolve: (name) => (name === origin.hostname ? [SERVER_HOST] : []),
-        // It would decode on the thread pool.
+        // Decompression would use the thread pool.
         decompress: false,
         http3: createHttp3Connector(environment(CLIENT_HOST)),
       },
@@ -137,10 +138,10 @@ class Simulation<T> {
       client,
       rng: fork(rng),
       call: this.#call,
-      isOver: () => this.#isOver,
+      isFinished: () => this.#isFinished,
     });
     const handler = checkHandler(options.createHandler?.(kit) ?? options.handler);
-    const service = createFetchHandler(this.#remembering(handler), {
+    const service = createFetchHandler(this.#recordErrors(handler), {
       onError: options.onError,
       nativeRequest: options.nativeRequest,
       log: options.log,
@@ -157,14 +158,14 @@ class Simulation<T> {
     await listener.listen(origin.port === "" ? 443 : Number(origin.port), SERVER_HOST);
 
     this.#work.enter(() => this.#start(async () => test(fetchFrom(client, origin), kit)));
-    await this.#runUntil(limit, () => this.#outcome !== undefined, "the test is not over");
+    await this.#runUntil(limit, () => this.#outcome !== undefined, "the test has not finished");
     const outcome = this.#outcome!;
     if ("error" in outcome) throw testFailure(seed, outcome.error, this.#handlerErrors);
     const { digest } = path;
     const virtualTime = millisNow(clock);
     let isSettled = false;
     this.#work.enter(() => void service.settled().then(() => (isSettled = true)));
-    await this.#runUntil(limit, () => isSettled, "what was given to waitUntil has not settled");
+    await this.#runUntil(limit, () => isSettled, "a waitUntil promise has not settled");
     return { value: outcome.value, digest, virtualTime };
   }
 
@@ -175,8 +176,8 @@ class Simulation<T> {
     );
   }
 
-  /** What a handler threw becomes a 500, which alone would not tell a test's author why. */
-  #remembering(handler: Handler): Handler {
+  /** Records what a handler throws: the resulting 500 alone would not tell a test's author why. */
+  #recordErrors(handler: Handler): Handler {
     return async (...given) => {
       try {
         return await handler(...given);
@@ -187,23 +188,23 @@ class Simulation<T> {
     };
   }
 
-  async #runUntil(limit: ReturnType<VirtualClock["now"]>, isOver: () => boolean, otherwise: string): Promise<void> {
+  async #runUntil(limit: ReturnType<VirtualClock["now"]>, isFinished: () => boolean, problem: string): Promise<void> {
     for (;;) {
       await this.#settle();
-      if (isOver()) return;
+      if (isFinished()) return;
       const next = this.#work.enter(() => this.#clock.advance(limit));
       if (next === "happened") continue;
       const at = `at ${millisNow(this.#clock)} ms of virtual time`;
       if (next === "limit") {
-        const message = `${otherwise} after ${limit / 1_000} ms of virtual time (maxVirtualTime)`;
+        const message = `${problem} after ${limit / 1_000} ms of virtual time (maxVirtualTime)`;
         throw new SimulateError("TIME_LIMIT", this.#settings.seed, message);
       }
-      const message = `${otherwise} ${at}, and nothing is left to happen: it waits for something that never comes`;
+      const message = `${problem} ${at}, but no events are left: it waits for something that never happens`;
       throw new SimulateError("NOTHING_LEFT", this.#settings.seed, message);
     }
   }
 
-  /** Lets everything happen that needs no time to pass. */
+  /** Runs everything that takes no virtual time. */
   async #settle(): Promise<void> {
     do {
       do await this.#idle();
@@ -218,14 +219,14 @@ class Simulation<T> {
       idle = this.#work.activity === seen ? idle + 1 : 0;
       seen = this.#work.activity;
       if (turn === MAX_TURNS) {
-        const message = "code goes on scheduling immediates without end, so virtual time stands still: use kit.sleep";
+        const message = "code schedules immediates endlessly, so virtual time cannot advance; use kit.sleep";
         throw new SimulateError("NEVER_IDLE", this.#settings.seed, message);
       }
     }
   }
 }
 
-/** A source of its own, so that one side's draws do not change the other's. */
+/** A separate source of randomness, so that one side's draws do not affect the other's. */
 const fork = (rng: Rng): SeededRng => new SeededRng(rng.uint32());
 
 function fetchFrom(client: Client, origin: URL): SimulatedFetch {

@@ -1,22 +1,22 @@
-/** A clock that stands still while code runs, and jumps to the next event when asked to. */
+/** A clock that stands still while code runs and jumps to the next event on request. */
 
 import { after, type Instant, instant, type Micros, millis } from "../base/time.ts";
 import type { HostClock, HostTimer } from "../host/clock.ts";
 import { VirtualSchedule } from "../sim/virtual-schedule.ts";
 
-/** Of events at one instant, lower ranks come first: what arrives together is one batch, and timers see it. */
+/** At one instant lower ranks come first: simultaneous arrivals form one batch, and timers see it. */
 const TIMER_RANK = 2;
 
-/** Node's timers last one millisecond at least. */
+/** Node's timers last at least one millisecond. */
 const SHORTEST = millis(1);
 
 class VirtualTimer implements HostTimer {
   readonly #clock: VirtualClock;
   readonly #span: Micros;
   readonly callback: () => void;
-  /** When it is due; undefined when it was stopped or has fired. */
+  /** The deadline; undefined if the timer was stopped or has fired. */
   at: Instant | undefined;
-  /** When the schedule comes to it: a refresh only moves `at`. */
+  /** Its position in the schedule; a refresh only moves `at`. */
   queuedAt: Instant | undefined;
 
   constructor(clock: VirtualClock, callback: () => void, span: Micros) {
@@ -72,7 +72,10 @@ export class VirtualClock implements HostClock {
     this.#deferred.push(callback);
   }
 
-  /** What is to be called at an instant, in the order of ranks. It says whether any code but its own may have run. */
+  /**
+   * Schedules a callback at an instant, ordered by rank. The callback returns true if any code besides its own may have
+   * run.
+   */
   schedule(at: Instant, rank: number, callback: () => boolean): void {
     this.#schedule.push(at, callback, rank);
   }
@@ -96,7 +99,7 @@ export class VirtualClock implements HostClock {
     return true;
   }
 
-  /** Calls what was deferred. False: there was nothing. */
+  /** Calls the deferred callbacks. Returns false if there were none. */
   runDeferred(): boolean {
     if (this.#deferred.length === 0) return false;
     const due = this.#deferred;
@@ -105,14 +108,14 @@ export class VirtualClock implements HostClock {
     return true;
   }
 
-  /** Jumps to the next event and lets it happen: one timer, or the datagrams of one instant. */
+  /** Jumps to the next event and runs it: one timer, or the datagrams of one instant. */
   advance(limit: Instant): "happened" | "nothing left" | "limit" {
     for (;;) {
       const next = this.#schedule.nextAt;
       if (next === undefined) return "nothing left";
       if (next > limit) return "limit";
       const { what } = this.#schedule.pop()!;
-      // A stopped timer leaves its place in the schedule behind: time may pass it without anything to see.
+      // A stopped timer leaves a stale entry in the schedule, which time may pass silently.
       this.#now = instant(next);
       if (what()) return "happened";
     }
