@@ -1,7 +1,7 @@
-// Which protocol carried this page: the server's word, and the browser's.
+// Which protocol carried this page, according to the server and to the browser.
 import { milliseconds, PROTOCOLS } from "./units.js";
 
-/** What the server knows of this page's connection; undefined if only files are served. */
+/** The server's view of this page's connection; undefined if only files are served. */
 export async function startFacts() {
   const [navigation] = performance.getEntriesByType("navigation");
   const seen = navigation?.nextHopProtocol ?? "";
@@ -22,13 +22,13 @@ export async function startFacts() {
   return connection;
 }
 
-/** The browser's own account of the page and of what came with it. */
+/** The browser's view of the page and its resources. */
 function agreement(seen) {
   if (seen === "") return "";
   const files = performance.getEntriesByType("resource").filter(({ nextHopProtocol }) => nextHopProtocol !== "");
   const same = files.filter(({ nextHopProtocol }) => nextHopProtocol === seen).length;
   const name = PROTOCOLS[seen] ?? seen;
-  return `Your browser agrees: the page came over ${name}, and so did ${same} of the ${files.length} files with it.`;
+  return `Your browser agrees: the page arrived over ${name}, and so did ${same} of its ${files.length} files.`;
 }
 
 function show(name, text) {

@@ -1,10 +1,10 @@
-// A QUIC connection's figures, as the server samples them, drawn as they come.
+// Draws a QUIC connection's figures as the server samples them.
 import { svg } from "./svg.js";
 import { bytes, milliseconds } from "./units.js";
 
-/** Thirty seconds, four a second. */
+/** Thirty seconds at four samples per second. */
 const SAMPLES = 120;
-/** Of the drawings: viewBox 0 0 300 96. */
+/** Size of the charts: viewBox 0 0 300 96. */
 const WIDTH = 300;
 const HEIGHT = 96;
 const MARGIN = 10;
@@ -36,7 +36,7 @@ export function startLive({ protocol }) {
     byId("count-bytes").textContent = bytes(now.bytesSent + now.bytesReceived);
   };
   source.onerror = () => {
-    note.textContent = "The server does not answer; the figures go on when it does.";
+    note.textContent = "The server does not respond; the figures resume when it does.";
   };
 
   const work = byId("work");
@@ -47,13 +47,13 @@ export function startLive({ protocol }) {
       const response = await fetch(protocol === "h3" ? "/download/large" : "/api/work", { cache: "no-store" });
       await response.arrayBuffer();
     } catch (error) {
-      note.textContent = `The download was broken off: ${error.message}`;
+      note.textContent = `The download failed: ${error.message}`;
     }
     work.disabled = false;
   });
 }
 
-/** A drawing that is given one value after another. */
+/** A chart that takes one value at a time. */
 function chart(name, unit) {
   const drawing = byId(`chart-${name}`);
   const now = byId(`now-${name}`);

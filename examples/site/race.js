@@ -1,14 +1,14 @@
-// The race: runs that the server's own client made, one of this browser, and a replay of all of them side by side.
+// The race: several runs of the server's own client, one run of this browser, and a replay of all of them side by side.
 import { svg } from "./svg.js";
 import { bytes, milliseconds, PROTOCOLS } from "./units.js";
 
 const SMALL_COUNT = 100;
 const BINS = 40;
-/** Of the drawing: viewBox 0 0 1000 72. */
+/** Size of the drawing: viewBox 0 0 1000 72. */
 const WIDTH = 1000;
 const MIDDLE = 36;
 const HALF = 34;
-/** How long the replay of the slowest run takes. */
+/** The duration of the slowest run's replay. */
 const REPLAY = 3500;
 
 const form = document.getElementById("race-form");
@@ -23,7 +23,7 @@ export function startRace({ protocol }) {
     event.preventDefault();
     race(new FormData(form).get("load"), protocol);
   });
-  // The first one starts by itself, when there is somebody to see it.
+  // The first race starts by itself as soon as it is visible.
   const seen = new IntersectionObserver(
     ([entry]) => {
       if (!entry.isIntersecting) return;
@@ -42,19 +42,19 @@ async function race(load, browserProtocol) {
     const runs = new Map();
     for await (const run of ownRuns(load)) {
       runs.set(run.protocol, run);
-      note.textContent = `${PROTOCOLS[run.protocol]} has arrived…`;
+      note.textContent = `${PROTOCOLS[run.protocol]} has finished…`;
     }
-    note.textContent = "Your browser is on its way…";
+    note.textContent = "Your browser is downloading…";
     runs.set("browser", await browserRun(load, browserProtocol));
     await replay(runs);
   } catch (error) {
-    note.textContent = `The race was broken off: ${error.message}`;
+    note.textContent = `The race failed: ${error.message}`;
   } finally {
     button.disabled = false;
   }
 }
 
-/** Each run when it is over. */
+/** Yields each run when it has finished. */
 async function* ownRuns(load) {
   const source = new EventSource(`/api/race?load=${load}`);
   const queue = [];
@@ -63,11 +63,11 @@ async function* ownRuns(load) {
     queue.push(item);
     wake();
   };
-  note.textContent = "Our client is on its way…";
+  note.textContent = "Our client is downloading…";
   source.onmessage = ({ data }) => push({ run: JSON.parse(data) });
   source.addEventListener("done", () => push({ done: true }));
   source.addEventListener("failed", ({ data }) => push({ error: JSON.parse(data).message }));
-  source.onerror = () => push({ error: "the server gave no answer, or has another race to run" });
+  source.onerror = () => push({ error: "the server did not respond, or another race is running" });
   try {
     for (;;) {
       if (queue.length === 0) await new Promise((resolve) => (wake = resolve));
@@ -81,7 +81,7 @@ async function* ownRuns(load) {
   }
 }
 
-/** The same by this browser, on the connection that it has already. */
+/** The same downloads by this browser, on its existing connection. */
 async function browserRun(load, protocol) {
   const paths =
     load === "large" ? ["/download/large"] : Array.from({ length: SMALL_COUNT }, (_, n) => `/download/small/${n}`);
@@ -129,7 +129,7 @@ async function replay(runs) {
     await sweep.finished;
   });
   document.getElementById("axis-end").textContent = milliseconds(longest);
-  note.textContent = slowdown > 1.5 ? `Replayed ${Math.round(slowdown)} times slower than it was.` : "\u00a0";
+  note.textContent = slowdown > 1.5 ? `Replayed ${Math.round(slowdown)} times slower.` : "\u00a0";
   await Promise.all(finishes);
   note.textContent = summary(runs);
 }
@@ -137,14 +137,14 @@ async function replay(runs) {
 function summary(runs) {
   const [first] = ["h3", "h2", "http/1.1"].sort((a, b) => runs.get(a).total - runs.get(b).total);
   const times = (runs.get("h3").total / runs.get(first).total).toFixed(1);
-  const behind =
+  const comparison =
     first === "h3"
       ? ""
       : ` HTTP/3 took ${times} times as long, ${milliseconds(runs.get("h3").handshake)} of it for the handshake.`;
-  return `Of our client’s three, ${PROTOCOLS[first]} was first.${behind} Your browser had its connection open already.`;
+  return `Of our client’s three runs, ${PROTOCOLS[first]} was the fastest.${comparison} Your browser’s connection was already open.`;
 }
 
-/** Bytes per millisecond in each of the bins between the first byte and the last, smoothed. */
+/** Bytes per millisecond in each bin between the first byte and the last, smoothed. */
 function rates({ firstByte, total, samples }) {
   const width = Math.max((total - firstByte) / BINS, 0.001);
   const bins = new Array(BINS).fill(0);
@@ -165,7 +165,7 @@ function smooth(values) {
   }
 }
 
-/** A thin line until the first byte comes, then a stream as wide as its rate. */
+/** A thin line until the first byte arrives, then a stream as wide as its rate. */
 function stream(run, longest, widest) {
   const x = (time) => (time / longest) * WIDTH;
   const bins = rates(run);
@@ -180,7 +180,7 @@ function stream(run, longest, widest) {
   ];
 }
 
-/** Through the middles between the points, with the points as controls: no corners. */
+/** A smooth curve: passes through the midpoints, with the points as control points. */
 function curve(points) {
   const text = ([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`;
   const middle = ([ax, ay], [bx, by]) => text([(ax + bx) / 2, (ay + by) / 2]);

@@ -1,4 +1,4 @@
-// The page's script: no library, no build step. Each part works, or says why not, by itself.
+// The page's script: no library, no build step. Each part works on its own, or says why it does not.
 import { startFacts } from "./facts.js";
 import { startLive } from "./live.js";
 import { startRace } from "./race.js";
@@ -6,7 +6,7 @@ import { startTour } from "./tour.js";
 
 const connection = await startFacts();
 if (connection === undefined) {
-  const text = "This part needs the program behind npm start; now only the files are served.";
+  const text = "This part needs the program behind npm start; currently only files are served.";
   for (const id of ["race-note", "live-note", "tour-note"]) document.getElementById(id).textContent = text;
 } else {
   startRace(connection);

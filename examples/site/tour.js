@@ -1,4 +1,4 @@
-// `nagare tour`, run by the server on request; each row is written where its system stands.
+// The server runs `nagare tour` on request; each result is shown in the row of its system.
 import { milliseconds } from "./units.js";
 
 const MARKS = { ok: "✓", failed: "✗", "no peer here": "–" };
@@ -13,7 +13,7 @@ export function startTour() {
 function run() {
   button.disabled = true;
   for (const list of document.querySelectorAll("#systems td ul")) list.remove();
-  note.textContent = "The tour is under way; it starts real programs, and takes some seconds.";
+  note.textContent = "The tour is running; it starts real programs and takes a few seconds.";
   const counts = { ok: 0, failed: 0, "no peer here": 0 };
   const source = new EventSource("/api/tour");
   const end = (text) => {
@@ -23,16 +23,16 @@ function run() {
   };
   source.onmessage = ({ data }) => {
     const row = JSON.parse(data);
-    if (!(row.outcome in counts)) return; // what is not built says so already
+    if (!(row.outcome in counts)) return; // The table already marks systems that are not built.
     counts[row.outcome]++;
     write(row);
   };
   source.addEventListener("done", () => {
     const { ok, failed, "no peer here": absent } = counts;
-    end(`${ok} worked, ${failed} failed, for ${absent} this machine has no peer.`);
+    end(`${ok} passed, ${failed} failed, ${absent} have no peer on this machine.`);
   });
-  source.addEventListener("failed", ({ data }) => end(`The tour was broken off: ${JSON.parse(data).message}`));
-  source.onerror = () => end("The server gave no answer, or has a tour under way.");
+  source.addEventListener("failed", ({ data }) => end(`The tour failed: ${JSON.parse(data).message}`));
+  source.onerror = () => end("The server did not respond, or a tour is already running.");
 }
 
 function write({ system, against, outcome, milliseconds: time, detail }) {

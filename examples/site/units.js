@@ -1,4 +1,4 @@
-// Quantities as people read them.
+// Human-readable quantities.
 export const PROTOCOLS = { h3: "HTTP/3", h2: "HTTP/2", "http/1.1": "HTTP/1.1" };
 
 export function milliseconds(value) {

@@ -1,4 +1,4 @@
-// What the page of examples/site asks for beyond its files. Each route is a plain function from Request to Response.
+// The routes of the page in examples/site besides its files. Each is a plain function from Request to Response.
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -14,10 +14,10 @@ const SITE = fileURLToPath(new URL("examples/site", import.meta.resolve("nagare/
 const SAMPLE_INTERVAL = 250;
 
 export interface AppOptions {
-  /** Our own client, which speaks HTTP/3 to this very server: its connection is shown to a page that came over TCP. */
+  /** Our own client, which connects to this server over HTTP/3. A page loaded over TCP shows its connection. */
   readonly client: Client;
   readonly ca: string;
-  /** Aborted when the server is told to stop: streams that would never end do. */
+  /** Aborted when the server is told to stop; ends streams that would never end. */
   readonly stopping: AbortSignal;
 }
 
@@ -45,11 +45,11 @@ export function createApp({ client, ca, stopping }: AppOptions): App {
       eventStream(stopping, context.signal, async (send, signal) => {
         while (!signal.aborted) {
           send(figuresOf(context, client));
-          await pause(SAMPLE_INTERVAL, undefined, { signal }).catch(() => undefined); // aborted: it is time to end
+          await pause(SAMPLE_INTERVAL, undefined, { signal }).catch(() => undefined); // Aborted: the loop ends.
         }
       }),
     "/api/work": async () => {
-      // For a page that came over TCP: the same download by our own client, so that its connection has something to do.
+      // For a page loaded over TCP: our own client makes the same download, so that its connection carries traffic.
       const response = await client.fetch(new URL("/download/large", facts.url));
       let bytes = 0;
       for await (const chunk of response.body!) bytes += chunk.byteLength;
@@ -80,14 +80,14 @@ export function createApp({ client, ca, stopping }: AppOptions): App {
   };
 }
 
-/** Another site's page may link here, but has no business with the rest. */
+/** Other sites may link to the page, but may not use the other routes. */
 function isOurs(request: Request): boolean {
   const site = request.headers.get("sec-fetch-site");
   const navigates = request.headers.get("sec-fetch-mode") === "navigate";
   return site === null || site === "same-origin" || site === "none" || navigates;
 }
 
-/** index.html, told which protocol carries it, so that its first words are true before any script has run. */
+/** index.html with the protocol that carries it, so that the page is correct before any script runs. */
 function page(context: Context): Response {
   const html = readFileSync(`${SITE}/index.html`, "utf8");
   return new Response(html.replace('data-protocol="unknown"', `data-protocol="${context.protocol}"`), {
@@ -108,11 +108,11 @@ const json = (value: unknown): Response =>
     headers: { "content-type": "application/json", "cache-control": "no-store" },
   });
 
-/** A run that takes the whole machine: whoever comes second is told to come back. */
+/** Allows one run at a time, because a run uses the whole machine; a second request gets a 409. */
 function oneAtATime(): (start: () => Response) => Response {
   let running = false;
   return (start) => {
-    if (running) return new Response("It is running already\n", { status: 409 });
+    if (running) return new Response("Already running; try again later\n", { status: 409 });
     running = true;
     const response = start();
     const ended = () => {

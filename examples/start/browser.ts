@@ -1,4 +1,4 @@
-// Finds a Chromium and starts it with a profile of its own, so that neither its flags nor what it accepts outlive the visit.
+// Finds a Chromium and starts it with a separate profile, so that its flags and exceptions do not outlive the visit.
 import { spawn } from "node:child_process";
 import { accessSync, constants, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,7 +6,7 @@ import { delimiter, join } from "node:path";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "brave-browser"];
 
-/** Where it is when PATH does not say. */
+/** Where to find it if it is not on PATH. */
 const PLACES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   darwin: [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
@@ -24,7 +24,7 @@ export function findChromium(env: NodeJS.ProcessEnv): string | undefined {
   return [...paths, ...(PLACES[process.platform] ?? [])].find(isExecutable);
 }
 
-/** Whether a window can be opened: macOS and Windows always have a screen. */
+/** True if a window can be opened: macOS and Windows always have a screen. */
 export const hasDisplay = (env: NodeJS.ProcessEnv): boolean =>
   process.platform !== "linux" || (env.DISPLAY ?? "") !== "" || (env.WAYLAND_DISPLAY ?? "") !== "";
 
@@ -41,26 +41,26 @@ const settings = (profile: string): string[] => [
   `--user-data-dir=${profile}`,
   "--no-first-run",
   "--no-default-browser-check",
-  ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), // Chromium's own condition for running as root
+  ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), // Required by Chromium to run as root.
 ];
 
-/** The same to be typed by hand. */
+/** The same command, to be typed by hand. */
 export function browserCommand(path: string | undefined, flags: readonly string[], url: string): string {
   const program = path?.includes(" ") ? `"${path}"` : (path ?? "chromium");
   return [program, ...settings('"$(mktemp -d)"'), ...flags, url].join(" ");
 }
 
-/** Opens a window on the page. It belongs to the person: it stays when the program ends. */
+/** Opens a window with the page. It belongs to the user and stays open when the program ends. */
 export function openBrowser(path: string, flags: readonly string[], url: string, say: (line: string) => void): void {
   const profile = mkdtempSync(join(tmpdir(), "nagare-browser-"));
-  const forget = () => rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
+  const removeProfile = () => rmSync(profile, { recursive: true, force: true, maxRetries: 3 });
   const child = spawn(path, [...settings(profile), ...flags, url], { stdio: "ignore", detached: true });
   child.unref();
-  child.once("error", (error) => say(`${path} did not start: ${error.message}`));
+  child.once("error", (error) => say(`could not start ${path}: ${error.message}`));
   child.once("exit", (code) => {
-    if (code !== 0 && code !== null) say(`${path} ended with ${code}; does this machine have a display?`);
-    forget();
-    process.once("exit", forget); // what the browser's helpers wrote after it
+    if (code !== 0 && code !== null) say(`${path} exited with code ${code}; does this machine have a display?`);
+    removeProfile();
+    process.once("exit", removeProfile); // The browser's helper processes may still have written to it.
   });
   say(`opening ${path}`);
 }

@@ -1,4 +1,4 @@
-// What is raced for: bytes that no coding could shrink, made once and kept in memory, so that no disk takes part.
+// The downloads of the race: incompressible bytes, generated once and kept in memory, so that no disk is involved.
 import { randomBytes } from "node:crypto";
 
 const LARGE = 16 << 20;
@@ -6,7 +6,7 @@ const SMALL = 20_000;
 
 const bytes = randomBytes(LARGE);
 
-/** /download/large, and /download/small/N with N from 0. */
+/** Serves /download/large, and /download/small/N with N from 0. */
 export function download(pathname: string): Response {
   const small = /^\/download\/small\/(\d{1,2})$/.exec(pathname);
   const body =

@@ -1,10 +1,10 @@
-// Server-sent events (HTML Standard §9.2): a response whose content goes on for as long as there is something to tell.
+// Server-sent events (HTML Standard §9.2): a response that continues as long as there are events.
 
 export type Send = (event: unknown) => void;
 
 /**
- * Runs `work` and sends each value it gives as one event of JSON. Its signal is aborted when the reader has left or the
- * server stops; a failure becomes an event named "failed", and the end one named "done".
+ * Runs `work` and sends each value as one JSON event. Its signal is aborted when the reader leaves or the server stops.
+ * A failure is sent as an event named "failed", the end as one named "done".
  */
 export function eventStream(
   stopping: AbortSignal,

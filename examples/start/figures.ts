@@ -1,15 +1,15 @@
-// The figures of one QUIC connection at one moment: of the page's own, or, if TCP carries the page, of our own client's.
+// The figures of a QUIC connection at one moment: the page's own, or our client's if the page was loaded over TCP.
 import type { Context } from "nagare";
 import type { Client } from "nagare/client";
 
 export interface Figures {
-  /** Whose connection with this server it is. */
+  /** The owner of the connection. */
   readonly whose: "page" | "client";
   /** Milliseconds since the program started. */
   readonly at: number;
   /** Milliseconds. */
   readonly rtt: number;
-  /** Bytes that may be on their way from the sender that is shown. */
+  /** The sender's congestion window, in bytes. */
   readonly congestionWindow: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;
@@ -30,7 +30,7 @@ export function figuresOf(context: Context, client: Client): Figures | undefined
     return { whose: "page", at, ...(figures as Record<keyof typeof figures, number>) };
   }
   const own = client.connections()[0]?.stats;
-  if (own === undefined) return undefined; // it has been idle for long enough to be closed
+  if (own === undefined) return undefined; // Closed after being idle.
   const { details: _, rtt = 0, congestionWindow = 0, ...counts } = own;
   return { whose: "client", at, rtt, congestionWindow, ...NONE, ...counts };
 }

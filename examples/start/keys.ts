@@ -1,7 +1,7 @@
-// Single keys, where there is a terminal to press them in.
+// Reads single keys if there is a terminal.
 import type { ReadStream } from "node:tty";
 
-/** Calls what belongs to a key when it is pressed, until the returned function is called. Ctrl-C is as good as q. */
+/** Calls the action of each pressed key until the returned function is called. Ctrl-C works like q. */
 export function listenForKeys(stdin: ReadStream, actions: Readonly<Record<string, () => void>>): () => void {
   if (!stdin.isTTY) return () => undefined;
   const onData = (data: Buffer): void => {

@@ -1,5 +1,5 @@
-// `npm start`: serves examples/site over HTTP/1.1, HTTP/2 and HTTP/3, asks for it once with our own client, and opens a
-// browser on request. All that it needs of Nagare is what every program gets: `nagare` and `nagare/client`.
+// `npm start`: serves examples/site over HTTP/1.1, HTTP/2 and HTTP/3, requests it once with our own client, and opens a
+// browser on request. It uses the same imports as any program: `nagare` and `nagare/client`.
 import { chromiumFlags, developmentIdentity, ServeError, serve } from "nagare";
 import { createClient } from "nagare/client";
 import { createApp } from "./app.ts";
@@ -33,7 +33,7 @@ say(url);
 say(`  ${await firstRequest()}`);
 say(hint());
 
-/** What the first request met: the protocol, its handshake, the status, the bytes. */
+/** The result of the first request: protocol, handshake time, status, bytes. */
 async function firstRequest(): Promise<string> {
   try {
     const response = await client.fetch(url);
@@ -42,25 +42,26 @@ async function firstRequest(): Promise<string> {
     const handshake = (connection.handshakeEnd ?? 0) - (connection.handshakeStart ?? 0);
     return `${protocol} · handshake ${handshake.toFixed(1)} ms · ${response.status} · ${body.byteLength} bytes`;
   } catch (error) {
-    return `HTTP/3 does not work here: ${(error as Error).message}`; // HTTP/1.1 and HTTP/2 do
+    return `HTTP/3 does not work here: ${(error as Error).message}`; // HTTP/1.1 and HTTP/2 do.
   }
 }
 
 function hint(): string {
   const why = "Browsers refuse HTTP/3 with a development certificate";
-  if (!hasDisplay(process.env)) return `${why}. There is no display here; on a machine with one:\n  ${command}`;
-  if (!process.stdin.isTTY) return `${why}. For a Chromium that accepts this one, press o in a terminal; q quits.`;
-  if (chromium === undefined) return `${why}; install Chromium, and o opens one that accepts this one. q quits.`;
-  return `${why}: press o to open a Chromium that accepts this one, q to quit.`;
+  if (!hasDisplay(process.env)) return `${why}. This machine has no display; on one that has, run:\n  ${command}`;
+  if (!process.stdin.isTTY) return `${why}. Run this in a terminal and press o to open a Chromium that accepts it.`;
+  if (chromium === undefined)
+    return `${why}. Install Chromium and press o to open the page over HTTP/3; press q to quit.`;
+  return `${why}. Press o to open a Chromium that accepts it, q to quit.`;
 }
 
 function open(): void {
-  if (chromium === undefined) say("There is no Chromium or Chrome on PATH. On Debian: apt-get install chromium");
-  else if (!hasDisplay(process.env)) say(`There is no display here; on a machine with one:\n  ${command}`);
+  if (chromium === undefined) say("found no Chromium or Chrome on PATH; on Debian, run: apt-get install chromium");
+  else if (!hasDisplay(process.env)) say(`This machine has no display; on one that has, run:\n  ${command}`);
   else openBrowser(chromium, flags, url, say);
 }
 
-/** The first time lets requests finish, the second does not wait. */
+/** The first call lets requests finish, the second does not wait. */
 function stop(): void {
   if (stopping.signal.aborted) process.exit(130);
   stopKeys();

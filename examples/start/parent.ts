@@ -1,23 +1,23 @@
-// What started this program (npm, and who started that) may end without a signal to it: then nobody is left to stop it.
+// Stops this program if the processes that started it (npm and its parent) end without sending it a signal.
 import { readFileSync } from "node:fs";
 
-const EVERY = 500;
-/** npm starts a shell, which starts the program: the third is who started npm. */
+const INTERVAL = 500;
+/** npm starts a shell, which starts the program; the third generation is the parent of npm. */
 const GENERATIONS = 3;
 
-/** Calls back once one of those that started this process is gone. */
+/** Calls back once an ancestor of this process is gone. */
 export function whenOrphaned(onOrphaned: () => void, ancestors: () => string = ancestorsOf): () => void {
   const first = ancestors();
   const timer = setInterval(() => {
     if (ancestors() === first) return;
     clearInterval(timer);
     onOrphaned();
-  }, EVERY);
+  }, INTERVAL);
   timer.unref();
   return () => clearInterval(timer);
 }
 
-/** Process ids, the parent's first. Where there is no /proc, the parent's alone. */
+/** Process IDs of the ancestors, nearest first. Only the parent's if there is no /proc. */
 function ancestorsOf(): string {
   const ids = [process.ppid];
   try {
@@ -26,7 +26,7 @@ function ancestorsOf(): string {
       ids.push(Number(parent));
     }
   } catch {
-    // Not Linux, or it ended this moment: the next look tells.
+    // Not Linux, or the process just ended; the next check will tell.
   }
   return ids.join(" ");
 }

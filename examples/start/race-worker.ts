@@ -1,10 +1,10 @@
-// The thread of the race's client.
+// The client thread of the race.
 import { parentPort, workerData } from "node:worker_threads";
 import { createClient } from "nagare/client";
 import { type RaceOptions, type Run, SMALL_COUNT } from "./race.ts";
 
 const PROTOCOLS = ["h3", "h2", "http/1.1"] as const;
-/** What browsers allow themselves for one origin. */
+/** The usual browser limit per origin. */
 const HTTP1_CONNECTIONS = 6;
 const MAX_SAMPLES = 120;
 
@@ -13,7 +13,7 @@ const paths =
   load === "large" ? ["/download/large"] : Array.from({ length: SMALL_COUNT }, (_, n) => `/download/small/${n}`);
 
 for (const protocol of PROTOCOLS) {
-  await run(protocol, ["/download/small/0"]); // loads code and lets it get warm, the same for all
+  await run(protocol, ["/download/small/0"]); // Loads and warms up the code, equally for all protocols.
   parentPort!.postMessage(await run(protocol, paths));
 }
 

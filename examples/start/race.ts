@@ -1,16 +1,16 @@
-// The race: the same downloads over HTTP/3, HTTP/2 and HTTP/1.1, from this server, by our own client. They run one after
-// the other, so that none slows another down, and in a thread of their own, so that client and server do not share one.
+// The race: our own client makes the same downloads from this server over HTTP/3, HTTP/2 and HTTP/1.1. They run one
+// after another, so that none slows another down, and in a separate thread from the server.
 import { once } from "node:events";
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { Send } from "./event-stream.ts";
 
-/** TypeScript where Node runs it, JavaScript where it was compiled. */
+/** TypeScript if Node runs it directly, JavaScript if it was compiled. */
 const WORKER = `./race-worker${extname(import.meta.url)}`;
 
 export type Load = "large" | "small";
 
-/** How many small files there are: /download/small/0 and on. */
+/** The number of small files: /download/small/0 and up. */
 export const SMALL_COUNT = 100;
 
 export interface RaceOptions {
@@ -19,7 +19,7 @@ export interface RaceOptions {
   readonly load: Load;
 }
 
-/** One runner's way: times in milliseconds since it started, without a connection. */
+/** One run of the race, with times in milliseconds since its start, before connecting. */
 export interface Run {
   readonly protocol: "h3" | "h2" | "http/1.1";
   readonly handshake: number;
@@ -27,18 +27,18 @@ export interface Run {
   readonly total: number;
   readonly bytes: number;
   readonly connections: number;
-  /** Time and bytes received until then. */
+  /** Total bytes received by a given time. */
   readonly samples: readonly (readonly [time: number, bytes: number])[];
 }
 
-/** Sends each `Run` when it is over. */
+/** Sends each `Run` when it has finished. */
 export async function runRace(options: RaceOptions, send: Send, signal: AbortSignal): Promise<void> {
   const worker = new Worker(new URL(WORKER, import.meta.url), { workerData: options });
   const stop = () => void worker.terminate();
   signal.addEventListener("abort", stop, { once: true });
   worker.on("message", send);
   try {
-    await once(worker, "exit"); // rejects with what the worker threw
+    await once(worker, "exit"); // Rejects with the worker's exception.
   } finally {
     signal.removeEventListener("abort", stop);
   }

@@ -1,4 +1,4 @@
-// `nagare tour` on this machine, row by row as it runs.
+// Runs `nagare tour` on this machine and sends each row as it is produced.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";

@@ -1,4 +1,4 @@
-/** A small shop: what it needs to wait is given to it, so that a test may give virtual time. */
+/** A small shop whose clock is injected, so that a test can pass virtual time. */
 
 export interface Clock {
   sleep(milliseconds: number): Promise<void>;
@@ -13,6 +13,6 @@ export function createApp(clock: Clock, warehouse: (item: string) => number | un
       if (stock !== undefined) return Response.json({ item, stock, attempt });
       await clock.sleep(1_000 * attempt);
     }
-    return new Response("the warehouse does not answer", { status: 503 });
+    return new Response("the warehouse does not respond", { status: 503 });
   };
 }

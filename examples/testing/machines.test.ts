@@ -1,4 +1,4 @@
-// One floor below nagare/testing: two QUIC endpoints, machines without I/O, on a network described in one array.
+// One layer below nagare/testing: two QUIC endpoints, machines without I/O, on a network described by one array.
 import { portableEngine } from "nagare/crypto/portable";
 import { connectionConfig, Endpoint, type EndpointEvent } from "nagare/quic";
 import {

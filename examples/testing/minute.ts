@@ -1,11 +1,11 @@
-// A minute of a transfer in virtual time, on both engines. Prints the digest, which is the same everywhere, and how long it took.
-// Once built: node .cache/examples/testing/minute.js [engine…]
+// A one-minute transfer in virtual time, on both engines. Prints the digest, which is the same everywhere, and the real
+// time it took. After a build: node .cache/examples/testing/minute.js [engine…]
 import { simulate } from "nagare/testing";
 
 const CHUNK = 50_000;
 const CHUNKS = 590;
 
-/** About 30 MB, made as fast as they are read. */
+/** About 30 MB, produced as fast as they are read. */
 function download(): Response {
   let made = 0;
   const pull = (controller: ReadableStreamDefaultController<Uint8Array>): void => {

@@ -1,10 +1,10 @@
-// Run by Node's own runner, once built: node --test .cache/examples/testing/node-test.js
+// Runs in Node's own test runner after a build: node --test .cache/examples/testing/node-test.js
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { simulate } from "nagare/testing";
 import { createApp } from "./app.ts";
 
-test("the warehouse answers at the second attempt", async () => {
+test("the warehouse responds on the second attempt", async () => {
   let asked = 0;
   const warehouse = () => (++asked < 2 ? undefined : 3);
   const { virtualTime } = await simulate(
@@ -16,7 +16,7 @@ test("the warehouse answers at the second attempt", async () => {
   assert.ok(virtualTime > 1_000);
 });
 
-test("each seed is another misfortune", async () => {
+test("each seed gives different losses", async () => {
   const times = new Set<number>();
   for (let seed = 1; seed <= 10; seed += 1) {
     const handler = () => new Response(new Uint8Array(100_000));
