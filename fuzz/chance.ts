@@ -1,9 +1,11 @@
-/** Choices of a fuzzing session, all from one seed. */
+/** The random choices of a fuzzing session, all from one seed. */
 
 import { SeededRng } from "../src/base/rng.ts";
 import { type VarInt, wideInt } from "../src/wire/varint.ts";
 
-/** Where integers of QUIC and HTTP/3 tend to break: the ends of each length, of exact numbers and of stream limits. */
+/**
+ * Integers at which QUIC and HTTP/3 tend to break: the limits of each encoded length, of exact numbers and of streams.
+ */
 const EDGES: readonly VarInt[] = [
   0,
   1,
@@ -36,12 +38,12 @@ export class Chance {
     this.rng = new SeededRng(seed);
   }
 
-  /** In [0, limit). */
+  /** An integer in [0, limit). */
   below(limit: number): number {
     return limit <= 1 ? 0 : this.rng.uint32() % limit;
   }
 
-  /** True once in `n` times. */
+  /** True with probability 1/n. */
   oneIn(n: number): boolean {
     return this.below(n) === 0;
   }
@@ -50,20 +52,20 @@ export class Chance {
     return list[this.below(list.length)]!;
   }
 
-  /** Short ones are more frequent than long ones. */
+  /** Up to `max` bytes; short results are more frequent. */
   bytes(max: number): Uint8Array {
     const bytes = new Uint8Array(this.below(this.below(max + 1) + 1));
     this.rng.fill(bytes);
     return bytes;
   }
 
-  exactly(length: number): Uint8Array {
+  exactBytes(length: number): Uint8Array {
     const bytes = new Uint8Array(length);
     this.rng.fill(bytes);
     return bytes;
   }
 
-  /** An integer that is small, or at an edge, or anything. */
+  /** A small integer, an edge case, or any value. */
   varint(): VarInt {
     switch (this.below(4)) {
       case 0:

@@ -1,22 +1,22 @@
-/** Frames of any type with fields of any value: mostly well-formed, so that they get past the parser, seldom sensible. */
+/** Frames of any type with any field values: mostly well-formed, so that they pass the parser, but rarely sensible. */
 
 import { EncryptionLevel } from "../src/tls/index.ts";
 import { type VarInt, varintLength, wideInt } from "../src/wire/varint.ts";
 import { Writer } from "../src/wire/writer.ts";
 import type { Chance } from "./chance.ts";
 
-/** What the frames speak of, so that some of them hit it. */
+/** State that some frames should refer to. */
 export interface FrameContext {
-  /** The largest packet number that the victim has sent. */
+  /** The largest packet number sent by the victim. */
   readonly largestSent: number;
   readonly level: EncryptionLevel;
-  /** Who writes the frames. */
+  /** The role of the sender of these frames. */
   readonly role: "client" | "server";
 }
 
 type Field = (writer: Writer, chance: Chance, context: FrameContext) => void;
 
-/** Now and then longer than it need be: legal everywhere but in frame types. */
+/** Occasionally longer than necessary, which is legal everywhere except in frame types. */
 function writeVarint(writer: Writer, value: VarInt, chance: Chance): void {
   if (typeof value === "number" && chance.oneIn(16)) {
     const length = Math.max(varintLength(value), chance.pick([2, 4, 8] as const)) as 2 | 4 | 8;
@@ -26,13 +26,13 @@ function writeVarint(writer: Writer, value: VarInt, chance: Chance): void {
 
 const number: Field = (writer, chance) => writeVarint(writer, chance.varint(), chance);
 const small: Field = (writer, chance) => writeVarint(writer, chance.below(8), chance);
-/** Of a stream on which the writer sends: its own of either direction, or the first that the victim opened. */
+/** The ID of a stream on which the writer sends: one of its own, or the victim's first bidirectional stream. */
 const sendingId: Field = (writer, chance, { role }) => {
   const own = role === "client" ? 0 : 1;
   const id = chance.oneIn(6) ? 1 - own : own + 2 * chance.below(12);
   writeVarint(writer, chance.oneIn(300) ? chance.varint() : id, chance);
 };
-/** Of a stream on which the victim sends. */
+/** The ID of a stream on which the victim sends. */
 const receivingId: Field = (writer, chance, { role }) => {
   const own = role === "client" ? 0 : 1;
   const id = chance.oneIn(2) ? 1 - own + 2 * chance.below(2) : own + 4 * chance.below(6);
@@ -42,27 +42,27 @@ const offset: Field = (writer, chance) =>
   writeVarint(writer, chance.oneIn(300) ? chance.varint() : chance.below(3_000), chance);
 const limit: Field = (writer, chance) =>
   writeVarint(writer, chance.oneIn(40) ? chance.varint() : chance.below(100_000), chance);
-/** Beyond 2^60 it would be a malformed frame. */
+/** A count above 2^60 makes the frame malformed. */
 const streamCount: Field = (writer, chance) =>
   writeVarint(writer, chance.oneIn(300) ? chance.varint() : chance.below(200), chance);
-/** Far enough for a reset: bytes beyond a final size are a fault, and few streams live long without. */
+/** Usually large enough for a reset: data beyond the final size is an error that would end most streams early. */
 const finalSize: Field = (writer, chance) =>
   writeVarint(writer, chance.oneIn(40) ? chance.below(3_000) : 3_000, chance);
 const bytes =
   (length: number): Field =>
   (writer, chance) =>
-    writer.write(chance.exactly(length));
+    writer.write(chance.exactBytes(length));
 const counted: Field = (writer, chance) => {
   const data = chance.bytes(64);
   writeVarint(writer, data.length, chance);
   writer.write(data);
 };
 const connectionId: Field = (writer, chance) => {
-  const id = chance.exactly(chance.oneIn(300) ? chance.pick([0, 21, 48]) : 8);
+  const id = chance.exactBytes(chance.oneIn(300) ? chance.pick([0, 21, 48]) : 8);
   writer.uint8(id.length);
   writer.write(id);
 };
-/** Largest, delay, count and ranges, of packets that were mostly sent. */
+/** Largest, delay, count and ranges; most of the packets were really sent. */
 const ranges: Field = (writer, chance, { largestSent }) => {
   const largest = chance.oneIn(300) ? chance.varint() : Math.max(0, largestSent - chance.below(4));
   writeVarint(writer, largest, chance);
@@ -71,7 +71,7 @@ const ranges: Field = (writer, chance, { largestSent }) => {
   writeVarint(writer, count, chance);
   for (let i = 0; i < 1 + 2 * count; i += 1) writeVarint(writer, chance.oneIn(300) ? chance.varint() : 0, chance);
 };
-/** A TLS message. After the handshake few are legal, so this ends most connections. */
+/** A TLS message. Few are legal after the handshake, so this ends most connections. */
 const message: Field = (writer, chance) => {
   const body = chance.bytes(48);
   writeVarint(writer, body.length + 4, chance);
@@ -80,7 +80,7 @@ const message: Field = (writer, chance) => {
   writer.write(body);
 };
 
-/** Type, how often it is chosen, fields. */
+/** Type, weight, fields. */
 const SHAPES: readonly (readonly [type: number, weight: number, ...fields: Field[]])[] = [
   [0x00, 1],
   [0x01, 3],
@@ -104,7 +104,7 @@ const SHAPES: readonly (readonly [type: number, weight: number, ...fields: Field
   [0x1b, 1, bytes(8)],
 ];
 
-/** Chosen seldom, since each may end the connection, and some always do. */
+/** Chosen rarely, because each may end the connection, and some always do. */
 const FINAL: readonly (readonly [type: number, ...fields: Field[]])[] = [
   [0x06, small, message],
   [0x06, offset, counted],
@@ -130,7 +130,7 @@ const FINAL: readonly (readonly [type: number, ...fields: Field[]])[] = [
 
 const WEIGHTED = SHAPES.flatMap((shape) => new Array<typeof shape>(shape[1]).fill(shape));
 const AT_ANY_LEVEL = WEIGHTED.filter(([type]) => type <= 0x03);
-/** No frame written here is longer. */
+/** The longest frame written here. */
 const LONGEST_FRAME = 160;
 
 /** A payload of one to eight frames. */

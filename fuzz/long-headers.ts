@@ -1,4 +1,4 @@
-/** Packets with long headers, written byte by byte, so that every field can be wrong (RFC 9000 §17.2). */
+/** Long header packets, written byte by byte so that every field can be wrong (RFC 9000 §17.2). */
 
 import { TAG_LENGTH } from "../src/crypto/engine.ts";
 import { emitRetry } from "../src/quic/packet/index.ts";
@@ -10,11 +10,11 @@ import type { Chance } from "./chance.ts";
 import { writeFrames } from "./frames.ts";
 import { openEngine, openTag } from "./open-engine.ts";
 
-/** Ids that mean something to the victim. */
+/** Connection IDs known to the victim. */
 export interface KnownIds {
   readonly destinations: readonly Uint8Array[];
   readonly sources: readonly Uint8Array[];
-  /** What a client's first packet was sent to: a Retry is bound to it. */
+  /** The destination of a client's first packet, which a Retry is bound to. */
   readonly original: Uint8Array | undefined;
 }
 
@@ -32,7 +32,7 @@ const VERSIONS = [
 const PADDED = 1_200;
 
 const idOf = (chance: Chance, known: readonly Uint8Array[]): Uint8Array =>
-  chance.oneIn(4) ? chance.exactly(chance.pick([0, 1, 7, 8, 20, 21])) : chance.pick(known);
+  chance.oneIn(4) ? chance.exactBytes(chance.pick([0, 1, 7, 8, 20, 21])) : chance.pick(known);
 
 export function longHeaderPacket(chance: Chance, known: KnownIds): Uint8Array {
   if (known.original !== undefined && chance.oneIn(12)) return retryPacket(chance, known, known.original);
@@ -62,7 +62,7 @@ export function longHeaderPacket(chance: Chance, known: KnownIds): Uint8Array {
     ? chance.bytes(200)
     : writeFrames(chance, { largestSent: 2, level, role: known.original === undefined ? "client" : "server" });
   const padding = new Uint8Array(chance.oneIn(4) ? 0 : Math.max(0, PADDED - writer.position - frames.length - 22));
-  const body = concat(chance.exactly(numberLength), frames, padding, new Uint8Array(TAG_LENGTH));
+  const body = concat(chance.exactBytes(numberLength), frames, padding, new Uint8Array(TAG_LENGTH));
   writer.varint(chance.oneIn(20) ? chance.varint() : body.length);
   writer.write(body);
   writer.bytes.set(openTag(writer.position), writer.position - TAG_LENGTH);
@@ -74,11 +74,11 @@ function finish(writer: Writer, chance: Chance): Uint8Array {
   return chance.oneIn(30) ? whole.slice(0, chance.below(whole.length)) : whole.slice();
 }
 
-/** One whose integrity tag is right: anybody who has seen the Initial can make it. */
+/** A Retry with a valid integrity tag, which anybody can compute who has seen the Initial. */
 function retryPacket(chance: Chance, known: KnownIds, original: Uint8Array): Uint8Array {
   const writer = new Writer(new Uint8Array(2_048));
-  const source = chance.oneIn(6) ? original : chance.exactly(chance.pick([0, 4, 8, 20]));
-  const token = chance.exactly(chance.pick([0, 1, 60, 300, 767, 768, 769, 1_100, 1_300]));
+  const source = chance.oneIn(6) ? original : chance.exactBytes(chance.pick([0, 4, 8, 20]));
+  const token = chance.exactBytes(chance.pick([0, 1, 60, 300, 767, 768, 769, 1_100, 1_300]));
   emitRetry(openEngine, writer, preferredVersion, original, chance.pick(known.sources), source, token);
   return writer.written().slice();
 }

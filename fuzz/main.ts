@@ -6,7 +6,7 @@ import { TARGETS } from "./targets/index.ts";
 
 const { values } = parseArgs({
   options: {
-    /** For each target. */
+    /** The time for each target. */
     seconds: { type: "string" },
     inputs: { type: "string" },
     seed: { type: "string" },
@@ -17,14 +17,14 @@ const { values } = parseArgs({
 function count(name: "seconds" | "inputs" | "seed", text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  process.stderr.write(`--${name} takes a whole number, not ${text}\n`);
+  process.stderr.write(`--${name} must be a whole number, not ${text}\n`);
   process.exit(2);
 }
 
 const names = values.target ?? TARGETS.map(({ name }) => name);
 const unknown = names.find((name) => !TARGETS.some((target) => target.name === name));
 if (unknown !== undefined) {
-  process.stderr.write(`no target ${unknown}: there are ${TARGETS.map(({ name }) => name).join(", ")}\n`);
+  process.stderr.write(`unknown target ${unknown}; the targets are ${TARGETS.map(({ name }) => name).join(", ")}\n`);
   process.exit(2);
 }
 const seed = count("seed", values.seed) ?? Math.floor(Math.random() * 2 ** 31);
@@ -33,10 +33,10 @@ const seconds = count("seconds", values.seconds) ?? (inputs === undefined ? 30 :
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
-/** Collected first where `--expose-gc` allows it, so that garbage does not look like growth. */
+/** Collects garbage first (with `--expose-gc`), so that it does not look like growth. */
 function memory(): number {
   globalThis.gc?.();
-  // What the first has left to another thread is counted until the second.
+  // Memory that the first run leaves to another thread is counted until the second.
   globalThis.gc?.();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
   return heapUsed + arrayBuffers;
@@ -80,7 +80,7 @@ for (const target of TARGETS.filter(({ name }) => names.includes(name))) {
   process.stdout.write(`  FAILED at input ${failure.input}: `);
   console.log(failure.error);
   process.stdout.write(
-    `  again: npm run fuzz -- --target ${target.name} --seed ${failure.seed} --inputs ${failure.input}\n`,
+    `  reproduce: npm run fuzz -- --target ${target.name} --seed ${failure.seed} --inputs ${failure.input}\n`,
   );
 }
 process.exit(failed ? 1 : 0);

@@ -1,7 +1,7 @@
 /**
- * A crypto engine that protects nothing: packets are in the clear, a tag says how long the packet is, signatures are always
- * right, key exchange is an exclusive or and a hash is a checksum. What is fuzzed lies behind the protection, which has
- * tests of its own; without it a connection takes ten times as many inputs a second.
+ * A crypto engine without protection: packets are in the clear, a tag encodes the packet's length, signatures always
+ * verify, key exchange is an XOR and a hash is a checksum. The fuzzed code lies above the protection, which has its own
+ * tests. Connections then take ten times as many inputs per second.
  */
 
 import { randomBytes } from "../src/base/rng.ts";
@@ -21,7 +21,7 @@ import { ed25519Identity } from "../src/tls/testing/identity.ts";
 const TAG_FILL = 0x5a;
 const SHARE_LENGTH: Readonly<Record<GroupName, number>> = { x25519: 32, secp256r1: 65, secp384r1: 97 };
 
-/** The tag of a packet of `length` bytes, which two packets that are taken for one do not have. */
+/** The tag of a packet of `length` bytes. Two packets parsed as one do not match it. */
 export function openTag(length: number): Uint8Array {
   const tag = new Uint8Array(TAG_LENGTH).fill(TAG_FILL);
   tag[0] = length >>> 8;
@@ -44,7 +44,7 @@ const packetKey: PacketKey = {
 
 const headerKey: HeaderKey = { mask: ({ masks }) => void masks.fill(0) };
 
-/** FNV-1a, spread over as many bytes as the hash would have. */
+/** FNV-1a, expanded to the length of the hash. */
 class Checksum {
   #state = 0x811c9dc5;
 

@@ -1,9 +1,11 @@
-/** QPACK's instructions and field sections (RFC 9204 §4.3-4.5): mostly well-formed, about entries that may exist. */
+/**
+ * QPACK instructions and field sections (RFC 9204 §4.3-4.5): mostly well-formed, referring to entries that may exist.
+ */
 
 import { concat, latin1 } from "../src/wire/text.ts";
 import type { Chance } from "./chance.ts";
 
-/** RFC 7541 §5.1: an integer whose first byte has `bits` of it, below `flags`. */
+/** RFC 7541 §5.1: an integer with `bits` bits in its first byte, below `flags`. */
 function integer(flags: number, bits: number, value: number): Uint8Array {
   const limit = 2 ** bits - 1;
   if (value < limit) return Uint8Array.of(flags | value);
@@ -17,18 +19,18 @@ function integer(flags: number, bits: number, value: number): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** What a hostile encoder has made the victim's table hold, as far as its instructions were well-formed. */
+/** The presumed state of the victim's table, if the hostile encoder's instructions were well-formed. */
 export interface TableModel {
-  /** How many entries were inserted; the last thirty or so are still there. */
+  /** The number of inserted entries, of which the last thirty or so remain. */
   inserted: number;
 }
 
-/** SETTINGS_QPACK_MAX_TABLE_CAPACITY of the victim, and the most entries that it can have (RFC 9204 §3.2.2). */
+/** The victim's SETTINGS_QPACK_MAX_TABLE_CAPACITY, and the maximum number of entries (RFC 9204 §3.2.2). */
 const CAPACITY = 4_096;
 const MAX_ENTRIES = CAPACITY / 32;
 const RECENT = 24;
 
-/** Of an entry that is there, now and then of any. */
+/** The index of an existing entry, occasionally of any. */
 const recent = (chance: Chance, table: TableModel): number =>
   chance.oneIn(60) ? anyIndex(chance) : chance.below(Math.min(table.inserted, RECENT));
 
@@ -39,7 +41,7 @@ const anyIndex = (chance: Chance): number => {
 
 const TEXTS = [":path", ":status", ":method", "accept", "x", "te", "cookie", "200", "GET", "/", "ä", ""] as const;
 
-/** A string whose Huffman flag lies just above its length, in the clear or as bytes that may be no Huffman code. */
+/** A string with its Huffman flag just above the length: plain, or bytes that may be an invalid Huffman code. */
 function text(chance: Chance, flags: number, bits: number): Uint8Array {
   const isCoded = chance.oneIn(100);
   const content = isCoded || chance.oneIn(8) ? chance.bytes(20) : latin1(chance.pick(TEXTS));
@@ -47,7 +49,7 @@ function text(chance: Chance, flags: number, bits: number): Uint8Array {
   return concat(integer(flags | (isCoded ? 2 ** bits : 0), bits, length), content);
 }
 
-/** On the encoder stream (RFC 9204 §4.3). */
+/** An instruction for the encoder stream (RFC 9204 §4.3). */
 export function encoderInstruction(chance: Chance, table: TableModel): Uint8Array {
   if (table.inserted === 0) {
     table.inserted += 1;
@@ -74,17 +76,17 @@ function insertion(chance: Chance, table: TableModel): Uint8Array {
 
 const literalInsertion = (chance: Chance): Uint8Array => concat(text(chance, 0x40, 5), text(chance, 0, 7));
 
-/** On the decoder stream (RFC 9204 §4.4): cancellations are always legal, the others seldom. */
+/** An instruction for the decoder stream (RFC 9204 §4.4): cancellations are always legal, the others rarely. */
 export function decoderInstruction(chance: Chance): Uint8Array {
   if (chance.oneIn(40)) return integer(0x80, 7, chance.below(40));
   if (chance.oneIn(40)) return integer(0x00, 6, chance.oneIn(2) ? 1 : anyIndex(chance));
   return integer(0x40, 6, anyIndex(chance));
 }
 
-/** A field section (RFC 9204 §4.5), of lines that an HTTP message may have or not. */
+/** A field section (RFC 9204 §4.5) with lines that are not always valid in an HTTP message. */
 export function fieldSection(chance: Chance, table: TableModel): Uint8Array {
   const isStatic = table.inserted === 0 || chance.oneIn(3);
-  // RFC 9204 §4.5.1.1, now and then of an insertion that is still to come.
+  // RFC 9204 §4.5.1.1; occasionally includes a future insertion.
   const required = table.inserted + (chance.oneIn(20) ? chance.below(3) : 0);
   const encoded = isStatic ? 0 : (required % (2 * MAX_ENTRIES)) + 1;
   const parts = [integer(0, 8, chance.oneIn(200) ? anyIndex(chance) : encoded), Uint8Array.of(0)];
@@ -110,7 +112,7 @@ export function fieldSection(chance: Chance, table: TableModel): Uint8Array {
   return concat(...parts);
 }
 
-/** What the static table alone gives: GET, https, / and an authority; or 200 (RFC 9204 Appendix A). */
+/** A section from the static table alone: GET, https, / and an authority; or 200 (RFC 9204 Appendix A). */
 export function honestSection(isRequest: boolean): Uint8Array {
   if (!isRequest) return Uint8Array.of(0, 0, 0xd9);
   return concat(Uint8Array.of(0, 0, 0xd1, 0xd7, 0xc1, 0x50, 4), latin1("test"));

@@ -1,23 +1,23 @@
-/** The loop: sessions one after the other, each from a seed of its own, until there were enough inputs or time is up. */
+/** The main loop: runs sessions, each with its own seed, until enough inputs were sent or time is up. */
 
 import { type Session, type Target, VictimFault } from "./session.ts";
 
 export interface FuzzOptions {
   readonly target: Target;
-  /** The seed of the first session; each next one has the next number. */
+  /** The seed of the first session; each following one adds 1. */
   readonly seed: number;
   readonly maxInputs: number;
-  /** Called after every session; true ends the run. */
+  /** Called after every session; returning true ends the run. */
   readonly isTimeUp?: () => boolean;
-  /** Milliseconds on any clock. An input that takes longer than `maxInputTime` counts as a hang. */
+  /** Milliseconds of any clock. An input that takes longer than MAX_INPUT_TIME counts as a hang. */
   readonly clock?: () => number;
-  /** Bytes in use after a collection; asked now and then. */
+  /** Bytes in use after garbage collection; called occasionally. */
   readonly memory?: () => number;
   readonly onProgress?: (report: FuzzReport) => void;
 }
 
 export interface FuzzFailure {
-  /** Gives the failing session as the first of a run. */
+  /** A run with this seed begins with the failing session. */
   readonly seed: number;
   readonly input: number;
   readonly error: unknown;
@@ -28,18 +28,18 @@ export interface FuzzReport {
   readonly seed: number;
   inputs: number;
   sessions: number;
-  /** How the victims' connections ended, and how often. */
+  /** How the victims' connections ended, with counts. */
   readonly outcomes: Map<string, number>;
   /** Bytes in use, oldest first. */
   readonly memory: number[];
   failure: FuzzFailure | undefined;
 }
 
-/** A victim that lives on is let go after so many. */
+/** A session ends after this many inputs, even if the victim's connection is still open. */
 const MAX_INPUTS_OF_A_SESSION = 20_000;
 const PROGRESS_EVERY = 50_000;
 const MAX_INPUT_TIME = 5_000;
-/** How far memory may grow after the first measurement. */
+/** The allowed memory growth after the first measurement. */
 export const MAX_GROWTH = 48 * 1024 * 1024;
 
 export function fuzz(options: FuzzOptions): FuzzReport {
@@ -76,9 +76,9 @@ function runSession(options: FuzzOptions, report: FuzzReport, seed: number): voi
       report.inputs += 1;
       session.step();
       const time = clock() - begin;
-      if (time > MAX_INPUT_TIME) throw new VictimFault(`one input took ${Math.round(time)} ms`);
+      if (time > MAX_INPUT_TIME) throw new VictimFault(`an input took ${Math.round(time)} ms`);
     }
-    const outcome = session.outcome ?? "lives on";
+    const outcome = session.outcome ?? "still open";
     session.end();
     report.outcomes.set(outcome, (report.outcomes.get(outcome) ?? 0) + 1);
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * A live victim behind a hostile peer: an endpoint of either role with an application that reads, echoes and opens
- * streams. Watches for what must not happen: a fault that is not the peer's, a deadline that has passed for ever.
+ * A live victim with a hostile peer: an endpoint of either role with an application that reads, echoes and opens
+ * streams. Detects faults that the peer did not cause and deadlines that stay in the past.
  */
 
 import { errorName, ProtocolError } from "../src/base/errors.ts";
@@ -16,14 +16,14 @@ import { VictimFault } from "./session.ts";
 
 const APPLICATION_ERRORS = { ...H3_ERRORS, ...QPACK_ERRORS };
 
-/** How often a deadline may be met at one instant before the victim counts as hung. */
+/** The victim hangs if it meets a deadline at one instant more often than this. */
 const MAX_TURNS = 50;
 
 export class Victim {
   readonly peer: HostilePeer;
   readonly #chance: Chance;
-  readonly #over = new WeakSet<Connection>();
-  /** The code with which the victim closed its connection for a fault of the peer's. */
+  readonly #ended = new WeakSet<Connection>();
+  /** The code with which the victim closed its connection because of a peer error. */
   #closedWith: number | undefined;
   outcome: string | undefined;
 
@@ -43,9 +43,9 @@ export class Victim {
   onEvent: (connection: Connection, event: ConnectionEvent) => void = echo;
 
   #handleEvent(connection: Connection, event: ConnectionEvent): void {
-    if (this.#over.has(connection)) throw new VictimFault(`${event.type} after the connection was over`);
+    if (this.#ended.has(connection)) throw new VictimFault(`${event.type} after the connection had ended`);
     if (event.type === "closed") {
-      this.#over.add(connection);
+      this.#ended.add(connection);
       this.outcome ??= describe(event.reason);
       checkCause(event.reason);
       const { reason } = event;
@@ -54,13 +54,13 @@ export class Victim {
     this.onEvent(connection, event);
   }
 
-  /** The victim's application does something of its own accord. */
+  /** The victim's application acts on its own. */
   act(): void {
     const { peer } = this;
     const chance = this.#chance;
     const { connection } = peer;
     if (connection === undefined || !connection.isOpen) return;
-    // Streams of either side that may or may not be there any more.
+    // Streams of either side, which may no longer exist.
     const id = chance.below(16);
     switch (chance.below(40)) {
       case 0:
@@ -100,18 +100,18 @@ export class Victim {
           }
       }
     } catch (error) {
-      // What an application must not ask of a stream is told to it, and to nobody else.
+      // Misuse of a stream by the application must be reported to it, without other effects.
       if (!(error instanceof RangeError) || !/^stream \d+ /.test(error.message)) throw error;
     }
   }
 
-  /** Takes the victim's answers, then lets a little time go by, now and then a lot. */
+  /** Receives the victim's packets, then advances time a little, occasionally a lot. */
   settle(): void {
     const { peer } = this;
     peer.poll();
     this.#checkRest();
     if (this.#chance.oneIn(4)) this.wait(this.#span());
-    // Connections that nobody hears of any more end by themselves.
+    // A connection that receives nothing more ends by itself.
     if (peer.victim.connectionCount === 0) this.outcome ??= "gone";
   }
 
@@ -125,23 +125,23 @@ export class Victim {
     this.#checkRest();
   }
 
-  /** The peer hears why it was left, if it can hear anything: for sessions of one connection with a finished handshake. */
+  /** Checks that the peer received the close reason, for sessions with one connection and a completed handshake. */
   checkFarewell(): void {
     const { close, unreadable } = this.peer;
     if (this.#closedWith === undefined || unreadable > 0 || close?.code === this.#closedWith) return;
-    throw new VictimFault(`closed with ${this.#closedWith}, but said ${close?.code}`);
+    throw new VictimFault(`closed with ${this.#closedWith}, but sent ${close?.code}`);
   }
 
-  /** Longer than any timeout: nothing may be left. */
+  /** Waits longer than any timeout; nothing may remain. */
   end(): void {
     const { peer } = this;
     peer.isSilent = true;
     this.wait(seconds(300));
-    if (peer.victim.connectionCount > 0) throw new VictimFault("a connection is never forgotten");
-    if (peer.victim.nextTimeout() !== undefined) throw new VictimFault("a deadline is left without a connection");
+    if (peer.victim.connectionCount > 0) throw new VictimFault("a connection was never released");
+    if (peer.victim.nextTimeout() !== undefined) throw new VictimFault("a deadline remains without a connection");
   }
 
-  /** All polled: no deadline may be due, or a host would spin. */
+  /** After polling everything no deadline may be due, or a host would spin. */
   #checkRest(): void {
     const { peer } = this;
     for (let turns = 0; turns < MAX_TURNS; turns += 1) {
@@ -154,7 +154,7 @@ export class Victim {
   }
 }
 
-/** Reads everything, writes back some of it, opens streams of its own. */
+/** Reads everything, echoes some of it, and opens streams of its own. */
 export function echo(connection: Connection, event: ConnectionEvent): void {
   if (event.type === "connected") {
     for (const direction of ["bidi", "uni"] as const) {
@@ -171,7 +171,7 @@ export function echo(connection: Connection, event: ConnectionEvent): void {
   }
 }
 
-/** A short name for a histogram. */
+/** A short label for the statistics. */
 function describe(reason: CloseReason): string {
   if (reason.type !== "local" && reason.type !== "peer") return reason.type;
   if (reason.type === "peer") return "closed by the peer";
@@ -182,7 +182,7 @@ function describe(reason: CloseReason): string {
   return layer === "transport" ? `CRYPTO_ERROR ${formatVarInt(code)}` : "closed by its application";
 }
 
-/** Whatever a peer does is the peer's error: an INTERNAL_ERROR of another cause is a fault of ours. */
+/** Peer errors must be reported as such: an INTERNAL_ERROR with another cause is our own fault. */
 function checkCause(reason: CloseReason): void {
   if (reason.type !== "local" || reason.layer !== "transport" || reason.cause === undefined) return;
   if (!(reason.cause instanceof ProtocolError)) throw new VictimFault(reason.phrase, { cause: reason.cause });

@@ -1,4 +1,4 @@
-/** What a case is. */
+/** The interface of a test case. */
 
 import type { CellFolder } from "./cell.ts";
 import type { Peer } from "./peer.ts";
@@ -6,10 +6,10 @@ import type { Role } from "./result.ts";
 
 export interface Case {
   readonly name: string;
-  /** The sides that we can take in it. */
+  /** The roles that our side can take. */
   readonly roles: readonly Role[];
-  /** Why this peer has no part in it; undefined when it has. */
+  /** Why this peer cannot take part; undefined if it can. */
   unsupported(peer: Peer, role: Role): string | undefined;
-  /** Returns what was seen, or throws what went wrong. */
+  /** Returns the observation, or throws the failure. */
   run(peer: Peer, role: Role, cell: CellFolder): Promise<string>;
 }

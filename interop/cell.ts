@@ -1,13 +1,13 @@
-/** What a cell runs with: a folder of its own, the site, the certificate, and the time it has. */
+/** The environment of a cell: its own folder, the site, the certificate, and the time limit. */
 
 import type { TestIdentity } from "./certificates.ts";
 import type { Site } from "./site.ts";
 
 export interface CellFolder {
-  /** Removed when the cell is over. */
+  /** Removed when the cell ends. */
   readonly directory: string;
   readonly site: Site;
   readonly identity: TestIdentity;
-  /** Aborted when the cell's time is over. */
+  /** Aborted when the cell's time is up. */
   readonly signal: AbortSignal;
 }

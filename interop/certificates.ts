@@ -1,4 +1,4 @@
-/** An authority of the run's own, and certificates from it: one that is right, and one for each way to be wrong. */
+/** The run's own authority with its certificates: a valid one, and one for each fault. */
 
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Identity, loadIdentity } from "../src/host/certificates/index.ts";
 import { makeCertificate, type TestCertificate } from "../src/host/certificates/testing/make-certificate.ts";
 
-/** The name that every server of a run has. `.test` is reserved for this (RFC 6761 §6.2). */
+/** The name of every server in a run. `.test` is reserved for tests (RFC 6761 §6.2). */
 export const HOST = "peer.test";
 
 const DAY = 86_400_000;
@@ -18,14 +18,14 @@ export interface CertificateFiles {
 
 export interface TestIdentity extends CertificateFiles {
   readonly identity: Identity;
-  /** PEM of the authority, and the file that holds it. */
+  /** The authority as PEM, and the file that holds it. */
   readonly ca: string;
   readonly caFile: string;
   /** Base64 of the SHA-256 of the public key, for Chromium. */
   readonly spkiHash: string;
   readonly wrongName: CertificateFiles;
   readonly expired: CertificateFiles;
-  /** Right in all but its issuer, which nobody trusts. */
+  /** Valid except for its untrusted issuer. */
   readonly unknownAuthority: CertificateFiles;
 }
 

@@ -1,16 +1,16 @@
-/** A peer as a child process: an argument list, no shell, bounded output, ended by its own process id. */
+/** A peer as a child process: an argument list without a shell, bounded output, ended by process ID. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 
-/** Kept of each stream. Peers that are asked to talk write a line per packet. */
+/** The limit on kept output per stream. Verbose peers write a line per packet. */
 const MAX_OUTPUT = 32 << 20;
-/** Milliseconds to end in order before it is killed. */
+/** Milliseconds for an orderly exit before it is killed. */
 const PATIENCE = 3_000;
 
 export interface ChildOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
-  /** Kills it. */
+  /** Aborting kills the process. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -22,7 +22,7 @@ export class Child implements AsyncDisposable {
   #stderr = "";
   #failure: Error | undefined;
 
-  /** The first element is the program's path. */
+  /** The first element is the path of the program. */
   constructor(command: readonly string[], options: ChildOptions = {}) {
     const [path, ...args] = command;
     this.#name = path!.split("/").at(-1)!;
@@ -43,7 +43,7 @@ export class Child implements AsyncDisposable {
     this.#ended = new Promise((resolve) => {
       this.#process.on("error", (error) => {
         this.#failure ??= error;
-        if (this.#process.pid === undefined) resolve(); // never started: there will be no "close"
+        if (this.#process.pid === undefined) resolve(); // Never started, so there is no "close".
       });
       this.#process.on("close", () => resolve());
     });
@@ -65,25 +65,25 @@ export class Child implements AsyncDisposable {
     return this.#process.pid !== undefined && this.#process.exitCode === null && this.#process.signalCode === null;
   }
 
-  /** Waits for its end; throws unless that is an exit with 0. */
+  /** Waits for the exit; throws unless its code is 0. */
   async succeeded(): Promise<this> {
     await this.#ended;
     const { exitCode, signalCode } = this.#process;
     if (exitCode === 0) return this;
     if (this.#failure !== undefined) throw new Error(`${this.#name}: ${this.#failure.message}`);
-    throw new Error(`${this.#name} ended with ${signalCode ?? exitCode}: ${this.lastWords()}`);
+    throw new Error(`${this.#name} exited with ${signalCode ?? exitCode}: ${this.lastLine()}`);
   }
 
-  /** The last line it wrote. */
-  lastWords(): string {
+  /** The last line of its output. */
+  lastLine(): string {
     const text = this.#stderr.trim() || this.#stdout.trim();
     return text.slice(text.lastIndexOf("\n") + 1).slice(0, 300);
   }
 
-  /** Asks again until the answer is yes, and throws when it has ended before. */
+  /** Polls until `isReady` returns true; throws if the process ends before. */
   async until(isReady: () => Promise<boolean> | boolean, signal?: AbortSignal): Promise<void> {
     while (!(await isReady())) {
-      if (!this.isRunning) throw new Error(`${this.#name} ended at once: ${this.lastWords()}`);
+      if (!this.isRunning) throw new Error(`${this.#name} exited early: ${this.lastLine()}`);
       signal?.throwIfAborted();
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -99,6 +99,6 @@ export class Child implements AsyncDisposable {
   }
 }
 
-/** Runs a program to its end, which has to be a good one. */
+/** Runs a program to its end; throws unless it succeeds. */
 export const runChild = (command: readonly string[], options: ChildOptions = {}): Promise<Child> =>
   new Child(command, options).succeeded();

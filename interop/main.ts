@@ -16,7 +16,7 @@ const { values } = parseArgs({
   options: {
     peer: { type: "string", multiple: true },
     case: { type: "string", multiple: true },
-    /** A browser and ngtcp2, with a smaller file. */
+    /** Runs a browser and ngtcp2 with a smaller file. */
     smoke: { type: "boolean", default: false },
     json: { type: "string" },
   },
@@ -30,14 +30,14 @@ function chosen<T extends { readonly name: string }>(
   if (names === undefined) return all;
   const unknown = names.find((name) => !all.some((each) => each.name === name));
   if (unknown !== undefined) {
-    process.stderr.write(`no ${what} ${unknown}: there are ${all.map(({ name }) => name).join(", ")}\n`);
+    process.stderr.write(`unknown ${what} ${unknown}; known are ${all.map(({ name }) => name).join(", ")}\n`);
     process.exit(2);
   }
   return all.filter(({ name }) => names.includes(name));
 }
 
 function print({ peer, case: name, role, result, detail }: Result): void {
-  if (result === "unsupported") return; // the matrix has them
+  if (result === "unsupported") return; // Shown in the matrix only.
   const cell = role === "server" ? `${peer} → us` : `us → ${peer}`;
   process.stdout.write(`${MARK[result]} ${name.padEnd(18)} ${cell.padEnd(15)} ${detail}\n`);
 }

@@ -19,7 +19,7 @@ const results = [
   cell("ngtcp2", "client", "retry", "unsupported"),
 ];
 
-test("the matrix has a line for each case and a column for each peer and role", () => {
+test("the matrix has a row per case and a column per peer and role", () => {
   expect(matrix(results).split("\n")).toEqual([
     "           curl → us  us → caddy  ngtcp2 → us  us → ngtcp2",
     "handshake  ✓          ✗",
@@ -29,7 +29,7 @@ test("the matrix has a line for each case and a column for each peer and role", 
   ]);
 });
 
-test("what was skipped or is unsupported is not among the cells that were tried", () => {
+test("skipped and unsupported cells do not count as tried", () => {
   expect(
     summary([cell("nginx", "client", "h2", "skipped"), cell("nginx", "client", "key-update", "unsupported")]),
   ).toBe("0 of 0 cells pass, 1 unsupported by the peer (–), 1 skipped");

@@ -1,4 +1,4 @@
-/** Results as a table: a line for each case, a column for each peer in each role. */
+/** Results as a table: a row per case, a column per peer and role. */
 
 import { countOf, type Outcome, type Result } from "./result.ts";
 
@@ -17,7 +17,7 @@ export function matrix(results: readonly Result[]): string {
   return [...align([["", ...columns], ...rows]), "", summary(results)].join("\n");
 }
 
-/** Which peer, and on which side of it we stand. */
+/** The peer, and which role we have. */
 const columnOf = ({ peer, role }: Result): string => (role === "server" ? `${peer} → us` : `us → ${peer}`);
 
 export function summary(results: readonly Result[]): string {

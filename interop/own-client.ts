@@ -1,4 +1,4 @@
-/** Our client, as it comes: it trusts the run's authority and finds peer.test on loopback. */
+/** Our client with default settings. It trusts the run's authority and resolves peer.test to loopback. */
 
 import { createHash } from "node:crypto";
 import { createClient } from "../src/client/index.ts";
@@ -13,17 +13,17 @@ export interface OwnDownload {
   readonly onKeyLog?: (line: string) => void;
 }
 
-export async function ownDownload(ask: OwnDownload, cell: CellFolder): Promise<Downloaded> {
+export async function ownDownload(request: OwnDownload, cell: CellFolder): Promise<Downloaded> {
   await using client = createClient({
-    protocols: [ask.protocol],
+    protocols: [request.protocol],
     ca: cell.identity.ca,
     resolve: () => ["127.0.0.1"],
-    keylog: ask.onKeyLog,
+    keylog: request.onKeyLog,
   });
   const spoken = new Set<string>();
   const sha256 = await Promise.all(
-    ask.paths.map(async (path) => {
-      const response = await client.fetch(`https://${HOST}:${ask.port}${path}`, { signal: cell.signal });
+    request.paths.map(async (path) => {
+      const response = await client.fetch(`https://${HOST}:${request.port}${path}`, { signal: cell.signal });
       if (response.status !== 200) throw new Error(`status ${response.status} for ${path}`);
       spoken.add(client.facts(response)!.protocol);
       const hash = createHash("sha256");

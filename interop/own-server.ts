@@ -1,4 +1,4 @@
-/** Our server, as it comes: all protocols on one port, a folder behind it. */
+/** Our server with default settings: serves a folder over all protocols on one port. */
 
 import { FileService } from "../src/edge/files/index.ts";
 import { startServer } from "../src/edge/server.ts";
@@ -11,7 +11,7 @@ export interface OwnServer extends AsyncDisposable {
 
 export interface OwnServerOptions {
   readonly onKeyLog?: (line: string) => void;
-  /** Every client has to prove its address first (RFC 9000 §8.1.2). HTTP/3 alone. */
+  /** Requires every client to validate its address first (RFC 9000 §8.1.2). HTTP/3 only. */
   readonly retry?: boolean;
 }
 

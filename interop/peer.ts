@@ -1,44 +1,44 @@
-/** What a peer is, and what its two roles owe a case. */
+/** The interface of a peer and of its roles. */
 
 import type { CellFolder } from "./cell.ts";
 import type { Role } from "./result.ts";
 
 export type ProtocolName = "h3" | "h2" | "http/1.1";
 
-/** What not every peer can do, by role. Anything else, each can. */
+/** Features that not every peer has, per role. All others are required. */
 export type Feature = "chacha20" | "certificates" | "h2" | "http/1.1" | "key-update" | "page" | "retry";
 
 export interface Download {
   readonly port: number;
-  /** Asked for at once, on one connection. */
+  /** Requested at the same time, on one connection. */
   readonly paths: readonly string[];
   readonly protocol: ProtocolName;
-  /** Offers this cipher suite alone. */
+  /** Offers only this cipher suite. */
   readonly cipher?: "chacha20";
-  /** Changes its keys soon after the handshake. */
+  /** Updates its keys soon after the handshake. */
   readonly keyUpdate?: true;
 }
 
 export interface Downloaded {
-  /** Hexadecimal, one for each path, in the same order. */
+  /** Hexadecimal, one per path, in the same order. */
   readonly sha256: readonly string[];
-  /** As the peer itself names what it spoke, in our words. */
+  /** The protocol as reported by the peer, in our notation. */
   readonly protocol: ProtocolName;
-  /** Connections that it made, where it says so. */
+  /** The number of connections made, if the peer reports it. */
   readonly connections?: number;
-  /** Anything else worth reading in the matrix's details. */
+  /** A remark for the details column of the matrix. */
   readonly remark?: string;
 }
 
 export interface ClientRole {
   readonly features: ReadonlySet<Feature>;
-  download(ask: Download, cell: CellFolder): Promise<Downloaded>;
-  /** A page with its sub-resources: the protocol that carried each, by the browser's own account. */
+  download(request: Download, cell: CellFolder): Promise<Downloaded>;
+  /** Loads a page with its subresources; returns the protocol of each as reported by the browser. */
   loadPage?(port: number, cell: CellFolder): Promise<readonly string[]>;
 }
 
 export interface ServerSettings {
-  /** PEM files. */
+  /** Path of a PEM file. */
   readonly certFile: string;
   readonly keyFile: string;
   readonly retry?: true;
@@ -56,7 +56,7 @@ export interface ServerRole {
   start(settings: ServerSettings, cell: CellFolder): Promise<RunningServer>;
 }
 
-/** Reads a capture with a key log; gives the types of the HTTP/3 frames it found. */
+/** Reads a capture with a key log; returns the types of the HTTP/3 frames in it. */
 export interface ReaderRole {
   http3FrameTypes(capture: string, keylog: string, port: number, cell: CellFolder): Promise<ReadonlySet<number>>;
 }
@@ -70,8 +70,8 @@ export interface Peer {
 
 export interface PeerEntry {
   readonly name: string;
-  /** The sides on which we meet it. */
+  /** Our roles against this peer. */
   readonly roles: readonly Role[];
-  /** Finds the program, installing it if that is possible, or throws a `Skip` that says why it cannot be had. */
+  /** Finds the program, installing it if possible; throws a `Skip` with the reason otherwise. */
   install(log: (line: string) => void): Promise<Peer>;
 }

@@ -1,8 +1,8 @@
-/** Whether somebody listens on a port. */
+/** Checks for a UDP listener. */
 
 import { readFile } from "node:fs/promises";
 
-/** Is a UDP socket bound to this port? From then on, datagrams wait for their reader. */
+/** True if a UDP socket is bound to this port. From then on, datagrams are queued for it. */
 export async function isUdpBound(port: number): Promise<boolean> {
   return udpPorts(await readFile("/proc/net/udp", "latin1")).includes(port);
 }

@@ -1,6 +1,6 @@
-/** What one cell of the matrix came to. The shape of `--json`, which scripts hold on to. */
+/** The result of one cell of the matrix, in the format of `--json`, which scripts rely on. */
 
-/** Which side is ours. */
+/** Our role. */
 export type Role = "server" | "client";
 
 export type Outcome = "pass" | "fail" | "unsupported" | "skipped";
@@ -11,11 +11,11 @@ export interface Result {
   readonly case: string;
   readonly role: Role;
   readonly result: Outcome;
-  /** What was seen, or why not. */
+  /** The observation, or the reason for the failure. */
   readonly detail: string;
 }
 
-/** The peer is not to be had on this machine; the message says why. */
+/** The peer is not available on this machine; the message says why. */
 export class Skip extends Error {
   override readonly name = "Skip";
 }

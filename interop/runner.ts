@@ -1,4 +1,4 @@
-/** Runs the cells of the matrix, one after the other. */
+/** Runs the cells of the matrix one after another. */
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,9 +12,9 @@ import { createSite } from "./site.ts";
 export interface RunOptions {
   readonly peers: readonly PeerEntry[];
   readonly cases: readonly Case[];
-  /** Bytes of the large file. */
+  /** The size of the large file in bytes. */
   readonly bulkSize: number;
-  /** Milliseconds for one cell. */
+  /** The time limit of a cell in milliseconds. */
   readonly cellTimeout: number;
   readonly log: (line: string) => void;
   readonly onResult: (result: Result) => void;
@@ -76,15 +76,15 @@ async function runCell(
     const detail = await Promise.race([each.run(peer, role, { ...shared, directory, signal }), rejectedBy(signal)]);
     return { result: "pass", detail };
   } catch (error) {
-    const late = signal.aborted ? `not done after ${timeout / 1000} s; ` : "";
+    const late = signal.aborted ? `timed out after ${timeout / 1000} s; ` : "";
     return { result: "fail", detail: `${late}${error instanceof Error ? error.message : String(error)}` };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
 }
 
-/** Never resolves: a case that heeds no signal must not hold up the others. */
+/** Never resolves: a case that ignores the signal must not hold up the others. */
 const rejectedBy = (signal: AbortSignal): Promise<never> =>
   new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(new Error("time is over")), { once: true });
+    signal.addEventListener("abort", () => reject(new Error("time is up")), { once: true });
   });

@@ -1,4 +1,4 @@
-/** The site that both sides serve: files of known content, and their digests. */
+/** The site that both sides serve: files with known content, and their digests. */
 
 import { createHash, randomFillSync } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -6,13 +6,13 @@ import { join } from "node:path";
 
 export const MULTIPLEXED = 200;
 const ITEM_SIZE = 1_000;
-/** Enough for a key update to fall into the middle of it. */
+/** Long enough for a key update in the middle. */
 const MEDIUM_SIZE = 4 << 20;
 const SUBRESOURCES = 8;
 
 export interface Site {
   readonly directory: string;
-  /** A page, and what it loads. */
+  /** The path of a page with subresources. */
   readonly page: string;
   readonly subresources: number;
   readonly small: string;
@@ -21,7 +21,7 @@ export interface Site {
   readonly bulkSize: number;
   /** 200 small files. */
   readonly items: readonly string[];
-  /** By path. Hexadecimal. */
+  /** Hexadecimal digests by path. */
   readonly sha256: ReadonlyMap<string, string>;
 }
 

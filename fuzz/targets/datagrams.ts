@@ -1,4 +1,7 @@
-/** Datagrams of many parts: sealed packets of all levels, forgeries, other connections' packets, garbage, nothing. */
+/**
+ * Datagrams with several parts: sealed packets of all levels, forgeries, packets of other connections, garbage,
+ * nothing.
+ */
 
 import { EncryptionLevel } from "../../src/tls/index.ts";
 import { concat } from "../../src/wire/text.ts";
@@ -15,7 +18,7 @@ class DatagramsSession implements Session {
   readonly #chance: Chance;
   readonly #role: "client" | "server";
   readonly #victim: Victim;
-  /** Something sent before, for a replay. */
+  /** An earlier packet, for a replay. */
   #earlier: Uint8Array = new Uint8Array(0);
 
   constructor(seed: number) {
@@ -45,8 +48,8 @@ class DatagramsSession implements Session {
         return longHeaderPacket(chance, known);
       }
       case 3: {
-        // A short header for nobody, perhaps a stateless reset.
-        const stray = chance.exactly(1 + 8 + chance.below(60));
+        // A short header for no connection, possibly a stateless reset.
+        const stray = chance.exactBytes(1 + 8 + chance.below(60));
         stray[0] = 0x40 | (stray[0]! & 0x3f);
         if (chance.oneIn(3)) stray.fill(0, Math.max(1, stray.length - 16));
         return stray;
@@ -58,7 +61,7 @@ class DatagramsSession implements Session {
           peer.canSeal(level),
         );
         const level = chance.pick(levels);
-        // Mostly nothing that could end the connection: here it is the wrapping that is tried.
+        // Mostly frames that cannot end the connection, because this target tests the packaging.
         const payload = chance.oneIn(6)
           ? writeFrames(chance, { largestSent: peer.largestReceived(level), level, role: this.#role })
           : Uint8Array.of(0x01);

@@ -1,4 +1,4 @@
-/** Frames after the handshake: any types, any order, any values, in packets that are properly sealed. */
+/** Frames after the handshake: any types, order and values, in correctly sealed packets. */
 
 import { millis } from "../../src/base/time.ts";
 import { DEFAULT_LIMITS } from "../../src/quic/index.ts";
@@ -9,14 +9,14 @@ import { mutate } from "../mutate.ts";
 import { type Session, type Target, VictimFault } from "../session.ts";
 import { Victim } from "../victim.ts";
 
-/** Where limits are met sooner. */
+/** Low limits, which are reached sooner. */
 const TIGHT = { ...DEFAULT_LIMITS, initialMaxData: 20_000, initialMaxStreamData: 4_000, sendBufferPerStream: 8_000 };
 
 class FramesSession implements Session {
   readonly #chance: Chance;
   readonly #role: "client" | "server";
   readonly #victim: Victim;
-  /** Where handshake packets can still be sent, some inputs are. */
+  /** Levels of the inputs while the handshake may be incomplete. */
   readonly #levels: readonly EncryptionLevel[];
   #isMutated = false;
 
@@ -64,8 +64,8 @@ class FramesSession implements Session {
     if (chance.oneIn(8)) this.#victim.act();
     this.#victim.settle();
     if (peer.isComplete) this.#victim.checkFarewell();
-    // Ids are eight bytes long unless a mutation changed that, so the victim's packets can be read.
-    if (peer.unreadable > 0 && !this.#isMutated) throw new VictimFault("the victim sent a packet that cannot be read");
+    // IDs are eight bytes long unless a mutation changed that, so the victim's packets are readable.
+    if (peer.unreadable > 0 && !this.#isMutated) throw new VictimFault("the victim sent an unreadable packet");
   }
 }
 

@@ -1,4 +1,4 @@
-/** HTTP/3 and QPACK through a real connection: streams of every type, frames of every type, cut and reset anywhere. */
+/** HTTP/3 and QPACK over a real connection: streams and frames of every type, split and reset anywhere. */
 
 import { H3Connection, type H3Event } from "../../src/h3/index.ts";
 import type { Connection, ConnectionEvent } from "../../src/quic/index.ts";
@@ -17,7 +17,7 @@ const CONTROL = 0;
 const ENCODER = 2;
 const DECODER = 3;
 const MAX_DATA = 900;
-/** For the requests made here. */
+/** Enough for the requests made here. */
 const LARGE_ENOUGH = 1_000;
 
 interface Outgoing {
@@ -25,7 +25,7 @@ interface Outgoing {
   /** The type of a unidirectional stream. */
   readonly kind: number | undefined;
   offset: number;
-  /** Of a message: has its head been sent? */
+  /** True if the head of the message was sent. */
   hasHead: boolean;
 }
 
@@ -33,7 +33,7 @@ class H3Session implements Session {
   readonly #chance: Chance;
   readonly #victim: Victim;
   readonly #isServer: boolean;
-  /** Of a hundred pieces, how many are QPACK's own. */
+  /** The percentage of pieces that are QPACK's own. */
   readonly #qpackShare: number;
   readonly #streams: Outgoing[] = [];
   readonly #table: TableModel = { inserted: 0 };
@@ -96,7 +96,7 @@ class H3Session implements Session {
   }
 
   #request(h3: H3Connection): void {
-    // A peer whose SETTINGS take no fields at all is asked for nothing.
+    // Sends no request if the peer's SETTINGS allow no fields.
     if (h3.peerSettings.maxFieldSectionSize < LARGE_ENOUGH) return;
     h3.request({ ...REQUEST, path: `/${this.#chance.below(1_000)}`, fields: [["x-some", "thing"]] }, true);
   }
@@ -105,7 +105,7 @@ class H3Session implements Session {
 
   #openUni(kind: number): void {
     const id = this.#nextUni;
-    // More would be a fault of QUIC's, not of HTTP/3's.
+    // A higher ID would be a QUIC error, not an HTTP/3 error.
     if (id >= 4 * 16) return;
     this.#nextUni += 4;
     this.#streams.push({ id, kind, offset: 0, hasHead: false });
@@ -117,7 +117,7 @@ class H3Session implements Session {
     const messages = this.#streams.filter(({ kind }) => kind === undefined);
     if (messages.length === 0 || chance.oneIn(3)) {
       if (chance.oneIn(60)) this.#openUni(chance.oneIn(8) ? chance.below(64) : chance.pick([0x21, 0x40]));
-      // A hostile server answers requests of the victim's, which may or may not have been made.
+      // A hostile server answers requests that the victim may not have made.
       const id = this.#isServer ? 4 * chance.below(4) : this.#nextRequest;
       if (!this.#isServer) this.#nextRequest += 4;
       const known = this.#streams.find((stream) => stream.id === id);
@@ -148,7 +148,7 @@ class H3Session implements Session {
     const chance = this.#chance;
     if (chance.oneIn(20)) return frame(chance.oneIn(6) ? chance.varint() : 0x21, chance.bytes(60));
     if (chance.oneIn(400)) return frame(0x05, chance.bytes(60));
-    // RFC 9114 §4.1: DATA before the head ends the connection.
+    // RFC 9114 §4.1: DATA before HEADERS ends the connection.
     if (stream.hasHead && !chance.oneIn(8)) return frame(0x00, new Uint8Array(chance.below(MAX_DATA)));
     if (chance.oneIn(200)) return frame(0x00, NOTHING);
     stream.hasHead = true;
@@ -180,7 +180,7 @@ class H3Session implements Session {
     this.#victim.settle();
   }
 
-  /** In one packet, or in several that are cut anywhere. */
+  /** Sends the bytes in one packet, or in several that are split anywhere. */
   #send(stream: Outgoing, bytes: Uint8Array, fin: boolean): void {
     const { peer } = this.#victim;
     let at = 0;

@@ -1,4 +1,4 @@
-/** Handshakes with a fault: each input is a connection of its own, with mutated transport parameters or TLS messages. */
+/** Faulty handshakes: each input is a new connection, with mutated transport parameters or TLS messages. */
 
 import type { HostileOptions } from "../../src/quic/testing/hostile-peer.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
@@ -27,14 +27,14 @@ class HandshakeSession implements Session {
     const role = chance.pick(["client", "client", "client", "server"] as const);
     const victim = new Victim(chance, { role, ...this.#faults(chance) });
     victim.peer.handshake();
-    // Whether it closed or waits for more: once nobody speaks any more, it ends by itself.
+    // Closed or waiting: after enough silence it ends by itself.
     const isComplete = victim.outcome === undefined && victim.peer.connection?.isHandshakeComplete === true;
     victim.end();
     this.outcome = isComplete ? "completed" : (victim.outcome ?? "never accepted");
   }
 }
 
-/** Ids of RFC 9000 §18.2 that a client may send, with values that are legal. */
+/** The parameters of RFC 9000 §18.2 that a client may send, with their legal values. */
 const LEGAL: readonly (readonly [id: number, smallest: number, largest: number])[] = [
   [0x01, 0, 2 ** 40],
   [0x03, 1_200, 2 ** 40],
@@ -49,7 +49,7 @@ const LEGAL: readonly (readonly [id: number, smallest: number, largest: number])
   [0x0e, 2, 2 ** 40],
 ];
 
-/** Legal ones in any order, and among them some that are unknown, reserved, forbidden, too large or there twice. */
+/** Legal parameters in any order, mixed with unknown, reserved, forbidden, too large and duplicate ones. */
 function parameters(chance: Chance): Partial<HostileOptions> {
   const entries: Uint8Array[] = [];
   const legal = LEGAL.filter(() => chance.oneIn(2));
@@ -70,7 +70,7 @@ function parameters(chance: Chance): Partial<HostileOptions> {
     writer.write(value);
     entries.push(writer.written());
   }
-  // Ours, so that some get past the check of ids (RFC 9000 §7.3).
+  // Our own connection ID, so that some pass its validation (RFC 9000 §7.3).
   if (!chance.oneIn(12)) entries.push(concat(Uint8Array.of(0x0f, 8), new Uint8Array(8).fill(0x66)));
   const whole = concat(...entries);
   return { rawParameters: chance.oneIn(8) ? mutate(whole, chance) : whole };
@@ -82,7 +82,7 @@ function varint(chance: Chance): Uint8Array {
   return writer.written();
 }
 
-/** One message of the handshake is changed, comes twice, or is left out. */
+/** Changes, duplicates or drops one message of the handshake. */
 function messages(chance: Chance): Partial<HostileOptions> {
   let faults = chance.pick([1, 1, 1, 2]);
   return {

@@ -1,4 +1,4 @@
-/** What can be fuzzed. */
+/** The fuzzing targets. */
 
 import type { Target } from "../session.ts";
 import { datagrams } from "./datagrams.ts";

@@ -1,4 +1,4 @@
-/** Long headers, raw, to a server that listens and to a client that waits for an answer. */
+/** Raw long headers to a listening server and to a client that waits for a response. */
 
 import { Chance } from "../chance.ts";
 import { type KnownIds, longHeaderPacket } from "../long-headers.ts";
@@ -22,12 +22,12 @@ class LongHeadersSession implements Session {
     const { peer } = this.#victim;
     peer.poll();
     const original = peer.originalDestination;
-    const destinations = this.#isServer ? [peer.destination, chance.exactly(8)] : [peer.destination];
+    const destinations = this.#isServer ? [peer.destination, chance.exactBytes(8)] : [peer.destination];
     const sources = original === undefined ? [peer.id] : [peer.id, original];
     this.#known = { destinations, sources, original };
   }
 
-  /** A server goes on to listen, whatever becomes of its connections. */
+  /** A server keeps listening, whatever happens to its connections. */
   get outcome(): string | undefined {
     return this.#isServer ? undefined : this.#victim.outcome;
   }

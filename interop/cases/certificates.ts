@@ -1,4 +1,4 @@
-/** Certificates that must be refused, each with a message that says which fault it was. */
+/** Certificates that must be rejected, each with a message that names the fault. */
 
 import { CLIENT_ERRORS, ClientError, type ClientErrorCode } from "../../src/client/index.ts";
 import type { Case } from "../case.ts";
@@ -9,8 +9,8 @@ interface Fault {
   readonly name: string;
   files(identity: TestIdentity): CertificateFiles;
   readonly code: ClientErrorCode;
-  /** What the message has to say. */
-  readonly says: RegExp;
+  /** The required content of the message. */
+  readonly expected: RegExp;
 }
 
 const FAULTS: readonly Fault[] = [
@@ -18,21 +18,21 @@ const FAULTS: readonly Fault[] = [
     name: "unknown-authority",
     files: (identity) => identity.unknownAuthority,
     code: "CERTIFICATE_UNKNOWN_AUTHORITY",
-    says: /authority.*not trust/,
+    expected: /authority.*not trust/,
   },
   {
     name: "wrong-name",
     files: (identity) => identity.wrongName,
     code: "CERTIFICATE_WRONG_NAME",
-    says: /other\.test.*not peer\.test/,
+    expected: /other\.test.*not peer\.test/,
   },
-  { name: "expired", files: (identity) => identity.expired, code: "CERTIFICATE_EXPIRED", says: /expired/ },
+  { name: "expired", files: (identity) => identity.expired, code: "CERTIFICATE_EXPIRED", expected: /expired/ },
 ];
 
 const refusal = (fault: Fault): Case => ({
   name: fault.name,
   roles: ["client"],
-  unsupported: (peer) => (peer.server?.features.has("certificates") === true ? undefined : "the peer is no server"),
+  unsupported: (peer) => (peer.server?.features.has("certificates") === true ? undefined : "the peer is not a server"),
   async run(peer, _role, cell) {
     await using server = await peer.server!.start(fault.files(cell.identity), cell);
     try {
@@ -40,7 +40,7 @@ const refusal = (fault: Fault): Case => ({
     } catch (error) {
       if (!(error instanceof ClientError)) throw error;
       if (error.code !== fault.code) throw new Error(`${error.code} (${CLIENT_ERRORS[error.code]}): ${error.message}`);
-      if (!fault.says.test(error.message)) throw new Error(`the message does not say it: ${error.message}`);
+      if (!fault.expected.test(error.message)) throw new Error(`the message does not name the fault: ${error.message}`);
       return `refused: ${error.message}`;
     }
     throw new Error("accepted");

@@ -1,6 +1,6 @@
 import { downloadCase } from "./download.ts";
 
-/** The peer has ChaCha20-Poly1305 and no other cipher suite; its header protection differs too (RFC 9001 §5.4.4). */
+/** The peer supports only ChaCha20-Poly1305, whose header protection differs too (RFC 9001 §5.4.4). */
 export const chacha20 = downloadCase({
   name: "chacha20",
   protocol: "h3",

@@ -1,4 +1,4 @@
-/** What most cases are: files over one protocol, in either role, byte by byte. */
+/** The common case: downloads files over one protocol, in either role, and compares every byte. */
 
 import type { Case } from "../case.ts";
 import type { CellFolder } from "../cell.ts";
@@ -12,7 +12,7 @@ export interface DownloadCase {
   readonly name: string;
   readonly protocol: ProtocolName;
   paths(site: Site): readonly string[];
-  /** What the peer has to be able to do, and why it matters when it cannot. */
+  /** The feature that the peer needs. */
   readonly needs?: Feature;
   readonly roles?: readonly Role[];
   readonly retry?: true;
@@ -27,8 +27,8 @@ export function downloadCase(options: DownloadCase): Case {
     roles,
     unsupported(peer, role) {
       const other = opposite(peer, role);
-      if (other === undefined) return "no part in this case";
-      return needs === undefined || other.features.has(needs) ? undefined : `the peer has no way to do ${needs}`;
+      if (other === undefined) return "the peer does not have this role";
+      return needs === undefined || other.features.has(needs) ? undefined : `the peer does not support ${needs}`;
     },
     run: (peer, role, cell) => (role === "server" ? runOwnServer : runOwnClient)(options, peer, cell),
   };
@@ -51,7 +51,7 @@ async function runOwnServer(options: DownloadCase, peer: Peer, cell: CellFolder)
     },
     cell,
   );
-  return judge(options, paths, downloaded, performance.now() - started, cell);
+  return checkDownload(options, paths, downloaded, performance.now() - started, cell);
 }
 
 async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder): Promise<string> {
@@ -68,10 +68,10 @@ async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder)
   const paths = options.paths(cell.site);
   const started = performance.now();
   const downloaded = await ownDownload({ port: server.port, paths, protocol: options.protocol }, cell);
-  return judge(options, paths, downloaded, performance.now() - started, cell);
+  return checkDownload(options, paths, downloaded, performance.now() - started, cell);
 }
 
-function judge(
+function checkDownload(
   options: DownloadCase,
   paths: readonly string[],
   { sha256, protocol, connections, remark }: Downloaded,
@@ -79,14 +79,15 @@ function judge(
   { site }: CellFolder,
 ): string {
   const different = paths.filter((path, i) => sha256[i] !== site.sha256.get(path));
-  if (different.length > 0) throw new Error(`not what was served: ${different.slice(0, 3).join(", ")}`);
-  if (protocol !== options.protocol) throw new Error(`carried by ${protocol}, not by ${options.protocol}`);
-  // HTTP/1.1 has no streams to share a connection.
+  if (different.length > 0)
+    throw new Error(`the content differs from what was served: ${different.slice(0, 3).join(", ")}`);
+  if (protocol !== options.protocol) throw new Error(`transferred over ${protocol} instead of ${options.protocol}`);
+  // HTTP/1.1 has no streams, so it needs several connections.
   if (options.protocol !== "http/1.1" && connections !== undefined && connections !== 1) {
-    throw new Error(`${connections} connections, not one`);
+    throw new Error(`${connections} connections instead of one`);
   }
   const what = paths.length === 1 ? "1 file" : `${paths.length} files`;
-  return [`${what} by ${protocol}, identical`, remark, `${(milliseconds / 1000).toFixed(1)} s`]
+  return [`${what} over ${protocol}, identical`, remark, `${(milliseconds / 1000).toFixed(1)} s`]
     .filter((each) => each !== undefined)
     .join(", ");
 }

@@ -1,4 +1,4 @@
 import { downloadCase } from "./download.ts";
 
-/** QUIC and TLS handshakes, and one small file. */
+/** The QUIC and TLS handshakes, and one small file. */
 export const handshake = downloadCase({ name: "handshake", protocol: "h3", paths: (site) => [site.small] });

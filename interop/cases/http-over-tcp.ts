@@ -1,6 +1,6 @@
 import { downloadCase } from "./download.ts";
 
-/** The other two protocols, on the port that HTTP/3 has. */
+/** The other two protocols, on the same port as HTTP/3. */
 export const http2 = downloadCase({
   name: "h2",
   protocol: "h2",

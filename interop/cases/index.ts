@@ -1,4 +1,4 @@
-/** The cases there are, in the order of the matrix. */
+/** All cases, in the order of the matrix. */
 
 import type { Case } from "../case.ts";
 import { CERTIFICATE_CASES } from "./certificates.ts";
@@ -26,7 +26,7 @@ export const CASES: readonly Case[] = [
   ...CERTIFICATE_CASES,
 ];
 
-/** A browser and ngtcp2 in under a minute: what a clean checkout is tried with. */
+/** A browser and ngtcp2 in under a minute: the check for a clean checkout. */
 export const SMOKE = {
   peers: ["chromium", "ngtcp2"],
   cases: ["handshake", "retry", "transfer", "multiplexing", "key-update", "page", "h2", "http/1.1"],

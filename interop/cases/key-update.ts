@@ -1,6 +1,6 @@
 import { downloadCase } from "./download.ts";
 
-/** The peer changes its keys soon after the handshake, and sees us follow (RFC 9001 §6). */
+/** The peer updates its keys soon after the handshake and checks that we follow (RFC 9001 §6). */
 export const keyUpdate = downloadCase({
   name: "key-update",
   protocol: "h3",

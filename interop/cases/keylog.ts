@@ -1,4 +1,4 @@
-/** A third party reads our traffic from a capture with our key log, down to HTTP/3 frames (RFC 9850). */
+/** A third party decrypts our traffic from a capture with our key log, down to HTTP/3 frames (RFC 9850). */
 
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ const FRAMES = { DATA: 0, HEADERS: 1, SETTINGS: 4 } as const;
 export const keylog: Case = {
   name: "keylog",
   roles: ["server", "client"],
-  unsupported: (peer) => (peer.reader === undefined ? "the peer reads no captures" : undefined),
+  unsupported: (peer) => (peer.reader === undefined ? "the peer does not read captures" : undefined),
   async run(peer, role, cell) {
     const keys = join(cell.directory, "keys");
     const capture = join(cell.directory, "capture.pcap");
@@ -27,7 +27,9 @@ export const keylog: Case = {
   },
 };
 
-/** Our client fetches a file from our server, one of which logs its keys; gives the server's port in the capture. */
+/**
+ * Our client fetches a file from our server, and one of them logs its keys. Returns the server's port in the capture.
+ */
 async function record(
   role: Role,
   capture: string,
@@ -36,7 +38,7 @@ async function record(
 ): Promise<number> {
   await using server = await startOwnServer(cell, role === "server" ? { onKeyLog } : {});
   await using relay = await captureRelay(server.port, capture);
-  const ask = { port: relay.port, paths: [cell.site.small], protocol: "h3" } as const;
-  await ownDownload(role === "client" ? { ...ask, onKeyLog } : ask, cell);
+  const request = { port: relay.port, paths: [cell.site.small], protocol: "h3" } as const;
+  await ownDownload(role === "client" ? { ...request, onKeyLog } : request, cell);
   return server.port;
 }

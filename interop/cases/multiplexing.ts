@@ -1,4 +1,4 @@
 import { downloadCase } from "./download.ts";
 
-/** Two hundred requests at once on one connection: more streams than were allowed at first. */
+/** Two hundred simultaneous requests on one connection: more streams than initially allowed. */
 export const multiplexing = downloadCase({ name: "multiplexing", protocol: "h3", paths: (site) => site.items });

@@ -1,4 +1,4 @@
-/** Programs of Debian: found on PATH, or installed when this process may. */
+/** Debian programs: found on PATH, or installed if this process may. */
 
 import { access, constants } from "node:fs/promises";
 import { findProgram } from "../../src/cli/find-program.ts";
@@ -10,13 +10,13 @@ const INSTALL_MINUTES = 10;
 
 type Log = (line: string) => void;
 
-/** The path of a program, from this Debian package if it has to be installed first. */
+/** The path of a program; installs the Debian package if necessary. */
 export async function debianProgram(name: string, packageName: string, log: Log): Promise<string> {
   const path = await findProgram([name], process.env);
   if (path !== undefined) return path;
   await installPackages([packageName], log);
   const installed = await findProgram([name], process.env);
-  if (installed === undefined) throw new Skip(`the package ${packageName} has no ${name}`);
+  if (installed === undefined) throw new Skip(`the package ${packageName} does not contain ${name}`);
   return installed;
 }
 
@@ -24,9 +24,9 @@ let isListFresh: Promise<unknown> | undefined;
 
 export async function installPackages(packages: readonly string[], log: Log): Promise<void> {
   const what = packages.join(", ");
-  if (process.getuid?.() !== 0) throw new Skip(`${what} not installed, and only root may install packages`);
+  if (process.getuid?.() !== 0) throw new Skip(`${what} is not installed, and only root may install packages`);
   if ((await findProgram(["apt-get"], process.env)) === undefined) {
-    throw new Skip(`${what} not installed, and this system has no apt-get`);
+    throw new Skip(`${what} is not installed, and this system has no apt-get`);
   }
   log(`installing ${what}`);
   try {
@@ -44,13 +44,13 @@ const apt = (...args: readonly string[]) =>
     signal: AbortSignal.timeout(INSTALL_MINUTES * 60_000),
   });
 
-/** The first version number in what a program prints about itself. */
+/** The first version number in a program's output. */
 export async function versionOf(command: readonly string[]): Promise<string> {
   const { stdout, stderr } = await runChild(command, { signal: AbortSignal.timeout(20_000) });
   return /\d+\.\d+(?:\.\d+)*/.exec(stdout + stderr)?.[0] ?? "?";
 }
 
-/** The version of an installed package, for programs that print none. */
+/** The version of an installed package, for programs that do not print it. */
 export async function packageVersion(packageName: string): Promise<string> {
   try {
     const { stdout } = await runChild(["dpkg-query", "--status", packageName]);

@@ -1,6 +1,7 @@
 /**
- * A folder with Debian trixie: its curl and nginx speak HTTP/3, those of bookworm do not. Made once with debootstrap and
- * kept in the user's cache. Its programs run through its own dynamic loader, so they see the host's files and network.
+ * A folder with Debian trixie, whose curl and nginx support HTTP/3, unlike those of bookworm. Created once with
+ * debootstrap and kept in the user's cache. Its programs run through its own dynamic loader, so they see the host's
+ * files and network.
  */
 
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
@@ -13,10 +14,10 @@ import { debianProgram, exists } from "./debian.ts";
 const PACKAGES = ["ca-certificates", "curl", "nginx", "ngtcp2-client", "ngtcp2-server"] as const;
 const MAKE_MINUTES = 10;
 
-/** Written last: a folder without it is one that was not finished. */
+/** Written last: a folder without it is incomplete. */
 const COMPLETE = ".complete";
 
-/** Where peers are kept: NAGARE_PEERS, or a folder of the user's cache. */
+/** The folder for peers: NAGARE_PEERS, or one in the user's cache. */
 export function peersDirectory(env: NodeJS.ProcessEnv = process.env): string {
   if (env.NAGARE_PEERS !== undefined && env.NAGARE_PEERS !== "") return env.NAGARE_PEERS;
   const cache = env.XDG_CACHE_HOME?.startsWith("/") === true ? env.XDG_CACHE_HOME : join(homedir(), ".cache");
@@ -25,12 +26,12 @@ export function peersDirectory(env: NodeJS.ProcessEnv = process.env): string {
 
 let made: Promise<string> | undefined;
 
-/** What to put before the arguments of a trixie program. */
+/** The command line prefix of a trixie program. */
 export async function trixieCommand(path: string, log: (line: string) => void): Promise<string[]> {
   made ??= makeTrixie(log);
   const root = await made;
   const program = join(root, path);
-  if (!(await exists(program))) throw new Skip(`trixie in ${root} has no ${path}`);
+  if (!(await exists(program))) throw new Skip(`trixie in ${root} does not contain ${path}`);
   const libraries = await libraryFolder(root);
   return [join(libraries, await loaderName(libraries)), "--library-path", libraries, program];
 }
@@ -38,9 +39,9 @@ export async function trixieCommand(path: string, log: (line: string) => void): 
 async function makeTrixie(log: (line: string) => void): Promise<string> {
   const root = join(peersDirectory(), "trixie");
   if (await isComplete(root)) return root;
-  if (process.getuid?.() !== 0) throw new Skip("no Debian trixie folder, and only root can make one");
+  if (process.getuid?.() !== 0) throw new Skip("there is no Debian trixie folder, and only root can create one");
   const debootstrap = await debianProgram("debootstrap", "debootstrap", log);
-  log(`making a Debian trixie folder in ${root} (about a minute, 500 MB)`);
+  log(`creating a Debian trixie folder in ${root} (about a minute, 500 MB)`);
   const partial = `${root}.partial`;
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true });
@@ -50,7 +51,7 @@ async function makeTrixie(log: (line: string) => void): Promise<string> {
     await runChild([debootstrap, "--variant=minbase", include, "trixie", partial], { signal });
   } catch (error) {
     const detail = (error as Error).message;
-    throw new Skip(`cannot make a Debian trixie folder: ${detail}`, { cause: error });
+    throw new Skip(`cannot create a Debian trixie folder: ${detail}`, { cause: error });
   }
   await rm(root, { recursive: true, force: true });
   await rename(partial, root);
@@ -58,11 +59,11 @@ async function makeTrixie(log: (line: string) => void): Promise<string> {
   return root;
 }
 
-/** Ours has its mark; one that somebody else made by the same command has at least the last of its programs. */
+/** Ours contains the marker file; one created by hand with the same command has at least the last of its programs. */
 const isComplete = async (root: string): Promise<boolean> =>
   (await exists(join(root, COMPLETE))) || (await exists(join(root, "usr/sbin/gtlsserver")));
 
-/** usr/lib/ARCHITECTURE-linux-gnu: the folder of the C library. */
+/** usr/lib/ARCHITECTURE-linux-gnu, the folder of the C library. */
 async function libraryFolder(root: string): Promise<string> {
   const base = join(root, "usr/lib");
   for (const name of await readdir(base)) {

@@ -1,4 +1,4 @@
-/** Caddy, whose HTTP/3 is quic-go. */
+/** Caddy, which uses quic-go for HTTP/3. */
 
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { debianProgram, versionOf } from "../install/debian.ts";
 import type { Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
-// Its Go has no say over TLS 1.3 suites, and this version asks for Retry only under load.
+// Go cannot select TLS 1.3 suites, and this version uses Retry only under load.
 const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "h2", "http/1.1"]);
 
 export const caddy: PeerEntry = {

@@ -19,8 +19,8 @@ export const chromium: PeerEntry = {
 };
 
 /**
- * HTTP/3 is forced because Chromium takes Alt-Svc only from certificates of public authorities; ours is accepted by the
- * hash of its key. Every name leads to loopback, so the browser's own errands stay here too.
+ * Forces HTTP/3, because Chromium accepts Alt-Svc only with certificates of public authorities; ours is accepted by the
+ * hash of its key. Every name resolves to loopback, so the browser's background requests stay local too.
  */
 function launch(path: string, port: number, protocol: ProtocolName, cell: CellFolder): Promise<Browser> {
   const choice = {
@@ -39,7 +39,7 @@ function launch(path: string, port: number, protocol: ProtocolName, cell: CellFo
   });
 }
 
-/** Runs `use` in a browser that ends with it, or when the cell's time is over. */
+/** Runs `use` in a browser, which is closed afterwards or when the cell's time is up. */
 async function withBrowser<T>(
   path: string,
   port: number,
@@ -60,11 +60,11 @@ async function withBrowser<T>(
 
 const clientRole = (path: string): ClientRole => ({
   features: FEATURES,
-  download: (ask, cell) =>
-    withBrowser(path, ask.port, ask.protocol, cell, async (browser) => {
+  download: (request, cell) =>
+    withBrowser(path, request.port, request.protocol, cell, async (browser) => {
       const page = await browser.newPage();
-      await page.goto(`https://${HOST}:${ask.port}${cell.site.page}`);
-      const { sha256, protocols } = await page.evaluate(fetchAll, ask.paths);
+      await page.goto(`https://${HOST}:${request.port}${cell.site.page}`);
+      const { sha256, protocols } = await page.evaluate(fetchAll, request.paths);
       return { sha256, protocol: [...new Set(protocols)].join(" and ") as ProtocolName };
     }),
   loadPage: (port, cell) =>
@@ -79,7 +79,7 @@ const clientRole = (path: string): ClientRole => ({
     }),
 });
 
-/** Runs in the page: the digests of all these paths, and the protocols that carried them. */
+/** Runs in the page: returns the digests of all paths, and the protocols used. */
 async function fetchAll(paths: readonly string[]): Promise<{ sha256: string[]; protocols: string[] }> {
   performance.setResourceTimingBufferSize(paths.length + 100);
   const digest = async (path: string): Promise<string> => {

@@ -12,7 +12,7 @@ const FEATURES: ReadonlySet<Feature> = new Set(["chacha20", "h2", "http/1.1", "r
 
 const PROTOCOL_OPTION = { h3: "--http3-only", h2: "--http2", "http/1.1": "--http1.1" } as const;
 
-/** As `%{http_version}` names them. */
+/** The values of `%{http_version}`. */
 const PROTOCOL_OF: Readonly<Record<string, "h3" | "h2" | "http/1.1">> = { "3": "h3", "2": "h2", "1.1": "http/1.1" };
 
 export const curl: PeerEntry = {
@@ -26,16 +26,16 @@ export const curl: PeerEntry = {
 
 const clientRole = (command: readonly string[]): ClientRole => ({
   features: FEATURES,
-  async download(ask, cell) {
-    const files = ask.paths.map((_, i) => join(cell.directory, `curl-${i}`));
-    const urls = ask.paths.map((path) => `https://${HOST}:${ask.port}${path}`);
+  async download(request, cell) {
+    const files = request.paths.map((_, i) => join(cell.directory, `curl-${i}`));
+    const urls = request.paths.map((path) => `https://${HOST}:${request.port}${path}`);
     const { stdout } = await runChild(
       [
         ...command,
-        ...["--silent", "--show-error", "--fail", PROTOCOL_OPTION[ask.protocol]],
-        ...["--cacert", cell.identity.caFile, "--resolve", `${HOST}:${ask.port}:127.0.0.1`],
-        ...(ask.cipher === "chacha20" ? ["--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"] : []),
-        // Without --parallel-immediate they share a connection, of up to 100 streams (CURLMOPT_MAX_CONCURRENT_STREAMS).
+        ...["--silent", "--show-error", "--fail", PROTOCOL_OPTION[request.protocol]],
+        ...["--cacert", cell.identity.caFile, "--resolve", `${HOST}:${request.port}:127.0.0.1`],
+        ...(request.cipher === "chacha20" ? ["--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"] : []),
+        // Without --parallel-immediate they share a connection of up to 100 streams (CURLMOPT_MAX_CONCURRENT_STREAMS).
         ...(urls.length > 1 ? ["--parallel", "--parallel-max", "100"] : []),
         ...["--write-out", "%{http_version} %{num_connects}\\n"],
         ...urls.flatMap((url, i) => ["--output", files[i]!, url]),

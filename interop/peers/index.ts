@@ -1,4 +1,4 @@
-/** The peers there are, in the order of the matrix. */
+/** All peers, in the order of the matrix. */
 
 import type { PeerEntry } from "../peer.ts";
 import { caddy } from "./caddy.ts";

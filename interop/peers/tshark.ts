@@ -1,4 +1,4 @@
-/** tshark, which reads our traffic with our key log. */
+/** tshark, which decrypts our traffic with our key log. */
 
 import { runChild } from "../child.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
