@@ -1,4 +1,4 @@
-/** This checkout against another one, usually the commit before: the same load in turn, compared round by round. */
+/** Compares this checkout with another one, usually the previous commit: the same load alternately, round by round. */
 
 import type { Load } from "./clients.ts";
 import { measurePairs, type PairOptions, type PairSpec, type Round } from "./pairs.ts";
@@ -6,7 +6,7 @@ import type { Report } from "./report.ts";
 import type { Scratch } from "./scratch.ts";
 import { median, pairedRatio, rounded } from "./statistics.ts";
 
-/** One client from outside, so that only the servers differ; then each with itself. */
+/** First with one external client, so that only the servers differ; then each with its own client. */
 const PAIRS: readonly Pick<PairSpec, "server" | "client">[] = [
   { server: "ours", client: "gtlsclient" },
   { server: "before", client: "gtlsclient" },
@@ -22,12 +22,12 @@ const FIGURES = [
 
 export async function compare(
   load: Omit<Load, "port">,
-  place: Scratch,
+  scratch: Scratch,
   options: PairOptions & { readonly before: string },
 ): Promise<Report> {
   const { costs, remarks } = await measurePairs(
     PAIRS.map((pair) => ({ ...pair, load })),
-    place,
+    scratch,
     options,
   );
   const rows = FIGURES.flatMap(({ name, side, pairs }) => {
@@ -43,7 +43,7 @@ export async function compare(
     };
     return [{ name, figures }];
   });
-  // A regression is shown only when the whole interval says so.
+  // It counts as a regression only if the whole interval lies above the limit.
   const targets = rows.map(({ name }) => ({ of: `${name}: 95 % from`, atMost: 1.05 }));
   return { rows, ratios: {}, targets, remarks };
 }

@@ -1,9 +1,9 @@
 import type { Report } from "./report.ts";
 
 export interface BenchOptions {
-  /** How often each is measured; each benchmark has its own number by default. */
+  /** The number of measurements; each benchmark has its own default. */
   readonly rounds: number | undefined;
-  /** Another checkout, built: only the two are measured, in turn, and compared round by round. */
+  /** Another, built checkout: measures only the two, alternately, and compares them round by round. */
   readonly against: string | undefined;
   readonly log: (line: string) => void;
 }

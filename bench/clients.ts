@@ -1,4 +1,4 @@
-/** The clients that put load on a server, and what that cost them. */
+/** The clients that put load on a server, and their costs. */
 
 import { join } from "node:path";
 import { HOST } from "../interop/certificates.ts";
@@ -11,7 +11,7 @@ import { OwnProcess } from "./own-process.ts";
 import { cpuOf, cpuOfEndedChildren, memoryOf } from "./proc.ts";
 import type { Scratch } from "./scratch.ts";
 
-/** "before": ours, of another checkout. */
+/** "before" is our client from another checkout. */
 export type ClientName = "ours" | "before" | "gtlsclient" | "curl" | "h2load";
 
 export interface Load {
@@ -19,7 +19,7 @@ export interface Load {
   readonly path: string;
   readonly requests: number;
   readonly concurrency: number;
-  /** Bytes of all contents together. */
+  /** Total bytes of all contents. */
   readonly bytes: number;
 }
 
@@ -27,31 +27,31 @@ export interface LoadCost {
   /** Microseconds. */
   readonly cpu: number;
   readonly seconds: number;
-  /** Bytes, resident at most. */
+  /** Peak resident memory in bytes. */
   readonly peak: number;
 }
 
 export interface LoadClient extends AsyncDisposable {
-  /** Once before it is measured: everything warm, and the content compared where the client can keep it. */
+  /** Runs once before the measurements: warms everything up, and checks the content if the client can save it. */
   warmUp(load: Load): Promise<void>;
   run(load: Load): Promise<LoadCost>;
 }
 
 type Log = (line: string) => void;
 
-/** Throws a `Skip` when the program is not to be had. */
+/** Throws a `Skip` if the program is not available. */
 export async function createLoadClient(
   name: ClientName,
-  place: Scratch,
+  scratch: Scratch,
   log: Log,
   before?: string,
 ): Promise<LoadClient> {
   const url = ({ port, path }: Load): string => `https://${HOST}:${port}${path}`;
   switch (name) {
     case "ours":
-      return OwnLoadClient.start(place);
+      return OwnLoadClient.start(scratch);
     case "before":
-      return OwnLoadClient.start(place, before);
+      return OwnLoadClient.start(scratch, before);
     case "gtlsclient": {
       const path = await debianProgram("gtlsclient", "ngtcp2-client", log);
       const common = [path, "--quiet", "--exit-on-all-streams-close", "--timeout=60s", `--sni=${HOST}`];
@@ -62,22 +62,22 @@ export async function createLoadClient(
       ];
       const download = (load: Load): string[] => [
         ...common,
-        `--download=${place.directory}`,
+        `--download=${scratch.directory}`,
         ...["127.0.0.1", `${load.port}`, url(load)],
       ];
-      return programClient(command, download, place);
+      return programClient(command, download, scratch);
     }
     case "curl": {
       const curl = await trixieCommand("usr/bin/curl", log);
       const options = (load: Load): string[] => [
         ...curl,
-        ...["--silent", "--show-error", "--fail", "--http2", "--cacert", place.identity.caFile],
+        ...["--silent", "--show-error", "--fail", "--http2", "--cacert", scratch.identity.caFile],
         ...["--resolve", `${HOST}:${load.port}:127.0.0.1`, "--output"],
       ];
       return programClient(
         (load) => [...options(load), "/dev/null", url(load)],
-        (load) => [...options(load), join(place.directory, load.path), url(load)],
-        place,
+        (load) => [...options(load), join(scratch.directory, load.path), url(load)],
+        scratch,
       );
     }
     case "h2load": {
@@ -86,23 +86,23 @@ export async function createLoadClient(
         path,
         ...[`-n${load.requests}`, "-c1", `-m${load.concurrency}`, `https://127.0.0.1:${load.port}${load.path}`],
       ];
-      return programClient(command, undefined, place);
+      return programClient(command, undefined, scratch);
     }
   }
 }
 
-/** A program that is started for each round; its CPU is counted from its start to its end. */
+/** A program that is started for each round; its CPU time covers its whole life. */
 const programClient = (
   command: (load: Load) => string[],
   download: ((load: Load) => string[]) | undefined,
-  place: Scratch,
+  scratch: Scratch,
 ): LoadClient => ({
   async warmUp(load) {
     await new Child(command(load)).succeeded();
     if (download === undefined) return;
     await new Child(download(load)).succeeded();
-    const digest = await sha256Of(join(place.directory, load.path));
-    if (digest !== place.site.sha256.get(load.path)) throw new Error(`${load.path} did not arrive as it was`);
+    const digest = await sha256Of(join(scratch.directory, load.path));
+    if (digest !== scratch.site.sha256.get(load.path)) throw new Error(`${load.path} arrived with different content`);
   },
   async run(load) {
     const cpuBefore = cpuOfEndedChildren();
@@ -113,7 +113,7 @@ const programClient = (
       try {
         peak = memoryOf(child.pid).peak;
       } catch {
-        // It has just ended.
+        // The process has just ended.
       }
     }, 20);
     try {
@@ -126,7 +126,7 @@ const programClient = (
   async [Symbol.asyncDispose]() {},
 });
 
-/** Our client stays from round to round, with a new connection for each; its CPU is counted within the round. */
+/** Our client keeps running between rounds, with a new connection for each; its CPU time covers the round. */
 class OwnLoadClient implements LoadClient {
   readonly #process: OwnProcess;
   readonly #ca: string;
@@ -136,10 +136,10 @@ class OwnLoadClient implements LoadClient {
     this.#ca = ca;
   }
 
-  static async start(place: Scratch, checkout?: string): Promise<OwnLoadClient> {
+  static async start(scratch: Scratch, checkout?: string): Promise<OwnLoadClient> {
     const process = new OwnProcess("own-client", checkout);
     await process.next();
-    return new OwnLoadClient(process, place.identity.ca);
+    return new OwnLoadClient(process, scratch.identity.ca);
   }
 
   async warmUp(load: Load): Promise<void> {
@@ -155,9 +155,9 @@ class OwnLoadClient implements LoadClient {
       concurrency: load.concurrency,
     };
     const before = cpuOf(pid);
-    const done = await this.#process.ask<LoadDone>(order);
+    const done = await this.#process.request<LoadDone>(order);
     if (done.error !== undefined) throw new Error(`our client: ${done.error}`);
-    if (done.bytes !== load.bytes) throw new Error(`our client got ${done.bytes} bytes, not ${load.bytes}`);
+    if (done.bytes !== load.bytes) throw new Error(`our client received ${done.bytes} bytes instead of ${load.bytes}`);
     return { cpu: cpuOf(pid) - before, seconds: done.milliseconds / 1000, peak: memoryOf(pid).peak };
   }
 

@@ -1,4 +1,4 @@
-/** The command line from nothing: until it has printed its version, and until it serves. */
+/** Cold start of the command line: until it prints its version, and until it serves. */
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -10,7 +10,7 @@ import { median, rounded } from "./statistics.ts";
 
 const ROUNDS = 15;
 
-/** The command as it is published, not as it is compiled beside this file. */
+/** The published command, not the one compiled next to this file. */
 const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 
 export const coldStart: Bench = async ({ rounds = ROUNDS, log }) => {
@@ -22,7 +22,7 @@ export const coldStart: Bench = async ({ rounds = ROUNDS, log }) => {
     "nagare serve": () => serveReady(directory, env),
   };
   try {
-    // The certificate for development is made with the first start, and kept.
+    // The development certificate is created on the first start, and kept.
     const first = await serveReady(directory, env);
     const taken = Object.keys(measures).map((): number[] => []);
     for (let round = 1; round <= rounds; round += 1) {
@@ -31,11 +31,11 @@ export const coldStart: Bench = async ({ rounds = ROUNDS, log }) => {
     }
     const rows = Object.keys(measures).map((name, i) => ({
       name,
-      figures: { "median ms": Math.round(median(taken[i]!)), "least ms": Math.round(Math.min(...taken[i]!)) },
+      figures: { "median ms": Math.round(median(taken[i]!)), "minimum ms": Math.round(Math.min(...taken[i]!)) },
     }));
     const [bare, version, serve] = taken.map(median);
     return {
-      rows: [...rows, { name: "nagare serve, the first time", figures: { "median ms": Math.round(first) } }],
+      rows: [...rows, { name: "nagare serve, first start", figures: { "median ms": Math.round(first) } }],
       ratios: {
         "nagare --version / node -e 0": rounded(version! / bare!),
         "nagare serve / node -e 0": rounded(serve! / bare!),

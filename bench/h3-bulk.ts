@@ -33,11 +33,11 @@ const GOODPUT_RATIOS: readonly RatioSpec[] = [
 ];
 
 export const h3Bulk: Bench = async ({ rounds = ROUNDS, against, log }) => {
-  using place = createScratch(SIZE);
-  const load = { path: place.site.bulk, requests: 1, concurrency: 1, bytes: SIZE };
-  if (against !== undefined) return await compare(load, place, { before: against, rounds, log });
+  using scratch = createScratch(SIZE);
+  const load = { path: scratch.site.bulk, requests: 1, concurrency: 1, bytes: SIZE };
+  if (against !== undefined) return await compare(load, scratch, { before: against, rounds, log });
   const specs = PAIRS.map((pair): PairSpec => ({ ...pair, load }));
-  const { costs, remarks } = await measurePairs(specs, place, { rounds, log });
+  const { costs, remarks } = await measurePairs(specs, scratch, { rounds, log });
   const perMB = (microseconds: number): number => Math.round(microseconds / (SIZE / MB));
   return {
     rows: costs.map(({ name, serverCpu, clientCpu, seconds, serverPeak, clientPeak }) => ({

@@ -7,13 +7,13 @@ import { type RatioSpec, ratiosOf } from "./ratios.ts";
 import { createScratch } from "./scratch.ts";
 
 const MB = 1_000_000;
-/** What site.small has. */
+/** The size of site.small. */
 const SIZE = 1_000;
 const REQUESTS = 10_000;
 const CONCURRENCY = 32;
 const ROUNDS = 5;
 
-// gtlsclient has no limit of its own: it asks for as much at once as the server lets it.
+// gtlsclient has no concurrency limit: it sends as many requests at once as the server allows.
 const PAIRS: readonly Pick<PairSpec, "server" | "client">[] = [
   { server: "ours", client: "gtlsclient" },
   { server: "caddy", client: "gtlsclient" },
@@ -34,11 +34,11 @@ const CLIENT_RATIOS: readonly RatioSpec[] = [
 ];
 
 export const h3Requests: Bench = async ({ rounds = ROUNDS, against, log }) => {
-  using place = createScratch(SIZE);
-  const load = { path: place.site.small, requests: REQUESTS, concurrency: CONCURRENCY, bytes: SIZE * REQUESTS };
-  if (against !== undefined) return await compare(load, place, { before: against, rounds, log });
+  using scratch = createScratch(SIZE);
+  const load = { path: scratch.site.small, requests: REQUESTS, concurrency: CONCURRENCY, bytes: SIZE * REQUESTS };
+  if (against !== undefined) return await compare(load, scratch, { before: against, rounds, log });
   const specs = PAIRS.map((pair): PairSpec => ({ ...pair, load }));
-  const { costs, remarks } = await measurePairs(specs, place, { rounds, log });
+  const { costs, remarks } = await measurePairs(specs, scratch, { rounds, log });
   const perRequest = (microseconds: number): number => Math.round(microseconds / (REQUESTS / 10)) / 10;
   return {
     rows: costs.map(({ name, serverCpu, clientCpu, seconds, serverPeak, clientPeak }) => ({

@@ -1,4 +1,7 @@
-/** Memory of our server and client, each in its own process: long transfers, many requests at once, many connections. */
+/**
+ * Memory of our server and client, each in its own process: long transfers, many simultaneous requests, many
+ * connections.
+ */
 
 import { closeSync, ftruncateSync, openSync } from "node:fs";
 import { join } from "node:path";
@@ -14,7 +17,7 @@ import { startOwn } from "./servers.ts";
 const MIB = 1 << 20;
 const GIB = 1 << 30;
 const MANY = 1_000;
-/** Milliseconds in which what is no longer needed may be let go. */
+/** Milliseconds for releasing memory that is no longer needed. */
 const SETTLING = 5_000;
 
 type Order = Omit<LoadOrder, "url" | "ca"> & { readonly path: string };
@@ -22,20 +25,20 @@ type Order = Omit<LoadOrder, "url" | "ca"> & { readonly path: string };
 const TASKS: readonly (readonly [name: string, order: Order])[] = [
   ["1 GiB from a file", { path: "/gib.bin", requests: 1, concurrency: 1 }],
   ["1 GiB from a stream", { path: `/stream/${GIB}`, requests: 1, concurrency: 1 }],
-  // Nobody is answered before all have come: they are really open together.
+  // The server answers only when all requests have arrived, so they are really open at the same time.
   [`${MANY} requests at once`, { path: `/together/${MANY}`, requests: MANY, concurrency: MANY }],
   [`${MANY} idle connections`, { path: "/small.bin", requests: MANY, concurrency: 20, connections: MANY }],
 ];
 
 export const memory: Bench = async ({ log }) => {
-  using place = createScratch(MIB);
-  const file = openSync(join(place.site.directory, "gib.bin"), "w");
+  using scratch = createScratch(MIB);
+  const file = openSync(join(scratch.site.directory, "gib.bin"), "w");
   ftruncateSync(file, GIB);
   closeSync(file);
   const rows: Row[] = [];
   for (const [name, order] of TASKS) {
     log(name);
-    rows.push({ name, figures: await measure(order, place) });
+    rows.push({ name, figures: await measure(order, scratch) });
   }
   const targets = rows.flatMap(({ name }) => [
     { of: `${name}: server growth MiB`, atMost: 100 },
@@ -44,24 +47,24 @@ export const memory: Bench = async ({ log }) => {
   return { rows, ratios: {}, targets, remarks: [] };
 };
 
-/** Growth is from what is resident after one small request, before the task, to the most during it. */
-async function measure(order: Order, place: Scratch): Promise<Row["figures"]> {
-  await using server = await startOwn("own-server", place);
+/** Growth is the difference between the resident memory after one small request and the peak during the task. */
+async function measure(order: Order, scratch: Scratch): Promise<Row["figures"]> {
+  await using server = await startOwn("own-server", scratch);
   await using client = new OwnProcess("own-client");
   await client.next();
-  const ask = async ({ path, ...rest }: Order): Promise<LoadDone> => {
+  const runLoad = async ({ path, ...rest }: Order): Promise<LoadDone> => {
     const url = `https://${HOST}:${server.port}${path}`;
-    const done = await client.ask<LoadDone>({ ...rest, url, ca: place.identity.ca } satisfies LoadOrder);
+    const done = await client.request<LoadDone>({ ...rest, url, ca: scratch.identity.ca } satisfies LoadOrder);
     if (done.error !== undefined) throw new Error(`our client: ${done.error}`);
     return done;
   };
-  await ask({ path: "/small.bin", requests: 1, concurrency: 1 });
+  await runLoad({ path: "/small.bin", requests: 1, concurrency: 1 });
   const pids = [server.pid, client.pid] as const;
   const before = pids.map((pid) => {
     resetPeak(pid);
     return memoryOf(pid).resident;
   });
-  const { milliseconds } = await ask(order);
+  const { milliseconds } = await runLoad(order);
   const growth = pids.map((pid, i) => Math.round((memoryOf(pid).peak - before[i]!) / MIB));
   await new Promise((resolve) => setTimeout(resolve, SETTLING));
   const settled = pids.map((pid, i) => Math.round((memoryOf(pid).resident - before[i]!) / MIB));

@@ -1,4 +1,4 @@
-/** What the benchmark and its own processes say to each other. */
+/** The messages between the benchmark and its own processes. */
 
 export interface ServerOrder {
   readonly certFile: string;
@@ -12,18 +12,18 @@ export interface ServerReady {
 
 export interface LoadOrder {
   readonly url: string;
-  /** PEM of the authority to trust. */
+  /** The trusted authority as PEM. */
   readonly ca: string;
-  /** Requests in all, and at most so many at once. */
+  /** The total number of requests; `concurrency` is the maximum at once. */
   readonly requests: number;
   readonly concurrency: number;
-  /** Connections, each by a client of its own, and kept open until the next order. One by default. */
+  /** The number of connections, each with its own client, kept open until the next order. One by default. */
   readonly connections?: number;
 }
 
 export interface LoadDone {
   readonly bytes: number;
-  /** Milliseconds, handshake included. */
+  /** Milliseconds, including the handshake. */
   readonly milliseconds: number;
   readonly error?: string;
 }

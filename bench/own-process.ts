@@ -1,4 +1,4 @@
-/** A Node process of our own, with a channel to it. */
+/** One of our own Node processes, with a message channel. */
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
@@ -9,8 +9,8 @@ export class OwnProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
 
   /**
-   * A file of `processes/`, without its ending, of this build or of another checkout that `npm run tools` has built. With
-   * NAGARE_PROFILE=FOLDER, each writes a CPU profile there.
+   * `name` is a file of `processes/` without its extension, from this build or from another checkout built with `npm
+   * run tools`. With NAGARE_PROFILE=FOLDER, each process writes a CPU profile there.
    */
   constructor(name: "own-server" | "own-client" | "http2-server", checkout?: string) {
     const folder = process.env.NAGARE_PROFILE;
@@ -25,8 +25,8 @@ export class OwnProcess implements AsyncDisposable {
     return this.#child.pid!;
   }
 
-  /** Sends an order, and waits for the next thing that the process says. */
-  async ask<Answer>(order: unknown): Promise<Answer> {
+  /** Sends an order and waits for the next message of the process. */
+  async request<Answer>(order: unknown): Promise<Answer> {
     const answer = this.next<Answer>();
     this.#child.send(order as object);
     return answer;
@@ -38,7 +38,7 @@ export class OwnProcess implements AsyncDisposable {
       return await Promise.race([
         once(this.#child, "message", ended).then(([message]) => message as Answer),
         once(this.#child, "exit", ended).then(([code]) => {
-          throw new Error(`the process ended with ${code}`);
+          throw new Error(`the process exited with code ${code}`);
         }),
       ]);
     } finally {

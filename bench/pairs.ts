@@ -1,4 +1,4 @@
-/** Pairs of a server and a client, measured round by round in turn. */
+/** Pairs of a server and a client, measured alternately round by round. */
 
 import type { RunningServer } from "../interop/peer.ts";
 import { Skip } from "../interop/result.ts";
@@ -14,23 +14,23 @@ export interface PairSpec {
   readonly load: Omit<Load, "port">;
 }
 
-/** Medians over the rounds. */
+/** Medians over all rounds. */
 export interface PairCost {
   readonly name: string;
-  /** Microseconds a round. */
+  /** Microseconds per round. */
   readonly serverCpu: number;
   readonly clientCpu: number;
   readonly seconds: number;
-  /** Bytes, resident at most, up to the last round. */
+  /** Peak resident memory in bytes, up to the last round. */
   readonly serverPeak: number;
   readonly clientPeak: number;
-  /** Round by round, for ratios between pairs of the same round. */
+  /** The individual rounds, for ratios between pairs within a round. */
   readonly rounds: readonly Round[];
 }
 
 export interface PairOptions {
   readonly rounds: number;
-  /** Another checkout, which "before" stands for. */
+  /** The checkout that "before" refers to. */
   readonly before?: string;
   readonly log: (line: string) => void;
 }
@@ -52,27 +52,27 @@ export interface Round {
 
 export interface Measured {
   readonly costs: readonly PairCost[];
-  /** Why a pair is missing. */
+  /** The reasons for missing pairs. */
   readonly remarks: readonly string[];
 }
 
 export async function measurePairs(
   specs: readonly PairSpec[],
-  place: Scratch,
+  scratch: Scratch,
   options: PairOptions,
 ): Promise<Measured> {
   const open: AsyncDisposable[] = [];
   try {
-    return await measure(specs, place, options, open);
+    return await measure(specs, scratch, options, open);
   } finally {
     for (const each of open.reverse()) await each[Symbol.asyncDispose]();
   }
 }
 
-/** What it starts, it puts into `open`. */
+/** Adds everything it starts to `open`. */
 async function measure(
   specs: readonly PairSpec[],
-  place: Scratch,
+  scratch: Scratch,
   { rounds, log, before }: PairOptions,
   open: AsyncDisposable[],
 ): Promise<Measured> {
@@ -81,11 +81,11 @@ async function measure(
   const remarks: string[] = [];
   for (const spec of specs) {
     try {
-      const client = await createLoadClient(spec.client, place, log, before);
+      const client = await createLoadClient(spec.client, scratch, log, before);
       open.push(client);
       let server = servers.get(spec.server);
       if (server === undefined) {
-        server = await startServer(spec.server, place, log, before);
+        server = await startServer(spec.server, scratch, log, before);
         open.push(server);
         servers.set(spec.server, server);
       }
@@ -102,7 +102,7 @@ async function measure(
   const taken = pairs.map((): Round[] => []);
   for (let round = 1; round <= rounds; round += 1) {
     log(`round ${round} of ${rounds}`);
-    // Every other round in reverse, so that none is always the one that runs after another.
+    // Reverses every other round, so that no pair always runs after the same one.
     const order = [...pairs.entries()];
     if (round % 2 === 0) order.reverse();
     for (const [i, pair] of order) taken[i]!.push(await measureRound(pair));

@@ -1,4 +1,4 @@
-/** What the kernel counts of a process: CPU time and memory (proc(5)). */
+/** The kernel's accounting of a process: CPU time and memory (proc(5)). */
 
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -8,25 +8,25 @@ const TICK = 10_000;
 export interface CpuTimes {
   /** Microseconds, user and system, of all its threads. */
   readonly own: number;
-  /** The same of its children that have ended and were waited for. */
+  /** The same for children that have ended and were waited for. */
   readonly children: number;
 }
 
-/** Of the text of /proc/PID/stat. */
+/** Parses /proc/PID/stat. */
 export function parseStat(text: string): CpuTimes {
-  // The second field is the program's name in parentheses, and may hold anything, spaces and parentheses too.
+  // The second field is the program name in parentheses, which may contain anything, even spaces and parentheses.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const [utime, stime, cutime, cstime] = fields.slice(11, 15).map(Number);
   return { own: (utime! + stime!) * TICK, children: (cutime! + cstime!) * TICK };
 }
 
-/** Bytes: resident now, and at most so far. */
+/** Resident memory in bytes, current and peak. */
 export interface Memory {
   readonly resident: number;
   readonly peak: number;
 }
 
-/** Of the text of /proc/PID/status. */
+/** Parses /proc/PID/status. */
 export function parseStatus(text: string): Memory {
   const kibibytes = (name: string): number => {
     const match = new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(text);
@@ -36,13 +36,13 @@ export function parseStatus(text: string): Memory {
   return { resident: kibibytes("VmRSS"), peak: kibibytes("VmHWM") };
 }
 
-/** Microseconds of CPU that a process has used. */
+/** The CPU time used by a process, in microseconds. */
 export const cpuOf = (pid: number): number => parseStat(readFileSync(`/proc/${pid}/stat`, "latin1")).own;
 
-/** Microseconds of CPU of this process's children that have ended. */
+/** The CPU time of this process's ended children, in microseconds. */
 export const cpuOfEndedChildren = (): number => parseStat(readFileSync("/proc/self/stat", "latin1")).children;
 
 export const memoryOf = (pid: number): Memory => parseStatus(readFileSync(`/proc/${pid}/status`, "latin1"));
 
-/** Lets the peak start again from what is resident now. */
+/** Resets the peak to the current resident memory. */
 export const resetPeak = (pid: number): void => writeFileSync(`/proc/${pid}/clear_refs`, "5");

@@ -14,7 +14,7 @@ test("ratios are named, and rounded to three digits", () => {
   expect(ratiosOf([{ name: "r", of: "theirs", to: "ours" }], [...costs], ({ cpu }) => cpu + 1)).toEqual({ r: 0.402 });
 });
 
-test("no ratio is made up for a row that is missing or zero", () => {
+test("a missing or zero row has no ratio", () => {
   const specs = [
     { name: "a", of: "ours", to: "nobody" },
     { name: "b", of: "nobody", to: "ours" },

@@ -1,4 +1,4 @@
-/** Ratios between rows, for what both of them have. */
+/** Ratios between rows. */
 
 import { rounded } from "./statistics.ts";
 
@@ -8,7 +8,7 @@ export interface RatioSpec {
   readonly to: string;
 }
 
-/** A ratio for each that can be had: one whose rows are missing, or that would divide by nothing, is left out. */
+/** Computes the available ratios; omits those with a missing row or a zero divisor. */
 export function ratiosOf<T extends { readonly name: string }>(
   specs: readonly RatioSpec[],
   costs: readonly T[],

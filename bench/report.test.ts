@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { judge, type Machine, print, type Report } from "./report.ts";
+import { checkTargets, type Machine, print, type Report } from "./report.ts";
 
 const machine: Machine = { cpu: "a CPU", cores: 2, kernel: "6.1", node: "v20", load: 0.5 };
 
@@ -17,15 +17,15 @@ const report: Report = {
   remarks: ["no caddy: not installed"],
 };
 
-test("targets are met, missed, or not measured; what was not measured is not met", () => {
-  expect(judge(report).map(({ value, met }) => [value, met])).toEqual([
+test("targets are met, missed or not measured; an unmeasured target is not met", () => {
+  expect(checkTargets(report).map(({ value, met }) => [value, met])).toEqual([
     [0.9, true],
     [80, false],
     [undefined, false],
   ]);
 });
 
-test("a report prints the machine, a table, the ratios, the targets and what is missing", () => {
+test("a report prints the machine, a table, the ratios, the targets and the missing rows", () => {
   expect(print(machine, report).split("\n")).toEqual([
     "a CPU, 2 cores, Linux 6.1, Node v20, load 0.5",
     "",

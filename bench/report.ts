@@ -1,15 +1,15 @@
-/** What a benchmark gives: figures by row, ratios by name, and whether those are what they should be. */
+/** The report of a benchmark: figures by row, ratios by name, and whether they meet their targets. */
 
 import { cpus, loadavg, release } from "node:os";
 
-/** Figures by the name of their column. */
+/** Figures by column name. */
 export interface Row {
   readonly name: string;
   readonly figures: Readonly<Record<string, number | string>>;
 }
 
 export interface Target {
-  /** A ratio's, or that of a row and a column, as "row: column". */
+  /** The name of a ratio, or a row and a column as "row: column". */
   readonly of: string;
   readonly atMost: number;
 }
@@ -18,7 +18,7 @@ export interface Report {
   readonly rows: readonly Row[];
   readonly ratios: Readonly<Record<string, number>>;
   readonly targets: readonly Target[];
-  /** Why a row is missing. */
+  /** The reasons for missing rows. */
   readonly remarks: readonly string[];
 }
 
@@ -27,7 +27,7 @@ export interface Machine {
   readonly cores: number;
   readonly kernel: string;
   readonly node: string;
-  /** Of the last minute, when the benchmark began: above the number of cores, others were at work. */
+  /** The load average of the last minute at the start. If it exceeds the number of cores, the machine was busy. */
   readonly load: number;
 }
 
@@ -38,12 +38,12 @@ export function describeMachine(): Machine {
 }
 
 export interface Verdict extends Target {
-  /** Undefined when it could not be measured. */
+  /** Undefined if it could not be measured. */
   readonly value: number | undefined;
   readonly met: boolean;
 }
 
-export const judge = (report: Report): Verdict[] =>
+export const checkTargets = (report: Report): Verdict[] =>
   report.targets.map((target) => {
     const value = report.ratios[target.of] ?? figure(report, target.of);
     return { ...target, value, met: value !== undefined && value <= target.atMost };
@@ -60,7 +60,7 @@ export function print(machine: Machine, report: Report): string {
   const lines = [`${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}, load ${load}`, "", ...table(report.rows)];
   const ratios = Object.entries(report.ratios).map(([name, value]) => `${name}: ${value}×`);
   if (ratios.length > 0) lines.push("", ...ratios);
-  const verdicts = judge(report).map(({ of, atMost, value, met }) =>
+  const verdicts = checkTargets(report).map(({ of, atMost, value, met }) =>
     value === undefined ? `– ${of}: not measured` : `${met ? "✓" : "✗"} ${of}: ${value}, at most ${atMost}`,
   );
   if (verdicts.length > 0) lines.push("", ...verdicts);

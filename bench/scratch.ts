@@ -1,4 +1,4 @@
-/** A folder with the site and the certificates, for as long as a benchmark runs. */
+/** A temporary folder with the site and the certificates, for the duration of a benchmark. */
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

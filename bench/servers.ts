@@ -1,4 +1,4 @@
-/** The servers that are measured. */
+/** The measured servers. */
 
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,21 +9,26 @@ import type { ServerOrder, ServerReady } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
 import type { Scratch } from "./scratch.ts";
 
-/** "before": ours, of another checkout. */
+/** "before" is our server from another checkout. */
 export type ServerName = "ours" | "before" | "caddy" | "ngtcp2" | "node:http2";
 
-export async function startServer(name: ServerName, place: Scratch, log: Log, before?: string): Promise<RunningServer> {
+export async function startServer(
+  name: ServerName,
+  scratch: Scratch,
+  log: Log,
+  before?: string,
+): Promise<RunningServer> {
   switch (name) {
     case "ours":
-      return startOwn("own-server", place);
+      return startOwn("own-server", scratch);
     case "before":
-      return startOwn("own-server", place, before);
+      return startOwn("own-server", scratch, before);
     case "node:http2":
-      return startOwn("http2-server", place);
+      return startOwn("http2-server", scratch);
     case "caddy":
-      return startPeer(caddy, place, log);
+      return startPeer(caddy, scratch, log);
     case "ngtcp2":
-      return startPeer(ngtcp2, place, log);
+      return startPeer(ngtcp2, scratch, log);
   }
 }
 
@@ -37,13 +42,13 @@ export async function startOwn(
   const child = new OwnProcess(name, checkout);
   const { certFile, keyFile } = identity;
   const order: ServerOrder = { certFile, keyFile, directory: site.directory };
-  const { port } = await child.ask<ServerReady>(order);
+  const { port } = await child.request<ServerReady>(order);
   return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
 }
 
-/** Throws a `Skip` when the peer is not to be had. */
-async function startPeer(entry: PeerEntry, place: Scratch, log: Log): Promise<RunningServer> {
+/** Throws a `Skip` if the peer is not available. */
+async function startPeer(entry: PeerEntry, scratch: Scratch, log: Log): Promise<RunningServer> {
   const { server } = await entry.install(log);
-  const directory = await mkdtemp(join(place.directory, `${entry.name}-`));
-  return server!.start(place.identity, { ...place, directory });
+  const directory = await mkdtemp(join(scratch.directory, `${entry.name}-`));
+  return server!.start(scratch.identity, { ...scratch, directory });
 }

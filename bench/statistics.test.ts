@@ -1,24 +1,24 @@
 import { expect, test } from "vitest";
 import { median, pairedRatio, rounded } from "./statistics.ts";
 
-test("the median is the middle value, or between the two in the middle", () => {
+test("the median is the middle value, or the mean of the two middle values", () => {
   expect(median([9, 1, 5])).toBe(5);
   expect(median([4, 1, 3, 2])).toBe(2.5);
   expect(median([7])).toBe(7);
   expect(() => median([])).toThrow();
 });
 
-test("the median leaves its values as they were", () => {
+test("the median does not modify its input", () => {
   const values = [3, 1, 2];
   median(values);
   expect(values).toEqual([3, 1, 2]);
 });
 
-test("three digits remain", () => {
+test("rounds to three significant digits", () => {
   expect([12_345.6, 0.123456, 1].map(rounded)).toEqual([12_300, 0.123, 1]);
 });
 
-test("a paired ratio is that of each round, whatever else the rounds have in common", () => {
+test("a paired ratio compares within each round, whatever varies between rounds", () => {
   const before = [100, 200, 400, 800];
   const same = pairedRatio(before, before);
   expect([same.ratio, same.low, same.high]).toEqual([1, 1, 1]);

@@ -1,21 +1,21 @@
 export function median(values: readonly number[]): number {
-  if (values.length === 0) throw new Error("no values have no median");
+  if (values.length === 0) throw new Error("cannot compute the median of no values");
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-/** Half the width of the 95 % interval of a mean of so many values, in standard errors (Student's t). */
+/** Half the width of the 95 % interval of a mean, in standard errors (Student's t), by number of values. */
 const T95 = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131];
 
 export interface RatioEstimate {
   readonly ratio: number;
-  /** Of the 95 % interval. */
+  /** The 95 % interval. */
   readonly low: number;
   readonly high: number;
 }
 
-/** The geometric mean of the ratios of paired values. At least two pairs. */
+/** The geometric mean of the ratios of paired values. Needs at least two pairs. */
 export function pairedRatio(above: readonly number[], below: readonly number[]): RatioEstimate {
   const logs = above.map((value, i) => Math.log(value / below[i]!));
   const mean = logs.reduce((sum, value) => sum + value, 0) / logs.length;
@@ -24,5 +24,5 @@ export function pairedRatio(above: readonly number[], below: readonly number[]):
   return { ratio: Math.exp(mean), low: Math.exp(mean - half), high: Math.exp(mean + half) };
 }
 
-/** With three significant digits, as far as such measurements go. */
+/** Rounded to three significant digits, which is as precise as these measurements are. */
 export const rounded = (value: number): number => Number(value.toPrecision(3));

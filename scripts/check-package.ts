@@ -1,6 +1,6 @@
 /**
- * The package as a user gets it: packed, unpacked into an empty project, then loaded and compiled there. Nothing is
- * downloaded: its dependencies, and no other packages, are links into node_modules here.
+ * Checks the package as users get it: packs it, unpacks it into an empty project, then loads and compiles it there.
+ * Downloads nothing: its dependencies, and no other packages, are links to this node_modules.
  */
 import { execFileSync } from "node:child_process";
 import {
@@ -31,10 +31,13 @@ const entries = Object.keys(manifest.exports)
   .filter((path) => path !== "./package.json")
   .map((path) => manifest.name + path.slice(1));
 
-/** The oldest TypeScript that users may have, and the newest. */
+/** The oldest supported TypeScript, and the newest. */
 const COMPILERS = ["typescript-5.8", "typescript"];
 const STRICT = { strict: true, module: "nodenext", target: "es2023", noEmit: true, skipLibCheck: false };
-/** With Node's types and no DOM, as a program for Node has it; with the DOM and without Node's types, as an editor has it. */
+/**
+ * Once with Node's types and no DOM, like a program for Node; once with the DOM and without Node's types, like an
+ * editor.
+ */
 const SETTINGS = {
   node: { ...STRICT, lib: ["es2023"], types: ["node"] },
   dom: { ...STRICT, types: [] },
@@ -75,7 +78,7 @@ function compile(project: string, compiler: string, settings: keyof typeof SETTI
   check(`types under TypeScript ${version}, ${settings}`, process.execPath, [tsc, "-p", config], project);
 }
 
-/** What tsc emits is indented in functions, so a line that begins with a statement is at the top level. */
+/** tsc indents code in functions, so a line that begins with a statement is at the top level. */
 function checkTopLevelAwait(folder: string): void {
   const found: string[] = [];
   for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
@@ -93,11 +96,11 @@ function checkTopLevelAwait(folder: string): void {
 function exampleOfTestKit(): string {
   const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)];
   const found = blocks.find(([, code]) => code!.includes('"nagare/testing"'));
-  if (found === undefined) throw new Error("README.md has no example of nagare/testing");
+  if (found === undefined) throw new Error("README.md has no example for nagare/testing");
   return found[1]!;
 }
 
-// Of two packages with the same program, an `npm install` of one may have taken the name from the other.
+// If two packages provide the same program, installing one may have taken the name from the other.
 const own = readJson<Manifest>(join(modules, "typescript", "package.json")).version;
 if (!execFileSync(join(modules, ".bin", "tsc"), ["--version"], { encoding: "utf8" }).includes(own)) {
   process.stderr.write(`node_modules/.bin/tsc is not TypeScript ${own}: run npm ci\n`);
@@ -115,7 +118,7 @@ try {
   writeFileSync(join(project, "index.ts"), imports.join(""));
   const kit = exampleOfTestKit();
   writeFileSync(join(project, "kit.ts"), kit);
-  // Not every Node takes types away by itself.
+  // Not every Node strips types by itself.
   writeFileSync(join(project, "kit.js"), kit.replace(": Request", ""));
   for (const compiler of COMPILERS)
     for (const settings of ["node", "dom"] as const) compile(project, compiler, settings);

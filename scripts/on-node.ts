@@ -1,12 +1,12 @@
 /**
- * `npm run on-node -- 26 vitest run src/quic`: runs a command with that Node first on its PATH. The first use of a version
- * installs it under .cache/node/, as the npm package `node`.
+ * `npm run on-node -- 26 vitest run src/quic`: runs a command with that version of Node first in PATH. Installs the
+ * version under .cache/node/ on first use, from the npm package `node`.
  */
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 
-/** One version of each line that is supported. */
+/** One version of each supported release line. */
 const VERSIONS: Readonly<Record<string, string>> = {
   20: "20.20.2",
   22: "22.23.3",
@@ -16,14 +16,14 @@ const VERSIONS: Readonly<Record<string, string>> = {
 
 const root = resolve(import.meta.dirname, "..");
 const binary = process.platform === "win32" ? "node.exe" : "node";
-const inFolder = (folder: string): string => join(folder, "node_modules", "node", "bin", binary);
+const nodePath = (folder: string): string => join(folder, "node_modules", "node", "bin", binary);
 
 function install(version: string): string {
   const folder = join(root, ".cache", "node", version);
-  const node = inFolder(folder);
+  const node = nodePath(folder);
   if (existsSync(node)) return node;
   process.stderr.write(`on-node: installing Node ${version}\n`);
-  // Under its final name only when it is whole.
+  // Renamed to its final name only when complete.
   const part = `${folder}.${process.pid}`;
   mkdirSync(part, { recursive: true });
   try {

@@ -1,8 +1,8 @@
-// The table of systems (src/cli/tour/systems.ts) as README, README.ja and the demo page print it. `npm run tables` writes
-// it between their marks; a test holds them to it.
+// The table of systems (src/cli/tour/systems.ts) in README, README.ja and the demo page. `npm run tables` writes it
+// between its markers; a test checks that it is up to date.
 import { SYSTEMS, type System } from "../src/cli/tour/systems.ts";
 
-/** What is missing from systems that are built. */
+/** The missing parts of built systems. */
 const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: string }>> = {
   quic: {
     en: "0-RTT and resumption, connection migration, ECN, CUBIC and BBR, server push",
@@ -25,11 +25,11 @@ export const TABLES: readonly Table[] = [
 const START = "<!-- systems -->";
 const END = "<!-- /systems -->";
 
-/** The text with the table between its marks. */
+/** Replaces the table between the markers. */
 export function withTable(text: string, table: string): string {
   const start = text.indexOf(START);
   const end = text.indexOf(END);
-  if (start < 0 || end < start) throw new Error(`the marks ${START} and ${END} are missing`);
+  if (start < 0 || end < start) throw new Error(`the markers ${START} and ${END} are missing`);
   const indent = text.slice(text.lastIndexOf("\n", start) + 1, start);
   return `${text.slice(0, start)}${START}\n${table}\n${indent}${text.slice(end)}`;
 }
@@ -38,7 +38,7 @@ const WORDS = {
   en: {
     system: "System",
     specs: "Specifications",
-    against: "Shown against",
+    against: "Peers",
     state: "State",
     missing: "missing",
     built: "**built**",
@@ -74,7 +74,7 @@ function html(): string {
   const lines = [
     '<table aria-labelledby="systems-title">',
     "  <thead>",
-    '    <tr><th scope="col">System</th><th scope="col">Has to work with</th><th scope="col">State</th></tr>',
+    '    <tr><th scope="col">System</th><th scope="col">Peers</th><th scope="col">State</th></tr>',
     "  </thead>",
     "  <tbody>",
     ...SYSTEMS.flatMap(htmlRow),

@@ -1,4 +1,4 @@
-/** node:http2 serving the same files, as the measure of what Node gives without us. */
+/** node:http2 serving the same files: the baseline that Node offers without us. */
 
 import { readFileSync, statSync } from "node:fs";
 import { createSecureServer } from "node:http2";
@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { ServerOrder, ServerReady } from "../messages.ts";
 
-/** Up to here a file is kept in memory, as our own server does. */
+/** Files up to this size are kept in memory, as in our own server. */
 const SMALL = 64 * 1024;
 
 process.once("message", ({ certFile, keyFile, directory }: ServerOrder) => {

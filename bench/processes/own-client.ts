@@ -1,4 +1,4 @@
-/** Our client in a process of its own, as a load generator. Told what to do by its parent, order by order. */
+/** Our client in its own process, as a load generator. Its parent sends it orders. */
 
 import { type Client, createClient } from "../../src/client/index.ts";
 import type { LoadDone, LoadOrder } from "../messages.ts";

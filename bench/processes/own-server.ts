@@ -1,4 +1,4 @@
-/** Our server in a process of its own: a folder, and a few resources that are no files. Told what to do by its parent. */
+/** Our server in its own process: a folder, and a few dynamic resources. Its parent sends it an order. */
 
 import { readFileSync } from "node:fs";
 import { FileService } from "../../src/edge/files/index.ts";
@@ -12,7 +12,7 @@ const CHUNK = new Uint8Array(64 * 1024);
 
 let waiting: (() => void)[] = [];
 
-/** /stream/BYTES: so many, from a stream. /together/N: answers when N requests wait for it. */
+/** /stream/BYTES streams that many bytes. /together/N answers once N requests are waiting. */
 const dynamic = createFetchHandler(async (request) => {
   const [, kind, number] = new URL(request.url).pathname.split("/");
   if (kind === "together") {
@@ -48,6 +48,6 @@ process.once("message", async ({ certFile, keyFile, directory }: ServerOrder) =>
   process.send!({ port } satisfies ServerReady);
 });
 
-// By process.exit and not by the signal alone, so that a profiler writes what it has seen.
+// Calls process.exit instead of dying from the signal, so that a profiler writes its results.
 process.once("SIGTERM", () => process.exit(0));
 process.once("disconnect", () => process.exit(0));

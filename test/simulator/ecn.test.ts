@@ -1,4 +1,4 @@
-/** ECN from the product's own sender to its own receiver and back (RFC 9000 §13.4, RFC 9002 §7.1), in virtual time. */
+/** ECN between the real sender and receiver (RFC 9000 §13.4, RFC 9002 §7.1), in virtual time. */
 
 import { describe, expect, test } from "vitest";
 import { Ecn } from "../../src/base/datagrams.ts";
@@ -9,7 +9,7 @@ import { LINK, type TransferOptions, transfer } from "./transfer.ts";
 const CONGESTED = { ...LINK, queue: 200, ecnThreshold: 20 };
 const BYTES = 4_000_000;
 
-/** A transfer, and how many datagrams arrived with each mark at the client. */
+/** Runs a transfer and counts the datagrams by ECN mark as they arrive at the client. */
 function run(options: Partial<TransferOptions> = {}) {
   const marks = { [Ecn.notEct]: 0, [Ecn.ect0]: 0, [Ecn.ect1]: 0, [Ecn.ce]: 0 };
   let dropped = 0;
@@ -29,7 +29,7 @@ function run(options: Partial<TransferOptions> = {}) {
   return { ...result, marks, dropped };
 }
 
-/** Changes the mark of what the server sends, which is on its way to the client. */
+/** Changes the ECN mark of datagrams from the server in transit to the client. */
 const remark =
   (change: (ecn: Ecn) => Ecn | "drop"): Tamper =>
   (datagram, direction) => {
@@ -38,13 +38,13 @@ const remark =
   };
 
 describe("a connection that may use ECN", () => {
-  test("slows down for CE marks, before its queue overflows", () => {
+  test("slows down on CE marks, before the queue overflows", () => {
     const { server, client, marks, dropped } = run();
     expect(server.route.ecn.state).toBe("capable");
     expect(client.route.ecn.state).toBe("capable");
     expect(marks[Ecn.ce]).toBeGreaterThan(0);
     expect(marks[Ecn.ect0]).toBeGreaterThan(1_000);
-    // The same link without marks fills its queue of 200 and loses what comes then.
+    // The same link without marks fills its queue of 200 and drops the excess.
     const unmarked = run({ config: { ecn: false } });
     expect(unmarked.marks).toMatchObject({ [Ecn.ect0]: 0, [Ecn.ce]: 0 });
     expect(dropped).toBe(0);
@@ -52,18 +52,18 @@ describe("a connection that may use ECN", () => {
     expect(server.stats.packetsLost).toBe(0);
   });
 
-  test("gives it up where marks are erased on the way", () => {
+  test("disables ECN if marks are erased in transit", () => {
     const { server, marks } = run({ middle: [relay(remark(() => Ecn.notEct))] });
     expect(server.route.ecn.state).toBe("failed");
     expect(marks).toMatchObject({ [Ecn.ect0]: 0, [Ecn.ce]: 0 });
   });
 
-  test("gives it up where ECT(0) becomes ECT(1)", () => {
+  test("disables ECN if ECT(0) becomes ECT(1)", () => {
     const { server } = run({ middle: [relay(remark((ecn) => (ecn === Ecn.ect0 ? Ecn.ect1 : ecn)))] });
     expect(server.route.ecn.state).toBe("failed");
   });
 
-  test("gets through where marked datagrams are dropped", () => {
+  test("gets through if marked datagrams are dropped", () => {
     const { server } = run({
       bytes: 100_000,
       link: { ...LINK, delay: millis(5) },

@@ -1,7 +1,7 @@
 /**
- * Transfers over bad networks, in virtual time. A failing run names its seed; the same seed brings it back.
+ * Transfers over bad networks, in virtual time. A failing run names its seed, which reproduces it.
  *
- * NAGARE_SEEDS=a,b,c runs those seeds alone.
+ * NAGARE_SEEDS=a,b,c runs only those seeds.
  */
 
 import { describe, expect, test } from "vitest";
@@ -11,14 +11,14 @@ import { LINK, transfer } from "./transfer.ts";
 const seeds = process.env.NAGARE_SEEDS?.split(",").map(Number) ?? Array.from({ length: 50 }, (_, i) => i + 1);
 
 describe("20 Mbit/s, 50 ms round trip", () => {
-  test.each(seeds)("seed %i: 5 MB with a twentieth lost each way, reordering and duplication", (seed) => {
+  test.each(seeds)("seed %i: 5 MB with 5 % loss each way, reordering and duplication", (seed) => {
     const impaired = { ...LINK, loss: 0.05, reordering: 0.05, reorderDelay: millis(10), duplication: 0.02 };
     const result = transfer({ seed, bytes: 5_000_000, link: impaired, maxVirtualTime: seconds(120) });
     expect(result.received).toBe(5_000_000);
     expect(result.isIdentical).toBe(true);
   });
 
-  test.each(seeds)("seed %i: a handshake with three tenths lost each way", (seed) => {
+  test.each(seeds)("seed %i: a handshake with 30 % loss each way", (seed) => {
     const result = transfer({ seed, bytes: 0, link: { ...LINK, loss: 0.3 }, maxVirtualTime: seconds(60) });
     expect(result.handshake).toBeLessThanOrEqual(seconds(60));
   });
@@ -30,7 +30,7 @@ describe("20 Mbit/s, 50 ms round trip", () => {
     expect(run(7)).not.toBe(run(8));
   });
 
-  test("a clean link is filled", () => {
+  test("fills a lossless link", () => {
     const result = transfer({ seed: 1, bytes: 20_000_000, link: LINK, maxVirtualTime: seconds(60) });
     const mbits = (20_000_000 * 8) / result.time;
     expect(mbits).toBeGreaterThan(16);

@@ -1,4 +1,4 @@
-/** A client that fetches a number of bytes from a server over a simulated link, for the tests beside it. */
+/** A client that fetches a number of bytes from a server over a simulated link, for the tests in this folder. */
 
 import { createHash } from "node:crypto";
 import { SeededRng } from "../../src/base/rng.ts";
@@ -28,10 +28,10 @@ export interface TransferOptions {
   readonly link: LinkOptions;
   readonly maxVirtualTime: Micros;
   readonly config?: Partial<ConnectionConfig>;
-  /** Between the link and the server. */
+  /** Elements between the link and the server. */
   readonly middle?: readonly NetworkElement[];
   readonly capture?: (record: CaptureRecord) => void;
-  /** Patience of both sides, for links on which a handshake takes long. */
+  /** The handshake timeout of both sides, for links on which a handshake takes long. */
   readonly handshakeTimeout?: Micros;
 }
 
@@ -47,7 +47,7 @@ export interface TransferResult {
 
 const CHUNK = 64 * 1024;
 
-/** The byte at every offset is known, so that the receiver can tell any other. */
+/** The byte at every offset is predictable, so that the receiver detects any other. */
 function content(bytes: number, seed: number): Uint8Array {
   const data = new Uint8Array(bytes);
   new SeededRng(seed ^ 0x5eed).fill(data);
