@@ -24,16 +24,16 @@ export const coldStart: Bench = async ({ rounds = ROUNDS, log }) => {
   try {
     // The development certificate is created on the first start, and kept.
     const first = await serveReady(directory, env);
-    const taken = Object.keys(measures).map((): number[] => []);
+    const measured = Object.keys(measures).map((): number[] => []);
     for (let round = 1; round <= rounds; round += 1) {
       log(`round ${round} of ${rounds}`);
-      for (const [i, measure] of Object.values(measures).entries()) taken[i]!.push(await measure());
+      for (const [i, measure] of Object.values(measures).entries()) measured[i]!.push(await measure());
     }
     const rows = Object.keys(measures).map((name, i) => ({
       name,
-      figures: { "median ms": Math.round(median(taken[i]!)), "minimum ms": Math.round(Math.min(...taken[i]!)) },
+      figures: { "median ms": Math.round(median(measured[i]!)), "minimum ms": Math.round(Math.min(...measured[i]!)) },
     }));
-    const [bare, version, serve] = taken.map(median);
+    const [bare, version, serve] = measured.map(median);
     return {
       rows: [...rows, { name: "nagare serve, first start", figures: { "median ms": Math.round(first) } }],
       ratios: {

@@ -99,16 +99,16 @@ async function measure(
     log(`warming up ${pairName(spec)}`);
     await client.warmUp({ ...spec.load, port: server.port });
   }
-  const taken = pairs.map((): Round[] => []);
+  const measured = pairs.map((): Round[] => []);
   for (let round = 1; round <= rounds; round += 1) {
     log(`round ${round} of ${rounds}`);
     // Reverses every other round, so that no pair always runs after the same one.
     const order = [...pairs.entries()];
     if (round % 2 === 0) order.reverse();
-    for (const [i, pair] of order) taken[i]!.push(await measureRound(pair));
+    for (const [i, pair] of order) measured[i]!.push(await measureRound(pair));
   }
   const costs = pairs.map(({ spec, server }, i): PairCost => {
-    const of = (figure: keyof Round): number => median(taken[i]!.map((round) => round[figure]));
+    const of = (figure: keyof Round): number => median(measured[i]!.map((round) => round[figure]));
     return {
       name: pairName(spec),
       serverCpu: of("serverCpu"),
@@ -116,7 +116,7 @@ async function measure(
       seconds: of("seconds"),
       serverPeak: memoryOf(server.pid).peak,
       clientPeak: of("clientPeak"),
-      rounds: taken[i]!,
+      rounds: measured[i]!,
     };
   });
   return { costs, remarks };

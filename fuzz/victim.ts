@@ -126,7 +126,7 @@ export class Victim {
   }
 
   /** Checks that the peer received the close reason, for sessions with one connection and a completed handshake. */
-  checkFarewell(): void {
+  checkCloseReason(): void {
     const { close, unreadable } = this.peer;
     if (this.#closedWith === undefined || unreadable > 0 || close?.code === this.#closedWith) return;
     throw new VictimFault(`closed with ${this.#closedWith}, but sent ${close?.code}`);

@@ -93,7 +93,7 @@ function checkTopLevelAwait(folder: string): void {
   );
 }
 
-function exampleOfTestKit(): string {
+function testKitExample(): string {
   const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)];
   const found = blocks.find(([, code]) => code!.includes('"nagare/testing"'));
   if (found === undefined) throw new Error("README.md has no example for nagare/testing");
@@ -116,7 +116,7 @@ try {
 
   const imports = entries.map((name, i) => `import * as m${i} from "${name}";\nexport { m${i} };\n`);
   writeFileSync(join(project, "index.ts"), imports.join(""));
-  const kit = exampleOfTestKit();
+  const kit = testKitExample();
   writeFileSync(join(project, "kit.ts"), kit);
   // Not every Node strips types by itself.
   writeFileSync(join(project, "kit.js"), kit.replace(": Request", ""));

@@ -104,11 +104,11 @@ async function browserRun(load, protocol) {
 function clear() {
   for (const lane of document.querySelectorAll(".lanes li")) {
     lane.querySelector("svg").replaceChildren();
-    tell(lane, "–", "\u00a0");
+    showResult(lane, "–", "\u00a0");
   }
 }
 
-function tell(lane, figure, more) {
+function showResult(lane, figure, more) {
   lane.querySelector(".result b").textContent = figure;
   lane.querySelector(".result small").textContent = more;
 }
@@ -125,7 +125,7 @@ async function replay(runs) {
     const from = { clipPath: "inset(0 100% 0 0)" };
     const sweep = drawing.animate([from, { clipPath: "inset(0)" }], { duration: longest * slowdown });
     await new Promise((resolve) => setTimeout(resolve, run.total * slowdown));
-    tell(lane, milliseconds(run.total), `${bytes((run.bytes / run.total) * 1000)}/s`);
+    showResult(lane, milliseconds(run.total), `${bytes((run.bytes / run.total) * 1000)}/s`);
     await sweep.finished;
   });
   document.getElementById("axis-end").textContent = milliseconds(longest);

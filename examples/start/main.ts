@@ -47,12 +47,12 @@ async function firstRequest(): Promise<string> {
 }
 
 function hint(): string {
-  const why = "Browsers refuse HTTP/3 with a development certificate";
-  if (!hasDisplay(process.env)) return `${why}. This machine has no display; on one that has, run:\n  ${command}`;
-  if (!process.stdin.isTTY) return `${why}. Run this in a terminal and press o to open a Chromium that accepts it.`;
+  const problem = "Browsers refuse HTTP/3 with a development certificate";
+  if (!hasDisplay(process.env)) return `${problem}. This machine has no display; on one that has, run:\n  ${command}`;
+  if (!process.stdin.isTTY) return `${problem}. Run this in a terminal and press o to open a Chromium that accepts it.`;
   if (chromium === undefined)
-    return `${why}. Install Chromium and press o to open the page over HTTP/3; press q to quit.`;
-  return `${why}. Press o to open a Chromium that accepts it, q to quit.`;
+    return `${problem}. Install Chromium and press o to open the page over HTTP/3; press q to quit.`;
+  return `${problem}. Press o to open a Chromium that accepts it, q to quit.`;
 }
 
 function open(): void {

@@ -41,14 +41,14 @@ function greet(seed: number) {
     },
     0 as Instant,
   );
-  let heard = "";
+  let received = "";
   const onClientEvent = ({ event }: EndpointEvent, now: Instant): void => {
     if (event.type === "verify-certificate") connection.certificateVerdict(undefined, now);
     if (event.type === "connected")
       connection.write(connection.openStream("bidi")!, new TextEncoder().encode("hello"), true);
   };
   const onServerEvent = ({ connection: peer, event }: EndpointEvent): void => {
-    if (event.type === "stream-readable") heard += new TextDecoder().decode(peer.read(event.id)?.bytes);
+    if (event.type === "stream-readable") received += new TextDecoder().decode(peer.read(event.id)?.bytes);
   };
   const { digest, time } = simulate({
     seed,
@@ -57,7 +57,7 @@ function greet(seed: number) {
       link({ delay: millis(15), rate: 10e6, loss: 0.1 }),
       host({ name: "server", address: SERVER, machine: server, onEvent: onServerEvent }),
     ],
-    until: () => heard === "hello",
+    until: () => received === "hello",
     maxVirtualTime: seconds(10),
   });
   return { digest, time };

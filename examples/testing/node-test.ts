@@ -5,8 +5,8 @@ import { simulate } from "nagare/testing";
 import { createApp } from "./app.ts";
 
 test("the warehouse responds on the second attempt", async () => {
-  let asked = 0;
-  const warehouse = () => (++asked < 2 ? undefined : 3);
+  let calls = 0;
+  const warehouse = () => (++calls < 2 ? undefined : 3);
   const { virtualTime } = await simulate(
     { seed: 7, link: { rtt: 80, loss: 0.02 }, createHandler: (kit) => createApp(kit, warehouse) },
     async (fetch) => {

@@ -63,7 +63,7 @@ class FramesSession implements Session {
     );
     if (chance.oneIn(8)) this.#victim.act();
     this.#victim.settle();
-    if (peer.isComplete) this.#victim.checkFarewell();
+    if (peer.isComplete) this.#victim.checkCloseReason();
     // IDs are eight bytes long unless a mutation changed that, so the victim's packets are readable.
     if (peer.unreadable > 0 && !this.#isMutated) throw new VictimFault("the victim sent an unreadable packet");
   }

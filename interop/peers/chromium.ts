@@ -89,10 +89,10 @@ async function fetchAll(paths: readonly string[]): Promise<{ sha256: string[]; p
     return [...new Uint8Array(hash)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   };
   const sha256 = await Promise.all(paths.map(digest));
-  const asked = new Set(paths);
+  const requested = new Set(paths);
   const entries = performance.getEntriesByType("resource") as unknown as { name: string; nextHopProtocol: string }[];
   const protocols = entries
-    .filter(({ name }) => asked.has(new URL(name).pathname))
+    .filter(({ name }) => requested.has(new URL(name).pathname))
     .map(({ nextHopProtocol }) => nextHopProtocol);
   return { sha256, protocols };
 }

@@ -236,7 +236,7 @@ describe("encoder and decoder", () => {
           });
           let insertions: number[] = [];
           let answers: number[] = [];
-          const underWay = new Map<number, { bytes: Uint8Array; fields: FieldSection }[]>();
+          const inTransit = new Map<number, { bytes: Uint8Array; fields: FieldSection }[]>();
           const waiting = new Map<number, FieldSection>();
           const cancelled = new Set<number>();
           const takeInstructions = (): void => {
@@ -252,7 +252,7 @@ describe("encoder and decoder", () => {
           };
           const deliverSection = (stream: number): void => {
             if (waiting.has(stream)) return;
-            const next = underWay.get(stream)?.shift();
+            const next = inTransit.get(stream)?.shift();
             if (next === undefined) return;
             const result = decoder.decode(stream, next.bytes);
             if (result === "blocked") waiting.set(stream, next.fields);
@@ -269,7 +269,7 @@ describe("encoder and decoder", () => {
                 if (cancelled.has(next.stream)) break;
                 const bytes = encode(encoder, next.stream, next.fields, next.credit);
                 takeInstructions();
-                underWay.set(next.stream, [...(underWay.get(next.stream) ?? []), { bytes, fields: next.fields }]);
+                inTransit.set(next.stream, [...(inTransit.get(next.stream) ?? []), { bytes, fields: next.fields }]);
                 break;
               }
               case "insertions":
@@ -286,14 +286,14 @@ describe("encoder and decoder", () => {
                 if (cancelled.has(next.stream)) break;
                 cancelled.add(next.stream);
                 decoder.cancelStream(next.stream);
-                underWay.delete(next.stream);
+                inTransit.delete(next.stream);
                 waiting.delete(next.stream);
             }
             expect(encoder.knownReceivedCount).toBeLessThanOrEqual(decoder.table.insertCount);
           }
           takeInstructions();
           deliverInsertions(insertions.length);
-          for (const stream of underWay.keys()) while (underWay.get(stream)!.length > 0) deliverSection(stream);
+          for (const stream of inTransit.keys()) while (inTransit.get(stream)!.length > 0) deliverSection(stream);
           deliverAnswers(Number.POSITIVE_INFINITY);
           expect(waiting.size).toBe(0);
           expect(decoder.table.size).toBe(encoder.table.size);

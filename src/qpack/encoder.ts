@@ -89,7 +89,7 @@ export class QpackEncoder {
   #base = 0;
   #requiredInsertCount = 0;
   #oldestReference = Number.POSITIVE_INFINITY;
-  #mayInsertBytes = 0;
+  #insertBudget = 0;
   #mayRefer = false;
   #mayBlock = false;
 
@@ -154,7 +154,7 @@ export class QpackEncoder {
     this.#base = this.#table.insertCount;
     this.#requiredInsertCount = 0;
     this.#oldestReference = Number.POSITIVE_INFINITY;
-    this.#mayInsertBytes = streamCredit - this.#instructions.length;
+    this.#insertBudget = streamCredit - this.#instructions.length;
     this.#mayRefer = this.#table.capacity > 0 && !this.#outstanding.isFull;
     this.#mayBlock = this.#outstanding.mayBlock(streamId);
   }
@@ -260,9 +260,9 @@ export class QpackEncoder {
     const size = fieldLineSize(line[0], line[1]);
     const instructionLength = line[0].length + line[1].length + 2 * MAX_INTEGER_LENGTH;
     // An entry larger than half the table evicts more than it gains.
-    if (size * 2 > this.#table.capacity || instructionLength > this.#mayInsertBytes) return false;
+    if (size * 2 > this.#table.capacity || instructionLength > this.#insertBudget) return false;
     if (!this.#makeRoom(size)) return false;
-    this.#mayInsertBytes -= instructionLength;
+    this.#insertBudget -= instructionLength;
     this.#writeInsertion(line, fixed, known, existing, instructionLength);
     this.#table.insert(line);
     this.#history.handleInserted(line, this.#table.insertCount - 1);

@@ -36,9 +36,9 @@ const ASSERTION_DETAILS = ["actual", "expected", "operator", "showDiff"] as cons
 
 /** The error for a test that threw: points at the same line, shows the same diff, and names the seed. */
 export function testFailure(seed: number, cause: unknown, handlerErrors: readonly unknown[]): SimulateError {
-  const said = cause instanceof Error ? cause.message : String(cause);
+  const message = cause instanceof Error ? cause.message : String(cause);
   const before = handlerErrors.filter((error) => error !== cause).map((error) => ` (the handler threw ${error})`);
-  const failure = new SimulateError("TEST_FAILED", seed, said + before.join(""), { cause });
+  const failure = new SimulateError("TEST_FAILED", seed, message + before.join(""), { cause });
   if (!(cause instanceof Error)) return failure;
   const frames = cause.stack?.split("\n").filter((line) => line.startsWith("    at ")) ?? [];
   failure.stack = [`${failure.name}: ${failure.message}`, ...frames].join("\n");

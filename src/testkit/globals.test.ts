@@ -57,13 +57,13 @@ test("an exception in a timer fails the test", async () => {
 });
 
 test("they stay real outside the simulation, and everywhere afterwards", async () => {
-  let isOver = false;
+  let hasEnded = false;
   const run = simulate(options, async (_fetch, kit) => {
     for (let i = 0; i < 200; i += 1) await kit.sleep(1_000);
-    isOver = true;
+    hasEnded = true;
   });
   const date = Date.now();
-  const timer = await new Promise<boolean>((resolve) => setTimeout(() => resolve(isOver), 1));
+  const timer = await new Promise<boolean>((resolve) => setTimeout(() => resolve(hasEnded), 1));
   expect(typeof timer).toBe("boolean");
   expect(Math.abs(Date.now() - date)).toBeLessThan(60_000);
   await run;

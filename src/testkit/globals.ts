@@ -62,7 +62,7 @@ export function detachConsole(): () => void {
 }
 
 /** Returns a function that restores the globals. */
-export function virtualiseGlobals(work: RealWork, virtual: VirtualGlobals): () => void {
+export function virtualizeGlobals(work: RealWork, virtual: VirtualGlobals): () => void {
   if (simulations.size === 0) install();
   simulations.set(work, virtual);
   return () => {
@@ -122,7 +122,7 @@ class GlobalTimer {
 function install(): void {
   const real = { setTimeout, setInterval, clearTimeout, clearInterval, Date, now: performance.now.bind(performance) };
 
-  const starter =
+  const wrapStart =
     (start: typeof setTimeout | typeof setInterval, repeats: boolean) =>
     (callback: (...given: unknown[]) => void, delay?: number, ...given: unknown[]): unknown => {
       const virtual = current();
@@ -134,7 +134,7 @@ function install(): void {
     new Promise((resolve) => {
       globalThis.setTimeout(resolve, delay, value);
     });
-  const stopper =
+  const wrapStop =
     (stop: typeof clearTimeout) =>
     (timer: unknown): void => {
       if (timer instanceof GlobalTimer) timer.close();
@@ -152,12 +152,12 @@ function install(): void {
   replace(
     globalThis,
     "setTimeout",
-    Object.assign(starter(real.setTimeout, false), { [promisify.custom]: promised }) as unknown as typeof setTimeout,
+    Object.assign(wrapStart(real.setTimeout, false), { [promisify.custom]: promised }) as unknown as typeof setTimeout,
     undo,
   );
-  replace(globalThis, "setInterval", starter(real.setInterval, true) as typeof setInterval, undo);
-  replace(globalThis, "clearTimeout", stopper(real.clearTimeout) as typeof clearTimeout, undo);
-  replace(globalThis, "clearInterval", stopper(real.clearInterval) as typeof clearInterval, undo);
+  replace(globalThis, "setInterval", wrapStart(real.setInterval, true) as typeof setInterval, undo);
+  replace(globalThis, "clearTimeout", wrapStop(real.clearTimeout) as typeof clearTimeout, undo);
+  replace(globalThis, "clearInterval", wrapStop(real.clearInterval) as typeof clearInterval, undo);
   replace(globalThis, "Date", VirtualDate, undo);
   replace(performance, "now", () => (current() === undefined ? real.now() : current()!.clock.now() / 1_000), undo);
 }

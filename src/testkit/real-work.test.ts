@@ -36,7 +36,7 @@ const compressed = (text: string) => new Response(text).body!.pipeThrough(new Co
 
 describe.each(UNMARKED)("%s", (_what, work, message) => {
   const unmarked = { code: "UNMARKED_REAL_WORK", message: expect.stringMatching(message) };
-  const tellsWhere = { message: expect.stringContaining("real-work.test.ts") };
+  const withLocation = { message: expect.stringContaining("real-work.test.ts") };
 
   test("in a handler fails, with the location and a remedy", async () => {
     const handler = async () => {
@@ -45,7 +45,7 @@ describe.each(UNMARKED)("%s", (_what, work, message) => {
     };
     const run = simulate({ seed: 9, handler, log: () => {} }, visit);
     await expect(run).rejects.toMatchObject({ ...unmarked, seed: 9 });
-    await expect(run).rejects.toMatchObject(tellsWhere);
+    await expect(run).rejects.toMatchObject(withLocation);
   });
 
   test("in a test fails", async () => {

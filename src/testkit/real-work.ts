@@ -23,8 +23,8 @@ interface Operation {
 }
 
 /**
- * True if the operation completes later. A job of node:crypto then has a callback, or a promise from Node 24 on in Web
- * Cryptography; a synchronous one has neither. A node:zlib stream has one from its first write on.
+ * True if the operation completes later. A node:crypto job has a callback unless it is synchronous and already done, or
+ * belongs to Web Cryptography (which has a promise from Node 24 on). A node:zlib stream has one from its first write on.
  */
 function endsLater({ type, resource, stack }: Operation): boolean {
   if (type.endsWith("REQUEST")) {

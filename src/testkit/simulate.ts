@@ -16,7 +16,7 @@ import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts"
 import type { QuicEnvironment } from "../host/quic/environment.ts";
 import { QuicListener } from "../host/quic/listener.ts";
 import { SimulateError, testFailure } from "./errors.ts";
-import { detachConsole, virtualiseGlobals } from "./globals.ts";
+import { detachConsole, virtualizeGlobals } from "./globals.ts";
 import { simulatedServerIdentity } from "./identity.ts";
 import { createKit, type Kit } from "./kit.ts";
 import { CLIENT_HOST, SERVER_HOST, SimulatedPath } from "./network.ts";
@@ -60,7 +60,7 @@ export async function simulate<T>(
   const engine = await loadEngine(settings.engine);
   const simulation = new Simulation<T>(settings);
   const attachConsole = detachConsole();
-  const restoreGlobals = options.virtualGlobals === true ? simulation.virtualiseGlobals() : () => {};
+  const restoreGlobals = options.virtualGlobals === true ? simulation.virtualizeGlobals() : () => {};
   try {
     return await simulation.run(options, test, async () => engine);
   } finally {
@@ -84,8 +84,8 @@ class Simulation<T> {
     this.#work = new RealWork(settings.seed, settings.realTimeout);
   }
 
-  virtualiseGlobals(): () => void {
-    return virtualiseGlobals(this.#work, { clock: this.#clock, call: this.#call });
+  virtualizeGlobals(): () => void {
+    return virtualizeGlobals(this.#work, { clock: this.#clock, call: this.#call });
   }
 
   close(): void {

@@ -32,9 +32,9 @@ export class CryptoChannel {
           `handshake data at ${ENCRYPTION_LEVEL_NAMES[level]} instead of ${ENCRYPTION_LEVEL_NAMES[this.#readLevel]}`,
         );
       }
-      const taken = Math.min(this.#wanted() - this.#length, bytes.length - at);
-      this.#append(bytes.subarray(at, at + taken));
-      at += taken;
+      const count = Math.min(this.#wanted() - this.#length, bytes.length - at);
+      this.#append(bytes.subarray(at, at + count));
+      at += count;
       if (this.#length >= MESSAGE_HEADER_LENGTH && this.#length === this.#wanted()) {
         const message = handshakeMessage(this.#message.slice(0, this.#length));
         this.#length = 0;
@@ -73,7 +73,7 @@ export class CryptoChannel {
     this.#outgoing.push({ level, bytes: message });
   }
 
-  tell(event: TlsEvent): void {
+  emit(event: TlsEvent): void {
     this.#events.push(event);
   }
 

@@ -77,7 +77,7 @@ class TlsClient implements TlsHandshake {
   }
 
   handleCrypto(level: EncryptionLevel, bytes: Uint8Array): void {
-    this.#orFail(() => {
+    this.#failOnError(() => {
       this.#channel.receive(level, bytes, (message) => {
         this.#state = this.#transition(this.#state, message);
       });
@@ -85,7 +85,7 @@ class TlsClient implements TlsHandshake {
   }
 
   certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined): void {
-    this.#orFail(() => {
+    this.#failOnError(() => {
       const state = this.#state;
       const isExpected = state.type === "WAIT_VERDICT" || (state.type === "WAIT_FINISHED" && !state.accepted);
       if (!isExpected) throw new TypeError(`no verdict is expected in state ${state.type}`);
@@ -99,7 +99,7 @@ class TlsClient implements TlsHandshake {
   }
 
   /** Runs `act`; a ProtocolError makes this machine fail. Afterwards it ignores all input. */
-  #orFail(act: () => void): void {
+  #failOnError(act: () => void): void {
     if (this.#state.type === "FAILED") return;
     try {
       act();
@@ -255,8 +255,8 @@ class TlsClient implements TlsHandshake {
     this.#log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
     this.#log("SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);
     const secret = { type: "secret", level: EncryptionLevel.handshake, suite } as const;
-    this.#channel.tell({ ...secret, direction: "read", secret: traffic.server });
-    this.#channel.tell({ ...secret, direction: "write", secret: traffic.client });
+    this.#channel.emit({ ...secret, direction: "read", secret: traffic.server });
+    this.#channel.emit({ ...secret, direction: "write", secret: traffic.client });
     this.#channel.readAt(EncryptionLevel.handshake);
     return { type: "WAIT_EE", hello: state.hello, keys: { suite, group, schedule, handshakeSecret, traffic } };
   }
@@ -280,7 +280,7 @@ class TlsClient implements TlsHandshake {
     if (parameters === undefined) {
       throw alertError("missing_extension", "encrypted_extensions", "no quic_transport_parameters");
     }
-    this.#channel.tell({ type: "peer-parameters", bytes: parameters });
+    this.#channel.emit({ type: "peer-parameters", bytes: parameters });
     this.#transcript.append(message.bytes);
     const negotiated = { ...state.keys, alpn, certificateRequest: undefined };
     return { type: "WAIT_CERT_CR", hello: state.hello, negotiated };
@@ -330,7 +330,7 @@ class TlsClient implements TlsHandshake {
     }
     this.#transcript.append(message.bytes);
     // Not earlier: only the chain of a server that holds the key is worth validating.
-    this.#channel.tell({
+    this.#channel.emit({
       type: "verify-certificate",
       chain: state.chain,
       serverName: this.#config.serverName,
@@ -371,10 +371,10 @@ class TlsClient implements TlsHandshake {
     this.#log("CLIENT_TRAFFIC_SECRET_0", application.client);
     this.#log("SERVER_TRAFFIC_SECRET_0", application.server);
     const secret = { type: "secret", level: EncryptionLevel.oneRtt, suite } as const;
-    this.#channel.tell({ ...secret, direction: "write", secret: application.client });
-    this.#channel.tell({ ...secret, direction: "read", secret: application.server });
+    this.#channel.emit({ ...secret, direction: "write", secret: application.client });
+    this.#channel.emit({ ...secret, direction: "read", secret: application.server });
     const { serverName } = this.#config;
-    this.#channel.tell({ type: "complete", alpn, suite, group, serverName, signatureScheme });
+    this.#channel.emit({ type: "complete", alpn, suite, group, serverName, signatureScheme });
     return { type: "CONNECTED" };
   }
 
@@ -395,6 +395,6 @@ class TlsClient implements TlsHandshake {
 
   #log(label: KeyLogLabel, secret: Uint8Array): void {
     if (this.#config.keyLog !== true) return;
-    this.#channel.tell({ type: "key-log", line: keyLogLine(label, this.#random, secret) });
+    this.#channel.emit({ type: "key-log", line: keyLogLine(label, this.#random, secret) });
   }
 }

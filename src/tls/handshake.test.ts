@@ -43,8 +43,8 @@ function nodeIdentity(scheme: SignatureSchemeName): TlsIdentity {
     chain: [makeCertificate(new Uint8Array(publicKey.export({ type: "spki", format: "der" })))],
     signer: {
       schemes: [scheme],
-      sign: (asked, message) => {
-        expect(asked).toBe(scheme);
+      sign: (requested, message) => {
+        expect(requested).toBe(scheme);
         return new Uint8Array(sign(HASHES[scheme], message, { key: privateKey, ...padding }));
       },
     },
@@ -54,9 +54,9 @@ function nodeIdentity(scheme: SignatureSchemeName): TlsIdentity {
 /** Both sides complete, agree on everything, and hold matching secrets. */
 function expectAgreement(pair: Pair) {
   expect(pair.isComplete).toBe(true);
-  const ofClient = eventOf(pair.clientEvents, "complete")!;
-  const ofServer = eventOf(pair.serverEvents, "complete")!;
-  expect(ofServer).toEqual(ofClient);
+  const clientResult = eventOf(pair.clientEvents, "complete")!;
+  const serverResult = eventOf(pair.serverEvents, "complete")!;
+  expect(serverResult).toEqual(clientResult);
   const mirrored = secretsOf(pair.clientEvents).map((secret) => ({
     ...secret,
     direction: secret.direction === "read" ? "write" : "read",
@@ -65,7 +65,7 @@ function expectAgreement(pair: Pair) {
     a.level - b.level || a.direction.localeCompare(b.direction);
   expect(mirrored).toHaveLength(4);
   expect(secretsOf(pair.serverEvents).sort(byPlace)).toEqual(mirrored.sort(byPlace));
-  return ofClient;
+  return clientResult;
 }
 
 describe("a handshake", () => {
@@ -84,9 +84,9 @@ describe("a handshake", () => {
 
   it("releases secrets in the order in which QUIC may use them (RFC 9001 §5.7)", () => {
     const pair = new Pair().run();
-    const story = (events: typeof pair.clientEvents) =>
+    const eventOrder = (events: typeof pair.clientEvents) =>
       events.map((event) => (event.type === "secret" ? `${event.direction} ${event.level}` : event.type));
-    expect(story(pair.clientEvents)).toEqual([
+    expect(eventOrder(pair.clientEvents)).toEqual([
       `read ${EncryptionLevel.handshake}`,
       `write ${EncryptionLevel.handshake}`,
       "peer-parameters",
@@ -95,7 +95,7 @@ describe("a handshake", () => {
       `read ${EncryptionLevel.oneRtt}`,
       "complete",
     ]);
-    expect(story(pair.serverEvents)).toEqual([
+    expect(eventOrder(pair.serverEvents)).toEqual([
       "peer-parameters",
       `write ${EncryptionLevel.handshake}`,
       `read ${EncryptionLevel.handshake}`,
@@ -146,17 +146,17 @@ describe("a handshake", () => {
 
 describe("the choice of identity", () => {
   it("depends on the requested name and on what the client can verify", () => {
-    const asked: unknown[] = [];
+    const requested: unknown[] = [];
     const pair = new Pair({
       client: { serverName: "two.example" },
       server: {
         selectIdentity: (name, schemes) => {
-          asked.push(name, schemes);
+          requested.push(name, schemes);
           return ed25519Identity(name === "two.example" ? 2 : 1);
         },
       },
     }).run();
-    expect(asked).toEqual(["two.example", ALL_SIGNATURE_SCHEMES]);
+    expect(requested).toEqual(["two.example", ALL_SIGNATURE_SCHEMES]);
     expect(eventOf(pair.clientEvents, "verify-certificate")).toMatchObject({
       serverName: "two.example",
       chain: ed25519Identity(2).chain,

@@ -37,7 +37,7 @@ export type TlsEvent =
   | { readonly type: "peer-parameters"; readonly bytes: Uint8Array }
   /** Client only: validate this chain (DER, leaf first) for this name, then call `certificateVerdict`. */
   | { readonly type: "verify-certificate"; readonly chain: readonly Uint8Array[]; readonly serverName: string }
-  /** This side has sent and verified the Finished messages (RFC 9001 §4.1.1). */
+  /** This side has sent its Finished and verified the peer's (RFC 9001 §4.1.1). */
   | {
       readonly type: "complete";
       readonly alpn: string;

@@ -113,7 +113,7 @@ class TlsServer implements TlsHandshake {
     const keyPair = this.#config.engine.generateKeyPair(group, this.#config.rng);
     const shared = keyPair.deriveShared(share);
     if (shared === undefined) throw alertError("illegal_parameter", "key_share", "unusable public key");
-    this.#channel.tell({ type: "peer-parameters", bytes: hello.extensions.quic_transport_parameters });
+    this.#channel.emit({ type: "peer-parameters", bytes: hello.extensions.quic_transport_parameters });
     this.#transcript.append(message.bytes);
     this.#sendServerHello(suite, GROUPS[group], keyPair.publicKey);
 
@@ -123,8 +123,8 @@ class TlsServer implements TlsHandshake {
     this.#log(hello, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
     this.#log(hello, "SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);
     const secret = { type: "secret", suite } as const;
-    this.#channel.tell({ ...secret, level: EncryptionLevel.handshake, direction: "write", secret: traffic.server });
-    this.#channel.tell({ ...secret, level: EncryptionLevel.handshake, direction: "read", secret: traffic.client });
+    this.#channel.emit({ ...secret, level: EncryptionLevel.handshake, direction: "write", secret: traffic.server });
+    this.#channel.emit({ ...secret, level: EncryptionLevel.handshake, direction: "read", secret: traffic.client });
     this.#channel.readAt(EncryptionLevel.handshake);
 
     this.#sendFlight(hello, alpn, choice, schedule, traffic);
@@ -132,7 +132,7 @@ class TlsServer implements TlsHandshake {
     const application = schedule.applicationTraffic(master, this.#transcript.digest());
     this.#log(hello, "CLIENT_TRAFFIC_SECRET_0", application.client);
     this.#log(hello, "SERVER_TRAFFIC_SECRET_0", application.server);
-    this.#channel.tell({ ...secret, level: EncryptionLevel.oneRtt, direction: "write", secret: application.server });
+    this.#channel.emit({ ...secret, level: EncryptionLevel.oneRtt, direction: "write", secret: application.server });
 
     const { server_name: serverName } = hello.extensions;
     return {
@@ -204,14 +204,14 @@ class TlsServer implements TlsHandshake {
     this.#channel.readAt(EncryptionLevel.oneRtt);
     // RFC 9001 §5.7: no 1-RTT data is read before the handshake is complete, so its key is withheld until now.
     const { suite } = completion;
-    this.#channel.tell({
+    this.#channel.emit({
       type: "secret",
       level: EncryptionLevel.oneRtt,
       direction: "read",
       suite,
       secret: clientSecret,
     });
-    this.#channel.tell(completion);
+    this.#channel.emit(completion);
     return { type: "CONNECTED" };
   }
 
@@ -222,6 +222,6 @@ class TlsServer implements TlsHandshake {
 
   #log(hello: ClientHello, label: KeyLogLabel, secret: Uint8Array): void {
     if (this.#config.keyLog !== true) return;
-    this.#channel.tell({ type: "key-log", line: keyLogLine(label, hello.random, secret) });
+    this.#channel.emit({ type: "key-log", line: keyLogLine(label, hello.random, secret) });
   }
 }

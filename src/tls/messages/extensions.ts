@@ -140,12 +140,12 @@ export function emitExtensions<P extends Place>(extensions: Extensions<P>, place
 /** Rejects extensions in an answer that were not in the ClientHello (RFC 8446 §4.2), except those in `also`. */
 export function rejectUnsolicited(
   answer: { readonly unknown?: readonly UnknownExtension[] },
-  asked: Extensions<"CH">,
+  offered: Extensions<"CH">,
   also: readonly ExtensionName[] = [],
 ): void {
   const unknown = answer.unknown?.[0];
   if (unknown !== undefined) throw alertError("unsupported_extension", formatCodePoint(unknown.type));
   for (const name of Object.keys(answer) as ExtensionName[]) {
-    if (!(name in asked) && !also.includes(name)) throw alertError("unsupported_extension", name);
+    if (!(name in offered) && !also.includes(name)) throw alertError("unsupported_extension", name);
   }
 }
