@@ -9,8 +9,8 @@ export class OwnProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
 
   /**
-   * `name` is a file of `processes/` without its extension, from this build or from another checkout built with `npm
-   * run tools`. With NAGARE_PROFILE=FOLDER, each process writes a CPU profile there.
+   * `name` is a file of `processes/` without its extension, from this build or from another built checkout. With
+   * NAGARE_PROFILE=FOLDER, each process writes a CPU profile there.
    */
   constructor(name: "own-server" | "own-client" | "http2-server", checkout?: string) {
     const folder = process.env.NAGARE_PROFILE;

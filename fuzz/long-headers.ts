@@ -74,7 +74,7 @@ function finish(writer: Writer, chance: Chance): Uint8Array {
   return chance.oneIn(30) ? whole.slice(0, chance.below(whole.length)) : whole.slice();
 }
 
-/** A Retry with a valid integrity tag, which anybody can compute who has seen the Initial. */
+/** A Retry with a valid integrity tag, which anyone who has seen the Initial can compute. */
 function retryPacket(chance: Chance, known: KnownIds, original: Uint8Array): Uint8Array {
   const writer = new Writer(new Uint8Array(2_048));
   const source = chance.oneIn(6) ? original : chance.exactBytes(chance.pick([0, 4, 8, 20]));

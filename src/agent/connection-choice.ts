@@ -117,7 +117,7 @@ export class ConnectionChoice {
     this.#considerFailing(standing);
   }
 
-  /** No requests are waiting any more. */
+  /** No request is waiting. */
   handleAbandoned(): void {
     if (this.#http3.type === "connecting") {
       this.#commands.push({ type: "cancel-http3" });
@@ -151,7 +151,7 @@ export class ConnectionChoice {
     this.#commands.push({ type: "connect-http3", alternative });
   }
 
-  /** The alternative to try HTTP/3 at now, if any. */
+  /** The alternative at which to try HTTP/3 now, if any. */
   #http3Target(standing: Standing, now: Instant): Alternative | undefined {
     const { origin, port, protocols } = this.#rules;
     const own = { host: "", port };

@@ -249,7 +249,7 @@ export class Reassembler {
   }
 }
 
-/** Grows by doubling, so that many small pieces cost amortized constant copying. */
+/** Grows by doubling, so that each byte is copied a constant number of times on average. */
 function appendToChunk(chunk: Chunk, data: Uint8Array): void {
   const length = chunk.length + data.length;
   if (length > chunk.bytes.length) {

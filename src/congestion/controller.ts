@@ -51,7 +51,7 @@ export interface CongestionController {
   onCongestionExperienced(timeSent: Instant, now: Instant): void;
   /** Every packet whose loss caused the latest reduction arrived after all, so the reduction was spurious. */
   onSpuriousCongestion(now: Instant): void;
-  /** Removes bytes from flight that were neither acknowledged nor lost: their keys were discarded (RFC 9002 §6.4). */
+  /** Bytes leave flight without being acknowledged or lost: their keys were discarded (RFC 9002 §6.4). */
   onPacketsDiscarded(bytes: number): void;
   /** The path's maximum datagram size changed (RFC 9002 §7.2). */
   setMaxDatagramSize(bytes: number): void;

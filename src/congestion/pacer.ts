@@ -1,6 +1,6 @@
 /**
  * Spreads a window over a round trip (RFC 9002 §7.7) with a token bucket that fills at N × congestion window / smoothed
- * RTT and holds one burst. The sender asks for the budget and, if there is none, for the time of the next.
+ * RTT and holds one burst. The sender asks for the budget and, if there is none, for the next send time.
  *
  * A host's timers are granular: a deadline may be met late by up to one grain, and the rate loses what could have been
  * sent meanwhile unless the bucket holds as much. So the burst is ten datagrams, or the rate times one grain if that is
@@ -69,7 +69,7 @@ export class Pacer {
     const rate = this.#rate();
     const needed = Math.min(wanted, this.#burst(rate));
     if (available >= needed) return undefined;
-    // The deficit may be so small that the sum rounds to now; a timer must still move forward.
+    // The deficit may be so small that the sum rounds to now; the result must still be later, or time would stand still.
     return instant(now + Math.max(1, (needed - this.#tokens) / rate));
   }
 

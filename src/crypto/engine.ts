@@ -130,7 +130,7 @@ export interface CryptoEngine {
   verify(scheme: SignatureSchemeName, spki: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
 }
 
-/** A private key kept anywhere; TLS passes in bytes and gets a signature. */
+/** A private key, wherever it is kept: takes bytes and returns a signature. */
 export interface Signer {
   /** The schemes this key can sign with, in order of preference. */
   readonly schemes: readonly SignatureSchemeName[];

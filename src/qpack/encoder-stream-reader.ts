@@ -12,7 +12,7 @@ const tooLarge = () => encoderStreamError("the entry is larger than the table");
 export class EncoderStreamReader {
   readonly #table: DynamicTable;
   readonly #maxTableCapacity: number;
-  /** No longer encoded string can fit the table: a Huffman code has at most 30 bits. */
+  /** No encoded string above this length fits the table: a Huffman code has at most 30 bits. */
   readonly #maxStringBytes: number;
   readonly #reader = new PrimitiveReader();
   readonly #waiting = new ByteQueue();

@@ -23,7 +23,7 @@ export interface HostOptions<Event> {
   readonly maxSegments?: number;
 }
 
-/** The number of datagrams of one batch, and of bytes for them. */
+/** Datagrams per batch, and bytes for them. */
 const BATCH_CAPACITY = 64;
 const ARENA_BYTES = 128 * 1024;
 

@@ -3,7 +3,7 @@
 export type SimulateProblem =
   /** An option has the wrong type or is out of range. */
   | "OPTION_INVALID"
-  /** The test threw; the exception is the `cause`. */
+  /** The test threw the exception in `cause`. */
   | "TEST_FAILED"
   /** Unmarked use of a file, a socket, the thread pool or a real timer. */
   | "UNMARKED_REAL_WORK"

@@ -38,7 +38,7 @@ interface Marked {
   deliver: () => void;
 }
 
-/** Marks whose code is running; every callback and promise that follows from it has the same scope. */
+/** The owner of the running code; every callback and promise that follows from it has the same scope. */
 interface Scope {
   readonly work: RealWork;
   /** True inside `real(() => …)`, where all work is allowed. */

@@ -43,7 +43,7 @@ export class CryptoChannel {
     }
   }
 
-  /** The known length of the incomplete message: first that of its header. */
+  /** The bytes needed so far: the header's first, then those of the whole message. */
   #wanted(): number {
     if (this.#length < MESSAGE_HEADER_LENGTH) return MESSAGE_HEADER_LENGTH;
     const length = (this.#message[1]! << 16) | (this.#message[2]! << 8) | this.#message[3]!;

@@ -40,8 +40,7 @@ export function makeClientHello(config: TlsClientConfig, random: Uint8Array, sha
       supported_groups: (config.groups ?? DEFAULT_GROUPS).map((name) => GROUPS[name]),
       signature_algorithms: [
         ...ALL_SIGNATURE_SCHEMES.map((name) => SIGNATURE_SCHEMES[name]),
-        // Most chains on the web are signed with these, and without signature_algorithms_cert this list covers them
-        // too.
+        // Most web chains are signed with these; without signature_algorithms_cert this list covers them too.
         ...CERTIFICATE_ONLY_SCHEMES,
       ],
       application_layer_protocol_negotiation: config.alpn,
