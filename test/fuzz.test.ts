@@ -8,7 +8,7 @@ import { TARGETS } from "../fuzz/targets/index.ts";
 const INPUTS: Readonly<Record<string, number>> = { "transport-parameters": 300, tls: 300 };
 const DEFAULT_INPUTS = 4_000;
 
-describe("a victim closes with a code, or lives on", () => {
+describe("a victim closes with a code, or stays open", () => {
   test.each(TARGETS.map((target) => [target.name, target] as const))("%s", (name, target) => {
     const maxInputs = INPUTS[name] ?? DEFAULT_INPUTS;
     const report = fuzz({ target, seed: 1, maxInputs });
