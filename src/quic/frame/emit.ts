@@ -1,6 +1,6 @@
 /**
- * Writing frames (RFC 9000 §19): one function per frame. Running out of room is a fault of the caller, who asks
- * for an overhead first; only ACK and CONNECTION_CLOSE shrink to fit.
+ * Writes frames (RFC 9000 §19), one function per frame. It is the caller's job to make sure that a frame fits; only ACK
+ * and CONNECTION_CLOSE shrink to fit.
  */
 
 import { assertNever } from "../../base/errors.ts";
@@ -20,16 +20,15 @@ export function emitPing(writer: Writer): void {
 }
 
 /**
- * Acknowledges what has been received, from the largest down, in as many ranges as fit, and returns the largest.
- * `delay` is in units of 2^ack_delay_exponent microseconds, as on the wire. Where not even one range fits, nothing is
- * written and -1 returned.
+ * Acknowledges received packets from the largest down, in as many ranges as fit, and returns the largest. `delay` is in
+ * units of 2^ack_delay_exponent microseconds, as on the wire. Writes nothing and returns -1 if not even one range fits.
  */
 export function emitAck(writer: Writer, received: RangeSet, delay: number, ecn: EcnCounts | undefined): number {
   const last = received.size - 1;
   if (last < 0) return -1;
   const largest = received.end(last) - 1;
   let smallest = received.start(last);
-  // A place of two bytes for the count where one might not do.
+  // Reserves two bytes for the count if one byte might not be enough.
   const countLength = last < 0x40 ? 1 : 2;
   const room = writer.remaining - ecnLength(ecn);
   let length = 1 + varintLength(largest) + varintLength(delay) + countLength + varintLength(largest - smallest);
@@ -115,7 +114,7 @@ export function emitNewToken(writer: Writer, token: Uint8Array): void {
   writer.write(token);
 }
 
-/** Without `explicitLength` the data runs to the end of the packet, and nothing may follow. */
+/** Without `explicitLength`, the data runs to the end of the packet and nothing may follow. */
 export function emitStream(
   writer: Writer,
   id: StreamId,
@@ -130,7 +129,7 @@ export function emitStream(
   writer.write(data.subarray(dataStart, dataEnd));
 }
 
-/** The frame without its `length` bytes of data, which have to follow. */
+/** Writes the frame without its `length` bytes of data, which must follow. */
 export function emitStreamHeader(
   writer: Writer,
   id: StreamId,
@@ -145,7 +144,7 @@ export function emitStreamHeader(
   if (explicitLength) writer.varint(length);
 }
 
-/** What a STREAM frame with an explicit length takes beside its `length` bytes of data. */
+/** The size of a STREAM frame with an explicit length, minus its `length` bytes of data. */
 export const streamFrameOverhead = (id: StreamId, offset: number, length: number): number =>
   1 + varintLength(id) + (offset > 0 ? varintLength(offset) : 0) + varintLength(length);
 
@@ -211,7 +210,9 @@ export function emitPathResponse(writer: Writer, data: Uint8Array): void {
   writer.write(data);
 }
 
-/** The reason phrase is cut to what fits, between two characters. `frameType` is written for layer "transport" only. */
+/**
+ * Truncates the reason phrase to what fits, at a character boundary. `frameType` is written only for layer "transport".
+ */
 export function emitConnectionClose(
   writer: Writer,
   layer: "transport" | "application",
@@ -223,12 +224,12 @@ export function emitConnectionClose(
   writer.varint(code);
   if (layer === "transport") writer.varint(frameType);
   const bytes = typeof phrase === "string" ? utf8(phrase) : phrase;
-  const length = fittingPhrase(bytes, writer.remaining);
+  const length = fittingPhraseLength(bytes, writer.remaining);
   writer.varint(length);
   writer.write(bytes.subarray(0, length));
 }
 
-function fittingPhrase(phrase: Uint8Array, room: number): number {
+function fittingPhraseLength(phrase: Uint8Array, room: number): number {
   let length = phrase.length;
   while (length > 0 && varintLength(length) + length > room) length = Math.max(0, room - varintLength(length));
   if (length === phrase.length) return length;
@@ -241,7 +242,7 @@ export function emitHandshakeDone(writer: Writer): void {
   writer.uint8(0x1e);
 }
 
-/** Any frame. STREAM frames get an explicit length. */
+/** Writes any frame. STREAM frames get an explicit length. */
 export function emitFrame(writer: Writer, frame: Frame): void {
   switch (frame.type) {
     case "padding":

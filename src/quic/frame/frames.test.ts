@@ -33,7 +33,7 @@ function emitted(frame: Frame): Uint8Array {
 const parse = (bytes: Uint8Array, level: EncryptionLevel = EncryptionLevel.oneRtt): Frame =>
   parseFrame(new Reader(bytes), level);
 
-/** The name of the transport error that the parser throws. */
+/** The name of the transport error thrown by the parser. */
 function refusal(bytes: Uint8Array): string | undefined {
   try {
     parse(bytes);
@@ -56,7 +56,7 @@ describe("parse(emit(frame)) = frame", () => {
     );
   });
 
-  it("frames one after another", () => {
+  it("several frames in a row", () => {
     // Adjacent PADDING frames are read as one.
     const frames = fc.array(
       anyFrame.filter((frame) => frame.type !== "padding"),
@@ -77,9 +77,9 @@ describe("parse(emit(frame)) = frame", () => {
 
 describe("malformed frames", () => {
   it.each(Object.entries<fc.Arbitrary<Frame>>(frameArbitraries))(
-    "%s cut at every byte is a FRAME_ENCODING_ERROR",
+    "%s truncated at any byte is a FRAME_ENCODING_ERROR",
     (type, arbitrary) => {
-      // What is left of a run of PADDING is a shorter one.
+      // A truncated run of PADDING is a shorter run.
       if (type === "padding") return expect(parse(fromHex("000000"))).toEqual({ type: "padding", length: 3 });
       for (const frame of fc.sample(arbitrary, { numRuns: 20, seed: 1 })) {
         const bytes = emitted(frame);
@@ -90,7 +90,7 @@ describe("malformed frames", () => {
     },
   );
 
-  it("any bytes at any level are a frame or a ProtocolError, and the reader stays within them", () => {
+  it("any bytes at any level yield a frame or a ProtocolError, and the reader stays in bounds", () => {
     const start = fc.oneof(fc.integer({ min: 0, max: 0x1e }), fc.integer({ min: 0, max: 255 }));
     fc.assert(
       fc.property(start, fc.uint8Array({ maxLength: 60 }), fc.constantFrom(...LEVELS), (first, rest, level) => {
@@ -100,7 +100,7 @@ describe("malformed frames", () => {
           const frame = parseFrame(reader, level);
           expect(reader.position).toBeGreaterThan(0);
           expect(reader.position).toBeLessThanOrEqual(bytes.length);
-          // What was read can be written, unless it uses numbers beyond a double's.
+          // Anything that was parsed can be written again, unless it uses numbers that a double cannot hold.
           const again = parse(emitted(frame));
           const isExact = JSON.stringify(frame, (_, v) => (typeof v === "number" && v > 2 ** 53 ? "big" : v)).includes(
             "big",
@@ -117,11 +117,11 @@ describe("malformed frames", () => {
 
   const MAX = "ffffffffffffffff";
   const cases: readonly (readonly [what: string, bytes: string, error: TransportErrorName | undefined])[] = [
-    ["ACK whose first range goes below 0", "02 05 00 00 06", "FRAME_ENCODING_ERROR"],
-    ["ACK whose first range ends at 0", "02 05 00 00 05", undefined],
-    ["ACK whose gap goes below 0", "02 05 00 01 00 04 00", "FRAME_ENCODING_ERROR"],
-    ["ACK whose second range ends at 0", "02 05 00 01 00 03 00", undefined],
-    ["ACK whose second range goes below 0", "02 05 00 01 00 03 01", "FRAME_ENCODING_ERROR"],
+    ["ACK with a first range below 0", "02 05 00 00 06", "FRAME_ENCODING_ERROR"],
+    ["ACK with a first range down to 0", "02 05 00 00 05", undefined],
+    ["ACK with a gap below 0", "02 05 00 01 00 04 00", "FRAME_ENCODING_ERROR"],
+    ["ACK with a second range down to 0", "02 05 00 01 00 03 00", undefined],
+    ["ACK with a second range below 0", "02 05 00 01 00 03 01", "FRAME_ENCODING_ERROR"],
     ["ACK with more ranges than bytes", `02 05 00 ${MAX} 00 00 00`, "FRAME_ENCODING_ERROR"],
     ["MAX_STREAMS of 2^60", "12 d000000000000000", undefined],
     ["MAX_STREAMS of 2^60 + 1", "12 d000000000000001", "FRAME_ENCODING_ERROR"],
@@ -139,9 +139,13 @@ describe("malformed frames", () => {
     ["NEW_CONNECTION_ID of 1 byte", `18 01 00 01 aa ${"00".repeat(16)}`, undefined],
     ["NEW_CONNECTION_ID of 20 bytes", `18 01 00 14 ${"aa".repeat(20)} ${"00".repeat(16)}`, undefined],
     ["NEW_CONNECTION_ID of 21 bytes", `18 01 00 15 ${"aa".repeat(21)} ${"00".repeat(16)}`, "FRAME_ENCODING_ERROR"],
-    ["NEW_CONNECTION_ID that retires itself", `18 01 01 01 aa ${"00".repeat(16)}`, undefined],
-    ["NEW_CONNECTION_ID that retires what follows it", `18 01 02 01 aa ${"00".repeat(16)}`, "FRAME_ENCODING_ERROR"],
-    ["NEW_CONNECTION_ID of a skipped sequence", `18 ${MAX} 00 01 aa ${"00".repeat(16)}`, "PROTOCOL_VIOLATION"],
+    ["NEW_CONNECTION_ID that retires its own sequence number", `18 01 01 01 aa ${"00".repeat(16)}`, undefined],
+    [
+      "NEW_CONNECTION_ID that retires later sequence numbers",
+      `18 01 02 01 aa ${"00".repeat(16)}`,
+      "FRAME_ENCODING_ERROR",
+    ],
+    ["NEW_CONNECTION_ID that skips sequence numbers", `18 ${MAX} 00 01 aa ${"00".repeat(16)}`, "PROTOCOL_VIOLATION"],
     ["PATH_CHALLENGE of 7 bytes", "1a 00000000000000", "FRAME_ENCODING_ERROR"],
     ["CONNECTION_CLOSE longer than the packet", "1c 00 00 05 61", "FRAME_ENCODING_ERROR"],
   ];
@@ -149,7 +153,7 @@ describe("malformed frames", () => {
     expect(refusal(fromHex(bytes))).toBe(error);
   });
 
-  it("names the frame that was wrong", () => {
+  it("names the malformed frame", () => {
     expect(() => parse(fromHex("07 00"))).toThrow(expect.objectContaining({ where: "NEW_TOKEN" }));
     expect(() => parse(fromHex("1a 00"))).toThrow(expect.objectContaining({ where: "PATH_CHALLENGE" }));
     expect(() => parse(fromHex("1e"), EncryptionLevel.initial)).toThrow(
@@ -175,14 +179,14 @@ describe("frames as bytes", () => {
     expect(parse(fromHex(bytes))).toEqual(frame);
   });
 
-  it("STREAM without a length runs to the end of the packet", () => {
+  it("a STREAM frame without a length runs to the end of the packet", () => {
     const writer = new Writer(new Uint8Array(100));
     emitStream(writer, 8, 5, fromHex("00112233"), 1, 3, true, false);
     expect(writer.written()).toEqual(fromHex("0d 08 05 1122"));
     expect(parse(writer.written())).toEqual({ type: "stream", id: 8, offset: 5, data: fromHex("1122"), fin: true });
   });
 
-  it("the data of STREAM and CRYPTO are views of the datagram; everything else is copied", () => {
+  it("STREAM and CRYPTO data are views of the datagram; everything else is copied", () => {
     const shares = (bytes: Uint8Array, field: (frame: Frame) => Uint8Array): boolean =>
       field(parse(bytes)).buffer === bytes.buffer;
     const dataOf = (frame: Frame) => (frame as { data: Uint8Array }).data;
@@ -193,7 +197,7 @@ describe("frames as bytes", () => {
     expect(shares(fromHex("1d000161"), (frame) => (frame as { phrase: Uint8Array }).phrase)).toBe(false);
   });
 
-  it("the overhead of STREAM is what the frame takes beside its data", () => {
+  it("streamFrameOverhead is the size of the frame minus its data", () => {
     const small = fc.uint8Array({ maxLength: 80 });
     fc.assert(
       fc.property(integer, integer, small, (id, offset, data) => {
@@ -230,7 +234,7 @@ describe("emitAck", () => {
     );
   });
 
-  it("keeps the highest ranges where not all fit, and never exceeds the room", () => {
+  it("keeps the highest ranges if not all fit, and never exceeds the room", () => {
     const set = everyOther(1_000);
     for (let room = 0; room < 300; room += 1) {
       const writer = new Writer(new Uint8Array(400), 0, room);
@@ -247,7 +251,7 @@ describe("emitAck", () => {
     }
   });
 
-  it("writes nothing of nothing", () => {
+  it("writes nothing if nothing was received", () => {
     const writer = new Writer(new Uint8Array(100));
     expect(emitAck(writer, new RangeSet(), 0, undefined)).toBe(-1);
     expect(writer.position).toBe(0);
@@ -255,7 +259,7 @@ describe("emitAck", () => {
 });
 
 describe("emitConnectionClose", () => {
-  it("cuts the phrase to what fits, between two characters", () => {
+  it("truncates the phrase to what fits, at a character boundary", () => {
     const phrase = "流れ".repeat(60);
     for (let room = 4; room < 400; room += 1) {
       const writer = new Writer(new Uint8Array(400), 0, room);

@@ -1,4 +1,4 @@
-/** The frames of QUIC version 1 as values (RFC 9000 §19). `table.ts` says their numbers and where each is legal. */
+/** The frames of QUIC version 1 as values (RFC 9000 §19). `table.ts` has their numbers and where each is legal. */
 
 import type { VarInt } from "../../wire/varint.ts";
 import type { StreamDirection, StreamId } from "../transport.ts";
@@ -14,12 +14,12 @@ export interface AckFrame {
   readonly largest: number;
   /** In units of 2^ack_delay_exponent microseconds, as on the wire. */
   readonly delay: number;
-  /** smallest, largest, smallest, largest, … both inclusive, descending, as on the wire. */
+  /** Pairs of smallest and largest, both inclusive, in descending order as on the wire. */
   readonly ranges: readonly number[];
   readonly ecn: EcnCounts | undefined;
 }
 
-/** `data` is a view of the datagram: whoever keeps it copies it. */
+/** `data` is a view of the datagram; copy it to keep it. */
 export interface StreamFrame {
   readonly type: "stream";
   readonly id: StreamId;

@@ -1,6 +1,6 @@
-/** Frames: what the payload of a packet is made of. */
+/** Frames, the contents of a packet's payload. */
 
-/** Writing each frame, and what a STREAM frame takes beside its data. */
+/** Writes each frame, and computes the overhead of a STREAM frame. */
 export {
   emitAck,
   emitConnectionClose,
@@ -27,7 +27,7 @@ export {
 } from "./emit.ts";
 /** Frames as values. */
 export type { AckFrame, CryptoFrame, EcnCounts, Frame, FrameType, StreamFrame } from "./frames.ts";
-/** Reading a frame, or all of a payload. */
+/** Parses a single frame or a whole payload. */
 export { framesOf, parseFrame } from "./parse.ts";
-/** Table 3 of RFC 9000, and what follows from it. */
+/** Table 3 of RFC 9000, and what is derived from it. */
 export { FRAMES, type FrameRow, frameNumber, frameRow, isAckEliciting, isLegalAt } from "./table.ts";

@@ -1,6 +1,6 @@
 /**
- * Reading frames (RFC 9000 §19). Whatever is wrong with a frame becomes a `ProtocolError` that names it; what is wrong
- * with the state that it meets is for the owner of that state.
+ * Parses frames (RFC 9000 §19). A malformed frame becomes a `ProtocolError` that names it; a frame that its state
+ * forbids is the concern of the owner of that state.
  *
  * The data of STREAM and CRYPTO frames are views of the datagram; all other byte strings are small and copied.
  */
@@ -17,12 +17,14 @@ import { exceeds, nearest } from "../varint-limit.ts";
 import type { AckFrame, EcnCounts, Frame, FrameType } from "./frames.ts";
 import { FRAMES, type FrameRow, frameRow, isLegalAt } from "./table.ts";
 
-/** The end of a stream's offsets (RFC 9000 §4.5, §19.8): 2^62-1 is the last that can be written. */
+/** Where stream offsets end (RFC 9000 §4.5, §19.8): 2^62-1 is the last one that can be encoded. */
 const OFFSET_END = 2 ** 62;
 const STATELESS_RESET_TOKEN_LENGTH = 16;
 const PATH_DATA_LENGTH = 8;
 
-/** The frames of a payload, for traces: up to the first malformed one, which is judged where frames are handled. */
+/**
+ * The frames of a payload, for traces. Stops silently at the first malformed frame, since the frame handler reports it.
+ */
 export function framesOf(bytes: Uint8Array, start: number, end: number, level: EncryptionLevel): readonly Frame[] {
   const reader = new Reader(bytes, start, end);
   const frames: Frame[] = [];
@@ -34,11 +36,11 @@ export function framesOf(bytes: Uint8Array, start: number, end: number, level: E
   return frames;
 }
 
-/** Reads the frame at the reader's position, in a packet of `level`. The reader is not at its end. */
+/** Parses the frame at the reader's position, in a packet of `level`. The reader must not be at its end. */
 export function parseFrame(reader: Reader, level: EncryptionLevel): Frame {
   const first = reader.peek();
-  if (first === undefined) throw transportError("FRAME_ENCODING_ERROR", "frame", "there is none");
-  // Every frame type of version 1 is below 0x40, one byte in its shortest and only legal form (RFC 9000 §12.4).
+  if (first === undefined) throw transportError("FRAME_ENCODING_ERROR", "frame", "no frame found");
+  // Every frame type of version 1 is below 0x40: one byte in its shortest and only legal form (RFC 9000 §12.4).
   if (first >= 0x40) return refuseLongType(reader);
   const row = frameRow(first);
   if (row === undefined) throw unknownType(first);
@@ -72,7 +74,7 @@ function refuseLongType(reader: Reader): never {
   throw unknownType(type);
 }
 
-/** What reads the fields after the type; `number` is the type. */
+/** Parses the fields after the type; `number` is the type. */
 type Parser<T extends FrameType> = (reader: Reader, number: number) => Extract<Frame, { type: T }>;
 
 const PARSERS: { readonly [T in FrameType]: Parser<T> } = {
@@ -123,7 +125,7 @@ const PARSERS: { readonly [T in FrameType]: Parser<T> } = {
   "handshake-done": () => HANDSHAKE_DONE,
 };
 
-/** The parser of each number, derived from the table. */
+/** The parser for each number, derived from the table. */
 const parsers: ((reader: Reader, number: number) => Frame)[] = [];
 for (const row of FRAMES) {
   for (let number = row.first; number <= row.last; number += 1) parsers[number] = PARSERS[row.type];
@@ -132,7 +134,7 @@ for (const row of FRAMES) {
 const PING = { type: "ping" } as const;
 const HANDSHAKE_DONE = { type: "handshake-done" } as const;
 
-/** A run of PADDING frames is one value: there may be more than a thousand. */
+/** A run of PADDING frames is one value, since there may be more than a thousand. */
 function parsePadding(reader: Reader) {
   const { bytes, end, position } = reader;
   let at = position;
@@ -146,13 +148,13 @@ function parseAck(reader: Reader, number: number): AckFrame {
   const largest = reader.varint();
   const delay = reader.varint();
   const count = reader.varint();
-  // Every range takes two bytes at least: a count that cannot be is refused before anything is built from it.
+  // Every range takes at least two bytes. An impossible count is rejected before allocating anything for it.
   if (count * 2 > reader.remaining) throw transportError("FRAME_ENCODING_ERROR", "ACK", `${count} ranges do not fit`);
   let rangeLargest = largest;
   let smallest = rangeLargest - reader.varint();
   const ranges = [smallest, rangeLargest];
   for (let i = 0; i < count && smallest >= 0; i += 1) {
-    // RFC 9000 §19.3.1: two less, for a gap of 0 is one packet, and the ranges do not touch.
+    // RFC 9000 §19.3.1: minus 2, because a gap of 0 means one packet, and ranges never touch.
     rangeLargest = smallest - reader.varint() - 2;
     smallest = rangeLargest - reader.varint();
     ranges.push(smallest, rangeLargest);
@@ -205,13 +207,13 @@ function parseNewConnectionId(reader: Reader) {
   if (retirePriorTo > sequence) {
     throw transportError("FRAME_ENCODING_ERROR", "NEW_CONNECTION_ID", "Retire Prior To is above the sequence number");
   }
-  // RFC 9000 §5.1.1: sequence numbers go up by one, so nobody comes here honestly; below, each is exact.
+  // RFC 9000 §5.1.1: sequence numbers go up by one, so no honest peer gets this far. All smaller ones are exact.
   if (sequence > Number.MAX_SAFE_INTEGER) {
     throw transportError("PROTOCOL_VIOLATION", "NEW_CONNECTION_ID", "sequence numbers were skipped");
   }
   const length = reader.uint8();
   if (length < 1 || length > MAX_CONNECTION_ID_LENGTH) {
-    throw transportError("FRAME_ENCODING_ERROR", "NEW_CONNECTION_ID", `a connection id of ${length} bytes`);
+    throw transportError("FRAME_ENCODING_ERROR", "NEW_CONNECTION_ID", `the connection id has ${length} bytes`);
   }
   const connectionId = reader.copy(length);
   const resetToken = reader.copy(STATELESS_RESET_TOKEN_LENGTH);
@@ -233,17 +235,18 @@ function parseConnectionClose(reader: Reader, number: number) {
   } as const;
 }
 
-/** An id above 2^53-1 belongs to a stream that no limit of ours can ever allow (RFC 9000 §4.6). */
+/** No limit of ours can ever allow a stream id above 2^53-1 (RFC 9000 §4.6). */
 function parseStreamId(reader: Reader, name: FrameRow["name"]): StreamId {
   const id = reader.varint();
-  if (id > Number.MAX_SAFE_INTEGER) throw transportError("STREAM_LIMIT_ERROR", name, "a stream id above every limit");
+  if (id > Number.MAX_SAFE_INTEGER)
+    throw transportError("STREAM_LIMIT_ERROR", name, "the stream id is above any possible limit");
   return id;
 }
 
-/** MAX_STREAMS and STREAMS_BLOCKED: the even number is for bidirectional streams (RFC 9000 §19.11, §19.14). */
+/** For MAX_STREAMS and STREAMS_BLOCKED, the even type is for bidirectional streams (RFC 9000 §19.11, §19.14). */
 const directionOf = (number: number): StreamDirection => (number % 2 === 0 ? "bidi" : "uni");
 
-/** RFC 9000 §19.11, §19.14: a count above 2^60 would need ids that cannot be written. */
+/** RFC 9000 §19.11, §19.14: a count above 2^60 would need stream ids that cannot be encoded. */
 function parseStreamCount(reader: Reader, name: FrameRow["name"]): number {
   const count = reader.varintExact();
   if (exceeds(count, 2 ** 60)) throw transportError("FRAME_ENCODING_ERROR", name, "more than 2^60 streams");

@@ -7,10 +7,7 @@ import { TRANSPORT_ERRORS } from "../errors.ts";
 import type { Frame } from "./frames.ts";
 import { FRAMES, frameNumber, frameRow, isAckEliciting, isLegalAt, parseFrame } from "./index.ts";
 
-/**
- * RFC 9000, Table 3, typed from the RFC once more: number, name, packets, rules. The table under test must say the
- * same.
- */
+/** Table 3 of RFC 9000, copied again from the RFC: number, name, packets, rules. The table under test must match it. */
 const TABLE_3 = `
   00 PADDING              IH01 NP
   01 PING                 IH01
@@ -55,7 +52,7 @@ const rows = TABLE_3.trim()
     rules: rules ?? "",
   }));
 
-/** The error code with which a frame of this type and nothing else is refused; undefined where it is read. */
+/** The error code thrown for a frame that consists of these bytes only; undefined if it is parsed. */
 function refusal(bytes: readonly number[], level: EncryptionLevel): number | undefined {
   try {
     parseFrame(new Reader(Uint8Array.from(bytes)), level);
@@ -66,17 +63,17 @@ function refusal(bytes: readonly number[], level: EncryptionLevel): number | und
   }
 }
 
-describe("the table of frames", () => {
-  it.each(rows)("$name is as RFC 9000, Table 3 has it", ({ number, name, packets, rules }) => {
+describe("the frame table", () => {
+  it.each(rows)("$name matches Table 3 of RFC 9000", ({ number, name, packets, rules }) => {
     expect(frameRow(number)).toMatchObject({ name, packets, rules });
   });
 
-  it("has no other numbers, and no number twice", () => {
+  it("has no other numbers and no duplicates", () => {
     const numbers = FRAMES.flatMap((row) => Array.from({ length: row.last - row.first + 1 }, (_, i) => row.first + i));
     expect(numbers).toEqual(rows.map((row) => row.number));
   });
 
-  it("README.md says the same", () => {
+  it("matches README.md", () => {
     const readme = readFileSync(new URL("./README.md", import.meta.url), "utf8");
     const lines = readme.split("\n").filter((line) => line.startsWith("| 0x"));
     const cells = lines.map((line) =>
@@ -92,13 +89,13 @@ describe("the table of frames", () => {
     expect(cells).toEqual(expected);
   });
 
-  it("names lead back to numbers, for the Frame Type of CONNECTION_CLOSE", () => {
+  it("maps names to numbers, for the Frame Type of CONNECTION_CLOSE", () => {
     expect(frameNumber("STREAM")).toBe(0x08);
     expect(frameNumber("CONNECTION_CLOSE")).toBe(0x1c);
     expect(frameNumber("frame")).toBeUndefined();
   });
 
-  it("PADDING, ACK and CONNECTION_CLOSE alone are not ack-eliciting (RFC 9000 §13.2)", () => {
+  it("only PADDING, ACK and CONNECTION_CLOSE are not ack-eliciting (RFC 9000 §13.2)", () => {
     const quiet = FRAMES.filter((row) => !isAckEliciting(row as { type: Frame["type"] })).map((row) => row.type);
     expect(new Set(quiet)).toEqual(new Set(["padding", "ack", "connection-close"]));
   });
@@ -108,16 +105,19 @@ describe("the table of frames", () => {
     [EncryptionLevel.handshake, "H"],
     [EncryptionLevel.oneRtt, "1"],
   ] as const;
-  it.each(columns)("frames illegal at level %i are a PROTOCOL_VIOLATION before they are looked at", (level, column) => {
-    for (const { number, packets } of rows) {
-      const legal = packets.includes(column);
-      expect(isLegalAt(number, level)).toBe(legal);
-      // A type without its fields: where it is legal, only the fields can be wrong.
-      const code = refusal([number], level);
-      if (legal) expect(code).not.toBe(TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code);
-      else expect(code).toBe(TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code);
-    }
-  });
+  it.each(columns)(
+    "frames illegal at level %i are a PROTOCOL_VIOLATION before their fields are parsed",
+    (level, column) => {
+      for (const { number, packets } of rows) {
+        const legal = packets.includes(column);
+        expect(isLegalAt(number, level)).toBe(legal);
+        // A type without its fields: if the type is legal, only the fields can be wrong.
+        const code = refusal([number], level);
+        if (legal) expect(code).not.toBe(TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code);
+        else expect(code).toBe(TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code);
+      }
+    },
+  );
 
   it("an unknown type is a FRAME_ENCODING_ERROR, one not in its shortest form a PROTOCOL_VIOLATION (RFC 9000 §12.4)", () => {
     const { FRAME_ENCODING_ERROR, PROTOCOL_VIOLATION } = TRANSPORT_ERRORS;

@@ -1,23 +1,23 @@
 /**
- * The frames of QUIC version 1, to be read beside RFC 9000 §12.4, Table 3. What may come where, what asks for an
- * acknowledgement and which parser reads which number are all derived from this table.
+ * The frames of QUIC version 1, in the form of Table 3 (RFC 9000 §12.4). Which frame is legal in which packet, which
+ * frames elicit an acknowledgement and which parser handles which number are all derived from this table.
  */
 
 import { EncryptionLevel } from "../../tls/handshake.ts";
 import type { FrameType } from "./frames.ts";
 
 export interface FrameRow {
-  /** The numbers of the frame type: all in [first, last]. */
+  /** The frame type's numbers: all in [first, last]. */
   readonly first: number;
   readonly last: number;
   readonly type: FrameType;
-  /** As RFC 9000 §19 spells it; the `where` of errors. */
+  /** As spelled in RFC 9000 §19; the `where` of errors. */
   readonly name: string;
-  /** In which packets it may come: Initial, Handshake, 0-RTT, 1-RTT; `_` where it may not. */
+  /** The packets that may carry it: Initial, Handshake, 0-RTT, 1-RTT; `_` if it is not allowed. */
   readonly packets: string;
   /**
-   * N: packets with nothing else are not ack-eliciting (§13.2). C: does not count towards bytes in flight (§2 of RFC
-   * 9002). P: probes a path (§9.1). F: under flow control (§4).
+   * N: a packet with nothing else is not ack-eliciting (§13.2). C: does not count towards bytes in flight (RFC 9002
+   * §2). P: probes a path (§9.1). F: flow controlled (§4).
    */
   readonly rules: string;
 }
@@ -41,7 +41,7 @@ export const FRAMES: readonly FrameRow[] = [
   { first: 0x19, last: 0x19, type: "retire-connection-id", name: "RETIRE_CONNECTION_ID", packets: "__01", rules: "" },
   { first: 0x1a, last: 0x1a, type: "path-challenge", name: "PATH_CHALLENGE", packets: "__01", rules: "P" },
   { first: 0x1b, last: 0x1b, type: "path-response", name: "PATH_RESPONSE", packets: "___1", rules: "P" },
-  // Table 3 writes "ih01": what the application says (0x1d) is not for Initial and Handshake packets (§12.5).
+  // Table 3 writes "ih01": an application close (0x1d) is not allowed in Initial and Handshake packets (§12.5).
   { first: 0x1c, last: 0x1c, type: "connection-close", name: "CONNECTION_CLOSE", packets: "IH01", rules: "N" },
   { first: 0x1d, last: 0x1d, type: "connection-close", name: "CONNECTION_CLOSE", packets: "__01", rules: "N" },
   { first: 0x1e, last: 0x1e, type: "handshake-done", name: "HANDSHAKE_DONE", packets: "___1", rules: "" },
@@ -58,28 +58,28 @@ const COLUMN: Readonly<Record<EncryptionLevel, string>> = {
 const byNumber: FrameRow[] = [];
 for (const row of FRAMES) for (let number = row.first; number <= row.last; number += 1) byNumber[number] = row;
 
-/** The row that a number on the wire belongs to; undefined where the number is not a frame type of version 1. */
+/** The row of a frame type number; undefined if the number is not a frame type of version 1. */
 export const frameRow = (number: number): FrameRow | undefined => byNumber[number];
 
-/** For each number one bit per level: 1 << level where it is legal. */
+/** One bit per level for each number: 1 << level is set if the frame is legal there. */
 const legalLevels = Uint8Array.from(byNumber, (row) => {
   let bits = 0;
   for (const level of Object.values(EncryptionLevel)) if (row.packets.includes(COLUMN[level])) bits |= 1 << level;
   return bits;
 });
 
-/** May a frame of this number come in packets of this level? False for numbers that are no frame type. */
+/** True if a frame with this number may appear in packets of this level. False for unknown numbers. */
 export const isLegalAt = (number: number, level: EncryptionLevel): boolean =>
   ((legalLevels[number] ?? 0) & (1 << level)) !== 0;
 
-const quietTypes: ReadonlySet<FrameType> = new Set(
+const nonElicitingTypes: ReadonlySet<FrameType> = new Set(
   FRAMES.filter((row) => row.rules.includes("N")).map((row) => row.type),
 );
-/** Does a packet with this frame have to be acknowledged (RFC 9000 §13.2)? */
-export const isAckEliciting = (frame: { readonly type: FrameType }): boolean => !quietTypes.has(frame.type);
+/** True if a packet with this frame must be acknowledged (RFC 9000 §13.2). */
+export const isAckEliciting = (frame: { readonly type: FrameType }): boolean => !nonElicitingTypes.has(frame.type);
 
 /**
- * The first number of the type with this RFC name, as a CONNECTION_CLOSE says which frame was at fault; undefined for
- * other names.
+ * The first number of the type with this RFC name, for the Frame Type field of CONNECTION_CLOSE; undefined for other
+ * names.
  */
 export const frameNumber = (name: string): number | undefined => FRAMES.find((row) => row.name === name)?.first;

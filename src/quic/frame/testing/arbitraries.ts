@@ -1,10 +1,10 @@
-/** Frames at random, for property tests and fuzzing: every legal value of every frame. */
+/** Random frames for property tests and fuzzing: every legal value of every frame. */
 
 import fc from "fast-check";
 import { type VarInt, wideInt } from "../../../wire/varint.ts";
 import type { AckFrame, EcnCounts, Frame, FrameType } from "../frames.ts";
 
-/** Values of every length on the wire, up to what a double holds exactly. */
+/** Values of every encoded length, up to what a double holds exactly. */
 export const integer: fc.Arbitrary<number> = fc.oneof(
   fc.integer({ min: 0, max: 0x3f }),
   fc.integer({ min: 0, max: 0x3fff }),
@@ -28,7 +28,7 @@ const ecn: fc.Arbitrary<EcnCounts | undefined> = fc.option(fc.record({ ect0: int
   nil: undefined,
 });
 
-/** Built from the bottom: alternating lengths of ranges and of the gaps between them, each at least one packet. */
+/** Built from the lowest range up: alternating lengths of ranges and gaps, each at least one packet. */
 const ack: fc.Arbitrary<AckFrame> = fc
   .record({
     lowest: fc.integer({ min: 0, max: 2 ** 50 }),
