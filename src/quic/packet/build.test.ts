@@ -14,7 +14,7 @@ describe("building packets", () => {
   const length = fc.constantFrom(1, 2, 3, 4) as fc.Arbitrary<1 | 2 | 3 | 4>;
   const packetNumber = fc.integer({ min: 0, max: 2 ** 40 });
 
-  it("what is begun and finished is read back", () => {
+  it("a built long-header packet parses back", () => {
     const form = fc.constantFrom("initial", "handshake");
     const token = fc.uint8Array({ maxLength: 100 });
     const frames = fc.uint8Array({ minLength: 4, maxLength: 200 });
@@ -49,7 +49,7 @@ describe("building packets", () => {
     );
   });
 
-  it("short headers likewise", () => {
+  it("a built short-header packet parses back", () => {
     fc.assert(
       fc.property(id, packetNumber, length, fc.constantFrom(0, 1), (dcid, pn, pnLength, phase) => {
         const arena = new Uint8Array(100);
@@ -68,7 +68,7 @@ describe("building packets", () => {
     );
   });
 
-  it("pads in front of the frames until a sample fits, because the last frame may run to the end (RFC 9001 §5.4.2)", () => {
+  it("pads before the frames until a sample fits, since the last frame may run to the end (RFC 9001 §5.4.2)", () => {
     const arena = new Uint8Array(64);
     const batch = new PacketBatch(arena, 1);
     const writer = new Writer(arena, 0, 48);
@@ -79,7 +79,7 @@ describe("building packets", () => {
     expect(parsePacketHeader(arena, 0, writer.position, 0)).toBeDefined();
   });
 
-  it("one OpenPacket serves for many packets", () => {
+  it("one OpenPacket can be reused for many packets", () => {
     const arena = new Uint8Array(200);
     const batch = new PacketBatch(arena, 2);
     const writer = new Writer(arena, 0, 180);
@@ -94,7 +94,7 @@ describe("building packets", () => {
     expect([...batch.packetNumber]).toEqual([1, 2]);
   });
 
-  it("refuses what its caller may not do", () => {
+  it("throws on misuse by the caller", () => {
     const arena = new Uint8Array(40);
     const writer = new Writer(arena);
     const open = beginShortHeader(writer, idOf(4), 0, 0, 0, 4);

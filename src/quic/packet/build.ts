@@ -1,6 +1,7 @@
 /**
- * Writing packets in place: `begin…Header`, then the frames, then `finishPacket`, which leaves the packet in a
- * `PacketBatch` ready to be sealed. The caller keeps `writer.end` 16 bytes below the end of the datagram, for the tag.
+ * Builds packets in place: `begin…Header`, then the frames, then `finishPacket`, which adds the packet to a
+ * `PacketBatch`, ready to be sealed. The caller keeps `writer.end` 16 bytes before the end of the datagram, to leave
+ * room for the tag.
  */
 
 import { type PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
@@ -8,7 +9,7 @@ import type { Writer } from "../../wire/writer.ts";
 import { versionRow } from "../versions/index.ts";
 import type { PacketNumberLength } from "./packet-number.ts";
 
-/** A packet whose header has been written. Kept and passed again as `into`, it makes packets without allocating. */
+/** A packet whose header has been written. Pass it again as `into` to build packets without allocating. */
 export class OpenPacket {
   /** Offset of the first byte. */
   header = 0;
@@ -20,10 +21,10 @@ export class OpenPacket {
   packetNumber = 0;
 }
 
-/** Length is written in two bytes, so that it can be filled in afterwards. */
+/** Length always takes two bytes, so that it can be filled in at the end. */
 const MAX_LENGTH = 0x3fff;
 
-/** Initial and Handshake packets (RFC 9000 §17.2.2, §17.2.4). `token` is written in Initial packets only. */
+/** Begins an Initial or Handshake packet (RFC 9000 §17.2.2, §17.2.4). `token` is only written in Initial packets. */
 export function beginLongHeader(
   writer: Writer,
   form: "initial" | "handshake",
@@ -36,7 +37,7 @@ export function beginLongHeader(
   into: OpenPacket = new OpenPacket(),
 ): OpenPacket {
   into.header = writer.position;
-  // Header Form and Fixed Bit set, the type, Reserved Bits zero, Packet Number Length.
+  // Header Form and Fixed Bit set, packet type, Reserved Bits zero, Packet Number Length.
   writer.uint8(0xc0 | (versionRow(version).longPacketTypes[form] << 4) | (packetNumberLength - 1));
   writer.uint32(version);
   writer.uint8(destination.length);
@@ -52,7 +53,7 @@ export function beginLongHeader(
   return writePacketNumber(writer, packetNumber, packetNumberLength, into);
 }
 
-/** 1-RTT packets (RFC 9000 §17.3.1). */
+/** Begins a 1-RTT packet (RFC 9000 §17.3.1). */
 export function beginShortHeader(
   writer: Writer,
   destination: Uint8Array,
@@ -92,19 +93,19 @@ function writePacketNumber(writer: Writer, packetNumber: number, length: PacketN
 }
 
 /**
- * Ends the packet: pads it to where a header protection sample fits, leaves room for the tag, fills in Length and
- * appends the packet to `batch`, whose arena the writer writes into.
+ * Finishes the packet: pads it until a header protection sample fits, leaves room for the tag, fills in Length and
+ * appends the packet to `batch`. The writer must write into the batch's arena.
  */
 export function finishPacket(writer: Writer, open: OpenPacket, batch: PacketBatch): void {
   if (writer.bytes !== batch.arena) throw new RangeError("the packet was not written into the batch's arena");
   if (batch.count === batch.capacity) throw new RangeError(`the batch is full: ${batch.capacity} packets`);
 
-  // RFC 9001 §5.4.2: packet number and frames together take at least four bytes.
+  // RFC 9001 §5.4.2: packet number and frames together must have at least four bytes.
   const missing = open.packetNumberOffset + 4 - writer.position;
-  if (missing > 0) padInFront(writer, open, missing);
+  if (missing > 0) prependPadding(writer, open, missing);
 
   const end = writer.position + TAG_LENGTH;
-  if (end > writer.bytes.length) throw new RangeError(`no room for the ${TAG_LENGTH} bytes of the tag`);
+  if (end > writer.bytes.length) throw new RangeError(`no room for the ${TAG_LENGTH}-byte tag`);
   writer.position = end;
 
   if (open.lengthOffset >= 0) {
@@ -123,8 +124,8 @@ export function finishPacket(writer: Writer, open: OpenPacket, batch: PacketBatc
   batch.count = index + 1;
 }
 
-/** PADDING goes before the frames: the last of them may be a STREAM frame that runs to the end of the packet. */
-function padInFront(writer: Writer, open: OpenPacket, count: number): void {
+/** PADDING goes before the frames, because the last one may be a STREAM frame that runs to the end of the packet. */
+function prependPadding(writer: Writer, open: OpenPacket, count: number): void {
   const framesEnd = writer.position;
   writer.fill(0, count);
   writer.bytes.copyWithin(open.payload + count, open.payload, framesEnd);

@@ -13,7 +13,7 @@ const routes: fc.Arbitrary<ConnectionIdRoute> = fc.record({
   node: fc.nat(63),
 });
 
-test("random ids have the length asked for and differ", () => {
+test("random ids have the requested length and are unique", () => {
   const ids = new RandomConnectionIds(new SeededRng(1), 12);
   const made = Array.from({ length: 1_000 }, () => ids.generate());
   expect(made.every(({ length }) => length === ids.length && length === 12)).toBe(true);
@@ -21,7 +21,7 @@ test("random ids have the length asked for and differ", () => {
 });
 
 describe("routed ids", () => {
-  test("give back their route to a holder of the keys, at any place in a datagram", () => {
+  test("reveal their route to a holder of the keys, at any offset in a datagram", () => {
     fc.assert(
       fc.property(routes, fc.integer(), fc.nat(20), (route, seed, before) => {
         const ids = new RoutedConnectionIds(new SeededRng(seed), keys, route);
@@ -35,8 +35,8 @@ describe("routed ids", () => {
     );
   });
 
-  test("have this layout, byte for byte", () => {
-    // 8 random bytes of zero have the SipHash, under key 1, of which this is the mask.
+  test("have this exact layout", () => {
+    // The mask is the SipHash, under key 1, of 8 random bytes that are all zero.
     const zeros = { fill: (target: Uint8Array) => void target.fill(0), uint32: () => 0 };
     const mask = keys.mask(1, new Uint8Array(ROUTED_ID_LENGTH), 0)!;
     const id = new RoutedConnectionIds(zeros, keys, { key: 1, generation: 5, worker: 17, node: 42 }).generate();
@@ -44,15 +44,15 @@ describe("routed ids", () => {
     expect([...id.bytes]).toEqual([word >> 8, word & 0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
   });
 
-  test("of one worker look like any others: all values of the masked bits come, none more often", () => {
+  test("of one worker are indistinguishable: all values of the masked bits occur equally often", () => {
     const ids = new RoutedConnectionIds(new SeededRng(7), keys, { key: 0, generation: 0, worker: 0, node: 0 });
     const counts = new Array<number>(64).fill(0);
     for (let i = 0; i < 64_000; i += 1) counts[ids.generate().bytes[1]! & 63]! += 1;
-    // 1,000 each, give or take five standard deviations.
+    // 1,000 each, plus or minus five standard deviations.
     for (const count of counts) expect(Math.abs(count - 1_000)).toBeLessThan(160);
   });
 
-  test("of other keys, and bytes that are no id, give some route or none, and never throw", () => {
+  test("made with other keys, and arbitrary bytes, decode to some route or none, and never throw", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 24 }), fc.nat(24), (bytes, start) => {
         const route = keys.decode(bytes, start);
@@ -69,13 +69,13 @@ describe("routed ids", () => {
     expect(stranger.decode(second.generate().bytes)).toBeUndefined();
   });
 
-  test("refuse a route or a key that there is not", () => {
+  test("reject an invalid route or a missing key", () => {
     const route = { key: 0, generation: 0, worker: 0, node: 0 };
     const make = (changes: Partial<ConnectionIdRoute>) =>
       new RoutedConnectionIds(new SeededRng(1), new RoutedIdKeys([KEYS[0]]), { ...route, ...changes });
-    expect(() => make({ worker: 32 })).toThrow("32 is no worker: there are 32, counted from 0");
-    expect(() => make({ node: -1 })).toThrow(/no node/);
-    expect(() => make({ generation: 1.5 })).toThrow(/no generation/);
-    expect(() => make({ key: 1 })).toThrow("there is no key 1");
+    expect(() => make({ worker: 32 })).toThrow("invalid worker 32: must be an integer from 0 to 31");
+    expect(() => make({ node: -1 })).toThrow(/invalid node/);
+    expect(() => make({ generation: 1.5 })).toThrow(/invalid generation/);
+    expect(() => make({ key: 1 })).toThrow("key 1 is missing");
   });
 });

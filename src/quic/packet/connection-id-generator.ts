@@ -1,6 +1,6 @@
 /**
- * Where an endpoint's own connection ids come from. All ids of an endpoint are equally long, since a short header does not
- * say how long its id is (RFC 9000 §5.1).
+ * Generates an endpoint's own connection ids. All ids of an endpoint have the same length, since a short header does
+ * not carry the length of its id (RFC 9000 §5.1).
  */
 
 import type { Rng } from "../../base/rng.ts";
@@ -11,7 +11,7 @@ export interface ConnectionIdGenerator {
   generate(): ConnectionId;
 }
 
-/** Ids that mean nothing: for an endpoint that receives all of its datagrams itself. */
+/** Ids without meaning, for an endpoint that receives all of its datagrams itself. */
 export class RandomConnectionIds implements ConnectionIdGenerator {
   readonly length: number;
   readonly #rng: Rng;

@@ -13,7 +13,7 @@ describe("ConnectionId", () => {
     expect(String(id)).toBe("020304");
   });
 
-  it("is found in a map by a key made straight from the datagram, whatever its length", () => {
+  it("is found in a map by a key made directly from the datagram, at any length", () => {
     for (let length = 0; length <= 20; length += 1) {
       const id = ConnectionId.random(new SeededRng(length), length);
       const datagram = new Uint8Array(64).fill(0x80);

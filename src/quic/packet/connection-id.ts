@@ -1,15 +1,15 @@
-/** Connection ids (RFC 9000 §5.1): opaque bytes by which packets find their connection. */
+/** Connection ids (RFC 9000 §5.1): opaque bytes that map packets to connections. */
 
 import type { Rng } from "../../base/rng.ts";
 import { toHex } from "../../wire/hex.ts";
 import { fromLatin1 } from "../../wire/text.ts";
 
-/** RFC 9000 §17.2: the longest in version 1. Other versions may use up to 255 bytes (RFC 8999 §5.3). */
+/** RFC 9000 §17.2: the maximum in version 1. Other versions may use up to 255 bytes (RFC 8999 §5.3). */
 export const MAX_CONNECTION_ID_LENGTH = 20;
 
-/** The key under which a `Map` holds a connection id, straight from the datagram: one character per byte. */
+/** The `Map` key of a connection id, made directly from the datagram: one character per byte. */
 export function connectionIdKey(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
-  // Ours have ten bytes, those of most other stacks eight: without a view in between the lookup of a packet is cheap.
+  // Our ids have ten bytes, those of most other stacks eight. Avoiding a view makes the lookup cheap.
   if (end - start === 10) return eightBytes(bytes, start) + String.fromCharCode(bytes[start + 8]!, bytes[start + 9]!);
   if (end - start === 8) return eightBytes(bytes, start);
   return fromLatin1(bytes, start, end);
@@ -28,7 +28,7 @@ const eightBytes = (bytes: Uint8Array, start: number): string =>
   );
 
 export class ConnectionId {
-  /** An own copy; nobody changes it. */
+  /** A private copy that never changes. */
   readonly bytes: Uint8Array;
   /** `connectionIdKey` of the bytes. */
   readonly key: string;
@@ -38,7 +38,7 @@ export class ConnectionId {
     this.key = connectionIdKey(bytes);
   }
 
-  /** Copies, so that the datagram the id came in can go. */
+  /** Copies the bytes, so that the id does not keep its datagram alive. */
   static from(view: Uint8Array): ConnectionId {
     return new ConnectionId(view.slice());
   }
@@ -57,7 +57,7 @@ export class ConnectionId {
     return this.key === other.key;
   }
 
-  /** Hexadecimal, for people. */
+  /** Hexadecimal, for humans. */
   toString(): string {
     return toHex(this.bytes);
   }

@@ -1,8 +1,8 @@
-/** Sizes of datagrams and packets that several owners go by. */
+/** Sizes of datagrams and packets shared by several modules. */
 
 /**
- * RFC 9000 §14: every QUIC path carries UDP payloads of this size. RFC 9000 §14.1: a datagram with an Initial packet of a
- * client, or an ack-eliciting one of a server, is at least this long.
+ * RFC 9000 §14: every QUIC path carries UDP payloads of this size. RFC 9000 §14.1: a client's datagram with an Initial
+ * packet, and a server's with an ack-eliciting Initial packet, has at least this size.
  */
 export const MIN_DATAGRAM_SIZE = 1200;
 

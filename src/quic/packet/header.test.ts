@@ -26,7 +26,7 @@ describe("parsePacketHeader", () => {
     expect(header.end).toBe(1200);
   });
 
-  it("reads the shortest 1-RTT packet there is, RFC 9001 §A.5", () => {
+  it("reads the shortest possible 1-RTT packet, RFC 9001 §A.5", () => {
     const packet = RFC9001_PACKETS[2]!.protected;
     const header = parse(packet, 0)!;
     expect(header.form).toBe("one-rtt");
@@ -62,7 +62,7 @@ describe("parsePacketHeader", () => {
     expect(parse(concat(Uint8Array.of(0x00), new Uint8Array(40)))).toBeUndefined();
   });
 
-  it("drops connection ids of more than 20 bytes in version 1, and keeps them in versions it does not know", () => {
+  it("drops connection ids of more than 20 bytes in version 1, but accepts them in unknown versions", () => {
     const body = concat(fromHex("14"), new Uint8Array(20));
     expect(parse(long(0xe0, V1, idOf(20), idOf(20), body))?.form).toBe("handshake");
     expect(parse(long(0xe0, V1, idOf(21), idOf(0), body))).toBeUndefined();
@@ -74,7 +74,7 @@ describe("parsePacketHeader", () => {
     expect(unknown.source).toHaveLength(254);
   });
 
-  it("drops a packet whose Length leaves no room for a sample, or goes beyond the datagram", () => {
+  it("drops a packet whose Length leaves no room for a sample, or exceeds the datagram", () => {
     const handshake = (length: number, bytes: number) =>
       parse(long(0xe0, V1, idOf(8), idOf(8), concat(Uint8Array.of(length), new Uint8Array(bytes))));
     expect(handshake(20, 20)?.form).toBe("handshake");
@@ -83,7 +83,7 @@ describe("parsePacketHeader", () => {
     expect(handshake(20, 0)).toBeUndefined();
   });
 
-  it("reads an Initial's token, and drops one that goes beyond the datagram", () => {
+  it("reads an Initial's token, and drops one that exceeds the datagram", () => {
     const initial = (rest: string) =>
       parse(long(0xc0, V1, idOf(8), idOf(0), concat(fromHex(rest), new Uint8Array(20))));
     expect(initial("03 aabbcc 14")?.token).toEqual(fromHex("aabbcc"));
@@ -101,7 +101,7 @@ describe("parsePacketHeader", () => {
     expect(parse(long(0xf0, V1, idOf(0), idOf(8), tag.subarray(1)))).toBeUndefined();
   });
 
-  it("reads the versions of Version Negotiation with or without the Fixed Bit, and drops a list that is none", () => {
+  it("reads the versions of Version Negotiation with or without the Fixed Bit, and drops an invalid list", () => {
     const negotiation = (list: string) => parse(long(0x80, fromHex("00000000"), idOf(0), idOf(30), fromHex(list)));
     expect(negotiation("00000001 6b3343cf fafafafa")).toMatchObject({
       form: "version-negotiation",
@@ -111,7 +111,7 @@ describe("parsePacketHeader", () => {
     expect(negotiation("0000000100")).toBeUndefined();
   });
 
-  it("drops every packet that is cut short", () => {
+  it("drops every truncated packet", () => {
     const body = concat(fromHex("03aabbcc 4020"), new Uint8Array(32));
     const packets = [
       long(0xc0, V1, idOf(8), idOf(5), body),
@@ -125,7 +125,7 @@ describe("parsePacketHeader", () => {
     }
   });
 
-  it("gives a header within the datagram, or nothing, for any bytes", () => {
+  it("returns a header within the datagram, or nothing, for any bytes", () => {
     const start = fc.constantFrom("", "c000000001", "e000000001", "f000000001", "8000000000", "cafafafafa", "40");
     fc.assert(
       fc.property(

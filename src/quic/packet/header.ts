@@ -1,10 +1,9 @@
 /**
- * Packet headers as they are read before header protection is removed (RFC 9000 §17, RFC 8999): enough to find the
- * connection, the keys, and where the next coalesced packet starts. Nothing is copied.
+ * Parses packet headers before header protection is removed (RFC 9000 §17, RFC 8999): just enough to find the
+ * connection, the keys, and the next coalesced packet. Copies nothing.
  *
- * A packet that is not well-formed here gives undefined and is dropped without a word: nothing of it is
- * authenticated. Its datagram may still be a stateless reset (RFC 9000 §10.3), which whoever owns the tokens looks
- * for.
+ * Returns undefined for a malformed packet, which is silently dropped, since it is not authenticated. Its datagram may
+ * still be a stateless reset (RFC 9000 §10.3); the owner of the tokens checks for that.
  */
 
 import { SAMPLE_LENGTH } from "../../crypto/engine.ts";
@@ -18,22 +17,22 @@ export type PacketForm =
   | "retry"
   | "one-rtt"
   | "version-negotiation"
-  /** A long header of a version not spoken here: only the version and the ids mean anything (RFC 8999 §5.1). */
+  /** A long header of an unsupported version: only the version and the ids have a meaning (RFC 8999 §5.1). */
   | "unknown-version";
 
 export interface PacketHeader {
   readonly form: PacketForm;
-  /** 0 in Version Negotiation, and in 1-RTT packets, which do not carry one. */
+  /** 0 in Version Negotiation packets, and in 1-RTT packets, which do not carry a version. */
   readonly version: number;
-  /** Where the packet starts. */
+  /** Offset of the packet. */
   readonly start: number;
-  /** Where it ends, and the next coalesced packet of the datagram begins. */
+  /** Offset of its end, where the next coalesced packet begins. */
   readonly end: number;
-  /** Where the protected packet number begins; the end of what could be read in packets that have none. */
+  /** Offset of the protected packet number; the end of the readable part in packets without one. */
   readonly packetNumberOffset: number;
   /**
-   * Destination Connection ID: a fresh view of the datagram. `connectionIdKey(bytes, destinationStart,
-   * destinationEnd)` is cheaper.
+   * Destination Connection ID: a new view of the datagram. `connectionIdKey(bytes, destinationStart, destinationEnd)`
+   * is cheaper.
    */
   readonly destination: Uint8Array;
   readonly destinationStart: number;
@@ -42,7 +41,7 @@ export interface PacketHeader {
   readonly source: Uint8Array;
   /** Token of an Initial or Retry packet: a view; empty elsewhere. */
   readonly token: Uint8Array;
-  /** What a Version Negotiation packet lists. */
+  /** The versions listed in a Version Negotiation packet. */
   readonly versions: readonly number[] | undefined;
   /** The last 16 bytes of a Retry packet: a view. */
   readonly integrityTag: Uint8Array | undefined;
@@ -51,8 +50,8 @@ export interface PacketHeader {
 const HEADER_FORM = 0x80;
 const FIXED_BIT = 0x40;
 /**
- * RFC 9001 §5.4.2: the sample is taken as if the packet number had four bytes, so a packet has at least 4 + 16 after
- * its header.
+ * RFC 9001 §5.4.2: the sample is taken as if the packet number had four bytes, so at least 4 + 16 bytes follow the
+ * header.
  */
 const SHORTEST_PROTECTED = 4 + SAMPLE_LENGTH;
 const RETRY_TAG_LENGTH = 16;
@@ -72,7 +71,7 @@ class ParsedHeader implements PacketHeader {
   versions: readonly number[] | undefined;
   readonly #bytes: Uint8Array;
 
-  /** As far as all versions agree (RFC 8999 §5); what follows is filled in by the reader of each form. */
+  /** Sets the version-independent fields (RFC 8999 §5). The parser of each form fills in the rest. */
   constructor(
     form: PacketForm,
     version: number,
@@ -112,8 +111,8 @@ class ParsedHeader implements PacketHeader {
 }
 
 /**
- * Reads the header of the packet that starts at `start` in a datagram that ends at `end`. `shortIdLength` is the
- * length of the connection ids that we issue, which a short header does not say.
+ * Parses the header of the packet from `start` in a datagram that ends at `end`. `shortIdLength` is the length of the
+ * connection ids that we issue, which a short header does not carry.
  */
 export function parsePacketHeader(
   bytes: Uint8Array,
@@ -134,7 +133,7 @@ export function parsePacketHeader(
 }
 
 function parseLongHeader(bytes: Uint8Array, start: number, end: number): PacketHeader | undefined {
-  // RFC 8999 §5.1: what every version's long header has.
+  // RFC 8999 §5.1: the long header fields of every version.
   if (start + 7 > end) return undefined;
   const version =
     ((bytes[start + 1]! << 24) | (bytes[start + 2]! << 16) | (bytes[start + 3]! << 8) | bytes[start + 4]!) >>> 0;
@@ -153,7 +152,7 @@ function parseLongHeader(bytes: Uint8Array, start: number, end: number): PacketH
   header.packetNumberOffset = sourceEnd;
 
   if (form === "version-negotiation") return readVersions(header, bytes);
-  // Neither the Fixed Bit nor the limit on connection ids belongs to what all versions share (RFC 8999 §5.3).
+  // Neither the Fixed Bit nor the limit on connection ids is version-independent (RFC 8999 §5.3).
   if (form === "unknown-version") return header;
 
   if ((bytes[start]! & FIXED_BIT) === 0) return undefined; // RFC 9000 §17.2
@@ -212,7 +211,7 @@ function readProtected(header: ParsedHeader, bytes: Uint8Array): PacketHeader | 
   return header;
 }
 
-/** A varint (RFC 9000 §16), or -1 where it does not fit: here that is no error but a packet to drop. */
+/** Reads a varint (RFC 9000 §16). Returns -1 if it does not fit: that is not an error here, the packet is dropped. */
 function readVarint(bytes: Uint8Array, at: number, end: number): number {
   if (at >= end) return -1;
   const first = bytes[at]!;

@@ -1,19 +1,19 @@
 /** Packets: headers, packet numbers, and the packets that need no keys. */
 
-/** Writing a packet in place, into a batch. */
+/** Builds a packet in place, in a batch. */
 export {
   beginLongHeader,
   beginShortHeader,
   finishPacket,
   OpenPacket,
 } from "./build.ts";
-/** Connection ids, and their keys in maps. */
+/** Connection ids and their map keys. */
 export { ConnectionId, connectionIdKey, MAX_CONNECTION_ID_LENGTH } from "./connection-id.ts";
-/** Generators for our own connection ids: random, or routable to a worker. */
+/** Generators of our own connection ids: random, or routable to a worker. */
 export { type ConnectionIdGenerator, RandomConnectionIds } from "./connection-id-generator.ts";
-/** Reading a header before its protection is removed. */
+/** Parses a header before its protection is removed. */
 export { type PacketForm, type PacketHeader, parsePacketHeader } from "./header.ts";
-/** Cutting packet numbers short and completing them. */
+/** Truncates packet numbers and decodes them. */
 export { decodePacketNumber, type PacketNumberLength, packetNumberLength, truncate } from "./packet-number.ts";
 /** Retry packets and their integrity tag. */
 export { emitRetry, verifyRetry } from "./retry.ts";

@@ -1,6 +1,6 @@
 /**
- * Packet number spaces (RFC 9000 §12.3). A space is not an encryption level: 0-RTT and 1-RTT packets share one space, and with
- * multipath each path has an Application space of its own.
+ * Packet number spaces (RFC 9000 §12.3). A space is not an encryption level: 0-RTT and 1-RTT packets share one space,
+ * and with multipath each path has an Application space of its own.
  */
 
 import type { EncryptionLevel } from "../../tls/handshake.ts";
@@ -17,5 +17,5 @@ const SPACES: readonly PacketNumberSpace[] = [
   PacketNumberSpace.application,
 ];
 
-/** The space that numbers the packets of an encryption level. */
+/** The packet number space of an encryption level. */
 export const spaceOf = (level: EncryptionLevel): PacketNumberSpace => SPACES[level]!;

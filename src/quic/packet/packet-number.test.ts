@@ -32,7 +32,7 @@ describe("packet numbers, RFC 9000 Appendix A", () => {
     expect(decodePacketNumber(-1, 127, 1)).toBe(127);
   });
 
-  it("whatever a sender cuts, a receiver that has got at least what it acknowledged completes", () => {
+  it("a receiver decodes any truncated number if it received at least what it acknowledged", () => {
     const numbers = fc
       .tuple(
         fc.integer({ min: -1, max: 2 ** 50 }),
@@ -44,7 +44,7 @@ describe("packet numbers, RFC 9000 Appendix A", () => {
       fc.property(numbers, ([largestAcked, distance, fraction]) => {
         const sent = largestAcked + distance;
         const length = packetNumberLength(sent, largestAcked);
-        // The receiver may have got anything that was sent before.
+        // The receiver may have received anything that was sent before.
         const largestReceived = largestAcked + Math.floor((distance - 1) * fraction);
         expect(decodePacketNumber(largestReceived, truncate(sent, length), length)).toBe(sent);
       }),
@@ -52,7 +52,7 @@ describe("packet numbers, RFC 9000 Appendix A", () => {
     );
   });
 
-  it("never leaves the whole numbers that a double holds exactly", () => {
+  it("always returns an integer that a double holds exactly", () => {
     const length = fc.constantFrom(1, 2, 3, 4);
     fc.assert(
       fc.property(fc.maxSafeInteger(), fc.integer({ min: 0, max: 2 ** 32 - 1 }), length, (near, bits, bytes) => {

@@ -1,16 +1,16 @@
 /**
- * Packet numbers on the wire are cut to 1-4 bytes, and completed from what the receiver expects (RFC 9000 §17.1,
- * Appendix A).
+ * Packet numbers are truncated to 1-4 bytes on the wire, and decoded relative to the number expected next (RFC 9000
+ * §17.1, Appendix A).
  */
 
 export type PacketNumberLength = 1 | 2 | 3 | 4;
 
 /**
- * How many bytes of `packetNumber` to send, given the largest number that the peer has acknowledged in this space; -1
- * when it has acknowledged none (RFC 9000 §A.2).
+ * The number of bytes of `packetNumber` to send (RFC 9000 §A.2). `largestAcked` is the largest number that the peer has
+ * acknowledged in this space, or -1 if there is none.
  */
 export function packetNumberLength(packetNumber: number, largestAcked: number): PacketNumberLength {
-  // RFC 9000 §17.1: the range must be *more* than twice as large as the distance.
+  // RFC 9000 §17.1: the range must be *more* than twice the distance.
   const distance = packetNumber - largestAcked;
   if (distance < 2 ** 7) return 1;
   if (distance < 2 ** 15) return 2;
@@ -22,10 +22,10 @@ export function packetNumberLength(packetNumber: number, largestAcked: number): 
 export const truncate = (packetNumber: number, length: PacketNumberLength): number => packetNumber % 2 ** (8 * length);
 
 /**
- * The full number that is closest to the one expected next (RFC 9000 §A.3); `largestReceived` is -1 before any packet.
+ * The full number closest to the one expected next (RFC 9000 §A.3). `largestReceived` is -1 before the first packet.
  *
- * deviation: numbers end at 2^53-1, not 2^62-1. No connection lives long enough to see the difference; the packets of a
- * peer that skips ahead to there no longer open.
+ * deviation: numbers end at 2^53-1, not 2^62-1. No connection lives long enough to notice. If a peer skips ahead that
+ * far, its packets no longer decrypt.
  */
 export function decodePacketNumber(largestReceived: number, truncated: number, length: PacketNumberLength): number {
   const expected = Math.min(largestReceived + 1, Number.MAX_SAFE_INTEGER);

@@ -26,7 +26,7 @@ describe.each(ENGINES)("Retry with the $name engine", (engine) => {
     expect(verifyRetry(engine, preferredVersion, ORIGINAL, SAMPLE)).toBe(true);
   });
 
-  it("refuses any other byte, another original id, and what is cut short", () => {
+  it("rejects any changed byte, another original id, and truncation", () => {
     for (let at = 0; at < SAMPLE.length; at += 1) {
       const changed = SAMPLE.slice();
       changed[at] = changed[at]! ^ 0x01;
@@ -37,7 +37,7 @@ describe.each(ENGINES)("Retry with the $name engine", (engine) => {
     expect(verifyRetry(engine, preferredVersion, new Uint8Array(0), SAMPLE)).toBe(false);
   });
 
-  it("is read back", () => {
+  it("is parsed back", () => {
     const writer = new Writer(new Uint8Array(100), 3);
     emitRetry(engine, writer, preferredVersion, ORIGINAL, fromHex("0102"), fromHex("030405"), fromHex("aabb"));
     const header = parsePacketHeader(writer.bytes, 3, writer.position, 8)!;

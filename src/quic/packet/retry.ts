@@ -1,6 +1,6 @@
 /**
- * Retry packets (RFC 9000 §17.2.5): a server's stateless way to ask a client to prove its address. They carry no packet
- * number and no keys of the connection; the integrity tag (RFC 9001 §5.8) only proves that the sender saw the Initial.
+ * Retry packets (RFC 9000 §17.2.5): a server's stateless request to validate the client's address. They have no packet
+ * number and use no connection keys. The integrity tag (RFC 9001 §5.8) only proves that the sender saw the Initial.
  */
 
 import type { CryptoEngine } from "../../crypto/engine.ts";
@@ -9,10 +9,10 @@ import type { Writer } from "../../wire/writer.ts";
 import { versionRow } from "../versions/index.ts";
 
 const TAG_LENGTH = 16;
-const NOTHING = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);
 
 /**
- * The tag over the Retry Pseudo-Packet: the id the client first chose, then the packet without its tag (RFC 9001
+ * The tag over the Retry Pseudo-Packet: the id that the client first chose, then the packet without its tag (RFC 9001
  * §5.8).
  */
 function integrityTag(
@@ -23,12 +23,12 @@ function integrityTag(
 ): Uint8Array {
   const row = versionRow(version);
   const pseudoPacket = concat(Uint8Array.of(originalDestination.length), originalDestination, withoutTag);
-  return engine.aeadSeal("aes-128-gcm", row.retryKey, row.retryNonce, pseudoPacket, NOTHING);
+  return engine.aeadSeal("aes-128-gcm", row.retryKey, row.retryNonce, pseudoPacket, EMPTY);
 }
 
 /**
- * Writes a Retry in answer to an Initial that was sent to `originalDestination`. `destination` is the client's Source
- * Connection ID; `source` is the id that the client shall use from now on, and must differ from `originalDestination`
+ * Writes a Retry in response to an Initial sent to `originalDestination`. `destination` is the client's Source
+ * Connection ID. `source` is the id that the client must use from now on; it must differ from `originalDestination`
  * (RFC 9000 §17.2.5.1).
  */
 export function emitRetry(
@@ -52,7 +52,7 @@ export function emitRetry(
   writer.write(integrityTag(engine, version, originalDestination, writer.written(start)));
 }
 
-/** Does the tag at the end of a Retry fit the Initial that we had sent to `originalDestination`? */
+/** True if the tag at the end of a Retry matches the Initial that we sent to `originalDestination`. */
 export function verifyRetry(
   engine: CryptoEngine,
   version: number,

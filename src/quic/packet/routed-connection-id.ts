@@ -1,12 +1,14 @@
 /**
- * Connection ids that tell holders of the key which process they belong to, and tell others nothing. 10 bytes:
+ * Connection ids of 10 bytes that reveal to holders of the key which process they belong to, and nothing to anyone
+ * else:
  *
  *     0  1 | 2  3  4 | 5  6  7  8  9 | 10 … 15    16 … 79
  *     key  | generation | worker     | node       random
  *
- * What follows the two bits of the key number is XORed with SipHash-2-4 of the random bytes under that key, so ids of one
- * worker cannot be told from those of another (RFC 9000 §5.1). The key number is readable, since it says which key to
- * read with. The layout never changes within a major version: a reload reads its predecessor's ids.
+ * Everything in the first two bytes after the key number is XORed with SipHash-2-4 of the random bytes under that key,
+ * so ids of one worker are indistinguishable from those of another (RFC 9000 §5.1). The key number is in the clear,
+ * since it says which key to decode with. The layout never changes within a major version, so that a reloaded server
+ * can read its predecessor's ids.
  */
 
 import { type Rng, randomBytes } from "../../base/rng.ts";
@@ -16,13 +18,13 @@ import type { ConnectionIdGenerator } from "./connection-id-generator.ts";
 
 /** The process that a datagram is for. */
 export interface ConnectionIdRoute {
-  /** Which key the id was made with: 0 to 3. */
+  /** The number of the key that the id was made with: 0 to 3. */
   readonly key: number;
   /** Counts program starts, modulo 8. */
   readonly generation: number;
   /** 0 to 31. */
   readonly worker: number;
-  /** Which machine: 0 to 63. */
+  /** The machine: 0 to 63. */
   readonly node: number;
 }
 
@@ -32,7 +34,7 @@ const MASKED_BITS = 14;
 const MASK = (1 << MASKED_BITS) - 1;
 const LIMITS: ConnectionIdRoute = { key: 4, generation: 8, worker: 32, node: 64 };
 
-/** Keys by number; each is 16 secret bytes that all processes of a server share. */
+/** Keys by number. Each has 16 secret bytes, shared by all processes of a server. */
 export class RoutedIdKeys {
   readonly #keys: readonly (SipHash | undefined)[];
 
@@ -40,7 +42,7 @@ export class RoutedIdKeys {
     this.#keys = keys.map((key) => (key === undefined ? undefined : new SipHash(key)));
   }
 
-  /** What the route is XORed with; undefined when there is no such key. */
+  /** The value to XOR the route with; undefined if there is no such key. */
   mask(key: number, id: Uint8Array, start: number): number | undefined {
     const hash = this.#keys[key];
     if (hash === undefined) return undefined;
@@ -48,7 +50,7 @@ export class RoutedIdKeys {
     return hash.low & MASK;
   }
 
-  /** The route of the id at `start`; undefined when it is not made by one of these keys, or not whole. */
+  /** The route of the id at `start`; undefined if it was made with an unknown key or is truncated. */
   decode(id: Uint8Array, start = 0): ConnectionIdRoute | undefined {
     if (id.length - start < ROUTED_ID_LENGTH) return undefined;
     const word = (id[start]! << 8) | id[start + 1]!;
@@ -71,7 +73,7 @@ export class RoutedConnectionIds implements ConnectionIdGenerator {
     for (const part of ["key", "generation", "worker", "node"] as const) {
       const value = route[part];
       if (!Number.isInteger(value) || value < 0 || value >= LIMITS[part]) {
-        throw new RangeError(`${value} is no ${part}: there are ${LIMITS[part]}, counted from 0`);
+        throw new RangeError(`invalid ${part} ${value}: must be an integer from 0 to ${LIMITS[part] - 1}`);
       }
     }
     this.#rng = rng;
@@ -79,7 +81,7 @@ export class RoutedConnectionIds implements ConnectionIdGenerator {
     this.#key = route.key;
     this.#route = (route.generation << 11) | (route.worker << 6) | route.node;
     if (keys.mask(route.key, new Uint8Array(ROUTED_ID_LENGTH), 0) === undefined) {
-      throw new RangeError(`there is no key ${route.key}`);
+      throw new RangeError(`key ${route.key} is missing`);
     }
   }
 

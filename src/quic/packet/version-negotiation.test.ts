@@ -6,7 +6,7 @@ import { parsePacketHeader } from "./header.ts";
 import { emitVersionNegotiation } from "./version-negotiation.ts";
 
 describe("emitVersionNegotiation", () => {
-  it("echoes ids of any length and lists the versions in order, a reserved one among them", () => {
+  it("echoes ids of any length and lists the versions in order, with a reserved one inserted", () => {
     const places = new Set<number>();
     for (let seed = 0; seed < 50; seed += 1) {
       const writer = new Writer(new Uint8Array(600));

@@ -1,5 +1,6 @@
 /**
- * Version Negotiation packets (RFC 9000 §17.2.1, RFC 8999 §6): a server's answer to a version that it does not speak.
+ * Version Negotiation packets (RFC 9000 §17.2.1, RFC 8999 §6): a server's response to a version that it does not
+ * support.
  */
 
 import type { Rng } from "../../base/rng.ts";
@@ -7,8 +8,8 @@ import type { Writer } from "../../wire/writer.ts";
 import { reservedVersion } from "../versions/index.ts";
 
 /**
- * `destination` and `source` are the client's ids the other way round, as long as they came: other versions may use
- * up to 255 bytes. A reserved version stands among `versions` at a random place (RFC 9000 §6.3).
+ * `destination` and `source` are the client's ids, swapped and at full length: other versions may use up to 255 bytes.
+ * Inserts a reserved version into `versions` at a random position (RFC 9000 §6.3).
  */
 export function emitVersionNegotiation(
   writer: Writer,
@@ -17,17 +18,17 @@ export function emitVersionNegotiation(
   versions: readonly number[],
   rng: Rng,
 ): void {
-  // Seven Unused bits; the one where the Fixed Bit would be is set, for those who tell protocols apart by it (RFC 9000
-  // §17.2.1).
+  // Seven Unused bits. The one in the position of the Fixed Bit is set, for implementations that demultiplex protocols
+  // by it (RFC 9000 §17.2.1).
   writer.uint8(0xc0 | (rng.uint32() & 0x3f));
   writer.uint32(0);
   writer.uint8(destination.length);
   writer.write(destination);
   writer.uint8(source.length);
   writer.write(source);
-  const greasePlace = rng.uint32() % (versions.length + 1);
+  const greasePosition = rng.uint32() % (versions.length + 1);
   for (let i = 0; i <= versions.length; i += 1) {
-    if (i === greasePlace) writer.uint32(reservedVersion(rng));
+    if (i === greasePosition) writer.uint32(reservedVersion(rng));
     if (i < versions.length) writer.uint32(versions[i]!);
   }
 }
