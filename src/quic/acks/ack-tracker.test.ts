@@ -28,7 +28,7 @@ describe("when an ACK is due (RFC 9000 §13.2.1, §13.2.2)", () => {
     expect([acks.ackNow, acks.deadline]).toEqual([false, ms(75)]);
   });
 
-  test("packets that elicit none never ask for one, but every eighth is reported when a packet goes out anyway", () => {
+  test("non-ack-eliciting packets never trigger one, but after eight of them it joins a packet that is sent anyway", () => {
     const acks = tracker();
     for (let n = 0; n < 7; n += 1) acks.onPacketReceived(n, false, Ecn.notEct, ms(0));
     expect([acks.ackNow, acks.deadline, acks.hasAnythingToAck]).toEqual([false, undefined, false]);
@@ -41,13 +41,13 @@ describe("when an ACK is due (RFC 9000 §13.2.1, §13.2.2)", () => {
     expect(acks.hasAnythingToAck).toBe(true);
   });
 
-  test.each([PacketNumberSpace.initial, PacketNumberSpace.handshake])("at once in space %d", (level) => {
+  test.each([PacketNumberSpace.initial, PacketNumberSpace.handshake])("immediately in space %d", (level) => {
     const acks = tracker(level);
     receive(acks, 0);
     expect(acks.ackNow).toBe(true);
   });
 
-  test("at once for a packet that leaves a gap, and for one that comes late", () => {
+  test("immediately for a packet that leaves a gap, and for a late one", () => {
     const acks = tracker();
     receive(acks, 0);
     acks.onAckSent(ms(0));
@@ -61,7 +61,7 @@ describe("when an ACK is due (RFC 9000 §13.2.1, §13.2.2)", () => {
     expect(acks.ackNow).toBe(false);
   });
 
-  test("an old gap does not ask again", () => {
+  test("an old gap does not trigger another", () => {
     const acks = tracker();
     receive(acks, 0, 5);
     acks.onAckSent(ms(0));
@@ -69,7 +69,7 @@ describe("when an ACK is due (RFC 9000 §13.2.1, §13.2.2)", () => {
     expect(acks.ackNow).toBe(false);
   });
 
-  test("a packet between that elicits none leaves no gap", () => {
+  test("a non-ack-eliciting packet in between leaves no gap", () => {
     const acks = tracker();
     receive(acks, 0);
     acks.onPacketReceived(1, false, Ecn.notEct, ms(0));
@@ -78,15 +78,15 @@ describe("when an ACK is due (RFC 9000 §13.2.1, §13.2.2)", () => {
     expect(acks.ackNow).toBe(false);
   });
 
-  test("at once for a packet marked CE", () => {
+  test("immediately for a packet marked CE", () => {
     const acks = tracker();
     acks.onPacketReceived(0, true, Ecn.ce, ms(0));
     expect(acks.ackNow).toBe(true);
   });
 });
 
-describe("what an ACK says", () => {
-  test("how long ago the largest packet came, in the peer's units", () => {
+describe("the contents of an ACK", () => {
+  test("the age of the largest packet, in units of our ack_delay_exponent", () => {
     const acks = tracker();
     acks.onPacketReceived(7, true, Ecn.notEct, ms(10));
     acks.onPacketReceived(3, true, Ecn.notEct, ms(14));
@@ -96,13 +96,13 @@ describe("what an ACK says", () => {
     const coarse = new AckTracker(PacketNumberSpace.application, { maxAckDelay: millis(25), ackDelayExponent: 10 });
     coarse.onPacketReceived(0, true, Ecn.notEct, ms(0));
     expect(coarse.ackDelay(ms(15))).toBe(14);
-    // Initial packets know no parameters.
+    // Initial packets always use the default exponent.
     const initial = new AckTracker(PacketNumberSpace.initial, { maxAckDelay: millis(25), ackDelayExponent: 10 });
     initial.onPacketReceived(0, true, Ecn.notEct, ms(0));
     expect(initial.ackDelay(ms(15))).toBe(1_875);
   });
 
-  test("ECN counts, only where marks were seen", () => {
+  test("ECN counts, only if marks were seen", () => {
     const acks = tracker();
     receive(acks, 0);
     expect(acks.ecnCounts).toBeUndefined();
@@ -115,31 +115,31 @@ describe("what an ACK says", () => {
   });
 });
 
-describe("duplicates and forgetting (RFC 9000 §13.2.3, §13.2.4)", () => {
-  test("a packet is a duplicate once received", () => {
+describe("duplicates and dropped ranges (RFC 9000 §13.2.3, §13.2.4)", () => {
+  test("a packet is a duplicate once it has been received", () => {
     const acks = tracker();
     receive(acks, 0, 1, 5);
     expect([0, 1, 2, 4, 5, 6].map((n) => acks.isDuplicate(n))).toEqual([true, true, false, false, true, false]);
   });
 
-  test("a million alternating packet numbers leave 64 ranges, the newest", () => {
+  test("a million alternating packet numbers leave the newest 64 ranges", () => {
     const acks = tracker();
     for (let n = 0; n < 2_000_000; n += 2) acks.onPacketReceived(n, true, Ecn.notEct, ms(0));
     expect(acks.received.size).toBe(MAX_ACK_RANGES);
     expect(acks.received.max).toBe(1_999_998);
-    // What was forgotten cannot be told from a duplicate any more; the newest gaps still can.
+    // Packets below the dropped ranges count as duplicates; the newest gaps are still open.
     expect(acks.isDuplicate(1)).toBe(true);
     expect(acks.isDuplicate(1_999_997)).toBe(false);
   });
 
-  test("also when they come from the largest down", () => {
+  test("also when they arrive in descending order", () => {
     const acks = tracker();
     for (let n = 20_000; n >= 0; n -= 2) acks.onPacketReceived(n, true, Ecn.notEct, ms(0));
     expect(acks.received.size).toBe(MAX_ACK_RANGES);
     expect(acks.received.max).toBe(20_000);
   });
 
-  test("an acknowledged ACK retires old ranges, but keeps the newest gaps open", () => {
+  test("an acknowledged ACK drops old ranges, but keeps the newest gaps open", () => {
     const acks = tracker();
     for (let n = 0; n < 40; n += 2) receive(acks, n);
     acks.onAckAcked(20);
@@ -152,7 +152,7 @@ describe("duplicates and forgetting (RFC 9000 §13.2.3, §13.2.4)", () => {
     expect(acks.isDuplicate(37)).toBe(false);
   });
 
-  test("never reports what was not received, and never takes a packet twice", () => {
+  test("never reports a packet that was not received, and never accepts one twice", () => {
     const step = fc.record({ n: fc.nat(400), acked: fc.option(fc.nat(400), { nil: undefined }) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 400 }), (steps) => {

@@ -1,9 +1,9 @@
 /**
- * What one packet number space has received, and when to say so (RFC 9000 §13.2). It decides when an ACK is due and what
- * it holds; it does not know how frames are written nor when a packet is going out anyway.
+ * Tracks what one packet number space has received, and decides when an ACK is due and what it reports (RFC 9000
+ * §13.2). It does not know how frames are written, nor when a packet is going out anyway.
  *
- * `onPacketReceived` is called for each packet and only takes notes. Whether to acknowledge is asked once for each batch
- * of datagrams, so that a burst is answered by one ACK.
+ * `onPacketReceived` is called for each packet and only records it. The caller checks once per batch of datagrams
+ * whether to acknowledge, so that a burst is answered with one ACK.
  */
 
 import { Ecn } from "../../base/datagrams.ts";
@@ -16,18 +16,18 @@ import { PacketNumberSpace } from "../packet/number-space.ts";
 const ACK_ELICITING_THRESHOLD = 2;
 
 /**
- * Packets that elicit no ACK are reported in company only, and when so many have come that the peer can forget a good
- * deal. Reporting each would answer every ACK by an ACK.
+ * Packets that are not ack-eliciting are only reported in a packet that is going out anyway, once there are enough of
+ * them to let the peer drop a useful amount of state. Reporting each one would answer every ACK with an ACK.
  */
 const UNREPORTED_THRESHOLD = 8;
 
-/** No more ranges than this are kept; the oldest are forgotten first (RFC 9000 §13.2.3). */
+/** The maximum number of ranges; the oldest are dropped first (RFC 9000 §13.2.3). */
 export const MAX_ACK_RANGES = 64;
 
-/** How many ranges are repeated although the peer knows of them: gaps this recent may still be filled. */
+/** The number of ranges that are repeated although the peer has them: gaps this recent may still be filled. */
 const RETAINED_RANGES = 4;
 
-/** RFC 9000 §18.2: the exponent for Initial and Handshake packets, which know no parameters. */
+/** RFC 9000 §18.2: Initial and Handshake packets always use the default exponent. */
 const DEFAULT_ACK_DELAY_EXPONENT = 3;
 
 export interface AckTrackerOptions {
@@ -48,14 +48,14 @@ export class AckTracker {
   readonly #received = new RangeSet();
   readonly #maxAckDelay: Micros;
   readonly #ackDelayExponent: number;
-  /** Packets below this have been forgotten, and count as duplicates. */
-  #forgottenBelow = 0;
+  /** Packets below this were dropped from the ranges and count as duplicates. */
+  #droppedBelow = 0;
   #largest = -1;
   #largestAckEliciting = -1;
   #largestReceivedAt = 0 as Instant;
   /** Ack-eliciting packets since the last ACK. */
   #ackElicitingPending = 0;
-  /** When the first of them came. */
+  /** When the first of them arrived. */
   #pendingSince: Instant | undefined;
   #immediate = false;
   /** Packets of any kind since the last ACK. */
@@ -69,16 +69,16 @@ export class AckTracker {
       space === PacketNumberSpace.application ? options.ackDelayExponent : DEFAULT_ACK_DELAY_EXPONENT;
   }
 
-  /** Has the packet been received before, or is it too old to tell? Then it is to be dropped (RFC 9000 §12.3). */
+  /** True if the packet was received before, or is too old to tell. It must then be dropped (RFC 9000 §12.3). */
   isDuplicate(packetNumber: number): boolean {
-    return packetNumber <= this.#largest && (packetNumber < this.#forgottenBelow || this.#received.has(packetNumber));
+    return packetNumber <= this.#largest && (packetNumber < this.#droppedBelow || this.#received.has(packetNumber));
   }
 
-  /** A packet that is not a duplicate was decrypted and its frames were handled. */
+  /** Records a packet that is not a duplicate, after it was decrypted and its frames were handled. */
   onPacketReceived(packetNumber: number, ackEliciting: boolean, ecn: Ecn, now: Instant): void {
     if (this.isDuplicate(packetNumber)) return;
     this.#received.add(packetNumber, packetNumber + 1);
-    if (this.#received.size > MAX_ACK_RANGES) this.#forgetOldest();
+    if (this.#received.size > MAX_ACK_RANGES) this.#dropOldest();
     this.#unreported += 1;
     if (packetNumber > this.#largest) {
       this.#largest = packetNumber;
@@ -91,7 +91,7 @@ export class AckTracker {
   #onAckEliciting(packetNumber: number, ecn: Ecn, now: Instant): void {
     this.#ackElicitingPending += 1;
     this.#pendingSince ??= now;
-    // RFC 9000 §13.2.1: Initial and Handshake packets, packets out of order and packets marked CE at once.
+    // RFC 9000 §13.2.1: immediately for Initial and Handshake packets, out-of-order packets and packets marked CE.
     if (
       this.space !== PacketNumberSpace.application ||
       ecn === Ecn.ce ||
@@ -103,10 +103,10 @@ export class AckTracker {
     if (packetNumber > this.#largestAckEliciting) this.#largestAckEliciting = packetNumber;
   }
 
-  /** Is a packet missing between this and the largest ack-eliciting packet before it? */
+  /** True if a packet is missing between this one and the largest ack-eliciting packet before it. */
   #leavesGap(packetNumber: number): boolean {
     if (packetNumber === this.#largestAckEliciting + 1) return false;
-    return !this.#received.covers(Math.max(this.#largestAckEliciting + 1, this.#forgottenBelow), packetNumber);
+    return !this.#received.covers(Math.max(this.#largestAckEliciting + 1, this.#droppedBelow), packetNumber);
   }
 
   #countEcn(ecn: Ecn): void {
@@ -116,48 +116,48 @@ export class AckTracker {
     else this.#ecnCounts.ce += 1;
   }
 
-  #forgetOldest(): void {
+  #dropOldest(): void {
     const dropped = this.#received.dropFirst();
-    if (dropped !== undefined) this.#forgottenBelow = dropped[1];
+    if (dropped !== undefined) this.#droppedBelow = dropped[1];
   }
 
-  /** Should an ACK be sent without waiting? */
+  /** True if an ACK should be sent without delay. */
   get ackNow(): boolean {
     return this.#immediate || this.#ackElicitingPending >= ACK_ELICITING_THRESHOLD;
   }
 
-  /** When an ACK has to be sent at the latest; undefined when nothing asks for one. */
+  /** The latest time to send an ACK; undefined if none is pending. */
   get deadline(): Instant | undefined {
     return this.#pendingSince === undefined ? undefined : after(this.#pendingSince, this.#maxAckDelay);
   }
 
-  /** Must an ACK leave now, even if congestion control forbids data? */
+  /** True if an ACK must be sent now, even if congestion control forbids data. */
   isDue(now: Instant): boolean {
     const { deadline } = this;
     return this.ackNow || (deadline !== undefined && deadline <= now);
   }
 
-  /** What an ACK reports. */
+  /** The packet numbers that an ACK reports. */
   get received(): RangeSet {
     return this.#received;
   }
 
-  /** The largest packet number received; -1 when none. */
+  /** The largest packet number received; -1 if there is none. */
   get largest(): number {
     return this.#largest;
   }
 
-  /** Should a packet that is going out anyway carry an ACK? */
+  /** True if a packet that is going out anyway should carry an ACK. */
   get hasAnythingToAck(): boolean {
     return this.#ackElicitingPending > 0 || this.#unreported >= UNREPORTED_THRESHOLD;
   }
 
-  /** How long ago the largest packet came, in the units of the ACK Delay field (RFC 9000 §19.3). */
+  /** The age of the largest packet, in the units of the ACK Delay field (RFC 9000 §19.3). */
   ackDelay(now: Instant): number {
     return Math.floor(Math.max(0, now - this.#largestReceivedAt) / 2 ** this.#ackDelayExponent);
   }
 
-  /** What the network marked; undefined when the host never saw a mark. */
+  /** ECN counts; undefined if the host never saw a mark. */
   get ecnCounts(): EcnCounts | undefined {
     return this.#ecnCounts;
   }
@@ -170,10 +170,10 @@ export class AckTracker {
   }
 
   /**
-   * The peer has an ACK of ours that went up to `largest`: older ranges need not be repeated (RFC 9000 §13.2.4). Packets
-   * of the gaps below count as duplicates from then on, so the newest gaps are kept open for stragglers.
+   * The peer has received our ACK up to `largest`, so older ranges need not be repeated (RFC 9000 §13.2.4). Packets in
+   * the gaps below then count as duplicates, so the newest gaps are kept open for late packets.
    */
   onAckAcked(largest: number): void {
-    while (this.#received.size > RETAINED_RANGES && this.#received.end(0) - 1 <= largest) this.#forgetOldest();
+    while (this.#received.size > RETAINED_RANGES && this.#received.end(0) - 1 <= largest) this.#dropOldest();
   }
 }

@@ -1,12 +1,12 @@
-/** Keys: from secrets to protected packets. */
+/** Keys: derivation, packet protection and key updates. */
 
 /** Secrets of Initial packets. */
 export { deriveInitialSecrets } from "./initial.ts";
 /** The generations of 1-RTT keys. */
 export { type KeyPhase, OneRttKeys, type OneRttOptions } from "./key-update.ts";
-/** How often keys may be used. */
+/** How often a key may be used. */
 export { AEAD_LIMITS, type AeadLimits } from "./limits.ts";
-/** Keys of one level and direction. */
+/** The keys of one level and direction. */
 export { derivePacketKey, derivePacketKeys, nextSecret, type PacketKeys } from "./packet-keys.ts";
-/** Protecting and unprotecting batches. */
+/** Protects and unprotects batches of packets. */
 export { openBatch, protectBatch, removeHeaderProtection } from "./protection.ts";

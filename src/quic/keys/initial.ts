@@ -1,4 +1,7 @@
-/** The secrets of Initial packets (RFC 9001 §5.2): known to everybody who sees the first one, so they prove nothing. */
+/**
+ * The secrets of Initial packets (RFC 9001 §5.2). Anyone who sees the first packet can derive them, so they prove
+ * nothing.
+ */
 
 import { type CryptoEngine, HASH_LENGTH } from "../../crypto/engine.ts";
 import { hkdfExpandLabel, hkdfExtract } from "../../crypto/hkdf.ts";
@@ -7,8 +10,8 @@ import { versionRow } from "../versions/index.ts";
 const NO_CONTEXT = new Uint8Array(0);
 
 /**
- * `clientDestination` is the Destination Connection ID of the client's first Initial; after a Retry, of the first one
- * after it.
+ * `clientDestination` is the Destination Connection ID of the client's first Initial packet, or of the first one after
+ * a Retry.
  */
 export function deriveInitialSecrets(
   engine: CryptoEngine,

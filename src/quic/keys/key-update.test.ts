@@ -1,4 +1,4 @@
-/** RFC 9001 §6: two ends that share secrets, and the packets between them. */
+/** RFC 9001 §6: two endpoints that share secrets, and the packets between them. */
 
 import { describe, expect, it } from "vitest";
 import { ProtocolError } from "../../base/errors.ts";
@@ -18,8 +18,8 @@ const CONFIRMED = { isHandshakeConfirmed: true, probeTimeout: PROBE_TIMEOUT };
 const suite = { aead: "aes-128-gcm", hash: "sha256" } as const;
 const secretOf = (who: number): Uint8Array => new Uint8Array(32).fill(who);
 
-/** One side: it seals packets with rising numbers and opens those of the other side. */
-class End {
+/** One endpoint: seals packets with increasing numbers and opens those of the peer. */
+class Endpoint {
   readonly keys: OneRttKeys;
   next = 0;
   largestReceived = -1;
@@ -31,7 +31,7 @@ class End {
     this.keys.installWrite({ ...suite, aead }, secretOf(own), preferredVersion);
   }
 
-  /** A sealed packet with the next number, or the one given. */
+  /** Seals a packet with the next number, or with the given one. */
   send(number = this.next): Uint8Array {
     this.next = Math.max(this.next, number + 1);
     const arena = new Uint8Array(SLOT);
@@ -45,7 +45,7 @@ class End {
     return arena;
   }
 
-  /** Opens packets that came together; the numbers of those that were genuine. */
+  /** Opens packets that arrived together; returns the numbers of the genuine ones. */
   receive(...packets: Uint8Array[]): number[] {
     const arena = new Uint8Array(packets.length * SLOT);
     const batch = new PacketBatch(arena, packets.length);
@@ -68,10 +68,10 @@ class End {
   }
 }
 
-const pair = (options?: OneRttOptions) => ({ alice: new End(1, 2, options), bob: new End(2, 1) });
+const pair = (options?: OneRttOptions) => ({ alice: new Endpoint(1, 2, options), bob: new Endpoint(2, 1) });
 
-/** `from` sends a packet, `to` answers, and `from` takes the answer for an acknowledgement. */
-function roundTrip(from: End, to: End): void {
+/** `from` sends a packet, `to` responds, and `from` treats the response as an acknowledgement. */
+function roundTrip(from: Endpoint, to: Endpoint): void {
   expect(to.receive(from.send())).toEqual([from.next - 1]);
   expect(from.receive(to.send())).toEqual([to.next - 1]);
   from.keys.onPacketAcked(from.next - 1);
@@ -88,7 +88,7 @@ function errorOf(action: () => unknown): number | undefined {
   }
 }
 
-/** Turns the masked Key Phase bit over, as somebody on the path can. */
+/** Flips the masked Key Phase bit, as an attacker on the path can. */
 const flipped = (packet: Uint8Array): Uint8Array => {
   const copy = packet.slice();
   copy[0] = copy[0]! ^ 0x04;
@@ -96,7 +96,7 @@ const flipped = (packet: Uint8Array): Uint8Array => {
 };
 
 describe("a key update", () => {
-  it("is followed by the peer, and traffic goes on both ways", () => {
+  it("is followed by the peer, and traffic continues in both directions", () => {
     const { alice, bob } = pair();
     for (let update = 1; update <= 5; update += 1) {
       roundTrip(alice, bob);
@@ -113,7 +113,7 @@ describe("a key update", () => {
     }
   });
 
-  it("may be made by both at once: they meet in the same phase", () => {
+  it("may be initiated by both sides at once, which end up in the same phase", () => {
     const { alice, bob } = pair();
     roundTrip(alice, bob);
     expect(alice.keys.initiateUpdate(alice.now)).toBe(true);
@@ -123,7 +123,7 @@ describe("a key update", () => {
     expect(bob.keys.readGeneration).toBe(1);
   });
 
-  it("in the middle of a batch: old, new and overtaken packets are all opened", () => {
+  it("in the middle of a batch opens old, new and reordered packets alike", () => {
     const { alice, bob } = pair();
     roundTrip(alice, bob);
     const old = [alice.send(), alice.send(), alice.send()];
@@ -133,7 +133,7 @@ describe("a key update", () => {
     expect(bob.keys.readGeneration).toBe(1);
   });
 
-  it("leaves the peer's packets of before readable until it has followed", () => {
+  it("keeps the peer's earlier packets readable until it follows", () => {
     const { alice, bob } = pair();
     roundTrip(alice, bob);
     alice.keys.initiateUpdate(alice.now);
@@ -142,7 +142,7 @@ describe("a key update", () => {
     expect(alice.receive(bob.send(), bob.send())).toEqual([2, 3]);
   });
 
-  it("old read keys go three PTOs after the first packet of the new phase (§6.5)", () => {
+  it("discards old read keys three PTOs after the first packet of the new phase (§6.5)", () => {
     const { alice, bob } = pair();
     roundTrip(alice, bob);
     const late = [alice.send(), alice.send()];
@@ -152,11 +152,11 @@ describe("a key update", () => {
     expect(bob.receive(late[0]!)).toEqual([1]);
     bob.wait(1);
     expect(bob.receive(late[1]!)).toEqual([]);
-    // Dropping it changed nothing.
+    // Dropping the old keys changed nothing.
     expect(bob.receive(alice.send())).toEqual([4]);
   });
 
-  it("the first packet that comes at all may be of the second phase", () => {
+  it("the very first packet may already be of the second phase", () => {
     const { alice, bob } = pair();
     alice.send();
     alice.keys.onPacketAcked(0);
@@ -165,7 +165,7 @@ describe("a key update", () => {
   });
 });
 
-describe("initiating a key update is refused", () => {
+describe("initiating a key update is rejected", () => {
   it("before the handshake is confirmed (§6.1)", () => {
     const host = { isHandshakeConfirmed: false, probeTimeout: PROBE_TIMEOUT };
     const keys = new OneRttKeys(portableEngine, host);
@@ -184,7 +184,7 @@ describe("initiating a key update is refused", () => {
     roundTrip(alice, bob);
     expect(alice.keys.initiateUpdate(alice.now)).toBe(true);
     alice.wait(10 * PROBE_TIMEOUT);
-    // An acknowledgement of the phase before does not count.
+    // An acknowledgement from the previous phase does not count.
     alice.keys.onPacketAcked(alice.next - 1);
     expect(alice.keys.initiateUpdate(alice.now)).toBe(false);
   });
@@ -200,8 +200,8 @@ describe("initiating a key update is refused", () => {
   });
 });
 
-/** A packet of Alice's, of any generation, from one who does not care what is allowed. */
-function rogue(generation: number, number: number): Uint8Array {
+/** A packet from Alice, of any generation, that ignores what is allowed. */
+function roguePacket(generation: number, number: number): Uint8Array {
   let secret = secretOf(1);
   const { header } = derivePacketKeys(portableEngine, suite.aead, suite.hash, secret, preferredVersion);
   for (let i = 0; i < generation; i += 1) secret = nextSecret(portableEngine, suite.hash, secret, preferredVersion);
@@ -224,40 +224,40 @@ describe("KEY_UPDATE_ERROR", () => {
 
   it("old keys for a higher packet number than new keys, after our own update (§6.4)", () => {
     const { bob } = pair();
-    bob.receive(rogue(0, 0));
+    bob.receive(roguePacket(0, 0));
     bob.send();
     bob.keys.onPacketAcked(0);
     expect(bob.keys.initiateUpdate(bob.now)).toBe(true);
-    expect(bob.receive(rogue(0, 9))).toEqual([9]);
-    expect(errorOf(() => bob.receive(rogue(1, 5)))).toBe(code);
+    expect(bob.receive(roguePacket(0, 9))).toEqual([9]);
+    expect(errorOf(() => bob.receive(roguePacket(1, 5)))).toBe(code);
   });
 
   it("new keys for a lower packet number than old keys, when the peer updates (§6.4)", () => {
     const { bob } = pair();
-    expect(bob.receive(rogue(0, 0), rogue(0, 9))).toEqual([0, 9]);
-    expect(errorOf(() => bob.receive(rogue(1, 5)))).toBe(code);
+    expect(bob.receive(roguePacket(0, 0), roguePacket(0, 9))).toEqual([0, 9]);
+    expect(errorOf(() => bob.receive(roguePacket(1, 5)))).toBe(code);
   });
 
   it("a second update before anything was sent under the first (§6.2)", () => {
     const { bob } = pair();
-    bob.receive(rogue(0, 0));
-    expect(bob.receive(rogue(1, 1))).toEqual([1]);
-    expect(errorOf(() => bob.receive(rogue(2, 2)))).toBe(code);
-    expect(errorOf(() => pair().bob.receive(rogue(1, 1), rogue(2, 2)))).toBe(code);
+    bob.receive(roguePacket(0, 0));
+    expect(bob.receive(roguePacket(1, 1))).toEqual([1]);
+    expect(errorOf(() => bob.receive(roguePacket(2, 2)))).toBe(code);
+    expect(errorOf(() => pair().bob.receive(roguePacket(1, 1), roguePacket(2, 2)))).toBe(code);
   });
 
-  it("is not what a second update gets that follows an answer", () => {
+  it("does not apply to a second update after a response", () => {
     const { bob } = pair();
-    bob.receive(rogue(0, 0));
-    bob.receive(rogue(1, 1));
+    bob.receive(roguePacket(0, 0));
+    bob.receive(roguePacket(1, 1));
     bob.send();
-    expect(bob.receive(rogue(2, 2), rogue(1, 1))).toEqual([2, 1]);
+    expect(bob.receive(roguePacket(2, 2), roguePacket(1, 1))).toEqual([2, 1]);
     expect(bob.keys.writeGeneration).toBe(2);
   });
 });
 
 describe("forged packets (§6.3, §6.6, §9.5)", () => {
-  it("a turned Key Phase bit opens nothing and changes nothing", () => {
+  it("a flipped Key Phase bit opens nothing and changes nothing", () => {
     const { alice, bob } = pair();
     roundTrip(alice, bob);
     for (let i = 0; i < 200; i += 1) expect(bob.receive(flipped(alice.send()))).toEqual([]);
@@ -284,7 +284,7 @@ describe("forged packets (§6.3, §6.6, §9.5)", () => {
 });
 
 describe("the confidentiality limit (§6.6)", () => {
-  it("keys are updated by themselves after so many packets, as soon as the rules allow", () => {
+  it("keys are updated automatically after that many packets, as soon as the rules allow", () => {
     const { alice, bob } = pair({ keyUpdateAfter: 10 });
     for (let i = 0; i < 9; i += 1) roundTrip(alice, bob);
     expect(alice.keys.writeGeneration).toBe(0);
@@ -300,21 +300,21 @@ describe("the confidentiality limit (§6.6)", () => {
     expect(bob.keys.readGeneration).toBe(alice.keys.writeGeneration);
   });
 
-  it("is the end of the connection where no update is possible", () => {
+  it("closes the connection if no update is possible", () => {
     const { alice, bob } = pair();
     const limit = AEAD_LIMITS["aes-128-gcm"].confidentiality;
     alice.keys.onPacketsSealed(limit - 1, limit - 2);
     expect(alice.receive(bob.send())).toEqual([0]);
     alice.keys.onPacketsSealed(1, limit - 1);
     expect(errorOf(() => alice.receive(bob.send()))).toBe(TRANSPORT_ERRORS.AEAD_LIMIT_REACHED.code);
-    // Had they been acknowledged, there would have been an update instead.
+    // If they had been acknowledged, there would have been an update instead.
     alice.keys.onPacketAcked(0);
     expect(alice.receive(bob.send())).toEqual([2]);
     expect(alice.keys.writeGeneration).toBe(1);
   });
 
   it("does not exist for ChaCha20-Poly1305", () => {
-    const [alice, bob] = [new End(1, 2, {}, "chacha20-poly1305"), new End(2, 1, {}, "chacha20-poly1305")];
+    const [alice, bob] = [new Endpoint(1, 2, {}, "chacha20-poly1305"), new Endpoint(2, 1, {}, "chacha20-poly1305")];
     alice.keys.onPacketsSealed(2 ** 40, 2 ** 40);
     alice.keys.onPacketAcked(0);
     expect(alice.receive(bob.send())).toEqual([0]);
@@ -323,7 +323,7 @@ describe("the confidentiality limit (§6.6)", () => {
 });
 
 describe("before the secrets are known", () => {
-  it("one can neither read nor write", () => {
+  it("keys can neither read nor write", () => {
     const keys = new OneRttKeys(portableEngine, CONFIRMED);
     expect(keys.canRead).toBe(false);
     expect(keys.canWrite).toBe(false);

@@ -1,8 +1,8 @@
 /**
- * The generations of 1-RTT keys (RFC 9001 §6). Either side may move on to the next generation; the Key Phase bit of
- * the short header tells odd generations from even ones, and the packet number says which of two neighbours is meant.
+ * The generations of 1-RTT keys (RFC 9001 §6). Either side may move on to the next generation. The Key Phase bit of the
+ * short header tells odd generations from even ones, and the packet number decides between two neighbors.
  *
- * A packet is opened in place, so it can be tried with one key only: the key is chosen first, by phase and packet
+ * A packet is opened in place, so it can be tried with only one key: the key is chosen first, by phase and packet
  * number.
  */
 
@@ -16,18 +16,21 @@ import { openBatch, removeHeaderProtection } from "./protection.ts";
 
 export type KeyPhase = 0 | 1;
 
-/** What the generations of keys ask of their connection. */
+/** What `OneRttKeys` needs to know about its connection. */
 export interface KeyUpdateHost {
   /** RFC 9001 §6.1: keys may be updated once the handshake is confirmed. */
   readonly isHandshakeConfirmed: boolean;
-  /** RFC 9001 §6.5: old read keys are kept for three of them. */
+  /** RFC 9001 §6.5: old read keys are kept for three PTOs. */
   readonly probeTimeout: Micros;
 }
 
 export interface OneRttOptions {
-  /** Packets sealed with one key before we update it; half of what is safe by default. Tests lower it. */
+  /**
+   * The number of packets sealed with one key before we update it; by default half the confidentiality limit. Tests
+   * lower it.
+   */
   readonly keyUpdateAfter?: number;
-  /** Packets that may fail to open; RFC 9001 §6.6 by default. Tests lower it. */
+  /** The number of packets that may fail to open; by default RFC 9001 §6.6's. Tests lower it. */
   readonly integrityLimit?: number;
 }
 
@@ -36,10 +39,10 @@ type Suite = Pick<CipherSuite, "aead" | "hash">;
 const KEY_PHASE_BIT = 0x04;
 const phaseOf = (generation: number): KeyPhase => (generation % 2) as KeyPhase;
 
-/** One generation of read keys, and between which packet numbers of each path it was seen in use. */
+/** One generation of read keys, and the range of packet numbers on each path that were opened with it. */
 class ReadGeneration {
   readonly key: PacketKey;
-  /** By path id, of packets that opened. */
+  /** By path id; only packets that opened count. */
   readonly #lowest: number[] = [];
   readonly #highest: number[] = [];
 
@@ -47,7 +50,7 @@ class ReadGeneration {
     this.key = key;
   }
 
-  /** Infinite before the first. */
+  /** Infinity before the first packet. */
   lowest(pathId: number): number {
     return this.#lowest[pathId] ?? Number.POSITIVE_INFINITY;
   }
@@ -69,10 +72,10 @@ interface ReadState {
   generation: number;
   /** For packets that were overtaken by a key update (RFC 9001 §6.5). */
   previous: ReadGeneration | undefined;
-  /** When `previous` goes; undefined as long as no packet of the current generation has come. */
+  /** When to discard `previous`; undefined until a packet of the current generation has arrived. */
   previousUntil: Instant | undefined;
   current: ReadGeneration;
-  /** Derived ahead, so that the time an update takes does not tell it to observers (RFC 9001 §6.3). */
+  /** Derived in advance, so that observers cannot detect an update by its timing (RFC 9001 §6.3). */
   next: ReadGeneration;
   nextSecret: Uint8Array;
 }
@@ -85,9 +88,9 @@ interface WriteState {
   secret: Uint8Array;
   /** Packets sealed with these keys. */
   sealed: number;
-  /** By path id: the lowest packet number that these keys may have sealed; 0 where there is none. */
+  /** By path id: the lowest packet number that these keys may have sealed; 0 if there is none. */
   firstPacketNumber: readonly number[];
-  /** Whether a packet that these keys sealed was acknowledged. */
+  /** True if a packet sealed with these keys was acknowledged. */
   isAcked: boolean;
 }
 
@@ -99,7 +102,7 @@ export class OneRttKeys {
   #writing: WriteState | undefined;
   /** By path id. */
   readonly #largestSealed: number[] = [];
-  /** Packets that did not open, over all generations. */
+  /** Packets that failed to open, over all generations. */
   #failedOpens = 0;
 
   constructor(engine: CryptoEngine, host: KeyUpdateHost, options: OneRttOptions = {}) {
@@ -145,7 +148,7 @@ export class OneRttKeys {
     return this.#writing !== undefined;
   }
 
-  /** How many updates the keys of each direction have gone through. */
+  /** The number of updates that the read keys have gone through. */
   get readGeneration(): number {
     return this.#reading?.generation ?? 0;
   }
@@ -155,11 +158,11 @@ export class OneRttKeys {
   }
 
   /**
-   * The keys to seal with, while `canWrite`. They and `writePhase` change in `open` and `initiateUpdate` only:
-   * whoever has written a header with one phase seals before calling those.
+   * The keys to seal with; throws unless `canWrite`. They and `writePhase` change only in `open` and `initiateUpdate`:
+   * seal any packet whose header has been written before calling those.
    */
   get write(): PacketKeys {
-    if (this.#writing === undefined) throw new RangeError("there are no 1-RTT keys to write with yet");
+    if (this.#writing === undefined) throw new RangeError("no 1-RTT write keys are installed yet");
     return this.#writing.keys;
   }
 
@@ -169,28 +172,29 @@ export class OneRttKeys {
 
   // ── Sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** `count` packets of a path were sealed with `write`; `largest` is the last one's packet number. */
+  /** Counts `count` packets of a path that were sealed with `write`; `largest` is the packet number of the last one. */
   onPacketsSealed(count: number, largest: number, pathId = 0): void {
     const writing = this.#writing!;
     writing.sealed += count;
     this.#largestSealed[pathId] = largest;
   }
 
-  /** A 1-RTT packet of ours was acknowledged. */
+  /** Records that a 1-RTT packet of ours was acknowledged. */
   onPacketAcked(packetNumber: number, pathId = 0): void {
     const writing = this.#writing;
     if (writing !== undefined && packetNumber >= (writing.firstPacketNumber[pathId] ?? 0)) writing.isAcked = true;
   }
 
-  /** Moves both directions to the next generation. False while the rules forbid it. */
+  /** Moves both directions to the next generation. Returns false while the rules forbid it. */
   initiateUpdate(now: Instant): boolean {
     const reading = this.#reading;
     const writing = this.#writing;
     if (reading === undefined || writing === undefined) return false;
-    this.#forgetPrevious(reading, now);
-    // RFC 9001 §6.1: not before the handshake is confirmed, and not before the current keys have been acknowledged.
+    this.#dropExpiredKeys(reading, now);
+    // RFC 9001 §6.1: not before the handshake is confirmed, and not before a packet sealed with the current keys has
+    // been acknowledged.
     if (!this.#host.isHandshakeConfirmed || !writing.isAcked) return false;
-    // RFC 9001 §6.5: three PTOs between updates, which is as long as the read keys before these are kept.
+    // RFC 9001 §6.5: three PTOs between updates, which is how long the previous read keys are kept.
     if (reading.previous !== undefined) return false;
     this.#advanceRead(reading);
     this.#advanceWrite(writing);
@@ -200,20 +204,20 @@ export class OneRttKeys {
   // ── Receiving ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /**
-   * Removes the header protection of packets [from, count) and opens them; `batch.ok` says which were genuine. Nearly
-   * always they are all of the current phase, and one call of the engine does them.
+   * Removes the header protection of packets [from, count) and opens them; `batch.ok` says which are genuine. Nearly
+   * always they are all of the current phase and take one call of the engine.
    */
   open(batch: PacketBatch, from: number, largestReceived: number, pathId: number, now: Instant): void {
     const reading = this.#reading;
-    if (reading === undefined) throw new RangeError("there are no 1-RTT keys to read with yet");
-    this.#forgetPrevious(reading, now);
+    if (reading === undefined) throw new RangeError("no 1-RTT read keys are installed yet");
+    this.#dropExpiredKeys(reading, now);
     removeHeaderProtection(batch, reading, from, largestReceived);
     const { count } = batch;
     let start = from;
     while (start < count) {
       const generation = chooseGeneration(reading, batch, start, pathId);
       let end = start + 1;
-      // A packet of the next generation is opened alone: if it is genuine, those after it are read differently.
+      // A packet of the next generation is opened alone: if it is genuine, different keys apply to those after it.
       if (generation !== reading.next) {
         while (end < count && chooseGeneration(reading, batch, end, pathId) === generation) end += 1;
       }
@@ -223,15 +227,15 @@ export class OneRttKeys {
         batch.count = end;
         openBatch(batch, generation.key, start, pathId);
         batch.count = count;
-        this.#judge(reading, generation, batch, start, end, pathId, now);
+        this.#handleOpened(reading, generation, batch, start, end, pathId, now);
       }
       start = end;
     }
-    if (this.#writing !== undefined) this.#checkUse(this.#writing, now);
+    if (this.#writing !== undefined) this.#checkUsage(this.#writing, now);
   }
 
-  /** Draws the consequences of what packets [start, end) of one generation turned out to be. */
-  #judge(
+  /** Updates the state after packets [start, end) of one generation were opened, or failed to open. */
+  #handleOpened(
     reading: ReadState,
     generation: ReadGeneration,
     batch: PacketBatch,
@@ -254,18 +258,22 @@ export class OneRttKeys {
       generation.onPacketOpened(pathId, packetNumber);
       // RFC 9001 §6.4: old keys for a higher packet number than new keys, within one space.
       if (reading.previous !== undefined && reading.previous.highest(pathId) > reading.current.lowest(pathId)) {
-        throw transportError("KEY_UPDATE_ERROR", "1-RTT packet", "old keys were used again after an update");
+        throw transportError("KEY_UPDATE_ERROR", "1-RTT packet", "old keys were used after an update");
       }
     }
   }
 
-  /** The peer has updated its keys; ours follow before anything else is sent (RFC 9001 §6.2). */
+  /** The peer has updated its keys. Ours must follow before anything else is sent (RFC 9001 §6.2). */
   #followUpdate(reading: ReadState, packetNumber: number, pathId: number): void {
     const writing = this.#writing;
     if (packetNumber < reading.current.highest(pathId)) {
-      throw transportError("KEY_UPDATE_ERROR", "1-RTT packet", "new keys were used before the old ones were done with");
+      throw transportError(
+        "KEY_UPDATE_ERROR",
+        "1-RTT packet",
+        "new keys were used for a lower packet number than old keys",
+      );
     }
-    // RFC 9001 §6.2: nothing has left under the current keys, so the peer cannot know that we have them.
+    // RFC 9001 §6.2: nothing was sent with the current keys, so the peer cannot know that we have them.
     if (writing !== undefined && writing.generation > 0 && writing.sealed === 0) {
       throw transportError("KEY_UPDATE_ERROR", "1-RTT packet", "keys were updated twice without an acknowledgement");
     }
@@ -296,7 +304,7 @@ export class OneRttKeys {
     writing.isAcked = false;
   }
 
-  #forgetPrevious(reading: ReadState, now: Instant): void {
+  #dropExpiredKeys(reading: ReadState, now: Instant): void {
     if (reading.previousUntil === undefined || now < reading.previousUntil) return;
     reading.previous = undefined;
     reading.previousUntil = undefined;
@@ -306,15 +314,15 @@ export class OneRttKeys {
   #countFailure(reading: ReadState): void {
     this.#failedOpens += 1;
     if (this.#failedOpens > (this.#options.integrityLimit ?? AEAD_LIMITS[reading.suite.aead].integrity)) {
-      throw transportError("AEAD_LIMIT_REACHED", "1-RTT keys", `${this.#failedOpens} packets did not open`);
+      throw transportError("AEAD_LIMIT_REACHED", "1-RTT keys", `${this.#failedOpens} packets failed to decrypt`);
     }
   }
 
   /**
-   * RFC 9001 §6.6: keys are updated long before their limit. Whether they can be, what arrives decides, so this is
-   * asked then: nobody sends millions of packets without hearing anything.
+   * RFC 9001 §6.6: updates keys long before their limit. An update depends on what was received, so it is enough to
+   * check on receipt: no one sends millions of packets without receiving any.
    */
-  #checkUse(writing: WriteState, now: Instant): void {
+  #checkUsage(writing: WriteState, now: Instant): void {
     const limit = AEAD_LIMITS[writing.suite.aead].confidentiality;
     if (writing.sealed < (this.#options.keyUpdateAfter ?? limit / 2)) return;
     if (!this.initiateUpdate(now) && writing.sealed >= limit) {
@@ -323,7 +331,7 @@ export class OneRttKeys {
   }
 }
 
-/** RFC 9001 §6.5: which keys a packet is for; undefined where they are gone. */
+/** RFC 9001 §6.5: the keys for a packet; undefined if they have been discarded. */
 function chooseGeneration(
   reading: ReadState,
   batch: PacketBatch,
@@ -334,6 +342,6 @@ function chooseGeneration(
   if (phase === phaseOf(reading.generation)) return reading.current;
   if (batch.packetNumber[index]! >= reading.current.lowest(pathId)) return reading.next;
   if (reading.previous !== undefined) return reading.previous;
-  // Before the first packet of the first generation, the peer may be one ahead already.
+  // Before the first packet of the first generation, the peer may already be one generation ahead.
   return reading.current.highest(pathId) < 0 ? reading.next : undefined;
 }

@@ -3,15 +3,15 @@
 import type { AeadName } from "../../crypto/engine.ts";
 
 export interface AeadLimits {
-  /** Packets that may be sealed with one key. */
+  /** The number of packets that may be sealed with one key. */
   readonly confidentiality: number;
-  /** Packets that may fail to open over the whole connection, all keys together. */
+  /** The number of packets that may fail to open over the whole connection, for all keys together. */
   readonly integrity: number;
 }
 
 export const AEAD_LIMITS: Readonly<Record<AeadName, AeadLimits>> = {
   "aes-128-gcm": { confidentiality: 2 ** 23, integrity: 2 ** 52 },
   "aes-256-gcm": { confidentiality: 2 ** 23, integrity: 2 ** 52 },
-  // More packets than there are packet numbers.
+  // Larger than the number of packet numbers.
   "chacha20-poly1305": { confidentiality: Number.POSITIVE_INFINITY, integrity: 2 ** 36 },
 };

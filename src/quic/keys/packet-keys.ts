@@ -1,4 +1,4 @@
-/** From a traffic secret to the keys of packets (RFC 9001 §5.1). */
+/** Derives packet keys from a traffic secret (RFC 9001 §5.1). */
 
 import {
   type AeadName,
@@ -12,7 +12,7 @@ import {
 import { hkdfExpandLabel } from "../../crypto/hkdf.ts";
 import { versionRow } from "../versions/index.ts";
 
-/** What protects the packets of one level in one direction. */
+/** The keys that protect the packets of one level in one direction. */
 export interface PacketKeys {
   readonly aead: AeadName;
   readonly packet: PacketKey;
@@ -21,7 +21,7 @@ export interface PacketKeys {
 
 const NO_CONTEXT = new Uint8Array(0);
 
-/** All of a level's keys. The hash is that of the cipher suite, sha256 for Initial packets. */
+/** Derives all keys of a level. `hash` is that of the cipher suite, and sha256 for Initial packets. */
 export function derivePacketKeys(
   engine: CryptoEngine,
   aead: AeadName,
@@ -37,7 +37,7 @@ export function derivePacketKeys(
   };
 }
 
-/** The AEAD key and IV alone: a key update leaves header protection as it was (RFC 9001 §6.1). */
+/** Derives only the AEAD key and IV: a key update does not change header protection (RFC 9001 §6.1). */
 export function derivePacketKey(
   engine: CryptoEngine,
   aead: AeadName,

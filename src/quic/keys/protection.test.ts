@@ -37,7 +37,7 @@ describe.each(SUITES)("protection with %s", (aead, hash) => {
     payload: fc.uint8Array({ minLength: 1, maxLength: 100 }),
   });
 
-  it("a batch of packets, long and short, comes out as it went in", () => {
+  it("a batch of long and short packets round-trips", () => {
     fc.assert(
       fc.property(
         fc.array(packet, { minLength: 1, maxLength: 8 }),
@@ -80,7 +80,7 @@ describe.each(SUITES)("protection with %s", (aead, hash) => {
     );
   });
 
-  it("touches only packets from `from` on", () => {
+  it("only touches packets from `from` on", () => {
     const arena = new Uint8Array(200);
     const batch = new PacketBatch(arena, 2);
     const writer = new Writer(arena, 0, 184);
@@ -95,7 +95,7 @@ describe.each(SUITES)("protection with %s", (aead, hash) => {
     expect(arena.subarray(batch.header[1])).not.toEqual(before.subarray(batch.header[1]));
   });
 
-  it("a forged packet, whatever number it pretends, does not spoil those after it", () => {
+  it("a forged packet with any number does not spoil those after it", () => {
     const arena = new Uint8Array(400);
     const batch = new PacketBatch(arena, 3);
     const writer = new Writer(arena, 0, 384);
@@ -113,7 +113,7 @@ describe.each(SUITES)("protection with %s", (aead, hash) => {
     expect(batch.packetNumber[2]).toBe(102);
   });
 
-  it("another path's nonce does not open it", () => {
+  it("a packet does not open with another path's nonce", () => {
     const arena = new Uint8Array(100);
     const batch = new PacketBatch(arena, 1);
     const writer = new Writer(arena, 0, 84);

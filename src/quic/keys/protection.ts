@@ -1,6 +1,6 @@
 /**
- * Packet protection (RFC 9001 §5.3, §5.4) over batches: the engine does what is expensive, for many packets in one
- * call; here is what lies between, the bits that header protection covers.
+ * Packet protection (RFC 9001 §5.3, §5.4) in batches. The engine does the expensive part, for many packets in one call;
+ * this module changes the bits under header protection.
  */
 
 import { type PacketBatch, type PacketKey, SAMPLE_LENGTH } from "../../crypto/engine.ts";
@@ -8,13 +8,13 @@ import { decodePacketNumber, type PacketNumberLength } from "../packet/packet-nu
 import type { PacketKeys } from "./packet-keys.ts";
 
 const LONG_HEADER = 0x80;
-/** RFC 9001 §5.4.1: four bits of a long header's first byte are masked, five of a short one's. */
+/** RFC 9001 §5.4.1: header protection masks four bits of a long header's first byte, five of a short header's. */
 const LONG_BITS = 0x0f;
 const SHORT_BITS = 0x1f;
 
 const maskedBits = (first: number): number => ((first & LONG_HEADER) !== 0 ? LONG_BITS : SHORT_BITS);
 
-/** Seals packets [from, count) as `finishPacket` left them, and protects their headers. They can be sent then. */
+/** Seals packets [from, count) prepared by `finishPacket` and protects their headers. They can then be sent. */
 export function protectBatch(batch: PacketBatch, keys: PacketKeys, from: number, pathId = 0): void {
   keys.packet.seal(batch, from, pathId);
   keys.header.mask(batch, from);
@@ -33,11 +33,11 @@ export function protectBatch(batch: PacketBatch, keys: PacketKeys, from: number,
 
 /**
  * Removes header protection from packets [from, count), whose `header`, `packetNumberOffset` and `end` are known, and
- * sets `packetNumber` and `payload`. `largestReceived` is -1 before any packet.
+ * sets `packetNumber` and `payload`. `largestReceived` is -1 before the first packet.
  *
- * All packets of a batch are completed from the same number: nothing in the batch is authenticated yet, and a forged
- * packet must not spoil those after it. That is enough, because a sender leaves room for everything it has sent since
- * our last acknowledgement (RFC 9000 §17.1), and what we have acknowledged we have received.
+ * All packet numbers of a batch are decoded relative to the same number: nothing in the batch is authenticated yet, and
+ * a forged packet must not spoil later ones. This is safe, because a sender leaves room for everything it has sent
+ * since our last acknowledgement (RFC 9000 §17.1), and we have received what we acknowledged.
  */
 export function removeHeaderProtection(
   batch: PacketBatch,
@@ -66,7 +66,7 @@ export function removeHeaderProtection(
   }
 }
 
-/** Opens packets [from, count) in place; `batch.ok` says which were genuine. */
+/** Opens packets [from, count) in place; `batch.ok` says which are genuine. */
 export function openBatch(batch: PacketBatch, key: PacketKey, from: number, pathId = 0): void {
   key.open(batch, from, pathId);
 }

@@ -1,4 +1,4 @@
-/** RFC 9001 Appendix A, from the connection id to the bytes on the wire and back, on every engine. */
+/** RFC 9001 Appendix A on every engine, from the connection id to the bytes on the wire and back. */
 
 import { describe, expect, it } from "vitest";
 import { PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
@@ -19,7 +19,7 @@ import {
 
 const CLIENT_DESTINATION = fromHex("8394c8f03e515708");
 const SERVER_ID = fromHex("f067a5502a4262b5");
-const NOTHING = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);
 const [clientInitial, serverInitial, shortHeader] = RFC9001_PACKETS as [
   (typeof RFC9001_PACKETS)[0],
   (typeof RFC9001_PACKETS)[0],
@@ -53,10 +53,10 @@ describe.each(ENGINES)("RFC 9001 Appendix A with the $name engine", (engine) => 
     const { packetNumber } = vector;
     const open =
       vector === shortHeader
-        ? beginShortHeader(writer, NOTHING, 0, 0, packetNumber, 3)
+        ? beginShortHeader(writer, EMPTY, 0, 0, packetNumber, 3)
         : vector === clientInitial
-          ? beginLongHeader(writer, "initial", preferredVersion, CLIENT_DESTINATION, NOTHING, NOTHING, packetNumber, 4)
-          : beginLongHeader(writer, "initial", preferredVersion, NOTHING, SERVER_ID, NOTHING, packetNumber, 2);
+          ? beginLongHeader(writer, "initial", preferredVersion, CLIENT_DESTINATION, EMPTY, EMPTY, packetNumber, 4)
+          : beginLongHeader(writer, "initial", preferredVersion, EMPTY, SERVER_ID, EMPTY, packetNumber, 2);
     writer.write(vector.payload);
     finishPacket(writer, open, batch);
     expect(arena.subarray(0, open.payload)).toEqual(vector.header);

@@ -1,4 +1,4 @@
-/** Writing the quic_transport_parameters extension (RFC 9000 §18). */
+/** Writes the quic_transport_parameters extension (RFC 9000 §18). */
 
 import { type Rng, randomBytes } from "../../base/rng.ts";
 import { type Micros, toMillis } from "../../base/time.ts";
@@ -9,11 +9,11 @@ import { MAX_PARAMETERS_LENGTH } from "./parse.ts";
 import { PARAMETERS, type ParameterRow, type PreferredAddress, type TransportParameters } from "./table.ts";
 
 export interface EmitOptions {
-  /** Adds a reserved parameter at random, which peers have to skip (RFC 9000 §18.1). */
+  /** Adds a random reserved parameter, which peers must skip (RFC 9000 §18.1). */
   readonly grease?: Rng;
 }
 
-/** What is absent or has its default value is left out. */
+/** Writes the parameters, omitting those that are absent or have their default value. */
 export function emitTransportParameters(
   parameters: Partial<TransportParameters>,
   { grease }: EmitOptions = {},
@@ -31,10 +31,7 @@ export function emitTransportParameters(
   return writer.written().slice();
 }
 
-/**
- * The type of each row's value is that of its column in `TransportParameters`; the table's test holds the two
- * together.
- */
+/** `value` has the type of the row's property in `TransportParameters`; the table's test ensures that they match. */
 function emitValue(row: ParameterRow, value: unknown): Uint8Array {
   switch (row.type) {
     case "integer":
@@ -71,7 +68,7 @@ function preferredAddress(address: PreferredAddress): Uint8Array {
   );
 }
 
-/** Identifiers 31 * N + 27 mean nothing and never will (RFC 9000 §18.1). */
+/** Identifiers 31 * N + 27 have no meaning and never will (RFC 9000 §18.1). */
 function emitReserved(writer: Writer, rng: Rng): void {
   const value = randomBytes(rng, rng.uint32() % 17);
   writer.varint(31 * rng.uint32() + 27);

@@ -1,8 +1,8 @@
 /** Transport parameters: what each side declares during the handshake. */
 
-/** Writing them. */
+/** Writes them. */
 export { type EmitOptions, emitTransportParameters } from "./emit.ts";
-/** Reading them. */
+/** Parses them. */
 export { MAX_PARAMETERS_LENGTH, parseTransportParameters } from "./parse.ts";
 /** The table of RFC 9000 §18.2, and the values. */
 export {

@@ -78,7 +78,7 @@ const parameters: fc.Arbitrary<TransportParameters> = fc.record({
 });
 
 describe("transport parameters", () => {
-  it("parse(emit(p)) = p, greased or not", () => {
+  it("parse(emit(p)) = p, with and without grease", () => {
     fc.assert(
       fc.property(parameters, fc.integer(), (given, seed) => {
         expect(parseTransportParameters(emitTransportParameters(given), "server")).toEqual(given);
@@ -89,7 +89,7 @@ describe("transport parameters", () => {
     );
   });
 
-  it("a peer that says nothing has the defaults of RFC 9000 §18.2", () => {
+  it("a peer that sends no parameters has the defaults of RFC 9000 §18.2", () => {
     const nothing = parseTransportParameters(new Uint8Array(0), "client");
     expect(nothing).toEqual(DEFAULT_TRANSPORT_PARAMETERS);
     expect(nothing).toMatchObject({
@@ -110,7 +110,7 @@ describe("transport parameters", () => {
     expect(PARAMETERS.map((row) => row.id)).toEqual(Array.from({ length: 0x11 }, (_, id) => id));
   });
 
-  it("README.md says the same", () => {
+  it("the table matches README.md", () => {
     const readme = readFileSync(new URL("./README.md", import.meta.url), "utf8");
     const rows = readme.split("\n").filter((line) => line.startsWith("| 0x"));
     const cells = rows.map((line) =>
@@ -119,20 +119,21 @@ describe("transport parameters", () => {
         .slice(1, -1)
         .map((cell) => cell.trim()),
     );
-    const expected = PARAMETERS.map(({ id, wireName, type, sender, default: missing }) => {
-      const value = typeof missing !== "number" ? "absent" : type === "millis" ? `${missing / 1000} ms` : `${missing}`;
+    const expected = PARAMETERS.map(({ id, wireName, type, sender, default: fallback }) => {
+      const value =
+        typeof fallback !== "number" ? "absent" : type === "millis" ? `${fallback / 1000} ms` : `${fallback}`;
       return [`0x${id.toString(16).padStart(2, "0")}`, wireName, type, sender, value];
     });
     expect(cells).toEqual(expected);
   });
 
-  it("an empty connection id is said, not left out", () => {
+  it("an empty connection id is written, not omitted", () => {
     const empty = emitTransportParameters({ initialSourceConnectionId: new Uint8Array(0) });
     expect(empty).toEqual(fromHex("0f00"));
     expect(parseTransportParameters(empty, "client").initialSourceConnectionId).toEqual(new Uint8Array(0));
   });
 
-  it("idle timeouts are milliseconds on the wire, and capped where nobody could wait so long", () => {
+  it("idle timeouts are milliseconds on the wire, and extreme values are capped", () => {
     expect(emitTransportParameters({ maxIdleTimeout: millis(30_000) })).toEqual(fromHex("0104 80007530"));
     expect(emitTransportParameters({ maxIdleTimeout: 1 as Micros })).toEqual(fromHex("0101 01"));
     const endless = parseTransportParameters(fromHex("0108 ffffffffffffffff"), "server").maxIdleTimeout;
@@ -149,7 +150,7 @@ describe("transport parameters", () => {
     }
   });
 
-  it("unknown parameters are skipped, of all 62 bits", () => {
+  it("unknown parameters with ids up to 62 bits are skipped", () => {
     const unknown = concat(
       entry(0x2b603742, fromHex("0102")),
       fromHex("ffffffffffffffff 00"),
@@ -158,9 +159,9 @@ describe("transport parameters", () => {
     expect(parseTransportParameters(unknown, "client")).toEqual(DEFAULT_TRANSPORT_PARAMETERS);
   });
 
-  it("duplicates are refused, of unknown parameters too (RFC 9000 §7.4)", () => {
+  it("duplicates are rejected, even of unknown parameters (RFC 9000 §7.4)", () => {
     expect(refusal(concat(entry(4, fromHex("01")), entry(4, fromHex("01"))))).toEqual(refused("initial_max_data"));
-    // The same id, the second time in a longer form.
+    // The same id, the second time in a longer encoding.
     expect(refusal(fromHex("0401 01 400401 01"))).toEqual(refused("initial_max_data"));
     const wide = fromHex("ffffffffffffffff 00");
     expect(refusal(concat(wide, wide))?.code).toBe(TRANSPORT_ERRORS.TRANSPORT_PARAMETER_ERROR.code);
@@ -171,7 +172,7 @@ describe("transport parameters", () => {
     [0x02, "stateless_reset_token", "00".repeat(16)],
     [0x0d, "preferred_address", `${"00".repeat(24)} 01 aa ${"00".repeat(16)}`],
     [0x10, "retry_source_connection_id", "aabb"],
-  ])("parameter %i is for servers alone (RFC 9000 §18.2): %s", (id, wireName, value) => {
+  ])("parameter %i may only be sent by servers (RFC 9000 §18.2): %s", (id, wireName, value) => {
     expect(refusal(entry(id, fromHex(value)), "server")).toBeUndefined();
     expect(refusal(entry(id, fromHex(value)), "client")).toEqual(refused(wireName));
   });
@@ -189,28 +190,28 @@ describe("transport parameters", () => {
     ["initial_max_streams_bidi 2^60 + 1", 0x08, "d000000000000001", "initial_max_streams_bidi"],
     ["initial_max_streams_uni 2^62 - 1", 0x09, "ffffffffffffffff", "initial_max_streams_uni"],
     ["initial_max_data 2^62 - 1", 0x04, "ffffffffffffffff", undefined],
-    ["an integer and a byte more", 0x04, "0100", "initial_max_data"],
-    ["an integer cut short", 0x04, "40", "initial_max_data"],
-    ["an integer of no bytes", 0x04, "", "initial_max_data"],
+    ["an integer followed by an extra byte", 0x04, "0100", "initial_max_data"],
+    ["a truncated integer", 0x04, "40", "initial_max_data"],
+    ["an empty integer", 0x04, "", "initial_max_data"],
     ["a flag with a value", 0x0c, "00", "disable_active_migration"],
     ["a reset token of 15 bytes", 0x02, "00".repeat(15), "stateless_reset_token"],
     ["a reset token of 17 bytes", 0x02, "00".repeat(17), "stateless_reset_token"],
     ["a connection id of 20 bytes", 0x0f, "00".repeat(20), undefined],
     ["a connection id of 21 bytes", 0x0f, "00".repeat(21), "initial_source_connection_id"],
     ["a preferred address without an id", 0x0d, `${"00".repeat(24)} 00 ${"00".repeat(16)}`, "preferred_address"],
-    ["a preferred address cut short", 0x0d, `${"00".repeat(24)} 01 aa ${"00".repeat(15)}`, "preferred_address"],
+    ["a truncated preferred address", 0x0d, `${"00".repeat(24)} 01 aa ${"00".repeat(15)}`, "preferred_address"],
   ];
   it.each(cases)("%s", (_, id, value, where) => {
     expect(refusal(entry(id, fromHex(value)))).toEqual(where === undefined ? undefined : refused(where));
   });
 
-  it("more than 4 KB is refused before it is read", () => {
+  it("more than 4 KB is rejected before parsing", () => {
     const padding = (length: number) => entry(0x1f + 31, new Uint8Array(length));
     expect(refusal(padding(4096 - 3))).toBeUndefined();
     expect(refusal(padding(4096 - 2))).toEqual(refused("transport parameters"));
   });
 
-  it("cut at every byte, it is a shorter list or refused", () => {
+  it("truncated at any byte, it is a shorter list or an error", () => {
     const whole = emitTransportParameters(fc.sample(parameters, { numRuns: 1, seed: 7 })[0]!);
     for (let end = 0; end < whole.length; end += 1) {
       const error = refusal(whole.subarray(0, end));

@@ -1,4 +1,4 @@
-/** Reading the quic_transport_parameters extension (RFC 9000 §18, RFC 9001 §8.2). */
+/** Parses the quic_transport_parameters extension (RFC 9000 §18, RFC 9001 §8.2). */
 
 import { WireError } from "../../base/errors.ts";
 import { type Micros, micros } from "../../base/time.ts";
@@ -15,20 +15,21 @@ import {
   type TransportParameters,
 } from "./table.ts";
 
-/** More than any honest peer sends; bounds what one handshake can make us look at. */
+/** More than any honest peer sends; bounds the work that one handshake can cause. */
 export const MAX_PARAMETERS_LENGTH = 4096;
 const STATELESS_RESET_TOKEN_LENGTH = 16;
-/** An idle timeout or delay beyond this is as good as none; below it, adding it to an `Instant` stays exact. */
+/** A longer idle timeout or delay is effectively infinite; up to this value, adding it to an `Instant` stays exact. */
 const MAX_MICROS = 2 ** 51;
 
 const fault = (where: string, detail: string) => transportError("TRANSPORT_PARAMETER_ERROR", where, detail);
 
 /**
- * `sender` is the peer's role. Whatever the peer left out has its default; unknown parameters are skipped (RFC 9000
- * §7.4.2).
+ * Parses the parameters sent by `sender`, the peer's role. Omitted parameters have their defaults; unknown ones are
+ * skipped (RFC 9000 §7.4.2).
  */
 export function parseTransportParameters(bytes: Uint8Array, sender: "client" | "server"): TransportParameters {
-  if (bytes.length > MAX_PARAMETERS_LENGTH) throw fault("transport parameters", `${bytes.length} bytes are too many`);
+  if (bytes.length > MAX_PARAMETERS_LENGTH)
+    throw fault("transport parameters", `${bytes.length} bytes exceed the limit of ${MAX_PARAMETERS_LENGTH}`);
   const reader = new Reader(bytes);
   const found: Record<string, unknown> = {};
   const seen = new Set<string>();
@@ -37,11 +38,11 @@ export function parseTransportParameters(bytes: Uint8Array, sender: "client" | "
     const key = formatVarInt(id);
     const row = typeof id === "number" ? parameterRow(id) : undefined;
     const where = row?.wireName ?? `transport parameter ${key}`;
-    if (seen.has(key)) throw fault(where, "given twice"); // RFC 9000 §7.4
+    if (seen.has(key)) throw fault(where, "was sent twice"); // RFC 9000 §7.4
     seen.add(key);
     if (row === undefined) continue;
-    // RFC 9000 §18.2: a client MUST NOT send what only servers know.
-    if (row.sender === "server" && sender === "client") throw fault(where, "is not for clients to send");
+    // RFC 9000 §18.2: a client MUST NOT send these.
+    if (row.sender === "server" && sender === "client") throw fault(where, "may only be sent by a server");
     found[row.name] = parseValue(row, value);
   }
   return { ...DEFAULT_TRANSPORT_PARAMETERS, ...found };
@@ -60,7 +61,7 @@ function parseEntry(reader: Reader): { readonly id: VarInt; readonly value: Read
 function parseValue(row: ParameterRow, reader: Reader): unknown {
   try {
     const value = parseTyped(row, reader);
-    if (!reader.isAtEnd) throw fault(row.wireName, `${reader.remaining} bytes too many`);
+    if (!reader.isAtEnd) throw fault(row.wireName, `has ${reader.remaining} extra bytes`);
     return value;
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
@@ -85,7 +86,7 @@ function parseTyped(row: ParameterRow, reader: Reader): unknown {
   }
 }
 
-/** Above 2^53-1 the nearest double, except that limits are judged exactly. */
+/** Limits are checked exactly, then the value is rounded to a double. */
 function parseInteger(row: ParameterRow, reader: Reader): number {
   const exact = reader.varintExact();
   const value = nearest(exact);
@@ -97,11 +98,11 @@ const toMicros = (millis: number): Micros => micros(Math.min(millis * 1000, MAX_
 
 function parseConnectionId(row: ParameterRow, reader: Reader, min: number, length: number): Uint8Array {
   if (length < min || length > MAX_CONNECTION_ID_LENGTH)
-    throw fault(row.wireName, `a connection id of ${length} bytes`);
+    throw fault(row.wireName, `the connection id has ${length} bytes`);
   return reader.copy(length);
 }
 
-/** RFC 9000 §18.2, Figure 22. A server without connection ids cannot have a preferred address. */
+/** RFC 9000 §18.2, Figure 22. A server with an empty connection id cannot have a preferred address. */
 function parsePreferredAddress(row: ParameterRow, reader: Reader): PreferredAddress {
   return {
     ipv4: reader.copy(4),

@@ -6,7 +6,7 @@
 import { type Micros, micros } from "../../base/time.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 
-/** A server's other address (RFC 9000 §18.2, Figure 22). A family that it does not offer is all zeros. */
+/** A server's preferred address (RFC 9000 §18.2, Figure 22). An address family that it does not offer is all zeros. */
 export interface PreferredAddress {
   readonly ipv4: Uint8Array;
   readonly ipv4Port: number;
@@ -16,10 +16,10 @@ export interface PreferredAddress {
   readonly statelessResetToken: Uint8Array;
 }
 
-/** What one side tells the other; what it left out has its default. */
+/** The parameters that one side sends; those it omits have their defaults. */
 export interface TransportParameters {
   readonly originalDestinationConnectionId: Uint8Array | undefined;
-  /** Zero: no idle timeout. */
+  /** Zero means no idle timeout. */
   readonly maxIdleTimeout: Micros;
   readonly statelessResetToken: Uint8Array | undefined;
   readonly maxUdpPayloadSize: number;
@@ -40,19 +40,19 @@ export interface TransportParameters {
 
 export type ParameterName = keyof TransportParameters;
 
-/** What a value is on the wire. "millis" is an integer there and microseconds here. */
+/** The wire format of a value. "millis" is an integer on the wire and microseconds here. */
 export type ParameterType = "integer" | "millis" | "connection-id" | "reset-token" | "flag" | "preferred-address";
 
 export interface ParameterRow<Name extends ParameterName = ParameterName> {
   readonly id: number;
   readonly name: Name;
-  /** As RFC 9000 spells it; the `where` of errors. */
+  /** As spelled in RFC 9000; the `where` of errors. */
   readonly wireName: string;
   readonly type: ParameterType;
   /** Who may send it. */
   readonly sender: "both" | "server";
   readonly default: TransportParameters[Name];
-  /** Limits of integers, in wire units; -Infinity and Infinity where there is none. */
+  /** Limits of integers, in wire units; -Infinity and Infinity if there is none. */
   readonly min: number;
   readonly max: number;
 }
@@ -64,7 +64,7 @@ const row = <Name extends ParameterName>(
   name: Name,
   wireName: string,
   type: ParameterType,
-  missing: TransportParameters[Name],
+  defaultValue: TransportParameters[Name],
   { sender, min, max }: Details = {},
 ): ParameterRow<Name> => ({
   id,
@@ -72,7 +72,7 @@ const row = <Name extends ParameterName>(
   wireName,
   type,
   sender: sender ?? "both",
-  default: missing,
+  default: defaultValue,
   min: min ?? Number.NEGATIVE_INFINITY,
   max: max ?? Number.POSITIVE_INFINITY,
 });
@@ -80,7 +80,7 @@ const row = <Name extends ParameterName>(
 const SERVER = { sender: "server" } as const;
 /** RFC 9000 §4.6. */
 const STREAMS = { max: 2 ** 60 } as const;
-/** RFC 9000 §18.2: below, QUIC cannot work; the default is the most that UDP carries. */
+/** RFC 9000 §18.2: QUIC cannot work with less; the default is the maximum that UDP carries. */
 const PAYLOAD = { min: MIN_DATAGRAM_SIZE } as const;
 
 export const PARAMETERS: readonly ParameterRow[] = [
@@ -112,10 +112,10 @@ export const PARAMETERS: readonly ParameterRow[] = [
 
 const rows = new Map(PARAMETERS.map((parameter) => [parameter.id, parameter]));
 
-/** The row of an id; undefined for the many that are not of version 1's own. */
+/** The row of an id; undefined for ids that are not defined by version 1. */
 export const parameterRow = (id: number): ParameterRow | undefined => rows.get(id);
 
-/** What a side has said that sent no parameter at all. */
+/** The values for a peer that sent no parameters. */
 export const DEFAULT_TRANSPORT_PARAMETERS = Object.fromEntries(
   PARAMETERS.map((parameter) => [parameter.name, parameter.default]),
 ) as unknown as TransportParameters;

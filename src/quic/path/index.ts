@@ -1,10 +1,10 @@
-/** A path: a path id, and what belongs to the packets numbered under it. */
+/** A path id and everything that belongs to the packets numbered under it. */
 
-/** The ids that we gave to the peer. */
+/** The connection ids that we issued. */
 export { type ConnectionIdRegistry, type IssuedConnectionId, LocalIds } from "./local-ids.ts";
-/** The owner. */
+/** The path itself. */
 export { PathSpace, type PathSpaceParts } from "./path-space.ts";
 /** All paths of a connection. */
 export { type PathChooser, Paths } from "./paths.ts";
-/** The ids that the peer gave to us. */
+/** The connection ids that the peer issued. */
 export { RemoteIds } from "./remote-ids.ts";

@@ -1,6 +1,6 @@
 /**
- * The connection ids that we gave to the peer and under which it reaches us (RFC 9000 §5.1.1). The endpoint has to know
- * them for demultiplexing, so every change is told to it.
+ * The connection ids that we issued to the peer (RFC 9000 §5.1.1). The registry hears of every change, since the
+ * endpoint needs the ids for demultiplexing.
  */
 
 import { transportError } from "../errors.ts";
@@ -12,7 +12,7 @@ export interface IssuedConnectionId {
   readonly resetToken: Uint8Array;
 }
 
-/** What the endpoint does about ids: make fresh ones with their reset tokens, and route or forget them. */
+/** Implemented by the endpoint: issues new ids with their reset tokens, routes them, and retires them. */
 export interface ConnectionIdRegistry {
   issue(): IssuedConnectionId;
   retire(id: ConnectionId): void;
@@ -24,10 +24,10 @@ interface IssuedId extends IssuedConnectionId {
 
 export class LocalIds implements IdOwner {
   readonly #registry: ConnectionIdRegistry;
-  /** By sequence number. Retired ones are deleted, so the map never holds more than the peer's limit. */
+  /** By sequence number. Retired ids are deleted, so the map never exceeds the peer's limit. */
   readonly #issued = new Map<number, IssuedId>();
   #nextSequence = 1;
-  #wanted = 1;
+  #targetCount = 1;
   /** Sequence numbers of issued ids, each at most once. */
   #toAnnounce: number[] = [];
 
@@ -36,29 +36,29 @@ export class LocalIds implements IdOwner {
     this.#issued.set(0, { ...first, announced: true });
   }
 
-  /** The peer's active_connection_id_limit, capped by our own: how many ids it should hold. */
+  /** Sets how many ids the peer should hold: its active_connection_id_limit, capped by our own. */
   setActive(limit: number): void {
-    this.#wanted = limit;
+    this.#targetCount = limit;
     this.#replenish();
   }
 
   #replenish(): void {
-    // RFC 9000 §5.1.1: an endpoint SHOULD ensure that its peer has enough ids, and supplies one for each retired.
-    while (this.#issued.size < this.#wanted) {
+    // RFC 9000 §5.1.1: an endpoint SHOULD ensure that its peer has enough ids, and issue one for each retired.
+    while (this.#issued.size < this.#targetCount) {
       const sequence = this.#nextSequence++;
       this.#issued.set(sequence, { ...this.#registry.issue(), announced: false });
       this.#toAnnounce.push(sequence);
     }
   }
 
-  /** RETIRE_CONNECTION_ID that arrived in a packet addressed to `destination` (RFC 9000 §19.16). */
+  /** Handles a RETIRE_CONNECTION_ID frame in a packet addressed to `destination` (RFC 9000 §19.16). */
   handleRetire(sequence: number, destination: string): void {
     if (sequence >= this.#nextSequence) {
       throw transportError("PROTOCOL_VIOLATION", "RETIRE_CONNECTION_ID", "retires an id that was never issued");
     }
     const entry = this.#issued.get(sequence);
     if (entry === undefined) return;
-    // Else a peer that guesses sequence numbers would have ids made that it never gets to see.
+    // Otherwise a peer that guesses sequence numbers could make us issue ids that it never receives.
     if (!entry.announced) {
       throw transportError("PROTOCOL_VIOLATION", "RETIRE_CONNECTION_ID", "retires an id that was never sent");
     }
@@ -71,11 +71,11 @@ export class LocalIds implements IdOwner {
     this.#replenish();
   }
 
-  get hasToAnnounce(): boolean {
+  get hasPendingAnnouncements(): boolean {
     return this.#toAnnounce.length > 0;
   }
 
-  /** The next NEW_CONNECTION_ID to send. */
+  /** The next connection id to send in NEW_CONNECTION_ID. */
   nextToAnnounce():
     | { readonly sequence: number; readonly id: ConnectionId; readonly resetToken: Uint8Array }
     | undefined {
@@ -85,7 +85,7 @@ export class LocalIds implements IdOwner {
     return { sequence, id, resetToken };
   }
 
-  announced(sequence: number): void {
+  markAnnounced(sequence: number): void {
     const entry = this.#issued.get(sequence);
     if (entry !== undefined) entry.announced = true;
     this.#toAnnounce = this.#toAnnounce.filter((other) => other !== sequence);
@@ -93,12 +93,12 @@ export class LocalIds implements IdOwner {
 
   handleAcked(_sequence: number): void {}
 
-  /** A NEW_CONNECTION_ID was lost. */
+  /** Sends a lost NEW_CONNECTION_ID again. */
   handleLost(sequence: number): void {
     if (this.#issued.has(sequence) && !this.#toAnnounce.includes(sequence)) this.#toAnnounce.push(sequence);
   }
 
-  /** Is this the key of an id that the peer may use? */
+  /** True if `key` belongs to an id that the peer may use. */
   has(key: string): boolean {
     for (const { id } of this.#issued.values()) if (id.key === key) return true;
     return false;

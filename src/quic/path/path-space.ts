@@ -1,7 +1,7 @@
 /**
- * One path of a connection (DESIGN §4): a path id, and what belongs to the packets numbered under it: packet numbers and
- * loss recovery, acknowledgements, both sides' connection ids, and the routes that packets take. QUIC version 1 has one,
- * with id 0; multipath has several, each with an Application packet number space of its own.
+ * One path of a connection: a path id and everything that belongs to the packets numbered under it: packet numbers and
+ * loss recovery, acknowledgements, both sides' connection ids, and the routes that packets take. QUIC version 1 has one
+ * path, with id 0. With multipath there are several, each with its own Application packet number space.
  */
 
 import type { Instant } from "../../base/time.ts";
@@ -17,7 +17,7 @@ import type { RemoteIds } from "./remote-ids.ts";
 export type PathSpaceParts = Pick<PathSpace, "id" | "acks" | "recovery" | "routes" | "localIds" | "remoteIds">;
 
 export class PathSpace {
-  /** Goes into the packet protection nonce (draft-ietf-quic-multipath §2.4); 0 in version 1. */
+  /** Part of the packet protection nonce (draft-ietf-quic-multipath §2.4); 0 in version 1. */
   readonly id: number;
   readonly acks: AckTracker;
   readonly recovery: LossRecovery;
@@ -25,9 +25,9 @@ export class PathSpace {
   readonly localIds: LocalIds;
   readonly remoteIds: RemoteIds;
   readonly idFrames: IdFrames;
-  /** Ack-eliciting packets that a probe timeout asks for (RFC 9002 §6.2.4). */
+  /** The number of ack-eliciting packets to send for a probe timeout (RFC 9002 §6.2.4). */
   probesOwed = 0;
-  /** Congestion control or the pacer, not the application, held data back when this path was last asked for packets. */
+  /** True if congestion control or the pacer, not the application, held data back when this path last sent. */
   isBlocked = false;
 
   constructor(parts: PathSpaceParts) {
@@ -40,7 +40,7 @@ export class PathSpace {
     this.idFrames = new IdFrames(parts.localIds, parts.remoteIds);
   }
 
-  /** Does anti-amplification let a small packet through (RFC 9000 §8.1)? */
+  /** True if the anti-amplification limit allows a small packet (RFC 9000 §8.1). */
   get canSend(): boolean {
     return this.routes.active.sendAllowance() >= MIN_PACKET_ROOM;
   }
@@ -49,7 +49,7 @@ export class PathSpace {
     return this.recovery.nextPacketNumber(PacketNumberSpace.application);
   }
 
-  /** When a blocked path may send again by the pacer; undefined where the congestion window forbids it. */
+  /** When the pacer lets a blocked path send again; undefined if the congestion window forbids it. */
   pacedUntil(now: Instant): Instant | undefined {
     const { controller, pacer, maxDatagramSize } = this.routes.active;
     if (!this.isBlocked || !controller.canSend(maxDatagramSize)) return undefined;

@@ -1,17 +1,19 @@
-/** The paths of a connection, and which of them sends next. */
+/** The paths of a connection, and the order in which they send. */
 
 import type { PathSpace } from "./path-space.ts";
 
-/** Which paths may carry the next datagram, most wanted first. A path that is blocked leaves its turn to the next. */
+/**
+ * Orders the paths that may carry the next datagram, most preferred first. A blocked path yields its turn to the next.
+ */
 export interface PathChooser {
   order(paths: readonly PathSpace[]): readonly PathSpace[];
 }
 
-/** In the order in which they were opened. */
+/** The order of opening. */
 const inOrder: PathChooser = { order: (paths) => paths };
 
 export class Paths {
-  /** Carries the handshake too. */
+  /** Also carries the handshake. */
   readonly primary: PathSpace;
   chooser: PathChooser = inOrder;
   #all: readonly PathSpace[];
@@ -30,11 +32,11 @@ export class Paths {
   }
 
   open(path: PathSpace): void {
-    if (this.#all.some((other) => other.id === path.id)) throw new RangeError(`path ${path.id} is open already`);
+    if (this.#all.some((other) => other.id === path.id)) throw new RangeError(`path ${path.id} is already open`);
     this.#all = [...this.#all, path];
   }
 
-  /** The path whose packets are sent to the connection id of ours with this key. */
+  /** The path that the connection id with this key belongs to. */
   byDestination(key: string): PathSpace {
     for (const path of this.#all) if (path !== this.primary && path.localIds.has(key)) return path;
     return this.primary;

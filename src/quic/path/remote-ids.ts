@@ -1,4 +1,4 @@
-/** The connection ids that the peer gave to us, one of which every packet of ours is addressed to (RFC 9000 §5.1.2). */
+/** The connection ids that the peer issued. Each of our packets is addressed to one of them (RFC 9000 §5.1.2). */
 
 import { equalBytes } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
@@ -19,12 +19,9 @@ export class RemoteIds implements IdOwner {
   #spare: RemoteId[] = [];
   #retirePriorTo = 0;
   #toRetire: number[] = [];
-  /** Sequence numbers in RETIRE_CONNECTION_ID frames that are not acknowledged yet, waiting ones included. */
+  /** Sequence numbers in RETIRE_CONNECTION_ID frames that are unsent or not yet acknowledged. */
   readonly #unacknowledged = new Set<number>();
-  /**
-   * Told when the token that identifies a stateless reset changes: that of the id in use counts, no other (RFC 9000
-   * §10.3.1).
-   */
+  /** Called when the stateless reset token changes. Only the token of the id in use counts (RFC 9000 §10.3.1). */
   onResetToken: ((token: Uint8Array) => void) | undefined;
 
   constructor(initial: ConnectionId, limit: number) {
@@ -40,12 +37,12 @@ export class RemoteIds implements IdOwner {
     return this.#active.resetToken;
   }
 
-  /** The peer chose its id in its first packet, or a Retry did. */
+  /** Sets the id that the peer chose in its first packet, or in a Retry. */
   replaceInitial(id: ConnectionId): void {
     this.#active = { ...this.#active, id };
   }
 
-  /** stateless_reset_token of a server's transport parameters belongs to sequence 0. */
+  /** Sets the token for sequence number 0, from the server's stateless_reset_token parameter. */
   setInitialResetToken(token: Uint8Array): void {
     if (this.#active.sequence !== 0) return;
     this.#active = { ...this.#active, resetToken: token };
@@ -55,8 +52,8 @@ export class RemoteIds implements IdOwner {
   handleNewConnectionId(frame: Extract<Frame, { type: "new-connection-id" }>): void {
     const where = "NEW_CONNECTION_ID";
     if (this.#active.id.length === 0) {
-      // RFC 9000 §19.15: a peer that chose an empty id has no others.
-      throw transportError("PROTOCOL_VIOLATION", where, "from a peer whose connection id is empty");
+      // RFC 9000 §19.15: a peer that uses an empty connection id cannot issue others.
+      throw transportError("PROTOCOL_VIOLATION", where, "sent by a peer with an empty connection id");
     }
     const known =
       this.#active.sequence === frame.sequence
@@ -65,12 +62,16 @@ export class RemoteIds implements IdOwner {
     if (known !== undefined) {
       const sameToken = known.resetToken === undefined || equalBytes(known.resetToken, frame.resetToken);
       if (!sameToken || !equalBytes(known.id.bytes, frame.connectionId)) {
-        throw transportError("PROTOCOL_VIOLATION", where, `sequence ${frame.sequence} given twice with other contents`);
+        throw transportError(
+          "PROTOCOL_VIOLATION",
+          where,
+          `sequence number ${frame.sequence} was reused with different contents`,
+        );
       }
     }
     if (frame.retirePriorTo > this.#retirePriorTo) this.#retirePriorTo = frame.retirePriorTo;
     if (frame.sequence < this.#retirePriorTo) {
-      // RFC 9000 §19.15: retired on arrival. The set makes a thousand copies cost one answer.
+      // RFC 9000 §19.15: retired on arrival. The set ensures that a thousand copies cost one response.
       if (known === undefined) this.#retire(frame.sequence);
     } else if (known === undefined) {
       this.#spare.push({
@@ -93,9 +94,9 @@ export class RemoteIds implements IdOwner {
     }
     if (this.#active.sequence < this.#retirePriorTo) {
       const next = this.#spare.shift();
-      // Without a successor the old id stays in use: the frame that raised the bound always brings one unless it lies.
+      // Without a replacement the old id would stay in use; an honest frame that retires it always brings one.
       if (next === undefined) {
-        throw transportError("PROTOCOL_VIOLATION", "NEW_CONNECTION_ID", "retires every id without giving another");
+        throw transportError("PROTOCOL_VIOLATION", "NEW_CONNECTION_ID", "retires every id without providing a new one");
       }
       this.#retire(this.#active.sequence);
       this.#active = next;
@@ -103,30 +104,29 @@ export class RemoteIds implements IdOwner {
     }
   }
 
-  /** The only place that adds to what we owe the peer, so that its cap cannot be passed by (RFC 9000 §5.1.2). */
+  /** The only place that adds to pending retirements, so that their limit cannot be bypassed (RFC 9000 §5.1.2). */
   #retire(sequence: number): void {
     if (this.#unacknowledged.has(sequence)) return;
     if (this.#unacknowledged.size >= Math.max(8, 4 * this.#limit)) {
-      throw transportError("CONNECTION_ID_LIMIT_ERROR", "NEW_CONNECTION_ID", "too many retirements outstanding");
+      throw transportError("CONNECTION_ID_LIMIT_ERROR", "NEW_CONNECTION_ID", "too many unacknowledged retirements");
     }
     this.#unacknowledged.add(sequence);
     this.#toRetire.push(sequence);
   }
 
-  get hasToRetire(): boolean {
+  get hasPendingRetirements(): boolean {
     return this.#toRetire.length > 0;
   }
 
-  /** The next RETIRE_CONNECTION_ID to send. */
+  /** The sequence number of the next RETIRE_CONNECTION_ID to send. */
   get nextToRetire(): number | undefined {
     return this.#toRetire[0];
   }
 
-  retirementSent(): void {
+  markRetirementSent(): void {
     this.#toRetire.shift();
   }
 
-  /** A RETIRE_CONNECTION_ID was acknowledged. */
   handleAcked(sequence: number): void {
     this.#unacknowledged.delete(sequence);
   }

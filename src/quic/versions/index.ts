@@ -1,8 +1,8 @@
-/** Versions of QUIC: what differs between them. */
+/** Versions of QUIC and their differences. */
 
 /** The constants of each version. */
 export { type QuicVersion, VERSIONS } from "./table.ts";
-/** Looking one up; reserved versions. */
+/** Looks up versions; reserved versions. */
 export {
   findVersion,
   isReservedVersion,

@@ -1,7 +1,7 @@
 /**
- * What differs between versions of QUIC, one row per version: the Initial salt, the Retry key and the HKDF labels
- * (RFC 9001 §5), and the bits that tell long packets apart (RFC 9000 §17.2). All else in this folder's siblings is
- * the same for every version.
+ * The differences between versions of QUIC, one row per version: the Initial salt, the Retry key and the HKDF labels
+ * (RFC 9001 §5), and the bits that distinguish long packet types (RFC 9000 §17.2). Everything else in `quic/` is the
+ * same for every version.
  */
 
 import { fromHex } from "../../wire/hex.ts";
@@ -14,7 +14,7 @@ export interface QuicVersion {
   /** RFC 9001 §5.8. */
   readonly retryKey: Uint8Array;
   readonly retryNonce: Uint8Array;
-  /** HKDF labels (RFC 9001 §5.1, §6.1), without the "tls13 " that HKDF-Expand-Label puts before them. */
+  /** HKDF labels (RFC 9001 §5.1, §6.1), without the prefix "tls13 " of HKDF-Expand-Label. */
   readonly labels: { readonly key: string; readonly iv: string; readonly hp: string; readonly ku: string };
   /** The two Long Packet Type bits (RFC 9000 §17.2, Table 5). */
   readonly longPacketTypes: {

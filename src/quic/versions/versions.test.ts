@@ -11,7 +11,7 @@ import {
 } from "./index.ts";
 
 describe("versions", () => {
-  it("every row is whole: salt, key and nonce have their sizes, the packet types are a permutation", () => {
+  it("every row is valid: salt, key and nonce have their sizes, the packet types are a permutation", () => {
     for (const row of VERSIONS) {
       expect(row.initialSalt).toHaveLength(20);
       expect(row.retryKey).toHaveLength(16);
@@ -22,7 +22,7 @@ describe("versions", () => {
     expect(supportedVersions[0]).toBe(preferredVersion);
   });
 
-  it("knows what it does not speak", () => {
+  it("rejects unsupported versions", () => {
     expect(findVersion(0xff00001d)).toBeUndefined();
     expect(findVersion(0)).toBeUndefined();
     expect(() => versionRow(0x6b3343cf)).toThrow(RangeError);

@@ -1,29 +1,29 @@
-/** Looking up versions, and the reserved ones that keep version negotiation exercised (RFC 9000 §15, §6.3). */
+/** Looks up versions, and makes the reserved ones that keep version negotiation exercised (RFC 9000 §15, §6.3). */
 
 import type { Rng } from "../../base/rng.ts";
 import { type QuicVersion, VERSIONS } from "./table.ts";
 
-/** The versions this stack speaks, most preferred first. */
+/** The supported versions, most preferred first. */
 export const supportedVersions: readonly number[] = VERSIONS.map((version) => version.number);
 
-/** What a client tries when nothing is known of the server. */
+/** The version that a client tries if it knows nothing about the server. */
 export const preferredVersion: number = supportedVersions[0]!;
 
-/** The row of a version; undefined where it is not spoken here. */
+/** The row of a version; undefined if the version is not supported. */
 export function findVersion(number: number): QuicVersion | undefined {
   for (const version of VERSIONS) if (version.number === number) return version;
   return undefined;
 }
 
-/** The row of a version that is known to be spoken here: whoever asks has checked before. */
+/** The row of a version that the caller knows to be supported. */
 export function versionRow(number: number): QuicVersion {
   const version = findVersion(number);
   if (version === undefined) throw new RangeError(`QUIC version 0x${number.toString(16)} is not supported`);
   return version;
 }
 
-/** Versions of the form 0x?a?a?a?a are never spoken; they are there to be ignored (RFC 9000 §15). */
+/** Versions of the form 0x?a?a?a?a are never used; they exist to be ignored (RFC 9000 §15). */
 export const isReservedVersion = (number: number): boolean => (number & 0x0f0f_0f0f) === 0x0a0a_0a0a;
 
-/** A reserved version at random, to put into a list so that peers stay able to ignore what they do not know. */
+/** A random reserved version to add to a list, so that peers keep ignoring versions that they do not know. */
 export const reservedVersion = (rng: Rng): number => ((rng.uint32() & 0xf0f0_f0f0) | 0x0a0a_0a0a) >>> 0;
