@@ -1,4 +1,4 @@
-/** Peers that lie, and sequences that nobody thought of. */
+/** Peers that lie, and random sequences of events. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -19,8 +19,8 @@ function wireRanges(set: RangeSet): number[] {
   return [...set].reverse().flatMap(([start, end]) => [start, end - 1]);
 }
 
-describe("packet numbers skipped (RFC 9000 §21.4)", () => {
-  test("the next number stays the same until it was used", () => {
+describe("skipped packet numbers (RFC 9000 §21.4)", () => {
+  test("the next number stays the same until it is used", () => {
     const h = new Harness("client", { rng: new SeededRng(1) });
     for (let i = 0; i < 500; i += 1) {
       const next = h.recovery.nextPacketNumber(application);
@@ -28,17 +28,17 @@ describe("packet numbers skipped (RFC 9000 §21.4)", () => {
       h.send(application, ms(i));
       expect(h.recovery.nextPacketNumber(application)).toBeGreaterThan(next);
     }
-    // Some were left out, but few.
+    // Some were skipped, but few.
     expect(h.recovery.nextPacketNumber(application)).toBeGreaterThan(500);
     expect(h.recovery.nextPacketNumber(application)).toBeLessThan(520);
   });
 
-  test("another number than the next is a mistake of the caller", () => {
+  test("using a number other than the next one is an error of the caller", () => {
     const h = new Harness("client");
     expect(() => h.send(application, ms(0), { packetNumber: 1 })).toThrow(TypeError);
   });
 
-  test("whoever acknowledges everything unseen is found out within two windows", () => {
+  test("a peer that acknowledges packets blindly is caught within two windows", () => {
     for (let seed = 0; seed < 50; seed += 1) {
       const h = new Harness("server", { rng: new SeededRng(seed) });
       h.handshake.isConfirmed = true;
@@ -60,7 +60,7 @@ describe("packet numbers skipped (RFC 9000 §21.4)", () => {
     }
   });
 
-  test("an honest peer is never refused, and loses nothing by the gaps", () => {
+  test("an honest peer is never rejected, and the gaps cause no losses", () => {
     for (let seed = 0; seed < 20; seed += 1) {
       const h = new Harness("server", { rng: new SeededRng(seed) });
       h.handshake.isConfirmed = true;
@@ -85,7 +85,7 @@ describe("packet numbers skipped (RFC 9000 §21.4)", () => {
       h.handshake.isConfirmed = true;
       h.send(application, ms(0));
       h.ack(application, [0, 0], ms(100));
-      // 1.2 s of packets, of which neither the part before the gap nor the part after it lasts 825 ms.
+      // 1.2 s of packets; the parts before and after the gap are each shorter than 825 ms.
       let gaps = 0;
       let inTheMiddle = false;
       for (let i = 0; i < 120; i += 1) {
@@ -104,7 +104,7 @@ describe("packet numbers skipped (RFC 9000 §21.4)", () => {
   });
 });
 
-test("a peer that never acknowledges cannot make us remember without bound", () => {
+test("a peer that never acknowledges cannot make our state grow without bound", () => {
   const h = new Harness("server");
   h.send(application, ms(0));
   for (let i = 0; i < 200_000; i += 1) h.send(application, ms(1), { ackEliciting: false, inFlight: false, size: 40 });
@@ -113,19 +113,19 @@ test("a peer that never acknowledges cannot make us remember without bound", () 
   expect(h.route.controller.bytesInFlight).toBe(0);
 });
 
-test("a hostile ACK of a thousand ranges, a thousand times, is handled and repeated without effect", () => {
+test("a hostile ACK of a thousand ranges has no further effect when repeated a thousand times", () => {
   const h = new Harness("server");
   for (let i = 0; i < 5_000; i += 1) h.send(application, ms(0), { size: 10 });
   const ranges: number[] = [];
   for (let n = 4_998; n > 2_998; n -= 2) ranges.push(n, n);
   const first = h.ack(application, ranges, ms(100));
   expect(first.acked).toHaveLength(1_000);
-  // All others but those just before the largest are lost.
+  // All others are lost, except those just before the largest.
   expect(first.lost.length).toBe(4_999 - 1_000 - 1);
   for (let i = 1; i < 1_000; i += 1) expect(h.ack(application, ranges, ms(100 + i)).newlyAcked).toBe(false);
 });
 
-test("whatever is sent, acknowledged, lost and timed out: bytes in flight are the sum of what is out", () => {
+test("bytes in flight are always the sum of outstanding packets, whatever is sent, acknowledged, lost and timed out", () => {
   const step = fc.record({
     what: fc.constantFrom("send", "send", "ack", "timeout", "discard"),
     level: fc.constantFrom(PacketNumberSpace.initial, PacketNumberSpace.handshake, PacketNumberSpace.application),
@@ -169,7 +169,7 @@ test("whatever is sent, acknowledged, lost and timed out: bytes in flight are th
           now = Math.max(now, Math.ceil(at / 1000));
           const before = h.recovery.ptoCount;
           const outcome = h.recovery.onTimeout(ms(now));
-          // A deadline that has come always has an effect: losses, probes, or, if the RTT has grown since, a later one.
+          // An expired deadline always has an effect: losses, probes, or a later deadline if the RTT has grown since.
           const isLater = (h.recovery.nextTimeout() ?? Number.POSITIVE_INFINITY) > ms(now);
           expect(outcome.lost.length > 0 || outcome.probes !== undefined || isLater).toBe(true);
           if (outcome.probes !== undefined) expect(h.recovery.ptoCount).toBe(before + 1);

@@ -1,5 +1,5 @@
 /**
- * A bulk transfer by loss recovery, congestion control, pacing and acknowledgements alone, on the links of the interop
+ * A bulk transfer with only loss recovery, congestion control, pacing and acknowledgements, on the links of the interop
  * runner. Goodput is in virtual time, so these numbers are exact for each seed.
  */
 
@@ -46,17 +46,17 @@ function transfer(options: LinkOptions, { seed = 1, total = 10_000_000, route = 
 const seeds = Array.from({ length: 10 }, (_, i) => i + 1);
 
 describe("goodput", () => {
-  test("fills nine tenths of the runner's default link", () => {
+  test("uses nine tenths of the runner's default link", () => {
     for (const seed of seeds) expect(transfer(DEFAULT, { seed, total: 5_000_000 }).mbps).toBeGreaterThan(9);
   });
 
-  test("a coarse timer costs nothing, because the pacer's burst makes up for it", () => {
+  test("a coarse timer costs nothing, because the pacer's burst compensates", () => {
     for (const timerGrain of [1_000, 4_000, 15_000]) {
       expect(transfer(DEFAULT, { timerGrain, total: 5_000_000 }).mbps).toBeGreaterThan(9);
     }
   });
 
-  test("reordering is learned, and hardly costs anything", () => {
+  test("adapts to reordering, at little cost", () => {
     for (const seed of seeds.slice(0, 3)) {
       const run = transfer({ ...DEFAULT, reordering: 0.2, reorderDelay: millis(5) }, { seed });
       expect(run.sender.recovery.spuriousLosses).toBeGreaterThan(10);
@@ -69,7 +69,7 @@ describe("goodput", () => {
     expect(run.mbps).toBeGreaterThan(800);
   });
 
-  test("a queue that marks instead of dropping loses next to nothing", () => {
+  test("a queue that marks instead of dropping loses almost nothing", () => {
     const run = transfer({ ...DEFAULT, ecnThreshold: 10 }, { route: { ecn: true } });
     expect(run.sender.route.ecn.state).toBe("capable");
     expect(run.drops).toBeLessThan(5);
@@ -114,17 +114,17 @@ describe("the runner's bad links", () => {
     }
   });
 
-  test("30 % loss ends all the same", () => {
+  test("30 % loss still completes", () => {
     for (const seed of seeds) transfer({ ...DEFAULT, loss: 0.3, maxLossBurst: 3 }, { seed, total: 100_000 });
   });
 
-  test("a blackhole of 2 s in 7 costs little more than itself", () => {
+  test("a blackhole of 2 s in 7 costs little more than its own duration", () => {
     const run = transfer({ ...DEFAULT, blackhole: { on: seconds(5), off: seconds(2) } });
     expect(run.sender.persistentCongestions).toBeGreaterThan(0);
     expect(run.mbps).toBeGreaterThan(6.5);
   });
 
-  test("duplicates are no harm", () => {
+  test("duplicates do no harm", () => {
     expect(transfer({ ...DEFAULT, duplication: 0.1 }, { total: 2_000_000 }).mbps).toBeGreaterThan(7);
   });
 });

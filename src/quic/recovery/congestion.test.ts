@@ -1,4 +1,4 @@
-/** Persistent congestion, spurious loss, ECN and probes for the MTU: where recovery meets the congestion controller. */
+/** Where recovery meets the congestion controller: persistent congestion, spurious loss, ECN and MTU probes. */
 
 import { describe, expect, test } from "vitest";
 import { type Instant, micros, millis } from "../../base/time.ts";
@@ -8,7 +8,7 @@ import { Harness, type HarnessOptions } from "./testing/harness.ts";
 const { initial, application } = PacketNumberSpace;
 const ms = (count: number): Instant => millis(count) as number as Instant;
 
-/** A confirmed client that has an RTT sample of 100 ms from packet 0. At 100 ms. */
+/** A client with a confirmed handshake and an RTT sample of 100 ms from packet 0, at 100 ms. */
 function established(options: HarnessOptions = {}): Harness {
   const h = new Harness("client", options);
   h.handshake.isConfirmed = true;
@@ -23,7 +23,7 @@ const PERSISTENT = 825;
 describe("persistent congestion (RFC 9002 §7.6)", () => {
   const persisted = (h: Harness) => h.events.some((event) => event.type === "quic:persistent-congestion");
 
-  test("everything lost over its duration leaves the minimum window", () => {
+  test("losing everything for its duration reduces to the minimum window", () => {
     const h = established();
     h.send(application, ms(200));
     h.send(application, ms(600));
@@ -33,13 +33,13 @@ describe("persistent congestion (RFC 9002 §7.6)", () => {
     expect(outcome.lost.map((p) => p.packetNumber)).toEqual([1, 2, 3]);
     expect(persisted(h)).toBe(true);
     expect(h.route.controller.congestionWindow).toBe(2_400 + 1_200);
-    // The minimum is taken afresh from the next sample.
+    // The minimum RTT restarts from the next sample.
     h.send(application, ms(2_200));
     h.ack(application, [7, 7], ms(2_500));
     expect(h.route.rtt.min).toBe(300_000);
   });
 
-  test("not when the duration is missed by a microsecond", () => {
+  test("not if the duration is one microsecond short", () => {
     const h = established();
     h.send(application, ms(200));
     h.send(application, (ms(200 + PERSISTENT) - 1) as Instant);
@@ -48,7 +48,7 @@ describe("persistent congestion (RFC 9002 §7.6)", () => {
     expect(persisted(h)).toBe(false);
   });
 
-  test("not when something between arrived", () => {
+  test("not if a packet in between arrived", () => {
     const h = established();
     h.send(application, ms(200));
     h.send(application, ms(600));
@@ -59,7 +59,7 @@ describe("persistent congestion (RFC 9002 §7.6)", () => {
     expect(persisted(h)).toBe(false);
   });
 
-  test("not when a packet of another space between arrived", () => {
+  test("not if a packet of another space in between arrived", () => {
     const h = established();
     h.send(application, ms(200));
     h.send(initial, ms(600));
@@ -70,7 +70,7 @@ describe("persistent congestion (RFC 9002 §7.6)", () => {
     expect(persisted(h)).toBe(false);
   });
 
-  test("both ends have to elicit an acknowledgement", () => {
+  test("the first and last packet must be ack-eliciting", () => {
     const h = established();
     h.send(application, ms(200), { ackEliciting: false });
     h.send(application, ms(600));
@@ -80,16 +80,16 @@ describe("persistent congestion (RFC 9002 §7.6)", () => {
     expect(persisted(h)).toBe(false);
   });
 
-  test("not before there was an RTT sample", () => {
+  test("not before the first RTT sample", () => {
     const h = new Harness("client");
     for (const at of [0, 1_000, 5_000, 9_000, 9_001, 9_002]) h.send(application, ms(at));
     expect(h.ack(application, [5, 5], ms(9_100)).lost).toHaveLength(3);
     expect(persisted(h)).toBe(false);
   });
 
-  test("is also found when the losses are declared one after another", () => {
+  test("is also detected if the losses are declared one after another", () => {
     const h = established();
-    // 1 and 2 are lost with the first ACK, 3 by time afterwards: the run goes on.
+    // 1 and 2 are lost with the first ACK, 3 by time afterwards: the run continues.
     h.send(application, ms(200));
     h.send(application, ms(300));
     h.send(application, ms(1_200));
@@ -104,7 +104,7 @@ describe("persistent congestion (RFC 9002 §7.6)", () => {
 });
 
 describe("spurious loss", () => {
-  test("a reduction all of whose losses arrive after all is undone, and the threshold learns", () => {
+  test("a reduction is undone if all of its losses arrive late, and the threshold adapts", () => {
     const h = established();
     const window = h.route.controller.congestionWindow;
     for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n));
@@ -116,13 +116,13 @@ describe("spurious loss", () => {
     h.ack(application, [6, 6, 1, 3], ms(207));
     expect(h.recovery.spuriousLosses).toBe(3);
     expect(h.route.controller.congestionWindow).toBe(window);
-    // The path reorders by five: what is overtaken by as much is not lost for that.
+    // The path reorders by five: packets overtaken by that many are no longer lost.
     for (let n = 9; n <= 14; n += 1) h.send(application, ms(208));
     expect(h.ack(application, [14, 14, 4, 8], ms(210)).lost).toEqual([]);
     expect(h.ack(application, [14, 14, 4, 8], ms(210)).newlyAcked).toBe(false);
   });
 
-  test("a reduction of which one loss is real stands", () => {
+  test("a reduction stands if one of its losses is real", () => {
     const h = established();
     for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n));
     h.ack(application, [6, 6], ms(205));
@@ -132,7 +132,7 @@ describe("spurious loss", () => {
     expect(h.route.controller.congestionWindow).toBe(reduced);
   });
 
-  test("what a late packet carried is told, once", () => {
+  test("the contents of a late packet are reported once", () => {
     const h = established();
     const frames = [{ type: "max-data", value: 7 }] as const;
     for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n), { frames });
@@ -141,7 +141,7 @@ describe("spurious loss", () => {
     expect(h.ack(application, [6, 6, 1, 1], ms(207)).late).toEqual([]);
   });
 
-  test("the same late packet counts once", () => {
+  test("the same late packet only counts once", () => {
     const h = established();
     for (let n = 1; n <= 8; n += 1) h.send(application, ms(100 + n));
     h.ack(application, [6, 6], ms(205));
@@ -151,7 +151,7 @@ describe("spurious loss", () => {
 });
 
 describe("ECN", () => {
-  test("a rising CE count halves the window, once in a round trip", () => {
+  test("a rising CE count halves the window, once per round trip", () => {
     const h = new Harness("client", { ecn: true });
     h.mark = h.route.ecn.nextTrain();
     for (let n = 0; n < 8; n += 1) h.send(application, ms(0));
@@ -164,7 +164,7 @@ describe("ECN", () => {
     expect(h.route.ecn.state).toBe("capable");
   });
 
-  test("counts of an ACK that was overtaken are not compared", () => {
+  test("the counts of a reordered ACK are ignored", () => {
     const h = new Harness("client", { ecn: true });
     h.mark = h.route.ecn.nextTrain();
     for (let n = 0; n < 8; n += 1) h.send(application, ms(0));
@@ -173,7 +173,7 @@ describe("ECN", () => {
     expect(h.route.ecn.state).toBe("capable");
   });
 
-  test("a peer that counts nothing stops the marking, and the connection goes on", () => {
+  test("a peer that counts nothing stops the marking, and the connection continues", () => {
     const h = new Harness("client", { ecn: true });
     h.mark = h.route.ecn.nextTrain();
     for (let n = 0; n < 8; n += 1) h.send(application, ms(0));
@@ -192,13 +192,13 @@ describe("probes for a larger datagram (RFC 9000 §14.4)", () => {
     return h;
   }
 
-  test("an acknowledged one raises the datagram size", () => {
+  test("an acknowledged probe raises the datagram size", () => {
     const h = withProbe();
     h.ack(application, [0, 1], ms(200));
     expect(h.route.maxDatagramSize).toBe(1452);
   });
 
-  test("a lost one is no sign of congestion", () => {
+  test("a lost probe is not a sign of congestion", () => {
     const h = withProbe();
     const window = h.route.controller.congestionWindow;
     for (let i = 0; i < 4; i += 1) h.send(application, ms(102));
@@ -219,7 +219,7 @@ describe("probes for a larger datagram (RFC 9000 §14.4)", () => {
   });
 });
 
-test("dropping the keys of a space takes its bytes out of flight without a loss", () => {
+test("discarding the keys of a space removes its bytes in flight without a loss", () => {
   const h = new Harness("client");
   h.send(initial, ms(0));
   h.send(initial, ms(0));
@@ -232,7 +232,7 @@ test("dropping the keys of a space takes its bytes out of flight without a loss"
   expect(h.recovery.ptoCount).toBe(0);
 });
 
-test("a Retry gives back what was in flight, and packet numbers go on", () => {
+test("a Retry returns the packets in flight, and packet numbers continue", () => {
   const h = new Harness("client");
   h.send(initial, ms(0));
   h.send(initial, ms(0));

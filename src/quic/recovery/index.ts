@@ -1,6 +1,6 @@
 /** Loss recovery (RFC 9002). */
 
-/** The machine: packets sent and ACK frames in, lost packets and deadlines out. */
+/** The state machine: packets sent and ACK frames in, lost packets and deadlines out. */
 export {
   type AckOutcome,
   type HandshakeProgress,
@@ -10,7 +10,7 @@ export {
 } from "./recovery.ts";
 /** The sending half of a packet number space. */
 export { SendSpace } from "./send-space.ts";
-/** What is remembered of a packet and of each frame in it. */
+/** What is recorded about a packet and each frame in it. */
 export type { SentFrame, SentPacket } from "./sent-packet.ts";
-/** Packet numbers left out on purpose. */
+/** Packet numbers skipped on purpose. */
 export { SkippedNumbers } from "./skipped-numbers.ts";

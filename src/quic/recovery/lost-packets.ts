@@ -1,6 +1,6 @@
 /**
- * A short memory of packets declared lost. If one is acknowledged after all it was only late: the loss was spurious
- * (RFC 9002 §6.1), and when that holds for every packet of a congestion event, the event was no congestion.
+ * Keeps recently lost packets. If one is acknowledged after all, it was only late and the loss was spurious (RFC 9002
+ * §6.1). If that is true for every packet of a congestion event, there was no congestion.
  */
 
 import type { Instant } from "../../base/time.ts";
@@ -12,10 +12,10 @@ const MAX_REMEMBERED = 128;
 export interface LostPacket {
   readonly packetNumber: number;
   readonly route: Route;
-  /** Which of the controller's reductions the loss belongs to. */
+  /** The controller's reduction that the loss belongs to. */
   readonly episode: LossEpisode;
   readonly lostAt: Instant;
-  /** What it carried, which is acknowledged if it arrives after all. */
+  /** The frames that it carried, which count as acknowledged if it arrives late. */
   readonly frames: readonly SentFrame[];
 }
 
@@ -30,17 +30,19 @@ export class LostPackets {
   remember({ packetNumber, route, frames }: SentPacket, now: Instant): void {
     if (this.#remembered.length === MAX_REMEMBERED) this.#remembered.shift();
     const { episode } = route.losses;
-    episode.missing += 1;
+    episode.outstanding += 1;
     this.#remembered.push({ packetNumber, route, episode, lostAt: now, frames });
   }
 
-  /** Forgets what was declared lost before `then`. */
-  forgetBefore(then: Instant): void {
+  /** Drops packets that were declared lost before `then`. */
+  dropBefore(then: Instant): void {
     if (this.#remembered.length === 0 || this.#remembered[0]!.lostAt >= then) return;
     this.#remembered = this.#remembered.filter((lost) => lost.lostAt >= then);
   }
 
-  /** Takes out those within the ranges of an ACK frame (smallest, largest, …; descending). */
+  /**
+   * Removes the packets within the ranges of an ACK frame (smallest, largest, …; descending) and adds them to `into`.
+   */
   takeAcked(ranges: readonly number[], into: LostPacket[]): void {
     let index = this.#remembered.length - 1;
     for (let i = 0; i < ranges.length && index >= 0; i += 2) {

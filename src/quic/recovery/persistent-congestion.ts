@@ -1,6 +1,6 @@
 /**
- * Persistent congestion (RFC 9002 §7.6): everything sent over a long time was lost. Within one packet number space that
- * is a run of lost packets of one route without a gap, from one ack-eliciting packet to another.
+ * Persistent congestion (RFC 9002 §7.6): everything sent over a long time was lost. In one packet number space, that is
+ * a run of lost packets of one route without a gap, from one ack-eliciting packet to another.
  */
 
 import type { Instant, Micros } from "../../base/time.ts";
@@ -8,7 +8,7 @@ import type { Route } from "../route/route.ts";
 import type { SentPacket } from "./sent-packet.ts";
 import type { SkippedNumbers } from "./skipped-numbers.ts";
 
-/** Before the first packet of a run: no packet number continues it. */
+/** The value before the first packet of a run: no packet number continues it. */
 const NONE = -2;
 
 export class LostRun {
@@ -18,8 +18,8 @@ export class LostRun {
   #route: Route | undefined;
 
   /**
-   * The next packet lost, in order of packet number. Both ends of the run must have been sent after `notBefore`, which is
-   * undefined when there is no RTT sample yet. True when the run has lasted for `duration`.
+   * Adds the next lost packet, in order of packet number. Both ends of the run must have been sent after `notBefore`,
+   * which is undefined before the first RTT sample. Returns true if the run has lasted for `duration`.
    */
   add(
     packet: SentPacket,
@@ -35,13 +35,13 @@ export class LostRun {
     return packet.timeSent - this.#start >= duration;
   }
 
-  /** A gap of packets that were acknowledged ends a run; a number that was never sent does not. */
+  /** A gap of acknowledged packets ends a run; a number that was never sent does not. */
   #isContinuedBy(packetNumber: number, skipped: SkippedNumbers | undefined): boolean {
     const expected = this.#lastPacketNumber + 1;
     return packetNumber === expected || (packetNumber === expected + 1 && skipped?.has(expected) === true);
   }
 
-  /** The run has had its effect. */
+  /** Ends the run, after it has had its effect. */
   reset(): void {
     this.#start = undefined;
     this.#lastPacketNumber = NONE;

@@ -22,7 +22,7 @@ describe("probe timeout (RFC 9002 §6.2)", () => {
     expect(instants).toEqual([999, 2997, 6993]);
   });
 
-  test("does nothing before its time", () => {
+  test("does nothing before the deadline", () => {
     const h = new Harness("client");
     h.send(PacketNumberSpace.initial, ms(0));
     expect(h.recovery.onTimeout(ms(998)).probes).toBeUndefined();
@@ -51,7 +51,7 @@ describe("probe timeout (RFC 9002 §6.2)", () => {
     expect(h.recovery.nextTimeout()).toBeUndefined();
     h.send(PacketNumberSpace.initial, ms(0));
     h.ack(PacketNumberSpace.initial, [0, 0], ms(100));
-    // The first sample: 100 ms, variance 50 ms.
+    // The first sample is 100 ms, with a variance of 50 ms.
     expect(h.recovery.nextTimeout()).toBe(ms(100 + 300));
     expect(h.recovery.onTimeout(ms(400)).probes).toEqual({ space: PacketNumberSpace.initial, count: 1 });
     h.handshake.hasHandshakeKeys = true;
@@ -73,7 +73,7 @@ describe("probe timeout (RFC 9002 §6.2)", () => {
     expect(h.recovery.peerCompletedAddressValidation).toBe(true);
   });
 
-  test("a server at its amplification limit does not arm it, and does when a datagram arrives", () => {
+  test("a server at its amplification limit does not arm it until a datagram arrives", () => {
     const h = new Harness("server", { validated: false });
     h.route.onDatagramReceived(1200);
     h.route.onDatagramSent(3600);
@@ -85,7 +85,7 @@ describe("probe timeout (RFC 9002 §6.2)", () => {
     expect(h.recovery.nextTimeout()).toBe(ms(999));
   });
 
-  test("leaves the congestion window alone", () => {
+  test("does not change the congestion window", () => {
     const h = new Harness("client");
     h.send(PacketNumberSpace.initial, ms(0));
     h.recovery.onTimeout(ms(999));
@@ -109,17 +109,17 @@ describe("loss detection (RFC 9002 §6.1)", () => {
     expect(h.route.controller.bytesInFlight).toBe(0);
   });
 
-  test("a longer RTT that puts off the loss time of one space does not hide that of another", () => {
+  test("a longer RTT that postpones the loss time of one space does not hide that of another", () => {
     const h = new Harness("client");
     h.handshake.isConfirmed = true;
     h.send(application, ms(0));
     h.send(application, ms(0));
     const padded = h.send(handshake, ms(1), { ackEliciting: false });
     h.send(handshake, ms(1), { ackEliciting: false });
-    // Without a sample the initial RTT holds: the loss time is 1 + 9/8 * 333.
+    // Without a sample, the initial RTT applies: the loss time is 1 + 9/8 * 333.
     h.ack(handshake, [1, 1], ms(103));
     expect(h.recovery.nextTimeout()).toBe(375_625);
-    // The sample of 334 ms puts it off to 376.75, and gives the Application space one of 375.75.
+    // The sample of 334 ms postpones it to 376.75, and gives the Application space a loss time of 375.75.
     h.ack(application, [1, 1], ms(334));
     const outcome = h.recovery.onTimeout(ms(376));
     expect(outcome.lost.map((packet) => packet.timeSent)).toEqual([ms(0)]);
@@ -127,14 +127,14 @@ describe("loss detection (RFC 9002 §6.1)", () => {
     expect(h.recovery.onTimeout(ms(377)).lost).toEqual([padded]);
   });
 
-  test("an acknowledgement alone is not in flight and sets no timer", () => {
+  test("a packet with only an ACK is not in flight and sets no timer", () => {
     const h = new Harness("server");
     h.handshake.isConfirmed = true;
     h.send(application, ms(0), { ackEliciting: false, inFlight: false });
     h.send(application, ms(0));
     h.ack(application, [1, 1], ms(100));
     expect(h.recovery.nextTimeout()).toBeUndefined();
-    // It does not hide what is in flight behind it.
+    // It does not hide later packets in flight.
     h.send(application, ms(200), { ackEliciting: false, inFlight: false });
     h.send(application, ms(210));
     h.send(application, ms(220));
@@ -153,7 +153,7 @@ describe("loss detection (RFC 9002 §6.1)", () => {
 describe("acknowledgement of packets never sent", () => {
   test.each([
     ["one too many", [0, 6]],
-    ["far beyond", [1000, 2000]],
+    ["far too many", [1000, 2000]],
     ["in a later range", [4, 5, 7, 8]],
     ["upside down", [5, 4]],
     ["overlapping ranges", [3, 5, 2, 3]],

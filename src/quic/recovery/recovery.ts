@@ -1,10 +1,10 @@
 /**
- * Loss recovery of one path (RFC 9002 §6, Appendix A): what is acknowledged, what is lost, when to probe. The connection
- * reports packets sent and ACK frames received and asks for the next deadline. Each packet's fate goes to the RTT
- * estimator and congestion controller of the route that carried it. Recovery never builds a packet and never sends
- * anything again: what lost packets carried goes back to the owners of that content.
+ * Loss recovery of one path (RFC 9002 §6, Appendix A): acknowledgements, losses and probe timeouts. The connection
+ * reports packets sent and ACK frames received, and gets the next deadline. Each packet's outcome goes to the RTT
+ * estimator and congestion controller of the route that carried it. Recovery never builds a packet and never
+ * retransmits: the owners of a lost packet's contents do.
  *
- * The first path of a connection covers the Initial and Handshake spaces too, because they share its probe timeout.
+ * The first path of a connection also covers the Initial and Handshake spaces, because they share its probe timeout.
  */
 
 import { Ecn } from "../../base/datagrams.ts";
@@ -21,28 +21,28 @@ import { byRoute, type SentPacket } from "./sent-packet.ts";
 /** RFC 9002 §7.6.1, kPersistentCongestionThreshold. */
 const PERSISTENT_CONGESTION_THRESHOLD = 3;
 
-/** Beyond this the backoff would leave the range of exact instants; idle timeouts end a connection long before. */
+/** A larger backoff would exceed the range of exact instants; the idle timeout ends a connection long before. */
 const MAX_BACKOFF_EXPONENT = 24;
 
 const NONE: readonly LostPacket[] = [];
 
-/** What one ACK frame did. */
+/** The effects of one ACK frame. */
 export interface AckOutcome {
   /** Newly acknowledged, ascending. */
   readonly acked: readonly SentPacket[];
-  /** Declared lost before, and acknowledged now. */
+  /** Acknowledged after they were declared lost. */
   readonly late: readonly LostPacket[];
   readonly lost: readonly SentPacket[];
   readonly newlyAcked: boolean;
 }
 
-/** What a deadline brought: lost packets, or probes to be sent (RFC 9002 §6.2.4), which ignore the congestion window. */
+/** The effects of a deadline: lost packets, or probes to send (RFC 9002 §6.2.4), which ignore the congestion window. */
 export interface TimeoutOutcome {
   readonly lost: readonly SentPacket[];
   readonly probes?: { readonly space: PacketNumberSpace; readonly count: 1 | 2 };
 }
 
-/** What recovery asks of the handshake. */
+/** What recovery needs to know about the handshake. */
 export interface HandshakeProgress {
   /** RFC 9001 §4.1.2. */
   readonly isConfirmed: boolean;
@@ -53,9 +53,9 @@ export interface LossRecoveryOptions {
   readonly role: "client" | "server";
   readonly routes: Routes;
   readonly handshake: HandshakeProgress;
-  /** By `PacketNumberSpace`; a path other than the first has the Application space only. */
+  /** By `PacketNumberSpace`; paths other than the first only have the Application space. */
   readonly spaces: readonly (SendSpace | undefined)[];
-  /** Names the path in trace events; 0 by default. */
+  /** Identifies the path in trace events; 0 by default. */
   readonly pathId?: number;
   readonly trace?: Trace<RecoveryEvent> | undefined;
 }
@@ -68,18 +68,18 @@ export class LossRecovery {
   readonly #role: "client" | "server";
   readonly #pathId: number;
 
-  /** The peer's max_ack_delay; the default before its parameters are known (RFC 9000 §18.2). */
+  /** The peer's max_ack_delay; the default until its parameters are known (RFC 9000 §18.2). */
   maxAckDelay: Micros = micros(25_000);
-  /** How often in a row the probe timeout has expired. */
+  /** The number of consecutive probe timeouts. */
   ptoCount = 0;
-  /** How many packets declared lost arrived after all. */
+  /** The number of packets declared lost that arrived after all. */
   spuriousLosses = 0;
 
   #isHandshakeAcked = false;
-  /** When something last happened that sets the timer anew; undefined before anything was sent. */
+  /** The last event that restarts the timer; undefined before anything was sent. */
   #timerSetAt: Instant | undefined;
 
-  /** What the call now being handled has found. */
+  /** What the current call has found. */
   #acked: SentPacket[] = [];
   #lost: SentPacket[] = [];
 
@@ -94,26 +94,26 @@ export class LossRecovery {
 
   #space(kind: PacketNumberSpace): SendSpace {
     const space = this.#spaces[kind];
-    if (space === undefined) throw new RangeError("this path has no such packet number space");
+    if (space === undefined) throw new RangeError("this path does not have that packet number space");
     return space;
   }
 
-  /** The number for the next packet of a space. It stays the same until `onPacketSent` is told of that packet. */
+  /** The number for the next packet of a space. It stays the same until `onPacketSent`. */
   nextPacketNumber(kind: PacketNumberSpace): number {
     return this.#space(kind).nextPacketNumber;
   }
 
-  /** The largest packet number that the peer acknowledged; -1 when none. */
+  /** The largest packet number that the peer acknowledged; -1 if there is none. */
   largestAcked(kind: PacketNumberSpace): number {
     return this.#space(kind).largestAcked;
   }
 
-  /** Is anything ack-eliciting in flight? */
+  /** True if anything ack-eliciting is in flight. */
   hasInFlight(kind: PacketNumberSpace): boolean {
     return this.#space(kind).ackElicitingInFlight > 0;
   }
 
-  /** What a probe should repeat when there is nothing new to send (RFC 9002 §6.2.4). */
+  /** The packet for a probe to repeat if there is nothing new to send (RFC 9002 §6.2.4). */
   oldestInFlight(kind: PacketNumberSpace): SentPacket | undefined {
     const { sent } = this.#space(kind);
     for (let number = sent.base; number < sent.end; number += 1) {
@@ -128,7 +128,10 @@ export class LossRecovery {
     return (this.#routes.active.rtt.ptoBase() + this.maxAckDelay) as Micros;
   }
 
-  /** Whether the peer is known to have validated our address (RFC 9002 Appendix A.8): clients have no need to. */
+  /**
+   * True if the peer is known to have validated our address (RFC 9002 Appendix A.8). Clients need not validate a
+   * server's.
+   */
   get peerCompletedAddressValidation(): boolean {
     return this.#role === "server" || this.#isHandshakeAcked || this.#handshake.isConfirmed;
   }
@@ -142,8 +145,8 @@ export class LossRecovery {
   }
 
   /**
-   * An ACK frame for packets of a space. `ackDelay` is the frame's delay decoded with the peer's exponent. Throws a
-   * `ProtocolError`, and changes nothing, when the frame acknowledges what was never sent.
+   * Handles an ACK frame for packets of a space. `ackDelay` is the frame's delay, decoded with the peer's exponent.
+   * Throws a `ProtocolError` without any effect if the frame acknowledges packets that were never sent.
    */
   onAckReceived(kind: PacketNumberSpace, ack: AckFrame, ackDelay: Micros, now: Instant): AckOutcome {
     const space = this.#space(kind);
@@ -161,23 +164,27 @@ export class LossRecovery {
     this.#detectLost(space, now);
     this.#reportAcked(kind, now);
 
-    // RFC 9001 §4.1.2, RFC 9002 Appendix A.8: an acknowledged Handshake packet shows that the server knows our address.
+    // RFC 9001 §4.1.2, RFC 9002 Appendix A.8: an acknowledged Handshake packet shows that the server has validated our
+    // address.
     if (kind === PacketNumberSpace.handshake) this.#isHandshakeAcked = true;
-    // RFC 9002 §6.2.1: a client that does not know whether the server has validated its address keeps backing off.
+    // RFC 9002 §6.2.1: a client keeps backing off until it knows that the server has validated its address.
     if (this.peerCompletedAddressValidation) this.ptoCount = 0;
     this.#timerSetAt = now;
     if (this.#trace !== undefined) this.#traceMetrics(now);
     return { acked, late, lost: this.#lost, newlyAcked: true };
   }
 
-  /** RFC 9002 §5.1: a sample if the largest acknowledged is new, and something ack-eliciting is. */
+  /**
+   * RFC 9002 §5.1: takes a sample if the largest acknowledged is newly acknowledged, along with something
+   * ack-eliciting.
+   */
   #sampleRtt(kind: PacketNumberSpace, ack: AckFrame, ackDelay: Micros, now: Instant): void {
     const largest = this.#acked.at(-1)!;
     if (largest.packetNumber !== ack.largest || !this.#acked.some((packet) => packet.ackEliciting)) return;
-    // RFC 9000 §9.4: the ACK came back by the new route, so it measures neither the old one nor the new one.
+    // RFC 9000 §9.4: the ACK returned on the new route, so it measures neither the old route nor the new one.
     const { route } = largest;
     if (route !== this.#routes.active) return;
-    // RFC 9002 §5.3: a peer does not delay its acknowledgement of Initial packets on purpose.
+    // RFC 9002 §5.3: a peer does not intentionally delay its acknowledgement of Initial packets.
     const delay = kind === PacketNumberSpace.initial ? micros(0) : ackDelay;
     route.rtt.update((now - largest.timeSent) as Micros, delay, this.#handshake.isConfirmed, this.maxAckDelay);
     route.losses.firstRttSample ??= now;
@@ -185,7 +192,7 @@ export class LossRecovery {
 
   /** RFC 9002 §7.1, RFC 9000 §13.4.2. */
   #handleMarks(space: SendSpace, ack: AckFrame, raisesLargest: boolean, now: Instant): void {
-    // Counts of an ACK frame that was overtaken are older than those known.
+    // The counts of a reordered ACK frame are older than those already known.
     if (!space.ecn.isUsed || !raisesLargest) return;
     let marked = 0;
     for (const packet of this.#acked) if (packet.ecn !== Ecn.notEct) marked += 1;
@@ -202,7 +209,7 @@ export class LossRecovery {
     }
     if (verdict !== "congestion" || route.ecn.state === "failed") return;
     route.controller.onCongestionExperienced(timeSent, now);
-    // Such a reduction is never undone.
+    // An ECN reduction is never undone.
     route.losses.beginEpisode();
   }
 
@@ -221,7 +228,10 @@ export class LossRecovery {
     }
   }
 
-  /** A packet of an old route may be declared lost late, but never early. */
+  /**
+   * The largest loss delay of any route with bytes in flight: a packet of an old route may be declared lost late, but
+   * never early.
+   */
   #lossDelay(): Micros {
     let delay = this.#routes.active.rtt.lossDelay();
     for (const { controller, rtt } of this.#routes.all) {
@@ -235,7 +245,7 @@ export class LossRecovery {
     const lossDelay = this.#lossDelay();
     const lost = this.#lost;
     space.takeLost(losses.packetThreshold, (now - lossDelay) as Instant, lossDelay, lost);
-    space.lost.forgetBefore((now - 3 * rtt.ptoBase()) as Instant);
+    space.lost.dropBefore((now - 3 * rtt.ptoBase()) as Instant);
     if (lost.length === 0) return;
     if (this.#trace !== undefined) this.#traceLost(space, losses.packetThreshold, now);
     for (const packets of byRoute(lost)) this.#reportLost(space, packets, now);
@@ -268,13 +278,13 @@ export class LossRecovery {
     );
   }
 
-  /** Packets of one route. */
+  /** `lost` has packets of one route only. */
   #reportLost(space: SendSpace, lost: readonly SentPacket[], now: Instant): void {
     const { route } = lost[0]!;
     const { mtu, controller, rtt, ecn } = route;
     const congestionLost: SentPacket[] = [];
     const notBefore = this.#persistentCongestionNotBefore(space, route);
-    // RFC 9002 §7.6.1: with max_ack_delay whatever the space.
+    // RFC 9002 §7.6.1: includes max_ack_delay in every space.
     const duration = micros((rtt.ptoBase() + this.maxAckDelay) * PERSISTENT_CONGESTION_THRESHOLD);
     let persistent = false;
     let largestSize = 0;
@@ -304,7 +314,7 @@ export class LossRecovery {
     if (controller.ssthresh !== ssthresh) losses.beginEpisode();
     for (const packet of lost) space.lost.remember(packet, now);
     if (!persistent) return;
-    // RFC 9002 §5.2: the path may have become another one.
+    // RFC 9002 §5.2: the network path may have changed.
     rtt.resetMin();
     space.lostRun.reset();
     losses.beginEpisode();
@@ -312,8 +322,8 @@ export class LossRecovery {
   }
 
   /**
-   * Where a run of lost packets may begin (RFC 9002 §7.6.2): after the first RTT sample, and after the latest packet of
-   * another space that was acknowledged. The latter may leave out a run that would count, never the other way.
+   * Where a run of lost packets may begin (RFC 9002 §7.6.2): after the first RTT sample, and after the latest
+   * acknowledged packet of another space. The latter may miss a run that would count, but never adds one.
    */
   #persistentCongestionNotBefore(space: SendSpace, route: Route): Instant | undefined {
     let notBefore = route.losses.firstRttSample;
@@ -325,22 +335,22 @@ export class LossRecovery {
     return notBefore;
   }
 
-  /** Packets declared lost that are acknowledged now. */
+  /** Removes and returns packets declared lost that are now acknowledged. */
   #handleLateArrivals(space: SendSpace, ack: AckFrame, now: Instant): readonly LostPacket[] {
     if (space.lost.isEmpty) return NONE;
     const late: LostPacket[] = [];
     space.lost.takeAcked(ack.ranges, late);
     for (const { packetNumber, route, episode } of late) {
       this.spuriousLosses += 1;
-      // RFC 9002 §6.1.1: the threshold may adapt to the reordering of the path.
+      // RFC 9002 §6.1.1: the threshold may adapt to reordering on the path.
       route.losses.onReordered(Math.max(space.largestAcked, ack.largest) - packetNumber);
       this.#trace?.({ type: "quic:spurious-loss", pathId: this.#pathId, space: space.kind, packetNumber }, now);
-      if (route.losses.onArrivedAfterAll(episode)) route.controller.onSpuriousCongestion(now);
+      if (route.losses.onLateArrival(episode)) route.controller.onSpuriousCongestion(now);
     }
     return late;
   }
 
-  /** The next deadline: when to call `onTimeout`. It changes with every other call. */
+  /** The next time to call `onTimeout`. Changes with every other call. */
   nextTimeout(): Instant | undefined {
     return this.#earliestLossTime() ?? this.#nextProbe()?.at;
   }
@@ -353,10 +363,10 @@ export class LossRecovery {
     return time;
   }
 
-  /** RFC 9002 Appendix A.8, GetPtoTimeAndSpace: when to probe, where, and with how much. */
+  /** RFC 9002 Appendix A.8, GetPtoTimeAndSpace: when to probe, in which space, and how many packets to send. */
   #nextProbe(): { readonly at: Instant; readonly space: PacketNumberSpace; readonly count: 1 | 2 } | undefined {
     const route = this.#routes.active;
-    // RFC 9002 §6.2.2.1: at the limit a probe could not be sent.
+    // RFC 9002 §6.2.2.1: at the amplification limit, a probe could not be sent.
     if (route.isAmplificationLimited) return undefined;
     const backoff = 2 ** Math.min(this.ptoCount, MAX_BACKOFF_EXPONENT);
     const duration = micros(route.rtt.ptoBase() * backoff);
@@ -364,7 +374,7 @@ export class LossRecovery {
     for (const space of this.#spaces) inFlight += space?.ackElicitingInFlight ?? 0;
     if (inFlight === 0) {
       if (this.peerCompletedAddressValidation || this.#timerSetAt === undefined) return undefined;
-      // RFC 9002 §6.2.2.1: a client gives a server at its limit something to answer.
+      // RFC 9002 §6.2.2.1: a client probes so that a server at its amplification limit may send again.
       const space = this.#handshake.hasHandshakeKeys ? PacketNumberSpace.handshake : PacketNumberSpace.initial;
       return { at: after(this.#timerSetAt, duration), space, count: 1 };
     }
@@ -382,7 +392,7 @@ export class LossRecovery {
     return earliest;
   }
 
-  /** The deadline has come. Nothing happens when it has not. */
+  /** Handles an expired deadline. Does nothing if it has not expired. */
   onTimeout(now: Instant): TimeoutOutcome {
     this.#lost = [];
     if (this.#earliestLossTime() !== undefined) {
@@ -392,7 +402,7 @@ export class LossRecovery {
     }
     const timeout = this.#nextProbe();
     if (timeout === undefined || timeout.at > now) return { lost: this.#lost };
-    // RFC 9002 §6.2.1: a timeout declares nothing lost, it asks; each one doubles the wait for the next.
+    // RFC 9002 §6.2.1: a timeout does not declare packets lost, it only probes. Each one doubles the wait for the next.
     this.ptoCount += 1;
     this.#timerSetAt = now;
     const route = this.#routes.active;
@@ -403,8 +413,8 @@ export class LossRecovery {
   }
 
   /**
-   * A longer RTT measured in one space may have put off the loss time of another (RFC 9002 §6.1.2). All loss times that
-   * have come are therefore looked at, or the earliest could find nothing lost while a later one has come as well.
+   * Checks all loss times that have come. A longer RTT measured in one space may have postponed the loss time of
+   * another (RFC 9002 §6.1.2), so the earliest might find nothing lost although a later one has come too.
    */
   #detectOverdue(now: Instant): void {
     const lost: SentPacket[] = [];
@@ -417,14 +427,14 @@ export class LossRecovery {
     this.#lost = lost;
   }
 
-  /** The keys of a space were dropped (RFC 9002 §6.4): what was in flight there leaves without being lost. */
+  /** The keys of a space were discarded (RFC 9002 §6.4): its packets are no longer in flight, but not lost either. */
   discardSpace(kind: PacketNumberSpace): void {
     this.#discard(this.#space(kind));
   }
 
   /**
-   * A Retry was received (RFC 9002 §6.3): recovery starts again, packet numbers go on. Returns what was in flight, whose
-   * content has to be sent again.
+   * A Retry was received (RFC 9002 §6.3): recovery restarts, but packet numbers continue. Returns the packets in
+   * flight, whose contents must be sent again.
    */
   onRetry(): readonly SentPacket[] {
     return this.#discard(this.#space(PacketNumberSpace.initial));
@@ -442,6 +452,6 @@ export class LossRecovery {
   }
 }
 
-/** Packets that probe for a larger datagram are sent in the Application space only. */
+/** MTU probes are only sent in the Application space. */
 const isMtuProbe = (kind: PacketNumberSpace, packet: SentPacket): boolean =>
   kind === PacketNumberSpace.application && packet.route.mtu.isProbe(packet.packetNumber);

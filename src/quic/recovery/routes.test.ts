@@ -1,4 +1,4 @@
-/** RFC 9000 §9.4: what was sent on one route says nothing of another. */
+/** RFC 9000 §9.4: packets sent on one route say nothing about another. */
 
 import { describe, expect, test } from "vitest";
 import { type Instant, millis } from "../../base/time.ts";
@@ -10,8 +10,11 @@ const { application } = PacketNumberSpace;
 const ms = (count: number): Instant => millis(count) as number as Instant;
 const OTHER = { family: 4, host: "198.51.100.7", port: 443 } as const;
 
-/** A confirmed server with ten packets out on its first route, which has just moved to a second. */
-function moved() {
+/**
+ * A server with a confirmed handshake and ten packets outstanding on its first route, which has just moved to a second
+ * one.
+ */
+function migrated() {
   const h = new Harness("server");
   h.handshake.isConfirmed = true;
   const before = h.route;
@@ -23,8 +26,8 @@ function moved() {
 }
 
 describe("packets sent before a change of route", () => {
-  test("neither grow the new window nor give it RTT samples when they are acknowledged", () => {
-    const { h, before, after } = moved();
+  test("neither grow the new window nor give RTT samples when acknowledged", () => {
+    const { h, before, after } = migrated();
     const window = before.controller.congestionWindow;
     const { acked } = h.ack(application, [0, 9], ms(40));
     expect(acked).toHaveLength(10);
@@ -33,14 +36,14 @@ describe("packets sent before a change of route", () => {
       false,
       millis(333),
     ]);
-    // The ACK came back by another way, so it measures the old route no better.
+    // The ACK returned on the new route, so it does not measure the old one either.
     expect(before.rtt.hasSample).toBe(false);
     expect(before.controller.congestionWindow).toBeGreaterThan(window);
     expect(before.controller.bytesInFlight).toBe(0);
   });
 
-  test("leave the new window alone when they are lost", () => {
-    const { h, before, after } = moved();
+  test("do not reduce the new window when lost", () => {
+    const { h, before, after } = migrated();
     h.send(application, ms(50));
     const { lost } = h.ack(application, [10, 10], ms(90));
     expect(lost).toHaveLength(8);
@@ -51,7 +54,7 @@ describe("packets sent before a change of route", () => {
   });
 
   test("do not fill the new window", () => {
-    const { h, before, after } = moved();
+    const { h, before, after } = migrated();
     expect([before.controller.bytesInFlight, after.controller.bytesInFlight]).toEqual([12_000, 0]);
     expect(after.controller.canSend()).toBe(true);
     expect(before.controller.canSend()).toBe(false);
@@ -59,7 +62,7 @@ describe("packets sent before a change of route", () => {
     expect(after.controller.bytesInFlight).toBe(1_000);
   });
 
-  test("do not make persistent congestion together with those of another route", () => {
+  test("do not count towards persistent congestion with those of another route", () => {
     const h = new Harness("server");
     h.handshake.isConfirmed = true;
     const first = h.route;
@@ -71,7 +74,7 @@ describe("packets sent before a change of route", () => {
     h.routes.activate(second);
     h.send(application, ms(20));
     h.ack(application, [1, 1], ms(30));
-    // Five seconds lie between two losses in a row, but each is the only one of its route.
+    // Five seconds between two consecutive losses, but each is the only one of its route.
     h.routes.activate(first);
     h.send(application, ms(40));
     h.routes.activate(second);

@@ -1,6 +1,6 @@
 /**
- * What loss recovery knows of one packet number space (RFC 9002 Appendix A.1): which packets are out, what was
- * acknowledged, which packet number comes next. It checks acknowledgements; it has no timers and no congestion window.
+ * The sending state of one packet number space (RFC 9002 Appendix A.1): outstanding packets, acknowledgements, and the
+ * next packet number. It checks acknowledgements; it has no timers and no congestion window.
  */
 
 import { Ecn } from "../../base/datagrams.ts";
@@ -16,8 +16,8 @@ import { SentPackets } from "./sent-packets.ts";
 import type { SkippedNumbers } from "./skipped-numbers.ts";
 
 /**
- * Acknowledgements alone are not acknowledged until something ack-eliciting follows, however many a peer makes us send:
- * of more than this, it is not remembered what they reported.
+ * The maximum number of ACK-only packets to record. They are not acknowledged until something ack-eliciting follows,
+ * however many a peer makes us send. Beyond the limit, what they reported is not recorded.
  */
 const MAX_ACK_ONLY = 256;
 
@@ -28,17 +28,17 @@ export class SendSpace {
   readonly lostRun = new LostRun();
   readonly ecn = new EcnCounter();
   readonly skipped: SkippedNumbers | undefined;
-  /** Packets that had to give way in `sent`; they are lost. */
-  readonly overdue: SentPacket[] = [];
-  /** -1 when nothing has been acknowledged. */
+  /** Packets evicted from `sent`, which count as lost. */
+  readonly evicted: SentPacket[] = [];
+  /** -1 if nothing has been acknowledged. */
   largestAcked = -1;
   /** When the latest of the acknowledged packets was sent. */
   latestAckedTimeSent: Instant | undefined;
-  /** When the oldest packet in flight that is older than the largest acknowledged will be lost. */
+  /** When the oldest packet in flight that is older than the largest acknowledged becomes lost. */
   lossTime: Instant | undefined;
   timeOfLastAckEliciting: Instant | undefined;
   ackElicitingInFlight = 0;
-  /** How many packets in `sent` do not count as in flight. */
+  /** The number of packets in `sent` that do not count as in flight. */
   #ackOnly = 0;
   #next = 0;
 
@@ -47,7 +47,7 @@ export class SendSpace {
     this.skipped = skipped;
   }
 
-  /** The packet number to use next. The same one until a packet was sent with it. */
+  /** The packet number to use next. Stays the same until a packet was sent with it. */
   get nextPacketNumber(): number {
     return this.#next;
   }
@@ -55,7 +55,7 @@ export class SendSpace {
   /** `windowPackets` is the congestion window in packets. */
   onPacketSent(packet: SentPacket, windowPackets: number): void {
     if (packet.packetNumber !== this.#next) {
-      throw new TypeError(`packet number ${packet.packetNumber} was used where ${this.#next} was next`);
+      throw new TypeError(`packet number ${packet.packetNumber} was used instead of ${this.#next}`);
     }
     this.#next += 1;
     if (this.skipped?.skip(this.#next, windowPackets)) this.#next += 1;
@@ -67,36 +67,36 @@ export class SendSpace {
     if (!packet.inFlight && this.#ackOnly >= MAX_ACK_ONLY) return;
     if (!packet.inFlight) this.#ackOnly += 1;
     const evicted = this.sent.add(packet);
-    if (evicted !== undefined) this.overdue.push(evicted);
+    if (evicted !== undefined) this.evicted.push(evicted);
   }
 
-  /** Checks the whole frame before anything is applied (RFC 9000 §13.1): it may only name packets that were sent. */
+  /** Checks the whole frame before any of it is applied (RFC 9000 §13.1): it may only name packets that were sent. */
   check(ack: AckFrame): void {
     const { ranges } = ack;
     let above = this.#next;
     for (let i = 0; i < ranges.length; i += 2) {
       const smallest = ranges[i]!;
       const largest = ranges[i + 1]!;
-      if (smallest < 0 || largest < smallest || largest >= above) this.#refuse(`acknowledges packet ${largest}`);
+      if (smallest < 0 || largest < smallest || largest >= above) this.#reject(`acknowledges packet ${largest}`);
       above = smallest;
     }
-    if (ack.largest >= this.#next) this.#refuse(`acknowledges packet ${ack.largest}`);
+    if (ack.largest >= this.#next) this.#reject(`acknowledges packet ${ack.largest}`);
     const skipped = this.skipped?.findIn(ranges);
-    if (skipped !== undefined) this.#refuse(`acknowledges packet ${skipped}`);
+    if (skipped !== undefined) this.#reject(`acknowledges packet ${skipped}`);
   }
 
-  #refuse(what: string): never {
+  #reject(what: string): never {
     throw transportError(
       "PROTOCOL_VIOLATION",
       "ACK",
-      `${what} of the ${PACKET_NUMBER_SPACE_NAMES[this.kind]} space, never sent`,
+      `${what} in the ${PACKET_NUMBER_SPACE_NAMES[this.kind]} space, which was never sent`,
     );
   }
 
   /** Moves the packets that the frame newly acknowledges into `acked`, in ascending order. */
   takeAcked(ack: AckFrame, acked: SentPacket[]): void {
     const { ranges } = ack;
-    // Ranges below the oldest packet kept are repetitions.
+    // Ranges below the oldest recorded packet are repetitions.
     let count = 0;
     while (count < ranges.length && ranges[count + 1]! >= this.sent.base) count += 2;
     for (let i = count - 2; i >= 0; i -= 2) {
@@ -114,17 +114,18 @@ export class SendSpace {
   }
 
   /**
-   * Moves the packets that are lost into `lost`, in ascending order, and sets `lossTime` for those that are not yet
-   * (RFC 9002 §6.1): sent `packetThreshold` packets before the largest acknowledged, or before `lostBefore`.
+   * Moves lost packets into `lost`, in ascending order, and sets `lossTime` for those that are not lost yet (RFC 9002
+   * §6.1). Lost packets were sent `packetThreshold` packets before the largest acknowledged, or no later than
+   * `lostBefore`.
    */
   takeLost(packetThreshold: number, lostBefore: Instant, lossDelay: number, lost: SentPacket[]): void {
-    while (this.overdue.length > 0) {
-      const packet = this.overdue.shift()!;
+    while (this.evicted.length > 0) {
+      const packet = this.evicted.shift()!;
       this.#forget(packet);
       lost.push(packet);
     }
     this.lossTime = undefined;
-    // Numbers and send times rise together: the first packet that is not lost ends the walk.
+    // Numbers and send times increase together: stop at the first packet that is not lost.
     while (this.sent.size > 0 && this.sent.base < this.largestAcked) {
       const oldest = this.sent.base;
       const packet = this.sent.get(oldest)!;
@@ -137,7 +138,10 @@ export class SendSpace {
     }
   }
 
-  /** RFC 9002 §6.1: only what is in flight is declared lost, so nothing else sets a timer. At most a threshold of steps. */
+  /**
+   * RFC 9002 §6.1: only packets in flight are declared lost, so nothing else sets a timer. Takes at most
+   * `packetThreshold` steps.
+   */
   #oldestInFlightBelowLargestAcked(): SentPacket | undefined {
     for (let n = this.sent.base; n < this.largestAcked; n += 1) {
       const packet = this.sent.get(n);
@@ -157,9 +161,9 @@ export class SendSpace {
     if (!packet.inFlight) this.#ackOnly -= 1;
   }
 
-  /** Takes out everything that is in flight, oldest first, without calling it lost. Packet numbers go on. */
+  /** Removes and returns all packets in flight, oldest first, without declaring them lost. Packet numbers continue. */
   drain(): SentPacket[] {
-    const drained = this.overdue.splice(0);
+    const drained = this.evicted.splice(0);
     for (let n = this.sent.base; n < this.sent.end; n += 1) {
       const packet = this.sent.take(n);
       if (packet !== undefined) drained.push(packet);

@@ -1,6 +1,6 @@
 /**
- * What is remembered of a packet in flight: enough to account for it, and for each frame enough to send its content
- * again. Packets are never sent again, only what they carried (RFC 9000 §13.3).
+ * What is recorded about a packet in flight: enough to account for it, and to send the contents of each of its frames
+ * again. Packets are never retransmitted, only their contents (RFC 9000 §13.3).
  */
 
 import type { Ecn } from "../../base/datagrams.ts";
@@ -9,21 +9,21 @@ import type { AckTracker } from "../acks/ack-tracker.ts";
 import type { Route } from "../route/route.ts";
 import type { StreamDirection, StreamId } from "../transport.ts";
 
-/** The stream of handshake bytes that a CRYPTO frame was cut from. */
+/** The stream of handshake bytes that a CRYPTO frame belongs to. */
 export interface CryptoOwner {
   handleAcked(offset: number, length: number): void;
   handleLost(offset: number, length: number): void;
 }
 
-/** The connection ids of one side of one path: what becomes of the frames that announce or retire them. */
+/** Handles the outcome of frames that announce or retire the connection ids of one side of one path. */
 export interface IdOwner {
   handleAcked(sequence: number): void;
   handleLost(sequence: number): void;
 }
 
 /**
- * A transmit record: what one frame of a sent packet carried, told to its owner when the packet is acknowledged or lost.
- * Streams are named by their ids, because recovery knows none of them.
+ * A transmit record: what one frame of a sent packet carried. Its owner hears of it when the packet is acknowledged or
+ * lost. Streams are identified by id, because recovery has no references to them.
  */
 export type SentFrame =
   | {
@@ -34,7 +34,7 @@ export type SentFrame =
       readonly fin: boolean;
     }
   | { readonly type: "crypto"; readonly owner: CryptoOwner; readonly offset: number; readonly length: number }
-  /** An ACK frame we sent; when it is acknowledged, ranges up to `largest` need not be repeated (RFC 9000 §13.2.4). */
+  /** An ACK frame that we sent. Once acknowledged, ranges up to `largest` need not be repeated (RFC 9000 §13.2.4). */
   | { readonly type: "ack"; readonly acks: AckTracker; readonly largest: number }
   | { readonly type: "reset-stream"; readonly id: StreamId }
   | { readonly type: "stop-sending"; readonly id: StreamId }
@@ -51,7 +51,7 @@ export type SentFrame =
 
 export interface SentPacket {
   readonly packetNumber: number;
-  /** By which it left: its fate counts for this route and no other (RFC 9000 §9.4). */
+  /** The route it was sent on. Its outcome counts for this route only (RFC 9000 §9.4). */
   readonly route: Route;
   /** The mark of its datagram. */
   readonly ecn: Ecn;
@@ -64,7 +64,7 @@ export interface SentPacket {
   readonly frames: readonly SentFrame[];
 }
 
-/** The packets of each route, in their order. Nearly always there is one route. */
+/** Groups packets by route, preserving their order. Nearly always there is one route. */
 export function byRoute(packets: readonly SentPacket[]): readonly (readonly SentPacket[])[] {
   const route = packets[0]?.route;
   if (route === undefined) return [];

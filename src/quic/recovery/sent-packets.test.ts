@@ -20,7 +20,7 @@ const packet = (packetNumber: number): SentPacket => ({
 });
 
 describe("SentPackets", () => {
-  test("gives what was added until it is taken", () => {
+  test("returns what was added until it is taken", () => {
     const sent = new SentPackets();
     for (const n of [3, 4, 6]) sent.add(packet(n));
     expect([sent.base, sent.end, sent.size]).toEqual([3, 7, 3]);
@@ -34,7 +34,7 @@ describe("SentPackets", () => {
     expect([sent.base, sent.end, sent.size]).toEqual([7, 7, 0]);
   });
 
-  test("works with packet numbers beyond 2^32", () => {
+  test("works with packet numbers above 2^32", () => {
     const sent = new SentPackets();
     const start = 2 ** 40 + 12_345;
     for (let n = start; n < start + 300; n += 1) sent.add(packet(n));
@@ -44,7 +44,7 @@ describe("SentPackets", () => {
     expect(sent.get(start - 1)).toBeUndefined();
   });
 
-  test("agrees with a map, whatever is added and taken", () => {
+  test("behaves like a map, whatever is added and taken", () => {
     const step = fc.record({ add: fc.boolean(), skip: fc.integer({ min: 0, max: 3 }), pick: fc.nat(400) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 400 }), (steps) => {
@@ -69,7 +69,7 @@ describe("SentPackets", () => {
     );
   });
 
-  test("the oldest packet gives way when the span would exceed its bound", () => {
+  test("evicts the oldest packet if the span would exceed its limit", () => {
     const sent = new SentPackets();
     for (let n = 0; n < MAX_SPAN; n += 1) expect(sent.add(packet(n))).toBeUndefined();
     for (let n = 0; n < 1000; n += 1) expect(sent.add(packet(MAX_SPAN + n))?.packetNumber).toBe(n);

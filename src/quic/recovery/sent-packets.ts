@@ -1,7 +1,7 @@
 /**
- * The packets of one packet number space that are neither acknowledged nor lost. Packet numbers are consecutive but for
- * a few, so this is a ring indexed by the packet number itself: adding, finding and taking cost the same however many
- * packets are in flight.
+ * The packets of one packet number space that are neither acknowledged nor lost. Packet numbers are consecutive with
+ * few exceptions, so this is a ring indexed by the packet number: adding, finding and removing take constant time,
+ * however many packets are in flight.
  */
 
 import type { SentPacket } from "./sent-packet.ts";
@@ -9,21 +9,21 @@ import type { SentPacket } from "./sent-packet.ts";
 const INITIAL_CAPACITY = 64;
 
 /**
- * The most packet numbers from the oldest packet kept to the next. A peer that never acknowledges what it makes us send
- * cannot make the ring grow further: the oldest packets give way.
+ * The maximum span from the oldest packet to the next packet number. A peer that never acknowledges cannot make the
+ * ring grow further: the oldest packets are evicted.
  */
 export const MAX_SPAN = 65_536;
 
 export class SentPackets {
   #slots: (SentPacket | undefined)[] = new Array(INITIAL_CAPACITY).fill(undefined);
   #mask = INITIAL_CAPACITY - 1;
-  /** No packet below this is kept. */
+  /** All packets have at least this number. */
   #base = 0;
   /** One more than the largest packet number added. */
   #end = 0;
   #size = 0;
 
-  /** The smallest packet number kept, or `end` when there is none. */
+  /** The smallest packet number in the ring, or `end` if it is empty. */
   get base(): number {
     return this.#base;
   }
@@ -32,12 +32,12 @@ export class SentPackets {
     return this.#end;
   }
 
-  /** How many packets are kept. */
+  /** The number of packets in the ring. */
   get size(): number {
     return this.#size;
   }
 
-  /** Adds a packet whose number is at least `end`. Returns the packet that had to give way for it, if any. */
+  /** Adds a packet whose number is at least `end`. Returns the packet evicted for it, if any. */
   add(packet: SentPacket): SentPacket | undefined {
     const { packetNumber } = packet;
     if (this.#size === 0) this.#base = packetNumber;

@@ -1,9 +1,9 @@
 /**
- * Packet numbers left out at random, as a defence against optimistic acknowledgement (RFC 9000 §21.4): a peer that
- * acknowledges what it has not received sooner or later acknowledges a number that was never sent.
+ * Skips packet numbers at random, as a defense against optimistic acknowledgement (RFC 9000 §21.4): a peer that
+ * acknowledges packets it has not received will sooner or later acknowledge a number that was never sent.
  *
- * The gap between two skips grows with the congestion window, so that a window's worth of packets can hardly be
- * acknowledged blindly, and the skips cost a small share of the ranges in the peer's ACK frames.
+ * The gap between two skips grows with the congestion window. A window's worth of packets can hardly be acknowledged
+ * blindly, and skips add only a few ranges to the peer's ACK frames.
  */
 
 import { type Rng, uniform } from "../../base/rng.ts";
@@ -11,7 +11,7 @@ import { type Rng, uniform } from "../../base/rng.ts";
 /** The average gap while the window is small. */
 const MINIMUM_AVERAGE_GAP = 64;
 
-/** How many skipped numbers are remembered. */
+/** The number of skipped numbers to keep. */
 const MAX_REMEMBERED = 64;
 
 export class SkippedNumbers {
@@ -25,13 +25,13 @@ export class SkippedNumbers {
     this.#nextSkip = this.#gap(0);
   }
 
-  /** Between half and one and a half of the average gap. */
+  /** Between 0.5 and 1.5 times the average gap. */
   #gap(windowPackets: number): number {
     const average = Math.max(windowPackets, MINIMUM_AVERAGE_GAP);
     return Math.floor(average / 2 + uniform(this.#rng) * average);
   }
 
-  /** Is `packetNumber`, which would be the next, to be left out? `windowPackets` is the congestion window in packets. */
+  /** True if `packetNumber`, the next one, must be skipped. `windowPackets` is the congestion window in packets. */
   skip(packetNumber: number, windowPackets: number): boolean {
     if (packetNumber < this.#nextSkip) return false;
     if (this.#skipped.length === MAX_REMEMBERED) this.#skipped.shift();
@@ -44,7 +44,9 @@ export class SkippedNumbers {
     return this.#skipped.includes(packetNumber);
   }
 
-  /** A skipped number within the ranges of an ACK frame (smallest, largest, …; descending), if there is one. */
+  /**
+   * A skipped number within the ranges of an ACK frame (smallest, largest, …; descending); undefined if there is none.
+   */
   findIn(ranges: readonly number[]): number | undefined {
     let index = this.#skipped.length - 1;
     for (let i = 0; i < ranges.length && index >= 0; i += 2) {

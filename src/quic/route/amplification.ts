@@ -1,7 +1,7 @@
 /**
- * The anti-amplification limit (RFC 9000 §8.1): before the peer has shown that it receives at its address, it is sent
- * at most three times the bytes that came from there. One counter of whole datagrams, in which everything counts:
- * probes, acknowledgements, CONNECTION_CLOSE, datagrams that could not be decrypted.
+ * The anti-amplification limit (RFC 9000 §8.1): until the peer's address is validated, we send at most three times the
+ * bytes received from it. Counts whole datagrams, including probes, acknowledgements, CONNECTION_CLOSE, and datagrams
+ * that could not be decrypted.
  */
 
 const AMPLIFICATION_FACTOR = 3;
@@ -31,7 +31,7 @@ export class AmplificationBudget {
     this.#sent += bytes;
   }
 
-  /** How many bytes may be sent now. */
+  /** The number of bytes that may be sent now. */
   allowance(): number {
     if (this.#validated) return Number.POSITIVE_INFINITY;
     return Math.max(0, AMPLIFICATION_FACTOR * this.#received - this.#sent);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Ecn } from "../../base/datagrams.ts";
 import { EcnValidator } from "./ecn.ts";
 
-/** Sends `count` packets as the validator wants them; how many were marked. */
+/** Sends `count` packets as the validator directs; returns how many were marked. */
 function send(ecn: EcnValidator, count: number): number {
   if (ecn.nextTrain() === Ecn.notEct) return 0;
   for (let i = 0; i < count; i += 1) ecn.onMarkedSent();
@@ -10,7 +10,7 @@ function send(ecn: EcnValidator, count: number): number {
 }
 
 describe("EcnValidator (RFC 9000 Appendix A.4)", () => {
-  test("off, nothing is marked, whatever happens", () => {
+  test("marks nothing when it is off, whatever happens", () => {
     const ecn = new EcnValidator(false);
     expect(send(ecn, 4)).toBe(0);
     ecn.onValidated();
@@ -18,7 +18,7 @@ describe("EcnValidator (RFC 9000 Appendix A.4)", () => {
     expect([ecn.nextTrain(), ecn.state]).toEqual([Ecn.notEct, "off"]);
   });
 
-  test("marks ten packets, waits, and goes on when the counts are right", () => {
+  test("marks ten packets, waits, and continues if the counts are right", () => {
     const ecn = new EcnValidator(true);
     expect(send(ecn, 10)).toBe(10);
     expect([ecn.nextTrain(), ecn.state]).toEqual([Ecn.notEct, "unknown"]);
@@ -26,7 +26,7 @@ describe("EcnValidator (RFC 9000 Appendix A.4)", () => {
     expect([ecn.nextTrain(), ecn.state]).toEqual([Ecn.ect0, "capable"]);
   });
 
-  test("wrong counts end it for good", () => {
+  test("stops marking for good after wrong counts", () => {
     const ecn = new EcnValidator(true);
     send(ecn, 10);
     ecn.fail();
@@ -34,7 +34,7 @@ describe("EcnValidator (RFC 9000 Appendix A.4)", () => {
     expect([ecn.nextTrain(), ecn.state]).toEqual([Ecn.notEct, "failed"]);
   });
 
-  test("fails when all that was marked for the test is lost", () => {
+  test("fails if all packets marked for the test are lost", () => {
     const ecn = new EcnValidator(true);
     send(ecn, 10);
     for (let i = 0; i < 10; i += 1) {

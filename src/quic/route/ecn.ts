@@ -1,25 +1,25 @@
 /**
  * Explicit Congestion Notification on one route (RFC 9000 §13.4, Appendix A.4): which packets are marked, and whether
- * marks survive the network. The peer's counts are per packet number space; `EcnCounter` checks those.
+ * marks survive the network. The peer counts marks per packet number space; `EcnCounter` checks those counts.
  *
- * It is on only where the host can set and read the ECN bits of the IP header.
+ * Enabled only if the host can set and read the ECN bits of the IP header.
  */
 
 import { Ecn } from "../../base/datagrams.ts";
 
-/** Appendix A.4: how many packets are marked before the first answer. */
+/** Appendix A.4: the number of packets to mark before the first feedback. */
 const TESTING_PACKETS = 10;
 
 export type EcnState =
-  /** The host cannot mark, or does not want to. */
+  /** The host cannot or does not want to mark packets. */
   | "off"
-  /** The first packets are marked. */
+  /** The first packets are being marked. */
   | "testing"
-  /** Enough were marked; waiting for the peer's counts. */
+  /** Enough packets were marked; waiting for the peer's counts. */
   | "unknown"
-  /** Validated: everything is marked. */
+  /** Validated: all packets are marked. */
   | "capable"
-  /** Marks were lost or wrong: nothing is marked any more. */
+  /** Marks were lost or wrong: packets are no longer marked. */
   | "failed";
 
 export class EcnValidator {
@@ -35,7 +35,7 @@ export class EcnValidator {
     return this.#state;
   }
 
-  /** The mark for the next train of datagrams and the packets in it. */
+  /** The mark for the next train of datagrams and its packets. */
   nextTrain(): Ecn {
     if (this.#state === "testing" && this.#packetsMarked >= TESTING_PACKETS) this.#state = "unknown";
     return this.#state === "testing" || this.#state === "capable" ? Ecn.ect0 : Ecn.notEct;
@@ -45,7 +45,7 @@ export class EcnValidator {
     this.#packetsMarked += 1;
   }
 
-  /** A marked packet was lost. When all that were marked for the test are lost, the network drops marked packets. */
+  /** A marked packet was lost. If all packets marked for the test are lost, the network drops marked packets. */
   onMarkedLost(): void {
     this.#packetsLost += 1;
     if ((this.#state === "testing" || this.#state === "unknown") && this.#packetsLost >= TESTING_PACKETS) this.fail();
@@ -56,7 +56,7 @@ export class EcnValidator {
     if (this.#state === "testing" || this.#state === "unknown") this.#state = "capable";
   }
 
-  /** The peer's counts are wrong: the network or the peer spoils the marks. */
+  /** The peer's counts are wrong: the network or the peer corrupts the marks. */
   fail(): void {
     if (this.#state !== "off") this.#state = "failed";
   }

@@ -1,14 +1,14 @@
-/** What is true of one route (a 4-tuple) of a connection. */
+/** The state of one route (a 4-tuple) of a connection. */
 
 /** The anti-amplification limit. */
 export { AmplificationBudget } from "./amplification.ts";
-/** Marks and their validation. */
+/** ECN marks and their validation. */
 export { type EcnState, EcnValidator } from "./ecn.ts";
-/** What loss detection has learned of the route. */
-export { type LossEpisode, LossMemory } from "./losses.ts";
-/** How large a datagram may be, and probes for larger ones. */
+/** What loss detection has learned about the route. */
+export { type LossEpisode, LossHistory } from "./losses.ts";
+/** The datagram size, and probes for larger ones. */
 export { MtuProber } from "./mtu.ts";
-/** The owner of them all. */
+/** The route itself. */
 export { Route, type RouteOptions } from "./route.ts";
 /** The routes of a path. */
 export { Routes } from "./routes.ts";

@@ -1,6 +1,6 @@
 /**
- * What loss detection has learned of one route: how far packets are reordered on it (RFC 9002 §6.1.1), and which losses
- * belong to the controller's latest reduction, so that a reduction can be undone when all of them arrive after all.
+ * What loss detection has learned about one route: how far packets are reordered (RFC 9002 §6.1.1), and which losses
+ * belong to the controller's latest reduction, so that it can be undone if all of those packets arrive late.
  */
 
 import type { Instant } from "../../base/time.ts";
@@ -8,16 +8,16 @@ import type { Instant } from "../../base/time.ts";
 /** RFC 9002 §6.1.1, kPacketThreshold. */
 const PACKET_THRESHOLD = 3;
 
-/** How far reordering may raise the threshold. */
+/** The maximum to which reordering may raise the threshold. */
 const MAX_PACKET_THRESHOLD = 32;
 
-/** The losses that one reduction of the window answers. */
+/** The losses that triggered one reduction of the window. */
 export class LossEpisode {
-  /** Packets of this episode that were lost and have not arrived after all. */
-  missing = 0;
+  /** The number of lost packets in this episode that have not arrived late. */
+  outstanding = 0;
 }
 
-export class LossMemory {
+export class LossHistory {
   /** RFC 9002 §7.6.2: persistent congestion is not established before the first RTT sample. */
   firstRttSample: Instant | undefined;
   #packetThreshold = PACKET_THRESHOLD;
@@ -27,7 +27,7 @@ export class LossMemory {
     return this.#packetThreshold;
   }
 
-  /** A packet declared lost arrived `distance` packets behind the largest acknowledged. */
+  /** A packet declared lost arrived, `distance` packets after the largest acknowledged. */
   onReordered(distance: number): void {
     this.#packetThreshold = Math.max(this.#packetThreshold, Math.min(distance + 1, MAX_PACKET_THRESHOLD));
   }
@@ -36,15 +36,18 @@ export class LossMemory {
     return this.#episode;
   }
 
-  /** The window was reduced: losses from now on belong to another episode. */
+  /** The window was reduced: losses from now on belong to a new episode. */
   beginEpisode(): void {
     this.#episode = new LossEpisode();
   }
 
-  /** A loss of `episode` was only late. True when that was the last one missing of the present episode. */
-  onArrivedAfterAll(episode: LossEpisode): boolean {
+  /**
+   * A loss of `episode` turned out to be spurious. Returns true if it was the last outstanding one of the current
+   * episode.
+   */
+  onLateArrival(episode: LossEpisode): boolean {
     if (episode !== this.#episode) return false;
-    episode.missing -= 1;
-    return episode.missing === 0;
+    episode.outstanding -= 1;
+    return episode.outstanding === 0;
   }
 }

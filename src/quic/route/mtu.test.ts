@@ -6,7 +6,7 @@ import { MtuProber } from "./mtu.ts";
 const NOW = 0 as Instant;
 const at = (count: number): Instant => seconds(count) as number as Instant;
 
-/** Probes until there is nothing to probe for; the path takes datagrams up to `truth`. Returns the sizes probed. */
+/** Probes until no probe is due, on a path that takes datagrams up to `truth`. Returns the sizes probed. */
 function search(prober: MtuProber, truth: number, now = NOW): number[] {
   const sizes: number[] = [];
   for (let packetNumber = 0; packetNumber < 200; packetNumber += 1) {
@@ -24,7 +24,7 @@ function search(prober: MtuProber, truth: number, now = NOW): number[] {
 }
 
 describe("MtuProber (RFC 8899)", () => {
-  test("asks for the maximum first and is done when it passes", () => {
+  test("probes the maximum first and is done if it passes", () => {
     const prober = new MtuProber(1452);
     expect(search(prober, 1452)).toEqual([1452]);
     expect(prober.current).toBe(1452);
@@ -34,7 +34,7 @@ describe("MtuProber (RFC 8899)", () => {
     expect(new MtuProber(1200).probeSize(NOW)).toBeUndefined();
   });
 
-  test("tries a size three times before it looks lower", () => {
+  test("tries a size three times before it tries a smaller one", () => {
     const prober = new MtuProber(1452);
     const sizes = search(prober, 1400);
     expect(sizes.slice(0, 4)).toEqual([1452, 1452, 1452, 1326]);
@@ -42,7 +42,7 @@ describe("MtuProber (RFC 8899)", () => {
     expect(prober.current).toBeGreaterThan(1380);
   });
 
-  test("finds any path's size to within 20 bytes, and never claims more", () => {
+  test("finds any path's size to within 20 bytes and never overestimates it", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1201, max: 9000 }), fc.integer({ min: 1200, max: 9100 }), (ceiling, truth) => {
         const prober = new MtuProber(ceiling);
@@ -54,7 +54,7 @@ describe("MtuProber (RFC 8899)", () => {
     );
   });
 
-  test("searches again after ten minutes", () => {
+  test("starts a new search after ten minutes", () => {
     const prober = new MtuProber(1452);
     search(prober, 1300);
     expect(prober.current).toBeLessThanOrEqual(1300);
@@ -73,13 +73,13 @@ describe("MtuProber (RFC 8899)", () => {
       const prober = probed();
       expect([1452, 1400, 1300].map((size) => prober.onPacketsLost(size))).toEqual([false, false, true]);
       expect(prober.current).toBe(1200);
-      // Another search waits a while.
+      // The next search has to wait.
       expect(prober.probeSize(at(10))).toBeUndefined();
       expect(prober.probeSize(at(69))).toBeUndefined();
       expect(prober.probeSize(at(70))).toBe(1452);
     });
 
-    test("not when a large packet arrives between, nor by small ones", () => {
+    test("not if a large packet arrives in between, nor for small packets", () => {
       const prober = probed();
       for (let i = 0; i < 10; i += 1) {
         expect(prober.onPacketsLost(1452)).toBe(false);

@@ -1,34 +1,35 @@
 /**
- * How large a datagram the path takes (RFC 9000 §14.3): Datagram Packetization Layer PMTU Discovery, RFC 8899. A probe
- * is a packet of PING and PADDING that is larger than anything sent before; if it is acknowledged, datagrams may be as
- * large. A lost probe says something about size and nothing about congestion (RFC 9000 §14.4).
+ * Finds the largest datagram that the path takes (RFC 9000 §14.3): Datagram Packetization Layer PMTU Discovery, RFC
+ * 8899. A probe is a packet of PING and PADDING that is larger than anything sent before. If it is acknowledged, that
+ * is the new datagram size. A lost probe only says that the size is too large; it does not indicate congestion (RFC
+ * 9000 §14.4).
  *
- * The search asks for the maximum first, because most paths have the usual MTU, and then halves the interval.
+ * The search probes the maximum first, because most paths have the usual MTU, and then bisects.
  *
- * Calling order: when `probeSize` gives a size, send a probe of it and report `onProbeSent`. Whoever learns of
- * acknowledgements and losses asks `isProbe` of each packet number and reports the outcome. There is at most one probe in
- * flight. Without probes the size stays what it was.
+ * Calling order: when `probeSize` returns a size, send a probe of that size and report `onProbeSent`. On
+ * acknowledgements and losses, check each packet number with `isProbe` and report the outcome. At most one probe is in
+ * flight. Without probes the size never grows.
  */
 
 import { type Instant, type Micros, seconds } from "../../base/time.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 
-/** RFC 8899 §5.1.2, MAX_PROBES: a size is given up after so many lost probes. */
+/** RFC 8899 §5.1.2, MAX_PROBES: a size is given up after this many lost probes. */
 const MAX_PROBES = 3;
 
-/** The search ends when less than this would be gained. */
+/** The search ends when it would gain less than this. */
 const SEARCH_STEP = 20;
 
-/** RFC 8899 §5.1.1, PMTU_RAISE_TIMER: how long after a search another is begun. */
+/** RFC 8899 §5.1.1, PMTU_RAISE_TIMER: the time from the end of a search to the next one. */
 const RAISE_AFTER: Micros = seconds(600);
 
-/** How long after a black hole the search is tried again. */
+/** The time from a detected black hole to the next search. */
 const RETRY_AFTER_BLACK_HOLE: Micros = seconds(60);
 
-/** Losses of large packets in a row, with none acknowledged between, that mean that the path no longer takes them. */
+/** A black hole is detected after this many losses of large packets with none acknowledged in between. */
 const BLACK_HOLE_LOSSES = 3;
 
-/** Probe timeouts in a row that mean the same: nothing comes back at all. */
+/** A black hole is also detected after this many probe timeouts in a row. */
 const BLACK_HOLE_PTOS = 3;
 
 interface Probe {
@@ -41,17 +42,17 @@ export class MtuProber {
   #current: number;
   /** The largest size worth probing. */
   #ceiling: number;
-  /** Sizes from here on are known not to work in this search. */
+  /** Known to fail in the current search, as are all larger sizes. */
   #tooLarge: number;
   #probe: Probe | undefined;
   #lostProbes = 0;
   #lossesInARow = 0;
-  /** No probes before this instant. */
+  /** No probes are sent before this time. */
   #resumeAt: Instant | undefined;
-  /** A search or a pause has ended, but only `probeSize` knows the time. */
+  /** How long to pause after a search or a black hole. Applied in `probeSize`, which knows the time. */
   #pause: Micros | undefined;
 
-  /** `ceiling` of no more than the base size turns probing off. */
+  /** Probing is off if `ceiling` is at most the base size. */
   constructor(ceiling: number) {
     this.#current = MIN_DATAGRAM_SIZE;
     this.#ceiling = ceiling;
@@ -63,13 +64,13 @@ export class MtuProber {
     return this.#current;
   }
 
-  /** The peer's max_udp_payload_size, or what the host knows of its interface. */
+  /** Lowers the ceiling to the peer's max_udp_payload_size, or to what the host's interface supports. */
   limit(ceiling: number): void {
     this.#ceiling = Math.min(this.#ceiling, ceiling);
     this.#tooLarge = Math.min(this.#tooLarge, this.#ceiling + 1);
   }
 
-  /** The size of the probe to send now, if one is due. */
+  /** The size of the probe to send now; undefined if none is due. */
   probeSize(now: Instant): number | undefined {
     if (this.#probe !== undefined || this.#ceiling <= this.#current) return undefined;
     if (this.#pause !== undefined) {
@@ -93,7 +94,7 @@ export class MtuProber {
     return this.#probe !== undefined && this.#probe.packetNumber === packetNumber;
   }
 
-  /** The probe arrived: `current` has grown. */
+  /** The probe arrived, so `current` has grown. */
   onProbeAcked(): void {
     if (this.#probe === undefined) return;
     this.#current = Math.max(this.#current, this.#probe.size);
@@ -122,14 +123,19 @@ export class MtuProber {
     if (size > MIN_DATAGRAM_SIZE) this.#lossesInARow = 0;
   }
 
-  /** Ordinary packets were found lost, the largest of them so large. True when `current` fell back. */
+  /**
+   * Ordinary packets were lost, the largest with `largestSize` bytes. Returns true if `current` was reset to the base
+   * size.
+   */
   onPacketsLost(largestSize: number): boolean {
     if (largestSize <= MIN_DATAGRAM_SIZE) return false;
     this.#lossesInARow += 1;
     return this.#lossesInARow >= BLACK_HOLE_LOSSES && this.#fallBack();
   }
 
-  /** The probe timeout expired for the `count`th time in a row. True when `current` fell back. */
+  /**
+   * The probe timeout expired for the `count`th time in a row. Returns true if `current` was reset to the base size.
+   */
   onPto(count: number): boolean {
     return count >= BLACK_HOLE_PTOS && this.#fallBack();
   }

@@ -1,12 +1,12 @@
 /**
- * PATH_RESPONSE frames owed on one route (RFC 9000 §8.2.2): each answers one PATH_CHALLENGE, once, on the route by which
- * the challenge came.
+ * PATH_RESPONSE frames to send on one route (RFC 9000 §8.2.2). Each PATH_CHALLENGE gets one response, on the route on
+ * which it arrived.
  */
 
 import type { Writer } from "../../wire/writer.ts";
 import { emitPathResponse } from "../frame/index.ts";
 
-/** A peer that floods challenges and withholds acknowledgements gets no more than this many answers queued. */
+/** The maximum number of queued responses, for a peer that floods challenges and withholds acknowledgements. */
 const MAX_PENDING = 64;
 
 /** Type and eight bytes of data (RFC 9000 §19.18). */
@@ -19,7 +19,7 @@ export class PathResponses {
     return this.#pending.length > 0;
   }
 
-  /** The newest challenges are answered: an honest peer sends few, and repeats what is lost. */
+  /** Keeps the newest challenges: an honest peer sends few, and repeats lost ones. */
   handleChallenge(data: Uint8Array): void {
     if (this.#pending.length >= MAX_PENDING) this.#pending.shift();
     this.#pending.push(data.slice());

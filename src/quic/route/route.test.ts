@@ -7,7 +7,7 @@ const remote = { family: 4, host: "192.0.2.1", port: 443 } as const;
 const newRoute = (validated: boolean) => new Route({ local: undefined, remote, validated });
 
 describe("anti-amplification (RFC 9000 §8.1)", () => {
-  test("1200 bytes received allow 3600 in all", () => {
+  test("after receiving 1200 bytes, 3600 may be sent in total", () => {
     const route = newRoute(false);
     expect([route.sendAllowance(), route.isAmplificationLimited]).toEqual([0, true]);
     route.onDatagramReceived(1200);
@@ -26,7 +26,7 @@ describe("anti-amplification (RFC 9000 §8.1)", () => {
     expect([route.sendAllowance(), route.isAmplificationLimited]).toEqual([Number.POSITIVE_INFINITY, false]);
   });
 
-  test("a sender that keeps to the allowance never sends more than three times what it received", () => {
+  test("a sender that respects the allowance never sends more than three times what it received", () => {
     const step = fc.record({ receive: fc.boolean(), bytes: fc.integer({ min: 1, max: 1500 }) });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
@@ -49,19 +49,19 @@ describe("anti-amplification (RFC 9000 §8.1)", () => {
   });
 });
 
-test("a new datagram size reaches controller and pacer", () => {
+test("a new datagram size is applied to the controller and the pacer", () => {
   const route = new Route({ local: undefined, remote, validated: true, maxUdpPayload: 1472 });
   expect([route.maxDatagramSize, route.controller.congestionWindow]).toEqual([1200, 12_000]);
   route.mtu.onProbeSent(0, 1472);
   route.mtu.onProbeAcked();
   route.applyMaxDatagramSize();
   expect([route.maxDatagramSize, route.controller.congestionWindow]).toEqual([1472, 14_720]);
-  // A burst is ten datagrams of the new size; the bucket held ten of the old.
+  // A burst is ten datagrams of the new size; the bucket still holds ten of the old size.
   expect(route.pacer.budget(0 as Instant)).toBe(12_000);
   expect(route.pacer.budget(seconds(60) as number as Instant)).toBe(14_720);
 });
 
-test("the peer's max_udp_payload_size bounds the probes", () => {
+test("the peer's max_udp_payload_size limits the probes", () => {
   const route = new Route({ local: undefined, remote, validated: true, maxUdpPayload: 1472 });
   route.mtu.limit(1300);
   expect(route.mtu.probeSize(0 as Instant)).toBe(1300);

@@ -1,8 +1,8 @@
 /**
- * One route of a connection: a 4-tuple, and everything that is true of it alone (DESIGN §4): addresses, validation and the
- * anti-amplification budget, round-trip time, congestion controller, pacer, ECN and datagram size. A path has one active
- * route, and while it migrates, several (RFC 9000 §9). A sent packet names its route, so that what one route did never
- * counts for another.
+ * One route of a connection: a 4-tuple and all the state that belongs to it alone: addresses, validation and the
+ * anti-amplification budget, round-trip time, congestion controller, pacer, ECN and datagram size. A path has one
+ * active route, and several while it migrates (RFC 9000 §9). Each sent packet names its route, so that one route's
+ * outcomes never count for another.
  */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
@@ -11,22 +11,22 @@ import { type CongestionController, NewReno, Pacer } from "../../congestion/inde
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { AmplificationBudget } from "./amplification.ts";
 import { EcnValidator } from "./ecn.ts";
-import { LossMemory } from "./losses.ts";
+import { LossHistory } from "./losses.ts";
 import { MtuProber } from "./mtu.ts";
 import { PathResponses } from "./path-responses.ts";
 import { RttEstimator } from "./rtt.ts";
 
 export interface RouteOptions {
-  /** Undefined where the host does not say at which address it receives. */
+  /** Undefined if the host does not report the address that it receives on. */
   readonly local: SocketAddress | undefined;
   readonly remote: SocketAddress;
-  /** A client chose the address it talks to; a server knows only after validation (RFC 9000 §8.1). */
+  /** True for a client, which chose the peer's address. A server's is true only after validation (RFC 9000 §8.1). */
   readonly validated: boolean;
-  /** How late the host's timers may be; 1 ms by default. */
+  /** The inaccuracy of the host's timers; 1 ms by default. */
   readonly timerGrain?: Micros;
-  /** The largest datagram to probe for; no probing by default. */
+  /** The largest datagram to probe for. By default there is no probing. */
   readonly maxUdpPayload?: number;
-  /** Whether the host can set and read ECN marks. */
+  /** True if the host can set and read ECN marks. */
   readonly ecn?: boolean;
   /** NewReno by default. */
   readonly controller?: (maxDatagramSize: number) => CongestionController;
@@ -40,8 +40,8 @@ export class Route {
   readonly pacer: Pacer;
   readonly ecn: EcnValidator;
   readonly mtu: MtuProber;
-  readonly losses = new LossMemory();
-  /** Answers to PATH_CHALLENGE frames that came by this route. */
+  readonly losses = new LossHistory();
+  /** Responses to PATH_CHALLENGE frames that arrived on this route. */
   readonly pathResponses = new PathResponses();
   readonly #amplification: AmplificationBudget;
 
@@ -60,17 +60,17 @@ export class Route {
     this.#amplification = new AmplificationBudget(options.validated);
   }
 
-  /** The largest UDP payload that may be sent, other than as a probe. */
+  /** The largest UDP payload that may be sent, except for probes. */
   get maxDatagramSize(): number {
     return this.mtu.current;
   }
 
-  /** Must be called after the prober's `current` changed. */
+  /** Must be called after `mtu.current` has changed. */
   applyMaxDatagramSize(): void {
     this.controller.setMaxDatagramSize(this.mtu.current);
   }
 
-  /** Whether the peer has shown that it receives at `remote` (RFC 9000 §8). */
+  /** True if the peer has shown that it receives at `remote` (RFC 9000 §8). */
   get isValidated(): boolean {
     return this.#amplification.isValidated;
   }
@@ -87,12 +87,12 @@ export class Route {
     this.#amplification.onDatagramSent(bytes);
   }
 
-  /** How many bytes the anti-amplification limit lets through now: Infinity once validated. */
+  /** The number of bytes that the anti-amplification limit allows now; Infinity once validated. */
   sendAllowance(): number {
     return this.#amplification.allowance();
   }
 
-  /** No full datagram may be sent, so neither may a probe (RFC 9002 §6.2.2.1). */
+  /** True if the limit does not allow a full datagram, and thus no probe (RFC 9002 §6.2.2.1). */
   get isAmplificationLimited(): boolean {
     return this.#amplification.allowance() < MIN_DATAGRAM_SIZE;
   }

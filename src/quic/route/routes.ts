@@ -1,9 +1,12 @@
-/** The routes of one path: the active one, by which it sends, and those that packets may still arrive by or be acknowledged for. */
+/**
+ * The routes of one path: the active one, on which it sends, and those on which packets may still arrive or be
+ * acknowledged.
+ */
 
 import { type SocketAddress, sameAddress } from "../../base/datagrams.ts";
 import type { Route } from "./route.ts";
 
-/** A peer that changes its address again and again makes no more routes than this. */
+/** The maximum number of routes, for a peer that keeps changing its address. */
 export const MAX_ROUTES = 4;
 
 export class Routes {
@@ -15,7 +18,7 @@ export class Routes {
     this.#all = [first];
   }
 
-  /** Packets are sent by this one. */
+  /** The route on which packets are sent. */
   get active(): Route {
     return this.#active;
   }
@@ -24,13 +27,16 @@ export class Routes {
     return this.#all;
   }
 
-  /** The route between two addresses; undefined when there is none. */
+  /** The route between two addresses; undefined if there is none. */
   find(local: SocketAddress, remote: SocketAddress): Route | undefined {
     for (const route of this.#all) if (isBetween(route, local, remote)) return route;
     return undefined;
   }
 
-  /** The oldest route that nothing is in flight on makes room; false when there is none. */
+  /**
+   * Adds a route, and drops the oldest idle one if there are too many. Returns false if all others have bytes in
+   * flight.
+   */
   add(route: Route): boolean {
     let all = this.#all;
     if (all.length >= MAX_ROUTES) {
@@ -42,13 +48,13 @@ export class Routes {
     return true;
   }
 
-  /** From now on packets leave by this route (RFC 9000 §9.3). It must be one of `all`. */
+  /** Sends on this route from now on (RFC 9000 §9.3). It must be one of `all`. */
   activate(route: Route): void {
-    if (!this.#all.includes(route)) throw new RangeError("the route is not one of this path");
+    if (!this.#all.includes(route)) throw new RangeError("the route does not belong to this path");
     this.#active = route;
   }
 }
 
-/** A route without a local address takes what arrives at any. */
+/** A route without a local address matches any. */
 const isBetween = (route: Route, local: SocketAddress, remote: SocketAddress): boolean =>
   sameAddress(route.remote, remote) && (route.local === undefined || sameAddress(route.local, local));

@@ -22,7 +22,7 @@ describe("RttEstimator (RFC 9002 §5)", () => {
     expect(rtt.ptoBase() + MAX_ACK_DELAY).toBe(286_250);
   });
 
-  test("the delay is believed up to max_ack_delay, and only after confirmation is it limited", () => {
+  test("the delay is limited to max_ack_delay, but only after confirmation", () => {
     const update = (confirmed: boolean) => {
       const rtt = new RttEstimator();
       rtt.update(millis(100), NO_DELAY, confirmed, MAX_ACK_DELAY);
@@ -33,14 +33,14 @@ describe("RttEstimator (RFC 9002 §5)", () => {
     expect(update(false)).toBe(0.875 * 100_000 + 0.125 * 120_000);
   });
 
-  test("the delay is not subtracted where less than the minimum would remain", () => {
+  test("the delay is not subtracted if the result would be below the minimum", () => {
     const rtt = new RttEstimator();
     rtt.update(millis(100), NO_DELAY, true, MAX_ACK_DELAY);
     rtt.update(millis(110), millis(20), true, MAX_ACK_DELAY);
     expect(rtt.smoothed).toBe(0.875 * 100_000 + 0.125 * 110_000);
   });
 
-  test("the minimum ignores the delay, and is taken afresh after resetMin", () => {
+  test("the minimum ignores the delay, and restarts after resetMin", () => {
     const rtt = new RttEstimator();
     rtt.update(millis(100), millis(50), true, MAX_ACK_DELAY);
     rtt.update(millis(90), millis(20), true, MAX_ACK_DELAY);
@@ -53,7 +53,7 @@ describe("RttEstimator (RFC 9002 §5)", () => {
     expect(rtt.min).toBe(200_000);
   });
 
-  test("the probe timeout is never less than a millisecond above the smoothed RTT", () => {
+  test("the probe timeout is at least a millisecond above the smoothed RTT", () => {
     const rtt = new RttEstimator();
     for (let i = 0; i < 100; i += 1) rtt.update(micros(50), NO_DELAY, true, MAX_ACK_DELAY);
     expect(rtt.variance).toBeLessThan(5);

@@ -8,7 +8,7 @@ const TIME_THRESHOLD = 9 / 8;
 /** RFC 9002 §6.2.2, kInitialRtt. */
 const INITIAL_RTT = millis(333);
 
-/** RFC 9002 §6.1.2, kGranularity: the least a timer is set to. */
+/** RFC 9002 §6.1.2, kGranularity: the minimum timer duration. */
 const GRANULARITY = millis(1);
 
 export class RttEstimator {
@@ -16,14 +16,14 @@ export class RttEstimator {
   latest: Micros = INITIAL_RTT;
   smoothed: Micros = INITIAL_RTT;
   variance: Micros = micros(INITIAL_RTT / 2);
-  /** The smallest sample, never adjusted by the peer's delay (RFC 9002 §5.2); 0 before the first. */
+  /** The smallest sample, never adjusted by the peer's delay (RFC 9002 §5.2); 0 before the first sample. */
   min: Micros = micros(0);
   hasSample = false;
-  #retakeMin = false;
+  #minIsStale = false;
 
   /**
-   * A new sample (RFC 9002 §5.3). `ackDelay` is what the peer says it waited, 0 for Initial packets; it is believed
-   * only up to the `maxAckDelay` it declared once the handshake is confirmed.
+   * Adds a sample (RFC 9002 §5.3). `ackDelay` is the delay that the peer reports, and 0 for Initial packets. Once the
+   * handshake is confirmed, it is limited to the `maxAckDelay` that the peer declared.
    */
   update(latest: Micros, ackDelay: Micros, handshakeConfirmed: boolean, maxAckDelay: Micros): void {
     this.latest = latest;
@@ -34,10 +34,10 @@ export class RttEstimator {
       this.variance = micros(latest / 2);
       return;
     }
-    this.min = this.#retakeMin ? latest : micros(Math.min(this.min, latest));
-    this.#retakeMin = false;
+    this.min = this.#minIsStale ? latest : micros(Math.min(this.min, latest));
+    this.#minIsStale = false;
     const delay = handshakeConfirmed ? Math.min(ackDelay, maxAckDelay) : ackDelay;
-    // The delay is not subtracted where that would give less than the smallest RTT seen.
+    // The delay is not subtracted if the result would be below the minimum RTT.
     const adjusted = latest >= this.min + delay ? latest - delay : latest;
     this.variance = micros(0.75 * this.variance + 0.25 * Math.abs(this.smoothed - adjusted));
     this.smoothed = micros(0.875 * this.smoothed + 0.125 * adjusted);
@@ -48,13 +48,13 @@ export class RttEstimator {
     return micros(this.smoothed + Math.max(4 * this.variance, GRANULARITY));
   }
 
-  /** RFC 9002 §6.1.2: how long after it was sent a packet older than the largest acknowledged is lost. */
+  /** RFC 9002 §6.1.2: the age at which a packet older than the largest acknowledged is lost. */
   lossDelay(): Micros {
     return micros(Math.max(TIME_THRESHOLD * Math.max(this.latest, this.smoothed), GRANULARITY));
   }
 
-  /** After persistent congestion the minimum is taken afresh from the next sample (RFC 9002 §5.2). */
+  /** Restarts the minimum from the next sample, after persistent congestion (RFC 9002 §5.2). */
   resetMin(): void {
-    this.#retakeMin = true;
+    this.#minIsStale = true;
   }
 }

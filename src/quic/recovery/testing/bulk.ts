@@ -1,7 +1,7 @@
 /**
- * A sender and a receiver with nothing of QUIC but loss recovery, a route and an acknowledgement tracker, so that these
- * can be watched on a simulated network alone. Data packets are a number and filling; the sender sends `total` bytes of
- * them and makes up for each lost one by another.
+ * A sender and a receiver with nothing of QUIC but loss recovery, a route and an acknowledgement tracker, to test these
+ * in isolation on a simulated network. Data packets consist of a number and padding. The sender sends `total` bytes and
+ * replaces each lost packet with another.
  */
 
 import {
@@ -29,7 +29,7 @@ const HEADER = 4;
 const ACK_HEADER = 12;
 
 abstract class BulkMachine implements DatagramMachine<never> {
-  /** Nothing is asked of it from outside. */
+  /** Unused: the machine takes no calls from outside. */
   onReady: (() => void) | undefined;
   abstract handleBatch(received: ReceivedBatch, now: Instant): void;
   abstract handleTimeout(now: Instant): void;
@@ -58,7 +58,7 @@ export class BulkSender extends BulkMachine {
   readonly route: Route;
   readonly recovery: LossRecovery;
   /** Bytes not yet sent, or lost and to be sent again. */
-  #left: number;
+  #remaining: number;
   #acked = 0;
   #probesOwed = 0;
   #now = 0 as Instant;
@@ -77,7 +77,7 @@ export class BulkSender extends BulkMachine {
         if (event.type === "quic:persistent-congestion") this.#persistentCongestions += 1;
       },
     });
-    this.#left = options.total;
+    this.#remaining = options.total;
     this.#total = options.total;
   }
 
@@ -100,13 +100,13 @@ export class BulkSender extends BulkMachine {
       const ack: AckFrame = { type: "ack", largest: ranges[1]!, delay: 0, ranges, ecn };
       const outcome = this.recovery.onAckReceived(application, ack, view.getUint32(8) as Micros, now);
       for (const packet of outcome.acked) this.#acked += packet.size;
-      for (const packet of outcome.lost) this.#left += packet.size;
+      for (const packet of outcome.lost) this.#remaining += packet.size;
     }
   }
 
   handleTimeout(now: Instant): void {
     const outcome = this.recovery.onTimeout(now);
-    for (const packet of outcome.lost) this.#left += packet.size;
+    for (const packet of outcome.lost) this.#remaining += packet.size;
     if (outcome.probes === undefined) return;
     this.#probesOwed = outcome.probes.count;
   }
@@ -114,7 +114,7 @@ export class BulkSender extends BulkMachine {
   nextTimeout(): Instant | undefined {
     const next = this.recovery.nextTimeout();
     const { controller, pacer, maxDatagramSize } = this.route;
-    if (this.#left <= 0 || !controller.canSend(maxDatagramSize)) return next;
+    if (this.#remaining <= 0 || !controller.canSend(maxDatagramSize)) return next;
     return earliest(next, pacer.nextSendTime(this.#now, maxDatagramSize) ?? this.#now);
   }
 
@@ -125,7 +125,7 @@ export class BulkSender extends BulkMachine {
     let count = 0;
     while (count < maxSegments) {
       if (this.#probesOwed > 0) this.#probesOwed -= 1;
-      else if (this.#left <= 0 || !controller.canSend(size)) break;
+      else if (this.#remaining <= 0 || !controller.canSend(size)) break;
       else if (pacer.budget(now) < size) break;
       const packetNumber = this.recovery.nextPacketNumber(application);
       new DataView(slots.arena.buffer, count * size).setUint32(0, packetNumber);
@@ -144,7 +144,7 @@ export class BulkSender extends BulkMachine {
         now,
       );
       pacer.onSent(size, now);
-      this.#left -= size;
+      this.#remaining -= size;
       count += 1;
     }
     if (count === 0) return undefined;

@@ -1,4 +1,4 @@
-/** A `LossRecovery` with its route, and short ways to send packets and to acknowledge them; for tests. */
+/** A `LossRecovery` with its route, and short methods to send and acknowledge packets in tests. */
 
 import { Ecn } from "../../../base/datagrams.ts";
 import type { Rng } from "../../../base/rng.ts";
