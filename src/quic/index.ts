@@ -1,4 +1,4 @@
-/** QUIC version 1 (RFC 8999, 9000, 9001, 9002) as machines without I/O. */
+/** QUIC version 1 (RFC 8999, 9000, 9001, 9002) as state machines without I/O. */
 
 /** One connection. */
 export {
@@ -19,18 +19,18 @@ export {
   type EndpointEvent,
   type EndpointOptions,
 } from "./endpoint/index.ts";
-/** Numbers and names of errors. */
+/** Error codes and their names. */
 export { TRANSPORT_ERRORS, transportError } from "./errors.ts";
-/** Where an endpoint's connection ids come from. */
+/** Generators of an endpoint's connection ids. */
 export {
   type ConnectionIdGenerator,
   type ConnectionIdRoute,
   RoutedConnectionIds,
   RoutedIdKeys,
 } from "./packet/index.ts";
-/** What is sent, and in which order. */
+/** Data to send and its priority. */
 export { type SendGroup, type SendPriority, type SendSession, SendSource } from "./streams/index.ts";
-/** What happens on a connection, for printers. */
+/** Trace events of a connection, for loggers. */
 export type { QuicTrace, QuicTraceEvent } from "./trace.ts";
-/** What a protocol above sees. */
+/** The interface for protocols above. */
 export * from "./transport.ts";

@@ -1,6 +1,7 @@
 /**
- * The events of a QUIC connection (draft-ietf-quic-qlog-quic-events), declared once. Names are qlog's with hyphens; fields
- * are this stack's own objects, which printers turn into their formats. Byte views are valid only during the call.
+ * The events of a QUIC connection (draft-ietf-quic-qlog-quic-events), declared once. Names are qlog's with hyphens;
+ * fields are this stack's own objects, which printers convert to their formats. Byte views are only valid during the
+ * call.
  */
 
 import type { Ecn, SocketAddress } from "../base/datagrams.ts";
@@ -11,13 +12,13 @@ import type { PacketNumberSpace } from "./packet/number-space.ts";
 import type { TransportParameters } from "./params/index.ts";
 import type { CloseReason } from "./transport.ts";
 
-/** A packet, sent or received. `size` counts the bytes of the UDP payload that it takes. */
+/** A packet, sent or received. `size` is its share of the UDP payload, in bytes. */
 interface TracedPacket {
   readonly level: EncryptionLevel;
   readonly pathId: number;
   readonly packetNumber: number;
   readonly size: number;
-  /** The mark of its datagram. */
+  /** The ECN mark of its datagram. */
   readonly ecn: Ecn;
   readonly frames: readonly Frame[];
 }
@@ -25,14 +26,14 @@ interface TracedPacket {
 export type PacketEvent =
   | ({ readonly type: "quic:packet-sent" } & TracedPacket)
   | ({ readonly type: "quic:packet-received" } & TracedPacket)
-  /** Kept until its keys are there. */
+  /** Buffered until its keys are available. */
   | { readonly type: "quic:packet-buffered"; readonly level: EncryptionLevel; readonly size: number }
   | {
       readonly type: "quic:packet-dropped";
       readonly cause: "duplicate" | "decryption-failure" | "key-unavailable" | "invalid" | "unsupported";
       readonly size: number;
     }
-  /** From an address that is no route of the connection. */
+  /** From an address that is not a route of the connection. */
   | { readonly type: "quic:datagram-dropped"; readonly remote: SocketAddress; readonly size: number };
 
 export type RecoveryEvent =
@@ -58,7 +59,7 @@ export type RecoveryEvent =
       readonly space: PacketNumberSpace;
       readonly ptoCount: number;
     }
-  /** Of the active route, after each acknowledgement and loss. Times in microseconds, windows in bytes. */
+  /** For the active route, after each acknowledgement and loss. Times in microseconds, windows in bytes. */
   | {
       readonly type: "quic:recovery-metrics-updated";
       readonly pathId: number;

@@ -1,4 +1,4 @@
-/** A pair of connections as a `StreamTransport`. */
+/** Tests a pair of connections as `StreamTransport`s. */
 
 import { describe, test } from "vitest";
 import { millis } from "../base/time.ts";
@@ -29,7 +29,7 @@ function connectionPair({ maxBidiStreams, maxUniStreams, window }: TransportCase
     get serverEvents() {
       return only(pair.serverEvents);
     },
-    // Long enough for anything that was asked, and too short for the idle timeout.
+    // Long enough for anything that was requested, and too short for the idle timeout.
     run: () => void pair.run(undefined, millis(500)),
   };
 }

@@ -1,4 +1,7 @@
-/** Whatever frames a peer sends and whatever the application does: one ProtocolError, or everything stays in order. */
+/**
+ * Whatever frames a peer sends and whatever the application does, there is either one ProtocolError, or everything
+ * stays consistent.
+ */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -63,7 +66,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 class Fuzzed {
   readonly side: TestSide = streamPair({ server: limits, client: limits }).server;
-  /** Streams of which the application knows. */
+  /** Streams that the application knows about. */
   readonly #ids: number[] = [];
   readonly #inFlight: TestPacket[] = [];
 
@@ -111,7 +114,7 @@ class Fuzzed {
     if (known.length > 0) act(known[pick % known.length]!);
   }
 
-  /** What says that there is something to send always has something. */
+  /** Checks that there is always something to write when the set says so. */
   #send(): void {
     const packet = this.side.packet(150, at(0));
     if (packet === undefined) return;
@@ -120,7 +123,7 @@ class Fuzzed {
     this.#inFlight.push(packet);
   }
 
-  /** Everything can be sent, and is acknowledged at last. */
+  /** Sends everything that is pending, and acknowledges it. */
   finish(): void {
     const { set } = this.side;
     for (const id of this.#ids) {
@@ -136,7 +139,7 @@ class Fuzzed {
 }
 
 describe("any sequence of frames, commands, losses and acknowledgements", () => {
-  it("ends in one ProtocolError or in good order", () => {
+  it("ends in one ProtocolError or in a consistent state", () => {
     let completed = 0;
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {

@@ -1,6 +1,6 @@
 /**
- * The small frames that streams owe the peer: credit, limits, resets and what blocks us. A frame is owed by the object
- * whose state it tells, so there is never more than one of a kind waiting for each, however often its cause repeats.
+ * The small control frames of streams: credit, limits, resets and blocked frames. A pending frame is a flag of the
+ * object that it reports on, so at most one of each kind is pending per object, however often its cause repeats.
  */
 
 import { Queue } from "../../base/queue.ts";
@@ -14,7 +14,9 @@ import type { RecvStream } from "./recv-stream.ts";
 import type { SendStream } from "./send-stream.ts";
 import type { LocalStreams, PeerStreams } from "./stream-limits.ts";
 
-/** The longest pair that one stream part can owe: RESET_STREAM and STREAM_DATA_BLOCKED with 8-byte fields. */
+/**
+ * The largest pair that one part of a stream can have pending: RESET_STREAM and STREAM_DATA_BLOCKED with 8-byte fields.
+ */
 const LARGEST_PAIR = 1 + 8 + 8 + 8 + (1 + 8 + 8);
 
 const DIRECTIONS: readonly StreamDirection[] = ["bidi", "uni"];
@@ -49,7 +51,7 @@ export class ControlFrames {
     );
   }
 
-  /** As many as fit. */
+  /** Writes as many frames as fit. */
   write(writer: Writer, frames: SentFrame[], credit: SendCredit, now: Instant, rtt: Micros): void {
     while (writer.remaining >= LARGEST_PAIR) {
       const stream = this.sending.first;

@@ -1,4 +1,4 @@
-/** What was written is what is read, whatever the network does to the packets between. */
+/** The receiver reads exactly what the sender wrote, whatever the network does to the packets in between. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -10,7 +10,7 @@ import { at, drain, pattern, settle, streamPair, type TestPacket, type TestSide 
 const concat = (runs: Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(runs));
 
 describe("delivery", () => {
-  it("carries a request and its answer on one bidirectional stream", () => {
+  it("carries a request and its response on one bidirectional stream", () => {
     const pair = streamPair();
     const { client, server } = pair;
     const id = client.set.openStream("bidi")!;
@@ -131,7 +131,7 @@ function runLossyNetwork(network: Network): { written: Uint8Array; read: Uint8Ar
       const packet = from.packet(network.packetSize, now);
       if (packet !== undefined) wire.push({ from, to, packet });
     }
-    // Some of what is under way arrives, in any order; some of it twice; some is lost, or declared lost too early.
+    // Some packets in transit arrive, in any order; some twice; some are lost, or declared lost too early.
     for (let i = 0; wire.length > 0 && i < 3; i += 1) {
       const [{ from, to, packet }] = wire.splice(rng.uint32() % wire.length, 1) as [(typeof wire)[0]];
       if (chance(network.loss)) {

@@ -17,7 +17,7 @@ const sent = (side: TestSide, type: Frame["type"]): Frame[] =>
     .flatMap(framesOf)
     .filter((frame) => frame.type === type);
 
-describe("what the peer may send", () => {
+describe("the data that the peer may send", () => {
   const receive = (side: TestSide, id: number, offset: number, length: number, fin = false): void =>
     side.set.handleStream(id, offset, new Uint8Array(length), fin, at(0));
 
@@ -44,7 +44,7 @@ describe("what the peer may send", () => {
     expect(() => server.set.handleResetStream(8, 0, 51)).toThrow(expect.objectContaining(flowControlError));
   });
 
-  it("grows only by what the application has taken, never by the highest offset", () => {
+  it("grows only by what the application consumed, never by the highest offset", () => {
     const { server } = streamPair({ server: { initialMaxStreamData: 1_000, initialMaxData: 1_000 } });
     receive(server, 0, 999, 1);
     expect(server.set.hasControlFrames).toBe(false);
@@ -58,7 +58,7 @@ describe("what the peer may send", () => {
     ]);
   });
 
-  it("is not announced in crumbs, unless the peer says that it is blocked", () => {
+  it("is not announced in small steps, unless the peer says that it is blocked", () => {
     const { server } = streamPair({ server: { initialMaxStreamData: 1_000, initialMaxData: 2_000 } });
     receive(server, 0, 0, 300);
     drain(server, 0);
@@ -83,7 +83,7 @@ describe("what the peer may send", () => {
     expect(server.set.hasControlFrames).toBe(false);
   });
 
-  it("is given back to the connection for bytes that a reset or the application drops", () => {
+  it("returns to the connection for bytes that a reset or the application drops", () => {
     const { server } = streamPair({ server: { initialMaxStreamData: 400, initialMaxData: 1_000 } });
     receive(server, 0, 100, 100);
     server.set.handleResetStream(0, 0, 400);
@@ -99,8 +99,8 @@ describe("what the peer may send", () => {
   });
 });
 
-describe("what we may send", () => {
-  it("waits for credit of the stream, and says so once per limit", () => {
+describe("the data that we may send", () => {
+  it("waits for stream credit, and says so once per limit", () => {
     const pair = streamPair({ server: { initialMaxStreamData: 3_000 } });
     const { client } = pair;
     const id = client.set.openStream("bidi")!;
@@ -122,7 +122,7 @@ describe("what we may send", () => {
     expect([client.set.bytesSent, client.set.hasControlFrames]).toEqual([5_000, false]);
   });
 
-  it("waits for credit of the connection, and says so once per limit", () => {
+  it("waits for connection credit, and says so once per limit", () => {
     const { client } = streamPair({ server: { initialMaxData: 1_000 } });
     const [a, b] = [client.set.openStream("bidi")!, client.set.openStream("bidi")!];
     client.set.write(a, pattern(800), true);
@@ -140,7 +140,7 @@ describe("what we may send", () => {
     expect(sent(client, "stream")).toEqual([expect.objectContaining({ id: b, offset: 200, fin: true })]);
   });
 
-  it("needs no credit for an end without bytes, nor for what was lost", () => {
+  it("needs no credit for a FIN without data, nor for lost bytes", () => {
     const { client } = streamPair({ server: { initialMaxData: 1_000 } });
     const id = client.set.openStream("bidi")!;
     client.set.write(id, pattern(1_000), false);
@@ -180,7 +180,7 @@ describe("final sizes (§4.5): FINAL_SIZE_ERROR", () => {
     expect(() => violate(whenReset)).toThrow(expect.objectContaining(finalSizeError));
   });
 
-  it("a FIN or a RESET_STREAM before data that has come", () => {
+  it("a FIN or a RESET_STREAM below data already received", () => {
     const { server } = streamPair();
     end(server, 50, 50, false);
     expect(() => end(server, 0, 99, true)).toThrow(expect.objectContaining(finalSizeError));
@@ -188,7 +188,7 @@ describe("final sizes (§4.5): FINAL_SIZE_ERROR", () => {
     end(server, 100, 0, true);
   });
 
-  it("is judged for a stopped stream as well", () => {
+  it("is checked for a stopped stream as well", () => {
     const { server } = streamPair();
     end(server, 50, 50, false);
     server.set.stopSending(0, 1);
@@ -198,10 +198,10 @@ describe("final sizes (§4.5): FINAL_SIZE_ERROR", () => {
   });
 });
 
-describe("windows that tune themselves", () => {
+describe("window auto-tuning", () => {
   const rtt = 100_000 as Micros;
 
-  it("double when half is used within two round trips, up to their maximum", () => {
+  it("doubles a window when half is used within two round trips, up to its maximum", () => {
     const window = new ReceiveWindow(1_000, 5_000);
     let now = 0;
     const use = (bytes: number, after: number): number => {
@@ -218,7 +218,7 @@ describe("windows that tune themselves", () => {
     expect(use(2_500, 10_000)).toBe(8_000 + 5_000);
   });
 
-  it("do not grow by bytes that were never read", () => {
+  it("does not grow a window for bytes that were never read", () => {
     const window = new ReceiveWindow(1_000, 5_000);
     window.receive(1_000, at(0));
     window.discard(1_000);
@@ -226,7 +226,7 @@ describe("windows that tune themselves", () => {
     expect(window.window).toBe(1_000);
   });
 
-  it("grow on the stream and on the connection, until neither holds up a sender", () => {
+  it("grows both windows until neither blocks the sender", () => {
     const pair = streamPair({ server: { initialMaxStreamData: 10_000, initialMaxData: 12_000 } });
     const id = pair.client.set.openStream("bidi")!;
     let now = 0;
@@ -240,7 +240,7 @@ describe("windows that tune themselves", () => {
       now += 50_000;
       for (const packet of pair.server.packets(1_200, at(now))) pair.client.receive(packet, at(now));
     }
-    // A send buffer of 40 000 bytes per round trip is what the windows have to let through.
+    // The windows have to let a send buffer of 40 000 bytes through per round trip.
     const before = pair.client.set.bytesSent;
     pair.client.set.write(id, pattern(40_000), false);
     for (const packet of pair.client.packets()) pair.client.acked(packet);
@@ -248,7 +248,7 @@ describe("windows that tune themselves", () => {
   });
 });
 
-it("carries much more than its windows and buffers hold, and keeps nothing", () => {
+it("carries much more than its windows and buffers hold, and retains nothing", () => {
   const limits = { maxStreamWindow: 60_000, maxConnectionWindow: 60_000 };
   const pair = streamPair({ client: limits, server: limits });
   const id = pair.client.set.openStream("bidi")!;

@@ -1,11 +1,11 @@
 /**
- * Flow control (RFC 9000 §4) as two counters that streams and the connection share: the credit the peer gave us, and
- * the window we give the peer.
+ * Flow control (RFC 9000 §4): two counters, used by streams and the connection: the credit that the peer grants us, and
+ * the window that we grant the peer.
  */
 
 import { type Instant, type Micros, since } from "../../base/time.ts";
 
-/** The credit the peer gave. That it stops us is told once for each value of the limit (RFC 9000 §4.1). */
+/** The credit granted by the peer. We report being blocked once for each value of the limit (RFC 9000 §4.1). */
 export class SendCredit {
   #limit: number;
   #used = 0;
@@ -28,7 +28,7 @@ export class SendCredit {
     return this.#limit - this.#used;
   }
 
-  /** Is a DATA_BLOCKED or STREAM_DATA_BLOCKED frame waiting to be written? */
+  /** True if a DATA_BLOCKED or STREAM_DATA_BLOCKED frame is pending. */
   get blockedIsDue(): boolean {
     return this.#blockedIsDue;
   }
@@ -37,7 +37,7 @@ export class SendCredit {
     this.#used += bytes;
   }
 
-  /** True when the limit grew; a smaller one is ignored (RFC 9000 §4.1). */
+  /** Returns true if the limit grew; a smaller one is ignored (RFC 9000 §4.1). */
   raise(limit: number): boolean {
     if (limit <= this.#limit) return false;
     this.#limit = limit;
@@ -45,20 +45,20 @@ export class SendCredit {
     return true;
   }
 
-  /** There is data to send and no credit: worth telling the peer, once. */
+  /** Notes that there is data to send but no credit, so that the peer is notified once. */
   noteBlocked(): void {
     if (this.#reported === this.#limit) return;
     this.#reported = this.#limit;
     this.#blockedIsDue = true;
   }
 
-  /** The limit to report in the frame that is being written. */
+  /** The limit for the frame that is now written. */
   reportBlocked(): number {
     this.#blockedIsDue = false;
     return this.#limit;
   }
 
-  /** The frame that reported `limit` was lost: if it still holds us up, it is to be said again (RFC 9000 §13.3). */
+  /** The frame that reported `limit` was lost: report it again if it still blocks us (RFC 9000 §13.3). */
   handleReportLost(limit: number): void {
     if (limit === this.#limit) this.#reported = -1;
   }
@@ -69,8 +69,8 @@ export class SendCredit {
 }
 
 /**
- * The credit we give. It follows what was consumed, never the highest offset received, so that a byte at the far end of
- * the window buys nothing. The window doubles when the peer uses half of it within two round trips.
+ * The credit that we grant. It follows consumption, never the highest offset received, so that a byte at the far end of
+ * the window gains nothing. The window doubles if the peer uses half of it within two round trips.
  */
 export class ReceiveWindow {
   readonly #maximum: number;
@@ -78,7 +78,7 @@ export class ReceiveWindow {
   #limit: number;
   #received = 0;
   #consumed = 0;
-  /** Bytes the application took since the last announcement. */
+  /** Bytes that the application has read since the last announcement. */
   #taken = 0;
   #announcedAt: Instant | undefined = undefined;
   #isDue = false;
@@ -89,12 +89,12 @@ export class ReceiveWindow {
     this.#maximum = Math.max(initial, maximum);
   }
 
-  /** The highest value announced: no byte at or past it may come. */
+  /** The highest limit announced; the peer must not send bytes at or above it. */
   get limit(): number {
     return this.#limit;
   }
 
-  /** How many bytes the peer has used of the limit. */
+  /** The number of bytes that the peer has used. */
   get received(): number {
     return this.#received;
   }
@@ -107,12 +107,12 @@ export class ReceiveWindow {
     return this.#window;
   }
 
-  /** Is a MAX_DATA or MAX_STREAM_DATA frame waiting to be written? */
+  /** True if a MAX_DATA or MAX_STREAM_DATA frame is pending. */
   get isDue(): boolean {
     return this.#isDue;
   }
 
-  /** Would `bytes` more break the limit? */
+  /** True if `bytes` more would exceed the limit. */
   exceededBy(bytes: number): boolean {
     return this.#received + bytes > this.#limit;
   }
@@ -122,13 +122,13 @@ export class ReceiveWindow {
     this.#announcedAt ??= now;
   }
 
-  /** The application took `bytes`: that much more may come. */
+  /** The application has read `bytes`, so that much more may arrive. */
   consume(bytes: number): void {
     this.#taken += bytes;
     this.discard(bytes);
   }
 
-  /** `bytes` of the limit were dropped unread: that much more may come, but it is no reason for a larger window. */
+  /** `bytes` were dropped unread: that much more may arrive, but it does not enlarge the window. */
   discard(bytes: number): void {
     this.#consumed += bytes;
     if (this.#isHalfUsed) this.#isDue = true;
@@ -138,12 +138,12 @@ export class ReceiveWindow {
     return (this.#limit - this.#consumed) * 2 <= this.#window;
   }
 
-  /** The peer says it is blocked: do not wait until half the window is used. */
+  /** The peer says that it is blocked: announce without waiting until half the window is used. */
   handleBlocked(): void {
     if (this.#consumed + this.#window > this.#limit) this.#isDue = true;
   }
 
-  /** The new limit for the frame that is being written. */
+  /** The new limit for the frame that is now written. */
   announce(now: Instant, rtt: Micros): number {
     if (this.#isHalfUsed) {
       const isFast = this.#announcedAt !== undefined && since(this.#announcedAt, now) < 2 * rtt;
@@ -156,7 +156,7 @@ export class ReceiveWindow {
     return this.#limit;
   }
 
-  /** The frame that announced `limit` was lost: announce again unless a newer one is on its way (RFC 9000 §13.3). */
+  /** The frame that announced `limit` was lost: announce again unless a newer one is in flight (RFC 9000 §13.3). */
   handleAnnouncementLost(limit: number): void {
     if (limit === this.#limit) this.#isDue = true;
   }

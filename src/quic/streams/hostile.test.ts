@@ -1,4 +1,4 @@
-/** What a hostile peer may try with streams, and what it may cost. */
+/** Attacks on streams, and their limits. */
 
 import { describe, expect, it } from "vitest";
 import { TRANSPORT_ERRORS } from "../errors.ts";
@@ -16,7 +16,7 @@ describe("fragments", () => {
     expect(next).toThrow(refused);
   });
 
-  it("close the connection at 8192 on all streams, and streams that are dropped give theirs back", () => {
+  it("close the connection at 8192 on all streams, and dropped streams free theirs", () => {
     const { server } = streamPair({ server: crumbs });
     const piece = (id: number, i: number): void => server.set.handleStream(id, 7 * i, new Uint8Array(6), false, at(0));
     for (let id = 0; id < 8 * 4; id += 4) for (let i = 1; i <= 1_024; i += 1) piece(id, i);
@@ -28,7 +28,7 @@ describe("fragments", () => {
     expect(() => piece(40, 1)).toThrow(refused);
   });
 
-  it("for a stopped stream are not kept at all", () => {
+  it("for a stopped stream are not buffered at all", () => {
     const { server } = streamPair({ server: crumbs });
     server.set.handleStream(0, 0, pattern(1), false, at(0));
     server.set.stopSending(0, 0);
@@ -37,7 +37,7 @@ describe("fragments", () => {
   });
 });
 
-it("a million duplicates bring nothing and are told to nobody", () => {
+it("a million duplicates add nothing and emit no events", () => {
   const { server } = streamPair();
   server.set.handleStream(0, 0, pattern(1_000), false, at(0));
   drain(server, 0);
@@ -49,7 +49,7 @@ it("a million duplicates bring nothing and are told to nobody", () => {
   expect([server.set.bytesReceived, server.set.hasControlFrames]).toEqual([3_000, false]);
 });
 
-it("a million STOP_SENDING frames for one stream bring one RESET_STREAM and one event", () => {
+it("a million STOP_SENDING frames for one stream cause one RESET_STREAM and one event", () => {
   const { server } = streamPair();
   for (let i = 0; i < 1_000_000; i += 1) server.set.handleStopSending(0, i);
   expect(server.takeEvents()).toEqual([
@@ -59,7 +59,7 @@ it("a million STOP_SENDING frames for one stream bring one RESET_STREAM and one 
   expect(server.packets().flatMap(framesOf)).toEqual([{ type: "reset-stream", id: 0, code: 0, finalSize: 0 }]);
 });
 
-it("a million limits and blocked frames owe at most one frame of each kind", () => {
+it("a million limits and blocked frames leave at most one frame of each kind pending", () => {
   const { server } = streamPair({ server: { initialMaxStreamData: 1_000, initialMaxData: 1_000 } });
   server.set.handleStream(0, 0, pattern(300), false, at(0));
   drain(server, 0);
@@ -77,7 +77,7 @@ it("a million limits and blocked frames owe at most one frame of each kind", () 
   ]);
 });
 
-it("credit that grows by one byte at a time is not answered by a flood", () => {
+it("credit that grows by one byte at a time does not cause a flood", () => {
   const { client } = streamPair({ server: { initialMaxStreamData: 0, initialMaxData: 1_000_000 } });
   const id = client.set.openStream("bidi")!;
   client.set.write(id, pattern(40_000), false);
@@ -91,7 +91,7 @@ it("credit that grows by one byte at a time is not answered by a flood", () => {
   ).toEqual(["stream", "stream-data-blocked"]);
 });
 
-it("opening and cancelling without end never has more streams open than allowed, and leaves nothing", () => {
+it("endless opening and cancelling never has more streams open than allowed, and leaves nothing behind", () => {
   const pair = streamPair();
   const { client, server } = pair;
   let cancelled = 0;
@@ -112,7 +112,7 @@ it("opening and cancelling without end never has more streams open than allowed,
   expect([client.set.bytesBuffered, server.set.bytesBuffered]).toEqual([0, 0]);
 });
 
-it("a peer that never gives credit holds no more than the send buffer", () => {
+it("a peer that never grants credit retains at most the send buffer", () => {
   const { client } = streamPair({ server: { initialMaxStreamData: 1, initialMaxStreamsBidi: 1_000 } });
   for (let i = 0; i < 1_000; i += 1) {
     const id = client.set.openStream("bidi")!;

@@ -1,24 +1,27 @@
-/** What both sides allow each other at first (RFC 9000 §4), and how far windows and buffers may grow. */
+/** The initial limits of both sides (RFC 9000 §4), and how far windows and buffers may grow. */
 
-/** What we allow the peer and ourselves. The initial values are those announced as transport parameters. */
+/** The limits that we set for the peer and ourselves. The initial values are announced as transport parameters. */
 export interface StreamSetLimits {
   readonly initialMaxData: number;
-  /** For streams of every kind. */
+  /** For streams of every type. */
   readonly initialMaxStreamData: number;
   readonly initialMaxStreamsBidi: number;
   readonly initialMaxStreamsUni: number;
-  /** How far the windows may grow by themselves. */
+  /** How far auto-tuning may grow the windows. */
   readonly maxConnectionWindow: number;
   readonly maxStreamWindow: number;
-  /** Bytes kept for sending before `write` says that they are enough. */
+  /** The number of bytes buffered for sending at which `write` returns false. */
   readonly sendBufferPerStream: number;
   readonly sendBufferPerConnection?: number;
-  /** Separate pieces of out-of-order data. */
+  /** Separate chunks of out-of-order data. */
   readonly maxChunksPerStream?: number;
   readonly maxChunksPerConnection?: number;
 }
 
-/** What the peer allows us at first: its transport parameters, "local" and "remote" as it sees them (RFC 9000 §18.2). */
+/**
+ * The initial limits set by the peer: its transport parameters, with "local" and "remote" from its point of view (RFC
+ * 9000 §18.2).
+ */
 export interface PeerStreamLimits {
   readonly initialMaxData: number;
   readonly initialMaxStreamDataBidiLocal: number;
@@ -28,7 +31,7 @@ export interface PeerStreamLimits {
   readonly initialMaxStreamsUni: number;
 }
 
-/** Separate pieces of out-of-order data that a connection keeps, where nothing else is said. */
+/** The default limit for separate chunks of out-of-order data on a connection. */
 export const DEFAULT_MAX_CHUNKS = 8_192;
 
 export const NO_LIMITS: PeerStreamLimits = {

@@ -31,7 +31,7 @@ const other = (side: TestSide): Frame[] =>
     .flatMap(framesOf)
     .filter(({ type }) => type !== "stream");
 
-/** Nine whole packets and the rest, of 10 000 bytes. */
+/** 10 000 bytes in nine full packets and a smaller one. */
 function sending(fin = true) {
   const { client, server } = streamPair();
   const id = client.set.openStream("bidi")!;
@@ -41,7 +41,7 @@ function sending(fin = true) {
 }
 
 describe("STREAM data", () => {
-  it("is sent again where it was lost, and before what was never sent", () => {
+  it("is sent again if it was lost, before new data", () => {
     const { client, id, packets } = sending(false);
     client.set.write(id, pattern(10_000), false);
     client.lost(packets[2]!);
@@ -55,7 +55,7 @@ describe("STREAM data", () => {
     expect(again.at(-1)![1]).toBe(20_000);
   });
 
-  it("is not sent again when another packet has delivered it", () => {
+  it("is not sent again if another packet has delivered it", () => {
     const { client, packets } = sending();
     client.lost(packets[3]!);
     const again = client.packet(1_100)!;
@@ -65,7 +65,7 @@ describe("STREAM data", () => {
     expect(client.set.hasStreamData).toBe(false);
   });
 
-  it("is not sent again when its first packet is acknowledged after all", () => {
+  it("is not sent again if its first packet is acknowledged after all", () => {
     const { client, packets } = sending();
     client.lost(packets[3]!);
     client.lost(packets[9]!);
@@ -75,9 +75,9 @@ describe("STREAM data", () => {
     expect(client.set.hasStreamData).toBe(false);
   });
 
-  it("is sent again only as far as it is missing", () => {
+  it("is sent again only where it is missing", () => {
     const { client, id } = sending(false);
-    // The same bytes in differently cut packets.
+    // The same bytes in packets of other sizes.
     const big = streamPair().client;
     big.set.openStream("bidi");
     big.set.write(0, pattern(3_000), false);
@@ -90,7 +90,7 @@ describe("STREAM data", () => {
     expect(client.set.activeStreams).toBe(id + 1);
   });
 
-  it("is not sent again while a copy is in flight, unless that is asked for", () => {
+  it("is not sent again while a copy is in flight, unless requested", () => {
     const { client, packets } = sending();
     const last = packets.at(-1)!;
     for (const frame of last.frames) client.set.repeat(frame);
@@ -102,7 +102,7 @@ describe("STREAM data", () => {
     expect(ranges(client.packets(1_100))).toEqual(ranges([last]));
   });
 
-  it("is finished when only the copies arrived", () => {
+  it("is finished if only the copies arrived", () => {
     const { client, id, packets } = sending();
     for (const packet of packets) for (const frame of packet.frames) client.set.repeat(frame);
     const copies = client.packets(600);
@@ -111,7 +111,7 @@ describe("STREAM data", () => {
     expect(client.set.bytesBuffered).toBe(0);
   });
 
-  it("keeps the FIN with it", () => {
+  it("keeps its FIN", () => {
     const { client, packets } = sending();
     const last = packets.at(-1)!;
     expect(ranges([last])[0]![2]).toBe(true);
@@ -119,7 +119,7 @@ describe("STREAM data", () => {
     expect(ranges(client.packets(1_100))).toEqual(ranges([last]));
   });
 
-  it("has a FIN sent again that was alone", () => {
+  it("includes a FIN without data, which is sent again", () => {
     const { client, id } = sending(false);
     client.set.write(id, NO_BYTES, true);
     const fin = client.packet()!;
@@ -130,7 +130,7 @@ describe("STREAM data", () => {
     expect(client.set.hasStreamData).toBe(false);
   });
 
-  it("is finished when all of it and the FIN are acknowledged, in any order, once", () => {
+  it("is finished, once, when all of it and the FIN are acknowledged in any order", () => {
     const { client, id, packets } = sending();
     for (const packet of [...packets].reverse()) {
       expect(client.takeEvents()).toEqual([]);
@@ -178,7 +178,7 @@ describe("credit and limits", () => {
     expect(other(server).map(({ type }) => type)).toEqual(["max-streams"]);
   });
 
-  it("MAX_STREAM_DATA and MAX_DATA are repeated with the newest value, unless a newer frame is under way", () => {
+  it("MAX_STREAM_DATA and MAX_DATA are repeated with the newest value, unless a newer frame is in flight", () => {
     const { server } = streamPair({ server: { initialMaxStreamData: 1_000, initialMaxData: 1_000 } });
     server.set.handleStream(0, 0, pattern(600), false, at(0));
     drain(server, 0);
@@ -206,7 +206,7 @@ describe("credit and limits", () => {
     expect(server.set.hasControlFrames).toBe(false);
   });
 
-  it("MAX_STREAMS is repeated unless a newer one is under way", () => {
+  it("MAX_STREAMS is repeated unless a newer one is in flight", () => {
     const { server } = streamPair({ server: { initialMaxStreamsUni: 1 } });
     const finish = (id: number): TestPacket => {
       server.set.handleStream(id, 0, pattern(1), true, at(0));
@@ -223,7 +223,7 @@ describe("credit and limits", () => {
     expect(other(server)).toEqual([{ type: "max-streams", direction: "uni", maximum: 3 }]);
   });
 
-  it("DATA_BLOCKED, STREAM_DATA_BLOCKED and STREAMS_BLOCKED are repeated while they hold", () => {
+  it("DATA_BLOCKED, STREAM_DATA_BLOCKED and STREAMS_BLOCKED are repeated while still blocked", () => {
     const limits = { initialMaxStreamData: 500, initialMaxData: 800, initialMaxStreamsBidi: 2 };
     const { client } = streamPair({ server: limits });
     for (const id of [client.set.openStream("bidi")!, client.set.openStream("bidi")!]) {
@@ -249,7 +249,7 @@ describe("credit and limits", () => {
     expect(other(client)).toEqual([]);
   });
 
-  it("nothing of a finished stream is repeated", () => {
+  it("no frame of a finished stream is repeated", () => {
     const pair = streamPair({ server: { initialMaxStreamData: 1_000 } });
     const id = pair.client.set.openStream("bidi")!;
     pair.client.set.write(id, pattern(600), false);

@@ -1,6 +1,6 @@
 /**
- * The receiving part of a stream (RFC 9000 §3.2): in-order bytes, the final size and what it forbids (§4.5), and the
- * credit given to the peer for this stream.
+ * The receiving part of a stream (RFC 9000 §3.2): in-order bytes, the final size and the checks it implies (§4.5), and
+ * the credit granted to the peer for this stream.
  */
 
 import { QueueNode } from "../../base/queue.ts";
@@ -15,21 +15,22 @@ import type { StreamChunk, StreamId } from "../transport.ts";
 import type { ReceiveWindow } from "./flow-control.ts";
 
 /**
- * Recv: the final size is unknown. Size Known: a FIN came, bytes are missing. Data Recvd: all is here. Data Read: the
- * application has taken the end. Reset Read: the peer reset, and the application was told in the same moment, so
- * Reset Recvd is never seen. Stopped is our own: STOP_SENDING was asked for, and only the final size is awaited.
+ * Recv: the final size is unknown. Size Known: a FIN arrived, but bytes are missing. Data Recvd: everything has
+ * arrived. Data Read: the application has read the end. Reset Read: the peer reset the stream; the application is
+ * notified immediately, so Reset Recvd never occurs. Stopped is our own state: STOP_SENDING was requested, and only the
+ * final size is awaited.
  */
 export type ReceiveState = "recv" | "size-known" | "data-recvd" | "data-read" | "reset-read" | "stopped";
 
 export class RecvStream {
   readonly id: StreamId;
   readonly window: ReceiveWindow;
-  /** Its place among the streams that owe a STOP_SENDING or MAX_STREAM_DATA frame. */
+  /** Its place in the queue of streams with a pending STOP_SENDING or MAX_STREAM_DATA frame. */
   readonly control: QueueNode<RecvStream> = new QueueNode<RecvStream>(this);
   readonly #data: Reassembler;
   #state: ReceiveState = "recv";
   #finalSize: number | undefined = undefined;
-  /** "stream-readable" was given and `read` has not yet drained the stream. */
+  /** True if "stream-readable" was emitted and `read` has not drained the stream since. */
   #announced = false;
   #stopCode: VarInt = 0;
   #stopIsDue = false;
@@ -48,17 +49,17 @@ export class RecvStream {
     return this.#finalSize;
   }
 
-  /** Neither the peer nor the application has anything left to say. */
+  /** True if neither the peer nor the application can do anything more with this part. */
   get isTerminal(): boolean {
     return this.#state === "data-read" || this.#state === "reset-read";
   }
 
-  /** Bytes that came and cannot be read yet or were not. */
+  /** Bytes that were received in order but not read yet. */
   get unread(): number {
     return this.#data.readable;
   }
 
-  /** Takes what a STREAM frame brought. Returns how many bytes are kept for the application. */
+  /** Handles the data of a STREAM frame. Returns the number of bytes buffered for the application. */
   handleData(offset: number, data: Uint8Array, fin: boolean, connection: ReceiveWindow, now: Instant): number {
     const end = offset + data.length;
     if (fin) this.#checkFinalSize(end, "STREAM");
@@ -69,8 +70,8 @@ export class RecvStream {
       case "size-known": {
         const fresh = this.#data.insert(offset, data);
         if (fresh === TOO_MANY_CHUNKS) {
-          // RFC 9000 §21.6: no memory is committed to a stream that comes in crumbs.
-          throw transportError("INTERNAL_ERROR", "STREAM", "stream data in too many separate pieces");
+          // RFC 9000 §21.6: do not commit memory to a stream that arrives in tiny fragments.
+          throw transportError("INTERNAL_ERROR", "STREAM", "stream data has too many gaps");
         }
         if (this.#data.readOffset + this.#data.readable === this.#finalSize) this.#state = "data-recvd";
         return fresh;
@@ -80,42 +81,54 @@ export class RecvStream {
     }
   }
 
-  /** Takes a RESET_STREAM frame. True when the application should be told. */
+  /** Handles a RESET_STREAM frame. Returns true if the application must be notified. */
   handleReset(finalSize: number, connection: ReceiveWindow, now: Instant): boolean {
     this.#checkFinalSize(finalSize, "RESET_STREAM");
     this.#account(finalSize, connection, now, "RESET_STREAM");
-    const tell = this.#state === "recv" || this.#state === "size-known";
+    const isReported = this.#state === "recv" || this.#state === "size-known";
     this.#setFinalSize(finalSize, connection);
-    // RFC 9000 §3.2: what was received completely may still be delivered.
-    if (!tell) return false;
+    // RFC 9000 §3.2: a stream that was received completely may still be delivered.
+    if (!isReported) return false;
     this.#drop(connection);
     this.#state = "reset-read";
     return true;
   }
 
-  /** RFC 9000 §4.5: the final size never changes, and no byte lies at or past it. */
+  /** RFC 9000 §4.5: the final size never changes, and no byte lies at or above it. */
   #checkFinalSize(size: number, where: string): void {
     if (this.#finalSize !== undefined && size !== this.#finalSize) {
-      throw transportError("FINAL_SIZE_ERROR", where, `final size ${size} after ${this.#finalSize}`);
+      throw transportError("FINAL_SIZE_ERROR", where, `final size changed from ${this.#finalSize} to ${size}`);
     }
     if (size < this.window.received) {
-      throw transportError("FINAL_SIZE_ERROR", where, `final size ${size} after ${this.window.received} bytes`);
+      throw transportError(
+        "FINAL_SIZE_ERROR",
+        where,
+        `final size ${size} is below the ${this.window.received} bytes received`,
+      );
     }
   }
 
-  /** RFC 9000 §4.1: the highest offset counts, on the stream and on the connection. */
+  /** RFC 9000 §4.1: the highest offset counts, for the stream and for the connection. */
   #account(end: number, connection: ReceiveWindow, now: Instant, where: string): void {
     if (this.#finalSize !== undefined && end > this.#finalSize) {
-      throw transportError("FINAL_SIZE_ERROR", where, `data up to ${end}, final size ${this.#finalSize}`);
+      throw transportError(
+        "FINAL_SIZE_ERROR",
+        where,
+        `data up to offset ${end} exceeds the final size ${this.#finalSize}`,
+      );
     }
     const fresh = end - this.window.received;
     if (fresh <= 0) return;
     if (this.window.exceededBy(fresh)) {
-      throw transportError("FLOW_CONTROL_ERROR", where, `offset ${end} where ${this.window.limit} is allowed`);
+      throw transportError("FLOW_CONTROL_ERROR", where, `offset ${end} exceeds the stream limit ${this.window.limit}`);
     }
     if (connection.exceededBy(fresh)) {
       const total = connection.received + fresh;
-      throw transportError("FLOW_CONTROL_ERROR", where, `${total} bytes where ${connection.limit} are allowed`);
+      throw transportError(
+        "FLOW_CONTROL_ERROR",
+        where,
+        `${total} bytes exceed the connection limit ${connection.limit}`,
+      );
     }
     this.window.receive(fresh, now);
     connection.receive(fresh, now);
@@ -124,7 +137,7 @@ export class RecvStream {
   #setFinalSize(size: number, connection: ReceiveWindow): void {
     if (this.#finalSize !== undefined) return;
     this.#finalSize = size;
-    // RFC 9000 §4.1: credit for a stream whose size is known is of no use.
+    // RFC 9000 §4.1: a stream whose final size is known needs no more credit.
     this.window.cancelAnnouncement();
     if (this.#state === "recv") this.#state = "size-known";
     if (this.#state === "stopped") {
@@ -134,7 +147,7 @@ export class RecvStream {
     }
   }
 
-  /** Bytes nobody will read are consumed, as far as the connection's credit goes (RFC 9000 §4.5). */
+  /** Bytes that no one will read count as consumed for the connection's credit (RFC 9000 §4.5). */
   #drop(connection: ReceiveWindow): void {
     const unread = this.window.received - this.window.consumed;
     connection.discard(unread);
@@ -143,7 +156,7 @@ export class RecvStream {
     this.#data.clear();
   }
 
-  /** True when "stream-readable" is to be given now. */
+  /** Returns true if "stream-readable" must be emitted now. */
   announceReadable(): boolean {
     if (this.#announced) return false;
     this.#announced = this.#data.readable > 0 || this.#state === "data-recvd";
@@ -164,12 +177,12 @@ export class RecvStream {
     return bytes !== undefined || fin ? { bytes: bytes ?? NO_BYTES, fin } : undefined;
   }
 
-  /** Drops what came and what will come. True when STOP_SENDING is now owed. */
+  /** Drops received data and all that follows. Returns true if STOP_SENDING is now pending. */
   stop(code: VarInt, connection: ReceiveWindow): boolean {
     if (this.#state === "stopped" || this.isTerminal) return false;
     this.#drop(connection);
     if (this.#finalSize !== undefined) {
-      // The peer has sent everything at least once; stopping it would save next to nothing.
+      // The peer has sent everything at least once, so stopping it would save almost nothing.
       this.#state = "data-read";
       return false;
     }
@@ -183,7 +196,7 @@ export class RecvStream {
     return this.#stopIsDue || this.window.isDue;
   }
 
-  /** Writes STOP_SENDING and MAX_STREAM_DATA where they are due; the caller has made sure of the room. */
+  /** Writes STOP_SENDING and MAX_STREAM_DATA if they are pending; the caller must ensure that they fit. */
   writeControlFrames(writer: Writer, frames: SentFrame[], now: Instant, rtt: Micros): void {
     if (this.#stopIsDue) {
       emitStopSending(writer, this.id, this.#stopCode);
@@ -197,7 +210,7 @@ export class RecvStream {
     }
   }
 
-  /** The peer says it is blocked (STREAM_DATA_BLOCKED). */
+  /** The peer says that it is blocked (STREAM_DATA_BLOCKED). */
   handleBlocked(): void {
     if (this.#state === "recv") this.window.handleBlocked();
   }
@@ -210,7 +223,7 @@ export class RecvStream {
     if (this.#state === "stopped") this.#stopIsDue = true;
   }
 
-  /** Lets go of everything when the connection ends. */
+  /** Releases everything when the connection ends. */
   release(): void {
     this.#data.clear();
   }

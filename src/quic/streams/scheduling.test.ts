@@ -1,4 +1,4 @@
-/** Who sends what in which packet. */
+/** Which stream sends what in which packet. */
 
 import { describe, expect, it } from "vitest";
 import { Writer } from "../../wire/writer.ts";
@@ -7,12 +7,12 @@ import { at, drain, framesOf, pattern, settle, streamPair, type TestPacket } fro
 
 const many = { initialMaxStreamsBidi: 20_000, initialMaxData: 10_000_000, sendBufferPerConnection: 2_000_000 };
 
-/** Like `toEqual`, but quick for many bytes. */
+/** Like `toEqual`, but fast for many bytes. */
 function expectAll({ bytes, fin }: { bytes: Uint8Array; fin: boolean }, wanted: Uint8Array): void {
   expect([fin, Buffer.compare(bytes, wanted)]).toEqual([true, 0]);
 }
 
-describe("the choice of the stream", () => {
+describe("stream selection", () => {
   it("gives each stream a whole packet in turn", () => {
     const { client } = streamPair();
     const ids = [0, 4, 8].map(() => client.set.openStream("bidi")!);
@@ -21,7 +21,7 @@ describe("the choice of the stream", () => {
     expect(turns.slice(0, 9)).toEqual([[0], [4], [8], [0], [4], [8], [0], [4], [8]]);
   });
 
-  it("fills a packet from as many streams as it takes, and nobody loses a turn by it", () => {
+  it("fills a packet from as many streams as needed, and none of them loses its turn", () => {
     const { client } = streamPair();
     const ids = [0, 4, 8].map(() => client.set.openStream("bidi")!);
     client.set.write(ids[0]!, pattern(300), true);
@@ -31,7 +31,7 @@ describe("the choice of the stream", () => {
     expect(turns.slice(0, 3)).toEqual([[0, 4], [4], [8]]);
   });
 
-  it("is not disturbed by ten thousand idle streams", () => {
+  it("is not slowed down by ten thousand idle streams", () => {
     const { client } = streamPair({ server: many });
     const ids = Array.from({ length: 10_001 }, () => client.set.openStream("bidi")!);
     client.set.write(ids[5_000]!, pattern(3_000), true);
@@ -40,7 +40,7 @@ describe("the choice of the stream", () => {
     expect(client.set.hasStreamData).toBe(false);
   });
 
-  it("leaves out a stream that was reset while it waited", () => {
+  it("skips a stream that was reset while it waited", () => {
     const { client } = streamPair();
     const ids = [0, 4, 8].map(() => client.set.openStream("bidi")!);
     for (const id of ids) client.set.write(id, pattern(2_000), true);
@@ -53,7 +53,7 @@ describe("the choice of the stream", () => {
     expect(client.set.hasStreamData).toBe(false);
   });
 
-  it("carries a thousand requests at once to their ends", () => {
+  it("completes a thousand concurrent requests", () => {
     const pair = streamPair({ server: many, client: many });
     for (let i = 0; i < 1_000; i += 1) pair.client.set.write(pair.client.set.openStream("bidi")!, pattern(50, i), true);
     settle(pair);
@@ -68,11 +68,11 @@ describe("the choice of the stream", () => {
 });
 
 describe("priorities", () => {
-  /** Which stream began each packet. */
+  /** The stream that began each packet. */
   const turns = (packets: readonly TestPacket[]) =>
     packets.map(({ frames: [frame] }) => frame && "id" in frame && frame.id);
 
-  it("decide who sends, and a retransmission keeps its stream's rank", () => {
+  it("decide which stream sends, and a retransmission keeps its stream's rank", () => {
     const { client } = streamPair();
     const [low, high, none] = [0, 4, 8].map(() => client.set.openStream("bidi")!) as [number, number, number];
     client.set.setPriority(low, { urgency: 5, incremental: true });
@@ -80,7 +80,7 @@ describe("priorities", () => {
     for (const id of [low, high, none]) client.set.write(id, pattern(1_900), false);
     const packets = client.packets(1_000);
     expect(turns(packets)).toEqual([high, high, none, none, low, low]);
-    // What was lost of the least urgent stream waits for what is new of others; the most urgent one goes before them.
+    // Lost data of the least urgent stream waits for new data of others, but that of the most urgent one goes first.
     client.set.write(none, pattern(1_900), false);
     client.lost(packets[5]!);
     client.lost(packets[0]!);
@@ -98,7 +98,7 @@ describe("priorities", () => {
     expect(turns(client.packets(1_000))).toEqual([first, single, first, single, last, last]);
   });
 
-  it("of a stream that is over, or cannot send, have no effect or are a fault", () => {
+  it("have no effect on a finished stream, and throw for one that cannot send", () => {
     const pair = streamPair();
     const id = pair.client.set.openStream("uni")!;
     pair.client.set.write(id, pattern(1), true);
@@ -109,20 +109,20 @@ describe("priorities", () => {
   });
 });
 
-describe("the packet", () => {
-  it("is filled to its last byte, its last frame without a Length field (§19.8)", () => {
+describe("a packet", () => {
+  it("is filled to its last byte, with no Length field in its last frame (§19.8)", () => {
     const { client } = streamPair();
     const id = client.set.openStream("bidi")!;
     client.set.write(id, pattern(5_000), false);
     const packet = client.packet(1_200)!;
     expect(packet.bytes.length).toBe(1_200);
-    // OFF and LEN are not set, and one byte is the id.
+    // OFF and LEN are not set, and the id takes one byte.
     expect(packet.bytes[0]).toBe(0x08);
     expect(framesOf(packet)).toMatchObject([{ offset: 0, fin: false }]);
     expect(client.packet(1_200)!.bytes[0]).toBe(0x0c);
   });
 
-  it("is not ended by a slice too small to be worth a frame", () => {
+  it("does not end with a slice too small to be worth a frame", () => {
     const { client } = streamPair();
     const ids = [0, 4].map(() => client.set.openStream("bidi")!);
     client.set.write(ids[0]!, pattern(70), true);
@@ -138,7 +138,7 @@ describe("the packet", () => {
     expect(client.packet(1_200)!.bytes[0]).toBe(0x0b);
   });
 
-  it("holds every size of data exactly, whatever room there is", () => {
+  it("holds data of any size exactly, in any room", () => {
     for (let size = 1; size <= 150; size += 1) {
       for (let room = 5; room <= 150; room += 1) {
         const { client, server } = streamPair();
@@ -151,7 +151,7 @@ describe("the packet", () => {
     }
   });
 
-  it("is left alone where there is no room", () => {
+  it("is not changed if there is no room", () => {
     const { client } = streamPair();
     const id = client.set.openStream("bidi")!;
     client.set.write(id, pattern(100), true);
@@ -164,7 +164,7 @@ describe("the packet", () => {
     expect(client.set.hasStreamData).toBe(true);
   });
 
-  it("takes as many control frames as fit and keeps the rest", () => {
+  it("gets as many control frames as fit, and the rest stay pending", () => {
     const { client } = streamPair({ server: many });
     for (let i = 0; i < 1_000; i += 1) client.set.reset(client.set.openStream("bidi")!, 1);
     const packets = client.packets(1_200);

@@ -1,38 +1,41 @@
 /**
- * The bytes of a stream from the first unacknowledged one to the last written: segments by reference, in order and
- * without gaps. It is the one place where bytes wait, and the one where small writes are gathered. It knows nothing of
- * what was sent or lost.
+ * The bytes of a stream from the first unacknowledged one to the last one written: a gapless, ordered list of segments
+ * held by reference. It is the only place where bytes wait, and where small writes are combined. It does not know what
+ * was sent or lost.
  */
 
 import type { Writer } from "../../wire/writer.ts";
 import type { SendSource } from "./send-source.ts";
 
-/** Bytes of the stream from `offset` on. */
+/** Bytes of the stream starting at `offset`. */
 interface Segment {
   readonly bytes: Uint8Array;
   readonly source: SendSource | undefined;
   readonly offset: number;
-  /** The first so many of `bytes`. */
+  /** How many of `bytes` are used, from the start. */
   length: number;
 }
 
-/** Writes up to this size are gathered when many follow each other, so that a trickle does not cost objects a byte. */
+/**
+ * Writes up to this size are combined if many follow each other, so that a trickle of bytes does not cost an object
+ * each.
+ */
 const SMALL_WRITE = 256;
-/** So many in a row are kept by reference: the frames of a small message. */
+/** This many in a row are kept by reference: the frames of a small message. */
 const SMALL_RUN = 4;
 const GATHER_SIZE = 2_048;
 
 export class SendBuffer {
   #segments: Segment[] = [];
-  /** Segments before this index are released; they leave the array now and then, not one by one. */
+  /** Segments before this index are released. They are removed from the array in batches. */
   #head = 0;
   #end = 0;
   #released = 0;
-  /** Where the last search ended: the next is mostly there or just behind. */
+  /** Where the last search ended. The next one usually ends there or just after it. */
   #cursor = 0;
-  /** How many small segments stand at the end. */
+  /** The number of small segments at the end. */
   #smallRun = 0;
-  /** The last segment when its memory is our own, with room for more. */
+  /** The last segment, if its memory is our own and has room for more. */
   #gathering: Segment | undefined = undefined;
 
   /** The offset after the last byte written. */
@@ -40,17 +43,17 @@ export class SendBuffer {
     return this.#end;
   }
 
-  /** How many bytes are held. */
+  /** The number of bytes held. */
   get length(): number {
     return this.#end - this.#released;
   }
 
-  /** How many runs of bytes are held. */
+  /** The number of segments held. */
   get segments(): number {
     return this.#segments.length - this.#head;
   }
 
-  /** Appends bytes, which the caller must not change before they are released; a source is retained until then. */
+  /** Appends bytes, which the caller must not change until they are released. A source is retained until then. */
   append(data: Uint8Array | SendSource): void {
     if (data.length === 0) return;
     if (!(data instanceof Uint8Array)) {
@@ -89,7 +92,7 @@ export class SendBuffer {
     }
   }
 
-  /** Writes the `length` bytes from `offset` on, which must be held. */
+  /** Writes `length` bytes starting at `offset`, which must be held. */
   copyTo(writer: Writer, offset: number, length: number): void {
     let index = this.#find(offset);
     let rest = length;
@@ -124,7 +127,7 @@ export class SendBuffer {
     return low;
   }
 
-  /** Lets go of everything before `offset`. */
+  /** Releases everything before `offset`. */
   release(offset: number): void {
     if (offset <= this.#released) return;
     this.#released = offset;

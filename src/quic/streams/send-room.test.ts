@@ -1,4 +1,4 @@
-/** Backpressure, and how long what was written is kept. */
+/** Backpressure, and how long written bytes are kept. */
 
 import { describe, expect, it } from "vitest";
 import { Writer } from "../../wire/writer.ts";
@@ -7,7 +7,7 @@ import { SendSource } from "./send-source.ts";
 import { drain, pattern, settle, streamPair, type TestPacket, type TestSide } from "./testing/stream-pair.ts";
 
 describe("write", () => {
-  it("takes everything, and says when that is enough", () => {
+  it("takes everything, and says when to pause", () => {
     const pair = streamPair({ client: { sendBufferPerStream: 10_000 } });
     const { client } = pair;
     const id = client.set.openStream("bidi")!;
@@ -18,13 +18,13 @@ describe("write", () => {
     expect(client.takeEvents()).toEqual([]);
     settle(pair);
     expect(client.takeEvents()).toEqual([{ type: "stream-writable", id }]);
-    // Behind the end nothing will be written.
+    // Nothing can be written after the end.
     expect(client.set.write(id, pattern(12_000), true)).toBe(true);
     settle(pair);
     expect(client.takeEvents()).toEqual([{ type: "stream-finished", id }]);
   });
 
-  it("takes two congestion windows, between its least and half of the connection's", () => {
+  it("has room for two congestion windows, between its minimum and half of the connection's room", () => {
     const { client } = streamPair({ client: { sendBufferPerStream: 10_000, sendBufferPerConnection: 80_000 } });
     const id = client.set.openStream("bidi")!;
     client.set.setCongestionWindow(4_000);
@@ -35,7 +35,7 @@ describe("write", () => {
     expect(client.set.writableBytes(id)).toBe(40_000);
   });
 
-  it("is not called for when nobody asked", () => {
+  it("emits no event if no write was refused", () => {
     const pair = streamPair({ client: { sendBufferPerStream: 10_000 } });
     const id = pair.client.set.openStream("bidi")!;
     pair.client.set.write(id, pattern(9_999), false);
@@ -43,7 +43,7 @@ describe("write", () => {
     expect(pair.client.takeEvents()).toEqual([]);
   });
 
-  it("is called for when a quarter of the room is free, not for every packet", () => {
+  it("is signalled when a quarter of the room is free, not for every packet", () => {
     const { client } = streamPair({ client: { sendBufferPerStream: 20_000 } });
     const id = client.set.openStream("bidi")!;
     client.set.write(id, pattern(20_000), false);
@@ -54,7 +54,7 @@ describe("write", () => {
     expect(client.takeEvents()).toEqual([{ type: "stream-writable", id }]);
   });
 
-  it("is bounded for all streams together, and nobody waits for ever", () => {
+  it("is bounded for all streams together, and no stream waits forever", () => {
     const pair = streamPair({ client: { sendBufferPerStream: 10_000, sendBufferPerConnection: 15_000 } });
     const { client } = pair;
     const ids = [0, 1, 2].map(() => client.set.openStream("bidi")!);
@@ -72,7 +72,7 @@ describe("write", () => {
     expect(client.set.bytesBuffered).toBe(0);
   });
 
-  it("is not called for while other streams take the room", () => {
+  it("is not signalled while other streams use the room", () => {
     const { client } = streamPair({ client: { sendBufferPerStream: 10_000, sendBufferPerConnection: 15_000 } });
     const [id, greedy] = [0, 1].map(() => client.set.openStream("bidi")!) as [number, number];
     client.set.write(id, pattern(10_000), false);
@@ -84,7 +84,7 @@ describe("write", () => {
     expect(client.takeEvents()).toEqual([{ type: "stream-writable", id }]);
   });
 
-  it("is not called for on a stream that was reset while it waited", () => {
+  it("is not signalled for a stream that was reset while it waited", () => {
     const pair = streamPair({ client: { sendBufferPerStream: 1_000, sendBufferPerConnection: 1_500 } });
     const { client } = pair;
     const ids = [0, 1].map(() => client.set.openStream("bidi")!);
@@ -98,7 +98,7 @@ describe("write", () => {
 });
 
 describe("SendSource", () => {
-  it("is released once, when its owner and every stream are through with it", () => {
+  it("is released once, when its owner and every stream are done with it", () => {
     const released: Uint8Array[] = [];
     const bytes = pattern(100);
     const source = new SendSource(bytes, (run) => released.push(run));
@@ -142,7 +142,7 @@ describe("SendSource", () => {
     ["reset", ({ client, id }) => client.set.reset(id, 1)],
     ["stopped", ({ client, id }) => client.handle({ type: "stop-sending", id, code: 1 })],
     ["closed with its connection", ({ client }) => client.set.closeAll()],
-  ])("is released once when it is %s, whatever follows", (_, end) => {
+  ])("is released exactly once when it is %s", (_, end) => {
     const side = held();
     end(side);
     expect(side.released()).toBe(1);
@@ -155,7 +155,7 @@ describe("SendSource", () => {
     expect(side.released()).toBe(1);
   });
 
-  it("is not held by a stream that sends no more", () => {
+  it("is not held by a stream that no longer sends", () => {
     const { client } = streamPair();
     const ids = [0, 4].map(() => client.set.openStream("bidi")!) as [number, number];
     client.set.reset(ids[0], 1);
@@ -167,7 +167,7 @@ describe("SendSource", () => {
     expect(source.references).toBe(1);
   });
 
-  it("goes to several connections under one id, offset and bytes, and is released by the last", () => {
+  it("is sent on several connections with the same id, offset and bytes, and released by the last one", () => {
     let released = 0;
     const source = new SendSource(pattern(5_000), () => {
       released += 1;
@@ -209,7 +209,7 @@ describe("SendBuffer", () => {
     expect(bytesOf(buffer, 0, 300)).toEqual(bytes);
   });
 
-  it("gathers a trickle, so that it costs no objects a byte", () => {
+  it("combines a trickle of bytes into few objects", () => {
     const buffer = new SendBuffer();
     const all = pattern(5_000);
     for (let at = 0; at < all.length; at += 1) buffer.append(all.subarray(at, at + 1));

@@ -1,6 +1,6 @@
 /**
- * Which streams fill a packet. The tree says whose turn it is; the connection's flow control credit says whether new
- * data may be sent at all. Lost bytes need no credit, and keep their stream's rank.
+ * Selects the streams that fill a packet. The tree decides whose turn it is; the connection's flow control credit
+ * decides whether new data may be sent at all. Lost bytes need no credit, and keep their stream's rank.
  */
 
 import type { Queue } from "../../base/queue.ts";
@@ -17,14 +17,14 @@ import {
 } from "./scheduler/index.ts";
 import type { SendStream } from "./send-stream.ts";
 
-/** In a packet that has a STREAM frame already, less room than this is not worth another. */
+/** In a packet that already has a STREAM frame, less room than this is not worth another. */
 const SMALLEST_SLICE = 32;
 
 export class SendScheduler {
   /** The peer's limit for all streams together. */
   readonly credit: SendCredit = new SendCredit(0);
   readonly #tree = new SchedulerTree<SendStream>();
-  /** Streams that owe a RESET_STREAM or STREAM_DATA_BLOCKED frame. */
+  /** Streams with a pending RESET_STREAM or STREAM_DATA_BLOCKED frame. */
   readonly #control: Queue<SendStream>;
 
   constructor(control: Queue<SendStream>) {
@@ -35,7 +35,7 @@ export class SendScheduler {
     return this.#next() !== undefined;
   }
 
-  /** A new stream, which takes turns with all others until it is given another place. */
+  /** Adds a stream, which takes turns with all others until it gets another priority. */
   add(stream: SendStream): void {
     this.setPriority(stream, DEFAULT_PRIORITY);
   }
@@ -48,7 +48,7 @@ export class SendScheduler {
     return this.#tree.openSession(urgency);
   }
 
-  /** Puts a stream where it belongs after anything that may change what it can send. */
+  /** Updates a stream's place after anything that may change what it can send. */
   file(stream: SendStream): void {
     const { demand } = stream;
     if (demand === Demand.none && stream.hasUnsentData) stream.credit.noteBlocked();
@@ -57,13 +57,13 @@ export class SendScheduler {
     stream.control.moveTo(stream.owesControlFrame ? this.#control : undefined);
   }
 
-  /** Forgets a stream that has ended. */
+  /** Removes a stream that has ended. */
   remove(stream: SendStream): void {
     this.#tree.setDemand(stream.leaf, Demand.none);
     stream.control.moveTo(undefined);
   }
 
-  /** Fills the room that is left in a packet. */
+  /** Fills the remaining room of a packet. */
   write(writer: Writer, frames: SentFrame[]): void {
     const first = this.#next();
     let leaf = first;
@@ -75,7 +75,7 @@ export class SendScheduler {
       if (writer.remaining < SMALLEST_SLICE) break;
       leaf = this.#next();
     }
-    // Who began this packet has had its turn; who only filled it up keeps its place.
+    // The stream that began this packet has had its turn; those that only filled it up keep their place.
     if (first !== undefined) this.#tree.rotate(first);
   }
 
@@ -89,7 +89,7 @@ export class SendScheduler {
     this.#noteBlocked();
   }
 
-  /** Says once for every limit that the connection's credit is used up while there is data (RFC 9000 §4.1). */
+  /** Notes, once for each limit, that the connection has data but no credit (RFC 9000 §4.1). */
   #noteBlocked(): void {
     if (this.credit.available === 0 && this.#tree.hasFresh) this.credit.noteBlocked();
   }

@@ -1,7 +1,7 @@
 /**
- * A run of bytes to send that lives outside the connection. A reference count says who may still send it: the
- * owner from the start, and each stream that it was written to, until the bytes are acknowledged or given up. So one source
- * can be written to any number of streams and connections; a stream that drops it has nobody to tell.
+ * A run of bytes to send, held outside the connection. The reference count covers everyone who may still send it: the
+ * owner from the start, and each stream that it was written to, until the bytes are acknowledged or abandoned. So one
+ * source can be written to any number of streams and connections, and a stream that drops it notifies no one.
  */
 
 export class SendSource {
@@ -10,9 +10,9 @@ export class SendSource {
   #references = 1;
 
   /**
-   * The caller holds the first reference, and gives it up with `release` when it has written the source wherever it
-   * should go. `onReleased` is called once, when the last reference is gone: the memory may then be used again. It must not
-   * throw, and must not write to the stream that lets go.
+   * The caller holds the first reference, and calls `release` after it has written the source to all streams.
+   * `onReleased` is called once, when the last reference is gone and the memory may be reused. It must not throw, and
+   * must not write to the stream that releases it.
    */
   constructor(bytes: Uint8Array, onReleased?: (bytes: Uint8Array) => void) {
     this.bytes = bytes;
@@ -28,12 +28,12 @@ export class SendSource {
   }
 
   retain(): void {
-    if (this.#references === 0) throw new RangeError("a send source was used after its release");
+    if (this.#references === 0) throw new RangeError("the send source was already released");
     this.#references += 1;
   }
 
   release(): void {
-    if (this.#references === 0) throw new RangeError("a send source was released more often than retained");
+    if (this.#references === 0) throw new RangeError("the send source was released more often than it was retained");
     this.#references -= 1;
     if (this.#references === 0) this.#onReleased?.(this.bytes);
   }

@@ -1,4 +1,4 @@
-/** What is owed again when bytes are in flight once, twice or not at all (RFC 9000 §13.3). */
+/** What must be sent again if bytes are in flight once, twice or not at all (RFC 9000 §13.3). */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -16,7 +16,7 @@ function sent(): SentRanges {
 }
 
 describe("a range in flight once", () => {
-  it("is owed when it is lost, and no more when it was sent again", () => {
+  it("is pending after a loss, and no longer after it was sent again", () => {
     const ranges = sent();
     ranges.handleLost(20, 40);
     expect(owed(ranges)).toEqual([20, 40]);
@@ -37,7 +37,7 @@ describe("a range in flight once", () => {
 });
 
 describe("a range in flight twice", () => {
-  /** Bytes [20, 40) twice. */
+  /** Bytes [20, 40) in flight twice. */
   function twice(): SentRanges {
     const ranges = sent();
     ranges.repeat(20, 40);
@@ -47,7 +47,7 @@ describe("a range in flight twice", () => {
     return ranges;
   }
 
-  it("is owed only when both copies are lost", () => {
+  it("is pending only if both copies are lost", () => {
     const ranges = twice();
     ranges.handleLost(0, 40);
     expect(owed(ranges)).toEqual([0, 20]);
@@ -56,7 +56,7 @@ describe("a range in flight twice", () => {
     expect(owed(ranges)).toEqual([20, 40]);
   });
 
-  it("is acknowledged with either copy, and the other may be lost", () => {
+  it("is acknowledged with either copy, even if the other is lost", () => {
     const ranges = twice();
     ranges.handleAcked(20, 40);
     ranges.handleLost(0, 100);
@@ -65,14 +65,14 @@ describe("a range in flight twice", () => {
     expect(owed(ranges)).toEqual([40, 100]);
   });
 
-  it("is owed after one loss where that is asked for", () => {
+  it("is pending after one loss if requested", () => {
     const ranges = twice();
     ranges.handleLost(20, 40);
     ranges.repeat(30, 40);
     expect(owed(ranges)).toEqual([30, 40]);
   });
 
-  it("is no more owed than before when it is lost while it waits to be sent again", () => {
+  it("is not counted again if it is lost while it waits to be sent again", () => {
     const ranges = sent();
     ranges.repeat(20, 40);
     ranges.handleLost(0, 100);
@@ -82,7 +82,7 @@ describe("a range in flight twice", () => {
     expect(owed(ranges)).toEqual([20, 40]);
   });
 
-  it("may be cut differently each time", () => {
+  it("may be split differently each time", () => {
     const ranges = sent();
     ranges.repeat(0, 100);
     ranges.handleSent(0, 35);
@@ -94,7 +94,7 @@ describe("a range in flight twice", () => {
   });
 });
 
-it("agrees with a count of copies for each byte, whatever happens", () => {
+it("matches a model that counts the copies of each byte", () => {
   const END = 24;
   type Copy = [start: number, end: number];
   const step = fc.record({

@@ -1,25 +1,26 @@
 /**
- * What became of the bytes of a stream that were sent: acknowledged, in flight, or owed again (RFC 9000 §13.3). It is
- * the only place that knows, however many packets carry a byte and on whatever path.
+ * The state of a stream's sent bytes: acknowledged, in flight, or to be sent again (RFC 9000 §13.3). It is the only
+ * place that knows, however many packets carry a byte and on whatever path.
  *
- * A byte that is acknowledged in any copy is acknowledged. One that is lost in a copy is owed again only when no other
- * is in flight, unless it is asked for. The end of the stream counts as one more byte, behind the last.
+ * A byte is acknowledged as soon as any copy of it is. After a loss it is sent again only if no other copy is in
+ * flight, or on request. The FIN counts as one more byte after the last.
  */
 
 import { RangeSet } from "../../base/range-set.ts";
 
 export class SentRanges {
-  /** Nothing from here on was ever sent. */
+  /** No byte at or after this offset was ever sent. */
   #end = 0;
-  /** All before this is acknowledged. */
+  /** All bytes before this offset are acknowledged. */
   #ackedPrefix = 0;
-  /** What is acknowledged beyond the prefix. */
+  /** Acknowledged ranges after the prefix. */
   readonly #acked = new RangeSet();
-  /** What has to be sent again. */
+  /** Ranges that must be sent again. */
   readonly #owed = new RangeSet();
   /**
-   * Copies in flight beyond the one that each byte sent and not owed has: a byte in the first n sets has n more. They
-   * are few and short-lived: data is sent twice by probes, re-injection, and where a loss is only suspected.
+   * Additional copies in flight. Each byte that was sent and is not lost has one copy, and a byte in the first n sets
+   * has n more. They are few and short-lived: data is sent twice by probes, by re-injection, and when a loss is only
+   * suspected.
    */
   readonly #copies: RangeSet[] = [];
 
@@ -27,12 +28,12 @@ export class SentRanges {
     return this.#ackedPrefix;
   }
 
-  /** Has anything to be sent again? */
+  /** True if anything must be sent again. */
   get isOwed(): boolean {
     return !this.#owed.isEmpty;
   }
 
-  /** The first range that has to be sent again; only where there is one. */
+  /** The first range that must be sent again; valid only if there is one. */
   get owedStart(): number {
     return this.#owed.start(0);
   }
@@ -64,9 +65,9 @@ export class SentRanges {
     this.#dropEmpty();
   }
 
-  /** One packet that carried [start, end) is lost. It must not be told twice of the same packet. */
+  /** A packet that carried [start, end) is lost. Must be called only once per packet. */
   handleLost(start: number, end: number): void {
-    // Of bytes with more copies than one, one less is in flight; the others are owed.
+    // Bytes with several copies lose one of them; the others must be sent again.
     let rest = this.#unacked(start, end);
     for (let i = this.#copies.length - 1; i >= 0; i -= 1) {
       const copies = this.#copies[i]!;
@@ -81,10 +82,10 @@ export class SentRanges {
     this.#dropEmpty();
   }
 
-  /** Sends [start, end) again, as far as it is not acknowledged, although a copy may be in flight. */
+  /** Sends the unacknowledged parts of [start, end) again, although a copy may be in flight. */
   repeat(start: number, end: number): void {
     const parts = this.#unacked(start, end);
-    // While a byte is owed, the copies in flight are all beyond the one that will be sent.
+    // While a byte waits to be sent again, all copies in flight are additional ones.
     for (let at = 0; at < parts.length; at += 2) this.#addCopies(this.#owed.missing(parts[at]!, parts[at + 1]!));
     this.#owe(parts);
   }

@@ -1,4 +1,4 @@
-/** The states of RFC 9000 §3, and which frames each allows. */
+/** The stream states of RFC 9000 §3, and which frames each state allows. */
 
 import { describe, expect, it } from "vitest";
 import { TRANSPORT_ERRORS } from "../errors.ts";
@@ -23,7 +23,7 @@ describe("opening (RFC 9000 §2.1, §3.2)", () => {
     expect([server.set.openStream("bidi"), server.set.openStream("uni")]).toEqual([1, 3]);
   });
 
-  it("opens all lower-numbered streams of the kind, in order", () => {
+  it("opens all lower-numbered streams of the same type, in order", () => {
     const { server } = streamPair();
     server.handle(stream(8, 0, pattern(3)));
     expect(server.takeEvents()).toEqual([
@@ -41,7 +41,7 @@ describe("opening (RFC 9000 §2.1, §3.2)", () => {
     ["STOP_SENDING", { type: "stop-sending", id: 4, code: 1 }],
     ["MAX_STREAM_DATA", { type: "max-stream-data", id: 4, maximum: 9 }],
     ["STREAM_DATA_BLOCKED", { type: "stream-data-blocked", id: 4, limit: 9 }],
-  ])("is done by %s too", (_, frame) => {
+  ])("also happens on %s", (_, frame) => {
     const { server } = streamPair();
     server.handle(frame);
     expect(server.takeEvents().slice(0, 2)).toEqual([
@@ -50,19 +50,19 @@ describe("opening (RFC 9000 §2.1, §3.2)", () => {
     ]);
   });
 
-  it("has the application name only streams that exist", () => {
+  it("throws if the application uses a stream that does not exist", () => {
     const { client } = streamPair();
     expect(() => client.set.write(0, pattern(1), false)).toThrow(RangeError);
     expect(() => client.set.read(1)).toThrow(RangeError);
     const uni = client.set.openStream("uni")!;
-    expect(() => client.set.read(uni)).toThrow("can only be written");
+    expect(() => client.set.read(uni)).toThrow("is send-only");
     client.handle(stream(3, 0, pattern(1)));
-    expect(() => client.set.write(3, pattern(1), false)).toThrow("can only be read");
+    expect(() => client.set.write(3, pattern(1), false)).toThrow("is receive-only");
   });
 });
 
-describe("frames that a stream's kind forbids: STREAM_STATE_ERROR", () => {
-  // Seen by a server: 2 is the client's unidirectional stream, 3 its own; 1 and 3 are not opened unless said so.
+describe("frames that a stream's type forbids: STREAM_STATE_ERROR", () => {
+  // From a server's view: 2 is the client's unidirectional stream, 3 its own; 1 and 3 are not open unless noted.
   it.each<[string, Frame]>([
     ["STREAM for a send-only stream", stream(3, 0, pattern(1))],
     ["RESET_STREAM for a send-only stream", { type: "reset-stream", id: 3, code: 0, finalSize: 0 }],
@@ -80,7 +80,7 @@ describe("frames that a stream's kind forbids: STREAM_STATE_ERROR", () => {
     expect(() => server.handle(frame)).toThrow(expect.objectContaining(stateError));
   });
 
-  it("still so when the stream exists or is over", () => {
+  it("is also an error if the stream exists or is finished", () => {
     const pair = streamPair();
     const id = pair.server.set.openStream("uni")!;
     expect(() => pair.server.handle(stream(id, 0, NO_BYTES))).toThrow(expect.objectContaining(stateError));
@@ -96,8 +96,8 @@ describe("frames that a stream's kind forbids: STREAM_STATE_ERROR", () => {
   });
 });
 
-describe("streams that are over", () => {
-  it("are forgotten, and frames for them ignored", () => {
+describe("finished streams", () => {
+  it("are removed, and frames for them ignored", () => {
     const pair = streamPair();
     const id = pair.client.set.openStream("bidi")!;
     pair.client.set.write(id, pattern(10), true);
@@ -127,7 +127,7 @@ describe("streams that are over", () => {
 });
 
 describe("reading", () => {
-  it("announces what is readable once until it is drained", () => {
+  it("emits stream-readable once until the stream is drained", () => {
     const { server } = streamPair();
     server.handle(stream(0, 0, pattern(10)));
     server.handle(stream(0, 10, pattern(10)));
@@ -142,7 +142,7 @@ describe("reading", () => {
     expect(server.takeEvents()).toEqual([{ type: "stream-readable", id: 0 }]);
   });
 
-  it("gives an end that comes alone", () => {
+  it("returns a FIN that arrives alone", () => {
     const { server } = streamPair();
     server.handle(stream(0, 0, pattern(10)));
     expect(server.set.read(0)).toEqual({ bytes: pattern(10), fin: false });
@@ -154,7 +154,7 @@ describe("reading", () => {
     expect(server.set.read(0)).toBeUndefined();
   });
 
-  it("gives an empty stream's end", () => {
+  it("returns the end of an empty stream", () => {
     const pair = streamPair();
     const id = pair.client.set.openStream("uni")!;
     pair.client.set.write(id, NO_BYTES, true);
@@ -163,7 +163,7 @@ describe("reading", () => {
     expect([pair.client.set.activeStreams, pair.server.set.activeStreams]).toEqual([0, 0]);
   });
 
-  it("announces an end that came before its bytes only with them", () => {
+  it("announces an end that arrives before its bytes only with them", () => {
     const { server } = streamPair();
     server.handle(stream(0, 5, pattern(5), true));
     server.takeEvents();
@@ -174,7 +174,7 @@ describe("reading", () => {
 });
 
 describe("RESET_STREAM", () => {
-  it("ends both the sending and the receiving part, and unread bytes are gone", () => {
+  it("ends both the sending and the receiving part, and drops unread bytes", () => {
     const pair = streamPair();
     const id = pair.client.set.openStream("uni")!;
     pair.client.set.write(id, pattern(5_000), false);
@@ -190,7 +190,7 @@ describe("RESET_STREAM", () => {
     expect(pair.client.set.write(id, pattern(9), true)).toBe(true);
   });
 
-  it("names as final size what was sent, not what was written", () => {
+  it("has the number of bytes sent as final size, not bytes written", () => {
     const { client } = streamPair();
     const id = client.set.openStream("bidi")!;
     client.set.write(id, pattern(5_000), true);
@@ -199,7 +199,7 @@ describe("RESET_STREAM", () => {
     expect(client.packets().flatMap(framesOf)).toEqual([{ type: "reset-stream", id, code: 1, finalSize: length }]);
   });
 
-  it("does not take back what was received completely (§3.2)", () => {
+  it("does not discard what was received completely (§3.2)", () => {
     const { server } = streamPair();
     server.handle(stream(0, 0, pattern(10), true));
     server.takeEvents();
@@ -219,7 +219,7 @@ describe("RESET_STREAM", () => {
 });
 
 describe("STOP_SENDING", () => {
-  it("is answered by RESET_STREAM with its code (§3.5)", () => {
+  it("is answered with RESET_STREAM and its code (§3.5)", () => {
     const pair = streamPair();
     const { client, server } = pair;
     const id = client.set.openStream("bidi")!;
@@ -239,7 +239,7 @@ describe("STOP_SENDING", () => {
     expect(client.set.writableBytes(id)).toBe(Number.MAX_SAFE_INTEGER);
   });
 
-  it("has what still comes dropped, and the stream forgotten at its end", () => {
+  it("drops everything that still arrives, and removes the stream at its end", () => {
     const { server } = streamPair();
     server.handle(stream(2, 0, pattern(10)));
     server.takeEvents();
@@ -257,7 +257,7 @@ describe("STOP_SENDING", () => {
     expect(server.set.bytesConsumed).toBe(30);
   });
 
-  it("is not sent for a stream whose end is known", () => {
+  it("is not sent for a stream whose final size is known", () => {
     const { server } = streamPair();
     server.handle(stream(2, 5, pattern(5), true));
     server.set.stopSending(2, 9);
@@ -283,7 +283,7 @@ describe("STOP_SENDING", () => {
 });
 
 describe("the end of the connection", () => {
-  it("lets go of everything", () => {
+  it("releases everything", () => {
     const { client } = streamPair();
     const id = client.set.openStream("bidi")!;
     client.set.write(id, pattern(40_000), false);
@@ -305,7 +305,7 @@ describe("the end of the connection", () => {
   });
 });
 
-it("begins without any credit, and uses what the peer's parameters give to streams that exist", () => {
+it("starts without credit, and applies the peer's parameters to existing streams", () => {
   const server = new TestSide("server");
   server.handle(stream(0, 0, pattern(3)));
   server.set.write(0, pattern(3), true);

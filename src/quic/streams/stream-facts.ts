@@ -1,4 +1,4 @@
-/** What the streams of a connection hold and have moved: for a bound over many connections. */
+/** Totals over the streams of a connection, for limits over many connections. */
 export interface StreamFacts {
   readonly activeBidiStreams: number;
   readonly bytesBuffered: number;
@@ -6,6 +6,6 @@ export interface StreamFacts {
   readonly bytesSent: number;
   readonly bytesReceived: number;
   readonly bytesConsumed: number;
-  /** Bytes that the peer may still send. */
+  /** The number of bytes that the peer may still send. */
   readonly receiveCredit: number;
 }

@@ -1,4 +1,4 @@
-/** How many streams there may be (RFC 9000 §4.6). */
+/** How many streams may be open (RFC 9000 §4.6). */
 
 import { describe, expect, it } from "vitest";
 import { TRANSPORT_ERRORS } from "../errors.ts";
@@ -9,8 +9,8 @@ const NO_BYTES = new Uint8Array(0);
 const open = (side: TestSide, id: number): void => side.set.handleStream(id, 0, pattern(1), false, at(0));
 const sent = (side: TestSide): Frame[] => side.packets().flatMap(framesOf);
 
-describe("streams that we open under a given id", () => {
-  it("open all lower ones of their type with them, on both sides (RFC 9000 §2.1)", () => {
+describe("streams that we open with a given id", () => {
+  it("also open all lower ones of their type, on both sides (RFC 9000 §2.1)", () => {
     const pair = streamPair({ server: { initialMaxStreamsUni: 5 } });
     const { client, server } = pair;
     expect(client.set.openStream("uni", 10)).toBe(10);
@@ -27,7 +27,7 @@ describe("streams that we open under a given id", () => {
     expect(client.set.openStream("uni")).toBe(14);
   });
 
-  it("wait for credit as others do", () => {
+  it("wait for credit like others", () => {
     const { client } = streamPair({ server: { initialMaxStreamsUni: 2 } });
     expect(client.set.openStream("uni", 10)).toBeUndefined();
     expect(client.set.activeStreams).toBe(0);
@@ -37,7 +37,7 @@ describe("streams that we open under a given id", () => {
     expect(client.set.openStream("uni", 10)).toBe(10);
   });
 
-  it("are a fault where they are of another type, of the peer's, or open already", () => {
+  it("throw if the id has another type, belongs to the peer, or is already open", () => {
     const { client } = streamPair();
     client.set.openStream("bidi", 4);
     for (const id of [0, 4, 1, 5, 2, 10]) expect(() => client.set.openStream("bidi", id)).toThrow(RangeError);
@@ -46,7 +46,7 @@ describe("streams that we open under a given id", () => {
 });
 
 describe("streams that the peer opens", () => {
-  it("are at most as many as we announced: STREAM_LIMIT_ERROR", () => {
+  it("must not exceed the limit that we announced: STREAM_LIMIT_ERROR", () => {
     const limitError = expect.objectContaining({ code: TRANSPORT_ERRORS.STREAM_LIMIT_ERROR.code });
     const { server } = streamPair({ server: { initialMaxStreamsBidi: 3, initialMaxStreamsUni: 0 } });
     open(server, 8);
@@ -57,7 +57,7 @@ describe("streams that the peer opens", () => {
     expect(server.set.activeStreams).toBe(3);
   });
 
-  it("make room for another when they are over", () => {
+  it("make room for another when they are finished", () => {
     const pair = streamPair({ server: { initialMaxStreamsBidi: 2 } });
     const { client, server } = pair;
     for (let i = 0; i < 100; i += 1) {
@@ -74,7 +74,7 @@ describe("streams that the peer opens", () => {
     expect([client.set.activeStreams, server.set.activeStreams]).toEqual([0, 0]);
   });
 
-  it("make no room before the application has read the end and written its own", () => {
+  it("make no room until the application has read the end and written its own", () => {
     const pair = streamPair({ server: { initialMaxStreamsBidi: 1 } });
     const { client, server } = pair;
     const id = client.set.openStream("bidi")!;
@@ -90,7 +90,7 @@ describe("streams that the peer opens", () => {
     expect(client.set.openStream("bidi")).toBe(4);
   });
 
-  it("make no room by being cancelled while the application still works on them", () => {
+  it("make no room by being cancelled while the application still uses them", () => {
     const pair = streamPair({ server: { initialMaxStreamsBidi: 1 } });
     const { client, server } = pair;
     const id = client.set.openStream("bidi")!;
@@ -109,7 +109,7 @@ describe("streams that the peer opens", () => {
     expect(client.set.openStream("bidi")).toBe(4);
   });
 
-  it("are announced in groups while the peer has many left, at once when it has none", () => {
+  it("are announced in batches while the peer has many left, immediately if it has none", () => {
     const { server } = streamPair({ server: { initialMaxStreamsUni: 20 } });
     const announcements: number[] = [];
     for (let index = 0; index < 40; index += 1) {
@@ -125,7 +125,7 @@ describe("streams that the peer opens", () => {
     expect(sent(busy)).toEqual([{ type: "max-streams", direction: "uni", maximum: 2 }]);
   });
 
-  it("are announced when the peer says that it is blocked", () => {
+  it("are announced if the peer says that it is blocked", () => {
     const { server } = streamPair({ server: { initialMaxStreamsUni: 20 } });
     server.set.handleStream(2, 0, pattern(1), true, at(0));
     drain(server, 2);
@@ -137,7 +137,7 @@ describe("streams that the peer opens", () => {
 });
 
 describe("streams that we open", () => {
-  it("are at most as many as the peer allows; being refused is said to the peer once per limit", () => {
+  it("are limited by the peer, which is told once per limit that we are blocked", () => {
     const { client } = streamPair({ server: { initialMaxStreamsBidi: 1 } });
     expect(client.set.openStream("bidi")).toBe(0);
     expect(client.set.hasControlFrames).toBe(false);

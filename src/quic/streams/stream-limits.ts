@@ -1,4 +1,4 @@
-/** How many streams there may be (RFC 9000 §4.6), in one direction each: those we open and those the peer opens. */
+/** How many streams may be open (RFC 9000 §4.6), for one direction: those we open and those the peer opens. */
 
 import { transportError } from "../errors.ts";
 
@@ -18,12 +18,12 @@ export class LocalStreams {
     return this.#limit;
   }
 
-  /** Is a STREAMS_BLOCKED frame waiting to be written? */
+  /** True if a STREAMS_BLOCKED frame is pending. */
   get blockedIsDue(): boolean {
     return this.#blockedIsDue;
   }
 
-  /** Opens all streams up to and including `index` (RFC 9000 §2.1). False when that is beyond the limit. */
+  /** Opens all streams up to and including `index` (RFC 9000 §2.1). Returns false if that exceeds the limit. */
   openUpTo(index: number): boolean {
     if (index < this.#limit) {
       this.#opened = index + 1;
@@ -37,7 +37,7 @@ export class LocalStreams {
     return false;
   }
 
-  /** True when somebody was refused before and can now be served. */
+  /** Raises the limit. Returns true if opening a stream was refused before and is now possible. */
   raise(limit: number): boolean {
     if (limit <= this.#limit) return false;
     this.#limit = limit;
@@ -47,7 +47,7 @@ export class LocalStreams {
     return wanted;
   }
 
-  /** The limit to report in the frame that is being written. */
+  /** The limit for the frame that is now written. */
   reportBlocked(): number {
     this.#blockedIsDue = false;
     return this.#limit;
@@ -58,7 +58,7 @@ export class LocalStreams {
   }
 }
 
-/** Streams that the peer opens, limited by us. A stream that is finished makes room for a new one. */
+/** Streams that the peer opens, limited by us. A finished stream makes room for a new one. */
 export class PeerStreams {
   readonly #concurrent: number;
   #limit: number;
@@ -75,7 +75,7 @@ export class PeerStreams {
     return this.#opened;
   }
 
-  /** How many are open now. */
+  /** The number of streams open now. */
   get active(): number {
     return this.#opened - this.#finished;
   }
@@ -84,7 +84,7 @@ export class PeerStreams {
     return this.#limit;
   }
 
-  /** Is a MAX_STREAMS frame waiting to be written? */
+  /** True if a MAX_STREAMS frame is pending. */
   get isDue(): boolean {
     return this.#isDue;
   }
@@ -92,7 +92,11 @@ export class PeerStreams {
   /** Opens all streams up to and including `index` (RFC 9000 §3.2). */
   openUpTo(index: number, where: string): void {
     if (index >= this.#limit) {
-      throw transportError("STREAM_LIMIT_ERROR", where, `stream number ${index} where ${this.#limit} are allowed`);
+      throw transportError(
+        "STREAM_LIMIT_ERROR",
+        where,
+        `stream number ${index} exceeds the limit of ${this.#limit} streams`,
+      );
     }
     this.#opened = index + 1;
   }
@@ -100,23 +104,23 @@ export class PeerStreams {
   finish(): void {
     this.#finished += 1;
     const unannounced = this.#finished + this.#concurrent - this.#limit;
-    // Rarely while the peer has many left, at once when it has none.
+    // Rarely while the peer has many left, immediately when it has none.
     if (unannounced * 4 >= this.#limit - this.#opened) this.#isDue = true;
   }
 
-  /** The peer says it is blocked: announce whatever there is. */
+  /** The peer says that it is blocked: announce any new limit now. */
   handleBlocked(): void {
     if (this.#finished + this.#concurrent > this.#limit) this.#isDue = true;
   }
 
-  /** The new limit for the frame that is being written. */
+  /** The new limit for the frame that is now written. */
   announce(): number {
     this.#limit = this.#finished + this.#concurrent;
     this.#isDue = false;
     return this.#limit;
   }
 
-  /** The frame that announced `limit` was lost: announce again unless a newer one is on its way (RFC 9000 §13.3). */
+  /** The frame that announced `limit` was lost: announce again unless a newer one is in flight (RFC 9000 §13.3). */
   handleAnnouncementLost(limit: number): void {
     if (limit === this.#limit) this.#isDue = true;
   }

@@ -387,12 +387,12 @@ export class StreamSet implements StreamFacts {
   }
 
   #sendingPart(stream: Stream | undefined, id: StreamId): SendStream | undefined {
-    if (isUnidirectional(id) && !this.#isLocal(id)) throw new RangeError(`stream ${id} can only be read`);
+    if (isUnidirectional(id) && !this.#isLocal(id)) throw new RangeError(`stream ${id} is receive-only`);
     return stream?.send;
   }
 
   #receivingPart(stream: Stream | undefined, id: StreamId): RecvStream | undefined {
-    if (isUnidirectional(id) && this.#isLocal(id)) throw new RangeError(`stream ${id} can only be written`);
+    if (isUnidirectional(id) && this.#isLocal(id)) throw new RangeError(`stream ${id} is send-only`);
     return stream?.receive;
   }
 

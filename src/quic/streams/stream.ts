@@ -1,4 +1,4 @@
-/** A stream as its two parts, of which a unidirectional one has only one (RFC 9000 §2.1). */
+/** A stream with its two parts; a unidirectional stream has only one (RFC 9000 §2.1). */
 
 import type { StreamDirection, StreamId } from "../transport.ts";
 import type { RecvStream } from "./recv-stream.ts";
@@ -6,7 +6,7 @@ import type { SendStream } from "./send-stream.ts";
 
 export class Stream {
   readonly id: StreamId;
-  /** We opened it. */
+  /** True if we opened it. */
   readonly isLocal: boolean;
   readonly send: SendStream | undefined;
   readonly receive: RecvStream | undefined;
@@ -19,8 +19,9 @@ export class Stream {
   }
 
   /**
-   * Can it be forgotten? Both parts have to be over. A stream of the peer's is over only when the application has ended
-   * its sending part as well: a peer that cancels what it opened gets no new stream while the old one is being worked on.
+   * True if the stream can be removed. Both parts must have ended. For a stream opened by the peer, the application
+   * must also have ended its sending part: a peer that cancels a stream gets no new one while the application still
+   * works on it.
    */
   get isFinished(): boolean {
     if (this.receive !== undefined && !this.receive.isTerminal) return false;
@@ -29,7 +30,7 @@ export class Stream {
   }
 }
 
-/** How many streams of the same kind were opened before this one. */
+/** The number of streams of the same type opened before this one. */
 export const streamIndex = (id: StreamId): number => Math.floor(id / 4);
 
 /** RFC 9000 §2.1, table 1. */

@@ -1,6 +1,7 @@
 /**
- * A peer that keeps to the rules only as far as it wants to: it completes a handshake with a real endpoint, and then, or
- * on the way, sends whatever frames it is told, properly sealed. The endpoint is the victim; what it answers is kept.
+ * A peer that follows the rules only as far as it wants to: it completes a handshake with a real endpoint, and then, or
+ * during the handshake, sends any frames it is given, properly sealed. The endpoint is the victim; its responses are
+ * recorded.
  *
  * There is no wire and no loss: a datagram arrives the moment it is sent.
  */
@@ -44,27 +45,27 @@ export const VICTIM: SocketAddress = { family: 4, host: "192.0.2.1", port: 443 }
 const ID_LENGTH = 8;
 
 export interface HostileOptions {
-  /** What the hostile peer is; the victim is the other. */
+  /** The role of the hostile peer; the victim has the other one. */
   readonly role: "client" | "server";
   readonly victim?: Partial<ConnectionConfig>;
   readonly policy?: Partial<AcceptPolicy>;
-  /** Changes what the peer announces: undefined leaves a parameter out. */
+  /** Changes the parameters that the peer announces; undefined omits a parameter. */
   readonly parameters?: { readonly [K in keyof TransportParameters]?: TransportParameters[K] | undefined };
   /** Replaces the whole extension. */
   readonly rawParameters?: Uint8Array;
-  /** A client that never sends its Finished: the victim stays in the handshake. */
+  /** True for a client that never sends its Finished, so that the victim stays in the handshake. */
   readonly withholdFinished?: boolean;
-  /** Listens, but takes no part in the handshake. */
+  /** True if the peer listens, but does not take part in the handshake. */
   readonly mute?: boolean;
-  /** Acknowledges nothing. */
+  /** True if the peer acknowledges nothing. */
   readonly silent?: boolean;
   readonly seed?: number;
   readonly engine?: CryptoEngine;
   readonly identity?: TlsIdentity;
   readonly alpn?: string;
-  /** What becomes of a handshake message before it is sent. */
+  /** Changes a handshake message before it is sent. */
   readonly tamper?: (level: EncryptionLevel, message: Uint8Array) => Uint8Array;
-  /** Keeps no record of what the victim says, but for its CONNECTION_CLOSE: for long runs. */
+  /** Records nothing of what the victim sends except its CONNECTION_CLOSE; for long runs. */
   readonly keepsNothing?: boolean;
 }
 
@@ -76,7 +77,7 @@ export interface SendOptions {
   readonly padTo?: number;
 }
 
-/** Work space of one call; what lasts is copied out. */
+/** Scratch memory for one call; anything that outlives the call is copied. */
 const SEALING = new PacketBatch(new Uint8Array(65_536), 1);
 const ARRIVING = new ReceivedBatch(new Uint8Array(65_536), 64);
 const SLOTS = { arena: new Uint8Array(65_536) };
@@ -89,7 +90,7 @@ class HostileLevel {
   readonly received = new RangeSet();
   cryptoSent = 0;
   cryptoReceived = 0;
-  isAckOwed = false;
+  isAckPending = false;
 }
 
 export class HostilePeer {
@@ -98,7 +99,7 @@ export class HostilePeer {
   /** The victim's side of the connection. */
   connection!: Connection;
   readonly events: ConnectionEvent[] = [];
-  /** What the victim sent, in order. */
+  /** The frames that the victim sent, in order. */
   readonly frames: { readonly level: EncryptionLevel; readonly frame: Frame }[] = [];
   readonly datagrams: Uint8Array[] = [];
   /** The victim's application. */
@@ -106,11 +107,11 @@ export class HostilePeer {
   readonly #options: HostileOptions;
   readonly #rng: SeededRng;
   readonly #levels = Object.values(EncryptionLevel).map(() => new HostileLevel());
-  /** What the hostile peer calls itself. */
+  /** The hostile peer's own connection id. */
   readonly id: Uint8Array = new Uint8Array(ID_LENGTH).fill(0x66);
-  /** A hostile server: what the victim called it at first. */
+  /** For a hostile server: the victim's first Destination Connection ID. */
   originalDestination: Uint8Array | undefined;
-  /** What it calls the victim. */
+  /** The victim's connection id. */
   destination: Uint8Array = new Uint8Array(ID_LENGTH).fill(0x11);
   token: Uint8Array = new Uint8Array(0);
   readonly #engine: CryptoEngine;
@@ -119,9 +120,12 @@ export class HostilePeer {
   #tls: TlsHandshake | undefined;
   #close: Extract<Frame, { type: "connection-close" }> | undefined;
   isComplete = false;
-  /** Acknowledges nothing from now on. */
+  /** True if it acknowledges nothing from now on. */
   isSilent: boolean;
-  /** In long runs: packets of the victim's that made no sense, as when it was given ids of another length. */
+  /**
+   * In long runs: the number of the victim's packets that could not be parsed, for example after it got ids of another
+   * length.
+   */
   unreadable = 0;
 
   constructor(options: HostileOptions) {
@@ -201,7 +205,7 @@ export class HostilePeer {
     this.#levels[0]!.read = keys(isClient ? secrets.server : secrets.client);
   }
 
-  /** Goes through the handshake as an honest peer would. */
+  /** Completes the handshake as an honest peer would. */
   handshake(): this {
     if (this.#options.role === "client") {
       this.#tls!.start(this.now);
@@ -211,12 +215,12 @@ export class HostilePeer {
     return this;
   }
 
-  /** The CONNECTION_CLOSE that the victim sent, if it did. */
+  /** The CONNECTION_CLOSE that the victim sent, if any. */
   get close(): Extract<Frame, { type: "connection-close" }> | undefined {
     return this.#close;
   }
 
-  /** Lets time pass, with all the victim's timers. */
+  /** Advances time and handles all of the victim's timers. */
   wait(span: Micros): this {
     const until = after(this.now, span);
     let turnsAtOnce = 0;
@@ -231,7 +235,7 @@ export class HostilePeer {
     return this;
   }
 
-  /** Sends one packet with these frames, and takes what the victim answers. */
+  /** Sends one packet with these frames and takes the victim's response. */
   send(level: EncryptionLevel, frames: readonly Frame[], options: SendOptions = {}): this {
     return this.sendRaw(
       level,
@@ -249,7 +253,7 @@ export class HostilePeer {
     return this;
   }
 
-  /** A sealed packet, not sent. */
+  /** Returns a sealed packet without sending it. */
   seal(
     level: EncryptionLevel,
     payload: ((writer: Writer) => void) | Uint8Array,
@@ -285,30 +289,30 @@ export class HostilePeer {
     return writer.written().slice();
   }
 
-  /** Hands the victim a datagram. */
+  /** Delivers a datagram to the victim. */
   deliver(datagram: Uint8Array, from: SocketAddress = PEER): this {
     return this.deliverAll([datagram], from);
   }
 
-  /** Hands the victim all the datagrams that one wake-up brings. */
+  /** Delivers several datagrams to the victim, as one wake-up would. */
   deliverAll(datagrams: readonly Uint8Array[], from: SocketAddress = PEER): this {
     const batch = ARRIVING;
     batch.clear();
     for (const datagram of datagrams) {
-      if (!batch.push(datagram, VICTIM, from)) throw new RangeError("more than one wake-up can bring");
+      if (!batch.push(datagram, VICTIM, from)) throw new RangeError("too many datagrams for one wake-up");
     }
     this.victim.handleBatch(batch, this.now);
     return this;
   }
 
-  /** Takes what the victim has to say. */
+  /** Takes everything the victim has to send. */
   poll(): this {
     for (let round = 0; round < 100; round += 1) {
       this.#takeEvents();
       if (!this.#takeDatagrams()) return this;
       if (!this.isSilent) this.#acknowledge();
     }
-    throw new Error("the victim never stops answering");
+    throw new Error("the victim never stops responding");
   }
 
   #takeEvents(): void {
@@ -321,7 +325,7 @@ export class HostilePeer {
     }
   }
 
-  /** False when the victim had nothing to send. */
+  /** Returns false if the victim had nothing to send. */
   #takeDatagrams(): boolean {
     const slots = SLOTS;
     let hasSent = false;
@@ -386,7 +390,7 @@ export class HostilePeer {
       const frame = parseFrame(reader, level);
       if (this.#options.keepsNothing !== true) this.frames.push({ level, frame });
       if (frame.type === "connection-close") this.#close ??= frame;
-      if (isAckEliciting(frame)) state.isAckOwed = true;
+      if (isAckEliciting(frame)) state.isAckPending = true;
       if (frame.type === "crypto" && this.#options.mute !== true) this.#handleCrypto(level, frame);
     }
   }
@@ -416,7 +420,7 @@ export class HostilePeer {
       this.#tls!.handleCrypto(level, frame.data.slice(), this.now);
       this.#pump();
     } catch (error) {
-      // Who has tampered with messages cannot expect to understand the answers.
+      // A peer that tampers with messages may not understand the responses.
       if (this.#options.tamper === undefined || !(error instanceof ProtocolError)) throw error;
     }
   }
@@ -451,18 +455,18 @@ export class HostilePeer {
   #acknowledge(): void {
     for (const level of [EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt] as const) {
       const state = this.#levels[level]!;
-      if (!state.isAckOwed || state.write === undefined) continue;
-      state.isAckOwed = false;
+      if (!state.isAckPending || state.write === undefined) continue;
+      state.isAckPending = false;
       this.deliver(this.seal(level, (writer) => emitAck(writer, state.received, 0, undefined)));
     }
   }
 
-  /** The largest packet number of the victim's that has come. */
+  /** The largest packet number received from the victim. */
   largestReceived(level: EncryptionLevel): number {
     return this.#levels[level]!.largestReceived;
   }
 
-  /** How many CRYPTO bytes the honest part of the peer has sent. */
+  /** The number of CRYPTO bytes that the honest part of the peer has sent. */
   cryptoSent(level: EncryptionLevel): number {
     return this.#levels[level]!.cryptoSent;
   }
@@ -471,11 +475,11 @@ export class HostilePeer {
     return this.#levels[level]!.write !== undefined;
   }
 
-  /** The keys of a level, for what `seal` does not do. */
+  /** The keys of a level, for anything that `seal` cannot do. */
   writeKeys(level: EncryptionLevel): PacketKeys {
     return this.#levels[level]!.write!;
   }
 }
 
-/** How many ranges of packet numbers are remembered, as by any peer. */
+/** The number of packet number ranges kept, as by any peer. */
 const MAX_RANGES = 64;

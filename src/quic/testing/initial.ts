@@ -1,4 +1,6 @@
-/** Initial packets for tests: anybody who has seen a connection's first packet can write and read them (RFC 9001 §5.2). */
+/**
+ * Initial packets for tests: anyone who has seen a connection's first packet can write and read them (RFC 9001 §5.2).
+ */
 
 import { PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
@@ -32,9 +34,9 @@ export interface InitialOptions {
   readonly token?: Uint8Array;
   readonly frames?: readonly Frame[];
   readonly packetNumber?: number;
-  /** The whole datagram. */
+  /** The size of the whole datagram. */
   readonly length?: number;
-  /** Where the keys come from, when not from the destination. */
+  /** The id that the keys are derived from; the destination by default. */
   readonly keyId?: Uint8Array;
   readonly sender?: "client" | "server";
 }
@@ -61,11 +63,14 @@ export interface OpenedInitial {
   readonly frames: readonly Frame[];
 }
 
-/** What the first packet of a datagram says. `keyId` is the destination of the client's first Initial (or of its Retry). */
+/**
+ * Opens the first packet of a datagram. `keyId` is the destination of the client's first Initial (or of the first one
+ * after a Retry).
+ */
 export function openInitial(datagram: Uint8Array, keyId: Uint8Array, sender: "client" | "server"): OpenedInitial {
   const bytes = datagram.slice();
   const header = parsePacketHeader(bytes, 0, bytes.length, ID_LENGTH);
-  if (header?.form !== "initial") throw new Error(`not an Initial packet but ${header?.form}`);
+  if (header?.form !== "initial") throw new Error(`expected an Initial packet, got ${header?.form}`);
   const keys = initialKeys(keyId, sender);
   const batch = new PacketBatch(bytes, 1);
   batch.header[0] = header.start;
@@ -74,7 +79,7 @@ export function openInitial(datagram: Uint8Array, keyId: Uint8Array, sender: "cl
   batch.count = 1;
   removeHeaderProtection(batch, keys, 0, -1);
   openBatch(batch, keys.packet, 0, 0);
-  if (batch.ok[0] !== 1) throw new Error("the Initial packet does not open");
+  if (batch.ok[0] !== 1) throw new Error("the Initial packet failed to decrypt");
   const reader = new Reader(bytes, batch.payload[0], batch.end[0]! - TAG_LENGTH);
   const frames: Frame[] = [];
   while (!reader.isAtEnd) frames.push(parseFrame(reader, EncryptionLevel.initial));

@@ -1,4 +1,4 @@
-/** A server endpoint that is handed single datagrams from anywhere, and what it answers to each. */
+/** A server endpoint that receives single datagrams from any address, and its responses to each. */
 
 import { ReceivedBatch, type SocketAddress } from "../../base/datagrams.ts";
 import { SeededRng } from "../../base/rng.ts";
@@ -32,7 +32,7 @@ const SLOTS = { arena: new Uint8Array(65_536) };
 export class Listener {
   now: Instant = 1_000_000 as Instant;
   readonly endpoint: Endpoint;
-  /** How many connections the application was told of. */
+  /** The number of connections that the application was notified of. */
   accepted = 0;
   readonly #batch = new ReceivedBatch(new Uint8Array(65_536), 16);
 
@@ -51,7 +51,7 @@ export class Listener {
     });
   }
 
-  /** Hands over one datagram; gives what leaves because of it. */
+  /** Delivers one datagram and returns the datagrams sent in response. */
   deliver(datagram: Uint8Array, from: SocketAddress = address(1)): Answer[] {
     this.#batch.clear();
     this.#batch.push(datagram, LOCAL, from);
@@ -59,7 +59,7 @@ export class Listener {
     return this.poll();
   }
 
-  /** Lets time pass, with all timers. */
+  /** Advances time and handles all timers. */
   wait(span: Micros): Answer[] {
     const until = after(this.now, span);
     const answers: Answer[] = [];

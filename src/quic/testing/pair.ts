@@ -1,6 +1,6 @@
 /**
- * Two endpoints on one fake wire with one fake clock, for tests that read as scripts. Datagrams may be inspected, changed
- * or dropped on their way.
+ * Two endpoints on a fake wire with a fake clock, for tests that read like scripts. Datagrams can be inspected, changed
+ * or dropped in transit.
  */
 
 import { type DatagramMachine, ReceivedBatch, type SocketAddress } from "../../base/datagrams.ts";
@@ -27,18 +27,18 @@ export type Direction = "to-server" | "to-client";
 
 export interface PairOptions {
   readonly seed?: number;
-  /** One way. */
+  /** One-way delay. */
   readonly delay?: Micros;
   readonly client?: Partial<ConnectionConfig>;
   readonly server?: Partial<ConnectionConfig>;
   readonly policy?: Partial<AcceptPolicy>;
   readonly engine?: CryptoEngine;
-  /** Hears of everything that happens on either side. */
+  /** Receives the trace events of both sides. */
   readonly trace?: (side: "client" | "server", event: QuicTraceEvent, now: Instant) => void;
   readonly identity?: TlsIdentity;
-  /** The server's, from which its reset tokens come. */
+  /** The server's secret, from which its reset tokens are derived. */
   readonly staticSecret?: Uint8Array;
-  /** What becomes of a datagram: itself or another (undefined drops it). `index` counts per direction. */
+  /** Passes a datagram on or replaces it; undefined drops it. `index` counts per direction. */
   readonly wire?: (
     datagram: Uint8Array,
     direction: Direction,
@@ -48,7 +48,7 @@ export interface PairOptions {
   ) => Uint8Array | undefined;
 }
 
-/** A wire without delay gives many turns at one instant; a machine that has come to rest gives none. */
+/** A wire without delay causes many turns at one instant; an idle machine causes none. */
 const MAX_TURNS_AT_ONCE = 1_000;
 
 interface Flight {
@@ -74,13 +74,13 @@ export class Pair {
   readonly clientEvents: ConnectionEvent[] = [];
   readonly serverEvents: ConnectionEvent[] = [];
   readonly sent: Record<Direction, Uint8Array[]> = { "to-server": [], "to-client": [] };
-  /** When each was sent, from when the pair was made. */
+  /** When each datagram was sent, since the pair was created. */
   readonly sentAt: Record<Direction, number[]> = { "to-server": [], "to-client": [] };
-  /** Called after events were gathered, before anything is sent: where a test's application acts. */
+  /** Called after events were collected, before anything is sent: this is where a test's application acts. */
   onEvent: ((side: "client" | "server", connection: Connection, event: ConnectionEvent) => void) | undefined;
   readonly #options: PairOptions;
   #inFlight: Flight[] = [];
-  /** Which side has said that there is something to poll. */
+  /** The sides that have signalled that there is something to poll. */
   readonly #isReady = { client: false, server: false };
   readonly #slots = { arena: new Uint8Array(65_536) };
   readonly #arriving = new ReceivedBatch(new Uint8Array(256 * 1024), 256);
@@ -131,8 +131,8 @@ export class Pair {
   }
 
   /**
-   * Lets everything happen until `done`, or until nothing more can, or for `span` at most. A machine whose deadline has passed when it
-   * has nothing more to say would keep its host busy for nothing: that is a fault.
+   * Runs until `done`, until nothing more can happen, or for at most `span`. A machine whose deadline has passed
+   * although it has nothing to do would keep its host busy for nothing, which is an error.
    */
   run(done: () => boolean = () => false, span: Micros = millis(60_000)): this {
     const until = after(this.now, span);
@@ -149,7 +149,7 @@ export class Pair {
         return this;
       }
       turnsAtOnce = next > this.now ? 0 : turnsAtOnce + 1;
-      if (turnsAtOnce > MAX_TURNS_AT_ONCE) throw new Error("the pair never comes to rest");
+      if (turnsAtOnce > MAX_TURNS_AT_ONCE) throw new Error("the pair never becomes idle");
       if (next > this.now) this.now = next;
       this.#deliver();
       for (const endpoint of [this.client, this.server]) {
@@ -166,7 +166,8 @@ export class Pair {
   }
 
   #pollBoth(): void {
-    // Sending may bring events, as when a fault ends a connection, and what a side does may make the other ready.
+    // Sending may cause events, for example when an error ends a connection, and one side's actions may make the other
+    // ready.
     while (this.#isReady.client || this.#isReady.server) {
       if (this.#isReady.client) this.#poll("client", this.client, "to-server");
       if (this.#isReady.server) this.#poll("server", this.server, "to-client");

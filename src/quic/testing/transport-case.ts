@@ -1,4 +1,4 @@
-/** What a case of `transport-cases.ts` is given, and its tools. */
+/** The input of a case in `transport-cases.ts`, and its tools. */
 
 import { expect } from "vitest";
 import type { StreamId, StreamTransport, TransportEvent } from "../transport.ts";
@@ -6,7 +6,7 @@ import type { StreamId, StreamTransport, TransportEvent } from "../transport.ts"
 export interface TransportCaseOptions {
   readonly maxBidiStreams?: number;
   readonly maxUniStreams?: number;
-  /** How many bytes a stream may hold on its way: about what `write` takes while nobody reads. */
+  /** The number of bytes in transit on a stream: about what `write` takes while the peer does not read. */
   readonly window?: number;
 }
 
@@ -16,7 +16,7 @@ export interface TransportPair {
   /** All events so far, oldest first, "connected" included. */
   readonly clientEvents: readonly TransportEvent[];
   readonly serverEvents: readonly TransportEvent[];
-  /** Until nothing more happens. */
+  /** Runs until nothing more happens. */
   run(): void;
 }
 
@@ -33,7 +33,7 @@ export const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values
 export const eventsOf = (events: readonly TransportEvent[], id: StreamId): string[] =>
   events.filter((event) => "id" in event && event.id === id).map(({ type }) => type);
 
-/** All that can be read now, and whether the end was among it. */
+/** Reads everything available; `fin` is true if the end was included. */
 export function readAll(transport: StreamTransport, id: StreamId, max?: number): { data: number[]; fin: boolean } {
   const data: number[] = [];
   let fin = false;

@@ -1,4 +1,4 @@
-/** Streams that are opened, carry bytes under backpressure and end well. */
+/** Streams that are opened, carry bytes under backpressure and end normally. */
 
 import { expect } from "vitest";
 import { concat } from "../../wire/text.ts";
@@ -26,7 +26,7 @@ export const OPENING: readonly TransportCase[] = [
     },
   },
   {
-    name: "an id may be asked for, and all lower ones of its type are opened with it",
+    name: "a stream can be opened with a given id, which also opens all lower ones of its type",
     check: (pair) => {
       expect(pair.client.openStream("bidi", 8)).toBe(8);
       expect(pair.client.openStream("bidi")).toBe(12);
@@ -40,7 +40,7 @@ export const OPENING: readonly TransportCase[] = [
     },
   },
   {
-    name: "a stream on which nothing was sent is unknown to the peer",
+    name: "a stream is unknown to the peer until something is sent on it",
     check: (pair) => {
       const id = pair.client.openStream("bidi")!;
       pair.run();
@@ -49,7 +49,7 @@ export const OPENING: readonly TransportCase[] = [
     },
   },
   {
-    name: "the first byte opens it, and all lower-numbered ones of its kind before it (RFC 9000 §3.2)",
+    name: "the first byte opens it, after all lower-numbered ones of its type (RFC 9000 §3.2)",
     check: (pair) => {
       const [first, second, third] = [0, 1, 2].map(() => pair.client.openStream("bidi")!);
       pair.client.write(third!, bytes(1), false);
@@ -68,7 +68,7 @@ export const OPENING: readonly TransportCase[] = [
   },
   ...(["reset", "stop-sending"] as const).map(
     (what): TransportCase => ({
-      name: `${what} opens a stream too`,
+      name: `${what} also opens a stream`,
       check: (pair) => {
         const id = pair.client.openStream("bidi")!;
         if (what === "reset") pair.client.reset(id, 5);
@@ -80,7 +80,7 @@ export const OPENING: readonly TransportCase[] = [
     }),
   ),
   {
-    name: "what a stream's kind forbids is a RangeError",
+    name: "using a stream against its type throws a RangeError",
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
       pair.client.write(id, bytes(1), false);
@@ -93,7 +93,7 @@ export const OPENING: readonly TransportCase[] = [
     },
   },
   {
-    name: "so is a stream that was never opened",
+    name: "using a stream that was never opened throws a RangeError",
     check: ({ client }) => {
       for (const id of [0, 1, 2, 3]) {
         if (id !== 3) expect(() => client.write(id, bytes(1), false)).toThrow(RangeError);
@@ -107,7 +107,7 @@ export const OPENING: readonly TransportCase[] = [
 
 export const CONTENT: readonly TransportCase[] = [
   {
-    name: "bytes come in order, both ways at once",
+    name: "bytes arrive in order, in both directions at once",
     check: (pair) => {
       const id = pair.client.openStream("bidi")!;
       for (let at = 0; at < 200; at += 50) pair.client.write(id, pattern(at, at + 50), false);
@@ -121,7 +121,7 @@ export const CONTENT: readonly TransportCase[] = [
     },
   },
   {
-    name: "the end comes with the last bytes",
+    name: "the end arrives with the last bytes",
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
       expect(pair.client.write(id, bytes(1, 2, 3), true)).toBe(true);
@@ -135,7 +135,7 @@ export const CONTENT: readonly TransportCase[] = [
     },
   },
   {
-    name: "the end comes only with the last of the bytes that are read",
+    name: "the end is only reported with the last byte read",
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
       pair.client.write(id, bytes(1, 2, 3), true);
@@ -150,7 +150,7 @@ export const CONTENT: readonly TransportCase[] = [
     },
   },
   {
-    name: "the end comes alone, behind bytes that were read",
+    name: "the end arrives alone, after bytes that were read",
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
       pair.client.write(id, bytes(1), false);
@@ -164,7 +164,7 @@ export const CONTENT: readonly TransportCase[] = [
     },
   },
   {
-    name: "a stream may have an end and nothing else",
+    name: "a stream may have an end and no bytes",
     check: (pair) => {
       const id = pair.client.openStream("bidi")!;
       pair.client.write(id, NO_BYTES, true);
@@ -174,7 +174,7 @@ export const CONTENT: readonly TransportCase[] = [
     },
   },
   {
-    name: "stream-readable is given once until the stream is drained",
+    name: "stream-readable is emitted once until the stream is drained",
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
       for (const value of [1, 2, 3]) {
@@ -194,7 +194,7 @@ export const CONTENT: readonly TransportCase[] = [
     },
   },
   {
-    name: "stream-finished comes once, when the peer has all of it",
+    name: "stream-finished is emitted once, when the peer has everything",
     check: (pair) => {
       const id = pair.client.openStream("bidi")!;
       pair.client.write(id, bytes(1), false);
@@ -206,7 +206,7 @@ export const CONTENT: readonly TransportCase[] = [
     },
   },
   {
-    name: "behind the end, bytes are dropped",
+    name: "bytes written after the end are dropped",
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
       pair.client.write(id, bytes(1), true);
@@ -220,7 +220,7 @@ export const CONTENT: readonly TransportCase[] = [
 
 // ── Backpressure ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Writes until there is no room any more, whatever is sent meanwhile; gives how much was written. */
+/** Writes until there is no more room, running the pair in between. Returns the number of bytes written. */
 function fill(pair: TransportPair, id: StreamId, chunk: Uint8Array): number {
   let total = 0;
   do {
@@ -233,7 +233,7 @@ function fill(pair: TransportPair, id: StreamId, chunk: Uint8Array): number {
 
 export const BACKPRESSURE: readonly TransportCase[] = [
   {
-    name: "write says when it is enough, and stream-writable comes when the peer has read",
+    name: "write returns false without room, and stream-writable is emitted after the peer has read",
     options: { window: WINDOW },
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
@@ -257,7 +257,7 @@ export const BACKPRESSURE: readonly TransportCase[] = [
     },
   },
   {
-    name: "much more than there is room for arrives whole, with its end",
+    name: "much more data than there is room for arrives completely, with its end",
     options: { window: WINDOW },
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
@@ -279,7 +279,7 @@ export const BACKPRESSURE: readonly TransportCase[] = [
     },
   },
   {
-    name: "the end alone needs no room",
+    name: "an end without bytes needs no room",
     options: { window: WINDOW },
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
@@ -299,7 +299,7 @@ export const BACKPRESSURE: readonly TransportCase[] = [
   },
   ...(["reset", "stop-sending"] as const).map(
     (what): TransportCase => ({
-      name: `nobody waits for room behind ${what}`,
+      name: `${what} ends waiting for room`,
       options: { window: WINDOW },
       check: (pair) => {
         const id = pair.client.openStream("bidi")!;
@@ -308,8 +308,8 @@ export const BACKPRESSURE: readonly TransportCase[] = [
         if (what === "reset") pair.client.reset(id, 1);
         else pair.server.stopSending(id, 1);
         pair.run();
-        const said = eventsOf(pair.clientEvents, id).slice(before);
-        expect(said).toEqual(what === "reset" ? [] : ["stream-stopped"]);
+        const events = eventsOf(pair.clientEvents, id).slice(before);
+        expect(events).toEqual(what === "reset" ? [] : ["stream-stopped"]);
         expect(pair.client.writableBytes(id)).toBe(Number.MAX_SAFE_INTEGER);
         expect(pair.client.write(id, new Uint8Array(4 * WINDOW), false)).toBe(true);
       },

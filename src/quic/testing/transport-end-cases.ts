@@ -1,4 +1,4 @@
-/** Streams that are given up, limits to their number, and the end of the connection. */
+/** Abandoned streams, stream limits, and the end of the connection. */
 
 import { expect } from "vitest";
 import { wideInt } from "../../wire/varint.ts";
@@ -13,7 +13,7 @@ import {
   WINDOW,
 } from "./transport-case.ts";
 
-/** Ends both halves of a stream as the application that was asked. */
+/** Ends both parts of a stream, as the application that received the request. */
 function end(transport: StreamTransport, id: StreamId): void {
   transport.write(id, NO_BYTES, true);
   readAll(transport, id);
@@ -23,9 +23,9 @@ function end(transport: StreamTransport, id: StreamId): void {
 
 const CODE = wideInt(0x3fff_ffff, 0xffff_ffff);
 
-export const GIVING_UP: readonly TransportCase[] = [
+export const ABANDONING: readonly TransportCase[] = [
   {
-    name: "reset: the peer hears the code, all 62 bits, and unread bytes are gone",
+    name: "reset: the peer gets the 62-bit code, and unread bytes are dropped",
     check: (pair) => {
       const id = pair.client.openStream("bidi")!;
       pair.client.write(id, bytes(1, 2, 3), false);
@@ -34,7 +34,7 @@ export const GIVING_UP: readonly TransportCase[] = [
       pair.run();
       expect(pair.serverEvents.at(-1)).toEqual({ type: "stream-reset", id, code: CODE });
       expect(pair.server.read(id)).toBeUndefined();
-      // It is over: nothing more is said on either side.
+      // It is finished: no more events on either side.
       pair.client.reset(id, 7);
       expect(pair.client.write(id, bytes(4), true)).toBe(true);
       pair.run();
@@ -43,7 +43,7 @@ export const GIVING_UP: readonly TransportCase[] = [
     },
   },
   {
-    name: "reset ends one direction and not the other",
+    name: "reset ends only one direction",
     check: (pair) => {
       const id = pair.client.openStream("bidi")!;
       pair.client.reset(id, 1);
@@ -54,7 +54,7 @@ export const GIVING_UP: readonly TransportCase[] = [
     },
   },
   {
-    name: "reset right behind the end is a reset",
+    name: "reset right after the end is a reset",
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
       pair.client.write(id, bytes(1), true);
@@ -65,7 +65,7 @@ export const GIVING_UP: readonly TransportCase[] = [
     },
   },
   {
-    name: "reset when everything has arrived takes nothing back",
+    name: "reset after everything has arrived has no effect",
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
       pair.client.write(id, bytes(1), true);
@@ -77,7 +77,7 @@ export const GIVING_UP: readonly TransportCase[] = [
     },
   },
   {
-    name: "stop-sending: the sender hears the code and its bytes are dropped",
+    name: "stop-sending: the sender gets the code and its bytes are dropped",
     check: (pair) => {
       const id = pair.client.openStream("bidi")!;
       pair.client.write(id, bytes(1), false);
@@ -90,14 +90,14 @@ export const GIVING_UP: readonly TransportCase[] = [
       expect(pair.client.write(id, bytes(2, 3), false)).toBe(true);
       pair.client.reset(id, 1);
       pair.run();
-      // It asked for that: the answering reset is no news.
+      // It requested that, so the reset in response causes no event.
       expect(eventsOf(pair.serverEvents, id)).toEqual(["stream-opened", "stream-readable"]);
       expect(eventsOf(pair.clientEvents, id)).toEqual(["stream-stopped"]);
       expect(pair.server.read(id)).toBeUndefined();
     },
   },
   {
-    name: "stop-sending crosses bytes: they make no stream-readable",
+    name: "bytes that cross stop-sending cause no stream-readable",
     check: (pair) => {
       const id = pair.client.openStream("bidi")!;
       pair.client.write(id, bytes(1), false);
@@ -109,7 +109,7 @@ export const GIVING_UP: readonly TransportCase[] = [
     },
   },
   {
-    name: "stop-sending behind the end stops nobody",
+    name: "stop-sending after the end has no effect",
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
       pair.client.write(id, bytes(1), true);
@@ -121,11 +121,11 @@ export const GIVING_UP: readonly TransportCase[] = [
     },
   },
   {
-    name: "stop-sending stops a sender whose end is written and not yet sent",
+    name: "stop-sending stops a sender whose end is written but not yet sent",
     options: { window: WINDOW },
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
-      // More than the peer allows to be sent, so that the end stays behind.
+      // More than the peer's limit, so that the end is not sent yet.
       pair.client.write(id, new Uint8Array(2 * WINDOW), false);
       pair.run();
       pair.client.write(id, new Uint8Array(WINDOW), true);
@@ -136,7 +136,7 @@ export const GIVING_UP: readonly TransportCase[] = [
     },
   },
   {
-    name: "stop-sending behind a reset says nothing",
+    name: "stop-sending after a reset has no effect",
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
       pair.client.reset(id, 2);
@@ -156,7 +156,7 @@ const available = (pair: TransportPair, direction: StreamDirection): number =>
 
 export const LIMITS: readonly TransportCase[] = [
   {
-    name: "openStream is refused at the limit, and streams-available comes when one is over",
+    name: "openStream fails at the limit, and streams-available is emitted when a stream is finished",
     options: { maxUniStreams: 2 },
     check: (pair) => {
       const [first] = [pair.client.openStream("uni")!, pair.client.openStream("uni")!];
@@ -172,7 +172,7 @@ export const LIMITS: readonly TransportCase[] = [
     },
   },
   {
-    name: "who was never refused is not told",
+    name: "streams-available is not emitted if openStream never failed",
     options: { maxUniStreams: 1 },
     check: (pair) => {
       const id = pair.client.openStream("uni")!;
@@ -185,7 +185,7 @@ export const LIMITS: readonly TransportCase[] = [
     },
   },
   {
-    name: "one kind does not wait for the other",
+    name: "the two directions have independent limits",
     options: { maxBidiStreams: 1, maxUniStreams: 1 },
     check: ({ client }) => {
       client.openStream("uni");
@@ -195,7 +195,7 @@ export const LIMITS: readonly TransportCase[] = [
   },
   ...(["write", "reset"] as const).map(
     (how): TransportCase => ({
-      name: `a cancelled stream makes room only when the application that was asked ends it, by ${how}`,
+      name: `a cancelled stream makes room only when the receiving application ends it with ${how}`,
       options: { maxBidiStreams: 1 },
       check: (pair) => {
         const id = pair.client.openStream("bidi")!;
@@ -216,7 +216,7 @@ export const LIMITS: readonly TransportCase[] = [
     }),
   ),
   {
-    name: "many streams, one after the other, through a limit of one",
+    name: "many streams, one after another, with a limit of one",
     options: { maxBidiStreams: 1 },
     check: (pair) => {
       for (let index = 0; index < 10; index += 1) {
@@ -236,7 +236,7 @@ export const LIMITS: readonly TransportCase[] = [
 
 export const CLOSING: readonly TransportCase[] = [
   {
-    name: "close tells both sides, with code and phrase",
+    name: "close is reported on both sides, with code and phrase",
     check: (pair) => {
       pair.client.close(CODE, "bye");
       pair.client.close(1, "again");
@@ -248,14 +248,14 @@ export const CLOSING: readonly TransportCase[] = [
     },
   },
   {
-    name: "after it, commands do nothing, and nothing is said",
+    name: "after close, calls do nothing and there are no more events",
     check: (pair) => {
       const id = pair.client.openStream("bidi")!;
       pair.client.write(id, bytes(1), false);
       pair.run();
       pair.client.close(1, "");
       pair.run();
-      const said = [pair.clientEvents.length, pair.serverEvents.length];
+      const counts = [pair.clientEvents.length, pair.serverEvents.length];
       for (const transport of [pair.client, pair.server]) {
         expect(transport.openStream("bidi")).toBeUndefined();
         expect(transport.write(id, bytes(1, 2), true)).toBe(true);
@@ -265,7 +265,7 @@ export const CLOSING: readonly TransportCase[] = [
         transport.close(2, "");
       }
       pair.run();
-      expect([pair.clientEvents.length, pair.serverEvents.length]).toEqual(said);
+      expect([pair.clientEvents.length, pair.serverEvents.length]).toEqual(counts);
     },
   },
 ];

@@ -1,3 +1,3 @@
-/** The scheduler tree: see README.md of `quic/streams`. */
+/** The scheduler tree: see the README of `quic/streams`. */
 export { Demand, Leaf } from "./nodes.ts";
 export { DEFAULT_PRIORITY, SchedulerTree, SendGroup, type SendPriority, SendSession } from "./tree.ts";

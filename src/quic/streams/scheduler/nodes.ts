@@ -1,6 +1,6 @@
 /**
- * The nodes of the scheduler tree. A leaf is something that sends, a branch gives its children turns. Only nodes that
- * can send have a seat with their parent, so the choice never meets an idle one.
+ * The nodes of the scheduler tree. A leaf is something that sends; a branch gives its children turns. Only nodes that
+ * can send have a seat in their parent, so that selection never visits idle nodes.
  */
 
 import { InOrder, RoundRobin, Seat, type Turns } from "./turns.ts";
@@ -8,11 +8,11 @@ import { InOrder, RoundRobin, Seat, type Turns } from "./turns.ts";
 /** What a leaf can send now. */
 export const Demand = {
   none: 0,
-  /** New data, for which the connection needs flow control credit. */
+  /** New data, which needs connection flow control credit. */
   fresh: 1,
-  /** What needs no credit, such as a datagram. */
+  /** Something that needs no credit, such as a datagram. */
   free: 2,
-  /** Lost data, or an end without bytes: needs no credit and goes before what else has the same rank. */
+  /** Lost data, or a FIN without data: needs no credit and goes first among nodes of equal rank. */
   repair: 3,
 } as const;
 export type Demand = (typeof Demand)[keyof typeof Demand];
@@ -20,7 +20,7 @@ export type Demand = (typeof Demand)[keyof typeof Demand];
 export abstract class SchedulerNode {
   abstract readonly isLeaf: boolean;
   parent: Branch | undefined = undefined;
-  /** Higher goes first where the parent sends in order. */
+  /** Higher goes first if the parent sends in order. */
   order = 0;
   /** Its seat among all children that can send. */
   readonly seat: Seat<SchedulerNode> = new Seat<SchedulerNode>(this);
@@ -48,7 +48,7 @@ export class Branch extends SchedulerNode {
   readonly isLeaf = false;
   /** Every child that can send while the connection has credit. */
   readonly #all: Turns<SchedulerNode>;
-  /** Those that can send without. */
+  /** Children that can send without credit. */
   readonly #free: Turns<SchedulerNode>;
 
   constructor(policy: Policy) {
@@ -61,7 +61,7 @@ export class Branch extends SchedulerNode {
     return hasCredit ? this.#all.first : this.#free.first;
   }
 
-  /** Seats a child by what it can send now, and this branch with its own parent. */
+  /** Seats a child according to what it can send now, and this branch in its own parent. */
   update(child: SchedulerNode, canSend: boolean, needsNoCredit: boolean, isAhead: boolean): void {
     const isMoved = isAhead !== child.isAhead;
     child.isAhead = isAhead;
@@ -88,7 +88,7 @@ export class Branch extends SchedulerNode {
   }
 }
 
-/** Puts a node, with all that it can send, under another parent or into another place of the same. */
+/** Moves a node, with everything it can send, to another parent or to another position in the same one. */
 export function move(node: SchedulerNode, parent: Branch, order: number): void {
   const { isSeated, isFreeSeated, isAhead } = node;
   node.parent?.update(node, false, false, false);

@@ -1,12 +1,12 @@
-/** Who is next: the policies of the scheduler tree, and what holds for any tree. */
+/** Who is next: the policies of the scheduler tree, and invariants of any tree. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runs } from "../../../../test/properties/runs.ts";
 import { Demand, Leaf, SchedulerTree, type SendGroup, type SendPriority } from "./index.ts";
 
-/** Leaves by name in a tree, all of which can always send. */
-class Scene {
+/** Named leaves in a tree, which can always send by default. */
+class TestTree {
   readonly tree = new SchedulerTree<string>();
   readonly leaves = new Map<string, Leaf<string>>();
 
@@ -26,7 +26,7 @@ class Scene {
     this.tree.setDemand(this.leaves.get(name)!, demand);
   }
 
-  /** The names of the next turns. */
+  /** The names of the next `count` turns. */
   turns(count: number, hasCredit = true): string {
     let names = "";
     for (let i = 0; i < count; i += 1) {
@@ -45,7 +45,7 @@ const inGroup = (group: SendGroup, sendOrder: number): SendPriority => ({ group,
 
 describe("urgency", () => {
   it("goes before everything less urgent, until it has nothing to send", () => {
-    const scene = new Scene().add("a", incremental(7)).add("b", incremental(0)).add("c", incremental(3));
+    const scene = new TestTree().add("a", incremental(7)).add("b", incremental(0)).add("c", incremental(3));
     expect(scene.turns(3)).toBe("bbb");
     scene.demand("b", Demand.none);
     expect(scene.turns(3)).toBe("ccc");
@@ -56,7 +56,7 @@ describe("urgency", () => {
   });
 
   it("can change at any time", () => {
-    const scene = new Scene().add("a").add("b");
+    const scene = new TestTree().add("a").add("b");
     scene.place("b", incremental(2));
     expect(scene.turns(2)).toBe("bb");
     scene.place("b", incremental(3));
@@ -64,19 +64,19 @@ describe("urgency", () => {
   });
 
   it.each([-1, 8, 1.5, Number.NaN])("is not %s", (urgency) => {
-    const scene = new Scene();
+    const scene = new TestTree();
     expect(() => scene.add("a", incremental(urgency))).toThrow(RangeError);
     expect(() => scene.tree.openSession(urgency)).toThrow(RangeError);
   });
 });
 
-describe("a level", () => {
-  it("gives incremental requests each a turn", () => {
-    expect(new Scene().add("a").add("b").add("c").turns(7)).toBe("abcabca");
+describe("an urgency level", () => {
+  it("gives each incremental request a turn", () => {
+    expect(new TestTree().add("a").add("b").add("c").turns(7)).toBe("abcabca");
   });
 
-  it("sends the others one after another, in the order of their ids", () => {
-    const scene = new Scene().add("a", sequential(3)).add("b", sequential(3)).add("c", sequential(3));
+  it("sends non-incremental requests one after another, in the order of their ids", () => {
+    const scene = new TestTree().add("a", sequential(3)).add("b", sequential(3)).add("c", sequential(3));
     expect(scene.turns(2)).toBe("aa");
     scene.demand("a", Demand.none);
     expect(scene.turns(2)).toBe("bb");
@@ -85,12 +85,12 @@ describe("a level", () => {
   });
 
   it("starves neither kind", () => {
-    const scene = new Scene().add("a", sequential(3)).add("b").add("c", sequential(3)).add("d");
+    const scene = new TestTree().add("a", sequential(3)).add("b").add("c", sequential(3)).add("d");
     expect(scene.turns(6)).toBe("abdabd");
   });
 
   it("gives a session the turn of one request", () => {
-    const scene = new Scene();
+    const scene = new TestTree();
     const group = scene.tree.openSession(3).openGroup();
     scene.add("a").add("x", inGroup(group, 1)).add("y", inGroup(group, 1)).add("b");
     expect(scene.turns(8)).toBe("axbaybax");
@@ -99,7 +99,7 @@ describe("a level", () => {
 
 describe("a session", () => {
   it("gives its groups turns", () => {
-    const scene = new Scene();
+    const scene = new TestTree();
     const session = scene.tree.openSession();
     const [one, two] = [session.openGroup(), session.openGroup()];
     scene.add("a", inGroup(one, 9)).add("b", inGroup(one, 1)).add("x", inGroup(two, 0));
@@ -109,7 +109,7 @@ describe("a session", () => {
   });
 
   it("takes all its streams with it to another urgency", () => {
-    const scene = new Scene().add("a");
+    const scene = new TestTree().add("a");
     const session = scene.tree.openSession(7);
     scene.add("x", inGroup(session.openGroup(), 0));
     expect(scene.turns(2)).toBe("aa");
@@ -117,15 +117,15 @@ describe("a session", () => {
     expect(scene.turns(2)).toBe("xx");
   });
 
-  it("of another connection is refused", () => {
+  it("of another connection is rejected", () => {
     const foreign = new SchedulerTree().openSession().openGroup();
-    expect(() => new Scene().add("a", inGroup(foreign, 0))).toThrow(RangeError);
+    expect(() => new TestTree().add("a", inGroup(foreign, 0))).toThrow(RangeError);
   });
 });
 
 describe("a group", () => {
-  it("sends the highest send order first, and equal ones in turn", () => {
-    const scene = new Scene();
+  it("sends the highest send order first, and equal ones in turns", () => {
+    const scene = new TestTree();
     const group = scene.tree.openSession().openGroup();
     scene.add("a", inGroup(group, -5)).add("b", inGroup(group, 7)).add("c", inGroup(group, 7));
     expect(scene.turns(4)).toBe("bcbc");
@@ -139,7 +139,7 @@ describe("a group", () => {
 
 describe("lost data", () => {
   it("goes first among equals", () => {
-    const scene = new Scene().add("a").add("b").add("c");
+    const scene = new TestTree().add("a").add("b").add("c");
     scene.demand("b", Demand.repair);
     scene.demand("c", Demand.repair);
     expect(scene.turns(4)).toBe("bcbc");
@@ -148,8 +148,8 @@ describe("lost data", () => {
     expect(scene.turns(3)).toBe("aba");
   });
 
-  it("keeps its rank: neither before what is more urgent nor behind what is less", () => {
-    const scene = new Scene();
+  it("keeps its rank: after more urgent data, before less urgent data", () => {
+    const scene = new TestTree();
     const group = scene.tree.openSession(4).openGroup();
     scene.add("a", incremental(2)).add("b", incremental(5), Demand.repair);
     scene.add("x", inGroup(group, 2)).add("y", inGroup(group, 1), Demand.repair);
@@ -162,17 +162,17 @@ describe("lost data", () => {
     expect(scene.turns(2)).toBe("bb");
   });
 
-  it("of one session does not give all of that session a precedence over others", () => {
-    const scene = new Scene();
+  it("of one session does not give the whole session precedence over others", () => {
+    const scene = new TestTree();
     const [one, two] = [scene.tree.openSession().openGroup(), scene.tree.openSession().openGroup()];
     scene.add("a", inGroup(one, 2)).add("b", inGroup(one, 1), Demand.repair).add("x", inGroup(two, 0));
     expect(scene.turns(4)).toBe("axax");
   });
 });
 
-describe("without credit of the connection", () => {
-  it("only lost data and what needs none is sent, in its order", () => {
-    const scene = new Scene();
+describe("without connection credit", () => {
+  it("only lost data and data that needs no credit is sent, in order", () => {
+    const scene = new TestTree();
     const group = scene.tree.openSession(2).openGroup();
     scene.add("a", incremental(0)).add("x", inGroup(group, 5)).add("y", inGroup(group, 1), Demand.repair);
     scene.add("d", incremental(3), Demand.free).add("r", incremental(3), Demand.repair);
@@ -207,7 +207,7 @@ interface Spot {
 }
 
 describe("any tree, after any changes", () => {
-  /** Builds the tree and keeps beside it where each leaf stands. */
+  /** Builds the tree and records the position of each leaf. */
   function build(changes: readonly Change[]) {
     const tree = new SchedulerTree<number>();
     const sessions = [1, 3, 3].map((urgency) => ({ urgency, session: tree.openSession(urgency) }));
@@ -232,7 +232,7 @@ describe("any tree, after any changes", () => {
     return { tree, leaves, spots };
   }
 
-  it("gives turns only to who can send, by rank", () => {
+  it("gives turns only to leaves that can send, by rank", () => {
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), fc.boolean(), (changes, hasCredit) => {
         const { tree, leaves, spots } = build(changes);
@@ -264,7 +264,7 @@ describe("any tree, after any changes", () => {
     );
   });
 
-  it("starves nobody who has the first rank among its siblings", () => {
+  it("starves no leaf that has the first rank among its siblings", () => {
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), (changes) => {
         const { tree, leaves, spots } = build(changes);

@@ -1,10 +1,10 @@
 /**
- * The scheduler tree of a connection: urgency levels (RFC 9218 §4.1) hold requests and sessions, a session holds groups,
- * a group its streams in send order. Protocols set nodes; the tree says who sends next.
+ * The scheduler tree of a connection. Urgency levels (RFC 9218 §4.1) hold requests and sessions, a session holds
+ * groups, and a group holds its streams in send order. Protocols place the nodes; the tree decides who sends next.
  *
- * Within a level, requests that are incremental and sessions take turns, packet by packet; the requests that are not
- * are sent one after another (RFC 9218 §10) and share one turn, so neither kind starves the other. A level waits until
- * all more urgent ones have nothing to send.
+ * Within a level, incremental requests and sessions take turns, packet by packet. Non-incremental requests are sent one
+ * after another (RFC 9218 §10) and share one turn, so that neither kind starves the other. A level waits until all more
+ * urgent ones have nothing to send.
  */
 
 import { Branch, Demand, type Leaf, move, type SchedulerNode } from "./nodes.ts";
@@ -14,7 +14,7 @@ const LEVELS = 8;
 /** RFC 9218 §4.1. */
 const DEFAULT_URGENCY = 3;
 
-/** Streams that go by their send order, the highest first; those with the same order take turns. */
+/** Streams sorted by send order, the highest first; those with the same order take turns. */
 export class SendGroup extends Branch {
   constructor(session: Branch) {
     super("in-order");
@@ -22,7 +22,7 @@ export class SendGroup extends Branch {
   }
 }
 
-/** A session among the requests of its urgency. Its groups take turns. It ends by itself with its last stream. */
+/** A session among the requests of its urgency. Its groups take turns. It disappears with its last stream. */
 export class SendSession extends Branch {
   readonly #tree: SchedulerTree<unknown>;
 
@@ -41,12 +41,12 @@ export class SendSession extends Branch {
   }
 }
 
-/** Where a stream stands. Urgency is 0 (first) to 7; a higher send order goes first within its group. */
+/** A stream's place. Urgency is 0 (first) to 7. A higher send order goes first within its group. */
 export type SendPriority =
   | { readonly urgency: number; readonly incremental: boolean }
   | { readonly group: SendGroup; readonly sendOrder: number };
 
-/** All streams take turns: that is not the default of RFC 9218, which holds for what HTTP knows of a request. */
+/** All streams take turns. That is not the default of RFC 9218, which applies to HTTP requests. */
 export const DEFAULT_PRIORITY: SendPriority = { urgency: DEFAULT_URGENCY, incremental: true };
 
 class Level extends Branch {
@@ -72,14 +72,14 @@ export class SchedulerTree<T> {
   readonly #levels: (Level | undefined)[] = new Array<Level | undefined>(LEVELS).fill(undefined);
   #freshLeaves = 0;
 
-  /** Would anything be sent if the connection had credit, and only then? */
+  /** True if there is new data that only connection credit could release. */
   get hasFresh(): boolean {
     return this.#freshLeaves > 0;
   }
 
   level(urgency: number): Level {
     if (!Number.isInteger(urgency) || urgency < 0 || urgency >= LEVELS) {
-      throw new RangeError(`urgency ${urgency} is not from 0 to 7`);
+      throw new RangeError(`invalid urgency ${urgency}: must be an integer from 0 to 7`);
     }
     this.#levels[urgency] ??= new Level(this.#root, urgency);
     return this.#levels[urgency];
@@ -89,10 +89,10 @@ export class SchedulerTree<T> {
     return new SendSession(this as SchedulerTree<unknown>, urgency);
   }
 
-  /** Puts a leaf in its place; `sequence` orders it among those that are sent one after another, the lowest first. */
+  /** Moves a leaf to its place. `sequence` orders it among those that are sent one after another, the lowest first. */
   place(leaf: Leaf<T>, priority: SendPriority, sequence: number): void {
     if ("group" in priority) {
-      if (Number.isNaN(priority.sendOrder)) throw new RangeError("a send order has to be a number");
+      if (Number.isNaN(priority.sendOrder)) throw new RangeError("the send order must be a number");
       if (rootOf(priority.group) !== this.#root) throw new RangeError("the group belongs to another connection");
       move(leaf, priority.group, priority.sendOrder);
       return;
@@ -110,14 +110,14 @@ export class SchedulerTree<T> {
     leaf.parent!.update(leaf, demand !== Demand.none, demand >= Demand.free, demand === Demand.repair);
   }
 
-  /** Whose turn it is, among all or among those that need no credit of the connection. */
+  /** The leaf whose turn it is, among all or among those that need no connection credit. */
   next(hasCredit: boolean): Leaf<T> | undefined {
     let node: SchedulerNode | undefined = this.#root;
     while (node !== undefined && !node.isLeaf) node = (node as Branch).next(hasCredit);
     return node as Leaf<T> | undefined;
   }
 
-  /** A leaf has had its turn, and with it every branch above. */
+  /** A leaf has had its turn, and so has every branch above it. */
   rotate(leaf: Leaf<T>): void {
     for (let node: SchedulerNode = leaf; node.parent !== undefined; node = node.parent) node.parent.rotate(node);
   }

@@ -1,4 +1,4 @@
-/** The order of children, against a list that is sorted anew each time. */
+/** The order of children, compared with a list that is sorted each time. */
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -20,7 +20,7 @@ describe.each<[string, () => Turns<Child>, (child: Child) => number]>([
   ["in order", () => new InOrder(), ({ order }) => order],
   ["round-robin", () => new RoundRobin(), () => 0],
 ])("%s", (_, create, orderOf) => {
-  it("has the child first that a sorted list has first", () => {
+  it("has the same first child as a sorted list", () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 0, max: 5 }), { minLength: 41, maxLength: 41 }),
@@ -44,7 +44,7 @@ describe.each<[string, () => Turns<Child>, (child: Child) => number]>([
                 seated.push(place);
               }
             }
-            // The sort is stable: who joined or had a turn last stands behind its equals.
+            // The sort is stable: the last to join or to have a turn comes after its equals.
             const sorted = [...seated].sort(
               (a, b) => orderOf(b.seat.value) - orderOf(a.seat.value) || Number(b.isAhead) - Number(a.isAhead),
             );
@@ -56,7 +56,7 @@ describe.each<[string, () => Turns<Child>, (child: Child) => number]>([
     );
   });
 
-  it("gives all that leave from the front in order", () => {
+  it("returns children in order when they leave from the front", () => {
     fc.assert(
       fc.property(fc.array(fc.nat(100), { maxLength: 60 }), fc.array(fc.nat(59)), (orders, leaving) => {
         const turns = create();

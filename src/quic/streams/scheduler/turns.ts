@@ -1,37 +1,37 @@
 /**
- * Whose turn it is among the children of one node of the scheduler tree: in turn, or in an order. Joining, leaving from
- * the middle and taking a turn cost O(1) in the first and O(log n) in the second, and allocate nothing.
+ * Whose turn it is among the children of one node of the scheduler tree: round-robin or in order. Joining, leaving from
+ * the middle and taking a turn cost O(1) for round-robin and O(log n) in order, and allocate nothing.
  */
 
 import { Queue, QueueNode } from "../../../base/queue.ts";
 
-/** What the policies know of a child. */
+/** What the policies need to know about a child. */
 export interface Ranked {
-  /** Higher goes first where children have an order. */
+  /** Higher goes first if children have an order. */
   readonly order: number;
 }
 
-/** A child's place; it keeps the links and positions of the policy that holds it. */
+/** A child's place, with the links and positions of the policy that holds it. */
 export class Seat<N extends Ranked> extends QueueNode<N> {
-  /** Goes before children of equal rank: it has lost data to repair. */
+  /** Goes before children of equal rank, because it has lost data to repair. */
   isAhead = false;
-  /** Its index in a heap. */
+  /** Its index in the heap. */
   index = -1;
-  /** Among equals in a heap, the one whose last turn is longest ago goes first. */
+  /** Among equals in a heap, the one whose last turn was the longest ago goes first. */
   turn = 0;
 }
 
 export interface Turns<N extends Ranked> {
-  /** Whose turn it is. */
+  /** The child whose turn it is. */
   readonly first: N | undefined;
-  /** Gives a child a place behind its equals. */
+  /** Adds a child after its equals. */
   place(seat: Seat<N>, isAhead: boolean): void;
   remove(seat: Seat<N>): void;
-  /** A child has had its turn and goes behind its equals. */
+  /** A child has had its turn and moves after its equals. */
   rotate(seat: Seat<N>): void;
 }
 
-/** Each in turn; those with lost data before the others. */
+/** Children take turns; those with lost data go before the others. */
 export class RoundRobin<N extends Ranked> implements Turns<N> {
   readonly #ahead = new Queue<N>();
   readonly #others = new Queue<N>();
@@ -53,7 +53,7 @@ export class RoundRobin<N extends Ranked> implements Turns<N> {
   }
 }
 
-/** The highest order first, each in turn where orders are equal: a binary heap whose members know their index. */
+/** The highest order first, with turns among equal orders: a binary heap whose members know their index. */
 export class InOrder<N extends Ranked> implements Turns<N> {
   readonly #heap: Seat<N>[] = [];
   #turns = 0;

@@ -1,4 +1,4 @@
-/** Two sets of streams that talk by packets of frames, without a connection around them. For tests. */
+/** Two stream sets that exchange packets of frames, without a connection. For tests. */
 
 import type { Instant, Micros } from "../../../base/time.ts";
 import { EncryptionLevel } from "../../../tls/handshake.ts";
@@ -22,7 +22,7 @@ export const TEST_LIMITS: StreamSetLimits = {
 
 export const at = (micros: number): Instant => micros as Instant;
 
-/** The transport parameters that announce these limits. */
+/** The limits as the peer sees them, in its transport parameters. */
 export const announced = (limits: StreamSetLimits): PeerStreamLimits => ({
   initialMaxData: limits.initialMaxData,
   initialMaxStreamDataBidiLocal: limits.initialMaxStreamData,
@@ -56,7 +56,7 @@ export class TestSide {
     return this.events.splice(0);
   }
 
-  /** One packet of what is to be sent, or undefined when there is nothing. */
+  /** One packet of pending data; undefined if there is nothing to send. */
   packet(size = 1_200, now: Instant = at(0)): TestPacket | undefined {
     if (!this.set.hasControlFrames && !this.set.hasStreamData) return undefined;
     const writer = new Writer(new Uint8Array(size));
@@ -70,7 +70,7 @@ export class TestSide {
   packets(size = 1_200, now: Instant = at(0)): TestPacket[] {
     const packets: TestPacket[] = [];
     for (let packet = this.packet(size, now); packet !== undefined; packet = this.packet(size, now)) {
-      if (packet.frames.length === 0) throw new Error("there was something to send and nothing was written");
+      if (packet.frames.length === 0) throw new Error("something is pending, but nothing was written");
       packets.push(packet);
     }
     return packets;
@@ -146,7 +146,7 @@ export function streamPair(
   return { client, server };
 }
 
-/** Carries packets both ways, all of them acknowledged, until nobody has anything to say. */
+/** Delivers and acknowledges packets in both directions until nothing is pending. */
 export function settle({ client, server }: StreamPair, now: Instant = at(0)): void {
   for (let quiet = false; !quiet; ) {
     quiet = true;
@@ -163,7 +163,7 @@ export function settle({ client, server }: StreamPair, now: Instant = at(0)): vo
   }
 }
 
-/** Reads all there is. */
+/** Reads everything available. */
 export function drain(side: TestSide, id: number): { bytes: Uint8Array; fin: boolean } {
   const runs: Uint8Array[] = [];
   let fin = false;
@@ -180,7 +180,7 @@ export function drain(side: TestSide, id: number): { bytes: Uint8Array; fin: boo
   return { bytes, fin };
 }
 
-/** Bytes that differ at every offset nearby. */
+/** Bytes that differ between nearby offsets. */
 export function pattern(length: number, seed = 0): Uint8Array {
   const bytes = new Uint8Array(length);
   for (let i = 0; i < length; i += 1) bytes[i] = (i * 31 + (i >>> 8) * 17 + seed) & 0xff;
