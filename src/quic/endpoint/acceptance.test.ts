@@ -1,4 +1,6 @@
-/** Who is let in, and what becomes of datagrams that are for nobody (RFC 9000 §5.2, §8.1, §14.1). */
+/**
+ * Which clients are accepted, and what happens to datagrams that belong to no connection (RFC 9000 §5.2, §8.1, §14.1).
+ */
 
 import { describe, expect, test } from "vitest";
 import { seconds } from "../../base/time.ts";
@@ -15,12 +17,12 @@ function refusalCode(bytes: Uint8Array, n: number): unknown {
 }
 
 describe("unfinished handshakes", () => {
-  test("above one limit have to prove their address, above another they are refused", () => {
+  test("above one limit, clients must prove their address; above another, they are refused", () => {
     const server = new Listener({ policy: { retryAbove: 4, refuseAbove: 6 } });
     for (let n = 0; n < 4; n += 1) server.deliver(first(n), address(n));
     expect(server.endpoint.connectionCount).toBe(4);
 
-    // The fifth gets a Retry, and with its token a connection.
+    // The fifth gets a Retry, and a connection with its token.
     const proofs = [4, 5].map((n) => {
       const [retry] = server.deliver(first(n), address(n));
       expect(formsOf(retry!.bytes)).toEqual(["retry"]);
@@ -37,21 +39,21 @@ describe("unfinished handshakes", () => {
     expect(refusalCode(refusal!.bytes, 9)).toBe(TRANSPORT_ERRORS.CONNECTION_REFUSED.code);
     expect(server.endpoint.connectionCount).toBe(6);
 
-    // Handshakes that come to nothing make room again.
+    // Handshakes that fail make room again.
     server.wait(seconds(11));
     expect(server.endpoint.connectionCount).toBe(0);
     server.deliver(first(20), address(20));
     expect(server.endpoint.connectionCount).toBe(1);
   });
 
-  test("are not told apart by who retransmits", () => {
+  test("are not counted again for retransmissions", () => {
     const server = new Listener();
     for (let n = 0; n < 10; n += 1) server.deliver(first(1), address(1));
     expect(server.endpoint.connectionCount).toBe(1);
   });
 });
 
-test("a server that accepts no more says so", () => {
+test("a server that no longer accepts connections refuses new ones", () => {
   const server = new Listener();
   server.endpoint.isAccepting = false;
   const [refusal] = server.deliver(first(1));
@@ -59,14 +61,14 @@ test("a server that accepts no more says so", () => {
   expect(server.endpoint.connectionCount).toBe(0);
 });
 
-test("a server has no more connections than it may", () => {
+test("a server never exceeds its connection limit", () => {
   const server = new Listener({ policy: { maxConnections: 2 } });
   for (let n = 0; n < 2; n += 1) server.deliver(first(n), address(n));
   const [refusal] = server.deliver(first(2), address(2));
   expect(refusalCode(refusal!.bytes, 2)).toBe(TRANSPORT_ERRORS.CONNECTION_REFUSED.code);
 });
 
-describe("is dropped without an answer", () => {
+describe("dropped without a response", () => {
   const server = new Listener();
   const rows: readonly (readonly [string, Uint8Array])[] = [
     ["nothing", new Uint8Array(0)],

@@ -1,6 +1,6 @@
 /**
- * Who is let in (RFC 9000 §8.1, §14.1, §5.2.2): judges the first Initial of a connection that nobody knows yet, and
- * answers with Version Negotiation, Retry or a refusal where it is not.
+ * Decides which clients are accepted (RFC 9000 §8.1, §14.1, §5.2.2). Checks the first Initial of an unknown connection,
+ * and responds with Version Negotiation, Retry or a refusal if it is not accepted.
  */
 
 import type { ReceivedBatch, SocketAddress } from "../../base/datagrams.ts";
@@ -19,14 +19,16 @@ import type { StatelessReplies } from "./stateless-replies.ts";
 
 export interface AcceptPolicy {
   readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
-  /** When a client has to prove its address before it costs state: "auto" is under pressure only. */
+  /** When a client must prove its address before it costs state; "auto" only under pressure. */
   readonly retry?: "always" | "never" | "auto";
-  /** Unfinished handshakes above which "auto" asks for proof. */
+  /** The number of unfinished handshakes above which "auto" requires proof. */
   readonly retryAbove?: number;
-  /** Unfinished handshakes above which new connections are refused. */
+  /** The number of unfinished handshakes above which new connections are refused. */
   readonly refuseAbove?: number;
   readonly maxConnections?: number;
-  /** Servers behind one address share it, so that one accepts the other's Retry. */
+  /**
+   * The key of address validation tokens. Servers behind one address share it, so that each accepts the others' tokens.
+   */
   readonly tokenKey?: Uint8Array;
 }
 
@@ -66,18 +68,18 @@ export class Acceptor {
     this.#replies = replies;
   }
 
-  /** A long-header datagram for no known connection. Undefined: it was answered or dropped. */
-  judge(received: ReceivedBatch, index: number, pressure: Pressure): Admission | undefined {
+  /** Checks a long-header datagram for an unknown connection. Returns undefined if it was answered or dropped. */
+  evaluate(received: ReceivedBatch, index: number, pressure: Pressure): Admission | undefined {
     const start = received.offset[index]!;
     const length = received.length[index]!;
     const local = received.local[index]!;
     const remote = received.remote[index]!;
-    // RFC 9000 §14.1: what is shorter cannot be a client's first datagram.
+    // RFC 9000 §14.1: a shorter datagram cannot be a client's first.
     if (length < MIN_DATAGRAM_SIZE) return undefined;
     const header = parsePacketHeader(received.arena, start, start + length, this.#connectionIds.length);
     if (header === undefined) return undefined;
     if (header.form === "unknown-version") {
-      // RFC 9000 §6.1: only for datagrams that could have started a connection.
+      // RFC 9000 §6.1: only in response to datagrams that could have started a connection.
       this.#replies.negotiateVersion(header, local, remote);
       return undefined;
     }
@@ -93,7 +95,7 @@ export class Acceptor {
     const token = header.token.length > 0 ? this.#tokens.open(header.token, remote, now) : "not-ours";
     const isForeign = token !== "not-ours" && token && !equalBytes(token.retrySource, header.destination);
     if (token === undefined || isForeign) {
-      // RFC 9000 §8.1.2: a Retry token of ours that does not hold for this client, or for this connection attempt.
+      // RFC 9000 §8.1.2: a Retry token of ours that is not valid for this client, or for this connection attempt.
       this.#replies.refuse(header, INVALID_TOKEN, local, remote);
       return undefined;
     }
@@ -101,8 +103,8 @@ export class Acceptor {
       if (header.token.length > 0 && this.#tokens.acceptsNewToken(header.token, remote, now)) {
         return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, true);
       }
-      const isProofWanted = retry === "always" || (retry === "auto" && halfOpen >= retryAbove);
-      if (isProofWanted) {
+      const isProofRequired = retry === "always" || (retry === "auto" && halfOpen >= retryAbove);
+      if (isProofRequired) {
         const source = this.#connectionIds.generate();
         const issued = this.#tokens.issue(remote, header.destination, source.bytes, now);
         this.#replies.retry(header, source, issued, local, remote);

@@ -1,6 +1,6 @@
 /**
- * All QUIC connections of one endpoint: finds the connection a datagram is for, accepts new ones, answers what belongs
- * to none, and keeps the two queues (events, transmissions) and the timer heap by which nothing is ever scanned.
+ * All QUIC connections of one endpoint. Routes datagrams to connections, accepts new ones, responds to datagrams that
+ * belong to none, and keeps the two queues (events, transmissions) and the timer heap, so that nothing is ever scanned.
  */
 
 import type {
@@ -27,11 +27,14 @@ import { resetToken } from "./stateless-reset.ts";
 
 export interface EndpointOptions {
   readonly config: ConnectionConfig;
-  /** Absent: this endpoint only connects. */
+  /** If absent, the endpoint only connects. */
   readonly server?: AcceptPolicy;
-  /** Who hears of what happens on a new connection, which is named by the id that its client first sent to. */
+  /** Creates the trace of a new connection, which is identified by the id that its client first sent to. */
   readonly trace?: (originalDestination: ConnectionId, role: "client" | "server") => QuicTrace | undefined;
-  /** Reset tokens are derived from it; a server that keeps it can reset connections of its former life (RFC 9000 §10.3.2). */
+  /**
+   * Reset tokens are derived from it. A server that keeps it across restarts can reset earlier connections (RFC 9000
+   * §10.3.2).
+   */
   readonly staticSecret?: Uint8Array;
 }
 
@@ -49,17 +52,17 @@ export interface EndpointEvent {
 const HEADER_FORM = 0x80;
 const FIXED_BIT = 0x40;
 
-/** A connection's places in the endpoint's tables. */
+/** A connection's state in the endpoint's maps and queues. */
 class Entry {
   connection!: Connection;
   readonly timer: HeapTimer<Entry> = new HeapTimer<Entry>(this);
-  /** Every key of `#byId` that leads here. */
+  /** Every key of `#byId` that maps to this entry. */
   readonly keys = new Set<string>();
   /** Its key of `#byResetToken`. */
   tokenKey: string | undefined;
-  /** Its place among those with events to poll. */
+  /** Its place in the queue of connections with events to poll. */
   readonly eventful: QueueNode<Entry> = new QueueNode<Entry>(this);
-  /** Its place among those that may have something to send. */
+  /** Its place in the queue of connections that may have something to send. */
   readonly sendable: QueueNode<Entry> = new QueueNode<Entry>(this);
   isAccepted = false;
   isHalfOpen = false;
@@ -72,7 +75,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #acceptor: Acceptor | undefined;
   readonly #replies: StatelessReplies;
   readonly #byId = new Map<string, Entry>();
-  /** By a keyed hash of the token, so that looking one up tells nothing about it (RFC 9000 §10.3.1). */
+  /** Keyed by a keyed hash of the token, so that the timing of a lookup reveals nothing about it (RFC 9000 §10.3.1). */
   readonly #byResetToken = new Map<string, Entry>();
   readonly #entries = new Set<Entry>();
   readonly #timers = new TimerHeap<Entry>();
@@ -80,16 +83,16 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #sendable = new Queue<Entry>();
   readonly #inbound = new BatchPool();
   readonly #outbound = new BatchPool();
-  /** Whose train `pollTransmit` gave last; undefined when it was a stateless reply. */
+  /** The sender of the last train from `pollTransmit`; undefined if that was a stateless reply. */
   #lastSender: Connection | undefined;
   #halfOpen = 0;
   isAccepting = true;
   onReady: (() => void) | undefined;
-  /** RFC 9000 §14: UDP datagrams must not be fragmented, or a probe would say nothing about the path. */
+  /** RFC 9000 §14: UDP datagrams must not be fragmented, otherwise a probe would say nothing about the path. */
   readonly #commands: SocketCommand[] = [{ type: "set-dont-fragment", enabled: true }];
-  /** `onReady` was called, and neither queue has been polled dry since. */
+  /** True if `onReady` was called, and neither queue has been drained since. */
   #isAnnounced = false;
-  /** Hears of an exception that no connection could contain. It costs a datagram, or the connection it happened to. */
+  /** Called with an exception that no connection could handle. It costs one datagram, or the affected connection. */
   onFault: ((error: Error) => void) | undefined;
 
   constructor(options: EndpointOptions) {
@@ -108,7 +111,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     for (const entry of this.#entries) yield entry.connection;
   }
 
-  /** Starts a client connection; its first flight leaves with the next `pollTransmit`. */
+  /** Starts a client connection. Its first flight is sent with the next `pollTransmit`. */
   connect(options: ConnectOptions, now: Instant): Connection {
     // RFC 9000 §7.2: at least 8 unpredictable bytes.
     const destinationId = ConnectionId.random(this.#config.rng, 8);
@@ -135,7 +138,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     return entry.connection;
   }
 
-  /** Ends every connection with an application error code. */
+  /** Closes all connections with an application error code. */
   closeAll(code: VarInt, phrase: string): void {
     for (const entry of this.#entries) entry.connection.close(code, phrase);
   }
@@ -143,7 +146,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   // ── Input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   handleBatch(received: ReceivedBatch, now: Instant): void {
-    // Datagrams of one connection mostly come in runs; a run is handled at once.
+    // Datagrams of one connection mostly arrive in runs; each run is handled in one call.
     let run: Entry | undefined;
     let from = 0;
     for (let i = 0; i < received.count; i += 1) {
@@ -175,14 +178,14 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     }
   }
 
-  /** Which connection datagram `index` is for; what is for none is answered or dropped here. */
+  /** The connection that datagram `index` belongs to. A datagram that belongs to none is answered or dropped here. */
   #route(received: ReceivedBatch, index: number, now: Instant): Entry | undefined {
     const { arena } = received;
     const start = received.offset[index]!;
     const end = start + received.length[index]!;
     if (end - start < 1 + this.#config.connectionIds.length) return undefined;
     const isLong = (arena[start]! & HEADER_FORM) !== 0;
-    // RFC 9000 §17.3.1: no packet of ours, nor a stateless reset.
+    // RFC 9000 §17.3.1: neither a packet of ours nor a stateless reset.
     if (!isLong && (arena[start]! & FIXED_BIT) === 0) return undefined;
     let id = start + 1;
     let idEnd = id + this.#config.connectionIds.length;
@@ -201,7 +204,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   #accept(received: ReceivedBatch, index: number, now: Instant): Entry | undefined {
     if (this.#acceptor === undefined) return undefined;
-    const admission = this.#acceptor.judge(received, index, {
+    const admission = this.#acceptor.evaluate(received, index, {
       isAccepting: this.isAccepting,
       halfOpen: this.#halfOpen,
       connections: this.#entries.size,
@@ -216,7 +219,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       this.#remove(entry);
       throw error;
     }
-    // Until the client has seen our id it goes on using the one it made up.
+    // The client keeps using the id that it chose until it has seen ours.
     this.#map(entry, admission.destination);
     entry.isHalfOpen = true;
     this.#halfOpen += 1;
@@ -253,7 +256,9 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     });
   }
 
-  /** A short header for no connection: a stateless reset of one of ours, or a peer that should be told of one. */
+  /**
+   * Handles a short header for no connection: a stateless reset of one of ours, or a packet that should trigger one.
+   */
   #handleStray(
     arena: Uint8Array,
     start: number,
@@ -334,7 +339,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       }
       if (transmit !== undefined) {
         this.#lastSender = entry.connection;
-        // No connection starves the others.
+        // Let other connections take their turns.
         this.#sendable.rotate(entry.sendable);
         return transmit;
       }
@@ -346,7 +351,10 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     return undefined;
   }
 
-  /** What the socket did not take is lost like anything else that the network drops; recovery repeats it. */
+  /**
+   * Datagrams that the socket did not take count as lost, as if the network had dropped them; recovery sends their
+   * contents again.
+   */
   handleSent(transmit: Transmit, sent: number, _now: Instant): void {
     this.#lastSender?.handleSent(transmit, sent);
   }
@@ -409,7 +417,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     this.#announce();
   }
 
-  /** The connection could not even end by itself: it is forgotten, and the others go on. */
+  /** Removes a connection that could not even close itself. The others continue. */
   #drop(entry: Entry, error: unknown): void {
     this.#reportFault(error);
     entry.eventful.moveTo(this.#eventful);
@@ -436,7 +444,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     this.#entries.delete(entry);
   }
 
-  /** One token a connection, however often a peer changes its ids (RFC 9000 §10.3.1). */
+  /** Each connection has one token, however often a peer changes its ids (RFC 9000 §10.3.1). */
   #forgetToken(entry: Entry): void {
     const { tokenKey } = entry;
     if (tokenKey !== undefined && this.#byResetToken.get(tokenKey) === entry) this.#byResetToken.delete(tokenKey);

@@ -1,4 +1,7 @@
-/** An exception of ours costs a datagram, or the connection it happened to; the endpoint and the others go on. */
+/**
+ * An exception in our code costs one datagram, or the affected connection; the endpoint and its other connections
+ * continue.
+ */
 
 import { describe, expect, test } from "vitest";
 import { seconds } from "../../base/time.ts";
@@ -9,7 +12,7 @@ import { address, Listener } from "../testing/listener.ts";
 const idOf = (n: number): Uint8Array => Uint8Array.of(1, 2, 3, 4, 5, 6, 7, n);
 const first = (n: number) => initialPacket({ destination: idOf(n) });
 
-/** A server with two connections, of which the first throws where it cannot end by itself. */
+/** A server with two connections. The first one throws where it cannot close itself. */
 function withBroken(method: "handleDatagrams" | "handleTimeout" | "pollTransmit") {
   const server = new Listener();
   const faults: Error[] = [];
@@ -25,7 +28,7 @@ function withBroken(method: "handleDatagrams" | "handleTimeout" | "pollTransmit"
 }
 
 describe("a connection that throws", () => {
-  test.each(["handleDatagrams", "handleTimeout", "pollTransmit"] as const)("in %s is forgotten", (method) => {
+  test.each(["handleDatagrams", "handleTimeout", "pollTransmit"] as const)("in %s is removed", (method) => {
     const { server, faults, broken, other } = withBroken(method);
     if (method === "handleTimeout") server.endpoint.handleTimeout(server.endpoint.nextTimeout()!);
     else server.deliver(first(1), address(1));
@@ -38,7 +41,7 @@ describe("a connection that throws", () => {
   });
 });
 
-test("a connection that cannot be made costs its first datagram alone", () => {
+test("a connection that cannot be created only costs its first datagram", () => {
   const server = new Listener({
     policy: {
       createTls: () => {

@@ -1,6 +1,6 @@
 /** All QUIC connections of one UDP socket. */
 
-/** Who is let in. */
+/** Which clients are accepted. */
 export type { AcceptPolicy } from "./acceptor.ts";
-/** The machine. */
+/** The endpoint itself. */
 export { type ConnectOptions, Endpoint, type EndpointEvent, type EndpointOptions } from "./endpoint.ts";

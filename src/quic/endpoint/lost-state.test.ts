@@ -1,4 +1,4 @@
-/** Stateless resets of endpoints that have lost their state, and of those that only seem to have (RFC 9000 §10.3). */
+/** Stateless resets from endpoints that have lost their state, and from others that claim to have (RFC 9000 §10.3). */
 
 import { describe, expect, test } from "vitest";
 import { SeededRng } from "../../base/rng.ts";
@@ -10,7 +10,7 @@ import { CLIENT_ADDRESS, Pair } from "../testing/pair.ts";
 
 const staticSecret = new Uint8Array(32).fill(5);
 
-/** A short header to an id that nobody has. */
+/** A short header with an unknown id. */
 function stray(length: number, seed = 1): Uint8Array {
   const bytes = new Uint8Array(length);
   new SeededRng(seed).fill(bytes);
@@ -18,8 +18,8 @@ function stray(length: number, seed = 1): Uint8Array {
   return bytes;
 }
 
-describe("a server that was started anew", () => {
-  test("ends the connections of its former life", () => {
+describe("a restarted server", () => {
+  test("ends its earlier connections", () => {
     const pair = new Pair({ staticSecret }).connect();
     pair.run(undefined, seconds(1));
     const reborn = new Listener({ staticSecret, seed: 99 });
@@ -31,14 +31,14 @@ describe("a server that was started anew", () => {
     pair.inject("to-client", reset!.bytes);
     pair.run(() => !pair.connection.isOpen, seconds(1));
     expect(pair.clientEvents.at(-1)).toEqual({ type: "closed", reason: { type: "stateless-reset" } });
-    // RFC 9000 §10.3.1: nothing further is sent.
+    // RFC 9000 §10.3.1: nothing more is sent.
     const sent = pair.sent["to-server"].length;
     pair.run(undefined, seconds(5));
     expect(pair.sent["to-server"].length).toBe(sent);
     expect(pair.client.connectionCount).toBe(0);
   });
 
-  test("with another secret ends none", () => {
+  test("ends none with another secret", () => {
     const pair = new Pair({ staticSecret }).connect();
     const reborn = new Listener({ staticSecret: new Uint8Array(32).fill(6), seed: 99 });
     const [reset] = reborn.deliver(stray(1_200), CLIENT_ADDRESS);
@@ -48,8 +48,8 @@ describe("a server that was started anew", () => {
   });
 });
 
-describe("resets in answer to strays", () => {
-  test("are shorter than those, and there is none for 21 bytes or less", () => {
+describe("resets in response to stray packets", () => {
+  test("are shorter than their trigger, and are not sent for 21 bytes or less", () => {
     const server = new Listener({ staticSecret });
     for (const length of [9, 20, 21, 22, 30, 43, 44, 100, 1_452]) {
       server.now = (server.now + seconds(1)) as typeof server.now;
@@ -59,16 +59,16 @@ describe("resets in answer to strays", () => {
     }
   });
 
-  test("are at most a hundred in a second", () => {
+  test("are limited to a hundred per second", () => {
     const server = new Listener({ staticSecret });
-    const answersTo = (count: number) => {
+    const responsesTo = (count: number) => {
       let answers = 0;
       for (let n = 0; n < count; n += 1) answers += server.deliver(stray(60, n), address(n)).length;
       return answers;
     };
-    expect(answersTo(500)).toBe(100);
+    expect(responsesTo(500)).toBe(100);
     server.wait(seconds(1));
-    expect(answersTo(500)).toBe(100);
+    expect(responsesTo(500)).toBe(100);
   });
 
   test("do not come from an endpoint that only connects", () => {
@@ -78,7 +78,7 @@ describe("resets in answer to strays", () => {
     expect(peer.datagrams.length).toBe(before);
   });
 
-  test("end between two endpoints without state", () => {
+  test("stop between two endpoints without state", () => {
     const [a, b] = [new Listener({ staticSecret }), new Listener({ staticSecret, seed: 2 })];
     let datagram: Uint8Array | undefined = stray(1_400);
     let replies = 0;
@@ -93,16 +93,16 @@ describe("resets in answer to strays", () => {
   });
 });
 
-describe("no reset is taken from", () => {
+describe("a reset is not accepted for", () => {
   const zeros = () => stray(60).fill(0, 44);
 
-  test("zeros, before the server has given a token", () => {
+  test("zeros, before the server has sent a token", () => {
     const peer = new HostilePeer({ role: "server", mute: true }).poll();
     peer.deliver(zeros()).poll();
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("zeros, when the server gave none, nor any to a server", () => {
+  test("zeros, if the server sent no token, and never by a server", () => {
     for (const role of ["server", "client"] as const) {
       const peer = new HostilePeer({ role }).handshake();
       peer.deliver(zeros()).poll();
@@ -110,7 +110,7 @@ describe("no reset is taken from", () => {
     }
   });
 
-  test("the token of an id that was retired", () => {
+  test("the token of a retired id", () => {
     const tokens = [1, 2].map((fill) => new Uint8Array(16).fill(fill));
     const peer = new HostilePeer({ role: "server", parameters: { statelessResetToken: tokens[0] } }).handshake();
     const connectionId = new Uint8Array(8).fill(0x61);
@@ -128,7 +128,7 @@ describe("no reset is taken from", () => {
     expect(peer.events.at(-1)).toEqual({ type: "closed", reason: { type: "stateless-reset" } });
   });
 
-  test("the token of an id that is not in use yet", () => {
+  test("the token of an id not yet in use", () => {
     const resetToken = new Uint8Array(16).fill(3);
     const peer = new HostilePeer({ role: "server" }).handshake();
     peer.send(EncryptionLevel.oneRtt, [

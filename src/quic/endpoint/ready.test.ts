@@ -1,4 +1,4 @@
-/** One wake: whatever changes a connection makes its endpoint ready by itself (base/datagrams.ts, `onReady`). */
+/** One wake-up: anything that changes a connection makes its endpoint ready (base/datagrams.ts, `onReady`). */
 
 import { describe, expect, test } from "vitest";
 import { ReceivedBatch } from "../../base/datagrams.ts";
@@ -13,8 +13,8 @@ import { CLIENT_ADDRESS, Pair, SERVER_ADDRESS } from "../testing/pair.ts";
 
 const DATA = new Uint8Array(300_000);
 
-/** A connection at rest, with an open stream that has data to read; and how often its endpoint called. */
-function atRest() {
+/** An idle connection with an open stream that has data to read, and a count of the calls of `onReady`. */
+function idleConnection() {
   const limits = { ...DEFAULT_LIMITS, ...SMALL };
   const pair = new Pair({ client: { limits }, server: { limits: { ...DEFAULT_LIMITS, initialMaxStreamsBidi: 3 } } });
   pair.connect();
@@ -40,7 +40,7 @@ const SMALL = {
   maxStreamWindow: 50_000,
 };
 
-describe("what makes an endpoint ready", () => {
+describe("an endpoint becomes ready on", () => {
   const commands: readonly [string, (connection: Connection, id: number, pair: Pair) => void][] = [
     ["write", (connection, id) => connection.write(id, new Uint8Array(1), false)],
     ["the end of a stream", (connection, id) => connection.write(id, new Uint8Array(0), true)],
@@ -53,13 +53,13 @@ describe("what makes an endpoint ready", () => {
     ["updateKeys", (connection) => expect(connection.updateKeys()).toBe(true)],
     ["a stateless reset", (connection, _id, pair) => connection.handleStatelessReset(pair.now)],
     ["closeAll", (_connection, _id, pair) => pair.client.closeAll(0, "")],
-    ["a stream that has to wait", (connection) => expect(openAll(connection)).toBeGreaterThan(0)],
-    ["a route to send by", (connection) => connection.addRoute(connection.paths.primary, ADDRESSES)],
+    ["a stream that must wait", (connection) => expect(openAll(connection)).toBeGreaterThan(0)],
+    ["a route to send on", (connection) => connection.addRoute(connection.paths.primary, ADDRESSES)],
     ["a timeout", (_connection, _id, pair) => pair.client.handleTimeout(pair.client.nextTimeout()!)],
   ];
 
-  test.each(commands)("%s, once until it is polled", (_, command) => {
-    const { pair, connection, id, calls } = atRest();
+  test.each(commands)("%s, once until polled", (_, command) => {
+    const { pair, connection, id, calls } = idleConnection();
     expect(calls()).toBe(0);
     command(connection, id, pair);
     expect(calls()).toBe(1);
@@ -69,8 +69,8 @@ describe("what makes an endpoint ready", () => {
     expect(pair.clientEvents.at(-1)?.type).toBe("closed");
   });
 
-  test("not reading what gives no credit, nor looking", () => {
-    const { connection, id, calls } = atRest();
+  test("no read without new credit, and no query", () => {
+    const { connection, id, calls } = idleConnection();
     connection.read(id, 1);
     connection.writableBytes(id);
     expect(calls()).toBe(0);
@@ -97,7 +97,7 @@ describe("what makes an endpoint ready", () => {
     pair.connect();
   });
 
-  test("a reply that belongs to no connection", () => {
+  test("a stateless reply", () => {
     const server = new Listener({ policy: { retry: "always" } });
     let calls = 0;
     server.endpoint.onReady = () => {
@@ -113,7 +113,7 @@ describe("what makes an endpoint ready", () => {
   });
 
   test("a new connection", () => {
-    const { pair, calls } = atRest();
+    const { pair, calls } = idleConnection();
     const tls = { engine: portableEngine, rng: new SeededRng(5), alpn: ["test"], serverName: "server.test" };
     const createTls = (transportParameters: Uint8Array) => createTlsClient({ ...tls, transportParameters });
     pair.client.connect({ remote: SERVER_ADDRESS, createTls }, pair.now);

@@ -22,7 +22,7 @@ const plus = (span: number): Instant => after(NOW, micros(span));
 describe("Retry tokens", () => {
   const tokens = tokensOf(1);
 
-  it.each([CLIENT, IPV6])("bring back what was put in, for the same client: $host", (client) => {
+  it.each([CLIENT, IPV6])("return their contents for the same client: $host", (client) => {
     const token = tokens.issue(client, ORIGINAL, SOURCE, NOW);
     expect(tokens.open(token, client, plus(1))).toEqual({ originalDestination: ORIGINAL, retrySource: SOURCE });
     expect(tokens.open(tokens.issue(client, new Uint8Array(0), SOURCE, NOW), client, NOW)).toMatchObject({
@@ -30,26 +30,26 @@ describe("Retry tokens", () => {
     });
   });
 
-  it("are opened by every server with the same key, and by no other", () => {
+  it("are accepted by every server with the same key, and by no other", () => {
     const token = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
     expect(tokensOf(1, 99).open(token, CLIENT, NOW)).toMatchObject({ retrySource: SOURCE });
     expect(tokensOf(2).open(token, CLIENT, NOW)).toBe("not-ours");
   });
 
-  it("hold for one address and port", () => {
+  it("are valid for one address and port", () => {
     const token = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
     for (const stranger of [OTHER_PORT, OTHER_HOST, IPV6]) expect(tokens.open(token, stranger, NOW)).toBeUndefined();
   });
 
-  it("hold for ten seconds", () => {
+  it("are valid for ten seconds", () => {
     const token = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
     expect(tokens.open(token, CLIENT, plus(RETRY_TOKEN_LIFETIME - 1))).toMatchObject({ retrySource: SOURCE });
     expect(tokens.open(token, CLIENT, plus(RETRY_TOKEN_LIFETIME))).toBeUndefined();
-    // A clock that was set back does not make it live longer.
+    // Setting the clock back does not extend its life.
     expect(tokens.open(token, CLIENT, plus(-1))).toBeUndefined();
   });
 
-  it("are not ours once any bit is turned or byte is gone", () => {
+  it("are not ours if any bit is flipped or any byte is missing", () => {
     const token = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
     for (let bit = 0; bit < token.length * 8; bit += 1) {
       const changed = token.slice();
@@ -62,7 +62,7 @@ describe("Retry tokens", () => {
     }
   });
 
-  it("differ each time, and show neither ids nor address", () => {
+  it("differ each time, and reveal neither ids nor address", () => {
     const token = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
     expect(tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW)).not.toEqual(token);
     const text = String.fromCharCode(...token);
@@ -70,7 +70,7 @@ describe("Retry tokens", () => {
     expect(text).not.toContain(String.fromCharCode(...ORIGINAL));
   });
 
-  it("any bytes are not ours", () => {
+  it("arbitrary bytes are not ours", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 120 }), fc.constantFrom(1, 2), (bytes, kind) => {
         expect(tokens.open(Uint8Array.of(kind, ...bytes), CLIENT, NOW)).toBe("not-ours");
@@ -83,7 +83,7 @@ describe("Retry tokens", () => {
 describe("tokens of NEW_TOKEN frames", () => {
   const tokens = tokensOf(1);
 
-  it("validate the address, whatever the port, for a day", () => {
+  it("validate the address, on any port, for a day", () => {
     const token = tokens.issueNewToken(CLIENT, NOW);
     expect(tokens.acceptsNewToken(token, CLIENT, plus(1))).toBe(true);
     expect(tokens.acceptsNewToken(token, OTHER_PORT, plus(NEW_TOKEN_LIFETIME - 1))).toBe(true);
@@ -91,7 +91,7 @@ describe("tokens of NEW_TOKEN frames", () => {
     expect(tokens.acceptsNewToken(token, CLIENT, plus(NEW_TOKEN_LIFETIME))).toBe(false);
   });
 
-  it("and Retry tokens are not taken for each other, nor when the kind is changed", () => {
+  it("and Retry tokens are not interchangeable, even if the kind is changed", () => {
     const fresh = tokens.issueNewToken(CLIENT, NOW);
     const retry = tokens.issue(CLIENT, ORIGINAL, SOURCE, NOW);
     expect(tokens.open(fresh, CLIENT, NOW)).toBe("not-ours");

@@ -1,9 +1,9 @@
 /**
- * Tokens by which a client proves that it receives at its address (RFC 9000 §8.1): those of Retry packets, which also
- * carry what a stateless server has to remember, and those of NEW_TOKEN frames, for a later connection.
+ * Tokens with which a client proves that it receives at its address (RFC 9000 §8.1): those of Retry packets, which also
+ * carry the state that a stateless server needs, and those of NEW_TOKEN frames, for a later connection.
  *
- * A token is sealed, so that nobody but us can make or read one, and bound to its kind, the client's address and a
- * time. Each is sealed under a key of its own, derived from a random salt: there is no nonce to run out of.
+ * A token is sealed, so that no one else can create or read one, and bound to its kind, the client's address and a
+ * time. Each token is sealed with its own key, derived from a random salt, so there is no nonce to exhaust.
  */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
@@ -15,13 +15,13 @@ import { Reader } from "../../wire/reader.ts";
 import { concat, fromUtf8, utf8 } from "../../wire/text.ts";
 import { Writer } from "../../wire/writer.ts";
 
-/** What a Retry token brings back: the ids that the transport parameters have to confirm (RFC 9000 §7.3). */
+/** The contents of a Retry token: the ids that the transport parameters must confirm (RFC 9000 §7.3). */
 export interface RetryTokenContents {
   readonly originalDestination: Uint8Array;
   readonly retrySource: Uint8Array;
 }
 
-/** RFC 9000 §8.1.3: a Retry token lives for a round trip, not for a user. */
+/** RFC 9000 §8.1.3: a Retry token is used within a round trip, not kept for later. */
 export const RETRY_TOKEN_LIFETIME: Micros = seconds(10);
 export const NEW_TOKEN_LIFETIME: Micros = seconds(24 * 60 * 60);
 
@@ -30,9 +30,9 @@ type Kind = (typeof KIND)[keyof typeof KIND];
 
 const SALT_LENGTH = 16;
 const AEAD = "aes-256-gcm";
-/** The key is used once, so the nonce may be constant. */
+/** Each key is used once, so the nonce can be constant. */
 const NONCE = new Uint8Array(IV_LENGTH);
-const NOTHING = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);
 
 interface Claim extends RetryTokenContents {
   readonly host: string;
@@ -45,14 +45,14 @@ export class RetryTokens {
   readonly #key: Uint8Array;
   readonly #rng: Rng;
 
-  /** `key` is 32 secret bytes. Servers that share it, and a clock, accept each other's tokens. */
+  /** `key` has 32 secret bytes. Servers that share the key and a clock accept each other's tokens. */
   constructor(engine: CryptoEngine, key: Uint8Array, rng: Rng) {
     this.#engine = engine;
     this.#key = key.slice();
     this.#rng = rng;
   }
 
-  /** A token for a Retry packet. `retrySource` is the Source Connection ID of that packet. */
+  /** Issues a token for a Retry packet. `retrySource` is the Source Connection ID of that packet. */
   issue(address: SocketAddress, originalDestination: Uint8Array, retrySource: Uint8Array, now: Instant): Uint8Array {
     return this.#seal(KIND.retry, {
       host: address.host,
@@ -64,9 +64,9 @@ export class RetryTokens {
   }
 
   /**
-   * What a token of an Initial packet says. "not-ours": not a Retry token of this server, so the client is treated as
-   * if it had sent none. Undefined: one of ours, but too old or from elsewhere, which is answered with INVALID_TOKEN
-   * (RFC 9000 §8.1.2).
+   * Opens the token of an Initial packet. Returns "not-ours" if it is not a Retry token of this server, so that the
+   * client is treated as if it had sent none. Returns undefined if it is ours, but expired or from another address;
+   * that is answered with INVALID_TOKEN (RFC 9000 §8.1.2).
    */
   open(token: Uint8Array, address: SocketAddress, now: Instant): RetryTokenContents | undefined | "not-ours" {
     const claim = this.#unseal(KIND.retry, token);
@@ -77,7 +77,7 @@ export class RetryTokens {
   }
 
   /**
-   * A token for a NEW_TOKEN frame. The port is left out: it changes from one connection to the next (RFC 9000
+   * Issues a token for a NEW_TOKEN frame. It does not include the port, which changes between connections (RFC 9000
    * §8.1.3).
    */
   issueNewToken(address: SocketAddress, now: Instant): Uint8Array {
@@ -85,21 +85,21 @@ export class RetryTokens {
       host: address.host,
       port: 0,
       expires: after(now, NEW_TOKEN_LIFETIME),
-      originalDestination: NOTHING,
-      retrySource: NOTHING,
+      originalDestination: EMPTY,
+      retrySource: EMPTY,
     });
   }
 
   /**
-   * Does this token of an earlier connection validate the address? Where not, the client is treated as if it had sent
-   * none.
+   * True if this token of an earlier connection validates the address. If not, the client is treated as if it had sent
+   * no token.
    */
   acceptsNewToken(token: Uint8Array, address: SocketAddress, now: Instant): boolean {
     const claim = this.#unseal(KIND.newToken, token);
     return claim !== undefined && claim.host === address.host && isCurrent(claim, NEW_TOKEN_LIFETIME, now);
   }
 
-  /** Kind and salt in the clear, then the claim, sealed. */
+  /** Kind and salt in the clear, followed by the sealed claim. */
   #seal(kind: Kind, claim: Claim): Uint8Array {
     const start = concat(Uint8Array.of(kind), randomBytes(this.#rng, SALT_LENGTH));
     return concat(start, this.#engine.aeadSeal(AEAD, this.#keyOf(start), NONCE, start, emitClaim(claim)));
@@ -113,7 +113,7 @@ export class RetryTokens {
     return body && parseClaim(body);
   }
 
-  /** Kind and salt give the key: 32 bytes of HMAC-SHA256, as AES-256 wants. */
+  /** The key is derived from kind and salt: 32 bytes of HMAC-SHA256, as AES-256 requires. */
   #keyOf(start: Uint8Array): Uint8Array {
     return this.#engine.hmac("sha256", this.#key, start);
   }
@@ -145,12 +145,12 @@ function parseClaim(body: Uint8Array): Claim | undefined {
       retrySource: reader.copy(reader.uint8()),
     };
   } catch (error) {
-    // Sealed with our key by something that is not this code.
+    // Sealed with our key, but by other code.
     if (error instanceof WireError) return undefined;
     throw error;
   }
 }
 
-/** Not expired; nor from the future, which a clock that was set back would make of an old token. */
+/** Neither expired nor from the future, as an old token would be after the clock was set back. */
 const isCurrent = (claim: Claim, lifetime: Micros, now: Instant): boolean =>
   now < claim.expires && claim.expires - now <= lifetime;

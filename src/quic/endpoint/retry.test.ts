@@ -18,16 +18,16 @@ import { RETRY_TOKEN_LIFETIME, RetryTokens } from "./retry-token.ts";
 const DESTINATION = new Uint8Array(8).fill(0x44);
 const { INVALID_TOKEN } = TRANSPORT_ERRORS;
 
-describe("a connection by Retry", () => {
+describe("a connection after a Retry", () => {
   const pair = new Pair({ policy: { retry: "always" } }).connect();
 
-  test("is established, and both sides know how", () => {
+  test("is established, and both sides know about the Retry", () => {
     expect(formsOf(pair.sent["to-client"][0]!)).toEqual(["retry"]);
     expect(pair.connection.handshakeFacts?.usedRetry).toBe(true);
     expect(pair.peer?.handshakeFacts?.usedRetry).toBe(true);
   });
 
-  test("repeats the ClientHello to the Retry's id, with its token, and packet numbers that go on", () => {
+  test("repeats the ClientHello to the Retry's id with its token, and continues packet numbers", () => {
     const [first, second] = pair.sent["to-server"];
     const retry = headersOf(pair.sent["to-client"][0]!)[0]!;
     const before = openInitial(first!, headersOf(first!)[0]!.destination, "client");
@@ -42,7 +42,7 @@ describe("a connection by Retry", () => {
 });
 
 describe("a Retry token", () => {
-  /** A server that has asked for proof, and the Initial that gives it. */
+  /** A server that has requested proof, and the Initial that provides it. */
   function challenge() {
     const server = new Listener({ policy: { retry: "always" } });
     const [answer] = server.deliver(initialPacket({ destination: DESTINATION }));
@@ -57,7 +57,7 @@ describe("a Retry token", () => {
     expect(frames.find((frame) => frame.type === "connection-close")?.code).toBe(INVALID_TOKEN.code);
   }
 
-  test("lets its client in, once it comes back", () => {
+  test("admits its client when it returns", () => {
     const { server, proof } = challenge();
     expect(server.endpoint.connectionCount).toBe(0);
     server.deliver(initialPacket(proof));
@@ -65,7 +65,7 @@ describe("a Retry token", () => {
     expect([...server.endpoint.connections()][0]!.route.isValidated).toBe(true);
   });
 
-  test("from another address is refused", () => {
+  test("is refused from another address", () => {
     const { server, proof } = challenge();
     expectRefusal(server.deliver(initialPacket(proof), address(2)), proof.destination);
     expectRefusal(server.deliver(initialPacket(proof), { ...address(1), port: 1 }), proof.destination);
@@ -82,12 +82,12 @@ describe("a Retry token", () => {
     expectRefusal(other.server.deliver(initialPacket(other.proof)), other.proof.destination);
   });
 
-  test("for another connection id is refused", () => {
+  test("is refused for another connection id", () => {
     const { server, proof } = challenge();
     expectRefusal(server.deliver(initialPacket({ ...proof, destination: DESTINATION })), DESTINATION);
   });
 
-  test("with any bit turned is answered like none at all", () => {
+  test("with any bit flipped is treated as absent", () => {
     const { server, proof } = challenge();
     for (let i = 0; i < proof.token.length; i += 7) {
       const token = proof.token.slice();
@@ -99,7 +99,7 @@ describe("a Retry token", () => {
   });
 });
 
-describe("a client ignores a Retry", () => {
+describe("which Retry a client ignores", () => {
   interface RetryOptions {
     readonly source?: Uint8Array;
     readonly token?: Uint8Array;
@@ -116,48 +116,48 @@ describe("a client ignores a Retry", () => {
 
   const waiting = () => new HostilePeer({ role: "server", mute: true }).poll();
 
-  /** What the client sends at once because of the Retry. */
+  /** What the client sends immediately in response to the Retry. */
   function reaction(peer: HostilePeer, retry: Uint8Array): readonly Uint8Array[] {
     const before = peer.datagrams.length;
     peer.deliver(retry).poll();
     return peer.datagrams.slice(before);
   }
 
-  test("no: a good one is followed", () => {
+  test("not a valid one", () => {
     const peer = waiting();
     const [initial] = reaction(peer, retryFor(peer));
     expect(headersOf(initial!)[0]!.token).toEqual(Uint8Array.of(1, 2, 3));
   });
 
-  test("that is the second", () => {
+  test("a second one", () => {
     const peer = waiting();
     reaction(peer, retryFor(peer));
     expect(reaction(peer, retryFor(peer, { token: Uint8Array.of(9) }))).toEqual([]);
   });
 
-  test("without a token", () => {
+  test("one without a token", () => {
     const peer = waiting();
     expect(reaction(peer, retryFor(peer, { token: new Uint8Array(0) }))).toEqual([]);
   });
 
-  test("whose tag is of another connection", () => {
+  test("one with the tag of another connection", () => {
     const peer = waiting();
     expect(reaction(peer, retryFor(peer, { original: new Uint8Array(8) }))).toEqual([]);
   });
 
-  test("that keeps the id the client made up", () => {
+  test("one that keeps the id chosen by the client", () => {
     const peer = waiting();
     expect(reaction(peer, retryFor(peer, { source: peer.originalDestination! }))).toEqual([]);
   });
 
-  test("whose token leaves no room for a ClientHello", () => {
+  test("one whose token leaves no room for a ClientHello", () => {
     const peer = waiting();
     expect(reaction(peer, retryFor(peer, { token: new Uint8Array(1_150) }))).toEqual([]);
     const [initial] = reaction(peer, retryFor(peer, { token: new Uint8Array(700) }));
     expect(initial).toHaveLength(1_200);
   });
 
-  test("after a packet of the server's", () => {
+  test("one after a packet from the server", () => {
     const peer = new HostilePeer({ role: "server" }).handshake();
     const before = peer.datagrams.length;
     peer.deliver(retryFor(peer)).poll();
@@ -169,13 +169,13 @@ describe("a client ignores a Retry", () => {
 describe("a token for the next connection", () => {
   const tokenKey = new Uint8Array(32).fill(8);
 
-  test("is given after the handshake, and saves the next one the Retry", () => {
+  test("is issued after the handshake, and saves the next one the Retry", () => {
     const peer = new HostilePeer({ role: "client", policy: { tokenKey } }).handshake();
     const given = peer.frames.find(({ frame }) => frame.type === "new-token");
     expect(given?.level).toBe(EncryptionLevel.oneRtt);
     const { token } = given!.frame as { token: Uint8Array };
     const server = new Listener({ policy: { tokenKey, retry: "always" }, seed: 2 });
-    // Ports change; the host does not.
+    // Ports change, but not the host.
     const from = { family: 4, host: "192.0.2.66", port: 1 } as const;
     const answers = server.deliver(initialPacket({ destination: DESTINATION, token }), from);
     expect(server.endpoint.connectionCount).toBe(1);
@@ -185,7 +185,7 @@ describe("a token for the next connection", () => {
     expect(formsOf(stolen[0]!.bytes)).toEqual(["retry"]);
   });
 
-  test("that is not ours is as good as none", () => {
+  test("is ignored if it is not ours", () => {
     const server = new Listener({ policy: { tokenKey } });
     const other = new RetryTokens(portableEngine, new Uint8Array(32), new SeededRng(1));
     const token = other.issueNewToken(address(1), server.now);

@@ -1,7 +1,7 @@
 /**
- * What an endpoint says to those it has no connection with: Version Negotiation, Retry, refusal, stateless reset. Each
- * reply is written once, queued within bounds, and sent at most as often as the bounds allow, so that nobody can make this
- * endpoint talk to third parties.
+ * Responses to peers without a connection: Version Negotiation, Retry, refusal, stateless reset. Each response is
+ * written once, into a bounded queue, and resets are rate-limited, so that no one can make this endpoint flood third
+ * parties.
  */
 
 import { Ecn, type SlotWriter, type SocketAddress, type Transmit } from "../../base/datagrams.ts";
@@ -26,10 +26,10 @@ interface Reply {
   readonly bytes: Uint8Array;
 }
 
-/** Replies waiting for the socket; further ones are dropped, the client asks again. */
+/** The maximum number of replies waiting for the socket. Further ones are dropped; the client will retry. */
 const MAX_QUEUED = 1_000;
 
-/** Stateless resets in any one second (RFC 9000 §10.3.3 asks for a limit). */
+/** The maximum number of stateless resets per second (RFC 9000 §10.3.3 asks for a limit). */
 const MAX_RESETS_PER_SECOND = 100;
 const RESET_INTERVAL: Micros = seconds(1);
 
@@ -68,7 +68,7 @@ export class StatelessReplies {
     this.#push(writer, local, remote);
   }
 
-  /** An Initial with nothing but CONNECTION_CLOSE, under keys that anyone can derive (RFC 9000 §5.2.2). */
+  /** Sends an Initial with only CONNECTION_CLOSE, with keys that anyone can derive (RFC 9000 §5.2.2). */
   refuse(header: PacketHeader, code: number, local: SocketAddress, remote: SocketAddress): void {
     const { engine } = this.#config;
     const arena = new Uint8Array(MIN_DATAGRAM_SIZE);
@@ -92,7 +92,7 @@ export class StatelessReplies {
     this.#push(writer, local, remote);
   }
 
-  /** A datagram of `triggerLength` bytes came for a connection that does not exist (any more). */
+  /** Responds to a datagram of `triggerLength` bytes for a connection that does not exist (any more). */
   reset(id: Uint8Array, triggerLength: number, local: SocketAddress, remote: SocketAddress, now: Instant): void {
     if (now - this.#resetsSince >= RESET_INTERVAL) {
       this.#resetsSince = now;

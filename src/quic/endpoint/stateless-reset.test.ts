@@ -9,7 +9,7 @@ const SECRET = new Uint8Array(32).fill(3);
 const TOKEN = resetToken(portableEngine, SECRET, fromHex("0102030405060708"));
 
 describe("reset tokens", () => {
-  it("are a function of secret and connection id", () => {
+  it("are a function of the secret and the connection id", () => {
     expect(TOKEN).toHaveLength(16);
     expect(resetToken(portableEngine, SECRET, fromHex("0102030405060708"))).toEqual(TOKEN);
     expect(resetToken(portableEngine, SECRET, fromHex("0102030405060709"))).not.toEqual(TOKEN);
@@ -33,7 +33,7 @@ describe("stateless resets (RFC 9000 §10.3)", () => {
     }
   });
 
-  it("end a quarrel of two endpoints without state at 21 bytes", () => {
+  it("stop a loop between two endpoints without state at 21 bytes", () => {
     const rng = new SeededRng(2);
     let length = 1_200;
     let replies = 0;

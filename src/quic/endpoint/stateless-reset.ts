@@ -1,6 +1,6 @@
 /**
- * Stateless resets (RFC 9000 §10.3): what an endpoint that has lost its state answers, so that the peer stops. Only
- * who knew the connection's token can take it for a reset; to everybody else it looks like any short packet.
+ * Stateless resets (RFC 9000 §10.3): the response of an endpoint that has lost its state, which makes the peer stop.
+ * Only a peer that knows the connection's token can recognize it; to everyone else it looks like any short packet.
  */
 
 import type { Rng } from "../../base/rng.ts";
@@ -8,23 +8,26 @@ import type { CryptoEngine } from "../../crypto/engine.ts";
 
 export const RESET_TOKEN_LENGTH = 16;
 
-/** RFC 9000 §10.3: an unpredictable part of five bytes at least, and the token. */
+/** RFC 9000 §10.3: an unpredictable part of at least five bytes, and the token. */
 const SHORTEST_RESET = 5 + RESET_TOKEN_LENGTH;
-/** RFC 9000 §10.3: up to here a reset is one byte shorter than its trigger; above, it need not give that away. */
+/**
+ * RFC 9000 §10.3: in response to a packet of up to 43 bytes, a reset is one byte shorter. Otherwise its length is random,
+ * but at least this, so that it does not stand out.
+ */
 const SHORTEST_INCONSPICUOUS = 43;
 const LONGEST_RESET = 128;
 
 /**
- * The token of a connection id, the same after a restart with the same secret (RFC 9000 §10.3.2). The secret serves
- * nothing else.
+ * The token of a connection id. It stays the same after a restart with the same secret (RFC 9000 §10.3.2), which is
+ * used for nothing else.
  */
 export function resetToken(engine: CryptoEngine, secret: Uint8Array, connectionId: Uint8Array): Uint8Array {
   return engine.hmac("sha256", secret, connectionId).slice(0, RESET_TOKEN_LENGTH);
 }
 
 /**
- * A reset in answer to a datagram of `triggerLength` bytes, shorter than that, so that two endpoints without state
- * cannot keep each other busy (RFC 9000 §10.3.3); undefined where there is no room for one.
+ * A reset in response to a datagram of `triggerLength` bytes. It is shorter than its trigger, so that two endpoints
+ * without state cannot loop (RFC 9000 §10.3.3). Returns undefined if there is no room for one.
  */
 export function emitStatelessReset(rng: Rng, token: Uint8Array, triggerLength: number): Uint8Array | undefined {
   if (triggerLength <= SHORTEST_RESET) return undefined;

@@ -12,7 +12,7 @@ import { preferredVersion } from "../versions/index.ts";
 
 const UNKNOWN = 0x1a2a3a4a;
 
-/** A long header of any version with ids of any length. */
+/** A long header of any version, with ids of any length. */
 function foreign(version: number, destination: Uint8Array, source: Uint8Array, length = 1_200): Uint8Array {
   const writer = new Writer(new Uint8Array(length));
   writer.uint8(0xc3);
@@ -31,7 +31,7 @@ describe("a server", () => {
     [8, 8],
     [20, 0],
     [20, 20],
-  ])("answers an unknown version with those it has, ids of %i and %i bytes swapped", (destination, source) => {
+  ])("answers an unknown version with its own versions, and swaps ids of %i and %i bytes", (destination, source) => {
     const [answer, ...more] = new Listener().deliver(foreign(UNKNOWN, id(destination, 1), id(source, 2)));
     expect(more).toEqual([]);
     const header = headersOf(answer!.bytes)[0]!;
@@ -43,7 +43,7 @@ describe("a server", () => {
     expect(answer!.bytes.length).toBeLessThan(1_200);
   });
 
-  test("does not answer datagrams that could not have begun a connection", () => {
+  test("does not answer datagrams that could not have started a connection", () => {
     expect(new Listener().deliver(foreign(UNKNOWN, id(8, 1), id(8, 2), 1_199))).toEqual([]);
   });
 
@@ -55,7 +55,7 @@ describe("a server", () => {
     expect(server.deliver(foreign(0, id(8, 1), id(8, 2)))).toEqual([]);
   });
 
-  test("and another server do not keep each other busy", () => {
+  test("does not loop with another server", () => {
     const first = new Listener().deliver(foreign(UNKNOWN, id(8, 1), id(8, 2)));
     expect(first).toHaveLength(1);
     expect(new Listener({ seed: 2 }).deliver(first[0]!.bytes)).toEqual([]);
@@ -65,7 +65,7 @@ describe("a server", () => {
 describe("a client", () => {
   const versions = (peer: HostilePeer, list: readonly number[], source = peer.originalDestination!): Uint8Array => {
     const writer = new Writer(new Uint8Array(200));
-    // Without the reserved version that an honest server puts in.
+    // Without the reserved version that an honest server inserts.
     writer.uint8(0xc0);
     writer.uint32(0);
     for (const each of [peer.destination, source]) {
@@ -77,7 +77,7 @@ describe("a client", () => {
   };
   const waiting = () => new HostilePeer({ role: "server", mute: true }).poll();
 
-  test("gives up when the server has no version of ours", () => {
+  test("gives up if the server supports none of our versions", () => {
     const peer = waiting();
     const before = peer.datagrams.length;
     peer.deliver(versions(peer, [UNKNOWN, 0x6b3343cf])).poll();
@@ -88,26 +88,26 @@ describe("a client", () => {
     expect(peer.victim.connectionCount).toBe(0);
   });
 
-  test("ignores one that lists the version we speak", () => {
+  test("ignores a list with the version we use", () => {
     const peer = waiting();
     peer.deliver(versions(peer, [UNKNOWN, preferredVersion])).poll();
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("ignores one whose sender has not seen our packet", () => {
+  test("ignores one if the sender has not seen our packet", () => {
     const peer = waiting();
     peer.deliver(versions(peer, [UNKNOWN], id(8, 9))).poll();
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("ignores one without versions, or with a piece of one", () => {
+  test("ignores one without versions, or with a partial one", () => {
     const peer = waiting();
     peer.deliver(versions(peer, [])).poll();
     peer.deliver(concat(versions(peer, [UNKNOWN]), Uint8Array.of(1, 2))).poll();
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("ignores one after any packet of the server's", () => {
+  test("ignores one after any packet from the server", () => {
     const peer = new HostilePeer({ role: "server" }).handshake();
     peer.deliver(versions(peer, [UNKNOWN])).poll();
     expect(peer.connection.isOpen).toBe(true);
