@@ -1,4 +1,4 @@
-/** The anti-amplification limit (RFC 9000 §8.1), at every instant and whatever is lost. */
+/** The anti-amplification limit (RFC 9000 §8.1), at any time and under any loss. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -29,8 +29,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ type: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 3_000 }) }),
 );
 
-/** A client that has sent its ClientHello and never shows that it receives anything. */
-class Unproven {
+/** A client that has sent its ClientHello, but never shows that it receives anything. */
+class UnvalidatedClient {
   readonly peer = new HostilePeer({ role: "client", identity, withholdFinished: true, silent: true });
   #received = 0;
 
@@ -53,11 +53,11 @@ class Unproven {
   }
 }
 
-describe("an unproven client", () => {
-  test("is sent three times its bytes at most, after each datagram and each timeout", () => {
+describe("an unvalidated client", () => {
+  test("is sent at most three times its bytes, after each datagram and each timeout", () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
-        const client = new Unproven();
+        const client = new UnvalidatedClient();
         const { peer } = client;
         expect(client.sent).toBeLessThanOrEqual(3 * client.received);
         for (const each of steps) {
@@ -65,7 +65,7 @@ describe("an unproven client", () => {
           else if (each.type === "initial") peer.send(EncryptionLevel.initial, [{ type: "ping" }]);
           else {
             const junk = new Uint8Array(each.size);
-            // A long header for the connection that opens with no key.
+            // A long header for the connection that no key decrypts.
             junk.set([0xe0, 0, 0, 0, 1, 8, ...peer.destination, 8, ...peer.id]);
             peer.deliver(junk).poll();
           }
@@ -76,16 +76,16 @@ describe("an unproven client", () => {
     );
   });
 
-  test("is sent no Initial in a datagram that is not full, unless it elicits nothing (RFC 9000 §14.1)", () => {
-    const { peer } = new Unproven();
+  test("is sent ack-eliciting Initials only in full datagrams (RFC 9000 §14.1)", () => {
+    const { peer } = new UnvalidatedClient();
     peer.wait(seconds(5));
     for (const datagram of peer.datagrams) {
       if (formsOf(datagram)[0] === "initial") expect(datagram.length).toBeGreaterThanOrEqual(1_200);
     }
   });
 
-  test("gets the rest once it has proven its address", () => {
-    const client = new Unproven();
+  test("gets the rest once its address is validated", () => {
+    const client = new UnvalidatedClient();
     client.peer.wait(seconds(1));
     const before = client.sent;
     expect(before).toBeLessThan(9_000);
@@ -95,7 +95,7 @@ describe("an unproven client", () => {
   });
 });
 
-describe("a handshake with nine certificates is done", () => {
+describe("a handshake with nine certificates completes", () => {
   test.each([
     ["without loss", () => false],
     [
@@ -104,7 +104,7 @@ describe("a handshake with nine certificates is done", () => {
     ],
     ["when the server's first flight is lost", (side: string, i: number) => side === "to-client" && i < 3],
     [
-      "when every second datagram of the server's is lost",
+      "when every second datagram from the server is lost",
       (side: string, i: number) => side === "to-client" && i % 2 === 0,
     ],
   ] as const)("%s", (_name, isLost) => {
@@ -119,8 +119,8 @@ describe("a handshake with nine certificates is done", () => {
     expect(pair.connection.isHandshakeComplete && pair.peer?.isHandshakeComplete).toBe(true);
   });
 
-  test("with probes that carry what all levels wait for, though the window is full (RFC 9002 §6.2.4)", () => {
-    // A proven client, and a chain larger than the window, of which all is lost at first.
+  test("with probes that carry the data of all levels, although the window is full (RFC 9002 §6.2.4)", () => {
+    // A validated client, and a chain larger than the window, all of which is lost at first.
     const chain = [...identity.chain, ...identity.chain];
     const pair = new Pair({
       identity: { ...identity, chain },
@@ -135,7 +135,7 @@ describe("a handshake with nine certificates is done", () => {
     expect(pair.connection.isHandshakeComplete && pair.peer?.isHandshakeComplete).toBe(true);
   });
 
-  test("whichever datagrams of either side are lost, as long as some come through", () => {
+  test("whichever datagrams of either side are lost, as long as some arrive", () => {
     // Each probe timeout doubles the next (RFC 9002 §6.2.1), so bad luck takes hours.
     const patience = seconds(10_000_000);
     // Seed -899196577: nine timeouts in a row, and more than ten minutes.

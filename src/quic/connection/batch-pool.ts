@@ -1,13 +1,13 @@
-/** Work space for the packets of one call. */
+/** Scratch memory for the packets of one call. */
 
 import { PacketBatch } from "../../crypto/engine.ts";
 
-/** Packets that one wake-up handles at most, and that one train carries at most. */
+/** The maximum number of packets that one wake-up handles, and that one train carries. */
 export const BATCH_CAPACITY = 256;
 
 /**
- * Batches are work space for the length of one call. An endpoint has one receiving and one sending arena, so two batches
- * serve all its connections.
+ * Batches are scratch memory for the duration of one call. An endpoint has one receive and one send arena, so two
+ * batches serve all of its connections.
  */
 export class BatchPool {
   #batch: PacketBatch | undefined;

@@ -15,8 +15,8 @@ import { Pair } from "../testing/pair.ts";
 const { oneRtt } = EncryptionLevel;
 const closes = (peer: HostilePeer) => peer.frames.filter(({ frame }) => frame.type === "connection-close");
 
-describe("an application that closes", () => {
-  test("has the other side told, and both sides forget the connection", () => {
+describe("a close by the application", () => {
+  test("is reported to the peer, and both sides drop the connection", () => {
     const pair = new Pair().connect();
     pair.run(undefined, millis(200));
     pair.connection.close(0x1234, "done");
@@ -24,7 +24,7 @@ describe("an application that closes", () => {
     const reason = { layer: "application", code: 0x1234, phrase: "done" };
     expect(pair.clientEvents.at(-1)).toMatchObject({ type: "closed", reason: { type: "local", ...reason } });
     expect(pair.serverEvents.at(-1)).toMatchObject({ type: "closed", reason: { type: "peer", ...reason } });
-    // RFC 9000 §10.2.2: who is told is silent from then on.
+    // RFC 9000 §10.2.2: the draining side is silent from then on.
     const sent = pair.sent["to-client"].length;
     pair.run(undefined, seconds(2));
     expect(pair.sent["to-client"].length).toBe(sent);
@@ -41,7 +41,7 @@ describe("an application that closes", () => {
     expect([pair.client.connectionCount, pair.server.connectionCount]).toEqual([0, 0]);
   });
 
-  test("can still be read: what came before CONNECTION_CLOSE in the same wake-up", () => {
+  test("leaves readable what came before CONNECTION_CLOSE in the same wake-up", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     const read: string[] = [];
     peer.onEvent = (connection, event) => {
@@ -68,7 +68,7 @@ describe("an application that closes", () => {
     expect(read).toEqual(["stream-readable farewell", "closed nothing"]);
   });
 
-  test("releases every source, though an owner throws or writes again when told", () => {
+  test("releases every source, even if an owner throws or writes again on release", () => {
     const pair = new Pair().connect();
     const { connection } = pair;
     const released: string[] = [];
@@ -89,7 +89,7 @@ describe("an application that closes", () => {
     pair.peer!.close(5, "bye");
     expect(() => pair.run(undefined, seconds(1))).toThrow("no");
     expect(released.sort()).toEqual(["last", "throws", "writes again", "written again"]);
-    // The event is still there for a host that polls again.
+    // The event is still there when the host polls again.
     expect(pair.client.pollEvent()?.event).toMatchObject({ type: "closed", reason: { type: "peer", code: 5 } });
   });
 
@@ -104,7 +104,7 @@ describe("an application that closes", () => {
   });
 });
 
-test("what still arrives while closing is answered the first, second, fourth, eighth … time", () => {
+test("while closing, the first, second, fourth, eighth … datagram is answered", () => {
   const peer = new HostilePeer({ role: "client" }).handshake();
   peer.connection.close(7, "");
   peer.poll();
@@ -117,22 +117,22 @@ test("what still arrives while closing is answered the first, second, fourth, ei
   expect(answeredAt).toEqual([1, 2, 4, 8, 16, 32]);
 });
 
-test("closing gives way to draining when the peer closes too", () => {
+test("closing changes to draining when the peer closes too", () => {
   const peer = new HostilePeer({ role: "client" }).handshake();
   peer.connection.close(7, "");
   peer.poll();
-  peer.send(oneRtt, [{ type: "connection-close", layer: "application", code: 0, frameType: 0, phrase: NOTHING }]);
+  peer.send(oneRtt, [{ type: "connection-close", layer: "application", code: 0, frameType: 0, phrase: EMPTY }]);
   const before = peer.datagrams.length;
   for (let i = 0; i < 10; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
   expect(peer.datagrams.length).toBe(before);
   expect(peer.events.filter(({ type }) => type === "closed")).toHaveLength(1);
 });
 
-test("after the peer's CONNECTION_CLOSE there is silence, and nothing at the end", () => {
+test("after the peer's CONNECTION_CLOSE nothing is sent, not even at the end", () => {
   const peer = new HostilePeer({ role: "client" }).handshake();
   const id = peer.connection.openStream("bidi")!;
   peer.connection.write(id, new Uint8Array(5_000), true);
-  peer.send(oneRtt, [{ type: "connection-close", layer: "transport", code: 2, frameType: 0, phrase: NOTHING }]);
+  peer.send(oneRtt, [{ type: "connection-close", layer: "transport", code: 2, frameType: 0, phrase: EMPTY }]);
   const before = peer.datagrams.length;
   peer.connection.write(id, new Uint8Array(5_000), true);
   peer.send(oneRtt, [{ type: "ping" }]);
@@ -143,7 +143,7 @@ test("after the peer's CONNECTION_CLOSE there is silence, and nothing at the end
 });
 
 describe("CONNECTION_CLOSE", () => {
-  test("names the frame that broke the rule", () => {
+  test("names the offending frame", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     peer.send(oneRtt, [{ type: "max-stream-data", id: 1, maximum: 1 }]);
     expect(peer.close).toMatchObject({ layer: "transport", frameType: 0x11 });
@@ -152,7 +152,7 @@ describe("CONNECTION_CLOSE", () => {
     expect(other.close).toMatchObject({ frameType: 0 });
   });
 
-  test("says nothing of the application before the handshake is done (RFC 9000 §10.2.3)", () => {
+  test("reveals nothing about the application before the handshake is complete (RFC 9000 §10.2.3)", () => {
     const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
     peer.connection.close(0x77, "a secret");
     peer.poll();
@@ -160,11 +160,11 @@ describe("CONNECTION_CLOSE", () => {
     expect(early.length).toBeGreaterThan(0);
     for (const { frame } of early) {
       expect(frame).toMatchObject({ layer: "transport", code: TRANSPORT_ERRORS.APPLICATION_ERROR.code });
-      expect(frame).toMatchObject({ phrase: NOTHING });
+      expect(frame).toMatchObject({ phrase: EMPTY });
     }
   });
 
-  test("leaves at every level that the peer may be able to read", () => {
+  test("is sent at every level that the peer may be able to read", () => {
     const early = new HostilePeer({ role: "client", silent: true, withholdFinished: true }).handshake();
     early.connection.close(1, "");
     early.poll();
@@ -179,7 +179,7 @@ describe("CONNECTION_CLOSE", () => {
     expect(formsOf(late.datagrams.at(-1)!)).toEqual(["one-rtt"]);
   });
 
-  test("of a client that has heard nothing is one padded Initial", () => {
+  test("of a client that has received nothing is one padded Initial", () => {
     const peer = new HostilePeer({ role: "server", mute: true }).poll();
     peer.connection.close(1, "");
     peer.poll();
@@ -187,7 +187,7 @@ describe("CONNECTION_CLOSE", () => {
     expect(peer.datagrams.at(-1)!.length).toBeGreaterThanOrEqual(1_200);
   });
 
-  test("keeps to three times what an unproven client has sent", () => {
+  test("respects the limit of three times what an unvalidated client has sent", () => {
     const peer = new HostilePeer({ role: "client", silent: true, withholdFinished: true, mute: true });
     peer.deliver(peer.seal(EncryptionLevel.initial, Uint8Array.of(0x20))).poll();
     let received = 1_200;
@@ -201,7 +201,7 @@ describe("CONNECTION_CLOSE", () => {
   });
 });
 
-describe("a fault of ours", () => {
+describe("an internal error", () => {
   /** An engine whose keys can be broken at any time. */
   function fragileEngine(): { engine: CryptoEngine; fail: { seal: boolean; open: boolean } } {
     const fail = { seal: false, open: false };
@@ -238,7 +238,7 @@ describe("a fault of ours", () => {
     });
   });
 
-  test("while sending ends it even where CONNECTION_CLOSE cannot be sent", () => {
+  test("while sending ends the connection even if CONNECTION_CLOSE cannot be sent", () => {
     const { engine, fail } = fragileEngine();
     const pair = new Pair({ engine }).connect();
     pair.run(undefined, millis(100));
@@ -252,7 +252,7 @@ describe("a fault of ours", () => {
     expect(pair.client.nextTimeout()).toBeUndefined();
   });
 
-  test("once, while sending, is told to the peer", () => {
+  test("once, while sending, is reported to the peer", () => {
     const { engine, fail } = fragileEngine();
     const pair = new Pair({ engine }).connect();
     pair.run(undefined, millis(100));
@@ -265,4 +265,4 @@ describe("a fault of ours", () => {
   });
 });
 
-const NOTHING = new Uint8Array(0);
+const EMPTY = new Uint8Array(0);

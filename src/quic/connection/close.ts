@@ -1,6 +1,6 @@
 /**
- * The end of a connection (RFC 9000 §10): who ended it, and what is still owed to the peer. While closing we repeat
- * CONNECTION_CLOSE for what still arrives, less and less often; while draining we are silent.
+ * The end of a connection (RFC 9000 §10): its reason, and what must still be sent. While closing we repeat
+ * CONNECTION_CLOSE in response to further datagrams, less and less often; while draining we send nothing.
  */
 
 import { after, type Instant, type Micros } from "../../base/time.ts";
@@ -14,10 +14,10 @@ export type Lifecycle =
 
 export class Closing {
   #state: Lifecycle = { type: "open" };
-  /** A CONNECTION_CLOSE has to leave with the next packet. */
-  isFrameOwed = false;
+  /** True if a CONNECTION_CLOSE must be sent with the next packet. */
+  isFramePending = false;
   #received = 0;
-  #answerAt = 1;
+  #respondAt = 1;
 
   get state(): Lifecycle {
     return this.#state;
@@ -31,28 +31,28 @@ export class Closing {
     return this.#state.type === "closed";
   }
 
-  /** We end it and tell the peer (RFC 9000 §10.2.1). */
+  /** We close the connection and tell the peer (RFC 9000 §10.2.1). Returns false if it was not open. */
   close(reason: CloseReason, wait: Micros, now: Instant): boolean {
     if (this.#state.type !== "open") return false;
     this.#state = { type: "closing", reason, until: after(now, wait) };
-    this.isFrameOwed = true;
+    this.isFramePending = true;
     return true;
   }
 
-  /** The peer ended it (RFC 9000 §10.2.2). */
+  /** The peer closed the connection (RFC 9000 §10.2.2). Returns true if it was open. */
   drain(reason: CloseReason, wait: Micros, now: Instant): boolean {
     const wasOpen = this.#state.type === "open";
     if (wasOpen || this.#state.type === "closing") {
-      this.isFrameOwed = false;
+      this.isFramePending = false;
       const kept = this.#state.type === "closing" ? this.#state.reason : reason;
       this.#state = { type: "draining", reason: kept, until: after(now, wait) };
     }
     return wasOpen;
   }
 
-  /** Over at once and in silence: idle timeout, stateless reset. */
+  /** Closes immediately and silently: idle timeout, stateless reset. Returns true if it was open. */
   abandon(reason: CloseReason): boolean {
-    this.isFrameOwed = false;
+    this.isFramePending = false;
     if (this.#state.type !== "open") {
       this.#state = { type: "closed", reason: this.#state.reason };
       return false;
@@ -61,13 +61,13 @@ export class Closing {
     return true;
   }
 
-  /** A datagram arrived while closing: answered the 1st, 2nd, 4th, 8th … time (RFC 9000 §10.2.1). */
+  /** A datagram arrived while closing. The 1st, 2nd, 4th, 8th … one is answered (RFC 9000 §10.2.1). */
   handleDatagram(): void {
     if (this.#state.type !== "closing") return;
     this.#received += 1;
-    if (this.#received >= this.#answerAt) {
-      this.#answerAt *= 2;
-      this.isFrameOwed = true;
+    if (this.#received >= this.#respondAt) {
+      this.#respondAt *= 2;
+      this.isFramePending = true;
     }
   }
 

@@ -1,23 +1,26 @@
-/** HANDSHAKE_DONE and NEW_TOKEN: the frames that belong to no stream and no path, repeated until acknowledged (RFC 9000 §13.3). */
+/**
+ * HANDSHAKE_DONE and NEW_TOKEN: the frames that belong to no stream or path, sent again until acknowledged (RFC 9000
+ * §13.3).
+ */
 
 import type { Writer } from "../../wire/writer.ts";
 import { emitHandshakeDone, emitNewToken } from "../frame/index.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 
 export class ConnectionFrames {
-  isHandshakeDoneOwed = false;
-  /** Server: for the client's next connection (RFC 9000 §8.1.3). */
+  isHandshakeDonePending = false;
+  /** Server only: a token for the client's next connection (RFC 9000 §8.1.3). */
   newToken: Uint8Array | undefined;
 
   get hasFrames(): boolean {
-    return this.isHandshakeDoneOwed || this.newToken !== undefined;
+    return this.isHandshakeDonePending || this.newToken !== undefined;
   }
 
   writeFrames(writer: Writer, frames: SentFrame[]): void {
-    if (this.isHandshakeDoneOwed && writer.remaining >= 1) {
+    if (this.isHandshakeDonePending && writer.remaining >= 1) {
       emitHandshakeDone(writer);
       frames.push({ type: "handshake-done" });
-      this.isHandshakeDoneOwed = false;
+      this.isHandshakeDonePending = false;
     }
     if (this.newToken !== undefined && writer.remaining >= 1 + 2 + this.newToken.length) {
       emitNewToken(writer, this.newToken);
@@ -26,9 +29,9 @@ export class ConnectionFrames {
     }
   }
 
-  /** True when the frame was one of ours. */
+  /** Returns true if the frame is one of these. */
   handleLost(frame: SentFrame): boolean {
-    if (frame.type === "handshake-done") this.isHandshakeDoneOwed = true;
+    if (frame.type === "handshake-done") this.isHandshakeDonePending = true;
     else if (frame.type === "new-token") this.newToken = frame.token;
     else return false;
     return true;

@@ -66,7 +66,7 @@ export class Connection implements StreamTransport {
     const tls = options.createTls(emitTransportParameters(announcedParameters(options), { grease: config.rng }));
     const establishment = new Establishment({
       originalDestination: options.originalDestination,
-      cameByRetry: options.retrySource !== undefined,
+      followsRetry: options.retrySource !== undefined,
       createdAt: now,
       firstPeerId: role === "server" ? options.destinationId : undefined,
       issueToken: options.issueToken,
@@ -102,7 +102,7 @@ export class Connection implements StreamTransport {
     this.#receiver = new PacketReceiver(this.#parts, establishment, this.#router, options.inbound);
     this.#sender = new PacketSender(this.#parts, frames, establishment, options.outbound);
     this.#establishment = establishment;
-    establishment.introduce({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });
+    establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });
     establishment.installInitialKeys(options.initialKeyId);
     const { version, local, remote } = options;
     options.trace?.({ type: "quic:connection-started", role, version, local, remote }, now);

@@ -1,6 +1,6 @@
 /**
- * The stream of handshake bytes of one encryption level (RFC 9000 §7.5, §19.6): reassembled on the way in, cut into
- * CRYPTO frames and repeated on the way out.
+ * The stream of handshake bytes of one encryption level (RFC 9000 §7.5, §19.6): reassembles incoming CRYPTO frames, and
+ * writes outgoing ones until acknowledged.
  */
 
 import { RangeSet } from "../../base/range-set.ts";
@@ -13,7 +13,7 @@ import { emitCrypto } from "../frame/emit.ts";
 import type { CryptoFrame } from "../frame/frames.ts";
 import type { CryptoOwner, SentFrame } from "../recovery/sent-packet.ts";
 
-/** RFC 9000 §7.5 asks for at least 4096; certificate chains are bigger. */
+/** RFC 9000 §7.5 requires at least 4096; certificate chains are larger. */
 const MAX_BUFFERED = 64 * 1024;
 const MAX_CHUNKS = 64;
 
@@ -24,9 +24,9 @@ export class CryptoStream implements CryptoOwner {
   readonly #lost = new RangeSet();
   readonly #acked = new RangeSet();
 
-  /** Takes a CRYPTO frame; what became readable is given by `read`. */
+  /** Handles a CRYPTO frame; `read` returns what has become readable. */
   handleFrame(frame: CryptoFrame): void {
-    // Judged before anything is stored: an offset far ahead must not cost memory.
+    // Checked before anything is stored: an offset far ahead must not cost memory.
     if (frame.offset + frame.data.length - this.#incoming.readOffset > MAX_BUFFERED) {
       throw transportError("CRYPTO_BUFFER_EXCEEDED", "CRYPTO");
     }
@@ -51,7 +51,7 @@ export class CryptoStream implements CryptoOwner {
     return !this.#lost.isEmpty || this.#sent < this.#outgoing.length;
   }
 
-  /** Is there anything that the peer may not have? */
+  /** True if the peer may be missing some bytes. */
   get hasUnacknowledged(): boolean {
     return !this.#acked.covers(0, this.#outgoing.length);
   }
@@ -83,7 +83,10 @@ export class CryptoStream implements CryptoOwner {
     for (const [start, end] of this.#acked) this.#lost.remove(start, end);
   }
 
-  /** Repeats all that is not acknowledged: for a probe (RFC 9002 §6.2.4) and after a Retry (RFC 9000 §17.2.5.2). */
+  /**
+   * Sends everything that is not acknowledged again: for a probe (RFC 9002 §6.2.4) and after a Retry (RFC 9000
+   * §17.2.5.2).
+   */
   repeatUnacknowledged(): void {
     this.handleLost(0, this.#sent);
   }

@@ -1,6 +1,6 @@
 /**
- * From the first packet to the confirmed handshake: keys as they come, what the peer announces, Retry and Version
- * Negotiation, and the levels that are left behind (RFC 9000 §7, RFC 9001 §4).
+ * From the first packet to the confirmed handshake: keys as they become available, the peer's parameters, Retry and
+ * Version Negotiation, and discarding old levels (RFC 9000 §7, RFC 9001 §4).
  */
 
 import type { Instant, Micros } from "../../base/time.ts";
@@ -23,36 +23,39 @@ import type { PacketListener, PacketReceiver } from "./packet-receiver.ts";
 import type { PacketSender } from "./packet-sender.ts";
 import type { ConnectionParts } from "./parts.ts";
 
-/** A Retry token beyond this leaves a datagram of 1200 bytes no room for the ClientHello; it is taken for a forgery. */
+/**
+ * A longer Retry token leaves no room for the ClientHello in a datagram of 1200 bytes, so the Retry is treated as a
+ * forgery.
+ */
 const MAX_TOKEN = 768;
 
-/** What is known once the handshake is complete. */
+/** Facts known once the handshake is complete. */
 export interface HandshakeFacts {
   readonly alpn: string;
   readonly cipherSuite: string;
   readonly group: string;
   readonly serverName: string | undefined;
-  /** From the first packet to completion. */
+  /** The time from the first packet to completion. */
   readonly duration: Micros;
   readonly usedRetry: boolean;
 }
 
 export interface EstablishmentHost {
   readonly originalDestination: ConnectionId;
-  /** Server: a Retry came before. */
-  readonly cameByRetry: boolean;
+  /** Server only: true if the connection follows a Retry. */
+  readonly followsRetry: boolean;
   readonly createdAt: Instant;
-  /** Server: what the client's first Initial called itself. */
+  /** Server only: the source id of the client's first Initial. */
   readonly firstPeerId: ConnectionId | undefined;
   readonly issueToken: ((now: Instant) => Uint8Array) | undefined;
   now(): Instant;
   emit(event: ConnectionEvent): void;
   abandon(reason: CloseReason): void;
-  /** What concerns all paths. */
+  /** Applies parameters that concern all paths. */
   applyPeerParameters(parameters: TransportParameters): void;
 }
 
-/** The owners that exist only after the handshake they take part in. */
+/** The parts that exist only after the `Establishment` that uses them. */
 interface Workers {
   readonly parts: ConnectionParts;
   readonly receiver: PacketReceiver;
@@ -67,10 +70,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   #workers!: Workers;
   #retrySource: ConnectionId | undefined;
   #hasOpenedPacket = false;
-  /** Levels whose read keys came and whose early packets have not been tried yet. */
+  /** Levels whose read keys were installed, but whose early packets have not been tried yet. */
   readonly #readableLevels: EncryptionLevel[] = [];
 
-  /** What the peer calls itself in every long header, once that is known. */
+  /** The peer's source id in all of its long headers, once known. */
   #peerId: ConnectionId | undefined;
 
   constructor(host: EstablishmentHost) {
@@ -79,7 +82,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   /** Must be called before anything else. */
-  introduce(workers: Workers): void {
+  attach(workers: Workers): void {
     this.#workers = workers;
   }
 
@@ -87,7 +90,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     return this.#workers.parts;
   }
 
-  /** What the peer's transport parameters have to vouch for. */
+  /** The ids that the peer's transport parameters must confirm. */
   expectedIds(): ExpectedIds {
     return {
       initialSource: this.#parts.paths.primary.remoteIds.active,
@@ -118,18 +121,18 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       remoteIds.replaceInitial(this.#peerId);
     }
     if (level === EncryptionLevel.handshake && role === "server" && spaces.initial !== undefined) {
-      // RFC 9000 §8.1, RFC 9001 §4.9.1: whoever sends Handshake packets has seen ours.
+      // RFC 9000 §8.1, RFC 9001 §4.9.1: a client that sends Handshake packets has received ours.
       route.validate();
       this.#discard(EncryptionLevel.initial);
     }
   }
 
   onPacketSent(level: EncryptionLevel): void {
-    // RFC 9001 §4.9.1: a client is done with Initial keys once it sends a Handshake packet.
+    // RFC 9001 §4.9.1: a client discards Initial keys once it sends a Handshake packet.
     if (level === EncryptionLevel.handshake && this.#parts.role === "client") this.#discard(EncryptionLevel.initial);
   }
 
-  /** The keys of a level are gone, and all that waited for them (RFC 9001 §4.9). */
+  /** Discards the keys of a level and everything that waited for them (RFC 9001 §4.9). */
   #discard(level: HandshakeLevel): void {
     const { spaces, paths, trace } = this.#parts;
     if (spaces.get(level) === undefined) return;
@@ -143,10 +146,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { role, config, version, paths, spaces } = this.#parts;
     const { remoteIds, recovery } = paths.primary;
     const { originalDestination } = this.#host;
-    // RFC 9000 §17.2.5.2: one Retry at most, only before anything else, with a token, and only if its tag is right.
+    // RFC 9000 §17.2.5.2: at most one Retry, only before any other packet, with a token, and only with a valid tag.
     if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
     if (header.token.length === 0 || header.token.length > MAX_TOKEN) return;
-    // RFC 9000 §17.2.5.1: the id that the Retry gives is another than the one we made up.
+    // RFC 9000 §17.2.5.1: the id in the Retry must differ from the one that we chose.
     if (equalBytes(header.source, originalDestination.bytes)) return;
     if (!verifyRetry(config.engine, version, originalDestination.bytes, packet)) return;
     this.#retrySource = ConnectionId.from(header.source);
@@ -161,7 +164,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { versions = [] } = header;
     // RFC 9000 §17.2.1: the server shows that it has seen our packet.
     if (!equalBytes(header.source, this.#host.originalDestination.bytes)) return;
-    // RFC 9000 §6.2: ignored after any other packet, and when it lists the version we tried.
+    // RFC 9000 §6.2: ignored after any other packet, and if it lists the version that we tried.
     if (this.#parts.role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
     if (versions.includes(this.#parts.version)) return;
     this.#host.abandon({ type: "version-negotiation", versions });
@@ -216,14 +219,16 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       group: complete.group,
       serverName: complete.serverName,
       duration: (this.#host.now() - this.#host.createdAt) as Micros,
-      usedRetry: this.#retrySource !== undefined || this.#host.cameByRetry,
+      usedRetry: this.#retrySource !== undefined || this.#host.followsRetry,
     };
-    localIds.setActive(Math.min(this.peerParameters!.activeConnectionIdLimit, config.limits.activeConnectionIdLimit));
+    localIds.setActiveLimit(
+      Math.min(this.peerParameters!.activeConnectionIdLimit, config.limits.activeConnectionIdLimit),
+    );
     const { trace } = this.#parts;
     trace?.({ type: "quic:connection-state-updated", state: "handshake-complete" }, this.#host.now());
     this.#host.emit({ type: "connected", alpn: complete.alpn });
     if (this.#parts.role === "server") {
-      this.#workers.frames.isHandshakeDoneOwed = true;
+      this.#workers.frames.isHandshakeDonePending = true;
       this.#workers.frames.newToken = this.#host.issueToken?.(this.#host.now());
       this.confirmHandshake();
     }

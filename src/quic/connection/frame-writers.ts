@@ -1,4 +1,4 @@
-/** What packets are filled with: acknowledgements, data, probes; a probe of the datagram size; CONNECTION_CLOSE. */
+/** The payloads of packets: acknowledgements, data, probes; MTU probes; CONNECTION_CLOSE. */
 
 import { ProtocolError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
@@ -10,20 +10,20 @@ import type { ConnectionFrames } from "./connection-frames.ts";
 import type { FrameWriter, PacketDraft } from "./packet-builder.ts";
 import type { ConnectionParts } from "./parts.ts";
 
-/** Why a packet is being built; decides what may go into it. */
+/** Why a packet is built; decides what may go into it. */
 export type Purpose =
   | "none"
   | "ack"
   | "data"
   | "probe"
-  /** A probe that carries no content. */
+  /** A probe without content. */
   | "ping";
 
-/** Acknowledgements, and what the owners of content have to say. */
+/** Writes acknowledgements and the pending content of all owners. */
 export class ContentFrames implements FrameWriter {
   readonly #parts: ConnectionParts;
   readonly #frames: ConnectionFrames;
-  /** Of the next packet. */
+  /** The purpose of the next packet. */
   purpose: Purpose = "none";
 
   constructor(parts: ConnectionParts, frames: ConnectionFrames) {
@@ -34,14 +34,14 @@ export class ContentFrames implements FrameWriter {
   writeFrames(writer: Writer, draft: PacketDraft, now: Instant): void {
     const { space } = draft;
     const isProbe = this.purpose === "probe" || this.purpose === "ping";
-    // However many ranges there are to report, a probe has room for its PING.
+    // A probe has room for its PING, however many ranges there are to report.
     if (isProbe) writer.end -= 1;
     this.#writeAck(writer, draft, now);
     if (isProbe) writer.end += 1;
     if (this.purpose === "probe" || this.purpose === "data") this.#writeContent(writer, draft, isProbe, now);
     if (space.probesOwed === 0) return;
     space.probesOwed -= 1;
-    // RFC 9002 §6.2.4: a probe is ack-eliciting even when there is nothing to say.
+    // RFC 9002 §6.2.4: a probe is ack-eliciting even if there is nothing to send.
     if (!draft.ackEliciting) emitPing(writer);
     draft.ackEliciting = true;
   }
@@ -60,7 +60,7 @@ export class ContentFrames implements FrameWriter {
     const { frames } = draft;
     const before = writer.position;
     const crypto = spaces.crypto(draft.level)!;
-    // Each of two probes is worth as much as the other: either may be lost.
+    // Both of two probes carry the same data, since either may be lost.
     if (isProbe && !crypto.hasData) crypto.repeatUnacknowledged();
     crypto.writeFrames(writer, frames);
     if (draft.level === EncryptionLevel.oneRtt) {
@@ -70,12 +70,12 @@ export class ContentFrames implements FrameWriter {
       if (streams.hasControlFrames) streams.writeControlFrames(writer, frames);
       if (streams.hasStreamData) streams.writeStreamFrames(writer, frames, now);
     }
-    // Not every frame leaves a record: a PATH_RESPONSE is never repeated, but it elicits an ACK and is in flight.
+    // Not every frame leaves a record: a PATH_RESPONSE is never sent again, but it is ack-eliciting and in flight.
     if (writer.position > before) draft.ackEliciting = true;
   }
 }
 
-/** Answers to PATH_CHALLENGE by the route on which those came, which may not be the active one (RFC 9000 §8.2.2). */
+/** Responses to PATH_CHALLENGE on the route on which it arrived, which may not be the active one (RFC 9000 §8.2.2). */
 export const pathResponseFrames: FrameWriter = {
   writeFrames(writer, draft) {
     draft.route.pathResponses.writeFrames(writer);
@@ -83,7 +83,7 @@ export const pathResponseFrames: FrameWriter = {
   },
 };
 
-/** PING and PADDING up to the end: if it arrives, the route carries datagrams of that size (RFC 9000 §14.4). */
+/** PING and PADDING up to the end: if the packet arrives, the route carries datagrams of that size (RFC 9000 §14.4). */
 export const mtuProbeFrames: FrameWriter = {
   writeFrames(writer, draft) {
     emitPing(writer);
@@ -106,18 +106,18 @@ export class CloseFrames implements FrameWriter {
   writeFrames(writer: Writer, { level }: PacketDraft): void {
     const { layer, code, phrase, cause } = this.#reason;
     const isOneRtt = level === EncryptionLevel.oneRtt;
-    // RFC 9000 §10.2.3: what the application said is not shown before the handshake protects it.
-    const hide = layer === "application" && !isOneRtt;
+    // RFC 9000 §10.2.3: the application's code and phrase are hidden until the handshake protects them.
+    const isHidden = layer === "application" && !isOneRtt;
     emitConnectionClose(
       writer,
       isOneRtt ? layer : "transport",
-      hide ? APPLICATION_ERROR : code,
+      isHidden ? APPLICATION_ERROR : code,
       faultyFrame(cause),
-      hide ? "" : phrase,
+      isHidden ? "" : phrase,
     );
   }
 }
 
-/** The type of the frame that broke a rule, 0 when it is not known (RFC 9000 §19.19). */
+/** The type of the offending frame, or 0 if unknown (RFC 9000 §19.19). */
 const faultyFrame = (cause: unknown): number =>
   cause instanceof ProtocolError && cause.layer === "transport" ? (frameNumber(cause.where) ?? 0) : 0;

@@ -1,6 +1,6 @@
 /**
- * The Initial and Handshake packet number spaces (RFC 9000 §12.3), each with what belongs to it alone: keys, packets sent,
- * acknowledgements owed, handshake bytes, probes owed. A discarded space is gone with all it held. The Application space
+ * The Initial and Handshake packet number spaces (RFC 9000 §12.3), each with its own keys, sent packets, pending
+ * acknowledgements, handshake bytes and pending probes. Discarding a space drops all of it. The Application space
  * belongs to a path; only its CRYPTO stream, which carries session tickets, is here.
  */
 
@@ -21,7 +21,7 @@ export class HandshakeSpace {
   readonly crypto = new CryptoStream();
   read: PacketKeys | undefined;
   write: PacketKeys | undefined;
-  /** Ack-eliciting packets that a probe timeout asks for (RFC 9002 §6.2.4). */
+  /** The number of ack-eliciting packets to send for a probe timeout (RFC 9002 §6.2.4). */
   probesOwed = 0;
 
   constructor(level: HandshakeLevel, config: ConnectionConfig) {
@@ -34,7 +34,7 @@ export class HandshakeSpace {
 export class HandshakeSpaces {
   #initial: HandshakeSpace | undefined;
   #handshake: HandshakeSpace | undefined;
-  /** CRYPTO frames of 1-RTT packets. */
+  /** For CRYPTO frames in 1-RTT packets. */
   readonly oneRttCrypto = new CryptoStream();
 
   constructor(config: ConnectionConfig) {
@@ -54,13 +54,13 @@ export class HandshakeSpaces {
     return level === EncryptionLevel.initial ? this.#initial : this.#handshake;
   }
 
-  /** The space of Initial or Handshake packets by its number. */
+  /** The Initial or Handshake space with this number. */
   byNumber(space: PacketNumberSpace): HandshakeSpace | undefined {
     if (space === PacketNumberSpace.application) return undefined;
     return space === PacketNumberSpace.initial ? this.#initial : this.#handshake;
   }
 
-  /** The handshake bytes of a level; undefined once the level is discarded. No CRYPTO frame is sent in 0-RTT packets. */
+  /** The handshake bytes of a level; undefined once the level is discarded. 0-RTT packets carry no CRYPTO frames. */
   crypto(level: EncryptionLevel): CryptoStream | undefined {
     if (level === EncryptionLevel.oneRtt) return this.oneRttCrypto;
     return level === EncryptionLevel.zeroRtt ? undefined : this.get(level)?.crypto;
@@ -71,7 +71,7 @@ export class HandshakeSpaces {
     else this.#handshake = undefined;
   }
 
-  /** Those that are left, in the order in which their packets are coalesced. */
+  /** The remaining spaces, in the order in which their packets are coalesced. */
   *[Symbol.iterator](): IterableIterator<HandshakeSpace> {
     if (this.#initial !== undefined) yield this.#initial;
     if (this.#handshake !== undefined) yield this.#handshake;

@@ -12,7 +12,7 @@ describe("handshake", () => {
 });
 
 describe("streams", () => {
-  test("carry bytes both ways", () => {
+  test("carry bytes in both directions", () => {
     const pair = new Pair().connect();
     const message = new Uint8Array(300_000).map((_, i) => i % 251);
     const received: Uint8Array[] = [];

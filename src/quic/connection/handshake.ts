@@ -1,6 +1,6 @@
 /**
- * The seam between TLS and the connection (RFC 9001 §4): carries CRYPTO bytes both ways, installs keys as secrets
- * appear, checks the peer's transport parameters against the connection ids that were really used.
+ * The interface between TLS and the connection (RFC 9001 §4): carries CRYPTO bytes in both directions, reports secrets
+ * as they become available, and checks the peer's transport parameters against the connection ids in use.
  */
 
 import type { Instant } from "../../base/time.ts";
@@ -12,7 +12,7 @@ import { parseTransportParameters, type TransportParameters } from "../params/in
 import type { HandshakeProgress } from "../recovery/index.ts";
 import type { HandshakeSpaces } from "./handshake-spaces.ts";
 
-/** What the connection hears from its handshake. */
+/** Receives the events of the handshake. */
 export interface HandshakeListener {
   onPeerParameters(parameters: TransportParameters): void;
   onSecret(secret: Extract<TlsEvent, { type: "secret" }>): void;
@@ -21,7 +21,7 @@ export interface HandshakeListener {
   onKeyLog(line: string): void;
 }
 
-/** Which ids the peer must vouch for in its transport parameters (RFC 9000 §7.3). */
+/** The ids that the peer must confirm in its transport parameters (RFC 9000 §7.3). */
 export interface ExpectedIds {
   readonly initialSource: ConnectionId;
   /** Client only: the destination of its very first packet. */
@@ -34,11 +34,11 @@ export class Handshake implements HandshakeProgress {
   readonly #role: "client" | "server";
   readonly #spaces: HandshakeSpaces;
   readonly #listener: HandshakeListener;
-  /** Needed as long as the connection lives: session tickets come at any time (RFC 8446 §4.6.1). */
+  /** Needed as long as the connection lives: session tickets may arrive at any time (RFC 8446 §4.6.1). */
   readonly #tls: TlsHandshake;
   #expectedIds: (() => ExpectedIds) | undefined;
   isComplete = false;
-  /** RFC 9001 §4.1.2. Keys, recovery and timers ask here. */
+  /** RFC 9001 §4.1.2. Used by keys, recovery and timers. */
   isConfirmed = false;
   hasHandshakeKeys = false;
 
@@ -61,7 +61,7 @@ export class Handshake implements HandshakeProgress {
     this.#pump();
   }
 
-  /** In-order bytes are waiting in the crypto stream of `level`. */
+  /** Passes in-order bytes from the crypto stream of `level` to TLS. */
   handleCrypto(level: EncryptionLevel, now: Instant): void {
     const crypto = this.#spaces.crypto(level);
     for (let bytes = crypto?.read(); bytes !== undefined; bytes = crypto?.read()) {
@@ -115,17 +115,18 @@ export class Handshake implements HandshakeProgress {
     const parameters = parseTransportParameters(bytes, this.#role === "client" ? "server" : "client");
     const expected = this.#expectedIds!();
     const mismatch = (name: string): never => {
-      throw transportError("TRANSPORT_PARAMETER_ERROR", name, "is missing or is not the connection id that was used");
+      throw transportError("TRANSPORT_PARAMETER_ERROR", name, "is missing or differs from the connection id in use");
     };
     // RFC 9000 §7.3: binds the ids of the handshake's packets to its authentication.
-    const agrees = (given: Uint8Array | undefined, wanted: ConnectionId | undefined): boolean =>
+    const matches = (given: Uint8Array | undefined, wanted: ConnectionId | undefined): boolean =>
       wanted === undefined ? given === undefined : given !== undefined && equalBytes(given, wanted.bytes);
-    if (!agrees(parameters.initialSourceConnectionId, expected.initialSource)) mismatch("initial_source_connection_id");
+    if (!matches(parameters.initialSourceConnectionId, expected.initialSource))
+      mismatch("initial_source_connection_id");
     if (this.#role === "client") {
-      if (!agrees(parameters.originalDestinationConnectionId, expected.originalDestination)) {
+      if (!matches(parameters.originalDestinationConnectionId, expected.originalDestination)) {
         mismatch("original_destination_connection_id");
       }
-      if (!agrees(parameters.retrySourceConnectionId, expected.retrySource)) mismatch("retry_source_connection_id");
+      if (!matches(parameters.retrySourceConnectionId, expected.retrySource)) mismatch("retry_source_connection_id");
     }
     return parameters;
   }

@@ -1,12 +1,12 @@
-/** The idle timeout (RFC 9000 §10.1): both sides' announcements, the smaller of which counts, never below three PTOs. */
+/** The idle timeout (RFC 9000 §10.1): the smaller of both sides' announcements, but at least three PTOs. */
 
 import { after, type Instant, type Micros } from "../../base/time.ts";
 
 export class IdleTimer {
-  /** Ours, then the smaller of both; 0 is "never". */
+  /** First our timeout, then the smaller of both; 0 means never. */
   #timeout: number;
   #since: Instant;
-  /** RFC 9000 §10.1: only the first ack-eliciting packet after something was received restarts the timer. */
+  /** RFC 9000 §10.1: only the first ack-eliciting packet after one was received restarts the timer. */
   #sentSinceReceived = false;
   #keptAliveAt: Instant;
 
@@ -32,12 +32,12 @@ export class IdleTimer {
     this.#since = now;
   }
 
-  /** A PING was asked for to keep the path alive. */
+  /** A PING was requested to keep the path alive. */
   onKeptAlive(now: Instant): void {
     this.#keptAliveAt = now;
   }
 
-  /** From when on the path has been idle, unanswered PINGs included: a dead peer gets one an interval. */
+  /** The start of the keep-alive interval. Unanswered PINGs count, so that a dead peer gets one per interval. */
   get keptAliveSince(): Instant {
     return Math.max(this.#keptAliveAt, this.#since) as Instant;
   }

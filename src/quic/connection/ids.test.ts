@@ -1,4 +1,4 @@
-/** Connection ids: given, retired, replaced (RFC 9000 §5.1). */
+/** Connection ids: issued, retired, replaced (RFC 9000 §5.1). */
 
 import { describe, expect, test } from "vitest";
 import { seconds } from "../../base/time.ts";
@@ -26,12 +26,12 @@ const given = (peer: HostilePeer): NewId[] =>
 const retired = (peer: HostilePeer): number[] =>
   peer.frames.flatMap(({ frame }) => (frame.type === "retire-connection-id" ? [frame.sequence] : []));
 
-describe("ids of ours", () => {
+describe("our ids", () => {
   test.each([
     [2, [1]],
     [4, [1, 2, 3]],
     [1_000, [1, 2, 3]],
-  ])("are as many as the peer takes (%i), up to our own limit", (activeConnectionIdLimit, sequences) => {
+  ])("are issued up to the peer's limit (%i) and our own", (activeConnectionIdLimit, sequences) => {
     for (const role of ["client", "server"] as const) {
       const peer = new HostilePeer({ role, parameters: { activeConnectionIdLimit } }).handshake();
       expect(given(peer).map(({ sequence }) => sequence)).toEqual(sequences);
@@ -39,7 +39,7 @@ describe("ids of ours", () => {
     }
   });
 
-  test("are replaced when retired, and then lead nowhere", () => {
+  test("are replaced when retired, and then no longer route", () => {
     const peer = new HostilePeer({ role: "client", parameters: { activeConnectionIdLimit: 2 } }).handshake();
     const old = peer.destination;
     peer.destination = given(peer)[0]!.connectionId;
@@ -52,16 +52,16 @@ describe("ids of ours", () => {
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("retired twice cost nothing more", () => {
+  test("have no further cost when retired twice", () => {
     const peer = new HostilePeer({ role: "client", parameters: { activeConnectionIdLimit: 2 } }).handshake();
     peer.destination = given(peer)[0]!.connectionId;
     for (let i = 0; i < 5; i += 1) peer.send(oneRtt, [{ type: "retire-connection-id", sequence: 0 }]);
     expect(given(peer)).toHaveLength(2);
   });
 
-  test("that were never sent cannot be retired", () => {
+  test("cannot be retired before they were sent", () => {
     const peer = new HostilePeer({ role: "client", parameters: { activeConnectionIdLimit: 2 } }).handshake();
-    // The second of these retires the id that answers the first, before it was sent.
+    // The second of these retires the replacement for the first, before it was sent.
     peer.send(oneRtt, [
       { type: "retire-connection-id", sequence: 1 },
       { type: "retire-connection-id", sequence: 2 },
@@ -69,9 +69,9 @@ describe("ids of ours", () => {
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code);
   });
 
-  test("are sent again when lost", () => {
+  test("are sent again if lost", () => {
     const pair = new Pair({ wire: (datagram, direction, index) => (isEarly(direction, index) ? undefined : datagram) });
-    // Everything the server says after its handshake flight is lost for a while.
+    // Everything the server sends after its handshake flight is lost for a while.
     function isEarly(direction: string, index: number): boolean {
       return direction === "to-client" && index >= 3 && index <= 6;
     }
@@ -81,11 +81,11 @@ describe("ids of ours", () => {
   });
 });
 
-describe("ids of the peer's", () => {
-  /** The destination of the last packet the victim sent. */
+describe("the peer's ids", () => {
+  /** The destination of the last packet that the victim sent. */
   const inUse = (peer: HostilePeer) => headersOf(peer.datagrams.at(-1)!)[0]!.destination;
 
-  test("are changed when the peer asks", () => {
+  test("are changed on request", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     peer.send(oneRtt, [newId(1), newId(2)]);
     expect(inUse(peer)).toEqual(peer.id);
@@ -94,7 +94,7 @@ describe("ids of the peer's", () => {
     expect(retired(peer)).toEqual([1, 0]);
   });
 
-  test("that are retired on arrival are answered once", () => {
+  test("are retired once when retired on arrival", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     peer.send(oneRtt, [newId(5, 5)]);
     peer.isSilent = true;
@@ -103,13 +103,13 @@ describe("ids of the peer's", () => {
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("may come again unchanged", () => {
+  test("may be repeated unchanged", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     for (let i = 0; i < 20; i += 1) peer.send(oneRtt, [newId(1), newId(2), newId(3)]);
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("are no more than allowed, however many are retired and not acknowledged", () => {
+  test("are limited, however many retirements are unacknowledged", () => {
     const peer = new HostilePeer({ role: "client", silent: true }).handshake();
     let sequence = 1;
     while (peer.close === undefined && sequence < 100) {
@@ -121,7 +121,7 @@ describe("ids of the peer's", () => {
     expect(sequence - 1).toBe(17);
   });
 
-  test("change without end while the peer keeps up", () => {
+  test("can change forever while the peer acknowledges retirements", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     for (let sequence = 1; sequence <= 100; sequence += 1) peer.send(oneRtt, [newId(sequence, sequence)]);
     expect(peer.connection.isOpen).toBe(true);
@@ -130,7 +130,7 @@ describe("ids of the peer's", () => {
 });
 
 describe("packets that are not for this connection", () => {
-  test("from another address are dropped without a word", () => {
+  test("from another address are dropped silently", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     const { packetsReceived } = peer.connection.stats;
     const before = peer.datagrams.length;
@@ -142,7 +142,7 @@ describe("packets that are not for this connection", () => {
     expect(peer.connection.stats.packetsReceived).toBe(packetsReceived + 1);
   });
 
-  test("coalesced with one that is, are dropped", () => {
+  test("are dropped when coalesced with one that is", () => {
     const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
     const { packetsReceived } = peer.connection.stats;
     const own = peer.seal(EncryptionLevel.handshake, Uint8Array.of(1));
@@ -157,7 +157,7 @@ describe("packets that are not for this connection", () => {
     expect(peer.connection.stats.packetsReceived).toBe(packetsReceived + 1);
   });
 
-  test("from another source id are dropped (RFC 9000 §7.2)", () => {
+  test("with another source id are dropped (RFC 9000 §7.2)", () => {
     const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
     const { packetsReceived } = peer.connection.stats;
     peer.id.fill(0x12);
@@ -168,7 +168,7 @@ describe("packets that are not for this connection", () => {
     expect(peer.connection.stats.packetsReceived).toBe(packetsReceived + 1);
   });
 
-  test("that come twice are handled once", () => {
+  test("are handled once when they arrive twice", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     const packet = peer.seal(oneRtt, Uint8Array.of(0x1a, 1, 2, 3, 4, 5, 6, 7, 8));
     for (let i = 0; i < 5; i += 1) peer.deliver(packet.slice()).poll();

@@ -1,14 +1,14 @@
 /** One QUIC connection. */
 
-/** Work space for packets, shared by the connections of an endpoint. */
+/** Scratch memory for packets, shared by the connections of an endpoint. */
 export { BatchPool } from "./batch-pool.ts";
-/** What an endpoint decides for its connections, and the defaults. */
+/** An endpoint's configuration for its connections, with defaults. */
 export { type ConnectionConfig, type ConnectionLimits, connectionConfig, DEFAULT_LIMITS } from "./config.ts";
-/** The machine. */
+/** The connection itself. */
 export { Connection } from "./connection.ts";
-/** What is known once the handshake is complete. */
+/** Facts known once the handshake is complete. */
 export type { HandshakeFacts } from "./establishment.ts";
-/** What a connection is made with, and what it tells. */
+/** A connection's inputs, and its events. */
 export type { ConnectionEvent, ConnectionOptions } from "./options.ts";
 /** Counters. */
 export type { ConnectionStats } from "./stats.ts";

@@ -9,7 +9,7 @@ import { Pair, type PairOptions } from "../testing/pair.ts";
 const SIZE = 400_000;
 const CHUNK = 20_000;
 
-/** The server sends, the client reads; `during` is called at every tenth of the way. */
+/** The server sends, the client reads. `during` is called after every tenth of the transfer. */
 function download(options: PairOptions, during: (pair: Pair, tenth: number) => void = () => {}): Pair {
   const pair = new Pair(options).connect();
   const content = new Uint8Array(SIZE).map((_, i) => i % 251);
@@ -53,7 +53,7 @@ describe("during a transfer", () => {
     expect(pair.connection.isOpen && pair.peer!.isOpen).toBe(true);
   });
 
-  test("both do, with loss", () => {
+  test("both sides update keys, with loss", () => {
     let updates = 0;
     const options: PairOptions = { wire: (datagram, _direction, index) => (index % 9 === 8 ? undefined : datagram) };
     const pair = download(options, ({ connection, peer }) => {
@@ -63,7 +63,7 @@ describe("during a transfer", () => {
     expect(pair.connection.isOpen && pair.peer!.isOpen).toBe(true);
   });
 
-  test("keys are updated by themselves when they have been used enough", () => {
+  test("keys are updated automatically after enough use", () => {
     const pair = download({ server: { keyUpdateAfter: 50 }, delay: millis(1) });
     expect(pair.peer!.keyGeneration).toBeGreaterThanOrEqual(1);
     expect(pair.connection.keyGeneration).toBe(pair.peer!.keyGeneration);
@@ -80,7 +80,7 @@ test("forged packets of the next phase change nothing (RFC 9001 §6.3)", () => {
   const peer = new HostilePeer({ role: "client" }).handshake();
   const genuine = () => peer.seal(EncryptionLevel.oneRtt, Uint8Array.of(1));
   for (let i = 0; i < 200; i += 1) {
-    // Sealed with the keys of the present phase, so nobody's: a forgery that flips the bit.
+    // Sealed with the keys of the current phase, but with the Key Phase bit flipped: a forgery.
     peer.deliver(peer.seal(EncryptionLevel.oneRtt, Uint8Array.of(1), { keyPhase: 1 }));
   }
   peer.poll();

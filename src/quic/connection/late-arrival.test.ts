@@ -1,10 +1,10 @@
-/** A packet that was declared lost and arrives after all (RFC 9002 §6.1): its content counts as delivered. */
+/** A packet that was declared lost arrives after all (RFC 9002 §6.1): its contents count as delivered. */
 
 import { expect, test } from "vitest";
 import { millis, seconds } from "../../base/time.ts";
 import { Pair } from "../testing/pair.ts";
 
-test("data that arrives in its first copy is not sent a third time", () => {
+test("data whose first copy arrives late is not sent a third time", () => {
   let isWriting = false;
   let held: Uint8Array | undefined;
   const pair: Pair = new Pair({
@@ -14,7 +14,7 @@ test("data that arrives in its first copy is not sent a third time", () => {
         held = datagram;
         return undefined;
       }
-      // Nothing that is sent again arrives.
+      // Everything that is sent again is lost.
       return pair.connection.stats.packetsLost === 0 ? datagram : undefined;
     },
   }).connect();

@@ -1,4 +1,4 @@
-/** What a connection is made with, and what it tells. */
+/** A connection's inputs, and its events. */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
 import type { Instant } from "../../base/time.ts";
@@ -12,7 +12,7 @@ import type { ConnectionConfig } from "./config.ts";
 
 export type ConnectionEvent =
   | TransportEvent
-  /** Client only: judge the chain, then call `certificateVerdict`. */
+  /** Client only: check the chain, then call `certificateVerdict`. */
   | Extract<TlsEvent, { type: "verify-certificate" }>
   | Extract<TlsEvent, { type: "key-log" }>;
 
@@ -25,23 +25,31 @@ export interface ConnectionOptions {
   /** Our first id and its reset token. */
   readonly sourceId: ConnectionId;
   readonly sourceResetToken: Uint8Array;
-  /** How we address the peer at first. */
+  /** The peer's first id. */
   readonly destinationId: ConnectionId;
-  /** The destination of the client's first Initial that the server accepts: Initial keys come from it (RFC 9001 §5.2). */
+  /**
+   * The destination of the client's first Initial that the server accepts; Initial keys are derived from it (RFC 9001
+   * §5.2).
+   */
   readonly initialKeyId: ConnectionId;
-  /** Server after a Retry: what the client first called us, and what the Retry called us. */
+  /** For a server after a Retry: the id that the client chose first, and the id of the Retry. */
   readonly originalDestination: ConnectionId;
   readonly retrySource?: ConnectionId | undefined;
   readonly isAddressValidated: boolean;
-  /** Server: a token by which the client's next connection can skip address validation (RFC 9000 §8.1.3). */
+  /**
+   * Server only: issues a token with which the client's next connection can skip address validation (RFC 9000 §8.1.3).
+   */
   readonly issueToken?: ((now: Instant) => Uint8Array) | undefined;
   readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
   readonly registry: ConnectionIdRegistry;
   readonly inbound: BatchPool;
   readonly outbound: BatchPool;
-  /** Something happened that the endpoint has to look at: an event, or something to transmit. */
+  /** Called when the endpoint has something to do: an event, or something to transmit. */
   readonly onWake: () => void;
-  /** A stateless reset that ends with this token is ours (RFC 9000 §10.3); the one told before no longer is. */
+  /**
+   * Called with the token that identifies a stateless reset of this connection (RFC 9000 §10.3). It replaces the
+   * previous one.
+   */
   readonly onResetToken: (token: Uint8Array) => void;
   readonly trace?: QuicTrace | undefined;
   readonly now: Instant;

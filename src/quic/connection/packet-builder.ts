@@ -1,6 +1,7 @@
 /**
- * The one way to build a packet: begin it with the header of its level, let a `FrameWriter` fill it, pad and finish it in
- * the batch, record it with recovery. Data, probes, MTU probes and CONNECTION_CLOSE differ in their frame writer only.
+ * The only way to build a packet: begin it with the header of its level, let a `FrameWriter` fill it, pad it, finish it
+ * in the batch, and record it in recovery. Data, probes, MTU probes and CONNECTION_CLOSE differ only in their frame
+ * writer.
  */
 
 import type { Ecn } from "../../base/datagrams.ts";
@@ -25,7 +26,7 @@ export interface PacketDraft {
   readonly level: EncryptionLevel;
   readonly path: PathSpace;
   readonly route: Route;
-  /** The owner of what the packet's space owes: acknowledgements and probes. */
+  /** The space that owns the pending acknowledgements and probes. */
   readonly space: HandshakeSpace | PathSpace;
   readonly frames: SentFrame[];
   ackEliciting: boolean;
@@ -33,15 +34,15 @@ export interface PacketDraft {
 }
 
 export interface FrameWriter {
-  /** Writes frames from `writer.position` up to `writer.end`, and says in the draft what they are. */
+  /** Writes frames from `writer.position` up to `writer.end`, and records them in the draft. */
   writeFrames(writer: Writer, draft: PacketDraft, now: Instant): void;
 }
 
-/** Where a packet goes, and how. */
+/** Where a packet goes, and its ECN mark. */
 export interface PacketTarget {
   readonly path: PathSpace;
   readonly route: Route;
-  /** The mark that its datagram will bear. */
+  /** The ECN mark of its datagram. */
   readonly ecn: Ecn;
 }
 
@@ -55,7 +56,7 @@ export class PacketBuilder {
   readonly #parts: ConnectionParts;
   readonly #listener: PacketSentListener;
   readonly #open = new OpenPacket();
-  /** Sent with the client's Initial packets: from a Retry. */
+  /** The token from a Retry, sent with the client's Initial packets. */
   token: Uint8Array = NO_TOKEN;
 
   constructor(parts: ConnectionParts, listener: PacketSentListener) {
@@ -64,8 +65,9 @@ export class PacketBuilder {
   }
 
   /**
-   * A packet of `level` from `writer.position`, at most to `writer.end`. It is padded to end at `padTo` if the datagram has
-   * to be so long and nothing follows it. 1-RTT packets stay in the batch, to be sealed together; others are sealed.
+   * Builds a packet of `level` from `writer.position`, up to `writer.end`. It is padded to end at `padTo` if the
+   * datagram must have that size and nothing follows. 1-RTT packets stay in the batch, to be sealed together; others
+   * are sealed.
    */
   build(
     writer: Writer,
@@ -98,7 +100,7 @@ export class PacketBuilder {
       writer.fill(0, Math.min(missing, writer.remaining));
       draft.isPadded = true;
     } else if (writer.position === open.payload) {
-      // Another level was expected to have more to say than it had; an empty packet is forbidden (RFC 9000 §12.4).
+      // This level had less to send than expected; an empty packet is forbidden (RFC 9000 §12.4).
       writer.uint8(0);
       draft.isPadded = true;
     }
@@ -136,7 +138,7 @@ export class PacketBuilder {
   #record(draft: PacketDraft, packetNumber: number, size: number, ecn: Ecn, now: Instant): void {
     const { level, path, route, frames, ackEliciting, isPadded } = draft;
     const { stats, idle } = this.#parts;
-    // RFC 9002 §2: what is ack-eliciting or padded counts as in flight.
+    // RFC 9002 §2: a packet that is ack-eliciting or padded counts as in flight.
     const inFlight = ackEliciting || isPadded;
     path.recovery.onPacketSent(
       spaceOf(level),
@@ -149,7 +151,7 @@ export class PacketBuilder {
     this.#listener.onPacketSent(level);
   }
 
-  /** Seals the 1-RTT packets that a train left in the batch. */
+  /** Seals the 1-RTT packets of a train in the batch. */
   sealOneRtt(batch: PacketBatch, path: PathSpace): void {
     if (batch.count === 0) return;
     const { oneRtt } = this.#parts;

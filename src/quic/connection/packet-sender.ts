@@ -1,6 +1,6 @@
 /**
- * From what the owners want to say to datagrams: chooses a path, fills a train of equal datagrams for its active route,
- * coalescing the levels of the handshake, within what congestion control, the pacer and anti-amplification allow.
+ * From pending data to datagrams: chooses a path and fills a train of equal datagrams for its active route, coalescing
+ * the levels of the handshake, within the limits of congestion control, the pacer and anti-amplification.
  */
 
 import type { SlotWriter, Transmit } from "../../base/datagrams.ts";
@@ -19,7 +19,7 @@ import type { HandshakeLevel } from "./handshake-spaces.ts";
 import { PacketBuilder, type PacketSentListener, type PacketTarget } from "./packet-builder.ts";
 import type { ConnectionParts } from "./parts.ts";
 
-/** The levels whose packets share a datagram, in their order (RFC 9000 §12.2). */
+/** The levels whose packets share a datagram, in order (RFC 9000 §12.2). */
 const LEVELS = [EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt] as const;
 
 export class PacketSender {
@@ -37,7 +37,7 @@ export class PacketSender {
     this.#batches = batches;
   }
 
-  /** Sent with the client's Initial packets from now on. */
+  /** Sets the token to send with the client's Initial packets from now on. */
   setToken(token: Uint8Array): void {
     this.#builder.token = token;
   }
@@ -47,8 +47,8 @@ export class PacketSender {
     const batch = this.#batches.forArena(slots.arena);
     const writer = new Writer(slots.arena, 0);
     if (!closing.isOpen) {
-      if (!closing.isFrameOwed) return undefined;
-      closing.isFrameOwed = false;
+      if (!closing.isFramePending) return undefined;
+      closing.isFramePending = false;
       return this.#buildClose(writer, batch, closing.state, now);
     }
     for (const path of paths.all) {
@@ -61,12 +61,12 @@ export class PacketSender {
       if (transmit !== undefined) return transmit;
     }
     for (const path of paths.all) {
-      // A path that was not chosen still owes its own acknowledgements and probes.
+      // A path that was not chosen still has to send its own acknowledgements and probes.
       if (order.includes(path)) continue;
       const transmit = this.#buildTrain(writer, batch, path, false, maxSegments, now);
       if (transmit !== undefined) return transmit;
     }
-    // What is owed goes first: a route that drops the probe must not delay it.
+    // Pending data goes first: a route that drops the MTU probe must not delay it.
     for (const path of order) {
       const transmit = this.#buildMtuProbe(writer, batch, path, now);
       if (transmit !== undefined) return transmit;
@@ -105,19 +105,21 @@ export class PacketSender {
     return count === 0 ? undefined : transmit(target, segmentSize, count, writer.position);
   }
 
-  /** One datagram from `writer.position`, at most to `writer.end`; 0 when there is nothing to say. */
+  /**
+   * Builds one datagram from `writer.position`, up to `writer.end`. Returns its length, 0 if there is nothing to send.
+   */
   #buildDatagram(writer: Writer, batch: PacketBatch, target: PacketTarget, isChosen: boolean, now: Instant): number {
     const { role } = this.#parts;
     const start = writer.position;
     const limit = writer.end;
     const purposes = this.#purposes(target.path, isChosen, limit - start, now);
-    // RFC 9000 §8.2.2: so is a datagram with a PATH_RESPONSE.
+    // RFC 9000 §8.2.2: a datagram with a PATH_RESPONSE must be padded.
     let mustPad = target.route.pathResponses.isPending && isChosen && limit - start >= MIN_DATAGRAM_SIZE;
     for (const level of LEVELS) {
       const purpose = purposes[level]!;
       if (purpose === "none") continue;
       writer.end = limit;
-      // RFC 9000 §14.1: the client pads whatever carries an Initial, the server what is ack-eliciting.
+      // RFC 9000 §14.1: a client pads every datagram with an Initial, a server those with an ack-eliciting one.
       if (level === EncryptionLevel.initial) mustPad ||= role === "client" || purpose !== "ack";
       const padTo = mustPad ? start + MIN_DATAGRAM_SIZE : 0;
       this.#content.purpose = purpose;
@@ -145,7 +147,7 @@ export class PacketSender {
     const { spaces, role, paths } = this.#parts;
     const space = spaces.get(level);
     if (space?.write === undefined) return "none";
-    // A datagram that has to be padded needs its full size; until the peer's bytes allow that, silence.
+    // A datagram that must be padded needs its full size. Send nothing until the peer's bytes allow that.
     if (level === EncryptionLevel.initial && room < MIN_DATAGRAM_SIZE) {
       if (role === "client" || space.crypto.hasData || space.probesOwed > 0) return "none";
     }
@@ -181,13 +183,13 @@ export class PacketSender {
     );
   }
 
-  /** Congestion control and pacing (RFC 9002 §7). */
+  /** True if congestion control and pacing allow a datagram (RFC 9002 §7). */
   #mayTransmit(path: PathSpace, now: Instant): boolean {
     const { controller, pacer, maxDatagramSize } = path.routes.active;
     return controller.canSend(maxDatagramSize) && pacer.budget(now) >= maxDatagramSize;
   }
 
-  /** What is owed on routes other than the active one. */
+  /** Builds a datagram with the pending PATH_RESPONSE frames of a route other than the active one. */
   #buildPathResponse(writer: Writer, batch: PacketBatch, path: PathSpace, now: Instant): Transmit | undefined {
     if (path.routes.all.length === 1 || !this.#parts.oneRtt.canWrite) return undefined;
     for (const route of path.routes.all) {
@@ -196,7 +198,7 @@ export class PacketSender {
       if (limit < MIN_PACKET_ROOM) continue;
       const target: PacketTarget = { path, route, ecn: Ecn.notEct };
       writer.end = limit;
-      // RFC 9000 §8.2.2: expanded as far as anti-amplification permits.
+      // RFC 9000 §8.2.2: expanded as far as anti-amplification allows.
       this.#builder.build(writer, batch, target, EncryptionLevel.oneRtt, pathResponseFrames, limit, true, now);
       this.#builder.sealOneRtt(batch, path);
       const length = writer.position;
@@ -206,7 +208,7 @@ export class PacketSender {
     return undefined;
   }
 
-  /** A datagram larger than any so far. */
+  /** Builds a datagram that is larger than any sent before. */
   #buildMtuProbe(writer: Writer, batch: PacketBatch, path: PathSpace, now: Instant): Transmit | undefined {
     const { oneRtt, handshake } = this.#parts;
     const route = path.routes.active;
@@ -224,7 +226,7 @@ export class PacketSender {
     return transmit(target, size, 1, size);
   }
 
-  /** CONNECTION_CLOSE at every level that the peer may be able to read (RFC 9000 §10.2.3). */
+  /** Builds CONNECTION_CLOSE at every level that the peer may be able to read (RFC 9000 §10.2.3). */
   #buildClose(writer: Writer, batch: PacketBatch, state: Lifecycle, now: Instant): Transmit | undefined {
     const { paths, role } = this.#parts;
     if (state.type !== "closing" || state.reason.type !== "local") return undefined;
@@ -252,12 +254,13 @@ export class PacketSender {
   #mayReadClose(level: (typeof LEVELS)[number]): boolean {
     const { spaces, oneRtt, role, handshake } = this.#parts;
     if (level !== EncryptionLevel.oneRtt) return spaces.get(level)?.write !== undefined;
-    // Once the handshake is confirmed everybody reads 1-RTT; before, a client's 1-RTT packets may not be readable.
+    // Once the handshake is confirmed, both sides read 1-RTT packets. Before that, a client's 1-RTT packets may not be
+    // readable.
     return oneRtt.canWrite && (handshake.isComplete || role === "client" || spaces.handshake !== undefined);
   }
 }
 
-/** Does no packet follow that of `level` in its datagram? */
+/** True if no packet follows that of `level` in its datagram. */
 const isLast = (purposes: readonly Purpose[], level: EncryptionLevel): boolean =>
   (level >= EncryptionLevel.handshake || purposes[EncryptionLevel.handshake] === "none") &&
   (level === EncryptionLevel.oneRtt || purposes[EncryptionLevel.oneRtt] === "none");

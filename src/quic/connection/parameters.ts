@@ -1,9 +1,9 @@
-/** What this side announces in its transport parameters (RFC 9000 §18.2). */
+/** The transport parameters that this side announces (RFC 9000 §18.2). */
 
 import type { TransportParameters } from "../params/index.ts";
 import type { ConnectionOptions } from "./options.ts";
 
-/** RFC 9000 §18.2: what the UDP stack can take; nothing here needs a smaller bound. */
+/** RFC 9000 §18.2: the maximum that UDP carries; nothing here needs a smaller limit. */
 const MAX_UDP_PAYLOAD = 65_527;
 
 export function announcedParameters(options: ConnectionOptions): Partial<TransportParameters> {
@@ -20,7 +20,7 @@ export function announcedParameters(options: ConnectionOptions): Partial<Transpo
     initialMaxStreamsUni: limits.initialMaxStreamsUni,
     ackDelayExponent: config.ackDelayExponent,
     maxAckDelay: config.maxAckDelay,
-    // Until paths can change, peers are asked not to (RFC 9000 §9).
+    // Until paths can change, peers are asked not to migrate (RFC 9000 §9).
     disableActiveMigration: true,
     activeConnectionIdLimit: limits.activeConnectionIdLimit,
     initialSourceConnectionId: sourceId.bytes,

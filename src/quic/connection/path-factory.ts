@@ -1,4 +1,4 @@
-/** Makes the paths of a connection and their routes out of what the endpoint decided. */
+/** Creates the paths and routes of a connection from the endpoint's configuration. */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
 import type { Micros } from "../../base/time.ts";
@@ -15,17 +15,17 @@ import type { ConnectionOptions } from "./options.ts";
 export interface RouteAddresses {
   readonly local: SocketAddress | undefined;
   readonly remote: SocketAddress;
-  /** Has the peer shown that it receives at `remote`? */
+  /** True if the peer has shown that it receives at `remote`. */
   readonly validated: boolean;
 }
 
-/** A path besides the primary one. */
+/** A path other than the primary one. */
 export interface PathOptions {
   readonly id: number;
   readonly route: RouteAddresses;
-  /** The first id of ours for it. */
+  /** Our first id for it. */
   readonly source: IssuedConnectionId;
-  /** The first id of the peer's for it. */
+  /** The peer's first id for it. */
   readonly destinationId: ConnectionId;
 }
 
@@ -33,9 +33,9 @@ export class PathFactory {
   readonly #options: ConnectionOptions;
   readonly #spaces: HandshakeSpaces;
   readonly #handshake: HandshakeProgress;
-  /** The peer's max_udp_payload_size: no route probes for more. */
+  /** The peer's max_udp_payload_size; no route probes for more. */
   #maxUdpPayload: number;
-  /** The peer's max_ack_delay, once it is known. */
+  /** The peer's max_ack_delay, once known. */
   #maxAckDelay: Micros | undefined;
 
   constructor(options: ConnectionOptions, spaces: HandshakeSpaces, handshake: HandshakeProgress) {
@@ -45,7 +45,7 @@ export class PathFactory {
     this.#maxUdpPayload = options.config.maxDatagramSize;
   }
 
-  /** The path of the handshake, whose recovery covers the Initial and Handshake spaces too. */
+  /** The path of the handshake, whose recovery also covers the Initial and Handshake spaces. */
   primary(): Paths {
     const { role, local, remote, isAddressValidated, sourceId, sourceResetToken, destinationId } = this.#options;
     const { initial, handshake } = this.#spaces;
@@ -89,7 +89,7 @@ export class PathFactory {
     });
   }
 
-  /** Another route of a path; undefined when the path has too many already. */
+  /** Adds a route to a path; returns undefined if the path has too many already. */
   addRoute(path: PathSpace, addresses: RouteAddresses): Route | undefined {
     const route = this.#route(addresses);
     return path.routes.add(route) ? route : undefined;
@@ -100,7 +100,7 @@ export class PathFactory {
     return new Route({ ...addresses, timerGrain, ecn, maxUdpPayload: this.#maxUdpPayload });
   }
 
-  /** What the peer announced for all paths and routes (RFC 9000 §18.2), those of later too. */
+  /** Applies the peer's parameters to all paths and routes, including later ones (RFC 9000 §18.2). */
   applyPeerParameters(paths: Paths, { maxUdpPayloadSize, maxAckDelay }: TransportParameters): void {
     this.#maxUdpPayload = Math.min(this.#maxUdpPayload, maxUdpPayloadSize);
     this.#maxAckDelay = maxAckDelay;

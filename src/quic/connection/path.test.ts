@@ -1,4 +1,4 @@
-/** The path under a connection: how large datagrams may be, and in what order they come. */
+/** The path under a connection: datagram sizes, and packets that arrive out of order. */
 
 import { describe, expect, test } from "vitest";
 import { millis, seconds } from "../../base/time.ts";
@@ -7,7 +7,7 @@ import { HostilePeer } from "../testing/hostile-peer.ts";
 import { headersOf } from "../testing/initial.ts";
 import { Pair } from "../testing/pair.ts";
 
-/** Sends to the server, which reads; true when all came. */
+/** Sends to the server, which reads. Returns true if everything arrived. */
 function upload(pair: Pair, bytes: number): boolean {
   let received = 0;
   const content = new Uint8Array(bytes);
@@ -31,7 +31,7 @@ describe("path MTU discovery (RFC 9000 §14.3)", () => {
     expect(pair.peer!.route.maxDatagramSize).toBe(1_452);
   });
 
-  test("finds what a narrower path takes, and loses nothing by asking", () => {
+  test("finds the size of a narrower path, without losing data to probes", () => {
     const pair = new Pair({ wire: (datagram) => (datagram.length > 1_350 ? undefined : datagram) }).connect();
     expect(upload(pair, 200_000)).toBe(true);
     pair.run(undefined, seconds(5));
@@ -40,7 +40,7 @@ describe("path MTU discovery (RFC 9000 §14.3)", () => {
     expect(maxDatagramSize).toBeLessThanOrEqual(1_350);
   });
 
-  test("survives a path that becomes narrower", () => {
+  test("survives a path whose MTU shrinks", () => {
     let widest = 1_500;
     const pair = new Pair({ wire: (datagram) => (datagram.length > widest ? undefined : datagram) }).connect();
     upload(pair, 50_000);
@@ -50,14 +50,14 @@ describe("path MTU discovery (RFC 9000 §14.3)", () => {
     expect(pair.connection.route.maxDatagramSize).toBeLessThanOrEqual(1_250);
   });
 
-  test("never asks for more than the peer takes, nor before the handshake is confirmed", () => {
+  test("never probes above the peer's limit, nor before the handshake is confirmed", () => {
     const pair = new Pair({ client: { maxDatagramSize: 1_200 }, server: { maxDatagramSize: 1_300 } }).connect();
     upload(pair, 50_000);
     expect(Math.max(...pair.sent["to-server"].map(({ length }) => length))).toBe(1_200);
     expect(Math.max(...pair.sent["to-client"].map(({ length }) => length))).toBe(1_300);
   });
 
-  test("does not delay what is owed", () => {
+  test("does not delay pending frames", () => {
     const { frames } = new HostilePeer({ role: "client" }).handshake();
     const probe = frames.findIndex(({ frame }) => frame.type === "padding" && frame.length > 1_400);
     expect(probe).toBeGreaterThan(0);
@@ -68,7 +68,7 @@ describe("path MTU discovery (RFC 9000 §14.3)", () => {
 });
 
 describe("packets that overtake the keys they need (RFC 9001 §5.7)", () => {
-  test("are kept, and handled when those come", () => {
+  test("are buffered, and handled when the keys arrive", () => {
     let isSplit = false;
     const pair: Pair = new Pair({
       wire: (datagram, direction, index) => {
@@ -76,7 +76,7 @@ describe("packets that overtake the keys they need (RFC 9001 §5.7)", () => {
         const headers = headersOf(datagram);
         if (!headers.some(({ form }) => form === "one-rtt")) return datagram;
         isSplit = true;
-        // The 1-RTT packet first, the Handshake packet that gives its keys after it.
+        // The 1-RTT packet first, then the Handshake packet that provides its keys.
         for (const { start, end } of headers.reverse()) pair.inject("to-server", datagram.slice(start, end));
         return undefined;
       },
@@ -95,15 +95,15 @@ describe("packets that overtake the keys they need (RFC 9001 §5.7)", () => {
     pair.run(() => received === "early", seconds(5));
     expect(isSplit).toBe(true);
     expect(received).toBe("early");
-    // Without a retransmission: one round trip and a half.
+    // Without a retransmission: one and a half round trips.
     expect(pair.now - begin).toBeLessThan(millis(40));
   });
 
-  test("are ten at most, and forgotten with the handshake", () => {
+  test("are limited to ten, and dropped with the handshake", () => {
     const held: Uint8Array[] = [];
     const pair: Pair = new Pair({
       wire: (datagram, direction) => {
-        // Nothing of the server's Initial reaches the client, so that all the rest comes too early.
+        // The server's Initial never reaches the client, so everything else arrives too early.
         if (direction !== "to-client" || headersOf(datagram)[0]?.form !== "initial") return datagram;
         held.push(datagram);
         return undefined;

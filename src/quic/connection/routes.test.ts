@@ -1,4 +1,4 @@
-/** A connection with more than one route, and with more than one path (DESIGN §4). */
+/** Connections with several routes, and with several paths. */
 
 import { describe, expect, test } from "vitest";
 import type { SocketAddress } from "../../base/datagrams.ts";
@@ -6,7 +6,7 @@ import { millis, seconds } from "../../base/time.ts";
 import type { PathSpace } from "../path/index.ts";
 import { CLIENT_ADDRESS, Pair, type PairOptions, SERVER_ADDRESS } from "../testing/pair.ts";
 
-/** Where the client is reached after a change. */
+/** The client's address after a change. */
 const OTHER_ADDRESS: SocketAddress = { family: 4, host: "10.0.1.1", port: 50_001 };
 
 /** A connected pair whose server counts what it reads. */
@@ -29,7 +29,7 @@ const upload = (pair: Pair, bytes: number): void => {
 };
 
 describe("two routes", () => {
-  /** Gives both sides a second route and has the client use it. */
+  /** Adds a second route on both sides and makes the client use it. */
   function move({ connection, peer }: Pair) {
     const route = connection.addRoute(connection.paths.primary, {
       local: OTHER_ADDRESS,
@@ -41,11 +41,11 @@ describe("two routes", () => {
     return route;
   }
 
-  test("what was sent before the change and is acknowledged after it tells the new route nothing", () => {
+  test("packets sent before the change and acknowledged after it do not count for the new route", () => {
     const { pair, seen } = connected({ client: { maxDatagramSize: 1_200 } });
     const before = pair.connection.route;
     upload(pair, 10_000);
-    // The datagrams are on their way, none is acknowledged.
+    // The datagrams are in flight, none is acknowledged.
     pair.run(undefined, millis(1));
     expect(before.controller.bytesInFlight).toBeGreaterThan(9_000);
     const route = move(pair);
@@ -57,7 +57,7 @@ describe("two routes", () => {
       12_000,
       0,
     ]);
-    // What is sent on it does count.
+    // Packets sent on it do count.
     upload(pair, 20_000);
     pair.run(() => seen.received === 30_000 && route.controller.bytesInFlight === 0, seconds(1));
     expect(seen.received).toBe(30_000);
@@ -65,7 +65,7 @@ describe("two routes", () => {
     expect(route.controller.congestionWindow).toBeGreaterThan(12_000);
   });
 
-  test("packets leave from the address of the active route, and count for the budget of theirs", () => {
+  test("packets leave from the address of the active route, and count towards its own budget", () => {
     const sources: string[] = [];
     const { pair, seen } = connected({
       wire: (datagram, direction, _index, from) => {
@@ -81,7 +81,7 @@ describe("two routes", () => {
     expect(new Set(sources)).toEqual(new Set([OTHER_ADDRESS.host]));
   });
 
-  test("what comes from an address that is no route of the connection is dropped and counted", () => {
+  test("datagrams from an address that is not a route of the connection are dropped and counted", () => {
     const { pair, seen } = connected();
     upload(pair, 100);
     pair.run(() => seen.received === 100, seconds(1));
@@ -92,28 +92,28 @@ describe("two routes", () => {
     expect([pair.peer!.stats.datagramsFromElsewhere, pair.peer!.stats.packetsReceived]).toEqual([1, before]);
   });
 
-  /** The server sends to an address from which nothing has come. */
-  function toUnproven({ peer }: Pair) {
+  /** The server sends to an address from which nothing was received. */
+  function toUnvalidated({ peer }: Pair) {
     const { primary } = peer!.paths;
     const route = peer!.addRoute(primary, { local: SERVER_ADDRESS, remote: OTHER_ADDRESS, validated: false })!;
     peer!.activateRoute(primary, route);
     return route;
   }
 
-  test("nothing leaves for an address that is not validated, not even a probe of its size", () => {
+  test("nothing is sent to an unvalidated address, not even an MTU probe", () => {
     const { pair } = connected();
-    toUnproven(pair);
+    toUnvalidated(pair);
     const before = pair.sent["to-client"].length;
     pair.peer!.write(pair.peer!.openStream("uni")!, new Uint8Array(100), true);
     pair.run(undefined, millis(50));
     expect(pair.sent["to-client"]).toHaveLength(before);
   });
 
-  test("an acknowledgement that has to wait for an allowance sets no timer", () => {
+  test("an acknowledgement blocked by anti-amplification sets no timer", () => {
     const { pair } = connected({ server: { maxDatagramSize: 1_200 } });
-    const route = toUnproven(pair);
+    const route = toUnvalidated(pair);
     upload(pair, 100);
-    // The pair would never come to rest with a deadline in the past.
+    // With a deadline in the past, the pair would never become idle.
     pair.run(undefined, millis(300));
     route.onDatagramReceived(1_000);
     const before = pair.sent["to-client"].length;
@@ -122,7 +122,7 @@ describe("two routes", () => {
     expect(pair.sent["to-client"].length).toBeGreaterThan(before);
   });
 
-  test("a change of route alone has what was held back sent", () => {
+  test("a change of route sends the data that was blocked", () => {
     const { pair } = connected();
     const { connection, peer } = pair;
     const route = connection.addRoute(connection.paths.primary, {
@@ -139,7 +139,7 @@ describe("two routes", () => {
     expect(pair.sent["to-server"].length).toBeGreaterThan(before);
   });
 
-  test("a PATH_CHALLENGE is answered by its own route, in a datagram of 1200 bytes (RFC 9000 §8.2.2)", () => {
+  test("a PATH_CHALLENGE is answered on its own route, in a datagram of 1200 bytes (RFC 9000 §8.2.2)", () => {
     const arrived: { readonly to: string; readonly size: number }[] = [];
     const { pair } = connected({
       wire: (datagram, direction, _index, _from, to) => {
@@ -166,7 +166,7 @@ describe("two routes", () => {
     ]);
   });
 
-  test("a client may change its address again and again", () => {
+  test("a client may change its address repeatedly", () => {
     const { pair } = connected();
     const { primary } = pair.connection.paths;
     for (let port = 1; port <= 20; port += 1) {
@@ -215,11 +215,11 @@ describe("two paths", () => {
     expect(client.recovery.largestAcked(2)).toBeGreaterThanOrEqual(20);
     expect(server.acks.largest).toBe(client.recovery.largestAcked(2));
     expect(client.routes.active.rtt.hasSample).toBe(true);
-    // Nothing of it was numbered on the first path.
+    // None of it was numbered on the first path.
     expect(primary.nextPacketNumber).toBe(next);
   });
 
-  test("what is lost on one is sent again on the other", () => {
+  test("data lost on one is sent again on the other", () => {
     let toDrop = 0;
     const { pair, seen } = connected({
       wire: (datagram, direction, _index, from) => {
@@ -233,7 +233,7 @@ describe("two paths", () => {
     pair.connection.choosePaths(only(primary));
     toDrop = 2;
     upload(pair, 10_000);
-    // All of it has left on the first path.
+    // All of it was sent on the first path.
     pair.run(undefined, millis(1));
     const next = primary.nextPacketNumber;
     pair.connection.choosePaths(only(client));
@@ -241,12 +241,12 @@ describe("two paths", () => {
     expect(seen.received).toBe(10_000);
     expect(pair.connection.stats.packetsLost).toBe(2);
     expect(pair.connection.stats.probeTimeouts).toBe(0);
-    // The second path carried what they held, and the first nothing more.
+    // The second path carried it again, and the first nothing more.
     expect(server.acks.largest).toBeGreaterThan(0);
     expect(primary.nextPacketNumber).toBe(next);
   });
 
-  test("the second takes what the window of the first does not", () => {
+  test("the second takes what the first one's window does not allow", () => {
     const { pair, seen } = connected();
     const { client } = open(pair);
     upload(pair, 200_000);
@@ -255,7 +255,7 @@ describe("two paths", () => {
     expect(client.nextPacketNumber).toBeGreaterThan(5);
   });
 
-  test("an id that is taken is refused", () => {
+  test("an id that is in use is rejected", () => {
     const { pair } = connected();
     open(pair);
     expect(() => open(pair)).toThrow(RangeError);
@@ -270,7 +270,7 @@ describe("two paths", () => {
     pair.run(() => seen.received === 200_000, seconds(5));
     pair.run(undefined, seconds(1));
     expect(connection.updateKeys()).toBe(true);
-    // The first packets of the new keys have low numbers, being the first of their path.
+    // The first packets under the new keys have low numbers, as the first of their path.
     connection.choosePaths(only(client));
     upload(pair, 10_000);
     pair.run(() => seen.received === 210_000, seconds(2));
@@ -281,7 +281,7 @@ describe("two paths", () => {
     expect(pair.peer!.keyGeneration).toBe(1);
   });
 
-  test("a path that is not chosen still acknowledges what comes by it", () => {
+  test("a path that is not chosen still acknowledges what arrives on it", () => {
     const { pair } = connected();
     const { client } = open(pair);
     pair.connection.choosePaths(only(client));
@@ -291,20 +291,20 @@ describe("two paths", () => {
     expect(primary.routes.active.controller.bytesInFlight).toBe(0);
   });
 
-  test("connection ids are announced by the path that they are for", () => {
+  test("connection ids are announced on the path that they are for", () => {
     const { pair } = connected();
     const { client, server } = open(pair);
     const { connection, peer } = pair;
     connection.choosePaths(only(client));
-    // An announcement of the first path is lost, and repeated.
+    // An announcement of the first path is lost, and sent again.
     connection.paths.primary.localIds.handleLost(1);
-    client.localIds.setActive(2);
+    client.localIds.setActiveLimit(2);
     upload(pair, 100);
     pair.run(undefined, millis(100));
     connection.choosePaths(only(connection.paths.primary));
     pair.run(undefined, millis(100));
     expect([connection.isOpen, peer!.isOpen]).toEqual([true, true]);
-    // Sequence 1 of the second path is the one that was issued for it.
+    // Sequence number 1 of the second path is the one that was issued for it.
     const [, second] = [...client.localIds];
     server.remoteIds.handleNewConnectionId({
       type: "new-connection-id",
@@ -316,7 +316,7 @@ describe("two paths", () => {
     expect(server.remoteIds.active.key).toBe(second!.key);
   });
 
-  test("another path knows the peer's max_ack_delay too", () => {
+  test("a second path also knows the peer's max_ack_delay", () => {
     const { pair } = connected({ client: { maxAckDelay: millis(200) } });
     expect(open(pair).server.recovery.maxAckDelay).toBe(millis(200));
   });

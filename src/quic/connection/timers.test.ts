@@ -1,4 +1,4 @@
-/** What happens when nothing comes: probes, idle timeouts, keep-alives, handshakes that never end. */
+/** Timers: probes, idle timeouts, keep-alives, handshakes that never complete. */
 
 import { describe, expect, test } from "vitest";
 import { type Micros, millis, seconds } from "../../base/time.ts";
@@ -9,7 +9,7 @@ import { Pair } from "../testing/pair.ts";
 
 const { oneRtt } = EncryptionLevel;
 
-describe("a ClientHello that nobody answers", () => {
+describe("an unanswered ClientHello", () => {
   const pair = new Pair({ wire: () => undefined });
   pair.run(undefined, seconds(20));
 
@@ -18,7 +18,7 @@ describe("a ClientHello that nobody answers", () => {
     expect([...new Set(pair.sentAt["to-server"])]).toEqual([0, 999_000, 2_997_000, 6_993_000]);
   });
 
-  test("in padded Initial datagrams, each of which carries it", () => {
+  test("is sent in padded Initial datagrams, each with all of it", () => {
     const { destination } = headersOf(pair.sent["to-server"][0]!)[0]!;
     for (const datagram of pair.sent["to-server"]) {
       expect(formsOf(datagram)).toEqual(["initial"]);
@@ -28,14 +28,14 @@ describe("a ClientHello that nobody answers", () => {
     }
   });
 
-  test("ends in a handshake timeout, in silence", () => {
+  test("ends silently in a handshake timeout", () => {
     expect(pair.clientEvents.at(-1)).toEqual({ type: "closed", reason: { type: "handshake-timeout" } });
     expect(pair.client.connectionCount).toBe(0);
     expect(pair.client.nextTimeout()).toBeUndefined();
   });
 });
 
-test("a server gives up a handshake that the client does not finish", () => {
+test("a server abandons a handshake that the client does not finish", () => {
   const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
   peer.wait(millis(9_999));
   expect(peer.connection.isOpen).toBe(true);
@@ -68,14 +68,14 @@ describe("the idle timeout (RFC 9000 §10.1)", () => {
     }
   });
 
-  test("does not exist when neither side wants one", () => {
+  test("is disabled if neither side wants one", () => {
     const forever = { maxIdleTimeout: seconds(0) };
     const pair = new Pair({ client: forever, server: forever }).connect();
     pair.run(undefined, seconds(100_000));
     expect(pair.connection.isOpen && pair.peer?.isOpen).toBe(true);
   });
 
-  test("is never less than three probe timeouts", () => {
+  test("is at least three probe timeouts", () => {
     const brief = { maxIdleTimeout: millis(10) };
     const pair = new Pair({ client: brief, server: brief, delay: millis(100) }).connect();
     expect(pair.connection.isHandshakeComplete).toBe(true);
@@ -84,14 +84,14 @@ describe("the idle timeout (RFC 9000 §10.1)", () => {
     expect(pair.now - begin).toBeGreaterThan(millis(300));
   });
 
-  test("begins anew with what is received, and with the first that is sent after that", () => {
+  test("restarts with each packet received, and with the first packet sent after it", () => {
     const peer = new HostilePeer({ role: "client", victim: { maxIdleTimeout: seconds(10) } }).handshake();
     peer.send(oneRtt, [{ type: "ping" }]);
     peer.wait(seconds(1));
     peer.isSilent = true;
     peer.wait(seconds(8));
     const id = peer.connection.openStream("uni")!;
-    // The first since something was received counts, the second does not.
+    // The first packet since something was received counts, the second does not.
     peer.connection.write(id, new Uint8Array(1), false);
     peer.poll().wait(seconds(7));
     expect(peer.connection.isOpen).toBe(true);
@@ -100,7 +100,7 @@ describe("the idle timeout (RFC 9000 §10.1)", () => {
     expect(peer.connection.isOpen).toBe(false);
   });
 
-  test("is in silence", () => {
+  test("is silent", () => {
     const peer = new HostilePeer({ role: "client", victim: { maxIdleTimeout: seconds(5) } }).handshake();
     peer.wait(seconds(4));
     const before = peer.datagrams.length;
@@ -129,14 +129,14 @@ describe("a client that keeps alive", () => {
     expect(pair.connection.isOpen).toBe(false);
   });
 
-  test("does not for a stream that its protocol never ends, such as those of HTTP/3 for itself", () => {
+  test("does not for unidirectional streams that stay open, such as HTTP/3's control streams", () => {
     const pair = new Pair({ client: options, server: { maxIdleTimeout: seconds(10) } }).connect();
     pair.connection.write(pair.connection.openStream("uni")!, new Uint8Array(1), false);
     pair.run(undefined, seconds(30));
     expect(pair.clientEvents.at(-1)).toEqual({ type: "closed", reason: { type: "idle-timeout" } });
   });
 
-  test("asks a dead server once an interval, and then gives up", () => {
+  test("probes a dead server once per interval, and then gives up", () => {
     let isDead = false;
     const pair = new Pair({ client: options, wire: (datagram) => (isDead ? undefined : datagram) }).connect();
     pair.connection.write(pair.connection.openStream("bidi")!, new Uint8Array(1), false);

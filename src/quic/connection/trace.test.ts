@@ -6,11 +6,11 @@ import type { QuicTraceEvent } from "../trace.ts";
 
 type Of<Type> = Extract<QuicTraceEvent, { type: Type }>;
 
-/** One transfer with a close at its end, and all that was traced. */
+/** Traces one transfer that ends with a close. */
 function traced(options: PairOptions = {}) {
   const events: { readonly side: string; readonly event: QuicTraceEvent; readonly at: Instant }[] = [];
   const pair = new Pair({
-    // Views are valid during the call only, so what is kept is copied.
+    // Views are only valid during the call, so events are copied.
     trace: (side, event, at) => events.push({ side, event: structuredClone(event), at }),
     ...options,
   }).connect();
@@ -32,7 +32,7 @@ function traced(options: PairOptions = {}) {
 }
 
 describe("trace events", () => {
-  test("tell the life of a connection, on both sides", () => {
+  test("cover the life of a connection, on both sides", () => {
     const { of } = traced();
     expect(of("client", "quic:connection-started")).toMatchObject([{ role: "client", version: 1 }]);
     for (const side of ["client", "server"]) {
@@ -49,7 +49,7 @@ describe("trace events", () => {
     ]);
   });
 
-  test("what one side received is what the other sent, frame by frame", () => {
+  test("packets received by one side match those sent by the other, frame by frame", () => {
     const { of } = traced();
     for (const [from, to] of [
       ["client", "server"],
@@ -68,7 +68,7 @@ describe("trace events", () => {
     }
   });
 
-  test("name losses, probes, and what recovery makes of them", () => {
+  test("report losses, probes and recovery metrics", () => {
     let seen = 0;
     const { of } = traced({
       wire: (datagram, direction) => {
@@ -83,7 +83,7 @@ describe("trace events", () => {
     expect(metrics.at(-1)!.ssthresh).toBeLessThan(100_000);
   });
 
-  test("come in order of time, and change nothing", () => {
+  test("are in chronological order, and do not change behavior", () => {
     const { pair, events } = traced();
     for (let i = 1; i < events.length; i += 1) expect(events[i]!.at).toBeGreaterThanOrEqual(events[i - 1]!.at);
     const quiet = traced({ trace: undefined as never }).pair;

@@ -1,6 +1,6 @@
 /**
- * Packets that overtook the handshake message whose keys they need (RFC 9001 §5.7). Few are kept, and copied, because
- * nobody has been authenticated yet.
+ * Packets that overtook the handshake message with their keys (RFC 9001 §5.7). Only a few are buffered, as copies,
+ * because the peer is not authenticated yet.
  */
 
 import type { Ecn } from "../../base/datagrams.ts";
@@ -10,7 +10,7 @@ import type { Route } from "../route/index.ts";
 
 const MAX_PACKETS = 10;
 
-/** How a datagram came. */
+/** How a datagram arrived. */
 export interface PacketOrigin {
   readonly path: PathSpace;
   readonly route: Route;
@@ -25,7 +25,7 @@ interface KeptPacket extends PacketOrigin {
 export class UndecryptedPackets {
   #packets: KeptPacket[] = [];
 
-  /** False when there is no room. */
+  /** Buffers a packet. Returns false if there is no room. */
   keep(level: EncryptionLevel, arena: Uint8Array, start: number, end: number, origin: PacketOrigin): boolean {
     if (this.#packets.length >= MAX_PACKETS) return false;
     this.#packets.push({ level, bytes: arena.slice(start, end), ...origin });

@@ -1,4 +1,7 @@
-/** Broken rules, one row each: what a peer sends, and the code with which the connection has to close (RFC 9000 §20.1). */
+/**
+ * Protocol violations, one row each: what a peer sends, and the error code with which the connection must close (RFC
+ * 9000 §20.1).
+ */
 
 import { describe, expect, test } from "vitest";
 import type { Micros } from "../../base/time.ts";
@@ -29,10 +32,10 @@ const stream = (id: number, offset: number, length: number, fin = false): Frame 
   fin,
 });
 
-/** The same for both roles, with stream ids as the hostile client sees them; `mirror` turns them round for a server. */
+/** The same for both roles, with stream ids from the hostile client's view; `mirrored` flips them for a server. */
 const BOTH: readonly Row[] = [
-  { name: "STREAM past the stream's limit", frames: [stream(0, 100_000_000, 1)], code: "FLOW_CONTROL_ERROR" },
-  { name: "STREAM with an id past the limit", frames: [stream(4 * 100_000, 0, 1)], code: "STREAM_LIMIT_ERROR" },
+  { name: "STREAM above the stream's limit", frames: [stream(0, 100_000_000, 1)], code: "FLOW_CONTROL_ERROR" },
+  { name: "STREAM with an id above the limit", frames: [stream(4 * 100_000, 0, 1)], code: "STREAM_LIMIT_ERROR" },
   { name: "STREAM for a local stream not opened yet", frames: [stream(1, 0, 1)], code: "STREAM_STATE_ERROR" },
   { name: "STREAM for a send-only stream", frames: [stream(3, 0, 1)], code: "STREAM_STATE_ERROR" },
   {
@@ -66,7 +69,7 @@ const BOTH: readonly Row[] = [
     frames: [stream(0, 0, 5, true), stream(0, 0, 6, true)],
     code: "FINAL_SIZE_ERROR",
   },
-  { name: "bytes past the final size", frames: [stream(0, 0, 5, true), stream(0, 5, 1)], code: "FINAL_SIZE_ERROR" },
+  { name: "bytes above the final size", frames: [stream(0, 0, 5, true), stream(0, 5, 1)], code: "FINAL_SIZE_ERROR" },
   {
     name: "RESET_STREAM with another final size",
     frames: [stream(0, 0, 5), { type: "reset-stream", id: 0, code: 0, finalSize: 4 }],
@@ -75,8 +78,8 @@ const BOTH: readonly Row[] = [
   { name: "MAX_STREAMS above 2^60", payload: "12d000000000000001", code: "FRAME_ENCODING_ERROR" },
   { name: "STREAMS_BLOCKED above 2^60", payload: "16d000000000000001", code: "FRAME_ENCODING_ERROR" },
   { name: "an unknown frame", payload: "20", code: "FRAME_ENCODING_ERROR" },
-  { name: "a frame cut short", payload: "04", code: "FRAME_ENCODING_ERROR" },
-  { name: "a frame type longer than needed", payload: "4001", code: "PROTOCOL_VIOLATION" },
+  { name: "a truncated frame", payload: "04", code: "FRAME_ENCODING_ERROR" },
+  { name: "a frame type not in its shortest form", payload: "4001", code: "PROTOCOL_VIOLATION" },
   { name: "reserved bits in a 1-RTT packet", payload: "01", firstByteBits: 0x18, code: "PROTOCOL_VIOLATION" },
   { name: "a 1-RTT packet without frames", payload: "", code: "PROTOCOL_VIOLATION" },
   {
@@ -87,7 +90,7 @@ const BOTH: readonly Row[] = [
   { name: "ACK ranges below zero", payload: "0201000005", code: "FRAME_ENCODING_ERROR" },
   { name: "CRYPTO far ahead", payload: "06801000000100", code: "CRYPTO_BUFFER_EXCEEDED" },
   {
-    name: "NEW_CONNECTION_ID that retires itself and later ones",
+    name: "NEW_CONNECTION_ID that retires its own and later sequence numbers",
     payload: `180102080102030405060708${"00".repeat(16)}`,
     code: "FRAME_ENCODING_ERROR",
   },
@@ -129,7 +132,7 @@ const BOTH: readonly Row[] = [
     frames: [{ type: "retire-connection-id", sequence: 0 }],
     code: "PROTOCOL_VIOLATION",
   },
-  // TLS KeyUpdate (type 24) has no place in QUIC (RFC 9001 §6).
+  // TLS KeyUpdate (type 24) is not used in QUIC (RFC 9001 §6).
   { name: "TLS KeyUpdate in 1-RTT CRYPTO", payload: "0600051800000100", code: 0x10a },
 ];
 
@@ -138,9 +141,7 @@ const FROM_CLIENT: readonly Row[] = [
   { name: "NEW_TOKEN from a client", frames: [{ type: "new-token", token: bytes(4) }], code: "PROTOCOL_VIOLATION" },
 ];
 
-const FROM_SERVER: readonly Row[] = [
-  { name: "NEW_TOKEN that is empty", payload: "0700", code: "FRAME_ENCODING_ERROR" },
-];
+const FROM_SERVER: readonly Row[] = [{ name: "an empty NEW_TOKEN", payload: "0700", code: "FRAME_ENCODING_ERROR" }];
 
 const BEFORE_COMPLETION: readonly Row[] = [
   { name: "PATH_CHALLENGE in Handshake", level: handshake, payload: "1a0000000000000000", code: "PROTOCOL_VIOLATION" },
@@ -193,7 +194,7 @@ describe("a hostile client before the handshake is complete", () => {
 describe("transport parameters", () => {
   const rows = [
     ["initial_source_connection_id missing", { initialSourceConnectionId: undefined }],
-    ["initial_source_connection_id of another", { initialSourceConnectionId: bytes(8) }],
+    ["a wrong initial_source_connection_id", { initialSourceConnectionId: bytes(8) }],
     ["max_udp_payload_size below 1200", { maxUdpPayloadSize: 1090 }],
     ["ack_delay_exponent above 20", { ackDelayExponent: 30 }],
     ["max_ack_delay of 2^14 ms", { maxAckDelay: 16_384_000 as Micros }],
@@ -218,13 +219,13 @@ describe("transport parameters", () => {
   });
   test.each([
     ["original_destination_connection_id missing", { originalDestinationConnectionId: undefined }],
-    ["original_destination_connection_id of another", { originalDestinationConnectionId: bytes(8) }],
+    ["a wrong original_destination_connection_id", { originalDestinationConnectionId: bytes(8) }],
     ["retry_source_connection_id without a Retry", { retrySourceConnectionId: bytes(8) }],
   ] as const)("%s, from a server", (_name, parameters) => {
     const peer = new HostilePeer({ role: "server", parameters }).handshake();
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.TRANSPORT_PARAMETER_ERROR.code);
   });
-  test("a parameter given twice", () => {
+  test("a duplicate parameter", () => {
     const peer = new HostilePeer({
       role: "client",
       rawParameters: fromHex("0f08666666666666666604010004 0100"),

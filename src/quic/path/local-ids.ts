@@ -37,7 +37,7 @@ export class LocalIds implements IdOwner {
   }
 
   /** Sets how many ids the peer should hold: its active_connection_id_limit, capped by our own. */
-  setActive(limit: number): void {
+  setActiveLimit(limit: number): void {
     this.#targetCount = limit;
     this.#replenish();
   }
