@@ -1,4 +1,6 @@
-/** What an endpoint decides for its connections. Every number has a default; a host overrides what it knows better. */
+/**
+ * An endpoint's configuration for its connections. Every number has a default; a host overrides what it knows better.
+ */
 
 import type { Rng } from "../../base/rng.ts";
 import { type Micros, millis, seconds } from "../../base/time.ts";
@@ -6,16 +8,18 @@ import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type ConnectionIdGenerator, RandomConnectionIds } from "../packet/connection-id-generator.ts";
 
 export interface ConnectionLimits {
-  /** Bytes a peer may send on one connection before we give credit; grows to `maxConnectionWindow` with use. */
+  /**
+   * The bytes that a peer may send on one connection before we grant credit; grows to `maxConnectionWindow` with use.
+   */
   readonly initialMaxData: number;
   readonly initialMaxStreamData: number;
   readonly initialMaxStreamsBidi: number;
   readonly initialMaxStreamsUni: number;
   readonly maxConnectionWindow: number;
   readonly maxStreamWindow: number;
-  /** Bytes `write` takes for one stream before it says "blocked". */
+  /** The number of bytes that `write` takes for one stream before it returns false. */
   readonly sendBufferPerStream: number;
-  /** Ids of ours the peer may hold at once, and the other way round (RFC 9000 §5.1.1). */
+  /** How many of our ids the peer may hold at once, and we of the peer's (RFC 9000 §5.1.1). */
   readonly activeConnectionIdLimit: number;
 }
 
@@ -25,22 +29,22 @@ export interface ConnectionConfig {
   readonly limits: ConnectionLimits;
   /** Announced as max_idle_timeout; zero disables it on our side (RFC 9000 §10.1). */
   readonly maxIdleTimeout: Micros;
-  /** How long a handshake may take. */
+  /** The maximum duration of a handshake. */
   readonly handshakeTimeout: Micros;
-  /** A client with an open request keeps the path alive by a PING this often; zero never does. */
+  /** The interval of PINGs with which a client with an open request keeps the path alive; zero disables them. */
   readonly keepAlive: Micros;
   readonly maxAckDelay: Micros;
   readonly ackDelayExponent: number;
-  /** The largest datagram that path MTU discovery may find; 1200 turns discovery off. */
+  /** The largest datagram that path MTU discovery probes for; 1200 turns it off. */
   readonly maxDatagramSize: number;
-  /** Can the host set and read the ECN bits of datagrams (RFC 9000 §13.4)? */
+  /** True if the host can set and read the ECN bits of datagrams (RFC 9000 §13.4). */
   readonly ecn: boolean;
-  /** The smallest wait that the driver's timer can do; bounds the pacer's bursts from below. */
+  /** The shortest wait of the driver's timer; a lower bound for the pacer's bursts. */
   readonly timerGrain: Micros;
-  /** Makes our connection ids; random ones of 8 bytes by default. */
+  /** Generates our connection ids; random ones of 8 bytes by default. */
   readonly connectionIds: ConnectionIdGenerator;
   readonly keyLog: boolean;
-  /** Packets per 1-RTT key before it is updated; only ever lowered by tests (RFC 9001 §6.6). */
+  /** Packets per 1-RTT key before a key update; only lowered by tests (RFC 9001 §6.6). */
   readonly keyUpdateAfter?: number;
 }
 

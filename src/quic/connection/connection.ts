@@ -1,7 +1,6 @@
 /**
- * One QUIC version 1 connection (RFC 9000), as a machine without I/O. It is a conductor: each kind of state has an
- * owner of its own (paths, handshake spaces, keys, streams, closing, idle), and this file only says who
- * hears of what.
+ * One QUIC version 1 connection (RFC 9000), as a state machine without I/O. It coordinates the owners of each kind of
+ * state (paths, handshake spaces, keys, streams, closing, idle), and owns little itself.
  *
  * Calling order: see `base/datagrams.ts`. The endpoint drives it; the application uses it as a `StreamTransport`.
  */
@@ -148,7 +147,7 @@ export class Connection implements StreamTransport {
     return this.#parts.closing.isOpen;
   }
 
-  /** Nothing is left to do: the endpoint forgets the connection. */
+  /** True if nothing is left to do, so that the endpoint can remove the connection. */
   get isClosed(): boolean {
     return this.#parts.closing.isClosed;
   }
@@ -157,12 +156,12 @@ export class Connection implements StreamTransport {
     return this.#parts.streams.activeStreams;
   }
 
-  /** What streams keep in memory, and what has gone through them. */
+  /** Memory and traffic of the streams. */
   get streamFacts(): StreamFacts {
     return this.#parts.streams;
   }
 
-  /** How often the keys that we send with have been updated. */
+  /** The number of updates of the keys that we send with. */
   get keyGeneration(): number {
     return this.#parts.oneRtt.writeGeneration;
   }
@@ -173,11 +172,12 @@ export class Connection implements StreamTransport {
 
   // ── Input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Datagrams [from, to) of the batch. */
+  /** Handles datagrams [from, to) of the batch. */
   handleDatagrams(received: ReceivedBatch, from: number, to: number, now: Instant): void {
     const { closing } = this.#parts;
     if (!closing.isOpen) {
-      // RFC 9000 §10.2.2: whoever is draining is silent. While closing, the peer's own CONNECTION_CLOSE has to be seen.
+      // RFC 9000 §10.2.2: nothing is sent while draining. While closing, we must still see the peer's own
+      // CONNECTION_CLOSE.
       if (closing.state.type !== "closing") return;
     }
     this.#guard(now, () => {
@@ -207,7 +207,7 @@ export class Connection implements StreamTransport {
     }
     const keepAlive = this.#keepAliveDeadline();
     if (keepAlive !== undefined && now >= keepAlive) {
-      paths.primary.probesOwed = Math.max(1, paths.primary.probesOwed);
+      paths.primary.pendingProbes = Math.max(1, paths.primary.pendingProbes);
       idle.onKeptAlive(now);
     }
     for (const path of paths.all) this.#recover(path, now);
@@ -225,7 +225,7 @@ export class Connection implements StreamTransport {
     const { closing, idle, spaces, handshake, config, paths } = this.#parts;
     if (!closing.isOpen) return closing.deadline;
     let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
-    // An acknowledgement that anti-amplification holds back waits for the peer, not for a time.
+    // An acknowledgement blocked by anti-amplification waits for the peer, not for a timer.
     const canAck = paths.primary.canSend;
     for (const space of spaces) if (canAck) next = earliest(next, space.acks.deadline);
     for (const path of paths.all) {
@@ -237,7 +237,7 @@ export class Connection implements StreamTransport {
     return next;
   }
 
-  /** The host's judgement of the server's certificate chain; undefined accepts it. */
+  /** The host's verdict on the server's certificate chain; undefined accepts it. */
   certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined, now: Instant): void {
     if (!this.isOpen) return;
     this.#guard(now, () => {
@@ -247,7 +247,7 @@ export class Connection implements StreamTransport {
     this.#options.onWake();
   }
 
-  /** A datagram ended with the token that the peer gave us (RFC 9000 §10.3.1). */
+  /** A datagram ended with the reset token of the peer's id in use (RFC 9000 §10.3.1). */
   handleStatelessReset(now: Instant): void {
     this.#now = now;
     this.#drain({ type: "stateless-reset" });
@@ -260,7 +260,7 @@ export class Connection implements StreamTransport {
     try {
       return this.#sender.pollTransmit(slots, maxSegments, now);
     } catch (error) {
-      // Where not even CONNECTION_CLOSE can be written, the connection ends without it.
+      // If not even CONNECTION_CLOSE can be written, the connection ends without it.
       if (!this.isOpen) {
         this.abandon();
         return undefined;
@@ -281,7 +281,7 @@ export class Connection implements StreamTransport {
   pollEvent(): ConnectionEvent | undefined {
     const event = this.#events[this.#nextEvent];
     if (event === undefined) return undefined;
-    // Before it is taken out: an owner of bytes that throws when they are released must not cost the event.
+    // Done before removing the event, so that a source owner that throws on release does not cost the event.
     if (event.type === "closed") this.#parts.streams.closeAll();
     this.#nextEvent += 1;
     if (this.#nextEvent === this.#events.length) {
@@ -339,14 +339,14 @@ export class Connection implements StreamTransport {
     this.#close({ type: "local", layer: "application", code, phrase });
   }
 
-  /** Ends the connection in silence, without telling the peer: for hosts that go away. */
+  /** Ends the connection silently, without telling the peer, for hosts that are shutting down. */
   abandon(): void {
     this.#abandon({ type: "local", layer: "transport", code: TRANSPORT_ERRORS.NO_ERROR.code, phrase: "abandoned" });
   }
 
   /**
-   * Another path, with a packet number space, connection ids and a route of its own. Both sides have to open it: its
-   * negotiation is up to the caller (draft-ietf-quic-multipath).
+   * Opens another path with its own packet number space, connection ids and route. Both sides must open it; the caller
+   * must negotiate it (draft-ietf-quic-multipath).
    */
   openPath(options: PathOptions): PathSpace {
     const path = this.#pathFactory.open(options);
@@ -355,36 +355,36 @@ export class Connection implements StreamTransport {
     return path;
   }
 
-  /** From now on a path sends by this route (RFC 9000 §9.3). */
+  /** Makes a path send on this route from now on (RFC 9000 §9.3). */
   activateRoute(path: PathSpace, route: Route): void {
     path.routes.activate(route);
     this.#options.onWake();
   }
 
-  /** Which paths carry what is sent from now on. */
+  /** Chooses the paths to send on from now on. */
   choosePaths(chooser: PathChooser): void {
     this.#parts.paths.chooser = chooser;
     this.#options.onWake();
   }
 
-  /** A fresh connection id of ours, for a path to be opened. */
+  /** Issues a connection id of ours for a path to be opened. */
   issueConnectionId(): IssuedConnectionId {
     return this.#options.registry.issue();
   }
 
-  /** A route that a path may send by and receive on (RFC 9000 §9); undefined when the path has too many. */
+  /** Adds a route on which a path may send and receive (RFC 9000 §9); undefined if the path has too many. */
   addRoute(path: PathSpace, addresses: RouteAddresses): Route | undefined {
     const route = this.#pathFactory.addRoute(path, addresses);
     this.#options.onWake();
     return route;
   }
 
-  /** Ends the connection with INTERNAL_ERROR after an exception in what the host runs for it. */
+  /** Closes the connection with INTERNAL_ERROR after an exception in code that the host runs for it. */
   fail(error: unknown): void {
     this.#fail(error);
   }
 
-  /** A fresh pair of 1-RTT keys for what we send (RFC 9001 §6.1). False while the rules forbid it. */
+  /** Updates the 1-RTT keys (RFC 9001 §6.1). Returns false while the rules forbid it. */
   updateKeys(): boolean {
     const isUpdated = this.#parts.oneRtt.initiateUpdate(this.#now);
     if (isUpdated) this.#options.onWake();
@@ -393,7 +393,7 @@ export class Connection implements StreamTransport {
 
   // ── The end ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Runs what a peer's input may make fail; a broken rule closes the connection with its code. */
+  /** Runs code that a peer's input may make fail. A protocol violation closes the connection with its code. */
   #guard(now: Instant, work: () => void): void {
     this.#now = now;
     try {
@@ -407,7 +407,7 @@ export class Connection implements StreamTransport {
     if (error instanceof ProtocolError) {
       this.#close({ type: "local", layer: "transport", code: error.code, phrase: error.message, cause: error });
     } else {
-      // A fault of ours ends this connection, not the process; the cause reaches whoever listens.
+      // An exception in our code ends this connection, not the process; the event carries the cause.
       const { code, sentence } = TRANSPORT_ERRORS.INTERNAL_ERROR;
       this.#close({ type: "local", layer: "transport", code, phrase: sentence, cause: error });
     }
@@ -425,12 +425,12 @@ export class Connection implements StreamTransport {
     if (this.#parts.closing.abandon(reason)) this.#finish(reason);
   }
 
-  /** Tells the application and lets go of what only an open connection needs. */
+  /** Notifies the application and releases what only an open connection needs. */
   #finish(reason: CloseReason): void {
     try {
-      // What the peer sent before its CONNECTION_CLOSE can be read until "closed" is polled.
+      // Data that the peer sent before its CONNECTION_CLOSE can be read until "closed" is polled.
       if (reason.type !== "peer") this.#parts.streams.closeAll();
-      this.#receiver.forgetUndecrypted();
+      this.#receiver.dropUndecrypted();
     } finally {
       const { trace, closing } = this.#parts;
       trace?.({ type: "quic:connection-closed", reason }, this.#now);
@@ -445,7 +445,7 @@ export class Connection implements StreamTransport {
     this.#options.onWake();
   }
 
-  /** RFC 9002 §6.2.1, of the primary path and without backoff: what timers of the connection are measured by. */
+  /** The PTO of the primary path without backoff (RFC 9002 §6.2.1), which the connection's timers are based on. */
   get probeTimeout(): Micros {
     return this.#parts.paths.primary.recovery.probeTimeout;
   }

@@ -139,7 +139,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     spaces.discard(level);
     trace?.({ type: "quic:key-discarded", level }, this.#host.now());
     paths.primary.recovery.discardSpace(spaceOf(level));
-    this.#workers.receiver.forgetUndecrypted(level);
+    this.#workers.receiver.dropUndecrypted(level);
   }
 
   handleRetry(header: PacketHeader, packet: Uint8Array): void {

@@ -1,6 +1,6 @@
 /**
- * Where frames go: each to the owner of the state that it speaks of. The same for the fate of the frames that we sent,
- * once acknowledgements or losses decide it.
+ * Routes each frame to the owner of its state. Also reports the outcome of the frames that we sent, once they are
+ * acknowledged or lost.
  */
 
 import { assertNever } from "../../base/errors.ts";
@@ -17,9 +17,9 @@ import type { ConnectionFrames } from "./connection-frames.ts";
 import type { FrameContext } from "./packet-receiver.ts";
 import type { ConnectionParts } from "./parts.ts";
 
-/** What of a frame concerns the connection as a whole. */
+/** The effects of a frame on the connection as a whole. */
 export interface FrameRouterHost {
-  /** The peer's exponent for the delays in its ACK frames, once it is known. */
+  /** The peer's exponent for the delays in its ACK frames, once known. */
   peerAckDelayExponent(): number | undefined;
   confirmHandshake(): void;
   /** The peer closed the connection. */
@@ -88,19 +88,20 @@ export class FrameRouter {
         context.path.localIds.handleRetire(frame.sequence, context.destination);
         break;
       case "path-challenge":
-        // RFC 9000 §8.2.2: answered on the route by which it came.
+        // RFC 9000 §8.2.2: answered on the route on which it arrived.
         context.route.pathResponses.handleChallenge(frame.data);
         break;
       case "path-response":
-        // We send no challenge, so none of these answers anything; RFC 9000 §19.18 allows to ignore it.
+        // We send no challenges, so this answers none; RFC 9000 §19.18 allows ignoring it.
         break;
       case "new-token":
-        // RFC 9000 §19.7: only servers give tokens. Ours keeps none, because every connection starts anew.
-        if (role === "server") throw transportError("PROTOCOL_VIOLATION", "NEW_TOKEN", "from a client");
+        // RFC 9000 §19.7: only servers send tokens. Our client discards them, since it keeps nothing between
+        // connections.
+        if (role === "server") throw transportError("PROTOCOL_VIOLATION", "NEW_TOKEN", "was sent by a client");
         break;
       case "handshake-done":
         // RFC 9000 §19.20.
-        if (role === "server") throw transportError("PROTOCOL_VIOLATION", "HANDSHAKE_DONE", "from a client");
+        if (role === "server") throw transportError("PROTOCOL_VIOLATION", "HANDSHAKE_DONE", "was sent by a client");
         this.#host.confirmHandshake();
         break;
       case "connection-close": {
@@ -125,7 +126,7 @@ export class FrameRouter {
     for (const packet of acked) {
       for (const sent of packet.frames) this.#onFrameAcked(sent);
     }
-    // What is on its way a second time has arrived, and need not be sent a third time.
+    // The contents of a late packet have arrived, so the copy need not be sent a third time.
     for (const packet of late) {
       for (const sent of packet.frames) this.#onFrameAcked(sent);
     }
@@ -158,7 +159,7 @@ export class FrameRouter {
     for (const packet of lost) this.#repeat(packet, true);
   }
 
-  /** Has everything that a packet carried sent again, as far as it still matters (RFC 9000 §13.3). */
+  /** Sends the contents of a packet again, unless they are obsolete (RFC 9000 §13.3). */
   #repeat(packet: SentPacket, isLost: boolean): void {
     const { streams } = this.#parts;
     for (const frame of packet.frames) {
@@ -171,20 +172,20 @@ export class FrameRouter {
     }
   }
 
-  /** RFC 9002 §6.2.4: a probe carries what is oldest in flight, or new data, or at least a PING. */
+  /** RFC 9002 §6.2.4: a probe carries the oldest data in flight, or new data, or at least a PING. */
   probe(path: PathSpace, kind: PacketNumberSpace, count: number): void {
     const { spaces, streams, stats } = this.#parts;
     const space = kind === PacketNumberSpace.application ? path : spaces.byNumber(kind);
     if (space === undefined) return;
     stats.probeTimeouts += 1;
-    space.probesOwed = Math.max(space.probesOwed, count);
+    space.pendingProbes = Math.max(space.pendingProbes, count);
     if (kind !== PacketNumberSpace.application) {
-      // What other spaces wait for goes along: Handshake packets cannot be read without the Initial before them, and
-      // would fill the congestion window for ever.
+      // Includes what other spaces are waiting for: Handshake packets cannot be read without the Initial before them,
+      // and would otherwise fill the congestion window forever.
       for (const other of spaces) {
         if (other.write === undefined || !other.crypto.hasUnacknowledged) continue;
         other.crypto.repeatUnacknowledged();
-        other.probesOwed = Math.max(other.probesOwed, 1);
+        other.pendingProbes = Math.max(other.pendingProbes, 1);
       }
     } else if (!streams.hasStreamData && !streams.hasControlFrames) {
       const oldest = path.recovery.oldestInFlight(kind);

@@ -39,8 +39,8 @@ export class ContentFrames implements FrameWriter {
     this.#writeAck(writer, draft, now);
     if (isProbe) writer.end += 1;
     if (this.purpose === "probe" || this.purpose === "data") this.#writeContent(writer, draft, isProbe, now);
-    if (space.probesOwed === 0) return;
-    space.probesOwed -= 1;
+    if (space.pendingProbes === 0) return;
+    space.pendingProbes -= 1;
     // RFC 9002 §6.2.4: a probe is ack-eliciting even if there is nothing to send.
     if (!draft.ackEliciting) emitPing(writer);
     draft.ackEliciting = true;

@@ -22,7 +22,7 @@ export class HandshakeSpace {
   read: PacketKeys | undefined;
   write: PacketKeys | undefined;
   /** The number of ack-eliciting packets to send for a probe timeout (RFC 9002 §6.2.4). */
-  probesOwed = 0;
+  pendingProbes = 0;
 
   constructor(level: HandshakeLevel, config: ConnectionConfig) {
     this.level = level;

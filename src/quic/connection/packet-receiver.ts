@@ -1,7 +1,7 @@
 /**
- * From datagrams to frames: takes the run of datagrams that one wake-up brought for one connection, opens its packets and
- * hands each frame to the conductor. Packets under 1-RTT keys are unmasked and opened as a batch; those of the
- * handshake, which are few, one at a time.
+ * From datagrams to frames: takes the run of datagrams that one wake-up received for one connection, opens its packets
+ * and passes on each frame. 1-RTT packets are unmasked and opened as a batch; handshake packets, of which there are
+ * few, one at a time.
  */
 
 import type { Ecn, ReceivedBatch } from "../../base/datagrams.ts";
@@ -25,17 +25,19 @@ import type { HandshakeSpace } from "./handshake-spaces.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { type PacketOrigin, UndecryptedPackets } from "./undecrypted.ts";
 
-/** What happens besides frames. */
+/** Receives everything except frames. */
 export interface PacketListener {
-  /** RFC 9000 §7.2: a side keeps the Source Connection ID of its first packet; other packets are discarded. */
+  /**
+   * RFC 9000 §7.2: the Source Connection ID of the peer's first packet is fixed; packets with another are discarded.
+   */
   isFromPeer(source: Uint8Array): boolean;
-  /** A packet was authenticated; called before its frames. */
+  /** A packet was authenticated; called before its frames are handled. */
   onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined, route: Route): void;
   handleRetry(header: PacketHeader, packet: Uint8Array): void;
   handleVersionNegotiation(header: PacketHeader): void;
 }
 
-/** The packet that a frame came in. Valid only while the frame is handled. */
+/** The packet that a frame arrived in. Valid only while the frame is handled. */
 export interface FrameContext {
   readonly level: EncryptionLevel;
   readonly path: PathSpace;
@@ -44,12 +46,12 @@ export interface FrameContext {
   readonly destination: string;
 }
 
-/** Takes each frame in turn. */
+/** Handles each frame in turn. */
 export interface FrameListener {
   handleFrame(frame: Frame, context: FrameContext, now: Instant): void;
 }
 
-/** RFC 9000 §17.2, §17.3.1: bits that are zero once header protection is removed. */
+/** RFC 9000 §17.2, §17.3.1: bits that must be zero after header protection is removed. */
 const LONG_RESERVED_BITS = 0x0c;
 const SHORT_RESERVED_BITS = 0x18;
 
@@ -59,7 +61,7 @@ export class PacketReceiver {
   readonly #frames: FrameListener;
   readonly #batches: BatchPool;
   readonly #undecrypted = new UndecryptedPackets();
-  /** ECN mark and route of the datagram behind each 1-RTT packet of the running batch, which is of one path. */
+  /** ECN mark and route of the datagram of each 1-RTT packet in the current batch, which belongs to one path. */
   readonly #ecn: Ecn[] = [];
   readonly #routes: Route[] = [];
 
@@ -70,7 +72,7 @@ export class PacketReceiver {
     this.#batches = batches;
   }
 
-  /** Datagrams [from, to) of the batch, all for this connection. */
+  /** Handles datagrams [from, to) of the batch, all for this connection. */
   handleDatagrams(received: ReceivedBatch, from: number, to: number, now: Instant): void {
     const { stats, closing, trace } = this.#parts;
     const batch = this.#batches.forArena(received.arena);
@@ -81,7 +83,7 @@ export class PacketReceiver {
       const path = this.#pathOf(received.arena, start);
       const route = path.routes.find(received.local[i]!, received.remote[i]!);
       if (route === undefined) {
-        // RFC 9000 §9: we asked for no migration, so packets from elsewhere are dropped.
+        // RFC 9000 §9: we do not support migration, so packets from other addresses are dropped.
         stats.datagramsFromElsewhere += 1;
         trace?.({ type: "quic:datagram-dropped", remote: received.remote[i]!, size: end - start }, now);
         continue;
@@ -98,14 +100,14 @@ export class PacketReceiver {
     if (batchPath !== undefined) this.#openOneRtt(batch, batchPath, now);
   }
 
-  /** Handshake packets belong to the primary path; 1-RTT packets to that whose connection id they bear. */
+  /** Handshake packets belong to the primary path, 1-RTT packets to the path of their destination connection id. */
   #pathOf(arena: Uint8Array, start: number): PathSpace {
     const { paths, config } = this.#parts;
     if (paths.all.length === 1 || arena[start]! >= 0x80) return paths.primary;
     return paths.byDestination(connectionIdKey(arena, start + 1, start + 1 + config.connectionIds.length));
   }
 
-  /** New read keys: packets that came too early are tried now. */
+  /** Read keys of `level` are available: tries packets that arrived too early. */
   retryUndecrypted(level: EncryptionLevel, now: Instant): void {
     for (const { bytes, path, route, ecn } of this.#undecrypted.take(level)) {
       const batch = this.#batches.forArena(bytes);
@@ -114,13 +116,13 @@ export class PacketReceiver {
     }
   }
 
-  /** Of one level, or of all. */
-  forgetUndecrypted(level?: EncryptionLevel): void {
+  /** Drops buffered packets of one level, or of all. */
+  dropUndecrypted(level?: EncryptionLevel): void {
     if (level === undefined) this.#undecrypted.clear();
     else this.#undecrypted.take(level);
   }
 
-  /** The packets coalesced in one datagram (RFC 9000 §12.2). */
+  /** Handles the packets coalesced in one datagram (RFC 9000 §12.2). */
   #handlePackets(batch: PacketBatch, start: number, end: number, origin: PacketOrigin, now: Instant): void {
     const { arena } = batch;
     const { config, role } = this.#parts;
@@ -132,10 +134,10 @@ export class PacketReceiver {
         this.#drop("invalid", end - position, now);
         return;
       }
-      // RFC 9000 §12.2: packets of one datagram are for one connection; others are dropped, not answered.
+      // RFC 9000 §12.2: all packets of a datagram are for one connection; others are dropped without a response.
       const key = connectionIdKey(header.destination, 0, header.destination.length);
       destination ??= key;
-      // RFC 9000 §14.1: a server discards Initial packets of datagrams that are too short.
+      // RFC 9000 §14.1: a server discards Initial packets in datagrams that are too short.
       const isShortInitial = header.form === "initial" && end - start < MIN_DATAGRAM_SIZE;
       const isAcceptable = !isShortInitial || role === "client";
       if (key === destination && isAcceptable) this.#handlePacket(batch, header, key, origin, now);
@@ -164,7 +166,7 @@ export class PacketReceiver {
       case "initial":
       case "handshake": {
         if (header.version !== version || !this.#listener.isFromPeer(header.source)) break;
-        // Order matters only between a coalesced long header and what was gathered before it.
+        // Order only matters between a coalesced long header and the 1-RTT packets collected before it.
         this.#openOneRtt(batch, origin.path, now);
         const level = header.form === "initial" ? EncryptionLevel.initial : EncryptionLevel.handshake;
         const space = spaces.get(level);
@@ -226,7 +228,7 @@ export class PacketReceiver {
     if (count === 0) return;
     const { oneRtt, config } = this.#parts;
     oneRtt.open(batch, 0, path.acks.largest, path.id, now);
-    // The batch is work space: handling a frame may need it again, so its extent is taken first.
+    // The batch is scratch memory that handling a frame may reuse, so it is emptied first.
     batch.count = 0;
     for (let i = 0; i < count; i += 1) {
       if (batch.ok[i] !== 1) {
@@ -257,7 +259,7 @@ export class PacketReceiver {
     const payloadEnd = batch.end[index]! - TAG_LENGTH;
     const size = batch.end[index]! - batch.header[index]!;
     stats.packetsReceived += 1;
-    // RFC 9000 §17.2: judged only after the packet is authenticated.
+    // RFC 9000 §17.2: only checked after the packet is authenticated.
     if ((batch.arena[batch.header[index]!]! & reservedBits) !== 0) {
       throw transportError("PROTOCOL_VIOLATION", `${ENCRYPTION_LEVEL_NAMES[level]} packet`, "reserved bits are set");
     }

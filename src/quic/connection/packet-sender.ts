@@ -149,9 +149,9 @@ export class PacketSender {
     if (space?.write === undefined) return "none";
     // A datagram that must be padded needs its full size. Send nothing until the peer's bytes allow that.
     if (level === EncryptionLevel.initial && room < MIN_DATAGRAM_SIZE) {
-      if (role === "client" || space.crypto.hasData || space.probesOwed > 0) return "none";
+      if (role === "client" || space.crypto.hasData || space.pendingProbes > 0) return "none";
     }
-    if (space.probesOwed > 0) return "probe";
+    if (space.pendingProbes > 0) return "probe";
     if (space.crypto.hasData) {
       // The handshake is too short to pace.
       const { controller, maxDatagramSize } = paths.primary.routes.active;
@@ -163,7 +163,7 @@ export class PacketSender {
 
   #oneRttPurpose(path: PathSpace, isChosen: boolean, now: Instant): Purpose {
     if (!this.#parts.oneRtt.canWrite) return "none";
-    if (path.probesOwed > 0) return isChosen ? "probe" : "ping";
+    if (path.pendingProbes > 0) return isChosen ? "probe" : "ping";
     if (isChosen && this.#hasContent(path)) {
       if (this.#mayTransmit(path, now)) return "data";
       path.isBlocked = true;

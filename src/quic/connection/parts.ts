@@ -1,4 +1,4 @@
-/** The owners of a connection's state, as its conductor introduces them to those who read and write packets. */
+/** The owners of a connection's state, shared by the code that reads and writes packets. */
 
 import type { OneRttKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
@@ -24,8 +24,8 @@ export interface ConnectionParts {
   readonly closing: Closing;
   readonly idle: IdleTimer;
   readonly stats: ConnectionStats;
-  /** Hears of what happens; undefined when nobody listens. */
+  /** Receives trace events; undefined if there is no listener. */
   readonly trace: QuicTrace | undefined;
-  /** What this side calls itself in long headers. */
+  /** Our source id in long headers. */
   readonly sourceId: ConnectionId;
 }

@@ -26,7 +26,7 @@ export class PathSpace {
   readonly remoteIds: RemoteIds;
   readonly idFrames: IdFrames;
   /** The number of ack-eliciting packets to send for a probe timeout (RFC 9002 §6.2.4). */
-  probesOwed = 0;
+  pendingProbes = 0;
   /** True if congestion control or the pacer, not the application, held data back when this path last sent. */
   isBlocked = false;
 

@@ -38,7 +38,7 @@ export class ControlFrames {
     this.#peer = peer;
   }
 
-  isOwed(credit: SendCredit): boolean {
+  hasPending(credit: SendCredit): boolean {
     return (
       !this.sending.isEmpty ||
       !this.receiving.isEmpty ||

@@ -192,7 +192,7 @@ export class RecvStream {
     return true;
   }
 
-  get owesControlFrame(): boolean {
+  get hasControlFrame(): boolean {
     return this.#stopIsDue || this.window.isDue;
   }
 

@@ -49,12 +49,12 @@ export class SendScheduler {
   }
 
   /** Updates a stream's place after anything that may change what it can send. */
-  file(stream: SendStream): void {
+  reschedule(stream: SendStream): void {
     const { demand } = stream;
     if (demand === Demand.none && stream.hasUnsentData) stream.credit.noteBlocked();
     this.#tree.setDemand(stream.leaf, demand);
     this.#noteBlocked();
-    stream.control.moveTo(stream.owesControlFrame ? this.#control : undefined);
+    stream.control.moveTo(stream.hasControlFrame ? this.#control : undefined);
   }
 
   /** Removes a stream that has ended. */
@@ -71,7 +71,7 @@ export class SendScheduler {
       const fresh = leaf.value.writeFrame(writer, frames, this.credit.available);
       if (fresh < 0) break;
       this.credit.use(fresh);
-      this.file(leaf.value);
+      this.reschedule(leaf.value);
       if (writer.remaining < SMALLEST_SLICE) break;
       leaf = this.#next();
     }

@@ -1,6 +1,6 @@
 /**
- * The sending part of a stream (RFC 9000 §3.1): what was written, what becomes of it, and which bytes go next. It knows
- * nothing of other streams; the scheduler says when it may write.
+ * The sending part of a stream (RFC 9000 §3.1): the bytes written, their outcome, and which to send next. It knows
+ * nothing of other streams; the scheduler decides when it may write.
  */
 
 import { QueueNode } from "../../base/queue.ts";
@@ -16,8 +16,8 @@ import type { SendSource } from "./send-source.ts";
 import { SentRanges } from "./sent-ranges.ts";
 
 /**
- * Ready: nothing was sent yet. Send: no FIN was sent. Data Sent: all was sent once. Data Recvd: all was acknowledged.
- * Reset Sent and Reset Recvd: RESET_STREAM is owed or under way, and acknowledged.
+ * Ready: nothing was sent yet. Send: no FIN was sent. Data Sent: everything was sent once. Data Recvd: everything was
+ * acknowledged. Reset Sent: RESET_STREAM is pending or in flight. Reset Recvd: it was acknowledged.
  */
 export type SendState = "ready" | "send" | "data-sent" | "data-recvd" | "reset-sent" | "reset-recvd";
 
@@ -27,17 +27,17 @@ export class SendStream {
   readonly credit: SendCredit;
   /** Its place in the scheduler tree. */
   readonly leaf: Leaf<SendStream> = new Leaf<SendStream>(this);
-  /** Its place among the streams that owe a RESET_STREAM or STREAM_DATA_BLOCKED frame. */
+  /** Its place in the queue of streams with a pending RESET_STREAM or STREAM_DATA_BLOCKED frame. */
   readonly control: QueueNode<SendStream> = new QueueNode<SendStream>(this);
-  /** Its place among the streams that were refused room in the buffer. */
+  /** Its place in a queue of streams waiting for room in the buffer. */
   readonly waiting: QueueNode<SendStream> = new QueueNode<SendStream>(this);
 
   #state: SendState = "ready";
   readonly #buffer = new SendBuffer();
-  #counted = 0;
-  /** The end stands in it as the byte behind the last. */
+  #reportedBuffered = 0;
+  /** Includes the FIN as the byte after the last one. */
   readonly #sent = new SentRanges();
-  /** The application has written the end: the final size is `#buffer.end`. */
+  /** True if the application has written the end: the final size is `#buffer.end`. */
   #hasEnd = false;
   #endIsSent = false;
   #endedByApplication = false;
@@ -53,24 +53,24 @@ export class SendStream {
     return this.#state;
   }
 
-  /** Bytes that are kept because they may have to be sent. */
+  /** Bytes that are held because they may have to be sent. */
   get buffered(): number {
     return this.#buffer.length;
   }
 
-  /** By how much `buffered` has changed since this was asked last, for whoever keeps the sum. */
-  countBuffered(): number {
-    const change = this.#buffer.length - this.#counted;
-    this.#counted = this.#buffer.length;
+  /** Returns the change of `buffered` since the last call, for the total over all streams. */
+  takeBufferedChange(): number {
+    const change = this.#buffer.length - this.#reportedBuffered;
+    this.#reportedBuffered = this.#buffer.length;
     return change;
   }
 
-  /** The application has written the end, or given up. */
+  /** True if the application has written the end, or reset the stream. */
   get endedByApplication(): boolean {
     return this.#endedByApplication;
   }
 
-  /** No frame of this part is owed or under way any more. */
+  /** True if no frame of this part is pending or in flight any more. */
   get isTerminal(): boolean {
     return this.#state === "data-recvd" || this.#state === "reset-recvd";
   }
@@ -79,14 +79,14 @@ export class SendStream {
     return this.#state === "ready" || this.#state === "send" || this.#state === "data-sent";
   }
 
-  /** Will bytes that are written now be sent? */
+  /** True if bytes written now will be sent. */
   get acceptsData(): boolean {
     return this.#isSending && !this.#hasEnd;
   }
 
-  // What the application does
+  // Application calls
 
-  /** Appends all of `data`, or drops it where nothing will be sent any more. */
+  /** Appends all of `data`, or drops it if nothing will be sent any more. */
   write(data: Uint8Array | SendSource, fin: boolean): void {
     if (fin) this.#endedByApplication = true;
     if (!this.acceptsData) return;
@@ -94,7 +94,7 @@ export class SendStream {
     this.#hasEnd = fin;
   }
 
-  /** Gives up sending. True when RESET_STREAM is now owed. */
+  /** Abandons sending. Returns true if RESET_STREAM is now pending. */
   reset(code: VarInt, byApplication: boolean): boolean {
     if (byApplication) this.#endedByApplication = true;
     if (!this.#isSending) return false;
@@ -105,35 +105,35 @@ export class SendStream {
     return true;
   }
 
-  /** Lets go of all bytes. */
+  /** Releases all bytes. */
   release(): void {
     this.#sent.clear();
     this.credit.cancelReport();
     this.#buffer.releaseAll();
   }
 
-  // What is to be sent
+  // Sending
 
   get hasUnsentData(): boolean {
     return this.#isSending && this.credit.used < this.#buffer.end;
   }
 
-  /** What can be sent now. Lost bytes, and an end without bytes, need no credit. */
+  /** What can be sent now. Lost bytes, and a FIN without data, need no credit. */
   get demand(): Demand {
     if (!this.#isSending) return Demand.none;
-    if (this.#sent.isOwed) return Demand.repair;
+    if (this.#sent.needsResend) return Demand.repair;
     if (this.credit.used < this.#buffer.end) return this.credit.available > 0 ? Demand.fresh : Demand.none;
     return this.#hasEnd && !this.#endIsSent ? Demand.repair : Demand.none;
   }
 
-  get owesControlFrame(): boolean {
+  get hasControlFrame(): boolean {
     return this.#resetIsDue || this.credit.blockedIsDue;
   }
 
-  /** Writes RESET_STREAM and STREAM_DATA_BLOCKED where they are due; the caller has made sure of the room. */
+  /** Writes RESET_STREAM and STREAM_DATA_BLOCKED if they are pending; the caller must ensure that they fit. */
   writeControlFrames(writer: Writer, frames: SentFrame[]): void {
     if (this.#resetIsDue) {
-      // RFC 9000 §4.5: the final size is the credit that was used.
+      // RFC 9000 §4.5: the final size is the credit used.
       emitResetStream(writer, this.id, this.#resetCode, this.credit.used);
       frames.push({ type: "reset-stream", id: this.id });
       this.#resetIsDue = false;
@@ -146,17 +146,17 @@ export class SendStream {
   }
 
   /**
-   * Writes one STREAM frame, lost bytes first, and its record. Returns how many bytes were sent for the first time, or
-   * -1 when there was no room. A frame that reaches the end of the packet has no Length field (RFC 9000 §19.8).
+   * Writes one STREAM frame, lost bytes first, and its record. Returns the number of bytes sent for the first time, or
+   * -1 if there was no room. A frame that reaches the end of the packet has no Length field (RFC 9000 §19.8).
    */
   writeFrame(writer: Writer, frames: SentFrame[], connectionCredit: number): number {
-    const isRepeated = this.#sent.isOwed;
+    const isRepeated = this.#sent.needsResend;
     const final = this.#buffer.end;
-    const offset = isRepeated ? this.#sent.owedStart : this.credit.used;
+    const offset = isRepeated ? this.#sent.resendStart : this.credit.used;
     let length = isRepeated
-      ? Math.min(this.#sent.owedEnd, final) - offset
+      ? Math.min(this.#sent.resendEnd, final) - offset
       : Math.min(final - offset, this.credit.available, connectionCredit);
-    // Without its Length field, which takes one byte when it is zero.
+    // Without the Length field, whose overhead for length zero is one byte.
     const room = writer.remaining - (streamFrameOverhead(this.id, offset, 0) - 1);
     const explicitLength = length < room;
     const roomForData = explicitLength ? room - varintLength(length) : room;
@@ -180,7 +180,7 @@ export class SendStream {
     return length;
   }
 
-  // What became of it
+  // Outcome of sent frames
 
   handleAcked(offset: number, length: number, fin: boolean): void {
     if (!this.#isSending) return;
@@ -191,12 +191,12 @@ export class SendStream {
     this.#buffer.release(Math.min(ackedPrefix, this.#buffer.end));
   }
 
-  /** RFC 9000 §13.3: data is not sent again after a reset, nor what another packet has delivered or may yet deliver. */
+  /** RFC 9000 §13.3: data is not sent again after a reset, nor if another packet has delivered it or still may. */
   handleLost(offset: number, length: number, fin: boolean): void {
     if (this.#isSending) this.#sent.handleLost(offset, offset + length + (fin ? 1 : 0));
   }
 
-  /** Sends again what a packet in flight carries. */
+  /** Sends bytes again that a packet in flight carries. */
   repeat(offset: number, length: number, fin: boolean): void {
     if (this.#isSending) this.#sent.repeat(offset, offset + length + (fin ? 1 : 0));
   }

@@ -5,8 +5,8 @@ import { describe, expect, it } from "vitest";
 import { runs } from "../../../test/properties/runs.ts";
 import { SentRanges } from "./sent-ranges.ts";
 
-const owed = (ranges: SentRanges): [number, number] | undefined =>
-  ranges.isOwed ? [ranges.owedStart, ranges.owedEnd] : undefined;
+const pending = (ranges: SentRanges): [number, number] | undefined =>
+  ranges.needsResend ? [ranges.resendStart, ranges.resendEnd] : undefined;
 
 /** Bytes [0, 100) in flight once. */
 function sent(): SentRanges {
@@ -19,20 +19,20 @@ describe("a range in flight once", () => {
   it("is pending after a loss, and no longer after it was sent again", () => {
     const ranges = sent();
     ranges.handleLost(20, 40);
-    expect(owed(ranges)).toEqual([20, 40]);
+    expect(pending(ranges)).toEqual([20, 40]);
     ranges.handleSent(20, 30);
-    expect(owed(ranges)).toEqual([30, 40]);
+    expect(pending(ranges)).toEqual([30, 40]);
     ranges.handleSent(30, 40);
-    expect(owed(ranges)).toBeUndefined();
+    expect(pending(ranges)).toBeUndefined();
     ranges.handleLost(20, 30);
-    expect(owed(ranges)).toEqual([20, 30]);
+    expect(pending(ranges)).toEqual([20, 30]);
   });
 
   it("is acknowledged by a copy that was declared lost too early", () => {
     const ranges = sent();
     ranges.handleLost(0, 100);
     ranges.handleAcked(0, 100);
-    expect([owed(ranges), ranges.ackedPrefix]).toEqual([undefined, 100]);
+    expect([pending(ranges), ranges.ackedPrefix]).toEqual([undefined, 100]);
   });
 });
 
@@ -41,45 +41,45 @@ describe("a range in flight twice", () => {
   function twice(): SentRanges {
     const ranges = sent();
     ranges.repeat(20, 40);
-    expect(owed(ranges)).toEqual([20, 40]);
+    expect(pending(ranges)).toEqual([20, 40]);
     ranges.handleSent(20, 40);
-    expect(owed(ranges)).toBeUndefined();
+    expect(pending(ranges)).toBeUndefined();
     return ranges;
   }
 
   it("is pending only if both copies are lost", () => {
     const ranges = twice();
     ranges.handleLost(0, 40);
-    expect(owed(ranges)).toEqual([0, 20]);
+    expect(pending(ranges)).toEqual([0, 20]);
     ranges.handleSent(0, 20);
     ranges.handleLost(20, 40);
-    expect(owed(ranges)).toEqual([20, 40]);
+    expect(pending(ranges)).toEqual([20, 40]);
   });
 
   it("is acknowledged with either copy, even if the other is lost", () => {
     const ranges = twice();
     ranges.handleAcked(20, 40);
     ranges.handleLost(0, 100);
-    expect(owed(ranges)).toEqual([0, 20]);
+    expect(pending(ranges)).toEqual([0, 20]);
     ranges.handleSent(0, 20);
-    expect(owed(ranges)).toEqual([40, 100]);
+    expect(pending(ranges)).toEqual([40, 100]);
   });
 
   it("is pending after one loss if requested", () => {
     const ranges = twice();
     ranges.handleLost(20, 40);
     ranges.repeat(30, 40);
-    expect(owed(ranges)).toEqual([30, 40]);
+    expect(pending(ranges)).toEqual([30, 40]);
   });
 
   it("is not counted again if it is lost while it waits to be sent again", () => {
     const ranges = sent();
     ranges.repeat(20, 40);
     ranges.handleLost(0, 100);
-    expect(owed(ranges)).toEqual([0, 100]);
+    expect(pending(ranges)).toEqual([0, 100]);
     ranges.handleSent(0, 100);
     ranges.handleLost(20, 40);
-    expect(owed(ranges)).toEqual([20, 40]);
+    expect(pending(ranges)).toEqual([20, 40]);
   });
 
   it("may be split differently each time", () => {
@@ -88,9 +88,9 @@ describe("a range in flight twice", () => {
     ranges.handleSent(0, 35);
     ranges.handleSent(35, 100);
     ranges.handleLost(0, 100);
-    expect(owed(ranges)).toBeUndefined();
+    expect(pending(ranges)).toBeUndefined();
     ranges.handleLost(35, 100);
-    expect(owed(ranges)).toEqual([35, 100]);
+    expect(pending(ranges)).toEqual([35, 100]);
   });
 });
 
@@ -112,8 +112,8 @@ it("matches a model that counts the copies of each byte", () => {
       for (const { do: action, pick, length } of steps) {
         const copy = inFlight[pick % Math.max(1, inFlight.length)];
         if (action === "send") {
-          const start = ranges.isOwed ? ranges.owedStart : fresh;
-          const end = Math.min(start + length, ranges.isOwed ? ranges.owedEnd : END);
+          const start = ranges.needsResend ? ranges.resendStart : fresh;
+          const end = Math.min(start + length, ranges.needsResend ? ranges.resendEnd : END);
           if (start === end) continue;
           ranges.handleSent(start, end);
           inFlight.push([start, end]);
@@ -134,15 +134,15 @@ it("matches a model that counts the copies of each byte", () => {
             asked.fill(false, ...copy);
           }
         }
-        const isOwed = acked.map(
+        const needsResend = acked.map(
           (isAcked, at) =>
             at < fresh && !isAcked && (asked[at]! || !inFlight.some(([start, end]) => start <= at && at < end)),
         );
-        const first = isOwed.indexOf(true);
-        expect(ranges.isOwed ? ranges.owedStart : -1).toBe(first);
+        const first = needsResend.indexOf(true);
+        expect(ranges.needsResend ? ranges.resendStart : -1).toBe(first);
         if (first >= 0) {
-          const next = isOwed.indexOf(false, first);
-          expect(ranges.owedEnd).toBe(next < 0 ? END : next);
+          const next = needsResend.indexOf(false, first);
+          expect(ranges.resendEnd).toBe(next < 0 ? END : next);
         }
         const unacked = acked.indexOf(false);
         expect(ranges.ackedPrefix).toBe(unacked < 0 ? END : unacked);

@@ -16,7 +16,7 @@ export class SentRanges {
   /** Acknowledged ranges after the prefix. */
   readonly #acked = new RangeSet();
   /** Ranges that must be sent again. */
-  readonly #owed = new RangeSet();
+  readonly #toResend = new RangeSet();
   /**
    * Additional copies in flight. Each byte that was sent and is not lost has one copy, and a byte in the first n sets
    * has n more. They are few and short-lived: data is sent twice by probes, by re-injection, and when a loss is only
@@ -29,25 +29,25 @@ export class SentRanges {
   }
 
   /** True if anything must be sent again. */
-  get isOwed(): boolean {
-    return !this.#owed.isEmpty;
+  get needsResend(): boolean {
+    return !this.#toResend.isEmpty;
   }
 
   /** The first range that must be sent again; valid only if there is one. */
-  get owedStart(): number {
-    return this.#owed.start(0);
+  get resendStart(): number {
+    return this.#toResend.start(0);
   }
 
-  get owedEnd(): number {
-    return this.#owed.end(0);
+  get resendEnd(): number {
+    return this.#toResend.end(0);
   }
 
   /** A packet carries [start, end), for the first time or again. */
   handleSent(start: number, end: number): void {
     const again = Math.min(end, this.#end);
     if (start < again) {
-      if (!this.#owed.covers(start, again)) this.#addCopies(this.#owed.missing(start, again));
-      this.#owed.remove(start, again);
+      if (!this.#toResend.covers(start, again)) this.#addCopies(this.#toResend.missing(start, again));
+      this.#toResend.remove(start, again);
     }
     if (end > this.#end) this.#end = end;
   }
@@ -60,7 +60,7 @@ export class SentRanges {
       if (this.#acked.start(0) <= this.#ackedPrefix) this.#ackedPrefix = this.#acked.dropFirst()![1];
     }
     // It may have been declared lost too early.
-    if (!this.#owed.isEmpty) this.#owed.remove(start, end);
+    if (!this.#toResend.isEmpty) this.#toResend.remove(start, end);
     for (const copies of this.#copies) copies.remove(start, end);
     this.#dropEmpty();
   }
@@ -78,7 +78,7 @@ export class SentRanges {
       }
       rest = without;
     }
-    this.#owe(rest);
+    this.#addToResend(rest);
     this.#dropEmpty();
   }
 
@@ -86,13 +86,13 @@ export class SentRanges {
   repeat(start: number, end: number): void {
     const parts = this.#unacked(start, end);
     // While a byte waits to be sent again, all copies in flight are additional ones.
-    for (let at = 0; at < parts.length; at += 2) this.#addCopies(this.#owed.missing(parts[at]!, parts[at + 1]!));
-    this.#owe(parts);
+    for (let at = 0; at < parts.length; at += 2) this.#addCopies(this.#toResend.missing(parts[at]!, parts[at + 1]!));
+    this.#addToResend(parts);
   }
 
   clear(): void {
     this.#acked.clear();
-    this.#owed.clear();
+    this.#toResend.clear();
     this.#copies.length = 0;
   }
 
@@ -102,8 +102,8 @@ export class SentRanges {
     return this.#acked.isEmpty ? [start, end] : this.#acked.missing(start, end);
   }
 
-  #owe(parts: readonly number[]): void {
-    for (let at = 0; at < parts.length; at += 2) this.#owed.add(parts[at]!, parts[at + 1]!);
+  #addToResend(parts: readonly number[]): void {
+    for (let at = 0; at < parts.length; at += 2) this.#toResend.add(parts[at]!, parts[at + 1]!);
   }
 
   #addCopies(parts: number[]): void {

@@ -1,9 +1,9 @@
 /**
- * All streams of a connection (RFC 9000 §2-4): opens, finds and forgets them, applies the limits of both sides, and
- * brings together what streams have to send with what the peer and the application want of them.
+ * All streams of a connection (RFC 9000 §2-4): opens, finds and removes them, applies the limits of both sides, and
+ * connects streams with the scheduler, the peer's frames and the application.
  *
- * A stream that has ended leaves nothing behind but two counters: an id that was opened and is not in the map is over,
- * and frames for it are ignored.
+ * A finished stream leaves nothing but two counters: an id that was opened and is not in the map is finished, and
+ * frames for it are ignored.
  */
 
 import type { ChunkBudget } from "../../base/reassembler.ts";
@@ -37,7 +37,7 @@ export interface StreamSetOptions {
   readonly role: "client" | "server";
   readonly limits: StreamSetLimits;
   readonly emit: (event: TransportEvent) => void;
-  /** The smoothed round-trip time, by which windows are tuned; zero until it is known. */
+  /** The smoothed round-trip time, for window auto-tuning; zero until known. */
   readonly smoothedRtt: () => Micros;
 }
 
@@ -76,37 +76,40 @@ export class StreamSet implements StreamFacts {
     this.#room = new SendRoom(perStream, limits.sendBufferPerConnection ?? perStream * 16, emit);
   }
 
-  /** How many streams are not over yet. */
+  /** The number of streams that are not finished. */
   get activeStreams(): number {
     return this.#streams.size;
   }
 
-  /** How many of them are bidirectional: exchanges under way, not what a protocol keeps open for itself. */
+  /**
+   * The number of bidirectional streams among them: requests in progress, not streams that a protocol keeps open for
+   * itself.
+   */
   get activeBidiStreams(): number {
     return this.#activeBidi;
   }
 
-  /** Bytes kept because they may have to be sent. */
+  /** Bytes that are held because they may have to be sent. */
   get bytesBuffered(): number {
     return this.#room.used;
   }
 
-  /** Separate pieces of out-of-order data. */
+  /** Separate chunks of out-of-order data. */
   get chunksHeld(): number {
     return (this.#limits.maxChunksPerConnection ?? DEFAULT_MAX_CHUNKS) - this.#chunks.remaining;
   }
 
-  /** Bytes of all streams sent for the first time. */
+  /** Bytes sent for the first time, over all streams. */
   get bytesSent(): number {
     return this.#scheduler.credit.used;
   }
 
-  /** What the peer has used of the connection's window. */
+  /** Bytes that the peer has used of the connection's window. */
   get bytesReceived(): number {
     return this.#window.received;
   }
 
-  /** Bytes the application has taken or given up. */
+  /** Bytes that were read by the application or dropped. */
   get bytesConsumed(): number {
     return this.#window.consumed;
   }
@@ -119,13 +122,14 @@ export class StreamSet implements StreamFacts {
     this.#peerLimits = limits;
     this.handleMaxData(limits.initialMaxData);
     for (const stream of this.#streams.values()) {
-      if (stream.send?.credit.raise(this.#peerLimitFor(stream.id, stream.isLocal))) this.#scheduler.file(stream.send);
+      if (stream.send?.credit.raise(this.#peerLimitFor(stream.id, stream.isLocal)))
+        this.#scheduler.reschedule(stream.send);
     }
     this.handleMaxStreams("bidi", limits.initialMaxStreamsBidi);
     this.handleMaxStreams("uni", limits.initialMaxStreamsUni);
   }
 
-  // ── The application ───────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Application calls ─────────────────────────────────────────────────────────────────────────────────────────────
 
   openStream(direction: StreamDirection, wanted?: StreamId): StreamId | undefined {
     if (this.#isClosed) return undefined;
@@ -134,15 +138,15 @@ export class StreamSet implements StreamFacts {
     const index = wanted === undefined ? first : streamIndex(wanted);
     const id = streamId(index, direction, this.#role);
     if (wanted !== undefined && wanted !== id)
-      throw new RangeError(`stream ${wanted} is not ours to open, or not ${direction}`);
-    if (index < first) throw new RangeError(`stream ${id} has been opened before`);
+      throw new RangeError(`stream ${wanted} belongs to the peer or is not ${direction}`);
+    if (index < first) throw new RangeError(`stream ${id} was already opened`);
     if (!local.openUpTo(index)) return undefined;
-    // RFC 9000 §2.1: all lower-numbered streams of the type are opened with it.
+    // RFC 9000 §2.1: this also opens all lower-numbered streams of the type.
     for (let next = first; next <= index; next += 1) this.#add(streamId(next, direction, this.#role), true);
     return id;
   }
 
-  /** Appends all of `data`. False when that is enough for now. */
+  /** Appends all of `data`. Returns false if there is no room for more now. */
   write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
     if (this.#isClosed) return true;
     const stream = this.#opened(id);
@@ -150,12 +154,12 @@ export class StreamSet implements StreamFacts {
     if (stream === undefined || send === undefined) return true;
     send.write(data, fin);
     this.#room.update(send);
-    this.#scheduler.file(send);
-    this.#forgetIfFinished(stream);
+    this.#scheduler.reschedule(send);
+    this.#removeIfFinished(stream);
     return this.#room.has(send);
   }
 
-  /** Where a stream stands among all that have something to send. */
+  /** Sets a stream's place among all streams with something to send. */
   setPriority(id: StreamId, priority: SendPriority): void {
     const send = this.#sendingPart(this.#opened(id), id);
     if (send !== undefined) this.#scheduler.setPriority(send, priority);
@@ -165,7 +169,7 @@ export class StreamSet implements StreamFacts {
     return this.#scheduler.openSession(urgency);
   }
 
-  /** What congestion control lets fly: how much a stream may keep follows it. */
+  /** Sets the congestion window, which a stream's buffer limit follows. */
   setCongestionWindow(bytes: number): void {
     this.#room.setCongestionWindow(bytes);
   }
@@ -181,8 +185,8 @@ export class StreamSet implements StreamFacts {
     const receive = this.#receivingPart(stream, id);
     const chunk = receive?.read(max, this.#window);
     if (chunk !== undefined) {
-      this.#fileControl(receive!);
-      if (chunk.fin) this.#forgetIfFinished(stream!);
+      this.#rescheduleControl(receive!);
+      if (chunk.fin) this.#removeIfFinished(stream!);
     }
     return chunk;
   }
@@ -200,11 +204,11 @@ export class StreamSet implements StreamFacts {
     const receive = this.#receivingPart(stream, id);
     if (receive === undefined) return;
     receive.stop(code, this.#window);
-    this.#fileControl(receive);
-    this.#forgetIfFinished(stream!);
+    this.#rescheduleControl(receive);
+    this.#removeIfFinished(stream!);
   }
 
-  // ── What the peer sends ───────────────────────────────────────────────────────────────────────────────────────────
+  // ── Frames from the peer ──────────────────────────────────────────────────────────────────────────────────────────
 
   handleStream(id: StreamId, offset: number, data: Uint8Array, fin: boolean, now: Instant): void {
     this.#now = now;
@@ -227,7 +231,7 @@ export class StreamSet implements StreamFacts {
   handleStopSending(id: StreamId, code: VarInt): void {
     const stream = this.#find(id, "send", "STOP_SENDING");
     const send = stream?.send;
-    // RFC 9000 §3.5: answered by RESET_STREAM with the same code; once, since a part that was reset stays so.
+    // RFC 9000 §3.5: answered with RESET_STREAM and the same code; only once, since a reset part stays reset.
     if (!send?.reset(code, false)) return;
     this.#emit({ type: "stream-stopped", id, code });
     this.#afterSendChange(stream!, send);
@@ -239,7 +243,7 @@ export class StreamSet implements StreamFacts {
 
   handleMaxStreamData(id: StreamId, maximum: number): void {
     const send = this.#find(id, "send", "MAX_STREAM_DATA")?.send;
-    if (send?.credit.raise(maximum)) this.#scheduler.file(send);
+    if (send?.credit.raise(maximum)) this.#scheduler.reschedule(send);
   }
 
   handleMaxStreams(direction: StreamDirection, maximum: number): void {
@@ -254,36 +258,36 @@ export class StreamSet implements StreamFacts {
     const receive = this.#find(id, "receive", "STREAM_DATA_BLOCKED")?.receive;
     if (receive === undefined) return;
     receive.handleBlocked();
-    this.#fileControl(receive);
+    this.#rescheduleControl(receive);
   }
 
   handleStreamsBlocked(direction: StreamDirection, _limit: number): void {
     this.#peer[direction].handleBlocked();
   }
 
-  // ── What is to be sent ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get hasControlFrames(): boolean {
-    return !this.#isClosed && this.#control.isOwed(this.#scheduler.credit);
+    return !this.#isClosed && this.#control.hasPending(this.#scheduler.credit);
   }
 
-  /** As many as fit. */
+  /** Writes as many control frames as fit. */
   writeControlFrames(writer: Writer, frames: SentFrame[]): void {
     this.#control.write(writer, frames, this.#scheduler.credit, this.#now, this.#smoothedRtt());
   }
 
-  /** Could a STREAM frame be sent now, as far as flow control goes? */
+  /** True if flow control allows a STREAM frame now. */
   get hasStreamData(): boolean {
     return this.#scheduler.hasData;
   }
 
-  /** Fills the room that is left in one packet. */
+  /** Fills the remaining room of one packet. */
   writeStreamFrames(writer: Writer, frames: SentFrame[], now: Instant): void {
     this.#now = now;
     this.#scheduler.write(writer, frames);
   }
 
-  // ── What became of it (RFC 9000 §13.3) ────────────────────────────────────────────────────────────────────────────
+  // ── Outcome of sent frames (RFC 9000 §13.3) ───────────────────────────────────────────────────────────────────────
 
   handleAcked(frame: SentFrame): void {
     if (frame.type !== "stream" && frame.type !== "reset-stream") return;
@@ -299,7 +303,7 @@ export class StreamSet implements StreamFacts {
     this.#afterSendChange(send.isTerminal ? stream : undefined, send);
   }
 
-  /** Sends again what a packet in flight carries, which may yet arrive: for probes (RFC 9002 §6.2.4). */
+  /** Sends the contents of a packet in flight again, although it may still arrive: for probes (RFC 9002 §6.2.4). */
   repeat(frame: SentFrame): void {
     if (frame.type !== "stream") {
       this.handleLost(frame);
@@ -308,7 +312,7 @@ export class StreamSet implements StreamFacts {
     const send = this.#streams.get(frame.id)?.send;
     if (send === undefined) return;
     send.repeat(frame.offset, frame.length, frame.fin);
-    this.#scheduler.file(send);
+    this.#scheduler.reschedule(send);
   }
 
   handleLost(frame: SentFrame): void {
@@ -322,7 +326,7 @@ export class StreamSet implements StreamFacts {
         if (frame.type === "stream") send.handleLost(frame.offset, frame.length, frame.fin);
         else if (frame.type === "reset-stream") send.handleResetLost();
         else send.credit.handleReportLost(frame.limit);
-        this.#scheduler.file(send);
+        this.#scheduler.reschedule(send);
         break;
       }
       case "stop-sending":
@@ -331,7 +335,7 @@ export class StreamSet implements StreamFacts {
         if (receive === undefined) break;
         if (frame.type === "stop-sending") receive.handleStopLost();
         else receive.handleAnnouncementLost(frame.value);
-        this.#fileControl(receive);
+        this.#rescheduleControl(receive);
         break;
       }
       case "max-data":
@@ -350,8 +354,8 @@ export class StreamSet implements StreamFacts {
   }
 
   /**
-   * The connection is over: lets go of everything. What the application still does has no effect. An owner of a source that
-   * throws when it is released is heard after all of them were.
+   * Releases everything when the connection has ended. Calls by the application have no effect after that. If the owner
+   * of a source throws on release, the error is rethrown after all sources were released.
    */
   closeAll(): void {
     if (this.#isClosed) return;
@@ -359,7 +363,7 @@ export class StreamSet implements StreamFacts {
     const faults: unknown[] = [];
     for (const { send, receive } of this.#streams.values()) {
       try {
-        if (send !== undefined) this.#forgetSending(send);
+        if (send !== undefined) this.#removeSending(send);
       } catch (error) {
         faults.push(error);
       }
@@ -370,13 +374,13 @@ export class StreamSet implements StreamFacts {
     if (faults.length > 0) throw faults[0];
   }
 
-  // ── Finding and forgetting ────────────────────────────────────────────────────────────────────────────────────────
+  // ── Finding and removing ──────────────────────────────────────────────────────────────────────────────────────────
 
   #isLocal(id: StreamId): boolean {
     return isServerInitiated(id) === (this.#role === "server");
   }
 
-  /** A stream that the application names. It is a fault of the application when there never was one. */
+  /** The stream for an application call; undefined if it is finished. Throws if there never was one. */
   #opened(id: StreamId): Stream | undefined {
     const stream = this.#streams.get(id);
     if (stream !== undefined) return stream;
@@ -397,8 +401,8 @@ export class StreamSet implements StreamFacts {
   }
 
   /**
-   * The stream that a frame names, opened if the peer may do so by this frame; undefined when it is over. `part` is the
-   * one the frame is about: it must exist (RFC 9000 §19.4-19.5, §19.8, §19.10, §19.13).
+   * The stream that a frame names, opened if the frame may open it; undefined if it is finished. `part` is the part
+   * that the frame concerns, which must exist (RFC 9000 §19.4-19.5, §19.8, §19.10, §19.13).
    */
   #find(id: StreamId, part: "send" | "receive", where: string): Stream | undefined {
     const stream = this.#streams.get(id);
@@ -406,8 +410,8 @@ export class StreamSet implements StreamFacts {
     const isLocal = this.#isLocal(id);
     const isUni = isUnidirectional(id);
     if (isUni && isLocal === (part === "receive")) {
-      const nature = isLocal ? "send-only" : "receive-only";
-      throw transportError("STREAM_STATE_ERROR", where, `stream ${id} is ${nature}`);
+      const kind = isLocal ? "send-only" : "receive-only";
+      throw transportError("STREAM_STATE_ERROR", where, `stream ${id} is ${kind}`);
     }
     const index = streamIndex(id);
     const direction = isUni ? "uni" : "bidi";
@@ -419,7 +423,7 @@ export class StreamSet implements StreamFacts {
     const first = peer.opened;
     if (index < first) return undefined;
     peer.openUpTo(index, where);
-    // RFC 9000 §3.2: all lower-numbered streams of the kind are opened with it.
+    // RFC 9000 §3.2: this also opens all lower-numbered streams of the type.
     for (let next = first; next <= index; next += 1) {
       const opened = this.#add(next * 4 + (id % 4), false);
       this.#emit({ type: "stream-opened", id: opened.id });
@@ -449,34 +453,34 @@ export class StreamSet implements StreamFacts {
 
   #peerLimitFor(id: StreamId, isLocal: boolean): number {
     if (isUnidirectional(id)) return this.#peerLimits.initialMaxStreamDataUni;
-    // What is local to us is remote to the peer.
+    // Local to us is remote to the peer.
     return isLocal ? this.#peerLimits.initialMaxStreamDataBidiRemote : this.#peerLimits.initialMaxStreamDataBidiLocal;
   }
 
   #afterSendChange(stream: Stream | undefined, send: SendStream): void {
     this.#room.update(send);
-    this.#scheduler.file(send);
-    if (stream !== undefined) this.#forgetIfFinished(stream);
+    this.#scheduler.reschedule(send);
+    if (stream !== undefined) this.#removeIfFinished(stream);
   }
 
   #afterReceiveEnd(stream: Stream, receive: RecvStream): void {
-    this.#fileControl(receive);
-    this.#forgetIfFinished(stream);
+    this.#rescheduleControl(receive);
+    this.#removeIfFinished(stream);
   }
 
-  #fileControl(receive: RecvStream): void {
-    receive.control.moveTo(receive.owesControlFrame ? this.#control.receiving : undefined);
+  #rescheduleControl(receive: RecvStream): void {
+    receive.control.moveTo(receive.hasControlFrame ? this.#control.receiving : undefined);
   }
 
-  #forgetIfFinished(stream: Stream): void {
+  #removeIfFinished(stream: Stream): void {
     if (!stream.isFinished || !this.#streams.delete(stream.id)) return;
     if (!isUnidirectional(stream.id)) this.#activeBidi -= 1;
-    if (stream.send !== undefined) this.#forgetSending(stream.send);
-    // Only now may the peer open another in its place.
+    if (stream.send !== undefined) this.#removeSending(stream.send);
+    // Only now may the peer open another one in its place.
     if (!stream.isLocal) this.#peer[isUnidirectional(stream.id) ? "uni" : "bidi"].finish();
   }
 
-  #forgetSending(send: SendStream): void {
+  #removeSending(send: SendStream): void {
     send.release();
     this.#room.remove(send);
     this.#scheduler.remove(send);

@@ -60,7 +60,7 @@ export class BulkSender extends BulkMachine {
   /** Bytes not yet sent, or lost and to be sent again. */
   #remaining: number;
   #acked = 0;
-  #probesOwed = 0;
+  #pendingProbes = 0;
   #now = 0 as Instant;
   #persistentCongestions = 0;
   readonly #total: number;
@@ -108,7 +108,7 @@ export class BulkSender extends BulkMachine {
     const outcome = this.recovery.onTimeout(now);
     for (const packet of outcome.lost) this.#remaining += packet.size;
     if (outcome.probes === undefined) return;
-    this.#probesOwed = outcome.probes.count;
+    this.#pendingProbes = outcome.probes.count;
   }
 
   nextTimeout(): Instant | undefined {
@@ -124,7 +124,7 @@ export class BulkSender extends BulkMachine {
     const mark = ecn.nextTrain();
     let count = 0;
     while (count < maxSegments) {
-      if (this.#probesOwed > 0) this.#probesOwed -= 1;
+      if (this.#pendingProbes > 0) this.#pendingProbes -= 1;
       else if (this.#remaining <= 0 || !controller.canSend(size)) break;
       else if (pacer.budget(now) < size) break;
       const packetNumber = this.recovery.nextPacketNumber(application);
