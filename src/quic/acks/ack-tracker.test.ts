@@ -28,7 +28,7 @@ describe("when an ACK is due (RFC 9000 §13.2.1, §13.2.2)", () => {
     expect([acks.ackNow, acks.deadline]).toEqual([false, ms(75)]);
   });
 
-  test("non-ack-eliciting packets never trigger one, but after eight of them it joins a packet that is sent anyway", () => {
+  test("non-ack-eliciting packets never trigger one, but eight of them add it to the next packet sent", () => {
     const acks = tracker();
     for (let n = 0; n < 7; n += 1) acks.onPacketReceived(n, false, Ecn.notEct, ms(0));
     expect([acks.ackNow, acks.deadline, acks.hasAnythingToAck]).toEqual([false, undefined, false]);

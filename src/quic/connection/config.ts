@@ -19,7 +19,7 @@ export interface ConnectionLimits {
   readonly maxStreamWindow: number;
   /** The number of bytes that `write` takes for one stream before it returns false. */
   readonly sendBufferPerStream: number;
-  /** How many of our ids the peer may hold at once, and we of the peer's (RFC 9000 §5.1.1). */
+  /** How many of our ids the peer may hold at once, and vice versa (RFC 9000 §5.1.1). */
   readonly activeConnectionIdLimit: number;
 }
 

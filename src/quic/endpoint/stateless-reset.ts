@@ -11,8 +11,8 @@ export const RESET_TOKEN_LENGTH = 16;
 /** RFC 9000 §10.3: an unpredictable part of at least five bytes, and the token. */
 const SHORTEST_RESET = 5 + RESET_TOKEN_LENGTH;
 /**
- * RFC 9000 §10.3: in response to a packet of up to 43 bytes, a reset is one byte shorter. Otherwise its length is random,
- * but at least this, so that it does not stand out.
+ * RFC 9000 §10.3: in response to a packet of up to 43 bytes, a reset is one byte shorter. Otherwise its length is
+ * random, but at least this, so that it does not stand out.
  */
 const SHORTEST_INCONSPICUOUS = 43;
 const LONGEST_RESET = 128;

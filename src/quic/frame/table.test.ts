@@ -119,7 +119,7 @@ describe("the frame table", () => {
     },
   );
 
-  it("an unknown type is a FRAME_ENCODING_ERROR, one not in its shortest form a PROTOCOL_VIOLATION (RFC 9000 §12.4)", () => {
+  it("unknown types are FRAME_ENCODING_ERRORs, overlong ones PROTOCOL_VIOLATIONs (RFC 9000 §12.4)", () => {
     const { FRAME_ENCODING_ERROR, PROTOCOL_VIOLATION } = TRANSPORT_ERRORS;
     for (let number = 0x1f; number < 0x40; number += 1) {
       expect(refusal([number], EncryptionLevel.oneRtt)).toBe(FRAME_ENCODING_ERROR.code);

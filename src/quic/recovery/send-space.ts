@@ -121,7 +121,7 @@ export class SendSpace {
   takeLost(packetThreshold: number, lostBefore: Instant, lossDelay: number, lost: SentPacket[]): void {
     while (this.evicted.length > 0) {
       const packet = this.evicted.shift()!;
-      this.#forget(packet);
+      this.#removeFromCounts(packet);
       lost.push(packet);
     }
     this.lossTime = undefined;
@@ -152,11 +152,11 @@ export class SendSpace {
 
   #take(packetNumber: number): SentPacket | undefined {
     const packet = this.sent.take(packetNumber);
-    if (packet !== undefined) this.#forget(packet);
+    if (packet !== undefined) this.#removeFromCounts(packet);
     return packet;
   }
 
-  #forget(packet: SentPacket): void {
+  #removeFromCounts(packet: SentPacket): void {
     if (packet.ackEliciting) this.ackElicitingInFlight -= 1;
     if (!packet.inFlight) this.#ackOnly -= 1;
   }

@@ -232,8 +232,10 @@ describe("credit and limits", () => {
     client.set.openStream("bidi");
     const packets = client.packets();
     const blocked = ["stream-data-blocked", "data-blocked", "streams-blocked"];
-    const told = packets.flatMap(({ frames }) => frames.map(({ type }) => type)).filter((type) => type !== "stream");
-    expect(told.sort()).toEqual([...blocked].sort());
+    const reported = packets
+      .flatMap(({ frames }) => frames.map(({ type }) => type))
+      .filter((type) => type !== "stream");
+    expect(reported.sort()).toEqual([...blocked].sort());
     for (const packet of packets) client.lost(packet);
     expect(
       other(client)
