@@ -1,5 +1,5 @@
 /**
- * The machine contract for datagrams (DESIGN §3): every protocol over UDP is a machine without I/O. Its driver has a
+ * The machine contract for datagrams: every protocol over UDP is a machine without I/O. Its driver has a
  * clock and a wire: a socket, the simulator or a capture. The contract is batched because sockets are.
  *
  * Calling order for a driver: `handleBatch` and `handleTimeout` as things happen; then drain `pollEvent`, let the

@@ -1,5 +1,5 @@
 /**
- * The tracing mechanism (DESIGN decision 6). Each floor declares its events as one union of plain objects, named
+ * The tracing mechanism. Each floor declares its events as one union of plain objects, named
  * `namespace:event` as in qlog; a machine gets a listener for them, or none. Printers (qlog, metrics, channels) are
  * listeners, and live in `host/`.
  *

@@ -2,7 +2,7 @@
  * The cryptography that Nagare needs, and nothing more. TLS and QUIC see only this interface; the engine behind it
  * (`portable` on node:crypto, `pure` on audited JavaScript) is chosen and reported at startup.
  *
- * Packet keys work on batches, because that is where a faster engine pays off (DESIGN §4).
+ * Packet keys work on batches, because that is where a faster engine pays off.
  */
 
 import type { Rng } from "../base/rng.ts";
