@@ -13,6 +13,10 @@ export interface OwnServerOptions {
   readonly onKeyLog?: (line: string) => void;
   /** Requires every client to validate its address first (RFC 9000 §8.1.2). HTTP/3 only. */
   readonly retry?: boolean;
+  /** 0, the default, lets the system choose. */
+  readonly port?: number;
+  /** As `nagare serve --no-h3`: no HTTP/3, and `Alt-Svc: clear`. */
+  readonly withoutHttp3?: boolean;
 }
 
 const LOOPBACK = "127.0.0.1";
@@ -20,12 +24,16 @@ const LOOPBACK = "127.0.0.1";
 export async function startOwnServer(cell: CellFolder, options: OwnServerOptions = {}): Promise<OwnServer> {
   const service = new FileService(cell.site.directory);
   const identities = [cell.identity.identity] as const;
-  const { onKeyLog } = options;
+  const { onKeyLog, port = 0 } = options;
   if (options.retry === true) {
     const listener = new QuicListener({ identities, onExchange: service.handle, onKeyLog, retry: "always" });
-    const { port } = await listener.listen(0, LOOPBACK);
-    return { port, [Symbol.asyncDispose]: () => listener.close(0) };
+    const bound = await listener.listen(port, LOOPBACK);
+    return { port: bound.port, [Symbol.asyncDispose]: () => listener.close(0) };
   }
-  const server = await startServer({ port: 0, host: LOOPBACK, identities, onKeyLog }, service);
+  const rollback = { protocols: ["h2", "http/1.1"], altSvc: { clear: true } } as const;
+  const server = await startServer(
+    { port, host: LOOPBACK, identities, onKeyLog, ...(options.withoutHttp3 ? rollback : {}) },
+    service,
+  );
   return { port: server.port, [Symbol.asyncDispose]: () => server.close({ timeout: 0 }) };
 }

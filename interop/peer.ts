@@ -35,6 +35,15 @@ export interface ClientRole {
   download(request: Download, cell: CellFolder): Promise<Downloaded>;
   /** Loads a page with its subresources; returns the protocol of each as reported by the browser. */
   loadPage?(port: number, cell: CellFolder): Promise<readonly string[]>;
+  /**
+   * A browser that nobody forces to HTTP/3: it learns of it from Alt-Svc. `visit` loads a path and gives the protocol that
+   * carried it. Returns the paths for which the browser remembered an alternative service, by its own log.
+   */
+  browse?(
+    port: number,
+    cell: CellFolder,
+    use: (visit: (path: string) => Promise<string>) => Promise<void>,
+  ): Promise<ReadonlySet<string>>;
 }
 
 export interface ServerSettings {

@@ -10,6 +10,7 @@ import { keylog } from "./keylog.ts";
 import { multiplexing } from "./multiplexing.ts";
 import { page } from "./page.ts";
 import { retry } from "./retry.ts";
+import { rollback } from "./rollback.ts";
 import { transfer } from "./transfer.ts";
 
 export const CASES: readonly Case[] = [
@@ -22,6 +23,7 @@ export const CASES: readonly Case[] = [
   page,
   http2,
   http11,
+  rollback,
   keylog,
   ...CERTIFICATE_CASES,
 ];

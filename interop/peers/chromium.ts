@@ -1,5 +1,7 @@
 /** Chromium, driven by playwright-core. */
 
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { type Browser, chromium as playwright } from "playwright-core";
 import { CHROMIUM, findProgram } from "../../src/cli/find-program.ts";
 import type { CellFolder } from "../cell.ts";
@@ -19,15 +21,17 @@ export const chromium: PeerEntry = {
 };
 
 /**
- * Forces HTTP/3, because Chromium accepts Alt-Svc only with certificates of public authorities; ours is accepted by the
- * hash of its key. Every name resolves to loopback, so the browser's background requests stay local too.
+ * Forces HTTP/3, because over QUIC Chromium accepts a private certificate only for hosts named in this option; ours is
+ * accepted by the hash of its key. Every name resolves to loopback, so the browser's background requests stay local too.
  */
-function launch(path: string, port: number, protocol: ProtocolName, cell: CellFolder): Promise<Browser> {
-  const choice = {
+const choiceOf = (port: number, protocol: ProtocolName): readonly string[] =>
+  ({
     h3: [`--origin-to-force-quic-on=${HOST}:${port}`],
     h2: ["--disable-quic"],
     "http/1.1": ["--disable-quic", "--disable-http2"],
-  }[protocol];
+  })[protocol];
+
+function launch(path: string, choice: readonly string[], cell: CellFolder): Promise<Browser> {
   return playwright.launch({
     executablePath: path,
     timeout: 30_000,
@@ -42,12 +46,11 @@ function launch(path: string, port: number, protocol: ProtocolName, cell: CellFo
 /** Runs `use` in a browser, which is closed afterwards or when the cell's time is up. */
 async function withBrowser<T>(
   path: string,
-  port: number,
-  protocol: ProtocolName,
+  choice: readonly string[],
   cell: CellFolder,
   use: (browser: Browser) => Promise<T>,
 ): Promise<T> {
-  const browser = await launch(path, port, protocol, cell);
+  const browser = await launch(path, choice, cell);
   const close = (): void => void browser.close();
   cell.signal.addEventListener("abort", close, { once: true });
   try {
@@ -61,14 +64,14 @@ async function withBrowser<T>(
 const clientRole = (path: string): ClientRole => ({
   features: FEATURES,
   download: (request, cell) =>
-    withBrowser(path, request.port, request.protocol, cell, async (browser) => {
+    withBrowser(path, choiceOf(request.port, request.protocol), cell, async (browser) => {
       const page = await browser.newPage();
       await page.goto(`https://${HOST}:${request.port}${cell.site.page}`);
       const { sha256, protocols } = await page.evaluate(fetchAll, request.paths);
       return { sha256, protocol: [...new Set(protocols)].join(" and ") as ProtocolName };
     }),
   loadPage: (port, cell) =>
-    withBrowser(path, port, "h3", cell, async (browser) => {
+    withBrowser(path, choiceOf(port, "h3"), cell, async (browser) => {
       const page = await browser.newPage();
       await page.goto(`https://${HOST}:${port}${cell.site.page}`, { waitUntil: "load" });
       return page.evaluate(() =>
@@ -77,7 +80,46 @@ const clientRole = (path: string): ClientRole => ({
         ),
       );
     }),
+  async browse(port, cell, use) {
+    const log = join(cell.directory, "net-log.json");
+    // Another port of the host: nothing is forced, and yet its private certificate counts over QUIC.
+    const choice = [`--origin-to-force-quic-on=${HOST}:1`, `--log-net-log=${log}`];
+    const origin = `https://${HOST}:${port}`;
+    await withBrowser(path, choice, cell, async (browser) => {
+      const page = await browser.newPage();
+      await use(async (asked) => {
+        await page.goto(`${origin}${asked}`);
+        return page.evaluate(
+          () =>
+            (performance.getEntriesByType("navigation" as "resource")[0] as unknown as { nextHopProtocol: string })
+              .nextHopProtocol,
+        );
+      });
+    });
+    return alternativesIn(await readFile(log, "utf8"), origin);
+  },
 });
+
+/** The paths of `origin` for which this network log says that an alternative service was known, broken ones included. */
+function alternativesIn(log: string, origin: string): ReadonlySet<string> {
+  const { constants, events } = JSON.parse(log) as {
+    readonly constants: { readonly logEventTypes: Readonly<Record<string, number>> };
+    readonly events: readonly {
+      readonly type: number;
+      readonly source: { readonly id: number };
+      readonly params?: { readonly url?: string };
+    }[];
+  };
+  const { HTTP_STREAM_JOB_CONTROLLER: asked, HTTP_STREAM_JOB_CONTROLLER_ALT_SVC_FOUND: found } =
+    constants.logEventTypes;
+  const urls = new Map<number, string>();
+  const paths = new Set<string>();
+  for (const { type, source, params } of events) {
+    if (type === asked && params?.url?.startsWith(origin)) urls.set(source.id, params.url.slice(origin.length));
+    if (type === found && urls.has(source.id)) paths.add(urls.get(source.id)!);
+  }
+  return paths;
+}
 
 /** Runs in the page: returns the digests of all paths, and the protocols used. */
 async function fetchAll(paths: readonly string[]): Promise<{ sha256: string[]; protocols: string[] }> {
