@@ -8,6 +8,10 @@ import { readVersion } from "./version.ts";
 export async function runCli(args: readonly string[], io: Io): Promise<number> {
   process.exitCode = undefined;
   try {
+    const [first, second] = args;
+    if (first === "help" && second !== undefined && COMMANDS.every(({ name }) => name !== second)) {
+      throw usageError(`there is no command ${second}`, "see nagare --help");
+    }
     const program = await buildProgram(args, io);
     if (args.length === 0) {
       io.stdout.write(program.helpInformation());
@@ -54,6 +58,24 @@ function fromCommander(error: unknown, args: readonly string[]): unknown {
     return new CliError("USAGE", "", { exitCode: EXIT.usage, silent: true });
   }
   const command = COMMANDS.find(({ name }) => name === args[0]);
-  const message = error.message.replace(/^error: /, "");
-  return usageError(message, `see nagare ${command === undefined ? "" : `${command.name} `}--help`);
+  const help = `see nagare ${command === undefined ? "" : `${command.name} `}--help`;
+  const [message, suggestion] = inOurWords(error.message);
+  return usageError(message, suggestion === undefined ? help : `did you mean ${suggestion}? Otherwise ${help}`);
+}
+
+/** Commander's sentences, without its punctuation between them; and the name that was perhaps meant. */
+function inOurWords(text: string): readonly [message: string, suggestion: string | undefined] {
+  const [, message = text, suggestion] =
+    /^(?:error: )?(.*?)\.?(?:\s*\(Did you mean (?:one of )?(.*)\?\))?$/s.exec(text) ?? [];
+  const words = message
+    .replace(/^option '(?:-\w, )?(--[\w.-]+)(?: (<\S+>))?' argument missing$/, "$1 needs a value: $2")
+    .replace(/^option '(?:-\w, )?(--[\w.-]+)(?: <\S+>)?' argument '(.*)' is invalid\. It (.*)$/s, "$1 $2: it $3")
+    .replace(/^missing required argument '(.*)'$/, "$1 is missing")
+    .replace(
+      /^too many arguments for '(.*)'\. Expected (\d+) arguments? but got (\d+)$/,
+      "$1 takes no more than $2 arguments, not $3",
+    )
+    .replace(/takes no more than 0 arguments, not \d+$/, "takes no arguments")
+    .replace("no more than 1 arguments", "one argument");
+  return [words, suggestion];
 }

@@ -14,15 +14,19 @@ export interface AltSvcOptions {
 
 const DEFAULT_MAX_AGE = 3600;
 
-/** The field's value, or undefined for none. `listening` is the UDP port, if there is one. */
-export function altSvcField(options: AltSvcOptions, listening: number | undefined): string | undefined {
-  const { maxAge = DEFAULT_MAX_AGE, port = listening } = options;
+/** Throws a `ServeError`, before anything listens. */
+export function checkAltSvc({ maxAge = DEFAULT_MAX_AGE, port }: AltSvcOptions): void {
   if (!Number.isInteger(maxAge) || maxAge < 0) {
     throw new ServeError("OPTION_INVALID", `altSvc.maxAge ${maxAge} is no time: give whole seconds`);
   }
-  if (options.port !== undefined && !(Number.isInteger(options.port) && options.port > 0 && options.port <= 65_535)) {
-    throw new ServeError("OPTION_INVALID", `altSvc.port ${options.port} is no port: give a number from 1 to 65535`);
+  if (port !== undefined && !(Number.isInteger(port) && port > 0 && port <= 65_535)) {
+    throw new ServeError("OPTION_INVALID", `altSvc.port ${port} is no port: give a number from 1 to 65535`);
   }
+}
+
+/** The field's value, or undefined for none. `listening` is the UDP port, if there is one. */
+export function altSvcField(options: AltSvcOptions, listening: number | undefined): string | undefined {
+  const { maxAge = DEFAULT_MAX_AGE, port = listening } = options;
   if (options.clear) return "clear";
   if (options.advertise === false || listening === undefined) return undefined;
   return `h3=":${port}"; ma=${maxAge}`;

@@ -8,6 +8,7 @@ export type ServeProblem =
   | "LISTEN_FAILED"
   | "OPTION_INVALID"
   | "DIRECTORY_MISSING"
+  | "DIRECTORY_UNREADABLE"
   | "MODULE_INVALID"
   | "ORIGIN_INVALID";
 

@@ -8,7 +8,7 @@ import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, Listener, RetryPolicy } from "../host/http/listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { duration, Timer } from "../host/timer.ts";
-import { type AltSvcOptions, altSvcField } from "./alt-svc.ts";
+import { type AltSvcOptions, altSvcField, checkAltSvc } from "./alt-svc.ts";
 import { type Binding, type Bound, bindAll } from "./bind.ts";
 import { ServeError } from "./errors.ts";
 import { TRANSPORTS } from "./transports.ts";
@@ -121,6 +121,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new ServeError("OPTION_INVALID", `${port} is no port: give a number from 0 to 65535`);
   }
+  checkAltSvc(options.altSvc ?? {});
   setLimits(options);
   const wanted = TRANSPORTS.filter(
     ({ transport }) =>

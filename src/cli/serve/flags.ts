@@ -100,7 +100,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
   checkNames(names);
   // What a development certificate protects is for this machine, unless --name says who else is meant.
   const host = flags.host ?? (cert === undefined && names.length === 0 ? "localhost" : "::");
-  const publicPort = flags.publicPort === undefined ? undefined : port(flags.publicPort, "--public-port");
+  const publicPort = flags.publicPort === undefined ? undefined : port(flags.publicPort, "--public-port", 1);
   return {
     port: flags.port === undefined ? DEFAULT_PORT : port(flags.port, "--port"),
     host,
@@ -134,9 +134,11 @@ function checkNames(names: readonly string[]): void {
   }
 }
 
-function port(text: string, option: string): number {
+function port(text: string, option: string, least = 0): number {
   const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(number <= 65_535)) throw usageError(`${option} ${text} is no port`, "give a number from 0 to 65535");
+  if (!(number >= least && number <= 65_535)) {
+    throw usageError(`${option} ${text} is no port`, `give a number from ${least} to 65535`);
+  }
   return number;
 }
 
@@ -170,7 +172,7 @@ function keylogPath(flag: string | undefined, host: string, io: Io): string | un
   return undefined;
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   if (host === "localhost" || host === "::1") return true;
   return ipVersion(host) === 4 && host.startsWith("127.");
 }

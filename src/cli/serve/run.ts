@@ -9,6 +9,7 @@ import type { InterruptSignal, Io } from "../io.ts";
 import { printable } from "../printable.ts";
 import type { ServerSettings } from "./flags.ts";
 import { LineWriter } from "./line-writer.ts";
+import { networkLines, urlFor } from "./network.ts";
 
 /** Errors whose remedy is another command line or configuration. */
 const USAGE_ERRORS = new Set(["IdentityError", "KeyLogError"]);
@@ -16,6 +17,7 @@ const USAGE_CODES = new Set([
   "OPTION_INVALID",
   "HOST_UNKNOWN",
   "DIRECTORY_MISSING",
+  "DIRECTORY_UNREADABLE",
   "MODULE_INVALID",
   "ORIGIN_INVALID",
 ]);
@@ -37,7 +39,10 @@ export async function runServer(settings: ServerSettings, createService: CreateS
   const stopped = untilStopped(running, settings, io, log);
   const { url, protocols, addresses } = running.server;
   if (settings.json) emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort });
-  else for (const each of [url, ...settings.names.map((name) => urlFor(name, url))]) io.stdout.write(`${each.href}\n`);
+  else {
+    for (const each of [url, ...settings.names.map((name) => urlFor(name, url))]) io.stdout.write(`${each.href}\n`);
+    for (const line of networkLines(url, settings, running.identity)) log(line);
+  }
   if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
   try {
     await stopped;
@@ -115,11 +120,6 @@ async function loadIdentity({ files, names }: ServerSettings): Promise<Identity>
   if (files === undefined)
     return (await import("../../host/certificates/development.ts")).developmentIdentity({ names });
   return (await import("../../host/certificates/identity.ts")).loadIdentityFiles(files);
-}
-
-/** The same page by another name of the certificate. */
-function urlFor(name: string, { port }: URL): URL {
-  return new URL(`https://${name.includes(":") ? `[${name}]` : name.replace(/^\*\./, "any.")}:${port}/`);
 }
 
 function requestLine(record: RequestRecord): string {

@@ -1,5 +1,5 @@
 /** A folder as a web site, straight on Exchanges. */
-import { readFile, statSync } from "node:fs";
+import { accessSync, constants, readFile, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Budget, processBudget } from "../../host/budget.ts";
 import { describeFault, type Fault, guard } from "../../host/guard.ts";
@@ -48,6 +48,14 @@ export class FileService {
     const root = resolve(directory);
     if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
       throw new ServeError("DIRECTORY_MISSING", `there is no folder ${directory}: name one that exists`);
+    }
+    try {
+      accessSync(root, constants.R_OK | constants.X_OK);
+    } catch (cause) {
+      const remedy = "let the user that runs the server read it";
+      throw new ServeError("DIRECTORY_UNREADABLE", `permission denied for the folder ${directory}: ${remedy}`, {
+        cause,
+      });
     }
     this.#options = options;
     this.#cacheControl = options.cacheControl ?? "no-cache";

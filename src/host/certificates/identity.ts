@@ -55,26 +55,36 @@ export interface LoadOptions {
 }
 
 /** Throws an `IdentityError`. */
-export function loadIdentity(source: IdentitySource, options: LoadOptions = {}): Identity {
+export const loadIdentity = (source: IdentitySource, options: LoadOptions = {}): Identity =>
+  loadNamed(source, { cert: "the certificate", key: "the key", hint: pathHint }, options);
+
+/** What messages call the two, and what they add when one of them is no PEM text. */
+interface Called {
+  readonly cert: string;
+  readonly key: string;
+  hint(pem: string): string;
+}
+
+function loadNamed(source: IdentitySource, called: Called, options: LoadOptions): Identity {
   const cert = pemText(source.cert);
   const key = pemText(source.key);
   const chain = certificatesOfPem(cert);
-  const leaf = readLeaf(chain, cert);
+  const leaf = readLeaf(chain, cert, called);
   const names = namesOf(leaf);
   const label = names.length > 0 ? names.join(", ") : leaf.subject.display;
-  const privateKey = readKey(key);
+  const privateKey = readKey(key, called);
   const signer = createSigner(privateKey);
   if (signer.schemes.length === 0) {
     const kind = privateKey.asymmetricKeyDetails?.namedCurve ?? privateKey.asymmetricKeyType;
     throw new IdentityError(
       "KEY_UNSUPPORTED",
-      `the key is of the kind ${kind}, which TLS 1.3 servers here do not use: make one with P-256, P-384, Ed25519 or RSA`,
+      `${called.key} is of the kind ${kind}, which TLS 1.3 servers here do not use: make one with P-256, P-384, Ed25519 or RSA`,
     );
   }
   if (!new X509Certificate(leaf.der).checkPrivateKey(privateKey)) {
     throw new IdentityError(
       "KEY_MISMATCH",
-      `the key does not belong to the certificate for ${label}: give the key that this certificate was made with, and put the server's own certificate first`,
+      `${called.key} does not belong to the certificate for ${label}: give the key that this certificate was made with, and put the server's own certificate first`,
     );
   }
   if (options.ignoreValidity !== true) checkValidity(leaf, label, options.now ?? new Date());
@@ -86,45 +96,55 @@ export async function loadIdentityFiles(
   files: { readonly certFile: string; readonly keyFile: string },
   options: LoadOptions = {},
 ): Promise<Identity> {
-  const read = async (path: string, code: IdentityProblem): Promise<string> => {
+  const called = { cert: `the certificate ${files.certFile}`, key: `the key ${files.keyFile}`, hint: () => "" };
+  const read = async (path: string, code: IdentityProblem, what: string): Promise<string> => {
     try {
       return await readFile(path, "latin1");
     } catch (cause) {
-      const what = code === "KEY_UNREADABLE" ? "key" : "certificate";
-      throw new IdentityError(code, `cannot read the ${what} ${path}: ${(cause as Error).message}`, { cause });
+      throw new IdentityError(code, `cannot read ${what}: ${whyUnreadable(cause)}`, { cause });
     }
   };
   const [cert, key] = await Promise.all([
-    read(files.certFile, "CERTIFICATE_UNREADABLE"),
-    read(files.keyFile, "KEY_UNREADABLE"),
+    read(files.certFile, "CERTIFICATE_UNREADABLE", called.cert),
+    read(files.keyFile, "KEY_UNREADABLE", called.key),
   ]);
-  return loadIdentity({ cert, key }, options);
+  return loadNamed({ cert, key }, called, options);
 }
 
-function readLeaf(chain: readonly Uint8Array[], pem: string): Certificate {
+function whyUnreadable(cause: unknown): string {
+  const { code, message } = cause as NodeJS.ErrnoException;
+  if (code === "ENOENT") return "there is no such file; check the path";
+  if (code === "EACCES") return "permission denied; let the user that runs the server read it";
+  if (code === "EISDIR") return "it is a folder; name a PEM file";
+  return message;
+}
+
+function readLeaf(chain: readonly Uint8Array[], pem: string, called: Called): Certificate {
   const [first, ...others] = chain;
   if (first === undefined) {
-    throw new IdentityError("CERTIFICATE_UNREADABLE", `the certificate is not PEM text${pathHint(pem)}`);
+    throw new IdentityError("CERTIFICATE_UNREADABLE", `${called.cert} is not PEM text${called.hint(pem)}`);
   }
   try {
     for (const other of others) parseX509(other);
     return parseX509(first);
   } catch (cause) {
-    throw new IdentityError("CERTIFICATE_UNREADABLE", `a certificate is damaged: ${(cause as Error).message}`, {
+    throw new IdentityError("CERTIFICATE_UNREADABLE", `${called.cert} is damaged: ${(cause as Error).message}`, {
       cause,
     });
   }
 }
 
-function readKey(pem: string): KeyObject {
+function readKey(pem: string, called: Called): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (cause) {
     if (/ENCRYPTED/.test(pem)) {
-      const message = "the key is encrypted: decrypt it first (openssl pkey -in KEY -out PLAIN)";
+      const message = `${called.key} is encrypted: decrypt it first (openssl pkey -in KEY -out PLAIN)`;
       throw new IdentityError("KEY_ENCRYPTED", message, { cause });
     }
-    throw new IdentityError("KEY_UNREADABLE", `the key is not a private key in PEM text${pathHint(pem)}`, { cause });
+    throw new IdentityError("KEY_UNREADABLE", `${called.key} is not a private key in PEM text${called.hint(pem)}`, {
+      cause,
+    });
   }
 }
 
