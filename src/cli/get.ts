@@ -1,5 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
-import type { DataFlag, GetFlags } from "./get/flags.ts";
+import type { DataFlag, GetFlags, OutputFlag } from "./get/flags.ts";
 import type { Io } from "./io.ts";
 
 const EXAMPLES = `
@@ -27,7 +27,7 @@ const dataOption = (flags: string, kind: DataFlag["kind"], help: string, into: {
   });
 
 export function registerGet(program: Command, io: Io): void {
-  const given: { data: DataFlag[] } = { data: [] };
+  const given: { data: DataFlag[]; outputs: OutputFlag[] } = { data: [], outputs: [] };
   program
     .command("get")
     .summary("ask for a URL in curl's spelling, see how the answer came")
@@ -35,9 +35,10 @@ export function registerGet(program: Command, io: Io): void {
     .addArgument(new Argument("<url...>", "what to ask for; https:// unless it says otherwise"))
     .addOption(new Option("-X, --request <method>", "the method"))
     .addOption(
-      new Option("-H, --header <line>", 'a header field; "Name:" leaves one out, "Name;" sends it empty').argParser(
-        collect,
-      ),
+      new Option(
+        "-H, --header <line>",
+        'a header field, or @FILE of them; "Name:" leaves one out, "Name;" sends it empty',
+      ).argParser(collect),
     )
     .addOption(dataOption("-d, --data <data>", "data", "POST this; @FILE reads a file, @- reads stdin", given))
     .addOption(dataOption("--data-binary <data>", "binary", "the same, with nothing stripped", given))
@@ -58,14 +59,24 @@ export function registerGet(program: Command, io: Io): void {
       new Option("-C, --continue-at <offset>", "go on from there; - is where the output file ends").argParser(offset),
     )
     .addOption(new Option("-b, --cookie <data>", "name=value to send, or a file of cookies").argParser(collect))
+    .addOption(new Option("-c, --cookie-jar <file>", "write all cookies to a file afterwards; - is stdout"))
     .addOption(new Option("-e, --referer <url>", "the referer to send; ;auto follows redirects"))
     .addOption(new Option("-A, --user-agent <name>", "the user-agent to send"))
     .addOption(new Option("-u, --user <user:password>", "basic authentication"))
     .addOption(new Option("-L, --location", "follow redirects"))
     .addOption(new Option("--max-redirs <count>", "so many at most, -1 for no limit; 50 by default").argParser(number))
     .addOption(new Option("--compressed", "ask for a compressed body, and decompress it"))
-    .addOption(new Option("-o, --output <file>", "write the body to a file; - is stdout").argParser(collect))
+    .addOption(
+      new Option("-o, --output <file>", "write the body to a file; - is stdout").argParser((path: string) => {
+        given.outputs.push({ path });
+      }),
+    )
     .addOption(new Option("-O, --remote-name", "write it to a file named as in the URL"))
+    .on("option:remote-name", () => void given.outputs.push("remote"))
+    .addOption(new Option("--remote-name-all", "-O for every URL"))
+    .addOption(new Option("-J, --remote-header-name", "with -O, the name that the server gives, if the file is new"))
+    .addOption(new Option("--output-dir <folder>", "the folder of -o and -O"))
+    .addOption(new Option("--create-dirs", "make the folders of -o and --output-dir"))
     .addOption(new Option("-D, --dump-header <file>", "write the heads to a file; - is stdout"))
     .addOption(
       new Option("-w, --write-out <format>", "print this afterwards: %{http_code}, %{time_total}, %header{name}, …"),
@@ -101,9 +112,10 @@ export function registerGet(program: Command, io: Io): void {
     .addOption(new Option("-m, --max-time <seconds>", "time for everything").argParser(seconds))
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; also by SSLKEYLOGFILE"))
     .addHelpText("after", EXAMPLES)
-    .action(async (urls: string[], flags: Omit<GetFlags, "data">) => {
+    .action(async (urls: string[], flags: Omit<GetFlags, "data" | "outputs">) => {
       const { get } = await import("./get/get.ts");
-      await get(urls, given.data.length === 0 ? { ...flags, data: undefined } : { ...flags, data: given.data }, io);
+      const { data, outputs } = given;
+      await get(urls, { ...flags, data: data.length === 0 ? undefined : data, outputs }, io);
     });
 }
 

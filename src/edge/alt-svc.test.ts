@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createClient } from "../client/index.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
@@ -43,9 +43,17 @@ describe("the field", () => {
   });
 
   test.each([{ maxAge: -1 }, { maxAge: 1.5 }, { maxAge: Number.NaN }, { port: 0 }, { port: 70_000 }])(
-    "refuses %j",
-    (options) => {
-      expect(() => altSvcField(options, 443)).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
+    "%j is refused before anything listens",
+    async (altSvc) => {
+      const holder = createServer().listen(0, "127.0.0.1");
+      await once(holder, "listening");
+      try {
+        const { port } = holder.address() as AddressInfo;
+        // The port is taken: had it been tried first, that would be the error.
+        await expect(open({ port, altSvc })).rejects.toMatchObject({ code: "OPTION_INVALID" });
+      } finally {
+        holder.close();
+      }
     },
   );
 });

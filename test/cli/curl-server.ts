@@ -42,6 +42,20 @@ async function answer(request: Request, response: Answer, flaky: () => number): 
     case "cookie":
       response.writeHead(302, { location: "/echo", "set-cookie": "set=by-server; Path=/" }).end();
       break;
+    case "cookies":
+      response.setHeader("set-cookie", [
+        "plain=1",
+        "wide=2; Domain=localhost; Path=/; Secure; HttpOnly",
+        "gone=3; Max-Age=0",
+        "late=4; Expires=Wed, 01 Jan 2070 00:00:00 GMT; Path=/sub",
+        "foreign=5; Domain=example.com",
+      ]);
+      response.end("set\n");
+      break;
+    case "disposition":
+      response.writeHead(200, { "content-disposition": `attachment; filename="${decodeURIComponent(second ?? "")}"` });
+      response.end("named by the server\n");
+      break;
     case "gzip":
       response.writeHead(200, { "content-encoding": "gzip" }).end(gzipSync("unpacked"));
       break;

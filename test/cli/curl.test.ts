@@ -1,10 +1,9 @@
 /** `curl` and `nagare get` side by side: the same command line gives the same exit code, the same stdout and the same file. */
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { findProgram } from "../../src/cli/find-program.ts";
 import type { Server } from "../../src/edge/server.ts";
@@ -15,7 +14,7 @@ import { run } from "./run.ts";
 
 const curl = await findProgram(["curl"], process.env);
 
-/** H: the server of answers, by TLS. R: the one that writes by hand, without TLS. OUT: a file of each client's own. */
+/** H: the server of answers, by TLS. R: the one that writes by hand, without TLS. OUT and PART: files of each client's own. */
 const ROWS: readonly (readonly [args: string, stdin?: string])[] = [
   // The request
   ["H/echo"],
@@ -37,6 +36,25 @@ const ROWS: readonly (readonly [args: string, stdin?: string])[] = [
   ["-r 990- H/file"],
   ["-I H/status/200"],
   ["-I -G -d a=b H/status/404"],
+  ["-H nonsense H/echo"],
+  ["-H X-One;2 -H :3 -H X-Two:a;b H/echo"],
+  ["-H @HEADERS H/echo"],
+  ["-H @- H/echo", "X-Typed: yes\n"],
+  ["-H Cookie:a=b -b c=d H/echo"],
+  ["-H Authorization:mine -u me:secret H/echo"],
+  ["-A  H/echo"],
+  ["-u me: H/echo"],
+  ["-u :secret H/echo"],
+  ["-b MISSING H/echo"],
+  ["-b JAR -b a=b H/echo"],
+  ["-X POST H/echo"],
+  ["-X OPTIONS H/echo"],
+  ["-X purge H/echo"],
+  ["-I H/file"],
+  ["-I -o OUT H/file"],
+  ["-I H/echo H/status/404"],
+  ["-r -10 H/echo"],
+  ["-r 5 H/echo"],
   // Its content
   ["-d a=1 -d b=2 H/echo"],
   ["-d @DATA H/echo"],
@@ -69,6 +87,40 @@ const ROWS: readonly (readonly [args: string, stdin?: string])[] = [
   ["--compressed H/gzip"],
   ["H/gzip"],
   ["R/until-close"],
+  ["--compressed -i -r 0-3 H/status/200"],
+  ["--compressed -o OUT H/gzip"],
+  ["--compressed -I H/status/200"],
+  ["-s H/echo"],
+  ["-o OUT H/echo H/status/404"],
+  ["-o OUT -o PART H/echo H/status/404"],
+  ["-o OUT -o PART H/echo"],
+  ["-o OUT -O H/echo H/PART"],
+  ["-O H/OUT H/echo"],
+  ["--remote-name-all H/OUT H/PART"],
+  ["-O H/a/b/OUT?q=1"],
+  ["-O H/a%20b"],
+  ["-o sub/OUT H/echo"],
+  ["--create-dirs -o sub/deeper/OUT H/echo"],
+  ["--output-dir sub -o OUT H/echo"],
+  ["--create-dirs --output-dir sub -O H/OUT"],
+  ["-J -O H/disposition/OUT"],
+  ["-JO H/disposition/sub%2FOUT"],
+  ["-J -O H/disposition/PART"],
+  ["-J -O H/OUT"],
+  ["-J -o PART H/disposition/OUT"],
+  ["-J H/disposition/OUT"],
+  ["-J -i -O H/disposition/OUT"],
+  ["-J -O -w %{filename_effective} H/disposition/OUT"],
+  ["-o . H/echo"],
+  ["-o - H/echo"],
+  ["-c OUT H/cookie"],
+  ["-c OUT -L H/cookie"],
+  ["-c - H/cookies"],
+  ["-b JAR -c OUT H/cookies"],
+  ["-b MISSING -c OUT -L H/cookie"],
+  ["-c OUT H/cookies H/echo"],
+  ["-c OUT http://127.0.0.1:CLOSED/"],
+  ["-c MISSING/x H/cookie"],
   // Redirects
   ["H/redirect/302"],
   ["-L H/redirect/302"],
@@ -83,6 +135,21 @@ const ROWS: readonly (readonly [args: string, stdin?: string])[] = [
   ["-L -T DATA H/redirect/307"],
   ["-L -I H/redirect/302?to=/status/200"],
   ["-L -u me:secret -b a=b H/redirect/302"],
+  ["-L -d a=b H/redirect/301"],
+  ["-L -d a=b H/redirect/300"],
+  ["-L -d a=b H/redirect/304"],
+  ["-L -X DELETE H/redirect/303"],
+  ["-L -X POST -d a=b H/redirect/308"],
+  ["-L -F a=b H/redirect/307"],
+  ["-L -T - H/redirect/303", "streamed"],
+  ["-L -H Authorization:mine -H Cookie:a=b H/redirect/302"],
+  ["-L -u me:secret H/redirect/302?to=http://127.0.0.1:CLOSED/"],
+  ["-L H/redirect/302?to=//localhost:PORT/echo"],
+  ["-L H/redirect/302?to=../up/./a"],
+  ["-L -I -d a=b H/redirect/302"],
+  ["-L -G -d a=b H/redirect/302"],
+  ["-L -f H/redirect/302?to=/status/404"],
+  ["-L -o OUT H/redirect/302?to=/status/404"],
   ["-L --max-redirs 3 H/loop"],
   ["-L --max-redirs 0 H/redirect/302"],
   ["-L R/bad-location"],
@@ -128,6 +195,10 @@ const ROWS: readonly (readonly [args: string, stdin?: string])[] = [
   ["-4 H/echo"],
   ["--resolve localhost:PORT:127.0.0.1 H/echo"],
   ["--resolve nonsense H/echo"],
+  ["--resolve +localhost:PORT:127.0.0.1 H/echo"],
+  ["--resolve *:PORT:127.0.0.1 -k https://elsewhere.invalid:PORT/echo"],
+  ["--resolve -localhost:PORT --resolve localhost:PORT:[127.0.0.1] H/echo"],
+  ["--resolve elsewhere.invalid:PORT:127.0.0.1,::1 https://elsewhere.invalid:PORT/echo"],
   ["-m 0.2 H/never"],
   ["-m 0.2 R/never"],
   ["--connect-timeout 0.2 https://127.0.0.1:SILENT/"],
@@ -176,6 +247,7 @@ beforeAll(async () => {
     STRANGER: await file("stranger.pem", makeAuthority("Stranger").ca),
     DATA: await file("data.txt", "from\r\na=file\n"),
     JAR: await file("jar", "# Netscape HTTP Cookie File\nlocalhost\tFALSE\t/\tTRUE\t0\tfrom\tjar\n"),
+    HEADERS: await file("headers", "X-From: file\r\n\nAccept:\nX-Last: yes"),
     MISSING: join(directory, "missing"),
   };
 });
@@ -201,36 +273,47 @@ async function closedPort(): Promise<number> {
 interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;
-  readonly file: string | undefined;
+  /** By their names. */
+  readonly files: Readonly<Record<string, string>>;
 }
 
-/** `folder` is that of this client's output files. */
-function argumentsOf(line: string, version: string, folder: string): string[] {
+function argumentsOf(line: string, version: string): string[] {
   const args = line.split(" ").map((word) => {
     const url = word
       .replace(/^H(?=\/)/, answers.url.slice(0, -1))
       .replace(/^Q(?=\/)/, `https://localhost:${own.port}`)
       .replace(/^R(?=\/)/, `http://127.0.0.1:${raw.port}`)
       .replace(/\bCLOSED\b/, String(closed))
-      .replace(/\bPORT\b/, String(answers.port))
+      .replace(/\bPORT\b/g, String(answers.port))
       .replace(/\bRAW\b/, String(raw.port))
-      .replace(/\bSILENT\b/, String(silent.port))
-      .replace(/^(OUT|PART)$/, (name) => join(folder, name));
-    return url.replace(/\b(STRANGER|DATA|JAR|MISSING)\b/, (name) => words[name]!);
+      .replace(/\bSILENT\b/, String(silent.port));
+    return url.replace(/\b(STRANGER|DATA|HEADERS|JAR|MISSING)\b/, (name) => words[name]!);
   });
   return [version, ...(line.includes("--cacert") ? [] : ["--cacert", words.CA!]), ...args];
 }
 
+/** In an empty folder of the client's own. */
 async function outcomeOf(folder: string, act: () => Promise<{ exitCode: number; stdout: string }>): Promise<Outcome> {
   await rm(folder, { recursive: true, force: true });
-  await mkdir(folder);
+  await mkdir(join(folder, "sub"), { recursive: true });
   await writeFile(join(folder, "PART"), new Uint8Array(990));
-  const result = await act();
-  const path = join(folder, "OUT");
-  const file = existsSync(path) ? (await readFile(path)).toString("latin1") : undefined;
-  const part = await readFile(join(folder, "PART"));
-  return { ...result, file: file ?? part.toString("latin1") };
+  process.chdir(folder);
+  try {
+    const { exitCode, stdout } = await act();
+    const names = (await readdir(folder, { recursive: true, withFileTypes: true }))
+      .filter((each) => each.isFile())
+      .map((each) => relative(folder, join(each.parentPath ?? each.path, each.name)))
+      .sort();
+    const files: Record<string, string> = {};
+    for (const name of names) files[name] = withoutComments(await readFile(join(folder, name), "latin1"));
+    return { exitCode, stdout: withoutComments(stdout), files };
+  } finally {
+    process.chdir(directory);
+  }
 }
+
+/** A file of cookies says who wrote it. */
+const withoutComments = (text: string): string => text.replace(/^# .*\n/gm, "");
 
 function runCurl(args: readonly string[], stdin: string): Promise<{ exitCode: number; stdout: string }> {
   return new Promise((resolve, reject) => {
@@ -299,10 +382,10 @@ async function compare(args: string, stdin = "", version: string): Promise<void>
   const theirs = join(directory, "theirs");
   const ours = join(directory, "ours");
   const expected = await outcomeOf(theirs, () =>
-    runCurl(argumentsOf(args, version === "--http3-only" ? "--http1.1" : version, theirs), stdin),
+    runCurl(argumentsOf(args, version === "--http3-only" ? "--http1.1" : version), stdin),
   );
   const actual = await outcomeOf(ours, async () => {
-    const { exitCode, bytes } = await run(["get", ...argumentsOf(args, version, ours)], { stdin });
+    const { exitCode, bytes } = await run(["get", ...argumentsOf(args, version)], { stdin });
     return { exitCode, stdout: bytes.toString("latin1") };
   });
   if (args.includes("%{json}")) {

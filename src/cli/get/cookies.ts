@@ -1,9 +1,11 @@
-// -b: cookies given as text for the first host, or read from a file; with a file, those of responses join them (RFC 6265).
+// -b and -c: cookies given as text for the first host, or read from a file; with a file, those of responses join them
+// (RFC 6265).
 import { readFile } from "node:fs/promises";
 import type { Field } from "../../client/index.ts";
+import { parseCookieFile } from "./cookie-file.ts";
 import { isAddress, unreadable } from "./flags.ts";
 
-interface Cookie {
+export interface Cookie {
   readonly name: string;
   readonly value: string;
   readonly domain: string;
@@ -11,6 +13,7 @@ interface Cookie {
   readonly subdomains: boolean;
   readonly path: string;
   readonly secure: boolean;
+  readonly httpOnly: boolean;
   /** Milliseconds since 1970; undefined for this session. */
   readonly expires: number | undefined;
 }
@@ -23,26 +26,29 @@ export class CookieJar {
   /** curl keeps the cookies of responses only once a file was named. */
   #keeps = false;
 
-  static async from(flags: readonly string[]): Promise<CookieJar> {
+  /** `saves`: they will be written to a file (-c). */
+  static async from(flags: readonly string[], saves: boolean): Promise<CookieJar> {
     const jar = new CookieJar();
+    jar.#keeps = saves;
     for (const value of flags) {
       if (value.includes("=")) jar.#given = jar.#given === "" ? value : `${jar.#given}; ${value}`;
       else {
         jar.#keeps = true;
-        if (value !== "") jar.#read(await readFile(value, "utf8").catch(unreadable));
+        if (value !== "") for (const cookie of parseCookieFile(await readJar(value))) jar.#set(cookie);
       }
     }
     return jar;
   }
 
   /** The value of `cookie` for a request, or undefined. */
-  header(url: URL, isFirstOrigin: boolean): string | undefined {
+  header(url: URL, isFirstOrigin: boolean, isGivenByHeader: boolean): string | undefined {
     const now = Date.now();
     const fitting = this.#cookies
       .filter((cookie) => matches(cookie, url) && (cookie.expires === undefined || cookie.expires > now))
       .sort((a, b) => b.path.length - a.path.length); // RFC 6265 §5.4
     const pairs = fitting.map(({ name, value }) => `${name}=${value}`);
-    if (isFirstOrigin && this.#given !== "") pairs.push(this.#given);
+    // As in curl, a cookie that -H names takes the place of the text of -b.
+    if (isFirstOrigin && this.#given !== "" && !isGivenByHeader) pairs.push(this.#given);
     return pairs.length === 0 ? undefined : pairs.join("; ");
   }
 
@@ -57,28 +63,25 @@ export class CookieJar {
     const before = this.#cookies.findIndex(
       (each) => each.name === name && each.domain === domain && each.path === path,
     );
-    if (before !== -1) this.#cookies.splice(before, 1);
-    this.#cookies.push(cookie);
+    // RFC 6265 §5.3: one that is replaced keeps its creation time, which is its place here.
+    if (before === -1) this.#cookies.push(cookie);
+    else this.#cookies[before] = cookie;
   }
 
-  /** Netscape's format, one cookie a line, tabs between seven columns; or header lines. */
-  #read(text: string): void {
-    for (const line of text.split(/\r?\n/)) {
-      const plain = line.startsWith("#HttpOnly_") ? line.slice("#HttpOnly_".length) : line;
-      if (plain.startsWith("#")) continue;
-      const columns = plain.split("\t");
-      if (columns.length < 6) continue;
-      const [domain = "", subdomains, path = "/", secure, expires, name = "", value = ""] = columns;
-      this.#set({
-        name,
-        value,
-        domain: domain.replace(/^\./, "").toLowerCase(),
-        subdomains: subdomains === "TRUE",
-        path,
-        secure: secure === "TRUE",
-        expires: Number(expires) === 0 ? undefined : Number(expires) * 1000,
-      });
-    }
+  /** Those that have not expired, the newest first, as curl writes them. */
+  get cookies(): readonly Cookie[] {
+    const now = Date.now();
+    return this.#cookies.filter(({ expires }) => expires === undefined || expires > now).reverse();
+  }
+}
+
+/** A jar that does not exist yet is empty: `-b jar -c jar` makes it. */
+async function readJar(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    return unreadable(error);
   }
 }
 
@@ -112,6 +115,7 @@ function parseSetCookie(line: string, url: URL): Cookie | undefined {
     subdomains: domain !== "",
     path: path?.startsWith("/") === true ? path : url.pathname.slice(0, Math.max(1, url.pathname.lastIndexOf("/"))),
     secure: attributes.some((each) => each.toLowerCase() === "secure"),
+    httpOnly: attributes.some((each) => each.toLowerCase() === "httponly"),
     expires: Number.isNaN(expires) ? undefined : expires,
   };
 }

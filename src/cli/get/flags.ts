@@ -12,6 +12,9 @@ export interface DataFlag {
   readonly value: string;
 }
 
+/** One of -o and -O; they belong to the URLs in the order given. */
+export type OutputFlag = { readonly path: string } | "remote";
+
 export interface GetFlags {
   readonly request?: string;
   readonly header?: readonly string[];
@@ -24,14 +27,19 @@ export interface GetFlags {
   readonly range?: string;
   readonly continueAt?: string;
   readonly cookie?: readonly string[];
+  readonly cookieJar?: string;
   readonly referer?: string;
   readonly userAgent?: string;
   readonly user?: string;
   readonly location?: true;
   readonly maxRedirs?: number;
   readonly compressed?: true;
-  readonly output?: readonly string[];
-  readonly remoteName?: true;
+  /** Filled by -o and -O. */
+  readonly outputs?: readonly OutputFlag[];
+  readonly remoteNameAll?: true;
+  readonly remoteHeaderName?: true;
+  readonly outputDir?: string;
+  readonly createDirs?: true;
   readonly dumpHeader?: string;
   readonly writeOut?: string;
   readonly include?: true;
@@ -112,6 +120,9 @@ export function checkCombinations(flags: GetFlags): void {
   if (asksForContent.length > 1) throw usageError(`${asksForContent.join(" and ")} exclude each other`);
   if (flags.get && (flags.form !== undefined || flags.uploadFile !== undefined)) {
     throw usageError("-G takes only what -d gives");
+  }
+  if (flags.remoteHeaderName && (flags.include || flags.head)) {
+    throw usageError(`-J and ${flags.include ? "-i" : "-I"} exclude each other`);
   }
   if (flags.range !== undefined && flags.continueAt !== undefined) throw usageError("-r and -C exclude each other");
 }

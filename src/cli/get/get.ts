@@ -1,13 +1,15 @@
 // `nagare get`: one client for all URLs, one after the other or all at once.
+import { join } from "node:path";
 import { createClient } from "../../client/index.ts";
-import { CliError, exitCodeOf, reportFailure, silentExit, usageError } from "../fail.ts";
+import { exitCodeOf, reportFailure, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
+import { saveCookies } from "./cookie-file.ts";
 import { CookieJar } from "./cookies.ts";
-import { CURL } from "./exit-codes.ts";
 import { checkCombinations, clientOptionsFrom, type GetFlags, urlFrom } from "./flags.ts";
 import { openKeyLog } from "./keylog.ts";
 import { openDestination } from "./output.ts";
+import { nameInUrl } from "./remote-name.ts";
 import { type Job, type Session, transfer } from "./transfer.ts";
 import { writeOutFrom } from "./write-out.ts";
 
@@ -15,7 +17,7 @@ export async function get(urls: readonly string[], flags: GetFlags, io: Io): Pro
   checkCombinations(flags);
   const reports = { json: flags.json === true, silent: flags.silent === true && flags.showError !== true };
   try {
-    const jobs = jobsFrom(urls, flags);
+    const jobs = jobsFrom(urls, flags, io);
     const failures = await getAll(jobs, flags, io, (failure) => reportFailure(failure, io, reports));
     // curl's exit code is that of the last transfer, or of the first failure where all run at once.
     const decisive = flags.parallel ? failures.find((each) => each !== undefined) : failures.at(-1);
@@ -42,7 +44,7 @@ async function getAll(
     client,
     flags,
     io,
-    jar: await CookieJar.from(flags.cookie ?? []),
+    jar: await CookieJar.from(flags.cookie ?? [], flags.cookieJar !== undefined),
     writeOut: flags.writeOut === undefined ? undefined : writeOutFrom(flags.writeOut),
     dump,
   };
@@ -65,29 +67,24 @@ async function getAll(
   } finally {
     await client.destroy();
     await dump?.close();
+    if (flags.cookieJar !== undefined) await saveCookies(flags.cookieJar, session.jar.cookies, io);
     keylog?.close();
   }
 }
 
 const pathOf = (name: string): string | undefined => (name === "-" ? undefined : name);
 
-function jobsFrom(urls: readonly string[], flags: GetFlags): Job[] {
-  const { output = [], uploadFile = [], remoteName } = flags;
-  if (output.length > 0 && remoteName) throw usageError("-o and -O exclude each other");
-  if (output.length > urls.length) throw usageError(`${output.length} times -o for ${urls.length} URLs`);
+function jobsFrom(urls: readonly string[], flags: GetFlags, io: Io): Job[] {
+  const { outputs = [], uploadFile = [], remoteNameAll, outputDir = "", silent } = flags;
+  if (outputs.length > urls.length && !silent) {
+    io.stderr.write(`nagare: -o or -O ${outputs.length} times for ${urls.length} URLs: the last of them are ignored\n`);
+  }
   if (uploadFile.length > urls.length) throw usageError(`${uploadFile.length} times -T for ${urls.length} URLs`);
   return urls.map((text, index) => {
     const url = urlFrom(text);
-    const named = remoteName ? remoteNameOf(url) : output[index];
-    return { url, text, index, output: named === undefined ? undefined : pathOf(named), upload: uploadFile[index] };
+    const given = outputs[index] ?? (remoteNameAll ? "remote" : undefined);
+    const path = given === "remote" ? nameInUrl(url) : given === undefined ? undefined : pathOf(given.path);
+    const output = path === undefined ? undefined : join(outputDir, path);
+    return { url, text, index, output, isRemoteName: given === "remote", upload: uploadFile[index] };
   });
-}
-
-function remoteNameOf(url: URL): string {
-  const name = decodeURIComponent(url.pathname.split("/").at(-1) ?? "");
-  if (name === "" || name === "." || name === ".." || /[/\\\0]/.test(name)) {
-    const problem = `-O: ${url.href} names no file`;
-    throw new CliError("NO_REMOTE_NAME", problem, { exitCode: CURL.writeFailed, hint: "use -o FILE" });
-  }
-  return name;
 }

@@ -1,6 +1,8 @@
 // Where the body goes: stdout or a file, each at its own pace.
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { dirname } from "node:path";
 import type { Writable } from "node:stream";
 import { CliError, describe, EXIT, silentExit } from "../fail.ts";
 import type { Io } from "../io.ts";
@@ -15,21 +17,40 @@ export interface Destination {
   close(): Promise<void>;
 }
 
+export interface FileOptions {
+  /** Adds to what the file has. */
+  readonly append?: boolean;
+  /** Makes the folders on the way. */
+  readonly createDirs?: boolean;
+  /** A file that exists is an error: the server chose the name. */
+  readonly exclusive?: boolean;
+}
+
 /** Opened by the first byte that is written. */
 export class LazyDestination implements Destination {
-  readonly #path: string | undefined;
   readonly #io: Io;
-  readonly #append: boolean;
+  #path: string | undefined;
+  #options: FileOptions;
   #opening: Promise<Destination> | undefined;
 
-  constructor(path: string | undefined, io: Io, append: boolean) {
+  constructor(path: string | undefined, io: Io, options: FileOptions) {
     this.#path = path;
     this.#io = io;
-    this.#append = append;
+    this.#options = options;
+  }
+
+  get path(): string | undefined {
+    return this.#path;
+  }
+
+  /** Another name, before the first byte. */
+  rename(path: string): void {
+    this.#path = path;
+    this.#options = { ...this.#options, exclusive: true };
   }
 
   open(): Promise<Destination> {
-    this.#opening ??= openDestination(this.#path, this.#io, this.#append);
+    this.#opening ??= openDestination(this.#path, this.#io, this.#options);
     return this.#opening;
   }
 
@@ -42,12 +63,21 @@ export class LazyDestination implements Destination {
   }
 }
 
-export async function openDestination(path: string | undefined, io: Io, append = false): Promise<Destination> {
+export async function openDestination(
+  path: string | undefined,
+  io: Io,
+  { append = false, createDirs = false, exclusive = false }: FileOptions = {},
+): Promise<Destination> {
   if (path === undefined) {
     return new StreamDestination(io.stdout, explainStdout, (stream, done) => stream.write("", done));
   }
-  const file = createWriteStream(path, { highWaterMark: FILE_BUFFER, flags: append ? "a" : "w" });
   const explain = (error: Error) => explainFile(error, path);
+  if (createDirs) {
+    await mkdir(dirname(path), { recursive: true }).catch((error: Error) => {
+      throw explain(error);
+    });
+  }
+  const file = createWriteStream(path, { highWaterMark: FILE_BUFFER, flags: append ? "a" : exclusive ? "wx" : "w" });
   try {
     await once(file, "open");
   } catch (error) {

@@ -1,10 +1,12 @@
 // What the flags ask for: address, method, fields and content of the first request, and of those that redirects lead to.
+import { readFile } from "node:fs/promises";
+import { buffer } from "node:stream/consumers";
 import type { BodyLike, FetchInit } from "../../client/index.ts";
 import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 import { readVersion } from "../version.ts";
 import { bodyOf, dataPieces, uploadBody, uploadUrl } from "./data.ts";
-import type { GetFlags } from "./flags.ts";
+import { type GetFlags, unreadable } from "./flags.ts";
 import { formContent } from "./form.ts";
 
 export interface GetRequest {
@@ -40,7 +42,7 @@ export async function requestFrom(
   if (flags.userAgent === "") headers.delete("user-agent");
   if (flags.compressed) headers.set("accept-encoding", "gzip, deflate, br");
   if (content?.type !== undefined) headers.set("content-type", content.type);
-  const range = flags.range ?? (offset === undefined || offset === 0 ? undefined : `${offset}-`);
+  const range = rangeOf(flags.range) ?? (offset === undefined || offset === 0 ? undefined : `${offset}-`);
   if (range !== undefined) headers.set("range", `bytes=${range}`);
   if (flags.referer !== undefined) {
     const referer = flags.referer.replace(/;auto$/, "");
@@ -50,7 +52,9 @@ export async function requestFrom(
     const pair = user.includes(":") ? user : `${user}:`;
     headers.set("authorization", `Basic ${Buffer.from(pair).toString("base64")}`);
   }
-  addHeaders(headers, flags.header ?? []);
+  addHeaders(headers, await headerLines(flags.header ?? [], io), (line) => {
+    if (!flags.silent) io.stderr.write(`nagare: -H ${line} has no colon after a name: it is not sent\n`);
+  });
   const byContent = upload !== undefined ? "PUT" : content !== undefined ? "POST" : flags.head ? "HEAD" : "GET";
   return {
     url: target,
@@ -79,12 +83,38 @@ function bytesOf(pieces: Awaited<ReturnType<typeof dataPieces>>): Uint8Array {
   throw usageError("-G takes no file as -d @FILE", "use --data-urlencode @FILE");
 }
 
+/** As in curl, a number alone is where the range begins. */
+const rangeOf = (range: string | undefined): string | undefined =>
+  range !== undefined && /^\d+$/.test(range) ? `${range}-` : range;
+
+/** `-H @FILE` and `-H @-`: a field on each line. */
+async function headerLines(given: readonly string[], io: Io): Promise<string[]> {
+  const lines: string[] = [];
+  for (const each of given) {
+    if (!each.startsWith("@")) lines.push(each);
+    else {
+      const path = each.slice(1);
+      const text = path === "-" ? await buffer(io.stdin) : await readFile(path).catch(unreadable);
+      lines.push(
+        ...text
+          .toString("utf8")
+          .split(/\r?\n/)
+          .filter((line) => line !== ""),
+      );
+    }
+  }
+  return lines;
+}
+
 /** What -H says replaces what is sent by default; said twice, it is sent twice; `Name:` leaves it out, `Name;` sends it empty. */
-function addHeaders(headers: Headers, lines: readonly string[]): void {
+function addHeaders(headers: Headers, lines: readonly string[], ignore: (line: string) => void): void {
   const given = new Headers();
   for (const line of lines) {
-    const match = /^([^:;\s]+)\s*([:;])\s*(.*)$/s.exec(line);
-    if (match === null) throw usageError(`-H takes "Name: value", not "${line}"`);
+    const match = /^([^:]+?)\s*(:)\s*(.*)$/s.exec(line) ?? /^([^:;]+?)\s*(;)()$/.exec(line);
+    if (match === null) {
+      ignore(line);
+      continue;
+    }
     const [, name, separator, value] = match as unknown as [string, string, string, string];
     try {
       if (separator === ":" && value === "") headers.delete(name);

@@ -18,7 +18,13 @@ export function resolverFrom(entries: readonly string[], family: 4 | 6 | undefin
 function knownAddresses(entries: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const known = new Map<string, readonly string[]>();
   for (const entry of entries) {
-    const match = /^(\[[^\]]+\]|[^:]+):(\d+):(.+)$/.exec(entry);
+    const removed = /^-(\[[^\]]+\]|[^:]+):(\d+)$/.exec(entry);
+    if (removed !== null) {
+      known.delete(`${removed[1]!.toLowerCase()}:${removed[2]}`);
+      continue;
+    }
+    // curl: a plus sign lets the entry expire, which one command does not live to see.
+    const match = /^\+?(\[[^\]]+\]|[^:+][^:]*):(\d+):(.+)$/.exec(entry);
     const addresses = match?.[3]?.split(",").map((each) => each.replace(/^\[(.*)\]$/, "$1"));
     if (match === null || addresses?.some((each) => ipVersion(each) === undefined)) {
       throw new CliError("RESOLVE_INVALID", `--resolve takes HOST:PORT:ADDRESS, not "${entry}"`, {

@@ -1,4 +1,5 @@
 // One URL to its end: attempts (--retry), hops (-L), heads (-i, -I, -D), the body, and what is said about it afterwards.
+import { dirname, join } from "node:path";
 import type { Client, ExchangeFacts, Field, Protocol } from "../../client/index.ts";
 import { Timer } from "../../host/timer.ts";
 import { parseContentLength } from "../../http/index.ts";
@@ -12,6 +13,7 @@ import { fieldLines, headLines } from "./heads.ts";
 import { type Destination, LazyDestination } from "./output.ts";
 import { Progress } from "./progress.ts";
 import { discardBody, nextHop } from "./redirects.ts";
+import { nameInDisposition } from "./remote-name.ts";
 import { type GetRequest, initOf, requestFrom } from "./request.ts";
 import { resumeOffset, resumeVerdict } from "./resume.ts";
 import { type Attempted, Retries } from "./retry.ts";
@@ -26,6 +28,8 @@ export interface Job {
   readonly index: number;
   /** A path, or undefined for stdout. */
   readonly output: string | undefined;
+  /** By -O, so that -J may name it otherwise. */
+  readonly isRemoteName: boolean;
   /** The file of -T. */
   readonly upload: string | undefined;
 }
@@ -95,7 +99,10 @@ class Attempt implements Attempted {
     this.#session = session;
     this.#job = job;
     this.#verbose = flags.verbose ? new Verbose(io) : undefined;
-    this.#destination = new LazyDestination(job.output, io, flags.continueAt !== undefined);
+    this.#destination = new LazyDestination(job.output, io, {
+      append: flags.continueAt !== undefined,
+      createDirs: flags.createDirs === true,
+    });
   }
 
   get error(): unknown {
@@ -135,8 +142,8 @@ class Attempt implements Attempted {
     const { client, flags, jar } = this.#session;
     for (let request = first; ; ) {
       this.#request = request;
-      const cookie = jar.header(request.url, request.url.origin === first.url.origin);
       const headers = new Headers(request.headers);
+      const cookie = jar.header(request.url, request.url.origin === first.url.origin, headers.has("cookie"));
       if (cookie !== undefined)
         headers.set("cookie", headers.has("cookie") ? `${headers.get("cookie")}; ${cookie}` : cookie);
       this.#response = undefined;
@@ -202,6 +209,7 @@ class Attempt implements Attempted {
       await response.body?.cancel();
       if (verdict instanceof Error) throw verdict;
     } else {
+      this.#takeServersName(facts);
       const wanted = this.#job.output !== undefined || !this.#isAboutIt;
       const progress = this.#progressFor(response, io);
       for await (const chunk of response.body ?? []) {
@@ -217,6 +225,14 @@ class Attempt implements Attempted {
       const reason = response.statusText === "" ? "" : ` ${response.statusText}`;
       throw new CliError("HTTP_ERROR", `${facts.url} answered ${facts.status}${reason}`, { exitCode: EXIT.httpError });
     }
+  }
+
+  /** -J: in the same folder as -O's. */
+  #takeServersName({ fields }: ExchangeFacts): void {
+    const { output, isRemoteName } = this.#job;
+    if (!this.#session.flags.remoteHeaderName || !isRemoteName || output === undefined) return;
+    const name = nameInDisposition(fields);
+    if (name !== undefined) this.#destination.rename(join(dirname(output), name));
   }
 
   async #trailers(trailers: readonly Field[]): Promise<void> {
@@ -240,7 +256,7 @@ class Attempt implements Attempted {
     if (response !== undefined && facts !== undefined && !failed) {
       const redirects = this.#redirects;
       if (flags.json) {
-        const about = { bodyBytes: this.#bodyBytes, output: this.#job.output, redirects };
+        const about = { bodyBytes: this.#bodyBytes, output: this.#destination.path, redirects };
         await write(io.stdout, `${JSON.stringify(factsOf(response, facts, about))}\n`);
       } else if (flags.trace) {
         const style = { colors: colorsFor(io.stdout, io.env), width: io.stdout.columns ?? 80 };
@@ -262,7 +278,7 @@ class Attempt implements Attempted {
       url: request?.url ?? this.#job.url,
       method: request?.method ?? "GET",
       referer: request?.headers.get("referer") ?? null,
-      output: this.#job.output,
+      output: this.#destination.path,
       status: facts?.status,
       fields: facts?.fields ?? [],
       protocol: facts?.protocol,
@@ -290,7 +306,7 @@ class Attempt implements Attempted {
 
   #progressFor(response: Response, io: Io): Progress | undefined {
     const { flags } = this.#session;
-    const { output } = this.#job;
+    const { path: output } = this.#destination;
     if (flags.silent || flags.verbose || flags.parallel || output === undefined || io.stderr.isTTY !== true) {
       return undefined;
     }
