@@ -55,8 +55,8 @@ export interface Failure {
 
 /** Prints the error and says which code to end with. With `json`, the same as an object on stdout, for scripts. */
 export function reportFailure(error: unknown, io: Io, { json = false, silent = false } = {}): number {
-  if (isBrokenPipe(error)) return EXIT.writeFailed;
   const exitCode = exitCodeOf(error);
+  if (isBrokenPipe(error)) return exitCode;
   if (error instanceof CliError && error.silent) return exitCode;
   const failure = describe(error);
   if (json) io.stdout.write(`${JSON.stringify({ error: failure })}\n`);
@@ -68,7 +68,10 @@ export function reportFailure(error: unknown, io: Io, { json = false, silent = f
   return exitCode;
 }
 
-export const exitCodeOf = (error: unknown): number => (error instanceof CliError ? error.exitCode : EXIT.failed);
+export function exitCodeOf(error: unknown): number {
+  if (isBrokenPipe(error)) return EXIT.writeFailed;
+  return error instanceof CliError ? error.exitCode : EXIT.failed;
+}
 
 /** The reader of our output left (`nagare … | head`): it does not want to hear of it. */
 const isBrokenPipe = (error: unknown): boolean =>

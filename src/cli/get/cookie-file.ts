@@ -3,7 +3,19 @@ import { randomBytes } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { describe } from "../fail.ts";
 import { type Io, write } from "../io.ts";
-import type { Cookie } from "./cookies.ts";
+
+export interface Cookie {
+  readonly name: string;
+  readonly value: string;
+  readonly domain: string;
+  /** Whether other hosts of the domain get it too. */
+  readonly subdomains: boolean;
+  readonly path: string;
+  readonly secure: boolean;
+  readonly httpOnly: boolean;
+  /** Milliseconds since 1970; undefined for this session. */
+  readonly expires: number | undefined;
+}
 
 const HTTP_ONLY = "#HttpOnly_";
 

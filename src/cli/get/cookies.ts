@@ -2,21 +2,8 @@
 // (RFC 6265).
 import { readFile } from "node:fs/promises";
 import type { Field } from "../../client/index.ts";
-import { parseCookieFile } from "./cookie-file.ts";
+import { type Cookie, parseCookieFile } from "./cookie-file.ts";
 import { isAddress, unreadable } from "./flags.ts";
-
-export interface Cookie {
-  readonly name: string;
-  readonly value: string;
-  readonly domain: string;
-  /** Whether other hosts of the domain get it too. */
-  readonly subdomains: boolean;
-  readonly path: string;
-  readonly secure: boolean;
-  readonly httpOnly: boolean;
-  /** Milliseconds since 1970; undefined for this session. */
-  readonly expires: number | undefined;
-}
 
 /** Cookies of one `nagare get`. */
 export class CookieJar {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { developmentIdentity } from "../../host/certificates/development.ts";
+import { loadIdentity } from "../../host/certificates/identity.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { networkLines, urlFor } from "./network.ts";
 
@@ -43,7 +44,7 @@ describe("what other devices are told", () => {
   test("with --name, what to trust", () => expect(lines("::", ["phone.test"])).toEqual([trust]));
 
   test("nothing of a certificate that was given", () => {
-    expect(networkLines(url, { host: "::", names: [] }, localhostIdentity, interfaces)).toEqual([]);
+    expect(networkLines(url, { host: "::", names: [] }, loadIdentity(localhostIdentity), interfaces)).toEqual([]);
   });
 });
 

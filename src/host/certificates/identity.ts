@@ -97,7 +97,7 @@ export async function loadIdentityFiles(
   options: LoadOptions = {},
 ): Promise<Identity> {
   const called = { cert: `the certificate ${files.certFile}`, key: `the key ${files.keyFile}`, hint: () => "" };
-  const read = async (path: string, code: IdentityProblem, what: string): Promise<string> => {
+  const pemOf = async (path: string, code: IdentityProblem, what: string): Promise<string> => {
     try {
       return await readFile(path, "latin1");
     } catch (cause) {
@@ -105,8 +105,8 @@ export async function loadIdentityFiles(
     }
   };
   const [cert, key] = await Promise.all([
-    read(files.certFile, "CERTIFICATE_UNREADABLE", called.cert),
-    read(files.keyFile, "KEY_UNREADABLE", called.key),
+    pemOf(files.certFile, "CERTIFICATE_UNREADABLE", called.cert),
+    pemOf(files.keyFile, "KEY_UNREADABLE", called.key),
   ]);
   return loadNamed({ cert, key }, called, options);
 }
