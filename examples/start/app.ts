@@ -38,13 +38,24 @@ export function createApp({ client, ca, stopping }: AppOptions): App {
   const tour = oneAtATime();
   let facts: Started = { url: "", browser: "" };
 
+  /** Opens our own client's connection again, which ends when it has been idle for long. */
+  async function connect(): Promise<void> {
+    const response = await client.fetch(new URL("/icon.svg", facts.url)).catch(() => undefined); // HTTP/3 may not work here
+    await response?.body?.cancel();
+  }
+
   const routes: Readonly<Record<string, Handler>> = {
     "/": (_request, context) => page(context),
     "/api/connection": (_request, context) => json({ ...describe(context), browser: facts.browser }),
     "/api/live": (_request, context) =>
       eventStream(stopping, context.signal, async (send, signal) => {
         while (!signal.aborted) {
-          send(figuresOf(context, client));
+          let figures = figuresOf(context, client);
+          if (figures === undefined) {
+            await connect();
+            figures = figuresOf(context, client);
+          }
+          send(figures);
           await pause(SAMPLE_INTERVAL, undefined, { signal }).catch(() => undefined); // Aborted: the loop ends.
         }
       }),

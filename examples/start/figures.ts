@@ -30,7 +30,7 @@ export function figuresOf(context: Context, client: Client): Figures | undefined
     return { whose: "page", at, ...(figures as Record<keyof typeof figures, number>) };
   }
   const own = client.connections()[0]?.stats;
-  if (own === undefined) return undefined; // Closed after being idle.
+  if (own === undefined) return undefined;
   const { details: _, rtt = 0, congestionWindow = 0, ...counts } = own;
   return { whose: "client", at, rtt, congestionWindow, ...NONE, ...counts };
 }
