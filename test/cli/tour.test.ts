@@ -5,10 +5,12 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { colorsFor } from "../../src/cli/io.ts";
 import { Peer, runPeer } from "../../src/cli/tour/peer.ts";
-import { NoPeer, type Row } from "../../src/cli/tour/row.ts";
+import { reportLines } from "../../src/cli/tour/report.ts";
+import { NoPeer, type Row, type RowReport } from "../../src/cli/tour/row.ts";
 import { SYSTEMS, type System } from "../../src/cli/tour/systems.ts";
-import { type RowReport, runRow } from "../../src/cli/tour/tour.ts";
+import { runRow } from "../../src/cli/tour/tour.ts";
 import { captureRelay } from "../../src/host/udp/capturing-relay.ts";
 import { run } from "./run.ts";
 
@@ -62,6 +64,42 @@ describe("nagare tour", () => {
       if (status === "built") continue;
       const { stdout } = await run(["tour", "--only", name, "--json"]);
       expect(JSON.parse(stdout)).toMatchObject({ outcome: "not built" });
+    }
+  });
+});
+
+describe("what a person reads", () => {
+  const layout = { colors: colorsFor(process.stdout, { NO_COLOR: "1" }), width: 80, titleWidth: 40, peerWidth: 19 };
+  const base: RowReport = {
+    ...{ system: "quic", title: "QUIC v1 and HTTP/3", peer: "gtlsserver", against: "ngtcp2's gtlsserver" },
+    ...{ outcome: "ok", milliseconds: 1234, detail: "1.05 MB fetched from it" },
+    command: `gtlsserver -q -d . localhost 4433 key.pem cert.pem; ${"nagare get --keylog keys --http3-only ".repeat(3)}URL`,
+  };
+
+  test("fits the terminal, and its commands can be copied", () => {
+    const lines = reportLines(base, true, layout);
+    expect(lines).toEqual([
+      "QUIC v1 and HTTP/3",
+      "✓ ngtcp2's gtlsserver   1.23 s  1.05 MB fetched from it",
+      "  gtlsserver -q -d . localhost 4433 key.pem cert.pem",
+      "  nagare get --keylog keys --http3-only nagare get --keylog keys \\",
+      "    --http3-only nagare get --keylog keys --http3-only URL",
+    ]);
+    expect(reportLines(base, false, layout)).toEqual(lines.slice(1));
+  });
+
+  test.each(["failed", "no peer here"] as const)("%s, in several lines if need be", (outcome) => {
+    const report = { ...base, outcome, detail: "word ".repeat(40).trim() };
+    const lines = reportLines(report, true, layout);
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
+    expect(lines.join(" ").match(/word/g)).toHaveLength(40);
+    expect(lines.some((line) => line.includes("nagare get"))).toBe(outcome === "failed");
+  });
+
+  test("of the whole table, nothing is wider than 80 columns", () => {
+    for (const { name, title } of SYSTEMS) {
+      const report = { ...base, system: name, title, outcome: "not built" } as const;
+      for (const line of reportLines(report, true, layout)) expect(line.length).toBeLessThanOrEqual(80);
     }
   });
 });

@@ -30,3 +30,15 @@ export class NoPeer extends Error {
     this.name = "NoPeer";
   }
 }
+
+export interface RowReport {
+  readonly system: string;
+  readonly title: string;
+  readonly peer: string | null;
+  readonly against: string;
+  readonly outcome: Outcome;
+  readonly milliseconds: number | null;
+  readonly command: string | null;
+  /** What was seen, or what went wrong. */
+  readonly detail: string;
+}

@@ -3,29 +3,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { EXIT, silentExit, usageError } from "../fail.ts";
-import { duration } from "../get/units.ts";
 import { interruptible } from "../interrupt.ts";
-import { type Colors, colorsFor, type Io, write } from "../io.ts";
+import { colorsFor, type Io, write } from "../io.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
 import { QUIC_ROWS } from "./quic.ts";
-import { NoPeer, type Outcome, type Row } from "./row.ts";
+import { reportLines } from "./report.ts";
+import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
 import { SYSTEMS, type System } from "./systems.ts";
 
 /** Everything that can be run. A system's rows stand together, in the order of the table. */
 const ROWS: readonly Row[] = [...QUIC_ROWS, ...KEYLOG_ROWS];
 const ROW_TIME = 30_000;
-
-export interface RowReport {
-  readonly system: string;
-  readonly title: string;
-  readonly peer: string | null;
-  readonly against: string;
-  readonly outcome: Outcome;
-  readonly milliseconds: number | null;
-  readonly command: string | null;
-  /** What was seen, or what went wrong. */
-  readonly detail: string;
-}
 
 export interface TourFlags {
   readonly only?: string;
@@ -34,8 +22,14 @@ export interface TourFlags {
 
 export async function tour(flags: TourFlags, io: Io): Promise<void> {
   const selected = select(flags.only);
-  const colors = colorsFor(io.stdout, io.env);
+  const layout = {
+    colors: colorsFor(io.stdout, io.env),
+    width: io.stdout.columns ?? 80,
+    titleWidth: Math.max(...SYSTEMS.map(({ title }) => title.length)),
+    peerWidth: Math.max(...ROWS.map(({ against }) => against.length)),
+  };
   let failed = false;
+  let shown: string | undefined;
   await interruptible(io, async (signal) => {
     for (const { system, rows } of selected) {
       if (rows.length === 0) await print(notBuilt(system));
@@ -46,7 +40,10 @@ export async function tour(flags: TourFlags, io: Io): Promise<void> {
 
   async function print(report: RowReport): Promise<void> {
     failed ||= report.outcome === "failed";
-    await write(io.stdout, `${flags.json ? JSON.stringify(report) : reportLine(report, colors)}\n`);
+    const isFirst = report.system !== shown;
+    shown = report.system;
+    const lines = flags.json ? [JSON.stringify(report)] : reportLines(report, isFirst, layout);
+    await write(io.stdout, `${lines.join("\n")}\n`);
   }
 }
 
@@ -115,20 +112,4 @@ export async function runRow(
   const milliseconds = outcome === "no peer here" ? null : Math.round(performance.now() - start);
   const { against, command, peer } = row;
   return { system: system.name, title: system.title, peer, against, outcome, milliseconds, command, detail };
-}
-
-const TITLE_WIDTH = Math.max(...SYSTEMS.map(({ title }) => title.length));
-const AGAINST_WIDTH = Math.max(...ROWS.map(({ against }) => against.length));
-
-function reportLine(report: RowReport, colors: Colors): string {
-  const { title, against, outcome, milliseconds, command, detail } = report;
-  const name = title.padEnd(TITLE_WIDTH);
-  if (outcome === "not built") return colors.dim(`·  ${name}  not built`);
-  const time = (milliseconds === null ? "" : duration(milliseconds)).padStart(9);
-  const peer = against.padEnd(AGAINST_WIDTH);
-  if (outcome === "no peer here")
-    return `–  ${name}  ${peer}  ${time}  ${colors.yellow("no peer here")} ${colors.dim(`(${detail})`)}`;
-  if (outcome === "failed")
-    return `${colors.red("✗")}  ${name}  ${peer}  ${time}  ${colors.red(detail)}\n   ${colors.dim(command ?? "")}`;
-  return `${colors.green("✓")}  ${name}  ${peer}  ${time}  ${detail}\n   ${colors.dim(command ?? "")}`;
 }

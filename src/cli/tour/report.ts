@@ -1,0 +1,51 @@
+// A row of the tour as lines for people: nothing wider than the terminal, and commands that can be copied.
+import { duration } from "../get/units.ts";
+import type { Colors } from "../io.ts";
+import type { RowReport } from "./row.ts";
+
+export interface Layout {
+  readonly colors: Colors;
+  /** Columns of the terminal. */
+  readonly width: number;
+  /** Of the longest title of a system, and of the longest name of a peer. */
+  readonly titleWidth: number;
+  readonly peerWidth: number;
+}
+
+/** `isFirst`: the system's title comes before it. */
+export function reportLines(report: RowReport, isFirst: boolean, layout: Layout): string[] {
+  const { colors, width, titleWidth, peerWidth } = layout;
+  const { title, against, outcome, milliseconds, command, detail } = report;
+  if (outcome === "not built") return [colors.dim(`· ${title.padEnd(titleWidth)}  not built`)];
+  const time = (milliseconds === null ? "" : duration(milliseconds)).padStart(7);
+  const indent = 2 + peerWidth + 2 + time.length + 2;
+  const seen = outcome === "no peer here" ? `no peer here (${detail})` : detail;
+  const paint = { ok: (text: string) => text, failed: colors.red, "no peer here": colors.yellow }[outcome];
+  const mark = { ok: colors.green("✓"), failed: colors.red("✗"), "no peer here": "–" }[outcome];
+  const [first = "", ...others] = wrap(seen, width - indent);
+  const commands = outcome === "no peer here" || command === null ? [] : commandLines(command, width - 2);
+  return [
+    ...(isFirst ? [colors.bold(title)] : []),
+    `${mark} ${against.padEnd(peerWidth)}  ${time}  ${paint(first)}`,
+    ...others.map((line) => `${" ".repeat(indent)}${paint(line)}`),
+    ...commands.map((line) => `  ${colors.dim(line)}`),
+  ];
+}
+
+/** A line for each command; what is too wide for one goes on after a backslash, as a shell takes it. */
+function commandLines(text: string, width: number): string[] {
+  return text.split("; ").flatMap((command) => {
+    const lines = wrap(command, width - 4);
+    return lines.map((line, i) => `${i === 0 ? "" : "  "}${line}${i === lines.length - 1 ? "" : " \\"}`);
+  });
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines;
+}
