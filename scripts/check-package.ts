@@ -4,6 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import {
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -43,6 +44,18 @@ const SETTINGS = {
   dom: { ...STRICT, types: [] },
 };
 
+/** Asks the README's server over each version, and stops it. */
+const ASK = `
+import { createClient } from "nagare/client";
+for (const protocol of ["h3", "h2", "http/1.1"]) {
+  const client = createClient({ protocols: [protocol], rejectUnauthorized: false });
+  const text = await (await client.fetch(server.url)).text();
+  if (text !== "hello over " + protocol) throw new Error(text);
+  await client.close();
+}
+await server.close();
+`;
+
 let failures = 0;
 
 function check(what: string, command: string, args: readonly string[], cwd: string): void {
@@ -62,7 +75,7 @@ function unpack(project: string): string {
   const home = join(project, "node_modules", manifest.name);
   mkdirSync(home, { recursive: true });
   execFileSync("tar", ["-xzf", tarball, "-C", home, "--strip-components=1"]);
-  for (const name of [...Object.keys(manifest.dependencies), "@types/node"]) {
+  for (const name of [...Object.keys(manifest.dependencies), "@types/node", "hono"]) {
     const link = join(project, "node_modules", name);
     mkdirSync(dirname(link), { recursive: true });
     symlinkSync(realpathSync(join(modules, name)), link, "junction");
@@ -73,7 +86,10 @@ function unpack(project: string): string {
 function compile(project: string, compiler: string, settings: keyof typeof SETTINGS): void {
   const { version } = readJson<Manifest>(join(modules, compiler, "package.json"));
   const config = join(project, `tsconfig.${settings}.json`);
-  writeFileSync(config, JSON.stringify({ compilerOptions: SETTINGS[settings], files: ["index.ts", "kit.ts"] }));
+  writeFileSync(
+    config,
+    JSON.stringify({ compilerOptions: SETTINGS[settings], files: ["index.ts", "kit.ts", "app.ts"] }),
+  );
   const tsc = join(modules, compiler, "bin", "tsc");
   check(`types under TypeScript ${version}, ${settings}`, process.execPath, [tsc, "-p", config], project);
 }
@@ -93,11 +109,29 @@ function checkTopLevelAwait(folder: string): void {
   );
 }
 
-function testKitExample(): string {
+/** The first piece of code in the README that imports this. */
+function exampleOf(specifier: string): string {
   const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)];
-  const found = blocks.find(([, code]) => code!.includes('"nagare/testing"'));
-  if (found === undefined) throw new Error("README.md has no example for nagare/testing");
+  const found = blocks.find(([, code]) => code!.includes(`"${specifier}"`));
+  if (found === undefined) throw new Error(`README.md has no example of ${specifier}`);
   return found[1]!;
+}
+
+/** Links among the documents lead to what is packed. Sources and tests are not; documents about them name the repository's. */
+function checkLinks(home: string): void {
+  const dead: string[] = [];
+  for (const file of readdirSync(home, { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".md")) continue;
+    const text = readFileSync(join(home, file), "utf8").replace(/```[\s\S]*?```/g, "");
+    for (const [, link] of text.matchAll(/(?:\]\(|src=")([^)#\s"]+)/g)) {
+      if (/^[a-z]+:/.test(link!)) continue;
+      const target = join(dirname(join(home, file)), link!);
+      if (!existsSync(target) && !/\.(ts|json)$|\/(src|test|fuzz|interop|bench)\b/.test(target))
+        dead.push(`${file}: ${link}\n`);
+    }
+  }
+  if (dead.length > 0) failures += 1;
+  process.stdout.write(`${dead.length === 0 ? "✓" : "✗"} links\n${dead.join("")}`);
 }
 
 // If two packages provide the same program, installing one may have taken the name from the other.
@@ -116,10 +150,14 @@ try {
 
   const imports = entries.map((name, i) => `import * as m${i} from "${name}";\nexport { m${i} };\n`);
   writeFileSync(join(project, "index.ts"), imports.join(""));
-  const kit = testKitExample();
+  const kit = exampleOf("nagare/testing");
   writeFileSync(join(project, "kit.ts"), kit);
   // Not every Node strips types by itself.
   writeFileSync(join(project, "kit.js"), kit.replace(": Request", ""));
+  const app = exampleOf("nagare");
+  writeFileSync(join(project, "app.ts"), app);
+  const untyped = app.replace("type Context, ", "").replace("<{ Bindings: Context }>", "").replace("4433", "0");
+  writeFileSync(join(project, "app.js"), `${untyped}${ASK}`);
   for (const compiler of COMPILERS)
     for (const settings of ["node", "dom"] as const) compile(project, compiler, settings);
 
@@ -129,6 +167,8 @@ try {
     check(`require("${name}")`, process.execPath, ["--input-type=commonjs", "-e", `require("${name}")`], project);
     check(`import "${name}"`, process.execPath, ["--input-type=module", "-e", `import "${name}"`], project);
   }
+  checkLinks(home);
+  check("README's server", process.execPath, [join(project, "app.js")], project);
   check("README's test", process.execPath, [join(project, "kit.js")], project);
   check("the command", process.execPath, [join(home, "dist", "cli", "main.js"), "--version"], project);
 } finally {

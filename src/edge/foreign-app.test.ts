@@ -94,6 +94,7 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
     let waited = false;
     app.get("/", (c) => {
       c.executionCtx.passThroughOnException();
+      expect(c.executionCtx.props).toEqual({});
       c.executionCtx.waitUntil(
         Promise.resolve().then(() => {
           waited = true;
@@ -101,7 +102,7 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
       );
       return c.text("hono");
     });
-    const client = await start(app as unknown as { fetch: Handler });
+    const client = await start(app);
     expect(await (await get(client, "/")).text()).toBe("hono");
     expect(waited).toBe(true);
   });

@@ -27,6 +27,8 @@ export interface Context {
   waitUntil(promise: Promise<unknown>): void;
   /** Does nothing: there is no origin behind a handler here. Workers have it, and frameworks call it. */
   passThroughOnException(): void;
+  /** Empty: what Wrangler gives to workers. Frameworks made for them have it in their types. */
+  readonly props: Readonly<Record<string, unknown>>;
 }
 
 /** The context comes twice: as the environment and as the execution context that handlers of workers are given. */
@@ -154,6 +156,8 @@ function notAResponse(name: string): never {
   );
 }
 
+const NO_PROPS: Readonly<Record<string, unknown>> = Object.freeze({});
+
 class FetchContext implements Context {
   responseTrailers: readonly FieldLine[] | undefined;
   readonly tunnel: ContextTunnel | undefined;
@@ -208,6 +212,10 @@ class FetchContext implements Context {
   }
 
   passThroughOnException(): void {}
+
+  get props(): Readonly<Record<string, unknown>> {
+    return NO_PROPS;
+  }
 
   // What a listener made for Node's (req, res) reaches for first, where it finds the context in place of `res`.
   get end(): never {
