@@ -31,7 +31,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
 
 async function buildProgram(args: readonly string[], io: Io): Promise<Command> {
   const program = new Command("nagare")
-    .description("HTTP/3 in front of any Node app, and a view of every packet.")
+    .description("HTTP/3 in front of a Node app, and a view of every packet.")
     .version(readVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
