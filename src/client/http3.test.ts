@@ -260,10 +260,10 @@ describe("a connection", () => {
     const controller = new AbortController();
     const fetching = openClient().fetch(`https://127.0.0.1:${socket.address().port}/`, { signal: controller.signal });
     await once(socket, "message"); // the whole ClientHello
-    const farewell = once(socket, "message");
+    const close = once(socket, "message");
     controller.abort();
     await expect(fetching).rejects.toThrow("aborted");
-    await farewell;
+    await close;
   });
 
   test("HTTP/3 carries the request if all protocols are allowed and the server supports it", async () => {

@@ -1,4 +1,4 @@
-/** Server errors that browsers and curl tolerate, over every version. */
+/** Server mistakes that browsers and curl tolerate, over every version. */
 
 import { once } from "node:events";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";

@@ -23,8 +23,8 @@ export type H3Event =
   | { readonly type: "finished"; readonly id: StreamId }
   /**
    * The incoming message was aborted. If `by` is "peer", the peer reset it; a server may still respond, and must call
-   * `cancel` if it does not. If `by` is "local", we reset both halves, because the message was malformed or ours was too
-   * large for the peer. If `retryable`, the server has not processed the request.
+   * `cancel` if it does not. If `by` is "local", we reset both halves, because the message was malformed or ours was
+   * too large for the peer. If `retryable`, the server has not processed the request.
    */
   | {
       readonly type: "reset";
@@ -43,7 +43,7 @@ export type H3Event =
   | { readonly type: "writable"; readonly id: StreamId }
   /** Client: `request`, which failed for lack of streams, will now succeed. */
   | { readonly type: "requests-available" }
-  /** The peer sent GOAWAY. Client: none of `unprocessed` was or will be processed; send them elsewhere. */
+  /** The peer sent GOAWAY. Client: none of `unprocessed` was or will be processed. They have ended; retry elsewhere. */
   | { readonly type: "goaway"; readonly unprocessed: readonly StreamId[] }
   /** After either side's GOAWAY: no requests are left, and the peer has received all our data. Close at any time. */
   | { readonly type: "drained" }

@@ -16,7 +16,7 @@ const OPEN_FLAGS = constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants
 export const isExhaustion = (error: unknown): boolean =>
   ["EMFILE", "ENFILE"].includes((error as NodeJS.ErrnoException).code ?? "");
 
-const exhausted = (): Error => Object.assign(new Error("too many files are open"), { code: "EMFILE" });
+const exhaustedError = (): Error => Object.assign(new Error("too many files are open"), { code: "EMFILE" });
 
 /** An open file; it counts against the budget until closed. */
 export class OpenFile {
@@ -46,7 +46,7 @@ export interface OpenOptions {
 
 export function openFile(located: LocatedFile, { root, budget, onOpen, onFailure, onFault }: OpenOptions): void {
   if (!budget.openFile()) {
-    onFailure(exhausted());
+    onFailure(exhaustedError());
     return;
   }
   const opened = guard("file open", onFault, (error: Error | null, fd: number) => {

@@ -46,7 +46,7 @@ export interface Certificate {
   readonly unknownCritical: readonly string[];
 }
 
-function need<T>(value: T | undefined, what: string): T {
+function required<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new MalformedCertificate(`its ${what} cannot be read`);
   return value;
 }
@@ -58,27 +58,27 @@ function requireEnd(reader: DerReader, what: string): void {
 /** Throws a `MalformedCertificate` if `der` is not a valid certificate. */
 export function parseX509(der: Uint8Array): Certificate {
   const file = new DerReader(der);
-  const certificate = need(file.enter(Tag.sequence), "outer sequence");
+  const certificate = required(file.enter(Tag.sequence), "outer sequence");
   requireEnd(file, "outer sequence");
-  const tbs = need(certificate.enter(Tag.sequence), "tbsCertificate");
-  const outerAlgorithm = need(certificate.takeWhole(Tag.sequence), "signature algorithm");
-  need(certificate.bitString(), "signature");
+  const tbs = required(certificate.enter(Tag.sequence), "tbsCertificate");
+  const outerAlgorithm = required(certificate.takeWhole(Tag.sequence), "signature algorithm");
+  required(certificate.bitString(), "signature");
   requireEnd(certificate, "outer sequence");
 
   const version = tbs.enter(contextTag(0, true));
-  need(tbs.take(Tag.integer), "serial number");
-  const innerAlgorithm = need(tbs.takeWhole(Tag.sequence), "signature algorithm");
+  required(tbs.take(Tag.integer), "serial number");
+  const innerAlgorithm = required(tbs.takeWhole(Tag.sequence), "signature algorithm");
   // RFC 5280 §4.1.1.2: they must be equal. Only the inner one is signed.
   if (Buffer.compare(outerAlgorithm, innerAlgorithm) !== 0) {
     throw new MalformedCertificate("its two signature algorithms differ");
   }
-  const issuer = need(readName(tbs), "issuer");
-  const validity = need(tbs.enter(Tag.sequence), "validity");
-  const notBefore = need(readTime(validity), "notBefore");
-  const notAfter = need(readTime(validity), "notAfter");
+  const issuer = required(readName(tbs), "issuer");
+  const validity = required(tbs.enter(Tag.sequence), "validity");
+  const notBefore = required(readTime(validity), "notBefore");
+  const notAfter = required(readTime(validity), "notAfter");
   requireEnd(validity, "validity");
-  const subject = need(readName(tbs), "subject");
-  const spki = need(tbs.takeWhole(Tag.sequence), "public key");
+  const subject = required(readName(tbs), "subject");
+  const spki = required(tbs.takeWhole(Tag.sequence), "public key");
   // Unique identifiers, which are unused in practice (RFC 5280 §4.1.2.8).
   tbs.take(contextTag(1, false));
   tbs.take(contextTag(2, false));
@@ -94,12 +94,12 @@ export function parseX509(der: Uint8Array): Certificate {
     notAfter,
     spki,
     signatureAlgorithm: readAlgorithm(innerAlgorithm),
-    ...readExtensions(extensions === undefined ? undefined : need(extensions.enter(Tag.sequence), "extensions")),
+    ...readExtensions(extensions === undefined ? undefined : required(extensions.enter(Tag.sequence), "extensions")),
   };
 }
 
 function readVersion(reader: DerReader): number {
-  const number = need(reader.take(Tag.integer), "version");
+  const number = required(reader.take(Tag.integer), "version");
   if (number.length !== 1 || number[0]! > 2) throw new MalformedCertificate("its version is unknown");
   return number[0]! + 1;
 }
@@ -108,7 +108,7 @@ function readVersion(reader: DerReader): number {
 function readBoolean(reader: DerReader, what: string): boolean {
   const value = reader.take(Tag.boolean);
   if (value === undefined) return false;
-  if (value.length !== 1 || (value[0] !== 0 && value[0] !== 0xff)) need(undefined, what);
+  if (value.length !== 1 || (value[0] !== 0 && value[0] !== 0xff)) required(undefined, what);
   return value[0] === 0xff;
 }
 
@@ -140,8 +140,8 @@ const RSASSA_PSS = "1.2.840.113549.1.1.10";
 const SHA1 = "1.3.14.3.2.26";
 
 function readAlgorithm(whole: Uint8Array): string {
-  const algorithm = need(new DerReader(whole).enter(Tag.sequence), "signature algorithm");
-  const name = dottedOid(need(algorithm.take(Tag.oid), "signature algorithm"));
+  const algorithm = required(new DerReader(whole).enter(Tag.sequence), "signature algorithm");
+  const name = dottedOid(required(algorithm.take(Tag.oid), "signature algorithm"));
   if (name !== RSASSA_PSS) return name;
   // RFC 4055 §3.1: the digest is [0]; it defaults to SHA-1.
   const digest = algorithm.enter(Tag.sequence)?.enter(contextTag(0, true))?.enter(Tag.sequence)?.take(Tag.oid);
@@ -196,10 +196,10 @@ function readExtensions(list: DerReader | undefined): ExtensionFields {
   };
   const seen = new Set<string>();
   while (list !== undefined && !list.isDone) {
-    const extension = need(list.enter(Tag.sequence), "extensions");
-    const id = dottedOid(need(extension.take(Tag.oid), "extensions"));
+    const extension = required(list.enter(Tag.sequence), "extensions");
+    const id = dottedOid(required(extension.take(Tag.oid), "extensions"));
     const critical = readBoolean(extension, `extension ${id}`);
-    const value = new DerReader(need(extension.take(Tag.octetString), `extension ${id}`));
+    const value = new DerReader(required(extension.take(Tag.octetString), `extension ${id}`));
     requireEnd(extension, `extension ${id}`);
     // RFC 5280 §4.2: no duplicates.
     if (seen.has(id)) throw new MalformedCertificate(`it has the extension ${id} twice`);
@@ -213,25 +213,25 @@ function readExtensions(list: DerReader | undefined): ExtensionFields {
 function readExtension(fields: Mutable<ExtensionFields>, id: string, value: DerReader): boolean {
   switch (id) {
     case "2.5.29.14":
-      fields.subjectKeyId = need(value.take(Tag.octetString), "subject key identifier");
+      fields.subjectKeyId = required(value.take(Tag.octetString), "subject key identifier");
       break;
     case "2.5.29.15":
-      fields.keyUsage = readFlags(need(value.take(Tag.bitString), "key usage"));
+      fields.keyUsage = readFlags(required(value.take(Tag.bitString), "key usage"));
       break;
     case "2.5.29.17":
-      fields.altNames = readGeneralNames(need(value.enter(Tag.sequence), "subject alternative names"));
+      fields.altNames = readGeneralNames(required(value.enter(Tag.sequence), "subject alternative names"));
       break;
     case "2.5.29.19":
-      fields.basicConstraints = readBasicConstraints(need(value.enter(Tag.sequence), "basic constraints"));
+      fields.basicConstraints = readBasicConstraints(required(value.enter(Tag.sequence), "basic constraints"));
       break;
     case "2.5.29.30":
-      fields.nameConstraints = readNameConstraints(need(value.enter(Tag.sequence), "name constraints"));
+      fields.nameConstraints = readNameConstraints(required(value.enter(Tag.sequence), "name constraints"));
       break;
     case "2.5.29.35":
       fields.authorityKeyId = value.enter(Tag.sequence)?.take(contextTag(0, false));
       return true; // The forms without a key identifier are not used.
     case "2.5.29.37":
-      fields.extendedKeyUsage = readPurposes(need(value.enter(Tag.sequence), "extended key usage"));
+      fields.extendedKeyUsage = readPurposes(required(value.enter(Tag.sequence), "extended key usage"));
       break;
     default:
       return false;
@@ -259,7 +259,7 @@ function readBasicConstraints(value: DerReader): { ca: boolean; pathLength: numb
 
 function readPurposes(value: DerReader): string[] {
   const purposes: string[] = [];
-  while (!value.isDone) purposes.push(dottedOid(need(value.take(Tag.oid), "extended key usage")));
+  while (!value.isDone) purposes.push(dottedOid(required(value.take(Tag.oid), "extended key usage")));
   return purposes;
 }
 
@@ -274,17 +274,17 @@ function readGeneralName(list: DerReader): GeneralName {
   const tag = list.nextTag!;
   switch (tag) {
     case contextTag(1, false):
-      return { type: "email", name: fromLatin1(need(list.take(tag), "name")) };
+      return { type: "email", name: fromLatin1(required(list.take(tag), "name")) };
     case contextTag(2, false):
-      return { type: "dns", name: fromLatin1(need(list.take(tag), "name")) };
+      return { type: "dns", name: fromLatin1(required(list.take(tag), "name")) };
     case contextTag(4, true):
-      return { type: "directory", name: need(readName(need(list.enter(tag), "name")), "name") };
+      return { type: "directory", name: required(readName(required(list.enter(tag), "name")), "name") };
     case contextTag(6, false):
-      return { type: "uri", name: fromUtf8(need(list.take(tag), "name")) };
+      return { type: "uri", name: fromUtf8(required(list.take(tag), "name")) };
     case contextTag(7, false):
-      return { type: "address", bytes: need(list.take(tag), "name") };
+      return { type: "address", bytes: required(list.take(tag), "name") };
     default:
-      need(list.take(tag), "name");
+      required(list.take(tag), "name");
       return { type: "other" };
   }
 }
@@ -295,7 +295,7 @@ function readNameConstraints(value: DerReader): NameConstraints {
     const list = value.enter(contextTag(number, true));
     const names: GeneralName[] = [];
     while (list !== undefined && !list.isDone) {
-      names.push(readGeneralName(need(list.enter(Tag.sequence), "name constraints")));
+      names.push(readGeneralName(required(list.enter(Tag.sequence), "name constraints")));
     }
     return names;
   };

@@ -7,7 +7,7 @@ import { fromLatin1, fromUtf8 } from "../../wire/text.ts";
 export interface X509Name {
   /** DER, as in the certificate. */
   readonly raw: Uint8Array;
-  /** One entry per relative name. Equal for names that match (RFC 5280 §7.1); a subtree's is a prefix of its members'. */
+  /** One entry per relative name. Equal for matching names (RFC 5280 §7.1); a subtree's is a prefix of its members'. */
   readonly canonical: readonly string[];
   /** For display: the common name, or else the organization, or else all other attributes. */
   readonly display: string;
@@ -43,7 +43,7 @@ export function readName(reader: DerReader): X509Name | undefined {
       const value = tag === undefined ? undefined : attribute?.take(tag);
       if (type === undefined || value === undefined || tag === undefined) return undefined;
       const text = readText(tag, value);
-      entries.push(`${toHex(type)}=${text === undefined ? `${tag}#${toHex(value)}` : comparable(text)}`);
+      entries.push(`${toHex(type)}=${text === undefined ? `${tag}#${toHex(value)}` : normalizeText(text)}`);
       attributes.set(toHex(type), text ?? toHex(value));
     }
     canonical.push(entries.sort().join("+"));
@@ -71,4 +71,5 @@ function readText(tag: number, value: Uint8Array): string | undefined {
 }
 
 /** Ignores case and folds whitespace (RFC 4518 §2, as far as real names require). */
-const comparable = (text: string): string => text.trim().replace(/\s+/g, " ").toLowerCase().replace(/[=+#]/g, "\\$&");
+const normalizeText = (text: string): string =>
+  text.trim().replace(/\s+/g, " ").toLowerCase().replace(/[=+#]/g, "\\$&");

@@ -27,7 +27,7 @@ const SYSTEM_BUNDLES = [
 
 const key = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 
-const spelling = (name: X509Name): string => name.canonical.join("\n");
+const canonicalName = (name: X509Name): string => name.canonical.join("\n");
 
 function append(map: Map<string, Uint8Array[]>, name: string, list: readonly Uint8Array[]): void {
   const known = map.get(name);
@@ -39,7 +39,7 @@ export class TrustStore implements Anchors {
   /** By the bytes of the subject, which equal those of the issuer in all but very unusual chains. */
   readonly #bySubject = new Map<string, Uint8Array[]>();
   /** The same by canonical subject, built on first use. */
-  #bySpelling: Map<string, Uint8Array[]> | undefined;
+  #byCanonicalName: Map<string, Uint8Array[]> | undefined;
   readonly #parsed = new Map<Uint8Array, Certificate | undefined>();
 
   /** Takes DER. Malformed certificates are never found. */
@@ -57,20 +57,20 @@ export class TrustStore implements Anchors {
   }
 
   withSubject(name: X509Name): readonly Certificate[] {
-    const same = this.#bySubject.get(key(name.raw)) ?? this.#spelling().get(spelling(name)) ?? [];
+    const same = this.#bySubject.get(key(name.raw)) ?? this.#canonicalNames().get(canonicalName(name)) ?? [];
     return this.#parseAll(same);
   }
 
   /** A name can be encoded in several ways (RFC 5280 §7.1). */
-  #spelling(): Map<string, Uint8Array[]> {
-    if (this.#bySpelling === undefined) {
-      this.#bySpelling = new Map();
+  #canonicalNames(): Map<string, Uint8Array[]> {
+    if (this.#byCanonicalName === undefined) {
+      this.#byCanonicalName = new Map();
       for (const [subject, list] of this.#bySubject) {
         const name = readName(new DerReader(Buffer.from(subject, "latin1")));
-        if (name !== undefined) append(this.#bySpelling, spelling(name), list);
+        if (name !== undefined) append(this.#byCanonicalName, canonicalName(name), list);
       }
     }
-    return this.#bySpelling;
+    return this.#byCanonicalName;
   }
 
   #parseAll(list: readonly Uint8Array[]): Certificate[] {
@@ -101,7 +101,7 @@ function subjectOf(der: Uint8Array): Uint8Array | undefined {
 }
 
 /** Checks the caller's certificates immediately: throws a `TrustError` if one is invalid. */
-export function givenTrust(sources: readonly (string | Uint8Array)[]): TrustStore {
+export function customTrust(sources: readonly (string | Uint8Array)[]): TrustStore {
   const certificates = sources.flatMap((source) => {
     const found = certificatesOf(source);
     if (found.length === 0) throw new TrustError("a trusted certificate (ca) is neither PEM text nor DER bytes");

@@ -39,9 +39,9 @@ describe("options", () => {
   });
 
   it("ca replaces the default authorities: with an empty list, nothing is trusted", async () => {
-    const nobody = createCertificateVerifier({ ca: [] });
+    const trustNothing = createCertificateVerifier({ ca: [] });
     await expectRefused(
-      judge([new X509Certificate(tls.rootCertificates[0]!).raw], "a.test", nobody),
+      judge([new X509Certificate(tls.rootCertificates[0]!).raw], "a.test", trustNothing),
       "DEPTH_ZERO_SELF_SIGNED_CERT",
       48,
     );

@@ -5,7 +5,7 @@ import { covers, parseHost } from "./host-name.ts";
 import { namesOf } from "./identity.ts";
 import { checkCertificate, findPath } from "./path.ts";
 import { type CertificateProblem, problem } from "./problem.ts";
-import { bundledTrust, givenTrust, systemTrust, type TrustSource, type TrustStore } from "./trust.ts";
+import { bundledTrust, customTrust, systemTrust, type TrustSource, type TrustStore } from "./trust.ts";
 
 export interface VerifierOptions {
   /**
@@ -32,7 +32,7 @@ const MAX_CHAIN = 16;
 /** Throws a `TrustError` if `ca` contains anything but certificates. */
 export function createCertificateVerifier(options: VerifierOptions = {}): CertificateVerifier {
   const { ca, rejectUnauthorized = true } = options;
-  const given = ca === undefined || ca === "system" ? undefined : givenTrust(ca);
+  const given = ca === undefined || ca === "system" ? undefined : customTrust(ca);
   const trust = async (): Promise<TrustStore> => given ?? (ca === "system" ? systemTrust() : bundledTrust());
   return {
     verify: async (chain, serverName, now) => {
