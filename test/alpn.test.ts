@@ -1,4 +1,4 @@
-/** The protocol above QUIC is chosen once ALPN is known (RFC 9001 §8.1), on both sides, from tables of more than HTTP/3. */
+/** ALPN selects the protocol on top of QUIC on both sides (RFC 9001 §8.1), from tables with more than HTTP/3. */
 
 import { afterEach, expect, test } from "vitest";
 import { loadIdentity } from "../src/host/certificates/identity.ts";
@@ -13,11 +13,11 @@ import type { ConnectionEvent, TransportEvent } from "../src/quic/index.ts";
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
-/** Keys and certificates concern the host alone. */
+/** Keys and certificates concern only the host. */
 const isTransportEvent = (event: ConnectionEvent): event is TransportEvent =>
   event.type !== "key-log" && event.type !== "verify-certificate";
 
-/** HTTP/0.9 that answers every path with the path itself. */
+/** An HTTP/0.9 server that answers every path with the path itself. */
 const hqServer: CreateServerProtocol = (connection) => {
   const hq = new HqConnection(connection);
   return {
@@ -101,20 +101,20 @@ async function dial<P extends DialedProtocol>(port: number, protocols: ClientPro
   return session;
 }
 
-test("a client that knows hq-interop alone is served by it, and one of HTTP/3 by that", async () => {
+test("a client with only hq-interop is served hq-interop, and one with only HTTP/3 is served HTTP/3", async () => {
   const port = await listen({ [H3_ALPN]: serveH3, [HQ_ALPN]: hqServer });
   const hq = await dial(port, hqClient);
   expect(await hq.get("/file")).toBe("hq /file");
   expect((await dial(port, HTTP3_ONLY)).protocol).toBe("h3");
 });
 
-test("a client that knows both speaks what the server chose", async () => {
+test("a client with both uses the protocol that the server chose", async () => {
   const both: ClientProtocols<DialedProtocol & { readonly protocol: string }> = { ...hqClient, ...HTTP3_ONLY };
   expect((await dial(await listen({ [H3_ALPN]: serveH3 }), both)).protocol).toBe("h3");
   expect((await dial(await listen({ [HQ_ALPN]: hqServer }), both)).protocol).toBe(HQ_ALPN);
 });
 
-test("without a name in common there is no connection", async () => {
+test("without a common protocol the connection fails", async () => {
   const port = await listen({ [H3_ALPN]: serveH3 });
   await expect(dial(port, hqClient)).rejects.toThrow(/no QUIC connection/);
 });

@@ -1,6 +1,6 @@
 /**
- * The house (src/layers.json): imports only point down, siblings do not import each other, pure floors stay pure, sockets
- * belong to host/, no file needs itself, and none is too long to be one concept.
+ * Enforces the architecture (src/layers.json): imports only point down, siblings do not import each other, pure floors
+ * stay pure, sockets belong to host/, there are no import cycles, and no file is too long.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -19,11 +19,11 @@ const layers = JSON.parse(readFileSync(join(root, "src/layers.json"), "utf8")) a
 const floorOf = new Map(layers.floors.flatMap((folders, floor) => folders.map((folder) => [folder, floor] as const)));
 
 const FOLDERS = ["src", "test", "interop", "bench", "fuzz", "examples", "scripts"];
-/** What opens sockets. Pure helpers of these modules, such as isIP, have their own in wire/. */
+/** Modules that open sockets. wire/ has its own versions of their pure helpers, such as isIP. */
 const SOCKET_MODULES = /^(?:node:)?(?:net|tls|dgram|http|https|http2)$|^undici(?:\/|$)/;
-const MOST_LINES = 500;
+const MAX_LINES = 500;
 
-/** Every source file, tests included, as a path from the repository's root. */
+/** Every source file, including tests, as a path relative to the repository root. */
 const files = FOLDERS.flatMap((folder) =>
   readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
     .map((file) => `${folder}/${file.split(sep).join("/")}`)
@@ -34,7 +34,7 @@ const textOf = new Map(files.map((file) => [file, readFileSync(join(root, file),
 const IMPORT =
   /(?:^|\n)\s*(?:import|export)\s[^"'`;]*?from\s*"([^"]+)"|(?:^|\n)\s*import\s*"([^"]+)"|\bimport\(\s*"([^"]+)"/g;
 
-/** Static imports, exports and import() of all files, types included; `target` is a file of ours. */
+/** Static imports, exports and import() of all files, including types; `target` is set for our own files. */
 const edges = files.flatMap((file) =>
   [...textOf.get(file)!.matchAll(IMPORT)].map((match) => {
     const specifier = (match[1] ?? match[2] ?? match[3])!;
@@ -47,7 +47,7 @@ const edges = files.flatMap((file) =>
   }),
 );
 
-/** Tests may drive what stands above them, and open sockets. */
+/** Tests may import from higher floors, and open sockets. */
 const isProduct = (file: string): boolean =>
   file.startsWith("src/") && !file.endsWith(".test.ts") && !file.includes("/testing/");
 const productFiles = files.filter(isProduct);
@@ -58,13 +58,13 @@ const isPure = (file: string): boolean =>
   floorOf.get(folderOf(file))! <= layers.lastPureFloor &&
   !layers.impure.some((folder) => file.startsWith(`src/${folder}/`));
 
-describe("the house", () => {
-  test("was really looked at", () => {
+describe("the architecture", () => {
+  test("check covers all files", () => {
     expect(productFiles.length).toBeGreaterThan(250);
     expect(files.length).toBeGreaterThan(400);
     expect(productEdges.filter(({ target }) => target !== undefined).length).toBeGreaterThan(1000);
     for (const folder of FOLDERS) expect(files.some((file) => file.startsWith(`${folder}/`))).toBe(true);
-    // Every import of a file of ours leads to one that was read.
+    // Every import of our own files leads to one that was read.
     const known = new Set(files);
     const lost = edges.filter(
       ({ target }) => target?.endsWith(".ts") && !known.has(target) && !target.startsWith(".."),
@@ -88,7 +88,7 @@ describe("the house", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("what is shipped imports no test and no tool", () => {
+  test("product code imports no tests and no tools", () => {
     const wrong = productEdges
       .filter(({ target }) => target?.endsWith(".ts") && !isProduct(target))
       .map(({ file, target }) => `${file} -> ${target}`);
@@ -109,25 +109,25 @@ describe("the house", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("pure floors depend on audited cryptography alone", () => {
+  test("pure floors depend only on audited cryptography", () => {
     const packages = productEdges
       .filter(({ file, target }) => target === undefined && isPure(file))
       .map(({ specifier }) => specifier.split("/").slice(0, 2).join("/"));
     expect([...new Set(packages)].filter((name) => !name.startsWith("@noble/"))).toEqual([]);
   });
 
-  test("no file needs itself by way of others, not even for a type", () => {
+  test("there are no import cycles, not even of types", () => {
     const next = new Map<string, string[]>();
     for (const { file, target } of edges) {
       if (target === undefined) continue;
       next.set(file, [...(next.get(file) ?? []), target]);
     }
-    const circles: string[] = [];
+    const cycles: string[] = [];
     const done = new Set<string>();
     const visit = (file: string, path: string[]): void => {
       const at = path.indexOf(file);
       if (at >= 0) {
-        circles.push([...path.slice(at), file].join(" -> "));
+        cycles.push([...path.slice(at), file].join(" -> "));
         return;
       }
       if (done.has(file)) return;
@@ -135,11 +135,11 @@ describe("the house", () => {
       done.add(file);
     };
     for (const file of files) visit(file, []);
-    expect(circles).toEqual([]);
+    expect(cycles).toEqual([]);
   });
 
-  test(`no source file has more than ${MOST_LINES} lines`, () => {
-    const long = files.filter((file) => textOf.get(file)!.trimEnd().split("\n").length > MOST_LINES);
+  test(`no source file has more than ${MAX_LINES} lines`, () => {
+    const long = files.filter((file) => textOf.get(file)!.trimEnd().split("\n").length > MAX_LINES);
     expect(long).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-// What the documents point at is there: files, headings, commands with their options, scripts, exports.
+// Checks that references in the documents resolve: files, headings, commands and options, scripts, exports.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Command } from "commander";
@@ -18,7 +18,7 @@ const { scripts, exports } = JSON.parse(readFileSync(join(ROOT, "package.json"),
   readonly exports: Readonly<Record<string, unknown>>;
 };
 
-test("the tests that docs/robustness.md names are there", () => {
+test("the tests named in docs/robustness.md exist", () => {
   const named = [
     ...readFileSync(join(ROOT, "docs/robustness.md"), "utf8").matchAll(
       /\]\(\.\.\/([^)]+\.test\.ts)\)((?:,? “[^”]+”)*)/g,
@@ -32,14 +32,14 @@ test("the tests that docs/robustness.md names are there", () => {
   }
 });
 
-test("there are documents to look at", () => {
+test("there are documents to check", () => {
   expect(DOCUMENTS.length).toBeGreaterThan(10);
 });
 
 describe.each(DOCUMENTS)("%s", (document) => {
   const text = readFileSync(join(ROOT, document), "utf8");
 
-  test("its links lead to files and headings", () => {
+  test("its links resolve to files and headings", () => {
     for (const target of linksOf(text)) {
       if (/^[a-z]+:/.test(target)) continue;
       const [path = "", heading] = target.split("#");
@@ -68,7 +68,7 @@ describe("commands in code blocks", () => {
     for (const { register } of COMMANDS) await register(program, processIo());
   });
 
-  test.each(DOCUMENTS)("%s names none that is not there", (document) => {
+  test.each(DOCUMENTS)("%s names only existing ones", (document) => {
     for (const line of commandLines(readFileSync(join(ROOT, document), "utf8"))) {
       const [name = "", ...words] = line.split(/\s+/);
       if (name.startsWith("-")) continue;
@@ -87,7 +87,7 @@ const linksOf = (text: string): string[] => [
   ...[...text.matchAll(/\b(?:href|src)="([^"]+)"/g)].map(([, target]) => target!),
 ];
 
-/** As they are linked to: lower case, words joined by hyphens. */
+/** The anchors of headings: lower case, words joined by hyphens. */
 const headingsOf = (text: string): string[] =>
   [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
     heading!
@@ -96,7 +96,7 @@ const headingsOf = (text: string): string[] =>
       .replaceAll(" ", "-"),
   );
 
-/** What follows `nagare ` at the start of a line of a fenced block, perhaps after a prompt. Comments and pipes end it. */
+/** Command lines in fenced blocks: what follows `nagare `, possibly after a prompt, up to a comment or pipe. */
 function* commandLines(text: string): Generator<string> {
   for (const [, block] of text.matchAll(/```[a-z]*\n([\s\S]*?)```/g)) {
     for (const [, line] of block!.matchAll(/^(?:\$ )?(?:npx )?nagare ([^#|;&\n]*)/gm)) yield line!.trim();

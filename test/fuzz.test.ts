@@ -1,10 +1,10 @@
-/** A few thousand inputs of every fuzzing target, always the same ones. `npm run fuzz` goes on from there. */
+/** A few thousand fixed inputs for each fuzz target. `npm run fuzz` runs more. */
 
 import { describe, expect, test } from "vitest";
 import { fuzz } from "../fuzz/run.ts";
 import { TARGETS } from "../fuzz/targets/index.ts";
 
-/** Where an input is a whole handshake, fewer are affordable. */
+/** Fewer inputs for targets where each is a complete handshake. */
 const INPUTS: Readonly<Record<string, number>> = { "transport-parameters": 300, tls: 300 };
 const DEFAULT_INPUTS = 4_000;
 
@@ -23,18 +23,18 @@ describe("a victim closes with a code, or stays open", () => {
   });
 });
 
-test("a fault of the victim's is reported with the seed that brings it back", () => {
+test("an error of the victim is reported with the seed that reproduces it", () => {
   const broken = {
     name: "broken",
     start: (seed: number) => ({
       outcome: undefined,
       end: () => {},
       step: () => {
-        if (seed === 3) throw new TypeError("a fault");
+        if (seed === 3) throw new TypeError("a bug");
       },
     }),
   };
   expect(fuzz({ target: broken, seed: 4, maxInputs: 10 }).failure).toBeUndefined();
   const { failure } = fuzz({ target: broken, seed: 3, maxInputs: 10 });
-  expect(failure).toMatchObject({ seed: 3, input: 1, error: new TypeError("a fault") });
+  expect(failure).toMatchObject({ seed: 3, input: 1, error: new TypeError("a bug") });
 });

@@ -1,8 +1,8 @@
-// Importing the package, serving and asking leave every global as it was.
+// Importing the package, serving and fetching leave every global unchanged.
 import { expect, test } from "vitest";
 import { testCertificate } from "../src/host/client/testing/servers.ts";
 
-/** Reading each one first makes Node load those that it loads lazily. */
+/** Reading each global makes Node load the lazy ones. */
 function globals(): Map<string, unknown> {
   const names = Object.getOwnPropertyNames(globalThis).filter((name) => name !== "localStorage");
   return new Map(names.map((name) => [name, (globalThis as Record<string, unknown>)[name]]));

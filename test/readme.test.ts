@@ -1,4 +1,4 @@
-// README's promises: its example runs as it stands, its tables are those of the tour, both languages say the same.
+// Checks the README: its example runs unchanged, its tables are those of the tour, both languages agree.
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -22,7 +22,7 @@ describe("the example", () => {
       .replace('"nagare"', JSON.stringify(pathToFileURL(join(ROOT, "src/edge/index.ts")).href))
       .replace("port: 4433", 'port: 0, host: "localhost"')
       .replace("console.log(server.url.href);", "export { server };");
-    directory = await mkdtemp(join(ROOT, "test", ".example-")); // inside the project, where hono is found
+    directory = await mkdtemp(join(ROOT, "test", ".example-")); // inside the project, so that hono resolves
     await writeFile(join(directory, "example.ts"), source);
     server = (await import(join(directory, "example.ts"))).server;
   });
@@ -49,18 +49,18 @@ describe("the example", () => {
   });
 });
 
-describe("the example of a test", () => {
+describe("the testing example", () => {
   test("has ten lines, and runs", async () => {
     const example = examplesOf(await read("README.md"))[1]!;
     expect(example.trimEnd().split("\n")).toHaveLength(10);
     const source = example
       .replace('"nagare/testing"', JSON.stringify(pathToFileURL(join(ROOT, "src/testkit/index.ts")).href))
-      .replace(/console\.log\((.+)\);/, "export const said = [$1];");
+      .replace(/console\.log\((.+)\);/, "export const output = [$1];");
     const directory = await mkdtemp(join(ROOT, "test", ".example-"));
     try {
       await writeFile(join(directory, "testing.ts"), source);
-      const { said } = await import(join(directory, "testing.ts"));
-      expect(said).toEqual(["hello /train", expect.stringMatching(/^[0-9a-f]{16}$/), expect.stringMatching(/^\d+/)]);
+      const { output } = await import(join(directory, "testing.ts"));
+      expect(output).toEqual(["hello /train", expect.stringMatching(/^[0-9a-f]{16}$/), expect.stringMatching(/^\d+/)]);
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
@@ -68,7 +68,7 @@ describe("the example of a test", () => {
 });
 
 test.each(TABLES)(
-  "the table of systems in $file is that of the tour (npm run tables writes it)",
+  "the table of systems in $file matches the tour (npm run tables writes it)",
   async ({ file, render }) => {
     const text = await read(file);
     expect(withTable(text, render())).toBe(text);

@@ -1,4 +1,4 @@
-// The demo page, without a browser: it asks nobody else, its links lead somewhere, its colours can be read, its markup is sound.
+// The demo page, checked without a browser: no other origins, no dead links, sufficient contrast, valid markup.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -9,7 +9,7 @@ const html = file("index.html");
 const css = file("style.css");
 
 describe("the markup", () => {
-  test("every element that is opened is closed, in order", () => {
+  test("every opened element is closed, in order", () => {
     const open: string[] = [];
     for (const [, closing, name, rest] of withoutComments(html).matchAll(/<(\/?)([a-z][a-z0-9]*)([^>]*)>/g)) {
       if (rest!.endsWith("/") || VOID.has(name!)) continue;
@@ -19,7 +19,7 @@ describe("the markup", () => {
     expect(open).toEqual([]);
   });
 
-  test("ids are unique, and what refers to one finds it", () => {
+  test("ids are unique, and every reference to one resolves", () => {
     const ids = attributes("id");
     expect(new Set(ids).size).toBe(ids.length);
     for (const name of ["aria-labelledby", "aria-describedby", "for"]) {
@@ -28,7 +28,7 @@ describe("the markup", () => {
     for (const link of attributes("href")) if (link.startsWith("#")) expect(ids).toContain(link.slice(1));
   });
 
-  test("has a language, a title, a description, one h1, and no heading level left out", () => {
+  test("has a language, a title, a description, one h1, and no skipped heading level", () => {
     expect(html).toMatch(/^<!doctype html>\n<html lang="en"/);
     expect(html).toMatch(/<title>[^<]{10,}<\/title>/);
     expect(html).toMatch(/<meta name="description" content="[^"]{20,}"/);
@@ -40,21 +40,21 @@ describe("the markup", () => {
     }, 0);
   });
 
-  test("every button and field has words", () => {
+  test("every button and field has a label", () => {
     for (const [, label] of html.matchAll(/<button[^>]*>([\s\S]*?)<\/button>/g)) expect(label!.trim()).not.toBe("");
     for (const [, label] of html.matchAll(/<label>([\s\S]*?)<\/label>/g)) expect(label).toMatch(/<span>[^<]+<\/span>/);
     for (const [svg] of html.matchAll(/<svg[^>]*>/g)) expect(svg).toMatch(/aria-hidden="true"|role="img" aria-label="/);
   });
 
-  test("says what each protocol needs said before a script has run", () => {
+  test("contains the text for each protocol before any script has run", () => {
     expect(html).toContain('data-protocol="unknown"');
-    const said = attributes("data-when").flatMap((value) => value.split(" "));
-    for (const protocol of ["h3", "h2", "http/1.1", "unknown"]) expect(said).toContain(protocol);
+    const shown = attributes("data-when").flatMap((value) => value.split(" "));
+    for (const protocol of ["h3", "h2", "http/1.1", "unknown"]) expect(shown).toContain(protocol);
   });
 });
 
 describe("the files", () => {
-  test("are there when they are referred to", () => {
+  test("exist if referenced", () => {
     const targets = [...attributes("href"), ...attributes("src")].filter((target) => !target.startsWith("#"));
     expect(targets).toContain("style.css");
     for (const target of targets) expect(existsSync(join(SITE, target)), target).toBe(true);
@@ -64,7 +64,7 @@ describe("the files", () => {
     }
   });
 
-  test("ask no other origin for anything", () => {
+  test("load nothing from other origins", () => {
     for (const name of readdirSync(SITE)) {
       const foreign = [...file(name).matchAll(/(?:https?:)?\/\/[\w.-]+\.[a-z]{2,}[^\s"')]*/g)].map(
         ([address]) => address,
@@ -76,11 +76,11 @@ describe("the files", () => {
     }
   });
 
-  test("keep scripts and styles out of the markup, as the content security policy wants", () => {
+  test("keep scripts and styles out of the markup, as the content security policy requires", () => {
     expect(html).not.toMatch(/<style|<script(?![^>]*src=)|\son\w+="|\sstyle="/);
   });
 
-  test("find every element that their scripts look up", () => {
+  test("contain every element that their scripts look up", () => {
     const ids = new Set(attributes("id"));
     for (const name of scripts()) {
       for (const [, id] of file(name).matchAll(/(?:getElementById|byId)\("([^"]+)"\)/g))
@@ -89,11 +89,11 @@ describe("the files", () => {
   });
 });
 
-describe("the colours", () => {
+describe("the colors", () => {
   const light = tokens(css.slice(0, css.indexOf("@media")));
   const dark = { ...light, ...tokens(/@media \(prefers-color-scheme: dark\) \{([\s\S]*?)\n\}/.exec(css)![1]!) };
 
-  // WCAG 2.2 §1.4.3: text; §1.4.11: what has to be seen of drawings and controls.
+  // WCAG 2.2 §1.4.3: text; §1.4.11: meaningful parts of drawings and controls.
   const text = [
     ["ink", "paper"],
     ["ink", "raised"],
@@ -113,19 +113,19 @@ describe("the colours", () => {
     ["soft", "foam"],
   ] as const;
 
-  for (const [scheme, colours] of [
+  for (const [scheme, colors] of [
     ["light", light],
     ["dark", dark],
   ] as const) {
-    test.each(text)(`${scheme}: %s on %s can be read`, (front, back) => {
-      expect(contrast(colours[front]!, colours[back]!)).toBeGreaterThanOrEqual(4.5);
+    test.each(text)(`${scheme}: %s on %s is readable`, (front, back) => {
+      expect(contrast(colors[front]!, colors[back]!)).toBeGreaterThanOrEqual(4.5);
     });
-    test.each(drawings)(`${scheme}: %s on %s can be seen`, (front, back) => {
-      expect(contrast(colours[front]!, colours[back]!)).toBeGreaterThanOrEqual(3);
+    test.each(drawings)(`${scheme}: %s on %s is visible`, (front, back) => {
+      expect(contrast(colors[front]!, colors[back]!)).toBeGreaterThanOrEqual(3);
     });
   }
 
-  test("come from tokens only", () => {
+  test("come only from tokens", () => {
     const rules = css.slice(css.indexOf("*,\n"));
     expect(rules).not.toMatch(/#[0-9a-f]{3,8}\b|rgba?\(|hsla?\(/i);
   });
@@ -135,7 +135,7 @@ describe("the colours", () => {
   });
 });
 
-test("whoever wants less motion gets none", () => {
+test("users who prefer reduced motion see none", () => {
   const animated = [...css.matchAll(/animation:|scroll-behavior: smooth/g)].length;
   expect(animated).toBeGreaterThan(0);
   expect(css).toMatch(/@media \(prefers-reduced-motion: reduce\) \{[\s\S]*animation-play-state: paused/);
@@ -167,9 +167,9 @@ function contrast(first: string, second: string): number {
 }
 
 /** WCAG 2.2, "relative luminance". */
-function luminance(colour: string): number {
+function luminance(color: string): number {
   const [r, g, b] = [1, 3, 5].map((at) => {
-    const part = Number.parseInt(colour.slice(at, at + 2), 16) / 255;
+    const part = Number.parseInt(color.slice(at, at + 2), 16) / 255;
     return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4;
   }) as [number, number, number];
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;

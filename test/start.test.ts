@@ -1,4 +1,4 @@
-// The program behind `npm start`: what the demo page asks it for, over each protocol.
+// The program that `npm start` runs: the demo page's requests, over each protocol.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type App, createApp } from "../examples/start/app.ts";
 import { browserCommand, findChromium, hasDisplay } from "../examples/start/browser.ts";
@@ -28,7 +28,7 @@ afterAll(async () => {
   await server.close({ timeout: 0 });
 });
 
-/** The events of a stream, as they come. */
+/** Yields the events of a stream as they arrive. */
 async function* eventsOf(response: Response): AsyncGenerator<{ readonly name: string; readonly data: unknown }> {
   let text = "";
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
@@ -51,7 +51,7 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
   const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
     client.fetch(new URL(path, server.url), { headers });
 
-  test("the page knows what carried it before a script has run", async () => {
+  test("the page contains its protocol before any script has run", async () => {
     const response = await get("/");
     expect(await response.text()).toContain(`<html lang="en" data-protocol="${protocol}">`);
     expect(response.headers.get("content-security-policy")).toContain("default-src 'self'");
@@ -70,14 +70,14 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
     }
   });
 
-  test("the connection's facts: figures over QUIC, none over TCP", async () => {
+  test("connection facts: statistics over QUIC, none over TCP", async () => {
     const facts = (await (await get("/api/connection")).json()) as Record<string, unknown>;
     expect(facts).toMatchObject({ protocol, browser: "chromium --flag" });
     if (protocol === "h3") expect(facts.stats).toMatchObject({ group: expect.any(String), rtt: expect.any(Number) });
     else expect(facts.stats).toBeNull();
   });
 
-  test("live figures: of this connection, or of our own client's", async () => {
+  test("live statistics of this connection, or of our own client's", async () => {
     const response = await get("/api/live");
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     for await (const { data } of eventsOf(response)) {
@@ -87,7 +87,7 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
     }
   });
 
-  test("downloads are the same each time, and only those there are", async () => {
+  test("downloads are reproducible, and unknown ones are refused", async () => {
     const first = new Uint8Array(await (await get("/download/small/99")).arrayBuffer());
     expect(first).toHaveLength(20_000);
     expect(new Uint8Array(await (await get("/download/small/99")).arrayBuffer())).toEqual(first);
@@ -96,27 +96,27 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
     }
   });
 
-  test("another site's page has no business with the figures", async () => {
+  test("another site's page may not read the statistics", async () => {
     const response = await get("/api/connection", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" });
     expect(response.status).toBe(403);
     expect((await get("/", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" })).status).toBe(200);
   });
 });
 
-test("streams end when the program is told to stop", async () => {
-  const told = new AbortController();
-  const other = createApp({ client: own, ca: identity.cert, stopping: told.signal });
+test("streams end when the program is stopped", async () => {
+  const stop = new AbortController();
+  const other = createApp({ client: own, ca: identity.cert, stopping: stop.signal });
   await using ending = await serve({ port: 0, host: "localhost", tls: identity }, other.handler);
   await using client = createClient({ protocols: ["h3"], ca: identity.cert });
   const names: string[] = [];
   for await (const { name } of eventsOf(await client.fetch(new URL("/api/live", ending.url)))) {
     names.push(name);
-    told.abort();
+    stop.abort();
   }
   expect(names).toEqual(["message", "done"]);
 });
 
-test("the browser's command can be typed", () => {
+test("the browser command can be pasted into a shell", () => {
   const command = browserCommand("/opt/a b/chrome", ["--flag=1"], "https://localhost:4433/");
   expect(command).toMatch(
     /^"\/opt\/a b\/chrome" --user-data-dir="\$\(mktemp -d\)" .*--flag=1 https:\/\/localhost:4433\/$/,
@@ -124,7 +124,7 @@ test("the browser's command can be typed", () => {
   expect(browserCommand(undefined, [], "https://localhost/")).toMatch(/^chromium /);
 });
 
-test("no browser is found where there is none", () => {
+test("findChromium returns undefined if there is no browser", () => {
   if (process.platform === "linux") expect(findChromium({ PATH: "/nowhere" })).toBeUndefined();
   expect(findChromium({ PATH: "" })).not.toBe("chromium");
 });
@@ -135,7 +135,7 @@ test("a display is an X or Wayland server, on Linux", () => {
   expect(hasDisplay({ DISPLAY: "" })).toBe(process.platform !== "linux");
 });
 
-test("the program stops once what started it has ended", async () => {
+test("the program stops once the process that started it has ended", async () => {
   let ancestors = "100 99 98";
   const orphaned = new Promise<void>((resolve) => whenOrphaned(resolve, () => ancestors));
   ancestors = "100 99 1";

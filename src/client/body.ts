@@ -1,11 +1,11 @@
-// Request bodies: from anything fetch accepts to bytes that a session can send, and send again where that is possible.
+// Request bodies: converts anything that fetch accepts to bytes that a session can send, repeatedly if possible.
 import { Readable } from "node:stream";
 import { ClientError } from "../host/client/errors.ts";
 import type { RequestContent } from "../host/client/session.ts";
 
-/** Content that can be read from its beginning any number of times, such as a file. */
+/** Content that can be read from the beginning any number of times, such as a file. */
 export interface BodySource {
-  /** Bytes; undefined when that is not known beforehand. */
+  /** Bytes; undefined if not known beforehand. */
   readonly length?: number | undefined;
   open(): AsyncIterable<Uint8Array>;
 }
@@ -26,9 +26,9 @@ type Source = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 
 export class OutgoingBody {
   readonly length: number | undefined;
-  /** RFC 9110 §8.3: the content-type to send unless the caller names one. */
+  /** RFC 9110 §8.3: the content-type to send unless the caller sets one. */
   readonly type: string | undefined;
-  /** Whether it can be sent more than once, for a redirect or another connection. */
+  /** True if it can be sent more than once, for a redirect or a retry. */
   readonly replayable: boolean;
   readonly #open: () => Source;
   #read = false;
@@ -54,7 +54,7 @@ export class OutgoingBody {
       return new OutgoingBody(() => body.stream(), { length: body.size, type, replayable: true });
     }
     if (body instanceof FormData) {
-      // Each Response draws its own boundary: the one whose type is announced is the one that is sent, so only once.
+      // Each Response chooses its own boundary, so type and content must come from the same one: it is read only once.
       const encoded = new Response(body);
       return new OutgoingBody(() => encoded.body!, {
         type: encoded.headers.get("content-type") ?? undefined,
@@ -71,7 +71,7 @@ export class OutgoingBody {
     if (typeof body === "object" && (Symbol.asyncIterator in body || Symbol.iterator in body)) {
       return new OutgoingBody(() => body as AsyncIterable<Uint8Array>, { replayable: false });
     }
-    throw new ClientError("REQUEST_INVALID", "the request's body is of a kind that cannot be sent");
+    throw new ClientError("REQUEST_INVALID", "the request's body has an unsupported type");
   }
 
   static #bytes(bytes: Uint8Array, type?: string): OutgoingBody {
@@ -82,7 +82,7 @@ export class OutgoingBody {
     });
   }
 
-  /** Whether `content()` may be asked for now: a stream that was begun cannot be begun again. */
+  /** True if `content()` may be called now: a stream cannot be read twice. */
   get available(): boolean {
     return this.replayable || !this.#read;
   }
@@ -100,7 +100,7 @@ export class Content implements RequestContent {
   readonly length: number | undefined;
   readonly chunks: AsyncGenerator<Uint8Array> = this.#chunks();
   #open: (() => Source) | undefined;
-  /** Lets go of a source that may be waiting for something to give. */
+  /** Releases a source that may be waiting for data. */
   #release: (() => void) | undefined;
 
   constructor(length: number | undefined, open: () => Source) {
@@ -108,7 +108,7 @@ export class Content implements RequestContent {
     this.#open = open;
   }
 
-  /** Nobody wants the rest, and the source is told so. */
+  /** Cancels the source; the rest is not needed. */
   cancel(): void {
     if (this.#open !== undefined) this.#begin(this.#open);
     this.#release?.();
@@ -139,7 +139,7 @@ export class Content implements RequestContent {
   }
 }
 
-/** A stream's own iterator could not be left while it waits. */
+/** Unlike the stream's own iterator, this one can be abandoned while it waits. */
 async function* chunksOf(reader: ReadableStreamDefaultReader<Uint8Array>): AsyncGenerator<Uint8Array> {
   for (let read = await reader.read(); !read.done; read = await reader.read()) yield read.value;
 }

@@ -16,7 +16,7 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
-function client(options: ClientOptions = {}): Client {
+function openClient(options: ClientOptions = {}): Client {
   const made = createClient({ ca, protocols: ["h2", "http/1.1"], ...options });
   clients.push(made);
   return made;
@@ -30,7 +30,7 @@ async function up(server: Promise<TestServer>): Promise<TestServer> {
 
 const MEGABYTE = Buffer.alloc(1 << 20, "nagare");
 
-/** The same cases for every protocol that runs over TCP. */
+/** The same cases for every protocol over TCP. */
 const protocols = [
   {
     name: "http/1.1",
@@ -55,22 +55,22 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
         response.end("hello");
       }),
     );
-    const asked = client();
-    const response = await asked.fetch(`${server.url}a/b?c=d#e`);
+    const client = openClient();
+    const response = await client.fetch(`${server.url}a/b?c=d#e`);
     expect(response.status).toBe(201);
     expect(response.headers.get("x-path")).toBe("/a/b?c=d");
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
     expect(response.url).toBe(`${server.url}a/b?c=d`);
     expect(response.redirected).toBe(false);
     expect(await response.text()).toBe("hello");
-    const facts = asked.facts(response)!;
+    const facts = client.facts(response)!;
     expect(facts).toMatchObject({ protocol: name, remoteAddress: "127.0.0.1", remotePort: server.port, reused: false });
     expect(facts.contentBytes).toBe(5);
     expect(facts.timings.responseEnd).toBeGreaterThanOrEqual(facts.timings.responseStart);
     expect(facts.stats()).toMatchObject({ requests: 1 });
   });
 
-  test("bodies of every kind arrive as they were, with their type", async () => {
+  test("bodies of every type arrive unchanged, with their content-type", async () => {
     const server = await up(
       serve(async (request, response) => {
         const chunks: Buffer[] = [];
@@ -86,8 +86,8 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
         );
       }),
     );
-    const asked = client();
-    const post = async (body: never) => (await asked.fetch(server.url, { method: "post", body })).json();
+    const client = openClient();
+    const post = async (body: never) => (await client.fetch(server.url, { method: "post", body })).json();
     expect(await post("héllo" as never)).toEqual({
       method: "POST",
       type: "text/plain;charset=UTF-8",
@@ -113,13 +113,13 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
     expect(await post("" as never)).toMatchObject({ length: "0", body: "" });
   });
 
-  test("large bodies stream both ways at once", async () => {
+  test("large bodies stream in both directions at once", async () => {
     const server = await up(serve((request, response) => void request.pipe(response as never)));
-    const response = await client().fetch(server.url, { method: "POST", body: MEGABYTE });
+    const response = await openClient().fetch(server.url, { method: "POST", body: MEGABYTE });
     expect(Buffer.from(await response.arrayBuffer()).equals(MEGABYTE)).toBe(true);
   });
 
-  test("a reader that does not read stops the sender", async () => {
+  test("an idle reader stops the sender", async () => {
     let sent = 0;
     let filled = () => {};
     const full = new Promise<void>((resolve) => {
@@ -141,17 +141,17 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
         write();
       }),
     );
-    const asked = client();
-    const response = await asked.fetch(server.url);
+    const client = openClient();
+    const response = await client.fetch(server.url);
     await full;
-    // Nothing is read: what has come is what buffers and windows hold, not the 32 MiB that the server would send.
-    expect(asked.facts(response)!.contentBytes).toBeLessThan(16 << 20);
+    // Nothing is read, so only buffers and windows fill up, out of the 32 MiB that the server would send.
+    expect(client.facts(response)!.contentBytes).toBeLessThan(16 << 20);
     let total = 0;
     for await (const chunk of response.body!) total += chunk.length;
     expect(total).toBe(32 << 20);
   });
 
-  test("informational responses are told, and the final one is the answer", async () => {
+  test("informational responses are reported, and the final one is returned", async () => {
     const server = await up(
       serve((_request, response) => {
         response.writeEarlyHints({ link: "</style.css>; rel=preload; as=style" });
@@ -159,14 +159,14 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
       }),
     );
     const seen: [number, string | null][] = [];
-    const response = await client().fetch(server.url, {
+    const response = await openClient().fetch(server.url, {
       onInformational: (status, headers) => seen.push([status, headers.get("link")]),
     });
     expect(await response.text()).toBe("done");
     expect(seen).toEqual([[103, "</style.css>; rel=preload; as=style"]]);
   });
 
-  test("trailers come with the facts, and no content is lost to them", async () => {
+  test("trailers are part of the facts, and no content is lost", async () => {
     const server = await up(
       serve((_request, response) => {
         response.writeHead(200, { trailer: "x-sum" });
@@ -175,29 +175,29 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
         response.end();
       }),
     );
-    const asked = client();
-    const response = await asked.fetch(server.url);
+    const client = openClient();
+    const response = await client.fetch(server.url);
     expect((await response.arrayBuffer()).byteLength).toBe(MEGABYTE.length);
-    expect(asked.facts(response)!.trailers).toEqual([["x-sum", "42"]]);
+    expect(client.facts(response)!.trailers).toEqual([["x-sum", "42"]]);
   });
 
-  test("one request after the other uses one connection", async () => {
+  test("consecutive requests use one connection", async () => {
     const server = await up(serve((_request, response) => void response.end("ok")));
-    const asked = client();
+    const client = openClient();
     for (let i = 0; i < 3; i++) {
-      const response = await asked.fetch(server.url);
+      const response = await client.fetch(server.url);
       await response.text();
-      expect(asked.facts(response)!.reused).toBe(i > 0);
+      expect(client.facts(response)!.reused).toBe(i > 0);
     }
     expect(server.connections()).toBe(1);
   });
 
   test("a connection that the server closed in the meantime is replaced", async () => {
     const server = await up(serve((_request, response) => void response.end("ok")));
-    const asked = client();
-    await (await asked.fetch(server.url)).text();
+    const client = openClient();
+    await (await client.fetch(server.url)).text();
     server.dropConnections();
-    expect(await (await asked.fetch(server.url)).text()).toBe("ok");
+    expect(await (await client.fetch(server.url)).text()).toBe("ok");
     expect(server.connections()).toBe(2);
   });
 
@@ -214,22 +214,22 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
         response.write("beginning");
       }),
     );
-    const asked = client();
+    const client = openClient();
     const early = AbortSignal.abort(new Error("never mind"));
-    await expect(asked.fetch(server.url, { signal: early })).rejects.toThrow("never mind");
+    await expect(client.fetch(server.url, { signal: early })).rejects.toThrow("never mind");
 
     const waiting = new AbortController();
-    const slow = asked.fetch(`${server.url}slow`, { signal: waiting.signal });
+    const slow = client.fetch(`${server.url}slow`, { signal: waiting.signal });
     const noticed = new Promise<void>((resolve) => {
       gone = resolve;
     });
-    await untilActive(asked);
+    await untilActive(client);
     waiting.abort(new Error("too slow"));
     await expect(slow).rejects.toThrow("too slow");
     await noticed;
 
     const reading = new AbortController();
-    const response = await asked.fetch(server.url, { signal: reading.signal });
+    const response = await client.fetch(server.url, { signal: reading.signal });
     const reader = response.body!.getReader();
     expect(Buffer.from((await reader.read()).value!).toString()).toBe("beginning");
     reading.abort(new Error("enough"));
@@ -237,14 +237,14 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
     expect(aborted).toBeGreaterThanOrEqual(1);
   });
 
-  test("one signal may be for many requests, without a warning of a leak", async () => {
+  test("one signal can serve many requests without a leak warning", async () => {
     const server = await up(serve((_, response) => response.end("ok")));
     const { signal } = new AbortController();
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);
     process.on("warning", onWarning);
-    const asked = client();
-    const responses = await Promise.all(Array.from({ length: 30 }, () => asked.fetch(server.url, { signal })));
+    const client = openClient();
+    const responses = await Promise.all(Array.from({ length: 30 }, () => client.fetch(server.url, { signal })));
     await Promise.all(responses.map((response) => response.text()));
     process.off("warning", onWarning);
     expect(warnings).toEqual([]);
@@ -259,7 +259,7 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
         setImmediate(() => (response.stream ?? response.socket)?.destroy());
       }),
     );
-    const response = await client().fetch(server.url);
+    const response = await openClient().fetch(server.url);
     await expect(response.text()).rejects.toMatchObject({
       code: expect.stringMatching(/CONNECTION_LOST|RESPONSE_INCOMPLETE/),
     });
@@ -275,14 +275,14 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
         response.end();
       }),
     );
-    const asked = client();
-    const head = await asked.fetch(server.url, { method: "HEAD" });
+    const client = openClient();
+    const head = await client.fetch(server.url, { method: "HEAD" });
     expect(head.body).toBeNull();
     expect(head.headers.get("content-length")).toBe("5");
-    for (const status of [204, 304]) expect((await asked.fetch(`${server.url}${status}`)).body).toBeNull();
+    for (const status of [204, 304]) expect((await client.fetch(`${server.url}${status}`)).body).toBeNull();
   });
 
-  test("content codings are taken off", async () => {
+  test("content codings are decoded", async () => {
     const server = await up(
       serve((request, response) => {
         expect(request.headers["accept-encoding"]).toBe("gzip, deflate, br");
@@ -290,27 +290,27 @@ describe.each(protocols)("$name over $scheme", ({ name, serve }) => {
         response.end(gzipSync(MEGABYTE));
       }),
     );
-    const response = await client().fetch(server.url);
+    const response = await openClient().fetch(server.url);
     expect(Buffer.from(await response.arrayBuffer()).equals(MEGABYTE)).toBe(true);
   });
 
-  test("close waits for what is in progress, and then nothing more is sent", async () => {
+  test("close waits for requests in progress, and then nothing more is sent", async () => {
     const server = await up(serve((_request, response) => void setImmediate(() => response.end("last words"))));
-    const asked = client();
-    const response = await asked.fetch(server.url);
+    const client = openClient();
+    const response = await client.fetch(server.url);
     const text = response.text();
-    await asked.close();
+    await client.close();
     expect(await text).toBe("last words");
-    await expect(asked.fetch(server.url)).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+    await expect(client.fetch(server.url)).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
   });
 });
 
-async function untilActive(asked: Client): Promise<void> {
-  while (!asked.connections().some(({ active }) => active > 0)) await new Promise(setImmediate);
+async function untilActive(client: Client): Promise<void> {
+  while (!client.connections().some(({ active }) => active > 0)) await new Promise(setImmediate);
 }
 
 describe("sharing", () => {
-  test("concurrent HTTP/2 requests share one connection, POSTs with streams among them", async () => {
+  test("concurrent HTTP/2 requests share one connection, including POSTs with streams", async () => {
     let together = 0;
     let most = 0;
     const server = await up(
@@ -324,16 +324,16 @@ describe("sharing", () => {
         });
       }),
     );
-    const asked = client();
+    const client = openClient();
     const all = Array.from({ length: 40 }, (_, i) =>
-      asked.fetch(server.url, i % 2 === 0 ? {} : { method: "POST", body: new Blob(["x"]).stream() }),
+      client.fetch(server.url, i % 2 === 0 ? {} : { method: "POST", body: new Blob(["x"]).stream() }),
     );
     for (const response of await Promise.all(all)) expect(await response.text()).toBe("ok");
     expect(server.connections()).toBe(1);
     expect(most).toBeGreaterThan(2);
   });
 
-  test("a peer that allows few streams makes the others wait, on the same connection", async () => {
+  test("requests above the peer's stream limit wait on the same connection", async () => {
     let together = 0;
     let most = 0;
     const server = await up(
@@ -349,9 +349,9 @@ describe("sharing", () => {
         { settings: { maxConcurrentStreams: 3 } },
       ),
     );
-    const asked = client();
-    await (await asked.fetch(server.url)).text(); // the limit is known from here on
-    const all = await Promise.all(Array.from({ length: 30 }, () => asked.fetch(server.url)));
+    const client = openClient();
+    await (await client.fetch(server.url)).text(); // after this, the limit is known
+    const all = await Promise.all(Array.from({ length: 30 }, () => client.fetch(server.url)));
     for (const response of all) expect(await response.text()).toBe("ok");
     expect(most).toBeLessThanOrEqual(3);
     expect(server.connections()).toBe(1);
@@ -359,14 +359,14 @@ describe("sharing", () => {
 
   test("HTTP/1.1 opens connections up to the limit", async () => {
     const server = await up(serveHttps((_request, response) => void setImmediate(() => response.end("ok"))));
-    const asked = client({ maxConnections: 4 });
-    const all = await Promise.all(Array.from({ length: 20 }, async () => (await asked.fetch(server.url)).text()));
+    const client = openClient({ maxConnections: 4 });
+    const all = await Promise.all(Array.from({ length: 20 }, async () => (await client.fetch(server.url)).text()));
     expect(all).toHaveLength(20);
     expect(server.connections()).toBeLessThanOrEqual(4);
     expect(server.connections()).toBeGreaterThan(1);
   });
 
-  test("a request refused unprocessed is sent again", async () => {
+  test("a request refused unprocessed is retried", async () => {
     let refusals = 0;
     const server = await up(
       serveHttp2(
@@ -387,13 +387,13 @@ describe("sharing", () => {
         },
       ),
     );
-    const asked = client();
-    const response = await asked.fetch(server.url, { method: "POST", body: "once" });
+    const client = openClient();
+    const response = await client.fetch(server.url, { method: "POST", body: "once" });
     expect(await response.text()).toBe("accepted");
-    expect(asked.facts(response)!.attempts).toBe(2);
+    expect(client.facts(response)!.attempts).toBe(2);
   });
 
-  test("a POST is not sent twice when the connection dies under it", async () => {
+  test("a POST is not retried when its connection is lost", async () => {
     let posts = 0;
     const server = await up(
       serveHttps((request, response) => {
@@ -404,9 +404,9 @@ describe("sharing", () => {
         }
       }),
     );
-    const asked = client();
-    await (await asked.fetch(server.url)).text();
-    await expect(asked.fetch(server.url, { method: "POST", body: "pay" })).rejects.toMatchObject({
+    const client = openClient();
+    await (await client.fetch(server.url)).text();
+    await expect(client.fetch(server.url, { method: "POST", body: "pay" })).rejects.toMatchObject({
       code: "CONNECTION_LOST",
     });
     expect(posts).toBe(1);
@@ -422,27 +422,27 @@ describe("choice of protocol", () => {
     [["h2"] as const, "h2"],
   ])("%s", async (protocols, expected) => {
     const server = await up(both());
-    const asked = client({ protocols });
-    const response = await asked.fetch(server.url);
+    const client = openClient({ protocols });
+    const response = await client.fetch(server.url);
     await response.text();
-    expect(asked.facts(response)!.protocol).toBe(expected);
+    expect(client.facts(response)!.protocol).toBe(expected);
   });
 
-  test("a server without HTTP/2 is refused when only HTTP/2 is allowed", async () => {
+  test("a server without HTTP/2 is refused if only HTTP/2 is allowed", async () => {
     const server = await up(serveHttps((_request, response) => void response.end()));
-    await expect(client({ protocols: ["h2"] }).fetch(server.url)).rejects.toMatchObject({
+    await expect(openClient({ protocols: ["h2"] }).fetch(server.url)).rejects.toMatchObject({
       code: "PROTOCOL_UNAVAILABLE",
       message: "localhost does not speak HTTP/2",
     });
   });
 
   test("http:// needs HTTP/1.1", async () => {
-    await expect(client({ protocols: ["h2"] }).fetch("http://localhost:1/")).rejects.toMatchObject({
+    await expect(openClient({ protocols: ["h2"] }).fetch("http://localhost:1/")).rejects.toMatchObject({
       code: "PROTOCOL_UNAVAILABLE",
     });
   });
 
-  test("unknown protocols are a mistake of the caller", () => {
+  test("unknown protocols are a caller error", () => {
     expect(() => createClient({ protocols: ["spdy" as never] })).toThrow('unknown protocol "spdy"');
     expect(() => createClient({ protocols: [] })).toThrow("protocols is empty");
   });
@@ -452,7 +452,7 @@ describe("key log", () => {
   test("covers TLS over TCP", async () => {
     const lines: string[] = [];
     const server = await up(serveHttp2((_request, response) => void response.end("ok")));
-    await (await client({ keylog: (line) => lines.push(line) }).fetch(server.url)).text();
+    await (await openClient({ keylog: (line) => lines.push(line) }).fetch(server.url)).text();
     const labels = lines.map((line) => line.split(" ")[0]);
     expect(labels).toContain("CLIENT_HANDSHAKE_TRAFFIC_SECRET");
     expect(labels).toContain("SERVER_TRAFFIC_SECRET_0");

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-// createClient: one set of options, one memory of origins, one fetch.
+// createClient: options, known origins and fetch.
 import { Alternatives } from "../agent/index.ts";
 import { ClientError } from "../host/client/errors.ts";
 import type { Protocol, SessionStats } from "../host/client/session.ts";
@@ -19,15 +19,15 @@ export interface ConnectionFacts {
   readonly stats: SessionStats;
 }
 
-/** Unused origins are forgotten beyond this many. */
+/** Above this number, idle origins are forgotten. */
 const MAX_ORIGINS = 256;
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;
-/** A timer of Node takes no more. */
+/** The maximum of Node's timers, in milliseconds. */
 const MAX_TIMER = 2 ** 31 - 1;
 
 interface CloseOptions {
-  /** Milliseconds that responses under way have left; Infinity waits for them however long they take. */
+  /** Milliseconds that responses in progress may take; Infinity for no limit. */
   readonly timeout?: number;
 }
 
@@ -39,13 +39,13 @@ export class Client {
   readonly #facts = new WeakMap<Response, ExchangeFacts>();
   #closed = false;
 
-  /** `clock` is for virtual time. */
+  /** `clock` enables virtual time. */
   constructor(options: ClientOptions = {}, clock: HostClock = systemClock) {
     this.#settings = settingsFrom(options, clock);
     this.#clock = clock;
   }
 
-  /** As the Fetch standard says, over the best protocol that the origin and the options allow. Rejects with a ClientError. */
+  /** Fetches like the Fetch standard, over the best protocol of the origin and options. Rejects with a ClientError. */
   async fetch(input: string | URL | Request, init: FetchInit = {}): Promise<Response> {
     if (this.#closed) throw new ClientError("CLIENT_CLOSED", "the client is closed");
     const { response, facts } = await fetchWith((url) => this.#origin(url), this.#settings, input, init);
@@ -53,12 +53,12 @@ export class Client {
     return response;
   }
 
-  /** How a response of this client came: protocol, address, times, connection. Some of it is live until the body ends. */
+  /** Details of a response: protocol, address, timings, connection. Some are live until the body ends. */
   facts(response: Response): ExchangeFacts | undefined {
     return this.#facts.get(response);
   }
 
-  /** The connections that are open now. */
+  /** The open connections. */
   connections(): readonly ConnectionFacts[] {
     return [...this.#origins.values()].flatMap((origin) =>
       origin.sessions().map((session) => ({
@@ -73,12 +73,14 @@ export class Client {
   }
 
   /**
-   * Lets responses that are still coming end, then closes every connection. What has not ended after the timeout (10 s)
-   * is cut off; a response that nobody reads never ends by itself.
+   * Waits for responses in progress, then closes all connections. Responses that have not ended after the timeout
+   * (10 s) are aborted; an unread response never ends on its own.
    */
   async close({ timeout = DEFAULT_CLOSE_TIMEOUT }: CloseOptions = {}): Promise<void> {
     if (!(timeout >= 0)) {
-      throw new ClientError("REQUEST_INVALID", `close: ${timeout} is no timeout`, { hint: "give milliseconds" });
+      throw new ClientError("REQUEST_INVALID", `close: ${timeout} is not a valid timeout`, {
+        hint: "give milliseconds",
+      });
     }
     this.#closed = true;
     const origins = [...this.#origins.values()];
@@ -88,7 +90,10 @@ export class Client {
     const cutOff = guard(
       "client close timeout",
       ({ error }) => destroy(error),
-      () => destroy(new ClientError("CLIENT_CLOSED", `the client was closed, and cut off ${timeout / 1000} s later`)),
+      () =>
+        destroy(
+          new ClientError("CLIENT_CLOSED", `the client was closed, and the response aborted ${timeout / 1000} s later`),
+        ),
     );
     const closed = Promise.all(origins.map((origin) => origin.close()));
     const timer = timeout <= MAX_TIMER ? this.#clock.startTimer(cutOff, timeout) : undefined;
@@ -100,7 +105,7 @@ export class Client {
     await this.#settings.http3.close();
   }
 
-  /** Closes every connection now; whatever is in progress fails. */
+  /** Closes all connections immediately; requests in progress fail. */
   async destroy(error: Error = new ClientError("CLIENT_CLOSED", "the client was closed")): Promise<void> {
     this.#closed = true;
     for (const origin of this.#origins.values()) origin.destroy(error);

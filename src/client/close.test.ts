@@ -1,4 +1,4 @@
-/** Closing a client settles, whatever its responses do; and a port where nobody listens is known at once. */
+/** Closing a client settles whatever its responses do; and a closed port is detected immediately. */
 import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
@@ -29,7 +29,7 @@ describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (protocol) => {
     return server.url.href;
   }
 
-  test("close() settles when the last response is given up", async () => {
+  test("close() settles when the last response is aborted", async () => {
     const client = open({ protocols: [protocol] });
     const abort = new AbortController();
     const response = await client.fetch(await endless(), { signal: abort.signal });
@@ -40,7 +40,7 @@ describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (protocol) => {
     expect(client.connections()).toEqual([]);
   });
 
-  test("close() cuts off after its timeout what nobody reads", async () => {
+  test("close() aborts unread responses after its timeout", async () => {
     const client = open({ protocols: [protocol] });
     const response = await client.fetch(await endless());
     await client.close({ timeout: 20 });
@@ -49,11 +49,11 @@ describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (protocol) => {
   });
 });
 
-test("close() with what is no timeout says so", async () => {
+test("close() refuses an invalid timeout", async () => {
   await expect(open({}).close({ timeout: Number.NaN })).rejects.toMatchObject({ code: "REQUEST_INVALID" });
 });
 
-/** A port that was free a moment ago, for TCP and UDP. */
+/** A port that was just free for TCP and UDP. */
 async function closedPort(): Promise<number> {
   const tcp = createServer();
   await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
@@ -65,12 +65,12 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-describe("a port where nobody listens", () => {
+describe("a closed port", () => {
   test.each([[["http/1.1", "h2"]], [["h3", "h2", "http/1.1"]], [["h3"]]] as const)(
-    "is refused, and not waited for, over %s",
+    "is refused without waiting, over %s",
     async (protocols) => {
       const port = await closedPort();
-      // It would take longer than the test may, were the time to connect what ends it.
+      // If only connectTimeout ended the attempt, the test would time out.
       const client = open({ protocols, connectTimeout: 3_600_000 });
       const error = await client.fetch(`https://127.0.0.1:${port}/`).catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: "CONNECTION_REFUSED" });

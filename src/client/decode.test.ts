@@ -8,7 +8,7 @@ const zeros = Buffer.alloc(SIZE);
 const CODINGS = [
   ["gzip", "gzip", gzipSync],
   ["deflate, in the zlib format", "deflate", deflateSync],
-  ["deflate, bare", "deflate", deflateRawSync],
+  ["deflate, raw", "deflate", deflateRawSync],
   ["br", "br", brotliCompressSync],
 ] as const;
 
@@ -21,7 +21,7 @@ const streamOf = (bytes: Uint8Array): ReadableStream<Uint8Array> =>
   });
 
 describe.each(CODINGS)("%s", (_name, coding, compress) => {
-  test("unfolds no faster than it is read", async () => {
+  test("is decoded no faster than it is read", async () => {
     const reader = decode(streamOf(compress(zeros)), coding)!.getReader();
     const before = process.memoryUsage().arrayBuffers;
     let read = 0;
@@ -30,7 +30,7 @@ describe.each(CODINGS)("%s", (_name, coding, compress) => {
       const { value } = await reader.read();
       read += value!.length;
       largest = Math.max(largest, value!.length);
-      // Whatever would run ahead has its turn.
+      // Gives any read-ahead a chance to run.
       for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     }
     expect(largest).toBeLessThanOrEqual(64 * 1024);
@@ -39,7 +39,7 @@ describe.each(CODINGS)("%s", (_name, coding, compress) => {
     await reader.cancel();
   });
 
-  test("gives all of it", async () => {
+  test("is decoded completely", async () => {
     const body = decode(streamOf(compress(Buffer.alloc(3_000_000, "ab"))), coding);
     const all = new Uint8Array(await new Response(body).arrayBuffer());
     expect(Buffer.compare(all, Buffer.alloc(3_000_000, "ab"))).toBe(0);

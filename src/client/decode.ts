@@ -1,4 +1,4 @@
-// RFC 9110 §8.4: takes the content codings off a response's body, streaming.
+// RFC 9110 §8.4: decodes the content codings of a response body as a stream.
 import { Duplex, pipeline, Readable } from "node:stream";
 import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import {
@@ -13,10 +13,10 @@ import { ClientError } from "../host/client/errors.ts";
 import { type Fault, guard } from "../host/guard.ts";
 
 export const ACCEPT_ENCODING = "gzip, deflate, br";
-/** More codings than anyone stacks in earnest. */
+/** More nested codings than anyone uses legitimately. */
 const MAX_CODINGS = 5;
 
-/** The decoded body, or undefined when there is nothing to decode or a coding is unknown: the caller then gets it as it came. */
+/** Returns the decoded body, or undefined if there is nothing to decode or a coding is unknown. */
 export function decode(
   body: ReadableStream<Uint8Array>,
   contentEncoding: string,
@@ -30,7 +30,7 @@ export function decode(
   if (codings.length > MAX_CODINGS) {
     throw new ClientError(
       "CONTENT_UNDECODABLE",
-      `the response has ${codings.length} content codings on top of each other`,
+      `the response has ${codings.length} nested content codings; the limit is ${MAX_CODINGS}`,
     );
   }
   const decoders = codings.reverse().map(decoderFor);
@@ -38,7 +38,7 @@ export function decode(
 
   const source = Readable.fromWeb(body as unknown as NodeReadableStream);
   const last = decoders.at(-1)!;
-  pipeline([source, ...(decoders as Duplex[])], () => {}); // a failure of any stage is the failure of the last, below
+  pipeline([source, ...(decoders as Duplex[])], () => {}); // an error of any stage surfaces in the last one, below
   const chunks = last[Symbol.asyncIterator]();
   return new ReadableStream<Uint8Array>(
     {
@@ -48,7 +48,7 @@ export function decode(
           if (done) controller.close();
           else controller.enqueue(value as Uint8Array);
         } catch (error) {
-          // What a server sends that codes nothing; browsers and curl take it for empty content.
+          // Some servers label an empty body with a coding; browsers and curl treat it as empty content.
           const isEmpty = (decoders[0] as { bytesWritten?: number }).bytesWritten === 0;
           if (isEmpty && (error as { code?: string }).code === "Z_BUF_ERROR") controller.close();
           else throw explain(error, contentEncoding);
@@ -66,34 +66,34 @@ export function decode(
 function decoderFor(coding: string): Duplex | undefined {
   if (coding === "gzip" || coding === "x-gzip") return createGunzip();
   if (coding === "br") return createBrotliDecompress();
-  if (coding === "deflate") return inflateEither();
+  if (coding === "deflate") return createAnyInflate();
   return undefined;
 }
 
 /**
- * "deflate" means the zlib format; some servers send bare DEFLATE data. The first byte tells: RFC 1950 §2.2, CM = 8. Reads no
- * faster than it is read: a few kilobytes may unfold to gigabytes.
+ * "deflate" means the zlib format, but some servers send raw DEFLATE data. The first byte distinguishes them (RFC 1950
+ * §2.2, CM = 8). Applies backpressure: a few kilobytes may expand to gigabytes.
  */
-function inflateEither(): Duplex {
+function createAnyInflate(): Duplex {
   let inflate: Inflate | InflateRaw | undefined;
   const open = (first: number, duplex: Duplex): Inflate | InflateRaw => {
-    const made = (first & 0x0f) === 8 ? createInflate() : createInflateRaw();
+    const stream = (first & 0x0f) === 8 ? createInflate() : createInflateRaw();
     const onFault = (fault: Fault) => duplex.destroy(fault.error);
-    made.on(
+    stream.on(
       "data",
       guard("client inflated", onFault, (data: Uint8Array) => {
-        if (!duplex.push(data)) made.pause();
+        if (!duplex.push(data)) stream.pause();
       }),
     );
-    made.on(
+    stream.on(
       "error",
       guard("client inflate error", onFault, (error: Error) => duplex.destroy(error)),
     );
-    made.on(
+    stream.on(
       "end",
       guard("client inflate end", onFault, () => duplex.push(null)),
     );
-    return made;
+    return stream;
   };
   return new Duplex({
     read() {
@@ -118,6 +118,6 @@ function inflateEither(): Duplex {
 function explain(error: unknown, contentEncoding: string): unknown {
   const code = (error as { code?: string }).code ?? "";
   if (!code.startsWith("Z_") && !code.startsWith("ERR_BROTLI") && !code.startsWith("ERR__ERROR")) return error;
-  const what = code === "Z_BUF_ERROR" ? "ends early" : "is not what it claims to be";
+  const what = code === "Z_BUF_ERROR" ? "is truncated" : "is malformed";
   return new ClientError("CONTENT_UNDECODABLE", `the response's ${contentEncoding} content ${what}`, { cause: error });
 }

@@ -28,7 +28,7 @@ async function failure(url: string, options: Parameters<typeof createClient>[0] 
     await response.text();
   } catch (error) {
     expect(error).toBeInstanceOf(ClientError);
-    expect(error).toBeInstanceOf(TypeError); // what fetch promises
+    expect(error).toBeInstanceOf(TypeError); // as fetch requires
     return error as ClientError;
   } finally {
     await client.destroy();
@@ -39,7 +39,7 @@ async function failure(url: string, options: Parameters<typeof createClient>[0] 
 const serving = (issued: Issued): Promise<TestServer> =>
   up(serveHttps((_request, response) => void response.end(), issued));
 
-describe("a certificate that is refused says why", () => {
+describe("a refused certificate is reported with its reason", () => {
   const past = (days: number) => new Date(Date.now() - days * 86_400_000);
 
   test("expired", async () => {
@@ -65,7 +65,7 @@ describe("a certificate that is refused says why", () => {
     expect(message).toBe("certificate is for other.test, www.other.test, not localhost");
   });
 
-  test("for a name, when an address was asked", async () => {
+  test("for a name, but an address was requested", async () => {
     const { port } = await serving(authority.issue({ names: ["localhost"] }));
     const { code, message } = await failure(`https://127.0.0.1:${port}/`);
     expect(code).toBe("CERTIFICATE_WRONG_NAME");
@@ -81,7 +81,7 @@ describe("a certificate that is refused says why", () => {
     expect(hint).toContain("--cacert");
   });
 
-  test("and no request is sent under it, on HTTP/2 either", async () => {
+  test("and no request is sent, not even on HTTP/2", async () => {
     let requests = 0;
     const stranger = makeAuthority("Stranger");
     const server = await up(serveHttp2(() => void (requests += 1), stranger.issue()));
@@ -89,7 +89,7 @@ describe("a certificate that is refused says why", () => {
     expect(requests).toBe(0);
   });
 
-  test("unless the caller wants any", async () => {
+  test("unless the caller accepts any certificate", async () => {
     const stranger = makeAuthority("Stranger");
     const { url } = await serving(stranger.issue({ names: ["other.test"] }));
     await using client = createClient({ protocols: ["http/1.1"], rejectUnauthorized: false });
@@ -97,7 +97,7 @@ describe("a certificate that is refused says why", () => {
   });
 });
 
-describe("a connection that fails says why", () => {
+describe("a failed connection is reported with its reason", () => {
   test("refused", async () => {
     const { port, close } = await serveHttp(() => {});
     await close();
@@ -132,7 +132,7 @@ describe("a connection that fails says why", () => {
     await new Promise((resolve) => mute.close(resolve));
   });
 
-  test("silence in the middle of the body", async () => {
+  test("silence during the body", async () => {
     const { url } = await up(serveHttps((_request, response) => void response.write("and then")));
     expect(await failure(url, { bodyTimeout: 50 })).toMatchObject({ code: "RESPONSE_TIMEOUT" });
   });
@@ -150,7 +150,7 @@ describe("a connection that fails says why", () => {
     await new Promise((resolve) => babbler.close(resolve));
   });
 
-  test("coded content that is not", async () => {
+  test("content that does not match its coding", async () => {
     const { url } = await up(
       serveHttp((_request, response) => {
         response.setHeader("content-encoding", "gzip");
@@ -161,9 +161,9 @@ describe("a connection that fails says why", () => {
   });
 });
 
-describe("a request that cannot be sent says why", () => {
+describe("an invalid request is reported with its reason", () => {
   test.each([
-    ["gopher://localhost/", {}, "gopher:// is not spoken here"],
+    ["gopher://localhost/", {}, "gopher:// is not supported"],
     ["https://user:secret@localhost/", {}, "user name or password"],
     ["not a url", {}, "not a url is not a URL"],
     ["https://localhost/", { method: "TRACE" }, "TRACE"],
@@ -177,7 +177,7 @@ describe("a request that cannot be sent says why", () => {
     });
   });
 
-  test("a body that fails while it is read", async () => {
+  test("a body that fails while being read", async () => {
     for (const serve of [serveHttp, serveHttp2] as const) {
       const { url } = await up((serve as typeof serveHttp)((request) => void request.resume()));
       await using client = createClient({ ca: authority.ca, protocols: ["h2", "http/1.1"] });

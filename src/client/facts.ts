@@ -1,4 +1,4 @@
-// What is known about how a response came: for `client.facts(response)`, `nagare get --trace` and `--json`.
+// Details of how a response was obtained, for `client.facts(response)`, `nagare get --trace` and `--json`.
 import type { ConnectionTimings, Field, Protocol, SessionStats } from "../host/client/session.ts";
 
 export interface ExchangeFacts {
@@ -10,35 +10,35 @@ export interface ExchangeFacts {
   readonly protocol: Protocol;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  /** An earlier request had used the connection. */
+  /** True if an earlier request used the connection. */
   readonly reused: boolean;
-  /** How often the request was sent: more than once when a connection was lost, or the server refused it unprocessed. */
+  /** How often the request was sent: more than once if a connection was lost or the server refused it unprocessed. */
   readonly attempts: number;
   readonly connection: ConnectionTimings;
   /** Live until the body ends. */
   readonly timings: ExchangeTimings;
   /** Bytes of content received, still encoded. Live until the body ends. */
   readonly contentBytes: number;
-  /** Trailer fields, once the body has ended. */
+  /** Trailer fields, available once the body has ended. */
   readonly trailers: readonly Field[];
   /** The same, with names as the server spelled them. */
   readonly trailerLines: readonly Field[];
   /** The responses that redirected here, in order. */
   readonly redirects: readonly ExchangeFacts[];
-  /** The figures of the connection at this moment. */
+  /** The current statistics of the connection. */
   stats(): SessionStats;
 }
 
 /** Milliseconds on the clock of `performance.now()`. */
 export interface ExchangeTimings {
-  /** The request was asked for. */
+  /** `fetch` was called. */
   readonly start: number;
-  /** A connection took it. */
+  /** A connection accepted the request. */
   readonly requestStart: number;
-  /** All of it was handed to the transport. */
+  /** The complete request was written to the transport. */
   readonly requestEnd?: number;
-  /** The response's head was there. */
+  /** The response head was received. */
   readonly responseStart: number;
-  /** The response's last byte was there. */
+  /** The last byte of the response was received. */
   readonly responseEnd?: number;
 }

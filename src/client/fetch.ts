@@ -1,5 +1,5 @@
-// The Fetch standard's side of the client: what a Request asks for, redirects, and the Response that comes of it.
-// Sections without a number are those of the Fetch standard, "HTTP-redirect fetch" and "HTTP-network-or-cache fetch".
+// The client's implementation of the Fetch standard: requests, redirects and responses.
+// Unnumbered sections are those of the Fetch standard, "HTTP-redirect fetch" and "HTTP-network-or-cache fetch".
 
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
@@ -19,21 +19,21 @@ export interface FetchInit {
   readonly body?: BodyLike | null;
   readonly redirect?: "follow" | "manual" | "error";
   readonly signal?: AbortSignal | null;
-  /** Accepted for the sake of code written for fetch; a streamed body is always sent while the response may already come. */
+  /** Accepted for compatibility with fetch. A response may always arrive while a streamed body is being sent. */
   readonly duplex?: "half";
   /** Called for each 1xx response. */
   readonly onInformational?: (status: number, headers: Headers, fields: readonly Field[]) => void;
-  /** Called each time a connection takes the request: after a lost connection, and for a redirect, again. */
+  /** Called each time a connection accepts the request, including retries after a lost connection and redirects. */
   readonly onSend?: (request: SentRequest) => void;
   /**
-   * Sends what was given as it was given, as a command-line client does: no field by default (accept, accept-encoding,
-   * user-agent), content with any method, methods that fetch forbids. Default: false.
+   * Sends the request unchanged, like a command-line client: no default fields (accept, accept-encoding, user-agent),
+   * content with any method, and methods that fetch forbids. Default: false.
    */
   readonly exact?: boolean;
 }
 
-/** What one call of fetch carries from hop to hop. */
-interface Ask {
+/** The state of a fetch call across redirects. */
+interface RequestState {
   url: URL;
   method: string;
   headers: Headers;
@@ -47,13 +47,13 @@ interface Ask {
 
 const MAX_REDIRECTS = 20;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** A redirect's own body is read so far, to keep its connection; what is longer is cut off. */
+/** The body of a redirect is read up to this size, to keep the connection; a longer one is cancelled. */
 const MAX_REDIRECT_BODY = 64 * 1024;
-/** The constructor of Response takes no more; servers send up to 999, which counts as an error of theirs (RFC 9110 §15). */
+/** The maximum of Response's constructor. Servers send up to 999, which count as server errors (RFC 9110 §15). */
 const MAX_STATUS = 599;
 const FORBIDDEN_METHODS = new Set(["CONNECT", "TRACE", "TRACK"]);
 const NORMALIZED_METHODS = new Set(["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"]);
-/** The client says these itself. */
+/** The client sets these itself. */
 const FRAMING_FIELDS = ["content-length", ...CONNECTION_SPECIFIC_FIELDS];
 const CONTENT_FIELDS = ["content-encoding", "content-language", "content-length", "content-location", "content-type"];
 const CREDENTIAL_FIELDS = ["authorization", "cookie", "host", "proxy-authorization"];
@@ -64,35 +64,36 @@ export async function fetchWith(
   input: string | URL | Request,
   init: FetchInit,
 ): Promise<{ response: Response; facts: ExchangeFacts }> {
-  const ask = askFrom(input, init);
+  const state = createState(input, init);
   const redirects: ExchangeFacts[] = [];
   for (;;) {
-    const origin = originOf(ask.url);
-    const answer = await oneHop(origin, ask, [...redirects], settings);
+    const origin = originOf(state.url);
+    const answer = await sendRequest(origin, state, [...redirects], settings);
     const { facts } = answer;
     const altSvc = combinedFieldValue(answer.fields, "alt-svc");
-    if (altSvc !== undefined && ask.url.protocol === "https:") origin.altSvc(altSvc); // RFC 7838 §2.1: from an authenticated origin
+    // RFC 7838 §2.1: only from an authenticated origin
+    if (altSvc !== undefined && state.url.protocol === "https:") origin.altSvc(altSvc);
 
     const location = REDIRECTS.has(answer.status) ? redirectTarget(answer.fields) : undefined;
-    if (location === undefined || ask.redirect === "manual") {
-      return { response: responseFrom(answer, ask, settings, redirects.length > 0), facts };
+    if (location === undefined || state.redirect === "manual") {
+      return { response: responseFrom(answer, state, settings, redirects.length > 0), facts };
     }
     await discard(answer.body);
-    if (ask.redirect === "error") {
+    if (state.redirect === "error") {
       throw new ClientError(
         "REDIRECT_REFUSED",
-        `${ask.url.href} redirects to ${location}, and redirects are not wanted`,
+        `${state.url.href} redirects to ${location}, but redirects are not allowed`,
       );
     }
     if (redirects.length === MAX_REDIRECTS) {
       throw new ClientError("TOO_MANY_REDIRECTS", `more than ${MAX_REDIRECTS} redirects, the last to ${location}`);
     }
     redirects.push(facts);
-    follow(ask, answer.status, location);
+    follow(state, answer.status, location);
   }
 }
 
-function askFrom(input: string | URL | Request, init: FetchInit): Ask {
+function createState(input: string | URL | Request, init: FetchInit): RequestState {
   const base = input instanceof Request ? input : undefined;
   const url = parseUrl(base?.url ?? String(input));
   const exact = init.exact === true;
@@ -118,18 +119,18 @@ function askFrom(input: string | URL | Request, init: FetchInit): Ask {
   };
 }
 
-async function oneHop(
+async function sendRequest(
   origin: Origin,
-  ask: Ask,
+  state: RequestState,
   redirects: readonly ExchangeFacts[],
   settings: ClientSettings,
 ): Promise<ExchangeResponse> {
-  const { url, method, body, signal, onInformational, onSend } = ask;
-  const headers = new Headers(ask.headers);
+  const { url, method, body, signal, onInformational, onSend } = state;
+  const headers = new Headers(state.headers);
   const authority = headers.get("host") ?? url.host;
   headers.delete("host");
-  if (!ask.exact) addDefaults(headers, settings);
-  // RFC 9110 §8.6: a method that anticipates content says that there is none.
+  if (!state.exact) addDefaults(headers, settings);
+  // RFC 9110 §8.6: methods that anticipate content send content-length: 0 if there is none.
   if (body === undefined && (method === "POST" || method === "PUT")) headers.set("content-length", "0");
   const head = {
     method,
@@ -157,43 +158,52 @@ function addDefaults(headers: Headers, settings: ClientSettings): void {
   if (!headers.has("accept")) headers.set("accept", "*/*");
   if (!headers.has("user-agent") && settings.userAgent !== "") headers.set("user-agent", settings.userAgent);
   if (settings.decompress && !headers.has("accept-encoding")) {
-    // Part of an encoded body could not be decoded.
+    // A part of an encoded body could not be decoded.
     headers.set("accept-encoding", headers.has("range") ? "identity" : ACCEPT_ENCODING);
   }
 }
 
 /** "HTTP-redirect fetch", steps 3 to 19. */
-function follow(ask: Ask, status: number, location: string): void {
+function follow(state: RequestState, status: number, location: string): void {
   let next: URL;
   try {
-    next = parseUrl(location, ask.url);
+    next = parseUrl(location, state.url);
   } catch (error) {
-    throw new ClientError("REDIRECT_INVALID", `${ask.url.href} redirects to ${location}, which is no http(s) URL`, {
-      cause: error,
-    });
-  }
-  if (next.hash === "") next.hash = ask.url.hash;
-  const becomesGet =
-    ((status === 301 || status === 302) && ask.method === "POST") ||
-    (status === 303 && ask.method !== "GET" && ask.method !== "HEAD");
-  if (becomesGet) {
-    ask.method = "GET";
-    ask.body = undefined;
-    for (const name of CONTENT_FIELDS) ask.headers.delete(name);
-  } else if (ask.body !== undefined && !ask.body.replayable) {
     throw new ClientError(
       "REDIRECT_INVALID",
-      `${ask.url.href} wants the request sent again to ${next.href}, and its body was a stream`,
+      `${state.url.href} redirects to ${location}, which is not an http(s) URL`,
       {
-        hint: "give the body as bytes, or ask the new address directly",
+        cause: error,
       },
     );
   }
-  if (next.origin !== ask.url.origin) for (const name of CREDENTIAL_FIELDS) ask.headers.delete(name);
-  ask.url = next;
+  if (next.hash === "") next.hash = state.url.hash;
+  const becomesGet =
+    ((status === 301 || status === 302) && state.method === "POST") ||
+    (status === 303 && state.method !== "GET" && state.method !== "HEAD");
+  if (becomesGet) {
+    state.method = "GET";
+    state.body = undefined;
+    for (const name of CONTENT_FIELDS) state.headers.delete(name);
+  } else if (state.body !== undefined && !state.body.replayable) {
+    throw new ClientError(
+      "REDIRECT_INVALID",
+      `${state.url.href} redirects the request to ${next.href}, but its body was a stream and cannot be sent again`,
+      {
+        hint: "pass the body as bytes, or request the new URL directly",
+      },
+    );
+  }
+  if (next.origin !== state.url.origin) for (const name of CREDENTIAL_FIELDS) state.headers.delete(name);
+  state.url = next;
 }
 
-function responseFrom(answer: ExchangeResponse, ask: Ask, settings: ClientSettings, redirected: boolean): Response {
+function responseFrom(
+  answer: ExchangeResponse,
+  state: RequestState,
+  settings: ClientSettings,
+  redirected: boolean,
+): Response {
   const headers = headersFrom(answer.fields);
   let body = answer.body;
   const coding = headers.get("content-encoding");
@@ -207,11 +217,11 @@ function responseFrom(answer: ExchangeResponse, ask: Ask, settings: ClientSettin
     if (!isKnown) Object.defineProperty(response, "status", { value: answer.status });
   } catch (error) {
     void body?.cancel().catch(() => {});
-    throw asClientError(error, "PROTOCOL_ERROR", `the response (status ${answer.status}) is not one that HTTP allows`);
+    throw asClientError(error, "PROTOCOL_ERROR", `the response (status ${answer.status}) is not valid HTTP`);
   }
   if (decoded === undefined) keepsCoding(response);
-  // The constructor has no parameter for what only a network can know.
-  Object.defineProperty(response, "url", { value: withoutHash(ask.url) });
+  // The constructor has no parameters for these.
+  Object.defineProperty(response, "url", { value: withoutHash(state.url) });
   Object.defineProperty(response, "redirected", { value: redirected });
   Object.defineProperty(response, "type", { value: "basic" });
   return response;
@@ -228,7 +238,7 @@ async function discard(body: ReadableStream<Uint8Array> | null): Promise<void> {
     }
     await reader.cancel();
   } catch {
-    // The redirect itself has arrived; how its body ended does not matter.
+    // The redirect has arrived; errors in its body do not matter.
   }
 }
 
@@ -240,12 +250,12 @@ function parseUrl(text: string, base?: URL): URL {
     throw new ClientError("REQUEST_INVALID", `${text} is not a URL`, { cause: error });
   }
   if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw new ClientError("REQUEST_INVALID", `${url.protocol}// is not spoken here`, {
+    throw new ClientError("REQUEST_INVALID", `${url.protocol}// is not supported`, {
       hint: "use https:// or http://",
     });
   }
   if (url.username !== "" || url.password !== "") {
-    throw new ClientError("REQUEST_INVALID", "the URL holds a user name or password", {
+    throw new ClientError("REQUEST_INVALID", "the URL contains a user name or password", {
       hint: "send an authorization field instead",
     });
   }
@@ -255,10 +265,9 @@ function parseUrl(text: string, base?: URL): URL {
 function normalizeMethod(method: string, exact: boolean): string {
   const upper = method.toUpperCase();
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(method))
-    throw new ClientError("REQUEST_INVALID", `"${method}" is not a method`);
+    throw new ClientError("REQUEST_INVALID", `"${method}" is not a valid method`);
   if (exact && upper !== "CONNECT") return method;
-  if (FORBIDDEN_METHODS.has(upper))
-    throw new ClientError("REQUEST_INVALID", `${upper} is not a method that fetch sends`);
+  if (FORBIDDEN_METHODS.has(upper)) throw new ClientError("REQUEST_INVALID", `fetch does not send ${upper} requests`);
   return NORMALIZED_METHODS.has(upper) ? upper : method;
 }
 

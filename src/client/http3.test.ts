@@ -1,4 +1,4 @@
-// The client over our own HTTP/3, against our own server.
+// The client over our own HTTP/3, with our own server.
 import { randomBytes } from "node:crypto";
 import { createSocket } from "node:dgram";
 import { EventEmitter, once } from "node:events";
@@ -31,7 +31,7 @@ async function up(handler: Handler, options: ServeOptions = {}): Promise<string>
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function client(options: ClientOptions = {}): Client {
+function openClient(options: ClientOptions = {}): Client {
   const made = createClient({ ca: authority.ca, protocols: ["h3"], ...options });
   closing.push(() => made.destroy());
   return made;
@@ -45,13 +45,13 @@ describe("an exchange", () => {
       headers.append("set-cookie", "b=2");
       return new Response("hello", { status: 201, headers });
     });
-    const asked = client();
-    const response = await asked.fetch(url);
+    const client = openClient();
+    const response = await client.fetch(url);
     expect(response.status).toBe(201);
     expect(response.headers.get("x-protocol")).toBe("h3");
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
     expect(await response.text()).toBe("hello");
-    const facts = asked.facts(response)!;
+    const facts = client.facts(response)!;
     expect(facts).toMatchObject({ protocol: "h3", remoteAddress: "127.0.0.1", reused: false, contentBytes: 5 });
     expect(facts.connection.handshakeEnd).toBeGreaterThan(facts.connection.handshakeStart!);
     const stats = facts.stats();
@@ -61,14 +61,14 @@ describe("an exchange", () => {
     expect(stats.rtt).toBeGreaterThan(0);
   });
 
-  test("large bodies stream both ways", async () => {
+  test("large bodies stream in both directions", async () => {
     const url = await up((request) => new Response(request.body));
     const body = randomBytes(2 << 20);
-    const response = await client().fetch(url, { method: "POST", body: new Blob([body]).stream() });
+    const response = await openClient().fetch(url, { method: "POST", body: new Blob([body]).stream() });
     expect(Buffer.from(await response.arrayBuffer()).equals(body)).toBe(true);
   });
 
-  test("a reader that does not read stops the sender", async () => {
+  test("an idle reader stops the sender", async () => {
     const total = 64;
     let sent = 0;
     const url = await up(() => {
@@ -81,9 +81,9 @@ describe("an exchange", () => {
       });
       return new Response(body);
     });
-    const asked = client();
-    const response = await asked.fetch(url);
-    const held = await stable(() => asked.facts(response)!.contentBytes);
+    const client = openClient();
+    const response = await client.fetch(url);
+    const held = await stable(() => client.facts(response)!.contentBytes);
     expect(held).toBeLessThan(32 << 20);
     expect(sent).toBeLessThan(total);
     await response.body!.cancel();
@@ -96,11 +96,11 @@ describe("an exchange", () => {
       return new Response("body", { headers: { trailer: "x-sum" } });
     });
     const seen: number[] = [];
-    const asked = client();
-    const response = await asked.fetch(url, { onInformational: (status) => seen.push(status) });
+    const client = openClient();
+    const response = await client.fetch(url, { onInformational: (status) => seen.push(status) });
     expect(await response.text()).toBe("body");
     expect(seen).toEqual([103]);
-    expect(asked.facts(response)!.trailers).toEqual([["x-sum", "42"]]);
+    expect(client.facts(response)!.trailers).toEqual([["x-sum", "42"]]);
   });
 
   test("HEAD, 204 and an error status", async () => {
@@ -108,11 +108,11 @@ describe("an exchange", () => {
       const status = Number(new URL(request.url).pathname.slice(1));
       return status === 0 ? new Response("hello") : new Response(null, { status });
     });
-    const asked = client();
-    const head = await asked.fetch(url, { method: "HEAD" });
+    const client = openClient();
+    const head = await client.fetch(url, { method: "HEAD" });
     expect(head.body).toBeNull();
-    expect((await asked.fetch(`${url}204`)).body).toBeNull();
-    expect((await asked.fetch(`${url}500`)).status).toBe(500);
+    expect((await client.fetch(`${url}204`)).body).toBeNull();
+    expect((await client.fetch(`${url}500`)).status).toBe(500);
   });
 
   test("an abort reaches the server", async () => {
@@ -131,7 +131,7 @@ describe("an exchange", () => {
       return new Response();
     });
     const controller = new AbortController();
-    const fetched = client().fetch(url, { signal: controller.signal });
+    const fetched = openClient().fetch(url, { signal: controller.signal });
     await asking;
     controller.abort(new Error("enough"));
     await expect(fetched).rejects.toThrow("enough");
@@ -139,7 +139,7 @@ describe("an exchange", () => {
   });
 });
 
-/** A figure once it has stopped growing. */
+/** Waits until a number stops growing, and returns it. */
 async function stable(figure: () => number): Promise<number> {
   for (let last = -1, same = 0; ; ) {
     const now = figure();
@@ -151,7 +151,7 @@ async function stable(figure: () => number): Promise<number> {
 }
 
 describe("a connection", () => {
-  test("an abort cancels the body that was being sent, though it has nothing to give", async () => {
+  test("an abort cancels the body being sent, even while it has no data", async () => {
     const url = await up(async (request) => {
       await request.text().catch(() => "");
       return new Response();
@@ -171,9 +171,9 @@ describe("a connection", () => {
             source.emit("cancel");
           },
         },
-        { highWaterMark: 0 }, // not before somebody reads
+        { highWaterMark: 0 }, // not pulled before it is read
       );
-      const fetching = client({ protocols: [protocol] }).fetch(url, {
+      const fetching = openClient({ protocols: [protocol] }).fetch(url, {
         method: "POST",
         body,
         signal: controller.signal,
@@ -187,19 +187,19 @@ describe("a connection", () => {
 
   test("is shared by concurrent requests", async () => {
     const url = await up((request) => new Response(new URL(request.url).pathname));
-    const asked = client();
+    const client = openClient();
     const all = await Promise.all(
-      Array.from({ length: 250 }, async (_, i) => (await asked.fetch(`${url}${i}`)).text()),
+      Array.from({ length: 250 }, async (_, i) => (await client.fetch(`${url}${i}`)).text()),
     );
     expect(all).toEqual(Array.from({ length: 250 }, (_, i) => `/${i}`));
-    expect(asked.connections()).toHaveLength(1);
-    expect(asked.connections()[0]!.stats.requests).toBe(250);
+    expect(client.connections()).toHaveLength(1);
+    expect(client.connections()[0]!.stats.requests).toBe(250);
   });
 
   test("writes its secrets to the key log", async () => {
     const lines: string[] = [];
     const url = await up(() => new Response());
-    await client({ keylog: (line) => lines.push(line) }).fetch(url);
+    await openClient({ keylog: (line) => lines.push(line) }).fetch(url);
     const labels = lines.map((line) => line.split(" ")[0]);
     expect(labels).toContain("CLIENT_HANDSHAKE_TRAFFIC_SECRET");
     expect(labels).toContain("SERVER_TRAFFIC_SECRET_0");
@@ -208,26 +208,26 @@ describe("a connection", () => {
 
   test("close waits for what is in progress", async () => {
     const url = await up(() => new Response("last words"));
-    const asked = client();
-    const response = await asked.fetch(url);
+    const client = openClient();
+    const response = await client.fetch(url);
     const text = response.text();
-    await asked.close();
+    await client.close();
     expect(await text).toBe("last words");
   });
 
-  test("a server that closes delivers what it has begun to answer", async () => {
-    const size = 2_000_000; // far more than leaves in the first round trip
+  test("a closing server delivers the responses in progress", async () => {
+    const size = 2_000_000; // far more than is sent in the first round trip
     const server = await serve({ port: 0, host: "127.0.0.1", ...issued, log: () => {} }, () => {
       closing.push(() => server.close());
       void server.close();
       return new Response(new Uint8Array(size));
     });
-    const response = await client().fetch(`https://localhost:${server.port}/`);
+    const response = await openClient().fetch(`https://localhost:${server.port}/`);
     expect((await response.arrayBuffer()).byteLength).toBe(size);
     await server.finished;
   });
 
-  test("a server that closes tells which requests it has not processed", async () => {
+  test("a closing server reports the requests that it has not processed", async () => {
     let answered = 0;
     const handler: Handler = async (request) => {
       await request.text();
@@ -237,15 +237,15 @@ describe("a connection", () => {
     const server = await serve({ port: 0, host: "127.0.0.1", ...issued, log: () => {} }, handler);
     closing.push(() => server.close({ timeout: 0 }));
     const url = `https://localhost:${server.port}/`;
-    const asked = client();
-    await (await asked.fetch(url)).text();
-    // Until the client has acknowledged the answer, so that nothing holds the server back.
-    const { packetsSent } = asked.connections()[0]!.stats;
-    while (asked.connections()[0]!.stats.packetsSent === packetsSent) await turn();
+    const client = openClient();
+    await (await client.fetch(url)).text();
+    // Wait until the client has acknowledged the response, so that nothing delays the server.
+    const { packetsSent } = client.connections()[0]!.stats;
+    while (client.connections()[0]!.stats.packetsSent === packetsSent) await turn();
     for (let turns = 0; turns < 5; turns += 1) await turn();
-    const request = asked.fetch(url, { method: "POST", body: "once" });
-    while (asked.connections()[0]?.active === 0) await undefined;
-    // The request is written, but no packet has left yet: it meets GOAWAY on its way.
+    const request = client.fetch(url, { method: "POST", body: "once" });
+    while (client.connections()[0]?.active === 0) await undefined;
+    // The request is written but not sent yet, so it crosses the GOAWAY.
     await server.close();
     const again = await serve({ port: server.port, host: "127.0.0.1", ...issued, log: () => {} }, handler);
     closing.push(() => again.close({ timeout: 0 }));
@@ -253,35 +253,35 @@ describe("a connection", () => {
     expect(answered).toBe(2);
   });
 
-  test("an attempt that is given up is closed, so that the server does not wait for the rest of it", async () => {
+  test("an aborted attempt is closed, so that the server does not wait for more", async () => {
     const socket = createSocket("udp4").bind(0, "127.0.0.1");
     closing.push(async () => socket.close());
     await once(socket, "listening");
     const controller = new AbortController();
-    const fetching = client().fetch(`https://127.0.0.1:${socket.address().port}/`, { signal: controller.signal });
+    const fetching = openClient().fetch(`https://127.0.0.1:${socket.address().port}/`, { signal: controller.signal });
     await once(socket, "message"); // the whole ClientHello
-    const farewell = once(socket, "message");
+    const close = once(socket, "message");
     controller.abort();
     await expect(fetching).rejects.toThrow("aborted");
-    await farewell;
+    await close;
   });
 
-  test("HTTP/3 has the request when all protocols are allowed and the server speaks it", async () => {
+  test("HTTP/3 carries the request if all protocols are allowed and the server supports it", async () => {
     const url = await up((_request, { protocol }) => new Response(protocol));
-    const asked = client({ protocols: ["h3", "h2", "http/1.1"], headStart: 30_000 });
-    expect(await (await asked.fetch(url)).text()).toBe("h3");
+    const client = openClient({ protocols: ["h3", "h2", "http/1.1"], headStart: 30_000 });
+    expect(await (await client.fetch(url)).text()).toBe("h3");
   });
 });
 
-describe("a certificate that is refused says why, in the words used over TCP", () => {
+describe("a refused certificate is reported with its reason, in the same words as over TCP", () => {
   const past = (days: number) => new Date(Date.now() - days * 86_400_000);
 
-  /** What both ways of refusal say. The server itself would not serve such a certificate: nothing checks it here but the clients. */
+  /** The errors over both protocols. Only the clients check the certificate. */
   async function failures(options: ServeOptions): Promise<{ code: string; message: string }[]> {
     const url = await up(() => new Response(), options);
     const all = [];
     for (const protocol of ["h3", "h2"] as const) {
-      const error = await client({ protocols: [protocol] })
+      const error = await openClient({ protocols: [protocol] })
         .fetch(url)
         .catch((reason: { code: string; message: string }) => reason);
       all.push(error as { code: string; message: string });
@@ -307,7 +307,7 @@ describe("a certificate that is refused says why, in the words used over TCP", (
     }
   });
 
-  test("and so does a chain with something in it that is no certificate", async () => {
+  test("for a chain with an element that is not a certificate", async () => {
     const identity = loadIdentity(issued);
     const server = await startServer(
       {
@@ -319,21 +319,21 @@ describe("a certificate that is refused says why, in the words used over TCP", (
       createFetchHandler(() => new Response()),
     );
     closing.push(() => server.close({ timeout: 0 }));
-    const fetching = client().fetch(`https://localhost:${server.port}/`);
+    const fetching = openClient().fetch(`https://localhost:${server.port}/`);
     await expect(fetching).rejects.toMatchObject({
       code: "CERTIFICATE_INVALID",
       message: expect.stringContaining("malformed"),
     });
   });
 
-  test("but any certificate is taken when the caller says so", async () => {
+  test("unless the caller accepts any certificate", async () => {
     const stranger = makeAuthority("Stranger");
     const url = await up(() => new Response("anyway"), stranger.issue({ names: ["other.test"] }));
-    const response = await client({ rejectUnauthorized: false }).fetch(url);
+    const response = await openClient({ rejectUnauthorized: false }).fetch(url);
     expect(await response.text()).toBe("anyway");
   });
 
-  test("expired, and not yet valid, from a server that does not mind", async () => {
+  test("expired, and not yet valid, from a server that ignores validity", async () => {
     const day = (date: Date) => date.toISOString().slice(0, 10);
     const [from, to] = [past(10), past(3)];
     const cases = [
@@ -353,8 +353,8 @@ describe("a certificate that is refused says why, in the words used over TCP", (
       );
       closing.push(() => server.close({ timeout: 0 }));
       for (const protocol of ["h3", "h2"] as const) {
-        const asked = client({ protocols: [protocol] });
-        await expect(asked.fetch(`https://localhost:${server.port}/`)).rejects.toMatchObject({
+        const client = openClient({ protocols: [protocol] });
+        await expect(client.fetch(`https://localhost:${server.port}/`)).rejects.toMatchObject({
           code,
           message: `certificate for localhost ${says}`,
         });

@@ -1,4 +1,4 @@
-/** What browsers and curl take of servers, over every version. */
+/** Server mistakes that browsers and curl tolerate, over every version. */
 
 import { once } from "node:events";
 import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
@@ -25,7 +25,7 @@ describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (protocol) => {
     return { url: server.url, client: open({ protocols: [protocol] }) };
   }
 
-  test.each(["gzip", "br", "deflate", "gzip, br"])("an empty body that is labelled %s", async (coding) => {
+  test.each(["gzip", "br", "deflate", "gzip, br"])("an empty body labeled %s", async (coding) => {
     for (const length of [[], [["content-length", "0"]]] as FieldLine[][]) {
       const { url, client } = await start((exchange) => {
         exchange.respond(200, [["content-encoding", coding], ...length]);
@@ -36,7 +36,7 @@ describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (protocol) => {
     }
   });
 
-  test.each(["gzip", "br", "deflate"])("a %s body that breaks off is an error all the same", async (coding) => {
+  test.each(["gzip", "br", "deflate"])("a truncated %s body is still an error", async (coding) => {
     const { url, client } = await start((exchange) => {
       exchange.respond(200, [["content-encoding", coding]]);
       exchange.end(new Uint8Array([coding === "gzip" ? 0x1f : 0x78]));
@@ -49,9 +49,9 @@ describe.each(["http/1.1", "h2", "h3"] as const)("over %s", (protocol) => {
 
   test.each([
     ["UTF-8", [utf8("/はい?ü=é")], "/%E3%81%AF%E3%81%84?%C3%BC=%C3%A9"],
-    ["bytes that are no UTF-8", ["/caf\xe9"], "/caf%E9"],
-    ["twice the same", ["/next", "/next"], "/next"],
-    ["twice the same, combined", ["/a,b, /a,b"], "/a,b"],
+    ["bytes that are not UTF-8", ["/caf\xe9"], "/caf%E9"],
+    ["a duplicate", ["/next", "/next"], "/next"],
+    ["a duplicate, combined", ["/a,b, /a,b"], "/a,b"],
   ])("a Location: %s", async (_what, locations, path) => {
     const { url, client } = await start((exchange) => {
       if (exchange.path === "/") {

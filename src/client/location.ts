@@ -1,9 +1,9 @@
-// Where a redirect points (RFC 9110 §10.2.2), read as browsers and curl read it.
+// The target of a redirect (RFC 9110 §10.2.2), interpreted like browsers and curl.
 import type { Field } from "../host/client/session.ts";
 
 /**
- * A reference as a URL parser takes it: fields are bytes, and those that are not ASCII are escaped as they stand, as
- * browsers do, so that UTF-8 stays UTF-8. Of several lines the first counts, also where they were combined to one.
+ * Returns a reference for a URL parser. Like browsers, percent-encodes non-ASCII bytes as they are, so that UTF-8 stays
+ * UTF-8. Of several lines the first counts, even if they were combined into one.
  */
 export function redirectTarget(fields: readonly Field[]): string | undefined {
   const value = fields.find(([name]) => name.toLowerCase() === "location")?.[1];

@@ -1,4 +1,4 @@
-/** A certificate is judged alike over TCP and over QUIC: by host/certificates, not by Node. */
+/** Certificates are verified the same way over TCP and QUIC: by host/certificates, not by Node. */
 import { createServer } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { KeyUsage } from "../host/certificates/builder.ts";
@@ -16,7 +16,7 @@ function chainOf(length: number): TestCertificate {
 }
 
 const CASES: Readonly<Record<string, TestCertificate>> = {
-  "a common name alone": makeCertificate({ subject: "localhost", issuer: root }),
+  "only a common name": makeCertificate({ subject: "localhost", issuer: root }),
   "an RSA key of 1024 bits": makeCertificate({ names, issuer: root, key: "rsa1024" }),
   "a key that is not for signing": makeCertificate({ names, issuer: root, usage: [KeyUsage.keyEncipherment] }),
   "a chain of a hundred certificates": chainOf(100),
@@ -46,7 +46,7 @@ async function overTcp(certificate: TestCertificate): Promise<unknown> {
   );
 }
 
-describe("over TCP the verdict is that of HTTP/3", () => {
+describe("the verdict over TCP is that of HTTP/3", () => {
   test.each(Object.entries(CASES))("on %s", async (name, certificate) => {
     const verifier = createCertificateVerifier({ ca: [root.cert] });
     const verdict = await verifier.verify(certificate.chain, "localhost", new Date());

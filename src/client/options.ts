@@ -1,4 +1,4 @@
-// What createClient may be told, and what it takes for granted.
+// The options of createClient and their defaults.
 import { pemText } from "../host/certificates/pem.ts";
 import type { DialerSettings } from "../host/client/dialer.ts";
 import type { Http3Connector } from "../host/client/http3.ts";
@@ -10,36 +10,36 @@ import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { duration } from "../host/timer.ts";
 
 export interface ClientOptions {
-  /** Allowed protocols, the preferred one first. Default: h3, h2, http/1.1. */
+  /** Allowed protocols in order of preference. Default: h3, h2, http/1.1. */
   readonly protocols?: readonly Protocol[];
-  /** Authorities to trust, as PEM, in place of Node's own. */
+  /** Authorities to trust instead of Node's own, as PEM. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
-  /** False accepts any certificate, and with it any impostor. Default: true. */
+  /** If false, accepts any certificate, and thus any impostor. Default: true. */
   readonly rejectUnauthorized?: boolean;
-  /** Called with every line of the TLS key log (RFC 9850), over TCP and QUIC alike. Whoever has them can read the traffic. */
+  /** Called with each TLS key log line (RFC 9850), for TCP and QUIC. The lines allow decrypting the traffic. */
   readonly keylog?: ((line: string) => void) | undefined;
-  /** Addresses for a host and port, in place of the system's lookup. */
+  /** Resolves a host and port to addresses instead of the system's lookup. */
   readonly resolve?: Resolve | undefined;
-  /** Milliseconds for lookup, connection and handshake together; 0 or Infinity for no limit. Default: 10 s. */
+  /** Milliseconds for lookup, connection and handshake in total; 0 or Infinity for no limit. Default: 10 s. */
   readonly connectTimeout?: number;
-  /** Milliseconds from the request to the response's head; 0 or Infinity for no limit. Default: 300 s. */
+  /** Milliseconds from the request to the response head; 0 or Infinity for no limit. Default: 300 s. */
   readonly headersTimeout?: number;
-  /** Milliseconds without a byte of the body while one is wanted; 0 or Infinity for no limit. Default: 300 s. */
+  /** Milliseconds without body data while the caller is reading; 0 or Infinity for no limit. Default: 300 s. */
   readonly bodyTimeout?: number;
   /**
-   * Milliseconds that an unused TCP connection is kept; Infinity keeps it until the server closes it. Default: 4 s for
+   * Milliseconds to keep an idle TCP connection; Infinity keeps it until the server closes it. Default: 4 s for
    * HTTP/1.1 unless the server says otherwise, 60 s for HTTP/2.
    */
   readonly idleTimeout?: number;
-  /** HTTP/1.1 connections per origin; HTTP/2 and HTTP/3 have one. Default: 16. */
+  /** Maximum number of HTTP/1.1 connections per origin; HTTP/2 and HTTP/3 use one. Default: 16. */
   readonly maxConnections?: number;
-  /** Milliseconds that HTTP/3 is tried alone before TCP joins; Infinity until it has failed. Default: 250. */
+  /** Milliseconds to try only HTTP/3 before also trying TCP; Infinity until HTTP/3 has failed. Default: 250. */
   readonly headStart?: number;
-  /** False leaves content-encoding to the caller, and asks for none. Default: true. */
+  /** If false, requests no content coding and leaves decoding to the caller. Default: true. */
   readonly decompress?: boolean;
   /** Default: "nagare". */
   readonly userAgent?: string;
-  /** What speaks HTTP/3, in place of our own stack. */
+  /** An HTTP/3 implementation to use instead of our own. */
   readonly http3?: Http3Connector | undefined;
 }
 
@@ -61,8 +61,8 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     throw new TypeError(`unknown protocol "${unknown}": the protocols are ${PROTOCOLS.join(", ")}`);
   const allowed = isHttp3Disabled() ? protocols.filter((each) => each !== "h3") : protocols;
   if (allowed.length === 0 && protocols.length > 0)
-    throw new TypeError("NAGARE_DISABLE_H3 is set, and HTTP/3 is the only protocol allowed: allow another");
-  if (protocols.length === 0) throw new TypeError("protocols is empty: name at least one");
+    throw new TypeError("NAGARE_DISABLE_H3 is set, but HTTP/3 is the only allowed protocol; allow another");
+  if (protocols.length === 0) throw new TypeError("protocols is empty; give at least one");
   return {
     protocols: allowed,
     ca: pemList(options.ca),

@@ -1,4 +1,4 @@
-// Which protocol a request takes, with an HTTP/3 connector that does as it is told.
+// The choice of protocol for a request, with a scripted HTTP/3 connector.
 
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
@@ -16,7 +16,7 @@ afterEach(async () => {
   await Promise.all(servers.splice(0).map((server) => server.close()));
 });
 
-/** An HTTP/2 server that answers "h2", and advertises what it is told to. */
+/** An HTTP/2 server that answers "h2", and advertises `altSvc`. */
 async function serve(altSvc?: string): Promise<TestServer> {
   const server = await serveHttp2((_request, response) => {
     if (altSvc !== undefined) response.setHeader("alt-svc", altSvc);
@@ -26,7 +26,7 @@ async function serve(altSvc?: string): Promise<TestServer> {
   return server;
 }
 
-async function client(http3: Http3Connector, options: ClientOptions = {}): Promise<Client> {
+async function openClient(http3: Http3Connector, options: ClientOptions = {}): Promise<Client> {
   const { authority } = testCertificate();
   const made = createClient({ ca: authority.ca, http3, ...options });
   clients.push(made);
@@ -40,7 +40,7 @@ interface Attempt {
   fail(error: Error): void;
 }
 
-/** A connector whose attempts wait for the test to decide them, or are decided at once. */
+/** A connector whose attempts wait for the test's decision, or are decided immediately. */
 class Connector implements Http3Connector {
   readonly attempts: Attempt[] = [];
   readonly #decide: (attempt: Attempt) => void;
@@ -81,16 +81,16 @@ class Connector implements Http3Connector {
   async close(): Promise<void> {}
 }
 
-const works = () => new Connector((attempt) => attempt.succeed());
+const working = () => new Connector((attempt) => attempt.succeed());
 const blocked = () => new Connector((attempt) => attempt.fail(new Error("UDP is blocked")));
-const text = async (asked: Client, url: string) => (await asked.fetch(url)).text();
+const text = async (client: Client, url: string) => (await client.fetch(url)).text();
 
-describe("HTTP/3 first, and nothing known", () => {
-  test("HTTP/3 that is quick carries the request, and TCP is not tried", async () => {
+describe("HTTP/3 first, with an unknown origin", () => {
+  test("fast HTTP/3 carries the request, and TCP is not tried", async () => {
     const server = await serve();
-    const connector = works();
-    const asked = await client(connector, { headStart: 60_000 });
-    expect(await text(asked, server.url)).toBe("h3");
+    const connector = working();
+    const client = await openClient(connector, { headStart: 60_000 });
+    expect(await text(client, server.url)).toBe("h3");
     expect(server.connections()).toBe(0);
     expect(connector.attempts[0]).toMatchObject({
       origin: `https://localhost:${server.port}`,
@@ -98,53 +98,53 @@ describe("HTTP/3 first, and nothing known", () => {
     });
   });
 
-  test("concurrent requests share the one connection", async () => {
+  test("concurrent requests share one connection", async () => {
     const server = await serve();
-    const connector = works();
-    const asked = await client(connector, { headStart: 60_000 });
-    const all = await Promise.all(Array.from({ length: 50 }, () => text(asked, server.url)));
+    const connector = working();
+    const client = await openClient(connector, { headStart: 60_000 });
+    const all = await Promise.all(Array.from({ length: 50 }, () => text(client, server.url)));
     expect(new Set(all)).toEqual(new Set(["h3"]));
     expect(connector.attempts).toHaveLength(1);
   });
 
-  test("HTTP/3 that is slow loses the first request to TCP, and has the ones after it is ready", async () => {
+  test("slow HTTP/3 loses the first request to TCP, and carries later ones once it is ready", async () => {
     const server = await serve();
     const connector = new Connector();
-    const asked = await client(connector, { headStart: 1 });
-    expect(await text(asked, server.url)).toBe("h2");
+    const client = await openClient(connector, { headStart: 1 });
+    expect(await text(client, server.url)).toBe("h2");
     const attempt = await connector.attempt(0);
     expect(attempt.options.signal.aborted).toBe(false);
     attempt.succeed();
     await new Promise(setImmediate);
-    expect(await text(asked, server.url)).toBe("h3");
+    expect(await text(client, server.url)).toBe("h3");
     expect(connector.attempts).toHaveLength(1);
   });
 
-  test("HTTP/3 that fails is replaced by TCP at once, and is not tried again", async () => {
+  test("failed HTTP/3 is replaced by TCP immediately, and is not tried again", async () => {
     const server = await serve();
     const connector = blocked();
-    const asked = await client(connector, { headStart: 60_000 });
+    const client = await openClient(connector, { headStart: 60_000 });
     for (let i = 0; i < 3; i++) {
-      expect(await text(asked, server.url)).toBe("h2");
+      expect(await text(client, server.url)).toBe("h2");
       server.dropConnections();
-      while (asked.connections().length > 0) await new Promise(setImmediate);
+      while (client.connections().length > 0) await new Promise(setImmediate);
     }
     expect(connector.attempts).toHaveLength(1);
   });
 
-  test("when nothing works, the error is that of TCP", async () => {
+  test("if nothing works, the error is TCP's", async () => {
     const server = await serve();
     await server.close();
-    const asked = await client(blocked());
-    await expect(asked.fetch(server.url)).rejects.toMatchObject({ code: "CONNECTION_REFUSED" });
+    const client = await openClient(blocked());
+    await expect(client.fetch(server.url)).rejects.toMatchObject({ code: "CONNECTION_REFUSED" });
     servers.length = 0;
   });
 
-  test("with HTTP/3 alone, the error is its own, and each request tries anew", async () => {
+  test("with only HTTP/3, the error is HTTP/3's, and each request tries again", async () => {
     const connector = blocked();
-    const asked = await client(connector, { protocols: ["h3"] });
+    const client = await openClient(connector, { protocols: ["h3"] });
     for (let i = 1; i <= 2; i++) {
-      await expect(asked.fetch("https://localhost:1/")).rejects.toMatchObject({
+      await expect(client.fetch("https://localhost:1/")).rejects.toMatchObject({
         code: "CONNECTION_FAILED",
         message: "no HTTP/3 connection to localhost port 1: UDP is blocked",
       });
@@ -152,24 +152,24 @@ describe("HTTP/3 first, and nothing known", () => {
     }
   });
 
-  test("http:// never takes HTTP/3", async () => {
-    const connector = works();
-    const asked = await client(connector, { protocols: ["h3"] });
-    await expect(asked.fetch("http://localhost:1/")).rejects.toMatchObject({ code: "PROTOCOL_UNAVAILABLE" });
+  test("http:// never uses HTTP/3", async () => {
+    const connector = working();
+    const client = await openClient(connector, { protocols: ["h3"] });
+    await expect(client.fetch("http://localhost:1/")).rejects.toMatchObject({ code: "PROTOCOL_UNAVAILABLE" });
     expect(connector.attempts).toHaveLength(0);
   });
 
-  test("a request that is aborted takes its attempts with it, and the next one starts afresh", async () => {
+  test("aborting a request aborts its attempts, and the next request starts a new one", async () => {
     const server = await serve();
     const connector = new Connector();
-    const asked = await client(connector, { headStart: 60_000 });
+    const client = await openClient(connector, { headStart: 60_000 });
     const controller = new AbortController();
-    const fetched = asked.fetch(server.url, { signal: controller.signal });
+    const fetched = client.fetch(server.url, { signal: controller.signal });
     const first = await connector.attempt(0);
     controller.abort(new Error("changed my mind"));
     await expect(fetched).rejects.toThrow("changed my mind");
     expect(first.options.signal.aborted).toBe(true);
-    const again = text(asked, server.url);
+    const again = text(client, server.url);
     (await connector.attempt(1)).succeed();
     expect(await again).toBe("h3");
   });
@@ -178,26 +178,26 @@ describe("HTTP/3 first, and nothing known", () => {
 describe("HTTP/3 by Alt-Svc", () => {
   const protocols = ["h2", "h3"] as const;
 
-  test("is not tried before it is advertised; then it is opened while TCP goes on", async () => {
+  test("is not tried before it is advertised; then it is opened while TCP carries requests", async () => {
     const server = await serve('h3=":9"; ma=60');
     const connector = new Connector();
-    const asked = await client(connector, { protocols });
-    expect(await text(asked, server.url)).toBe("h2");
+    const client = await openClient(connector, { protocols });
+    expect(await text(client, server.url)).toBe("h2");
     expect(connector.attempts).toHaveLength(0);
-    expect(await text(asked, server.url)).toBe("h2");
+    expect(await text(client, server.url)).toBe("h2");
     const attempt = await connector.attempt(0);
     expect(attempt.options).toMatchObject({ servername: "localhost", port: 9 });
     attempt.succeed();
     await new Promise(setImmediate);
-    expect(await text(asked, server.url)).toBe("h3");
+    expect(await text(client, server.url)).toBe("h3");
   });
 
-  test("on another host is still judged by the origin's name", async () => {
+  test("on another host is still verified against the origin's name", async () => {
     const server = await serve('h3="127.0.0.1:9"');
     const connector = new Connector();
-    const asked = await client(connector, { protocols });
-    await text(asked, server.url);
-    await text(asked, server.url);
+    const client = await openClient(connector, { protocols });
+    await text(client, server.url);
+    await text(client, server.url);
     const { options } = await connector.attempt(0);
     expect(options).toMatchObject({
       servername: "localhost",
@@ -209,31 +209,31 @@ describe("HTTP/3 by Alt-Svc", () => {
   test.each(["clear", 'h3-29=":9"', 'h3=":9"; ma=0', 'h3=":0"', "h3=:9"])("%s advertises nothing", async (field) => {
     const server = await serve(field);
     const connector = new Connector();
-    const asked = await client(connector, { protocols });
-    for (let i = 0; i < 3; i++) expect(await text(asked, server.url)).toBe("h2");
+    const client = await openClient(connector, { protocols });
+    for (let i = 0; i < 3; i++) expect(await text(client, server.url)).toBe("h2");
     expect(connector.attempts).toHaveLength(0);
   });
 });
 
 describe("HTTP/3 sessions", () => {
-  test("a connection that drains takes no more requests; the next one opens another", async () => {
+  test("a draining connection accepts no more requests; the next one opens another", async () => {
     const server = await serve();
     const sessions: FakeHttp3Session[] = [];
     const connector = new Connector((attempt) => sessions.push(attempt.succeed()));
-    const asked = await client(connector, { protocols: ["h3"] });
-    expect(await text(asked, server.url)).toBe("h3");
+    const client = await openClient(connector, { protocols: ["h3"] });
+    expect(await text(client, server.url)).toBe("h3");
     sessions[0]!.drain();
-    expect(await text(asked, server.url)).toBe("h3");
+    expect(await text(client, server.url)).toBe("h3");
     expect(connector.attempts).toHaveLength(2);
   });
 
-  test("requests beyond the peer's limit wait for their turn", async () => {
+  test("requests above the peer's limit wait", async () => {
     const server = await serve();
     const connector = new Connector((attempt) => {
       attempt.succeed().limit = 2;
     });
-    const asked = await client(connector, { protocols: ["h3"] });
-    const all = await Promise.all(Array.from({ length: 9 }, () => text(asked, server.url)));
+    const client = await openClient(connector, { protocols: ["h3"] });
+    const all = await Promise.all(Array.from({ length: 9 }, () => text(client, server.url)));
     expect(all).toHaveLength(9);
     expect(connector.attempts).toHaveLength(1);
   });
@@ -244,20 +244,20 @@ describe("HTTP/3 sessions", () => {
       const session = attempt.succeed();
       if (connector.attempts.length === 1) session.rejects = true;
     });
-    const asked = await client(connector, { protocols: ["h3"] });
-    const response = await asked.fetch(server.url, { method: "POST", body: "x" });
+    const client = await openClient(connector, { protocols: ["h3"] });
+    const response = await client.fetch(server.url, { method: "POST", body: "x" });
     expect(await response.text()).toBe("h3");
-    expect(asked.facts(response)!.attempts).toBe(2);
+    expect(client.facts(response)!.attempts).toBe(2);
   });
 });
 
-test("our own stack says so when nobody answers over UDP", async () => {
+test("our own stack times out if UDP gets no answer", async () => {
   const silent = createSocket("udp4");
   silent.bind(0, "127.0.0.1");
   await once(silent, "listening");
-  const asked = createClient({ protocols: ["h3"], connectTimeout: 50 });
-  clients.push(asked);
-  const error = await asked.fetch(`https://127.0.0.1:${silent.address().port}/`).catch((reason: unknown) => reason);
+  const client = createClient({ protocols: ["h3"], connectTimeout: 50 });
+  clients.push(client);
+  const error = await client.fetch(`https://127.0.0.1:${silent.address().port}/`).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(ClientError);
   expect(error).toMatchObject({ code: "CONNECT_TIMEOUT" });
   silent.close();

@@ -81,19 +81,19 @@ describe("redirect: follow", () => {
     expect(seen[3]!.headers).not.toHaveProperty("cookie");
   });
 
-  test("ends after twenty", async () => {
+  test("stops after twenty", async () => {
     let url = `${here.url}end`;
     for (let i = 0; i < 20; i++) url = to(302, url);
     expect(await (await client.fetch(url)).text()).toBe("arrived");
     await expect(client.fetch(to(302, url))).rejects.toMatchObject({ code: "TOO_MANY_REDIRECTS" });
   });
 
-  test.each(["ftp://localhost/", "https://[", "http://user@localhost/"])("does not go to %s", async (location) => {
+  test.each(["ftp://localhost/", "https://[", "http://user@localhost/"])("does not follow %s", async (location) => {
     await expect(client.fetch(to(302, location))).rejects.toMatchObject({ code: "REDIRECT_INVALID" });
   });
 });
 
-test("redirect: manual gives the redirect itself", async () => {
+test("redirect: manual returns the redirect itself", async () => {
   const response = await client.fetch(to(302, "/final"), { redirect: "manual" });
   expect(response.status).toBe(302);
   expect(response.headers.get("location")).toBe("/final");
@@ -108,7 +108,7 @@ test("redirect: error refuses", async () => {
   expect(seen).toHaveLength(1);
 });
 
-test("a redirect status without a location is an answer like any other", async () => {
+test("a redirect status without a location is an ordinary response", async () => {
   const plain = await serveHttp((_request, response) => void response.writeHead(302).end("here"));
   const response = await client.fetch(plain.url);
   expect(response.status).toBe(302);

@@ -1,6 +1,6 @@
 /**
- * Bidirectional streams that the peer opened and whose first integer has not arrived. It is looked at only where an
- * extension claimed one: all others are requests (RFC 9114 §6.1), and a server may not open any.
+ * Bidirectional streams of the peer whose first integer has not arrived. It matters only if an extension claimed one:
+ * all other streams are requests (RFC 9114 §6.1), and a server may not open any.
  */
 
 import { isServerInitiated, type StreamId, type StreamTransport } from "../quic/transport.ts";
@@ -15,7 +15,7 @@ const EMPTY = new Uint8Array(0);
 
 interface Untyped {
   readonly reader: VarintReader;
-  /** What was read of the integer; at most 7 bytes. */
+  /** The bytes read of the integer: at most 7. */
   bytes: Uint8Array;
   /** STOP_SENDING may overtake the first bytes. */
   stopped: Extract<StreamEvent, { type: "stream-stopped" }> | undefined;
@@ -27,9 +27,9 @@ export class BidiStreams {
   readonly #claims: StreamClaims;
   /** Bounded by the transport: it limits how many streams the peer may open. */
   readonly #untyped = new Map<StreamId, Untyped>();
-  /** Server: the lowest request id that has not been seen. */
+  /** Server: the lowest unseen request ID. */
   nextRequestId = 0;
-  /** Server: new requests are not processed any more. */
+  /** Server: true if new requests are refused. */
   isRefusing = false;
 
   constructor(transport: StreamTransport, requests: Requests, claims: StreamClaims) {
@@ -94,14 +94,14 @@ export class BidiStreams {
         this.#untyped.delete(id);
         const type = reader.done ? reader.exact : undefined;
         this.#handleType(id, type, chunk.bytes.subarray(at), bytes, chunk.fin);
-        if (stream.stopped !== undefined) this.#handleLate(stream.stopped);
+        if (stream.stopped !== undefined) this.#handleEarlyStop(stream.stopped);
         return;
       }
       stream.bytes = bytes;
     }
   }
 
-  /** `rest` came behind the type, `all` with it. Without a type the stream ended inside it. */
+  /** `all` is everything read, `rest` the part after the type. `type` is undefined if the stream ended inside it. */
   #handleType(id: StreamId, type: VarInt | undefined, rest: Uint8Array, all: Uint8Array, fin: boolean): void {
     if (type !== undefined && this.#claims.isClaimed("bidi", type)) {
       this.#noteRequestId(id);
@@ -114,16 +114,16 @@ export class BidiStreams {
     this.#requests.handleReadable(id);
   }
 
-  #handleLate(event: StreamEvent): void {
+  #handleEarlyStop(event: StreamEvent): void {
     const owner = this.#claims.ownerOf(event.id);
     if (owner === undefined) this.#handleRequest(event);
     else owner.handleEvent(event);
   }
 
-  /** False when the request is refused. */
+  /** Returns false if the request is refused. */
   #accept(id: StreamId): boolean {
     if (this.isRefusing) {
-      // RFC 9114 §5.2: not processed, and the client may know it.
+      // RFC 9114 §5.2: tells the client that the request was not processed.
       this.#transport.stopSending(id, H3_ERRORS.H3_REQUEST_REJECTED.code);
       this.#transport.reset(id, H3_ERRORS.H3_REQUEST_REJECTED.code);
       return false;

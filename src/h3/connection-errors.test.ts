@@ -1,4 +1,4 @@
-/** What ends the connection, and with which code: RFC 9114 and RFC 9204, both roles where both can be wronged. */
+/** Connection errors and their codes (RFC 9114, RFC 9204), for both roles where both are possible. */
 
 import { describe, expect, test } from "vitest";
 import { QPACK_ERRORS } from "../qpack/errors.ts";
@@ -29,7 +29,7 @@ function check(cases: readonly Case[]): void {
       peer.run();
       expect(peer.closeCode).toBe(codeOf(error));
       expect(peer.victim.of("closed")).toHaveLength(1);
-      // It closes without answering first.
+      // It closes without responding first.
       if (role === "server") expect(peer.victim.transport.writes.filter(({ id }) => id % 4 === 0)).toEqual([]);
     });
   }
@@ -100,7 +100,7 @@ describe("frames on a request stream (RFC 9114 §4.1, §7)", () => {
       wrong: (peer) => peer.send(peer.openRequest(), headers(peer.head).subarray(0, -1), true),
     },
     {
-      name: "an end inside a frame nobody knows",
+      name: "an end inside a frame of unknown type",
       error: "H3_FRAME_ERROR",
       wrong: (peer) => peer.send(peer.openRequest(), fromHex("210500"), true),
     },
@@ -144,7 +144,7 @@ describe("the control stream (RFC 9114 §6.2.1, §7.2)", () => {
       }),
     ),
     {
-      name: "a frame nobody knows first",
+      name: "a frame of unknown type first",
       error: "H3_MISSING_SETTINGS",
       wrong: (peer) => void peer.openControl(frame(greaseId(1)), settings()),
     },
@@ -156,26 +156,26 @@ describe("the control stream (RFC 9114 §6.2.1, §7.2)", () => {
       wrong: onControl(frame(FrameType.MAX_PUSH_ID, varint(1))),
     },
     {
-      name: "a MAX_PUSH_ID that is smaller",
+      name: "a decreasing MAX_PUSH_ID",
       roles: ["server"],
       error: "H3_ID_ERROR",
       wrong: onControl(frame(FrameType.MAX_PUSH_ID, varint(5)), frame(FrameType.MAX_PUSH_ID, varint(4))),
     },
     { name: "CANCEL_PUSH", error: "H3_ID_ERROR", wrong: onControl(frame(FrameType.CANCEL_PUSH, varint(0))) },
     {
-      name: "a GOAWAY that grows",
+      name: "an increasing GOAWAY",
       error: "H3_ID_ERROR",
       wrong: onControl(frame(FrameType.GOAWAY, varint(4)), frame(FrameType.GOAWAY, varint(8))),
     },
     {
-      name: "a GOAWAY for what is no request",
+      name: "a GOAWAY with an ID that is not a request's",
       roles: ["client"],
       error: "H3_ID_ERROR",
       wrong: onControl(frame(FrameType.GOAWAY, varint(3))),
     },
     { name: "an empty GOAWAY", error: "H3_FRAME_ERROR", wrong: onControl(frame(FrameType.GOAWAY)) },
     {
-      name: "a GOAWAY with something behind its id",
+      name: "a GOAWAY with trailing bytes",
       error: "H3_FRAME_ERROR",
       wrong: onControl(frame(FrameType.GOAWAY, fromHex("0000"))),
     },
@@ -214,12 +214,12 @@ describe("the control stream (RFC 9114 §6.2.1, §7.2)", () => {
 describe("SETTINGS (RFC 9114 §7.2.4)", () => {
   check([
     {
-      name: "a setting twice",
+      name: "a duplicate setting",
       error: "H3_SETTINGS_ERROR",
       wrong: (peer) => void peer.openControl(settings([6, 100], [6, 100])),
     },
     {
-      name: "an unknown setting twice, of 62 bits",
+      name: "a duplicate unknown setting of 62 bits",
       error: "H3_SETTINGS_ERROR",
       wrong: (peer) => {
         const id = wideInt(0x3fff_ffff, 0xffff_fff1);
@@ -239,7 +239,7 @@ describe("SETTINGS (RFC 9114 §7.2.4)", () => {
       wrong: (peer) => void peer.openControl(frame(FrameType.SETTINGS, fromHex("0640"))),
     },
     {
-      name: "settings without end",
+      name: "endless settings",
       error: "H3_EXCESSIVE_LOAD",
       wrong: (peer) => void peer.openControl(varint(FrameType.SETTINGS), varint(5000)),
     },
@@ -278,7 +278,7 @@ describe("streams (RFC 9114 §6)", () => {
         wrong: (peer) => peer.transport.reset(peer.openUni(type as number), 0),
       },
       {
-        name: `a QPACK ${name} stream that is closed and opened again`,
+        name: `a QPACK ${name} stream that is closed and reopened`,
         error: "H3_CLOSED_CRITICAL_STREAM",
         wrong: (peer) => {
           peer.send(peer.openUni(type as number), new Uint8Array(0), true);
@@ -315,7 +315,7 @@ describe("QPACK (RFC 9204)", () => {
       wrong: onRequest(frame(FrameType.HEADERS, fromHex("0000ff24"))),
     },
     {
-      name: "a reference into an empty table",
+      name: "a reference to an empty table",
       error: "QPACK_DECOMPRESSION_FAILED",
       wrong: onRequest(frame(FrameType.HEADERS, fromHex("000080"))),
     },
@@ -358,11 +358,11 @@ describe("QPACK (RFC 9204)", () => {
     },
   ]);
 
-  test.each(both)("sixteen blocked streams are borne by a %s, and unblocked by one insertion", (role) => {
+  test.each(both)("sixteen blocked streams are accepted by a %s, and unblocked by one insertion", (role) => {
     const peer = new RawPeer(role);
     for (let i = 0; i < 16; i += 1) peer.send(peer.openRequest(), frame(FrameType.HEADERS, fromHex("020080")));
     expect(peer.closeCode).toBeUndefined();
-    // `:status: 300`, which is a response's head but not a request's.
+    // `:status: 300`, which is valid in a response but not in a request.
     peer.openUni(2, fromHex("3fe11f d803333030"));
     expect(peer.closeCode).toBeUndefined();
     if (role === "client") expect(peer.victim.of("response")).toHaveLength(16);
@@ -370,8 +370,8 @@ describe("QPACK (RFC 9204)", () => {
   });
 });
 
-describe("what is unknown is not an error (RFC 9114 §9)", () => {
-  test.each(both)("frames, settings, streams: a %s goes on", (role) => {
+describe("unknown types are not errors (RFC 9114 §9)", () => {
+  test.each(both)("frames, settings, streams: a %s ignores them", (role) => {
     const peer = new RawPeer(role);
     const wide = wideInt(0x3fff_ffff, 0xffff_fff0);
     peer.openControl(settings([wide, wide], [greaseId(3), 7], [0x33, 1]), frame(wide, data(20)), frame(greaseId(9)));
@@ -391,7 +391,7 @@ describe("what is unknown is not an error (RFC 9114 §9)", () => {
     expect(peer.closeCode).toBeUndefined();
   });
 
-  test.each(both)("a stream that ends before its type is complete does not disturb a %s", (role) => {
+  test.each(both)("a stream that ends before its type is complete does not affect a %s", (role) => {
     const peer = new RawPeer(role);
     for (const bytes of ["", "40"]) {
       peer.send(peer.transport.openStream("uni")!, fromHex(bytes), true);
@@ -403,7 +403,7 @@ describe("what is unknown is not an error (RFC 9114 §9)", () => {
     expect(peer.closeCode).toBeUndefined();
   });
 
-  test.each(both)("but a %s does not read it for ever", (role) => {
+  test.each(both)("but a %s limits how much it ignores", (role) => {
     for (const flood of ["request", "control", "streams"]) {
       const peer = new RawPeer(role, { maxUniStreams: 100_000 });
       const control = peer.openControl();

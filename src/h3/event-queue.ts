@@ -1,4 +1,4 @@
-/** Events that wait to be polled. */
+/** Events waiting to be polled. */
 
 import type { H3Event } from "./events.ts";
 

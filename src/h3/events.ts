@@ -1,4 +1,4 @@
-/** What an HTTP/3 connection tells whoever drives it. */
+/** The events of an HTTP/3 connection. */
 
 import type { FieldSection } from "../http/index.ts";
 import type { CloseReason, StreamId } from "../quic/transport.ts";
@@ -7,24 +7,24 @@ import type { RequestHead, ResponseHead } from "./message.ts";
 import type { Settings } from "./settings.ts";
 
 export type H3Event =
-  /** The peer's SETTINGS have come. */
+  /** The peer's SETTINGS have arrived. */
   | { readonly type: "settings"; readonly settings: Settings }
-  /** Server: a request. With `fin`, it has neither content nor trailers. */
+  /** Server: a request. If `fin` is set, it has neither content nor trailers. */
   | { readonly type: "request"; readonly id: StreamId; readonly head: RequestHead; readonly fin: boolean }
   /** Client: an interim response (1xx). */
   | { readonly type: "informational"; readonly id: StreamId; readonly status: number; readonly fields: FieldSection }
-  /** Client: the final response. With `fin`, it has neither content nor trailers. */
+  /** Client: the final response. If `fin` is set, it has neither content nor trailers. */
   | { readonly type: "response"; readonly id: StreamId; readonly head: ResponseHead; readonly fin: boolean }
-  /** `readData` has something to give. Given once until `readData` has returned undefined. */
+  /** `readData` has content to return. Not repeated until `readData` has returned undefined. */
   | { readonly type: "data"; readonly id: StreamId }
-  /** All content was read, and trailers followed. */
+  /** All content has been read, and trailers followed. */
   | { readonly type: "trailers"; readonly id: StreamId; readonly fields: FieldSection }
-  /** The whole message was received and read. */
+  /** The complete message has been received and read. */
   | { readonly type: "finished"; readonly id: StreamId }
   /**
-   * The message we were receiving ends here: the peer reset it (`by`), and a server may still answer, and has to
-   * `cancel` if it does not; or we reset both halves, because it was malformed or ours was too large for the peer. With
-   * `retryable`, the server has not processed the request.
+   * The incoming message was aborted. If `by` is "peer", the peer reset it; a server may still respond, and must call
+   * `cancel` if it does not. If `by` is "local", we reset both halves, because the message was malformed or ours was
+   * too large for the peer. If `retryable`, the server has not processed the request.
    */
   | {
       readonly type: "reset";
@@ -35,17 +35,17 @@ export type H3Event =
       readonly detail: string;
     }
   /**
-   * The peer does not want the rest of what we send; writing drops it. A server has to `cancel` when its work has ended,
-   * or go on to the end of its message: only then may the client make another request for this one.
+   * The peer does not want the rest of our message; further writes are dropped. A server must call `cancel` when its
+   * work has ended, or complete its message: only then may the client make another request in place of this one.
    */
   | { readonly type: "stopped"; readonly id: StreamId; readonly code: VarInt }
-  /** There is room again, after `writeData` gave false. */
+  /** There is room again after `writeData` returned false. */
   | { readonly type: "writable"; readonly id: StreamId }
-  /** Client: `request` was refused for want of streams before; now it will work. */
+  /** Client: `request`, which failed for lack of streams, will now succeed. */
   | { readonly type: "requests-available" }
-  /** The peer goes away. Client: none of `unprocessed` was or will be processed; they are over, send them elsewhere. */
+  /** The peer sent GOAWAY. Client: none of `unprocessed` was or will be processed. They have ended; retry elsewhere. */
   | { readonly type: "goaway"; readonly unprocessed: readonly StreamId[] }
-  /** After `goaway`, or the peer's: no request is left, and the peer has all that we sent. Close when it suits you. */
+  /** After either side's GOAWAY: no requests are left, and the peer has received all our data. Close at any time. */
   | { readonly type: "drained" }
-  /** The connection is over; nothing follows. */
+  /** The connection has closed; no events follow. */
   | { readonly type: "closed"; readonly reason: CloseReason };

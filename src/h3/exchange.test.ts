@@ -43,7 +43,7 @@ describe("a request and its response", () => {
     expect(pair.client.of("finished")).toHaveLength(1);
   });
 
-  test.each([1, 2, 3, 7, 64, 1000])("content both ways through a window of %i bytes", (window) => {
+  test.each([1, 2, 3, 7, 64, 1000])("content in both directions through a window of %i bytes", (window) => {
     const pair = new H3Pair({ window, rng: new SeededRng(window) });
     const content = new Uint8Array(3000).map((_, i) => i * 7);
     const received: number[] = [];

@@ -1,4 +1,4 @@
-/** Reads frame headers, type and length (RFC 9114 §7.1), from a stream whose bytes may be cut anywhere. */
+/** Reads frame headers, type and length (RFC 9114 §7.1), from a stream that may be split anywhere. */
 
 import { VarintReader } from "./varint-reader.ts";
 
@@ -7,15 +7,15 @@ export class FrameHeaderReader {
   #hasType = false;
   type = 0;
   length = 0;
-  /** Whether `type` and `length` are those of a frame. */
+  /** True if `type` and `length` are complete. */
   done = false;
 
-  /** Whether a header has been begun and not ended. */
+  /** True if a header is incomplete. */
   get isPartial(): boolean {
     return this.#hasType || this.#varint.isPartial;
   }
 
-  /** Reads on at `at`, which must be inside the bytes, and gives the position behind what it took. */
+  /** Continues at `at`, which must be inside the bytes, and returns the position after the consumed bytes. */
   read(bytes: Uint8Array, at: number): number {
     const varint = this.#varint;
     let position = at;

@@ -1,4 +1,4 @@
-/** The frames of HTTP/3 (RFC 9114 §7.2), who may send them where, and the header that all of them have. */
+/** The frames of HTTP/3 (RFC 9114 §7.2): who may send them on which streams, and their common header. */
 
 import type { Writer } from "../wire/writer.ts";
 import { connectionError } from "./errors.ts";
@@ -19,7 +19,7 @@ export type FramePlace = "request" | "control";
 interface FrameRow {
   readonly type: number;
   readonly name: string;
-  /** Where it may be; "none" for types that HTTP/2 used and HTTP/3 must not see (RFC 9114 §7.2.8). */
+  /** The kind of stream; "none" for HTTP/2 types that are forbidden in HTTP/3 (RFC 9114 §7.2.8). */
   readonly place: FramePlace | "none";
   readonly sender: Role | "both";
 }
@@ -45,7 +45,7 @@ const byType: readonly (FrameRow | undefined)[] = (() => {
   return rows;
 })();
 
-/** A frame that may not be here is an error of the connection; one that nobody knows is not (RFC 9114 §9). */
+/** Throws a connection error for a frame that is not allowed here. Unknown types are allowed (RFC 9114 §9). */
 export function checkFrame(type: number, place: FramePlace, sender: Role): void {
   const row = byType[type];
   if (row === undefined) return;
@@ -56,12 +56,12 @@ export function checkFrame(type: number, place: FramePlace, sender: Role): void 
 
 export const isKnownFrame = (type: number): boolean => byType[type] !== undefined;
 
-/** RFC 9114 §7.2.8: types, settings and streams of the form 0x1f × n + 0x21 mean nothing, and keep the peer in practice. */
+/** RFC 9114 §7.2.8: identifiers 0x1f × n + 0x21 are meaningless and exercise the peer's handling of unknown ones. */
 export const greaseId = (n: number): number => 0x1f * n + 0x21;
 
 export const isGreaseId = (id: number): boolean => id >= 0x21 && (id - 0x21) % 0x1f === 0;
 
-/** Writes a frame whose payload is at hand. */
+/** Writes a frame with a complete payload. */
 export function writeFrame(writer: Writer, type: number, payload: Uint8Array): void {
   writer.varint(type);
   writer.varint(payload.length);

@@ -1,4 +1,4 @@
-/** Any bytes on any stream, however cut, give events or one closing error: never anything else, and no growth. */
+/** Any bytes on any stream, however split, yield events or one closing error, and memory stays bounded. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -14,8 +14,8 @@ import { data, frame, headers, RawPeer, settings, varint } from "./testing/raw-p
 
 const CODES: readonly unknown[] = [...Object.values(H3_ERRORS), ...Object.values(QPACK_ERRORS)].map(({ code }) => code);
 
-/** What an application does: reads what there is, answers what is asked. */
-function behave(peer: RawPeer): void {
+/** Acts as an application: reads all content and answers all requests. */
+function act(peer: RawPeer): void {
   const { connection } = peer.victim;
   peer.victim.onEvent = (event) => {
     if (event.type === "request") {
@@ -26,7 +26,7 @@ function behave(peer: RawPeer): void {
   };
 }
 
-/** It is alive and quiet, or closed with a code of HTTP/3's or QPACK's, once, and holds no more than it may. */
+/** The connection is either open or closed once with an HTTP/3 or QPACK code, and its memory is within limits. */
 function checkSound(peer: RawPeer): void {
   const closed = peer.victim.of("closed");
   if (peer.closeCode === undefined) {
@@ -53,7 +53,7 @@ test("arbitrary bytes on arbitrary streams", () => {
   fc.assert(
     fc.property(role, fc.array(step, { maxLength: 15 }), fc.integer(), (victim, steps, seed) => {
       const peer = new RawPeer(victim, { rng: new SeededRng(seed) });
-      behave(peer);
+      act(peer);
       const streams: number[] = [];
       for (const next of steps) {
         const stream = streams[("stream" in next ? next.stream : 0) % Math.max(1, streams.length)];
@@ -61,7 +61,7 @@ test("arbitrary bytes on arbitrary streams", () => {
         else if (peer.closeCode !== undefined) break;
         else if (next.type === "request") {
           const id: number | undefined = peer.openRequest();
-          // A client that was told to go away makes no more.
+          // A client makes no more requests after GOAWAY.
           if (id === undefined) continue;
           streams.push(id);
           peer.send(id, next.bytes, next.fin);
@@ -77,7 +77,7 @@ test("arbitrary bytes on arbitrary streams", () => {
   );
 });
 
-describe("frames with a flaw", () => {
+describe("mutated frames", () => {
   const mutation = fc.record({
     at: fc.nat(400),
     kind: fc.constantFrom("flip", "cut", "insert", "repeat"),
@@ -99,11 +99,11 @@ describe("frames with a flaw", () => {
     }
   }
 
-  test("in messages, in SETTINGS, in QPACK's instructions", () => {
+  test("in messages, in SETTINGS, in QPACK instructions", () => {
     fc.assert(
       fc.property(role, fc.array(mutation, { minLength: 1, maxLength: 3 }), fc.nat(3), (victim, mutations, where) => {
         const peer = new RawPeer(victim);
-        behave(peer);
+        act(peer);
         const flawed = (target: number, ...parts: Uint8Array[]): Uint8Array => {
           const bytes = concat(...parts);
           return target === where
@@ -139,7 +139,7 @@ describe("frames with a flaw", () => {
   });
 });
 
-test("a conversation does not depend on how the network cuts and orders it", () => {
+test("a conversation does not depend on how the network splits and reorders it", () => {
   const message = fc.record({
     path: fc.constantFrom("/", "/a", "/b"),
     repeated: fc.constantFrom("one", "two"),

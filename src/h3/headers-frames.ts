@@ -1,6 +1,6 @@
 /**
- * Writes HEADERS frames. Many lie in one slab, because the transport keeps what it is given by reference until it is
- * acknowledged, and an allocation for each would cost more than the frame.
+ * Writes HEADERS frames. Many share one slab: the transport keeps references to its data until it is acknowledged, and
+ * an allocation for each frame would cost more than the frame.
  */
 
 import type { FieldSection } from "../http/index.ts";
@@ -11,10 +11,10 @@ import { Writer } from "../wire/writer.ts";
 import { FrameType } from "./frames.ts";
 import type { LocalStream } from "./local-streams.ts";
 
-/** Each slab is twice as large as the one before, up to the most: a connection with few requests holds little. */
+/** Slabs double in size up to a maximum, so that a connection with few requests holds little memory. */
 const FIRST_SLAB_SIZE = 1_024;
 const MAX_SLAB_SIZE = 16_384;
-/** Type and length of a frame. */
+/** Room for the type and length of a frame. */
 const FRAME_HEADER_ROOM = 9;
 
 export class HeadersFrames {
@@ -28,7 +28,7 @@ export class HeadersFrames {
     this.#encoderStream = encoderStream;
   }
 
-  /** The frame, in bytes that nobody will write to again. Insertions that it needs have been written. */
+  /** Returns the frame in bytes that are never overwritten. Writes the insertions that it needs first. */
   write(id: StreamId, fields: FieldSection): Uint8Array {
     const before = FRAME_HEADER_ROOM + SECTION_PREFIX_ROOM;
     const length = before + maxEncodedLength(fields);
@@ -40,7 +40,7 @@ export class HeadersFrames {
     const encoder = this.#encoder;
     const linesAt = writer.position + before;
     const end = encoder.encode(id, fields, writer.bytes, linesAt, this.#encoderStream.credit);
-    // RFC 9204 §2.1.2: insertions first, so that the section blocks no longer than the network makes it.
+    // RFC 9204 §2.1.2: insertions first, so that only the network can make the section block.
     const instructions = encoder.takeInstructions();
     if (instructions !== undefined) this.#encoderStream.write(instructions);
 

@@ -11,7 +11,7 @@ import { type ExtensionSetting, emitSettings, type KnownSettings } from "./setti
 /** RFC 9114 §6.2, RFC 9204 §4.2 */
 export const StreamType = { CONTROL: 0x00, PUSH: 0x01, QPACK_ENCODER: 0x02, QPACK_DECODER: 0x03 } as const;
 
-/** A peer that makes us owe instructions and gives no credit to send them is told to go. */
+/** The connection closes if a peer makes us queue more instructions without giving credit to send them. */
 const MAX_PENDING = 64 * 1024;
 
 export class LocalStream {
@@ -20,7 +20,7 @@ export class LocalStream {
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
 
-  /** Opened by the first `flush` that finds credit; what is written before that waits behind the stream's type. */
+  /** The first `flush` with stream credit opens the stream; until then, data waits after the stream's type. */
   constructor(transport: StreamTransport, type: number) {
     this.#transport = transport;
     this.#append(Uint8Array.of(type));
@@ -30,7 +30,7 @@ export class LocalStream {
     return this.#id;
   }
 
-  /** How many bytes would leave at once. */
+  /** The number of bytes that could be sent immediately. */
   get credit(): number {
     return this.#id === undefined || this.#pendingBytes > 0 ? 0 : this.#transport.writableBytes(this.#id);
   }
@@ -43,12 +43,12 @@ export class LocalStream {
   #append(bytes: Uint8Array): void {
     this.#pendingBytes += bytes.length;
     if (this.#pendingBytes > MAX_PENDING) {
-      throw connectionError("H3_EXCESSIVE_LOAD", "stream credit", "too little for what has to be said");
+      throw connectionError("H3_EXCESSIVE_LOAD", "stream credit", "too little for our pending instructions");
     }
     this.#pending.push(bytes);
   }
 
-  /** Writes what waits, as far as there is room. */
+  /** Writes pending data as far as credit allows. */
   flush(): void {
     this.#id ??= this.#transport.openStream("uni");
     if (this.#id === undefined) return;
@@ -82,13 +82,13 @@ export class LocalStreams {
     this.decoder.flush();
   }
 
-  /** RFC 9114 §6.2.1: the first frame; §7.2.8: reserved values keep the peer in practice. */
+  /** RFC 9114 §6.2.1: the first frame; §7.2.8: reserved values exercise the peer's handling of unknown ones. */
   writeSettings(settings: KnownSettings, registered: readonly ExtensionSetting[], rng: Rng): void {
-    const chance = (): number => rng.uint32() & 0xffff;
-    const payload = emitSettings(settings, registered, { id: greaseId(chance()), value: chance() });
+    const random16 = (): number => rng.uint32() & 0xffff;
+    const payload = emitSettings(settings, registered, { id: greaseId(random16()), value: random16() });
     const writer = new Writer(new Uint8Array(payload.length + 32));
     writeFrame(writer, FrameType.SETTINGS, payload);
-    writeFrame(writer, greaseId(chance()), new Uint8Array(0));
+    writeFrame(writer, greaseId(random16()), new Uint8Array(0));
     this.#control.write(writer.written());
     this.flush();
   }

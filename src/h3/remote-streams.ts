@@ -1,4 +1,4 @@
-/** The unidirectional streams that the peer opens (RFC 9114 §6.2): what each is, and that there is one of each. */
+/** The peer's unidirectional streams (RFC 9114 §6.2): determines their types and allows only one of each. */
 
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
 import { connectionError, H3_ERRORS } from "./errors.ts";
@@ -8,14 +8,14 @@ import { StreamType } from "./local-streams.ts";
 import type { StreamClaims } from "./stream-claims.ts";
 import { VarintReader } from "./varint-reader.ts";
 
-/** Those who read the streams that the connection needs. */
+/** The readers of the critical streams. */
 export interface CriticalStreamReaders {
   handleControlStream(bytes: Uint8Array): void;
   handleEncoderStream(bytes: Uint8Array): void;
   handleDecoderStream(bytes: Uint8Array): void;
 }
 
-/** What a stream that is refused at once is counted as. */
+/** Bytes that a refused stream counts as. */
 const UNKNOWN_STREAM_COST = 64;
 
 type Kind = typeof StreamType.CONTROL | typeof StreamType.QPACK_ENCODER | typeof StreamType.QPACK_DECODER;
@@ -32,7 +32,7 @@ export class RemoteStreams {
   readonly #readers: CriticalStreamReaders;
   readonly #ignored: IgnoredBudget;
   readonly #claims: StreamClaims;
-  /** Streams whose type has not arrived. There are no more than the transport lets the peer open. */
+  /** Streams whose type has not arrived. The transport limits their number. */
   readonly #untyped = new Map<StreamId, VarintReader>();
   readonly #critical = new Map<StreamId, Kind>();
 
@@ -66,7 +66,7 @@ export class RemoteStreams {
 
   /** The stream ended or was reset. */
   handleEnd(id: StreamId): void {
-    // RFC 9114 §6.2: before its type has come, a stream may end without consequence.
+    // RFC 9114 §6.2: a stream may end before its type has arrived.
     this.#untyped.delete(id);
     const kind = this.#critical.get(id);
     // RFC 9114 §6.2.1, RFC 9204 §4.2
@@ -105,8 +105,8 @@ export class RemoteStreams {
       case StreamType.QPACK_ENCODER:
       case StreamType.QPACK_DECODER:
         for (const kind of this.#critical.values()) {
-          // RFC 9114 §6.2.1, RFC 9204 §4.2: one of each.
-          if (kind === type) throw connectionError("H3_STREAM_CREATION_ERROR", NAMES[type], "there is one already");
+          // RFC 9114 §6.2.1, RFC 9204 §4.2: only one of each.
+          if (kind === type) throw connectionError("H3_STREAM_CREATION_ERROR", NAMES[type], "duplicate");
         }
         this.#critical.set(id, type);
         return;
@@ -115,7 +115,7 @@ export class RemoteStreams {
         if (this.#peer === "client") throw connectionError("H3_STREAM_CREATION_ERROR", "push stream", "from a client");
         throw connectionError("H3_ID_ERROR", "push stream", "push is not allowed");
       default:
-        // RFC 9114 §6.2: a type that nobody knows is not an error; what it carries is not wanted.
+        // RFC 9114 §6.2: an unknown type is not an error; its data is refused.
         this.#ignored.count(UNKNOWN_STREAM_COST);
         this.#transport.stopSending(id, H3_ERRORS.H3_STREAM_CREATION_ERROR.code);
     }

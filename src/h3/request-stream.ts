@@ -1,4 +1,4 @@
-/** One request and its response (RFC 9114 §4.1): the two halves of a stream, and what the connection knows of them. */
+/** One request and its response (RFC 9114 §4.1): the two halves of a stream, and the connection's state for them. */
 
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
 import { MessageReader, type MessageReaderHost } from "./message-reader.ts";
@@ -8,11 +8,11 @@ export class RequestStream {
   readonly id: StreamId;
   readonly reader: MessageReader;
   readonly writer: MessageWriter;
-  /** The request's method, which decides what a response may carry. */
+  /** The request method, which determines whether a response has content. */
   method = "";
-  /** Whether the application knows of it: from the request's head on, or because it made the request. */
+  /** True if the application knows the request: it received its head or made the request. */
   announced = false;
-  /** Whether it was counted as cancelled. */
+  /** True if the request was counted as cancelled. */
   cancelled = false;
 
   constructor(host: MessageReaderHost, transport: StreamTransport, id: StreamId) {
@@ -21,7 +21,7 @@ export class RequestStream {
     this.writer = new MessageWriter(transport, id);
   }
 
-  /** Both halves are over, and nothing of it is kept. */
+  /** True if both halves have ended and hold no data. */
   get isDone(): boolean {
     return this.reader.isDone && this.writer.isDone;
   }

@@ -1,4 +1,4 @@
-/** SETTINGS (RFC 9114 §7.2.4): the table, and what an extension adds to it. */
+/** SETTINGS (RFC 9114 §7.2.4): the table and the settings of extensions. */
 
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -14,7 +14,7 @@ const WIDE = wideInt(0x3fff_ffff, 0xffff_fffe);
 const GREASE = { id: 0x21, value: 5 };
 
 describe("the table", () => {
-  test("what is emitted is parsed again, and defaults are not sent", () => {
+  test("emitted settings parse back to the same values, and defaults are not sent", () => {
     const ours = {
       qpackMaxTableCapacity: 4096,
       maxFieldSectionSize: 2 ** 53 - 1,
@@ -27,7 +27,7 @@ describe("the table", () => {
     expect([...payload]).not.toContain(SETTINGS.qpackBlockedStreams.id);
   });
 
-  test("stands in the README", () => {
+  test("matches the README", () => {
     const readme = readFileSync(new URL("README.md", import.meta.url), "utf8");
     for (const { id, name, source } of Object.values(SETTINGS)) {
       const row = readme.split("\n").find((line) => line.includes(`\`${name}\``));
@@ -42,7 +42,7 @@ describe("the table", () => {
     expect(peer.closeCode).toBe(SETTINGS_ERROR);
   });
 
-  test("a limit of 62 bits is no limit", () => {
+  test("a limit of 62 bits has no effect", () => {
     const peer = new RawPeer("client");
     peer.openControl(settings([SETTINGS.maxFieldSectionSize.id, WIDE]));
     expect(peer.closeCode).toBeUndefined();
@@ -58,7 +58,7 @@ describe("settings that an extension registers", () => {
     problem: (value: unknown) => (value === 0 || value === 1 ? undefined : "neither 0 nor 1"),
   };
 
-  test("are sent, and read by a peer that registered them, 62 bits and all", () => {
+  test("are sent, and read with all 62 bits by a peer that registered them", () => {
     const wide = { id: WIDE, name: "SETTINGS_WIDE", value: wideInt(0x2000_0000, 7) };
     const readOnly = { id: WIDE, name: "SETTINGS_WIDE" };
     const pair = new H3Pair({
@@ -68,17 +68,17 @@ describe("settings that an extension registers", () => {
     const { peerSettings } = pair.client.connection;
     expect(extensionValue(peerSettings, 0x33)).toBe(1);
     expect(extensionValue(peerSettings, WIDE)).toEqual(wide.value);
-    // A setting that is only read is not sent.
+    // A setting without a value is only read, not sent.
     expect(extensionValue(pair.server.connection.peerSettings, WIDE)).toBeUndefined();
     expect(extensionValue(pair.server.connection.peerSettings, 0x33)).toBe(1);
   });
 
-  test("are ignored where nobody registered them", () => {
+  test("are ignored by a peer that did not register them", () => {
     const pair = new H3Pair({ server: { extensionSettings: [datagram] } }).run();
     expect(pair.client.connection.peerSettings.extensions).toEqual([]);
   });
 
-  test("close the connection when their owner finds a value wrong", () => {
+  test("close the connection if their owner rejects a value", () => {
     const peer = new RawPeer("server", { extensionSettings: [datagram] });
     peer.openControl(settings([0x33, 2]));
     expect(peer.closeCode).toBe(SETTINGS_ERROR);
@@ -89,7 +89,7 @@ describe("settings that an extension registers", () => {
     ["HTTP/3's own", [{ id: 0x08, name: "A" }]],
     ["HTTP/2's", [{ id: 0x04, name: "A" }]],
     ["another's", [datagram, { id: 0x33, name: "A" }]],
-  ])("cannot have an id that is %s", (_, extensionSettings) => {
+  ])("cannot have an identifier that is %s", (_, extensionSettings) => {
     expect(() => new H3Pair({ client: { extensionSettings } })).toThrow(RangeError);
   });
 });

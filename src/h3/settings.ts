@@ -1,6 +1,6 @@
 /**
- * SETTINGS (RFC 9114 §7.2.4, RFC 9204 §5): what each side tells the other once, first on its control stream. One table
- * gives the types, the parser, the emitter and the README's list. An extension adds rows of its own to a connection.
+ * SETTINGS (RFC 9114 §7.2.4, RFC 9204 §5): sent once by each side as the first frame on its control stream. One table
+ * defines the types, the parser, the emitter and the README's list. An extension adds its own rows to a connection.
  */
 
 import { WireError } from "../base/errors.ts";
@@ -9,7 +9,7 @@ import { formatVarInt, sameVarInt, type VarInt } from "../wire/varint.ts";
 import { Writer } from "../wire/writer.ts";
 import { connectionError } from "./errors.ts";
 
-/** A limit may have any value; a flag is 0 or 1. */
+/** A limit takes any value; a flag is 0 or 1. */
 interface LimitRow {
   readonly id: number;
   readonly name: string;
@@ -23,7 +23,7 @@ interface FlagRow extends Omit<LimitRow, "kind" | "default"> {
   readonly default: false;
 }
 
-// biome-ignore format: the registry of RFC 9114 §11.2.2, as far as this folder knows it
+// biome-ignore format: the supported part of the registry of RFC 9114 §11.2.2
 export const SETTINGS = {
   qpackMaxTableCapacity: { id: 0x01, name: "SETTINGS_QPACK_MAX_TABLE_CAPACITY", source: "RFC 9204 §5",       kind: "limit", default: 0 },
   maxFieldSectionSize:   { id: 0x06, name: "SETTINGS_MAX_FIELD_SECTION_SIZE",   source: "RFC 9114 §7.2.4.1", kind: "limit", default: Number.POSITIVE_INFINITY },
@@ -34,45 +34,45 @@ export const SETTINGS = {
 type KnownName = keyof typeof SETTINGS;
 type ValueOf<K extends KnownName> = (typeof SETTINGS)[K]["kind"] extends "flag" ? boolean : number;
 
-/** The settings that HTTP/3 knows by itself. */
+/** The settings of HTTP/3 itself. */
 export type KnownSettings = { readonly [K in KnownName]: ValueOf<K> };
 
-/** A setting that a user of the connection registers: sent if it has a value, and read from the peer. */
+/** A setting registered by the user of the connection: sent if it has a value, and read from the peer. */
 export interface ExtensionSetting {
   readonly id: VarInt;
   readonly name: string;
-  /** What to send. */
+  /** The value to send. */
   readonly value?: VarInt | undefined;
-  /** What is wrong with the peer's value, if anything is: the connection then closes with H3_SETTINGS_ERROR. */
+  /** Returns what is wrong with the peer's value, if anything; the connection then closes with H3_SETTINGS_ERROR. */
   readonly problem?: ((value: VarInt) => string | undefined) | undefined;
 }
 
 export interface Settings extends KnownSettings {
-  /** Values of the settings that were registered, as they came. */
+  /** The peer's values of registered settings, in the order received. */
   readonly extensions: readonly { readonly id: VarInt; readonly value: VarInt }[];
 }
 
 const KNOWN = Object.entries(SETTINGS) as [KnownName, LimitRow | FlagRow][];
 
-/** What holds until SETTINGS arrive. */
+/** The settings until the peer's SETTINGS arrive. */
 export const DEFAULT_SETTINGS: Settings = {
   ...(Object.fromEntries(KNOWN.map(([key, row]) => [key, row.default])) as KnownSettings),
   extensions: [],
 };
 
-/** The value of a registered setting; undefined when the peer did not send it. */
+/** The value of a registered setting; undefined if the peer did not send it. */
 export const extensionValue = (settings: Settings, id: VarInt): VarInt | undefined =>
   settings.extensions.find((each) => sameVarInt(each.id, id))?.value;
 
 /** RFC 9114 §7.2.4.1: ENABLE_PUSH, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE and MAX_FRAME_SIZE of HTTP/2. */
 const isHttp2Setting = (id: VarInt): boolean => typeof id === "number" && id >= 0x02 && id <= 0x05;
 
-/** More than any list of settings needs; larger ones are sent to fill memory. */
+/** More than any list of settings needs; larger ones are an attack on memory. */
 export const MAX_SETTINGS_LENGTH = 4096;
 
 const settingsError = (detail: string) => connectionError("H3_SETTINGS_ERROR", "SETTINGS", detail);
 
-/** The peer's settings. Unknown ids that nobody registered are ignored (RFC 9114 §7.2.4.1). */
+/** Parses the peer's settings. Ignores identifiers that are neither known nor registered (RFC 9114 §7.2.4.1). */
 export function parseSettings(payload: Uint8Array, registered: readonly ExtensionSetting[] = []): Settings {
   const reader = new Reader(payload);
   const values: Record<string, number | boolean> = {};
@@ -102,14 +102,14 @@ export function parseSettings(payload: Uint8Array, registered: readonly Extensio
 }
 
 function knownValue(row: LimitRow | FlagRow, value: VarInt): number | boolean {
-  // The nearest double above 2^53 compares correctly with every limit of ours.
+  // Above 2^53, the nearest double still compares correctly with all our limits.
   if (row.kind === "limit") return typeof value === "number" ? value : value.high * 0x1_0000_0000 + value.low;
   // RFC 9220 §3, RFC 8441 §3
   if (value !== 0 && value !== 1) throw settingsError(`${row.name} is ${formatVarInt(value)}, neither 0 nor 1`);
   return value === 1;
 }
 
-/** The payload of our SETTINGS: what differs from the default, extensions, and a reserved one with a random value. */
+/** The payload of our SETTINGS: non-default values, extensions, and a reserved setting with a random value. */
 export function emitSettings(
   settings: KnownSettings,
   registered: readonly ExtensionSetting[],
@@ -132,13 +132,14 @@ export function emitSettings(
   return writer.written();
 }
 
-/** A registered setting must not be one that stands in the table, one of HTTP/2's, or there twice. */
+/** Throws if a registered setting is in the table, belongs to HTTP/2, or is registered twice. */
 export function checkRegistered(registered: readonly ExtensionSetting[]): void {
   registered.forEach(({ id, name }, index) => {
     const isTaken =
       isHttp2Setting(id) ||
       KNOWN.some(([, row]) => row.id === id) ||
       registered.findIndex((other) => sameVarInt(other.id, id)) < index;
-    if (isTaken) throw new RangeError(`setting ${name} (${formatVarInt(id)}) cannot be registered: its id is taken`);
+    if (isTaken)
+      throw new RangeError(`setting ${name} (${formatVarInt(id)}) cannot be registered: its identifier is taken`);
   });
 }

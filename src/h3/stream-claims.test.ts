@@ -1,4 +1,4 @@
-/** Streams of extensions: claimed by their type, handed over with what was read, and everybody else's as before. */
+/** Streams of extensions: claimed by type and handed over with the data already read. Other streams are unaffected. */
 
 import { describe, expect, test } from "vitest";
 import { ProtocolError } from "../base/errors.ts";
@@ -16,7 +16,7 @@ const UNI = 0x54;
 const BIDI = 0x41;
 const code = (name: keyof typeof H3_ERRORS): number => H3_ERRORS[name].code;
 
-/** Gathers what comes on its streams. */
+/** Collects the data of its streams. */
 class Collector implements StreamOwner {
   readonly types = new Map<StreamId, VarInt>();
   readonly text = new Map<StreamId, string>();
@@ -65,7 +65,7 @@ function claimed(role: "client" | "server", options: ConstructorParameters<typeo
 const roles = ["client", "server"] as const;
 
 describe("a claimed unidirectional stream", () => {
-  test.each(roles)("goes to its owner, however it is cut (%s)", (role) => {
+  test.each(roles)("goes to its owner, however it is split (%s)", (role) => {
     const { owner, peer } = claimed(role, { maxRead: 1 });
     peer.openControl();
     const id = peer.openUni(UNI, utf8("hello"));
@@ -76,7 +76,7 @@ describe("a claimed unidirectional stream", () => {
     expect(peer.closeCode).toBeUndefined();
   });
 
-  test("may have a type of 62 bits, and its neighbour is another", () => {
+  test("may have a type of 62 bits, distinct from adjacent ones", () => {
     const { claims, owner, peer } = claimed("server");
     const type = wideInt(0x3fff_ffff, 0xffff_fff0);
     claims.claim("uni", type, owner);
@@ -87,7 +87,7 @@ describe("a claimed unidirectional stream", () => {
     expect(peer.victim.transport.stops.get(other)).toBe(code("H3_STREAM_CREATION_ERROR"));
   });
 
-  test("is reset: the owner hears of it until it releases the stream", () => {
+  test("delivers its reset to the owner, until the owner releases the stream", () => {
     const { claims, owner, peer } = claimed("server");
     const id = peer.openUni(UNI, utf8("x"));
     const released = peer.openUni(UNI, utf8("x"));
@@ -98,12 +98,12 @@ describe("a claimed unidirectional stream", () => {
     expect(peer.closeCode).toBeUndefined();
   });
 
-  test.each(roles)("is not HTTP/3's, whose streams go on beside it (%s)", (role) => {
+  test.each(roles)("does not affect the streams of HTTP/3 (%s)", (role) => {
     const { peer } = claimed(role);
     const before = peer.openUni(UNI);
     peer.openControl(settings([6, 1000]));
     expect(peer.victim.of("settings")).toHaveLength(1);
-    // It may end, as the control stream may not.
+    // It may end, unlike the control stream.
     peer.send(before, utf8("bye"), true);
     expect(peer.closeCode).toBeUndefined();
     expect(peer.victim.transport.stops.size).toBe(0);
@@ -111,7 +111,7 @@ describe("a claimed unidirectional stream", () => {
 });
 
 describe("a claimed bidirectional stream", () => {
-  test("of a client goes to its owner, and requests beside it are requests", () => {
+  test("of a client goes to its owner, and other streams are still requests", () => {
     const { owner, peer } = claimed("server", { maxRead: 1 });
     const id = peer.transport.openStream("bidi")!;
     const request = peer.transport.openStream("bidi")!;
@@ -136,20 +136,20 @@ describe("a claimed bidirectional stream", () => {
     ["another type", concat(varint(0x42), utf8("x"))],
     ["a request", headers(REQUEST)],
     ["nothing at all", new Uint8Array(0)],
-  ])("of a server with %s is an error of the connection", (_, bytes) => {
+  ])("of a server with %s is a connection error", (_, bytes) => {
     const { peer } = claimed("client");
     peer.send(peer.transport.openStream("bidi")!, bytes, true);
     expect(peer.closeCode).toBe(code("H3_STREAM_CREATION_ERROR"));
   });
 
-  test("without a claim, a server's is one as soon as it is opened", () => {
+  test("of a server is a connection error as soon as it is opened, without a claim", () => {
     const peer = new RawPeer("client");
-    // Not even a byte of it has to be read.
+    // No byte of it needs to be read.
     peer.send(peer.transport.openStream("bidi")!, new Uint8Array(0), true);
     expect(peer.closeCode).toBe(code("H3_STREAM_CREATION_ERROR"));
   });
 
-  test.each(["request", "control"])("its signal behind the start of a %s stream is a frame error", (place) => {
+  test.each(["request", "control"])("as a frame later on a %s stream is a frame error", (place) => {
     const { peer } = claimed("server");
     if (place === "control") peer.openControl(settings(), frame(BIDI));
     else peer.send(peer.transport.openStream("bidi")!, concat(headers(REQUEST), frame(BIDI)));
@@ -177,7 +177,7 @@ describe("a claimed bidirectional stream", () => {
     expect(peer.closeCode).toBe(code("H3_EXCESSIVE_LOAD"));
   });
 
-  test("is taken while the connection drains, and a request is not", () => {
+  test("is accepted while the connection drains, and a request is not", () => {
     const { owner, peer } = claimed("server");
     peer.send(peer.transport.openStream("bidi")!, headers(REQUEST), true);
     peer.victim.connection.goaway();
@@ -189,7 +189,7 @@ describe("a claimed bidirectional stream", () => {
     expect(peer.victim.transport.resets.get(request)).toBe(code("H3_REQUEST_REJECTED"));
   });
 
-  test("a client that ends a stream inside its type made an incomplete request", () => {
+  test("that ends inside its type is an incomplete request", () => {
     const { peer } = claimed("server");
     const id = peer.transport.openStream("bidi")!;
     peer.send(id, Uint8Array.of(0x40), true);
@@ -198,7 +198,7 @@ describe("a claimed bidirectional stream", () => {
 });
 
 describe("an owner's own streams", () => {
-  test("are adopted: it hears of them, and HTTP/3 does not mind their end", () => {
+  test("are adopted: it receives their events, and HTTP/3 ignores their end", () => {
     const owner = new Collector();
     const claims = new StreamClaims();
     const pair = new H3Pair({ client: { claims } }).run();
@@ -211,14 +211,14 @@ describe("an owner's own streams", () => {
       transport.write(id, concat(varint(0x21), varint(0)), false);
     }
     pair.run();
-    // The server stops the one whose type it does not know.
+    // The server stops the stream of unknown type.
     pair.server.transport.stopSending(bidi, 3);
     pair.run();
     expect(owner.events.filter(({ type }) => type === "stream-stopped").map(({ id }) => id)).toEqual([uni, bidi]);
     expect(transport.closed).toBeUndefined();
   });
 
-  test("it learns when there is credit for more of them", () => {
+  test("deliver an event when there is credit for more of them", () => {
     const { owner, peer } = claimed("client", { maxUniStreams: 3 });
     expect(peer.victim.transport.openStream("uni")).toBeUndefined();
     peer.victim.transport.grantStreams("uni", 1);
@@ -237,12 +237,12 @@ describe("the registry", () => {
     ["bidi", 0x06],
     ["bidi", 0x21 + 0x1f * 7],
     ["bidi", BIDI],
-  ] as const)("does not give away %s %i", (direction, type) => {
+  ] as const)("refuses claims of %s %i", (direction, type) => {
     const { claims, owner } = claimed("server");
     expect(() => claims.claim(direction, type, owner)).toThrow(RangeError);
   });
 
-  test("a fault that an owner finds closes the connection", () => {
+  test("an error thrown by an owner closes the connection", () => {
     const claims = new StreamClaims();
     const fault = new ProtocolError("http", H3_ERRORS.H3_ID_ERROR, "session");
     claims.claim("uni", UNI, {

@@ -1,7 +1,7 @@
 /**
- * Streams that are not HTTP/3's: an extension claims a type of unidirectional stream (RFC 9114 §6.2) or the first
- * integer of a bidirectional one, and owns each stream that begins with it. Streams that an extension opens by itself
- * are adopted, so that it hears of them too.
+ * Streams of extensions: an extension claims a type of unidirectional stream (RFC 9114 §6.2) or the first integer of a
+ * bidirectional one, and owns each stream that begins with it. It adopts the streams that it opens itself, to receive
+ * their events too.
  */
 
 import type { StreamDirection, StreamId, TransportEvent } from "../quic/transport.ts";
@@ -9,19 +9,19 @@ import { formatVarInt, sameVarInt, type VarInt } from "../wire/varint.ts";
 import { isGreaseId, isKnownFrame } from "./frames.ts";
 import { StreamType } from "./local-streams.ts";
 
-/** What the transport says of one stream. */
+/** A transport event about one stream. */
 export type StreamEvent = Extract<TransportEvent, { readonly id: StreamId }>;
 
 /** Reads and writes its streams through the transport. A `ProtocolError` that it throws closes the connection. */
 export interface StreamOwner {
   /**
-   * A stream of a claimed type. `bytes` came behind the type, and with `fin` nothing follows; otherwise read on from the
-   * transport until it gives undefined.
+   * Receives a stream of a claimed type. `bytes` followed the type. Unless `fin` is set, read on from the transport until
+   * it returns undefined.
    */
   handleStream(id: StreamId, type: VarInt, bytes: Uint8Array, fin: boolean): void;
-  /** What the transport says of a stream that was handed over or adopted, until it is released. */
+  /** Handles an event of an owned stream, until the stream is released. */
   handleEvent(event: StreamEvent): void;
-  /** `openStream` was refused before; now it will work. */
+  /** `openStream`, which failed before, will now succeed. */
   handleStreamsAvailable?(direction: StreamDirection): void;
 }
 
@@ -36,10 +36,10 @@ const RESERVED_UNI: readonly number[] = Object.values(StreamType);
 export class StreamClaims {
   readonly #claims: Claim[] = [];
   readonly #owned = new Map<StreamId, StreamOwner>();
-  /** Whether the first integer of bidirectional streams has to be looked at. */
+  /** True if the first integer of bidirectional streams must be checked. */
   hasBidi = false;
 
-  /** From now on `owner` has every stream that the peer opens with this type. */
+  /** Makes `owner` the owner of all streams that the peer opens with this type. */
   claim(direction: StreamDirection, type: VarInt, owner: StreamOwner): void {
     const isReserved =
       typeof type === "number" &&
@@ -51,12 +51,12 @@ export class StreamClaims {
     this.hasBidi ||= direction === "bidi";
   }
 
-  /** `owner` opened this stream and hears of it from now on. */
+  /** Sends the events of a stream that `owner` opened to it. */
   adopt(id: StreamId, owner: StreamOwner): void {
     this.#owned.set(id, owner);
   }
 
-  /** The owner has no more use for a stream's events. Each stream is released in the end, or the map would grow. */
+  /** Stops sending a stream's events to its owner. Every stream must be released eventually, or the map would grow. */
   release(id: StreamId): void {
     this.#owned.delete(id);
   }
@@ -69,7 +69,7 @@ export class StreamClaims {
     return this.#find(direction, type) !== undefined;
   }
 
-  /** Gives a stream to the owner of its type; false when nobody claimed that. */
+  /** Hands a stream over to the owner of its type. Returns false if the type is unclaimed. */
   handOver(direction: StreamDirection, type: VarInt, id: StreamId, bytes: Uint8Array, fin: boolean): boolean {
     const owner = this.#find(direction, type)?.owner;
     if (owner === undefined) return false;

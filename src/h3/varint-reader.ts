@@ -1,4 +1,4 @@
-/** Reads variable-length integers from a stream whose bytes may be cut anywhere. */
+/** Reads variable-length integers from a stream that may be split anywhere. */
 
 import { Reader } from "../wire/reader.ts";
 import type { VarInt } from "../wire/varint.ts";
@@ -6,20 +6,20 @@ import type { VarInt } from "../wire/varint.ts";
 export class VarintReader {
   readonly #partial = new Uint8Array(8);
   #have = 0;
-  /** The integer, once `read` said so; above 2^53 the nearest double. */
+  /** The integer once `done` is true; above 2^53, the nearest double. */
   value = 0;
 
-  /** Whether an integer has been begun. */
+  /** True if an integer is incomplete. */
   get isPartial(): boolean {
     return this.#have > 0;
   }
 
-  /** The integer with all of its 62 bits, until the next one is begun. */
+  /** The integer with all 62 bits, valid until the next one begins. */
   get exact(): VarInt {
     return this.value <= Number.MAX_SAFE_INTEGER ? this.value : new Reader(this.#partial).varintExact();
   }
 
-  /** Reads on at `at` and gives the position behind what it took; `done` tells whether the integer is complete. */
+  /** Continues at `at` and returns the position after the consumed bytes. `done` is true if the integer is complete. */
   read(bytes: Uint8Array, at: number): number {
     const first = this.#have > 0 ? this.#partial[0]! : bytes[at]!;
     const length = 1 << (first >>> 6);

@@ -1,31 +1,30 @@
 /**
- * The host's clock, as those who drive machines are given it: what time it is, and when to be called. This process's own
- * by default; the test kit brings a virtual one.
+ * The clock and timers for drivers of machines. Defaults to those of this process; the test kit provides virtual time.
  */
 
 import { performance } from "node:perf_hooks";
 import type { Instant } from "../base/time.ts";
 
-/** What starting a timer gives: Node's own has this shape. */
+/** A started timer, compatible with Node's. */
 export interface HostTimer {
   ref(): unknown;
   unref(): unknown;
-  /** Starts it again with its full length. */
+  /** Restarts the timer with its full duration. */
   refresh(): unknown;
 }
 
 export interface HostClock {
-  /** Never goes backwards. */
+  /** Monotonic time. */
   now(): Instant;
-  /** Milliseconds since 1970, for dates that others read. */
+  /** Milliseconds since 1970, for dates. */
   date(): number;
   startTimer(callback: () => void, milliseconds: number): HostTimer;
   stopTimer(timer: HostTimer | undefined): void;
-  /** Calls back when this turn of the event loop is over. */
+  /** Calls back after this event loop turn. */
   defer(callback: () => void): void;
 }
 
-/** Microseconds since this process started. */
+/** The process's clock: microseconds since it started. */
 export const systemClock: HostClock = {
   now: () => Math.floor(performance.now() * 1_000) as Instant,
   date: () => Date.now(),
@@ -34,5 +33,5 @@ export const systemClock: HostClock = {
   defer: (callback) => void setImmediate(callback),
 };
 
-/** The same in milliseconds, as `performance.now()` counts. */
+/** The clock's time in milliseconds, like `performance.now()`. */
 export const millisNow = (clock: HostClock): number => clock.now() / 1_000;

@@ -1,15 +1,15 @@
 /**
- * Which crypto engine this process uses: `portable` (node:crypto) unless NAGARE_CRYPTO asks for `pure` (JavaScript), for
- * comparison and for runtimes without node:crypto. The choice is made once and can be reported.
+ * Selects this process's crypto engine: `portable` (node:crypto) unless NAGARE_CRYPTO requests `pure` (JavaScript), for
+ * comparison and for runtimes without node:crypto. The choice is made once.
  */
 
 import type { CryptoEngine } from "../crypto/engine.ts";
 
-let chosen: Promise<CryptoEngine> | undefined;
+let engine: Promise<CryptoEngine> | undefined;
 
 export function cryptoEngine(): Promise<CryptoEngine> {
-  chosen ??= loadEngine(process.env.NAGARE_CRYPTO ?? "portable");
-  return chosen;
+  engine ??= loadEngine(process.env.NAGARE_CRYPTO ?? "portable");
+  return engine;
 }
 
 export async function loadEngine(name: string): Promise<CryptoEngine> {

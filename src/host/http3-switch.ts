@@ -1,4 +1,4 @@
-/** NAGARE_DISABLE_H3: the way back from HTTP/3 without a change of code, for servers and clients alike. */
+/** NAGARE_DISABLE_H3 disables HTTP/3 without a code change, in servers and clients. */
 
 export const isHttp3Disabled = (): boolean => {
   const value = process.env.NAGARE_DISABLE_H3 ?? "";

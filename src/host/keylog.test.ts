@@ -27,7 +27,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const LINE = `CLIENT_RANDOM ${"0".repeat(64)} ${"a".repeat(96)}\n`;
 
-test("appends whole lines to a file that only its owner reads", () => {
+test("appends complete lines to a file that only its owner can read", () => {
   writeFileSync(path("there"), "# before\n");
   for (const name of ["new", "there"]) {
     const first = open(name);
@@ -44,20 +44,20 @@ test("appends whole lines to a file that only its owner reads", () => {
   expect(statSync(path("new")).mode & 0o777).toBe(0o600);
 });
 
-test("refuses what others could have laid there", () => {
+test("refuses files that another user could have placed there", () => {
   symlinkSync(path("target"), path("link"));
   expect(() => open("link")).toThrow("is a symbolic link");
   expect(statSync(path("target"), { throwIfNoEntry: false })).toBeUndefined();
   writeFileSync(path("open"), "");
   chmodSync(path("open"), 0o622);
-  expect(() => open("open")).toThrow("writable by everybody");
+  expect(() => open("open")).toThrow("writable by all users");
   expect(() => open(".")).toThrow("neither a file nor a named pipe");
   expect(() => open("none/keys")).toThrow("its folder does not exist");
 });
 
 test("writes to a named pipe, and does not wait for a reader", () => {
   makePipe("pipe");
-  expect(() => open("pipe")).toThrow("nobody reads from the pipe");
+  expect(() => open("pipe")).toThrow("the pipe has no reader");
   const reader = openSync(path("pipe"), constants.O_RDONLY | constants.O_NONBLOCK);
   const log = open("pipe");
   log.write(LINE);
@@ -66,12 +66,12 @@ test("writes to a named pipe, and does not wait for a reader", () => {
   log.close();
 });
 
-test("says once that it is incomplete", () => {
+test("reports once that it is incomplete", () => {
   makePipe("left");
   const reader = openSync(path("left"), constants.O_RDONLY | constants.O_NONBLOCK);
   const failures: unknown[] = [];
   const log = new KeyLogFile(path("left"), (error) => failures.push((error as NodeJS.ErrnoException).code));
-  // Nobody reads, so that the pipe is full in the end.
+  // Nobody reads, so the pipe eventually fills up.
   for (let i = 0; i < 2000; i++) log.write(LINE);
   expect(failures).toEqual(["EAGAIN"]);
   expect(reader).toBeGreaterThan(0);

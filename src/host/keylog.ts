@@ -1,10 +1,11 @@
 /**
- * A key log file (SSLKEYLOGFILE, RFC 9850): whoever reads it can read the traffic. So it is written only by explicit
- * request, is readable by its owner alone, and is never written through a link somebody else may have laid.
+ * A key log file (SSLKEYLOGFILE, RFC 9850). It allows decrypting the traffic, so it is written only on explicit
+ * request, is readable only by its owner, and is never written through a symbolic link, which another user may have
+ * placed.
  */
 import { closeSync, constants, fstatSync, lstatSync, openSync, type Stats, writeSync } from "node:fs";
 
-/** A key log that cannot be written; the message says what to do. */
+/** The key log cannot be written; the message says what to do. */
 export class KeyLogError extends Error {
   override readonly name = "KeyLogError";
 }
@@ -14,7 +15,7 @@ export class KeyLogFile {
   #fd: number | undefined;
   readonly #onFailure: (error: unknown) => void;
 
-  /** `onFailure` hears once that the log is incomplete (a full disk, a reader that left): the traffic goes on. */
+  /** `onFailure` is called once if the log becomes incomplete (disk full, reader gone). Traffic continues. */
   constructor(path: string, onFailure: (error: unknown) => void) {
     this.path = path;
     this.#onFailure = onFailure;
@@ -24,11 +25,11 @@ export class KeyLogFile {
     } catch (cause) {
       throw new KeyLogError(`cannot write the key log ${path}: ${reason(cause)}`, { cause });
     }
-    // Looked at again now that it is open: what lies under a name may change in between.
+    // Check again after opening: the file may have been replaced in between.
     check(path, fstatSync(this.#fd));
   }
 
-  /** One line, with its line feed, in one write, so that processes that share the file do not tear their lines. */
+  /** Writes one line, including its line feed, in one call, so that lines of processes sharing the file stay intact. */
   write(line: string): void {
     if (this.#fd === undefined) return;
     try {
@@ -45,7 +46,7 @@ export class KeyLogFile {
   }
 }
 
-// O_NONBLOCK: a named pipe without a reader is an error, not a wait. Windows has neither flag.
+// O_NONBLOCK: a named pipe without a reader is an error instead of blocking. Windows has neither flag.
 const FLAGS =
   constants.O_WRONLY |
   constants.O_APPEND |
@@ -57,11 +58,11 @@ const statOf = (path: string): Stats | undefined => lstatSync(path, { throwIfNoE
 
 function check(path: string, stats: Stats | undefined): void {
   if (stats === undefined) return;
-  if (stats.isSymbolicLink()) throw new KeyLogError(`the key log ${path} is a symbolic link: name the file itself`);
+  if (stats.isSymbolicLink()) throw new KeyLogError(`the key log ${path} is a symbolic link; give the file itself`);
   if (!stats.isFile() && !stats.isFIFO())
     throw new KeyLogError(`the key log ${path} is neither a file nor a named pipe`);
   if (process.platform !== "win32" && (stats.mode & 0o002) !== 0) {
-    throw new KeyLogError(`the key log ${path} is writable by everybody: chmod 600 ${path}`);
+    throw new KeyLogError(`the key log ${path} is writable by all users; run: chmod 600 ${path}`);
   }
 }
 
@@ -69,6 +70,6 @@ function reason(cause: unknown): string {
   const code = (cause as NodeJS.ErrnoException).code;
   if (code === "ENOENT") return "its folder does not exist";
   if (code === "EACCES" || code === "EPERM") return "no permission";
-  if (code === "ENXIO") return "nobody reads from the pipe";
+  if (code === "ENXIO") return "the pipe has no reader";
   return code ?? String(cause);
 }

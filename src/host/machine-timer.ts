@@ -1,4 +1,4 @@
-/** The one timer of a machine: stands at its deadline, and calls when that has come. */
+/** The single timer of a machine, set to its deadline. */
 
 import type { Instant } from "../base/time.ts";
 import { type HostClock, type HostTimer, systemClock } from "./clock.ts";
@@ -12,20 +12,20 @@ export class MachineTimer {
   #timer: HostTimer | undefined;
   #at: Instant | undefined;
 
-  /** `onTimeout` sets the next deadline itself, where there is one. */
+  /** `onTimeout` must set the next deadline, if any. */
   constructor(onFault: (fault: Fault) => void, onTimeout: (now: Instant) => void, clock: HostClock = systemClock) {
     this.#clock = clock;
     this.#onTimeout = onTimeout;
     this.#fire = guard("client timer", onFault, () => this.#handleTimer());
   }
 
-  /** The machine's deadline as it is now; undefined for none. */
+  /** Sets the machine's current deadline; undefined for none. */
   set(at: Instant | undefined): void {
     if (at === this.#at) return;
     this.#clock.stopTimer(this.#timer);
     this.#at = at;
     if (at === undefined) return;
-    // Node's timers count whole milliseconds, and may be early by a part of one.
+    // Node's timers have millisecond resolution and may fire a fraction early.
     const milliseconds = Math.max(1, Math.ceil((at - this.#clock.now()) / 1_000));
     if (milliseconds === Number.POSITIVE_INFINITY) return;
     this.#timer = this.#clock.startTimer(this.#fire, Math.min(milliseconds, LONGEST_TIMEOUT));

@@ -1,4 +1,4 @@
-/** The operating system's chance, fetched in blocks because one system call for a few bytes costs as much as for many. */
+/** The system's random numbers, fetched in blocks: a system call costs the same for few bytes as for many. */
 
 import { randomFillSync } from "node:crypto";
 import type { Rng } from "../base/rng.ts";
@@ -20,7 +20,7 @@ class SystemRng implements Rng {
     }
     const end = this.#used + target.length;
     target.set(this.#block.subarray(this.#used, end));
-    // What was given away must not be found here later.
+    // Erase used bytes, so that they cannot leak later.
     this.#block.fill(0, this.#used, end);
     this.#used = end;
   }

@@ -25,7 +25,7 @@ describe("a timer", () => {
     return { run, timer: new Timer(run, milliseconds) };
   };
 
-  test("calls once, when its time has passed", () => {
+  test("fires once, after its duration", () => {
     const { run } = start(100);
     vi.advanceTimersByTime(99);
     expect(run).not.toHaveBeenCalled();
@@ -33,15 +33,18 @@ describe("a timer", () => {
     expect(run).toHaveBeenCalledTimes(1);
   });
 
-  test.each([LONGEST_TIMEOUT + 1, 3 * LONGEST_TIMEOUT + 7])("of %d ms calls then, not at once", (milliseconds) => {
-    const { run } = start(milliseconds);
-    vi.advanceTimersByTime(milliseconds - 1);
-    expect(run).not.toHaveBeenCalled();
-    vi.advanceTimersByTime(1);
-    expect(run).toHaveBeenCalledTimes(1);
-  });
+  test.each([LONGEST_TIMEOUT + 1, 3 * LONGEST_TIMEOUT + 7])(
+    "of %d ms fires after that time, not immediately",
+    (milliseconds) => {
+      const { run } = start(milliseconds);
+      vi.advanceTimersByTime(milliseconds - 1);
+      expect(run).not.toHaveBeenCalled();
+      vi.advanceTimersByTime(1);
+      expect(run).toHaveBeenCalledTimes(1);
+    },
+  );
 
-  test("of infinite time never calls, and holds no timer of Node's", () => {
+  test("of infinite duration never fires, and uses no Node timer", () => {
     const { run, timer } = start(Number.POSITIVE_INFINITY);
     timer.refresh();
     expect(vi.getTimerCount()).toBe(0);
@@ -49,7 +52,7 @@ describe("a timer", () => {
     expect(run).not.toHaveBeenCalled();
   });
 
-  test.each([100, LONGEST_TIMEOUT + 100])("of %d ms begins anew, and can be stopped", (milliseconds) => {
+  test.each([100, LONGEST_TIMEOUT + 100])("of %d ms can be restarted and stopped", (milliseconds) => {
     const { run, timer } = start(milliseconds);
     vi.advanceTimersByTime(milliseconds - 1);
     timer.refresh();

@@ -1,31 +1,31 @@
 /**
- * A time that a person gave, and the timer that keeps it. Node's own takes at most 2^31 − 1 milliseconds, and makes one
- * of whatever it cannot take: NaN, Infinity, a month.
+ * Durations given by users, and timers for them. Node's timers take at most 2^31 − 1 milliseconds and treat anything
+ * else (NaN, Infinity, a month) as one millisecond.
  */
 
 import { type HostClock, type HostTimer, systemClock } from "./clock.ts";
 
-/** The longest that setTimeout can wait, in milliseconds. */
+/** The longest duration of setTimeout, in milliseconds. */
 export const LONGEST_TIMEOUT = 0x7fff_ffff;
 
-/** An option that takes a time was given something else. */
+/** An option that takes a duration has an invalid value. */
 export class DurationError extends RangeError {
   override readonly name = "DurationError";
   readonly code = "OPTION_INVALID";
 }
 
-/** Milliseconds as an option gives them: 0 or more, Infinity for no limit. */
+/** Checks an option's duration in milliseconds: 0 or more, Infinity for no limit. */
 export function duration(option: string, milliseconds: number): number {
   if (typeof milliseconds === "number" && milliseconds >= 0) return milliseconds;
   throw new DurationError(
-    `${option} is ${String(milliseconds)}: give a number of milliseconds from 0 up, or Infinity for no limit`,
+    `${option} is ${String(milliseconds)}: give a number of milliseconds of at least 0, or Infinity for no limit`,
   );
 }
 
-/** For options where 0 means no limit as well. */
+/** For options where 0 also means no limit. */
 export const noLimit = (milliseconds: number): number => (milliseconds === 0 ? Number.POSITIVE_INFINITY : milliseconds);
 
-/** Calls once when the time has passed; never, where that is Infinity. `run` must not throw. */
+/** Calls `run` once after a duration, or never if it is Infinity. `run` must not throw. */
 export class Timer {
   readonly #run: () => void;
   readonly #milliseconds: number;
@@ -41,7 +41,7 @@ export class Timer {
     this.#start();
   }
 
-  /** Begins anew. */
+  /** Restarts the timer. */
   refresh(): void {
     if (this.#timeout !== undefined && this.#milliseconds <= LONGEST_TIMEOUT) {
       this.#timeout.refresh();
@@ -56,7 +56,7 @@ export class Timer {
     this.#timeout = undefined;
   }
 
-  /** Does not keep the process alive. */
+  /** Lets the process exit while the timer is running. */
   unref(): this {
     this.#isReferenced = false;
     this.#timeout?.unref();

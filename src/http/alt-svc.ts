@@ -2,13 +2,13 @@
 
 import { ipVersion } from "../wire/ip-address.ts";
 
-/** An empty host means the origin's own. */
+/** An empty host means the origin's host. */
 export interface Alternative {
   readonly host: string;
   readonly port: number;
 }
 
-/** One alternative of a field. */
+/** One alternative in a field. */
 export interface AdvertisedAlternative {
   readonly protocol: string;
   readonly alternative: Alternative;
@@ -16,10 +16,10 @@ export interface AdvertisedAlternative {
   readonly maxAge: number;
 }
 
-/** RFC 7838 §3.1: 24 hours unless the field says otherwise. */
+/** RFC 7838 §3.1: 24 hours by default. Seconds. */
 const DEFAULT_MAX_AGE = 86_400;
 
-/** `h3=":443"; ma=2592000, h3="alt.example:8443"`; `clear` and anything malformed give nothing. */
+/** `h3=":443"; ma=2592000, h3="alt.example:8443"`; `clear` and malformed members yield nothing. */
 export function parseAltSvc(field: string): AdvertisedAlternative[] {
   const values: AdvertisedAlternative[] = [];
   for (const member of splitOutsideQuotes(field, ",")) {
@@ -50,7 +50,7 @@ function parseAuthority(authority: string): Alternative | undefined {
   return /^[\w.-]*$/.test(match[1]!) ? { host: match[1]!, port } : undefined;
 }
 
-/** RFC 7838 §3: characters that no token may hold are percent-encoded in a protocol id. */
+/** RFC 7838 §3: in a protocol ID, characters not allowed in a token are percent-encoded. */
 function decodeProtocol(token: string): string {
   return token.replace(/%([0-9A-F]{2})/g, (_all, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
 }

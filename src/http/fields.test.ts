@@ -4,11 +4,11 @@ import { isConnectionSpecific, isFieldName, isFieldValue, isToken } from "./fiel
 import { combinedFieldValue, fieldLineSize, fieldSectionSize, fieldValue } from "./field-section.ts";
 
 describe("names (RFC 9110 §5.1, RFC 9114 §4.2)", () => {
-  test.each(["a", "content-type", "x_y.z", "!#$%&'*+-.^_`|~09"])("%s is one", (name) => {
+  test.each(["a", "content-type", "x_y.z", "!#$%&'*+-.^_`|~09"])("%s is valid", (name) => {
     expect(isFieldName(name)).toBe(true);
   });
 
-  test("no other character may be in one", () => {
+  test("no other characters are allowed", () => {
     for (let code = 0; code < 256; code += 1) {
       const character = String.fromCharCode(code);
       expect(isFieldName(`a${character}`)).toBe(/[!#$%&'*+\-.^_`|~0-9a-z]/.test(character));
@@ -20,7 +20,7 @@ describe("names (RFC 9110 §5.1, RFC 9114 §4.2)", () => {
 });
 
 describe("values (RFC 9110 §5.5)", () => {
-  test("which characters may be inside, and which at the ends", () => {
+  test("allowed characters inside and at the ends", () => {
     for (let code = 0; code < 256; code += 1) {
       const character = String.fromCharCode(code);
       const visible = (code > 0x20 && code < 0x7f) || code > 0x7f;
@@ -34,14 +34,14 @@ describe("values (RFC 9110 §5.5)", () => {
     expect(isFieldValue("\u0100")).toBe(false);
   });
 
-  test("a long one takes no long time", () => {
+  test("a long value is checked in linear time", () => {
     const long = `a${" ".repeat(60_000)}`;
     expect(isFieldValue(`${long}b`)).toBe(true);
     expect(isFieldValue(long)).toBe(false);
   });
 });
 
-test("which fields are about the connection", () => {
+test("connection-specific fields", () => {
   const names = ["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"];
   expect(names.every(isConnectionSpecific)).toBe(true);
   expect(["te", "trailer", "via", "host"].some(isConnectionSpecific)).toBe(false);
@@ -64,7 +64,7 @@ test.each([
   expect(parseContentLength(text)).toBe(length);
 });
 
-test("sizes count 32 above name and value (RFC 9114 §4.2.2)", () => {
+test("sizes add 32 to name and value (RFC 9114 §4.2.2)", () => {
   expect(fieldLineSize(":method", "GET")).toBe(42);
   expect(fieldSectionSize([])).toBe(0);
   expect(

@@ -86,15 +86,18 @@ describe("request lines", () => {
     expect(lineOf(text, fin).events).toMatchObject([{ type: "request", path: "/" }]);
   });
 
-  test.each(["POST /\r\n", "GET a\r\n", "GET /a b\r\n", "GET /\r\nmore", "\r\n", "GET /\0\n"])("%j is none", (text) => {
-    expect(lineOf(text, true)).toEqual({ events: [], reset: HQ_ERROR });
-  });
+  test.each(["POST /\r\n", "GET a\r\n", "GET /a b\r\n", "GET /\r\nmore", "\r\n", "GET /\0\n"])(
+    "%j is invalid",
+    (text) => {
+      expect(lineOf(text, true)).toEqual({ events: [], reset: HQ_ERROR });
+    },
+  );
 
-  test("one without end", () => {
+  test("an endless one", () => {
     expect(lineOf(`GET /${"a".repeat(10_000)}`, false)).toEqual({ events: [], reset: HQ_ERROR });
   });
 
-  test("a client asks for paths only", () => {
+  test("a client requests only paths", () => {
     const { connection } = makePair().client;
     for (const path of ["", "a", "/a b", "/\r\n", `/${"a".repeat(9000)}`]) {
       expect(() => connection.request(path)).toThrow(TypeError);
@@ -102,7 +105,7 @@ describe("request lines", () => {
   });
 });
 
-test("a server that has nothing to give", () => {
+test("a server without content", () => {
   const { client, server, run } = makePair();
   server.onEvent = (event) => {
     if (event.type === "request") server.connection.cancel(event.id);
@@ -133,7 +136,7 @@ test("closing", () => {
   expect(server.connection.readData(0)).toBeUndefined();
 });
 
-test("any bytes give a request or a reset", () => {
+test("any bytes yield a request or a reset", () => {
   fc.assert(
     fc.property(fc.array(fc.uint8Array({ maxLength: 30 })), fc.boolean(), (pieces, fin) => {
       const { client, server, run } = makePair();

@@ -1,9 +1,9 @@
 /**
- * HTTP/0.9 over QUIC streams, ALPN `hq-interop`: a client sends `GET /path` and a line's end on a bidirectional stream
- * and ends it; the server sends the bare content back and ends that. No heads, no status: a server that has nothing to
- * give resets the stream. Interop runs speak it to test QUIC alone.
+ * HTTP/0.9 over QUIC streams, ALPN `hq-interop`: a client sends `GET /path` and a line end on a bidirectional stream
+ * and ends it; the server sends only the content and ends the stream. There are no heads and no status: a server without
+ * content for the path resets the stream. Interop runs use it to test QUIC alone.
  *
- * Calling order as for any machine: `handleTransportEvent`, `pollEvent` until undefined, commands in between.
+ * Call it like any machine: `handleTransportEvent`, `pollEvent` until undefined, commands in between.
  */
 
 import { assertNever } from "../base/errors.ts";
@@ -21,28 +21,28 @@ import type { VarInt } from "../wire/varint.ts";
 
 export const HQ_ALPN = "hq-interop";
 
-/** There are no error codes to choose from: any but 0 tells that something went wrong. */
+/** The protocol defines no error codes; any value but 0 signals an error. */
 export const HQ_ERROR = 1;
 
 const MAX_REQUEST_LINE = 8192;
 
 export type HqEvent =
-  /** Server: a request. Answer with `writeData`, or `cancel` when there is nothing to give. */
+  /** Server: a request. Answer with `writeData`, or `cancel` if there is no content. */
   | { readonly type: "request"; readonly id: StreamId; readonly path: string }
-  /** Client: `readData` has something to give. Given once until it has returned undefined. */
+  /** Client: `readData` has content to return. Not repeated until it has returned undefined. */
   | { readonly type: "data"; readonly id: StreamId }
-  /** There is room again, after `writeData` gave false. */
+  /** There is room again after `writeData` returned false. */
   | { readonly type: "writable"; readonly id: StreamId }
-  /** The other side gave the request up. */
+  /** The peer cancelled the request. */
   | { readonly type: "reset"; readonly id: StreamId; readonly code: VarInt }
-  /** Client: `request` was refused for want of streams before; now it will work. */
+  /** Client: `request`, which failed for lack of streams, will now succeed. */
   | { readonly type: "requests-available" }
   | { readonly type: "closed"; readonly reason: CloseReason };
 
 export class HqConnection {
   readonly #transport: StreamTransport;
   readonly #events: HqEvent[] = [];
-  /** Server: what has come of request lines. The transport limits how many streams there are. */
+  /** Server: incomplete request lines. The transport limits the number of streams. */
   readonly #lines = new Map<StreamId, Uint8Array>();
   #requestRefused = false;
   #closed = false;
@@ -93,7 +93,7 @@ export class HqConnection {
     return this.#events.shift();
   }
 
-  /** Client: asks for a path. Undefined when no stream may be opened now; "requests-available" will follow. */
+  /** Client: requests a path. Returns undefined if no stream can be opened now; "requests-available" will follow. */
   request(path: string): StreamId | undefined {
     if (!/^\/[\x21-\x7e\x80-\xff]*$/.test(path)) throw new TypeError(`${JSON.stringify(path)} is not a path`);
     const line = latin1(`GET ${path}\r\n`);
@@ -108,17 +108,17 @@ export class HqConnection {
     return id;
   }
 
-  /** Client: content, at most `max` bytes, and whether it was the last; undefined when there is none now. */
+  /** Client: reads at most `max` bytes of content; `fin` is set on the last chunk. Undefined if none is available now. */
   readData(id: StreamId, max?: number): StreamChunk | undefined {
     return this.#closed ? undefined : this.#transport.read(id, max);
   }
 
-  /** Server: content, by reference. False when that is enough until "writable". */
+  /** Server: writes content by reference. Returns false if the buffer is full until "writable". */
   writeData(id: StreamId, bytes: Uint8Array, fin: boolean): boolean {
     return this.#closed || this.#transport.write(id, bytes, fin);
   }
 
-  /** Gives both directions of a request up. */
+  /** Aborts both directions of a request. */
   cancel(id: StreamId, code: VarInt = HQ_ERROR): void {
     if (this.#closed) return;
     this.#lines.delete(id);
@@ -134,7 +134,7 @@ export class HqConnection {
   }
 
   #handleOpened(id: StreamId): void {
-    // Nothing but requests is defined.
+    // The protocol defines only requests.
     if (isUnidirectional(id)) this.#transport.stopSending(id, HQ_ERROR);
     else if (isServerInitiated(id)) this.cancel(id);
     else this.#lines.set(id, new Uint8Array(0));
@@ -149,7 +149,7 @@ export class HqConnection {
         this.cancel(id);
         return;
       }
-      // Some clients end the stream and not the line.
+      // Some clients end the stream without ending the line.
       if (chunk.fin || line.includes(NEWLINE)) {
         this.#handleLine(id, fromLatin1(line));
         return;

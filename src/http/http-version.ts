@@ -1,2 +1,2 @@
-/** The versions of HTTP that this package speaks, by their names in ALPN (RFC 7301 §6). */
+/** The supported versions of HTTP, by ALPN identifier (RFC 7301 §6). */
 export type HttpVersion = "h3" | "h2" | "http/1.1";

@@ -11,11 +11,11 @@ import { run } from "./run.ts";
 
 let directory: string;
 let caFile: string;
-/** Ours, in all protocols. */
+/** Our own server, with all protocols. */
 let server: Server;
 let url: string;
-/** Called when somebody asks for /never. */
-let asked = () => {};
+/** Called when /never is requested. */
+let onNever = () => {};
 
 const BIG = Buffer.alloc(3 << 20, "nagare");
 
@@ -42,7 +42,7 @@ async function answer(request: Request, { protocol }: { readonly protocol: strin
   if (pathname === "/protocol") return new Response(protocol);
   if (pathname === "/gzip") return new Response(gzipSync("unpacked"), { headers: { "content-encoding": "gzip" } });
   if (pathname === "/never") {
-    asked();
+    onNever();
     return new Promise(() => {});
   }
   if (pathname === "/terminal") return new Response("", { headers: { "x-evil": "\u009b31mred" } });
@@ -54,7 +54,7 @@ async function answer(request: Request, { protocol }: { readonly protocol: strin
 const get = (args: readonly string[], options?: Parameters<typeof run>[1]) =>
   run(["get", "--cacert", caFile, ...args], options);
 
-/** What the server says that it was asked. */
+/** Returns the request as the server received it. */
 async function echoed(
   ...args: string[]
 ): Promise<{ method: string; path: string; headers: Record<string, string>; body: string }> {
@@ -64,14 +64,14 @@ async function echoed(
 }
 
 describe("the request", () => {
-  test("is a GET with our name on it, and asks for no coding", async () => {
+  test("is a GET with our user-agent and without accept-encoding", async () => {
     const { method, path, headers } = await echoed(`${url}a?b=c`);
     expect({ method, path }).toEqual({ method: "GET", path: "/a?b=c" });
     expect(headers["user-agent"]).toMatch(/^nagare/);
     expect(headers).not.toHaveProperty("accept-encoding");
   });
 
-  test("takes https:// for granted", async () => {
+  test("defaults to https://", async () => {
     expect(await echoed(`localhost:${server.port}/x`)).toMatchObject({ path: "/x" });
   });
 
@@ -81,7 +81,7 @@ describe("the request", () => {
     expect(headers).toMatchObject({ "x-one": "1", "x-two": "2", "user-agent": "me" });
   });
 
-  test("-d posts a form, several are joined, files and stdin are read", async () => {
+  test("-d posts a form, joins several, and reads files and stdin", async () => {
     const file = join(directory, "data");
     await writeFile(file, "from\r\na=file\n");
     const { method, headers, body } = await echoed("-d", "x=1", "-d", `@${file}`, url);
@@ -135,7 +135,7 @@ describe("the answer", () => {
     expect((await get(["-o", file, `${url}big`])).stderr).toBe("");
   });
 
-  test("-o that cannot be written is one line and 23", async () => {
+  test("-o to an unwritable file prints one line and exits with 23", async () => {
     const { exitCode, stderr } = await get(["-o", "/nowhere/file", url]);
     expect({ exitCode, stderr }).toEqual({
       exitCode: 23,
@@ -149,7 +149,7 @@ describe("the answer", () => {
     expect((await get(["-I", "--http1.1", `${url}big`])).stdout).toMatch(/^HTTP\/1\.1 200 OK\r\n(.+\r\n)+\r\n$/);
   });
 
-  test("what a terminal would obey is not printed", async () => {
+  test("terminal escape sequences are not printed", async () => {
     const { stdout } = await get(["--http1.1", "-i", `${url}terminal`]);
     expect(stdout).toContain("x-evil: \ufffd31mred");
   });
@@ -159,12 +159,12 @@ describe("the answer", () => {
     expect((await get(["--http2", "-L", `${url}redirect`])).stdout).toBe("h2");
   });
 
-  test("--compressed unpacks, and nothing else does", async () => {
+  test("only --compressed decodes content", async () => {
     expect((await get(["--compressed", `${url}gzip`])).stdout).toBe("unpacked");
     expect((await get([`${url}gzip`])).bytes.equals(gzipSync("unpacked"))).toBe(true);
   });
 
-  test("several URLs, one after the other or at once", async () => {
+  test("several URLs, sequentially or in parallel", async () => {
     const urls = ["a", "b", "c"].map((name) => `${url}${name}`);
     const { stdout } = await get(["--json", ...urls]);
     const facts = stdout
@@ -178,7 +178,7 @@ describe("the answer", () => {
   });
 });
 
-describe("what is known of it", () => {
+describe("details of the exchange", () => {
   test.each([
     ["--http1.1", "http/1.1"],
     ["--http2", "h2"],
@@ -222,17 +222,17 @@ describe("what is known of it", () => {
     expect(Math.max(...stdout.split("\n").map((line) => line.length))).toBeLessThanOrEqual(100);
     expect(stdout).toContain("RTT");
     if (flag === "--http3-only") expect(stdout).toMatch(/packets +\d+ sent, \d+ received\n +loss/);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are what must not be there
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: checks that there are no colors
     expect(stdout).not.toMatch(/\x1b/);
   });
 
-  test("colours are for terminals, and NO_COLOR is respected", async () => {
+  test("colors are only for terminals, and NO_COLOR is respected", async () => {
     const args = ["--trace", "--http2", url];
     expect((await get(args, { isTTY: true })).stdout).toContain("\x1b[");
     expect((await get(args, { isTTY: true, env: { NO_COLOR: "1" } })).stdout).not.toContain("\x1b[");
   });
 
-  test("-v says on stderr what is sent and received", async () => {
+  test("-v prints on stderr what is sent and received", async () => {
     const { stderr } = await get(["-v", "--http2", "-H", "x-mine: yes", `${url}protocol`]);
     expect(stderr).toContain("> GET /protocol HTTP/2\n");
     expect(stderr).toContain("> x-mine: yes\n");
@@ -253,7 +253,7 @@ describe("what is known of it", () => {
     expect(stderr).toContain("< HTTP/2 200 \n");
   });
 
-  test("-v counts what is uploaded, and shows each hop", async () => {
+  test("-v counts uploaded bytes, and shows each redirect", async () => {
     const { stderr } = await get(["-v", "--http1.1", "-L", "-d", "a=b", `${url}redirect`]);
     expect(stderr).toMatch(/> POST \/redirect HTTP\/1\.1\n[\s\S]*> content-length: 3\n> \n< HTTP\/1\.1 302/);
     expect(stderr).toMatch(
@@ -261,7 +261,7 @@ describe("what is known of it", () => {
     );
   });
 
-  test.each(["--http2", "--http3-only"])("--keylog and SSLKEYLOGFILE are loud %s", async (flag) => {
+  test.each(["--http2", "--http3-only"])("--keylog and SSLKEYLOGFILE print a warning %s", async (flag) => {
     const file = join(directory, `keys${flag}`);
     const { stderr } = await get([flag, "--keylog", file, url]);
     expect(stderr).toContain(`writing TLS keys to ${file}`);
@@ -274,7 +274,7 @@ describe("what is known of it", () => {
 });
 
 describe("the exit code", () => {
-  test("22 with -f from 400 up, and no body", async () => {
+  test("22 with -f from status 400, and no body", async () => {
     expect(await get(["-f", `${url}status/404`])).toMatchObject({
       exitCode: 22,
       stdout: "",
@@ -285,7 +285,7 @@ describe("the exit code", () => {
     expect(await get([`${url}status/404`])).toMatchObject({ exitCode: 0, stdout: "this is 404\n" });
   });
 
-  test.each(["--http2", "--http3-only"])("60 for a certificate, and why %s", async (flag) => {
+  test.each(["--http2", "--http3-only"])("60 for a certificate, with the reason %s", async (flag) => {
     const { exitCode, stderr } = await run(["get", flag, url]);
     expect(exitCode).toBe(60);
     expect(stderr).toMatch(
@@ -297,7 +297,7 @@ describe("the exit code", () => {
     expect(await run(["get", flag, "--cacert", stranger, url])).toMatchObject({ exitCode: 60 });
   });
 
-  test("7 when nothing listens; -s says nothing, -sS does", async () => {
+  test("7 for a closed port; -s prints nothing, -sS does", async () => {
     const closed: TestServer = await serveHttps(() => {});
     await closed.close();
     expect(await get(["--http2", closed.url])).toMatchObject({
@@ -319,9 +319,9 @@ describe("the exit code", () => {
   test.each([
     ["SIGINT", 130],
     ["SIGTERM", 143],
-  ] as const)("%s ends with %i, in silence", async (signal, code) => {
+  ] as const)("%s exits with %i, silently", async (signal, code) => {
     const interrupt = (send: (signal: "SIGINT" | "SIGTERM") => void) => {
-      asked = () => send(signal);
+      onNever = () => send(signal);
     };
     expect(await get(["--http2", `${url}never`], { interrupt })).toMatchObject({
       exitCode: code,
@@ -330,7 +330,7 @@ describe("the exit code", () => {
     });
   });
 
-  test("with -Z, one failure is reported and the others are done", async () => {
+  test("with -Z, one failure is reported and the other transfers complete", async () => {
     const file = join(directory, "parallel");
     const { exitCode, stderr } = await get(["-Z", "-f", "-o", "-", "-o", file, `${url}status/404`, `${url}big`]);
     expect(exitCode).toBe(22);

@@ -1,4 +1,4 @@
-// Runs the command line in this process, with streams that the test can read.
+// Runs the command line in this process, with streams that tests can read.
 import { Readable, Writable } from "node:stream";
 import type { InterruptSignal, Io } from "../../src/cli/io.ts";
 import { runCli } from "../../src/cli/program.ts";
@@ -7,7 +7,7 @@ export interface Run {
   readonly exitCode: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** stdout as it was written. */
+  /** stdout as raw bytes. */
   readonly bytes: Buffer;
 }
 
@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly env?: Record<string, string>;
   readonly stdin?: string;
   readonly isTTY?: boolean;
-  /** Given a function that sends a signal. */
+  /** Called with a function that sends a signal. */
   readonly interrupt?: (send: (signal: InterruptSignal) => void) => void;
 }
 
@@ -37,7 +37,7 @@ export async function run(args: readonly string[], options: RunOptions = {}): Pr
     for (const listener of listeners) listener(signal);
   });
   const exitCode = await runCli(args, io);
-  process.exitCode = undefined; // the test runner's own
+  process.exitCode = undefined; // otherwise that of the test runner
   return { exitCode, stdout: stdout.text, stderr: stderr.text, bytes: stdout.bytes };
 }
 

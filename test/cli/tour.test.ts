@@ -30,7 +30,7 @@ afterAll(async () => {
 });
 
 describe("the table of systems", () => {
-  test("names are unique, and what is built has its folders", () => {
+  test("names are unique, and built systems have their folders", () => {
     expect(new Set(SYSTEMS.map(({ name }) => name)).size).toBe(SYSTEMS.length);
     for (const { status, folders } of SYSTEMS) {
       if (status !== "built") continue;
@@ -52,14 +52,14 @@ describe("nagare tour", () => {
     expect(exitCode).toBe(0);
   });
 
-  test("says what is not built, and that is no failure", async () => {
+  test("reports systems that are not built, which is not a failure", async () => {
     const planned = SYSTEMS.find(({ status }) => status === "not built")!;
     const { exitCode, stdout } = await run(["tour", "--only", planned.name]);
     expect(stdout).toMatch(new RegExp(`${planned.title} +not built\n`));
     expect(exitCode).toBe(0);
   });
 
-  test("every built system has rows, no other has", async () => {
+  test("only built systems have rows, and all of them do", async () => {
     for (const { name, status } of SYSTEMS) {
       if (status === "built") continue;
       const { stdout } = await run(["tour", "--only", name, "--json"]);
@@ -110,7 +110,7 @@ describe("a row", () => {
   const reportOf = (body: Row["run"], signal = new AbortController().signal): Promise<RowReport> =>
     runRow(system, row(body), { env: process.env }, signal);
 
-  test("has a folder of its own, which does not outlive it", async () => {
+  test("has its own folder, which is deleted afterwards", async () => {
     let own = "";
     const report = await reportOf(async (context) => {
       own = context.directory;
@@ -121,17 +121,17 @@ describe("a row", () => {
     expect(existsSync(own)).toBe(false);
   });
 
-  test("that throws has failed, and says why", async () => {
+  test("that throws has failed, and reports the reason", async () => {
     const report = await reportOf(() => Promise.reject(new Error("broken")));
     expect(report).toMatchObject({ outcome: "failed", detail: "broken" });
   });
 
-  test("without its peer is neither", async () => {
+  test("without its peer has neither passed nor failed", async () => {
     const report = await reportOf(() => Promise.reject(new NoPeer("curl is not on PATH")));
     expect(report).toMatchObject({ outcome: "no peer here", detail: "curl is not on PATH", milliseconds: null });
   });
 
-  test("that is interrupted ends its peers", async () => {
+  test("that is interrupted stops its peers", async () => {
     const controller = new AbortController();
     let peer: Peer | undefined;
     const running = reportOf(async (context) => {
@@ -148,7 +148,7 @@ describe("a row", () => {
 describe("a peer", () => {
   const context = () => ({ directory, env: process.env, signal: new AbortController().signal });
 
-  test("that succeeds gives its output; one that does not, its last words", async () => {
+  test("that succeeds returns its output; one that fails, its last lines", async () => {
     const { stdout } = await runPeer(context(), process.execPath, ["-p", "6 * 7"]);
     expect(stdout).toBe("42\n");
     const failing = ["-e", "console.error('first'); console.error('last'); process.exit(3)"];
@@ -156,7 +156,7 @@ describe("a peer", () => {
     await expect(runPeer(context(), "/nowhere/program", [])).rejects.toThrow("program ended with");
   });
 
-  test("is stopped, even when it does not want to", async () => {
+  test("is stopped even if it ignores the signal", async () => {
     const stubborn =
       "process.on('SIGTERM', () => console.log('no')); console.log('ready'); setInterval(() => {}, 1000)";
     const peer = new Peer(context(), process.execPath, ["-e", stubborn]);
@@ -166,7 +166,7 @@ describe("a peer", () => {
   });
 });
 
-test("the relay passes datagrams on and captures both directions", async () => {
+test("the relay forwards datagrams and captures both directions", async () => {
   const server = createSocket("udp4");
   server.on("message", (message, { port }) => server.send(message, port, "127.0.0.1"));
   server.bind(0, "127.0.0.1");
@@ -192,7 +192,7 @@ test("the relay passes datagrams on and captures both directions", async () => {
   expect(checksum(there.subarray(0, 20))).toBe(0xffff);
 });
 
-/** RFC 1071: over a header with its checksum, all ones. */
+/** RFC 1071: all ones over a header that includes its checksum. */
 function checksum(bytes: Buffer): number {
   let sum = 0;
   for (let i = 0; i < bytes.length; i += 2) sum += bytes.readUInt16BE(i);
@@ -201,7 +201,7 @@ function checksum(bytes: Buffer): number {
 }
 
 describe("nagare doctor", () => {
-  test("looks at everything, in words and as JSON", async () => {
+  test("checks everything, as text and JSON", async () => {
     const { exitCode, stdout } = await run(["doctor", "--json"], { env: { SSLKEYLOGFILE: join(directory, "keys") } });
     const checks = stdout
       .trim()

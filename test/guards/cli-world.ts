@@ -1,4 +1,4 @@
-/** A serving command as its process would run it, and signals to it. */
+/** Runs the serve command like its process would, with signals. */
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,15 +12,15 @@ import { loadIdentity } from "../../src/host/certificates/identity.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { closers, log } from "./world.ts";
 
-const outputTo = (take: (line: string) => void): Writable =>
+const outputTo = (onLine: (line: string) => void): Writable =>
   new Writable({
     write(chunk: Buffer, _encoding, callback) {
-      take(chunk.toString());
+      onLine(chunk.toString());
       callback();
     },
   });
 
-/** `nagare serve`, told to stop as often as it takes. */
+/** Runs `nagare serve` and sends it as many signals as needed to stop it. */
 export async function toldToStop({ impatient }: { impatient: boolean }): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "nagare-guards-cli-"));
   closers.push(() => rmSync(folder, { recursive: true, force: true }));
@@ -37,7 +37,7 @@ export async function toldToStop({ impatient }: { impatient: boolean }): Promise
     stderr: outputTo((line) => {
       log(line);
       if (line.includes("internal fault (cli signal)"))
-        setImmediate(signal); // the one before was lost in the fault
+        setImmediate(signal); // the fault lost the previous one
       else if (impatient && line.includes("finishing requests")) signal(); // before the server has closed
     }),
     env: {},
@@ -48,17 +48,17 @@ export async function toldToStop({ impatient }: { impatient: boolean }): Promise
   };
   const files = ["--cert", join(folder, "cert.pem"), "--key", join(folder, "key.pem")];
   await runCli(["serve", folder, "-p", "0", "-H", "127.0.0.1", ...files], io);
-  process.exitCode = undefined; // the test runner's own
+  process.exitCode = undefined; // otherwise that of the test runner
 }
 
-/** A reader that hung reads again. */
+/** A stalled reader resumes. */
 export async function readerComesBack(): Promise<void> {
   const output = new Writable({ write: (_chunk, _encoding, callback) => void setImmediate(callback) });
   new LineWriter(output, () => "dropped").write("x".repeat(1 << 20));
   await once(output, "drain");
 }
 
-/** A browser that ends at once. */
+/** A browser that exits immediately. */
 export async function browserEnds(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "nagare-guards-browser-"));
   closers.push(() => rmSync(folder, { recursive: true, force: true }));

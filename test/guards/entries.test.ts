@@ -1,4 +1,4 @@
-/** Every place where Node calls into the code that touches sockets, timers and files has a guard (src/host/guard.ts). */
+/** Every callback from Node's sockets, timers and files has a guard (src/host/guard.ts). */
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join, sep } from "node:path";
@@ -14,7 +14,7 @@ const files = FOLDERS.flatMap((folder) =>
   .map((file) => file.split(sep).join("/"))
   .filter((file) => file.endsWith(".ts") && !file.endsWith(".test.ts") && !file.includes("/testing/"));
 
-/** Which argument of a call Node will call back. */
+/** Calls that take a callback, and the index of that argument. */
 const CALLS: readonly (readonly [pattern: RegExp, argument: number])[] = [
   [/\.(?:on|once|addListener|prependListener|prependOnceListener|addEventListener)\(/g, 1],
   [/(?<![.\w])(?:setTimeout|setInterval|setImmediate|queueMicrotask)\(|\bprocess\.nextTick\(/g, 0],
@@ -25,7 +25,7 @@ const CALLS: readonly (readonly [pattern: RegExp, argument: number])[] = [
   [/\bcreate(?:Secure)?Server\(/g, -1],
 ];
 
-/** Cannot throw: they settle a promise, or do nothing. */
+/** Callbacks that cannot throw: they settle a promise or do nothing. */
 const HARMLESS = /^(?:ignore|resolve|reject|\(\) => (?:resolve|reject)\([^()]*\))$/;
 
 function argumentsOf(text: string, start: number): string[] {
@@ -43,17 +43,17 @@ function argumentsOf(text: string, start: number): string[] {
       from = i + 1;
     }
   }
-  throw new Error("a call without an end");
+  throw new Error("unterminated call");
 }
 
-/** `guard(…)`, or the name of what this file made so. */
+/** True for `guard(…)` and for the name of a function made with it in this file. */
 function isGuarded(argument: string, text: string): boolean {
   if (argument.startsWith("guard(") || HARMLESS.test(argument)) return true;
   const name = /^(?:this\.)?(#?\w+)(?: as never)?$/.exec(argument)?.[1];
   return name !== undefined && new RegExp(`(?<![\\w#])${name} = guard\\(`).test(text);
 }
 
-/** The guard itself, and the clock that calls what it is given. */
+/** The guard itself, and code that passes on its caller's callbacks. */
 const PASSES_ON = new Set(["host/guard.ts", "host/clock.ts", "host/timer.ts"]);
 
 /** Calls without a guard, as `file: call`. */
@@ -63,15 +63,15 @@ function unguardedCalls(file: string, text: string): string[] {
       const list = argumentsOf(text, match.index + match[0].length);
       const argument = list.at(index);
       const isData = argument === undefined || (index !== 0 && !/=>|guard\(|^[\w.#]+(?: as never)?$/.test(argument));
-      // Timers without a callback of ours, and servers that get their listeners later.
+      // Timers without our callbacks, and servers whose listeners are added later.
       if (isData || /^\w*[tT]imeout$|^serverOptions\b|^\d|^fd$/.test(argument)) return [];
       return isGuarded(argument, text) ? [] : [`${file}: ${match[0]}${argument.slice(0, 60)}`];
     }),
   );
 }
 
-/** Promises that nobody waits for, and that are not handed to `detach`. */
-function forgottenPromises(file: string, text: string): string[] {
+/** Promises that are neither awaited nor passed to `detach`. */
+function floatingPromises(file: string, text: string): string[] {
   return text
     .split("\n")
     .map((line) => line.trim())
@@ -83,13 +83,13 @@ function forgottenPromises(file: string, text: string): string[] {
 const texts = new Map(files.map((file) => [file, readFileSync(join(source, file), "utf8")]));
 
 describe("entries from Node", () => {
-  test("all have a guard", () => {
+  test("are all guarded", () => {
     expect(files.length).toBeGreaterThan(60);
     expect([...texts].flatMap(([file, text]) => (PASSES_ON.has(file) ? [] : unguardedCalls(file, text)))).toEqual([]);
   });
 
-  test("are found when they have none", () => {
-    const bare = [
+  test("are reported if unguarded", () => {
+    const unguarded = [
       'socket.on("data", (chunk) => use(chunk));',
       'socket.once("close", onClose);',
       "setTimeout(() => work(), 10);",
@@ -104,16 +104,16 @@ describe("entries from Node", () => {
       "const server = createServer((socket) => work());",
       'signal.addEventListener("abort", () => work());',
     ];
-    for (const text of bare) expect(unguardedCalls("a.ts", text), text).toHaveLength(1);
+    for (const text of unguarded) expect(unguardedCalls("a.ts", text), text).toHaveLength(1);
     for (const text of ["void work();", "this.closed.then(onChange);", "const close = () => void server.close();"])
-      expect(forgottenPromises("a.ts", text), text).toHaveLength(1);
+      expect(floatingPromises("a.ts", text), text).toHaveLength(1);
   });
 
-  test("forget no promise", () => {
-    expect([...texts].flatMap(([file, text]) => forgottenPromises(file, text))).toEqual([]);
+  test("leave no floating promises", () => {
+    expect([...texts].flatMap(([file, text]) => floatingPromises(file, text))).toEqual([]);
   });
 
-  test("have a name of their own", () => {
+  test("have unique names", () => {
     const names = [...texts.values()].flatMap((text) =>
       [...text.matchAll(/\b(?:guard|detach)\(\s*"([^"]+)"/g)].map((match) => match[1]!),
     );

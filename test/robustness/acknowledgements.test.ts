@@ -1,4 +1,4 @@
-/** Rows 4-6: acknowledgements that lie. */
+/** Rows 4-6: false acknowledgements. */
 
 import { describe, expect, test } from "vitest";
 import { millis } from "../../src/base/time.ts";
@@ -33,16 +33,16 @@ describe("row 4: ACK of packets never sent", () => {
     expect(peer.connection.route.controller.congestionWindow).toBe(congestionWindow);
   });
 
-  test.each([1, 2, 3, 40])("a range of %i that goes below zero", (length) => {
+  test.each([1, 2, 3, 40])("a range of %i that extends below zero", (length) => {
     const peer = attacker();
-    // Largest 0, first range longer than that.
+    // Largest Acknowledged 0, with a longer first range.
     peer.sendRaw(oneRtt, Uint8Array.of(0x02, 0, 0, 0, length));
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.FRAME_ENCODING_ERROR.code);
   });
 });
 
 describe("row 5: optimistic ACK", () => {
-  test("of all that was sent, and of what was not, is found out within two windows", () => {
+  test("of sent and skipped packets is detected within two windows", () => {
     const peer = attacker({ parameters: { initialMaxData: 2 ** 30, initialMaxStreamDataUni: 2 ** 30 } });
     peer.isSilent = true;
     const id = peer.connection.openStream("uni")!;
@@ -67,7 +67,7 @@ describe("row 5: optimistic ACK", () => {
 });
 
 describe("row 6: ACK ranges", () => {
-  test("of ours are 64 at most, whatever numbers come", () => {
+  test("in our ACKs are at most 64, whatever packet numbers arrive", () => {
     const peer = attacker();
     const used = growth(() => {
       for (let i = 0; i < 4_000; i += 1) {
@@ -82,7 +82,7 @@ describe("row 6: ACK ranges", () => {
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("of the peer's, as many as fit a packet, a thousand times, change nothing", () => {
+  test("from the peer, as many as fit in a packet, a thousand times, change nothing", () => {
     const peer = attacker();
     const id = peer.connection.openStream("uni")!;
     for (let i = 0; i < 30; i += 1) {
@@ -108,7 +108,7 @@ describe("row 6: ACK ranges", () => {
     expect(peer.connection.isOpen || peer.close?.code === PROTOCOL_VIOLATION).toBe(true);
   });
 
-  test("whose count cannot be are refused by it alone", () => {
+  test("with an impossible count are refused without reading them", () => {
     const peer = attacker();
     peer.sendRaw(oneRtt, Uint8Array.of(0x02, 0x05, 0x00, 0xbf, 0xff, 0xff, 0xff, 0x00));
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.FRAME_ENCODING_ERROR.code);

@@ -1,4 +1,4 @@
-/** What the attacks beside this file share: a connection to attack, and a look at memory. */
+/** Helpers for the attacks in this folder: a connection to attack, and memory measurement. */
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -7,12 +7,12 @@ import type { Frame } from "../../src/quic/frame/frames.ts";
 import { type HostileOptions, HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
 
-/** A hostile client or server after its handshake. Packets are not encrypted, so that thousands take no time. */
+/** A hostile client or server after its handshake. Packets are not encrypted, so that thousands are fast. */
 export function attacker(options: Partial<HostileOptions> = {}): HostilePeer {
   return new HostilePeer({ role: "client", engine: openEngine, identity: openIdentity, ...options }).handshake();
 }
 
-/** The frames of one type that the victim has sent. */
+/** The frames of one type sent by the victim. */
 export function sent<T extends Frame["type"]>(peer: HostilePeer, type: T): Extract<Frame, { type: T }>[] {
   return peer.frames.flatMap(({ frame }) => (frame.type === type ? [frame as Extract<Frame, { type: T }>] : []));
 }
@@ -20,9 +20,9 @@ export function sent<T extends Frame["type"]>(peer: HostilePeer, type: T): Extra
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-/** Bytes in use once garbage is gone. */
+/** Bytes in use after garbage collection. */
 function inUse(): number {
-  // The second time waits for what the first has left to another thread.
+  // The second call waits for the work that the first left to another thread.
   collect();
   collect();
   const { heapUsed, arrayBuffers } = process.memoryUsage();
@@ -31,7 +31,7 @@ function inUse(): number {
 
 let isWarm = false;
 
-/** What is compiled during the first attacks counts as memory too, so a few of every kind come before any is measured. */
+/** Code compiled during the first attacks also counts as memory, so this runs a few of each kind before measuring. */
 function warmUp(): void {
   if (isWarm) return;
   isWarm = true;
@@ -54,13 +54,13 @@ function warmUp(): void {
   }
 }
 
-/** How many bytes more are in use after `work`. What it gives back stays alive until that is known. */
+/** Returns the growth of memory in bytes during `work`. Its result is kept alive until memory has been measured. */
 export function growth(work: () => unknown): number {
   warmUp();
   const before = inUse();
-  const kept = work();
+  const result = work();
   const after = inUse();
-  return kept === before ? Number.NaN : after - before;
+  return result === before ? Number.NaN : after - before;
 }
 
 export const KIB = 1_024;

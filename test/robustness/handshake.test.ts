@@ -1,4 +1,4 @@
-/** Rows 7, 8: memory before anybody is known. */
+/** Rows 7, 8: memory for unverified peers. */
 
 import { describe, expect, test } from "vitest";
 import { seconds } from "../../src/base/time.ts";
@@ -28,7 +28,7 @@ describe("row 7: CRYPTO buffer", () => {
   );
 
   test.each([EncryptionLevel.handshake, EncryptionLevel.oneRtt] as const)(
-    "sparse bytes at level %i: 64 pieces",
+    "sparse bytes at level %i: at most 64 pieces",
     (level) => {
       const peer = attacker({ withholdFinished: level !== EncryptionLevel.oneRtt });
       let pieces = 0;
@@ -41,7 +41,7 @@ describe("row 7: CRYPTO buffer", () => {
     },
   );
 
-  test("a message that would be larger than 64 KiB is refused by its header", () => {
+  test("a message larger than 64 KiB is refused by its header", () => {
     const peer = attacker({ role: "server" });
     const offset = peer.cryptoSent(EncryptionLevel.oneRtt);
     peer.send(EncryptionLevel.oneRtt, [{ type: "crypto", offset, data: Uint8Array.of(4, 0x01, 0x00, 0x01) }]);
@@ -53,7 +53,7 @@ describe("row 7: CRYPTO buffer", () => {
 describe("row 8: state before the handshake", () => {
   const destination = (n: number): Uint8Array => Uint8Array.of(8, 8, 8, 8, 8, n >> 16, n >> 8, n);
 
-  test("of spoofed Initials is bounded, and gone after the handshake timeout", () => {
+  test("for spoofed Initials is bounded, and freed after the handshake timeout", () => {
     const server = new Listener({ policy: { retryAbove: 200, refuseAbove: 400 } });
     const connections: number[] = [];
     const used = growth(() => {
@@ -70,11 +70,11 @@ describe("row 8: state before the handshake", () => {
     expect(server.endpoint.nextTimeout()).toBeUndefined();
   });
 
-  test("keeps nothing of packets coalesced for another connection", () => {
+  test("does not include coalesced packets for another connection", () => {
     const server = new Listener();
     const used = growth(() => {
       for (let n = 0; n < 500; n += 1) {
-        // All for the first one's connection, with a Handshake packet of another's behind.
+        // All for one connection, followed by a Handshake packet for another.
         const datagram = new Uint8Array(2_400);
         datagram.set(initialPacket({ destination: destination(0), packetNumber: n }));
         datagram.set([0xe0, 0, 0, 0, 1, 8, ...destination(7), 0, 0x44, 0x80], 1_200);
@@ -86,7 +86,7 @@ describe("row 8: state before the handshake", () => {
     expect(used).toBeLessThan(MIB);
   });
 
-  test("keeps ten packets that cannot be read yet, as copies", () => {
+  test("includes copies of ten packets that cannot be decrypted yet", () => {
     const peer = attacker({ withholdFinished: true });
     const before = peer.connection.stats.packetsDropped;
     const used = growth(() => {

@@ -1,4 +1,4 @@
-/** Rows 1-3, 12: a peer makes us owe an answer to each frame, and lets none of them leave. */
+/** Rows 1-3, 12: each frame of the peer requires a response, and the peer prevents us from sending it. */
 
 import { describe, expect, test } from "vitest";
 import { millis, seconds } from "../../src/base/time.ts";
@@ -13,7 +13,7 @@ const times = <T>(count: number, make: (i: number) => T): T[] => Array.from({ le
 describe("row 1: PATH_CHALLENGE flood", () => {
   const flood = times(140, (i): Frame => ({ type: "path-challenge", data: new Uint8Array(8).fill(i) }));
 
-  test("with acknowledgements withheld leaves 64 answers waiting, and the connection alive", () => {
+  test("without acknowledgements queues 64 responses, and the connection stays open", () => {
     const peer = attacker();
     peer.isSilent = true;
     const used = growth(() => {
@@ -23,7 +23,7 @@ describe("row 1: PATH_CHALLENGE flood", () => {
       return peer;
     });
     expect(used).toBeLessThan(MIB);
-    // The window has long been closed: from here on only probes leave.
+    // The congestion window is full: only probes are sent from here on.
     const { congestionWindow } = peer.connection.route.controller;
     peer.send(oneRtt, flood);
     expect(sent(peer, "path-response").length).toBeLessThanOrEqual(64);
@@ -35,13 +35,13 @@ describe("row 1: PATH_CHALLENGE flood", () => {
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("is counted by congestion control, and no answer comes twice", () => {
+  test("is subject to congestion control, and no response is sent twice", () => {
     const peer = attacker();
     peer.isSilent = true;
     for (let i = 0; i < 2_000; i += 1) {
       peer.send(oneRtt, [{ type: "path-challenge", data: Uint8Array.of(i >> 8, i, 0, 0, 0, 0, 0, 0) }]);
     }
-    // Acknowledgements still leave; of answers no more than the window takes, in packets of some forty bytes.
+    // Acknowledgements are still sent, but only as many responses as fit the window, in packets of about 40 bytes.
     expect(sent(peer, "path-response").length).toBeLessThan(500);
     peer.wait(seconds(3));
     const answers = sent(peer, "path-response").map(({ data }) => data.join());
@@ -66,7 +66,7 @@ describe("row 2: NEW_CONNECTION_ID stuffing", () => {
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.CONNECTION_ID_LIMIT_ERROR.code);
   });
 
-  test("with one sequence number below the bound is one retirement, however often it comes", () => {
+  test("with one sequence number below Retire Prior To is one retirement, however often it is repeated", () => {
     const peer = attacker();
     peer.send(oneRtt, [newId(255, 255)]);
     peer.isSilent = true;
@@ -81,7 +81,7 @@ describe("row 2: NEW_CONNECTION_ID stuffing", () => {
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("with changing ids, all acknowledged, keeps one reset token and a handful of ids", () => {
+  test("with changing IDs, all acknowledged, keeps one reset token and a few IDs", () => {
     const peer = attacker();
     const used = growth(() => {
       for (let sequence = 1; sequence <= 1_000; sequence += 1) {
@@ -96,8 +96,8 @@ describe("row 2: NEW_CONNECTION_ID stuffing", () => {
   });
 });
 
-describe("row 3: RETIRE_CONNECTION_ID without end", () => {
-  test("brings one new id each, and no more than four at a time", () => {
+describe("row 3: endless RETIRE_CONNECTION_ID", () => {
+  test("issues one new ID for each, and at most four at a time", () => {
     const peer = attacker({ parameters: { activeConnectionIdLimit: 8 } });
     const rounds = 500;
     for (let round = 0; round < rounds; round += 1) {
@@ -110,7 +110,7 @@ describe("row 3: RETIRE_CONNECTION_ID without end", () => {
     expect(peer.connection.isOpen).toBe(true);
   });
 
-  test("of ids that are still waiting to be sent ends the connection", () => {
+  test("for IDs not sent yet closes the connection", () => {
     const peer = attacker();
     peer.send(
       oneRtt,
@@ -121,7 +121,7 @@ describe("row 3: RETIRE_CONNECTION_ID without end", () => {
   });
 });
 
-test("row 12: STOP_SENDING ten thousand times brings one RESET_STREAM", () => {
+test("row 12: ten thousand STOP_SENDING cause one RESET_STREAM", () => {
   const peer = attacker();
   const id = peer.connection.openStream("uni")!;
   peer.connection.write(id, new Uint8Array(100), false);

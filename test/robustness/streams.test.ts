@@ -1,4 +1,4 @@
-/** Rows 9-11, 13: bookkeeping that costs more than the bytes that flow control counts. */
+/** Rows 9-11, 13: bookkeeping that costs more memory than the bytes counted by flow control. */
 
 import { describe, expect, test } from "vitest";
 import { millis } from "../../src/base/time.ts";
@@ -21,11 +21,11 @@ const stream = (id: number, offset: number, length: number, fin = false): Frame 
 const readable = (peer: HostilePeer): ConnectionEvent[] => peer.events.filter(({ type }) => type === "stream-readable");
 
 describe("row 9: STREAM fragments", () => {
-  test("of six bytes with gaps of one cost what they hold, and end the connection at 1024", () => {
+  test("of six bytes with one-byte gaps cost only their size, and close the connection after 1024", () => {
     const attack = (peer: HostilePeer): number => {
       let pieces = 0;
       while (peer.close === undefined && pieces < 5_000) {
-        // One a packet, so that each would hold a datagram of its own alive.
+        // One per packet, so that each would keep its own datagram alive.
         peer.send(oneRtt, [stream(0, 7 * pieces + 1, 6)], { padTo: 1_400 });
         pieces += 1;
         peer.frames.length = 0;
@@ -34,7 +34,7 @@ describe("row 9: STREAM fragments", () => {
       }
       return pieces;
     };
-    // The first attack has code compiled, which counts as memory too.
+    // The first attack compiles code, which also counts as memory.
     attack(attacker());
     const peer = attacker();
     let pieces = 0;
@@ -47,7 +47,7 @@ describe("row 9: STREAM fragments", () => {
     expect(used).toBeLessThan(MIB);
   });
 
-  test("on all streams at once hold less than four connection windows", () => {
+  test("on all streams at once need less than four connection windows", () => {
     const peer = attacker({ victim: { limits: LIMITS } });
     let pieces = 0;
     const used = growth(() => {
@@ -66,7 +66,7 @@ describe("row 9: STREAM fragments", () => {
     expect(used).toBeLessThan(4 * LIMITS.initialMaxData);
   });
 
-  test("far ahead buy no credit: only what is read does", () => {
+  test("far ahead yield no credit: only reads do", () => {
     const peer = attacker();
     peer.send(oneRtt, [stream(0, 500 * KIB, 1)]);
     peer.wait(millis(100));
@@ -75,7 +75,7 @@ describe("row 9: STREAM fragments", () => {
   });
 });
 
-test("row 10: duplicates and overlaps bring nothing, and the first copy stays", () => {
+test("row 10: duplicates and overlaps cost nothing, and the first copy is kept", () => {
   const peer = attacker();
   peer.send(oneRtt, [{ type: "stream", id: 0, offset: 1, data: Uint8Array.of(2, 3, 4), fin: false }]);
   const used = growth(() => {
@@ -104,7 +104,7 @@ describe("row 11: streams opened and cancelled", () => {
     { type: "stop-sending", id, code: 0 },
   ];
 
-  test("make room only when the application is through with them", () => {
+  test("free their slots only when the application is done with them", () => {
     const peer = attacker({ victim: { limits: LIMITS } });
     for (let n = 0; n < 128; n += 1) peer.send(oneRtt, cancelled(4 * n));
     expect(peer.connection.isOpen).toBe(true);
@@ -114,7 +114,7 @@ describe("row 11: streams opened and cancelled", () => {
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.STREAM_LIMIT_ERROR.code);
   });
 
-  test("two thousand times leave nothing", () => {
+  test("two thousand times leave no state", () => {
     const peer = attacker({ victim: { limits: LIMITS } });
     peer.onEvent = (connection, event) => {
       if (event.type === "stream-stopped") connection.reset(event.id, event.code);
@@ -140,7 +140,7 @@ describe("row 11: streams opened and cancelled", () => {
 describe("row 13: windows of one byte", () => {
   const parameters = { initialMaxData: 1, initialMaxStreamDataUni: 1, initialMaxStreamsUni: 100 };
 
-  test("hold no more than the send buffers", () => {
+  test("limit data to the send buffers", () => {
     const peer = attacker({ parameters });
     const chunk = new Uint8Array(100 * KIB);
     let written = 0;
@@ -151,7 +151,7 @@ describe("row 13: windows of one byte", () => {
     expect(written).toBeLessThan(16 * 512 * KIB + chunk.length);
   });
 
-  test("that grow by one byte get one byte at a time, and no flood of reports", () => {
+  test("that grow by one byte get one byte at a time, and no flood of BLOCKED frames", () => {
     const peer = attacker({ parameters });
     const id = peer.connection.openStream("uni")!;
     peer.connection.write(id, new Uint8Array(10_000), false);
@@ -172,7 +172,7 @@ describe("row 13: windows of one byte", () => {
 });
 
 function writeStream(writer: { uint8(value: number): void; uint16(value: number): void }, id: number, offset: number) {
-  // STREAM with offset and length: two-byte integers.
+  // STREAM with offset and length, encoded in two bytes.
   writer.uint8(0x0e);
   writer.uint16(0x4000 | id);
   writer.uint16(0x4000 | offset);

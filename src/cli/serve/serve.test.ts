@@ -335,7 +335,7 @@ test("says in one line what is wrong and what to do", async () => {
     ],
     [["serve", "--cert", file("expired.pem"), "--key", file("key.pem")], 2, /expired on 2020/],
     [["serve", file("site"), "--keylog", file("link.log"), ...identity], 2, /symbolic link/],
-    [["serve", file("site"), "--keylog", file("open.log"), ...identity], 2, /writable by everybody: chmod 600/],
+    [["serve", file("site"), "--keylog", file("open.log"), ...identity], 2, /writable by all users; run: chmod 600/],
     [["serve", file("site"), "--keylog", file("none/keys"), ...identity], 2, /its folder does not exist/],
     [["proxy"], 2, /origin is missing; see nagare proxy --help/],
     [["proxy", "ftp://x"], 2, /ftp:\/\/x is no origin/],

@@ -1,6 +1,6 @@
-/** Which content codings a client takes (RFC 9110 §12.5.3). */
+/** Parses the content codings that a client accepts (RFC 9110 §12.5.3). */
 
-/** Codings of precompressed files beside a file, the best first. */
+/** The codings of precompressed files, best first. */
 export const PRECOMPRESSED = [
   { coding: "br", suffix: ".br" },
   { coding: "gzip", suffix: ".gz" },
@@ -8,9 +8,9 @@ export const PRECOMPRESSED = [
 
 export type Coding = (typeof PRECOMPRESSED)[number]["coding"];
 
-/** The codings the client takes at least as gladly as no coding at all, in its order, or ours where it has none. */
+/** The codings that the client prefers to identity or accepts equally, in its order; ours breaks ties. */
 export function acceptedCodings(field: string | undefined): readonly Coding[] {
-  if (field === undefined) return []; // any would be allowed, but a client that can decode says so
+  if (field === undefined) return []; // any coding would be allowed, but clients that can decode say so
   const weights = new Map<string, number>();
   for (const item of field.split(",")) {
     const [name = "", ...parameters] = item.split(";");
@@ -18,13 +18,13 @@ export function acceptedCodings(field: string | undefined): readonly Coding[] {
     if (coding !== "") weights.set(coding === "x-gzip" ? "gzip" : coding, weightOf(parameters));
   }
   const weight = (coding: string): number => weights.get(coding) ?? weights.get("*") ?? 0;
-  const identity = weights.get("identity") ?? 0; // not named: acceptable, but a coding that is named comes first
+  const identity = weights.get("identity") ?? 0; // if not listed, acceptable, but listed codings are preferred
   return PRECOMPRESSED.map(({ coding }) => coding)
     .filter((coding) => weight(coding) > 0 && weight(coding) >= identity)
-    .sort((a, b) => weight(b) - weight(a)); // stable: ours where equal
+    .sort((a, b) => weight(b) - weight(a)); // stable: our order for equal weights
 }
 
-/** `q` (RFC 9110 §12.4.2); 1 without one, 0 for one that is none. */
+/** `q` (RFC 9110 §12.4.2); 1 if absent, 0 if invalid. */
 function weightOf(parameters: readonly string[]): number {
   for (const parameter of parameters) {
     const match = /^\s*q\s*=\s*(.*?)\s*$/i.exec(parameter);

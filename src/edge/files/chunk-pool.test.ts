@@ -1,4 +1,4 @@
-/** File chunks go back to their pool over every version of HTTP, however a transfer ends. */
+/** File chunks return to their pool in every version of HTTP, however a transfer ends. */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +23,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const allReturned = (): Promise<boolean> =>
-  vi.waitUntil(() => chunkCounts.taken === 0, { timeout: 20_000, interval: 5 });
+  vi.waitUntil(() => chunkCounts.inUse === 0, { timeout: 20_000, interval: 5 });
 
 describe.each(VERSIONS)("chunks of a file over %s", (_version, open) => {
   let server: Server;
@@ -45,19 +45,19 @@ describe.each(VERSIONS)("chunks of a file over %s", (_version, open) => {
     content.on("error", () => undefined);
     content.read(0);
     await vi.waitUntil(() => content.readableLength > 0, { timeout: 20_000, interval: 5 });
-    expect(chunkCounts.taken).toBeGreaterThan(0);
+    expect(chunkCounts.inUse).toBeGreaterThan(0);
     return exchange;
   };
 
-  test("are few, and used again and again", async () => {
-    const before = chunkCounts.bytesMade;
+  test("are few and reused", async () => {
+    const before = chunkCounts.bytesAllocated;
     const response = await get(client, "/big.bin");
     expect((await response.bytes()).length).toBe(SIZE);
     await allReturned();
-    expect(chunkCounts.bytesMade - before).toBeLessThan(SIZE / 2);
+    expect(chunkCounts.bytesAllocated - before).toBeLessThan(SIZE / 2);
   });
 
-  test("return when the client gives up", async () => {
+  test("return when the client cancels", async () => {
     const exchange = await begin();
     exchange.cancel();
     await allReturned();

@@ -1,32 +1,32 @@
-/** Buffers for reading files, used again when the transport has let go of them. */
+/** Buffers for reading files, reused once the transport has released them. */
 
-/** What one read of a long transfer takes: fewer, larger reads cost less for each byte. */
+/** The read size of a long transfer: fewer, larger reads cost less per byte. */
 export const LARGE_CHUNK = 256 * 1024;
-/** What the first reads take, so that a thousand small or slow transfers at once need little. */
+/** The size of the first reads, so that a thousand concurrent small or slow transfers need little memory. */
 export const SMALL_CHUNK = 64 * 1024;
 
-/** How many unused buffers of a size are kept: 2 and 8 MiB. */
-const MAX_KEPT = 32;
+/** The maximum number of free buffers per size: 2 and 8 MiB. */
+const MAX_FREE = 32;
 
-const kept = new Map<number, ArrayBufferLike[]>([
+const free = new Map<number, ArrayBufferLike[]>([
   [SMALL_CHUNK, []],
   [LARGE_CHUNK, []],
 ]);
 
-/** How many bytes of buffers have been made so far, and how many buffers are with a read or a transport now. */
-export const chunkCounts = { bytesMade: 0, taken: 0 };
+/** Bytes of buffers allocated so far, and the number of buffers now in use by a read or a transport. */
+export const chunkCounts = { bytesAllocated: 0, inUse: 0 };
 
 export function takeChunk(size: typeof SMALL_CHUNK | typeof LARGE_CHUNK): Uint8Array {
-  chunkCounts.taken += 1;
-  const buffer = kept.get(size)?.pop();
+  chunkCounts.inUse += 1;
+  const buffer = free.get(size)?.pop();
   if (buffer !== undefined) return new Uint8Array(buffer);
-  chunkCounts.bytesMade += size;
+  chunkCounts.bytesAllocated += size;
   return Buffer.allocUnsafeSlow(size);
 }
 
-/** Takes back a buffer, or the part of it that was written. */
+/** Returns a buffer, or the written part of it, to the pool. */
 export function releaseChunk(chunk: Uint8Array): void {
-  chunkCounts.taken -= 1;
-  const buffers = kept.get(chunk.buffer.byteLength);
-  if (buffers !== undefined && buffers.length < MAX_KEPT) buffers.push(chunk.buffer);
+  chunkCounts.inUse -= 1;
+  const buffers = free.get(chunk.buffer.byteLength);
+  if (buffers !== undefined && buffers.length < MAX_FREE) buffers.push(chunk.buffer);
 }

@@ -1,4 +1,4 @@
-/** Contents of small files, so that a page's many small parts are not read anew for each visitor. */
+/** Caches the contents of small files, so that a page's many small parts are not read again for each visitor. */
 import type { Stats } from "node:fs";
 
 const MAX_FILE = 64 * 1024;
@@ -10,7 +10,7 @@ export const isSameVersion = (a: Version, b: Version): boolean =>
   a.dev === b.dev && a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs && a.ctimeMs === b.ctimeMs;
 
 export class ContentCache {
-  /** In the order of use, the least recently used first. */
+  /** In order of use, least recently used first. */
   readonly #entries = new Map<string, { readonly version: Version; readonly content: Uint8Array }>();
   #total = 0;
 
@@ -18,7 +18,7 @@ export class ContentCache {
     return stats.size <= MAX_FILE;
   }
 
-  /** The content of the file as it is now, if that is known. */
+  /** The content of this version of the file, if cached. */
   get(path: string, stats: Version): Uint8Array | undefined {
     const entry = this.#entries.get(path);
     if (entry === undefined) return undefined;

@@ -1,7 +1,7 @@
-/** A file's media type by its name. */
+/** Derives a file's media type from its name. */
 import mime from "mime/lite";
 
-/** What a web server meets and the short list of the library lacks. */
+/** Common types on the web that the library's short list lacks. */
 const MORE: Readonly<Record<string, string>> = {
   "7z": "application/x-7z-compressed",
   flac: "audio/flac",
@@ -16,6 +16,6 @@ export function contentType(path: string): string {
   return type.startsWith("text/") ? `${type}; charset=utf-8` : type;
 }
 
-/** Whether a precompressed file beside it is worth looking for. */
+/** True if a precompressed file next to it is worth looking for. */
 export const isCompressible = (type: string): boolean =>
   /^text\/|^image\/svg|^image\/vnd\.microsoft\.icon|^font\/[ot]tf|wasm|json|xml|javascript|octet-stream/.test(type);

@@ -58,15 +58,15 @@ describe("a page's address without .html", () => {
     expect(await get("/docs/page")).toMatchObject({ status: 200, text: "page" });
   });
 
-  test("is no page with a slash behind it, and a folder goes first", async () => {
+  test("is not a page with a trailing slash, and a folder takes precedence", async () => {
     expect((await get("/about/")).status).toBe(404);
     expect((await get("/both")).status).toBe(301);
     expect((await get("/missing")).status).toBe(404);
   });
 });
 
-describe("an application that routes by itself", () => {
-  test("answers every address that looks like a page", async () => {
+describe("a single-page application", () => {
+  test("answers every path that looks like a page", async () => {
     for (const path of ["/users/7", "/docs/", "/users/7/"]) {
       expect(await get(path, { spa: true }), path).toMatchObject({ status: 200, text: "first" });
     }
@@ -80,8 +80,8 @@ describe("an application that routes by itself", () => {
   });
 });
 
-describe("a list of a folder", () => {
-  test("names what may be served, folders first, and nothing else", async () => {
+describe("a folder listing", () => {
+  test("contains only entries that may be served, folders first", async () => {
     const { status, text, headers } = await get("/docs/", { listing: true });
     expect(status).toBe(200);
     const links = [...text.matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
@@ -90,12 +90,12 @@ describe("a list of a folder", () => {
     expect(headers.get("content-security-policy")).toContain("default-src 'none'");
   });
 
-  test("gives way to index.html, and comes on request only", async () => {
+  test("is replaced by index.html, and is off by default", async () => {
     expect(await get("/", { listing: true })).toMatchObject({ text: "first" });
     expect((await get("/docs/")).status).toBe(404);
   });
 
-  test("a HEAD has the length and no content", async () => {
+  test("in response to HEAD has a length and no content", async () => {
     const { text, headers } = await get("/docs/", { listing: true }, "HEAD");
     expect(text).toBe("");
     expect(Number(headers.get("content-length"))).toBeGreaterThan(100);

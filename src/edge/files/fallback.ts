@@ -1,4 +1,4 @@
-/** What is served where a path names no file: the page of that name, or the page of an application that routes by itself. */
+/** Fallbacks for a path without a file: the page of that name, or the page of a single-page application. */
 import { type Located, type LocatedFile, locateFile, type ServedTree } from "./locate.ts";
 
 export interface Fallback {
@@ -6,7 +6,7 @@ export interface Fallback {
   readonly file: LocatedFile;
 }
 
-/** `/about` for about.html. */
+/** about.html for `/about`. */
 export function pageFor(
   tree: ServedTree,
   segments: readonly string[],
@@ -14,15 +14,15 @@ export function pageFor(
 ): Fallback | undefined {
   const last = segments.at(-1);
   if (located !== undefined || last === undefined) return undefined;
-  return found(tree, [...segments.slice(0, -1), `${last}.html`]);
+  return findFallback(tree, [...segments.slice(0, -1), `${last}.html`]);
 }
 
-/** The first page for every address that looks like one; a missing picture or script stays a 404. */
+/** index.html for every path that looks like a page; a missing image or script stays a 404. */
 export function applicationFor(tree: ServedTree, segments: readonly string[]): Fallback | undefined {
-  return segments.at(-1)?.includes(".") === true ? undefined : found(tree, ["index.html"]);
+  return segments.at(-1)?.includes(".") === true ? undefined : findFallback(tree, ["index.html"]);
 }
 
-function found(tree: ServedTree, segments: readonly string[]): Fallback | undefined {
+function findFallback(tree: ServedTree, segments: readonly string[]): Fallback | undefined {
   const file = locateFile(tree, segments);
   return file === undefined ? undefined : { segments, file };
 }

@@ -68,7 +68,7 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
   const logged: string[] = [];
 
   beforeAll(async () => {
-    // The files were made a moment ago, and only what has been left alone for two seconds has a strong tag.
+    // The files were just created, and only files unchanged for two seconds have a strong tag.
     const { now } = Date;
     vi.spyOn(Date, "now").mockImplementation(() => now() + 5_000);
     server = await startServer(
@@ -108,7 +108,7 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
     expect((await fetch("/inside.txt")).body).toBe(TEXT);
   });
 
-  test("a file that has only just changed has a weak tag", async () => {
+  test("a file that has just changed has a weak tag", async () => {
     writeFileSync(join(root, "fresh.txt"), "fresh");
     const soon = new Date(Date.now());
     utimesSync(join(root, "fresh.txt"), soon, soon);
@@ -126,7 +126,7 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
     expect((await fetch("/digits.txt/")).status).toBe(404);
   });
 
-  test("what is not there, or must not be seen", async () => {
+  test("missing and hidden files", async () => {
     const paths = [
       "/none",
       "/.env",
@@ -166,7 +166,7 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
     expect((await fetch("/digits.txt", { "if-match": '"other"' })).status).toBe(412);
   });
 
-  test.each([0, 1, 315_532_800])("a modification time of %i, as builds give it, is no validator", async (seconds) => {
+  test.each([0, 1, 315_532_800])("a modification time of %i, as set by builds, is no validator", async (seconds) => {
     const put = (text: string): void => {
       rmSync(join(root, "built.js"), { force: true });
       writeFileSync(join(root, "built.js"), text);
@@ -185,7 +185,7 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
     expect((await fetch("/built.js", { range: "bytes=0-1", "if-range": etag! })).status).toBe(200);
   });
 
-  test("content that is replaced with its size and time kept has another tag", async () => {
+  test("content replaced without changing size and time has another tag", async () => {
     writeFileSync(join(root, "same.txt"), "one");
     utimesSync(join(root, "same.txt"), OLD, OLD);
     const { etag } = (await fetch("/same.txt")).headers;
@@ -201,7 +201,7 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
     expect((await fetch("/log-12%3A30.txt")).body).toBe("half past");
   });
 
-  test("a link that leads outside is reported, once", async () => {
+  test("a link that leads outside is reported once", async () => {
     logged.length = 0;
     for (let i = 0; i < 3; i++) expect((await fetch("/up/index.html")).status).toBe(404);
     writeFileSync(join(folder, "other.txt"), "secret");
@@ -265,7 +265,7 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
     expect(await fetch("/stale.js", { "accept-encoding": "gzip" })).toMatchObject({ body: "new" });
   });
 
-  test("a large file, whole and in part", async () => {
+  test("a large file, complete and in part", async () => {
     const expected = Buffer.alloc(BIG).map((_, i) => i * 7);
     const whole = await client.request({ path: "/big.bin" }).response;
     expect(Buffer.compare(await whole.bytes(), expected)).toBe(0);
@@ -273,7 +273,7 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
     expect(Buffer.compare(await part.bytes(), expected.subarray(1_000_000, 9_000_001))).toBe(0);
   });
 
-  test("a client that leaves in the middle, and a file that shrinks in the middle", async () => {
+  test("a client that disconnects during a transfer, and a file that shrinks during one", async () => {
     const leaving = client.request({ path: "/big.bin" });
     await once((await leaving.response).content, "readable");
     leaving.cancel();
@@ -307,6 +307,6 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
   });
 });
 
-test("a folder that is not there", () => {
+test("a missing folder", () => {
   expect(() => new FileService("/no/such/folder")).toThrow("there is no folder /no/such/folder");
 });

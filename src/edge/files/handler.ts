@@ -1,10 +1,10 @@
-/** A folder as a Handler. */
+/** Serves a folder as a Handler. */
 import type { Context } from "../../host/http/fetch-handler.ts";
 import { toFetchHandler } from "../exchange-handler.ts";
 import { FileService, type FilesOptions } from "./service.ts";
 
 /**
- * Answers with the files of a folder, as `nagare serve DIR` does:
+ * Serves the files of a folder like `nagare serve DIR`:
  *
  *     const files = serveFiles("./site");
  *     serve((request, context) => request.url.includes("/api/") ? api(request) : files(request, context));

@@ -1,3 +1,3 @@
-/** Files: a folder as a web site, for a server (on Exchanges) and for use inside a handler. */
-export { serveFiles } from "./handler.ts"; // the same as a Handler
-export { FileService, type FilesOptions } from "./service.ts"; // straight on Exchanges
+/** Serves a folder as a web site: as a service on Exchanges, or inside a handler. */
+export { serveFiles } from "./handler.ts"; // as a Handler
+export { FileService, type FilesOptions } from "./service.ts"; // directly on Exchanges

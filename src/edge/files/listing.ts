@@ -1,11 +1,11 @@
-/** A folder without index.html as a page of links: what may be served of it, folders first. */
+/** A page of links for a folder without index.html: the entries that may be served, folders first. */
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { FieldLine } from "../../http/index.ts";
 import { locate, type ServedTree } from "./locate.ts";
 import { parsePath } from "./safe-path.ts";
 
-/** A page with more helps nobody, and costs a look at each. */
+/** A longer page is of no use, and each entry costs system calls. */
 const MAX_ENTRIES = 1000;
 
 export const LISTING_FIELDS: readonly FieldLine[] = [
@@ -15,7 +15,7 @@ export const LISTING_FIELDS: readonly FieldLine[] = [
   ["x-content-type-options", "nosniff"],
 ];
 
-/** The page as HTML, or undefined where the folder cannot be read. */
+/** Returns the page as HTML, or undefined if the folder cannot be read. */
 export function listing(tree: ServedTree, segments: readonly string[]): string | undefined {
   let names: string[];
   try {

@@ -1,4 +1,4 @@
-/** What to answer a GET or HEAD for a file, as a head and the parts of its content: no I/O here. */
+/** Plans the response to a GET or HEAD for a file: its head and the parts of its content. Does no I/O. */
 import { randomUUID } from "node:crypto";
 import type { Stats } from "node:fs";
 import type { FieldLine } from "../../http/index.ts";
@@ -6,13 +6,13 @@ import type { Coding } from "./accept-encoding.ts";
 import { type Conditions, evaluatePreconditions, type Validators } from "./preconditions.ts";
 import { type ByteRange, parseRange } from "./ranges.ts";
 
-/** A run of the file, or bytes that go between two of them. */
+/** A range of the file, or literal bytes between ranges. */
 export type Part = ByteRange | Uint8Array;
 
 export interface FilePlan {
   readonly status: number;
   readonly fields: readonly FieldLine[];
-  /** Undefined if there is none to send, whatever the fields say of its length (HEAD, 304, 412, 416). */
+  /** Undefined if no content is sent, whatever its length in the fields (HEAD, 304, 412, 416). */
   readonly parts: readonly Part[] | undefined;
 }
 
@@ -21,28 +21,28 @@ export interface Representation {
   readonly type: string;
   /** Set for a precompressed file. */
   readonly coding: Coding | undefined;
-  /** Whether another coding might have been chosen for another client. */
+  /** True if another client may get another coding. */
   readonly negotiated: boolean;
   readonly cacheControl: string;
 }
 
-/** Younger than this, a file could change once more and keep the same time of change. */
+/** Milliseconds. A file modified more recently may change again without a new modification time. */
 const SETTLED_AFTER = 2000;
 
 /**
- * Reproducible builds give every file the same time, mostly 0, 1 or the first that an archive can name (1980): it does not
- * change with the content, so it is no validator (RFC 9110 §8.8.2).
+ * Reproducible builds give all files the same time, usually 0, 1 or the earliest time of an archive (1980). It does not
+ * change with the content, so it is not a validator (RFC 9110 §8.8.2).
  */
 const EARLIEST = Date.UTC(1990, 0, 1);
 
 /**
- * The tag is size, time of modification, and what no build or copy can set: inode and time of change. It is strong (RFC
- * 9110 §8.8.1) only when the file has been left alone for longer than the clock of any file system is coarse; before, it
- * might outlive its content.
+ * The tag consists of the size, the modification time, and values that no build or copy can set: inode and change time.
+ * It is strong (RFC 9110 §8.8.1) only if the file has been unchanged for longer than the granularity of any file
+ * system's clock; before that, new content could have the same tag.
  */
 function validatorsOf({ stats, coding }: Representation, now: number): Validators {
   const settled = now - Math.max(stats.mtimeMs, stats.ctimeMs) >= SETTLED_AFTER;
-  const times = `${micros(stats.mtimeMs).toString(36)}-${mixed(micros(stats.ctimeMs), stats.ino).toString(36)}`;
+  const times = `${micros(stats.mtimeMs).toString(36)}-${mix(micros(stats.ctimeMs), stats.ino).toString(36)}`;
   const tag = `${stats.size.toString(36)}-${times}${coding === undefined ? "" : `-${coding}`}`;
   return {
     etag: settled ? `"${tag}"` : `W/"${tag}"`,
@@ -54,8 +54,8 @@ function validatorsOf({ stats, coding }: Representation, now: number): Validator
 
 const micros = (milliseconds: number): number => Math.round(milliseconds * 1000);
 
-/** Two numbers as one, so that a tag does not publish inodes. */
-function mixed(a: number, b: number): number {
+/** Mixes two numbers into one, so that a tag does not reveal inodes. */
+function mix(a: number, b: number): number {
   let low = 0x9e3779b9;
   let high = 0x85ebca6b;
   for (const word of [a >>> 0, a / 2 ** 32, b >>> 0, b / 2 ** 32]) {
@@ -70,7 +70,7 @@ function mixed(a: number, b: number): number {
 export function planFile(method: string, field: Conditions, file: Representation, now: number): FilePlan {
   const validators = validatorsOf(file, now);
   const evaluation = evaluatePreconditions(field, validators);
-  // RFC 9110 §15.4.5: what a 304 repeats.
+  // RFC 9110 §15.4.5: the fields that a 304 repeats.
   const fields: FieldLine[] = [
     ["etag", validators.etag],
     ["cache-control", file.cacheControl],
@@ -83,7 +83,7 @@ export function planFile(method: string, field: Conditions, file: Representation
   if (lastModified !== undefined) fields.push(["last-modified", new Date(lastModified).toUTCString()]);
   fields.push(["accept-ranges", "bytes"]);
   if (file.coding !== undefined) fields.push(["content-encoding", file.coding]);
-  fields.push(["x-content-type-options", "nosniff"]); // the type is what the name says, not what the content looks like
+  fields.push(["x-content-type-options", "nosniff"]); // the type follows from the name, not from the content
   const range = method === "GET" && evaluation.useRange ? field("range") : undefined; // RFC 9110 §14.2: GET only
   const ranges = range === undefined ? undefined : parseRange(range, size);
   if (ranges === undefined) {
@@ -109,7 +109,7 @@ export function planFile(method: string, field: Conditions, file: Representation
 
 const contentRange = ({ start, end }: ByteRange, size: number): string => `bytes ${start}-${end}/${size}`;
 
-/** RFC 9110 §14.6: several ranges are parts of one multipart/byteranges. */
+/** RFC 9110 §14.6: several ranges become one multipart/byteranges. */
 function multipart(fields: FieldLine[], ranges: readonly ByteRange[], type: string, size: number): FilePlan {
   const boundary = randomUUID();
   const encoder = new TextEncoder();

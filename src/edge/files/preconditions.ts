@@ -1,22 +1,22 @@
 /** Conditional requests (RFC 9110 §13), in the order of precedence of §13.2.2. */
 
-/** What a representation is known by. */
+/** The validators of a representation. */
 export interface Validators {
-  /** With its quotes, and W/ if it is weak. */
+  /** Includes the quotes, and W/ if weak. */
   readonly etag: string;
-  /** Milliseconds; whole seconds, since that is all a date can say. Undefined where the time says nothing. */
+  /** Milliseconds, rounded to whole seconds as in an HTTP date. Undefined if the time is meaningless. */
   readonly lastModified: number | undefined;
-  /** Whether the date is a strong validator (RFC 9110 §8.8.2.2). */
+  /** True if the date is a strong validator (RFC 9110 §8.8.2.2). */
   readonly strongDate: boolean;
 }
 
 export type Conditions = (name: string) => string | undefined;
 
-/** The answer that the conditions of a GET or HEAD ask for; "proceed" includes the Range only if `If-Range` allows it. */
+/** The result of the preconditions of a GET or HEAD. `useRange` is false if `If-Range` disables the Range. */
 export type Evaluation = { readonly status: 304 | 412 } | { readonly status: 200; readonly useRange: boolean };
 
 export function evaluatePreconditions(field: Conditions, validators: Validators): Evaluation {
-  // RFC 9110 §13.1.3, §13.1.4: without a modification date the conditions on it are ignored.
+  // RFC 9110 §13.1.3, §13.1.4: without a modification date, conditions on it are ignored.
   const { lastModified = Number.NaN } = validators;
   const ifMatch = field("if-match");
   const ifUnmodifiedSince = parseDate(field("if-unmodified-since"));
@@ -35,7 +35,7 @@ export function evaluatePreconditions(field: Conditions, validators: Validators)
   return { status: 200, useRange: allowsRange(field("if-range"), validators) };
 }
 
-/** RFC 9110 §13.1.5: a strong match, or the very same date if that is strong. */
+/** RFC 9110 §13.1.5: a strong match, or the identical date if that is strong. */
 function allowsRange(ifRange: string | undefined, validators: Validators): boolean {
   if (ifRange === undefined) return true;
   if (/^(?:W\/)?"/.test(ifRange)) return strongEqual(ifRange.trim(), validators.etag);
@@ -45,7 +45,7 @@ function allowsRange(ifRange: string | undefined, validators: Validators): boole
 
 function matches(list: string, etag: string, equal: (a: string, b: string) => boolean): boolean {
   if (list.trim() === "*") return true;
-  // A tag may hold commas, so the list is not split by them (RFC 9110 §8.8.3).
+  // A tag may contain commas, so the list cannot be split at commas (RFC 9110 §8.8.3).
   return (list.match(/(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"/g) ?? []).some((tag) => equal(tag, etag));
 }
 
@@ -58,7 +58,7 @@ const IMF_FIXDATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4}
 const RFC_850 = /^[A-Z][a-z]+day, \d{2}-[A-Z][a-z]{2}-\d{2} \d{2}:\d{2}:\d{2} GMT$/;
 const ASCTIME = /^[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d{2}:\d{2}:\d{2} \d{4}$/;
 
-/** An HTTP-date (RFC 9110 §5.6.7); a field with anything else is ignored. */
+/** Parses an HTTP-date (RFC 9110 §5.6.7); a field with any other value is ignored. */
 function parseDate(value: string | undefined): number | undefined {
   if (value === undefined) return undefined;
   const text = value.trim();

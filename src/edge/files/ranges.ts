@@ -1,17 +1,17 @@
-/** The Range field (RFC 9110 §14.2). The library we would have used calls a long suffix range unsatisfiable. */
+/** The Range field (RFC 9110 §14.2). The obvious library wrongly treats a long suffix range as unsatisfiable. */
 
 export interface ByteRange {
   readonly start: number;
-  /** Inclusive, as in the field. */
+  /** Inclusive, as in the field value. */
   readonly end: number;
 }
 
-/** More parts than this make work out of all proportion to the request (RFC 9110 §17.15): the field is ignored. */
+/** A field with more ranges is ignored: it would cause work out of proportion to the request (RFC 9110 §17.15). */
 const MAX_RANGES = 32;
 
 /**
- * The ranges of a representation that the field asks for, in its order, with those that overlap or touch made one;
- * undefined if the field is to be ignored; an empty list if nothing of it can be satisfied (416).
+ * The requested ranges of a representation, in the field's order, with overlapping and adjacent ones coalesced. Returns
+ * undefined if the field must be ignored, and an empty list if no range can be satisfied (416).
  */
 export function parseRange(field: string, size: number): readonly ByteRange[] | undefined {
   const unit = /^bytes=/i.exec(field);
@@ -24,7 +24,7 @@ export function parseRange(field: string, size: number): readonly ByteRange[] | 
     if (match === null) return undefined; // malformed
     const [, first, last, suffix] = match;
     if (suffix !== undefined) {
-      // RFC 9110 §14.1.2: of a shorter representation, all of it.
+      // RFC 9110 §14.1.2: if the representation is shorter, all of it.
       const start = Math.max(0, size - Number(suffix));
       if (start < size) ranges.push({ start, end: size - 1 });
       continue;

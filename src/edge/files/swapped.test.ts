@@ -1,4 +1,4 @@
-/** A folder that is renamed while a file in it is served: what leaves the served tree is never sent. */
+/** A folder is renamed while a file in it is served: files outside the served tree are never sent. */
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { startServer } from "../server.ts";
 import { openHttp1 } from "../testing/client.ts";
 import { FileService } from "./service.ts";
 
-/** Run once, just before the next call of that name. */
+/** Runs once, just before the next call of that name. */
 const before = vi.hoisted(() => ({ call: "", run: undefined as (() => void) | undefined }));
 
 vi.mock("node:fs", async (load) => {
@@ -46,8 +46,8 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** From now on the folder's name leads out of the tree. */
-function leadOut(): void {
+/** Replaces the folder with a link that leads out of the tree. */
+function replaceWithLink(): void {
   renameSync(join(site, "sub"), join(site, "was"));
   symlinkSync(join(folder, "outside"), join(site, "sub"));
 }
@@ -66,13 +66,13 @@ async function request(path: string): Promise<{ status: number; body: string }> 
   }
 }
 
-describe("a folder that becomes a link to outside", () => {
-  test.each(["stat", "open"])("just before %s gives nothing away", async (call) => {
-    // The first calls of stat look at the root.
+describe("a folder that becomes a link out of the tree", () => {
+  test.each(["stat", "open"])("just before %s reveals nothing", async (call) => {
+    // The first calls of stat are for the root.
     before.call = "";
     const asked = request("/sub/file.txt");
     before.call = call;
-    before.run = leadOut;
+    before.run = replaceWithLink;
     const { status, body } = await asked;
     expect(before.run).toBeUndefined();
     expect([status, body]).toEqual([404, "404 Not Found\n"]);

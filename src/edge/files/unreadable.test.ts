@@ -1,4 +1,4 @@
-/** Files that are there and cannot be read: they count as absent, and nothing is tried for ever. */
+/** Files that exist but cannot be read count as absent, and retries are limited. */
 
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,7 +11,7 @@ import { openHttp1 } from "../testing/client.ts";
 import type { TestResponse } from "../testing/test-client.ts";
 import { FileService } from "./service.ts";
 
-/** Which files fail to open, with which code, and how often one was tried. */
+/** The files that fail to open, their error code, and the number of attempts. */
 const failing = vi.hoisted(() => ({ code: undefined as string | undefined, suffix: "", opened: 0 }));
 
 vi.mock("node:fs", async (load) => {
@@ -42,7 +42,7 @@ const lines: string[] = [];
 beforeAll(() => {
   site = mkdtempSync(join(tmpdir(), "nagare-unreadable-"));
   writeFileSync(join(site, "404.html"), "<h1>not found</h1>");
-  // Not readable by all, so the system is asked.
+  // Not readable by all, so `access` is called.
   writeFileSync(join(site, "page.txt"), "page", { mode: 0o600 });
   writeFileSync(join(site, "app.js"), "plain");
   writeFileSync(join(site, "app.js.gz"), "packed", { mode: 0o600 });
@@ -73,7 +73,7 @@ async function request(path: string, method = "GET", headers: Record<string, str
 }
 
 describe("a 404.html that cannot be read", () => {
-  test.each(["EACCES", "EMFILE", "EIO", "ENOENT"])("(%s) gives a plain 404 at once", async (code) => {
+  test.each(["EACCES", "EMFILE", "EIO", "ENOENT"])("(%s) yields a plain 404 immediately", async (code) => {
     failing.code = code;
     failing.suffix = "404.html";
     const response = await request("/missing");
@@ -83,21 +83,21 @@ describe("a 404.html that cannot be read", () => {
 });
 
 describe("a file that cannot be read", () => {
-  test("without permission counts as absent, for HEAD too", async () => {
+  test("for lack of permission counts as absent, for HEAD too", async () => {
     failing.code = "EACCES";
     failing.suffix = "page.txt";
     for (const method of ["GET", "HEAD"]) expect((await request("/page.txt", method)).status).toBe(404);
     expect(lines).toEqual([]);
   });
 
-  test("when descriptors have run out, is a 503 that asks for a later attempt", async () => {
+  test("for lack of file descriptors yields a 503 with Retry-After", async () => {
     failing.code = "EMFILE";
     failing.suffix = "page.txt";
     const response = await request("/page.txt");
     expect([response.status, response.headers["retry-after"]]).toEqual([503, "1"]);
   });
 
-  test("for another reason is tried a few times", async () => {
+  test("for another reason is retried a few times", async () => {
     failing.code = "EIO";
     failing.suffix = "page.txt";
     expect((await request("/page.txt")).status).toBe(500);
@@ -105,7 +105,7 @@ describe("a file that cannot be read", () => {
     expect(lines).toEqual(["nagare: GET /page.txt: EIO"]);
   });
 
-  test("leaves the original where it is a compressed copy", async () => {
+  test("is replaced by the original if it is a compressed copy", async () => {
     failing.code = "EACCES";
     failing.suffix = ".gz";
     const response = await request("/app.js", "GET", { "accept-encoding": "gzip" });
@@ -113,7 +113,7 @@ describe("a file that cannot be read", () => {
   });
 
   test.skipIf(process.getuid?.() === 0 || process.platform === "win32")(
-    "is one of mode 000 (skipped for root, who may read it)",
+    "because of mode 000 counts as absent (skipped for root, who may read it)",
     async () => {
       writeFileSync(join(site, "locked.txt"), "locked");
       chmodSync(join(site, "locked.txt"), 0);

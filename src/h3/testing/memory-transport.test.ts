@@ -1,4 +1,4 @@
-/** The transport in memory does what connections do. */
+/** The in-memory transport behaves like a connection. */
 
 import { describe, test } from "vitest";
 import { SeededRng } from "../../base/rng.ts";
@@ -23,7 +23,7 @@ function casePair(options: MemoryOptions): TransportPair {
     serverEvents,
     run: () => {
       while ([turn(client, clientEvents), turn(server, serverEvents)].includes(true));
-      // A delivery to the other side may have told this one something.
+      // A delivery to the other side may have produced events on this one.
       turn(client, clientEvents);
     },
   };
@@ -31,7 +31,7 @@ function casePair(options: MemoryOptions): TransportPair {
 
 const NETWORKS: readonly (readonly [string, (options: TransportCaseOptions) => MemoryOptions])[] = [
   ["in order", (options) => options],
-  ["cut and reordered", (options) => ({ ...options, rng: new SeededRng(7) })],
+  ["split and reordered", (options) => ({ ...options, rng: new SeededRng(7) })],
 ];
 
 describe.each(NETWORKS)("in memory, %s", (_, network) => {

@@ -1,4 +1,4 @@
-/** A client and a server joined in memory, and what each of them said. */
+/** A client and a server connected in memory, with a record of their events. */
 
 import { SeededRng } from "../../base/rng.ts";
 import { H3Connection } from "../connection.ts";
@@ -14,9 +14,9 @@ export interface PairOptions extends MemoryOptions {
 export class H3Side {
   readonly transport: MemoryTransport;
   readonly connection: H3Connection;
-  /** All events so far, oldest first. */
+  /** All events, oldest first. */
   readonly events: H3Event[] = [];
-  /** What to do at an event, at once. */
+  /** Called immediately for each event. */
   onEvent: (event: H3Event) => void = () => {};
 
   constructor(transport: MemoryTransport, options: Partial<H3Options>) {
@@ -24,7 +24,7 @@ export class H3Side {
     this.connection = new H3Connection(transport, { rng: new SeededRng(1), ...options });
   }
 
-  /** Hands over what the transport has to say; false when that was nothing. */
+  /** Passes on the transport's events. Returns false if nothing happened. */
   turn(): boolean {
     const delivered = this.transport.deliverOne();
     const events = this.transport.events.splice(0);
@@ -58,7 +58,7 @@ export class H3Pair {
     this.server = new H3Side(server, options.server ?? {});
   }
 
-  /** Until neither side has anything more to say. */
+  /** Runs until both sides are idle. */
   run(): this {
     for (let quiet = 0; quiet < 2; ) {
       const moved = [this.client.turn(), this.server.turn()].includes(true);
@@ -68,7 +68,7 @@ export class H3Pair {
   }
 }
 
-/** All content that can be read now, joined. */
+/** All content that can be read now, concatenated. */
 export function readAll(side: H3Side, id: number, max = 1_000_000): Uint8Array {
   const parts: Uint8Array[] = [];
   for (let chunk = side.connection.readData(id, max); chunk !== undefined; chunk = side.connection.readData(id, max)) {

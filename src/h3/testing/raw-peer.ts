@@ -1,4 +1,4 @@
-/** A peer that says whatever a test wants, opposite a connection that has to bear it. */
+/** A peer that sends arbitrary bytes to the connection under test. */
 
 import { SeededRng } from "../../base/rng.ts";
 import type { FieldSection } from "../../http/index.ts";
@@ -20,7 +20,7 @@ export function varint(value: VarInt): Uint8Array {
 export const frame = (type: VarInt, payload: Uint8Array = new Uint8Array(0)): Uint8Array =>
   concat(varint(type), varint(payload.length), payload);
 
-/** A field section that needs no dynamic table. Names and values are not checked. */
+/** Encodes a field section without the dynamic table. Does not check names and values. */
 export function section(fields: FieldSection): Uint8Array {
   const target = new Uint8Array(SECTION_PREFIX_ROOM + maxEncodedLength(fields));
   const encoder = new QpackEncoder({ tableCapacity: 0 });
@@ -64,19 +64,19 @@ export class RawPeer {
     return this.run();
   }
 
-  /** Opens a unidirectional stream with a type, and sends what follows it. */
+  /** Opens a unidirectional stream with a type, and sends `parts` after it. */
   openUni(type: VarInt, ...parts: Uint8Array[]): number {
     const id = this.transport.openStream("uni")!;
     this.send(id, concat(varint(type), ...parts));
     return id;
   }
 
-  /** The control stream, with empty SETTINGS unless others are given. */
+  /** Opens the control stream, by default with empty SETTINGS. */
   openControl(...parts: Uint8Array[]): number {
     return this.openUni(0, ...(parts.length > 0 ? parts : [settings()]));
   }
 
-  /** A request stream on which it is this peer's turn to send: a new one, or one that the victim opened for a GET. */
+  /** A request stream on which this peer sends next: a new one, or one that the victim opened with a request. */
   openRequest(method = "GET"): number {
     if (this.victim.connection.role === "server") return this.transport.openStream("bidi")!;
     const target =
@@ -88,12 +88,12 @@ export class RawPeer {
     return id!;
   }
 
-  /** The head of a well-formed message of this peer. */
+  /** The head of a well-formed message from this peer. */
   get head(): FieldSection {
     return this.victim.connection.role === "server" ? REQUEST : RESPONSE;
   }
 
-  /** With which code the victim closed the connection. */
+  /** The code with which the victim closed the connection. */
   get closeCode(): VarInt | undefined {
     return this.victim.transport.closed?.code;
   }

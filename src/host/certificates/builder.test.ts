@@ -1,4 +1,4 @@
-/** The builder's certificates as OpenSSL reads them. */
+/** Generated certificates, as read by OpenSSL. */
 
 import { X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
@@ -7,7 +7,7 @@ import { type KeyKind, makeCertificate } from "./testing/make-certificate.ts";
 
 const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString("hex");
 
-describe("certificates made here", () => {
+describe("generated certificates", () => {
   it.each(["p256", "p384", "ed25519", "rsa"] satisfies KeyKind[])("are read and verified by OpenSSL (%s)", (key) => {
     const root = makeCertificate({ subject: "Root", ca: true, key });
     const issuer = makeCertificate({ subject: "Issuer", ca: 0, key, issuer: root });
@@ -25,7 +25,7 @@ describe("certificates made here", () => {
     expect(leaf.chain.map(hex)).toEqual([leaf, issuer].map(({ der }) => hex(der)));
   });
 
-  it("have the dates they were given, before and after 2050", () => {
+  it("have the given dates, before and after 2050", () => {
     const certificate = makeCertificate({
       notBefore: new Date("2001-02-03T04:05:06Z"),
       notAfter: new Date("2051-12-31T23:59:59Z"),
@@ -42,7 +42,7 @@ describe("DER", () => {
     expect(hex(oid("2.5.29.37.0"))).toBe("0604551d2500");
   });
 
-  it("encodes times in both forms (RFC 5280 §4.1.2.5)", () => {
+  it("encodes times in both formats (RFC 5280 §4.1.2.5)", () => {
     expect(Buffer.from(time(new Date("2049-12-31T23:59:59Z"))).toString("latin1")).toBe("\x17\r491231235959Z");
     expect(Buffer.from(time(new Date("2050-01-01T00:00:00Z"))).toString("latin1")).toBe("\x18\x0f20500101000000Z");
   });
@@ -56,7 +56,7 @@ describe("DER", () => {
     ["::ffff:192.0.2.1", "00000000000000000000ffffc0000201"],
     ["fe80::", "fe800000000000000000000000000000"],
     ["localhost", ""],
-  ])("turns the address %s into bytes", (literal, bytes) => {
+  ])("converts the address %s to bytes", (literal, bytes) => {
     expect(hex(addressBytes(literal))).toBe(bytes);
   });
 });

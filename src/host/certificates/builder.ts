@@ -1,4 +1,4 @@
-/** Making X.509 certificates (RFC 5280 §4.1): for development, and for tests. */
+/** Builds X.509 certificates (RFC 5280 §4.1) for development and tests. */
 
 import { createHash, type KeyObject, sign } from "node:crypto";
 import { contextTag, DerReader, Tag } from "../../crypto/index.ts";
@@ -32,7 +32,7 @@ export interface CertificateFields {
   readonly extensions: readonly Uint8Array[];
 }
 
-/** The digest a key signs certificates with, unless told otherwise. */
+/** The digest with which a key signs certificates. */
 export type SignatureHash = "sha1" | "sha256" | "sha384" | "sha512";
 
 const SIGNATURE_OID: Readonly<Record<string, string>> = {
@@ -53,7 +53,7 @@ function signatureAlgorithm(key: KeyObject, hash: SignatureHash): Uint8Array {
   return key.asymmetricKeyType === "rsa" ? sequence(identifier, nullValue()) : sequence(identifier);
 }
 
-/** The whole certificate in DER, signed by the issuer's private key. */
+/** Returns the certificate in DER, signed with the issuer's private key. */
 export function signCertificate(fields: CertificateFields, key: KeyObject, hash: SignatureHash = "sha256"): Uint8Array {
   const algorithm = signatureAlgorithm(key, hash);
   const version3 = der(contextTag(0, true), integer(2));
@@ -134,5 +134,5 @@ export function toPem(label: string, bytes: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${base64.replace(/.{64}(?=.)/g, "$&\n")}\n-----END ${label}-----\n`;
 }
 
-/** Twenty octets at most, positive and never zero (RFC 5280 §4.1.2.2). */
+/** At most 20 octets, positive and nonzero (RFC 5280 §4.1.2.2). */
 export const serialFrom = (random: Uint8Array): Uint8Array => concat(fromHex("40"), random.subarray(0, 15));

@@ -1,10 +1,10 @@
-/** An X.509 certificate taken apart (RFC 5280 §4), as far as serving and judging it need. */
+/** Parses X.509 certificates (RFC 5280 §4), as far as serving and verifying them requires. */
 
 import { contextTag, DerReader, Tag } from "../../crypto/index.ts";
 import { fromLatin1, fromUtf8 } from "../../wire/text.ts";
 import { readName, type X509Name } from "./name.ts";
 
-/** Bytes that are not a certificate. */
+/** The bytes are not a valid certificate. */
 export class MalformedCertificate extends Error {
   override readonly name = "MalformedCertificate";
 }
@@ -31,59 +31,59 @@ export interface Certificate {
   readonly notAfter: Date;
   /** DER SubjectPublicKeyInfo. */
   readonly spki: Uint8Array;
-  /** Dotted; for RSASSA-PSS the digest's too. */
+  /** Dotted OID; for RSASSA-PSS followed by that of the digest. */
   readonly signatureAlgorithm: string;
   readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | undefined } | undefined;
-  /** Set bits of RFC 5280 §4.2.1.3; undefined when the extension is absent. */
+  /** The bits set (RFC 5280 §4.2.1.3); undefined if the extension is absent. */
   readonly keyUsage: ReadonlySet<number> | undefined;
-  /** Dotted purposes; undefined when the extension is absent. */
+  /** Dotted OIDs; undefined if the extension is absent. */
   readonly extendedKeyUsage: readonly string[] | undefined;
   readonly altNames: readonly GeneralName[];
   readonly nameConstraints: NameConstraints | undefined;
   readonly subjectKeyId: Uint8Array | undefined;
   readonly authorityKeyId: Uint8Array | undefined;
-  /** Dotted identifiers of critical extensions that are not understood here. */
+  /** Dotted OIDs of critical extensions that are not understood. */
   readonly unknownCritical: readonly string[];
 }
 
-function need<T>(value: T | undefined, what: string): T {
+function required<T>(value: T | undefined, what: string): T {
   if (value === undefined) throw new MalformedCertificate(`its ${what} cannot be read`);
   return value;
 }
 
-function needDone(reader: DerReader, what: string): void {
-  if (!reader.isDone) throw new MalformedCertificate(`its ${what} has something left over`);
+function requireEnd(reader: DerReader, what: string): void {
+  if (!reader.isDone) throw new MalformedCertificate(`its ${what} has trailing bytes`);
 }
 
-/** Throws a `MalformedCertificate`. */
+/** Throws a `MalformedCertificate` if `der` is not a valid certificate. */
 export function parseX509(der: Uint8Array): Certificate {
   const file = new DerReader(der);
-  const certificate = need(file.enter(Tag.sequence), "outer sequence");
-  needDone(file, "outer sequence");
-  const tbs = need(certificate.enter(Tag.sequence), "tbsCertificate");
-  const outerAlgorithm = need(certificate.takeWhole(Tag.sequence), "signature algorithm");
-  need(certificate.bitString(), "signature");
-  needDone(certificate, "outer sequence");
+  const certificate = required(file.enter(Tag.sequence), "outer sequence");
+  requireEnd(file, "outer sequence");
+  const tbs = required(certificate.enter(Tag.sequence), "tbsCertificate");
+  const outerAlgorithm = required(certificate.takeWhole(Tag.sequence), "signature algorithm");
+  required(certificate.bitString(), "signature");
+  requireEnd(certificate, "outer sequence");
 
   const version = tbs.enter(contextTag(0, true));
-  need(tbs.take(Tag.integer), "serial number");
-  const innerAlgorithm = need(tbs.takeWhole(Tag.sequence), "signature algorithm");
-  // RFC 5280 §4.1.1.2: only the inner one is signed.
+  required(tbs.take(Tag.integer), "serial number");
+  const innerAlgorithm = required(tbs.takeWhole(Tag.sequence), "signature algorithm");
+  // RFC 5280 §4.1.1.2: they must be equal. Only the inner one is signed.
   if (Buffer.compare(outerAlgorithm, innerAlgorithm) !== 0) {
     throw new MalformedCertificate("its two signature algorithms differ");
   }
-  const issuer = need(readName(tbs), "issuer");
-  const validity = need(tbs.enter(Tag.sequence), "validity");
-  const notBefore = need(readTime(validity), "notBefore");
-  const notAfter = need(readTime(validity), "notAfter");
-  needDone(validity, "validity");
-  const subject = need(readName(tbs), "subject");
-  const spki = need(tbs.takeWhole(Tag.sequence), "public key");
-  // Unique identifiers, which nobody uses (RFC 5280 §4.1.2.8).
+  const issuer = required(readName(tbs), "issuer");
+  const validity = required(tbs.enter(Tag.sequence), "validity");
+  const notBefore = required(readTime(validity), "notBefore");
+  const notAfter = required(readTime(validity), "notAfter");
+  requireEnd(validity, "validity");
+  const subject = required(readName(tbs), "subject");
+  const spki = required(tbs.takeWhole(Tag.sequence), "public key");
+  // Unique identifiers, which are unused in practice (RFC 5280 §4.1.2.8).
   tbs.take(contextTag(1, false));
   tbs.take(contextTag(2, false));
   const extensions = tbs.enter(contextTag(3, true));
-  needDone(tbs, "tbsCertificate");
+  requireEnd(tbs, "tbsCertificate");
 
   return {
     der,
@@ -94,33 +94,33 @@ export function parseX509(der: Uint8Array): Certificate {
     notAfter,
     spki,
     signatureAlgorithm: readAlgorithm(innerAlgorithm),
-    ...readExtensions(extensions === undefined ? undefined : need(extensions.enter(Tag.sequence), "extensions")),
+    ...readExtensions(extensions === undefined ? undefined : required(extensions.enter(Tag.sequence), "extensions")),
   };
 }
 
 function readVersion(reader: DerReader): number {
-  const number = need(reader.take(Tag.integer), "version");
+  const number = required(reader.take(Tag.integer), "version");
   if (number.length !== 1 || number[0]! > 2) throw new MalformedCertificate("its version is unknown");
   return number[0]! + 1;
 }
 
-/** DER knows only one true (X.690 §11.1). */
+/** DER has only one encoding of TRUE (X.690 §11.1). */
 function readBoolean(reader: DerReader, what: string): boolean {
   const value = reader.take(Tag.boolean);
   if (value === undefined) return false;
-  if (value.length !== 1 || (value[0] !== 0 && value[0] !== 0xff)) need(undefined, what);
+  if (value.length !== 1 || (value[0] !== 0 && value[0] !== 0xff)) required(undefined, what);
   return value[0] === 0xff;
 }
 
-/** "2.5.29.17" */
+/** Returns the dotted form, such as "2.5.29.17". */
 export function dottedOid(contents: Uint8Array): string {
   const arcs: number[] = [];
   let arc = 0;
   let isFirstByte = true;
   if (contents.length === 0 || contents.at(-1)! >= 0x80)
-    throw new MalformedCertificate("an object identifier is cut short");
+    throw new MalformedCertificate("an object identifier is truncated");
   for (const byte of contents) {
-    // No padding (X.690 §8.19.2), or one identifier could be written in two ways.
+    // Padding is forbidden (X.690 §8.19.2): it would allow two encodings of one identifier.
     if (isFirstByte && byte === 0x80) throw new MalformedCertificate("an object identifier is padded");
     isFirstByte = byte < 0x80;
     arc = arc * 128 + (byte & 0x7f);
@@ -140,15 +140,15 @@ const RSASSA_PSS = "1.2.840.113549.1.1.10";
 const SHA1 = "1.3.14.3.2.26";
 
 function readAlgorithm(whole: Uint8Array): string {
-  const algorithm = need(new DerReader(whole).enter(Tag.sequence), "signature algorithm");
-  const name = dottedOid(need(algorithm.take(Tag.oid), "signature algorithm"));
+  const algorithm = required(new DerReader(whole).enter(Tag.sequence), "signature algorithm");
+  const name = dottedOid(required(algorithm.take(Tag.oid), "signature algorithm"));
   if (name !== RSASSA_PSS) return name;
-  // RFC 4055 §3.1: the digest is [0], SHA-1 when it is left out.
+  // RFC 4055 §3.1: the digest is [0]; it defaults to SHA-1.
   const digest = algorithm.enter(Tag.sequence)?.enter(contextTag(0, true))?.enter(Tag.sequence)?.take(Tag.oid);
   return `${name} ${digest === undefined ? SHA1 : dottedOid(digest)}`;
 }
 
-/** UTCTime or GeneralizedTime, always in Zulu time with seconds (RFC 5280 §4.1.2.5). */
+/** UTCTime or GeneralizedTime, always in UTC ("Z") and with seconds (RFC 5280 §4.1.2.5). */
 function readTime(reader: DerReader): Date | undefined {
   const short = reader.nextTag === Tag.utcTime;
   const contents = reader.take(short ? Tag.utcTime : Tag.generalizedTime);
@@ -159,7 +159,7 @@ function readTime(reader: DerReader): Date | undefined {
   const year = short ? (Number(digits) < 50 ? `20${digits}` : `19${digits}`) : digits;
   const text = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
   const date = new Date(text);
-  // The 31st of February would become the 3rd of March.
+  // `Date` would turn February 31 into March 3.
   return Number.isNaN(date.getTime()) || date.toISOString() !== text ? undefined : date;
 }
 
@@ -177,8 +177,8 @@ type ExtensionFields = Pick<
 >;
 
 /**
- * Understood well enough to be critical, though nothing is done about them: policies, which only bind those who ask for
- * one (RFC 5280 §6.1.1).
+ * Policy extensions are accepted as critical but not evaluated: they apply only to verifiers that require a policy
+ * (RFC 5280 §6.1.1).
  */
 const POLICY_EXTENSIONS = new Set(["2.5.29.32", "2.5.29.33", "2.5.29.36", "2.5.29.54"]);
 
@@ -196,12 +196,12 @@ function readExtensions(list: DerReader | undefined): ExtensionFields {
   };
   const seen = new Set<string>();
   while (list !== undefined && !list.isDone) {
-    const extension = need(list.enter(Tag.sequence), "extensions");
-    const id = dottedOid(need(extension.take(Tag.oid), "extensions"));
+    const extension = required(list.enter(Tag.sequence), "extensions");
+    const id = dottedOid(required(extension.take(Tag.oid), "extensions"));
     const critical = readBoolean(extension, `extension ${id}`);
-    const value = new DerReader(need(extension.take(Tag.octetString), `extension ${id}`));
-    needDone(extension, `extension ${id}`);
-    // RFC 5280 §4.2: at most one of each.
+    const value = new DerReader(required(extension.take(Tag.octetString), `extension ${id}`));
+    requireEnd(extension, `extension ${id}`);
+    // RFC 5280 §4.2: no duplicates.
     if (seen.has(id)) throw new MalformedCertificate(`it has the extension ${id} twice`);
     seen.add(id);
     if (!readExtension(fields, id, value) && critical && !POLICY_EXTENSIONS.has(id)) unknownCritical.push(id);
@@ -209,34 +209,34 @@ function readExtensions(list: DerReader | undefined): ExtensionFields {
   return fields;
 }
 
-/** False when the extension is not known here. */
+/** Returns false if the extension is unknown. */
 function readExtension(fields: Mutable<ExtensionFields>, id: string, value: DerReader): boolean {
   switch (id) {
     case "2.5.29.14":
-      fields.subjectKeyId = need(value.take(Tag.octetString), "subject key identifier");
+      fields.subjectKeyId = required(value.take(Tag.octetString), "subject key identifier");
       break;
     case "2.5.29.15":
-      fields.keyUsage = readFlags(need(value.take(Tag.bitString), "key usage"));
+      fields.keyUsage = readFlags(required(value.take(Tag.bitString), "key usage"));
       break;
     case "2.5.29.17":
-      fields.altNames = readGeneralNames(need(value.enter(Tag.sequence), "subject alternative names"));
+      fields.altNames = readGeneralNames(required(value.enter(Tag.sequence), "subject alternative names"));
       break;
     case "2.5.29.19":
-      fields.basicConstraints = readBasicConstraints(need(value.enter(Tag.sequence), "basic constraints"));
+      fields.basicConstraints = readBasicConstraints(required(value.enter(Tag.sequence), "basic constraints"));
       break;
     case "2.5.29.30":
-      fields.nameConstraints = readNameConstraints(need(value.enter(Tag.sequence), "name constraints"));
+      fields.nameConstraints = readNameConstraints(required(value.enter(Tag.sequence), "name constraints"));
       break;
     case "2.5.29.35":
       fields.authorityKeyId = value.enter(Tag.sequence)?.take(contextTag(0, false));
-      return true; // The forms without a key identifier are of no use here.
+      return true; // The forms without a key identifier are not used.
     case "2.5.29.37":
-      fields.extendedKeyUsage = readPurposes(need(value.enter(Tag.sequence), "extended key usage"));
+      fields.extendedKeyUsage = readPurposes(required(value.enter(Tag.sequence), "extended key usage"));
       break;
     default:
       return false;
   }
-  needDone(value, `extension ${id}`);
+  requireEnd(value, `extension ${id}`);
   return true;
 }
 
@@ -251,7 +251,7 @@ function readFlags(bits: Uint8Array): Set<number> {
 function readBasicConstraints(value: DerReader): { ca: boolean; pathLength: number | undefined } {
   const ca = readBoolean(value, "basic constraints");
   const length = value.take(Tag.integer);
-  needDone(value, "basic constraints");
+  requireEnd(value, "basic constraints");
   if (length === undefined) return { ca, pathLength: undefined };
   if (length.length === 0 || length[0]! >= 0x80) throw new MalformedCertificate("its path length is negative");
   return { ca, pathLength: length.reduce((sum, byte) => sum * 256 + byte, 0) };
@@ -259,7 +259,7 @@ function readBasicConstraints(value: DerReader): { ca: boolean; pathLength: numb
 
 function readPurposes(value: DerReader): string[] {
   const purposes: string[] = [];
-  while (!value.isDone) purposes.push(dottedOid(need(value.take(Tag.oid), "extended key usage")));
+  while (!value.isDone) purposes.push(dottedOid(required(value.take(Tag.oid), "extended key usage")));
   return purposes;
 }
 
@@ -274,28 +274,28 @@ function readGeneralName(list: DerReader): GeneralName {
   const tag = list.nextTag!;
   switch (tag) {
     case contextTag(1, false):
-      return { type: "email", name: fromLatin1(need(list.take(tag), "name")) };
+      return { type: "email", name: fromLatin1(required(list.take(tag), "name")) };
     case contextTag(2, false):
-      return { type: "dns", name: fromLatin1(need(list.take(tag), "name")) };
+      return { type: "dns", name: fromLatin1(required(list.take(tag), "name")) };
     case contextTag(4, true):
-      return { type: "directory", name: need(readName(need(list.enter(tag), "name")), "name") };
+      return { type: "directory", name: required(readName(required(list.enter(tag), "name")), "name") };
     case contextTag(6, false):
-      return { type: "uri", name: fromUtf8(need(list.take(tag), "name")) };
+      return { type: "uri", name: fromUtf8(required(list.take(tag), "name")) };
     case contextTag(7, false):
-      return { type: "address", bytes: need(list.take(tag), "name") };
+      return { type: "address", bytes: required(list.take(tag), "name") };
     default:
-      need(list.take(tag), "name");
+      required(list.take(tag), "name");
       return { type: "other" };
   }
 }
 
-/** RFC 5280 §4.2.1.10. The bounds of a subtree are fixed to 0 and absent. */
+/** RFC 5280 §4.2.1.10: the minimum of a subtree is always 0 and the maximum absent. */
 function readNameConstraints(value: DerReader): NameConstraints {
   const subtrees = (number: number): GeneralName[] => {
     const list = value.enter(contextTag(number, true));
     const names: GeneralName[] = [];
     while (list !== undefined && !list.isDone) {
-      names.push(readGeneralName(need(list.enter(Tag.sequence), "name constraints")));
+      names.push(readGeneralName(required(list.enter(Tag.sequence), "name constraints")));
     }
     return names;
   };

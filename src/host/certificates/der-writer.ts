@@ -1,4 +1,4 @@
-/** Writing DER (X.690): just what a certificate is made of. Every function returns one whole value. */
+/** Writes DER (X.690), as far as certificates need it. Each function returns one complete value. */
 
 import { isIP } from "node:net";
 import { Tag } from "../../crypto/index.ts";
@@ -67,16 +67,16 @@ export function time(date: Date): Uint8Array {
     : der(Tag.generalizedTime, utf8(digits));
 }
 
-/** A Name of one common name. */
+/** A Name that consists of one common name. */
 export const commonName = (name: string): Uint8Array =>
   sequence(set(sequence(oid("2.5.4.3"), der(Tag.utf8String, utf8(name)))));
 
-/** The bytes of an IPv4 or IPv6 literal as certificates hold them; undefined for anything else. */
+/** The bytes of an IPv4 or IPv6 literal as in a certificate; undefined for anything else. */
 export function addressBytes(literal: string): Uint8Array | undefined {
   if (isIP(literal) === 4) return Uint8Array.from(literal.split("."), Number);
   if (isIP(literal) !== 6) return undefined;
   const withoutZone = literal.split("%")[0]!;
-  // A trailing dotted quad stands for two groups.
+  // A trailing dotted quad is two groups.
   const hex = withoutZone.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) =>
     [Number(a) * 256 + Number(b), Number(c) * 256 + Number(d)].map((group) => group.toString(16)).join(":"),
   );

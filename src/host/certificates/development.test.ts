@@ -30,21 +30,21 @@ describe("the development certificate", () => {
     expect(identity.signer.schemes).toEqual(["ecdsa_secp256r1_sha256"]);
   });
 
-  it("is made for names and addresses on request, each set in a file of its own", async () => {
+  it("can cover other names and addresses, with a separate file for each set", async () => {
     const plain = await developmentIdentity({ directory });
     const named = await developmentIdentity({ directory, names: ["Phone.test", "192.0.2.7"] });
     expect(named.names).toEqual(["localhost", "127.0.0.1", "::1", "phone.test", "192.0.2.7"]);
     expect(named.path).not.toBe(plain.path);
   });
 
-  it.runIf(process.platform === "linux")("lasts as long as the process where nothing can be written", async () => {
-    // Node's recursive mkdir would not come back from here.
+  it.runIf(process.platform === "linux")("exists only in memory if nothing can be written", async () => {
+    // Node's recursive mkdir would hang here.
     const identity = await developmentIdentity({ directory: "/proc/nagare/certificates" });
     expect(identity.path).toBeUndefined();
     expect(identity.names).toContain("localhost");
   });
 
-  it("tells the hashes that browsers ask for", async () => {
+  it("reports the hashes that browsers need", async () => {
     const identity = await developmentIdentity({ directory });
     const { publicKey, raw } = new X509Certificate(identity.cert);
     const spki = publicKey.export({ format: "der", type: "spki" });
@@ -52,7 +52,7 @@ describe("the development certificate", () => {
     expect(Buffer.from(identity.sha256)).toEqual(createHash("sha256").update(raw).digest());
   });
 
-  it("is made once for each set of names", async () => {
+  it("is created once for each set of names", async () => {
     const first = await developmentIdentity({ directory });
     expect((await developmentIdentity({ directory })).cert).toBe(first.cert);
     const other = await developmentIdentity({ directory, names: ["dev.test", "192.0.2.7"] });
@@ -71,7 +71,7 @@ describe("the development certificate", () => {
     expect((await developmentIdentity({ directory, now: new Date(start + 12 * DAY) })).cert).toBe(renewed.cert);
   });
 
-  it("is made anew when the file is damaged or from the future", async () => {
+  it("is recreated if the file is damaged or from the future", async () => {
     const first = await developmentIdentity({ directory });
     await writeFile(first.path!, "nonsense");
     const second = await developmentIdentity({ directory });
@@ -82,7 +82,7 @@ describe("the development certificate", () => {
     expect(third.notBefore.getTime()).toBeLessThan(Date.now());
   });
 
-  it.skipIf(process.platform === "win32")("is readable by its owner alone", async () => {
+  it.skipIf(process.platform === "win32")("is readable only by its owner", async () => {
     const nested = join(directory, "cache", "nagare");
     const identity = await developmentIdentity({ directory: nested });
     expect((await stat(nested)).mode & 0o777).toBe(0o700);
@@ -90,13 +90,13 @@ describe("the development certificate", () => {
     expect(await readFile(identity.path!, "latin1")).toContain("PRIVATE KEY");
   });
 
-  it("is one and the same for those who ask at once, and leaves no files behind", async () => {
+  it("is the same for concurrent callers, and leaves no other files behind", async () => {
     const identities = await Promise.all(Array.from({ length: 8 }, () => developmentIdentity({ directory })));
     expect(new Set(identities.map(({ cert }) => cert)).size).toBe(1);
     expect(await readdir(directory)).toHaveLength(1);
   });
 
-  it("still serves where nothing can be kept", async () => {
+  it("still works if it cannot be stored", async () => {
     const file = join(directory, "file");
     await writeFile(file, "");
     const identity = await developmentIdentity({ directory: join(file, "below") });

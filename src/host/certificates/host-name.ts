@@ -1,12 +1,12 @@
-/** Does a certificate's name cover a host? (RFC 9525 §6, RFC 5280 §4.2.1.6) */
+/** Matches a certificate's names against a host (RFC 9525 §6, RFC 5280 §4.2.1.6). */
 
 import type { GeneralName } from "./certificate.ts";
 import { addressBytes } from "./der-writer.ts";
 
-/** What a client wants to reach, made comparable: lower case, without brackets or a final dot. */
+/** A client's target, normalized: lower case, without brackets or a trailing dot. */
 export interface NamedHost {
   readonly name: string;
-  /** For an address literal. */
+  /** Set for an address literal. */
   readonly address: Uint8Array | undefined;
 }
 
@@ -21,7 +21,7 @@ export function covers(name: GeneralName, host: NamedHost): boolean {
   return name.type === "dns" && coversDnsName(name.name, host.name);
 }
 
-/** A wildcard stands for exactly one label, the left-most, and never for a name directly below the root (RFC 9525 §6.3). */
+/** A wildcard matches exactly one label, the left-most, and never a top-level domain (RFC 9525 §6.3). */
 export function coversDnsName(pattern: string, host: string): boolean {
   const presented = pattern.toLowerCase().replace(/\.$/, "");
   if (presented === "" || host === "") return false;
@@ -32,7 +32,7 @@ export function coversDnsName(pattern: string, host: string): boolean {
   return dot > 0 && host.slice(dot) === suffix;
 }
 
-/** An iPAddress for people: 127.0.0.1, ::1. */
+/** Formats an iPAddress for display: 127.0.0.1, ::1. */
 export function formatAddressBytes(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
   if (bytes.length !== 16) return "(a malformed address)";

@@ -38,13 +38,13 @@ describe("an identity", () => {
     expect(identity.key).toBe(leaf.key);
   });
 
-  it("may come in bytes, with text around the PEM", () => {
+  it("may be given as bytes, with text around the PEM", () => {
     const leaf = makeCertificate({ names: ["a.test"] });
     const cert = Buffer.from(`subject=a.test\r\n${leaf.cert.replaceAll("\n", "\r\n")}more`);
     expect(loadIdentity({ cert, key: new TextEncoder().encode(leaf.key) }).chain).toEqual([leaf.der]);
   });
 
-  it("may have a key in the older forms", () => {
+  it("may have a key in the older formats", () => {
     const ec = generateKeyPairSync("ec", { namedCurve: "P-256" });
     const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 });
     for (const [pair, type] of [
@@ -58,10 +58,10 @@ describe("an identity", () => {
   });
 });
 
-describe("what cannot serve is refused", () => {
+describe("an unusable identity is refused", () => {
   const leaf = makeCertificate({ names: ["a.test"] });
 
-  it("when it is not PEM, with a hint for a file's name", () => {
+  it("when it is not PEM, with a hint if it looks like a file name", () => {
     expectProblem(
       () => loadIdentity({ cert: "./cert.pem", key: leaf.key }),
       "CERTIFICATE_UNREADABLE",
@@ -77,7 +77,7 @@ describe("what cannot serve is refused", () => {
     expectProblem(() => loadIdentity({ cert: leaf.cert, key: "" }), "KEY_UNREADABLE");
   });
 
-  it("when a certificate of the chain is damaged", () => {
+  it("when a certificate in the chain is damaged", () => {
     const damaged = leaf.cert.replace(/\n.{20}/, "\nAAAAAAAAAAAAAAAAAAAA");
     expectProblem(() => loadIdentity({ cert: damaged, key: leaf.key }), "CERTIFICATE_UNREADABLE", "damaged");
     expectProblem(
@@ -87,7 +87,7 @@ describe("what cannot serve is refused", () => {
     );
   });
 
-  it("when the key is encrypted, in either form", () => {
+  it("when the key is encrypted, in either format", () => {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
     for (const type of ["pkcs8", "sec1"] as const) {
       const key = privateKey.export({ format: "pem", type, cipher: "aes-128-cbc", passphrase: "x" }).toString();
@@ -101,13 +101,13 @@ describe("what cannot serve is refused", () => {
     expectProblem(() => loadIdentity({ cert: root.cert + leaf.cert, key: leaf.key }), "KEY_MISMATCH", "first");
   });
 
-  it("when TLS 1.3 has no use for the key", () => {
+  it("when TLS 1.3 does not support the key", () => {
     const key = generateKeyPairSync("ec", { namedCurve: "secp256k1" });
     const odd = makeCertificate({ names: ["a.test"], key });
     expectProblem(() => loadIdentity({ cert: odd.cert, key: odd.key }), "KEY_UNSUPPORTED", "secp256k1");
   });
 
-  it("when its time is over or has not come, unless that is not to matter", () => {
+  it("when it is expired or not yet valid, unless validity is ignored", () => {
     const past = makeCertificate({
       names: ["a.test"],
       notBefore: new Date("2020-01-01"),
@@ -122,7 +122,7 @@ describe("what cannot serve is refused", () => {
 });
 
 describe("files", () => {
-  it("are read, and named when they cannot be", async () => {
+  it("are read, and named if they cannot be read", async () => {
     const directory = await mkdtemp(join(tmpdir(), "nagare-test-"));
     try {
       const leaf = makeCertificate({ names: ["a.test"] });
@@ -143,25 +143,28 @@ describe("files", () => {
 });
 
 describe("a signer", () => {
-  it.each(["p256", "p384", "ed25519", "rsa"] satisfies KeyKind[])("signs what every engine verifies (%s)", (kind) => {
-    const { key, spki } = makeCertificate({ key: kind });
-    const signer = createSigner(createPrivateKey(key));
-    const message = new TextEncoder().encode("the transcript");
-    expect(signer.schemes.length).toBe(kind === "rsa" ? 3 : 1);
-    for (const scheme of signer.schemes) {
-      const signature = signer.sign(scheme, message);
-      expect(portableEngine.verify(scheme, spki, message, signature)).toBe(true);
-      expect(pureEngine.verify(scheme, spki, message, signature)).toBe(true);
-    }
-  });
+  it.each(["p256", "p384", "ed25519", "rsa"] satisfies KeyKind[])(
+    "creates signatures that every engine verifies (%s)",
+    (kind) => {
+      const { key, spki } = makeCertificate({ key: kind });
+      const signer = createSigner(createPrivateKey(key));
+      const message = new TextEncoder().encode("the transcript");
+      expect(signer.schemes.length).toBe(kind === "rsa" ? 3 : 1);
+      for (const scheme of signer.schemes) {
+        const signature = signer.sign(scheme, message);
+        expect(portableEngine.verify(scheme, spki, message, signature)).toBe(true);
+        expect(pureEngine.verify(scheme, spki, message, signature)).toBe(true);
+      }
+    },
+  );
 
-  it("signs nothing that its key is not for", () => {
+  it("refuses schemes that its key does not support", () => {
     const signer = createSigner(createPrivateKey(makeCertificate({ key: "p256" }).key));
     expect(() => signer.sign("ed25519", new Uint8Array(1))).toThrow(TypeError);
     expect(() => signer.sign("ecdsa_secp384r1_sha384", new Uint8Array(1))).toThrow(TypeError);
   });
 
-  it("has no schemes for a key of no use", () => {
+  it("has no schemes for an unsupported key", () => {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "secp521r1" });
     expect(createSigner(privateKey).schemes).toEqual([]);
     expect(createPublicKey(privateKey).type).toBe("public");

@@ -1,8 +1,8 @@
-/** Certificates: of this server, and of those a client meets. */
+/** Certificates: this server's own, and those a client receives. */
 
-/** A self-signed certificate for localhost, kept between runs. */
+/** A self-signed certificate for localhost, kept across runs. */
 export { type DevelopmentIdentity, type DevelopmentOptions, developmentIdentity } from "./development.ts";
-/** A chain with its key, from text or from files. */
+/** A certificate chain and its key, from text or files. */
 export {
   type Identity,
   IdentityError,
@@ -12,11 +12,11 @@ export {
   loadIdentity,
   loadIdentityFiles,
 } from "./identity.ts";
-/** The client's judgement of a server's chain. */
+/** The client's verdict on a server's chain. */
 export type { CertificateProblem, CertificateProblemCode } from "./problem.ts";
 /** A private key as TLS uses it. */
 export { createSigner } from "./signer.ts";
-/** The choice among identities by server name and by what the client verifies. */
+/** Selects an identity by server name and by the signature schemes that the client supports. */
 export { CertificateStore } from "./store.ts";
 export { TrustError, type TrustSource } from "./trust.ts";
 export { type CertificateVerifier, createCertificateVerifier, type Verdict, type VerifierOptions } from "./verify.ts";

@@ -1,15 +1,15 @@
-/** Distinguished names (RFC 5280 §4.1.2.4): compared by one certificate with another, and shown to people. */
+/** Distinguished names (RFC 5280 §4.1.2.4), for comparison between certificates and for display. */
 
 import { DerReader, Tag } from "../../crypto/index.ts";
 import { toHex } from "../../wire/hex.ts";
 import { fromLatin1, fromUtf8 } from "../../wire/text.ts";
 
 export interface X509Name {
-  /** DER, as it stands in the certificate. */
+  /** DER, as in the certificate. */
   readonly raw: Uint8Array;
-  /** Equal for names that match (RFC 5280 §7.1); for a subtree, a beginning of it. One entry per relative name. */
+  /** One entry per relative name. Equal for matching names (RFC 5280 §7.1); a subtree's is a prefix of its members'. */
   readonly canonical: readonly string[];
-  /** For people: the common name, or else the organisation, or else whatever there is. */
+  /** For display: the common name, or else the organization, or else all other attributes. */
   readonly display: string;
 }
 
@@ -21,11 +21,11 @@ const ORGANIZATIONAL_UNIT = "55040b";
 export const sameName = (a: X509Name, b: X509Name): boolean =>
   a.canonical.length === b.canonical.length && isWithin(a, b);
 
-/** Does `name` begin with all of `base`? */
+/** True if `base` is a prefix of `name`. */
 export const isWithin = (name: X509Name, base: X509Name): boolean =>
   base.canonical.every((entry, i) => entry === name.canonical[i]);
 
-/** Undefined when malformed. */
+/** Returns undefined if the name is malformed. */
 export function readName(reader: DerReader): X509Name | undefined {
   const raw = reader.takeWhole(Tag.sequence);
   const names = raw === undefined ? undefined : new DerReader(raw).enter(Tag.sequence);
@@ -43,7 +43,7 @@ export function readName(reader: DerReader): X509Name | undefined {
       const value = tag === undefined ? undefined : attribute?.take(tag);
       if (type === undefined || value === undefined || tag === undefined) return undefined;
       const text = readText(tag, value);
-      entries.push(`${toHex(type)}=${text === undefined ? `${tag}#${toHex(value)}` : comparable(text)}`);
+      entries.push(`${toHex(type)}=${text === undefined ? `${tag}#${toHex(value)}` : normalizeText(text)}`);
       attributes.set(toHex(type), text ?? toHex(value));
     }
     canonical.push(entries.sort().join("+"));
@@ -70,5 +70,6 @@ function readText(tag: number, value: Uint8Array): string | undefined {
   }
 }
 
-/** Case and runs of white space do not matter (RFC 4518 §2, as far as real names need it). */
-const comparable = (text: string): string => text.trim().replace(/\s+/g, " ").toLowerCase().replace(/[=+#]/g, "\\$&");
+/** Ignores case and folds whitespace (RFC 4518 §2, as far as real names require). */
+const normalizeText = (text: string): string =>
+  text.trim().replace(/\s+/g, " ").toLowerCase().replace(/[=+#]/g, "\\$&");

@@ -1,4 +1,4 @@
-/** From a server's certificate to a trusted one (RFC 5280 §6, RFC 4158): finding the way and judging every step of it. */
+/** Finds a path from a server's certificate to a trusted one and checks each step (RFC 5280 §6, RFC 4158). */
 
 import { Purpose } from "./builder.ts";
 import type { Certificate } from "./certificate.ts";
@@ -13,9 +13,9 @@ export interface Anchors {
   withSubject(name: X509Name): readonly Certificate[];
 }
 
-/** Certificates from the leaf to the anchor. Real paths have three or four. */
+/** Certificates from leaf to anchor. Real paths have three or four. */
 const MAX_PATH = 10;
-/** Cross-signed intermediates could otherwise be arranged so that the search takes for ever. */
+/** Limits the search: without it, maliciously cross-signed intermediates could make it endless. */
 const MAX_SIGNATURES = 64;
 
 const KEY_CERT_SIGN = 5;
@@ -23,7 +23,7 @@ const KEY_CERT_SIGN = 5;
 const quoted = (certificate: Certificate): string => `"${certificate.subject.display}"`;
 const isSelfIssued = (certificate: Certificate): boolean => sameName(certificate.subject, certificate.issuer);
 
-/** A path, or the most telling reason why there is none. */
+/** Returns a path, or the most informative reason why there is none. */
 export function findPath(
   leaf: Certificate,
   intermediates: readonly Certificate[],
@@ -40,11 +40,11 @@ class PathSearch {
   readonly #anchors: Anchors;
   readonly #now: Date;
   #signatures = 0;
-  /** The first reason why a step that is properly signed was refused. */
+  /** The first refusal of a correctly signed step. */
   #refusal: CertificateProblem | undefined;
-  /** The first step that claims an issuer who did not sign it. */
+  /** The first step that names an issuer that did not sign it. */
   #badSignature: CertificateProblem | undefined;
-  /** The longest path tried, for telling where it ended. */
+  /** The longest path tried, to report where it ended. */
   #longest: readonly Certificate[] = [];
 
   constructor(intermediates: readonly Certificate[], anchors: Anchors, now: Date) {
@@ -53,11 +53,11 @@ class PathSearch {
     this.#now = now;
   }
 
-  /** `path` goes from the leaf to where the search has come. */
+  /** Extends `path`, which starts at the leaf, to an anchor. */
   extend(path: readonly Certificate[]): readonly Certificate[] | undefined {
     const top = path.at(-1)!;
     if (path.length > this.#longest.length) this.#longest = path;
-    // Whoever trusts this very certificate needs nobody to vouch for it.
+    // A certificate that is itself trusted needs no issuer.
     if (this.#anchors.has(top)) return path;
     if (path.length === MAX_PATH) {
       this.#refusal ??= problem("CERT_CHAIN_TOO_LONG", `the chain of ${quoted(path[0]!)} is longer than ${MAX_PATH}`);
@@ -86,11 +86,11 @@ class PathSearch {
     if (!isSignedBy(top, issuer)) {
       this.#badSignature ??= problem(
         "CERT_SIGNATURE_FAILURE",
-        `the signature of ${quoted(issuer)} on the certificate ${quoted(top)} is wrong`,
+        `the signature of ${quoted(issuer)} on the certificate ${quoted(top)} is invalid`,
       );
       return false;
     }
-    const refusal = weakAlgorithm(top) ?? judgeIssuer(path, issuer, isAnchor, this.#now);
+    const refusal = weakAlgorithm(top) ?? checkIssuer(path, issuer, isAnchor, this.#now);
     this.#refusal ??= refusal;
     return refusal === undefined;
   }
@@ -115,11 +115,11 @@ class PathSearch {
   }
 }
 
-/** The same key under the same name: going through it twice leads nowhere. */
+/** The same key under the same name, which a path need not contain twice. */
 const isSameEntity = (a: Certificate, b: Certificate): boolean =>
   sameName(a.subject, b.subject) && Buffer.compare(a.spki, b.spki) === 0;
 
-/** Those whose key identifier is the one named come first; the others may still be right (RFC 5280 §4.2.1.1). */
+/** Sorts issuers with the matching key identifier first; the others may still be right (RFC 5280 §4.2.1.1). */
 function byKeyIdentifier(issuers: readonly Certificate[], certificate: Certificate): readonly Certificate[] {
   const wanted = certificate.authorityKeyId;
   if (wanted === undefined || issuers.length < 2) return issuers;
@@ -128,15 +128,15 @@ function byKeyIdentifier(issuers: readonly Certificate[], certificate: Certifica
   return [...issuers.filter(matches), ...issuers.filter((issuer) => !matches(issuer))];
 }
 
-/** May `issuer` have issued what lies below it? (RFC 5280 §6.1.4) */
-function judgeIssuer(
+/** Checks that `issuer` was allowed to issue the certificates below it (RFC 5280 §6.1.4). */
+function checkIssuer(
   path: readonly Certificate[],
   issuer: Certificate,
   isAnchor: boolean,
   now: Date,
 ): CertificateProblem | undefined {
   const constraints = issuer.basicConstraints;
-  // Roots of version 1 have no extensions to say so; that they are on the list of authorities says it (RFC 5280 §6.1.4 (k)).
+  // Version 1 roots have no extensions; being in the list of authorities is enough (RFC 5280 §6.1.4 (k)).
   const isOldRoot = isAnchor && issuer.version === 1;
   if (!isOldRoot && constraints?.ca !== true) {
     return problem("INVALID_CA", `${quoted(issuer)} issued ${quoted(path.at(-1)!)} but is not a certificate authority`);
@@ -159,15 +159,15 @@ function judgeIssuer(
     if (name !== undefined) {
       return problem(
         "NAME_CONSTRAINT_VIOLATION",
-        `${quoted(issuer)} may not vouch for ${name}, which ${quoted(certificate)} is for`,
+        `${quoted(issuer)} may not issue certificates for ${name}, a name of ${quoted(certificate)}`,
       );
     }
   }
-  return judgeAlone(issuer, now);
+  return checkCertificate(issuer, now);
 }
 
-/** What can be said of any certificate on a path by itself. */
-export function judgeAlone(certificate: Certificate, now: Date): CertificateProblem | undefined {
+/** Checks that apply to each certificate of a path on its own. */
+export function checkCertificate(certificate: Certificate, now: Date): CertificateProblem | undefined {
   const { notBefore, notAfter, extendedKeyUsage, unknownCritical } = certificate;
   if (now > notAfter) {
     return problem("CERT_HAS_EXPIRED", `the certificate ${quoted(certificate)} expired on ${notAfter.toISOString()}`);
@@ -176,7 +176,7 @@ export function judgeAlone(certificate: Certificate, now: Date): CertificateProb
     const from = notBefore.toISOString();
     return problem("CERT_NOT_YET_VALID", `the certificate ${quoted(certificate)} is valid only from ${from}`);
   }
-  // On a CA it limits what lies below, as all of the web has it.
+  // On a CA, it restricts the certificates below: universal practice on the web.
   if (extendedKeyUsage?.some((purpose) => purpose === Purpose.serverAuth || purpose === Purpose.any) === false) {
     return problem("INVALID_PURPOSE", `the certificate ${quoted(certificate)} is not for authenticating servers`);
   }

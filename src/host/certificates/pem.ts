@@ -1,9 +1,9 @@
-/** PEM (RFC 7468): what lies between the lines of dashes. */
+/** Parses PEM (RFC 7468). */
 
 const CERTIFICATE =
   /-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----([^-]*)-----END (?:TRUSTED |X509 )?CERTIFICATE-----/g;
 
-/** A byte order mark, as UTF-8 read as such or as latin1: some editors put one first, and OpenSSL stops at it. */
+/** A byte order mark, decoded as UTF-8 or as latin1. Some editors write one, and OpenSSL fails on it. */
 const BYTE_ORDER_MARK = /^(?:\ufeff|\u00ef\u00bb\u00bf)/;
 
 export function pemText(pem: string | Uint8Array): string {
@@ -11,12 +11,12 @@ export function pemText(pem: string | Uint8Array): string {
   return text.replace(BYTE_ORDER_MARK, "");
 }
 
-/** Every certificate of a PEM text, in DER. */
+/** All certificates in a PEM text, in DER. */
 export function certificatesOfPem(pem: string): Uint8Array[] {
   return Array.from(pem.matchAll(CERTIFICATE), ([, base64]) => new Uint8Array(Buffer.from(base64!, "base64")));
 }
 
-/** What is given where a certificate is meant: PEM text or bytes, or DER. */
+/** The certificates in PEM text, PEM bytes or DER. */
 export function certificatesOf(source: string | Uint8Array): Uint8Array[] {
   const text = pemText(source);
   if (text.includes("-----BEGIN")) return certificatesOfPem(text);

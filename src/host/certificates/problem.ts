@@ -1,4 +1,4 @@
-/** What can be wrong with a peer's certificate: OpenSSL's and Node's codes, and the TLS alert that goes with each. */
+/** Problems with a peer's certificate: OpenSSL's and Node's codes, and the TLS alert for each. */
 
 /** Alerts about certificates (RFC 8446 §6.2). */
 export const Alert = {
@@ -13,18 +13,18 @@ const ALERT_OF = {
   /** Unreadable, or not DER at all. */
   CERT_MALFORMED: Alert.bad_certificate,
   CERT_SIGNATURE_FAILURE: Alert.bad_certificate,
-  /** SHA-1, MD5 and what is unknown here. */
+  /** SHA-1, MD5 and unknown algorithms. */
   CERT_MD_TOO_WEAK: Alert.bad_certificate,
   CERT_KEY_TOO_SMALL: Alert.bad_certificate,
   CERT_CHAIN_TOO_LONG: Alert.bad_certificate,
   CERT_NOT_YET_VALID: Alert.bad_certificate,
   CERT_HAS_EXPIRED: Alert.certificate_expired,
   UNHANDLED_CRITICAL_EXTENSION: Alert.unsupported_certificate,
-  /** A CA that is none, or not for this. */
+  /** An issuer that is not a CA, or not one for this use. */
   INVALID_CA: Alert.unknown_ca,
   PATH_LENGTH_EXCEEDED: Alert.unknown_ca,
   INVALID_PURPOSE: Alert.unsupported_certificate,
-  /** A CA issued a certificate for a name that it may not. */
+  /** A CA issued a certificate for a name that it may not certify. */
   NAME_CONSTRAINT_VIOLATION: Alert.bad_certificate,
   DEPTH_ZERO_SELF_SIGNED_CERT: Alert.unknown_ca,
   SELF_SIGNED_CERT_IN_CHAIN: Alert.unknown_ca,
@@ -39,7 +39,7 @@ export interface CertificateProblem {
   /** A TLS alert (RFC 8446 §6.2). */
   readonly alert: number;
   readonly code: CertificateProblemCode;
-  /** One sentence: which certificate, what about it. */
+  /** One sentence that names the certificate and its problem. */
   readonly message: string;
 }
 

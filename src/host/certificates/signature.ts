@@ -1,4 +1,4 @@
-/** Is one certificate signed by another's key, and by means that still prove something? */
+/** Checks that a certificate is signed by another's key, with sufficiently strong cryptography. */
 
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { Certificate } from "./certificate.ts";
@@ -6,7 +6,7 @@ import { type CertificateProblem, problem } from "./problem.ts";
 
 const RSASSA_PSS = "1.2.840.113549.1.1.10";
 
-/** Everything else (MD5 and SHA-1 above all) proves nothing any more. */
+/** All others, notably MD5 and SHA-1, are too weak or unknown. */
 const SOUND_ALGORITHMS = new Set([
   "1.2.840.113549.1.1.11", // sha256WithRSAEncryption
   "1.2.840.113549.1.1.12", // sha384WithRSAEncryption
@@ -20,11 +20,11 @@ const SOUND_ALGORITHMS = new Set([
   `${RSASSA_PSS} 2.16.840.1.101.3.4.2.3`, // with SHA-512
 ]);
 
-/** Shorter RSA keys can be broken (NIST SP 800-57), much longer ones only cost time. */
+/** Shorter RSA keys can be broken (NIST SP 800-57); much longer ones only cost time. */
 const MIN_RSA_BITS = 2048;
 const MAX_RSA_BITS = 8192;
 
-/** Importing a key costs as much as a verification, and roots are met again and again. */
+/** Importing a key costs as much as a verification, and the same roots occur often. */
 const keys = new WeakMap<Certificate, KeyObject | null>();
 
 function publicKeyOf(certificate: Certificate): KeyObject | undefined {
@@ -52,7 +52,7 @@ export function isSignedBy(certificate: Certificate, issuer: Certificate): boole
   }
 }
 
-/** About the signature on `certificate`. */
+/** Checks the algorithm of the signature on `certificate`. */
 export function weakAlgorithm(certificate: Certificate): CertificateProblem | undefined {
   if (SOUND_ALGORITHMS.has(certificate.signatureAlgorithm)) return undefined;
   return problem(

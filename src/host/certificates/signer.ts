@@ -1,4 +1,4 @@
-/** A private key of this process as a `Signer`. */
+/** A `Signer` with a local private key. */
 
 import { constants, type KeyObject, sign } from "node:crypto";
 import type { SignatureSchemeName, Signer } from "../../crypto/index.ts";
@@ -14,7 +14,7 @@ const HASH: Readonly<Record<SignatureSchemeName, string | null>> = {
 
 const RSA_SCHEMES = ["rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"] as const;
 
-/** What the key can sign with in TLS 1.3, in order of preference; empty for a key of no use there. */
+/** The TLS 1.3 signature schemes of the key, in order of preference; empty for an unsupported key. */
 export function schemesOf(key: KeyObject): readonly SignatureSchemeName[] {
   switch (key.asymmetricKeyType) {
     case "ed25519":

@@ -36,19 +36,19 @@ describe("two certificates for one name", () => {
   const rsa = identityFor("rsa", "a.test");
   const both = new CertificateStore([ecdsa, rsa]);
 
-  it("are told apart by what the client verifies", () => {
+  it("are selected by the client's signature schemes", () => {
     expect(both.select("a.test", EVERYTHING)).toBe(ecdsa);
     expect(both.select("a.test", ["rsa_pss_rsae_sha256"])).toBe(rsa);
     expect(both.select("a.test", ["rsa_pss_rsae_sha512"])).toBe(rsa);
     expect(both.select(undefined, ["rsa_pss_rsae_sha256"])).toBe(rsa);
   });
 
-  it("are both refused when the client verifies neither", () => {
+  it("are both refused if the client supports neither", () => {
     expect(both.select("a.test", ["ed25519"])).toBeUndefined();
     expect(both.select("a.test", [])).toBeUndefined();
   });
 
-  it("have no substitute in the certificate for another name", () => {
+  it("are not replaced by a certificate for another name", () => {
     const mixed = new CertificateStore([identityFor("rsa", "other.test"), ecdsa]);
     expect(mixed.select("a.test", ["rsa_pss_rsae_sha256"])).toBeUndefined();
   });

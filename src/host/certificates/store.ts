@@ -1,16 +1,16 @@
-/** Which of several identities answers a client: by the name it asks for (SNI, RFC 6066 §3) and by what it can verify. */
+/** Selects an identity by the requested name (SNI, RFC 6066 §3) and by the signature schemes that the client supports. */
 
 import type { SignatureSchemeName } from "../../crypto/index.ts";
 import { coversDnsName, formatAddressBytes, parseHost } from "./host-name.ts";
 import type { Identity } from "./identity.ts";
 
 export class CertificateStore {
-  /** Identities by exact name; several when a name has, say, an RSA and an ECDSA certificate. */
+  /** Identities by exact name: more than one if a name has, for example, an RSA and an ECDSA certificate. */
   readonly #exact = new Map<string, Identity[]>();
   readonly #wildcards: { readonly pattern: string; readonly identity: Identity }[] = [];
   readonly #all: readonly Identity[];
 
-  /** The first identity is the default: for clients that name no one, or someone unknown. */
+  /** The first identity is the default, for clients that send no name or an unknown one. */
   constructor(identities: readonly [Identity, ...Identity[]]) {
     this.#all = identities;
     for (const identity of identities) {
@@ -22,15 +22,15 @@ export class CertificateStore {
   }
 
   /**
-   * By exact name, then by wildcard, then the default; among those, the first that can sign what the client verifies.
-   * Undefined when none of them can.
+   * Looks for an exact name, then a wildcard, then the default. Among those, returns the first that can sign with one of
+   * `schemes`, or undefined if none can.
    */
   select(serverName: string | undefined, schemes: readonly SignatureSchemeName[]): Identity | undefined {
     const usable = ({ signer }: Identity): boolean => signer.schemes.some((scheme) => schemes.includes(scheme));
     return this.#candidates(serverName).find(usable);
   }
 
-  /** The candidates of one rank only: an identity for another name is no substitute for one the client cannot verify. */
+  /** Candidates of one rank only: an identity for another name cannot replace one that the client cannot verify. */
   #candidates(serverName: string | undefined): readonly Identity[] {
     if (serverName !== undefined) {
       const host = parseHost(serverName);

@@ -1,4 +1,4 @@
-/** Whom to trust without being told: Node's roots, NODE_EXTRA_CA_CERTS, the system's list. */
+/** Default trust: Node's roots, NODE_EXTRA_CA_CERTS, the system's list. */
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -11,14 +11,14 @@ import { makeCertificate } from "./testing/make-certificate.ts";
 const root = makeCertificate({ subject: "Extra Root", ca: true });
 const leaf = makeCertificate({ names: ["a.test"], issuer: root });
 
-describe("the usual authorities", () => {
+describe("the default authorities", () => {
   let directory: string;
   let file: string;
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), "nagare-test-"));
     file = join(directory, "ca.pem");
     await writeFile(file, `# a comment\n${root.cert}`);
-    // The lists are kept for the life of the process; each test starts without them.
+    // The lists are cached for the life of the process; reset them for each test.
     vi.resetModules();
   });
   afterEach(async () => {
@@ -40,7 +40,7 @@ describe("the usual authorities", () => {
     }
   });
 
-  it("do without an unreadable NODE_EXTRA_CA_CERTS, but say so", async () => {
+  it("omit an unreadable NODE_EXTRA_CA_CERTS, with a warning", async () => {
     vi.stubEnv("NODE_EXTRA_CA_CERTS", join(directory, "missing.pem"));
     const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
     const { createCertificateVerifier } = await import("./verify.ts");
@@ -50,7 +50,7 @@ describe("the usual authorities", () => {
     warning.mockRestore();
   });
 
-  it("are the system's when asked for", async () => {
+  it('are the system\'s with ca: "system"', async () => {
     vi.stubEnv("SSL_CERT_FILE", file);
     const { createCertificateVerifier } = await import("./verify.ts");
     const verdict = await createCertificateVerifier({ ca: "system" }).verify(leaf.chain, "a.test", new Date());

@@ -1,4 +1,4 @@
-/** Whom to trust: certificates found by their subject. Parsing them all would cost more than a handshake. */
+/** Trusted certificates, found by subject. Parsing all of them would cost more than a handshake. */
 
 import { readFile } from "node:fs/promises";
 import * as tls from "node:tls";
@@ -10,13 +10,13 @@ import { certificatesOf, certificatesOfPem } from "./pem.ts";
 
 export type TrustSource = readonly (string | Uint8Array)[] | "system" | undefined;
 
-/** A certificate to trust that is none. */
+/** A value given as a trusted certificate is not a certificate. */
 export class TrustError extends Error {
   override readonly name = "TrustError";
   readonly code = "CA_UNREADABLE";
 }
 
-/** Where systems other than macOS and Windows keep their list. */
+/** Locations of the system's list, except on macOS and Windows. */
 const SYSTEM_BUNDLES = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
@@ -27,7 +27,7 @@ const SYSTEM_BUNDLES = [
 
 const key = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
 
-const spelling = (name: X509Name): string => name.canonical.join("\n");
+const canonicalName = (name: X509Name): string => name.canonical.join("\n");
 
 function append(map: Map<string, Uint8Array[]>, name: string, list: readonly Uint8Array[]): void {
   const known = map.get(name);
@@ -36,13 +36,13 @@ function append(map: Map<string, Uint8Array[]>, name: string, list: readonly Uin
 }
 
 export class TrustStore implements Anchors {
-  /** By the subject's bytes, which are the issuer's bytes in all but the oddest chains. */
+  /** By the bytes of the subject, which equal those of the issuer in all but very unusual chains. */
   readonly #bySubject = new Map<string, Uint8Array[]>();
-  /** The same by what the subject says, made when it is first needed. */
-  #bySpelling: Map<string, Uint8Array[]> | undefined;
+  /** The same by canonical subject, built on first use. */
+  #byCanonicalName: Map<string, Uint8Array[]> | undefined;
   readonly #parsed = new Map<Uint8Array, Certificate | undefined>();
 
-  /** DER. What is malformed is never found. */
+  /** Takes DER. Malformed certificates are never found. */
   constructor(certificates: Iterable<Uint8Array>) {
     for (const der of certificates) {
       const subject = subjectOf(der);
@@ -57,20 +57,20 @@ export class TrustStore implements Anchors {
   }
 
   withSubject(name: X509Name): readonly Certificate[] {
-    const same = this.#bySubject.get(key(name.raw)) ?? this.#spelling().get(spelling(name)) ?? [];
+    const same = this.#bySubject.get(key(name.raw)) ?? this.#canonicalNames().get(canonicalName(name)) ?? [];
     return this.#parseAll(same);
   }
 
-  /** Names may be written in several ways (RFC 5280 §7.1). */
-  #spelling(): Map<string, Uint8Array[]> {
-    if (this.#bySpelling === undefined) {
-      this.#bySpelling = new Map();
+  /** A name can be encoded in several ways (RFC 5280 §7.1). */
+  #canonicalNames(): Map<string, Uint8Array[]> {
+    if (this.#byCanonicalName === undefined) {
+      this.#byCanonicalName = new Map();
       for (const [subject, list] of this.#bySubject) {
         const name = readName(new DerReader(Buffer.from(subject, "latin1")));
-        if (name !== undefined) append(this.#bySpelling, spelling(name), list);
+        if (name !== undefined) append(this.#byCanonicalName, canonicalName(name), list);
       }
     }
-    return this.#bySpelling;
+    return this.#byCanonicalName;
   }
 
   #parseAll(list: readonly Uint8Array[]): Certificate[] {
@@ -90,7 +90,7 @@ export class TrustStore implements Anchors {
   }
 }
 
-/** Only the subject Name, in DER, which is all that finding needs. */
+/** Extracts only the subject Name, in DER. */
 function subjectOf(der: Uint8Array): Uint8Array | undefined {
   const tbs = new DerReader(der).enter(Tag.sequence)?.enter(Tag.sequence);
   tbs?.take(contextTag(0, true));
@@ -100,18 +100,18 @@ function subjectOf(der: Uint8Array): Uint8Array | undefined {
   return tbs?.takeWhole(Tag.sequence);
 }
 
-/** What the caller gave is checked at once: throws a `TrustError`. */
-export function givenTrust(sources: readonly (string | Uint8Array)[]): TrustStore {
+/** Checks the caller's certificates immediately: throws a `TrustError` if one is invalid. */
+export function customTrust(sources: readonly (string | Uint8Array)[]): TrustStore {
   const certificates = sources.flatMap((source) => {
     const found = certificatesOf(source);
-    if (found.length === 0) throw new TrustError("a certificate to trust (ca) is neither PEM text nor DER bytes");
+    if (found.length === 0) throw new TrustError("a trusted certificate (ca) is neither PEM text nor DER bytes");
     return found;
   });
   for (const der of certificates) {
     try {
       parseX509(der);
     } catch (cause) {
-      throw new TrustError(`a certificate to trust (ca) is damaged: ${(cause as Error).message}`, { cause });
+      throw new TrustError(`a trusted certificate (ca) is malformed: ${(cause as Error).message}`, { cause });
     }
   }
   return new TrustStore(certificates);
@@ -120,7 +120,7 @@ export function givenTrust(sources: readonly (string | Uint8Array)[]): TrustStor
 let bundled: Promise<TrustStore> | undefined;
 let system: Promise<TrustStore> | undefined;
 
-/** Node's own list and NODE_EXTRA_CA_CERTS, read when first needed and kept. */
+/** Node's own list and NODE_EXTRA_CA_CERTS, loaded on first use and cached. */
 export const bundledTrust = (): Promise<TrustStore> => (bundled ??= loadBundled());
 export const systemTrust = (): Promise<TrustStore> => (system ??= loadSystem());
 
@@ -129,7 +129,7 @@ async function loadBundled(): Promise<TrustStore> {
   return new TrustStore([...extra, ...tls.rootCertificates.flatMap(certificatesOfPem)]);
 }
 
-/** As Node does, an unreadable file is warned of and passed over. */
+/** Like Node, ignores an unreadable file with a warning. */
 async function readExtra(path: string | undefined): Promise<Uint8Array[]> {
   if (path === undefined || path === "") return [];
   try {
@@ -140,11 +140,11 @@ async function readExtra(path: string | undefined): Promise<Uint8Array[]> {
   }
 }
 
-/** Since Node 22.15; on macOS and Windows the only way. */
+/** Since Node 22.15; the only source on macOS and Windows. */
 type GetCaCertificates = (type: "system") => string[];
 
 async function loadSystem(): Promise<TrustStore> {
-  // The variable that OpenSSL heeds.
+  // OpenSSL's variable.
   const named = process.env.SSL_CERT_FILE;
   const { getCACertificates } = tls as { readonly getCACertificates?: GetCaCertificates };
   if (named === undefined && getCACertificates !== undefined) {
@@ -155,5 +155,5 @@ async function loadSystem(): Promise<TrustStore> {
     const pem = await readFile(path, "latin1").catch(() => undefined);
     if (pem !== undefined) return new TrustStore(certificatesOfPem(pem));
   }
-  throw new TrustError(`this system's list of authorities is not where it is looked for: ${candidates.join(", ")}`);
+  throw new TrustError(`no list of certificate authorities found on this system; looked in: ${candidates.join(", ")}`);
 }

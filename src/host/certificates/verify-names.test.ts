@@ -1,4 +1,4 @@
-/** Which names a certificate may be used for: name constraints (RFC 5280 §4.2.1.10) and server names (RFC 9525 §6). */
+/** The names that a certificate is valid for: name constraints (RFC 5280 §4.2.1.10) and server names (RFC 9525 §6). */
 
 import { describe, it } from "vitest";
 import { expectAccepted, expectRefused, issuer, judge, root } from "./testing/judge.ts";
@@ -16,7 +16,7 @@ describe("name constraints (RFC 5280 §4.2.1.10)", () => {
   const violates = (leaf: TestCertificate, name: string, mentioned = name) =>
     expectRefused(judge(leaf, name), "NAME_CONSTRAINT_VIOLATION", 42, "Limited", mentioned);
 
-  it("permit a name and what is below it", async () => {
+  it("permit a name and its subdomains", async () => {
     await expectAccepted(judge(under({ permitted: ["test"] }, "a.test")));
     await expectAccepted(judge(under({ permitted: ["A.test"] }, "a.TEST", "b.a.test")));
     await expectAccepted(judge(under({ permitted: ["other.example", "a.test"] }, "a.test")));
@@ -26,12 +26,12 @@ describe("name constraints (RFC 5280 §4.2.1.10)", () => {
     await expectAccepted(judge(under({ permitted: [".a.test"] }, "b.a.test"), "b.a.test"));
   });
 
-  it("are not met by one good name among bad ones", async () => {
+  it("are violated by one bad name among good ones", async () => {
     await violates(under({ permitted: ["good.test"] }, "good.test", "evil.test"), "evil.test");
     await violates(under({ permitted: ["good.test"] }, "good.test", "evil.test"), "good.test", "evil.test");
   });
 
-  it("exclude a name and what is below it", async () => {
+  it("exclude a name and its subdomains", async () => {
     await violates(under({ excluded: ["a.test"] }, "a.test"), "a.test");
     await violates(under({ excluded: ["a.test"] }, "b.a.test"), "b.a.test");
     await violates(under({ excluded: [""] }, "a.test"), "a.test");
@@ -39,14 +39,14 @@ describe("name constraints (RFC 5280 §4.2.1.10)", () => {
     await violates(under({ permitted: ["test"], excluded: ["a.test"] }, "a.test"), "a.test");
   });
 
-  it("see through wildcards", async () => {
+  it("apply to wildcards", async () => {
     await violates(under({ excluded: ["a.b.test"] }, "*.b.test"), "c.b.test", "*.b.test");
     await violates(under({ permitted: ["a.b.test"] }, "*.b.test"), "a.b.test", "*.b.test");
     await expectAccepted(judge(under({ permitted: ["b.test"] }, "*.b.test"), "a.b.test"));
     await expectAccepted(judge(under({ excluded: ["a.c.b.test"] }, "*.b.test"), "a.b.test"));
   });
 
-  it("know addresses and masks, of each family", async () => {
+  it("apply to addresses by mask, per family", async () => {
     await expectAccepted(judge(under({ permitted: ["10.0.0.0/8"] }, "10.1.2.3"), "10.1.2.3"));
     await violates(under({ permitted: ["10.0.0.0/8"] }, "11.1.2.3"), "11.1.2.3");
     await violates(under({ excluded: ["10.1.0.0/20"] }, "10.1.15.255"), "10.1.15.255");
@@ -56,12 +56,12 @@ describe("name constraints (RFC 5280 §4.2.1.10)", () => {
     await violates(under({ permitted: ["10.0.0.0/8"] }, "::1"), "::1");
   });
 
-  it("of one kind say nothing about the other", async () => {
+  it("of one type do not restrict another", async () => {
     await expectAccepted(judge(under({ permitted: ["10.0.0.0/8"] }, "a.test")));
     await expectAccepted(judge(under({ permitted: ["a.test"] }, "192.0.2.1"), "192.0.2.1"));
   });
 
-  it("bind through the authorities below, and the narrowest counts", async () => {
+  it("are inherited by the authorities below, and all of them apply", async () => {
     const outer = makeCertificate({ subject: "Limited", ca: true, issuer: root, permitted: ["a.test"] });
     const free = makeCertificate({ subject: "Free", ca: true, issuer: outer });
     await violates(makeCertificate({ names: ["b.test"], issuer: free }), "b.test");
@@ -74,7 +74,7 @@ describe("name constraints (RFC 5280 §4.2.1.10)", () => {
     await expectRefused(judge(makeCertificate({ names: ["a.test"], issuer: wider })), "NAME_CONSTRAINT_VIOLATION", 42);
   });
 
-  it("of a root bind too", async () => {
+  it("of a root apply too", async () => {
     const limited = makeCertificate({ subject: "Limited", ca: true, permitted: ["a.test"] });
     const verifier = createCertificateVerifier({ ca: [limited.cert] });
     await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: limited }), "a.test", verifier));
@@ -91,14 +91,14 @@ describe("server names (RFC 9525 §6)", () => {
   const wrong = (leaf: TestCertificate, name: string) =>
     expectRefused(judge(leaf, name), "ERR_TLS_CERT_ALTNAME_INVALID", 42, name);
 
-  it("are compared without regard to case or a final dot", async () => {
+  it("are compared without regard to case or a trailing dot", async () => {
     await expectAccepted(judge(named("A.Test"), "a.tEST."));
     await wrong(named("a.test"), "b.test");
     await wrong(named("a.test"), "a.test.evil");
     await wrong(named("a.test"), "b.a.test");
   });
 
-  it("that are wrong are answered with those that are right", async () => {
+  it("that do not match are reported with the certificate's names", async () => {
     await expectRefused(
       judge(named("x.test", "192.0.2.1", "2001:db8::7"), "a.test"),
       "ERR_TLS_CERT_ALTNAME_INVALID",
@@ -121,7 +121,7 @@ describe("server names (RFC 9525 §6)", () => {
     await wrong(named("a.*.test"), "a.b.test");
   });
 
-  it("that are addresses match addresses only, however written", async () => {
+  it("that are addresses match only addresses, in any notation", async () => {
     await expectAccepted(judge(named("192.0.2.1"), "192.0.2.1"));
     await expectAccepted(judge(named("2001:db8::1"), "2001:DB8:0:0:0:0:0:1"));
     await expectAccepted(judge(named("2001:db8::1"), "[2001:db8::1]"));

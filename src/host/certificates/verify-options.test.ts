@@ -1,4 +1,4 @@
-/** The verifier around its verdicts: which complaint comes first, its options, and certificates that are damaged. */
+/** The precedence of problems, the verifier's options, and damaged certificates. */
 
 import { X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
@@ -11,7 +11,7 @@ import { daysFromNow, makeCertificate } from "./testing/make-certificate.ts";
 import { TrustError } from "./trust.ts";
 import { createCertificateVerifier } from "./verify.ts";
 
-describe("the order of complaints", () => {
+describe("the order of problems", () => {
   it("puts trust before time, and time before names", async () => {
     const notAfter = daysFromNow(-0.5);
     await expectRefused(judge(makeCertificate({ names: ["b.test"], notAfter })), "DEPTH_ZERO_SELF_SIGNED_CERT", 48);
@@ -38,40 +38,40 @@ describe("options", () => {
     }
   });
 
-  it("ca replaces the usual authorities, so that none means nobody", async () => {
-    const nobody = createCertificateVerifier({ ca: [] });
+  it("ca replaces the default authorities: with an empty list, nothing is trusted", async () => {
+    const trustNothing = createCertificateVerifier({ ca: [] });
     await expectRefused(
-      judge([new X509Certificate(tls.rootCertificates[0]!).raw], "a.test", nobody),
+      judge([new X509Certificate(tls.rootCertificates[0]!).raw], "a.test", trustNothing),
       "DEPTH_ZERO_SELF_SIGNED_CERT",
       48,
     );
   });
 
-  it("ca that is not certificates is refused at once", () => {
+  it("an invalid ca is refused immediately", () => {
     expect(() => createCertificateVerifier({ ca: ["./ca.pem"] })).toThrow(TrustError);
     expect(() => createCertificateVerifier({ ca: [new Uint8Array(9)] })).toThrow(TrustError);
     expect(() => createCertificateVerifier({ ca: [new Uint8Array(0)] })).toThrow(TrustError);
   });
 
-  it("without ca, Node's own roots are trusted and nobody else", async () => {
-    const usual = createCertificateVerifier();
+  it("without ca, only Node's own roots are trusted", async () => {
+    const defaults = createCertificateVerifier();
     await expectRefused(
-      judge(makeCertificate({ names: ["a.test"], issuer }), "a.test", usual),
+      judge(makeCertificate({ names: ["a.test"], issuer }), "a.test", defaults),
       "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
       48,
     );
     const bundled = new X509Certificate(
       tls.rootCertificates.find((pem) => new Date(new X509Certificate(pem).validTo) > now)!,
     ).raw;
-    const verdict = await judge([bundled], "a.test", usual);
-    // A trusted root is a path of its own; only it is for no server.
+    const verdict = await judge([bundled], "a.test", defaults);
+    // A trusted root is a complete path, but it is not a server certificate.
     expect(verdict).toMatchObject({ ok: false });
     expect((verdict as { code: string }).code).toMatch(/ERR_TLS_CERT_ALTNAME_INVALID|INVALID_PURPOSE/);
   });
 });
 
 describe("parsing", () => {
-  it("reads every root that Node brings as OpenSSL does", () => {
+  it("reads every root bundled with Node like OpenSSL", () => {
     for (const pem of tls.rootCertificates) {
       const theirs = new X509Certificate(pem);
       const ours = parseX509(theirs.raw);
@@ -83,7 +83,7 @@ describe("parsing", () => {
     }
   });
 
-  it("survives any change of any byte: a verdict, never a crash", async () => {
+  it("refuses a certificate with any byte changed, without crashing", async () => {
     const leaf = makeCertificate({ names: ["a.test", "127.0.0.1"], issuer, permitted: ["a.test", "10.0.0.0/8"] });
     await fc.assert(
       fc.asyncProperty(fc.nat({ max: leaf.der.length - 1 }), fc.integer({ min: 1, max: 255 }), async (at, by) => {

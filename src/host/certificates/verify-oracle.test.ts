@@ -1,6 +1,7 @@
 /**
- * The same chains judged by Node's TLS: where OpenSSL says yes, so do we, and where it says no, we say the same no. One
- * difference is meant and not among these: Node takes a common name for a server name where there are no others.
+ * Compares verdicts with those of Node's TLS: where OpenSSL accepts, so do we; where it refuses, we refuse for the same
+ * reason. One intended difference is not among these cases: Node accepts a common name as a server name if there are no
+ * others.
  */
 
 import { once } from "node:events";
@@ -17,10 +18,10 @@ const under = (options: Parameters<typeof makeCertificate>[0]) =>
   makeCertificate({ subject: "Under", ca: true, issuer: root, ...options });
 const stranger = makeCertificate({ subject: "Stranger", ca: true });
 
-/** What OpenSSL has no name for is "UNSPECIFIED" in Node. */
-const SAME_NO = new Map([
+/** Our codes for each of Node's. Node reports errors without a code of OpenSSL's as "UNSPECIFIED". */
+const EQUIVALENT = new Map([
   ["UNSPECIFIED", ["NAME_CONSTRAINT_VIOLATION", "INVALID_CA"]],
-  // OpenSSL calls an authority's wrong purpose so as well.
+  // OpenSSL also uses this code for an authority's wrong purpose.
   ["INVALID_PURPOSE", ["INVALID_PURPOSE", "INVALID_CA"]],
 ]);
 
@@ -33,9 +34,12 @@ const CASES: readonly (readonly [string, TestCertificate])[] = [
   ["expired", makeCertificate({ names: ["a.test"], issuer, notAfter: daysFromNow(-0.5) })],
   ["not yet valid", makeCertificate({ names: ["a.test"], issuer, notBefore: daysFromNow(1) })],
   ["an expired authority", makeCertificate({ names: ["a.test"], issuer: under({ notAfter: daysFromNow(-0.5) }) })],
-  ["no authority", makeCertificate({ names: ["a.test"], issuer: makeCertificate({ names: ["c.test"], issuer }) })],
   [
-    "an authority too many",
+    "an issuer that is not an authority",
+    makeCertificate({ names: ["a.test"], issuer: makeCertificate({ names: ["c.test"], issuer }) }),
+  ],
+  [
+    "one authority too many",
     makeCertificate({ names: ["a.test"], issuer: under({ issuer: under({ subject: "Zero", ca: 0 }) }) }),
   ],
   ["for clients", makeCertificate({ names: ["a.test"], issuer, purposes: [Purpose.clientAuth] })],
@@ -44,7 +48,7 @@ const CASES: readonly (readonly [string, TestCertificate])[] = [
     makeCertificate({ names: ["a.test"], issuer: under({ purposes: [Purpose.clientAuth] }) }),
   ],
   [
-    "under an authority that signs no certificates",
+    "under an authority that may not sign certificates",
     makeCertificate({ names: ["a.test"], issuer: under({ usage: [KeyUsage.digitalSignature] }) }),
   ],
   ["permitted", makeCertificate({ names: ["a.test"], issuer: under({ permitted: ["test"] }) })],
@@ -56,7 +60,7 @@ const CASES: readonly (readonly [string, TestCertificate])[] = [
   ["excluded", makeCertificate({ names: ["a.test"], issuer: under({ excluded: ["a.test"] }) })],
 ];
 
-async function opinionOfNode(leaf: TestCertificate): Promise<string | undefined> {
+async function verdictOfNode(leaf: TestCertificate): Promise<string | undefined> {
   const server = tls.createServer({ cert: leaf.certChain, key: leaf.key }, (socket) => socket.end());
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -82,9 +86,9 @@ describe("Node's TLS and we agree on", () => {
   const verifier = createCertificateVerifier({ ca: [root.cert] });
 
   it.each(CASES)("%s", async (_, leaf) => {
-    const theirs = await opinionOfNode(leaf);
+    const theirs = await verdictOfNode(leaf);
     const ours = await verifier.verify(leaf.chain, "a.test", new Date());
     if (theirs === undefined) expect(ours).toEqual({ ok: true });
-    else expect(SAME_NO.get(theirs) ?? [theirs]).toContain((ours as { code?: string }).code);
+    else expect(EQUIVALENT.get(theirs) ?? [theirs]).toContain((ours as { code?: string }).code);
   });
 });

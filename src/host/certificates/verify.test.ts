@@ -1,4 +1,4 @@
-/** Which chains a client accepts and refuses (RFC 5280 §6), by chains made on the spot. */
+/** Chains that a client accepts and refuses (RFC 5280 §6), generated for each test. */
 
 import { describe, it } from "vitest";
 import { Tag } from "../../crypto/index.ts";
@@ -17,7 +17,7 @@ import { createCertificateVerifier } from "./verify.ts";
 
 describe("paths", () => {
   it.each(["p256", "p384", "ed25519", "rsa"] satisfies KeyKind[])(
-    "lead over an intermediate to a root (%s)",
+    "lead through an intermediate to a root (%s)",
     async (key) => {
       const own = makeCertificate({ subject: "Own", ca: true, key });
       const middle = makeCertificate({ subject: "Middle", ca: 0, issuer: own, key });
@@ -30,14 +30,14 @@ describe("paths", () => {
     await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: root })));
   });
 
-  it("may be sent in any order, with certificates that do not belong and with the root", async () => {
+  it("may be sent in any order, with unrelated certificates and with the root", async () => {
     const second = makeCertificate({ subject: "Second", ca: true, issuer });
     const leaf = makeCertificate({ names: ["a.test"], issuer: second });
     const stray = makeCertificate({ subject: "Stray", ca: true });
     await expectAccepted(judge([leaf.der, root.der, issuer.der, stray.der, second.der]));
   });
 
-  it("go through whichever of two cross-signed certificates is good", async () => {
+  it("use whichever of two cross-signed certificates is valid", async () => {
     const key = generateKeys("p256");
     const old = makeCertificate({ subject: "Old Root", ca: true });
     const make = (above: TestCertificate, notAfter?: Date) =>
@@ -52,13 +52,13 @@ describe("paths", () => {
     await expectRefused(judge([leaf.der, expired.der]), "CERT_HAS_EXPIRED", 45, "Crossed");
   });
 
-  it("find the right one among issuers of one name", async () => {
+  it("use the right one among issuers with the same name", async () => {
     const twins = Array.from({ length: 3 }, () => makeCertificate({ subject: "Twin", ca: true, issuer: root }));
     const leaf = makeCertificate({ names: ["a.test"], issuer: twins[1]!, keyIdentifiers: false });
     await expectAccepted(judge([leaf.der, ...twins.map(({ der }) => der)]));
   });
 
-  it("lead on though the issuer's name is spelt differently (RFC 5280 §7.1)", async () => {
+  it("match an issuer's name that is encoded differently (RFC 5280 §7.1)", async () => {
     const printable = der(Tag.printableString, utf8("ROOT "));
     const spelling = sequence(set(sequence(oid("2.5.4.3"), printable)));
     const leaf = makeCertificate({ names: ["a.test"], issuer: { ...root, subject: spelling } });
@@ -68,7 +68,7 @@ describe("paths", () => {
     await expectRefused(judge([lost.der]), "UNABLE_TO_VERIFY_LEAF_SIGNATURE", 48);
   });
 
-  it("end at an intermediate that is trusted itself", async () => {
+  it("end at an intermediate that is itself trusted", async () => {
     const leaf = makeCertificate({ names: ["a.test"], issuer });
     await expectAccepted(judge([leaf.der], "a.test", createCertificateVerifier({ ca: [issuer.cert] })));
   });
@@ -82,7 +82,7 @@ describe("paths", () => {
   it("are refused when the server's certificate is self-signed and unknown", async () => {
     const leaf = makeCertificate({ names: ["a.test"] });
     await expectRefused(judge(leaf), "DEPTH_ZERO_SELF_SIGNED_CERT", 48, "a.test", "self-signed");
-    // A trusted certificate of the same name and issuer does not help.
+    // A trusted certificate with the same name and issuer does not help.
     const other = makeCertificate({ names: ["a.test"] });
     const verifier = createCertificateVerifier({ ca: [other.cert] });
     await expectRefused(judge(leaf, "a.test", verifier), "DEPTH_ZERO_SELF_SIGNED_CERT", 48);
@@ -101,7 +101,7 @@ describe("paths", () => {
     await expectRefused(judge([leaf.der, second.der]), "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", 48, "Issuer");
   });
 
-  it("are refused when the issuer named did not sign", async () => {
+  it("are refused when the named issuer did not sign", async () => {
     const impostor = makeCertificate({ subject: "Root", ca: true });
     const leaf = makeCertificate({ names: ["a.test"], issuer: impostor, keyIdentifiers: false });
     await expectRefused(judge([leaf.der]), "CERT_SIGNATURE_FAILURE", 42, "Root");
@@ -115,7 +115,7 @@ describe("paths", () => {
     await expectRefused(judge([changed], "b.test"), "CERT_SIGNATURE_FAILURE", 42);
   });
 
-  it("are refused beyond ten certificates, and do not loop", async () => {
+  it("are refused if longer than ten certificates, and do not loop", async () => {
     let top = issuer;
     for (let i = 0; i < 10; i += 1) top = makeCertificate({ subject: `CA ${i}`, ca: true, issuer: top });
     const leaf = makeCertificate({ names: ["a.test"], issuer: top });
@@ -128,8 +128,8 @@ describe("paths", () => {
     await expectRefused(judge([caught.der, circle.der, cb.der]), "UNABLE_TO_GET_ISSUER_CERT_LOCALLY", 48);
   });
 
-  it("are refused when the search would not end", async () => {
-    // Four keys under one name, every one of which has certified every other.
+  it("are refused when the search exceeds its limit", async () => {
+    // Four keys under one name, each of which has certified all others.
     const options = { subject: "Tangle", ca: true, keyIdentifiers: false } as const;
     const keys = Array.from({ length: 4 }, () => makeCertificate(options));
     const tangle = keys.flatMap((key) =>
@@ -139,7 +139,7 @@ describe("paths", () => {
     await expectRefused(judge([leaf.der, ...tangle.map(({ der }) => der)]), "CERT_CHAIN_TOO_LONG", 42);
   });
 
-  it("are refused when empty, too many or malformed", async () => {
+  it("are refused when empty, too long or malformed", async () => {
     const leaf = makeCertificate({ names: ["a.test"], issuer: root });
     await expectRefused(judge([]), "CERT_MALFORMED", 42);
     await expectRefused(judge(new Array(17).fill(leaf.der)), "CERT_CHAIN_TOO_LONG", 42);
@@ -149,7 +149,7 @@ describe("paths", () => {
 });
 
 describe("times", () => {
-  it("past and future are refused, and named", async () => {
+  it("in the past or future are refused, and reported", async () => {
     const past = makeCertificate({
       names: ["a.test"],
       issuer,
@@ -172,7 +172,7 @@ describe("times", () => {
 });
 
 describe("authorities", () => {
-  it("have to be authorities (RFC 5280 §4.2.1.9)", async () => {
+  it("must be marked as authorities (RFC 5280 §4.2.1.9)", async () => {
     const notCa = makeCertificate({ names: ["b.test"], issuer });
     await expectRefused(
       judge([...makeCertificate({ names: ["a.test"], issuer: notCa }).chain]),
@@ -186,20 +186,20 @@ describe("authorities", () => {
     await expectRefused(judge(makeCertificate({ names: ["a.test"], issuer: old })), "INVALID_CA", 48);
   });
 
-  it("may be of version 1 when they are trusted roots", async () => {
+  it("may be of version 1 if they are trusted roots", async () => {
     const old = makeCertificate({ subject: "Old Root", ca: true, version: 1 });
     const leaf = makeCertificate({ names: ["a.test"], issuer: old });
     await expectAccepted(judge(leaf, "a.test", createCertificateVerifier({ ca: [old.cert] })));
   });
 
-  it("have to have a key for signing certificates (RFC 5280 §4.2.1.3)", async () => {
+  it("must have a key for signing certificates (RFC 5280 §4.2.1.3)", async () => {
     const wrong = makeCertificate({ subject: "Wrong", ca: true, issuer, usage: [KeyUsage.digitalSignature] });
     await expectRefused(judge(makeCertificate({ names: ["a.test"], issuer: wrong })), "INVALID_CA", 48, "Wrong");
     const open = makeCertificate({ subject: "Open", ca: true, issuer, usage: false });
     await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: open })));
   });
 
-  it("may not have more authorities below them than they say", async () => {
+  it("may not exceed their path length", async () => {
     const none = makeCertificate({ subject: "None Below", ca: 0, issuer: root });
     await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: none })));
     const below = makeCertificate({ subject: "Below", ca: true, issuer: none });
@@ -214,7 +214,7 @@ describe("authorities", () => {
     await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: inner })));
   });
 
-  it("may be renewed under their own name without counting (RFC 5280 §4.2.1.9)", async () => {
+  it("do not count towards the path length when self-issued (RFC 5280 §4.2.1.9)", async () => {
     const limited = makeCertificate({ subject: "Limited", ca: 0, issuer: root });
     const renewed = makeCertificate({ subject: "Limited", ca: 0, issuer: limited });
     await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: renewed })));
@@ -222,7 +222,7 @@ describe("authorities", () => {
 });
 
 describe("purposes", () => {
-  it("of the server's certificate have to include serverAuth, if any are named", async () => {
+  it("of the server's certificate must include serverAuth, if it names any", async () => {
     const make = (purposes: readonly string[] | false) => makeCertificate({ names: ["a.test"], issuer, purposes });
     await expectRefused(judge(make([Purpose.clientAuth])), "INVALID_PURPOSE", 43, "a.test");
     await expectAccepted(judge(make([Purpose.clientAuth, Purpose.serverAuth])));
@@ -230,7 +230,7 @@ describe("purposes", () => {
     await expectAccepted(judge(make(false)));
   });
 
-  it("of an authority limit what lies below", async () => {
+  it("of an authority restrict the certificates below", async () => {
     const clients = makeCertificate({ subject: "For Clients", ca: true, issuer: root, purposes: [Purpose.clientAuth] });
     await expectRefused(
       judge(makeCertificate({ names: ["a.test"], issuer: clients })),
@@ -247,7 +247,7 @@ describe("purposes", () => {
     await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer: both })));
   });
 
-  it("of the key have to include signing (RFC 8446 §4.4.2.2)", async () => {
+  it("of the key must include signing (RFC 8446 §4.4.2.2)", async () => {
     const make = (usage: readonly number[] | false) => makeCertificate({ names: ["a.test"], issuer, usage });
     await expectRefused(judge(make([KeyUsage.keyEncipherment])), "INVALID_PURPOSE", 43);
     await expectAccepted(judge(make([KeyUsage.digitalSignature, KeyUsage.keyEncipherment])));
@@ -256,7 +256,7 @@ describe("purposes", () => {
 });
 
 describe("extensions", () => {
-  it("that are critical and unknown are refused, anywhere on the path", async () => {
+  it("that are critical and unknown are refused anywhere on the path", async () => {
     const unknown = [extension("1.2.3.4", true, nullValue())];
     await expectRefused(
       judge(makeCertificate({ names: ["a.test"], issuer, extensions: unknown })),
@@ -272,12 +272,12 @@ describe("extensions", () => {
     );
   });
 
-  it("that are unknown but not critical do no harm", async () => {
+  it("that are unknown but not critical are ignored", async () => {
     const extensions = [extension("1.2.3.4", false, nullValue())];
     await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer, extensions })));
   });
 
-  it("that come twice make a certificate malformed (RFC 5280 §4.2)", async () => {
+  it("that occur twice make a certificate malformed (RFC 5280 §4.2)", async () => {
     const extensions = [extension("1.2.3.4", false, nullValue()), extension("1.2.3.4", false, nullValue())];
     await expectRefused(judge(makeCertificate({ names: ["a.test"], issuer, extensions })), "CERT_MALFORMED", 42);
   });
@@ -296,7 +296,7 @@ describe("weak cryptography", () => {
     );
   });
 
-  it("does not matter in a root's signature on itself", async () => {
+  it("is ignored in a root's signature on itself", async () => {
     const old = makeCertificate({ subject: "Old", ca: true, hash: "sha1" });
     const leaf = makeCertificate({ names: ["a.test"], issuer: old });
     await expectAccepted(judge(leaf, "a.test", createCertificateVerifier({ ca: [old.cert] })));

@@ -1,38 +1,38 @@
-/** A client's judgement of a server's certificate (RFC 5280 §6, RFC 9525 §6). */
+/** Verifies a server's certificate for a client (RFC 5280 §6, RFC 9525 §6). */
 
 import { type Certificate, MalformedCertificate, parseX509 } from "./certificate.ts";
 import { covers, parseHost } from "./host-name.ts";
 import { namesOf } from "./identity.ts";
-import { findPath, judgeAlone } from "./path.ts";
+import { checkCertificate, findPath } from "./path.ts";
 import { type CertificateProblem, problem } from "./problem.ts";
-import { bundledTrust, givenTrust, systemTrust, type TrustSource, type TrustStore } from "./trust.ts";
+import { bundledTrust, customTrust, systemTrust, type TrustSource, type TrustStore } from "./trust.ts";
 
 export interface VerifierOptions {
   /**
-   * Certificates to trust instead of Node's own, as PEM text or DER; "system" for the operating system's list. Whatever
-   * is given is trusted, be it a CA or a self-signed server certificate.
+   * Certificates to trust instead of Node's own, as PEM text or DER, or "system" for the operating system's list. All
+   * of them are trusted, whether CAs or self-signed server certificates.
    */
   readonly ca?: TrustSource;
-  /** False accepts every certificate and only reports what is wrong with it. */
+  /** If false, accepts every certificate and only reports its problem. */
   readonly rejectUnauthorized?: boolean | undefined;
 }
 
 export type Verdict =
-  /** `ignored` is what is wrong with a certificate that `rejectUnauthorized: false` let pass. */
+  /** `ignored` is the problem of a certificate accepted because of `rejectUnauthorized: false`. */
   { readonly ok: true; readonly ignored?: CertificateProblem } | ({ readonly ok: false } & CertificateProblem);
 
 export interface CertificateVerifier {
-  /** `chain` is DER, the server's own certificate first; the others may come in any order. */
+  /** `chain` is DER: first the server's own certificate, then the others in any order. */
   verify(chain: readonly Uint8Array[], serverName: string, now: Date): Promise<Verdict>;
 }
 
-/** Servers send two or three. */
+/** Servers usually send two or three. */
 const MAX_CHAIN = 16;
 
-/** Throws a `TrustError` when what is given as `ca` is not certificates. */
+/** Throws a `TrustError` if `ca` contains anything but certificates. */
 export function createCertificateVerifier(options: VerifierOptions = {}): CertificateVerifier {
   const { ca, rejectUnauthorized = true } = options;
-  const given = ca === undefined || ca === "system" ? undefined : givenTrust(ca);
+  const given = ca === undefined || ca === "system" ? undefined : customTrust(ca);
   const trust = async (): Promise<TrustStore> => given ?? (ca === "system" ? systemTrust() : bundledTrust());
   return {
     verify: async (chain, serverName, now) => {
@@ -50,10 +50,7 @@ function judge(
   now: Date,
 ): CertificateProblem | undefined {
   if (chain.length > MAX_CHAIN) {
-    return problem(
-      "CERT_CHAIN_TOO_LONG",
-      `the server sent ${chain.length} certificates; at most ${MAX_CHAIN} are read`,
-    );
+    return problem("CERT_CHAIN_TOO_LONG", `the server sent ${chain.length} certificates; the limit is ${MAX_CHAIN}`);
   }
   let certificates: readonly Certificate[];
   try {
@@ -67,22 +64,22 @@ function judge(
   const [leaf, ...others] = certificates;
   if (leaf === undefined) return problem("CERT_MALFORMED", "the server sent no certificate");
   const found = findPath(leaf, others, trust, now);
-  // Trust comes first: what an untrusted certificate says of itself is of little interest.
-  return "problem" in found ? found.problem : (judgeLeaf(leaf, now) ?? judgeName(leaf, serverName));
+  // Trust comes first: the contents of an untrusted certificate mean little.
+  return "problem" in found ? found.problem : (checkLeaf(leaf, now) ?? checkName(leaf, serverName));
 }
 
 const DIGITAL_SIGNATURE = 0;
 
-function judgeLeaf(leaf: Certificate, now: Date): CertificateProblem | undefined {
+function checkLeaf(leaf: Certificate, now: Date): CertificateProblem | undefined {
   // RFC 8446 §4.4.2.2: the key signs the handshake.
   if (leaf.keyUsage !== undefined && !leaf.keyUsage.has(DIGITAL_SIGNATURE)) {
     return problem("INVALID_PURPOSE", `the key of the certificate "${leaf.subject.display}" is not for signing`);
   }
-  return judgeAlone(leaf, now);
+  return checkCertificate(leaf, now);
 }
 
-/** The common name does not count (RFC 9525 §6.3). */
-function judgeName(leaf: Certificate, serverName: string): CertificateProblem | undefined {
+/** Ignores the common name (RFC 9525 §6.3). */
+function checkName(leaf: Certificate, serverName: string): CertificateProblem | undefined {
   const host = parseHost(serverName);
   if (leaf.altNames.some((name) => covers(name, host))) return undefined;
   const names = namesOf(leaf);

@@ -1,5 +1,5 @@
-// A capture without the right to capture: a UDP relay on loopback that writes every datagram it passes on into a pcap file,
-// in IPv4 and UDP headers of its own (LINKTYPE_RAW).
+// Captures packets without capture privileges: a UDP relay on loopback that writes each forwarded datagram to a pcap
+// file with synthesized IPv4 and UDP headers (LINKTYPE_RAW).
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { closeSync, openSync, writeSync } from "node:fs";
@@ -9,11 +9,11 @@ const LINKTYPE_RAW = 101;
 const CLIENT = { address: 0x7f000001, port: 40_000 };
 
 export interface CapturingRelay extends AsyncDisposable {
-  /** Where the client goes. */
+  /** The port for the client to connect to. */
   readonly port: number;
 }
 
-/** Relays between one client and the server at 127.0.0.1:serverPort, both of which appear in the capture as themselves. */
+/** Relays between one client and the server at 127.0.0.1:serverPort. The capture does not show the relay itself. */
 export async function captureRelay(serverPort: number, path: string): Promise<CapturingRelay> {
   const file = openSync(path, "w", 0o600);
   writeSync(file, pcapHeader());
@@ -83,7 +83,7 @@ function packet(from: Endpoint, to: Endpoint, payload: Uint8Array): Buffer {
   ip.writeUInt32BE(from.address, 12);
   ip.writeUInt32BE(to.address, 16);
   ip.writeUInt16BE(internetChecksum(ip.subarray(0, 20)), 10);
-  const udp = ip.subarray(20); // RFC 768; a checksum of 0 says that there is none
+  const udp = ip.subarray(20); // RFC 768; a checksum of 0 means none
   udp.writeUInt16BE(from.port, 0);
   udp.writeUInt16BE(to.port, 2);
   udp.writeUInt16BE(8 + payload.length, 4);

@@ -1,10 +1,10 @@
-/** Ports of loopback for programs that have to be told theirs. */
+/** Finds free loopback ports for programs that cannot choose their own. */
 
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 
-/** A port that was free a moment ago, for a peer that has to be told its port: TCP and UDP. */
+/** Returns a port that was just free for both TCP and UDP. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const tcp = createServer();

@@ -10,11 +10,11 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** A socket, what lies beneath it, and what it receives. */
-async function open(): Promise<{ socket: UdpSocket; beneath: Socket; received: string[]; faults: Fault[] }> {
+/** A socket, its underlying node:dgram socket, and what it receives. */
+async function open(): Promise<{ socket: UdpSocket; underlying: Socket; received: string[]; faults: Fault[] }> {
   const bind = vi.spyOn(Socket.prototype, "bind");
   const socket = await bindPortableSocket(0, "127.0.0.1");
-  const beneath = bind.mock.contexts[0] as Socket;
+  const underlying = bind.mock.contexts[0] as Socket;
   const received: string[] = [];
   const faults: Fault[] = [];
   socket.onBatch = (batch: ReceivedBatch) => {
@@ -24,7 +24,7 @@ async function open(): Promise<{ socket: UdpSocket; beneath: Socket; received: s
     }
   };
   socket.onFault = (fault) => faults.push(fault);
-  return { socket, beneath, received, faults };
+  return { socket, underlying, received, faults };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
@@ -38,23 +38,23 @@ const train = (remote: SocketAddress, count: number, segmentSize: number) => ({
   length: count * segmentSize,
 });
 
-test("a datagram with source port 0 is dropped: nobody could be answered (RFC 768)", async () => {
-  const { socket, beneath, received, faults } = await open();
+test("a datagram with source port 0 is dropped, because it cannot be answered (RFC 768)", async () => {
+  const { socket, underlying, received, faults } = await open();
   const from = { address: "127.0.0.1", family: "IPv4", size: 1 } as const;
-  beneath.emit("message", Buffer.from("a"), { ...from, port: 0 });
-  beneath.emit("message", Buffer.from("b"), { ...from, port: 1 });
+  underlying.emit("message", Buffer.from("a"), { ...from, port: 0 });
+  underlying.emit("message", Buffer.from("b"), { ...from, port: 1 });
   await turn();
   expect(received).toEqual(["b"]);
   expect(faults).toEqual([]);
   await socket.close();
 });
 
-test("what cannot be sent is lost, and counted", async () => {
+test("datagrams that cannot be sent are dropped and counted", async () => {
   const { socket, faults } = await open();
   const to = (port: number): SocketAddress => ({ family: 4, host: "127.0.0.1", port });
   expect(socket.send(train(to(0), 3, 10))).toBe(0);
   expect(socket.send(train(to(70_000), 3, 10))).toBe(0);
-  expect(socket.send(train(to(socket.address.port), 1, 65_535))).toBe(1); // EMSGSIZE is the kernel's, later
+  expect(socket.send(train(to(socket.address.port), 1, 65_535))).toBe(1); // the kernel reports EMSGSIZE later
   expect(socket.send(train(to(socket.address.port), 2, 10))).toBe(2);
   await turn();
   await socket.close();
@@ -62,16 +62,16 @@ test("what cannot be sent is lost, and counted", async () => {
   expect(faults).toEqual([]);
 });
 
-test("goes on after an error of the socket, and after an exception in what it serves", async () => {
-  const { socket, beneath, received, faults } = await open();
-  beneath.emit("error", new Error("no buffers"));
-  beneath.emit("message", undefined, { address: "127.0.0.1", family: "IPv4", size: 1, port: 1 });
+test("continues after a socket error, and after an exception in a callback", async () => {
+  const { socket, underlying, received, faults } = await open();
+  underlying.emit("error", new Error("no buffers"));
+  underlying.emit("message", undefined, { address: "127.0.0.1", family: "IPv4", size: 1, port: 1 });
   const { onBatch } = socket;
   socket.onBatch = () => {
     throw new Error("a mistake");
   };
   const send = async (text: string): Promise<void> => {
-    const arrived = once(beneath, "message");
+    const arrived = once(underlying, "message");
     socket.slots.arena.set(Buffer.from(text));
     socket.send(train(socket.address, 1, text.length));
     await arrived;

@@ -1,4 +1,4 @@
-/** What this machine lets a program do with sockets, tried out on loopback: for `nagare doctor`. */
+/** Checks what this machine allows with sockets on loopback, for `nagare doctor`. */
 
 import { randomBytes } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 
 const ECHO_TIMEOUT = 1_000;
 
-/** A datagram to ourselves and back; milliseconds. */
+/** Sends a datagram to ourselves. Returns the round-trip time in milliseconds. */
 export async function echoDatagram(address: string): Promise<number> {
   const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
   const signal = AbortSignal.timeout(ECHO_TIMEOUT);
@@ -27,14 +27,14 @@ export async function echoDatagram(address: string): Promise<number> {
   }
 }
 
-/** The socket buffers that the kernel grants to one that asks for so many bytes. */
+/** Returns the socket buffer sizes that the kernel grants when `wanted` bytes are requested. */
 export async function grantedBuffers(wanted: number): Promise<{ readonly receive: number; readonly send: number }> {
   const socket = createSocket("udp4");
   try {
     await bind(socket, 0);
     socket.setRecvBufferSize(wanted);
     socket.setSendBufferSize(wanted);
-    // Linux includes its own bookkeeping, and reports twice what it grants.
+    // Linux doubles the reported size to include its own bookkeeping.
     const factor = process.platform === "linux" ? 2 : 1;
     return { receive: socket.getRecvBufferSize() / factor, send: socket.getSendBufferSize() / factor };
   } finally {
@@ -42,7 +42,7 @@ export async function grantedBuffers(wanted: number): Promise<{ readonly receive
   }
 }
 
-/** Binds a port of loopback for TCP and UDP, and lets go of it. Rejects with Node's error (EADDRINUSE, EACCES). */
+/** Binds a loopback port for TCP and UDP and releases it. Rejects with Node's error (EADDRINUSE, EACCES). */
 export async function tryPort(port: number): Promise<void> {
   const tcp = createServer();
   const udp = createSocket("udp4");

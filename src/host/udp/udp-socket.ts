@@ -1,31 +1,31 @@
 /**
- * The UDP seam (DESIGN §4): whatever stands behind it takes trains of equal datagrams and gives batches. `portable` is
- * node:dgram; a faster engine has the same face.
+ * The UDP socket interface: an engine sends trains of equally sized datagrams and delivers batches. The `portable`
+ * engine uses node:dgram; a faster one would have the same interface.
  */
 
 import type { ReceivedBatch, SlotWriter, SocketAddress, SocketCommand, Transmit } from "../../base/datagrams.ts";
 import type { Fault } from "../guard.ts";
 
 export interface UdpSocket {
-  /** Reported to people: "portable". */
+  /** The engine's name for display: "portable". */
   readonly engine: string;
   readonly address: SocketAddress;
-  /** Whether it sends with the ECN bits that a train asks for, and reports those of what arrives. */
+  /** True if the socket sends a train's ECN marks and reports those of received datagrams. */
   readonly carriesEcn: boolean;
-  /** Where the next train is to be written: this socket's own. It may be another arena after each `send`. */
+  /** The socket's buffer for the next train. It may change after each `send`. */
   readonly slots: SlotWriter;
-  /** Sends the train that lies at the start of `slots`. Returns how many of its datagrams left. */
+  /** Sends the train at the start of `slots`. Returns the number of datagrams sent. */
   send(transmit: Transmit): number;
-  /** False: the engine cannot do that. */
+  /** Returns false if the engine does not support the command. */
   handleCommand(command: SocketCommand): boolean;
-  /** The socket is full: sending goes on when `onWritable` is called. */
+  /** True if the socket's buffer is full; `onWritable` is called when sending can continue. */
   readonly isBlocked: boolean;
   onWritable: (() => void) | undefined;
-  /** All that one turn of the event loop brought. The batch is cleared afterwards. */
+  /** Called with all datagrams of one event loop turn. The batch is cleared afterwards. */
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
-  /** A socket with one peer: the system says that nobody listens there (ICMP, which anybody may forge). */
+  /** For a connected socket: the peer's port is unreachable, according to ICMP, which can be forged. */
   onRefused?: (() => void) | undefined;
-  /** An error of the socket, or an exception while it was served. It goes on; datagrams may be lost. */
+  /** Called for a socket error, or an exception in a callback. The socket continues; datagrams may be lost. */
   onFault: ((fault: Fault) => void) | undefined;
   ref(): void;
   unref(): void;

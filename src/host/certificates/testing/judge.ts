@@ -1,4 +1,4 @@
-/** Judges chains of certificates that were made on the spot, with one authority and one issuer under it. */
+/** Verifies generated chains against one root and one issuer below it. */
 
 import { expect } from "vitest";
 import type { CertificateProblemCode } from "../problem.ts";

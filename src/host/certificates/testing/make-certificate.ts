@@ -1,4 +1,4 @@
-/** Certificates for tests: any chain one may want to accept or refuse, made on the spot. */
+/** Generates certificates for tests: any chain to accept or refuse. */
 
 import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
 import { contextTag } from "../../../crypto/index.ts";
@@ -28,43 +28,43 @@ export interface KeyObjects {
 }
 
 export interface TestCertificateOptions {
-  /** The subject's common name; the first of `names`, or what it is, by default. */
+  /** The subject's common name. Defaults to the first of `names`, or to "Test CA" or "Test". */
   readonly subject?: string;
-  /** Subject alternative names: DNS names and address literals. None by default. */
+  /** Subject alternative names: DNS names and address literals. Defaults to none. */
   readonly names?: readonly string[];
-  /** Self-signed when absent. */
+  /** Self-signed if absent. */
   readonly issuer?: TestCertificate;
-  /** May it issue certificates? With a number, through at most so many intermediates. */
+  /** True for an authority. A number is its path length. */
   readonly ca?: boolean | number;
-  /** A kind of key, or the very keys, to certify one key twice. */
+  /** A kind of key, or an existing pair, to certify one key twice. */
   readonly key?: KeyKind | KeyObjects;
-  /** A day ago and thirty days ahead by default. */
+  /** The validity defaults to a day ago until thirty days ahead. */
   readonly notBefore?: Date;
   readonly notAfter?: Date;
-  /** Object identifiers; serverAuth for those that are not CAs. False leaves the extension out. */
+  /** Dotted OIDs. Defaults to serverAuth if not a CA. `false` omits the extension. */
   readonly purposes?: readonly string[] | false;
-  /** Bits of `KeyUsage`; what is right for its kind by default. False leaves the extension out. */
+  /** Bits of `KeyUsage`. Defaults to those of a CA or a server. `false` omits the extension. */
   readonly usage?: readonly number[] | false;
-  /** Names that certificates below may, or may not, be for: DNS suffixes and "10.0.0.0/8". */
+  /** Name constraints: DNS suffixes and ranges such as "10.0.0.0/8". */
   readonly permitted?: readonly string[];
   readonly excluded?: readonly string[];
-  /** False leaves basicConstraints out. */
+  /** Omits basicConstraints. */
   readonly basicConstraints?: false;
-  /** Leaves subject and authority key identifiers out. */
+  /** Omits the subject and authority key identifiers. */
   readonly keyIdentifiers?: false;
-  /** More extensions, in DER. */
+  /** Additional extensions, in DER. */
   readonly extensions?: readonly Uint8Array[];
-  /** A certificate of version 1 has no extensions at all. */
+  /** Version 1 certificates have no extensions. */
   readonly version?: 1 | 3;
-  /** The digest that the issuer signs with. */
+  /** The digest of the issuer's signature. */
   readonly hash?: SignatureHash;
 }
 
 export interface TestCertificate {
   readonly der: Uint8Array;
-  /** DER, this one first, without the self-signed one at the end. What a server sends. */
+  /** The chain as a server sends it, in DER: this certificate first, without the self-signed one at the end. */
   readonly chain: readonly Uint8Array[];
-  /** PEM: this certificate alone; the chain; the private key as PKCS #8. */
+  /** PEM: this certificate alone, the chain, the private key as PKCS #8. */
   readonly cert: string;
   readonly certChain: string;
   readonly key: string;
@@ -102,7 +102,7 @@ export function makeCertificate(options: TestCertificateOptions = {}): TestCerti
     options.hash,
   );
   const cert = toPem("CERTIFICATE", certificate);
-  // A self-signed certificate at the end proves nothing to the peer and is not sent (RFC 8446 §4.4.2).
+  // A self-signed root is of no use to the peer and is not sent (RFC 8446 §4.4.2).
   const above = issuer === undefined || issuer.chain.length === 0 ? [] : issuer.chain;
   const chain = issuer === undefined && isCa ? [] : [certificate, ...above];
   return {
