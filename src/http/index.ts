@@ -27,3 +27,14 @@ export {
 export { HQ_ALPN, HQ_ERROR, HqConnection, type HqEvent } from "./hq.ts";
 /** The versions, by name. */
 export type { HttpVersion } from "./http-version.ts";
+/** Whether a request may be served, and as what. */
+export {
+  type AcceptedHead,
+  type GivenHead,
+  isAuthority,
+  isRefusal,
+  judgeRequest,
+  MAX_HEAD_SIZE,
+  type Refusal,
+  refusalOfServer,
+} from "./request-head.ts";

@@ -12,7 +12,6 @@ import { checkOffer, type Tunnel, type TunnelOffer } from "./tunnel.ts";
 
 export interface Http2Head {
   readonly method: string;
-  readonly scheme: string;
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
@@ -22,8 +21,8 @@ export interface Http2Head {
 export class Http2ServerExchange implements ServerExchange, Abortable {
   readonly protocol = "h2";
   readonly connection = undefined;
+  readonly scheme = "https";
   readonly method: string;
-  readonly scheme: string;
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
@@ -48,7 +47,6 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#stream = stream;
     this.#tcp = tcp;
     this.method = head.method;
-    this.scheme = head.scheme;
     this.authority = head.authority;
     this.path = head.path;
     this.fields = head.fields;

@@ -14,8 +14,8 @@ const NO_FIELDS: FieldSection = [];
 
 export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   readonly protocol = "h3";
+  readonly scheme = "https";
   readonly method: string;
-  readonly scheme: string;
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
@@ -36,7 +36,6 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     this.#host = host;
     this.#id = id;
     this.method = head.method;
-    this.scheme = head.scheme ?? "https";
     this.authority = head.authority ?? "";
     this.path = head.path ?? "";
     this.fields = head.fields;
