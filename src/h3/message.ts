@@ -200,7 +200,3 @@ export function parseTrailers(section: FieldSection): FieldSection {
   }
   return section;
 }
-
-/** Whether a response never has content, whatever its content-length says (RFC 9110 §6.4.1). */
-export const hasNoContent = (method: string, status: number): boolean =>
-  method === "HEAD" || status === 204 || status === 304;

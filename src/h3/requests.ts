@@ -3,7 +3,7 @@
  * and ends a single one when it is malformed, reset or refused.
  */
 
-import { type FieldLine, type FieldSection, fieldSectionSize } from "../http/index.ts";
+import { type FieldLine, type FieldSection, fieldSectionSize, hasNoContent } from "../http/index.ts";
 import type { DecodeResult, QpackDecoder } from "../qpack/index.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
 import { sameVarInt, type VarInt } from "../wire/varint.ts";
@@ -12,7 +12,7 @@ import type { EventQueue } from "./event-queue.ts";
 import type { Role } from "./frames.ts";
 import type { HeadersFrames } from "./headers-frames.ts";
 import { CancellationBudget, type IgnoredBudget } from "./limits.ts";
-import { hasNoContent, parseRequestHead, parseResponseHead, parseTrailers } from "./message.ts";
+import { parseRequestHead, parseResponseHead, parseTrailers } from "./message.ts";
 import type { ContentChunk, MessageReaderHost } from "./message-reader.ts";
 import { responseLines } from "./outgoing.ts";
 import { RequestStream } from "./request-stream.ts";

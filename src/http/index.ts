@@ -3,7 +3,13 @@
 /** Alternative services. */
 export { type AdvertisedAlternative, type Alternative, parseAltSvc } from "./alt-svc.ts";
 /** How long a message says its content is. */
-export { type ContentLengthProblem, contentLengthOf, parseContentLength } from "./content-length.ts";
+export {
+  type ContentLengthProblem,
+  contentLengthOf,
+  hasNoContent,
+  parseContentLength,
+  withEmptyLength,
+} from "./content-length.ts";
 /** What a field name and value may be. */
 export {
   CONNECTION_SPECIFIC_FIELDS,

@@ -1,6 +1,6 @@
 /** A ServerExchange over a stream of node:http2 (RFC 9113). */
 import { constants, type ServerHttp2Stream } from "node:http2";
-import type { FieldSection } from "../../http/index.ts";
+import { type FieldSection, withEmptyLength } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { watchEndStream } from "./http2-end-stream.ts";
@@ -123,9 +123,9 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     if (this.#status !== undefined) throw new Error("the response has begun already");
     this.#status = status;
     if (this.#gone()) return;
-    const headers = toHeaders(status, fields);
-    if (this.#tcp.listener.altSvc !== undefined) headers["alt-svc"] ??= this.#tcp.listener.altSvc;
     const endStream = options?.endStream === true;
+    const headers = toHeaders(status, endStream ? withEmptyLength(this.method, status, fields) : fields);
+    if (this.#tcp.listener.altSvc !== undefined) headers["alt-svc"] ??= this.#tcp.listener.altSvc;
     // Node would close the stream after the last DATA frame; with this it asks for trailers instead.
     const waitForTrailers = !endStream && options?.trailers === true;
     if (waitForTrailers) {

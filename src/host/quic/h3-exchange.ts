@@ -1,7 +1,7 @@
 /** A ServerExchange over a request stream of HTTP/3 (RFC 9114 §4.1). */
 
 import { H3_ERRORS, type RequestHead } from "../../h3/index.ts";
-import { type FieldSection, fieldValue } from "../../http/index.ts";
+import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { SendSource, type StreamId } from "../../quic/index.ts";
 import { guard } from "../guard.ts";
 import type { ConnectionInfo, PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "../http/exchange.ts";
@@ -64,8 +64,9 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     if (this.status !== undefined) throw new Error("the response has begun already");
     this.status = status;
     if (this.#isOver) return;
-    const dated = fieldValue(fields, "date") === undefined ? [...fields, ["date", this.#host.date()] as const] : fields;
     const isEnd = options?.endStream === true;
+    const sent = isEnd ? withEmptyLength(this.method, status, fields) : fields;
+    const dated = fieldValue(sent, "date") === undefined ? [...sent, ["date", this.#host.date()] as const] : sent;
     this.#host.h3.respond(this.#id, status, dated, isEnd);
     if (isEnd) this.#end();
   }

@@ -84,7 +84,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
         this.#exchanges.set(event.id, exchange);
         const status = refusedStatus(event.head, this.#options.acceptsTunnels);
         if (status === undefined) this.#options.onExchange(exchange);
-        else exchange.respond(status, [["content-length", "0"]], { endStream: true });
+        else exchange.respond(status, [], { endStream: true });
         break;
       }
       case "data":
