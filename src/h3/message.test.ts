@@ -37,6 +37,7 @@ const MALFORMED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
   ["an empty :scheme", replaced(":scheme", "")],
   ["a :scheme that is none", replaced(":scheme", "https:")],
   ["an empty :authority", replaced(":authority", "")],
+  ["an :authority with userinfo", replaced(":authority", "user@example.com")],
   ["an :authority with a path", replaced(":authority", "example.com/a")],
   ["host twice", [...withLine("host", "example.com"), ["host", "example.com"]]],
   ["an empty host alone", [...without(":authority"), ["host", ""]]],
@@ -55,7 +56,6 @@ const MALFORMED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
 
 /** Well-formed, and to be served by nobody. */
 const REFUSED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
-  ["an :authority with userinfo", replaced(":authority", "user@example.com")],
   ["an :authority with a port that is none", replaced(":authority", "example.com:65536")],
   ["a host that differs", withLine("host", "other.example")],
   ["a :path with a fragment", replaced(":path", "/a#b")],

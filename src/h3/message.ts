@@ -107,7 +107,7 @@ function requestLengthOf(fields: FieldSection): number | undefined {
 
 function accept(given: GivenHead): AcceptedHead {
   const verdict = judgeRequest(given);
-  if (isRefusal(verdict)) throw new RefusedRequest(verdict);
+  if (isRefusal(verdict)) throw verdict.isMalformed ? malformed(verdict.reason) : new RefusedRequest(verdict);
   return verdict;
 }
 

@@ -21,6 +21,7 @@ export const ENTRIES = [
   "h3 abort",
   "h3 drained",
   "h3 released",
+  "h3 reset",
   "h3 cut-off",
   "budget sweep",
   // The TCP listener, HTTP/1.1 and HTTP/2 above it
@@ -50,6 +51,7 @@ export const ENTRIES = [
   "http1 closed",
   "http1 drain",
   "http1 released",
+  "http1 reset",
   "http2 session",
   "http2 session idle",
   "http2 session end",

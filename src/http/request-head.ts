@@ -28,6 +28,8 @@ export interface AcceptedHead {
 export interface Refusal {
   readonly status: 400 | 431 | 501;
   readonly reason: string;
+  /** HTTP/2 and HTTP/3 call such a request malformed and reset its stream (RFC 9113 §8.1.1, RFC 9114 §4.1.2). */
+  readonly isMalformed?: true;
 }
 
 /** The most bytes that a head may have, as RFC 9113 §6.5.2 and RFC 9114 §4.2.2 count them. */
@@ -63,6 +65,8 @@ export function judgeRequest(given: GivenHead): AcceptedHead | Refusal {
   }
   if (hosts > 1) return refuse("host is repeated");
   const authority = given.authority ?? host;
+  // RFC 9113 §8.3.1, RFC 9114 §4.3.1
+  if (authority?.includes("@")) return { ...refuse("the authority has userinfo"), isMalformed: true };
   if (authority !== undefined && !isAuthority(authority)) return refuse("the authority is not one");
   // RFC 9110 §4.2.3: letter case makes no other host.
   if (host !== undefined && host.toLowerCase() !== authority!.toLowerCase())

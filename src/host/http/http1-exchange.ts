@@ -173,7 +173,13 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     if (this.#closed) return;
     this.#ended = true;
     this.#aborted ??= reason;
-    this.#response.destroy();
+    this.#tcp.pipeline?.stop();
+    if (this.#status === undefined || this.#tunnel !== undefined) this.#response.destroy();
+    else {
+      // What was written in this turn leaves first, as over the other versions.
+      this.flushHead();
+      setImmediate(guard("http1 reset", this.handleFault, () => this.#response.destroy()));
+    }
     this.#close();
   }
 

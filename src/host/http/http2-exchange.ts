@@ -1,6 +1,6 @@
 /** A ServerExchange over a stream of node:http2 (RFC 9113). */
 import { constants, type ServerHttp2Stream } from "node:http2";
-import { type FieldSection, withEmptyLength } from "../../http/index.ts";
+import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { watchEndStream } from "./http2-end-stream.ts";
@@ -60,7 +60,10 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       stream.on(
         "trailers",
         guard("http2 trailers", onFault, (_headers: unknown, _flags: number, raw?: string[]) => {
-          if (raw !== undefined) this.body.trailers = fieldsFromRaw(raw);
+          const trailers = fieldsFromRaw(raw);
+          // RFC 9110 §6.5.1: trailers say nothing of framing. node:http and our HTTP/3 refuse them too.
+          if (fieldValue(trailers, "content-length") !== undefined) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+          else this.body.trailers = trailers;
         }),
       );
     }

@@ -328,7 +328,8 @@ export class TcpListener implements Listener {
     if (stream.session === undefined) return;
     const head = http2Head(headers, raw);
     if (isRefusal(head)) {
-      refuse(stream, head.status);
+      if (head.isMalformed) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+      else refuse(stream, head.status);
       return;
     }
     const tunnelOffer =

@@ -123,7 +123,10 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   reset(reason: Error): void {
     if (this.#isClosed) return;
     this.aborted ??= reason;
-    this.#host.h3.cancel(this.#id, H3_ERRORS.H3_INTERNAL_ERROR.code);
+    const { code } = H3_ERRORS.H3_INTERNAL_ERROR;
+    // RFC 9000 §3.3: RESET_STREAM takes back what has not left, and with it a head that was given in this turn.
+    if (this.status === undefined) this.#host.h3.cancel(this.#id, code);
+    else this.#host.cancelSoon(this.#id, code);
     this.#close();
   }
 

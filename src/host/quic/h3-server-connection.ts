@@ -65,6 +65,10 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   /** An exception in what belongs to this connection ends it. */
   readonly handleFault = (fault: Fault): void => this.#driver.fail(this.#connection, fault);
 
+  cancelSoon(id: StreamId, code: number): void {
+    this.#driver.environment.clock.defer(guard("h3 reset", this.handleFault, () => this.h3.cancel(id, code)));
+  }
+
   onExchangeClosed(id: StreamId): void {
     this.#exchanges.delete(id);
   }

@@ -27,7 +27,7 @@ export const AUTHORITIES: readonly Row[] = [
   notOne("port 65536", "localhost:65536"),
   notOne("a port that is no number", "localhost:https"),
   notOne("two ports", "localhost:1:2"),
-  notOne("userinfo", "user:secret@localhost"),
+  broken("userinfo", "user:secret@localhost"),
   notOne("a bracket alone", "a[b"),
   notOne("a port alone", ":443"),
   broken("empty", ""),

@@ -132,6 +132,8 @@ async function answerAsOrigin(
   }
   if (trailers !== undefined) response.addTrailers(trailers as [string, string][]);
   response.end();
+  // A length that is not kept, which Node would wait for.
+  if (request.url === "/too-short") response.once("finish", () => request.socket.destroySoon());
 }
 
 async function startProxy(): Promise<TableServer> {

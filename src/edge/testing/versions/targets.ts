@@ -29,7 +29,7 @@ export const TARGETS: readonly Row[] = [
   path("a path like an authority", "//other.test/a"),
   path("semicolons, colons, at signs", "/a;b=1:c@d"),
   path("the other marks of RFC 3986", "/-._~!$&'()*+,="),
-  path("characters that browsers send all the same", "/a|b^c", "/a|b^c"),
+  path("a bar, which browsers send all the same", "/a|b"),
   path("quotes and brackets, which Request.url encodes", '/"<>{}', "/%22%3C%3E%7B%7D"),
   path("square brackets in a query", "/?a[]=1&b[c]=2"),
   path("30,000 characters", `/${"p".repeat(30_000)}`),
@@ -70,7 +70,7 @@ export const TARGETS: readonly Row[] = [
     expect: { status: 200, seen: { authority: "named.test", path: "/a" } },
   },
   refused(400, "absolute form: a fragment", { target: "https://localhost/#a", path: "/#a" }),
-  refused(400, "absolute form: userinfo", { target: "https://u@localhost/", path: "/", authority: "u@localhost" }),
+  malformed("absolute form: userinfo", { target: "https://u@localhost/", path: "/", authority: "u@localhost" }),
   {
     ...refused(400, "absolute form: no host", { target: "https:///a", path: "/a", authority: "" }),
     differs: {
