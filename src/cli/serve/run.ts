@@ -4,9 +4,9 @@ import type { RequestRecord } from "../../edge/request-log.ts";
 import type { Server, Service } from "../../edge/server.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
+import { printable } from "../../wire/printable.ts";
 import { CliError, EXIT, silentExit } from "../fail.ts";
 import type { InterruptSignal, Io } from "../io.ts";
-import { printable } from "../printable.ts";
 import type { ServerSettings } from "./flags.ts";
 import { LineWriter } from "./line-writer.ts";
 
