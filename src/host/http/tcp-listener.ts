@@ -1,8 +1,9 @@
 /**
  * HTTP/1.1 and HTTP/2 on one TLS port, by Node's own modules, as Exchanges.
  *
- * Limits: a head has 64 KiB and 30 s to arrive, a TLS handshake 15 s; an idle connection is closed after a minute, and so
- * is one whose client takes nothing of what waits for it. How long a body may take is not limited, since uploads take as
+ * Limits: a head has 64 KiB and 30 to 35 s to arrive (over HTTP/2 the first one; later ones the idle time), a TLS
+ * handshake 15 s; an idle connection is closed after a minute, and so is one whose client takes nothing of what waits
+ * for it. How long a body may take is not limited, since uploads take as
  * long as they take: unread bytes stay under flow control.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -304,9 +305,10 @@ export class TcpListener implements Listener {
       guard("http2 session end", this.#onFault, () => this.#sessions.delete(session)),
     );
     const idle = guard("http2 session idle", this.#onFault, () => {
-      if (connection.exchanges.size === 0) session.close();
+      // close() would wait for a stream whose head has begun and does not come.
+      if (connection.exchanges.size === 0) session.destroy();
     });
-    session.setTimeout(IDLE_TIMEOUT, idle);
+    session.setTimeout(HEAD_TIMEOUT, idle);
     if (this.#state.draining) session.close();
   }
 
@@ -326,6 +328,9 @@ export class TcpListener implements Listener {
   ): void {
     stream.on("error", ignore);
     if (stream.session === undefined) return;
+    const connection = this.#sessionConnection(stream.session);
+    if (!connection.hasAsked) stream.session.setTimeout(IDLE_TIMEOUT);
+    connection.hasAsked = true;
     const head = http2Head(headers, raw);
     if (isRefusal(head)) {
       if (head.isMalformed) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
@@ -338,7 +343,6 @@ export class TcpListener implements Listener {
       refuse(stream, 501); // RFC 9110 §9.3.6: we are no tunnel
       return;
     }
-    const connection = this.#sessionConnection(stream.session);
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     this.#onExchange(new Http2ServerExchange(stream, { ...head, tunnelOffer }, endStream, connection));
   }
