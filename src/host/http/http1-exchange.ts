@@ -200,8 +200,8 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   flushHead(): void {
     if (this.#waitingHead === undefined || this.#closed) return;
     this.#writeHead();
-    // Node's flushHeaders would write obs-text as UTF-8.
-    if (this.method === "HEAD") this.#response.flushHeaders();
+    // Node's flushHeaders writes obs-text as UTF-8, and its write sends nothing where there can be no content.
+    if (hasNoContent(this.method, this.#status!)) this.#response.flushHeaders();
     else this.#response.write(EMPTY);
   }
 
