@@ -1,4 +1,5 @@
 // The one place where an error becomes words and an exit code: one line on stderr, what was wrong and what to do about it.
+import { printable } from "../wire/printable.ts";
 import type { Io } from "./io.ts";
 
 /** The exit codes of all commands; `nagare get` has curl's besides (get/exit-codes.ts). */
@@ -62,8 +63,10 @@ export function reportFailure(error: unknown, io: Io, { json = false, silent = f
   if (json) io.stdout.write(`${JSON.stringify({ error: failure })}\n`);
   if (!silent) {
     const { message, hint } = failure;
-    io.stderr.write(`nagare: ${hint === undefined ? message : `${message}; ${hint}`}\n`);
-    if (io.env.NAGARE_DEBUG && error instanceof Error) io.stderr.write(`${error.stack}\n`);
+    io.stderr.write(`${printable(`nagare: ${hint === undefined ? message : `${message}; ${hint}`}`)}\n`);
+    if (io.env.NAGARE_DEBUG && error instanceof Error) {
+      for (const line of `${error.stack}`.split("\n")) io.stderr.write(`${printable(line)}\n`);
+    }
   }
   return exitCode;
 }

@@ -8,6 +8,7 @@ import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, Listener, RetryPolicy } from "../host/http/listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { duration, Timer } from "../host/timer.ts";
+import { printable } from "../wire/printable.ts";
 import { type AltSvcOptions, altSvcField, checkAltSvc } from "./alt-svc.ts";
 import { type Binding, type Bound, bindAll } from "./bind.ts";
 import { ServeError } from "./errors.ts";
@@ -169,7 +170,7 @@ const contained =
     try {
       handle(exchange);
     } catch (error) {
-      log(`nagare: ${exchange.method} ${exchange.path}: ${error}`);
+      log(printable(`nagare: ${exchange.method} ${exchange.path}: ${error}`));
       if (exchange.status === undefined) exchange.respond(500, [], { endStream: true });
       else exchange.reset(error instanceof Error ? error : new Error(String(error)));
     }

@@ -1,46 +1,100 @@
-/** The same request has the same answer over every version of HTTP. */
+/** The same request has the same answer over every version of HTTP, from a handler, from files, and behind the proxy. */
 
-import { connect } from "node:http2";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { loadIdentity } from "../host/certificates/identity.ts";
-import { localhostIdentity } from "../host/http/testing/identities.ts";
-import { type Server, startServer } from "./server.ts";
-import { VERSIONS } from "./testing/client.ts";
+import type { HttpVersion } from "../http/index.ts";
+import type { RawClient } from "./testing/versions/raw-message.ts";
+import type { Expected, Outcome, Row, Seen } from "./testing/versions/row.ts";
+import { outcomeOf, RAW_CLIENTS } from "./testing/versions/run.ts";
+import { type ServiceName, START, type TableServer } from "./testing/versions/services.ts";
+import { TABLE } from "./testing/versions/table.ts";
 
-let server: Server;
+interface Running {
+  readonly server: TableServer;
+  readonly clients: readonly RawClient[];
+}
+
+const running = new Map<ServiceName, Running>();
+
 beforeAll(async () => {
-  server = await startServer(
-    { port: 0, host: "127.0.0.1", identities: [loadIdentity(localhostIdentity)] },
-    {
-      handle: (exchange) => {
-        exchange.respond(200, []);
-        exchange.end(new TextEncoder().encode(`${exchange.fields.filter(([name]) => name.startsWith("x-")).length}`));
-      },
-    },
-  );
+  for (const name of Object.keys(START) as ServiceName[]) {
+    const server = await START[name]();
+    running.set(name, { server, clients: await Promise.all(RAW_CLIENTS.map(([, open]) => open(server.port))) });
+  }
 });
-afterAll(() => server.close({ timeout: 0 }));
 
-describe.each(VERSIONS)("over %s", (_version, open) => {
-  test.each([1, 300, 1_500])("%i field lines are taken", async (count) => {
-    const client = await open(server.url);
-    const headers = Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, "v"]));
-    const response = await client.request({ path: "/", headers }).response;
-    expect([response.status, await response.text()]).toEqual([200, `${count}`]);
-    client.close();
+afterAll(async () => {
+  for (const { server, clients } of running.values()) {
+    for (const client of clients) client.close();
+    await server.close();
+  }
+});
+
+async function outcomes(service: ServiceName, row: Row): Promise<ReadonlyMap<HttpVersion, Outcome>> {
+  const { server, clients } = running.get(service)!;
+  const each = new Map<HttpVersion, Outcome>();
+  for (const client of clients) each.set(client.version, await outcomeOf(client, server, row));
+  return each;
+}
+
+const differenceOf = (row: Row, version: HttpVersion): Expected | undefined =>
+  row.deviates?.[version] ?? row.differs?.[version];
+
+function check(outcome: Outcome, { fields = [], seen, ...rest }: Expected, hasSeen: boolean): void {
+  expect(outcome).toMatchObject(rest);
+  expect(outcome.fields).toEqual(expect.arrayContaining([...fields]));
+  if (!hasSeen) return;
+  if (seen === undefined) expect(outcome.seen).toBeUndefined();
+  else if (Object.keys(seen).length > 0) expect(outcome.seen).toMatchObject(seen);
+}
+
+const merged = (expected: Expected, other: Expected | undefined): Expected =>
+  other === undefined ? expected : { ...expected, fields: [], ...("status" in other ? { body: "" } : {}), ...other };
+
+/** All outcomes that nothing is said against are one. */
+function checkAlike(row: Row, each: ReadonlyMap<HttpVersion, Outcome>): void {
+  const alike = [...each].filter(([version]) => differenceOf(row, version) === undefined);
+  for (const [, outcome] of alike) expect(outcome).toEqual(alike[0]![1]);
+}
+
+describe("alike over every version", () => {
+  test.each(TABLE.map((row) => [row.name, row] as const))("%s", async (_, row) => {
+    const each = await outcomes(row.service ?? "handler", row);
+    const hasSeen = row.service === undefined && "seen" in row.expect;
+    for (const [version, outcome] of each) check(outcome, merged(row.expect, differenceOf(row, version)), hasSeen);
+    checkAlike(row, each);
   });
 });
 
-test("over h2, a host that differs from :authority in case only is the same (RFC 9110 §4.2.3), another is not", async () => {
-  const session = connect(server.url, { rejectUnauthorized: false });
-  const status = (host: string): Promise<number | undefined> =>
-    new Promise((resolve, reject) => {
-      const stream = session.request({ ":path": "/", ":authority": `localhost:${server.port}`, host });
-      stream.on("response", (head) => resolve(head[":status"]));
-      stream.on("error", reject);
-      stream.resume();
-    });
-  expect(await status(`LocalHost:${server.port}`)).toBe(200);
-  expect(await status(`other.test:${server.port}`)).toBe(400);
-  session.destroy();
+/** What the origin gets is made by the proxy: only what the row says of it is asked. */
+const forOrigin = ({ body, fields, method, trailers }: Partial<Seen>): Partial<Seen> => ({
+  ...(body === undefined ? {} : { body }),
+  ...(fields === undefined ? {} : { fields }),
+  ...(method === undefined ? {} : { method }),
+  ...(trailers === undefined ? {} : { trailers }),
+});
+
+describe("alike behind the proxy", () => {
+  const rows = TABLE.filter((row) => row.service === undefined && row.proxied !== false);
+  test.each(rows.map((row) => [row.name, row] as const))("%s", async (_, row) => {
+    const each = await outcomes("proxy", row);
+    const { seen: direct, ...rest } = row.expect;
+    const expected: Expected = { ...rest, seen: direct && forOrigin(direct), ...(row.proxied || {}) };
+    for (const [version, outcome] of each) {
+      const difference = differenceOf(row, version);
+      const { status, cut } = merged(expected, difference);
+      expect(outcome).toMatchObject({ status, ...(cut === undefined ? {} : { cut }) });
+      // A request that ends before the handler ends before the origin.
+      if (
+        difference === undefined ? expected.seen === undefined : difference.seen === undefined && "seen" in difference
+      )
+        expect(outcome.seen).toBeUndefined();
+      else if (difference === undefined) expect(outcome.seen).toMatchObject(expected.seen!);
+    }
+    checkAlike(row, each);
+  });
+});
+
+test("the table has 120 rows at least that are alike but for what a specification demands, and each has its own name", () => {
+  expect(TABLE.filter((row) => row.deviates === undefined).length).toBeGreaterThanOrEqual(120);
+  expect(new Set(TABLE.map(({ name }) => name)).size).toBe(TABLE.length);
 });

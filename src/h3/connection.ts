@@ -102,6 +102,7 @@ export class H3Connection {
       ignored,
       maxFieldSectionSize: settings.maxFieldSectionSize,
       claims,
+      date: options.date,
       allowsProtocol: settings.enableConnectProtocol,
     });
     this.#bidi = new BidiStreams(transport, this.#requests, claims);

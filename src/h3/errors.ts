@@ -1,6 +1,7 @@
 /** HTTP/3's errors (RFC 9114 §8.1). One that concerns a single request ends its stream, all others the connection. */
 
 import { defineErrors, ProtocolError } from "../base/errors.ts";
+import type { Refusal } from "../http/index.ts";
 
 export const H3_ERRORS = defineErrors({
   H3_NO_ERROR: [0x100, "nothing is wrong"],
@@ -36,6 +37,17 @@ export class StreamError extends Error {
   constructor(error: H3ErrorName, detail: string) {
     super(detail);
     this.code = H3_ERRORS[error].code;
+  }
+}
+
+/** A well-formed request that may not be served: it is answered with a status (RFC 9114 §4.1.2). */
+export class RefusedRequest extends Error {
+  override readonly name = "RefusedRequest";
+  readonly status: number;
+
+  constructor({ status, reason }: Refusal) {
+    super(reason);
+    this.status = status;
   }
 }
 

@@ -39,7 +39,6 @@ const MALFORMED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
   ["an empty :authority", replaced(":authority", "")],
   ["an :authority with userinfo", replaced(":authority", "user@example.com")],
   ["an :authority with a path", replaced(":authority", "example.com/a")],
-  ["a host that differs", withLine("host", "other.example")],
   ["host twice", [...withLine("host", "example.com"), ["host", "example.com"]]],
   ["an empty host alone", [...without(":authority"), ["host", ""]]],
   ["CONNECT with :path", replaced(":method", "CONNECT")],
@@ -52,6 +51,15 @@ const MALFORMED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
     ],
   ],
   ["CONNECT without :authority", [[":method", "CONNECT"]]],
+  ["an empty value for content-length", withLine("content-length", "")],
+];
+
+/** Well-formed, and to be served by nobody. */
+const REFUSED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
+  ["an :authority with a port that is none", replaced(":authority", "example.com:65536")],
+  ["a host that differs", withLine("host", "other.example")],
+  ["a :path with a fragment", replaced(":path", "/a#b")],
+  ["a :path with a byte outside ASCII", replaced(":path", "/\xff")],
   [
     "CONNECT without port",
     [
@@ -59,7 +67,6 @@ const MALFORMED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
       [":authority", "example.com"],
     ],
   ],
-  ["an empty value for content-length", withLine("content-length", "")],
 ];
 
 /** Lines that may be in no field section. */
@@ -106,6 +113,21 @@ describe("malformed requests", () => {
     expect(peer.victim.of("request")).toHaveLength(1);
   });
 
+  test.each(REFUSED_REQUESTS)("%s is answered 400", (_, fields) => {
+    const peer = new RawPeer("server", { date: () => "now" });
+    const id = peer.openRequest();
+    peer.send(id, headers(fields), false);
+    const answer = headers([
+      [":status", "400"],
+      ["content-length", "0"],
+      ["date", "now"],
+    ]);
+    expect(peer.victim.transport.writes.filter((write) => write.id === id)).toEqual([{ id, bytes: answer, fin: true }]);
+    expect(peer.victim.transport.stops.get(id)).toBe(H3_ERRORS.H3_NO_ERROR.code);
+    expect(peer.victim.of("request")).toEqual([]);
+    expect(peer.victim.connection.openRequests).toBe(0);
+  });
+
   test("nor may our client send them", () => {
     const { connection } = new H3Pair().run().client;
     const request = { method: "GET", scheme: "https", authority: "example.com", path: "/", fields: [] };
@@ -113,6 +135,7 @@ describe("malformed requests", () => {
       expect(() => connection.request({ ...request, fields: [line] }, true)).toThrow(InvalidMessageError);
     }
     expect(() => connection.request({ ...request, path: "" }, true)).toThrow(InvalidMessageError);
+    expect(() => connection.request({ ...request, path: "/#a" }, true)).toThrow(InvalidMessageError);
     expect(() => connection.request({ ...request, fields: [[":path", "/"]] }, true)).toThrow(InvalidMessageError);
     expect(connection.openRequests).toBe(0);
   });
@@ -184,7 +207,13 @@ describe("malformed responses", () => {
 });
 
 describe("malformed trailers", () => {
-  const lines: readonly Line[] = [...FORBIDDEN_LINES, [":status", "200"], [":path", "/"], [":color", "red"]];
+  const lines: readonly Line[] = [
+    ...FORBIDDEN_LINES,
+    ["content-length", "1"],
+    [":status", "200"],
+    [":path", "/"],
+    [":color", "red"],
+  ];
   test.each(lines)("%j: %j", (name, value) => {
     for (const role of ["server", "client"] as const) {
       const peer = new RawPeer(role);
@@ -298,15 +327,17 @@ describe("well-formed heads", () => {
     ).toMatchObject({ scheme: "coap", authority: undefined, path: "" });
   });
 
-  test("content-length repeated alike, te: trailers, obs-text, an empty value", () => {
+  test("content-length, te: trailers, obs-text, an empty value; in a response a length repeated alike", () => {
     const fields: FieldSection = [
-      ["content-length", "5"],
       ["content-length", "5"],
       ["te", "trailers"],
       ["x", "caf\u00e9 \t au lait"],
       ["empty", ""],
     ];
     expect(parseRequestHead([...REQUEST, ...fields])).toMatchObject({ fields, contentLength: 5 });
+    const lengths: FieldSection = fields.slice(0, 1);
+    expect(() => parseRequestHead([...REQUEST, ...lengths, ...lengths])).toThrow("repeated");
+    expect(parseResponseHead([...RESPONSE, ...lengths, ...lengths]).contentLength).toBe(5);
     expect(parseResponseHead([[":status", "599"]])).toEqual({ status: 599, fields: [], contentLength: undefined });
   });
 });

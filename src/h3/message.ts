@@ -4,21 +4,25 @@
  */
 
 import {
+  type AcceptedHead,
   contentLengthOf,
   type FieldLine,
   type FieldSection,
+  type GivenHead,
   isConnectionSpecific,
   isFieldName,
   isFieldValue,
+  isRefusal,
   isToken,
+  judgeRequest,
 } from "../http/index.ts";
-import { malformed } from "./errors.ts";
+import { malformed, RefusedRequest } from "./errors.ts";
 
 /** A request's control data (RFC 9114 §4.3.1) and fields. `scheme` and `path` are absent in plain CONNECT alone. */
 export interface RequestHead {
   readonly method: string;
   readonly scheme: string | undefined;
-  /** From `:authority`, or from `host` where that is missing. */
+  /** From `:authority`, or from `host` where that is missing; `fields` has no `host`. */
   readonly authority: string | undefined;
   readonly path: string | undefined;
   /** What an extended CONNECT asks for (RFC 9220). */
@@ -34,8 +38,8 @@ export interface ResponseHead {
 }
 
 const SCHEME = /^[a-z][a-z0-9+.-]*$/;
-/** RFC 3986 §3.2 without userinfo, which RFC 9114 §4.3.1 forbids. Loose about names, strict about what could split it. */
-const AUTHORITY = /^[A-Za-z0-9\-._~!$&'()*+,;=%:[\]]+$/;
+/** The characters of RFC 3986 §3.2: what could split it is malformed, the rest is for `judgeRequest`. */
+const AUTHORITY = /^[A-Za-z0-9\-._~!$&'()*+,;=%:@[\]]+$/;
 /** No space and no control character may reach a request line behind us. */
 const PATH = /^\/[\x21-\x7e\x80-\xff]*$/;
 const STATUS = /^[1-9][0-9][0-9]$/;
@@ -84,34 +88,32 @@ function lengthOf(fields: FieldSection): number | undefined {
   return length;
 }
 
-/** RFC 9114 §4.2.1: cookies may come in crumbs, and have to be one line for everybody behind us. */
-function joinCookies(fields: FieldLine[]): FieldLine[] {
-  const first = fields.findIndex((line) => line[0] === "cookie");
-  if (first === -1) return fields;
-  const crumbs = fields.filter(([name]) => name === "cookie").map(([, value]) => value);
-  if (crumbs.length === 1) return fields;
-  const joined = fields.filter(([name], index) => name !== "cookie" || index === first);
-  joined[first] = ["cookie", crumbs.join("; ")];
-  return joined;
-}
-
-/** RFC 9110 §7.2, RFC 9114 §4.3.1: `host` and `:authority` must not disagree, and there is one `host` at most. */
-function checkHost(fields: FieldSection, authority: string | undefined): string | undefined {
+/** RFC 9110 §7.2: `host` stands in for `:authority`, and there is one at most. */
+function authorityOf(fields: FieldSection, pseudoAuthority: string | undefined): string | undefined {
   let host: string | undefined;
   for (const [name, value] of fields) {
     if (name !== "host") continue;
     if (host !== undefined) throw malformed("host is repeated");
     host = value;
   }
-  if (host !== undefined && authority !== undefined && host.toLowerCase() !== authority.toLowerCase()) {
-    throw malformed("host differs from :authority");
-  }
-  return authority ?? host;
+  return pseudoAuthority ?? host;
+}
+
+/** RFC 9110 §8.6: a repeated length, even the same, may be refused; over HTTP/1.1 and HTTP/2 it is. */
+function requestLengthOf(fields: FieldSection): number | undefined {
+  if (fields.filter(([name]) => name === "content-length").length > 1) throw malformed("content-length is repeated");
+  return lengthOf(fields);
+}
+
+function accept(given: GivenHead): AcceptedHead {
+  const verdict = judgeRequest(given);
+  if (isRefusal(verdict)) throw verdict.isMalformed ? malformed(verdict.reason) : new RefusedRequest(verdict);
+  return verdict;
 }
 
 /**
- * A request's head from the lines of its HEADERS frame. Throws a `StreamError` when it is malformed. `:protocol` exists
- * only where its receiver said so (RFC 8441 §4, RFC 9220 §3).
+ * A request's head from the lines of its HEADERS frame. Throws a `StreamError` when it is malformed, a `RefusedRequest`
+ * when it may not be served. `:protocol` exists only where its receiver said so (RFC 8441 §4, RFC 9220 §3).
  */
 export function parseRequestHead(section: FieldSection, allowsProtocol = false): RequestHead {
   let method: string | undefined;
@@ -143,10 +145,10 @@ export function parseRequestHead(section: FieldSection, allowsProtocol = false):
         throw undefinedPseudoHeader(line[0]);
     }
   }
-  const fields = joinCookies(fieldsFrom(section, first));
+  const fields = fieldsFrom(section, first);
   if (method === undefined) throw malformed(":method is missing");
   if (!isToken(method)) throw malformed(":method is not a token");
-  const authority = checkHost(fields, pseudoAuthority);
+  const authority = authorityOf(fields, pseudoAuthority);
   if (authority !== undefined && !AUTHORITY.test(authority)) throw malformed(":authority or host is not one");
   if (protocol !== undefined) {
     // RFC 8441 §4: the request is CONNECT, and has the rest of what other requests have.
@@ -156,10 +158,9 @@ export function parseRequestHead(section: FieldSection, allowsProtocol = false):
   } else if (method === "CONNECT") {
     // RFC 9114 §4.4
     if (scheme !== undefined || path !== undefined) throw malformed("CONNECT with :scheme or :path");
-    if (pseudoAuthority === undefined || !/:[0-9]+$/.test(pseudoAuthority)) {
-      throw malformed("CONNECT without host and port");
-    }
-    return { method, scheme, authority, path, protocol, fields, contentLength: undefined };
+    if (pseudoAuthority === undefined) throw malformed("CONNECT without :authority");
+    const accepted = accept({ method, authority: pseudoAuthority, path, fields });
+    return { method, scheme, ...accepted, path, protocol, contentLength: undefined };
   }
   if (scheme === undefined || !SCHEME.test(scheme)) throw malformed(":scheme is missing or not one");
   if (path === undefined) throw malformed(":path is missing");
@@ -168,8 +169,11 @@ export function parseRequestHead(section: FieldSection, allowsProtocol = false):
     if (!PATH.test(path) && !(path === "*" && method === "OPTIONS")) throw malformed(":path is not one");
   }
   // RFC 9110 §9.3.6: behind CONNECT there is no content that could have a length.
-  const contentLength = method === "CONNECT" ? undefined : lengthOf(fields);
-  return { method, scheme, authority, path, protocol, fields, contentLength };
+  const contentLength = method === "CONNECT" ? undefined : requestLengthOf(fields);
+  // Targets of other schemes have other rules, which are for whoever takes them.
+  const isHttp = scheme === "http" || scheme === "https";
+  const accepted = isHttp ? accept({ method, authority: pseudoAuthority, path, fields }) : { authority, fields };
+  return { method, scheme, ...accepted, path, protocol, contentLength };
 }
 
 /** A response's head, interim or final. Throws a `StreamError` when it is malformed. */
@@ -188,12 +192,11 @@ export function parseResponseHead(section: FieldSection): ResponseHead {
   return { status: Number(status), fields, contentLength: lengthOf(fields) };
 }
 
-/** Trailers have no pseudo-headers (RFC 9114 §4.3). */
+/** Trailers have no pseudo-headers (RFC 9114 §4.3), and say nothing of framing (RFC 9110 §6.5.1). */
 export function parseTrailers(section: FieldSection): FieldSection {
-  for (const [name, value] of section) checkField(name, value);
+  for (const [name, value] of section) {
+    checkField(name, value);
+    if (name === "content-length") throw malformed("content-length in trailers");
+  }
   return section;
 }
-
-/** Whether a response never has content, whatever its content-length says (RFC 9110 §6.4.1). */
-export const hasNoContent = (method: string, status: number): boolean =>
-  method === "HEAD" || status === 204 || status === 304;

@@ -15,6 +15,8 @@ export interface H3Options {
   readonly maxFieldSectionSize?: number;
   /** Server: offers SETTINGS_ENABLE_CONNECT_PROTOCOL, and takes requests with `:protocol` (RFC 9220). */
   readonly enableConnectProtocol?: boolean;
+  /** Server: the value of `date` in the answers that HTTP/3 gives by itself (RFC 9110 §6.6.1). */
+  readonly date?: () => string;
   /** Settings of extensions: sent with ours, and read from the peer's. */
   readonly extensionSettings?: readonly ExtensionSetting[];
   /** Streams of extensions. */

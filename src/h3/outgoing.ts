@@ -1,7 +1,7 @@
 /** The messages we send: checked by the rules that we hold others to, and turned into lines. */
 
 import { type FieldLine, type FieldSection, isConnectionSpecific, isFieldName, isFieldValue } from "../http/index.ts";
-import { InvalidMessageError, StreamError } from "./errors.ts";
+import { InvalidMessageError, RefusedRequest, StreamError } from "./errors.ts";
 import { parseRequestHead } from "./message.ts";
 
 /** A request to send. `fields` without pseudo-headers; CONNECT without `protocol` has neither scheme nor path. */
@@ -29,7 +29,7 @@ export function requestLines(request: OutgoingRequest, allowsProtocol: boolean):
   try {
     parseRequestHead(lines, allowsProtocol);
   } catch (error) {
-    if (error instanceof StreamError) throw new InvalidMessageError(error.message);
+    if (error instanceof StreamError || error instanceof RefusedRequest) throw new InvalidMessageError(error.message);
     throw error;
   }
   return lines;

@@ -170,7 +170,12 @@ describe("field sections that are too large (RFC 9114 §4.2.2)", () => {
       expect(peer.victim.transport.stops.get(id)).toBe(code("H3_NO_ERROR"));
       const answer = peer.victim.transport.writes.filter((write) => write.id === id);
       expect(answer).toHaveLength(1);
-      expect(answer[0]!.bytes).toEqual(headers([[":status", "431"]]));
+      expect(answer[0]!.bytes).toEqual(
+        headers([
+          [":status", "431"],
+          ["content-length", "0"],
+        ]),
+      );
       expect(answer[0]!.fin).toBe(true);
       expect(peer.closeCode).toBeUndefined();
       expect(peer.victim.connection.openRequests).toBe(0);

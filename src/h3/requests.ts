@@ -3,16 +3,16 @@
  * and ends a single one when it is malformed, reset or refused.
  */
 
-import { type FieldSection, fieldSectionSize } from "../http/index.ts";
+import { type FieldLine, type FieldSection, fieldSectionSize, hasNoContent } from "../http/index.ts";
 import type { DecodeResult, QpackDecoder } from "../qpack/index.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
 import { sameVarInt, type VarInt } from "../wire/varint.ts";
-import { H3_ERRORS, malformed, StreamError } from "./errors.ts";
+import { H3_ERRORS, malformed, RefusedRequest, StreamError } from "./errors.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { Role } from "./frames.ts";
 import type { HeadersFrames } from "./headers-frames.ts";
 import { CancellationBudget, type IgnoredBudget } from "./limits.ts";
-import { hasNoContent, parseRequestHead, parseResponseHead, parseTrailers } from "./message.ts";
+import { parseRequestHead, parseResponseHead, parseTrailers } from "./message.ts";
 import type { ContentChunk, MessageReaderHost } from "./message-reader.ts";
 import { responseLines } from "./outgoing.ts";
 import { RequestStream } from "./request-stream.ts";
@@ -27,6 +27,7 @@ export interface RequestsOptions {
   readonly ignored: IgnoredBudget;
   readonly maxFieldSectionSize: number;
   readonly claims: StreamClaims;
+  readonly date: (() => string) | undefined;
   /** Whether we sent SETTINGS_ENABLE_CONNECT_PROTOCOL. */
   readonly allowsProtocol: boolean;
 }
@@ -40,6 +41,7 @@ export class Requests implements MessageReaderHost {
   readonly #headers: HeadersFrames;
   readonly #ignored: IgnoredBudget;
   readonly #claims: StreamClaims;
+  readonly #date: (() => string) | undefined;
   readonly #allowsProtocol: boolean;
   readonly #cancellations = new CancellationBudget();
   readonly #streams = new Map<StreamId, RequestStream>();
@@ -57,6 +59,7 @@ export class Requests implements MessageReaderHost {
     this.#headers = options.headers;
     this.#ignored = options.ignored;
     this.#claims = options.claims;
+    this.#date = options.date;
     this.#allowsProtocol = options.allowsProtocol;
   }
 
@@ -250,8 +253,14 @@ export class Requests implements MessageReaderHost {
     if (this.peer === "server" || stream.announced) {
       throw new StreamError("H3_EXCESSIVE_LOAD", `a field section larger than ${this.maxFieldSectionSize} bytes`);
     }
-    // RFC 9114 §4.2.2, RFC 6585 §5: the client learns why, and the application is not bothered.
-    this.writeSection(stream, responseLines(431, []), true);
+    this.#refuse(stream, 431); // RFC 9114 §4.2.2, RFC 6585 §5
+  }
+
+  /** The client learns why, and the application is not bothered. */
+  #refuse(stream: RequestStream, status: number): void {
+    const fields: FieldLine[] = [["content-length", "0"]];
+    if (this.#date !== undefined) fields.push(["date", this.#date()]);
+    this.writeSection(stream, responseLines(status, fields), true);
     this.stopReading(stream, H3_ERRORS.H3_NO_ERROR.code);
   }
 
@@ -283,6 +292,10 @@ export class Requests implements MessageReaderHost {
   // Ends.
 
   #handleError(stream: RequestStream, error: unknown): void {
+    if (error instanceof RefusedRequest) {
+      this.#refuse(stream, error.status);
+      return;
+    }
     if (!(error instanceof StreamError)) throw error;
     this.#end(stream, error.code, error.message);
   }

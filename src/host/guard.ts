@@ -6,6 +6,8 @@
  * Each entry has a name of its own, used once. test/guards/ finds entries without a guard, and throws in each of the others.
  */
 
+import { printable } from "../wire/printable.ts";
+
 export const ENTRIES = [
   // The UDP socket
   "udp message",
@@ -21,6 +23,7 @@ export const ENTRIES = [
   "h3 abort",
   "h3 drained",
   "h3 released",
+  "h3 reset",
   "h3 cut-off",
   "budget sweep",
   // The TCP listener, HTTP/1.1 and HTTP/2 above it
@@ -50,6 +53,7 @@ export const ENTRIES = [
   "http1 closed",
   "http1 drain",
   "http1 released",
+  "http1 reset",
   "http2 session",
   "http2 session idle",
   "http2 session end",
@@ -188,7 +192,7 @@ function handle(fault: Fault, onFault: (fault: Fault) => void): void {
 export function describeFault({ entry, error }: Fault): string {
   const place = error.stack?.split("\n").find((line) => line.startsWith("    at "));
   const where = place === undefined ? "" : ` (${place.trim()})`;
-  return `nagare: internal fault (${entry}): ${error.name}: ${error.message}${where}`.replaceAll("\n", " ");
+  return printable(`nagare: internal fault (${entry}): ${error.name}: ${error.message}${where}`.replaceAll("\n", " "));
 }
 
 /** Says so on standard error: for what has no log of its own. */

@@ -1,6 +1,6 @@
 /** How long a message says its content is (RFC 9110 §8.6). */
 
-import type { FieldSection } from "./field-section.ts";
+import { type FieldLine, type FieldSection, fieldValue } from "./field-section.ts";
 
 /** Why the field says nothing: it is no number, or it stands several times with values that differ. */
 export type ContentLengthProblem = "not a number" | "values that differ";
@@ -24,3 +24,15 @@ export function contentLengthOf(fields: FieldSection): number | ContentLengthPro
   }
   return length;
 }
+
+/** Whether a response never has content, whatever its content-length says (RFC 9110 §6.4.1). */
+export const hasNoContent = (method: string, status: number): boolean =>
+  method === "HEAD" || status === 204 || status === 304;
+
+/** RFC 9110 §8.6: the fields of a response that ends with its head, which says that there is nothing behind it. */
+export function withEmptyLength(method: string, status: number, fields: FieldSection): FieldSection {
+  if (hasNoContent(method, status) || fieldValue(fields, "content-length") !== undefined) return fields;
+  return [...fields, EMPTY_LENGTH];
+}
+
+const EMPTY_LENGTH: FieldLine = ["content-length", "0"];

@@ -3,7 +3,13 @@
 /** Alternative services. */
 export { type AdvertisedAlternative, type Alternative, parseAltSvc } from "./alt-svc.ts";
 /** How long a message says its content is. */
-export { type ContentLengthProblem, contentLengthOf, parseContentLength } from "./content-length.ts";
+export {
+  type ContentLengthProblem,
+  contentLengthOf,
+  hasNoContent,
+  parseContentLength,
+  withEmptyLength,
+} from "./content-length.ts";
 /** What a field name and value may be. */
 export {
   CONNECTION_SPECIFIC_FIELDS,
@@ -27,3 +33,14 @@ export {
 export { HQ_ALPN, HQ_ERROR, HqConnection, type HqEvent } from "./hq.ts";
 /** The versions, by name. */
 export type { HttpVersion } from "./http-version.ts";
+/** Whether a request may be served, and as what. */
+export {
+  type AcceptedHead,
+  type GivenHead,
+  isAuthority,
+  isRefusal,
+  judgeRequest,
+  MAX_HEAD_SIZE,
+  type Refusal,
+  refusalOfServer,
+} from "./request-head.ts";

@@ -19,6 +19,7 @@ import {
   askRedirect,
   closers,
   closing,
+  cutShort,
   dialled,
   emitError,
   garbage,
@@ -105,6 +106,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "h3 events": at(() => raw3((client) => client.request({ method: "POST", path: "/echo", body: "x" }).response)),
   "h3 abort": at(() => closing("h3", 0)),
   "h3 released": at(h3),
+  "h3 reset": at(() => cutShort("h3")),
   "h3 drained": at(() => closing("h3", 5000)),
   "h3 cut-off": at(() => closing("h3", 0)),
   "budget sweep": at(async () => {
@@ -153,6 +155,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http1 closed": at(h1),
   "http1 drain": at(h1),
   "http1 released": at(h1),
+  "http1 reset": at(() => cutShort("http/1.1")),
   "http2 session": at(h2),
   "http2 session idle": at(async () => {
     const server = await openServer(["h2"]);

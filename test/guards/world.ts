@@ -181,6 +181,13 @@ export async function answer(request: Request, context: Parameters<Parameters<ty
       return new Response(new Uint8Array([0x78, 0x9c, 1, 2, 3]), { headers: { "content-encoding": "deflate" } });
     case "/early":
       return new Response("early");
+    case "/cut":
+      return new Response(
+        new ReadableStream({
+          start: (controller) => controller.enqueue(new Uint8Array(10)),
+          pull: (controller) => controller.error(new Error("cut off")),
+        }),
+      );
     case "/timers":
       while (armed.entry !== undefined) await new Promise((resolve) => setImmediate(resolve));
       return new Response("late");
@@ -350,6 +357,10 @@ export const raw3 = async (run: (client: TestClient, server: Server) => Promise<
   closers.push(() => client.close());
   await all(run(client, server));
 };
+
+/** A response that fails behind its head. */
+export const cutShort = async (protocol: Protocol) =>
+  all(openClient(await openServer([protocol]), protocol).get("/cut"));
 
 export const h1 = () => browse("http/1.1");
 export const h2 = () => browse("h2");

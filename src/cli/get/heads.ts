@@ -1,6 +1,6 @@
 // Heads as text: for -i, -I and -D, as HTTP/1.1 would write them.
 import type { Field, Protocol } from "../../client/index.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../wire/printable.ts";
 
 /** curl's names: HTTP/2 and HTTP/3 have no reason phrase, and curl leaves the space before it. */
 const VERSIONS = { h3: "HTTP/3", h2: "HTTP/2", "http/1.1": "HTTP/1.1" } as const;
@@ -21,7 +21,7 @@ export function headLines(
   fields: readonly Field[],
 ): string[] {
   const reason = protocol === "http/1.1" ? (statusText ?? INFORMATIONAL[status] ?? "") : "";
-  return [`${VERSIONS[protocol]} ${status} ${reason}`, ...fieldLines(fields), ""];
+  return [printable(`${VERSIONS[protocol]} ${status} ${reason}`), ...fieldLines(fields), ""];
 }
 
 export const fieldLines = (fields: readonly Field[]): string[] =>

@@ -1,6 +1,8 @@
 // --retry: another attempt after what may pass, with growing pauses or those that the server asks for.
+
 import { setTimeout as sleep } from "node:timers/promises";
 import { LONGEST_TIMEOUT } from "../../host/timer.ts";
+import { printable } from "../../wire/printable.ts";
 import { exitCodeOf } from "../fail.ts";
 import type { Io } from "../io.ts";
 import { CURL } from "./exit-codes.ts";
@@ -43,7 +45,8 @@ export class Retries {
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
     this.#left -= 1;
     if (!silent) {
-      this.#io.stderr.write(`nagare: ${because}; trying again in ${pause / 1000} s (${this.#left} more after that)\n`);
+      const left = `${this.#left} more after that`;
+      this.#io.stderr.write(`${printable(`nagare: ${because}; trying again in ${pause / 1000} s (${left})`)}\n`);
     }
     await sleep(pause, undefined, { signal });
     return true;

@@ -1,7 +1,7 @@
 // curl's -v: "*" what happens, ">" what is sent, "<" what comes, each as it happens.
 import type { SentRequest } from "../../client/index.ts";
+import { printable } from "../../wire/printable.ts";
 import { type Colors, colorsFor, type Io } from "../io.ts";
-import { printable } from "../printable.ts";
 import { duration, PROTOCOL_NAMES } from "./units.ts";
 
 export class Verbose {

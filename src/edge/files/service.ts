@@ -5,6 +5,7 @@ import { type Budget, processBudget } from "../../host/budget.ts";
 import { describeFault, type Fault, guard } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { combinedFieldValue, type FieldLine } from "../../http/index.ts";
+import { printable } from "../../wire/printable.ts";
 import { ServeError } from "../errors.ts";
 import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
 import { ContentCache } from "./content-cache.ts";
@@ -277,11 +278,12 @@ export class FileService {
   #reportEscape(path: string, target: string): void {
     if (this.#escapes.has(path) || this.#escapes.size >= MAX_ESCAPES) return;
     this.#escapes.add(path);
-    this.#log(`nagare: ${path} leads to ${target}, outside the served folder: not served`);
+    this.#log(printable(`nagare: ${path} leads to ${target}, outside the served folder: not served`));
   }
 
   #report(exchange: ServerExchange, error: unknown): void {
-    this.#log(`nagare: ${exchange.method} ${exchange.path}: ${error instanceof Error ? error.message : error}`);
+    const problem = error instanceof Error ? error.message : error;
+    this.#log(printable(`nagare: ${exchange.method} ${exchange.path}: ${problem}`));
   }
 }
 

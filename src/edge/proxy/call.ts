@@ -6,7 +6,7 @@ import type { ClientExchange, ResponseHandler, Session } from "../../host/client
 import { type Fault, guard } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { noLimit, Timer } from "../../host/timer.ts";
-import type { FieldLine, FieldSection } from "../../http/index.ts";
+import { type FieldLine, type FieldSection, hasNoContent } from "../../http/index.ts";
 import { forwardResponseFields } from "./forwarded-fields.ts";
 import type { ProxyOrigin } from "./origins.ts";
 import { ForwardedBody } from "./request-body.ts";
@@ -124,10 +124,14 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
       return;
     }
     const { method } = this.#exchange;
-    const bodiless = method === "HEAD" || status === 204 || status === 304;
+    const bodiless = hasNoContent(method, status);
     // Only a message framed in chunks can have trailers (RFC 9112 §7.1.2).
     const trailers = raw.some(([name]) => name === "transfer-encoding");
-    this.#exchange.respond(status, forwardResponseFields(raw), { endStream: bodiless, trailers });
+    const fields = forwardResponseFields(raw);
+    this.#exchange.respond(status, bodiless ? fields.filter(([name]) => name !== "trailer") : fields, {
+      endStream: bodiless,
+      trailers,
+    });
     if (bodiless) this.#finish();
     else this.#arm(this.#settings.bodyTimeout);
   }

@@ -3,9 +3,9 @@ import { randomBytes } from "node:crypto";
 import { ClientError } from "../../host/client/errors.ts";
 import { describeFault, type Fault } from "../../host/guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../../host/http/exchange.ts";
-import { isAuthority } from "../../host/http/request-head.ts";
 import { duration } from "../../host/timer.ts";
-import { type FieldLine, fieldValue } from "../../http/index.ts";
+import { type FieldLine, fieldValue, isAuthority } from "../../http/index.ts";
+import { printable } from "../../wire/printable.ts";
 import { ServeError } from "../errors.ts";
 import type { Service } from "../server.ts";
 import { type CallFailure, type CallSettings, ProxyCall } from "./call.ts";
@@ -88,7 +88,8 @@ export class ProxyService implements Service {
       this.#forward(exchange, new Set());
       return;
     }
-    if (refusal.status === 501) this.#log(`nagare: ${exchange.method} ${exchange.path}: 501 ${refusal.reason}`);
+    if (refusal.status === 501)
+      this.#log(printable(`nagare: ${exchange.method} ${exchange.path}: 501 ${refusal.reason}`));
     respondText(exchange, refusal.status, refusal.reason, refusal.fields);
   };
 
@@ -129,7 +130,8 @@ export class ProxyService implements Service {
       else exchange.reset(error);
       return;
     }
-    this.#log(`nagare: ${exchange.method} ${exchange.path}: ${origin.url.origin}: ${codeOf(error)} ${error.message}`);
+    const problem = `${origin.url.origin}: ${codeOf(error)} ${error.message}`;
+    this.#log(printable(`nagare: ${exchange.method} ${exchange.path}: ${problem}`));
     if (exchange.status !== undefined) {
       exchange.reset(error); // RFC 9110 §7.5: an incomplete response must be seen to be incomplete
       return;

@@ -56,7 +56,7 @@ export const openHttp3: OpenTestClient = async (origin, { servername = "localhos
             scheme: (headers[":scheme"] ?? "https") as "https",
             authority: `${servername}:${origin.port}`,
             path,
-            fields: Object.entries(headers).filter(([name]) => !name.startsWith(":")),
+            fields: Object.entries(headers).filter(([name]) => !name.startsWith(":") && name !== "content-length"),
           },
           bytes !== undefined
             ? { length: bytes.byteLength, chunks: [bytes] }

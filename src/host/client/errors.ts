@@ -1,5 +1,7 @@
 // Every way a request can fail, as stable codes. A ClientError is a TypeError because that is what fetch promises its callers.
 
+import { printable } from "../../wire/printable.ts";
+
 /** Code, and the sentence for its family. */
 export const CLIENT_ERRORS = {
   NAME_NOT_FOUND: "the host name has no address",
@@ -38,8 +40,9 @@ export class ClientError extends TypeError {
   readonly code: ClientErrorCode;
   readonly hint: string | undefined;
 
+  /** The message may hold what the peer wrote. */
   constructor(code: ClientErrorCode, message: string, options: ClientErrorOptions = {}) {
-    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    super(printable(message), "cause" in options ? { cause: options.cause } : undefined);
     this.name = "ClientError";
     this.code = code;
     this.hint = options.hint;

@@ -39,12 +39,13 @@ export type ReleaseChunk = (chunk: Uint8Array) => void;
 export interface ServerExchange {
   readonly protocol: HttpVersion;
   readonly method: string;
+  /** What this server speaks; what a client says of it is not believed. */
   readonly scheme: string;
   /** `:authority`, or the Host field: host and port as the client named them. */
   readonly authority: string;
   /** `:path`: path and query, starting with "/"; or "*" for OPTIONS. */
   readonly path: string;
-  /** The request's field lines without pseudo-header fields. */
+  /** The request's field lines, without pseudo-header fields and `host`, which is the authority. */
   readonly fields: FieldSection;
   readonly body: RequestBody;
   /** Set when the client asks to go over to another protocol, or through to another host. */

@@ -1,5 +1,6 @@
 /** The WHATWG face of a ServerExchange: a function from Request to Response, as Deno, Bun, Hono and service workers have it. */
 import type { FieldLine } from "../../http/index.ts";
+import { printable } from "../../wire/printable.ts";
 import type { ConnectionInfo, ExchangeHandler, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import { sendResponse } from "./send-response.ts";
 import { createServerRequest, requestUrl, type ServerRequest } from "./server-request.ts";
@@ -58,7 +59,11 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
   const log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
   const waiting = new Set<Promise<unknown>>();
   const logError = (exchange: ServerExchange, error: unknown): void =>
-    log(`nagare: ${exchange.method} ${exchange.path}: ${describe(error)}${nativeRequest ? "" : adviceFor(error)}`);
+    log(
+      printable(
+        `nagare: ${exchange.method} ${exchange.path}: ${describe(error)}${nativeRequest ? "" : adviceFor(error)}`,
+      ),
+    );
 
   const waitUntil = (exchange: ServerExchange, promise: Promise<unknown>): void => {
     const settled = Promise.resolve(promise)

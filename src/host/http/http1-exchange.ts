@@ -1,6 +1,6 @@
 /** A ServerExchange over a request and a response of node:http (RFC 9112). */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { contentLengthOf, type FieldSection, fieldValue } from "../../http/index.ts";
+import { contentLengthOf, type FieldSection, fieldValue, hasNoContent } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { NodeBody } from "./node-body.ts";
@@ -8,6 +8,8 @@ import type { NodeTunnel } from "./node-tunnel.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
 import { checkOffer, type Tunnel, type TunnelOffer } from "./tunnel.ts";
+
+const EMPTY = new Uint8Array(0);
 
 export interface Http1Head {
   readonly authority: string;
@@ -129,7 +131,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.#status = status;
     if (this.#closed) return;
     this.#waitingHead = fields;
-    if (options?.endStream === true) this.end();
+    if (options?.endStream === true) this.#end(0);
     else process.nextTick(flushHead, this);
   }
 
@@ -138,7 +140,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
       released?.(chunk);
       return false;
     }
-    this.flushHead();
+    this.#writeHead();
     if (released === undefined) return this.#response.write(chunk);
     // Also called when the socket fails.
     const done = guard("http1 released", this.handleFault, () => released(chunk));
@@ -146,11 +148,15 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   }
 
   end(last?: Uint8Array, trailers?: FieldSection): void {
+    // What is written chunk by chunk has no length over the other versions either.
+    this.#end(trailers === undefined || trailers.length === 0 ? last?.byteLength : undefined, last, trailers);
+  }
+
+  #end(length: number | undefined, last?: Uint8Array, trailers: FieldSection = []): void {
     if (this.#ended || this.#closed) return;
     this.#ended = true;
-    const hasTrailers = trailers !== undefined && trailers.length > 0;
-    this.flushHead(hasTrailers ? undefined : (last?.byteLength ?? 0));
-    if (hasTrailers) this.#response.addTrailers(trailers as [string, string][]);
+    this.#writeHead(length);
+    if (trailers.length > 0) this.#response.addTrailers(trailers as [string, string][]);
     if (last === undefined) this.#response.end();
     else this.#response.end(last);
   }
@@ -167,7 +173,13 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     if (this.#closed) return;
     this.#ended = true;
     this.#aborted ??= reason;
-    this.#response.destroy();
+    this.#tcp.pipeline?.stop();
+    if (this.#status === undefined || this.#tunnel !== undefined) this.#response.destroy();
+    else {
+      // What was written in this turn leaves first, as over the other versions.
+      this.flushHead();
+      setImmediate(guard("http1 reset", this.handleFault, () => this.#response.destroy()));
+    }
     this.#close();
   }
 
@@ -184,23 +196,35 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.#close();
   }
 
-  flushHead(length?: number): void {
+  /** Sends the head, if it waits. */
+  flushHead(): void {
+    if (this.#waitingHead === undefined || this.#closed) return;
+    this.#writeHead();
+    // Node's flushHeaders writes obs-text as UTF-8, and its write sends nothing where there can be no content.
+    if (hasNoContent(this.method, this.#status!)) this.#response.flushHeaders();
+    else this.#response.write(EMPTY);
+  }
+
+  /** Gives Node the head, which leaves with what is written next. */
+  #writeHead(length?: number): void {
     const fields = this.#waitingHead;
     if (fields === undefined || this.#closed) return;
     this.#waitingHead = undefined;
     const status = this.#status!;
+    const isBodiless = hasNoContent(this.method, status);
+    const isFramed = isBodiless || length !== undefined || fieldValue(fields, "content-length") !== undefined;
     const flat: string[] = [];
-    let framed = this.method === "HEAD" || status === 204 || status === 304;
     for (const [name, value] of fields) {
-      flat.push(name, value);
-      if (name === "content-length") framed = true;
+      // RFC 9112 §7.1.2: only behind chunks can there be trailers; Node throws.
+      if (name !== "trailer" || !isFramed) flat.push(name, value);
     }
-    if (!framed && length !== undefined) flat.push("content-length", String(length));
+    if (!isBodiless && length !== undefined && fieldValue(fields, "content-length") === undefined) {
+      flat.push("content-length", String(length));
+    }
     const { altSvc, draining } = this.#tcp.listener;
     if (altSvc !== undefined && fieldValue(fields, "alt-svc") === undefined) flat.push("alt-svc", altSvc);
     if (draining) this.#response.shouldKeepAlive = false; // Node then says `Connection: close`
     this.#response.writeHead(status, flat);
-    if (length === undefined) this.#response.flushHeaders();
   }
 
   #close(): void {

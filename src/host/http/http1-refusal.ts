@@ -1,6 +1,8 @@
 /** The answer to bytes that Node's HTTP/1.1 parser refuses, and the end of their connection (RFC 9112 §9.6). */
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import { isToken } from "../../http/index.ts";
+import { fromLatin1 } from "../../wire/text.ts";
 import { type Fault, guard } from "../guard.ts";
 
 /** How long a client may take to read the answer and close. */
@@ -13,6 +15,28 @@ const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
+/** What Node says of bytes that it cannot parse. */
+export interface ClientError extends Error {
+  readonly code?: string;
+  readonly rawPacket?: Uint8Array;
+  /** Where in the packet the parser stopped. */
+  readonly bytesParsed?: number;
+}
+
+function statusOf({ code = "", rawPacket, bytesParsed = 0 }: ClientError): number {
+  // RFC 9110 §9.1: a method that only the parser does not know.
+  if (code === "HPE_INVALID_METHOD" && rawPacket !== undefined && isMethodAt(rawPacket, bytesParsed)) return 501;
+  return STATUS_OF_CODE[code] ?? 400;
+}
+
+function isMethodAt(packet: Uint8Array, at: number): boolean {
+  const text = fromLatin1(packet);
+  const start = text.lastIndexOf("\n", Math.max(at - 1, 0)) + 1;
+  const [line = ""] = text.slice(start).split("\r\n", 1);
+  const method = line.split(" ", 1)[0]!;
+  return isToken(method) && method.length < line.length;
+}
+
 export class Http1Refusal {
   readonly #refused = new WeakSet<Duplex>();
   readonly #onFault: (fault: Fault) => void;
@@ -22,7 +46,7 @@ export class Http1Refusal {
   }
 
   /** `answered` says that a response is on its way, into which a status line would break. */
-  handle(error: Error & { readonly code?: string }, socket: Duplex, answered: boolean): void {
+  handle(error: ClientError, socket: Duplex, answered: boolean): void {
     // The parser goes on reading, and refusing, until the client closes.
     if (this.#refused.has(socket)) return;
     this.#refused.add(socket);
@@ -30,8 +54,11 @@ export class Http1Refusal {
       socket.destroy();
       return;
     }
-    const status = STATUS_OF_CODE[error.code ?? ""] ?? 400;
-    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    const status = statusOf(error);
+    const date = new Date().toUTCString();
+    socket.end(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\nDate: ${date}\r\n\r\n`,
+    );
     // RFC 9112 §9.6: a connection closed while the client still sends is reset, and the answer is lost with it.
     const linger = guard("http1 refusal linger", this.#onFault, () => socket.destroy());
     const deadline = setTimeout(linger, LINGER);

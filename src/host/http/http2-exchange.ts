@@ -1,6 +1,6 @@
 /** A ServerExchange over a stream of node:http2 (RFC 9113). */
 import { constants, type ServerHttp2Stream } from "node:http2";
-import type { FieldSection } from "../../http/index.ts";
+import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { watchEndStream } from "./http2-end-stream.ts";
@@ -12,7 +12,6 @@ import { checkOffer, type Tunnel, type TunnelOffer } from "./tunnel.ts";
 
 export interface Http2Head {
   readonly method: string;
-  readonly scheme: string;
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
@@ -22,8 +21,8 @@ export interface Http2Head {
 export class Http2ServerExchange implements ServerExchange, Abortable {
   readonly protocol = "h2";
   readonly connection = undefined;
+  readonly scheme = "https";
   readonly method: string;
-  readonly scheme: string;
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
@@ -48,7 +47,6 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#stream = stream;
     this.#tcp = tcp;
     this.method = head.method;
-    this.scheme = head.scheme;
     this.authority = head.authority;
     this.path = head.path;
     this.fields = head.fields;
@@ -62,7 +60,10 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       stream.on(
         "trailers",
         guard("http2 trailers", onFault, (_headers: unknown, _flags: number, raw?: string[]) => {
-          if (raw !== undefined) this.body.trailers = fieldsFromRaw(raw);
+          const trailers = fieldsFromRaw(raw);
+          // RFC 9110 §6.5.1: trailers say nothing of framing. node:http and our HTTP/3 refuse them too.
+          if (fieldValue(trailers, "content-length") !== undefined) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+          else this.body.trailers = trailers;
         }),
       );
     }
@@ -125,9 +126,9 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     if (this.#status !== undefined) throw new Error("the response has begun already");
     this.#status = status;
     if (this.#gone()) return;
-    const headers = toHeaders(status, fields);
-    if (this.#tcp.listener.altSvc !== undefined) headers["alt-svc"] ??= this.#tcp.listener.altSvc;
     const endStream = options?.endStream === true;
+    const headers = toHeaders(status, endStream ? withEmptyLength(this.method, status, fields) : fields);
+    if (this.#tcp.listener.altSvc !== undefined) headers["alt-svc"] ??= this.#tcp.listener.altSvc;
     // Node would close the stream after the last DATA frame; with this it asks for trailers instead.
     const waitForTrailers = !endStream && options?.trailers === true;
     if (waitForTrailers) {

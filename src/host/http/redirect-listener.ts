@@ -8,9 +8,9 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo } from "node:net";
+import { isAuthority } from "../../http/index.ts";
 import { guard, reportFault } from "../guard.ts";
 import type { Bindable, BoundAddress } from "./listener.ts";
-import { isAuthority } from "./request-head.ts";
 
 const HEAD_TIMEOUT = 10_000;
 

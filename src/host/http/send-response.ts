@@ -36,7 +36,7 @@ function sendWhole(
   if (isBodiless(exchange, status)) {
     // RFC 9110 §9.3.2: HEAD's fields are those of GET, the length too.
     if (exchange.method === "HEAD" && content !== undefined) setLength(fields, content.byteLength);
-    exchange.respond(status, fields, { endStream: true });
+    exchange.respond(status, withoutTrailer(fields), { endStream: true });
     return;
   }
   const withTrailers = hasTrailers(fields, trailers);
@@ -74,7 +74,11 @@ async function sendStream(
     }
     // The head does not wait for content: a client of server-sent events is connected when it has the head.
     const bodiless = isBodiless(exchange, status);
-    exchange.respond(status, fields, { endStream: bodiless, trailers: hasTrailers(fields, trailers) });
+    const withTrailers = !bodiless && hasTrailers(fields, trailers);
+    exchange.respond(status, bodiless ? withoutTrailer(fields) : fields, {
+      endStream: bodiless,
+      trailers: withTrailers,
+    });
     if (bodiless) {
       source.cancel(new Error("the response has no content"));
       return;
@@ -112,6 +116,9 @@ async function describing(fields: FieldLine[], source: BodySource): Promise<Fiel
 /** RFC 9110 §6.4.1: what never has content. */
 const isBodiless = (exchange: ServerExchange, status: number): boolean =>
   exchange.method === "HEAD" || status === 204 || status === 205 || status === 304;
+
+/** RFC 9110 §6.6.2: it announces what follows content. */
+const withoutTrailer = (fields: FieldLine[]): FieldLine[] => fields.filter(([name]) => name !== "trailer");
 
 const hasTrailers = (fields: readonly FieldLine[], trailers: Trailers): boolean =>
   trailers() !== undefined || fieldValue(fields, "trailer") !== undefined;

@@ -60,9 +60,7 @@ export class ServerRequest {
     if (this.#headers === undefined) {
       this.#headers = new Headers(this.#exchange.fields as [string, string][]);
       // What HTTP/1.1 calls Host is `:authority` above it; handlers look for it under its old name.
-      if (!this.#headers.has("host") && this.#exchange.authority !== "") {
-        this.#headers.set("host", this.#exchange.authority);
-      }
+      if (this.#exchange.authority !== "") this.#headers.set("host", this.#exchange.authority);
     }
     return this.#headers;
   }

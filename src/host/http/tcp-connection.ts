@@ -33,6 +33,8 @@ export class TcpConnection implements Holder {
   readonly localAddress: PeerAddress;
   /** Requests that are not over yet. */
   readonly exchanges = new Set<Abortable>();
+  /** HTTP/2: whether the head of a request has come. */
+  hasAsked = false;
   /** HTTP/1.1: requests that wait for their turn. */
   pipeline: Http1Pipeline | undefined;
   /** HTTP/2: how often bytes were seen to leave, for writes that take long. */

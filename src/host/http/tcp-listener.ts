@@ -1,8 +1,9 @@
 /**
  * HTTP/1.1 and HTTP/2 on one TLS port, by Node's own modules, as Exchanges.
  *
- * Limits: a head has 64 KiB and 30 s to arrive, a TLS handshake 15 s; an idle connection is closed after a minute, and so
- * is one whose client takes nothing of what waits for it. How long a body may take is not limited, since uploads take as
+ * Limits: a head has 64 KiB and 30 to 35 s to arrive (over HTTP/2 the first one; later ones the idle time), a TLS
+ * handshake 15 s; an idle connection is closed after a minute, and so is one whose client takes nothing of what waits
+ * for it. How long a body may take is not limited, since uploads take as
  * long as they take: unread bytes stay under flow control.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -17,7 +18,7 @@ import {
 } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
-import type { FieldLine } from "../../http/index.ts";
+import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { Timer } from "../timer.ts";
@@ -29,10 +30,9 @@ import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
 import { answerPlainHttp } from "./plain-http.ts";
-import { fieldsFromRaw } from "./raw-fields.ts";
-import { isAuthority, isPath, parseAbsoluteForm } from "./request-head.ts";
+import { http1Head, http2Head } from "./request-head.ts";
 import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
-import { IDLE_TIMEOUT, MAX_HEAD_BYTES, serverOptions } from "./tls-server-options.ts";
+import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 
 const HEAD_TIMEOUT = 30_000;
 /** How often Node looks for heads that are late; half a minute by default, which would double the time. */
@@ -78,7 +78,7 @@ export class TcpListener implements Listener {
       connectionsCheckingInterval: HEAD_CHECK_INTERVAL,
       requestTimeout: 0,
       timeout,
-      maxHeaderSize: MAX_HEAD_BYTES,
+      maxHeaderSize: MAX_HEAD_SIZE,
     });
     this.#server.on(
       "connection",
@@ -113,6 +113,8 @@ export class TcpListener implements Listener {
       (request: IncomingMessage, response: ServerResponse) => this.#queueHttp1(request, response),
     );
     this.#server.on("checkContinue", expecting as never);
+    // Other expectations, as over the other versions, are for whoever answers (RFC 9110 §10.1.1).
+    this.#server.on("checkExpectation", expecting as never);
     this.#server.on(
       "session",
       guard("http2 session", this.#destroy, (session: ServerHttp2Session) => this.#handleSession(session)),
@@ -133,7 +135,7 @@ export class TcpListener implements Listener {
         answerPlainHttp(error, this.#rawOf(socket)),
       ),
     );
-    if (this.#acceptsTunnels) this.#takeUpgrades();
+    this.#takeUpgrades();
     const { onKeyLog } = options;
     if (onKeyLog !== undefined) {
       this.#server.on(
@@ -160,6 +162,7 @@ export class TcpListener implements Listener {
       (request: IncomingMessage, socket: Socket, rest: Uint8Array) => this.#handleUpgrade(request, socket, rest),
     );
     this.#server.on("connect", onUpgrade as never);
+    if (!this.#acceptsTunnels) return;
     this.#server.on("upgrade", onUpgrade as never);
     // Newer versions of Node ask which requests to let go of; RFC 9110 §7.8: an Upgrade may be ignored.
     Object.assign(this.#server, { shouldUpgradeCallback: (request: IncomingMessage) => !hasContent(request) });
@@ -302,9 +305,10 @@ export class TcpListener implements Listener {
       guard("http2 session end", this.#onFault, () => this.#sessions.delete(session)),
     );
     const idle = guard("http2 session idle", this.#onFault, () => {
-      if (connection.exchanges.size === 0) session.close();
+      // close() would wait for a stream whose head has begun and does not come.
+      if (connection.exchanges.size === 0) session.destroy();
     });
-    session.setTimeout(IDLE_TIMEOUT, idle);
+    session.setTimeout(HEAD_TIMEOUT, idle);
     if (this.#state.draining) session.close();
   }
 
@@ -324,30 +328,23 @@ export class TcpListener implements Listener {
   ): void {
     stream.on("error", ignore);
     if (stream.session === undefined) return;
-    const method = headers[":method"] ?? "";
-    const path = headers[":path"] ?? "";
-    const fields = fieldsFromRaw(raw ?? Object.entries(headers).flatMap(([name, value]) => [name, String(value)]));
-    const host = headers.host;
-    const authority = headers[":authority"] ?? host ?? "";
-    const protocol = headers[":protocol"] as string | undefined;
-    const tunnelOffer = method === "CONNECT" ? { protocol } : undefined;
+    const connection = this.#sessionConnection(stream.session);
+    if (!connection.hasAsked) stream.session.setTimeout(IDLE_TIMEOUT);
+    connection.hasAsked = true;
+    const head = http2Head(headers, raw);
+    if (isRefusal(head)) {
+      if (head.isMalformed) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
+      else refuse(stream, head.status);
+      return;
+    }
+    const tunnelOffer =
+      head.method === "CONNECT" ? { protocol: headers[":protocol"] as string | undefined } : undefined;
     if (tunnelOffer !== undefined && !this.#acceptsTunnels) {
       refuse(stream, 501); // RFC 9110 §9.3.6: we are no tunnel
       return;
     }
-    // RFC 9113 §8.5: a plain CONNECT has no path.
-    const isTarget = tunnelOffer !== undefined && protocol === undefined ? path === "" : isPath(method, path);
-    // RFC 9113 §8.3.1: `host` must not name another authority; RFC 9110 §4.2.3: case makes no other.
-    const isOtherHost = host !== undefined && host.toLowerCase() !== authority.toLowerCase();
-    if (!isAuthority(authority) || isOtherHost || !isTarget) {
-      refuse(stream, 400);
-      return;
-    }
-    const connection = this.#sessionConnection(stream.session);
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    const scheme = headers[":scheme"] ?? "https";
-    const head = { method, scheme, authority, path, fields, tunnelOffer };
-    this.#onExchange(new Http2ServerExchange(stream, head, endStream, connection));
+    this.#onExchange(new Http2ServerExchange(stream, { ...head, tunnelOffer }, endStream, connection));
   }
 
   #handleUpgrade(request: IncomingMessage, socket: Socket, rest: Uint8Array): void {
@@ -357,9 +354,12 @@ export class TcpListener implements Listener {
       return;
     }
     const response = responseFor(request, socket, this.#onFault);
+    const head = http1Head(request);
+    // RFC 9110 §9.3.6: we are no tunnel unless somebody behind us is.
+    const isUnserved = hasContent(request) || (request.method === "CONNECT" && !this.#acceptsTunnels);
     // RFC 9110 §7.8: HTTP/1.0 knows no Upgrade.
     const isOffer = request.method === "CONNECT" || request.httpVersionMinor >= 1;
-    if (hasContent(request)) response.writeHead(501).end();
+    if (isUnserved) refuseHttp1(response, isRefusal(head) ? head.status : 501);
     else {
       const upgrade = upgradeOf(request, response, rest, {
         cutOff: () => this.#cutOff(socket),
@@ -394,38 +394,13 @@ export class TcpListener implements Listener {
 
   #handleHttp1(request: IncomingMessage, response: ServerResponse, upgrade?: Http1Upgrade): void {
     const connection = this.#connectionOf(request.socket, request.socket);
-    const fields: FieldLine[] = [];
-    let authority: string | undefined;
-    let problem = false;
-    const raw = request.rawHeaders;
-    for (let i = 0; i + 1 < raw.length; i += 2) {
-      const name = raw[i]!.toLowerCase();
-      const value = raw[i + 1]!;
-      fields.push([name, value]);
-      if (name !== "host") continue;
-      problem ||= authority !== undefined; // RFC 9112 §3.2: more than one Host
-      authority = value;
-    }
-    let path = request.url!;
-    const isConnect = request.method === "CONNECT";
-    if (isConnect) {
-      // RFC 9112 §3.2.3: the target is host and port alone.
-      problem ||= !/:[0-9]+$/.test(path);
-      authority = path;
-      path = "";
-    }
-    const absolute = isConnect || path.charCodeAt(0) === 0x2f ? undefined : parseAbsoluteForm(path);
-    if (absolute !== undefined) ({ authority, path } = absolute); // RFC 9112 §3.2.2: it overrides Host
-    // RFC 9112 §3.2: HTTP/1.1 has a Host.
-    problem ||= authority === undefined && request.httpVersionMinor >= 1;
-    authority ??= "";
-    if (problem || !isAuthority(authority) || (!isConnect && !isPath(request.method!, path))) {
+    const head = http1Head(request);
+    if (isRefusal(head)) {
       connection.pipeline?.stop();
-      response.shouldKeepAlive = false;
-      response.writeHead(400).end();
+      refuseHttp1(response, head.status);
       return;
     }
-    this.#onExchange(new Http1ServerExchange(request, response, { authority, path, fields, upgrade }, connection));
+    this.#onExchange(new Http1ServerExchange(request, response, { ...head, upgrade }, connection));
   }
 
   #handleClientError(error: Error, socket: Socket): void {
@@ -450,6 +425,11 @@ function movesOf(session: ServerHttp2Session): () => number {
   };
 }
 
+function refuseHttp1(response: ServerResponse, status: number): void {
+  response.shouldKeepAlive = false;
+  response.writeHead(status, { "content-length": 0 }).end();
+}
+
 function refuse(stream: ServerHttp2Stream, status: number): void {
-  if (!stream.destroyed) stream.respond({ ":status": status }, { endStream: true });
+  if (!stream.destroyed) stream.respond({ ":status": status, "content-length": 0 }, { endStream: true });
 }

@@ -2,18 +2,22 @@
 
 import type { SecureServerOptions } from "node:http2";
 import { createSecureContext, type SecureContext } from "node:tls";
+import { MAX_HEAD_SIZE } from "../../http/index.ts";
 import type { Identity } from "../certificates/identity.ts";
 import { CertificateStore } from "../certificates/store.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ListenerOptions } from "./listener.ts";
 
-export const MAX_HEAD_BYTES = 64 * 1024;
 export const IDLE_TIMEOUT = 60_000;
 const HANDSHAKE_TIMEOUT = 15_000;
 const MAX_CONCURRENT_STREAMS = 256;
 const STREAM_WINDOW = 256 * 1024;
-/** Request field lines beyond which node:http2 refuses a request: as many as node:http takes. Their bytes are bounded too. */
-const MAX_FIELD_LINES = 2_000;
+/**
+ * What node:http2 takes of a head before it resets the stream: more than is served, so that the client is told why (431),
+ * and as many field lines as have room in it.
+ */
+const MAX_HTTP2_HEAD = 2 * MAX_HEAD_SIZE;
+const MAX_FIELD_LINES = 4_000;
 
 export function serverOptions(
   identities: ListenerOptions["identities"],
@@ -47,7 +51,7 @@ export function serverOptions(
     minVersion: "TLSv1.2",
     handshakeTimeout: HANDSHAKE_TIMEOUT,
     noDelay: true,
-    maxHeaderSize: MAX_HEAD_BYTES,
+    maxHeaderSize: MAX_HEAD_SIZE,
     maxHeaderListPairs: MAX_FIELD_LINES,
     keepAliveTimeout: IDLE_TIMEOUT,
     settings: {
@@ -55,6 +59,7 @@ export function serverOptions(
       initialWindowSize: STREAM_WINDOW,
       enablePush: false,
       enableConnectProtocol,
+      maxHeaderListSize: MAX_HTTP2_HEAD,
     },
   } as SecureServerOptions;
 }

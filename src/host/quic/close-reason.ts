@@ -4,6 +4,7 @@ import { errorName } from "../../base/errors.ts";
 import { H3_ERRORS } from "../../h3/index.ts";
 import { type CloseReason, TRANSPORT_ERRORS } from "../../quic/index.ts";
 import { alertName } from "../../tls/index.ts";
+import { printable } from "../../wire/printable.ts";
 import { formatVarInt, type VarInt } from "../../wire/varint.ts";
 
 export function describeClose(reason: CloseReason): string {
@@ -19,7 +20,7 @@ export function describeClose(reason: CloseReason): string {
     case "local":
     case "peer": {
       const who = reason.type === "local" ? "the connection was closed here" : "the peer closed the connection";
-      const phrase = reason.phrase === "" ? "" : `: ${reason.phrase}`;
+      const phrase = reason.phrase === "" ? "" : `: ${printable(reason.phrase)}`;
       return `${who} with ${codeName(reason.layer, reason.code)}${phrase}`;
     }
   }

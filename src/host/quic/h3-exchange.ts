@@ -1,7 +1,7 @@
 /** A ServerExchange over a request stream of HTTP/3 (RFC 9114 §4.1). */
 
 import { H3_ERRORS, type RequestHead } from "../../h3/index.ts";
-import { type FieldSection, fieldValue } from "../../http/index.ts";
+import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { SendSource, type StreamId } from "../../quic/index.ts";
 import { guard } from "../guard.ts";
 import type { ConnectionInfo, PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "../http/exchange.ts";
@@ -14,8 +14,8 @@ const NO_FIELDS: FieldSection = [];
 
 export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   readonly protocol = "h3";
+  readonly scheme = "https";
   readonly method: string;
-  readonly scheme: string;
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
@@ -36,7 +36,6 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     this.#host = host;
     this.#id = id;
     this.method = head.method;
-    this.scheme = head.scheme ?? "https";
     this.authority = head.authority ?? "";
     this.path = head.path ?? "";
     this.fields = head.fields;
@@ -65,8 +64,9 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     if (this.status !== undefined) throw new Error("the response has begun already");
     this.status = status;
     if (this.#isOver) return;
-    const dated = fieldValue(fields, "date") === undefined ? [...fields, ["date", this.#host.date()] as const] : fields;
     const isEnd = options?.endStream === true;
+    const sent = isEnd ? withEmptyLength(this.method, status, fields) : fields;
+    const dated = fieldValue(sent, "date") === undefined ? [...sent, ["date", this.#host.date()] as const] : sent;
     this.#host.h3.respond(this.#id, status, dated, isEnd);
     if (isEnd) this.#end();
   }
@@ -123,7 +123,10 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   reset(reason: Error): void {
     if (this.#isClosed) return;
     this.aborted ??= reason;
-    this.#host.h3.cancel(this.#id, H3_ERRORS.H3_INTERNAL_ERROR.code);
+    const { code } = H3_ERRORS.H3_INTERNAL_ERROR;
+    // RFC 9000 §3.3: RESET_STREAM takes back what has not left, and with it a head that was given in this turn.
+    if (this.status === undefined) this.#host.h3.cancel(this.#id, code);
+    else this.#host.cancelSoon(this.#id, code);
     this.#close();
   }
 

@@ -1,7 +1,8 @@
 /** HTTP/3 on an accepted QUIC connection: hands the transport's events to HTTP/3 and HTTP/3's to exchanges. */
 
 import type { Instant } from "../../base/time.ts";
-import { H3_ERRORS, H3Connection, type H3Event } from "../../h3/index.ts";
+import { H3_ERRORS, H3Connection, type H3Event, type RequestHead } from "../../h3/index.ts";
+import { refusalOfServer } from "../../http/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ConnectionInfo, PeerAddress } from "../http/exchange.ts";
@@ -17,6 +18,13 @@ import type { CreateServerProtocol, ServerProtocol, ServerProtocolOptions } from
 export const H3_ALPN = "h3";
 
 export const serveH3: CreateServerProtocol = (...given) => new H3ServerConnection(...given);
+
+/** The status of a well-formed request that this server does not take. */
+function refusedStatus(head: RequestHead, acceptsTunnels: boolean): number | undefined {
+  // RFC 9110 §9.3.6: we are no proxy unless somebody behind us is.
+  if (head.method === "CONNECT" && !acceptsTunnels) return 501;
+  return refusalOfServer(head.scheme, head)?.status;
+}
 
 class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandler {
   readonly h3: H3Connection;
@@ -35,7 +43,11 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.#driver = driver;
     this.#options = options;
     const { rng } = driver.environment;
-    this.h3 = new H3Connection(connection, { rng, enableConnectProtocol: options.acceptsTunnels });
+    this.h3 = new H3Connection(connection, {
+      rng,
+      enableConnectProtocol: options.acceptsTunnels,
+      date: () => this.date(),
+    });
     this.#pump = new H3EventPump(this.h3, this);
     this.remoteAddress = peerAddress(connection.remoteAddress);
     this.localAddress = peerAddress(connection.localAddress ?? driver.sockets[0]!.address);
@@ -52,6 +64,10 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
 
   /** An exception in what belongs to this connection ends it. */
   readonly handleFault = (fault: Fault): void => this.#driver.fail(this.#connection, fault);
+
+  cancelSoon(id: StreamId, code: number): void {
+    this.#driver.environment.clock.defer(guard("h3 reset", this.handleFault, () => this.h3.cancel(id, code)));
+  }
 
   onExchangeClosed(id: StreamId): void {
     this.#exchanges.delete(id);
@@ -70,12 +86,9 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       case "request": {
         const exchange = new H3ServerExchange(this, event.id, event.head, event.fin);
         this.#exchanges.set(event.id, exchange);
-        // RFC 9110 §9.3.6: we are no proxy unless somebody behind us is.
-        if (event.head.method === "CONNECT" && !this.#options.acceptsTunnels) {
-          exchange.respond(501, [], { endStream: true });
-        } else {
-          this.#options.onExchange(exchange);
-        }
+        const status = refusedStatus(event.head, this.#options.acceptsTunnels);
+        if (status === undefined) this.#options.onExchange(exchange);
+        else exchange.respond(status, [], { endStream: true });
         break;
       }
       case "data":

@@ -26,6 +26,8 @@ export interface H3ExchangeHost {
   readonly info: ConnectionInfo;
   /** The value of the `date` field now. */
   date(): string;
+  /** Gives up a stream when this turn is over, so that what was written in it leaves first. */
+  cancelSoon(id: StreamId, code: number): void;
   /** Content was read: the end of the message may have come into sight. */
   pump(): void;
   onExchangeClosed(id: StreamId): void;

@@ -1,0 +1,133 @@
+/** HTTP/3 as frames on QUIC streams (RFC 9114). */
+
+import { FrameType } from "../../../h3/frames.ts";
+import { frame, headers, settings, varint } from "../../../h3/testing/raw-peer.ts";
+import { cryptoEngine } from "../../../host/engine.ts";
+import { QuicDriver } from "../../../host/quic/driver.ts";
+import { systemRng } from "../../../host/random.ts";
+import { bindPortableSocket } from "../../../host/udp/portable-socket.ts";
+import { QpackDecoder } from "../../../qpack/index.ts";
+import { type Connection, connectionConfig, Endpoint, type StreamId } from "../../../quic/index.ts";
+import { createTlsClient } from "../../../tls/index.ts";
+import { Reader } from "../../../wire/reader.ts";
+import { concat } from "../../../wire/text.ts";
+import { AnswerBuilder, linesOf, type OpenRawClient, type RawAnswer, type RawRequest } from "./raw-message.ts";
+
+/** As far as anything in these tests can come. */
+const UNLIMITED = 2 ** 30;
+
+/** The frames that a stream carries, one by one. */
+class AnswerReader {
+  readonly answer = new AnswerBuilder();
+  readonly #settle: (answer: RawAnswer) => void;
+  readonly #decoder: QpackDecoder;
+  readonly #id: StreamId;
+  #bytes: Uint8Array = new Uint8Array(0);
+
+  constructor(id: StreamId, decoder: QpackDecoder, settle: (answer: RawAnswer) => void) {
+    this.#id = id;
+    this.#decoder = decoder;
+    this.#settle = settle;
+  }
+
+  push(bytes: Uint8Array, fin: boolean): void {
+    this.#bytes = concat(this.#bytes, bytes);
+    for (let next = this.#frame(); next !== undefined; next = this.#frame()) {
+      const { type, payload } = next;
+      if (type === FrameType.DATA) this.answer.content(payload);
+      if (type !== FrameType.HEADERS) continue;
+      const lines = this.#decoder.decode(this.#id, payload);
+      if (typeof lines !== "string") this.answer.section(lines);
+    }
+    if (fin) this.end(undefined);
+  }
+
+  end(cut: RawAnswer["cut"]): void {
+    this.#settle(this.answer.end(cut));
+  }
+
+  #frame(): { type: number; payload: Uint8Array } | undefined {
+    const reader = new Reader(this.#bytes);
+    try {
+      const type = reader.varint();
+      const length = reader.varint();
+      if (this.#bytes.length - reader.position < length) return undefined;
+      const payload = this.#bytes.subarray(reader.position, reader.position + length);
+      this.#bytes = this.#bytes.subarray(reader.position + length);
+      return { type, payload };
+    } catch {
+      return undefined; // the header is not complete
+    }
+  }
+}
+
+function requestBytes(request: RawRequest): Uint8Array {
+  const content = (request.body ?? []).map((chunk) => frame(FrameType.DATA, Buffer.from(chunk, "latin1")));
+  const trailing = request.trailers === undefined ? [] : [headers(request.trailers)];
+  return concat(headers(linesOf(request)), ...content, ...trailing);
+}
+
+export const openRawHttp3: OpenRawClient = async (port) => {
+  const engine = await cryptoEngine();
+  const endpoint = new Endpoint({ config: connectionConfig({ engine, rng: systemRng }) });
+  const driver = new QuicDriver(endpoint, [await bindPortableSocket(0, "127.0.0.1")]);
+  const remote = { family: 4, host: "127.0.0.1", port } as const;
+  const connection: Connection = endpoint.connect(
+    {
+      remote,
+      createTls: (transportParameters) =>
+        createTlsClient({ engine, rng: systemRng, alpn: ["h3"], transportParameters, serverName: "localhost" }),
+    },
+    driver.now(),
+  );
+  const decoder = new QpackDecoder({
+    maxTableCapacity: 0,
+    maxBlockedStreams: 0,
+    maxFieldSectionSize: UNLIMITED,
+    maxBlockedBytes: UNLIMITED,
+  });
+  const answers = new Map<StreamId, AnswerReader>();
+  const read = (id: StreamId): void => {
+    for (let chunk = connection.read(id); chunk !== undefined; chunk = connection.read(id)) {
+      answers.get(id)?.push(chunk.bytes, chunk.fin);
+    }
+  };
+  await new Promise<void>((resolve) => {
+    driver.attach(connection, {
+      handleEvent: (event) => {
+        switch (event.type) {
+          case "verify-certificate":
+            connection.certificateVerdict(undefined, driver.now());
+            break;
+          case "connected": {
+            const control = connection.openStream("uni")!;
+            connection.write(control, concat(varint(0), settings()), false);
+            resolve();
+            break;
+          }
+          case "stream-readable":
+            read(event.id);
+            break;
+          case "stream-reset":
+            answers.get(event.id)?.end(Number(event.code));
+            break;
+          case "closed":
+            for (const answer of answers.values()) answer.end("closed");
+        }
+      },
+    });
+  });
+  return {
+    version: "h3",
+    send: (request) =>
+      new Promise((resolve) => {
+        const id = connection.openStream("bidi")!;
+        answers.set(id, new AnswerReader(id, decoder, resolve));
+        connection.write(id, requestBytes(request), true);
+      }),
+    close: () => {
+      connection.close(0x100, "");
+      void driver.close();
+    },
+  };
+};
