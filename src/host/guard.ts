@@ -12,6 +12,8 @@ export const ENTRIES = [
   "udp error",
   "udp sent",
   "udp turn",
+  "udp addresses",
+  "udp strays",
   // The QUIC driver, and HTTP/3 above it
   "quic batch",
   "quic event",
