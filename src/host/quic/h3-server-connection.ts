@@ -21,7 +21,6 @@ export const serveH3: CreateServerProtocol = (...given) => new H3ServerConnectio
 class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandler {
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
-  readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
@@ -37,9 +36,13 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     const { rng } = driver.environment;
     this.h3 = new H3Connection(connection, { rng, enableConnectProtocol: options.acceptsTunnels });
     this.#pump = new H3EventPump(this.h3, this);
-    this.remoteAddress = peerAddress(connection.remoteAddress);
     this.localAddress = peerAddress(connection.localAddress ?? driver.sockets[0]!.address);
     this.info = { stats: () => connectionStats(connection) };
+  }
+
+  /** It changes where the client's does. */
+  get remoteAddress(): PeerAddress {
+    return peerAddress(this.#connection.remoteAddress);
   }
 
   date(): string {

@@ -24,6 +24,7 @@ import { FrameRouter } from "./frame-router.ts";
 import { Handshake } from "./handshake.ts";
 import { HandshakeSpaces } from "./handshake-spaces.ts";
 import { IdleTimer } from "./idle.ts";
+import { Migration } from "./migration.ts";
 import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
 import { PacketReceiver } from "./packet-receiver.ts";
 import { PacketSender } from "./packet-sender.ts";
@@ -44,6 +45,7 @@ export class Connection implements StreamTransport {
   readonly #router: FrameRouter;
   readonly #establishment: Establishment;
   readonly #pathFactory: PathFactory;
+  readonly #migration: Migration;
   readonly #events: ConnectionEvent[] = [];
   #nextEvent = 0;
   #now: Instant;
@@ -92,13 +94,16 @@ export class Connection implements StreamTransport {
       trace: options.trace,
       sourceId: options.sourceId,
     };
+    const migration = new Migration(this.#parts, this.#pathFactory);
+    this.#migration = migration;
     const frames = new ConnectionFrames();
     this.#router = new FrameRouter(this.#parts, frames, {
       peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,
       confirmHandshake: () => establishment.confirmHandshake(),
       drain: (reason) => this.#drain(reason),
+      handlePathResponse: (data, now) => migration.handlePathResponse(data, now),
     });
-    this.#receiver = new PacketReceiver(this.#parts, establishment, this.#router, options.inbound);
+    this.#receiver = new PacketReceiver(this.#parts, establishment, this.#router, migration, options.inbound);
     this.#sender = new PacketSender(this.#parts, frames, establishment, options.outbound);
     this.#establishment = establishment;
     establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });
@@ -210,6 +215,7 @@ export class Connection implements StreamTransport {
       paths.primary.pendingProbes = Math.max(1, paths.primary.pendingProbes);
       idle.onKeptAlive(now);
     }
+    this.#migration.handleTimeout(now);
     for (const path of paths.all) this.#recover(path, now);
   }
 
@@ -225,6 +231,7 @@ export class Connection implements StreamTransport {
     const { closing, idle, spaces, handshake, config, paths } = this.#parts;
     if (!closing.isOpen) return closing.deadline;
     let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
+    next = earliest(next, this.#migration.deadline);
     // An acknowledgement blocked by anti-amplification waits for the peer, not for a timer.
     const canAck = paths.primary.canSend;
     for (const space of spaces) if (canAck) next = earliest(next, space.acks.deadline);
