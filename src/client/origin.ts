@@ -16,6 +16,16 @@ export interface Waiter {
   fail(error: Error): void;
 }
 
+interface Race {
+  /** The session's silence when it began; a failed race is run again only when that has become longer. */
+  readonly silence: number;
+  /** Another connection is wanted, and there was none yet. */
+  isOn: boolean;
+}
+
+/** Silence after which a session ends for another that was there before, and may not know of a new way through the network. */
+const LONG_SILENCE = 4;
+
 export class Origin {
   readonly dialer: Dialer;
   readonly #alternatives: Alternatives;
@@ -24,6 +34,8 @@ export class Origin {
   readonly #clock: HostClock;
   readonly #sessions = new Set<Session>();
   readonly #served = new WeakSet<Session>();
+  /** Silent sessions with requests under way, beside which another connection is tried. */
+  readonly #races = new Map<Session, Race>();
   readonly #waiting: Waiter[] = [];
   readonly #tcpAttempts = new Set<Attempt>();
   #http3Attempt: Attempt | undefined;
@@ -84,7 +96,7 @@ export class Origin {
     const index = this.#waiting.indexOf(waiter);
     if (index === -1) return;
     this.#waiting.splice(index, 1);
-    if (this.#waiting.length === 0) this.#abandon();
+    if (this.#waiting.length === 0 && !this.#isRacing) this.#abandon();
   }
 
   altSvc(field: string): void {
@@ -114,8 +126,33 @@ export class Origin {
       this.#waiting.shift()!.start(session, reused);
     }
     this.#isPumping = false;
+    this.#considerRaces();
     this.#choice.review(this.#standing(), this.#clock.now());
     this.#obey();
+    if (this.#isRacing && this.#choice.connecting === 0) this.#supersede(LONG_SILENCE);
+  }
+
+  /** A server that was started anew, or a way through the network that is closed, is noticed by a connection beside the silent one. */
+  #considerRaces(): void {
+    for (const session of this.#sessions) {
+      const { silence = 0 } = session;
+      if (silence === 0 || session.active === 0) this.#races.delete(session);
+      else if (silence > (this.#races.get(session)?.silence ?? 0)) this.#races.set(session, { silence, isOn: true });
+    }
+  }
+
+  get #isRacing(): boolean {
+    for (const { isOn } of this.#races.values()) if (isOn) return true;
+    return false;
+  }
+
+  #endRaces(): void {
+    for (const race of this.#races.values()) race.isOn = false;
+  }
+
+  /** Sessions that have been silent for at least so long make room, unless they are heard at once. */
+  #supersede(silence: number): void {
+    for (const session of this.#sessions) if ((session.silence ?? 0) >= silence) session.supersede?.();
   }
 
   #pick(): Session | undefined {
@@ -129,9 +166,9 @@ export class Origin {
   }
 
   #standing(): Standing {
-    const standing = { waiting: this.#waiting.length, http3: 0, http2: 0, http1: 0 };
+    const standing = { waiting: this.#waiting.length + (this.#isRacing ? 1 : 0), http3: 0, http2: 0, http1: 0 };
     for (const session of this.#sessions) {
-      if (!session.usable) continue;
+      if (!session.usable || (session.silence ?? 0) > 0) continue;
       if (session.protocol === "h3") standing.http3 += 1;
       else if (session.protocol === "h2") standing.http2 += 1;
       else standing.http1 += 1;
@@ -163,6 +200,7 @@ export class Origin {
         this.#tcpAttempts.clear();
         break;
       case "fail":
+        this.#endRaces();
         this.#failAll(this.#reasonFor(command.because));
     }
   }
@@ -212,8 +250,13 @@ export class Origin {
   }
 
   #add(session: Session): void {
+    this.#endRaces();
+    this.#supersede(1);
     this.#sessions.add(session);
-    const gone = session.closed.then(() => this.#sessions.delete(session));
+    const gone = session.closed.then(() => {
+      this.#sessions.delete(session);
+      this.#races.delete(session);
+    });
     detach("client session closed", this.#handleFault, gone);
     this.#obey();
     this.#pump();

@@ -96,6 +96,10 @@ export interface Session {
   readonly room: number;
   /** Requests in progress. */
   readonly active: number;
+  /** How often in a row the server did not answer when it was probed; 0 or undefined while it is heard. `room` is 0 then. */
+  readonly silence?: number;
+  /** A newer connection works: a silent one ends unless it is heard at once. */
+  supersede?(): void;
   request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange;
   stats(): SessionStats;
   /** Take no more requests, let those in progress end, then close. */

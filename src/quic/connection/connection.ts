@@ -31,6 +31,7 @@ import { PacketSender } from "./packet-sender.ts";
 import { announcedParameters } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { PathFactory, type PathOptions, type RouteAddresses } from "./path-factory.ts";
+import { Silence } from "./silence.ts";
 import { ConnectionStats } from "./stats.ts";
 
 export class Connection implements StreamTransport {
@@ -46,6 +47,7 @@ export class Connection implements StreamTransport {
   readonly #establishment: Establishment;
   readonly #pathFactory: PathFactory;
   readonly #migration: Migration;
+  readonly #silence = new Silence();
   readonly #events: ConnectionEvent[] = [];
   #nextEvent = 0;
   #now: Instant;
@@ -188,6 +190,7 @@ export class Connection implements StreamTransport {
     this.#guard(now, () => {
       this.#receiver.handleDatagrams(received, from, to, now);
       this.#establishment.retryUndecrypted(now);
+      if (this.#silence.onReceived(this.stats.packetsReceived)) this.#emit({ type: "silence", probeTimeouts: 0 });
     });
   }
 
@@ -210,6 +213,10 @@ export class Connection implements StreamTransport {
       this.#abandon({ type: "handshake-timeout" });
       return;
     }
+    if (this.#silence.deadline !== undefined && now >= this.#silence.deadline) {
+      this.#abandon({ type: "unanswered" });
+      return;
+    }
     const keepAlive = this.#keepAliveDeadline();
     if (keepAlive !== undefined && now >= keepAlive) {
       paths.primary.pendingProbes = Math.max(1, paths.primary.pendingProbes);
@@ -224,14 +231,19 @@ export class Connection implements StreamTransport {
     if (timeout === undefined || now < timeout) return;
     const { lost, probes } = path.recovery.onTimeout(now);
     this.#router.handleLost(lost);
-    if (probes !== undefined) this.#router.probe(path, probes.space, probes.count);
+    if (probes === undefined) return;
+    this.#router.probe(path, probes.space, probes.count);
+    if (this.role === "server" || !this.isHandshakeConfirmed) return;
+    this.#silence.onProbeTimeout(this.stats.packetsReceived);
+    const { probeTimeouts } = this.#silence;
+    if (probeTimeouts > 0) this.#emit({ type: "silence", probeTimeouts });
   }
 
   nextTimeout(): Instant | undefined {
     const { closing, idle, spaces, handshake, config, paths } = this.#parts;
     if (!closing.isOpen) return closing.deadline;
     let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
-    next = earliest(next, this.#migration.deadline);
+    next = earliest(earliest(next, this.#migration.deadline), this.#silence.deadline);
     // An acknowledgement blocked by anti-amplification waits for the peer, not for a timer.
     const canAck = paths.primary.canSend;
     for (const space of spaces) if (canAck) next = earliest(next, space.acks.deadline);
@@ -344,6 +356,15 @@ export class Connection implements StreamTransport {
 
   close(code: VarInt, phrase: string): void {
     this.#close({ type: "local", layer: "application", code, phrase });
+  }
+
+  /** Probes a silent peer once more, at once. The connection ends if no answer comes within a few probe timeouts. */
+  expectAnswer(now: Instant): void {
+    const { primary } = this.#parts.paths;
+    if (!this.isOpen || this.#silence.probeTimeouts === 0) return;
+    primary.pendingProbes = Math.max(1, primary.pendingProbes);
+    this.#silence.expectAnswer(this.probeTimeout, now);
+    this.#options.onWake();
   }
 
   /** Ends the connection silently, without telling the peer, for hosts that are shutting down. */

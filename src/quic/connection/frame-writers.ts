@@ -92,7 +92,7 @@ export class PathProbeFrames implements FrameWriter {
 
   writeFrames(writer: Writer, draft: PacketDraft): void {
     const { challenges, pathResponses } = draft.route;
-    if (challenges.isOwed) challenges.writeFrame(writer, this.#rng, this.#isFullSize);
+    if (challenges.isPending) challenges.writeFrame(writer, this.#rng, this.#isFullSize);
     pathResponses.writeFrames(writer);
     draft.ackEliciting = true;
   }

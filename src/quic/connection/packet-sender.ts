@@ -193,8 +193,8 @@ export class PacketSender {
   #buildPathProbe(writer: Writer, batch: PacketBatch, path: PathSpace, now: Instant): Transmit | undefined {
     if (path.routes.all.length === 1 || !this.#parts.oneRtt.canWrite) return undefined;
     for (const route of path.routes.all) {
-      const isResponseOwed = route !== path.routes.active && route.pathResponses.isPending;
-      if (!isResponseOwed && !route.challenges.isOwed) continue;
+      const isResponsePending = route !== path.routes.active && route.pathResponses.isPending;
+      if (!isResponsePending && !route.challenges.isPending) continue;
       const limit = Math.min(MIN_DATAGRAM_SIZE, route.sendAllowance());
       if (limit < MIN_PACKET_ROOM) continue;
       const target: PacketTarget = { path, route, ecn: Ecn.notEct };

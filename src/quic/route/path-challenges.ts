@@ -21,14 +21,14 @@ interface Challenge {
 
 export class PathChallenges {
   readonly #outstanding: Challenge[] = [];
-  #isOwed = false;
+  #isPending = false;
   #repeatAt: Instant | undefined;
   #wait: Micros = micros(0);
   #failsAt: Instant | undefined;
 
   /** A PATH_CHALLENGE has to be sent. */
-  get isOwed(): boolean {
-    return this.#isOwed;
+  get isPending(): boolean {
+    return this.#isPending;
   }
 
   /** Validation has begun, and has neither succeeded nor failed. */
@@ -39,7 +39,7 @@ export class PathChallenges {
   /** `pto` is that of the route, `longest` the larger of it and the PTO of a route without RTT (RFC 9000 §8.2.4). */
   begin(pto: Micros, longest: Micros, now: Instant): void {
     this.#outstanding.length = 0;
-    this.#isOwed = true;
+    this.#isPending = true;
     this.#wait = pto;
     this.#repeatAt = after(now, pto);
     this.#failsAt = after(now, micros(3 * longest));
@@ -50,7 +50,7 @@ export class PathChallenges {
     const data = randomBytes(rng, 8);
     if (this.#outstanding.length >= MAX_OUTSTANDING) this.#outstanding.shift();
     this.#outstanding.push({ data, isFullSize });
-    this.#isOwed = false;
+    this.#isPending = false;
     emitPathChallenge(writer, data);
   }
 
@@ -73,7 +73,7 @@ export class PathChallenges {
       return true;
     }
     if (now >= this.#repeatAt!) {
-      this.#isOwed = true;
+      this.#isPending = true;
       this.#wait = micros(2 * this.#wait);
       this.#repeatAt = after(now, this.#wait);
     }
@@ -82,7 +82,7 @@ export class PathChallenges {
 
   #end(): void {
     this.#outstanding.length = 0;
-    this.#isOwed = false;
+    this.#isPending = false;
     this.#repeatAt = undefined;
     this.#failsAt = undefined;
   }

@@ -1,0 +1,45 @@
+/**
+ * The key of a server's stateless resets, kept between runs: a server that was started anew tells the clients of its former
+ * life at once that their connections are gone (RFC 9000 §10.3.2), and they do not wait for a timeout.
+ */
+
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { SocketAddress } from "../../base/datagrams.ts";
+import type { CryptoEngine } from "../../crypto/engine.ts";
+import { utf8 } from "../../wire/text.ts";
+import { cacheDirectory, placeFile } from "../kept-file.ts";
+
+export const RESET_KEY_LENGTH = 32;
+
+/** The user's key, made when there is none. Where it cannot be kept it lasts as long as the process, and `isKept` is false. */
+export async function keptResetKey(
+  directory: string = cacheDirectory(),
+): Promise<{ readonly key: Uint8Array; readonly isKept: boolean }> {
+  const path = join(directory, "reset-key");
+  const kept = await readKey(path);
+  if (kept !== undefined) return { key: kept, isKept: true };
+  const fresh = new Uint8Array(randomBytes(RESET_KEY_LENGTH));
+  try {
+    const other = await placeFile(path, `${Buffer.from(fresh).toString("hex")}\n`, () => readKey(path));
+    return { key: other ?? fresh, isKept: true };
+  } catch {
+    return { key: fresh, isKept: false };
+  }
+}
+
+/** Undefined when there is none, or it is damaged. */
+async function readKey(path: string): Promise<Uint8Array | undefined> {
+  const text = await readFile(path, "latin1").catch(() => "");
+  const key = new Uint8Array(Buffer.from(text.trim(), "hex"));
+  return key.length === RESET_KEY_LENGTH ? key : undefined;
+}
+
+/**
+ * An endpoint's own secret. Two endpoints with one secret would make tokens for each other's connections, and give them
+ * to anybody who sends the one an id of the other's (RFC 9000 §21.11).
+ */
+export function resetSecret(engine: CryptoEngine, key: Uint8Array, { host, port }: SocketAddress): Uint8Array {
+  return engine.hmac("sha256", key, utf8(`nagare stateless reset ${host} ${port}`));
+}
