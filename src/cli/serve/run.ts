@@ -121,7 +121,7 @@ async function loadIdentity({ files, names }: ServerSettings): Promise<Identity>
 async function resetKey(log: (line: string) => void): Promise<Uint8Array> {
   const { key, isKept } = await (await import("../../host/quic/reset-key.ts")).keptResetKey();
   if (!isKept)
-    log("nagare: the cache directory cannot be written: after a restart, clients wait for a timeout over HTTP/3");
+    log("nagare: the cache directory cannot be written: the key of stateless resets ends with this process");
   return key;
 }
 
