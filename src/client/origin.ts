@@ -17,13 +17,13 @@ export interface Waiter {
 }
 
 interface Race {
-  /** The session's silence when it began; a failed race is run again only when that has become longer. */
+  /** The session's silence when the race began. A failed race is repeated only after the silence has grown. */
   readonly silence: number;
-  /** Another connection is wanted, and there was none yet. */
+  /** Another connection is wanted and none has succeeded yet. */
   isOn: boolean;
 }
 
-/** Silence after which a session ends for another that was there before, and may not know of a new way through the network. */
+/** Silence after which a session is superseded by one that existed before, which does not prove that the network works. */
 const LONG_SILENCE = 4;
 
 export class Origin {
@@ -34,7 +34,7 @@ export class Origin {
   readonly #clock: HostClock;
   readonly #sessions = new Set<Session>();
   readonly #served = new WeakSet<Session>();
-  /** Silent sessions with requests under way, beside which another connection is tried. */
+  /** Silent sessions with requests in progress; the client tries another connection in parallel. */
   readonly #races = new Map<Session, Race>();
   readonly #waiting: Waiter[] = [];
   readonly #tcpAttempts = new Set<Attempt>();
@@ -132,7 +132,7 @@ export class Origin {
     if (this.#isRacing && this.#choice.connecting === 0) this.#supersede(LONG_SILENCE);
   }
 
-  /** A server that was started anew, or a way through the network that is closed, is noticed by a connection beside the silent one. */
+  /** A restarted server or a blocked path shows when another connection succeeds where this one is silent. */
   #considerRaces(): void {
     for (const session of this.#sessions) {
       const { silence = 0 } = session;
@@ -150,7 +150,7 @@ export class Origin {
     for (const race of this.#races.values()) race.isOn = false;
   }
 
-  /** Sessions that have been silent for at least so long make room, unless they are heard at once. */
+  /** Gives sessions that have been silent at least this long a last probe. */
   #supersede(silence: number): void {
     for (const session of this.#sessions) if ((session.silence ?? 0) >= silence) session.supersede?.();
   }

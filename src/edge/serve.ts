@@ -42,8 +42,8 @@ export interface ServeOptions {
   /** When a QUIC client has to prove its address before it is heard: "auto", under pressure, by default. */
   readonly retry?: RetryPolicy;
   /**
-   * Where stateless resets come from (RFC 9000 §10.3.2): a server that was started anew with the same key ends the HTTP/3
-   * connections of its former life at once. 32 secret bytes or more, or "kept" for a key in the user's cache directory.
+   * The secret for stateless resets (RFC 9000 §10.3.2): a server restarted with the same key ends the HTTP/3 connections of
+   * its previous run at once. At least 32 secret bytes, or "kept" for a key in the user's cache directory.
    */
   readonly resetKey?: Uint8Array | "kept";
   /** How HTTP/3 is advertised (Alt-Svc): for how long, on which port, or that clients should forget it. */

@@ -12,8 +12,8 @@ export function cacheDirectory(): string {
 }
 
 /**
- * Puts a file that only its owner can read in place, whole or not at all. `existing` reads what another process has put
- * there meanwhile; that is given back, or replaced where `existing` finds it of no use. Rejects where nothing can be written.
+ * Atomically creates a file that only its owner can read. If another process has created it meanwhile, `existing` reads it
+ * and that value is returned; if `existing` rejects the content, the file is replaced. Rejects if nothing can be written.
  */
 export async function placeFile<T>(
   path: string,

@@ -47,7 +47,7 @@ export type TransportEvent =
 export type CloseReason =
   | { readonly type: "idle-timeout" }
   | { readonly type: "stateless-reset" }
-  /** The peer was silent, and did not answer when it was asked once more (`expectAnswer`). */
+  /** The peer was silent and did not answer a last probe (`expectAnswer`). */
   | { readonly type: "unanswered" }
   | { readonly type: "handshake-timeout" }
   | { readonly type: "version-negotiation"; readonly versions: readonly number[] }

@@ -120,8 +120,7 @@ async function loadIdentity({ files, names }: ServerSettings): Promise<Identity>
 
 async function resetKey(log: (line: string) => void): Promise<Uint8Array> {
   const { key, isKept } = await (await import("../../host/quic/reset-key.ts")).keptResetKey();
-  if (!isKept)
-    log("nagare: the cache directory cannot be written: the key of stateless resets ends with this process");
+  if (!isKept) log("nagare: the cache directory cannot be written: the key of stateless resets ends with this process");
   return key;
 }
 

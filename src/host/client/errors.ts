@@ -47,8 +47,8 @@ export class ClientError extends TypeError {
 }
 
 /**
- * The server, or the way to it, is gone, whatever was asked: an idempotent request may be sent again on another connection
- * (RFC 9110 §9.2.2).
+ * The server or the path to it is gone, through no fault of the request: an idempotent request may be retried on another
+ * connection (RFC 9110 §9.2.2).
  */
 export class ServerGoneError extends ClientError {
   constructor(message: string) {

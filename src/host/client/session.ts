@@ -96,9 +96,9 @@ export interface Session {
   readonly room: number;
   /** Requests in progress. */
   readonly active: number;
-  /** How often in a row the server did not answer when it was probed; 0 or undefined while it is heard. `room` is 0 then. */
+  /** Consecutive probes that the server did not answer; 0 or undefined if it is not silent. A silent session has no room. */
   readonly silence?: number;
-  /** A newer connection works: a silent one ends unless it is heard at once. */
+  /** A newer connection works: this silent one gets a last probe, and ends unless the server answers. */
   supersede?(): void;
   request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange;
   stats(): SessionStats;

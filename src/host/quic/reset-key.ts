@@ -1,6 +1,6 @@
 /**
- * The key of a server's stateless resets, kept between runs: a server that was started anew tells the clients of its former
- * life at once that their connections are gone (RFC 9000 §10.3.2), and they do not wait for a timeout.
+ * The key for a server's stateless resets, kept between runs: a restarted server can tell clients at once that their old
+ * connections are gone (RFC 9000 §10.3.2), so they need not wait for a timeout.
  */
 
 import { randomBytes } from "node:crypto";
@@ -13,7 +13,7 @@ import { cacheDirectory, placeFile } from "../kept-file.ts";
 
 export const RESET_KEY_LENGTH = 32;
 
-/** The user's key, made when there is none. Where it cannot be kept it lasts as long as the process, and `isKept` is false. */
+/** The user's key, created if there is none. If it cannot be stored, it lasts as long as the process and `isKept` is false. */
 export async function keptResetKey(
   directory: string = cacheDirectory(),
 ): Promise<{ readonly key: Uint8Array; readonly isKept: boolean }> {
@@ -29,7 +29,7 @@ export async function keptResetKey(
   }
 }
 
-/** Undefined when there is none, or it is damaged. */
+/** Undefined if there is none or it is damaged. */
 async function readKey(path: string): Promise<Uint8Array | undefined> {
   const text = await readFile(path, "latin1").catch(() => "");
   const key = new Uint8Array(Buffer.from(text.trim(), "hex"));
@@ -37,8 +37,8 @@ async function readKey(path: string): Promise<Uint8Array | undefined> {
 }
 
 /**
- * An endpoint's own secret. Two endpoints with one secret would make tokens for each other's connections, and give them
- * to anybody who sends the one an id of the other's (RFC 9000 §21.11).
+ * An endpoint's own secret. Two endpoints that share a secret would reveal the tokens of each other's connections to anyone
+ * who sends one endpoint a connection id of the other (RFC 9000 §21.11).
  */
 export function resetSecret(engine: CryptoEngine, key: Uint8Array, { host, port }: SocketAddress): Uint8Array {
   return engine.hmac("sha256", key, utf8(`nagare stateless reset ${host} ${port}`));

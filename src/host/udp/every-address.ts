@@ -1,13 +1,13 @@
 /**
- * One UDP port at every address of this machine, as one socket.
+ * One UDP port on every address of this machine, presented as one socket.
  *
- * A client drops what comes from another address than the one it asked (RFC 9000 §9), but a socket at "0.0.0.0" or "::" does not
- * say to which address a datagram came (node:dgram has no IP_PKTINFO), and the kernel chooses the one that answers leave
- * from. So each address has a socket of its own beside the wildcard; the kernel prefers the more specific one. Addresses
- * come and go, and the sockets with them.
+ * A client drops packets from an address other than the one it contacted (RFC 9000 §9). A socket bound to "0.0.0.0" or "::"
+ * does not know which address a datagram was sent to (node:dgram has no IP_PKTINFO), and the kernel chooses the source
+ * address of responses. So each address also has its own socket, which the kernel prefers to the wildcard. Sockets are
+ * opened and closed as addresses come and go.
  *
- * What still comes to the wildcard is for an address that is new, or that no interface lists (127.0.0.2). Such datagrams
- * are held for a moment until that address is found and has its socket.
+ * Datagrams that still reach the wildcard are for an address that is new or that no interface lists (127.0.0.2). They are
+ * held briefly until that address is found and has its own socket.
  */
 
 import {
@@ -24,28 +24,28 @@ import { bindPortableSocket, bindSharedSocket } from "./portable-socket.ts";
 import type { UdpSocket } from "./udp-socket.ts";
 
 export interface AddressSource {
-  /** The machine's addresses of a family; undefined where it does not tell. */
+  /** The machine's addresses of a family; undefined if the system does not tell. */
   listed(family: 4 | 6): readonly string[] | undefined;
-  /** The address that a peer on this machine has asked at a port of ours. */
+  /** The address of this machine to which a local peer sends. */
   askedBy(peer: SocketAddress, port: number): Promise<string | undefined>;
 }
 
 const SYSTEM: AddressSource = { listed: listedAddresses, askedBy: addressAskedBy };
 
-/** Milliseconds between two looks at the machine's addresses. */
+/** Milliseconds between two scans of the machine's addresses. */
 const INTERVAL = 3_000;
-/** The same where a datagram came to the wildcard. */
+/** The same after a datagram reached the wildcard. */
 const HURRIED_INTERVAL = 100;
 
-/** Beyond these, the wildcard answers, by the address that the kernel chooses. */
+/** Beyond these limits, the wildcard responds, from the address that the kernel chooses. */
 const MAX_LISTED = 256;
 const MAX_UNLISTED = 64;
 
-/** Datagrams that wait for their address; more are lost, as on a network that is too slow. */
+/** Held datagrams; further ones are dropped. */
 const MAX_HELD = 128;
 const ARENA_SIZE = 64 * 1024;
 
-/** Remembered peers of which it is not known what address they asked; a flood of them empties the table. */
+/** Remembered peers whose destination address is unknown; a flood of them clears the table instead of growing it. */
 const MAX_UNKNOWN = 10_000;
 
 interface HeldDatagram {
@@ -59,7 +59,7 @@ export async function bindEveryAddress(
   source: AddressSource = SYSTEM,
   clock: HostClock = systemClock,
 ): Promise<UdpSocket> {
-  // Sockets that share a port would share it with a second server too: a first one that does not share finds out.
+  // Sockets that share a port would share it with another server as well. An exclusive bind detects that server.
   const probe = await bindPortableSocket(port, wildcard);
   await probe.close();
   const socket = new EveryAddress(await bindSharedSocket(probe.address.port, wildcard), source, clock);
@@ -79,12 +79,12 @@ class EveryAddress implements UdpSocket {
   readonly #source: AddressSource;
   readonly #clock: HostClock;
   readonly #handleFault = (fault: Fault): void => (this.onFault ?? reportFault)(fault);
-  /** By the name under which the machine lists the address. */
+  /** Keyed by the address as the machine lists it. */
   readonly #listed = new Map<string, UdpSocket>();
   readonly #unlisted = new Map<string, UdpSocket>();
-  /** Both, by what the socket says its address is. */
+  /** Both kinds, keyed by the address as the socket reports it. */
   readonly #byHost = new Map<string, UdpSocket>();
-  /** Whose arena the next train is written to: that of the socket which sent last, since it will mostly send again. */
+  /** The socket whose arena takes the next train: the last to send, since it usually sends again. */
   #writing: UdpSocket;
   readonly #commands: SocketCommand[] = [];
   #held: HeldDatagram[] = [];
@@ -149,7 +149,7 @@ class EveryAddress implements UdpSocket {
     this.#schedule(INTERVAL);
   };
 
-  /** Looks at the machine's addresses, and places the datagrams that have waited for that. */
+  /** Scans the machine's addresses, then delivers the held datagrams. */
   async #turn(): Promise<void> {
     if (this.#isLooking || this.#isClosed) return;
     this.#isLooking = true;
@@ -162,7 +162,7 @@ class EveryAddress implements UdpSocket {
     this.#schedule(this.#held.length > 0 ? HURRIED_INTERVAL : INTERVAL);
   }
 
-  /** Opens sockets at addresses that are new, and closes those of addresses that are gone. Gives the new ones. */
+  /** Opens sockets for new addresses and closes those of removed ones. Returns the new sockets. */
   async #look(): Promise<readonly UdpSocket[]> {
     this.#lookedAt = millisNow(this.#clock);
     const names = this.#source.listed(this.address.family);
@@ -176,7 +176,7 @@ class EveryAddress implements UdpSocket {
     const fresh: UdpSocket[] = [];
     for (const name of wanted) {
       if (this.#listed.has(name)) continue;
-      // It may be listed now because it was not before.
+      // The address may have been unlisted until now.
       const known = this.#unlisted.get(name);
       this.#unlisted.delete(name);
       const socket = known ?? (await this.#open(name));
@@ -188,7 +188,7 @@ class EveryAddress implements UdpSocket {
     return fresh;
   }
 
-  /** Undefined where there is no binding to it: an address that is not ready yet (IPv6 checks for duplicates), or gone again. */
+  /** Undefined if it cannot be bound: not ready yet (IPv6 duplicate address detection), or already gone. */
   async #open(host: string): Promise<UdpSocket | undefined> {
     const socket = await bindSharedSocket(this.address.port, host).catch(() => undefined);
     if (socket === undefined) return undefined;
@@ -204,7 +204,7 @@ class EveryAddress implements UdpSocket {
   async #drop(socket: UdpSocket): Promise<void> {
     this.#byHost.delete(socket.address.host);
     if (this.#writing === socket) this.#writing = this.#wildcard;
-    // It may have been the one that sending waited for.
+    // Sending may have been waiting for this socket.
     if (socket.isBlocked) this.onWritable?.();
     await socket.close();
   }
@@ -225,7 +225,7 @@ class EveryAddress implements UdpSocket {
   }
 
   async #place({ bytes, remote }: HeldDatagram, fresh: readonly UdpSocket[]): Promise<void> {
-    // Which of several new addresses it was sent to is not known: the client repeats it, and then it comes to the right socket.
+    // With several new addresses it is unclear which one is meant. The client will resend to the right socket.
     if (fresh.length > 1) return;
     const socket = fresh[0] ?? (await this.#unlistedFor(remote));
     if (socket === undefined) {
@@ -235,7 +235,7 @@ class EveryAddress implements UdpSocket {
     this.#deliver(bytes, (socket ?? this).address, remote);
   }
 
-  /** The socket at the address that a peer on this machine has asked, though no interface lists it. */
+  /** The socket for an address that no interface lists but that a local peer has contacted. */
   async #unlistedFor(remote: SocketAddress): Promise<UdpSocket | undefined> {
     if (this.#unknown.has(peerKey(remote)) || !this.#isOnThisMachine(remote.host)) return undefined;
     const host = await this.#source.askedBy(remote, this.address.port);

@@ -1,10 +1,10 @@
-/** The addresses of this machine: those that the system lists, and those that peers on this machine reach without that. */
+/** The addresses of this machine: those the system lists, and unlisted ones that local peers connect to. */
 
 import { readFile } from "node:fs/promises";
 import { endianness, networkInterfaces } from "node:os";
 import type { SocketAddress } from "../../base/datagrams.ts";
 
-/** As `bind` takes them, a link-local one with its zone. Undefined where the system does not tell (Android). */
+/** In the form `bind` takes, link-local ones with their zone. Undefined if the system does not tell (Android). */
 export function listedAddresses(family: 4 | 6): readonly string[] | undefined {
   try {
     const found: string[] = [];
@@ -23,8 +23,8 @@ export function listedAddresses(family: 4 | 6): readonly string[] | undefined {
 }
 
 /**
- * The address that a peer on this machine has connected its UDP socket to, by Linux's table of sockets: for addresses that no
- * interface lists, as all of 127/8 but one. Undefined where it is not known: another system, or a socket that is not connected.
+ * The address to which a peer on this machine has connected its UDP socket, from Linux's socket table. It finds addresses that no
+ * interface lists, such as all of 127/8 except 127.0.0.1. Undefined on other systems, or if the socket is not connected.
  */
 export async function addressAskedBy(peer: SocketAddress, port: number): Promise<string | undefined> {
   for (const [file, parse] of TABLES) {
@@ -35,7 +35,7 @@ export async function addressAskedBy(peer: SocketAddress, port: number): Promise
   return undefined;
 }
 
-/** An address in the table's notation; undefined where it is none of ours. */
+/** Parses an address in the table's notation. */
 type ParseAddress = (hex: string) => string | undefined;
 
 const TABLES: readonly (readonly [file: string, parse: ParseAddress])[] = [
@@ -43,13 +43,7 @@ const TABLES: readonly (readonly [file: string, parse: ParseAddress])[] = [
   ["/proc/net/udp6", (hex) => ipv6Address(words(hex))],
 ];
 
-/** Exported for tests. */
-export function addressInTable(
-  table: string,
-  parse: ParseAddress,
-  peer: SocketAddress,
-  port: number,
-): string | undefined {
+function addressInTable(table: string, parse: ParseAddress, peer: SocketAddress, port: number): string | undefined {
   const from = `:${hexPort(peer.port)}`;
   const to = `:${hexPort(port)}`;
   for (const line of table.split("\n")) {
@@ -62,13 +56,13 @@ export function addressInTable(
 
 const hexPort = (port: number): string => port.toString(16).toUpperCase().padStart(4, "0");
 
-/** The table prints 32-bit words in the order of the machine's bytes. */
+/** The table prints 32-bit words in the machine's byte order. */
 function words(hex: string): Uint8Array {
   const bytes = Buffer.from(hex, "hex");
   return endianness() === "LE" && bytes.length % 4 === 0 ? bytes.swap32() : bytes;
 }
 
-/** As node:dgram prints it: shortest form, and IPv4 for a mapped address. */
+/** The form that node:dgram prints: shortest, and plain IPv4 for a mapped address. */
 function ipv6Address(bytes: Uint8Array): string | undefined {
   if (bytes.length !== 16) return undefined;
   if (bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff) {

@@ -53,7 +53,7 @@ export async function bindPortableSocket(
   return new PortableSocket(await bind(port, host), host.includes(":") ? 6 : 4, sendArenaSize, false);
 }
 
-/** One of several sockets of this process on the same port, at different addresses of which one may be the wildcard. */
+/** One of several sockets of this process on the same port but different addresses, one of which may be the wildcard. */
 export async function bindSharedSocket(port: number, host: string): Promise<UdpSocket> {
   return new PortableSocket(await bind(port, host, SHARING), host.includes(":") ? 6 : 4, SEND_ARENA_SIZE, false);
 }
@@ -63,10 +63,10 @@ interface Sharing {
   readonly reusePort?: boolean;
 }
 
-/** With SO_REUSEPORT, Linux lets only processes of the same user share a port; Node has it since 22.12. */
+/** With SO_REUSEPORT, Linux lets only processes of the same user share a port. Node supports it since 22.12. */
 const [nodeMajor, nodeMinor] = process.versions.node.split(".").map(Number) as [number, number];
 const hasReusePort = process.platform === "linux" && (nodeMajor > 22 || (nodeMajor === 22 && nodeMinor >= 12));
-/** Windows allows a wildcard and single addresses side by side as it is, and would let others in with SO_REUSEADDR. */
+/** Windows allows a wildcard beside specific addresses anyway; SO_REUSEADDR would let other processes take the port. */
 const SHARING: Sharing = process.platform === "win32" ? {} : hasReusePort ? { reusePort: true } : { reuseAddr: true };
 
 async function bind(port: number, host: string, sharing: Sharing = {}): Promise<Socket> {

@@ -1,8 +1,8 @@
 /**
- * A server follows its client to another address (RFC 9000 §9): NATs give an old flow a new port, and do not say so. Whatever is
- * authentic and newer than all else moves the connection; the new address is validated, and gets three times what came
- * from it until it is. The old one is asked too, since anybody on the way can send a copy of a packet from elsewhere
- * (§9.3.3). An address that does not answer is left for the last one that did.
+ * A server follows its client to another address (RFC 9000 §9), because NATs change the port of a flow without notice. The
+ * newest authentic packet moves the connection. The new address is validated, and until then receives at most three times
+ * what it sent. The old address is validated too, because an attacker on the path can resend a packet from elsewhere
+ * (§9.3.3). If the new address does not respond, the connection returns to the last one that did.
  */
 
 import { type SocketAddress, sameAddress } from "../../base/datagrams.ts";
@@ -13,15 +13,15 @@ import { type Route, RttEstimator } from "../route/index.ts";
 import type { ConnectionParts } from "./parts.ts";
 import type { PathFactory } from "./path-factory.ts";
 
-/** New addresses within one batch; datagrams from more are dropped. */
+/** New addresses in one batch; datagrams from further ones are dropped. */
 const MAX_CANDIDATES = 4;
 
 export class Migration {
   readonly #parts: ConnectionParts;
   readonly #factory: PathFactory;
-  /** Routes that datagrams of the running batch came by and that are none of the path's yet. */
+  /** Routes of datagrams in the current batch that do not belong to the path yet. */
   readonly #candidates: Route[] = [];
-  /** The last active route at which the peer has shown that it receives. */
+  /** The last active route that was validated. */
   #fallback: Route | undefined;
 
   constructor(parts: ConnectionParts, factory: PathFactory) {
@@ -33,10 +33,10 @@ export class Migration {
     return this.#candidates.length > 0;
   }
 
-  /** A route for a datagram that came by none; undefined where the connection stays where it is. */
+  /** A route for a datagram that matches none; undefined if the connection must not move. */
   candidate(path: PathSpace, local: SocketAddress, remote: SocketAddress): Route | undefined {
     const { role, handshake, closing, paths } = this.#parts;
-    // RFC 9000 §9: servers do not move on their own, and nobody does before the handshake is confirmed.
+    // RFC 9000 §9: servers do not migrate, and clients only after the handshake is confirmed.
     if (role === "client" || !handshake.isConfirmed || !closing.isOpen || path !== paths.primary) return undefined;
     for (const route of this.#candidates) {
       if (sameAddress(route.remote, remote) && (route.local === undefined || sameAddress(route.local, local)))
@@ -52,7 +52,7 @@ export class Migration {
     this.#candidates.length = 0;
   }
 
-  /** An authentic packet, no copy of another, came by this route. False: there is no room for one more. */
+  /** An authentic packet that is not a duplicate arrived on this route. False if the path has too many routes. */
   admit({ routes }: PathSpace, route: Route, now: Instant): boolean {
     if (routes.all.includes(route)) return true;
     if (!routes.add(route)) return false;
@@ -60,17 +60,17 @@ export class Migration {
     return true;
   }
 
-  /** RFC 9000 §9.3: the newest packet that does more than probe came by a route that is not the active one. */
+  /** RFC 9000 §9.3: the newest non-probing packet arrived on a route other than the active one. */
   follow({ routes, remoteIds }: PathSpace, route: Route, now: Instant): void {
     const previous = routes.active;
-    // RFC 9000 §9.4: where only the port changes it is most likely the same way through the network.
+    // RFC 9000 §9.4: if only the port changed, the network path is most likely the same.
     if (!route.rtt.hasSample && route.remote.host === previous.remote.host) route.rtt.takeOver(previous.rtt);
     if (previous.isValidated) this.#fallback = previous;
     routes.activate(route);
     if (!route.isValidated && !route.challenges.isRunning) this.#challenge(route, now);
     // RFC 9000 §9.3.3.
     if (previous.isValidated) this.#challenge(previous, now);
-    // RFC 9000 §9.5: a client that moves on purpose uses another id, and so does its server; one behind a NAT knows of nothing.
+    // RFC 9000 §9.5: a client that migrates on purpose switches to another id, and so must the server.
     if (route.destination !== previous.destination) remoteIds.replaceActive();
     this.#trace(route, now);
   }
@@ -80,7 +80,7 @@ export class Migration {
       const answered = route.challenges.handleResponse(data);
       if (answered === undefined) continue;
       route.validate();
-      // RFC 9000 §8.2.1: the address is known; that the way carries 1200 bytes is not.
+      // RFC 9000 §8.2.1: the address is validated, but not that the path carries 1200 bytes.
       if (!answered.isFullSize) this.#challenge(route, now);
       return;
     }
@@ -121,6 +121,6 @@ export class Migration {
   }
 }
 
-/** RFC 9000 §9.1: a packet of such frames alone only asks whether a path works. */
+/** RFC 9000 §9.1: a packet with only these frames is a probing packet. */
 export const isProbing = ({ type }: Frame): boolean =>
   type === "path-challenge" || type === "path-response" || type === "new-connection-id" || type === "padding";

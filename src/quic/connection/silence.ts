@@ -1,36 +1,36 @@
 /**
- * A client notices that its server no longer answers, long before the idle timeout: probe timeouts in a row (RFC 9002 §6.2)
- * between which no packet came. A packet of any kind ends the silence.
+ * How a client notices that its server no longer answers, long before the idle timeout: it counts consecutive probe timeouts
+ * (RFC 9002 §6.2) without a packet from the server. Any packet ends the silence.
  */
 
 import { after, type Instant, type Micros, micros } from "../../base/time.ts";
 
-/** With the backoff, three times the probe timeout without an answer. */
+/** Because of the backoff, this takes three times the probe timeout. */
 const SILENT_AFTER = 2;
 
-/** Probe timeouts within which a server that is asked once more has to answer. */
+/** Probe timeouts that a server has to answer a last probe. */
 const LAST_WAIT = 3;
 
 export class Silence {
-  /** Probe timeouts since a packet came. */
+  /** Probe timeouts since the last packet arrived. */
   #timeouts = 0;
   #received = 0;
-  /** When the connection is given up. */
+  /** When to give up the connection. */
   deadline: Instant | undefined;
 
-  /** 0 while the peer is heard. */
+  /** 0 while the peer is not silent. */
   get probeTimeouts(): number {
     return this.#timeouts >= SILENT_AFTER ? this.#timeouts : 0;
   }
 
-  /** `received` counts all packets that came so far. */
+  /** `received` counts all packets received so far. */
   onProbeTimeout(received: number): void {
     if (received !== this.#received) this.#timeouts = 0;
     this.#received = received;
     this.#timeouts += 1;
   }
 
-  /** True when that ends a silence. */
+  /** True if this ends a silence. */
   onReceived(received: number): boolean {
     if (this.#timeouts === 0 || received === this.#received) return false;
     const wasSilent = this.probeTimeouts > 0;
@@ -39,7 +39,7 @@ export class Silence {
     return wasSilent;
   }
 
-  /** The peer is asked for the last time. */
+  /** The peer gets a last probe. */
   expectAnswer(pto: Micros, now: Instant): void {
     this.deadline ??= after(now, micros(LAST_WAIT * pto));
   }

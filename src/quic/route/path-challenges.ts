@@ -1,6 +1,6 @@
 /**
- * Path validation of one route (RFC 9000 §8.2): PATH_CHALLENGE frames until one of them is answered, or for three probe
- * timeouts. An answer shows that the peer receives at the route's address.
+ * Path validation of one route (RFC 9000 §8.2): sends PATH_CHALLENGE frames until one is answered, for at most three probe
+ * timeouts. A response proves that the peer receives at the route's address.
  */
 
 import type { Rng } from "../../base/rng.ts";
@@ -10,12 +10,12 @@ import { equalBytes } from "../../wire/text.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { emitPathChallenge } from "../frame/index.ts";
 
-/** With waits that double, three probe timeouts hold fewer. */
+/** The interval doubles, so three probe timeouts hold fewer. */
 const MAX_OUTSTANDING = 16;
 
 interface Challenge {
   readonly data: Uint8Array;
-  /** Its datagram had the size that a path has to carry. */
+  /** It was sent in a datagram of 1200 bytes, which every path must carry. */
   readonly isFullSize: boolean;
 }
 
@@ -31,12 +31,12 @@ export class PathChallenges {
     return this.#isPending;
   }
 
-  /** Validation has begun, and has neither succeeded nor failed. */
+  /** Validation has started and has neither succeeded nor failed. */
   get isRunning(): boolean {
     return this.#failsAt !== undefined;
   }
 
-  /** `pto` is that of the route, `longest` the larger of it and the PTO of a route without RTT (RFC 9000 §8.2.4). */
+  /** `longest` is the larger of `pto` and the PTO of a route without RTT samples (RFC 9000 §8.2.4). */
   begin(pto: Micros, longest: Micros, now: Instant): void {
     this.#outstanding.length = 0;
     this.#isPending = true;
@@ -45,7 +45,7 @@ export class PathChallenges {
     this.#failsAt = after(now, micros(3 * longest));
   }
 
-  /** One challenge, with data of its own (RFC 9000 §8.2.1). */
+  /** Writes a challenge with fresh data (RFC 9000 §8.2.1). */
   writeFrame(writer: Writer, rng: Rng, isFullSize: boolean): void {
     const data = randomBytes(rng, 8);
     if (this.#outstanding.length >= MAX_OUTSTANDING) this.#outstanding.shift();
@@ -54,7 +54,7 @@ export class PathChallenges {
     emitPathChallenge(writer, data);
   }
 
-  /** The challenge that a PATH_RESPONSE answers, by whichever route it came (RFC 9000 §8.2.3). */
+  /** The challenge that a PATH_RESPONSE answers; the response may arrive on any route (RFC 9000 §8.2.3). */
   handleResponse(data: Uint8Array): Challenge | undefined {
     const answered = this.#outstanding.find((challenge) => equalBytes(challenge.data, data));
     if (answered !== undefined) this.#end();
@@ -65,7 +65,7 @@ export class PathChallenges {
     return earliest(this.#repeatAt, this.#failsAt);
   }
 
-  /** True when the time is over without an answer. */
+  /** True if validation has just failed. */
   handleTimeout(now: Instant): boolean {
     if (this.#failsAt === undefined) return false;
     if (now >= this.#failsAt) {
