@@ -62,7 +62,7 @@ class H3Session implements Session {
   // The victim's application
 
   #handleEvent(connection: Connection, event: ConnectionEvent): void {
-    if (event.type === "verify-certificate" || event.type === "key-log") return;
+    if (event.type === "verify-certificate" || event.type === "key-log" || event.type === "silence") return;
     this.#h3 ??= new H3Connection(connection, { rng: this.#chance.rng });
     this.#h3.handleTransportEvent(event);
     this.#drain(this.#h3);

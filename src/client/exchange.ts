@@ -1,7 +1,7 @@
 // One request, one response: finds a session for it, keeps its time, sends it again where RFC 9110 §9.2.2 allows, and makes a stream
 // with backpressure of what comes back.
 import { setMaxListeners } from "node:events";
-import { ClientError } from "../host/client/errors.ts";
+import { ClientError, ServerGoneError } from "../host/client/errors.ts";
 import type {
   ClientExchange,
   ClientRequestHead,
@@ -212,7 +212,7 @@ class OneExchange implements Waiter, ResponseHandler {
   }
 
   onError(error: Error, unprocessed: boolean): void {
-    if (this.#state === "sent" && this.#mayRepeat(unprocessed)) {
+    if (this.#state === "sent" && this.#mayRepeat(error, unprocessed)) {
       this.#timer?.clear();
       this.#state = "waiting";
       this.#exchange = undefined;
@@ -229,11 +229,12 @@ class OneExchange implements Waiter, ResponseHandler {
 
   // ----
 
-  #mayRepeat(unprocessed: boolean): boolean {
+  #mayRepeat(error: Error, unprocessed: boolean): boolean {
     const { head, body } = this.#request;
     if (this.#attempts >= MAX_ATTEMPTS || body?.available === false) return false;
     // RFC 9112 §9.5: a server may close an idle connection at any time, also as the request is on its way.
-    return unprocessed || (this.#reused && IDEMPOTENT.has(head.method));
+    const isNoFaultOfTheRequest = this.#reused || error instanceof ServerGoneError;
+    return unprocessed || (isNoFaultOfTheRequest && IDEMPOTENT.has(head.method));
   }
 
   #stream(): ReadableStream<Uint8Array> {

@@ -16,6 +16,16 @@ export interface Waiter {
   fail(error: Error): void;
 }
 
+interface Race {
+  /** The session's silence when the race began. A failed race is repeated only after the silence has grown. */
+  readonly silence: number;
+  /** Another connection is wanted and none has succeeded yet. */
+  isOn: boolean;
+}
+
+/** Silence after which a session is superseded by one that existed before, which does not prove that the network works. */
+const LONG_SILENCE = 4;
+
 export class Origin {
   readonly dialer: Dialer;
   readonly #alternatives: Alternatives;
@@ -24,6 +34,8 @@ export class Origin {
   readonly #clock: HostClock;
   readonly #sessions = new Set<Session>();
   readonly #served = new WeakSet<Session>();
+  /** Silent sessions with requests in progress; the client tries another connection in parallel. */
+  readonly #races = new Map<Session, Race>();
   readonly #waiting: Waiter[] = [];
   readonly #tcpAttempts = new Set<Attempt>();
   #http3Attempt: Attempt | undefined;
@@ -84,7 +96,7 @@ export class Origin {
     const index = this.#waiting.indexOf(waiter);
     if (index === -1) return;
     this.#waiting.splice(index, 1);
-    if (this.#waiting.length === 0) this.#abandon();
+    if (this.#waiting.length === 0 && !this.#isRacing) this.#abandon();
   }
 
   altSvc(field: string): void {
@@ -114,8 +126,33 @@ export class Origin {
       this.#waiting.shift()!.start(session, reused);
     }
     this.#isPumping = false;
+    this.#considerRaces();
     this.#choice.review(this.#standing(), this.#clock.now());
     this.#obey();
+    if (this.#isRacing && this.#choice.connecting === 0) this.#supersede(LONG_SILENCE);
+  }
+
+  /** A restarted server or a blocked path shows when another connection succeeds where this one is silent. */
+  #considerRaces(): void {
+    for (const session of this.#sessions) {
+      const { silence = 0 } = session;
+      if (silence === 0 || session.active === 0) this.#races.delete(session);
+      else if (silence > (this.#races.get(session)?.silence ?? 0)) this.#races.set(session, { silence, isOn: true });
+    }
+  }
+
+  get #isRacing(): boolean {
+    for (const { isOn } of this.#races.values()) if (isOn) return true;
+    return false;
+  }
+
+  #endRaces(): void {
+    for (const race of this.#races.values()) race.isOn = false;
+  }
+
+  /** Gives sessions that have been silent at least this long a last probe. */
+  #supersede(silence: number): void {
+    for (const session of this.#sessions) if ((session.silence ?? 0) >= silence) session.supersede?.();
   }
 
   #pick(): Session | undefined {
@@ -129,9 +166,9 @@ export class Origin {
   }
 
   #standing(): Standing {
-    const standing = { waiting: this.#waiting.length, http3: 0, http2: 0, http1: 0 };
+    const standing = { waiting: this.#waiting.length + (this.#isRacing ? 1 : 0), http3: 0, http2: 0, http1: 0 };
     for (const session of this.#sessions) {
-      if (!session.usable) continue;
+      if (!session.usable || (session.silence ?? 0) > 0) continue;
       if (session.protocol === "h3") standing.http3 += 1;
       else if (session.protocol === "h2") standing.http2 += 1;
       else standing.http1 += 1;
@@ -163,6 +200,7 @@ export class Origin {
         this.#tcpAttempts.clear();
         break;
       case "fail":
+        this.#endRaces();
         this.#failAll(this.#reasonFor(command.because));
     }
   }
@@ -212,8 +250,13 @@ export class Origin {
   }
 
   #add(session: Session): void {
+    this.#endRaces();
+    this.#supersede(1);
     this.#sessions.add(session);
-    const gone = session.closed.then(() => this.#sessions.delete(session));
+    const gone = session.closed.then(() => {
+      this.#sessions.delete(session);
+      this.#races.delete(session);
+    });
     detach("client session closed", this.#handleFault, gone);
     this.#obey();
     this.#pump();

@@ -41,6 +41,11 @@ export interface ServeOptions {
   readonly onKeyLog?: (line: string) => void;
   /** When a QUIC client has to prove its address before it is heard: "auto", under pressure, by default. */
   readonly retry?: RetryPolicy;
+  /**
+   * The secret for stateless resets (RFC 9000 §10.3.2): a server restarted with the same key ends the HTTP/3 connections of
+   * its previous run at once. At least 32 secret bytes, or "kept" for a key in the user's cache directory.
+   */
+  readonly resetKey?: Uint8Array | "kept";
   /** How HTTP/3 is advertised (Alt-Svc): for how long, on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
   /** Milliseconds that a client may take nothing of what waits for it; then its connection ends. 60,000 by default. */
@@ -76,6 +81,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   onListen: true,
   port: true,
   protocols: true,
+  resetKey: true,
   retry: true,
   stallTimeout: true,
   memoryLimit: true,
@@ -125,6 +131,7 @@ export async function serve(
       protocols,
       onKeyLog,
       retry,
+      resetKey: await resetKeyOf(options),
       altSvc,
       stallTimeout,
       memoryLimit,
@@ -142,6 +149,14 @@ export async function serve(
 }
 
 const hasCertificate = ({ cert, tls }: ServeOptions): boolean => cert !== undefined || tls !== undefined;
+
+async function resetKeyOf({ resetKey }: ServeOptions): Promise<Uint8Array | undefined> {
+  if (resetKey === undefined) return undefined;
+  const { keptResetKey, RESET_KEY_LENGTH } = await import("../host/quic/reset-key.ts");
+  if (resetKey === "kept") return (await keptResetKey()).key;
+  if (resetKey instanceof Uint8Array && resetKey.length >= RESET_KEY_LENGTH) return resetKey;
+  throw new ServeError("OPTION_INVALID", `resetKey takes ${RESET_KEY_LENGTH} bytes or more, or "kept"`);
+}
 
 /** The certificates asked for, or the one for development. */
 export async function identitiesOf(

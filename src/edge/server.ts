@@ -36,6 +36,7 @@ export interface ListenOptions {
   /** Given each line of the key log. Whoever reads them can read the traffic. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
   readonly retry?: RetryPolicy | undefined;
+  readonly resetKey?: Uint8Array | undefined;
   readonly altSvc?: AltSvcOptions | undefined;
   /** Milliseconds that a client may take nothing of what waits for it. */
   readonly stallTimeout?: number | undefined;
@@ -117,7 +118,7 @@ export class Server implements AsyncDisposable {
 
 /** Listens on every transport there is and answers with `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
-  const { port, host, identities, protocols, onKeyLog, retry, stallTimeout } = options;
+  const { port, host, identities, protocols, onKeyLog, retry, resetKey, stallTimeout } = options;
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new ServeError("OPTION_INVALID", `${port} is no port: give a number from 0 to 65535`);
@@ -137,7 +138,8 @@ export async function startServer(options: ListenOptions, service: Service): Pro
       const onFault = (fault: Fault) => log(describeFault(fault));
       return {
         transport,
-        create: () => create({ identities, onExchange, acceptsTunnels, onKeyLog, retry, stallTimeout, onFault }),
+        create: () =>
+          create({ identities, onExchange, acceptsTunnels, onKeyLog, retry, resetKey, stallTimeout, onFault }),
       };
     }),
   );

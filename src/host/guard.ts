@@ -14,6 +14,8 @@ export const ENTRIES = [
   "udp error",
   "udp sent",
   "udp turn",
+  "udp addresses",
+  "udp strays",
   // The QUIC driver, and HTTP/3 above it
   "quic batch",
   "quic event",

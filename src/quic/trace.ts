@@ -34,7 +34,9 @@ export type PacketEvent =
       readonly size: number;
     }
   /** From an address that is not a route of the connection. */
-  | { readonly type: "quic:datagram-dropped"; readonly remote: SocketAddress; readonly size: number };
+  | { readonly type: "quic:datagram-dropped"; readonly remote: SocketAddress; readonly size: number }
+  /** From now on packets are sent between these addresses. */
+  | { readonly type: "quic:migrated"; readonly local: SocketAddress | undefined; readonly remote: SocketAddress };
 
 export type RecoveryEvent =
   | {

@@ -47,6 +47,8 @@ export type TransportEvent =
 export type CloseReason =
   | { readonly type: "idle-timeout" }
   | { readonly type: "stateless-reset" }
+  /** The peer was silent and did not answer a last probe (`expectAnswer`). */
+  | { readonly type: "unanswered" }
   | { readonly type: "handshake-timeout" }
   | { readonly type: "version-negotiation"; readonly versions: readonly number[] }
   /**

@@ -46,6 +46,7 @@ import {
   servers,
   signalled,
   sockets,
+  strayDatagram,
   tcpServer,
   tunnel,
   uncaught,
@@ -96,6 +97,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
     await h3().finally(() => full.mockRestore());
   }),
   "udp turn": at(h3),
+  "udp addresses": at(strayDatagram),
+  "udp strays": at(strayDatagram),
   "quic batch": at(h3),
   "quic event": at(h3),
   "quic flush": at(h3, 1),

@@ -26,6 +26,7 @@ import { createFetchHandler } from "../../src/host/http/fetch-handler.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { TUNNEL_KINDS } from "../../src/host/http/testing/tunnel-clients.ts";
 import { captureRelay } from "../../src/host/udp/capturing-relay.ts";
+import { bindEveryAddress } from "../../src/host/udp/every-address.ts";
 
 import { armed } from "./armed.ts";
 
@@ -432,6 +433,26 @@ export async function relayed(): Promise<void> {
   });
   while (!isBack) {
     client.send("there", relay.port, "127.0.0.1");
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** A datagram that comes to the wildcard, for an address that the system does not list. */
+export async function strayDatagram(): Promise<void> {
+  const nothing = { listed: () => [], askedBy: async () => undefined };
+  const socket = await bindEveryAddress(0, "0.0.0.0", nothing);
+  socket.onFault = ({ entry }) => log(`(${entry})`);
+  const client = createSocket("udp4");
+  closers.push(
+    () => socket.close(),
+    () => client.close(),
+  );
+  let isThere = false;
+  socket.onBatch = () => {
+    isThere = true;
+  };
+  while (!isThere) {
+    client.send("stray", socket.address.port, "127.0.0.1");
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

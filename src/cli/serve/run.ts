@@ -86,6 +86,7 @@ async function start(settings: ServerSettings, createService: CreateService, { l
       ...(settings.http3 ? {} : { protocols: ["h2", "http/1.1"] as const }),
       altSvc: settings.altSvc,
       retry: settings.retry ? "always" : "auto",
+      resetKey: settings.http3 ? await resetKey(log) : undefined,
       stallTimeout: settings.stallTimeout,
       memoryLimit: settings.memoryLimit,
       log,
@@ -120,6 +121,12 @@ async function loadIdentity({ files, names }: ServerSettings): Promise<Identity>
   if (files === undefined)
     return (await import("../../host/certificates/development.ts")).developmentIdentity({ names });
   return (await import("../../host/certificates/identity.ts")).loadIdentityFiles(files);
+}
+
+async function resetKey(log: (line: string) => void): Promise<Uint8Array> {
+  const { key, isKept } = await (await import("../../host/quic/reset-key.ts")).keptResetKey();
+  if (!isKept) log("nagare: cannot write the cache directory: the stateless reset key will not survive a restart");
+  return key;
 }
 
 function requestLine(record: RequestRecord): string {

@@ -4,9 +4,9 @@
  */
 
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
-import { link, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { cacheDirectory, placeFile } from "../kept-file.ts";
 import { parseX509 } from "./certificate.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
 
@@ -43,14 +43,8 @@ export async function developmentIdentity(options: DevelopmentOptions = {}): Pro
   const kept = await readKept(path, now);
   if (kept !== undefined) return describe(kept, path);
   const fresh = await makePem(names, now);
-  const stored = await store(directory, path, fresh, now);
+  const stored = await store(path, fresh, now);
   return stored ?? describe(load(fresh, now), undefined);
-}
-
-function cacheDirectory(): string {
-  const base = process.env.XDG_CACHE_HOME;
-  // The base directory specification: a relative path is to be ignored.
-  return join(base?.startsWith("/") === true ? base : join(homedir(), ".cache"), "nagare");
 }
 
 /** One file for each set of names. */
@@ -102,45 +96,15 @@ async function makePem(names: readonly string[], now: Date): Promise<string> {
 }
 
 /**
- * Puts the file in place whole or not at all. When another process was faster, its certificate is taken, so that both
- * serve the same one. Undefined when nothing can be written here: the certificate then lasts as long as the process.
+ * When another process was faster, its certificate is taken, so that both serve the same one. Undefined when nothing can
+ * be written here: the certificate then lasts as long as the process.
  */
-async function store(
-  directory: string,
-  path: string,
-  pem: string,
-  now: Date,
-): Promise<DevelopmentIdentity | undefined> {
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}`;
+async function store(path: string, pem: string, now: Date): Promise<DevelopmentIdentity | undefined> {
   try {
-    await makeDirectory(directory);
-    await writeFile(temporary, pem, { mode: 0o600, flag: "wx" });
-    try {
-      // Unlike a rename, a link does not replace what another process has put there meanwhile.
-      await link(temporary, path);
-    } catch {
-      const other = await readKept(path, now);
-      if (other !== undefined) return describe(other, path);
-      await rename(temporary, path);
-    }
-    return describe(load(pem, now), path);
+    const other = await placeFile(path, pem, () => readKept(path, now));
+    return describe(other ?? load(pem, now), path);
   } catch {
     return undefined;
-  } finally {
-    await rm(temporary, { force: true }).catch(() => undefined);
-  }
-}
-
-/** Node's own recursive mkdir never comes back where a file system refuses new folders as absent (/proc does). */
-async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") return;
-    if (code !== "ENOENT" || dirname(path) === path) throw error;
-    await makeDirectory(dirname(path));
-    await mkdir(path, { mode: 0o700 });
   }
 }
 

@@ -49,6 +49,16 @@ export class ClientError extends TypeError {
   }
 }
 
+/**
+ * The server or the path to it is gone, through no fault of the request: an idempotent request may be retried on another
+ * connection (RFC 9110 §9.2.2).
+ */
+export class ServerGoneError extends ClientError {
+  constructor(message: string) {
+    super("CONNECTION_LOST", message);
+  }
+}
+
 /** The same error for an Error of unknown origin, unless it is one of ours already. */
 export function asClientError(error: unknown, code: ClientErrorCode, message: string): ClientError {
   if (error instanceof ClientError) return error;

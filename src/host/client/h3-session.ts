@@ -7,7 +7,7 @@ import { detach, type Fault, guard } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import { type H3EventHandler, H3EventPump } from "../quic/h3-event-pump.ts";
-import { asClientError, ClientError } from "./errors.ts";
+import { asClientError, ClientError, ServerGoneError } from "./errors.ts";
 import type { Http3Session } from "./http3.ts";
 import type {
   ClientExchange,
@@ -43,6 +43,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   #waiting: H3ClientExchange[] = [];
   readonly #starvation: StarvationWatch;
   #requests = 0;
+  #silence = 0;
   #isClosed = false;
   #error: Error | undefined;
   #resolveClosed!: () => void;
@@ -65,7 +66,15 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   }
 
   get room(): number {
-    return this.usable && this.#waiting.length === 0 ? Number.POSITIVE_INFINITY : 0;
+    return this.usable && this.#silence === 0 && this.#waiting.length === 0 ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  get silence(): number {
+    return this.#silence;
+  }
+
+  supersede(): void {
+    this.#parts.connection.expectAnswer(this.#parts.driver.now());
   }
 
   get active(): number {
@@ -160,7 +169,10 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
 
   handleEvent(event: ConnectionEvent): void {
     if (event.type === "key-log") this.#parts.onKeyLog?.(event.line);
-    else this.#pump.handleEvent(event);
+    else if (event.type === "silence") {
+      this.#silence = event.probeTimeouts;
+      this.#parts.onChange();
+    } else this.#pump.handleEvent(event);
   }
 
   handleH3(event: H3Event): void {
@@ -192,8 +204,10 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   #lost(reason?: CloseReason): Error {
     if (this.#error !== undefined) return this.#error;
     const why = reason === undefined ? "the server is going away" : describeClose(reason);
+    const message = `the connection ended before the response did: ${why}`;
+    if (reason?.type === "stateless-reset" || reason?.type === "unanswered") return new ServerGoneError(message);
     const cause = reason?.type === "local" ? reason.cause : undefined;
-    return new ClientError("CONNECTION_LOST", `the connection ended before the response did: ${why}`, { cause });
+    return new ClientError("CONNECTION_LOST", message, { cause });
   }
 
   handleClosed(reason: CloseReason): void {

@@ -96,6 +96,10 @@ export interface Session {
   readonly room: number;
   /** Requests in progress. */
   readonly active: number;
+  /** Consecutive probes that the server did not answer; 0 or undefined if it is not silent. A silent session has no room. */
+  readonly silence?: number;
+  /** A newer connection works: this silent one gets a last probe, and ends unless the server answers. */
+  supersede?(): void;
   request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange;
   stats(): SessionStats;
   /** Take no more requests, let those in progress end, then close. */

@@ -31,6 +31,8 @@ export interface ListenerOptions {
   readonly budget?: Budget | undefined;
   /** QUIC: when a client has to prove its address first (Retry, RFC 9000 §8.1.2). TCP always asks. */
   readonly retry?: RetryPolicy | undefined;
+  /** QUIC: the secret for stateless resets (RFC 9000 §10.3.2); random by default. */
+  readonly resetKey?: Uint8Array | undefined;
 }
 
 /** "auto" asks only while many handshakes are unfinished. */

@@ -11,6 +11,8 @@ export function describeClose(reason: CloseReason): string {
   switch (reason.type) {
     case "idle-timeout":
       return "the connection was idle for too long";
+    case "unanswered":
+      return "the peer stopped answering";
     case "handshake-timeout":
       return "the handshake got no answer in time";
     case "stateless-reset":

@@ -194,11 +194,9 @@ export class QuicDriver {
   #socketFor({ local, remote }: Transmit): UdpSocket {
     const { sockets } = this;
     if (sockets.length === 1) return sockets[0]!;
-    const chosen =
-      local === undefined
-        ? sockets.find(({ address }) => address.family === remote.family)
-        : sockets.find(({ address }) => sameAddress(address, local));
-    return chosen ?? sockets[0]!;
+    const exact = local && sockets.find(({ address }) => sameAddress(address, local));
+    // A socket may serve more addresses than its own.
+    return exact ?? sockets.find(({ address }) => address.family === remote.family) ?? sockets[0]!;
   }
 
   #arm(at: Instant | undefined, now: Instant): void {

@@ -6,6 +6,7 @@ import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { cryptoEngine } from "../engine.ts";
 import { systemRng } from "../random.ts";
+import { bindEveryAddress } from "../udp/every-address.ts";
 import { bindPortableSocket, connectPortableSocket } from "../udp/portable-socket.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 
@@ -24,6 +25,7 @@ export const systemEnvironment: QuicEnvironment = {
   clock: systemClock,
   rng: systemRng,
   loadEngine: cryptoEngine,
-  bind: bindPortableSocket,
+  bind: (port, host, sendArenaSize) =>
+    host === "::" || host === "0.0.0.0" ? bindEveryAddress(port, host) : bindPortableSocket(port, host, sendArenaSize),
   connect: connectPortableSocket,
 };

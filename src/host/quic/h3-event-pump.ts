@@ -23,9 +23,9 @@ export class H3EventPump {
     this.#handler = handler;
   }
 
-  /** Keys and certificates concern the connection's owner, not HTTP/3. */
+  /** Keys, certificates and silence concern the connection's owner, not HTTP/3. */
   handleEvent(event: ConnectionEvent): void {
-    if (event.type === "key-log" || event.type === "verify-certificate") return;
+    if (event.type === "key-log" || event.type === "verify-certificate" || event.type === "silence") return;
     this.#h3.handleTransportEvent(event);
     this.drain();
     if (event.type === "closed") this.#handler.handleClosed(event.reason);

@@ -29,7 +29,6 @@ function refusedStatus(head: RequestHead, acceptsTunnels: boolean): number | und
 class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandler {
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
-  readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
@@ -49,9 +48,13 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       date: () => this.date(),
     });
     this.#pump = new H3EventPump(this.h3, this);
-    this.remoteAddress = peerAddress(connection.remoteAddress);
     this.localAddress = peerAddress(connection.localAddress ?? driver.sockets[0]!.address);
     this.info = { stats: () => connectionStats(connection) };
+  }
+
+  /** It changes where the client's does. */
+  get remoteAddress(): PeerAddress {
+    return peerAddress(this.#connection.remoteAddress);
   }
 
   date(): string {

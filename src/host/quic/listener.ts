@@ -12,6 +12,7 @@ import { connectionIds } from "./connection-ids.ts";
 import { QuicDriver } from "./driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
+import { resetSecret } from "./reset-key.ts";
 import { AcceptedConnection, type ServerProtocols } from "./server-protocol.ts";
 import { tlsIdentities } from "./tls-identities.ts";
 
@@ -59,7 +60,7 @@ export class QuicListener implements Listener {
   }
 
   #open(engine: CryptoEngine, socket: UdpSocket): QuicDriver {
-    const { identities, onKeyLog, retry, limits, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
+    const { identities, onKeyLog, retry, limits, resetKey, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
     const { rng } = this.#environment;
     const selectIdentity = tlsIdentities(identities);
     const endpoint = new Endpoint({
@@ -71,6 +72,7 @@ export class QuicListener implements Listener {
         keyLog: onKeyLog !== undefined,
         ...(limits === undefined ? {} : { limits }),
       }),
+      ...(resetKey === undefined ? {} : { staticSecret: resetSecret(engine, resetKey, socket.address) }),
       server: {
         ...(retry === undefined ? {} : { retry }),
         createTls: (transportParameters) =>

@@ -53,9 +53,26 @@ export async function bindPortableSocket(
   return new PortableSocket(await bind(port, host), host.includes(":") ? 6 : 4, sendArenaSize, false);
 }
 
-async function bind(port: number, host: string): Promise<Socket> {
+/** One of several sockets of this process on the same port but different addresses, one of which may be the wildcard. */
+export async function bindSharedSocket(port: number, host: string): Promise<UdpSocket> {
+  return new PortableSocket(await bind(port, host, SHARING), host.includes(":") ? 6 : 4, SEND_ARENA_SIZE, false);
+}
+
+interface Sharing {
+  readonly reuseAddr?: boolean;
+  readonly reusePort?: boolean;
+}
+
+/** With SO_REUSEPORT, Linux lets only processes of the same user share a port. Node supports it since 22.12. */
+const [nodeMajor, nodeMinor] = process.versions.node.split(".").map(Number) as [number, number];
+const hasReusePort = process.platform === "linux" && (nodeMajor > 22 || (nodeMajor === 22 && nodeMinor >= 12));
+/** Windows allows a wildcard beside specific addresses anyway; SO_REUSEADDR would let other processes take the port. */
+const SHARING: Sharing = process.platform === "win32" ? {} : hasReusePort ? { reusePort: true } : { reuseAddr: true };
+
+async function bind(port: number, host: string, sharing: Sharing = {}): Promise<Socket> {
   const family = host.includes(":") ? 6 : 4;
   const socket = createSocket({
+    ...sharing,
     type: family === 6 ? "udp6" : "udp4",
     ipv6Only: family === 6,
     // Every address here is a literal already; the default would ask the resolver for each datagram.

@@ -24,12 +24,14 @@ import { FrameRouter } from "./frame-router.ts";
 import { Handshake } from "./handshake.ts";
 import { HandshakeSpaces } from "./handshake-spaces.ts";
 import { IdleTimer } from "./idle.ts";
+import { Migration } from "./migration.ts";
 import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
 import { PacketReceiver } from "./packet-receiver.ts";
 import { PacketSender } from "./packet-sender.ts";
 import { announcedParameters } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { PathFactory, type PathOptions, type RouteAddresses } from "./path-factory.ts";
+import { Silence } from "./silence.ts";
 import { ConnectionStats } from "./stats.ts";
 
 export class Connection implements StreamTransport {
@@ -44,6 +46,8 @@ export class Connection implements StreamTransport {
   readonly #router: FrameRouter;
   readonly #establishment: Establishment;
   readonly #pathFactory: PathFactory;
+  readonly #migration: Migration;
+  readonly #silence = new Silence();
   readonly #events: ConnectionEvent[] = [];
   #nextEvent = 0;
   #now: Instant;
@@ -92,13 +96,16 @@ export class Connection implements StreamTransport {
       trace: options.trace,
       sourceId: options.sourceId,
     };
+    const migration = new Migration(this.#parts, this.#pathFactory);
+    this.#migration = migration;
     const frames = new ConnectionFrames();
     this.#router = new FrameRouter(this.#parts, frames, {
       peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,
       confirmHandshake: () => establishment.confirmHandshake(),
       drain: (reason) => this.#drain(reason),
+      handlePathResponse: (data, now) => migration.handlePathResponse(data, now),
     });
-    this.#receiver = new PacketReceiver(this.#parts, establishment, this.#router, options.inbound);
+    this.#receiver = new PacketReceiver(this.#parts, establishment, this.#router, migration, options.inbound);
     this.#sender = new PacketSender(this.#parts, frames, establishment, options.outbound);
     this.#establishment = establishment;
     establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });
@@ -183,6 +190,7 @@ export class Connection implements StreamTransport {
     this.#guard(now, () => {
       this.#receiver.handleDatagrams(received, from, to, now);
       this.#establishment.retryUndecrypted(now);
+      if (this.#silence.onReceived(this.stats.packetsReceived)) this.#emit({ type: "silence", probeTimeouts: 0 });
     });
   }
 
@@ -205,11 +213,16 @@ export class Connection implements StreamTransport {
       this.#abandon({ type: "handshake-timeout" });
       return;
     }
+    if (this.#silence.deadline !== undefined && now >= this.#silence.deadline) {
+      this.#abandon({ type: "unanswered" });
+      return;
+    }
     const keepAlive = this.#keepAliveDeadline();
     if (keepAlive !== undefined && now >= keepAlive) {
       paths.primary.pendingProbes = Math.max(1, paths.primary.pendingProbes);
       idle.onKeptAlive(now);
     }
+    this.#migration.handleTimeout(now);
     for (const path of paths.all) this.#recover(path, now);
   }
 
@@ -218,13 +231,19 @@ export class Connection implements StreamTransport {
     if (timeout === undefined || now < timeout) return;
     const { lost, probes } = path.recovery.onTimeout(now);
     this.#router.handleLost(lost);
-    if (probes !== undefined) this.#router.probe(path, probes.space, probes.count);
+    if (probes === undefined) return;
+    this.#router.probe(path, probes.space, probes.count);
+    if (this.role === "server" || !this.isHandshakeConfirmed) return;
+    this.#silence.onProbeTimeout(this.stats.packetsReceived);
+    const { probeTimeouts } = this.#silence;
+    if (probeTimeouts > 0) this.#emit({ type: "silence", probeTimeouts });
   }
 
   nextTimeout(): Instant | undefined {
     const { closing, idle, spaces, handshake, config, paths } = this.#parts;
     if (!closing.isOpen) return closing.deadline;
     let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
+    next = earliest(earliest(next, this.#migration.deadline), this.#silence.deadline);
     // An acknowledgement blocked by anti-amplification waits for the peer, not for a timer.
     const canAck = paths.primary.canSend;
     for (const space of spaces) if (canAck) next = earliest(next, space.acks.deadline);
@@ -337,6 +356,15 @@ export class Connection implements StreamTransport {
 
   close(code: VarInt, phrase: string): void {
     this.#close({ type: "local", layer: "application", code, phrase });
+  }
+
+  /** Probes a silent peer once more, at once. The connection ends if no answer comes within a few probe timeouts. */
+  expectAnswer(now: Instant): void {
+    const { primary } = this.#parts.paths;
+    if (!this.isOpen || this.#silence.probeTimeouts === 0) return;
+    primary.pendingProbes = Math.max(1, primary.pendingProbes);
+    this.#silence.expectAnswer(this.probeTimeout, now);
+    this.#options.onWake();
   }
 
   /** Ends the connection silently, without telling the peer, for hosts that are shutting down. */

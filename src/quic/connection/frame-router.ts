@@ -22,6 +22,7 @@ export interface FrameRouterHost {
   /** The peer's exponent for the delays in its ACK frames, once known. */
   peerAckDelayExponent(): number | undefined;
   confirmHandshake(): void;
+  handlePathResponse(data: Uint8Array, now: Instant): void;
   /** The peer closed the connection. */
   drain(reason: CloseReason): void;
 }
@@ -92,7 +93,8 @@ export class FrameRouter {
         context.route.pathResponses.handleChallenge(frame.data);
         break;
       case "path-response":
-        // We send no challenges, so this answers none; RFC 9000 §19.18 allows ignoring it.
+        // RFC 9000 §19.18: a response that matches no challenge may be ignored.
+        this.#host.handlePathResponse(frame.data, now);
         break;
       case "new-token":
         // RFC 9000 §19.7: only servers send tokens. Our client discards them, since it keeps nothing between

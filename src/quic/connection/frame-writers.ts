@@ -1,6 +1,7 @@
 /** The payloads of packets: acknowledgements, data, probes; MTU probes; CONNECTION_CLOSE. */
 
 import { ProtocolError } from "../../base/errors.ts";
+import type { Rng } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
 import { EncryptionLevel } from "../../tls/handshake.ts";
 import type { Writer } from "../../wire/writer.ts";
@@ -64,7 +65,11 @@ export class ContentFrames implements FrameWriter {
     if (isProbe && !crypto.hasData) crypto.repeatUnacknowledged();
     crypto.writeFrames(writer, frames);
     if (draft.level === EncryptionLevel.oneRtt) {
-      draft.route.pathResponses.writeFrames(writer);
+      if (draft.route.pathResponses.isPending) {
+        draft.route.pathResponses.writeFrames(writer);
+        // RFC 9000 §9.3.3: more than a probe, so that a peer which was led astray comes back to this route.
+        if (writer.remaining > 0) emitPing(writer);
+      }
       if (draft.path.idFrames.hasFrames) draft.path.idFrames.writeFrames(writer, frames);
       if (this.#frames.hasFrames) this.#frames.writeFrames(writer, frames);
       if (streams.hasControlFrames) streams.writeControlFrames(writer, frames);
@@ -75,13 +80,23 @@ export class ContentFrames implements FrameWriter {
   }
 }
 
-/** Responses to PATH_CHALLENGE on the route on which it arrived, which may not be the active one (RFC 9000 §8.2.2). */
-export const pathResponseFrames: FrameWriter = {
-  writeFrames(writer, draft) {
-    draft.route.pathResponses.writeFrames(writer);
+/** A PATH_CHALLENGE, and responses to the peer's challenges on the route on which they arrived (RFC 9000 §8.2). */
+export class PathProbeFrames implements FrameWriter {
+  readonly #rng: Rng;
+  readonly #isFullSize: boolean;
+
+  constructor(rng: Rng, isFullSize: boolean) {
+    this.#rng = rng;
+    this.#isFullSize = isFullSize;
+  }
+
+  writeFrames(writer: Writer, draft: PacketDraft): void {
+    const { challenges, pathResponses } = draft.route;
+    if (challenges.isPending) challenges.writeFrame(writer, this.#rng, this.#isFullSize);
+    pathResponses.writeFrames(writer);
     draft.ackEliciting = true;
-  },
-};
+  }
+}
 
 /** PING and PADDING up to the end: if the packet arrives, the route carries datagrams of that size (RFC 9000 §14.4). */
 export const mtuProbeFrames: FrameWriter = {

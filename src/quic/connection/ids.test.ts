@@ -130,8 +130,8 @@ describe("the peer's ids", () => {
 });
 
 describe("packets that are not for this connection", () => {
-  test("from another address are dropped silently", () => {
-    const peer = new HostilePeer({ role: "client" }).handshake();
+  test("from an address other than the server's are dropped silently", () => {
+    const peer = new HostilePeer({ role: "server" }).handshake();
     const { packetsReceived } = peer.connection.stats;
     const before = peer.datagrams.length;
     peer.deliver(peer.seal(oneRtt, Uint8Array.of(1)), { ...PEER, port: PEER.port + 1 }).poll();

@@ -12,6 +12,8 @@ import type { ConnectionConfig } from "./config.ts";
 
 export type ConnectionEvent =
   | TransportEvent
+  /** Client only: probe timeouts in a row during which nothing arrived; 0 once the server is heard again. */
+  | { readonly type: "silence"; readonly probeTimeouts: number }
   /** Client only: check the chain, then call `certificateVerdict`. */
   | Extract<TlsEvent, { type: "verify-certificate" }>
   | Extract<TlsEvent, { type: "key-log" }>;

@@ -22,6 +22,7 @@ import type { Route } from "../route/index.ts";
 import type { PacketEvent } from "../trace.ts";
 import type { BatchPool } from "./batch-pool.ts";
 import type { HandshakeSpace } from "./handshake-spaces.ts";
+import { isProbing, type Migration } from "./migration.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { type PacketOrigin, UndecryptedPackets } from "./undecrypted.ts";
 
@@ -59,14 +60,22 @@ export class PacketReceiver {
   readonly #parts: ConnectionParts;
   readonly #listener: PacketListener;
   readonly #frames: FrameListener;
+  readonly #migration: Migration;
   readonly #batches: BatchPool;
   readonly #undecrypted = new UndecryptedPackets();
   /** ECN mark and route of the datagram of each 1-RTT packet in the current batch, which belongs to one path. */
   readonly #ecn: Ecn[] = [];
   readonly #routes: Route[] = [];
 
-  constructor(parts: ConnectionParts, listener: PacketListener, frames: FrameListener, batches: BatchPool) {
+  constructor(
+    parts: ConnectionParts,
+    listener: PacketListener,
+    frames: FrameListener,
+    migration: Migration,
+    batches: BatchPool,
+  ) {
     this.#parts = parts;
+    this.#migration = migration;
     this.#listener = listener;
     this.#frames = frames;
     this.#batches = batches;
@@ -81,11 +90,12 @@ export class PacketReceiver {
       const start = received.offset[i]!;
       const end = start + received.length[i]!;
       const path = this.#pathOf(received.arena, start);
-      const route = path.routes.find(received.local[i]!, received.remote[i]!);
+      const [local, remote] = [received.local[i]!, received.remote[i]!];
+      const route = path.routes.find(local, remote) ?? this.#migration.candidate(path, local, remote);
       if (route === undefined) {
-        // RFC 9000 §9: we do not support migration, so packets from other addresses are dropped.
+        // RFC 9000 §9: a client drops packets from any address other than the server's.
         stats.datagramsFromElsewhere += 1;
-        trace?.({ type: "quic:datagram-dropped", remote: received.remote[i]!, size: end - start }, now);
+        trace?.({ type: "quic:datagram-dropped", remote, size: end - start }, now);
         continue;
       }
       stats.bytesReceived += end - start;
@@ -98,6 +108,7 @@ export class PacketReceiver {
       this.#handlePackets(batch, start, end, { path, route, ecn: received.ecn[i] as Ecn }, now);
     }
     if (batchPath !== undefined) this.#openOneRtt(batch, batchPath, now);
+    this.#migration.forgetCandidates();
   }
 
   /** Handshake packets belong to the primary path, 1-RTT packets to the path of their destination connection id. */
@@ -268,6 +279,12 @@ export class PacketReceiver {
       trace?.({ type: "quic:packet-dropped", cause: "duplicate", size }, now);
       return;
     }
+    const { path, route } = context;
+    if (this.#migration.hasCandidates && !this.#migration.admit(path, route, now)) {
+      stats.datagramsFromElsewhere += 1;
+      return;
+    }
+    route.destination = context.destination;
     if (trace !== undefined) {
       const frames = framesOf(batch.arena, payload, payloadEnd, level);
       trace({ type: "quic:packet-received", level, pathId: context.path.id, packetNumber, size, ecn, frames }, now);
@@ -278,10 +295,16 @@ export class PacketReceiver {
       throw transportError("PROTOCOL_VIOLATION", `${ENCRYPTION_LEVEL_NAMES[level]} packet`, "contains no frame");
     }
     let ackEliciting = false;
+    let isProbe = true;
     while (!reader.isAtEnd) {
       const frame = parseFrame(reader, level);
       if (isAckEliciting(frame)) ackEliciting = true;
+      if (!isProbing(frame)) isProbe = false;
       this.#frames.handleFrame(frame, context, now);
+    }
+    const isNewest = packetNumber > acks.largest;
+    if (isNewest && !isProbe && route !== path.routes.active && this.#parts.role === "server") {
+      this.#migration.follow(path, route, now);
     }
     acks.onPacketReceived(packetNumber, ackEliciting, ecn, now);
     idle.onPacketReceived(now);

@@ -14,7 +14,7 @@ import type { PathSpace } from "../path/index.ts";
 import type { BatchPool } from "./batch-pool.ts";
 import type { Lifecycle } from "./close.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
-import { CloseFrames, ContentFrames, mtuProbeFrames, type Purpose, pathResponseFrames } from "./frame-writers.ts";
+import { CloseFrames, ContentFrames, mtuProbeFrames, PathProbeFrames, type Purpose } from "./frame-writers.ts";
 import type { HandshakeLevel } from "./handshake-spaces.ts";
 import { PacketBuilder, type PacketSentListener, type PacketTarget } from "./packet-builder.ts";
 import type { ConnectionParts } from "./parts.ts";
@@ -52,7 +52,7 @@ export class PacketSender {
       return this.#buildClose(writer, batch, closing.state, now);
     }
     for (const path of paths.all) {
-      const transmit = this.#buildPathResponse(writer, batch, path, now);
+      const transmit = this.#buildPathProbe(writer, batch, path, now);
       if (transmit !== undefined) return transmit;
     }
     const order = paths.inSendOrder;
@@ -189,17 +189,20 @@ export class PacketSender {
     return controller.canSend(maxDatagramSize) && pacer.budget(now) >= maxDatagramSize;
   }
 
-  /** Builds a datagram with the pending PATH_RESPONSE frames of a route other than the active one. */
-  #buildPathResponse(writer: Writer, batch: PacketBatch, path: PathSpace, now: Instant): Transmit | undefined {
+  /** Builds a datagram for path validation: challenges on any route, responses on routes other than the active one. */
+  #buildPathProbe(writer: Writer, batch: PacketBatch, path: PathSpace, now: Instant): Transmit | undefined {
     if (path.routes.all.length === 1 || !this.#parts.oneRtt.canWrite) return undefined;
     for (const route of path.routes.all) {
-      if (route === path.routes.active || !route.pathResponses.isPending) continue;
+      const isResponsePending = route !== path.routes.active && route.pathResponses.isPending;
+      if (!isResponsePending && !route.challenges.isPending) continue;
       const limit = Math.min(MIN_DATAGRAM_SIZE, route.sendAllowance());
       if (limit < MIN_PACKET_ROOM) continue;
       const target: PacketTarget = { path, route, ecn: Ecn.notEct };
       writer.end = limit;
-      // RFC 9000 §8.2.2: expanded as far as anti-amplification allows.
-      this.#builder.build(writer, batch, target, EncryptionLevel.oneRtt, pathResponseFrames, limit, true, now);
+      // RFC 9000 §8.2.1, §8.2.2: expanded where anti-amplification allows.
+      const isFullSize = limit === MIN_DATAGRAM_SIZE;
+      const content = new PathProbeFrames(this.#parts.config.rng, isFullSize);
+      this.#builder.build(writer, batch, target, EncryptionLevel.oneRtt, content, isFullSize ? limit : 0, true, now);
       this.#builder.sealOneRtt(batch, path);
       const length = writer.position;
       route.onDatagramSent(length);

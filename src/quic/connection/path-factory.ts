@@ -69,7 +69,7 @@ export class PathFactory {
   #make(options: PathOptions, handshakeSpaces: readonly (SendSpace | undefined)[]): PathSpace {
     const { role, config, registry, trace } = this.#options;
     const { application } = PacketNumberSpace;
-    const routes = new Routes(this.#route(options.route));
+    const routes = new Routes(this.makeRoute(options.route));
     const recovery = new LossRecovery({
       role,
       routes,
@@ -91,11 +91,11 @@ export class PathFactory {
 
   /** Adds a route to a path; returns undefined if the path has too many already. */
   addRoute(path: PathSpace, addresses: RouteAddresses): Route | undefined {
-    const route = this.#route(addresses);
+    const route = this.makeRoute(addresses);
     return path.routes.add(route) ? route : undefined;
   }
 
-  #route(addresses: RouteAddresses): Route {
+  makeRoute(addresses: RouteAddresses): Route {
     const { timerGrain, ecn } = this.#options.config;
     return new Route({ ...addresses, timerGrain, ecn, maxUdpPayload: this.#maxUdpPayload });
   }

@@ -81,15 +81,15 @@ describe("two routes", () => {
     expect(new Set(sources)).toEqual(new Set([OTHER_ADDRESS.host]));
   });
 
-  test("datagrams from an address that is not a route of the connection are dropped and counted", () => {
+  test("datagrams to a client from an address that is not a route of the connection are dropped and counted", () => {
     const { pair, seen } = connected();
     upload(pair, 100);
     pair.run(() => seen.received === 100, seconds(1));
-    const copy = pair.sent["to-server"].at(-1)!;
-    const before = pair.peer!.stats.packetsReceived;
-    pair.inject("to-server", copy, OTHER_ADDRESS);
+    const copy = pair.sent["to-client"].at(-1)!;
+    const before = pair.connection.stats.packetsReceived;
+    pair.inject("to-client", copy, OTHER_ADDRESS);
     pair.run(undefined, millis(1));
-    expect([pair.peer!.stats.datagramsFromElsewhere, pair.peer!.stats.packetsReceived]).toEqual([1, before]);
+    expect([pair.connection.stats.datagramsFromElsewhere, pair.connection.stats.packetsReceived]).toEqual([1, before]);
   });
 
   /** The server sends to an address from which nothing was received. */

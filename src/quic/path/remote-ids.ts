@@ -49,6 +49,15 @@ export class RemoteIds implements IdOwner {
     this.onResetToken?.(token);
   }
 
+  /** Another id in place of the active one, where the peer gave one (RFC 9000 §5.1.2). */
+  replaceActive(): void {
+    const next = this.#spare.shift();
+    if (next === undefined) return;
+    this.#retire(this.#active.sequence);
+    this.#active = next;
+    this.onResetToken?.(next.resetToken!);
+  }
+
   handleNewConnectionId(frame: Extract<Frame, { type: "new-connection-id" }>): void {
     const where = "NEW_CONNECTION_ID";
     if (this.#active.id.length === 0) {

@@ -13,6 +13,7 @@ import { AmplificationBudget } from "./amplification.ts";
 import { EcnValidator } from "./ecn.ts";
 import { LossHistory } from "./losses.ts";
 import { MtuProber } from "./mtu.ts";
+import { PathChallenges } from "./path-challenges.ts";
 import { PathResponses } from "./path-responses.ts";
 import { RttEstimator } from "./rtt.ts";
 
@@ -43,6 +44,9 @@ export class Route {
   readonly losses = new LossHistory();
   /** Responses to PATH_CHALLENGE frames that arrived on this route. */
   readonly pathResponses = new PathResponses();
+  readonly challenges = new PathChallenges();
+  /** The key of the id of ours that the last packet by this route was sent to. */
+  destination: string | undefined;
   readonly #amplification: AmplificationBudget;
 
   constructor(options: RouteOptions) {

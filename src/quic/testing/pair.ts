@@ -3,7 +3,7 @@
  * or dropped in transit.
  */
 
-import { type DatagramMachine, ReceivedBatch, type SocketAddress } from "../../base/datagrams.ts";
+import { type DatagramMachine, ReceivedBatch, type SocketAddress, sameAddress } from "../../base/datagrams.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { after, earliest, type Instant, type Micros, millis } from "../../base/time.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
@@ -38,6 +38,8 @@ export interface PairOptions {
   readonly identity?: TlsIdentity;
   /** The server's secret, from which its reset tokens are derived. */
   readonly staticSecret?: Uint8Array;
+  /** The client's address as the server sees it now; datagrams to any other address of the client are lost. */
+  readonly nat?: () => SocketAddress;
   /** Passes a datagram on or replaces it; undefined drops it. `index` counts per direction. */
   readonly wire?: (
     datagram: Uint8Array,
@@ -200,13 +202,21 @@ export class Pair {
         const copy = this.#slots.arena.slice(start, Math.min(start + transmit.segmentSize, transmit.length));
         const index = this.sent[direction].push(copy) - 1;
         this.sentAt[direction].push(this.now - START);
-        const from = transmit.local ?? endsOf(direction)[0];
+        const { nat } = this.#options;
+        const from = direction === "to-server" && nat !== undefined ? nat() : (transmit.local ?? endsOf(direction)[0]);
         const to = transmit.remote;
         const datagram = wire === undefined ? copy : wire(copy, direction, index, from, to);
         if (datagram === undefined) continue;
         this.#inFlight.push({ at: after(this.now, delay), direction, datagram, from, to });
       }
     }
+  }
+
+  /** Where a datagram arrives. */
+  #behindNat({ direction, to }: Flight): SocketAddress | undefined {
+    const { nat } = this.#options;
+    if (direction === "to-server" || nat === undefined) return to;
+    return sameAddress(to, nat()) ? CLIENT_ADDRESS : undefined;
   }
 
   #deliver(): void {
@@ -218,10 +228,12 @@ export class Pair {
       const batch = this.#arriving;
       batch.clear();
       for (const flight of due) {
-        if (flight.direction !== direction || batch.push(flight.datagram, flight.to, flight.from)) continue;
+        const to = this.#behindNat(flight);
+        if (flight.direction !== direction || to === undefined) continue;
+        if (batch.push(flight.datagram, to, flight.from)) continue;
         machine.handleBatch(batch, this.now);
         batch.clear();
-        batch.push(flight.datagram, flight.to, flight.from);
+        batch.push(flight.datagram, to, flight.from);
       }
       if (batch.count > 0) machine.handleBatch(batch, this.now);
     }

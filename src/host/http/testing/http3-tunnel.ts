@@ -75,7 +75,7 @@ export async function openHttp3Tunnel({ port, protocol, onClose }: TunnelAsk): P
   driver.attach(connection, {
     handleEvent: (event) => {
       if (event.type === "verify-certificate") connection.certificateVerdict(undefined, driver.now());
-      else if (event.type !== "key-log") h3.handleTransportEvent(event);
+      else if (event.type !== "key-log" && event.type !== "silence") h3.handleTransportEvent(event);
       pump();
     },
   });

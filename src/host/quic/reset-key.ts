@@ -1,0 +1,45 @@
+/**
+ * The key for a server's stateless resets, kept between runs: a restarted server can tell clients at once that their old
+ * connections are gone (RFC 9000 §10.3.2), so they need not wait for a timeout.
+ */
+
+import { randomBytes } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { SocketAddress } from "../../base/datagrams.ts";
+import type { CryptoEngine } from "../../crypto/engine.ts";
+import { utf8 } from "../../wire/text.ts";
+import { cacheDirectory, placeFile } from "../kept-file.ts";
+
+export const RESET_KEY_LENGTH = 32;
+
+/** The user's key, created if there is none. If it cannot be stored, it lasts as long as the process and `isKept` is false. */
+export async function keptResetKey(
+  directory: string = cacheDirectory(),
+): Promise<{ readonly key: Uint8Array; readonly isKept: boolean }> {
+  const path = join(directory, "reset-key");
+  const kept = await readKey(path);
+  if (kept !== undefined) return { key: kept, isKept: true };
+  const fresh = new Uint8Array(randomBytes(RESET_KEY_LENGTH));
+  try {
+    const other = await placeFile(path, `${Buffer.from(fresh).toString("hex")}\n`, () => readKey(path));
+    return { key: other ?? fresh, isKept: true };
+  } catch {
+    return { key: fresh, isKept: false };
+  }
+}
+
+/** Undefined if there is none or it is damaged. */
+async function readKey(path: string): Promise<Uint8Array | undefined> {
+  const text = await readFile(path, "latin1").catch(() => "");
+  const key = new Uint8Array(Buffer.from(text.trim(), "hex"));
+  return key.length === RESET_KEY_LENGTH ? key : undefined;
+}
+
+/**
+ * An endpoint's own secret. Two endpoints that share a secret would reveal the tokens of each other's connections to anyone
+ * who sends one endpoint a connection id of the other (RFC 9000 §21.11).
+ */
+export function resetSecret(engine: CryptoEngine, key: Uint8Array, { host, port }: SocketAddress): Uint8Array {
+  return engine.hmac("sha256", key, utf8(`nagare stateless reset ${host} ${port}`));
+}

@@ -1,0 +1,228 @@
+/** A server follows its client to a new address, and nobody else (RFC 9000 §9; case 08 b). */
+
+import { describe, expect, test } from "vitest";
+import type { SocketAddress } from "../../base/datagrams.ts";
+import { millis, seconds } from "../../base/time.ts";
+import { EncryptionLevel } from "../../tls/index.ts";
+import { HostilePeer, PEER, VICTIM } from "../testing/hostile-peer.ts";
+import { CLIENT_ADDRESS, Pair, type PairOptions, SERVER_ADDRESS } from "../testing/pair.ts";
+
+const { oneRtt } = EncryptionLevel;
+const port = (number: number, host = CLIENT_ADDRESS.host): SocketAddress => ({ family: 4, host, port: number });
+
+/** A pair behind a NAT, both of which read all that comes, and a server that sends `download` bytes for each request. */
+function behindNat(options: PairOptions = {}, download = 0) {
+  const seen = { client: 0, server: 0, bytesTo: new Map<number, number>() };
+  const nat = { address: port(1) };
+  const pair: Pair = new Pair({
+    nat: () => nat.address,
+    ...options,
+    wire: (datagram, direction, index, from, to) => {
+      if (direction === "to-client") seen.bytesTo.set(to.port, (seen.bytesTo.get(to.port) ?? 0) + datagram.length);
+      return options.wire === undefined ? datagram : options.wire(datagram, direction, index, from, to);
+    },
+  });
+  pair.onEvent = (side, connection, event) => {
+    if (event.type === "stream-opened" && side === "server" && download > 0) {
+      connection.write(event.id, new Uint8Array(download), true);
+    }
+    if (event.type !== "stream-readable") return;
+    for (let chunk = connection.read(event.id); chunk !== undefined; chunk = connection.read(event.id)) {
+      seen[side] += chunk.bytes.length;
+    }
+  };
+  pair.connect().run(undefined, millis(200));
+  return { pair, nat, seen, peer: pair.peer! };
+}
+
+const ask = ({ connection }: Pair, bytes = 10): void => {
+  expect(connection.write(connection.openStream("bidi")!, new Uint8Array(bytes), true)).toBe(true);
+};
+
+describe("a NAT that gives the client another port", () => {
+  test("between two requests costs no more than a round trip", () => {
+    const { pair, nat, seen, peer } = behindNat({}, 500);
+    ask(pair);
+    pair.run(() => seen.client === 500);
+    nat.address = port(2);
+    const begin = pair.now;
+    ask(pair);
+    pair.run(() => seen.client === 1_000, seconds(5));
+    expect(seen.client).toBe(1_000);
+    // One way is 10 ms: the request, a challenge with it, its answer, the response where the allowance was too small for it.
+    expect(pair.now - begin).toBeLessThan(millis(50));
+    pair.run(undefined, millis(100));
+    expect([peer.remoteAddress.port, peer.route.isValidated, peer.stats.migrations]).toEqual([2, true, 1]);
+    expect(pair.connection.stats.probeTimeouts + peer.stats.probeTimeouts).toBeLessThanOrEqual(1);
+    // RFC 9000 §9.4: what was known of the way is kept.
+    expect(peer.route.rtt.hasSample).toBe(true);
+  });
+
+  test("under an upload and a download", () => {
+    for (const download of [0, 300_000]) {
+      const { pair, nat, seen, peer } = behindNat({}, download);
+      ask(pair, 300_000);
+      for (let change = 2; change <= 5; change += 1) {
+        const before = seen.server + seen.client;
+        pair.run(() => seen.server + seen.client >= before + 50_000, seconds(10));
+        nat.address = port(change);
+      }
+      pair.run(() => seen.server === 300_000 && seen.client === download, seconds(20));
+      expect([seen.server, seen.client]).toEqual([300_000, download]);
+      pair.run(undefined, seconds(1));
+      expect([peer.remoteAddress.port, peer.route.isValidated]).toEqual([5, true]);
+      expect([pair.connection.isOpen, peer.isOpen]).toEqual([true, true]);
+    }
+  });
+
+  test("again and again, with few routes kept", () => {
+    const { pair, nat, seen, peer } = behindNat({}, 100);
+    for (let change = 2; change <= 30; change += 1) {
+      nat.address = port(change);
+      ask(pair);
+      pair.run(() => seen.client === (change - 1) * 100, seconds(5));
+      expect(seen.client).toBe((change - 1) * 100);
+    }
+    expect(peer.paths.primary.routes.all.length).toBeLessThanOrEqual(4);
+  });
+
+  test("before the handshake is confirmed is not followed", () => {
+    const nat = { address: port(1) };
+    const pair = new Pair({ nat: () => nat.address });
+    pair.run(() => pair.peer !== undefined);
+    nat.address = port(2);
+    pair.run(undefined, seconds(3));
+    expect(pair.peer!.stats.migrations).toBe(0);
+    expect(pair.peer!.stats.datagramsFromElsewhere).toBeGreaterThan(0);
+  });
+});
+
+describe("what is sent from elsewhere by somebody on the way", () => {
+  const VICTIM_PORT = 66;
+
+  test("a copy moves nothing, and is not answered", () => {
+    const { pair, seen, peer } = behindNat();
+    ask(pair, 100);
+    pair.run(() => seen.server === 100);
+    pair.inject("to-server", pair.sent["to-server"].at(-1)!, port(VICTIM_PORT));
+    pair.run(undefined, seconds(2));
+    expect([peer.stats.migrations, peer.paths.primary.routes.all.length]).toEqual([0, 1]);
+    expect(seen.bytesTo.has(VICTIM_PORT)).toBe(false);
+  });
+
+  test("a forged packet moves nothing, and is not answered", () => {
+    const { pair, seen, peer } = behindNat();
+    ask(pair, 100);
+    pair.run(() => seen.server === 100);
+    const forged = pair.sent["to-server"].at(-1)!.slice();
+    forged[forged.length - 1]! ^= 1;
+    pair.inject("to-server", forged, port(VICTIM_PORT));
+    pair.run(undefined, seconds(2));
+    expect([peer.stats.migrations, seen.bytesTo.has(VICTIM_PORT)]).toEqual([0, false]);
+  });
+
+  test("a packet that arrives first over the wrong path misleads briefly: little goes there, and everything arrives (§9.3.3)", () => {
+    let toSteal = 0;
+    let stolen = 0;
+    const { pair, seen, peer } = behindNat(
+      {
+        wire: (datagram, direction) => {
+          if (direction === "to-client" || toSteal === 0) return datagram;
+          toSteal -= 1;
+          stolen += datagram.length;
+          pair.inject("to-server", datagram, port(VICTIM_PORT));
+          return datagram;
+        },
+      },
+      200_000,
+    );
+    toSteal = 1;
+    ask(pair);
+    pair.run(() => seen.client === 200_000, seconds(10));
+    expect(seen.client).toBe(200_000);
+    expect(stolen).toBeGreaterThan(0);
+    expect(seen.bytesTo.get(VICTIM_PORT) ?? 0).toBeLessThanOrEqual(3 * stolen);
+    pair.run(undefined, seconds(5));
+    expect(peer.remoteAddress.port).toBe(1);
+  });
+
+  test("an address that never answers is abandoned for the one that did (§9.3.2)", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    const elsewhere = { ...PEER, host: "192.0.2.99" };
+    peer.isSilent = true;
+    peer.deliver(peer.seal(oneRtt, Uint8Array.of(1), { padTo: 60 }), elsewhere).poll();
+    expect(peer.connection.remoteAddress).toEqual(elsewhere);
+    expect(peer.frames.filter(({ frame }) => frame.type === "path-challenge").length).toBeGreaterThanOrEqual(2);
+    peer.wait(seconds(4));
+    expect(peer.connection.remoteAddress).toEqual(PEER);
+    expect(peer.connection.isOpen).toBe(true);
+  });
+});
+
+describe("path validation (RFC 9000 §8.2)", () => {
+  const elsewhere = { ...PEER, port: 7_777 };
+  const challengesOf = (peer: HostilePeer) =>
+    peer.frames.flatMap(({ frame }) => (frame.type === "path-challenge" ? [frame.data] : []));
+
+  test("a probe is answered where it came from, and moves nothing (§9.1)", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    const data = new Uint8Array(8).fill(7);
+    const payload = Uint8Array.of(0x1a, ...data);
+    peer.deliver(peer.seal(oneRtt, payload, { padTo: 1_200 }), elsewhere).poll();
+    expect(
+      peer.frames.some(({ frame }) => frame.type === "path-response" && frame.data.every((byte) => byte === 7)),
+    ).toBe(true);
+    expect(peer.connection.remoteAddress).toEqual(PEER);
+  });
+
+  test("every challenge has data of its own, and an answer with other data proves nothing", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    peer.isSilent = true;
+    peer.deliver(peer.seal(oneRtt, Uint8Array.of(1), { padTo: 1_200 }), elsewhere).poll();
+    peer.send(oneRtt, [{ type: "path-response", data: new Uint8Array(8) }]);
+    expect(peer.connection.route.isValidated).toBe(false);
+    peer.wait(seconds(2));
+    const sent = challengesOf(peer);
+    expect(sent.length).toBeGreaterThan(3);
+    expect(new Set(sent.map(String)).size).toBe(sent.length);
+  });
+
+  test("a challenge in a small datagram proves the address alone, and is followed by one of 1200 bytes (§8.2.1)", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    peer.isSilent = true;
+    peer.datagrams.length = 0;
+    peer.deliver(peer.seal(oneRtt, Uint8Array.of(1), { padTo: 60 }), elsewhere).poll();
+    // The old address is known to be the peer's; the new one gets three times what came from there.
+    expect(peer.datagrams.map(({ length }) => length === 1_200)).toEqual([true, false]);
+    const [, small] = challengesOf(peer);
+    peer.datagrams.length = 0;
+    peer.deliver(peer.seal(oneRtt, Uint8Array.of(0x1b, ...small!)), elsewhere).poll();
+    expect(peer.connection.route.isValidated).toBe(true);
+    expect(challengesOf(peer).length).toBe(3);
+    expect(peer.datagrams.some(({ length }) => length === 1_200)).toBe(true);
+  });
+
+  test("a client that moves on purpose, to another id, is answered with another id (§9.5)", () => {
+    const peer = new HostilePeer({ role: "client" }).handshake();
+    const fresh = peer.frames.find(({ frame }) => frame.type === "new-connection-id")!.frame;
+    const connectionId = new Uint8Array(8).fill(0x67);
+    const resetToken = new Uint8Array(16);
+    peer.send(oneRtt, [{ type: "new-connection-id", sequence: 1, retirePriorTo: 0, connectionId, resetToken }]);
+    if (fresh.type === "new-connection-id") peer.destination = fresh.connectionId;
+    peer.deliver(peer.seal(oneRtt, Uint8Array.of(1)), elsewhere).poll();
+    expect(peer.connection.paths.primary.remoteIds.active.bytes).toEqual(connectionId);
+    expect(peer.connection.localAddress).toEqual(VICTIM);
+  });
+});
+
+test("a server that answers from another address is not followed", () => {
+  const { pair, seen } = behindNat({}, 100);
+  ask(pair);
+  pair.run(() => seen.client === 100);
+  ask(pair);
+  pair.run(() => pair.sent["to-client"].length > 0 && seen.server === 20);
+  pair.inject("to-client", pair.sent["to-client"].at(-1)!, port(5, SERVER_ADDRESS.host));
+  pair.run(undefined, seconds(1));
+  expect(pair.connection.stats.migrations).toBe(0);
+  expect(pair.connection.remoteAddress).toEqual(SERVER_ADDRESS);
+});

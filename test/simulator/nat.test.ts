@@ -1,0 +1,46 @@
+/** A transfer through a NAT that forgets its mappings (RFC 9000 §9): the server follows. */
+
+import { describe, expect, test } from "vitest";
+import { type Instant, millis, seconds } from "../../src/base/time.ts";
+import { type NetworkElement, relay } from "../../src/sim/index.ts";
+import { transfer } from "./transfer.ts";
+
+const OUTSIDE = "203.0.113.9";
+
+/** Gives the client another port every so often after `from`; what comes to an old one is lost. */
+function forgetfulNat(from: Instant, every: number) {
+  const ports = new Set<number>();
+  const portAt = (now: Instant): number => 20_000 + Math.max(0, Math.ceil((now - from) / every));
+  const element: NetworkElement = relay((datagram, direction, now) => {
+    const port = portAt(now);
+    if (direction === "forward") {
+      ports.add(port);
+      inside = datagram.source;
+      return [{ datagram: { ...datagram, source: { family: 4, host: OUTSIDE, port } }, direction }];
+    }
+    if (datagram.destination.port !== port) return [];
+    return [{ datagram: { ...datagram, destination: inside! }, direction }];
+  });
+  let inside: { readonly family: 4 | 6; readonly host: string; readonly port: number } | undefined;
+  return { element, ports };
+}
+
+describe("a NAT that forgets", () => {
+  test.each([1, 2, 3])("costs a transfer no byte, on a link that loses too (seed %i)", (seed) => {
+    const { element, ports } = forgetfulNat(millis(500) as number as Instant, millis(700));
+    const result = transfer({
+      seed,
+      bytes: 3_000_000,
+      link: { delay: millis(15), rate: 8e6, loss: 0.005 },
+      middle: [element],
+      maxVirtualTime: seconds(120),
+      // What the server sends to a forgotten port tells the client nothing: it has to speak by itself now and then.
+      config: { keepAlive: seconds(1) },
+    });
+    expect(result.isIdentical).toBe(true);
+    expect(ports.size).toBeGreaterThan(2);
+    expect(result.server.stats.migrations).toBeGreaterThan(1);
+    expect(result.server.remoteAddress.host).toBe(OUTSIDE);
+    expect(result.client.stats.migrations).toBe(0);
+  });
+});
