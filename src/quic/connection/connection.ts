@@ -31,6 +31,7 @@ import { announcedParameters } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { PathFactory, type PathOptions, type RouteAddresses } from "./path-factory.ts";
 import { ConnectionStats } from "./stats.ts";
+import { ExcessiveLoad, WorkBudget } from "./work-budget.ts";
 
 export class Connection implements StreamTransport {
   readonly role: "client" | "server";
@@ -47,6 +48,7 @@ export class Connection implements StreamTransport {
   readonly #events: ConnectionEvent[] = [];
   #nextEvent = 0;
   #now: Instant;
+  #excessiveLoadCode: VarInt | undefined;
 
   constructor(options: ConnectionOptions) {
     const { role, config, now } = options;
@@ -89,6 +91,7 @@ export class Connection implements StreamTransport {
       closing: new Closing(),
       idle: new IdleTimer(config.maxIdleTimeout, now),
       stats: this.stats,
+      work: new WorkBudget(now),
       trace: options.trace,
       sourceId: options.sourceId,
     };
@@ -339,6 +342,14 @@ export class Connection implements StreamTransport {
     this.#close({ type: "local", layer: "application", code, phrase });
   }
 
+  setExcessiveLoadCode(code: VarInt): void {
+    this.#excessiveLoadCode = code;
+  }
+
+  countWork(work: number): void {
+    if (this.isOpen) this.#guard(this.#now, () => this.#parts.work.spend(work));
+  }
+
   /** Ends the connection silently, without telling the peer, for hosts that are shutting down. */
   abandon(): void {
     this.#abandon({ type: "local", layer: "transport", code: TRANSPORT_ERRORS.NO_ERROR.code, phrase: "abandoned" });
@@ -404,7 +415,9 @@ export class Connection implements StreamTransport {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof ProtocolError) {
+    if (error instanceof ExcessiveLoad && this.#excessiveLoadCode !== undefined) {
+      this.close(this.#excessiveLoadCode, error.message);
+    } else if (error instanceof ProtocolError) {
       this.#close({ type: "local", layer: "transport", code: error.code, phrase: error.message, cause: error });
     } else {
       // An exception in our code ends this connection, not the process; the event carries the cause.

@@ -10,6 +10,8 @@ export class ConnectionStats {
   bytesReceived = 0;
   /** Datagrams for this connection from addresses that are not one of its routes; dropped. */
   datagramsFromElsewhere = 0;
+  /** Datagrams dropped unopened, because the peer had asked for more work than its share. */
+  datagramsShed = 0;
   packetsLost = 0;
   packetsDuplicate = 0;
   /** Packets that could not be decrypted or parsed. */
