@@ -6,6 +6,7 @@ import type { Bench } from "./bench.ts";
 import { coldStart } from "./cold-start.ts";
 import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
+import { hostile } from "./hostile.ts";
 import { memory } from "./memory.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
 
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-bulk": h3Bulk,
   "h3-requests": h3Requests,
   memory,
+  hostile,
   "cold-start": coldStart,
 };
 

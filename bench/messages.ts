@@ -27,3 +27,31 @@ export interface LoadDone {
   readonly milliseconds: number;
   readonly error?: string;
 }
+
+export interface SteadyOrder {
+  readonly url: string;
+  readonly ca: string;
+  readonly seconds: number;
+}
+
+/** Milliseconds of each: a request on a connection that stood, and one with its handshake. */
+export interface SteadyDone {
+  readonly requests: readonly number[];
+  readonly handshakes: readonly number[];
+  readonly failures: number;
+}
+
+export interface AttackOrder {
+  readonly name: string;
+  readonly port: number;
+  /** Packets a second. */
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+export interface AttackDone {
+  /** The code of the victim's CONNECTION_CLOSE, and when it came. */
+  readonly closed?: string;
+  readonly milliseconds?: number;
+  readonly error?: string;
+}
