@@ -24,9 +24,9 @@ export const hostile: Bench = async ({ against, log }) => {
     ...Object.keys(JUNK_ATTACKS).map((name) => ({ name, rate: RATES.junk })),
   ];
   for (const attack of attacks) {
-    log(attack.name);
     for (const checkout of against === undefined ? [undefined] : [undefined, against]) {
       const { figures, ratio } = await measure(attack, place, checkout);
+      log(`${attack.name}${checkout === undefined ? "" : ", before"}: ${Object.values(figures).join(" | ")}`);
       rows.push({ name: checkout === undefined ? attack.name : `  before`, figures });
       if (checkout === undefined) ratios[`p99 of others, ${attack.name}`] = ratio;
     }
@@ -62,7 +62,7 @@ async function measure(
   const cpu = (cpuOf(server.pid) - before) / (SECONDS * 10_000);
   const { closed, milliseconds, error } = await done;
   if (error !== undefined) throw new Error(`the attacker: ${error}`);
-  const p99 = [without, during].map(({ requests }) => quantile(requests, 0.99)) as [number, number];
+  const p99 = [without, during].map(({ requests }) => p99Of(requests)) as [number, number];
   const [calm, attacked] = p99.map(rounded) as [number, number];
   return {
     ratio: rounded(p99[1] / p99[0]),
@@ -77,3 +77,6 @@ async function measure(
     },
   };
 }
+
+/** When nobody was answered, all that time. */
+const p99Of = (times: readonly number[]): number => (times.length === 0 ? SECONDS * 1_000 : quantile(times, 0.99));
