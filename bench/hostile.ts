@@ -13,16 +13,16 @@ import { quantile, rounded } from "./statistics.ts";
 
 const SECONDS = 4;
 /** Packets a second, as far as the attacker's process gets. */
-const RATES = { connection: 15_000, junk: 40_000 } as const;
+const RATES = { connection: 10_000, junk: 15_000 } as const;
 
-export const hostile: Bench = async ({ against, log }) => {
+export const hostile: Bench = async ({ against, only = "", log }) => {
   using place = createScratch(1_000);
   const rows: Row[] = [];
   const ratios: Record<string, number> = {};
   const attacks = [
     ...Object.keys(CONNECTION_ATTACKS).map((name) => ({ name, rate: RATES.connection })),
     ...Object.keys(JUNK_ATTACKS).map((name) => ({ name, rate: RATES.junk })),
-  ];
+  ].filter(({ name }) => name.includes(only));
   for (const attack of attacks) {
     for (const checkout of against === undefined ? [undefined] : [undefined, against]) {
       const { figures, ratio } = await measure(attack, place, checkout);

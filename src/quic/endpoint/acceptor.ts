@@ -14,6 +14,7 @@ import type { ConnectionIdGenerator } from "../packet/connection-id-generator.ts
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import { findVersion } from "../versions/index.ts";
+import { InitialShares } from "./initial-shares.ts";
 import { RetryTokens } from "./retry-token.ts";
 import type { StatelessReplies } from "./stateless-replies.ts";
 
@@ -62,6 +63,7 @@ export class Acceptor {
   readonly #tokens: RetryTokens;
   readonly #connectionIds: ConnectionIdGenerator;
   readonly #replies: StatelessReplies;
+  readonly #shares: InitialShares;
   readonly #handshakeTimeout: Micros;
   #forgeries = 0;
   #forgeriesSince: Instant = 0 as Instant;
@@ -70,6 +72,7 @@ export class Acceptor {
     const { engine, rng, connectionIds, handshakeTimeout } = config;
     this.#policy = policy;
     this.#handshakeTimeout = handshakeTimeout;
+    this.#shares = new InitialShares(rng);
     this.#connectionIds = connectionIds;
     this.#tokens = new RetryTokens(engine, policy.tokenKey ?? randomBytes(rng, 32), rng);
     this.#replies = replies;
@@ -110,6 +113,8 @@ export class Acceptor {
       if (header.token.length > 0 && this.#tokens.acceptsNewToken(header.token, remote, now)) {
         return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, true);
       }
+      // The answer costs more than reading it did.
+      if (!this.#shares.take(remote, now)) return undefined;
       const isProofRequired =
         retry === "always" || (retry === "auto" && halfOpen + this.#forgeriesAt(now) >= retryAbove);
       if (isProofRequired) {

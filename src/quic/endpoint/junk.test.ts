@@ -40,6 +40,14 @@ describe("Initials that do not open", () => {
   });
 });
 
+test("a flood of Initials from one address costs a Retry no more than 500 times a second, and keeps no other out", () => {
+  const server = new Listener({ policy: { retry: "always" } });
+  let retries = 0;
+  for (let n = 0; n < 1_000; n += 1) retries += server.deliver(first(n)).length;
+  expect(retries).toBe(500);
+  expect(server.deliver(first(2_000), address(2)).length).toBe(1);
+});
+
 describe("in a wake-up full of junk", () => {
   test("what may begin a connection goes first, and of strays sixteen at most are looked into", () => {
     const staticSecret = new Uint8Array(32).fill(5);
