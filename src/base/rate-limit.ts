@@ -1,4 +1,4 @@
-/** So many times in a second, counted anew each second. */
+/** Limits how often something happens per second. */
 
 import { type Instant, seconds } from "./time.ts";
 
@@ -11,7 +11,7 @@ export class RateLimit {
     this.#perSecond = perSecond;
   }
 
-  /** Counts one more, or says that this second has had its share. */
+  /** Counts an occurrence. Returns false if the limit for this second is reached. */
   take(now: Instant): boolean {
     if (now - this.#since >= seconds(1)) {
       this.#since = now;

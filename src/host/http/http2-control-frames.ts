@@ -1,6 +1,6 @@
 /**
- * PING and SETTINGS, each of which has to be answered (RFC 9113 §10.5). nghttp2 bounds the answers that wait, but not the
- * frames of a peer that takes them; other floods (resets, CONTINUATION, empty DATA) it ends itself.
+ * Limits PING and SETTINGS frames, each of which requires an answer (RFC 9113 §10.5). nghttp2 limits the queued answers,
+ * but not the frames of a peer that reads them. It stops other floods itself (resets, CONTINUATION, empty DATA).
  */
 
 import { constants, type ServerHttp2Session } from "node:http2";
@@ -8,7 +8,7 @@ import { RateLimit } from "../../base/rate-limit.ts";
 import { systemClock } from "../clock.ts";
 import { type Fault, guard } from "../guard.ts";
 
-/** Far more than measuring a round trip takes. */
+/** Many more than round-trip measurements need. */
 const MAX_PER_SECOND = 1_000;
 
 export function limitControlFrames(session: ServerHttp2Session, onFault: (fault: Fault) => void): void {

@@ -1,4 +1,4 @@
-/** Floods of HTTP/2 frames (RFC 9113 §10.5), most of which nghttp2 ends, and nothing of ours takes that away. */
+/** Floods of HTTP/2 frames (RFC 9113 §10.5). nghttp2 stops most of them; our settings must not disable that. */
 
 import { afterEach, expect, test } from "vitest";
 import { loadIdentity } from "../certificates/identity.ts";
@@ -26,7 +26,7 @@ async function start(): Promise<RawHttp2> {
 }
 
 const EMPTY = new Uint8Array(0);
-/** Field lines of 16 kB, which an endless head repeats. */
+/** 16 kB of field lines; an endless head repeats them. */
 const LINES = Buffer.alloc(16_000, Buffer.from([0x10, 1, 0x61, 1, 0x62]));
 
 const floods: readonly (readonly [string, (client: RawHttp2, i: number) => void])[] = [
@@ -46,7 +46,7 @@ const floods: readonly (readonly [string, (client: RawHttp2, i: number) => void]
   ],
 ];
 
-test.each(floods)("of %s ends the connection", async (_name, send) => {
+test.each(floods)("of %s closes the connection", async (_name, send) => {
   const client = await start();
   let sent = 0;
   while (!client.isOver && sent < 200_000) {

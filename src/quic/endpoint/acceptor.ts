@@ -53,7 +53,7 @@ export interface Pressure {
 
 /** RFC 9000 §7.2. */
 const MIN_DESTINATION_LENGTH = 8;
-/** A proof costs an honest client one round trip, and us a tenth of what a handshake begins with. */
+/** Retry costs an honest client one round trip, and costs us a tenth of the start of a handshake. */
 const RETRY_ABOVE = 250;
 const CONNECTION_REFUSED = 0x2;
 const INVALID_TOKEN = 0xb;
@@ -130,8 +130,8 @@ export class Acceptor {
   }
 
   /**
-   * An Initial that was admitted did not open under its own keys. It cost what a handshake begins with and left nothing to
-   * count, so it counts as unfinished for as long as a handshake may take.
+   * An admitted Initial failed to decrypt. It cost as much as the start of a handshake, so it counts as an unfinished one
+   * for the handshake timeout.
    */
   onForgery(now: Instant): void {
     this.#forgeries = this.#forgeriesAt(now) + 1;

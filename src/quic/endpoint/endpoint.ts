@@ -51,7 +51,7 @@ export interface EndpointEvent {
 
 const HEADER_FORM = 0x80;
 const FIXED_BIT = 0x40;
-/** Datagrams for no connection that one wake-up looks into; the rest is dropped. */
+/** Datagrams without a connection that are processed per batch; others are dropped. */
 const MAX_STRAYS = 16;
 
 /** A connection's state in the endpoint's maps and queues. */
@@ -66,7 +66,7 @@ class Entry {
   readonly eventful: QueueNode<Entry> = new QueueNode<Entry>(this);
   /** Its place in the queue of connections that may have something to send. */
   readonly sendable: QueueNode<Entry> = new QueueNode<Entry>(this);
-  /** Accepted by the datagram that is being handled. */
+  /** True if the current batch created it. */
   isNew = false;
   isAccepted = false;
   isHalfOpen = false;
@@ -89,7 +89,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #outbound = new BatchPool();
   /** The sender of the last train from `pollTransmit`; undefined if that was a stateless reply. */
   #lastSender: Connection | undefined;
-  /** Indices of the running batch. */
+  /** Indices in the current batch of datagrams without a connection. */
   readonly #strays: number[] = [];
   #isReplysTurn = true;
   #halfOpen = 0;
@@ -165,7 +165,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       from = i;
     }
     if (run !== undefined) this.#handleRun(run, received, from, received.count, now);
-    // Last, and no more than so many: they are nobody's, and what they cost others wait for.
+    // Strays come last, so that they do not delay connections.
     for (const stray of this.#strays) this.#handleStray(received, stray, now);
     if (this.#replies.isPending) this.#announce();
   }
@@ -180,7 +180,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     this.#wake(entry);
   }
 
-  /** What did not even open costs no state: anybody can write an Initial, but it takes its sender work to seal one. */
+  /** Removes a connection whose first Initial failed to decrypt: forging one costs the sender nothing. */
   #judgeNew(entry: Entry, now: Instant): void {
     entry.isNew = false;
     if (entry.connection.stats.packetsReceived > 0 || !entry.connection.isOpen) return;
@@ -343,7 +343,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
     this.#lastSender = undefined;
-    // In turns, so that a flood of what is answered holds up no connection.
+    // Replies alternate with connections, so that a flood of replies does not delay them.
     this.#isReplysTurn = !this.#isReplysTurn;
     const transmit = this.#isReplysTurn
       ? (this.#replies.poll(slots) ?? this.#pollConnections(slots, maxSegments, now))

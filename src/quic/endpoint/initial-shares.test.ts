@@ -11,20 +11,20 @@ const times = (count: number, take: (i: number) => boolean): number => {
   return taken;
 };
 
-test("one address may begin 500 connections a second while there is no flood", () => {
+test("one address may open 500 connections a second without a flood", () => {
   const shares = new InitialShares(new SeededRng(1));
   expect(times(500, () => shares.take(from(1), 0 as Instant))).toBe(500);
 });
 
-test("a flood from one address leaves the others theirs", () => {
+test("a flood from one address leaves the shares of others", () => {
   const shares = new InitialShares(new SeededRng(1));
   expect(times(50_000, () => shares.take(from(1), 0 as Instant))).toBe(500);
-  // But for those whose hash is that of the flood.
+  // Except those with the same hash.
   expect(times(1_000, (i) => shares.take(from(2 + i), 0 as Instant))).toBeGreaterThan(990);
   expect(times(50_000, () => shares.take(from(1), seconds(1) as number as Instant))).toBe(500);
 });
 
-test("a flood from everywhere is 4000 a second at most, spread over all", () => {
+test("a flood from all addresses gets at most 4000 a second", () => {
   const shares = new InitialShares(new SeededRng(1));
   const ports: number[] = [];
   times(60_000, (i) => {

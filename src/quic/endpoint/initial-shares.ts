@@ -1,17 +1,17 @@
 /**
- * How many first Initials each address may have looked into while there is a flood of them: a flood from one socket leaves
- * the others theirs, and one from everywhere costs no more than the sum.
+ * Divides the Initials processed in a flood among addresses (RFC 9000 §21.3): a flood from one address does not block others,
+ * and a flood from spoofed addresses has a total limit.
  *
- * Addresses share buckets by a hash that nobody outside can choose.
+ * Addresses share buckets by a keyed hash, so that an attacker cannot choose the bucket of another client.
  */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
 import type { Rng } from "../../base/rng.ts";
 import { type Instant, seconds } from "../../base/time.ts";
 
-/** In one second: up to here there is no flood. */
+/** Initials per second below which there is no flood. */
 const FREE = 500;
-/** In one second, of one bucket and of all. */
+/** In a flood: Initials per second of one bucket, and of all together. */
 const PER_BUCKET = 10;
 const MOST = 4_000;
 const BUCKETS = 1_024;
@@ -26,7 +26,7 @@ export class InitialShares {
     this.#key = rng.uint32();
   }
 
-  /** Counts one more from there; false when it is to be dropped. */
+  /** Counts an Initial. Returns false if it must be dropped. */
   take(remote: SocketAddress, now: Instant): boolean {
     if (now - this.#since >= seconds(1)) {
       this.#since = now;
@@ -44,7 +44,7 @@ export class InitialShares {
     return true;
   }
 
-  /** The multiplication of FNV-1a, over the address and the port. */
+  /** FNV-1a over address and port. */
   #bucketOf({ host, port }: SocketAddress): number {
     let hash = this.#key ^ port;
     for (let i = 0; i < host.length; i += 1) hash = Math.imul(hash ^ host.charCodeAt(i), 0x01000193);

@@ -1,4 +1,4 @@
-/** Floods of what belongs to no connection: what it leaves behind, and who waits for it (RFC 9000 §21.9). */
+/** Floods of datagrams that belong to no connection: the state they leave, and the delay they cause (RFC 9000 §21.9). */
 
 import { describe, expect, test } from "vitest";
 import { seconds } from "../../base/time.ts";
@@ -13,22 +13,22 @@ const first = (n: number) => initialPacket({ destination: idOf(n) });
 const forged = (n: number) => initialPacket({ destination: idOf(n), keyId: idOf(n + 1) });
 const stray = (length: number) => new Uint8Array(length).fill(0x55);
 
-/** 1200 bytes of a version that there is not. */
+/** An Initial of an unknown version. */
 const foreign = (n: number) => first(n).map((byte, i) => (i === 1 ? 0x5a : byte));
 
-describe("Initials that do not open", () => {
-  test("leave no connection behind", () => {
+describe("Initials that fail to decrypt", () => {
+  test("leave no connection", () => {
     const server = new Listener();
     for (let n = 0; n < 100; n += 1) expect(server.deliver(forged(n), address(n))).toEqual([]);
     expect(server.endpoint.connectionCount).toBe(0);
     expect(server.accepted).toBe(0);
     expect(server.endpoint.nextTimeout()).toBeUndefined();
-    // The id is free: an honest client that had the same comes through.
+    // An honest client can still use the same id.
     server.deliver(first(5));
     expect(server.endpoint.connectionCount).toBe(1);
   });
 
-  test("make clients prove their address, for as long as a handshake may take", () => {
+  test("require clients to prove their address, for the duration of a handshake", () => {
     const server = new Listener({ policy: { retryAbove: 10 } });
     for (let n = 0; n < 10; n += 1) server.deliver(forged(n), address(n));
     const [retry] = server.deliver(first(20));
@@ -40,7 +40,7 @@ describe("Initials that do not open", () => {
   });
 });
 
-test("a flood of Initials from one address costs a Retry no more than 500 times a second, and keeps no other out", () => {
+test("Initials from one address get at most 500 Retry packets a second, and do not block others", () => {
   const server = new Listener({ policy: { retry: "always" } });
   let retries = 0;
   for (let n = 0; n < 1_000; n += 1) retries += server.deliver(first(n)).length;
@@ -48,8 +48,8 @@ test("a flood of Initials from one address costs a Retry no more than 500 times 
   expect(server.deliver(first(2_000), address(2)).length).toBe(1);
 });
 
-describe("in a wake-up full of junk", () => {
-  test("what may begin a connection goes first, and of strays sixteen at most are looked into", () => {
+describe("in a batch full of junk", () => {
+  test("a possible connection is handled first, and at most sixteen strays", () => {
     const staticSecret = new Uint8Array(32).fill(5);
     const identity = ed25519Identity();
     const order: string[] = [];
@@ -75,13 +75,13 @@ describe("in a wake-up full of junk", () => {
       },
     });
     const answers = server.deliverAll([...Array.from({ length: 100 }, () => stray(60)), first(1)]);
-    // Its own reset token comes before its handshake.
+    // The reset token of the new connection precedes its handshake.
     expect(order.slice(0, 2)).toEqual(["reset token", "handshake"]);
     expect(order.length).toBe(2 + 16);
     expect(answers.length).toBe(16 + 1);
   });
 
-  test("a connection's packets leave among the replies, not behind them", () => {
+  test("the packets of a connection alternate with replies", () => {
     const server = new Listener();
     const answers = server.deliverAll([...Array.from({ length: 40 }, (_, n) => foreign(n)), first(99)]);
     expect(answers.length).toBe(41);
@@ -89,13 +89,13 @@ describe("in a wake-up full of junk", () => {
     expect(forms.indexOf("initial")).toBeLessThan(2);
   });
 
-  test("no more than 256 replies wait", () => {
+  test("at most 256 replies are queued", () => {
     const server = new Listener();
     const batch = Array.from({ length: 300 }, (_, n) => foreign(n));
     expect(server.deliverAll(batch).length).toBe(256);
   });
 
-  test("versions are negotiated a thousand times a second at most", () => {
+  test("Version Negotiation is limited to a thousand packets a second", () => {
     const server = new Listener();
     let answers = 0;
     for (let round = 0; round < 50; round += 1) {

@@ -32,9 +32,9 @@ const MAX_QUEUED = 256;
 
 /** RFC 9000 §10.3.3 asks for a limit. */
 const MAX_RESETS_PER_SECOND = 100;
-/** RFC 9000 §6.1 allows one. */
+/** RFC 9000 §6.1 allows a limit. */
 const MAX_NEGOTIATIONS_PER_SECOND = 1_000;
-/** Each derives the keys of a packet. */
+/** Each derives packet keys. */
 const MAX_REFUSALS_PER_SECOND = 500;
 
 export class StatelessReplies {

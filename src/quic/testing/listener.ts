@@ -58,7 +58,7 @@ export class Listener {
     return this.deliverAll([datagram], from);
   }
 
-  /** Hands over all that one wake-up brings. */
+  /** Delivers one batch; returns the responses to it. */
   deliverAll(datagrams: readonly Uint8Array[], from: SocketAddress = address(1)): Answer[] {
     this.#batch.clear();
     for (const datagram of datagrams) {

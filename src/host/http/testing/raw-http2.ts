@@ -101,17 +101,17 @@ export class RawHttp2 {
     };
   }
 
-  /** Whatever it is. */
+  /** Sends any frame. */
   sendFrame(bytes: Uint8Array): void {
     this.#socket.write(bytes);
   }
 
-  /** The server has ended the connection. */
+  /** True if the server has closed the connection. */
   get isOver(): boolean {
     return this.#goaway !== undefined || this.#socket.destroyed || this.#socket.readableEnded;
   }
 
-  /** Resolves when what was sent so far has left. */
+  /** Resolves when the kernel has taken everything sent so far. */
   async turn(): Promise<void> {
     await new Promise<void>((resolve) => {
       this.#socket.write(new Uint8Array(0), () => resolve());
