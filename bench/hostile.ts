@@ -1,4 +1,4 @@
-/** What one attacker costs the others: their requests and handshakes without and with it, and the server's CPU. */
+/** The effect of one attacker on other clients: latency without and with it, and server CPU. */
 
 import { HOST } from "../interop/certificates.ts";
 import type { Bench } from "./bench.ts";
@@ -12,7 +12,7 @@ import { startOwn } from "./servers.ts";
 import { quantile, rounded } from "./statistics.ts";
 
 const SECONDS = 4;
-/** Packets a second, as far as the attacker's process gets. */
+/** Packets per second, if the attacker can send as many. */
 const RATES = { connection: 10_000, junk: 15_000 } as const;
 
 export const hostile: Bench = async ({ against, only = "", log }) => {
@@ -46,10 +46,10 @@ async function measure(
   await client.next();
   const url = `https://${HOST}:${server.port}${place.site.small}`;
   const steady = (seconds: number): Promise<SteadyDone> =>
-    client.ask<SteadyDone>({ url, ca: place.identity.ca, seconds } satisfies SteadyOrder);
+    client.request<SteadyDone>({ url, ca: place.identity.ca, seconds } satisfies SteadyOrder);
   await steady(1);
   const without = await steady(SECONDS);
-  const ready = await attacker.ask<AttackDone | "ready">({
+  const ready = await attacker.request<AttackDone | "ready">({
     name,
     port: server.port,
     rate,
@@ -78,5 +78,5 @@ async function measure(
   };
 }
 
-/** When nobody was answered, all that time. */
+/** The whole duration if no request was answered. */
 const p99Of = (times: readonly number[]): number => (times.length === 0 ? SECONDS * 1_000 : quantile(times, 0.99));

@@ -34,7 +34,7 @@ export interface SteadyOrder {
   readonly seconds: number;
 }
 
-/** Milliseconds of each: a request on a connection that stood, and one with its handshake. */
+/** Milliseconds of each request, on an open connection and including the handshake. */
 export interface SteadyDone {
   readonly requests: readonly number[];
   readonly handshakes: readonly number[];
@@ -44,13 +44,13 @@ export interface SteadyDone {
 export interface AttackOrder {
   readonly name: string;
   readonly port: number;
-  /** Packets a second. */
+  /** Packets per second. */
   readonly rate: number;
   readonly seconds: number;
 }
 
 export interface AttackDone {
-  /** The code of the victim's CONNECTION_CLOSE, and when it came. */
+  /** The code and time of the victim's CONNECTION_CLOSE. */
   readonly closed?: string;
   readonly milliseconds?: number;
   readonly error?: string;

@@ -1,11 +1,11 @@
-/** What an attacker of an HTTP/3 server sends: through a connection of its own, or to nobody. */
+/** The packets of attackers on an HTTP/3 server, with a connection of their own and without. */
 
 import { headers } from "../../src/h3/testing/raw-peer.ts";
 import type { Frame } from "../../src/quic/frame/frames.ts";
 import { initialPacket } from "../../src/quic/testing/initial.ts";
 import { concat } from "../../src/wire/text.ts";
 
-/** Frames of packet `i`; or, without frames, what becomes of an honest packet. */
+/** Returns the frames of packet `i`, and how to falsify the packet. */
 export type ConnectionAttack = (i: number) => {
   readonly frames: readonly Frame[];
   readonly forgery?: "key-phase" | "junk";
@@ -14,7 +14,7 @@ export type ConnectionAttack = (i: number) => {
 const PIECE = 1_100;
 const EMPTY = new Uint8Array(0);
 
-/** Bytes that the streams have begun with: a control stream, an encoder stream, and a request that goes on. */
+/** The start of each stream: a control stream, an encoder stream and an unfinished request. */
 export const BEGUN = {
   control: Uint8Array.of(0, 4, 0),
   encoder: Uint8Array.of(2, 0x3f, 0xe1, 0x1f, 0x41, 0x61, 0x01, 0x62),
@@ -68,7 +68,7 @@ export const CONNECTION_ATTACKS: Readonly<Record<string, ConnectionAttack>> = {
   "junk 1-RTT": () => ({ frames: [{ type: "ping" }], forgery: "junk" }),
 };
 
-/** A datagram to nobody. */
+/** Returns datagram `i`, which belongs to no connection. */
 export type JunkAttack = (i: number) => Uint8Array;
 
 const random = (length: number, ...start: number[]): Uint8Array => {
@@ -77,7 +77,7 @@ const random = (length: number, ...start: number[]): Uint8Array => {
   return bytes;
 };
 
-/** Well-formed as far as one can see without opening it: to an id of 8 bytes, from an empty one, without a token. */
+/** Has a valid header (8-byte destination, empty source, no token) and random contents. */
 function initialLike(): Uint8Array {
   const bytes = random(1_200, 0xc0, 0, 0, 0, 1, 8);
   bytes.set([0, 0, 0x44, 0x9e], 14);
@@ -86,8 +86,8 @@ function initialLike(): Uint8Array {
 
 export const JUNK_ATTACKS: Readonly<Record<string, JunkAttack>> = {
   "random datagrams": () => random(40),
-  "short headers of no connection": () => random(60, 0x40),
-  "1200 bytes of a version that nobody knows": () => random(1_200, 0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8),
-  "Initials that do not open": () => initialLike(),
+  "short headers of unknown connections": () => random(60, 0x40),
+  "unknown version": () => random(1_200, 0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 8),
+  "Initials that fail to decrypt": () => initialLike(),
   "Initials without ClientHello": (i) => initialPacket({ destination: concat(random(4), eightBytes(i).subarray(4)) }),
 };

@@ -1,4 +1,4 @@
-/** One attacker in a process of its own. It makes what it sends ahead, so that a modest machine can send it fast. */
+/** One attacker in a separate process. Creates all packets before sending, to reach higher rates. */
 
 import { type CryptoEngine, PacketBatch, TAG_LENGTH } from "../../src/crypto/engine.ts";
 import { cryptoEngine } from "../../src/host/engine.ts";
@@ -24,10 +24,10 @@ import { BEGUN, CONNECTION_ATTACKS, type ConnectionAttack, JUNK_ATTACKS } from "
 import type { AttackDone, AttackOrder } from "../messages.ts";
 
 const SEND_ARENA = 64 * 1024;
-/** Far from what the connection itself has sent. */
+/** Higher than any packet number the handshake used. */
 const FIRST_NUMBER = 100_000;
 const TICK = 4;
-/** Random ids have so many bytes. */
+/** The length of `RandomConnectionIds`. */
 const OWN_ID_LENGTH = 8;
 
 interface Victim {
@@ -77,7 +77,7 @@ async function attack({ name, port, rate, seconds }: AttackOrder): Promise<Attac
   return closed === undefined ? {} : { closed, milliseconds: Math.round(cutAfter ?? performance.now() - started) };
 }
 
-/** Goes on to the end, whatever the victim does: an attacker does not stop when it is told to. */
+/** Sends all datagrams, even after the victim has closed the connection. */
 async function flood(
   socket: UdpSocket,
   datagrams: readonly Uint8Array[],
@@ -100,7 +100,7 @@ function send(socket: UdpSocket, datagram: Uint8Array): void {
   socket.send({ local: undefined, remote: socket.address, ecn: 0, segmentSize: length, count: 1, length });
 }
 
-/** An honest handshake and the beginning of three streams; after that the connection is left to the attack. */
+/** Completes a handshake and opens three streams. The attack continues from there. */
 async function connect(engine: CryptoEngine, port: number): Promise<Victim> {
   const socket = await connectPortableSocket({ family: 4, host: "127.0.0.1", port }, SEND_ARENA);
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng: systemRng, keyLog: true }) });
@@ -136,7 +136,7 @@ async function connect(engine: CryptoEngine, port: number): Promise<Victim> {
   connection.write(connection.openStream("uni")!, BEGUN.control, false);
   connection.write(connection.openStream("uni")!, BEGUN.encoder, false);
   connection.write(connection.openStream("bidi")!, BEGUN.request, false);
-  // What is still under way between the two honest sides comes to rest.
+  // Lets the remaining packets of the handshake arrive.
   await new Promise((resolve) => setTimeout(resolve, 200));
   const keys = (label: string): PacketKeys => keysOf(engine, connection, secrets.get(label)!);
   return {
@@ -163,7 +163,7 @@ function sealed({ destination, write }: Victim, make: ConnectionAttack, i: numbe
   const batch = new PacketBatch(writer.bytes, 1);
   const open = beginShortHeader(writer, destination, 0, forgery === "key-phase" ? 1 : 0, FIRST_NUMBER + i, 4);
   for (const frame of frames) emitFrame(writer, frame);
-  // What is sampled for header protection has to be there.
+  // Header protection needs enough bytes for a sample.
   if (writer.position < 40) writer.fill(0, 40 - writer.position);
   finishPacket(writer, open, batch);
   protectBatch(batch, write, 0);
@@ -172,7 +172,7 @@ function sealed({ destination, write }: Victim, make: ConnectionAttack, i: numbe
   return packet;
 }
 
-/** What a CONNECTION_CLOSE of the victim's says, if this is one. */
+/** Returns the error code if the datagram has a CONNECTION_CLOSE. */
 function closeIn(datagram: Uint8Array, { read }: Victim): string | undefined {
   if ((datagram[0]! & 0x80) !== 0) return undefined;
   const batch = new PacketBatch(datagram, 1);

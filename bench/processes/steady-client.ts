@@ -1,10 +1,10 @@
-/** Honest clients that go on asking at a modest rate, some on connections that stand and one on a new one each time. */
+/** Honest clients with a modest request rate: some keep a connection, one opens a new one for each request. */
 
 import { createClient } from "../../src/client/index.ts";
 import type { SteadyDone, SteadyOrder } from "../messages.ts";
 
 const STANDING = 4;
-/** Milliseconds between the requests of one client, and between new connections. */
+/** Milliseconds between the requests of a client, and between new connections. */
 const PAUSE = 20;
 const NEW_CONNECTION_PAUSE = 100;
 

@@ -17,7 +17,7 @@ export interface ControlStreamHandler {
   handleSettings(settings: Settings): void;
   /** RFC 9114 §5.2: from a server a stream id, from a client a push id. */
   handleGoaway(id: number): void;
-  /** Each frame is work, whatever it says (RFC 9114 §10.5). */
+  /** Counts the work of a frame (RFC 9114 §10.5). */
   countFrame(): void;
 }
 

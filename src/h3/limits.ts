@@ -2,7 +2,7 @@
 
 import { connectionError } from "./errors.ts";
 
-/** Work of a frame and of a QPACK instruction, of which a packet may hold hundreds, in the transport's unit. */
+/** The work of a frame and of a QPACK instruction, in units of `countWork`. A packet may hold hundreds. */
 export const FRAME_WORK = 2;
 export const INSTRUCTION_WORK = 2;
 

@@ -26,7 +26,7 @@ export interface MessageReaderHost {
   isStreamSignal(type: number): boolean;
   /** Bytes of frames that nobody knows; throws when there were too many. */
   countIgnored(count: number): void;
-  /** Each frame is work, however little it brings (RFC 9114 §10.5). */
+  /** Counts the work of a frame (RFC 9114 §10.5). */
   countFrame(): void;
 }
 

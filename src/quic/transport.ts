@@ -107,10 +107,10 @@ export interface StreamTransport {
    */
   stopSending(id: StreamId, code: VarInt): void;
 
-  /** With which application error code a peer is cut off that makes us work for nothing (RFC 9000 §21.9). */
+  /** Sets the application error code for closing on work without progress (RFC 9000 §21.9). */
   setExcessiveLoadCode(code: VarInt): void;
 
-  /** Work that a protocol above did for the peer, beyond what the bytes that it read cost: 32 is a packet's worth. */
+  /** Counts work that the protocol did for the peer, besides reading bytes. A small packet is 32. */
   countWork(work: number): void;
 
   /** Closes the connection with an application error code (CONNECTION_CLOSE 0x1d). */

@@ -1,4 +1,4 @@
-/** A client with many requests at a server that answers them, over a simulated link: honest, and a lot of work. */
+/** An honest client that causes a lot of work: many or large requests over a simulated link. */
 
 import { openEngine, openIdentity } from "../../fuzz/open-engine.ts";
 import { SeededRng } from "../../src/base/rng.ts";
@@ -18,7 +18,7 @@ export interface BusyOptions {
   readonly link: Partial<LinkOptions>;
   readonly requests: number;
   readonly concurrency: number;
-  /** Bytes of each request, and of each response. */
+  /** Bytes per request and per response. */
   readonly up: number;
   readonly down: number;
 }
@@ -26,7 +26,7 @@ export interface BusyOptions {
 const SERVER = { family: 4, host: "10.0.0.2", port: 443 } as const;
 const CLIENT = { family: 4, host: "10.0.0.1", port: 50_000 } as const;
 
-/** Runs until every request is answered. Throws when the connection ends before. */
+/** Runs until all requests are answered. Throws if the connection closes earlier. */
 export function busy({ seed, link: impaired, requests, concurrency, up, down }: BusyOptions): { server: Connection } {
   const rng = new SeededRng(seed);
   const engine = openEngine;
@@ -51,7 +51,7 @@ export function busy({ seed, link: impaired, requests, concurrency, up, down }: 
   let accepted: Connection | undefined;
   let begun = 0;
   let done = 0;
-  /** What is left to write of each stream. */
+  /** The bytes that remain to be written, by stream. */
   const writing = { client: new Map<StreamId, number>(), server: new Map<StreamId, number>() };
 
   const write = (side: Connection, id: StreamId): void => {
@@ -66,7 +66,7 @@ export function busy({ seed, link: impaired, requests, concurrency, up, down }: 
       if (left === 0) return;
     }
   };
-  /** True at the end. */
+  /** Returns true at the end of the stream. */
   const read = (side: Connection, id: StreamId): boolean => {
     let fin = false;
     for (let chunk = side.read(id); chunk !== undefined; chunk = side.read(id)) fin = chunk.fin;

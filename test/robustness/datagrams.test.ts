@@ -100,7 +100,7 @@ describe("row 27: forgeries", () => {
     });
     expect(used).toBeLessThan(512 * KIB);
     expect(peer.connection.keyGeneration).toBe(0);
-    // Beyond 2,000 at once they are not even tried, nor is anything else, for as long as they keep coming.
+    // After 2,000 failures nothing is decrypted until time passes.
     expect(peer.connection.stats).toMatchObject({ packetsDropped: 2_000, datagramsShed: 1_000 });
     peer.wait(millis(500));
     peer.connection.write(id, new Uint8Array(10), true);

@@ -1,4 +1,4 @@
-/** Work without progress (RFC 9000 §21.9, RFC 9114 §10.5): a peer that asks for much of it, and peers that are only busy. */
+/** Work without progress (RFC 9000 §21.9, RFC 9114 §10.5): peers that flood, and peers that are busy. */
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -19,7 +19,7 @@ const { oneRtt } = EncryptionLevel;
 const EXCESSIVE_LOAD = H3_ERRORS.H3_EXCESSIVE_LOAD.code;
 const PIECE = 1_100;
 
-/** An attacker of an HTTP/3 server, with a control stream, an encoder stream and a request that goes on. */
+/** An attacker of an HTTP/3 server, with a control stream, an encoder stream and an unfinished request. */
 function h3Attacker(): HostilePeer {
   const peer = attacker({ alpn: "h3", keepsNothing: true });
   const h3 = new H3Connection(peer.connection, { rng: new SeededRng(1) });
@@ -40,12 +40,12 @@ const CONTROL = concat(Uint8Array.of(0), settings());
 const ENCODER = Uint8Array.of(2, 0x3f, 0xe1, 0x1f, 0x41, 0x61, 0x01, 0x62);
 const HEAD = frame(1, section([[":method", "POST"], ...REQUEST.slice(1)]));
 
-/** Packet `i` of a flood. */
+/** The frames of packet `i`. */
 type Flood = (i: number) => Frame[];
 
 const repeated = (made: Frame): Frame[] => Array.from({ length: 100 }, () => made);
 
-/** More of a stream that `begun` bytes opened, by pieces. */
+/** Continues a stream that has `begun` bytes. */
 const more =
   (id: number, begun: number, piece: Uint8Array): Flood =>
   (i) => [{ type: "stream", id, offset: begun + i * piece.length, data: piece, fin: false }];
@@ -63,11 +63,11 @@ const FLOODS: readonly (readonly [string, Flood])[] = [
   ["PATH_CHALLENGE", (i) => [{ type: "path-challenge", data: Uint8Array.of(0, 0, 0, 0, 0, 0, i >> 8, i) }]],
   ["PATH_RESPONSE", () => [{ type: "path-response", data: new Uint8Array(8) }]],
   ["STREAM without data", () => [{ type: "stream", id: 0, offset: 0, data: new Uint8Array(0), fin: false }]],
-  ["STREAM of data that came before", () => [{ type: "stream", id: 0, offset: 0, data: HEAD, fin: false }]],
-  ["STREAM of one byte each", more(0, HEAD.length, frame(0, Uint8Array.of(1)))],
+  ["STREAM with duplicate data", () => [{ type: "stream", id: 0, offset: 0, data: HEAD, fin: false }]],
+  ["one-byte STREAM", more(0, HEAD.length, frame(0, Uint8Array.of(1)))],
   ["empty DATA", more(0, HEAD.length, new Uint8Array(PIECE))],
   [
-    "unknown frames that are empty",
+    "empty unknown frames",
     more(
       0,
       HEAD.length,
@@ -83,14 +83,11 @@ const FLOODS: readonly (readonly [string, Flood])[] = [
     ),
   ],
   ["QPACK duplicates", more(6, ENCODER.length, new Uint8Array(PIECE))],
-  [
-    "RESET_STREAM for streams that carried nothing",
-    (i) => [{ type: "reset-stream", id: 10 + 4 * (i % 10), code: 0, finalSize: 0 }],
-  ],
+  ["RESET_STREAM for unused streams", (i) => [{ type: "reset-stream", id: 10 + 4 * (i % 10), code: 0, finalSize: 0 }]],
 ];
 
 describe("a flood", () => {
-  test.each(FLOODS)("of %s ends in H3_EXCESSIVE_LOAD", (_name, flood) => {
+  test.each(FLOODS)("of %s closes the connection with H3_EXCESSIVE_LOAD", (_name, flood) => {
     const peer = h3Attacker();
     let packets = 0;
     for (; peer.close === undefined && packets < 12_000; packets += 1) peer.send(oneRtt, flood(packets));
@@ -98,13 +95,13 @@ describe("a flood", () => {
     expect(packets).toBeLessThan(12_000);
   });
 
-  test("over another protocol ends in PROTOCOL_VIOLATION", () => {
+  test("in another protocol closes the connection with PROTOCOL_VIOLATION", () => {
     const peer = attacker({ keepsNothing: true });
     for (let i = 0; i < 12_000 && peer.close === undefined; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
     expect(peer.close).toMatchObject({ layer: "transport", code: TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code });
   });
 
-  test("takes eight datagrams of a wake-up, once half of what it may cost is spent", () => {
+  test("gets eight datagrams of a batch processed once half the budget is spent", () => {
     const peer = h3Attacker();
     for (let i = 0; i < 6_000; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
     const { packetsReceived } = peer.connection.stats;
@@ -112,7 +109,7 @@ describe("a flood", () => {
     expect(peer.connection.stats).toMatchObject({ packetsReceived: packetsReceived + 8, datagramsShed: 52 });
   });
 
-  test("costs no decryption once the connection has been closed for it", () => {
+  test("causes no decryption after the connection is closed", () => {
     const peer = h3Attacker();
     for (let i = 0; i < 12_000 && peer.close === undefined; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
     const { packetsReceived, packetsDropped } = peer.connection.stats;
@@ -120,7 +117,7 @@ describe("a flood", () => {
     expect(peer.connection.stats).toMatchObject({ packetsReceived, packetsDropped });
   });
 
-  test("is not four thousand packets a second", () => {
+  test("does not include three thousand packets a second", () => {
     const peer = h3Attacker();
     for (let second = 0; second < 20; second += 1) {
       for (let i = 0; i < 3_000; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
@@ -130,14 +127,14 @@ describe("a flood", () => {
   });
 });
 
-describe("a busy peer is not taken for one", () => {
+describe("an honest peer", () => {
   const impairment = fc.record({
     loss: fc.constantFrom(0, 0.02, 0.1),
     reordering: fc.constantFrom(0, 0.1),
     duplication: fc.constantFrom(0, 0.3, 1),
   });
 
-  test("with large uploads and downloads over any link", () => {
+  test("that uploads and downloads a lot is never restricted", () => {
     const size = fc.integer({ min: 1, max: 3_000_000 });
     fc.assert(
       fc.property(fc.nat(), impairment, size, size, (seed, link, up, down) => {
@@ -149,7 +146,7 @@ describe("a busy peer is not taken for one", () => {
     );
   });
 
-  test("with thousands of small requests over any link", () => {
+  test("that makes thousands of small requests is never restricted", () => {
     const size = fc.integer({ min: 1, max: 200 });
     fc.assert(
       fc.property(

@@ -86,7 +86,7 @@ export class MemoryTransport implements StreamTransport {
   /** Streams of the other side's that were replaced by credit for another. */
   readonly #retired = new Set<StreamId>();
   #isOver = false;
-  /** As a connection allows at once, and never more. */
+  /** What a connection allows at once; it is never refilled. */
   #workLeft = 320_000;
   #excessiveLoadCode: VarInt = 0;
   #opened = { bidi: 0, uni: 0 };

@@ -79,7 +79,7 @@ export class PacketReceiver {
     const batch = this.#batches.forArena(received.arena);
     let batchPath: PathSpace | undefined;
     work.refill(now);
-    let opened = 0;
+    let processed = 0;
     for (let i = from; i < to; i += 1) {
       const start = received.offset[i]!;
       const end = start + received.length[i]!;
@@ -94,11 +94,11 @@ export class PacketReceiver {
       stats.bytesReceived += end - start;
       route.onDatagramReceived(end - start);
       if (!closing.isOpen) closing.handleDatagram();
-      if (work.isSpent || !work.mayOpen || opened >= work.share) {
+      if (work.isSpent || !work.mayDecrypt || processed >= work.share) {
         this.#shed(end - start, now);
         continue;
       }
-      opened += 1;
+      processed += 1;
       if (batchPath !== undefined && (path !== batchPath || batch.count === batch.capacity)) {
         this.#openOneRtt(batch, batchPath, now);
       }
@@ -108,13 +108,13 @@ export class PacketReceiver {
     if (batchPath !== undefined) this.#openOneRtt(batch, batchPath, now);
   }
 
-  /** RFC 9000 §21.9: non-productive packets may be dropped. */
+  /** RFC 9000 §21.9 allows dropping non-productive packets. */
   #shed(size: number, now: Instant): void {
     const { stats, work, trace } = this.#parts;
     stats.datagramsShed += 1;
     trace?.({ type: "quic:packet-dropped", cause: "rejected", size }, now);
-    // Forgeries must not end the connection; what else comes beyond its share may.
-    if (!work.isSpent && work.mayOpen) work.spend(WORK.shedDatagram);
+    // Counts in full, or a flood could go on at this rate. Forged packets, in contrast, must not close the connection.
+    if (!work.isSpent && work.mayDecrypt) work.spend(WORK.packet);
   }
 
   /** Handshake packets belong to the primary path, 1-RTT packets to the path of their destination connection id. */

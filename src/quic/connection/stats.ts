@@ -10,7 +10,7 @@ export class ConnectionStats {
   bytesReceived = 0;
   /** Datagrams for this connection from addresses that are not one of its routes; dropped. */
   datagramsFromElsewhere = 0;
-  /** Datagrams dropped unopened, because the peer had asked for more work than its share. */
+  /** Datagrams dropped before decryption, because the peer caused too much work. */
   datagramsShed = 0;
   packetsLost = 0;
   packetsDuplicate = 0;

@@ -1,45 +1,42 @@
 /**
- * What a peer may make us do for nothing (RFC 9000 §21.9): every packet and frame is work, and what brings the application
- * on pays it back: new stream data, and the acknowledgement of ours. A peer whose work outweighs its progress for long
- * loses the connection.
+ * Limits the work that a peer causes without progress (RFC 9000 §21.9). Packets and frames cost; new stream data and the
+ * acknowledgement of ours earn. If the costs exceed the earnings for too long, the connection closes.
  *
- * Forgeries are counted apart. Anybody who has seen a connection id can send them, so they may cost packets, but never the
- * connection.
+ * Packets that fail to decrypt have a limit of their own: anyone who knows a connection id can forge them, so they may cause
+ * packet loss, but must not close the connection.
  */
 
 import { ProtocolError } from "../../base/errors.ts";
 import type { Instant } from "../../base/time.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 
-/** Work in 32nds of a small packet's, which is about 15 µs. */
+/** Costs, in 1/32 of the work for a small packet, which takes about 15 µs. */
 export const WORK = {
   packet: 32,
-  /** A datagram that was dropped unopened. */
-  shedDatagram: 8,
   frame: 4,
   ackRange: 1,
 } as const;
 
-/** Progress in the same unit. A packet of 576 new bytes pays for itself. */
+/** Earnings, in the same unit. A packet with 576 new bytes pays for itself. */
 const BYTES_PER_UNIT = 16;
 const ACKED_FRAME = 32;
-/** A response that has arrived whole: it was a request's, which may have taken no more than 20 bytes. */
+/** A complete response: its request may have had as few as 20 bytes. */
 const ENDED_STREAM = 256;
 
-/** 10,000 packets for nothing at once, and 4,000 in each second: some 6 % of a core. */
+/** 10,000 packets without progress, plus 4,000 per second, which take about 6 % of a core. */
 const CAPACITY = 10_000 * WORK.packet;
 const PER_SECOND = 4_000 * WORK.packet;
 
-/** Below this a connection takes turns of so many datagrams, so that others are served before it is judged. */
+/** With less than this left, only so many datagrams per batch are processed, so that other connections are served first. */
 const RESTRAINED_BELOW = CAPACITY / 2;
 const RESTRAINED_SHARE = 8;
 
-/** Packets that may fail to open at once, and in each second. */
+/** Packets that may fail to decrypt, at once and per second. */
 const FAILURES = 2_000;
 
 const MICROS = 1_000_000;
 
-/** The connection ends with the code that the application gave for it, or PROTOCOL_VIOLATION. */
+/** Closes the connection with the code set by `setExcessiveLoadCode`, or else PROTOCOL_VIOLATION. */
 export class ExcessiveLoad extends ProtocolError {
   constructor() {
     super("transport", TRANSPORT_ERRORS.PROTOCOL_VIOLATION, "connection", "too much work for too little progress");
@@ -63,11 +60,11 @@ export class WorkBudget {
     this.#failuresLeft = Math.min(FAILURES, this.#failuresLeft + elapsed * FAILURES);
   }
 
-  /** Throws when all is spent. */
+  /** Throws `ExcessiveLoad` if the budget is exhausted. */
   spend(work: number): void {
     this.#left -= work;
     if (this.#left >= 0) return;
-    // For good: the peer of a connection that closes gets no more work out of it.
+    // Permanently: a closing connection must not cause more work.
     this.#left = Number.NEGATIVE_INFINITY;
     throw new ExcessiveLoad();
   }
@@ -76,7 +73,7 @@ export class WorkBudget {
     return this.#left < 0;
   }
 
-  /** How many datagrams of one wake-up are opened. */
+  /** The number of datagrams to process per batch. */
   get share(): number {
     return this.#left < RESTRAINED_BELOW ? RESTRAINED_SHARE : Number.POSITIVE_INFINITY;
   }
@@ -85,8 +82,8 @@ export class WorkBudget {
     this.#failuresLeft -= 1;
   }
 
-  /** False while too many packets have failed to open: what comes is dropped before it is tried. */
-  get mayOpen(): boolean {
+  /** False while too many packets have failed to decrypt. */
+  get mayDecrypt(): boolean {
     return this.#failuresLeft >= 1;
   }
 

@@ -91,7 +91,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   #lastSender: Connection | undefined;
   /** Indices in the current batch of datagrams without a connection. */
   readonly #strays: number[] = [];
-  #isReplysTurn = true;
+  #isReplyTurn = true;
   #halfOpen = 0;
   isAccepting = true;
   onReady: (() => void) | undefined;
@@ -344,8 +344,8 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
     this.#lastSender = undefined;
     // Replies alternate with connections, so that a flood of replies does not delay them.
-    this.#isReplysTurn = !this.#isReplysTurn;
-    const transmit = this.#isReplysTurn
+    this.#isReplyTurn = !this.#isReplyTurn;
+    const transmit = this.#isReplyTurn
       ? (this.#replies.poll(slots) ?? this.#pollConnections(slots, maxSegments, now))
       : (this.#pollConnections(slots, maxSegments, now) ?? this.#replies.poll(slots));
     if (transmit === undefined) this.#isAnnounced = false;

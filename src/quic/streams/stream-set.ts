@@ -210,7 +210,7 @@ export class StreamSet implements StreamFacts {
 
   // ── Frames from the peer ──────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Returns how many bytes came for the first time. */
+  /** Returns the number of bytes received for the first time. */
   handleStream(id: StreamId, offset: number, data: Uint8Array, fin: boolean, now: Instant): number {
     this.#now = now;
     const stream = this.#find(id, "receive", "STREAM");
@@ -220,7 +220,7 @@ export class StreamSet implements StreamFacts {
     const kept = receive.handleData(offset, data, fin, this.#window, now);
     if (receive.announceReadable()) this.#emit({ type: "stream-readable", id });
     if (fin) this.#afterReceiveEnd(stream!, receive);
-    // What is dropped because nobody reads it any more has come too.
+    // Includes data that is dropped because the stream is no longer read.
     return Math.max(kept, receive.window.received - before);
   }
 
