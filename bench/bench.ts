@@ -5,6 +5,8 @@ export interface BenchOptions {
   readonly rounds: number | undefined;
   /** Another, built checkout: measures only the two, alternately, and compares them round by round. */
   readonly against: string | undefined;
+  /** `hostile`: measures only attacks whose name contains this. */
+  readonly only: string | undefined;
   readonly log: (line: string) => void;
 }
 

@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--json FILE]` */
+/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only ATTACK] [--json FILE]` */
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -6,6 +6,7 @@ import type { Bench } from "./bench.ts";
 import { coldStart } from "./cold-start.ts";
 import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
+import { hostile } from "./hostile.ts";
 import { memory } from "./memory.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
 
@@ -13,12 +14,18 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-bulk": h3Bulk,
   "h3-requests": h3Requests,
   memory,
+  hostile,
   "cold-start": coldStart,
 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string" }, against: { type: "string" }, json: { type: "string" } },
+  options: {
+    rounds: { type: "string" },
+    against: { type: "string" },
+    only: { type: "string" },
+    json: { type: "string" },
+  },
 });
 
 const [name] = positionals;
@@ -26,7 +33,7 @@ const bench = BENCHES[name ?? ""];
 const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
 if (bench === undefined || positionals.length > 1 || (rounds !== undefined && !(rounds >= 1))) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
+    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only ATTACK] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
   );
   process.exit(2);
 }
@@ -36,7 +43,12 @@ if (process.platform !== "linux") {
 }
 
 const machine = describeMachine();
-const report = await bench({ rounds, against: values.against, log: (line) => process.stderr.write(`${line}\n`) });
+const report = await bench({
+  rounds,
+  against: values.against,
+  only: values.only,
+  log: (line) => process.stderr.write(`${line}\n`),
+});
 process.stdout.write(`${print(machine, report)}\n`);
 if (values.json !== undefined) {
   const { rows, ratios } = report;

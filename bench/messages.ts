@@ -27,3 +27,31 @@ export interface LoadDone {
   readonly milliseconds: number;
   readonly error?: string;
 }
+
+export interface SteadyOrder {
+  readonly url: string;
+  readonly ca: string;
+  readonly seconds: number;
+}
+
+/** Milliseconds of each request, on an open connection and including the handshake. */
+export interface SteadyDone {
+  readonly requests: readonly number[];
+  readonly handshakes: readonly number[];
+  readonly failures: number;
+}
+
+export interface AttackOrder {
+  readonly name: string;
+  readonly port: number;
+  /** Packets per second. */
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+export interface AttackDone {
+  /** The code and time of the victim's CONNECTION_CLOSE. */
+  readonly closed?: string;
+  readonly milliseconds?: number;
+  readonly error?: string;
+}

@@ -12,7 +12,7 @@ export class OwnProcess implements AsyncDisposable {
    * `name` is a file of `processes/` without its extension, from this build or from another built checkout. With
    * NAGARE_PROFILE=FOLDER, each process writes a CPU profile there.
    */
-  constructor(name: "own-server" | "own-client" | "http2-server", checkout?: string) {
+  constructor(name: "own-server" | "own-client" | "http2-server" | "steady-client" | "attacker", checkout?: string) {
     const folder = process.env.NAGARE_PROFILE;
     const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
     const here = fileURLToPath(new URL(".", import.meta.url));

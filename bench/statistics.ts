@@ -26,3 +26,10 @@ export function pairedRatio(above: readonly number[], below: readonly number[]):
 
 /** Rounded to three significant digits, which is as precise as these measurements are. */
 export const rounded = (value: number): number => Number(value.toPrecision(3));
+
+/** The smallest value that at least `part` of all values do not exceed. */
+export function quantile(values: readonly number[], part: number): number {
+  if (values.length === 0) throw new Error("no values have no quantile");
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(part * sorted.length) - 1)]!;
+}

@@ -21,7 +21,7 @@ import { EventQueue } from "./event-queue.ts";
 import type { H3Event } from "./events.ts";
 import type { Role } from "./frames.ts";
 import { HeadersFrames } from "./headers-frames.ts";
-import { IgnoredBudget } from "./limits.ts";
+import { FRAME_WORK, IgnoredBudget, INSTRUCTION_WORK } from "./limits.ts";
 import { LocalStreams } from "./local-streams.ts";
 import type { ContentChunk } from "./message-reader.ts";
 import { type H3Options, settingsFrom } from "./options.ts";
@@ -76,6 +76,7 @@ export class H3Connection {
       maxBlockedBytes: MAX_BLOCKED_BYTES,
     });
     this.#local = new LocalStreams(transport);
+    transport.setExcessiveLoadCode(H3_ERRORS.H3_EXCESSIVE_LOAD.code);
     const ignored = new IgnoredBudget();
     const control = new ControlStreamReader(
       peer,
@@ -84,13 +85,15 @@ export class H3Connection {
         isStreamSignal: (type) => claims.hasBidi && claims.isClaimed("bidi", type),
         handleSettings: (received) => this.#handleSettings(received),
         handleGoaway: (id) => this.#handleGoaway(id),
+        countFrame: () => transport.countWork(FRAME_WORK),
       },
       ignored,
     );
     const readers = {
       handleControlStream: (bytes: Uint8Array) => control.handle(bytes),
       handleEncoderStream: (bytes: Uint8Array) => this.#handleEncoderStream(bytes),
-      handleDecoderStream: (bytes: Uint8Array) => this.#encoder.handleDecoderStream(bytes),
+      handleDecoderStream: (bytes: Uint8Array) =>
+        transport.countWork(this.#encoder.handleDecoderStream(bytes) * INSTRUCTION_WORK),
     };
     this.#remote = new RemoteStreams(transport, peer, readers, ignored, claims);
     this.#requests = new Requests({
@@ -334,7 +337,7 @@ export class H3Connection {
   }
 
   #handleEncoderStream(bytes: Uint8Array): void {
-    this.#decoder.handleEncoderStream(bytes);
+    this.#transport.countWork(this.#decoder.handleEncoderStream(bytes) * INSTRUCTION_WORK);
     let section = this.#decoder.pollUnblocked();
     for (; section !== undefined; section = this.#decoder.pollUnblocked()) {
       this.#requests.handleUnblocked(section.streamId, section.result);

@@ -17,6 +17,8 @@ export interface ControlStreamHandler {
   handleSettings(settings: Settings): void;
   /** RFC 9114 §5.2: from a server a stream id, from a client a push id. */
   handleGoaway(id: number): void;
+  /** Counts the work of a frame (RFC 9114 §10.5). */
+  countFrame(): void;
 }
 
 export class ControlStreamReader {
@@ -75,6 +77,7 @@ export class ControlStreamReader {
     }
     this.#inFrame = true;
     this.#remaining = length;
+    this.#handler.countFrame();
     // Even an empty frame nobody knows costs something.
     if (!isKnownFrame(type)) this.#ignored.count(2);
   }

@@ -2,6 +2,10 @@
 
 import { connectionError } from "./errors.ts";
 
+/** The work of a frame and of a QPACK instruction, in units of `countWork`. A packet may hold hundreds. */
+export const FRAME_WORK = 2;
+export const INSTRUCTION_WORK = 2;
+
 /**
  * Requests that are opened and cancelled at once return their stream credit while their work is still being done
  * (the "Rapid Reset" attack). Half of a peer's requests may be cancelled, and a hundred on top at any time.

@@ -26,6 +26,8 @@ export interface MessageReaderHost {
   isStreamSignal(type: number): boolean;
   /** Bytes of frames that nobody knows; throws when there were too many. */
   countIgnored(count: number): void;
+  /** Counts the work of a frame (RFC 9114 §10.5). */
+  countFrame(): void;
 }
 
 /** Content that was read: a view that may be kept, and whether the message ends behind it. */
@@ -176,6 +178,7 @@ export class MessageReader {
     this.#at = this.#header.read(this.#chunk, this.#at);
     if (!this.#header.done) return;
     const { type, length } = this.#header;
+    this.#host.countFrame();
     checkFrame(type, "request", this.#host.peer);
     this.#frameType = type;
     this.#frameRemaining = length;

@@ -11,7 +11,7 @@ import { H3_ERRORS, malformed, RefusedRequest, StreamError } from "./errors.ts";
 import type { EventQueue } from "./event-queue.ts";
 import type { Role } from "./frames.ts";
 import type { HeadersFrames } from "./headers-frames.ts";
-import { CancellationBudget, type IgnoredBudget } from "./limits.ts";
+import { CancellationBudget, FRAME_WORK, type IgnoredBudget } from "./limits.ts";
 import { parseRequestHead, parseResponseHead, parseTrailers } from "./message.ts";
 import type { ContentChunk, MessageReaderHost } from "./message-reader.ts";
 import { responseLines } from "./outgoing.ts";
@@ -224,6 +224,10 @@ export class Requests implements MessageReaderHost {
 
   isStreamSignal(type: number): boolean {
     return this.#claims.hasBidi && this.#claims.isClaimed("bidi", type);
+  }
+
+  countFrame(): void {
+    this.#transport.countWork(FRAME_WORK);
   }
 
   countIgnored(count: number): void {

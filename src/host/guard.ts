@@ -59,6 +59,7 @@ export const ENTRIES = [
   "http2 session",
   "http2 session idle",
   "http2 session end",
+  "http2 control frame",
   "http2 stream",
   "http2 trailers",
   "http2 closed",

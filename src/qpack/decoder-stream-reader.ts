@@ -19,17 +19,22 @@ export class DecoderStreamReader {
     this.#handler = handler;
   }
 
-  /** Takes bytes split anywhere; only part of one integer ever waits. */
-  handle(bytes: Uint8Array): void {
+  /** Takes bytes split anywhere; only part of one integer ever waits. Returns the number of complete instructions. */
+  handle(bytes: Uint8Array): number {
     const queued = this.#waiting.length > 0;
     if (queued) this.#waiting.append(bytes);
     const input = queued ? this.#waiting.bytes : bytes;
     const reader = this.#reader;
     reader.reset(input);
     let done = 0;
-    while (!reader.isAtEnd && this.#readInstruction()) done = reader.position;
+    let count = 0;
+    while (!reader.isAtEnd && this.#readInstruction()) {
+      done = reader.position;
+      count += 1;
+    }
     if (queued) this.#waiting.consume(done);
     else if (done < input.length) this.#waiting.append(input.subarray(done));
+    return count;
   }
 
   #readInstruction(): boolean {

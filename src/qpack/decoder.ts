@@ -62,9 +62,9 @@ export class QpackDecoder {
     return this.#blocked.size;
   }
 
-  /** Takes bytes of the peer's encoder stream, split anywhere. */
-  handleEncoderStream(bytes: Uint8Array): void {
-    this.#encoderStream.handle(bytes);
+  /** Takes bytes of the peer's encoder stream, split anywhere. Returns the number of instructions they completed. */
+  handleEncoderStream(bytes: Uint8Array): number {
+    return this.#encoderStream.handle(bytes);
   }
 
   /** Decodes one encoded field section. While a stream is blocked, no further section of it may be decoded. */

@@ -23,17 +23,25 @@ export class EncoderStreamReader {
     this.#maxStringBytes = maxTableCapacity * 4;
   }
 
-  /** Takes bytes split anywhere; an incomplete instruction waits, at most two strings and two integers. */
-  handle(bytes: Uint8Array): void {
+  /**
+   * Takes bytes split anywhere; an incomplete instruction waits, at most two strings and two integers. Returns the number
+   * of complete instructions.
+   */
+  handle(bytes: Uint8Array): number {
     const queued = this.#waiting.length > 0;
     if (queued) this.#waiting.append(bytes);
     const input = queued ? this.#waiting.bytes : bytes;
     const reader = this.#reader;
     reader.reset(input);
     let done = 0;
-    while (!reader.isAtEnd && this.#readInstruction()) done = reader.position;
+    let count = 0;
+    while (!reader.isAtEnd && this.#readInstruction()) {
+      done = reader.position;
+      count += 1;
+    }
     if (queued) this.#waiting.consume(done);
     else if (done < input.length) this.#waiting.append(input.subarray(done));
+    return count;
   }
 
   /** Returns false if the rest of the instruction has not arrived. */

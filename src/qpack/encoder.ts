@@ -121,9 +121,9 @@ export class QpackEncoder {
     this.#instructions.write(writeSetCapacity, capacity);
   }
 
-  /** Takes bytes of the peer's decoder stream, split anywhere. */
-  handleDecoderStream(bytes: Uint8Array): void {
-    this.#decoderStream.handle(bytes);
+  /** Takes bytes of the peer's decoder stream, split anywhere. Returns the number of instructions they completed. */
+  handleDecoderStream(bytes: Uint8Array): number {
+    return this.#decoderStream.handle(bytes);
   }
 
   /** The bytes to send on the encoder stream, before the section just encoded. */

@@ -30,7 +30,7 @@ export type PacketEvent =
   | { readonly type: "quic:packet-buffered"; readonly level: EncryptionLevel; readonly size: number }
   | {
       readonly type: "quic:packet-dropped";
-      readonly cause: "duplicate" | "decryption-failure" | "key-unavailable" | "invalid" | "unsupported";
+      readonly cause: "duplicate" | "decryption-failure" | "key-unavailable" | "invalid" | "unsupported" | "rejected";
       readonly size: number;
     }
   /** From an address that is not a route of the connection. */

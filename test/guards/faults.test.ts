@@ -167,6 +167,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
     await all(openClient(server, "h2").get("/"));
   }),
   "http2 session end": at(h2),
+  "http2 control frame": at(h2),
   "http2 stream": at(h2),
   "http2 trailers": at(poke2),
   "http2 closed": at(h2),

@@ -86,6 +86,9 @@ export class MemoryTransport implements StreamTransport {
   /** Streams of the other side's that were replaced by credit for another. */
   readonly #retired = new Set<StreamId>();
   #isOver = false;
+  /** What a connection allows at once; it is never refilled. */
+  #workLeft = 320_000;
+  #excessiveLoadCode: VarInt = 0;
   #opened = { bidi: 0, uni: 0 };
   #refused = { bidi: false, uni: false };
   #credit: { bidi: number; uni: number };
@@ -189,6 +192,15 @@ export class MemoryTransport implements StreamTransport {
     // All of it has been sent: there is nothing to stop.
     if (!stream.isSizeKnown) this.#send(id, { type: "stop", code });
     this.#retire(id, stream);
+  }
+
+  setExcessiveLoadCode(code: VarInt): void {
+    this.#excessiveLoadCode = code;
+  }
+
+  countWork(work: number): void {
+    this.#workLeft -= work;
+    if (this.#workLeft < 0) this.close(this.#excessiveLoadCode, "too much work");
   }
 
   close(code: VarInt, phrase: string): void {

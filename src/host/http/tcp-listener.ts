@@ -27,6 +27,7 @@ import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Pipeline } from "./http1-pipeline.ts";
 import { Http1Refusal } from "./http1-refusal.ts";
 import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
+import { limitControlFrames } from "./http2-control-frames.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
 import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
 import { answerPlainHttp } from "./plain-http.ts";
@@ -298,6 +299,7 @@ export class TcpListener implements Listener {
     this.#sessions.add(session);
     const connection = this.#sessionConnection(session);
     session.on("error", ignore); // "close" follows
+    limitControlFrames(session, this.#onFault);
     connection.countMoves = movesOf(session);
     this.#budget.add(connection, this.#stallTimeout);
     session.once(

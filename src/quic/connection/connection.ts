@@ -20,6 +20,7 @@ import type { CloseReason, StreamChunk, StreamDirection, StreamId, StreamTranspo
 import { Closing } from "./close.ts";
 import { ConnectionFrames } from "./connection-frames.ts";
 import { Establishment, type HandshakeFacts } from "./establishment.ts";
+import { EventQueue } from "./event-queue.ts";
 import { FrameRouter } from "./frame-router.ts";
 import { Handshake } from "./handshake.ts";
 import { HandshakeSpaces } from "./handshake-spaces.ts";
@@ -33,6 +34,7 @@ import type { ConnectionParts } from "./parts.ts";
 import { PathFactory, type PathOptions, type RouteAddresses } from "./path-factory.ts";
 import { Silence } from "./silence.ts";
 import { ConnectionStats } from "./stats.ts";
+import { ExcessiveLoad, WorkBudget } from "./work-budget.ts";
 
 export class Connection implements StreamTransport {
   readonly role: "client" | "server";
@@ -48,9 +50,9 @@ export class Connection implements StreamTransport {
   readonly #pathFactory: PathFactory;
   readonly #migration: Migration;
   readonly #silence = new Silence();
-  readonly #events: ConnectionEvent[] = [];
-  #nextEvent = 0;
+  readonly #events = new EventQueue<ConnectionEvent>();
   #now: Instant;
+  #excessiveLoadCode: VarInt | undefined;
 
   constructor(options: ConnectionOptions) {
     const { role, config, now } = options;
@@ -93,6 +95,7 @@ export class Connection implements StreamTransport {
       closing: new Closing(),
       idle: new IdleTimer(config.maxIdleTimeout, now),
       stats: this.stats,
+      work: new WorkBudget(now),
       trace: options.trace,
       sourceId: options.sourceId,
     };
@@ -298,15 +301,11 @@ export class Connection implements StreamTransport {
   }
 
   pollEvent(): ConnectionEvent | undefined {
-    const event = this.#events[this.#nextEvent];
+    const event = this.#events.peek();
     if (event === undefined) return undefined;
     // Done before removing the event, so that a source owner that throws on release does not cost the event.
     if (event.type === "closed") this.#parts.streams.closeAll();
-    this.#nextEvent += 1;
-    if (this.#nextEvent === this.#events.length) {
-      this.#events.length = 0;
-      this.#nextEvent = 0;
-    }
+    this.#events.remove();
     return event;
   }
 
@@ -365,6 +364,14 @@ export class Connection implements StreamTransport {
     primary.pendingProbes = Math.max(1, primary.pendingProbes);
     this.#silence.expectAnswer(this.probeTimeout, now);
     this.#options.onWake();
+  }
+
+  setExcessiveLoadCode(code: VarInt): void {
+    this.#excessiveLoadCode = code;
+  }
+
+  countWork(work: number): void {
+    if (this.isOpen) this.#guard(this.#now, () => this.#parts.work.spend(work));
   }
 
   /** Ends the connection silently, without telling the peer, for hosts that are shutting down. */
@@ -432,7 +439,9 @@ export class Connection implements StreamTransport {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof ProtocolError) {
+    if (error instanceof ExcessiveLoad && this.#excessiveLoadCode !== undefined) {
+      this.close(this.#excessiveLoadCode, error.message);
+    } else if (error instanceof ProtocolError) {
       this.#close({ type: "local", layer: "transport", code: error.code, phrase: error.message, cause: error });
     } else {
       // An exception in our code ends this connection, not the process; the event carries the cause.

@@ -16,6 +16,7 @@ import type { CloseReason } from "../transport.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
 import type { FrameContext } from "./packet-receiver.ts";
 import type { ConnectionParts } from "./parts.ts";
+import { WORK } from "./work-budget.ts";
 
 /** The effects of a frame on the connection as a whole. */
 export interface FrameRouterHost {
@@ -42,11 +43,12 @@ export class FrameRouter {
   }
 
   handleFrame(frame: Frame, context: FrameContext, now: Instant): void {
-    const { streams, spaces, role, closing } = this.#parts;
+    const { streams, spaces, role, closing, work } = this.#parts;
+    work.spend(WORK.frame);
     if (!closing.isOpen && frame.type !== "connection-close") return;
     switch (frame.type) {
       case "stream":
-        streams.handleStream(frame.id, frame.offset, frame.data, frame.fin, now);
+        work.onStreamData(streams.handleStream(frame.id, frame.offset, frame.data, frame.fin, now));
         break;
       case "ack":
         this.#handleAck(frame, context, now);
@@ -117,8 +119,9 @@ export class FrameRouter {
   }
 
   #handleAck(frame: AckFrame, { level, path }: FrameContext, now: Instant): void {
-    const { oneRtt, streams } = this.#parts;
+    const { oneRtt, streams, work } = this.#parts;
     const { recovery, routes } = path;
+    work.spend((frame.ranges.length / 2) * WORK.ackRange);
     const isOneRtt = level === EncryptionLevel.oneRtt;
     const exponent = isOneRtt
       ? (this.#host.peerAckDelayExponent() ?? DEFAULT_ACK_DELAY_EXPONENT)
@@ -150,6 +153,10 @@ export class FrameRouter {
       case "new-connection-id":
       case "retire-connection-id":
         frame.owner.handleAcked(frame.sequence);
+        break;
+      case "stream":
+        this.#parts.work.onStreamFrameAcked(frame.length, frame.fin);
+        this.#parts.streams.handleAcked(frame);
         break;
       default:
         this.#parts.streams.handleAcked(frame);

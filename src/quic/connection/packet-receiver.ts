@@ -25,6 +25,7 @@ import type { HandshakeSpace } from "./handshake-spaces.ts";
 import { isProbing, type Migration } from "./migration.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { type PacketOrigin, UndecryptedPackets } from "./undecrypted.ts";
+import { WORK } from "./work-budget.ts";
 
 /** Receives everything except frames. */
 export interface PacketListener {
@@ -83,9 +84,11 @@ export class PacketReceiver {
 
   /** Handles datagrams [from, to) of the batch, all for this connection. */
   handleDatagrams(received: ReceivedBatch, from: number, to: number, now: Instant): void {
-    const { stats, closing, trace } = this.#parts;
+    const { stats, closing, trace, work } = this.#parts;
     const batch = this.#batches.forArena(received.arena);
     let batchPath: PathSpace | undefined;
+    work.refill(now);
+    let processed = 0;
     for (let i = from; i < to; i += 1) {
       const start = received.offset[i]!;
       const end = start + received.length[i]!;
@@ -101,6 +104,11 @@ export class PacketReceiver {
       stats.bytesReceived += end - start;
       route.onDatagramReceived(end - start);
       if (!closing.isOpen) closing.handleDatagram();
+      if (work.isSpent || !work.mayDecrypt || processed >= work.share) {
+        this.#shed(end - start, now);
+        continue;
+      }
+      processed += 1;
       if (batchPath !== undefined && (path !== batchPath || batch.count === batch.capacity)) {
         this.#openOneRtt(batch, batchPath, now);
       }
@@ -109,6 +117,15 @@ export class PacketReceiver {
     }
     if (batchPath !== undefined) this.#openOneRtt(batch, batchPath, now);
     this.#migration.forgetCandidates();
+  }
+
+  /** RFC 9000 §21.9 allows dropping non-productive packets. */
+  #shed(size: number, now: Instant): void {
+    const { stats, work, trace } = this.#parts;
+    stats.datagramsShed += 1;
+    trace?.({ type: "quic:packet-dropped", cause: "rejected", size }, now);
+    // Counts in full, or a flood could go on at this rate. Forged packets, in contrast, must not close the connection.
+    if (!work.isSpent && work.mayDecrypt) work.spend(WORK.packet);
   }
 
   /** Handshake packets belong to the primary path, 1-RTT packets to the path of their destination connection id. */
@@ -205,6 +222,11 @@ export class PacketReceiver {
     this.#parts.trace?.({ type: "quic:packet-dropped", cause, size }, now);
   }
 
+  #dropForgery(size: number, now: Instant): void {
+    this.#parts.work.onPacketFailed();
+    this.#drop("decryption-failure", size, now);
+  }
+
   #keep(arena: Uint8Array, header: PacketHeader, level: EncryptionLevel, origin: PacketOrigin, now: Instant): void {
     const size = header.end - header.start;
     const isKept = this.#undecrypted.keep(level, arena, header.start, header.end, origin);
@@ -226,7 +248,7 @@ export class PacketReceiver {
     openBatch(batch, space.read!.packet, index, path.id);
     batch.count = index;
     if (batch.ok[index] !== 1) {
-      this.#drop("decryption-failure", header.end - header.start, now);
+      this.#dropForgery(header.end - header.start, now);
       return;
     }
     this.#listener.onPacketOpened(space.level, header.source, route);
@@ -243,7 +265,7 @@ export class PacketReceiver {
     batch.count = 0;
     for (let i = 0; i < count; i += 1) {
       if (batch.ok[i] !== 1) {
-        this.#drop("decryption-failure", batch.end[i]! - batch.header[i]!, now);
+        this.#dropForgery(batch.end[i]! - batch.header[i]!, now);
         continue;
       }
       const id = batch.header[i]! + 1;
@@ -263,8 +285,9 @@ export class PacketReceiver {
     ecn: Ecn,
     now: Instant,
   ): void {
-    const { stats, idle, trace } = this.#parts;
+    const { stats, idle, trace, work } = this.#parts;
     const { level } = context;
+    work.spend(WORK.packet);
     const packetNumber = batch.packetNumber[index]!;
     const payload = batch.payload[index]!;
     const payloadEnd = batch.end[index]! - TAG_LENGTH;

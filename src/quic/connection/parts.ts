@@ -11,6 +11,7 @@ import type { Handshake } from "./handshake.ts";
 import type { HandshakeSpaces } from "./handshake-spaces.ts";
 import type { IdleTimer } from "./idle.ts";
 import type { ConnectionStats } from "./stats.ts";
+import type { WorkBudget } from "./work-budget.ts";
 
 export interface ConnectionParts {
   readonly role: "client" | "server";
@@ -24,6 +25,7 @@ export interface ConnectionParts {
   readonly closing: Closing;
   readonly idle: IdleTimer;
   readonly stats: ConnectionStats;
+  readonly work: WorkBudget;
   /** Receives trace events; undefined if there is no listener. */
   readonly trace: QuicTrace | undefined;
   /** Our source id in long headers. */

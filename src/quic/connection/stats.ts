@@ -12,6 +12,8 @@ export class ConnectionStats {
   datagramsFromElsewhere = 0;
   /** How often the active route of the first path was changed. */
   migrations = 0;
+  /** Datagrams dropped before decryption, because the peer caused too much work. */
+  datagramsShed = 0;
   packetsLost = 0;
   packetsDuplicate = 0;
   /** Packets that could not be decrypted or parsed. */

@@ -5,7 +5,7 @@
 
 import type { ReceivedBatch, SocketAddress } from "../../base/datagrams.ts";
 import { randomBytes } from "../../base/rng.ts";
-import type { Instant } from "../../base/time.ts";
+import type { Instant, Micros } from "../../base/time.ts";
 import type { TlsHandshake } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
 import type { ConnectionConfig } from "../connection/config.ts";
@@ -14,6 +14,7 @@ import type { ConnectionIdGenerator } from "../packet/connection-id-generator.ts
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import { findVersion } from "../versions/index.ts";
+import { InitialShares } from "./initial-shares.ts";
 import { RetryTokens } from "./retry-token.ts";
 import type { StatelessReplies } from "./stateless-replies.ts";
 
@@ -52,6 +53,8 @@ export interface Pressure {
 
 /** RFC 9000 §7.2. */
 const MIN_DESTINATION_LENGTH = 8;
+/** Retry costs an honest client one round trip, and costs us a tenth of the start of a handshake. */
+const RETRY_ABOVE = 250;
 const CONNECTION_REFUSED = 0x2;
 const INVALID_TOKEN = 0xb;
 
@@ -60,9 +63,16 @@ export class Acceptor {
   readonly #tokens: RetryTokens;
   readonly #connectionIds: ConnectionIdGenerator;
   readonly #replies: StatelessReplies;
+  readonly #shares: InitialShares;
+  readonly #handshakeTimeout: Micros;
+  #forgeries = 0;
+  #forgeriesSince: Instant = 0 as Instant;
 
-  constructor({ engine, rng, connectionIds }: ConnectionConfig, policy: AcceptPolicy, replies: StatelessReplies) {
+  constructor(config: ConnectionConfig, policy: AcceptPolicy, replies: StatelessReplies) {
+    const { engine, rng, connectionIds, handshakeTimeout } = config;
     this.#policy = policy;
+    this.#handshakeTimeout = handshakeTimeout;
+    this.#shares = new InitialShares(rng);
     this.#connectionIds = connectionIds;
     this.#tokens = new RetryTokens(engine, policy.tokenKey ?? randomBytes(rng, 32), rng);
     this.#replies = replies;
@@ -78,32 +88,35 @@ export class Acceptor {
     if (length < MIN_DATAGRAM_SIZE) return undefined;
     const header = parsePacketHeader(received.arena, start, start + length, this.#connectionIds.length);
     if (header === undefined) return undefined;
+    const { halfOpen, connections, isAccepting, now } = pressure;
     if (header.form === "unknown-version") {
       // RFC 9000 §6.1: only in response to datagrams that could have started a connection.
-      this.#replies.negotiateVersion(header, local, remote);
+      this.#replies.negotiateVersion(header, local, remote, now);
       return undefined;
     }
     if (header.form !== "initial" || findVersion(header.version) === undefined) return undefined;
     if (header.destination.length < MIN_DESTINATION_LENGTH) return undefined;
 
-    const { halfOpen, connections, isAccepting, now } = pressure;
-    const { refuseAbove = 10_000, maxConnections = 100_000, retryAbove = 1_000, retry = "auto" } = this.#policy;
+    const { refuseAbove = 10_000, maxConnections = 100_000, retryAbove = RETRY_ABOVE, retry = "auto" } = this.#policy;
     if (!isAccepting || halfOpen >= refuseAbove || connections >= maxConnections) {
-      this.#replies.refuse(header, CONNECTION_REFUSED, local, remote);
+      this.#replies.refuse(header, CONNECTION_REFUSED, local, remote, now);
       return undefined;
     }
     const token = header.token.length > 0 ? this.#tokens.open(header.token, remote, now) : "not-ours";
     const isForeign = token !== "not-ours" && token && !equalBytes(token.retrySource, header.destination);
     if (token === undefined || isForeign) {
       // RFC 9000 §8.1.2: a Retry token of ours that is not valid for this client, or for this connection attempt.
-      this.#replies.refuse(header, INVALID_TOKEN, local, remote);
+      this.#replies.refuse(header, INVALID_TOKEN, local, remote, now);
       return undefined;
     }
     if (token === "not-ours") {
       if (header.token.length > 0 && this.#tokens.acceptsNewToken(header.token, remote, now)) {
         return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, true);
       }
-      const isProofRequired = retry === "always" || (retry === "auto" && halfOpen >= retryAbove);
+      // The answer costs more than reading it did.
+      if (!this.#shares.take(remote, now)) return undefined;
+      const isProofRequired =
+        retry === "always" || (retry === "auto" && halfOpen + this.#forgeriesAt(now) >= retryAbove);
       if (isProofRequired) {
         const source = this.#connectionIds.generate();
         const issued = this.#tokens.issue(remote, header.destination, source.bytes, now);
@@ -114,6 +127,21 @@ export class Acceptor {
     }
     const { originalDestination, retrySource } = token;
     return this.#admit(header, remote, ConnectionId.from(originalDestination), ConnectionId.from(retrySource), true);
+  }
+
+  /**
+   * An admitted Initial failed to decrypt. It cost as much as the start of a handshake, so it counts as an unfinished one
+   * for the handshake timeout.
+   */
+  onForgery(now: Instant): void {
+    this.#forgeries = this.#forgeriesAt(now) + 1;
+    this.#forgeriesSince = now;
+  }
+
+  #forgeriesAt(now: Instant): number {
+    const { retryAbove = RETRY_ABOVE } = this.#policy;
+    const elapsed = (now - this.#forgeriesSince) / this.#handshakeTimeout;
+    return Math.max(0, this.#forgeries - elapsed * retryAbove);
   }
 
   #admit(

@@ -51,6 +51,8 @@ export interface EndpointEvent {
 
 const HEADER_FORM = 0x80;
 const FIXED_BIT = 0x40;
+/** Datagrams without a connection that are processed per batch; others are dropped. */
+const MAX_STRAYS = 16;
 
 /** A connection's state in the endpoint's maps and queues. */
 class Entry {
@@ -64,6 +66,8 @@ class Entry {
   readonly eventful: QueueNode<Entry> = new QueueNode<Entry>(this);
   /** Its place in the queue of connections that may have something to send. */
   readonly sendable: QueueNode<Entry> = new QueueNode<Entry>(this);
+  /** True if the current batch created it. */
+  isNew = false;
   isAccepted = false;
   isHalfOpen = false;
 }
@@ -85,6 +89,9 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #outbound = new BatchPool();
   /** The sender of the last train from `pollTransmit`; undefined if that was a stateless reply. */
   #lastSender: Connection | undefined;
+  /** Indices in the current batch of datagrams without a connection. */
+  readonly #strays: number[] = [];
+  #isReplyTurn = true;
   #halfOpen = 0;
   isAccepting = true;
   onReady: (() => void) | undefined;
@@ -146,6 +153,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   // ── Input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   handleBatch(received: ReceivedBatch, now: Instant): void {
+    this.#strays.length = 0;
     // Datagrams of one connection mostly arrive in runs; each run is handled in one call.
     let run: Entry | undefined;
     let from = 0;
@@ -157,6 +165,8 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       from = i;
     }
     if (run !== undefined) this.#handleRun(run, received, from, received.count, now);
+    // Strays come last, so that they do not delay connections.
+    for (const stray of this.#strays) this.#handleStray(received, stray, now);
     if (this.#replies.isPending) this.#announce();
   }
 
@@ -166,7 +176,17 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     } catch (error) {
       this.#drop(entry, error);
     }
+    if (entry.isNew) this.#judgeNew(entry, now);
     this.#wake(entry);
+  }
+
+  /** Removes a connection whose first Initial failed to decrypt: forging one costs the sender nothing. */
+  #judgeNew(entry: Entry, now: Instant): void {
+    entry.isNew = false;
+    if (entry.connection.stats.packetsReceived > 0 || !entry.connection.isOpen) return;
+    this.#acceptor!.onForgery(now);
+    this.#forget(entry);
+    entry.connection.abandon();
   }
 
   #routeSafely(received: ReceivedBatch, index: number, now: Instant): Entry | undefined {
@@ -194,11 +214,10 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       idEnd = id + (arena[start + 5] ?? 0);
       if (idEnd > end) return undefined;
     }
-    const remote = received.remote[index]!;
     const entry = this.#byId.get(connectionIdKey(arena, id, idEnd));
     if (entry !== undefined) return entry;
     if (isLong) return this.#accept(received, index, now);
-    this.#handleStray(arena, start, end, received.local[index]!, remote, now);
+    if (this.#strays.length < MAX_STRAYS) this.#strays.push(index);
     return undefined;
   }
 
@@ -222,6 +241,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     // The client keeps using the id that it chose until it has seen ours.
     this.#map(entry, admission.destination);
     entry.isHalfOpen = true;
+    entry.isNew = true;
     this.#halfOpen += 1;
     this.#add(entry);
     return entry;
@@ -259,14 +279,10 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   /**
    * Handles a short header for no connection: a stateless reset of one of ours, or a packet that should trigger one.
    */
-  #handleStray(
-    arena: Uint8Array,
-    start: number,
-    end: number,
-    local: SocketAddress,
-    remote: SocketAddress,
-    now: Instant,
-  ): void {
+  #handleStray(received: ReceivedBatch, index: number, now: Instant): void {
+    const { arena } = received;
+    const start = received.offset[index]!;
+    const end = start + received.length[index]!;
     if (this.#byResetToken.size > 0 && end - start >= 21) {
       const entry = this.#byResetToken.get(this.#tokenKey(arena.subarray(end - 16, end)));
       if (entry !== undefined) {
@@ -276,7 +292,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     }
     if (this.#acceptor !== undefined) {
       const id = arena.subarray(start + 1, start + 1 + this.#config.connectionIds.length);
-      this.#replies.reset(id, end - start, local, remote, now);
+      this.#replies.reset(id, end - start, received.local[index]!, received.remote[index]!, now);
     }
   }
 
@@ -327,8 +343,16 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
 
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
     this.#lastSender = undefined;
-    const reply = this.#replies.poll(slots);
-    if (reply !== undefined) return reply;
+    // Replies alternate with connections, so that a flood of replies does not delay them.
+    this.#isReplyTurn = !this.#isReplyTurn;
+    const transmit = this.#isReplyTurn
+      ? (this.#replies.poll(slots) ?? this.#pollConnections(slots, maxSegments, now))
+      : (this.#pollConnections(slots, maxSegments, now) ?? this.#replies.poll(slots));
+    if (transmit === undefined) this.#isAnnounced = false;
+    return transmit;
+  }
+
+  #pollConnections(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
     for (let entry = this.#sendable.first; entry !== undefined; entry = this.#sendable.first) {
       let transmit: Transmit | undefined;
       try {
@@ -347,7 +371,6 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       if (entry.connection.isClosed) this.#remove(entry);
       else this.#timers.set(entry.timer, entry.connection.nextTimeout());
     }
-    this.#isAnnounced = false;
     return undefined;
   }
 
@@ -420,10 +443,15 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   /** Removes a connection that could not even close itself. The others continue. */
   #drop(entry: Entry, error: unknown): void {
     this.#reportFault(error);
+    this.#forget(entry);
     entry.eventful.moveTo(this.#eventful);
+    this.#announce();
+  }
+
+  #forget(entry: Entry): void {
+    entry.eventful.moveTo(undefined);
     entry.sendable.moveTo(undefined);
     this.#remove(entry);
-    this.#announce();
   }
 
   #reportFault(error: unknown): void {

@@ -5,7 +5,8 @@
  */
 
 import { Ecn, type SlotWriter, type SocketAddress, type Transmit } from "../../base/datagrams.ts";
-import { type Instant, type Micros, seconds } from "../../base/time.ts";
+import { RateLimit } from "../../base/rate-limit.ts";
+import type { Instant } from "../../base/time.ts";
 import { PacketBatch } from "../../crypto/engine.ts";
 import { Writer } from "../../wire/writer.ts";
 import type { ConnectionConfig } from "../connection/index.ts";
@@ -18,7 +19,7 @@ import type { PacketHeader } from "../packet/header.ts";
 import { emitRetry } from "../packet/retry.ts";
 import { emitVersionNegotiation } from "../packet/version-negotiation.ts";
 import { supportedVersions } from "../versions/index.ts";
-import { emitStatelessReset, resetToken } from "./stateless-reset.ts";
+import { canReset, emitStatelessReset, resetToken } from "./stateless-reset.ts";
 
 interface Reply {
   readonly local: SocketAddress;
@@ -27,18 +28,22 @@ interface Reply {
 }
 
 /** The maximum number of replies waiting for the socket. Further ones are dropped; the client will retry. */
-const MAX_QUEUED = 1_000;
+const MAX_QUEUED = 256;
 
-/** The maximum number of stateless resets per second (RFC 9000 §10.3.3 asks for a limit). */
+/** RFC 9000 §10.3.3 asks for a limit. */
 const MAX_RESETS_PER_SECOND = 100;
-const RESET_INTERVAL: Micros = seconds(1);
+/** RFC 9000 §6.1 allows a limit. */
+const MAX_NEGOTIATIONS_PER_SECOND = 1_000;
+/** Each derives packet keys. */
+const MAX_REFUSALS_PER_SECOND = 500;
 
 export class StatelessReplies {
   readonly #config: ConnectionConfig;
   readonly #secret: Uint8Array;
   readonly #queue: Reply[] = [];
-  #resets = 0;
-  #resetsSince = 0;
+  readonly #resets = new RateLimit(MAX_RESETS_PER_SECOND);
+  readonly #negotiations = new RateLimit(MAX_NEGOTIATIONS_PER_SECOND);
+  readonly #refusals = new RateLimit(MAX_REFUSALS_PER_SECOND);
 
   constructor(config: ConnectionConfig, secret: Uint8Array) {
     this.#config = config;
@@ -49,7 +54,8 @@ export class StatelessReplies {
     return this.#queue.length > 0;
   }
 
-  negotiateVersion(header: PacketHeader, local: SocketAddress, remote: SocketAddress): void {
+  negotiateVersion(header: PacketHeader, local: SocketAddress, remote: SocketAddress, now: Instant): void {
+    if (!this.#negotiations.take(now)) return;
     const writer = new Writer(new Uint8Array(MIN_DATAGRAM_SIZE));
     emitVersionNegotiation(writer, header.source, header.destination, supportedVersions, this.#config.rng);
     this.#push(writer, local, remote);
@@ -69,7 +75,8 @@ export class StatelessReplies {
   }
 
   /** Sends an Initial with only CONNECTION_CLOSE, with keys that anyone can derive (RFC 9000 §5.2.2). */
-  refuse(header: PacketHeader, code: number, local: SocketAddress, remote: SocketAddress): void {
+  refuse(header: PacketHeader, code: number, local: SocketAddress, remote: SocketAddress, now: Instant): void {
+    if (!this.#refusals.take(now)) return;
     const { engine } = this.#config;
     const arena = new Uint8Array(MIN_DATAGRAM_SIZE);
     const writer = new Writer(arena);
@@ -94,16 +101,10 @@ export class StatelessReplies {
 
   /** Responds to a datagram of `triggerLength` bytes for a connection that does not exist (any more). */
   reset(id: Uint8Array, triggerLength: number, local: SocketAddress, remote: SocketAddress, now: Instant): void {
-    if (now - this.#resetsSince >= RESET_INTERVAL) {
-      this.#resetsSince = now;
-      this.#resets = 0;
-    }
-    if (this.#resets >= MAX_RESETS_PER_SECOND) return;
+    if (!canReset(triggerLength) || !this.#resets.take(now)) return;
     const { engine, rng } = this.#config;
     const bytes = emitStatelessReset(rng, resetToken(engine, this.#secret, id), triggerLength);
-    if (bytes === undefined) return;
-    this.#resets += 1;
-    this.#enqueue({ local, remote, bytes });
+    if (bytes !== undefined) this.#enqueue({ local, remote, bytes });
   }
 
   poll(slots: SlotWriter): Transmit | undefined {

@@ -25,12 +25,15 @@ export function resetToken(engine: CryptoEngine, secret: Uint8Array, connectionI
   return engine.hmac("sha256", secret, connectionId).slice(0, RESET_TOKEN_LENGTH);
 }
 
+/** Whether there is room for a reset that is shorter than its trigger. */
+export const canReset = (triggerLength: number): boolean => triggerLength > SHORTEST_RESET;
+
 /**
  * A reset in response to a datagram of `triggerLength` bytes. It is shorter than its trigger, so that two endpoints
  * without state cannot loop (RFC 9000 §10.3.3). Returns undefined if there is no room for one.
  */
 export function emitStatelessReset(rng: Rng, token: Uint8Array, triggerLength: number): Uint8Array | undefined {
-  if (triggerLength <= SHORTEST_RESET) return undefined;
+  if (!canReset(triggerLength)) return undefined;
   const longest = Math.min(triggerLength - 1, LONGEST_RESET);
   const shortest = Math.min(longest, SHORTEST_INCONSPICUOUS);
   const bytes = new Uint8Array(shortest + (rng.uint32() % (longest - shortest + 1)));

@@ -18,7 +18,7 @@ const sent = (side: TestSide, type: Frame["type"]): Frame[] =>
     .filter((frame) => frame.type === type);
 
 describe("the data that the peer may send", () => {
-  const receive = (side: TestSide, id: number, offset: number, length: number, fin = false): void =>
+  const receive = (side: TestSide, id: number, offset: number, length: number, fin = false): number =>
     side.set.handleStream(id, offset, new Uint8Array(length), fin, at(0));
 
   it("ends at the stream's limit", () => {
@@ -155,7 +155,7 @@ describe("the data that we may send", () => {
 });
 
 describe("final sizes (§4.5): FINAL_SIZE_ERROR", () => {
-  const end = (side: TestSide, offset: number, length: number, fin: boolean): void =>
+  const end = (side: TestSide, offset: number, length: number, fin: boolean): number =>
     side.set.handleStream(0, offset, new Uint8Array(length), fin, at(0));
 
   it.each<[string, (side: TestSide) => void]>([

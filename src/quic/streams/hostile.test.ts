@@ -11,14 +11,15 @@ describe("fragments", () => {
   it("of 6 bytes with gaps of 1 close the connection at 1024 on one stream", () => {
     const { server } = streamPair({ server: crumbs });
     let pieces = 0;
-    const next = (): void => server.set.handleStream(0, 7 * ++pieces, new Uint8Array(6), false, at(0));
+    const next = (): number => server.set.handleStream(0, 7 * ++pieces, new Uint8Array(6), false, at(0));
     for (let i = 0; i < 1_024; i += 1) next();
     expect(next).toThrow(refused);
   });
 
   it("close the connection at 8192 on all streams, and dropped streams free theirs", () => {
     const { server } = streamPair({ server: crumbs });
-    const piece = (id: number, i: number): void => server.set.handleStream(id, 7 * i, new Uint8Array(6), false, at(0));
+    const piece = (id: number, i: number): number =>
+      server.set.handleStream(id, 7 * i, new Uint8Array(6), false, at(0));
     for (let id = 0; id < 8 * 4; id += 4) for (let i = 1; i <= 1_024; i += 1) piece(id, i);
     expect(() => piece(32, 1)).toThrow(refused);
     server.set.handleResetStream(0, 0, 8_000);

@@ -6,7 +6,7 @@ import type { Frame } from "../frame/index.ts";
 import { at, drain, framesOf, pattern, settle, streamPair, type TestSide } from "./testing/stream-pair.ts";
 
 const NO_BYTES = new Uint8Array(0);
-const open = (side: TestSide, id: number): void => side.set.handleStream(id, 0, pattern(1), false, at(0));
+const open = (side: TestSide, id: number): number => side.set.handleStream(id, 0, pattern(1), false, at(0));
 const sent = (side: TestSide): Frame[] => side.packets().flatMap(framesOf);
 
 describe("streams that we open with a given id", () => {

@@ -210,14 +210,18 @@ export class StreamSet implements StreamFacts {
 
   // ── Frames from the peer ──────────────────────────────────────────────────────────────────────────────────────────
 
-  handleStream(id: StreamId, offset: number, data: Uint8Array, fin: boolean, now: Instant): void {
+  /** Returns the number of bytes received for the first time. */
+  handleStream(id: StreamId, offset: number, data: Uint8Array, fin: boolean, now: Instant): number {
     this.#now = now;
     const stream = this.#find(id, "receive", "STREAM");
     const receive = stream?.receive;
-    if (receive === undefined) return;
-    receive.handleData(offset, data, fin, this.#window, now);
+    if (receive === undefined) return 0;
+    const before = receive.window.received;
+    const kept = receive.handleData(offset, data, fin, this.#window, now);
     if (receive.announceReadable()) this.#emit({ type: "stream-readable", id });
     if (fin) this.#afterReceiveEnd(stream!, receive);
+    // Includes data that is dropped because the stream is no longer read.
+    return Math.max(kept, receive.window.received - before);
   }
 
   handleResetStream(id: StreamId, code: VarInt, finalSize: number): void {

@@ -34,10 +34,12 @@ export class Listener {
   readonly endpoint: Endpoint;
   /** The number of connections that the application was notified of. */
   accepted = 0;
-  readonly #batch = new ReceivedBatch(new Uint8Array(65_536), 16);
+  readonly rng: SeededRng;
+  readonly #batch = new ReceivedBatch(new Uint8Array(512 * 1024), 512);
 
   constructor(options: ListenerOptions = {}) {
     const rng = new SeededRng(options.seed ?? 1);
+    this.rng = rng;
     const engine = portableEngine;
     const identity = ed25519Identity();
     this.endpoint = new Endpoint({
@@ -53,8 +55,15 @@ export class Listener {
 
   /** Delivers one datagram and returns the datagrams sent in response. */
   deliver(datagram: Uint8Array, from: SocketAddress = address(1)): Answer[] {
+    return this.deliverAll([datagram], from);
+  }
+
+  /** Delivers one batch; returns the responses to it. */
+  deliverAll(datagrams: readonly Uint8Array[], from: SocketAddress = address(1)): Answer[] {
     this.#batch.clear();
-    this.#batch.push(datagram, LOCAL, from);
+    for (const datagram of datagrams) {
+      if (!this.#batch.push(datagram, LOCAL, from)) throw new RangeError("more than one wake-up can bring");
+    }
     this.endpoint.handleBatch(this.#batch, this.now);
     return this.poll();
   }

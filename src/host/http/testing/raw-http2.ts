@@ -9,6 +9,7 @@ import {
   END_STREAM,
   FrameReader,
   frame,
+  GOAWAY,
   HEADERS,
   INITIAL_WINDOW_SIZE,
   PREFACE,
@@ -33,6 +34,8 @@ export class RawHttp2 {
   readonly #resets = new Map<number, number>();
   readonly #frames = new FrameReader((...parts) => this.#handle(...parts));
   #nextStream = 1;
+  /** The code of GOAWAY. */
+  #goaway: number | undefined;
   #changed: (() => void) | undefined;
 
   private constructor(socket: TLSSocket) {
@@ -98,6 +101,24 @@ export class RawHttp2 {
     };
   }
 
+  /** Sends any frame. */
+  sendFrame(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
+  }
+
+  /** True if the server has closed the connection. */
+  get isOver(): boolean {
+    return this.#goaway !== undefined || this.#socket.destroyed || this.#socket.readableEnded;
+  }
+
+  /** Resolves when the kernel has taken everything sent so far. */
+  async turn(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#socket.write(new Uint8Array(0), () => resolve());
+    });
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
   close(): void {
     this.#socket.destroy();
   }
@@ -112,6 +133,7 @@ export class RawHttp2 {
     if (type === SETTINGS && (flags & ACK) === 0) this.#socket.write(frame(SETTINGS, ACK, 0));
     if (type === DATA) this.#bytes.set(stream, (this.#bytes.get(stream) ?? 0) + payload.length);
     if ((type === DATA || type === HEADERS) && (flags & END_STREAM) !== 0) this.#ended.add(stream);
+    if (type === GOAWAY) this.#goaway = payload.readUInt32BE(4);
     if (type === RST_STREAM) this.#resets.set(stream, payload.readUInt32BE(0));
   }
 }

@@ -1,0 +1,57 @@
+/** Floods of HTTP/2 frames (RFC 9113 §10.5). nghttp2 stops most of them; our settings must not disable that. */
+
+import { afterEach, expect, test } from "vitest";
+import { loadIdentity } from "../certificates/identity.ts";
+import { TcpListener } from "./tcp-listener.ts";
+import { CONTINUATION, DATA, frame, HEADERS, PING, SETTINGS } from "./testing/http2-frames.ts";
+import { localhostIdentity } from "./testing/identities.ts";
+import { RawHttp2 } from "./testing/raw-http2.ts";
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function start(): Promise<RawHttp2> {
+  const listener = new TcpListener({
+    identities: [loadIdentity(localhostIdentity)],
+    onExchange: (exchange) => void exchange,
+    onKeyLog: undefined,
+  });
+  closers.push(() => listener.close(0));
+  const { port } = await listener.listen(0, "127.0.0.1");
+  const client = await RawHttp2.open(port);
+  closers.push(() => client.close());
+  return client;
+}
+
+const EMPTY = new Uint8Array(0);
+/** 16 kB of field lines; an endless head repeats them. */
+const LINES = Buffer.alloc(16_000, Buffer.from([0x10, 1, 0x61, 1, 0x62]));
+
+const floods: readonly (readonly [string, (client: RawHttp2, i: number) => void])[] = [
+  ["requests that are reset at once", (client) => client.reset(client.request("GET"), 0x8)],
+  ["PING", (client) => client.sendFrame(frame(PING, 0, 0, new Uint8Array(8)))],
+  ["SETTINGS", (client) => client.sendFrame(frame(SETTINGS, 0, 0))],
+  [
+    "CONTINUATION without end",
+    (client, i) => client.sendFrame(i === 0 ? frame(HEADERS, 0, 1, LINES) : frame(CONTINUATION, 0, 1, LINES)),
+  ],
+  [
+    "DATA without content",
+    (client, i) => {
+      if (i === 0) client.request("POST");
+      client.sendFrame(frame(DATA, 0, 1, EMPTY));
+    },
+  ],
+];
+
+test.each(floods)("of %s closes the connection", async (_name, send) => {
+  const client = await start();
+  let sent = 0;
+  while (!client.isOver && sent < 200_000) {
+    for (let i = 0; i < 500; i += 1) send(client, sent++);
+    await client.turn();
+  }
+  expect(client.isOver).toBe(true);
+});

@@ -1,0 +1,167 @@
+/** Work without progress (RFC 9000 §21.9, RFC 9114 §10.5): peers that flood, and peers that are busy. */
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { SeededRng } from "../../src/base/rng.ts";
+import { seconds } from "../../src/base/time.ts";
+import { H3_ERRORS, H3Connection } from "../../src/h3/index.ts";
+import { frame, REQUEST, section, settings } from "../../src/h3/testing/raw-peer.ts";
+import { TRANSPORT_ERRORS } from "../../src/quic/errors.ts";
+import type { Frame } from "../../src/quic/frame/frames.ts";
+import type { HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
+import { EncryptionLevel } from "../../src/tls/index.ts";
+import { concat } from "../../src/wire/text.ts";
+import { runs } from "../properties/runs.ts";
+import { attacker } from "./attack.ts";
+import { busy } from "./busy.ts";
+
+const { oneRtt } = EncryptionLevel;
+const EXCESSIVE_LOAD = H3_ERRORS.H3_EXCESSIVE_LOAD.code;
+const PIECE = 1_100;
+
+/** An attacker of an HTTP/3 server, with a control stream, an encoder stream and an unfinished request. */
+function h3Attacker(): HostilePeer {
+  const peer = attacker({ alpn: "h3", keepsNothing: true });
+  const h3 = new H3Connection(peer.connection, { rng: new SeededRng(1) });
+  peer.onEvent = (_connection, event) => {
+    if (event.type === "key-log" || event.type === "verify-certificate" || event.type === "silence") return;
+    h3.handleTransportEvent(event);
+    for (let next = h3.pollEvent(); next !== undefined; next = h3.pollEvent()) {
+      if (next.type === "data") while (h3.readData(next.id) !== undefined);
+    }
+  };
+  peer.onEvent(peer.connection, { type: "connected", alpn: "h3" });
+  const stream = (id: number, data: Uint8Array): Frame => ({ type: "stream", id, offset: 0, data, fin: false });
+  peer.send(oneRtt, [stream(2, CONTROL), stream(6, ENCODER), stream(0, HEAD)]);
+  return peer;
+}
+
+const CONTROL = concat(Uint8Array.of(0), settings());
+const ENCODER = Uint8Array.of(2, 0x3f, 0xe1, 0x1f, 0x41, 0x61, 0x01, 0x62);
+const HEAD = frame(1, section([[":method", "POST"], ...REQUEST.slice(1)]));
+
+/** The frames of packet `i`. */
+type Flood = (i: number) => Frame[];
+
+const repeated = (made: Frame): Frame[] => Array.from({ length: 100 }, () => made);
+
+/** Continues a stream that has `begun` bytes. */
+const more =
+  (id: number, begun: number, piece: Uint8Array): Flood =>
+  (i) => [{ type: "stream", id, offset: begun + i * piece.length, data: piece, fin: false }];
+
+const FLOODS: readonly (readonly [string, Flood])[] = [
+  ["PING", () => [{ type: "ping" }]],
+  ["PADDING", () => [{ type: "padding", length: 20 }]],
+  ["a hundred PING in a packet", () => repeated({ type: "ping" })],
+  ["STOP_SENDING", () => [{ type: "stop-sending", id: 0, code: 0 }]],
+  ["DATA_BLOCKED", (i) => [{ type: "data-blocked", limit: i }]],
+  ["STREAM_DATA_BLOCKED", (i) => [{ type: "stream-data-blocked", id: 0, limit: i }]],
+  ["STREAMS_BLOCKED", (i) => [{ type: "streams-blocked", direction: "uni", limit: i }]],
+  ["MAX_DATA", (i) => [{ type: "max-data", maximum: 2_000_000 + i }]],
+  ["MAX_STREAM_DATA", (i) => [{ type: "max-stream-data", id: 0, maximum: 200_000 + i }]],
+  ["PATH_CHALLENGE", (i) => [{ type: "path-challenge", data: Uint8Array.of(0, 0, 0, 0, 0, 0, i >> 8, i) }]],
+  ["PATH_RESPONSE", () => [{ type: "path-response", data: new Uint8Array(8) }]],
+  ["STREAM without data", () => [{ type: "stream", id: 0, offset: 0, data: new Uint8Array(0), fin: false }]],
+  ["STREAM with duplicate data", () => [{ type: "stream", id: 0, offset: 0, data: HEAD, fin: false }]],
+  ["one-byte STREAM", more(0, HEAD.length, frame(0, Uint8Array.of(1)))],
+  ["empty DATA", more(0, HEAD.length, new Uint8Array(PIECE))],
+  [
+    "empty unknown frames",
+    more(
+      0,
+      HEAD.length,
+      new Uint8Array(PIECE).map((_, i) => (i % 2 === 0 ? 0x21 : 0)),
+    ),
+  ],
+  [
+    "MAX_PUSH_ID",
+    more(
+      2,
+      CONTROL.length,
+      new Uint8Array(PIECE - (PIECE % 3)).map((_, i) => [0x0d, 1, 1][i % 3]!),
+    ),
+  ],
+  ["QPACK duplicates", more(6, ENCODER.length, new Uint8Array(PIECE))],
+  ["RESET_STREAM for unused streams", (i) => [{ type: "reset-stream", id: 10 + 4 * (i % 10), code: 0, finalSize: 0 }]],
+];
+
+describe("a flood", () => {
+  test.each(FLOODS)("of %s closes the connection with H3_EXCESSIVE_LOAD", (_name, flood) => {
+    const peer = h3Attacker();
+    let packets = 0;
+    for (; peer.close === undefined && packets < 12_000; packets += 1) peer.send(oneRtt, flood(packets));
+    expect(peer.close).toMatchObject({ layer: "application", code: EXCESSIVE_LOAD });
+    expect(packets).toBeLessThan(12_000);
+  });
+
+  test("in another protocol closes the connection with PROTOCOL_VIOLATION", () => {
+    const peer = attacker({ keepsNothing: true });
+    for (let i = 0; i < 12_000 && peer.close === undefined; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
+    expect(peer.close).toMatchObject({ layer: "transport", code: TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code });
+  });
+
+  test("gets eight datagrams of a batch processed once half the budget is spent", () => {
+    const peer = h3Attacker();
+    for (let i = 0; i < 6_000; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
+    const { packetsReceived } = peer.connection.stats;
+    peer.deliverAll(Array.from({ length: 60 }, () => peer.seal(oneRtt, Uint8Array.of(1))));
+    expect(peer.connection.stats).toMatchObject({ packetsReceived: packetsReceived + 8, datagramsShed: 52 });
+  });
+
+  test("causes no decryption after the connection is closed", () => {
+    const peer = h3Attacker();
+    for (let i = 0; i < 12_000 && peer.close === undefined; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
+    const { packetsReceived, packetsDropped } = peer.connection.stats;
+    for (let i = 0; i < 100; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
+    expect(peer.connection.stats).toMatchObject({ packetsReceived, packetsDropped });
+  });
+
+  test("does not include three thousand packets a second", () => {
+    const peer = h3Attacker();
+    for (let second = 0; second < 20; second += 1) {
+      for (let i = 0; i < 3_000; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
+      peer.wait(seconds(1));
+    }
+    expect(peer.close).toBeUndefined();
+  });
+});
+
+describe("an honest peer", () => {
+  const impairment = fc.record({
+    loss: fc.constantFrom(0, 0.02, 0.1),
+    reordering: fc.constantFrom(0, 0.1),
+    duplication: fc.constantFrom(0, 0.3, 1),
+  });
+
+  test("that uploads and downloads a lot is never restricted", () => {
+    const size = fc.integer({ min: 1, max: 3_000_000 });
+    fc.assert(
+      fc.property(fc.nat(), impairment, size, size, (seed, link, up, down) => {
+        const { server } = busy({ seed, link, requests: 1, concurrency: 1, up, down });
+        expect(server.isOpen).toBe(true);
+        expect(server.stats.datagramsShed).toBe(0);
+      }),
+      { numRuns: runs(15) },
+    );
+  });
+
+  test("that makes thousands of small requests is never restricted", () => {
+    const size = fc.integer({ min: 1, max: 200 });
+    fc.assert(
+      fc.property(
+        fc.nat(),
+        impairment,
+        size,
+        size,
+        fc.constantFrom(1, 10, 500),
+        (seed, link, up, down, concurrency) => {
+          const { server } = busy({ seed, link, requests: 3_000, concurrency, up, down });
+          expect(server.isOpen).toBe(true);
+          expect(server.stats.datagramsShed).toBe(0);
+        },
+      ),
+      { numRuns: runs(6) },
+    );
+  });
+});
