@@ -5,6 +5,9 @@ export interface BenchOptions {
   readonly rounds: number | undefined;
   /** Another, built checkout: measures only the two, alternately, and compares them round by round. */
   readonly against: string | undefined;
+  /** soak: how long, and how many clients that behave well. */
+  readonly minutes: number | undefined;
+  readonly clients: number | undefined;
   readonly log: (line: string) => void;
 }
 

@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--json FILE]` */
+/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--minutes N] [--clients N] [--json FILE]` */
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -8,25 +8,35 @@ import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
 import { memory } from "./memory.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
+import { soak } from "./soak.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-bulk": h3Bulk,
   "h3-requests": h3Requests,
   memory,
+  soak,
   "cold-start": coldStart,
 };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: "string" }, against: { type: "string" }, json: { type: "string" } },
+  options: {
+    rounds: { type: "string" },
+    against: { type: "string" },
+    minutes: { type: "string" },
+    clients: { type: "string" },
+    json: { type: "string" },
+  },
 });
 
 const [name] = positionals;
 const bench = BENCHES[name ?? ""];
-const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
-if (bench === undefined || positionals.length > 1 || (rounds !== undefined && !(rounds >= 1))) {
+const numberOf = (given: string | undefined): number | undefined => (given === undefined ? undefined : Number(given));
+const [rounds, minutes, clients] = [values.rounds, values.minutes, values.clients].map(numberOf);
+const isPositive = [rounds, minutes, clients].every((value) => value === undefined || value >= 1);
+if (bench === undefined || positionals.length > 1 || !isPositive) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
+    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--minutes N] [--clients N] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
   );
   process.exit(2);
 }
@@ -36,7 +46,8 @@ if (process.platform !== "linux") {
 }
 
 const machine = describeMachine();
-const report = await bench({ rounds, against: values.against, log: (line) => process.stderr.write(`${line}\n`) });
+const log = (line: string): unknown => process.stderr.write(`${line}\n`);
+const report = await bench({ rounds, against: values.against, minutes, clients, log });
 process.stdout.write(`${print(machine, report)}\n`);
 if (values.json !== undefined) {
   const { rows, ratios } = report;

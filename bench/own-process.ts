@@ -12,7 +12,7 @@ export class OwnProcess implements AsyncDisposable {
    * `name` is a file of `processes/` without its extension, from this build or from another built checkout. With
    * NAGARE_PROFILE=FOLDER, each process writes a CPU profile there.
    */
-  constructor(name: "own-server" | "own-client" | "http2-server", checkout?: string) {
+  constructor(name: "own-server" | "own-client" | "http2-server" | "soak-client" | "soak-hostile", checkout?: string) {
     const folder = process.env.NAGARE_PROFILE;
     const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
     const here = fileURLToPath(new URL(".", import.meta.url));
@@ -23,6 +23,11 @@ export class OwnProcess implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid!;
+  }
+
+  /** Sends an order without waiting for an answer. */
+  send(order: unknown): void {
+    this.#child.send(order as object);
   }
 
   /** Sends an order and waits for the next message of the process. */

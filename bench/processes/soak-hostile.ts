@@ -1,0 +1,34 @@
+/** The hostile clients of the soak test: they come one after the other, and stay. */
+
+import { type Attacker, openPieces, openPipeline, openSlowReader, type Victim } from "../hostile/attacks.ts";
+import type { HostileOrder } from "../messages.ts";
+
+const KINDS: readonly (readonly [open: (victim: Victim) => Promise<Attacker>, count: number])[] = [
+  [openPieces, 170],
+  [openSlowReader, 100],
+  [openPipeline, 10],
+];
+const PING_INTERVAL = 2_000;
+
+const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+async function attack(order: HostileOrder): Promise<void> {
+  const there: Attacker[] = [];
+  setInterval(() => {
+    for (const attacker of there) attacker.ping();
+  }, PING_INTERVAL);
+  await Promise.all(
+    KINDS.map(async ([open, count]) => {
+      for (let i = 0; i < count; i++) {
+        // A server that refuses has defended itself.
+        const attacker = await open(order).catch(() => undefined);
+        if (attacker !== undefined) there.push(attacker);
+        await pause(order.span / count);
+      }
+    }),
+  );
+}
+
+process.once("message", (order: HostileOrder) => void attack(order));
+process.once("SIGTERM", () => process.exit(0));
+process.once("disconnect", () => process.exit(0));
