@@ -35,6 +35,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
+  heldAside = 0;
   #status: number | undefined;
   #aborted: Error | undefined;
   /** The head waits for the first chunk, or the end, so that a small response is one write with its length known. */
@@ -109,6 +110,14 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     return this.#response.req.readableLength;
   }
 
+  get awaitsBody(): boolean {
+    return this.#status === undefined && this.body.isAwaited;
+  }
+
+  get taken(): number {
+    return this.body.taken;
+  }
+
   get written(): number {
     return this.#response.req.socket.bytesWritten;
   }
@@ -131,6 +140,10 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.#waitingHead = fields;
     if (options?.endStream === true) this.end();
     else process.nextTick(flushHead, this);
+  }
+
+  hasRoom(_bytes?: number): boolean {
+    return !this.#response.writableNeedDrain;
   }
 
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean {

@@ -2,8 +2,8 @@
  * HTTP/1.1 and HTTP/2 on one TLS port, by Node's own modules, as Exchanges.
  *
  * Limits: a head has 64 KiB and 30 s to arrive, a TLS handshake 15 s; an idle connection is closed after a minute, and so
- * is one whose client takes nothing of what waits for it. How long a body may take is not limited, since uploads take as
- * long as they take: unread bytes stay under flow control.
+ * is one whose client takes nothing of what waits for it, or sends nothing of a body that is waited for. How long a whole
+ * body may take is not limited, since uploads take as long as they take: unread bytes stay under flow control.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
@@ -313,7 +313,8 @@ export class TcpListener implements Listener {
     const connection = this.#http1.get(socket);
     if (connection === undefined) return; // it is a session of HTTP/2, which has its own
     if (!connection.isBusy()) socket.destroy();
-    else if (connection.awaitsPeer()) connection.shed("the client takes nothing of the response");
+    else if (connection.awaitsPeer())
+      connection.shed("the client takes nothing of the response, or sends nothing of the request");
   }
 
   #handleHttp2(
@@ -437,14 +438,14 @@ export class TcpListener implements Listener {
   }
 }
 
-/** Counts how often the window of the whole session was seen to shrink, which only sending does. */
+/** Counts by how much the window of the whole session was seen to shrink, which only sending does. */
 function movesOf(session: ServerHttp2Session): () => number {
   let moves = 0;
-  let before = Number.POSITIVE_INFINITY;
+  let before = 0;
   return () => {
     if (session.destroyed) return moves;
     const window = session.state.remoteWindowSize ?? before;
-    if (window < before) moves += 1;
+    moves += Math.max(0, before - window);
     before = window;
     return moves;
   };

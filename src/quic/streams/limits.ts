@@ -10,6 +10,8 @@ export interface StreamSetLimits {
   /** How far auto-tuning may grow the windows. */
   readonly maxConnectionWindow: number;
   readonly maxStreamWindow: number;
+  /** Bytes that unread streams may hold before other streams have to wait; `maxConnectionWindow` by default. */
+  readonly maxUnread?: number;
   /** The number of bytes buffered for sending at which `write` returns false. */
   readonly sendBufferPerStream: number;
   readonly sendBufferPerConnection?: number;

@@ -68,12 +68,14 @@ export class StreamSet implements StreamFacts {
       bidi: new PeerStreams(limits.initialMaxStreamsBidi),
       uni: new PeerStreams(limits.initialMaxStreamsUni),
     };
-    this.#window = new ReceiveWindow(limits.initialMaxData, limits.maxConnectionWindow);
+    const { initialMaxData, maxConnectionWindow, maxUnread = maxConnectionWindow } = limits;
+    this.#window = new ReceiveWindow(initialMaxData, maxConnectionWindow, maxUnread);
     this.#chunks = { remaining: limits.maxChunksPerConnection ?? DEFAULT_MAX_CHUNKS };
     this.#control = new ControlFrames(this.#window, this.#local, this.#peer);
     this.#scheduler = new SendScheduler(this.#control.sending);
     const perStream = limits.sendBufferPerStream;
-    this.#room = new SendRoom(perStream, limits.sendBufferPerConnection ?? perStream * 16, emit);
+    const perConnection = limits.sendBufferPerConnection ?? perStream * 16;
+    this.#room = new SendRoom(perStream, perConnection, this.#scheduler.credit, emit);
   }
 
   /** The number of streams that are not finished. */
@@ -92,6 +94,11 @@ export class StreamSet implements StreamFacts {
   /** Bytes that are held because they may have to be sent. */
   get bytesBuffered(): number {
     return this.#room.used;
+  }
+
+  /** The memory that these bytes occupy. */
+  get sendMemory(): number {
+    return this.#room.memory;
   }
 
   /** Separate chunks of out-of-order data. */
@@ -238,12 +245,16 @@ export class StreamSet implements StreamFacts {
   }
 
   handleMaxData(maximum: number): void {
-    this.#scheduler.credit.raise(maximum);
+    const { credit } = this.#scheduler;
+    const before = credit.available;
+    if (credit.raise(maximum)) this.#room.handleConnectionCredit(before);
   }
 
   handleMaxStreamData(id: StreamId, maximum: number): void {
     const send = this.#find(id, "send", "MAX_STREAM_DATA")?.send;
-    if (send?.credit.raise(maximum)) this.#scheduler.reschedule(send);
+    if (!send?.credit.raise(maximum)) return;
+    this.#scheduler.reschedule(send);
+    this.#room.handleCredit(send);
   }
 
   handleMaxStreams(direction: StreamDirection, maximum: number): void {
