@@ -57,6 +57,7 @@ export const soak: Bench = async ({ minutes = MINUTES, clients = CLIENTS, log })
   hostile.send(order);
   await Promise.race([pause(withHostile), server.ended]);
   const after = await load.report();
+  const attackers = await hostile.request<number>("count");
 
   const rows = before.map((alone, i) => rowOf(alone, after[i]!));
   const { cutOff, refused, hasEnded, peak } = server;
@@ -65,6 +66,7 @@ export const soak: Bench = async ({ minutes = MINUTES, clients = CLIENTS, log })
     figures: {
       "peak MB alone": Math.round(residentBefore / MB),
       "peak MB": Math.round(peak / MB),
+      "hostile connections": attackers,
       "cut off": cutOff,
       "files refused": refused,
       ended: hasEnded ? 1 : 0,

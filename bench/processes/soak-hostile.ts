@@ -12,8 +12,7 @@ const PING_INTERVAL = 2_000;
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-async function attack(order: HostileOrder): Promise<void> {
-  const there: Attacker[] = [];
+async function attack(order: HostileOrder, there: Attacker[]): Promise<void> {
   setInterval(() => {
     for (const attacker of there) attacker.ping();
   }, PING_INTERVAL);
@@ -29,6 +28,11 @@ async function attack(order: HostileOrder): Promise<void> {
   );
 }
 
-process.once("message", (order: HostileOrder) => void attack(order));
+/** The first order begins; a later message asks how many connections were made. */
+process.once("message", (order: HostileOrder) => {
+  const there: Attacker[] = [];
+  void attack(order, there);
+  process.on("message", () => process.send!(there.length));
+});
 process.once("SIGTERM", () => process.exit(0));
 process.once("disconnect", () => process.exit(0));
