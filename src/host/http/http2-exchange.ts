@@ -79,10 +79,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     );
     stream.on(
       "drain",
-      guard("http2 drain", onFault, () => {
-        this.handleRoom();
-        tcp.room.update();
-      }),
+      guard("http2 drain", onFault, () => this.handleRoom()),
     );
   }
 
@@ -167,13 +164,11 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       return false;
     }
     this.#written += chunk.byteLength;
-    const hasRoom =
-      released === undefined
-        ? this.#stream.write(chunk)
-        : this.#stream.write(
-            chunk,
-            guard("http2 released", this.#handleFault, () => released(chunk)),
-          );
+    const done = guard("http2 released", this.#handleFault, () => {
+      released?.(chunk);
+      this.#tcp.room.update();
+    });
+    const hasRoom = this.#stream.write(chunk, done);
     this.#tcp.room.settle(this);
     return hasRoom;
   }

@@ -24,10 +24,11 @@ describe("what is being fetched", () => {
     expect(told).toEqual(["c"]);
   });
 
-  test("takes no room any more when the next is asked for", () => {
-    const { room, user } = open(SharedRoom);
+  test.each([SharedRoom, FetchRoom])("leaves its room to others when the next is asked for (%o)", (Room) => {
+    const { told, room, user } = open(Room);
     const [a, b] = [user("a"), user("b")];
-    expect([room.has(a, 100), room.has(b, 1), room.has(a, 0), room.has(b, 1)]).toEqual([true, false, true, true]);
+    expect([room.has(a, 100), room.has(b, 1), told]).toEqual([true, false, []]);
+    expect([room.has(a, 0), told, room.has(b, 1)]).toEqual([true, ["b"], true]);
   });
 
   test("is all that is waited for where the transport has a bound of its own", () => {

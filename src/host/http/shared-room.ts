@@ -28,16 +28,17 @@ export class SharedRoom {
 
   /** Whether there is room. `bytes` that will be fetched take it until `settle`; without room, the user hears of it. */
   has(user: RoomUser, bytes: number): boolean {
-    this.#drop(user);
-    if (this.#used() + this.#fetched >= this.#most) {
+    const hasGivenUp = this.#drop(user);
+    const hasRoom = this.#used() + this.#fetched < this.#most;
+    if (!hasRoom) {
       this.#waiting.add(user);
-      return false;
-    }
-    if (bytes > 0) {
+    } else if (bytes > 0) {
       this.#fetching.set(user, bytes);
       this.#fetched += bytes;
     }
-    return true;
+    // Others may have waited for what the user did not fetch after all.
+    if (hasGivenUp) this.update();
+    return hasRoom;
   }
 
   /** What was fetched is written, or will not be. */
