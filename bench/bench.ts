@@ -7,6 +7,9 @@ export interface BenchOptions {
   readonly against: string | undefined;
   /** `hostile`: measures only attacks whose name contains this. */
   readonly only: string | undefined;
+  /** `soak`: the duration, and the number of honest clients. */
+  readonly minutes: number | undefined;
+  readonly clients: number | undefined;
   readonly log: (line: string) => void;
 }
 

@@ -9,7 +9,7 @@ import { cpuOf } from "./proc.ts";
 import type { Row } from "./report.ts";
 import { createScratch, type Scratch } from "./scratch.ts";
 import { startOwn } from "./servers.ts";
-import { quantile, rounded } from "./statistics.ts";
+import { percentile, rounded } from "./statistics.ts";
 
 const SECONDS = 4;
 /** Packets per second, if the attacker can send as many. */
@@ -79,4 +79,4 @@ async function measure(
 }
 
 /** The whole duration if no request was answered. */
-const p99Of = (times: readonly number[]): number => (times.length === 0 ? SECONDS * 1_000 : quantile(times, 0.99));
+const p99Of = (times: readonly number[]): number => (times.length === 0 ? SECONDS * 1_000 : percentile(times, 0.99));

@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only ATTACK] [--json FILE]` */
+/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only ATTACK] [--minutes N] [--clients N] [--json FILE]` */
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -9,12 +9,14 @@ import { h3Requests } from "./h3-requests.ts";
 import { hostile } from "./hostile.ts";
 import { memory } from "./memory.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
+import { soak } from "./soak.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-bulk": h3Bulk,
   "h3-requests": h3Requests,
   memory,
   hostile,
+  soak,
   "cold-start": coldStart,
 };
 
@@ -24,16 +26,20 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string" },
     against: { type: "string" },
     only: { type: "string" },
+    minutes: { type: "string" },
+    clients: { type: "string" },
     json: { type: "string" },
   },
 });
 
 const [name] = positionals;
 const bench = BENCHES[name ?? ""];
-const rounds = values.rounds === undefined ? undefined : Number(values.rounds);
-if (bench === undefined || positionals.length > 1 || (rounds !== undefined && !(rounds >= 1))) {
+const numberOf = (given: string | undefined): number | undefined => (given === undefined ? undefined : Number(given));
+const [rounds, minutes, clients] = [values.rounds, values.minutes, values.clients].map(numberOf);
+const isPositive = [rounds, minutes, clients].every((value) => value === undefined || value >= 1);
+if (bench === undefined || positionals.length > 1 || !isPositive) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only ATTACK] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
+    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only ATTACK] [--minutes N] [--clients N] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
   );
   process.exit(2);
 }
@@ -43,12 +49,9 @@ if (process.platform !== "linux") {
 }
 
 const machine = describeMachine();
-const report = await bench({
-  rounds,
-  against: values.against,
-  only: values.only,
-  log: (line) => process.stderr.write(`${line}\n`),
-});
+const { against, only } = values;
+const log = (line: string): unknown => process.stderr.write(`${line}\n`);
+const report = await bench({ rounds, against, only, minutes, clients, log });
 process.stdout.write(`${print(machine, report)}\n`);
 if (values.json !== undefined) {
   const { rows, ratios } = report;

@@ -21,6 +21,31 @@ export interface LoadOrder {
   readonly connections?: number;
 }
 
+export interface SoakOrder {
+  readonly url: string;
+  readonly ca: string;
+  readonly serverName: string;
+  readonly clients: number;
+}
+
+/** What the clients of one version of HTTP met since the last report. */
+export interface SoakFigures {
+  readonly protocol: string;
+  readonly requests: number;
+  /** What went wrong, by its message. */
+  readonly failures: Readonly<Record<string, number>>;
+  /** Milliseconds to the end of each response, or to its head where it is a stream of events. */
+  readonly latencies: readonly number[];
+}
+
+export interface HostileOrder {
+  readonly port: number;
+  readonly serverName: string;
+  readonly large: string;
+  /** Milliseconds until all are there. */
+  readonly span: number;
+}
+
 export interface LoadDone {
   readonly bytes: number;
   /** Milliseconds, including the handshake. */

@@ -5,6 +5,15 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+type ProcessName =
+  | "own-server"
+  | "own-client"
+  | "http2-server"
+  | "steady-client"
+  | "attacker"
+  | "soak-client"
+  | "soak-hostile";
+
 export class OwnProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
 
@@ -12,7 +21,7 @@ export class OwnProcess implements AsyncDisposable {
    * `name` is a file of `processes/` without its extension, from this build or from another built checkout. With
    * NAGARE_PROFILE=FOLDER, each process writes a CPU profile there.
    */
-  constructor(name: "own-server" | "own-client" | "http2-server" | "steady-client" | "attacker", checkout?: string) {
+  constructor(name: ProcessName, checkout?: string) {
     const folder = process.env.NAGARE_PROFILE;
     const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
     const here = fileURLToPath(new URL(".", import.meta.url));
@@ -23,6 +32,11 @@ export class OwnProcess implements AsyncDisposable {
 
   get pid(): number {
     return this.#child.pid!;
+  }
+
+  /** Sends an order without waiting for an answer. */
+  send(order: unknown): void {
+    this.#child.send(order as object);
   }
 
   /** Sends an order and waits for the next message of the process. */

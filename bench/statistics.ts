@@ -5,6 +5,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** Returns the smallest value that at least this share of the values does not exceed. */
+export function percentile(values: readonly number[], share: number): number {
+  if (values.length === 0) throw new Error("no values have no percentile");
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
+}
+
 /** Half the width of the 95 % interval of a mean, in standard errors (Student's t), by number of values. */
 const T95 = [12.71, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131];
 
@@ -26,10 +33,3 @@ export function pairedRatio(above: readonly number[], below: readonly number[]):
 
 /** Rounded to three significant digits, which is as precise as these measurements are. */
 export const rounded = (value: number): number => Number(value.toPrecision(3));
-
-/** The smallest value that at least `part` of all values do not exceed. */
-export function quantile(values: readonly number[], part: number): number {
-  if (values.length === 0) throw new Error("no values have no quantile");
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.ceil(part * sorted.length) - 1)]!;
-}

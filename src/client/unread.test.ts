@@ -1,4 +1,7 @@
-/** Responses that nobody reads hold the credit of their connection: the client says so, and goes on when they are given up. */
+/**
+ * Responses that nobody reads do not hold up the next, as far as memory goes. Beyond that they hold the credit of their
+ * connection: the client says so, and goes on when they are given up.
+ */
 import { afterEach, expect, test, vi } from "vitest";
 import { serve } from "../edge/serve.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
@@ -12,8 +15,8 @@ afterEach(async () => {
 
 const chunk = new Uint8Array(64 * 1024);
 
-/** Sixty responses without end that nobody reads, and a small one behind them. */
-async function begin(protocol: HttpVersion) {
+/** Responses without end that nobody reads, and a small one behind them. */
+async function begin(protocol: HttpVersion, unread: number) {
   const server = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, ({ url }) => {
     if (url.endsWith("/small")) return new Response("small");
     return new Response(new ReadableStream({ pull: (controller) => controller.enqueue(chunk) }));
@@ -22,15 +25,15 @@ async function begin(protocol: HttpVersion) {
   const client = createClient({ protocols: [protocol], rejectUnauthorized: false });
   closers.push(() => client.destroy());
   const abort = new AbortController();
-  for (let i = 0; i < 60; i++) client.fetch(server.url, { signal: abort.signal }).catch(() => undefined);
+  for (let i = 0; i < unread; i++) client.fetch(server.url, { signal: abort.signal }).catch(() => undefined);
   const small = client.fetch(new URL("/small", server.url)).then((response) => response.text());
   return { abort, small, origin: server.url.origin };
 }
 
-test("over HTTP/3 a fetch that waits for responses nobody reads is explained, once", async () => {
+test("over HTTP/3 a fetch that waits for more unread responses than memory is given to is explained, once", async () => {
   const warn = vi.spyOn(process, "emitWarning").mockReturnValue(undefined);
   closers.push(() => warn.mockRestore());
-  const { abort, small, origin } = await begin("h3");
+  const { abort, small, origin } = await begin("h3", 150);
   await vi.waitUntil(() => warn.mock.calls.length > 0, { timeout: 20_000, interval: 20 });
   abort.abort();
   expect(await small).toBe("small");
@@ -39,7 +42,7 @@ test("over HTTP/3 a fetch that waits for responses nobody reads is explained, on
   ]);
 });
 
-test("over HTTP/2 it does not wait for them", async () => {
-  const { small } = await begin("h2");
+test.each(["h2", "h3"] as const)("over %s it does not wait for sixty of them", async (protocol) => {
+  const { small } = await begin(protocol, 60);
   expect(await small).toBe("small");
 });

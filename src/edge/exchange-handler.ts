@@ -37,6 +37,7 @@ class RequestExchange implements ServerExchange {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
+  heldAside = 0;
   #status: number | undefined;
   #aborted: Error | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -105,11 +106,15 @@ class RequestExchange implements ServerExchange {
     this.#resolve(new Response(body, init));
   }
 
+  hasRoom(_bytes?: number): boolean {
+    return this.#aborted !== undefined || (this.#controller?.desiredSize ?? 0) > 0;
+  }
+
   /** Chunks go on to whoever reads the stream, so they are never released. */
   write(chunk: Uint8Array, _released?: ReleaseChunk): boolean {
     if (this.#aborted !== undefined) return false;
     this.#controller!.enqueue(chunk);
-    return (this.#controller!.desiredSize ?? 0) > 0;
+    return this.hasRoom();
   }
 
   end(last?: Uint8Array): void {

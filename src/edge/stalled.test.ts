@@ -30,6 +30,14 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
         pollingHere.push(exchange);
         return;
       }
+      if (exchange.path === "/upload") {
+        const read = (): void => {
+          while (exchange.body.read() !== undefined);
+        };
+        exchange.body.onReadable = read;
+        read();
+        return;
+      }
       const fill = (): void => {
         while (exchange.write(CHUNK));
       };
@@ -54,6 +62,14 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
     content.on("error", () => undefined);
     await vi.waitUntil(() => closed.length > 0, { timeout: 20_000, interval: 20 });
     expect([aborted, closed]).toEqual([["/endless"], ["/endless"]]);
+  });
+
+  test("a request ends whose body stops while it is waited for", async () => {
+    const upload = client.request({ path: "/upload", method: "POST", streaming: true });
+    upload.response.catch(() => undefined);
+    await upload.send("the beginning");
+    await vi.waitUntil(() => closed.length > 0, { timeout: 20_000, interval: 20 });
+    expect([aborted, closed]).toEqual([["/upload"], ["/upload"]]);
   });
 
   test("a request that waits for its answer does not", async () => {

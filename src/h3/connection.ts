@@ -203,6 +203,11 @@ export class H3Connection {
     return hasRoom;
   }
 
+  /** Whether `writeData` would find room. When not, "writable" follows. */
+  hasRoom(id: StreamId): boolean {
+    return this.#requests.get(id)?.writer.hasRoom ?? true;
+  }
+
   /** Trailers, which end the message. */
   sendTrailers(id: StreamId, fields: FieldSection): void {
     checkFields(fields);

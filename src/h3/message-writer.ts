@@ -24,6 +24,10 @@ export class MessageWriter {
     return this.#state === "open";
   }
 
+  get hasRoom(): boolean {
+    return this.#state !== "open" || this.#transport.writableBytes(this.#id) > 0;
+  }
+
   /** Whether the end has been handed to the transport, or the stream reset. */
   get isDone(): boolean {
     return this.#state === "over" || this.#state === "ended";

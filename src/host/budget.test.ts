@@ -91,13 +91,30 @@ describe("memory", () => {
     const stalled = Array.from({ length: 6 }, () => peer({ bytes: MB }));
     budget.sweep();
     clock.now = 20_000;
-    for (const one of fast) one.taken += MB;
+    for (const one of fast) one.taken += 20 * MB;
     const late = peer({ bytes: MB });
     budget.sweep();
     expect([...fast, late].filter(({ ended }) => ended !== undefined)).toEqual([]);
     // 11 MB were held; three quarters of the limit are left.
     expect(stalled.filter(({ ended }) => ended !== undefined)).toHaveLength(4);
     expect(lines).toEqual(["nagare: under pressure: 4 connections cut off, 0 files not opened (docs/robustness.md)"]);
+  });
+
+  test("that leaves byte by byte weighs more than more of it that leaves fast", () => {
+    const { budget, clock, peer } = open({ memory: 10 * MB });
+    const trickles = Array.from({ length: 6 }, () => peer({ bytes: MB }));
+    const fast = peer({ bytes: 6 * MB });
+    const silent = peer({ bytes: 1_000 });
+    budget.limits = { ...budget.limits, memory: Number.POSITIVE_INFINITY };
+    for (clock.now = 0; clock.now < 30_000; clock.now += 250) {
+      for (const one of trickles) one.taken += 1;
+      fast.taken += 2 * MB;
+      budget.sweep();
+    }
+    budget.limits = { ...budget.limits, memory: 10 * MB };
+    budget.sweep();
+    expect([fast.ended, silent.ended]).toEqual([undefined, undefined]);
+    expect(trickles.filter(({ ended }) => ended !== undefined)).toHaveLength(5);
   });
 
   test("that many clients share is not counted for each of them", () => {
@@ -131,6 +148,15 @@ describe("descriptors", () => {
     expect([idlest.ended, idle.ended]).toEqual(["the process has no file descriptor left", undefined]);
     budget.closeFile();
     expect([budget.openFile(), budget.files]).toEqual([true, 2]);
+  });
+
+  test("for files are there again when the one that is cut off closes its files at once", () => {
+    const { budget, clock, peer } = open({ files: 1 });
+    const idlest = peer();
+    idlest.shed = () => budget.closeFile();
+    budget.sweep();
+    clock.now = 5_000;
+    expect([budget.openFile(), budget.openFile(), budget.openFile()]).toEqual([true, true, false]);
   });
 
   test("for connections take the place of one at rest first", () => {

@@ -1,7 +1,8 @@
 /**
  * One budget for the process: what connections hold in memory for their peers, and the files and sockets that are open.
- * Bounds of one connection do not bound their sum. When the sum is exceeded, those go first that hold most for longest
- * without taking anything; and one that takes nothing for too long is cut in any case.
+ * Bounds of one connection do not bound their sum. When the sum is exceeded, those go first that hold most for longest:
+ * a megabyte that leaves within a second weighs less than one that leaves byte by byte. And a connection that takes
+ * nothing for too long is cut in any case.
  *
  * Connections are asked, a few times a second, since counting each byte as it comes and goes would cost more.
  */
@@ -17,7 +18,7 @@ export interface Holder {
   awaitsPeer(): boolean;
   /** Requests are under way. */
   isBusy(): boolean;
-  /** A number that changes whenever the peer takes something, or a request begins or ends. */
+  /** Bytes that the peer has taken or brought so far, about; it changes when a request begins or ends as well. */
   progress(): number;
   /** Ends the connection. */
   shed(reason: string): void;
@@ -39,6 +40,13 @@ interface Watched {
   quietSince: number;
   awaits: boolean;
   held: number;
+  /** Since when requests are under way without a pause. */
+  busySince: number;
+  /** When the pace was taken last, and the progress at that time. */
+  lookedAt: number;
+  paceFrom: number;
+  /** Bytes of progress in a second, the recent ones counting most. */
+  pace: number;
 }
 
 const MAX_DEFAULT_MEMORY = 512 * 1024 * 1024;
@@ -47,6 +55,12 @@ const SWEEP_INTERVAL = 250;
 const ROOM_AFTER = 0.25;
 /** Nobody is cut off for the sake of a descriptor before being quiet for so long. */
 const QUIET = 1_000;
+/** Holding on for longer than this weighs no more. */
+const LONGEST_HOLD = 60_000;
+/** A pace is not taken from less time than this. */
+const PACE_SPAN = 100;
+/** Of what was before so long ago, half of the pace is made. */
+const PACE_MEMORY = 1_000;
 const REPORT_INTERVAL = 10_000;
 
 export const DEFAULT_STALL_TIMEOUT = 60_000;
@@ -83,7 +97,9 @@ export class Budget {
 
   /** Watches a connection until `remove`. `stallTimeout` is how long it may take nothing, in milliseconds. */
   add(holder: Holder, stallTimeout: number): void {
-    this.#holders.set(holder, { stallTimeout, progress: 0, quietSince: this.#now(), awaits: false, held: 0 });
+    const now = this.#now();
+    const begin = { quietSince: now, busySince: now, lookedAt: now };
+    this.#holders.set(holder, { stallTimeout, progress: 0, awaits: false, held: 0, pace: 0, paceFrom: 0, ...begin });
     if (this.#timer !== undefined) return;
     this.#timer = setInterval(this.#onTimer, SWEEP_INTERVAL);
     this.#timer.unref();
@@ -116,8 +132,8 @@ export class Budget {
   }
 
   #reduce(total: number, now: number): void {
-    // Bytes held times the seconds without progress; the first second is free.
-    const weight = ({ held, awaits, quietSince }: Watched): number => held * (1_000 + (awaits ? now - quietSince : 0));
+    // Bytes held times how long they are; the first second is free.
+    const weight = (watched: Watched): number => watched.held * (1_000 + holdTime(watched, now));
     const heaviest = [...this.#holders].sort(([, a], [, b]) => weight(b) - weight(a));
     let left = total;
     for (const [holder, { held }] of heaviest) {
@@ -130,15 +146,19 @@ export class Budget {
 
   /** A file is to be opened; false when there are too many, and the request has to be refused. */
   openFile(): boolean {
-    const { files, descriptors } = this.limits;
-    if (this.#files >= files || this.#files + this.#sockets >= descriptors) {
-      this.makeRoom();
+    // A connection that is cut off may close its files at once.
+    if (!this.#hasDescriptor && (!this.makeRoom() || !this.#hasDescriptor)) {
       this.#refused += 1;
       this.#say(this.#now());
       return false;
     }
     this.#files += 1;
     return true;
+  }
+
+  get #hasDescriptor(): boolean {
+    const { files, descriptors } = this.limits;
+    return this.#files < files && this.#files + this.#sockets < descriptors;
   }
 
   closeFile(): void {
@@ -196,9 +216,23 @@ export class Budget {
   }
 }
 
+/** How long what is held now is likely to be held: as it has been so far, or at its pace if that is faster. */
+function holdTime({ held, pace, busySince }: Watched, now: number): number {
+  const atPace = pace === 0 ? LONGEST_HOLD : (held / pace) * 1_000;
+  return Math.min(now - busySince, atPace, LONGEST_HOLD);
+}
+
 function look(holder: Holder, watched: Watched, now: number): void {
   const progress = holder.progress();
   const awaits = holder.awaitsPeer();
+  if (!holder.isBusy()) watched.busySince = now;
+  const span = now - watched.lookedAt;
+  if (span >= PACE_SPAN) {
+    const recent = ((progress - watched.paceFrom) * 1_000) / span;
+    watched.pace += (recent - watched.pace) * (span / (span + PACE_MEMORY));
+    watched.paceFrom = progress;
+    watched.lookedAt = now;
+  }
   if (progress !== watched.progress || (awaits && !watched.awaits)) watched.quietSince = now;
   watched.progress = progress;
   watched.awaits = awaits;

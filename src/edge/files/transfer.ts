@@ -64,14 +64,16 @@ export class FileTransfer {
         this.#index++;
         this.#startPart();
       } else {
-        this.#read(part.end - this.#position + 1);
+        const size = this.#sent < LONG_TRANSFER ? SMALL_CHUNK : LARGE_CHUNK;
+        if (!this.#exchange.hasRoom(size)) return;
+        this.#read(size, part.end - this.#position + 1);
       }
     }
   }
 
-  #read(remaining: number): void {
+  #read(size: typeof SMALL_CHUNK | typeof LARGE_CHUNK, remaining: number): void {
     this.#reading = true;
-    const chunk = takeChunk(this.#sent < LONG_TRANSFER ? SMALL_CHUNK : LARGE_CHUNK);
+    const chunk = takeChunk(size);
     const length = Math.min(remaining, chunk.byteLength);
     const done = guard("file part", this.#handleFault, (error: Error | null, bytesRead: number) => {
       this.#reading = false;

@@ -133,13 +133,17 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
       trailers,
     });
     if (bodiless) this.#finish();
-    else this.#arm(this.#settings.bodyTimeout);
+    else if (this.#exchange.hasRoom()) this.#arm(this.#settings.bodyTimeout);
+    else this.#pause();
   }
 
   onData(chunk: Uint8Array): void {
     if (this.#over) return;
     this.#timer?.refresh();
-    if (this.#exchange.write(chunk)) return;
+    if (!this.#exchange.write(chunk)) this.#pause();
+  }
+
+  #pause(): void {
     this.#isPaused = true;
     this.#timer?.clear(); // the client's time is not the origin's fault
     this.#upstream?.pause();

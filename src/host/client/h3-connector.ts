@@ -23,6 +23,9 @@ import type { DialOptions, ResolvedAddress } from "./session.ts";
 import { staggered } from "./staggered.ts";
 import { refusalOf } from "./verdict.ts";
 
+/** Bytes that responses which nobody reads may hold before the others of their connection wait for them. */
+const MAX_UNREAD = 64 * 1024 * 1024;
+
 export function createHttp3Connector(environment: QuicEnvironment = systemEnvironment): Http3Connector {
   const connect = quicDialer(HTTP3_ONLY, environment);
   return { connect, async close() {} };
@@ -68,6 +71,7 @@ async function dial<P extends DialedProtocol>(
       ecn: socket.carriesEcn,
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
+      limits: { maxUnread: MAX_UNREAD },
     }),
   });
   const driver = new QuicDriver(endpoint, [socket], environment);

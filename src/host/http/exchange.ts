@@ -71,6 +71,15 @@ export interface ServerExchange {
   respond(status: number, fields: FieldSection, options?: RespondOptions): void;
 
   /**
+   * Whether content has room now; when not, `onDrain` says when. To be asked before content is fetched: `bytes` that will
+   * soon be there take their room until the next `write`, or the next time this is asked.
+   */
+  hasRoom(bytes?: number): boolean;
+
+  /** Bytes that are kept ready to be written next, as an estimate. The memory budget counts them. */
+  heldAside: number;
+
+  /**
    * Content. The transport owns the chunk until it calls `released`, which it does once, however the exchange ends.
    * Returns false when enough is waiting: write on when `onDrain` is called. Nothing is lost by not obeying but memory.
    */

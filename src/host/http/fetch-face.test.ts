@@ -1,5 +1,5 @@
 /** The objects of the WHATWG face, measured against Node's own. */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
 import type { FieldSection } from "../../http/index.ts";
 import type { ReleaseChunk, RequestBody, RespondOptions, ServerExchange } from "./exchange.ts";
@@ -54,6 +54,7 @@ class FakeExchange implements ServerExchange {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
+  heldAside = 0;
   head: FieldSection = [];
   trailers: FieldSection | undefined;
   content = "";
@@ -69,6 +70,10 @@ class FakeExchange implements ServerExchange {
     this.status = status;
     this.head = fields;
     if (options?.endStream === true) this.#over.resolve();
+  }
+  room = true;
+  hasRoom(): boolean {
+    return this.room;
   }
   write(chunk: Uint8Array, _released?: ReleaseChunk): boolean {
     this.writes++;
@@ -459,4 +464,24 @@ describe("the light Response", () => {
       globalThis.Response = before;
     }
   });
+});
+
+test("a stream is not read for a client that takes nothing; the head leaves, and what it keeps ready is counted", async () => {
+  const exchange = new FakeExchange();
+  exchange.room = false;
+  let pulls = 0;
+  const body = new ReadableStream({
+    pull: (controller) => {
+      pulls += 1;
+      controller.enqueue(new Uint8Array(100));
+      if (pulls === 3) controller.close();
+    },
+  });
+  const over = run(exchange, () => new Response(body));
+  await vi.waitUntil(() => exchange.status === 200);
+  expect([pulls, exchange.writes, exchange.heldAside]).toEqual([1, 0, 65_536]);
+  exchange.room = true;
+  exchange.onDrain!();
+  await over;
+  expect([pulls, exchange.writes, exchange.heldAside]).toEqual([3, 3, 100]);
 });

@@ -37,6 +37,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
+  heldAside = 0;
   #status: number | undefined;
   #aborted: Error | undefined;
   /** The head waits for the first chunk, or the end, so that a small response is one write with its length known. */
@@ -111,6 +112,14 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     return this.#response.req.readableLength;
   }
 
+  get awaitsBody(): boolean {
+    return this.#status === undefined && this.body.isAwaited;
+  }
+
+  get taken(): number {
+    return this.body.taken;
+  }
+
   get written(): number {
     return this.#response.req.socket.bytesWritten;
   }
@@ -133,6 +142,10 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.#waitingHead = fields;
     if (options?.endStream === true) this.#end(0);
     else process.nextTick(flushHead, this);
+  }
+
+  hasRoom(_bytes?: number): boolean {
+    return !this.#response.writableNeedDrain;
   }
 
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean {

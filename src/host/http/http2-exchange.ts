@@ -31,6 +31,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
+  heldAside = 0;
   #status: number | undefined;
   #aborted: Error | undefined;
   #trailers: FieldSection | undefined;
@@ -79,7 +80,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     );
     stream.on(
       "drain",
-      guard("http2 drain", onFault, () => this.onDrain?.()),
+      guard("http2 drain", onFault, () => this.handleRoom()),
     );
   }
 
@@ -113,6 +114,14 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     return this.#stream.readableLength;
   }
 
+  get awaitsBody(): boolean {
+    return this.#status === undefined && this.body.isAwaited;
+  }
+
+  get taken(): number {
+    return this.body.taken;
+  }
+
   get written(): number {
     return this.#tunnel === undefined ? this.#written : this.#tunnel.written;
   }
@@ -141,15 +150,28 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     if (endStream) this.#finish();
   }
 
+  hasRoom(bytes = 0): boolean {
+    return this.#ended || this.#gone() || (!this.#stream.writableNeedDrain && this.#tcp.room.has(this, bytes));
+  }
+
+  /** There is room again, on the stream or on the whole connection. */
+  handleRoom(): void {
+    if (!this.#gone()) this.onDrain?.();
+  }
+
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
     if (this.#ended || this.#gone()) {
       released?.(chunk);
       return false;
     }
     this.#written += chunk.byteLength;
-    if (released === undefined) return this.#stream.write(chunk);
-    const done = guard("http2 released", this.#handleFault, () => released(chunk));
-    return this.#stream.write(chunk, done);
+    const done = guard("http2 released", this.#handleFault, () => {
+      released?.(chunk);
+      this.#tcp.room.update();
+    });
+    const hasRoom = this.#stream.write(chunk, done);
+    this.#tcp.room.settle(this);
+    return hasRoom;
   }
 
   end(last?: Uint8Array, trailers?: FieldSection): void {
@@ -234,6 +256,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   #close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#tcp.room.settle(this);
     this.#tcp.end(this);
     this.onClose?.();
   }

@@ -7,6 +7,8 @@ import type { BodyState, RequestBody } from "./exchange.ts";
 export class NodeBody implements RequestBody {
   onReadable: (() => void) | undefined;
   trailers: FieldSection = [];
+  /** Bytes that were read. */
+  taken = 0;
   #state: BodyState;
   #listening = false;
   readonly #source: Readable;
@@ -34,12 +36,19 @@ export class NodeBody implements RequestBody {
     return this.#state;
   }
 
+  /** A reader has asked for more than has come. */
+  get isAwaited(): boolean {
+    return this.#state === "open" && this.#listening && this.#source.readableLength === 0;
+  }
+
   read(): Uint8Array | undefined {
     if (this.#state !== "open") return undefined;
     if (!this.#listening) this.#listen();
     // It ended before anybody listened.
     if (this.#source.readableEnded) this.#settle();
-    return (this.#source.read() as Uint8Array | null) ?? undefined;
+    const chunk = (this.#source.read() as Uint8Array | null) ?? undefined;
+    this.taken += chunk?.byteLength ?? 0;
+    return chunk;
   }
 
   /** The peer gave up, or its connection did. */

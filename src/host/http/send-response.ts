@@ -58,6 +58,16 @@ async function sendStream(
   trailers: Trailers,
 ): Promise<void> {
   let wake: (() => void) | undefined;
+  const waitForRoom = async (): Promise<void> => {
+    while (exchange.aborted === undefined && !exchange.hasRoom(UNKNOWN_CHUNK)) {
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+    // Others were woken as well, and see that this room is taken.
+    await source.look();
+    exchange.hasRoom();
+  };
   exchange.onDrain = () => wake?.();
   const onAbort = exchange.onAbort;
   exchange.onAbort = (reason) => {
@@ -67,7 +77,12 @@ async function sendStream(
   };
   try {
     const fields = await describing(given, source);
-    const whole = await source.wholeSoon();
+    // A client that takes nothing has enough in memory: nothing is read for it in advance.
+    const hasRoom = exchange.hasRoom(2 * UNKNOWN_CHUNK);
+    if (!hasRoom) exchange.heldAside = UNKNOWN_CHUNK;
+    const whole = hasRoom ? await source.wholeSoon() : undefined;
+    // What did not come at once may never come, and takes nobody's room.
+    exchange.hasRoom();
     if (whole !== undefined) {
       sendWhole(exchange, status, fields, whole.content, trailers);
       return;
@@ -86,16 +101,17 @@ async function sendStream(
     const announced = contentLengthOf(fields);
     const length = typeof announced === "number" ? announced : undefined;
     let sent = 0;
-    for (let read = await source.read(); !read.done; read = await source.read()) {
+    while (true) {
+      if (!source.isAhead && !exchange.hasRoom()) await waitForRoom();
+      const read = await source.read();
+      if (read.done) break;
       sent += read.value.byteLength;
+      // The stream has made its next chunk by now, most likely one of the same size.
+      exchange.heldAside = read.value.byteLength;
       // More than was announced would be the next response to the client (RFC 9112 §6.3).
       if (length !== undefined && sent > length)
         throw new Error(`the body is longer than its content-length ${length}`);
-      if (!exchange.write(read.value) && exchange.aborted === undefined) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
+      exchange.write(read.value);
     }
     if (exchange.aborted !== undefined) return;
     if (length !== undefined && sent < length) throw new Error(`the body ended after ${sent} bytes of ${length}`);
@@ -132,6 +148,9 @@ function setLength(fields: FieldLine[], length: number): void {
 
 type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
 
+/** What a stream is taken to keep ready, of which nothing was read yet. */
+const UNKNOWN_CHUNK = 64 * 1024;
+
 /** Turns of the microtask queue in which the body of `new Response("text")` gives its only chunk and ends. */
 const SOON = 12;
 
@@ -145,12 +164,22 @@ class BodySource {
     this.#reader = body.getReader();
   }
 
+  /** Whether `read` gives something that is in memory already, or asked for. */
+  get isAhead(): boolean {
+    return this.#ahead.length > 0;
+  }
+
   async read(): Promise<Read> {
     const read = await (this.#ahead.shift() ?? this.#reader.read());
     if (!read.done && !(read.value instanceof Uint8Array)) {
       throw new TypeError("a response body's stream must give chunks of Uint8Array");
     }
     return read;
+  }
+
+  /** Asks for the next chunk, and waits for it no longer than it takes one that is ready. */
+  async look(): Promise<void> {
+    await this.#settlesSoon();
   }
 
   /** The next chunk, which `read` will give all the same; undefined at the end. */

@@ -4,6 +4,7 @@ import type { Holder } from "../budget.ts";
 import type { Fault } from "../guard.ts";
 import type { PeerAddress } from "./exchange.ts";
 import type { Http1Pipeline } from "./http1-pipeline.ts";
+import { SharedRoom } from "./shared-room.ts";
 
 /** The listener's state that every response looks at. */
 export interface ListenerState {
@@ -21,8 +22,17 @@ export interface Abortable {
   readonly written: number;
   /** Bytes of the request that came and were not read. */
   readonly unread: number;
+  /** Bytes of the request that were read. */
+  readonly taken: number;
+  /** Nothing is answered before more of the request has come. */
+  readonly awaitsBody: boolean;
+  /** Bytes of the response that are kept ready. */
+  readonly heldAside: number;
   abort(reason: Error): void;
 }
+
+/** As much as a connection of HTTP/3 may keep for one stream. */
+const MAX_PENDING = 4 * 1024 * 1024;
 
 /** What a request under way takes beside its bytes, and one that waits in a pipeline. */
 const EXCHANGE_COST = 8 * 1024;
@@ -33,14 +43,19 @@ export class TcpConnection implements Holder {
   readonly localAddress: PeerAddress;
   /** Requests that are not over yet. */
   readonly exchanges = new Set<Abortable>();
-  /** HTTP/2: whether the head of a request has come. */
+  /** HTTP/2: true once the head of a request has arrived. */
   hasAsked = false;
+  /** HTTP/2: what all responses together may have waiting. */
+  readonly room: SharedRoom = new SharedRoom({
+    most: MAX_PENDING,
+    used: () => this.#sum(({ pending }) => pending),
+  });
   /** HTTP/1.1: requests that wait for their turn. */
   pipeline: Http1Pipeline | undefined;
-  /** HTTP/2: how often bytes were seen to leave, for writes that take long. */
+  /** HTTP/2: bytes that were seen to leave, for writes that take long. */
   countMoves: (() => number) | undefined;
   readonly #cutOff: () => void;
-  /** Bytes that left with exchanges that are over, and how many these were. */
+  /** Bytes that left and came with exchanges that are over, and how many these were. */
   #done = 0;
 
   constructor(socket: Socket, listener: ListenerState, cutOff: () => void) {
@@ -51,7 +66,8 @@ export class TcpConnection implements Holder {
   }
 
   end(exchange: Abortable): void {
-    if (this.exchanges.delete(exchange)) this.#done += exchange.written + 1;
+    if (this.exchanges.delete(exchange)) this.#done += exchange.written + exchange.taken + 1;
+    this.room.update();
     this.pipeline?.next();
   }
 
@@ -65,11 +81,11 @@ export class TcpConnection implements Holder {
 
   held(): number {
     const requests = this.exchanges.size + (this.pipeline?.waiting ?? 0);
-    return requests * EXCHANGE_COST + this.#sum(({ pending, unread }) => pending + unread);
+    return requests * EXCHANGE_COST + this.#sum(({ pending, unread, heldAside }) => pending + unread + heldAside);
   }
 
   awaitsPeer(): boolean {
-    for (const { pending } of this.exchanges) if (pending > 0) return true;
+    for (const { pending, awaitsBody } of this.exchanges) if (pending > 0 || awaitsBody) return true;
     return false;
   }
 
@@ -78,7 +94,9 @@ export class TcpConnection implements Holder {
   }
 
   progress(): number {
-    return this.#done + this.#sum(({ written, pending }) => written - pending) + (this.countMoves?.() ?? 0);
+    return (
+      this.#done + this.#sum(({ written, pending, taken }) => written - pending + taken) + (this.countMoves?.() ?? 0)
+    );
   }
 
   shed(reason: string): void {

@@ -2,9 +2,9 @@
  * HTTP/1.1 and HTTP/2 on one TLS port, by Node's own modules, as Exchanges.
  *
  * Limits: a head has 64 KiB and 30 to 35 s to arrive (over HTTP/2 the first one; later ones the idle time), a TLS
- * handshake 15 s; an idle connection is closed after a minute, and so is one whose client takes nothing of what waits
- * for it. How long a body may take is not limited, since uploads take as
- * long as they take: unread bytes stay under flow control.
+ * handshake 15 s. A connection is closed after an idle minute, or when for a minute its client reads nothing of what
+ * waits for it or sends nothing of a body that a handler waits for. The total time of a body is not limited, because
+ * uploads may be slow: unread bytes stay under flow control.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
@@ -319,7 +319,8 @@ export class TcpListener implements Listener {
     const connection = this.#http1.get(socket);
     if (connection === undefined) return; // it is a session of HTTP/2, which has its own
     if (!connection.isBusy()) socket.destroy();
-    else if (connection.awaitsPeer()) connection.shed("the client takes nothing of the response");
+    else if (connection.awaitsPeer())
+      connection.shed("the client takes nothing of the response, or sends nothing of the request");
   }
 
   #handleHttp2(
@@ -414,14 +415,14 @@ export class TcpListener implements Listener {
   }
 }
 
-/** Counts how often the window of the whole session was seen to shrink, which only sending does. */
+/** Counts by how much the window of the whole session was seen to shrink, which only sending does. */
 function movesOf(session: ServerHttp2Session): () => number {
   let moves = 0;
-  let before = Number.POSITIVE_INFINITY;
+  let before = 0;
   return () => {
     if (session.destroyed) return moves;
     const window = session.state.remoteWindowSize ?? before;
-    if (window < before) moves += 1;
+    moves += Math.max(0, before - window);
     before = window;
     return moves;
   };

@@ -26,6 +26,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
+  heldAside = 0;
 
   readonly #host: H3ExchangeHost;
   readonly #id: StreamId;
@@ -55,6 +56,10 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     return this.#host.info;
   }
 
+  get awaitsBody(): boolean {
+    return this.status === undefined && this.body.state === "open" && this.body.isAwaited;
+  }
+
   inform(status: number, fields: FieldSection): void {
     if (this.#isOver || this.status !== undefined) return;
     this.#host.h3.inform(this.#id, status, fields);
@@ -71,6 +76,10 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     if (isEnd) this.#end();
   }
 
+  hasRoom(bytes = 0): boolean {
+    return this.#isOver || (this.#host.h3.hasRoom(this.#id) && this.#host.room.has(this, bytes));
+  }
+
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
     if (this.#isOver) {
       released?.(chunk);
@@ -82,7 +91,9 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   }
 
   #write(content: Uint8Array | SendSource): boolean {
-    return content.length === 0 || this.#host.h3.writeData(this.#id, content, false);
+    const hasRoom = content.length === 0 || this.#host.h3.writeData(this.#id, content, false);
+    this.#host.room.settle(this);
+    return hasRoom;
   }
 
   /** From here on only the stream holds the source, if it took it at all. */
@@ -148,6 +159,10 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   }
 
   handleWritable(): void {
+    this.handleRoom();
+  }
+
+  handleRoom(): void {
     if (!this.#isOver) this.onDrain?.();
   }
 
@@ -173,6 +188,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   #close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#host.room.settle(this);
     // Whoever still reads the request must not wait for what will not come.
     this.body.abort();
     this.#host.onExchangeClosed(this.#id);

@@ -3,9 +3,16 @@
 import type { Instant } from "../../base/time.ts";
 import { H3_ERRORS, H3Connection, type H3Event, type RequestHead } from "../../h3/index.ts";
 import { refusalOfServer } from "../../http/index.ts";
-import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
+import {
+  type CloseReason,
+  type Connection,
+  type ConnectionEvent,
+  DEFAULT_LIMITS,
+  type StreamId,
+} from "../../quic/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ConnectionInfo, PeerAddress } from "../http/exchange.ts";
+import { FetchRoom, type SharedRoom } from "../http/shared-room.ts";
 import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
 import { httpDate } from "./date.ts";
@@ -30,6 +37,10 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
   readonly localAddress: PeerAddress;
+  readonly room: SharedRoom = new FetchRoom({
+    most: DEFAULT_LIMITS.sendBufferPerConnection,
+    used: () => this.#connection.streamFacts.bytesBuffered,
+  });
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
   readonly #pump: H3EventPump;
@@ -136,6 +147,17 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   readonly #abort = guard("h3 abort", this.handleFault, (exchange: H3StreamHandler, error: Error) =>
     exchange.abort(error),
   );
+
+  awaitsPeer(): boolean {
+    for (const { awaitsBody } of this.#exchanges.values()) if (awaitsBody === true) return true;
+    return false;
+  }
+
+  held(): number {
+    let sum = 0;
+    for (const { heldAside = 0 } of this.#exchanges.values()) sum += heldAside;
+    return sum;
+  }
 
   drain(): void {
     this.#isDraining = true;

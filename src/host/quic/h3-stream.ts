@@ -5,11 +5,16 @@ import type { FieldSection } from "../../http/index.ts";
 import type { StreamId } from "../../quic/index.ts";
 import type { Fault } from "../guard.ts";
 import type { BodyState, ConnectionInfo, PeerAddress, RequestBody } from "../http/exchange.ts";
+import type { SharedRoom } from "../http/shared-room.ts";
 
 const NO_FIELDS: FieldSection = [];
 
 /** Hears of what happens on a request stream. */
 export interface H3StreamHandler {
+  /** Nothing is answered before more of the request has come. */
+  readonly awaitsBody?: boolean;
+  /** Bytes of content that are kept ready, as an estimate. */
+  readonly heldAside?: number;
   handleData(): void;
   handleWritable(): void;
   handleTrailers?(fields: FieldSection): void;
@@ -31,6 +36,8 @@ export interface H3ExchangeHost {
   /** Content was read: the end of the message may have come into sight. */
   pump(): void;
   onExchangeClosed(id: StreamId): void;
+  /** What all responses of the connection may have waiting. */
+  readonly room: SharedRoom;
   /** From now on `handler` hears of the stream. */
   onExchangeReplaced(id: StreamId, handler: H3StreamHandler): void;
   /** An exception in what belongs to the connection ends it. */
@@ -42,6 +49,8 @@ export class H3Body implements RequestBody {
   state: BodyState;
   trailers: FieldSection = NO_FIELDS;
   onReadable: (() => void) | undefined;
+  /** A reader has asked for more than has come. */
+  isAwaited = false;
   readonly #host: H3ExchangeHost;
   readonly #id: StreamId;
 
@@ -55,6 +64,7 @@ export class H3Body implements RequestBody {
     if (this.state !== "open") return undefined;
     const chunk = this.#host.h3.readData(this.#id);
     this.#host.pump();
+    this.isAwaited = chunk === undefined;
     return chunk?.bytes.length === 0 ? undefined : chunk?.bytes;
   }
 

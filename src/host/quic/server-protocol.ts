@@ -15,6 +15,10 @@ export interface ServerProtocol extends ConnectionListener {
   drain(): void;
   /** Cuts off what is under way. */
   close(): void;
+  /** Something is waited for that the client has to send. */
+  awaitsPeer?(): boolean;
+  /** Bytes of memory that are kept for the client beside what the transport holds. */
+  held?(): number;
   /** Ends the connection because it costs too much; `reason` is for the peer. Without it, `close` does. */
   shed?(reason: string): void;
 }
@@ -87,14 +91,15 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   // ── What the budget asks ────────────────────────────────────────────────────────────────────────────────────────────
 
   held(): number {
-    const { activeBidiStreams, bytesBuffered, bytesReceived, bytesConsumed, chunksHeld } = this.#connection.streamFacts;
+    const { activeBidiStreams, sendMemory, bytesReceived, bytesConsumed, chunksHeld } = this.#connection.streamFacts;
     const unread = bytesReceived - bytesConsumed;
-    return activeBidiStreams * STREAM_COST + bytesBuffered + unread + chunksHeld * PIECE_COST;
+    const aside = this.#protocol?.held?.() ?? 0;
+    return activeBidiStreams * STREAM_COST + sendMemory + unread + chunksHeld * PIECE_COST + aside;
   }
 
   awaitsPeer(): boolean {
     const { bytesBuffered, chunksHeld } = this.#connection.streamFacts;
-    return bytesBuffered > 0 || chunksHeld > 0;
+    return bytesBuffered > 0 || chunksHeld > 0 || this.#protocol?.awaitsPeer?.() === true;
   }
 
   isBusy(): boolean {

@@ -17,8 +17,11 @@ export interface ConnectionLimits {
   readonly initialMaxStreamsUni: number;
   readonly maxConnectionWindow: number;
   readonly maxStreamWindow: number;
-  /** The number of bytes that `write` takes for one stream before it returns false. */
+  /** Bytes that unread streams may hold before other streams have to wait; `maxConnectionWindow` by default. */
+  readonly maxUnread?: number;
+  /** The number of bytes that `write` takes for one stream before it returns false, or two congestion windows if larger. */
   readonly sendBufferPerStream: number;
+  readonly sendBufferPerConnection: number;
   /** How many of our ids the peer may hold at once, and vice versa (RFC 9000 §5.1.1). */
   readonly activeConnectionIdLimit: number;
 }
@@ -55,7 +58,8 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
   initialMaxStreamsUni: 16,
   maxConnectionWindow: 16 * 1024 * 1024,
   maxStreamWindow: 8 * 1024 * 1024,
-  sendBufferPerStream: 512 * 1024,
+  sendBufferPerStream: 128 * 1024,
+  sendBufferPerConnection: 8 * 1024 * 1024,
   activeConnectionIdLimit: 4,
 };
 

@@ -45,7 +45,7 @@ describe("the data that the peer may send", () => {
   });
 
   it("grows only by what the application consumed, never by the highest offset", () => {
-    const { server } = streamPair({ server: { initialMaxStreamData: 1_000, initialMaxData: 1_000 } });
+    const { server } = streamPair({ server: { initialMaxStreamData: 1_000, initialMaxData: 1_000, maxUnread: 0 } });
     receive(server, 0, 999, 1);
     expect(server.set.hasControlFrames).toBe(false);
     receive(server, 0, 0, 600);
@@ -56,6 +56,29 @@ describe("the data that the peer may send", () => {
       { type: "max-stream-data", id: 0, maximum: 1_600 },
       { type: "max-data", maximum: 1_600 },
     ]);
+  });
+
+  it("is not used up by streams that are left unread, up to a bound", () => {
+    const limits = { initialMaxStreamData: 500, initialMaxData: 1_000, maxUnread: 4_000, maxConnectionWindow: 1_000 };
+    const { server } = streamPair({ server: limits });
+    const granted = [1_000];
+    for (let stream = 0; stream < 8; stream += 1) {
+      receive(server, stream * 4, 0, 500);
+      for (const frame of sent(server, "max-data")) if ("maximum" in frame) granted.push(Number(frame.maximum));
+    }
+    expect(granted).toEqual([1_000, 2_000, 3_000, 4_000]);
+    // Two streams are read at last, which makes room for two others.
+    for (const id of [0, 4]) drain(server, id);
+    expect(sent(server, "max-data")).toEqual([{ type: "max-data", maximum: 5_000 }]);
+  });
+
+  it("is not extended for bytes behind a gap", () => {
+    const { server } = streamPair({ server: { initialMaxStreamData: 500, initialMaxData: 1_000, maxUnread: 4_000 } });
+    receive(server, 0, 1, 499);
+    receive(server, 4, 1, 499);
+    expect(server.set.hasControlFrames).toBe(false);
+    receive(server, 0, 0, 1);
+    expect(sent(server, "max-data")).toEqual([{ type: "max-data", maximum: 1_500 }]);
   });
 
   it("is not announced in small steps, unless the peer says that it is blocked", () => {

@@ -71,19 +71,26 @@ export class SendCredit {
 /**
  * The credit that we grant. It follows consumption, never the highest offset received, so that a byte at the far end of
  * the window gains nothing. The window doubles if the peer uses half of it within two round trips.
+ *
+ * A connection's window makes one exception, so that streams that are left unread do not starve the others: bytes that
+ * could be read do not count against it, up to `maxUnread` in all. Bytes behind a gap still do.
  */
 export class ReceiveWindow {
   readonly #maximum: number;
+  readonly #maxUnread: number;
   #window: number;
   #limit: number;
   #received = 0;
   #consumed = 0;
+  /** Bytes that the application could read. */
+  #unread = 0;
   /** Bytes that the application has read since the last announcement. */
   #taken = 0;
   #announcedAt: Instant | undefined = undefined;
   #isDue = false;
 
-  constructor(initial: number, maximum: number) {
+  constructor(initial: number, maximum: number, maxUnread = 0) {
+    this.#maxUnread = maxUnread;
     this.#window = initial;
     this.#limit = initial;
     this.#maximum = Math.max(initial, maximum);
@@ -131,7 +138,24 @@ export class ReceiveWindow {
   /** `bytes` were dropped unread: that much more may arrive, but it does not enlarge the window. */
   discard(bytes: number): void {
     this.#consumed += bytes;
-    if (this.#isHalfUsed) this.#isDue = true;
+    if (this.#isHalfUsed || this.#isExtensible) this.#isDue = true;
+  }
+
+  /** The number of bytes that could be read has changed. */
+  changeUnread(by: number): void {
+    this.#unread += by;
+    if (by > 0 && this.#isExtensible) this.#isDue = true;
+  }
+
+  /** The limit if unread bytes do not count. */
+  get #extended(): number {
+    return this.#consumed + this.#window + Math.max(0, Math.min(this.#unread, this.#maxUnread - this.#window));
+  }
+
+  /** True if the peer will soon be blocked, and an extension is large enough to be worth a frame. */
+  get #isExtensible(): boolean {
+    const quarter = this.#window / 4;
+    return this.#limit - this.#received <= quarter && this.#extended - this.#limit >= quarter;
   }
 
   get #isHalfUsed(): boolean {
@@ -140,7 +164,7 @@ export class ReceiveWindow {
 
   /** The peer says that it is blocked: announce without waiting until half the window is used. */
   handleBlocked(): void {
-    if (this.#consumed + this.#window > this.#limit) this.#isDue = true;
+    if (this.#consumed + this.#window > this.#limit || this.#isExtensible) this.#isDue = true;
   }
 
   /** The new limit for the frame that is now written. */
@@ -151,7 +175,8 @@ export class ReceiveWindow {
       this.#announcedAt = now;
       this.#taken = 0;
     }
-    this.#limit = Math.max(this.#limit, this.#consumed + this.#window);
+    const limit = this.#isExtensible ? this.#extended : this.#consumed + this.#window;
+    this.#limit = Math.max(this.#limit, limit);
     this.#isDue = false;
     return this.#limit;
   }

@@ -1,5 +1,7 @@
 /** The initial limits of both sides (RFC 9000 §4), and how far windows and buffers may grow. */
 
+import { isUnidirectional, type StreamId } from "../transport.ts";
+
 /** The limits that we set for the peer and ourselves. The initial values are announced as transport parameters. */
 export interface StreamSetLimits {
   readonly initialMaxData: number;
@@ -10,6 +12,8 @@ export interface StreamSetLimits {
   /** How far auto-tuning may grow the windows. */
   readonly maxConnectionWindow: number;
   readonly maxStreamWindow: number;
+  /** Bytes that unread streams may hold before other streams have to wait; `maxConnectionWindow` by default. */
+  readonly maxUnread?: number;
   /** The number of bytes buffered for sending at which `write` returns false. */
   readonly sendBufferPerStream: number;
   readonly sendBufferPerConnection?: number;
@@ -42,3 +46,10 @@ export const NO_LIMITS: PeerStreamLimits = {
   initialMaxStreamsBidi: 0,
   initialMaxStreamsUni: 0,
 };
+
+/** The peer's initial limit for our data on a stream. */
+export function initialCredit(limits: PeerStreamLimits, id: StreamId, isLocal: boolean): number {
+  if (isUnidirectional(id)) return limits.initialMaxStreamDataUni;
+  // Local to us is remote to the peer.
+  return isLocal ? limits.initialMaxStreamDataBidiRemote : limits.initialMaxStreamDataBidiLocal;
+}

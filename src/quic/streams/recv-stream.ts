@@ -68,7 +68,9 @@ export class RecvStream {
     switch (this.#state) {
       case "recv":
       case "size-known": {
+        const before = this.#data.readable;
         const fresh = this.#data.insert(offset, data);
+        connection.changeUnread(this.#data.readable - before);
         if (fresh === TOO_MANY_CHUNKS) {
           // RFC 9000 §21.6: do not commit memory to a stream that arrives in tiny fragments.
           throw transportError("INTERNAL_ERROR", "STREAM", "stream data has too many gaps");
@@ -150,6 +152,7 @@ export class RecvStream {
   /** Bytes that no one will read count as consumed for the connection's credit (RFC 9000 §4.5). */
   #drop(connection: ReceiveWindow): void {
     const unread = this.window.received - this.window.consumed;
+    connection.changeUnread(-this.#data.readable);
     connection.discard(unread);
     this.window.discard(unread);
     this.window.cancelAnnouncement();
@@ -169,6 +172,7 @@ export class RecvStream {
     if (bytes !== undefined) {
       this.window.consume(bytes.length);
       if (this.#state !== "recv") this.window.cancelAnnouncement();
+      connection.changeUnread(-bytes.length);
       connection.consume(bytes.length);
     }
     if (this.#data.readable === 0) this.#announced = false;

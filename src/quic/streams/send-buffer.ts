@@ -31,6 +31,7 @@ export class SendBuffer {
   #head = 0;
   #end = 0;
   #released = 0;
+  #memory = 0;
   /** Where the last search ended. The next one usually ends there or just after it. */
   #cursor = 0;
   /** The number of small segments at the end. */
@@ -46,6 +47,11 @@ export class SendBuffer {
   /** The number of bytes held. */
   get length(): number {
     return this.#end - this.#released;
+  }
+
+  /** The memory that the segments occupy. Each is released as a whole. */
+  get memory(): number {
+    return this.#memory;
   }
 
   /** The number of segments held. */
@@ -72,6 +78,7 @@ export class SendBuffer {
     const segment: Segment = { bytes, source, offset: this.#end, length };
     this.#segments.push(segment);
     this.#end += length;
+    this.#memory += bytes.length;
     this.#gathering = undefined;
     return segment;
   }
@@ -136,6 +143,7 @@ export class SendBuffer {
       const segment = segments[this.#head]!;
       if (segment.offset + segment.length > offset) break;
       this.#head += 1;
+      this.#memory -= segment.bytes.length;
       segment.source?.release();
     }
     if (this.#head === segments.length) {

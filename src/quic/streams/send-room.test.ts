@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from "vitest";
 import { Writer } from "../../wire/writer.ts";
+import type { StreamSetLimits } from "./limits.ts";
 import { SendBuffer } from "./send-buffer.ts";
 import { SendSource } from "./send-source.ts";
 import { drain, pattern, settle, streamPair, type TestPacket, type TestSide } from "./testing/stream-pair.ts";
@@ -33,6 +34,43 @@ describe("write", () => {
     expect(client.set.writableBytes(id)).toBe(30_000);
     client.set.setCongestionWindow(1_000_000);
     expect(client.set.writableBytes(id)).toBe(40_000);
+  });
+
+  const waiting = (limits: Partial<StreamSetLimits>) =>
+    streamPair({
+      client: { sendBufferPerStream: 400_000, sendBufferPerConnection: 4_000_000 },
+      server: { initialMaxStreamData: 1_000_000, initialMaxData: 1_000_000, ...limits },
+    }).client;
+
+  it("has room for 64 KiB beyond the stream's credit, and for more when the credit grows", () => {
+    const client = waiting({ initialMaxStreamData: 1 });
+    const id = client.set.openStream("bidi")!;
+    expect(client.set.writableBytes(id)).toBe(65_536);
+    expect(client.set.write(id, pattern(70_000), false)).toBe(false);
+    client.set.handleMaxStreamData(id, 200_000);
+    expect(client.takeEvents()).toEqual([{ type: "stream-writable", id }]);
+    expect(client.set.writableBytes(id)).toBe(130_000);
+  });
+
+  it("has room for 64 KiB beyond the connection's credit, and for more when the credit grows", () => {
+    const client = waiting({ initialMaxData: 10 });
+    const ids = [0, 1].map(() => client.set.openStream("bidi")!);
+    for (const id of ids) expect(client.set.write(id, pattern(70_000), false)).toBe(false);
+    client.set.handleMaxData(20);
+    expect(client.takeEvents()).toEqual([]);
+    client.set.handleMaxData(200_000);
+    expect(client.takeEvents()).toEqual(ids.map((id) => ({ type: "stream-writable", id })));
+  });
+
+  it("counts the memory of a run until all of it is acknowledged", () => {
+    const { client } = streamPair();
+    const id = client.set.openStream("bidi")!;
+    client.set.write(id, pattern(10_000), false);
+    const packets = client.packets();
+    for (const packet of packets.slice(0, -1)) client.acked(packet);
+    expect([client.set.bytesBuffered < 2_000, client.set.sendMemory]).toEqual([true, 10_000]);
+    client.acked(packets.at(-1)!);
+    expect([client.set.bytesBuffered, client.set.sendMemory]).toEqual([0, 0]);
   });
 
   it("emits no event if no write was refused", () => {

@@ -35,6 +35,7 @@ export class SendStream {
   #state: SendState = "ready";
   readonly #buffer = new SendBuffer();
   #reportedBuffered = 0;
+  #reportedMemory = 0;
   /** Includes the FIN as the byte after the last one. */
   readonly #sent = new SentRanges();
   /** True if the application has written the end: the final size is `#buffer.end`. */
@@ -56,6 +57,18 @@ export class SendStream {
   /** Bytes that are held because they may have to be sent. */
   get buffered(): number {
     return this.#buffer.length;
+  }
+
+  /** The number of buffered bytes that were never sent. */
+  get unsent(): number {
+    return this.#buffer.end - this.credit.used;
+  }
+
+  /** Returns the change of the buffer's memory since the last call, for the total over all streams. */
+  takeMemoryChange(): number {
+    const change = this.#buffer.memory - this.#reportedMemory;
+    this.#reportedMemory = this.#buffer.memory;
+    return change;
   }
 
   /** Returns the change of `buffered` since the last call, for the total over all streams. */

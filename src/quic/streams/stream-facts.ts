@@ -2,6 +2,7 @@
 export interface StreamFacts {
   readonly activeBidiStreams: number;
   readonly bytesBuffered: number;
+  readonly sendMemory: number;
   readonly chunksHeld: number;
   readonly bytesSent: number;
   readonly bytesReceived: number;

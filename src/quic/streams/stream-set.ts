@@ -22,7 +22,7 @@ import {
 } from "../transport.ts";
 import { ControlFrames } from "./control-frames.ts";
 import { ReceiveWindow } from "./flow-control.ts";
-import { DEFAULT_MAX_CHUNKS, NO_LIMITS, type PeerStreamLimits, type StreamSetLimits } from "./limits.ts";
+import { DEFAULT_MAX_CHUNKS, initialCredit, NO_LIMITS, type PeerStreamLimits, type StreamSetLimits } from "./limits.ts";
 import { RecvStream } from "./recv-stream.ts";
 import type { SendPriority, SendSession } from "./scheduler/index.ts";
 import { SendRoom } from "./send-room.ts";
@@ -68,12 +68,14 @@ export class StreamSet implements StreamFacts {
       bidi: new PeerStreams(limits.initialMaxStreamsBidi),
       uni: new PeerStreams(limits.initialMaxStreamsUni),
     };
-    this.#window = new ReceiveWindow(limits.initialMaxData, limits.maxConnectionWindow);
+    const { initialMaxData, maxConnectionWindow, maxUnread = maxConnectionWindow } = limits;
+    this.#window = new ReceiveWindow(initialMaxData, maxConnectionWindow, maxUnread);
     this.#chunks = { remaining: limits.maxChunksPerConnection ?? DEFAULT_MAX_CHUNKS };
     this.#control = new ControlFrames(this.#window, this.#local, this.#peer);
     this.#scheduler = new SendScheduler(this.#control.sending);
     const perStream = limits.sendBufferPerStream;
-    this.#room = new SendRoom(perStream, limits.sendBufferPerConnection ?? perStream * 16, emit);
+    const perConnection = limits.sendBufferPerConnection ?? perStream * 16;
+    this.#room = new SendRoom(perStream, perConnection, this.#scheduler.credit, emit);
   }
 
   /** The number of streams that are not finished. */
@@ -92,6 +94,11 @@ export class StreamSet implements StreamFacts {
   /** Bytes that are held because they may have to be sent. */
   get bytesBuffered(): number {
     return this.#room.used;
+  }
+
+  /** The memory that these bytes occupy. */
+  get sendMemory(): number {
+    return this.#room.memory;
   }
 
   /** Separate chunks of out-of-order data. */
@@ -122,7 +129,7 @@ export class StreamSet implements StreamFacts {
     this.#peerLimits = limits;
     this.handleMaxData(limits.initialMaxData);
     for (const stream of this.#streams.values()) {
-      if (stream.send?.credit.raise(this.#peerLimitFor(stream.id, stream.isLocal)))
+      if (stream.send?.credit.raise(initialCredit(limits, stream.id, stream.isLocal)))
         this.#scheduler.reschedule(stream.send);
     }
     this.handleMaxStreams("bidi", limits.initialMaxStreamsBidi);
@@ -242,12 +249,16 @@ export class StreamSet implements StreamFacts {
   }
 
   handleMaxData(maximum: number): void {
-    this.#scheduler.credit.raise(maximum);
+    const { credit } = this.#scheduler;
+    const before = credit.available;
+    if (credit.raise(maximum)) this.#room.handleConnectionCredit(before);
   }
 
   handleMaxStreamData(id: StreamId, maximum: number): void {
     const send = this.#find(id, "send", "MAX_STREAM_DATA")?.send;
-    if (send?.credit.raise(maximum)) this.#scheduler.reschedule(send);
+    if (!send?.credit.raise(maximum)) return;
+    this.#scheduler.reschedule(send);
+    this.#room.handleCredit(send);
   }
 
   handleMaxStreams(direction: StreamDirection, maximum: number): void {
@@ -438,7 +449,7 @@ export class StreamSet implements StreamFacts {
   #add(id: StreamId, isLocal: boolean): Stream {
     const isUni = isUnidirectional(id);
     const { initialMaxStreamData, maxStreamWindow, maxChunksPerStream = 1_024 } = this.#limits;
-    const send = isUni && !isLocal ? undefined : new SendStream(id, this.#peerLimitFor(id, isLocal));
+    const send = isUni && !isLocal ? undefined : new SendStream(id, initialCredit(this.#peerLimits, id, isLocal));
     const receive =
       isUni && isLocal
         ? undefined
@@ -453,12 +464,6 @@ export class StreamSet implements StreamFacts {
     if (send !== undefined) this.#scheduler.add(send);
     if (!isUni) this.#activeBidi += 1;
     return stream;
-  }
-
-  #peerLimitFor(id: StreamId, isLocal: boolean): number {
-    if (isUnidirectional(id)) return this.#peerLimits.initialMaxStreamDataUni;
-    // Local to us is remote to the peer.
-    return isLocal ? this.#peerLimits.initialMaxStreamDataBidiRemote : this.#peerLimits.initialMaxStreamDataBidiLocal;
   }
 
   #afterSendChange(stream: Stream | undefined, send: SendStream): void {
