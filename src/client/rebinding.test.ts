@@ -11,6 +11,15 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
+/** A NAT that is being shut down forwards nothing. */
+const forward = (socket: Socket, datagram: Uint8Array, port: number): void => {
+  try {
+    socket.send(datagram, port, "127.0.0.1");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ERR_SOCKET_DGRAM_NOT_RUNNING") throw error;
+  }
+};
+
 async function bound(): Promise<Socket> {
   const socket = createSocket("udp4");
   closers.push(() => socket.close());
@@ -26,7 +35,7 @@ async function nat(serverPort: number) {
   const outside = async () => {
     const socket = await bound();
     socket.on("message", (datagram) => {
-      if (socket === back) front.send(datagram, client!.port, client!.address);
+      if (socket === back) forward(front, datagram, client!.port);
     });
     return socket;
   };
@@ -34,7 +43,7 @@ async function nat(serverPort: number) {
   back = await outside();
   front.on("message", (datagram, from) => {
     client = from;
-    back!.send(datagram, serverPort, "127.0.0.1");
+    forward(back!, datagram, serverPort);
   });
   return {
     port: front.address().port,
