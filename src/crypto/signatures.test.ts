@@ -94,6 +94,15 @@ describe.each(ENGINES)("$name", (engine) => {
     });
   });
 
+  it("refuses an RSA signature without its leading zero", () => {
+    const { publicKey, privateKey } = KEYS.rsa;
+    const scheme = "rsa_pss_rsae_sha256";
+    let signature = signWith(scheme, privateKey, message);
+    while (signature[0] !== 0) signature = signWith(scheme, privateKey, message); // one in 256 begins with 0
+    expect(engine.verify(scheme, spkiOf(publicKey), message, signature)).toBe(true);
+    expect(engine.verify(scheme, spkiOf(publicKey), message, signature.subarray(1))).toBe(false);
+  });
+
   it("refuses a scheme with another curve's key even if the signature is valid", () => {
     const spki = spkiOf(KEYS.secp384r1.publicKey);
     const signature = plain(sign("sha256", message, KEYS.secp384r1.privateKey));

@@ -47,6 +47,9 @@ export function verify(
     const entry = importKey(spki);
     if (entry === undefined || entry.kind !== KEY_KIND[scheme]) return false;
     if (entry.kind !== "rsa") return verifySignature(HASH[scheme], message, entry.key, signature);
+    // RFC 8017 §8.1.2 step 1: as long as the modulus. OpenSSL accepts a signature without its leading zeros.
+    const { modulusLength = 0 } = entry.key.asymmetricKeyDetails ?? {};
+    if (signature.length !== Math.ceil(modulusLength / 8)) return false;
     // RFC 8446 §4.2.3: the salt is as long as the digest.
     const padding = constants.RSA_PKCS1_PSS_PADDING;
     const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
