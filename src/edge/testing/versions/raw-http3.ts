@@ -67,7 +67,13 @@ function requestBytes(request: RawRequest): Uint8Array {
   return concat(headers(linesOf(request)), ...content, ...trailing);
 }
 
-export const openRawHttp3: OpenRawClient = async (port) => {
+interface Connected {
+  readonly isOpen: () => boolean;
+  send(request: RawRequest): Promise<RawAnswer>;
+  close(): void;
+}
+
+async function connect(port: number): Promise<Connected> {
   const engine = await cryptoEngine();
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng: systemRng }) });
   const driver = new QuicDriver(endpoint, [await bindPortableSocket(0, "127.0.0.1")]);
@@ -87,12 +93,13 @@ export const openRawHttp3: OpenRawClient = async (port) => {
     maxBlockedBytes: UNLIMITED,
   });
   const answers = new Map<StreamId, AnswerReader>();
+  let isOpen = true;
   const read = (id: StreamId): void => {
     for (let chunk = connection.read(id); chunk !== undefined; chunk = connection.read(id)) {
       answers.get(id)?.push(chunk.bytes, chunk.fin);
     }
   };
-  await new Promise<void>((resolve) => {
+  await new Promise<void>((resolve, reject) => {
     driver.attach(connection, {
       handleEvent: (event) => {
         switch (event.type) {
@@ -112,13 +119,15 @@ export const openRawHttp3: OpenRawClient = async (port) => {
             answers.get(event.id)?.end(Number(event.code));
             break;
           case "closed":
+            isOpen = false;
             for (const answer of answers.values()) answer.end("closed");
+            reject(new Error("the connection is closed"));
         }
       },
     });
   });
   return {
-    version: "h3",
+    isOpen: () => isOpen,
     send: (request) =>
       new Promise((resolve) => {
         const id = connection.openStream("bidi")!;
@@ -129,5 +138,21 @@ export const openRawHttp3: OpenRawClient = async (port) => {
       connection.close(0x100, "");
       void driver.close();
     },
+  };
+}
+
+/** One connection for all requests, and another when it has been idle for too long. */
+export const openRawHttp3: OpenRawClient = async (port) => {
+  let current = await connect(port);
+  return {
+    version: "h3",
+    send: async (request) => {
+      if (!current.isOpen()) {
+        current.close();
+        current = await connect(port);
+      }
+      return current.send(request);
+    },
+    close: () => current.close(),
   };
 };
