@@ -268,6 +268,15 @@ describe("the Request", () => {
     expect(await outcome.promise).toEqual([true, true, "gone", "gone"]);
   });
 
+  test("has trailers after content that the Fetch standard hides", async () => {
+    const exchange = new FakeExchange();
+    const reading = seen(exchange, async (request, context) => [request.body, [...(await context.trailers)]]);
+    exchange.body.push("x");
+    exchange.body.trailers = [["x-sum", "1"]];
+    exchange.body.finish();
+    expect(await reading).toEqual([null, [["x-sum", "1"]]]);
+  });
+
   test("asks for an expected body when it is read, as a stream or whole", async () => {
     const ways: ((request: Request) => Promise<unknown>)[] = [
       (request) => request.text(),

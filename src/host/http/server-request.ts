@@ -85,6 +85,8 @@ export class ServerRequest {
       });
       this.#trailers.catch(() => undefined); // whoever asked may have gone by the time the client gives up
       this.#settleTrailers?.();
+      // The Fetch standard hides the body of GET and HEAD, so nothing else reads it.
+      if (this.method === "GET" || this.method === "HEAD") discardBody(this.#exchange, () => this.#settleTrailers?.());
     }
     return this.#trailers;
   }
@@ -203,6 +205,20 @@ export function createServerRequest(exchange: ServerExchange, url: string): Serv
     Object.setPrototypeOf(ServerRequest.prototype, Request.prototype);
   }
   return new ServerRequest(exchange, url);
+}
+
+/** Reads the body to its end and drops it. */
+function discardBody(exchange: ServerExchange, settled: () => void): void {
+  const { body } = exchange;
+  continueIfExpected(exchange);
+  const advance = (): void => {
+    while (body.read() !== undefined);
+    if (body.state === "open") return;
+    body.onReadable = undefined;
+    settled();
+  };
+  body.onReadable = advance;
+  advance();
 }
 
 /** The body as a stream that pulls: nothing is read before somebody wants it. */
