@@ -51,7 +51,7 @@ test("every code of every error is listed", () => {
     return [...union!.matchAll(/"(\w+)"/g)].map(([, code]) => code!);
   };
   for (const [name, codes] of [
-    ["ServeError", codesOf("src/edge/errors.ts", "ServeProblem")],
+    ["ServeError", codesOf("src/host/listen/errors.ts", "ServeProblem")],
     ["IdentityError", codesOf("src/host/certificates/identity.ts", "IdentityProblem")],
     ["SimulateError", codesOf("src/testkit/errors.ts", "SimulateProblem")],
     ["ClientError", Object.keys(CLIENT_ERRORS)],

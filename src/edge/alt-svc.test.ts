@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { createClient } from "../client/index.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
-import { type AltSvcOptions, altSvcField } from "./alt-svc.ts";
+import { type AltSvcOptions, altSvcField } from "../host/listen/alt-svc.ts";
 import { SERVE_OPTIONS, type ServeOptions, serve } from "./serve.ts";
 import type { Server } from "./server.ts";
 import { unknownOptions } from "./unknown-options.ts";

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Handler } from "../host/http/fetch-handler.ts";
-import { ServeError } from "./errors.ts";
+import { ServeError } from "../host/listen/errors.ts";
 import { foreignApp } from "./foreign-app.ts";
 
 const JAVASCRIPT = new Set([".js", ".mjs", ".cjs"]);

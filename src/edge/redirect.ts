@@ -1,7 +1,7 @@
 /** The port for plain HTTP beside a server: it sends everybody to https. */
 
 import { RedirectListener } from "../host/http/redirect-listener.ts";
-import { bindAll } from "./bind.ts";
+import { bindAll } from "../host/listen/bind.ts";
 
 export interface RedirectServer {
   readonly port: number;

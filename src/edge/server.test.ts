@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import type { BoundAddress, Listener } from "../host/http/listener.ts";
 import { localhostIdentity, otherIdentity } from "../host/http/testing/identities.ts";
-import { bindAll } from "./bind.ts";
+import { bindAll } from "../host/listen/bind.ts";
 import { type ServeOptions, serve } from "./serve.ts";
 import { deferred } from "./testing/async.ts";
 import { openHttp1, openHttp2 } from "./testing/client.ts";

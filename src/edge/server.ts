@@ -7,11 +7,11 @@ import { describeFault, type Fault } from "../host/guard.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, Listener, RetryPolicy } from "../host/http/listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
+import { type AltSvcOptions, altSvcField, checkAltSvc } from "../host/listen/alt-svc.ts";
+import { type Binding, type Bound, bindAll } from "../host/listen/bind.ts";
+import { ServeError } from "../host/listen/errors.ts";
 import { duration, Timer } from "../host/timer.ts";
 import { printable } from "../wire/printable.ts";
-import { type AltSvcOptions, altSvcField, checkAltSvc } from "./alt-svc.ts";
-import { type Binding, type Bound, bindAll } from "./bind.ts";
-import { ServeError } from "./errors.ts";
 import { TRANSPORTS } from "./transports.ts";
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;

@@ -1,6 +1,6 @@
 /** What `nagare serve` is pointed at: a folder or a module. */
 import { statSync } from "node:fs";
-import { ServeError } from "./errors.ts";
+import { ServeError } from "../host/listen/errors.ts";
 import type { FilesOptions } from "./files/index.ts";
 import type { Service } from "./server.ts";
 

@@ -1,7 +1,7 @@
 // The options that serve and proxy share, and what they mean together with the environment.
 
 import { type Command, Option } from "commander";
-import type { AltSvcOptions } from "../../edge/alt-svc.ts";
+import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";

@@ -1,6 +1,6 @@
 /** The servers behind a proxy: connections to each, and whose turn it is. */
 import { OriginPool, type OriginPoolOptions } from "../../host/client/origin-pool.ts";
-import { ServeError } from "../errors.ts";
+import { ServeError } from "../../host/listen/errors.ts";
 
 export interface ProxyOrigin {
   readonly url: URL;

@@ -1,7 +1,7 @@
 /** Which addresses a server binds, and how all its listeners come by the same port number. */
 import { lookup } from "node:dns/promises";
-import type { Bindable, BoundAddress } from "../host/http/listener.ts";
-import { ipVersion } from "../wire/ip-address.ts";
+import { ipVersion } from "../../wire/ip-address.ts";
+import type { Bindable, BoundAddress } from "../http/listener.ts";
 import { listenError, ServeError } from "./errors.ts";
 
 /** How often another port is tried, when the system chose one for TCP that is taken for UDP. */
