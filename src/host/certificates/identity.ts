@@ -11,8 +11,10 @@ import { createSigner } from "./signer.ts";
 export interface IdentitySource {
   /** PEM: the server's certificate first, then the chain. */
   readonly cert: string | Uint8Array;
-  /** PEM, not encrypted. */
+  /** PEM. */
   readonly key: string | Uint8Array;
+  /** Of an encrypted key. */
+  readonly passphrase?: string;
 }
 
 export interface Identity {
@@ -67,7 +69,8 @@ interface Called {
 
 function loadNamed(source: IdentitySource, called: Called, options: LoadOptions): Identity {
   const cert = pemText(source.cert);
-  const key = pemText(source.key);
+  const key =
+    source.passphrase === undefined ? pemText(source.key) : decryptKey(pemText(source.key), source.passphrase);
   const chain = certificatesOfPem(cert);
   const leaf = readLeaf(chain, cert, called);
   const names = namesOf(leaf);
@@ -145,6 +148,15 @@ function readKey(pem: string, called: Called): KeyObject {
     throw new IdentityError("KEY_UNREADABLE", `${called.key} is not a private key in PEM text${called.hint(pem)}`, {
       cause,
     });
+  }
+}
+
+function decryptKey(pem: string, passphrase: string): string {
+  try {
+    return createPrivateKey({ key: pem, passphrase }).export({ type: "pkcs8", format: "pem" }) as string;
+  } catch (cause) {
+    const message = "the key cannot be decrypted: give the passphrase that it was encrypted with";
+    throw new IdentityError("KEY_ENCRYPTED", message, { cause });
   }
 }
 

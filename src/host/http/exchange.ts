@@ -31,6 +31,19 @@ export interface RespondOptions {
   readonly endStream?: boolean;
   /** `end` may bring trailers (HTTP/2 of Node wants to know before). */
   readonly trailers?: boolean;
+  /** HTTP/1.1: the reason phrase (RFC 9112 §4), in place of the usual one. */
+  readonly reason?: string | undefined;
+  /** False: the transport adds no `date`. */
+  readonly sendDate?: boolean;
+}
+
+/** What only HTTP/1.1 has: a request's head as it came. */
+export interface Http1RequestHead {
+  readonly version: "1.0" | "1.1";
+  /** The request target, in whichever form (RFC 9112 §3.2). */
+  readonly target: string;
+  /** Names and values in turn, spelled as they came. */
+  readonly rawHeaders: readonly string[];
 }
 
 /** Called with a chunk when the transport will not look at it again; its owner may then fill it anew. */
@@ -48,6 +61,8 @@ export interface ServerExchange {
   /** The request's field lines, without pseudo-header fields and `host`, which is the authority. */
   readonly fields: FieldSection;
   readonly body: RequestBody;
+  /** Undefined over other versions. */
+  readonly http1?: Http1RequestHead | undefined;
   /** Set when the client asks to go over to another protocol, or through to another host. */
   readonly tunnelOffer: TunnelOffer | undefined;
 
@@ -66,6 +81,7 @@ export interface ServerExchange {
 
   /**
    * The final response's head. Fields are without connection-specific ones (RFC 9114 §4.2) and legal (RFC 9110 §5.5).
+   * HTTP/1.1 alone takes `connection`, `keep-alive` and `transfer-encoding`, and names in any case.
    * The transport adds `date` unless it is there, and frames content by itself where there is no `content-length`.
    */
   respond(status: number, fields: FieldSection, options?: RespondOptions): void;
@@ -87,9 +103,12 @@ export interface ServerExchange {
 
   /**
    * The end of the response, with its last chunk and trailers. If the request's body is still open, the peer is told
-   * that nobody will read it (H3_NO_ERROR, RFC 9114 §4.1).
+   * that nobody will read it (H3_NO_ERROR, RFC 9114 §4.1), unless `readsOn` is set.
    */
   end(last?: Uint8Array, trailers?: FieldSection): void;
+
+  /** Set before `end`: the request's body is read on, and the exchange lasts until that has ended too. */
+  readsOn?: boolean;
 
   /**
    * Accepts the offer, in place of `respond`: 101 or 200 leaves with these fields, and the exchange's bytes are the

@@ -1,8 +1,8 @@
 /** A ServerExchange over a request and a response of node:http (RFC 9112). */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { contentLengthOf, type FieldSection, fieldValue, hasNoContent } from "../../http/index.ts";
+import { contentLengthOf, type FieldSection, hasNoContent } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
-import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
+import type { Http1RequestHead, PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
 import { NodeBody } from "./node-body.ts";
 import type { NodeTunnel } from "./node-tunnel.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
@@ -25,6 +25,11 @@ export interface Http1Upgrade {
   open(fields: FieldSection, onClose: () => void): NodeTunnel;
 }
 
+/** Bytes. Node writes a head and a string together, as one TLS record, but a head and a buffer as two. */
+const JOINED_BYTES = 4096;
+const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
+  Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
+
 export class Http1ServerExchange implements ServerExchange, Abortable {
   readonly protocol = "http/1.1";
   readonly scheme = "https";
@@ -38,10 +43,12 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
   heldAside = 0;
+  readsOn = false;
   #status: number | undefined;
   #aborted: Error | undefined;
   /** The head waits for the first chunk, or the end, so that a small response is one write with its length known. */
   #waitingHead: FieldSection | undefined;
+  #options: RespondOptions | undefined;
   #ended = false;
   #closed = false;
   readonly #upgrade: Http1Upgrade | undefined;
@@ -63,12 +70,14 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     const onFault = this.handleFault;
     this.body = new NodeBody(request, empty, onFault, () => fieldsFromRaw(request.rawTrailers));
     tcp.exchanges.add(this);
+    const close = guard("http1 read on", onFault, () => this.#close());
     response.on("error", ignore); // the connection's end says the same
     response.on(
       "close",
       guard("http1 closed", onFault, () => {
         if (!response.writableFinished) this.abort(new Error("the client closed the connection"));
-        this.#close();
+        if (this.readsOn && this.body.state === "open") request.once("close", close);
+        else this.#close();
       }),
     );
     response.on(
@@ -90,6 +99,11 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
 
   get localAddress(): PeerAddress {
     return this.#tcp.localAddress;
+  }
+
+  get http1(): Http1RequestHead {
+    const { httpVersion, url, rawHeaders } = this.#response.req;
+    return { version: httpVersion === "1.0" ? "1.0" : "1.1", target: url!, rawHeaders };
   }
 
   get tunnelOffer(): TunnelOffer | undefined {
@@ -140,6 +154,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.#status = status;
     if (this.#closed) return;
     this.#waitingHead = fields;
+    this.#options = options;
     if (options?.endStream === true) this.#end(0);
     else process.nextTick(flushHead, this);
   }
@@ -168,9 +183,11 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   #end(length: number | undefined, last?: Uint8Array, trailers: FieldSection = []): void {
     if (this.#ended || this.#closed) return;
     this.#ended = true;
+    const isWhole = this.#waitingHead !== undefined;
     this.#writeHead(length);
     if (trailers.length > 0) this.#response.addTrailers(trailers as [string, string][]);
     if (last === undefined) this.#response.end();
+    else if (isWhole && last.byteLength <= JOINED_BYTES) this.#response.end(textOf(last), "latin1");
     else this.#response.end(last);
   }
 
@@ -225,19 +242,25 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.#waitingHead = undefined;
     const status = this.#status!;
     const isBodiless = hasNoContent(this.method, status);
-    const isFramed = isBodiless || length !== undefined || fieldValue(fields, "content-length") !== undefined;
+    const names = new Set(fields.map(([name]) => name.toLowerCase()));
+    const isChunked = names.has("transfer-encoding");
+    const isSized = names.has("content-length");
+    const isFramed = isBodiless || isSized || (length !== undefined && !isChunked);
     const flat: string[] = [];
     for (const [name, value] of fields) {
       // RFC 9112 §7.1.2: only behind chunks can there be trailers; Node throws.
-      if (name !== "trailer" || !isFramed) flat.push(name, value);
+      if (!isFramed || name.toLowerCase() !== "trailer") flat.push(name, value);
     }
-    if (!isBodiless && length !== undefined && fieldValue(fields, "content-length") === undefined) {
+    if (!isBodiless && length !== undefined && !isSized && !isChunked) {
       flat.push("content-length", String(length));
     }
     const { altSvc, draining } = this.#tcp.listener;
-    if (altSvc !== undefined && fieldValue(fields, "alt-svc") === undefined) flat.push("alt-svc", altSvc);
+    if (altSvc !== undefined && !names.has("alt-svc")) flat.push("alt-svc", altSvc);
     if (draining) this.#response.shouldKeepAlive = false; // Node then says `Connection: close`
-    this.#response.writeHead(status, flat);
+    const { reason, sendDate } = this.#options ?? {};
+    if (sendDate === false) this.#response.sendDate = false;
+    if (reason === undefined) this.#response.writeHead(status, flat);
+    else this.#response.writeHead(status, reason, flat);
   }
 
   #close(): void {

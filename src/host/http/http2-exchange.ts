@@ -32,6 +32,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
   heldAside = 0;
+  readsOn = false;
   #status: number | undefined;
   #aborted: Error | undefined;
   #trailers: FieldSection | undefined;
@@ -73,8 +74,9 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       "close",
       guard("http2 closed", onFault, () => {
         if (this.#tunnel !== undefined) return;
-        if (!this.#ended || !stream.writableFinished)
-          this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
+        // A client that has the whole response may close the stream (NO_ERROR) before Node says "finish".
+        const hasAll = stream.writableFinished || (stream.rstCode === 0 && stream.writableLength === 0);
+        if (!this.#ended || !hasAll) this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
         this.#close();
       }),
     );
@@ -146,7 +148,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
         guard("http2 wants trailers", this.#handleFault, () => this.#sendTrailers()),
       );
     }
-    this.#stream.respond(headers, { endStream, waitForTrailers });
+    this.#stream.respond(headers, { endStream, waitForTrailers, sendDate: options?.sendDate !== false } as object);
     if (endStream) this.#finish();
   }
 
@@ -230,7 +232,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   #finish(): void {
     this.#ended = true;
     // RFC 9113 §8.1: having answered in full, ask the client to stop sending a body that nobody will read.
-    if (this.body.state !== "open") return;
+    if (this.body.state !== "open" || this.readsOn) return;
     const stop = guard("http2 stop", this.#handleFault, () => {
       if (this.body.state !== "open") return;
       this.#stream.close(constants.NGHTTP2_NO_ERROR);

@@ -3,6 +3,7 @@
  * Exchanges. TCP (HTTP/1.1 and HTTP/2) and QUIC (HTTP/3) implement the same interface.
  */
 
+import type { Duplex } from "node:stream";
 import type { Budget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { Fault } from "../guard.ts";
@@ -23,6 +24,10 @@ export interface ListenerOptions {
   readonly acceptsTunnels?: boolean | undefined;
   /** Given each line of the key log (RFC 9850), with its line feed. Only set by explicit request. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
+  /** In place of the limits that HTTP/1.1 has by default, in milliseconds. */
+  readonly http1Limits?: Http1Limits | undefined;
+  /** Asks who answers about bytes that are no HTTP/1.1; false leaves the answer to the listener. */
+  readonly onClientError?: ((error: Error, socket: Duplex) => boolean) | undefined;
   /** Hears of each internal fault; the connection it happened to has ended. A line on standard error by default. */
   readonly onFault?: ((fault: Fault) => void) | undefined;
   /** How long a client may take nothing of what waits for it, in milliseconds; a minute by default. */
@@ -33,6 +38,15 @@ export interface ListenerOptions {
   readonly retry?: RetryPolicy | undefined;
   /** QUIC: the secret for stateless resets (RFC 9000 §10.3.2); random by default. */
   readonly resetKey?: Uint8Array | undefined;
+}
+
+/** As node:http names them. */
+export interface Http1Limits {
+  readonly keepAliveTimeout?: number;
+  readonly headersTimeout?: number;
+  readonly requestTimeout?: number;
+  readonly maxRequestsPerSocket?: number;
+  readonly maxHeadersCount?: number | null;
 }
 
 /** "auto" asks only while many handshakes are unfinished. */
@@ -60,6 +74,16 @@ export interface Listener extends Bindable {
   /** Whether the listener alone keeps the process alive. */
   ref(): void;
   unref(): void;
+}
+
+/** For servers that look after connections one by one, as Node's do. */
+export interface ManagedListener extends Listener {
+  /** How many connections there are. */
+  readonly connections: number;
+  /** Ends the connections there are, or those without a request under way. The listener goes on. */
+  closeConnections(which: "all" | "idle"): void;
+  /** As the option `acceptsTunnels`, for connections from now on. */
+  acceptTunnels(): void;
 }
 
 export type CreateListener = (options: ListenerOptions) => Listener;

@@ -29,7 +29,7 @@ import { Http1Refusal } from "./http1-refusal.ts";
 import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { limitControlFrames } from "./http2-control-frames.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
-import type { BoundAddress, Listener, ListenerOptions } from "./listener.ts";
+import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "./listener.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { http1Head, http2Head } from "./request-head.ts";
 import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
@@ -40,10 +40,11 @@ const HEAD_TIMEOUT = 30_000;
 const HEAD_CHECK_INTERVAL = 5_000;
 const MAX_TIMER = 2 ** 31 - 1;
 
-export class TcpListener implements Listener {
+export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
   readonly #onExchange: ExchangeHandler;
-  readonly #acceptsTunnels: boolean;
+  #acceptsTunnels: boolean;
+  readonly #onClientError: ListenerOptions["onClientError"];
   readonly #onFault: (fault: Fault) => void;
   readonly #state: ListenerState;
   readonly #server: Http2SecureServer;
@@ -63,6 +64,7 @@ export class TcpListener implements Listener {
   constructor(options: ListenerOptions) {
     this.#onExchange = options.onExchange;
     this.#acceptsTunnels = options.acceptsTunnels === true;
+    this.#onClientError = options.onClientError;
     this.#onFault = options.onFault ?? reportFault;
     this.#budget = options.budget ?? processBudget();
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
@@ -80,6 +82,7 @@ export class TcpListener implements Listener {
       requestTimeout: 0,
       timeout,
       maxHeaderSize: MAX_HEAD_SIZE,
+      ...options.http1Limits,
     });
     this.#server.on(
       "connection",
@@ -162,7 +165,7 @@ export class TcpListener implements Listener {
       (fault, _request, socket) => this.#destroy(fault, socket),
       (request: IncomingMessage, socket: Socket, rest: Uint8Array) => this.#handleUpgrade(request, socket, rest),
     );
-    this.#server.on("connect", onUpgrade as never);
+    if (this.#server.listenerCount("connect") === 0) this.#server.on("connect", onUpgrade as never);
     if (!this.#acceptsTunnels) return;
     this.#server.on("upgrade", onUpgrade as never);
     // Newer versions of Node ask which requests to let go of; RFC 9110 §7.8: an Upgrade may be ignored.
@@ -179,7 +182,8 @@ export class TcpListener implements Listener {
         );
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ port, host, backlog: 1024 }, () => {
+      // Without a host Node binds at once, and IPv4 alone where there is no IPv6.
+      server.listen({ port, ...(host === "::" ? {} : { host }), backlog: 1024 }, () => {
         server.off("error", reject);
         // A connection that the system could not hand over (EMFILE): the next one may do better.
         server.on(
@@ -193,8 +197,32 @@ export class TcpListener implements Listener {
     });
     if (!first) this.#others.push(server);
     if (!this.#referenced) server.unref();
-    const { address, family, port: bound } = server.address() as AddressInfo;
-    return { transport: "tcp", address, family: family === "IPv6" ? "IPv6" : "IPv4", port: bound };
+    return boundAddress(server)!;
+  }
+
+  /** Of the first address, as soon as it is bound. */
+  get address(): BoundAddress | undefined {
+    return boundAddress(this.#server);
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  closeConnections(which: "all" | "idle"): void {
+    if (which === "all") for (const socket of this.#sockets) socket.destroy();
+    else this.#closeIdle();
+  }
+
+  setHttp1Limits(limits: Http1Limits): void {
+    Object.assign(this.#server, limits);
+  }
+
+  acceptTunnels(): void {
+    if (this.#acceptsTunnels) return;
+    this.#acceptsTunnels = true;
+    this.#server.updateSettings({ enableConnectProtocol: true });
+    this.#takeUpgrades();
   }
 
   advertise(altSvc: string): void {
@@ -226,9 +254,14 @@ export class TcpListener implements Listener {
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const session of this.#sessions) session.close(); // GOAWAY (RFC 9113 §6.8)
     // Of HTTP/1.1, those that are idle; the others end with their response (RFC 9112 §9.6).
-    for (const [socket, connection] of this.#http1) if (connection.exchanges.size === 0) socket.destroySoon();
+    this.#closeIdle();
     await Promise.all(closed);
     this.#closing?.deadline.clear();
+  }
+
+  #closeIdle(): void {
+    for (const session of this.#sessions) if (!this.#sessionConnection(session).isBusy()) session.close();
+    for (const [socket, connection] of this.#http1) if (!connection.isBusy()) socket.destroySoon();
   }
 
   #cutOffAfter(timeout: number): Timer {
@@ -411,6 +444,7 @@ export class TcpListener implements Listener {
     const exchanges = [...(connection?.exchanges ?? [])];
     const answered = exchanges.some(({ status }) => status !== undefined);
     connection?.abort();
+    if (this.#onClientError?.(error, socket)) return;
     this.#refusal.handle(error, socket, answered);
   }
 }
@@ -426,6 +460,13 @@ function movesOf(session: ServerHttp2Session): () => number {
     before = window;
     return moves;
   };
+}
+
+function boundAddress(server: { address(): AddressInfo | string | null }): BoundAddress | undefined {
+  const bound = server.address() as AddressInfo | null;
+  if (bound === null) return undefined;
+  const family = bound.family === "IPv6" ? "IPv6" : "IPv4";
+  return { transport: "tcp", address: bound.address, family, port: bound.port };
 }
 
 function refuseHttp1(response: ServerResponse, status: number): void {

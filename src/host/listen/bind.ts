@@ -39,7 +39,8 @@ export async function bindAll<Socket extends Bindable>(
   host: string,
   port: number,
 ): Promise<Bound<Socket>> {
-  const hosts = await addressesOf(host);
+  // No turn is lost over an address, so that a port is bound when this returns its promise.
+  const hosts = ipVersion(host) === undefined ? await addressesOf(host) : [host];
   for (let attempt = 1; ; attempt++) {
     const listeners: Socket[] = [];
     const addresses: BoundAddress[] = [];

@@ -21,6 +21,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   readonly fields: FieldSection;
   readonly body: H3Body;
   readonly tunnelOffer: TunnelOffer | undefined;
+  readsOn = false;
   status: number | undefined;
   aborted: Error | undefined;
   onDrain: (() => void) | undefined;
@@ -71,7 +72,8 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     if (this.#isOver) return;
     const isEnd = options?.endStream === true;
     const sent = isEnd ? withEmptyLength(this.method, status, fields) : fields;
-    const dated = fieldValue(sent, "date") === undefined ? [...sent, ["date", this.#host.date()] as const] : sent;
+    const needsDate = options?.sendDate !== false && fieldValue(sent, "date") === undefined;
+    const dated = needsDate ? [...sent, ["date", this.#host.date()] as const] : sent;
     this.#host.h3.respond(this.#id, status, dated, isEnd);
     if (isEnd) this.#end();
   }
@@ -147,6 +149,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
 
   #end(): void {
     this.#isEnded = true;
+    if (this.readsOn && this.body.state === "open") return;
     // RFC 9114 §4.1: having answered in full, ask the client to stop sending what nobody will read.
     if (this.body.state === "open") this.#host.h3.stopReading(this.#id, H3_ERRORS.H3_NO_ERROR.code);
     this.#close();
@@ -172,6 +175,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
 
   handleFinished(): void {
     this.body.finish();
+    if (this.#isEnded) this.#close();
   }
 
   /** The peer, or the connection, gave up. */

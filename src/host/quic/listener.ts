@@ -5,7 +5,7 @@ import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/in
 import { createTlsServer } from "../../tls/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { guard, reportFault } from "../guard.ts";
-import type { BoundAddress, Listener, ListenerOptions } from "../http/listener.ts";
+import type { BoundAddress, ListenerOptions, ManagedListener } from "../http/listener.ts";
 import { Timer } from "../timer.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { connectionIds } from "./connection-ids.ts";
@@ -26,19 +26,21 @@ export interface QuicListenerOptions extends ListenerOptions {
 
 const DEFAULT_PROTOCOLS: ServerProtocols = { [H3_ALPN]: serveH3 };
 
-export class QuicListener implements Listener {
+export class QuicListener implements ManagedListener {
   readonly protocols = ["h3"] as const;
   readonly #options: QuicListenerOptions;
   readonly #environment: QuicEnvironment;
   readonly #budget: Budget | undefined;
   #driver: QuicDriver | undefined;
   readonly #connections = new Set<AcceptedConnection>();
+  #acceptsTunnels: boolean;
   #isReferenced = true;
   /** Calls to close that wait; a later one may have less patience. */
   readonly #onEmpty: (() => void)[] = [];
 
   constructor(options: QuicListenerOptions) {
     this.#options = options;
+    this.#acceptsTunnels = options.acceptsTunnels === true;
     this.#environment = options.environment ?? systemEnvironment;
     const isReal = this.#environment === systemEnvironment;
     this.#budget = options.budget ?? (isReal ? processBudget() : undefined);
@@ -92,7 +94,7 @@ export class QuicListener implements Listener {
       const accepted = new AcceptedConnection(connection, driver, {
         protocols: serverProtocols,
         onExchange: this.#options.onExchange,
-        acceptsTunnels: this.#options.acceptsTunnels === true,
+        acceptsTunnels: this.#acceptsTunnels,
         onKeyLog,
         budget: this.#budget,
         stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,
@@ -135,6 +137,21 @@ export class QuicListener implements Listener {
   #handleClosed(connection: AcceptedConnection): void {
     this.#connections.delete(connection);
     if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  closeConnections(which: "all" | "idle"): void {
+    for (const connection of this.#connections) {
+      if (which === "all") connection.close();
+      else if (!connection.isBusy()) connection.drain();
+    }
+  }
+
+  acceptTunnels(): void {
+    this.#acceptsTunnels = true;
   }
 
   ref(): void {

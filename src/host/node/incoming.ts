@@ -1,0 +1,131 @@
+/**
+ * `req`: a real http.IncomingMessage whose head and content come from an exchange.
+ *
+ * Frameworks replace the prototype of the instance by one whose parent is Node's, so what differs from Node are
+ * properties of the instance itself.
+ */
+import { randomBytes } from "node:crypto";
+import { EventEmitter } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { fieldValue } from "../../http/index.ts";
+import type { ServerExchange } from "../http/exchange.ts";
+import type { StreamSocket } from "./stream-socket.ts";
+
+export type RequestClass = new (socket: never) => IncomingMessage;
+
+export const REQUEST_STATE = Symbol("nagare.request");
+
+/** What the methods of a request find on it. */
+interface RequestState {
+  readonly exchange: ServerExchange;
+  readonly socket: StreamSocket;
+  /** A listener threw. */
+  readonly fail: (error: unknown) => void;
+  /** The whole content was read, or what is left of it given up. */
+  readonly onEnd?: () => void;
+  isWaiting: boolean;
+}
+
+/** The members of Node's class that its own server uses. */
+export interface Incoming extends IncomingMessage {
+  _consuming: boolean;
+  _dump(): void;
+  _addHeaderLines(lines: string[], count: number): void;
+  _readableState: { readingMore: boolean; resumeScheduled: boolean };
+  [REQUEST_STATE]: RequestState;
+}
+
+const VERSIONS = { h3: [3, 0], h2: [2, 0] } as const;
+
+export function createRequest(
+  Class: RequestClass,
+  exchange: ServerExchange,
+  socket: StreamSocket,
+  joinDuplicateHeaders: boolean | undefined,
+  on: Pick<RequestState, "fail"> & Partial<Pick<RequestState, "onEnd">>,
+): Incoming {
+  const request = new Class(socket as never) as Incoming;
+  const { http1, protocol } = exchange;
+  const [major, minor] = protocol === "http/1.1" ? [1, http1?.version === "1.0" ? 0 : 1] : VERSIONS[protocol];
+  request.httpVersionMajor = major;
+  request.httpVersionMinor = minor;
+  request.httpVersion = `${major}.${minor}`;
+  const isExtended = http1 === undefined && exchange.tunnelOffer?.protocol !== undefined;
+  request.method = isExtended ? "GET" : exchange.method;
+  request.url = http1?.target ?? (exchange.path === "" ? exchange.authority : exchange.path);
+  if (joinDuplicateHeaders) Object.assign(request, { joinDuplicateHeaders });
+  const lines = http1 === undefined ? linesOf(exchange) : [...http1.rawHeaders];
+  request._addHeaderLines(lines, lines.length);
+  request[REQUEST_STATE] = { exchange, socket, ...on, isWaiting: false };
+  request._read = read;
+  request.emit = emit;
+  return request;
+}
+
+/** The head in the terms of HTTP/1.1, which is what listeners know. */
+function linesOf(exchange: ServerExchange): string[] {
+  const { fields } = exchange;
+  const lines: string[] = [];
+  // RFC 9114 §4.3.1: a request names its host in :authority, in Host, or in both.
+  if (fieldValue(fields, "host") === undefined && exchange.authority !== "") lines.push("host", exchange.authority);
+  for (const [name, value] of fields) lines.push(name, value);
+  // RFC 9112 §6.3: in HTTP/1.1 one of these two says that there is content, and parsers of bodies look for them.
+  const isSized = exchange.body.state !== "open" || fieldValue(fields, "content-length") !== undefined;
+  if (!isSized && exchange.tunnelOffer === undefined) lines.push("transfer-encoding", "chunked");
+  const upgrade = exchange.tunnelOffer?.protocol;
+  if (upgrade !== undefined) {
+    // RFC 8441 §5: extended CONNECT stands for this; there is no key, and listeners want one.
+    lines.push("connection", "Upgrade", "upgrade", upgrade);
+    if (upgrade === "websocket") lines.push("sec-websocket-key", randomBytes(16).toString("base64"));
+  }
+  return lines;
+}
+
+/** In place of IncomingMessage's `_read`, which resumes a socket with a parser. */
+function read(this: Incoming): void {
+  if (!this._consuming) {
+    this._readableState.readingMore = false;
+    this._consuming = true;
+  }
+  pump(this);
+}
+
+function pump(request: Incoming): void {
+  const state = request[REQUEST_STATE];
+  const { body } = state.exchange;
+  if (request.complete) return;
+  for (let chunk = body.read(); chunk !== undefined; chunk = body.read()) {
+    state.socket.bytesRead += chunk.byteLength;
+    state.socket.touch();
+    if (!request.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))) return;
+  }
+  if (body.state !== "open") completeRequest(request);
+  else if (!state.isWaiting) {
+    state.isWaiting = true;
+    body.onReadable = () => pump(request);
+  }
+}
+
+/** The content has ended. Of a client that went away, `aborted` says so instead. */
+export function completeRequest(request: Incoming): void {
+  const { exchange, onEnd } = request[REQUEST_STATE];
+  if (request.complete || exchange.aborted !== undefined) return;
+  request.complete = true;
+  const { trailers } = exchange.body;
+  if (trailers.length > 0) {
+    const lines = trailers.flat();
+    request._addHeaderLines(lines, lines.length);
+  }
+  request.push(null);
+  onEnd?.();
+}
+
+/** A listener that throws costs its own request. */
+function emit(this: Incoming, ...given: [never, ...never[]]): boolean {
+  try {
+    return EventEmitter.prototype.emit.apply(this, given);
+  } catch (error) {
+    this[REQUEST_STATE].fail(error);
+    return true;
+  }
+}

@@ -1,0 +1,222 @@
+/**
+ * Node's face of a ServerExchange: what `http.Server` does with its parser and its sockets, done with exchanges. Each
+ * request is an event with `req` and `res`, a tunnel is "upgrade" or "connect", and the order of events is HTTP/1.1's,
+ * whichever version carried the request.
+ */
+import type { EventEmitter } from "node:events";
+import { IncomingMessage, STATUS_CODES } from "node:http";
+import { fieldValue } from "../../http/index.ts";
+import { type Fault, guard } from "../guard.ts";
+import type { ExchangeHandler, ServerExchange } from "../http/exchange.ts";
+import { completeRequest, createRequest, type Incoming, type RequestClass } from "./incoming.ts";
+import { connectionReset } from "./node-errors.ts";
+import type { Outbox } from "./outbox.ts";
+import { createResponse, type ResponseClass } from "./outgoing.ts";
+import type { Outgoing } from "./outgoing-members.ts";
+import { StreamSocket } from "./stream-socket.ts";
+
+/** The server whose events these are. */
+export interface NodeServer extends EventEmitter {
+  readonly timeout: number;
+  readonly joinDuplicateHeaders: boolean | undefined;
+}
+
+export interface NodeHandlerOptions {
+  readonly server: NodeServer;
+  readonly IncomingMessage: RequestClass;
+  readonly ServerResponse: ResponseClass;
+  readonly log: (line: string) => void;
+  readonly onFault: (fault: Fault) => void;
+}
+
+const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
+
+export const createNodeHandler =
+  (options: NodeHandlerOptions): ExchangeHandler =>
+  (exchange) => {
+    const { tunnelOffer, http1 } = exchange;
+    if (tunnelOffer === undefined) new Transaction(exchange, options);
+    else {
+      const event = tunnelOffer.protocol === undefined ? "connect" : "upgrade";
+      if (options.server.listenerCount(event) > 0) openTunnel(exchange, event, options);
+      // RFC 9110 §7.8: an Upgrade may be ignored.
+      else if (event === "upgrade" && http1 !== undefined) new Transaction(exchange, options);
+      else exchange.respond(501, [], { endStream: true });
+    }
+  };
+
+function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", options: NodeHandlerOptions): void {
+  const { server, onFault } = options;
+  const socket = new StreamSocket(exchange, options);
+  const fail = (error: unknown): void => {
+    report(options, exchange, error);
+    socket.destroy();
+  };
+  const request = createRequest(options.IncomingMessage, exchange, socket, server.joinDuplicateHeaders, { fail });
+  request.complete = true;
+  request.push(null);
+  Object.assign(request, { upgrade: true });
+  exchange.onAbort = (reason) => socket.destroy(connectionReset(reason));
+  const close = guard("node tunnel refused", onFault, () => void socket.destroy());
+  exchange.onClose = () => {
+    if (socket.isRefused) process.nextTick(close);
+  };
+  try {
+    server.emit(event, request, socket, Buffer.alloc(0));
+  } catch (error) {
+    fail(error);
+  }
+}
+
+/** A request with its response. */
+class Transaction {
+  readonly #exchange: ServerExchange;
+  readonly #options: NodeHandlerOptions;
+  readonly #socket: StreamSocket;
+  readonly #request: Incoming;
+  readonly #response: Outgoing;
+  readonly #outbox: Outbox;
+  #isFinished = false;
+
+  constructor(exchange: ServerExchange, options: NodeHandlerOptions) {
+    this.#exchange = exchange;
+    this.#options = options;
+    const { server, onFault } = options;
+    const socket = new StreamSocket(exchange, { server, onFault, onTimeout: () => this.#handleTimeout() });
+    this.#socket = socket;
+    if (server.timeout > 0) socket.setTimeout(server.timeout);
+    // Before ServerResponse listens: `req` hears of it first.
+    socket.on("close", guard("node socket close", onFault, () => this.#handleSocketClose())); // biome-ignore format: short
+    const fail = (error: unknown): void => this.fail(error);
+    const onEnd = (): void => this.#closeSocket();
+    const { joinDuplicateHeaders } = server;
+    this.#request = createRequest(options.IncomingMessage, exchange, socket, joinDuplicateHeaders, { fail, onEnd });
+    const { response, outbox } = createResponse(options.ServerResponse, this.#request, socket, {
+      exchange,
+      onFault,
+      fail,
+    });
+    this.#response = response;
+    this.#outbox = outbox;
+    failures.set(response, fail);
+    response.assignSocket(socket as never);
+    response.on("finish", guard("node response finish", onFault, () => this.#handleFinish())); // biome-ignore format: short
+    exchange.onAbort = () => void socket.destroy();
+    exchange.onClose = () => {
+      if (exchange.aborted === undefined) outbox.handleClose();
+    };
+    this.#dispatch();
+  }
+
+  #dispatch(): void {
+    const { server } = this.#options;
+    const request = this.#request;
+    const response = this.#response;
+    const expect = request.httpVersion === "1.0" ? undefined : fieldValue(this.#exchange.fields, "expect");
+    try {
+      if (expect === undefined) server.emit("request", request, response);
+      else if (CONTINUE.test(expect)) {
+        response._expect_continue = true;
+        if (server.listenerCount("checkContinue") > 0) server.emit("checkContinue", request, response);
+        else {
+          response.writeContinue();
+          server.emit("request", request, response);
+        }
+      } else if (server.listenerCount("checkExpectation") > 0) server.emit("checkExpectation", request, response);
+      else response.writeHead(417).end();
+    } catch (error) {
+      this.fail(error);
+    }
+    // Node's parser says so behind the head, when the listener has been called.
+    if (this.#exchange.body.state === "ended") completeRequest(request);
+  }
+
+  /** A listener threw: what Node's server does when a listener's promise is rejected. */
+  fail(error: unknown): void {
+    report(this.#options, this.#exchange, error);
+    const response = this.#response;
+    if (response.headersSent || response.writableEnded) {
+      if (!response.writableEnded) response.destroy();
+      return;
+    }
+    for (const name of response.getHeaderNames()) response.removeHeader(name);
+    response.statusCode = 500;
+    response.end(STATUS_CODES[500]);
+  }
+
+  #handleFinish(): void {
+    const request = this.#request;
+    this.#isFinished = true;
+    if (DETACH_SIGNAL !== undefined) (request as unknown as Record<symbol, () => void>)[DETACH_SIGNAL]?.();
+    // Content that nobody asked for flows away.
+    if (!request._consuming && !request._readableState.resumeScheduled) request._dump();
+    this.#response.detachSocket(this.#socket as never);
+    process.nextTick(close, this);
+  }
+
+  /** After "finish". */
+  close(): void {
+    const response = this.#response;
+    if (!response._closed) {
+      response.destroyed = true;
+      response._closed = true;
+      response.emit("close");
+    }
+    if (this.#exchange.body.state !== "open") completeRequest(this.#request);
+    this.#closeSocket();
+  }
+
+  /** The socket ends when both the request and the response have. */
+  #closeSocket(): void {
+    if (this.#isFinished && this.#response._closed && this.#request.complete) this.#socket.destroy();
+  }
+
+  #handleSocketClose(): void {
+    this.#outbox.abort();
+    if (!this.#isFinished || !this.#request.complete) {
+      this.#request.destroy(connectionReset(this.#exchange.aborted));
+    }
+  }
+
+  #handleTimeout(): void {
+    const request = this.#request;
+    const isHeard = [
+      !request.complete && request.emit("timeout", this.#socket),
+      this.#socket._httpMessage !== null && this.#response.emit("timeout", this.#socket),
+      this.#options.server.emit("timeout", this.#socket),
+    ];
+    if (!isHeard.includes(true)) this.#socket.destroy();
+  }
+
+  handleFault(fault: Fault): void {
+    this.#options.onFault(fault);
+    this.#socket.destroy();
+  }
+}
+
+const close = guard(
+  "node response close",
+  (fault, transaction: Transaction) => transaction.handleFault(fault),
+  (transaction: Transaction) => transaction.close(),
+);
+
+const failures = new WeakMap<object, (error: unknown) => void>();
+
+/** For a listener whose promise was rejected. */
+export function failResponse(response: object, error: unknown): boolean {
+  const fail = failures.get(response);
+  fail?.(error);
+  return fail !== undefined;
+}
+
+function report({ log }: NodeHandlerOptions, exchange: ServerExchange, error: unknown): void {
+  const isError = error instanceof Error;
+  const place = isError ? error.stack?.split("\n").find((line) => line.startsWith("    at ")) : undefined;
+  const what = isError ? `${error.name}: ${error.message}${place === undefined ? "" : ` (${place.trim()})`}` : error;
+  log(`nagare: ${exchange.method} ${exchange.path}: ${what}`.replaceAll("\n", " "));
+}
+
+/** From Node 26 on `req.signal` follows the socket until the response has finished. */
+const DETACH_SIGNAL = Object.getOwnPropertySymbols(IncomingMessage.prototype).find(
+  ({ description }) => description === "kDetachAbortSignal",
+);

@@ -1,0 +1,91 @@
+/** The head of a response, from what `writeHead` hands on in its several shapes to the fields of an exchange. */
+import { validateHeaderName, validateHeaderValue } from "node:http";
+import { type FieldLine, isHttp1Only } from "../../http/index.ts";
+import type { HttpVersion } from "../http/exchange.ts";
+import { invalidHeaders, trailerInvalid } from "./node-errors.ts";
+import type { GivenHeaders, Outgoing, Value } from "./outgoing-members.ts";
+
+interface Seen {
+  connection: boolean;
+  length: boolean;
+  coding: boolean;
+  trailer: boolean;
+}
+
+/** Field lines in HTTP/1.1's spelling for HTTP/1.1, and for the others those that they may have. */
+export function responseFields(response: Outgoing, given: GivenHeaders, protocol: HttpVersion): FieldLine[] {
+  const fields: FieldLine[] = [];
+  const seen: Seen = { connection: false, length: false, coding: false, trailer: false };
+  const isHttp1 = protocol === "http/1.1";
+  const add = (name: string, value: Value): void => {
+    const lower = name.toLowerCase();
+    const text = String(value).trim();
+    note(response, seen, lower, text);
+    if (isHttp1) fields.push([name, text]);
+    // RFC 9114 §4.2, RFC 9113 §8.2.2: what describes an HTTP/1.1 connection is dropped.
+    else if (!isHttp1Only(lower, text) && lower !== "http2-settings") fields.push([lower, text]);
+  };
+  eachHeader(response, given, (name, value) => {
+    if (!Array.isArray(value)) add(name, value);
+    else if (name.toLowerCase() === "cookie" && value.length > 1) add(name, value.join("; "));
+    else for (const each of value) add(name, each);
+  });
+  if (isHttp1 && !seen.connection && !response.shouldKeepAlive && !response._removedConnection) {
+    fields.push(["Connection", "close"]);
+  }
+  if (!seen.length && !seen.coding && isLengthKnown(response) && !seen.trailer) {
+    fields.push([isHttp1 ? "Content-Length" : "content-length", String(response._contentLength)]);
+    seen.length = true;
+  }
+  if (seen.trailer && (seen.length || !response._hasBody)) throw trailerInvalid();
+  return fields;
+}
+
+const isLengthKnown = (response: Outgoing): boolean =>
+  response._hasBody &&
+  response.useChunkedEncodingByDefault &&
+  !response._removedContLen &&
+  typeof response._contentLength === "number";
+
+/** Calls with each name and value. What `setHeader` was given has been validated; the rest is now. */
+function eachHeader(response: Outgoing, given: GivenHeaders, use: (name: string, value: Value) => void): void {
+  const names = response.getRawHeaderNames();
+  if (names.length > 0) {
+    for (const name of names) use(name, response.getHeader(name));
+    return;
+  }
+  const validated = (name: string, value: Value): void => {
+    validateHeaderName(name);
+    for (const each of [value].flat()) validateHeaderValue(name, each as string);
+    use(name, value);
+  };
+  if (given === undefined || given === null) return;
+  if (!isList(given)) {
+    for (const [name, value] of Object.entries(given)) validated(name, value);
+  } else if (Array.isArray(given[0])) {
+    for (const pair of given as [string, Value][]) validated(pair[0], pair[1]);
+  } else {
+    if (given.length % 2 !== 0) throw invalidHeaders();
+    for (let i = 0; i < given.length; i += 2) validated(given[i] as string, given[i + 1]);
+  }
+}
+
+const isList = (given: object): given is readonly Value[] => Array.isArray(given);
+
+function note(response: Outgoing, seen: Seen, name: string, value: string): void {
+  switch (name) {
+    case "connection":
+      seen.connection = true;
+      break;
+    case "content-length":
+      seen.length = true;
+      response._contentLength = Number(value);
+      break;
+    case "transfer-encoding":
+      seen.coding = true;
+      break;
+    case "trailer":
+      seen.trailer = true;
+      break;
+  }
+}

@@ -1,0 +1,49 @@
+/** The certificates of a server, as https.createServer and `serve` take them. */
+import { type Identity, type IdentitySource, loadIdentity } from "../host/certificates/identity.ts";
+import { ServeError } from "../host/listen/errors.ts";
+
+type Pem = string | Uint8Array;
+
+export interface CertificateOptions {
+  /** PEM: the server's certificate, then its chain. Several go with as many keys. */
+  readonly cert?: Pem | readonly Pem[];
+  /** PEM, encrypted with `passphrase` or not. */
+  readonly key?: Pem | readonly (Pem | { readonly pem: Pem; readonly passphrase?: string })[];
+  readonly passphrase?: string;
+  /** One certificate with its key, or one for each name; the first is for clients that name none of them. */
+  readonly tls?: IdentitySource | readonly IdentitySource[];
+}
+
+/** None where no certificate was given. Throws an `IdentityError`, or a `ServeError` for options that contradict. */
+export function identitiesOf(options: CertificateOptions): readonly Identity[] {
+  const { cert, key, passphrase, tls } = options;
+  for (const name of ["pfx", "SNICallback"]) {
+    if ((options as Record<string, unknown>)[name] === undefined) continue;
+    throw new ServeError("OPTION_INVALID", `${name} is for TLS over TCP alone: give PEM as cert and key, or as tls`);
+  }
+  if ((cert === undefined) !== (key === undefined)) {
+    throw new ServeError(
+      "OPTION_INVALID",
+      `${cert === undefined ? "key without cert" : "cert without key"}: give both`,
+    );
+  }
+  const certs = listOf(cert);
+  const keys = listOf(key as Pem | readonly Pem[] | undefined);
+  if (certs.length !== keys.length) {
+    throw new ServeError("OPTION_INVALID", `${certs.length} certificates and ${keys.length} keys: give one for each`);
+  }
+  const pairs = certs.map((each, index): IdentitySource => {
+    const given = keys[index] as Pem | { readonly pem: Pem; readonly passphrase?: string };
+    const { pem, passphrase: own } = isPem(given) ? { pem: given, passphrase: undefined } : given;
+    const secret = own ?? passphrase;
+    return { cert: each, key: pem, ...(secret === undefined ? {} : { passphrase: secret }) };
+  });
+  return [...pairs, ...(tls === undefined ? [] : [tls].flat())].map((source) => loadIdentity(source as IdentitySource));
+}
+
+const listOf = (value: Pem | readonly Pem[] | undefined): readonly Pem[] => {
+  if (value === undefined) return [];
+  return isPem(value) ? [value] : value;
+};
+
+const isPem = (value: unknown): value is Pem => typeof value === "string" || value instanceof Uint8Array;

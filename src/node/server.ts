@@ -1,0 +1,315 @@
+/**
+ * `createServer`: the server of node:https, on HTTP/1.1, HTTP/2 and HTTP/3 at once. Listeners made for Node's (req, res),
+ * such as those of Express, Koa and Fastify, work as they are.
+ */
+import { EventEmitter } from "node:events";
+import type { Identity } from "../host/certificates/identity.ts";
+import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
+import type { HttpVersion } from "../host/http/exchange.ts";
+import type {
+  BoundAddress,
+  Http1Limits,
+  ListenerOptions,
+  ManagedListener,
+  RetryPolicy,
+} from "../host/http/listener.ts";
+import { TcpListener } from "../host/http/tcp-listener.ts";
+import { isHttp3Disabled } from "../host/http3-switch.ts";
+import { type AltSvcOptions, altSvcField } from "../host/listen/alt-svc.ts";
+import { type Binding, bindAll } from "../host/listen/bind.ts";
+import { ServeError } from "../host/listen/errors.ts";
+import {
+  createNodeHandler,
+  failResponse,
+  NodeIncomingMessage,
+  type NodeServer,
+  NodeServerResponse,
+  type RequestClass,
+  type Listener as RequestListener,
+  type ResponseClass,
+} from "../host/node/index.ts";
+import { QuicListener } from "../host/quic/listener.ts";
+import { type CertificateOptions, identitiesOf } from "./identities.ts";
+import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
+
+export interface ServerOptions extends CertificateOptions {
+  /** All by default. HTTP/2 and HTTP/1.1 come together. */
+  readonly protocols?: readonly HttpVersion[];
+  /** How HTTP/3 is advertised (Alt-Svc). */
+  readonly altSvc?: AltSvcOptions;
+  /** When a QUIC client has to prove its address before it is heard: "auto", under pressure, by default. */
+  readonly retry?: RetryPolicy;
+  /** Milliseconds that a client may take nothing of what waits for it. 60,000 by default. */
+  readonly stallTimeout?: number;
+  /** Given each line of the key log (RFC 9850). Whoever reads them can read the traffic: for tests only. */
+  readonly onKeyLog?: (line: string) => void;
+  /** Where a line about a listener that threw, or about an internal fault, goes. Standard error by default. */
+  readonly log?: (line: string) => void;
+  /** What `req` and `res` are instances of: Node's classes, or extensions of them. */
+  readonly IncomingMessage?: RequestClass;
+  readonly ServerResponse?: ResponseClass;
+  /** Joins field lines of which Node keeps the first. */
+  readonly joinDuplicateHeaders?: boolean;
+  readonly keepAliveTimeout?: number;
+  readonly headersTimeout?: number;
+  readonly requestTimeout?: number;
+  readonly maxRequestsPerSocket?: number;
+}
+
+interface Running {
+  /** In the order of binding. */
+  readonly listeners: ManagedListener[];
+  tcp: TcpListener | undefined;
+  addresses: readonly BoundAddress[];
+  isListening: boolean;
+}
+
+const REJECTION = Symbol.for("nodejs.rejection");
+
+export class Server extends EventEmitter implements NodeServer {
+  timeout = 0;
+  readonly joinDuplicateHeaders: boolean | undefined;
+  readonly #options: ServerOptions;
+  readonly #identities: readonly Identity[];
+  readonly #log: (line: string) => void;
+  readonly #limits: { -readonly [Name in keyof Http1Limits]: Http1Limits[Name] } = {};
+  #running: Running | undefined;
+  #isReferenced = true;
+
+  constructor(options: ServerOptions, listener?: RequestListener) {
+    super({ captureRejections: true });
+    this.#options = options;
+    this.#identities = identitiesOf(options);
+    this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
+    this.joinDuplicateHeaders = options.joinDuplicateHeaders;
+    for (const name of LIMITS) if (options[name] !== undefined) this.#limits[name] = options[name];
+    if (listener !== undefined) this.on("request", listener);
+    const offer = guard("node new listener", this.#onFault, (event: string) => this.#handleNewListener(event));
+    this.on("newListener", offer);
+  }
+
+  readonly #onFault = (fault: Fault): void => this.#log(describeFault(fault));
+
+  get listening(): boolean {
+    return this.#running?.isListening === true;
+  }
+
+  /** As net.Server: the address of TCP, which UDP shares. Null as long as none is bound. */
+  address(): { address: string; family: string; port: number } | null {
+    const bound = this.#running?.addresses[0] ?? this.#running?.tcp?.address;
+    return bound === undefined ? null : { address: bound.address, family: bound.family, port: bound.port };
+  }
+
+  /** Every address, of TCP and of UDP. */
+  get addresses(): readonly BoundAddress[] {
+    return this.#running?.addresses ?? [];
+  }
+
+  listen(port?: number | string | null, host?: string, backlog?: number, callback?: () => void): this;
+  listen(port: number | string | null | undefined, host: string, callback?: () => void): this;
+  listen(port: number | string | null | undefined, backlog: number, callback?: () => void): this;
+  listen(port: number | string | null | undefined, callback?: () => void): this;
+  listen(options: ListenOptions, callback?: () => void): this;
+  listen(callback?: () => void): this;
+  listen(...given: unknown[]): this {
+    const request = parseListenArguments(given);
+    if (this.#running !== undefined) {
+      const message = "Listen method has been called more than once without closing.";
+      throw Object.assign(new Error(message), { code: "ERR_SERVER_ALREADY_LISTEN" });
+    }
+    const running: Running = { listeners: [], tcp: undefined, addresses: [], isListening: false };
+    this.#running = running;
+    if (request.callback !== undefined) this.once("listening", request.callback as never);
+    const { signal } = request;
+    const close = guard("node signal", this.#onFault, () => void this.close());
+    if (signal?.aborted) process.nextTick(close);
+    signal?.addEventListener("abort", close, { once: true });
+    // Rejected where nobody hears "error": that ends the process, as with Node's server.
+    this.#listen(request, running);
+    return this;
+  }
+
+  async #listen({ port, host }: ListenRequest, running: Running): Promise<void> {
+    try {
+      // Without a host and with a certificate at hand, TCP is bound before this returns, as with Node's server.
+      const given = this.#identities;
+      const identities = isFilled(given) ? given : await developmentIdentities();
+      const where = host ?? (isFilled(given) ? "::" : "localhost");
+      const { addresses } = await bindAll(this.#bindings(identities, running), where, port);
+      running.addresses = addresses;
+    } catch (error) {
+      if (this.#running === running) this.#running = undefined;
+      this.emit("error", nodeError(error));
+      return;
+    }
+    if (this.#running !== running) {
+      await Promise.all(running.listeners.map((listener) => listener.close(0)));
+      return;
+    }
+    running.isListening = true;
+    this.#advertise(running);
+    if (!this.#isReferenced) this.unref();
+    try {
+      this.emit("listening");
+    } catch (error) {
+      this.#log(`nagare: a listener for "listening" threw: ${error}`);
+    }
+  }
+
+  #bindings(identities: readonly [Identity, ...Identity[]], running: Running): Binding<ManagedListener>[] {
+    const { protocols, onKeyLog, retry, stallTimeout } = this.#options;
+    const options: ListenerOptions = {
+      identities,
+      onExchange: createNodeHandler({
+        server: this,
+        IncomingMessage: this.#options.IncomingMessage ?? (NodeIncomingMessage as RequestClass),
+        ServerResponse: this.#options.ServerResponse ?? (NodeServerResponse as unknown as ResponseClass),
+        log: this.#log,
+        onFault: this.#onFault,
+      }),
+      acceptsTunnels: this.#acceptsTunnels,
+      onClientError: (error, socket) => this.emit("clientError", error, socket),
+      http1Limits: this.#limits,
+      onKeyLog,
+      retry,
+      stallTimeout,
+      onFault: this.#onFault,
+    };
+    const made = <L extends ManagedListener>(listener: L): L => {
+      running.listeners.push(listener);
+      return listener;
+    };
+    const bindings: Binding<ManagedListener>[] = [];
+    const wants = (transport: "tcp" | "udp"): boolean =>
+      protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true;
+    if (wants("tcp")) {
+      const create = (): TcpListener => (running.tcp = made(new TcpListener(options)));
+      bindings.push({ transport: "tcp", create });
+    }
+    if (wants("udp") && !isHttp3Disabled()) {
+      bindings.push({ transport: "udp", create: () => made(new QuicListener(options)) });
+    }
+    if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");
+    return bindings;
+  }
+
+  #advertise({ addresses, listeners }: Running): void {
+    const udp = addresses.find(({ transport }) => transport === "udp");
+    const { altSvc = {} } = this.#options;
+    const field = altSvcField(isHttp3Disabled() ? { ...altSvc, clear: true } : altSvc, udp?.port);
+    if (field !== undefined) for (const listener of listeners) listener.advertise?.(field);
+  }
+
+  // ── Tunnels ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get #acceptsTunnels(): boolean {
+    return this.listenerCount("upgrade") > 0 || this.listenerCount("connect") > 0;
+  }
+
+  /** RFC 8441 §3, RFC 9220 §3: extended CONNECT is offered once somebody takes it. */
+  #handleNewListener(event: string): void {
+    if (event !== "upgrade" && event !== "connect") return;
+    for (const listener of this.#running?.listeners ?? []) listener.acceptTunnels();
+  }
+
+  // ── Connections ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Takes no new connections, ends idle ones, and waits for the requests under way; "close" follows. */
+  close(callback?: (error?: Error) => void): this {
+    const running = this.#running;
+    this.#running = undefined;
+    if (callback !== undefined) {
+      const notRunning = () =>
+        Object.assign(new Error("Server is not running."), { code: "ERR_SERVER_NOT_RUNNING" }) as Error;
+      const called = guard("node close callback", this.#onFault, () =>
+        running === undefined ? callback(notRunning()) : callback(),
+      );
+      this.once("close", called);
+    }
+    const listeners = running?.listeners ?? [];
+    const closed = Promise.all(listeners.map((listener) => listener.close(Number.POSITIVE_INFINITY)));
+    this.#closing = listeners;
+    detach("node close", this.#onFault, closed.then(() => this.emit("close")) as Promise<unknown>); // biome-ignore format: one line
+    return this;
+  }
+
+  /** What `close` waits for. */
+  #closing: readonly ManagedListener[] = [];
+
+  closeAllConnections(): void {
+    for (const listener of this.#all) listener.closeConnections("all");
+  }
+
+  closeIdleConnections(): void {
+    for (const listener of this.#all) listener.closeConnections("idle");
+  }
+
+  getConnections(callback: (error: Error | null, count: number) => void): this {
+    const called = guard("node connections", this.#onFault, () => callback(null, this.connections));
+    process.nextTick(called);
+    return this;
+  }
+
+  /** TCP connections and QUIC connections. */
+  get connections(): number {
+    return this.#all.reduce((sum, { connections }) => sum + connections, 0);
+  }
+
+  get #all(): readonly ManagedListener[] {
+    return this.#running?.listeners ?? this.#closing;
+  }
+
+  /** Milliseconds without a byte on a request's socket until "timeout". */
+  setTimeout(milliseconds?: number | (() => void), callback?: () => void): this {
+    this.timeout = typeof milliseconds === "number" ? milliseconds : 0;
+    const listener = typeof milliseconds === "function" ? milliseconds : callback;
+    if (listener !== undefined) this.on("timeout", listener as never);
+    return this;
+  }
+
+  ref(): this {
+    this.#isReferenced = true;
+    for (const listener of this.#all) listener.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#isReferenced = false;
+    for (const listener of this.#all) listener.unref();
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await new Promise<void>((resolve) => this.close(() => resolve()));
+  }
+
+  /** A listener's promise was rejected. */
+  [REJECTION](error: Error, event: string, ...given: object[]): void {
+    const [, second] = given;
+    if (second !== undefined && failResponse(second, error)) return;
+    if (event === "upgrade" || event === "connect") (second as { destroy(): void }).destroy();
+    this.#log(`nagare: a listener for "${event}" was rejected: ${error}`);
+  }
+}
+
+const LIMITS = ["keepAliveTimeout", "headersTimeout", "requestTimeout", "maxRequestsPerSocket"] as const;
+
+const isFilled = (identities: readonly Identity[]): identities is readonly [Identity, ...Identity[]] =>
+  identities.length > 0;
+
+async function developmentIdentities(): Promise<readonly [Identity]> {
+  const { developmentIdentity } = await import("../host/certificates/development.ts");
+  return [await developmentIdentity()];
+}
+
+/** Node's own error, by which programs know it, where there is one. */
+function nodeError(error: unknown): unknown {
+  const cause = error instanceof ServeError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  return typeof cause?.code === "string" ? cause : error;
+}
+
+export function createServer(listener?: RequestListener): Server;
+export function createServer(options: ServerOptions, listener?: RequestListener): Server;
+export function createServer(first?: ServerOptions | RequestListener, second?: RequestListener): Server {
+  return typeof first === "function" ? new Server({}, first) : new Server(first ?? {}, second);
+}
