@@ -88,6 +88,19 @@ export class Server extends EventEmitter implements NodeServer {
     this.on("newListener", offer);
   }
 
+  /** A listener of the server that throws is a line in the log; one of "request" and "upgrade" ends what it was for. */
+  override emit(event: string | symbol, ...given: unknown[]): boolean {
+    // An "error" that nobody hears ends the process, as with Node's server.
+    if (event === "error" && this.listenerCount("error") === 0) return super.emit(event, ...given);
+    try {
+      return super.emit(event, ...given);
+    } catch (error) {
+      if (!isAnswered(event)) this.#log(`nagare: a listener for "${String(event)}" threw: ${error}`);
+      else throw error; // the request's own
+      return true;
+    }
+  }
+
   readonly #onFault = (fault: Fault): void => this.#log(describeFault(fault));
 
   get listening(): boolean {
@@ -121,7 +134,9 @@ export class Server extends EventEmitter implements NodeServer {
     this.#running = running;
     if (request.callback !== undefined) this.once("listening", request.callback as never);
     const { signal } = request;
-    const close = guard("node signal", this.#onFault, () => void this.close());
+    const close = guard("node signal", this.#onFault, () => {
+      this.close();
+    });
     if (signal?.aborted) process.nextTick(close);
     signal?.addEventListener("abort", close, { once: true });
     // Rejected where nobody hears "error": that ends the process, as with Node's server.
@@ -149,11 +164,7 @@ export class Server extends EventEmitter implements NodeServer {
     running.isListening = true;
     this.#advertise(running);
     if (!this.#isReferenced) this.unref();
-    try {
-      this.emit("listening");
-    } catch (error) {
-      this.#log(`nagare: a listener for "listening" threw: ${error}`);
-    }
+    this.emit("listening");
   }
 
   #bindings(identities: readonly [Identity, ...Identity[]], running: Running): Binding<ManagedListener>[] {
@@ -291,6 +302,10 @@ export class Server extends EventEmitter implements NodeServer {
     this.#log(`nagare: a listener for "${event}" was rejected: ${error}`);
   }
 }
+
+/** What `createNodeHandler` emits, which answers for a listener that throws. */
+const isAnswered = (event: string | symbol): boolean =>
+  ["request", "upgrade", "connect", "checkContinue", "checkExpectation"].includes(event as string);
 
 const LIMITS = ["keepAliveTimeout", "headersTimeout", "requestTimeout", "maxRequestsPerSocket"] as const;
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ENTRIES } from "../../src/host/guard.ts";
 
-const FOLDERS = ["host", "client", "edge", "cli/serve"];
+const FOLDERS = ["host", "client", "edge", "node", "cli/serve"];
 const source = fileURLToPath(new URL("../../src/", import.meta.url));
 const files = FOLDERS.flatMap((folder) =>
   readdirSync(join(source, folder), { recursive: true, encoding: "utf8" }).map((file) => `${folder}/${file}`),
@@ -25,8 +25,9 @@ const CALLS: readonly (readonly [pattern: RegExp, argument: number])[] = [
   [/\bcreate(?:Secure)?Server\(/g, -1],
 ];
 
-/** Callbacks that cannot throw: they settle a promise or do nothing. */
-const HARMLESS = /^(?:ignore|resolve|reject|\(\) => (?:resolve|reject)\([^()]*\))$/;
+/** Cannot throw: they settle a promise, destroy, or do nothing. What a user hands to nagare/node is called by its `emit`, which catches. */
+const HARMLESS =
+  /^(?:ignore|resolve|reject|\(\) => (?:resolve|reject)\([^()]*\)|this\.destroy|(?:request\.)?(?:listener|callback)(?: as never)?)$/;
 
 function argumentsOf(text: string, start: number): string[] {
   const found: string[] = [];
@@ -63,8 +64,8 @@ function unguardedCalls(file: string, text: string): string[] {
       const list = argumentsOf(text, match.index + match[0].length);
       const argument = list.at(index);
       const isData = argument === undefined || (index !== 0 && !/=>|guard\(|^[\w.#]+(?: as never)?$/.test(argument));
-      // Timers without our callbacks, and servers whose listeners are added later.
-      if (isData || /^\w*[tT]imeout$|^serverOptions\b|^\d|^fd$/.test(argument)) return [];
+      // Timers without a callback of ours, methods of that name, and servers that get their listeners later.
+      if (isData || /^\w*[tT]imeout$|^serverOptions\b|^\d|^fd$|^\w+\??: /.test(argument)) return [];
       return isGuarded(argument, text) ? [] : [`${file}: ${match[0]}${argument.slice(0, 60)}`];
     }),
   );

@@ -14,6 +14,7 @@ import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 
 import { armed } from "./armed.ts";
 import { browserEnds, readerComesBack, toldToStop } from "./cli-world.ts";
+import { nodeTraffic } from "./node-world.ts";
 import {
   all,
   askRedirect,
@@ -156,6 +157,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   }),
   "http1 head": at(h1),
   "http1 closed": at(h1),
+  "http1 read on": at(nodeTraffic),
   "http1 drain": at(h1),
   "http1 released": at(h1),
   "http1 reset": at(() => cutShort("http/1.1")),
@@ -179,6 +181,14 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "tunnel drain": at(() => all(tunnel("http/1.1", "ended"))),
   "tunnel aborted": at(() => all(tunnel("h2", "cut off"))),
   "tunnel closed": at(() => all(tunnel("h2", "ended"))),
+  "node flush": at(nodeTraffic),
+  "node finish": at(nodeTraffic),
+  "node callback": at(nodeTraffic),
+  "node response finish": at(nodeTraffic),
+  "node response close": at(nodeTraffic),
+  "node socket close": at(nodeTraffic),
+  "node socket timeout": at(nodeTraffic),
+  "node tunnel refused": at(nodeTraffic),
   "body readable": at(h2),
   "body end": at(h2),
   "response look-ahead": at(h2),
@@ -203,6 +213,11 @@ const SCENARIOS: Record<Entry, Scenario> = {
     await hurryProxy();
     await viaProxy("/silent");
   }),
+  "node new listener": at(nodeTraffic),
+  "node signal": at(nodeTraffic),
+  "node close callback": at(nodeTraffic),
+  "node close": at(nodeTraffic),
+  "node connections": at(nodeTraffic),
   "cli signal": at(() => toldToStop({ impatient: false })),
   "cli stop": at(() => toldToStop({ impatient: false })),
   "cli quit": at(() => toldToStop({ impatient: true })),

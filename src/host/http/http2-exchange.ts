@@ -74,8 +74,8 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       "close",
       guard("http2 closed", onFault, () => {
         if (this.#tunnel !== undefined) return;
-        // A client that has the whole response may close the stream (NO_ERROR) before Node says "finish".
-        const hasAll = stream.writableFinished || (stream.rstCode === 0 && stream.writableLength === 0);
+        // A stream whose last frame has left closes (NO_ERROR) before Node says "finish".
+        const hasAll = stream.writableFinished || stream.rstCode === constants.NGHTTP2_NO_ERROR;
         if (!this.#ended || !hasAll) this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
         this.#close();
       }),
@@ -259,6 +259,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     if (this.#closed) return;
     this.#closed = true;
     this.#tcp.room.settle(this);
+    if (this.readsOn) this.body.abort();
     this.#tcp.end(this);
     this.onClose?.();
   }

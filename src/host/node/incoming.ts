@@ -24,6 +24,8 @@ interface RequestState {
   /** The whole content was read, or what is left of it given up. */
   readonly onEnd?: () => void;
   isWaiting: boolean;
+  /** The response has finished: what is left of the content is given up. */
+  isAnswered: boolean;
 }
 
 /** The members of Node's class that its own server uses. */
@@ -56,7 +58,7 @@ export function createRequest(
   if (joinDuplicateHeaders) Object.assign(request, { joinDuplicateHeaders });
   const lines = http1 === undefined ? linesOf(exchange) : [...http1.rawHeaders];
   request._addHeaderLines(lines, lines.length);
-  request[REQUEST_STATE] = { exchange, socket, ...on, isWaiting: false };
+  request[REQUEST_STATE] = { exchange, socket, ...on, isWaiting: false, isAnswered: false };
   request._read = read;
   request.emit = emit;
   return request;
@@ -99,14 +101,17 @@ function pump(request: Incoming): void {
     state.socket.touch();
     if (!request.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))) return;
   }
-  if (body.state !== "open") completeRequest(request);
+  if (body.state === "aborted") {
+    if (state.exchange.readsOn === true) state.socket.destroy();
+    else if (state.isAnswered) completeRequest(request);
+  } else if (body.state === "ended") completeRequest(request);
   else if (!state.isWaiting) {
     state.isWaiting = true;
     body.onReadable = () => pump(request);
   }
 }
 
-/** The content has ended. Of a client that went away, `aborted` says so instead. */
+/** The content has ended, or will not be read behind an answer. Of a client that went away, "aborted" says so. */
 export function completeRequest(request: Incoming): void {
   const { exchange, onEnd } = request[REQUEST_STATE];
   if (request.complete || exchange.aborted !== undefined) return;

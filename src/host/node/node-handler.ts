@@ -8,7 +8,7 @@ import { IncomingMessage, STATUS_CODES } from "node:http";
 import { fieldValue } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../http/exchange.ts";
-import { completeRequest, createRequest, type Incoming, type RequestClass } from "./incoming.ts";
+import { completeRequest, createRequest, type Incoming, REQUEST_STATE, type RequestClass } from "./incoming.ts";
 import { connectionReset } from "./node-errors.ts";
 import type { Outbox } from "./outbox.ts";
 import { createResponse, type ResponseClass } from "./outgoing.ts";
@@ -47,9 +47,10 @@ export const createNodeHandler =
 
 function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", options: NodeHandlerOptions): void {
   const { server, onFault } = options;
-  const socket = new StreamSocket(exchange, options);
+  const onListenerError = (error: unknown): void => report(options, exchange, error);
+  const socket = new StreamSocket(exchange, { server, onFault, onListenerError });
   const fail = (error: unknown): void => {
-    report(options, exchange, error);
+    onListenerError(error);
     socket.destroy();
   };
   const request = createRequest(options.IncomingMessage, exchange, socket, server.joinDuplicateHeaders, { fail });
@@ -82,7 +83,12 @@ class Transaction {
     this.#exchange = exchange;
     this.#options = options;
     const { server, onFault } = options;
-    const socket = new StreamSocket(exchange, { server, onFault, onTimeout: () => this.#handleTimeout() });
+    const socket = new StreamSocket(exchange, {
+      server,
+      onFault,
+      onListenerError: (error) => report(options, exchange, error),
+      onTimeout: () => this.#handleTimeout(),
+    });
     this.#socket = socket;
     if (server.timeout > 0) socket.setTimeout(server.timeout);
     // Before ServerResponse listens: `req` hears of it first.
@@ -147,6 +153,7 @@ class Transaction {
   #handleFinish(): void {
     const request = this.#request;
     this.#isFinished = true;
+    request[REQUEST_STATE].isAnswered = true;
     if (DETACH_SIGNAL !== undefined) (request as unknown as Record<symbol, () => void>)[DETACH_SIGNAL]?.();
     // Content that nobody asked for flows away.
     if (!request._consuming && !request._readableState.resumeScheduled) request._dump();

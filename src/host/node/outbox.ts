@@ -127,12 +127,13 @@ export class Outbox {
 
   /** The exchange has everything; where it goes on for the request's sake, the response is over all the same. */
   #settle(): void {
-    if (this.exchange.readsOn === true && this.exchange.body.state === "open") process.nextTick(finish, this);
+    if (this.exchange.readsOn === true && this.exchange.body.state === "open") setImmediate(finish, this);
   }
 
   /** The exchange is over; `aborted` is undefined. */
   handleClose(): void {
-    process.nextTick(finish, this);
+    // HTTP/3 takes everything at once; "finish" is for when it has left, which is at the end of the turn.
+    setImmediate(finish, this);
   }
 
   finish(): void {

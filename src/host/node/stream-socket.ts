@@ -16,6 +16,8 @@ export interface SocketOwner {
   /** What `socket.server` is. */
   readonly server: object;
   readonly onFault: (fault: Fault) => void;
+  /** A listener threw; the socket has been destroyed. */
+  readonly onListenerError: (error: unknown) => void;
   /** Nothing moved for as long as `setTimeout` was given. */
   readonly onTimeout?: (socket: StreamSocket) => void;
 }
@@ -73,6 +75,17 @@ export class StreamSocket extends Duplex {
     if (this.readable && this.writable) return "open";
     if (this.readable) return "readOnly";
     return this.writable ? "writeOnly" : "closed";
+  }
+
+  /** A listener that throws costs its own socket. */
+  override emit(event: string | symbol, ...given: unknown[]): boolean {
+    try {
+      return super.emit(event, ...given);
+    } catch (error) {
+      this.#owner.onListenerError(error);
+      this.destroy();
+      return true;
+    }
   }
 
   address(): PeerAddress {

@@ -54,7 +54,7 @@ class Http3Stream extends Duplex {
   }
 }
 
-export async function openHttp3Tunnel({ port, protocol, onClose }: TunnelAsk): Promise<TestTunnel> {
+export async function openHttp3Tunnel({ port, protocol, headers = {}, onClose }: TunnelAsk): Promise<TestTunnel> {
   const engine = await cryptoEngine();
   const driver = new QuicDriver(new Endpoint({ config: connectionConfig({ engine, rng: systemRng }) }), [
     await bindPortableSocket(0, "127.0.0.1"),
@@ -92,7 +92,7 @@ export async function openHttp3Tunnel({ port, protocol, onClose }: TunnelAsk): P
             protocol === undefined
               ? { authority: TARGET }
               : { scheme: "https", authority: `localhost:${port}`, path: "/chat", protocol };
-          const id = h3.request({ method: "CONNECT", ...target, fields: [] }, false)!;
+          const id = h3.request({ method: "CONNECT", ...target, fields: Object.entries(headers) }, false)!;
           stream = new Http3Stream(h3, id, pump);
           stream.on("error", () => undefined);
           break;

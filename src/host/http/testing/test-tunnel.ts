@@ -16,6 +16,7 @@ export interface TunnelAsk {
   readonly port: number;
   /** Undefined is a plain CONNECT to `target.test:99`. */
   readonly protocol: string | undefined;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly onClose: (close: () => void) => void;
 }
 

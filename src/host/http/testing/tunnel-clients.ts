@@ -12,7 +12,7 @@ import type { HttpVersion } from "../exchange.ts";
 import { openHttp3Tunnel } from "./http3-tunnel.ts";
 import { TARGET, type TestTunnel, type TunnelAsk } from "./test-tunnel.ts";
 
-async function openHttp1({ port, protocol, onClose }: TunnelAsk): Promise<TestTunnel> {
+async function openHttp1({ port, protocol, headers = {}, onClose }: TunnelAsk): Promise<TestTunnel> {
   // A socket of our own below TLS, because only that can be reset.
   const tcp = connectTcp(port, "127.0.0.1");
   const socket = connectTls({ socket: tcp, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] });
@@ -31,7 +31,10 @@ async function openHttp1({ port, protocol, onClose }: TunnelAsk): Promise<TestTu
     createConnection: () => socket,
     ...(protocol === undefined
       ? { method: "CONNECT", path: TARGET }
-      : { path: "/chat", headers: { host: `localhost:${port}`, connection: "Upgrade", upgrade: protocol } }),
+      : {
+          path: "/chat",
+          headers: { host: `localhost:${port}`, connection: "Upgrade", upgrade: protocol, ...headers },
+        }),
   });
   request.end();
   const cutOff = (): void => void tcp.resetAndDestroy();
@@ -50,7 +53,7 @@ async function openHttp1({ port, protocol, onClose }: TunnelAsk): Promise<TestTu
   });
 }
 
-async function openHttp2({ port, protocol, onClose }: TunnelAsk): Promise<TestTunnel> {
+async function openHttp2({ port, protocol, headers = {}, onClose }: TunnelAsk): Promise<TestTunnel> {
   const session = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
   session.on("error", () => undefined);
   onClose(() => session.destroy());
@@ -64,6 +67,7 @@ async function openHttp2({ port, protocol, onClose }: TunnelAsk): Promise<TestTu
           ":scheme": "https",
           ":authority": `localhost:${port}`,
           ":path": "/chat",
+          ...headers,
         },
     { endStream: false },
   );
@@ -71,10 +75,10 @@ async function openHttp2({ port, protocol, onClose }: TunnelAsk): Promise<TestTu
   // `close` would send END_STREAM before RST_STREAM.
   const cutOff = (): void => void stream.destroy(new Error("the test cuts the tunnel off"));
   const response = once(stream, "response");
-  const [headers] = (await response) as [Record<string, string>];
+  const [received] = (await response) as [Record<string, string>];
   return {
-    status: Number(headers[":status"]),
-    headers,
+    status: Number(received[":status"]),
+    headers: received,
     stream,
     cutOff,
     isReset: () => stream.rstCode !== constants.NGHTTP2_NO_ERROR,

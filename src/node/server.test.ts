@@ -1,0 +1,214 @@
+/** The server's own side: the forms of `listen`, addresses, closing, errors with Node's codes, options. */
+import { once } from "node:events";
+import { createServer as createNetServer } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { describe, expect, test } from "vitest";
+import { TCP_VERSIONS, VERSIONS } from "../edge/testing/client.ts";
+import { get } from "../edge/testing/test-client.ts";
+import { localhostIdentity } from "../host/http/testing/identities.ts";
+import { createServer, Server } from "./server.ts";
+import { closers, connect, listening, ownServer } from "./testing/server.ts";
+
+const closing = (server: Server): Server => {
+  closers.push(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return server;
+};
+
+const codeOf = (run: () => unknown): unknown => {
+  try {
+    run();
+    return "no error";
+  } catch (error) {
+    return (error as { code?: string }).code;
+  }
+};
+
+describe("listen", () => {
+  const FORMS: [string, (server: Server, done: () => void) => unknown][] = [
+    ["()", (server, done) => server.once("listening", done).listen()],
+    ["(callback)", (server, done) => server.listen(done)],
+    ["(port, callback)", (server, done) => server.listen(0, done)],
+    ["(port as text, callback)", (server, done) => server.listen("0", done)],
+    ["(port, host, callback)", (server, done) => server.listen(0, "127.0.0.1", done)],
+    ["(port, backlog, callback)", (server, done) => server.listen(0, 16, done)],
+    ["(port, host, backlog, callback)", (server, done) => server.listen(0, "127.0.0.1", 16, done)],
+    ["(undefined, callback)", (server, done) => server.listen(undefined, done)],
+    ["(options, callback)", (server, done) => server.listen({ port: 0, host: "127.0.0.1", backlog: 16 }, done)],
+  ];
+
+  test.each(FORMS)("%s", async (_form, run) => {
+    const { server } = ownServer();
+    await new Promise<void>((resolve) => expect(run(closing(server), resolve)).toBe(server));
+    expect(server.listening).toBe(true);
+    expect(server.address()).toMatchObject({ port: expect.any(Number) });
+    expect(new Set(server.addresses.map(({ port }) => port)).size).toBe(1);
+    expect(new Set(server.addresses.map(({ transport }) => transport))).toEqual(new Set(["tcp", "udp"]));
+  });
+
+  test("without a host binds at once, so that the address is known in the same turn", async () => {
+    const { server } = ownServer((_request, response) => response.end("here"));
+    const { port } = closing(server).listen(0).address()!;
+    await once(server, "listening");
+    expect(server.address()!.port).toBe(port);
+  });
+
+  test("a path, a port out of range and a second time are refused with a code", () => {
+    const { server } = ownServer();
+    expect(codeOf(() => server.listen("/run/socket" as never))).toBe("OPTION_INVALID");
+    expect(codeOf(() => server.listen({ path: "/run/socket" } as never))).toBe("OPTION_INVALID");
+    expect(codeOf(() => server.listen(70_000))).toBe("ERR_SOCKET_BAD_PORT");
+    expect(codeOf(() => server.listen(-1))).toBe("ERR_SOCKET_BAD_PORT");
+    closing(server).listen(0);
+    expect(codeOf(() => server.listen(0))).toBe("ERR_SERVER_ALREADY_LISTEN");
+  });
+
+  test("a port in use, and a host that does not exist, are Node's errors", async () => {
+    const other = createNetServer().listen(0, "127.0.0.1");
+    closers.push(() => other.close());
+    await once(other, "listening");
+    const { port } = other.address() as { port: number };
+    const { server } = ownServer();
+    const [inUse] = await once(server.listen(port, "127.0.0.1") && server, "error");
+    expect(inUse).toMatchObject({ code: "EADDRINUSE", syscall: "listen", address: "127.0.0.1", port });
+    expect(server.listening).toBe(false);
+    const [foreign] = await once(server.listen(0, "192.0.2.1") && server, "error");
+    expect(foreign.code).toBe("EADDRNOTAVAIL");
+    // It may try again.
+    await listening(server);
+  });
+
+  test("a signal closes", async () => {
+    const { server } = ownServer();
+    const controller = new AbortController();
+    server.listen({ port: 0, host: "127.0.0.1", signal: controller.signal });
+    await once(server, "listening");
+    controller.abort();
+    await once(server, "close");
+    expect(server.listening).toBe(false);
+  });
+
+  test("a server closed before it is bound binds nothing", async () => {
+    const { server } = ownServer();
+    server.listen(0, "127.0.0.1");
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    expect(server.listening).toBe(false);
+    expect(server.address()).toBeNull();
+  });
+});
+
+describe("close", () => {
+  test("of a server that does not run calls back with an error", async () => {
+    const error = await new Promise<unknown>((resolve) => ownServer().server.close(resolve));
+    expect(error).toMatchObject({ code: "ERR_SERVER_NOT_RUNNING" });
+  });
+
+  describe.each(VERSIONS)("over %s", (_version, open) => {
+    test("waits for the requests under way, and for no idle connection", async () => {
+      let answer: (() => void) | undefined;
+      const { server } = ownServer((request, response) => {
+        if (request.url === "/slow") answer = () => response.end("late");
+        else response.end("soon");
+      });
+      server.listen(0, "127.0.0.1");
+      await once(server, "listening");
+      const { port } = server.address()!;
+      const idle = await connect(open, port);
+      await (await get(idle, "/")).text();
+      const busy = await connect(open, port);
+      const slow = get(busy, "/slow");
+      await expect.poll(() => answer).toBeDefined();
+      let isClosed = false;
+      server.close(() => {
+        isClosed = true;
+      });
+      await idle.goneAway;
+      expect(isClosed).toBe(false);
+      expect(server.listening).toBe(false);
+      answer!();
+      expect(await (await slow).text()).toBe("late");
+      await expect.poll(() => isClosed).toBe(true);
+    });
+
+    test("closeAllConnections ends what is under way", async () => {
+      const { server } = ownServer(() => undefined);
+      const port = await listening(server);
+      const client = await connect(open, port);
+      const hanging = get(client, "/");
+      const count = () =>
+        new Promise<number>((resolve) => server.getConnections((_error: unknown, number: number) => resolve(number)));
+      await expect.poll(count).toBe(1);
+      server.closeIdleConnections();
+      expect(await count()).toBe(1);
+      const lost = expect(hanging).rejects.toThrow();
+      server.closeAllConnections();
+      await lost;
+      await expect.poll(count).toBe(0);
+    });
+  });
+});
+
+test("HTTP/3 is advertised, and protocols may be chosen", async () => {
+  for (const protocols of [undefined, ["h2" as const]]) {
+    const { server } = ownServer((_request, response) => response.end(), protocols === undefined ? {} : { protocols });
+    const port = await listening(server);
+    for (const [, open] of TCP_VERSIONS) {
+      const { headers } = await get(await connect(open, port), "/");
+      expect(headers["alt-svc"]).toBe(protocols === undefined ? `h3=":${port}"; ma=3600` : undefined);
+    }
+    expect(server.addresses.some(({ transport }) => transport === "udp")).toBe(protocols === undefined);
+  }
+});
+
+test("clientError has the bytes' sender, and may answer it", async () => {
+  const { server } = ownServer();
+  server.on("clientError", (error, socket) => socket.end(`HTTP/1.1 400 ${error.code}\r\n\r\n`));
+  const port = await listening(server);
+  const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  closers.push(() => socket.destroy());
+  socket.write("no HTTP at all\r\n\r\n");
+  const [data] = await once(socket, "data");
+  expect(String(data)).toMatch(/^HTTP\/1\.1 400 HPE_/);
+});
+
+test("certificates as https takes them", async () => {
+  const { cert, key } = localhostIdentity;
+  for (const options of [
+    { cert, key },
+    { cert: Buffer.from(cert), key: Buffer.from(key) },
+    { cert: [cert], key: [{ pem: key }] },
+    { tls: { cert, key } },
+  ]) {
+    const port = await listening(createServer(options, (_request, response) => response.end("served")));
+    const [, open] = VERSIONS[2]!;
+    expect(await (await get(await connect(open, port), "/")).text()).toBe("served");
+  }
+  expect(codeOf(() => createServer({ cert }))).toBe("OPTION_INVALID");
+  expect(codeOf(() => createServer({ cert, key: "none" }))).toBe("KEY_UNREADABLE");
+  expect(codeOf(() => createServer({ pfx: cert } as never))).toBe("OPTION_INVALID");
+});
+
+test("listeners may be put in order anew, as engine.io does", async () => {
+  const { server } = ownServer((_request, response) => response.end("app"));
+  const before = server.listeners("request").slice() as ((...given: unknown[]) => void)[];
+  server.removeAllListeners("request");
+  server.on("request", (request, response) => {
+    if (request.url === "/mine") response.end("mine");
+    else for (const listener of before) listener.call(server, request, response);
+  });
+  const [, open] = VERSIONS[2]!;
+  const client = await connect(open, await listening(server));
+  expect(await (await get(client, "/mine")).text()).toBe("mine");
+  expect(await (await get(client, "/")).text()).toBe("app");
+  expect(server).toBeInstanceOf(Server);
+});
+
+test("limits of HTTP/1.1 are passed on", async () => {
+  const options = { keepAliveTimeout: 7_000, maxRequestsPerSocket: 1 };
+  const { server } = ownServer((_request, response) => response.end(), options);
+  const [, open] = VERSIONS[0]!;
+  const { headers } = await get(await connect(open, await listening(server)), "/");
+  expect(headers.connection).toBe("close");
+});

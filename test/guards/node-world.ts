@@ -1,0 +1,52 @@
+/** A server of nagare/node, and traffic that reaches every entry of it. */
+import { once } from "node:events";
+import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
+import { createClient } from "../../src/client/index.ts";
+import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+import { createServer } from "../../src/node/index.ts";
+import { all, closers, log } from "./world.ts";
+
+/** One of everything that listeners do; what it comes to does not matter. */
+export async function nodeTraffic(): Promise<void> {
+  const server = createServer({ ...localhostIdentity, log }, (request, response) => {
+    if (request.url === "/never") {
+      response.setTimeout(1, () => response.destroy());
+      return;
+    }
+    request.on("data", () => undefined);
+    response.writeProcessing((() => undefined) as never);
+    response.write("one ");
+    setImmediate(() => response.end("two"));
+  });
+  server.on("upgrade", (_request: unknown, socket: Duplex) =>
+    socket.end("HTTP/1.1 403 No\r\ncontent-length: 0\r\n\r\n"),
+  );
+  const controller = new AbortController();
+  server.listen({ port: 0, host: "127.0.0.1", signal: controller.signal });
+  await once(server, "listening");
+  const { port } = server.address()!;
+  const client = createClient({ rejectUnauthorized: false, protocols: ["http/1.1"] });
+  closers.push(() => client.destroy());
+  const get = async (path: string) => (await client.fetch(`https://127.0.0.1:${port}${path}`)).text();
+  await all(get("/"), get("/never"));
+  await all(raw(port, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"));
+  await all(raw(port, "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\na", "b"));
+  server.getConnections(() => undefined);
+  const closed = once(server, "close");
+  server.close(() => undefined);
+  controller.abort();
+  server.closeAllConnections();
+  await closed;
+}
+
+/** Sends, and what follows when something has come back. */
+async function raw(port: number, first: string, second = ""): Promise<void> {
+  const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  closers.push(() => socket.destroy());
+  socket.on("error", () => undefined);
+  const closed = once(socket, "close");
+  socket.write(first);
+  socket.once("data", () => socket.end(second));
+  await closed;
+}
