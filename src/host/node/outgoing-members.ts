@@ -19,6 +19,7 @@ export interface Outgoing extends ServerResponse<Incoming> {
   _contentLength: number | null;
   _removedContLen: boolean;
   _removedConnection: boolean;
+  _removedTE: boolean;
   _expect_continue: boolean;
   _trailer: string;
   _keepAliveTimeout: number;

@@ -22,6 +22,8 @@ export function responseFields(response: Outgoing, given: GivenHeaders, protocol
     const text = String(value).trim();
     note(response, seen, lower, text);
     if (isHttp1) fields.push([name, text]);
+    // RFC 9110 §8.6: a 204 has no length, and Express gives it one.
+    else if (lower === "content-length" && response.statusCode === 204) return;
     // RFC 9114 §4.2, RFC 9113 §8.2.2: what describes an HTTP/1.1 connection is dropped.
     else if (!isHttp1Only(lower, text) && lower !== "http2-settings") fields.push([lower, text]);
   };
@@ -37,6 +39,9 @@ export function responseFields(response: Outgoing, given: GivenHeaders, protocol
     fields.push([isHttp1 ? "Content-Length" : "content-length", String(response._contentLength)]);
     seen.length = true;
   }
+  // What HTTP/1.1's exchange could still find out: listeners see the framing that Node's server would have chosen.
+  const isChunked = response._hasBody && response.useChunkedEncodingByDefault && !response._removedTE;
+  if (isHttp1 && !seen.length && !seen.coding && isChunked) fields.push(["Transfer-Encoding", "chunked"]);
   if (seen.trailer && (seen.length || !response._hasBody)) throw trailerInvalid();
   return fields;
 }

@@ -1,0 +1,76 @@
+/**
+ * Runs what is written for Node's (req, res) on node:https, then on nagare/node over each version, for tests that want
+ * the same of all of them.
+ */
+import { once } from "node:events";
+import { createServer as createHttpsServer } from "node:https";
+import { expect } from "vitest";
+import { openHttp1, VERSIONS } from "../../src/edge/testing/client.ts";
+import type { OpenTestClient, TestRequest } from "../../src/edge/testing/test-client.ts";
+import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+import { createServer } from "../../src/node/index.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+export interface Asking {
+  /** Answers of the server, without what differs between versions. */
+  ask(request: TestRequest): Promise<Answer>;
+  readonly port: number;
+  /** The version that carries the requests, as `nagare/node` names it. */
+  readonly version: string;
+}
+
+export interface Row {
+  /** Prepares a server, and says what it is to be asked: anything that can be compared. */
+  // biome-ignore lint/suspicious/noExplicitAny: either server, for packages that know only Node's
+  start(server: any): Promise<(asking: Asking) => Promise<unknown>> | ((asking: Asking) => Promise<unknown>);
+}
+
+/** They describe a connection, or differ from one second to the next. */
+const VOLATILE = /^(?:date|alt-svc|connection|keep-alive|transfer-encoding|x-request-id)$/;
+
+export async function sameOverAll(row: Row): Promise<void> {
+  const { cert, key } = localhostIdentity;
+  const wanted = await answersOf(row, createHttpsServer({ cert, key } as object), "node:https", openHttp1);
+  expect(wanted).toBeDefined();
+  for (const [version, open] of VERSIONS) {
+    const lines: string[] = [];
+    const server = createServer({ cert, key, log: (line) => lines.push(line) });
+    const found = await answersOf(row, server, version, open);
+    expect({ version, found, lines }).toEqual({ version, found: wanted, lines: [] });
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: either server
+async function answersOf(row: Row, server: any, version: string, open: OpenTestClient): Promise<unknown> {
+  const run = await row.start(server);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const client = await open(new URL(`https://127.0.0.1:${port}`));
+  const ask = async (request: TestRequest): Promise<Answer> => {
+    const response = await client.request(request).response;
+    const text = Buffer.from(await response.bytes()).toString("latin1");
+    const headers = Object.fromEntries(
+      Object.entries(response.headers)
+        .filter(([name]) => !VOLATILE.test(name))
+        // RFC 9110 §8.6: a 204 has no length; Express gives it one.
+        .filter(([name]) => response.status !== 204 || name !== "content-length")
+        .map(([name, value]) => [name, value.replaceAll(String(port), "PORT")]),
+    );
+    return { status: response.status, headers, text: text.replaceAll(String(port), "PORT") };
+  };
+  try {
+    return await run({ ask, port, version });
+  } finally {
+    client.close();
+    const closed = once(server, "close");
+    server.close();
+    server.closeAllConnections();
+    await closed;
+  }
+}
