@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { createServer as createHttpsServer } from "node:https";
 import { expect } from "vitest";
 import { openHttp1, VERSIONS } from "../../src/edge/testing/client.ts";
-import type { OpenTestClient, TestRequest } from "../../src/edge/testing/test-client.ts";
+import type { OpenTestClient, TestClient, TestRequest } from "../../src/edge/testing/test-client.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { createServer } from "../../src/node/index.ts";
 
@@ -51,8 +51,16 @@ async function answersOf(row: Row, server: any, version: string, open: OpenTestC
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  const client = await open(new URL(`https://127.0.0.1:${port}`));
+  const clients: TestClient[] = [];
+  const connect = async (): Promise<TestClient> => {
+    const client = await open(new URL(`https://127.0.0.1:${port}`));
+    clients.push(client);
+    return client;
+  };
+  const shared = await connect();
   const ask = async (request: TestRequest): Promise<Answer> => {
+    // An answer may end a connection of HTTP/1.1, so each request has its own there.
+    const client = shared.protocol === "http/1.1" ? await connect() : shared;
     const response = await client.request(request).response;
     const text = Buffer.from(await response.bytes()).toString("latin1");
     const headers = Object.fromEntries(
@@ -67,7 +75,7 @@ async function answersOf(row: Row, server: any, version: string, open: OpenTestC
   try {
     return await run({ ask, port, version });
   } finally {
-    client.close();
+    for (const client of clients) client.close();
     const closed = once(server, "close");
     server.close();
     server.closeAllConnections();
