@@ -36,7 +36,7 @@ describe.each(APPS)("%s", (name, app) => {
   ])("given to serve %s", async (_how, start) => {
     await expect(start()).rejects.toMatchObject({
       code: "OPTION_INVALID",
-      message: expect.stringMatching(new RegExp(`^this is ${name}, .*nagare/node`)),
+      message: expect.stringMatching(new RegExp(`^this is ${name}, .*from "nagare/node" and write .*createServer\\(`)),
     });
   });
 });
