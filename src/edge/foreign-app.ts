@@ -35,7 +35,7 @@ const KINDS: readonly Kind[] = [
   {
     name: "a Fastify instance",
     isOne: (value) => has(value, "inject", "ready", "route", "listen"),
-    line: "Fastify({ serverFactory: (handler) => createServer({ cert, key }, handler) }).listen({ port: 443 })",
+    line: "Fastify({ serverFactory: (listener) => createServer({ cert, key }, listener) }).listen({ port: 443 })",
   },
   {
     name: "a Koa app",

@@ -157,7 +157,7 @@ function describe(error: unknown): string {
 function notAResponse(name: string): never {
   throw new TypeError(
     `the handler asked its context for ${name}: it is made for Node's (req, res); ` +
-      'import { createServer } from "nagare/node" and write createServer({ cert, key }, handler).listen(443); ' +
+      'import { createServer } from "nagare/node" and write createServer({ cert, key }, listener).listen(443); ' +
       "a fetch handler is given a Request and returns a Response",
   );
 }
