@@ -56,7 +56,7 @@ export function createRequest(
   request.method = isExtended ? "GET" : exchange.method;
   request.url = http1?.target ?? (exchange.path === "" ? exchange.authority : exchange.path);
   if (joinDuplicateHeaders) Object.assign(request, { joinDuplicateHeaders });
-  const lines = http1 === undefined ? linesOf(exchange) : [...http1.rawHeaders];
+  const lines = http1 === undefined ? linesOf(exchange) : (http1.rawHeaders as string[]);
   request._addHeaderLines(lines, lines.length);
   request[REQUEST_STATE] = { exchange, socket, ...on, isWaiting: false, isAnswered: false };
   request._read = read;

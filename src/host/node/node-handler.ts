@@ -88,11 +88,10 @@ class Transaction {
       onFault,
       onListenerError: (error) => report(options, exchange, error),
       onTimeout: () => this.#handleTimeout(),
+      onClose: () => this.#handleSocketClose(),
     });
     this.#socket = socket;
     if (server.timeout > 0) socket.setTimeout(server.timeout);
-    // Before ServerResponse listens: `req` hears of it first.
-    socket.on("close", guard("node socket close", onFault, () => this.#handleSocketClose())); // biome-ignore format: short
     const fail = (error: unknown): void => this.fail(error);
     const onEnd = (): void => this.#closeSocket();
     const { joinDuplicateHeaders } = server;
@@ -101,12 +100,12 @@ class Transaction {
       exchange,
       onFault,
       fail,
+      onFinish: () => this.#handleFinish(),
     });
     this.#response = response;
     this.#outbox = outbox;
     failures.set(response, fail);
     response.assignSocket(socket as never);
-    response.on("finish", guard("node response finish", onFault, () => this.#handleFinish())); // biome-ignore format: short
     exchange.onAbort = () => void socket.destroy();
     exchange.onClose = () => {
       if (exchange.aborted === undefined) outbox.handleClose();
@@ -175,7 +174,9 @@ class Transaction {
 
   /** The socket ends when both the request and the response have. */
   #closeSocket(): void {
-    if (this.#isFinished && this.#response._closed && this.#request.complete) this.#socket.destroy();
+    if (!(this.#isFinished && this.#response._closed && this.#request.complete)) return;
+    this.#socket.isOver = true;
+    this.#socket.destroy();
   }
 
   #handleSocketClose(): void {

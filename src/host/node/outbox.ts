@@ -16,6 +16,8 @@ export interface OutboxOwner {
   readonly onFault: (fault: Fault) => void;
   /** A listener or callback threw. */
   readonly fail: (error: unknown) => void;
+  /** Before "finish" reaches any listener. */
+  readonly onFinish: () => void;
 }
 
 interface Head {
@@ -133,7 +135,8 @@ export class Outbox {
   /** The exchange is over; `aborted` is undefined. */
   handleClose(): void {
     // HTTP/3 takes everything at once; "finish" is for when it has left, which is at the end of the turn.
-    setImmediate(finish, this);
+    if (this.exchange.protocol === "h3") setImmediate(finish, this);
+    else this.finish();
   }
 
   finish(): void {
@@ -153,6 +156,10 @@ export class Outbox {
 
   fail(error: unknown): void {
     this.#owner.fail(error);
+  }
+
+  handleFinish(): void {
+    this.#owner.onFinish();
   }
 
   handleFault(fault: Fault): void {

@@ -95,6 +95,7 @@ function flushOutput(this: BoundResponse): boolean {
 /** A listener that throws costs its own request. */
 function emit(this: BoundResponse, ...given: [never, ...never[]]): boolean {
   try {
+    if ((given[0] as string) === "finish") this[OUTBOX].handleFinish();
     return EventEmitter.prototype.emit.apply(this, given);
   } catch (error) {
     this[OUTBOX].fail(error);

@@ -7,7 +7,7 @@
  * makes a response or a tunnel of them.
  */
 import { Duplex } from "node:stream";
-import { type Fault, guard, ignore } from "../guard.ts";
+import { type Fault, guard } from "../guard.ts";
 import type { PeerAddress, ServerExchange } from "../http/exchange.ts";
 import { Timer } from "../timer.ts";
 import { RawResponse } from "./raw-response.ts";
@@ -20,6 +20,8 @@ export interface SocketOwner {
   readonly onListenerError: (error: unknown) => void;
   /** Nothing moved for as long as `setTimeout` was given. */
   readonly onTimeout?: (socket: StreamSocket) => void;
+  /** Before "close" reaches any listener. */
+  readonly onClose?: () => void;
 }
 
 type Callback = (error?: Error | null) => void;
@@ -37,6 +39,8 @@ export class StreamSocket extends Duplex {
   timeout = 0;
   bytesRead = 0;
   bytesWritten = 0;
+  /** The exchange is over: nothing is to be cut off. */
+  isOver = false;
   /** Bytes of the response that wait, for `res.writableLength`. */
   waiting = 0;
   readonly #exchange: ServerExchange;
@@ -50,7 +54,6 @@ export class StreamSocket extends Duplex {
     this.#exchange = exchange;
     this.#owner = owner;
     this.alpnProtocol = exchange.protocol;
-    this.on("error", ignore); // Node's server listens too: an error of a connection is no exception
   }
 
   get remoteAddress(): string {
@@ -79,7 +82,10 @@ export class StreamSocket extends Duplex {
 
   /** A listener that throws costs its own socket. */
   override emit(event: string | symbol, ...given: unknown[]): boolean {
+    // Node's server listens too: an error of a connection is no exception.
+    if (event === "error" && this.listenerCount("error") === 0) return false;
     try {
+      if (event === "close") this.#owner.onClose?.();
       return super.emit(event, ...given);
     } catch (error) {
       this.#owner.onListenerError(error);
@@ -99,24 +105,23 @@ export class StreamSocket extends Duplex {
     this.#timer = undefined;
     if (milliseconds > 0 && !this.destroyed) {
       if (callback !== undefined) this.once("timeout", callback);
-      this.#timer = new Timer(this.#onTimeout, milliseconds).unref();
+      const expire = guard(
+        "node socket timeout",
+        (fault: Fault) => {
+          this.#owner.onFault(fault);
+          this.destroy();
+        },
+        () => {
+          this.#owner.onTimeout?.(this);
+          this.emit("timeout");
+        },
+      );
+      this.#timer = new Timer(expire, milliseconds).unref();
     } else if (callback !== undefined) {
       this.removeListener("timeout", callback);
     }
     return this;
   }
-
-  readonly #onTimeout = guard(
-    "node socket timeout",
-    (fault: Fault) => {
-      this.#owner.onFault(fault);
-      this.destroy();
-    },
-    () => {
-      this.#owner.onTimeout?.(this);
-      this.emit("timeout");
-    },
-  );
 
   /** Bytes moved. */
   touch(): void {
@@ -191,7 +196,8 @@ export class StreamSocket extends Duplex {
   override _destroy(error: Error | null, callback: Callback): void {
     this.#timer?.clear();
     if (this.#raw !== undefined) this.#raw.destroy(error);
-    else if (this.#exchange.aborted === undefined) this.#exchange.reset(error ?? new Error("the socket was destroyed"));
+    else if (!this.isOver && this.#exchange.aborted === undefined)
+      this.#exchange.reset(error ?? new Error("the socket was destroyed"));
     callback(error);
   }
 }
