@@ -9,7 +9,7 @@ const has = (value: Marks, ...methods: string[]): boolean => methods.every((name
 interface Kind {
   readonly name: string;
   readonly isOne: (value: Marks) => boolean;
-  /** The line that serves it. */
+  /** The line that serves it with nagare/node. */
   readonly line: string;
 }
 

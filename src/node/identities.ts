@@ -1,20 +1,20 @@
-/** The certificates of a server, as https.createServer and `serve` take them. */
+/** A server's certificates, in the shapes of https.createServer and of `serve`. */
 import { type Identity, type IdentitySource, loadIdentity } from "../host/certificates/identity.ts";
 import { ServeError } from "../host/listen/errors.ts";
 
 type Pem = string | Uint8Array;
 
 export interface CertificateOptions {
-  /** PEM: the server's certificate, then its chain. Several go with as many keys. */
+  /** PEM: the server's certificate, then its chain. An array pairs with an array of keys. */
   readonly cert?: Pem | readonly Pem[];
-  /** PEM, encrypted with `passphrase` or not. */
+  /** PEM, optionally encrypted with `passphrase`. */
   readonly key?: Pem | readonly (Pem | { readonly pem: Pem; readonly passphrase?: string })[];
   readonly passphrase?: string;
-  /** One certificate with its key, or one for each name; the first is for clients that name none of them. */
+  /** One certificate with its key, or one for each name. Clients that send no known name get the first. */
   readonly tls?: IdentitySource | readonly IdentitySource[];
 }
 
-/** None where no certificate was given. Throws an `IdentityError`, or a `ServeError` for options that contradict. */
+/** Empty without a certificate. Throws an `IdentityError`, or a `ServeError` for contradicting options. */
 export function identitiesOf(options: CertificateOptions): readonly Identity[] {
   const { cert, key, passphrase, tls } = options;
   for (const name of ["pfx", "SNICallback"]) {

@@ -1,14 +1,14 @@
-/** The forms that `listen` takes: those of net.Server. */
+/** Parses the arguments of `listen`, in all forms of net.Server. */
 import { ServeError } from "../host/listen/errors.ts";
 
 export interface ListenOptions {
-  /** 0, or none, lets the system choose. The same number for TCP and UDP. */
+  /** The system chooses if it is 0 or missing. The same number for TCP and UDP. */
   readonly port?: number | string | null;
   /** An address or name of this machine. */
   readonly host?: string;
   /** Closes the server. */
   readonly signal?: AbortSignal;
-  /** Node's; without effect here. */
+  /** Accepted for Node's sake, without effect. */
   readonly backlog?: number;
   readonly exclusive?: boolean;
   readonly ipv6Only?: boolean;

@@ -91,7 +91,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     expect((head.distinct as Record<string, string[]>)["x-a"]).toEqual(["1"]);
   });
 
-  test("content of unknown length is announced as in HTTP/1.1", async () => {
+  test("content of unknown length has transfer-encoding, as in HTTP/1.1", async () => {
     const { client } = await start((request, response) => {
       request.resume().on("end", () => response.end(request.headers["transfer-encoding"] ?? "none"));
     });
@@ -138,7 +138,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     for (const socket of closed) expect(socket).toMatchObject({ destroyed: true, writable: false });
   });
 
-  test("what only HTTP/1.1 has is dropped elsewhere without a word", async () => {
+  test("fields of HTTP/1.1 connections and the reason phrase are dropped silently elsewhere", async () => {
     const { client, lines } = await start((_request, response) => {
       response.writeHead(404, "Nothing Here", {
         Connection: "keep-alive",
@@ -260,7 +260,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     expect(answer.trailers()).toEqual({ "x-sum": "7" });
   });
 
-  test("write says when to wait, and drain when to go on", async () => {
+  test('write returns false, and "drain" follows', async () => {
     const waits: boolean[] = [];
     const { client } = await start((_request, response) => {
       const chunk = Buffer.alloc(64 * 1024, "x");
@@ -282,7 +282,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     expect(new Set(waits)).toEqual(new Set([true]));
   });
 
-  test("content is held back by who does not read it", async () => {
+  test("a slow reader holds back the client", async () => {
     const { client } = await start((request, response) => {
       let bytes = 0;
       request.on("data", (chunk: Buffer) => {
@@ -321,7 +321,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     ["throws when the content has ended", (request) => request.resume().on("end", fault)],
     ["throws while it reads", (request) => request.on("data", fault)],
     ["throws in a callback of write", (_request, response) => void response.writeProcessing((() => fault()) as never)],
-  ])("a listener that %s is a 500, a line, and nothing else", async (_name, listener) => {
+  ])("a listener that %s causes a 500 and one line", async (_name, listener) => {
     const { client, lines } = await start((request, response) => {
       if (request.url === "/fine") response.end("fine");
       else {
@@ -347,7 +347,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     await expect(answer.text()).rejects.toThrow();
   });
 
-  test("an error that nobody listens for ends no process", async () => {
+  test('an "error" without a listener does not end the process', async () => {
     const { client, lines } = await start((_request, response) => {
       response.end("ended");
       response.write("more");

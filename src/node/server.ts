@@ -1,6 +1,6 @@
 /**
- * `createServer`: the server of node:https, on HTTP/1.1, HTTP/2 and HTTP/3 at once. Listeners made for Node's (req, res),
- * such as those of Express, Koa and Fastify, work as they are.
+ * `createServer`: a server like node:https's, on HTTP/1.1, HTTP/2 and HTTP/3 at once. Listeners for Node's (req, res), such
+ * as Express, Koa and Fastify apps, work unchanged.
  */
 import { EventEmitter } from "node:events";
 import type { Identity } from "../host/certificates/identity.ts";
@@ -37,18 +37,18 @@ export interface ServerOptions extends CertificateOptions {
   readonly protocols?: readonly HttpVersion[];
   /** How HTTP/3 is advertised (Alt-Svc). */
   readonly altSvc?: AltSvcOptions;
-  /** When a QUIC client has to prove its address before it is heard: "auto", under pressure, by default. */
+  /** When a QUIC client must validate its address first. "auto" by default: under load. */
   readonly retry?: RetryPolicy;
-  /** Milliseconds that a client may take nothing of what waits for it. 60,000 by default. */
+  /** Milliseconds without progress before a client that reads nothing is cut off. 60,000 by default. */
   readonly stallTimeout?: number;
-  /** Given each line of the key log (RFC 9850). Whoever reads them can read the traffic: for tests only. */
+  /** Receives each line of the key log (RFC 9850), which decrypts the traffic: for tests only. */
   readonly onKeyLog?: (line: string) => void;
-  /** Where a line about a listener that threw, or about an internal fault, goes. Standard error by default. */
+  /** Receives a line for each listener that throws and each internal fault. Standard error by default. */
   readonly log?: (line: string) => void;
-  /** What `req` and `res` are instances of: Node's classes, or extensions of them. */
+  /** The classes of `req` and `res`. Node's by default; others extend them. */
   readonly IncomingMessage?: RequestClass;
   readonly ServerResponse?: ResponseClass;
-  /** Joins field lines of which Node keeps the first. */
+  /** Joins duplicate field lines that Node would otherwise drop. */
   readonly joinDuplicateHeaders?: boolean;
   readonly keepAliveTimeout?: number;
   readonly headersTimeout?: number;
@@ -57,7 +57,7 @@ export interface ServerOptions extends CertificateOptions {
 }
 
 interface Running {
-  /** In the order of binding. */
+  /** In binding order. */
   readonly listeners: ManagedListener[];
   tcp: TcpListener | undefined;
   addresses: readonly BoundAddress[];
@@ -88,15 +88,15 @@ export class Server extends EventEmitter implements NodeServer {
     this.on("newListener", offer);
   }
 
-  /** A listener of the server that throws is a line in the log; one of "request" and "upgrade" ends what it was for. */
+  /** Logs exceptions of listeners. Those of a request or upgrade also fail it. */
   override emit(event: string | symbol, ...given: unknown[]): boolean {
-    // An "error" that nobody hears ends the process, as with Node's server.
+    // An "error" without a listener ends the process, as with Node's server.
     if (event === "error" && this.listenerCount("error") === 0) return super.emit(event, ...given);
     try {
       return super.emit(event, ...given);
     } catch (error) {
       if (!isAnswered(event)) this.#log(`nagare: a listener for "${String(event)}" threw: ${error}`);
-      else throw error; // the request's own
+      else throw error; // createNodeHandler fails the request
       return true;
     }
   }
@@ -107,13 +107,13 @@ export class Server extends EventEmitter implements NodeServer {
     return this.#running?.isListening === true;
   }
 
-  /** As net.Server: the address of TCP, which UDP shares. Null as long as none is bound. */
+  /** The TCP address, as with net.Server; UDP has the same port. Null before it is bound. */
   address(): { address: string; family: string; port: number } | null {
     const bound = this.#running?.addresses[0] ?? this.#running?.tcp?.address;
     return bound === undefined ? null : { address: bound.address, family: bound.family, port: bound.port };
   }
 
-  /** Every address, of TCP and of UDP. */
+  /** All addresses, of TCP and UDP. */
   get addresses(): readonly BoundAddress[] {
     return this.#running?.addresses ?? [];
   }
@@ -139,14 +139,14 @@ export class Server extends EventEmitter implements NodeServer {
     });
     if (signal?.aborted) process.nextTick(close);
     signal?.addEventListener("abort", close, { once: true });
-    // Rejected where nobody hears "error": that ends the process, as with Node's server.
+    // Rejects if "error" has no listener, which ends the process, as with Node's server.
     this.#listen(request, running);
     return this;
   }
 
   async #listen({ port, host }: ListenRequest, running: Running): Promise<void> {
     try {
-      // Without a host and with a certificate at hand, TCP is bound before this returns, as with Node's server.
+      // Binds TCP before `listen` returns if there is a certificate and no host, as Node's server does.
       const given = this.#identities;
       const identities = isFilled(given) ? given : await developmentIdentities();
       const where = host ?? (isFilled(given) ? "::" : "localhost");
@@ -217,7 +217,7 @@ export class Server extends EventEmitter implements NodeServer {
     return this.listenerCount("upgrade") > 0 || this.listenerCount("connect") > 0;
   }
 
-  /** RFC 8441 §3, RFC 9220 §3: extended CONNECT is offered once somebody takes it. */
+  /** RFC 8441 §3, RFC 9220 §3: offers extended CONNECT once there is a listener for it. */
   #handleNewListener(event: string): void {
     if (event !== "upgrade" && event !== "connect") return;
     for (const listener of this.#running?.listeners ?? []) listener.acceptTunnels();
@@ -225,7 +225,7 @@ export class Server extends EventEmitter implements NodeServer {
 
   // ── Connections ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Takes no new connections, ends idle ones, and waits for the requests under way; "close" follows. */
+  /** Accepts no more connections, closes idle ones, waits for pending requests, then emits "close". */
   close(callback?: (error?: Error) => void): this {
     const running = this.#running;
     this.#running = undefined;
@@ -240,11 +240,12 @@ export class Server extends EventEmitter implements NodeServer {
     const listeners = running?.listeners ?? [];
     const closed = Promise.all(listeners.map((listener) => listener.close(Number.POSITIVE_INFINITY)));
     this.#closing = listeners;
-    detach("node close", this.#onFault, closed.then(() => this.emit("close")) as Promise<unknown>); // biome-ignore format: one line
+    const announced = closed.then(() => this.emit("close"));
+    detach("node close", this.#onFault, announced);
     return this;
   }
 
-  /** What `close` waits for. */
+  /** Listeners that `close` waits for. */
   #closing: readonly ManagedListener[] = [];
 
   closeAllConnections(): void {
@@ -261,7 +262,7 @@ export class Server extends EventEmitter implements NodeServer {
     return this;
   }
 
-  /** TCP connections and QUIC connections. */
+  /** The number of TCP and QUIC connections. */
   get connections(): number {
     return this.#all.reduce((sum, { connections }) => sum + connections, 0);
   }
@@ -270,7 +271,7 @@ export class Server extends EventEmitter implements NodeServer {
     return this.#running?.listeners ?? this.#closing;
   }
 
-  /** Milliseconds without a byte on a request's socket until "timeout". */
+  /** Sets the idle time of a request's socket before "timeout", in milliseconds. */
   setTimeout(milliseconds?: number | (() => void), callback?: () => void): this {
     this.timeout = typeof milliseconds === "number" ? milliseconds : 0;
     const listener = typeof milliseconds === "function" ? milliseconds : callback;
@@ -294,7 +295,7 @@ export class Server extends EventEmitter implements NodeServer {
     await new Promise<void>((resolve) => this.close(() => resolve()));
   }
 
-  /** A listener's promise was rejected. */
+  /** Called by EventEmitter when a listener's promise is rejected. */
   [REJECTION](error: Error, event: string, ...given: object[]): void {
     const [, second] = given;
     if (second !== undefined && failResponse(second, error)) return;
@@ -303,7 +304,7 @@ export class Server extends EventEmitter implements NodeServer {
   }
 }
 
-/** What `createNodeHandler` emits, which answers for a listener that throws. */
+/** True for events that `createNodeHandler` emits, which handles exceptions of their listeners. */
 const isAnswered = (event: string | symbol): boolean =>
   ["request", "upgrade", "connect", "checkContinue", "checkExpectation"].includes(event as string);
 
@@ -317,7 +318,7 @@ async function developmentIdentities(): Promise<readonly [Identity]> {
   return [await developmentIdentity()];
 }
 
-/** Node's own error, by which programs know it, where there is one. */
+/** The underlying error of the system, which has Node's code, if there is one. */
 function nodeError(error: unknown): unknown {
   const cause = error instanceof ServeError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
   return typeof cause?.code === "string" ? cause : error;

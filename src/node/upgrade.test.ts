@@ -80,7 +80,7 @@ describe.each(UPGRADES)("%s", (_name, kind) => {
     expect(Buffer.concat(await client.stream.toArray()).toString()).toBe("Bad Request");
   });
 
-  test("a listener that comes after `listen` is heard of", async () => {
+  test("a listener added after `listen` is called", async () => {
     const { server } = ownServer();
     const port = await listening(server);
     server.on("upgrade", (_request: unknown, socket: Duplex) =>
@@ -181,7 +181,7 @@ describe.each(CONNECTS)("%s", (_name, kind) => {
   });
 });
 
-test("without a listener an Upgrade of HTTP/1.1 is a request like any other", async () => {
+test("without a listener, an Upgrade request of HTTP/1.1 is an ordinary request", async () => {
   const { server } = ownServer((request, response) => response.end(`a request for ${request.headers.upgrade}`));
   const [, kind] = UPGRADES[0]!;
   const client = await ask(kind, await listening(server));

@@ -1,7 +1,4 @@
-/**
- * Runs what is written for Node's (req, res) on node:https, then on nagare/node over each version, for tests that want
- * the same of all of them.
- */
+/** Runs an app for Node's (req, res) on node:https, then on nagare/node over each version, and expects equal results. */
 import { once } from "node:events";
 import { createServer as createHttpsServer } from "node:https";
 import { expect } from "vitest";
@@ -17,20 +14,20 @@ export interface Answer {
 }
 
 export interface Asking {
-  /** Answers of the server, without what differs between versions. */
+  /** Sends a request. The answer has no fields that differ between versions. */
   ask(request: TestRequest): Promise<Answer>;
   readonly port: number;
-  /** The version that carries the requests, as `nagare/node` names it. */
+  /** The HTTP version, or "node:https". */
   readonly version: string;
 }
 
 export interface Row {
-  /** Prepares a server, and says what it is to be asked: anything that can be compared. */
+  /** Installs the app, and returns a function whose result is compared. */
   // biome-ignore lint/suspicious/noExplicitAny: either server, for packages that know only Node's
   start(server: any): Promise<(asking: Asking) => Promise<unknown>> | ((asking: Asking) => Promise<unknown>);
 }
 
-/** They describe a connection, or differ from one second to the next. */
+/** Fields that describe a connection, or change with time. */
 const VOLATILE = /^(?:date|alt-svc|connection|keep-alive|transfer-encoding|x-request-id)$/;
 
 export async function sameOverAll(row: Row): Promise<void> {
@@ -59,7 +56,7 @@ async function answersOf(row: Row, server: any, version: string, open: OpenTestC
   };
   const shared = await connect();
   const ask = async (request: TestRequest): Promise<Answer> => {
-    // An answer may end a connection of HTTP/1.1, so each request has its own there.
+    // An HTTP/1.1 response may close its connection, so each request gets a new one.
     const client = shared.protocol === "http/1.1" ? await connect() : shared;
     const response = await client.request(request).response;
     const text = Buffer.from(await response.bytes()).toString("latin1");

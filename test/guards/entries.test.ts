@@ -25,7 +25,7 @@ const CALLS: readonly (readonly [pattern: RegExp, argument: number])[] = [
   [/\bcreate(?:Secure)?Server\(/g, -1],
 ];
 
-/** Cannot throw: they settle a promise, destroy, or do nothing. What a user hands to nagare/node is called by its `emit`, which catches. */
+/** These cannot throw: they settle a promise, destroy, or do nothing. `emit` of nagare/node catches exceptions of user listeners. */
 const HARMLESS =
   /^(?:ignore|resolve|reject|\(\) => (?:resolve|reject)\([^()]*\)|this\.destroy|(?:request\.)?(?:listener|callback)(?: as never)?)$/;
 

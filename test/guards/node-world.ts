@@ -1,4 +1,4 @@
-/** A server of nagare/node, and traffic that reaches every entry of it. */
+/** Traffic that reaches every entry of a nagare/node server. */
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
@@ -7,7 +7,7 @@ import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { createServer } from "../../src/node/index.ts";
 import { all, closers, log } from "./world.ts";
 
-/** One of everything that listeners do; what it comes to does not matter. */
+/** Exercises everything that listeners do, and ignores the outcome. */
 export async function nodeTraffic(): Promise<void> {
   const server = createServer({ ...localhostIdentity, log }, (request, response) => {
     if (request.url === "/never") {
@@ -40,7 +40,7 @@ export async function nodeTraffic(): Promise<void> {
   await closed;
 }
 
-/** Sends, and what follows when something has come back. */
+/** Sends `first`, then `second` after the first response. */
 async function raw(port: number, first: string, second = ""): Promise<void> {
   const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
   closers.push(() => socket.destroy());

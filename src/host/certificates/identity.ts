@@ -13,7 +13,7 @@ export interface IdentitySource {
   readonly cert: string | Uint8Array;
   /** PEM. */
   readonly key: string | Uint8Array;
-  /** Of an encrypted key. */
+  /** Decrypts an encrypted key. */
   readonly passphrase?: string;
 }
 

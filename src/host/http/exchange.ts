@@ -31,18 +31,18 @@ export interface RespondOptions {
   readonly endStream?: boolean;
   /** `end` may bring trailers (HTTP/2 of Node wants to know before). */
   readonly trailers?: boolean;
-  /** HTTP/1.1: the reason phrase (RFC 9112 §4), in place of the usual one. */
+  /** HTTP/1.1: the reason phrase (RFC 9112 §4). The standard one by default. */
   readonly reason?: string | undefined;
-  /** False: the transport adds no `date`. */
+  /** False if the transport must not add `date`. */
   readonly sendDate?: boolean;
 }
 
-/** What only HTTP/1.1 has: a request's head as it came. */
+/** The head of an HTTP/1.1 request as received. */
 export interface Http1RequestHead {
   readonly version: "1.0" | "1.1";
-  /** The request target, in whichever form (RFC 9112 §3.2). */
+  /** The request target in any form (RFC 9112 §3.2). */
   readonly target: string;
-  /** Names and values in turn, spelled as they came. */
+  /** Alternating names and values, in their original spelling. */
   readonly rawHeaders: readonly string[];
 }
 
@@ -61,7 +61,7 @@ export interface ServerExchange {
   /** The request's field lines, without pseudo-header fields and `host`, which is the authority. */
   readonly fields: FieldSection;
   readonly body: RequestBody;
-  /** Undefined over other versions. */
+  /** HTTP/1.1 only. */
   readonly http1?: Http1RequestHead | undefined;
   /** Set when the client asks to go over to another protocol, or through to another host. */
   readonly tunnelOffer: TunnelOffer | undefined;
@@ -107,7 +107,7 @@ export interface ServerExchange {
    */
   end(last?: Uint8Array, trailers?: FieldSection): void;
 
-  /** Set before `end`: the request's body is read on, and the exchange lasts until that has ended too. */
+  /** Set before `end` to go on reading the request's body; the exchange then stays open until the body ends. */
   readsOn?: boolean;
 
   /**

@@ -74,7 +74,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       "close",
       guard("http2 closed", onFault, () => {
         if (this.#tunnel !== undefined) return;
-        // A stream whose last frame has left closes (NO_ERROR) before Node says "finish".
+        // Node may emit "close" (NO_ERROR) before "finish" when the last frame has been sent.
         const hasAll = stream.writableFinished || stream.rstCode === constants.NGHTTP2_NO_ERROR;
         if (!this.#ended || !hasAll) this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
         this.#close();

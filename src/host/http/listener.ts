@@ -24,9 +24,9 @@ export interface ListenerOptions {
   readonly acceptsTunnels?: boolean | undefined;
   /** Given each line of the key log (RFC 9850), with its line feed. Only set by explicit request. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
-  /** In place of the limits that HTTP/1.1 has by default, in milliseconds. */
+  /** Overrides the default limits of HTTP/1.1. */
   readonly http1Limits?: Http1Limits | undefined;
-  /** Asks who answers about bytes that are no HTTP/1.1; false leaves the answer to the listener. */
+  /** Called for invalid HTTP/1.1. Returns false to leave the response to the listener. */
   readonly onClientError?: ((error: Error, socket: Duplex) => boolean) | undefined;
   /** Hears of each internal fault; the connection it happened to has ended. A line on standard error by default. */
   readonly onFault?: ((fault: Fault) => void) | undefined;
@@ -40,7 +40,7 @@ export interface ListenerOptions {
   readonly resetKey?: Uint8Array | undefined;
 }
 
-/** As node:http names them. */
+/** Limits by node:http's names; times in milliseconds. */
 export interface Http1Limits {
   readonly keepAliveTimeout?: number;
   readonly headersTimeout?: number;
@@ -76,13 +76,13 @@ export interface Listener extends Bindable {
   unref(): void;
 }
 
-/** For servers that look after connections one by one, as Node's do. */
+/** A listener whose connections can be counted and closed. */
 export interface ManagedListener extends Listener {
-  /** How many connections there are. */
+  /** The number of open connections. */
   readonly connections: number;
-  /** Ends the connections there are, or those without a request under way. The listener goes on. */
+  /** Closes all connections, or the idle ones; the listener stays open. */
   closeConnections(which: "all" | "idle"): void;
-  /** As the option `acceptsTunnels`, for connections from now on. */
+  /** Sets the option `acceptsTunnels` for new connections. */
   acceptTunnels(): void;
 }
 

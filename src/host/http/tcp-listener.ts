@@ -182,7 +182,7 @@ export class TcpListener implements ManagedListener {
         );
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      // Without a host Node binds at once, and IPv4 alone where there is no IPv6.
+      // Without a host, Node binds synchronously, and falls back to IPv4 if there is no IPv6.
       server.listen({ port, ...(host === "::" ? {} : { host }), backlog: 1024 }, () => {
         server.off("error", reject);
         // A connection that the system could not hand over (EMFILE): the next one may do better.
@@ -200,7 +200,7 @@ export class TcpListener implements ManagedListener {
     return boundAddress(server)!;
   }
 
-  /** Of the first address, as soon as it is bound. */
+  /** The first bound address. */
   get address(): BoundAddress | undefined {
     return boundAddress(this.#server);
   }

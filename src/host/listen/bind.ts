@@ -39,7 +39,7 @@ export async function bindAll<Socket extends Bindable>(
   host: string,
   port: number,
 ): Promise<Bound<Socket>> {
-  // No turn is lost over an address, so that a port is bound when this returns its promise.
+  // Does not await for a literal address, so that the first socket can be bound synchronously.
   const hosts = ipVersion(host) === undefined ? await addressesOf(host) : [host];
   for (let attempt = 1; ; attempt++) {
     const listeners: Socket[] = [];

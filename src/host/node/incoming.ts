@@ -1,8 +1,8 @@
 /**
  * `req`: a real http.IncomingMessage whose head and content come from an exchange.
  *
- * Frameworks replace the prototype of the instance by one whose parent is Node's, so what differs from Node are
- * properties of the instance itself.
+ * Frameworks replace the instance's prototype with one that inherits from Node's, so every override is an own property
+ * of the instance.
  */
 import { randomBytes } from "node:crypto";
 import { EventEmitter } from "node:events";
@@ -15,20 +15,20 @@ export type RequestClass = new (socket: never) => IncomingMessage;
 
 export const REQUEST_STATE = Symbol("nagare.request");
 
-/** What the methods of a request find on it. */
+/** State that the overrides find on the request. */
 interface RequestState {
   readonly exchange: ServerExchange;
   readonly socket: StreamSocket;
-  /** A listener threw. */
+  /** Called when a listener throws. */
   readonly fail: (error: unknown) => void;
-  /** The whole content was read, or what is left of it given up. */
+  /** Called when the body has ended, or the rest of it has been given up. */
   readonly onEnd?: () => void;
   isWaiting: boolean;
-  /** The response has finished: what is left of the content is given up. */
+  /** True once the response has finished: the rest of the body is then dropped. */
   isAnswered: boolean;
 }
 
-/** The members of Node's class that its own server uses. */
+/** Undocumented members that Node's own server uses. */
 export interface Incoming extends IncomingMessage {
   _consuming: boolean;
   _dump(): void;
@@ -64,26 +64,26 @@ export function createRequest(
   return request;
 }
 
-/** The head in the terms of HTTP/1.1, which is what listeners know. */
+/** Translates the head to HTTP/1.1 field lines, which listeners expect. */
 function linesOf(exchange: ServerExchange): string[] {
   const { fields } = exchange;
   const lines: string[] = [];
-  // RFC 9114 §4.3.1: a request names its host in :authority, in Host, or in both.
+  // RFC 9114 §4.3.1: the host is in :authority, in Host, or in both.
   if (fieldValue(fields, "host") === undefined && exchange.authority !== "") lines.push("host", exchange.authority);
   for (const [name, value] of fields) lines.push(name, value);
-  // RFC 9112 §6.3: in HTTP/1.1 one of these two says that there is content, and parsers of bodies look for them.
+  // RFC 9112 §6.3: an HTTP/1.1 request with content has one of these two fields, and body parsers look for them.
   const isSized = exchange.body.state !== "open" || fieldValue(fields, "content-length") !== undefined;
   if (!isSized && exchange.tunnelOffer === undefined) lines.push("transfer-encoding", "chunked");
   const upgrade = exchange.tunnelOffer?.protocol;
   if (upgrade !== undefined) {
-    // RFC 8441 §5: extended CONNECT stands for this; there is no key, and listeners want one.
+    // RFC 8441 §5: extended CONNECT replaces these fields. It has no key, but listeners require one.
     lines.push("connection", "Upgrade", "upgrade", upgrade);
     if (upgrade === "websocket") lines.push("sec-websocket-key", randomBytes(16).toString("base64"));
   }
   return lines;
 }
 
-/** In place of IncomingMessage's `_read`, which resumes a socket with a parser. */
+/** Replaces IncomingMessage's `_read`, which would resume a parser's socket. */
 function read(this: Incoming): void {
   if (!this._consuming) {
     this._readableState.readingMore = false;
@@ -111,7 +111,7 @@ function pump(request: Incoming): void {
   }
 }
 
-/** The content has ended, or will not be read behind an answer. Of a client that went away, "aborted" says so. */
+/** Ends the request, unless the client has aborted it. */
 export function completeRequest(request: Incoming): void {
   const { exchange, onEnd } = request[REQUEST_STATE];
   if (request.complete || exchange.aborted !== undefined) return;
@@ -125,7 +125,7 @@ export function completeRequest(request: Incoming): void {
   onEnd?.();
 }
 
-/** A listener that throws costs its own request. */
+/** Catches exceptions of listeners, which fail this request alone. */
 function emit(this: Incoming, ...given: [never, ...never[]]): boolean {
   try {
     return EventEmitter.prototype.emit.apply(this, given);

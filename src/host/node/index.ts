@@ -1,5 +1,5 @@
 /** Node's face of exchanges, for a server shaped like https.Server. */
-export type { RequestClass } from "./incoming.ts"; // what `req` is an instance of
-export { createNodeHandler, failResponse, type NodeServer } from "./node-handler.ts"; // exchanges as Node's events
-export type { ResponseClass } from "./outgoing.ts"; // what `res` is an instance of
-export { type Listener, NodeIncomingMessage, NodeServerResponse } from "./types.ts"; // Node's own, for floors without sockets
+export type { RequestClass } from "./incoming.ts"; // the class of `req`
+export { createNodeHandler, failResponse, type NodeServer } from "./node-handler.ts"; // turns exchanges into Node's events
+export type { ResponseClass } from "./outgoing.ts"; // the class of `res`
+export { type Listener, NodeIncomingMessage, NodeServerResponse } from "./types.ts"; // Node's classes, for floors that may not import node:http

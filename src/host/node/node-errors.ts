@@ -1,13 +1,12 @@
-/** Errors as Node makes them, for who looks at `code`. */
+/** Errors with Node's codes. */
 
 export type CodedError = Error & { code: string };
 
 function coded<E extends Error>(error: E, code: string): E & CodedError {
-  // Node's own say `Error [CODE]: message` in their stack, and have the plain name.
   return Object.assign(error, { code });
 }
 
-/** The client is gone: what Node's `req` is destroyed with. */
+/** The error that Node destroys `req` with when the client has gone away. */
 export const connectionReset = (cause?: unknown): CodedError =>
   coded(new Error("aborted", cause === undefined ? undefined : { cause }), "ECONNRESET");
 

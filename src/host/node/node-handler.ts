@@ -1,7 +1,6 @@
 /**
- * Node's face of a ServerExchange: what `http.Server` does with its parser and its sockets, done with exchanges. Each
- * request is an event with `req` and `res`, a tunnel is "upgrade" or "connect", and the order of events is HTTP/1.1's,
- * whichever version carried the request.
+ * Presents exchanges to listeners as `http.Server` presents its parser's requests: a request is an event with `req` and
+ * `res`, a tunnel is "upgrade" or "connect". Events come in the order of HTTP/1.1 over every version.
  */
 import type { EventEmitter } from "node:events";
 import { IncomingMessage, STATUS_CODES } from "node:http";
@@ -15,7 +14,7 @@ import { createResponse, type ResponseClass } from "./outgoing.ts";
 import type { Outgoing } from "./outgoing-members.ts";
 import { StreamSocket } from "./stream-socket.ts";
 
-/** The server whose events these are. */
+/** The server that emits the events. */
 export interface NodeServer extends EventEmitter {
   readonly timeout: number;
   readonly joinDuplicateHeaders: boolean | undefined;
@@ -39,7 +38,7 @@ export const createNodeHandler =
     else {
       const event = tunnelOffer.protocol === undefined ? "connect" : "upgrade";
       if (options.server.listenerCount(event) > 0) openTunnel(exchange, event, options);
-      // RFC 9110 §7.8: an Upgrade may be ignored.
+      // RFC 9110 §7.8: a server may ignore Upgrade.
       else if (event === "upgrade" && http1 !== undefined) new Transaction(exchange, options);
       else exchange.respond(501, [], { endStream: true });
     }
@@ -69,7 +68,7 @@ function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", opti
   }
 }
 
-/** A request with its response. */
+/** One request and its response. */
 class Transaction {
   readonly #exchange: ServerExchange;
   readonly #options: NodeHandlerOptions;
@@ -132,11 +131,11 @@ class Transaction {
     } catch (error) {
       this.fail(error);
     }
-    // Node's parser says so behind the head, when the listener has been called.
+    // Node's parser ends an empty message after it has called the listener.
     if (this.#exchange.body.state === "ended") completeRequest(request);
   }
 
-  /** A listener threw: what Node's server does when a listener's promise is rejected. */
+  /** Fails the request as Node's server does when a listener's promise is rejected. */
   fail(error: unknown): void {
     report(this.#options, this.#exchange, error);
     const response = this.#response;
@@ -154,13 +153,13 @@ class Transaction {
     this.#isFinished = true;
     request[REQUEST_STATE].isAnswered = true;
     if (DETACH_SIGNAL !== undefined) (request as unknown as Record<symbol, () => void>)[DETACH_SIGNAL]?.();
-    // Content that nobody asked for flows away.
+    // Drains content that was never read.
     if (!request._consuming && !request._readableState.resumeScheduled) request._dump();
     this.#response.detachSocket(this.#socket as never);
     process.nextTick(close, this);
   }
 
-  /** After "finish". */
+  /** Emits "close", one tick after "finish". */
   close(): void {
     const response = this.#response;
     if (!response._closed) {
@@ -172,7 +171,7 @@ class Transaction {
     this.#closeSocket();
   }
 
-  /** The socket ends when both the request and the response have. */
+  /** Ends the socket once request and response are both complete. */
   #closeSocket(): void {
     if (!(this.#isFinished && this.#response._closed && this.#request.complete)) return;
     this.#socket.isOver = true;
@@ -210,7 +209,7 @@ const close = guard(
 
 const failures = new WeakMap<object, (error: unknown) => void>();
 
-/** For a listener whose promise was rejected. */
+/** Fails the request of a listener whose promise was rejected. Returns false for an unknown response. */
 export function failResponse(response: object, error: unknown): boolean {
   const fail = failures.get(response);
   fail?.(error);
@@ -224,7 +223,7 @@ function report({ log }: NodeHandlerOptions, exchange: ServerExchange, error: un
   log(`nagare: ${exchange.method} ${exchange.path}: ${what}`.replaceAll("\n", " "));
 }
 
-/** From Node 26 on `req.signal` follows the socket until the response has finished. */
+/** Since Node 26, `req.signal` aborts when the socket closes, until the response has finished. */
 const DETACH_SIGNAL = Object.getOwnPropertySymbols(IncomingMessage.prototype).find(
   ({ description }) => description === "kDetachAbortSignal",
 );

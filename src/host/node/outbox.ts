@@ -1,8 +1,8 @@
 /**
- * What a response has written and its exchange has not taken yet. Chunks of one turn are gathered, so that a response
- * written in one turn leaves as one: head, content and end together.
+ * Buffers what a response writes in one turn, so that head, content and end of a short response reach the exchange
+ * together.
  *
- * "finish" comes when the transport has taken the last byte of a client that is still there; never after an abort.
+ * Emits "finish" when the transport has accepted the last byte, and never after an abort.
  */
 import type { FieldLine } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
@@ -14,9 +14,9 @@ import type { StreamSocket } from "./stream-socket.ts";
 export interface OutboxOwner {
   readonly exchange: ServerExchange;
   readonly onFault: (fault: Fault) => void;
-  /** A listener or callback threw. */
+  /** Called when a listener or callback throws. */
   readonly fail: (error: unknown) => void;
-  /** Before "finish" reaches any listener. */
+  /** Called before any listener of "finish". */
   readonly onFinish: () => void;
 }
 
@@ -27,7 +27,7 @@ interface Head {
 
 type WriteCallback = (error?: Error | null) => void;
 
-/** Beyond it, the end waits until the last chunk has room: until then the client may still go away. */
+/** Bytes. After a larger last chunk the end waits for room, so that a client that goes away is noticed. */
 const LARGE_CHUNK = 16 * 1024;
 
 export class Outbox {
@@ -40,11 +40,11 @@ export class Outbox {
   #chunks: Uint8Array[] = [];
   #callbacks: WriteCallback[] = [];
   #isFlushDue = false;
-  /** The exchange takes no more for now. */
+  /** True while the exchange has no room. */
   #isFull = false;
-  /** `end` was called. */
+  /** True once `end` has been called. */
   #isEnding = false;
-  /** The exchange has its end. */
+  /** True once the exchange has ended the response. */
   #isEnded = false;
 
   constructor(response: Outgoing, socket: StreamSocket, owner: OutboxOwner) {
@@ -55,7 +55,7 @@ export class Outbox {
     this.exchange.onDrain = () => this.#handleDrain();
   }
 
-  /** False when enough waits. */
+  /** Returns false if the caller should wait for "drain". */
   add(chunk: Uint8Array, callback?: WriteCallback): boolean {
     if (this.exchange.aborted !== undefined || this.#socket.destroyed) return false;
     if (chunk.byteLength > 0) {
@@ -76,12 +76,12 @@ export class Outbox {
     process.nextTick(callBack, this, callback);
   }
 
-  /** A turn has passed since something was added. */
+  /** Runs one tick after the first `add`. */
   flush(): void {
     this.#isFlushDue = false;
     if (this.#isEnding || this.exchange.aborted !== undefined) return;
     this.#sendHead({});
-    // Who is called back may fill a chunk anew; a transport sends it again when it is lost.
+    // After its callback the caller may reuse a chunk, but the transport may have to retransmit it.
     if (this.#callbacks.length > 0) this.#chunks = this.#chunks.map((chunk) => new Uint8Array(chunk));
     this.#sendChunks();
     if (!this.#isFull) this.#handleRoom();
@@ -91,7 +91,8 @@ export class Outbox {
     this.#isEnding = true;
     if (this.exchange.aborted !== undefined) return;
     const response = this.#response;
-    const trailers = response._trailer.trimEnd().split("\r\n").filter((line) => line !== "").map(splitLine); // biome-ignore format: one chain
+    const lines = response._trailer.split("\r\n").filter((line) => line !== "");
+    const trailers = lines.map(splitLine);
     const isEmpty = this.#chunks.length === 0 && trailers.length === 0;
     if (!this.#isHeadSent && isEmpty) {
       this.#isEnded = true;
@@ -120,37 +121,37 @@ export class Outbox {
     }
     this.#isEnded = true;
     const request = this.#response.req;
-    // Somebody takes the content still: a listener may answer before it has read everything.
-    this.exchange.readsOn =
-      !request.complete && !request.isPaused() && (request.readableFlowing === true || request.listenerCount("readable") > 0); // biome-ignore format: one condition
+    // A listener may respond before it has read the whole request.
+    const isReading = request.readableFlowing === true || request.listenerCount("readable") > 0;
+    this.exchange.readsOn = isReading && !request.complete && !request.isPaused();
     this.exchange.end(last, trailers);
     this.#settle();
   }
 
-  /** The exchange has everything; where it goes on for the request's sake, the response is over all the same. */
+  /** Finishes the response of an exchange that stays open only for the request's body. */
   #settle(): void {
     if (this.exchange.readsOn === true && this.exchange.body.state === "open") setImmediate(finish, this);
   }
 
-  /** The exchange is over; `aborted` is undefined. */
+  /** Called when the exchange has closed without an abort. */
   handleClose(): void {
-    // HTTP/3 takes everything at once; "finish" is for when it has left, which is at the end of the turn.
+    // HTTP/3 accepts everything at once, and sends it at the end of the turn.
     if (this.exchange.protocol === "h3") setImmediate(finish, this);
     else this.finish();
   }
 
   finish(): void {
-    // An exchange that somebody else ended, such as raw bytes on the socket, brings no "finish".
+    // A response that was written to the socket as raw bytes does not finish `res`.
     if (!this.#isEnded || this.#response._closed) return;
     this.#socket.waiting = 0;
     this.#callAll(null);
   }
 
-  /** The client is gone, or the socket destroyed: who waits for a write hears of it. */
+  /** Drops what is buffered and fails pending writes. */
   abort(): void {
     this.#socket.waiting = 0;
     this.#chunks = [];
-    // The callback that says "finish" would say so even with an error on older versions of Node.
+    // The callback of `end` emits "finish" despite an error before Node 26.
     if (!this.#isEnding) this.#callAll(destroyed());
   }
 
@@ -198,7 +199,7 @@ export class Outbox {
     this.#socket.waiting = 0;
     this.#socket.touch();
     this.#callAll(null);
-    // Says "drain" to who was told to wait.
+    // Emits "drain" if a write returned false.
     if (!this.#response.finished && this.#response.socket !== null) this.#response._flush();
   }
 

@@ -1,15 +1,15 @@
-/** The members of Node's ServerResponse that its documentation leaves out, and that its own server uses. */
+/** Undocumented members of ServerResponse that Node's own server uses. */
 import type { OutgoingHttpHeader, ServerResponse } from "node:http";
 import type { Incoming } from "./incoming.ts";
 
 export type Value = OutgoingHttpHeader | undefined;
 
-/** As `writeHead` takes them: an object, a flat array, or an array of pairs. */
+/** The shapes that `writeHead` accepts: an object, a flat array, or an array of pairs. */
 export type GivenHeaders = Readonly<Record<string, Value>> | readonly Value[] | undefined | null;
 
 export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
 
-/** The members of Node's class that its own server, or this one in its place, uses. */
+/** A response with the undocumented members. */
 export interface Outgoing extends ServerResponse<Incoming> {
   destroyed: boolean;
   finished: boolean;
@@ -32,7 +32,7 @@ export interface Outgoing extends ServerResponse<Incoming> {
   getRawHeaderNames(): string[];
 }
 
-/** A field line as Node formats it. */
+/** Parses a field line of Node's making. */
 export function splitLine(line: string): [name: string, value: string] {
   const colon = line.indexOf(":");
   return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];

@@ -1,9 +1,9 @@
 /**
- * `res`: a real http.ServerResponse that writes to an exchange. All that it checks, counts, emits and throws is Node's
- * own; where Node's would format bytes for a socket (`_storeHeader`, `_send`, `_writeRaw`, `_finish`), an outbox takes over.
+ * `res`: a real http.ServerResponse that writes to an exchange. Checks, counters, events and errors are Node's own code;
+ * the four methods that format bytes for a socket (`_storeHeader`, `_send`, `_writeRaw`, `_finish`) write to an outbox.
  *
- * Frameworks replace the prototype of the instance by one whose parent is Node's, so these four are properties of the
- * instance itself.
+ * Frameworks replace the instance's prototype with one that inherits from Node's, so every override is an own property
+ * of the instance.
  */
 import { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
@@ -30,7 +30,7 @@ export function createResponse(
 ): { readonly response: Outgoing; readonly outbox: Outbox } {
   const response = new Class(request as never) as BoundResponse;
   if (request.httpVersionMajor > 1) {
-    // Node takes "2.0" and "3.0", by their second number, for versions that know no chunks.
+    // Node tests the minor version, and takes "2.0" and "3.0" for HTTP/1.0.
     response.useChunkedEncodingByDefault = true;
     response.shouldKeepAlive = true;
   }
@@ -45,17 +45,17 @@ export function createResponse(
   return { response, outbox };
 }
 
-/** The end of `writeHead`: the head is fixed, and `headersSent` from now on. */
+/** Called at the end of `writeHead`. Fixes the head and makes `headersSent` true. */
 function storeHeader(this: BoundResponse, firstLine: string, headers: GivenHeaders): void {
   const outbox = this[OUTBOX];
   const { protocol } = outbox.exchange;
-  // RFC 9114 §4.1: an interim status ends nothing. Over HTTP/1.1 Node lets it pass.
+  // RFC 9114 §4.1: an interim response is not final. Node allows it over HTTP/1.1.
   if (protocol !== "http/1.1" && this.statusCode < 200) throw invalidStatus(this.statusCode);
   outbox.head = { status: this.statusCode, fields: responseFields(this, headers, protocol) };
   this._header = firstLine;
 }
 
-/** Content, or "" for the head alone. */
+/** Sends content, or the head alone if `data` is empty. */
 function send(
   this: BoundResponse,
   data: string | Uint8Array,
@@ -68,7 +68,7 @@ function send(
 
 const INFORMATION = /^HTTP\/1\.1 (1[0-9]{2}) [^\r\n]*\r\n/;
 
-/** What Node writes past the message: an informational response (RFC 9110 §15.2). */
+/** Sends the informational responses (RFC 9110 §15.2) that Node writes around the message. */
 function writeRaw(this: BoundResponse, data: string, _encoding: BufferEncoding, callback?: WriteCallback): boolean {
   const match = INFORMATION.exec(data);
   if (match !== null && this.socket !== null) {
@@ -80,19 +80,19 @@ function writeRaw(this: BoundResponse, data: string, _encoding: BufferEncoding, 
   return true;
 }
 
-/** The end of `end`. */
+/** Called at the end of `end`. */
 function finish(this: BoundResponse): void {
   this[OUTBOX].end();
-  // Of the prototype as it is now. It emits "prefinish".
+  // The current prototype's method emits "prefinish".
   Object.getPrototypeOf(this)._finish.call(this);
 }
 
-/** `_flush` says "drain" where this is true. */
+/** Makes `_flush` emit "drain" if a write returned false. */
 function flushOutput(this: BoundResponse): boolean {
   return true;
 }
 
-/** A listener that throws costs its own request. */
+/** Catches exceptions of listeners, which fail this request alone. */
 function emit(this: BoundResponse, ...given: [never, ...never[]]): boolean {
   try {
     if ((given[0] as string) === "finish") this[OUTBOX].handleFinish();

@@ -1,6 +1,6 @@
 /**
- * The bytes of an HTTP/1.1 response (RFC 9112), which handlers of "upgrade" and "connect" write to their socket: its head
- * becomes an acceptance or a response of whichever version the exchange is, and what follows a tunnel's bytes or content.
+ * Parses the HTTP/1.1 response (RFC 9112) that listeners of "upgrade" and "connect" write to their socket. Its head accepts
+ * the tunnel or becomes the exchange's response, over every version; the bytes after it are the tunnel's or the content.
  */
 import { contentLengthOf, type FieldLine, isHttp1Only } from "../../http/index.ts";
 import type { ServerExchange } from "../http/exchange.ts";
@@ -12,7 +12,7 @@ const STATUS_LINE = /^HTTP\/1\.[01] ([1-9][0-9]{2})(?: ([^\r\n]*))?$/;
 const END_OF_HEAD = "\r\n\r\n";
 
 interface Host {
-  /** Bytes of the tunnel; null at its end. False when enough is waiting. */
+  /** Passes on bytes of the tunnel, or null at its end. Returns false if the reader has enough for now. */
   push(chunk: Uint8Array | null): boolean;
   fail(error: Error): void;
 }
@@ -24,11 +24,11 @@ export class RawResponse {
   readonly #exchange: ServerExchange;
   readonly #host: Host;
   #head: Uint8Array = Buffer.alloc(0);
-  /** Where bytes go once the head is complete. */
+  /** Takes the bytes after the head. */
   #sink: Sink | undefined;
   #tunnel: Tunnel | undefined;
   #isEnded = false;
-  /** Bytes of content that its length still promises. */
+  /** Remaining bytes of the announced content. */
   #left = Number.POSITIVE_INFINITY;
   #onRoom: Callback | undefined;
 
@@ -67,7 +67,7 @@ export class RawResponse {
 
   #pass(chunk: Uint8Array, callback: Callback): void {
     this.#left -= chunk.byteLength;
-    // The caller may fill it anew after the callback; a transport sends it again when it is lost.
+    // After the callback the caller may reuse the chunk, but the transport may have to retransmit it.
     const hasRoom = this.#sink!.write(new Uint8Array(chunk));
     if (this.#left <= 0) this.end();
     if (hasRoom || this.#isEnded) callback();
@@ -101,7 +101,7 @@ export class RawResponse {
   }
 
   #accept(fields: FieldLine[]): void {
-    // RFC 8441 §5: over HTTP/2 and 3 there is no Sec-WebSocket-Accept, since there was no key.
+    // RFC 8441 §5: HTTP/2 and HTTP/3 have no Sec-WebSocket-Accept, since they have no key.
     const isHttp1 = this.#exchange.protocol === "http/1.1";
     const sent = isHttp1 ? fields : fields.filter(([name]) => name !== "sec-websocket-accept");
     const tunnel = this.#exchange.acceptTunnel(sent);
@@ -130,7 +130,7 @@ export class RawResponse {
     callback?.();
   };
 
-  /** The tunnel's bytes, as long as somebody takes them. */
+  /** Passes on the tunnel's bytes until the reader has enough. */
   read(): void {
     const body = this.#tunnel?.body;
     if (body === undefined) return;
@@ -147,7 +147,7 @@ export class RawResponse {
     else this.#sink.end();
   }
 
-  /** Nothing follows a response that is complete. */
+  /** True once a complete response has been sent in place of an acceptance. */
   get isRefused(): boolean {
     return this.#isEnded && this.#tunnel === undefined;
   }

@@ -1,4 +1,4 @@
-/** The head of a response, from what `writeHead` hands on in its several shapes to the fields of an exchange. */
+/** Converts the headers of `writeHead`, in any of its shapes, to the fields of an exchange. */
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { type FieldLine, isHttp1Only } from "../../http/index.ts";
 import type { HttpVersion } from "../http/exchange.ts";
@@ -12,7 +12,7 @@ interface Seen {
   trailer: boolean;
 }
 
-/** Field lines in HTTP/1.1's spelling for HTTP/1.1, and for the others those that they may have. */
+/** Field lines as the listener spelled them for HTTP/1.1; for other versions the legal ones, in lower case. */
 export function responseFields(response: Outgoing, given: GivenHeaders, protocol: HttpVersion): FieldLine[] {
   const fields: FieldLine[] = [];
   const seen: Seen = { connection: false, length: false, coding: false, trailer: false };
@@ -22,9 +22,9 @@ export function responseFields(response: Outgoing, given: GivenHeaders, protocol
     const text = String(value).trim();
     note(response, seen, lower, text);
     if (isHttp1) fields.push([name, text]);
-    // RFC 9110 §8.6: a 204 has no length, and Express gives it one.
+    // RFC 9110 §8.6: a 204 has no content-length, but Express sets one.
     else if (lower === "content-length" && response.statusCode === 204) return;
-    // RFC 9114 §4.2, RFC 9113 §8.2.2: what describes an HTTP/1.1 connection is dropped.
+    // RFC 9114 §4.2, RFC 9113 §8.2.2: connection-specific fields are illegal here.
     else if (!isHttp1Only(lower, text) && lower !== "http2-settings") fields.push([lower, text]);
   };
   eachHeader(response, given, (name, value) => {
@@ -39,7 +39,7 @@ export function responseFields(response: Outgoing, given: GivenHeaders, protocol
     fields.push([isHttp1 ? "Content-Length" : "content-length", String(response._contentLength)]);
     seen.length = true;
   }
-  // What HTTP/1.1's exchange could still find out: listeners see the framing that Node's server would have chosen.
+  // Keeps the framing that Node's server would choose; the exchange might find the length after all.
   const isChunked = response._hasBody && response.useChunkedEncodingByDefault && !response._removedTE;
   if (isHttp1 && !seen.length && !seen.coding && isChunked) fields.push(["Transfer-Encoding", "chunked"]);
   if (seen.trailer && (seen.length || !response._hasBody)) throw trailerInvalid();
@@ -52,7 +52,7 @@ const isLengthKnown = (response: Outgoing): boolean =>
   !response._removedContLen &&
   typeof response._contentLength === "number";
 
-/** Calls with each name and value. What `setHeader` was given has been validated; the rest is now. */
+/** Calls `use` for each header. Validates those that `setHeader` has not validated. */
 function eachHeader(response: Outgoing, given: GivenHeaders, use: (name: string, value: Value) => void): void {
   const names = response.getRawHeaderNames();
   if (names.length > 0) {

@@ -1,10 +1,9 @@
 /**
- * The socket of one request, as listeners of node:http expect it on `req` and `res`. The connection below may carry many
- * requests at once, so each has a façade of its own, which ends when its request does: listeners do not pile up, and
- * destroying it ends this request alone.
+ * The socket of one request, which listeners of node:http expect on `req` and `res`. A connection may carry many requests
+ * at once, so each request has its own façade, which closes with the request: listeners do not pile up, and `destroy`
+ * ends this request alone.
  *
- * What is written to it are the bytes of an HTTP/1.1 response, as handlers of "upgrade" write them; `raw-response.ts`
- * makes a response or a tunnel of them.
+ * Listeners of "upgrade" write an HTTP/1.1 response to it; `raw-response.ts` parses that.
  */
 import { Duplex } from "node:stream";
 import { type Fault, guard } from "../guard.ts";
@@ -13,14 +12,14 @@ import { Timer } from "../timer.ts";
 import { RawResponse } from "./raw-response.ts";
 
 export interface SocketOwner {
-  /** What `socket.server` is. */
+  /** The value of `socket.server`. */
   readonly server: object;
   readonly onFault: (fault: Fault) => void;
-  /** A listener threw; the socket has been destroyed. */
+  /** Called when a listener throws; the socket is then destroyed. */
   readonly onListenerError: (error: unknown) => void;
-  /** Nothing moved for as long as `setTimeout` was given. */
+  /** Called when the socket has been idle for the time that `setTimeout` set. */
   readonly onTimeout?: (socket: StreamSocket) => void;
-  /** Before "close" reaches any listener. */
+  /** Called before any listener of "close". */
   readonly onClose?: () => void;
 }
 
@@ -39,9 +38,9 @@ export class StreamSocket extends Duplex {
   timeout = 0;
   bytesRead = 0;
   bytesWritten = 0;
-  /** The exchange is over: nothing is to be cut off. */
+  /** True once the exchange is over: `destroy` then resets nothing. */
   isOver = false;
-  /** Bytes of the response that wait, for `res.writableLength`. */
+  /** Buffered bytes of the response, for `res.writableLength`. */
   waiting = 0;
   readonly #exchange: ServerExchange;
   readonly #owner: SocketOwner;
@@ -80,9 +79,9 @@ export class StreamSocket extends Duplex {
     return this.writable ? "writeOnly" : "closed";
   }
 
-  /** A listener that throws costs its own socket. */
+  /** Catches exceptions of listeners, which destroy this socket alone. */
   override emit(event: string | symbol, ...given: unknown[]): boolean {
-    // Node's server listens too: an error of a connection is no exception.
+    // Node's server always has a listener: a connection error never becomes an exception.
     if (event === "error" && this.listenerCount("error") === 0) return false;
     try {
       if (event === "close") this.#owner.onClose?.();
@@ -98,7 +97,7 @@ export class StreamSocket extends Duplex {
     return this.#exchange.localAddress;
   }
 
-  /** Milliseconds without a byte either way until "timeout"; 0 for never. */
+  /** Sets the idle time before "timeout", in milliseconds; 0 for none. */
   setTimeout(milliseconds: number, callback?: () => void): this {
     this.timeout = milliseconds;
     this.#timer?.clear();
@@ -123,12 +122,12 @@ export class StreamSocket extends Duplex {
     return this;
   }
 
-  /** Bytes moved. */
+  /** Restarts the idle timer. */
   touch(): void {
     this.#timer?.refresh();
   }
 
-  // A stream of a shared connection has none of these to set.
+  // These have no effect on a stream of a shared connection.
   setNoDelay(): this {
     return this;
   }
@@ -149,7 +148,7 @@ export class StreamSocket extends Duplex {
     return this.#exchange.protocol === "h3" ? "TLSv1.3" : null;
   }
 
-  /** A whole response was written as bytes. */
+  /** True once a complete response has been written as raw bytes. */
   get isRefused(): boolean {
     return this.#raw?.isRefused === true;
   }
@@ -164,7 +163,7 @@ export class StreamSocket extends Duplex {
     return this.destroy();
   }
 
-  // ── What Duplex asks ──────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Duplex ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get #response(): RawResponse {
     this.#raw ??= new RawResponse(this.#exchange, {
@@ -202,7 +201,7 @@ export class StreamSocket extends Duplex {
   }
 }
 
-// Node's ServerResponse adds it to what it holds itself.
+// ServerResponse adds it to its own buffered bytes.
 Object.defineProperty(StreamSocket.prototype, "writableLength", {
   configurable: true,
   get(this: StreamSocket & { readonly _writableState: { readonly length: number } }): number {

@@ -1,4 +1,4 @@
-/** node:http's own classes, for floors that import no sockets. */
+/** Classes of node:http, for floors that may not import it. */
 import { IncomingMessage, type RequestListener, ServerResponse } from "node:http";
 
 export type Listener = RequestListener;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { type Client, createClient } from "nagare/client";
 import type { Server } from "nagare/node";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { TUNNEL_KINDS } from "../src/host/http/testing/tunnel-clients.ts";
+import { TUNNEL_KINDS } from "../../src/host/http/testing/tunnel-clients.ts";
 
 const VERSIONS = [
   ["http/1.1", "1.1"],
@@ -48,9 +48,9 @@ function connect(protocol: (typeof VERSIONS)[number][0]): Client {
 }
 
 describe.each([
-  ["Express", () => import("./express/main.ts")],
-  ["Fastify", () => import("./fastify/main.ts")],
-  ["Koa", () => import("./koa/main.ts")],
+  ["Express", () => import("../../examples/express/main.ts")],
+  ["Fastify", () => import("../../examples/fastify/main.ts")],
+  ["Koa", () => import("../../examples/koa/main.ts")],
 ])("%s", (name, load) => {
   test("says hello and echoes over every version", async () => {
     const port = await started(load);
@@ -65,7 +65,7 @@ describe.each([
 });
 
 test("the chat has its page and its welcome over every version", async () => {
-  const port = await started(() => import("./ws-chat/main.ts"));
+  const port = await started(() => import("../../examples/ws-chat/main.ts"));
   for (const [protocol, version] of VERSIONS) {
     const page = await connect(protocol).fetch(`https://localhost:${port}/`);
     expect(await page.text()).toContain("<title>Chat</title>");
