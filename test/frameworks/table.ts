@@ -65,9 +65,9 @@ async function answersOf(row: Row, server: any, version: string, open: OpenTestC
         .filter(([name]) => !VOLATILE.test(name))
         // RFC 9110 §8.6: a 204 has no length; Express gives it one.
         .filter(([name]) => response.status !== 204 || name !== "content-length")
-        .map(([name, value]) => [name, value.replaceAll(String(port), "PORT")]),
+        .map(([name, value]) => [name, value.replaceAll(`localhost:${port}`, "localhost:PORT")]),
     );
-    return { status: response.status, headers, text: text.replaceAll(String(port), "PORT") };
+    return { status: response.status, headers, text: text.replaceAll(`localhost:${port}`, "localhost:PORT") };
   };
   try {
     return await run({ ask, port, version });
