@@ -1,7 +1,7 @@
 /** The server's own side: the forms of `listen`, addresses, closing, errors with Node's codes, options. */
 import { once } from "node:events";
 import { createServer as createNetServer } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, Server as TlsServer } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { TCP_VERSIONS, VERSIONS } from "../edge/testing/client.ts";
 import { get } from "../edge/testing/test-client.ts";
@@ -203,6 +203,8 @@ test("listeners may be put in order anew, as engine.io does", async () => {
   expect(await (await get(client, "/mine")).text()).toBe("mine");
   expect(await (await get(client, "/")).text()).toBe("app");
   expect(server).toBeInstanceOf(Server);
+  // What test clients look at to choose https.
+  expect(server).toBeInstanceOf(TlsServer);
 });
 
 test("limits of HTTP/1.1 are passed on", async () => {

@@ -2,7 +2,6 @@
  * `createServer`: a server like node:https's, on HTTP/1.1, HTTP/2 and HTTP/3 at once. Listeners for Node's (req, res), such
  * as Express, Koa and Fastify apps, work unchanged.
  */
-import { EventEmitter } from "node:events";
 import type { Identity } from "../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
@@ -21,6 +20,7 @@ import { ServeError } from "../host/listen/errors.ts";
 import {
   createNodeHandler,
   failResponse,
+  HttpsServerShape,
   NodeIncomingMessage,
   type NodeServer,
   NodeServerResponse,
@@ -66,7 +66,7 @@ interface Running {
 
 const REJECTION = Symbol.for("nodejs.rejection");
 
-export class Server extends EventEmitter implements NodeServer {
+export class Server extends HttpsServerShape implements NodeServer {
   timeout = 0;
   readonly joinDuplicateHeaders: boolean | undefined;
   readonly #options: ServerOptions;
@@ -277,6 +277,19 @@ export class Server extends EventEmitter implements NodeServer {
     const listener = typeof milliseconds === "function" ? milliseconds : callback;
     if (listener !== undefined) this.on("timeout", listener as never);
     return this;
+  }
+
+  /** Not supported: see the option `tls`. */
+  addContext(): never {
+    throw new ServeError("OPTION_INVALID", "addContext is not supported: give certificates for all names as tls");
+  }
+
+  /** Not supported. */
+  setSecureContext(): never {
+    throw new ServeError(
+      "OPTION_INVALID",
+      "setSecureContext is not supported: start a server with the new certificate",
+    );
   }
 
   ref(): this {

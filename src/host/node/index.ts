@@ -2,4 +2,4 @@
 export type { RequestClass } from "./incoming.ts"; // the class of `req`
 export { createNodeHandler, failResponse, type NodeServer } from "./node-handler.ts"; // turns exchanges into Node's events
 export type { ResponseClass } from "./outgoing.ts"; // the class of `res`
-export { type Listener, NodeIncomingMessage, NodeServerResponse } from "./types.ts"; // Node's classes, for floors that may not import node:http
+export { HttpsServerShape, type Listener, NodeIncomingMessage, NodeServerResponse } from "./types.ts"; // Node's classes, for floors that may not import node:http

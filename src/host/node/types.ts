@@ -1,5 +1,18 @@
-/** Classes of node:http, for floors that may not import it. */
+/** Classes of Node's servers, for floors that may not import them. */
+import { EventEmitter } from "node:events";
 import { IncomingMessage, type RequestListener, ServerResponse } from "node:http";
+import { Server as HttpsServer } from "node:https";
 
 export type Listener = RequestListener;
 export { IncomingMessage as NodeIncomingMessage, ServerResponse as NodeServerResponse };
+
+/**
+ * An EventEmitter with https.Server's prototype. Test clients and others choose https by `server instanceof tls.Server`.
+ * The constructor of https.Server does not run: subclasses replace the methods that need it.
+ */
+export const HttpsServerShape: new (options: { captureRejections: boolean }) => EventEmitter = Object.assign(
+  function (this: EventEmitter, options: object): void {
+    EventEmitter.call(this as never, options);
+  },
+  { prototype: Object.create(HttpsServer.prototype) as EventEmitter },
+) as never;
