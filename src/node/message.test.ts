@@ -347,6 +347,16 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     await expect(answer.text()).rejects.toThrow();
   });
 
+  test("a response that is destroyed after its first chunk has a head", async () => {
+    const { client } = await start((_request, response) => {
+      response.write("begun");
+      process.nextTick(() => response.socket!.destroy());
+    });
+    const answer = await get(client, "/");
+    expect(answer.status).toBe(200);
+    await expect(answer.text()).rejects.toThrow();
+  });
+
   test('an "error" without a listener does not end the process', async () => {
     const { client, lines } = await start((_request, response) => {
       response.end("ended");
