@@ -78,7 +78,6 @@ export const ENTRIES = [
   "node callback",
   "node response close",
   "node socket timeout",
-  "node reset",
   "node tunnel refused",
   "body readable",
   "body end",

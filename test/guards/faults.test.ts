@@ -186,7 +186,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "node callback": at(nodeTraffic),
   "node response close": at(nodeTraffic),
   "node socket timeout": at(nodeTraffic),
-  "node reset": at(nodeTraffic),
   "node tunnel refused": at(nodeTraffic),
   "body readable": at(h2),
   "body end": at(h2),

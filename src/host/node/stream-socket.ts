@@ -195,20 +195,8 @@ export class StreamSocket extends Duplex {
   override _destroy(error: Error | null, callback: Callback): void {
     this.#timer?.clear();
     if (this.#raw !== undefined) this.#raw.destroy(error);
-    else if (!this.isOver && this.#exchange.aborted === undefined) {
-      const reason = error ?? new Error("the socket was destroyed");
-      const reset = guard(
-        "node reset",
-        (fault: Fault) => {
-          this.#owner.onFault(fault);
-          this.#exchange.reset(reason);
-        },
-        () => this.#exchange.reset(reason),
-      );
-      // Sends first what this turn has written, so that the client sees a truncated response, not a lost request.
-      if (this.#exchange.status === undefined) reset();
-      else setImmediate(reset);
-    }
+    else if (!this.isOver && this.#exchange.aborted === undefined)
+      this.#exchange.reset(error ?? new Error("the socket was destroyed"));
     callback(error);
   }
 }
