@@ -207,10 +207,15 @@ test("listeners may be put in order anew, as engine.io does", async () => {
   expect(server).toBeInstanceOf(TlsServer);
 });
 
-test("limits of HTTP/1.1 are passed on", async () => {
-  const options = { keepAliveTimeout: 7_000, maxRequestsPerSocket: 1 };
-  const { server } = ownServer((_request, response) => response.end(), options);
+test("limits of HTTP/1.1 are options and properties", async () => {
+  const { server } = ownServer((_request, response) => response.end(), { keepAliveTimeout: 7_000 });
+  expect([server.keepAliveTimeout, server.headersTimeout, server.requestTimeout]).toEqual([7_000, 30_000, 0]);
   const [, open] = VERSIONS[0]!;
-  const { headers } = await get(await connect(open, await listening(server)), "/");
-  expect(headers.connection).toBe("close");
+  const port = await listening(server);
+  const ask = async () => (await get(await connect(open, port), "/")).headers;
+  expect(await ask()).toMatchObject({ connection: "keep-alive", "keep-alive": "timeout=7" });
+  server.keepAliveTimeout = 9_000;
+  expect(await ask()).toMatchObject({ "keep-alive": "timeout=9" });
+  server.maxRequestsPerSocket = 1;
+  expect(await ask()).toMatchObject({ connection: "close" });
 });

@@ -211,6 +211,45 @@ export class Server extends HttpsServerShape implements NodeServer {
     if (field !== undefined) for (const listener of listeners) listener.advertise?.(field);
   }
 
+  // ── Limits of HTTP/1.1 ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Milliseconds. */
+  get keepAliveTimeout(): number {
+    return this.#limits.keepAliveTimeout ?? DEFAULT_LIMITS.keepAliveTimeout;
+  }
+  set keepAliveTimeout(milliseconds: number) {
+    this.#setLimit("keepAliveTimeout", milliseconds);
+  }
+
+  /** Milliseconds. */
+  get headersTimeout(): number {
+    return this.#limits.headersTimeout ?? DEFAULT_LIMITS.headersTimeout;
+  }
+  set headersTimeout(milliseconds: number) {
+    this.#setLimit("headersTimeout", milliseconds);
+  }
+
+  /** Milliseconds; 0 for no limit. */
+  get requestTimeout(): number {
+    return this.#limits.requestTimeout ?? DEFAULT_LIMITS.requestTimeout;
+  }
+  set requestTimeout(milliseconds: number) {
+    this.#setLimit("requestTimeout", milliseconds);
+  }
+
+  /** 0 for no limit. */
+  get maxRequestsPerSocket(): number {
+    return this.#limits.maxRequestsPerSocket ?? DEFAULT_LIMITS.maxRequestsPerSocket;
+  }
+  set maxRequestsPerSocket(count: number) {
+    this.#setLimit("maxRequestsPerSocket", count);
+  }
+
+  #setLimit(name: keyof typeof DEFAULT_LIMITS, value: number): void {
+    this.#limits[name] = value;
+    this.#running?.tcp?.setHttp1Limits({ [name]: value });
+  }
+
   // ── Tunnels ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get #acceptsTunnels(): boolean {
@@ -321,6 +360,7 @@ export class Server extends HttpsServerShape implements NodeServer {
 const isAnswered = (event: string | symbol): boolean =>
   ["request", "upgrade", "connect", "checkContinue", "checkExpectation"].includes(event as string);
 
+const DEFAULT_LIMITS = { keepAliveTimeout: 60_000, headersTimeout: 30_000, requestTimeout: 0, maxRequestsPerSocket: 0 };
 const LIMITS = ["keepAliveTimeout", "headersTimeout", "requestTimeout", "maxRequestsPerSocket"] as const;
 
 const isFilled = (identities: readonly Identity[]): identities is readonly [Identity, ...Identity[]] =>
