@@ -88,7 +88,7 @@ function compile(project: string, compiler: string, settings: keyof typeof SETTI
   const config = join(project, `tsconfig.${settings}.json`);
   writeFileSync(
     config,
-    JSON.stringify({ compilerOptions: SETTINGS[settings], files: ["index.ts", "kit.ts", "app.ts"] }),
+    JSON.stringify({ compilerOptions: SETTINGS[settings], files: [`index.${settings}.ts`, "kit.ts", "app.ts"] }),
   );
   const tsc = join(modules, compiler, "bin", "tsc");
   check(`types under TypeScript ${version}, ${settings}`, process.execPath, [tsc, "-p", config], project);
@@ -148,8 +148,11 @@ try {
   const attw = join(modules, "@arethetypeswrong", "cli", "dist", "index.js");
   check("attw, ESM only", process.execPath, [attw, "--profile", "esm-only", "--format", "ascii", tarball], project);
 
-  const imports = entries.map((name, i) => `import * as m${i} from "${name}";\nexport { m${i} };\n`);
-  writeFileSync(join(project, "index.ts"), imports.join(""));
+  const imports = (names: readonly string[]): string =>
+    names.map((name, i) => `import * as m${i} from "${name}";\nexport { m${i} };\n`).join("");
+  writeFileSync(join(project, "index.node.ts"), imports(entries));
+  // nagare/node is made of Node's own types.
+  writeFileSync(join(project, "index.dom.ts"), imports(entries.filter((name) => name !== "nagare/node")));
   const kit = exampleOf("nagare/testing");
   writeFileSync(join(project, "kit.ts"), kit);
   // Not every Node strips types by itself.

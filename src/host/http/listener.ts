@@ -3,7 +3,6 @@
  * Exchanges. TCP (HTTP/1.1 and HTTP/2) and QUIC (HTTP/3) implement the same interface.
  */
 
-import type { Duplex } from "node:stream";
 import type { Budget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { Fault } from "../guard.ts";
@@ -27,7 +26,7 @@ export interface ListenerOptions {
   /** Overrides the default limits of HTTP/1.1. */
   readonly http1Limits?: Http1Limits | undefined;
   /** Called for invalid HTTP/1.1. Returns false to leave the response to the listener. */
-  readonly onClientError?: ((error: Error, socket: Duplex) => boolean) | undefined;
+  readonly onClientError?: ((error: Error, socket: object) => boolean) | undefined;
   /** Hears of each internal fault; the connection it happened to has ended. A line on standard error by default. */
   readonly onFault?: ((fault: Fault) => void) | undefined;
   /** How long a client may take nothing of what waits for it, in milliseconds; a minute by default. */
