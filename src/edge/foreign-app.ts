@@ -1,13 +1,14 @@
-/** Applications made for Node's `(req, res)`, recognised by their marks, since as fetch handlers they would fail at the first request. */
+/** Recognizes applications for Node's `(req, res)`, which would fail as fetch handlers at the first request. */
 
-type Marks = Readonly<Record<string, unknown>>;
+type Members = Readonly<Record<string, unknown>>;
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 
-const has = (value: Marks, ...methods: string[]): boolean => methods.every((name) => typeof value[name] === "function");
+const has = (value: Members, ...methods: string[]): boolean =>
+  methods.every((name) => typeof value[name] === "function");
 
 /** Most specific first. */
-const KINDS: readonly (readonly [name: string, isOne: (value: Marks) => boolean])[] = [
+const KINDS: readonly (readonly [name: string, matches: (value: Members) => boolean])[] = [
   ["an Express app", (value) => isFunction(value) && has(value, "handle", "set", "engine", "listen")],
   ["an Express router", (value) => isFunction(value) && has(value, "handle", "use", "route", "param")],
   ["a Connect app", (value) => isFunction(value) && has(value, "handle", "use") && Array.isArray(value.stack)],
@@ -16,14 +17,14 @@ const KINDS: readonly (readonly [name: string, isOne: (value: Marks) => boolean]
   ["a server of node:http", (value) => has(value, "listen", "address", "getConnections", "emit")],
 ];
 
-/** What is wrong with the value as a handler, and what to do; undefined where it is none of them. */
+/** Says why the value is not a handler, and what to do. Returns undefined if it is not such an application. */
 export function foreignApp(value: unknown): string | undefined {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return undefined;
-  if (typeof (value as Marks).fetch === "function") return undefined;
-  const kind = KINDS.find(([, isOne]) => isOne(value as Marks))?.[0];
+  if (typeof (value as Members).fetch === "function") return undefined;
+  const kind = KINDS.find(([, matches]) => matches(value as Members))?.[0];
   if (kind === undefined) return undefined;
   return (
-    `this is ${kind}, made for Node's (req, res), and no fetch handler (request) => Response: it is for nagare/node; ` +
-    "until that is built, let it listen on a port of its own and put nagare proxy PORT in front"
+    `this is ${kind} for Node's (req, res), not a fetch handler (request) => Response; it needs nagare/node, which is ` +
+    "not built yet: until then, let it listen on its own port and put nagare proxy PORT in front of it"
   );
 }
