@@ -141,7 +141,7 @@ async function connect(port: number): Promise<Connected> {
   };
 }
 
-/** One connection for all requests, and another when it has been idle for too long. */
+/** Uses one connection for all requests, and opens a new one if it was closed after being idle. */
 export const openRawHttp3: OpenRawClient = async (port) => {
   let current = await connect(port);
   return {
