@@ -97,7 +97,7 @@ async function dial<P extends DialedProtocol>(port: number, protocols: ClientPro
     signal: new AbortController().signal,
     onChange: () => {},
   });
-  open.push(() => session.destroy(new Error("the test is over")));
+  open.push(() => session.destroy(new Error("the test has ended")));
   return session;
 }
 

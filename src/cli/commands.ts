@@ -1,4 +1,4 @@
-// The commands there are. Each is imported only when it is asked for, so that asking for one costs nothing for the others.
+// The table of commands. A command's file is imported only when the command runs, so that the others cost nothing.
 import type { Command } from "commander";
 import type { Io } from "./io.ts";
 
@@ -12,7 +12,7 @@ export interface CommandEntry {
 export const COMMANDS: readonly CommandEntry[] = [
   {
     name: "serve",
-    summary: "serve a directory or a module over HTTP/1.1, HTTP/2 and HTTP/3",
+    summary: "serve a folder or a module over HTTP/1.1, HTTP/2 and HTTP/3",
     register: async (program, io) => (await import("./serve.ts")).registerServe(program, io),
   },
   {
@@ -22,17 +22,17 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "get",
-    summary: "ask for a URL in curl's spelling, see how the answer came",
+    summary: "fetch a URL with curl's options, and show what happened",
     register: async (program, io) => (await import("./get.ts")).registerGet(program, io),
   },
   {
     name: "doctor",
-    summary: "say what this machine can do, and what to mend",
+    summary: "check what this machine supports, and what to fix",
     register: async (program, io) => (await import("./doctor.ts")).registerDoctor(program, io),
   },
   {
     name: "tour",
-    summary: "run every system against the nearest real peer",
+    summary: "run every system against real peers",
     register: async (program, io) => (await import("./tour.ts")).registerTour(program, io),
   },
 ];

@@ -1,8 +1,8 @@
-// The one place where an error becomes words and an exit code: one line on stderr, what was wrong and what to do about it.
+// Turns errors into exit codes and messages: one line on stderr that says what is wrong and what to do about it.
 import { printable } from "../wire/printable.ts";
 import type { Io } from "./io.ts";
 
-/** The exit codes of all commands; `nagare get` has curl's besides (get/exit-codes.ts). */
+/** The exit codes of all commands. `nagare get` also uses curl's (get/exit-codes.ts). */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -18,7 +18,7 @@ interface CliErrorOptions {
   readonly exitCode?: number;
   readonly hint?: string | undefined;
   readonly cause?: unknown;
-  /** Nothing is printed: the person knows already. */
+  /** True if nothing is printed, because the user already knows. */
   readonly silent?: boolean;
 }
 
@@ -43,7 +43,7 @@ export function usageError(message: string, hint?: string): CliError {
   return new CliError("USAGE", message, { exitCode: EXIT.usage, hint });
 }
 
-/** The wish to end with this code, with everything said. */
+/** Ends the command with this exit code and prints nothing more. */
 export function silentExit(exitCode: number): CliError {
   return new CliError("EXIT", "", { exitCode, silent: true });
 }
@@ -54,7 +54,7 @@ export interface Failure {
   readonly hint?: string;
 }
 
-/** Prints the error and says which code to end with. With `json`, the same as an object on stdout, for scripts. */
+/** Prints the error and returns the exit code. With `json`, also prints it as an object on stdout, for scripts. */
 export function reportFailure(error: unknown, io: Io, { json = false, silent = false } = {}): number {
   const exitCode = exitCodeOf(error);
   if (isBrokenPipe(error)) return exitCode;
@@ -76,7 +76,7 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof CliError ? error.exitCode : EXIT.failed;
 }
 
-/** The reader of our output left (`nagare … | head`): it does not want to hear of it. */
+/** True if the reader of our output is gone (`nagare … | head`). There is nobody to report that to. */
 const isBrokenPipe = (error: unknown): boolean =>
   error instanceof Error && (error as NodeJS.ErrnoException).code === "EPIPE" && !(error instanceof CliError);
 
@@ -92,13 +92,13 @@ export function describe(error: unknown): Failure {
   };
 }
 
-/** What the system says of a file, and what to do. */
+/** System errors that concern a file: what is wrong, and what to do. */
 const SYSTEM_ERRORS: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   ENOENT: ["no such file or directory", "check the path"],
-  EACCES: ["permission denied", "check who may read or write it"],
+  EACCES: ["permission denied", "check its permissions"],
   EISDIR: ["is a directory", "name a file"],
   ENOTDIR: ["part of the path is not a directory", "check the path"],
-  ENOSPC: ["no space left on the device", "free some, or write elsewhere"],
+  ENOSPC: ["no space left on the device", "free some space, or write elsewhere"],
   EROFS: ["the file system is read-only", "write elsewhere"],
 };
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The bin. Answers --version before anything is loaded; all else is program.ts.
+// The bin. Answers --version before loading anything; program.ts does the rest.
 import { readVersion } from "./version.ts";
 
 const [first] = process.argv.slice(2);

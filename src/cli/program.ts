@@ -1,4 +1,4 @@
-// From arguments to an exit code: picks the command, loads it, and lets nothing but fail.ts speak of what went wrong.
+// From arguments to an exit code: selects and loads the command. Only fail.ts prints errors.
 import { Command, CommanderError } from "commander";
 import { COMMANDS } from "./commands.ts";
 import { CliError, EXIT, reportFailure, usageError } from "./fail.ts";
@@ -18,7 +18,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
       return EXIT.usage;
     }
     await program.parseAsync([...args], { from: "user" });
-    // A command that runs until it is stopped may have set the code of its end by itself.
+    // A command that runs until it is stopped may have set its exit code itself.
     return Number(process.exitCode ?? EXIT.ok);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok; // --help and --version have printed
@@ -31,27 +31,27 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
 
 async function buildProgram(args: readonly string[], io: Io): Promise<Command> {
   const program = new Command("nagare")
-    .description("HTTP/3 in front of a Node app, and a view of every packet.")
+    .description("HTTP/3 in front of a Node app, with a view of every packet.")
     .version(readVersion(), "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .helpCommand("help [command]", "print the help of a command")
+    .helpCommand("help [command]", "print help for a command")
     .addHelpText("after", "\nExample:\n  nagare get --trace https://example.com/\n")
     .configureHelp({ sortSubcommands: false, helpWidth: Math.min(io.stdout.columns ?? 100, 120) })
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: () => {}, // the error itself arrives as an exception, and is printed once
+      writeErr: () => {}, // the error also arrives as an exception, which is printed once
     })
     .showSuggestionAfterError()
     .exitOverride();
-  const asked = args[0] === "help" ? args[1] : args[0];
+  const selected = args[0] === "help" ? args[1] : args[0];
   for (const entry of COMMANDS) {
-    if (entry.name === asked) await entry.register(program, io);
+    if (entry.name === selected) await entry.register(program, io);
     else program.command(entry.name).summary(entry.summary);
   }
   return program;
 }
 
-/** Commander's complaints are about usage: exit code 2, and where to look. */
+/** Commander's errors are usage errors: exit code 2, and a pointer to the help. */
 function fromCommander(error: unknown, args: readonly string[]): unknown {
   if (!(error instanceof CommanderError)) return error;
   if (error.code === "commander.help" || error.code === "commander.helpDisplayed") {
@@ -59,12 +59,12 @@ function fromCommander(error: unknown, args: readonly string[]): unknown {
   }
   const command = COMMANDS.find(({ name }) => name === args[0]);
   const help = `see nagare ${command === undefined ? "" : `${command.name} `}--help`;
-  const [message, suggestion] = inOurWords(error.message);
+  const [message, suggestion] = rephrase(error.message);
   return usageError(message, suggestion === undefined ? help : `did you mean ${suggestion}? Otherwise ${help}`);
 }
 
-/** Commander's sentences, without its punctuation between them; and the name that was perhaps meant. */
-function inOurWords(text: string): readonly [message: string, suggestion: string | undefined] {
+/** Rewords a message of Commander's, and extracts the name it suggests. */
+function rephrase(text: string): readonly [message: string, suggestion: string | undefined] {
   const [, message = text, suggestion] =
     /^(?:error: )?(.*?)\.?(?:\s*\(Did you mean (?:one of )?(.*)\?\))?$/s.exec(text) ?? [];
   const words = message
@@ -73,9 +73,9 @@ function inOurWords(text: string): readonly [message: string, suggestion: string
     .replace(/^missing required argument '(.*)'$/, "$1 is missing")
     .replace(
       /^too many arguments for '(.*)'\. Expected (\d+) arguments? but got (\d+)$/,
-      "$1 takes no more than $2 arguments, not $3",
+      "$1 takes at most $2 arguments, not $3",
     )
-    .replace(/takes no more than 0 arguments, not \d+$/, "takes no arguments")
-    .replace("no more than 1 arguments", "one argument");
+    .replace(/takes at most 0 arguments, not \d+$/, "takes no arguments")
+    .replace("at most 1 arguments", "one argument");
   return [words, suggestion];
 }

@@ -5,14 +5,14 @@ import { addServerOptions, parseDuration, readSettings, type ServerFlags } from 
 const HELP = `
 Examples:
   nagare proxy http://127.0.0.1:3000               HTTP/3 in front of an application
-  nagare proxy 3000 3001                           in front of two, which take turns
-  nagare proxy 5173 --host-header origin           for a development server that checks its name
+  nagare proxy 3000 3001                           two origins, which take turns
+  nagare proxy 5173 --host-header origin           a development server that checks the host name
   nagare proxy -p 443 --cert cert.pem --key key.pem --http-port 80 https://origin.example
 
-A port alone, or localhost, is this machine by IPv4 and IPv6. Hosts are passed on as the client named them over http, and are
-the origin's own over https, unless --host-header says otherwise. Upgrades (WebSocket) are answered with 501.
+A port alone, or localhost, means this machine over IPv4 and IPv6. Unless --host-header says otherwise, http origins receive
+the Host that the client sent, and https origins their own. Upgrades (WebSocket) get a 501.
 When ready, prints the URL on a line of its own. SIGINT or SIGTERM lets requests finish; a second one quits.
-Exit codes: 0 stopped in order, 1 failed, 2 usage or configuration.
+Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
 `;
 
 interface ProxyFlags extends ServerFlags {
@@ -29,16 +29,18 @@ export function registerProxy(program: Command, io: Io): void {
   const command = program
     .command("proxy")
     .summary("put HTTP/3 in front of an origin")
-    .description("Pass requests over HTTP/1.1, HTTP/2 and HTTP/3 on to one origin, or to several that take turns.")
-    .addArgument(new Argument("<origin...>", "http:// or https:// URL, host:port, or a port of this machine"));
+    .description(
+      "Accept HTTP/1.1, HTTP/2 and HTTP/3, and pass requests on to one origin, or to several that take turns.",
+    )
+    .addArgument(new Argument("<origin...>", "http:// or https:// URL, host:port, or a port on this machine"));
   addServerOptions(command)
-    .addOption(new Option("--connect-timeout <time>", "time to reach an origin").default("5s"))
-    .addOption(new Option("--headers-timeout <time>", "time until it answers").default("60s"))
-    .addOption(new Option("--body-timeout <time>", "time between two parts of its answer").default("5m"))
-    .addOption(new Option("--host-header <host>", "the Host that origins see: client, origin, or a name"))
-    .addOption(new Option("--cacert <file>", "trust the authorities in this PEM file for https origins, and no others"))
-    .addOption(new Option("-k, --insecure", "accept any certificate of an https origin, and any impostor with it"))
-    .addOption(new Option("--trust-forwarded", "believe Forwarded and X-Forwarded-* of a proxy in front of this one"))
+    .addOption(new Option("--connect-timeout <time>", "limit for connecting to an origin").default("5s"))
+    .addOption(new Option("--headers-timeout <time>", "limit for the response head").default("60s"))
+    .addOption(new Option("--body-timeout <time>", "limit between two parts of the response body").default("5m"))
+    .addOption(new Option("--host-header <host>", "the Host that origins receive: client, origin, or a name"))
+    .addOption(new Option("--cacert <file>", "trust only the authorities in this PEM file for https origins"))
+    .addOption(new Option("-k, --insecure", "accept any certificate from https origins, even that of an impostor"))
+    .addOption(new Option("--trust-forwarded", "trust Forwarded and X-Forwarded-* from a proxy in front of this one"))
     .addHelpText("after", HELP)
     .action(async (origins: string[], flags: ProxyFlags) => {
       const settings = readSettings(flags, io);

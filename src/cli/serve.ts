@@ -4,13 +4,13 @@ import { addServerOptions, readSettings, type ServerFlags } from "./serve/flags.
 
 const HELP = `
 Examples:
-  nagare serve ./site                              a folder, with a certificate for development
-  nagare serve --name 192.168.1.20 ./site          for other devices on this network too
+  nagare serve ./site                              a folder, with a development certificate
+  nagare serve --name 192.168.1.20 ./site          also for other devices on this network
   nagare serve app.ts                              a module: export default { fetch(request) { … } }
   nagare serve -p 443 --cert cert.pem --key key.pem --http-port 80 ./site
 
 When ready, prints the URL on a line of its own. SIGINT or SIGTERM lets requests finish; a second one quits.
-Exit codes: 0 stopped in order, 1 failed, 2 usage or configuration.
+Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
 `;
 
 interface ServeFlags extends ServerFlags {
@@ -21,11 +21,11 @@ interface ServeFlags extends ServerFlags {
 export function registerServe(program: Command, io: Io): void {
   const command = program
     .command("serve")
-    .summary("serve a directory or a module over HTTP/1.1, HTTP/2 and HTTP/3")
+    .summary("serve a folder or a module over HTTP/1.1, HTTP/2 and HTTP/3")
     .description("Serve a folder, or a module's fetch function, over HTTP/1.1, HTTP/2 and HTTP/3 on one port.")
     .addArgument(new Argument("[target]", "a folder, or a module (.js, .ts)").default("."))
-    .addOption(new Option("--spa", "answer addresses that name no file with index.html"))
-    .addOption(new Option("--listing", "answer a folder without index.html with a page of links"));
+    .addOption(new Option("--spa", "serve index.html for paths that match no file"))
+    .addOption(new Option("--listing", "show a page of links for folders without index.html"));
   addServerOptions(command)
     .addHelpText("after", HELP)
     .action(async (target: string, flags: ServeFlags) => {

@@ -43,13 +43,13 @@ describe("the field", () => {
   });
 
   test.each([{ maxAge: -1 }, { maxAge: 1.5 }, { maxAge: Number.NaN }, { port: 0 }, { port: 70_000 }])(
-    "%j is refused before anything listens",
+    "%j is rejected before anything listens",
     async (altSvc) => {
       const holder = createServer().listen(0, "127.0.0.1");
       await once(holder, "listening");
       try {
         const { port } = holder.address() as AddressInfo;
-        // The port is taken: had it been tried first, that would be the error.
+        // The port is in use. If listening came first, that would be the error.
         await expect(open({ port, altSvc })).rejects.toMatchObject({ code: "OPTION_INVALID" });
       } finally {
         holder.close();
@@ -59,15 +59,15 @@ describe("the field", () => {
 });
 
 describe.each(["h2", "http/1.1"] as const)("over %s", (protocol) => {
-  test("names another port, or takes HTTP/3 back", async () => {
+  test("advertises another port, or withdraws HTTP/3", async () => {
     expect(await altSvcOf(await open({ altSvc: { port: 443, maxAge: 5 } }), protocol)).toBe('h3=":443"; ma=5');
     expect(await altSvcOf(await open({ altSvc: { advertise: false } }), protocol)).toBe(null);
-    const back = await open({ protocols: ["h2", "http/1.1"], altSvc: { clear: true } });
-    expect(await altSvcOf(back, protocol)).toBe("clear");
+    const withdrawn = await open({ protocols: ["h2", "http/1.1"], altSvc: { clear: true } });
+    expect(await altSvcOf(withdrawn, protocol)).toBe("clear");
     expect(await altSvcOf(await open({ protocols: ["h2", "http/1.1"] }), protocol)).toBe(null);
   });
 
-  test("NAGARE_DISABLE_H3 serves none, and says so to clients that remember it", async () => {
+  test("NAGARE_DISABLE_H3 disables HTTP/3, and tells clients to forget it", async () => {
     vi.stubEnv("NAGARE_DISABLE_H3", "1");
     const server = await open();
     expect(server.protocols).toEqual(["h2", "http/1.1"]);
@@ -75,7 +75,7 @@ describe.each(["h2", "http/1.1"] as const)("over %s", (protocol) => {
   });
 });
 
-test("NAGARE_DISABLE_H3 keeps a client to TCP, and 0 does not", async () => {
+test("NAGARE_DISABLE_H3 limits a client to TCP, unless it is 0", async () => {
   const server = await open();
   const protocolOf = async () => {
     await using client = createClient({ rejectUnauthorized: false, headStart: 10_000 });
@@ -91,7 +91,7 @@ test("NAGARE_DISABLE_H3 keeps a client to TCP, and 0 does not", async () => {
   expect(() => createClient({ protocols: ["h3"] })).toThrow(/NAGARE_DISABLE_H3/);
 });
 
-test("plain HTTP on the TLS port is told what is wrong, and the port goes on", async () => {
+test("plain HTTP on the TLS port gets an explanation, and the server keeps working", async () => {
   const server = await open();
   const socket = connect(server.port, "127.0.0.1");
   socket.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
@@ -113,8 +113,8 @@ test("a byte order mark before a certificate, a key or an authority is skipped",
   }
 });
 
-describe("options that nothing reads", () => {
-  test("are named in the log, with what may have been meant", async () => {
+describe("unknown options", () => {
+  test("are logged, with a suggestion", async () => {
     const lines: string[] = [];
     await open({ log: (line) => lines.push(line), unknown: 1, prt: 80 } as ServeOptions);
     expect(lines).toEqual([
@@ -123,7 +123,7 @@ describe("options that nothing reads", () => {
     ]);
   });
 
-  test("are compared letter by letter, but for one", () => {
+  test("are matched to known ones that differ in one letter or in case", () => {
     const known = { port: 1, host: "", tls: [], altSvc: {}, fetch: () => {} };
     expect(unknownOptions(known, SERVE_OPTIONS)).toEqual([]);
     expect(unknownOptions({ ports: 1 }, SERVE_OPTIONS)).toEqual([
@@ -137,7 +137,7 @@ describe("options that nothing reads", () => {
     ]);
   });
 
-  test("are an application's own members, which are not looked at", () => {
+  test("are ignored on an application object", () => {
     class App {
       routes = [];
       fetch = () => new Response();

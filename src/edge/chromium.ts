@@ -1,13 +1,12 @@
 /**
- * How a Chromium is brought to speak HTTP/3 to a server with a development certificate. Over TCP a person can click a
- * warning away; over QUIC Chromium takes only a chain to a public authority, or a key that it was told of beforehand.
+ * Makes a Chromium use HTTP/3 with a server that has a development certificate. Over TCP, a user can click through a
+ * warning. Over QUIC, Chromium accepts only a chain to a public authority, or a key named on its command line.
  */
 import type { DevelopmentIdentity } from "../host/certificates/development.ts";
 
 /**
- * Arguments for a Chromium that loads `url` over HTTP/3 at once and accepts this one certificate, and no other. They
- * hold for a browser that starts with them: give it a profile of its own (`--user-data-dir`), or it hands the page to
- * one that is already running.
+ * Arguments for a Chromium that loads `url` over HTTP/3 at once and accepts only this certificate. They take effect only
+ * when the browser starts: give it its own profile (`--user-data-dir`), or it passes the page to a running instance.
  */
 export function chromiumFlags(url: string | URL, identity: Pick<DevelopmentIdentity, "spkiHash">): readonly string[] {
   const { hostname, port } = new URL(url);

@@ -1,6 +1,6 @@
 /**
- * The way back: a service that is written against Exchanges, as a function from Request to Response, for use inside
- * somebody's handler. For requests whose content does not matter.
+ * Turns a service that handles Exchanges into a function from Request to Response, for use inside a fetch handler.
+ * Request content is ignored.
  */
 import type {
   ConnectionInfo,
@@ -110,7 +110,7 @@ class RequestExchange implements ServerExchange {
     return this.#aborted !== undefined || (this.#controller?.desiredSize ?? 0) > 0;
   }
 
-  /** Chunks go on to whoever reads the stream, so they are never released. */
+  /** The chunk belongs to the reader of the stream, so it is never released. */
   write(chunk: Uint8Array, _released?: ReleaseChunk): boolean {
     if (this.#aborted !== undefined) return false;
     this.#controller!.enqueue(chunk);

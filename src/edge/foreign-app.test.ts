@@ -1,4 +1,4 @@
-/** Applications for Node's (req, res) are refused with one sentence; fetch handlers of every shape are not. */
+/** Applications for Node's (req, res) are rejected with one sentence; fetch handlers of any shape are accepted. */
 
 import { createServer } from "node:http";
 import { Hono } from "hono";
@@ -36,7 +36,9 @@ describe.each(APPS)("%s", (name, app) => {
   ])("given to serve %s", async (_how, start) => {
     await expect(start()).rejects.toMatchObject({
       code: "OPTION_INVALID",
-      message: expect.stringMatching(new RegExp(`^this is ${name}, .*from "nagare/node" and write .*createServer\\(`)),
+      message: expect.stringMatching(
+        new RegExp(`^this is ${name} for .*from "nagare/node" and write .*createServer\\(`),
+      ),
     });
   });
 });
@@ -47,7 +49,7 @@ test.each([
   ["a Hono app", new Hono()],
   ["options", { port: 1, onListen: nothing }],
   ["nothing", undefined],
-])("%s is none of them", (_name, value) => {
+])("%s is accepted", (_name, value) => {
   expect(foreignApp(value)).toBeUndefined();
 });
 
@@ -62,7 +64,7 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
   };
 
   test.each(["end", "writeHead", "setHeader"])(
-    "a bare (req, res) that reaches for res.%s is a 500 that says so",
+    "a bare (req, res) function that calls res.%s gets a 500 and a log line",
     async (name) => {
       const lines: string[] = [];
       const bare = (_request: unknown, response: unknown) => {

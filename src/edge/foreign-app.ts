@@ -1,14 +1,15 @@
-/** Applications made for Node's `(req, res)`, recognised by their marks, since as fetch handlers they would fail at the first request. */
+/** Recognizes applications for Node's `(req, res)`, which would fail as fetch handlers at the first request. */
 
-type Marks = Readonly<Record<string, unknown>>;
+type Members = Readonly<Record<string, unknown>>;
 
 const isFunction = (value: unknown): boolean => typeof value === "function";
 
-const has = (value: Marks, ...methods: string[]): boolean => methods.every((name) => typeof value[name] === "function");
+const has = (value: Members, ...methods: string[]): boolean =>
+  methods.every((name) => typeof value[name] === "function");
 
 interface Kind {
   readonly name: string;
-  readonly isOne: (value: Marks) => boolean;
+  readonly matches: (value: Members) => boolean;
   /** The line that serves it with nagare/node. */
   readonly line: string;
 }
@@ -19,44 +20,44 @@ const created = (listener: string): string => `createServer({ cert, key }, ${lis
 const KINDS: readonly Kind[] = [
   {
     name: "an Express app",
-    isOne: (value) => isFunction(value) && has(value, "handle", "set", "engine", "listen"),
+    matches: (value) => isFunction(value) && has(value, "handle", "set", "engine", "listen"),
     line: created("app"),
   },
   {
     name: "an Express router",
-    isOne: (value) => isFunction(value) && has(value, "handle", "use", "route", "param"),
+    matches: (value) => isFunction(value) && has(value, "handle", "use", "route", "param"),
     line: created("express().use(router)"),
   },
   {
     name: "a Connect app",
-    isOne: (value) => isFunction(value) && has(value, "handle", "use") && Array.isArray(value.stack),
+    matches: (value) => isFunction(value) && has(value, "handle", "use") && Array.isArray(value.stack),
     line: created("app"),
   },
   {
     name: "a Fastify instance",
-    isOne: (value) => has(value, "inject", "ready", "route", "listen"),
+    matches: (value) => has(value, "inject", "ready", "route", "listen"),
     line: "Fastify({ serverFactory: (listener) => createServer({ cert, key }, listener) }).listen({ port: 443 })",
   },
   {
     name: "a Koa app",
-    isOne: (value) => has(value, "callback", "use") && Array.isArray(value.middleware),
+    matches: (value) => has(value, "callback", "use") && Array.isArray(value.middleware),
     line: created("app.callback()"),
   },
   {
     name: "a server of node:http",
-    isOne: (value) => has(value, "listen", "address", "getConnections", "emit"),
+    matches: (value) => has(value, "listen", "address", "getConnections", "emit"),
     line: created("listener"),
   },
 ];
 
-/** What is wrong with the value as a handler, and what to do; undefined where it is none of them. */
+/** Says why the value is not a handler, and what to do. Returns undefined if it is not such an application. */
 export function foreignApp(value: unknown): string | undefined {
   if ((typeof value !== "object" && typeof value !== "function") || value === null) return undefined;
-  if (typeof (value as Marks).fetch === "function") return undefined;
-  const kind = KINDS.find(({ isOne }) => isOne(value as Marks));
+  if (typeof (value as Members).fetch === "function") return undefined;
+  const kind = KINDS.find(({ matches }) => matches(value as Members));
   if (kind === undefined) return undefined;
   return (
-    `this is ${kind.name}, made for Node's (req, res), and no fetch handler (request) => Response: ` +
+    `this is ${kind.name} for Node's (req, res), not a fetch handler (request) => Response: ` +
     `import { createServer } from "nagare/node" and write ${kind.line}`
   );
 }

@@ -1,4 +1,4 @@
-/** One limit for what all connections hold: it costs those that take nothing, whatever version they speak. */
+/** A memory limit for all connections. It closes those that read nothing, over every version. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { loadIdentity } from "../host/certificates/identity.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
@@ -15,7 +15,7 @@ afterEach(async () => {
 });
 
 describe.each(VERSIONS)("over %s", (_version, open) => {
-  test("clients that take nothing are cut off when all hold too much, and others are served", async () => {
+  test("clients that read nothing are disconnected above the memory limit, and others are served", async () => {
     vi.spyOn(process.stderr, "write").mockReturnValue(true);
     let held = 0;
     const server = await startServer(

@@ -13,12 +13,12 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-test.each(["syntax.mjs", "imports.mjs"])("a syntax error met in %s has its file and line", (name) => {
+test.each(["syntax.mjs", "imports.mjs"])("a syntax error in %s is reported with its file and line", (name) => {
   const problem = moduleProblem(new SyntaxError("Unexpected number"), pathToFileURL(join(folder, name)).href);
   expect(problem).toBe(`${join(folder, "syntax.mjs")}:3: SyntaxError: Unexpected number`);
 });
 
-test("an exception has the first line of the user's own", () => {
+test("an exception is reported with the first stack frame in the user's code", () => {
   const error = new TypeError("no database\nat all");
   error.stack = [
     "TypeError: no database",
@@ -29,7 +29,7 @@ test("an exception has the first line of the user's own", () => {
   expect(moduleProblem(error, "file:///app/main.mjs")).toBe("/app/server.mjs:12: TypeError: no database");
 });
 
-test("a place in the message is used as well", () => {
+test("a place in the message is used too", () => {
   const error = new Error("ParseError: Unexpected token  \n /app/server.ts:4:18");
   expect(moduleProblem(error, "file:///app/server.ts")).toBe("/app/server.ts:4: ParseError: Unexpected token");
 });

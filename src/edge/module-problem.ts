@@ -1,11 +1,11 @@
-/** Where a module went wrong: Node keeps file and line of a syntax error to itself until the process dies of it. */
+/** Finds the place of an error in a module. Node reports the file and line of a syntax error only if it ends the process. */
 import { spawnSync } from "node:child_process";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const CHECK_TIME = 10_000;
 
-/** The first line of the error's message, after file and line where they can be found. */
+/** Returns the first line of the error's message, preceded by file and line if they can be found. */
 export function moduleProblem(error: unknown, file: string): string {
   if (!(error instanceof Error)) return String(error);
   const message = `${error.name === "Error" ? "" : `${error.name}: `}${error.message.split("\n")[0]!.trim()}`;
@@ -17,18 +17,18 @@ const ABOVE_SOURCE = /^ ?((?:file:\/\/)?\/[^\n]*?|[A-Z]:\\[^\n]*?):(\d+)(?::\d+)
 const FRAME = /^ {4}at [^\n]*?\(?(file:\/\/[^\n()]*?):(\d+):\d+\)?$/gm;
 const OURS = fileURLToPath(new URL("..", import.meta.url));
 
-/** Node's notation: a line `FILE:LINE` above the source, or the first frame of a stack in the user's own files. */
+/** Finds a line `FILE:LINE` above the source, as Node prints it, or the first stack frame in the user's own files. */
 function placeIn(text: string): string | undefined {
   for (const [, where, line] of [...text.matchAll(ABOVE_SOURCE), ...text.matchAll(FRAME)]) {
     const path = where!.startsWith("file:") ? fileURLToPath(where!) : where!;
     if (path.startsWith(OURS) || path.includes("node_modules")) continue;
-    const near = relative("", path);
-    return `${near.startsWith("..") ? path : near}:${line}`;
+    const short = relative("", path);
+    return `${short.startsWith("..") ? path : short}:${line}`;
   }
   return undefined;
 }
 
-/** A module graph with a syntax error runs nothing, so another process may import it to read what Node says. */
+/** A module graph with a syntax error runs no code, so another process can safely import it to get Node's message. */
 function placeOfSyntaxError(file: string): string | undefined {
   const script = `await import(${JSON.stringify(file)})`;
   const { stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], {

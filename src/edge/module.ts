@@ -1,4 +1,4 @@
-/** A user's module: what `nagare serve MODULE` answers with. */
+/** Loads a user's module for `nagare serve MODULE`. */
 import { statSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -13,7 +13,7 @@ export const isModulePath = (path: string): boolean => JAVASCRIPT.has(extname(pa
 
 export interface LoadedModule {
   readonly handler: Handler;
-  /** Whether the default export asks for Node's own Request, as an option of `serve` does. */
+  /** True if the default export requests Node's own Request, like the option of `serve`. */
   readonly nativeRequest: boolean;
 }
 
@@ -57,7 +57,7 @@ async function importDefault(file: string, path: string): Promise<unknown> {
 async function importFile(file: string): Promise<unknown> {
   const url = pathToFileURL(file).href;
   if (!TYPESCRIPT.has(extname(file))) return import(url);
-  // Node from 22.18 on takes the types away by itself, but not what compiles to code, such as an enum.
+  // Node 22.18 and later strips types, but rejects syntax that compiles to code, such as an enum.
   if ((process.features as { typescript?: unknown }).typescript) {
     try {
       return await import(url);

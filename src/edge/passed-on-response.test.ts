@@ -1,4 +1,4 @@
-/** A handler that returns what fetch gave it: the body is decoded, so the head must not say that it is coded. */
+/** Handlers that return the response of a fetch. Its body is decoded, so the head must not have a content coding. */
 
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -38,7 +38,7 @@ async function origin(coding: string, bytes: Uint8Array, hasLength: boolean): Pr
 }
 
 describe.each(VERSIONS)("over %s", (_version, open) => {
-  const ask = async (handler: Handler, method = "GET") => {
+  const request = async (handler: Handler, method = "GET") => {
     const server = await serve({ port: 0, host: "127.0.0.1", ...localhostIdentity }, handler);
     closers.push(() => server.close({ timeout: 0 }));
     const client = await open(server.url);
@@ -54,7 +54,7 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
     ["br", true],
   ] as const)("%s, with a length: %s", async (coding, hasLength) => {
     const url = await origin(coding, CODINGS[coding](TEXT), hasLength);
-    const response = await ask(() => fetch(url));
+    const response = await request(() => fetch(url));
     expect([response.status, response.headers["content-encoding"], response.headers.etag]).toEqual([
       200,
       undefined,
@@ -63,15 +63,15 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
     expect(await response.text()).toBe(TEXT);
   });
 
-  test("HEAD says the same as GET", async () => {
+  test("HEAD gets the same fields as GET", async () => {
     const url = await origin("gzip", gzipSync(TEXT), true);
-    const response = await ask(() => fetch(url, { method: "HEAD" }), "HEAD");
+    const response = await request(() => fetch(url, { method: "HEAD" }), "HEAD");
     expect([response.headers["content-encoding"], response.headers["content-length"]]).toEqual([undefined, undefined]);
   });
 
-  test.each([true, false])("made anew from its body and headers, with a length: %s", async (hasLength) => {
+  test.each([true, false])("rebuilt from its body and headers, with a length: %s", async (hasLength) => {
     const url = await origin("gzip", gzipSync(TEXT), hasLength);
-    const response = await ask(async () => {
+    const response = await request(async () => {
       const upstream = await fetch(url);
       return new Response(upstream.body, { headers: upstream.headers });
     });
@@ -79,19 +79,19 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
     expect(response.headers["content-encoding"]).toBeUndefined();
   });
 
-  test("of our own client, decoded or not", async () => {
+  test("from our own client, decoded or not", async () => {
     const url = await origin("gzip", gzipSync(TEXT), true);
     for (const decompress of [true, false]) {
       const client = createClient({ decompress });
       closers.push(() => client.destroy());
-      const response = await ask(() => client.fetch(url));
+      const response = await request(() => client.fetch(url));
       expect(response.headers["content-encoding"]).toBe(decompress ? undefined : "gzip");
       const bytes = await response.bytes();
       expect(String(decompress ? Buffer.from(bytes) : gunzipSync(bytes))).toBe(TEXT);
     }
   });
 
-  test("a handler's own gzip stays as it is", async () => {
+  test("a handler's own gzip is sent unchanged", async () => {
     const bytes = gzipSync(TEXT);
     const stream = () =>
       new ReadableStream<Uint8Array>({
@@ -102,7 +102,7 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
         },
       });
     for (const body of [() => bytes, stream]) {
-      const response = await ask(() => new Response(body(), { headers: { "content-encoding": "gzip" } }));
+      const response = await request(() => new Response(body(), { headers: { "content-encoding": "gzip" } }));
       expect(response.headers["content-encoding"]).toBe("gzip");
       expect(gunzipSync(await response.bytes()).toString()).toBe(TEXT);
     }

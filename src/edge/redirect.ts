@@ -1,4 +1,4 @@
-/** The port for plain HTTP beside a server: it sends everybody to https. */
+/** The plain HTTP port of a server, which redirects every request to https. */
 
 import { RedirectListener } from "../host/http/redirect-listener.ts";
 import { bindAll } from "../host/listen/bind.ts";

@@ -1,4 +1,4 @@
-/** What became of each request, for whoever wants to write it down. */
+/** Records the outcome of each request, for logs. */
 import type { HttpVersion } from "../host/http/exchange.ts";
 import type { Service } from "./server.ts";
 
@@ -10,12 +10,12 @@ export interface RequestRecord {
   readonly path: string;
   /** Undefined if there was no response. */
   readonly status: number | undefined;
-  /** Whether the client or the server gave up before the end. */
+  /** True if the client or the server aborted the exchange. */
   readonly aborted: boolean;
   readonly milliseconds: number;
 }
 
-/** The same service, which reports each request when it is over. */
+/** Wraps a service so that it reports each request when it has ended. */
 export function withRequestLog(service: Service, report: (record: RequestRecord) => void): Service {
   return {
     ...(service.acceptsTunnels === undefined ? {} : { acceptsTunnels: service.acceptsTunnels }),

@@ -1,4 +1,4 @@
-/** A response's head does not wait for its content (server-sent events, long polling), straight and through the proxy. */
+/** A response head is sent without waiting for content (server-sent events, long polling), directly and through the proxy. */
 
 import { once } from "node:events";
 import { createServer } from "node:http";
@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** Answers with a head at once, and "later" as its content when the test says so. */
+/** A server that sends a head at once, and the content "later" after `go`. */
 interface Setup {
   readonly url: URL;
   readonly go: () => void;
@@ -74,7 +74,7 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
       return { client, go };
     }
 
-    test("the head comes before there is content", async () => {
+    test("the head arrives before there is content", async () => {
       const { client, go } = await start();
       const response = await client.request({}).response;
       expect([response.status, response.headers["content-type"]]).toEqual([200, "text/event-stream"]);

@@ -24,10 +24,10 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     return { server, client };
   }
 
-  test("asks QUIC clients for proof of their address when told to, and none otherwise", async () => {
+  test("requires QUIC clients to prove their address only if configured", async () => {
     const answer: Handler = (_request, { connection }) => new Response(String(connection?.stats().retry ?? "no QUIC"));
-    const asked = await start(answer, { retry: "always" });
-    expect(await (await get(asked.client, "/")).text()).toBe(version === "h3" ? "yes" : "no QUIC");
+    const verified = await start(answer, { retry: "always" });
+    expect(await (await get(verified.client, "/")).text()).toBe(version === "h3" ? "yes" : "no QUIC");
     const trusted = await start(answer);
     expect(await (await get(trusted.client, "/")).text()).toBe(version === "h3" ? "no" : "no QUIC");
   });
@@ -72,7 +72,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     });
   });
 
-  test("sends the light Response of the same make alike", async () => {
+  test("sends the light Response in the same way", async () => {
     const { client } = await start(() => new LightResponse("héllo", { status: 201, headers: { "x-one": "1" } }));
     const response = await get(client, "/");
     expect(response.status).toBe(201);
@@ -90,14 +90,14 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     expect(await response.text()).toBe("SHOUT");
   });
 
-  test("echoes a body of a megabyte as a stream", async () => {
+  test("echoes a megabyte as a stream", async () => {
     const { client } = await start((request) => new Response(request.body));
     const body = new Uint8Array(1_000_000).map((_, i) => i);
     const response = await client.request({ method: "POST", body }).response;
     expect(Buffer.compare(await response.bytes(), body)).toBe(0);
   });
 
-  test("lets nobody wait for the rest of a body after the response", async () => {
+  test("rejects reads of the request body after the response has ended", async () => {
     const failure = deferred<unknown>();
     const { client } = await start((request) => {
       request.text().catch(failure.resolve);
@@ -108,7 +108,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     expect(await failure.promise).toBeInstanceOf(Error);
   });
 
-  test("answers HEAD, 204 and 304 without content", async () => {
+  test("sends no content for HEAD, 204 and 304", async () => {
     const { client } = await start((request) => {
       const status = Number(new URL(request.url).pathname.slice(1));
       return status === 200 ? new Response("hello") : new Response(null, { status });
@@ -122,7 +122,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     }
   });
 
-  test("sends each Set-Cookie on a line of its own, and no connection-specific field", async () => {
+  test("sends each Set-Cookie on its own line, and no connection-specific fields", async () => {
     const { client } = await start(() => {
       const headers = new Headers({ connection: "x-secret", "keep-alive": "1", "transfer-encoding": "gzip" });
       headers.append("set-cookie", "a=1");
@@ -135,7 +135,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     expect(response.headers.connection).not.toBe("x-secret");
   });
 
-  test("answers 500 and logs one line for a handler that throws, and lives", async () => {
+  test("sends a 500 and logs one line if a handler throws, and keeps running", async () => {
     const lines: string[] = [];
     const { client } = await start(
       (request) => {
@@ -154,7 +154,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     expect(await (await get(client, "/")).text()).toBe("fine");
   });
 
-  test("cuts off a response whose stream fails", async () => {
+  test("aborts a response whose stream fails", async () => {
     const { client } = await start(
       () =>
         new Response(
@@ -173,7 +173,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     await expect(client.request({}).response.then((response) => response.bytes())).rejects.toThrow();
   });
 
-  test("aborts request.signal when the client gives up", async () => {
+  test("aborts request.signal when the client aborts", async () => {
     const started = deferred<void>();
     const aborted = deferred<unknown>();
     const { client } = await start((request) => {
@@ -187,7 +187,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     expect(await aborted.promise).toBeInstanceOf(Error);
   });
 
-  test("cancels the body's stream when the client gives up", async () => {
+  test("cancels the body's stream when the client aborts", async () => {
     const cancelled = deferred<unknown>();
     const { client } = await start(
       () =>
@@ -222,14 +222,14 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     );
     const { content } = await client.request({}).response;
     await once(content, "readable");
-    // The client reads nothing more. What the server produces has to come to rest, far below the whole.
+    // The client reads nothing more, so the server must stop producing well before the end.
     expect(await settled(() => produced)).toBeLessThan(24 * 1024 * 1024);
     let received = 0;
     for await (const chunk of content) received += (chunk as Uint8Array).byteLength;
     expect(received).toBe(32 * 1024 * 1024);
   });
 
-  test("takes a body only as fast as the handler reads it", async () => {
+  test("receives a body only as fast as the handler reads it", async () => {
     const read = deferred<void>();
     const { client } = await start(async (request) => {
       await read.promise;
@@ -250,7 +250,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     expect(await (await exchange.response).text()).toBe(String(total));
   });
 
-  test("carries informational responses and trailers", async () => {
+  test("supports informational responses and trailers", async () => {
     const { client } = await start(async (request, context: Context) => {
       context.inform(103, { link: "</style.css>; rel=preload" });
       await request.text();
@@ -267,7 +267,7 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     expect(exchange.informational).toEqual([{ status: 103, headers: { link: "</style.css>; rel=preload" } }]);
   });
 
-  test("asks for a body that waits for 100 (Continue) only when the handler reads it", async () => {
+  test("sends 100 (Continue) only when the handler reads the body", async () => {
     const { client, server } = await start(async (request) =>
       request.url.endsWith("/read") ? new Response(await request.text()) : new Response("no", { status: 413 }),
     );
@@ -278,21 +278,21 @@ describe.each(VERSIONS)("serve over %s", (version, open) => {
     refused.cancel();
     const again = await open(server.url);
     closers.push(() => again.close());
-    const asked = again.request({ method: "POST", path: "/read", headers, streaming: true });
-    await asked.send("body");
-    asked.finish();
-    expect(await (await asked.response).text()).toBe("body");
-    expect(asked.informational.map(({ status }) => status)).toContain(100);
+    const accepted = again.request({ method: "POST", path: "/read", headers, streaming: true });
+    await accepted.send("body");
+    accepted.finish();
+    expect(await (await accepted.response).text()).toBe("body");
+    expect(accepted.informational.map(({ status }) => status)).toContain(100);
   });
 
-  test("answers having read a part of the body, and takes the next request", async () => {
+  test("can respond after reading part of the body, and then serves the next request", async () => {
     const { client } = await start(async (request) => {
       if (request.method === "GET") return new Response("next");
       const { value } = (await request.body!.getReader().read()) as { value: Uint8Array };
       return new Response(String(value.byteLength > 0), { status: 413 });
     });
     const upload = client.request({ method: "POST", streaming: true });
-    const sending = upload.send(new Uint8Array(100_000)); // perhaps never all of it
+    const sending = upload.send(new Uint8Array(100_000)); // may never finish
     const response = await upload.response;
     expect([response.status, await response.text()]).toEqual([413, "true"]);
     await sending;

@@ -1,6 +1,6 @@
 /**
- * `serve`: a function from Request to Response on HTTP/1.1, HTTP/2 and HTTP/3 at once, on one port. It takes the shapes
- * of `Deno.serve` and of `Bun.serve`.
+ * `serve`: runs a function from Request to Response over HTTP/1.1, HTTP/2 and HTTP/3 on one port. It can be called like
+ * `Deno.serve` and `Bun.serve`.
  */
 
 import { type Identity, type IdentitySource, loadIdentity } from "../host/certificates/identity.ts";
@@ -18,55 +18,56 @@ import { unknownOptions } from "./unknown-options.ts";
 const DEFAULT_PORT = 4433;
 
 export interface ServeOptions {
-  /** 4433 by default; 0 lets the system choose. The same number for TCP and UDP. */
+  /** The port for TCP and UDP. 4433 by default; 0 lets the system choose. */
   readonly port?: number;
-  /** An address or name of this machine. By default all addresses ("::"); with a development certificate, loopback. */
+  /** An address or name of this machine. By default all addresses ("::"), but loopback with a development certificate. */
   readonly host?: string;
-  /** The same, by the name it has elsewhere. */
+  /** Same as `host`, under the name that Deno and Bun use. */
   readonly hostname?: string;
-  /** PEM: the server's certificate, then its chain. Without one, a development certificate is made and kept. */
+  /** PEM: the server's certificate, then its chain. Without one, a development certificate is generated and cached. */
   readonly cert?: string | Uint8Array;
-  /** PEM, not encrypted. */
+  /** PEM, unencrypted. */
   readonly key?: string | Uint8Array;
-  /** One certificate with its key, or one for each name; the first is for clients that name none of them. */
+  /** One certificate with its key, or several, selected by server name. The first one is the default. */
   readonly tls?: IdentitySource | readonly IdentitySource[];
-  /** All by default. HTTP/2 and HTTP/1.1 come together. */
+  /** All by default. HTTP/2 and HTTP/1.1 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[];
-  /** Closing by a signal, as Deno has it. */
+  /** Closes the server when aborted, as in Deno. */
   readonly signal?: AbortSignal;
   readonly onListen?: (address: BoundAddress) => void;
-  /** Answers for a handler that threw; 500 by default. */
+  /** Returns the response if a handler throws; a 500 by default. */
   readonly onError?: (error: unknown) => Response | Promise<Response>;
-  /** Given each line of the key log (RFC 9850). Whoever reads them can read the traffic: for tests only. */
+  /** Receives each line of the key log (RFC 9850). These lines decrypt the traffic: for tests only. */
   readonly onKeyLog?: (line: string) => void;
-  /** When a QUIC client has to prove its address before it is heard: "auto", under pressure, by default. */
+  /** When QUIC clients must prove their address first. The default, "auto", means under pressure. */
   readonly retry?: RetryPolicy;
   /**
    * The secret for stateless resets (RFC 9000 §10.3.2): a server restarted with the same key ends the HTTP/3 connections of
-   * its previous run at once. At least 32 secret bytes, or "kept" for a key in the user's cache directory.
+   * its previous run at once. At least 32 secret bytes, or "kept" for a key in the user's cache folder.
    */
   readonly resetKey?: Uint8Array | "kept";
-  /** How HTTP/3 is advertised (Alt-Svc): for how long, on which port, or that clients should forget it. */
+  /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
-  /** Milliseconds that a client may take nothing of what waits for it; then its connection ends. 60,000 by default. */
+  /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
   readonly stallTimeout?: number;
   /**
-   * Bytes that the connections of all servers of this process may hold for their clients; beyond it, those end that hold
-   * most for longest. A quarter of the heap's limit by default, and 512 MiB at most. The last server that sets it decides.
+   * Bytes that the connections of all servers in this process may hold for their clients. Above the limit, connections
+   * that hold the most for the longest time are closed. By default a quarter of the heap limit, at most 512 MiB. The last
+   * server that sets it wins.
    */
   readonly memoryLimit?: number;
-  /** Files that may be open for responses, in the whole process. Half of what the system allows by default. */
+  /** Maximum number of files open for responses in the whole process. By default, half of what the system allows. */
   readonly maxOpenFiles?: number;
   /**
-   * Hands the handler Node's own Request, for code that passes it to `fetch` or `new Request`. False by default: a light
-   * one costs less.
+   * True to pass Node's own Request to the handler, for code that passes it on to `fetch` or `new Request`. False by
+   * default, since the light Request costs less.
    */
   readonly nativeRequest?: boolean;
-  /** Where a line about a handler that threw, or about an internal fault, goes. Standard error by default. */
+  /** Receives a line about each exception in a handler and each internal fault. Standard error by default. */
   readonly log?: (line: string) => void;
 }
 
-/** For `unknownOptions`: the compiler sees to it that the list is whole. */
+/** For `unknownOptions`. The compiler ensures that the list is complete. */
 export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>> = {
   altSvc: true,
   cert: true,
@@ -90,7 +91,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   tls: true,
 };
 
-/** Bun's shape, and that of a module for `nagare serve`. */
+/** The shape of Bun's options, and of a module for `nagare serve`. */
 export interface FetchObject {
   readonly fetch: Handler;
 }
@@ -158,7 +159,7 @@ async function resetKeyOf({ resetKey }: ServeOptions): Promise<Uint8Array | unde
   throw new ServeError("OPTION_INVALID", `resetKey takes ${RESET_KEY_LENGTH} bytes or more, or "kept"`);
 }
 
-/** The certificates asked for, or the one for development. */
+/** Returns the given certificates, or the development certificate. */
 export async function identitiesOf(
   options: Pick<ServeOptions, "cert" | "key" | "tls">,
 ): Promise<readonly [Identity, ...Identity[]]> {

@@ -1,4 +1,4 @@
-/** What `serve` gives back, and the shapes in which it is called. */
+/** The server that `serve` returns, and the ways to call it. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import { describe, expect, test } from "vitest";
@@ -41,17 +41,17 @@ describe("shapes", () => {
     expect(await textOf(server.url)).toBe("module");
   });
 
-  test("without a handler, with half an identity, with a wrong port", async () => {
+  test("rejects a missing handler, a certificate without key, and invalid values", async () => {
     await expect(serve(LOCAL as never)).rejects.toThrow("serve needs a handler");
     const { cert } = localhostIdentity;
     await expect(serve({ port: 0, cert }, () => new Response())).rejects.toThrow("a cert without key: give both");
-    await expect(serve({ ...LOCAL, port: 70_000 }, () => new Response())).rejects.toThrow("70000 is no port");
+    await expect(serve({ ...LOCAL, port: 70_000 }, () => new Response())).rejects.toThrow("70000 is not a port");
     await expect(serve({ ...LOCAL, cert: "cert.pem" }, () => new Response())).rejects.toThrow("read the file cert.pem");
   });
 });
 
 describe("the server", () => {
-  test("says where it is, and on what", async () => {
+  test("reports its URL and addresses", async () => {
     const listening = deferred<BoundAddress>();
     await using server = await serve(
       { ...LOCAL, onListen: (address) => listening.resolve(address) },
@@ -74,7 +74,7 @@ describe("the server", () => {
     }
   });
 
-  test("speaks only the protocols it is told to", async () => {
+  test("supports only the configured protocols", async () => {
     await using server = await serve({ ...LOCAL, protocols: ["h2", "http/1.1"] }, () => new Response());
     expect(server.protocols).toEqual(["h2", "http/1.1"]);
     expect(server.addresses.map(({ transport }) => transport)).toEqual(["tcp"]);
@@ -91,7 +91,7 @@ describe("the server", () => {
     client.close();
   });
 
-  test("has a certificate for each name", async () => {
+  test("selects a certificate by name", async () => {
     await using server = await serve(
       { port: 0, host: "127.0.0.1", tls: [localhostIdentity, otherIdentity] },
       () => new Response("ok"),
@@ -101,7 +101,7 @@ describe("the server", () => {
     client.close();
   });
 
-  test("closes when its signal says so, and says when it has", async () => {
+  test("closes when its signal is aborted, and reports when it has closed", async () => {
     const controller = new AbortController();
     const server = await serve({ ...LOCAL, signal: controller.signal }, () => new Response());
     controller.abort();
@@ -110,7 +110,7 @@ describe("the server", () => {
     await server.close();
   });
 
-  test("waits for waitUntil, but not for ever", async () => {
+  test("waits for waitUntil, but only until the timeout", async () => {
     const gate = deferred<void>();
     let late = false;
     const server = await serve(LOCAL, (_request, context) => {
@@ -130,7 +130,7 @@ describe("the server", () => {
     await stuck.close({ timeout: 1 });
   });
 
-  test("a port that is in use is an error with a remedy", async () => {
+  test("a port in use is an error with advice", async () => {
     await using server = await serve(LOCAL, () => new Response());
     const again = serve({ ...LOCAL, port: server.port }, () => new Response());
     await expect(again).rejects.toMatchObject({
@@ -152,7 +152,7 @@ describe("the server", () => {
   });
 });
 
-test("when the system's TCP port is taken for UDP, another is tried", async () => {
+test("tries another port if the system's choice for TCP is in use for UDP", async () => {
   const closed: number[] = [];
   let next = 1000;
   const fake = (listen: (port: number) => number): Listener => {

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-/** A running server: listeners on one port, and a service that answers their exchanges. */
+/** A running server: listeners on one port, and a service that handles their exchanges. */
 
 import { processBudget } from "../host/budget.ts";
 import type { Identity } from "../host/certificates/identity.ts";
@@ -16,14 +16,14 @@ import { TRANSPORTS } from "./transports.ts";
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;
 
-/** Answers exchanges. */
+/** Handles exchanges. */
 export interface Service {
   readonly handle: ExchangeHandler;
-  /** It knows tunnels: CONNECT and upgrades are its to answer. */
+  /** True if the service handles CONNECT and upgrades. */
   readonly acceptsTunnels?: boolean;
-  /** Resolves when nothing it started is left, such as work for `waitUntil`. */
+  /** Resolves when all work it started is done, such as that of `waitUntil`. */
   settled?(): Promise<void>;
-  /** Called when the last exchange is over: gives back what it holds. */
+  /** Called after the last exchange, to free resources. */
   close?(): Promise<void>;
 }
 
@@ -31,33 +31,33 @@ export interface ListenOptions {
   readonly port: number;
   readonly host: string;
   readonly identities: readonly [Identity, ...Identity[]];
-  /** Versions to speak. HTTP/2 and HTTP/1.1 come together. */
+  /** The versions to support. HTTP/2 and HTTP/1.1 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[] | undefined;
-  /** Given each line of the key log. Whoever reads them can read the traffic. */
+  /** Receives each line of the key log. These lines decrypt the traffic. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
   readonly altSvc?: AltSvcOptions | undefined;
-  /** Milliseconds that a client may take nothing of what waits for it. */
+  /** Milliseconds that a client may stall. */
   readonly stallTimeout?: number | undefined;
-  /** Bytes that all connections of the process may hold. */
+  /** Bytes that all connections in the process may hold. */
   readonly memoryLimit?: number | undefined;
-  /** Files that may be open for responses, in the whole process. */
+  /** Maximum number of files open for responses in the whole process. */
   readonly maxOpenFiles?: number | undefined;
-  /** Where a line about an internal fault goes. Standard error by default. */
+  /** Receives a line about each internal fault. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
 export interface CloseOptions {
-  /** Milliseconds that requests under way have left; Infinity waits for all of them. */
+  /** Milliseconds that requests in progress have to finish; Infinity waits for all of them. */
   readonly timeout?: number;
 }
 
 export class Server implements AsyncDisposable {
-  /** Where a browser on this machine finds it. */
+  /** The URL for a browser on this machine. */
   readonly url: URL;
   readonly addresses: readonly BoundAddress[];
-  /** What it speaks, in the order of preference. */
+  /** The supported versions, in order of preference. */
   readonly protocols: readonly HttpVersion[];
   /** Resolves when the server has closed. */
   readonly finished: Promise<void>;
@@ -84,8 +84,8 @@ export class Server implements AsyncDisposable {
   }
 
   /**
-   * Takes no new connections, lets requests under way finish, and cuts off what is left after the timeout (10 s).
-   * A second call may shorten it.
+   * Accepts no new connections, lets requests in progress finish, and aborts the rest after the timeout (10 s). A second
+   * call may shorten the timeout.
    */
   async close({ timeout = DEFAULT_CLOSE_TIMEOUT }: CloseOptions = {}): Promise<void> {
     duration("timeout", timeout);
@@ -116,12 +116,12 @@ export class Server implements AsyncDisposable {
   }
 }
 
-/** Listens on every transport there is and answers with `service`. */
+/** Listens on every transport, and passes exchanges to `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
   const { port, host, identities, protocols, onKeyLog, retry, resetKey, stallTimeout } = options;
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new ServeError("OPTION_INVALID", `${port} is no port: give a number from 0 to 65535`);
+    throw new ServeError("OPTION_INVALID", `${port} is not a port: give a number from 0 to 65535`);
   }
   checkAltSvc(options.altSvc ?? {});
   setLimits(options);
@@ -134,7 +134,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
     wanted.map(async ({ transport, load }): Promise<Binding<Listener>> => {
       const create = await load();
       const { acceptsTunnels } = service;
-      const onExchange = contained(service.handle, log);
+      const onExchange = guarded(service.handle, log);
       const onFault = (fault: Fault) => log(describeFault(fault));
       return {
         transport,
@@ -143,7 +143,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
       };
     }),
   );
-  if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");
+  if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the requested protocols can be served");
   const bound = await bindHost(bindings, host, port);
   const udp = bound.addresses.find(({ transport }) => transport === "udp");
   const altSvc = altSvcField(
@@ -157,7 +157,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
 function setLimits({ stallTimeout, memoryLimit, maxOpenFiles }: ListenOptions): void {
   for (const [name, value] of Object.entries({ stallTimeout, memoryLimit, maxOpenFiles })) {
     if (value === undefined || value > 0) continue;
-    throw new ServeError("OPTION_INVALID", `${name} ${value} is no limit: give a number above 0, or Infinity`);
+    throw new ServeError("OPTION_INVALID", `${name} ${value} is not a limit: give a number above 0, or Infinity`);
   }
   if (memoryLimit === undefined && maxOpenFiles === undefined) return;
   const budget = processBudget();
@@ -165,8 +165,8 @@ function setLimits({ stallTimeout, memoryLimit, maxOpenFiles }: ListenOptions): 
   budget.limits = { memory: memoryLimit ?? memory, files: maxOpenFiles ?? files, descriptors };
 }
 
-/** A mistake of ours in one answer costs that answer, not the process. */
-const contained =
+/** Limits the effect of an internal error to one response. */
+const guarded =
   (handle: ExchangeHandler, log: (line: string) => void): ExchangeHandler =>
   (exchange) => {
     try {
@@ -178,7 +178,7 @@ const contained =
     }
   };
 
-/** "::" takes IPv4 as well; a machine without IPv6 has only the latter. */
+/** "::" includes IPv4. On a machine without IPv6, binds IPv4 only. */
 async function bindHost(bindings: readonly Binding<Listener>[], host: string, port: number): Promise<Bound<Listener>> {
   try {
     return await bindAll(bindings, host, port);

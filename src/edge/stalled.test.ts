@@ -1,4 +1,4 @@
-/** A client that takes nothing is cut off, over every version; one that has nothing to take is not. */
+/** A client that stalls is disconnected, over every version. A client that only waits for its response is not. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { loadIdentity } from "../host/certificates/identity.ts";
 import type { ServerExchange } from "../host/http/exchange.ts";
@@ -12,10 +12,10 @@ const CHUNK = new Uint8Array(256 * 1024);
 describe.each(VERSIONS)("over %s", (_version, open) => {
   let server: Server;
   let client: TestClient;
-  // New lists for each test: what ends late belongs to the test before.
+  // New lists for each test, since an exchange may end late, during the next test.
   let aborted: string[];
   let closed: string[];
-  /** Answered when the test says so. */
+  /** Exchanges that the test answers. */
   let polling: ServerExchange[];
 
   beforeEach(async () => {
@@ -57,14 +57,14 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
     await server.close({ timeout: 0 });
   });
 
-  test("a response that nobody reads ends", async () => {
+  test("a response that nobody reads is aborted", async () => {
     const { content } = await client.request({ path: "/endless" }).response;
     content.on("error", () => undefined);
     await vi.waitUntil(() => closed.length > 0, { timeout: 20_000, interval: 20 });
     expect([aborted, closed]).toEqual([["/endless"], ["/endless"]]);
   });
 
-  test("a request ends whose body stops while it is waited for", async () => {
+  test("a request whose body stalls while the handler reads it is aborted", async () => {
     const upload = client.request({ path: "/upload", method: "POST", streaming: true });
     upload.response.catch(() => undefined);
     await upload.send("the beginning");
@@ -72,12 +72,12 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
     expect([aborted, closed]).toEqual([["/upload"], ["/upload"]]);
   });
 
-  test("a request that waits for its answer does not", async () => {
+  test("a request that waits for its response is not", async () => {
     const waiting = client.request({ path: "/poll" }).response;
     const other = await open(server.url);
     const { content } = await other.request({ path: "/endless" }).response;
     content.on("error", () => undefined);
-    // By then the time of both is over.
+    // By then, the timeout has passed for both.
     await vi.waitUntil(() => closed.length > 0, { timeout: 20_000, interval: 20 });
     expect(aborted).toEqual(["/endless"]);
     polling[0]!.respond(204, [], { endStream: true });

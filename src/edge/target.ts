@@ -1,4 +1,4 @@
-/** What `nagare serve` is pointed at: a folder or a module. */
+/** The target of `nagare serve`: a folder or a module. */
 import { statSync } from "node:fs";
 import { ServeError } from "../host/listen/errors.ts";
 import type { FilesOptions } from "./files/index.ts";

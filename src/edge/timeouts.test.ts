@@ -1,4 +1,4 @@
-/** Every option that takes a time: what is none is refused, Infinity and a month mean what they say. */
+/** Every option that takes a duration: invalid values are rejected, and Infinity and very long times work. */
 
 import { afterEach, describe, expect, test } from "vitest";
 import { type ClientOptions, createClient } from "../client/index.ts";
@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-const NO_TIMES = [Number.NaN, -1, "5s" as unknown as number];
+const INVALID_TIMES = [Number.NaN, -1, "5s" as unknown as number];
 const LONG_TIMES = [Number.POSITIVE_INFINITY, 2 ** 31, 1e12];
 
 const CLIENT = ["connectTimeout", "headersTimeout", "bodyTimeout", "idleTimeout", "headStart"] as const;
@@ -30,22 +30,22 @@ async function slowServer(): Promise<{ server: Server; began: Promise<void>; go:
   return { server, began: began.promise, go: () => go.resolve() };
 }
 
-/** Long enough for a timer of one millisecond to have run. */
+/** Waits long enough for a timer of one millisecond to have run. */
 const afterShortTimers = () => new Promise((resolve) => setTimeout(resolve, 20));
 
-describe.each(NO_TIMES)("%s", (value) => {
-  test.each(CLIENT)("is no %s of a client", (option) => {
+describe.each(INVALID_TIMES)("%s", (value) => {
+  test.each(CLIENT)("is not a valid %s of a client", (option) => {
     const options: ClientOptions = { [option]: value };
     expect(() => createClient(options)).toThrow(expect.objectContaining({ code: "OPTION_INVALID" }));
     expect(() => createClient(options)).toThrow(new RegExp(`^${option} is `));
   });
 
-  test.each(PROXY)("is no %s of a proxy", async (option) => {
+  test.each(PROXY)("is not a valid %s of a proxy", async (option) => {
     const options: ProxyOptions = { [option]: value };
     await expect(createProxy(["http://127.0.0.1:1"], options)).rejects.toMatchObject({ code: "OPTION_INVALID" });
   });
 
-  test("is no timeout of close()", async () => {
+  test("is not a valid timeout of close()", async () => {
     const { server } = await slowServer();
     await expect(server.close({ timeout: value })).rejects.toMatchObject({ code: "OPTION_INVALID" });
   });

@@ -1,6 +1,6 @@
 /**
- * The kinds of socket that a server listens on, TCP first: UDP then takes the same port number. Each is loaded when a
- * server starts, so that nothing that is not used is.
+ * The transports that a server listens on. TCP comes first, and UDP then uses the same port number. Each is loaded only
+ * when a server uses it.
  */
 import type { CreateListener } from "../host/http/listener.ts";
 

@@ -1,19 +1,19 @@
-/** Options that nothing reads: in JavaScript no compiler finds them. */
+/** Finds unknown options, which no compiler reports in JavaScript. */
 
-/** A line for each; an application object (Hono and its like) has members of its own, and is not looked at. */
+/** Returns a line for each unknown option. Application objects such as Hono have their own members and are not checked. */
 export function unknownOptions(options: object, known: Readonly<Record<string, true>>): string[] {
   const prototype: unknown = Object.getPrototypeOf(options);
   if (prototype !== Object.prototype && prototype !== null) return [];
   return Object.keys(options)
     .filter((name) => !Object.hasOwn(known, name))
     .map((name) => {
-      const near = Object.keys(known).find((each) => isNear(name.toLowerCase(), each.toLowerCase()));
-      return `nagare: serve has no option "${name}"${near === undefined ? "" : `: did you mean "${near}"?`}`;
+      const similar = Object.keys(known).find((each) => isSimilar(name.toLowerCase(), each.toLowerCase()));
+      return `nagare: serve has no option "${name}"${similar === undefined ? "" : `: did you mean "${similar}"?`}`;
     });
 }
 
-/** The same but for one letter left out, put in or changed. */
-function isNear(a: string, b: string): boolean {
+/** True if the names differ by at most one inserted, deleted or changed letter. */
+function isSimilar(a: string, b: string): boolean {
   if (Math.abs(a.length - b.length) > 1) return false;
   let start = 0;
   while (start < a.length && a[start] === b[start]) start++;

@@ -1,4 +1,4 @@
-/** What one connection holds for a client that takes nothing, or for a handler that reads nothing, has a bound. */
+/** What a connection holds for a client or handler that reads nothing is bounded. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ import { openHttp2, VERSIONS } from "./testing/client.ts";
 import type { OpenTestClient, TestClient } from "./testing/test-client.ts";
 
 const MB = 1024 * 1024;
-/** All at once on one connection; HTTP/2 allows 256. */
+/** Concurrent requests on one connection. HTTP/2 allows 256. */
 const REQUESTS = 240;
 
 const closers: (() => unknown)[] = [];
@@ -32,27 +32,27 @@ async function begin(open: OpenTestClient, handle: (exchange: ServerExchange) =>
   return client;
 }
 
-/** Asks, and takes nothing but the heads. */
-async function askAndTakeNothing(client: TestClient): Promise<void> {
+/** Sends requests, and reads only the response heads. */
+async function requestWithoutReading(client: TestClient): Promise<void> {
   const heads = Array.from({ length: REQUESTS }, () => client.request({ path: "/large" }).response);
   for (const { content } of await Promise.all(heads)) content.on("error", () => undefined);
 }
 
 describe.each(VERSIONS.filter(([version]) => version !== "http/1.1"))("over %s", (_version, open) => {
-  test("files are not read for a client that takes nothing, beyond what its connection may hold", async () => {
+  test("files are read for a client that reads nothing only up to its connection's limit", async () => {
     const directory = mkdtempSync(join(tmpdir(), "nagare-unread-"));
     closers.push(() => rmSync(directory, { recursive: true }));
     writeFileSync(join(directory, "large"), new Uint8Array(MB));
     const files = new FileService(directory, {}, new Budget());
     const client = await begin(open, files.handle);
     const before = chunkCounts.inUse;
-    await askAndTakeNothing(client);
+    await requestWithoutReading(client);
     const held = (): number => (chunkCounts.inUse - before) * 64 * 1024;
     await vi.waitUntil(() => held() >= 4 * MB, { timeout: 20_000, interval: 20 });
     expect(held()).toBeLessThan(9 * MB);
   });
 
-  test("uploads that no handler reads hold up no other", async () => {
+  test("uploads that no handler reads do not block others", async () => {
     const client = await begin(open, (exchange) => {
       if (exchange.path === "/unread") return;
       let length = 0;
@@ -73,7 +73,7 @@ describe.each(VERSIONS.filter(([version]) => version !== "http/1.1"))("over %s",
   });
 });
 
-test("over h2 handlers' streams are not pulled for a client that takes nothing, beyond what its connection may hold", async () => {
+test("over h2, handlers' streams are pulled for a client that reads nothing only up to its connection's limit", async () => {
   let pulled = 0;
   const { handle } = createFetchHandler(() => {
     const pull = (controller: ReadableStreamDefaultController): void => {
@@ -83,8 +83,8 @@ test("over h2 handlers' streams are not pulled for a client that takes nothing, 
     return new Response(new ReadableStream({ pull }));
   });
   const client = await begin(openHttp2, handle);
-  await askAndTakeNothing(client);
-  // Every stream makes its first chunk unasked.
+  await requestWithoutReading(client);
+  // Every stream produces its first chunk unasked.
   const held = (): number => (pulled - REQUESTS) * 64 * 1024;
   await vi.waitUntil(() => held() >= 4 * MB, { timeout: 20_000, interval: 20 });
   expect(held()).toBeLessThan(9 * MB);

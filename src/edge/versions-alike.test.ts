@@ -1,4 +1,4 @@
-/** The same request has the same answer over every version of HTTP, from a handler, from files, and behind the proxy. */
+/** The same request gets the same response over every version of HTTP, from a handler, from files and through the proxy. */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { HttpVersion } from "../http/index.ts";
@@ -50,13 +50,13 @@ function check(outcome: Outcome, { fields = [], seen, ...rest }: Expected, hasSe
 const merged = (expected: Expected, other: Expected | undefined): Expected =>
   other === undefined ? expected : { ...expected, fields: [], ...("status" in other ? { body: "" } : {}), ...other };
 
-/** All outcomes that nothing is said against are one. */
+/** Checks that all outcomes without a listed difference are equal. */
 function checkAlike(row: Row, each: ReadonlyMap<HttpVersion, Outcome>): void {
   const alike = [...each].filter(([version]) => differenceOf(row, version) === undefined);
   for (const [, outcome] of alike) expect(outcome).toEqual(alike[0]![1]);
 }
 
-describe("alike over every version", () => {
+describe("equal over every version", () => {
   test.each(TABLE.map((row) => [row.name, row] as const))("%s", async (_, row) => {
     const each = await outcomes(row.service ?? "handler", row);
     const hasSeen = row.service === undefined && "seen" in row.expect;
@@ -65,7 +65,7 @@ describe("alike over every version", () => {
   });
 });
 
-/** What the origin gets is made by the proxy: only what the row says of it is asked. */
+/** The proxy rewrites the request for the origin, so only what the row mentions is compared. */
 const forOrigin = ({ body, fields, method, trailers }: Partial<Seen>): Partial<Seen> => ({
   ...(body === undefined ? {} : { body }),
   ...(fields === undefined ? {} : { fields }),
@@ -73,7 +73,7 @@ const forOrigin = ({ body, fields, method, trailers }: Partial<Seen>): Partial<S
   ...(trailers === undefined ? {} : { trailers }),
 });
 
-describe("alike behind the proxy", () => {
+describe("equal behind the proxy", () => {
   const rows = TABLE.filter((row) => row.service === undefined && row.proxied !== false);
   test.each(rows.map((row) => [row.name, row] as const))("%s", async (_, row) => {
     const each = await outcomes("proxy", row);
@@ -83,7 +83,7 @@ describe("alike behind the proxy", () => {
       const difference = differenceOf(row, version);
       const { status, cut } = merged(expected, difference);
       expect(outcome).toMatchObject({ status, ...(cut === undefined ? {} : { cut }) });
-      // A request that ends before the handler ends before the origin.
+      // A request that does not reach the handler does not reach the origin either.
       if (
         difference === undefined ? expected.seen === undefined : difference.seen === undefined && "seen" in difference
       )
@@ -94,7 +94,7 @@ describe("alike behind the proxy", () => {
   });
 });
 
-test("the table has 120 rows at least that are alike but for what a specification demands, and each has its own name", () => {
+test("at least 120 rows are equal except where a specification requires a difference, and all names are unique", () => {
   expect(TABLE.filter((row) => row.deviates === undefined).length).toBeGreaterThanOrEqual(120);
   expect(new Set(TABLE.map(({ name }) => name)).size).toBe(TABLE.length);
 });

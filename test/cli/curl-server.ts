@@ -1,4 +1,4 @@
-// What the table of curl.test.ts is asked of: HTTP/1.1 and HTTP/2 over TLS with plain answers, and HTTP/1.1 written by hand, faults included.
+// The servers for curl.test.ts: HTTP/1.1 and HTTP/2 over TLS with regular responses, and handwritten HTTP/1.1, including faulty responses.
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
@@ -100,7 +100,7 @@ function file(request: Request, response: Answer): void {
   }
 }
 
-/** The request as text, without what is each client's own: its name, and its boundary. */
+/** The request as text, except for what differs between clients: the name and the boundary. */
 function describe(request: Pick<IncomingMessage, "method" | "url" | "headers">, body: string): string {
   const boundary = /boundary=(\S+)/.exec(request.headers["content-type"] ?? "")?.[1];
   const lines = [`${request.method} ${request.url}`];
@@ -154,7 +154,7 @@ function part(range: string | null): Response {
   return new Response(content, { status: 206, headers: { "content-range": field } });
 }
 
-/** What a path is answered with, byte by byte; then the connection is closed. */
+/** The exact bytes of the response for each path. The connection is then closed. */
 const RAW: Readonly<Record<string, string>> = {
   "/empty": "",
   "/not-http": "hello world",
@@ -175,7 +175,7 @@ export interface RawServer {
   close(): Promise<void>;
 }
 
-/** HTTP/1.1 without TLS. What it does not know, it answers with nothing, for ever. */
+/** HTTP/1.1 without TLS. Requests for unknown paths never get a response. */
 export function serveRaw(): Promise<RawServer> {
   return listen((socket) => {
     socket.on("error", () => {});
@@ -188,7 +188,7 @@ export function serveRaw(): Promise<RawServer> {
   });
 }
 
-/** Takes connections, and never says a word. */
+/** Accepts connections, and never sends anything. */
 export const serveSilence = (): Promise<RawServer> => listen((socket) => void socket.on("error", () => {}));
 
 function listen(onConnection: (socket: Socket) => void): Promise<RawServer> {

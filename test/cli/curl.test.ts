@@ -1,4 +1,4 @@
-/** `curl` and `nagare get` side by side: the same command line gives the same exit code, the same stdout and the same file. */
+/** Compares `nagare get` with `curl`: the same command line gives the same exit code, stdout and files. */
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -14,7 +14,7 @@ import { run } from "./run.ts";
 
 const curl = await findProgram(["curl"], process.env);
 
-/** H: the server of answers, by TLS. R: the one that writes by hand, without TLS. OUT and PART: files of each client's own. */
+/** H is the TLS server, R the handwritten one without TLS. OUT and PART are files in each client's own folder. */
 const ROWS: readonly (readonly [args: string, stdin?: string])[] = [
   // The request
   ["H/echo"],
@@ -68,7 +68,7 @@ const ROWS: readonly (readonly [args: string, stdin?: string])[] = [
   ["-T DATA H/up/"],
   ["-T DATA H/up"],
   ["-T - H/up", "streamed"],
-  // The answer
+  // The response
   ["-i H/status/200"],
   ["-i H/status/204"],
   ["-i H/status/304"],
@@ -154,7 +154,7 @@ const ROWS: readonly (readonly [args: string, stdin?: string])[] = [
   ["-L --max-redirs 0 H/redirect/302"],
   ["-L R/bad-location"],
   ["-L R/gopher"],
-  // Going on
+  // Resuming and retrying
   ["-C 990 H/file"],
   ["-C 0 H/file"],
   ["-C - -o PART H/file"],
@@ -163,7 +163,7 @@ const ROWS: readonly (readonly [args: string, stdin?: string])[] = [
   ["-C 5 R/short"],
   ["--retry 1 --retry-delay 1 H/flaky"],
   ["--retry 1 --retry-delay 1 -f -o OUT H/flaky"],
-  // What is said of it
+  // Output of -w
   ["-w %{http_code}|%{size_download}|%{content_type}|%{http_version}|%{method}\\n H/status/201"],
   ["-o OUT -w %{json} H/never -m 0.2"],
   ["-w %header{x-status}\\t%{num_redirects}%%\\n H/status/200"],
@@ -273,7 +273,7 @@ async function closedPort(): Promise<number> {
 interface Outcome {
   readonly exitCode: number;
   readonly stdout: string;
-  /** By their names. */
+  /** Contents by file name. */
   readonly files: Readonly<Record<string, string>>;
 }
 
@@ -292,7 +292,7 @@ function argumentsOf(line: string, version: string): string[] {
   return [version, ...(line.includes("--cacert") ? [] : ["--cacert", words.CA!]), ...args];
 }
 
-/** In an empty folder of the client's own. */
+/** Runs in an empty folder. */
 async function outcomeOf(folder: string, act: () => Promise<{ exitCode: number; stdout: string }>): Promise<Outcome> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(join(folder, "sub"), { recursive: true });
@@ -312,12 +312,12 @@ async function outcomeOf(folder: string, act: () => Promise<{ exitCode: number; 
   }
 }
 
-/** A file of cookies says who wrote it. */
+/** Comments in a cookie file say which program wrote it. */
 const withoutComments = (text: string): string => text.replace(/^# .*\n/gm, "");
 
 function runCurl(args: readonly string[], stdin: string): Promise<{ exitCode: number; stdout: string }> {
   return new Promise((resolve, reject) => {
-    // A user's own configuration (-q) and proxies are no part of the comparison.
+    // The user's configuration (-q) and proxies are not part of the comparison.
     const child = spawn(curl!, ["-q", "-s", ...args], { env: { PATH: process.env.PATH, LC_ALL: "C.UTF-8" } });
     const chunks: Buffer[] = [];
     child.stdout.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -328,7 +328,7 @@ function runCurl(args: readonly string[], stdin: string): Promise<{ exitCode: nu
   });
 }
 
-/** Ours over HTTP/3, curl's over HTTP/1.1: Debian's speaks no HTTP/3. Q: our own server, which speaks both. */
+/** Ours over HTTP/3, curl over HTTP/1.1, since Debian's curl has no HTTP/3. Q is our own server, which has both. */
 const HTTP3_ROWS: readonly (readonly [args: string, stdin?: string])[] = [
   ["Q/echo?a=b"],
   ["-X DELETE -H X-One:1 Q/echo"],
@@ -370,7 +370,7 @@ describe.skipIf(curl === undefined)("as curl (skipped where there is no curl)", 
   );
 
   for (const version of versions) {
-    // Without TLS there is HTTP/1.1 only.
+    // Without TLS, there is only HTTP/1.1.
     const rows = version === "--http2" ? ROWS.filter(([args]) => args.includes("H/")) : ROWS;
     test.each(rows.map(([args, stdin]) => ({ args, stdin })))(`${version} $args`, ({ args, stdin }) =>
       compare(args, stdin, version),

@@ -257,7 +257,7 @@ describe("details of the exchange", () => {
     const { stderr } = await get(["-v", "--http1.1", "-L", "-d", "a=b", `${url}redirect`]);
     expect(stderr).toMatch(/> POST \/redirect HTTP\/1\.1\n[\s\S]*> content-length: 3\n> \n< HTTP\/1\.1 302/);
     expect(stderr).toMatch(
-      /< \n\* https:.*answered 302, following to .*\n\* the connection to .* is used again\n> GET \/protocol/,
+      /< \n\* https:.*answered 302, following to .*\n\* reusing the connection to .*\n> GET \/protocol/,
     );
   });
 
@@ -312,7 +312,7 @@ describe("the exit code", () => {
     const { exitCode, stderr } = await get(["--http2", "-m", "0.1", `${url}never`]);
     expect({ exitCode, stderr }).toEqual({
       exitCode: 28,
-      stderr: "nagare: not done within 0.1 s; allow more with --max-time\n",
+      stderr: "nagare: not finished within 0.1 s; allow more with --max-time\n",
     });
   });
 

@@ -26,7 +26,7 @@ describe("nagare", () => {
     expect(stdout).toContain("Usage: nagare");
   });
 
-  test.each(COMMANDS.map(({ name }) => name))("%s --help says how, with an example", async (name) => {
+  test.each(COMMANDS.map(({ name }) => name))("%s --help prints usage and an example", async (name) => {
     const { exitCode, stdout, stderr } = await run([name, "--help"]);
     expect(exitCode).toBe(0);
     expect(stdout).toContain(`Usage: nagare ${name}`);
@@ -44,17 +44,17 @@ describe("nagare", () => {
     [["get", "-X"], "--request needs a value: <method>; see nagare get --help"],
     [["serve", "a", "b"], "serve takes one argument, not 2; see nagare serve --help"],
     [["doctor", "a"], "doctor takes no arguments; see nagare doctor --help"],
-    [["get", "-J", "-O", "-i", "x/y"], "-J and -i exclude each other"],
+    [["get", "-J", "-O", "-i", "x/y"], "-J and -i cannot be combined"],
     [["get", "--frob", "x"], "unknown option '--frob'"],
     [["get", "--http2", "--http1.1", "x"], "cannot be used with option"],
     [["get", "-m", "soon", "x"], "--max-time soon: it takes a number of seconds; see nagare get --help"],
     [["get", "--connect-timeout", "-1", "x"], "it takes a number of seconds"],
     [["get", "-C", "nonsense", "x"], "it takes a number of bytes"],
-    [["get", "-d", "a", "-T", "b", "x"], "-d and -T exclude each other"],
+    [["get", "-d", "a", "-T", "b", "x"], "-d and -T cannot be combined"],
     [["get", "--keylog", "/nowhere/keys", "x"], "its folder does not exist"],
     [["tour", "--only", "nonsense"], 'there is no system "nonsense"'],
     [["tour", "--only", "quic/nonsense"], 'quic has no row "nonsense"'],
-  ])("%j is a mistake of usage: one line, exit code 2", async (args, message) => {
+  ])("%j is a usage error: one line, exit code 2", async (args, message) => {
     const { exitCode, stdout, stderr } = await run(args);
     expect(stderr).toContain(message);
     expect(stderr).toMatch(/^nagare: [^\n]+\n$/);
@@ -64,12 +64,12 @@ describe("nagare", () => {
 
   test.each<[number, string[], string]>([
     [49, ["get", "--resolve", "nonsense", "x"], "--resolve takes HOST:PORT:ADDRESS"],
-    [1, ["get", "gopher://x"], "gopher:// is not spoken here"],
+    [1, ["get", "gopher://x"], "gopher:// is not supported"],
     [3, ["get", "https://["], "is not a URL"],
-    [23, ["get", "-O", "https://localhost/"], "names no file"],
+    [23, ["get", "-O", "https://localhost/"], "does not end with a file name"],
     [77, ["get", "--cacert", "/nowhere/ca.pem", "x"], "/nowhere/ca.pem: no such file or directory; check the path"],
     [26, ["get", "-d", "@/nowhere/data", "x"], "/nowhere/data: no such file or directory"],
-  ])("ends with curl's %i for %j", async (code, args, message) => {
+  ])("exits with curl's %i for %j", async (code, args, message) => {
     const { exitCode, stdout, stderr } = await run(args);
     expect(stderr).toContain(message);
     expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: "" });
@@ -79,7 +79,7 @@ describe("nagare", () => {
     const { exitCode, stdout } = await run(["get", "--json", "gopher://x"]);
     expect(exitCode).toBe(1);
     expect(JSON.parse(stdout)).toEqual({
-      error: { code: "SCHEME_UNSUPPORTED", message: "gopher:// is not spoken here", hint: "use https:// or http://" },
+      error: { code: "SCHEME_UNSUPPORTED", message: "gopher:// is not supported", hint: "use https:// or http://" },
     });
   });
 });

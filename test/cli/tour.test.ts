@@ -40,7 +40,7 @@ describe("the table of systems", () => {
 });
 
 describe("nagare tour", () => {
-  test("runs our server before our client", async () => {
+  test("runs our server against our client", async () => {
     const { exitCode, stdout } = await run(["tour", "--only", "quic/own", "--json"]);
     expect(JSON.parse(stdout)).toMatchObject({
       system: "quic",
@@ -68,7 +68,7 @@ describe("nagare tour", () => {
   });
 });
 
-describe("what a person reads", () => {
+describe("the printed report", () => {
   const layout = { colors: colorsFor(process.stdout, { NO_COLOR: "1" }), width: 80, titleWidth: 40, peerWidth: 19 };
   const base: RowReport = {
     ...{ system: "quic", title: "QUIC v1 and HTTP/3", peer: "gtlsserver", against: "ngtcp2's gtlsserver" },
@@ -88,7 +88,7 @@ describe("what a person reads", () => {
     expect(reportLines(base, false, layout)).toEqual(lines.slice(1));
   });
 
-  test.each(["failed", "no peer here"] as const)("%s, in several lines if need be", (outcome) => {
+  test.each(["failed", "no peer here"] as const)("wraps long details (%s)", (outcome) => {
     const report = { ...base, outcome, detail: "word ".repeat(40).trim() };
     const lines = reportLines(report, true, layout);
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80);
@@ -96,7 +96,7 @@ describe("what a person reads", () => {
     expect(lines.some((line) => line.includes("nagare get"))).toBe(outcome === "failed");
   });
 
-  test("of the whole table, nothing is wider than 80 columns", () => {
+  test("nothing in the whole table is wider than 80 columns", () => {
     for (const { name, title } of SYSTEMS) {
       const report = { ...base, system: name, title, outcome: "not built" } as const;
       for (const line of reportLines(report, true, layout)) expect(line.length).toBeLessThanOrEqual(80);
@@ -152,8 +152,8 @@ describe("a peer", () => {
     const { stdout } = await runPeer(context(), process.execPath, ["-p", "6 * 7"]);
     expect(stdout).toBe("42\n");
     const failing = ["-e", "console.error('first'); console.error('last'); process.exit(3)"];
-    await expect(runPeer(context(), process.execPath, failing)).rejects.toThrow("node ended with 3: last");
-    await expect(runPeer(context(), "/nowhere/program", [])).rejects.toThrow("program ended with");
+    await expect(runPeer(context(), process.execPath, failing)).rejects.toThrow("node exited with 3: last");
+    await expect(runPeer(context(), "/nowhere/program", [])).rejects.toThrow("program exited with");
   });
 
   test("is stopped even if it ignores the signal", async () => {
@@ -213,7 +213,7 @@ describe("nagare doctor", () => {
     expect(byName["HTTP/3 to itself"].verdict).toBe("ok");
     expect(byName["HTTP/2 to itself"].verdict).toBe("ok");
     expect(byName.certificate).toMatchObject({ verdict: "ok", detail: expect.stringContaining(directory) });
-    expect(byName.SSLKEYLOGFILE.detail).toContain("whoever reads it");
+    expect(byName.SSLKEYLOGFILE.detail).toContain("anyone who can read this file");
     expect(byName.Chromium).toMatchObject({ verdict: "absent", advice: expect.any(String) }); // no PATH was given
     expect(checks.every(({ verdict }) => ["ok", "failed", "absent"].includes(verdict))).toBe(true);
     expect(exitCode).toBe(checks.some(({ verdict }) => verdict === "failed") ? 1 : 0);

@@ -1,6 +1,6 @@
 /**
- * An exception in any entry from Node ends one connection at most. Each entry of the table throws once, under traffic
- * that reaches it; the process must live, the server must say so, and the next client must be served.
+ * An exception in any entry from Node ends at most one connection. Each entry of the table throws once, under traffic
+ * that reaches it; the process must keep running, the server must log it, and the next client must be served.
  */
 
 import { createSocket, Socket as Datagram, type Socket as DatagramSocket } from "node:dgram";
@@ -13,7 +13,7 @@ import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 
 import { armed } from "./armed.ts";
-import { browserEnds, readerComesBack, toldToStop } from "./cli-world.ts";
+import { browserExits, readerResumes, stopServe } from "./cli-world.ts";
 import { nodeTraffic } from "./node-world.ts";
 import {
   all,
@@ -27,8 +27,8 @@ import {
   h1,
   h2,
   h3,
-  hurryProxy,
   identities,
+  impatientProxy,
   log,
   lost,
   NOWHERE,
@@ -80,7 +80,7 @@ vi.mock("../../src/host/guard.ts", async (load) => {
 
 interface Scenario {
   readonly run: () => Promise<unknown>;
-  /** Calls that pass first: those of the client, which has no log. */
+  /** Calls that do not throw, because they belong to the client, which has no log. */
   readonly passing?: number;
 }
 
@@ -90,7 +90,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "udp message": at(h3),
   "udp error": at(() => emitError(() => sockets[0]!)),
   "udp sent": at(async () => {
-    // The server's socket, which has a log, is the first to be bound.
+    // The server's socket, which has a log, is bound first.
     const full = vi.spyOn(Datagram.prototype as DatagramSocket, "getSendQueueSize");
     full.mockImplementation(function (this: DatagramSocket) {
       return this === sockets[0] ? 1 : 0;
@@ -179,7 +179,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http2 finish": at(poke2),
   "http2 stop": at(poke2),
   "tunnel drain": at(() => all(tunnel("http/1.1", "ended"))),
-  "tunnel aborted": at(() => all(tunnel("h2", "cut off"))),
+  "tunnel aborted": at(() => all(tunnel("h2", "aborted"))),
   "tunnel closed": at(() => all(tunnel("h2", "ended"))),
   "node flush": at(nodeTraffic),
   "node finish": at(nodeTraffic),
@@ -208,7 +208,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "proxy pump": at(() => viaProxy("/hello")),
   "proxy dialled": at(() => viaProxy("/hello")),
   "proxy timeout": at(async () => {
-    await hurryProxy();
+    await impatientProxy();
     await viaProxy("/silent");
   }),
   "node new listener": at(nodeTraffic),
@@ -216,12 +216,12 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "node close callback": at(nodeTraffic),
   "node close": at(nodeTraffic),
   "node connections": at(nodeTraffic),
-  "cli signal": at(() => toldToStop({ impatient: false })),
-  "cli stop": at(() => toldToStop({ impatient: false })),
-  "cli quit": at(() => toldToStop({ impatient: true })),
-  "cli lines": at(readerComesBack),
-  "cli browser": at(browserEnds),
-  "cli browser profile": at(browserEnds),
+  "cli signal": at(() => stopServe({ impatient: false })),
+  "cli stop": at(() => stopServe({ impatient: false })),
+  "cli quit": at(() => stopServe({ impatient: true })),
+  "cli lines": at(readerResumes),
+  "cli browser": at(browserExits),
+  "cli browser profile": at(browserExits),
   "client socket event": at(h2),
   "client socket error": at(async () => {
     const port = await tcpServer(() => undefined);
@@ -356,18 +356,18 @@ const SCENARIOS: Record<Entry, Scenario> = {
 };
 
 /**
- * Faults that end a request or a connection of a client, whose caller is told by its promise, not by a log. What client and
- * server share (sockets, drivers) may meet the client's first; its own tests see to what is said.
+ * Faults that end a client's request or connection are reported by a rejected promise, not by a log. In code that client
+ * and server share (sockets, drivers), the fault may hit the client; other tests check what the server logs.
  */
 const isQuiet = (entry: Entry): boolean =>
   /^(?:client |udp (?:message|sent|turn)$|quic |response look-ahead)/.test(entry);
 
-test.each(ENTRIES)("an exception in %s leaves the process and the next client alone", async (entry) => {
+test.each(ENTRIES)("an exception in %s does not affect the process or the next client", async (entry) => {
   const { run, passing = 0 } = SCENARIOS[entry];
   armed.entry = entry;
   armed.passing = passing;
   await run();
-  // Some ends come a few turns after what caused them.
+  // Some entries are reached a few turns later.
   const wait = { timeout: 20_000 };
   await vi.waitFor(() => expect(armed.entry, "the traffic never reached this entry").toBeUndefined(), wait);
   const server = await nextServer();

@@ -1,4 +1,4 @@
-/** A server with everything it does, its clients, and traffic that reaches every entry from Node. */
+/** A server with all features, its clients, and traffic that reaches every entry from Node. */
 
 import { createSocket, Socket as Datagram, type Socket as DatagramSocket } from "node:dgram";
 import { once } from "node:events";
@@ -30,13 +30,13 @@ import { bindEveryAddress } from "../../src/host/udp/every-address.ts";
 
 import { armed } from "./armed.ts";
 
-// ── The world ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Servers and clients ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export const uncaught: unknown[] = [];
 export const onUncaught = (error: unknown): void => void uncaught.push(error);
 export const said: string[] = [];
 export const log = (line: string): void => void said.push(line);
-/** Sockets and servers in the order of their making, to be reached where no client gets. */
+/** Sockets and servers in order of creation, for entries that no client can reach. */
 export const sockets: DatagramSocket[] = [];
 export const servers: NetServer[] = [];
 export const dialled: Socket[] = [];
@@ -109,8 +109,8 @@ afterEach(async () => {
   await proxy.close();
 });
 
-/** A proxy that waits no longer than it must. */
-export async function hurryProxy(): Promise<void> {
+/** Replaces the proxy by one with the shortest timeout. */
+export async function impatientProxy(): Promise<void> {
   await proxy.close();
   proxy = await createProxy([originUrl()], { log, headersTimeout: 1 });
 }
@@ -122,10 +122,10 @@ export async function viaProxy(path: string): Promise<void> {
 
 export const originUrl = (): string => `http://127.0.0.1:${(origin.address() as AddressInfo).port}`;
 
-/** The server that the traffic went to, unless it was closed. */
+/** The last server that received traffic, unless it was closed. */
 let running: Server | undefined;
 
-/** Everything a service does: files, an origin behind it, a handler. */
+/** A server with files, a proxy and a handler. */
 export async function openServer(protocols: readonly Protocol[] = ["h3", "h2", "http/1.1"]): Promise<Server> {
   const files = new FileService(site, { log });
   const handler = createFetchHandler(answer, { log });
@@ -186,7 +186,7 @@ export async function answer(request: Request, context: Parameters<Parameters<ty
       return new Response(
         new ReadableStream({
           start: (controller) => controller.enqueue(new Uint8Array(10)),
-          pull: (controller) => controller.error(new Error("cut off")),
+          pull: (controller) => controller.error(new Error("aborted")),
         }),
       );
     case "/timers":
@@ -211,7 +211,7 @@ export function openClient(server: Server, protocol: Protocol, options: ClientOp
   return { client, at, get };
 }
 
-/** What each piece of traffic comes to does not matter: it has to come to something. */
+/** Waits until all traffic has ended, whatever the results. */
 export const all = (...traffic: Promise<unknown>[]): Promise<unknown> => Promise.allSettled(traffic);
 
 // ── Traffic ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -246,7 +246,7 @@ export async function browse(protocol: Protocol): Promise<void> {
 
 export const OPEN = { h3: openHttp3, h2: openHttp2, "http/1.1": openHttp1 } as const;
 
-/** What only a hand-made client does: expectations, trailers, half a body, unread answers. */
+/** Traffic that only a handwritten client produces: expectations, trailers, half a body, unread responses. */
 export async function poke(protocol: "h2" | "http/1.1"): Promise<void> {
   const server = await openServer(["h2", "http/1.1"]);
   const client = await OPEN[protocol](new URL(server.url)).catch(() => undefined);
@@ -276,19 +276,18 @@ export async function poke(protocol: "h2" | "http/1.1"): Promise<void> {
   await settle(early.send("early"), early.response);
 }
 
-/** A tunnel that carries much, and ends in peace or is cut off; or one that is refused. */
-export async function tunnel(protocol: "h2" | "http/1.1", end: "ended" | "cut off" | "refused"): Promise<void> {
+/** A tunnel with much data that ends normally or is aborted, or one that is refused. */
+export async function tunnel(protocol: "h2" | "http/1.1", end: "ended" | "aborted" | "refused"): Promise<void> {
   const { port } = await openServer();
   const [, { open }] = TUNNEL_KINDS.find(([, kind]) => kind.version === protocol && kind.protocol !== undefined)!;
   const onClose = (close: () => void): void => void closers.push(close);
   const { stream, cutOff } = await open({ port, protocol: end, onClose });
   const closed = once(stream, "close");
-  stream.once("data", () => (end === "cut off" ? cutOff() : stream.end()));
+  stream.once("data", () => (end === "aborted" ? cutOff() : stream.end()));
   await closed;
 }
 
-/** Bytes that are no HTTP/1.1. The client closes when it is answered, or stays until it is cut off. */
-/** Plain HTTP on the port of TLS. */
+/** Plain HTTP on the TLS port. */
 export async function plainHttp(): Promise<void> {
   const server = await openServer(["http/1.1"]);
   const socket = new Socket().connect({ host: "127.0.0.1", port: server.port });
@@ -299,6 +298,7 @@ export async function plainHttp(): Promise<void> {
   await once(socket, "close");
 }
 
+/** Bytes that are not HTTP/1.1. The client closes after the response, or stays until it is disconnected. */
 export async function garbage({ stays = false } = {}): Promise<void> {
   const server = await openServer(["http/1.1"]);
   const socket = connectTls({
@@ -315,12 +315,12 @@ export async function garbage({ stays = false } = {}): Promise<void> {
   await once(socket, stays ? "end" : "close");
 }
 
-/** A server that closes: at once with a request under way, or in peace. */
+/** Closes a server: at once during a request, or gracefully. */
 export async function closing(protocol: Protocol, timeout: number): Promise<void> {
   const server = await openServer();
   const { client, get } = openClient(server, protocol);
   await all(get("/"));
-  // RFC 9114 §5.2: a server is drained only when its client has acknowledged the whole answer.
+  // RFC 9114 §5.2: a server is drained only when its client has acknowledged the whole response.
   await vi.waitFor(() => expect(lastConnection?.stats().bytesInFlight ?? 0).toBe(0));
   const reached = new Promise<void>((resolve) => {
     onNever = resolve;
@@ -329,10 +329,10 @@ export async function closing(protocol: Protocol, timeout: number): Promise<void
   if (timeout === 0) await reached;
   running = undefined;
   await all(server.close({ timeout }));
-  await all(client.destroy(), pending ?? Promise.resolve()); // it would try again elsewhere
+  await all(client.destroy(), pending ?? Promise.resolve()); // otherwise it would retry
 }
 
-/** A TCP server that does what it is told with each connection. */
+/** A TCP server that calls `onConnection` for each connection. */
 export async function tcpServer(onConnection: (socket: Socket) => void): Promise<number> {
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
@@ -359,7 +359,7 @@ export const raw3 = async (run: (client: TestClient, server: Server) => Promise<
   await all(run(client, server));
 };
 
-/** A response that fails behind its head. */
+/** A response that fails after its head. */
 export const cutShort = async (protocol: Protocol) =>
   all(openClient(await openServer([protocol]), protocol).get("/cut"));
 
@@ -400,22 +400,22 @@ export async function signalled(): Promise<void> {
   await server.finished;
 }
 
-/** Addresses that lead nowhere, a lookup without an end, a name that changes its mind. */
+/** A lookup that never ends. */
 export const NOWHERE: ClientOptions = {
   resolve: () => new Promise(() => undefined),
   connectTimeout: 1,
   protocols: ["http/1.1"],
 };
 
-/** The server of the traffic so far is not to be asked again. */
+/** Makes `nextServer` open a new server. */
 export function retire(): void {
   running = undefined;
 }
 
-/** The server that the traffic reached, or a new one. */
+/** The server that received the traffic, or a new one. */
 export const nextServer = async (): Promise<Server> => running ?? openServer();
 
-/** Datagrams there and back through the capturing relay; what it loses is sent again. */
+/** Sends a datagram through the capturing relay and back, and retries if it is lost. */
 export async function relayed(): Promise<void> {
   const echo = createSocket("udp4");
   const client = createSocket("udp4");
@@ -437,7 +437,7 @@ export async function relayed(): Promise<void> {
   }
 }
 
-/** A datagram that comes to the wildcard, for an address that the system does not list. */
+/** A datagram to the wildcard socket, for an address that the system does not list. */
 export async function strayDatagram(): Promise<void> {
   const nothing = { listed: () => [], askedBy: async () => undefined };
   const socket = await bindEveryAddress(0, "0.0.0.0", nothing);

@@ -1,4 +1,4 @@
-/** Rows 14, 21, 27: packets by the thousand that mean nothing. */
+/** Rows 14, 21, 27: thousands of meaningless packets. */
 
 import { describe, expect, test } from "vitest";
 import { after, millis, seconds } from "../../src/base/time.ts";
@@ -15,7 +15,7 @@ import { attacker, growth, KIB, MIB } from "./attack.ts";
 const { oneRtt } = EncryptionLevel;
 
 describe("row 14: empty and tiny datagrams", () => {
-  test("bring no answer, no state, and starve no timer", () => {
+  test("get no response, leave no state, and do not delay timers", () => {
     const server = new Listener();
     server.deliver(initialPacket({ destination: new Uint8Array(8).fill(1) }));
     const deadline = server.endpoint.nextTimeout()!;
@@ -32,19 +32,19 @@ describe("row 14: empty and tiny datagrams", () => {
     expect(server.endpoint.connectionCount).toBe(0);
   });
 
-  test("PING and PADDING alone are acknowledged every second time at most, and late", () => {
+  test("PING gets at most one acknowledgement for two packets, and PADDING alone even fewer", () => {
     const peer = attacker();
     const before = peer.datagrams.length;
     for (let i = 0; i < 1_000; i += 1) peer.send(oneRtt, [{ type: "ping" }]);
     expect(peer.datagrams.length - before).toBeLessThanOrEqual(501);
     const { length } = peer.datagrams;
     for (let i = 0; i < 1_000; i += 1) peer.send(oneRtt, [{ type: "padding", length: 3 }]);
-    // What elicits no acknowledgement is reported in company.
+    // Packets that are not ack-eliciting are acknowledged only along with others.
     expect(peer.datagrams.length - length).toBeLessThanOrEqual(130);
   });
 });
 
-describe("row 21: frames cut short", () => {
+describe("row 21: truncated frames", () => {
   const frames: readonly Frame[] = [
     { type: "ack", largest: 0, delay: 70, ranges: [0, 0], ecn: { ect0: 70, ect1: 70, ce: 70 } },
     { type: "reset-stream", id: 68, code: 70, finalSize: 70 },
@@ -82,7 +82,7 @@ describe("row 21: frames cut short", () => {
     }
   });
 
-  test.each([0x1f, 0x20, 0x3f, 0x21])("type 0x%s is not known", (type) => {
+  test.each([0x1f, 0x20, 0x3f, 0x21])("type %i is unknown", (type) => {
     const peer = attacker();
     peer.sendRaw(oneRtt, Uint8Array.of(type, 0, 0, 0));
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.FRAME_ENCODING_ERROR.code);
@@ -90,8 +90,8 @@ describe("row 21: frames cut short", () => {
 });
 
 describe("row 27: forgeries", () => {
-  test("of the other key phase cost a decryption, and change nothing", () => {
-    // With real keys: what is sealed with the present key and says that it is the next one's opens with neither.
+  test("with the other key phase cost a decryption, and change nothing", () => {
+    // With real keys: packets sealed with the current key but marked with the next key phase open with neither key.
     const peer = new HostilePeer({ role: "client" }).handshake();
     const id = peer.connection.openStream("uni")!;
     const used = growth(() => {

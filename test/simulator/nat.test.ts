@@ -1,4 +1,4 @@
-/** A transfer through a NAT that forgets its mappings (RFC 9000 §9): the server follows. */
+/** Transfers through a NAT that changes its mappings (RFC 9000 §9). The server follows the client. */
 
 import { describe, expect, test } from "vitest";
 import { type Instant, millis, seconds } from "../../src/base/time.ts";
@@ -7,10 +7,10 @@ import { transfer } from "./transfer.ts";
 
 const OUTSIDE = "203.0.113.9";
 
-/** Gives the client another port every so often after `from`; what comes to an old one is lost. */
-function forgetfulNat(from: Instant, every: number) {
+/** Changes the client's external port at a fixed interval after `from`. Datagrams to an old port are dropped. */
+function rebindingNat(from: Instant, interval: number) {
   const ports = new Set<number>();
-  const portAt = (now: Instant): number => 20_000 + Math.max(0, Math.ceil((now - from) / every));
+  const portAt = (now: Instant): number => 20_000 + Math.max(0, Math.ceil((now - from) / interval));
   const element: NetworkElement = relay((datagram, direction, now) => {
     const port = portAt(now);
     if (direction === "forward") {
@@ -25,16 +25,16 @@ function forgetfulNat(from: Instant, every: number) {
   return { element, ports };
 }
 
-describe("a NAT that forgets", () => {
-  test.each([1, 2, 3])("costs a transfer no byte, on a link that loses too (seed %i)", (seed) => {
-    const { element, ports } = forgetfulNat(millis(500) as number as Instant, millis(700));
+describe("a NAT that changes its mapping", () => {
+  test.each([1, 2, 3])("does not damage a transfer, even on a lossy link (seed %i)", (seed) => {
+    const { element, ports } = rebindingNat(millis(500) as number as Instant, millis(700));
     const result = transfer({
       seed,
       bytes: 3_000_000,
       link: { delay: millis(15), rate: 8e6, loss: 0.005 },
       middle: [element],
       maxVirtualTime: seconds(120),
-      // What the server sends to a forgotten port tells the client nothing: it has to speak by itself now and then.
+      // Datagrams to an old port do not reach the client, so it must send something regularly itself.
       config: { keepAlive: seconds(1) },
     });
     expect(result.isIdentical).toBe(true);

@@ -1,4 +1,4 @@
-// What Nagare needs of a machine, each looked at for real.
+// Checks of what Nagare needs from a machine. Each one tries the real thing.
 
 import { existsSync } from "node:fs";
 import { echoDatagram, grantedBuffers, tryPort } from "../../host/udp/probe.ts";
@@ -6,9 +6,9 @@ import { CHROMIUM, findProgram } from "../find-program.ts";
 import { bytes } from "../get/units.ts";
 import type { Io } from "../io.ts";
 import { readVersion } from "../version.ts";
-import { askOwnServer } from "./own-server.ts";
+import { requestFromOwnServer } from "./own-server.ts";
 
-/** "absent" can be lived without. */
+/** "absent" means missing but optional. */
 export type CheckVerdict = "ok" | "failed" | "absent";
 
 export interface CheckResult {
@@ -35,8 +35,8 @@ export const CHECKS: readonly Check[] = [
   { name: "UDP over IPv4", run: () => echoCheck("127.0.0.1") },
   { name: "UDP over IPv6", run: () => echoCheck("::1") },
   { name: "UDP buffers", run: buffers },
-  { name: "HTTP/3 to itself", run: () => askOwnServer("h3").then(ok) },
-  { name: "HTTP/2 to itself", run: () => askOwnServer("h2").then(ok) },
+  { name: "HTTP/3 to itself", run: () => requestFromOwnServer("h3").then(ok) },
+  { name: "HTTP/2 to itself", run: () => requestFromOwnServer("h2").then(ok) },
   { name: "certificate", run: certificate },
   { name: "port 443", run: port443 },
   { name: "Chromium", run: chromium },
@@ -56,12 +56,12 @@ async function cryptoEngineCheck(): Promise<CheckResult> {
   return ok(engine.name);
 }
 
-/** A certificate is judged by the clock: one that is years off refuses them all. */
+/** Certificates are checked against the clock: if it is years off, none is valid. */
 async function clock(): Promise<CheckResult> {
   const now = new Date();
   const shown = now.toISOString();
   const year = now.getUTCFullYear();
-  if (year < 2025 || year > 2060) return failed(shown, "set the clock: no certificate is valid at that time");
+  if (year < 2025 || year > 2060) return failed(shown, "set the clock: no certificate is valid at this time");
   return ok(shown);
 }
 
@@ -74,17 +74,17 @@ async function echoCheck(address: string): Promise<CheckResult> {
     if (address.includes(":")) return absent(detail, "this machine has no IPv6: everything works over IPv4");
     return failed(
       detail,
-      "HTTP/3 needs UDP: look at the sandbox's or firewall's rules; HTTP/1.1 and HTTP/2 work without",
+      "HTTP/3 needs UDP: check the rules of the sandbox or firewall; HTTP/1.1 and HTTP/2 work without it",
     );
   }
 }
 
-/** A burst at 1 Gbit/s fills a megabyte in 8 ms, which is a short nap for a JavaScript process. */
+/** A burst at 1 Gbit/s fills a megabyte in 8 ms, and a JavaScript process can easily be busy for that long. */
 const GOOD_BUFFER = 1 << 20;
 
 async function buffers(): Promise<CheckResult> {
   const { receive, send } = await grantedBuffers(4 * GOOD_BUFFER);
-  const detail = `${bytes(receive)} to receive, ${bytes(send)} to send`;
+  const detail = `${bytes(receive)} receive, ${bytes(send)} send`;
   if (Math.min(receive, send) >= GOOD_BUFFER) return ok(detail);
   return absent(detail, "for fast downloads: sysctl -w net.core.rmem_max=4194304 net.core.wmem_max=4194304");
 }
@@ -93,11 +93,11 @@ async function certificate(): Promise<CheckResult> {
   const { developmentIdentity } = await import("../../host/certificates/index.ts");
   const { names, notAfter, path } = await developmentIdentity();
   const days = Math.floor((notAfter.getTime() - Date.now()) / 86_400_000);
-  const detail = `for development, for ${names.join(", ")}, ${days} days left`;
+  const detail = `development certificate for ${names.join(", ")}, ${days} days left`;
   if (path === undefined)
     return absent(
       detail,
-      "it cannot be kept, so each start makes a new one: set XDG_CACHE_HOME to a folder that can be written",
+      "it cannot be saved, so each start generates a new one: set XDG_CACHE_HOME to a writable folder",
     );
   return ok(`${detail} (${path})`);
 }
@@ -105,10 +105,11 @@ async function certificate(): Promise<CheckResult> {
 async function port443(): Promise<CheckResult> {
   try {
     await tryPort(443);
-    return ok("may be used, TCP and UDP");
+    return ok("available, TCP and UDP");
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "EADDRINUSE") return absent("in use", "stop what uses it, or serve on another port with -p");
+    if (code === "EADDRINUSE")
+      return absent("in use", "stop the program that uses it, or serve on another port with -p");
     const grant = `setcap cap_net_bind_service=+ep ${process.execPath}`;
     if (code === "EACCES") return absent("no permission", `serve on another port with -p, or: sudo ${grant}`);
     return absent(code ?? String(error), "serve on another port with -p");
@@ -120,14 +121,14 @@ async function chromium(env: Io["env"]): Promise<CheckResult> {
   if (path !== undefined) return ok(path);
   return absent(
     "not on PATH",
-    "to see pages over HTTP/3 with the development certificate, install it (Debian: apt-get install chromium)",
+    "install it to open pages over HTTP/3 with the development certificate (Debian: apt-get install chromium)",
   );
 }
 
 async function keylog(env: Io["env"]): Promise<CheckResult> {
   const path = env.SSLKEYLOGFILE;
   if (path === undefined || path === "")
-    return absent("not set", "set it to a file to let Wireshark read your own traffic");
-  const exists = existsSync(path) ? "" : ", not written yet";
-  return ok(`${path}${exists}: whoever reads it can read the traffic`);
+    return absent("not set", "set it to a file path to let Wireshark decrypt your own traffic");
+  const exists = existsSync(path) ? "" : ", not created yet";
+  return ok(`${path}${exists}: anyone who can read this file can decrypt the traffic`);
 }

@@ -1,16 +1,16 @@
-// `nagare doctor`: every check of checks.ts, one line each.
+// `nagare doctor`: runs every check in checks.ts and prints one line for each.
 import { EXIT, silentExit } from "../fail.ts";
 import { type Colors, colorsFor, type Io, write } from "../io.ts";
 import { CHECKS, type CheckResult, type CheckVerdict } from "./checks.ts";
 
 export async function doctor(flags: { readonly json?: true }, io: Io): Promise<void> {
   const colors = colorsFor(io.stdout, io.env);
-  const wide = Math.max(...CHECKS.map(({ name }) => name.length));
+  const width = Math.max(...CHECKS.map(({ name }) => name.length));
   let failed = false;
   for (const { name, run } of CHECKS) {
     const result = await run(io.env).catch(asFailure);
     failed ||= result.verdict === "failed";
-    const line = flags.json ? JSON.stringify({ name, ...result }) : lineFor(name.padEnd(wide), result, colors);
+    const line = flags.json ? JSON.stringify({ name, ...result }) : lineFor(name.padEnd(width), result, colors);
     await write(io.stdout, `${line}\n`);
   }
   if (failed) throw silentExit(EXIT.failed);

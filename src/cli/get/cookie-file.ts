@@ -1,4 +1,4 @@
-// Netscape's format of cookie files, as curl reads and writes it: a cookie a line, seven columns with tabs between them.
+// Netscape's cookie file format, as curl reads and writes it: one cookie per line, in seven tab-separated columns.
 import { randomBytes } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { describe } from "../fail.ts";
@@ -8,12 +8,12 @@ export interface Cookie {
   readonly name: string;
   readonly value: string;
   readonly domain: string;
-  /** Whether other hosts of the domain get it too. */
+  /** True if the domain's other hosts also get it. */
   readonly subdomains: boolean;
   readonly path: string;
   readonly secure: boolean;
   readonly httpOnly: boolean;
-  /** Milliseconds since 1970; undefined for this session. */
+  /** Milliseconds since 1970; undefined for a session cookie. */
   readonly expires: number | undefined;
 }
 
@@ -57,11 +57,11 @@ function formatCookieFile(cookies: readonly Cookie[]): string {
   return ["# Netscape HTTP Cookie File", "# Written by nagare get -c", "", ...lines, ""].join("\n");
 }
 
-/** -c. As in curl, a file that cannot be written is a warning: the transfers themselves are done. */
+/** -c. As in curl, a file that cannot be written is only a warning, since the transfers themselves are done. */
 export async function saveCookies(path: string, cookies: readonly Cookie[], io: Io): Promise<void> {
   const text = formatCookieFile(cookies);
   if (path === "-") return write(io.stdout, text);
-  // Put in place whole: the same file is often read by the next command.
+  // Replaced atomically, because the next command often reads the same file.
   const temporary = `${path}.${randomBytes(4).toString("hex")}`;
   try {
     await writeFile(temporary, text, { mode: 0o600, flag: "wx" });

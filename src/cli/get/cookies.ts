@@ -1,68 +1,68 @@
-// -b and -c: cookies given as text for the first host, or read from a file; with a file, those of responses join them
+// -b and -c: cookies given as text for the first host, or read from a file. With a file, cookies from responses are kept too
 // (RFC 6265).
 import { readFile } from "node:fs/promises";
 import type { Field } from "../../client/index.ts";
 import { type Cookie, parseCookieFile } from "./cookie-file.ts";
 import { isAddress, unreadable } from "./flags.ts";
 
-/** Cookies of one `nagare get`. */
+/** The cookies of one `nagare get`. */
 export class CookieJar {
   readonly #cookies: Cookie[] = [];
-  /** Text of -b: it goes to the first host only, as credentials do. */
+  /** The text of -b. Like credentials, it is sent only to the first host. */
   #given = "";
-  /** curl keeps the cookies of responses only once a file was named. */
-  #keeps = false;
+  /** True if cookies from responses are kept: as in curl, only if a file is named. */
+  #keepsResponseCookies = false;
 
-  /** `saves`: they will be written to a file (-c). */
+  /** `saves` is true if the cookies will be written to a file (-c). */
   static async from(flags: readonly string[], saves: boolean): Promise<CookieJar> {
     const jar = new CookieJar();
-    jar.#keeps = saves;
+    jar.#keepsResponseCookies = saves;
     for (const value of flags) {
       if (value.includes("=")) jar.#given = jar.#given === "" ? value : `${jar.#given}; ${value}`;
       else {
-        jar.#keeps = true;
+        jar.#keepsResponseCookies = true;
         if (value !== "") for (const cookie of parseCookieFile(await readJar(value))) jar.#set(cookie);
       }
     }
     return jar;
   }
 
-  /** The value of `cookie` for a request, or undefined. */
+  /** Returns the value of the `cookie` field for a request, or undefined. */
   header(url: URL, isFirstOrigin: boolean, isGivenByHeader: boolean): string | undefined {
     const now = Date.now();
-    const fitting = this.#cookies
+    const matching = this.#cookies
       .filter((cookie) => matches(cookie, url) && (cookie.expires === undefined || cookie.expires > now))
       .sort((a, b) => b.path.length - a.path.length); // RFC 6265 §5.4
-    const pairs = fitting.map(({ name, value }) => `${name}=${value}`);
-    // As in curl, a cookie that -H names takes the place of the text of -b.
+    const pairs = matching.map(({ name, value }) => `${name}=${value}`);
+    // As in curl, a cookie field from -H replaces the text of -b.
     if (isFirstOrigin && this.#given !== "" && !isGivenByHeader) pairs.push(this.#given);
     return pairs.length === 0 ? undefined : pairs.join("; ");
   }
 
   store(fields: readonly Field[], url: URL): void {
-    if (!this.#keeps) return;
+    if (!this.#keepsResponseCookies) return;
     for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") this.#set(parseSetCookie(value, url));
   }
 
   #set(cookie: Cookie | undefined): void {
     if (cookie === undefined) return;
     const { name, domain, path } = cookie;
-    const before = this.#cookies.findIndex(
+    const existing = this.#cookies.findIndex(
       (each) => each.name === name && each.domain === domain && each.path === path,
     );
-    // RFC 6265 §5.3: one that is replaced keeps its creation time, which is its place here.
-    if (before === -1) this.#cookies.push(cookie);
-    else this.#cookies[before] = cookie;
+    // RFC 6265 §5.3: a replaced cookie keeps its creation time, which is its position here.
+    if (existing === -1) this.#cookies.push(cookie);
+    else this.#cookies[existing] = cookie;
   }
 
-  /** Those that have not expired, the newest first, as curl writes them. */
+  /** The cookies that have not expired, newest first, as curl writes them. */
   get cookies(): readonly Cookie[] {
     const now = Date.now();
     return this.#cookies.filter(({ expires }) => expires === undefined || expires > now).reverse();
   }
 }
 
-/** A jar that does not exist yet is empty: `-b jar -c jar` makes it. */
+/** A jar that does not exist yet counts as empty: `-b jar -c jar` creates it. */
 async function readJar(path: string): Promise<string> {
   try {
     return await readFile(path, "utf8");
@@ -79,7 +79,7 @@ function matches({ domain, subdomains, path, secure }: Cookie, url: URL): boolea
   return pathname === path || pathname.startsWith(path.endsWith("/") ? path : `${path}/`); // RFC 6265 §5.1.4
 }
 
-/** RFC 6265 §5.2 and §5.3; undefined for one that must not be kept. */
+/** RFC 6265 §5.2 and §5.3. Returns undefined for a cookie that must not be kept. */
 function parseSetCookie(line: string, url: URL): Cookie | undefined {
   const [pair = "", ...attributes] = line.split(";").map((each) => each.trim());
   const equals = pair.indexOf("=");
@@ -89,7 +89,7 @@ function parseSetCookie(line: string, url: URL): Cookie | undefined {
   const domain = read("domain")?.replace(/^\./, "").toLowerCase() ?? "";
   const host = url.hostname;
   if (domain !== "" && domain !== host) {
-    // A cookie for a whole top-level domain would reach strangers.
+    // A cookie for a whole top-level domain would reach unrelated sites.
     if (isAddress(host) || !domain.includes(".") || !host.endsWith(`.${domain}`)) return undefined;
   }
   const path = read("path");

@@ -1,4 +1,4 @@
-// The content of a request: -d and its siblings, -F and -T. What lies in files is streamed from them, not held in memory.
+// The content of a request: -d and its variants, -F and -T. Files are streamed, not held in memory.
 import { createReadStream } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename } from "node:path";
@@ -8,7 +8,7 @@ import type { BodyLike, BodySource } from "../../client/index.ts";
 import type { Io } from "../io.ts";
 import { type DataFlag, unreadable } from "./flags.ts";
 
-/** A run of bytes, or something that yields a known number of them each time it is opened. */
+/** Bytes, or a source that yields a known number of bytes each time it is opened. */
 export type Piece = Uint8Array | (BodySource & { readonly length: number });
 
 export interface Content {
@@ -31,14 +31,14 @@ async function dataPiece({ kind, value }: DataFlag, io: Io): Promise<Piece[]> {
   if (kind === "raw" || !value.startsWith("@")) return [Buffer.from(value)];
   const strip = kind === "data";
   if (value === "@-") {
-    const typed = await buffer(io.stdin);
-    return [strip ? withoutBreaks(typed) : typed];
+    const input = await buffer(io.stdin);
+    return [strip ? withoutBreaks(input) : input];
   }
   const path = value.slice(1);
   return [strip ? await strippedFile(path) : await filePiece(path)];
 }
 
-/** `content`, `=content`, `name=content`, `@file` or `name@file`: only the content is encoded. */
+/** `content`, `=content`, `name=content`, `@file` or `name@file`; encodes only the content. */
 async function urlencoded(value: string, io: Io): Promise<string> {
   const [, name = "", separator, rest = ""] = /^([^=@]*)([=@])(.*)$/s.exec(value) ?? [];
   if (separator === undefined) return encode(Buffer.from(value));
@@ -52,7 +52,7 @@ async function urlencoded(value: string, io: Io): Promise<string> {
   return name === "" ? encode(content) : `${name}=${encode(content)}`;
 }
 
-/** RFC 3986 §2.3 names what needs no encoding; forms write a space as a plus sign. */
+/** RFC 3986 §2.3 lists the characters that need no encoding. Forms write a space as a plus sign. */
 const encode = (content: Uint8Array): string =>
   Array.from(content, (byte) => {
     const character = String.fromCharCode(byte);
@@ -60,7 +60,7 @@ const encode = (content: Uint8Array): string =>
     return byte === 0x20 ? "+" : `%${byte.toString(16).toUpperCase().padStart(2, "0")}`;
   }).join("");
 
-/** A regular file is streamed; what has no length beforehand (a FIFO) is read first. */
+/** Streams a regular file. Anything whose length is not known in advance, such as a FIFO, is read first. */
 export async function filePiece(path: string): Promise<Piece> {
   const facts = await stat(path).catch(unreadable);
   if (!facts.isFile()) return readFile(path).catch(unreadable);
@@ -68,7 +68,7 @@ export async function filePiece(path: string): Promise<Piece> {
   return { length: facts.size, open: () => createReadStream(path, { end: facts.size - 1 }) };
 }
 
-/** -d leaves out line breaks and NUL: how long that makes it is counted before it is sent. */
+/** -d strips line breaks and NUL. The resulting length is counted before sending. */
 async function strippedFile(path: string): Promise<Piece> {
   let length = 0;
   try {
@@ -87,7 +87,7 @@ async function strippedFile(path: string): Promise<Piece> {
 const withoutBreaks = (bytes: Buffer): Buffer =>
   Buffer.from(bytes.toString("latin1").replace(/[\r\n\0]/g, ""), "latin1");
 
-/** Pieces as one body: bytes where all are in memory. */
+/** Joins pieces into one body, which is a byte array if all of them are in memory. */
 export function bodyOf(pieces: readonly Piece[]): BodyLike {
   const inMemory = pieces.filter((each) => each instanceof Uint8Array);
   if (inMemory.length === pieces.length) return Buffer.concat(inMemory);
@@ -102,13 +102,13 @@ export function bodyOf(pieces: readonly Piece[]): BodyLike {
   };
 }
 
-/** -T: a file, or stdin as it comes. */
+/** -T: a file, or stdin as a stream. */
 export async function uploadBody(path: string, io: Io): Promise<BodyLike> {
   if (path === "-" || path === ".") return io.stdin as Readable & AsyncIterable<Uint8Array>;
   return bodyOf([await filePiece(path)]);
 }
 
-/** curl: a URL that ends with a slash gets the file's name appended. */
+/** As in curl, the file's name is appended to a URL that ends with a slash. */
 export function uploadUrl(url: URL, path: string): URL {
   if (!url.pathname.endsWith("/") || path === "-" || path === ".") return url;
   const named = new URL(url);

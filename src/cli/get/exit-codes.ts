@@ -1,4 +1,4 @@
-// curl's exit codes (curl(1), EXIT CODES) for what can end a transfer, so that scripts written for curl go on working.
+// curl's exit codes (curl(1), EXIT CODES) for failed transfers, so that scripts written for curl keep working.
 import { ClientError, type ClientErrorCode } from "../../client/index.ts";
 import { CliError, describe } from "../fail.ts";
 
@@ -27,8 +27,8 @@ export const CURL = {
   http3: 95,
 } as const;
 
-/** What a transfer had seen when it failed. */
-export interface Progressed {
+/** How far a transfer got before it failed. */
+export interface TransferProgress {
   readonly protocol: "h3" | "h2" | "http/1.1" | undefined;
   readonly headSeen: boolean;
 }
@@ -52,16 +52,16 @@ const BY_CODE: Readonly<Partial<Record<ClientErrorCode, number>>> = {
   REQUEST_BODY_FAILED: CURL.readFailed,
 };
 
-/** The same error with curl's exit code for it. */
-export function withCurlCode(error: unknown, progressed: Progressed): unknown {
+/** Returns the same error with curl's exit code. */
+export function withCurlCode(error: unknown, progress: TransferProgress): unknown {
   if (!(error instanceof ClientError)) return error;
-  const exitCode = BY_CODE[error.code] ?? codeOfConnection(error, progressed);
+  const exitCode = BY_CODE[error.code] ?? codeOfConnection(error, progress);
   const { code, message, hint } = describe(error);
   return new CliError(code, message, { exitCode, hint, cause: error });
 }
 
-/** How a connection ended says more than that it did. */
-function codeOfConnection(error: ClientError, { protocol, headSeen }: Progressed): number {
+/** The exit code for a failed connection, by how it failed. */
+function codeOfConnection(error: ClientError, { protocol, headSeen }: TransferProgress): number {
   const cause = causeCode(error);
   if (error.code === "PROTOCOL_UNAVAILABLE") {
     return cause?.startsWith("ERR_SSL") === true ? CURL.tlsFailed : CURL.unsupportedProtocol;
@@ -73,9 +73,9 @@ function codeOfConnection(error: ClientError, { protocol, headSeen }: Progressed
   return headSeen ? CURL.partialFile : CURL.emptyReply;
 }
 
-/** undici's parser gives its reason in words only. */
+/** undici's parser gives its reason only as text. */
 function codeOfParser({ message }: Error): number {
-  if (message.includes("Expected HTTP/")) return CURL.unsupportedProtocol; // curl takes it for HTTP/0.9
+  if (message.includes("Expected HTTP/")) return CURL.unsupportedProtocol; // curl treats it as HTTP/0.9
   return message.includes("chunk") ? CURL.receiveFailed : CURL.malformedReply;
 }
 

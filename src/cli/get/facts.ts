@@ -1,4 +1,4 @@
-// --json: what is known about an exchange, as one object. Times are milliseconds since the request was asked for.
+// --json: the facts about an exchange, as one object. Times are milliseconds since the request began.
 import type { ExchangeFacts } from "../../client/index.ts";
 
 export interface GetFacts {
@@ -13,8 +13,9 @@ export interface GetFacts {
   readonly redirects: readonly { readonly url: string; readonly status: number }[];
   readonly headers: readonly (readonly [string, string])[];
   readonly trailers: readonly (readonly [string, string])[];
-  /** Bytes of content as they came, and as they were after decoding. */
+  /** Bytes of content as received. */
   readonly contentBytes: number;
+  /** Bytes of content after decoding. */
   readonly bodyBytes: number;
   readonly output: string | null;
   readonly timings: Readonly<Record<string, number>>;
@@ -32,10 +33,10 @@ export function factsOf(
 ): GetFacts {
   const { timings, connection } = facts;
   const { start } = timings;
-  const since: Record<string, number> = {};
+  const elapsed: Record<string, number> = {};
   const moments = { ...(facts.reused ? {} : connection), ...timings };
   for (const [name, moment] of Object.entries(moments)) {
-    if (name !== "start") since[name] = Math.round((moment - start) * 1000) / 1000;
+    if (name !== "start") elapsed[name] = Math.round((moment - start) * 1000) / 1000;
   }
   const { details, ...figures } = facts.stats();
   return {
@@ -53,7 +54,7 @@ export function factsOf(
     contentBytes: facts.contentBytes,
     bodyBytes: about.bodyBytes,
     output: about.output ?? null,
-    timings: since,
+    timings: elapsed,
     connection: { ...figures, ...details },
   };
 }

@@ -1,4 +1,4 @@
-// From curl's spelling to what the client understands. What makes no sense is rejected here, before anything is sent.
+// Translates curl's options into options of the client. Rejects invalid combinations before anything is sent.
 import { readFile } from "node:fs/promises";
 import type { ClientOptions, Protocol } from "../../client/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
@@ -6,13 +6,13 @@ import { CliError, describe, EXIT, usageError } from "../fail.ts";
 import { CURL } from "./exit-codes.ts";
 import { resolverFrom } from "./resolver.ts";
 
-/** One of -d and its siblings; they are joined in the order given. */
+/** One -d or one of its variants. They are joined in the order given. */
 export interface DataFlag {
   readonly kind: "data" | "binary" | "raw" | "urlencode";
   readonly value: string;
 }
 
-/** One of -o and -O; they belong to the URLs in the order given. */
+/** One -o or -O. They apply to the URLs in the order given. */
 export type OutputFlag = { readonly path: string } | "remote";
 
 export interface GetFlags {
@@ -77,7 +77,7 @@ export function protocolsFrom(flags: GetFlags): readonly Protocol[] {
   return ["h3", "h2", "http/1.1"];
 }
 
-/** What the client is made with. The key log is opened elsewhere. */
+/** Options for the client, except the key log, which is opened elsewhere. */
 export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions> {
   const { connectTimeout = 0 } = flags;
   return {
@@ -101,7 +101,7 @@ export function urlFrom(text: string): URL {
     throw new CliError("URL_INVALID", `${text} is not a URL`, { exitCode: CURL.malformedUrl });
   }
   if (url.protocol !== "https:" && url.protocol !== "http:") {
-    throw new CliError("SCHEME_UNSUPPORTED", `${url.protocol}// is not spoken here`, {
+    throw new CliError("SCHEME_UNSUPPORTED", `${url.protocol}// is not supported`, {
       exitCode: CURL.unsupportedProtocol,
       hint: "use https:// or http://",
     });
@@ -109,39 +109,39 @@ export function urlFrom(text: string): URL {
   return url;
 }
 
-/** Combinations that ask for two things at once. */
+/** Throws if options contradict each other. */
 export function checkCombinations(flags: GetFlags): void {
-  const asksForContent = [
+  const contentOptions = [
     ["-d", flags.get ? undefined : flags.data],
     ["-F", flags.form],
     ["-T", flags.uploadFile],
     ["-I", flags.head],
   ].flatMap(([option, value]) => (value === undefined ? [] : [option as string]));
-  if (asksForContent.length > 1) throw usageError(`${asksForContent.join(" and ")} exclude each other`);
+  if (contentOptions.length > 1) throw usageError(`${contentOptions.join(" and ")} cannot be combined`);
   if (flags.get && (flags.form !== undefined || flags.uploadFile !== undefined)) {
-    throw usageError("-G takes only what -d gives");
+    throw usageError("-G can only be combined with -d, not with -F or -T");
   }
   if (flags.remoteHeaderName && (flags.include || flags.head)) {
-    throw usageError(`-J and ${flags.include ? "-i" : "-I"} exclude each other`);
+    throw usageError(`-J and ${flags.include ? "-i" : "-I"} cannot be combined`);
   }
-  if (flags.range !== undefined && flags.continueAt !== undefined) throw usageError("-r and -C exclude each other");
+  if (flags.range !== undefined && flags.continueAt !== undefined) throw usageError("-r and -C cannot be combined");
 }
 
-/** `exitCode` is what the command ends with when the file is of no use. */
+/** `exitCode` is the exit code if the file is unusable. */
 export async function readPem(path: string, exitCode: number = EXIT.usage): Promise<string> {
   const pem = await readFile(path, "utf8").catch((error: unknown) => {
     const { code, message, hint } = describe(error);
     throw new CliError(code, message, { exitCode, hint, cause: error });
   });
   if (!pem.includes("-----BEGIN CERTIFICATE-----")) {
-    throw new CliError("CACERT_INVALID", `--cacert: ${path} holds no PEM certificate`, {
+    throw new CliError("CACERT_INVALID", `--cacert: ${path} contains no PEM certificate`, {
       exitCode,
     });
   }
   return pem;
 }
 
-/** A file named on the command line that cannot be read. */
+/** Reports that a file named on the command line cannot be read. */
 export function unreadable(error: unknown): never {
   const { code, message, hint } = describe(error);
   throw new CliError(code, message, { exitCode: CURL.readFailed, hint, cause: error });

@@ -6,7 +6,7 @@ import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 import { bodyOf, type Content, filePiece, type Piece } from "./data.ts";
 
-/** curl's own short list; everything else is bytes. */
+/** curl's short list of media types. Anything else is application/octet-stream. */
 const TYPES: Readonly<Record<string, string>> = {
   ".gif": "image/gif",
   ".jpg": "image/jpeg",
@@ -49,7 +49,7 @@ async function partPieces(part: string, io: Io): Promise<Piece[]> {
 const readPart = async (path: string, io: Io): Promise<Piece> =>
   path === "-" ? await buffer(io.stdin) : await filePiece(path);
 
-/** A value, quoted where it holds a semicolon, and its `;type=` and `;filename=`. */
+/** Parses a value, which is quoted if it contains a semicolon, and its `;type=` and `;filename=`. */
 function readNotation(text: string): { value: string; type?: string; filename?: string } {
   const quoted = /^"((?:[^"\\]|\\.)*)"/s.exec(text);
   const end = text.search(/;(?:type|filename)=/);
@@ -66,6 +66,6 @@ function readNotation(text: string): { value: string; type?: string; filename?: 
 
 const unquote = (text: string): string => text.replace(/\\(.)/gs, "$1");
 
-/** The HTML standard, "multipart/form-data encoding algorithm": a quotation mark and line breaks are percent-encoded. */
+/** HTML Standard, "multipart/form-data encoding algorithm": quotation marks and line breaks are percent-encoded. */
 const percentEncode = (text: string): string =>
   text.replace(/["\r\n]/g, (each) => `%${each.charCodeAt(0).toString(16).toUpperCase().padStart(2, "0")}`);

@@ -1,4 +1,4 @@
-// `nagare get`: one client for all URLs, one after the other or all at once.
+// `nagare get`: one client for all URLs, which are fetched one after the other or all at once.
 import { join } from "node:path";
 import { createClient } from "../../client/index.ts";
 import { exitCodeOf, reportFailure, silentExit, usageError } from "../fail.ts";
@@ -19,7 +19,7 @@ export async function get(urls: readonly string[], flags: GetFlags, io: Io): Pro
   try {
     const jobs = jobsFrom(urls, flags, io);
     const failures = await getAll(jobs, flags, io, (failure) => reportFailure(failure, io, reports));
-    // curl's exit code is that of the last transfer, or of the first failure where all run at once.
+    // As in curl, the exit code is that of the last transfer, or of the first failure if all run at once.
     const decisive = flags.parallel ? failures.find((each) => each !== undefined) : failures.at(-1);
     if (decisive !== undefined) throw silentExit(exitCodeOf(decisive));
   } catch (error) {
@@ -27,7 +27,7 @@ export async function get(urls: readonly string[], flags: GetFlags, io: Io): Pro
   }
 }
 
-/** Every URL is asked to its end; each failure is reported as it happens. */
+/** Transfers every URL, and reports each failure when it happens. */
 async function getAll(
   jobs: readonly Job[],
   flags: GetFlags,
@@ -35,7 +35,7 @@ async function getAll(
   report: (failure: unknown) => void,
 ): Promise<unknown[]> {
   const options = await clientOptionsFrom(flags);
-  // The stack is loaded before the clock runs: what it costs to start this program is no part of a request.
+  // Loads the stack before the clock starts: the startup cost of this program is not part of a request.
   if (flags.trace && options.protocols?.includes("h3") !== false) await import("../../host/client/h3-connector.ts");
   const keylog = openKeyLog(flags.keylog, io);
   const client = createClient({ ...options, keylog: keylog?.write });
@@ -77,9 +77,10 @@ const pathOf = (name: string): string | undefined => (name === "-" ? undefined :
 function jobsFrom(urls: readonly string[], flags: GetFlags, io: Io): Job[] {
   const { outputs = [], uploadFile = [], remoteNameAll, outputDir = "", silent } = flags;
   if (outputs.length > urls.length && !silent) {
-    io.stderr.write(`nagare: -o or -O ${outputs.length} times for ${urls.length} URLs: the last of them are ignored\n`);
+    io.stderr.write(`nagare: ${outputs.length} × -o or -O for ${urls.length} URLs: the extra ones are ignored\n`);
   }
-  if (uploadFile.length > urls.length) throw usageError(`${uploadFile.length} times -T for ${urls.length} URLs`);
+  if (uploadFile.length > urls.length)
+    throw usageError(`${uploadFile.length} × -T for ${urls.length} URLs: give at most one -T for each URL`);
   return urls.map((text, index) => {
     const url = urlFrom(text);
     const given = outputs[index] ?? (remoteNameAll ? "remote" : undefined);

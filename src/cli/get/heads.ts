@@ -1,11 +1,11 @@
-// Heads as text: for -i, -I and -D, as HTTP/1.1 would write them.
+// Response heads as text for -i, -I and -D, in the format of HTTP/1.1.
 import type { Field, Protocol } from "../../client/index.ts";
 import { printable } from "../../wire/printable.ts";
 
-/** curl's names: HTTP/2 and HTTP/3 have no reason phrase, and curl leaves the space before it. */
+/** curl's names. HTTP/2 and HTTP/3 have no reason phrase, but curl still prints the space before it. */
 const VERSIONS = { h3: "HTTP/3", h2: "HTTP/2", "http/1.1": "HTTP/1.1" } as const;
 
-/** RFC 9110 §15.2 and RFC 8297: the reason of a 1xx response is not handed on. */
+/** Reason phrases of 1xx responses (RFC 9110 §15.2, RFC 8297), which the client does not report. */
 const INFORMATIONAL: Readonly<Record<number, string>> = {
   100: "Continue",
   101: "Switching Protocols",
@@ -13,7 +13,7 @@ const INFORMATIONAL: Readonly<Record<number, string>> = {
   103: "Early Hints",
 };
 
-/** Status line and fields, one string a line, without line breaks; the last is empty. */
+/** The status line and the fields, one string per line, without line breaks. The last line is empty. */
 export function headLines(
   protocol: Protocol,
   status: number,

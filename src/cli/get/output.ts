@@ -1,4 +1,4 @@
-// Where the body goes: stdout or a file, each at its own pace.
+// Writes the body to stdout or a file, with backpressure.
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { mkdir } from "node:fs/promises";
@@ -7,26 +7,26 @@ import type { Writable } from "node:stream";
 import { CliError, describe, EXIT, silentExit } from "../fail.ts";
 import type { Io } from "../io.ts";
 
-/** What may wait in memory for a file: HTTP/3 brings a datagram's worth at a time, and files like larger pieces. */
+/** Bytes buffered for a file. HTTP/3 delivers about a datagram at a time, and files are better written in larger pieces. */
 const FILE_BUFFER = 1 << 20;
 
 export interface Destination {
-  /** Waits while more is buffered than is good. */
+  /** Waits while the buffer is full. */
   write(data: string | Uint8Array): Promise<void>;
-  /** Waits until all of it is out. */
+  /** Waits until everything is written. */
   close(): Promise<void>;
 }
 
 export interface FileOptions {
-  /** Adds to what the file has. */
+  /** Appends to the file. */
   readonly append?: boolean;
-  /** Makes the folders on the way. */
+  /** Creates missing folders. */
   readonly createDirs?: boolean;
-  /** A file that exists is an error: the server chose the name. */
+  /** Fails if the file exists, because the server chose the name. */
   readonly exclusive?: boolean;
 }
 
-/** Opened by the first byte that is written. */
+/** Opens when the first byte is written. */
 export class LazyDestination implements Destination {
   readonly #io: Io;
   #path: string | undefined;
@@ -43,7 +43,7 @@ export class LazyDestination implements Destination {
     return this.#path;
   }
 
-  /** Another name, before the first byte. */
+  /** Changes the name, before the first byte. */
   rename(path: string): void {
     this.#path = path;
     this.#options = { ...this.#options, exclusive: true };
@@ -128,10 +128,10 @@ class StreamDestination implements Destination {
   }
 }
 
-/** The reader of a pipe has had enough (`nagare get … | head`): nothing to complain about, and nothing more to do. */
+/** If the reader of a pipe is gone (`nagare get … | head`), the command ends without a message. */
 function explainStdout(error: NodeJS.ErrnoException): CliError {
   if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return silentExit(EXIT.writeFailed);
-  return new CliError("WRITE_FAILED", `stdout cannot be written: ${error.code ?? error.message}`, {
+  return new CliError("WRITE_FAILED", `cannot write to stdout: ${error.code ?? error.message}`, {
     exitCode: EXIT.writeFailed,
     cause: error,
   });

@@ -1,15 +1,16 @@
-// One line on a terminal that grows with the download, a few times a second.
+// A progress line on a terminal, updated a few times a second.
 import type { Output } from "../io.ts";
 import { bytes, duration } from "./units.ts";
 
-const EVERY = 100;
+/** Milliseconds between updates. */
+const INTERVAL = 100;
 
 export class Progress {
   readonly #output: Output;
   readonly #name: string;
   readonly #total: number | undefined;
   readonly #start = performance.now();
-  #shown = 0;
+  #lastShown = 0;
   #received = 0;
 
   constructor(output: Output, name: string, total: number | undefined) {
@@ -21,8 +22,8 @@ export class Progress {
   update(received: number): void {
     this.#received = received;
     const now = performance.now();
-    if (now - this.#shown < EVERY) return;
-    this.#shown = now;
+    if (now - this.#lastShown < INTERVAL) return;
+    this.#lastShown = now;
     this.#output.write(`\r\x1b[K${this.line(now)}`);
   }
 

@@ -7,17 +7,17 @@ import { type GetRequest, redirected } from "./request.ts";
 
 /** curl's own limit. */
 const MAX_REDIRECTS = 50;
-/** A redirect's own body is read so far, to keep its connection. */
+/** Bytes of a redirect's body that are read in order to keep the connection. */
 const MAX_REDIRECT_BODY = 64 * 1024;
 
 export interface Hop {
   readonly url: { readonly href: string };
-  /** Undefined where the redirect cannot be followed: `problem` says why. */
+  /** Undefined if the redirect cannot be followed; `problem` then says why. */
   readonly request: GetRequest | undefined;
   readonly problem?: CliError;
 }
 
-/** Undefined when the response is no redirect. */
+/** Returns undefined if the response is not a redirect. */
 export function nextHop(
   request: GetRequest,
   { status, fields }: ExchangeFacts,
@@ -30,10 +30,14 @@ export function nextHop(
   try {
     url = new URL(location, request.url);
   } catch (error) {
-    const problem = new CliError("REDIRECT_INVALID", `${request.url.href} redirects to ${location}, which is no URL`, {
-      exitCode: CURL.malformedUrl,
-      cause: error,
-    });
+    const problem = new CliError(
+      "REDIRECT_INVALID",
+      `${request.url.href} redirects to ${location}, which is not a URL`,
+      {
+        exitCode: CURL.malformedUrl,
+        cause: error,
+      },
+    );
     return { url: { href: location }, request: undefined, problem };
   }
   if (url.hash === "") url.hash = request.url.hash;
@@ -45,12 +49,11 @@ export function nextHop(
 function problemOf(url: URL, request: GetRequest, flags: GetFlags, followed: number): CliError | undefined {
   const { maxRedirs = MAX_REDIRECTS } = flags;
   if (url.protocol !== "https:" && url.protocol !== "http:") {
-    return new CliError("REDIRECT_INVALID", `${request.url.href} redirects to ${url.href}, which is no http(s) URL`, {
-      exitCode: CURL.unsupportedProtocol,
-    });
+    const message = `${request.url.href} redirects to ${url.href}, which is not an http(s) URL`;
+    return new CliError("REDIRECT_INVALID", message, { exitCode: CURL.unsupportedProtocol });
   }
   if (maxRedirs >= 0 && followed >= maxRedirs) {
-    return new CliError("TOO_MANY_REDIRECTS", `more than ${maxRedirs} redirects, the last to ${url.href}`, {
+    return new CliError("TOO_MANY_REDIRECTS", `more than ${maxRedirs} redirects, the last one to ${url.href}`, {
       exitCode: CURL.tooManyRedirects,
       hint: "allow more with --max-redirs",
     });
@@ -63,7 +66,7 @@ export async function discardBody(response: Response): Promise<void> {
   try {
     for await (const chunk of response.body ?? []) {
       total += chunk.length;
-      if (total > MAX_REDIRECT_BODY) return; // leaving the loop cancels the rest
+      if (total > MAX_REDIRECT_BODY) return; // leaving the loop cancels the body
     }
   } catch {
     // The redirect itself has arrived; how its body ended does not matter.

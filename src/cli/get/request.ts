@@ -1,4 +1,4 @@
-// What the flags ask for: address, method, fields and content of the first request, and of those that redirects lead to.
+// Builds the first request from the flags, and the requests that follow redirects.
 import { readFile } from "node:fs/promises";
 import { buffer } from "node:stream/consumers";
 import type { BodyLike, FetchInit } from "../../client/index.ts";
@@ -14,21 +14,21 @@ export interface GetRequest {
   readonly method: string;
   readonly headers: Headers;
   readonly body: BodyLike | undefined;
-  /** Whether it can be sent again: not what stdin gave. */
+  /** True if it can be sent again, which content from stdin cannot. */
   readonly replayable: boolean;
-  /** The method was named by -X: redirects keep it. */
+  /** True if -X sets the method, which redirects then keep. */
   readonly methodIsFixed: boolean;
 }
 
-/** `offset` is where -C goes on. */
+/** `offset` is where -C resumes. */
 export async function requestFrom(
-  asked: URL,
+  given: URL,
   flags: GetFlags,
   io: Io,
   upload: string | undefined,
   offset: number | undefined,
 ): Promise<GetRequest> {
-  const url = new URL(asked);
+  const url = new URL(given);
   const user = flags.user ?? userOf(url);
   url.username = "";
   url.password = "";
@@ -53,12 +53,12 @@ export async function requestFrom(
     headers.set("authorization", `Basic ${Buffer.from(pair).toString("base64")}`);
   }
   addHeaders(headers, await headerLines(flags.header ?? [], io), (line) => {
-    if (!flags.silent) io.stderr.write(`nagare: -H ${line} has no colon after a name: it is not sent\n`);
+    if (!flags.silent) io.stderr.write(`nagare: -H ${line} is not sent: it is not a name followed by a colon\n`);
   });
-  const byContent = upload !== undefined ? "PUT" : content !== undefined ? "POST" : flags.head ? "HEAD" : "GET";
+  const defaultMethod = upload !== undefined ? "PUT" : content !== undefined ? "POST" : flags.head ? "HEAD" : "GET";
   return {
     url: target,
-    method: flags.request ?? byContent,
+    method: flags.request ?? defaultMethod,
     headers,
     body: content?.body,
     replayable: upload !== "-" && upload !== ".",
@@ -80,14 +80,14 @@ async function contentFrom(
 function bytesOf(pieces: Awaited<ReturnType<typeof dataPieces>>): Uint8Array {
   const body = bodyOf(pieces);
   if (body instanceof Uint8Array) return body;
-  throw usageError("-G takes no file as -d @FILE", "use --data-urlencode @FILE");
+  throw usageError("-G does not accept -d @FILE", "use --data-urlencode @FILE");
 }
 
-/** As in curl, a number alone is where the range begins. */
+/** As in curl, a number alone is the start of the range. */
 const rangeOf = (range: string | undefined): string | undefined =>
   range !== undefined && /^\d+$/.test(range) ? `${range}-` : range;
 
-/** `-H @FILE` and `-H @-`: a field on each line. */
+/** Expands `-H @FILE` and `-H @-`, which have one field per line. */
 async function headerLines(given: readonly string[], io: Io): Promise<string[]> {
   const lines: string[] = [];
   for (const each of given) {
@@ -106,7 +106,7 @@ async function headerLines(given: readonly string[], io: Io): Promise<string[]> 
   return lines;
 }
 
-/** What -H says replaces what is sent by default; said twice, it is sent twice; `Name:` leaves it out, `Name;` sends it empty. */
+/** Fields from -H replace the defaults; repeated ones are all sent. `Name:` removes a field, `Name;` sends it empty. */
 function addHeaders(headers: Headers, lines: readonly string[], ignore: (line: string) => void): void {
   const given = new Headers();
   for (const line of lines) {
@@ -131,12 +131,12 @@ function userOf(url: URL): string | undefined {
   return `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
 }
 
-/** What describes content, and goes with it. */
+/** Fields that describe the content, and are dropped with it. */
 const CONTENT_FIELDS = ["content-encoding", "content-language", "content-length", "content-location", "content-type"];
-/** What is for the first origin only. */
+/** Fields that are sent only to the first origin. */
 const CREDENTIALS = ["authorization", "cookie", "host"];
 
-/** The request that a redirect leads to: RFC 9110 §15.4, and curl where that leaves a choice. */
+/** Returns the request after a redirect: RFC 9110 §15.4, and what curl does where that leaves a choice. */
 export function redirected(request: GetRequest, status: number, url: URL, automaticReferer: boolean): GetRequest {
   const headers = new Headers(request.headers);
   const becomesGet =
@@ -161,7 +161,7 @@ function withoutSecrets(url: URL): string {
   return bare.href;
 }
 
-/** The request as the client takes it. */
+/** Converts the request to arguments of the client. */
 export function initOf({ method, headers, body }: GetRequest): FetchInit {
   return { method, headers, redirect: "manual", exact: true, ...(body === undefined ? {} : { body }) };
 }

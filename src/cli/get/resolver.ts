@@ -1,11 +1,11 @@
-// --resolve, -4 and -6: which addresses a host has.
+// --resolve, -4 and -6: the addresses of a host.
 import { lookup } from "node:dns/promises";
 import { ClientError, type ClientOptions } from "../../client/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError } from "../fail.ts";
 import { CURL } from "./exit-codes.ts";
 
-/** `entries` in the notation of --resolve. */
+/** `entries` have the format of --resolve. */
 export function resolverFrom(entries: readonly string[], family: 4 | 6 | undefined): ClientOptions["resolve"] {
   if (entries.length === 0 && family === undefined) return undefined;
   const known = knownAddresses(entries);
@@ -23,7 +23,7 @@ function knownAddresses(entries: readonly string[]): ReadonlyMap<string, readonl
       known.delete(`${removed[1]!.toLowerCase()}:${removed[2]}`);
       continue;
     }
-    // curl: a plus sign lets the entry expire, which one command does not live to see.
+    // In curl, a plus sign lets the entry expire, which never happens within one command.
     const match = /^\+?(\[[^\]]+\]|[^:+][^:]*):(\d+):(.+)$/.exec(entry);
     const addresses = match?.[3]?.split(",").map((each) => each.replace(/^\[(.*)\]$/, "$1"));
     if (match === null || addresses?.some((each) => ipVersion(each) === undefined)) {
@@ -46,9 +46,9 @@ async function ofFamily(
     const found = await lookup(host, { all: true, family }).catch(() => []);
     return found.map(({ address }) => address);
   }
-  const fitting = given.filter((each) => ipVersion(each) === family);
-  if (fitting.length > 0) return fitting;
-  throw new ClientError("CONNECTION_FAILED", `${given.join(", ")} is no IPv${family} address`, {
+  const matching = given.filter((each) => ipVersion(each) === family);
+  if (matching.length > 0) return matching;
+  throw new ClientError("CONNECTION_FAILED", `no IPv${family} address among ${given.join(", ")}`, {
     hint: `leave out -${family}`,
   });
 }

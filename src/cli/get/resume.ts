@@ -1,4 +1,4 @@
-// -C: goes on where an earlier transfer stopped.
+// -C: resumes an earlier transfer where it stopped.
 import { stat } from "node:fs/promises";
 import { CliError, usageError } from "../fail.ts";
 import { CURL } from "./exit-codes.ts";
@@ -17,7 +17,7 @@ export async function resumeOffset(flags: GetFlags, output: string | undefined):
   );
 }
 
-/** Whether the body is the rest that was asked for. "done" when there was nothing more to come. */
+/** Returns "continue" if the body is the requested rest, and "done" if the file was already complete. */
 export function resumeVerdict(
   request: GetRequest,
   response: Response,
@@ -29,8 +29,8 @@ export function resumeVerdict(
   if (response.status === 416 && range === `bytes */${offset}`) return "done";
   if (range !== null) return "continue";
   if (Number(response.headers.get("content-length") ?? Number.NaN) === offset) return "done";
-  return new CliError("RANGE_IGNORED", `${request.url.href} sends the whole, not the part that -C asked for`, {
+  return new CliError("RANGE_IGNORED", `${request.url.href} ignored the range that -C requested`, {
     exitCode: CURL.rangeIgnored,
-    hint: "leave out -C to start again",
+    hint: "leave out -C to start over",
   });
 }

@@ -1,4 +1,4 @@
-// --retry: another attempt after what may pass, with growing pauses or those that the server asks for.
+// --retry: new attempts after transient failures, with growing pauses or those that the server requests.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { LONGEST_TIMEOUT } from "../../host/timer.ts";
@@ -12,11 +12,11 @@ const TRANSIENT_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 const FIRST_PAUSE = 1_000;
 const LONGEST_PAUSE = 600_000;
 
-/** What is known of an attempt that is over. */
-export interface Attempted {
+/** A finished attempt. */
+export interface FinishedAttempt {
   readonly error: unknown;
   readonly response: Response | undefined;
-  /** Whether another attempt can send the same again. */
+  /** True if another attempt can send the same request. */
   readonly replayable: boolean;
 }
 
@@ -33,26 +33,26 @@ export class Retries {
     this.#left = flags.retry ?? 0;
   }
 
-  /** Waits, and says whether to try again. */
-  async again(attempt: Attempted, signal: AbortSignal): Promise<boolean> {
+  /** Returns true, after the pause, if there should be another attempt. */
+  async shouldRetry(attempt: FinishedAttempt, signal: AbortSignal): Promise<boolean> {
     const { retryDelay = 0, retryMaxTime = 0, silent } = this.#flags;
     if (this.#left === 0 || !attempt.replayable) return false;
     const because = this.#reason(attempt);
     if (because === undefined) return false;
-    const asked = retryAfter(attempt.response);
-    const pause = asked ?? (retryDelay > 0 ? Math.min(retryDelay * 1000, LONGEST_TIMEOUT) : this.#pause);
+    const requested = retryAfter(attempt.response);
+    const pause = requested ?? (retryDelay > 0 ? Math.min(retryDelay * 1000, LONGEST_TIMEOUT) : this.#pause);
     if (retryMaxTime > 0 && performance.now() - this.#start + pause > retryMaxTime * 1000) return false;
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE);
     this.#left -= 1;
     if (!silent) {
-      const left = `${this.#left} more after that`;
-      this.#io.stderr.write(`${printable(`nagare: ${because}; trying again in ${pause / 1000} s (${left})`)}\n`);
+      const left = `${this.#left} attempts left after that`;
+      this.#io.stderr.write(`${printable(`nagare: ${because}; retrying in ${pause / 1000} s (${left})`)}\n`);
     }
     await sleep(pause, undefined, { signal });
     return true;
   }
 
-  #reason({ error, response }: Attempted): string | undefined {
+  #reason({ error, response }: FinishedAttempt): string | undefined {
     const { retryAllErrors, retryConnrefused } = this.#flags;
     const code = error === undefined ? 0 : exitCodeOf(error);
     if (response !== undefined && TRANSIENT_STATUS.has(response.status)) return `status ${response.status}`;

@@ -1,4 +1,4 @@
-// --trace: the exchange as a waterfall, aligned, with what the connection knows below it.
+// --trace: the exchange as an aligned waterfall, with facts about the connection below it.
 //
 //   GET https://example.com/ → 200 over HTTP/3 (93.184.216.34 port 443)
 //
@@ -22,7 +22,8 @@ export interface TraceStyle {
 
 const NAME_WIDTH = 11;
 const TIME_WIDTH = 10;
-const WORTH_A_LINE = 5;
+/** Milliseconds. Shorter waits are not shown. */
+const MIN_WAIT = 5;
 
 export function traceLines(
   response: Response,
@@ -48,7 +49,7 @@ export function traceLines(
   return lines;
 }
 
-/** What took time, in order. On a connection that was there already, neither lookup nor handshake did. */
+/** The phases in order. A reused connection has neither lookup nor handshake. */
 function phasesOf(facts: ExchangeFacts, colors: Colors): Phase[] {
   const { connection, timings } = facts;
   const phases: Phase[] = [];
@@ -56,9 +57,9 @@ function phasesOf(facts: ExchangeFacts, colors: Colors): Phase[] {
     if (start !== undefined && end !== undefined && end >= start) phases.push({ name, start, end, paint });
   };
   if (!facts.reused && connection.lookupStart >= timings.start) {
-    // Another way was tried before: HTTP/3 had its head start, or the first attempt failed.
+    // HTTP/3 was tried alone first, or an earlier attempt failed.
     const idle = connection.lookupStart - timings.start;
-    if (idle > WORTH_A_LINE) add("waiting", timings.start, connection.lookupStart, colors.dim);
+    if (idle > MIN_WAIT) add("waiting", timings.start, connection.lookupStart, colors.dim);
     add("lookup", connection.lookupStart, connection.lookupEnd, colors.cyan);
     add("connect", connection.connectStart, connection.connectEnd, colors.yellow);
     add("handshake", connection.handshakeStart, connection.handshakeEnd, colors.magenta);
@@ -80,7 +81,7 @@ function waterfall(phases: readonly Phase[], { colors, width }: TraceStyle): str
   const cellAt = (moment: number) => (total > 0 ? ((moment - begin) / total) * cells : 0);
   const lines = phases.map(({ name, start, end: phaseEnd, paint }) => {
     const from = Math.min(Math.floor(cellAt(start)), cells - 1);
-    const length = Math.max(1, Math.min(Math.round(cellAt(phaseEnd)) - from, cells - from)); // however short, it is seen
+    const length = Math.max(1, Math.min(Math.round(cellAt(phaseEnd)) - from, cells - from)); // even a short phase is visible
     const bar =
       colors.dim("╌".repeat(from)) + paint("━".repeat(length)) + colors.dim("╌".repeat(cells - from - length));
     return `  ${name.padEnd(NAME_WIDTH)} ${bar} ${duration(phaseEnd - start).padStart(TIME_WIDTH)}`;
@@ -97,13 +98,13 @@ function connectionLines(response: Response, facts: ExchangeFacts, colors: Color
   const rate = took >= 1 && contentBytes > 0 ? `, ${bytes((contentBytes / took) * 1000)}/s` : "";
   const coding = response.headers.get("content-encoding");
   rows.push(["content", `${bytes(contentBytes)}${coding === null ? "" : ` (${coding})`}${rate}`]);
-  const again = facts.reused ? ", used before" : "";
-  rows.push(["connection", `${bytes(stats.bytesSent)} sent, ${bytes(stats.bytesReceived)} received${again}`]);
+  const reused = facts.reused ? ", reused" : "";
+  rows.push(["connection", `${bytes(stats.bytesSent)} sent, ${bytes(stats.bytesReceived)} received${reused}`]);
   rows.push(["streams", `request ${stats.requests} on this connection`]);
   if (stats.rtt !== undefined) {
     rows.push([
       "RTT",
-      `${duration(stats.rtt)}${stats.minRtt === undefined ? "" : `, at least ${duration(stats.minRtt)}`}`,
+      `${duration(stats.rtt)}${stats.minRtt === undefined ? "" : `, minimum ${duration(stats.minRtt)}`}`,
     ]);
   }
   if (stats.packetsSent !== undefined) {
@@ -117,6 +118,6 @@ function connectionLines(response: Response, facts: ExchangeFacts, colors: Color
   for (const [name, value] of Object.entries(stats.details)) rows.push([name, String(value)]);
   if (facts.attempts > 1) rows.push(["attempts", String(facts.attempts)]);
   for (const [name, value] of facts.trailers) rows.push([`trailer`, `${name}: ${value}`]);
-  const wide = Math.max(NAME_WIDTH, ...rows.map(([name]) => name.length));
-  return rows.map(([name, value]) => `  ${colors.dim(name.padEnd(wide))} ${value}`);
+  const width = Math.max(NAME_WIDTH, ...rows.map(([name]) => name.length));
+  return rows.map(([name, value]) => `  ${colors.dim(name.padEnd(width))} ${value}`);
 }

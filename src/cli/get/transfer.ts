@@ -1,4 +1,4 @@
-// One URL to its end: attempts (--retry), hops (-L), heads (-i, -I, -D), the body, and what is said about it afterwards.
+// The transfer of one URL: attempts (--retry), redirects (-L), heads (-i, -I, -D), the body, and the final report.
 import { dirname, join } from "node:path";
 import type { Client, ExchangeFacts, Field, Protocol } from "../../client/index.ts";
 import { Timer } from "../../host/timer.ts";
@@ -16,19 +16,19 @@ import { discardBody, nextHop } from "./redirects.ts";
 import { nameInDisposition } from "./remote-name.ts";
 import { type GetRequest, initOf, requestFrom } from "./request.ts";
 import { resumeOffset, resumeVerdict } from "./resume.ts";
-import { type Attempted, Retries } from "./retry.ts";
+import { type FinishedAttempt, Retries } from "./retry.ts";
 import { traceLines } from "./trace.ts";
 import { Verbose } from "./verbose.ts";
 import type { TransferReport, WriteOut } from "./write-out.ts";
 
 export interface Job {
   readonly url: URL;
-  /** As it stands on the command line. */
+  /** The URL as typed on the command line. */
   readonly text: string;
   readonly index: number;
   /** A path, or undefined for stdout. */
   readonly output: string | undefined;
-  /** By -O, so that -J may name it otherwise. */
+  /** True if the name comes from -O, so that -J may replace it. */
   readonly isRemoteName: boolean;
   /** The file of -T. */
   readonly upload: string | undefined;
@@ -41,7 +41,7 @@ export interface Session {
   readonly io: Io;
   readonly jar: CookieJar;
   readonly writeOut: WriteOut | undefined;
-  /** Where -D writes. */
+  /** The destination of -D. */
   readonly dump: Destination | undefined;
 }
 
@@ -54,7 +54,7 @@ export async function transfer(session: Session, job: Job, interrupted: AbortSig
     await attempt.run(deadline.signal);
     deadline.cancel();
     if (interrupted.aborted) throw interrupted.reason;
-    if (await retries.again(attempt, interrupted)) continue;
+    if (await retries.shouldRetry(attempt, interrupted)) continue;
     return attempt.finish();
   }
 }
@@ -62,7 +62,7 @@ export async function transfer(session: Session, job: Job, interrupted: AbortSig
 function deadlineFrom(maxTime = 0, interrupted: AbortSignal): { signal: AbortSignal; cancel(): void } {
   if (maxTime === 0) return { signal: interrupted, cancel() {} };
   const controller = new AbortController();
-  const late = new CliError("MAX_TIME", `not done within ${maxTime} s`, {
+  const late = new CliError("MAX_TIME", `not finished within ${maxTime} s`, {
     exitCode: EXIT.timeout,
     hint: "allow more with --max-time",
   });
@@ -73,7 +73,7 @@ function deadlineFrom(maxTime = 0, interrupted: AbortSignal): { signal: AbortSig
   };
 }
 
-class Attempt implements Attempted {
+class Attempt implements FinishedAttempt {
   readonly #session: Session;
   readonly #job: Job;
   readonly #verbose: Verbose | undefined;
@@ -117,7 +117,7 @@ class Attempt implements Attempted {
     return this.#request?.replayable !== false;
   }
 
-  /** Never rejects: what went wrong is `error`. */
+  /** Never rejects: a failure is stored in `error`. */
   async run(signal: AbortSignal): Promise<void> {
     try {
       const { flags, io } = this.#session;
@@ -126,7 +126,7 @@ class Attempt implements Attempted {
       this.#request = await requestFrom(url, flags, io, upload, offset);
       if (flags.insecure) this.#verbose?.note("the certificate is not checked");
       await this.#hops(this.#request, signal);
-      await this.#takeBody(offset);
+      await this.#receiveBody(offset);
     } catch (error) {
       const headSeen = this.#response !== undefined;
       this.#error = withCurlCode(error, { protocol: this.#protocol, headSeen });
@@ -180,10 +180,10 @@ class Attempt implements Attempted {
     }
   }
 
-  /** A head, line by line to each that wants it, as curl writes them. */
+  /** Writes a head, line by line, to each output that wants it, as curl does. */
   async #head(lines: readonly string[]): Promise<void> {
     const { flags, dump } = this.#session;
-    const wanted = (flags.include || flags.head) && !this.#isAboutIt;
+    const wanted = (flags.include || flags.head) && !this.#printsFacts;
     for (const line of lines) {
       this.#headBytes += line.length + 2;
       this.#verbose?.received(line);
@@ -192,13 +192,13 @@ class Attempt implements Attempted {
     }
   }
 
-  /** What is known of the exchange is the output, and the body only with -o. */
-  get #isAboutIt(): boolean {
+  /** True if stdout carries facts about the exchange; the body is then written only with -o. */
+  get #printsFacts(): boolean {
     const { flags } = this.#session;
     return flags.trace === true || flags.json === true;
   }
 
-  async #takeBody(offset: number | undefined): Promise<void> {
+  async #receiveBody(offset: number | undefined): Promise<void> {
     const { flags, io } = this.#session;
     const response = this.#response!;
     const facts = this.#facts!;
@@ -209,8 +209,8 @@ class Attempt implements Attempted {
       await response.body?.cancel();
       if (verdict instanceof Error) throw verdict;
     } else {
-      this.#takeServersName(facts);
-      const wanted = this.#job.output !== undefined || !this.#isAboutIt;
+      this.#useServerName(facts);
+      const wanted = this.#job.output !== undefined || !this.#printsFacts;
       const progress = this.#progressFor(response, io);
       for await (const chunk of response.body ?? []) {
         if (wanted) await this.#destination.write(chunk);
@@ -218,7 +218,7 @@ class Attempt implements Attempted {
         progress?.update(this.#bodyBytes);
       }
       progress?.done();
-      if (wanted) await this.#destination.open(); // an empty body makes an empty file
+      if (wanted) await this.#destination.open(); // an empty body creates an empty file
       await this.#trailers(facts.trailerLines);
     }
     if (refused) {
@@ -227,8 +227,8 @@ class Attempt implements Attempted {
     }
   }
 
-  /** -J: in the same folder as -O's. */
-  #takeServersName({ fields }: ExchangeFacts): void {
+  /** -J: the server's name, in the folder of -O. */
+  #useServerName({ fields }: ExchangeFacts): void {
     const { output, isRemoteName } = this.#job;
     if (!this.#session.flags.remoteHeaderName || !isRemoteName || output === undefined) return;
     const name = nameInDisposition(fields);
@@ -240,11 +240,11 @@ class Attempt implements Attempted {
     for (const line of fieldLines(trailers)) {
       this.#verbose?.received(line);
       await dump?.write(`${line}\r\n`);
-      if (flags.include && !this.#isAboutIt) await this.#destination.write(`${line}\r\n`);
+      if (flags.include && !this.#printsFacts) await this.#destination.write(`${line}\r\n`);
     }
   }
 
-  /** -w, --json and --trace; then rejects if the transfer failed. */
+  /** Prints -w, --json and --trace, then rejects if the transfer failed. */
   async finish(): Promise<void> {
     const { flags, io, writeOut } = this.#session;
     const response = this.#response;
@@ -269,12 +269,12 @@ class Attempt implements Attempted {
   #report(): TransferReport {
     const facts = this.#facts;
     const request = this.#request;
-    const since = (moment: number | undefined) => (moment === undefined ? undefined : moment - this.#start);
+    const elapsed = (moment: number | undefined) => (moment === undefined ? undefined : moment - this.#start);
     const connection = facts?.reused ? undefined : facts?.connection;
     const error = this.#error;
     return {
       index: this.#job.index,
-      askedUrl: this.#job.text,
+      givenUrl: this.#job.text,
       url: request?.url ?? this.#job.url,
       method: request?.method ?? "GET",
       referer: request?.headers.get("referer") ?? null,
@@ -291,11 +291,11 @@ class Attempt implements Attempted {
       headBytes: this.#headBytes,
       uploadBytes: this.#uploadBytes,
       times: {
-        lookup: since(connection?.lookupEnd) ?? 0,
-        connect: since(connection?.connectEnd ?? connection?.handshakeEnd) ?? 0,
-        handshake: since(connection?.handshakeEnd) ?? 0,
-        request: since(facts?.timings.requestStart) ?? 0,
-        firstByte: since(facts?.timings.responseStart) ?? 0,
+        lookup: elapsed(connection?.lookupEnd) ?? 0,
+        connect: elapsed(connection?.connectEnd ?? connection?.handshakeEnd) ?? 0,
+        handshake: elapsed(connection?.handshakeEnd) ?? 0,
+        request: elapsed(facts?.timings.requestStart) ?? 0,
+        firstByte: elapsed(facts?.timings.responseStart) ?? 0,
         redirect: this.#hopStart - this.#start,
         total: this.#end - this.#start,
       },

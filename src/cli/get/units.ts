@@ -1,4 +1,4 @@
-// Quantities as people read them.
+// Formats quantities for people.
 
 export function bytes(count: number): string {
   if (count < 1000) return `${Math.round(count)} B`;

@@ -1,4 +1,4 @@
-// curl's -v: "*" what happens, ">" what is sent, "<" what comes, each as it happens.
+// curl's -v: "*" marks events, ">" what is sent and "<" what is received, all in order.
 import type { SentRequest } from "../../client/index.ts";
 import { printable } from "../../wire/printable.ts";
 import { type Colors, colorsFor, type Io } from "../io.ts";
@@ -13,11 +13,11 @@ export class Verbose {
     this.#colors = colorsFor(io.stderr, io.env);
   }
 
-  /** All that is sent, after how the connection came about. */
+  /** Prints how the connection was made, then everything that is sent. */
   request(sent: SentRequest): void {
     const { head, contentLength, protocol, connection } = sent;
     const where = `${sent.remoteAddress} port ${sent.remotePort}`;
-    this.note(sent.reused ? `the connection to ${where} is used again` : `connected to ${where}`);
+    this.note(sent.reused ? `reusing the connection to ${where}` : `connected to ${where}`);
     if (!sent.reused && connection.handshakeEnd !== undefined && connection.handshakeStart !== undefined) {
       const details = Object.entries(sent.stats().details)
         .map(([name, value]) => `${name} ${value}`)

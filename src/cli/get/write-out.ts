@@ -1,12 +1,13 @@
-// -w: a line about the transfer, in curl's notation: %{variable}, %header{name}, \n, %%.
+// -w: text about the transfer, in curl's format: %{variable}, %header{name}, \n, %%.
 import { readFileSync } from "node:fs";
 import type { Field, Protocol } from "../../client/index.ts";
 import { usageError } from "../fail.ts";
 
-/** What is known of a transfer when it is over, for -w. Times are milliseconds since it began. */
+/** Facts about a finished transfer, for -w. Times are milliseconds since it began. */
 export interface TransferReport {
   readonly index: number;
-  readonly askedUrl: string;
+  /** The URL as typed on the command line. */
+  readonly givenUrl: string;
   readonly url: URL;
   readonly method: string;
   readonly referer: string | null;
@@ -28,7 +29,7 @@ export interface TransferReport {
   readonly errorMessage: string | undefined;
 }
 
-/** What is written to each stream, in order: %{stderr} and %{stdout} change between them. */
+/** Returns the text for each stream, in order: %{stderr} and %{stdout} switch between them. */
 export type WriteOut = (
   report: TransferReport,
 ) => readonly { readonly to: "stdout" | "stderr"; readonly text: string }[];
@@ -54,7 +55,7 @@ function readFormat(path: string): string {
   try {
     return readFileSync(path === "-" ? 0 : path, "utf8");
   } catch (error) {
-    throw usageError(`-w: ${path} cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw usageError(`-w: cannot read ${path} (${(error as NodeJS.ErrnoException).code})`);
   }
 }
 
@@ -86,7 +87,7 @@ function headersOf({ fields }: TransferReport): Record<string, string[]> {
 }
 
 const status = ({ status = 0 }: TransferReport): string => String(status).padStart(3, "0");
-/** Seconds since the transfer began, with six decimals as curl has them. */
+/** Seconds since the transfer began, with six decimals as in curl. */
 const time = (milliseconds: number | undefined): string => (Math.max(0, milliseconds ?? 0) / 1000).toFixed(6);
 const VERSIONS = { h3: "3", h2: "2", "http/1.1": "1.1" } as const;
 const speed = (bytes: number, { times }: TransferReport): number =>
@@ -125,7 +126,7 @@ const VARIABLES: Readonly<Record<string, (report: TransferReport) => string | nu
   time_redirect: ({ times }) => time(times.redirect),
   time_starttransfer: ({ times }) => time(times.firstByte),
   time_total: ({ times }) => time(times.total),
-  url: ({ askedUrl }) => askedUrl,
+  url: ({ givenUrl }) => givenUrl,
   url_effective: ({ url }) => url.href,
   urlnum: ({ index }) => index,
 };

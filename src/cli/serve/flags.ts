@@ -1,4 +1,4 @@
-// The options that serve and proxy share, and what they mean together with the environment.
+// The options that serve and proxy share, combined with the environment.
 
 import { type Command, Option } from "commander";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
@@ -21,7 +21,7 @@ export interface ServerFlags {
   readonly json?: true;
   readonly log?: true;
   readonly name?: readonly string[];
-  /** False by --no-h3. */
+  /** False with --no-h3. */
   readonly h3: boolean;
   readonly altSvcMaxAge?: string;
   readonly publicPort?: string;
@@ -30,13 +30,13 @@ export interface ServerFlags {
 export interface ServerSettings {
   readonly port: number;
   readonly host: string;
-  /** Undefined: the certificate for development. */
+  /** Undefined for a development certificate. */
   readonly files: { readonly certFile: string; readonly keyFile: string } | undefined;
-  /** Milliseconds that requests have left when the server is told to stop. */
+  /** Milliseconds that requests have to finish when the server is stopped. */
   readonly grace: number;
   readonly httpPort: number | undefined;
   readonly keylog: string | undefined;
-  /** Every QUIC client proves its address first. */
+  /** True if every QUIC client must prove its address first. */
   readonly retry: boolean;
   /** Milliseconds; undefined for the default. */
   readonly stallTimeout: number | undefined;
@@ -44,44 +44,44 @@ export interface ServerSettings {
   readonly memoryLimit: number | undefined;
   readonly open: boolean;
   readonly json: boolean;
-  /** A line for each request. */
+  /** True to print a line for each request. */
   readonly log: boolean;
-  /** Names and addresses of the certificate for development, besides this machine's own. */
+  /** Names and addresses for the development certificate, in addition to localhost. */
   readonly names: readonly string[];
-  /** False: HTTP/3 is not served, and clients are told to forget it. */
+  /** False if HTTP/3 is not served, and clients are told to forget it. */
   readonly http3: boolean;
   readonly altSvc: AltSvcOptions;
-  /** The port that clients reach, where a mapping changes it. */
+  /** The port that clients connect to, if a port mapping changes it. */
   readonly publicPort: number | undefined;
 }
 
 export const addServerOptions = (command: Command): Command =>
   command
-    .addOption(new Option("-p, --port <port>", "TCP and UDP port; 0 takes a free one").env("PORT"))
+    .addOption(new Option("-p, --port <port>", "TCP and UDP port; 0 picks a free one").env("PORT"))
     .addOption(
       new Option(
         "-H, --host <host>",
-        "address or name to listen on; :: is all, and the default with --cert or --name",
+        "address or name to listen on; :: means all, the default with --cert or --name",
       ).env("HOST"),
     )
     .addOption(
-      new Option("--name <name>", "a name or address more for the development certificate").argParser(
+      new Option("--name <name>", "an additional name or address for the development certificate").argParser(
         (value: string, before: readonly string[] | undefined) => [...(before ?? []), value],
       ),
     )
-    .addOption(new Option("--cert <file>", "PEM: certificate, then its chain; without it, one for development"))
-    .addOption(new Option("--key <file>", "PEM: the certificate's key"))
-    .addOption(new Option("--grace <time>", "time for requests under way when told to stop").default("10s"))
-    .addOption(new Option("--http-port <port>", "also answer plain HTTP here, by redirects to https"))
-    .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; whoever reads it reads the traffic"))
-    .addOption(new Option("--retry", "make every QUIC client prove its address first, not only under pressure"))
-    .addOption(new Option("--stall-timeout <time>", "end connections that take nothing for so long (60s)"))
     .addOption(
-      new Option("--memory-limit <size>", "what all connections may hold, such as 256M (a quarter of the heap)"),
+      new Option("--cert <file>", "PEM: the certificate, then its chain; without it, a development certificate"),
     )
-    .addOption(new Option("--open", "open it in a Chromium that accepts the certificate over HTTP/3"))
-    .addOption(new Option("--no-h3", "serve no HTTP/3, and tell clients to forget it; also by NAGARE_DISABLE_H3=1"))
-    .addOption(new Option("--public-port <port>", "the port that clients reach, where a port mapping changes it"))
+    .addOption(new Option("--key <file>", "PEM: the certificate's key"))
+    .addOption(new Option("--grace <time>", "time for requests to finish when stopped").default("10s"))
+    .addOption(new Option("--http-port <port>", "also listen for plain HTTP here, and redirect to https"))
+    .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; they decrypt all traffic"))
+    .addOption(new Option("--retry", "make every QUIC client prove its address first, not only under pressure"))
+    .addOption(new Option("--stall-timeout <time>", "close connections that stall for this long (60s)"))
+    .addOption(new Option("--memory-limit <size>", "memory for all connections, such as 256M (a quarter of the heap)"))
+    .addOption(new Option("--open", "open the page in a Chromium that accepts the certificate over HTTP/3"))
+    .addOption(new Option("--no-h3", "disable HTTP/3, and tell clients to forget it; also set by NAGARE_DISABLE_H3=1"))
+    .addOption(new Option("--public-port <port>", "the port that clients connect to, if a port mapping changes it"))
     .addOption(new Option("--alt-svc-max-age <time>", "how long clients may remember HTTP/3; 1h by default"))
     .addOption(new Option("--log", "print a line for each request on stderr"))
     .addOption(new Option("--json", "print one JSON object per event on stdout"));
@@ -95,10 +95,10 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
   }
   const names = flags.name ?? [];
   if (cert !== undefined && names.length > 0) {
-    throw usageError("--name with --cert", "a certificate given has its names already");
+    throw usageError("--name with --cert", "the names are in the certificate already");
   }
   checkNames(names);
-  // What a development certificate protects is for this machine, unless --name says who else is meant.
+  // A server with a development certificate is for this machine only, unless --name adds others.
   const host = flags.host ?? (cert === undefined && names.length === 0 ? "localhost" : "::");
   const publicPort = flags.publicPort === undefined ? undefined : port(flags.publicPort, "--public-port", 1);
   return {
@@ -130,44 +130,45 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
 function checkNames(names: readonly string[]): void {
   for (const name of names) {
     if (ipVersion(name) !== undefined || /^(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?$/i.test(name)) continue;
-    throw usageError(`--name ${name} is no host name or address`);
+    throw usageError(`--name ${name} is not a host name or address`);
   }
 }
 
 function port(text: string, option: string, least = 0): number {
   const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(number >= least && number <= 65_535)) {
-    throw usageError(`${option} ${text} is no port`, `give a number from ${least} to 65535`);
+    throw usageError(`${option} ${text} is not a port`, `give a number from ${least} to 65535`);
   }
   return number;
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
-/** A time such as 500ms, 10s, 2m; a number alone is seconds. */
+/** Parses a duration such as 500ms, 10s or 2m, in milliseconds. A number alone means seconds. */
 export function parseDuration(text: string, option: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
   const milliseconds = match === null ? Number.NaN : Number(match[1]) * UNITS[match[2] ?? "s"]!;
-  if (Number.isNaN(milliseconds)) throw usageError(`${option} ${text} is no time`, "give one such as 10s or 500ms");
+  if (Number.isNaN(milliseconds))
+    throw usageError(`${option} ${text} is not a duration`, "give one such as 10s or 500ms");
   return milliseconds;
 }
 
-/** A size such as 512K, 256M, 2G; a number alone is bytes. */
+/** Parses a size such as 512K, 256M or 2G. A number alone means bytes. */
 export function parseSize(text: string, option: string): number {
   const match = /^(\d+(?:\.\d+)?)([KMG])?$/i.exec(text);
   const bytes = match === null ? Number.NaN : Number(match[1]) * 1024 ** " KMG".indexOf(match[2]?.toUpperCase() ?? " ");
-  if (!(bytes > 0)) throw usageError(`${option} ${text} is no size`, "give one such as 256M or 2G");
+  if (!(bytes > 0)) throw usageError(`${option} ${text} is not a size`, "give one such as 256M or 2G");
   return bytes;
 }
 
-/** SSLKEYLOGFILE was perhaps set for another program, so beyond this machine it counts only if the option repeats it. */
+/** SSLKEYLOGFILE may have been set for another program, so it applies only to servers on loopback. */
 function keylogPath(flag: string | undefined, host: string, io: Io): string | undefined {
   if (flag !== undefined) return flag;
   const { SSLKEYLOGFILE: path } = io.env;
   if (path === undefined || path === "") return undefined;
   if (isLoopback(host)) return path;
   io.stderr.write(
-    `nagare: SSLKEYLOGFILE is not obeyed beyond this machine; use --keylog ${path}, or --host localhost\n`,
+    `nagare: SSLKEYLOGFILE is ignored unless the server listens on loopback; use --keylog ${path}, or --host localhost\n`,
   );
   return undefined;
 }

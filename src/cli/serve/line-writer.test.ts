@@ -2,32 +2,32 @@ import { Writable } from "node:stream";
 import { expect, test } from "vitest";
 import { LineWriter } from "./line-writer.ts";
 
-/** A reader that takes nothing before it is told to. */
+/** A reader that reads nothing until `goOn` is called. */
 class Hanging extends Writable {
-  taken = "";
+  received = "";
   #hangs = true;
-  #waiting: (() => void) | undefined;
+  #pending: (() => void) | undefined;
 
   override _write(chunk: Buffer, _encoding: string, callback: () => void): void {
     const take = (): void => {
-      this.taken += chunk.toString();
+      this.received += chunk.toString();
       callback();
     };
-    if (this.#hangs) this.#waiting = take;
+    if (this.#hangs) this.#pending = take;
     else take();
   }
 
   goOn(): void {
     this.#hangs = false;
-    this.#waiting?.();
+    this.#pending?.();
   }
 }
 
-const drops = (count: number): string => JSON.stringify({ event: "log-dropped", count });
+const describeDropped = (count: number): string => JSON.stringify({ event: "log-dropped", count });
 
-test("what a hanging reader does not take is bounded; the rest is dropped, counted, and told of when it reads again", async () => {
+test("lines for a hanging reader are bounded; the rest is dropped, counted, and reported when it reads again", async () => {
   const output = new Hanging();
-  const lines = new LineWriter(output, drops);
+  const lines = new LineWriter(output, describeDropped);
   for (let i = 0; i < 100_000; i++) lines.write(`${i} ${"x".repeat(100)}`);
   expect(output.writableLength).toBeLessThan(1.1 * 1024 * 1024);
   const drained = new Promise((resolve) => output.once("drain", resolve));
@@ -36,16 +36,16 @@ test("what a hanging reader does not take is bounded; the rest is dropped, count
   lines.write("after");
   output.end();
   await new Promise((resolve) => output.once("finish", resolve));
-  const taken = output.taken.trimEnd().split("\n");
-  expect(taken.at(-1)).toBe("after");
-  const { event, count } = JSON.parse(taken.at(-2)!);
-  expect([event, count + taken.length - 2]).toEqual(["log-dropped", 100_000]);
+  const received = output.received.trimEnd().split("\n");
+  expect(received.at(-1)).toBe("after");
+  const { event, count } = JSON.parse(received.at(-2)!);
+  expect([event, count + received.length - 2]).toEqual(["log-dropped", 100_000]);
 });
 
-test("a reader that has left is written to no more", () => {
+test("nothing is written to a reader that is gone", () => {
   const output = new Hanging();
   output.on("error", () => undefined);
-  const lines = new LineWriter(output, drops);
+  const lines = new LineWriter(output, describeDropped);
   output.destroy(Object.assign(new Error("write EPIPE"), { code: "EPIPE" }));
   for (let i = 0; i < 1_000; i++) lines.write("x");
   expect(output.writableLength).toBe(0);

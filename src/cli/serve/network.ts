@@ -1,15 +1,15 @@
-// What other devices need to know of a server with a development certificate: the addresses to open, and what to trust.
+// What users of other devices need to know about a server with a development certificate: addresses to open, and what to trust.
 import { networkInterfaces } from "node:os";
 import type { DevelopmentIdentity } from "../../host/certificates/development.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { isLoopback, type ServerSettings } from "./flags.ts";
 
-/** The same page by another name of the certificate. */
+/** The URL of the same server under another name in the certificate. */
 export function urlFor(name: string, { port }: URL): URL {
   return new URL(`https://${name.includes(":") ? `[${name}]` : name.replace(/^\*\./, "any.")}:${port}/`);
 }
 
-/** Lines for stderr; none where only this machine is served, or the certificate speaks for itself. */
+/** Lines for stderr. None if the server listens on loopback only, or has its own certificate. */
 export function networkLines(
   url: URL,
   { host, names }: Pick<ServerSettings, "host" | "names">,
@@ -23,15 +23,15 @@ export function networkLines(
     const addresses = isAll ? addressesOf(interfaces, host) : [];
     for (const address of addresses) lines.push(`nagare: from other devices: ${urlFor(address, url).href}`);
     const [example = isAll ? "ADDRESS" : host] = addresses;
-    lines.push(`nagare: the certificate does not name this address; --name ${example} puts it in`);
+    lines.push(`nagare: the certificate does not include this address; add it with --name ${example}`);
   }
-  // Browsers show this digest behind their warning.
+  // Browsers show this digest in the details of their warning.
   const digest = Buffer.from(identity.sha256).toString("hex").toUpperCase().match(/../g)!.join(":");
-  lines.push(`nagare: other devices warn once: accept the certificate there if its SHA-256 is ${digest}`);
+  lines.push(`nagare: other devices show a warning once; accept the certificate if its SHA-256 is ${digest}`);
   return lines;
 }
 
-/** Those that another device may reach: neither loopback nor link-local, and IPv4 first. */
+/** The addresses that other devices can reach: neither loopback nor link-local. IPv4 comes first. */
 function addressesOf(interfaces: ReturnType<typeof networkInterfaces>, host: string): string[] {
   const all = Object.values(interfaces).flatMap((each) => each ?? []);
   const usable = all.filter(({ internal, address }) => !internal && !/^(?:fe[89ab]|169\.254\.)/i.test(address));

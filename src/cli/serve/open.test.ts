@@ -13,25 +13,25 @@ afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 const URL_OF_PAGE = new URL("https://localhost:4433/");
 
-/** A program by the name of chromium that writes down what it was given, and ends with `code`. */
+/** A program called chromium that records its arguments and exits with `code`. */
 function fakeChromium(code = 0): { readonly env: Record<string, string>; args(): Promise<string[]> } {
   const path = join(directory, "chromium");
-  const seen = join(directory, "args");
+  const recorded = join(directory, "args");
   writeFileSync(
     path,
-    `#!/bin/sh\nprintf '%s\\n' "$@" > "${seen}.part"\n/bin/mv "${seen}.part" "${seen}"\nexit ${code}\n`,
+    `#!/bin/sh\nprintf '%s\\n' "$@" > "${recorded}.part"\n/bin/mv "${recorded}.part" "${recorded}"\nexit ${code}\n`,
   );
   chmodSync(path, 0o755);
   return {
     env: { PATH: directory },
     args: async () => {
-      await vi.waitFor(() => expect(existsSync(seen)).toBe(true), { timeout: 10_000 });
-      return readFileSync(seen, "utf8").trimEnd().split("\n");
+      await vi.waitFor(() => expect(existsSync(recorded)).toBe(true), { timeout: 10_000 });
+      return readFileSync(recorded, "utf8").trimEnd().split("\n");
     },
   };
 }
 
-test("a development certificate is named by its key, the origin forced to QUIC, the profile fresh", async () => {
+test("passes the key of a development certificate, forces QUIC for the origin, and uses a new profile", async () => {
   const identity = await developmentIdentity({ directory });
   const chromium = fakeChromium();
   const lines: string[] = [];
@@ -44,25 +44,25 @@ test("a development certificate is named by its key, the origin forced to QUIC, 
   expect(lines).toEqual([]);
 });
 
-test("any other certificate is left to the browser's judgement", async () => {
+test("leaves any other certificate to the browser", async () => {
   const { spkiHash: _, ...identity } = await developmentIdentity({ directory });
   const chromium = fakeChromium();
   await openPage(URL_OF_PAGE, identity, chromium, () => undefined);
   expect((await chromium.args()).filter((arg) => /ignore-certificate|force-quic/.test(arg))).toEqual([]);
 });
 
-test("a browser that ends at once is spoken of, and its profile is gone", async () => {
+test("reports a browser that exits with an error, and deletes its profile", async () => {
   const identity = await developmentIdentity({ directory });
   const chromium = fakeChromium(1);
   const lines: string[] = [];
   await openPage(URL_OF_PAGE, identity, chromium, (line) => lines.push(line));
   await vi.waitFor(() => expect(lines).toHaveLength(1), { timeout: 10_000 });
-  expect(lines[0]).toContain("ended with 1");
+  expect(lines[0]).toContain("exited with 1");
   const profile = (await chromium.args()).find((arg) => arg.startsWith("--user-data-dir="))!.split("=")[1]!;
   expect(existsSync(profile)).toBe(false);
 });
 
-test("no browser: one line that says what to do", async () => {
+test("without a browser, prints one line that says what to do", async () => {
   const identity = await developmentIdentity({ directory });
   const lines: string[] = [];
   await openPage(URL_OF_PAGE, identity, { env: { PATH: directory } }, (line) => lines.push(line));

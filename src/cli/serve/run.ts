@@ -1,4 +1,4 @@
-// Runs a server until it is told to stop: the life that serve and proxy share.
+// Runs a server until it is stopped; shared by serve and proxy.
 
 import type { RequestRecord } from "../../edge/request-log.ts";
 import type { Server, Service } from "../../edge/server.ts";
@@ -11,7 +11,7 @@ import type { ServerSettings } from "./flags.ts";
 import { LineWriter } from "./line-writer.ts";
 import { networkLines, urlFor } from "./network.ts";
 
-/** Errors whose remedy is another command line or configuration. */
+/** Errors that the user fixes by changing the command line or configuration. */
 const USAGE_ERRORS = new Set(["IdentityError", "KeyLogError"]);
 const USAGE_CODES = new Set([
   "OPTION_INVALID",
@@ -27,7 +27,7 @@ type CreateService = (log: (line: string) => void) => Promise<Service>;
 export async function runServer(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
   const lines = new LineWriter(
     io.stderr,
-    (count) => `nagare: ${count} lines were dropped: standard error was not read`,
+    (count) => `nagare: ${count} lines were dropped because nothing read standard error`,
   );
   const events = new LineWriter(io.stdout, (count) => JSON.stringify({ event: "log-dropped", count }));
   const log = (line: string): void => lines.write(line);
@@ -35,7 +35,7 @@ export async function runServer(settings: ServerSettings, createService: CreateS
   const running = await start(settings, createService, { log, emit }).catch((error: unknown) => {
     throw asUsageError(error);
   });
-  // Whoever waits for the URL may send a signal at once: the listener is there before it is printed.
+  // A program that waits for the URL may send a signal at once, so the listener is added before the URL is printed.
   const stopped = untilStopped(running, settings, io, log);
   const { url, protocols, addresses } = running.server;
   if (settings.json) emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort });
@@ -48,7 +48,7 @@ export async function runServer(settings: ServerSettings, createService: CreateS
     await stopped;
     if (settings.json) emit({ event: "closed" });
   } finally {
-    // A module's own timers and connections must not keep alive what was told to stop.
+    // A module's timers and connections must not keep a stopped server alive.
     io.exitSoon?.();
   }
 }
@@ -125,13 +125,13 @@ async function loadIdentity({ files, names }: ServerSettings): Promise<Identity>
 
 async function resetKey(log: (line: string) => void): Promise<Uint8Array> {
   const { key, isKept } = await (await import("../../host/quic/reset-key.ts")).keptResetKey();
-  if (!isKept) log("nagare: cannot write the cache directory: the stateless reset key will not survive a restart");
+  if (!isKept) log("nagare: cannot write to the cache folder: the stateless reset key will not survive a restart");
   return key;
 }
 
 function requestLine(record: RequestRecord): string {
   const { remoteAddress, protocol, method, authority, path, status, aborted, milliseconds } = record;
-  const outcome = `${status ?? "no answer"}${aborted ? " cut off" : ""}`;
+  const outcome = `${status ?? "no response"}${aborted ? " aborted" : ""}`;
   return printable(
     `${new Date().toISOString()} ${remoteAddress} ${protocol} ${method} ${authority}${path} ${outcome} ${milliseconds.toFixed(1)} ms`,
   );
@@ -146,11 +146,11 @@ async function openKeyLog(path: string | undefined, log: (line: string) => void)
   if (path === undefined) return undefined;
   const { KeyLogFile } = await import("../../host/keylog.ts");
   const file = new KeyLogFile(path, (error) => log(`nagare: the key log ${path} is incomplete: ${error}`));
-  log(`nagare: WRITING TLS KEYS to ${path}: whoever reads that file can read all traffic of this server`);
+  log(`nagare: WRITING TLS KEYS to ${path}: anyone who can read this file can decrypt all traffic of this server`);
   return file;
 }
 
-/** The first signal drains, and the command ends well; a second one cuts off what is left. */
+/** The first signal drains the server, and the command succeeds. A second one aborts the remaining requests. */
 function untilStopped(running: Running, { grace }: ServerSettings, io: Io, log: (line: string) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false;
@@ -163,7 +163,7 @@ function untilStopped(running: Running, { grace }: ServerSettings, io: Io, log: 
         return;
       }
       stopping = true;
-      log("nagare: finishing requests under way; press Ctrl-C again to quit now");
+      log("nagare: finishing requests in progress; press Ctrl-C again to quit now");
       detach("cli stop", onFault, running.close(grace).then(resolve, reject).finally(stop));
     });
     const stop = io.onInterrupt(handleSignal);

@@ -42,7 +42,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** A command as a process would run it: what it printed, signals to it, and its exit code. */
+/** Runs a command as a process would: its output, signals to it, and its exit code. */
 class Run {
   stdout = "";
   stderr = "";
@@ -80,18 +80,18 @@ class Run {
     for (const listener of this.#listeners) listener(name);
   }
 
-  /** The URL, when it has been printed. */
+  /** Waits until the URL is printed. */
   async url(): Promise<URL> {
     const found = (): string | undefined => /https:\/\/[^"\s]+/.exec(this.stdout)?.[0];
     while (found() === undefined) {
       const ended = await Promise.race([once(this.#printed, "printed"), this.code]);
-      if (typeof ended === "number") throw new Error(`ended with ${ended}: ${this.stderr}`);
+      if (typeof ended === "number") throw new Error(`exited with ${ended}: ${this.stderr}`);
     }
     return new URL(found()!);
   }
 }
 
-/** Starts a server that is told to stop after the test. */
+/** Starts a server that is stopped after the test. */
 async function serving(args: readonly string[], env?: Record<string, string>): Promise<{ run: Run; url: URL }> {
   const run = new Run(
     [...args, "-p", "0", "-H", "127.0.0.1", "--cert", file("cert.pem"), "--key", file("key.pem")],
@@ -115,7 +115,7 @@ async function textOf(url: URL, path = "/"): Promise<string> {
   }
 }
 
-test("serves a folder, prints the URL on a line of its own, and ends with 0 when told to", async () => {
+test("serves a folder, prints the URL on a line of its own, and exits with 0 when stopped", async () => {
   const { run, url } = await serving(["serve", file("site")]);
   expect(run.stdout).toBe(`https://127.0.0.1:${url.port}/\n`);
   expect(await textOf(url)).toBe("<h1>site</h1>");
@@ -134,7 +134,7 @@ test("a second signal quits", async () => {
   client.close();
 });
 
-test("serves modules, in TypeScript too", async () => {
+test("serves modules, including TypeScript", async () => {
   expect(await textOf((await serving(["serve", file("app.mjs")])).url)).toBe("module over h2");
   expect(await textOf((await serving(["serve", file("app.ts")])).url)).toBe("typed");
 });
@@ -163,7 +163,7 @@ test("writes a line for each request with --log", async () => {
   expect(run.stderr).toMatch(/^\S+Z 127\.0\.0\.1 h2 GET localhost:\d+\/index\.html\?a=%1b 200 [\d.]+ ms$/m);
 });
 
-test("serves no HTTP/3 with --no-h3, and has clients forget it", async () => {
+test("serves no HTTP/3 with --no-h3, and tells clients to forget it", async () => {
   const { run, url } = await serving(["serve", file("site"), "--no-h3", "--json"]);
   expect(JSON.parse(run.stdout)).toMatchObject({ event: "listening", protocols: ["h2", "http/1.1"] });
   const client = await openHttp2(url);
@@ -171,7 +171,7 @@ test("serves no HTTP/3 with --no-h3, and has clients forget it", async () => {
   client.close();
 });
 
-test("names the port that clients reach, in Alt-Svc and redirects", async () => {
+test("uses --public-port in Alt-Svc and redirects", async () => {
   const { run, url } = await serving([
     ...["serve", file("site"), "--public-port", "443", "--alt-svc-max-age", "2m", "--http-port", "0", "--json"],
   ]);
@@ -234,7 +234,7 @@ test("--name makes a certificate for that name, and prints the URL", async () =>
   expect(await run.code).toBe(0);
 });
 
-test("puts itself in front of an origin", async () => {
+test("proxies to an origin", async () => {
   const origin = createHttpServer((request, response) => response.end(`origin has ${request.url}`));
   origin.listen(0, "127.0.0.1");
   await once(origin, "listening");
@@ -260,7 +260,7 @@ test("redirects plain HTTP", async () => {
   expect(bad.statusCode).toBe(400);
 });
 
-test("logs keys when asked to, loudly", async () => {
+test("logs keys on request, with a warning", async () => {
   const { run, url } = await serving(["serve", file("site"), "--keylog", file("keys.log")]);
   expect(run.stderr).toContain("WRITING TLS KEYS");
   await textOf(url);
@@ -268,19 +268,19 @@ test("logs keys when asked to, loudly", async () => {
   expect(statSync(file("keys.log")).mode & 0o777).toBe(0o600);
 });
 
-test("obeys SSLKEYLOGFILE on this machine only", async () => {
+test("honours SSLKEYLOGFILE on loopback only", async () => {
   const local = await serving(["serve", file("site")], { SSLKEYLOGFILE: file("env.log") });
   expect(local.run.stderr).toContain(`WRITING TLS KEYS to ${file("env.log")}`);
   const files = ["--cert", file("cert.pem"), "--key", file("key.pem")];
   const open = new Run(["serve", file("site"), "-p", "0", "-H", "::", ...files], { SSLKEYLOGFILE: file("env2.log") });
   await open.url();
-  expect(open.stderr).toContain("SSLKEYLOGFILE is not obeyed beyond this machine");
+  expect(open.stderr).toContain("SSLKEYLOGFILE is ignored unless the server listens on loopback");
   expect(statSync(file("env2.log"), { throwIfNoEntry: false })).toBeUndefined();
   open.signal("SIGTERM");
   expect(await open.code).toBe(0);
 });
 
-test("says in one line what is wrong and what to do", async () => {
+test("prints one line that says what is wrong and what to do", async () => {
   const taken = createServer();
   taken.listen(0, "127.0.0.1");
   await once(taken, "listening");
@@ -294,23 +294,23 @@ test("says in one line what is wrong and what to do", async () => {
     [
       ["serve", file("site"), "-p", busy, ...identity],
       1,
-      /TCP port \d+ is in use: stop what uses it, or choose another/,
+      /TCP port \d+ is in use: stop the program that uses it, or choose another/,
     ],
     [["serve", file("none")], 2, /there is no folder .*none: name one that exists/],
     [["serve", file("none.ts")], 2, /there is no file .*none\.ts/],
     [["serve", file("site/index.html")], 2, /neither a folder nor a module/],
     [["serve", file("nothing.mjs")], 2, /exports no handler/],
     [["serve", file("broken.mjs")], 2, /cannot load .*broken\.mjs: .*no database/],
-    [["serve", "--name", "a/b", file("site")], 2, /--name a\/b is no host name/],
+    [["serve", "--name", "a/b", file("site")], 2, /--name a\/b is not a host name/],
     [["serve", "--name", "a.test", ...identity, file("site")], 2, /--name with --cert/],
-    [["serve", "--public-port", "0x1", file("site")], 2, /--public-port 0x1 is no port/],
-    [["serve", "--public-port", "0", file("site")], 2, /--public-port 0 is no port; give a number from 1 to 65535/],
-    [["serve", "-p", "70000"], 2, /--port 70000 is no port/],
-    [["serve", "--grace", "soon"], 2, /--grace soon is no time/],
-    [["serve", "--stall-timeout", "never"], 2, /--stall-timeout never is no time/],
-    [["serve", "--memory-limit", "much"], 2, /--memory-limit much is no size/],
-    [["serve", "--memory-limit", "0"], 2, /--memory-limit 0 is no size/],
-    [["serve", file("site"), "--stall-timeout", "0", ...identity], 2, /stallTimeout 0 is no limit/],
+    [["serve", "--public-port", "0x1", file("site")], 2, /--public-port 0x1 is not a port/],
+    [["serve", "--public-port", "0", file("site")], 2, /--public-port 0 is not a port; give a number from 1 to 65535/],
+    [["serve", "-p", "70000"], 2, /--port 70000 is not a port/],
+    [["serve", "--grace", "soon"], 2, /--grace soon is not a duration/],
+    [["serve", "--stall-timeout", "never"], 2, /--stall-timeout never is not a duration/],
+    [["serve", "--memory-limit", "much"], 2, /--memory-limit much is not a size/],
+    [["serve", "--memory-limit", "0"], 2, /--memory-limit 0 is not a size/],
+    [["serve", file("site"), "--stall-timeout", "0", ...identity], 2, /stallTimeout 0 is not a limit/],
     [["serve", "--cert", file("cert.pem")], 2, /--cert without --key/],
     [
       ["serve", "--cert", file("cert.pem"), "--key", file("none")],
@@ -338,11 +338,11 @@ test("says in one line what is wrong and what to do", async () => {
     [["serve", file("site"), "--keylog", file("open.log"), ...identity], 2, /writable by all users; run: chmod 600/],
     [["serve", file("site"), "--keylog", file("none/keys"), ...identity], 2, /its folder does not exist/],
     [["proxy"], 2, /origin is missing; see nagare proxy --help/],
-    [["proxy", "ftp://x"], 2, /ftp:\/\/x is no origin/],
+    [["proxy", "ftp://x"], 2, /ftp:\/\/x is not an origin/],
     [
       ["serve", file("site"), "-H", "203.0.113.7", "-p", "0", ...identity],
       1,
-      /203\.0\.113\.7 is no address of this machine/,
+      /203\.0\.113\.7 is not an address of this machine/,
     ],
   ];
   for (const [args, code, line] of cases) {

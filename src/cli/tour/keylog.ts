@@ -1,4 +1,4 @@
-// SSLKEYLOGFILE: tshark reads our own traffic, down to HTTP/3 frames, with nothing but a capture and our key log.
+// SSLKEYLOGFILE: tshark decrypts our traffic, down to HTTP/3 frames, with only a capture and our key log.
 import { appendFileSync } from "node:fs";
 import { join } from "node:path";
 import { createClient } from "../../client/index.ts";
@@ -38,7 +38,7 @@ export const KEYLOG_ROWS: readonly Row[] = [
           .filter((each) => each !== "")
           .map(Number),
       );
-      // RFC 9114 §7.2: a request and its answer are nothing without HEADERS, DATA and SETTINGS.
+      // RFC 9114 §7.2: every exchange with content has HEADERS, DATA and SETTINGS frames.
       for (const [name, type] of [
         ["DATA", 0],
         ["HEADERS", 1],

@@ -1,4 +1,4 @@
-// Our own server on loopback, as the peers of a row meet it: one random file, and an echo.
+// Our own server on loopback, for the peers of a row: one random file, and an echo.
 import { createHash, randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,9 +13,9 @@ export interface OwnServer extends AsyncDisposable {
   /** https://localhost:PORT/ */
   readonly url: string;
   readonly identity: DevelopmentIdentity;
-  /** A PEM file to trust. */
+  /** The path of a PEM file to trust. */
   readonly caFile: string;
-  /** Of the file at /file. */
+  /** The digest of /file. */
   readonly sha256: string;
 }
 

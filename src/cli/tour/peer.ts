@@ -1,11 +1,12 @@
-// Peers as child processes: started with an argument list, ended by their own process id, never outliving the row.
+// Peers as child processes: started with an argument list, stopped by process id, and never running longer than their row.
 import { type ChildProcess, spawn } from "node:child_process";
 import { findProgram } from "../find-program.ts";
 import { NoPeer, type RowContext } from "./row.ts";
 
-/** Kept of a peer's output: enough to say what went wrong. */
+/** Characters of a peer's output that are kept, enough to show what went wrong. */
 const MAX_OUTPUT = 1 << 20;
-const PATIENCE = 2_000;
+/** Milliseconds between SIGTERM and SIGKILL. */
+const KILL_DELAY = 2_000;
 
 export async function peerPath(context: RowContext, ...names: string[]): Promise<string> {
   const path = await findProgram(names, context.env);
@@ -41,7 +42,7 @@ export class Peer {
     });
     this.#exited = new Promise((resolve) => {
       this.#child.on("close", resolve);
-      // A program that could not be started has no end to wait for; the signal's abort is an error too, and has one.
+      // A program that could not be started never closes. An abort is also an error, but then the program closes.
       this.#child.on("error", () => this.#child.pid === undefined && resolve(undefined));
     });
   }
@@ -58,16 +59,16 @@ export class Peer {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** Waits for its end; rejects unless it ends with 0. */
+  /** Waits until the program ends. Rejects unless it exits with 0. */
   async succeeded(): Promise<void> {
     await this.#exited;
     const { exitCode, signalCode } = this.#child;
     if (exitCode === 0) return;
-    throw new Error(`${this.#name} ended with ${signalCode ?? exitCode}: ${this.lastWords()}`);
+    throw new Error(`${this.#name} exited with ${signalCode ?? exitCode}: ${this.lastLine()}`);
   }
 
-  /** The last line it wrote. */
-  lastWords(): string {
+  /** The last line of its output. */
+  lastLine(): string {
     const lines = (this.#stderr.trim() || this.#stdout.trim()).split("\n");
     return lines.at(-1)?.slice(0, 200) ?? "";
   }
@@ -75,13 +76,13 @@ export class Peer {
   async stop(): Promise<void> {
     if (!this.running) return;
     this.#child.kill("SIGTERM");
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE);
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), KILL_DELAY);
     await this.#exited;
     clearTimeout(timer);
   }
 }
 
-/** Runs a program to its end. */
+/** Runs a program until it ends. */
 export async function runPeer(
   context: RowContext,
   path: string,
@@ -93,13 +94,13 @@ export async function runPeer(
   return peer;
 }
 
-/** Tries again until it works, the peer has ended, or the row's time is over. */
+/** Retries until it works, the peer has exited, or the row's time is up. */
 export async function untilReady<T>(context: RowContext, peer: Peer, attempt: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
       return await attempt();
     } catch (error) {
-      if (!peer.running) throw new Error(`the peer ended: ${peer.lastWords()}`, { cause: error });
+      if (!peer.running) throw new Error(`the peer exited: ${peer.lastLine()}`, { cause: error });
       context.signal.throwIfAborted();
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

@@ -1,4 +1,4 @@
-// QUIC v1 and HTTP/3: our server before real clients, our client before real servers.
+// QUIC v1 and HTTP/3: our server with real clients, our client with real servers.
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -76,7 +76,7 @@ export const QUIC_ROWS: readonly Row[] = [
       await using server = await startOwnServer(context);
       const page = await runPeer(context, chromium, [
         "--headless=new",
-        ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), // Chromium's own condition for running as root
+        ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), // Chromium requires this to run as root
         `--user-data-dir=${join(context.directory, "profile")}`,
         "--disable-background-networking",
         "--host-resolver-rules=MAP * 127.0.0.1",
@@ -131,14 +131,13 @@ function http3Client(ca: string): Client {
   return createClient({ protocols: ["h3"], ca, connectTimeout: 3_000, headersTimeout: 10_000 });
 }
 
-/** Fetches /file from a server that is starting, and looks whether it is the one that was put there. */
+/** Fetches /file from a server that is starting, and compares it with the original. */
 async function download(context: RowContext, peer: Peer, ca: string, port: number, wanted: string): Promise<string> {
   await using client = http3Client(ca);
   try {
     const url = `https://localhost:${port}/file`;
-    const resolve = untilReady(context, peer, () => client.fetch(url, { signal: context.signal }));
-    const response = await resolve;
-    if (response.status !== 200) throw new Error(`the answer was ${response.status}`);
+    const response = await untilReady(context, peer, () => client.fetch(url, { signal: context.signal }));
+    if (response.status !== 200) throw new Error(`the response status was ${response.status}`);
     const hash = createHash("sha256");
     for await (const chunk of response.body!) hash.update(chunk);
     expectSame(hash.digest("hex"), wanted);
@@ -161,7 +160,7 @@ async function expectFile(context: RowContext, name: string, wanted: string): Pr
 }
 
 function expectSame(actual: string, wanted: string): void {
-  if (actual !== wanted) throw new Error("what came is not what was sent");
+  if (actual !== wanted) throw new Error("the received content differs from what was sent");
 }
 
 const caddyfile = (port: number, httpPort: number): string => `{

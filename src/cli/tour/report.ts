@@ -1,4 +1,4 @@
-// A row of the tour as lines for people: nothing wider than the terminal, and commands that can be copied.
+// Prints a row of the tour for people: no line is wider than the terminal, and commands can be copied.
 import { duration } from "../get/units.ts";
 import type { Colors } from "../io.ts";
 import type { RowReport } from "./row.ts";
@@ -7,22 +7,23 @@ export interface Layout {
   readonly colors: Colors;
   /** Columns of the terminal. */
   readonly width: number;
-  /** Of the longest title of a system, and of the longest name of a peer. */
+  /** Length of the longest system title. */
   readonly titleWidth: number;
+  /** Length of the longest peer name. */
   readonly peerWidth: number;
 }
 
-/** `isFirst`: the system's title comes before it. */
+/** `isFirst` is true for a system's first row, which starts with the system's title. */
 export function reportLines(report: RowReport, isFirst: boolean, layout: Layout): string[] {
   const { colors, width, titleWidth, peerWidth } = layout;
   const { title, against, outcome, milliseconds, command, detail } = report;
   if (outcome === "not built") return [colors.dim(`· ${title.padEnd(titleWidth)}  not built`)];
   const time = (milliseconds === null ? "" : duration(milliseconds)).padStart(7);
   const indent = 2 + peerWidth + 2 + time.length + 2;
-  const seen = outcome === "no peer here" ? `no peer here (${detail})` : detail;
-  const paint = { ok: (text: string) => text, failed: colors.red, "no peer here": colors.yellow }[outcome];
+  const text = outcome === "no peer here" ? `no peer here (${detail})` : detail;
+  const paint = { ok: (line: string) => line, failed: colors.red, "no peer here": colors.yellow }[outcome];
   const mark = { ok: colors.green("✓"), failed: colors.red("✗"), "no peer here": "–" }[outcome];
-  const [first = "", ...others] = wrap(seen, width - indent);
+  const [first = "", ...others] = wrap(text, width - indent);
   const commands = outcome === "no peer here" || command === null ? [] : commandLines(command, width - 2);
   return [
     ...(isFirst ? [colors.bold(title)] : []),
@@ -32,7 +33,7 @@ export function reportLines(report: RowReport, isFirst: boolean, layout: Layout)
   ];
 }
 
-/** A line for each command; what is too wide for one goes on after a backslash, as a shell takes it. */
+/** One line per command. A command that is too wide continues after a backslash, as in a shell. */
 function commandLines(text: string, width: number): string[] {
   return text.split("; ").flatMap((command) => {
     const lines = wrap(command, width - 4);

@@ -4,29 +4,29 @@ import type { Io } from "../io.ts";
 export type Outcome = "ok" | "failed" | "no peer here" | "not built";
 
 export interface RowContext {
-  /** An empty folder of the row's own, gone when it ends. */
+  /** An empty folder for this row, deleted when it ends. */
   readonly directory: string;
   readonly env: Io["env"];
-  /** Aborted when the row's time is over, or the person has had enough. */
+  /** Aborted when the row's time is up, or when the user interrupts. */
   readonly signal: AbortSignal;
 }
 
 export interface Row {
   /** The system's name in systems.ts. */
   readonly system: string;
-  /** Short, after a slash in --only; undefined for the system's first row. */
+  /** A short name, used after a slash in --only. */
   readonly peer: string;
   readonly against: string;
-  /** What shows the same by hand. */
+  /** A command that does the same by hand. */
   readonly command: string;
-  /** Runs it for real: what was seen, or a NoPeer or another error thrown. */
+  /** Runs the row and returns what it observed. Throws NoPeer or another error. */
   run(context: RowContext): Promise<string>;
 }
 
 /** Thrown by a row whose peer this machine does not have. */
 export class NoPeer extends Error {
-  constructor(what: string) {
-    super(what);
+  constructor(message: string) {
+    super(message);
     this.name = "NoPeer";
   }
 }
@@ -39,6 +39,6 @@ export interface RowReport {
   readonly outcome: Outcome;
   readonly milliseconds: number | null;
   readonly command: string | null;
-  /** What was seen, or what went wrong. */
+  /** What the row observed, or what went wrong. */
   readonly detail: string;
 }

@@ -1,8 +1,8 @@
-// The table of systems: what each is, where it lives, what it is shown against. The tour runs it; README and the demo page print it.
-// Pure data: no imports, so that a build step can read it.
+// The table of systems: what each one is, where its code is, and which peers it is tested against. The tour runs the systems;
+// README and the demo page print the table. This file has no imports, so that a build step can read it.
 
 export interface System {
-  /** Short and stable: what `nagare tour --only` takes. */
+  /** A short and stable name, for `nagare tour --only`. */
   readonly name: string;
   readonly title: string;
   /** RFCs, drafts and papers. */

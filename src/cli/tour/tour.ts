@@ -1,4 +1,4 @@
-// `nagare tour`: the rows of every system, run one after the other, each in a folder of its own and for a bounded time.
+// `nagare tour`: runs the rows of every system one after the other, each in its own folder and with a time limit.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,8 +11,9 @@ import { reportLines } from "./report.ts";
 import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
 import { SYSTEMS, type System } from "./systems.ts";
 
-/** Everything that can be run. A system's rows stand together, in the order of the table. */
+/** All rows. Rows of the same system are adjacent, in the order of the table. */
 const ROWS: readonly Row[] = [...QUIC_ROWS, ...KEYLOG_ROWS];
+/** Milliseconds. */
 const ROW_TIME = 30_000;
 
 export interface TourFlags {
@@ -60,7 +61,7 @@ function select(only: string | undefined): Selection[] {
     .filter(({ system }) => system.name === name)
     .map(({ system, rows }) => ({ system, rows: peer === undefined ? rows : rows.filter((row) => row.peer === peer) }));
   if (selected.length === 0)
-    throw usageError(`there is no system "${name}"`, `they are ${SYSTEMS.map((each) => each.name).join(", ")}`);
+    throw usageError(`there is no system "${name}"`, `the systems are ${SYSTEMS.map((each) => each.name).join(", ")}`);
   if (peer !== undefined && selected[0]!.rows.length === 0) {
     const peers = ROWS.filter((row) => row.system === name).map((row) => row.peer);
     throw usageError(
@@ -93,7 +94,7 @@ export async function runRow(
 ): Promise<RowReport> {
   const directory = await mkdtemp(join(tmpdir(), "nagare-tour-"));
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new Error(`not done within ${ROW_TIME / 1000} s`)), ROW_TIME);
+  const timer = setTimeout(() => limit.abort(new Error(`not finished within ${ROW_TIME / 1000} s`)), ROW_TIME);
   const signal = AbortSignal.any([interrupted, limit.signal]);
   const start = performance.now();
   let outcome: Outcome = "ok";

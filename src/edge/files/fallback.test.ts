@@ -19,7 +19,7 @@ beforeAll(() => {
   mkdirSync(join(site, "both"));
   writeFileSync(join(site, "index.html"), "first");
   writeFileSync(join(site, "about.html"), "about");
-  writeFileSync(join(site, "both.html"), "page beside a folder");
+  writeFileSync(join(site, "both.html"), "page next to a folder");
   writeFileSync(join(site, "docs/two <b>.txt"), "12345");
   writeFileSync(join(site, "docs/.hidden"), "secret");
   writeFileSync(join(site, "docs/page.html"), "page");

@@ -7,7 +7,7 @@ export interface Fallback {
 }
 
 /** about.html for `/about`. */
-export function pageFor(
+export function findPage(
   tree: ServedTree,
   segments: readonly string[],
   located: Located | undefined,
@@ -18,7 +18,7 @@ export function pageFor(
 }
 
 /** index.html for every path that looks like a page; a missing image or script stays a 404. */
-export function applicationFor(tree: ServedTree, segments: readonly string[]): Fallback | undefined {
+export function findApplication(tree: ServedTree, segments: readonly string[]): Fallback | undefined {
   return segments.at(-1)?.includes(".") === true ? undefined : findFallback(tree, ["index.html"]);
 }
 

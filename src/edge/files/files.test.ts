@@ -201,14 +201,14 @@ describe.each(VERSIONS)("files over %s", (_version, open) => {
     expect((await fetch("/log-12%3A30.txt")).body).toBe("half past");
   });
 
-  test("a link that leads outside is reported once", async () => {
+  test("a link that leads out of the folder is reported once", async () => {
     logged.length = 0;
     for (let i = 0; i < 3; i++) expect((await fetch("/up/index.html")).status).toBe(404);
     writeFileSync(join(folder, "other.txt"), "secret");
     for (let i = 0; i < 3; i++) expect((await fetch("/up/other.txt")).status).toBe(404);
     const path = join(root, "up/other.txt");
     expect(logged).toEqual([
-      `nagare: ${path} leads to ${join(folder, "other.txt")}, outside the served folder: not served`,
+      `nagare: ${path} is not served: it links to ${join(folder, "other.txt")}, outside the served folder`,
     ]);
   });
 

@@ -29,7 +29,7 @@ export const locateFile = (tree: ServedTree, segments: readonly string[]): Locat
 };
 
 /** Finds the file next to another whose name has an additional `suffix`. Usually there is none, which must be cheap. */
-export function locateBeside(tree: ServedTree, { path }: LocatedFile, suffix: string): LocatedFile | undefined {
+export function locateSibling(tree: ServedTree, { path }: LocatedFile, suffix: string): LocatedFile | undefined {
   const sibling = unlessAbsent(() => statSync(path + suffix, { throwIfNoEntry: false })); // cheaper than an error
   const located = sibling === undefined ? undefined : locatePath(tree, path + suffix);
   return located?.type === "file" ? located.file : undefined;

@@ -1,4 +1,4 @@
-/** A folder as a web site, straight on Exchanges. */
+/** Serves a folder as a web site, directly on Exchanges. */
 import { accessSync, constants, readFile, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Budget, processBudget } from "../../host/budget.ts";
@@ -10,29 +10,29 @@ import { printable } from "../../wire/printable.ts";
 import { acceptedCodings, PRECOMPRESSED } from "./accept-encoding.ts";
 import { ContentCache } from "./content-cache.ts";
 import { contentType, isCompressible } from "./content-type.ts";
-import { applicationFor, type Fallback, pageFor } from "./fallback.ts";
+import { type Fallback, findApplication, findPage } from "./fallback.ts";
 import { LISTING_FIELDS, listing } from "./listing.ts";
-import { isAbsence, type LocatedFile, locate, locateBeside, locateFile, type ServedTree } from "./locate.ts";
+import { isAbsence, type LocatedFile, locate, locateFile, locateSibling, type ServedTree } from "./locate.ts";
 import { isExhaustion, type OpenFile, openFile } from "./open-file.ts";
 import { type FilePlan, type Part, planFile, type Representation } from "./plan.ts";
 import { folderPath, parsePath } from "./safe-path.ts";
 import { FileTransfer } from "./transfer.ts";
 
 export interface FilesOptions {
-  /** Of every file that is found. Browsers ask again each time by default, which costs them one small 304. */
+  /** The `cache-control` of every file. By default, browsers revalidate each time, which costs one small 304. */
   readonly cacheControl?: string | undefined;
-  /** Answers addresses that name no file with index.html, for an application that routes by itself. */
+  /** Serves index.html for paths that match no file, for a single-page application. */
   readonly spa?: boolean | undefined;
-  /** Answers a folder without index.html with a page of links. */
+  /** Serves a page of links for a folder without index.html. */
   readonly listing?: boolean | undefined;
-  /** Where a line about a file that cannot be read goes. Standard error by default. */
+  /** Receives a line about each file that cannot be read. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
 const ALLOWED = "GET, HEAD, OPTIONS";
-/** How often a file that changes between looking and opening is looked at again. */
+/** Attempts for a file that changes between lookup and opening. */
 const MAX_ATTEMPTS = 3;
-/** Paths that lead outside, remembered so that each is reported once. */
+/** Paths that lead out of the folder, remembered so that each is reported once. */
 const MAX_ESCAPES = 1_000;
 
 export class FileService {
@@ -76,7 +76,7 @@ export class FileService {
   #answer(exchange: ServerExchange, attempt: number): void {
     const { method } = exchange;
     if (method !== "GET" && method !== "HEAD") {
-      // RFC 9110 §15.5.6 wants the methods named, and §9.3.7 gives them to whoever asks.
+      // RFC 9110 §15.5.6 requires the list of methods in a 405, and §9.3.7 allows it in a response to OPTIONS.
       if (method === "OPTIONS") exchange.respond(204, [["allow", ALLOWED]], { endStream: true });
       else respondText(exchange, 405, "Method Not Allowed", [["allow", ALLOWED]]);
       return;
@@ -99,14 +99,14 @@ export class FileService {
       this.#sendFile(exchange, segments, file, attempt);
       return;
     }
-    const page = path.trailingSlash ? undefined : pageFor(this.#tree, path.segments, located);
+    const page = path.trailingSlash ? undefined : findPage(this.#tree, path.segments, located);
     const isListed = located?.type === "folder" && this.#options.listing === true;
     if (page === undefined && isListed && this.#sendListing(exchange, path.segments)) return;
     this.#sendFallback(exchange, page ?? this.#application(path.segments), attempt);
   }
 
   #application(segments: readonly string[]): Fallback | undefined {
-    return this.#options.spa === true ? applicationFor(this.#tree, segments) : undefined;
+    return this.#options.spa === true ? findApplication(this.#tree, segments) : undefined;
   }
 
   #sendFallback(exchange: ServerExchange, fallback: Fallback | undefined, attempt: number): void {
@@ -141,17 +141,17 @@ export class FileService {
     this.#send(exchange, plan, file, (error) => this.#retry(exchange, attempt, error));
   }
 
-  /** The best precompressed file beside the original that the client takes; one that is older than it is out of date. */
+  /** The best precompressed copy that the client accepts. A copy older than the original is outdated. */
   #precompressed(original: LocatedFile, acceptEncoding: string | undefined) {
     for (const coding of acceptedCodings(acceptEncoding)) {
       const { suffix } = PRECOMPRESSED.find((known) => known.coding === coding)!;
-      const file = locateBeside(this.#tree, original, suffix);
+      const file = locateSibling(this.#tree, original, suffix);
       if (file !== undefined && file.stats.mtimeMs >= original.stats.mtimeMs) return { file, coding };
     }
     return undefined;
   }
 
-  /** `onFailure` answers when the file turns out not to be what it was, or cannot be read. */
+  /** `onFailure` responds if the file has changed or cannot be read. */
   #send(exchange: ServerExchange, plan: FilePlan, file: LocatedFile, onFailure: (error: Error) => void): void {
     const { status, fields, parts } = plan;
     if (parts === undefined || file.stats.size === 0) {
@@ -172,7 +172,7 @@ export class FileService {
     });
   }
 
-  /** The file is closed here, whatever happens. */
+  /** Closes the file in every case, or passes that duty on. */
   #sendOpen(
     exchange: ServerExchange,
     plan: FilePlan,
@@ -274,11 +274,11 @@ export class FileService {
     else exchange.reset(error instanceof Error ? error : new Error(String(error)));
   }
 
-  /** Once per path: without this line, the author of the link would see only a 404. */
+  /** Logs once per path; otherwise the author of the link would see only a 404. */
   #reportEscape(path: string, target: string): void {
     if (this.#escapes.has(path) || this.#escapes.size >= MAX_ESCAPES) return;
     this.#escapes.add(path);
-    this.#log(printable(`nagare: ${path} leads to ${target}, outside the served folder: not served`));
+    this.#log(printable(`nagare: ${path} is not served: it links to ${target}, outside the served folder`));
   }
 
   #report(exchange: ServerExchange, error: unknown): void {
@@ -287,7 +287,7 @@ export class FileService {
   }
 }
 
-/** A plan whose content is at hand. */
+/** Responds with content that is in memory. */
 function respondContent(exchange: ServerExchange, { status, fields, parts }: FilePlan, content: Uint8Array): void {
   exchange.respond(status, fields);
   const pieces = parts!.map((part) => (part instanceof Uint8Array ? part : content.subarray(part.start, part.end + 1)));

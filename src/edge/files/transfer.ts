@@ -1,4 +1,4 @@
-/** Sends parts of an open file to an exchange, reading no faster than the exchange takes it. */
+/** Sends parts of an open file to an exchange, reading no faster than the exchange accepts them. */
 import { read } from "node:fs";
 import { type Fault, guard } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
@@ -6,7 +6,7 @@ import { LARGE_CHUNK, releaseChunk, SMALL_CHUNK, takeChunk } from "./chunk-pool.
 import type { OpenFile } from "./open-file.ts";
 import type { Part } from "./plan.ts";
 
-/** After so many bytes a transfer counts as a long one. */
+/** Bytes after which a transfer counts as long, and reads larger chunks. */
 const LONG_TRANSFER = 1024 * 1024;
 
 export class FileTransfer {
@@ -14,14 +14,15 @@ export class FileTransfer {
   readonly #file: OpenFile;
   readonly #parts: readonly Part[];
   readonly #onFailure: (error: Error, fault?: Fault) => void;
-  /** Which part is being sent, and from which byte of the file it goes on. */
+  /** The part being sent. */
   #index = 0;
+  /** The next byte to read, as an offset in the file. */
   #position = 0;
   #sent = 0;
   #reading = false;
-  #over = false;
+  #finished = false;
 
-  /** Takes over the open file. The response's head has been sent. */
+  /** Takes ownership of the open file. The response head has already been sent. */
   constructor(
     exchange: ServerExchange,
     file: OpenFile,
@@ -49,9 +50,9 @@ export class FileTransfer {
     if (part !== undefined && !(part instanceof Uint8Array)) this.#position = part.start;
   }
 
-  /** Sends until the exchange has enough, or a read is under way. */
+  /** Sends until the exchange is full or a read is in progress. */
   #advance(): void {
-    while (!this.#reading && !this.#over) {
+    while (!this.#reading && !this.#finished) {
       const part = this.#parts[this.#index];
       if (part === undefined) {
         this.#finish();
@@ -77,10 +78,10 @@ export class FileTransfer {
     const length = Math.min(remaining, chunk.byteLength);
     const done = guard("file part", this.#handleFault, (error: Error | null, bytesRead: number) => {
       this.#reading = false;
-      if (this.#over || error !== null || bytesRead === 0) {
+      if (this.#finished || error !== null || bytesRead === 0) {
         releaseChunk(chunk);
-        if (this.#over) this.#file.close();
-        else this.#fail(error ?? new Error("the file became shorter while it was sent"));
+        if (this.#finished) this.#file.close();
+        else this.#fail(error ?? new Error("the file shrank while it was being sent"));
         return;
       }
       this.#position += bytesRead;
@@ -90,7 +91,7 @@ export class FileTransfer {
     read(this.#file.fd, chunk, 0, length, this.#position, done);
   }
 
-  /** The length was announced: what is missing must be seen to be missing. */
+  /** The response must visibly fail, since its length has already been sent. */
   #fail(error: Error, fault?: Fault): void {
     this.#finish();
     this.#onFailure(error, fault);
@@ -102,8 +103,9 @@ export class FileTransfer {
   };
 
   #finish(): void {
-    if (this.#over) return;
-    this.#over = true;
-    if (!this.#reading) this.#file.close(); // otherwise when the read is done: its descriptor must not become another file
+    if (this.#finished) return;
+    this.#finished = true;
+    // A pending read closes the file when it is done: until then, the descriptor must not be reused for another file.
+    if (!this.#reading) this.#file.close();
   }
 }

@@ -1,4 +1,4 @@
-/** One request on its way to an origin and back: a session's events onto a ServerExchange, with backpressure both ways. */
+/** One proxied request: passes a ServerExchange to a client session and back, with backpressure in both directions. */
 
 import { ClientError } from "../../host/client/errors.ts";
 import type { PoolWaiter } from "../../host/client/origin-pool.ts";
@@ -13,7 +13,7 @@ import { ForwardedBody } from "./request-body.ts";
 
 export interface CallFailure {
   readonly error: Error;
-  /** Nothing of the request was sent, and nothing of its body taken from the client. */
+  /** True if nothing of the request was sent, and nothing of its body was read from the client. */
   readonly unsent: boolean;
 }
 
@@ -23,13 +23,13 @@ export interface CallSettings {
   readonly onFault: (fault: Fault) => void;
 }
 
-/** RFC 9110 §9.2.2. TRACE is not among them, since it is refused. */
+/** RFC 9110 §9.2.2, without TRACE, which is refused. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 
-/** Kept connections that may turn out to be closed before a new one is the next. */
+/** Attempts for a request, since idle connections may turn out to be closed. */
 const MAX_ATTEMPTS = 4;
 
-/** RFC 9110 §15: what is above this is no status, though three digits can say it. */
+/** RFC 9110 §15: larger numbers are invalid, even with three digits. */
 const MAX_STATUS = 599;
 
 export class ProxyCall implements PoolWaiter, ResponseHandler {
@@ -44,9 +44,9 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
   #attempts = 0;
   #reused = false;
   #isPaused = false;
-  #over = false;
+  #finished = false;
 
-  /** `onFailure` is called at most once, and never when it is the client who gave up. */
+  /** `onFailure` is called at most once, and never if the client aborted. */
   constructor(
     exchange: ServerExchange,
     origin: ProxyOrigin,
@@ -96,7 +96,7 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
       this.#content === undefined ? undefined : { length, chunks: this.#content },
       this,
     );
-    if (this.#over) upstream.reset(new Error("the exchange is over"));
+    if (this.#finished) upstream.reset(new Error("the exchange has ended"));
     else this.#upstream = upstream;
   }
 
@@ -109,23 +109,23 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
   onRequestSent(): void {}
 
   onInformational(status: number, fields: readonly FieldLine[]): void {
-    if (this.#over) return;
+    if (this.#finished) return;
     this.#timer?.refresh();
-    // A client that waits for 100 was asked by us, when there was a connection: another would say the same again.
+    // This proxy sends its own 100 to a client that waits for one, so a 100 from the origin is dropped.
     if (status !== 100) this.#exchange.inform(status, forwardResponseFields(fields));
   }
 
   onHead(status: number, raw: readonly FieldLine[]): void {
-    if (this.#over) return;
+    if (this.#finished) return;
     if (status > MAX_STATUS) {
-      this.#upstream?.reset(new Error("no status"));
-      // RFC 9110 §15: as a server error; HTTP/2 of Node cannot even send it.
-      this.#fail(new ClientError("PROTOCOL_ERROR", `the status ${status} is none that HTTP has`), false);
+      this.#upstream?.reset(new Error("invalid status"));
+      // RFC 9110 §15: treated as a server error. Node's HTTP/2 could not even send it.
+      this.#fail(new ClientError("PROTOCOL_ERROR", `the status ${status} is invalid`), false);
       return;
     }
     const { method } = this.#exchange;
     const bodiless = hasNoContent(method, status);
-    // Only a message framed in chunks can have trailers (RFC 9112 §7.1.2).
+    // Only chunked messages can have trailers (RFC 9112 §7.1.2).
     const trailers = raw.some(([name]) => name === "transfer-encoding");
     const fields = forwardResponseFields(raw);
     this.#exchange.respond(status, bodiless ? fields.filter(([name]) => name !== "trailer") : fields, {
@@ -138,14 +138,14 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
   }
 
   onData(chunk: Uint8Array): void {
-    if (this.#over) return;
+    if (this.#finished) return;
     this.#timer?.refresh();
     if (!this.#exchange.write(chunk)) this.#pause();
   }
 
   #pause(): void {
     this.#isPaused = true;
-    this.#timer?.clear(); // the client's time is not the origin's fault
+    this.#timer?.clear(); // a slow client is not the origin's fault
     this.#upstream?.pause();
   }
 
@@ -154,14 +154,14 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
   }
 
   onError(error: Error, unprocessed: boolean): void {
-    if (this.#over) return;
+    if (this.#finished) return;
     this.#upstream = undefined;
     const untouched = this.#content?.isUntouched !== false;
     const { method, status, body } = this.#exchange;
-    // RFC 9112 §9.5: an origin may close a kept connection at any time. RFC 9110 §9.2.2: a gateway repeats a request that
-    // was not sent, or one that does no harm.
-    const repeats = unprocessed ? untouched : IDEMPOTENT.has(method) && body.state === "ended";
-    if (this.#reused && status === undefined && repeats && this.#attempts < MAX_ATTEMPTS) {
+    // RFC 9112 §9.5: an origin may close an idle connection at any time. RFC 9110 §9.2.2: a gateway may repeat a request
+    // that was not processed, or that is idempotent.
+    const mayRepeat = unprocessed ? untouched : IDEMPOTENT.has(method) && body.state === "ended";
+    if (this.#reused && status === undefined && mayRepeat && this.#attempts < MAX_ATTEMPTS) {
       this.#timer?.clear();
       this.#origin.pool.enqueue(this);
       return;
@@ -172,7 +172,7 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
   // ----
 
   #resume(): void {
-    if (this.#over || !this.#isPaused) return;
+    if (this.#finished || !this.#isPaused) return;
     this.#isPaused = false;
     this.#arm(this.#settings.bodyTimeout);
     this.#upstream?.resume();
@@ -192,12 +192,12 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
   };
 
   #handleTimeout(milliseconds: number): void {
-    // The origin cannot answer what the client has not sent.
+    // The origin cannot respond to a request that the client has not finished sending.
     if (this.#exchange.status === undefined && this.#content?.isWaiting === true) {
       this.#timer?.refresh();
       return;
     }
-    this.#giveUp(new ClientError("RESPONSE_TIMEOUT", `nothing came within ${milliseconds / 1000} s`));
+    this.#giveUp(new ClientError("RESPONSE_TIMEOUT", `received nothing within ${milliseconds / 1000} s`));
   }
 
   #giveUp(error: Error): void {
@@ -216,8 +216,8 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
   }
 
   #finish(): boolean {
-    if (this.#over) return false;
-    this.#over = true;
+    if (this.#finished) return false;
+    this.#finished = true;
     this.#timer?.clear();
     return true;
   }

@@ -1,6 +1,6 @@
 /**
- * Which fields a gateway passes on (RFC 9110 §7.6), and what it adds about whom it speaks for (RFC 7239). Message
- * framing is never passed on: each side is framed anew, so that the two can never disagree on where a message ends.
+ * Selects the fields that a gateway passes on (RFC 9110 §7.6), and adds fields about the client (RFC 7239). Message
+ * framing is never passed on but generated for each side, so that the two cannot disagree on where a message ends.
  */
 import type { HttpVersion, PeerAddress, ServerExchange } from "../../host/http/exchange.ts";
 import {
@@ -12,11 +12,11 @@ import {
   isFieldValue,
 } from "../../http/index.ts";
 
-/** RFC 9110 §7.6.1: about one connection, or consumed here: `te` and `expect` by us, `host` is made anew. */
-const isForHereOnly = (name: string): boolean =>
+/** RFC 9110 §7.6.1: fields about one connection, and fields that the proxy consumes or replaces. */
+const isHopByHop = (name: string): boolean =>
   name === "expect" || name === "host" || name === "te" || isConnectionSpecific(name);
 
-/** What any client can claim about itself; only a proxy in front of us that is known may say so. */
+/** Fields with which a client could make claims about itself. Only a trusted proxy in front of this one may send them. */
 const CLAIMS = new Set(
   ["forwarded", "x-real-ip", "x-client-ip", "true-client-ip", "x-cluster-client-ip", "x-original-forwarded-for"].concat(
     ["cf-connecting-ip", "fastly-client-ip", "x-original-host", "x-original-url", "x-rewrite-url", "x-url-scheme"],
@@ -26,7 +26,7 @@ const CLAIMS = new Set(
 
 const isClaim = (name: string): boolean => CLAIMS.has(name) || name.startsWith("x-forwarded-");
 
-/** To CGI and its like `X_Forwarded_For` is `X-Forwarded-For` (RFC 3875 §4.1.18); `Proxy` would be their HTTP_PROXY. */
+/** CGI treats `X_Forwarded_For` as `X-Forwarded-For` (RFC 3875 §4.1.18), and turns `Proxy` into HTTP_PROXY. */
 const isDisguised = (name: string): boolean =>
   name === "proxy" || (name.includes("_") && isClaim(name.replaceAll("_", "-")));
 
@@ -35,15 +35,15 @@ export type ForwardedRequest =
   | { readonly ok: false; readonly status: 400 | 508; readonly reason: string };
 
 export interface ForwardingOptions {
-  /** What goes into Host. */
+  /** The value of Host. */
   readonly host: string;
-  /** This proxy's name in Via, different from that of every other. */
+  /** This proxy's unique name in Via. */
   readonly pseudonym: string;
-  /** Whether claims of a proxy in front of us are kept, and ours appended. */
+  /** True to keep the claims of a proxy in front of this one, and append ours. */
   readonly trustForwarded: boolean;
 }
 
-/** The request's fields as the origin gets them. */
+/** Returns the request's fields for the origin. */
 export function forwardRequestFields(exchange: ServerExchange, options: ForwardingOptions): ForwardedRequest {
   const { pseudonym, trustForwarded } = options;
   const nominated = nominatedFields(exchange.fields);
@@ -51,14 +51,14 @@ export function forwardRequestFields(exchange: ServerExchange, options: Forwardi
   const cookies: string[] = [];
   let via = "";
   const length = contentLengthOf(exchange.fields);
-  // RFC 9112 §6.3: with two lengths, or one that is no number, each side would see another end.
+  // RFC 9112 §6.3: with two lengths, or an invalid one, the two sides could disagree on the end.
   if (typeof length === "string") return refuse(400, `content-length: ${length}`);
   for (const [name, value] of exchange.fields) {
     if (!isFieldName(name) || !isFieldValue(value)) return refuse(400, "a field is malformed");
     if (name === "content-length") continue;
     if (name === "via") via = via === "" ? value : `${via}, ${value}`;
     else if (name === "cookie") cookies.push(value);
-    else if (isForHereOnly(name) || nominated.has(name) || isDisguised(name)) continue;
+    else if (isHopByHop(name) || nominated.has(name) || isDisguised(name)) continue;
     else if (!trustForwarded && isClaim(name)) continue;
     else fields.push([name, value]);
   }
@@ -73,10 +73,10 @@ const refuse = (status: 400 | 508, reason: string): ForwardedRequest => ({ ok: f
 
 const VERSION: Readonly<Record<HttpVersion, string>> = { h3: "3", h2: "2", "http/1.1": "1.1" };
 
-/** What this server speaks; `:scheme` is what the client says. */
+/** The scheme of this server. `:scheme` is only the client's claim. */
 const SCHEME = "https";
 
-/** What this proxy knows itself about the client, over what was sent to it. */
+/** The fields about the client, from what this proxy knows itself. */
 function claimsOf(exchange: ServerExchange): readonly FieldLine[] {
   const { remoteAddress, authority } = exchange;
   const claims: FieldLine[] = [
@@ -88,13 +88,13 @@ function claimsOf(exchange: ServerExchange): readonly FieldLine[] {
   return claims;
 }
 
-/** Appends to lists (Forwarded, X-Forwarded-For); a scheme or host that a trusted proxy gave stays as the client's. */
+/** Appends to lists (Forwarded, X-Forwarded-For). Keeps a scheme or host from a trusted proxy. */
 function mergeClaims(fields: FieldLine[], claims: readonly FieldLine[]): FieldLine[] {
   for (const [name, value] of claims) {
     const given = fields.filter((line) => line[0] === name);
     if (given.length === 0) fields.push([name, value]);
     if (given.length === 0 || (name !== "forwarded" && name !== "x-forwarded-for")) continue;
-    // Several lines are one list (RFC 9110 §5.3), and what we know ourselves is its last element.
+    // Several lines form one list (RFC 9110 §5.3), and our own value is its last element.
     fields[fields.indexOf(given[0]!)] = [name, [...given.map((line) => line[1]), value].join(", ")];
     for (const line of given.slice(1)) fields.splice(fields.indexOf(line), 1);
   }
@@ -108,8 +108,8 @@ export function forwardedElement({ address, family }: PeerAddress, host: string,
 }
 
 /**
- * A response's fields as the client gets them. A length goes on only where the origin's framing was that length.
- * `alt-svc` names the origin's own doors (RFC 7838), which are not ours.
+ * Returns the response's fields for the client. A length is passed on only if the origin's message was framed by it.
+ * `alt-svc` is dropped, since it describes the origin's endpoints, not ours (RFC 7838).
  */
 export function forwardResponseFields(fields: FieldSection): readonly FieldLine[] {
   const nominated = nominatedFields(fields);
@@ -117,7 +117,7 @@ export function forwardResponseFields(fields: FieldSection): readonly FieldLine[
   const length = contentLengthOf(fields);
   const forwarded: FieldLine[] = [];
   for (const [name, value] of fields) {
-    if (isForHereOnly(name) || nominated.has(name) || name === "alt-svc" || name === "content-length") continue;
+    if (isHopByHop(name) || nominated.has(name) || name === "alt-svc" || name === "content-length") continue;
     if (isFieldName(name) && isFieldValue(value)) forwarded.push([name, value]);
   }
   if (typeof length === "number" && !chunked) forwarded.push(["content-length", String(length)]);
@@ -131,7 +131,7 @@ function nominatedFields(fields: FieldSection): ReadonlySet<string> {
     if (name !== "connection") continue;
     for (const option of value.split(",")) nominated.add(option.trim().toLowerCase());
   }
-  nominated.delete("content-length"); // framing is not for Connection to take away
+  nominated.delete("content-length"); // Connection cannot remove framing
   nominated.delete("host");
   return nominated;
 }

@@ -1,4 +1,4 @@
-/** What origins do and HTTP allows, or forbids: the proxy answers alike over every version. */
+/** Unusual behavior of origins, allowed or not. The proxy handles it the same way over every version. */
 
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** An origin that answers each connection's bytes as the test says. */
+/** An origin whose raw responses the test writes. */
 async function rawOrigin(onData: (socket: Socket, data: string) => void): Promise<string> {
   const sockets = new Set<Socket>();
   const server = createTcpServer((socket) => {
@@ -65,11 +65,11 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
     return client;
   }
 
-  describe("a 100 that nobody asked for (RFC 9110 §15.2)", () => {
+  describe("an unexpected 100 (RFC 9110 §15.2)", () => {
     test.each([
       ["before the response", [CONTINUE + OK]],
       ["twice", [CONTINUE + CONTINUE + OK]],
-      ["of HTTP/1.0, with a field", [`HTTP/1.0 100 Go\r\nx-a: 1\r\n\r\n${OK}`]],
+      ["from HTTP/1.0, with a field", [`HTTP/1.0 100 Go\r\nx-a: 1\r\n\r\n${OK}`]],
       ["with other interim responses", [`${CONTINUE}HTTP/1.1 103 Early Hints\r\n\r\n${CONTINUE}${OK}`]],
       ["in pieces", [...(CONTINUE + OK)]],
     ])("%s", async (_how, pieces) => {
@@ -80,7 +80,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
         }
       });
       const client = await start([target]);
-      // A second one finds the connection as good as new.
+      // The connection still works for a second request.
       for (let i = 0; i < 2; i += 1) {
         const response = await client.request({ method: "POST", body: "x" }).response;
         expect([response.status, await response.text()]).toEqual([200, "ok"]);
@@ -122,7 +122,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
     expect([response.status, await response.text()]).toEqual([200, "got x"]);
   });
 
-  test("a kept connection that the origin has closed is not used for a POST", async () => {
+  test("an idle connection that the origin has closed is not used for a POST", async () => {
     const kept: Socket[] = [];
     const port = await origin((request, response) => {
       if (request.method === "GET") kept.push(request.socket);
@@ -140,7 +140,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
   test.each([
     ["GET", 200],
     ["POST", 502],
-  ] as const)("a %s on a kept connection that breaks before an answer: %i", async (method, status) => {
+  ] as const)("a %s on an idle connection that breaks before a response: %i", async (method, status) => {
     let requests = 0;
     const target = await rawOrigin((socket) => {
       requests += 1;
@@ -183,7 +183,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
     expect(lines).toEqual([expect.stringContaining(`the status ${status} `)]);
   });
 
-  test("a response without a length ends with the connection, and is cut by a reset (RFC 9112 §8)", async () => {
+  test("a response without a length ends with the connection, and a reset truncates it (RFC 9112 §8)", async () => {
     const head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
     const sockets: Socket[] = [];
     const target = await rawOrigin((socket, data) => {
@@ -209,7 +209,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
     expect(await (await get(client, "/")).text()).toMatch(expected);
   });
 
-  test("a certificate of nobody known is refused, and taken where that is asked for", async () => {
+  test("an unknown certificate is rejected, unless configured otherwise", async () => {
     const server = createTlsServer(testCertificate().issued, (_request, response) => response.end("secret"));
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
@@ -234,6 +234,6 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
   });
 });
 
-test("a Host that is none is refused at once", async () => {
+test("an invalid hostHeader is rejected at once", async () => {
   await expect(createProxy(["1"], { hostHeader: "a b" })).rejects.toMatchObject({ code: "OPTION_INVALID" });
 });

@@ -1,17 +1,17 @@
-/** The servers behind a proxy: connections to each, and whose turn it is. */
+/** The origins behind a proxy: their connections, and which one is next. */
 import { OriginPool, type OriginPoolOptions } from "../../host/client/origin-pool.ts";
 import { ServeError } from "../../host/listen/errors.ts";
 
 export interface ProxyOrigin {
   readonly url: URL;
-  /** What goes before the request's path: "" or "/base". */
+  /** The prefix of request paths: "" or "/base". */
   readonly base: string;
   readonly pool: OriginPool;
-  /** Until when it is passed over, having refused a connection; milliseconds of the system's clock. */
+  /** The time until which it is skipped because a connection failed, in milliseconds of the system's clock. */
   downUntil: number;
 }
 
-/** How long an origin that could not be reached is tried last. */
+/** Milliseconds for which an unreachable origin is skipped unless there is no other. */
 const DOWN_TIME = 5_000;
 
 export class ProxyOrigins {
@@ -22,7 +22,7 @@ export class ProxyOrigins {
     this.all = origins;
   }
 
-  /** The next in turn that was not tried for this request; one that is down only if there is no other. */
+  /** Returns the next origin that has not been tried for this request. Skips origins that are down unless there is no other. */
   choose(tried: ReadonlySet<ProxyOrigin>, now: number): ProxyOrigin | undefined {
     const count = this.all.length;
     let fallback: ProxyOrigin | undefined;
@@ -47,16 +47,16 @@ export class ProxyOrigins {
   }
 }
 
-/** An origin as a person gives it: `http://127.0.0.1:3000`, `https://host/base`, `localhost:3000`, `3000`. */
+/** Parses an origin as users write it: `http://127.0.0.1:3000`, `https://host/base`, `localhost:3000` or `3000`. */
 export function parseOrigin(text: string): URL {
   const withScheme = /^\d+$/.test(text)
-    ? `http://localhost:${text}` // by either family (RFC 6761 §6.3)
+    ? `http://localhost:${text}` // IPv4 or IPv6 (RFC 6761 §6.3)
     : /^https?:\/\//i.test(text)
       ? text
       : `http://${text}`;
   const url = URL.canParse(withScheme) ? new URL(withScheme) : undefined;
   if (url === undefined || url.hostname === "" || (text.includes("://") && !/^https?:\/\//i.test(text))) {
-    throw new ServeError("ORIGIN_INVALID", `${text} is no origin: give one like http://127.0.0.1:3000`);
+    throw new ServeError("ORIGIN_INVALID", `${text} is not an origin: give one like http://127.0.0.1:3000`);
   }
   if (url.search !== "" || url.hash !== "" || url.username !== "") {
     throw new ServeError("ORIGIN_INVALID", `${text}: an origin has no query, fragment or user: leave them out`);

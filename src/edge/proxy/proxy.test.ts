@@ -28,7 +28,7 @@ async function origin(listener: RequestListener): Promise<{ url: string; server:
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server };
 }
 
-/** A port on which nobody listens. */
+/** A port on which nothing listens. */
 async function deadOrigin(): Promise<string> {
   const server = createTcpServer();
   server.listen(0, "127.0.0.1");
@@ -52,7 +52,7 @@ const fieldsSeen = (request: IncomingMessage): [string, string][] => {
   return seen;
 };
 
-/** Names under which a client could pass for another. */
+/** Fields with which a client could impersonate another. */
 const CLAIMS = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-port"].concat(
   ["x-forwarded-ssl", "x-forwarded-prefix", "x-real-ip", "x-client-ip", "true-client-ip", "x-original-url", "proxy"],
   ["x_forwarded_for", "x_forwarded_proto", "x-forwarded_host", "x_real_ip", "x_real-ip"],
@@ -74,7 +74,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     return client;
   }
 
-  test("passes a request on and its response back", async () => {
+  test("forwards a request and its response", async () => {
     const { url } = await origin(async (request, response) => {
       response.writeHead(
         201,
@@ -111,7 +111,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(fields.get("x-forwarded-host")).toMatch(/^localhost:/);
   });
 
-  test("drops what is about one connection, and what a client claims about itself", async () => {
+  test("drops connection-specific fields, and claims of clients about themselves", async () => {
     const { url } = await origin((request, response) => {
       response.writeHead(200, {
         "alt-svc": "h3=:1",
@@ -132,7 +132,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
       "x-hop": "1",
       ...Object.fromEntries(CLAIMS.map((name) => [name, "6.6.6.6"])),
     });
-    expect(response.headers["alt-svc"] ?? "").not.toContain("h3=:1"); // its own doors are not ours
+    expect(response.headers["alt-svc"] ?? "").not.toContain("h3=:1"); // describes the origin, not this server
     expect(response.headers["x-private"]).toBeUndefined();
     expect(response.headers["x-public"]).toBe("1");
     const fields = new Map<string, string>(JSON.parse(await response.text()));
@@ -143,7 +143,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect([...fields].filter(([, value]) => value.includes("6.6.6.6"))).toEqual([]);
   });
 
-  test.runIf(version !== "http/1.1")("says itself what scheme it speaks, not what :scheme claims", async () => {
+  test.runIf(version !== "http/1.1")("forwards the real scheme, not the client's :scheme", async () => {
     const { url } = await origin((request, response) => response.end(JSON.stringify(fieldsSeen(request))));
     const client = await start([url]);
     const fields = new Map<string, string>(JSON.parse(await (await get(client, "/", { ":scheme": "http" })).text()));
@@ -151,7 +151,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(fields.get("forwarded")).toMatch(/;proto=https$/);
   });
 
-  test("takes an underscore for a hyphen in claims also where a proxy in front is trusted", async () => {
+  test("drops claims with underscores even from a trusted proxy", async () => {
     const { url } = await origin((request, response) => response.end(JSON.stringify(fieldsSeen(request))));
     const client = await start([url], { trustForwarded: true });
     const claims = { x_forwarded_for: "6.6.6.6", "x-forwarded_proto": "6.6.6.6", proxy: "6.6.6.6", x_other: "1" };
@@ -174,7 +174,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(fields.get("via")).toMatch(/^1\.0 other, /);
   });
 
-  test("carries informational responses and trailers", async () => {
+  test("forwards informational responses and trailers", async () => {
     const { url } = await origin((_request, response) => {
       response.writeEarlyHints({ link: "</a.css>; rel=preload" });
       response.writeHead(200, { trailer: "x-sum" });
@@ -190,7 +190,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(exchange.informational).toEqual([{ status: 103, headers: { link: "</a.css>; rel=preload" } }]);
   });
 
-  test("a field that comes twice where it should come once does no harm", async () => {
+  test("a duplicated single-value field does no harm", async () => {
     const { url } = await origin((_request, response) => {
       response.writeHead(200, [
         "X-Content-Type-Options",
@@ -222,7 +222,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect((await get(client, "/204")).status).toBe(204);
   });
 
-  test("holds the origin back when the client is slow, and the client when the origin is", async () => {
+  test("applies backpressure to the origin if the client is slow, and to the client if the origin is", async () => {
     const total = 32 * 1024 * 1024;
     const chunk = Buffer.alloc(64 * 1024);
     let produced = 0;
@@ -261,12 +261,12 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(await (await upload.response).text()).toBe(String(total));
   });
 
-  test("an origin that refuses: the next one, or 502", async () => {
+  test("if an origin refuses the connection, tries the next one, or sends a 502", async () => {
     const { url } = await origin((_request, response) => response.end("alive"));
     const dead = await deadOrigin();
     const client = await start([dead, url]);
     for (let i = 0; i < 4; i++) expect(await (await get(client, "/")).text()).toBe("alive");
-    expect(lines).toHaveLength(1); // it is not asked again for a while
+    expect(lines).toHaveLength(1); // it is skipped for a while
     const alone = await start([dead]);
     const response = await get(alone, "/");
     expect(response.status).toBe(502);
@@ -274,15 +274,15 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(lines[0]).toContain(`${dead}: CONNECTION_REFUSED `);
   });
 
-  test("an origin that does not answer: 504", async () => {
+  test("if an origin does not respond, sends a 504", async () => {
     const { url } = await origin(() => undefined);
     const client = await start([url], { headersTimeout: 100 });
     const response = await get(client, "/");
     expect(response.status).toBe(504);
-    expect(await response.text()).toMatch(/did not answer in time/);
+    expect(await response.text()).toMatch(/did not respond in time/);
   });
 
-  test("an origin that breaks off: 502 before the head, a cut response after it", async () => {
+  test("if an origin breaks off, sends a 502 before the head, and aborts the response after it", async () => {
     const { url } = await origin((request, response) => {
       if (request.url === "/before") {
         request.socket.destroy();
@@ -294,11 +294,11 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     });
     const client = await start([url]);
     const before = await get(client, "/before");
-    expect([before.status, await before.text()]).toEqual([502, expect.stringContaining("no usable answer")]);
+    expect([before.status, await before.text()]).toEqual([502, expect.stringContaining("no usable response")]);
     await expect(get(client, "/after").then((response) => response.bytes())).rejects.toThrow();
   });
 
-  test("a client that gives up ends the request to the origin", async () => {
+  test("if a client aborts, the request to the origin ends", async () => {
     const started = deferred<void>();
     const gone = deferred<void>();
     const { url } = await origin((_request, response) => {
@@ -314,7 +314,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     await gone.promise;
   });
 
-  test("a client that gives up its upload ends the request to the origin", async () => {
+  test("if a client aborts its upload, the request to the origin ends", async () => {
     const started = deferred<void>();
     const gone = deferred<boolean>();
     const { url } = await origin((request) => {
@@ -329,7 +329,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(await gone.promise).toBe(false);
   });
 
-  test("a request that comes back is a loop", async () => {
+  test("a request that comes back gets a 508", async () => {
     const { url } = await origin((request, response) => response.end(request.headers.via));
     const client = await start([url]);
     const via = await (await get(client, "/")).text();
@@ -337,7 +337,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect([response.status, await response.text()]).toEqual([508, expect.stringContaining("came back")]);
   });
 
-  test("TRACE is refused, and Max-Forwards counted", async () => {
+  test("rejects TRACE, and decrements Max-Forwards", async () => {
     const { url } = await origin((request, response) => response.end(request.headers["max-forwards"]));
     const client = await start([url]);
     const trace = await client.request({ method: "TRACE" }).response;
@@ -348,7 +348,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(await passed.text()).toBe("1");
   });
 
-  test("speaks TLS to an https origin, by its own name", async () => {
+  test("uses TLS for an https origin, with the origin's own name", async () => {
     const server = createTlsServer(
       { cert: localhostIdentity.cert as string, key: localhostIdentity.key as string },
       (request, response) => response.end(request.headers.host),
@@ -368,7 +368,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
 });
 
 describe("framing between client and origin", () => {
-  /** What an origin is sent, byte for byte. */
+  /** An origin that records the exact bytes it receives. */
   async function capture(): Promise<{ url: string; received: () => string }> {
     let received = "";
     const server = createTcpServer((socket: Socket) => {
@@ -388,7 +388,7 @@ describe("framing between client and origin", () => {
     return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received: () => received };
   }
 
-  test.each(VERSIONS)("content without a length goes in chunks, over %s", async (_version, open) => {
+  test.each(VERSIONS)("content without a length is chunked, over %s", async (_version, open) => {
     const { url, received } = await capture();
     const proxy = await createProxy([url], { log: () => undefined });
     const server = await startServer(
@@ -404,7 +404,7 @@ describe("framing between client and origin", () => {
     const response = await exchange.response.catch((error: Error) => error);
     expect(received()).toMatch(/transfer-encoding: chunked/i);
     expect(received()).not.toMatch(/content-length/i);
-    // The origin sent a length and chunks: an answer that is framed both ways does not reach the client.
+    // The origin sent both a length and chunks. A response framed both ways does not reach the client.
     if (!(response instanceof Error)) {
       expect(response.status).toBe(502);
     }

@@ -1,26 +1,26 @@
-/** A request's body as the Readable that a session sends from. */
+/** A request body as a Readable, from which a client session sends. */
 import { Readable } from "node:stream";
 import { ignore } from "../../host/guard.ts";
 import { continueIfExpected, type ServerExchange } from "../../host/http/exchange.ts";
 
 export class ForwardedBody extends Readable {
   readonly #exchange: ServerExchange;
-  /** Nothing was asked of the client yet. */
+  /** True until the first read from the client. */
   isUntouched = true;
-  /** The origin would take more, and the client has not sent it. */
+  /** True if the origin is ready for more, but the client has not sent it. */
   isWaiting = false;
 
   constructor(exchange: ServerExchange) {
     super({ highWaterMark: 64 * 1024 });
     this.#exchange = exchange;
-    this.on("error", ignore); // it is the exchange's abort, which its owner sees by itself
+    this.on("error", ignore); // the exchange was aborted, which its owner notices itself
   }
 
   override _read(): void {
     const { body } = this.#exchange;
     if (this.isUntouched) {
       this.isUntouched = false;
-      // Only now is there a connection to the origin: so a client that waits for 100 is asked when it can be served.
+      // Sent only now that the origin is connected, so that a client waiting for 100 does not send its body in vain.
       continueIfExpected(this.#exchange);
     }
     body.onReadable = undefined;

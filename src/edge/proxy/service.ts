@@ -1,4 +1,4 @@
-/** A reverse proxy (a gateway, RFC 9110 §3.7) straight on Exchanges. */
+/** A reverse proxy (a gateway, RFC 9110 §3.7), directly on Exchanges. */
 import { randomBytes } from "node:crypto";
 import { ClientError } from "../../host/client/errors.ts";
 import { describeFault, type Fault } from "../../host/guard.ts";
@@ -13,33 +13,33 @@ import { forwardRequestFields } from "./forwarded-fields.ts";
 import { openOrigins, type ProxyOrigin, type ProxyOrigins, parseOrigin } from "./origins.ts";
 
 export interface ProxyOptions {
-  /** Milliseconds to reach an origin; 5 s by default. */
+  /** Milliseconds for connecting to an origin; 5 s by default. */
   readonly connectTimeout?: number | undefined;
-  /** Milliseconds until the head of its response; 60 s by default. */
+  /** Milliseconds until the response head; 60 s by default. */
   readonly headersTimeout?: number | undefined;
-  /** Milliseconds between two chunks of its response; 5 min by default. */
+  /** Milliseconds between two chunks of the response body; 5 min by default. */
   readonly bodyTimeout?: number | undefined;
   /**
-   * Whether the origin sees the Host that the client named. By default yes over http, which mostly means an application
-   * on the same machine, and no over https, where the origin has a name of its own.
+   * True if the origin receives the client's Host. The default is true over http, since that is usually an application
+   * on the same machine, and false over https, since such an origin has its own name.
    */
   readonly preserveHost?: boolean | undefined;
   /**
-   * The Host that origins see: "client" for the one that the client named, "origin" for the origin's own, or a name. It
-   * is stronger than `preserveHost`.
+   * The Host that origins receive: "client" for the client's Host, "origin" for the origin's own, or a name. Overrides
+   * `preserveHost`.
    */
   readonly hostHeader?: string | undefined;
-  /** Whether there is a proxy in front that can be believed about Forwarded and X-Forwarded-*. */
+  /** True to trust Forwarded and X-Forwarded-* from a proxy in front of this one. */
   readonly trustForwarded?: boolean | undefined;
-  /** PEM of authorities to trust for https origins. */
+  /** PEM of the authorities to trust for https origins. */
   readonly ca?: string | Uint8Array | undefined;
-  /** False takes any certificate of an https origin, and with it any impostor. Default: true. */
+  /** False accepts any certificate from an https origin, even that of an impostor. True by default. */
   readonly rejectUnauthorized?: boolean | undefined;
-  /** Where a line about an origin that failed goes. Standard error by default. */
+  /** Receives a line about each failed origin. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
-/** The origins' first is tried first; then they take turns. */
+/** Origins take turns, beginning with the first. */
 export async function createProxy(origins: readonly string[], options: ProxyOptions = {}): Promise<ProxyService> {
   const { ca, hostHeader } = options;
   const connectTimeout = duration("connectTimeout", options.connectTimeout ?? 5_000);
@@ -51,7 +51,7 @@ export async function createProxy(origins: readonly string[], options: ProxyOpti
     onFault,
   };
   if (hostHeader !== undefined && !isAuthority(hostHeader)) {
-    throw new ServeError("OPTION_INVALID", `hostHeader ${hostHeader} is no host: give client, origin, or a name`);
+    throw new ServeError("OPTION_INVALID", `hostHeader ${hostHeader} is not a host: give client, origin, or a name`);
   }
   const pem = ca === undefined || typeof ca === "string" ? ca : Buffer.from(ca).toString("utf8");
   const rejectUnauthorized = options.rejectUnauthorized ?? true;
@@ -65,7 +65,7 @@ export class ProxyService implements Service {
   readonly #hostHeader: string | undefined;
   readonly #trustForwarded: boolean;
   readonly #log: (line: string) => void;
-  /** Told from every other proxy's, so that a request that comes back is seen to. */
+  /** Differs from that of every other proxy, so that loops are detected. */
   readonly #pseudonym = `nagare-${randomBytes(6).toString("hex")}`;
 
   constructor(
@@ -133,12 +133,12 @@ export class ProxyService implements Service {
     const problem = `${origin.url.origin}: ${codeOf(error)} ${error.message}`;
     this.#log(printable(`nagare: ${exchange.method} ${exchange.path}: ${problem}`));
     if (exchange.status !== undefined) {
-      exchange.reset(error); // RFC 9110 §7.5: an incomplete response must be seen to be incomplete
+      exchange.reset(error); // RFC 9110 §7.5: the client must notice that the response is incomplete
       return;
     }
     if (unsent) this.#origins.markDown(origin, Date.now());
     const another = tried.size < this.#origins.all.length;
-    // RFC 9110 §9.2.2: what was not sent can be sent elsewhere, whatever the method.
+    // RFC 9110 §9.2.2: an unsent request can go to another origin, whatever the method.
     if (unsent && another) {
       this.#forward(exchange, tried);
       return;
@@ -153,19 +153,19 @@ interface Refusal {
   readonly fields?: readonly FieldLine[];
 }
 
-/** Requests that end here. */
+/** Returns a response for requests that are not passed on. */
 function refusalOf(exchange: ServerExchange): Refusal | undefined {
   const { method, path, fields } = exchange;
-  // TRACE would show a script the cookies and what we add (RFC 9110 §9.3.8).
-  if (method === "TRACE") return { status: 405, reason: "TRACE is not served here", fields: [["allow", ALLOWED]] };
-  if (asksForUpgrade(exchange)) return { status: 501, reason: "this proxy passes no upgrades (WebSocket) on" };
+  // TRACE would reveal cookies and our added fields to scripts (RFC 9110 §9.3.8).
+  if (method === "TRACE") return { status: 405, reason: "TRACE is not supported", fields: [["allow", ALLOWED]] };
+  if (requestsUpgrade(exchange)) return { status: 501, reason: "this proxy does not support upgrades (WebSocket)" };
   const last = method === "OPTIONS" && fieldValue(fields, "max-forwards")?.trim() === "0"; // RFC 9110 §7.6.2
   if (path === "*" || last) return { status: 204, reason: "", fields: [["allow", ALLOWED]] };
   return undefined;
 }
 
-/** RFC 9110 §7.8. An offer to go over to HTTP/2 in cleartext means nothing over TLS, and may be ignored. */
-function asksForUpgrade({ fields }: ServerExchange): boolean {
+/** RFC 9110 §7.8. An upgrade to cleartext HTTP/2 is meaningless over TLS and is ignored. */
+function requestsUpgrade({ fields }: ServerExchange): boolean {
   const protocol = fieldValue(fields, "upgrade")?.trim().toLowerCase();
   if (protocol === undefined || protocol === "" || protocol.startsWith("h2c")) return false;
   return (
@@ -188,24 +188,24 @@ function decrementMaxForwards(method: string, fields: readonly FieldLine[]): rea
 
 const codeOf = (error: Error): string => (error as NodeJS.ErrnoException).code ?? error.name;
 
-/** The status for a failure (RFC 9110 §15.6.3, §15.6.5), with a sentence that tells a client nothing of our network. */
+/** The status for a failure (RFC 9110 §15.6.3, §15.6.5), with a reason that reveals nothing about the network to clients. */
 function describeFailure(error: Error): { status: 400 | 502 | 504; reason: string } {
   switch (error instanceof ClientError ? error.code : undefined) {
     case "REQUEST_INVALID":
       return (error.cause as { code?: unknown } | undefined)?.code === "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH"
-        ? { status: 400, reason: "the content is not as long as its content-length" }
+        ? { status: 400, reason: "the content does not match its content-length" }
         : { status: 400, reason: "the request cannot be passed on" };
     case "CONNECT_TIMEOUT":
       return { status: 504, reason: "the server behind this proxy could not be reached in time" };
     case "RESPONSE_TIMEOUT":
-      return { status: 504, reason: "the server behind this proxy did not answer in time" };
+      return { status: 504, reason: "the server behind this proxy did not respond in time" };
     case "CONNECTION_REFUSED":
       return { status: 502, reason: "the server behind this proxy refused the connection" };
     case "NAME_NOT_FOUND":
     case "CONNECTION_FAILED":
       return { status: 502, reason: "the server behind this proxy could not be reached" };
     default:
-      return { status: 502, reason: "the server behind this proxy gave no usable answer" };
+      return { status: 502, reason: "the server behind this proxy gave no usable response" };
   }
 }
 

@@ -1,6 +1,6 @@
-/** Waiting in tests without a clock. */
+/** Helpers for waiting in tests without a clock. */
 
-/** Until Node 22 brings Promise.withResolvers. */
+/** Replaces Promise.withResolvers, which needs Node 22. */
 export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   let resolve!: (value: T) => void;
   const promise = new Promise<T>((settle) => {
@@ -9,7 +9,7 @@ export function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => voi
   return { promise, resolve };
 }
 
-/** The value of something that grows, when it has come to rest. */
+/** Waits until the value stops changing, and returns it. */
 export async function settled(value: () => number): Promise<number> {
   for (let before = -1; ; ) {
     const now = value();

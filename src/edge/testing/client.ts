@@ -40,7 +40,7 @@ function responseOf(
   };
 }
 
-/** Resolves when there is room for more, or nobody who wants it. */
+/** Resolves when there is room for more, or the target has closed. */
 async function send(target: Writable, chunk: string | Uint8Array): Promise<void> {
   if (!target.write(chunk)) await Promise.race([once(target, "drain"), once(target, "close")]);
 }
@@ -55,7 +55,7 @@ export const openHttp1: OpenTestClient = async (origin, { servername = "localhos
   });
   await once(socket, "secureConnect");
   const goneAway = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-  // One connection, used by one request after the other.
+  // One connection, used by one request at a time.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   agent.createConnection = () => socket;
   return {
@@ -158,5 +158,5 @@ export const TCP_VERSIONS: readonly [version: HttpVersion, open: OpenTestClient]
   ["h2", openHttp2],
 ];
 
-/** Every version of HTTP that a server speaks, for lists of cases that all of them have to pass. */
+/** Every version of HTTP that a server supports, for test cases that run over all of them. */
 export const VERSIONS: typeof TCP_VERSIONS = [...TCP_VERSIONS, ["h3", openHttp3]];

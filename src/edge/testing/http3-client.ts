@@ -39,7 +39,7 @@ export const openHttp3: OpenTestClient = async (origin, { servername = "localhos
     protocol: "h3",
     sendsTrailers: false,
     goneAway,
-    close: () => session.destroy(new Error("the test is over")),
+    close: () => session.destroy(new Error("the test has ended")),
     request: ({ method = "GET", path = "/", headers = {}, body, streaming }) => {
       const informational: TestExchange["informational"] = [];
       let received: readonly Field[] = [];
@@ -90,7 +90,7 @@ export const openHttp3: OpenTestClient = async (origin, { servername = "localhos
           },
         );
         cancel = () => {
-          exchange.reset(new Error("the test cancels"));
+          exchange.reset(new Error("cancelled by the test"));
           content.destroy();
         };
       });

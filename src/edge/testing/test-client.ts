@@ -1,6 +1,6 @@
 /**
- * A client for tests that says exactly what was sent and received, over each version of HTTP: the list of cases in
- * serve.test.ts runs over every one of them.
+ * A test client that shows exactly what was sent and received, over every version of HTTP. Tests such as serve.test.ts
+ * run over all of them.
  */
 
 import type { Readable } from "node:stream";
@@ -10,19 +10,19 @@ export interface TestRequest {
   readonly method?: string;
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The whole body; without it, `send` and `finish` write one if `streaming` is set. */
+  /** The complete body. Without it, `send` and `finish` write one if `streaming` is set. */
   readonly body?: string | Uint8Array;
   readonly streaming?: boolean;
 }
 
 export interface TestResponse {
   readonly status: number;
-  /** By lower-case name; several lines are joined with ", ", those of set-cookie with a line feed. */
+  /** By lower-case name. Repeated lines are joined with ", ", those of set-cookie with a line feed. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The content, when all of it has been read. */
+  /** Reads all content. */
   bytes(): Promise<Uint8Array>;
   text(): Promise<string>;
-  /** Chunks as they come; nothing is read before it is asked for. */
+  /** Chunks as they arrive. Nothing is read in advance. */
   readonly content: Readable;
   /** Trailer fields, after the content. */
   trailers(): Readonly<Record<string, string>>;
@@ -34,16 +34,16 @@ export interface TestExchange {
   readonly informational: { readonly status: number; readonly headers: Readonly<Record<string, string>> }[];
   send(chunk: string | Uint8Array): Promise<void>;
   finish(trailers?: Record<string, string>): void;
-  /** Gives up. */
+  /** Aborts the exchange. */
   cancel(): void;
 }
 
 export interface TestClient {
   readonly protocol: HttpVersion;
-  /** Whether `finish` can send trailers. */
+  /** True if `finish` can send trailers. */
   readonly sendsTrailers: boolean;
   request(request: TestRequest): TestExchange;
-  /** Resolves when the server has closed the connection, or has said that it takes no more requests. */
+  /** Resolves when the server has closed the connection or accepts no more requests on it. */
   readonly goneAway: Promise<void>;
   close(): void;
 }
@@ -51,6 +51,6 @@ export interface TestClient {
 /** Opens one connection. */
 export type OpenTestClient = (origin: URL, options?: { servername?: string }) => Promise<TestClient>;
 
-/** A request, and its response when it has come. */
+/** Sends a GET request, and waits for the response. */
 export const get = (client: TestClient, path: string, headers: Record<string, string> = {}): Promise<TestResponse> =>
   client.request({ path, headers }).response;

@@ -1,14 +1,14 @@
-/** What a server says of HTTP/3 in `alt-svc` (RFC 7838), and how it takes that back. */
+/** How a server advertises HTTP/3 in `alt-svc` (RFC 7838), and how it withdraws that. */
 import { ServeError } from "./errors.ts";
 
 export interface AltSvcOptions {
-  /** Seconds that clients may remember HTTP/3. 3600 by default: a day is long for one who wants to go back. */
+  /** Seconds that clients may remember HTTP/3. The default, 3600, lets an operator go back within an hour. */
   readonly maxAge?: number;
-  /** The UDP port that clients reach, where a mapping changes it. The port that the server listens on by default. */
+  /** The UDP port that clients connect to, if a port mapping changes it. By default, the port of the server. */
   readonly port?: number;
-  /** False says nothing of HTTP/3. */
+  /** False to not advertise HTTP/3. */
   readonly advertise?: boolean;
-  /** Tells clients to forget HTTP/3 (RFC 7838 §3), with or without it being served. */
+  /** Tells clients to forget HTTP/3 (RFC 7838 §3), even if it is served. */
   readonly clear?: boolean;
 }
 
@@ -17,14 +17,14 @@ const DEFAULT_MAX_AGE = 3600;
 /** Throws a `ServeError`, before anything listens. */
 export function checkAltSvc({ maxAge = DEFAULT_MAX_AGE, port }: AltSvcOptions): void {
   if (!Number.isInteger(maxAge) || maxAge < 0) {
-    throw new ServeError("OPTION_INVALID", `altSvc.maxAge ${maxAge} is no time: give whole seconds`);
+    throw new ServeError("OPTION_INVALID", `altSvc.maxAge ${maxAge} is not a duration: give whole seconds`);
   }
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port <= 65_535)) {
-    throw new ServeError("OPTION_INVALID", `altSvc.port ${port} is no port: give a number from 1 to 65535`);
+    throw new ServeError("OPTION_INVALID", `altSvc.port ${port} is not a port: give a number from 1 to 65535`);
   }
 }
 
-/** The field's value, or undefined for none. `listening` is the UDP port, if there is one. */
+/** Returns the value of the field, or undefined if it is not sent. `listening` is the UDP port, if there is one. */
 export function altSvcField(options: AltSvcOptions, listening: number | undefined): string | undefined {
   const { maxAge = DEFAULT_MAX_AGE, port = listening } = options;
   if (options.clear) return "clear";

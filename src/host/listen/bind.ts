@@ -1,13 +1,13 @@
-/** Which addresses a server binds, and how all its listeners come by the same port number. */
+/** Binds the listeners of a server to its addresses, all on the same port number. */
 import { lookup } from "node:dns/promises";
 import { ipVersion } from "../../wire/ip-address.ts";
 import type { Bindable, BoundAddress } from "../http/listener.ts";
 import { listenError, ServeError } from "./errors.ts";
 
-/** How often another port is tried, when the system chose one for TCP that is taken for UDP. */
+/** Attempts to find a port, if the port that the system chose for TCP is in use for UDP. */
 const PORT_ATTEMPTS = 20;
 
-/** One kind of socket to bind: a fresh listener for each attempt, since one that failed half-way is closed. */
+/** A kind of socket to bind. Each attempt creates a new listener, since the previous one was closed. */
 export interface Binding<Socket extends Bindable> {
   readonly transport: "tcp" | "udp";
   create(): Socket;
@@ -19,8 +19,8 @@ export interface Bound<Socket extends Bindable> {
 }
 
 /**
- * Every address a host name has on this machine. "localhost" has two, whatever a hosts file says (RFC 6761 §6.3):
- * browsers do not look it up, and try ::1 first.
+ * Returns the addresses of a host name on this machine. "localhost" always has two, regardless of the hosts file (RFC
+ * 6761 §6.3): browsers do not look it up, and try ::1 first.
  */
 export async function addressesOf(host: string): Promise<readonly string[]> {
   if (ipVersion(host) !== undefined) return [host];
@@ -48,7 +48,7 @@ export async function bindAll<Socket extends Bindable>(
       for (const binding of bindings) {
         const listener = binding.create();
         listeners.push(listener);
-        // A UDP socket on "::" takes IPv6 alone (so that every peer has one address): IPv4 needs its own.
+        // A UDP socket on "::" is IPv6-only, so that each peer has only one address. IPv4 needs its own socket.
         const own = binding.transport === "udp" && host === "::" ? ["::", "0.0.0.0"] : hosts;
         addresses.push(...(await bindOne(binding.transport, listener, own, addresses[0]?.port ?? port)));
       }

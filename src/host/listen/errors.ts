@@ -1,4 +1,4 @@
-/** What a person meets when a server cannot start: what is wrong, and what to do. */
+/** Errors of a server that cannot start. Messages say what is wrong and what to do. */
 
 export type ServeProblem =
   | "PORT_IN_USE"
@@ -28,16 +28,20 @@ export function listenError(cause: unknown, transport: "tcp" | "udp", host: stri
   const where = `${transport.toUpperCase()} port ${port}`;
   switch (code) {
     case "EADDRINUSE":
-      return new ServeError("PORT_IN_USE", `${where} is in use: stop what uses it, or choose another port`, { cause });
+      return new ServeError(
+        "PORT_IN_USE",
+        `${where} is in use: stop the program that uses it, or choose another port`,
+        { cause },
+      );
     case "EACCES":
       return new ServeError("PORT_FORBIDDEN", `no permission for ${where}: choose a port above 1023`, { cause });
     case "EADDRNOTAVAIL":
     case "EAFNOSUPPORT":
-      return new ServeError("ADDRESS_UNAVAILABLE", `${host} is no address of this machine: choose another host`, {
+      return new ServeError("ADDRESS_UNAVAILABLE", `${host} is not an address of this machine: choose another host`, {
         cause,
       });
     default:
-      return new ServeError("LISTEN_FAILED", `cannot listen on ${where} of ${host}: ${code ?? String(cause)}`, {
+      return new ServeError("LISTEN_FAILED", `cannot listen on ${host}, ${where}: ${code ?? String(cause)}`, {
         cause,
       });
   }

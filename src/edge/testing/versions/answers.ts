@@ -1,11 +1,11 @@
-/** What the handler and the origin of the table answer, by path. */
+/** The responses of the table's handler and origin, by path. */
 
 import type { FieldSection } from "../../../http/index.ts";
 
 export interface TableAnswer {
   readonly status: number;
   readonly fields: FieldSection;
-  /** Undefined for none. `null` cuts the response off. */
+  /** Undefined for no content. `null` aborts the response. */
   readonly chunks: readonly (string | null)[] | undefined;
   readonly trailers?: FieldSection;
   readonly informational?: readonly (readonly [number, FieldSection])[];

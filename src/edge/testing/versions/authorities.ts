@@ -5,11 +5,11 @@ import { malformed, type Row, refused, served } from "./row.ts";
 const authority = (name: string, value: string, seen: string = value): Row =>
   served(`authority: ${name}`, { authority: value }, { authority: seen });
 
-const notOne = (name: string, value: string): Row => refused(400, `authority: ${name}`, { authority: value });
+const invalid = (name: string, value: string): Row => refused(400, `authority: ${name}`, { authority: value });
 const broken = (name: string, value: string): Row => malformed(`authority: ${name}`, { authority: value });
 
 const TWO_HOSTS =
-  "RFC 9112 §3.2: two Host lines are a 400; RFC 9113 §8.3.1, RFC 9114 §4.3.1: host may stand beside :authority";
+  "RFC 9112 §3.2: two Host lines are a 400; RFC 9113 §8.3.1, RFC 9114 §4.3.1: host may accompany :authority";
 
 export const AUTHORITIES: readonly Row[] = [
   authority("a name", "localhost"),
@@ -24,12 +24,12 @@ export const AUTHORITIES: readonly Row[] = [
   authority("an IPv6 address", "[::1]"),
   authority("an IPv6 address and a port", "[2001:db8::1]:443"),
   authority("250 characters", `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.${"d".repeat(60)}.test`),
-  notOne("port 65536", "localhost:65536"),
-  notOne("a port that is no number", "localhost:https"),
-  notOne("two ports", "localhost:1:2"),
+  invalid("port 65536", "localhost:65536"),
+  invalid("a port that is not a number", "localhost:https"),
+  invalid("two ports", "localhost:1:2"),
   broken("userinfo", "user:secret@localhost"),
-  notOne("a bracket alone", "a[b"),
-  notOne("a port alone", ":443"),
+  invalid("a single bracket", "a[b"),
+  invalid("only a port", ":443"),
   broken("empty", ""),
   broken("a space", "local host"),
   broken("a slash", "localhost/a"),
@@ -47,19 +47,19 @@ export const AUTHORITIES: readonly Row[] = [
     ],
   }),
   served(
-    "host in place of :authority",
+    "host instead of :authority",
     { authority: null, fields: [["host", "localhost"]] },
     { authority: "localhost", fields: [] },
   ),
   {
     ...served(
-      "host beside :authority, in other letters",
+      "host and :authority that differ in case",
       { fields: [["host", "LOCALHOST"]] },
       { authority: "localhost", fields: [] },
     ),
     differs: { because: TWO_HOSTS, "http/1.1": { status: 400, seen: undefined } },
   },
-  refused(400, "host beside :authority, with another name", { fields: [["host", "other.test"]] }),
+  refused(400, "host and :authority that differ", { fields: [["host", "other.test"]] }),
   {
     ...malformed("three hosts", {
       fields: [

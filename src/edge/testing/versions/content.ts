@@ -1,11 +1,11 @@
-/** Content of requests: lengths, framing, trailers, and being asked to go on. */
+/** Request content: lengths, framing, trailers, and 100 (Continue). */
 
 import type { FieldSection } from "../../../http/index.ts";
 import { malformed, type Row, served } from "./row.ts";
 
 const CHUNKED = {
   names: ["transfer-encoding"],
-  because: "RFC 9112 §6.1, §7.1: content without a length is chunked; RFC 9113 §8.2.2, RFC 9114 §4.2: not there",
+  because: "RFC 9112 §6.1, §7.1: content without a length is chunked; RFC 9113 §8.2.2, RFC 9114 §4.2: no such field",
 } as const;
 const CUT = { status: undefined, cut: "malformed", seen: undefined } as const;
 const CONNECTION = "RFC 9113 §8.2.2, RFC 9114 §4.2: transfer-encoding makes a request malformed";
@@ -33,12 +33,12 @@ const chunked = (row: Row): Row => ({ ...row, http1Only: CHUNKED });
 export const CONTENT: readonly Row[] = [
   posted("content with its length", [["content-length", "3"]], ["abc"]),
   posted("content in two pieces, with its length", [["content-length", "6"]], ["abc", "def"]),
-  posted("no content, said so", [["content-length", "0"]], []),
+  posted("no content, with a length of 0", [["content-length", "0"]], []),
   {
-    ...posted("a length with a zero before it", [["content-length", "03"]], ["abc"]),
+    ...posted("a length with a leading zero", [["content-length", "03"]], ["abc"]),
     proxied: { seen: { fields: [["content-length", "3"]] } },
   },
-  posted("bytes that are no text", [["content-length", "4"]], ["\0\xff\r\n"]),
+  posted("bytes that are not text", [["content-length", "4"]], ["\0\xff\r\n"]),
   posted(
     "60,000 bytes",
     [["content-length", "60000"]],
@@ -122,10 +122,10 @@ export const CONTENT: readonly Row[] = [
   lengths("hexadecimal", "0x3"),
   lengths("a fraction", "3.0"),
   lengths("empty", ""),
-  lengths("a list of the same", "3, 3"),
-  lengths("twice the same", "3", "3"),
-  lengths("twice, differing", "3", "4"),
-  lengths("more than can be counted", "99999999999999999999"),
+  lengths("a list of equal lengths", "3, 3"),
+  lengths("repeated", "3", "3"),
+  lengths("two different lengths", "3", "4"),
+  lengths("beyond 64 bits", "99999999999999999999"),
   {
     ...malformed("less content than announced", { method: "POST", fields: [["content-length", "9"]], body: ["abc"] }),
     differs: {
@@ -144,9 +144,9 @@ export const CONTENT: readonly Row[] = [
   coded(501, "gzip, chunked", "gzip, chunked"),
   coded(501, "deflate, chunked", "deflate, chunked"),
   coded(501, "identity, chunked", "identity, chunked"),
-  coded(501, "a coding nobody knows", "x-own, chunked"),
+  coded(501, "an unknown coding", "x-own, chunked"),
   {
-    ...coded(400, "with content-length beside it (RFC 9112 §6.3)", "chunked"),
+    ...coded(400, "together with content-length (RFC 9112 §6.3)", "chunked"),
     request: {
       method: "POST",
       fields: [
@@ -180,7 +180,7 @@ export const CONTENT: readonly Row[] = [
   },
   {
     ...served(
-      "an expectation that nobody knows (RFC 9110 §10.1.1)",
+      "an unknown expectation (RFC 9110 §10.1.1)",
       {
         method: "POST",
         fields: [
@@ -194,7 +194,7 @@ export const CONTENT: readonly Row[] = [
     ),
   },
   served(
-    "100 (Continue) is not asked for without content",
+    "100 (Continue) is not sent without content",
     { fields: [["expect", "100-continue"]] },
     {},
     { informational: [] },

@@ -1,4 +1,4 @@
-/** Field lines of requests: names, values, repetition, cookies, what describes a connection, counts and sizes. */
+/** Field lines of requests: names, values, repetition, cookies, connection-specific fields, counts and sizes. */
 
 import type { FieldSection } from "../../../http/index.ts";
 import { dropped, malformed, type Row, refused, served } from "./row.ts";
@@ -11,11 +11,11 @@ const CONNECTION = "RFC 9113 §8.2.2, RFC 9114 §4.2: fields of an HTTP/1.1 conn
 const CUT = { status: undefined, cut: "malformed", seen: undefined } as const;
 
 const http1Field = (name: string, fields: FieldSection): Row => ({
-  ...same(`${name}, which HTTP/1.1 alone has`, fields),
+  ...same(`${name}, which only HTTP/1.1 has`, fields),
   differs: { because: CONNECTION, h2: CUT, h3: CUT },
 });
 
-/** A request for "/" whose head is as large as this (RFC 9113 §6.5.2). */
+/** Fields for a request for "/" with a head of this size (RFC 9113 §6.5.2). */
 const sized = (size: number): FieldSection => {
   const pseudo = ":method".length + "GET".length + ":scheme".length + "https".length + ":authority".length;
   const fixed = pseudo + "localhost".length + ":path".length + "/".length + 4 * 32;
@@ -29,7 +29,7 @@ const sized = (size: number): FieldSection => {
 };
 
 const TOO_LONG_FOR_NODE = {
-  because: "node:http2 ends the connection at a line of more than 64 KiB (RFC 9113 §10.5.1 lets a server answer 431)",
+  because: "node:http2 closes the connection on a line of more than 64 KiB (RFC 9113 §10.5.1 lets a server answer 431)",
   h2: { status: undefined, cut: "closed", seen: undefined },
 } as const;
 
@@ -41,10 +41,10 @@ export const FIELDS: readonly Row[] = [
   same("spaces in a value", [["x-a", "b  c"]]),
   same("quotes in a value", [["x-a", 'b="c;d", e']]),
   same("obs-text in a value", [["x-a", "caf\xe9 \x80\xff"]]),
-  same("every mark that a name may have", [["!#$%&'*+-.^_`|~09az", "b"]]),
+  same("every special character allowed in a name", [["!#$%&'*+-.^_`|~09az", "b"]]),
   same("a name of 200 letters", [["n".repeat(200), "b"]]),
   same("a value of 30,000 letters", [["x-a", "v".repeat(30_000)]]),
-  same("a name twice, in its order", [
+  same("a repeated name, with the order kept", [
     ["x-a", "1"],
     ["x-b", "2"],
     ["x-a", "3"],
@@ -61,7 +61,7 @@ export const FIELDS: readonly Row[] = [
     ["user-agent", "test/1.0 (like nothing)"],
     ["referer", "https://localhost/a#b"],
   ]),
-  same("a name that every object has", [
+  same("names of object members", [
     ["constructor", "1"],
     ["__proto__", "2"],
     ["tostring", "3"],
@@ -133,19 +133,19 @@ export const FIELDS: readonly Row[] = [
       h2: { seen: { fields: [] } },
     },
   },
-  dropped("a value of spaces alone", { fields: [["x-a", "\x0b"]] }),
+  dropped("a value of only whitespace", { fields: [["x-a", "\x0b"]] }),
   dropped("a control character in a value", { fields: [["x-a", "b\x01c"]] }),
   dropped("NUL in a value", { fields: [["x-a", "b\0c"]] }),
   dropped("DEL in a value", { fields: [["x-a", "b\x7fc"]] }),
   dropped("CR in a value", { fields: [["x-a", "b\rc"]] }),
-  dropped("LF in a value, which HTTP/1.1 reads as another line", { fields: [["x-a", "b\nc d: e"]] }),
-  dropped("a line folded (obs-fold, RFC 9112 §5.2)", { fields: [["x-a", "b\r\n c"]] }),
+  dropped("LF in a value, which HTTP/1.1 treats as a new line", { fields: [["x-a", "b\nc d: e"]] }),
+  dropped("a folded line (obs-fold, RFC 9112 §5.2)", { fields: [["x-a", "b\r\n c"]] }),
   dropped("a space in a name", { fields: [["x a", "b"]] }),
-  dropped("a space behind a name", { fields: [["x-a ", "b"]] }),
-  dropped("a mark that a name may not have", { fields: [["x(a", "b"]] }),
+  dropped("a space after a name", { fields: [["x-a ", "b"]] }),
+  dropped("a character not allowed in a name", { fields: [["x(a", "b"]] }),
   dropped("a byte outside ASCII in a name", { fields: [["x-\xe9", "b"]] }),
   dropped("an empty name", { fields: [["", "b"]] }),
-  malformed("a pseudo-header that nobody defined", { fields: [[":color", "red"]] }),
+  malformed("an undefined pseudo-header", { fields: [[":color", "red"]] }),
   same("300 lines", lines(300, "v")),
   same("1,500 lines", lines(1_500, "v")),
   same("a head of 65,536 bytes", sized(65_536)),

@@ -1,4 +1,4 @@
-/** A folder: conditions, ranges, precompressed copies, redirects, paths that name nothing, an application, a listing. */
+/** Files: conditions, ranges, precompressed copies, redirects, invalid paths, single-page applications, listings. */
 
 import type { FieldSection } from "../../../http/index.ts";
 import type { Expected, Row } from "./row.ts";
@@ -32,7 +32,7 @@ export const FILES: readonly Row[] = [
   }),
   file("an empty file", "/empty.txt", { body: "", fields: [["content-length", "0"]] }),
   file("HEAD", "/data.txt", { body: "", fields: [["content-length", "10"]] }, [], "HEAD"),
-  file("a query says nothing", "/data.txt?a=b", { body: DIGITS }),
+  file("a query is ignored", "/data.txt?a=b", { body: DIGITS }),
   file("an encoded name", "/a%20b.txt", { body: "space" }),
   file("an encoded letter", "/d%61ta.txt", { body: DIGITS }),
   file("a page without its suffix", "/page", { body: PAGE }),
@@ -50,7 +50,7 @@ export const FILES: readonly Row[] = [
   file("OPTIONS", "/data.txt", { status: 204, fields: [["allow", "GET, HEAD, OPTIONS"]] }, [], "OPTIONS"),
   file("not modified since", "/data.txt", { status: 304, body: "" }, [["if-modified-since", date]]),
   file("modified since", "/data.txt", { body: DIGITS }, [["if-modified-since", "Thu, 01 Jan 2004 00:00:00 GMT"]]),
-  file("a date that is none", "/data.txt", { body: DIGITS }, [["if-modified-since", "yesterday"]]),
+  file("an invalid date", "/data.txt", { body: DIGITS }, [["if-modified-since", "yesterday"]]),
   file("if-none-match *", "/data.txt", { status: 304, body: "" }, [["if-none-match", "*"]]),
   file("if-none-match in two lines", "/data.txt", { body: DIGITS }, [
     ["if-none-match", '"a"'],
@@ -65,8 +65,8 @@ export const FILES: readonly Row[] = [
     ["range", "bytes=2-4"],
   ]),
   file("the last bytes", "/data.txt", { status: 206, body: "89" }, [["range", "bytes=-2"]]),
-  file("from a byte on", "/data.txt", { status: 206, body: "789" }, [["range", "bytes=7-"]]),
-  file("a range behind the end", "/data.txt", { status: 416, fields: [["content-range", "bytes */10"]] }, [
+  file("from a byte to the end", "/data.txt", { status: 206, body: "789" }, [["range", "bytes=7-"]]),
+  file("a range after the end", "/data.txt", { status: 416, fields: [["content-range", "bytes */10"]] }, [
     ["range", "bytes=10-"],
   ]),
   file("a range in another unit", "/data.txt", { body: DIGITS }, [["range", "lines=1-2"]]),
@@ -85,11 +85,11 @@ export const FILES: readonly Row[] = [
     },
     [["accept-encoding", "br, gzip"]],
   ),
-  file("a precompressed copy, asked for in two lines", "/page.html", { fields: [["content-encoding", "gzip"]] }, [
+  file("a precompressed copy, requested in two lines", "/page.html", { fields: [["content-encoding", "gzip"]] }, [
     ["accept-encoding", "br"],
     ["accept-encoding", "gzip"],
   ]),
-  file("no copy that is wanted", "/page.html", { body: PAGE }, [["accept-encoding", "gzip;q=0"]]),
+  file("no acceptable copy", "/page.html", { body: PAGE }, [["accept-encoding", "gzip;q=0"]]),
   inside("application", "a path of the application", "/users/7", { body: PAGE }),
   inside("application", "a file that is not there", "/none.js", { status: 404 }),
   inside("listing", "a folder without a page", "/bare/", { fields: [["content-type", "text/html; charset=utf-8"]] }),

@@ -1,4 +1,4 @@
-/** As much of HPACK (RFC 7541) as tests need: literals that nothing is done to, and a reader without a dynamic table. */
+/** The parts of HPACK (RFC 7541) that tests need: plain literals, and a decoder without a dynamic table. */
 
 import type { FieldLine, FieldSection } from "../../../http/index.ts";
 import { decodeHuffman } from "../../../qpack/huffman.ts";
@@ -84,7 +84,7 @@ function integer(value: number, prefix: number, flags: number): number[] {
 const literal = (text: string): Buffer =>
   Buffer.concat([Buffer.from(integer(text.length, 7, 0)), Buffer.from(text, "latin1")]);
 
-/** RFC 7541 §6.2.2: each line as a literal, with no table and no Huffman code. */
+/** RFC 7541 §6.2.2: encodes each line as a literal, without tables or Huffman coding. */
 export const encodeHpack = (lines: FieldSection): Buffer =>
   Buffer.concat(lines.flatMap(([name, value]) => [Buffer.of(0), literal(name), literal(value)]));
 
@@ -125,7 +125,7 @@ class Reader {
   }
 }
 
-/** The peer was told that there is no dynamic table. */
+/** Decodes a section from a peer that knows that there is no dynamic table. */
 export function decodeHpack(bytes: Uint8Array): FieldSection {
   const reader = new Reader(bytes);
   const lines: FieldLine[] = [];
@@ -134,7 +134,7 @@ export function decodeHpack(bytes: Uint8Array): FieldSection {
     if (first >= 0x80) {
       lines.push(STATIC_TABLE[reader.integer(7) - 1]!);
     } else if ((first & 0xe0) === 0x20) {
-      reader.integer(5); // RFC 7541 §6.3: the size of the table
+      reader.integer(5); // RFC 7541 §6.3: a table size update
     } else {
       const index = reader.integer(first >= 0x40 ? 6 : 4);
       lines.push([index === 0 ? reader.string() : STATIC_TABLE[index - 1]![0], reader.string()]);

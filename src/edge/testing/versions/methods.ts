@@ -18,15 +18,15 @@ export const METHOD_ROWS: readonly Row[] = [
   method("M-SEARCH"),
   method("PURGE"),
   { ...method("TRACE"), proxied: { status: 405, seen: undefined } },
-  refused(501, "a method that nobody knows", { method: "BREW" }),
+  refused(501, "an unknown method", { method: "BREW" }),
   refused(501, "TRACK, which is forbidden to browsers", { method: "TRACK" }),
-  refused(501, "get in small letters, which is another method", { method: "get" }),
+  refused(501, "get in lower case, which is another method", { method: "get" }),
   refused(501, "a method of 200 letters", { method: "G".repeat(200) }),
-  malformed("a method that is no token", { method: "G(T" }),
+  malformed("a method that is not a token", { method: "G(T" }),
   malformed("an empty method", { method: "" }),
   malformed("a method outside ASCII", { method: "G\xcbT" }),
   {
-    ...refused(501, "CONNECT, which the handler does not take", {
+    ...refused(501, "CONNECT, which the handler does not accept", {
       method: "CONNECT",
       target: "localhost:443",
       authority: "localhost:443",
@@ -37,7 +37,7 @@ export const METHOD_ROWS: readonly Row[] = [
     proxied: { seen: undefined },
   },
   {
-    ...refused(501, "CONNECT to a server of files", {
+    ...refused(501, "CONNECT to a file server", {
       method: "CONNECT",
       target: "localhost:443",
       authority: "localhost:443",

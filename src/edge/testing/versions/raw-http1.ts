@@ -1,4 +1,4 @@
-/** HTTP/1.1 as bytes on a TLS socket, and a reader of its responses (RFC 9112). */
+/** HTTP/1.1 as bytes on a TLS socket, and a parser for its responses (RFC 9112). */
 
 import { once } from "node:events";
 import { connect, type TLSSocket } from "node:tls";
@@ -21,10 +21,10 @@ export function http1Bytes(request: RawRequest): string {
   return `${head}\r\n${chunks.join("")}0\r\n${trailing.join("")}\r\n`;
 }
 
-/** Takes lines and counted bytes from what arrives. */
+/** Reads lines, or a number of bytes, from a socket. */
 class Source {
   #bytes = "";
-  #isOver = false;
+  #isEnded = false;
   #wake: (() => void) | undefined;
 
   constructor(socket: TLSSocket) {
@@ -33,7 +33,7 @@ class Source {
       this.#wake?.();
     });
     const end = (): void => {
-      this.#isOver = true;
+      this.#isEnded = true;
       this.#wake?.();
     };
     socket.on("error", () => undefined);
@@ -57,7 +57,7 @@ class Source {
   }
 
   async #more(): Promise<boolean> {
-    if (this.#isOver) return false;
+    if (this.#isEnded) return false;
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
@@ -108,7 +108,7 @@ async function chunksFrom(source: Source, answer: AnswerBuilder): Promise<RawAns
   return trailers === undefined ? answer.end("closed") : answer.end(undefined, trailers);
 }
 
-/** Each request has a connection of its own, since many of them end it. */
+/** Each request has its own connection, since many of them end it. */
 export const openRawHttp1: OpenRawClient = async (port) => ({
   version: "http/1.1",
   send: async (request) => {

@@ -48,7 +48,7 @@ function requestFrames(request: RawRequest): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Each request has a connection of its own, since some of them end it. */
+/** Each request has its own connection, since some of them end it. */
 async function send(port: number, request: RawRequest): Promise<RawAnswer> {
   const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["h2"] });
   socket.on("error", () => undefined);

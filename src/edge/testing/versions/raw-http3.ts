@@ -13,10 +13,10 @@ import { Reader } from "../../../wire/reader.ts";
 import { concat } from "../../../wire/text.ts";
 import { AnswerBuilder, linesOf, type OpenRawClient, type RawAnswer, type RawRequest } from "./raw-message.ts";
 
-/** As far as anything in these tests can come. */
+/** More than these tests ever reach. */
 const UNLIMITED = 2 ** 30;
 
-/** The frames that a stream carries, one by one. */
+/** Splits a stream into frames. */
 class AnswerReader {
   readonly answer = new AnswerBuilder();
   readonly #settle: (answer: RawAnswer) => void;
@@ -141,7 +141,7 @@ async function connect(port: number): Promise<Connected> {
   };
 }
 
-/** One connection for all requests, and another when it has been idle for too long. */
+/** Uses one connection for all requests, and opens a new one if it was closed after being idle. */
 export const openRawHttp3: OpenRawClient = async (port) => {
   let current = await connect(port);
   return {

@@ -1,4 +1,4 @@
-/** A request as the wire has it, and what came back: nothing is checked, completed or put in order. */
+/** Raw requests and responses, exactly as on the wire: nothing is checked, completed or reordered. */
 
 import type { FieldSection, HttpVersion } from "../../../http/index.ts";
 
@@ -7,28 +7,28 @@ export interface RawRequest {
   readonly method?: string;
   /** The request target of HTTP/1.1, and `:path` unless `path` says otherwise. */
   readonly target?: string;
-  /** `:path`, where it is not the target; null leaves it out. */
+  /** `:path`, if it differs from the target; null omits it. */
   readonly path?: string | null;
-  /** Host, or `:authority`; null leaves it out. */
+  /** Host, or `:authority`; null omits it. */
   readonly authority?: string | null;
   readonly scheme?: string | null;
   readonly fields?: FieldSection;
-  /** DATA frames, or what follows the head of HTTP/1.1: one chunk for each where the fields say chunked, or there are trailers. */
+  /** The payloads of DATA frames. In HTTP/1.1, chunks if the message is chunked, otherwise the content. */
   readonly body?: readonly string[];
   readonly trailers?: FieldSection;
-  /** For HTTP/1.1, what is sent word for word in place of everything above; LF is written as CRLF. */
+  /** Text to send over HTTP/1.1 instead of everything above, with LF written as CRLF. */
   readonly http1?: string;
 }
 
 /** A response, or the end of the stream without one. */
 export interface RawAnswer {
-  /** Undefined when there was no head. */
+  /** Undefined if there was no head. */
   readonly status: number | undefined;
   readonly fields: FieldSection;
   readonly body: string;
   readonly trailers: FieldSection;
   readonly informational: readonly { readonly status: number; readonly fields: FieldSection }[];
-  /** How it ended before its end: the code of the stream's reset, or "closed" for a connection. */
+  /** How it was aborted: the error code of the stream reset, or "closed" for a closed connection. */
   readonly cut: number | "closed" | undefined;
 }
 
@@ -42,7 +42,7 @@ export type OpenRawClient = (port: number) => Promise<RawClient>;
 
 export const AUTHORITY = "localhost";
 
-/** The lines of HTTP/2 and HTTP/3. */
+/** The field lines in HTTP/2 and HTTP/3, including pseudo-headers. */
 export function linesOf(request: RawRequest): FieldSection {
   const { method = "GET", target = "/", path = target, authority = AUTHORITY, scheme = "https", fields = [] } = request;
   const pseudo = { ":method": method, ":scheme": scheme, ":authority": authority, ":path": path };
@@ -50,7 +50,7 @@ export function linesOf(request: RawRequest): FieldSection {
   return [...given, ...fields];
 }
 
-/** Collects the parts of an answer as they come. */
+/** Collects the parts of a response as they arrive. */
 export class AnswerBuilder {
   #status: number | undefined;
   #fields: FieldSection = [];

@@ -1,4 +1,4 @@
-/** Responses of a handler, and of an origin behind the proxy: statuses, lengths, fields, trailers, ends. */
+/** Responses from a handler, and from an origin behind the proxy: statuses, lengths, fields, trailers, aborts. */
 
 import type { RawRequest } from "./raw-message.ts";
 import { type Expected, type Row, served } from "./row.ts";

@@ -1,62 +1,62 @@
-/** One row of the table: a request, and what becomes of it over every version of HTTP. */
+/** One row of the table: a request, and the expected outcome over every version of HTTP. */
 
 import type { FieldSection, HttpVersion } from "../../../http/index.ts";
 import type { RawRequest } from "./raw-message.ts";
 
-/** What the handler, or the origin behind the proxy, was given. */
+/** The request as the handler, or the origin behind the proxy, received it. */
 export interface Seen {
   readonly method: string;
   /** `Request.url` without its origin; behind the proxy, the request target. */
   readonly path: string;
   readonly authority: string;
-  /** Every line, in its order. */
+  /** Every line, in order. */
   readonly fields: FieldSection;
   readonly body: string;
   readonly trailers: FieldSection;
 }
 
-/** How an exchange ended before its end: the codes of all versions have these meanings. */
+/** How an exchange was aborted, expressed the same way for all versions. */
 export type Cut = "malformed" | "failed" | "too much" | "closed";
 
 export interface Outcome {
-  /** Undefined where the stream ended without a head. */
+  /** Undefined if the stream ended without a head. */
   readonly status: number | undefined;
-  /** Without what describes one connection, and without `date` and `alt-svc`, which have tests of their own. */
+  /** Without connection-specific fields, `date` and `alt-svc`, which have their own tests. */
   readonly fields: FieldSection;
   readonly body: string;
   readonly trailers: FieldSection;
   readonly informational: readonly number[];
   readonly cut: Cut | undefined;
-  /** Undefined where the request ended before it. */
+  /** Undefined if the request did not get that far. */
   readonly seen: Seen | undefined;
 }
 
-/** What is said of an outcome; a field list must be among the lines that came. */
+/** The expected part of an outcome. Expected fields must be among the received ones. */
 export type Expected = Partial<Omit<Outcome, "seen">> & { readonly seen?: Partial<Seen> | undefined };
 
-/** What one version does otherwise, and why it has to. */
+/** What a version does differently, and why. */
 export type Difference = { readonly because: string } & { readonly [version in HttpVersion]?: Expected };
 
 export interface Row {
   readonly name: string;
   readonly request: RawRequest;
-  /** What answers: a handler unless it says otherwise. */
+  /** The service that responds; a handler by default. */
   readonly service?: "files" | "application" | "listing";
   readonly expect: Expected;
-  /** What a specification demands; its sections. */
+  /** Differences that a specification requires, with its sections. */
   readonly differs?: Difference;
-  /** What Node's own modules do in spite of it: rows with this do not count as alike. */
+  /** Deviations of Node's own modules. Rows with this do not count as equal. */
   readonly deviates?: Difference;
-  /** Lines of the request that HTTP/1.1 alone has, and the sections that say so. */
+  /** Lines of the request that only HTTP/1.1 has, and the sections that say so. */
   readonly http1Only?: { readonly names: readonly string[]; readonly because: string };
-  /** What is different behind the proxy on all versions; false where a proxy makes no sense. */
+  /** What is different behind the proxy for all versions; false if the row makes no sense there. */
   readonly proxied?: Expected | false;
 }
 
 const MALFORMED = "RFC 9113 §8.1.1, RFC 9114 §4.1.2: a malformed message is an error of its stream";
 const CUT: Expected = { status: undefined, cut: "malformed", seen: undefined };
 
-/** Not HTTP: a 400 where there is a status line, and a stream error in HTTP/2 and HTTP/3. */
+/** A malformed request: a 400 in HTTP/1.1, and a stream error in HTTP/2 and HTTP/3. */
 export const malformed = (name: string, request: RawRequest): Row => ({
   name,
   request,
@@ -64,7 +64,7 @@ export const malformed = (name: string, request: RawRequest): Row => ({
   differs: { because: MALFORMED, h2: CUT, h3: CUT },
 });
 
-/** A line that node:http2 leaves out in silence, in place of the stream error. */
+/** A malformed line that node:http2 silently drops instead of causing a stream error. */
 export const dropped = (name: string, request: RawRequest): Row => ({
   name,
   request,
@@ -76,14 +76,14 @@ export const dropped = (name: string, request: RawRequest): Row => ({
   },
 });
 
-/** Refused alike. */
+/** Refused with the same status over every version. */
 export const refused = (status: number, name: string, request: RawRequest): Row => ({
   name,
   request,
   expect: { status, body: "", fields: [["content-length", "0"]], cut: undefined, seen: undefined },
 });
 
-/** Served alike, and seen as this. */
+/** Served over every version, and received by the handler as `seen`. */
 export const served = (name: string, request: RawRequest, seen: Partial<Seen> = {}, expect: Expected = {}): Row => ({
   name,
   request,

@@ -1,4 +1,4 @@
-/** Runs one row over one version, and puts what came in one form. */
+/** Runs a row over one version, and normalizes the outcome. */
 
 import type { FieldSection, HttpVersion } from "../../../http/index.ts";
 import { openRawHttp1 } from "./raw-http1.ts";
@@ -21,11 +21,11 @@ const CUTS: Readonly<Record<string, Cut>> = {
   "h2 11": "too much",
   "h3 270": "malformed",
   "h3 258": "failed",
-  // A connection of HTTP/1.1 has no other way to say that a message is not complete (RFC 9112 §8).
+  // HTTP/1.1 has no other way to signal that a message is incomplete (RFC 9112 §8).
   "http/1.1 closed": "failed",
 };
 
-const OF_THE_CONNECTION = /^(connection|keep-alive|transfer-encoding|date|alt-svc)$/;
+const CONNECTION_SPECIFIC = /^(connection|keep-alive|transfer-encoding|date|alt-svc)$/;
 
 const cutOf = (version: HttpVersion, cut: RawAnswer["cut"]): Cut | undefined =>
   cut === undefined ? undefined : (CUTS[`${version} ${cut}`] ?? "closed");
@@ -37,8 +37,8 @@ export async function outcomeOf(client: RawClient, server: TableServer, row: Row
   const seen = server.takeSeen();
   return {
     status: answer.status,
-    fields: inOrder(answer.fields),
-    // Of content that is cut off, some may be lost on the way (RFC 9000 §3.3).
+    fields: normalized(answer.fields),
+    // Part of an aborted response may be lost on the way (RFC 9000 §3.3).
     body: answer.cut === undefined ? answer.body : "",
     trailers: answer.trailers,
     informational: answer.informational.map(({ status }) => status),
@@ -50,11 +50,11 @@ export async function outcomeOf(client: RawClient, server: TableServer, row: Row
   };
 }
 
-/** Lines of one name are one list (RFC 9110 §5.3), and the order of names says nothing. */
-function inOrder(fields: FieldSection): FieldSection {
+/** Joins lines with the same name into one list (RFC 9110 §5.3), and sorts by name, since the order of names is irrelevant. */
+function normalized(fields: FieldSection): FieldSection {
   const combined = new Map<string, string>();
   for (const [name, value] of fields) {
-    if (OF_THE_CONNECTION.test(name)) continue;
+    if (CONNECTION_SPECIFIC.test(name)) continue;
     const before = combined.get(name);
     combined.set(name, before === undefined ? value : `${before}${name === "set-cookie" ? "\n" : ", "}${value}`);
   }

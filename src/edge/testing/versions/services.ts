@@ -1,4 +1,4 @@
-/** The servers that the table runs against: a handler, files, and a proxy before an origin. */
+/** The servers for the table: a handler, files, and a proxy in front of an origin. */
 
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ export type ServiceName = NonNullable<Row["service"]> | "handler" | "proxy";
 
 export interface TableServer {
   readonly port: number;
-  /** What the last request was to who answers; undefined when it did not get there. */
+  /** Returns and clears the last request as the service received it; undefined if it received none. */
   takeSeen(): Seen | undefined;
   close(): Promise<void>;
 }
@@ -47,7 +47,7 @@ async function respond(request: Request, context: Context, seen: (seen: Partial<
     pull(controller) {
       const chunk = left.shift();
       if (chunk === undefined) controller.close();
-      else if (chunk === null) controller.error(new Error("cut off"));
+      else if (chunk === null) controller.error(new Error("aborted"));
       else controller.enqueue(latin1(chunk));
     },
   });
@@ -96,8 +96,8 @@ function startHandler(): Promise<TableServer> {
   return start(service, record);
 }
 
-/** What a proxy says of itself and of its client, and what is for one connection. */
-const OF_THE_PROXY = /^(via|forwarded|x-forwarded-.*|x-real-ip|connection|keep-alive|host|transfer-encoding)$/;
+/** Fields about the proxy and its client, and connection-specific fields. */
+const PROXY_FIELDS = /^(via|forwarded|x-forwarded-.*|x-real-ip|connection|keep-alive|host|transfer-encoding)$/;
 
 async function answerAsOrigin(
   request: IncomingMessage,
@@ -110,7 +110,7 @@ async function answerAsOrigin(
     method: request.method!,
     path: request.url!,
     authority: request.headers.host!,
-    fields: fieldsFromRaw(request.rawHeaders).filter(([name]) => !OF_THE_PROXY.test(name)),
+    fields: fieldsFromRaw(request.rawHeaders).filter(([name]) => !PROXY_FIELDS.test(name)),
     body,
     trailers: fieldsFromRaw(request.rawTrailers),
   });
@@ -118,12 +118,12 @@ async function answerAsOrigin(
   for (const [, lines] of informational) response.writeEarlyHints(Object.fromEntries(lines));
   const isWhole = chunks === undefined || (chunks.length === 1 && chunks[0] !== null);
   const length = isWhole ? ["content-length", String(chunks?.[0]?.length ?? 0)] : [];
-  // Node throws at this field where there are no chunks.
+  // Node throws on this field if the response is not chunked.
   const sent = request.method === "HEAD" ? fields.filter(([name]) => name !== "trailer") : fields;
   response.writeHead(status, [...sent.flat(), ...(status === 204 || status === 304 ? [] : length)]);
   for (const chunk of chunks ?? []) {
     if (chunk === null) {
-      // Once the head is on its way, so that it is there to be cut off from.
+      // The head is sent first, so that the response is aborted after it.
       response.flushHeaders();
       setImmediate(() => response.destroy());
       return;
@@ -132,7 +132,7 @@ async function answerAsOrigin(
   }
   if (trailers !== undefined) response.addTrailers(trailers as [string, string][]);
   response.end();
-  // A length that is not kept, which Node would wait for.
+  // The content is shorter than its length, and Node would keep the connection open.
   if (request.url === "/too-short") response.once("finish", () => request.socket.destroySoon());
 }
 

@@ -1,4 +1,4 @@
-/** The table of requests that must be answered alike over HTTP/1.1, HTTP/2 and HTTP/3. */
+/** The table of requests that must get the same response over HTTP/1.1, HTTP/2 and HTTP/3. */
 
 import { AUTHORITIES } from "./authorities.ts";
 import { CONTENT } from "./content.ts";

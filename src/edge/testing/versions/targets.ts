@@ -1,10 +1,10 @@
-/** Request targets: paths, queries, fragments, what stands for them, and the scheme. */
+/** Request targets: paths, queries, fragments, absolute forms, and the scheme. */
 
 import { malformed, type Row, refused, served } from "./row.ts";
 
 const path = (name: string, target: string, seen = target): Row => served(name, { target }, { path: seen });
 
-const NO_ABSOLUTE = "RFC 9112 §3.2.2: only HTTP/1.1 has the absolute form; :path is the same request";
+const NO_ABSOLUTE = "RFC 9112 §3.2.2: only HTTP/1.1 has the absolute form; the others send the same request with :path";
 
 const absolute = (name: string, target: string, pseudo: { path: string; authority?: string }, seen: string): Row => ({
   ...served(`absolute form (${NO_ABSOLUTE}): ${name}`, { target, ...pseudo }, { path: seen }),
@@ -18,7 +18,7 @@ export const TARGETS: readonly Row[] = [
   path("an empty query", "/a?"),
   path("question marks in a query", "/a?b?c=/?"),
   path("a slash in a query", "/?next=/a/b"),
-  path("percent-encoding stays as it is", "/%41%2F%e2%82%ac"),
+  path("percent-encoding is kept", "/%41%2F%e2%82%ac"),
   path("a broken percent-encoding", "/100%"),
   path("an encoded NUL", "/a%00b"),
   path("an encoded CR LF", "/a%0d%0ab"),
@@ -26,19 +26,19 @@ export const TARGETS: readonly Row[] = [
   path("encoded dot segments", "/a/%2e%2E/b", "/b"),
   path("more dot segments than folders", "/../../a", "/a"),
   path("two slashes", "//a//b"),
-  path("a path like an authority", "//other.test/a"),
+  path("a path that looks like an authority", "//other.test/a"),
   path("semicolons, colons, at signs", "/a;b=1:c@d"),
-  path("the other marks of RFC 3986", "/-._~!$&'()*+,="),
-  path("a bar, which browsers send all the same", "/a|b"),
+  path("the other reserved characters of RFC 3986", "/-._~!$&'()*+,="),
+  path("a vertical bar, which browsers do send", "/a|b"),
   path("quotes and brackets, which Request.url encodes", '/"<>{}', "/%22%3C%3E%7B%7D"),
   path("square brackets in a query", "/?a[]=1&b[c]=2"),
   path("30,000 characters", `/${"p".repeat(30_000)}`),
   path("a query of 30,000 characters", `/?${"q".repeat(30_000)}`),
   refused(400, "a fragment", { target: "/a#b" }),
-  refused(400, "a fragment behind a query", { target: "/a?b#c" }),
+  refused(400, "a fragment after a query", { target: "/a?b#c" }),
   refused(400, "an empty fragment", { target: "/#" }),
   refused(400, "a byte outside ASCII", { target: "/\xff" }),
-  refused(400, "UTF-8 that is not encoded", { target: "/caf\xc3\xa9" }),
+  refused(400, "unencoded UTF-8", { target: "/caf\xc3\xa9" }),
   refused(400, "a byte outside ASCII in a query", { target: "/a?b=\x80" }),
   malformed("a space in a path", { target: "/a b" }),
   malformed("a tab in a path", { target: "/a\tb" }),
@@ -47,11 +47,11 @@ export const TARGETS: readonly Row[] = [
   malformed("DEL in a path", { target: "/a\x7fb" }),
   malformed("CR in a path", { target: "/a\rb" }),
   malformed("LF in a path", { target: "/a\nb" }),
-  malformed("a path without its slash", { target: "a/b" }),
+  malformed("a path without its leading slash", { target: "a/b" }),
   malformed("an empty path", { target: "" }),
   malformed("a query without a path", { target: "?a" }),
-  malformed("* for another method than OPTIONS", { target: "*" }),
-  malformed("an absolute URL in :path, and one without its slashes", { target: "https:/a" }),
+  malformed("* with a method other than OPTIONS", { target: "*" }),
+  malformed("an absolute URL without slashes", { target: "https:/a" }),
   {
     ...served("OPTIONS *", { method: "OPTIONS", target: "*" }, { method: "OPTIONS", path: "/*" }),
     proxied: { status: 204, body: "", fields: [], seen: undefined },
@@ -61,7 +61,7 @@ export const TARGETS: readonly Row[] = [
   absolute("no path", "https://localhost", { path: "/" }, "/"),
   absolute("a query without a path", "https://localhost?b", { path: "/?b" }, "/?b"),
   {
-    ...absolute("it is stronger than Host", "https://named.test/a", { path: "/a" }, "/a"),
+    ...absolute("it overrides Host", "https://named.test/a", { path: "/a" }, "/a"),
     request: {
       authority: "named.test",
       target: "/a",
@@ -79,9 +79,9 @@ export const TARGETS: readonly Row[] = [
       h3: { status: undefined, cut: "malformed", seen: undefined },
     },
   },
-  refused(400, "another scheme than HTTP's", { target: "ftp://localhost/a", path: "/a", scheme: "ftp" }),
+  refused(400, "a scheme other than http and https", { target: "ftp://localhost/a", path: "/a", scheme: "ftp" }),
   served(
-    "http, which a connection with TLS does not carry",
+    "http, although the connection uses TLS",
     { target: "http://localhost/a", path: "/a", scheme: "http" },
     { path: "/a" },
   ),
