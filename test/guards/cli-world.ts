@@ -21,7 +21,7 @@ const outputTo = (onLine: (line: string) => void): Writable =>
   });
 
 /** Runs `nagare serve` and sends it as many signals as needed to stop it. */
-export async function toldToStop({ impatient }: { impatient: boolean }): Promise<void> {
+export async function serveUntilStopped({ impatient }: { impatient: boolean }): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "nagare-guards-cli-"));
   closers.push(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, "cert.pem"), localhostIdentity.cert);
@@ -52,14 +52,14 @@ export async function toldToStop({ impatient }: { impatient: boolean }): Promise
 }
 
 /** A stalled reader resumes. */
-export async function readerComesBack(): Promise<void> {
+export async function resumeStalledReader(): Promise<void> {
   const output = new Writable({ write: (_chunk, _encoding, callback) => void setImmediate(callback) });
   new LineWriter(output, () => "dropped").write("x".repeat(1 << 20));
   await once(output, "drain");
 }
 
 /** A browser that exits immediately. */
-export async function browserEnds(): Promise<void> {
+export async function openExitingBrowser(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "nagare-guards-browser-"));
   closers.push(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, "chromium"), "#!/bin/sh\nexit 0\n");

@@ -13,7 +13,7 @@ import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 
 import { armed } from "./armed.ts";
-import { browserEnds, readerComesBack, toldToStop } from "./cli-world.ts";
+import { openExitingBrowser, resumeStalledReader, serveUntilStopped } from "./cli-world.ts";
 import { nodeTraffic } from "./node-world.ts";
 import {
   all,
@@ -216,12 +216,12 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "node close callback": at(nodeTraffic),
   "node close": at(nodeTraffic),
   "node connections": at(nodeTraffic),
-  "cli signal": at(() => toldToStop({ impatient: false })),
-  "cli stop": at(() => toldToStop({ impatient: false })),
-  "cli quit": at(() => toldToStop({ impatient: true })),
-  "cli lines": at(readerComesBack),
-  "cli browser": at(browserEnds),
-  "cli browser profile": at(browserEnds),
+  "cli signal": at(() => serveUntilStopped({ impatient: false })),
+  "cli stop": at(() => serveUntilStopped({ impatient: false })),
+  "cli quit": at(() => serveUntilStopped({ impatient: true })),
+  "cli lines": at(resumeStalledReader),
+  "cli browser": at(openExitingBrowser),
+  "cli browser profile": at(openExitingBrowser),
   "client socket event": at(h2),
   "client socket error": at(async () => {
     const port = await tcpServer(() => undefined);
@@ -356,8 +356,9 @@ const SCENARIOS: Record<Entry, Scenario> = {
 };
 
 /**
- * Faults that end a request or a connection of a client, whose caller is told by its promise, not by a log. What client and
- * server share (sockets, drivers) may meet the client's first; its own tests see to what is said.
+ * Faults that end a client's request or connection. The caller learns about them from its promise, not from a log. A
+ * fault in code that client and server share (sockets, drivers) may occur in the client first; that code's own tests
+ * check the report.
  */
 const isQuiet = (entry: Entry): boolean =>
   /^(?:client |udp (?:message|sent|turn)$|quic |response look-ahead)/.test(entry);

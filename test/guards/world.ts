@@ -125,7 +125,7 @@ export const originUrl = (): string => `http://127.0.0.1:${(origin.address() as 
 /** The server that the traffic went to, unless it was closed. */
 let running: Server | undefined;
 
-/** Everything a service does: files, an origin behind it, a handler. */
+/** Everything that a service offers: files, a proxied origin, a handler. */
 export async function openServer(protocols: readonly Protocol[] = ["h3", "h2", "http/1.1"]): Promise<Server> {
   const files = new FileService(site, { log });
   const handler = createFetchHandler(answer, { log });
@@ -315,7 +315,7 @@ export async function garbage({ stays = false } = {}): Promise<void> {
   await once(socket, stays ? "end" : "close");
 }
 
-/** A server that closes: at once with a request under way, or in peace. */
+/** Closes a server: at once with a request in progress, or gracefully. */
 export async function closing(protocol: Protocol, timeout: number): Promise<void> {
   const server = await openServer();
   const { client, get } = openClient(server, protocol);
@@ -332,7 +332,7 @@ export async function closing(protocol: Protocol, timeout: number): Promise<void
   await all(client.destroy(), pending ?? Promise.resolve()); // it would try again elsewhere
 }
 
-/** A TCP server that does what it is told with each connection. */
+/** A TCP server that calls a function for each connection. */
 export async function tcpServer(onConnection: (socket: Socket) => void): Promise<number> {
   const server = createServer((socket) => {
     socket.on("error", () => undefined);
@@ -359,7 +359,7 @@ export const raw3 = async (run: (client: TestClient, server: Server) => Promise<
   await all(run(client, server));
 };
 
-/** A response that fails behind its head. */
+/** A response that fails after its head. */
 export const cutShort = async (protocol: Protocol) =>
   all(openClient(await openServer([protocol]), protocol).get("/cut"));
 
@@ -415,7 +415,7 @@ export function retire(): void {
 /** The server that the traffic reached, or a new one. */
 export const nextServer = async (): Promise<Server> => running ?? openServer();
 
-/** Datagrams there and back through the capturing relay; what it loses is sent again. */
+/** Sends datagrams in both directions through the capturing relay, and repeats those that it loses. */
 export async function relayed(): Promise<void> {
   const echo = createSocket("udp4");
   const client = createSocket("udp4");
@@ -439,7 +439,7 @@ export async function relayed(): Promise<void> {
 
 /** A datagram that comes to the wildcard, for an address that the system does not list. */
 export async function strayDatagram(): Promise<void> {
-  const nothing = { listed: () => [], askedBy: async () => undefined };
+  const nothing = { listed: () => [], contactedBy: async () => undefined };
   const socket = await bindEveryAddress(0, "0.0.0.0", nothing);
   socket.onFault = ({ entry }) => log(`(${entry})`);
   const client = createSocket("udp4");

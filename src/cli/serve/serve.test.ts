@@ -342,7 +342,7 @@ test("says in one line what is wrong and what to do", async () => {
     [
       ["serve", file("site"), "-H", "203.0.113.7", "-p", "0", ...identity],
       1,
-      /203\.0\.113\.7 is no address of this machine/,
+      /203\.0\.113\.7 is not an address of this machine/,
     ],
   ];
   for (const [args, code, line] of cases) {

@@ -1,30 +1,33 @@
-/** What a server says of HTTP/3 in `alt-svc` (RFC 7838), and how it takes that back. */
+/** How a server advertises HTTP/3 in `alt-svc` (RFC 7838), and withdraws it. */
 import { ServeError } from "./errors.ts";
 
 export interface AltSvcOptions {
-  /** Seconds that clients may remember HTTP/3. 3600 by default: a day is long for one who wants to go back. */
+  /** Seconds that clients may remember HTTP/3. Default: 3600. A day would be too long to turn HTTP/3 off again. */
   readonly maxAge?: number;
-  /** The UDP port that clients reach, where a mapping changes it. The port that the server listens on by default. */
+  /** The UDP port for clients, if a port mapping changes it. Default: the port that the server listens on. */
   readonly port?: number;
-  /** False says nothing of HTTP/3. */
+  /** False to advertise nothing. */
   readonly advertise?: boolean;
-  /** Tells clients to forget HTTP/3 (RFC 7838 §3), with or without it being served. */
+  /** True to make clients forget HTTP/3 (RFC 7838 §3), whether or not it is served. */
   readonly clear?: boolean;
 }
 
 const DEFAULT_MAX_AGE = 3600;
 
-/** Throws a `ServeError`, before anything listens. */
+/** Validates the options before the server listens. Throws a `ServeError`. */
 export function checkAltSvc({ maxAge = DEFAULT_MAX_AGE, port }: AltSvcOptions): void {
   if (!Number.isInteger(maxAge) || maxAge < 0) {
-    throw new ServeError("OPTION_INVALID", `altSvc.maxAge ${maxAge} is no time: give whole seconds`);
+    throw new ServeError(
+      "OPTION_INVALID",
+      `altSvc.maxAge ${maxAge} is not a valid time: give a whole number of seconds`,
+    );
   }
   if (port !== undefined && !(Number.isInteger(port) && port > 0 && port <= 65_535)) {
-    throw new ServeError("OPTION_INVALID", `altSvc.port ${port} is no port: give a number from 1 to 65535`);
+    throw new ServeError("OPTION_INVALID", `altSvc.port ${port} is not a valid port: give a number from 1 to 65535`);
   }
 }
 
-/** The field's value, or undefined for none. `listening` is the UDP port, if there is one. */
+/** Returns the field's value; undefined if there is none. `listening` is the UDP port, if any. */
 export function altSvcField(options: AltSvcOptions, listening: number | undefined): string | undefined {
   const { maxAge = DEFAULT_MAX_AGE, port = listening } = options;
   if (options.clear) return "clear";

@@ -1,13 +1,13 @@
-/** Which addresses a server binds, and how all its listeners come by the same port number. */
+/** Binds all listeners of a server to the addresses of a host, with the same port number. */
 import { lookup } from "node:dns/promises";
 import { ipVersion } from "../../wire/ip-address.ts";
 import type { Bindable, BoundAddress } from "../http/listener.ts";
 import { listenError, ServeError } from "./errors.ts";
 
-/** How often another port is tried, when the system chose one for TCP that is taken for UDP. */
+/** The maximum number of attempts if the system chooses a TCP port that is in use for UDP. */
 const PORT_ATTEMPTS = 20;
 
-/** One kind of socket to bind: a fresh listener for each attempt, since one that failed half-way is closed. */
+/** A type of socket to bind. Each attempt needs a new listener, because a partly bound one is closed. */
 export interface Binding<Socket extends Bindable> {
   readonly transport: "tcp" | "udp";
   create(): Socket;
@@ -19,8 +19,8 @@ export interface Bound<Socket extends Bindable> {
 }
 
 /**
- * Every address a host name has on this machine. "localhost" has two, whatever a hosts file says (RFC 6761 §6.3):
- * browsers do not look it up, and try ::1 first.
+ * Every address of a host name on this machine. "localhost" always has two, regardless of the hosts file (RFC 6761
+ * §6.3): browsers do not look it up, and try ::1 first.
  */
 export async function addressesOf(host: string): Promise<readonly string[]> {
   if (ipVersion(host) !== undefined) return [host];
@@ -33,7 +33,7 @@ export async function addressesOf(host: string): Promise<readonly string[]> {
   }
 }
 
-/** Binds every listener to every address of `host`, all on one port; port 0 lets the system choose. */
+/** Binds every listener to every address of `host` on the same port. With port 0 the system chooses. */
 export async function bindAll<Socket extends Bindable>(
   bindings: readonly Binding<Socket>[],
   host: string,
@@ -48,7 +48,7 @@ export async function bindAll<Socket extends Bindable>(
       for (const binding of bindings) {
         const listener = binding.create();
         listeners.push(listener);
-        // A UDP socket on "::" takes IPv6 alone (so that every peer has one address): IPv4 needs its own.
+        // A UDP socket on "::" is IPv6-only, so that every peer has one address; IPv4 needs another socket.
         const own = binding.transport === "udp" && host === "::" ? ["::", "0.0.0.0"] : hosts;
         addresses.push(...(await bindOne(binding.transport, listener, own, addresses[0]?.port ?? port)));
       }
@@ -76,7 +76,7 @@ async function bindOne(
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "EADDRNOTAVAIL" && code !== "EAFNOSUPPORT") throw listenError(error, transport, host, number);
-      unavailable = listenError(error, transport, host, number); // a machine without IPv6 still has the other address
+      unavailable = listenError(error, transport, host, number); // without IPv6, the IPv4 address may still work
     }
   }
   if (bound.length === 0) throw unavailable;

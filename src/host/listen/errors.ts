@@ -1,4 +1,4 @@
-/** What a person meets when a server cannot start: what is wrong, and what to do. */
+/** The errors of a server that cannot start. Messages say what is wrong and what to do. */
 
 export type ServeProblem =
   | "PORT_IN_USE"
@@ -22,7 +22,7 @@ export class ServeError extends Error {
   }
 }
 
-/** The error of a socket that could not be bound. */
+/** Describes why a socket could not be bound. */
 export function listenError(cause: unknown, transport: "tcp" | "udp", host: string, port: number): ServeError {
   const { code } = cause as NodeJS.ErrnoException;
   const where = `${transport.toUpperCase()} port ${port}`;
@@ -30,10 +30,10 @@ export function listenError(cause: unknown, transport: "tcp" | "udp", host: stri
     case "EADDRINUSE":
       return new ServeError("PORT_IN_USE", `${where} is in use: stop what uses it, or choose another port`, { cause });
     case "EACCES":
-      return new ServeError("PORT_FORBIDDEN", `no permission for ${where}: choose a port above 1023`, { cause });
+      return new ServeError("PORT_FORBIDDEN", `no permission to use ${where}: choose a port above 1023`, { cause });
     case "EADDRNOTAVAIL":
     case "EAFNOSUPPORT":
-      return new ServeError("ADDRESS_UNAVAILABLE", `${host} is no address of this machine: choose another host`, {
+      return new ServeError("ADDRESS_UNAVAILABLE", `${host} is not an address of this machine: choose another host`, {
         cause,
       });
     default:
