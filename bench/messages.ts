@@ -28,13 +28,13 @@ export interface SoakOrder {
   readonly clients: number;
 }
 
-/** What the clients of one version of HTTP met since the last report. */
+/** The results of the clients of one HTTP version since the last report. */
 export interface SoakFigures {
   readonly protocol: string;
   readonly requests: number;
-  /** What went wrong, by its message. */
+  /** The number of failures by message. */
   readonly failures: Readonly<Record<string, number>>;
-  /** Milliseconds to the end of each response, or to its head where it is a stream of events. */
+  /** Milliseconds to the end of each response, or to the head for event streams. */
   readonly latencies: readonly number[];
 }
 
@@ -42,7 +42,7 @@ export interface HostileOrder {
   readonly port: number;
   readonly serverName: string;
   readonly large: string;
-  /** Milliseconds until all are there. */
+  /** Milliseconds until all have connected. */
   readonly span: number;
 }
 

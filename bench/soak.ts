@@ -1,4 +1,4 @@
-/** A server with a small heap and many clients of all versions: how they fare alone, and with hostile ones among them. */
+/** A server with a small heap and many clients of all versions: results without and with hostile clients. */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -20,10 +20,10 @@ const HEAP_MB = 256;
 const MINUTES = 10;
 const CLIENTS = 200;
 const CLIENT_PROCESSES = 2;
-/** Of the time: until everybody is connected, and without hostile clients. */
+/** Shares of the total time: until all clients are connected, and without hostile clients. */
 const WARM_UP = 0.05;
 const ALONE = 0.3;
-/** Of the time with hostile clients: until all of them are there. */
+/** The share of the time with hostile clients until all of them have connected. */
 const ARRIVAL = 0.6;
 const LARGE = "/files/large.bin";
 const SIZES = [
@@ -32,7 +32,7 @@ const SIZES = [
   ["large", 20 * MB],
 ] as const;
 
-/** A file of the library as it is published. */
+/** A file of the built library. */
 const built = (path: string): URL => new URL(`../../dist/${path}`, import.meta.url);
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
@@ -42,7 +42,7 @@ export const soak: Bench = async ({ minutes = MINUTES, clients = CLIENTS, log })
   await using server = await SoakServer.start(place);
   await using load = new SoakClients(place, server.url, clients);
   const span = minutes * 60_000;
-  log("everybody connects");
+  log("clients connect");
   await pause(span * WARM_UP);
   await load.report();
   log("alone");
@@ -110,7 +110,7 @@ const describeFailures = (figures: readonly SoakFigures[]): string[] =>
     Object.entries(failures).map(([message, count]) => `${protocol}: ${count} × ${message}`),
   );
 
-/** Both processes' figures are those of one crowd. */
+/** The client processes. Reports have the sums of their results. */
 class SoakClients implements AsyncDisposable {
   readonly #processes: readonly OwnProcess[];
 
@@ -168,12 +168,12 @@ export default {
 };
 `;
 
-/** `nagare serve` with a module, and what it says and needs. */
+/** `nagare serve` with a module, and its log counts and memory. */
 class SoakServer implements AsyncDisposable {
   readonly url: string;
   readonly ended: Promise<unknown>;
   hasEnded = false;
-  /** Bytes, resident at most. */
+  /** Peak resident memory in bytes. */
   peak = 0;
   cutOff = 0;
   refused = 0;

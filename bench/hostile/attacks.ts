@@ -1,4 +1,4 @@
-/** The packets of attackers on an HTTP/3 server, with a connection of their own and without. */
+/** The packets of attackers on an HTTP/3 server, with and without a connection. */
 
 import { headers } from "../../src/h3/testing/raw-peer.ts";
 import type { Frame } from "../../src/quic/frame/frames.ts";
@@ -77,7 +77,7 @@ const random = (length: number, ...start: number[]): Uint8Array => {
   return bytes;
 };
 
-/** Has a valid header (8-byte destination, empty source, no token) and random contents. */
+/** A datagram with a valid Initial header (8-byte destination, empty source, no token) and random contents. */
 function initialLike(): Uint8Array {
   const bytes = random(1_200, 0xc0, 0, 0, 0, 1, 8);
   bytes.set([0, 0, 0x44, 0x9e], 14);

@@ -136,7 +136,7 @@ async function connect(engine: CryptoEngine, port: number): Promise<Victim> {
   connection.write(connection.openStream("uni")!, BEGUN.control, false);
   connection.write(connection.openStream("uni")!, BEGUN.encoder, false);
   connection.write(connection.openStream("bidi")!, BEGUN.request, false);
-  // Lets the remaining packets of the handshake arrive.
+  // Wait for the remaining packets of the handshake.
   await new Promise((resolve) => setTimeout(resolve, 200));
   const keys = (label: string): PacketKeys => keysOf(engine, connection, secrets.get(label)!);
   return {

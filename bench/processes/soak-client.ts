@@ -1,18 +1,20 @@
-/** Well-behaved clients of all versions, in a process of their own. Each asks, checks what it gets, and thinks a while. */
+/**
+ * Well-behaved clients of all versions, in a separate process. Each sends a request, checks the response, and pauses.
+ */
 
 import { randomBytes } from "node:crypto";
 import { type Client, createClient } from "../../src/client/index.ts";
 import type { SoakFigures, SoakOrder } from "../messages.ts";
 
 const PROTOCOLS = ["http/1.1", "h2", "h3"] as const;
-/** Milliseconds on the average. */
-const THINKING = 2_000;
+/** The mean pause in milliseconds. */
+const PAUSE = 2_000;
 const ECHO_SIZE = 32 * 1024;
 const EVENTS = 5;
 
 type Fetch = (path: string, init?: RequestInit) => Promise<Response>;
 
-/** Each gives the milliseconds that its user waited. */
+/** Returns the milliseconds that the user waited. */
 type Task = (fetch: Fetch) => Promise<number>;
 
 async function expectOk(response: Response, size: number): Promise<void> {
@@ -41,7 +43,7 @@ const echo = timed(async (fetch) => {
   const body = randomBytes(ECHO_SIZE);
   const response = await fetch("/echo", { method: "POST", body });
   if (response.status !== 200) throw new Error(`status ${response.status}`);
-  if (!body.equals(new Uint8Array(await response.arrayBuffer()))) throw new Error("the echo is another");
+  if (!body.equals(new Uint8Array(await response.arrayBuffer()))) throw new Error("the echo differs");
 });
 
 const events: Task = async (fetch) => {
@@ -61,7 +63,7 @@ const TASKS: readonly (readonly [share: number, task: Task])[] = [
   [0.1, events],
 ];
 
-function chosen(): Task {
+function chooseTask(): Task {
   let rest = Math.random();
   for (const [share, task] of TASKS) {
     rest -= share;
@@ -80,13 +82,13 @@ class Group {
     this.protocol = protocol;
   }
 
-  async live(client: Client, url: string): Promise<void> {
+  async run(client: Client, url: string): Promise<void> {
     const fetch: Fetch = async (path, init) => (await client.fetch(new URL(path, url), init as never)) as Response;
     for (;;) {
-      await new Promise((resolve) => setTimeout(resolve, -Math.log(1 - Math.random()) * THINKING));
+      await new Promise((resolve) => setTimeout(resolve, -Math.log(1 - Math.random()) * PAUSE));
       this.#requests++;
       try {
-        this.#latencies.push(await chosen()(fetch));
+        this.#latencies.push(await chooseTask()(fetch));
       } catch (error) {
         const { message, code } = error as Error & { code?: string };
         const name = `${code ?? ""} ${message}`.trim();
@@ -111,13 +113,13 @@ class Group {
 
 const groups = PROTOCOLS.map((protocol) => new Group(protocol));
 
-/** The first order begins; each later message asks for a report. */
+/** The first message starts the clients; each later one requests a report. */
 process.once("message", ({ url, ca, clients, serverName }: SoakOrder) => {
   for (let i = 0; i < clients; i++) {
     const group = groups[i % groups.length]!;
     const protocols = [PROTOCOLS[i % PROTOCOLS.length]!] as const;
     const client = createClient({ protocols: [...protocols], ca, resolve: () => ["127.0.0.1"] });
-    void group.live(client, `https://${serverName}:${new URL(url).port}`);
+    void group.run(client, `https://${serverName}:${new URL(url).port}`);
   }
   process.on("message", () => process.send!(groups.map((group) => group.report())));
 });

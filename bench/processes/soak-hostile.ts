@@ -1,4 +1,4 @@
-/** The hostile clients of the soak test: they come one after the other, and stay. */
+/** The hostile clients of the soak test. They connect one after the other and stay. */
 
 import type { HostileOrder } from "../messages.ts";
 import { type Attacker, openPieces, openPipeline, openSlowReader, type Victim } from "../soak/attacks.ts";
@@ -12,27 +12,27 @@ const PING_INTERVAL = 2_000;
 
 const pause = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-async function attack(order: HostileOrder, there: Attacker[]): Promise<void> {
+async function attack(order: HostileOrder, connected: Attacker[]): Promise<void> {
   setInterval(() => {
-    for (const attacker of there) attacker.ping();
+    for (const attacker of connected) attacker.ping();
   }, PING_INTERVAL);
   await Promise.all(
     KINDS.map(async ([open, count]) => {
       for (let i = 0; i < count; i++) {
-        // A server that refuses has defended itself.
+        // A refusal is a legitimate defence.
         const attacker = await open(order).catch(() => undefined);
-        if (attacker !== undefined) there.push(attacker);
+        if (attacker !== undefined) connected.push(attacker);
         await pause(order.span / count);
       }
     }),
   );
 }
 
-/** The first order begins; a later message asks how many connections were made. */
+/** The first message starts the attack; each later one requests the number of connections. */
 process.once("message", (order: HostileOrder) => {
-  const there: Attacker[] = [];
-  void attack(order, there);
-  process.on("message", () => process.send!(there.length));
+  const connected: Attacker[] = [];
+  void attack(order, connected);
+  process.on("message", () => process.send!(connected.length));
 });
 process.once("SIGTERM", () => process.exit(0));
 process.once("disconnect", () => process.exit(0));

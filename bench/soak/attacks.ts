@@ -1,4 +1,4 @@
-/** Clients that make a server hold as much as it will, each on a connection of its own, and stay. */
+/** Clients that make a server hold as much memory as possible. Each uses a separate connection and stays. */
 
 import { once } from "node:events";
 import { connect, type TLSSocket } from "node:tls";
@@ -6,7 +6,7 @@ import { Writer } from "../../src/wire/writer.ts";
 import { RawH3 } from "./raw-h3.ts";
 
 export interface Attacker {
-  /** A sign of life, now and then. */
+  /** Keeps the connection alive. */
   ping(): void;
   close(): void;
 }
@@ -19,7 +19,7 @@ export interface Victim {
 }
 
 const PIECE = new Uint8Array([0x78]);
-/** Below the bounds of a stream and of a connection. */
+/** Within the limits of a stream and of a connection. */
 const PIECES = 8_160;
 const STREAMS = 900;
 const PIECES_PER_PACKET = 40;
@@ -27,7 +27,7 @@ const PACKETS_PER_TURN = 10;
 
 const turn = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 2));
 
-/** Thousands of pieces of one byte, with gaps of one. */
+/** Sends thousands of one-byte pieces with one-byte gaps. */
 export async function openPieces({ port, serverName }: Victim): Promise<Attacker> {
   const raw = await RawH3.open(port, serverName, {});
   for (let piece = 0, packets = 0; piece < PIECES; packets++) {
@@ -44,7 +44,7 @@ export async function openPieces({ port, serverName }: Victim): Promise<Attacker
 
 const ascii = (text: string): Uint8Array => Buffer.from(text, "latin1");
 
-/** A HEADERS frame (RFC 9114 §7.2.2) of a GET. */
+/** A HEADERS frame (RFC 9114 §7.2.2) for a GET request. */
 function requestFrame(authority: string, path: string): Uint8Array {
   const lines = [
     [":method", "GET"],
@@ -55,7 +55,7 @@ function requestFrame(authority: string, path: string): Uint8Array {
   const writer = new Writer(new Uint8Array(256));
   writer.write(new Uint8Array([0x00, 0x00]));
   for (const [name, value] of lines) {
-    // RFC 9204 §4.5.6: a literal name whose length has a prefix of 3 bits, and a value.
+    // RFC 9204 §4.5.6: a literal name, whose length has a 3-bit prefix, and a value.
     writer.write(new Uint8Array(name.length < 7 ? [0x20 | name.length] : [0x27, name.length - 7]));
     writer.write(ascii(name));
     writer.uint8(value.length);
@@ -67,7 +67,7 @@ function requestFrame(authority: string, path: string): Uint8Array {
 
 const READS = 10;
 
-/** Ten responses that may send a byte each. */
+/** Requests ten responses that get one byte of flow control credit each. */
 export async function openSlowReader({ port, serverName, large }: Victim): Promise<Attacker> {
   const raw = await RawH3.open(port, serverName, { initialMaxData: 1_000, initialMaxStreamData: 1 });
   const data = requestFrame(serverName, large);
@@ -77,7 +77,7 @@ export async function openSlowReader({ port, serverName, large }: Victim): Promi
 
 const PIPELINED = 1_500;
 
-/** Pipelined requests of HTTP/1.1 whose responses nobody reads. */
+/** Sends pipelined HTTP/1.1 requests without reading the responses. */
 export async function openPipeline({ port, serverName, large }: Victim): Promise<Attacker> {
   const options = { port, host: "127.0.0.1", servername: serverName, rejectUnauthorized: false };
   const socket: TLSSocket = connect({ ...options, ALPNProtocols: ["http/1.1"] });

@@ -1,6 +1,6 @@
 /**
- * A connection of HTTP/3 that keeps to the rules until the handshake is over, and then seals whatever it is told. It
- * acknowledges nothing and reads nothing.
+ * An HTTP/3 connection that obeys the protocol until the handshake completes, and then sends any frames. It
+ * acknowledges and reads nothing.
  */
 
 import { createSocket, type Socket } from "node:dgram";
@@ -21,7 +21,7 @@ import { createTlsClient } from "../../src/tls/index.ts";
 import { Writer } from "../../src/wire/writer.ts";
 
 const HANDSHAKE_TIMEOUT = 10_000;
-/** Behind all that the handshake used. */
+/** Higher than any packet number that the handshake used. */
 const FIRST_NUMBER = 10_000;
 const PORT_FAMILY = 4;
 
@@ -34,7 +34,7 @@ export class RawH3 {
   readonly #connection: Connection;
   readonly #sealing = new PacketBatch(new Uint8Array(2_048), 1);
   #keys: PacketKeys | undefined;
-  /** What the server calls itself. */
+  /** The server's connection id. */
   #destination: Uint8Array | undefined;
   #number = FIRST_NUMBER;
   #isRaw = false;
@@ -55,7 +55,7 @@ export class RawH3 {
     );
   }
 
-  /** Resolves when requests may be sent. */
+  /** Resolves when requests can be sent. */
   static async open(port: number, serverName: string, limits: Partial<ConnectionLimits>): Promise<RawH3> {
     const socket = createSocket("udp4");
     socket.on("error", () => undefined);
@@ -123,7 +123,7 @@ export class RawH3 {
     }
   }
 
-  /** The id by which the server first answered. */
+  /** Records the source id of the server's first response. */
   #noteDestination(datagram: Uint8Array): void {
     if (this.#destination !== undefined) return;
     const header = parsePacketHeader(datagram, 0, datagram.length, 8);

@@ -75,7 +75,9 @@ describe("a closed port", () => {
       const error = await client.fetch(`https://127.0.0.1:${port}/`).catch((reason: unknown) => reason);
       expect(error).toMatchObject({ code: "CONNECTION_REFUSED" });
       if (protocols.length === 1) {
-        expect((error as Error).message).toBe(`nothing listens at 127.0.0.1 (127.0.0.1) port ${port} over QUIC (UDP)`);
+        expect((error as Error).message).toBe(
+          `nothing is listening at 127.0.0.1 (127.0.0.1) port ${port} over QUIC (UDP)`,
+        );
       }
     },
   );

@@ -103,7 +103,7 @@ describe("a failed connection is reported with its reason", () => {
     await close();
     const { code, message } = await failure(`http://127.0.0.1:${port}/`);
     expect(code).toBe("CONNECTION_REFUSED");
-    expect(message).toBe(`nothing listens at 127.0.0.1 (127.0.0.1) port ${port}`);
+    expect(message).toBe(`nothing is listening at 127.0.0.1 (127.0.0.1) port ${port}`);
   });
 
   test("no such name", async () => {

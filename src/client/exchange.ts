@@ -1,5 +1,5 @@
-// One request, one response: finds a session for it, keeps its time, sends it again where RFC 9110 §9.2.2 allows, and makes a stream
-// with backpressure of what comes back.
+// One request and its response: waits for a session, applies timeouts, retries if RFC 9110 §9.2.2 allows it, and turns
+// the content into a stream with backpressure.
 import { setMaxListeners } from "node:events";
 import { ClientError, ServerGoneError } from "../host/client/errors.ts";
 import type {
@@ -26,22 +26,22 @@ export interface ExchangeRequest {
   readonly head: ClientRequestHead;
   readonly body: OutgoingBody | undefined;
   readonly signal: AbortSignal | undefined;
-  /** The responses that led here. */
+  /** The redirects that led to this request. */
   readonly redirects: readonly ExchangeFacts[];
   readonly onInformational: ((status: number, fields: readonly Field[]) => void) | undefined;
   /** Called each time a connection takes the request, just before it is sent. */
   readonly onSend: ((request: SentRequest) => void) | undefined;
 }
 
-/** A request as it is handed to a connection. */
+/** A request as passed to a connection. */
 export interface SentRequest {
   readonly head: ClientRequestHead;
-  /** What `content-length` says; undefined without content, or where its length is not known. */
+  /** The value of `content-length`; undefined without content or if its length is unknown. */
   readonly contentLength: number | undefined;
   readonly protocol: Protocol;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  /** An earlier request had used the connection. */
+  /** True if the connection has carried requests before. */
   readonly reused: boolean;
   readonly connection: ConnectionTimings;
   stats(): SessionStats;
@@ -51,7 +51,7 @@ export interface ExchangeResponse {
   readonly status: number;
   readonly statusText: string;
   readonly fields: readonly Field[];
-  /** Null where HTTP allows no content. */
+  /** Null if HTTP allows no content. */
   readonly body: ReadableStream<Uint8Array> | null;
   readonly facts: ExchangeFacts;
 }
@@ -59,7 +59,7 @@ export interface ExchangeResponse {
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 const MAX_ATTEMPTS = 3;
-/** What may wait in the stream before the session is told to pause. */
+/** Bytes in the stream above which the session is paused. */
 const BUFFER = 128 * 1024;
 
 export function exchange(
@@ -67,10 +67,10 @@ export function exchange(
   request: ExchangeRequest,
   settings: ClientSettings,
 ): Promise<ExchangeResponse> {
-  return new Promise((resolve, reject) => new OneExchange(origin, request, settings, resolve, reject).enqueue());
+  return new Promise((resolve, reject) => new FetchExchange(origin, request, settings, resolve, reject).enqueue());
 }
 
-class OneExchange implements Waiter, ResponseHandler {
+class FetchExchange implements Waiter, ResponseHandler {
   readonly #origin: Origin;
   readonly #request: ExchangeRequest;
   readonly #settings: ClientSettings;
@@ -88,7 +88,7 @@ class OneExchange implements Waiter, ResponseHandler {
   #reused = false;
   #attempts = 0;
   #paused = false;
-  /** RFC 9110 §8.6, when the response says how long it is and may have content at all. */
+  /** The content-length (RFC 9110 §8.6) of a response that may have content. */
   #expected: number | undefined;
   #requestStart = 0;
   #requestEnd: number | undefined;
@@ -118,7 +118,7 @@ class OneExchange implements Waiter, ResponseHandler {
       this.#onAbort();
       return;
     }
-    // One signal may be for any number of requests: that is no leak to warn of.
+    // Many requests may share one signal, so disable Node's warning about leaks.
     if (signal instanceof EventTarget) setMaxListeners(0, signal);
     signal?.addEventListener("abort", this.#onAbort);
     this.#origin.enqueue(this);
@@ -212,11 +212,11 @@ class OneExchange implements Waiter, ResponseHandler {
   }
 
   onError(error: Error, unprocessed: boolean): void {
-    if (this.#state === "sent" && this.#mayRepeat(error, unprocessed)) {
+    if (this.#state === "sent" && this.#mayRetry(error, unprocessed)) {
       this.#timer?.clear();
       this.#state = "waiting";
       this.#exchange = undefined;
-      // Not before the session has told the origin that it is gone.
+      // Deferred until the session has notified the origin that it is unusable.
       this.#settings.clock.defer(
         guard("client retry", this.#handleFault, () => {
           if (this.#state === "waiting") this.#origin.enqueue(this);
@@ -229,12 +229,12 @@ class OneExchange implements Waiter, ResponseHandler {
 
   // ----
 
-  #mayRepeat(error: Error, unprocessed: boolean): boolean {
+  #mayRetry(error: Error, unprocessed: boolean): boolean {
     const { head, body } = this.#request;
     if (this.#attempts >= MAX_ATTEMPTS || body?.available === false) return false;
-    // RFC 9112 §9.5: a server may close an idle connection at any time, also as the request is on its way.
-    const isNoFaultOfTheRequest = this.#reused || error instanceof ServerGoneError;
-    return unprocessed || (isNoFaultOfTheRequest && IDEMPOTENT.has(head.method));
+    // RFC 9112 §9.5: a server may close an idle connection at any time, even while a request is in transit.
+    const isConnectionAtFault = this.#reused || error instanceof ServerGoneError;
+    return unprocessed || (isConnectionAtFault && IDEMPOTENT.has(head.method));
   }
 
   #stream(): ReadableStream<Uint8Array> {
@@ -253,7 +253,7 @@ class OneExchange implements Waiter, ResponseHandler {
   #pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.#timer?.clear(); // the reader's time is not the server's fault
+    this.#timer?.clear(); // the timeout is not for slow readers
     this.#exchange?.pause();
   }
 
@@ -266,14 +266,14 @@ class OneExchange implements Waiter, ResponseHandler {
 
   #arm(milliseconds: number, what: string): void {
     this.#timer?.clear();
-    const late = guard("client timeout", this.#handleFault, () => {
+    const onTimeout = guard("client timeout", this.#handleFault, () => {
       const message = `${what} from ${this.#request.url.host} within ${milliseconds / 1000} s`;
       this.#abandon(new ClientError("RESPONSE_TIMEOUT", message));
     });
-    this.#timer = new Timer(late, noLimit(milliseconds), this.#settings.clock);
+    this.#timer = new Timer(onTimeout, noLimit(milliseconds), this.#settings.clock);
   }
 
-  /** The caller, or the clock, gives up. */
+  /** Aborts after a cancellation by the caller, or a timeout. */
   #abandon(reason: unknown): void {
     if (this.#state === "waiting") this.#origin.withdraw(this);
     const error = reason instanceof Error ? reason : new ClientError("CLIENT_CLOSED", "the request was abandoned");
@@ -297,7 +297,7 @@ class OneExchange implements Waiter, ResponseHandler {
       if (error === undefined) this.#controller?.close();
       else this.#controller?.error(error);
     } catch {
-      // The reader cancelled the stream: it is closed already.
+      // The reader cancelled the stream, which closed it.
     }
   }
 

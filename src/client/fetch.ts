@@ -3,7 +3,7 @@
 
 import { asClientError, ClientError } from "../host/client/errors.ts";
 import type { Field } from "../host/client/session.ts";
-import { keepsCoding } from "../host/http/decoded-response.ts";
+import { markEncoded } from "../host/http/decoded-response.ts";
 import { CONNECTION_SPECIFIC_FIELDS, combinedFieldValue } from "../http/index.ts";
 import { type BodyLike, OutgoingBody } from "./body.ts";
 import { ACCEPT_ENCODING, decode } from "./decode.ts";
@@ -219,7 +219,7 @@ function responseFrom(
     void body?.cancel().catch(() => {});
     throw asClientError(error, "PROTOCOL_ERROR", `the response (status ${answer.status}) is not valid HTTP`);
   }
-  if (decoded === undefined) keepsCoding(response);
+  if (decoded === undefined) markEncoded(response);
   // The constructor has no parameters for these.
   Object.defineProperty(response, "url", { value: withoutHash(state.url) });
   Object.defineProperty(response, "redirected", { value: redirected });

@@ -146,7 +146,7 @@ describe("HTTP/3 first, with an unknown origin", () => {
     for (let i = 1; i <= 2; i++) {
       await expect(client.fetch("https://localhost:1/")).rejects.toMatchObject({
         code: "CONNECTION_FAILED",
-        message: "no HTTP/3 connection to localhost port 1: UDP is blocked",
+        message: "cannot connect over HTTP/3 to localhost port 1: UDP is blocked",
       });
       expect(connector.attempts).toHaveLength(i);
     }

@@ -1,5 +1,5 @@
-// One origin: its sessions, and the requests waiting for one. agent/connection-choice.ts says which connections to open and when to
-// give up; this file dials, keeps what came of it, and shares it among requests.
+// One origin: its sessions, and the requests waiting for one. agent/connection-choice.ts decides which connections to
+// open and when to give up; this file dials, keeps the sessions, and shares them between requests.
 import { type Alternatives, type ChoiceCommand, ConnectionChoice, type Standing } from "../agent/index.ts";
 import { millis } from "../base/time.ts";
 import { type Attempt, Dialer } from "../host/client/dialer.ts";
@@ -10,7 +10,7 @@ import { detach, type Fault, guard } from "../host/guard.ts";
 import { MachineTimer } from "../host/machine-timer.ts";
 import type { ClientSettings } from "./options.ts";
 
-/** A request in want of a session. Exactly one of its two functions is called, unless it is withdrawn before. */
+/** A request waiting for a session. Exactly one of its two methods is called, unless it is withdrawn first. */
 export interface Waiter {
   start(session: Session, reused: boolean): void;
   fail(error: Error): void;
@@ -66,7 +66,7 @@ export class Origin {
     );
   }
 
-  /** An exception here fails the requests that wait; the sessions go on. */
+  /** Fails waiting requests after an exception. Sessions continue. */
   readonly #handleFault = ({ error }: Fault): void => {
     this.#isPumping = false;
     this.#failAll(error);
@@ -87,11 +87,11 @@ export class Origin {
     }
     this.#waiting.push(waiter);
     this.#choice.handleRequest(this.#standing(), this.#clock.now());
-    this.#obey();
+    this.#runCommands();
     this.#pump();
   }
 
-  /** The request no longer wants a session. With nobody left waiting, connecting stops too. */
+  /** Removes a request that no longer needs a session. Stops connecting if none are left. */
   withdraw(waiter: Waiter): void {
     const index = this.#waiting.indexOf(waiter);
     if (index === -1) return;
@@ -118,7 +118,7 @@ export class Origin {
   }
 
   #pump(): void {
-    if (this.#isPumping || this.#isClosed) return; // a request that is started may end, and free its session, at once
+    if (this.#isPumping || this.#isClosed) return; // a started request may end, and free its session, synchronously
     this.#isPumping = true;
     for (let session = this.#pick(); session !== undefined && this.#waiting.length > 0; session = this.#pick()) {
       const reused = this.#served.has(session);
@@ -128,11 +128,11 @@ export class Origin {
     this.#isPumping = false;
     this.#considerRaces();
     this.#choice.review(this.#standing(), this.#clock.now());
-    this.#obey();
+    this.#runCommands();
     if (this.#isRacing && this.#choice.connecting === 0) this.#supersede(LONG_SILENCE);
   }
 
-  /** A restarted server or a blocked path shows when another connection succeeds where this one is silent. */
+  /** If another connection succeeds while this one is silent, the server has restarted or the path is blocked. */
   #considerRaces(): void {
     for (const session of this.#sessions) {
       const { silence = 0 } = session;
@@ -160,7 +160,7 @@ export class Origin {
     for (const session of this.#sessions) {
       if (session.room === 0) continue;
       if (session.protocol === "h3") return session;
-      best = session; // the newest: of HTTP/1.1 connections the one least likely to have been given up by the server
+      best = session; // the newest HTTP/1.1 connection is the least likely to be closed by the server
     }
     return best;
   }
@@ -176,8 +176,8 @@ export class Origin {
     return standing;
   }
 
-  /** Does what was decided. */
-  #obey(): void {
+  /** Runs the commands of the connection choice. */
+  #runCommands(): void {
     const choice = this.#choice;
     for (let next = choice.pollCommand(); next !== undefined; next = choice.pollCommand()) this.#perform(next);
     this.#timer.set(choice.nextTimeout());
@@ -217,7 +217,7 @@ export class Origin {
         if (!this.#tcpAttempts.delete(attempt)) return;
         this.#tcpError = error;
         this.#choice.handleTcpFailed(this.#standing());
-        this.#obey();
+        this.#runCommands();
       },
     );
     detach("client TCP dialled", this.#handleFault, dialled);
@@ -228,7 +228,7 @@ export class Origin {
     const begun = attempt.started.then(() => {
       if (this.#http3Attempt !== attempt) return;
       this.#choice.handleHttp3Started(this.#clock.now());
-      this.#obey();
+      this.#runCommands();
     });
     detach("client HTTP/3 begun", this.#handleFault, begun);
     const dialled = attempt.session.then(
@@ -258,15 +258,15 @@ export class Origin {
       this.#races.delete(session);
     });
     detach("client session closed", this.#handleFault, gone);
-    this.#obey();
+    this.#runCommands();
     this.#pump();
   }
 
   #reasonFor(because: "http3" | "tcp" | "no-protocol"): Error {
     const known = because === "http3" ? this.#http3Error : because === "tcp" ? this.#tcpError : undefined;
     if (known !== undefined) return known;
-    const message = `${this.dialer.origin} cannot be asked: http:// is spoken in HTTP/1.1 only`;
-    return new ClientError("PROTOCOL_UNAVAILABLE", message, { hint: "allow HTTP/1.1, or ask for https://" });
+    const message = `cannot connect to ${this.dialer.origin}: http:// requires HTTP/1.1`;
+    return new ClientError("PROTOCOL_UNAVAILABLE", message, { hint: "allow HTTP/1.1, or use https://" });
   }
 
   #failAll(error: Error): void {
@@ -275,13 +275,13 @@ export class Origin {
 
   #abandon(): void {
     this.#choice.handleAbandoned();
-    this.#obey();
+    this.#runCommands();
   }
 }
 
 const unwanted = () => new ClientError("CLIENT_CLOSED", "the connection is no longer wanted");
 
-/** It was ready after all, but its attempt had been given up. */
+/** Closes a session whose attempt was cancelled too late. */
 function discard(session: Session): void {
   session.destroy(unwanted());
 }

@@ -1,6 +1,6 @@
 /**
- * Responses that nobody reads do not hold up the next, as far as memory goes. Beyond that they hold the credit of their
- * connection: the client says so, and goes on when they are given up.
+ * Unread responses do not block others until their memory limit is reached. After that they use up the connection's
+ * flow control credit: the client warns, and continues when they are cancelled.
  */
 import { afterEach, expect, test, vi } from "vitest";
 import { serve } from "../edge/serve.ts";
@@ -15,7 +15,7 @@ afterEach(async () => {
 
 const chunk = new Uint8Array(64 * 1024);
 
-/** Responses without end that nobody reads, and a small one behind them. */
+/** Requests endless responses that are not read, then a small one. */
 async function begin(protocol: HttpVersion, unread: number) {
   const server = await serve({ port: 0, host: "127.0.0.1", tls: localhostIdentity }, ({ url }) => {
     if (url.endsWith("/small")) return new Response("small");
@@ -30,7 +30,7 @@ async function begin(protocol: HttpVersion, unread: number) {
   return { abort, small, origin: server.url.origin };
 }
 
-test("over HTTP/3 a fetch that waits for more unread responses than memory is given to is explained, once", async () => {
+test("over HTTP/3 the client warns once if unread responses above the memory limit block a fetch", async () => {
   const warn = vi.spyOn(process, "emitWarning").mockReturnValue(undefined);
   closers.push(() => warn.mockRestore());
   const { abort, small, origin } = await begin("h3", 150);
@@ -38,11 +38,11 @@ test("over HTTP/3 a fetch that waits for more unread responses than memory is gi
   abort.abort();
   expect(await small).toBe("small");
   expect(warn.mock.calls).toEqual([
-    [expect.stringContaining(`of ${origin} share a connection`), { code: "NAGARE_UNREAD_RESPONSES" }],
+    [expect.stringContaining(`from ${origin} share a connection`), { code: "NAGARE_UNREAD_RESPONSES" }],
   ]);
 });
 
-test.each(["h2", "h3"] as const)("over %s it does not wait for sixty of them", async (protocol) => {
+test.each(["h2", "h3"] as const)("over %s a fetch is not blocked by sixty of them", async (protocol) => {
   const { small } = await begin(protocol, 60);
   expect(await small).toBe("small");
 });

@@ -37,7 +37,7 @@ class RequestExchange implements ServerExchange {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
-  heldAside = 0;
+  preparedBytes = 0;
   #status: number | undefined;
   #aborted: Error | undefined;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;

@@ -1,10 +1,10 @@
 /**
- * An HTTP/3 connection (RFC 9114), either role, as a machine: the transport's events in, HTTP's events out, commands
- * that write to the transport. It conducts; requests, streams, frames, settings and compression are their owners'.
+ * An HTTP/3 connection (RFC 9114) in either role, as a machine: transport events in, HTTP events out, and commands that
+ * write to the transport. It coordinates its parts: requests, streams, frames, settings and compression.
  *
- * Calling order: `handleTransportEvent` for each of the transport's events; `pollEvent` until it gives undefined, which
- * also sends what QPACK has to say; commands at any time in between. Commands do nothing once the connection is closed,
- * nor for a request that is over.
+ * Calling order: `handleTransportEvent` for each transport event, then `pollEvent` until it returns undefined, which
+ * also sends QPACK's decoder instructions. Commands may be called at any time in between. They do nothing once the
+ * connection is closed or the request is finished.
  */
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
@@ -37,7 +37,7 @@ import {
 } from "./settings.ts";
 import { StreamClaims, type StreamEvent } from "./stream-claims.ts";
 
-/** The most bytes of QPACK-blocked field sections that one connection keeps. */
+/** The maximum size of all QPACK-blocked field sections of a connection, in bytes. */
 const MAX_BLOCKED_BYTES = 1024 * 1024;
 
 export class H3Connection {
@@ -119,22 +119,21 @@ export class H3Connection {
     return this.#state === "closed";
   }
 
-  /** Whether either side has said that it goes away: `request` gives undefined from then on. */
+  /** True once either side has sent GOAWAY or the connection is closed: `request` then returns undefined. */
   get isDraining(): boolean {
     return this.#state === "draining" || this.#state === "closed";
   }
 
-  /** How many requests are not over. */
+  /** The number of unfinished requests. */
   get openRequests(): number {
     return this.#requests.size;
   }
 
-  /** The peer's settings, or the defaults while they have not come. */
+  /** The peer's settings, or the defaults until they arrive. */
   get peerSettings(): Settings {
     return this.#peerSettings;
   }
 
-  /** An event of the transport. */
   handleTransportEvent(event: TransportEvent): void {
     if (this.#state === "closed") return;
     try {
@@ -145,7 +144,7 @@ export class H3Connection {
     }
   }
 
-  /** What happened. When nothing is left to tell, what QPACK's decoder gathered is sent. */
+  /** Returns the next event. When there is none left, sends QPACK's decoder instructions. */
   pollEvent(): H3Event | undefined {
     const event = this.#events.shift();
     if (event !== undefined || this.#state === "closed") return event;
@@ -158,7 +157,10 @@ export class H3Connection {
     return this.#events.shift();
   }
 
-  /** Client: a new request. Undefined when none may be made now; "requests-available" follows if streams were missing. */
+  /**
+   * Client: sends a new request. Returns undefined if that is not possible now; "requests-available" follows if the
+   * cause is missing stream credit.
+   */
   request(request: OutgoingRequest, fin: boolean): StreamId | undefined {
     if (this.#state !== "open") return undefined;
     const lines = requestLines(request, this.#peerSettings.enableConnectProtocol);
@@ -175,22 +177,22 @@ export class H3Connection {
     return id;
   }
 
-  /** Server: an interim response (1xx other than 101). One that the peer would find too large is left out. */
+  /** Server: sends an interim response (1xx except 101), unless it is too large for the peer. */
   inform(id: StreamId, status: number, fields: FieldSection): void {
     if (status > 199) throw new InvalidMessageError(`${status} is not an interim status`);
     const lines = responseLines(status, fields);
     if (this.#requests.fits(lines)) this.#writeSection(id, lines, false);
   }
 
-  /** Server: the head of the final response. One that the peer would find too large gives "reset" instead. */
+  /** Server: sends the final response's head. If it is too large for the peer, resets the stream and emits "reset". */
   respond(id: StreamId, status: number, fields: FieldSection, fin: boolean): void {
     if (status < 200) throw new InvalidMessageError(`${status} is not a final status`);
     this.#writeSection(id, responseLines(status, fields), fin);
   }
 
   /**
-   * Content, kept by reference until it is acknowledged; a source is retained as long. False when that is enough for now:
-   * go on after "writable". `fin` ends the message.
+   * Writes content, which is kept by reference until it is acknowledged; a source is retained for the same time.
+   * Returns false when enough is queued: continue after "writable". `fin` ends the message.
    */
   writeData(id: StreamId, content: Uint8Array | SendSource, fin: boolean): boolean {
     const stream = this.#requests.get(id);
@@ -203,18 +205,18 @@ export class H3Connection {
     return hasRoom;
   }
 
-  /** Whether `writeData` would find room. When not, "writable" follows. */
+  /** Returns true if there is room for `writeData`; otherwise "writable" follows. */
   hasRoom(id: StreamId): boolean {
     return this.#requests.get(id)?.writer.hasRoom ?? true;
   }
 
-  /** Trailers, which end the message. */
+  /** Sends trailers, which end the message. */
   sendTrailers(id: StreamId, fields: FieldSection): void {
     checkFields(fields);
     this.#writeSection(id, fields, true);
   }
 
-  /** Content that was received, at most `max` bytes; undefined when there is none now. */
+  /** Returns received content of at most `max` bytes; undefined if there is none now. */
   readData(id: StreamId, max: number = Number.POSITIVE_INFINITY): ContentChunk | undefined {
     const stream = this.#requests.get(id);
     if (stream === undefined) return undefined;
@@ -228,7 +230,7 @@ export class H3Connection {
     }
   }
 
-  /** The rest of the message being received is not wanted: a server that has answered says so with the default. */
+  /** Asks the peer to stop sending the message. The default code is for a server that has already responded. */
   stopReading(id: StreamId, code: VarInt = H3_ERRORS.H3_NO_ERROR.code): void {
     const stream = this.#requests.get(id);
     if (stream === undefined) return;
@@ -236,7 +238,7 @@ export class H3Connection {
     this.#checkDrained();
   }
 
-  /** Gives up both halves of a request. */
+  /** Resets both directions of a request. */
   cancel(id: StreamId, code: VarInt = H3_ERRORS.H3_REQUEST_CANCELLED.code): void {
     const stream = this.#requests.get(id);
     if (stream === undefined) return;
@@ -245,8 +247,8 @@ export class H3Connection {
   }
 
   /**
-   * Goes away gracefully (RFC 9114 §5.2): what was begun will be ended, what comes later is refused. "drained" says
-   * when nothing is left.
+   * Shuts down gracefully (RFC 9114 §5.2): finishes requests in progress and refuses later ones. "drained" follows when
+   * none are left.
    */
   goaway(): void {
     if (this.#state !== "open") return;
@@ -309,9 +311,9 @@ export class H3Connection {
         this.#remote.handleEnd(event.id);
         break;
       case "stream-stopped":
-        // RFC 9114 §6.2.1, RFC 9204 §4.2: ours are as critical as theirs.
+        // RFC 9114 §6.2.1, RFC 9204 §4.2: our control and QPACK streams are critical too.
         if (!this.#local.has(event.id)) break;
-        throw connectionError("H3_CLOSED_CRITICAL_STREAM", "stream", "the peer stopped one that the connection needs");
+        throw connectionError("H3_CLOSED_CRITICAL_STREAM", "stream", "the peer stopped a critical stream");
       case "stream-finished":
         break;
       default:
@@ -349,7 +351,7 @@ export class H3Connection {
     }
   }
 
-  /** RFC 9114 §5.2: a client makes no more requests here and learns which of its own are lost. A server never pushed. */
+  /** RFC 9114 §5.2: a client sends no more requests and fails those not processed. A server has no pushes to cancel. */
   #handleGoaway(id: number): void {
     if (this.role === "client") this.#state = "draining";
     const unprocessed = this.role === "client" ? this.#requests.from(id) : [];
@@ -380,10 +382,10 @@ export class H3Connection {
     this.#events.push({ type: "drained" });
   }
 
-  /** What the peer did wrong closes the connection; what we did wrong is thrown on. */
+  /** Closes the connection for the peer's errors, and rethrows our own. */
   #fail(error: unknown): void {
     if (!(error instanceof ProtocolError)) throw error;
-    // Nobody shall answer a request that came with the fault.
+    // Drop pending events: a request that arrived with the error must not be processed.
     this.#events.clear();
     this.close(error.code, error.message);
   }

@@ -1,4 +1,4 @@
-/** Reads the peer's control stream (RFC 9114 §6.2.1): SETTINGS first, and then what concerns the whole connection. */
+/** Reads the peer's control stream (RFC 9114 §6.2.1): SETTINGS first, then other frames for the connection. */
 
 import { WireError } from "../base/errors.ts";
 import { ByteQueue } from "../qpack/index.ts";
@@ -10,12 +10,12 @@ import type { IgnoredBudget } from "./limits.ts";
 import { type ExtensionSetting, MAX_SETTINGS_LENGTH, parseSettings, type Settings } from "./settings.ts";
 
 export interface ControlStreamHandler {
-  /** Settings that were registered beyond HTTP/3's own. */
+  /** Registered settings of extensions. */
   readonly extensionSettings: readonly ExtensionSetting[];
-  /** Whether an extension's bidirectional streams begin with this. */
+  /** Returns true if an extension's bidirectional streams start with this type. */
   isStreamSignal(type: number): boolean;
   handleSettings(settings: Settings): void;
-  /** RFC 9114 §5.2: from a server a stream id, from a client a push id. */
+  /** `id` is a stream id from a server, or a push id from a client (RFC 9114 §5.2). */
   handleGoaway(id: number): void;
   /** Counts the work of a frame (RFC 9114 §10.5). */
   countFrame(): void;
@@ -39,7 +39,7 @@ export class ControlStreamReader {
     this.#ignored = ignored;
   }
 
-  /** Bytes of the stream behind its type, cut anywhere. */
+  /** Handles the stream's bytes after its type, in pieces of any size. */
   handle(bytes: Uint8Array): void {
     let at = 0;
     while (at < bytes.length) {
@@ -66,10 +66,10 @@ export class ControlStreamReader {
     if (this.#handler.isStreamSignal(type))
       throw connectionError("H3_FRAME_ERROR", "control stream", "a stream signal");
     if (type === FrameType.SETTINGS && this.#hasSettings) {
-      throw connectionError("H3_FRAME_UNEXPECTED", "control stream", "SETTINGS twice");
+      throw connectionError("H3_FRAME_UNEXPECTED", "control stream", "a second SETTINGS frame");
     }
     if (type === FrameType.SETTINGS && length > MAX_SETTINGS_LENGTH) {
-      throw connectionError("H3_EXCESSIVE_LOAD", "SETTINGS", `${length} bytes of them`);
+      throw connectionError("H3_EXCESSIVE_LOAD", "SETTINGS", `${length} bytes long`);
     }
     // All others carry one variable-length integer.
     if (type !== FrameType.SETTINGS && isKnownFrame(type) && length > 8) {
@@ -78,7 +78,7 @@ export class ControlStreamReader {
     this.#inFrame = true;
     this.#remaining = length;
     this.#handler.countFrame();
-    // Even an empty frame nobody knows costs something.
+    // Even an empty unknown frame costs something.
     if (!isKnownFrame(type)) this.#ignored.count(2);
   }
 
@@ -91,25 +91,26 @@ export class ControlStreamReader {
       this.#hasSettings = true;
       this.#handler.handleSettings(parseSettings(payload, this.#handler.extensionSettings));
     } else {
-      const id = readOnlyId(type, payload);
+      const id = readSingleId(type, payload);
       if (type === FrameType.GOAWAY) this.#handleGoaway(id);
       else if (type === FrameType.MAX_PUSH_ID) this.#handleMaxPushId(id);
-      // RFC 9114 §7.2.3: nothing was ever promised or allowed that could be cancelled.
+      // RFC 9114 §7.2.3: there are no pushes to cancel, because none were promised or allowed.
       else throw connectionError("H3_ID_ERROR", "CANCEL_PUSH", `push ${id} does not exist`);
     }
     this.#payload.consume(payload.length);
   }
 
   #handleGoaway(id: number): void {
-    // RFC 9114 §7.2.6: a server names a request; §5.2: the id may not grow.
-    if (this.#peer === "server" && id % 4 !== 0) throw connectionError("H3_ID_ERROR", "GOAWAY", `${id} is no request`);
+    // RFC 9114 §7.2.6: a server's id is that of a request. §5.2: the id must not increase.
+    if (this.#peer === "server" && id % 4 !== 0)
+      throw connectionError("H3_ID_ERROR", "GOAWAY", `${id} is not a request`);
     if (id > this.#lastGoaway) throw connectionError("H3_ID_ERROR", "GOAWAY", `from ${this.#lastGoaway} up to ${id}`);
     this.#lastGoaway = id;
     this.#handler.handleGoaway(id);
   }
 
   #handleMaxPushId(id: number): void {
-    // RFC 9114 §7.2.7. We never push, so that its value has no further use.
+    // RFC 9114 §7.2.7. The value has no other use, because we never push.
     if (id < this.#maxPushId)
       throw connectionError("H3_ID_ERROR", "MAX_PUSH_ID", `from ${this.#maxPushId} down to ${id}`);
     this.#maxPushId = id;
@@ -118,8 +119,8 @@ export class ControlStreamReader {
 
 const frameName = (type: number): string => FRAMES.find((row) => row.type === type)?.name ?? `frame ${type}`;
 
-/** RFC 9114 §7.1: the payload is one integer, no more and no less. */
-function readOnlyId(type: number, payload: Uint8Array): number {
+/** RFC 9114 §7.1: the payload is exactly one integer. */
+function readSingleId(type: number, payload: Uint8Array): number {
   try {
     const reader = new Reader(payload);
     const id = reader.varint();

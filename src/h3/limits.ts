@@ -1,14 +1,16 @@
-/** Budgets for what costs us more than the peer. Each is counted in one place, and spending it all ends the connection. */
+/**
+ * Budgets for work that costs us more than the peer. Each is counted in one place; exceeding it ends the connection.
+ */
 
 import { connectionError } from "./errors.ts";
 
-/** The work of a frame and of a QPACK instruction, in units of `countWork`. A packet may hold hundreds. */
+/** The work of a frame and of a QPACK instruction, in units of `countWork`. A packet may contain hundreds of them. */
 export const FRAME_WORK = 2;
 export const INSTRUCTION_WORK = 2;
 
 /**
- * Requests that are opened and cancelled at once return their stream credit while their work is still being done
- * (the "Rapid Reset" attack). Half of a peer's requests may be cancelled, and a hundred on top at any time.
+ * Requests that are opened and cancelled at once return their stream credit while their work continues (the "Rapid
+ * Reset" attack). A peer may cancel half of its requests, and a hundred more at any time.
  */
 export class CancellationBudget {
   #tokens = 100;
@@ -19,11 +21,11 @@ export class CancellationBudget {
 
   handleCancellation(): void {
     this.#tokens -= 1;
-    if (this.#tokens < 0) throw connectionError("H3_EXCESSIVE_LOAD", "requests", "too many of them are cancelled");
+    if (this.#tokens < 0) throw connectionError("H3_EXCESSIVE_LOAD", "requests", "too many were cancelled");
   }
 }
 
-/** Bytes of frames and streams that nobody knows, which we read for nothing (RFC 9114 §10.5). */
+/** Bytes of unknown frames and streams, which we read in vain (RFC 9114 §10.5). */
 export class IgnoredBudget {
   #bytes = 1024 * 1024;
 

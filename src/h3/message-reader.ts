@@ -1,6 +1,6 @@
 /**
- * The receiving part of a request stream: frames in their order (RFC 9114 §4.1), sections to fields, content pulled by
- * whoever consumes it so that flow control follows the consumer.
+ * The receiving part of a request stream: checks the order of frames (RFC 9114 §4.1) and decodes field sections. The
+ * consumer pulls content, so that flow control follows the consumer.
  */
 
 import type { FieldSection } from "../http/index.ts";
@@ -10,34 +10,36 @@ import { connectionError, malformed, StreamError } from "./errors.ts";
 import { FrameHeaderReader } from "./frame-header-reader.ts";
 import { checkFrame, FrameType, isKnownFrame, type Role } from "./frames.ts";
 
-/** What the connection does for the reader. */
+/** The reader's interface to the connection. */
 export interface MessageReaderHost {
   readonly peer: Role;
-  /** The largest HEADERS frame that is worth reading. */
+  /** The maximum size of a HEADERS frame, in bytes. */
   readonly maxFieldSectionSize: number;
   decode(id: StreamId, section: Uint8Array): DecodeResult;
-  /** A head, interim or final: for a final one the host calls `expectContent`. With `fin`, nothing follows. */
+  /** Handles an interim or final head; for a final one the host calls `expectContent`. With `fin`, nothing follows. */
   handleHead(id: StreamId, fields: FieldSection, fin: boolean): void;
   handleTrailers(id: StreamId, fields: FieldSection): void;
   handleTooLarge(id: StreamId): void;
   handleData(id: StreamId): void;
   handleFinished(id: StreamId): void;
-  /** Whether an extension's bidirectional streams begin with this. */
+  /** Returns true if an extension's bidirectional streams start with this type. */
   isStreamSignal(type: number): boolean;
-  /** Bytes of frames that nobody knows; throws when there were too many. */
+  /** Counts bytes of unknown frames. Throws if there are too many. */
   countIgnored(count: number): void;
   /** Counts the work of a frame (RFC 9114 §10.5). */
   countFrame(): void;
 }
 
-/** Content that was read: a view that may be kept, and whether the message ends behind it. */
+/** Received content. */
 export interface ContentChunk {
+  /** A view that the caller may keep. */
   readonly bytes: Uint8Array;
+  /** True if the message ends after these bytes. */
   readonly fin: boolean;
 }
 
 const EMPTY = new Uint8Array(0);
-/** How much is read ahead while looking for frames: what of it is content waits in the reader. */
+/** Bytes to read at once when looking for frames. Content among them is buffered. */
 const READ_AHEAD = 16_384;
 
 export class MessageReader {
@@ -65,37 +67,37 @@ export class MessageReader {
     this.#id = id;
   }
 
-  /** Nothing more will come of it. */
+  /** True once the message has ended or is no longer read. */
   get isDone(): boolean {
     return this.#state === "ended";
   }
 
-  /** Whether the final head has been received. */
+  /** True once the final head has been received. */
   get hasHead(): boolean {
     return this.#state === "content" || this.#state === "trailers" || this.#stateAfterBlock === "content";
   }
 
-  /** The section was a final head: content follows, `length` bytes of it if that is known. */
+  /** Call after a final head. Content follows, of `length` bytes if known. */
   expectContent(length: number | undefined, mayHaveTrailers = true): void {
     this.#state = "content";
     this.#expected = length;
     this.#mayHaveTrailers = mayHaveTrailers;
   }
 
-  /** Bytes that somebody else read before, and whether the stream ended with them. */
+  /** Supplies bytes that were already read from the stream. `fin` is true if the stream ended with them. */
   prepend(bytes: Uint8Array, fin: boolean): void {
     this.#chunk = bytes;
     this.#finSeen = fin;
   }
 
-  /** Nothing more is wanted. */
+  /** Stops reading and drops buffered data. */
   end(): void {
     this.#state = "ended";
     this.#chunk = EMPTY;
     this.#section = undefined;
   }
 
-  /** Reads frames until content waits to be read, or there is nothing to read. */
+  /** Reads frames until content is available or there is nothing more to read. */
   handleReadable(): void {
     while (this.#state !== "ended" && this.#state !== "blocked") {
       if (this.#frameType === FrameType.DATA && this.#frameRemaining > 0) {
@@ -108,7 +110,7 @@ export class MessageReader {
     }
   }
 
-  /** Content, at most `max` bytes; undefined when there is none now. */
+  /** Returns content of at most `max` bytes; undefined if there is none now. */
   readData(max: number): ContentChunk | undefined {
     if (this.#frameType !== FrameType.DATA || this.#frameRemaining === 0 || this.#state !== "content") {
       this.#dataAnnounced = false;
@@ -123,13 +125,13 @@ export class MessageReader {
     this.#frameRemaining -= bytes.length;
     if (this.#frameRemaining === 0) {
       this.#frameType = -1;
-      // Only what comes behind the frame tells whether this was the end.
+      // Only what follows the frame shows whether this was the end.
       this.handleReadable();
     }
     return { bytes, fin: this.isDone };
   }
 
-  /** The section that this stream was blocked on has been decoded. */
+  /** Call when the field section that blocked this stream has been decoded. */
   handleUnblocked(result: FieldSection | "too-large"): void {
     this.#state = this.#stateAfterBlock;
     this.#handleDecoded(result);
@@ -142,7 +144,7 @@ export class MessageReader {
     this.#host.handleData(this.#id);
   }
 
-  /** False when there is nothing to go on with. */
+  /** Returns false if there is nothing to read now. */
   #readChunk(): boolean {
     if (this.#finSeen) {
       this.#handleFin();
@@ -153,7 +155,7 @@ export class MessageReader {
     this.#chunk = chunk.bytes;
     this.#at = 0;
     this.#finSeen = chunk.fin;
-    // An empty chunk is the end alone, which the next turn finds.
+    // An empty chunk only carries the end, which the next call finds.
     return chunk.bytes.length > 0 || this.#readChunk();
   }
 
@@ -187,14 +189,14 @@ export class MessageReader {
     // RFC 9114 §7.2.5: we never allowed a push, so every push id is too large.
     else if (type === FrameType.PUSH_PROMISE)
       throw connectionError("H3_ID_ERROR", "PUSH_PROMISE", "push is not allowed");
-    // What an extension begins its streams with is no frame.
+    // The stream type of an extension is not a frame type.
     else if (this.#host.isStreamSignal(type))
-      throw connectionError("H3_FRAME_ERROR", "request stream", "a stream signal behind the stream's start");
+      throw connectionError("H3_FRAME_ERROR", "request stream", "a stream signal after the start of the stream");
     if (this.#frameRemaining === 0 && this.#frameType !== FrameType.HEADERS) this.#frameType = -1;
   }
 
   #beginData(length: number): void {
-    // RFC 9114 §4.1: not before the head, not after trailers.
+    // RFC 9114 §4.1: DATA must not precede the head or follow trailers.
     if (this.#state !== "content") throw connectionError("H3_FRAME_UNEXPECTED", "request stream", "DATA out of place");
     this.#received += length;
     // RFC 9114 §4.1.2
@@ -205,7 +207,7 @@ export class MessageReader {
     if (this.#state === "trailers" || (this.#state === "content" && !this.#mayHaveTrailers)) {
       throw connectionError("H3_FRAME_UNEXPECTED", "request stream", "HEADERS out of place");
     }
-    // No encoding is longer than what it encodes but by malice.
+    // Only a malicious encoder produces a section longer than its decoded fields.
     if (length > this.#host.maxFieldSectionSize) this.#handleDecoded("too-large");
     else if (length === 0) this.#finishSection(EMPTY);
   }

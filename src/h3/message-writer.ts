@@ -1,4 +1,4 @@
-/** The sending part of a request stream: frames, all of which the transport takes, and what may still be written. */
+/** The sending part of a request stream: writes frames and tracks the state. The transport accepts every write. */
 
 import type { SendSource } from "../quic/index.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
@@ -10,8 +10,8 @@ import { FrameType } from "./frames.ts";
 export class MessageWriter {
   readonly #transport: StreamTransport;
   readonly #id: StreamId;
-  /** "stopped" by the peer: what is written is dropped, and yet the application has to come to its end. */
-  #state: "open" | "ended" | "stopped" | "over" = "open";
+  /** In "stopped", after STOP_SENDING, writes are dropped until the application ends the message. */
+  #state: "open" | "ended" | "stopped" | "reset" = "open";
   #isDelivered = false;
 
   constructor(transport: StreamTransport, id: StreamId) {
@@ -19,7 +19,7 @@ export class MessageWriter {
     this.#id = id;
   }
 
-  /** Whether what is written goes anywhere. */
+  /** True if writes are sent. */
   get isOpen(): boolean {
     return this.#state === "open";
   }
@@ -28,14 +28,14 @@ export class MessageWriter {
     return this.#state !== "open" || this.#transport.writableBytes(this.#id) > 0;
   }
 
-  /** Whether the end has been handed to the transport, or the stream reset. */
+  /** True if the end was written or the stream was reset. */
   get isDone(): boolean {
-    return this.#state === "over" || this.#state === "ended";
+    return this.#state === "reset" || this.#state === "ended";
   }
 
-  /** Whether the transport has nothing of it left to deliver. */
+  /** True if the transport has nothing left to deliver. */
   get isDelivered(): boolean {
-    return this.#isDelivered || this.#state === "over";
+    return this.#isDelivered || this.#state === "reset";
   }
 
   handleDelivered(): void {
@@ -48,7 +48,7 @@ export class MessageWriter {
     if (fin) this.#state = "ended";
   }
 
-  /** Writes content as one DATA frame, by reference. False when that is enough for now. */
+  /** Writes content as one DATA frame, by reference. Returns false when enough is queued. */
   writeData(content: Uint8Array | SendSource, fin: boolean): boolean {
     if (this.#state !== "open") {
       if (fin) this.finishStopped();
@@ -67,21 +67,21 @@ export class MessageWriter {
     this.#transport.write(this.#id, header, false);
   }
 
-  /** The peer wants no more. When all was written already, that is the end. */
+  /** Call after STOP_SENDING. If everything was already written, resets the stream. */
   handleStopped(): void {
     const wasEnded = this.#state === "ended";
     this.#state = "stopped";
     if (wasEnded) this.finishStopped();
   }
 
-  /** The application's work for a stopped stream has ended, and the transport may know it. */
+  /** Call when the application has finished a stopped stream. Resets the stream. */
   finishStopped(): void {
     if (this.#state === "stopped") this.reset(H3_ERRORS.H3_NO_ERROR.code);
   }
 
-  /** Abandons what was not acknowledged. */
+  /** Resets the stream, dropping unacknowledged data. */
   reset(code: VarInt): void {
     this.#transport.reset(this.#id, code);
-    this.#state = "over";
+    this.#state = "reset";
   }
 }

@@ -21,26 +21,26 @@ const MALFORMED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
   ["no :scheme", without(":scheme")],
   ["no :path", without(":path")],
   ["neither :authority nor host", without(":authority")],
-  ["no line at all", []],
+  ["no lines", []],
   ...REQUEST.map((line): readonly [string, FieldSection] => [`${line[0]} twice`, [line, ...REQUEST]]),
-  ["a pseudo-header nobody defined", [[":color", "red"], ...REQUEST]],
+  ["an undefined pseudo-header", [[":color", "red"], ...REQUEST]],
   [":protocol, which was not offered", [[":protocol", "websocket"], ...REQUEST]],
   [":status", [[":status", "200"], ...REQUEST]],
   ["a pseudo-header after a field", [...without(":path"), ["accept", "*/*"], [":path", "/"]]],
   ["an empty :path", replaced(":path", "")],
-  ["a :path without slash", replaced(":path", "index.html")],
+  ["a :path without a slash", replaced(":path", "index.html")],
   ["a :path with a space", replaced(":path", "/a b")],
-  ["a :path with a line", replaced(":path", "/a\r\nhost: evil")],
+  ["a :path with a line break", replaced(":path", "/a\r\nhost: evil")],
   ["* with another method than OPTIONS", replaced(":path", "*")],
   ["an empty :method", replaced(":method", "")],
-  ["a :method that is no token", replaced(":method", "GET /")],
+  ["a :method that is not a token", replaced(":method", "GET /")],
   ["an empty :scheme", replaced(":scheme", "")],
-  ["a :scheme that is none", replaced(":scheme", "https:")],
+  ["an invalid :scheme", replaced(":scheme", "https:")],
   ["an empty :authority", replaced(":authority", "")],
   ["an :authority with userinfo", replaced(":authority", "user@example.com")],
   ["an :authority with a path", replaced(":authority", "example.com/a")],
-  ["host twice", [...withLine("host", "example.com"), ["host", "example.com"]]],
-  ["an empty host alone", [...without(":authority"), ["host", ""]]],
+  ["a repeated host", [...withLine("host", "example.com"), ["host", "example.com"]]],
+  ["an empty host without :authority", [...without(":authority"), ["host", ""]]],
   ["CONNECT with :path", replaced(":method", "CONNECT")],
   [
     "CONNECT with :scheme",
@@ -51,13 +51,13 @@ const MALFORMED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
     ],
   ],
   ["CONNECT without :authority", [[":method", "CONNECT"]]],
-  ["an empty value for content-length", withLine("content-length", "")],
+  ["an empty content-length", withLine("content-length", "")],
 ];
 
-/** Well-formed, and to be served by nobody. */
+/** Well-formed requests that must not be served. */
 const REFUSED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
-  ["an :authority with a port that is none", replaced(":authority", "example.com:65536")],
-  ["a host that differs", withLine("host", "other.example")],
+  ["an :authority with an invalid port", replaced(":authority", "example.com:65536")],
+  ["a host that differs from :authority", withLine("host", "other.example")],
   ["a :path with a fragment", replaced(":path", "/a#b")],
   ["a :path with a byte outside ASCII", replaced(":path", "/\xff")],
   [
@@ -69,7 +69,7 @@ const REFUSED_REQUESTS: readonly (readonly [string, FieldSection])[] = [
   ],
 ];
 
-/** Lines that may be in no field section. */
+/** Lines that no field section may contain. */
 const FORBIDDEN_LINES: readonly Line[] = [
   ["Accept", "*/*"],
   ["", "empty"],
@@ -108,12 +108,12 @@ describe("malformed requests", () => {
     expect(peer.closeCode).toBeUndefined();
     expect(peer.victim.of("request")).toEqual([]);
     expect(peer.victim.connection.openRequests).toBe(0);
-    // The connection goes on.
+    // The connection continues.
     peer.send(peer.openRequest(), headers(REQUEST), true);
     expect(peer.victim.of("request")).toHaveLength(1);
   });
 
-  test.each(REFUSED_REQUESTS)("%s is answered 400", (_, fields) => {
+  test.each(REFUSED_REQUESTS)("%s is answered with 400", (_, fields) => {
     const peer = new RawPeer("server", { date: () => "now" });
     const id = peer.openRequest();
     peer.send(id, headers(fields), false);
@@ -128,7 +128,7 @@ describe("malformed requests", () => {
     expect(peer.victim.connection.openRequests).toBe(0);
   });
 
-  test("nor may our client send them", () => {
+  test("our client refuses to send them", () => {
     const { connection } = new H3Pair().run().client;
     const request = { method: "GET", scheme: "https", authority: "example.com", path: "/", fields: [] };
     for (const line of FORBIDDEN_LINES) {
@@ -145,16 +145,16 @@ describe("malformed responses", () => {
   test.each<readonly [string, FieldSection]>([
     ["no :status", []],
     [":status twice", [...RESPONSE, ...RESPONSE]],
-    ["a :status of two digits", [[":status", "20"]]],
-    ["a :status of four digits", [[":status", "2000"]]],
-    ["a :status that is no number", [[":status", "2x0"]]],
-    ["a :status that begins with zero", [[":status", "099"]]],
+    ["a :status with two digits", [[":status", "20"]]],
+    ["a :status with four digits", [[":status", "2000"]]],
+    ["a :status that is not a number", [[":status", "2x0"]]],
+    ["a :status that starts with zero", [[":status", "099"]]],
     ["status 101", [[":status", "101"]]],
     ["a request's pseudo-header", [...RESPONSE, [":path", "/"]]],
     [":status after a field", [["server", "x"], ...RESPONSE]],
-    ["content-length that is no number", [...RESPONSE, ["content-length", "+5"]]],
-    ["content-length twice, differing", [...RESPONSE, ["content-length", "5"], ["content-length", "6"]]],
-    ["content-length beyond what can be counted", [...RESPONSE, ["content-length", "9007199254740992"]]],
+    ["a content-length that is not a number", [...RESPONSE, ["content-length", "+5"]]],
+    ["conflicting content-lengths", [...RESPONSE, ["content-length", "5"], ["content-length", "6"]]],
+    ["a content-length above 2^53-1", [...RESPONSE, ["content-length", "9007199254740992"]]],
     ...FORBIDDEN_LINES.map((line): readonly [string, FieldSection] => [JSON.stringify(line), [...RESPONSE, line]]),
   ])("%s", (_, fields) => {
     const peer = new RawPeer("client");
@@ -182,7 +182,7 @@ describe("malformed responses", () => {
     expect(peer.closeCode).toBe(H3_ERRORS.H3_FRAME_UNEXPECTED.code);
   });
 
-  test("nor may our server send them", () => {
+  test("our server refuses to send them", () => {
     const pair = new H3Pair().run();
     const id = pair.client.connection.request(
       { method: "GET", scheme: "https", authority: "a", path: "/", fields: [] },
@@ -230,13 +230,13 @@ describe("content-length and content (RFC 9114 §4.1.2)", () => {
   const cases: readonly (readonly [string, string, readonly number[], boolean])[] = [
     ["as announced", "5", [5], true],
     ["in pieces", "5", [2, 0, 3], true],
-    ["none, as announced", "0", [], true],
-    ["an empty frame for none", "0", [0], true],
+    ["no content, as announced", "0", [], true],
+    ["an empty frame for no content", "0", [0], true],
     ["too little", "5", [4], false],
-    ["none at all", "5", [], false],
+    ["no content", "5", [], false],
     ["too much", "5", [6], false],
     ["too much in pieces", "5", [5, 1], false],
-    ["some for none", "0", [1], false],
+    ["content instead of none", "0", [1], false],
   ];
   test.each(cases)("%s: %s for %j", (_, length, frames, wellFormed) => {
     for (const role of ["server", "client"] as const) {
@@ -286,7 +286,7 @@ describe("content-length and content (RFC 9114 §4.1.2)", () => {
 });
 
 describe("well-formed heads", () => {
-  test("crumbs of cookies are joined (RFC 9114 §4.2.1)", () => {
+  test("cookie lines are joined (RFC 9114 §4.2.1)", () => {
     const head = parseRequestHead([
       ...REQUEST,
       ["cookie", "a=1"],
@@ -300,7 +300,7 @@ describe("well-formed heads", () => {
     ]);
   });
 
-  test("host stands in for :authority, and may repeat it", () => {
+  test("host may replace or repeat :authority", () => {
     expect(parseRequestHead([...without(":authority"), ["host", "example.com"]]).authority).toBe("example.com");
     expect(parseRequestHead(withLine("host", "EXAMPLE.com")).authority).toBe("example.com");
   });
@@ -327,7 +327,7 @@ describe("well-formed heads", () => {
     ).toMatchObject({ scheme: "coap", authority: undefined, path: "" });
   });
 
-  test("content-length, te: trailers, obs-text, an empty value; in a response a length repeated alike", () => {
+  test("content-length, te: trailers, obs-text, an empty value; in a response, a repeated identical length", () => {
     const fields: FieldSection = [
       ["content-length", "5"],
       ["te", "trailers"],
@@ -346,7 +346,7 @@ describe("extended CONNECT (RFC 8441 §4, RFC 9220)", () => {
   const CONNECT: FieldSection = [...replaced(":method", "CONNECT"), [":protocol", "websocket"]];
   const request = { method: "CONNECT", scheme: "https", authority: "example.com", path: "/chat", fields: [] };
 
-  test("is a request with all pseudo-headers, once the server has enabled it", () => {
+  test("is a request with all pseudo-headers once the server has enabled it", () => {
     const pair = new H3Pair({ server: { enableConnectProtocol: true } }).run();
     const id = pair.client.connection.request({ ...request, protocol: "websocket" }, false)!;
     pair.run();
@@ -359,7 +359,7 @@ describe("extended CONNECT (RFC 8441 §4, RFC 9220)", () => {
     expect(readAll(pair.server, id)).toEqual(new Uint8Array(3));
   });
 
-  test("cannot be sent before", () => {
+  test("cannot be sent before that", () => {
     const pair = new H3Pair({ server: { enableConnectProtocol: true } });
     const send = () => pair.client.connection.request({ ...request, protocol: "websocket" }, false);
     pair.client.turn();
@@ -377,7 +377,7 @@ describe("extended CONNECT (RFC 8441 §4, RFC 9220)", () => {
     ["no :path", CONNECT.filter(([name]) => name !== ":path")],
     ["no :scheme", CONNECT.filter(([name]) => name !== ":scheme")],
     ["no :authority", [...CONNECT.filter(([name]) => name !== ":authority"), ["host", "example.com"]]],
-    ["a :protocol that is no token", [...CONNECT.slice(0, -1), [":protocol", "web socket"]]],
+    ["a :protocol that is not a token", [...CONNECT.slice(0, -1), [":protocol", "web socket"]]],
     [":protocol twice", [...CONNECT, [":protocol", "websocket"]]],
   ])("with %s is malformed", (_, fields) => {
     expect(() => parseRequestHead(fields, true)).toThrow();
@@ -388,7 +388,7 @@ describe("extended CONNECT (RFC 8441 §4, RFC 9220)", () => {
     expect(peer.closeCode).toBeUndefined();
   });
 
-  test("was not offered: malformed", () => {
+  test("is malformed if it was not enabled", () => {
     const peer = new RawPeer("server");
     const id = peer.openRequest();
     peer.send(id, headers(CONNECT));

@@ -1,6 +1,6 @@
 /**
- * What makes a message well-formed (RFC 9114 §4.1.2, §4.2, §4.3), in both directions. A malformed message must never
- * get through: behind us it could be understood as another one.
+ * Validates messages in both directions (RFC 9114 §4.1.2, §4.2, §4.3). A malformed message must never get through,
+ * because a recipient downstream could interpret it differently.
  */
 
 import {
@@ -18,14 +18,14 @@ import {
 } from "../http/index.ts";
 import { malformed, RefusedRequest } from "./errors.ts";
 
-/** A request's control data (RFC 9114 §4.3.1) and fields. `scheme` and `path` are absent in plain CONNECT alone. */
+/** A request's control data (RFC 9114 §4.3.1) and fields. Only a plain CONNECT has no `scheme` and `path`. */
 export interface RequestHead {
   readonly method: string;
   readonly scheme: string | undefined;
-  /** From `:authority`, or from `host` where that is missing; `fields` has no `host`. */
+  /** From `:authority`, or else from `host`, which `fields` never has. */
   readonly authority: string | undefined;
   readonly path: string | undefined;
-  /** What an extended CONNECT asks for (RFC 9220). */
+  /** The protocol of an extended CONNECT (RFC 9220). */
   readonly protocol: string | undefined;
   readonly fields: FieldSection;
   readonly contentLength: number | undefined;
@@ -38,33 +38,33 @@ export interface ResponseHead {
 }
 
 const SCHEME = /^[a-z][a-z0-9+.-]*$/;
-/** The characters of RFC 3986 §3.2: what could split it is malformed, the rest is for `judgeRequest`. */
+/** The characters of RFC 3986 §3.2. Others, which could split it, are malformed; `judgeRequest` checks the rest. */
 const AUTHORITY = /^[A-Za-z0-9\-._~!$&'()*+,;=%:@[\]]+$/;
-/** No space and no control character may reach a request line behind us. */
+/** No spaces or control characters, which could split a request line downstream. */
 const PATH = /^\/[\x21-\x7e\x80-\xff]*$/;
 const STATUS = /^[1-9][0-9][0-9]$/;
 
 const COLON = 0x3a;
 const isPseudoHeader = (name: string): boolean => name.charCodeAt(0) === COLON;
 
-/** The value of a pseudo-header that may be there once. */
+/** Returns the value of a pseudo-header field that must not be repeated. */
 function once(name: string, earlier: string | undefined, value: string): string {
   if (earlier !== undefined) throw malformed(`pseudo-header ${name} is repeated`);
   if (!isFieldValue(value)) throw malformed(`pseudo-header ${name} has a forbidden character`);
   return value;
 }
 
-/** RFC 9114 §4.3: whatever else begins with a colon is malformed. */
-const undefinedPseudoHeader = (name: string) => malformed(`pseudo-header ${name} is not defined here`);
+/** RFC 9114 §4.3: undefined pseudo-header fields are malformed. */
+const undefinedPseudoHeader = (name: string) => malformed(`pseudo-header ${name} is not allowed here`);
 
-/** The lines behind the pseudo-headers, each of them checked. */
+/** Returns the lines after the pseudo-header fields, validated. */
 function fieldsFrom(section: FieldSection, first: number): FieldLine[] {
   const fields = section.slice(first);
   for (const line of fields) checkField(line[0], line[1]);
   return fields;
 }
 
-/** RFC 9114 §4.2, §4.3, §10.3: one line that is not a pseudo-header. */
+/** Checks a regular field line (RFC 9114 §4.2, §4.3, §10.3). */
 function checkField(name: string, value: string): void {
   const problem = fieldProblem(name, value);
   if (problem !== undefined) throw malformed(problem);
@@ -73,22 +73,22 @@ function checkField(name: string, value: string): void {
 function fieldProblem(name: string, value: string): string | undefined {
   if (!isFieldName(name)) {
     if (isPseudoHeader(name)) return `pseudo-header ${name} after other fields or in trailers`;
-    return "a field name has a capital or a forbidden character";
+    return "a field name has an uppercase or forbidden character";
   }
-  if (!isFieldValue(value)) return `the value of ${name} has a forbidden character, or space around it`;
-  if (isConnectionSpecific(name)) return `${name} speaks about an HTTP/1.1 connection`;
-  if (name === "te" && value !== "trailers") return "te may only be trailers";
+  if (!isFieldValue(value)) return `the value of ${name} has a forbidden character, or leading or trailing space`;
+  if (isConnectionSpecific(name)) return `${name} is specific to HTTP/1.1 connections`;
+  if (name === "te" && value !== "trailers") return "te must be trailers";
   return undefined;
 }
 
-/** RFC 9114 §4.1.2: a length that contradicts itself makes a message malformed. */
+/** RFC 9114 §4.1.2: an invalid content-length makes a message malformed. */
 function lengthOf(fields: FieldSection): number | undefined {
   const length = contentLengthOf(fields);
   if (typeof length === "string") throw malformed(`content-length: ${length}`);
   return length;
 }
 
-/** RFC 9110 §7.2: `host` stands in for `:authority`, and there is one at most. */
+/** Returns `:authority`, or else `host`, which must not be repeated (RFC 9110 §7.2). */
 function authorityOf(fields: FieldSection, pseudoAuthority: string | undefined): string | undefined {
   let host: string | undefined;
   for (const [name, value] of fields) {
@@ -99,7 +99,7 @@ function authorityOf(fields: FieldSection, pseudoAuthority: string | undefined):
   return pseudoAuthority ?? host;
 }
 
-/** RFC 9110 §8.6: a repeated length, even the same, may be refused; over HTTP/1.1 and HTTP/2 it is. */
+/** RFC 9110 §8.6: a repeated length may be refused even if it is the same, as HTTP/1.1 and HTTP/2 do. */
 function requestLengthOf(fields: FieldSection): number | undefined {
   if (fields.filter(([name]) => name === "content-length").length > 1) throw malformed("content-length is repeated");
   return lengthOf(fields);
@@ -112,8 +112,9 @@ function accept(given: GivenHead): AcceptedHead {
 }
 
 /**
- * A request's head from the lines of its HEADERS frame. Throws a `StreamError` when it is malformed, a `RefusedRequest`
- * when it may not be served. `:protocol` exists only where its receiver said so (RFC 8441 §4, RFC 9220 §3).
+ * Parses a request's head from the lines of its HEADERS frame. Throws a `StreamError` if it is malformed, and a
+ * `RefusedRequest` if it must not be served. `:protocol` is only allowed if its receiver enabled it (RFC 8441 §4,
+ * RFC 9220 §3).
  */
 export function parseRequestHead(section: FieldSection, allowsProtocol = false): RequestHead {
   let method: string | undefined;
@@ -149,9 +150,9 @@ export function parseRequestHead(section: FieldSection, allowsProtocol = false):
   if (method === undefined) throw malformed(":method is missing");
   if (!isToken(method)) throw malformed(":method is not a token");
   const authority = authorityOf(fields, pseudoAuthority);
-  if (authority !== undefined && !AUTHORITY.test(authority)) throw malformed(":authority or host is not one");
+  if (authority !== undefined && !AUTHORITY.test(authority)) throw malformed(":authority or host is invalid");
   if (protocol !== undefined) {
-    // RFC 8441 §4: the request is CONNECT, and has the rest of what other requests have.
+    // RFC 8441 §4: the method is CONNECT, with all pseudo-header fields of other requests.
     if (method !== "CONNECT") throw malformed(":protocol without CONNECT");
     if (!isToken(protocol)) throw malformed(":protocol is not a token");
     if (pseudoAuthority === undefined) throw malformed("extended CONNECT without :authority");
@@ -162,21 +163,21 @@ export function parseRequestHead(section: FieldSection, allowsProtocol = false):
     const accepted = accept({ method, authority: pseudoAuthority, path, fields });
     return { method, scheme, ...accepted, path, protocol, contentLength: undefined };
   }
-  if (scheme === undefined || !SCHEME.test(scheme)) throw malformed(":scheme is missing or not one");
+  if (scheme === undefined || !SCHEME.test(scheme)) throw malformed(":scheme is missing or invalid");
   if (path === undefined) throw malformed(":path is missing");
   if (scheme === "http" || scheme === "https") {
     if (authority === undefined) throw malformed(":authority and host are missing");
-    if (!PATH.test(path) && !(path === "*" && method === "OPTIONS")) throw malformed(":path is not one");
+    if (!PATH.test(path) && !(path === "*" && method === "OPTIONS")) throw malformed(":path is invalid");
   }
-  // RFC 9110 §9.3.6: behind CONNECT there is no content that could have a length.
+  // RFC 9110 §9.3.6: CONNECT has no content that could have a length.
   const contentLength = method === "CONNECT" ? undefined : requestLengthOf(fields);
-  // Targets of other schemes have other rules, which are for whoever takes them.
+  // Other schemes have other rules, which their handlers check.
   const isHttp = scheme === "http" || scheme === "https";
   const accepted = isHttp ? accept({ method, authority: pseudoAuthority, path, fields }) : { authority, fields };
   return { method, scheme, ...accepted, path, protocol, contentLength };
 }
 
-/** A response's head, interim or final. Throws a `StreamError` when it is malformed. */
+/** Parses an interim or final response's head. Throws a `StreamError` if it is malformed. */
 export function parseResponseHead(section: FieldSection): ResponseHead {
   let status: string | undefined;
   let first = 0;
@@ -192,7 +193,7 @@ export function parseResponseHead(section: FieldSection): ResponseHead {
   return { status: Number(status), fields, contentLength: lengthOf(fields) };
 }
 
-/** Trailers have no pseudo-headers (RFC 9114 §4.3), and say nothing of framing (RFC 9110 §6.5.1). */
+/** Checks trailers: no pseudo-header fields (RFC 9114 §4.3), and no fields that affect framing (RFC 9110 §6.5.1). */
 export function parseTrailers(section: FieldSection): FieldSection {
   for (const [name, value] of section) {
     checkField(name, value);

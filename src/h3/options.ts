@@ -1,23 +1,23 @@
-/** What an HTTP/3 connection is made with. */
+/** Options of an HTTP/3 connection. */
 
 import type { Rng } from "../base/rng.ts";
 import type { ExtensionSetting, KnownSettings } from "./settings.ts";
 import type { StreamClaims } from "./stream-claims.ts";
 
 export interface H3Options {
-  /** For the reserved values that keep peers in practice (RFC 9114 §7.2.8). */
+  /** For the reserved values that exercise the peer's handling of unknown types (RFC 9114 §7.2.8). */
   readonly rng: Rng;
-  /** SETTINGS_QPACK_MAX_TABLE_CAPACITY to offer, and how much of the peer's table to use at most. */
+  /** SETTINGS_QPACK_MAX_TABLE_CAPACITY to send, and the limit on how much of the peer's table to use. */
   readonly qpackMaxTableCapacity?: number;
-  /** SETTINGS_QPACK_BLOCKED_STREAMS to offer. */
+  /** SETTINGS_QPACK_BLOCKED_STREAMS to send. */
   readonly qpackBlockedStreams?: number;
-  /** SETTINGS_MAX_FIELD_SECTION_SIZE to offer, and to enforce. */
+  /** SETTINGS_MAX_FIELD_SECTION_SIZE to send and enforce. */
   readonly maxFieldSectionSize?: number;
-  /** Server: offers SETTINGS_ENABLE_CONNECT_PROTOCOL, and takes requests with `:protocol` (RFC 9220). */
+  /** Server: sends SETTINGS_ENABLE_CONNECT_PROTOCOL and accepts requests with `:protocol` (RFC 9220). */
   readonly enableConnectProtocol?: boolean;
-  /** Server: the value of `date` in the answers that HTTP/3 gives by itself (RFC 9110 §6.6.1). */
+  /** Server: returns the value of `date` for responses that HTTP/3 itself generates (RFC 9110 §6.6.1). */
   readonly date?: () => string;
-  /** Settings of extensions: sent with ours, and read from the peer's. */
+  /** Settings of extensions, sent with ours and read from the peer's. */
   readonly extensionSettings?: readonly ExtensionSetting[];
   /** Streams of extensions. */
   readonly claims?: StreamClaims;

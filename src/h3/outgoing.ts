@@ -1,23 +1,23 @@
-/** The messages we send: checked by the rules that we hold others to, and turned into lines. */
+/** Outgoing messages: validates them by the same rules as incoming ones, and converts them to field lines. */
 
 import { type FieldLine, type FieldSection, isConnectionSpecific, isFieldName, isFieldValue } from "../http/index.ts";
 import { InvalidMessageError, RefusedRequest, StreamError } from "./errors.ts";
 import { parseRequestHead } from "./message.ts";
 
-/** A request to send. `fields` without pseudo-headers; CONNECT without `protocol` has neither scheme nor path. */
+/** A request to send. `fields` has no pseudo-header fields. CONNECT without `protocol` has neither scheme nor path. */
 export interface OutgoingRequest {
   readonly method: string;
   readonly scheme?: string | undefined;
   readonly authority?: string | undefined;
   readonly path?: string | undefined;
-  /** Makes it an extended CONNECT (RFC 9220): only when the peer's settings have `enableConnectProtocol`. */
+  /** Makes the request an extended CONNECT (RFC 9220). Requires `enableConnectProtocol` in the peer's settings. */
   readonly protocol?: string | undefined;
   readonly fields: FieldSection;
 }
 
 export function requestLines(request: OutgoingRequest, allowsProtocol: boolean): FieldSection {
   if (request.protocol !== undefined && !allowsProtocol) {
-    // RFC 8441 §3: not before the server has sent the setting.
+    // RFC 8441 §3: only after the server has sent the setting.
     throw new InvalidMessageError("the server has not enabled extended CONNECT (SETTINGS_ENABLE_CONNECT_PROTOCOL)");
   }
   const lines: FieldLine[] = [[":method", request.method]];
@@ -39,7 +39,7 @@ const statusLines: FieldLine[] = [];
 
 export function responseLines(status: number, fields: FieldSection): FieldSection {
   if (!Number.isInteger(status) || status < 100 || status > 999 || status === 101) {
-    throw new InvalidMessageError(`${status} is not a status in HTTP/3`);
+    throw new InvalidMessageError(`${status} is not a valid status in HTTP/3`);
   }
   checkFields(fields);
   return [(statusLines[status] ??= [":status", String(status)]), ...fields];
@@ -50,6 +50,6 @@ export function checkFields(fields: FieldSection): void {
     if (!isFieldName(name))
       throw new InvalidMessageError(`field name ${JSON.stringify(name)} is not a lowercase token`);
     if (!isFieldValue(value)) throw new InvalidMessageError(`the value of ${name} has a forbidden character`);
-    if (isConnectionSpecific(name)) throw new InvalidMessageError(`${name} may not be sent in HTTP/3`);
+    if (isConnectionSpecific(name)) throw new InvalidMessageError(`${name} must not be sent in HTTP/3`);
   }
 }

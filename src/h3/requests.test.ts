@@ -1,4 +1,4 @@
-/** How requests end other than well: resets, refusals, limits, going away. */
+/** How requests end without success: resets, refusals, limits, GOAWAY. */
 
 import { describe, expect, test } from "vitest";
 import { SendSource } from "../quic/index.ts";
@@ -15,7 +15,7 @@ const GET = { method: "GET", scheme: "https", authority: "example.com", path: "/
 const POST = { ...GET, method: "POST" };
 
 describe("cancelling", () => {
-  test("a client gives up: the server learns it on both halves", () => {
+  test("by a client resets both directions at the server", () => {
     const pair = new H3Pair().run();
     const id = pair.client.connection.request(POST, false)!;
     pair.run();
@@ -25,7 +25,7 @@ describe("cancelling", () => {
     expect(pair.server.of("reset")).toMatchObject([{ id, code: code("H3_REQUEST_CANCELLED"), by: "peer" }]);
     expect(pair.server.of("stopped")).toMatchObject([{ id, code: code("H3_REQUEST_CANCELLED") }]);
     expect(pair.client.connection.openRequests).toBe(0);
-    // The application has not come to its end yet: what it still says is dropped.
+    // The application has not finished yet: what it still sends is dropped.
     expect(pair.server.connection.openRequests).toBe(1);
     expect(pair.server.connection.writeData(id, utf8("late"), false)).toBe(true);
     expect(pair.server.connection.readData(id)).toBeUndefined();
@@ -39,7 +39,7 @@ describe("cancelling", () => {
   test.each<readonly [string, (server: H3Connection, id: number) => void]>([
     ["cancel", (server, id) => server.cancel(id)],
     ["a last write", (server, id) => void server.writeData(id, utf8("x"), true)],
-    ["a whole answer", (server, id) => void server.respond(id, 200, [], true)],
+    ["a whole response", (server, id) => void server.respond(id, 200, [], true)],
   ])("a stopped response ends, for the client to have another stream, with %s", (_, end) => {
     const pair = new H3Pair().run();
     const id = pair.client.connection.request(GET, true)!;
@@ -51,11 +51,11 @@ describe("cancelling", () => {
     end(pair.server.connection, id);
     expect(pair.server.transport.resets.has(id)).toBe(true);
     expect(pair.server.connection.openRequests).toBe(0);
-    // Nothing was encoded that nobody will acknowledge.
+    // Nothing was encoded that will never be acknowledged.
     expect(pair.server.transport.writes.filter((write) => write.id === id)).toEqual([]);
   });
 
-  test("a server rejects: the client may try again", () => {
+  test("by a server that rejects the request: the client may retry", () => {
     const pair = new H3Pair().run();
     const id = pair.client.connection.request(POST, false)!;
     pair.run();
@@ -66,7 +66,7 @@ describe("cancelling", () => {
     expect(pair.server.connection.openRequests).toBe(0);
   });
 
-  test("a server that fails after it began: the client may not", () => {
+  test("by a server that fails after it began: the client may not retry", () => {
     const pair = new H3Pair().run();
     const id = pair.client.connection.request(GET, true)!;
     pair.run();
@@ -77,7 +77,7 @@ describe("cancelling", () => {
     expect(pair.client.of("reset")).toMatchObject([{ id, code: code("H3_INTERNAL_ERROR"), retryable: false }]);
   });
 
-  test("an answer before the request's end, and the rest not wanted", () => {
+  test("the rest of a request after an early response", () => {
     const pair = new H3Pair({ window: 1000 }).run();
     const id = pair.client.connection.request(POST, false)!;
     pair.client.connection.writeData(id, new Uint8Array(5000), false);
@@ -91,7 +91,7 @@ describe("cancelling", () => {
     expect(pair.server.connection.openRequests + pair.client.connection.openRequests).toBe(0);
   });
 
-  test("a request that ends before its head (RFC 9114 §4.1)", () => {
+  test("of a request that ends before its head (RFC 9114 §4.1)", () => {
     const peer = new RawPeer("server");
     const id = peer.openRequest();
     peer.send(id, new Uint8Array(0), true);
@@ -100,7 +100,7 @@ describe("cancelling", () => {
     expect(peer.victim.connection.openRequests).toBe(0);
   });
 
-  test("a stream that is reset before its head leaves nothing behind", () => {
+  test("of a stream that is reset before its head leaves no state", () => {
     const peer = new RawPeer("server");
     const id = peer.openRequest();
     peer.send(id, fromHex("0110"));
@@ -111,7 +111,7 @@ describe("cancelling", () => {
     expect(peer.victim.transport.resets.has(id)).toBe(true);
   });
 
-  test("a blocked section whose stream is reset is cancelled at the encoder (RFC 9204 §2.2.2.2)", () => {
+  test("of a stream also cancels its blocked section at the encoder (RFC 9204 §2.2.2.2)", () => {
     const peer = new RawPeer("server");
     const id = peer.openRequest();
     peer.send(id, frame(FrameType.HEADERS, fromHex("020080")));
@@ -131,7 +131,7 @@ describe("a flood of cancelled requests", () => {
     peer.run();
   };
 
-  test("ends in H3_EXCESSIVE_LOAD", () => {
+  test("ends with H3_EXCESSIVE_LOAD", () => {
     const peer = new RawPeer("server", { maxBidiStreams: 10_000 });
     let cycles = 0;
     for (; peer.closeCode === undefined && cycles < 1000; cycles += 1) cycle(peer);
@@ -141,7 +141,7 @@ describe("a flood of cancelled requests", () => {
     expect(peer.victim.connection.openRequests).toBe(0);
   });
 
-  test("does not when as many are answered", () => {
+  test("is allowed if as many requests are answered", () => {
     const peer = new RawPeer("server", { maxBidiStreams: 10_000 });
     for (let i = 0; i < 1000; i += 1) {
       cycle(peer);
@@ -157,7 +157,7 @@ describe("a flood of cancelled requests", () => {
 describe("field sections that are too large (RFC 9114 §4.2.2)", () => {
   const big = "x".repeat(70_000);
 
-  test("a request's head is answered 431", () => {
+  test("in a request's head: 431", () => {
     for (const bomb of [
       headers([...REQUEST, ["x", big]]),
       frame(FrameType.HEADERS, fromHex(`0000${"d1".repeat(2000)}`)),
@@ -182,7 +182,7 @@ describe("field sections that are too large (RFC 9114 §4.2.2)", () => {
     }
   });
 
-  test("a response's head, interim head or trailers end the stream", () => {
+  test("in a response's head, interim head or trailers end the stream", () => {
     for (const before of [[], [headers([[":status", "103"]])], [headers(RESPONSE), data(0)]]) {
       const peer = new RawPeer("client", { maxFieldSectionSize: 1000 });
       const id = peer.openRequest();
@@ -192,19 +192,19 @@ describe("field sections that are too large (RFC 9114 §4.2.2)", () => {
     }
   });
 
-  test("a request's trailers too", () => {
+  test("in a request's trailers end the stream", () => {
     const peer = new RawPeer("server", { maxFieldSectionSize: 1000 });
     const id = peer.openRequest();
     peer.send(id, concat(headers(REQUEST), headers([["x", "y".repeat(1000)]])));
     expect(peer.victim.of("reset")).toMatchObject([{ id, code: code("H3_EXCESSIVE_LOAD") }]);
   });
 
-  test("what the peer does not accept is not sent", () => {
+  test("are not sent if the peer does not accept them", () => {
     const peer = new RawPeer("client");
     peer.openControl(settings([6, 300]));
     const request = (length: number) =>
       peer.victim.connection.request({ ...GET, fields: [["x", "y".repeat(length)]] }, true);
-    // Four pseudo-headers and the line: 42 + 44 + 53 + 38 + 33, and the value.
+    // Four pseudo-headers and the line (42 + 44 + 53 + 38 + 33), plus the value.
     expect(() => request(91)).toThrow(InvalidMessageError);
     expect(() => request(91)).toThrow(expect.objectContaining({ code: "ERR_H3_FIELD_SECTION_TOO_LARGE" }));
     expect(peer.victim.connection.openRequests).toBe(0);
@@ -219,7 +219,7 @@ describe("a peer that accepts hardly any fields", () => {
     return peer;
   };
 
-  test("gets no response, and the application learns why", () => {
+  test("gets no response, and the application is notified", () => {
     const peer = peerOf("server", 50);
     const id = peer.openRequest();
     peer.send(id, headers(REQUEST), true);
@@ -235,7 +235,7 @@ describe("a peer that accepts hardly any fields", () => {
     expect(connection.openRequests).toBe(0);
   });
 
-  test("gets a head and no trailers", () => {
+  test("gets a head without trailers", () => {
     const peer = peerOf("server", 50);
     const id = peer.openRequest();
     peer.send(id, headers(REQUEST), true);
@@ -255,13 +255,13 @@ describe("a peer that accepts hardly any fields", () => {
   });
 });
 
-describe("going away (RFC 9114 §5.2)", () => {
-  test("a server ends what was begun and refuses the rest", () => {
+describe("graceful shutdown (RFC 9114 §5.2)", () => {
+  test("a server finishes requests in progress and refuses later ones", () => {
     const pair = new H3Pair().run();
     const first = pair.client.connection.request(GET, true)!;
     pair.run();
     pair.server.connection.goaway();
-    // Under way at the same time.
+    // In transit at the same time.
     const second = pair.client.connection.request(POST, false)!;
     pair.run();
     expect(pair.client.of("goaway")).toEqual([{ type: "goaway", unprocessed: [second] }]);
@@ -277,7 +277,7 @@ describe("going away (RFC 9114 §5.2)", () => {
     expect(pair.client.of("drained")).toHaveLength(1);
   });
 
-  test("a server is drained when the client has the whole answer, not when it was written", () => {
+  test("a server is drained when the client has received the whole response, not when it was written", () => {
     const pair = new H3Pair().run();
     const id = pair.client.connection.request(GET, true)!;
     pair.run();
@@ -291,7 +291,7 @@ describe("going away (RFC 9114 §5.2)", () => {
     expect(pair.server.of("drained")).toHaveLength(1);
   });
 
-  test("at rest, a server is drained at once", () => {
+  test("an idle server is drained at once", () => {
     const pair = new H3Pair().run();
     pair.server.connection.goaway();
     pair.server.connection.goaway();
@@ -300,7 +300,7 @@ describe("going away (RFC 9114 §5.2)", () => {
     expect(pair.client.of("goaway")).toEqual([{ type: "goaway", unprocessed: [] }]);
   });
 
-  test("a client ends what it began", () => {
+  test("a client finishes its requests", () => {
     const pair = new H3Pair().run();
     const id = pair.client.connection.request(GET, true)!;
     pair.client.connection.goaway();
@@ -313,7 +313,7 @@ describe("going away (RFC 9114 §5.2)", () => {
     expect(pair.client.of("drained")).toHaveLength(1);
   });
 
-  test("the same id again, and a smaller one, are borne", () => {
+  test("the same id or a smaller one may follow", () => {
     const peer = new RawPeer("client");
     const ids = [peer.openRequest(), peer.openRequest(), peer.openRequest()];
     const goaway = (id: number) => frame(FrameType.GOAWAY, varint(id));
@@ -326,7 +326,7 @@ describe("going away (RFC 9114 §5.2)", () => {
 });
 
 describe("closing", () => {
-  test("tells both sides, and all commands do nothing afterwards", () => {
+  test("notifies both sides, and makes all commands no-ops", () => {
     const pair = new H3Pair().run();
     const id = pair.client.connection.request(GET, true)!;
     pair.run();
@@ -352,7 +352,7 @@ describe("closing", () => {
     }
   });
 
-  test("a request that came with a fault is not announced", () => {
+  test("because of an error drops a request that arrived with it", () => {
     const peer = new RawPeer("server");
     const id = peer.openRequest();
     // Both in the same turn.
@@ -362,8 +362,8 @@ describe("closing", () => {
   });
 });
 
-describe("the streams that we open", () => {
-  test("wait for credit, and nothing is lost meanwhile", () => {
+describe("our own streams", () => {
+  test("wait for credit without losing anything", () => {
     const pair = new H3Pair({ maxUniStreams: 1 }).run();
     const id = pair.client.connection.request(GET, true)!;
     pair.run();
@@ -376,7 +376,7 @@ describe("the streams that we open", () => {
     expect([...pair.client.transport.streams.keys()].filter((stream) => stream % 4 === 2)).toEqual([2, 6, 10]);
   });
 
-  test("SETTINGS arrive through a window of one byte", () => {
+  test("deliver SETTINGS through a window of one byte", () => {
     const pair = new H3Pair({ window: 1 }).run();
     expect(pair.client.of("settings")[0]!.settings).toEqual({
       qpackMaxTableCapacity: 4096,
@@ -388,9 +388,9 @@ describe("the streams that we open", () => {
     expect(pair.server.connection.peerSettings).toEqual(pair.client.connection.peerSettings);
   });
 
-  test("a peer that makes us owe answers and takes none is told to go", () => {
+  test("close the connection if the peer requires answers without reading any", () => {
     const peer = new RawPeer("client", { window: 1_000_000 });
-    // `:status: 103` as entry 0, and no end of interim responses that refer to it.
+    // `:status: 103` as entry 0, and endless interim responses that refer to it.
     peer.openUni(2, fromHex("3fe11f d803313033"));
     const id = peer.openRequest();
     const { transport } = peer.victim;
@@ -406,7 +406,7 @@ describe("the streams that we open", () => {
 });
 
 describe("content is pulled", () => {
-  test("nothing is read ahead of the consumer but what came with a frame's header", () => {
+  test("without reading ahead of the consumer, except what arrived with a frame's header", () => {
     const pair = new H3Pair({ window: 50_000 }).run();
     const id = pair.client.connection.request(POST, false)!;
     pair.client.connection.writeData(id, new Uint8Array(40_000), true);
@@ -419,7 +419,7 @@ describe("content is pulled", () => {
     expect(pair.server.of("finished")).toHaveLength(1);
   });
 
-  test("the last of it says so", () => {
+  test("and the last chunk is marked", () => {
     const pair = new H3Pair().run();
     const id = pair.client.connection.request(POST, false)!;
     pair.client.connection.writeData(id, utf8("abc"), true);
@@ -429,7 +429,7 @@ describe("content is pulled", () => {
     expect(pair.server.connection.readData(id, 2)).toBeUndefined();
   });
 
-  test("is passed on by reference, a source as it is", () => {
+  test("and sent by reference, including sources", () => {
     const pair = new H3Pair({ window: 1_000_000 }).run();
     const id = pair.client.connection.request(GET, true)!;
     pair.run();
@@ -449,7 +449,7 @@ describe("content is pulled", () => {
     expect(seen.at(-1)).toBe(source);
   });
 
-  test("the end alone goes behind a head that fills the window", () => {
+  test("and its end alone follows a head that fills the window", () => {
     const pair = new H3Pair({ window: 5 }).run();
     const id = pair.client.connection.request(GET, true)!;
     pair.run();
@@ -461,7 +461,7 @@ describe("content is pulled", () => {
     expect(pair.server.connection.openRequests).toBe(0);
   });
 
-  test("beyond the window it is taken, and 'writable' says when there is room", () => {
+  test("and accepted beyond the window; 'writable' follows when there is room", () => {
     const pair = new H3Pair({ window: 1_000 }).run();
     const id = pair.client.connection.request(POST, false)!;
     pair.run();

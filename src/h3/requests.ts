@@ -1,6 +1,6 @@
 /**
- * The request streams of a connection (RFC 9114 §4.1): opens and forgets them, makes messages of their field sections,
- * and ends a single one when it is malformed, reset or refused.
+ * The request streams of a connection (RFC 9114 §4.1): opens and removes them, turns field sections into messages, and
+ * ends individual streams that are malformed, reset or refused.
  */
 
 import { type FieldLine, type FieldSection, fieldSectionSize, hasNoContent } from "../http/index.ts";
@@ -28,7 +28,7 @@ export interface RequestsOptions {
   readonly maxFieldSectionSize: number;
   readonly claims: StreamClaims;
   readonly date: (() => string) | undefined;
-  /** Whether we sent SETTINGS_ENABLE_CONNECT_PROTOCOL. */
+  /** True if we sent SETTINGS_ENABLE_CONNECT_PROTOCOL. */
   readonly allowsProtocol: boolean;
 }
 
@@ -45,7 +45,7 @@ export class Requests implements MessageReaderHost {
   readonly #allowsProtocol: boolean;
   readonly #cancellations = new CancellationBudget();
   readonly #streams = new Map<StreamId, RequestStream>();
-  /** Requests that are over, but the peer has not yet acknowledged all that we sent. Each holds its stream credit. */
+  /** Finished requests with data that the peer has not acknowledged yet. Each still uses stream credit. */
   readonly #undelivered = new Set<StreamId>();
   /** The peer's SETTINGS_MAX_FIELD_SECTION_SIZE. */
   peerMaxFieldSectionSize = Number.POSITIVE_INFINITY;
@@ -67,7 +67,7 @@ export class Requests implements MessageReaderHost {
     return this.#streams.size;
   }
 
-  /** Nothing would be lost if the connection closed now. */
+  /** True if nothing would be lost by closing the connection now. */
   get isDrained(): boolean {
     return this.#streams.size === 0 && this.#undelivered.size === 0;
   }
@@ -76,7 +76,7 @@ export class Requests implements MessageReaderHost {
     return this.#streams.get(id);
   }
 
-  /** Client: a stream that was just opened for a request. */
+  /** Client: adds a stream that was just opened for a request. */
   open(id: StreamId, method: string): RequestStream {
     const stream = new RequestStream(this, this.#transport, id);
     stream.method = method;
@@ -85,13 +85,13 @@ export class Requests implements MessageReaderHost {
     return stream;
   }
 
-  /** Server: the client opened a stream. The transport limits how many there are at a time. */
+  /** Server: adds a stream that the client opened. The transport limits their number. */
   accept(id: StreamId): void {
     this.#cancellations.handleRequest();
     this.#streams.set(id, new RequestStream(this, this.#transport, id));
   }
 
-  /** The ids of the requests from `id` on. */
+  /** The ids of all requests with this id or a higher one. */
   from(id: number): StreamId[] {
     return [...this.#streams.keys()].filter((open) => open >= id);
   }
@@ -101,7 +101,7 @@ export class Requests implements MessageReaderHost {
     this.#undelivered.clear();
   }
 
-  // What the transport says.
+  // ── Events of the transport ───────────────────────────────────────────────────────────────────────────────────────
 
   handleReadable(id: StreamId): void {
     const stream = this.#streams.get(id);
@@ -114,7 +114,7 @@ export class Requests implements MessageReaderHost {
     this.settle(stream);
   }
 
-  /** A section that was waiting for insertions has been decoded. */
+  /** Call when a blocked field section has been decoded. */
   handleUnblocked(id: StreamId, result: FieldSection | "too-large"): void {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
@@ -130,7 +130,7 @@ export class Requests implements MessageReaderHost {
     if (this.#streams.get(id)?.writer.isOpen) this.#events.push({ type: "writable", id });
   }
 
-  /** The peer reset what it was sending. */
+  /** Call for RESET_STREAM. */
   handleReset(id: StreamId, code: VarInt): void {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.reader.isDone) return;
@@ -138,18 +138,18 @@ export class Requests implements MessageReaderHost {
     this.#countCancellation(stream);
     const retryable = this.peer === "server" && sameVarInt(code, H3_ERRORS.H3_REQUEST_REJECTED.code);
     this.#announceReset(stream, code, "peer", retryable, "reset by the peer");
-    // A request without its response, or a response to what never became a request, has no use.
+    // Without its response a request is useless, and so is a response to an incomplete request.
     if (this.peer === "server" || !stream.announced) this.#endWriting(stream, H3_ERRORS.H3_REQUEST_CANCELLED.code);
     this.settle(stream);
   }
 
-  /** The peer has everything that we sent. */
+  /** Call when the peer has acknowledged everything. */
   handleDelivered(id: StreamId): void {
     this.#undelivered.delete(id);
     this.#streams.get(id)?.writer.handleDelivered();
   }
 
-  /** The peer reads no more of what we send. */
+  /** Call for STOP_SENDING. */
   handleStopped(id: StreamId, code: VarInt): void {
     this.#undelivered.delete(id);
     const stream = this.#streams.get(id);
@@ -158,12 +158,12 @@ export class Requests implements MessageReaderHost {
     stream.writer.handleStopped();
     this.#countCancellation(stream);
     if (stream.announced) this.#events.push({ type: "stopped", id, code });
-    // A server's application has begun something that it has to end; a client has not, nor one that knows of nothing.
+    // A server's application must end the response to an announced request. In all other cases, finish now.
     if (this.peer === "server" || !stream.announced) stream.writer.finishStopped();
     this.settle(stream);
   }
 
-  // What the application says.
+  // ── Commands of the application ───────────────────────────────────────────────────────────────────────────────────
 
   writeSection(stream: RequestStream, lines: FieldSection, fin: boolean): void {
     if (!stream.writer.isOpen) {
@@ -171,19 +171,19 @@ export class Requests implements MessageReaderHost {
     } else if (this.fits(lines)) {
       stream.writer.writeFrames(this.#headers.write(stream.id, lines), fin);
     } else {
-      // Not the application's fault, which may not even know of it: the peer alone decides what it accepts.
+      // Not the application's fault: the peer's limit may be unknown to it.
       this.#end(stream, H3_ERRORS.H3_INTERNAL_ERROR.code, this.tooLarge(lines));
     }
     this.settle(stream);
   }
 
-  /** RFC 9114 §4.2.2: a larger section than the peer accepts is not to be sent. */
+  /** RFC 9114 §4.2.2: sections larger than the peer accepts must not be sent. */
   fits(lines: FieldSection): boolean {
     return fieldSectionSize(lines) <= this.peerMaxFieldSectionSize;
   }
 
   tooLarge(lines: FieldSection): string {
-    return `a field section of ${fieldSectionSize(lines)} bytes, of which the peer accepts ${this.peerMaxFieldSectionSize}`;
+    return `a field section of ${fieldSectionSize(lines)} bytes; the peer accepts ${this.peerMaxFieldSectionSize}`;
   }
 
   readData(stream: RequestStream, max: number): ContentChunk | undefined {
@@ -210,13 +210,13 @@ export class Requests implements MessageReaderHost {
     this.stopReading(stream, code);
   }
 
-  /** Forgets a stream when both halves are over. */
+  /** Removes a stream once both directions have ended. */
   settle(stream: RequestStream): void {
     if (!stream.isDone || !this.#streams.delete(stream.id)) return;
     if (!stream.writer.isDelivered) this.#undelivered.add(stream.id);
   }
 
-  // What the readers say.
+  // ── Events of the readers ─────────────────────────────────────────────────────────────────────────────────────────
 
   decode(id: StreamId, section: Uint8Array): DecodeResult {
     return this.#decoder.decode(id, section);
@@ -260,7 +260,7 @@ export class Requests implements MessageReaderHost {
     this.#refuse(stream, 431); // RFC 9114 §4.2.2, RFC 6585 §5
   }
 
-  /** The client learns why, and the application is not bothered. */
+  /** Responds to a refused request without involving the application. */
   #refuse(stream: RequestStream, status: number): void {
     const fields: FieldLine[] = [["content-length", "0"]];
     if (this.#date !== undefined) fields.push(["date", this.#date()]);
@@ -273,7 +273,7 @@ export class Requests implements MessageReaderHost {
     if (fin) checkEmpty(head.contentLength);
     stream.method = head.method;
     stream.announced = true;
-    // RFC 9114 §4.4: behind CONNECT there are bytes of another protocol and nothing else.
+    // RFC 9114 §4.4: after CONNECT, only DATA frames follow.
     stream.reader.expectContent(head.contentLength, head.method !== "CONNECT");
     this.#events.push({ type: "request", id: stream.id, head, fin });
   }
@@ -286,14 +286,14 @@ export class Requests implements MessageReaderHost {
       return;
     }
     const isTunnel = method === "CONNECT" && head.status < 300;
-    // RFC 9110 §8.6: what content-length says of these is not about this message.
+    // RFC 9110 §8.6: these responses have no content, whatever their content-length.
     const length = isTunnel ? undefined : hasNoContent(method, head.status) ? 0 : head.contentLength;
     if (fin) checkEmpty(length);
     stream.reader.expectContent(length, !isTunnel);
     this.#events.push({ type: "response", id, head, fin });
   }
 
-  // Ends.
+  // ── Ending streams ────────────────────────────────────────────────────────────────────────────────────────────────
 
   #handleError(stream: RequestStream, error: unknown): void {
     if (error instanceof RefusedRequest) {
@@ -304,7 +304,7 @@ export class Requests implements MessageReaderHost {
     this.#end(stream, error.code, error.message);
   }
 
-  /** Ends both halves from this side. */
+  /** Ends both directions from this side. */
   #end(stream: RequestStream, code: number, detail: string): void {
     if (!stream.reader.isDone) this.#transport.stopSending(stream.id, code);
     this.#endReading(stream);
@@ -334,7 +334,7 @@ export class Requests implements MessageReaderHost {
   }
 }
 
-/** RFC 9114 §4.1.2: content was announced and none came. */
+/** RFC 9114 §4.1.2: content was announced, but the message has none. */
 function checkEmpty(contentLength: number | undefined): void {
   if (contentLength !== undefined && contentLength > 0) throw malformed("less content than announced");
 }

@@ -45,8 +45,8 @@ function open(limits: Partial<BudgetLimits> = {}) {
   return { budget, clock, lines, peer };
 }
 
-describe("a holder that takes nothing", () => {
-  test("is cut off after the time that was set, and not before", () => {
+describe("a connection without progress", () => {
+  test("ends after the stall timeout, and not before", () => {
     const { budget, clock, peer } = open();
     const stalled = peer({ bytes: 1 });
     const slow = peer({ bytes: 1 });
@@ -58,16 +58,16 @@ describe("a holder that takes nothing", () => {
     expect(stalled.ended).toBeUndefined();
     clock.now = 60_000;
     budget.sweep();
-    expect([stalled.ended, slow.ended]).toEqual(["nothing was taken for 60 s", undefined]);
+    expect([stalled.ended, slow.ended]).toEqual(["no progress for 60 s", undefined]);
   });
 
-  test("is not one that has nothing to take", () => {
+  test("is not ended while nothing waits for the peer", () => {
     const { budget, clock, peer } = open();
     const polling = peer({ awaits: false });
     budget.sweep();
     clock.now = 3_600_000;
     budget.sweep();
-    // Now there is something, and its time begins.
+    // Data becomes available, and the timeout starts.
     polling.awaits = true;
     budget.sweep();
     clock.now += 59_000;
@@ -77,7 +77,7 @@ describe("a holder that takes nothing", () => {
 });
 
 describe("memory", () => {
-  test("within the limit cuts nobody off", () => {
+  test("within the limit ends no connection", () => {
     const { budget, lines, peer } = open({ memory: 10 * MB });
     const peers = Array.from({ length: 10 }, () => peer({ bytes: MB }));
     budget.sweep();
@@ -85,7 +85,7 @@ describe("memory", () => {
     expect(lines).toEqual([]);
   });
 
-  test("beyond it, those that hold most for longest without progress end, until there is room again", () => {
+  test("over the limit, connections that hold the most for longest without progress end until there is room", () => {
     const { budget, clock, lines, peer } = open({ memory: 10 * MB });
     const fast = Array.from({ length: 4 }, () => peer({ bytes: MB }));
     const stalled = Array.from({ length: 6 }, () => peer({ bytes: MB }));
@@ -95,12 +95,12 @@ describe("memory", () => {
     const late = peer({ bytes: MB });
     budget.sweep();
     expect([...fast, late].filter(({ ended }) => ended !== undefined)).toEqual([]);
-    // 11 MB were held; three quarters of the limit are left.
+    // Of 11 MB held, three quarters of the limit remain.
     expect(stalled.filter(({ ended }) => ended !== undefined)).toHaveLength(4);
     expect(lines).toEqual(["nagare: under pressure: 4 connections cut off, 0 files not opened (docs/robustness.md)"]);
   });
 
-  test("that leaves byte by byte weighs more than more of it that leaves fast", () => {
+  test("sent byte by byte weighs more than a larger amount sent fast", () => {
     const { budget, clock, peer } = open({ memory: 10 * MB });
     const trickles = Array.from({ length: 6 }, () => peer({ bytes: MB }));
     const fast = peer({ bytes: 6 * MB });
@@ -117,7 +117,7 @@ describe("memory", () => {
     expect(trickles.filter(({ ended }) => ended !== undefined)).toHaveLength(5);
   });
 
-  test("that many clients share is not counted for each of them", () => {
+  test("shared by many clients is not counted for each of them", () => {
     const { budget, clock, peer } = open({ memory: 10 * MB });
     const peers = Array.from({ length: 100 }, () => peer({ bytes: MB }));
     clock.used = 9 * MB;
@@ -125,7 +125,7 @@ describe("memory", () => {
     expect(peers.filter(({ ended }) => ended !== undefined)).toEqual([]);
   });
 
-  test("goes by size where all are alike in time", () => {
+  test("is freed by size if all hold it for the same time", () => {
     const { budget, peer } = open({ memory: 10 * MB });
     const small = Array.from({ length: 5 }, () => peer({ bytes: MB }));
     const large = peer({ bytes: 6 * MB });
@@ -136,7 +136,7 @@ describe("memory", () => {
 });
 
 describe("descriptors", () => {
-  test("for files run out, and the connection that has taken nothing for longest ends", () => {
+  test("for files run out, and the connection without progress for the longest ends", () => {
     const { budget, clock, peer } = open({ files: 2 });
     const idlest = peer();
     budget.sweep();
@@ -145,12 +145,12 @@ describe("descriptors", () => {
     budget.sweep();
     clock.now = 10_000;
     expect([budget.openFile(), budget.openFile(), budget.openFile()]).toEqual([true, true, false]);
-    expect([idlest.ended, idle.ended]).toEqual(["the process has no file descriptor left", undefined]);
+    expect([idlest.ended, idle.ended]).toEqual(["the process is out of file descriptors", undefined]);
     budget.closeFile();
     expect([budget.openFile(), budget.files]).toEqual([true, 2]);
   });
 
-  test("for files are there again when the one that is cut off closes its files at once", () => {
+  test("for files are available at once if the ended connection closes its files at once", () => {
     const { budget, clock, peer } = open({ files: 1 });
     const idlest = peer();
     idlest.shed = () => budget.closeFile();
@@ -159,17 +159,17 @@ describe("descriptors", () => {
     expect([budget.openFile(), budget.openFile(), budget.openFile()]).toEqual([true, true, false]);
   });
 
-  test("for connections take the place of one at rest first", () => {
+  test("for connections are taken from an idle connection first", () => {
     const { budget, clock, peer } = open({ descriptors: 2 });
     const stalled = peer();
     const resting = peer({ busy: false, awaits: false });
     budget.sweep();
     clock.now = 5_000;
     expect([budget.openSocket(), budget.openSocket(), budget.openSocket()]).toEqual([true, true, true]);
-    expect([stalled.ended, resting.ended]).toEqual([undefined, "the process has no file descriptor left"]);
+    expect([stalled.ended, resting.ended]).toEqual([undefined, "the process is out of file descriptors"]);
   });
 
-  test("are refused while everybody is at work", () => {
+  test("are refused while every connection makes progress", () => {
     const { budget, clock, peer } = open({ descriptors: 1 });
     const working = peer({ awaits: false });
     budget.sweep();

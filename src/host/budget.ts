@@ -1,10 +1,10 @@
 /**
- * One budget for the process: what connections hold in memory for their peers, and the files and sockets that are open.
- * Bounds of one connection do not bound their sum. When the sum is exceeded, those go first that hold most for longest:
- * a megabyte that leaves within a second weighs less than one that leaves byte by byte. And a connection that takes
- * nothing for too long is cut in any case.
+ * One budget for the process: the memory that connections hold for their peers, and the open files and sockets. Limits
+ * per connection do not limit the sum. When the sum is too large, the budget ends the connections that hold the most
+ * for the longest: a megabyte sent within a second weighs less than one sent byte by byte. A connection that makes no
+ * progress for too long is ended in any case.
  *
- * Connections are asked, a few times a second, since counting each byte as it comes and goes would cost more.
+ * The budget polls connections a few times a second; counting every byte would cost more.
  */
 import { readFileSync } from "node:fs";
 import { getHeapStatistics } from "node:v8";
@@ -12,55 +12,55 @@ import { guard, reportFault } from "./guard.ts";
 
 /** A connection, as the budget sees it. */
 export interface Holder {
-  /** Bytes of memory that are held for the peer, as an estimate. */
+  /** Estimated bytes of memory held for the peer. */
   held(): number;
-  /** Something waits until the peer takes it, or sends what is missing. */
+  /** True if something waits for the peer to read it, or to send the rest. */
   awaitsPeer(): boolean;
-  /** Requests are under way. */
+  /** True if requests are in progress. */
   isBusy(): boolean;
-  /** Bytes that the peer has taken or brought so far, about; it changes when a request begins or ends as well. */
+  /** Approximate bytes exchanged with the peer so far. Also changes when a request begins or ends. */
   progress(): number;
   /** Ends the connection. */
   shed(reason: string): void;
 }
 
 export interface BudgetLimits {
-  /** Bytes that all connections may hold: a quarter of the heap's limit by default, and 512 MiB at most. */
+  /** Bytes that all connections may hold. Default: a quarter of the heap limit, at most 512 MiB. */
   readonly memory: number;
-  /** Files that may be open for responses: half of what the system allows the process by default. */
+  /** Files that may be open for responses. Default: half of the process's descriptor limit. */
   readonly files: number;
-  /** Files and TCP connections together: nine tenths of what the system allows by default. */
+  /** Files and TCP connections together. Default: nine tenths of the process's descriptor limit. */
   readonly descriptors: number;
 }
 
 interface Watched {
   readonly stallTimeout: number;
   progress: number;
-  /** Since when there has been no progress; of a connection at rest, since when it rests. */
+  /** The time of the last progress, or since when the connection is idle. */
   quietSince: number;
   awaits: boolean;
   held: number;
-  /** Since when requests are under way without a pause. */
+  /** The time since which requests have been in progress without a pause. */
   busySince: number;
-  /** When the pace was taken last, and the progress at that time. */
-  lookedAt: number;
-  paceFrom: number;
-  /** Bytes of progress in a second, the recent ones counting most. */
+  /** The time of the last pace sample, and the progress at that time. */
+  sampledAt: number;
+  sampledProgress: number;
+  /** Bytes of progress per second, a moving average. */
   pace: number;
 }
 
 const MAX_DEFAULT_MEMORY = 512 * 1024 * 1024;
 const SWEEP_INTERVAL = 250;
-/** Having begun to cut off, the budget goes on until so much of the limit is left, so that it need not begin again at once. */
-const ROOM_AFTER = 0.25;
-/** Nobody is cut off for the sake of a descriptor before being quiet for so long. */
-const QUIET = 1_000;
-/** Holding on for longer than this weighs no more. */
-const LONGEST_HOLD = 60_000;
-/** A pace is not taken from less time than this. */
-const PACE_SPAN = 100;
-/** Of what was before so long ago, half of the pace is made. */
-const PACE_MEMORY = 1_000;
+/** Once over the limit, the budget frees this share of it, so that it need not start again at once. */
+const FREE_SHARE = 0.25;
+/** A connection must be quiet for this long before it is ended to free a descriptor. */
+const MIN_QUIET = 1_000;
+/** Hold times are capped at this. */
+const MAX_HOLD = 60_000;
+/** The shortest time over which a pace is sampled. */
+const MIN_PACE_SPAN = 100;
+/** A sample over this time weighs as much as all earlier ones together. */
+const PACE_SMOOTHING = 1_000;
 const REPORT_INTERVAL = 10_000;
 
 export const DEFAULT_STALL_TIMEOUT = 60_000;
@@ -90,16 +90,15 @@ export class Budget {
     this.#report = report;
   }
 
-  /** Open files. */
   get files(): number {
     return this.#files;
   }
 
-  /** Watches a connection until `remove`. `stallTimeout` is how long it may take nothing, in milliseconds. */
+  /** Watches a connection until `remove`. `stallTimeout` is how long it may make no progress, in milliseconds. */
   add(holder: Holder, stallTimeout: number): void {
     const now = this.#now();
-    const begin = { quietSince: now, busySince: now, lookedAt: now };
-    this.#holders.set(holder, { stallTimeout, progress: 0, awaits: false, held: 0, pace: 0, paceFrom: 0, ...begin });
+    const begin = { quietSince: now, busySince: now, sampledAt: now, sampledProgress: 0 };
+    this.#holders.set(holder, { stallTimeout, progress: 0, awaits: false, held: 0, pace: 0, ...begin });
     if (this.#timer !== undefined) return;
     this.#timer = setInterval(this.#onTimer, SWEEP_INTERVAL);
     this.#timer.unref();
@@ -114,42 +113,42 @@ export class Budget {
 
   readonly #onTimer = guard("budget sweep", reportFault, () => this.sweep());
 
-  /** Looks at every connection, and ends those that must go. */
+  /** Samples every connection and ends those over a limit. */
   sweep(): void {
     const now = this.#now();
     let total = 0;
     for (const [holder, watched] of this.#holders) {
-      look(holder, watched, now);
+      sample(holder, watched, now);
       if (watched.awaits && now - watched.quietSince >= watched.stallTimeout) {
-        this.#end(holder, `nothing was taken for ${Math.round(watched.stallTimeout / 1000)} s`);
+        this.#end(holder, `no progress for ${Math.round(watched.stallTimeout / 1000)} s`);
       } else {
         total += watched.held;
       }
     }
-    // One buffer may wait for many clients, and is counted for each of them: the process knows what it really uses.
+    // A buffer shared by many clients is counted once for each, so also check what the process really uses.
     if (total > this.limits.memory && this.#used() > this.limits.memory) this.#reduce(total, now);
-    this.#say(now);
+    this.#reportPressure(now);
   }
 
   #reduce(total: number, now: number): void {
-    // Bytes held times how long they are; the first second is free.
+    // Bytes times hold time. The added second makes size decide among new connections.
     const weight = (watched: Watched): number => watched.held * (1_000 + holdTime(watched, now));
     const heaviest = [...this.#holders].sort(([, a], [, b]) => weight(b) - weight(a));
     let left = total;
     for (const [holder, { held }] of heaviest) {
-      if (left <= this.limits.memory * (1 - ROOM_AFTER)) break;
+      if (left <= this.limits.memory * (1 - FREE_SHARE)) break;
       left -= held;
       this.#shed += 1;
       this.#end(holder, "all connections together hold too much memory");
     }
   }
 
-  /** A file is to be opened; false when there are too many, and the request has to be refused. */
+  /** Call before opening a file. Returns false if too many are open and the request must be refused. */
   openFile(): boolean {
-    // A connection that is cut off may close its files at once.
+    // Ending a connection may close its files at once.
     if (!this.#hasDescriptor && (!this.makeRoom() || !this.#hasDescriptor)) {
       this.#refused += 1;
-      this.#say(this.#now());
+      this.#reportPressure(this.#now());
       return false;
     }
     this.#files += 1;
@@ -165,7 +164,7 @@ export class Budget {
     this.#files -= 1;
   }
 
-  /** A TCP connection has come; false when there are too many and none can be closed in its place. */
+  /** Call for a new TCP connection. Returns false if there are too many and none can be ended in its place. */
   openSocket(): boolean {
     this.#sockets += 1;
     return this.#files + this.#sockets <= this.limits.descriptors || this.makeRoom();
@@ -176,27 +175,27 @@ export class Budget {
   }
 
   /**
-   * Descriptors have run out: ends the connection that has rested longest, or else the one that has taken nothing for
-   * longest. False when there is none.
+   * Ends a connection to free a descriptor: the one idle for the longest, or else the one without progress for the
+   * longest. Returns false if there is none.
    */
   makeRoom(): boolean {
     const now = this.#now();
     let chosen: Holder | undefined;
-    let most = QUIET;
+    let longest = MIN_QUIET;
     for (const [holder, watched] of this.#holders) {
-      look(holder, watched, now);
+      sample(holder, watched, now);
       const isBusy = holder.isBusy();
       if (isBusy && !watched.awaits) continue;
-      // Those at rest lose nothing.
+      // Prefer idle connections: ending them loses nothing.
       const quiet = (now - watched.quietSince) * (isBusy ? 1 : 1_000);
-      if (quiet < most) continue;
-      most = quiet;
+      if (quiet < longest) continue;
+      longest = quiet;
       chosen = holder;
     }
     if (chosen === undefined) return false;
     this.#shed += 1;
-    this.#end(chosen, "the process has no file descriptor left");
-    this.#say(now);
+    this.#end(chosen, "the process is out of file descriptors");
+    this.#reportPressure(now);
     return true;
   }
 
@@ -205,7 +204,7 @@ export class Budget {
     holder.shed(reason);
   }
 
-  #say(now: number): void {
+  #reportPressure(now: number): void {
     if (this.#shed + this.#refused === 0 || now - this.#reportedAt < REPORT_INTERVAL) return;
     this.#report(
       `nagare: under pressure: ${this.#shed} connections cut off, ${this.#refused} files not opened (docs/robustness.md)`,
@@ -216,22 +215,22 @@ export class Budget {
   }
 }
 
-/** How long what is held now is likely to be held: as it has been so far, or at its pace if that is faster. */
+/** How long the held bytes are likely to be held: the busy time so far, or less if the pace is faster. */
 function holdTime({ held, pace, busySince }: Watched, now: number): number {
-  const atPace = pace === 0 ? LONGEST_HOLD : (held / pace) * 1_000;
-  return Math.min(now - busySince, atPace, LONGEST_HOLD);
+  const atPace = pace === 0 ? MAX_HOLD : (held / pace) * 1_000;
+  return Math.min(now - busySince, atPace, MAX_HOLD);
 }
 
-function look(holder: Holder, watched: Watched, now: number): void {
+function sample(holder: Holder, watched: Watched, now: number): void {
   const progress = holder.progress();
   const awaits = holder.awaitsPeer();
   if (!holder.isBusy()) watched.busySince = now;
-  const span = now - watched.lookedAt;
-  if (span >= PACE_SPAN) {
-    const recent = ((progress - watched.paceFrom) * 1_000) / span;
-    watched.pace += (recent - watched.pace) * (span / (span + PACE_MEMORY));
-    watched.paceFrom = progress;
-    watched.lookedAt = now;
+  const span = now - watched.sampledAt;
+  if (span >= MIN_PACE_SPAN) {
+    const recent = ((progress - watched.sampledProgress) * 1_000) / span;
+    watched.pace += (recent - watched.pace) * (span / (span + PACE_SMOOTHING));
+    watched.sampledProgress = progress;
+    watched.sampledAt = now;
   }
   if (progress !== watched.progress || (awaits && !watched.awaits)) watched.quietSince = now;
   watched.progress = progress;
@@ -250,7 +249,7 @@ function defaultLimits(): BudgetLimits {
   return { memory, files: Math.floor(allowed / 2), descriptors: Math.floor(allowed * 0.9) };
 }
 
-/** How many descriptors this process may have. Where the system does not say, nothing is bounded. */
+/** The process's descriptor limit; Infinity if the system does not report it. */
 function allowedDescriptors(): number {
   try {
     const soft = /^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "latin1"))?.[1];
@@ -262,7 +261,7 @@ function allowedDescriptors(): number {
 
 let shared: Budget | undefined;
 
-/** The one of this process, which all of its servers share. */
+/** The budget that all servers of this process share. */
 export function processBudget(): Budget {
   shared ??= new Budget();
   return shared;

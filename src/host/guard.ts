@@ -1,9 +1,9 @@
 /**
- * The guard at each entry from Node into this code. An exception in a listener, a timer, a callback or a forgotten
- * promise would end the process for everybody; guarded, it reaches the owner of the entry, which ends what the fault
- * touched (at most one connection) and says so.
+ * The guard at each entry from Node into this code. An unguarded exception in a listener, a timer, a callback or a
+ * floating promise would end the process. Guarded, it reaches the owner of the entry, which ends what the fault
+ * affected (at most one connection) and reports it.
  *
- * Each entry has a name of its own, used once. test/guards/ finds entries without a guard, and throws in each of the others.
+ * Each entry has a unique name, used once. test/guards/ finds entries without a guard, and throws in each guarded one.
  */
 
 import { printable } from "../wire/printable.ts";
@@ -72,7 +72,7 @@ export const ENTRIES = [
   "tunnel drain",
   "tunnel aborted",
   "tunnel closed",
-  // Node's face of an exchange
+  // Exchanges as Node's (req, res)
   "node flush",
   "node finish",
   "node callback",
@@ -171,12 +171,12 @@ export const ENTRIES = [
 export type Entry = (typeof ENTRIES)[number];
 
 export interface Fault {
-  /** The entry, or the machine that says so itself. */
+  /** The entry, or the machine that reported the fault itself. */
   readonly entry: Entry | "quic endpoint" | "quic connection";
   readonly error: Error;
 }
 
-/** `run`, as Node may call it. `onFault` ends what the fault touched, and is given what the entry was called with. */
+/** Wraps `run` for Node to call. `onFault` ends what the fault affected; it also receives the entry's arguments. */
 export function guard<Args extends unknown[], OnFault extends (fault: Fault, ...args: Args) => void>(
   entry: Entry,
   onFault: OnFault,
@@ -191,7 +191,7 @@ export function guard<Args extends unknown[], OnFault extends (fault: Fault, ...
   };
 }
 
-/** A promise that nobody waits for. */
+/** Guards a promise that nobody awaits. */
 export function detach(entry: Entry, onFault: (fault: Fault) => void, promise: Promise<unknown>): void {
   promise.catch((error: unknown) => handle({ entry, error: asError(error) }, onFault));
 }
@@ -205,19 +205,19 @@ function handle(fault: Fault, onFault: (fault: Fault) => void): void {
   }
 }
 
-/** One line for a log: the fault, and where it was thrown. */
+/** A log line: the fault, and where it was thrown. */
 export function describeFault({ entry, error }: Fault): string {
   const place = error.stack?.split("\n").find((line) => line.startsWith("    at "));
   const where = place === undefined ? "" : ` (${place.trim()})`;
   return printable(`nagare: internal fault (${entry}): ${error.name}: ${error.message}${where}`.replaceAll("\n", " "));
 }
 
-/** Says so on standard error: for what has no log of its own. */
+/** Reports to standard error, for owners without a log. */
 export function reportFault(fault: Fault): void {
   process.stderr.write(`${describeFault(fault)}\n`);
 }
 
-/** A listener for an event that says nothing new. */
+/** A listener for events that need no action. */
 export function ignore(): void {}
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 
 export function cacheDirectory(): string {
   const base = process.env.XDG_CACHE_HOME;
-  // The base directory specification: a relative path is to be ignored.
+  // XDG Base Directory Specification: ignore a relative path.
   return join(base?.startsWith("/") === true ? base : join(homedir(), ".cache"), "nagare");
 }
 
@@ -38,7 +38,7 @@ export async function placeFile<T>(
   }
 }
 
-/** Node's own recursive mkdir never comes back where a file system refuses new folders as absent (/proc does). */
+/** Node's recursive mkdir never returns if a file system refuses new folders with ENOENT, as /proc does. */
 async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });

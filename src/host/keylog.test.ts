@@ -55,7 +55,7 @@ test("refuses files that another user could have placed there", () => {
   expect(() => open("none/keys")).toThrow("its folder does not exist");
 });
 
-test("writes to a named pipe, and does not wait for a reader", () => {
+test("writes to a named pipe without waiting for a reader", () => {
   makePipe("pipe");
   expect(() => open("pipe")).toThrow("the pipe has no reader");
   const reader = openSync(path("pipe"), constants.O_RDONLY | constants.O_NONBLOCK);

@@ -1,5 +1,5 @@
 /**
- * A key log file (SSLKEYLOGFILE, RFC 9850). It allows decrypting the traffic, so it is written only on explicit
+ * A key log file (SSLKEYLOGFILE, RFC 9850). It allows decryption of the traffic, so it is written only on explicit
  * request, is readable only by its owner, and is never written through a symbolic link, which another user may have
  * placed.
  */
@@ -46,7 +46,7 @@ export class KeyLogFile {
   }
 }
 
-// O_NONBLOCK: a named pipe without a reader is an error instead of blocking. Windows has neither flag.
+// O_NONBLOCK: opening a named pipe without a reader fails instead of blocking. Windows has neither flag.
 const FLAGS =
   constants.O_WRONLY |
   constants.O_APPEND |

@@ -100,7 +100,7 @@ test.each([
   [[], undefined],
   [["7"], 7],
   [["7", "7"], 7],
-  [["7", "8"], "values that differ"],
+  [["7", "8"], "conflicting values"],
   [["7", "x"], "not a number"],
   [["7, 7"], "not a number"],
 ] as const)("the content-length of a message with %j (RFC 9110 §8.6)", (values, length) => {

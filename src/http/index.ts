@@ -1,8 +1,8 @@
-/** HTTP semantics without a version, and HTTP/0.9 for interop runs. */
+/** HTTP semantics for all versions, and HTTP/0.9 for interop runs. */
 
 /** Alternative services. */
 export { type AdvertisedAlternative, type Alternative, parseAltSvc } from "./alt-svc.ts";
-/** How long a message says its content is. */
+/** The length of a message's content. */
 export {
   type ContentLengthProblem,
   contentLengthOf,
@@ -10,7 +10,7 @@ export {
   parseContentLength,
   withEmptyLength,
 } from "./content-length.ts";
-/** What a field name and value may be. */
+/** Valid field names and values. */
 export {
   CONNECTION_SPECIFIC_FIELDS,
   isConnectionSpecific,
@@ -19,7 +19,7 @@ export {
   isHttp1Only,
   isToken,
 } from "./field-rules.ts";
-/** Fields as a list of name and value. */
+/** Fields as lists of name and value. */
 export {
   combinedFieldValue,
   FIELD_LINE_OVERHEAD,
@@ -31,9 +31,9 @@ export {
 } from "./field-section.ts";
 /** HTTP/0.9 over QUIC streams. */
 export { HQ_ALPN, HQ_ERROR, HqConnection, type HqEvent } from "./hq.ts";
-/** The versions, by name. */
+/** The names of the versions. */
 export type { HttpVersion } from "./http-version.ts";
-/** Whether a request may be served, and as what. */
+/** Validation of request heads. */
 export {
   type AcceptedHead,
   type GivenHead,

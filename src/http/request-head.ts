@@ -1,16 +1,16 @@
 /**
- * What every version asks of a request's head before anything else sees it (RFC 9110 §4.2, §7.2, RFC 9112 §3.2,
- * RFC 9113 §8.3.1, RFC 9114 §4.3.1). Each version reads its own syntax; whether the request that it read may be served,
- * and as what, is decided here, so that the same request has the same answer over all of them.
+ * Validates request heads for all versions (RFC 9110 §4.2, §7.2, RFC 9112 §3.2, RFC 9113 §8.3.1, RFC 9114 §4.3.1).
+ * Each version parses its own syntax. The decision whether a request may be served, and as what, is made here, so that
+ * the same request gets the same response in all versions.
  */
 
 import { type FieldLine, type FieldSection, fieldLineSize, fieldSectionSize } from "./field-section.ts";
 import { METHODS } from "./methods.ts";
 
-/** A head as a version read it. */
+/** A request head as parsed by a version. */
 export interface GivenHead {
   readonly method: string;
-  /** `:authority`, or what the request target names; undefined where Host alone may name it. */
+  /** `:authority`, or the authority in the request target; undefined if only Host may have it. */
   readonly authority: string | undefined;
   /** Undefined for a plain CONNECT, whose target is the authority. */
   readonly path: string | undefined;
@@ -18,13 +18,13 @@ export interface GivenHead {
 }
 
 export interface AcceptedHead {
-  /** Empty where neither the target nor Host names one. */
+  /** Empty if neither the target nor Host has one. */
   readonly authority: string;
-  /** Without `host`, which the authority stands for, and with one `cookie` line at most. */
+  /** Without `host`, which is the authority, and with at most one `cookie` line. */
   readonly fields: FieldSection;
 }
 
-/** The status that answers a request which may not be served. */
+/** The response to a request that must not be served. */
 export interface Refusal {
   readonly status: 400 | 431 | 501;
   readonly reason: string;
@@ -32,16 +32,16 @@ export interface Refusal {
   readonly isMalformed?: true;
 }
 
-/** The most bytes that a head may have, as RFC 9113 §6.5.2 and RFC 9114 §4.2.2 count them. */
+/** The maximum size of a head in bytes, counted as in RFC 9113 §6.5.2 and RFC 9114 §4.2.2. */
 export const MAX_HEAD_SIZE = 65_536;
 
-/** uri-host [ ":" port ] (RFC 9110 §7.2), without userinfo (RFC 9110 §4.2.4), and not empty (RFC 9110 §4.2.2). */
+/** uri-host [ ":" port ] (RFC 9110 §7.2), without userinfo (RFC 9110 §4.2.4), not empty (RFC 9110 §4.2.2). */
 const AUTHORITY = /^(?:\[[0-9A-Za-z:.]+\]|[A-Za-z0-9\-._~!$&'()*+,;=%]+)(?::([0-9]*))?$/;
 const MAX_PORT = 65_535;
 
 /**
- * RFC 9112 §3.2.1: a path and a query. A fragment is no part of a request target (RFC 9110 §7.1), nor is a byte outside
- * ASCII (RFC 3986 §2). Browsers do send some of the other characters that RFC 3986 does not allow.
+ * A path and a query (RFC 9112 §3.2.1). A request target has no fragment (RFC 9110 §7.1) and no bytes outside ASCII
+ * (RFC 3986 §2). Other characters that RFC 3986 forbids are allowed, because browsers send some of them.
  */
 const PATH = /^\/[\x21\x22\x24-\x7e]*$/;
 
@@ -67,15 +67,15 @@ export function judgeRequest(given: GivenHead): AcceptedHead | Refusal {
   const authority = given.authority ?? host;
   // RFC 9113 §8.3.1, RFC 9114 §4.3.1
   if (authority?.includes("@")) return { ...refuse("the authority has userinfo"), isMalformed: true };
-  if (authority !== undefined && !isAuthority(authority)) return refuse("the authority is not one");
-  // RFC 9110 §4.2.3: letter case makes no other host.
+  if (authority !== undefined && !isAuthority(authority)) return refuse("the authority is invalid");
+  // RFC 9110 §4.2.3: host names are case-insensitive.
   if (host !== undefined && host.toLowerCase() !== authority!.toLowerCase())
     return refuse("host differs from the target");
   if (path === undefined) {
     // RFC 9110 §9.3.6
-    if (authority === undefined || !WITH_PORT.test(authority)) return refuse("CONNECT without host and port");
+    if (authority === undefined || !WITH_PORT.test(authority)) return refuse("CONNECT needs a host and a port");
   } else if (!PATH.test(path) && !(path === "*" && method === "OPTIONS")) {
-    return refuse("the path is not one");
+    return refuse("the path is invalid");
   }
   const fields = hosts === 0 && cookies < 2 ? given.fields : normalized(given.fields);
   return { authority: authority ?? "", fields };
@@ -85,7 +85,7 @@ const refuse = (reason: string): Refusal => ({ status: 400, reason });
 
 export const isRefusal = (verdict: AcceptedHead | Refusal): verdict is Refusal => "status" in verdict;
 
-/** RFC 9113 §8.2.3, RFC 9114 §4.2.1: the crumbs of a cookie are one line for whatever stands behind us. */
+/** Removes `host`, and joins `cookie` lines for handlers and origins (RFC 9113 §8.2.3, RFC 9114 §4.2.1). */
 function normalized(given: FieldSection): FieldSection {
   const fields: FieldLine[] = [];
   let cookie = -1;
@@ -102,16 +102,16 @@ function normalized(given: FieldSection): FieldSection {
   return fields;
 }
 
-/** What a server refuses that could be sent to another one. `scheme` is undefined where the request names none. */
+/** Checks what only this server refuses. `scheme` is undefined if the request has none. */
 export function refusalOfServer(scheme: string | undefined, given: GivenHead): Refusal | undefined {
-  if (!METHODS.has(given.method)) return { status: 501, reason: "the method is not known" }; // RFC 9110 §9.1
-  if (scheme !== undefined && !/^https?$/i.test(scheme)) return refuse("the scheme is not one that this server speaks");
+  if (!METHODS.has(given.method)) return { status: 501, reason: "unknown method" }; // RFC 9110 §9.1
+  if (scheme !== undefined && !/^https?$/i.test(scheme)) return refuse("unsupported scheme");
   // RFC 6585 §5
   if (headSize(scheme, given) > MAX_HEAD_SIZE) return { status: 431, reason: "the head is too large" };
   return undefined;
 }
 
-/** RFC 9113 §6.5.2, RFC 9114 §4.2.2: the pseudo-header fields count, in HTTP/1.1 as if it had them. */
+/** Counts pseudo-header fields too (RFC 9113 §6.5.2, RFC 9114 §4.2.2), as if HTTP/1.1 had them. */
 function headSize(scheme: string | undefined, { method, authority, path, fields }: GivenHead): number {
   let size = fieldSectionSize(fields) + fieldLineSize(":method", method);
   if (authority !== undefined) size += fieldLineSize(":authority", authority);

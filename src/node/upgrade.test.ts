@@ -162,7 +162,7 @@ describe.each(UPGRADES)("%s", (_name, kind) => {
     expect(await (await get(await connect(open, port), "/")).text()).toBe("alive");
     expect(lines).toEqual([
       expect.stringContaining("a fault of the listener"),
-      "what was written to the socket is no HTTP/1.1 response",
+      "the data written to the socket is not an HTTP/1.1 response",
     ]);
   });
 });

@@ -35,7 +35,7 @@ export type PacketEvent =
     }
   /** From an address that is not a route of the connection. */
   | { readonly type: "quic:datagram-dropped"; readonly remote: SocketAddress; readonly size: number }
-  /** From now on packets are sent between these addresses. */
+  /** The addresses that packets use from now on. */
   | { readonly type: "quic:migrated"; readonly local: SocketAddress | undefined; readonly remote: SocketAddress };
 
 export type RecoveryEvent =

@@ -112,7 +112,7 @@ export interface StreamTransport {
   /** Sets the application error code for closing on work without progress (RFC 9000 §21.9). */
   setExcessiveLoadCode(code: VarInt): void;
 
-  /** Counts work that the protocol did for the peer, besides reading bytes. A small packet is 32. */
+  /** Counts work that the protocol did for the peer, apart from reading bytes. A small packet is 32. */
   countWork(work: number): void;
 
   /** Closes the connection with an application error code (CONNECTION_CLOSE 0x1d). */

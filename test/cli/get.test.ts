@@ -305,7 +305,7 @@ describe("the exit code", () => {
       stderr: expect.stringContaining(`port ${closed.port}; check the port`),
     });
     expect(await get(["--http2", "-s", closed.url])).toMatchObject({ exitCode: 7, stderr: "" });
-    expect((await get(["--http2", "-sS", closed.url])).stderr).toContain("nothing listens");
+    expect((await get(["--http2", "-sS", closed.url])).stderr).toContain("nothing is listening");
   });
 
   test("28 after --max-time", async () => {

@@ -439,7 +439,7 @@ export async function relayed(): Promise<void> {
 
 /** A datagram to the wildcard socket, for an address that the system does not list. */
 export async function strayDatagram(): Promise<void> {
-  const nothing = { listed: () => [], askedBy: async () => undefined };
+  const nothing = { listed: () => [], contactedBy: async () => undefined };
   const socket = await bindEveryAddress(0, "0.0.0.0", nothing);
   socket.onFault = ({ entry }) => log(`(${entry})`);
   const client = createSocket("udp4");

@@ -1,7 +1,7 @@
 /**
- * Two `StreamTransport`s joined in memory, for tests of what lies above QUIC: with stream limits, write windows, and a
- * network that cuts and reorders as QUIC may, which is between streams but never inside one. The cases of
- * `quic/testing/transport-cases.ts` hold it to what a connection does.
+ * Two `StreamTransport`s connected in memory, for tests of protocols above QUIC, with stream limits and write windows.
+ * Like QUIC, the simulated network splits data and reorders it between streams, but never within one. The cases of
+ * `quic/testing/transport-cases.ts` check that it behaves like a connection.
  */
 
 import type { Rng } from "../../base/rng.ts";
@@ -21,9 +21,9 @@ import type { VarInt } from "../../wire/varint.ts";
 export interface MemoryOptions {
   readonly maxBidiStreams?: number;
   readonly maxUniStreams?: number;
-  /** How many unread bytes a stream holds before `write` says that they are enough. */
+  /** The number of unread bytes of a stream above which `write` returns false. */
   readonly window?: number;
-  /** The most bytes that `read` gives at once. */
+  /** The maximum number of bytes that `read` returns at once. */
   readonly maxRead?: number;
   /** Delivers streams in a random order and in random pieces. */
   readonly rng?: Rng;
@@ -36,19 +36,19 @@ type Delivery =
 
 /** One side's view of a stream. */
 interface StreamState {
-  /** What the other side sent and has not been delivered. */
+  /** Sent by the other side but not delivered yet. */
   readonly incoming: Delivery[];
   readonly readable: Uint8Array[];
-  /** Whether this side knows of it. */
+  /** True once this side knows the stream. */
   isOpen: boolean;
-  /** The end, or a reset, was delivered. */
+  /** True once the end or a reset was delivered. */
   isSizeKnown: boolean;
-  /** "done": the end was read, or a reset told. */
+  /** "done" once the end was read or a reset was reported. */
   reading: "open" | "stopped" | "done";
   sending: "open" | "ended" | "reset";
-  /** The other side has got the end, or the reset. */
+  /** True once the other side has received the end or the reset. */
   isDelivered: boolean;
-  /** Whether the application wrote the end or reset. */
+  /** True once the application has written the end or reset the stream. */
   isEndedByApplication: boolean;
   isBlocked: boolean;
   isAnnounced: boolean;
@@ -74,19 +74,19 @@ export class MemoryTransport implements StreamTransport {
   readonly events: TransportEvent[] = [];
   readonly streams = new Map<StreamId, StreamState>();
   readonly #options: MemoryOptions;
-  /** Streams on which something is on its way to this side. */
+  /** Streams with data in transit to this side. */
   readonly #expecting = new Set<StreamId>();
   peer!: MemoryTransport;
   closed: { readonly code: VarInt; readonly phrase: string } | undefined;
-  /** Every call that sent something: for tests of how much goes into one write. */
+  /** Every call that sent something, for tests of write sizes. */
   readonly writes: { readonly id: StreamId; readonly bytes: Uint8Array; readonly fin: boolean }[] = [];
   readonly priorities = new Map<StreamId, SendPriority>();
   readonly resets = new Map<StreamId, VarInt>();
   readonly stops = new Map<StreamId, VarInt>();
-  /** Streams of the other side's that were replaced by credit for another. */
+  /** The other side's streams for which new stream credit was granted. */
   readonly #retired = new Set<StreamId>();
-  #isOver = false;
-  /** What a connection allows at once; it is never refilled. */
+  #isClosed = false;
+  /** The same as a connection's budget, but never refilled. */
   #workLeft = 320_000;
   #excessiveLoadCode: VarInt = 0;
   #opened = { bidi: 0, uni: 0 };
@@ -99,7 +99,7 @@ export class MemoryTransport implements StreamTransport {
     this.#credit = { bidi: options.maxBidiStreams ?? 100, uni: options.maxUniStreams ?? 100 };
   }
 
-  /** Allows this side more streams, as MAX_STREAMS does. */
+  /** Allows this side to open more streams, like MAX_STREAMS. */
   grantStreams(direction: StreamDirection, count: number): void {
     this.#credit[direction] += count;
     if (this.#refused[direction]) this.events.push({ type: "streams-available", direction });
@@ -107,7 +107,7 @@ export class MemoryTransport implements StreamTransport {
   }
 
   openStream(direction: StreamDirection, wanted?: StreamId): StreamId | undefined {
-    if (this.#isOver) return undefined;
+    if (this.#isClosed) return undefined;
     const type = (this.role === "server" ? 1 : 0) + (direction === "uni" ? 2 : 0);
     const first = this.#opened[direction];
     const index = wanted === undefined ? first : (wanted - type) / 4;
@@ -133,7 +133,7 @@ export class MemoryTransport implements StreamTransport {
   }
 
   writableBytes(id: StreamId): number {
-    if (this.#isOver) return Number.MAX_SAFE_INTEGER;
+    if (this.#isClosed) return Number.MAX_SAFE_INTEGER;
     const stream = this.#find(id, "send");
     if (stream.sending !== "open") return Number.MAX_SAFE_INTEGER;
     const room = this.#room(id);
@@ -142,7 +142,7 @@ export class MemoryTransport implements StreamTransport {
   }
 
   write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
-    if (this.#isOver) return true;
+    if (this.#isClosed) return true;
     const stream = this.#find(id, "send");
     if (fin) stream.isEndedByApplication = true;
     if (stream.sending === "open" && (data.length > 0 || fin)) {
@@ -156,7 +156,7 @@ export class MemoryTransport implements StreamTransport {
   }
 
   read(id: StreamId, max = Number.POSITIVE_INFINITY): StreamChunk | undefined {
-    if (this.#isOver) return undefined;
+    if (this.#isClosed) return undefined;
     const stream = this.#find(id, "receive");
     if (stream.reading !== "open") return undefined;
     const first = stream.readable[0];
@@ -174,7 +174,7 @@ export class MemoryTransport implements StreamTransport {
   }
 
   reset(id: StreamId, code: VarInt): void {
-    if (this.#isOver) return;
+    if (this.#isClosed) return;
     const stream = this.#find(id, "send");
     const isLate = stream.sending === "ended" && stream.isDelivered;
     if (!isLate && !(stream.sending === "reset" && stream.isEndedByApplication)) this.resets.set(id, code);
@@ -183,13 +183,13 @@ export class MemoryTransport implements StreamTransport {
   }
 
   stopSending(id: StreamId, code: VarInt): void {
-    if (this.#isOver) return;
+    if (this.#isClosed) return;
     const stream = this.#find(id, "receive");
     if (stream.reading !== "open") return;
     stream.reading = "stopped";
     stream.readable.length = 0;
     this.stops.set(id, code);
-    // All of it has been sent: there is nothing to stop.
+    // If everything was sent, there is nothing to stop.
     if (!stream.isSizeKnown) this.#send(id, { type: "stop", code });
     this.#retire(id, stream);
   }
@@ -204,19 +204,19 @@ export class MemoryTransport implements StreamTransport {
   }
 
   close(code: VarInt, phrase: string): void {
-    if (this.#isOver) return;
+    if (this.#isClosed) return;
     this.closed = { code, phrase };
     for (const [side, type] of [
       [this, "local"],
       [this.peer, "peer"],
     ] as const) {
-      side.#isOver = true;
+      side.#isClosed = true;
       side.#expecting.clear();
       side.events.push({ type: "closed", reason: { type, layer: "application", code, phrase } });
     }
   }
 
-  /** Delivers one piece of what is on its way to this side; false when there is nothing. */
+  /** Delivers one piece of the data in transit to this side. Returns false if there is none. */
   deliverOne(): boolean {
     const rng = this.#options.rng;
     if (this.#expecting.size === 0) return false;
@@ -271,7 +271,7 @@ export class MemoryTransport implements StreamTransport {
     }
   }
 
-  /** RFC 9000 §3.2: the first frame of a stream opens it, and all lower-numbered ones of its kind. */
+  /** RFC 9000 §3.2: the first frame of a stream opens it and all lower-numbered streams of its type. */
   #open(id: StreamId): void {
     for (let lower = id % 4; lower <= id; lower += 4) {
       const stream = this.streams.get(lower)!;
@@ -294,13 +294,13 @@ export class MemoryTransport implements StreamTransport {
     return isServerInitiated(id) === (this.role === "server");
   }
 
-  /** Puts something on its way to the other side. */
+  /** Queues a delivery to the other side. */
   #send(id: StreamId, delivery: Delivery): void {
     this.peer.streams.get(id)!.incoming.push(delivery);
     this.peer.#expecting.add(id);
   }
 
-  /** What is on its way may still arrive, but not the end. */
+  /** Resets the stream. Data in transit may still arrive, but not the end. */
   #abandon(id: StreamId, stream: StreamState, code: VarInt): void {
     const theirs = this.peer.streams.get(id)!;
     for (const [index, each] of theirs.incoming.entries()) {
@@ -319,7 +319,7 @@ export class MemoryTransport implements StreamTransport {
     return Math.max(0, (this.#options.window ?? 65_536) - held);
   }
 
-  /** The other side has read: what was blocked may go on. */
+  /** Call after the other side has read: a blocked stream may continue. */
   #noteRoom(id: StreamId): void {
     const stream = this.streams.get(id)!;
     if (!stream.isBlocked || this.#room(id) === 0) return;
@@ -338,7 +338,7 @@ export class MemoryTransport implements StreamTransport {
     this.#retire(id, stream);
   }
 
-  /** A stream of the other side's that is over on this one makes room for another. */
+  /** Grants the other side credit for a new stream once one of its streams has ended here. */
   #retire(id: StreamId, stream: StreamState): void {
     if (this.#isLocal(id) || this.#retired.has(id)) return;
     const isRead = stream.reading === "done" || (stream.reading === "stopped" && stream.isSizeKnown);
@@ -354,7 +354,7 @@ export interface MemoryPair {
   readonly server: MemoryTransport;
 }
 
-/** A connected pair; both sides' first event is "connected". */
+/** A connected pair. The first event of both sides is "connected". */
 export function memoryPair(options: MemoryOptions = {}): MemoryPair {
   const client = new MemoryTransport("client", options);
   const server = new MemoryTransport("server", options);

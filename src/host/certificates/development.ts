@@ -1,6 +1,6 @@
 /**
- * A certificate for development: self-signed, for localhost, kept in the user's cache directory and renewed in time. It
- * lives for less than 14 days, so that browsers take it by its hash (WebTransport's serverCertificateHashes).
+ * A certificate for development: self-signed, for localhost, kept in the user's cache directory and renewed in time.
+ * It is valid for less than 14 days, so that browsers accept it by its hash (WebTransport's serverCertificateHashes).
  */
 
 import { createHash, generateKeyPairSync, randomBytes } from "node:crypto";
@@ -11,33 +11,34 @@ import { parseX509 } from "./certificate.ts";
 import { type Identity, loadIdentity } from "./identity.ts";
 
 export interface DevelopmentOptions {
-  /** Besides localhost, 127.0.0.1 and ::1. */
+  /** Names in addition to localhost, 127.0.0.1 and ::1. */
   readonly names?: readonly string[];
-  /** Where it is kept; the user's cache directory by default. */
+  /** Where the certificate is kept. Default: the user's cache directory. */
   readonly directory?: string;
   readonly now?: Date;
 }
 
 export interface DevelopmentIdentity extends Identity {
-  /** Base64 of the SHA-256 of the public key: what Chromium's --ignore-certificate-errors-spki-list takes. */
+  /** Base64 of the SHA-256 of the public key, for Chromium's --ignore-certificate-errors-spki-list. */
   readonly spkiHash: string;
-  /** SHA-256 of the certificate: what serverCertificateHashes takes. */
+  /** SHA-256 of the certificate, for serverCertificateHashes. */
   readonly sha256: Uint8Array;
-  /** The file with certificate and key; undefined when it could not be kept. */
+  /** The file with certificate and key; undefined if it could not be stored. */
   readonly path: string | undefined;
 }
 
 const DAY = 86_400_000;
-/** The W3C's limit is 14 days; the clocks of other machines may be a little behind. */
-const BACKDATED = DAY / 24;
+/** Validity starts an hour early, in case clocks of other machines are behind. */
+const BACKDATING = DAY / 24;
+/** The W3C's limit is 14 days. */
 const LIFETIME = 13 * DAY;
 const RENEW_BEFORE = 2 * DAY;
 
-const ALWAYS = ["localhost", "127.0.0.1", "::1"] as const;
+const DEFAULT_NAMES = ["localhost", "127.0.0.1", "::1"] as const;
 
 export async function developmentIdentity(options: DevelopmentOptions = {}): Promise<DevelopmentIdentity> {
   const now = options.now ?? new Date();
-  const names = [...new Set([...ALWAYS, ...(options.names ?? []).map((name) => name.toLowerCase())])];
+  const names = [...new Set([...DEFAULT_NAMES, ...(options.names ?? []).map((name) => name.toLowerCase())])];
   const directory = options.directory ?? cacheDirectory();
   const path = join(directory, `development-${fingerprint(names)}.pem`);
   const kept = await readKept(path, now);
@@ -47,17 +48,17 @@ export async function developmentIdentity(options: DevelopmentOptions = {}): Pro
   return stored ?? describe(load(fresh, now), undefined);
 }
 
-/** One file for each set of names. */
+/** Identifies the file for a set of names. */
 const fingerprint = (names: readonly string[]): string =>
   createHash("sha256")
     .update([...names].sort().join("\n"))
     .digest("hex")
     .slice(0, 16);
 
-/** Certificate and key lie in one file, so that no one ever reads the one without the other. */
+/** Certificate and key are in one file, so that they always match. */
 const load = (pem: string, now: Date): Identity => loadIdentity({ cert: pem, key: pem }, { now });
 
-/** Undefined when there is none, it is about to expire, or somebody has damaged it. */
+/** Undefined if there is none, or it is damaged or about to expire. */
 async function readKept(path: string, now: Date): Promise<Identity | undefined> {
   try {
     const identity = load(await readFile(path, "latin1"), now);
@@ -73,7 +74,7 @@ async function makePem(names: readonly string[], now: Date): Promise<string> {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const spki = publicKey.export({ format: "der", type: "spki" });
   const name = commonName("Nagare development");
-  const notBefore = new Date(now.getTime() - BACKDATED);
+  const notBefore = new Date(now.getTime() - BACKDATING);
   const certificate = builder.signCertificate(
     {
       serial: builder.serialFrom(randomBytes(15)),
@@ -96,8 +97,8 @@ async function makePem(names: readonly string[], now: Date): Promise<string> {
 }
 
 /**
- * When another process was faster, its certificate is taken, so that both serve the same one. Undefined when nothing can
- * be written here: the certificate then lasts as long as the process.
+ * Stores the certificate. If another process was faster, returns that process's certificate, so that both serve the
+ * same one. Undefined if nothing can be written: the certificate then lasts as long as the process.
  */
 async function store(path: string, pem: string, now: Date): Promise<DevelopmentIdentity | undefined> {
   try {

@@ -1,4 +1,4 @@
-/** A certificate chain with its private key, checked before anything listens. */
+/** A certificate chain with its private key, validated before the server listens. */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
@@ -13,7 +13,7 @@ export interface IdentitySource {
   readonly cert: string | Uint8Array;
   /** PEM. */
   readonly key: string | Uint8Array;
-  /** Decrypts an encrypted key. */
+  /** The passphrase of an encrypted key. */
   readonly passphrase?: string;
 }
 
@@ -21,11 +21,11 @@ export interface Identity {
   /** DER, the server's own certificate first. */
   readonly chain: readonly Uint8Array[];
   readonly signer: Signer;
-  /** What it is for: DNS names in lower case, wildcards included, and addresses. */
+  /** The certificate's lowercase DNS names, including wildcards, and addresses. */
   readonly names: readonly string[];
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** PEM, as given: for TLS over TCP. */
+  /** The original PEM, for TLS over TCP. */
   readonly cert: string;
   readonly key: string;
 }
@@ -39,7 +39,7 @@ export type IdentityProblem =
   | "KEY_UNSUPPORTED"
   | "KEY_MISMATCH";
 
-/** A certificate or key that cannot serve. The message says what is wrong with which, and what to do. */
+/** A certificate or key cannot be used. The message says which one, why, and what to do. */
 export class IdentityError extends Error {
   override readonly name = "IdentityError";
   readonly code: IdentityProblem;
@@ -52,7 +52,7 @@ export class IdentityError extends Error {
 
 export interface LoadOptions {
   readonly now?: Date;
-  /** Accepts a certificate outside its time, which no client will. */
+  /** True to accept an expired or not yet valid certificate, although no client will. */
   readonly ignoreValidity?: boolean;
 }
 
@@ -60,47 +60,48 @@ export interface LoadOptions {
 export const loadIdentity = (source: IdentitySource, options: LoadOptions = {}): Identity =>
   loadNamed(source, { cert: "the certificate", key: "the key", hint: pathHint }, options);
 
-/** What messages call the two, and what they add when one of them is no PEM text. */
-interface Called {
+/** Names of certificate and key in messages, and a hint if one of them is not PEM. */
+interface Labels {
   readonly cert: string;
   readonly key: string;
   hint(pem: string): string;
 }
 
-function loadNamed(source: IdentitySource, called: Called, options: LoadOptions): Identity {
+function loadNamed(source: IdentitySource, labels: Labels, options: LoadOptions): Identity {
   const cert = pemText(source.cert);
   const key =
     source.passphrase === undefined ? pemText(source.key) : decryptKey(pemText(source.key), source.passphrase);
   const chain = certificatesOfPem(cert);
-  const leaf = readLeaf(chain, cert, called);
+  const leaf = readLeaf(chain, cert, labels);
   const names = namesOf(leaf);
   const label = names.length > 0 ? names.join(", ") : leaf.subject.display;
-  const privateKey = readKey(key, called);
+  const privateKey = readKey(key, labels);
   const signer = createSigner(privateKey);
   if (signer.schemes.length === 0) {
     const kind = privateKey.asymmetricKeyDetails?.namedCurve ?? privateKey.asymmetricKeyType;
     throw new IdentityError(
       "KEY_UNSUPPORTED",
-      `${called.key} is of the kind ${kind}, which TLS 1.3 servers here do not use: make one with P-256, P-384, Ed25519 or RSA`,
+      `${labels.key} is of type ${kind}, which is not supported: use a P-256, P-384, Ed25519 or RSA key`,
     );
   }
   if (!new X509Certificate(leaf.der).checkPrivateKey(privateKey)) {
     throw new IdentityError(
       "KEY_MISMATCH",
-      `${called.key} does not belong to the certificate for ${label}: give the key that this certificate was made with, and put the server's own certificate first`,
+      `${labels.key} does not belong to the certificate for ${label}: ` +
+        "use the key that belongs to it, and put the server's own certificate first",
     );
   }
   if (options.ignoreValidity !== true) checkValidity(leaf, label, options.now ?? new Date());
   return { chain, signer, names, notBefore: leaf.notBefore, notAfter: leaf.notAfter, cert, key };
 }
 
-/** The same from files. */
+/** Loads from files. Rejects with an `IdentityError`. */
 export async function loadIdentityFiles(
   files: { readonly certFile: string; readonly keyFile: string },
   options: LoadOptions = {},
 ): Promise<Identity> {
-  const called = { cert: `the certificate ${files.certFile}`, key: `the key ${files.keyFile}`, hint: () => "" };
-  const pemOf = async (path: string, code: IdentityProblem, what: string): Promise<string> => {
+  const labels = { cert: `the certificate ${files.certFile}`, key: `the key ${files.keyFile}`, hint: () => "" };
+  const readPem = async (path: string, code: IdentityProblem, what: string): Promise<string> => {
     try {
       return await readFile(path, "latin1");
     } catch (cause) {
@@ -108,44 +109,44 @@ export async function loadIdentityFiles(
     }
   };
   const [cert, key] = await Promise.all([
-    pemOf(files.certFile, "CERTIFICATE_UNREADABLE", called.cert),
-    pemOf(files.keyFile, "KEY_UNREADABLE", called.key),
+    readPem(files.certFile, "CERTIFICATE_UNREADABLE", labels.cert),
+    readPem(files.keyFile, "KEY_UNREADABLE", labels.key),
   ]);
-  return loadNamed({ cert, key }, called, options);
+  return loadNamed({ cert, key }, labels, options);
 }
 
 function whyUnreadable(cause: unknown): string {
   const { code, message } = cause as NodeJS.ErrnoException;
   if (code === "ENOENT") return "there is no such file; check the path";
-  if (code === "EACCES") return "permission denied; let the user that runs the server read it";
-  if (code === "EISDIR") return "it is a folder; name a PEM file";
+  if (code === "EACCES") return "permission denied; make it readable for the user that runs the server";
+  if (code === "EISDIR") return "it is a folder; give a PEM file";
   return message;
 }
 
-function readLeaf(chain: readonly Uint8Array[], pem: string, called: Called): Certificate {
+function readLeaf(chain: readonly Uint8Array[], pem: string, labels: Labels): Certificate {
   const [first, ...others] = chain;
   if (first === undefined) {
-    throw new IdentityError("CERTIFICATE_UNREADABLE", `${called.cert} is not PEM text${called.hint(pem)}`);
+    throw new IdentityError("CERTIFICATE_UNREADABLE", `${labels.cert} is not PEM text${labels.hint(pem)}`);
   }
   try {
     for (const other of others) parseX509(other);
     return parseX509(first);
   } catch (cause) {
-    throw new IdentityError("CERTIFICATE_UNREADABLE", `${called.cert} is damaged: ${(cause as Error).message}`, {
+    throw new IdentityError("CERTIFICATE_UNREADABLE", `${labels.cert} is damaged: ${(cause as Error).message}`, {
       cause,
     });
   }
 }
 
-function readKey(pem: string, called: Called): KeyObject {
+function readKey(pem: string, labels: Labels): KeyObject {
   try {
     return createPrivateKey(pem);
   } catch (cause) {
     if (/ENCRYPTED/.test(pem)) {
-      const message = `${called.key} is encrypted: decrypt it first (openssl pkey -in KEY -out PLAIN)`;
+      const message = `${labels.key} is encrypted: decrypt it first (openssl pkey -in KEY -out PLAIN)`;
       throw new IdentityError("KEY_ENCRYPTED", message, { cause });
     }
-    throw new IdentityError("KEY_UNREADABLE", `${called.key} is not a private key in PEM text${called.hint(pem)}`, {
+    throw new IdentityError("KEY_UNREADABLE", `${labels.key} is not a private key in PEM text${labels.hint(pem)}`, {
       cause,
     });
   }
@@ -155,14 +156,14 @@ function decryptKey(pem: string, passphrase: string): string {
   try {
     return createPrivateKey({ key: pem, passphrase }).export({ type: "pkcs8", format: "pem" }) as string;
   } catch (cause) {
-    const message = "the key cannot be decrypted: give the passphrase that it was encrypted with";
+    const message = "the key cannot be decrypted: check the passphrase";
     throw new IdentityError("KEY_ENCRYPTED", message, { cause });
   }
 }
 
-/** The commonest mistake is to give a file's name where its text belongs. */
+/** A common mistake is to pass a file name instead of the file's content. */
 const pathHint = (pem: string): string =>
-  pem.length > 0 && pem.length < 1000 && !pem.includes("\n") ? `: read the file ${pem} and give what it holds` : "";
+  pem.length > 0 && pem.length < 1000 && !pem.includes("\n") ? `: read the file ${pem} and pass its content` : "";
 
 function checkValidity(leaf: Certificate, label: string, now: Date): void {
   if (leaf.notAfter < now) {
@@ -179,7 +180,7 @@ function checkValidity(leaf: Certificate, label: string, now: Date): void {
   }
 }
 
-/** The DNS names and addresses of a certificate, as people write them. */
+/** A certificate's DNS names and addresses, in text form. */
 export function namesOf(certificate: Certificate): string[] {
   const names: string[] = [];
   for (const name of certificate.altNames) {

@@ -1,4 +1,4 @@
-// Says which thing is wrong with a certificate. The verdict is a code of OpenSSL's, over TCP and QUIC alike; the person needs the
+// Explains what is wrong with a certificate. The verdict is an OpenSSL code, for both TCP and QUIC; people need the
 // name and the date.
 import type { X509Certificate } from "node:crypto";
 import {
@@ -18,7 +18,10 @@ const UNKNOWN_AUTHORITY = new Set([
   "CERT_UNTRUSTED",
 ]);
 
-/** `chain` is what the server showed, its own certificate first. `detail` is the judge's own sentence, for the rarer codes. */
+/**
+ * `chain` is what the server sent, its own certificate first. `detail` is the verifier's message, for less common
+ * codes.
+ */
 export function chainProblem(
   host: string,
   code: string,
@@ -28,7 +31,7 @@ export function chainProblem(
   const cause = Object.assign(new Error(detail), { code });
   const leaf = chain[0];
   if (leaf === undefined) {
-    return new ClientError("CERTIFICATE_INVALID", `${host} showed no certificate that can be read`, { cause });
+    return new ClientError("CERTIFICATE_INVALID", `${host} sent no readable certificate`, { cause });
   }
   if (code === "CERT_HAS_EXPIRED") {
     const culprit = chain.find((each) => Date.parse(each.validTo) < Date.now()) ?? leaf;
@@ -45,7 +48,7 @@ export function chainProblem(
   return new ClientError("CERTIFICATE_INVALID", `certificate for ${host} is not acceptable: ${detail}`, { cause });
 }
 
-/** Node's spelling of the subject alternative names: `DNS:a.test, IP Address:127.0.0.1`. */
+/** Parses Node's format of subject alternative names: `DNS:a.test, IP Address:127.0.0.1`. */
 function namesOf(certificate: X509Certificate): string[] {
   return (certificate.subjectAltName ?? "")
     .split(", ")
@@ -53,7 +56,7 @@ function namesOf(certificate: X509Certificate): string[] {
     .map((entry) => entry.slice(entry.indexOf(":") + 1));
 }
 
-/** Node's spelling of a distinguished name: one attribute a line. */
+/** Parses Node's format of a distinguished name: one attribute per line. */
 function issuerOf(certificate: X509Certificate): string | undefined {
   const attributes = certificate.issuer.split("\n");
   return ["CN=", "O="]

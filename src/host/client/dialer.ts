@@ -1,4 +1,4 @@
-// Makes sessions with one origin: looks the host up, connects within the time allowed, and wraps what came of it.
+// Opens sessions with one origin: looks up the host, connects with a timeout, and wraps the connection in a session.
 import type { Alternative } from "../../http/index.ts";
 import { type HostClock, millisNow } from "../clock.ts";
 import { detach, guard } from "../guard.ts";
@@ -13,7 +13,7 @@ import { connectTcp } from "./tcp.ts";
 
 type TcpProtocol = Exclude<Protocol, "h3">;
 
-/** What a dialer has to be told; durations in milliseconds. */
+/** Durations are in milliseconds. */
 export interface DialerSettings {
   readonly protocols: readonly Protocol[];
   readonly ca: readonly string[] | undefined;
@@ -26,7 +26,7 @@ export interface DialerSettings {
   readonly clock: HostClock;
 }
 
-/** One attempt to connect. `started` settles when the lookup is done and packets are about to leave. */
+/** One attempt to connect. `started` resolves when the lookup is done and packets are about to be sent. */
 export interface Attempt {
   readonly session: Promise<Session>;
   readonly started: Promise<void>;
@@ -51,7 +51,7 @@ export class Dialer {
     this.#onChange = onChange;
   }
 
-  /** What may be spoken with this origin, the preferred one first. */
+  /** The protocols allowed with this origin, the preferred one first. */
   get protocols(): readonly Protocol[] {
     const { protocols } = this.#settings;
     return this.secure ? protocols : protocols.filter((each) => each === "http/1.1");
@@ -78,7 +78,11 @@ export class Dialer {
       try {
         return await connector.connect(this.origin, options);
       } catch (error) {
-        throw asClientError(error, "CONNECTION_FAILED", `no HTTP/3 connection to ${host} port ${alternative.port}`);
+        throw asClientError(
+          error,
+          "CONNECTION_FAILED",
+          `cannot connect over HTTP/3 to ${host} port ${alternative.port}`,
+        );
       }
     });
   }
@@ -93,25 +97,28 @@ export class Dialer {
     const settings = this.#settings;
     const controller = new AbortController();
     const { signal } = controller;
-    const late = guard(
+    const onTimeout = guard(
       "client connect timeout",
       (fault) => controller.abort(fault.error),
       () => {
         const seconds = settings.connectTimeout / 1000;
         controller.abort(
-          new ClientError("CONNECT_TIMEOUT", `no connection to ${host} port ${port}${transport} within ${seconds} s`),
+          new ClientError(
+            "CONNECT_TIMEOUT",
+            `could not connect to ${host} port ${port}${transport} within ${seconds} s`,
+          ),
         );
       },
     );
     const { clock } = settings;
-    const timer = new Timer(late, noLimit(settings.connectTimeout), clock);
+    const timer = new Timer(onTimeout, noLimit(settings.connectTimeout), clock);
     let start = () => {};
     const started = new Promise<void>((resolve) => {
       start = resolve;
     });
     const run = async () => {
       try {
-        ready?.().catch(() => {}); // while the lookup runs; a failure is met below
+        ready?.().catch(() => {}); // loads during the lookup; a failure surfaces below
         const lookupStart = millisNow(clock);
         const addresses: readonly ResolvedAddress[] = await abortable(
           resolveHost(host, port, settings.resolve),

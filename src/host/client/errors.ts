@@ -1,30 +1,30 @@
-// Every way a request can fail, as stable codes. A ClientError is a TypeError because that is what fetch promises its callers.
+// Every way a request can fail, as stable codes. A ClientError is a TypeError because fetch rejects with a TypeError.
 
 import { printable } from "../../wire/printable.ts";
 
-/** Code, and the sentence for its family. */
+/** Each code with its meaning. */
 export const CLIENT_ERRORS = {
   NAME_NOT_FOUND: "the host name has no address",
-  CONNECTION_REFUSED: "nothing listens at that address and port",
-  CONNECTION_FAILED: "the connection could not be made",
+  CONNECTION_REFUSED: "nothing is listening at that address and port",
+  CONNECTION_FAILED: "the connection could not be established",
   CONNECTION_LOST: "the connection ended before the response did",
-  CONNECT_TIMEOUT: "the connection took too long",
+  CONNECT_TIMEOUT: "connecting took too long",
   RESPONSE_TIMEOUT: "the response, or its next part, took too long",
-  CERTIFICATE_EXPIRED: "the certificate's time has passed",
-  CERTIFICATE_NOT_YET_VALID: "the certificate's time has not come",
+  CERTIFICATE_EXPIRED: "the certificate has expired",
+  CERTIFICATE_NOT_YET_VALID: "the certificate is not valid yet",
   CERTIFICATE_WRONG_NAME: "the certificate is for another name",
-  CERTIFICATE_UNKNOWN_AUTHORITY: "no trusted authority issued the certificate",
+  CERTIFICATE_UNKNOWN_AUTHORITY: "the certificate was not issued by a trusted authority",
   CERTIFICATE_INVALID: "the certificate is not acceptable",
   TLS_FAILED: "the TLS handshake failed",
-  PROTOCOL_UNAVAILABLE: "no protocol that was asked for can be used",
-  PROTOCOL_ERROR: "the peer broke the protocol",
+  PROTOCOL_UNAVAILABLE: "none of the allowed protocols is available",
+  PROTOCOL_ERROR: "the peer violated the protocol",
   RESPONSE_INCOMPLETE: "the response ended early",
-  CONTENT_UNDECODABLE: "the content is not what its content-encoding says",
-  REDIRECT_REFUSED: "a redirect came and was not wanted",
-  REDIRECT_INVALID: "the redirect leads nowhere",
-  TOO_MANY_REDIRECTS: "the redirects do not end",
+  CONTENT_UNDECODABLE: "the content does not match its content-encoding",
+  REDIRECT_REFUSED: "the response is a redirect, which the request does not allow",
+  REDIRECT_INVALID: "the redirect has no valid target",
+  TOO_MANY_REDIRECTS: "there were too many redirects",
   REQUEST_INVALID: "the request cannot be sent as it is",
-  REQUEST_BODY_FAILED: "the request's body failed while it was read",
+  REQUEST_BODY_FAILED: "reading the request's body failed",
   CLIENT_CLOSED: "the client was closed",
 } as const;
 
@@ -32,7 +32,7 @@ export type ClientErrorCode = keyof typeof CLIENT_ERRORS;
 
 interface ClientErrorOptions {
   readonly cause?: unknown;
-  /** What the person may do about it. */
+  /** What the user can do about it. */
   readonly hint?: string;
 }
 
@@ -40,7 +40,7 @@ export class ClientError extends TypeError {
   readonly code: ClientErrorCode;
   readonly hint: string | undefined;
 
-  /** The message may hold what the peer wrote. */
+  /** The message may contain text from the peer; control characters are escaped. */
   constructor(code: ClientErrorCode, message: string, options: ClientErrorOptions = {}) {
     super(printable(message), "cause" in options ? { cause: options.cause } : undefined);
     this.name = "ClientError";
@@ -50,7 +50,7 @@ export class ClientError extends TypeError {
 }
 
 /**
- * The server or the path to it is gone, through no fault of the request: an idempotent request may be retried on another
+ * The server, or the path to it, is gone. The request is not to blame: an idempotent one may be retried on another
  * connection (RFC 9110 §9.2.2).
  */
 export class ServerGoneError extends ClientError {
@@ -59,7 +59,7 @@ export class ServerGoneError extends ClientError {
   }
 }
 
-/** The same error for an Error of unknown origin, unless it is one of ours already. */
+/** Wraps an error in a ClientError, unless it is one already. */
 export function asClientError(error: unknown, code: ClientErrorCode, message: string): ClientError {
   if (error instanceof ClientError) return error;
   const reason = error instanceof Error ? error.message : String(error);
@@ -84,10 +84,10 @@ export function certificateNotYetValid(host: string, notBefore: Date, cause?: un
 
 export function certificateWrongName(host: string, names: readonly string[], cause?: unknown): ClientError {
   const shown = names.slice(0, 3).join(", ") + (names.length > 3 ? ` and ${names.length - 3} more` : "");
-  const whose = names.length === 0 ? "names no host, so not" : `is for ${shown}, not`;
+  const whose = names.length === 0 ? "names no host, and so not" : `is for ${shown}, not`;
   return new ClientError("CERTIFICATE_WRONG_NAME", `certificate ${whose} ${host}`, {
     cause,
-    hint: "ask for one of the names it is for, or give the server a certificate for this one",
+    hint: "use one of the names in the certificate, or give the server a certificate for this name",
   });
 }
 

@@ -1,4 +1,4 @@
-// Makes HTTP/3 connections: one UDP socket each, the QUIC handshake, and the judgement of the server's certificate.
+// Opens HTTP/3 connections: one UDP socket each, the QUIC handshake, and verification of the server's certificate.
 import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
 import { seconds } from "../../base/time.ts";
 import {
@@ -21,9 +21,9 @@ import type { Http3Connector } from "./http3.ts";
 import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-protocols.ts";
 import type { DialOptions, ResolvedAddress } from "./session.ts";
 import { staggered } from "./staggered.ts";
-import { refusalOf } from "./verdict.ts";
+import { judgeCertificate } from "./verdict.ts";
 
-/** Bytes that responses which nobody reads may hold before the others of their connection wait for them. */
+/** Unread bytes of all responses of a connection; above this, its other responses are blocked. */
 const MAX_UNREAD = 64 * 1024 * 1024;
 
 export function createHttp3Connector(environment: QuicEnvironment = systemEnvironment): Http3Connector {
@@ -31,7 +31,7 @@ export function createHttp3Connector(environment: QuicEnvironment = systemEnviro
   return { connect, async close() {} };
 }
 
-/** Dials, and has the protocol of the table speak that the server chose. */
+/** Connects, and starts the protocol from the table that the server selected. */
 export function quicDialer<P extends DialedProtocol>(
   protocols: ClientProtocols<P>,
   environment: QuicEnvironment = systemEnvironment,
@@ -43,8 +43,8 @@ export function quicDialer<P extends DialedProtocol>(
       signal: options.signal,
       clock: environment.clock,
       attempt: (address, signal) => dial(environment, origin, protocols, { ...options, signal }, address),
-      discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was first")),
-      // A certificate is judged once: another address of the same host shows the same.
+      discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was faster")),
+      // Another address of the same host would present the same certificate.
       isFinal: (error) => error instanceof ClientError && error.code.startsWith("CERTIFICATE_"),
     });
   };
@@ -75,7 +75,7 @@ async function dial<P extends DialedProtocol>(
     }),
   });
   const driver = new QuicDriver(endpoint, [socket], environment);
-  driver.onFault = ignore; // it ends the connection, whose requests fail with it as their cause
+  driver.onFault = ignore; // the fault ends the connection, and is the cause of its requests' failures
   const connection = endpoint.connect(
     {
       remote,
@@ -95,11 +95,11 @@ async function dial<P extends DialedProtocol>(
     const handshake = new DialedHandshake(connection, driver, options);
     socket.onRefused = () => handshake.refuse();
     await handshake.done;
-    // A forged ICMP message must not end a connection that works.
+    // A forged ICMP message must not end an established connection.
     socket.onRefused = undefined;
     const handshakeEnd = millisNow(clock);
     const { lookupStart, lookupEnd, onChange } = options;
-    // TLS accepted one of the names that were offered.
+    // TLS only accepts a protocol that was offered.
     const session = protocols[connection.handshakeFacts!.alpn]!({
       connection,
       driver,
@@ -112,17 +112,17 @@ async function dial<P extends DialedProtocol>(
     for (const event of handshake.held) session.handleEvent(event, driver.now());
     return session;
   } catch (error) {
-    // The server shall know: it would keep its half of the handshake until that times out.
+    // Tell the server, which would otherwise keep its half of the handshake until it times out.
     connection.close(0, "");
     await driver.close();
     throw failureOf(error, origin, address, options);
   }
 }
 
-/** A connection on its way: waits for the handshake, has the certificate judged. */
+/** A connection attempt: waits for the handshake and verifies the certificate. */
 class DialedHandshake {
   readonly done: Promise<void>;
-  /** What came before anybody could take it, in order. */
+  /** Events from before the session existed, in order. */
   readonly held: ConnectionEvent[] = [];
   #problem: ClientError | undefined;
   #reject!: (reason: unknown) => void;
@@ -151,7 +151,7 @@ class DialedHandshake {
               );
               break;
             case "closed":
-              this.held.push(event); // it may come together with "connected"
+              this.held.push(event); // may come together with "connected"
               options.signal.removeEventListener("abort", onAbort);
               reject(this.#problem ?? new HandshakeFailure(event.reason));
               break;
@@ -166,7 +166,7 @@ class DialedHandshake {
     });
   }
 
-  /** The system says that nobody listens there. */
+  /** The system reported that the port is unreachable. */
   refuse(): void {
     this.#reject(new Refused("the port is closed"));
   }
@@ -177,7 +177,7 @@ class DialedHandshake {
     chain: readonly Uint8Array[],
     options: DialOptions,
   ): Promise<void> {
-    const refusal = await refusalOf(chain, options, new Date(driver.environment.clock.date()));
+    const refusal = await judgeCertificate(chain, options, new Date(driver.environment.clock.date()));
     this.#problem = refusal?.error;
     const alert = refusal?.verdict?.alert ?? ALERTS.internal_error.code;
     connection.certificateVerdict(refusal && { alert, reason: refusal.error.message }, driver.now());
@@ -198,7 +198,7 @@ class HandshakeFailure extends Error {
 function failureOf(error: unknown, origin: string, address: ResolvedAddress, options: DialOptions): unknown {
   if (error instanceof Refused) {
     const where = `${options.servername} (${address.address}) port ${options.port} over QUIC (UDP)`;
-    return new ClientError("CONNECTION_REFUSED", `nothing listens at ${where}`, {
+    return new ClientError("CONNECTION_REFUSED", `nothing is listening at ${where}`, {
       cause: error,
       hint: "check the port, and that the server speaks HTTP/3",
     });
@@ -207,7 +207,7 @@ function failureOf(error: unknown, origin: string, address: ResolvedAddress, opt
   const { reason } = error;
   const where = `${origin} (${address.address} port ${options.port}, UDP)`;
   if (reason.type === "handshake-timeout" || reason.type === "idle-timeout") {
-    return new ClientError("CONNECT_TIMEOUT", `no answer over QUIC from ${where}`, { cause: error });
+    return new ClientError("CONNECT_TIMEOUT", `no response over QUIC from ${where}`, { cause: error });
   }
   const isTls =
     (reason.type === "local" || reason.type === "peer") &&
@@ -217,7 +217,7 @@ function failureOf(error: unknown, origin: string, address: ResolvedAddress, opt
     reason.code <= 0x1ff;
   return new ClientError(
     isTls ? "TLS_FAILED" : "CONNECTION_FAILED",
-    `no QUIC connection to ${where}: ${error.message}`,
+    `cannot connect over QUIC to ${where}: ${error.message}`,
     {
       cause: error,
     },

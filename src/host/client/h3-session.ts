@@ -1,4 +1,4 @@
-// HTTP/3 on one QUIC connection: our own stack behind the shape that all protocols share.
+// HTTP/3 on one QUIC connection: our own stack as a Session.
 import { toMillis } from "../../base/time.ts";
 import { H3_ERRORS, type H3Connection, type H3Event } from "../../h3/index.ts";
 import { isHttp1Only } from "../../http/index.ts";
@@ -39,7 +39,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   readonly #parts: H3SessionParts;
   readonly #pump: H3EventPump;
   readonly #exchanges = new Map<StreamId, H3ClientExchange>();
-  /** Requests that found no stream credit; the server's next MAX_STREAMS starts them. */
+  /** Requests without stream credit, waiting for the server's next MAX_STREAMS. */
   #waiting: H3ClientExchange[] = [];
   readonly #starvation: StarvationWatch;
   #requests = 0;
@@ -110,7 +110,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     else if (id !== undefined) this.#exchanges.set(id, exchange);
   }
 
-  /** An exception ends the connection, and with it its requests. */
+  /** Ends the connection and its requests. */
   readonly handleFault = (fault: Fault): void => this.#parts.driver.fail(this.#parts.connection, fault);
 
   stats(): SessionStats {
@@ -139,17 +139,17 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     };
   }
 
-  /** An exchange has read: HTTP/3 may have more to tell, and QUIC credit to give. */
+  /** Call after an exchange has read content: there may be further events, and flow control credit to send. */
   pump(): void {
     this.#pump.pump();
   }
 
-  /** An exchange is over. */
+  /** Removes a finished exchange. */
   release(id: StreamId | undefined, exchange: H3ClientExchange): void {
     if (id !== undefined) this.#exchanges.delete(id);
     else this.#waiting = this.#waiting.filter((other) => other !== exchange);
     if (this.active === 0) this.#parts.driver.unref();
-    // One that was given up may have been the last that the end of the connection waited for.
+    // If it was cancelled, it may have been the last one that the connection's close waited for.
     this.#pump.pump();
     this.#parts.onChange();
   }
@@ -248,7 +248,7 @@ class H3ClientExchange implements ClientExchange {
     this.#handler = handler;
   }
 
-  /** Undefined: it failed already. */
+  /** Returns the stream id, "blocked" without stream credit, or undefined if the request has failed. */
   start(): StreamId | "blocked" | undefined {
     if (this.#isDone) return undefined;
     const { method, scheme, authority, path } = this.#head;
@@ -285,7 +285,7 @@ class H3ClientExchange implements ClientExchange {
       }
     } catch (error) {
       this.#h3.cancel(this.#id!, H3_ERRORS.H3_REQUEST_CANCELLED.code);
-      this.fail(asClientError(error, "REQUEST_BODY_FAILED", "the request's body failed"), false);
+      this.fail(asClientError(error, "REQUEST_BODY_FAILED", "reading the request's body failed"), false);
       return;
     }
     if (this.#isDone) return;
@@ -312,7 +312,7 @@ class H3ClientExchange implements ClientExchange {
   reset(_reason: Error): void {
     if (this.#isDone) return;
     if (this.#id !== undefined) this.#h3.cancel(this.#id, H3_ERRORS.H3_REQUEST_CANCELLED.code);
-    this.#over();
+    this.#settle();
   }
 
   handleH3(
@@ -340,7 +340,7 @@ class H3ClientExchange implements ClientExchange {
         this.#wakeWriter();
         break;
       case "stopped":
-        // RFC 9114 §4.1: the server may answer without the whole request; what we still have is dropped.
+        // RFC 9114 §4.1: the server may respond without reading the whole request; drop the rest.
         this.#wakeWriter();
         break;
       case "reset":
@@ -364,25 +364,25 @@ class H3ClientExchange implements ClientExchange {
       }
       if (chunk.bytes.length > 0) this.#handler.onData(chunk.bytes);
     }
-    // Reading gave credit, and may have brought the end into sight.
+    // Reading frees flow control credit, and may have reached the end of the message.
     this.#session.pump();
   }
 
   #end(): void {
     if (this.#isDone || !this.#isFinished) return;
-    // RFC 9114 §4.1: the answer may come before the end of the request, which then nobody needs.
+    // RFC 9114 §4.1: the response may end before the request, whose rest is then not needed.
     this.#h3.cancel(this.#id!, H3_ERRORS.H3_NO_ERROR.code);
-    this.#over();
+    this.#settle();
     this.#handler.onEnd(this.#trailers);
   }
 
   fail(error: Error, unprocessed: boolean): void {
     if (this.#isDone) return;
-    this.#over();
+    this.#settle();
     this.#handler.onError(error, unprocessed);
   }
 
-  #over(): void {
+  #settle(): void {
     this.#isDone = true;
     this.#wakeWriter();
     this.#session.release(this.#id, this);

@@ -1,14 +1,14 @@
-// What undici makes of a socket where HTTP/1.1 has other rules. It is given the socket with these four things mended.
+// Corrects how undici uses a socket where HTTP/1.1 requires otherwise: interim responses, resets and early answers.
 import type { Socket } from "node:net";
 import { guard } from "../guard.ts";
 
-/** How an interim response starts, with zeros for the digits that may be others. */
+/** The start of an interim response, with zeros for digits that may vary. */
 const STATUS_LINE = "HTTP/1.0 100";
 const DIGITS = /(?<=^HTTP\/1\.)[01]|(?<=^HTTP\/1\.[01] 1)\d|(?<=^HTTP\/1\.[01] 1\d)\d/g;
-/** An interim response with a larger head is left to the parser to refuse. */
+/** The parser refuses an interim response with a larger head. */
 const MAX_INTERIM = 16 * 1024;
 
-/** `ECONNRESET` while a response comes: undici takes a reset for the end of a response that has no length. */
+/** Replaces ECONNRESET: undici takes a reset for the end of a response without a length. */
 export const RESPONSE_CUT = "RESPONSE_CUT";
 
 export class Http1Socket {
@@ -23,7 +23,7 @@ export class Http1Socket {
       const chunk = read.call(socket, size) as Buffer | null;
       return chunk === null || !this.#expectsHead ? chunk : this.#withoutContinue(chunk);
     };
-    // RFC 9112 §8: a response without a length that a reset ends is incomplete.
+    // RFC 9112 §8: a response without a length is incomplete if a reset ends it.
     socket.prependListener(
       "error",
       guard("client h1 reset", () => socket.destroy(), nameReset),
@@ -31,12 +31,12 @@ export class Http1Socket {
     keepReadingAfterWriteErrors(socket);
   }
 
-  /** To be called when a request is about to be written: a response's head is what comes next. */
+  /** Call before a request is written: a response head is expected next. */
   expectHead(): void {
     this.#expectsHead = true;
   }
 
-  /** RFC 9110 §15.2: a client takes any number of 1xx responses, expected or not; undici ends the connection at a 100. */
+  /** RFC 9110 §15.2: a client must accept any number of 1xx responses; undici ends the connection at a 100. */
   #withoutContinue(chunk: Buffer): Buffer | null {
     const bytes = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
     this.#held = undefined;
@@ -75,8 +75,8 @@ function nameReset(error: NodeJS.ErrnoException): void {
 type Written = (error?: Error | null) => void;
 
 /**
- * A server may answer an upload, a 413 say, and close before it has read it all (RFC 9112 §9.6). The write that then
- * fails would destroy the socket, and with it the answer that has arrived: so it stays open until the reads end.
+ * A server may answer an upload early, with a 413 say, and close before reading all of it (RFC 9112 §9.6). The failing
+ * write would destroy the socket and lose the response that has arrived, so keep the socket open until reading ends.
  */
 function keepReadingAfterWriteErrors(socket: Socket): void {
   const { _write: write, _writev: writev } = socket;

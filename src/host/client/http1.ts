@@ -1,4 +1,4 @@
-// HTTP/1.1 on one connection, by undici: its Client is given the socket that tcp.ts made and never makes another.
+// HTTP/1.1 on one connection, using undici: its Client gets the socket from tcp.ts and never opens another.
 import type { TLSSocket } from "node:tls";
 import { Client, type Dispatcher } from "undici";
 import { detach, type Fault, guard, ignore } from "../guard.ts";
@@ -56,19 +56,20 @@ export class Http1Session implements Session {
     this.#client = new Client(origin, {
       pipelining: 1,
       maxHeaderSize: MAX_RESPONSE_HEAD,
-      headersTimeout: 0, // exchange.ts keeps the time, the same for every protocol
+      headersTimeout: 0, // exchange.ts has the timeouts, for every protocol
       bodyTimeout: 0,
-      // undici takes neither 0 nor what a timer of Node cannot hold.
+      // undici accepts neither 0 nor more than Node's timers allow.
       keepAliveTimeout: Math.min(Math.max(idleTimeout, 1), LONGEST_TIMEOUT),
       connect: (_options, callback) => {
         const outcome: Parameters<typeof callback> = taken ? [new ConnectionSpent(), null] : [null, socket];
         this.#draining ||= taken;
         taken = true;
-        // undici does not look again if it is answered while it asks.
+        // undici misses a callback that is called synchronously.
         queueMicrotask(guard("client h1 taken", onFault, () => callback(...outcome)));
       },
     });
-    // Errors reach each exchange by its handler; the client's own event would otherwise be an uncaught one.
+    // Errors reach each exchange through its handler. Without a listener, the client's event would be an uncaught
+    // error.
     this.#client.on("connectionError", ignore);
   }
 
@@ -133,7 +134,7 @@ export class Http1Session implements Session {
   }
 }
 
-/** undici asked for a second connection: this one ended before the request could be written. */
+/** undici requested a second connection: the first one ended before the request could be written. */
 class ConnectionSpent extends Error {
   constructor() {
     super("the connection was closed by the server before the request was sent");
@@ -142,7 +143,7 @@ class ConnectionSpent extends Error {
 
 type Controller = Dispatcher.DispatchController;
 
-/** undici's handler and controller on one side, ours on the other. */
+/** Adapts undici's handler and controller to ours. */
 class Http1ClientExchange implements ClientExchange {
   readonly #handler: ResponseHandler;
   readonly #onStart: () => void;
@@ -160,9 +161,9 @@ class Http1ClientExchange implements ClientExchange {
   }
 
   readonly #handleFault = ({ error }: Fault): void => {
-    const over = this.#finish();
+    const isFirst = this.#finish();
     this.#controller?.abort(error);
-    if (over) this.#handler.onError(error, false);
+    if (isFirst) this.#handler.onError(error, false);
   };
 
   readonly callbacks: Dispatcher.DispatchHandler = {
@@ -203,7 +204,7 @@ class Http1ClientExchange implements ClientExchange {
     this.#handler.onHead(status, fields, statusText, spelledFromRaw(raw));
   }
 
-  /** 100 (Continue), which says nothing in its fields. */
+  /** 100 (Continue), whose fields mean nothing. */
   handleContinue(): void {
     if (!this.#done) this.#handler.onInformational(100, []);
   }
@@ -244,12 +245,12 @@ function explain(error: Error): Error {
     });
   }
   if (code === "UND_ERR_RES_CONTENT_LENGTH_MISMATCH") {
-    return new ClientError("RESPONSE_INCOMPLETE", "the response is not as long as its content-length says", {
+    return new ClientError("RESPONSE_INCOMPLETE", "the response's length does not match its content-length", {
       cause: error,
     });
   }
   if (error.name === "HTTPParserError" || code === "UND_ERR_HEADERS_OVERFLOW") {
-    return asClientError(error, "PROTOCOL_ERROR", "the answer is not HTTP/1.1");
+    return asClientError(error, "PROTOCOL_ERROR", "the response is not valid HTTP/1.1");
   }
   if (
     code === "UND_ERR_INVALID_ARG" ||

@@ -1,15 +1,16 @@
-// What ended an exchange or a connection of HTTP/2: the peer's codes (RFC 9113 §7) told from Node's own errors.
+// Why an HTTP/2 exchange or connection ended: distinguishes the peer's error codes (RFC 9113 §7) from Node's own
+// errors.
 import { constants } from "node:http2";
 import { asClientError, ClientError } from "./errors.ts";
 
 export function explain(code: number | undefined, cause: Error | undefined, isConnection: boolean): ClientError {
-  if (isLocal(cause)) return asClientError(cause, "PROTOCOL_ERROR", "the exchange failed on this side");
+  if (isLocal(cause)) return asClientError(cause, "PROTOCOL_ERROR", "the exchange failed locally");
   if (isConnection && cause !== undefined) {
     return new ClientError("CONNECTION_LOST", "the server closed the connection before the response was complete", {
       cause,
     });
   }
-  // Node resets a stream with this code by itself when a response has too many fields.
+  // Node itself resets a stream with this code if a response has too many fields.
   const isOurs = code === constants.NGHTTP2_ENHANCE_YOUR_CALM;
   if (isOurs) {
     const message = "the stream was reset (ENHANCE_YOUR_CALM): too many requests, or too large a response head";
@@ -24,7 +25,7 @@ export function explain(code: number | undefined, cause: Error | undefined, isCo
   return new ClientError("CONNECTION_LOST", `the server reset the stream (${name})`, { cause });
 }
 
-/** An error that Node raised by itself: the peer's come as a code. */
+/** True for an error that Node raised itself; the peer's errors arrive as codes. */
 export function isLocal(error: Error | undefined): boolean {
   const code = (error as { code?: unknown } | undefined)?.code;
   return typeof code === "string" && code.startsWith("ERR_HTTP2_") && !PEER_ERRORS.has(code);
@@ -32,7 +33,7 @@ export function isLocal(error: Error | undefined): boolean {
 
 const PEER_ERRORS = new Set(["ERR_HTTP2_STREAM_ERROR", "ERR_HTTP2_SESSION_ERROR", "ERR_HTTP2_STREAM_CANCEL"]);
 
-/** The connection takes no more requests; there is nothing wrong with this one. */
+/** True if the connection takes no more requests and the request itself is valid. */
 export const isSpent = (error: unknown): boolean => SPENT.has((error as { code?: string }).code ?? "");
 
 const SPENT = new Set(["ERR_HTTP2_GOAWAY_SESSION", "ERR_HTTP2_INVALID_SESSION", "ERR_HTTP2_OUT_OF_STREAMS"]);

@@ -1,4 +1,6 @@
-/** The client's side of HTTP/2 as raw frames: what is complete, what is cut, and what a connection survives. */
+/**
+ * The HTTP/2 client against raw frames: complete and incomplete responses and uploads, and when a connection survives.
+ */
 
 import { once } from "node:events";
 import { createSecureServer, type ServerHttp2Stream } from "node:http2";
@@ -26,7 +28,7 @@ function openClient(): Client {
   return client;
 }
 
-/** A client, its server's URL, and the streams in turn. */
+/** Starts a client and a server. `onStream` is called with each stream and its index. */
 async function start(onStream: (stream: RawHttp2Stream, index: number) => void) {
   let count = 0;
   const server = await serveRawHttp2(localhostIdentity, (stream) => onStream(stream, count++));
@@ -51,7 +53,7 @@ describe("a response without END_STREAM is incomplete, whatever the code (RFC 91
     await expect(response.arrayBuffer()).rejects.toMatchObject({ code: "CONNECTION_LOST" });
   });
 
-  test("with END_STREAM before RST_STREAM(NO_ERROR) it is complete, though the upload was cut short", async () => {
+  test("with END_STREAM before RST_STREAM(NO_ERROR) it is complete, even if the upload was cut short", async () => {
     const { client, url } = await start((stream) => {
       stream.respond(1_000);
       stream.end();
@@ -106,7 +108,7 @@ describe("an upload that ends early has RST_STREAM and no END_STREAM", () => {
     expect(await (await seen.promise).until(isReset)).toMatchObject({ endStream: false, reset: CANCEL });
   });
 
-  test("after its end, RST_STREAM alone says that nobody wants the response", async () => {
+  test("after the request's end, a cancelled response causes RST_STREAM only", async () => {
     const seen = deferred<RawHttp2Stream>();
     const { client, url } = await start((stream) => {
       stream.respond(100);
@@ -165,7 +167,7 @@ describe("uploads that are answered early leave the connection usable", () => {
     expect([response.status, await response.text()]).toEqual([413, "no"]);
   });
 
-  test("large ones beside small ones", async () => {
+  test("large and small ones concurrently", async () => {
     const { url } = await early();
     const client = openClient();
     const sizes = [5_000_000, 5_000_000, 5_000_000, 5_000_000, 1, 1, 1];

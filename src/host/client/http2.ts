@@ -1,5 +1,5 @@
-// HTTP/2 on one connection, by node:http2. undici's HTTP/2 side is not used: it sends one POST at a time, drops informational
-// responses, and loses content that is still unread when trailers arrive.
+// HTTP/2 on one connection, using node:http2. undici's HTTP/2 is not used: it sends one POST at a time, drops
+// informational responses, and loses unread content when trailers arrive.
 import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
@@ -30,18 +30,18 @@ import type {
 import { socketStats } from "./socket-stats.ts";
 import type { ClientTcpConnection } from "./tcp.ts";
 
-/** RFC 9113 §6.5.2 sets no initial limit; this many until the peer has said its own. */
+/** Until the peer's SETTINGS arrive. RFC 9113 §6.5.2 has no initial limit. */
 const STREAMS_BEFORE_SETTINGS = 100;
 const STREAM_WINDOW = 1 << 20;
 const CONNECTION_WINDOW = 1 << 23;
-/** The largest piece of a request's content that is given to Node at once: it copies what it is given. */
+/** The maximum size of one write to Node, which copies the data. */
 const MAX_WRITE = 64 * 1024;
 /**
- * Megabytes. Node counts what waits to be sent and forgets to subtract the part of a stream that ends early; beyond the
- * limit (10 by default) it resets every stream of the connection. Flow control and MAX_WRITE bound memory here.
+ * Megabytes. Node counts queued bytes but does not subtract those of a stream that ends early; above the limit (10 by
+ * default) it resets every stream of the connection. Here, flow control and MAX_WRITE limit memory.
  */
 const UNLIMITED_SESSION_MEMORY = 2 ** 32 - 1;
-/** Field lines of a response; Node's limit of 128 is less than servers send. */
+/** The maximum number of field lines of a response. Some servers send more than Node's default of 128. */
 const MAX_FIELD_LINES = 2_000;
 
 export class Http2Session implements Session {
@@ -60,7 +60,7 @@ export class Http2Session implements Session {
   #active = 0;
   #requests = 0;
   #draining = false;
-  /** RFC 9113 §6.8: streams above this id were not and will not be processed. */
+  /** RFC 9113 §6.8: the server does not process streams above this id. */
   #lastProcessed = Number.POSITIVE_INFINITY;
   #error: Error | undefined;
 
@@ -135,7 +135,8 @@ export class Http2Session implements Session {
     this.#session.ref();
     this.#idleTimer?.clear();
     let stream: ClientHttp2Stream;
-    // RFC 9113 §8.1: a cut request has no END_STREAM. Node's close() sends one first; its abort does not.
+    // RFC 9113 §8.1: an incomplete request must not have END_STREAM. Node's close() sends one first; its abort does
+    // not.
     const canceller = content === undefined ? undefined : new AbortController();
     try {
       const options = { endStream: content === undefined };
@@ -183,7 +184,7 @@ export class Http2Session implements Session {
   async close(): Promise<void> {
     this.#draining = true;
     this.#session.close();
-    this.#session.ref(); // keeps the process alive until those who wait for the end have heard
+    this.#session.ref(); // keeps the process alive until `closed` resolves
     await this.closed;
   }
 
@@ -207,7 +208,7 @@ export class Http2Session implements Session {
 
   #idle(): void {
     if (this.#session.destroyed || this.#session.closed) return;
-    this.#session.unref(); // an idle connection keeps no process alive
+    this.#session.unref(); // an idle connection must not keep the process alive
     this.#idleTimer?.clear();
     this.#idleTimer = new Timer(this.#onIdle, this.#idleTimeout).unref();
   }
@@ -216,7 +217,7 @@ export class Http2Session implements Session {
 interface Connection {
   readonly isUnprocessed: () => boolean;
   readonly connectionError: () => Error | undefined;
-  /** Takes no more requests. */
+  /** Stops the connection from taking more requests. */
   readonly retire: () => void;
 }
 
@@ -305,7 +306,7 @@ class Http2ClientExchange implements ClientExchange {
       }
     } catch (error) {
       if (this.#finish()) {
-        this.#handler.onError(asClientError(error, "REQUEST_BODY_FAILED", "the request's body failed"), false);
+        this.#handler.onError(asClientError(error, "REQUEST_BODY_FAILED", "reading the request's body failed"), false);
       }
       this.#cut();
       return;
@@ -341,8 +342,8 @@ class Http2ClientExchange implements ClientExchange {
 
   #end(): void {
     const { rstCode } = this.#stream;
-    // Servers on Node send END_STREAM and then the code of what went wrong.
-    if (rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR) return; // "error" or "close" comes next
+    // Node servers send END_STREAM first, then RST_STREAM with an error code.
+    if (rstCode !== undefined && rstCode !== constants.NGHTTP2_NO_ERROR) return; // "error" or "close" follows
     if (!this.#hasEnded() || !this.#headSeen) return;
     if (this.#finish()) this.#handler.onEnd(this.#trailers);
   }

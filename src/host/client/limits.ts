@@ -1,4 +1,4 @@
-// What a client takes of a server, whichever version carries it.
+// Limits on responses, for every version of HTTP.
 
-/** Bytes of a response's head. */
+/** The maximum size of a response's head, in bytes. */
 export const MAX_RESPONSE_HEAD = 64 * 1024;

@@ -6,24 +6,24 @@ import { ownHttp3 } from "./own-http3.ts";
 import type { Session } from "./session.ts";
 
 export interface OriginPoolOptions {
-  /** Milliseconds to reach an origin, the lookup and the TLS handshake included. */
+  /** The connect timeout in milliseconds, including name lookup and TLS handshake. */
   readonly connectTimeout: number;
-  /** PEM of authorities to trust for https origins, instead of Node's. */
+  /** PEM of the authorities to trust for https origins, instead of Node's. */
   readonly ca: string | undefined;
-  /** False takes any certificate of an https origin. */
+  /** False to accept any certificate. */
   readonly rejectUnauthorized: boolean;
   readonly onFault: (fault: Fault) => void;
 }
 
-/** A request that wants a connection. */
+/** A request waiting for a connection. */
 export interface PoolWaiter {
-  /** `reused` says that the connection has carried requests before: the origin may be closing it. */
+  /** `reused` is true if the connection has carried requests before: the origin may be closing it. */
   start(session: Session, reused: boolean): void;
-  /** There is no connection. */
+  /** No connection could be made. */
   fail(error: Error): void;
 }
 
-/** Connections to one origin; requests beyond that wait. */
+/** The maximum number of connections to one origin. Further requests wait. */
 const MAX_CONNECTIONS = 256;
 
 export class OriginPool {
@@ -48,7 +48,7 @@ export class OriginPool {
       http3: ownHttp3(),
       clock: systemClock,
     };
-    // Not at once: a response is over a moment before its connection is known to be usable, or closed.
+    // Deferred: a response ends slightly before its connection is known to be usable or closed.
     const pump = guard("proxy pump", this.#handleFault, () => this.#pump());
     this.#dialer = new Dialer(url, settings, () => queueMicrotask(pump));
   }
@@ -80,7 +80,7 @@ export class OriginPool {
   #pump(): void {
     for (let i = this.#sessions.length - 1; i >= 0; i -= 1) if (!this.#sessions[i]!.usable) this.#sessions.splice(i, 1);
     while (this.#waiting.length > 0) {
-      // The one used last is the least likely to be closed.
+      // The most recently used connection is the least likely to be closed by the origin.
       const session = this.#sessions.findLast(({ room }) => room > 0);
       if (session === undefined) break;
       const reused = this.#used.has(session);

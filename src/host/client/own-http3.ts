@@ -1,7 +1,7 @@
-// What speaks HTTP/3 unless the caller brings something else.
+// The HTTP/3 connector that is used unless the caller supplies another.
 import type { Http3Connector } from "./http3.ts";
 
-/** Our own stack, loaded with the first connection that needs it: a client of HTTP/2 alone does not wait for it. */
+/** Our own stack, loaded for the first connection that needs it, so that clients of HTTP/2 do not wait for it. */
 export function ownHttp3(): Http3Connector {
   let loading: Promise<Http3Connector> | undefined;
   const ready = () => {

@@ -1,4 +1,4 @@
-// What speaks on a connection that we dialled: chosen once the handshake has told the ALPN identifier (RFC 9001 §8.1).
+// The application protocol of a client's QUIC connection, selected by the ALPN result of the handshake (RFC 9001 §8.1).
 import { H3Connection } from "../../h3/index.ts";
 import type { Connection } from "../../quic/index.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
@@ -14,12 +14,12 @@ export interface DialedConnection {
   readonly onKeyLog: ((line: string) => void) | undefined;
 }
 
-/** Whatever speaks hears of its connection's events, and can be told to go. */
+/** An application protocol: it handles its connection's events and can be destroyed. */
 export interface DialedProtocol extends ConnectionListener {
   destroy(error: Error): void;
 }
 
-/** By ALPN identifier, in the order of preference in which they are offered. */
+/** Keyed by ALPN identifier, in order of preference. */
 export type ClientProtocols<P extends DialedProtocol> = Readonly<Record<string, (dialed: DialedConnection) => P>>;
 
 export const HTTP3_ONLY: ClientProtocols<QuicHttp3Session> = {

@@ -1,10 +1,10 @@
-// From a host to the addresses to try, in the order to try them.
+// Resolves a host to addresses, in the order to try them.
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { ClientError } from "./errors.ts";
 import type { ResolvedAddress } from "./session.ts";
 
-/** Answers with IP addresses to use for a host and port, or undefined to leave it to the system. */
+/** Returns the IP addresses to use for a host and port, or undefined to leave it to the system. */
 export type Resolve = (
   hostname: string,
   port: number,
@@ -25,7 +25,7 @@ export async function resolveHost(
   try {
     const found = await lookup(host, { all: true, verbatim: true });
     const addresses = found.map(({ address }) => address);
-    // RFC 6761 §6.3: this machine, by either family, whatever the system's list says.
+    // RFC 6761 §6.3: localhost is this machine, for both families, regardless of the system's hosts file.
     if (local) addresses.push(...LOOPBACK.filter((address) => !addresses.includes(address)));
     return addresses.map(literal);
   } catch (error) {
@@ -46,7 +46,7 @@ function notFound(host: string, cause: unknown): ClientError {
   const temporary = (cause as { code?: string } | undefined)?.code === "EAI_AGAIN";
   return new ClientError(
     "NAME_NOT_FOUND",
-    temporary ? `the address of ${host} could not be looked up: no name server answered` : `${host} has no address`,
+    temporary ? `cannot look up ${host}: no name server answered` : `${host} has no address`,
     { cause, hint: temporary ? "check this machine's network and name server" : "check the spelling of the host name" },
   );
 }

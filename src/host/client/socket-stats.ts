@@ -1,4 +1,4 @@
-// The figures of a TCP connection, for the two protocols that run on it.
+// Statistics of a TCP connection, for HTTP/1.1 and HTTP/2.
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { ConnectionTimings, SessionStats } from "./session.ts";
@@ -8,7 +8,7 @@ export function socketStats(socket: Socket | TLSSocket, timings: ConnectionTimin
   const details: Record<string, string | number> = {};
   if ("getProtocol" in socket) {
     const version = socket.getProtocol();
-    const cipher = socket.getCipher() as { standardName?: string } | undefined; // undefined once the socket is gone
+    const cipher = socket.getCipher() as { standardName?: string } | undefined; // undefined once the socket is closed
     if (version !== null) details.tls = version.replace("TLSv", "TLS ");
     if (cipher?.standardName !== undefined) details.cipher = cipher.standardName;
   }

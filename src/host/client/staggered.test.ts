@@ -2,8 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { millis } from "../../base/time.ts";
 import { staggered } from "./staggered.ts";
 
-/** The clock of the fake timers. */
-/** Vitest's fake timers do not cover performance.now(). */
+/** Vitest's fake timers do not cover performance.now(), so use Date.now(). */
 vi.mock("../clock.ts", () => ({
   systemClock: {
     now: () => Date.now() * 1_000,
@@ -50,7 +49,7 @@ function run(candidates: readonly string[], signal = new AbortController().signa
 const names = () => tries.map(({ name }) => name);
 
 describe("addresses are tried in turn", () => {
-  test("the first one alone while its time lasts", async () => {
+  test("only the first one before the delay", async () => {
     const result = run(["a", "b"]);
     await vi.advanceTimersByTimeAsync(249);
     expect(names()).toEqual(["a"]);
@@ -60,7 +59,7 @@ describe("addresses are tried in turn", () => {
     expect(names()).toEqual(["a"]);
   });
 
-  test("the next one joins after the delay, and the slower one is given up", async () => {
+  test("the next one starts after the delay, and the slower one is aborted", async () => {
     const result = run(["a", "b", "c"]);
     await vi.advanceTimersByTimeAsync(250);
     expect(names()).toEqual(["a", "b"]);
@@ -69,7 +68,7 @@ describe("addresses are tried in turn", () => {
     expect(tries[0]!.signal.aborted).toBe(true);
   });
 
-  test("the next one follows a failure at once", async () => {
+  test("the next one starts at once after a failure", async () => {
     const result = run(["a", "b"]);
     tries[0]!.fail(new Error("refused"));
     await vi.advanceTimersByTimeAsync(0);
@@ -78,7 +77,7 @@ describe("addresses are tried in turn", () => {
     expect(await result).toBe("b");
   });
 
-  test("what is ready too late is discarded", async () => {
+  test("a connection that is ready too late is discarded", async () => {
     const result = run(["a", "b"]);
     await vi.advanceTimersByTimeAsync(250);
     tries[0]!.succeed();
@@ -87,7 +86,7 @@ describe("addresses are tried in turn", () => {
     expect(discarded).toEqual(["b"]);
   });
 
-  test("when all fail, the first error tells", async () => {
+  test("if all fail, the first error is reported", async () => {
     const result = run(["a", "b"]);
     tries[0]!.fail(new Error("first"));
     await vi.advanceTimersByTimeAsync(0);
@@ -95,7 +94,7 @@ describe("addresses are tried in turn", () => {
     await expect(result).rejects.toThrow("first");
   });
 
-  test("an error that would meet them all ends it", async () => {
+  test("an error that would be the same for all ends it", async () => {
     const result = run(["a", "b"]);
     tries[0]!.fail(new Error("final"));
     await expect(result).rejects.toThrow("final");

@@ -1,4 +1,4 @@
-// Drives agent/staggered-attempts.ts: attempts are promises, and those that are given up are aborted.
+// Drives agent/staggered-attempts.ts with attempts that are promises, and aborts those that lose.
 import { StaggeredAttempts } from "../../agent/index.ts";
 import type { Micros } from "../../base/time.ts";
 import { type HostClock, systemClock } from "../clock.ts";
@@ -11,15 +11,15 @@ export interface Stagger<Candidate, Outcome> {
   readonly delay: Micros;
   readonly signal: AbortSignal;
   readonly clock?: HostClock;
-  /** The signal is aborted when the whole is, and when another candidate was first. */
+  /** The signal aborts if all attempts are aborted, or if another candidate was faster. */
   attempt(candidate: Candidate, signal: AbortSignal): Promise<Outcome>;
-  /** What was too late. */
+  /** Disposes of an outcome that was too late. */
   discard(outcome: Outcome): void;
-  /** Whether this error would meet every other candidate too. */
+  /** True if every other candidate would fail with the same error. */
   isFinal(error: unknown): boolean;
 }
 
-/** The first outcome; when there is none, the first error, or the final one. */
+/** Resolves with the first outcome. If all fail, rejects with the final error, or else the first one. */
 export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcome>): Promise<Outcome> {
   const { candidates, delay, signal, clock = systemClock } = stagger;
   return new Promise((resolve, reject) => {
@@ -27,7 +27,7 @@ export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcom
     const losers = new AbortController();
     const either = AbortSignal.any([signal, losers.signal]);
     const errors: unknown[] = [];
-    const isOver = (): boolean => machine.outcome !== undefined;
+    const isSettled = (): boolean => machine.outcome !== undefined;
 
     const proceed = (): void => {
       for (let next = machine.pollCommand(); next !== undefined; next = machine.pollCommand()) start(next.candidate);
@@ -48,7 +48,7 @@ export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcom
     const start = (candidate: number): void => {
       const tried = stagger.attempt(candidates[candidate]!, either).then(
         (outcome) => {
-          if (isOver()) {
+          if (isSettled()) {
             stagger.discard(outcome);
             return;
           }
@@ -57,7 +57,7 @@ export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcom
           resolve(outcome);
         },
         (error: unknown) => {
-          if (isOver()) return;
+          if (isSettled()) return;
           errors[candidate] = error;
           machine.handleFailed(candidate, signal.aborted || stagger.isFinal(error), clock.now());
           if (machine.outcome === undefined) {
@@ -72,7 +72,7 @@ export function staggered<Candidate, Outcome>(stagger: Stagger<Candidate, Outcom
     };
     const settle = (): void => {
       timer.set(undefined);
-      losers.abort(new Error("another address was first"));
+      losers.abort(new Error("another address was faster"));
     };
 
     machine.start(clock.now());

@@ -1,5 +1,6 @@
-// Says why nothing comes: responses that nobody reads hold the credit of a whole connection (RFC 9000 §4.1), and the next response
-// waits for them without a word. Over HTTP/2 it does not: node:http2 gives a connection's credit back as soon as data arrives.
+// Explains a stalled connection: unread responses use up the flow control credit of the whole connection (RFC 9000
+// §4.1), and further responses wait for them silently. HTTP/2 is not affected: node:http2 returns connection credit as
+// soon as data arrives.
 import type { HostClock, HostTimer } from "../clock.ts";
 import { type Fault, guard } from "../guard.ts";
 
@@ -7,7 +8,7 @@ const INTERVAL = 1_000;
 
 export interface Starvable {
   readonly active: number;
-  /** The server may send nothing more on this connection before something that came is read. */
+  /** True if the server can send nothing more on this connection until received data is read. */
   isStarved(): boolean;
 }
 
@@ -18,7 +19,7 @@ export class StarvationWatch {
   readonly #clock: HostClock;
   #timer: HostTimer | undefined;
   #wasStarved = false;
-  #isTold = false;
+  #hasWarned = false;
 
   constructor(session: Starvable, origin: string, clock: HostClock, onFault: (fault: Fault) => void) {
     this.#clock = clock;
@@ -27,9 +28,9 @@ export class StarvationWatch {
     this.#onFault = onFault;
   }
 
-  /** A request begins. */
+  /** Call when a request begins. */
   begin(): void {
-    if (this.#timer !== undefined || this.#isTold) return;
+    if (this.#timer !== undefined || this.#hasWarned) return;
     const look = guard("client starvation", this.#onFault, () => this.#look());
     this.#timer = this.#clock.startTimer(look, INTERVAL);
     this.#timer.unref();
@@ -43,11 +44,11 @@ export class StarvationWatch {
       return;
     }
     const isStarved = this.#session.isStarved();
-    // A reader that is only slow has read something by now.
+    // A slow reader would have read something by now.
     if (isStarved && this.#wasStarved) {
-      this.#isTold = true;
+      this.#hasWarned = true;
       process.emitWarning(
-        `${active} responses of ${this.#origin} share a connection, and what nobody reads of them holds up the others: read or cancel them`,
+        `${active} responses from ${this.#origin} share a connection, and unread ones block others: read or cancel them`,
         { code: "NAGARE_UNREAD_RESPONSES" },
       );
       return;

@@ -1,10 +1,10 @@
-// One TCP connection, with TLS when the scheme asks for it: made, measured, and its certificate judged with a reason.
+// Opens one TCP connection, with TLS if the scheme requires it, measures it and verifies the certificate.
 import { connect as connectSocket, isIP, type LookupFunction, type Socket } from "node:net";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { type Fault, guard, ignore } from "../guard.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import type { ConnectionTimings, DialOptions, Protocol } from "./session.ts";
-import { refusalOf } from "./verdict.ts";
+import { judgeCertificate } from "./verdict.ts";
 
 export interface ClientTcpConnection {
   readonly socket: Socket | TLSSocket;
@@ -34,7 +34,7 @@ export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpC
     throw signal.reason;
   }
   const chosen = secured.alpnProtocol;
-  // RFC 9110 §4.2.2: a server that knows no ALPN speaks HTTP/1.1.
+  // RFC 9110 §4.2.2: a server without ALPN speaks HTTP/1.1.
   const protocol = chosen === "h2" ? "h2" : "http/1.1";
   if (!options.protocols.includes(protocol)) {
     secured.destroy();
@@ -45,24 +45,25 @@ export async function connectTcp(options: TcpConnectOptions): Promise<ClientTcpC
 
 function establish(options: TcpConnectOptions): Promise<Socket> {
   const { addresses, servername, port } = options;
-  // Node tries the addresses in turn (RFC 8305 without its record race) when it looks a name up; these are looked up already.
+  // Node tries several addresses (RFC 8305 without the race of DNS records) only if it looks up a name itself, so give
+  // it the resolved addresses through a lookup.
   const lookup: LookupFunction = (_host, { all }, callback) => {
     const first = addresses[0]!;
     if (all) callback(null, [...addresses]);
     else callback(null, first.address, first.family);
   };
   const socket = connectSocket({ host: "addresses.invalid", port, lookup, autoSelectFamily: true });
-  socket.on("error", ignore); // at any time, whether or not somebody waits for it
+  socket.on("error", ignore); // errors may occur at any time, even if nobody is waiting
   return settle(socket, "connect", options.signal, (error) => {
     const code = codeOf(error);
     const where = `${servername} (${addresses.map(({ address }) => address).join(", ")}) port ${port}`;
     if (code === "ECONNREFUSED") {
-      return new ClientError("CONNECTION_REFUSED", `nothing listens at ${where}`, {
+      return new ClientError("CONNECTION_REFUSED", `nothing is listening at ${where}`, {
         cause: error,
-        hint: "check the port, and that the server runs",
+        hint: "check the port, and that the server is running",
       });
     }
-    return new ClientError("CONNECTION_FAILED", `no connection to ${where}${code === "" ? "" : `: ${code}`}`, {
+    return new ClientError("CONNECTION_FAILED", `cannot connect to ${where}${code === "" ? "" : `: ${code}`}`, {
       cause: error,
     });
   });
@@ -76,7 +77,7 @@ async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TL
     // RFC 6066 §3: an address literal is not a server name.
     ...(isIP(servername) === 0 ? { servername } : {}),
     ALPNProtocols: [...options.protocols],
-    // The verdict is ours, before a byte of HTTP is written.
+    // We verify the certificate ourselves, before writing any HTTP.
     rejectUnauthorized: false,
   });
   secured.on("error", ignore);
@@ -91,7 +92,7 @@ async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TL
     );
   }
   await settle(secured, "secureConnect", options.signal, (error) => tlsProblem(error, options));
-  const refusal = await refusalOf(chainOf(secured), options, new Date());
+  const refusal = await judgeCertificate(chainOf(secured), options, new Date());
   if (refusal !== undefined) {
     secured.destroy();
     throw refusal.error;
@@ -99,7 +100,7 @@ async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TL
   return secured;
 }
 
-/** What the server sent, in its order: Node calls the next one the issuer, whether it is or not. */
+/** The chain in the order the server sent it. Node calls the next certificate the issuer, even if it is not. */
 function chainOf(socket: TLSSocket): Uint8Array[] {
   const chain: Uint8Array[] = [];
   for (let next = socket.getPeerX509Certificate(); next !== undefined; next = next.issuerCertificate) {
@@ -115,7 +116,7 @@ function tlsProblem(error: Error, options: TcpConnectOptions): ClientError {
   if (code === "ECONNRESET") {
     return new ClientError("TLS_FAILED", `${servername} port ${port} closed the connection during the TLS handshake`, {
       cause: error,
-      hint: "it may want a client certificate, or not speak TLS here",
+      hint: "it may require a client certificate, or not speak TLS on this port",
     });
   }
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER" || code === "ERR_SSL_PACKET_LENGTH_TOO_LONG") {
@@ -128,7 +129,7 @@ function tlsProblem(error: Error, options: TcpConnectOptions): ClientError {
   return asClientError(
     alert === undefined ? error : new Error(alert, { cause: error }),
     "TLS_FAILED",
-    `TLS with ${servername} failed`,
+    `the TLS handshake with ${servername} failed`,
   );
 }
 
@@ -147,7 +148,7 @@ function codeOf(error: Error): string {
   return own ?? "";
 }
 
-/** Resolves on `event`, rejects on an error or an abort, and leaves no listener behind. */
+/** Resolves on `event` and rejects on an error or an abort. Removes its listeners either way. */
 function settle<S extends Socket>(
   socket: S,
   event: "connect" | "secureConnect",

@@ -1,12 +1,12 @@
-// The verdict on a server's certificate: one judge (host/certificates), whatever the connection runs over. A second, weaker one
-// over TCP could be chosen by anybody who blocks UDP.
+// The verdict on a server's certificate, by one verifier (host/certificates) for both TCP and QUIC. If the one for TCP
+// were weaker, an attacker could select it by blocking UDP.
 import { X509Certificate } from "node:crypto";
 import { type CertificateVerifier, createCertificateVerifier, type Verdict } from "../certificates/index.ts";
 import { chainProblem } from "./certificate-problem.ts";
 import { asClientError, type ClientError } from "./errors.ts";
 import type { DialOptions } from "./session.ts";
 
-/** By the list of authorities, which a client makes once: reading it costs more than a handshake. */
+/** Keyed by the list of authorities, which a client creates once: parsing it costs more than a handshake. */
 const verifiers = new WeakMap<readonly string[], CertificateVerifier>();
 let bundled: CertificateVerifier | undefined;
 
@@ -25,12 +25,12 @@ function verifierFor(ca: readonly string[] | undefined): CertificateVerifier {
 
 export interface Refusal {
   readonly error: ClientError;
-  /** What a TLS alert and a log can say of it; undefined when the judge failed. */
+  /** For the TLS alert and the log; undefined if the verifier itself failed. */
   readonly verdict: Extract<Verdict, { ok: false }> | undefined;
 }
 
-/** Why the chain (DER, the server's own certificate first) is refused; undefined when it is not, or nothing is. */
-export async function refusalOf(
+/** Verifies the chain (DER, the server's own certificate first). Undefined if it is accepted or verification is off. */
+export async function judgeCertificate(
   chain: readonly Uint8Array[],
   options: Pick<DialOptions, "servername" | "ca" | "rejectUnauthorized">,
   now: Date,
@@ -42,12 +42,12 @@ export async function refusalOf(
     if (verdict.ok) return undefined;
     return { error: chainProblem(servername, verdict.code, verdict.message, readable(chain)), verdict };
   } catch (error) {
-    const failure = asClientError(error, "CERTIFICATE_INVALID", `certificate for ${servername} cannot be judged`);
+    const failure = asClientError(error, "CERTIFICATE_INVALID", `certificate for ${servername} cannot be verified`);
     return { error: failure, verdict: undefined };
   }
 }
 
-/** What of a chain can be told about: a server may send anything. */
+/** The certificates of the chain that can be parsed: a server may send anything. */
 function readable(chain: readonly Uint8Array[]): X509Certificate[] {
   return chain.flatMap((der) => {
     try {

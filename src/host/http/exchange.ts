@@ -1,12 +1,12 @@
 /**
- * One request and its response, whatever carried them: the seam that HTTP/1.1, HTTP/2 and HTTP/3 implement and that
- * every product (the fetch face, files, the proxy) is written against.
+ * One request and its response: the interface that HTTP/1.1, HTTP/2 and HTTP/3 implement and that every product (fetch
+ * handlers, files, the proxy) uses.
  *
- * It is synchronous and made of plain calls, since a small request must cost little: no promises, no web streams, no
- * `Headers`. Who answers sets the callbacks it needs and calls the methods; a transport calls the callbacks.
+ * It is synchronous and uses plain calls, because a small request must be cheap: no promises, no web streams, no
+ * `Headers`. The handler sets the callbacks it needs and calls the methods; the transport calls the callbacks.
  *
- * Order of calls: any number of `inform`, then one `respond`, then any number of `write`, then `end`; `reset` at any
- * time instead. After `aborted` is set, or after `reset`, every one of them does nothing.
+ * Order of calls: any number of `inform`, one `respond`, any number of `write`, then `end`. `reset` may be called at
+ * any time instead. After `reset`, or once `aborted` is set, all of them do nothing.
  */
 import { type FieldSection, fieldValue, type HttpVersion } from "../../http/index.ts";
 import type { RequestBody } from "./request-body.ts";
@@ -21,17 +21,17 @@ export interface PeerAddress {
   readonly family: "IPv4" | "IPv6";
 }
 
-/** What a transport can tell about its connection: figures by name, cheap enough to be asked for in any handler. */
+/** Statistics of a connection by name, cheap enough to read in every handler. */
 export interface ConnectionInfo {
   stats(): Readonly<Record<string, number | string>>;
 }
 
 export interface RespondOptions {
-  /** The response has no content and no trailers: `end` is not called. */
+  /** True if the response has no content and no trailers. `end` is then not called. */
   readonly endStream?: boolean;
-  /** `end` may bring trailers (HTTP/2 of Node wants to know before). */
+  /** True if `end` may have trailers, which Node's HTTP/2 must know in advance. */
   readonly trailers?: boolean;
-  /** HTTP/1.1: the reason phrase (RFC 9112 §4). The standard one by default. */
+  /** HTTP/1.1: the reason phrase (RFC 9112 §4). Default: the standard one. */
   readonly reason?: string | undefined;
   /** False if the transport must not add `date`. */
   readonly sendDate?: boolean;
@@ -46,17 +46,17 @@ export interface Http1RequestHead {
   readonly rawHeaders: readonly string[];
 }
 
-/** Called with a chunk when the transport will not look at it again; its owner may then fill it anew. */
+/** Called when the transport no longer needs the chunk, so that its owner can reuse it. */
 export type ReleaseChunk = (chunk: Uint8Array) => void;
 
 export interface ServerExchange {
   readonly protocol: HttpVersion;
   readonly method: string;
-  /** What this server speaks; what a client says of it is not believed. */
+  /** The server's scheme, not the one the client sent. */
   readonly scheme: string;
-  /** `:authority`, or the Host field: host and port as the client named them. */
+  /** `:authority` or the Host field: host and port as sent by the client. */
   readonly authority: string;
-  /** `:path`: path and query, starting with "/"; or "*" for OPTIONS. */
+  /** `:path`: path and query, starting with "/", or "*" for OPTIONS. */
   readonly path: string;
   /** The request's field lines, without pseudo-header fields and `host`, which is the authority. */
   readonly fields: FieldSection;
@@ -68,71 +68,71 @@ export interface ServerExchange {
 
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
-  /** Undefined where there is nothing to tell (TCP). */
+  /** Undefined for TCP. */
   readonly connection: ConnectionInfo | undefined;
 
-  /** The final status that `respond` was given; undefined before. */
+  /** The final status, once `respond` was called. */
   readonly status: number | undefined;
-  /** Why the peer, or its connection, gave up; undefined as long as an answer makes sense. */
+  /** Why the exchange was aborted, by either side or the end of the connection; undefined if it was not. */
   readonly aborted: Error | undefined;
 
-  /** An informational response (1xx, RFC 9110 §15.2). Dropped where the client would not understand it. */
+  /** Sends an informational response (1xx, RFC 9110 §15.2), unless the client does not support it. */
   inform(status: number, fields: FieldSection): void;
 
   /**
-   * The final response's head. Fields are without connection-specific ones (RFC 9114 §4.2) and legal (RFC 9110 §5.5).
-   * HTTP/1.1 alone takes `connection`, `keep-alive` and `transfer-encoding`, and names in any case.
-   * The transport adds `date` unless it is there, and frames content by itself where there is no `content-length`.
+   * Sends the final response's head. Fields must be valid (RFC 9110 §5.5), and not connection-specific (RFC 9114 §4.2);
+   * only HTTP/1.1 accepts `connection`, `keep-alive` and `transfer-encoding`, and names in any case. The transport adds
+   * `date` if missing, and frames the content itself if there is no `content-length`.
    */
   respond(status: number, fields: FieldSection, options?: RespondOptions): void;
 
   /**
-   * Whether content has room now; when not, `onDrain` says when. To be asked before content is fetched: `bytes` that will
-   * soon be there take their room until the next `write`, or the next time this is asked.
+   * Returns true if there is room for content now; otherwise `onDrain` is called later. Call it before fetching
+   * content: it reserves room for `bytes` until the next `write` or the next call.
    */
   hasRoom(bytes?: number): boolean;
 
-  /** Bytes that are kept ready to be written next, as an estimate. The memory budget counts them. */
-  heldAside: number;
+  /** Estimated bytes prepared for the next write. The memory budget counts them. */
+  preparedBytes: number;
 
   /**
-   * Content. The transport owns the chunk until it calls `released`, which it does once, however the exchange ends.
-   * Returns false when enough is waiting: write on when `onDrain` is called. Nothing is lost by not obeying but memory.
+   * Writes content. The transport owns the chunk until it calls `released`, exactly once, however the exchange ends.
+   * Returns false when enough is queued: wait for `onDrain`. Writing anyway only costs memory.
    */
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean;
 
   /**
-   * The end of the response, with its last chunk and trailers. If the request's body is still open, the peer is told
-   * that nobody will read it (H3_NO_ERROR, RFC 9114 §4.1), unless `readsOn` is set.
+   * Ends the response, with an optional last chunk and trailers. If the request's body is still open, asks the client
+   * to stop sending it (H3_NO_ERROR, RFC 9114 §4.1), unless `readsOn` is set.
    */
   end(last?: Uint8Array, trailers?: FieldSection): void;
 
-  /** Set before `end` to go on reading the request's body; the exchange then stays open until the body ends. */
+  /** Set before `end` to continue reading the request's body. The exchange then stays open until the body ends. */
   readsOn?: boolean;
 
   /**
-   * Accepts the offer, in place of `respond`: 101 or 200 leaves with these fields, and the exchange's bytes are the
-   * tunnel's from now on. Of the exchange, only `onClose` follows.
+   * Accepts the tunnel, instead of `respond`: sends 101 or 200 with these fields. From now on the exchange's bytes
+   * belong to the tunnel, and the exchange only calls `onClose`.
    */
   acceptTunnel(fields: FieldSection): Tunnel;
 
-  /** Cuts the exchange off: an answer that cannot be completed must not look complete. */
+  /** Resets the exchange: a response that cannot be completed must not look complete. */
   reset(reason: Error): void;
 
-  /** Room again, after `write` returned false. */
+  /** Called when there is room again, after `write` or `hasRoom` returned false. */
   onDrain: (() => void) | undefined;
-  /** `aborted` was set. */
+  /** Called when `aborted` is set. */
   onAbort: ((reason: Error) => void) | undefined;
-  /** The exchange is over, in whatever way; nothing follows. For who counts and logs, not for who answers. */
+  /** Called last, however the exchange ends. For statistics and logs, not for handlers. */
   onClose: (() => void) | undefined;
 }
 
-/** Called by a transport for each request whose head it found well-formed. It must not throw. */
+/** Called by a transport for each request with a well-formed head. Must not throw. */
 export type ExchangeHandler = (exchange: ServerExchange) => void;
 
 /**
- * Asks for the body of a client that waits to be asked (RFC 9110 §10.1.1). Whoever starts to read a body calls it, so
- * that an answer which never looks at the body never asks for it.
+ * Sends 100 (Continue) if the client expects it (RFC 9110 §10.1.1). Call it when starting to read a body, so that a
+ * handler that ignores the body does not request it.
  */
 export function continueIfExpected(exchange: ServerExchange): void {
   if (exchange.status !== undefined || exchange.body.state !== "open") return;

@@ -1,4 +1,4 @@
-/** The objects of the WHATWG face, measured against Node's own. */
+/** The Request and Response of fetch handlers, compared with Node's own. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
 import type { FieldSection } from "../../http/index.ts";
@@ -36,7 +36,7 @@ class FakeBody implements RequestBody {
   }
 }
 
-/** An exchange in memory that remembers its response. */
+/** An exchange in memory that records its response. */
 class FakeExchange implements ServerExchange {
   readonly protocol = "h3";
   readonly scheme = "https";
@@ -54,7 +54,7 @@ class FakeExchange implements ServerExchange {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
-  heldAside = 0;
+  preparedBytes = 0;
   head: FieldSection = [];
   trailers: FieldSection | undefined;
   content = "";
@@ -110,7 +110,7 @@ async function run(
   return exchange;
 }
 
-/** What the handler finds out about its request. */
+/** Runs a handler and returns what `look` returns for its request. */
 async function seen<T>(
   exchange: FakeExchange,
   look: (request: Request, context: Context) => T,
@@ -149,20 +149,20 @@ describe("the Request", () => {
     ["127.1", "/"],
     ["1.2.3.4:8080", "/"],
     ["xn--nxasmq6b.example", "/"],
-  ])("has the URL of a real one: %s %s", async (authority, path) => {
+  ])("has the same URL as a real one: %s %s", async (authority, path) => {
     const exchange = new FakeExchange();
     exchange.authority = authority;
     exchange.path = path;
     expect(await seen(exchange, (request) => request.url)).toBe(new Request(`https://${authority}${path}`).url);
   });
 
-  test("that has no URL is a 400", async () => {
+  test("without a valid URL is answered with 400", async () => {
     const exchange = new FakeExchange();
     exchange.authority = "a:99999";
     expect((await run(exchange, () => new Response())).status).toBe(400);
   });
 
-  test("has what a real one has", async () => {
+  test("has the same properties as a real one", async () => {
     const exchange = post("x");
     exchange.fields = [
       ["x-a", "1"],
@@ -186,7 +186,7 @@ describe("the Request", () => {
     expect(await seen(exchange, look)).toEqual(look(real));
   });
 
-  test("gives its body in every form, once", async () => {
+  test("returns its body in every form, once", async () => {
     expect(await seen(post("a", "b"), (request) => request.text())).toBe("ab");
     expect(await seen(post('{"a":', "1}"), (request) => request.json())).toEqual({ a: 1 });
     expect(await seen(post("ab"), async (request) => new Uint8Array(await request.arrayBuffer()))).toEqual(
@@ -219,7 +219,7 @@ describe("the Request", () => {
     expect(await seen(new FakeExchange(), (request) => [request.body])).toEqual([null]);
   });
 
-  test("can be cloned, and made into another at its own URL or elsewhere", async () => {
+  test("can be cloned and used as init of another Request, with the same or another URL", async () => {
     const clone = seen(post("abc"), async (request) => {
       const other = request.clone();
       return [await other.text(), await request.text()];
@@ -232,7 +232,7 @@ describe("the Request", () => {
     expect(moved).toEqual(["https://other.example/", "POST", "abc"]);
   });
 
-  test("is Node's own where that is asked for, which Request takes alone", async () => {
+  test("is Node's own with nativeRequest, which Request accepts as its only argument", async () => {
     const exchange = post("abc");
     exchange.fields = [["x-a", "1"]];
     const look = async (request: Request) => {
@@ -242,7 +242,7 @@ describe("the Request", () => {
     expect(await seen(exchange, look, true)).toEqual(["https://localhost:4433/", "POST", null, "2", "abc"]);
   });
 
-  test("that Node refuses to look into is answered with 500 and advice", async () => {
+  test("that Node rejects is answered with 500, and advice in the log", async () => {
     for (const misuse of [(request: Request) => new Request(request), (request: Request) => fetch(request)]) {
       const lines: string[] = [];
       const exchange = await run(new FakeExchange(), async (request) => void (await misuse(request)) as never, lines);
@@ -251,7 +251,7 @@ describe("the Request", () => {
     }
   });
 
-  test("carries the client's abort to the signal, the body and the trailers", async () => {
+  test("passes the client's abort to the signal, the body and the trailers", async () => {
     const exchange = new FakeExchange();
     exchange.method = "POST";
     const outcome = deferred<unknown[]>();
@@ -277,7 +277,7 @@ describe("the Request", () => {
     expect(await reading).toEqual([null, [["x-sum", "1"]]]);
   });
 
-  test("asks for an expected body when it is read, as a stream or whole", async () => {
+  test("sends 100 (Continue) when an expected body is read, as a stream or whole", async () => {
     const ways: ((request: Request) => Promise<unknown>)[] = [
       (request) => request.text(),
       (request) => request.body!.getReader().read(),
@@ -297,7 +297,7 @@ describe("the Request", () => {
 });
 
 describe("the Response", () => {
-  test("leaves whole, with its length, when its body is at hand", async () => {
+  test("is sent in one piece, with its length, if its body is ready", async () => {
     for (const make of [
       () => new Response("four"),
       () => new Response(new Uint8Array([1, 2, 3, 4])),
@@ -310,7 +310,7 @@ describe("the Response", () => {
     }
   });
 
-  test("does not wait for a second chunk with the first", async () => {
+  test("sends the first chunk without waiting for the second", async () => {
     let more!: ReadableStreamDefaultController<Uint8Array>;
     const exchange = new FakeExchange();
     createFetchHandler(
@@ -330,7 +330,7 @@ describe("the Response", () => {
     await exchange.over;
   });
 
-  test("must not be longer or shorter than it says", async () => {
+  test("is reset if it is longer or shorter than its content-length", async () => {
     for (const length of ["3", "100"]) {
       const lines: string[] = [];
       const stream = () =>
@@ -351,14 +351,14 @@ describe("the Response", () => {
     expect(new Map(whole.head).get("content-length")).toBe("4");
   });
 
-  test("a stream of something else than bytes is a 500", async () => {
+  test("a stream of anything but bytes becomes a 500", async () => {
     const lines: string[] = [];
     const stream = new ReadableStream({ start: (controller) => controller.enqueue("text") });
     const exchange = await run(new FakeExchange(), () => new Response(stream as unknown as null), lines);
     expect([exchange.status, lines.length]).toEqual([500, 1]);
   });
 
-  test("onError answers for a handler that threw", async () => {
+  test("onError creates the response if a handler throws", async () => {
     const exchange = new FakeExchange();
     const onError = (error: unknown) => new Response(`caught ${(error as Error).message}`, { status: 503 });
     createFetchHandler(
@@ -371,7 +371,7 @@ describe("the Response", () => {
     expect([exchange.status, exchange.content]).toEqual([503, "caught x"]);
   });
 
-  test("waitUntil is waited for, and its failure logged", async () => {
+  test("settled() waits for waitUntil promises, whose failures are logged", async () => {
     const lines: string[] = [];
     const gate = deferred<void>();
     const handler = createFetchHandler(
@@ -397,7 +397,7 @@ describe("the Response", () => {
     expect(lines[0]).toContain("late");
   });
 
-  test("inform refuses what is not informational", async () => {
+  test("inform refuses statuses that are not informational", async () => {
     const exchange = new FakeExchange();
     const errors = await seen(exchange, (_request, context) => {
       context.inform(103, { link: "</x>" });
@@ -431,7 +431,7 @@ describe("the light Response", () => {
     ["a redirect", (R) => R.redirect("https://a.example/", 307)],
     ["204", (R) => new R(null, { status: 204 })],
   ];
-  test.each(cases)("is like a real one: %s", async (_name, make) => {
+  test.each(cases)("equals a real one: %s", async (_name, make) => {
     const look = async (response: Response) => ({
       status: response.status,
       statusText: response.statusText,
@@ -452,12 +452,12 @@ describe("the light Response", () => {
     ["a body with 204", (R: typeof Response) => new R("x", { status: 204 })],
     ["status 99", (R: typeof Response) => new R("x", { status: 99 })],
     ["a bad header", (R: typeof Response) => new R("x", { headers: { "x y": "1" } }).headers],
-  ])("refuses what a real one refuses: %s", (_name, make) => {
+  ])("rejects what a real one rejects: %s", (_name, make) => {
     expect(() => make(Response)).toThrow();
     expect(() => make(LightResponse)).toThrow();
   });
 
-  test("can stand for the global", async () => {
+  test("can replace the global", async () => {
     const before = globalThis.Response;
     globalThis.Response = LightResponse;
     try {
@@ -475,7 +475,7 @@ describe("the light Response", () => {
   });
 });
 
-test("a stream is not read for a client that takes nothing; the head leaves, and what it keeps ready is counted", async () => {
+test("without room, a stream is not read, its head is sent, and its prepared bytes are counted", async () => {
   const exchange = new FakeExchange();
   exchange.room = false;
   let pulls = 0;
@@ -488,9 +488,9 @@ test("a stream is not read for a client that takes nothing; the head leaves, and
   });
   const over = run(exchange, () => new Response(body));
   await vi.waitUntil(() => exchange.status === 200);
-  expect([pulls, exchange.writes, exchange.heldAside]).toEqual([1, 0, 65_536]);
+  expect([pulls, exchange.writes, exchange.preparedBytes]).toEqual([1, 0, 65_536]);
   exchange.room = true;
   exchange.onDrain!();
   await over;
-  expect([pulls, exchange.writes, exchange.heldAside]).toEqual([3, 3, 100]);
+  expect([pulls, exchange.writes, exchange.preparedBytes]).toEqual([3, 3, 100]);
 });

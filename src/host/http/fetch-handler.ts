@@ -1,4 +1,6 @@
-/** The WHATWG face of a ServerExchange: a function from Request to Response, as Deno, Bun, Hono and service workers have it. */
+/**
+ * Fetch handlers on a ServerExchange: functions from Request to Response, as in Deno, Bun, Hono and service workers.
+ */
 import type { FieldLine } from "../../http/index.ts";
 import { printable } from "../../wire/printable.ts";
 import type { ConnectionInfo, ExchangeHandler, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
@@ -7,50 +9,50 @@ import { createServerRequest, requestUrl, type ServerRequest } from "./server-re
 import { looksAccepted } from "./tunnel.ts";
 import { ContextTunnel, type HeadersInit, type TunnelRequest } from "./tunnel-streams.ts";
 
-/** What a handler may know beyond the Request. */
+/** What a handler gets in addition to the Request. */
 export interface Context {
   readonly protocol: HttpVersion;
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
-  /** Figures of the connection; undefined over TCP. */
+  /** Statistics of the connection; undefined for TCP. */
   readonly connection: ConnectionInfo | undefined;
-  /** Aborted when the client gives up. The same as `request.signal`. */
+  /** Aborted if the client cancels the request. The same as `request.signal`. */
   readonly signal: AbortSignal;
-  /** Where the client asks for a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
+  /** Set if the client requests a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
   readonly tunnel: TunnelRequest | undefined;
   /** The request's trailer fields, once its body has been read. */
   readonly trailers: Promise<Headers>;
   /** Sends an informational response (1xx), such as 103 with `link` fields. */
   inform(status: number, headers?: HeadersInit): void;
-  /** Trailer fields of the response. Call it before the response's body ends, and name them in a `trailer` field. */
+  /** Adds trailer fields to the response. Call it before the body ends, and name the fields in a `trailer` field. */
   addTrailers(trailers: HeadersInit): void;
-  /** Work that outlives the response: draining waits for it. */
+  /** Registers work that outlives the response; draining waits for it. */
   waitUntil(promise: Promise<unknown>): void;
-  /** Does nothing: there is no origin behind a handler here. Workers have it, and frameworks call it. */
+  /** Does nothing, because there is no origin to fall back to. Workers have it, and frameworks call it. */
   passThroughOnException(): void;
-  /** Empty: what Wrangler gives to workers. Frameworks made for them have it in their types. */
+  /** Empty. Wrangler passes it to workers, and frameworks for workers require it in their types. */
   readonly props: Readonly<Record<string, unknown>>;
 }
 
-/** The context comes twice: as the environment and as the execution context that handlers of workers are given. */
+/** The context is passed twice, in place of the environment and of the execution context of Workers handlers. */
 export type Handler = (request: Request, context: Context, execution: Context) => Response | Promise<Response>;
 
 export interface FetchHandlerOptions {
-  /** Answers for a handler that threw; without it, or if it throws as well, the answer is 500. */
+  /** Creates the response if the handler throws. Without it, or if it throws too, the response is 500. */
   readonly onError?: ((error: unknown) => Response | Promise<Response>) | undefined;
   /**
-   * Hands the handler Node's own Request in place of a light one, which `fetch(request)` and `new Request(request)`
-   * refuse. It costs some 10 to 30 µs a request. Without it: `fetch(request.url, request)`.
+   * True to pass Node's own Request to the handler instead of a light one, which `fetch(request)` and
+   * `new Request(request)` reject. Costs about 10 to 30 µs per request. Without it, use `fetch(request.url, request)`.
    */
   readonly nativeRequest?: boolean | undefined;
-  /** One line about a handler that threw. Standard error by default. */
+  /** Called with one line for each handler that throws. Default: writes it to standard error. */
   readonly log?: ((line: string) => void) | undefined;
 }
 
 export interface FetchHandler {
   readonly handle: ExchangeHandler;
   readonly acceptsTunnels: true;
-  /** Resolves when all that `waitUntil` was given has settled. */
+  /** Resolves when all promises passed to `waitUntil` have settled. */
   settled(): Promise<void>;
 }
 
@@ -78,7 +80,7 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
       response = await handler(nativeRequest ? request.native() : (request as unknown as Request), context, context);
       if (!(response instanceof Response)) throw new TypeError("the handler did not return a Response");
     } catch (error) {
-      if (exchange.aborted !== undefined) return; // failing is what a cancelled handler does
+      if (exchange.aborted !== undefined) return; // a cancelled handler is expected to fail
       if (context.tunnel?.isAccepted === true) {
         logError(exchange, error);
         context.tunnel.reset(error instanceof Error ? error : new Error(String(error)));
@@ -86,11 +88,11 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
       }
       response = await errorResponse(exchange, error, options.onError, logError);
     }
-    // What the handler returned stands for an answer that has left.
+    // The returned response is a placeholder for the one already sent.
     if (context.tunnel?.isAccepted === true) return;
     if (looksAccepted(exchange.method, response.status)) {
       await response.body?.cancel();
-      // RFC 9110 §9.3.6: a handler that does not know CONNECT must not accept it by accident.
+      // RFC 9110 §9.3.6: a handler that does not support CONNECT must not accept it by accident.
       response = new Response(null, { status: 501 });
     }
     await sendResponse(exchange, response, () => context.responseTrailers);
@@ -139,12 +141,12 @@ async function errorResponse(
   return new Response("Internal Server Error", { status: 500 });
 }
 
-/** Node says this of a Request that is not its own: before version 24, then from there on. */
+/** Node's messages about a foreign Request: before version 24, and since. */
 const NOT_NATIVE = /reading 'window'|private member #state/;
 
 function adviceFor(error: unknown): string {
   if (!(error instanceof TypeError) || !NOT_NATIVE.test(error.message)) return "";
-  return "; Node's Request and fetch take request.url and request, or the request alone with nativeRequest: true";
+  return "; pass request.url and request to Node's Request or fetch, or set nativeRequest: true";
 }
 
 /** The message, and where it was thrown, on one line. */
@@ -156,9 +158,9 @@ function describe(error: unknown): string {
 
 function notAResponse(name: string): never {
   throw new TypeError(
-    `the handler asked its context for ${name}: it is made for Node's (req, res); ` +
+    `the handler used its context's ${name}, so it is written for Node's (req, res): ` +
       'import { createServer } from "nagare/node" and write createServer({ cert, key }, listener).listen(443); ' +
-      "a fetch handler is given a Request and returns a Response",
+      "a fetch handler takes a Request and returns a Response",
   );
 }
 
@@ -204,7 +206,7 @@ class FetchContext implements Context {
 
   inform(status: number, headers?: HeadersInit): void {
     if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
-      throw new RangeError(`${status} is no informational status that can be sent`);
+      throw new RangeError(`${status} is not an informational status that can be sent`);
     }
     this.#exchange.inform(status, linesOf(headers));
   }
@@ -223,7 +225,7 @@ class FetchContext implements Context {
     return NO_PROPS;
   }
 
-  // What a listener made for Node's (req, res) reaches for first, where it finds the context in place of `res`.
+  // A listener written for Node's (req, res) gets the context in place of `res` and uses one of these first.
   get end(): never {
     return notAResponse("end");
   }

@@ -1,4 +1,4 @@
-/** A ServerExchange over a request and a response of node:http (RFC 9112). */
+/** A ServerExchange on a request and response of node:http (RFC 9112). */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { contentLengthOf, type FieldSection, hasNoContent } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
@@ -15,17 +15,17 @@ export interface Http1Head {
   readonly authority: string;
   readonly path: string;
   readonly fields: FieldSection;
-  /** Set when the client asks for a tunnel; `open` then makes it. */
+  /** Set if the client requests a tunnel, which `open` creates. */
   readonly upgrade?: Http1Upgrade | undefined;
 }
 
 export interface Http1Upgrade {
   readonly offer: TunnelOffer;
-  /** Sends the head of the acceptance, and takes the socket over. */
+  /** Sends the accepting response head, and takes over the socket. */
   open(fields: FieldSection, onClose: () => void): NodeTunnel;
 }
 
-/** Bytes. Node writes a head and a string together, as one TLS record, but a head and a buffer as two. */
+/** Bytes. Node writes a head and a string as one TLS record, but a head and a buffer as two. */
 const JOINED_BYTES = 4096;
 const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
   Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
@@ -42,11 +42,11 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
-  heldAside = 0;
+  preparedBytes = 0;
   readsOn = false;
   #status: number | undefined;
   #aborted: Error | undefined;
-  /** The head waits for the first chunk, or the end, so that a small response is one write with its length known. */
+  /** The head waits for the first chunk or the end, so that a small response is one write with a known length. */
   #waitingHead: FieldSection | undefined;
   #options: RespondOptions | undefined;
   #ended = false;
@@ -71,7 +71,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.body = new NodeBody(request, empty, onFault, () => fieldsFromRaw(request.rawTrailers));
     tcp.exchanges.add(this);
     const close = guard("http1 read on", onFault, () => this.#close());
-    response.on("error", ignore); // the connection's end says the same
+    response.on("error", ignore); // "close" follows
     response.on(
       "close",
       guard("http1 closed", onFault, () => {
@@ -86,7 +86,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     );
   }
 
-  /** An exception ends the exchange, and with it the connection. */
+  /** Ends the exchange and its connection after an exception. */
   readonly handleFault = (fault: Fault): void => {
     this.#tcp.listener.onFault(fault);
     this.#response.destroy();
@@ -130,8 +130,8 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     return this.#status === undefined && this.body.isAwaited;
   }
 
-  get taken(): number {
-    return this.body.taken;
+  get consumed(): number {
+    return this.body.consumed;
   }
 
   get written(): number {
@@ -140,8 +140,8 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
 
   inform(status: number, fields: FieldSection): void {
     const socket = this.#response.socket;
-    // RFC 9110 §15.2: never to an HTTP/1.0 client. And without a socket this request waits in a pipeline: its turn to
-    // write has not come, and an informational response may always be left out.
+    // RFC 9110 §15.2: never to an HTTP/1.0 client. Without a socket, this request is waiting in a pipeline and cannot
+    // write yet; an informational response may always be omitted.
     if (this.#closed || this.#status !== undefined || socket === null || this.#response.req.httpVersionMinor < 1)
       return;
     let head = `HTTP/1.1 ${status} ${status === 100 ? "Continue" : status === 103 ? "Early Hints" : ""}\r\n`;
@@ -150,7 +150,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   }
 
   respond(status: number, fields: FieldSection, options?: RespondOptions): void {
-    if (this.#status !== undefined) throw new Error("the response has begun already");
+    if (this.#status !== undefined) throw new Error("the response has already begun");
     this.#status = status;
     if (this.#closed) return;
     this.#waitingHead = fields;
@@ -176,7 +176,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   }
 
   end(last?: Uint8Array, trailers?: FieldSection): void {
-    // What is written chunk by chunk has no length over the other versions either.
+    // The length is only known if `last` ends the response. Otherwise it is omitted, as in the other versions.
     this.#end(trailers === undefined || trailers.length === 0 ? last?.byteLength : undefined, last, trailers);
   }
 
@@ -206,14 +206,14 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.#tcp.pipeline?.stop();
     if (this.#status === undefined || this.#tunnel !== undefined) this.#response.destroy();
     else {
-      // What was written in this turn leaves first, as over the other versions.
+      // Send what was written in this turn first, as the other versions do.
       this.flushHead();
       setImmediate(guard("http1 reset", this.handleFault, () => this.#response.destroy()));
     }
     this.#close();
   }
 
-  /** The connection is gone. */
+  /** Called when the connection has ended. */
   abort(reason: Error): void {
     if (this.#tunnel !== undefined) {
       this.#tunnel.abort(reason);
@@ -226,16 +226,16 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.#close();
   }
 
-  /** Sends the head, if it waits. */
+  /** Sends the head if it is still waiting. */
   flushHead(): void {
     if (this.#waitingHead === undefined || this.#closed) return;
     this.#writeHead();
-    // Node's flushHeaders writes obs-text as UTF-8, and its write sends nothing where there can be no content.
+    // Node's flushHeaders encodes obs-text as UTF-8, so use write; but write sends nothing if there can be no content.
     if (hasNoContent(this.method, this.#status!)) this.#response.flushHeaders();
     else this.#response.write(EMPTY);
   }
 
-  /** Gives Node the head, which leaves with what is written next. */
+  /** Passes the head to Node, which sends it with the next write. */
   #writeHead(length?: number): void {
     const fields = this.#waitingHead;
     if (fields === undefined || this.#closed) return;
@@ -248,7 +248,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     const isFramed = isBodiless || isSized || (length !== undefined && !isChunked);
     const flat: string[] = [];
     for (const [name, value] of fields) {
-      // RFC 9112 §7.1.2: only behind chunks can there be trailers; Node throws.
+      // RFC 9112 §7.1.2: trailers require chunked coding; Node throws otherwise.
       if (!isFramed || name.toLowerCase() !== "trailer") flat.push(name, value);
     }
     if (!isBodiless && length !== undefined && !isSized && !isChunked) {
@@ -256,7 +256,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     }
     const { altSvc, draining } = this.#tcp.listener;
     if (altSvc !== undefined && !names.has("alt-svc")) flat.push("alt-svc", altSvc);
-    if (draining) this.#response.shouldKeepAlive = false; // Node then says `Connection: close`
+    if (draining) this.#response.shouldKeepAlive = false; // Node then sends `Connection: close`
     const { reason, sendDate } = this.#options ?? {};
     if (sendDate === false) this.#response.sendDate = false;
     if (reason === undefined) this.#response.writeHead(status, flat);
@@ -267,11 +267,11 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#aborted === undefined) this.body.discard();
-    // Whoever still reads the request must not wait for what will not come.
+    // Wake a reader of the request: no more content will arrive.
     this.body.abort();
     this.onClose?.();
     this.#tcp.end(this);
-    // A connection whose last head was sent before the drain began does not know that it ends here.
+    // If the response head was sent before the drain began, it did not have `Connection: close`, so close here.
     if (this.#tcp.listener.draining && this.#tcp.exchanges.size === 0) this.#response.req.socket.destroySoon();
   }
 }

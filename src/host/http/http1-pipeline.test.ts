@@ -30,7 +30,7 @@ const answer = (exchange: ServerExchange): void => {
 };
 
 describe("pipelined requests", () => {
-  test("are begun one at a time, whatever one read brings", async () => {
+  test("begin one at a time, even if one read brings many", async () => {
     const begun: ServerExchange[] = [];
     const socket = await open((exchange) => begun.push(exchange));
     socket.write(Array.from({ length: 1_500 }, (_, i) => get(`/${i}`)).join(""));
@@ -41,7 +41,7 @@ describe("pipelined requests", () => {
     }
   });
 
-  test("are all answered, in their order", async () => {
+  test("are all answered in order", async () => {
     const socket = await open((exchange) => setImmediate(answer, exchange));
     let received = "";
     socket.on("data", (data) => {
@@ -53,10 +53,10 @@ describe("pipelined requests", () => {
     expect(received.match(/\/\d+(?=HTTP|$)/g)).toEqual(paths);
   });
 
-  test("are not read while one is under way", async () => {
+  test("are not read while one is in progress", async () => {
     const begun: ServerExchange[] = [];
     const socket = await open((exchange) => begun.push(exchange));
-    // More than the buffers of both systems hold.
+    // More than the buffers on both sides hold.
     const block = get(`/${"x".repeat(8_000)}`).repeat(100);
     let taken = true;
     for (let sent = 0; sent < 64 && taken; sent++) {
@@ -68,7 +68,7 @@ describe("pipelined requests", () => {
     expect([taken, begun.length]).toEqual([false, 1]);
   });
 
-  test("with content are read to their end, one after the other", async () => {
+  test("with content are read completely, one after the other", async () => {
     const bodies: number[] = [];
     const socket = await open((exchange) => {
       let length = 0;
@@ -94,7 +94,7 @@ describe("pipelined requests", () => {
     expect(bodies).toEqual([...lengths, 0]);
   });
 
-  test("behind one that cannot be answered are not begun", async () => {
+  test("after an invalid one do not begin", async () => {
     const begun: string[] = [];
     const socket = await open((exchange) => {
       begun.push(exchange.path);
@@ -110,7 +110,7 @@ describe("pipelined requests", () => {
     expect(received.match(/HTTP\/1.1 \d+/g)).toEqual(["HTTP/1.1 200", "HTTP/1.1 400"]);
   });
 
-  test("of which one wants a tunnel are cut off", async () => {
+  test("are reset if a later one requests a tunnel", async () => {
     const begun: string[] = [];
     const listener = new TcpListener({
       identities: [loadIdentity(localhostIdentity)],

@@ -1,7 +1,7 @@
 /**
- * The requests of one HTTP/1.1 connection, begun one at a time (RFC 9112 §9.3.2). Node parses every request that one
- * read brings; begun together, a few kilobytes of requests would open a file and fill a buffer each. While any of them
- * waits, nothing more is read.
+ * Begins the requests of one HTTP/1.1 connection one at a time (RFC 9112 §9.3.2). Node parses all requests of one
+ * read; if they began together, a few kilobytes could open hundreds of files and fill a buffer for each. While a
+ * request waits, the socket is not read.
  */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
@@ -16,13 +16,13 @@ export class Http1Pipeline {
   readonly #socket: Socket;
   readonly #isBusy: () => boolean;
   #waiting: Waiting[] = [];
-  #isOver = false;
+  #isStopped = false;
 
-  /** `isBusy` says whether an exchange is under way; when it has ended, `next` is to be called. */
+  /** `isBusy` returns true while an exchange is in progress. Call `next` when one has ended. */
   constructor(socket: Socket, isBusy: () => boolean, onFault: (fault: Fault) => void) {
     this.#socket = socket;
     this.#isBusy = isBusy;
-    // Node resumes the socket when it has sent something, or when a body is read.
+    // Node resumes the socket after sending, and when a body is read.
     const hold = guard("http1 resume", onFault, () => this.#hold());
     socket.on("resume", hold);
   }
@@ -33,7 +33,7 @@ export class Http1Pipeline {
 
   /** Begins the request when its turn comes. */
   add(request: IncomingMessage, begin: () => void): void {
-    if (this.#isOver) return;
+    if (this.#isStopped) return;
     if (this.#waiting.length > 0 || this.#isBusy()) {
       this.#waiting.push({ request, begin });
       this.#hold();
@@ -42,10 +42,10 @@ export class Http1Pipeline {
     }
   }
 
-  /** An exchange has ended. */
+  /** Call when an exchange has ended. */
   next(): void {
     const socket = this.#socket;
-    // An answer that said `Connection: close` was the last.
+    // A response with `Connection: close` was the last.
     if (socket.destroyed || socket.writableEnded) this.stop();
     if (this.#isBusy()) return;
     const next = this.#waiting.shift();
@@ -56,9 +56,9 @@ export class Http1Pipeline {
     next.begin();
   }
 
-  /** Begins no more: the connection ends. */
+  /** Begins no more requests, because the connection ends. */
   stop(): void {
-    this.#isOver = true;
+    this.#isStopped = true;
     this.#waiting = [];
   }
 

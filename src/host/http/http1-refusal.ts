@@ -1,21 +1,21 @@
-/** The answer to bytes that Node's HTTP/1.1 parser refuses, and the end of their connection (RFC 9112 §9.6). */
+/** Answers requests that Node's HTTP/1.1 parser refuses, and closes their connection (RFC 9112 §9.6). */
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { isToken } from "../../http/index.ts";
 import { fromLatin1 } from "../../wire/text.ts";
 import { type Fault, guard } from "../guard.ts";
 
-/** How long a client may take to read the answer and close. */
+/** How long a client may take to read the answer and close, in milliseconds. */
 const LINGER = 2_000;
 
-/** Node's codes for what is wrong; all others are a 400. */
+/** Statuses for Node's error codes; all others are 400. */
 const STATUS_OF_CODE: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
   ERR_HTTP_REQUEST_TIMEOUT: 408,
 };
 
-/** What Node says of bytes that it cannot parse. */
+/** Node's error about bytes that it cannot parse. */
 export interface ClientError extends Error {
   readonly code?: string;
   readonly rawPacket?: Uint8Array;
@@ -24,7 +24,7 @@ export interface ClientError extends Error {
 }
 
 function statusOf({ code = "", rawPacket, bytesParsed = 0 }: ClientError): number {
-  // RFC 9110 §9.1: a method that only the parser does not know.
+  // RFC 9110 §9.1: a valid method that the parser does not know.
   if (code === "HPE_INVALID_METHOD" && rawPacket !== undefined && isMethodAt(rawPacket, bytesParsed)) return 501;
   return STATUS_OF_CODE[code] ?? 400;
 }
@@ -45,9 +45,9 @@ export class Http1Refusal {
     this.#onFault = onFault;
   }
 
-  /** `answered` says that a response is on its way, into which a status line would break. */
+  /** `answered` is true if a response has begun, which a status line would corrupt. */
   handle(error: ClientError, socket: Duplex, answered: boolean): void {
-    // The parser goes on reading, and refusing, until the client closes.
+    // The parser continues to read and refuse until the client closes.
     if (this.#refused.has(socket)) return;
     this.#refused.add(socket);
     if (answered || !socket.writable) {
@@ -59,7 +59,7 @@ export class Http1Refusal {
     socket.end(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\nDate: ${date}\r\n\r\n`,
     );
-    // RFC 9112 §9.6: a connection closed while the client still sends is reset, and the answer is lost with it.
+    // RFC 9112 §9.6: closing while the client is still sending would reset the connection and lose the answer.
     const linger = guard("http1 refusal linger", this.#onFault, () => socket.destroy());
     const deadline = setTimeout(linger, LINGER);
     socket.once(

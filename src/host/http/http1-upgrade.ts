@@ -1,4 +1,6 @@
-/** CONNECT and Upgrade in HTTP/1.1 (RFC 9110 §7.8, §9.3.6): the socket after node:http's parser has let go of it. */
+/**
+ * CONNECT and Upgrade in HTTP/1.1 (RFC 9110 §7.8, §9.3.6): uses the socket after node:http's parser has released it.
+ */
 import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FieldSection } from "../../http/index.ts";
@@ -6,11 +8,11 @@ import { type Fault, guard } from "../guard.ts";
 import type { Http1Upgrade } from "./http1-exchange.ts";
 import { NodeTunnel } from "./node-tunnel.ts";
 
-/** Whether content follows the head (RFC 9112 §6.3). Node cannot tell it from what the new protocol begins with. */
+/** True if content follows the head (RFC 9112 §6.3), which Node cannot tell apart from the new protocol's bytes. */
 export const hasContent = (request: IncomingMessage): boolean =>
   request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
 
-/** A response for a request that Node makes none for; when it has been sent, the connection is closed. */
+/** Creates a response for a request that has none from Node. The connection closes after it. */
 export function responseFor(request: IncomingMessage, socket: Socket, onFault: (fault: Fault) => void): ServerResponse {
   const response = new ServerResponse(request);
   response.shouldKeepAlive = false;
@@ -37,12 +39,12 @@ export function responseFor(request: IncomingMessage, socket: Socket, onFault: (
 }
 
 export interface UpgradeHost {
-  /** Ends the TCP connection by a reset. */
+  /** Resets the TCP connection. */
   readonly cutOff: () => void;
   readonly onFault: (fault: Fault) => void;
 }
 
-/** `rest` came behind the head. */
+/** `rest` is what followed the head. */
 export function upgradeOf(
   request: IncomingMessage,
   response: ServerResponse,
@@ -56,7 +58,7 @@ export function upgradeOf(
     open: (fields, onClose) => {
       response.detachSocket(socket);
       socket.setTimeout(0);
-      // Each direction ends by itself.
+      // Each direction ends separately.
       socket.allowHalfOpen = true;
       if (rest.length > 0) socket.unshift(rest);
       socket.write(acceptance(protocol, fields), "latin1");

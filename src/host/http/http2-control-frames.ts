@@ -1,6 +1,7 @@
 /**
- * Limits PING and SETTINGS frames, each of which requires an answer (RFC 9113 §10.5). nghttp2 limits the queued answers,
- * but not the frames of a peer that reads them. It stops other floods itself (resets, CONTINUATION, empty DATA).
+ * Limits PING and SETTINGS frames, each of which requires an acknowledgement (RFC 9113 §10.5). nghttp2 limits queued
+ * acknowledgements, but not the frames of a peer that reads them. It stops other floods itself (resets, CONTINUATION,
+ * empty DATA).
  */
 
 import { constants, type ServerHttp2Session } from "node:http2";

@@ -1,4 +1,4 @@
-/** What a response that fails looks like on the wire (RFC 9113 §8.1): RST_STREAM, and never END_STREAM. */
+/** Failed responses on the wire (RFC 9113 §8.1): RST_STREAM, and never END_STREAM. */
 
 import { afterEach, describe, expect, test } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
@@ -28,7 +28,7 @@ const failure = new Error("disk gone");
 
 describe.each(["GET", "POST"] as const)("a response to %s that fails ends with RST_STREAM alone", (method) => {
   const cases: [string, (exchange: ServerExchange) => void][] = [
-    ["before it began", (exchange) => exchange.reset(failure)],
+    ["before its head", (exchange) => exchange.reset(failure)],
     [
       "after its head",
       (exchange) => {
@@ -81,11 +81,11 @@ describe.each(["GET", "POST"] as const)("a response to %s that fails ends with R
       }
     });
     expect(await client.end(client.request(method), true)).toMatchObject({ endStream: false, reset: INTERNAL_ERROR });
-    // The connection lives on.
+    // The connection continues.
     expect(await client.end(client.request("GET"), false)).toEqual({ bytes: 2, endStream: true, reset: undefined });
   });
 
-  test("after a chunk that has arrived", async () => {
+  test("after a chunk has arrived", async () => {
     const begun = deferred<ServerExchange>();
     const client = await start((exchange) => {
       exchange.respond(200, []);
@@ -98,7 +98,7 @@ describe.each(["GET", "POST"] as const)("a response to %s that fails ends with R
     expect(await client.end(stream, true)).toEqual({ bytes: 10, endStream: false, reset: INTERNAL_ERROR });
   });
 
-  test("after its end, which the client's window holds back", async () => {
+  test("after its end, while the client's window delays it", async () => {
     const ended = deferred<ServerExchange>();
     const client = await start((exchange) => {
       exchange.respond(200, []);
@@ -126,7 +126,7 @@ describe.each(["GET", "POST"] as const)("a response to %s that fails ends with R
   });
 });
 
-test.each([0, 2, 8])("a request that the client cuts off with RST_STREAM(%i) is aborted, not ended", async (code) => {
+test.each([0, 2, 8])("a request that the client resets with RST_STREAM(%i) is aborted, not ended", async (code) => {
   const begun = deferred<ServerExchange>();
   const settled = deferred<string>();
   const client = await start((exchange) => {
@@ -146,7 +146,7 @@ test.each([0, 2, 8])("a request that the client cuts off with RST_STREAM(%i) is 
 });
 
 test.each([0, 8])(
-  "a request that the client cuts off with RST_STREAM(%i) after it was answered is aborted",
+  "a request that the client resets with RST_STREAM(%i) after the response is aborted",
   async (code) => {
     const settled = deferred<string>();
     const client = await start((exchange) => {
@@ -157,7 +157,7 @@ test.each([0, 8])(
       };
       body.onReadable = read;
       exchange.respond(200, []);
-      exchange.end(new Uint8Array(1_000)); // the client's window holds it back
+      exchange.end(new Uint8Array(1_000)); // the client's window delays it
       read();
     }, 100);
     const stream = client.request("POST");
@@ -167,7 +167,7 @@ test.each([0, 8])(
   },
 );
 
-test("a request with END_STREAM is whole, also after its answer has begun", async () => {
+test("a request with END_STREAM is complete, even after its response has begun", async () => {
   const settled = deferred<string>();
   const client = await start((exchange) => {
     const { body } = exchange;
@@ -186,7 +186,7 @@ test("a request with END_STREAM is whole, also after its answer has begun", asyn
   expect(await settled.promise).toBe("ended");
 });
 
-test("an answer to a body that nobody reads comes whole through a small window, and RST_STREAM(NO_ERROR) after it", async () => {
+test("a response to an unread body is sent completely through a small window, then RST_STREAM(NO_ERROR)", async () => {
   const client = await start((exchange) => {
     exchange.respond(200, []);
     exchange.end(new Uint8Array(1_000));
@@ -197,8 +197,8 @@ test("an answer to a body that nobody reads comes whole through a small window, 
   expect(await client.end(stream, true)).toEqual({ bytes: 1_000, endStream: true, reset: 0 });
 });
 
-test("an answer without content comes before the reset that stops a body nobody reads (RFC 9113 §8.1)", async () => {
-  // In the turn in which the request came: Node has not sent the head when the response is finished.
+test("a response without content is sent before the reset that stops an unread body (RFC 9113 §8.1)", async () => {
+  // In the same turn as the request: Node has not sent the head yet when the response finishes.
   const client = await start((exchange) => exchange.respond(204, [], { endStream: true }));
   const NO_ERROR = 0;
   expect(await client.end(client.request("POST"), true)).toEqual({ bytes: 0, endStream: true, reset: NO_ERROR });

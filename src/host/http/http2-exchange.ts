@@ -1,4 +1,4 @@
-/** A ServerExchange over a stream of node:http2 (RFC 9113). */
+/** A ServerExchange on a node:http2 stream (RFC 9113). */
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
@@ -31,7 +31,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
-  heldAside = 0;
+  preparedBytes = 0;
   readsOn = false;
   #status: number | undefined;
   #aborted: Error | undefined;
@@ -40,7 +40,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   #ended = false;
   #closed = false;
   #tunnel: NodeTunnel | undefined;
-  /** Of the request's body, once the stream's readable side has ended: it did so without END_STREAM. */
+  /** Returns true if the request's body ended without END_STREAM. Valid once the readable side has ended. */
   readonly #wasCut: () => boolean;
   readonly #tcp: TcpConnection;
   readonly #stream: ServerHttp2Stream;
@@ -63,13 +63,13 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
         "trailers",
         guard("http2 trailers", onFault, (_headers: unknown, _flags: number, raw?: string[]) => {
           const trailers = fieldsFromRaw(raw);
-          // RFC 9110 §6.5.1: trailers say nothing of framing. node:http and our HTTP/3 refuse them too.
+          // RFC 9110 §6.5.1: trailers must not affect framing. node:http and our HTTP/3 refuse this too.
           if (fieldValue(trailers, "content-length") !== undefined) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
           else this.body.trailers = trailers;
         }),
       );
     }
-    stream.on("error", ignore); // "close" says the same, with its code
+    stream.on("error", ignore); // "close" follows, with the code
     stream.on(
       "close",
       guard("http2 closed", onFault, () => {
@@ -86,7 +86,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     );
   }
 
-  /** An exception ends the stream; the connection goes on. */
+  /** Resets the stream after an exception; the connection continues. */
   readonly #handleFault = (fault: Fault): void => {
     this.#tcp.listener.onFault(fault);
     this.reset(fault.error);
@@ -120,8 +120,8 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     return this.#status === undefined && this.body.isAwaited;
   }
 
-  get taken(): number {
-    return this.body.taken;
+  get consumed(): number {
+    return this.body.consumed;
   }
 
   get written(): number {
@@ -129,18 +129,18 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   }
 
   inform(status: number, fields: FieldSection): void {
-    if (this.#gone() || this.#status !== undefined) return;
+    if (this.#isGone() || this.#status !== undefined) return;
     this.#stream.additionalHeaders(toHeaders(status, fields));
   }
 
   respond(status: number, fields: FieldSection, options?: RespondOptions): void {
-    if (this.#status !== undefined) throw new Error("the response has begun already");
+    if (this.#status !== undefined) throw new Error("the response has already begun");
     this.#status = status;
-    if (this.#gone()) return;
+    if (this.#isGone()) return;
     const endStream = options?.endStream === true;
     const headers = toHeaders(status, endStream ? withEmptyLength(this.method, status, fields) : fields);
     if (this.#tcp.listener.altSvc !== undefined) headers["alt-svc"] ??= this.#tcp.listener.altSvc;
-    // Node would close the stream after the last DATA frame; with this it asks for trailers instead.
+    // Makes Node request trailers after the last DATA frame instead of closing the stream.
     const waitForTrailers = !endStream && options?.trailers === true;
     if (waitForTrailers) {
       this.#stream.on(
@@ -153,16 +153,16 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   }
 
   hasRoom(bytes = 0): boolean {
-    return this.#ended || this.#gone() || (!this.#stream.writableNeedDrain && this.#tcp.room.has(this, bytes));
+    return this.#ended || this.#isGone() || (!this.#stream.writableNeedDrain && this.#tcp.room.has(this, bytes));
   }
 
-  /** There is room again, on the stream or on the whole connection. */
+  /** Called when there may be room again, on the stream or the connection. */
   handleRoom(): void {
-    if (!this.#gone()) this.onDrain?.();
+    if (!this.#isGone()) this.onDrain?.();
   }
 
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
-    if (this.#ended || this.#gone()) {
+    if (this.#ended || this.#isGone()) {
       released?.(chunk);
       return false;
     }
@@ -177,7 +177,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   }
 
   end(last?: Uint8Array, trailers?: FieldSection): void {
-    if (this.#ended || this.#gone()) return;
+    if (this.#ended || this.#isGone()) return;
     this.#trailers = trailers;
     if (last === undefined) this.#stream.end();
     else {
@@ -195,12 +195,12 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
       stream,
       isEmpty: this.body.state === "ended",
       wasCut: this.#wasCut,
-      // deviation: INTERNAL_ERROR in place of RFC 9113 §8.5's CONNECT_ERROR, which Node sends behind END_STREAM alone.
+      // deviation: INTERNAL_ERROR instead of CONNECT_ERROR (RFC 9113 §8.5), which Node only sends after END_STREAM.
       cutOff: (reason) => this.#cutOff(reason),
       onFault: this.#tcp.listener.onFault,
       onClose: () => this.#close(),
     });
-    if (this.#gone()) tunnel.abort(this.#aborted ?? new Error("the client reset the stream"));
+    if (this.#isGone()) tunnel.abort(this.#aborted ?? new Error("the client reset the stream"));
     else stream.respond(toHeaders(200, fields));
     this.#tunnel = tunnel;
     return tunnel;
@@ -214,13 +214,13 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   }
 
   #cutOff(reason: Error): void {
-    // RFC 9113 §8.1: RST_STREAM without END_STREAM before it. close() ends a writable side that is open; destroy() with
-    // an error does not. After end(), close() puts off RST_STREAM until the session next sends; destroy() drops it.
+    // RFC 9113 §8.1: no END_STREAM before RST_STREAM. close() ends an open writable side; destroy() with an error does
+    // not. After end(), close() delays RST_STREAM until the session next sends; destroy() would drop it.
     if (this.#stream.writableEnded) this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
     else this.#stream.destroy(reason);
   }
 
-  /** The stream or its connection is gone. */
+  /** Called when the stream or its connection has ended. */
   abort(reason: Error): void {
     this.#tunnel?.abort(reason);
     if (this.#closed || this.#aborted !== undefined) return;
@@ -231,27 +231,27 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
 
   #finish(): void {
     this.#ended = true;
-    // RFC 9113 §8.1: having answered in full, ask the client to stop sending a body that nobody will read.
+    // RFC 9113 §8.1: after a complete response, ask the client to stop sending the rest of the body.
     if (this.body.state !== "open" || this.readsOn) return;
     const stop = guard("http2 stop", this.#handleFault, () => {
       if (this.body.state !== "open") return;
       this.#stream.close(constants.NGHTTP2_NO_ERROR);
-      // Whoever still reads the request must not wait for what will not come.
+      // Wake a reader of the request: no more content will arrive.
       this.body.abort();
     });
     this.#stream.once(
       "finish",
-      // Node has not sent the head yet when this turn began with the request, and RST_STREAM would overtake it.
+      // If the request arrived in this turn, Node has not sent the head yet, and RST_STREAM would overtake it.
       guard("http2 finish", this.#handleFault, () => setImmediate(stop)),
     );
   }
 
   #sendTrailers(): void {
-    if (this.#gone()) return;
+    if (this.#isGone()) return;
     this.#stream.sendTrailers(toHeaders(undefined, this.#trailers ?? [])); // without any, Node just ends the stream
   }
 
-  #gone(): boolean {
+  #isGone(): boolean {
     return this.#closed || this.#stream.destroyed || this.#stream.closed;
   }
 
@@ -265,19 +265,19 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
   }
 }
 
-/** Fields that come once, where an origin sent them twice. */
+/** Singleton fields, of which only the first is sent if an origin sent several. */
 const SINGLE = new Set(["location", "content-type", "content-location", "etag", "last-modified", "retry-after"]);
 
 /**
- * Node takes an object, and refuses several lines of many fields. So they are combined (RFC 9110 §5.3), which no field
- * minds but Set-Cookie.
+ * Node takes an object and refuses several lines of many fields, so combine them (RFC 9110 §5.3). Only Set-Cookie
+ * cannot be combined.
  */
 function toHeaders(status: number | undefined, fields: FieldSection): Record<string, string | string[] | number> {
   const headers: Record<string, string | string[] | number> = Object.create(null);
   if (status !== undefined) headers[":status"] = status;
   for (const [name, value] of fields) {
     const before = headers[name];
-    if (before !== undefined && SINGLE.has(name)) continue; // a receiver takes the first; combined, it would be another value
+    if (before !== undefined && SINGLE.has(name)) continue; // combining would change the value
     if (before === undefined) headers[name] = name === "set-cookie" ? [value] : value;
     else if (Array.isArray(before)) before.push(value);
     else headers[name] = `${before}, ${value}`;

@@ -30,7 +30,7 @@ const EMPTY = new Uint8Array(0);
 const LINES = Buffer.alloc(16_000, Buffer.from([0x10, 1, 0x61, 1, 0x62]));
 
 const floods: readonly (readonly [string, (client: RawHttp2, i: number) => void])[] = [
-  ["requests that are reset at once", (client) => client.reset(client.request("GET"), 0x8)],
+  ["requests that are reset immediately", (client) => client.reset(client.request("GET"), 0x8)],
   ["PING", (client) => client.sendFrame(frame(PING, 0, 0, new Uint8Array(8)))],
   ["SETTINGS", (client) => client.sendFrame(frame(SETTINGS, 0, 0))],
   [

@@ -1,6 +1,6 @@
 /**
- * What a server is made of: listeners, each of which speaks some versions of HTTP on one kind of socket and makes
- * Exchanges. TCP (HTTP/1.1 and HTTP/2) and QUIC (HTTP/3) implement the same interface.
+ * A server consists of listeners. Each speaks some versions of HTTP on one kind of socket and creates exchanges. TCP
+ * (HTTP/1.1 and HTTP/2) and QUIC (HTTP/3) implement the same interface.
  */
 
 import type { Budget } from "../budget.ts";
@@ -16,12 +16,15 @@ export interface BoundAddress {
 }
 
 export interface ListenerOptions {
-  /** Certificates with their keys, at least one; the first is for clients that name no server, or an unknown one. */
+  /** Certificates with their keys. The first is for clients that send no server name, or an unknown one. */
   readonly identities: readonly [Identity, ...Identity[]];
   readonly onExchange: ExchangeHandler;
-  /** `onExchange` knows tunnels. Without it CONNECT is answered 501, extended CONNECT not offered, Upgrade ignored. */
+  /**
+   * True if `onExchange` handles tunnels. Otherwise CONNECT is answered with 501, extended CONNECT is not offered, and
+   * Upgrade is ignored.
+   */
   readonly acceptsTunnels?: boolean | undefined;
-  /** Given each line of the key log (RFC 9850), with its line feed. Only set by explicit request. */
+  /** Called with each line of the key log (RFC 9850), including its line feed. Set only on explicit request. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
   /** Overrides the default limits of HTTP/1.1. */
   readonly http1Limits?: Http1Limits | undefined;
@@ -29,13 +32,13 @@ export interface ListenerOptions {
   readonly onClientError?: ((error: Error, socket: object) => boolean) | undefined;
   /** Hears of each internal fault; the connection it happened to has ended. A line on standard error by default. */
   readonly onFault?: ((fault: Fault) => void) | undefined;
-  /** How long a client may take nothing of what waits for it, in milliseconds; a minute by default. */
+  /** How long a client may make no progress while something waits for it, in milliseconds. Default: one minute. */
   readonly stallTimeout?: number | undefined;
-  /** What bounds all connections together; that of the process by default. */
+  /** The budget of all connections. Default: the process's budget. */
   readonly budget?: Budget | undefined;
-  /** QUIC: when a client has to prove its address first (Retry, RFC 9000 §8.1.2). TCP always asks. */
+  /** QUIC: when a client must prove its address first (Retry, RFC 9000 §8.1.2). TCP always requires it. */
   readonly retry?: RetryPolicy | undefined;
-  /** QUIC: the secret for stateless resets (RFC 9000 §10.3.2); random by default. */
+  /** QUIC: the secret for stateless resets (RFC 9000 §10.3.2). Default: random. */
   readonly resetKey?: Uint8Array | undefined;
 }
 
@@ -53,7 +56,7 @@ export type RetryPolicy = "auto" | "always" | "never";
 
 /** A kind of socket that can be bound to addresses of this machine. */
 export interface Bindable {
-  /** Binds one more address; may be called for several. Rejects with Node's error (EADDRINUSE and so on). */
+  /** Binds an additional address. Rejects with Node's error (EADDRINUSE and so on). */
   listen(port: number, host: string): Promise<BoundAddress>;
   /** Resolves when every socket is closed. */
   close(timeout: number): Promise<void>;
@@ -63,14 +66,16 @@ export interface Listener extends Bindable {
   /** In the server's order of preference. */
   readonly protocols: readonly HttpVersion[];
   /**
-   * Drains: takes no new connections, tells the connections there are (GOAWAY, `Connection: close`), and lets requests
-   * under way finish. After `timeout` milliseconds what is left is cut off. Resolves when every socket is closed; may
-   * be called again with a shorter timeout.
+   * Drains: takes no new connections, notifies existing ones (GOAWAY, `Connection: close`), and lets requests in
+   * progress finish. After `timeout` milliseconds, aborts the rest. Resolves when every socket is closed. May be
+   * called again with a shorter timeout.
    */
   close(timeout: number): Promise<void>;
-  /** The value of `alt-svc` (RFC 7838) on responses from now on. QUIC has nothing to add: it is the alternative. */
+  /**
+   * Sets the value of `alt-svc` (RFC 7838) for responses from now on. Not for QUIC, which is the alternative itself.
+   */
   advertise?(altSvc: string): void;
-  /** Whether the listener alone keeps the process alive. */
+  /** Lets the listener keep the process alive, which is the default. */
   ref(): void;
   unref(): void;
 }

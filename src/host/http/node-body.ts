@@ -1,4 +1,4 @@
-/** A request body over a Readable of Node, as HTTP/1.1 and HTTP/2 have it. */
+/** A request body on a Node Readable, for HTTP/1.1 and HTTP/2. */
 import type { Readable } from "node:stream";
 import type { FieldSection } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
@@ -7,15 +7,15 @@ import type { BodyState, RequestBody } from "./exchange.ts";
 export class NodeBody implements RequestBody {
   onReadable: (() => void) | undefined;
   trailers: FieldSection = [];
-  /** Bytes that were read. */
-  taken = 0;
+  /** Bytes read so far. */
+  consumed = 0;
   #state: BodyState;
   #listening = false;
   readonly #source: Readable;
   readonly #onFault: (fault: Fault) => void;
-  /** HTTP/1.1 has its trailers when the source ends. */
+  /** HTTP/1.1: returns the trailers once the source has ended. */
   readonly #readTrailers: (() => FieldSection) | undefined;
-  /** Whether the source ended without the end of the message. */
+  /** Returns true if the source ended before the end of the message. */
   readonly #wasCut: (() => boolean) | undefined;
 
   constructor(
@@ -36,7 +36,7 @@ export class NodeBody implements RequestBody {
     return this.#state;
   }
 
-  /** A reader has asked for more than has come. */
+  /** True if a reader waits for more. */
   get isAwaited(): boolean {
     return this.#state === "open" && this.#listening && this.#source.readableLength === 0;
   }
@@ -44,28 +44,28 @@ export class NodeBody implements RequestBody {
   read(): Uint8Array | undefined {
     if (this.#state !== "open") return undefined;
     if (!this.#listening) this.#listen();
-    // It ended before anybody listened.
+    // It ended before we listened.
     if (this.#source.readableEnded) this.#settle();
     const chunk = (this.#source.read() as Uint8Array | null) ?? undefined;
-    this.taken += chunk?.byteLength ?? 0;
+    this.consumed += chunk?.byteLength ?? 0;
     return chunk;
   }
 
-  /** The peer gave up, or its connection did. */
+  /** Call if the peer resets the stream, or the connection ends. */
   abort(): void {
     if (this.#state !== "open") return;
     this.#state = "aborted";
     this.onReadable?.();
   }
 
-  /** Lets what is still to come flow away, so that the connection can carry another request. */
+  /** Drops the rest of the body, so that the connection can carry another request. */
   discard(): void {
     if (this.#state !== "open") return;
-    this.#source.removeAllListeners("readable"); // as long as there are any, resume() does nothing
+    this.#source.removeAllListeners("readable"); // with any of them, resume() does nothing
     this.#source.resume();
   }
 
-  // Listening makes the source read ahead, so it waits until somebody wants the body.
+  // Listening makes the source read ahead, so wait until the body is read.
   #listen(): void {
     this.#listening = true;
     this.#source.on(

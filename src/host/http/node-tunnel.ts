@@ -1,4 +1,4 @@
-/** A tunnel over a Duplex of Node: the socket of HTTP/1.1, or a stream of HTTP/2. */
+/** A tunnel on a Node Duplex: an HTTP/1.1 socket or an HTTP/2 stream. */
 import type { Duplex } from "node:stream";
 import { type Fault, guard, ignore } from "../guard.ts";
 import { NodeBody } from "./node-body.ts";
@@ -6,11 +6,11 @@ import type { Tunnel } from "./tunnel.ts";
 
 export interface NodeTunnelOptions {
   readonly stream: Duplex;
-  /** Nothing will come from the client. */
+  /** True if the client has sent everything. */
   readonly isEmpty: boolean;
-  /** Whether the client reset the stream: Node ends its readable side all the same. */
+  /** Returns true if the client reset the stream; Node ends its readable side in any case. */
   readonly wasCut: () => boolean;
-  /** Ends the stream so that the client can tell it from an orderly end. */
+  /** Resets the stream, so that the client can tell it from an orderly end. */
   readonly cutOff: (reason: Error) => void;
   readonly onFault: (fault: Fault) => void;
   readonly onClose: () => void;
@@ -32,7 +32,7 @@ export class NodeTunnel implements Tunnel {
     this.#options = options;
     const onFault = this.#handleFault;
     this.body = new NodeBody(stream, isEmpty, onFault, undefined, wasCut);
-    // Node resets a stream of HTTP/2 that has been answered in full before anybody tried to read it.
+    // Node resets an HTTP/2 stream that is answered completely before a first read.
     stream.read(0);
     stream.on("error", ignore); // "close" follows
     stream.on(
@@ -60,24 +60,24 @@ export class NodeTunnel implements Tunnel {
     );
   }
 
-  /** An exception ends the tunnel. */
+  /** Ends the tunnel after an exception. */
   readonly #handleFault = (fault: Fault): void => {
     this.#options.onFault(fault);
     this.reset(fault.error);
   };
 
   #handleCut(): void {
-    this.abort(new Error("the client cut the tunnel off", { cause: this.#options.stream.errored }));
+    this.abort(new Error("the client aborted the tunnel", { cause: this.#options.stream.errored }));
   }
 
   write(chunk: Uint8Array): boolean {
-    if (this.#isOver) return false;
+    if (this.#isFinished) return false;
     this.written += chunk.byteLength;
     return this.#options.stream.write(chunk);
   }
 
   end(): void {
-    if (this.#isOver) return;
+    if (this.#isFinished) return;
     this.#isEnded = true;
     this.#options.stream.end();
   }
@@ -93,7 +93,7 @@ export class NodeTunnel implements Tunnel {
     this.#options.cutOff(reason);
   }
 
-  /** The client, or its connection, gave up. */
+  /** Call if the client resets the tunnel, or its connection ends. */
   abort(reason: Error): void {
     if (this.aborted !== undefined) return;
     this.aborted = reason;
@@ -101,7 +101,7 @@ export class NodeTunnel implements Tunnel {
     this.onAbort?.(reason);
   }
 
-  get #isOver(): boolean {
+  get #isFinished(): boolean {
     return this.#isEnded || this.#isClosed || this.aborted !== undefined;
   }
 }

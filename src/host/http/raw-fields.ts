@@ -1,15 +1,15 @@
-/** Fields as Node and undici hand them over: one flat list of names and values in turn, as text or as bytes. */
+/** Fields in Node's and undici's format: one flat list of alternating names and values, as text or as bytes. */
 
 import type { FieldLine } from "../../http/index.ts";
 
 type Raw = readonly (Buffer | string)[] | null | undefined;
 
-/** The field lines among them, with names in lower case; pseudo-header fields are left out. */
+/** Returns the field lines with lowercase names, without pseudo-header fields. */
 export function fieldsFromRaw(raw: Raw): FieldLine[] {
   return spelledFromRaw(raw).map(([name, value]) => [name.toLowerCase(), value]);
 }
 
-/** The same, with names as the peer spelled them. */
+/** Returns the field lines with names in the peer's case, without pseudo-header fields. */
 export function spelledFromRaw(raw: Raw): FieldLine[] {
   const fields: FieldLine[] = [];
   if (raw === null || raw === undefined) return fields;

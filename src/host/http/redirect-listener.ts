@@ -29,7 +29,7 @@ export class RedirectListener implements Bindable {
       server.once("error", reject);
       server.listen({ port, host }, () => {
         server.off("error", reject);
-        // A connection that the system could not hand over (EMFILE): the next one may do better.
+        // The system could not accept a connection (EMFILE). Keep listening, since the next one may succeed.
         const report = guard("redirect error", reportFault, (error: Error) =>
           reportFault({ entry: "redirect error", error }),
         );

@@ -1,24 +1,24 @@
-/** The content of a request, as its handler reads it. */
+/** The content of a request, as a handler reads it. */
 import type { FieldSection } from "../../http/index.ts";
 
 export type BodyState =
   /** More may come. */
   | "open"
-  /** Everything was read, and `trailers` holds what followed it. */
+  /** Everything was read, and `trailers` is set. */
   | "ended"
-  /** The peer gave up before its end, or the response ended before it. */
+  /** The peer reset it, or the response ended first. */
   | "aborted";
 
 /**
- * The request's content, pulled. Bytes that are not read stay in the transport, whose flow control then holds the
- * peer back.
+ * The request's content, pulled by the reader. Unread bytes stay in the transport, whose flow control slows the peer
+ * down.
  */
 export interface RequestBody {
   readonly state: BodyState;
   /** Trailer fields; empty until `state` is "ended". */
   readonly trailers: FieldSection;
-  /** What arrived, which the caller may keep; undefined when there is nothing now: look at `state`. */
+  /** Returns received bytes, which the caller may keep. Undefined if there are none now: check `state`. */
   read(): Uint8Array | undefined;
-  /** Called when `read()` will give more, or `state` changed, after `read()` gave undefined. May be called too often. */
+  /** Called after `read()` returned undefined, if it can return more or `state` changed. May be called too often. */
   onReadable: (() => void) | undefined;
 }

@@ -1,4 +1,4 @@
-/** The heads of requests as node:http and node:http2 give them, brought before the judgement that all versions share. */
+/** Passes request heads from node:http and node:http2 to the validation that all versions share. */
 
 import type { IncomingMessage } from "node:http";
 import type { IncomingHttpHeaders } from "node:http2";
@@ -28,7 +28,7 @@ export function http1Head(request: IncomingMessage): RequestHead | Refusal {
   return refusalOfCoding(fields, isVersion1) ?? judge(targetOf(request, fields));
 }
 
-/** RFC 9112 §3.2: what the request target names. */
+/** Parses the request target (RFC 9112 §3.2). */
 function targetOf(request: IncomingMessage, fields: FieldSection): GivenHead & { readonly scheme?: string } {
   const method = request.method!;
   const target = request.url!;
@@ -40,13 +40,15 @@ function targetOf(request: IncomingMessage, fields: FieldSection): GivenHead & {
   return { method, scheme, authority, path, fields: withoutHost(fields) };
 }
 
-/** RFC 9112 §3.2.2: a target that names the host is stronger than Host, of which there is one at most all the same. */
+/** An absolute-form target overrides Host (RFC 9112 §3.2.2), but more than one Host field remains an error. */
 function withoutHost(fields: FieldSection): FieldSection {
   const others = fields.filter(([name]) => name !== "host");
   return fields.length - others.length > 1 ? fields : others;
 }
 
-/** RFC 9112 §6.1: what is coded in another way would be passed on without its label. */
+/**
+ * RFC 9112 §6.1: other transfer codings are refused, because handlers would get the coded content without its label.
+ */
 function refusalOfCoding(fields: FieldSection, isVersion1: boolean): Refusal | undefined {
   const codings = combinedFieldValue(fields, "transfer-encoding")?.toLowerCase();
   if (codings === undefined) return undefined;
@@ -55,10 +57,10 @@ function refusalOfCoding(fields: FieldSection, isVersion1: boolean): Refusal | u
   if (names.every((name) => name === "chunked")) {
     return names.length === 1 ? undefined : { status: 400, reason: "chunked more than once" };
   }
-  return { status: 501, reason: "a transfer coding that is not known" };
+  return { status: 501, reason: "unknown transfer coding" };
 }
 
-/** `raw` has every line as it came; older versions of Node do not give it. */
+/** `raw` has every field line as received. Older versions of Node do not provide it. */
 export function http2Head(headers: IncomingHttpHeaders, raw: readonly string[] | undefined): RequestHead | Refusal {
   const fields = fieldsFromRaw(raw ?? Object.entries(headers).flatMap(([name, value]) => [name, String(value)]));
   return judge({

@@ -1,11 +1,11 @@
-/** A WHATWG Response onto a ServerExchange. */
+/** Sends a Response on a ServerExchange. */
 import { contentLengthOf, type FieldLine, fieldValue, isConnectionSpecific } from "../../http/index.ts";
 import { detach, ignore } from "../guard.ts";
 import { isDecoded, isGzip, mayBeDecoded, withoutCoding } from "./decoded-response.ts";
 import type { ServerExchange } from "./exchange.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
 
-/** Asked for the response's trailers before its head is sent, and again after its body. */
+/** Returns the response's trailers; called before the head is sent, and again after the body. */
 export type Trailers = () => readonly FieldLine[] | undefined;
 
 export async function sendResponse(exchange: ServerExchange, response: Response, trailers: Trailers): Promise<void> {
@@ -25,7 +25,7 @@ export async function sendResponse(exchange: ServerExchange, response: Response,
   await sendStream(exchange, status, fields, new BodySource(response.body), trailers);
 }
 
-/** A response whose content is known to be `content`, or to be none at all. */
+/** Sends a response whose content is known, or which has none. */
 function sendWhole(
   exchange: ServerExchange,
   status: number,
@@ -34,7 +34,7 @@ function sendWhole(
   trailers: Trailers,
 ): void {
   if (isBodiless(exchange, status)) {
-    // RFC 9110 §9.3.2: HEAD's fields are those of GET, the length too.
+    // RFC 9110 §9.3.2: HEAD has the same fields as GET, including the length.
     if (exchange.method === "HEAD" && content !== undefined) setLength(fields, content.byteLength);
     exchange.respond(status, withoutTrailer(fields), { endStream: true });
     return;
@@ -49,7 +49,7 @@ function sendWhole(
   exchange.end(content, trailers());
 }
 
-/** A response whose content comes as it comes, and is read only as fast as the exchange takes it. */
+/** Streams a response, reading its content only as fast as the exchange accepts it. */
 async function sendStream(
   exchange: ServerExchange,
   status: number,
@@ -64,8 +64,8 @@ async function sendStream(
         wake = resolve;
       });
     }
-    // Others were woken as well, and see that this room is taken.
-    await source.look();
+    // Keep the reservation while prefetching, since other waiting responses were notified too.
+    await source.prefetch();
     exchange.hasRoom();
   };
   exchange.onDrain = () => wake?.();
@@ -76,18 +76,18 @@ async function sendStream(
     source.cancel(reason);
   };
   try {
-    const fields = await describing(given, source);
-    // A client that takes nothing has enough in memory: nothing is read for it in advance.
+    const fields = await correctCoding(given, source);
+    // Read nothing ahead for a client that already has enough queued.
     const hasRoom = exchange.hasRoom(2 * UNKNOWN_CHUNK);
-    if (!hasRoom) exchange.heldAside = UNKNOWN_CHUNK;
-    const whole = hasRoom ? await source.wholeSoon() : undefined;
-    // What did not come at once may never come, and takes nobody's room.
+    if (!hasRoom) exchange.preparedBytes = UNKNOWN_CHUNK;
+    const whole = hasRoom ? await source.wholeIfReady() : undefined;
+    // Release the reservation: content that is not ready now may never arrive.
     exchange.hasRoom();
     if (whole !== undefined) {
       sendWhole(exchange, status, fields, whole.content, trailers);
       return;
     }
-    // The head does not wait for content: a client of server-sent events is connected when it has the head.
+    // The head does not wait for content: a client of server-sent events is connected once it has the head.
     const bodiless = isBodiless(exchange, status);
     const withTrailers = !bodiless && hasTrailers(fields, trailers);
     exchange.respond(status, bodiless ? withoutTrailer(fields) : fields, {
@@ -102,13 +102,13 @@ async function sendStream(
     const length = typeof announced === "number" ? announced : undefined;
     let sent = 0;
     while (true) {
-      if (!source.isAhead && !exchange.hasRoom()) await waitForRoom();
+      if (!source.hasPrefetched && !exchange.hasRoom()) await waitForRoom();
       const read = await source.read();
       if (read.done) break;
       sent += read.value.byteLength;
-      // The stream has made its next chunk by now, most likely one of the same size.
-      exchange.heldAside = read.value.byteLength;
-      // More than was announced would be the next response to the client (RFC 9112 §6.3).
+      // The stream has probably prepared another chunk of the same size.
+      exchange.preparedBytes = read.value.byteLength;
+      // The client would take excess bytes for the next response (RFC 9112 §6.3).
       if (length !== undefined && sent > length)
         throw new Error(`the body is longer than its content-length ${length}`);
       exchange.write(read.value);
@@ -122,18 +122,18 @@ async function sendStream(
   }
 }
 
-/** The fields, without a coding that the content does not have. */
-async function describing(fields: FieldLine[], source: BodySource): Promise<FieldLine[]> {
+/** Removes a content coding that the content does not have. */
+async function correctCoding(fields: FieldLine[], source: BodySource): Promise<FieldLine[]> {
   if (!mayBeDecoded(fields)) return fields;
   const first = await source.peek();
   return first === undefined || isGzip(first) ? fields : withoutCoding(fields);
 }
 
-/** RFC 9110 §6.4.1: what never has content. */
+/** Responses that never have content (RFC 9110 §6.4.1). */
 const isBodiless = (exchange: ServerExchange, status: number): boolean =>
   exchange.method === "HEAD" || status === 204 || status === 205 || status === 304;
 
-/** RFC 9110 §6.6.2: it announces what follows content. */
+/** Without content there are no trailers to announce (RFC 9110 §6.6.2). */
 const withoutTrailer = (fields: FieldLine[]): FieldLine[] => fields.filter(([name]) => name !== "trailer");
 
 const hasTrailers = (fields: readonly FieldLine[], trailers: Trailers): boolean =>
@@ -148,41 +148,40 @@ function setLength(fields: FieldLine[], length: number): void {
 
 type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
 
-/** What a stream is taken to keep ready, of which nothing was read yet. */
+/** The assumed size of the first chunk of a stream. */
 const UNKNOWN_CHUNK = 64 * 1024;
 
-/** Turns of the microtask queue in which the body of `new Response("text")` gives its only chunk and ends. */
-const SOON = 12;
+/** Microtasks within which the body of `new Response("text")` yields its only chunk and ends. */
+const READY_TURNS = 12;
 
-/** A stream's chunks, with a look at what comes at once. */
+/** A stream's chunks, with prefetching of those that are ready at once. */
 class BodySource {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  /** Asked for, and not yet taken by `read`. */
+  /** Chunks requested but not yet returned by `read`. */
   readonly #ahead: Promise<Read>[] = [];
 
   constructor(body: ReadableStream<Uint8Array>) {
     this.#reader = body.getReader();
   }
 
-  /** Whether `read` gives something that is in memory already, or asked for. */
-  get isAhead(): boolean {
+  get hasPrefetched(): boolean {
     return this.#ahead.length > 0;
   }
 
   async read(): Promise<Read> {
     const read = await (this.#ahead.shift() ?? this.#reader.read());
     if (!read.done && !(read.value instanceof Uint8Array)) {
-      throw new TypeError("a response body's stream must give chunks of Uint8Array");
+      throw new TypeError("a response body's stream must yield Uint8Array chunks");
     }
     return read;
   }
 
-  /** Asks for the next chunk, and waits for it no longer than it takes one that is ready. */
-  async look(): Promise<void> {
-    await this.#settlesSoon();
+  /** Requests the next chunk, and waits only as long as a ready chunk takes. */
+  async prefetch(): Promise<void> {
+    await this.#settlesAtOnce();
   }
 
-  /** The next chunk, which `read` will give all the same; undefined at the end. */
+  /** Returns the next chunk without consuming it; undefined at the end. */
   async peek(): Promise<Uint8Array | undefined> {
     const read = await this.read();
     this.#ahead.unshift(Promise.resolve(read));
@@ -190,33 +189,33 @@ class BodySource {
   }
 
   /**
-   * The body of `new Response("text")` is a stream too. Waiting for a few microtasks, and no longer, lets such a
-   * response leave in one piece, with its length. Rejects where the stream fails before its first chunk.
+   * Returns the whole body if it is ready within a few microtasks, so that the stream of `new Response("text")` is
+   * sent in one piece, with its length. Rejects if the stream fails before its first chunk.
    */
-  async wholeSoon(): Promise<{ readonly content: Uint8Array | undefined } | undefined> {
-    if (!(await this.#settlesSoon())) return undefined;
+  async wholeIfReady(): Promise<{ readonly content: Uint8Array | undefined } | undefined> {
+    if (!(await this.#settlesAtOnce())) return undefined;
     const first = await this.read();
     if (first.done) return { content: undefined };
-    const second = (await this.#settlesSoon()) ? await this.#ahead[0]!.catch(() => undefined) : undefined;
+    const second = (await this.#settlesAtOnce()) ? await this.#ahead[0]!.catch(() => undefined) : undefined;
     if (second?.done === true) return { content: first.value };
     this.#ahead.unshift(Promise.resolve(first));
     return undefined;
   }
 
-  /** Whether the next chunk, the end or a failure comes at once; `read` will give it all the same. */
-  async #settlesSoon(): Promise<boolean> {
+  /** Resolves with true if the next chunk, the end or an error is ready. Does not consume it. */
+  async #settlesAtOnce(): Promise<boolean> {
     const next = this.#ahead[0] ?? this.#reader.read();
     if (this.#ahead.length === 0) this.#ahead.push(next);
     let settled = false;
     const look = next.finally(() => {
       settled = true;
     });
-    detach("response look-ahead", ignore, look); // read() meets the error
-    for (let turn = 0; turn < SOON && !settled; turn++) await undefined;
+    detach("response look-ahead", ignore, look); // read() reports the error
+    for (let turn = 0; turn < READY_TURNS && !settled; turn++) await undefined;
     return settled;
   }
 
   cancel(reason: unknown): void {
-    this.#reader.cancel(reason).catch(() => undefined); // a stream that fails to stop has nobody to tell
+    this.#reader.cancel(reason).catch(() => undefined); // nothing can be done if the stream fails to cancel
   }
 }

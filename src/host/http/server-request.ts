@@ -1,25 +1,25 @@
 /**
- * The `Request` a handler is given. Making a real one costs some 40 µs of CPU on Node 20 (headers, URL, signal), which
- * is more than the rest of a small request; most handlers look at `method`, `url` and perhaps a header. So this is an
- * object that answers for a ServerExchange, with `Request.prototype` behind it, and `native()` makes the real thing.
+ * The `Request` that a handler gets. Creating a real one costs about 40 µs of CPU on Node 20 (headers, URL, signal),
+ * more than the rest of a small request, while most handlers only use `method`, `url` and perhaps a header. So this is
+ * a light object on a ServerExchange that inherits from `Request.prototype`; `native()` creates a real Request.
  */
 import { fieldValue } from "../../http/index.ts";
 import { continueIfExpected, type ServerExchange } from "./exchange.ts";
 
-/** Text that WHATWG's URL parser would leave as it is, so that it need not be asked. */
+/** Text that the URL parser would leave unchanged, so that parsing can be skipped. */
 const PLAIN_AUTHORITY = /^(?:localhost|[a-z][a-z0-9-]*(?:\.[a-z][a-z0-9-]*)+|127\.0\.0\.1)(?::[1-9][0-9]{0,4})?$/;
 const PLAIN_PATH = /^\/(?:[\w\-~!$&()*+,;=:@/]|\.(?![./?]|$)|%(?!2e)[0-9a-f]{2})*(?:\?[\w\-.~!$&()*+,;=:@/?%]*)?$/i;
 
-/** A body that a handler wanted whole, and that has more bytes than we hold. Becomes a 413. */
+/** A body exceeds the limit for collecting it. Becomes a 413. */
 export class BodyTooLargeError extends Error {
   override readonly name = "BodyTooLargeError";
   readonly status = 413;
 }
 
-/** How much `text()`, `json()` and the like collect; whoever wants more reads `body`. */
+/** The limit of `text()`, `json()` and similar methods, in bytes. To read more, use `body`. */
 const MAX_COLLECTED = 128 * 1024 * 1024;
 
-/** The request's URL as a real Request would have it, or undefined if there can be none. */
+/** The request's URL as in a real Request; undefined if it is invalid. */
 export function requestUrl(exchange: ServerExchange): string | undefined {
   const { scheme, authority, path } = exchange;
   const port = authority.endsWith(":443") || authority.endsWith(":80");
@@ -46,7 +46,7 @@ export class ServerRequest {
     this.url = url;
   }
 
-  /** The peer gave up. */
+  /** Call if the client cancels the request. */
   abort(reason: Error): void {
     this.#controller?.abort(reason);
     this.#settleTrailers?.();
@@ -59,7 +59,7 @@ export class ServerRequest {
   get headers(): Headers {
     if (this.#headers === undefined) {
       this.#headers = new Headers(this.#exchange.fields as [string, string][]);
-      // What HTTP/1.1 calls Host is `:authority` above it; handlers look for it under its old name.
+      // Handlers expect the authority in `host`, also in HTTP/2 and HTTP/3.
       if (this.#exchange.authority !== "") this.#headers.set("host", this.#exchange.authority);
     }
     return this.#headers;
@@ -73,7 +73,7 @@ export class ServerRequest {
     return this.#controller.signal;
   }
 
-  /** The request's trailer fields, when its body has been read. */
+  /** The request's trailer fields, once its body has been read. */
   get trailers(): Promise<Headers> {
     if (this.#trailers === undefined) {
       this.#trailers = new Promise<Headers>((resolve, reject) => {
@@ -83,7 +83,7 @@ export class ServerRequest {
           else if (state === "aborted") reject(abortReason(this.#exchange));
         };
       });
-      this.#trailers.catch(() => undefined); // whoever asked may have gone by the time the client gives up
+      this.#trailers.catch(() => undefined); // the handler may have finished when this rejects
       this.#settleTrailers?.();
       // The Fetch standard hides the body of GET and HEAD, so nothing else reads it.
       if (this.method === "GET" || this.method === "HEAD") discardBody(this.#exchange, () => this.#settleTrailers?.());
@@ -138,7 +138,7 @@ export class ServerRequest {
     return this.native().clone();
   }
 
-  // What a Request from the network has (the defaults of the Fetch standard).
+  // The Fetch standard's defaults.
   get cache(): string {
     return "default";
   }
@@ -178,7 +178,7 @@ export class ServerRequest {
   }
 
   #hasBody(): boolean {
-    // The Fetch standard knows no body with GET and HEAD; what comes behind CONNECT is the tunnel's.
+    // In the Fetch standard, GET and HEAD have no body. What follows CONNECT belongs to the tunnel.
     return (
       this.method !== "GET" &&
       this.method !== "HEAD" &&
@@ -187,7 +187,7 @@ export class ServerRequest {
     );
   }
 
-  /** Node's own Request, which `fetch` and `new Request` can look into. The body is read through it from now on. */
+  /** Node's own Request, which `fetch` and `new Request` accept. From now on the body is read through it. */
   native(): Request {
     if (this.#real === undefined) {
       const { method, headers, body, signal } = this;
@@ -198,9 +198,9 @@ export class ServerRequest {
   }
 }
 
-/** The Request that a handler is given: `instanceof Request` holds. */
+/** Creates the Request for a handler. It is an `instanceof Request`. */
 export function createServerRequest(exchange: ServerExchange, url: string): ServerRequest {
-  // Looking at `Request` makes Node load its fetch, which would delay the start: so at the first request.
+  // Accessing `Request` makes Node load its fetch, so do it at the first request instead of delaying the start.
   if (Object.getPrototypeOf(ServerRequest.prototype) === Object.prototype) {
     Object.setPrototypeOf(ServerRequest.prototype, Request.prototype);
   }
@@ -221,7 +221,7 @@ function discardBody(exchange: ServerExchange, settled: () => void): void {
   advance();
 }
 
-/** The body as a stream that pulls: nothing is read before somebody wants it. */
+/** The body as a stream that does not read ahead. */
 function bodyStream(exchange: ServerExchange, onPull: () => void, settled: () => void): ReadableStream<Uint8Array> {
   const { body } = exchange;
   return new ReadableStream<Uint8Array>(
@@ -253,9 +253,9 @@ function bodyStream(exchange: ServerExchange, onPull: () => void, settled: () =>
 }
 
 const abortReason = (exchange: ServerExchange): Error =>
-  exchange.aborted ?? new Error("the request's body was not complete when the exchange ended");
+  exchange.aborted ?? new Error("the exchange ended before the request's body was complete");
 
-/** The whole body, without a stream in between. */
+/** Reads the whole body without a stream. */
 function collect(exchange: ServerExchange): Promise<Uint8Array> {
   const { body } = exchange;
   const chunks: Uint8Array[] = [];
@@ -267,7 +267,7 @@ function collect(exchange: ServerExchange): Promise<Uint8Array> {
         length += chunk.byteLength;
         if (length > MAX_COLLECTED) {
           body.onReadable = undefined;
-          reject(new BodyTooLargeError(`the request body has more than ${MAX_COLLECTED} bytes: read it as a stream`));
+          reject(new BodyTooLargeError(`the request body is larger than ${MAX_COLLECTED} bytes; read it as a stream`));
           return;
         }
         chunks.push(chunk);

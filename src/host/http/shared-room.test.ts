@@ -1,57 +1,57 @@
 import { describe, expect, test } from "vitest";
 import { FetchRoom, type RoomUser, SharedRoom } from "./shared-room.ts";
 
-const MOST = 100;
+const LIMIT = 100;
 
 function open(Room: typeof SharedRoom) {
   const state = { used: 0 };
-  const told: string[] = [];
-  const room = new Room({ most: MOST, used: () => state.used });
-  const user = (name: string): RoomUser => ({ handleRoom: () => void told.push(name) });
-  return { state, told, room, user };
+  const notified: string[] = [];
+  const room = new Room({ limit: LIMIT, used: () => state.used });
+  const user = (name: string): RoomUser => ({ handleRoom: () => void notified.push(name) });
+  return { state, notified, room, user };
 }
 
-describe("what is being fetched", () => {
-  test("takes its room until it is written, or given up", () => {
-    const { state, told, room, user } = open(SharedRoom);
+describe("bytes being fetched", () => {
+  test("take room until they are written or the fetch is cancelled", () => {
+    const { state, notified, room, user } = open(SharedRoom);
     const [a, b, c] = [user("a"), user("b"), user("c")];
     expect([room.has(a, 60), room.has(b, 60), room.has(c, 60)]).toEqual([true, true, false]);
     state.used = 60;
     room.settle(a);
-    expect(told).toEqual([]);
+    expect(notified).toEqual([]);
     state.used = 70;
     room.settle(b);
-    expect(told).toEqual(["c"]);
+    expect(notified).toEqual(["c"]);
   });
 
-  test.each([SharedRoom, FetchRoom])("leaves its room to others when the next is asked for (%o)", (Room) => {
-    const { told, room, user } = open(Room);
+  test.each([SharedRoom, FetchRoom])("free their room when the user reserves again (%o)", (Room) => {
+    const { notified, room, user } = open(Room);
     const [a, b] = [user("a"), user("b")];
-    expect([room.has(a, 100), room.has(b, 1), told]).toEqual([true, false, []]);
-    expect([room.has(a, 0), told, room.has(b, 1)]).toEqual([true, ["b"], true]);
+    expect([room.has(a, 100), room.has(b, 1), notified]).toEqual([true, false, []]);
+    expect([room.has(a, 0), notified, room.has(b, 1)]).toEqual([true, ["b"], true]);
   });
 
-  test("is all that is waited for where the transport has a bound of its own", () => {
-    const { state, told, room, user } = open(FetchRoom);
+  test("are all that users wait for if the transport has its own limit", () => {
+    const { state, notified, room, user } = open(FetchRoom);
     const [a, b] = [user("a"), user("b")];
     expect([room.has(a, 100), room.has(b, 1)]).toEqual([true, false]);
     state.used = 100;
     room.settle(a);
-    expect(told).toEqual(["b"]);
+    expect(notified).toEqual(["b"]);
   });
 });
 
-test("those who wait are told when a quarter is free, and not when they are over", () => {
-  const { state, told, room, user } = open(SharedRoom);
+test("waiting users are notified once a quarter is free, unless they have finished", () => {
+  const { state, notified, room, user } = open(SharedRoom);
   const [a, b] = [user("a"), user("b")];
-  state.used = MOST;
+  state.used = LIMIT;
   expect([room.has(a, 0), room.has(b, 0)]).toEqual([false, false]);
   room.settle(b);
   state.used = 76;
   room.update();
-  expect(told).toEqual([]);
+  expect(notified).toEqual([]);
   state.used = 75;
   room.update();
   room.update();
-  expect(told).toEqual(["a"]);
+  expect(notified).toEqual(["a"]);
 });

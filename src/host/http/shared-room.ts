@@ -1,59 +1,59 @@
 /**
- * How much the responses of one connection may have waiting together, with what is being fetched for them: two hundred
- * reads of files that begin at once must not each find the room that there is for one.
+ * The limit on bytes queued by all responses of one connection, including bytes being fetched for them: two hundred
+ * file reads that begin at once must not all use the room for one.
  */
 
 export interface RoomUser {
-  /** There is room again: ask. */
+  /** Called when there may be room again: call `has` again. */
   handleRoom(): void;
 }
 
 export interface SharedRoomOptions {
-  readonly most: number;
-  /** The bytes that wait now. */
+  /** Bytes. */
+  readonly limit: number;
+  /** Returns the bytes queued now. */
   readonly used: () => number;
 }
 
 export class SharedRoom {
-  readonly #most: number;
+  readonly #limit: number;
   readonly #used: () => number;
   readonly #fetching = new Map<RoomUser, number>();
   #fetched = 0;
   readonly #waiting = new Set<RoomUser>();
 
-  constructor({ most, used }: SharedRoomOptions) {
-    this.#most = most;
+  constructor({ limit, used }: SharedRoomOptions) {
+    this.#limit = limit;
     this.#used = used;
   }
 
-  /** Whether there is room. `bytes` that will be fetched take it until `settle`; without room, the user hears of it. */
+  /** Returns true if there is room, and reserves `bytes` until `settle`. Otherwise `handleRoom` is called later. */
   has(user: RoomUser, bytes: number): boolean {
-    const hasGivenUp = this.#drop(user);
-    const hasRoom = this.#used() + this.#fetched < this.#most;
+    const hasFreed = this.#drop(user);
+    const hasRoom = this.#used() + this.#fetched < this.#limit;
     if (!hasRoom) {
       this.#waiting.add(user);
     } else if (bytes > 0) {
       this.#fetching.set(user, bytes);
       this.#fetched += bytes;
     }
-    // Others may have waited for what the user did not fetch after all.
-    if (hasGivenUp) this.update();
+    // Others may be waiting for the user's previous reservation.
+    if (hasFreed) this.update();
     return hasRoom;
   }
 
-  /** What was fetched is written, or will not be. */
+  /** Releases the reservation: the fetched bytes were written, or will not be. */
   settle(user: RoomUser): void {
     this.#waiting.delete(user);
     if (this.#drop(user)) this.update();
   }
 
-  /** Something has left. Those who wait are told by the quarter, in the order in which they came. */
+  /** Call after bytes were sent. Notifies waiting users once a quarter is free, in order of arrival. */
   update(): void {
-    if (this.#waiting.size > 0 && (this.#used() + this.#fetched) * 4 <= this.#most * 3) this.tell();
+    if (this.#waiting.size > 0 && (this.#used() + this.#fetched) * 4 <= this.#limit * 3) this.notify();
   }
 
-  /** Has all ask again that wait. */
-  protected tell(): void {
+  protected notify(): void {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const user of waiting) user.handleRoom();
@@ -72,10 +72,10 @@ export class SharedRoom {
   }
 }
 
-/** Where the transport has a bound of its own and says when it has room: only what is being fetched is waited for here. */
+/** For a transport with its own limit that reports free room: users only wait here while bytes are being fetched. */
 export class FetchRoom extends SharedRoom {
   override update(): void {
     if (this.isFetching) super.update();
-    else this.tell();
+    else this.notify();
   }
 }

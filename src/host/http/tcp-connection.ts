@@ -1,4 +1,4 @@
-/** What the exchanges of one TCP connection share. */
+/** State shared by the exchanges of one TCP connection. */
 import type { Socket } from "node:net";
 import type { Holder } from "../budget.ts";
 import type { Fault } from "../guard.ts";
@@ -6,7 +6,7 @@ import type { PeerAddress } from "./exchange.ts";
 import type { Http1Pipeline } from "./http1-pipeline.ts";
 import { SharedRoom } from "./shared-room.ts";
 
-/** The listener's state that every response looks at. */
+/** The listener's state that affects every response. */
 export interface ListenerState {
   draining: boolean;
   altSvc: string | undefined;
@@ -14,48 +14,48 @@ export interface ListenerState {
 }
 
 export interface Abortable {
-  /** Of the response; undefined before it has begun. */
+  /** The response's status; undefined before it has begun. */
   readonly status: number | undefined;
-  /** Bytes that were written and have not left. */
+  /** Bytes written but not sent yet. */
   readonly pending: number;
   /** Bytes written so far. */
   readonly written: number;
-  /** Bytes of the request that came and were not read. */
+  /** Received bytes of the request that were not read yet. */
   readonly unread: number;
-  /** Bytes of the request that were read. */
-  readonly taken: number;
-  /** Nothing is answered before more of the request has come. */
+  /** Bytes of the request read so far. */
+  readonly consumed: number;
+  /** True if the response waits for more of the request. */
   readonly awaitsBody: boolean;
-  /** Bytes of the response that are kept ready. */
-  readonly heldAside: number;
+  /** Estimated bytes prepared for the next write. */
+  readonly preparedBytes: number;
   abort(reason: Error): void;
 }
 
-/** As much as a connection of HTTP/3 may keep for one stream. */
+/** The same as HTTP/3's limit for one stream. */
 const MAX_PENDING = 4 * 1024 * 1024;
 
-/** What a request under way takes beside its bytes, and one that waits in a pipeline. */
+/** Overhead in bytes of a request in progress or waiting in a pipeline. */
 const EXCHANGE_COST = 8 * 1024;
 
 export class TcpConnection implements Holder {
   readonly listener: ListenerState;
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
-  /** Requests that are not over yet. */
+  /** Exchanges in progress. */
   readonly exchanges = new Set<Abortable>();
-  /** HTTP/2: true once the head of a request has arrived. */
-  hasAsked = false;
-  /** HTTP/2: what all responses together may have waiting. */
+  /** HTTP/2: true once a request head has arrived. */
+  hasReceivedHead = false;
+  /** HTTP/2: the send buffer limit shared by all responses. */
   readonly room: SharedRoom = new SharedRoom({
-    most: MAX_PENDING,
+    limit: MAX_PENDING,
     used: () => this.#sum(({ pending }) => pending),
   });
-  /** HTTP/1.1: requests that wait for their turn. */
+  /** HTTP/1.1: requests waiting for their turn. */
   pipeline: Http1Pipeline | undefined;
-  /** HTTP/2: bytes that were seen to leave, for writes that take long. */
-  countMoves: (() => number) | undefined;
+  /** HTTP/2: an estimate of the bytes sent, which shows the progress of long writes. */
+  countSentBytes: (() => number) | undefined;
   readonly #cutOff: () => void;
-  /** Bytes that left and came with exchanges that are over, and how many these were. */
+  /** The progress of finished exchanges: their bytes, plus one for each. */
   #done = 0;
 
   constructor(socket: Socket, listener: ListenerState, cutOff: () => void) {
@@ -66,7 +66,7 @@ export class TcpConnection implements Holder {
   }
 
   end(exchange: Abortable): void {
-    if (this.exchanges.delete(exchange)) this.#done += exchange.written + exchange.taken + 1;
+    if (this.exchanges.delete(exchange)) this.#done += exchange.written + exchange.consumed + 1;
     this.room.update();
     this.pipeline?.next();
   }
@@ -77,11 +77,13 @@ export class TcpConnection implements Holder {
     this.exchanges.clear();
   }
 
-  // ── What the budget asks ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── For the budget ────────────────────────────────────────────────────────────────────────────────────────────────
 
   held(): number {
     const requests = this.exchanges.size + (this.pipeline?.waiting ?? 0);
-    return requests * EXCHANGE_COST + this.#sum(({ pending, unread, heldAside }) => pending + unread + heldAside);
+    return (
+      requests * EXCHANGE_COST + this.#sum(({ pending, unread, preparedBytes }) => pending + unread + preparedBytes)
+    );
   }
 
   awaitsPeer(): boolean {
@@ -95,7 +97,9 @@ export class TcpConnection implements Holder {
 
   progress(): number {
     return (
-      this.#done + this.#sum(({ written, pending, taken }) => written - pending + taken) + (this.countMoves?.() ?? 0)
+      this.#done +
+      this.#sum(({ written, pending, consumed }) => written - pending + consumed) +
+      (this.countSentBytes?.() ?? 0)
     );
   }
 
@@ -112,7 +116,7 @@ export class TcpConnection implements Holder {
   }
 }
 
-/** An address of Node's as people write it: an IPv4 address that came through an IPv6 socket is an IPv4 address. */
+/** Converts Node's address to the usual form: an IPv4-mapped IPv6 address becomes an IPv4 address. */
 export function peerAddressFrom(address = "", port = 0): PeerAddress {
   const mapped = address.startsWith("::ffff:") && address.includes(".");
   const plain = mapped ? address.slice(7) : address;

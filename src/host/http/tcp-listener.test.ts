@@ -30,7 +30,7 @@ const ok = (exchange: ServerExchange): void => {
   exchange.end(new TextEncoder().encode("ok"));
 };
 
-/** Sends bytes over TLS as they are, and gives everything that comes back until the server closes. */
+/** Sends raw bytes over TLS and returns everything received until the server closes. */
 async function raw(port: number, text: string): Promise<string> {
   const socket = connect({ port, host: "127.0.0.1", rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] });
   socket.on("error", () => undefined);
@@ -50,7 +50,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
     return opened;
   }
 
-  test("gives the request as it came, with its fields in order", async () => {
+  test("passes the request unchanged, with its fields in order", async () => {
     let seen: ServerExchange | undefined;
     const { origin, port } = await start((exchange) => {
       seen = exchange;
@@ -70,7 +70,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
     expect(names).toEqual(["x-b", "x-a"]);
   });
 
-  test("advertises HTTP/3 once it is there", async () => {
+  test("advertises HTTP/3 once it is available", async () => {
     const { listener, origin } = await start(ok);
     const there = await client(origin);
     const before = await get(there, "/");
@@ -79,7 +79,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
     expect((await get(there, "/")).headers["alt-svc"]).toBe('h3=":1"; ma=60');
   });
 
-  test("hands chunks back when it no longer needs them, and calls onClose once", async () => {
+  test("releases chunks when it no longer needs them, and calls onClose once", async () => {
     const released: Uint8Array[] = [];
     const closed = deferred<void>();
     let closes = 0;
@@ -100,7 +100,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
     expect(closes).toBe(1);
   });
 
-  test("after an abort everything is a no-op, and chunks come back", async () => {
+  test("after an abort all calls are no-ops, and chunks are released", async () => {
     const aborted = deferred<ServerExchange>();
     const { origin } = await start((exchange) => {
       exchange.onAbort = () => aborted.resolve(exchange);
@@ -136,7 +136,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
     await expect(response).rejects.toThrow();
   });
 
-  test("answers before the body has come, and tells the client to stop", async () => {
+  test("answers before the body has arrived, and stops the client", async () => {
     const { origin } = await start((exchange) => {
       exchange.respond(413, []);
       exchange.end(new TextEncoder().encode("too much"));
@@ -148,7 +148,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
     expect([response.status, await response.text()]).toEqual([413, "too much"]);
   });
 
-  test("drains: what is under way finishes, what is idle goes", async () => {
+  test("drains: requests in progress finish, idle connections close", async () => {
     const exchanges: ServerExchange[] = [];
     const arrived = deferred<void>();
     const { listener, origin } = await start((exchange) => {
@@ -176,7 +176,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
     await closing;
   });
 
-  test("draining ends at its deadline", async () => {
+  test("drains at most until the deadline", async () => {
     const aborted = deferred<Error>();
     const { listener, origin } = await start((exchange) => {
       exchange.onAbort = (reason) => aborted.resolve(reason);
@@ -190,7 +190,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
     expect(await aborted.promise).toBeInstanceOf(Error);
   });
 
-  test("gives each name its certificate", async () => {
+  test("selects the certificate by server name", async () => {
     const { port } = await start(ok);
     const subject = async (servername: string | undefined): Promise<string | undefined> => {
       const socket: TLSSocket = connect({
@@ -231,14 +231,14 @@ describe("malformed HTTP/1.1", () => {
     ["a Host with a path", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400],
     ["a target without a slash", `GET x HTTP/1.1\r\n${HOST}\r\n`, 400],
     [
-      "a length and chunks",
+      "both Content-Length and chunked",
       `POST / HTTP/1.1\r\n${HOST}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
       400,
     ],
-    ["two lengths", `POST / HTTP/1.1\r\n${HOST}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc`, 400],
+    ["two Content-Lengths", `POST / HTTP/1.1\r\n${HOST}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabc`, 400],
     ["a field name with a space", `GET / HTTP/1.1\r\n${HOST}X Y: 1\r\n\r\n`, 400],
-    ["a head too large", `GET / HTTP/1.1\r\n${HOST}X: ${"x".repeat(70_000)}\r\n\r\n`, 431],
-    ["no HTTP at all", "\x16\x03\x01hello\r\n\r\n", 400],
+    ["an oversized head", `GET / HTTP/1.1\r\n${HOST}X: ${"x".repeat(70_000)}\r\n\r\n`, 431],
+    ["not HTTP", "\x16\x03\x01hello\r\n\r\n", 400],
   ])("%s", async (_what, text, status) => {
     const { port, origin } = await start(ok);
     expect(await raw(port, text)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
@@ -266,7 +266,7 @@ describe("malformed HTTP/1.1", () => {
   });
 });
 
-test("bytes that are not TLS, and HTTP/2 that is not HTTP/2, hurt nobody", async () => {
+test("non-TLS bytes and invalid HTTP/2 do not affect other connections", async () => {
   const { port, origin } = await start(ok);
   const plain = connectTcp(port, "127.0.0.1");
   plain.on("error", () => undefined);

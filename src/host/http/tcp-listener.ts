@@ -1,10 +1,10 @@
 /**
- * HTTP/1.1 and HTTP/2 on one TLS port, by Node's own modules, as Exchanges.
+ * HTTP/1.1 and HTTP/2 on one TLS port, using Node's own modules, as exchanges.
  *
- * Limits: a head has 64 KiB and 30 to 35 s to arrive (over HTTP/2 the first one; later ones the idle time), a TLS
- * handshake 15 s. A connection is closed after an idle minute, or when for a minute its client reads nothing of what
- * waits for it or sends nothing of a body that a handler waits for. The total time of a body is not limited, because
- * uploads may be slow: unread bytes stay under flow control.
+ * Limits: a head may have 64 KiB and must arrive within 30 to 35 s (in HTTP/2 the first one; later ones within the
+ * idle timeout), a TLS handshake within 15 s. A connection is closed after an idle minute, or if for a minute its
+ * client reads nothing of a waiting response, or sends nothing of a body that a handler waits for. The total time of a
+ * body is not limited, because uploads may be slow; flow control bounds unread bytes.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
@@ -36,7 +36,7 @@ import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
 import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 
 const HEAD_TIMEOUT = 30_000;
-/** How often Node looks for heads that are late; half a minute by default, which would double the time. */
+/** How often Node checks for late heads. Its default of 30 s would double the timeout. */
 const HEAD_CHECK_INTERVAL = 5_000;
 const MAX_TIMER = 2 ** 31 - 1;
 
@@ -48,7 +48,7 @@ export class TcpListener implements ManagedListener {
   readonly #onFault: (fault: Fault) => void;
   readonly #state: ListenerState;
   readonly #server: Http2SecureServer;
-  /** Node's server listens on one address; these take connections on the others and hand them to it. */
+  /** Node's server listens on one address. These accept connections on others and pass them to it. */
   readonly #others: Server[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #connections = new WeakMap<object, TcpConnection>();
@@ -71,12 +71,12 @@ export class TcpListener implements ManagedListener {
     this.#refusal = new Http1Refusal(this.#onFault);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
     this.#server = createSecureServer(serverOptions(options.identities, this.#acceptsTunnels, this.#onFault));
-    // With allowHTTP1 the server has the limits of node:http's Server, which it takes from no option.
-    // A timer of Node takes no more; 0 is never.
+    // Node's timers allow no more; 0 means never.
     const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
+    // With allowHTTP1 the server has the limits of node:http's Server, but not as options.
     Object.assign(this.#server, {
       headersTimeout: HEAD_TIMEOUT,
-      // Node drops what is beyond a count without a word; the head's bytes are the bound.
+      // Node silently drops fields above a maximum count; the size of the head is the limit.
       maxHeadersCount: 0,
       connectionsCheckingInterval: HEAD_CHECK_INTERVAL,
       requestTimeout: 0,
@@ -98,8 +98,8 @@ export class TcpListener implements ManagedListener {
       (request: IncomingMessage, response: ServerResponse) => this.#queueHttp1(request, response),
     );
     this.#server.on("request", request as never);
-    // A "request" listener, which HTTP/1.1 needs, brings Node's compatibility layer for HTTP/2 with it, which listens
-    // for streams. Ours take its place.
+    // A "request" listener, which HTTP/1.1 needs, also enables Node's compatibility layer for HTTP/2, which listens for
+    // streams. Our listener replaces it.
     this.#server.removeAllListeners("stream");
     this.#server.on(
       "stream",
@@ -110,14 +110,14 @@ export class TcpListener implements ManagedListener {
           this.#handleHttp2(stream, headers, flags, raw),
       ),
     );
-    // RFC 9110 §10.1.1: whoever reads the body asks for it (continueIfExpected).
+    // RFC 9110 §10.1.1: reading the body sends 100 (continueIfExpected).
     const expecting = guard(
       "http1 continue",
       this.#destroyResponse,
       (request: IncomingMessage, response: ServerResponse) => this.#queueHttp1(request, response),
     );
     this.#server.on("checkContinue", expecting as never);
-    // Other expectations, as over the other versions, are for whoever answers (RFC 9110 §10.1.1).
+    // Handlers deal with other expectations, as in the other versions (RFC 9110 §10.1.1).
     this.#server.on("checkExpectation", expecting as never);
     this.#server.on(
       "session",
@@ -149,8 +149,8 @@ export class TcpListener implements ManagedListener {
     }
   }
 
-  readonly #destroy = (fault: Fault, touched: { destroy(): unknown }): void => {
-    touched.destroy();
+  readonly #destroy = (fault: Fault, affected: { destroy(): unknown }): void => {
+    affected.destroy();
     this.#onFault(fault);
   };
 
@@ -168,7 +168,7 @@ export class TcpListener implements ManagedListener {
     if (this.#server.listenerCount("connect") === 0) this.#server.on("connect", onUpgrade as never);
     if (!this.#acceptsTunnels) return;
     this.#server.on("upgrade", onUpgrade as never);
-    // Newer versions of Node ask which requests to let go of; RFC 9110 §7.8: an Upgrade may be ignored.
+    // Newer versions of Node let us choose which requests to upgrade. RFC 9110 §7.8: an Upgrade may be ignored.
     Object.assign(this.#server, { shouldUpgradeCallback: (request: IncomingMessage) => !hasContent(request) });
   }
 
@@ -185,7 +185,7 @@ export class TcpListener implements ManagedListener {
       // Without a host, Node binds synchronously, and falls back to IPv4 if there is no IPv6.
       server.listen({ port, ...(host === "::" ? {} : { host }), backlog: 1024 }, () => {
         server.off("error", reject);
-        // A connection that the system could not hand over (EMFILE): the next one may do better.
+        // The system could not accept a connection (EMFILE). Keep listening, since the next one may succeed.
         server.on(
           "error",
           guard("tcp server error", this.#onFault, (error: Error) =>
@@ -253,7 +253,7 @@ export class TcpListener implements ManagedListener {
     const servers = [this.#server, ...this.#others].filter((server) => server.listening);
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const session of this.#sessions) session.close(); // GOAWAY (RFC 9113 §6.8)
-    // Of HTTP/1.1, those that are idle; the others end with their response (RFC 9112 §9.6).
+    // Close idle HTTP/1.1 connections; the others close after their response (RFC 9112 §9.6).
     this.#closeIdle();
     await Promise.all(closed);
     this.#closing?.deadline.clear();
@@ -294,7 +294,7 @@ export class TcpListener implements ManagedListener {
   #handleSecure(socket: TLSSocket): void {
     if (socket.alpnProtocol === "h2") return; // it becomes a session
     const connection = this.#connectionOf(socket, socket);
-    // `timeout` watches HTTP/1.1 closer: it sees parts of a write leave.
+    // No stall timeout from the budget: `timeout` is more precise in HTTP/1.1, as it sees the progress of a write.
     this.#budget.add(connection, Number.POSITIVE_INFINITY);
     connection.pipeline = new Http1Pipeline(socket, () => connection.exchanges.size > 0, this.#onFault);
     this.#http1.set(socket, connection);
@@ -333,27 +333,26 @@ export class TcpListener implements ManagedListener {
     const connection = this.#sessionConnection(session);
     session.on("error", ignore); // "close" follows
     limitControlFrames(session, this.#onFault);
-    connection.countMoves = movesOf(session);
+    connection.countSentBytes = sentBytesCounter(session);
     this.#budget.add(connection, this.#stallTimeout);
     session.once(
       "close",
       guard("http2 session end", this.#onFault, () => this.#sessions.delete(session)),
     );
     const idle = guard("http2 session idle", this.#onFault, () => {
-      // close() would wait for a stream whose head has begun and does not come.
+      // close() would wait for a stream whose head is incomplete.
       if (connection.exchanges.size === 0) session.destroy();
     });
     session.setTimeout(HEAD_TIMEOUT, idle);
     if (this.#state.draining) session.close();
   }
 
-  /** A connection of HTTP/1.1 on which nothing has moved. */
+  /** Handles an HTTP/1.1 connection without traffic. */
   #handleTimeout(socket: Socket): void {
     const connection = this.#http1.get(socket);
-    if (connection === undefined) return; // it is a session of HTTP/2, which has its own
+    if (connection === undefined) return; // an HTTP/2 session, which has its own timeout
     if (!connection.isBusy()) socket.destroy();
-    else if (connection.awaitsPeer())
-      connection.shed("the client takes nothing of the response, or sends nothing of the request");
+    else if (connection.awaitsPeer()) connection.shed("the client neither reads the response nor sends the request");
   }
 
   #handleHttp2(
@@ -365,8 +364,8 @@ export class TcpListener implements ManagedListener {
     stream.on("error", ignore);
     if (stream.session === undefined) return;
     const connection = this.#sessionConnection(stream.session);
-    if (!connection.hasAsked) stream.session.setTimeout(IDLE_TIMEOUT);
-    connection.hasAsked = true;
+    if (!connection.hasReceivedHead) stream.session.setTimeout(IDLE_TIMEOUT);
+    connection.hasReceivedHead = true;
     const head = http2Head(headers, raw);
     if (isRefusal(head)) {
       if (head.isMalformed) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
@@ -376,7 +375,7 @@ export class TcpListener implements ManagedListener {
     const tunnelOffer =
       head.method === "CONNECT" ? { protocol: headers[":protocol"] as string | undefined } : undefined;
     if (tunnelOffer !== undefined && !this.#acceptsTunnels) {
-      refuse(stream, 501); // RFC 9110 §9.3.6: we are no tunnel
+      refuse(stream, 501); // RFC 9110 §9.3.6: we are not a proxy
       return;
     }
     const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
@@ -384,16 +383,16 @@ export class TcpListener implements ManagedListener {
   }
 
   #handleUpgrade(request: IncomingMessage, socket: Socket, rest: Uint8Array): void {
-    // The parser has let go of the socket: there is no turn to wait for.
+    // The parser has released the socket, so this request cannot wait for earlier ones.
     if ((this.#http1.get(socket)?.exchanges.size ?? 0) > 0) {
       socket.destroy();
       return;
     }
     const response = responseFor(request, socket, this.#onFault);
     const head = http1Head(request);
-    // RFC 9110 §9.3.6: we are no tunnel unless somebody behind us is.
+    // RFC 9110 §9.3.6: we are not a proxy, unless the handler is one.
     const isUnserved = hasContent(request) || (request.method === "CONNECT" && !this.#acceptsTunnels);
-    // RFC 9110 §7.8: HTTP/1.0 knows no Upgrade.
+    // RFC 9110 §7.8: HTTP/1.0 has no Upgrade.
     const isOffer = request.method === "CONNECT" || request.httpVersionMinor >= 1;
     if (isUnserved) refuseHttp1(response, isRefusal(head) ? head.status : 501);
     else {
@@ -405,13 +404,13 @@ export class TcpListener implements ManagedListener {
     }
   }
 
-  /** Ends a TLS connection by a reset of its TCP connection: closing it would look like an orderly end. */
+  /** Resets the TCP connection of a TLS connection, because closing would look like an orderly end. */
   #cutOff(socket: Socket): void {
     this.#rawOf(socket)?.resetAndDestroy();
     socket.destroy();
   }
 
-  /** The TCP connection below a TLS connection. */
+  /** The TCP connection of a TLS connection. */
   #rawOf({ remotePort, remoteAddress }: Socket): Socket | undefined {
     for (const raw of this.#sockets) {
       if (raw.remotePort === remotePort && raw.remoteAddress === remoteAddress) return raw;
@@ -449,16 +448,16 @@ export class TcpListener implements ManagedListener {
   }
 }
 
-/** Counts by how much the window of the whole session was seen to shrink, which only sending does. */
-function movesOf(session: ServerHttp2Session): () => number {
-  let moves = 0;
+/** Sums up how much the session's flow control window shrinks between calls, which only sending causes. */
+function sentBytesCounter(session: ServerHttp2Session): () => number {
+  let sent = 0;
   let before = 0;
   return () => {
-    if (session.destroyed) return moves;
+    if (session.destroyed) return sent;
     const window = session.state.remoteWindowSize ?? before;
-    moves += Math.max(0, before - window);
+    sent += Math.max(0, before - window);
     before = window;
-    return moves;
+    return sent;
   };
 }
 

@@ -1,4 +1,4 @@
-/** What node:http2's server is made with: certificates by name, limits of heads, streams and time. */
+/** Options for node:http2's server: certificates by name, limits on heads and streams, timeouts. */
 
 import type { SecureServerOptions } from "node:http2";
 import { createSecureContext, type SecureContext } from "node:tls";
@@ -13,8 +13,8 @@ const HANDSHAKE_TIMEOUT = 15_000;
 const MAX_CONCURRENT_STREAMS = 256;
 const STREAM_WINDOW = 256 * 1024;
 /**
- * What node:http2 takes of a head before it resets the stream: more than is served, so that the client is told why (431),
- * and as many field lines as have room in it.
+ * The head size at which node:http2 resets the stream. It is above our limit, so that the client gets a 431. The
+ * number of field lines fits this size.
  */
 const MAX_HTTP2_HEAD = 2 * MAX_HEAD_SIZE;
 const MAX_FIELD_LINES = 4_000;
@@ -25,7 +25,7 @@ export function serverOptions(
   onFault: (fault: Fault) => void,
 ): SecureServerOptions {
   const store = new CertificateStore(identities);
-  // Node does not say what a client can verify, so the choice is by name alone.
+  // Node does not reveal the client's signature schemes, so select only by name.
   const schemes = identities.flatMap(({ signer }) => signer.schemes);
   const contexts = new Map<Identity, SecureContext>();
   const contextOf = (identity: Identity): SecureContext => {

@@ -1,27 +1,27 @@
-/** The WHATWG face of a tunnel: a readable and a writable of bytes, with backpressure both ways. */
+/** A tunnel as web streams: a readable and a writable byte stream, with backpressure in both directions. */
 import { type FieldLine, isConnectionSpecific } from "../../http/index.ts";
 import type { ServerExchange } from "./exchange.ts";
 import type { Tunnel } from "./tunnel.ts";
 
 export interface TunnelStreams {
-  /** What the client sends; cancelling it drops the rest. */
+  /** Bytes from the client. Cancelling drops the rest. */
   readonly readable: ReadableStream<Uint8Array>;
-  /** What it gets; closing ends this direction alone, aborting cuts off both. */
+  /** Bytes to the client. Closing ends only this direction; aborting resets both. */
   readonly writable: WritableStream<Uint8Array>;
 }
 
-/** `context.tunnel`, where the client asks for one. */
+/** `context.tunnel`, if the client requests one. */
 export interface TunnelRequest {
-  /** What the client wants to speak ("websocket", "connect-udp"); undefined with a plain CONNECT. */
+  /** The requested protocol ("websocket", "connect-udp"); undefined for a plain CONNECT. */
   readonly protocol: string | undefined;
   /**
-   * Accepts. The answer leaves at once, with these fields; return `response` from the handler, which stands for it.
-   * A handler that does not accept refuses by the response that it returns.
+   * Accepts the tunnel. The response is sent at once, with these fields; return the placeholder `response` from the
+   * handler. To refuse a tunnel, return any other response without calling this.
    */
   accept(headers?: HeadersInit): TunnelStreams & { readonly response: Response };
 }
 
-/** What `new Headers()` takes. */
+/** The argument of `new Headers()`. */
 export type HeadersInit = ConstructorParameters<typeof Headers>[0];
 
 export class ContextTunnel implements TunnelRequest {
@@ -41,7 +41,6 @@ export class ContextTunnel implements TunnelRequest {
     return { ...tunnelStreams(this.#tunnel, onAbort), response: new Response(null) };
   }
 
-  /** The answer has left. */
   get isAccepted(): boolean {
     return this.#tunnel !== undefined;
   }
@@ -51,7 +50,9 @@ export class ContextTunnel implements TunnelRequest {
   }
 }
 
-/** RFC 9110 §8.6, §9.3.6: there is no content that could have a length; fields of the connection are the transport's. */
+/**
+ * No content-length, because there is no content (RFC 9110 §8.6, §9.3.6), and no fields that belong to the transport.
+ */
 const isAllowed = (name: string): boolean => name !== "content-length" && !isConnectionSpecific(name);
 
 function tunnelStreams(tunnel: Tunnel, onAbort: ((reason: Error) => void) | undefined): TunnelStreams {
@@ -82,7 +83,7 @@ function tunnelStreams(tunnel: Tunnel, onAbort: ((reason: Error) => void) | unde
             const chunk = body.read();
             if (chunk !== undefined) controller.enqueue(chunk);
             else if (body.state === "ended") controller.close();
-            // "aborted" has made an error of the stream already.
+            // In state "aborted", onAbort has already errored the stream.
             else if (body.state === "open") return;
             body.onReadable = undefined;
             resolve();
@@ -95,7 +96,7 @@ function tunnelStreams(tunnel: Tunnel, onAbort: ((reason: Error) => void) | unde
         tunnel.stopReading();
       },
     },
-    // Nothing is read before somebody wants it.
+    // Do not read ahead.
     { highWaterMark: 0 },
   );
   const writable = new WritableStream<Uint8Array>({
@@ -103,7 +104,7 @@ function tunnelStreams(tunnel: Tunnel, onAbort: ((reason: Error) => void) | unde
       writing = controller;
     },
     write: (chunk) => {
-      if (!(chunk instanceof Uint8Array)) throw new TypeError("a tunnel takes chunks of Uint8Array");
+      if (!(chunk instanceof Uint8Array)) throw new TypeError("a tunnel only accepts Uint8Array chunks");
       if (tunnel.write(chunk) || tunnel.aborted !== undefined) return undefined;
       return new Promise<void>((resolve) => {
         resume = resolve;
@@ -111,7 +112,7 @@ function tunnelStreams(tunnel: Tunnel, onAbort: ((reason: Error) => void) | unde
     },
     close: () => tunnel.end(),
     abort: (reason) => {
-      const error = reason instanceof Error ? reason : new Error("the tunnel was given up", { cause: reason });
+      const error = reason instanceof Error ? reason : new Error("the tunnel was aborted", { cause: reason });
       tunnel.reset(error);
       reading?.error(error);
     },

@@ -1,4 +1,4 @@
-/** Tunnels (RFC 9110 §7.8, §9.3.6; RFC 8441; RFC 9220): one list of cases over every way to ask for one. */
+/** Tunnels (RFC 9110 §7.8, §9.3.6; RFC 8441; RFC 9220): the same cases for every way to request one. */
 
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
@@ -35,7 +35,7 @@ async function open(kind: TunnelKind, handler: Handler, lines: string[] = []): P
   return kind.open({ port, protocol: kind.protocol, onClose: (close) => closers.push(close) });
 }
 
-/** A server whose handler accepts and gives its side of the tunnel to the test. */
+/** A server whose handler accepts tunnels and passes its side to the test. */
 async function accepted(kind: TunnelKind) {
   const side = deferred<TunnelStreams & { context: Context; request: Request }>();
   const client = await open(kind, (request, context) => {
@@ -52,7 +52,7 @@ async function readAll(readable: ReadableStream<Uint8Array>): Promise<string> {
   return all;
 }
 
-/** Everything to the end; the stream stays usable in the other direction. */
+/** Reads to the end. The other direction stays usable. */
 function received(stream: Duplex): Promise<string> {
   return new Promise((resolve, reject) => {
     const parts: Uint8Array[] = [];
@@ -62,7 +62,7 @@ function received(stream: Duplex): Promise<string> {
   });
 }
 
-/** Bytes until so many have come; the stream stays usable. */
+/** Reads at least `count` bytes. The stream stays usable. */
 async function receive(stream: Duplex, count: number): Promise<string> {
   let all = "";
   while (all.length < count) {
@@ -81,10 +81,10 @@ const echo: Handler = (_request, context) => {
 
 const LARGE = 4 * 1024 * 1024;
 const CHUNK = 64 * 1024;
-/** More than all windows and buffers there are, the kernel's too. */
+/** More than all windows and buffers hold, including the kernel's. */
 const TOO_MUCH = 256 * 1024 * 1024;
 
-/** Writes until a write has waited for so long that somebody must be holding it back; gives how much was written. */
+/** Writes until backpressure blocks a write for a while. Returns the number of bytes written. */
 async function writeUntilHeld(write: (chunk: Uint8Array) => unknown): Promise<number> {
   for (let written = CHUNK; written < TOO_MUCH; written += CHUNK) {
     const held = Symbol("held");
@@ -96,11 +96,11 @@ async function writeUntilHeld(write: (chunk: Uint8Array) => unknown): Promise<nu
     clearTimeout(timer);
     if (first === held) return written;
   }
-  throw new Error("nobody holds the writer back");
+  throw new Error("there is no backpressure");
 }
 
 describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
-  test("is offered to the handler, and accepted with fields of its own", async () => {
+  test("is offered to the handler, and accepted with additional fields", async () => {
     const { client, server } = await accepted(kind);
     expect(client.status).toBe(kind.version === "http/1.1" && kind.protocol !== undefined ? 101 : 200);
     expect(client.headers["x-tunnel"]).toBe("yes");
@@ -110,7 +110,7 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     else expect(new URL(url).pathname).toBe("/chat");
   });
 
-  test("carries bytes both ways while both are open", async () => {
+  test("carries bytes in both directions", async () => {
     const client = await open(kind, echo);
     for (const word of ["one", "two", "three"]) {
       client.stream.write(word);
@@ -120,7 +120,7 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     expect(await received(client.stream)).toBe("the end");
   });
 
-  test("half-closed by the client: the server still sends", async () => {
+  test("half-closed by the client: the server can still send", async () => {
     const { client, server } = await accepted(kind);
     client.stream.end("question");
     expect(await readAll(server.readable)).toBe("question");
@@ -132,7 +132,7 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     expect(await received(client.stream)).toBe("and more");
   });
 
-  test("half-closed by the client long before anybody reads it", async () => {
+  test("half-closed by the client long before it is read", async () => {
     const { client, server } = await accepted(kind);
     const writer = server.writable.getWriter();
     client.stream.end();
@@ -143,7 +143,7 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     expect(await received(client.stream)).toBe("");
   });
 
-  test("half-closed by the server: the client still sends", async () => {
+  test("half-closed by the server: the client can still send", async () => {
     const { client, server } = await accepted(kind);
     const writer = server.writable.getWriter();
     await writer.write(text("greeting"));
@@ -154,7 +154,7 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     expect(await readAll(server.readable)).toBe("late words");
   });
 
-  test("cut off by the client: both of the server's streams fail, and the signal tells", async () => {
+  test("reset by the client: both of the server's streams fail, and the signal aborts", async () => {
     const { client, server } = await accepted(kind);
     client.stream.write("a");
     const reader = server.readable.getReader();
@@ -166,7 +166,7 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     expect(server.context.signal.aborted).toBe(true);
   });
 
-  test("cut off by the server: the client sees no orderly end", async () => {
+  test("reset by the server: the client sees no orderly end", async () => {
     const { client, server } = await accepted(kind);
     const closed = once(client.stream.resume(), "close").catch(() => undefined);
     await server.writable.abort(new Error("no more"));
@@ -175,7 +175,7 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     await expect(server.readable.getReader().read()).rejects.toThrow("no more");
   });
 
-  test("cut off by a handler that fails after it accepted, with a line in the log", async () => {
+  test("reset if the handler fails after accepting, with a line in the log", async () => {
     const lines: string[] = [];
     const client = await open(
       kind,
@@ -193,24 +193,24 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     expect(lines).toEqual([expect.stringContaining("broken")]);
   });
 
-  test("refused: the client gets the handler's answer", async () => {
+  test("refused: the client gets the handler's response", async () => {
     const client = await open(kind, () => new Response("not here", { status: 404, headers: { "x-why": "policy" } }));
     expect([client.status, client.headers["x-why"]]).toEqual([404, "policy"]);
     expect(await received(client.stream)).toBe("not here");
   });
 
-  test("refused with a large answer, which comes whole", async () => {
+  test("refused with a large response, which arrives completely", async () => {
     const client = await open(kind, () => new Response("x".repeat(LARGE), { status: 403 }));
     expect((await received(client.stream)).length).toBe(LARGE);
   });
 
-  test("a handler that knows nothing of it does not accept by accident", async () => {
+  test("a handler that does not support it does not accept by accident", async () => {
     const client = await open(kind, () => new Response("hello"));
     // An Upgrade may be ignored (RFC 9110 §7.8); 200 for CONNECT would be a tunnel.
     expect(client.status).toBe(kind.version === "http/1.1" && kind.protocol !== undefined ? 200 : 501);
   });
 
-  test("carries much to a slow client", async () => {
+  test("carries a lot of data to a slow client", async () => {
     const { client, server } = await accepted(kind);
     const writer = server.writable.getWriter();
     const writing = (async () => {
@@ -220,14 +220,14 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     let total = 0;
     for await (const part of client.stream) {
       total += (part as Uint8Array).length;
-      // A turn of the event loop for each part.
+      // One event loop turn per part.
       await new Promise((resolve) => setImmediate(resolve));
     }
     await writing;
     expect(total).toBe(LARGE);
   });
 
-  test("a client that does not read holds the server back", async () => {
+  test("a client that does not read blocks the server", async () => {
     const { client, server } = await accepted(kind);
     const writer = server.writable.getWriter();
     const written = await writeUntilHeld((chunk) => writer.write(chunk));
@@ -236,14 +236,14 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     expect((await whole).length).toBe(written);
   });
 
-  test("a server that does not read holds the client back", async () => {
+  test("a server that does not read blocks the client", async () => {
     const { client, server } = await accepted(kind);
     const written = await writeUntilHeld((chunk) => client.stream.write(chunk) || once(client.stream, "drain"));
     client.stream.end();
     expect((await readAll(server.readable)).length).toBe(written);
   });
 
-  test("is over when both directions are: the server drains then, and not before", async () => {
+  test("ends when both directions have ended: only then does the server finish draining", async () => {
     const over = deferred<void>();
     const { handle } = createFetchHandler(echo);
     const { listener, port } = await listen(kind, {
@@ -269,7 +269,7 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     await closed;
   });
 
-  test("without a handler for tunnels, CONNECT is 501 and an Upgrade is ignored", async () => {
+  test("without a handler for tunnels, CONNECT is answered with 501 and an Upgrade is ignored", async () => {
     const seen: string[] = [];
     const { port } = await listen(kind, {
       onExchange: (exchange) => {
@@ -297,7 +297,7 @@ describe("HTTP/1.1", () => {
     return (await received(socket)).replace(/^date:.*\r\n/im, "");
   }
 
-  test("bytes that came with the request are the tunnel's", async () => {
+  test("bytes that arrive with the request belong to the tunnel", async () => {
     expect(await raw("CONNECT a.test:1 HTTP/1.1\r\nhost: a.test:1\r\n\r\nearly bytes")).toBe(
       "HTTP/1.1 200 OK\r\n\r\nearly bytes",
     );
@@ -307,10 +307,10 @@ describe("HTTP/1.1", () => {
   });
 
   test.each([
-    ["CONNECT without port", "CONNECT a.test HTTP/1.1\r\nhost: a.test\r\n\r\n"],
+    ["CONNECT without a port", "CONNECT a.test HTTP/1.1\r\nhost: a.test\r\n\r\n"],
     ["CONNECT with a path", "CONNECT /chat HTTP/1.1\r\nhost: a.test\r\n\r\n"],
     ["CONNECT with userinfo", "CONNECT me@a.test:1 HTTP/1.1\r\nhost: a.test\r\n\r\n"],
-  ])("%s is 400", async (_, request) => {
+  ])("%s is answered with 400", async (_, request) => {
     expect(await raw(request)).toMatch(/^HTTP\/1\.1 400 /);
   });
 });

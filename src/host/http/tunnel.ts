@@ -1,42 +1,43 @@
 /**
- * A request that became a tunnel: bytes of another protocol both ways, whatever version of HTTP carries them. A client
- * asks by CONNECT (RFC 9110 §9.3.6), by extended CONNECT (RFC 8441, RFC 9220) or by Upgrade in HTTP/1.1 (RFC 9110 §7.8).
+ * A request that became a tunnel: bytes of another protocol in both directions, over any version of HTTP. A client
+ * requests it with CONNECT (RFC 9110 §9.3.6), extended CONNECT (RFC 8441, RFC 9220) or Upgrade in HTTP/1.1 (RFC 9110
+ * §7.8).
  *
- * Each direction ends by itself. Whichever side resets cuts off both.
+ * Each direction ends separately. A reset by either side ends both.
  */
 import type { RequestBody } from "./request-body.ts";
 
-/** What a client asks for. */
+/** A client's request for a tunnel. */
 export interface TunnelOffer {
-  /** The token of `:protocol` or `upgrade`; undefined with a plain CONNECT, which is for the exchange's authority. */
+  /** The token of `:protocol` or `upgrade`; undefined for a plain CONNECT, whose target is the exchange's authority. */
   readonly protocol: string | undefined;
 }
 
 export interface Tunnel {
-  /** What the client sends. Unread bytes stay in the transport, whose flow control holds the client back. */
+  /** Bytes from the client. Unread bytes stay in the transport, whose flow control slows the client down. */
   readonly body: RequestBody;
-  /** Why the tunnel was cut off; undefined as long as it was not. */
+  /** Why the tunnel was reset; undefined if it was not. */
   readonly aborted: Error | undefined;
-  /** As `ServerExchange.write`: false when enough is waiting, and `onDrain` follows. */
+  /** Like `ServerExchange.write`: returns false when enough is queued; `onDrain` follows. */
   write(chunk: Uint8Array): boolean;
-  /** The end of what we send. */
+  /** Ends our direction. */
   end(): void;
-  /** What the client still sends is dropped. */
+  /** Drops what the client still sends. */
   stopReading(): void;
-  /** Cuts off both directions. */
+  /** Resets both directions. */
   reset(reason: Error): void;
   onDrain: (() => void) | undefined;
-  /** The client, or its connection, cut the tunnel off. */
+  /** Called if the client resets the tunnel, or its connection ends. */
   onAbort: ((reason: Error) => void) | undefined;
 }
 
-/** Acceptance of what was not offered is a fault of the caller. */
+/** Throws if there is no offer to accept. */
 export function checkOffer(offer: TunnelOffer | undefined, status: number | undefined): TunnelOffer {
-  if (offer === undefined) throw new Error("the client does not ask for a tunnel");
-  if (status !== undefined) throw new Error("the response has begun already");
+  if (offer === undefined) throw new Error("the client did not request a tunnel");
+  if (status !== undefined) throw new Error("the response has already begun");
   return offer;
 }
 
-/** An answer that a client would take for the beginning of a tunnel (RFC 9110 §9.3.6). */
+/** True if a client would take the response for the start of a tunnel (RFC 9110 §9.3.6). */
 export const looksAccepted = (method: string, status: number): boolean =>
   method === "CONNECT" && status >= 200 && status < 300;

@@ -14,7 +14,7 @@ export interface AltSvcOptions {
 
 const DEFAULT_MAX_AGE = 3600;
 
-/** Throws a `ServeError`, before anything listens. */
+/** Validates the options before the server listens. Throws a `ServeError`. */
 export function checkAltSvc({ maxAge = DEFAULT_MAX_AGE, port }: AltSvcOptions): void {
   if (!Number.isInteger(maxAge) || maxAge < 0) {
     throw new ServeError("OPTION_INVALID", `altSvc.maxAge ${maxAge} is not a duration: give whole seconds`);

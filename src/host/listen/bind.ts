@@ -33,7 +33,7 @@ export async function addressesOf(host: string): Promise<readonly string[]> {
   }
 }
 
-/** Binds every listener to every address of `host`, all on one port; port 0 lets the system choose. */
+/** Binds every listener to every address of `host` on the same port. With port 0 the system chooses. */
 export async function bindAll<Socket extends Bindable>(
   bindings: readonly Binding<Socket>[],
   host: string,
@@ -76,7 +76,7 @@ async function bindOne(
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "EADDRNOTAVAIL" && code !== "EAFNOSUPPORT") throw listenError(error, transport, host, number);
-      unavailable = listenError(error, transport, host, number); // a machine without IPv6 still has the other address
+      unavailable = listenError(error, transport, host, number); // without IPv6, the IPv4 address may still work
     }
   }
   if (bound.length === 0) throw unavailable;

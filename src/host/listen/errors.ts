@@ -22,7 +22,7 @@ export class ServeError extends Error {
   }
 }
 
-/** The error of a socket that could not be bound. */
+/** Describes why a socket could not be bound. */
 export function listenError(cause: unknown, transport: "tcp" | "udp", host: string, port: number): ServeError {
   const { code } = cause as NodeJS.ErrnoException;
   const where = `${transport.toUpperCase()} port ${port}`;
@@ -34,7 +34,7 @@ export function listenError(cause: unknown, transport: "tcp" | "udp", host: stri
         { cause },
       );
     case "EACCES":
-      return new ServeError("PORT_FORBIDDEN", `no permission for ${where}: choose a port above 1023`, { cause });
+      return new ServeError("PORT_FORBIDDEN", `no permission to use ${where}: choose a port above 1023`, { cause });
     case "EADDRNOTAVAIL":
     case "EAFNOSUPPORT":
       return new ServeError("ADDRESS_UNAVAILABLE", `${host} is not an address of this machine: choose another host`, {

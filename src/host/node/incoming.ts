@@ -15,13 +15,13 @@ export type RequestClass = new (socket: never) => IncomingMessage;
 
 export const REQUEST_STATE = Symbol("nagare.request");
 
-/** State that the overrides find on the request. */
+/** State of the request for the overrides. */
 interface RequestState {
   readonly exchange: ServerExchange;
   readonly socket: StreamSocket;
   /** Called when a listener throws. */
   readonly fail: (error: unknown) => void;
-  /** Called when the body has ended, or the rest of it has been given up. */
+  /** Called when the body has ended or its rest is dropped. */
   readonly onEnd?: () => void;
   isWaiting: boolean;
   /** True once the response has finished: the rest of the body is then dropped. */

@@ -1,4 +1,4 @@
-/** Node's face of exchanges, for a server shaped like https.Server. */
+/** Exchanges as Node's `(req, res)`, for a server shaped like https.Server. */
 export type { RequestClass } from "./incoming.ts"; // the class of `req`
 export { createNodeHandler, failResponse, type NodeServer } from "./node-handler.ts"; // turns exchanges into Node's events
 export type { ResponseClass } from "./outgoing.ts"; // the class of `res`

@@ -6,7 +6,7 @@ function coded<E extends Error>(error: E, code: string): E & CodedError {
   return Object.assign(error, { code });
 }
 
-/** The error that Node destroys `req` with when the client has gone away. */
+/** The error with which Node destroys `req` when the client disconnects. */
 export const connectionReset = (cause?: unknown): CodedError =>
   coded(new Error("aborted", cause === undefined ? undefined : { cause }), "ECONNRESET");
 

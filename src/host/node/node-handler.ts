@@ -1,6 +1,6 @@
 /**
  * Presents exchanges to listeners as `http.Server` presents its parser's requests: a request is an event with `req` and
- * `res`, a tunnel is "upgrade" or "connect". Events come in the order of HTTP/1.1 over every version.
+ * `res`, a tunnel is "upgrade" or "connect". Events have the same order as in HTTP/1.1, in every version.
  */
 import type { EventEmitter } from "node:events";
 import { IncomingMessage, STATUS_CODES } from "node:http";
@@ -131,7 +131,7 @@ class Transaction {
     } catch (error) {
       this.fail(error);
     }
-    // Node's parser ends an empty message after it has called the listener.
+    // Node's parser ends an empty message after calling the listener.
     if (this.#exchange.body.state === "ended") completeRequest(request);
   }
 

@@ -27,7 +27,7 @@ interface Head {
 
 type WriteCallback = (error?: Error | null) => void;
 
-/** Bytes. After a larger last chunk the end waits for room, so that a client that goes away is noticed. */
+/** Bytes. After a larger last chunk the end waits for room, so that a disconnected client is noticed. */
 const LARGE_CHUNK = 16 * 1024;
 
 export class Outbox {
@@ -121,7 +121,7 @@ export class Outbox {
     }
     this.#isEnded = true;
     const request = this.#response.req;
-    // A listener may respond before it has read the whole request.
+    // A listener may respond before reading the whole request.
     const isReading = request.readableFlowing === true || request.listenerCount("readable") > 0;
     this.exchange.readsOn = isReading && !request.complete && !request.isPaused();
     this.exchange.end(last, trailers);

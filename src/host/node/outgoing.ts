@@ -30,7 +30,7 @@ export function createResponse(
 ): { readonly response: Outgoing; readonly outbox: Outbox } {
   const response = new Class(request as never) as BoundResponse;
   if (request.httpVersionMajor > 1) {
-    // Node tests the minor version, and takes "2.0" and "3.0" for HTTP/1.0.
+    // Node only checks the minor version, and takes "2.0" and "3.0" for HTTP/1.0.
     response.useChunkedEncodingByDefault = true;
     response.shouldKeepAlive = true;
   }
@@ -55,7 +55,7 @@ function storeHeader(this: BoundResponse, firstLine: string, headers: GivenHeade
   this._header = firstLine;
 }
 
-/** Sends content, or the head alone if `data` is empty. */
+/** Sends content, or only the head if `data` is empty. */
 function send(
   this: BoundResponse,
   data: string | Uint8Array,
@@ -68,7 +68,7 @@ function send(
 
 const INFORMATION = /^HTTP\/1\.1 (1[0-9]{2}) [^\r\n]*\r\n/;
 
-/** Sends the informational responses (RFC 9110 §15.2) that Node writes around the message. */
+/** Sends the informational responses (RFC 9110 §15.2) that Node writes separately from the message. */
 function writeRaw(this: BoundResponse, data: string, _encoding: BufferEncoding, callback?: WriteCallback): boolean {
   const match = INFORMATION.exec(data);
   if (match !== null && this.socket !== null) {

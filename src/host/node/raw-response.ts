@@ -51,9 +51,9 @@ export class RawResponse {
         this.#head = this.#head.subarray(end + END_OF_HEAD.length);
         this.#handleHead(text);
       }
-      if (this.#sink === undefined && this.#head.byteLength > MAX_HEAD_BYTES) throw new Error("its head has no end");
+      if (this.#sink === undefined && this.#head.byteLength > MAX_HEAD_BYTES) throw new Error("the head is too long");
     } catch (cause) {
-      callback(new Error("what was written to the socket is no HTTP/1.1 response", { cause }));
+      callback(new Error("the data written to the socket is not an HTTP/1.1 response", { cause }));
       return;
     }
     const rest = this.#head;
@@ -71,7 +71,7 @@ export class RawResponse {
     const hasRoom = this.#sink!.write(new Uint8Array(chunk));
     if (this.#left <= 0) this.end();
     if (hasRoom || this.#isEnded) callback();
-    else if (this.#isGone) callback(new Error("the client is gone"));
+    else if (this.#isGone) callback(new Error("the client has disconnected"));
     else this.#onRoom = callback;
   }
 
@@ -82,7 +82,7 @@ export class RawResponse {
   #handleHead(text: string): void {
     const [first = "", ...lines] = text.split("\r\n");
     const match = STATUS_LINE.exec(first);
-    if (match === null) throw new Error(`it begins with ${JSON.stringify(first.slice(0, 40))}`);
+    if (match === null) throw new Error(`it starts with ${JSON.stringify(first.slice(0, 40))}`);
     const status = Number(match[1]);
     const fields: FieldLine[] = [];
     for (const line of lines) {
@@ -115,7 +115,7 @@ export class RawResponse {
 
   #refuse(status: number, fields: FieldLine[], reason: string | undefined): void {
     const exchange = this.#exchange;
-    if (exchange.status !== undefined) throw new Error("the response has begun already");
+    if (exchange.status !== undefined) throw new Error("the response has already begun");
     exchange.respond(status, fields, reason === undefined ? {} : { reason });
     exchange.onDrain = this.#handleRoom;
     this.#sink = exchange;

@@ -12,7 +12,7 @@ interface Seen {
   trailer: boolean;
 }
 
-/** Field lines as the listener spelled them for HTTP/1.1; for other versions the legal ones, in lower case. */
+/** Field lines in the listener's spelling for HTTP/1.1; for other versions, the allowed ones in lower case. */
 export function responseFields(response: Outgoing, given: GivenHeaders, protocol: HttpVersion): FieldLine[] {
   const fields: FieldLine[] = [];
   const seen: Seen = { connection: false, length: false, coding: false, trailer: false };
@@ -24,7 +24,7 @@ export function responseFields(response: Outgoing, given: GivenHeaders, protocol
     if (isHttp1) fields.push([name, text]);
     // RFC 9110 §8.6: a 204 has no content-length, but Express sets one.
     else if (lower === "content-length" && response.statusCode === 204) return;
-    // RFC 9114 §4.2, RFC 9113 §8.2.2: connection-specific fields are illegal here.
+    // RFC 9114 §4.2, RFC 9113 §8.2.2: connection-specific fields are not allowed here.
     else if (!isHttp1Only(lower, text) && lower !== "http2-settings") fields.push([lower, text]);
   };
   eachHeader(response, given, (name, value) => {

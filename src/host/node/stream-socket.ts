@@ -38,7 +38,7 @@ export class StreamSocket extends Duplex {
   timeout = 0;
   bytesRead = 0;
   bytesWritten = 0;
-  /** True once the exchange is over: `destroy` then resets nothing. */
+  /** True once the exchange has ended: `destroy` then resets nothing. */
   isOver = false;
   /** Buffered bytes of the response, for `res.writableLength`. */
   waiting = 0;

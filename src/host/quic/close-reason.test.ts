@@ -1,4 +1,4 @@
-/** What people read of a connection's end, and of a failure, holds no control character that the peer sent. */
+/** Descriptions of closed connections and failures contain no control characters from the peer. */
 
 import { expect, test } from "vitest";
 import { CliError, reportFailure } from "../../cli/fail.ts";
@@ -14,12 +14,12 @@ test("a peer's close phrase is escaped", () => {
   expect(describeClose(reason)).toBe(`the peer closed the connection with H3_NO_ERROR: ${SHOWN}`);
 });
 
-test("so is what any failure of a request says, and a fault", () => {
+test("messages of failed requests and faults are escaped", () => {
   expect(new ClientError("CONNECTION_LOST", EVIL).message).toBe(SHOWN);
   expect(describeFault({ entry: "udp error", error: new Error("\x1b[2J") })).toContain("Error: \\x1b[2J");
 });
 
-test("so is what a command prints, with its advice", () => {
+test("errors and hints printed by commands are escaped", () => {
   let stderr = "";
   const io = { stderr: { write: (text: string) => (stderr += text) }, env: {} } as never;
   reportFailure(new CliError("X", "\x1b[2J", { hint: "\x9bm" }), io);

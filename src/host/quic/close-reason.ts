@@ -1,4 +1,4 @@
-/** Why a connection ended, as a sentence for people. */
+/** Describes why a connection ended, for people. */
 
 import { errorName } from "../../base/errors.ts";
 import { H3_ERRORS } from "../../h3/index.ts";
@@ -14,14 +14,16 @@ export function describeClose(reason: CloseReason): string {
     case "unanswered":
       return "the peer stopped answering";
     case "handshake-timeout":
-      return "the handshake got no answer in time";
+      return "the handshake timed out";
     case "stateless-reset":
       return "the peer has forgotten the connection (stateless reset)";
-    case "version-negotiation":
-      return `the peer speaks other versions of QUIC: ${reason.versions.map((each) => `0x${each.toString(16)}`).join(", ")}`;
+    case "version-negotiation": {
+      const versions = reason.versions.map((each) => `0x${each.toString(16)}`).join(", ");
+      return `the peer only supports other QUIC versions: ${versions}`;
+    }
     case "local":
     case "peer": {
-      const who = reason.type === "local" ? "the connection was closed here" : "the peer closed the connection";
+      const who = reason.type === "local" ? "the connection was closed locally" : "the peer closed the connection";
       const phrase = reason.phrase === "" ? "" : `: ${printable(reason.phrase)}`;
       return `${who} with ${codeName(reason.layer, reason.code)}${phrase}`;
     }

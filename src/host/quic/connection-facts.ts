@@ -1,4 +1,4 @@
-/** What a QUIC connection tells about itself: figures by name, in the units people read. */
+/** Statistics of a QUIC connection by name, in units for people. */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { toMillis } from "../../base/time.ts";

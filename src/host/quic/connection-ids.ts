@@ -1,9 +1,9 @@
-/** Connection ids of this process's endpoints: they name the worker and the node whose connection it is. */
+/** Connection ids of this process's endpoints. They encode the worker and the node that own the connection. */
 
 import { type Rng, randomBytes } from "../../base/rng.ts";
 import { type ConnectionIdGenerator, RoutedConnectionIds, RoutedIdKeys } from "../../quic/index.ts";
 
-/** A process that stands alone is the only one to read its ids, so the key is its own. */
+/** A single process is the only reader of its ids, so it uses its own random key. */
 const ROUTE = { key: 0, generation: 0, worker: 0, node: 0 };
 
 export const connectionIds = (rng: Rng): ConnectionIdGenerator =>

@@ -1,4 +1,4 @@
-/** The `date` field's value (RFC 9110 §6.6.1), made once a second however many responses want it. */
+/** The `date` field's value (RFC 9110 §6.6.1), formatted at most once a second. */
 
 let madeAt = -1;
 let value = "";

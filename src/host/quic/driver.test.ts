@@ -20,7 +20,7 @@ const engine = portableEngine;
 const rng = new SeededRng(1);
 const remote = { family: 4, host: "192.0.2.1", port: 443 } as const;
 
-/** Takes everything and only counts it. */
+/** Accepts and counts datagrams without sending them. */
 function countingSocket(): UdpSocket & { datagrams: number } {
   return {
     engine: "counting",
@@ -43,7 +43,7 @@ function countingSocket(): UdpSocket & { datagrams: number } {
   };
 }
 
-test("closing lets every connection take its leave, however many there are", async () => {
+test("closing sends a CONNECTION_CLOSE for every connection, even for hundreds", async () => {
   const socket = countingSocket();
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
   const driver = new QuicDriver(endpoint, [socket]);
@@ -58,7 +58,7 @@ describe("an exception in a listener", () => {
   const createTls = (transportParameters: Uint8Array) =>
     createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" });
 
-  test("ends its connection with INTERNAL_ERROR, is said, and the others hear of their events", async () => {
+  test("is reported, and other connections still get their events", async () => {
     const socket = countingSocket();
     const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
     const driver = new QuicDriver(endpoint, [socket]);
@@ -79,7 +79,7 @@ describe("an exception in a listener", () => {
     const second = connect("second", false);
     for (const connection of [first, second]) connection.close(0, "");
     await driver.close();
-    // The exception met the event of the end itself: nothing is left to close.
+    // The exception was thrown for the "closed" event, so there is nothing left to close.
     expect(heard.map(([name, event]) => [name, event.type])).toEqual([
       ["first", "closed"],
       ["second", "closed"],
@@ -87,7 +87,7 @@ describe("an exception in a listener", () => {
     expect(faults).toEqual([{ entry: "quic event", error: new TypeError("a mistake") }]);
   });
 
-  test("reaches the listener as the cause of the end", async () => {
+  test("ends its connection with INTERNAL_ERROR, and is the cause in the listener's closed event", async () => {
     const socket = countingSocket();
     const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
     const driver = new QuicDriver(endpoint, [socket]);
@@ -112,7 +112,7 @@ describe("an exception in a listener", () => {
   });
 });
 
-test("an exception while sending is said, and the next turn sends", async () => {
+test("an exception while sending is reported, and the next turn sends", async () => {
   const socket = countingSocket();
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
   const driver = new QuicDriver(endpoint, [socket]);
@@ -134,7 +134,7 @@ test("an exception while sending is said, and the next turn sends", async () => 
   await driver.close();
 });
 
-test("a turn that an exception ended is made up for, with nobody asking", async () => {
+test("a turn that an exception ended is repeated without another trigger", async () => {
   const socket = countingSocket();
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
   const driver = new QuicDriver(endpoint, [socket]);
@@ -146,7 +146,7 @@ test("a turn that an exception ended is made up for, with nobody asking", async 
   };
   const createTls = (transportParameters: Uint8Array) =>
     createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" });
-  // Of two flights that were to leave, the exception cost the first.
+  // The exception loses the first of two flights.
   for (let i = 0; i < 2; i += 1) endpoint.connect({ remote, createTls }, driver.now());
   await vi.waitFor(() => expect(socket.datagrams).toBeGreaterThan(0));
   await driver.close();
@@ -157,7 +157,7 @@ describe("one endpoint on several sockets", () => {
   const createTls = (transportParameters: Uint8Array) =>
     createTlsServer({ engine, rng, alpn: ["test"], transportParameters, selectIdentity: () => identity });
 
-  test("answers each client from the address that it asked", async () => {
+  test("answers each client from the address that it contacted", async () => {
     const server = new QuicDriver(new Endpoint({ config: connectionConfig({ engine, rng }), server: { createTls } }), [
       await bindPortableSocket(0, "127.0.0.1"),
     ]);
@@ -206,7 +206,7 @@ describe("one endpoint on several sockets", () => {
     await server.close();
   });
 
-  test("copies a train that is for another socket than the last one's", async () => {
+  test("copies a train to the arena of its socket if the previous train used another", async () => {
     const sockets = [countingSocket(), countingSocket()];
     const addresses = [50_001, 50_002].map((port) => ({ family: 4, host: "192.0.2.2", port }) as const);
     const sent: string[][] = [[], []];
@@ -232,7 +232,7 @@ describe("one endpoint on several sockets", () => {
   });
 });
 
-test("hands the endpoint's commands to each socket, and remembers what an engine cannot do", async () => {
+test("passes the endpoint's commands to each socket, and records what an engine does not support", async () => {
   const given: [number, SocketCommand][] = [];
   const able = [true, false].map((can, i) => ({
     ...countingSocket(),

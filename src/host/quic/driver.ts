@@ -1,9 +1,9 @@
 /**
  * Drives one QUIC endpoint over its UDP sockets, per the machine contract: batches in, events out, trains out, one timer.
- * It is the only place where protocol time meets the event loop.
+ * Protocol time and the event loop meet only here.
  *
- * A turn handles what came, lets the application hear of it, and leaves sending to the end of the event loop's turn, so
- * that what handlers answer in between leaves in the same trains.
+ * A turn handles received datagrams and delivers events to the application. It sends at the end of the event loop's
+ * turn, so that responses written in between leave in the same trains.
  */
 
 import { type ReceivedBatch, type SocketCommand, sameAddress, type Transmit } from "../../base/datagrams.ts";
@@ -16,31 +16,30 @@ import { LONGEST_TIMEOUT } from "../timer.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 
-/** Who hears of a connection's events. */
 export interface ConnectionListener {
   handleEvent(event: ConnectionEvent, now: Instant): void;
 }
 
 /** Datagrams sent before the socket is read again. */
 const SEGMENTS_PER_TURN = 128;
-/** What fits a train of usual datagrams into the socket's arena. */
+/** The length of a train: as many datagrams of the usual size as fit in the socket's arena. */
 const MAX_SEGMENTS = 45;
-/** Until a turn that an exception ended is followed by another. */
+/** The delay before the next turn if an exception ended one. */
 const FAULT_PAUSE = millis(100);
 
 export class QuicDriver {
   readonly endpoint: Endpoint;
   readonly environment: QuicEnvironment;
-  /** The first is the one to send by where a train names none. */
+  /** The first one sends trains that name no local address. */
   readonly sockets: UdpSocket[] = [];
-  /** What the sockets' engines were asked and cannot do. */
+  /** Commands that a socket's engine does not support. */
   readonly unsupported = new Set<SocketCommand["type"]>();
-  /** A new connection from outside; gives who will hear of it. */
+  /** Called for each incoming connection. Returns its listener. */
   onAccept: ((connection: Connection) => ConnectionListener) | undefined;
-  /** Hears of each internal fault, which ended one connection at most. */
+  /** Called for each internal fault, which has ended at most one connection. */
   onFault: (fault: Fault) => void = reportFault;
   readonly #report = (fault: Fault): void => this.onFault(fault);
-  /** Errors that `onFault` has heard of, and that come back as the cause of a connection's end. */
+  /** Errors already passed to `onFault`, which come back as the cause of a connection's end. */
   readonly #reported = new WeakSet<Error>();
   readonly #listeners = new Map<Connection, ConnectionListener>();
   #timer: HostTimer | undefined;
@@ -48,7 +47,7 @@ export class QuicDriver {
   #isFlushScheduled = false;
   #isClosed = false;
   #isReferenced = true;
-  /** What the endpoint has asked of its sockets, for those that come later. */
+  /** The endpoint's commands so far, for sockets added later. */
   readonly #commands: SocketCommand[] = [];
 
   constructor(endpoint: Endpoint, sockets: readonly UdpSocket[], environment: QuicEnvironment = systemEnvironment) {
@@ -60,7 +59,7 @@ export class QuicDriver {
     endpoint.onFault = (error) => this.#report({ entry: "quic endpoint", error });
   }
 
-  /** Another address by which the endpoint can be reached, and send. */
+  /** Adds an address from which the endpoint receives and sends. */
   addSocket(socket: UdpSocket): void {
     socket.onBatch = (batch) => this.#handleBatch(batch);
     socket.onWritable = () => this.#schedule();
@@ -78,7 +77,7 @@ export class QuicDriver {
     this.#listeners.set(connection, listener);
   }
 
-  /** What there is to poll is polled when this turn of the event loop is over, with all that comes until then. */
+  /** Polls the endpoint at the end of this event loop turn. */
   #schedule(): void {
     if (this.#isFlushScheduled || this.#isClosed) return;
     this.#isFlushScheduled = true;
@@ -118,14 +117,14 @@ export class QuicDriver {
     },
   );
 
-  /** Ends a connection after an exception in what belongs to it; the others go on. */
+  /** Ends a connection after an exception in its code. Other connections continue. */
   fail(connection: Connection, fault: Fault): void {
     this.#reported.add(fault.error);
     this.#report(fault);
     connection.fail(fault.error);
   }
 
-  /** Faults inside a connection end it by themselves. */
+  /** Reports a fault inside a connection, which has already ended it. */
   #reportCause(reason: CloseReason): void {
     const cause = reason.type === "local" ? reason.cause : undefined;
     if (!(cause instanceof Error) || cause instanceof ProtocolError || this.#reported.has(cause)) return;
@@ -150,7 +149,7 @@ export class QuicDriver {
       this.#dispatch(now);
       this.#runCommands();
       if (this.#send(now, SEGMENTS_PER_TURN)) this.#schedule();
-      // A fault while sending ends a connection, of which its listener has to hear.
+      // A fault while sending ends a connection, so deliver its event.
       this.#dispatch(now);
     } finally {
       this.#arm(this.endpoint.nextTimeout(), now);
@@ -168,13 +167,13 @@ export class QuicDriver {
     if (!socket.handleCommand(command)) this.unsupported.add(command.type);
   }
 
-  /** Sends what there is to send, up to about so many datagrams; true when that was not all. */
-  #send(now: Instant, most: number): boolean {
+  /** Sends up to about `limit` datagrams. Returns true if there is more to send. */
+  #send(now: Instant, limit: number): boolean {
     const { endpoint, sockets } = this;
     let segments = 0;
     let socket = sockets[0]!;
     while (!sockets.some(({ isBlocked }) => isBlocked)) {
-      if (segments >= most) return true;
+      if (segments >= limit) return true;
       // Consecutive trains usually use the same socket, so write into its arena first.
       const { arena } = socket.slots;
       const transmit = endpoint.pollTransmit(socket.slots, MAX_SEGMENTS, now);
@@ -187,7 +186,7 @@ export class QuicDriver {
       endpoint.handleSent(transmit, socket.send(transmit), now);
       segments += transmit.count;
     }
-    // `onWritable` goes on with the rest.
+    // `onWritable` continues.
     return false;
   }
 
@@ -195,13 +194,13 @@ export class QuicDriver {
     const { sockets } = this;
     if (sockets.length === 1) return sockets[0]!;
     const exact = local && sockets.find(({ address }) => sameAddress(address, local));
-    // A socket may serve more addresses than its own.
+    // A socket may serve several addresses.
     return exact ?? sockets.find(({ address }) => address.family === remote.family) ?? sockets[0]!;
   }
 
   #arm(at: Instant | undefined, now: Instant): void {
     if (at === this.#timerAt && this.#timer !== undefined) return;
-    // A timer that fires too early costs one empty turn; moving it for each packet costs more.
+    // A timer that fires too early costs one empty turn; resetting it for every packet costs more.
     if (at !== undefined && this.#timerAt !== undefined && this.#timer !== undefined && at > this.#timerAt) return;
     this.environment.clock.stopTimer(this.#timer);
     this.#timerAt = at;
@@ -209,8 +208,8 @@ export class QuicDriver {
       this.#timer = undefined;
       return;
     }
-    // Node's timers count whole milliseconds; rounding up keeps a deadline from being met early. One beyond the longest
-    // is met by an empty turn, which sets it anew.
+    // Node's timers have millisecond resolution; round up so that they do not fire early. A deadline beyond the longest
+    // timeout causes an empty turn, which sets the timer again.
     const milliseconds = Math.max(0, Math.ceil((at - now) / 1_000));
     this.#timer = this.environment.clock.startTimer(this.#onTimer, Math.min(milliseconds, LONGEST_TIMEOUT));
     if (!this.#isReferenced) this.#timer.unref();
@@ -240,13 +239,13 @@ export class QuicDriver {
     this.#timer?.unref();
   }
 
-  /** Sends what is still to be said, then lets go of the sockets. */
+  /** Sends what remains to be sent, then closes the sockets. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     const now = this.now();
     try {
       this.#dispatch(now);
-      // There is no other turn: each of the connections has its CONNECTION_CLOSE to send, however many they are.
+      // No limit, because this is the last turn: every connection has a CONNECTION_CLOSE to send.
       this.#send(now, Number.POSITIVE_INFINITY);
     } finally {
       this.#isClosed = true;

@@ -1,4 +1,4 @@
-/** What a host gives to a QUIC endpoint: time, chance, cryptography and sockets. */
+/** What a host provides to a QUIC endpoint: time, randomness, cryptography and sockets. */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
 import type { Rng } from "../../base/rng.ts";
@@ -14,9 +14,9 @@ export interface QuicEnvironment {
   readonly clock: HostClock;
   readonly rng: Rng;
   loadEngine(): Promise<CryptoEngine>;
-  /** `sendArenaSize` is for the trains that are sent at once; as the socket likes by default. */
+  /** `sendArenaSize` is the size of the arena for trains, in bytes. The socket chooses by default. */
   bind(port: number, host: string, sendArenaSize?: number): Promise<UdpSocket>;
-  /** For one connection: a socket that says when nobody listens at the peer's port. */
+  /** Opens a socket for one connection, which reports if the peer's port is unreachable. */
   connect?(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket>;
 }
 

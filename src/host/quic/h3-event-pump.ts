@@ -1,15 +1,17 @@
-/** Carries the events of an HTTP/3 connection, in either role: from the transport to `H3Connection`, then to the owner. */
+/**
+ * Passes the events of an HTTP/3 connection, in either role, from the transport to `H3Connection`, then to the owner.
+ */
 
 import type { H3Connection, H3Event } from "../../h3/index.ts";
 import type { CloseReason, ConnectionEvent } from "../../quic/index.ts";
 import { type Fault, guard } from "../guard.ts";
 
-/** The owner of a connection: it knows the exchanges. */
+/** The owner of a connection and its exchanges. */
 export interface H3EventHandler {
   handleH3(event: H3Event): void;
-  /** After the last event. */
+  /** Called after the last event. */
   handleClosed(reason: CloseReason): void;
-  /** An exception in what belongs to this connection ends it. */
+  /** Ends the connection after an exception. */
   handleFault(fault: Fault): void;
 }
 
@@ -23,7 +25,7 @@ export class H3EventPump {
     this.#handler = handler;
   }
 
-  /** Keys, certificates and silence concern the connection's owner, not HTTP/3. */
+  /** Key log, certificate and silence events are for the connection's owner, not for HTTP/3. */
   handleEvent(event: ConnectionEvent): void {
     if (event.type === "key-log" || event.type === "verify-certificate" || event.type === "silence") return;
     this.#h3.handleTransportEvent(event);
@@ -31,11 +33,11 @@ export class H3EventPump {
     if (event.type === "closed") this.#handler.handleClosed(event.reason);
   }
 
-  /** Content was read: the end of the message may have come into sight. */
+  /** Call after content was read: the end of the message may have been reached. */
   pump(): void {
     if (this.#isDrainScheduled) return;
     this.#isDrainScheduled = true;
-    // Not while somebody is in the middle of reading: "finished" would reach them before what they read.
+    // Deferred, because a caller in the middle of a read would get "finished" before the content.
     queueMicrotask(this.#onDrainDue);
   }
 

@@ -1,4 +1,4 @@
-/** A ServerExchange over a request stream of HTTP/3 (RFC 9114 §4.1). */
+/** A ServerExchange on an HTTP/3 request stream (RFC 9114 §4.1). */
 
 import { H3_ERRORS, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
@@ -27,7 +27,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
-  heldAside = 0;
+  preparedBytes = 0;
 
   readonly #host: H3ExchangeHost;
   readonly #id: StreamId;
@@ -62,14 +62,14 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   }
 
   inform(status: number, fields: FieldSection): void {
-    if (this.#isOver || this.status !== undefined) return;
+    if (this.#isFinished || this.status !== undefined) return;
     this.#host.h3.inform(this.#id, status, fields);
   }
 
   respond(status: number, fields: FieldSection, options?: RespondOptions): void {
-    if (this.status !== undefined) throw new Error("the response has begun already");
+    if (this.status !== undefined) throw new Error("the response has already begun");
     this.status = status;
-    if (this.#isOver) return;
+    if (this.#isFinished) return;
     const isEnd = options?.endStream === true;
     const sent = isEnd ? withEmptyLength(this.method, status, fields) : fields;
     const needsDate = options?.sendDate !== false && fieldValue(sent, "date") === undefined;
@@ -79,11 +79,11 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   }
 
   hasRoom(bytes = 0): boolean {
-    return this.#isOver || (this.#host.h3.hasRoom(this.#id) && this.#host.room.has(this, bytes));
+    return this.#isFinished || (this.#host.h3.hasRoom(this.#id) && this.#host.room.has(this, bytes));
   }
 
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
-    if (this.#isOver) {
+    if (this.#isFinished) {
       released?.(chunk);
       return false;
     }
@@ -98,7 +98,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     return hasRoom;
   }
 
-  /** From here on only the stream holds the source, if it took it at all. */
+  /** Releases our reference to the source: only the stream holds it now, if it accepted it. */
   #writeSource(source: SendSource): boolean {
     const hasRoom = this.#write(source);
     source.release();
@@ -106,7 +106,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   }
 
   end(last: Uint8Array = EMPTY, trailers: FieldSection = NO_FIELDS): void {
-    if (this.#isOver) return;
+    if (this.#isFinished) return;
     if (trailers.length === 0) {
       this.#host.h3.writeData(this.#id, last, true);
     } else {
@@ -137,25 +137,25 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     if (this.#isClosed) return;
     this.aborted ??= reason;
     const { code } = H3_ERRORS.H3_INTERNAL_ERROR;
-    // RFC 9000 §3.3: RESET_STREAM takes back what has not left, and with it a head that was given in this turn.
+    // RESET_STREAM discards unsent data (RFC 9000 §3.3), including a head written in this turn, so defer it.
     if (this.status === undefined) this.#host.h3.cancel(this.#id, code);
     else this.#host.cancelSoon(this.#id, code);
     this.#close();
   }
 
-  get #isOver(): boolean {
+  get #isFinished(): boolean {
     return this.#isClosed || this.#isEnded || this.aborted !== undefined;
   }
 
   #end(): void {
     this.#isEnded = true;
     if (this.readsOn && this.body.state === "open") return;
-    // RFC 9114 §4.1: having answered in full, ask the client to stop sending what nobody will read.
+    // RFC 9114 §4.1: after a complete response, ask the client to stop sending the rest of the request.
     if (this.body.state === "open") this.#host.h3.stopReading(this.#id, H3_ERRORS.H3_NO_ERROR.code);
     this.#close();
   }
 
-  // ── What the connection tells ─────────────────────────────────────────────────────────────────────────────────────
+  // ── Events of the connection ──────────────────────────────────────────────────────────────────────────────────────
 
   handleData(): void {
     this.body.onReadable?.();
@@ -166,7 +166,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
   }
 
   handleRoom(): void {
-    if (!this.#isOver) this.onDrain?.();
+    if (!this.#isFinished) this.onDrain?.();
   }
 
   handleTrailers(fields: FieldSection): void {
@@ -178,13 +178,12 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     if (this.#isEnded) this.#close();
   }
 
-  /** The peer, or the connection, gave up. */
   abort(reason: Error): void {
     this.body.abort();
     if (this.#isClosed || this.aborted !== undefined) return;
     this.aborted = reason;
     this.onAbort?.(reason);
-    // Nothing more comes of it: the stream's two halves are given up, and the client may have another for it.
+    // Reset both directions, so that the client can open another stream in its place.
     this.#host.h3.cancel(this.#id);
     this.#close();
   }
@@ -193,7 +192,7 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#host.room.settle(this);
-    // Whoever still reads the request must not wait for what will not come.
+    // Wake a reader of the request: no more content will arrive.
     this.body.abort();
     this.#host.onExchangeClosed(this.#id);
     this.onClose?.();

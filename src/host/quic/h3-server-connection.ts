@@ -1,4 +1,4 @@
-/** HTTP/3 on an accepted QUIC connection: hands the transport's events to HTTP/3 and HTTP/3's to exchanges. */
+/** HTTP/3 on an accepted QUIC connection: passes the transport's events to HTTP/3, and HTTP/3's events to exchanges. */
 
 import type { Instant } from "../../base/time.ts";
 import { H3_ERRORS, H3Connection, type H3Event, type RequestHead } from "../../h3/index.ts";
@@ -26,9 +26,9 @@ export const H3_ALPN = "h3";
 
 export const serveH3: CreateServerProtocol = (...given) => new H3ServerConnection(...given);
 
-/** The status of a well-formed request that this server does not take. */
+/** The status for a well-formed request that this server refuses; undefined if it accepts it. */
 function refusedStatus(head: RequestHead, acceptsTunnels: boolean): number | undefined {
-  // RFC 9110 §9.3.6: we are no proxy unless somebody behind us is.
+  // RFC 9110 §9.3.6: we are not a proxy, unless the handler is one.
   if (head.method === "CONNECT" && !acceptsTunnels) return 501;
   return refusalOfServer(head.scheme, head)?.status;
 }
@@ -38,7 +38,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   readonly info: ConnectionInfo;
   readonly localAddress: PeerAddress;
   readonly room: SharedRoom = new FetchRoom({
-    most: DEFAULT_LIMITS.sendBufferPerConnection,
+    limit: DEFAULT_LIMITS.sendBufferPerConnection,
     used: () => this.#connection.streamFacts.bytesBuffered,
   });
   readonly #connection: Connection;
@@ -63,7 +63,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.info = { stats: () => connectionStats(connection) };
   }
 
-  /** It changes where the client's does. */
+  /** Changes when the client migrates. */
   get remoteAddress(): PeerAddress {
     return peerAddress(this.#connection.remoteAddress);
   }
@@ -76,7 +76,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.#pump.pump();
   }
 
-  /** An exception in what belongs to this connection ends it. */
+  /** Ends the connection after an exception. */
   readonly handleFault = (fault: Fault): void => this.#driver.fail(this.#connection, fault);
 
   cancelSoon(id: StreamId, code: number): void {
@@ -118,13 +118,14 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
         this.#exchanges.get(event.id)?.handleWritable();
         break;
       case "reset":
-        this.#exchanges.get(event.id)?.abort(new Error(`the request was cut off: ${event.detail}`));
+        this.#exchanges.get(event.id)?.abort(new Error(`the request was aborted: ${event.detail}`));
         break;
       case "stopped":
-        this.#exchanges.get(event.id)?.abort(new Error("the client does not want the response any more"));
+        this.#exchanges.get(event.id)?.abort(new Error("the client cancelled the response"));
         break;
       case "drained":
-        // Not before this turn is over: GOAWAY has to leave first, or the client could not know what was not processed.
+        // Deferred to the end of this turn: GOAWAY must be sent first to tell the client which requests were not
+        // processed.
         if (!this.#isDraining) break;
         this.#driver.environment.clock.defer(guard("h3 drained", this.handleFault, () => this.close()));
         break;
@@ -155,7 +156,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
 
   held(): number {
     let sum = 0;
-    for (const { heldAside = 0 } of this.#exchanges.values()) sum += heldAside;
+    for (const { preparedBytes = 0 } of this.#exchanges.values()) sum += preparedBytes;
     return sum;
   }
 

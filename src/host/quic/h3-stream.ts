@@ -1,4 +1,4 @@
-/** What an exchange and a tunnel over HTTP/3 share: their content, and what they need of their connection. */
+/** What exchanges and tunnels over HTTP/3 share: their content, and their interface to the connection. */
 
 import type { H3Connection } from "../../h3/index.ts";
 import type { FieldSection } from "../../http/index.ts";
@@ -9,47 +9,47 @@ import type { SharedRoom } from "../http/shared-room.ts";
 
 const NO_FIELDS: FieldSection = [];
 
-/** Hears of what happens on a request stream. */
+/** Handles the events of a request stream. */
 export interface H3StreamHandler {
-  /** Nothing is answered before more of the request has come. */
+  /** True if the response waits for more of the request. */
   readonly awaitsBody?: boolean;
-  /** Bytes of content that are kept ready, as an estimate. */
-  readonly heldAside?: number;
+  /** Estimated bytes of content prepared for the next write. */
+  readonly preparedBytes?: number;
   handleData(): void;
   handleWritable(): void;
   handleTrailers?(fields: FieldSection): void;
   handleFinished(): void;
-  /** The peer, or the connection, gave up. */
+  /** Called if the peer resets the stream, or the connection ends. */
   abort(reason: Error): void;
 }
 
-/** What an exchange needs of the connection it belongs to. */
+/** An exchange's interface to its connection. */
 export interface H3ExchangeHost {
   readonly h3: H3Connection;
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly info: ConnectionInfo;
-  /** The value of the `date` field now. */
+  /** The current value of the `date` field. */
   date(): string;
-  /** Gives up a stream when this turn is over, so that what was written in it leaves first. */
+  /** Resets a stream at the end of this turn, so that what was written in this turn is sent first. */
   cancelSoon(id: StreamId, code: number): void;
-  /** Content was read: the end of the message may have come into sight. */
+  /** Call after content was read: the end of the message may have been reached. */
   pump(): void;
   onExchangeClosed(id: StreamId): void;
-  /** What all responses of the connection may have waiting. */
+  /** The send buffer limit shared by all responses of the connection. */
   readonly room: SharedRoom;
-  /** From now on `handler` hears of the stream. */
+  /** Makes `handler` handle the stream's events from now on. */
   onExchangeReplaced(id: StreamId, handler: H3StreamHandler): void;
-  /** An exception in what belongs to the connection ends it. */
+  /** Ends the connection after an exception. */
   readonly handleFault: (fault: Fault) => void;
 }
 
-/** Content that arrives on the stream; it stays there, holding the peer's credit, until it is read. */
+/** Content of the stream. Unread content stays there and uses up the peer's flow control credit. */
 export class H3Body implements RequestBody {
   state: BodyState;
   trailers: FieldSection = NO_FIELDS;
   onReadable: (() => void) | undefined;
-  /** A reader has asked for more than has come. */
+  /** True if a reader waits for more. */
   isAwaited = false;
   readonly #host: H3ExchangeHost;
   readonly #id: StreamId;

@@ -1,4 +1,4 @@
-/** A tunnel over a request stream of HTTP/3 (RFC 9114 §4.4, RFC 9220): its bytes are in DATA frames. */
+/** A tunnel on an HTTP/3 request stream (RFC 9114 §4.4, RFC 9220), with its bytes in DATA frames. */
 
 import { H3_ERRORS } from "../../h3/index.ts";
 import type { StreamId } from "../../quic/index.ts";
@@ -30,7 +30,7 @@ export class H3Tunnel implements Tunnel, H3StreamHandler {
     this.#id = id;
     this.body = body;
     this.#onClose = onClose;
-    // RFC 9114 §4.4: what was connected to has failed; RFC 9220 §3: an extended one is cancelled.
+    // RFC 9114 §4.4: the target's connection failed. RFC 9220 §3: an extended CONNECT is cancelled.
     this.#resetCode = (offer.protocol === undefined ? H3_ERRORS.H3_CONNECT_ERROR : H3_ERRORS.H3_REQUEST_CANCELLED).code;
   }
 

@@ -1,4 +1,4 @@
-/** HTTP/3 (or what else is offered over QUIC) as one of a server's listeners: one QUIC endpoint on all the UDP addresses that it is bound to. */
+/** A server's listener for HTTP/3, or other protocols over QUIC: one QUIC endpoint on all bound UDP addresses. */
 
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
@@ -18,9 +18,9 @@ import { tlsIdentities } from "./tls-identities.ts";
 
 export interface QuicListenerOptions extends ListenerOptions {
   readonly limits?: Partial<ConnectionLimits>;
-  /** What to offer; HTTP/3 by default. */
+  /** The protocols to offer. Default: HTTP/3. */
   readonly serverProtocols?: ServerProtocols;
-  /** This process by default. */
+  /** Default: this process. */
   readonly environment?: QuicEnvironment;
 }
 
@@ -35,7 +35,7 @@ export class QuicListener implements ManagedListener {
   readonly #connections = new Set<AcceptedConnection>();
   #acceptsTunnels: boolean;
   #isReferenced = true;
-  /** Calls to close that wait; a later one may have less patience. */
+  /** Pending calls of `close`; a later one may have a shorter timeout. */
   readonly #onEmpty: (() => void)[] = [];
 
   constructor(options: QuicListenerOptions) {
@@ -46,7 +46,7 @@ export class QuicListener implements ManagedListener {
     this.#budget = options.budget ?? (isReal ? processBudget() : undefined);
   }
 
-  /** All addresses are those of one endpoint, so that a connection may move from one to another. */
+  /** All addresses belong to one endpoint, so that a connection can move between them. */
   async listen(port: number, host: string): Promise<BoundAddress> {
     const engine = await this.#environment.loadEngine();
     const socket = await this.#environment.bind(port, host);
@@ -126,7 +126,7 @@ export class QuicListener implements ManagedListener {
     await this.#driver?.close();
   }
 
-  /** Resolves once every connection has said that it is over. */
+  /** Resolves when every connection has ended. */
   #whenEmpty(): Promise<void> {
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => {

@@ -1,6 +1,6 @@
 /**
- * What speaks on an accepted connection. Several may be offered, and which one it is is known only when the handshake
- * has chosen an ALPN identifier (RFC 9001 §8.1): no protocol object exists before that.
+ * The application protocol of an accepted connection. A server may offer several; the handshake selects one by its ALPN
+ * identifier (RFC 9001 §8.1). No protocol object exists before that.
  */
 
 import type { Instant } from "../../base/time.ts";
@@ -11,15 +11,15 @@ import type { ExchangeHandler } from "../http/exchange.ts";
 import type { ConnectionListener, QuicDriver } from "./driver.ts";
 
 export interface ServerProtocol extends ConnectionListener {
-  /** Takes no new requests; closes when those under way are answered. */
+  /** Takes no new requests, and closes when those in progress are answered. */
   drain(): void;
-  /** Cuts off what is under way. */
+  /** Closes at once, aborting requests in progress. */
   close(): void;
-  /** Something is waited for that the client has to send. */
+  /** True if the client must send something before a response can continue. */
   awaitsPeer?(): boolean;
-  /** Bytes of memory that are kept for the client beside what the transport holds. */
+  /** Bytes of memory held for the client, besides those of the transport. */
   held?(): number;
-  /** Ends the connection because it costs too much; `reason` is for the peer. Without it, `close` does. */
+  /** Ends the connection because it costs too much; `reason` goes to the peer. `close` by default. */
   shed?(reason: string): void;
 }
 
@@ -34,7 +34,7 @@ export type CreateServerProtocol = (
   options: ServerProtocolOptions,
 ) => ServerProtocol;
 
-/** By ALPN identifier, in the server's order of preference. */
+/** Keyed by ALPN identifier, in the server's order of preference. */
 export type ServerProtocols = Readonly<Record<string, CreateServerProtocol>>;
 
 export interface AcceptedConnectionOptions extends ServerProtocolOptions {
@@ -46,11 +46,11 @@ export interface AcceptedConnectionOptions extends ServerProtocolOptions {
   readonly stallTimeout: number;
 }
 
-/** What a piece of out-of-order data, and a request under way, take beside their bytes. */
-const PIECE_COST = 600;
+/** Overhead in bytes of a chunk of out-of-order data, and of a request in progress. */
+const CHUNK_COST = 600;
 const STREAM_COST = 4 * 1024;
 
-/** A connection from its first packet on. */
+/** A connection from its first packet to its end. */
 export class AcceptedConnection implements ConnectionListener, Holder {
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
@@ -64,7 +64,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
     options.budget?.add(this, options.stallTimeout);
   }
 
-  /** An exception in what belongs to this connection ends it. */
+  /** Ends the connection after an exception. */
   handleFault(fault: Fault): void {
     this.#driver.fail(this.#connection, fault);
   }
@@ -75,7 +75,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
       return;
     }
     if (event.type === "connected") {
-      // TLS chose among the names of the table.
+      // TLS only selects a protocol of the table.
       this.#protocol = this.#options.protocols[event.alpn]!(this.#connection, this.#driver, this.#options);
     }
     try {
@@ -88,13 +88,13 @@ export class AcceptedConnection implements ConnectionListener, Holder {
     }
   }
 
-  // ── What the budget asks ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── For the budget ────────────────────────────────────────────────────────────────────────────────────────────────
 
   held(): number {
     const { activeBidiStreams, sendMemory, bytesReceived, bytesConsumed, chunksHeld } = this.#connection.streamFacts;
     const unread = bytesReceived - bytesConsumed;
-    const aside = this.#protocol?.held?.() ?? 0;
-    return activeBidiStreams * STREAM_COST + sendMemory + unread + chunksHeld * PIECE_COST + aside;
+    const own = this.#protocol?.held?.() ?? 0;
+    return activeBidiStreams * STREAM_COST + sendMemory + unread + chunksHeld * CHUNK_COST + own;
   }
 
   awaitsPeer(): boolean {
@@ -117,7 +117,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   }
 
   drain(): void {
-    // Before the handshake is over there is nobody who could be told to go elsewhere.
+    // GOAWAY needs a protocol, which is unknown before the handshake completes.
     if (this.#protocol === undefined) this.close();
     else this.#protocol.drain();
   }

@@ -1,4 +1,4 @@
-/** The certificates of a server as TLS for QUIC asks for them: by server name, and by what the client can verify. */
+/** Selects a server's certificate for TLS in QUIC, by server name and by the client's signature schemes. */
 
 import type { SignatureSchemeName } from "../../crypto/index.ts";
 import type { TlsIdentity } from "../../tls/index.ts";

@@ -1,4 +1,4 @@
-/** A wildcard bind answers from the address that was asked: addresses that are listed, new, gone, and listed nowhere. */
+/** A wildcard bind answers from the contacted address: for addresses that are listed, new, removed or unlisted. */
 
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { Ecn, type ReceivedBatch, type SocketAddress } from "../../base/datagrams.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { type AddressSource, bindEveryAddress } from "./every-address.ts";
-import { addressAskedBy, listedAddresses } from "./local-addresses.ts";
+import { addressContactedBy, listedAddresses } from "./local-addresses.ts";
 import type { UdpSocket } from "./udp-socket.ts";
 
 const opened: (() => unknown)[] = [];
@@ -15,13 +15,13 @@ afterEach(async () => {
   for (const close of opened.splice(0)) await close();
 });
 
-/** Sends back what comes, with the address that it came to. */
+/** Answers each datagram with the address at which it arrived. */
 async function echo(
   wildcard: "0.0.0.0" | "::",
   source?: Partial<AddressSource>,
   clock: HostClock = systemClock,
 ): Promise<UdpSocket> {
-  const whole = { listed: listedAddresses, askedBy: addressAskedBy, ...source };
+  const whole = { listed: listedAddresses, contactedBy: addressContactedBy, ...source };
   const socket = await bindEveryAddress(0, wildcard, whole, clock);
   opened.push(() => socket.close());
   socket.onBatch = (batch: ReceivedBatch) => {
@@ -34,7 +34,7 @@ async function echo(
   return socket;
 }
 
-/** Asks by a socket that takes answers from `host` alone, as QUIC clients do. */
+/** Sends from a socket that only accepts answers from `host`, like a QUIC client. */
 async function ask({ address }: UdpSocket, host: string): Promise<string> {
   const socket = await connected(address.port, host);
   socket.send("?");
@@ -50,7 +50,7 @@ async function connected(port: number, host: string): Promise<Socket> {
   return socket;
 }
 
-/** Timers that run when the test says so. */
+/** A clock whose timer fires on demand. */
 function manualClock(): { clock: HostClock; fire: () => void } {
   let due: (() => void) | undefined;
   const timer = { ref: () => timer, unref: () => timer, refresh: () => timer };
@@ -76,7 +76,7 @@ describe("a wildcard bind (case 07)", () => {
     for (const host of listedAddresses(4)!) expect(await ask(socket, host)).toBe(host);
   });
 
-  test.skipIf(!hasIPv6)("answers from each IPv6 address, link-local ones too", async () => {
+  test.skipIf(!hasIPv6)("answers from each IPv6 address, including link-local ones", async () => {
     const socket = await echo("::");
     for (const host of listedAddresses(6)!) expect(await ask(socket, host)).toBe(host);
   });
@@ -91,7 +91,7 @@ describe("a wildcard bind (case 07)", () => {
   });
 
   test.skipIf(!isLinux)(
-    "answers a peer whose question is not known from the address that the system chooses",
+    "answers from the address that the system chooses if the contacted one is unknown",
     async () => {
       const socket = await echo("0.0.0.0");
       const asking = createSocket("udp4");
@@ -104,31 +104,31 @@ describe("a wildcard bind (case 07)", () => {
     },
   );
 
-  test("is refused where another server has the port", async () => {
+  test("fails if another server has the port", async () => {
     const socket = await echo("0.0.0.0");
     await expect(bindEveryAddress(socket.address.port, "0.0.0.0")).rejects.toMatchObject({ code: "EADDRINUSE" });
   });
 
-  test.skipIf(!isLinux)("serves an address that was added, from its first datagram", async () => {
+  test.skipIf(!isLinux)("serves a new address from its first datagram", async () => {
     const listed = ["127.0.0.1"];
-    const socket = await echo("0.0.0.0", { listed: () => [...listed], askedBy: async () => undefined });
+    const socket = await echo("0.0.0.0", { listed: () => [...listed], contactedBy: async () => undefined });
     listed.push("127.0.0.3");
     expect(await ask(socket, "127.0.0.3")).toBe("127.0.0.3");
     expect(await ask(socket, "127.0.0.1")).toBe("127.0.0.1");
   });
 
-  test.skipIf(!isLinux)("closes the socket of an address that is gone, and no other", async () => {
+  test.skipIf(!isLinux)("closes only the socket of a removed address", async () => {
     let listed: readonly string[] = ["127.0.0.1", "127.0.0.3"];
     const strays: number[] = [];
     const { clock, fire } = manualClock();
-    const askedBy = async ({ port }: SocketAddress) => void strays.push(port);
-    const socket = await echo("0.0.0.0", { listed: () => listed, askedBy }, clock);
+    const contactedBy = async ({ port }: SocketAddress) => void strays.push(port);
+    const socket = await echo("0.0.0.0", { listed: () => listed, contactedBy }, clock);
     expect(await ask(socket, "127.0.0.3")).toBe("127.0.0.3");
     expect(strays).toEqual([]);
     listed = ["127.0.0.1"];
     fire();
     expect(await ask(socket, "127.0.0.1")).toBe("127.0.0.1");
-    // What is sent there comes to the wildcard now.
+    // Datagrams to that address now reach the wildcard.
     const late = await connected(socket.address.port, "127.0.0.3");
     late.send("?");
     await vi.waitUntil(() => {
@@ -139,7 +139,7 @@ describe("a wildcard bind (case 07)", () => {
     expect(await ask(socket, "127.0.0.1")).toBe("127.0.0.1");
   });
 
-  test("goes on where the system does not tell its addresses", async () => {
+  test("works if the system does not list its addresses", async () => {
     const socket = await echo("0.0.0.0", { listed: () => undefined });
     expect(await ask(socket, "127.0.0.1")).toBe(isLinux ? "127.0.0.1" : "0.0.0.0");
   });

@@ -19,18 +19,18 @@ import {
 } from "../../base/datagrams.ts";
 import { type HostClock, type HostTimer, millisNow, systemClock } from "../clock.ts";
 import { detach, type Fault, guard, reportFault } from "../guard.ts";
-import { addressAskedBy, listedAddresses } from "./local-addresses.ts";
+import { addressContactedBy, listedAddresses } from "./local-addresses.ts";
 import { bindPortableSocket, bindSharedSocket } from "./portable-socket.ts";
 import type { UdpSocket } from "./udp-socket.ts";
 
 export interface AddressSource {
-  /** The machine's addresses of a family; undefined if the system does not tell. */
+  /** The machine's addresses of a family; undefined if the system does not list them. */
   listed(family: 4 | 6): readonly string[] | undefined;
-  /** The address of this machine to which a local peer sends. */
-  askedBy(peer: SocketAddress, port: number): Promise<string | undefined>;
+  /** The address of this machine that a local peer sends to. */
+  contactedBy(peer: SocketAddress, port: number): Promise<string | undefined>;
 }
 
-const SYSTEM: AddressSource = { listed: listedAddresses, askedBy: addressAskedBy };
+const SYSTEM: AddressSource = { listed: listedAddresses, contactedBy: addressContactedBy };
 
 /** Milliseconds between two scans of the machine's addresses. */
 const INTERVAL = 3_000;
@@ -91,8 +91,8 @@ class EveryAddress implements UdpSocket {
   readonly #unknown = new Set<string>();
   readonly #batch = new ReceivedBatch(new Uint8Array(ARENA_SIZE), MAX_HELD);
   #timer: HostTimer | undefined;
-  #isLooking = false;
-  #lookedAt = Number.NEGATIVE_INFINITY;
+  #isScanning = false;
+  #scannedAt = Number.NEGATIVE_INFINITY;
   #isReferenced = true;
   #isClosed = false;
 
@@ -109,7 +109,7 @@ class EveryAddress implements UdpSocket {
   }
 
   async start(): Promise<void> {
-    await this.#look();
+    await this.#scan();
     this.#schedule(INTERVAL);
   }
 
@@ -121,7 +121,7 @@ class EveryAddress implements UdpSocket {
     if (!this.#isReferenced) socket.unref();
   }
 
-  // ── Addresses that come and go ────────────────────────────────────────────────────────────────────────────────────
+  // ── Changing addresses ────────────────────────────────────────────────────────────────────────────────────────────
 
   #schedule(milliseconds: number): void {
     this.#clock.stopTimer(this.#timer);
@@ -143,7 +143,7 @@ class EveryAddress implements UdpSocket {
   );
 
   readonly #handleStrayFault = (fault: Fault): void => {
-    this.#isLooking = false;
+    this.#isScanning = false;
     this.#held = [];
     this.#handleFault(fault);
     this.#schedule(INTERVAL);
@@ -151,20 +151,20 @@ class EveryAddress implements UdpSocket {
 
   /** Scans the machine's addresses, then delivers the held datagrams. */
   async #turn(): Promise<void> {
-    if (this.#isLooking || this.#isClosed) return;
-    this.#isLooking = true;
+    if (this.#isScanning || this.#isClosed) return;
+    this.#isScanning = true;
     const held = this.#held;
     this.#held = [];
-    const fresh = await this.#look();
+    const fresh = await this.#scan();
     for (const datagram of held) await this.#place(datagram, fresh);
     this.#flush();
-    this.#isLooking = false;
+    this.#isScanning = false;
     this.#schedule(this.#held.length > 0 ? HURRIED_INTERVAL : INTERVAL);
   }
 
   /** Opens sockets for new addresses and closes those of removed ones. Returns the new sockets. */
-  async #look(): Promise<readonly UdpSocket[]> {
-    this.#lookedAt = millisNow(this.#clock);
+  async #scan(): Promise<readonly UdpSocket[]> {
+    this.#scannedAt = millisNow(this.#clock);
     const names = this.#source.listed(this.address.family);
     if (names === undefined) return [];
     const wanted = new Set(names.slice(0, MAX_LISTED));
@@ -220,8 +220,10 @@ class EveryAddress implements UdpSocket {
       else if (this.#held.length < MAX_HELD) this.#held.push({ bytes: bytes.slice(), remote });
     }
     this.#flush();
-    if (this.#held.length === 0 || this.#isLooking) return;
-    this.#schedule(Math.max(0, Math.min(HURRIED_INTERVAL, this.#lookedAt + HURRIED_INTERVAL - millisNow(this.#clock))));
+    if (this.#held.length === 0 || this.#isScanning) return;
+    this.#schedule(
+      Math.max(0, Math.min(HURRIED_INTERVAL, this.#scannedAt + HURRIED_INTERVAL - millisNow(this.#clock))),
+    );
   }
 
   async #place({ bytes, remote }: HeldDatagram, fresh: readonly UdpSocket[]): Promise<void> {
@@ -238,7 +240,7 @@ class EveryAddress implements UdpSocket {
   /** The socket for an address that no interface lists but that a local peer has contacted. */
   async #unlistedFor(remote: SocketAddress): Promise<UdpSocket | undefined> {
     if (this.#unknown.has(peerKey(remote)) || !this.#isOnThisMachine(remote.host)) return undefined;
-    const host = await this.#source.askedBy(remote, this.address.port);
+    const host = await this.#source.contactedBy(remote, this.address.port);
     if (host === undefined || host.includes(":") !== (this.address.family === 6)) return undefined;
     const known = this.#byHost.get(host);
     if (known !== undefined) return known;
@@ -266,7 +268,7 @@ class EveryAddress implements UdpSocket {
     }
   }
 
-  // ── Sending, and the rest ─────────────────────────────────────────────────────────────────────────────────────────
+  // ── Sending and closing ───────────────────────────────────────────────────────────────────────────────────────────
 
   get slots(): SlotWriter {
     return this.#writing.slots;

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { endianness, networkInterfaces } from "node:os";
 import type { SocketAddress } from "../../base/datagrams.ts";
 
-/** In the form `bind` takes, link-local ones with their zone. Undefined if the system does not tell (Android). */
+/** In the form `bind` takes, link-local ones with their zone. Undefined if the system does not list them (Android). */
 export function listedAddresses(family: 4 | 6): readonly string[] | undefined {
   try {
     const found: string[] = [];
@@ -23,10 +23,11 @@ export function listedAddresses(family: 4 | 6): readonly string[] | undefined {
 }
 
 /**
- * The address to which a peer on this machine has connected its UDP socket, from Linux's socket table. It finds addresses that no
- * interface lists, such as all of 127/8 except 127.0.0.1. Undefined on other systems, or if the socket is not connected.
+ * The address to which a peer on this machine has connected its UDP socket, from Linux's socket table. It finds
+ * addresses that no interface lists, such as those of 127/8 except 127.0.0.1. Undefined on other systems, or if the
+ * socket is not connected.
  */
-export async function addressAskedBy(peer: SocketAddress, port: number): Promise<string | undefined> {
+export async function addressContactedBy(peer: SocketAddress, port: number): Promise<string | undefined> {
   for (const [file, parse] of TABLES) {
     const table = await readFile(file, "latin1").catch(() => "");
     const host = addressInTable(table, parse, peer, port);

@@ -1,6 +1,6 @@
 /**
- * UDP by node:dgram. Datagrams are gathered while the event loop polls and handed on as one batch when it is done;
- * sends go to the kernel one by one, at once, and wait in libuv's queue only when the kernel's buffer is full.
+ * UDP on node:dgram. Datagrams are gathered during the event loop's poll phase and then delivered as one batch. Sends
+ * go to the kernel at once, one by one, and wait in libuv's queue only if the kernel's buffer is full.
  */
 
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
@@ -14,26 +14,26 @@ import {
 import { type Fault, guard, reportFault } from "../guard.ts";
 import type { UdpSocket } from "./udp-socket.ts";
 
-/** Room for what libuv reads in one turn (32 datagrams) at the usual sizes, and for one datagram of any size. */
+/** Room for the datagrams that libuv reads in one turn (32) at usual sizes, and for one datagram of any size. */
 const ARENA_SIZE = 64 * 1024;
 const BATCH_CAPACITY = 128;
 
-/** For the largest train: what one segmented send can carry. */
+/** The size of the largest train, which is the limit of one segmented send. */
 const SEND_ARENA_SIZE = 64 * 1024;
 
-/** For sockets of one connection each, of which there may be thousands: four datagrams of the usual size. */
+/** For sockets with one connection each, which may be thousands: four datagrams of the usual size. */
 export const SMALL_SEND_ARENA = 6 * 1024;
 
-/** Asked of the kernel, which grants what its limits allow: a burst at line rate lasts a few milliseconds. */
+/** Requested from the kernel, which may grant less: room for a few milliseconds at line rate. */
 const KERNEL_BUFFER = 4 * 1024 * 1024;
 
-/** Bytes waiting in libuv above which the kernel counts as full. */
+/** The socket counts as blocked above this many bytes in libuv's queue. */
 const SEND_QUEUE_HIGH = 256 * 1024;
 
-/** Remembered peers; a flood of spoofed ones empties the table instead of growing it. */
+/** Remembered peers; a flood of spoofed ones clears the table instead of growing it. */
 const MAX_ADDRESSES = 20_000;
 
-/** A socket that hears `peer` alone, and hears of it when nobody listens there. */
+/** Opens a socket that receives only from `peer` and reports if its port is unreachable. */
 export async function connectPortableSocket(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket> {
   const socket = await bind(0, peer.family === 6 ? "::" : "0.0.0.0");
   await new Promise<void>((resolve, reject) => {
@@ -53,7 +53,7 @@ export async function bindPortableSocket(
   return new PortableSocket(await bind(port, host), host.includes(":") ? 6 : 4, sendArenaSize, false);
 }
 
-/** One of several sockets of this process on the same port but different addresses, one of which may be the wildcard. */
+/** Binds one of several sockets of this process that share a port on different addresses, including the wildcard. */
 export async function bindSharedSocket(port: number, host: string): Promise<UdpSocket> {
   return new PortableSocket(await bind(port, host, SHARING), host.includes(":") ? 6 : 4, SEND_ARENA_SIZE, false);
 }
@@ -75,7 +75,7 @@ async function bind(port: number, host: string, sharing: Sharing = {}): Promise<
     ...sharing,
     type: family === 6 ? "udp6" : "udp4",
     ipv6Only: family === 6,
-    // Every address here is a literal already; the default would ask the resolver for each datagram.
+    // Every address is a literal; the default would call the resolver for each datagram.
     lookup: (address, _options, callback) => callback(null, address, family),
   });
   await new Promise<void>((resolve, reject) => {
@@ -108,9 +108,9 @@ class PortableSocket implements UdpSocket {
   readonly #isConnected: boolean;
   readonly #batch = new ReceivedBatch(new Uint8Array(ARENA_SIZE), BATCH_CAPACITY);
   readonly #addresses = new Map<string, SocketAddress>();
-  /** Made when there is something to send, and left to libuv when that had to queue from it. */
+  /** Allocated on demand, and replaced once libuv has queued datagrams from it. */
   #slots: SlotWriter | undefined;
-  /** libuv holds datagrams that the kernel had no room for. */
+  /** True while libuv's queue holds datagrams that the kernel had no room for. */
   #isQueueing = false;
   #isScheduled = false;
   #isClosed = false;
@@ -146,7 +146,7 @@ class PortableSocket implements UdpSocket {
     }
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    // Runs when the poll phase, which calls `#receive` for each datagram, is over.
+    // Runs after the poll phase, which calls `#receive` for each datagram.
     setImmediate(this.#onTurn);
   }
 
@@ -194,7 +194,7 @@ class PortableSocket implements UdpSocket {
       while (sent < count) {
         const start = sent * segmentSize;
         const datagram = arena.subarray(start, Math.min(start + segmentSize, length));
-        // Without a callback an unsendable datagram is simply lost, which is what recovery expects of a network.
+        // Without a callback, a datagram that cannot be sent is simply lost; loss recovery handles that.
         if (this.#isConnected) this.#socket.send(datagram, this.#isQueueing ? this.#onQueueSent : undefined);
         else if (this.#isQueueing) this.#socket.send(datagram, remote.port, remote.host, this.#onQueueSent);
         else this.#socket.send(datagram, remote.port, remote.host);
@@ -202,10 +202,10 @@ class PortableSocket implements UdpSocket {
         sent += 1;
       }
     } catch {
-      // An address that cannot be sent to (ERR_SOCKET_BAD_PORT), or a socket that was closed meanwhile: the rest is lost.
+      // An invalid address (ERR_SOCKET_BAD_PORT) or a closed socket: the rest is lost.
     }
     if (this.#isQueueing && !this.#isClosed) {
-      // The kernel's buffer was full: what libuv queued still points into this arena.
+      // The kernel's buffer was full: libuv's queue still points into this arena.
       this.#slots = undefined;
       this.isBlocked = this.#socket.getSendQueueSize() > SEND_QUEUE_HIGH;
     }
@@ -221,7 +221,7 @@ class PortableSocket implements UdpSocket {
     this.onWritable?.();
   });
 
-  /** node:dgram sets no such options; Linux does not fragment what is larger than the path MTU that it knows of. */
+  /** node:dgram cannot set these options. Linux does not fragment datagrams larger than the path MTU it knows. */
   handleCommand(_command: SocketCommand): boolean {
     return false;
   }
@@ -246,7 +246,7 @@ function enlargeBuffers(socket: Socket): void {
     try {
       socket[set](KERNEL_BUFFER);
     } catch {
-      // What the system does not allow is not needed to work, only to be fast.
+      // Larger buffers only improve speed.
     }
   }
 }

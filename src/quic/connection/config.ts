@@ -17,7 +17,7 @@ export interface ConnectionLimits {
   readonly initialMaxStreamsUni: number;
   readonly maxConnectionWindow: number;
   readonly maxStreamWindow: number;
-  /** Bytes that unread streams may hold before other streams have to wait; `maxConnectionWindow` by default. */
+  /** Bytes that unread streams may hold before they block other streams. Default: `maxConnectionWindow`. */
   readonly maxUnread?: number;
   /** The number of bytes that `write` takes for one stream before it returns false, or two congestion windows if larger. */
   readonly sendBufferPerStream: number;

@@ -1,4 +1,4 @@
-/** Events that wait to be polled, in order. Removing one takes constant time, and an empty queue reuses its array. */
+/** Events waiting to be polled, in order. Removing one takes constant time, and an empty queue reuses its array. */
 export class EventQueue<Event> {
   readonly #events: Event[] = [];
   #next = 0;

@@ -67,7 +67,7 @@ export class ContentFrames implements FrameWriter {
     if (draft.level === EncryptionLevel.oneRtt) {
       if (draft.route.pathResponses.isPending) {
         draft.route.pathResponses.writeFrames(writer);
-        // RFC 9000 §9.3.3: more than a probe, so that a peer which was led astray comes back to this route.
+        // RFC 9000 §9.3.3: not just a probe, so that a misled peer returns to this route.
         if (writer.remaining > 0) emitPing(writer);
       }
       if (draft.path.idFrames.hasFrames) draft.path.idFrames.writeFrames(writer, frames);

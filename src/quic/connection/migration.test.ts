@@ -1,4 +1,4 @@
-/** A server follows its client to a new address, and nobody else (RFC 9000 §9; case 08 b). */
+/** A server follows only its client to a new address (RFC 9000 §9; case 08 b). */
 
 import { describe, expect, test } from "vitest";
 import type { SocketAddress } from "../../base/datagrams.ts";
@@ -10,7 +10,7 @@ import { CLIENT_ADDRESS, Pair, type PairOptions, SERVER_ADDRESS } from "../testi
 const { oneRtt } = EncryptionLevel;
 const port = (number: number, host = CLIENT_ADDRESS.host): SocketAddress => ({ family: 4, host, port: number });
 
-/** A pair behind a NAT, both of which read all that comes, and a server that sends `download` bytes for each request. */
+/** A client behind a NAT and a server that sends `download` bytes per request. Both read everything they receive. */
 function behindNat(options: PairOptions = {}, download = 0) {
   const seen = { client: 0, server: 0, bytesTo: new Map<number, number>() };
   const nat = { address: port(1) };
@@ -39,8 +39,8 @@ const ask = ({ connection }: Pair, bytes = 10): void => {
   expect(connection.write(connection.openStream("bidi")!, new Uint8Array(bytes), true)).toBe(true);
 };
 
-describe("a NAT that gives the client another port", () => {
-  test("between two requests costs no more than a round trip", () => {
+describe("a NAT that changes the client's port", () => {
+  test("between two requests costs at most one round trip", () => {
     const { pair, nat, seen, peer } = behindNat({}, 500);
     ask(pair);
     pair.run(() => seen.client === 500);
@@ -49,16 +49,17 @@ describe("a NAT that gives the client another port", () => {
     ask(pair);
     pair.run(() => seen.client === 1_000, seconds(5));
     expect(seen.client).toBe(1_000);
-    // One way is 10 ms: the request, a challenge with it, its answer, the response where the allowance was too small for it.
+    // Four one-way delays of 10 ms: request, challenge, its answer, and the data that three times the request did not
+    // allow.
     expect(pair.now - begin).toBeLessThan(millis(50));
     pair.run(undefined, millis(100));
     expect([peer.remoteAddress.port, peer.route.isValidated, peer.stats.migrations]).toEqual([2, true, 1]);
     expect(pair.connection.stats.probeTimeouts + peer.stats.probeTimeouts).toBeLessThanOrEqual(1);
-    // RFC 9000 §9.4: what was known of the way is kept.
+    // RFC 9000 §9.4: the RTT estimate is kept.
     expect(peer.route.rtt.hasSample).toBe(true);
   });
 
-  test("under an upload and a download", () => {
+  test("during an upload and a download loses nothing", () => {
     for (const download of [0, 300_000]) {
       const { pair, nat, seen, peer } = behindNat({}, download);
       ask(pair, 300_000);
@@ -75,7 +76,7 @@ describe("a NAT that gives the client another port", () => {
     }
   });
 
-  test("again and again, with few routes kept", () => {
+  test("repeatedly leaves few routes", () => {
     const { pair, nat, seen, peer } = behindNat({}, 100);
     for (let change = 2; change <= 30; change += 1) {
       nat.address = port(change);
@@ -97,10 +98,10 @@ describe("a NAT that gives the client another port", () => {
   });
 });
 
-describe("what is sent from elsewhere by somebody on the way", () => {
+describe("packets sent from elsewhere by an on-path attacker", () => {
   const VICTIM_PORT = 66;
 
-  test("a copy moves nothing, and is not answered", () => {
+  test("a copy causes no migration and no answer", () => {
     const { pair, seen, peer } = behindNat();
     ask(pair, 100);
     pair.run(() => seen.server === 100);
@@ -110,7 +111,7 @@ describe("what is sent from elsewhere by somebody on the way", () => {
     expect(seen.bytesTo.has(VICTIM_PORT)).toBe(false);
   });
 
-  test("a forged packet moves nothing, and is not answered", () => {
+  test("a forged packet causes no migration and no answer", () => {
     const { pair, seen, peer } = behindNat();
     ask(pair, 100);
     pair.run(() => seen.server === 100);
@@ -121,7 +122,7 @@ describe("what is sent from elsewhere by somebody on the way", () => {
     expect([peer.stats.migrations, seen.bytesTo.has(VICTIM_PORT)]).toEqual([0, false]);
   });
 
-  test("a packet that arrives first over the wrong path misleads briefly: little goes there, and everything arrives (§9.3.3)", () => {
+  test("a packet that arrives first from the wrong address diverts little data; everything arrives (§9.3.3)", () => {
     let toSteal = 0;
     let stolen = 0;
     const { pair, seen, peer } = behindNat(
@@ -146,7 +147,7 @@ describe("what is sent from elsewhere by somebody on the way", () => {
     expect(peer.remoteAddress.port).toBe(1);
   });
 
-  test("an address that never answers is abandoned for the one that did (§9.3.2)", () => {
+  test("an address that does not respond is replaced by the last validated one (§9.3.2)", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     const elsewhere = { ...PEER, host: "192.0.2.99" };
     peer.isSilent = true;
@@ -164,7 +165,7 @@ describe("path validation (RFC 9000 §8.2)", () => {
   const challengesOf = (peer: HostilePeer) =>
     peer.frames.flatMap(({ frame }) => (frame.type === "path-challenge" ? [frame.data] : []));
 
-  test("a probe is answered where it came from, and moves nothing (§9.1)", () => {
+  test("a probe is answered at its source and causes no migration (§9.1)", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     const data = new Uint8Array(8).fill(7);
     const payload = Uint8Array.of(0x1a, ...data);
@@ -175,7 +176,7 @@ describe("path validation (RFC 9000 §8.2)", () => {
     expect(peer.connection.remoteAddress).toEqual(PEER);
   });
 
-  test("every challenge has data of its own, and an answer with other data proves nothing", () => {
+  test("every challenge has unique data, and a response with other data does not validate", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     peer.isSilent = true;
     peer.deliver(peer.seal(oneRtt, Uint8Array.of(1), { padTo: 1_200 }), elsewhere).poll();
@@ -187,12 +188,12 @@ describe("path validation (RFC 9000 §8.2)", () => {
     expect(new Set(sent.map(String)).size).toBe(sent.length);
   });
 
-  test("a challenge in a small datagram proves the address alone, and is followed by one of 1200 bytes (§8.2.1)", () => {
+  test("a challenge in a small datagram validates only the address, and one of 1200 bytes follows (§8.2.1)", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     peer.isSilent = true;
     peer.datagrams.length = 0;
     peer.deliver(peer.seal(oneRtt, Uint8Array.of(1), { padTo: 60 }), elsewhere).poll();
-    // The old address is known to be the peer's; the new one gets three times what came from there.
+    // The old address is validated; the new one receives at most three times what it sent.
     expect(peer.datagrams.map(({ length }) => length === 1_200)).toEqual([true, false]);
     const [, small] = challengesOf(peer);
     peer.datagrams.length = 0;
@@ -202,7 +203,7 @@ describe("path validation (RFC 9000 §8.2)", () => {
     expect(peer.datagrams.some(({ length }) => length === 1_200)).toBe(true);
   });
 
-  test("a client that moves on purpose, to another id, is answered with another id (§9.5)", () => {
+  test("a client that migrates on purpose, with another id, gets answers with another id (§9.5)", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     const fresh = peer.frames.find(({ frame }) => frame.type === "new-connection-id")!.frame;
     const connectionId = new Uint8Array(8).fill(0x67);

@@ -12,7 +12,7 @@ import type { ConnectionConfig } from "./config.ts";
 
 export type ConnectionEvent =
   | TransportEvent
-  /** Client only: probe timeouts in a row during which nothing arrived; 0 once the server is heard again. */
+  /** Client only: consecutive probe timeouts without a packet from the server; 0 when one arrives again. */
   | { readonly type: "silence"; readonly probeTimeouts: number }
   /** Client only: check the chain, then call `certificateVerdict`. */
   | Extract<TlsEvent, { type: "verify-certificate" }>

@@ -124,7 +124,8 @@ export class PacketReceiver {
     const { stats, work, trace } = this.#parts;
     stats.datagramsShed += 1;
     trace?.({ type: "quic:packet-dropped", cause: "rejected", size }, now);
-    // Counts in full, or a flood could go on at this rate. Forged packets, in contrast, must not close the connection.
+    // Costs the full amount, or a flood could continue at this rate. Forged packets, however, must not close the
+    // connection.
     if (!work.isSpent && work.mayDecrypt) work.spend(WORK.packet);
   }
 

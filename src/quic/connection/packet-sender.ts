@@ -199,7 +199,7 @@ export class PacketSender {
       if (limit < MIN_PACKET_ROOM) continue;
       const target: PacketTarget = { path, route, ecn: Ecn.notEct };
       writer.end = limit;
-      // RFC 9000 §8.2.1, §8.2.2: expanded where anti-amplification allows.
+      // RFC 9000 §8.2.1, §8.2.2: padded to 1200 bytes if the anti-amplification limit allows.
       const isFullSize = limit === MIN_DATAGRAM_SIZE;
       const content = new PathProbeFrames(this.#parts.config.rng, isFullSize);
       this.#builder.build(writer, batch, target, EncryptionLevel.oneRtt, content, isFullSize ? limit : 0, true, now);

@@ -19,7 +19,7 @@ describe.each([portableEngine, pureEngine])("on the $name engine", (engine) => {
     return { pair, wire, ask };
   }
 
-  test("two probe timeouts without an answer are silence, and each one after them says so again", () => {
+  test("two probe timeouts without an answer are reported as silence, and so is each later one", () => {
     const { pair, wire, ask } = connected();
     wire.isCut = true;
     ask();
@@ -37,7 +37,7 @@ describe.each([portableEngine, pureEngine])("on the $name engine", (engine) => {
     const { pair, wire, ask } = connected();
     wire.isCut = true;
     pair.onEvent = (_side, _connection, { type }) => {
-      // The probes that leave with it arrive.
+      // The probes sent with this event arrive.
       if (type === "silence") wire.isCut = false;
     };
     ask();
@@ -47,7 +47,7 @@ describe.each([portableEngine, pureEngine])("on the $name engine", (engine) => {
     expect([pair.connection.isOpen, silences(pair.clientEvents)]).toEqual([true, [2, 0]]);
   });
 
-  test("a lost packet is none", () => {
+  test("a lost packet is not silence", () => {
     const { pair, wire, ask } = connected();
     wire.isCut = true;
     ask();
@@ -58,7 +58,7 @@ describe.each([portableEngine, pureEngine])("on the $name engine", (engine) => {
     expect(silences(pair.clientEvents)).toEqual([]);
   });
 
-  test("a peer that is asked once more and does not answer is given up; one that answers is not", () => {
+  test("a peer that does not answer a last probe is given up; one that answers is not", () => {
     for (const answers of [false, true]) {
       const { pair, wire, ask } = connected();
       wire.isCut = true;
@@ -75,7 +75,7 @@ describe.each([portableEngine, pureEngine])("on the $name engine", (engine) => {
     }
   });
 
-  test("a peer that is heard cannot be given up", () => {
+  test("a peer that is not silent is not given up", () => {
     const { pair, wire } = connected();
     pair.connection.expectAnswer(pair.now);
     wire.isCut = true;

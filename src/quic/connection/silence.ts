@@ -8,7 +8,7 @@ import { after, type Instant, type Micros, micros } from "../../base/time.ts";
 /** Because of the backoff, this takes three times the probe timeout. */
 const SILENT_AFTER = 2;
 
-/** Probe timeouts that a server has to answer a last probe. */
+/** Probe timeouts within which a server must answer a last probe. */
 const LAST_WAIT = 3;
 
 export class Silence {
@@ -30,7 +30,7 @@ export class Silence {
     this.#timeouts += 1;
   }
 
-  /** True if this ends a silence. */
+  /** Returns true if this ends a silence. */
   onReceived(received: number): boolean {
     if (this.#timeouts === 0 || received === this.#received) return false;
     const wasSilent = this.probeTimeouts > 0;
@@ -39,7 +39,7 @@ export class Silence {
     return wasSilent;
   }
 
-  /** The peer gets a last probe. */
+  /** Call when a last probe is sent: sets the deadline for an answer. */
   expectAnswer(pto: Micros, now: Instant): void {
     this.deadline ??= after(now, micros(LAST_WAIT * pto));
   }

@@ -10,7 +10,7 @@ export class ConnectionStats {
   bytesReceived = 0;
   /** Datagrams for this connection from addresses that are not one of its routes; dropped. */
   datagramsFromElsewhere = 0;
-  /** How often the active route of the first path was changed. */
+  /** The number of times the first path changed its active route. */
   migrations = 0;
   /** Datagrams dropped before decryption, because the peer caused too much work. */
   datagramsShed = 0;

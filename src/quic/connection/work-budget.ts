@@ -20,18 +20,21 @@ export const WORK = {
 /** Earnings, in the same unit. A packet with 576 new bytes pays for itself. */
 const BYTES_PER_UNIT = 16;
 const ACKED_FRAME = 32;
-/** A complete response: its request may have had as few as 20 bytes. */
+/** For a complete response, whose request may have had as few as 20 bytes. */
 const ENDED_STREAM = 256;
 
 /** 10,000 packets without progress, plus 4,000 per second, which take about 6 % of a core. */
 const CAPACITY = 10_000 * WORK.packet;
 const PER_SECOND = 4_000 * WORK.packet;
 
-/** With less than this left, only so many datagrams per batch are processed, so that other connections are served first. */
+/**
+ * With less than this left, only `RESTRAINED_SHARE` datagrams per batch are processed, so that others are served
+ * first.
+ */
 const RESTRAINED_BELOW = CAPACITY / 2;
 const RESTRAINED_SHARE = 8;
 
-/** Packets that may fail to decrypt, at once and per second. */
+/** The number of packets that may fail to decrypt at once, and per second. */
 const FAILURES = 2_000;
 
 const MICROS = 1_000_000;
@@ -64,7 +67,7 @@ export class WorkBudget {
   spend(work: number): void {
     this.#left -= work;
     if (this.#left >= 0) return;
-    // Permanently: a closing connection must not cause more work.
+    // Never refilled: a closing connection must not cause more work.
     this.#left = Number.NEGATIVE_INFINITY;
     throw new ExcessiveLoad();
   }

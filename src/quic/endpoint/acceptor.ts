@@ -113,7 +113,7 @@ export class Acceptor {
       if (header.token.length > 0 && this.#tokens.acceptsNewToken(header.token, remote, now)) {
         return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, true);
       }
-      // The answer costs more than reading it did.
+      // A Retry costs more than parsing the Initial.
       if (!this.#shares.take(remote, now)) return undefined;
       const isProofRequired =
         retry === "always" || (retry === "auto" && halfOpen + this.#forgeriesAt(now) >= retryAbove);

@@ -11,12 +11,12 @@ const times = (count: number, take: (i: number) => boolean): number => {
   return taken;
 };
 
-test("one address may open 500 connections a second without a flood", () => {
+test("without a flood, one address may open 500 connections a second", () => {
   const shares = new InitialShares(new SeededRng(1));
   expect(times(500, () => shares.take(from(1), 0 as Instant))).toBe(500);
 });
 
-test("a flood from one address leaves the shares of others", () => {
+test("a flood from one address does not use up the shares of others", () => {
   const shares = new InitialShares(new SeededRng(1));
   expect(times(50_000, () => shares.take(from(1), 0 as Instant))).toBe(500);
   // Except those with the same hash.

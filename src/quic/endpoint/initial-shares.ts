@@ -11,9 +11,9 @@ import { type Instant, seconds } from "../../base/time.ts";
 
 /** Initials per second below which there is no flood. */
 const FREE = 500;
-/** In a flood: Initials per second of one bucket, and of all together. */
+/** In a flood: the maximum number of Initials per second for one bucket, and in total. */
 const PER_BUCKET = 10;
-const MOST = 4_000;
+const TOTAL = 4_000;
 const BUCKETS = 1_024;
 
 export class InitialShares {
@@ -33,7 +33,7 @@ export class InitialShares {
       this.#count = 0;
       this.#taken.fill(0);
     }
-    if (this.#count >= MOST) return false;
+    if (this.#count >= TOTAL) return false;
     const bucket = this.#bucketOf(remote);
     if (this.#taken[bucket]! >= PER_BUCKET) {
       if (this.#count >= FREE) return false;

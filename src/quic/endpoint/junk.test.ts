@@ -23,7 +23,7 @@ describe("Initials that fail to decrypt", () => {
     expect(server.endpoint.connectionCount).toBe(0);
     expect(server.accepted).toBe(0);
     expect(server.endpoint.nextTimeout()).toBeUndefined();
-    // An honest client can still use the same id.
+    // A legitimate client can still use the same id.
     server.deliver(first(5));
     expect(server.endpoint.connectionCount).toBe(1);
   });
@@ -49,7 +49,7 @@ test("Initials from one address get at most 500 Retry packets a second, and do n
 });
 
 describe("in a batch full of junk", () => {
-  test("a possible connection is handled first, and at most sixteen strays", () => {
+  test("a possible connection is handled first, then at most sixteen strays", () => {
     const staticSecret = new Uint8Array(32).fill(5);
     const identity = ed25519Identity();
     const order: string[] = [];

@@ -25,7 +25,7 @@ export function resetToken(engine: CryptoEngine, secret: Uint8Array, connectionI
   return engine.hmac("sha256", secret, connectionId).slice(0, RESET_TOKEN_LENGTH);
 }
 
-/** Whether there is room for a reset that is shorter than its trigger. */
+/** True if there is room for a reset that is shorter than its trigger. */
 export const canReset = (triggerLength: number): boolean => triggerLength > SHORTEST_RESET;
 
 /**

@@ -49,7 +49,7 @@ export class RemoteIds implements IdOwner {
     this.onResetToken?.(token);
   }
 
-  /** Another id in place of the active one, where the peer gave one (RFC 9000 §5.1.2). */
+  /** Replaces the active id if the peer has provided another (RFC 9000 §5.1.2). */
   replaceActive(): void {
     const next = this.#spare.shift();
     if (next === undefined) return;

@@ -10,12 +10,12 @@ import { equalBytes } from "../../wire/text.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { emitPathChallenge } from "../frame/index.ts";
 
-/** The interval doubles, so three probe timeouts hold fewer. */
+/** The interval doubles, so fewer are sent within three probe timeouts. */
 const MAX_OUTSTANDING = 16;
 
 interface Challenge {
   readonly data: Uint8Array;
-  /** It was sent in a datagram of 1200 bytes, which every path must carry. */
+  /** True if it was sent in a datagram of 1200 bytes, which every path must carry. */
   readonly isFullSize: boolean;
 }
 
@@ -26,12 +26,12 @@ export class PathChallenges {
   #wait: Micros = micros(0);
   #failsAt: Instant | undefined;
 
-  /** A PATH_CHALLENGE has to be sent. */
+  /** True if a PATH_CHALLENGE must be sent. */
   get isPending(): boolean {
     return this.#isPending;
   }
 
-  /** Validation has started and has neither succeeded nor failed. */
+  /** True if validation has started and has neither succeeded nor failed. */
   get isRunning(): boolean {
     return this.#failsAt !== undefined;
   }

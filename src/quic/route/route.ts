@@ -45,7 +45,7 @@ export class Route {
   /** Responses to PATH_CHALLENGE frames that arrived on this route. */
   readonly pathResponses = new PathResponses();
   readonly challenges = new PathChallenges();
-  /** The key of the id of ours that the last packet by this route was sent to. */
+  /** The key of our connection id to which the last packet on this route was sent. */
   destination: string | undefined;
   readonly #amplification: AmplificationBudget;
 

@@ -43,7 +43,7 @@ export class RttEstimator {
     this.smoothed = micros(0.875 * this.smoothed + 0.125 * adjusted);
   }
 
-  /** Begins with what another route has measured. */
+  /** Starts from another route's estimate. */
   takeOver({ latest, smoothed, variance, min, hasSample }: RttEstimator): void {
     this.latest = latest;
     this.smoothed = smoothed;

@@ -58,7 +58,7 @@ describe("the data that the peer may send", () => {
     ]);
   });
 
-  it("is not used up by streams that are left unread, up to a bound", () => {
+  it("is not used up by unread streams, up to a limit", () => {
     const limits = { initialMaxStreamData: 500, initialMaxData: 1_000, maxUnread: 4_000, maxConnectionWindow: 1_000 };
     const { server } = streamPair({ server: limits });
     const granted = [1_000];
@@ -67,12 +67,12 @@ describe("the data that the peer may send", () => {
       for (const frame of sent(server, "max-data")) if ("maximum" in frame) granted.push(Number(frame.maximum));
     }
     expect(granted).toEqual([1_000, 2_000, 3_000, 4_000]);
-    // Two streams are read at last, which makes room for two others.
+    // Reading two streams makes room for two others.
     for (const id of [0, 4]) drain(server, id);
     expect(sent(server, "max-data")).toEqual([{ type: "max-data", maximum: 5_000 }]);
   });
 
-  it("is not extended for bytes behind a gap", () => {
+  it("is not extended for bytes after a gap", () => {
     const { server } = streamPair({ server: { initialMaxStreamData: 500, initialMaxData: 1_000, maxUnread: 4_000 } });
     receive(server, 0, 1, 499);
     receive(server, 4, 1, 499);

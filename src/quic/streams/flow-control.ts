@@ -72,8 +72,8 @@ export class SendCredit {
  * The credit that we grant. It follows consumption, never the highest offset received, so that a byte at the far end of
  * the window gains nothing. The window doubles if the peer uses half of it within two round trips.
  *
- * A connection's window makes one exception, so that streams that are left unread do not starve the others: bytes that
- * could be read do not count against it, up to `maxUnread` in all. Bytes behind a gap still do.
+ * A connection's window has one exception, so that unread streams do not starve others: readable bytes do not count
+ * against it, up to `maxUnread` in total. Bytes after a gap still do.
  */
 export class ReceiveWindow {
   readonly #maximum: number;
@@ -82,7 +82,7 @@ export class ReceiveWindow {
   #limit: number;
   #received = 0;
   #consumed = 0;
-  /** Bytes that the application could read. */
+  /** Readable bytes. */
   #unread = 0;
   /** Bytes that the application has read since the last announcement. */
   #taken = 0;
@@ -141,7 +141,7 @@ export class ReceiveWindow {
     if (this.#isHalfUsed || this.#isExtensible) this.#isDue = true;
   }
 
-  /** The number of bytes that could be read has changed. */
+  /** Call when the number of readable bytes has changed. */
   changeUnread(by: number): void {
     this.#unread += by;
     if (by > 0 && this.#isExtensible) this.#isDue = true;

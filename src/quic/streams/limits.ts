@@ -12,7 +12,7 @@ export interface StreamSetLimits {
   /** How far auto-tuning may grow the windows. */
   readonly maxConnectionWindow: number;
   readonly maxStreamWindow: number;
-  /** Bytes that unread streams may hold before other streams have to wait; `maxConnectionWindow` by default. */
+  /** Bytes that unread streams may hold before they block other streams. Default: `maxConnectionWindow`. */
   readonly maxUnread?: number;
   /** The number of bytes buffered for sending at which `write` returns false. */
   readonly sendBufferPerStream: number;

@@ -42,7 +42,7 @@ describe("write", () => {
       server: { initialMaxStreamData: 1_000_000, initialMaxData: 1_000_000, ...limits },
     }).client;
 
-  it("has room for 64 KiB beyond the stream's credit, and for more when the credit grows", () => {
+  it("has room for 64 KiB above the stream's credit, and for more when the credit grows", () => {
     const client = waiting({ initialMaxStreamData: 1 });
     const id = client.set.openStream("bidi")!;
     expect(client.set.writableBytes(id)).toBe(65_536);
@@ -52,7 +52,7 @@ describe("write", () => {
     expect(client.set.writableBytes(id)).toBe(130_000);
   });
 
-  it("has room for 64 KiB beyond the connection's credit, and for more when the credit grows", () => {
+  it("has room for 64 KiB above the connection's credit, and for more when the credit grows", () => {
     const client = waiting({ initialMaxData: 10 });
     const ids = [0, 1].map(() => client.set.openStream("bidi")!);
     for (const id of ids) expect(client.set.write(id, pattern(70_000), false)).toBe(false);

@@ -10,7 +10,7 @@ import type { TransportEvent } from "../transport.ts";
 import type { SendCredit } from "./flow-control.ts";
 import type { SendStream } from "./send-stream.ts";
 
-/** Unsent bytes that a stream may hold without credit for them, so that new credit finds something to send. */
+/** Unsent bytes that a stream may hold without credit, so that data is ready when credit arrives. */
 const BEYOND_CREDIT = 64 * 1024;
 
 export class SendRoom {
@@ -65,21 +65,21 @@ export class SendRoom {
     return false;
   }
 
-  /** The number of bytes that a stream may hold: those in flight, and those that the peer's credit lets follow. */
+  /** The number of bytes that a stream may hold: those in flight, and those that the peer's credit allows next. */
   #shareOf(stream: SendStream): number {
     const credit = Math.min(stream.credit.available, this.#connectionCredit.available);
     const inFlight = stream.buffered - stream.unsent;
     return Math.min(this.#perStream, inFlight + Math.max(BEYOND_CREDIT, credit));
   }
 
-  /** The peer has raised the stream's limit. */
+  /** Call when the peer has raised the stream's limit. */
   handleCredit(stream: SendStream): void {
     if (stream.waiting.queue === this.#waitingForOwn) this.#notifyIfRoom(stream);
   }
 
-  /** The peer has raised the connection's limit; `before` is the credit that was left. */
+  /** Call when the peer has raised the connection's limit; `before` is the credit that was left. */
   handleConnectionCredit(before: number): void {
-    // Streams are checked only when credit was short and no longer is, so that many small raises cost little.
+    // Check streams only when credit was short and no longer is, so that many small increases are cheap.
     if (before >= BEYOND_CREDIT || this.#connectionCredit.available < BEYOND_CREDIT) return;
     for (let stream = this.#waitingForOwn.first; stream !== undefined; ) {
       const next = stream.waiting.next?.value;

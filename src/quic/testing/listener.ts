@@ -62,7 +62,7 @@ export class Listener {
   deliverAll(datagrams: readonly Uint8Array[], from: SocketAddress = address(1)): Answer[] {
     this.#batch.clear();
     for (const datagram of datagrams) {
-      if (!this.#batch.push(datagram, LOCAL, from)) throw new RangeError("more than one wake-up can bring");
+      if (!this.#batch.push(datagram, LOCAL, from)) throw new RangeError("the datagrams do not fit in one batch");
     }
     this.endpoint.handleBatch(this.#batch, this.now);
     return this.poll();

@@ -38,7 +38,7 @@ export interface PairOptions {
   readonly identity?: TlsIdentity;
   /** The server's secret, from which its reset tokens are derived. */
   readonly staticSecret?: Uint8Array;
-  /** The client's address as the server sees it now; datagrams to any other address of the client are lost. */
+  /** The client's address as the server currently sees it. Datagrams to other addresses of the client are lost. */
   readonly nat?: () => SocketAddress;
   /** Passes a datagram on or replaces it; undefined drops it. `index` counts per direction. */
   readonly wire?: (

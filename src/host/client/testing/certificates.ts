@@ -1,4 +1,4 @@
-// An authority, and whatever it should or should not have issued, over host/certificates' maker of test certificates.
+// A test authority that issues valid and invalid certificates, on host/certificates' generator of test certificates.
 import { makeCertificate } from "../../certificates/testing/make-certificate.ts";
 
 export interface Issued {

@@ -1,4 +1,4 @@
-// An HTTP/3 session without a network: every request is answered with "h3".
+// An HTTP/3 session without a network: it answers every request with "h3".
 import { ClientError } from "../errors.ts";
 import type { Http3Session } from "../http3.ts";
 import type {
@@ -16,9 +16,9 @@ export class FakeHttp3Session implements Http3Session {
   readonly remotePort: number;
   readonly timings;
   readonly closed: Promise<void>;
-  /** Streams that the peer allows at once. */
+  /** The peer's limit on concurrent streams. */
   limit = 100;
-  /** As after GOAWAY: the next request is refused, and the session takes no more. */
+  /** Simulates GOAWAY: refuses the next request and takes no more. */
   rejects = false;
   active = 0;
   usable = true;
@@ -48,7 +48,7 @@ export class FakeHttp3Session implements Http3Session {
     setImmediate(() => {
       this.active -= 1;
       if (refused) {
-        handler.onError(new ClientError("CONNECTION_LOST", "the server goes away"), true);
+        handler.onError(new ClientError("CONNECTION_LOST", "the server is going away"), true);
       } else {
         handler.onRequestSent();
         handler.onHead(200, [["content-length", "2"]], "");

@@ -1,4 +1,5 @@
-// Real servers on loopback for the client's tests: node:http, node:https and node:http2, on a port that the system picks.
+// Real servers on loopback for the client's tests: node:http, node:https and node:http2, on a port chosen by the
+// system.
 import { createServer, type RequestListener } from "node:http";
 import {
   createSecureServer,
@@ -17,14 +18,14 @@ export interface TestServer {
   readonly url: string;
   /** Connections accepted so far. */
   readonly connections: () => number;
-  /** Closes the connections there are, as a server does that restarts. */
+  /** Closes all connections, like a restarting server. */
   dropConnections(): void;
   close(): Promise<void>;
 }
 
 let shared: { readonly authority: Authority; readonly issued: Issued } | undefined;
 
-/** One authority and one good certificate for a whole test file. */
+/** One authority and one valid certificate for a whole test file. */
 export function testCertificate(): { readonly authority: Authority; readonly issued: Issued } {
   if (shared === undefined) {
     const authority = makeAuthority();

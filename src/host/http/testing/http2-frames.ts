@@ -1,4 +1,4 @@
-/** Frames as they are on the wire (RFC 9113 §4.1), for tests. */
+/** HTTP/2 frames in wire format (RFC 9113 §4.1), for tests. */
 
 export const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 export const DATA = 0x0;
@@ -29,7 +29,7 @@ export function uint32(value: number): Buffer {
   return bytes;
 }
 
-/** Takes bytes as they come and gives whole frames. */
+/** Collects bytes and returns complete frames. */
 export class FrameReader {
   #buffered: Buffer = Buffer.alloc(0);
   readonly #onFrame: (type: number, flags: number, stream: number, payload: Buffer) => void;

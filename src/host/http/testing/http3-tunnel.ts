@@ -1,4 +1,4 @@
-/** A tunnel over HTTP/3 for tests: our own machine on a socket, and its stream as a Duplex of Node. */
+/** A tunnel over HTTP/3 for tests: our own HTTP/3 machine on a socket, and its stream as a Node Duplex. */
 import { Duplex } from "node:stream";
 import { H3_ERRORS, H3Connection, type H3Event } from "../../../h3/index.ts";
 import { connectionConfig, Endpoint, type StreamId } from "../../../quic/index.ts";
@@ -7,7 +7,7 @@ import { cryptoEngine } from "../../engine.ts";
 import { QuicDriver } from "../../quic/driver.ts";
 import { systemRng } from "../../random.ts";
 import { bindPortableSocket } from "../../udp/portable-socket.ts";
-import { TARGET, type TestTunnel, type TunnelAsk } from "./test-tunnel.ts";
+import { TARGET, type TestTunnel, type TunnelClientOptions } from "./test-tunnel.ts";
 
 class Http3Stream extends Duplex {
   readonly #h3: H3Connection;
@@ -26,7 +26,7 @@ class Http3Stream extends Duplex {
     for (let chunk = this.#h3.readData(this.#id); chunk !== undefined; chunk = this.#h3.readData(this.#id)) {
       if (!this.push(chunk.bytes)) break;
     }
-    // Reading may have brought the end into sight.
+    // Reading may have reached the end of the message.
     queueMicrotask(this.#pump);
   }
 
@@ -54,7 +54,12 @@ class Http3Stream extends Duplex {
   }
 }
 
-export async function openHttp3Tunnel({ port, protocol, headers = {}, onClose }: TunnelAsk): Promise<TestTunnel> {
+export async function openHttp3Tunnel({
+  port,
+  protocol,
+  headers = {},
+  onClose,
+}: TunnelClientOptions): Promise<TestTunnel> {
   const engine = await cryptoEngine();
   const driver = new QuicDriver(new Endpoint({ config: connectionConfig({ engine, rng: systemRng }) }), [
     await bindPortableSocket(0, "127.0.0.1"),

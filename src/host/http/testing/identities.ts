@@ -1,4 +1,4 @@
-/** Certificates for tests: valid for a hundred years, trusted by nobody. */
+/** Certificates for tests: valid for a hundred years, issued by no trusted authority. */
 import type { IdentitySource } from "../../certificates/identity.ts";
 
 /** localhost, 127.0.0.1, ::1 */
@@ -47,7 +47,7 @@ dxIB/EUAPiA5fRM5R+f3CbFmhWik00UlBYLXdd9zaayFRX2KHeuA0rVs
 `,
 };
 
-/** Ended in 2020. */
+/** Expired in 2020. */
 export const expiredIdentity: IdentitySource = {
   cert: `-----BEGIN CERTIFICATE-----
 MIIBFTCBvAIBATAKBggqhkjOPQQDAjAXMRUwEwYDVQQDDAxleHBpcmVkLnRlc3Qw

@@ -1,4 +1,4 @@
-/** A server that sends and sees HTTP/2 frames, for tests of a client. */
+/** A server that sends and receives raw HTTP/2 frames, for tests of a client. */
 
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
@@ -18,7 +18,7 @@ import {
   uint32,
 } from "./http2-frames.ts";
 
-/** One request as the wire shows it. */
+/** One request stream on the wire. */
 export class RawHttp2Stream {
   bytes = 0;
   endStream = false;
@@ -31,7 +31,7 @@ export class RawHttp2Stream {
     this.#send = send;
   }
 
-  /** A head with status 200, and so many bytes of content. */
+  /** Sends a head with status 200, and content of the given length in bytes. */
   respond(bytes = 0): void {
     this.#send(HEADERS, END_HEADERS, Buffer.from([0x88])); // RFC 7541 Appendix A
     if (bytes > 0) this.#send(DATA, 0, Buffer.alloc(bytes));

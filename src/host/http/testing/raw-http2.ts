@@ -1,4 +1,4 @@
-/** A client that sends and sees HTTP/2 frames, for tests. */
+/** A client that sends and receives raw HTTP/2 frames, for tests. */
 
 import { once } from "node:events";
 import { connect, type TLSSocket } from "node:tls";
@@ -76,22 +76,22 @@ export class RawHttp2 {
     this.#socket.write(frame(RST_STREAM, 0, stream, uint32(code)));
   }
 
-  /** END_STREAM, in a DATA frame of its own. */
+  /** Sends END_STREAM in an empty DATA frame. */
   endStream(stream: number): void {
     this.#socket.write(frame(DATA, END_STREAM, stream));
   }
 
-  /** Lets the server send so many more bytes. */
+  /** Gives the server more flow control credit, in bytes. */
   openWindow(stream: number, bytes: number): void {
     this.#socket.write(frame(WINDOW_UPDATE, 0, stream, uint32(bytes)));
   }
 
-  /** Resolves when a stream has so many bytes. */
+  /** Resolves when a stream has received at least this many bytes. */
   async received(stream: number, bytes: number): Promise<void> {
     while ((this.#bytes.get(stream) ?? 0) < bytes) await this.#change();
   }
 
-  /** What came of a stream until RST_STREAM, or END_STREAM where `untilReset` is not asked. */
+  /** Resolves with a stream's state at END_STREAM or RST_STREAM, or only at RST_STREAM with `untilReset`. */
   async end(stream: number, untilReset: boolean): Promise<StreamEnd> {
     while (!this.#resets.has(stream) && (untilReset || !this.#ended.has(stream))) await this.#change();
     return {

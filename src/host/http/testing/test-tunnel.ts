@@ -1,20 +1,20 @@
-/** A tunnel as a test has it, whatever carries it. */
+/** A tunnel as a test sees it, for every version of HTTP. */
 import type { Duplex } from "node:stream";
 
 export interface TestTunnel {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** The bytes of the tunnel; when it was refused, the content of the answer. */
+  /** The bytes of the tunnel. If it was refused, the content of the response. */
   readonly stream: Duplex;
-  /** Cuts both directions off. */
+  /** Resets both directions. */
   cutOff(): void;
-  /** Whether the stream was reset by the server; asked when it is closed. */
+  /** Returns true if the server reset the stream. Call it after the stream has closed. */
   isReset(): boolean;
 }
 
-export interface TunnelAsk {
+export interface TunnelClientOptions {
   readonly port: number;
-  /** Undefined is a plain CONNECT to `target.test:99`. */
+  /** Undefined for a plain CONNECT to `target.test:99`. */
   readonly protocol: string | undefined;
   readonly headers?: Readonly<Record<string, string>>;
   readonly onClose: (close: () => void) => void;

@@ -1,6 +1,6 @@
 /**
- * Clients for tests of tunnels that say exactly what goes over the wire: node:http, node:http2 and our own HTTP/3
- * machine, by CONNECT and by what each version has for other protocols.
+ * Clients for tests of tunnels, with full control of what is sent: node:http, node:http2 and our own HTTP/3 machine,
+ * with CONNECT and with each version's mechanism for other protocols.
  */
 import { once } from "node:events";
 import { request as http1Request, type IncomingMessage } from "node:http";
@@ -10,10 +10,10 @@ import { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import type { HttpVersion } from "../exchange.ts";
 import { openHttp3Tunnel } from "./http3-tunnel.ts";
-import { TARGET, type TestTunnel, type TunnelAsk } from "./test-tunnel.ts";
+import { TARGET, type TestTunnel, type TunnelClientOptions } from "./test-tunnel.ts";
 
-async function openHttp1({ port, protocol, headers = {}, onClose }: TunnelAsk): Promise<TestTunnel> {
-  // A socket of our own below TLS, because only that can be reset.
+async function openHttp1({ port, protocol, headers = {}, onClose }: TunnelClientOptions): Promise<TestTunnel> {
+  // TLS on our own TCP socket, because only that can be reset.
   const tcp = connectTcp(port, "127.0.0.1");
   const socket = connectTls({ socket: tcp, rejectUnauthorized: false, ALPNProtocols: ["http/1.1"] });
   socket.allowHalfOpen = true;
@@ -53,7 +53,7 @@ async function openHttp1({ port, protocol, headers = {}, onClose }: TunnelAsk): 
   });
 }
 
-async function openHttp2({ port, protocol, headers = {}, onClose }: TunnelAsk): Promise<TestTunnel> {
+async function openHttp2({ port, protocol, headers = {}, onClose }: TunnelClientOptions): Promise<TestTunnel> {
   const session = connectHttp2(`https://127.0.0.1:${port}`, { rejectUnauthorized: false });
   session.on("error", () => undefined);
   onClose(() => session.destroy());
@@ -73,7 +73,7 @@ async function openHttp2({ port, protocol, headers = {}, onClose }: TunnelAsk): 
   );
   stream.on("error", () => undefined);
   // `close` would send END_STREAM before RST_STREAM.
-  const cutOff = (): void => void stream.destroy(new Error("the test cuts the tunnel off"));
+  const cutOff = (): void => void stream.destroy(new Error("the test resets the tunnel"));
   const response = once(stream, "response");
   const [received] = (await response) as [Record<string, string>];
   return {
@@ -88,7 +88,7 @@ async function openHttp2({ port, protocol, headers = {}, onClose }: TunnelAsk): 
 export interface TunnelKind {
   readonly version: HttpVersion;
   readonly protocol: string | undefined;
-  readonly open: (ask: TunnelAsk) => Promise<TestTunnel>;
+  readonly open: (ask: TunnelClientOptions) => Promise<TestTunnel>;
 }
 
 const WEBSOCKET = "websocket";
