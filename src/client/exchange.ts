@@ -2,6 +2,7 @@
 // the content into a stream with backpressure.
 import { setMaxListeners } from "node:events";
 import { ClientError, ServerGoneError } from "../host/client/errors.ts";
+import { InformationalLimit } from "../host/client/limits.ts";
 import type {
   ClientExchange,
   ClientRequestHead,
@@ -82,6 +83,7 @@ class FetchExchange implements Waiter, ResponseHandler {
   #session: Session | undefined;
   #exchange: ClientExchange | undefined;
   #content: Content | undefined;
+  readonly #informational = new InformationalLimit();
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #timer: Timer | undefined;
   #state: "waiting" | "sent" | "head" | "done" = "waiting";
@@ -171,6 +173,11 @@ class FetchExchange implements Waiter, ResponseHandler {
   }
 
   onInformational(status: number, fields: readonly Field[], spelled = fields): void {
+    if (this.#state === "done") return;
+    if (!this.#informational.take(fields)) {
+      this.#abandon(new ClientError("PROTOCOL_ERROR", "the server sent too many informational responses"));
+      return;
+    }
     try {
       this.#request.onInformational?.(status, spelled);
     } catch (error) {

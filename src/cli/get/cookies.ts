@@ -41,7 +41,25 @@ export class CookieJar {
 
   store(fields: readonly Field[], url: URL): void {
     if (!this.#keepsResponseCookies) return;
-    for (const [name, value] of fields) if (name.toLowerCase() === "set-cookie") this.#set(parseSetCookie(value, url));
+    for (const [name, value] of fields) {
+      if (name.toLowerCase() !== "set-cookie") continue;
+      const cookie = parseSetCookie(value, url);
+      if (cookie !== undefined && !this.#coversSecure(cookie, url)) this.#set(cookie);
+    }
+  }
+
+  /** RFC 6265bis §5.7: http does not replace or hide what https has set. */
+  #coversSecure({ name, domain, path }: Cookie, url: URL): boolean {
+    return (
+      url.protocol !== "https:" &&
+      this.#cookies.some(
+        (each) =>
+          each.secure &&
+          each.name === name &&
+          (isInDomain(each.domain, domain) || isInDomain(domain, each.domain)) &&
+          isInPath(path, each.path),
+      )
+    );
   }
 
   #set(cookie: Cookie | undefined): void {
@@ -76,11 +94,22 @@ function matches({ domain, subdomains, path, secure }: Cookie, url: URL): boolea
   const { hostname, pathname } = url;
   if (secure && url.protocol !== "https:" && hostname !== "localhost") return false;
   if (hostname !== domain && !(subdomains && hostname.endsWith(`.${domain}`))) return false;
-  return pathname === path || pathname.startsWith(path.endsWith("/") ? path : `${path}/`); // RFC 6265 §5.1.4
+  return isInPath(pathname, path);
 }
+
+const isInDomain = (host: string, domain: string): boolean => host === domain || host.endsWith(`.${domain}`);
+
+/** RFC 6265 §5.1.4 */
+const isInPath = (pathname: string, path: string): boolean =>
+  pathname === path || pathname.startsWith(path.endsWith("/") ? path : `${path}/`);
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
+const CONTROL = /[\x00-\x1f\x7f]/;
 
 /** RFC 6265 §5.2 and §5.3. Returns undefined for a cookie that must not be kept. */
 function parseSetCookie(line: string, url: URL): Cookie | undefined {
+  // RFC 6265bis §5.6. A tab, which it allows, would begin another column of the file.
+  if (CONTROL.test(line)) return undefined;
   const [pair = "", ...attributes] = line.split(";").map((each) => each.trim());
   const equals = pair.indexOf("=");
   if (equals <= 0) return undefined;
@@ -89,19 +118,26 @@ function parseSetCookie(line: string, url: URL): Cookie | undefined {
   const domain = read("domain")?.replace(/^\./, "").toLowerCase() ?? "";
   const host = url.hostname;
   if (domain !== "" && domain !== host) {
-    // A cookie for a whole top-level domain would reach unrelated sites.
-    if (isAddress(host) || !domain.includes(".") || !host.endsWith(`.${domain}`)) return undefined;
+    // A cookie for a whole top-level domain would reach unrelated sites; "com." is one too.
+    const isTopLevel = !domain.replace(/\.$/, "").includes(".");
+    if (isAddress(host) || isTopLevel || !host.endsWith(`.${domain}`)) return undefined;
   }
   const path = read("path");
+  const name = pair.slice(0, equals).trim();
+  const secure = attributes.some((each) => each.toLowerCase() === "secure");
+  // RFC 6265bis §5.7: http sets no secure cookies, and a prefix of the name promises more.
+  if (secure && url.protocol !== "https:" && host !== "localhost") return undefined;
+  if (/^__(?:secure|host)-/i.test(name) && !secure) return undefined;
+  if (/^__host-/i.test(name) && (domain !== "" || path !== "/")) return undefined;
   const maxAge = read("max-age");
   const expires = maxAge === undefined ? Date.parse(read("expires") ?? "") : Date.now() + Number(maxAge) * 1000;
   return {
-    name: pair.slice(0, equals).trim(),
+    name,
     value: pair.slice(equals + 1).trim(),
     domain: domain === "" ? host : domain,
     subdomains: domain !== "",
     path: path?.startsWith("/") === true ? path : url.pathname.slice(0, Math.max(1, url.pathname.lastIndexOf("/"))),
-    secure: attributes.some((each) => each.toLowerCase() === "secure"),
+    secure,
     httpOnly: attributes.some((each) => each.toLowerCase() === "httponly"),
     expires: Number.isNaN(expires) ? undefined : expires,
   };

@@ -124,6 +124,8 @@ export function checkCombinations(flags: GetFlags): void {
   if (flags.remoteHeaderName && (flags.include || flags.head)) {
     throw usageError(`-J and ${flags.include ? "-i" : "-I"} cannot be combined`);
   }
+  // The server could name any file, and its content would be appended.
+  if (flags.remoteHeaderName && flags.continueAt !== undefined) throw usageError("-J and -C cannot be combined");
   if (flags.range !== undefined && flags.continueAt !== undefined) throw usageError("-r and -C cannot be combined");
 }
 

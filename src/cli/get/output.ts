@@ -46,7 +46,7 @@ export class LazyDestination implements Destination {
   /** Changes the name, before the first byte. */
   rename(path: string): void {
     this.#path = path;
-    this.#options = { ...this.#options, exclusive: true };
+    this.#options = { ...this.#options, append: false, exclusive: true };
   }
 
   open(): Promise<Destination> {

@@ -81,9 +81,10 @@ const fieldOf = ({ fields }: TransferReport, name: string): string =>
   fields.find(([each]) => each.toLowerCase() === name.toLowerCase())?.[1] ?? "";
 
 function headersOf({ fields }: TransferReport): Record<string, string[]> {
-  const all: Record<string, string[]> = {};
-  for (const [name, value] of fields) all[name.toLowerCase()] = [...(all[name.toLowerCase()] ?? []), value];
-  return all;
+  // A map, since a field may be called `constructor` or `__proto__`.
+  const all = new Map<string, string[]>();
+  for (const [name, value] of fields) all.set(name.toLowerCase(), [...(all.get(name.toLowerCase()) ?? []), value]);
+  return Object.fromEntries(all);
 }
 
 const status = ({ status = 0 }: TransferReport): string => String(status).padStart(3, "0");

@@ -100,4 +100,12 @@ describe("a folder listing", () => {
     expect(text).toBe("");
     expect(Number(headers.get("content-length"))).toBeGreaterThan(100);
   });
+
+  test("of a folder with more names than are worth showing has a part of them", async () => {
+    mkdirSync(join(folder, "site/many"));
+    for (let i = 0; i < 6000; i += 1) writeFileSync(join(folder, `site/many/${i}.txt`), "");
+    const { text } = await get("/many/", { listing: true });
+    expect([...text.matchAll(/href="\.\//g)]).toHaveLength(1000);
+    expect(text).toContain("Only 1000 names are shown");
+  });
 });

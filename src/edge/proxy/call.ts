@@ -1,6 +1,7 @@
 /** One proxied request: passes a ServerExchange to a client session and back, with backpressure in both directions. */
 
 import { ClientError } from "../../host/client/errors.ts";
+import { InformationalLimit } from "../../host/client/limits.ts";
 import type { PoolWaiter } from "../../host/client/origin-pool.ts";
 import type { ClientExchange, ResponseHandler, Session } from "../../host/client/session.ts";
 import { type Fault, guard } from "../../host/guard.ts";
@@ -38,6 +39,7 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
   readonly #fields: FieldSection;
   readonly #settings: CallSettings;
   readonly #onFailure: (failure: CallFailure) => void;
+  readonly #informational = new InformationalLimit();
   #upstream: ClientExchange | undefined;
   #content: ForwardedBody | undefined;
   #timer: Timer | undefined;
@@ -110,6 +112,10 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
 
   onInformational(status: number, fields: readonly FieldLine[]): void {
     if (this.#finished) return;
+    if (!this.#informational.take(fields)) {
+      this.#giveUp(new ClientError("PROTOCOL_ERROR", "the origin sent too many informational responses"));
+      return;
+    }
     this.#timer?.refresh();
     // This proxy sends its own 100 to a client that waits for one, so a 100 from the origin is dropped.
     if (status !== 100) this.#exchange.inform(status, forwardResponseFields(fields));

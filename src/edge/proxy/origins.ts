@@ -74,3 +74,12 @@ export function openOrigins(urls: readonly URL[], options: OriginPoolOptions): P
     })),
   );
 }
+
+/**
+ * True if an origin may resolve the path to one above its base. Clients resolve dot segments themselves (RFC 3986 §5.2.4).
+ * Origins differ in what they decode first, and some ignore what follows a semicolon.
+ */
+export function hasParentSegment(target: string): boolean {
+  const path = target.replace(/[?#].*$/s, "").replaceAll(/%2e/gi, ".");
+  return path.split(/[/\\]|%2f|%5c/i).some((segment) => /^\.\.(?:$|;|%3b)/i.test(segment));
+}

@@ -10,7 +10,7 @@ import { printable } from "../../wire/printable.ts";
 import type { Service } from "../server.ts";
 import { type CallFailure, type CallSettings, ProxyCall } from "./call.ts";
 import { forwardRequestFields } from "./forwarded-fields.ts";
-import { openOrigins, type ProxyOrigin, type ProxyOrigins, parseOrigin } from "./origins.ts";
+import { hasParentSegment, openOrigins, type ProxyOrigin, type ProxyOrigins, parseOrigin } from "./origins.ts";
 
 export interface ProxyOptions {
   /** Milliseconds for connecting to an origin; 5 s by default. */
@@ -100,6 +100,10 @@ export class ProxyService implements Service {
   #forward(exchange: ServerExchange, tried: Set<ProxyOrigin>): void {
     const origin = this.#origins.choose(tried, Date.now())!;
     tried.add(origin);
+    if (origin.base !== "" && hasParentSegment(exchange.path)) {
+      respondText(exchange, 400, "the path leads upwards");
+      return;
+    }
     const request = forwardRequestFields(exchange, {
       host: this.#hostFor(exchange, origin),
       pseudonym: this.#pseudonym,

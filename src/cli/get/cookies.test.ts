@@ -1,0 +1,59 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { saveCookies } from "./cookie-file.ts";
+import { CookieJar } from "./cookies.ts";
+
+/** The `cookie` field for `to` after a response from each of `from`. */
+async function sent(to: string, ...from: readonly (readonly [url: string, setCookie: string])[]) {
+  const jar = await CookieJar.from([], true);
+  for (const [url, value] of from) jar.store([["set-cookie", value]], new URL(url));
+  return jar.header(new URL(to), false, false);
+}
+
+describe("a cookie of a server", () => {
+  test.each([
+    ["for its own host", "https://a.example.com/", "a=b", "https://a.example.com/", "a=b"],
+    ["for its domain", "https://a.example.com/", "a=b; domain=example.com", "https://b.example.com/", "a=b"],
+    ["for another domain", "https://a.example.com/", "a=b; domain=other.com", "https://other.com/", undefined],
+    ["for a top-level domain", "https://a.com/", "a=b; domain=com", "https://b.com/", undefined],
+    ["for one with a dot at its end", "https://a.com./", "a=b; domain=com.", "https://b.com./", undefined],
+    ["with a tab in its name", "https://a.com/", "a\tb=c", "https://a.com/", undefined],
+    ["with a tab in its path", "https://a.com/", "a=b; path=/\tFALSE\t0\tc\td", "https://a.com/", undefined],
+    ["that is secure, set over http", "http://a.com/", "a=b; secure", "https://a.com/", undefined],
+    ["with a prefix that is not kept", "https://a.com/", "__Secure-a=b", "https://a.com/", undefined],
+    [
+      "for one host that names a domain",
+      "https://a.com/",
+      "__Host-a=b; secure; path=/; domain=a.com",
+      "https://a.com/",
+      undefined,
+    ],
+    ["for one host", "https://a.com/", "__Host-a=b; secure; path=/", "https://a.com/", "__Host-a=b"],
+  ])("%s", async (_what, from, value, to, expected) => {
+    expect(await sent(to, [from, value])).toBe(expected);
+  });
+
+  test("set over http replaces or hides no secure one", async () => {
+    const set = ["https://a.com/", "a=good; secure; path=/"] as const;
+    expect(await sent("https://a.com/x/", set, ["http://a.com/", "a=evil; path=/"])).toBe("a=good");
+    expect(await sent("https://a.com/x/", set, ["http://a.com/", "a=evil; path=/x"])).toBe("a=good");
+    expect(await sent("https://a.com/x/", set, ["http://b.a.com/", "a=evil; path=/; domain=a.com"])).toBe("a=good");
+    expect(await sent("https://a.com/", set, ["https://a.com/", "a=new; path=/"])).toBe("a=new");
+  });
+
+  test("is one line of seven columns in the file", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "nagare-cookies-"));
+    const jar = await CookieJar.from([], true);
+    const lines = ["a=b", "c=d\te", "f\tg=h", "i=j; path=/\tTRUE\t0\tk\tl"];
+    jar.store(
+      lines.map((line) => ["set-cookie", line] as const),
+      new URL("https://a.com/"),
+    );
+    await saveCookies(join(folder, "jar"), jar.cookies, {} as never);
+    const rows = (await readFile(join(folder, "jar"), "utf8")).split("\n").filter((row) => row.startsWith("a.com"));
+    expect(rows).toEqual(["a.com\tFALSE\t/\tFALSE\t0\ta\tb"]);
+    await rm(folder, { recursive: true });
+  });
+});

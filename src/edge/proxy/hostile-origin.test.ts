@@ -1,0 +1,100 @@
+/** Origins that mean harm, and clients that use the proxy against its origin. */
+
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
+import { afterEach, describe, expect, test } from "vitest";
+import { loadIdentity } from "../../host/certificates/identity.ts";
+import { localhostIdentity } from "../../host/http/testing/identities.ts";
+import { startServer } from "../server.ts";
+import { VERSIONS } from "../testing/client.ts";
+import { get, type TestClient } from "../testing/test-client.ts";
+import { createProxy } from "./service.ts";
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+describe.each(VERSIONS)("over %s", (_version, open) => {
+  async function start(base: string, onRequest: (socket: Socket, head: string) => void): Promise<TestClient> {
+    const sockets = new Set<Socket>();
+    const origin = createServer((socket) => {
+      sockets.add(socket);
+      socket.on("error", () => undefined);
+      socket.on("data", (data: Buffer) => onRequest(socket, data.toString("latin1")));
+    });
+    origin.listen(0, "127.0.0.1");
+    await once(origin, "listening");
+    closers.push(() => {
+      for (const socket of sockets) socket.destroy();
+      origin.close();
+    });
+    const { port } = origin.address() as AddressInfo;
+    const proxy = await createProxy([`http://127.0.0.1:${port}${base}`], { log: () => undefined });
+    const server = await startServer(
+      { port: 0, host: "127.0.0.1", identities: [loadIdentity(localhostIdentity)] },
+      proxy,
+    );
+    closers.push(() => server.close({ timeout: 0 }));
+    const client = await open(server.url);
+    closers.push(() => client.close());
+    return client;
+  }
+
+  test.each([
+    ["103 with fields", `HTTP/1.1 103 Early Hints\r\nlink: <${"a".repeat(200)}>\r\n\r\n`],
+    ["102 without", "HTTP/1.1 102 Processing\r\n\r\n"],
+    ["100 that nobody asked for", "HTTP/1.1 100 Continue\r\n\r\n"],
+  ])("informational responses without end: %s", async (_which, one) => {
+    let sent = 0;
+    let gone = () => {};
+    const left = new Promise<void>((resolve) => {
+      gone = resolve;
+    });
+    const many = one.repeat(100);
+    const client = await start("", (socket) => {
+      const send = () => {
+        while (!socket.destroyed && sent < 1 << 28) {
+          sent += many.length;
+          if (!socket.write(many)) return;
+        }
+      };
+      socket.on("drain", send).on("close", gone);
+      send();
+    });
+    const response = await get(client, "/");
+    expect(response.status).toBe(502);
+    await left;
+    expect(sent).toBeLessThan(1 << 27);
+  });
+
+  test("no path leads out of the base of an origin", async () => {
+    const paths: string[] = [];
+    const client = await start("/base", (socket, head) => {
+      paths.push(head.split(" ")[1]!);
+      socket.write("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    });
+    const escapes = [
+      "/../x",
+      "/a/../../x",
+      "/%2e%2E/x",
+      "/.%2e/x",
+      "/..",
+      "/..?a",
+      "/..%2fx",
+      "/..%5cx",
+      "/..\\x",
+      "/..;a/x",
+      "/a%2f../../x",
+    ];
+    const statusOf = async (path: string) => {
+      const response = await get(client, path);
+      await response.text();
+      return response.status;
+    };
+    for (const path of escapes) expect(await statusOf(path), path).toBe(400);
+    const inside = ["/a/b", "/..a/b", "/a..", "/...", "/a?../..", "//a"];
+    for (const path of inside) expect(await statusOf(path), path).toBe(200);
+    expect(paths).toEqual(inside.map((path) => `/base${path}`));
+  });
+});
