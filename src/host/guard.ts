@@ -82,6 +82,7 @@ export const ENTRIES = [
   "body readable",
   "body end",
   "response look-ahead",
+  "response turn",
   // The edge
   "server signal",
   "server close",

@@ -145,6 +145,7 @@ class Simulation<T> {
       onError: options.onError,
       nativeRequest: options.nativeRequest,
       log: options.log,
+      clock,
     });
     const listener = new QuicListener({
       identities: [identity],

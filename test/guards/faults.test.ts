@@ -190,6 +190,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "body readable": at(h2),
   "body end": at(h2),
   "response look-ahead": at(h2),
+  "response turn": at(h2),
   "server signal": at(async () => {
     const controller = new AbortController();
     const options = { port: 0, host: "127.0.0.1", tls: localhostIdentity, signal: controller.signal, log };
@@ -360,7 +361,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
  * and server share (sockets, drivers), the fault may hit the client; other tests check what the server logs.
  */
 const isQuiet = (entry: Entry): boolean =>
-  /^(?:client |udp (?:message|sent|turn)$|quic |response look-ahead)/.test(entry);
+  /^(?:client |udp (?:message|sent|turn)$|quic |response (?:look-ahead|turn))/.test(entry);
 
 test.each(ENTRIES)("an exception in %s does not affect the process or the next client", async (entry) => {
   const { run, passing = 0 } = SCENARIOS[entry];

@@ -153,6 +153,7 @@ export let lastConnection: ConnectionInfo | undefined;
 export async function answer(request: Request, context: Parameters<Parameters<typeof createFetchHandler>[0]>[1]) {
   const { pathname } = new URL(request.url);
   lastConnection = context.connection;
+  let left = 200;
   if (context.tunnel !== undefined) {
     if (context.tunnel.protocol === "refused") return new Response(new Uint8Array(BIG), { status: 403 });
     const { readable, writable, response } = context.tunnel.accept();
@@ -180,6 +181,12 @@ export async function answer(request: Request, context: Parameters<Parameters<ty
       return new Response(deflateRawSync("plain"), { headers: { "content-encoding": "deflate" } });
     case "/broken-deflate":
       return new Response(new Uint8Array([0x78, 0x9c, 1, 2, 3]), { headers: { "content-encoding": "deflate" } });
+    case "/many":
+      return new Response(
+        new ReadableStream({
+          pull: (controller) => (left-- > 0 ? controller.enqueue(new Uint8Array(1)) : controller.close()),
+        }),
+      );
     case "/early":
       return new Response("early");
     case "/cut":
@@ -229,6 +236,7 @@ export async function browse(protocol: Protocol): Promise<void> {
     () => all(get("/small.txt"), get("/big.bin"), get("/missing.txt"), get("/hints", { onInformational: () => {} })),
     () => all(get("/proxy/hello"), post("/proxy/echo", "body"), get("/proxy/dead")),
     () => all(post("/echo", "body"), post("/echo", chunks(40)), post("/early", chunks(40))),
+    () => all(get("/many")),
     () => all(get("/deflate"), get("/raw-deflate"), get("/broken-deflate")),
     () => all(client.fetch(at("/big.bin")).then(async (response) => response.body!.cancel())),
     () => {

@@ -297,6 +297,22 @@ describe("the Request", () => {
 });
 
 describe("the Response", () => {
+  test("of an endless stream of empty chunks does not keep the event loop from turning", async () => {
+    const exchange = new FakeExchange();
+    let isCancelled = false;
+    const stream = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.enqueue(new Uint8Array(0)),
+      cancel: () => {
+        isCancelled = true;
+      },
+    });
+    createFetchHandler(() => new Response(stream), { log: () => undefined }).handle(exchange);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(exchange.status).toBe(200);
+    exchange.abort(new Error("gone"));
+    await vi.waitUntil(() => isCancelled);
+  });
+
   test("is sent in one piece, with its length, if its body is ready", async () => {
     for (const make of [
       () => new Response("four"),

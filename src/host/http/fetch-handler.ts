@@ -1,8 +1,10 @@
 /**
  * Fetch handlers on a ServerExchange: functions from Request to Response, as in Deno, Bun, Hono and service workers.
  */
+
 import type { FieldLine } from "../../http/index.ts";
 import { printable } from "../../wire/printable.ts";
+import type { HostClock } from "../clock.ts";
 import type { ConnectionInfo, ExchangeHandler, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import { sendResponse } from "./send-response.ts";
 import { createServerRequest, requestUrl, type ServerRequest } from "./server-request.ts";
@@ -47,6 +49,8 @@ export interface FetchHandlerOptions {
   readonly nativeRequest?: boolean | undefined;
   /** Called with one line for each handler that throws. Default: writes it to standard error. */
   readonly log?: ((line: string) => void) | undefined;
+  /** Default: the process's clock. */
+  readonly clock?: HostClock | undefined;
 }
 
 export interface FetchHandler {
@@ -95,7 +99,7 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
       // RFC 9110 §9.3.6: a handler that does not support CONNECT must not accept it by accident.
       response = new Response(null, { status: 501 });
     }
-    await sendResponse(exchange, response, () => context.responseTrailers);
+    await sendResponse(exchange, response, () => context.responseTrailers, options.clock);
   };
 
   return {

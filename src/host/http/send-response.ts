@@ -1,6 +1,7 @@
 /** Sends a Response on a ServerExchange. */
 import { contentLengthOf, type FieldLine, fieldValue, isConnectionSpecific } from "../../http/index.ts";
-import { detach, ignore } from "../guard.ts";
+import { type HostClock, systemClock } from "../clock.ts";
+import { detach, guard, ignore } from "../guard.ts";
 import { isDecoded, isGzip, mayBeDecoded, withoutCoding } from "./decoded-response.ts";
 import type { ServerExchange } from "./exchange.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
@@ -8,7 +9,12 @@ import { fieldsOf, plainBody } from "./plain-response.ts";
 /** Returns the response's trailers; called before the head is sent, and again after the body. */
 export type Trailers = () => readonly FieldLine[] | undefined;
 
-export async function sendResponse(exchange: ServerExchange, response: Response, trailers: Trailers): Promise<void> {
+export async function sendResponse(
+  exchange: ServerExchange,
+  response: Response,
+  trailers: Trailers,
+  clock: HostClock = systemClock,
+): Promise<void> {
   const status = response.status === 0 ? 500 : response.status; // Response.error()
   let fields: FieldLine[] = [];
   for (const line of fieldsOf(response)) if (!isConnectionSpecific(line[0])) fields.push(line);
@@ -22,7 +28,7 @@ export async function sendResponse(exchange: ServerExchange, response: Response,
     sendWhole(exchange, status, fields, undefined, trailers);
     return;
   }
-  await sendStream(exchange, status, fields, new BodySource(response.body), trailers);
+  await sendStream(exchange, status, fields, new BodySource(response.body), trailers, clock);
 }
 
 /** Sends a response whose content is known, or which has none. */
@@ -56,6 +62,7 @@ async function sendStream(
   given: FieldLine[],
   source: BodySource,
   trailers: Trailers,
+  clock: HostClock,
 ): Promise<void> {
   let wake: (() => void) | undefined;
   const waitForRoom = async (): Promise<void> => {
@@ -101,7 +108,8 @@ async function sendStream(
     const announced = contentLengthOf(fields);
     const length = typeof announced === "number" ? announced : undefined;
     let sent = 0;
-    while (true) {
+    for (let chunks = 1; ; chunks += 1) {
+      if (chunks % CHUNKS_PER_TURN === 0) await nextTurn(clock);
       if (!source.hasPrefetched && !exchange.hasRoom()) await waitForRoom();
       const read = await source.read();
       if (read.done) break;
@@ -147,6 +155,14 @@ function setLength(fields: FieldLine[], length: number): void {
 }
 
 type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Uint8Array>["read"]>>;
+
+/** A stream that is always ready, such as one of empty chunks, must not keep others from being served. */
+const CHUNKS_PER_TURN = 64;
+
+const nextTurn = (clock: HostClock): Promise<void> =>
+  new Promise((resolve, reject) => {
+    clock.defer(guard("response turn", ({ error }) => reject(error), resolve));
+  });
 
 /** The assumed size of the first chunk of a stream. */
 const UNKNOWN_CHUNK = 64 * 1024;
