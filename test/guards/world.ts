@@ -65,7 +65,8 @@ beforeAll(async () => {
   await once(origin, "listening");
   const listen = NetServer.prototype.listen;
   vi.spyOn(NetServer.prototype, "listen").mockImplementation(function (this: NetServer, ...args: unknown[]) {
-    servers.push(this);
+    // An attempt with a port in use is not recorded.
+    this.once("listening", () => servers.push(this));
     return listen.apply(this, args as never);
   } as never);
   const connect = Socket.prototype.connect;
@@ -76,7 +77,7 @@ beforeAll(async () => {
   const prototype = Datagram.prototype as DatagramSocket;
   const bind = prototype.bind;
   vi.spyOn(prototype, "bind").mockImplementation(function (this: DatagramSocket, ...args: unknown[]) {
-    sockets.push(this);
+    this.once("listening", () => sockets.push(this));
     return bind.apply(this, args as never);
   } as never);
   vi.spyOn(process.stderr, "write").mockImplementation((chunk) => {
