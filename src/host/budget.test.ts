@@ -38,9 +38,9 @@ function open(limits: Partial<BudgetLimits> = {}) {
     () => clock.used,
   );
   const peer = (state: Partial<Peer> = {}): Peer => {
-    const made = Object.assign(new Peer(), state);
-    budget.add(made, 60_000);
-    return made;
+    const peer = Object.assign(new Peer(), state);
+    budget.add(peer, 60_000);
+    return peer;
   };
   return { budget, clock, lines, peer };
 }
@@ -150,7 +150,7 @@ describe("descriptors", () => {
     expect([budget.openFile(), budget.files]).toEqual([true, 2]);
   });
 
-  test("for files are available at once if the ended connection closes its files at once", () => {
+  test("for files are available immediately if the ended connection closes its files immediately", () => {
     const { budget, clock, peer } = open({ files: 1 });
     const idlest = peer();
     idlest.shed = () => budget.closeFile();

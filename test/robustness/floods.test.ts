@@ -117,7 +117,7 @@ describe("a flood", () => {
     expect(peer.connection.stats).toMatchObject({ packetsReceived, packetsDropped });
   });
 
-  test("does not include three thousand packets a second", () => {
+  test("does not include three thousand packets per second", () => {
     const peer = h3Attacker();
     for (let second = 0; second < 20; second += 1) {
       for (let i = 0; i < 3_000; i += 1) peer.send(oneRtt, [{ type: "ping" }]);

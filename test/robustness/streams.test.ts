@@ -47,7 +47,7 @@ describe("row 9: STREAM fragments", () => {
     expect(used).toBeLessThan(MIB);
   });
 
-  test("on all streams at once need less than four connection windows", () => {
+  test("on all streams together need less than four connection windows", () => {
     const peer = attacker({ victim: { limits: LIMITS } });
     let pieces = 0;
     const used = growth(() => {
@@ -119,11 +119,11 @@ describe("row 11: streams opened and cancelled", () => {
     peer.onEvent = (connection, event) => {
       if (event.type === "stream-stopped") connection.reset(event.id, event.code);
     };
-    let most = 0;
+    let peak = 0;
     const used = growth(() => {
       for (let n = 0; n < 2_000; n += 1) {
         peer.send(oneRtt, cancelled(4 * n)).wait(millis(2));
-        most = Math.max(most, peer.connection.activeStreams);
+        peak = Math.max(peak, peer.connection.activeStreams);
         peer.frames.length = 0;
         peer.datagrams.length = 0;
         peer.events.length = 0;
@@ -131,7 +131,7 @@ describe("row 11: streams opened and cancelled", () => {
       return peer;
     });
     expect(peer.connection.isOpen).toBe(true);
-    expect(most).toBeLessThanOrEqual(128);
+    expect(peak).toBeLessThanOrEqual(128);
     expect(peer.connection.activeStreams).toBe(0);
     expect(used).toBeLessThan(2 * MIB);
   });

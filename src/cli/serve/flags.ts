@@ -30,13 +30,13 @@ export interface ServerFlags {
 export interface ServerSettings {
   readonly port: number;
   readonly host: string;
-  /** Undefined for a development certificate. */
+  /** Undefined to use a development certificate. */
   readonly files: { readonly certFile: string; readonly keyFile: string } | undefined;
-  /** Milliseconds that requests have to finish when the server is stopped. */
+  /** Milliseconds that pending requests get to finish once the server is stopping. */
   readonly grace: number;
   readonly httpPort: number | undefined;
   readonly keylog: string | undefined;
-  /** True if every QUIC client must prove its address first. */
+  /** True if every QUIC client must validate its address first. */
   readonly retry: boolean;
   /** Milliseconds; undefined for the default. */
   readonly stallTimeout: number | undefined;
@@ -46,9 +46,9 @@ export interface ServerSettings {
   readonly json: boolean;
   /** True to print a line for each request. */
   readonly log: boolean;
-  /** Names and addresses for the development certificate, in addition to localhost. */
+  /** Names and addresses to put in the development certificate, in addition to localhost. */
   readonly names: readonly string[];
-  /** False if HTTP/3 is not served, and clients are told to forget it. */
+  /** True to serve HTTP/3. If false, tells clients to forget it. */
   readonly http3: boolean;
   readonly altSvc: AltSvcOptions;
   /** The port that clients connect to, if a port mapping changes it. */
@@ -73,10 +73,10 @@ export const addServerOptions = (command: Command): Command =>
       new Option("--cert <file>", "PEM: the certificate, then its chain; without it, a development certificate"),
     )
     .addOption(new Option("--key <file>", "PEM: the certificate's key"))
-    .addOption(new Option("--grace <time>", "time for requests to finish when stopped").default("10s"))
+    .addOption(new Option("--grace <time>", "time that requests get to finish when the server stops").default("10s"))
     .addOption(new Option("--http-port <port>", "also listen for plain HTTP here, and redirect to https"))
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; they decrypt all traffic"))
-    .addOption(new Option("--retry", "make every QUIC client prove its address first, not only under pressure"))
+    .addOption(new Option("--retry", "always make QUIC clients validate their address first, not only under load"))
     .addOption(new Option("--stall-timeout <time>", "close connections that stall for this long (60s)"))
     .addOption(new Option("--memory-limit <size>", "memory for all connections, such as 256M (a quarter of the heap)"))
     .addOption(new Option("--open", "open the page in a Chromium that accepts the certificate over HTTP/3"))
@@ -95,7 +95,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
   }
   const names = flags.name ?? [];
   if (cert !== undefined && names.length > 0) {
-    throw usageError("--name with --cert", "the names are in the certificate already");
+    throw usageError("--name with --cert", "the certificate already has its names");
   }
   checkNames(names);
   // A server with a development certificate is for this machine only, unless --name adds others.
@@ -134,10 +134,10 @@ function checkNames(names: readonly string[]): void {
   }
 }
 
-function port(text: string, option: string, least = 0): number {
+function port(text: string, option: string, minimum = 0): number {
   const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(number >= least && number <= 65_535)) {
-    throw usageError(`${option} ${text} is not a port`, `give a number from ${least} to 65535`);
+  if (!(number >= minimum && number <= 65_535)) {
+    throw usageError(`${option} ${text} is not a port`, `give a number from ${minimum} to 65535`);
   }
   return number;
 }

@@ -35,7 +35,7 @@ export async function runServer(settings: ServerSettings, createService: CreateS
   const running = await start(settings, createService, { log, emit }).catch((error: unknown) => {
     throw asUsageError(error);
   });
-  // A program that waits for the URL may send a signal at once, so the listener is added before the URL is printed.
+  // A program that waits for the URL may send a signal immediately, so the listener is added before the URL is printed.
   const stopped = untilStopped(running, settings, io, log);
   const { url, protocols, addresses } = running.server;
   if (settings.json) emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort });

@@ -42,7 +42,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** Runs a command as a process would: its output, signals to it, and its exit code. */
+/** Runs a command as a process would: captures its output and exit code, and delivers signals to it. */
 class Run {
   stdout = "";
   stderr = "";
@@ -115,7 +115,7 @@ async function textOf(url: URL, path = "/"): Promise<string> {
   }
 }
 
-test("serves a folder, prints the URL on a line of its own, and exits with 0 when stopped", async () => {
+test("serves a folder, prints the URL on its own line, and exits with 0 when stopped", async () => {
   const { run, url } = await serving(["serve", file("site")]);
   expect(run.stdout).toBe(`https://127.0.0.1:${url.port}/\n`);
   expect(await textOf(url)).toBe("<h1>site</h1>");
@@ -123,7 +123,7 @@ test("serves a folder, prints the URL on a line of its own, and exits with 0 whe
   expect(await run.code).toBe(0);
 });
 
-test("a second signal quits", async () => {
+test("a second signal exits immediately", async () => {
   const { run, url } = await serving(["serve", file("app.mjs"), "--grace", "1h"]);
   const client = await openHttp2(url);
   const upload = client.request({ method: "POST", streaming: true });
@@ -187,7 +187,7 @@ test("uses --public-port in Alt-Svc and redirects", async () => {
   response.resume();
 });
 
-test("with a development certificate listens on loopback only, and with --name on all addresses", async () => {
+test("listens on loopback only with a development certificate, and on all addresses with --name", async () => {
   const hosts = async (...args: string[]) => {
     const run = new Run(["serve", file("site"), "-p", "0", "--json", ...args]);
     await run.url();

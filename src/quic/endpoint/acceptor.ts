@@ -20,7 +20,7 @@ import type { StatelessReplies } from "./stateless-replies.ts";
 
 export interface AcceptPolicy {
   readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
-  /** When a client must prove its address before it costs state; "auto" only under pressure. */
+  /** When a client must prove its address before it costs state; "auto" only under load. */
   readonly retry?: "always" | "never" | "auto";
   /** The number of unfinished handshakes above which "auto" requires proof. */
   readonly retryAbove?: number;

@@ -11,7 +11,7 @@ const times = (count: number, take: (i: number) => boolean): number => {
   return taken;
 };
 
-test("without a flood, one address may open 500 connections a second", () => {
+test("without a flood, one address may open 500 connections per second", () => {
   const shares = new InitialShares(new SeededRng(1));
   expect(times(500, () => shares.take(from(1), 0 as Instant))).toBe(500);
 });
@@ -24,7 +24,7 @@ test("a flood from one address does not use up the shares of others", () => {
   expect(times(50_000, () => shares.take(from(1), seconds(1) as number as Instant))).toBe(500);
 });
 
-test("a flood from all addresses gets at most 4000 a second", () => {
+test("a flood from all addresses gets at most 4000 per second", () => {
   const shares = new InitialShares(new SeededRng(1));
   const ports: number[] = [];
   times(60_000, (i) => {

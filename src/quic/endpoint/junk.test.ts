@@ -40,7 +40,7 @@ describe("Initials that fail to decrypt", () => {
   });
 });
 
-test("Initials from one address get at most 500 Retry packets a second, and do not block others", () => {
+test("Initials from one address get at most 500 Retry packets per second, and do not block others", () => {
   const server = new Listener({ policy: { retry: "always" } });
   let retries = 0;
   for (let n = 0; n < 1_000; n += 1) retries += server.deliver(first(n)).length;
@@ -95,7 +95,7 @@ describe("in a batch full of junk", () => {
     expect(server.deliverAll(batch).length).toBe(256);
   });
 
-  test("Version Negotiation is limited to a thousand packets a second", () => {
+  test("Version Negotiation is limited to a thousand packets per second", () => {
     const server = new Listener();
     let answers = 0;
     for (let round = 0; round < 50; round += 1) {
