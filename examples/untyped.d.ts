@@ -1,3 +1,3 @@
-/** Packages without types of their own. */
+/** Packages without types. */
 declare module "express";
 declare module "koa";

@@ -13,7 +13,7 @@ app.post("/echo", (request: { body: unknown }, response: { json(value: unknown):
   response.json(request.body);
 });
 
-// A certificate for development is made and kept; give { cert, key } for another.
+// Generates and keeps a development certificate; pass { cert, key } to use your own.
 export const server = createServer(app).listen(Number(process.env.PORT ?? 4433), () => {
   console.log(`https://localhost:${server.address()!.port}/`);
 });

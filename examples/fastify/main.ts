@@ -1,4 +1,4 @@
-// A Fastify app on HTTP/1.1, HTTP/2 and HTTP/3, by its serverFactory.
+// A Fastify app on HTTP/1.1, HTTP/2 and HTTP/3, through its serverFactory.
 // Run it: npm run examples -- fastify
 import Fastify, { type FastifyServerFactory } from "fastify";
 import { createServer, type Server } from "nagare/node";

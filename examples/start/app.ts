@@ -1,4 +1,4 @@
-// The routes of the page in examples/site besides its files. Each is a plain function from Request to Response.
+// The routes, other than files, that the page in examples/site uses. Each is a plain function from Request to Response.
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
@@ -17,7 +17,7 @@ export interface AppOptions {
   /** Our own client, which connects to this server over HTTP/3. A page loaded over TCP shows its connection. */
   readonly client: Client;
   readonly ca: string;
-  /** Aborted when the server is told to stop; ends streams that would never end. */
+  /** Aborted when the server is stopping; ends streams that would never end otherwise. */
   readonly stopping: AbortSignal;
 }
 
@@ -38,7 +38,7 @@ export function createApp({ client, ca, stopping }: AppOptions): App {
   const tour = oneAtATime();
   let facts: Started = { url: "", browser: "" };
 
-  /** Opens our own client's connection again, which ends when it has been idle for long. */
+  /** Reopens our own client's connection, which closes after a long idle time. */
   async function connect(): Promise<void> {
     const response = await client.fetch(new URL("/icon.svg", facts.url)).catch(() => undefined); // HTTP/3 may not work here
     await response?.body?.cancel();

@@ -44,7 +44,7 @@ const settings = (profile: string): string[] => [
   ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []), // Required by Chromium to run as root.
 ];
 
-/** The same command, to be typed by hand. */
+/** The same command, for a shell. */
 export function browserCommand(path: string | undefined, flags: readonly string[], url: string): string {
   const program = path?.includes(" ") ? `"${path}"` : (path ?? "chromium");
   return [program, ...settings('"$(mktemp -d)"'), ...flags, url].join(" ");

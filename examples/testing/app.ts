@@ -4,7 +4,7 @@ export interface Clock {
   sleep(milliseconds: number): Promise<void>;
 }
 
-/** Asks the warehouse up to three times. */
+/** Queries the warehouse up to three times. */
 export function createApp(clock: Clock, warehouse: (item: string) => number | undefined) {
   return async (request: Request): Promise<Response> => {
     const item = new URL(request.url).pathname.slice(1);

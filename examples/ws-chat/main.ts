@@ -1,4 +1,5 @@
-// A chat over WebSocket: over HTTP/1.1 by Upgrade, over HTTP/2 by RFC 8441, over HTTP/3 by RFC 9220. ws knows only the first.
+// A chat over WebSocket: Upgrade over HTTP/1.1, RFC 8441 over HTTP/2, RFC 9220 over HTTP/3. ws alone supports only the
+// first.
 // Run it: npm run examples -- ws-chat
 import { createServer } from "nagare/node";
 import { WebSocket, WebSocketServer } from "ws";

@@ -1,6 +1,6 @@
 /**
- * The order of events, and the codes of errors: what one listener sees with node:https is what it sees with nagare/node,
- * over every version. Where two sides race (a request's end against a response's finish), each side's own order counts.
+ * The order of events and the error codes: over every version, a listener sees the same with nagare/node as with
+ * node:https. Where request and response race ("end" against "finish"), each is compared separately.
  */
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -23,14 +23,14 @@ const attempt = (log: Log, run: () => unknown): void => {
   }
 };
 
-/** Answers that a client reads to their end. */
-const ANSWERED: Record<string, Case> = {
-  "an answer at once": (_request, response) => void response.end("hello"),
-  "an answer without content": (_request, response) => void response.writeHead(204).end(),
-  "an answer to content that was read": (request, response) => {
+/** Responses that a client reads to the end. */
+const READ: Record<string, Case> = {
+  "an immediate response": (_request, response) => void response.end("hello"),
+  "a response without content": (_request, response) => void response.writeHead(204).end(),
+  "a response after the content was read": (request, response) => {
     request.resume().on("end", () => response.end("hello"));
   },
-  "an answer in pieces": (_request, response) => {
+  "a response in pieces": (_request, response) => {
     response.write("one ");
     setImmediate(() => {
       response.write("two ");
@@ -43,13 +43,13 @@ const ANSWERED: Record<string, Case> = {
   },
   "end(null, null, null)": (_request, response) =>
     void (response.end as unknown as (...given: null[]) => void)(null, null, null),
-  "the end twice, and a write behind it": (_request, response, log) => {
+  "two calls of end, and a write after them": (_request, response, log) => {
     response.end("hello");
     response.end();
     response.end("more", (error?: Error) => log(`end: ${(error as NodeJS.ErrnoException)?.code}`));
     response.write("more", (error) => log(`write: ${(error as NodeJS.ErrnoException)?.code}`));
   },
-  "illegal heads": (_request, response, log) => {
+  "invalid heads": (_request, response, log) => {
     attempt(log, () => response.setHeader("a\n", "b"));
     attempt(log, () => response.setHeader("a", "b\r\nc: d"));
     attempt(log, () => response.setHeader("a", "\u0100"));
@@ -67,13 +67,13 @@ const ANSWERED: Record<string, Case> = {
     attempt(log, () => response.flushHeaders());
     response.end();
   },
-  "chunks that are none": (_request, response, log) => {
+  "invalid chunks": (_request, response, log) => {
     attempt(log, () => response.write(null as never));
     attempt(log, () => response.write(5 as never));
     attempt(log, () => response.end({} as never));
     response.end();
   },
-  "a length that is kept strictly": (_request, response, log) => {
+  "a strict content-length": (_request, response, log) => {
     response.strictContentLength = true;
     response.setHeader("content-length", "5");
     response.flushHeaders();
@@ -87,9 +87,9 @@ const ANSWERED: Record<string, Case> = {
   },
 };
 
-/** Answers that a client gives up on, when their head has come. */
+/** Responses that a client cancels once the head has arrived. */
 const ABORTED: Record<string, Case> = {
-  "an answer that never ends": (_request, response, log) => {
+  "a response that never ends": (_request, response, log) => {
     response.write("x");
     response.on("close", () => {
       setImmediate(() => {
@@ -104,7 +104,7 @@ const ABORTED: Record<string, Case> = {
 interface Seen {
   readonly request: string[];
   readonly response: string[];
-  readonly said: string[];
+  readonly logged: string[];
 }
 
 async function watch(
@@ -113,7 +113,7 @@ async function watch(
   run: Case,
   ask: { method: string; cancels: boolean },
 ): Promise<Seen> {
-  const seen: Seen = { request: [], response: [], said: [] };
+  const seen: Seen = { request: [], response: [], logged: [] };
   let isDone = false;
   const server = makeServer((request, response) => {
     const listen = (source: IncomingMessage | ServerResponse, into: string[], names: string[]) => {
@@ -129,7 +129,7 @@ async function watch(
     });
     run(request, response, (event) => {
       if (event === "done") isDone = true;
-      else seen.said.push(event);
+      else seen.logged.push(event);
     });
   });
   const client = await connect(open, await listening(server));
@@ -146,21 +146,21 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
   const cases = (list: Record<string, Case>) =>
     Object.entries(list).flatMap(([name, run]) => ["GET", "POST"].map((method) => [name, method, run] as const));
 
-  const alike = async (run: Case, ask: { method: string; cancels: boolean }) => {
-    const wanted = await watch(httpsServer, openHttp1, run, ask);
-    expect(wanted.response.length).toBeGreaterThan(1);
-    expect(await watch((listener) => ownServer(listener).server as never, open, run, ask)).toEqual(wanted);
+  const expectAlike = async (run: Case, ask: { method: string; cancels: boolean }) => {
+    const expected = await watch(httpsServer, openHttp1, run, ask);
+    expect(expected.response.length).toBeGreaterThan(1);
+    expect(await watch((listener) => ownServer(listener).server as never, open, run, ask)).toEqual(expected);
   };
 
-  test.each(cases(ANSWERED))("%s to %s", async (_name, method, run) => {
-    await alike(run, { method, cancels: false });
+  test.each(cases(READ))("%s to %s", async (_name, method, run) => {
+    await expectAlike(run, { method, cancels: false });
   });
 
-  test.each(cases(ABORTED))("%s to %s, and a client that goes away", async (_name, method, run) => {
-    await alike(run, { method, cancels: true });
+  test.each(cases(ABORTED))("%s to %s, and a client that disconnects", async (_name, method, run) => {
+    await expectAlike(run, { method, cancels: true });
   });
 
-  test("an answer precedes the end of a request that nobody read, as with Node's own server", async () => {
+  test("a response finishes before an unread request ends, as with Node's own server", async () => {
     const orderOf = async (make: (listener: Listener) => AnyServer, opens: OpenTestClient): Promise<string[]> => {
       const order: string[] = [];
       const server = make((request, response) => {
@@ -173,13 +173,13 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
       await expect.poll(() => order).toHaveLength(5);
       return order;
     };
-    const wanted = await orderOf(httpsServer, openHttp1);
-    expect(wanted.slice(0, 2)).toEqual(["res prefinish", "res finish"]);
-    expect(await orderOf((listener) => ownServer(listener).server as never, open)).toEqual(wanted);
+    const expected = await orderOf(httpsServer, openHttp1);
+    expect(expected.slice(0, 2)).toEqual(["res prefinish", "res finish"]);
+    expect(await orderOf((listener) => ownServer(listener).server as never, open)).toEqual(expected);
   });
 
-  // Older versions of Node say "finish" of an answer that a client gave up on.
-  test("an end that does not get through is no finish", async () => {
+  // Older versions of Node emit "finish" for a response that the client cancelled.
+  test("a response that does not arrive completely never finishes", async () => {
     const seen: string[] = [];
     const { server } = ownServer((_request, response) => {
       for (const name of ["finish", "error", "close"]) response.on(name, () => seen.push(name));
@@ -193,7 +193,7 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
   });
 });
 
-describe("content behind an answer", () => {
+describe("content after the response", () => {
   const reading = async () => {
     const ends: string[] = [];
     const { server } = ownServer((request, response) => {
@@ -208,7 +208,7 @@ describe("content behind an answer", () => {
     return { ends, port: await listening(server) };
   };
 
-  test("is read on over HTTP/1.1", async () => {
+  test("is still read over HTTP/1.1", async () => {
     const { ends, port } = await reading();
     const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
     closers.push(() => socket.destroy());
@@ -218,7 +218,7 @@ describe("content behind an answer", () => {
     await expect.poll(() => ends).toEqual(["end 101000"]);
   });
 
-  test.each(VERSIONS.filter(([version]) => version === "h2"))("is read on over %s", async (_version, open) => {
+  test.each(VERSIONS.filter(([version]) => version === "h2"))("is still read over %s", async (_version, open) => {
     const { ends, port } = await reading();
     const exchange = (await connect(open, port)).request({ method: "POST", path: "/", streaming: true });
     await exchange.send("x".repeat(1000));
@@ -228,7 +228,7 @@ describe("content behind an answer", () => {
     await expect.poll(() => ends).toEqual(["end 101000"]);
   });
 
-  // This client sends no content behind an answer.
+  // This client sends no content after the response.
   test.each(VERSIONS.filter(([version]) => version === "h3"))(
     "that is cut off is an error over %s",
     async (_, open) => {

@@ -1,4 +1,4 @@
-/** A server's certificates, in the shapes of https.createServer and of `serve`. */
+/** A server's certificates, in the forms that https.createServer and `serve` accept. */
 import { type Identity, type IdentitySource, loadIdentity } from "../host/certificates/identity.ts";
 import { ServeError } from "../host/listen/errors.ts";
 
@@ -14,12 +14,12 @@ export interface CertificateOptions {
   readonly tls?: IdentitySource | readonly IdentitySource[];
 }
 
-/** Empty without a certificate. Throws an `IdentityError`, or a `ServeError` for contradicting options. */
+/** Returns an empty list without a certificate. Throws an `IdentityError`, or a `ServeError` if options conflict. */
 export function identitiesOf(options: CertificateOptions): readonly Identity[] {
   const { cert, key, passphrase, tls } = options;
   for (const name of ["pfx", "SNICallback"]) {
     if ((options as Record<string, unknown>)[name] === undefined) continue;
-    throw new ServeError("OPTION_INVALID", `${name} is for TLS over TCP alone: give PEM as cert and key, or as tls`);
+    throw new ServeError("OPTION_INVALID", `${name} works only for TLS over TCP: give PEM as cert and key, or as tls`);
   }
   if ((cert === undefined) !== (key === undefined)) {
     throw new ServeError(

@@ -2,13 +2,13 @@
 import { ServeError } from "../host/listen/errors.ts";
 
 export interface ListenOptions {
-  /** The system chooses if it is 0 or missing. The same number for TCP and UDP. */
+  /** 0 or undefined lets the system choose. TCP and UDP use the same number. */
   readonly port?: number | string | null;
   /** An address or name of this machine. */
   readonly host?: string;
   /** Closes the server. */
   readonly signal?: AbortSignal;
-  /** Accepted for Node's sake, without effect. */
+  /** Accepted for compatibility with Node, without effect. */
   readonly backlog?: number;
   readonly exclusive?: boolean;
   readonly ipv6Only?: boolean;
@@ -38,7 +38,7 @@ export function parseListenArguments(given: readonly unknown[]): ListenRequest {
 const isNumeric = (text: string): boolean => text.trim() !== "" && Number(text) >= 0;
 
 const noPort = (name: string): ServeError =>
-  new ServeError("OPTION_INVALID", `listen was given a ${name}: HTTP/3 has none, so give a port`);
+  new ServeError("OPTION_INVALID", `listen was given a ${name}, which HTTP/3 does not support: give a port`);
 
 function portOf(port: unknown): number {
   if (port === undefined || port === null) return 0;

@@ -1,4 +1,4 @@
-/** `req`, `res` and their sockets: what listeners, and the frameworks above them, find on them over every version. */
+/** `req`, `res` and their sockets, as listeners and frameworks see them over every version. */
 import { IncomingMessage, ServerResponse } from "node:http";
 import { describe, expect, test } from "vitest";
 import { VERSIONS } from "../edge/testing/client.ts";
@@ -13,8 +13,8 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     const port = await listening(server);
     return { client: await connect(open, port), port, lines, server };
   };
-  /** What `look` finds when a request comes. */
-  const found = async (
+  /** Sends a request and returns what `look` returns for it. */
+  const inspect = async (
     look: (...given: Parameters<Listener>) => unknown,
     ask: TestRequest = {},
     options: ServerOptions = {},
@@ -25,7 +25,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     return JSON.parse(await (await client.request({ path: "/", ...ask }).response).text());
   };
 
-  test("are instances of Node's classes, or of those that were given", async () => {
+  test("are instances of Node's classes, or of the classes given as options", async () => {
     class MyRequest extends IncomingMessage {
       get shouted(): string {
         return this.url!.toUpperCase();
@@ -37,7 +37,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
       }
     }
     expect(
-      await found((request, response) => [request instanceof IncomingMessage, response instanceof ServerResponse]),
+      await inspect((request, response) => [request instanceof IncomingMessage, response instanceof ServerResponse]),
     ).toEqual([true, true]);
     const { client } = await start(
       (request, response) => (response as MyResponse).say((request as unknown as MyRequest).shouted),
@@ -62,13 +62,13 @@ describe.each(VERSIONS)("over %s", (version, open) => {
         response.end(`${(request as unknown as { marked: string }).marked} ${content} ${(response as unknown as { marked: string }).marked}`); // biome-ignore format: one line
       });
     });
-    const answer = await client.request({ method: "POST", path: "/", body: "content" }).response;
-    expect(await answer.text()).toBe("request content response");
-    expect(answer.headers["x-version"]).toBe({ "http/1.1": "1.1", h2: "2.0", h3: "3.0" }[version]);
+    const response = await client.request({ method: "POST", path: "/", body: "content" }).response;
+    expect(await response.text()).toBe("request content response");
+    expect(response.headers["x-version"]).toBe({ "http/1.1": "1.1", h2: "2.0", h3: "3.0" }[version]);
   });
 
-  test("the head has the terms of HTTP/1.1", async () => {
-    const head = (await found(
+  test("the head uses HTTP/1.1's terms", async () => {
+    const head = (await inspect(
       ({ method, url, httpVersionMajor, httpVersionMinor, headers, rawHeaders, headersDistinct }) => ({
         method,
         url,
@@ -102,8 +102,8 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     expect(await (await get(client, "/")).text()).toBe("none");
   });
 
-  test("each request has a socket of its own, with a socket's members", async () => {
-    const look: Parameters<typeof found>[0] = (request, response) => {
+  test("each request has its own socket, with a socket's members", async () => {
+    const look: Parameters<typeof inspect>[0] = (request, response) => {
       const { socket } = request;
       const made = socket as typeof socket & { encrypted: boolean; destroySoon: unknown };
       return {
@@ -116,7 +116,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
         address: socket.address(),
       };
     };
-    expect(await found(look)).toMatchObject({
+    expect(await inspect(look)).toMatchObject({
       same: true,
       remote: ["127.0.0.1", "IPv4", "number"],
       local: ["127.0.0.1", "IPv4", "number"],
@@ -138,7 +138,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     for (const socket of closed) expect(socket).toMatchObject({ destroyed: true, writable: false });
   });
 
-  test("fields of HTTP/1.1 connections and the reason phrase are dropped silently elsewhere", async () => {
+  test("connection-specific fields and the reason phrase are dropped silently over HTTP/2 and HTTP/3", async () => {
     const { client, lines } = await start((_request, response) => {
       response.writeHead(404, "Nothing Here", {
         Connection: "keep-alive",
@@ -148,11 +148,11 @@ describe.each(VERSIONS)("over %s", (version, open) => {
       });
       response.end("text");
     });
-    const answer = await get(client, "/");
-    expect(answer.status).toBe(404);
-    expect(await answer.text()).toBe("text");
-    expect(answer.headers["x-kept"]).toBe("yes");
-    expect(Object.keys(answer.headers).includes("transfer-encoding")).toBe(version === "http/1.1");
+    const response = await get(client, "/");
+    expect(response.status).toBe(404);
+    expect(await response.text()).toBe("text");
+    expect(response.headers["x-kept"]).toBe("yes");
+    expect(Object.keys(response.headers).includes("transfer-encoding")).toBe(version === "http/1.1");
     expect(lines).toEqual([]);
   });
 
@@ -177,12 +177,12 @@ describe.each(VERSIONS)("over %s", (version, open) => {
       listener(request, response);
       response.end("made");
     });
-    const answer = await get(client, "/");
-    expect(answer).toMatchObject({ status: 201, headers: { "x-a": "1, 2", "x-b": "3" } });
-    expect(await answer.text()).toBe("made");
+    const response = await get(client, "/");
+    expect(response).toMatchObject({ status: 201, headers: { "x-a": "1, 2", "x-b": "3" } });
+    expect(await response.text()).toBe("made");
   });
 
-  test("cookies stay lines of their own, and a date is there unless it is unwanted", async () => {
+  test("cookies stay separate lines, and sendDate controls the date", async () => {
     const { client } = await start((request, response) => {
       response.setHeader("set-cookie", ["a=1", "b=2"]);
       if (request.url === "/undated") response.sendDate = false;
@@ -195,7 +195,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     expect((await get(client, "/undated")).headers.date).toBeUndefined();
   });
 
-  test("middleware may take the place of write, end and writeHead", async () => {
+  test("middleware may replace write, end and writeHead", async () => {
     const { client } = await start((_request, response) => {
       const { writeHead, write, end } = response;
       response.writeHead = function (this: ServerResponse, ...given: [number]) {
@@ -208,12 +208,12 @@ describe.each(VERSIONS)("over %s", (version, open) => {
       response.write("one ");
       response.end("two");
     });
-    const answer = await get(client, "/");
-    expect(answer).toMatchObject({ status: 202, headers: { "x-seen": "head" } });
-    expect(await answer.text()).toBe("ONE TWO");
+    const response = await get(client, "/");
+    expect(response).toMatchObject({ status: 202, headers: { "x-seen": "head" } });
+    expect(await response.text()).toBe("ONE TWO");
   });
 
-  test("HEAD and 304 have a head alone", async () => {
+  test("responses to HEAD and with 304 have no content", async () => {
     const { port } = await start((request, response) => {
       response.statusCode = request.url === "/304" ? 304 : 200;
       response.setHeader("etag", '"x"');
@@ -221,10 +221,10 @@ describe.each(VERSIONS)("over %s", (version, open) => {
       response.end("sent");
     });
     for (const ask of [{ method: "HEAD", path: "/" }, { path: "/304" }]) {
-      // A connection for each: with HTTP/1.1's keep-alive a surplus byte would be the next answer.
-      const answer = await (await connect(open, port)).request(ask).response;
-      expect(answer.headers.etag).toBe('"x"');
-      expect(await answer.text()).toBe("");
+      // A separate connection for each: over HTTP/1.1 with keep-alive, an extra byte would begin the next response.
+      const response = await (await connect(open, port)).request(ask).response;
+      expect(response.headers.etag).toBe('"x"');
+      expect(await response.text()).toBe("");
     }
   });
 
@@ -243,7 +243,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     });
   });
 
-  test("trailers both ways", async () => {
+  test("trailers in both directions", async () => {
     const { client } = await start((request, response) => {
       request.resume().on("end", () => {
         response.writeHead(200, { trailer: "x-sum" });
@@ -255,9 +255,9 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     const exchange = client.request({ method: "POST", path: "/", streaming: true });
     await exchange.send("content");
     exchange.finish(client.sendsTrailers ? { "x-in": "5" } : undefined);
-    const answer = await exchange.response;
-    expect(JSON.parse(await answer.text())).toEqual(client.sendsTrailers ? { "x-in": "5" } : {});
-    expect(answer.trailers()).toEqual({ "x-sum": "7" });
+    const response = await exchange.response;
+    expect(JSON.parse(await response.text())).toEqual(client.sendsTrailers ? { "x-in": "5" } : {});
+    expect(response.trailers()).toEqual({ "x-sum": "7" });
   });
 
   test('write returns false, and "drain" follows', async () => {
@@ -282,7 +282,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     expect(new Set(waits)).toEqual(new Set([true]));
   });
 
-  test("a slow reader holds back the client", async () => {
+  test("a slow reader slows down the client", async () => {
     const { client } = await start((request, response) => {
       let bytes = 0;
       request.on("data", (chunk: Buffer) => {
@@ -292,16 +292,16 @@ describe.each(VERSIONS)("over %s", (version, open) => {
       });
       request.on("end", () => response.end(String(bytes)));
     });
-    const answer = await client.request({ method: "POST", path: "/", body: Buffer.alloc(3_000_000) }).response;
-    expect(await answer.text()).toBe("3000000");
+    const response = await client.request({ method: "POST", path: "/", body: Buffer.alloc(3_000_000) }).response;
+    expect(await response.text()).toBe("3000000");
   });
 
-  test("Expect is answered, or asked about", async () => {
+  test("Expect is handled by default, or by a listener", async () => {
     const { client, server, port } = await start((request, response) => {
       request.resume().on("end", () => response.end("continued"));
     });
     const status = async (expectation: string): Promise<number> => {
-      const one = await connect(open, port); // an answer before the content ends a connection of HTTP/1.1
+      const one = await connect(open, port); // over HTTP/1.1, a response before the content closes the connection
       const headers = { expect: expectation };
       return (await one.request({ method: "POST", path: "/", headers, body: "x" }).response).status;
     };
@@ -318,9 +318,9 @@ describe.each(VERSIONS)("over %s", (version, open) => {
   test.each<[string, Listener]>([
     ["throws", () => fault()],
     ["is rejected", async () => fault()],
-    ["throws when the content has ended", (request) => request.resume().on("end", fault)],
-    ["throws while it reads", (request) => request.on("data", fault)],
-    ["throws in a callback of write", (_request, response) => void response.writeProcessing((() => fault()) as never)],
+    ["throws once the content has ended", (request) => request.resume().on("end", fault)],
+    ["throws while reading", (request) => request.on("data", fault)],
+    ["throws in a write callback", (_request, response) => void response.writeProcessing((() => fault()) as never)],
   ])("a listener that %s causes a 500 and one line", async (_name, listener) => {
     const { client, lines } = await start((request, response) => {
       if (request.url === "/fine") response.end("fine");
@@ -329,22 +329,22 @@ describe.each(VERSIONS)("over %s", (version, open) => {
         return listener(request, response);
       }
     });
-    const answer = await client.request({ method: "POST", path: "/", body: "content" }).response;
-    expect(answer.status).toBe(500);
-    expect(answer.headers["x-secret"]).toBeUndefined();
-    expect(await answer.text()).toBe("Internal Server Error");
-    expect(lines).toEqual([expect.stringMatching(/^nagare: POST \/: Error: a fault of the listener/)]);
+    const response = await client.request({ method: "POST", path: "/", body: "content" }).response;
+    expect(response.status).toBe(500);
+    expect(response.headers["x-secret"]).toBeUndefined();
+    expect(await response.text()).toBe("Internal Server Error");
+    expect(lines).toEqual([expect.stringMatching(/^nagare: POST \/: Error: a bug in the listener/)]);
     expect(await (await get(client, "/fine")).text()).toBe("fine");
   });
 
-  test("a listener that throws behind its head cuts the answer off", async () => {
+  test("a listener that throws after the head cuts off the response", async () => {
     const { client } = await start((_request, response) => {
       response.write("begun");
       setImmediate(() => response.emit("drain"));
       response.on("drain", fault);
     });
-    const answer = await get(client, "/");
-    await expect(answer.text()).rejects.toThrow();
+    const response = await get(client, "/");
+    await expect(response.text()).rejects.toThrow();
   });
 
   test("a response that is destroyed after its first chunk has a head", async () => {
@@ -352,9 +352,9 @@ describe.each(VERSIONS)("over %s", (version, open) => {
       response.write("begun");
       process.nextTick(() => response.socket!.destroy());
     });
-    const answer = await get(client, "/");
-    expect(answer.status).toBe(200);
-    await expect(answer.text()).rejects.toThrow();
+    const response = await get(client, "/");
+    expect(response.status).toBe(200);
+    await expect(response.text()).rejects.toThrow();
   });
 
   test('an "error" without a listener does not end the process', async () => {
@@ -366,20 +366,20 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     await expect.poll(() => lines).toEqual([expect.stringContaining("write after end")]);
   });
 
-  test("a request that is never answered ends by the socket's timeout", async () => {
+  test("a request that never gets a response ends at the socket's timeout", async () => {
     const seen: string[] = [];
     const { client, server } = await start((request, response) => {
-      if (request.url === "/told") response.setTimeout(10, () => response.writeHead(408).end());
+      if (request.url === "/handled") response.setTimeout(10, () => response.writeHead(408).end());
       response.on("close", () => seen.push(`${request.url} closed`));
     });
-    const told = await get(client, "/told");
-    expect([told.status, await told.text()]).toEqual([408, ""]);
+    const handled = await get(client, "/handled");
+    expect([handled.status, await handled.text()]).toEqual([408, ""]);
     server.setTimeout(10);
-    await expect(get(client, "/untold")).rejects.toThrow();
-    await expect.poll(() => seen).toEqual(["/told closed", "/untold closed"]);
+    await expect(get(client, "/unhandled")).rejects.toThrow();
+    await expect.poll(() => seen).toEqual(["/handled closed", "/unhandled closed"]);
   });
 
-  test("destroy of either, or of the socket, ends that request alone", async () => {
+  test("destroying req, res or the socket ends only that request", async () => {
     const { client, port } = await start((request, response) => {
       if (request.url === "/req") request.destroy();
       else if (request.url === "/res") response.destroy();
@@ -395,5 +395,5 @@ describe.each(VERSIONS)("over %s", (version, open) => {
 });
 
 function fault(): never {
-  throw new Error("a fault of the listener");
+  throw new Error("a bug in the listener");
 }

@@ -1,4 +1,4 @@
-/** The server's own side: the forms of `listen`, addresses, closing, errors with Node's codes, options. */
+/** The server itself: the forms of `listen`, addresses, closing, errors with Node's codes, options. */
 import { once } from "node:events";
 import { createServer as createNetServer } from "node:net";
 import { connect as connectTls, Server as TlsServer } from "node:tls";
@@ -48,14 +48,14 @@ describe("listen", () => {
     expect(new Set(server.addresses.map(({ transport }) => transport))).toEqual(new Set(["tcp", "udp"]));
   });
 
-  test("without a host binds at once, so that the address is known in the same turn", async () => {
+  test("without a host binds synchronously, so that the address is known in the same turn", async () => {
     const { server } = ownServer((_request, response) => response.end("here"));
     const { port } = closing(server).listen(0).address()!;
     await once(server, "listening");
     expect(server.address()!.port).toBe(port);
   });
 
-  test("a path, a port out of range and a second time are refused with a code", () => {
+  test("a path, a port out of range and a second call are rejected with a code", () => {
     const { server } = ownServer();
     expect(codeOf(() => server.listen("/run/socket" as never))).toBe("OPTION_INVALID");
     expect(codeOf(() => server.listen({ path: "/run/socket" } as never))).toBe("OPTION_INVALID");
@@ -65,7 +65,7 @@ describe("listen", () => {
     expect(codeOf(() => server.listen(0))).toBe("ERR_SERVER_ALREADY_LISTEN");
   });
 
-  test("a port in use, and a host that does not exist, are Node's errors", async () => {
+  test("a port in use and an address of another machine cause Node's errors", async () => {
     const other = createNetServer().listen(0, "127.0.0.1");
     closers.push(() => other.close());
     await once(other, "listening");
@@ -76,11 +76,11 @@ describe("listen", () => {
     expect(server.listening).toBe(false);
     const [foreign] = await once(server.listen(0, "192.0.2.1") && server, "error");
     expect(foreign.code).toBe("EADDRNOTAVAIL");
-    // It may try again.
+    // The server may listen again.
     await listening(server);
   });
 
-  test("a signal closes", async () => {
+  test("a signal closes the server", async () => {
     const { server } = ownServer();
     const controller = new AbortController();
     server.listen({ port: 0, host: "127.0.0.1", signal: controller.signal });
@@ -90,7 +90,7 @@ describe("listen", () => {
     expect(server.listening).toBe(false);
   });
 
-  test("a server closed before it is bound binds nothing", async () => {
+  test("a server that is closed before it is bound never listens", async () => {
     const { server } = ownServer();
     server.listen(0, "127.0.0.1");
     await new Promise<void>((resolve) => server.close(() => resolve()));
@@ -100,16 +100,16 @@ describe("listen", () => {
 });
 
 describe("close", () => {
-  test("of a server that does not run calls back with an error", async () => {
+  test("of a server that is not running calls back with an error", async () => {
     const error = await new Promise<unknown>((resolve) => ownServer().server.close(resolve));
     expect(error).toMatchObject({ code: "ERR_SERVER_NOT_RUNNING" });
   });
 
   describe.each(VERSIONS)("over %s", (_version, open) => {
-    test("waits for the requests under way, and for no idle connection", async () => {
-      let answer: (() => void) | undefined;
+    test("waits for pending requests, but not for idle connections", async () => {
+      let respond: (() => void) | undefined;
       const { server } = ownServer((request, response) => {
-        if (request.url === "/slow") answer = () => response.end("late");
+        if (request.url === "/slow") respond = () => response.end("late");
         else response.end("soon");
       });
       server.listen(0, "127.0.0.1");
@@ -119,7 +119,7 @@ describe("close", () => {
       await (await get(idle, "/")).text();
       const busy = await connect(open, port);
       const slow = get(busy, "/slow");
-      await expect.poll(() => answer).toBeDefined();
+      await expect.poll(() => respond).toBeDefined();
       let isClosed = false;
       server.close(() => {
         isClosed = true;
@@ -127,12 +127,12 @@ describe("close", () => {
       await idle.goneAway;
       expect(isClosed).toBe(false);
       expect(server.listening).toBe(false);
-      answer!();
+      respond!();
       expect(await (await slow).text()).toBe("late");
       await expect.poll(() => isClosed).toBe(true);
     });
 
-    test("closeAllConnections ends what is under way", async () => {
+    test("closeAllConnections ends pending requests", async () => {
       const { server } = ownServer(() => undefined);
       const port = await listening(server);
       const client = await connect(open, port);
@@ -150,7 +150,7 @@ describe("close", () => {
   });
 });
 
-test("HTTP/3 is advertised, and protocols may be chosen", async () => {
+test("advertises HTTP/3, unless the protocols option excludes it", async () => {
   for (const protocols of [undefined, ["h2" as const]]) {
     const { server } = ownServer((_request, response) => response.end(), protocols === undefined ? {} : { protocols });
     const port = await listening(server);
@@ -162,7 +162,7 @@ test("HTTP/3 is advertised, and protocols may be chosen", async () => {
   }
 });
 
-test("clientError has the bytes' sender, and may answer it", async () => {
+test("a clientError listener gets the socket, and may respond on it", async () => {
   const { server } = ownServer();
   server.on("clientError", (error, socket) => socket.end(`HTTP/1.1 400 ${error.code}\r\n\r\n`));
   const port = await listening(server);
@@ -173,7 +173,7 @@ test("clientError has the bytes' sender, and may answer it", async () => {
   expect(String(data)).toMatch(/^HTTP\/1\.1 400 HPE_/);
 });
 
-test("certificates as https takes them", async () => {
+test("accepts certificates in the forms that https does", async () => {
   const { cert, key } = localhostIdentity;
   for (const options of [
     { cert, key },
@@ -190,7 +190,7 @@ test("certificates as https takes them", async () => {
   expect(codeOf(() => createServer({ pfx: cert } as never))).toBe("OPTION_INVALID");
 });
 
-test("listeners may be put in order anew, as engine.io does", async () => {
+test("listeners may be replaced and called by others, as engine.io does", async () => {
   const { server } = ownServer((_request, response) => response.end("app"));
   const before = server.listeners("request").slice() as ((...given: unknown[]) => void)[];
   server.removeAllListeners("request");
@@ -203,11 +203,11 @@ test("listeners may be put in order anew, as engine.io does", async () => {
   expect(await (await get(client, "/mine")).text()).toBe("mine");
   expect(await (await get(client, "/")).text()).toBe("app");
   expect(server).toBeInstanceOf(Server);
-  // What test clients look at to choose https.
+  // Test clients check this to choose https.
   expect(server).toBeInstanceOf(TlsServer);
 });
 
-test("limits of HTTP/1.1 are options and properties", async () => {
+test("HTTP/1.1's limits are options and properties", async () => {
   const { server } = ownServer((_request, response) => response.end(), { keepAliveTimeout: 7_000 });
   expect([server.keepAliveTimeout, server.headersTimeout, server.requestTimeout]).toEqual([7_000, 30_000, 0]);
   const [, open] = VERSIONS[0]!;

@@ -1,6 +1,6 @@
 /**
- * `createServer`: a server like node:https's, on HTTP/1.1, HTTP/2 and HTTP/3 at once. Listeners for Node's (req, res), such
- * as Express, Koa and Fastify apps, work unchanged.
+ * `createServer`: a server like that of node:https, for HTTP/1.1, HTTP/2 and HTTP/3. Listeners for Node's (req, res),
+ * such as Express, Koa and Fastify apps, work unchanged.
  */
 import type { Identity } from "../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
@@ -33,13 +33,13 @@ import { type CertificateOptions, identitiesOf } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
 
 export interface ServerOptions extends CertificateOptions {
-  /** All by default. HTTP/2 and HTTP/1.1 come together. */
+  /** All by default. HTTP/1.1 and HTTP/2 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[];
   /** How HTTP/3 is advertised (Alt-Svc). */
   readonly altSvc?: AltSvcOptions;
   /** When a QUIC client must validate its address first. "auto" by default: under load. */
   readonly retry?: RetryPolicy;
-  /** Milliseconds without progress before a client that reads nothing is cut off. 60,000 by default. */
+  /** Milliseconds without progress after which a client that reads nothing is cut off. 60,000 by default. */
   readonly stallTimeout?: number;
   /** Receives each line of the key log (RFC 9850), which decrypts the traffic: for tests only. */
   readonly onKeyLog?: (line: string) => void;
@@ -90,12 +90,12 @@ export class Server extends HttpsServerShape implements NodeServer {
 
   /** Logs exceptions of listeners. Those of a request or upgrade also fail it. */
   override emit(event: string | symbol, ...given: unknown[]): boolean {
-    // An "error" without a listener ends the process, as with Node's server.
+    // An "error" without a listener terminates the process, as with Node's server.
     if (event === "error" && this.listenerCount("error") === 0) return super.emit(event, ...given);
     try {
       return super.emit(event, ...given);
     } catch (error) {
-      if (!isAnswered(event)) this.#log(`nagare: a listener for "${String(event)}" threw: ${error}`);
+      if (!isHandledElsewhere(event)) this.#log(`nagare: a listener for "${String(event)}" threw: ${error}`);
       else throw error; // createNodeHandler fails the request
       return true;
     }
@@ -107,13 +107,13 @@ export class Server extends HttpsServerShape implements NodeServer {
     return this.#running?.isListening === true;
   }
 
-  /** The TCP address, as with net.Server; UDP has the same port. Null before it is bound. */
+  /** The TCP address, as in net.Server; UDP uses the same port. Null until it is bound. */
   address(): { address: string; family: string; port: number } | null {
     const bound = this.#running?.addresses[0] ?? this.#running?.tcp?.address;
     return bound === undefined ? null : { address: bound.address, family: bound.family, port: bound.port };
   }
 
-  /** All addresses, of TCP and UDP. */
+  /** All TCP and UDP addresses. */
   get addresses(): readonly BoundAddress[] {
     return this.#running?.addresses ?? [];
   }
@@ -139,7 +139,7 @@ export class Server extends HttpsServerShape implements NodeServer {
     });
     if (signal?.aborted) process.nextTick(close);
     signal?.addEventListener("abort", close, { once: true });
-    // Rejects if "error" has no listener, which ends the process, as with Node's server.
+    // Rejects if "error" has no listener, which terminates the process, as with Node's server.
     this.#listen(request, running);
     return this;
   }
@@ -200,7 +200,7 @@ export class Server extends HttpsServerShape implements NodeServer {
     if (wants("udp") && !isHttp3Disabled()) {
       bindings.push({ transport: "udp", create: () => made(new QuicListener(options)) });
     }
-    if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the protocols asked for can be served");
+    if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the requested protocols can be served");
     return bindings;
   }
 
@@ -357,7 +357,7 @@ export class Server extends HttpsServerShape implements NodeServer {
 }
 
 /** True for events that `createNodeHandler` emits, which handles exceptions of their listeners. */
-const isAnswered = (event: string | symbol): boolean =>
+const isHandledElsewhere = (event: string | symbol): boolean =>
   ["request", "upgrade", "connect", "checkContinue", "checkExpectation"].includes(event as string);
 
 const DEFAULT_LIMITS = { keepAliveTimeout: 60_000, headersTimeout: 30_000, requestTimeout: 0, maxRequestsPerSocket: 0 };
@@ -371,7 +371,7 @@ async function developmentIdentities(): Promise<readonly [Identity]> {
   return [await developmentIdentity()];
 }
 
-/** The underlying error of the system, which has Node's code, if there is one. */
+/** The underlying system error, which has Node's code, if there is one. */
 function nodeError(error: unknown): unknown {
   const cause = error instanceof ServeError ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
   return typeof cause?.code === "string" ? cause : error;

@@ -1,4 +1,4 @@
-/** Upgrades: handlers that write an HTTP/1.1 response to a socket, over every way to ask for a tunnel (RFC 8441, 9220). */
+/** Upgrades: listeners write an HTTP/1.1 response to a socket, for each way to request a tunnel (RFC 8441, 9220). */
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
@@ -50,11 +50,11 @@ describe.each(UPGRADES)("%s", (_name, kind) => {
   test("ws's WebSocketServer({ server }) exchanges messages and closes", async () => {
     const { server } = ownServer();
     const sockets = new WebSocketServer({ server: server as never, perMessageDeflate: false });
-    const heard: string[] = [];
+    const events: string[] = [];
     sockets.on("connection", (socket, request) => {
-      heard.push(`${request.method} ${request.url} ${request.headers.upgrade}`);
+      events.push(`${request.method} ${request.url} ${request.headers.upgrade}`);
       socket.on("message", (data) => socket.send(`you said ${String(data).length}`));
-      socket.on("close", (code) => heard.push(`closed ${code}`));
+      socket.on("close", (code) => events.push(`closed ${code}`));
     });
     const port = await listening(server);
     const client = await ask(kind, port);
@@ -68,11 +68,11 @@ describe.each(UPGRADES)("%s", (_name, kind) => {
     socket.close(4001, "enough");
     const [code] = await once(socket, "close");
     expect(code).toBe(4001);
-    await expect.poll(() => heard).toEqual(["GET /chat websocket", "closed 4001"]);
+    await expect.poll(() => events).toEqual(["GET /chat websocket", "closed 4001"]);
     sockets.close();
   });
 
-  test("ws refuses a path that is not its own with a response", async () => {
+  test("ws refuses another path with a response", async () => {
     const { server } = ownServer();
     new WebSocketServer({ server: server as never, path: "/elsewhere" });
     const client = await ask(kind, await listening(server));
@@ -91,7 +91,7 @@ describe.each(UPGRADES)("%s", (_name, kind) => {
     expect(client.headers["x-why"]).toBe("because");
   });
 
-  test("each direction ends by itself, and the socket closes once", async () => {
+  test("each direction ends independently, and the socket closes once", async () => {
     const events: string[] = [];
     let bytes = 0;
     const { port } = await upgrading((_request, socket, head) => {
@@ -113,7 +113,7 @@ describe.each(UPGRADES)("%s", (_name, kind) => {
     await expect.poll(() => events).toEqual(["end", "close"]);
   });
 
-  test("a client that cuts off closes the socket with an error that ends nothing else", async () => {
+  test("a client that cuts off the tunnel causes an error on the socket, and nothing else", async () => {
     const closed = deferred<string>();
     const { port } = await upgrading((_request, socket) => {
       socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\nhello");
@@ -126,12 +126,12 @@ describe.each(UPGRADES)("%s", (_name, kind) => {
     expect(await closed.promise).toBe("ECONNRESET");
   });
 
-  test("a listener for the socket that throws ends that socket alone", async () => {
+  test("a socket listener that throws ends only that socket", async () => {
     const { server, lines } = ownServer((_request, response) => response.end("alive"));
     server.on("upgrade", (_request: unknown, socket: Duplex) => {
       socket.write("HTTP/1.1 101 Switching Protocols\r\n\r\n");
       socket.on("data", () => {
-        throw new Error("a fault of the listener");
+        throw new Error("a bug in the listener");
       });
     });
     const port = await listening(server);
@@ -140,16 +140,16 @@ describe.each(UPGRADES)("%s", (_name, kind) => {
     client.stream.write("content");
     client.stream.resume();
     await closed;
-    expect(lines).toEqual([expect.stringContaining("a fault of the listener")]);
+    expect(lines).toEqual([expect.stringContaining("a bug in the listener")]);
     const [, open] = VERSIONS.find(([version]) => version === kind.version)!;
     expect(await (await get(await connect(open, port), "/")).text()).toBe("alive");
   });
 
-  test("a listener that throws, and bytes that are no response, end that socket alone", async () => {
+  test("a listener that throws, or writes something other than a response, ends only that socket", async () => {
     const { server, lines } = ownServer((_request, response) => response.end("alive"));
-    let asked = 0;
+    let requests = 0;
     server.on("upgrade", (_request: unknown, socket: Duplex) => {
-      if (++asked === 1) throw new Error("a fault of the listener");
+      if (++requests === 1) throw new Error("a bug in the listener");
       socket.on("error", (error) => lines.push(error.message));
       socket.write("SSH-2.0-wrong\r\n\r\n");
     });
@@ -161,14 +161,14 @@ describe.each(UPGRADES)("%s", (_name, kind) => {
     const [, open] = VERSIONS.find(([version]) => version === kind.version)!;
     expect(await (await get(await connect(open, port), "/")).text()).toBe("alive");
     expect(lines).toEqual([
-      expect.stringContaining("a fault of the listener"),
+      expect.stringContaining("a bug in the listener"),
       "the data written to the socket is not an HTTP/1.1 response",
     ]);
   });
 });
 
 describe.each(CONNECTS)("%s", (_name, kind) => {
-  test('is "connect"', async () => {
+  test('emits "connect"', async () => {
     const { port } = await upgrading((request, socket) => {
       expect([request.method, request.url]).toEqual(["CONNECT", TARGET]);
       socket.write("HTTP/1.1 200 Connection Established\r\n\r\n");
@@ -181,7 +181,7 @@ describe.each(CONNECTS)("%s", (_name, kind) => {
   });
 });
 
-test("without a listener, an Upgrade request of HTTP/1.1 is an ordinary request", async () => {
+test("without a listener, an HTTP/1.1 Upgrade is an ordinary request", async () => {
   const { server } = ownServer((request, response) => response.end(`a request for ${request.headers.upgrade}`));
   const [, kind] = UPGRADES[0]!;
   const client = await ask(kind, await listening(server));

@@ -1,4 +1,4 @@
-/** Each program starts, and answers over HTTP/1.1, HTTP/2 and HTTP/3. */
+/** Each program starts, and responds over HTTP/1.1, HTTP/2 and HTTP/3. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -64,7 +64,7 @@ describe.each([
   });
 });
 
-test("the chat has its page and its welcome over every version", async () => {
+test("the chat serves its page and its welcome message over every version", async () => {
   const port = await started(() => import("../../examples/ws-chat/main.ts"));
   for (const [protocol, version] of VERSIONS) {
     const page = await connect(protocol).fetch(`https://localhost:${port}/`);

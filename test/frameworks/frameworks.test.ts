@@ -1,4 +1,4 @@
-/** Express, Fastify and Koa give the same answers over HTTP/1.1, HTTP/2 and HTTP/3 as on node:https. */
+/** Express, Fastify and Koa give the same responses over HTTP/1.1, HTTP/2 and HTTP/3 as on node:https. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { createServer } from "../../src/node/index.ts";
 import { type Asking, type Row, sameOverAll } from "./table.ts";
 
-// biome-ignore lint/suspicious/noExplicitAny: they bring no types
+// biome-ignore lint/suspicious/noExplicitAny: these packages have no types
 type Any = any;
 
 const folder = mkdtempSync(join(tmpdir(), "nagare-frameworks-"));
@@ -173,7 +173,7 @@ const ROWS: Record<string, Row> = {
             context.body = null;
             break;
           default:
-            // Koa's own words for it are a number from HTTP/2 on, where there is no reason phrase.
+            // From HTTP/2 on, which has no reason phrase, Koa's default text is the status code.
             context.status = 404;
             context.body = "nothing here";
         }
@@ -188,7 +188,7 @@ test.each(Object.entries(ROWS))("%s", async (_name, row) => {
   await sameOverAll(row);
 });
 
-test("express-ws talks over a server of ours", async () => {
+test("express-ws works on our server", async () => {
   const app = express();
   const server = createServer(localhostIdentity, app);
   expressWs(app, server as never);
@@ -206,7 +206,7 @@ test("express-ws talks over a server of ours", async () => {
   await new Promise<void>((resolve) => server.close(() => resolve()));
 });
 
-test("Fastify listens, answers and closes by itself", async () => {
+test("Fastify listens, responds and closes on its own", async () => {
   const app = Fastify({ serverFactory: (handler) => createServer(localhostIdentity, handler as never) as never });
   app.get("/", async (request) => ({ version: request.raw.httpVersion }));
   const url = new URL(await app.listen({ port: 0, host: "127.0.0.1" }));

@@ -1,4 +1,4 @@
-/** Middleware that touches `req` and `res` deeply gives the same answers over HTTP/1.1, HTTP/2 and HTTP/3 as on node:https. */
+/** Middleware that reaches deep into `req` and `res` behaves on every version as it does on node:https. */
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, createServer as createHttpServer, type IncomingMessage, type ServerResponse } from "node:http";
@@ -34,7 +34,7 @@ import vhost from "vhost";
 import { afterAll, test } from "vitest";
 import { type Asking, type Row, sameOverAll } from "./table.ts";
 
-// One copy of graphql for both: the other way in would give each its own.
+// Import graphql so that both packages share one copy; the other entry point would load a second one.
 const require = createRequire(import.meta.url);
 const { buildSchema } = require("graphql");
 const { createHandler } = require("graphql-http/lib/use/http");
@@ -46,10 +46,10 @@ afterAll(() => {
 
 type Next = (error?: unknown) => void;
 type Middleware = (request: IncomingMessage, response: ServerResponse, next: Next) => unknown;
-// biome-ignore lint/suspicious/noExplicitAny: Express brings no types
+// biome-ignore lint/suspicious/noExplicitAny: Express has no types
 type App = any;
 
-/** An Express app with these, and what to ask it. */
+/** An Express app with the given middleware, and the requests to send to it. */
 const withApp = (build: (app: App) => void, run: (asking: Asking) => Promise<unknown>): Row => ({
   start(server) {
     const app = express();
@@ -401,7 +401,7 @@ const ROWS: Record<string, () => Row | Promise<Row>> = {
         const opened = await ask({ path });
         const sid = (JSON.parse(opened.text.slice(1)) as { sid: string }).sid;
         const poll = ask({ path: `${path}&sid=${sid}` });
-        // HTTP/1.1's one connection carries the poll: nothing else gets through before something is pushed.
+        // Over HTTP/1.1 the poll occupies the only connection: other requests wait until something is pushed.
         while (client === undefined) await new Promise((resolve) => setImmediate(resolve));
         client.send("pushed");
         const sent = ask({ path: `${path}&sid=${sid}`, method: "POST", body: "4hello" });

@@ -14,7 +14,7 @@ export interface Answer {
 }
 
 export interface Asking {
-  /** Sends a request. The answer has no fields that differ between versions. */
+  /** Sends a request. Removes fields that differ between versions from the response. */
   ask(request: TestRequest): Promise<Answer>;
   readonly port: number;
   /** The HTTP version, or "node:https". */
@@ -32,18 +32,18 @@ const VOLATILE = /^(?:date|alt-svc|connection|keep-alive|transfer-encoding|x-req
 
 export async function sameOverAll(row: Row): Promise<void> {
   const { cert, key } = localhostIdentity;
-  const wanted = await answersOf(row, createHttpsServer({ cert, key } as object), "node:https", openHttp1);
-  expect(wanted).toBeDefined();
+  const expected = await resultOf(row, createHttpsServer({ cert, key } as object), "node:https", openHttp1);
+  expect(expected).toBeDefined();
   for (const [version, open] of VERSIONS) {
     const lines: string[] = [];
     const server = createServer({ cert, key, log: (line) => lines.push(line) });
-    const found = await answersOf(row, server, version, open);
-    expect({ version, found, lines }).toEqual({ version, found: wanted, lines: [] });
+    const found = await resultOf(row, server, version, open);
+    expect({ version, found, lines }).toEqual({ version, found: expected, lines: [] });
   }
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: either server
-async function answersOf(row: Row, server: any, version: string, open: OpenTestClient): Promise<unknown> {
+async function resultOf(row: Row, server: any, version: string, open: OpenTestClient): Promise<unknown> {
   const run = await row.start(server);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,4 @@
-/** Packages without types of their own, which only these tests use. */
+/** Packages without types, which only these tests use. */
 declare module "body-parser";
 declare module "busboy";
 declare module "compression";

@@ -21,11 +21,11 @@ interface RequestState {
   readonly socket: StreamSocket;
   /** Called when a listener throws. */
   readonly fail: (error: unknown) => void;
-  /** Called when the body has ended or its rest is dropped. */
+  /** Called when the body has ended, or the rest of it has been dropped. */
   readonly onEnd?: () => void;
   isWaiting: boolean;
   /** True once the response has finished: the rest of the body is then dropped. */
-  isAnswered: boolean;
+  hasResponded: boolean;
 }
 
 /** Undocumented members that Node's own server uses. */
@@ -58,7 +58,7 @@ export function createRequest(
   if (joinDuplicateHeaders) Object.assign(request, { joinDuplicateHeaders });
   const lines = http1 === undefined ? linesOf(exchange) : (http1.rawHeaders as string[]);
   request._addHeaderLines(lines, lines.length);
-  request[REQUEST_STATE] = { exchange, socket, ...on, isWaiting: false, isAnswered: false };
+  request[REQUEST_STATE] = { exchange, socket, ...on, isWaiting: false, hasResponded: false };
   request._read = read;
   request.emit = emit;
   return request;
@@ -103,7 +103,7 @@ function pump(request: Incoming): void {
   }
   if (body.state === "aborted") {
     if (state.exchange.readsOn === true) state.socket.destroy();
-    else if (state.isAnswered) completeRequest(request);
+    else if (state.hasResponded) completeRequest(request);
   } else if (body.state === "ended") completeRequest(request);
   else if (!state.isWaiting) {
     state.isWaiting = true;
@@ -125,7 +125,7 @@ export function completeRequest(request: Incoming): void {
   onEnd?.();
 }
 
-/** Catches exceptions of listeners, which fail this request alone. */
+/** Catches exceptions from listeners, which fail only this request. */
 function emit(this: Incoming, ...given: [never, ...never[]]): boolean {
   try {
     return EventEmitter.prototype.emit.apply(this, given);

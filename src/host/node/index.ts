@@ -1,4 +1,4 @@
-/** Exchanges as Node's `(req, res)`, for a server shaped like https.Server. */
+/** Presents exchanges as Node's `(req, res)`, for a server like https.Server. */
 export type { RequestClass } from "./incoming.ts"; // the class of `req`
 export { createNodeHandler, failResponse, type NodeServer } from "./node-handler.ts"; // turns exchanges into Node's events
 export type { ResponseClass } from "./outgoing.ts"; // the class of `res`

@@ -6,7 +6,7 @@ function coded<E extends Error>(error: E, code: string): E & CodedError {
   return Object.assign(error, { code });
 }
 
-/** The error with which Node destroys `req` when the client disconnects. */
+/** Node's error for a `req` whose client has disconnected. */
 export const connectionReset = (cause?: unknown): CodedError =>
   coded(new Error("aborted", cause === undefined ? undefined : { cause }), "ECONNRESET");
 

@@ -151,7 +151,7 @@ class Transaction {
   #handleFinish(): void {
     const request = this.#request;
     this.#isFinished = true;
-    request[REQUEST_STATE].isAnswered = true;
+    request[REQUEST_STATE].hasResponded = true;
     if (DETACH_SIGNAL !== undefined) (request as unknown as Record<symbol, () => void>)[DETACH_SIGNAL]?.();
     // Drains content that was never read.
     if (!request._consuming && !request._readableState.resumeScheduled) request._dump();
@@ -187,12 +187,12 @@ class Transaction {
 
   #handleTimeout(): void {
     const request = this.#request;
-    const isHeard = [
+    const isHandled = [
       !request.complete && request.emit("timeout", this.#socket),
       this.#socket._httpMessage !== null && this.#response.emit("timeout", this.#socket),
       this.#options.server.emit("timeout", this.#socket),
     ];
-    if (!isHeard.includes(true)) this.#socket.destroy();
+    if (!isHandled.includes(true)) this.#socket.destroy();
   }
 
   handleFault(fault: Fault): void {

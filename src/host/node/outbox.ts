@@ -135,7 +135,7 @@ export class Outbox {
 
   /** Called when the exchange has closed without an abort. */
   handleClose(): void {
-    // HTTP/3 accepts everything at once, and sends it at the end of the turn.
+    // HTTP/3 accepts everything immediately, and sends it at the end of the turn.
     if (this.exchange.protocol === "h3") setImmediate(finish, this);
     else this.finish();
   }

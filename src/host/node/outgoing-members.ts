@@ -32,7 +32,7 @@ export interface Outgoing extends ServerResponse<Incoming> {
   getRawHeaderNames(): string[];
 }
 
-/** Parses a field line of Node's making. */
+/** Parses a field line that Node has formatted. */
 export function splitLine(line: string): [name: string, value: string] {
   const colon = line.indexOf(":");
   return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];

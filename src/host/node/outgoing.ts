@@ -92,7 +92,7 @@ function flushOutput(this: BoundResponse): boolean {
   return true;
 }
 
-/** Catches exceptions of listeners, which fail this request alone. */
+/** Catches exceptions from listeners, which fail only this request. */
 function emit(this: BoundResponse, ...given: [never, ...never[]]): boolean {
   try {
     if ((given[0] as string) === "finish") this[OUTBOX].handleFinish();

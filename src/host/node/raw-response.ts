@@ -1,6 +1,7 @@
 /**
- * Parses the HTTP/1.1 response (RFC 9112) that listeners of "upgrade" and "connect" write to their socket. Its head accepts
- * the tunnel or becomes the exchange's response, over every version; the bytes after it are the tunnel's or the content.
+ * Parses the HTTP/1.1 response (RFC 9112) that listeners for "upgrade" and "connect" write to their socket. Its head
+ * accepts the tunnel or becomes the exchange's response, over every version; the bytes after it go into the tunnel or
+ * become the content.
  */
 import { contentLengthOf, type FieldLine, isHttp1Only } from "../../http/index.ts";
 import type { ServerExchange } from "../http/exchange.ts";

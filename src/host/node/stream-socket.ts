@@ -1,9 +1,9 @@
 /**
- * The socket of one request, which listeners of node:http expect on `req` and `res`. A connection may carry many requests
- * at once, so each request has its own façade, which closes with the request: listeners do not pile up, and `destroy`
- * ends this request alone.
+ * The socket of one request, which listeners for node:http expect on `req` and `res`. A connection may carry many
+ * requests at once, so each request has its own façade, which closes with the request: listeners do not accumulate, and
+ * `destroy` ends only this request.
  *
- * Listeners of "upgrade" write an HTTP/1.1 response to it; `raw-response.ts` parses that.
+ * Listeners for "upgrade" write an HTTP/1.1 response to it, which `raw-response.ts` parses.
  */
 import { Duplex } from "node:stream";
 import { type Fault, guard } from "../guard.ts";
@@ -79,7 +79,7 @@ export class StreamSocket extends Duplex {
     return this.writable ? "writeOnly" : "closed";
   }
 
-  /** Catches exceptions of listeners, which destroy this socket alone. */
+  /** Catches exceptions from listeners, which destroy only this socket. */
   override emit(event: string | symbol, ...given: unknown[]): boolean {
     // Node's server always has a listener: a connection error never becomes an exception.
     if (event === "error" && this.listenerCount("error") === 0) return false;

@@ -1,4 +1,4 @@
-/** Classes of Node's servers, for floors that may not import them. */
+/** Classes of Node's HTTP servers, for floors that may not import them. */
 import { EventEmitter } from "node:events";
 import { IncomingMessage, type RequestListener, ServerResponse } from "node:http";
 import { Server as HttpsServer } from "node:https";
@@ -7,8 +7,8 @@ export type Listener = RequestListener;
 export { IncomingMessage as NodeIncomingMessage, ServerResponse as NodeServerResponse };
 
 /**
- * An EventEmitter with https.Server's prototype. Test clients and others choose https by `server instanceof tls.Server`.
- * The constructor of https.Server does not run: subclasses replace the methods that need it.
+ * An EventEmitter with https.Server's prototype, since test clients, among others, choose https if `server instanceof
+ * tls.Server`. The constructor of https.Server does not run: subclasses replace the methods that need it.
  */
 export const HttpsServerShape: new (options: { captureRejections: boolean }) => EventEmitter = Object.assign(
   function (this: EventEmitter, options: object): void {

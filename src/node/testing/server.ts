@@ -1,4 +1,4 @@
-/** A server for tests that closes after each of them, and clients of it. */
+/** A server that closes after each test, and its clients. */
 import { once } from "node:events";
 import { createServer as createHttpsServer } from "node:https";
 import { afterEach } from "vitest";
@@ -12,13 +12,13 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** What either server has. */
+/** The members that both servers have. */
 export type AnyServer = Pick<Server, "on" | "once" | "address" | "closeAllConnections"> & {
   listen(port: number, host: string): unknown;
   close(callback: () => void): unknown;
 };
 
-/** The port of a server that has begun to listen. */
+/** Makes a server listen, and returns its port. */
 export async function listening(server: AnyServer): Promise<number> {
   server.listen(0, "127.0.0.1");
   await once(server as never, "listening");
@@ -32,7 +32,7 @@ export async function listening(server: AnyServer): Promise<number> {
   return (server.address() as { port: number }).port;
 }
 
-/** Without a word on standard error; `lines` is what would have been said. */
+/** Collects the log in `lines` instead of writing it to standard error. */
 export function ownServer(listener?: Listener, options: ServerOptions = {}): { server: Server; lines: string[] } {
   const lines: string[] = [];
   const server = createServer({ ...localhostIdentity, log: (line) => lines.push(line), ...options }, listener);
