@@ -1,7 +1,7 @@
 /** The runner's interface: a victim that takes inputs until its connection ends. */
 
 export interface Session {
-  /** Sends one input and lets the victim react. Throws if the victim shows a fault of its own. */
+  /** Sends one input and lets the victim react. Throws if the victim itself is at fault. */
   step(): void;
   /** How the victim's connection ended; undefined while it is open. */
   readonly outcome: string | undefined;

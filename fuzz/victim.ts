@@ -111,7 +111,7 @@ export class Victim {
     peer.poll();
     this.#checkRest();
     if (this.#chance.oneIn(4)) this.wait(this.#span());
-    // A connection that receives nothing more ends by itself.
+    // A connection that receives nothing more ends on its own.
     if (peer.victim.connectionCount === 0) this.outcome ??= "gone";
   }
 

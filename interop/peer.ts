@@ -36,8 +36,8 @@ export interface ClientRole {
   /** Loads a page with its subresources; returns the protocol of each as reported by the browser. */
   loadPage?(port: number, cell: CellFolder): Promise<readonly string[]>;
   /**
-   * A browser that nobody forces to HTTP/3: it learns of it from Alt-Svc. `visit` loads a path and gives the protocol that
-   * carried it. Returns the paths for which the browser remembered an alternative service, by its own log.
+   * A browser without flags that force HTTP/3, which it learns of from Alt-Svc. `visit` loads a path and returns the
+   * protocol that carried it. Returns the paths for which the browser's log shows a known alternative service.
    */
   browse?(
     port: number,

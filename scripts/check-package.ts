@@ -44,7 +44,7 @@ const SETTINGS = {
   dom: { ...STRICT, types: [] },
 };
 
-/** Asks the README's server over each version, and stops it. */
+/** Sends the README's server a request over each version, and stops it. */
 const ASK = `
 import { createClient } from "nagare/client";
 for (const protocol of ["h3", "h2", "http/1.1"]) {
@@ -109,7 +109,7 @@ function checkTopLevelAwait(folder: string): void {
   );
 }
 
-/** The first piece of code in the README that imports this. */
+/** The first code block in the README that imports this module. */
 function exampleOf(specifier: string): string {
   const blocks = [...readFileSync(join(root, "README.md"), "utf8").matchAll(/```ts\n([\s\S]*?)```/g)];
   const found = blocks.find(([, code]) => code!.includes(`"${specifier}"`));
@@ -117,7 +117,7 @@ function exampleOf(specifier: string): string {
   return found[1]!;
 }
 
-/** Links among the documents lead to what is packed. Sources and tests are not; documents about them name the repository's. */
+/** Links between documents must lead to packed files, except for sources and tests, which are not packed. */
 function checkLinks(home: string): void {
   const dead: string[] = [];
   for (const file of readdirSync(home, { recursive: true, encoding: "utf8" })) {
@@ -151,11 +151,11 @@ try {
   const imports = (names: readonly string[]): string =>
     names.map((name, i) => `import * as m${i} from "${name}";\nexport { m${i} };\n`).join("");
   writeFileSync(join(project, "index.node.ts"), imports(entries));
-  // nagare/node is made of Node's own types.
+  // nagare/node builds on Node's own types.
   writeFileSync(join(project, "index.dom.ts"), imports(entries.filter((name) => name !== "nagare/node")));
   const kit = exampleOf("nagare/testing");
   writeFileSync(join(project, "kit.ts"), kit);
-  // Not every Node strips types by itself.
+  // Not every supported Node version strips types.
   writeFileSync(join(project, "kit.js"), kit.replace(": Request", ""));
   const app = exampleOf("nagare");
   writeFileSync(join(project, "app.ts"), app);

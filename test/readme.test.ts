@@ -40,7 +40,7 @@ describe("the example", () => {
     ).toHaveLength(8);
   });
 
-  test.each(["h3", "h2", "http/1.1"] as const)("answers over %s", async (protocol) => {
+  test.each(["h3", "h2", "http/1.1"] as const)("responds over %s", async (protocol) => {
     const { cert } = await developmentIdentity();
     await using client = createClient({ protocols: [protocol], ca: cert });
     const response = await client.fetch(server.url);

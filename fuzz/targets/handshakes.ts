@@ -27,7 +27,7 @@ class HandshakeSession implements Session {
     const role = chance.pick(["client", "client", "client", "server"] as const);
     const victim = new Victim(chance, { role, ...this.#faults(chance) });
     victim.peer.handshake();
-    // Closed or waiting: after enough silence it ends by itself.
+    // Closed or waiting: after enough silence it ends on its own.
     const isComplete = victim.outcome === undefined && victim.peer.connection?.isHandshakeComplete === true;
     victim.end();
     this.outcome = isComplete ? "completed" : (victim.outcome ?? "never accepted");

@@ -1,9 +1,9 @@
-/** Going back from HTTP/3: a browser that learned of it from Alt-Svc forgets it when the server says `clear` (RFC 7838 §3). */
+/** Disables HTTP/3: a browser that learned of it from Alt-Svc forgets it after `Alt-Svc: clear` (RFC 7838 §3). */
 
 import type { Case } from "../case.ts";
 import { startOwnServer } from "../own-server.ts";
 
-/** Chromium loads the first pages over HTTP/2, until its first QUIC connection stands. */
+/** Chromium loads the first pages over HTTP/2, until its first QUIC connection is established. */
 const VISITS_TO_LEARN = 30;
 
 export const rollback: Case = {
@@ -34,7 +34,7 @@ export const rollback: Case = {
       }
     });
     if (!remembering.has(learned)) throw new Error("h3 was used, but not from an alternative service");
-    if (!remembering.has(`${page}?back=1`)) throw new Error("it was forgotten before the server said clear");
+    if (!remembering.has(`${page}?back=1`)) throw new Error("it was forgotten before the server sent clear");
     if (remembering.has(`${page}?back=2`)) throw new Error("the alternative service is still remembered after clear");
     return `h3 by Alt-Svc at load ${visits}; after a restart without HTTP/3, h2 at once, and nothing remembered`;
   },

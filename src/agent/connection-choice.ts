@@ -1,7 +1,7 @@
 /**
  * Decides which connections to open for an origin: HTTP/3, TCP, or both at once.
  *
- * If HTTP/3 is the preferred protocol and not known to be broken, it is tried alone for a moment (the head start), then
+ * If HTTP/3 is the preferred protocol and not known to be broken, only HTTP/3 is tried at first (the head start), then
  * TCP joins; the first to connect carries the request. If HTTP/3 fails where TCP works, it counts as broken for a while
  * (alternatives.ts). An advertised alternative is opened in parallel with TCP, and requests move there once it is
  * connected.
@@ -22,7 +22,7 @@ export interface ChoiceRules {
   readonly protocols: readonly HttpVersion[];
   /** For HTTP/1.1; HTTP/2 and HTTP/3 use one connection for all requests. */
   readonly maxConnections: number;
-  /** How long HTTP/3 is tried alone. */
+  /** How long HTTP/3 is tried before TCP joins. */
   readonly headStart: Micros;
 }
 

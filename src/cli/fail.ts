@@ -76,7 +76,7 @@ export function exitCodeOf(error: unknown): number {
   return error instanceof CliError ? error.exitCode : EXIT.failed;
 }
 
-/** True if the reader of our output is gone (`nagare … | head`). There is nobody to report that to. */
+/** True if the reader of our output has gone away (`nagare … | head`), so there is no one to report to. */
 const isBrokenPipe = (error: unknown): boolean =>
   error instanceof Error && (error as NodeJS.ErrnoException).code === "EPIPE" && !(error instanceof CliError);
 

@@ -1,8 +1,8 @@
-// Ctrl-C in a one-shot command: the first asks it to stop, a second ends the process at once.
+// Ctrl-C in a one-shot command: the first asks it to stop, a second ends the process immediately.
 import { EXIT, silentExit } from "./fail.ts";
 import type { Io } from "./io.ts";
 
-/** Runs `work` with an AbortSignal that SIGINT and SIGTERM abort; the command then ends with 130 or 143. */
+/** Runs `work` with an AbortSignal that SIGINT and SIGTERM abort; the command then exits with 130 or 143. */
 export async function interruptible<T>(io: Io, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
   const stop = io.onInterrupt((name) => {

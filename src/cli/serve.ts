@@ -9,7 +9,7 @@ Examples:
   nagare serve app.ts                              a module: export default { fetch(request) { … } }
   nagare serve -p 443 --cert cert.pem --key key.pem --http-port 80 ./site
 
-When ready, prints the URL on a line of its own. SIGINT or SIGTERM lets requests finish; a second one quits.
+When ready, prints the URL on its own line. SIGINT or SIGTERM lets requests finish; a second one quits.
 Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
 `;
 

@@ -17,9 +17,9 @@ afterEach(async () => {
 });
 
 function openClient(options: ClientOptions = {}): Client {
-  const made = createClient({ ca, protocols: ["h2", "http/1.1"], ...options });
-  clients.push(made);
-  return made;
+  const client = createClient({ ca, protocols: ["h2", "http/1.1"], ...options });
+  clients.push(client);
+  return client;
 }
 
 async function up(server: Promise<TestServer>): Promise<TestServer> {

@@ -1,4 +1,4 @@
-/** A server that was killed and started anew is noticed within a few probe timeouts, not after the idle timeout (case 08 a). */
+/** Notices a killed and restarted server within a few probe timeouts, not after the idle timeout (case 08 a). */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { loadIdentity } from "../host/certificates/identity.ts";
 import { createHttp3Connector } from "../host/client/h3-connector.ts";
@@ -18,9 +18,9 @@ afterEach(async () => {
 interface Life {
   readonly port: number;
   readonly seen: string[];
-  /** Ends without a word, as a process that is killed. */
+  /** Stops without sending anything, like a process that is killed. */
   kill(): Promise<void>;
-  /** From now on it neither hears nor says anything; `wake` has it go on. */
+  /** Stops receiving and sending until the returned function is called. */
   sleep(): () => void;
 }
 
@@ -88,15 +88,15 @@ function open(options: ClientOptions = {}): { client: Client; dials: () => numbe
   return { client, dials: () => dials };
 }
 
-/** Until the client tries a second connection. */
-const raced = (dials: () => number): Promise<void> =>
+/** Waits until the client tries a second connection. */
+const waitForSecondDial = (dials: () => number): Promise<void> =>
   vi.waitUntil(() => dials() > 1, { timeout: 10_000 }).then(() => {});
 
 const urlOf = ({ port }: Life): string => `https://127.0.0.1:${port}/`;
 const never: OnExchange = () => {};
 
-describe("a server that was killed and started anew on its port", () => {
-  test("with its reset key ends the connections of its former life, and a request moves to a new one", async () => {
+describe("a server that was killed and restarted on its port", () => {
+  test("with its reset key ends earlier connections, and a request moves to a new one", async () => {
     const resetKey = new Uint8Array(32).fill(7);
     const first = await serveLife(0, { resetKey });
     const { client } = open();
@@ -106,11 +106,11 @@ describe("a server that was killed and started anew on its port", () => {
     const response = await client.fetch(urlOf(first));
     expect(await response.text()).toBe("here");
     expect(client.facts(response)!.attempts).toBe(2);
-    // The new one is not what ended the old: without a reset it would have been tried beside it.
+    // The reset ended the old connection, not the new one: otherwise there would have been an extra request.
     await expect(client.fetch(urlOf(first)).then(() => second.seen)).resolves.toEqual(["GET", "GET"]);
   });
 
-  test("with its reset key fails what may not be repeated, and says why", async () => {
+  test("with its reset key fails requests that may not be repeated, and the error says why", async () => {
     const resetKey = new Uint8Array(32).fill(7);
     const first = await serveLife(0, { resetKey });
     const { client } = open();
@@ -124,7 +124,7 @@ describe("a server that was killed and started anew on its port", () => {
     expect(second.seen).toEqual([]);
   });
 
-  test("without a reset key is found by a connection beside the silent one", async () => {
+  test("without a reset key is found by a second connection, in parallel with the silent one", async () => {
     const first = await serveLife();
     const { client } = open();
     await (await client.fetch(urlOf(first))).text();
@@ -145,19 +145,19 @@ describe("a server that was killed and started anew on its port", () => {
 });
 
 describe("a silent server", () => {
-  test("that wakes before another connection works answers on the old one", async () => {
+  test("that wakes before another connection works responds on the old one", async () => {
     const life = await serveLife();
     const { client, dials } = open();
     await (await client.fetch(urlOf(life))).text();
     const wake = life.sleep();
     const answered = client.fetch(urlOf(life));
-    await raced(dials);
+    await waitForSecondDial(dials);
     wake();
     expect(await (await answered).text()).toBe("here");
     expect(client.facts(await answered)!.attempts).toBe(1);
   });
 
-  test("keeps a download that it goes on with", async () => {
+  test("that wakes up continues its download", async () => {
     let finish = () => {};
     const life = await serveLife(0, {
       onExchange: (exchange) => {
@@ -171,21 +171,21 @@ describe("a silent server", () => {
     const slow = await client.fetch(`${urlOf(life)}slow`);
     const wake = life.sleep();
     const other = client.fetch(urlOf(life)).then((response) => response.text());
-    await raced(dials);
+    await waitForSecondDial(dials);
     wake();
     expect(await other).toBe("first ");
     finish();
     expect(await slow.text()).toBe("first second");
   });
 
-  test("that never answers fails its requests with the error of the connection beside it", async () => {
+  test("that never responds fails its requests with the error of the second connection", async () => {
     const life = await serveLife(0, { onExchange: never });
     const { client, dials } = open({ connectTimeout: 300 });
     client.fetch(urlOf(life)).catch(() => {});
     await expect.poll(() => life.seen.length).toBe(1);
     await life.kill();
     client.fetch(urlOf(life)).catch(() => {});
-    await raced(dials);
+    await waitForSecondDial(dials);
     await expect(client.fetch(urlOf(life))).rejects.toMatchObject({
       code: expect.stringMatching(/^(CONNECT_TIMEOUT|CONNECTION_REFUSED)$/),
     });

@@ -130,7 +130,7 @@ async function sendRequest(
   const authority = headers.get("host") ?? url.host;
   headers.delete("host");
   if (!state.exact) addDefaults(headers, settings);
-  // RFC 9110 §8.6: methods that anticipate content send content-length: 0 if there is none.
+  // RFC 9110 §8.6: methods that anticipate content send content-length: 0 if there is no content.
   if (body === undefined && (method === "POST" || method === "PUT")) headers.set("content-length", "0");
   const head = {
     method,

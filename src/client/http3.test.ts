@@ -32,9 +32,9 @@ async function up(handler: Handler, options: ServeOptions = {}): Promise<string>
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function openClient(options: ClientOptions = {}): Client {
-  const made = createClient({ ca: authority.ca, protocols: ["h3"], ...options });
-  closing.push(() => made.destroy());
-  return made;
+  const client = createClient({ ca: authority.ca, protocols: ["h3"], ...options });
+  closing.push(() => client.destroy());
+  return client;
 }
 
 describe("an exchange", () => {

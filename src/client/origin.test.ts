@@ -28,9 +28,9 @@ async function serve(altSvc?: string): Promise<TestServer> {
 
 async function openClient(http3: Http3Connector, options: ClientOptions = {}): Promise<Client> {
   const { authority } = testCertificate();
-  const made = createClient({ ca: authority.ca, http3, ...options });
-  clients.push(made);
-  return made;
+  const client = createClient({ ca: authority.ca, http3, ...options });
+  clients.push(client);
+  return client;
 }
 
 interface Attempt {

@@ -1,6 +1,6 @@
 /**
- * The cryptographic interface. The engines are entry points of their own (`portable/`, `pure/`), so that importing the
- * interface pulls in none of them.
+ * The cryptographic interface. Each engine has its own entry point (`portable/`, `pure/`), so that importing the
+ * interface loads no engine.
  */
 
 /** A DER reader for parsing keys and certificates. */

@@ -5,8 +5,9 @@
 import type { DevelopmentIdentity } from "../host/certificates/development.ts";
 
 /**
- * Arguments for a Chromium that loads `url` over HTTP/3 at once and accepts only this certificate. They take effect only
- * when the browser starts: give it its own profile (`--user-data-dir`), or it passes the page to a running instance.
+ * Arguments for a Chromium that loads `url` over HTTP/3 from the first request and accepts only this certificate. They
+ * take effect only when the browser starts: give it its own profile (`--user-data-dir`), or it passes the page to a
+ * running instance.
  */
 export function chromiumFlags(url: string | URL, identity: Pick<DevelopmentIdentity, "spkiHash">): readonly string[] {
   const { hostname, port } = new URL(url);

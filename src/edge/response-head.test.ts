@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** A server that sends a head at once, and the content "later" after `go`. */
+/** A server that sends a head immediately, and the content "later" after `go`. */
 interface Setup {
   readonly url: URL;
   readonly go: () => void;

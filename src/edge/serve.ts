@@ -39,11 +39,11 @@ export interface ServeOptions {
   readonly onError?: (error: unknown) => Response | Promise<Response>;
   /** Receives each line of the key log (RFC 9850). These lines decrypt the traffic: for tests only. */
   readonly onKeyLog?: (line: string) => void;
-  /** When QUIC clients must prove their address first. The default, "auto", means under pressure. */
+  /** When QUIC clients must prove their address first. The default, "auto", means under load. */
   readonly retry?: RetryPolicy;
   /**
    * The secret for stateless resets (RFC 9000 §10.3.2): a server restarted with the same key ends the HTTP/3 connections of
-   * its previous run at once. At least 32 secret bytes, or "kept" for a key in the user's cache folder.
+   * its previous run immediately. At least 32 secret bytes, or "kept" for a key in the user's cache folder.
    */
   readonly resetKey?: Uint8Array | "kept";
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */

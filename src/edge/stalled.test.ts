@@ -57,7 +57,7 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
     await server.close({ timeout: 0 });
   });
 
-  test("a response that nobody reads is aborted", async () => {
+  test("an unread response is aborted", async () => {
     const { content } = await client.request({ path: "/endless" }).response;
     content.on("error", () => undefined);
     await vi.waitUntil(() => closed.length > 0, { timeout: 20_000, interval: 20 });

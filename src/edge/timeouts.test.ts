@@ -52,7 +52,7 @@ describe.each(INVALID_TIMES)("%s", (value) => {
 });
 
 describe.each(LONG_TIMES)("%s ms", (value) => {
-  test.each(["http/1.1", "h2", "h3"] as const)("does not end a request over %s at once", async (protocol) => {
+  test.each(["http/1.1", "h2", "h3"] as const)("does not end a request over %s immediately", async (protocol) => {
     const { server, began, go } = await slowServer();
     const times = Object.fromEntries(CLIENT.map((option) => [option, value]));
     const client = createClient({ ...times, protocols: [protocol], rejectUnauthorized: false });

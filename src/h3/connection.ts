@@ -263,7 +263,7 @@ export class H3Connection {
     }
   }
 
-  /** Closes the connection at once. */
+  /** Closes the connection immediately. */
   close(code: VarInt = H3_ERRORS.H3_NO_ERROR.code, phrase = ""): void {
     if (this.#state === "closed") return;
     this.#end();

@@ -9,7 +9,7 @@ export const FRAME_WORK = 2;
 export const INSTRUCTION_WORK = 2;
 
 /**
- * Requests that are opened and cancelled at once return their stream credit while their work continues (the "Rapid
+ * Requests that are opened and cancelled immediately return their stream credit while their work continues (the "Rapid
  * Reset" attack). A peer may cancel half of its requests, and a hundred more at any time.
  */
 export class CancellationBudget {

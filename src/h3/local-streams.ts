@@ -1,4 +1,4 @@
-/** The unidirectional streams that we open (RFC 9114 §6.2): control, and QPACK's two. None of them ever ends. */
+/** The unidirectional streams that we open (RFC 9114 §6.2): control, and QPACK's two. They never end. */
 
 import type { Rng } from "../base/rng.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";

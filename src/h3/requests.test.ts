@@ -291,7 +291,7 @@ describe("graceful shutdown (RFC 9114 §5.2)", () => {
     expect(pair.server.of("drained")).toHaveLength(1);
   });
 
-  test("an idle server is drained at once", () => {
+  test("an idle server is drained immediately", () => {
     const pair = new H3Pair().run();
     pair.server.connection.goaway();
     pair.server.connection.goaway();

@@ -51,7 +51,7 @@ interface Watched {
 
 const MAX_DEFAULT_MEMORY = 512 * 1024 * 1024;
 const SWEEP_INTERVAL = 250;
-/** Once over the limit, the budget frees this share of it, so that it need not start again at once. */
+/** Once over the limit, the budget frees this share of it, so that it need not start again immediately. */
 const FREE_SHARE = 0.25;
 /** A connection must be quiet for this long before it is ended to free a descriptor. */
 const MIN_QUIET = 1_000;
@@ -145,7 +145,7 @@ export class Budget {
 
   /** Call before opening a file. Returns false if too many are open and the request must be refused. */
   openFile(): boolean {
-    // Ending a connection may close its files at once.
+    // Ending a connection may close its files immediately.
     if (!this.#hasDescriptor && (!this.makeRoom() || !this.#hasDescriptor)) {
       this.#refused += 1;
       this.#reportPressure(this.#now());

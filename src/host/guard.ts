@@ -192,7 +192,7 @@ export function guard<Args extends unknown[], OnFault extends (fault: Fault, ...
   };
 }
 
-/** Guards a promise that nobody awaits. */
+/** Guards a promise that is not awaited. */
 export function detach(entry: Entry, onFault: (fault: Fault) => void, promise: Promise<unknown>): void {
   promise.catch((error: unknown) => handle({ entry, error: asError(error) }, onFault));
 }

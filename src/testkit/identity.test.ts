@@ -23,7 +23,7 @@ test("the key belongs to the certificate", () => {
   expect(new X509Certificate(identity.chain[0]!).subjectAltName).toBe("DNS:server.test, DNS:localhost");
 });
 
-test("a client that trusts it accepts it for its names, at any time", async () => {
+test("a client that trusts the certificate accepts it for its names at any time", async () => {
   const verifier = createCertificateVerifier({ ca: [identity.cert] });
   for (const year of ["2001", "2026", "2998"]) {
     expect(await verifier.verify(identity.chain, "server.test", new Date(`${year}-06-01`))).toEqual({ ok: true });

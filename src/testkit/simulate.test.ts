@@ -7,12 +7,12 @@ const greet = () => new Response("hello");
 
 /** A body of `chunks` pieces, produced only as fast as it is read. */
 function stream(chunks: number, size: number): ReadableStream<Uint8Array> {
-  let made = 0;
+  let count = 0;
   return new ReadableStream({
     pull: (controller) => {
-      made += 1;
-      if (made > chunks) controller.close();
-      else controller.enqueue(new Uint8Array(size).fill(made));
+      count += 1;
+      if (count > chunks) controller.close();
+      else controller.enqueue(new Uint8Array(size).fill(count));
     },
   });
 }

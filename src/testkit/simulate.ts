@@ -36,7 +36,7 @@ export interface SimulateResult<T> {
   readonly virtualTime: number;
 }
 
-/** After this many idle turns of the event loop, nothing more will happen by itself. */
+/** After this many idle turns of the event loop, nothing more will happen on its own. */
 const IDLE_TURNS = 2;
 /** The maximum number of event loop turns at one instant; a longer chain of immediates counts as endless. */
 const MAX_TURNS = 100_000;

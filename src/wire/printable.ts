@@ -1,7 +1,7 @@
-/** What a peer wrote, made safe to show: a terminal obeys control characters, and a log breaks at line ends. */
+/** Makes a peer's text safe to show: terminals obey control characters, and line breaks would split a log entry. */
 
-/** Controls of ASCII and Latin-1 but for the tab, separators of lines, and what turns the direction of writing around. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it finds
+/** Control characters of ASCII and Latin-1 except tab, line separators, and characters that change text direction. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it matches control characters
 const UNPRINTABLE = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
 export const printable = (text: string): string => text.replace(UNPRINTABLE, escaped);

@@ -30,6 +30,7 @@ import {
   identities,
   impatientProxy,
   log,
+  logged,
   lost,
   NOWHERE,
   nextServer,
@@ -43,7 +44,6 @@ import {
   redirect,
   relayed,
   retire,
-  said,
   servers,
   signalled,
   sockets,
@@ -377,5 +377,5 @@ test.each(ENTRIES)("an exception in %s does not affect the process or the next c
   }
   for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
   expect(uncaught).toEqual([]);
-  if (!isQuiet(entry)) expect(said.join("\n")).toContain(`(${entry})`);
+  if (!isQuiet(entry)) expect(logged.join("\n")).toContain(`(${entry})`);
 });

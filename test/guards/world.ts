@@ -34,8 +34,8 @@ import { armed } from "./armed.ts";
 
 export const uncaught: unknown[] = [];
 export const onUncaught = (error: unknown): void => void uncaught.push(error);
-export const said: string[] = [];
-export const log = (line: string): void => void said.push(line);
+export const logged: string[] = [];
+export const log = (line: string): void => void logged.push(line);
 /** Sockets and servers in order of creation, for entries that no client can reach. */
 export const sockets: DatagramSocket[] = [];
 export const servers: NetServer[] = [];
@@ -81,7 +81,7 @@ beforeAll(async () => {
     return bind.apply(this, args as never);
   } as never);
   vi.spyOn(process.stderr, "write").mockImplementation((chunk) => {
-    said.push(String(chunk));
+    logged.push(String(chunk));
     return true;
   });
 });
@@ -95,7 +95,7 @@ afterAll(() => {
 });
 
 beforeEach(async () => {
-  said.length = 0;
+  logged.length = 0;
   uncaught.length = 0;
   sockets.length = 0;
   servers.length = 0;
@@ -324,7 +324,7 @@ export async function garbage({ stays = false } = {}): Promise<void> {
   await once(socket, stays ? "end" : "close");
 }
 
-/** Closes a server: at once during a request, or gracefully. */
+/** Closes a server: immediately during a request, or gracefully. */
 export async function closing(protocol: Protocol, timeout: number): Promise<void> {
   const server = await openServer();
   const { client, get } = openClient(server, protocol);

@@ -26,7 +26,7 @@ function rebindingNat(from: Instant, interval: number) {
 }
 
 describe("a NAT that changes its mapping", () => {
-  test.each([1, 2, 3])("does not damage a transfer, even on a lossy link (seed %i)", (seed) => {
+  test.each([1, 2, 3])("does not corrupt a transfer, even on a lossy link (seed %i)", (seed) => {
     const { element, ports } = rebindingNat(millis(500) as number as Instant, millis(700));
     const result = transfer({
       seed,
@@ -34,7 +34,7 @@ describe("a NAT that changes its mapping", () => {
       link: { delay: millis(15), rate: 8e6, loss: 0.005 },
       middle: [element],
       maxVirtualTime: seconds(120),
-      // Datagrams to an old port do not reach the client, so it must send something regularly itself.
+      // Datagrams to an old port do not reach the client, so the client must send something regularly.
       config: { keepAlive: seconds(1) },
     });
     expect(result.isIdentical).toBe(true);

@@ -128,7 +128,7 @@ class StreamDestination implements Destination {
   }
 }
 
-/** If the reader of a pipe is gone (`nagare get … | head`), the command ends without a message. */
+/** If the reader of a pipe has gone away (`nagare get … | head`), the command ends without a message. */
 function explainStdout(error: NodeJS.ErrnoException): CliError {
   if (error.code === "EPIPE" || error.code === "ERR_STREAM_DESTROYED") return silentExit(EXIT.writeFailed);
   return new CliError("WRITE_FAILED", `cannot write to stdout: ${error.code ?? error.message}`, {

@@ -10,7 +10,7 @@ export type Coding = (typeof PRECOMPRESSED)[number]["coding"];
 
 /** The codings that the client prefers to identity or accepts equally, in its order; ours breaks ties. */
 export function acceptedCodings(field: string | undefined): readonly Coding[] {
-  if (field === undefined) return []; // any coding would be allowed, but clients that can decode say so
+  if (field === undefined) return []; // any coding would be allowed, but clients that can decode one send the field
   const weights = new Map<string, number>();
   for (const item of field.split(",")) {
     const [name = "", ...parameters] = item.split(";");

@@ -70,21 +70,21 @@ describe("a folder that becomes a link out of the tree", () => {
   test.each(["stat", "open"])("just before %s reveals nothing", async (call) => {
     // The first calls of stat are for the root.
     before.call = "";
-    const asked = request("/sub/file.txt");
+    const pending = request("/sub/file.txt");
     before.call = call;
     before.run = replaceWithLink;
-    const { status, body } = await asked;
+    const { status, body } = await pending;
     expect(before.run).toBeUndefined();
     expect([status, body]).toEqual([404, "404 Not Found\n"]);
   });
 });
 
 test("a file that is moved out of the tree before it is opened is not sent", async () => {
-  const asked = request("/sub/file.txt");
+  const pending = request("/sub/file.txt");
   before.call = "open";
   before.run = () => {
     renameSync(join(site, "sub"), join(folder, "moved"));
     symlinkSync(join(folder, "moved"), join(site, "sub"));
   };
-  expect((await asked).status).toBe(404);
+  expect((await pending).status).toBe(404);
 });

@@ -234,6 +234,6 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
   });
 });
 
-test("an invalid hostHeader is rejected at once", async () => {
+test("an invalid hostHeader is rejected immediately", async () => {
   await expect(createProxy(["1"], { hostHeader: "a b" })).rejects.toMatchObject({ code: "OPTION_INVALID" });
 });

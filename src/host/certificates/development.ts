@@ -28,7 +28,7 @@ export interface DevelopmentIdentity extends Identity {
 }
 
 const DAY = 86_400_000;
-/** Validity starts an hour early, in case clocks of other machines are behind. */
+/** Validity starts an hour early, in case other machines' clocks are slow. */
 const BACKDATING = DAY / 24;
 /** The W3C's limit is 14 days. */
 const LIFETIME = 13 * DAY;

@@ -23,7 +23,7 @@ const KEY_CERT_SIGN = 5;
 const quoted = (certificate: Certificate): string => `"${certificate.subject.display}"`;
 const isSelfIssued = (certificate: Certificate): boolean => sameName(certificate.subject, certificate.issuer);
 
-/** Returns a path, or the most informative reason why there is none. */
+/** Returns a path, or the most informative reason that none was found. */
 export function findPath(
   leaf: Certificate,
   intermediates: readonly Certificate[],

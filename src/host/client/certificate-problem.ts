@@ -1,5 +1,5 @@
-// Explains what is wrong with a certificate. The verdict is an OpenSSL code, for both TCP and QUIC; people need the
-// name and the date.
+// Explains what is wrong with a certificate. Over both TCP and QUIC the verdict is an OpenSSL code; this adds the names
+// and dates that a person needs.
 import type { X509Certificate } from "node:crypto";
 import {
   ClientError,

@@ -68,7 +68,7 @@ describe("addresses are tried in turn", () => {
     expect(tries[0]!.signal.aborted).toBe(true);
   });
 
-  test("the next one starts at once after a failure", async () => {
+  test("the next one starts immediately after a failure", async () => {
     const result = run(["a", "b"]);
     tries[0]!.fail(new Error("refused"));
     await vi.advanceTimersByTimeAsync(0);

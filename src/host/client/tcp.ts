@@ -53,7 +53,7 @@ function establish(options: TcpConnectOptions): Promise<Socket> {
     else callback(null, first.address, first.family);
   };
   const socket = connectSocket({ host: "addresses.invalid", port, lookup, autoSelectFamily: true });
-  socket.on("error", ignore); // errors may occur at any time, even if nobody is waiting
+  socket.on("error", ignore); // errors may occur at any time, even if nothing is waiting
   return settle(socket, "connect", options.signal, (error) => {
     const code = codeOf(error);
     const where = `${servername} (${addresses.map(({ address }) => address).join(", ")}) port ${port}`;

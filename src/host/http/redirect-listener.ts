@@ -29,7 +29,7 @@ export class RedirectListener implements Bindable {
       server.once("error", reject);
       server.listen({ port, host }, () => {
         server.off("error", reject);
-        // The system could not accept a connection (EMFILE). Keep listening, since the next one may succeed.
+        // The system could not accept a connection (EMFILE). Keep listening, since the next attempt may succeed.
         const report = guard("redirect error", reportFault, (error: Error) =>
           reportFault({ entry: "redirect error", error }),
         );
@@ -46,7 +46,7 @@ export class RedirectListener implements Bindable {
   }
 }
 
-/** Answers every request with 308, which unlike 301 keeps its method (RFC 9110 §15.4.9). */
+/** Redirects every request with 308, which, unlike 301, preserves the method (RFC 9110 §15.4.9). */
 const redirectTo = (httpsPort: number): RequestListener =>
   guard(
     "redirect request",

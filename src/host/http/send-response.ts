@@ -170,7 +170,7 @@ const UNKNOWN_CHUNK = 64 * 1024;
 /** Microtasks within which the body of `new Response("text")` yields its only chunk and ends. */
 const READY_TURNS = 12;
 
-/** A stream's chunks, with prefetching of those that are ready at once. */
+/** A stream's chunks, with prefetching of those that are ready immediately. */
 class BodySource {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   /** Chunks requested but not yet returned by `read`. */

@@ -1,6 +1,6 @@
 /**
  * The limit on bytes queued by all responses of one connection, including bytes being fetched for them: two hundred
- * file reads that begin at once must not all use the room for one.
+ * file reads that begin together must not all use the room for one.
  */
 
 export interface RoomUser {

@@ -1,10 +1,10 @@
 /**
- * HTTP/1.1 and HTTP/2 on one TLS port, using Node's own modules, as exchanges.
+ * Serves HTTP/1.1 and HTTP/2 on one TLS port with Node's own modules, and turns each request into an exchange.
  *
- * Limits: a head may have 64 KiB and must arrive within 30 to 35 s (in HTTP/2 the first one; later ones within the
- * idle timeout), a TLS handshake within 15 s. A connection is closed after an idle minute, or if for a minute its
- * client reads nothing of a waiting response, or sends nothing of a body that a handler waits for. The total time of a
- * body is not limited, because uploads may be slow; flow control bounds unread bytes.
+ * Limits: a TLS handshake must finish within 15 s. A head may be at most 64 KiB and must arrive within 30 to 35 s; in
+ * HTTP/2 this applies to the first head, and the idle timeout to later ones. A connection is closed after an idle
+ * minute, or if its client makes a pending response or body wait for a minute without reading or sending anything. The
+ * total time of a body is not limited, because uploads may be slow; flow control limits unread bytes.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
@@ -48,12 +48,12 @@ export class TcpListener implements ManagedListener {
   readonly #onFault: (fault: Fault) => void;
   readonly #state: ListenerState;
   readonly #server: Http2SecureServer;
-  /** Node's server listens on one address. These accept connections on others and pass them to it. */
-  readonly #others: Server[] = [];
+  /** Node's server listens on one address. These listen on the other addresses and pass their connections to it. */
+  readonly #otherServers: Server[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #connections = new WeakMap<object, TcpConnection>();
   readonly #sessions = new Set<ServerHttp2Session>();
-  /** Connections that speak HTTP/1.1. */
+  /** Connections that use HTTP/1.1. */
   readonly #http1 = new Map<Socket, TcpConnection>();
   readonly #refusal: Http1Refusal;
   readonly #budget: Budget;
@@ -71,9 +71,9 @@ export class TcpListener implements ManagedListener {
     this.#refusal = new Http1Refusal(this.#onFault);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
     this.#server = createSecureServer(serverOptions(options.identities, this.#acceptsTunnels, this.#onFault));
-    // Node's timers allow no more; 0 means never.
+    // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
     const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
-    // With allowHTTP1 the server has the limits of node:http's Server, but not as options.
+    // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
     Object.assign(this.#server, {
       headersTimeout: HEAD_TIMEOUT,
       // Node silently drops fields above a maximum count; the size of the head is the limit.
@@ -117,7 +117,7 @@ export class TcpListener implements ManagedListener {
       (request: IncomingMessage, response: ServerResponse) => this.#queueHttp1(request, response),
     );
     this.#server.on("checkContinue", expecting as never);
-    // Handlers deal with other expectations, as in the other versions (RFC 9110 §10.1.1).
+    // Handlers deal with other expectations, as in the other versions of HTTP (RFC 9110 §10.1.1).
     this.#server.on("checkExpectation", expecting as never);
     this.#server.on(
       "session",
@@ -139,7 +139,7 @@ export class TcpListener implements ManagedListener {
         answerPlainHttp(error, this.#rawOf(socket)),
       ),
     );
-    this.#takeUpgrades();
+    this.#enableUpgrades();
     const { onKeyLog } = options;
     if (onKeyLog !== undefined) {
       this.#server.on(
@@ -159,7 +159,7 @@ export class TcpListener implements ManagedListener {
 
   readonly #destroyClient = (fault: Fault, _error: unknown, socket: Socket): void => this.#destroy(fault, socket);
 
-  #takeUpgrades(): void {
+  #enableUpgrades(): void {
     const onUpgrade = guard(
       "http1 upgrade",
       (fault, _request, socket) => this.#destroy(fault, socket),
@@ -185,7 +185,7 @@ export class TcpListener implements ManagedListener {
       // Without a host, Node binds synchronously, and falls back to IPv4 if there is no IPv6.
       server.listen({ port, ...(host === "::" ? {} : { host }), backlog: 1024 }, () => {
         server.off("error", reject);
-        // The system could not accept a connection (EMFILE). Keep listening, since the next one may succeed.
+        // The system could not accept a connection (EMFILE). Keep listening, since the next attempt may succeed.
         server.on(
           "error",
           guard("tcp server error", this.#onFault, (error: Error) =>
@@ -195,7 +195,7 @@ export class TcpListener implements ManagedListener {
         resolve();
       });
     });
-    if (!first) this.#others.push(server);
+    if (!first) this.#otherServers.push(server);
     if (!this.#referenced) server.unref();
     return boundAddress(server)!;
   }
@@ -222,7 +222,7 @@ export class TcpListener implements ManagedListener {
     if (this.#acceptsTunnels) return;
     this.#acceptsTunnels = true;
     this.#server.updateSettings({ enableConnectProtocol: true });
-    this.#takeUpgrades();
+    this.#enableUpgrades();
   }
 
   advertise(altSvc: string): void {
@@ -240,17 +240,17 @@ export class TcpListener implements ManagedListener {
 
   ref(): void {
     this.#referenced = true;
-    for (const server of [this.#server, ...this.#others]) server.ref();
+    for (const server of [this.#server, ...this.#otherServers]) server.ref();
   }
 
   unref(): void {
     this.#referenced = false;
-    for (const server of [this.#server, ...this.#others]) server.unref();
+    for (const server of [this.#server, ...this.#otherServers]) server.unref();
   }
 
   async #drain(): Promise<void> {
     this.#state.draining = true;
-    const servers = [this.#server, ...this.#others].filter((server) => server.listening);
+    const servers = [this.#server, ...this.#otherServers].filter((server) => server.listening);
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
     for (const session of this.#sessions) session.close(); // GOAWAY (RFC 9113 §6.8)
     // Close idle HTTP/1.1 connections; the others close after their response (RFC 9112 §9.6).
@@ -292,9 +292,9 @@ export class TcpListener implements ManagedListener {
   }
 
   #handleSecure(socket: TLSSocket): void {
-    if (socket.alpnProtocol === "h2") return; // it becomes a session
+    if (socket.alpnProtocol === "h2") return; // handled as a session
     const connection = this.#connectionOf(socket, socket);
-    // No stall timeout from the budget: `timeout` is more precise in HTTP/1.1, as it sees the progress of a write.
+    // The budget sets no stall timeout: in HTTP/1.1 Node's `timeout` is more precise, since it sees a write progress.
     this.#budget.add(connection, Number.POSITIVE_INFINITY);
     connection.pipeline = new Http1Pipeline(socket, () => connection.exchanges.size > 0, this.#onFault);
     this.#http1.set(socket, connection);
@@ -391,10 +391,10 @@ export class TcpListener implements ManagedListener {
     const response = responseFor(request, socket, this.#onFault);
     const head = http1Head(request);
     // RFC 9110 §9.3.6: we are not a proxy, unless the handler is one.
-    const isUnserved = hasContent(request) || (request.method === "CONNECT" && !this.#acceptsTunnels);
+    const isUnsupported = hasContent(request) || (request.method === "CONNECT" && !this.#acceptsTunnels);
     // RFC 9110 §7.8: HTTP/1.0 has no Upgrade.
     const isOffer = request.method === "CONNECT" || request.httpVersionMinor >= 1;
-    if (isUnserved) refuseHttp1(response, isRefusal(head) ? head.status : 501);
+    if (isUnsupported) refuseHttp1(response, isRefusal(head) ? head.status : 501);
     else {
       const upgrade = upgradeOf(request, response, rest, {
         cutOff: () => this.#cutOff(socket),
@@ -404,7 +404,7 @@ export class TcpListener implements ManagedListener {
     }
   }
 
-  /** Resets the TCP connection of a TLS connection, because closing would look like an orderly end. */
+  /** Resets the TCP connection of a TLS connection, because a close would look like a clean end. */
   #cutOff(socket: Socket): void {
     this.#rawOf(socket)?.resetAndDestroy();
     socket.destroy();
@@ -448,7 +448,7 @@ export class TcpListener implements ManagedListener {
   }
 }
 
-/** Sums up how much the session's flow control window shrinks between calls, which only sending causes. */
+/** Counts sent bytes: sums how much the session's flow control window shrinks between calls. */
 function sentBytesCounter(session: ServerHttp2Session): () => number {
   let sent = 0;
   let before = 0;

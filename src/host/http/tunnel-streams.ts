@@ -15,7 +15,7 @@ export interface TunnelRequest {
   /** The requested protocol ("websocket", "connect-udp"); undefined for a plain CONNECT. */
   readonly protocol: string | undefined;
   /**
-   * Accepts the tunnel. The response is sent at once, with these fields; return the placeholder `response` from the
+   * Accepts the tunnel. The response is sent immediately, with these fields; return the placeholder `response` from the
    * handler. To refuse a tunnel, return any other response without calling this.
    */
   accept(headers?: HeadersInit): TunnelStreams & { readonly response: Response };

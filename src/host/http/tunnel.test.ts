@@ -277,8 +277,8 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
         exchange.respond(204, [], { endStream: true });
       },
     });
-    const asked = await kind.open({ port, protocol: undefined, onClose: (close) => closers.push(close) });
-    expect(asked.status).toBe(501);
+    const refused = await kind.open({ port, protocol: undefined, onClose: (close) => closers.push(close) });
+    expect(refused.status).toBe(501);
     if (kind.version !== "http/1.1" || kind.protocol === undefined) return;
     const upgrade = await kind.open({ port, protocol: kind.protocol, onClose: (close) => closers.push(close) });
     expect([upgrade.status, seen]).toEqual([204, ["GET"]]);

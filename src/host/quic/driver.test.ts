@@ -64,13 +64,13 @@ describe("an exception in a listener", () => {
     const driver = new QuicDriver(endpoint, [socket]);
     const faults: Fault[] = [];
     driver.onFault = (fault) => faults.push(fault);
-    const heard: [string, ConnectionEvent][] = [];
+    const received: [string, ConnectionEvent][] = [];
     const connect = (name: string, throws: boolean) => {
       const connection = endpoint.connect({ remote, createTls }, driver.now());
       driver.attach(connection, {
         handleEvent: (event) => {
-          heard.push([name, event]);
-          if (throws) throw new TypeError("a mistake");
+          received.push([name, event]);
+          if (throws) throw new TypeError("a bug");
         },
       });
       return connection;
@@ -80,14 +80,14 @@ describe("an exception in a listener", () => {
     for (const connection of [first, second]) connection.close(0, "");
     await driver.close();
     // The exception was thrown for the "closed" event, so there is nothing left to close.
-    expect(heard.map(([name, event]) => [name, event.type])).toEqual([
+    expect(received.map(([name, event]) => [name, event.type])).toEqual([
       ["first", "closed"],
       ["second", "closed"],
     ]);
-    expect(faults).toEqual([{ entry: "quic event", error: new TypeError("a mistake") }]);
+    expect(faults).toEqual([{ entry: "quic event", error: new TypeError("a bug") }]);
   });
 
-  test("ends its connection with INTERNAL_ERROR, and is the cause in the listener's closed event", async () => {
+  test("closes its connection with INTERNAL_ERROR, and is the cause in the listener's closed event", async () => {
     const socket = countingSocket();
     const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
     const driver = new QuicDriver(endpoint, [socket]);
@@ -96,14 +96,14 @@ describe("an exception in a listener", () => {
     const events: ConnectionEvent[] = [];
     const connection = endpoint.connect({ remote, createTls }, driver.now());
     driver.attach(connection, { handleEvent: (event) => events.push(event) });
-    driver.fail(connection, { entry: "h3 events", error: new TypeError("a mistake") });
+    driver.fail(connection, { entry: "h3 events", error: new TypeError("a bug") });
     await driver.close();
     expect(events).toEqual([
       {
         type: "closed",
         reason: expect.objectContaining({
           code: TRANSPORT_ERRORS.INTERNAL_ERROR.code,
-          cause: new TypeError("a mistake"),
+          cause: new TypeError("a bug"),
         }),
       },
     ]);
@@ -123,10 +123,10 @@ test("an exception while sending is reported, and the next turn sends", async ()
   endpoint.connect({ remote, createTls }, driver.now());
   const { send } = socket;
   socket.send = () => {
-    throw new Error("a mistake");
+    throw new Error("a bug");
   };
   await new Promise((resolve) => setImmediate(resolve));
-  expect(faults).toEqual([{ entry: "quic flush", error: new Error("a mistake") }]);
+  expect(faults).toEqual([{ entry: "quic flush", error: new Error("a bug") }]);
   socket.send = send;
   for (const connection of endpoint.connections()) connection.close(0, "");
   await new Promise((resolve) => setImmediate(resolve));
@@ -134,7 +134,7 @@ test("an exception while sending is reported, and the next turn sends", async ()
   await driver.close();
 });
 
-test("a turn that an exception ended is repeated without another trigger", async () => {
+test("a turn that was cut short by an exception is repeated without another trigger", async () => {
   const socket = countingSocket();
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
   const driver = new QuicDriver(endpoint, [socket]);
@@ -142,7 +142,7 @@ test("a turn that an exception ended is repeated without another trigger", async
   const { send } = socket;
   socket.send = () => {
     socket.send = send;
-    throw new Error("a mistake");
+    throw new Error("a bug");
   };
   const createTls = (transportParameters: Uint8Array) =>
     createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" });
@@ -157,7 +157,7 @@ describe("one endpoint on several sockets", () => {
   const createTls = (transportParameters: Uint8Array) =>
     createTlsServer({ engine, rng, alpn: ["test"], transportParameters, selectIdentity: () => identity });
 
-  test("answers each client from the address that it contacted", async () => {
+  test("responds to each client from the address that the client contacted", async () => {
     const server = new QuicDriver(new Endpoint({ config: connectionConfig({ engine, rng }), server: { createTls } }), [
       await bindPortableSocket(0, "127.0.0.1"),
     ]);
@@ -234,18 +234,18 @@ describe("one endpoint on several sockets", () => {
 
 test("passes the endpoint's commands to each socket, and records what an engine does not support", async () => {
   const given: [number, SocketCommand][] = [];
-  const able = [true, false].map((can, i) => ({
+  const sockets = [true, false].map((isSupported, i) => ({
     ...countingSocket(),
     handleCommand: (command: SocketCommand) => {
       given.push([i, command]);
-      return can;
+      return isSupported;
     },
   }));
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng }) });
-  const driver = new QuicDriver(endpoint, [able[0]!]);
+  const driver = new QuicDriver(endpoint, [sockets[0]!]);
   await new Promise((resolve) => setImmediate(resolve));
   expect([given, [...driver.unsupported]]).toEqual([[[0, { type: "set-dont-fragment", enabled: true }]], []]);
-  driver.addSocket(able[1]!);
+  driver.addSocket(sockets[1]!);
   expect(given[1]).toEqual([1, { type: "set-dont-fragment", enabled: true }]);
   expect([...driver.unsupported]).toEqual(["set-dont-fragment"]);
   await driver.close();

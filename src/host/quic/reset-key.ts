@@ -1,5 +1,5 @@
 /**
- * The key for a server's stateless resets, kept between runs: a restarted server can tell clients at once that their old
+ * The key for a server's stateless resets, kept between runs: a restarted server can tell clients immediately that their old
  * connections are gone (RFC 9000 §10.3.2), so they need not wait for a timeout.
  */
 
@@ -13,7 +13,7 @@ import { cacheDirectory, placeFile } from "../kept-file.ts";
 
 export const RESET_KEY_LENGTH = 32;
 
-/** The user's key, created if there is none. If it cannot be stored, it lasts as long as the process and `isKept` is false. */
+/** The user's key, created if it does not exist. If it cannot be stored, it lasts until exit, and `isKept` is false. */
 export async function keptResetKey(
   directory: string = cacheDirectory(),
 ): Promise<{ readonly key: Uint8Array; readonly isKept: boolean }> {

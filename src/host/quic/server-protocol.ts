@@ -13,7 +13,7 @@ import type { ConnectionListener, QuicDriver } from "./driver.ts";
 export interface ServerProtocol extends ConnectionListener {
   /** Takes no new requests, and closes when those in progress are answered. */
   drain(): void;
-  /** Closes at once, aborting requests in progress. */
+  /** Closes immediately, aborting requests in progress. */
   close(): void;
   /** True if the client must send something before a response can continue. */
   awaitsPeer?(): boolean;

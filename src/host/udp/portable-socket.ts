@@ -1,6 +1,6 @@
 /**
  * UDP on node:dgram. Datagrams are gathered during the event loop's poll phase and then delivered as one batch. Sends
- * go to the kernel at once, one by one, and wait in libuv's queue only if the kernel's buffer is full.
+ * go to the kernel immediately, one by one, and wait in libuv's queue only if the kernel's buffer is full.
  */
 
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";

@@ -31,7 +31,7 @@ describe("a close by the application", () => {
     expect([pair.client.connectionCount, pair.server.connectionCount]).toEqual([0, 0]);
   });
 
-  test("on both sides at once ends both", () => {
+  test("on both sides at the same time ends both", () => {
     const pair = new Pair().connect();
     pair.connection.close(1, "");
     pair.peer!.close(2, "");

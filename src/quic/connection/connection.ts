@@ -357,7 +357,7 @@ export class Connection implements StreamTransport {
     this.#close({ type: "local", layer: "application", code, phrase });
   }
 
-  /** Sends a silent peer a last probe at once. The connection ends if no answer arrives within a few probe timeouts. */
+  /** Sends a silent peer a last probe now. The connection ends if no response arrives within a few probe timeouts. */
   expectAnswer(now: Instant): void {
     const { primary } = this.#parts.paths;
     if (!this.isOpen || this.#silence.probeTimeouts === 0) return;

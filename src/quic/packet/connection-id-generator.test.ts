@@ -15,9 +15,9 @@ const routes: fc.Arbitrary<ConnectionIdRoute> = fc.record({
 
 test("random ids have the requested length and are unique", () => {
   const ids = new RandomConnectionIds(new SeededRng(1), 12);
-  const made = Array.from({ length: 1_000 }, () => ids.generate());
-  expect(made.every(({ length }) => length === ids.length && length === 12)).toBe(true);
-  expect(new Set(made.map(({ key }) => key)).size).toBe(1_000);
+  const generated = Array.from({ length: 1_000 }, () => ids.generate());
+  expect(generated.every(({ length }) => length === ids.length && length === 12)).toBe(true);
+  expect(new Set(generated.map(({ key }) => key)).size).toBe(1_000);
 });
 
 describe("routed ids", () => {
@@ -52,7 +52,7 @@ describe("routed ids", () => {
     for (const count of counts) expect(Math.abs(count - 1_000)).toBeLessThan(160);
   });
 
-  test("made with other keys, and arbitrary bytes, decode to some route or none, and never throw", () => {
+  test("generated with other keys, and arbitrary bytes, decode to some route or none, and never throw", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 24 }), fc.nat(24), (bytes, start) => {
         const route = keys.decode(bytes, start);

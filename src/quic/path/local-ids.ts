@@ -1,5 +1,5 @@
 /**
- * The connection ids that we issued to the peer (RFC 9000 §5.1.1). The registry hears of every change, since the
+ * The connection ids that we issued to the peer (RFC 9000 §5.1.1). The registry is notified of every change, since the
  * endpoint needs the ids for demultiplexing.
  */
 

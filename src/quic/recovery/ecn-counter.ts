@@ -5,7 +5,7 @@
 
 import type { EcnCounts } from "../frame/frames.ts";
 
-/** What an ACK frame says about the marks. */
+/** The ECN counts that an ACK frame reports. */
 export type EcnVerdict = "valid" | "congestion" | "invalid";
 
 const ZERO: EcnCounts = { ect0: 0, ect1: 0, ce: 0 };

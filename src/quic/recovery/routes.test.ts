@@ -11,8 +11,7 @@ const ms = (count: number): Instant => millis(count) as number as Instant;
 const OTHER = { family: 4, host: "198.51.100.7", port: 443 } as const;
 
 /**
- * A server with a confirmed handshake and ten packets outstanding on its first route, which has just moved to a second
- * one.
+ * A server with a confirmed handshake that has just moved to a second route, with ten packets outstanding on its first.
  */
 function migrated() {
   const h = new Harness("server");
@@ -74,7 +73,7 @@ describe("packets sent before a change of route", () => {
     h.routes.activate(second);
     h.send(application, ms(20));
     h.ack(application, [1, 1], ms(30));
-    // Five seconds between two consecutive losses, but each is the only one of its route.
+    // Five seconds between two consecutive losses, but each is the only loss on its route.
     h.routes.activate(first);
     h.send(application, ms(40));
     h.routes.activate(second);

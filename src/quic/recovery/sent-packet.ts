@@ -22,7 +22,7 @@ export interface IdOwner {
 }
 
 /**
- * A transmit record: what one frame of a sent packet carried. Its owner hears of it when the packet is acknowledged or
+ * A transmit record: what one frame of a sent packet carried. Its owner is notified when the packet is acknowledged or
  * lost. Streams are identified by id, because recovery has no references to them.
  */
 export type SentFrame =

@@ -6,7 +6,7 @@
 import type { Writer } from "../../wire/writer.ts";
 import { emitPathResponse } from "../frame/index.ts";
 
-/** The maximum number of queued responses, for a peer that floods challenges and withholds acknowledgements. */
+/** The maximum number of queued responses, in case a peer floods challenges and withholds acknowledgements. */
 const MAX_PENDING = 64;
 
 /** Type and eight bytes of data (RFC 9000 §19.18). */
@@ -19,7 +19,7 @@ export class PathResponses {
     return this.#pending.length > 0;
   }
 
-  /** Keeps the newest challenges: an honest peer sends few, and repeats lost ones. */
+  /** Keeps only the newest challenges: an honest peer sends few, and repeats those that get lost. */
   handleChallenge(data: Uint8Array): void {
     if (this.#pending.length >= MAX_PENDING) this.#pending.shift();
     this.#pending.push(data.slice());

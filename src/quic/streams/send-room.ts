@@ -2,7 +2,7 @@
  * Limits the bytes that wait to be sent or acknowledged, per stream and in total, and notifies streams when there is
  * room again. `write` accepts everything; "no room" asks the application to pause. Without a limit, a slow peer could
  * make us buffer everything the application has. With a fixed limit, a fast path with a long RTT would never be filled,
- * so a stream's share follows the congestion window. A stream buffers little beyond the peer's flow control credit.
+ * so a stream's share follows the congestion window. A stream buffers little more than the peer's flow control credit.
  */
 
 import { Queue } from "../../base/queue.ts";
@@ -21,7 +21,7 @@ export class SendRoom {
   readonly #emit: (event: TransportEvent) => void;
   #used = 0;
   #memory = 0;
-  /** Streams whose own share was full; each is checked as its bytes are acknowledged. */
+  /** Streams whose own share was full. Each is checked again as its bytes are acknowledged. */
   readonly #waitingForOwn = new Queue<SendStream>();
   /** Streams that wait because of other streams' bytes. */
   readonly #waitingForShared = new Queue<SendStream>();
@@ -43,7 +43,7 @@ export class SendRoom {
     return this.#used;
   }
 
-  /** The memory that the buffered bytes occupy: runs are released as a whole. */
+  /** The memory that the buffered bytes occupy; more than `used`, since runs are released as a whole. */
   get memory(): number {
     return this.#memory;
   }
@@ -109,7 +109,7 @@ export class SendRoom {
     this.update(stream);
   }
 
-  // Room is announced in quarters: a write for every acknowledged packet would be wasteful.
+  // Announces room only once a quarter is free: a write for every acknowledged packet would be wasteful.
 
   get #hasSharedRoom(): boolean {
     return (this.#perConnection - this.#used) * 4 >= this.#perConnection;

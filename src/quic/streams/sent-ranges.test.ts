@@ -107,7 +107,7 @@ it("matches a model that counts the copies of each byte", () => {
       const ranges = new SentRanges();
       const inFlight: Copy[] = [];
       const acked = new Array<boolean>(END).fill(false);
-      const asked = new Array<boolean>(END).fill(false);
+      const requested = new Array<boolean>(END).fill(false);
       let fresh = 0;
       for (const { do: action, pick, length } of steps) {
         const copy = inFlight[pick % Math.max(1, inFlight.length)];
@@ -117,13 +117,13 @@ it("matches a model that counts the copies of each byte", () => {
           if (start === end) continue;
           ranges.handleSent(start, end);
           inFlight.push([start, end]);
-          asked.fill(false, start, end);
+          requested.fill(false, start, end);
           fresh = Math.max(fresh, end);
         } else if (action === "repeat") {
           const start = pick % Math.max(1, fresh);
           const end = Math.min(fresh, start + length);
           ranges.repeat(start, end);
-          for (let at = start; at < end; at += 1) asked[at] = !acked[at];
+          for (let at = start; at < end; at += 1) requested[at] = !acked[at];
         } else if (copy !== undefined) {
           inFlight.splice(inFlight.indexOf(copy), 1);
           if (action === "lost") {
@@ -131,12 +131,12 @@ it("matches a model that counts the copies of each byte", () => {
           } else {
             ranges.handleAcked(...copy);
             acked.fill(true, ...copy);
-            asked.fill(false, ...copy);
+            requested.fill(false, ...copy);
           }
         }
         const needsResend = acked.map(
           (isAcked, at) =>
-            at < fresh && !isAcked && (asked[at]! || !inFlight.some(([start, end]) => start <= at && at < end)),
+            at < fresh && !isAcked && (requested[at]! || !inFlight.some(([start, end]) => start <= at && at < end)),
         );
         const first = needsResend.indexOf(true);
         expect(ranges.needsResend ? ranges.resendStart : -1).toBe(first);

@@ -1,21 +1,21 @@
-/** Looks up versions, and makes the reserved ones that keep version negotiation exercised (RFC 9000 §15, §6.3). */
+/** Looks up versions, and generates reserved ones, which exercise version negotiation (RFC 9000 §15, §6.3). */
 
 import type { Rng } from "../../base/rng.ts";
 import { type QuicVersion, VERSIONS } from "./table.ts";
 
-/** The supported versions, most preferred first. */
+/** The supported versions, in order of preference. */
 export const supportedVersions: readonly number[] = VERSIONS.map((version) => version.number);
 
 /** The version that a client tries if it knows nothing about the server. */
 export const preferredVersion: number = supportedVersions[0]!;
 
-/** The row of a version; undefined if the version is not supported. */
+/** The table row of a version; undefined if the version is not supported. */
 export function findVersion(number: number): QuicVersion | undefined {
   for (const version of VERSIONS) if (version.number === number) return version;
   return undefined;
 }
 
-/** The row of a version that the caller knows to be supported. */
+/** The table row of a version. Throws if the version is not supported. */
 export function versionRow(number: number): QuicVersion {
   const version = findVersion(number);
   if (version === undefined) throw new RangeError(`QUIC version 0x${number.toString(16)} is not supported`);

@@ -236,18 +236,18 @@ describe("any tree, after any changes", () => {
     fc.assert(
       fc.property(fc.array(change, { maxLength: 60 }), fc.boolean(), (changes, hasCredit) => {
         const { tree, leaves, spots } = build(changes);
-        const able = leaves.filter(
+        const ready = leaves.filter(
           (leaf) => leaf.demand !== Demand.none && (hasCredit || leaf.demand !== Demand.fresh),
         );
         for (let i = 0; i < 30; i += 1) {
           const next = tree.next(hasCredit);
           if (next === undefined) {
-            expect(able).toEqual([]);
+            expect(ready).toEqual([]);
             return;
           }
-          if (!able.includes(next)) throw new Error(`${next.value} cannot send`);
+          if (!ready.includes(next)) throw new Error(`${next.value} cannot send`);
           const { rank, siblings } = spots[next.value]!;
-          for (const other of able) {
+          for (const other of ready) {
             const spot = spots[other.value]!;
             if (spot.rank[0]! > rank[0]!) throw new Error(`${other.value} is more urgent than ${next.value}`);
             if (spot.siblings !== siblings || spot.rank[0] !== rank[0]) continue;
@@ -270,11 +270,11 @@ describe("any tree, after any changes", () => {
         const { tree, leaves, spots } = build(changes);
         // Lost data goes first among equals, and is soon gone.
         for (const leaf of leaves) if (leaf.demand === Demand.repair) tree.setDemand(leaf, Demand.fresh);
-        const able = leaves.filter((leaf) => leaf.demand !== Demand.none);
-        const top = Math.max(...able.map((leaf) => spots[leaf.value]!.rank[0]!));
-        const due = able.filter((leaf) => {
+        const ready = leaves.filter((leaf) => leaf.demand !== Demand.none);
+        const top = Math.max(...ready.map((leaf) => spots[leaf.value]!.rank[0]!));
+        const due = ready.filter((leaf) => {
           const { rank, siblings } = spots[leaf.value]!;
-          const isFirst = able.every((other) => {
+          const isFirst = ready.every((other) => {
             const spot = spots[other.value]!;
             return spot.siblings !== siblings || spot.rank[0] !== rank[0] || (spot.rank[1] ?? 0) <= (rank[1] ?? 0);
           });
@@ -282,7 +282,7 @@ describe("any tree, after any changes", () => {
         });
         const served = new Set<number>();
         // A level has at most 12 members that take turns, a session 2 groups, a group 12 equals.
-        for (let i = 0; able.length > 0 && i < 12 * 2 * 12; i += 1) {
+        for (let i = 0; ready.length > 0 && i < 12 * 2 * 12; i += 1) {
           const next = tree.next(true)!;
           served.add(next.value);
           tree.rotate(next);
