@@ -154,7 +154,7 @@ export class Victim {
   }
 }
 
-/** Reads everything, echoes some of it, and opens streams of its own. */
+/** Reads everything, echoes some of it, and opens its own streams. */
 export function echo(connection: Connection, event: ConnectionEvent): void {
   if (event.type === "connected") {
     for (const direction of ["bidi", "uni"] as const) {

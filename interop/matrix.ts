@@ -17,7 +17,7 @@ export function matrix(results: readonly Result[]): string {
   return [...align([["", ...columns], ...rows]), "", summary(results)].join("\n");
 }
 
-/** The peer, and which role we have. */
+/** The peer, and our role. */
 const columnOf = ({ peer, role }: Result): string => (role === "server" ? `${peer} → us` : `us → ${peer}`);
 
 export function summary(results: readonly Result[]): string {

@@ -19,7 +19,7 @@ async function attack(order: HostileOrder, connected: Attacker[]): Promise<void>
   await Promise.all(
     KINDS.map(async ([open, count]) => {
       for (let i = 0; i < count; i++) {
-        // A refusal is a legitimate defence.
+        // A refusal is a legitimate defense.
         const attacker = await open(order).catch(() => undefined);
         if (attacker !== undefined) connected.push(attacker);
         await pause(order.span / count);

@@ -1,4 +1,4 @@
-/** Debian programs: found on PATH, or installed if this process may. */
+/** Debian programs: found on PATH, or installed if this process has permission. */
 
 import { access, constants } from "node:fs/promises";
 import { findProgram } from "../../src/cli/find-program.ts";

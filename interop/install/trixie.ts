@@ -59,7 +59,7 @@ async function makeTrixie(log: (line: string) => void): Promise<string> {
   return root;
 }
 
-/** Ours contains the marker file; one created by hand with the same command has at least the last of its programs. */
+/** A folder created here contains the marker; one created by hand with the same command has at least its last program. */
 const isComplete = async (root: string): Promise<boolean> =>
   (await exists(join(root, COMPLETE))) || (await exists(join(root, "usr/sbin/gtlsserver")));
 

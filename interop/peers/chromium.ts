@@ -82,7 +82,7 @@ const clientRole = (path: string): ClientRole => ({
     }),
   async browse(port, cell, use) {
     const log = join(cell.directory, "net-log.json");
-    // Another port of the host: nothing is forced, and yet its private certificate counts over QUIC.
+    // Names another port of the host: HTTP/3 is not forced, but the private certificate is accepted over QUIC.
     const choice = [`--origin-to-force-quic-on=${HOST}:1`, `--log-net-log=${log}`];
     const origin = `https://${HOST}:${port}`;
     await withBrowser(path, choice, cell, async (browser) => {
@@ -100,7 +100,7 @@ const clientRole = (path: string): ClientRole => ({
   },
 });
 
-/** The paths of `origin` for which this network log says that an alternative service was known, broken ones included. */
+/** The paths of `origin` for which this network log shows a known alternative service, even a broken one. */
 function alternativesIn(log: string, origin: string): ReadonlySet<string> {
   const { constants, events } = JSON.parse(log) as {
     readonly constants: { readonly logEventTypes: Readonly<Record<string, number>> };

@@ -16,7 +16,7 @@ export async function findProgram(names: readonly string[], env: Io["env"]): Pro
         await access(path, constants.X_OK);
         return path;
       } catch {
-        // Not here.
+        // Not in this folder.
       }
     }
   }

@@ -22,7 +22,7 @@ const LEFTOVER_TIME = 250;
 
 export function processIo(): Io {
   const { stdin, stdout, stderr, env } = process;
-  // If a reader is gone (`nagare get … | head`), write() below rejects; the event adds nothing.
+  // If a reader has gone away (`nagare get … | head`), write() below rejects; the event adds nothing.
   for (const output of [stdout, stderr]) output.on("error", () => {});
   return {
     stdin,
@@ -48,7 +48,7 @@ export function colorsFor(output: Output, env: Io["env"]): Colors {
   return pc.createColors(forced || (output.isTTY === true && !refused));
 }
 
-/** Writes, and waits for a slow reader. Rejects if the reader is gone. */
+/** Writes, and waits for a slow reader. Rejects if the reader has gone away. */
 export function write(output: Output, data: string | Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     output.write(data, (error) => (error ? reject(error) : resolve()));

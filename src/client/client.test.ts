@@ -421,7 +421,7 @@ describe("sharing", () => {
   });
 });
 
-describe("choice of protocol", () => {
+describe("protocol selection", () => {
   const both = () => serveHttp2((request, response) => void response.end(request.httpVersion), { allowHTTP1: true });
 
   test.each([

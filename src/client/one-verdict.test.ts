@@ -46,7 +46,7 @@ async function overTcp(certificate: TestCertificate): Promise<unknown> {
   );
 }
 
-describe("the verdict over TCP is that of HTTP/3", () => {
+describe("the verdict over TCP is the same as over HTTP/3", () => {
   test.each(Object.entries(CASES))("on %s", async (name, certificate) => {
     const verifier = createCertificateVerifier({ ca: [root.cert] });
     const verdict = await verifier.verify(certificate.chain, "localhost", new Date());

@@ -175,7 +175,7 @@ describe("HTTP/3 first, with an unknown origin", () => {
   });
 });
 
-describe("HTTP/3 by Alt-Svc", () => {
+describe("HTTP/3 through Alt-Svc", () => {
   const protocols = ["h2", "h3"] as const;
 
   test("is not tried before it is advertised; then it is opened while TCP carries requests", async () => {
@@ -251,7 +251,7 @@ describe("HTTP/3 sessions", () => {
   });
 });
 
-test("our own stack times out if UDP gets no answer", async () => {
+test("our own stack times out if there is no response over UDP", async () => {
   const silent = createSocket("udp4");
   silent.bind(0, "127.0.0.1");
   await once(silent, "listening");

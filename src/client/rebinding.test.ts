@@ -81,7 +81,7 @@ describe("a NAT that changes its port", () => {
     expect(ports.size).toBe(2);
   });
 
-  test("under an upload", async () => {
+  test("during an upload", async () => {
     const { url, client, rebind } = await world();
     // Before its handshake is confirmed, no connection moves.
     await (await client.fetch(url)).arrayBuffer();

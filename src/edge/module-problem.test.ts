@@ -29,7 +29,7 @@ test("an exception is reported with the first stack frame in the user's code", (
   expect(moduleProblem(error, "file:///app/main.mjs")).toBe("/app/server.mjs:12: TypeError: no database");
 });
 
-test("a place in the message is used too", () => {
+test("a location in the message is used too", () => {
   const error = new Error("ParseError: Unexpected token  \n /app/server.ts:4:18");
   expect(moduleProblem(error, "file:///app/server.ts")).toBe("/app/server.ts:4: ParseError: Unexpected token");
 });

@@ -82,7 +82,7 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
       expect(await response.text()).toBe("later");
     });
 
-    test("HEAD is answered before there is content", async () => {
+    test("HEAD gets a response before there is content", async () => {
       const { client } = await start();
       const response = await client.request({ method: "HEAD" }).response;
       expect([response.status, await response.text()]).toEqual([200, ""]);

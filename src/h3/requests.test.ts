@@ -141,7 +141,7 @@ describe("a flood of cancelled requests", () => {
     expect(peer.victim.connection.openRequests).toBe(0);
   });
 
-  test("is allowed if as many requests are answered", () => {
+  test("is allowed if as many requests get responses", () => {
     const peer = new RawPeer("server", { maxBidiStreams: 10_000 });
     for (let i = 0; i < 1000; i += 1) {
       cycle(peer);
@@ -388,7 +388,7 @@ describe("our own streams", () => {
     expect(pair.server.connection.peerSettings).toEqual(pair.client.connection.peerSettings);
   });
 
-  test("close the connection if the peer requires answers without reading any", () => {
+  test("close the connection if the peer causes responses without reading any", () => {
     const peer = new RawPeer("client", { window: 1_000_000 });
     // `:status: 103` as entry 0, and endless interim responses that refer to it.
     peer.openUni(2, fromHex("3fe11f d803313033"));

@@ -36,11 +36,11 @@ export interface BudgetLimits {
 interface Watched {
   readonly stallTimeout: number;
   progress: number;
-  /** The time of the last progress, or since when the connection is idle. */
+  /** The time of the last progress, or when the connection became idle. */
   quietSince: number;
   awaits: boolean;
   held: number;
-  /** The time since which requests have been in progress without a pause. */
+  /** The start of the current period with requests in progress. */
   busySince: number;
   /** The time of the last pace sample, and the progress at that time. */
   sampledAt: number;

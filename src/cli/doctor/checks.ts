@@ -56,7 +56,7 @@ async function cryptoEngineCheck(): Promise<CheckResult> {
   return ok(engine.name);
 }
 
-/** Certificates are checked against the clock: if it is years off, none is valid. */
+/** Certificates are checked against the clock: if it is years off, every certificate is invalid. */
 async function clock(): Promise<CheckResult> {
   const now = new Date();
   const shown = now.toISOString();

@@ -180,7 +180,7 @@ class Attempt implements FinishedAttempt {
     }
   }
 
-  /** Writes a head, line by line, to each output that wants it, as curl does. */
+  /** Writes a head, line by line, to each output that includes heads, as curl does. */
   async #head(lines: readonly string[]): Promise<void> {
     const { flags, dump } = this.#session;
     const wanted = (flags.include || flags.head) && !this.#printsFacts;

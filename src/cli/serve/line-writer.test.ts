@@ -2,7 +2,7 @@ import { Writable } from "node:stream";
 import { expect, test } from "vitest";
 import { LineWriter } from "./line-writer.ts";
 
-/** A reader that reads nothing until `goOn` is called. */
+/** A reader that reads nothing until `resume` is called. */
 class Hanging extends Writable {
   received = "";
   #hangs = true;
@@ -17,7 +17,7 @@ class Hanging extends Writable {
     else take();
   }
 
-  goOn(): void {
+  resume(): void {
     this.#hangs = false;
     this.#pending?.();
   }
@@ -31,7 +31,7 @@ test("lines for a hanging reader are bounded; the rest is dropped, counted, and 
   for (let i = 0; i < 100_000; i++) lines.write(`${i} ${"x".repeat(100)}`);
   expect(output.writableLength).toBeLessThan(1.1 * 1024 * 1024);
   const drained = new Promise((resolve) => output.once("drain", resolve));
-  output.goOn();
+  output.resume();
   await drained;
   lines.write("after");
   output.end();
@@ -42,7 +42,7 @@ test("lines for a hanging reader are bounded; the rest is dropped, counted, and 
   expect([event, count + received.length - 2]).toEqual(["log-dropped", 100_000]);
 });
 
-test("nothing is written to a reader that is gone", () => {
+test("nothing is written to a reader that has gone away", () => {
   const output = new Hanging();
   output.on("error", () => undefined);
   const lines = new LineWriter(output, describeDropped);

@@ -1,4 +1,4 @@
-// Writes lines to a reader that may hang. Lines are buffered up to a bound; beyond it they are dropped and counted.
+// Writes lines to a reader that may hang. Lines are buffered up to a limit; further lines are dropped and counted.
 import { guard, reportFault } from "../../host/guard.ts";
 import type { Output } from "../io.ts";
 
@@ -26,7 +26,7 @@ export class LineWriter {
       return;
     }
     this.#reportDropped();
-    // The server keeps running if the reader is gone.
+    // The server keeps running if the reader has gone away.
     if (!this.#output.destroyed) this.#output.write(`${line}\n`);
   }
 

@@ -48,7 +48,7 @@ describe("the lines for other devices", () => {
 
   test("with --name, say only what to trust", () => expect(lines("::", ["phone.test"])).toEqual([trust]));
 
-  test("are empty for a certificate of the user's own", () => {
+  test("are empty for the user's own certificate", () => {
     expect(networkLines(url, { host: "::", names: [] }, loadIdentity(localhostIdentity), interfaces)).toEqual([]);
   });
 });

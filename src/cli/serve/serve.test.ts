@@ -268,7 +268,7 @@ test("logs keys on request, with a warning", async () => {
   expect(statSync(file("keys.log")).mode & 0o777).toBe(0o600);
 });
 
-test("honours SSLKEYLOGFILE on loopback only", async () => {
+test("respects SSLKEYLOGFILE on loopback only", async () => {
   const local = await serving(["serve", file("site")], { SSLKEYLOGFILE: file("env.log") });
   expect(local.run.stderr).toContain(`WRITING TLS KEYS to ${file("env.log")}`);
   const files = ["--cert", file("cert.pem"), "--key", file("key.pem")];

@@ -51,7 +51,7 @@ async function get(
 }
 
 describe("a page's address without .html", () => {
-  test("is the page", async () => {
+  test("serves the page", async () => {
     const { status, text, headers } = await get("/about");
     expect({ status, text }).toEqual({ status: 200, text: "about" });
     expect(headers.get("content-type")).toBe("text/html; charset=utf-8");
@@ -66,7 +66,7 @@ describe("a page's address without .html", () => {
 });
 
 describe("a single-page application", () => {
-  test("answers every path that looks like a page", async () => {
+  test("is served for every path that looks like a page", async () => {
     for (const path of ["/users/7", "/docs/", "/users/7/"]) {
       expect(await get(path, { spa: true }), path).toMatchObject({ status: 200, text: "first" });
     }

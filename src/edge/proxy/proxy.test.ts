@@ -111,7 +111,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(fields.get("x-forwarded-host")).toMatch(/^localhost:/);
   });
 
-  test("drops connection-specific fields, and claims of clients about themselves", async () => {
+  test("drops connection-specific fields, and the claims that clients make about themselves", async () => {
     const { url } = await origin((request, response) => {
       response.writeHead(200, {
         "alt-svc": "h3=:1",
@@ -282,7 +282,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(await response.text()).toMatch(/did not respond in time/);
   });
 
-  test("if an origin breaks off, sends a 502 before the head, and aborts the response after it", async () => {
+  test("if an origin disconnects before its head, sends a 502; after it, aborts the response", async () => {
     const { url } = await origin((request, response) => {
       if (request.url === "/before") {
         request.socket.destroy();
@@ -329,7 +329,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
     expect(await gone.promise).toBe(false);
   });
 
-  test("a request that comes back gets a 508", async () => {
+  test("a request that loops back gets a 508", async () => {
     const { url } = await origin((request, response) => response.end(request.headers.via));
     const client = await start([url]);
     const via = await (await get(client, "/")).text();

@@ -1,4 +1,4 @@
-/** Parses X.509 certificates (RFC 5280 §4), as far as serving and verifying them requires. */
+/** Parses X.509 certificates (RFC 5280 §4), as far as needed to serve and verify them. */
 
 import { contextTag, DerReader, Tag } from "../../crypto/index.ts";
 import { fromLatin1, fromUtf8 } from "../../wire/text.ts";
@@ -68,7 +68,7 @@ export function parseX509(der: Uint8Array): Certificate {
   const version = tbs.enter(contextTag(0, true));
   required(tbs.take(Tag.integer), "serial number");
   const innerAlgorithm = required(tbs.takeWhole(Tag.sequence), "signature algorithm");
-  // RFC 5280 §4.1.1.2: they must be equal. Only the inner one is signed.
+  // RFC 5280 §4.1.1.2: the two algorithms must be equal. Only the inner one is signed.
   if (Buffer.compare(outerAlgorithm, innerAlgorithm) !== 0) {
     throw new MalformedCertificate("its two signature algorithms differ");
   }

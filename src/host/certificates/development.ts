@@ -58,7 +58,7 @@ const fingerprint = (names: readonly string[]): string =>
 /** Certificate and key are in one file, so that they always match. */
 const load = (pem: string, now: Date): Identity => loadIdentity({ cert: pem, key: pem }, { now });
 
-/** Undefined if there is none, or it is damaged or about to expire. */
+/** Returns undefined if the file is missing, damaged or about to expire. */
 async function readKept(path: string, now: Date): Promise<Identity | undefined> {
   try {
     const identity = load(await readFile(path, "latin1"), now);
@@ -97,8 +97,8 @@ async function makePem(names: readonly string[], now: Date): Promise<string> {
 }
 
 /**
- * Stores the certificate. If another process was faster, returns that process's certificate, so that both serve the
- * same one. Undefined if nothing can be written: the certificate then lasts as long as the process.
+ * Stores the certificate. If another process has stored one first, returns that certificate, so that both serve the
+ * same one. Undefined if nothing can be written: the certificate is then kept only in memory.
  */
 async function store(path: string, pem: string, now: Date): Promise<DevelopmentIdentity | undefined> {
   try {

@@ -10,7 +10,7 @@ export interface OriginPoolOptions {
   readonly connectTimeout: number;
   /** PEM of the authorities to trust for https origins, instead of Node's. */
   readonly ca: string | undefined;
-  /** False to accept any certificate. */
+  /** True to reject invalid certificates; false accepts any. */
   readonly rejectUnauthorized: boolean;
   readonly onFault: (fault: Fault) => void;
 }

@@ -36,7 +36,7 @@ export interface ListenerOptions {
   readonly stallTimeout?: number | undefined;
   /** The budget of all connections. Default: the process's budget. */
   readonly budget?: Budget | undefined;
-  /** QUIC: when a client must prove its address first (Retry, RFC 9000 §8.1.2). TCP always requires it. */
+  /** QUIC: when a client must prove its address first (Retry, RFC 9000 §8.1.2). Over TCP, every client does. */
   readonly retry?: RetryPolicy | undefined;
   /** QUIC: the secret for stateless resets (RFC 9000 §10.3.2). Default: random. */
   readonly resetKey?: Uint8Array | undefined;

@@ -136,7 +136,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
     await expect(response).rejects.toThrow();
   });
 
-  test("answers before the body has arrived, and stops the client", async () => {
+  test("responds before the body has arrived, and stops the client", async () => {
     const { origin } = await start((exchange) => {
       exchange.respond(413, []);
       exchange.end(new TextEncoder().encode("too much"));
@@ -176,7 +176,7 @@ describe.each(TCP_VERSIONS)("over %s", (version, open) => {
     await closing;
   });
 
-  test("drains at most until the deadline", async () => {
+  test("stops draining at the deadline", async () => {
     const aborted = deferred<Error>();
     const { listener, origin } = await start((exchange) => {
       exchange.onAbort = (reason) => aborted.resolve(reason);

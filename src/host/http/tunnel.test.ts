@@ -166,7 +166,7 @@ describe.each(TUNNEL_KINDS)("%s", (_, kind) => {
     expect(server.context.signal.aborted).toBe(true);
   });
 
-  test("reset by the server: the client sees no orderly end", async () => {
+  test("reset by the server: the client does not see a clean end", async () => {
     const { client, server } = await accepted(kind);
     const closed = once(client.stream.resume(), "close").catch(() => undefined);
     await server.writable.abort(new Error("no more"));

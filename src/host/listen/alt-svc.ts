@@ -6,7 +6,7 @@ export interface AltSvcOptions {
   readonly maxAge?: number;
   /** The UDP port that clients connect to, if a port mapping changes it. By default, the port of the server. */
   readonly port?: number;
-  /** False to not advertise HTTP/3. */
+  /** True, the default, advertises HTTP/3. */
   readonly advertise?: boolean;
   /** Tells clients to forget HTTP/3 (RFC 7838 §3), even if it is served. */
   readonly clear?: boolean;

@@ -29,7 +29,7 @@ export async function keptResetKey(
   }
 }
 
-/** Undefined if there is none or it is damaged. */
+/** Returns undefined if the file is missing or damaged. */
 async function readKey(path: string): Promise<Uint8Array | undefined> {
   const text = await readFile(path, "latin1").catch(() => "");
   const key = new Uint8Array(Buffer.from(text.trim(), "hex"));

@@ -188,7 +188,7 @@ class EveryAddress implements UdpSocket {
     return fresh;
   }
 
-  /** Undefined if it cannot be bound: not ready yet (IPv6 duplicate address detection), or already gone. */
+  /** Undefined if it cannot be bound: not ready yet (IPv6 duplicate address detection), or already removed. */
   async #open(host: string): Promise<UdpSocket | undefined> {
     const socket = await bindSharedSocket(this.address.port, host).catch(() => undefined);
     if (socket === undefined) return undefined;

@@ -101,7 +101,7 @@ describe("a NAT that changes the client's port", () => {
 describe("packets sent from elsewhere by an on-path attacker", () => {
   const VICTIM_PORT = 66;
 
-  test("a copy causes no migration and no answer", () => {
+  test("a copy causes neither a migration nor a response", () => {
     const { pair, seen, peer } = behindNat();
     ask(pair, 100);
     pair.run(() => seen.server === 100);
@@ -111,7 +111,7 @@ describe("packets sent from elsewhere by an on-path attacker", () => {
     expect(seen.bytesTo.has(VICTIM_PORT)).toBe(false);
   });
 
-  test("a forged packet causes no migration and no answer", () => {
+  test("a forged packet causes neither a migration nor a response", () => {
     const { pair, seen, peer } = behindNat();
     ask(pair, 100);
     pair.run(() => seen.server === 100);
@@ -203,7 +203,7 @@ describe("path validation (RFC 9000 §8.2)", () => {
     expect(peer.datagrams.some(({ length }) => length === 1_200)).toBe(true);
   });
 
-  test("a client that migrates on purpose, with another id, gets answers with another id (§9.5)", () => {
+  test("a client that migrates deliberately, with another id, gets packets with another id (§9.5)", () => {
     const peer = new HostilePeer({ role: "client" }).handshake();
     const fresh = peer.frames.find(({ frame }) => frame.type === "new-connection-id")!.frame;
     const connectionId = new Uint8Array(8).fill(0x67);
@@ -216,7 +216,7 @@ describe("path validation (RFC 9000 §8.2)", () => {
   });
 });
 
-test("a server that answers from another address is not followed", () => {
+test("a server that responds from another address is not followed", () => {
   const { pair, seen } = behindNat({}, 100);
   ask(pair);
   pair.run(() => seen.client === 100);

@@ -19,7 +19,7 @@ describe.each([portableEngine, pureEngine])("on the $name engine", (engine) => {
     return { pair, wire, ask };
   }
 
-  test("two probe timeouts without an answer are reported as silence, and so is each later one", () => {
+  test("two probe timeouts without a response are reported as silence, and so is each later one", () => {
     const { pair, wire, ask } = connected();
     wire.isCut = true;
     ask();
@@ -33,7 +33,7 @@ describe.each([portableEngine, pureEngine])("on the $name engine", (engine) => {
     expect(silences(pair.serverEvents)).toEqual([]);
   });
 
-  test("a packet ends it", () => {
+  test("a packet ends the silence", () => {
     const { pair, wire, ask } = connected();
     wire.isCut = true;
     pair.onEvent = (_side, _connection, { type }) => {
@@ -58,7 +58,7 @@ describe.each([portableEngine, pureEngine])("on the $name engine", (engine) => {
     expect(silences(pair.clientEvents)).toEqual([]);
   });
 
-  test("a peer that does not answer a last probe is given up; one that answers is not", () => {
+  test("a connection is abandoned if the peer does not answer a last probe, and kept if it does", () => {
     for (const answers of [false, true]) {
       const { pair, wire, ask } = connected();
       wire.isCut = true;
@@ -75,7 +75,7 @@ describe.each([portableEngine, pureEngine])("on the $name engine", (engine) => {
     }
   });
 
-  test("a peer that is not silent is not given up", () => {
+  test("a connection with a peer that is not silent is kept", () => {
     const { pair, wire } = connected();
     pair.connection.expectAnswer(pair.now);
     wire.isCut = true;

@@ -58,7 +58,7 @@ const ANSWERS: Readonly<Record<string, TableAnswer>> = {
   "/date": text(200, "dated", [["date", "Thu, 01 Jan 1970 00:00:00 GMT"]]),
 };
 
-/** The answer of a path: of `/status/NNN` that status, of all others an echo of the body. */
+/** The response for a path: `/status/NNN` returns that status, all others echo the body. */
 export function answerFor(path: string, body: string): TableAnswer {
   const [pathname = ""] = path.split("?", 1);
   const status = /^\/status\/(\d{3})$/.exec(pathname)?.[1];
