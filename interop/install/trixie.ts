@@ -59,7 +59,7 @@ async function makeTrixie(log: (line: string) => void): Promise<string> {
   return root;
 }
 
-/** A folder created here contains the marker; one created by hand with the same command has at least its last program. */
+/** Our own has the marker; a folder created by hand with the same command has at least the last of its programs. */
 const isComplete = async (root: string): Promise<boolean> =>
   (await exists(join(root, COMPLETE))) || (await exists(join(root, "usr/sbin/gtlsserver")));
 

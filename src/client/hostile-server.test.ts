@@ -1,4 +1,4 @@
-/** Servers that mean harm, over every version. */
+/** Hostile servers, over every version. */
 
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
@@ -13,7 +13,7 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-test.each(["http/1.1", "h2", "h3"] as const)("over %s, informational responses without end", async (protocol) => {
+test.each(["http/1.1", "h2", "h3"] as const)("over %s, endless informational responses", async (protocol) => {
   const server = await startServer(
     { port: 0, host: "127.0.0.1", identities: [loadIdentity(localhostIdentity)] },
     {
@@ -33,7 +33,7 @@ test.each(["http/1.1", "h2", "h3"] as const)("over %s, informational responses w
   await expect(client.fetch(server.url)).rejects.toMatchObject({ code: "PROTOCOL_ERROR" });
 });
 
-test("bytes behind a response are not the answer to the next request", async () => {
+test("bytes after a response are not taken for the next response", async () => {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);

@@ -1,4 +1,4 @@
-/** `nagare get` against servers that mean harm. */
+/** `nagare get` against hostile servers. */
 import { once } from "node:events";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer, type Server } from "node:net";
@@ -10,14 +10,14 @@ import { run } from "./run.ts";
 let folder: string;
 let server: Server;
 let url: string;
-/** What the server sends to everybody. */
-let answer = "";
+/** The server's response to every request. */
+let reply = "";
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "nagare-hostile-"));
   server = createServer((socket) => {
     socket.on("error", () => undefined);
-    socket.once("data", () => socket.end(answer, "latin1"));
+    socket.once("data", () => socket.end(reply, "latin1"));
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -29,8 +29,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-test("fields named like properties of every object are fields", async () => {
-  answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconstructor: a\r\n__proto__: b\r\nto-string: c\r\n\r\n";
+test("fields named like properties of Object.prototype are ordinary fields", async () => {
+  reply = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconstructor: a\r\n__proto__: b\r\nto-string: c\r\n\r\n";
   const { stdout, exitCode } = await run(["get", "-w", "%{header_json}", url]);
   expect(exitCode).toBe(0);
   expect(stdout).toContain('"constructor":["a"]');
@@ -38,9 +38,9 @@ test("fields named like properties of every object are fields", async () => {
 });
 
 test.each(["profile", "../profile", "x/../../profile", "..\\\\profile"])(
-  "-J does not write to a file that exists: %s",
+  "-J does not write to an existing file: %s",
   async (name) => {
-    answer = `HTTP/1.1 200 OK\r\ncontent-length: 4\r\ncontent-disposition: attachment; filename="${name}"\r\n\r\nevil`;
+    reply = `HTTP/1.1 200 OK\r\ncontent-length: 4\r\ncontent-disposition: attachment; filename="${name}"\r\n\r\nevil`;
     await writeFile(join(folder, "profile"), "mine");
     const inFolder = ["--output-dir", folder];
     expect((await run(["get", "-s", "-O", "-J", ...inFolder, `${url}f`])).exitCode).toBe(23);

@@ -18,11 +18,11 @@ describe("a cookie of a server", () => {
     ["for its domain", "https://a.example.com/", "a=b; domain=example.com", "https://b.example.com/", "a=b"],
     ["for another domain", "https://a.example.com/", "a=b; domain=other.com", "https://other.com/", undefined],
     ["for a top-level domain", "https://a.com/", "a=b; domain=com", "https://b.com/", undefined],
-    ["for one with a dot at its end", "https://a.com./", "a=b; domain=com.", "https://b.com./", undefined],
+    ["for a top-level domain with a trailing dot", "https://a.com./", "a=b; domain=com.", "https://b.com./", undefined],
     ["with a tab in its name", "https://a.com/", "a\tb=c", "https://a.com/", undefined],
     ["with a tab in its path", "https://a.com/", "a=b; path=/\tFALSE\t0\tc\td", "https://a.com/", undefined],
     ["that is secure, set over http", "http://a.com/", "a=b; secure", "https://a.com/", undefined],
-    ["with a prefix that is not kept", "https://a.com/", "__Secure-a=b", "https://a.com/", undefined],
+    ["that violates its prefix", "https://a.com/", "__Secure-a=b", "https://a.com/", undefined],
     [
       "for one host that names a domain",
       "https://a.com/",
@@ -35,7 +35,7 @@ describe("a cookie of a server", () => {
     expect(await sent(to, [from, value])).toBe(expected);
   });
 
-  test("set over http replaces or hides no secure one", async () => {
+  test("set over http does not replace or hide a secure one", async () => {
     const set = ["https://a.com/", "a=good; secure; path=/"] as const;
     expect(await sent("https://a.com/x/", set, ["http://a.com/", "a=evil; path=/"])).toBe("a=good");
     expect(await sent("https://a.com/x/", set, ["http://a.com/", "a=evil; path=/x"])).toBe("a=good");

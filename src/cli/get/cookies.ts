@@ -108,7 +108,7 @@ const CONTROL = /[\x00-\x1f\x7f]/;
 
 /** RFC 6265 §5.2 and §5.3. Returns undefined for a cookie that must not be kept. */
 function parseSetCookie(line: string, url: URL): Cookie | undefined {
-  // RFC 6265bis §5.6. A tab, which it allows, would begin another column of the file.
+  // RFC 6265bis §5.6. A tab, which it allows, would start another column in the file.
   if (CONTROL.test(line)) return undefined;
   const [pair = "", ...attributes] = line.split(";").map((each) => each.trim());
   const equals = pair.indexOf("=");
@@ -125,7 +125,7 @@ function parseSetCookie(line: string, url: URL): Cookie | undefined {
   const path = read("path");
   const name = pair.slice(0, equals).trim();
   const secure = attributes.some((each) => each.toLowerCase() === "secure");
-  // RFC 6265bis §5.7: http sets no secure cookies, and a prefix of the name promises more.
+  // RFC 6265bis §5.7: http may not set secure cookies, and name prefixes have further requirements.
   if (secure && url.protocol !== "https:" && host !== "localhost") return undefined;
   if (/^__(?:secure|host)-/i.test(name) && !secure) return undefined;
   if (/^__host-/i.test(name) && (domain !== "" || path !== "/")) return undefined;

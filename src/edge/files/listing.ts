@@ -7,7 +7,7 @@ import { parsePath } from "./safe-path.ts";
 
 /** A longer page is of no use, and each entry costs system calls. */
 const MAX_ENTRIES = 1000;
-/** The names that are read and sorted. A folder may hold millions, and other requests wait meanwhile. */
+/** The maximum number of names to read and sort. A folder may hold millions, and other requests wait meanwhile. */
 const MAX_NAMES = 5000;
 
 const { compare } = new Intl.Collator("en", { numeric: true });

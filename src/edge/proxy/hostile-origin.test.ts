@@ -1,4 +1,4 @@
-/** Origins that mean harm, and clients that use the proxy against its origin. */
+/** Hostile origins, and clients that attack the origin through the proxy. */
 
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Socket } from "node:net";
@@ -44,8 +44,8 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
   test.each([
     ["103 with fields", `HTTP/1.1 103 Early Hints\r\nlink: <${"a".repeat(200)}>\r\n\r\n`],
     ["102 without", "HTTP/1.1 102 Processing\r\n\r\n"],
-    ["100 that nobody asked for", "HTTP/1.1 100 Continue\r\n\r\n"],
-  ])("informational responses without end: %s", async (_which, one) => {
+    ["100 that was not requested", "HTTP/1.1 100 Continue\r\n\r\n"],
+  ])("endless informational responses: %s", async (_which, one) => {
     let sent = 0;
     let gone = () => {};
     const left = new Promise<void>((resolve) => {
@@ -68,7 +68,7 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
     expect(sent).toBeLessThan(1 << 27);
   });
 
-  test("no path leads out of the base of an origin", async () => {
+  test("no path escapes the base of an origin", async () => {
     const paths: string[] = [];
     const client = await start("/base", (socket, head) => {
       paths.push(head.split(" ")[1]!);
