@@ -1,5 +1,5 @@
-// One request and its response: waits for a session, applies timeouts, retries if RFC 9110 §9.2.2 allows it, and turns
-// the content into a stream with backpressure.
+// One request and its response: waits for a session, applies timeouts, and retries if RFC 9110 §9.2.2 allows it. The
+// events go to a receiver, which fetch turns into a Response and nagare/undici into calls of a handler.
 import { setMaxListeners } from "node:events";
 import { ClientError, ServerGoneError } from "../host/client/errors.ts";
 import { InformationalLimit } from "../host/client/limits.ts";
@@ -18,7 +18,7 @@ import { type Fault, guard } from "../host/guard.ts";
 import { noLimit, Timer } from "../host/timer.ts";
 import { contentLengthOf } from "../http/index.ts";
 import type { Content, OutgoingBody } from "./body.ts";
-import type { ExchangeFacts } from "./facts.ts";
+import type { ExchangeTimings } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin, Waiter } from "./origin.ts";
 
@@ -26,12 +26,13 @@ export interface ExchangeRequest {
   readonly url: URL;
   readonly head: ClientRequestHead;
   readonly body: OutgoingBody | undefined;
-  readonly signal: AbortSignal | undefined;
-  /** The redirects that led to this request. */
-  readonly redirects: readonly ExchangeFacts[];
-  readonly onInformational: ((status: number, fields: readonly Field[]) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
   /** Called each time a connection takes the request, just before it is sent. */
-  readonly onSend: ((request: SentRequest) => void) | undefined;
+  readonly onSend?: ((request: SentRequest) => void) | undefined;
+  /** Fields that depend on the protocol of the connection that takes the request. */
+  readonly fieldsFor?: (protocol: Protocol) => readonly Field[];
+  /** Overrides whether the method counts as idempotent. */
+  readonly idempotent?: boolean | undefined;
 }
 
 /** A request as passed to a connection. */
@@ -48,43 +49,52 @@ export interface SentRequest {
   stats(): SessionStats;
 }
 
-export interface ExchangeResponse {
+/**
+ * The events in this order: onInformational*, onHead, onData*, then exactly one of onEnd and onError. onError may
+ * come at any point.
+ */
+export interface ExchangeReceiver {
+  /** May throw, which aborts the exchange. */
+  onInformational(status: number, spelled: readonly Field[]): void;
+  onHead(head: ResponseHead): void;
+  onData(chunk: Uint8Array): void;
+  onEnd(trailers: readonly Field[], spelled: readonly Field[]): void;
+  /** `error` is the reason of an abort as given, or a ClientError. */
+  onError(error: unknown): void;
+  /** The whole request was passed to the transport. */
+  onRequestSent?(): void;
+}
+
+export interface ResponseHead {
   readonly status: number;
   readonly statusText: string;
   readonly fields: readonly Field[];
-  /** Null if HTTP allows no content. */
-  readonly body: ReadableStream<Uint8Array> | null;
-  readonly facts: ExchangeFacts;
+  /** The fields with names as the server spelled them. */
+  readonly spelled: readonly Field[];
+  /** False if HTTP allows no content. */
+  readonly mayHaveContent: boolean;
+  /** Milliseconds on the clock of `performance.now()`. */
+  readonly received: number;
 }
 
 /** RFC 9110 §9.2.2. */
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
 const MAX_ATTEMPTS = 3;
-/** Bytes in the stream above which the session is paused. */
-const BUFFER = 128 * 1024;
 
-export function exchange(
-  origin: Origin,
-  request: ExchangeRequest,
-  settings: ClientSettings,
-): Promise<ExchangeResponse> {
-  return new Promise((resolve, reject) => new FetchExchange(origin, request, settings, resolve, reject).enqueue());
-}
+type Timeouts = Pick<ClientSettings, "headersTimeout" | "bodyTimeout" | "clock">;
 
-class FetchExchange implements Waiter, ResponseHandler {
+export class Exchange implements Waiter, ResponseHandler {
   readonly #origin: Origin;
   readonly #request: ExchangeRequest;
-  readonly #settings: ClientSettings;
-  readonly #resolve: (response: ExchangeResponse) => void;
-  readonly #reject: (error: unknown) => void;
+  readonly #settings: Timeouts;
+  readonly #receiver: ExchangeReceiver;
   readonly #start: number;
-  readonly #handleFault = ({ error }: Fault): void => this.#abandon(error);
-  readonly #onAbort = guard("client abort", this.#handleFault, () => this.#abandon(this.#request.signal!.reason));
+  readonly #handleFault = ({ error }: Fault): void => this.abort(error);
+  readonly #onAbort = guard("client abort", this.#handleFault, () => this.abort(this.#request.signal!.reason));
   #session: Session | undefined;
   #exchange: ClientExchange | undefined;
   #content: Content | undefined;
   readonly #informational = new InformationalLimit();
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   #timer: Timer | undefined;
   #state: "waiting" | "sent" | "head" | "done" = "waiting";
   #reused = false;
@@ -96,22 +106,40 @@ class FetchExchange implements Waiter, ResponseHandler {
   #requestEnd: number | undefined;
   #responseEnd: number | undefined;
   #contentBytes = 0;
-  #trailers: readonly Field[] = [];
-  #trailerLines: readonly Field[] = [];
 
-  constructor(
-    origin: Origin,
-    request: ExchangeRequest,
-    settings: ClientSettings,
-    resolve: (response: ExchangeResponse) => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(origin: Origin, request: ExchangeRequest, settings: Timeouts, receiver: ExchangeReceiver) {
     this.#origin = origin;
     this.#request = request;
     this.#settings = settings;
+    this.#receiver = receiver;
     this.#start = this.#now();
-    this.#resolve = resolve;
-    this.#reject = reject;
+  }
+
+  /** The session that took the request last. */
+  get session(): Session | undefined {
+    return this.#session;
+  }
+
+  get reused(): boolean {
+    return this.#reused;
+  }
+
+  get attempts(): number {
+    return this.#attempts;
+  }
+
+  get contentBytes(): number {
+    return this.#contentBytes;
+  }
+
+  timings(responseStart: number): ExchangeTimings {
+    return {
+      start: this.#start,
+      requestStart: this.#requestStart,
+      ...(this.#requestEnd === undefined ? {} : { requestEnd: this.#requestEnd }),
+      responseStart,
+      ...(this.#responseEnd === undefined ? {} : { responseEnd: this.#responseEnd }),
+    };
   }
 
   enqueue(): void {
@@ -126,6 +154,30 @@ class FetchExchange implements Waiter, ResponseHandler {
     this.#origin.enqueue(this);
   }
 
+  /** Pauses onData. The body timeout is not for slow readers, and pauses too. */
+  pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    if (this.#state === "head") this.#timer?.clear();
+    this.#exchange?.pause();
+  }
+
+  resume(): void {
+    if (!this.#paused || this.#state === "done") return;
+    this.#paused = false;
+    if (this.#state === "head") this.#armForBody();
+    this.#exchange?.resume();
+  }
+
+  /** Ends the exchange after a cancellation by the caller, or a timeout. */
+  abort(reason: unknown): void {
+    if (this.#state === "waiting") this.#origin.withdraw(this);
+    const error = reason instanceof Error ? reason : new ClientError("CLIENT_CLOSED", "the request was abandoned");
+    const exchange = this.#exchange;
+    this.#finish(() => this.#receiver.onError(reason ?? error), true);
+    exchange?.reset(error);
+  }
+
   #now(): number {
     return millisNow(this.#settings.clock);
   }
@@ -133,7 +185,7 @@ class FetchExchange implements Waiter, ResponseHandler {
   // ---- Waiter
 
   start(session: Session, reused: boolean): void {
-    const { head, body } = this.#request;
+    const { head, body, fieldsFor } = this.#request;
     this.#state = "sent";
     this.#session = session;
     this.#reused = reused;
@@ -142,9 +194,11 @@ class FetchExchange implements Waiter, ResponseHandler {
     this.#requestEnd = undefined;
     this.#arm(this.#settings.headersTimeout, "no response");
     this.#content = body?.content();
+    const more = fieldsFor?.(session.protocol) ?? [];
+    const sent = more.length === 0 ? head : { ...head, fields: [...head.fields, ...more] };
     try {
       this.#request.onSend?.({
-        head,
+        head: sent,
         contentLength: this.#content?.length,
         protocol: session.protocol,
         remoteAddress: session.remoteAddress,
@@ -154,67 +208,64 @@ class FetchExchange implements Waiter, ResponseHandler {
         stats: () => session.stats(),
       });
     } catch (error) {
-      this.#abandon(error); // the caller's own function threw
+      this.abort(error); // the caller's own function threw
       return;
     }
-    const started = session.request(head, this.#content, this);
+    const started = session.request(sent, this.#content, this);
     this.#exchange = started;
     if (this.#paused) started.pause();
   }
 
   fail(error: Error): void {
-    this.#finish(error);
+    this.#fail(error);
   }
 
   // ---- ResponseHandler
 
   onRequestSent(): void {
     this.#requestEnd ??= this.#now();
+    this.#receiver.onRequestSent?.();
   }
 
   onInformational(status: number, fields: readonly Field[], spelled = fields): void {
     if (this.#state === "done") return;
     if (!this.#informational.take(fields)) {
-      this.#abandon(new ClientError("PROTOCOL_ERROR", "the server sent too many informational responses"));
+      this.abort(new ClientError("PROTOCOL_ERROR", "the server sent too many informational responses"));
       return;
     }
     try {
-      this.#request.onInformational?.(status, spelled);
+      this.#receiver.onInformational(status, spelled);
     } catch (error) {
-      this.#abandon(error); // the caller's own function threw
+      this.abort(error); // the caller's own function threw
     }
   }
 
   onHead(status: number, fields: readonly Field[], statusText: string, spelled = fields): void {
-    const responseStart = this.#now();
+    const received = this.#now();
     this.#state = "head";
     const mayHaveContent = this.#request.head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
     const length = contentLengthOf(fields);
     if (mayHaveContent && typeof length === "number") this.#expected = length;
-    this.#arm(this.#settings.bodyTimeout, "no more of the body");
-    const body = mayHaveContent ? this.#stream() : null;
-    this.#resolve({ status, statusText, fields, body, facts: this.#facts(status, spelled, responseStart) });
+    this.#timer?.clear();
+    if (!this.#paused) this.#armForBody();
+    this.#receiver.onHead({ status, statusText, fields, spelled, mayHaveContent, received });
   }
 
   onData(chunk: Uint8Array): void {
     if (this.#state === "done") return;
     this.#contentBytes += chunk.length;
-    const controller = this.#controller;
-    if (controller === undefined || chunk.length === 0) return;
-    controller.enqueue(chunk);
-    if (controller.desiredSize! <= 0) this.#pause();
-    else this.#timer?.refresh();
+    if (chunk.length === 0) return;
+    this.#receiver.onData(chunk);
+    if (!this.#paused) this.#timer?.refresh();
   }
 
   onEnd(trailers: readonly Field[], spelled = trailers): void {
     this.#responseEnd = this.#now();
-    this.#trailers = trailers;
-    this.#trailerLines = spelled;
     if (this.#expected !== undefined && this.#expected !== this.#contentBytes) {
       const message = `the response ended after ${this.#contentBytes} of ${this.#expected} bytes`;
-      this.#finish(new ClientError("RESPONSE_INCOMPLETE", message));
+      this.#fail(new ClientError("RESPONSE_INCOMPLETE", message));
     } else {
-      this.#finish(undefined);
+      this.#finish(() => this.#receiver.onEnd(trailers, spelled), false);
     }
   }
 
@@ -231,124 +282,48 @@ class FetchExchange implements Waiter, ResponseHandler {
       );
       return;
     }
-    this.#finish(error);
+    this.#fail(error);
   }
 
   // ----
 
   #mayRetry(error: Error, unprocessed: boolean): boolean {
-    const { head, body } = this.#request;
+    const { head, body, idempotent = IDEMPOTENT.has(head.method) } = this.#request;
     if (this.#attempts >= MAX_ATTEMPTS || body?.available === false) return false;
     // RFC 9112 §9.5: a server may close an idle connection at any time, even while a request is in transit.
     const isConnectionAtFault = this.#reused || error instanceof ServerGoneError;
-    return unprocessed || (isConnectionAtFault && IDEMPOTENT.has(head.method));
+    return unprocessed || (isConnectionAtFault && idempotent);
   }
 
-  #stream(): ReadableStream<Uint8Array> {
-    return new ReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        pull: () => this.#resume(),
-        cancel: (reason) => this.#abandon(reason),
-      },
-      new ByteLengthQueuingStrategy({ highWaterMark: BUFFER }),
-    );
-  }
-
-  #pause(): void {
-    if (this.#paused) return;
-    this.#paused = true;
-    this.#timer?.clear(); // the timeout is not for slow readers
-    this.#exchange?.pause();
-  }
-
-  #resume(): void {
-    if (!this.#paused || this.#state === "done") return;
-    this.#paused = false;
+  #armForBody(): void {
     this.#arm(this.#settings.bodyTimeout, "no more of the body");
-    this.#exchange?.resume();
   }
 
   #arm(milliseconds: number, what: string): void {
     this.#timer?.clear();
     const onTimeout = guard("client timeout", this.#handleFault, () => {
       const message = `${what} from ${this.#request.url.host} within ${milliseconds / 1000} s`;
-      this.#abandon(new ClientError("RESPONSE_TIMEOUT", message));
+      this.abort(new ClientError("RESPONSE_TIMEOUT", message));
     });
     this.#timer = new Timer(onTimeout, noLimit(milliseconds), this.#settings.clock);
   }
 
-  /** Aborts after a cancellation by the caller, or a timeout. */
-  #abandon(reason: unknown): void {
-    if (this.#state === "waiting") this.#origin.withdraw(this);
-    const error = reason instanceof Error ? reason : new ClientError("CLIENT_CLOSED", "the request was abandoned");
-    const exchange = this.#exchange;
-    this.#finish(reason ?? error);
-    exchange?.reset(error);
+  #fail(error: unknown): void {
+    this.#finish(() => this.#receiver.onError(error), true);
   }
 
-  #finish(error: unknown): void {
+  #finish(report: () => void, failed: boolean): void {
     if (this.#state === "done") return;
-    const headSeen = this.#state === "head";
     this.#state = "done";
     this.#timer?.clear();
     this.#request.signal?.removeEventListener("abort", this.#onAbort);
-    if (error !== undefined) this.#cancelContent();
-    if (!headSeen) {
-      this.#reject(error);
-      return;
-    }
-    try {
-      if (error === undefined) this.#controller?.close();
-      else this.#controller?.error(error);
-    } catch {
-      // The reader cancelled the stream, which closed it.
-    }
+    if (failed) this.#cancelContent();
+    report();
   }
 
   #cancelContent(): void {
     const { body } = this.#request;
     if (this.#content === undefined && body?.available) this.#content = body.content();
     this.#content?.cancel();
-  }
-
-  #facts(status: number, fields: readonly Field[], responseStart: number): ExchangeFacts {
-    const session = this.#session!;
-    const { url, head } = this.#request;
-    const self = this;
-    return {
-      url: url.href,
-      method: head.method,
-      status,
-      fields,
-      protocol: session.protocol,
-      remoteAddress: session.remoteAddress,
-      remotePort: session.remotePort,
-      reused: this.#reused,
-      attempts: this.#attempts,
-      connection: session.timings,
-      redirects: this.#request.redirects,
-      get timings() {
-        return {
-          start: self.#start,
-          requestStart: self.#requestStart,
-          ...(self.#requestEnd === undefined ? {} : { requestEnd: self.#requestEnd }),
-          responseStart,
-          ...(self.#responseEnd === undefined ? {} : { responseEnd: self.#responseEnd }),
-        };
-      },
-      get contentBytes() {
-        return self.#contentBytes;
-      },
-      get trailers() {
-        return self.#trailers;
-      },
-      get trailerLines() {
-        return self.#trailerLines;
-      },
-      stats: () => session.stats(),
-    };
   }
 }

@@ -7,11 +7,12 @@ import { markEncoded } from "../host/http/decoded-response.ts";
 import { CONNECTION_SPECIFIC_FIELDS, combinedFieldValue } from "../http/index.ts";
 import { type BodyLike, OutgoingBody } from "./body.ts";
 import { ACCEPT_ENCODING, decode } from "./decode.ts";
-import { type ExchangeResponse, exchange, type SentRequest } from "./exchange.ts";
+import type { SentRequest } from "./exchange.ts";
 import type { ExchangeFacts } from "./facts.ts";
 import { redirectTarget } from "./location.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin } from "./origin.ts";
+import { type ExchangeResponse, exchange } from "./response.ts";
 
 export interface FetchInit {
   readonly method?: string;

@@ -15,9 +15,10 @@ export type { Resolve } from "../host/client/resolve.ts"; // a custom lookup
 export type * from "../host/client/session.ts"; // the contract of a connection
 export { DurationError } from "../host/timer.ts"; // an option has an invalid duration
 export type { BodyLike, BodySource } from "./body.ts"; // request bodies
-export { Client, type ConnectionFacts, createClient } from "./client.ts"; // the client
+export { Client, createClient } from "./client.ts"; // the client
 export type { SentRequest } from "./exchange.ts"; // a request as sent on a connection
 export type { ExchangeFacts, ExchangeTimings } from "./facts.ts"; // details of a response
 export type { FetchInit } from "./fetch.ts"; // the options of fetch
 export { redirectTarget } from "./location.ts"; // the target of a redirect
 export type { ClientOptions } from "./options.ts"; // the options of createClient
+export type { ConnectionFacts } from "./pool.ts"; // an open connection

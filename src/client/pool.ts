@@ -1,0 +1,118 @@
+// The known origins of one client and its whole life: created on demand, closed together. createClient's fetch and
+// nagare/undici's dispatcher both send through it.
+import { Alternatives } from "../agent/index.ts";
+import { ClientError } from "../host/client/errors.ts";
+import type { Protocol, SessionStats } from "../host/client/session.ts";
+import { type HostClock, systemClock } from "../host/clock.ts";
+import { guard } from "../host/guard.ts";
+import { type ClientOptions, type ClientSettings, settingsFrom } from "./options.ts";
+import { Origin } from "./origin.ts";
+
+export interface ConnectionFacts {
+  readonly origin: string;
+  readonly protocol: Protocol;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly active: number;
+  readonly stats: SessionStats;
+}
+
+export interface CloseOptions {
+  /** Milliseconds that responses in progress may take; Infinity for no limit. */
+  readonly timeout?: number;
+}
+
+/** Above this number, idle origins are forgotten. */
+const MAX_ORIGINS = 256;
+
+const DEFAULT_CLOSE_TIMEOUT = 10_000;
+/** The maximum of Node's timers, in milliseconds. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+export class ConnectionPool {
+  readonly settings: ClientSettings;
+  readonly #clock: HostClock;
+  readonly #alternatives = new Alternatives();
+  readonly #origins = new Map<string, Origin>();
+  #closed = false;
+
+  /** `clock` enables virtual time. */
+  constructor(options: ClientOptions = {}, clock: HostClock = systemClock) {
+    this.settings = settingsFrom(options, clock);
+    this.#clock = clock;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * The connections for a URL's origin. With `address`, the host is not looked up: connections go to that host or
+   * address, and certificates must still name the URL's host.
+   */
+  origin(url: URL, address?: string): Origin {
+    const key = address === undefined ? url.origin : `${url.origin} at ${address}`;
+    const known = this.#origins.get(key);
+    if (known !== undefined) return known;
+    if (this.#origins.size >= MAX_ORIGINS) {
+      for (const [name, origin] of this.#origins) if (origin.idle) this.#origins.delete(name);
+    }
+    const settings = address === undefined ? this.settings : { ...this.settings, resolve: () => [address] };
+    const origin = new Origin(url, settings, this.#alternatives);
+    this.#origins.set(key, origin);
+    return origin;
+  }
+
+  connections(): readonly ConnectionFacts[] {
+    return [...this.#origins.values()].flatMap((origin) =>
+      origin.sessions().map((session) => ({
+        origin: origin.dialer.origin,
+        protocol: session.protocol,
+        remoteAddress: session.remoteAddress,
+        remotePort: session.remotePort,
+        active: session.active,
+        stats: session.stats(),
+      })),
+    );
+  }
+
+  /**
+   * Waits for responses in progress, then closes all connections. Responses that have not ended after the timeout
+   * (10 s) are aborted; an unread response never ends on its own.
+   */
+  async close({ timeout = DEFAULT_CLOSE_TIMEOUT }: CloseOptions = {}): Promise<void> {
+    if (!(timeout >= 0)) {
+      throw new ClientError("REQUEST_INVALID", `close: ${timeout} is not a valid timeout`, {
+        hint: "give milliseconds",
+      });
+    }
+    this.#closed = true;
+    const origins = [...this.#origins.values()];
+    const destroy = (error: Error): void => {
+      for (const origin of origins) origin.destroy(error);
+    };
+    const cutOff = guard(
+      "client close timeout",
+      ({ error }) => destroy(error),
+      () =>
+        destroy(
+          new ClientError("CLIENT_CLOSED", `the client was closed, and the response aborted ${timeout / 1000} s later`),
+        ),
+    );
+    const closed = Promise.all(origins.map((origin) => origin.close()));
+    const timer = timeout <= MAX_TIMER ? this.#clock.startTimer(cutOff, timeout) : undefined;
+    try {
+      await closed;
+    } finally {
+      this.#clock.stopTimer(timer);
+    }
+    await this.settings.http3.close();
+  }
+
+  /** Closes all connections immediately; requests in progress fail. */
+  async destroy(error: Error): Promise<void> {
+    this.#closed = true;
+    for (const origin of this.#origins.values()) origin.destroy(error);
+    await this.settings.http3.close();
+  }
+}
