@@ -74,6 +74,11 @@ export class OutgoingBody {
     throw new ClientError("REQUEST_INVALID", "the request's body has an unsupported type");
   }
 
+  /** A body that can be read only once. */
+  static once(open: () => AsyncIterable<Uint8Array>, length: number | undefined): OutgoingBody {
+    return new OutgoingBody(open, { ...(length === undefined ? {} : { length }), replayable: false });
+  }
+
   static #bytes(bytes: Uint8Array, type?: string): OutgoingBody {
     return new OutgoingBody(() => (bytes.length === 0 ? [] : [bytes]), {
       length: bytes.length,

@@ -167,6 +167,9 @@ export const ENTRIES = [
   "client h3 body",
   "client h3 resume",
   "client h3 closed",
+  // nagare/undici
+  "client dispatch body",
+  "client dispatch disconnect",
 ] as const;
 
 export type Entry = (typeof ENTRIES)[number];

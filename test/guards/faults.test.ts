@@ -5,6 +5,7 @@
 
 import { createSocket, Socket as Datagram, type Socket as DatagramSocket } from "node:dgram";
 import { once } from "node:events";
+import { Readable } from "node:stream";
 import { expect, test, vi } from "vitest";
 import { createClient } from "../../src/client/index.ts";
 import { serve } from "../../src/edge/serve.ts";
@@ -14,6 +15,7 @@ import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 
 import { armed } from "./armed.ts";
 import { browserExits, readerResumes, stopServe } from "./cli-world.ts";
+import { dispatched, failing } from "./dispatch-world.ts";
 import { nodeTraffic } from "./node-world.ts";
 import {
   all,
@@ -354,6 +356,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
     }),
   ),
   "client h3 closed": at(h3),
+  "client dispatch body": at(() => dispatched(Readable.from(failing()))),
+  "client dispatch disconnect": at(() => dispatched("x")),
 };
 
 /**
