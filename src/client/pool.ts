@@ -2,6 +2,7 @@
 // nagare/undici's dispatcher both send through it.
 import { Alternatives } from "../agent/index.ts";
 import { ClientError } from "../host/client/errors.ts";
+import { type Resolve, resolveHost } from "../host/client/resolve.ts";
 import type { Protocol, SessionStats } from "../host/client/session.ts";
 import { type HostClock, systemClock } from "../host/clock.ts";
 import { guard } from "../host/guard.ts";
@@ -47,8 +48,8 @@ export class ConnectionPool {
   }
 
   /**
-   * The connections for a URL's origin. With `address`, the host is not looked up: connections go to that host or
-   * address, and certificates must still name the URL's host.
+   * The connections for a URL's origin. With `address`, connections go to that host or address, and
+   * certificates must still name the URL's host.
    */
   origin(url: URL, address?: string): Origin {
     const key = address === undefined ? url.origin : `${url.origin} at ${address}`;
@@ -57,7 +58,10 @@ export class ConnectionPool {
     if (this.#origins.size >= MAX_ORIGINS) {
       for (const [name, origin] of this.#origins) if (origin.idle) this.#origins.delete(name);
     }
-    const settings = address === undefined ? this.settings : { ...this.settings, resolve: () => [address] };
+    const { settings: base } = this;
+    const resolve: Resolve = async (_host, port) =>
+      (await resolveHost(address!, port, base.resolve)).map((found) => found.address);
+    const settings = address === undefined ? base : { ...base, resolve };
     const origin = new Origin(url, settings, this.#alternatives);
     this.#origins.set(key, origin);
     return origin;
