@@ -1,5 +1,6 @@
 /** Certificates replaced while a server runs, as clients of all versions see it. */
 
+import { generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
@@ -155,6 +156,14 @@ describe("many replacements under requests", () => {
     );
     expect(contexts.length).toBeGreaterThan(SWAPS);
   }, 120_000);
+});
+
+test("a certificate that OpenSSL refuses for TLS over TCP keeps the previous ones", async () => {
+  const before = make();
+  const server = await start({ tls: before });
+  const weak = makeCertificate({ names: ["weak.test"], key: generateKeyPairSync("rsa", { modulusLength: 512 }) });
+  await expect(server.reload({ tls: [make(), weak] })).rejects.toMatchObject({ code: "CERTIFICATE_UNSUPPORTED" });
+  for (const version of VERSIONS) expect(await serves(server, version, before)).toBe(true);
 });
 
 test("the set of certificates may not be empty", async () => {

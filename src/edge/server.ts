@@ -76,7 +76,7 @@ export class Server implements AsyncDisposable {
   constructor(host: string, bound: Bound<Listener>, service: Service, certificates: Certificates) {
     this.#listeners = bound.listeners;
     this.#certificates = certificates;
-    // TLS over TCP may refuse an identity, and comes first.
+    // TLS over TCP may refuse the default one, and comes first.
     certificates.start((identities) => {
       for (const listener of bound.listeners) listener.setIdentities(identities);
     });

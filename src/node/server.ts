@@ -3,6 +3,7 @@
  * such as Express, Koa and Fastify apps, work unchanged.
  */
 import type { Identity } from "../host/certificates/identity.ts";
+import { secureContextOf } from "../host/certificates/secure-context.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
 import type {
@@ -335,7 +336,7 @@ export class Server extends HttpsServerShape implements NodeServer {
 
   #setIdentities(identities: readonly Identity[]): void {
     if (!isFilled(identities)) throw new ServeError("OPTION_INVALID", "there is no certificate: give cert and key");
-    // TLS over TCP may refuse an identity, and comes first.
+    for (const identity of identities) if (!this.#identities.includes(identity)) secureContextOf(identity);
     for (const listener of this.#running?.listeners ?? []) listener.setIdentities(identities);
     this.#identities = identities;
   }

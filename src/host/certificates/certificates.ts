@@ -6,12 +6,17 @@
  * container file systems, where fs.watch is silent. A change is read at the second poll that sees it, since a writer may
  * be half done at the first: after half a second at the latest. What is unusable at that moment is read again until the
  * files rest; only then is the problem logged, once.
+ *
+ * A set may have thousands of names. `stat` is called synchronously, because that takes microseconds and a thread's round trip ten
+ * times as long, and long work is done in slices, so that requests do not wait for it.
  */
 
-import { stat } from "node:fs/promises";
+import { statSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
 import { describeFault, detach, type Fault, guard } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import { type Identity, type IdentitySource, loadIdentity, loadIdentityFiles } from "./identity.ts";
+import { secureContextOf } from "./secure-context.ts";
 
 export interface IdentityFiles {
   /** PEM: the server's certificate first, then the chain. */
@@ -45,7 +50,7 @@ export async function loadCertificates(
   options: CertificatesOptions,
 ): Promise<Certificates> {
   const states = await fileStates(sources);
-  const [first, ...others] = await Promise.all(sources.map(load));
+  const [first, ...others] = await inSlices(sources, load);
   return new Certificates([first!, ...others], options, sources, states);
 }
 
@@ -93,9 +98,9 @@ export class Certificates {
     const generation = this.#generation;
     const states = await fileStates(sources);
     try {
-      const loaded = await Promise.all(sources.map(load));
+      const identities = await this.#prepare(sources, () => true);
       if (generation !== this.#generation) return; // a later call replaces this one
-      this.#use(loaded);
+      this.#use(identities);
     } catch (error) {
       // The caller reports it; no need to repeat it when the change is noticed.
       if (sources === this.#sources) this.#problem = (error as Error).message;
@@ -123,11 +128,9 @@ export class Certificates {
     const isAtRest = isEqual(states, before);
     const changed = states.map((state, i) => state !== this.#known[i]);
     try {
-      const loaded = await Promise.all(
-        this.#sources.map((source, i) => (changed[i] ? load(source) : this.#identities[i]!)),
-      );
+      const identities = await this.#prepare(this.#sources, (i) => changed[i]!);
       if (generation !== this.#generation || this.#isClosed) return;
-      this.#use(loaded);
+      this.#use(identities);
     } catch (error) {
       if (isAtRest && generation === this.#generation) this.#report((error as Error).message);
     }
@@ -139,13 +142,21 @@ export class Certificates {
     this.#arm();
   }
 
-  /** Keeps unchanged identities, whose TLS contexts exist already. */
-  #use(loaded: readonly Identity[]): void {
-    const [first, ...others] = loaded.map((identity, i) => {
-      const current = this.#identities[i];
-      return current?.cert === identity.cert && current.key === identity.key ? current : identity;
+  /** Loads the identities. Keeps unchanged ones, whose TLS contexts exist already, and creates the contexts of others. */
+  async #prepare(sources: readonly CertificateSource[], isChanged: (i: number) => boolean): Promise<Identities> {
+    const current = this.#identities;
+    const [first, ...others] = await inSlices(sources, async (source, i) => {
+      const before = current[i];
+      if (before !== undefined && !isChanged(i)) return before;
+      const identity = await load(source);
+      if (before?.cert === identity.cert && before.key === identity.key) return before;
+      secureContextOf(identity);
+      return identity;
     });
-    const identities: Identities = [first!, ...others];
+    return [first!, ...others];
+  }
+
+  #use(identities: Identities): void {
     const changed = identities.filter((identity, i) => identity !== this.#identities[i]);
     if (changed.length > 0 || identities.length !== this.#identities.length) {
       this.#onChange(identities);
@@ -185,18 +196,34 @@ const isEqual = (a: readonly string[], b: readonly string[]): boolean => a.every
 
 /** Taken before the files are read, so that a change during the read is seen later. */
 const fileStates = (sources: readonly CertificateSource[]): Promise<string[]> =>
-  Promise.all(
-    sources.map(async (source) =>
-      isFiles(source) ? `${await fileState(source.certFile)} ${await fileState(source.keyFile)}` : "",
-    ),
-  );
+  inSlices(sources, (source) => (isFiles(source) ? `${fileState(source.certFile)} ${fileState(source.keyFile)}` : ""));
 
 /** `stat` follows links. The change time (ctime) also shows new permissions, and writes that restore the old time. */
-async function fileState(path: string): Promise<string> {
+function fileState(path: string): string {
   try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
     return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
   } catch (error) {
     return String((error as NodeJS.ErrnoException).code);
   }
+}
+
+/** Milliseconds. */
+const SLICE = 5;
+
+/** Maps items in order, and lets the event loop turn after each slice. */
+async function inSlices<In, Out>(
+  items: readonly In[],
+  run: (item: In, index: number) => Out | Promise<Out>,
+): Promise<Out[]> {
+  const results: Out[] = [];
+  let start = performance.now();
+  for (const [i, item] of items.entries()) {
+    if (performance.now() - start > SLICE) {
+      await setImmediate();
+      start = performance.now();
+    }
+    results.push(await run(item, i));
+  }
+  return results;
 }

@@ -76,8 +76,8 @@ export interface Listener extends Bindable {
    */
   advertise?(altSvc: string): void;
   /**
-   * Replaces the certificates for handshakes from now on. Established connections are not affected. Throws an
-   * `IdentityError`, and keeps the previous ones, if one of them cannot be used.
+   * Replaces the certificates for handshakes from now on. Established connections are not affected. Throws, and
+   * keeps the previous ones, if the default one cannot be used; `secureContextOf` checks the others.
    */
   setIdentities(identities: ListenerOptions["identities"]): void;
   /** Lets the listener keep the process alive, which is the default. */

@@ -4,15 +4,16 @@
  * a key of its own, so a client that resumes gets a full handshake with the new certificate (RFC 8446 §2.2).
  */
 
-import { createSecureContext, type SecureContext } from "node:tls";
+import type { SecureContext } from "node:tls";
 import type { SignatureSchemeName } from "../../crypto/index.ts";
-import { type Identity, IdentityError } from "../certificates/identity.ts";
+import type { Identity } from "../certificates/identity.ts";
+import { secureContextOf } from "../certificates/secure-context.ts";
 import { CertificateStore } from "../certificates/store.ts";
 import type { ListenerOptions } from "./listener.ts";
 
 /** What `tls.Server` needs for clients that send no server name. */
 interface SecureServer {
-  setSecureContext(options: ReturnType<TlsIdentities["options"]>): void;
+  setSecureContext(options: ReturnType<typeof optionsFor>): void;
 }
 
 export class TlsIdentities {
@@ -20,8 +21,6 @@ export class TlsIdentities {
   #store: CertificateStore;
   /** Node does not reveal the client's signature schemes, so identities are selected only by name. */
   #schemes: readonly SignatureSchemeName[];
-  /** The context lives as long as its identity, which a reload may keep. */
-  readonly #contexts = new WeakMap<Identity, SecureContext>();
 
   constructor(identities: ListenerOptions["identities"]) {
     this.#identities = identities;
@@ -29,44 +28,26 @@ export class TlsIdentities {
     this.#schemes = schemesOf(identities);
   }
 
-  /** Throws an `IdentityError` if OpenSSL refuses one of the identities; the previous ones then stay in use. */
+  /** Throws, and keeps the previous ones, if OpenSSL refuses the default identity. Others get their contexts on demand. */
   use(identities: ListenerOptions["identities"], server: SecureServer): void {
-    for (const identity of identities) this.#contextOf(identity);
+    server.setSecureContext(optionsFor(identities[0]));
     this.#identities = identities;
     this.#store = new CertificateStore(identities);
     this.#schemes = schemesOf(identities);
-    server.setSecureContext(this.options());
   }
 
-  /** For `createSecureServer` and `setSecureContext`. */
-  options() {
-    const [{ cert, key }] = this.#identities;
-    return { cert, key, minVersion: "TLSv1.2" } as const;
+  /** For `createSecureServer`. */
+  options(): ReturnType<typeof optionsFor> {
+    return optionsFor(this.#identities[0]);
   }
 
   contextFor(serverName: string): SecureContext {
-    return this.#contextOf(this.#store.select(serverName, this.#schemes) ?? this.#identities[0]);
-  }
-
-  #contextOf(identity: Identity): SecureContext {
-    let context = this.#contexts.get(identity);
-    if (context === undefined) {
-      context = contextFrom(identity);
-      this.#contexts.set(identity, context);
-    }
-    return context;
+    return secureContextOf(this.#store.select(serverName, this.#schemes) ?? this.#identities[0]);
   }
 }
+
+const optionsFor = ({ cert, key }: Identity) => ({ cert, key, minVersion: "TLSv1.2" }) as const;
 
 const schemesOf = (identities: readonly Identity[]): readonly SignatureSchemeName[] => [
   ...new Set(identities.flatMap(({ signer }) => signer.schemes)),
 ];
-
-function contextFrom({ cert, key, names }: Identity): SecureContext {
-  try {
-    return createSecureContext({ cert, key });
-  } catch (cause) {
-    const message = `OpenSSL refuses the certificate for ${names.join(", ")}: ${(cause as Error).message}`;
-    throw new IdentityError("CERTIFICATE_UNSUPPORTED", message, { cause });
-  }
-}
