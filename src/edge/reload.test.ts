@@ -1,6 +1,7 @@
 /** Certificates replaced while a server runs, as clients of all versions see it. */
 
 import { generateKeyPairSync } from "node:crypto";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
@@ -164,6 +165,22 @@ test("a certificate that OpenSSL refuses for TLS over TCP keeps the previous one
   const weak = makeCertificate({ names: ["weak.test"], key: generateKeyPairSync("rsa", { modulusLength: 512 }) });
   await expect(server.reload({ tls: [make(), weak] })).rejects.toMatchObject({ code: "CERTIFICATE_UNSUPPORTED" });
   for (const version of VERSIONS) expect(await serves(server, version, before)).toBe(true);
+});
+
+test("a client that resumes a session gets a full handshake with the new certificate", async () => {
+  const server = await start({ tls: make() });
+  const handshake = async (session?: Buffer) => {
+    const options = { port: server.port, host: "127.0.0.1", servername: "localhost", rejectUnauthorized: false };
+    const socket = tls.connect({ ...options, ...(session === undefined ? {} : { session }) });
+    closers.push(() => socket.destroy());
+    const ticket = session ?? once(socket, "session").then(([given]) => given as Buffer);
+    await once(socket, "secureConnect");
+    return { isResumed: socket.isSessionReused(), ticket: await ticket };
+  };
+  const { ticket } = await handshake();
+  expect((await handshake(ticket)).isResumed).toBe(true);
+  await server.reload({ tls: make() });
+  expect((await handshake(ticket)).isResumed).toBe(false);
 });
 
 test("the set of certificates may not be empty", async () => {

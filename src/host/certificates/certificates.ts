@@ -7,8 +7,8 @@
  * be half done at the first: after half a second at the latest. What is unusable at that moment is read again until the
  * files rest; only then is the problem logged, once.
  *
- * A set may have thousands of names. `stat` is called synchronously, because that takes microseconds and a thread's round trip ten
- * times as long, and long work is done in slices, so that requests do not wait for it.
+ * A set may have thousands of names. `stat` is called synchronously, because that takes microseconds and a thread's round
+ * trip ten times as long, and long work is done in slices, so that requests do not wait for it.
  */
 
 import { statSync } from "node:fs";
