@@ -1,5 +1,6 @@
 // The parts of the process that a command may use. Tests pass in their own.
 import type { Readable, Writable } from "node:stream";
+import { isatty } from "node:tty";
 import pc from "picocolors";
 
 export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number };
@@ -11,6 +12,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Calls the listener on each SIGINT and SIGTERM until the returned function is called. Without one, a signal ends the process. */
   onInterrupt(listener: (signal: InterruptSignal) => void): () => void;
+  /** Calls the listener on each SIGHUP until the returned function is called. Absent on Windows, which has no such signal. */
+  onReload?(listener: () => void): () => void;
   /** Ends the process soon, even if something keeps it alive. Absent if the process is not the command's own. */
   exitSoon?(): void;
 }
@@ -33,10 +36,22 @@ export function processIo(): Io {
       process.on("SIGINT", listener).on("SIGTERM", listener);
       return () => void process.off("SIGINT", listener).off("SIGTERM", listener);
     },
+    ...(process.platform === "win32" ? {} : { onReload }),
     exitSoon() {
       setTimeout(() => process.exit(), LEFTOVER_TIME).unref();
     },
   };
+}
+
+function onReload(listener: () => void): () => void {
+  const hasTerminal = isatty(0);
+  const onHangup = (): void => {
+    // A terminal that was closed sends the same signal.
+    if (hasTerminal && !isatty(0)) process.kill(process.pid, "SIGTERM");
+    else listener();
+  };
+  process.on("SIGHUP", onHangup);
+  return () => void process.off("SIGHUP", onHangup);
 }
 
 export type Colors = ReturnType<typeof pc.createColors>;

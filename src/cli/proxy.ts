@@ -12,6 +12,7 @@ Examples:
 A port alone, or localhost, means this machine over IPv4 and IPv6. Unless --host-header says otherwise, http origins receive
 the Host that the client sent, and https origins their own. Upgrades (WebSocket) get a 501.
 When ready, prints the URL on its own line. SIGINT or SIGTERM lets requests finish; a second one quits.
+New files in place of --cert and --key are used within a second, or at once on SIGHUP.
 Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
 `;
 

@@ -10,6 +10,7 @@ Examples:
   nagare serve -p 443 --cert cert.pem --key key.pem --http-port 80 ./site
 
 When ready, prints the URL on its own line. SIGINT or SIGTERM lets requests finish; a second one quits.
+New files in place of --cert and --key are used within a second, or at once on SIGHUP.
 Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
 `;
 

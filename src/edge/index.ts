@@ -1,4 +1,6 @@
 // nagare: one handler on HTTP/1.1, HTTP/2 and HTTP/3, on one port.
+
+export type { CertificateSource, IdentityFiles } from "../host/certificates/certificates.ts"; // a certificate and key, as PEM or as files
 export {
   type DevelopmentIdentity,
   type DevelopmentOptions,
@@ -17,4 +19,4 @@ export { DurationError } from "../host/timer.ts"; // an invalid value for an opt
 export { chromiumFlags } from "./chromium.ts"; // a browser that accepts the development certificate over HTTP/3
 export { type FilesOptions, serveFiles } from "./files/index.ts"; // a folder as a handler
 export { type FetchObject, type ServeOptions, serve } from "./serve.ts"; // starts a server
-export type { CloseOptions, Server } from "./server.ts"; // a running server
+export type { CloseOptions, ReloadOptions, Server } from "./server.ts"; // a running server

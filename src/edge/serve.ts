@@ -3,7 +3,12 @@
  * `Deno.serve` and `Bun.serve`.
  */
 
-import { type Identity, type IdentitySource, loadIdentity } from "../host/certificates/identity.ts";
+import {
+  type CertificateSource,
+  type Certificates,
+  type Identities,
+  loadCertificates,
+} from "../host/certificates/certificates.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
@@ -28,8 +33,13 @@ export interface ServeOptions {
   readonly cert?: string | Uint8Array;
   /** PEM, unencrypted. */
   readonly key?: string | Uint8Array;
-  /** One certificate with its key, or several, selected by server name. The first one is the default. */
-  readonly tls?: IdentitySource | readonly IdentitySource[];
+  /**
+   * One certificate with its key, as PEM (`cert`, `key`) or as files (`certFile`, `keyFile`), or several, selected by
+   * server name. The first one is the default.
+   */
+  readonly tls?: CertificateSource | readonly CertificateSource[];
+  /** False to not watch certificate files. By default, changed files are used for new connections within a second. */
+  readonly watch?: boolean;
   /** All by default. HTTP/2 and HTTP/1.1 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[];
   /** Closes the server when aborted, as in Deno. */
@@ -89,6 +99,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   maxOpenFiles: true,
   signal: true,
   tls: true,
+  watch: true,
 };
 
 /** The shape of Bun's options, and of a module for `nagare serve`. */
@@ -128,7 +139,7 @@ export async function serve(
     {
       port: options.port ?? DEFAULT_PORT,
       host: options.host ?? options.hostname ?? (hasCertificate(options) ? "::" : "localhost"),
-      identities: await identitiesOf(options),
+      identities: await certificatesOf(options, log ?? console.error),
       protocols,
       onKeyLog,
       retry,
@@ -160,20 +171,20 @@ async function resetKeyOf({ resetKey }: ServeOptions): Promise<Uint8Array | unde
 }
 
 /** Returns the given certificates, or the development certificate. */
-export async function identitiesOf(
-  options: Pick<ServeOptions, "cert" | "key" | "tls">,
-): Promise<readonly [Identity, ...Identity[]]> {
-  const { cert, key, tls } = options;
+async function certificatesOf(
+  { cert, key, tls, watch = true }: ServeOptions,
+  log: (line: string) => void,
+): Promise<Identities | Certificates> {
   if ((cert === undefined) !== (key === undefined)) {
     throw new ServeError(
       "OPTION_INVALID",
       `a ${cert === undefined ? "key without cert" : "cert without key"}: give both`,
     );
   }
-  const sources: readonly IdentitySource[] =
+  const sources: readonly CertificateSource[] =
     cert !== undefined && key !== undefined ? [{ cert, key }] : tls === undefined ? [] : [tls].flat();
-  const [first, ...others] = sources.map((source) => loadIdentity(source));
-  if (first !== undefined) return [first, ...others];
+  const [first, ...others] = sources;
+  if (first !== undefined) return loadCertificates([first, ...others], { log, watch });
   const { developmentIdentity } = await import("../host/certificates/development.ts");
   return [await developmentIdentity()];
 }

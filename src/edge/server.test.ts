@@ -163,6 +163,7 @@ test("tries another port if the system's choice for TCP is in use for UDP", asyn
         bound = listen(port);
         return { transport: "tcp", address: "127.0.0.1", family: "IPv4", port: bound };
       },
+      setIdentities: () => undefined,
       close: async () => void closed.push(bound),
       ref: () => undefined,
       unref: () => undefined,

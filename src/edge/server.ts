@@ -2,7 +2,7 @@
 /** A running server: listeners on one port, and a service that handles their exchanges. */
 
 import { processBudget } from "../host/budget.ts";
-import type { Identity } from "../host/certificates/identity.ts";
+import { type CertificateSource, Certificates, type Identities } from "../host/certificates/certificates.ts";
 import { describeFault, type Fault } from "../host/guard.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, Listener, RetryPolicy } from "../host/http/listener.ts";
@@ -30,7 +30,8 @@ export interface Service {
 export interface ListenOptions {
   readonly port: number;
   readonly host: string;
-  readonly identities: readonly [Identity, ...Identity[]];
+  /** Identities that stay, unless `reload` replaces them, or those of watched files. The server watches and closes them. */
+  readonly identities: Identities | Certificates;
   /** The versions to support. HTTP/2 and HTTP/1.1 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[] | undefined;
   /** Receives each line of the key log. These lines decrypt the traffic. */
@@ -48,6 +49,11 @@ export interface ListenOptions {
   readonly log?: ((line: string) => void) | undefined;
 }
 
+export interface ReloadOptions {
+  /** The new certificates, as for `serve`. By default, certificate files are read again. */
+  readonly tls?: CertificateSource | readonly CertificateSource[];
+}
+
 export interface CloseOptions {
   /** Milliseconds that requests in progress have to finish; Infinity waits for all of them. */
   readonly timeout?: number;
@@ -63,11 +69,17 @@ export class Server implements AsyncDisposable {
   readonly finished: Promise<void>;
   readonly #listeners: readonly Listener[];
   readonly #service: Service;
+  readonly #certificates: Certificates;
   #finish!: () => void;
   #closing: Promise<void> | undefined;
 
-  constructor(host: string, bound: Bound<Listener>, service: Service) {
+  constructor(host: string, bound: Bound<Listener>, service: Service, certificates: Certificates) {
     this.#listeners = bound.listeners;
+    this.#certificates = certificates;
+    // TLS over TCP may refuse the default one, and comes first.
+    certificates.start((identities) => {
+      for (const listener of bound.listeners) listener.setIdentities(identities);
+    });
     this.#service = service;
     this.addresses = bound.addresses;
     this.protocols = (["h3", "h2", "http/1.1"] as const).filter((protocol) =>
@@ -84,11 +96,22 @@ export class Server implements AsyncDisposable {
   }
 
   /**
+   * Replaces the certificates of all protocols for handshakes from now on; established connections are not affected. Rejects
+   * with an `IdentityError`, and keeps the previous certificates, if one cannot be used.
+   */
+  async reload({ tls }: ReloadOptions = {}): Promise<void> {
+    const sources = tls === undefined ? undefined : [tls].flat();
+    if (sources?.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
+    await this.#certificates.reload(sources);
+  }
+
+  /**
    * Accepts no new connections, lets requests in progress finish, and aborts the rest after the timeout (10 s). A second
    * call may shorten the timeout.
    */
   async close({ timeout = DEFAULT_CLOSE_TIMEOUT }: CloseOptions = {}): Promise<void> {
     duration("timeout", timeout);
+    this.#certificates.close();
     const closed = Promise.all(this.#listeners.map((listener) => listener.close(timeout)));
     this.#closing ??= this.#close(closed, timeout);
     await this.#closing;
@@ -118,8 +141,10 @@ export class Server implements AsyncDisposable {
 
 /** Listens on every transport, and passes exchanges to `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
-  const { port, host, identities, protocols, onKeyLog, retry, resetKey, stallTimeout } = options;
+  const { port, host, protocols, onKeyLog, retry, resetKey, stallTimeout } = options;
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
+  const certificates =
+    options.identities instanceof Certificates ? options.identities : new Certificates(options.identities, { log });
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new ServeError("OPTION_INVALID", `${port} is not a port: give a number from 0 to 65535`);
   }
@@ -139,7 +164,16 @@ export async function startServer(options: ListenOptions, service: Service): Pro
       return {
         transport,
         create: () =>
-          create({ identities, onExchange, acceptsTunnels, onKeyLog, retry, resetKey, stallTimeout, onFault }),
+          create({
+            identities: certificates.identities,
+            onExchange,
+            acceptsTunnels,
+            onKeyLog,
+            retry,
+            resetKey,
+            stallTimeout,
+            onFault,
+          }),
       };
     }),
   );
@@ -151,7 +185,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
     udp?.port,
   );
   if (altSvc !== undefined) for (const listener of bound.listeners) listener.advertise?.(altSvc);
-  return new Server(host, bound, service);
+  return new Server(host, bound, service, certificates);
 }
 
 function setLimits({ stallTimeout, memoryLimit, maxOpenFiles }: ListenOptions): void {

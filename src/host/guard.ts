@@ -83,6 +83,9 @@ export const ENTRIES = [
   "body end",
   "response look-ahead",
   "response turn",
+  // Certificates
+  "certificate timer",
+  "certificate check",
   // The edge
   "server signal",
   "server close",
@@ -106,6 +109,8 @@ export const ENTRIES = [
   "cli signal",
   "cli stop",
   "cli quit",
+  "cli reload",
+  "cli reloaded",
   "cli lines",
   "cli browser",
   "cli browser profile",

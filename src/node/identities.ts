@@ -41,6 +41,21 @@ export function identitiesOf(options: CertificateOptions): readonly Identity[] {
   return [...pairs, ...(tls === undefined ? [] : [tls].flat())].map((source) => loadIdentity(source as IdentitySource));
 }
 
+/** Adds identities for a name. The first identity stays the default. */
+export function withName(
+  identities: readonly Identity[],
+  hostname: string,
+  added: readonly Identity[],
+): readonly Identity[] {
+  const name = hostname.toLowerCase();
+  const others = identities.flatMap((identity, i) => {
+    if (!identity.names.includes(name)) return [identity];
+    const names = identity.names.filter((each) => each !== name);
+    return names.length === 0 && i > 0 ? [] : [{ ...identity, names }];
+  });
+  return [...others, ...added.map((identity) => ({ ...identity, names: [name] }))];
+}
+
 const listOf = (value: Pem | readonly Pem[] | undefined): readonly Pem[] => {
   if (value === undefined) return [];
   return isPem(value) ? [value] : value;

@@ -3,8 +3,10 @@ import { once } from "node:events";
 import { createServer as createNetServer } from "node:net";
 import { connect as connectTls, Server as TlsServer } from "node:tls";
 import { describe, expect, test } from "vitest";
+import { createClient } from "../client/index.ts";
 import { TCP_VERSIONS, VERSIONS } from "../edge/testing/client.ts";
 import { get } from "../edge/testing/test-client.ts";
+import { makeCertificate, type TestCertificate } from "../host/certificates/testing/make-certificate.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
 import { createServer, Server } from "./server.ts";
 import { closers, connect, listening, ownServer } from "./testing/server.ts";
@@ -16,6 +18,9 @@ const closing = (server: Server): Server => {
   });
   return server;
 };
+
+type Two = [TestCertificate, TestCertificate];
+type Three = [TestCertificate, TestCertificate, TestCertificate];
 
 const codeOf = (run: () => unknown): unknown => {
   try {
@@ -188,6 +193,51 @@ test("accepts certificates in the forms that https does", async () => {
   expect(codeOf(() => createServer({ cert }))).toBe("OPTION_INVALID");
   expect(codeOf(() => createServer({ cert, key: "none" }))).toBe("KEY_UNREADABLE");
   expect(codeOf(() => createServer({ pfx: cert } as never))).toBe("OPTION_INVALID");
+});
+
+describe.each(VERSIONS)("certificates replaced over %s", (version) => {
+  const serves = async (port: number, { cert }: { cert: string }, name = "localhost"): Promise<boolean> => {
+    const client = createClient({ protocols: [version], ca: cert, resolve: () => ["127.0.0.1"] });
+    closers.push(() => client.destroy());
+    return client.fetch(`https://${name}:${port}/`).then(
+      (response) => response.ok,
+      ({ code }) => {
+        expect(code).toMatch(/^CERTIFICATE_/);
+        return false;
+      },
+    );
+  };
+
+  test("by setSecureContext and reload", async () => {
+    const [first, second, third] = [1, 2, 3].map(() => makeCertificate({ names: ["localhost"] })) as Three;
+    const { server } = ownServer((_, response) => response.end(), first);
+    const port = await listening(server);
+    expect(await serves(port, first)).toBe(true);
+    server.setSecureContext(second);
+    expect(await serves(port, first)).toBe(false);
+    expect(await serves(port, second)).toBe(true);
+    await server.reload({ tls: [third] });
+    expect(await serves(port, third)).toBe(true);
+    await expect(server.reload({ cert: first.cert, key: second.key })).rejects.toMatchObject({ code: "KEY_MISMATCH" });
+    expect(codeOf(() => server.setSecureContext({}))).toBe("OPTION_INVALID");
+    expect(await serves(port, third)).toBe(true);
+  });
+
+  test("for a name by addContext, where the latest counts", async () => {
+    const first = makeCertificate({ names: ["localhost", "a.test"] });
+    const [second, third] = [1, 2].map(() => makeCertificate({ names: ["a.test", "b.w.test"] })) as Two;
+    const { server } = ownServer((_, response) => response.end(), first);
+    const port = await listening(server);
+    expect(await serves(port, first, "a.test")).toBe(true);
+    server.addContext("A.test", second);
+    expect(await serves(port, second, "a.test")).toBe(true);
+    expect(await serves(port, first)).toBe(true);
+    server.addContext("a.test", third);
+    server.addContext("*.w.test", third);
+    expect(await serves(port, third, "a.test")).toBe(true);
+    expect(await serves(port, third, "b.w.test")).toBe(true);
+    expect(await serves(port, first)).toBe(true);
+  });
 });
 
 test("listeners may be replaced and called by others, as engine.io does", async () => {

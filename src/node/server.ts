@@ -3,6 +3,7 @@
  * such as Express, Koa and Fastify apps, work unchanged.
  */
 import type { Identity } from "../host/certificates/identity.ts";
+import { secureContextOf } from "../host/certificates/secure-context.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
 import type {
@@ -29,7 +30,7 @@ import {
   type ResponseClass,
 } from "../host/node/index.ts";
 import { QuicListener } from "../host/quic/listener.ts";
-import { type CertificateOptions, identitiesOf } from "./identities.ts";
+import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
 
 export interface ServerOptions extends CertificateOptions {
@@ -70,7 +71,7 @@ export class Server extends HttpsServerShape implements NodeServer {
   timeout = 0;
   readonly joinDuplicateHeaders: boolean | undefined;
   readonly #options: ServerOptions;
-  readonly #identities: readonly Identity[];
+  #identities: readonly Identity[];
   readonly #log: (line: string) => void;
   readonly #limits: { -readonly [Name in keyof Http1Limits]: Http1Limits[Name] } = {};
   #running: Running | undefined;
@@ -318,17 +319,26 @@ export class Server extends HttpsServerShape implements NodeServer {
     return this;
   }
 
-  /** Not supported: see the option `tls`. */
-  addContext(): never {
-    throw new ServeError("OPTION_INVALID", "addContext is not supported: give certificates for all names as tls");
+  /** Replaces all certificates for handshakes from now on. Throws, and keeps them, if one cannot be used. */
+  setSecureContext(options: CertificateOptions): void {
+    this.#setIdentities(identitiesOf(options));
   }
 
-  /** Not supported. */
-  setSecureContext(): never {
-    throw new ServeError(
-      "OPTION_INVALID",
-      "setSecureContext is not supported: start a server with the new certificate",
-    );
+  /** Adds a certificate for a name, which may start with "*.". It replaces others for that name. */
+  addContext(hostname: string, context: CertificateOptions): void {
+    this.#setIdentities(withName(this.#identities, hostname, identitiesOf(context)));
+  }
+
+  /** Like `setSecureContext`, under the name that `serve` has. */
+  async reload(options: CertificateOptions): Promise<void> {
+    this.setSecureContext(options);
+  }
+
+  #setIdentities(identities: readonly Identity[]): void {
+    if (!isFilled(identities)) throw new ServeError("OPTION_INVALID", "there is no certificate: give cert and key");
+    for (const identity of identities) if (!this.#identities.includes(identity)) secureContextOf(identity);
+    for (const listener of this.#running?.listeners ?? []) listener.setIdentities(identities);
+    this.#identities = identities;
   }
 
   ref(): this {

@@ -4,12 +4,15 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
+import { vi } from "vitest";
 import type { InterruptSignal, Io } from "../../src/cli/io.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { LineWriter } from "../../src/cli/serve/line-writer.ts";
 import { openPage } from "../../src/cli/serve/open.ts";
+import { serve } from "../../src/edge/serve.ts";
 import { loadIdentity } from "../../src/host/certificates/identity.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+import { armed } from "./armed.ts";
 import { closers, log } from "./world.ts";
 
 const outputTo = (onLine: (line: string) => void): Writable =>
@@ -20,12 +23,37 @@ const outputTo = (onLine: (line: string) => void): Writable =>
     },
   });
 
-/** Runs `nagare serve` and sends it as many signals as needed to stop it. */
-export async function stopServe({ impatient }: { impatient: boolean }): Promise<void> {
+function makeFiles() {
   const folder = mkdtempSync(join(tmpdir(), "nagare-guards-cli-"));
   closers.push(() => rmSync(folder, { recursive: true, force: true }));
-  writeFileSync(join(folder, "cert.pem"), localhostIdentity.cert);
-  writeFileSync(join(folder, "key.pem"), localhostIdentity.key);
+  const files = { certFile: join(folder, "cert.pem"), keyFile: join(folder, "key.pem") };
+  writeFileSync(files.certFile, localhostIdentity.cert);
+  writeFileSync(files.keyFile, localhostIdentity.key);
+  return { folder, files };
+}
+
+/** A server that looks at its certificate files until the fault has happened. */
+export async function rotated(): Promise<void> {
+  const { files } = makeFiles();
+  const server = await serve({ port: 0, host: "127.0.0.1", tls: files, log }, () => new Response());
+  await vi.waitUntil(() => armed.entry === undefined, { timeout: 10_000 });
+  await server.close({ timeout: 0 });
+}
+
+/** Runs `nagare serve`, sends SIGHUP, then stops it. */
+export async function reloadServe(): Promise<void> {
+  await stopServe({ impatient: false, reloads: true });
+}
+
+/** Runs `nagare serve` and sends it as many signals as needed to stop it. */
+export async function stopServe({
+  impatient,
+  reloads = false,
+}: {
+  impatient: boolean;
+  reloads?: boolean;
+}): Promise<void> {
+  const { folder, files } = makeFiles();
   const listeners = new Set<(signal: InterruptSignal) => void>();
   const signal = (): void => {
     for (const listener of [...listeners]) listener("SIGTERM");
@@ -41,13 +69,17 @@ export async function stopServe({ impatient }: { impatient: boolean }): Promise<
       else if (impatient && line.includes("finishing requests")) signal(); // before the server has closed
     }),
     env: {},
+    onReload(listener) {
+      // Once the command listens for the other signals, too.
+      if (reloads) setImmediate(listener);
+      return () => undefined;
+    },
     onInterrupt(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
   };
-  const files = ["--cert", join(folder, "cert.pem"), "--key", join(folder, "key.pem")];
-  await runCli(["serve", folder, "-p", "0", "-H", "127.0.0.1", ...files], io);
+  await runCli(["serve", folder, "-p", "0", "-H", "127.0.0.1", "--cert", files.certFile, "--key", files.keyFile], io);
   process.exitCode = undefined; // otherwise that of the test runner
 }
 

@@ -14,7 +14,7 @@ import { TcpListener } from "../../src/host/http/tcp-listener.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 
 import { armed } from "./armed.ts";
-import { browserExits, readerResumes, stopServe } from "./cli-world.ts";
+import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing } from "./dispatch-world.ts";
 import { nodeTraffic } from "./node-world.ts";
 import {
@@ -193,6 +193,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "body end": at(h2),
   "response look-ahead": at(h2),
   "response turn": at(h2),
+  "certificate timer": at(rotated),
+  "certificate check": at(rotated),
   "server signal": at(async () => {
     const controller = new AbortController();
     const options = { port: 0, host: "127.0.0.1", tls: localhostIdentity, signal: controller.signal, log };
@@ -222,6 +224,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "cli signal": at(() => stopServe({ impatient: false })),
   "cli stop": at(() => stopServe({ impatient: false })),
   "cli quit": at(() => stopServe({ impatient: true })),
+  "cli reload": at(reloadServe),
+  "cli reloaded": at(reloadServe),
   "cli lines": at(readerResumes),
   "cli browser": at(browserExits),
   "cli browser profile": at(browserExits),

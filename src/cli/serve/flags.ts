@@ -11,6 +11,8 @@ export interface ServerFlags {
   readonly host?: string;
   readonly cert?: string;
   readonly key?: string;
+  /** False with --no-watch. */
+  readonly watch: boolean;
   readonly grace: string;
   readonly httpPort?: string;
   readonly keylog?: string;
@@ -32,6 +34,8 @@ export interface ServerSettings {
   readonly host: string;
   /** Undefined to use a development certificate. */
   readonly files: { readonly certFile: string; readonly keyFile: string } | undefined;
+  /** True to use changed files. */
+  readonly watch: boolean;
   /** Milliseconds that pending requests get to finish once the server is stopping. */
   readonly grace: number;
   readonly httpPort: number | undefined;
@@ -73,6 +77,7 @@ export const addServerOptions = (command: Command): Command =>
       new Option("--cert <file>", "PEM: the certificate, then its chain; without it, a development certificate"),
     )
     .addOption(new Option("--key <file>", "PEM: the certificate's key"))
+    .addOption(new Option("--no-watch", "do not watch --cert and --key for new files; SIGHUP still reloads them"))
     .addOption(new Option("--grace <time>", "time that requests get to finish when the server stops").default("10s"))
     .addOption(new Option("--http-port <port>", "also listen for plain HTTP here, and redirect to https"))
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; they decrypt all traffic"))
@@ -105,6 +110,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     port: flags.port === undefined ? DEFAULT_PORT : port(flags.port, "--port"),
     host,
     files: cert === undefined || key === undefined ? undefined : { certFile: cert, keyFile: key },
+    watch: flags.watch,
     grace: parseDuration(flags.grace, "--grace"),
     httpPort: flags.httpPort === undefined ? undefined : port(flags.httpPort, "--http-port"),
     keylog: keylogPath(flags.keylog, host, io),

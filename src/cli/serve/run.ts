@@ -2,6 +2,7 @@
 
 import type { RequestRecord } from "../../edge/request-log.ts";
 import type { Server, Service } from "../../edge/server.ts";
+import type { Certificates, Identities } from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
 import { printable } from "../../wire/printable.ts";
@@ -37,6 +38,7 @@ export async function runServer(settings: ServerSettings, createService: CreateS
   });
   // A program that waits for the URL may send a signal immediately, so the listener is added before the URL is printed.
   const stopped = untilStopped(running, settings, io, log);
+  const stopReloads = settings.files === undefined ? undefined : reloadOnSignal(running.server, io, log);
   const { url, protocols, addresses } = running.server;
   if (settings.json) emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort });
   else {
@@ -48,6 +50,7 @@ export async function runServer(settings: ServerSettings, createService: CreateS
     await stopped;
     if (settings.json) emit({ event: "closed" });
   } finally {
+    stopReloads?.();
     // A module's timers and connections must not keep a stopped server alive.
     io.exitSoon?.();
   }
@@ -67,9 +70,9 @@ interface Running {
 
 async function start(settings: ServerSettings, createService: CreateService, { log, emit }: Output): Promise<Running> {
   const { port, host, json } = settings;
-  const [{ startServer }, identity, created] = await Promise.all([
+  const [{ startServer }, identities, created] = await Promise.all([
     import("../../edge/server.ts"),
-    loadIdentity(settings),
+    loadIdentities(settings, log),
     createService(log),
   ]);
   const report = (record: RequestRecord): void => {
@@ -82,7 +85,7 @@ async function start(settings: ServerSettings, createService: CreateService, { l
     {
       port,
       host,
-      identities: [identity],
+      identities,
       ...(settings.http3 ? {} : { protocols: ["h2", "http/1.1"] as const }),
       altSvc: settings.altSvc,
       retry: settings.retry ? "always" : "auto",
@@ -97,7 +100,7 @@ async function start(settings: ServerSettings, createService: CreateService, { l
   const redirect = await openRedirect(settings, server);
   return {
     server,
-    identity,
+    identity: "identities" in identities ? identities.identities[0] : identities[0],
     httpPort: redirect?.port,
     close: async (timeout) => {
       await Promise.all([server.close({ timeout }), redirect?.close()]);
@@ -117,10 +120,14 @@ async function openRedirect({ httpPort, host, publicPort }: ServerSettings, serv
   }
 }
 
-async function loadIdentity({ files, names }: ServerSettings): Promise<Identity> {
-  if (files === undefined)
-    return (await import("../../host/certificates/development.ts")).developmentIdentity({ names });
-  return (await import("../../host/certificates/identity.ts")).loadIdentityFiles(files);
+async function loadIdentities(
+  { files, names, watch }: ServerSettings,
+  log: (line: string) => void,
+): Promise<Identities | Certificates> {
+  if (files === undefined) {
+    return [await (await import("../../host/certificates/development.ts")).developmentIdentity({ names })];
+  }
+  return (await import("../../host/certificates/certificates.ts")).loadCertificates([files], { log, watch });
 }
 
 async function resetKey(log: (line: string) => void): Promise<Uint8Array> {
@@ -148,6 +155,19 @@ async function openKeyLog(path: string | undefined, log: (line: string) => void)
   const file = new KeyLogFile(path, (error) => log(`nagare: the key log ${path} is incomplete: ${error}`));
   log(`nagare: WRITING TLS KEYS to ${path}: anyone who can read this file can decrypt all traffic of this server`);
   return file;
+}
+
+/** Reads the certificate files again on SIGHUP. */
+function reloadOnSignal(server: Server, io: Io, log: (line: string) => void): (() => void) | undefined {
+  const onFault = (fault: Fault): void => log(describeFault(fault));
+  const reload = async (): Promise<void> => {
+    try {
+      await server.reload();
+    } catch (error) {
+      log(`nagare: the previous certificate stays in use: ${(error as Error).message}`);
+    }
+  };
+  return io.onReload?.(guard("cli reload", onFault, () => detach("cli reloaded", onFault, reload())));
 }
 
 /** The first signal drains the server, and the command succeeds. A second one aborts the remaining requests. */

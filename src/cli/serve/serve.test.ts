@@ -6,9 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { connect as connectTls } from "node:tls";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { openHttp2 } from "../../edge/testing/client.ts";
 import { get } from "../../edge/testing/test-client.ts";
+import type { IdentitySource } from "../../host/certificates/identity.ts";
 import { expiredIdentity, localhostIdentity, otherIdentity } from "../../host/http/testing/identities.ts";
 import type { InterruptSignal, Io } from "../io.ts";
 import { runCli } from "../program.ts";
@@ -48,6 +49,7 @@ class Run {
   stderr = "";
   readonly code: Promise<number>;
   #listeners = new Set<(signal: InterruptSignal) => void>();
+  readonly #hangups = new Set<() => void>();
   readonly #printed = new PassThrough();
 
   constructor(args: readonly string[], env: Record<string, string> = {}) {
@@ -68,6 +70,10 @@ class Run {
         this.stderr += text;
       }),
       env,
+      onReload: (listener) => {
+        this.#hangups.add(listener);
+        return () => void this.#hangups.delete(listener);
+      },
       onInterrupt: (listener) => {
         this.#listeners.add(listener);
         return () => void this.#listeners.delete(listener);
@@ -78,6 +84,16 @@ class Run {
 
   signal(name: InterruptSignal): void {
     for (const listener of this.#listeners) listener(name);
+  }
+
+  /** Sends SIGHUP. */
+  hangUp(): void {
+    for (const listener of this.#hangups) listener();
+  }
+
+  /** Waits until stderr contains a text. */
+  async said(text: string): Promise<void> {
+    while (!this.stderr.includes(text)) await once(this.#printed, "printed");
   }
 
   /** Waits until the URL is printed. */
@@ -92,11 +108,12 @@ class Run {
 }
 
 /** Starts a server that is stopped after the test. */
-async function serving(args: readonly string[], env?: Record<string, string>): Promise<{ run: Run; url: URL }> {
-  const run = new Run(
-    [...args, "-p", "0", "-H", "127.0.0.1", "--cert", file("cert.pem"), "--key", file("key.pem")],
-    env,
-  );
+async function serving(
+  args: readonly string[],
+  env?: Record<string, string>,
+  pair: readonly string[] = ["--cert", file("cert.pem"), "--key", file("key.pem")],
+): Promise<{ run: Run; url: URL }> {
+  const run = new Run([...args, "-p", "0", "-H", "127.0.0.1", ...pair], env);
   const url = await run.url();
   closers.push(() => {
     run.signal("SIGTERM");
@@ -352,4 +369,39 @@ test("prints one line that says what is wrong and what to do", async () => {
     expect(run.stderr.trimEnd().split("\n").at(-1)).toMatch(/^nagare: /);
     expect(run.stdout).toBe("");
   }
+});
+
+describe("new certificate files", () => {
+  const place = (name: string, { cert, key }: IdentitySource): readonly string[] => {
+    writeFileSync(file(`${name}.pem`), cert);
+    writeFileSync(file(`${name}.key`), key);
+    return ["--cert", file(`${name}.pem`), "--key", file(`${name}.key`)];
+  };
+  const namesOf = async ({ port }: URL): Promise<string | undefined> => {
+    const socket = connectTls({ host: "127.0.0.1", port: Number(port), rejectUnauthorized: false });
+    await once(socket, "secureConnect");
+    const { subjectaltname } = socket.getPeerCertificate();
+    socket.destroy();
+    return subjectaltname;
+  };
+
+  test("are used without a signal", async () => {
+    const { run, url } = await serving(["serve", file("site")], {}, place("watched", localhostIdentity));
+    place("watched", otherIdentity);
+    await run.said("new certificate for *.example.test");
+    expect(await namesOf(url)).toContain("example.test");
+  });
+
+  test("are used on SIGHUP with --no-watch; unusable ones are not, and say why", async () => {
+    const pair = place("signalled", localhostIdentity);
+    const { run, url } = await serving(["serve", file("site"), "--no-watch"], {}, pair);
+    writeFileSync(file("signalled.pem"), otherIdentity.cert);
+    run.hangUp();
+    await run.said("nagare: the previous certificate stays in use: the key");
+    expect(await namesOf(url)).toContain("localhost");
+    place("signalled", otherIdentity);
+    run.hangUp();
+    await run.said("new certificate for *.example.test");
+    expect(await namesOf(url)).toContain("example.test");
+  });
 });

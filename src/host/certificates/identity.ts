@@ -34,6 +34,7 @@ export type IdentityProblem =
   | "CERTIFICATE_UNREADABLE"
   | "CERTIFICATE_EXPIRED"
   | "CERTIFICATE_NOT_YET_VALID"
+  | "CERTIFICATE_UNSUPPORTED"
   | "KEY_UNREADABLE"
   | "KEY_ENCRYPTED"
   | "KEY_UNSUPPORTED"
@@ -97,7 +98,7 @@ function loadNamed(source: IdentitySource, labels: Labels, options: LoadOptions)
 
 /** Loads from files. Rejects with an `IdentityError`. */
 export async function loadIdentityFiles(
-  files: { readonly certFile: string; readonly keyFile: string },
+  files: { readonly certFile: string; readonly keyFile: string; readonly passphrase?: string },
   options: LoadOptions = {},
 ): Promise<Identity> {
   const labels = { cert: `the certificate ${files.certFile}`, key: `the key ${files.keyFile}`, hint: () => "" };
@@ -112,7 +113,11 @@ export async function loadIdentityFiles(
     readPem(files.certFile, "CERTIFICATE_UNREADABLE", labels.cert),
     readPem(files.keyFile, "KEY_UNREADABLE", labels.key),
   ]);
-  return loadNamed({ cert, key }, labels, options);
+  if (cert.lastIndexOf("-----BEGIN") > cert.lastIndexOf("-----END")) {
+    throw new IdentityError("CERTIFICATE_UNREADABLE", `${labels.cert} is incomplete: its last END line is missing`);
+  }
+  const { passphrase } = files;
+  return loadNamed({ cert, key, ...(passphrase === undefined ? {} : { passphrase }) }, labels, options);
 }
 
 function whyUnreadable(cause: unknown): string {

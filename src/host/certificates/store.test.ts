@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { loadIdentity } from "./identity.ts";
+import { describe, expect, it, test } from "vitest";
+import { type Identity, loadIdentity } from "./identity.ts";
 import { CertificateStore } from "./store.ts";
 import { type KeyKind, makeCertificate } from "./testing/make-certificate.ts";
 
@@ -52,4 +52,34 @@ describe("two certificates for one name", () => {
     const mixed = new CertificateStore([identityFor("rsa", "other.test"), ecdsa]);
     expect(mixed.select("a.test", ["rsa_pss_rsae_sha256"])).toBeUndefined();
   });
+});
+
+test("a lookup among 1,000 names does not look at the others", () => {
+  let looks = 0;
+  const identity = (name: string): Identity => ({
+    ...fallback,
+    names: [name],
+    signer: {
+      ...fallback.signer,
+      get schemes() {
+        looks += 1;
+        return fallback.signer.schemes;
+      },
+    },
+  });
+  const named = Array.from({ length: 1_000 }, (_, i) => identity(`${i % 2 === 0 ? "" : "*."}n${i}.test`));
+  const many = new CertificateStore([fallback, ...named]);
+  looks = 0;
+  expect(many.select("n998.test", EVERYTHING)).toBe(named[998]);
+  expect(many.select("a.n999.test", EVERYTHING)).toBe(named[999]);
+  expect(many.select("unknown.test", EVERYTHING)).toBe(fallback);
+  expect(many.select(undefined, ["ed25519"])).toBeUndefined();
+  expect(looks).toBe(0);
+});
+
+test("wildcards match neither a top-level domain nor the bare name, and may end in a dot", () => {
+  const strange = [{ ...wildcard, names: ["*.com", "*.", "*.*.test", "*.c.test."] }] as const;
+  const only = new CertificateStore([fallback, ...strange]);
+  for (const name of ["a.com", "a.b.test", "c.test", ".c.test"]) expect(only.select(name, EVERYTHING)).toBe(fallback);
+  expect(only.select("a.c.test", EVERYTHING)).toBe(strange[0]);
 });

@@ -75,6 +75,11 @@ export interface Listener extends Bindable {
    * Sets the value of `alt-svc` (RFC 7838) for responses from now on. Not for QUIC, which is the alternative itself.
    */
   advertise?(altSvc: string): void;
+  /**
+   * Replaces the certificates for handshakes from now on. Established connections are not affected. Throws, and
+   * keeps the previous ones, if the default one cannot be used; `secureContextOf` checks the others.
+   */
+  setIdentities(identities: ListenerOptions["identities"]): void;
   /** Lets the listener keep the process alive, which is the default. */
   ref(): void;
   unref(): void;

@@ -33,6 +33,7 @@ import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from
 import { answerPlainHttp } from "./plain-http.ts";
 import { http1Head, http2Head } from "./request-head.ts";
 import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
+import { TlsIdentities } from "./tls-identities.ts";
 import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 
 const HEAD_TIMEOUT = 30_000;
@@ -47,6 +48,7 @@ export class TcpListener implements ManagedListener {
   readonly #onClientError: ListenerOptions["onClientError"];
   readonly #onFault: (fault: Fault) => void;
   readonly #state: ListenerState;
+  readonly #identities: TlsIdentities;
   readonly #server: Http2SecureServer;
   /** Node's server listens on one address. These listen on the other addresses and pass their connections to it. */
   readonly #otherServers: Server[] = [];
@@ -70,7 +72,8 @@ export class TcpListener implements ManagedListener {
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
-    this.#server = createSecureServer(serverOptions(options.identities, this.#acceptsTunnels, this.#onFault));
+    this.#identities = new TlsIdentities(options.identities);
+    this.#server = createSecureServer(serverOptions(this.#identities, this.#acceptsTunnels, this.#onFault));
     // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
     const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
@@ -223,6 +226,10 @@ export class TcpListener implements ManagedListener {
     this.#acceptsTunnels = true;
     this.#server.updateSettings({ enableConnectProtocol: true });
     this.#enableUpgrades();
+  }
+
+  setIdentities(identities: ListenerOptions["identities"]): void {
+    this.#identities.use(identities, this.#server);
   }
 
   advertise(altSvc: string): void {

@@ -14,7 +14,7 @@ import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { resetSecret } from "./reset-key.ts";
 import { AcceptedConnection, type ServerProtocols } from "./server-protocol.ts";
-import { tlsIdentities } from "./tls-identities.ts";
+import { type SelectIdentity, tlsIdentities } from "./tls-identities.ts";
 
 export interface QuicListenerOptions extends ListenerOptions {
   readonly limits?: Partial<ConnectionLimits>;
@@ -33,6 +33,7 @@ export class QuicListener implements ManagedListener {
   readonly #budget: Budget | undefined;
   #driver: QuicDriver | undefined;
   readonly #connections = new Set<AcceptedConnection>();
+  #selectIdentity: SelectIdentity;
   #acceptsTunnels: boolean;
   #isReferenced = true;
   /** Pending calls of `close`; a later one may have a shorter timeout. */
@@ -40,6 +41,7 @@ export class QuicListener implements ManagedListener {
 
   constructor(options: QuicListenerOptions) {
     this.#options = options;
+    this.#selectIdentity = tlsIdentities(options.identities);
     this.#acceptsTunnels = options.acceptsTunnels === true;
     this.#environment = options.environment ?? systemEnvironment;
     const isReal = this.#environment === systemEnvironment;
@@ -62,9 +64,8 @@ export class QuicListener implements ManagedListener {
   }
 
   #open(engine: CryptoEngine, socket: UdpSocket): QuicDriver {
-    const { identities, onKeyLog, retry, limits, resetKey, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
+    const { onKeyLog, retry, limits, resetKey, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
     const { rng } = this.#environment;
-    const selectIdentity = tlsIdentities(identities);
     const endpoint = new Endpoint({
       config: connectionConfig({
         engine,
@@ -83,7 +84,7 @@ export class QuicListener implements ManagedListener {
             rng,
             alpn: Object.keys(serverProtocols),
             transportParameters,
-            selectIdentity,
+            selectIdentity: (serverName, schemes) => this.#selectIdentity(serverName, schemes),
             keyLog: onKeyLog !== undefined,
           }),
       },
@@ -148,6 +149,10 @@ export class QuicListener implements ManagedListener {
       if (which === "all") connection.close();
       else if (!connection.isBusy()) connection.drain();
     }
+  }
+
+  setIdentities(identities: ListenerOptions["identities"]): void {
+    this.#selectIdentity = tlsIdentities(identities);
   }
 
   acceptTunnels(): void {

@@ -1,0 +1,229 @@
+/**
+ * The certificates of a running server: where they come from, and their replacement.
+ *
+ * Files are watched by polling `stat`, not with fs.watch. Polling follows every link, so it sees the swap of certbot's
+ * symlinks, of Kubernetes' `..data` folder, or of a link further up, an editor's rename, and changes on network and
+ * container file systems, where fs.watch is silent. A change is read at the second poll that sees it, since a writer may
+ * be half done at the first: after half a second at the latest. What is unusable at that moment is read again until the
+ * files rest; only then is the problem logged, once.
+ *
+ * A set may have thousands of names. `stat` is called synchronously, because that takes microseconds and a thread's round
+ * trip ten times as long, and long work is done in slices, so that requests do not wait for it.
+ */
+
+import { statSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import { describeFault, detach, type Fault, guard } from "../guard.ts";
+import { Timer } from "../timer.ts";
+import { type Identity, type IdentitySource, loadIdentity, loadIdentityFiles } from "./identity.ts";
+import { secureContextOf } from "./secure-context.ts";
+
+export interface IdentityFiles {
+  /** PEM: the server's certificate first, then the chain. */
+  readonly certFile: string;
+  /** PEM. */
+  readonly keyFile: string;
+  /** The passphrase of an encrypted key. */
+  readonly passphrase?: string;
+}
+
+export type CertificateSource = IdentitySource | IdentityFiles;
+
+export type Identities = readonly [Identity, ...Identity[]];
+
+export interface CertificatesOptions {
+  /** Receives a line about each replacement, and about files that cannot be used. */
+  readonly log: (line: string) => void;
+  /** False to read files only at the start and on `reload`. */
+  readonly watch?: boolean;
+  /** Milliseconds between two looks at the files. */
+  readonly interval?: number;
+}
+
+const INTERVAL = 250;
+
+export const isFiles = (source: CertificateSource): source is IdentityFiles => "certFile" in source;
+
+/** Rejects with an `IdentityError` if one of the sources cannot be used. */
+export async function loadCertificates(
+  sources: readonly [CertificateSource, ...CertificateSource[]],
+  options: CertificatesOptions,
+): Promise<Certificates> {
+  const states = await fileStates(sources);
+  const [first, ...others] = await inSlices(sources, load);
+  return new Certificates([first!, ...others], options, sources, states);
+}
+
+export class Certificates {
+  #onChange: (identities: Identities) => void = () => undefined;
+  #identities: Identities;
+  #sources: readonly CertificateSource[];
+  readonly #options: CertificatesOptions;
+  /** The state of each source's files when they were last read, or were found unusable. */
+  #known: readonly string[];
+  /** The states at the last look, while they differ from `#known`. */
+  #seen: readonly string[] | undefined;
+  #problem: string | undefined;
+  #timer: Timer | undefined;
+  #isClosed = false;
+  /** Counts calls of `reload`, which make the results of earlier reads obsolete. */
+  #generation = 0;
+
+  constructor(
+    identities: Identities,
+    options: CertificatesOptions,
+    sources: readonly CertificateSource[] = [],
+    states: readonly string[] = [],
+  ) {
+    this.#identities = identities;
+    this.#options = options;
+    this.#sources = sources;
+    this.#known = states;
+  }
+
+  get identities(): Identities {
+    return this.#identities;
+  }
+
+  /** Starts to watch. `onChange` puts new identities to use, and throws if they cannot be used. */
+  start(onChange: (identities: Identities) => void): void {
+    this.#onChange = onChange;
+    this.#arm();
+  }
+
+  /** Replaces the sources, or reads the files again. Rejects with an `IdentityError`, and keeps the previous ones. */
+  async reload(sources: readonly CertificateSource[] = this.#sources): Promise<void> {
+    if (sources.length === 0) return;
+    this.#generation += 1;
+    const generation = this.#generation;
+    const states = await fileStates(sources);
+    try {
+      const identities = await this.#prepare(sources, () => true);
+      if (generation !== this.#generation) return; // a later call replaces this one
+      this.#use(identities);
+    } catch (error) {
+      // The caller reports it; no need to repeat it when the change is noticed.
+      if (sources === this.#sources) this.#problem = (error as Error).message;
+      throw error;
+    }
+    this.#sources = sources;
+    this.#known = states;
+    this.#seen = undefined;
+    this.#arm();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#timer?.clear();
+  }
+
+  /** Looks at the files once. */
+  async check(): Promise<void> {
+    const generation = this.#generation;
+    const states = await fileStates(this.#sources);
+    if (generation !== this.#generation || this.#isClosed) return;
+    const before = this.#seen;
+    this.#seen = isEqual(states, this.#known) ? undefined : states;
+    if (this.#seen === undefined || before === undefined) return;
+    const isAtRest = isEqual(states, before);
+    const changed = states.map((state, i) => state !== this.#known[i]);
+    try {
+      const identities = await this.#prepare(this.#sources, (i) => changed[i]!);
+      if (generation !== this.#generation || this.#isClosed) return;
+      this.#use(identities);
+    } catch (error) {
+      if (isAtRest && generation === this.#generation) this.#report((error as Error).message);
+    }
+    if (isAtRest && generation === this.#generation) this.#known = states;
+  }
+
+  async #look(): Promise<void> {
+    await this.check();
+    this.#arm();
+  }
+
+  /** Loads the identities. Keeps unchanged ones, whose TLS contexts exist already, and creates the contexts of others. */
+  async #prepare(sources: readonly CertificateSource[], isChanged: (i: number) => boolean): Promise<Identities> {
+    const current = this.#identities;
+    const [first, ...others] = await inSlices(sources, async (source, i) => {
+      const before = current[i];
+      if (before !== undefined && !isChanged(i)) return before;
+      const identity = await load(source);
+      if (before?.cert === identity.cert && before.key === identity.key) return before;
+      secureContextOf(identity);
+      return identity;
+    });
+    return [first!, ...others];
+  }
+
+  #use(identities: Identities): void {
+    const changed = identities.filter((identity, i) => identity !== this.#identities[i]);
+    if (changed.length > 0 || identities.length !== this.#identities.length) {
+      this.#onChange(identities);
+      this.#identities = identities;
+      for (const { names, notAfter } of changed.slice(0, MAX_LINES)) {
+        this.#options.log(`nagare: new certificate for ${names.join(", ")}, valid until ${notAfter.toISOString()}`);
+      }
+      if (changed.length > MAX_LINES) this.#options.log(`nagare: and ${changed.length - MAX_LINES} more certificates`);
+    }
+    this.#problem = undefined;
+  }
+
+  #report(problem: string): void {
+    if (problem !== this.#problem) this.#options.log(`nagare: the previous certificate stays in use: ${problem}`);
+    this.#problem = problem;
+  }
+
+  #arm(): void {
+    this.#timer?.clear();
+    if (this.#isClosed || this.#options.watch === false || !this.#sources.some(isFiles)) return;
+    const goOn = (fault: Fault): void => {
+      this.#options.log(describeFault(fault));
+      this.#arm();
+    };
+    const look = guard("certificate timer", goOn, () => detach("certificate check", goOn, this.#look()));
+    this.#timer = new Timer(look, this.#options.interval ?? INTERVAL).unref();
+  }
+}
+
+/** A set of a thousand need not fill the log. */
+const MAX_LINES = 10;
+
+const load = async (source: CertificateSource): Promise<Identity> =>
+  isFiles(source) ? loadIdentityFiles(source) : loadIdentity(source);
+
+const isEqual = (a: readonly string[], b: readonly string[]): boolean => a.every((each, i) => each === b[i]);
+
+/** Taken before the files are read, so that a change during the read is seen later. */
+const fileStates = (sources: readonly CertificateSource[]): Promise<string[]> =>
+  inSlices(sources, (source) => (isFiles(source) ? `${fileState(source.certFile)} ${fileState(source.keyFile)}` : ""));
+
+/** `stat` follows links. The change time (ctime) also shows new permissions, and writes that restore the old time. */
+function fileState(path: string): string {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return [dev, ino, size, mtimeNs, ctimeNs].join(" ");
+  } catch (error) {
+    return String((error as NodeJS.ErrnoException).code);
+  }
+}
+
+/** Milliseconds. */
+const SLICE = 5;
+
+/** Maps items in order, and lets the event loop turn after each slice. */
+async function inSlices<In, Out>(
+  items: readonly In[],
+  run: (item: In, index: number) => Out | Promise<Out>,
+): Promise<Out[]> {
+  const results: Out[] = [];
+  let start = performance.now();
+  for (const [i, item] of items.entries()) {
+    if (performance.now() - start > SLICE) {
+      await setImmediate();
+      start = performance.now();
+    }
+    results.push(await run(item, i));
+  }
+  return results;
+}
