@@ -116,5 +116,5 @@ test("a client with both uses the protocol that the server chose", async () => {
 
 test("without a common protocol the connection fails", async () => {
   const port = await listen({ [H3_ALPN]: serveH3 });
-  await expect(dial(port, hqClient)).rejects.toThrow(/no QUIC connection/);
+  await expect(dial(port, hqClient)).rejects.toThrow(/cannot connect over QUIC/);
 });

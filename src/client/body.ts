@@ -75,7 +75,7 @@ export class OutgoingBody {
   }
 
   /** A body that can be read only once. */
-  static once(open: () => AsyncIterable<Uint8Array>, length: number | undefined): OutgoingBody {
+  static readOnce(open: () => AsyncIterable<Uint8Array>, length: number | undefined): OutgoingBody {
     return new OutgoingBody(open, { ...(length === undefined ? {} : { length }), replayable: false });
   }
 

@@ -44,7 +44,8 @@ export function testFailure(seed: number, cause: unknown, handlerErrors: readonl
   failure.stack = [`${failure.name}: ${failure.message}`, ...frames].join("\n");
   for (const detail of ASSERTION_DETAILS) {
     if (detail in cause)
-      Object.defineProperty(failure, detail, { value: Reflect.get(cause, detail), enumerable: true });
+      // An assignment: vitest replaces these with printable forms.
+      (failure as Partial<Record<(typeof ASSERTION_DETAILS)[number], unknown>>)[detail] = Reflect.get(cause, detail);
   }
   return failure;
 }

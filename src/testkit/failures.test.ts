@@ -26,6 +26,7 @@ describe("a failing test", () => {
     expect(error.message).toMatch(/^seed 42: expected 200 to be 201/);
     expect(error.stack).toContain("failures.test.ts");
     expect(error).toMatchObject({ actual: 200, expected: 201 });
+    expect(Object.getOwnPropertyDescriptor(error, "expected")).toMatchObject({ writable: true, configurable: true });
     expect((error.cause as Error).name).toBe("AssertionError");
   });
 

@@ -4,7 +4,7 @@ import type { ClientOptions, ConnectionFacts } from "../client/index.ts";
 import { ConnectionPool } from "../client/pool.ts";
 import type { Session } from "../host/client/session.ts";
 import { Dispatcher, UndiciAgent, undiciErrors } from "../host/client/undici.ts";
-import { detach } from "../host/guard.ts";
+import { detach, ignore } from "../host/guard.ts";
 import { DispatchedRequest, type Observer } from "./dispatch.ts";
 import { type AnyHandler, bothInterfaces, checkHandler, faceOf } from "./handlers.ts";
 import { type DispatchOptions, originOf, requestFrom } from "./request.ts";
@@ -167,5 +167,6 @@ function fallbackOptions({ settings }: ConnectionPool): UndiciAgent.Options {
 
 function settled(promise: Promise<void>, callback: Callback | undefined): Promise<void> | void {
   if (callback === undefined) return promise;
-  void promise.then(callback, callback);
+  // In its own turn: an exception in it is the caller's, not a rejection of ours.
+  promise.finally(() => queueMicrotask(callback)).catch(ignore);
 }

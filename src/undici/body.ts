@@ -70,7 +70,7 @@ export class DispatchBody {
   outgoing(hooks: Hooks): OutgoingBody {
     const { length } = this;
     const open = (): AsyncIterable<Uint8Array> => this.#chunks(hooks);
-    return this.#replayable ? OutgoingBody.from({ length, open }) : OutgoingBody.once(open, length);
+    return this.#replayable ? OutgoingBody.from({ length, open }) : OutgoingBody.readOnce(open, length);
   }
 
   /** Ends a stream that is no longer read. */

@@ -12,7 +12,7 @@ type Globals = Record<symbol, AnyDispatcher | undefined>;
  * requests have ended and the connections are closed.
  */
 export function install(options: AgentOptions = {}): () => Promise<void> {
-  void globalThis.Headers; // Node loads its undici now, and finds the place of its own dispatcher free
+  Reflect.get(globalThis, "Headers"); // Node loads its undici now, and finds the place of its own dispatcher free
   const globals = globalThis as unknown as Globals;
   const previous = PLACES.map((place) => globals[place]);
   const fallback = options.fallback ?? previous[1] ?? previous[0];

@@ -66,7 +66,7 @@ export async function stopServe({
       log(line);
       if (line.includes("internal fault (cli signal)"))
         setImmediate(signal); // the fault lost the previous one
-      else if (impatient && line.includes("finishing requests")) signal(); // before the server has closed
+      else if (impatient && line.includes("stopping")) signal(); // before the server has closed
     }),
     env: {},
     onReload(listener) {

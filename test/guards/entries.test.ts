@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { ENTRIES } from "../../src/host/guard.ts";
 
-const FOLDERS = ["host", "client", "edge", "node", "cli/serve"];
+const FOLDERS = ["host", "client", "edge", "node", "undici", "cli/serve"];
 const source = fileURLToPath(new URL("../../src/", import.meta.url));
 const files = FOLDERS.flatMap((folder) =>
   readdirSync(join(source, folder), { recursive: true, encoding: "utf8" }).map((file) => `${folder}/${file}`),

@@ -183,7 +183,7 @@ function untilStopped(running: Running, { grace }: ServerSettings, io: Io, log: 
         return;
       }
       stopping = true;
-      log("nagare: finishing requests in progress; press Ctrl-C again to quit now");
+      log("nagare: stopping; press Ctrl-C again to quit without waiting for requests in progress");
       detach("cli stop", onFault, running.close(grace).then(resolve, reject).finally(stop));
     });
     const stop = io.onInterrupt(handleSignal);
