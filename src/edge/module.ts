@@ -29,7 +29,10 @@ export async function loadModule(path: string): Promise<LoadedModule> {
   const handler = asHandler(exported);
   if (handler === undefined) {
     const shape = "export default { fetch(request) { return new Response() } }";
-    throw new ServeError("MODULE_INVALID", `${path} exports no handler: it needs a default function, or ${shape}`);
+    throw new ServeError(
+      "MODULE_INVALID",
+      `${path} exports no handler: it needs a default function, or ${shape}; a program that starts its own server runs with node`,
+    );
   }
   const { nativeRequest } = exported as { nativeRequest?: unknown };
   return { handler, nativeRequest: nativeRequest === true };

@@ -12,7 +12,8 @@ export const KEYLOG_ROWS: readonly Row[] = [
     system: "keylog",
     peer: "tshark",
     against: "tshark",
-    command: "nagare get --keylog keys --http3-only https://localhost:4433/; tshark -r capture -o tls.keylog_file:keys",
+    command:
+      "nagare get -k --keylog keys --http3-only https://localhost:4433/; tshark -r capture -o tls.keylog_file:keys",
     async run(context) {
       const tshark = await peerPath(context, "tshark");
       const keys = join(context.directory, "keys");

@@ -18,7 +18,7 @@ export const QUIC_ROWS: readonly Row[] = [
     system: "quic",
     peer: "own",
     against: "own client",
-    command: "nagare get --http3-only --trace https://localhost:4433/",
+    command: "nagare get -k --http3-only --trace https://localhost:4433/",
     async run(context) {
       await using server = await startOwnServer(context);
       await using client = http3Client(server.identity.cert);
