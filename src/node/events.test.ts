@@ -124,7 +124,9 @@ async function watch(
     listen(response, seen.response, ["prefinish", "finish", "error", "close"]);
     response.on("close", () => {
       const { writableEnded, writableFinished, destroyed, socket } = response;
-      seen.response.push(`ended ${writableEnded}, finished ${writableFinished}, destroyed ${destroyed}, socket ${socket !== null}`); // biome-ignore format: one line
+      seen.response.push(
+        `ended ${writableEnded}, finished ${writableFinished}, destroyed ${destroyed}, socket ${socket !== null}`,
+      );
       if (!ask.cancels) isDone = true;
     });
     run(request, response, (event) => {

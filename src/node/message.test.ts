@@ -59,7 +59,9 @@ describe.each(VERSIONS)("over %s", (version, open) => {
       });
       request.on("end", () => {
         response.setHeader("x-version", request.httpVersion);
-        response.end(`${(request as unknown as { marked: string }).marked} ${content} ${(response as unknown as { marked: string }).marked}`); // biome-ignore format: one line
+        response.end(
+          `${(request as unknown as { marked: string }).marked} ${content} ${(response as unknown as { marked: string }).marked}`,
+        );
       });
     });
     const response = await client.request({ method: "POST", path: "/", body: "content" }).response;
@@ -163,7 +165,16 @@ describe.each(VERSIONS)("over %s", (version, open) => {
       (_, response) => response.writeHead(201, "Made", ["x-a", "1", "x-a", "2", "x-b", "3"] as never),
       {},
     ],
-    ["pairs", (_, response) => response.writeHead(201, [["x-a", "1"], ["x-a", "2"], ["x-b", "3"]] as never), {}], // biome-ignore format: one line
+    [
+      "pairs",
+      (_, response) =>
+        response.writeHead(201, [
+          ["x-a", "1"],
+          ["x-a", "2"],
+          ["x-b", "3"],
+        ] as never),
+      {},
+    ],
     [
       "setHeader, appendHeader and writeHead together",
       (_, response) => {
