@@ -1,14 +1,10 @@
 /** Hostile origins, and clients that attack the origin through the proxy. */
 
-import { once } from "node:events";
-import { type AddressInfo, createServer, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { loadIdentity } from "../../host/certificates/identity.ts";
-import { localhostIdentity } from "../../host/http/testing/identities.ts";
-import { startServer } from "../server.ts";
 import { VERSIONS } from "../testing/client.ts";
 import { get, type TestClient } from "../testing/test-client.ts";
-import { createProxy } from "./service.ts";
+import { rawOrigin, throughProxy } from "./testing/through-proxy.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -17,28 +13,8 @@ afterEach(async () => {
 
 describe.each(VERSIONS)("over %s", (_version, open) => {
   async function start(base: string, onRequest: (socket: Socket, head: string) => void): Promise<TestClient> {
-    const sockets = new Set<Socket>();
-    const origin = createServer((socket) => {
-      sockets.add(socket);
-      socket.on("error", () => undefined);
-      socket.on("data", (data: Buffer) => onRequest(socket, data.toString("latin1")));
-    });
-    origin.listen(0, "127.0.0.1");
-    await once(origin, "listening");
-    closers.push(() => {
-      for (const socket of sockets) socket.destroy();
-      origin.close();
-    });
-    const { port } = origin.address() as AddressInfo;
-    const proxy = await createProxy([`http://127.0.0.1:${port}${base}`], { log: () => undefined });
-    const server = await startServer(
-      { port: 0, host: "127.0.0.1", identities: [loadIdentity(localhostIdentity)] },
-      proxy,
-    );
-    closers.push(() => server.close({ timeout: 0 }));
-    const client = await open(server.url);
-    closers.push(() => client.close());
-    return client;
+    const origin = await rawOrigin(closers, onRequest);
+    return throughProxy(closers, open, [`http://${origin}${base}`], { log: () => undefined });
   }
 
   test.each([

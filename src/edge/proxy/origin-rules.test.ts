@@ -3,37 +3,18 @@
 import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import { type AddressInfo, createServer as createTcpServer, type Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { loadIdentity } from "../../host/certificates/identity.ts";
 import { testCertificate } from "../../host/client/testing/servers.ts";
-import { localhostIdentity } from "../../host/http/testing/identities.ts";
-import { startServer } from "../server.ts";
 import { VERSIONS } from "../testing/client.ts";
 import { get, type TestClient } from "../testing/test-client.ts";
 import { createProxy, type ProxyOptions } from "./service.ts";
+import { rawOrigin, throughProxy } from "./testing/through-proxy.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
-
-/** An origin whose raw responses the test writes. */
-async function rawOrigin(onData: (socket: Socket, data: string) => void): Promise<string> {
-  const sockets = new Set<Socket>();
-  const server = createTcpServer((socket) => {
-    sockets.add(socket);
-    socket.on("error", () => undefined);
-    socket.on("data", (data: Buffer) => onData(socket, data.toString("latin1")));
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  closers.push(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
-}
 
 async function origin(listener: RequestListener, host = "127.0.0.1"): Promise<number> {
   const server = createServer({ maxHeaderSize: 1 << 20 }, listener);
@@ -54,15 +35,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
 
   async function start(origins: readonly string[], options: ProxyOptions = {}): Promise<TestClient> {
     lines.length = 0;
-    const proxy = await createProxy(origins, { log: (line) => lines.push(line), ...options });
-    const server = await startServer(
-      { port: 0, host: "127.0.0.1", identities: [loadIdentity(localhostIdentity)] },
-      proxy,
-    );
-    closers.push(() => server.close({ timeout: 0 }));
-    const client = await open(server.url);
-    closers.push(() => client.close());
-    return client;
+    return throughProxy(closers, open, origins, { log: (line) => lines.push(line), ...options });
   }
 
   describe("an unexpected 100 (RFC 9110 §15.2)", () => {
@@ -73,7 +46,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
       ["with other interim responses", [`${CONTINUE}HTTP/1.1 103 Early Hints\r\n\r\n${CONTINUE}${OK}`]],
       ["in pieces", [...(CONTINUE + OK)]],
     ])("%s", async (_how, pieces) => {
-      const target = await rawOrigin(async (socket) => {
+      const target = await rawOrigin(closers, async (socket) => {
         for (const piece of pieces) {
           socket.write(piece);
           await new Promise((resolve) => setImmediate(resolve));
@@ -89,7 +62,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
   });
 
   test("a body that looks like a 100 is a body", async () => {
-    const target = await rawOrigin((socket) =>
+    const target = await rawOrigin(closers, (socket) =>
       socket.write(`HTTP/1.1 200 OK\r\ncontent-length: 25\r\n\r\n${CONTINUE}`),
     );
     const response = await get(await start([target]), "/");
@@ -142,7 +115,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
     ["POST", 502],
   ] as const)("a %s on an idle connection that breaks before a response: %i", async (method, status) => {
     let requests = 0;
-    const target = await rawOrigin((socket) => {
+    const target = await rawOrigin(closers, (socket) => {
       requests += 1;
       if (requests === 2) socket.destroy();
       else socket.write(OK);
@@ -154,7 +127,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
   });
 
   test("an early 413 with close reaches a client that is still sending", async () => {
-    const target = await rawOrigin((socket) => {
+    const target = await rawOrigin(closers, (socket) => {
       socket.removeAllListeners("data").pause();
       socket.write("HTTP/1.1 413 Too Large\r\ncontent-length: 2\r\nconnection: close\r\n\r\nno", () => {
         socket.resetAndDestroy();
@@ -178,7 +151,9 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
   });
 
   test.each([600, 999])("the status %d is a 502", async (status) => {
-    const target = await rawOrigin((socket) => socket.write(`HTTP/1.1 ${status} Odd\r\ncontent-length: 2\r\n\r\nok`));
+    const target = await rawOrigin(closers, (socket) =>
+      socket.write(`HTTP/1.1 ${status} Odd\r\ncontent-length: 2\r\n\r\nok`),
+    );
     expect((await get(await start([target]), "/")).status).toBe(502);
     expect(lines).toEqual([expect.stringContaining(`the status ${status} `)]);
   });
@@ -186,7 +161,7 @@ describe.each(VERSIONS)("through the proxy over %s", (version, open) => {
   test("a response without a length ends with the connection, and a reset truncates it (RFC 9112 §8)", async () => {
     const head = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
     const sockets: Socket[] = [];
-    const target = await rawOrigin((socket, data) => {
+    const target = await rawOrigin(closers, (socket, data) => {
       sockets.push(socket);
       if (data.startsWith("GET /whole")) socket.end(`${head}whole`);
       else socket.write(`${head}part`);

@@ -10,6 +10,7 @@ import { deferred, settled } from "../testing/async.ts";
 import { VERSIONS } from "../testing/client.ts";
 import { get, type TestClient } from "../testing/test-client.ts";
 import { createProxy, type ProxyOptions } from "./service.ts";
+import { throughProxy } from "./testing/through-proxy.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -63,15 +64,7 @@ describe.each(VERSIONS)("proxy over %s", (version, open) => {
 
   async function start(origins: readonly string[], options: ProxyOptions = {}): Promise<TestClient> {
     lines.length = 0;
-    const proxy = await createProxy(origins, { log: (line) => lines.push(line), ...options });
-    const server = await startServer(
-      { port: 0, host: "127.0.0.1", identities: [loadIdentity(localhostIdentity)] },
-      proxy,
-    );
-    closers.push(() => server.close({ timeout: 0 }));
-    const client = await open(server.url);
-    closers.push(() => client.close());
-    return client;
+    return throughProxy(closers, open, origins, { log: (line) => lines.push(line), ...options });
   }
 
   test("forwards a request and its response", async () => {
