@@ -1,6 +1,6 @@
 /** The same request gets the same response over every version of HTTP, from a handler, from files and through the proxy. */
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { HttpVersion } from "../http/index.ts";
 import type { RawClient } from "./testing/versions/raw-message.ts";
 import type { Expected, Outcome, Row, Seen } from "./testing/versions/row.ts";
@@ -16,6 +16,9 @@ interface Running {
 const running = new Map<ServiceName, Running>();
 
 beforeAll(async () => {
+  // A file that has just been written has a weak tag for a while. These files count as written some time ago.
+  const { now } = Date;
+  vi.spyOn(Date, "now").mockImplementation(() => now() + 60_000);
   for (const name of Object.keys(START) as ServiceName[]) {
     const server = await START[name]();
     running.set(name, { server, clients: await Promise.all(RAW_CLIENTS.map(([, open]) => open(server.port))) });
@@ -23,21 +26,39 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  vi.restoreAllMocks();
   for (const { server, clients } of running.values()) {
     for (const client of clients) client.close();
     await server.close();
   }
 });
 
+const differenceOf = (row: Row, version: HttpVersion): Expected | undefined =>
+  row.deviates?.[version] ?? row.differs?.[version];
+
+/** Far more often than a head is lost. */
+const MAX_ATTEMPTS = 20;
+
+/**
+ * RFC 9000 §3.2: a reset may discard data that the application has not read yet. If it discards the head of an aborted
+ * response, there is nothing to compare, and the request is sent again.
+ */
+async function outcomeWithHead(client: RawClient, server: TableServer, row: Row): Promise<Outcome> {
+  const expected = { ...row.expect, ...differenceOf(row, client.version) };
+  const needsHead = client.version === "h3" && expected.cut !== undefined && expected.status !== undefined;
+  let outcome = await outcomeOf(client, server, row);
+  for (let attempt = 1; needsHead && outcome.status === undefined && attempt < MAX_ATTEMPTS; attempt++) {
+    outcome = await outcomeOf(client, server, row);
+  }
+  return outcome;
+}
+
 async function outcomes(service: ServiceName, row: Row): Promise<ReadonlyMap<HttpVersion, Outcome>> {
   const { server, clients } = running.get(service)!;
   const each = new Map<HttpVersion, Outcome>();
-  for (const client of clients) each.set(client.version, await outcomeOf(client, server, row));
+  for (const client of clients) each.set(client.version, await outcomeWithHead(client, server, row));
   return each;
 }
-
-const differenceOf = (row: Row, version: HttpVersion): Expected | undefined =>
-  row.deviates?.[version] ?? row.differs?.[version];
 
 function check(outcome: Outcome, { fields = [], seen, ...rest }: Expected, hasSeen: boolean): void {
   expect(outcome).toMatchObject(rest);
