@@ -31,6 +31,8 @@ export interface CongestionController {
   /** The window at which slow start ends; Infinity before the first congestion event. */
   readonly ssthresh: number;
 
+  /** Bytes per microsecond at which to send, on average. */
+  pacingRate(rtt: Pick<RttView, "smoothed">): number;
   /** True if a packet of `size` bytes (one full datagram by default) fits into the window. */
   canSend(size?: number): boolean;
   /** A packet that counts as in flight was sent. */

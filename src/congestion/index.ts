@@ -8,8 +8,8 @@ export {
   minimumWindow,
   type RttView,
 } from "./controller.ts";
-/** The controller of RFC 9002. */
-export { NewReno } from "./new-reno.ts";
+/** The controllers by name. */
+export { type CongestionControl, createController } from "./controllers.ts";
 /** Spreads a window over a round trip. */
 export { Pacer, type PacerOptions } from "./pacer.ts";
 /** Tracks whether the window was used. */

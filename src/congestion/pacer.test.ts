@@ -4,10 +4,10 @@ import { type Instant, type Micros, micros, millis } from "../base/time.ts";
 import { Pacer } from "./pacer.ts";
 
 const at = (count: number): Instant => micros(count) as number as Instant;
-/** In congestion avoidance by default. */
-const newPacer = ({ grain = 1_000, slowStart = false, window = 24_000, srtt = millis(100) } = {}) =>
+/** The gain of congestion avoidance by default. */
+const newPacer = ({ grain = 1_000, gain = 1.25, window = 24_000, srtt = millis(100) } = {}) =>
   new Pacer({
-    controller: { congestionWindow: window, ssthresh: slowStart ? Number.POSITIVE_INFINITY : 0 },
+    controller: { pacingRate: ({ smoothed }) => (gain * window) / smoothed },
     rtt: { smoothed: srtt },
     datagramSize: { current: 1200 },
     grain: micros(grain),
@@ -25,8 +25,8 @@ describe("Pacer (RFC 9002 §7.7)", () => {
     expect(pacer.nextSendTime(at(4_000), 1200)).toBeUndefined();
   });
 
-  test("in slow start the rate is two windows per round trip", () => {
-    const pacer = newPacer({ slowStart: true });
+  test("follows the controller's rate", () => {
+    const pacer = newPacer({ gain: 2 });
     pacer.onSent(pacer.budget(at(0)), at(0));
     expect(pacer.nextSendTime(at(0), 1200)).toBe(2_500);
   });

@@ -1,6 +1,6 @@
 /**
- * Spreads a window over a round trip (RFC 9002 §7.7) with a token bucket that fills at N × congestion window / smoothed
- * RTT and holds one burst. The sender asks for the budget and, if there is none, for the next send time.
+ * Spreads a window over a round trip (RFC 9002 §7.7) with a token bucket that fills at the controller's rate
+ * and holds one burst. The sender asks for the budget and, if there is none, for the next send time.
  *
  * A host's timers are granular: a deadline may be met late by up to one grain, and the rate loses what could have been
  * sent meanwhile unless the bucket holds as much. So the burst is ten datagrams, or the rate times one grain if that is
@@ -10,12 +10,6 @@
 import { type Instant, instant, type Micros } from "../base/time.ts";
 import type { CongestionController, RttView } from "./controller.ts";
 
-/** RFC 9002 §7.7: slightly more than one window per round trip, so that RTT variations do not leave it unused. */
-const GAIN = 1.25;
-
-/** In slow start the window doubles each round trip; slower pacing would prevent that. */
-const SLOW_START_GAIN = 2;
-
 /** RFC 9002 §7.7: a burst should not exceed the initial window, which is ten datagrams. */
 const BURST_DATAGRAMS = 10;
 
@@ -23,7 +17,7 @@ const BURST_DATAGRAMS = 10;
 const ROUNDING = 1e-6;
 
 export interface PacerOptions {
-  readonly controller: Pick<CongestionController, "congestionWindow" | "ssthresh">;
+  readonly controller: Pick<CongestionController, "pacingRate">;
   readonly rtt: Pick<RttView, "smoothed">;
   /** The largest datagram that may currently be sent. */
   readonly datagramSize: { readonly current: number };
@@ -45,8 +39,7 @@ export class Pacer {
   /** Bytes per microsecond. */
   #rate(): number {
     const { controller, rtt } = this.#options;
-    const gain = controller.congestionWindow < controller.ssthresh ? SLOW_START_GAIN : GAIN;
-    return (gain * controller.congestionWindow) / Math.max(rtt.smoothed, 1);
+    return controller.pacingRate(rtt);
   }
 
   #burst(rate: number): number {

@@ -4,6 +4,7 @@
 
 import type { Rng } from "../../base/rng.ts";
 import { type Micros, millis, seconds } from "../../base/time.ts";
+import type { CongestionControl } from "../../congestion/index.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type ConnectionIdGenerator, RandomConnectionIds } from "../packet/connection-id-generator.ts";
 
@@ -38,6 +39,7 @@ export interface ConnectionConfig {
   readonly keepAlive: Micros;
   readonly maxAckDelay: Micros;
   readonly ackDelayExponent: number;
+  readonly congestionControl: CongestionControl;
   /** The largest datagram that path MTU discovery probes for; 1200 turns it off. */
   readonly maxDatagramSize: number;
   /** True if the host can set and read the ECN bits of datagrams (RFC 9000 §13.4). */
@@ -73,6 +75,7 @@ export function connectionConfig(
     keepAlive: seconds(0),
     maxAckDelay: millis(25),
     ackDelayExponent: 3,
+    congestionControl: "cubic",
     maxDatagramSize: 1452,
     ecn: false,
     timerGrain: millis(1),

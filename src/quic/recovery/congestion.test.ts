@@ -151,7 +151,7 @@ describe("spurious loss", () => {
 });
 
 describe("ECN", () => {
-  test("a rising CE count halves the window, once per round trip", () => {
+  test("a rising CE count reduces the window, once per round trip", () => {
     const h = new Harness("client", { ecn: true });
     h.mark = h.route.ecn.nextTrain();
     for (let n = 0; n < 8; n += 1) h.send(application, ms(0));

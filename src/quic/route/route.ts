@@ -7,7 +7,7 @@
 
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { type Micros, millis } from "../../base/time.ts";
-import { type CongestionController, NewReno, Pacer } from "../../congestion/index.ts";
+import { type CongestionControl, type CongestionController, createController, Pacer } from "../../congestion/index.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { AmplificationBudget } from "./amplification.ts";
 import { EcnValidator } from "./ecn.ts";
@@ -29,8 +29,8 @@ export interface RouteOptions {
   readonly maxUdpPayload?: number;
   /** True if the host can set and read ECN marks. */
   readonly ecn?: boolean;
-  /** NewReno by default. */
-  readonly controller?: (maxDatagramSize: number) => CongestionController;
+  /** CUBIC by default. */
+  readonly congestionControl?: CongestionControl;
 }
 
 export class Route {
@@ -53,7 +53,7 @@ export class Route {
     this.local = options.local;
     this.remote = options.remote;
     this.mtu = new MtuProber(options.maxUdpPayload ?? MIN_DATAGRAM_SIZE);
-    this.controller = options.controller?.(MIN_DATAGRAM_SIZE) ?? new NewReno(MIN_DATAGRAM_SIZE);
+    this.controller = createController(options.congestionControl ?? "cubic", MIN_DATAGRAM_SIZE);
     this.pacer = new Pacer({
       controller: this.controller,
       rtt: this.rtt,

@@ -26,7 +26,14 @@ export class Harness {
 
   constructor(role: "client" | "server", options: HarnessOptions = {}) {
     const address = { family: 4, host: "192.0.2.1", port: 443 } as const;
-    const route = new Route({ local: undefined, remote: address, validated: true, ...options });
+    const route = new Route({
+      local: undefined,
+      remote: address,
+      validated: true,
+      // The expected windows are RFC 9002's.
+      congestionControl: "newreno",
+      ...options,
+    });
     this.routes = new Routes(route);
     this.recovery = new LossRecovery({
       role,
