@@ -8,8 +8,10 @@ export {
   minimumWindow,
   type RttView,
 } from "./controller.ts";
-/** The controllers by name. */
+/** The controllers, also by name. */
 export { type CongestionControl, createController } from "./controllers.ts";
+export { Cubic } from "./cubic.ts";
+export { NewReno } from "./new-reno.ts";
 /** Spreads a window over a round trip. */
 export { Pacer, type PacerOptions } from "./pacer.ts";
 /** Tracks whether the window was used. */
