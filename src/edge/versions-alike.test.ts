@@ -36,27 +36,10 @@ afterAll(async () => {
 const differenceOf = (row: Row, version: HttpVersion): Expected | undefined =>
   row.deviates?.[version] ?? row.differs?.[version];
 
-/** Far more often than a head is lost. */
-const MAX_ATTEMPTS = 20;
-
-/**
- * RFC 9000 §3.2: a reset may discard data that the application has not read yet. If it discards the head of an aborted
- * response, there is nothing to compare, and the request is sent again.
- */
-async function outcomeWithHead(client: RawClient, server: TableServer, row: Row): Promise<Outcome> {
-  const expected = { ...row.expect, ...differenceOf(row, client.version) };
-  const needsHead = client.version === "h3" && expected.cut !== undefined && expected.status !== undefined;
-  let outcome = await outcomeOf(client, server, row);
-  for (let attempt = 1; needsHead && outcome.status === undefined && attempt < MAX_ATTEMPTS; attempt++) {
-    outcome = await outcomeOf(client, server, row);
-  }
-  return outcome;
-}
-
 async function outcomes(service: ServiceName, row: Row): Promise<ReadonlyMap<HttpVersion, Outcome>> {
   const { server, clients } = running.get(service)!;
   const each = new Map<HttpVersion, Outcome>();
-  for (const client of clients) each.set(client.version, await outcomeWithHead(client, server, row));
+  for (const client of clients) each.set(client.version, await outcomeOf(client, server, row));
   return each;
 }
 

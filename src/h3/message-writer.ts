@@ -13,6 +13,10 @@ export class MessageWriter {
   /** In "stopped", after STOP_SENDING, writes are dropped until the application ends the message. */
   #state: "open" | "ended" | "stopped" | "reset" = "open";
   #isDelivered = false;
+  /** Bytes written to the stream. */
+  #written = 0;
+  /** The offset after the latest head. */
+  #headEnd = 0;
 
   constructor(transport: StreamTransport, id: StreamId) {
     this.#transport = transport;
@@ -44,7 +48,8 @@ export class MessageWriter {
 
   /** Writes whole frames. The stream must be open. */
   writeFrames(bytes: Uint8Array, fin: boolean): void {
-    this.#transport.write(this.#id, bytes, fin);
+    this.#write(bytes, fin);
+    this.#headEnd = this.#written;
     if (fin) this.#state = "ended";
   }
 
@@ -56,7 +61,12 @@ export class MessageWriter {
     }
     if (content.length > 0) this.#writeDataHeader(content.length);
     if (fin) this.#state = "ended";
-    return this.#transport.write(this.#id, content, fin);
+    return this.#write(content, fin);
+  }
+
+  #write(bytes: Uint8Array | SendSource, fin: boolean): boolean {
+    this.#written += bytes.length;
+    return this.#transport.write(this.#id, bytes, fin);
   }
 
   #writeDataHeader(length: number): void {
@@ -64,7 +74,7 @@ export class MessageWriter {
     const writer = new Writer(header);
     writer.varint(FrameType.DATA);
     writer.varint(length);
-    this.#transport.write(this.#id, header, false);
+    this.#write(header, false);
   }
 
   /** Call after STOP_SENDING. If everything was already written, resets the stream. */
@@ -79,9 +89,12 @@ export class MessageWriter {
     if (this.#state === "stopped") this.reset(H3_ERRORS.H3_NO_ERROR.code);
   }
 
-  /** Resets the stream, dropping unacknowledged data. */
+  /**
+   * Resets the stream, dropping unacknowledged content. The head of a response still arrives, as it would over TCP; a
+   * request that is cancelled need not.
+   */
   reset(code: VarInt): void {
-    this.#transport.reset(this.#id, code);
+    this.#transport.reset(this.#id, code, this.#transport.role === "server" ? this.#headEnd : 0);
     this.#state = "reset";
   }
 }

@@ -29,7 +29,7 @@ export type TransportEvent =
   | { readonly type: "stream-readable"; readonly id: StreamId }
   /** There is room again, after `write` returned false or `writableBytes` 0. */
   | { readonly type: "stream-writable"; readonly id: StreamId }
-  /** The peer reset its sending part (RESET_STREAM). Unread bytes are dropped. */
+  /** The peer reset its sending part (RESET_STREAM), and what it sent reliably has been read. Other bytes are dropped. */
   | { readonly type: "stream-reset"; readonly id: StreamId; readonly code: VarInt }
   /**
    * The peer will not read any more (STOP_SENDING); our sending part has been reset. Respond with `reset` or a last
@@ -101,8 +101,12 @@ export interface StreamTransport {
    */
   read(id: StreamId, max?: number): StreamChunk | undefined;
 
-  /** Abandons the sending part (RESET_STREAM). Does nothing if it has ended already. */
-  reset(id: StreamId, code: VarInt): void;
+  /**
+   * Abandons the sending part (RESET_STREAM). Does nothing if it has ended already. The first `reliableSize` bytes, which
+   * must have been written, are delivered nevertheless if the peer supports RESET_STREAM_AT
+   * (draft-ietf-quic-reliable-stream-reset); by default none.
+   */
+  reset(id: StreamId, code: VarInt, reliableSize?: number): void;
 
   /**
    * Asks the peer to stop (STOP_SENDING) and drops what arrives. Does nothing if the receiving part has ended already.

@@ -343,8 +343,8 @@ export class Connection implements StreamTransport {
     return chunk;
   }
 
-  reset(id: StreamId, code: VarInt): void {
-    this.#parts.streams.reset(id, code);
+  reset(id: StreamId, code: VarInt, reliableSize?: number): void {
+    this.#parts.streams.reset(id, code, reliableSize);
     this.#options.onWake();
   }
 

@@ -204,7 +204,9 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { remoteIds } = paths.primary;
     this.peerParameters = parameters;
     trace?.({ type: "quic:parameters-set", initiator: "remote", parameters }, this.#host.now());
-    streams.setPeerLimits(parameters);
+    // Drafts up to 08 have another id for the same parameter.
+    const resetStreamAt = parameters.resetStreamAt || parameters.resetStreamAtDraft;
+    streams.setPeerLimits({ ...parameters, resetStreamAt });
     idle.setPeerTimeout(parameters.maxIdleTimeout);
     this.#host.applyPeerParameters(parameters);
     if (parameters.statelessResetToken !== undefined) remoteIds.setInitialResetToken(parameters.statelessResetToken);

@@ -72,6 +72,9 @@ export class FrameRouter {
       case "reset-stream":
         streams.handleResetStream(frame.id, frame.code, frame.finalSize);
         break;
+      case "reset-stream-at":
+        streams.handleResetStream(frame.id, frame.code, frame.finalSize, frame.reliableSize);
+        break;
       case "stop-sending":
         streams.handleStopSending(frame.id, frame.code);
         break;

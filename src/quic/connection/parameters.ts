@@ -24,6 +24,8 @@ export function announcedParameters(options: ConnectionOptions): Partial<Transpo
     disableActiveMigration: true,
     activeConnectionIdLimit: limits.activeConnectionIdLimit,
     initialSourceConnectionId: sourceId.bytes,
+    resetStreamAt: true,
+    resetStreamAtDraft: true,
   };
   if (role === "client") return common;
   return {

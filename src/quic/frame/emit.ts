@@ -88,6 +88,20 @@ export function emitResetStream(writer: Writer, id: StreamId, code: VarInt, fina
   writer.varint(finalSize);
 }
 
+export function emitResetStreamAt(
+  writer: Writer,
+  id: StreamId,
+  code: VarInt,
+  finalSize: number,
+  reliableSize: number,
+): void {
+  writer.uint8(0x24);
+  writer.varint(id);
+  writer.varint(code);
+  writer.varint(finalSize);
+  writer.varint(reliableSize);
+}
+
 export function emitStopSending(writer: Writer, id: StreamId, code: VarInt): void {
   writer.uint8(0x05);
   writer.varint(id);
@@ -256,6 +270,9 @@ export function emitFrame(writer: Writer, frame: Frame): void {
       break;
     case "reset-stream":
       emitResetStream(writer, frame.id, frame.code, frame.finalSize);
+      break;
+    case "reset-stream-at":
+      emitResetStreamAt(writer, frame.id, frame.code, frame.finalSize, frame.reliableSize);
       break;
     case "stop-sending":
       emitStopSending(writer, frame.id, frame.code);

@@ -1,4 +1,4 @@
-/** The frames of QUIC version 1 as values (RFC 9000 §19). `table.ts` has their numbers and where each is legal. */
+/** The frames of QUIC version 1 and its extensions as values (RFC 9000 §19, draft-ietf-quic-reliable-stream-reset). `table.ts` has their numbers and where each is legal. */
 
 import type { VarInt } from "../../wire/varint.ts";
 import type { StreamDirection, StreamId } from "../transport.ts";
@@ -39,6 +39,14 @@ export type Frame =
   | { readonly type: "ping" }
   | AckFrame
   | { readonly type: "reset-stream"; readonly id: StreamId; readonly code: VarInt; readonly finalSize: number }
+  | {
+      readonly type: "reset-stream-at";
+      readonly id: StreamId;
+      readonly code: VarInt;
+      readonly finalSize: number;
+      /** Bytes that are delivered in spite of the reset. */
+      readonly reliableSize: number;
+    }
   | { readonly type: "stop-sending"; readonly id: StreamId; readonly code: VarInt }
   | CryptoFrame
   | { readonly type: "new-token"; readonly token: Uint8Array }

@@ -40,7 +40,7 @@ export function framesOf(bytes: Uint8Array, start: number, end: number, level: E
 export function parseFrame(reader: Reader, level: EncryptionLevel): Frame {
   const first = reader.peek();
   if (first === undefined) throw transportError("FRAME_ENCODING_ERROR", "frame", "no frame found");
-  // Every frame type of version 1 is below 0x40: one byte in its shortest and only legal form (RFC 9000 §12.4).
+  // Every known frame type is below 0x40: one byte in its shortest and only legal form (RFC 9000 §12.4).
   if (first >= 0x40) return refuseLongType(reader);
   const row = frameRow(first);
   if (row === undefined) throw unknownType(first);
@@ -87,6 +87,7 @@ const PARSERS: { readonly [T in FrameType]: Parser<T> } = {
     code: reader.varintExact(),
     finalSize: reader.varint(),
   }),
+  "reset-stream-at": parseResetStreamAt,
   "stop-sending": (reader) => ({
     type: "stop-sending",
     id: parseStreamId(reader, "STOP_SENDING"),
@@ -141,6 +142,18 @@ function parsePadding(reader: Reader) {
   while (at < end && bytes[at] === 0) at += 1;
   reader.position = at;
   return { type: "padding", length: at - position + 1 } as const;
+}
+
+/** draft-ietf-quic-reliable-stream-reset §3. */
+function parseResetStreamAt(reader: Reader) {
+  const id = parseStreamId(reader, "RESET_STREAM_AT");
+  const code = reader.varintExact();
+  const finalSize = reader.varint();
+  const reliableSize = reader.varint();
+  if (reliableSize > finalSize) {
+    throw transportError("FRAME_ENCODING_ERROR", "RESET_STREAM_AT", "the reliable size is above the final size");
+  }
+  return { type: "reset-stream-at", id, code, finalSize, reliableSize } as const;
 }
 
 /** RFC 9000 §19.3. */

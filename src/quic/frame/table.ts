@@ -1,5 +1,5 @@
 /**
- * The frames of QUIC version 1, in the form of Table 3 (RFC 9000 §12.4). Which frame is legal in which packet, which
+ * The frames of QUIC version 1 and its extensions, in the form of Table 3 (RFC 9000 §12.4). Which frame is legal in which packet, which
  * frames elicit an acknowledgement and which parser handles which number are all derived from this table.
  */
 
@@ -45,6 +45,8 @@ export const FRAMES: readonly FrameRow[] = [
   { first: 0x1c, last: 0x1c, type: "connection-close", name: "CONNECTION_CLOSE", packets: "IH01", rules: "N" },
   { first: 0x1d, last: 0x1d, type: "connection-close", name: "CONNECTION_CLOSE", packets: "__01", rules: "N" },
   { first: 0x1e, last: 0x1e, type: "handshake-done", name: "HANDSHAKE_DONE", packets: "___1", rules: "" },
+  // draft-ietf-quic-reliable-stream-reset §3. We always announce that we support it.
+  { first: 0x24, last: 0x24, type: "reset-stream-at", name: "RESET_STREAM_AT", packets: "__01", rules: "" },
 ];
 
 /** The column of `packets` for each encryption level. */
@@ -55,16 +57,16 @@ const COLUMN: Readonly<Record<EncryptionLevel, string>> = {
   [EncryptionLevel.oneRtt]: "1",
 };
 
-const byNumber: FrameRow[] = [];
+const byNumber = new Array<FrameRow | undefined>(Math.max(...FRAMES.map((row) => row.last)) + 1).fill(undefined);
 for (const row of FRAMES) for (let number = row.first; number <= row.last; number += 1) byNumber[number] = row;
 
-/** The row of a frame type number; undefined if the number is not a frame type of version 1. */
+/** The row of a frame type number; undefined if the number is not a known frame type. */
 export const frameRow = (number: number): FrameRow | undefined => byNumber[number];
 
 /** One bit per level for each number: 1 << level is set if the frame is legal there. */
 const legalLevels = Uint8Array.from(byNumber, (row) => {
   let bits = 0;
-  for (const level of Object.values(EncryptionLevel)) if (row.packets.includes(COLUMN[level])) bits |= 1 << level;
+  for (const level of Object.values(EncryptionLevel)) if (row?.packets.includes(COLUMN[level])) bits |= 1 << level;
   return bits;
 });
 

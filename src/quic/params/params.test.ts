@@ -75,6 +75,8 @@ const parameters: fc.Arbitrary<TransportParameters> = fc.record({
   activeConnectionIdLimit: integer.map((limit) => Math.max(2, limit)),
   initialSourceConnectionId: optional(id),
   retrySourceConnectionId: optional(id),
+  resetStreamAt: fc.boolean(),
+  resetStreamAtDraft: fc.boolean(),
 });
 
 describe("transport parameters", () => {
@@ -106,8 +108,9 @@ describe("transport parameters", () => {
     expect(emitTransportParameters(nothing)).toHaveLength(0);
   });
 
-  it("ids are 0x00 to 0x10, each once, in the order of the registry", () => {
-    expect(PARAMETERS.map((row) => row.id)).toEqual(Array.from({ length: 0x11 }, (_, id) => id));
+  it("ids are 0x00 to 0x10, each once, in the order of the registry, and those of extensions", () => {
+    const version1 = Array.from({ length: 0x11 }, (_, id) => id);
+    expect(PARAMETERS.map((row) => row.id)).toEqual([...version1, 0x1d, 0x17f7586d2cb571]);
   });
 
   it("the table matches README.md", () => {

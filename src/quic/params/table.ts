@@ -1,5 +1,5 @@
 /**
- * The transport parameters of QUIC version 1 (RFC 9000 §18.2), one row each. Parser, emitter and defaults are derived
+ * The transport parameters of QUIC version 1 (RFC 9000 §18.2) and its extensions, one row each. Parser, emitter and defaults are derived
  * from this table.
  */
 
@@ -36,6 +36,10 @@ export interface TransportParameters {
   readonly activeConnectionIdLimit: number;
   readonly initialSourceConnectionId: Uint8Array | undefined;
   readonly retrySourceConnectionId: Uint8Array | undefined;
+  /** draft-ietf-quic-reliable-stream-reset §2: RESET_STREAM_AT may be sent to this side. */
+  readonly resetStreamAt: boolean;
+  /** The same, with the id of drafts up to 08. */
+  readonly resetStreamAtDraft: boolean;
 }
 
 export type ParameterName = keyof TransportParameters;
@@ -108,11 +112,13 @@ export const PARAMETERS: readonly ParameterRow[] = [
   row(0x0e, "activeConnectionIdLimit", "active_connection_id_limit", "integer", 2, { min: 2 }),
   row(0x0f, "initialSourceConnectionId", "initial_source_connection_id", "connection-id", undefined),
   row(0x10, "retrySourceConnectionId", "retry_source_connection_id", "connection-id", undefined, SERVER),
+  row(0x1d, "resetStreamAt", "reset_stream_at", "flag", false),
+  row(0x17f7586d2cb571, "resetStreamAtDraft", "reset_stream_at (draft 08)", "flag", false),
 ];
 
 const rows = new Map(PARAMETERS.map((parameter) => [parameter.id, parameter]));
 
-/** The row of an id; undefined for ids that are not defined by version 1. */
+/** The row of an id; undefined for unknown ids. */
 export const parameterRow = (id: number): ParameterRow | undefined => rows.get(id);
 
 /** The values for a peer that sent no parameters. */

@@ -36,7 +36,8 @@ export type SentFrame =
   | { readonly type: "crypto"; readonly owner: CryptoOwner; readonly offset: number; readonly length: number }
   /** An ACK frame that we sent. Once acknowledged, ranges up to `largest` need not be repeated (RFC 9000 §13.2.4). */
   | { readonly type: "ack"; readonly acks: AckTracker; readonly largest: number }
-  | { readonly type: "reset-stream"; readonly id: StreamId }
+  /** RESET_STREAM, or RESET_STREAM_AT if the reliable size is not zero. */
+  | { readonly type: "reset-stream"; readonly id: StreamId; readonly reliableSize: number }
   | { readonly type: "stop-sending"; readonly id: StreamId }
   | { readonly type: "max-data"; readonly value: number }
   | { readonly type: "max-stream-data"; readonly id: StreamId; readonly value: number }

@@ -39,6 +39,9 @@ const frame: fc.Arbitrary<Frame> = fc.oneof(
     weight: 6,
   },
   fc.record({ type: fc.constant("reset-stream"), id, code: fc.nat(), finalSize: offset }),
+  fc
+    .record({ type: fc.constant("reset-stream-at"), id, code: fc.nat(3), finalSize: offset, reliableSize: offset })
+    .map((reset) => ({ ...reset, reliableSize: Math.min(reset.reliableSize, reset.finalSize) })),
   fc.record({ type: fc.constant("stop-sending"), id, code: fc.nat() }),
   fc.record({ type: fc.constant("max-data"), maximum: offset }),
   fc.record({ type: fc.constant("max-stream-data"), id, maximum: offset }),

@@ -15,9 +15,10 @@ import type { SendStream } from "./send-stream.ts";
 import type { LocalStreams, PeerStreams } from "./stream-limits.ts";
 
 /**
- * The largest pair that one part of a stream can have pending: RESET_STREAM and STREAM_DATA_BLOCKED with 8-byte fields.
+ * The largest pair that one part of a stream can have pending: RESET_STREAM_AT and STREAM_DATA_BLOCKED with 8-byte
+ * fields.
  */
-const LARGEST_PAIR = 1 + 8 + 8 + 8 + (1 + 8 + 8);
+const LARGEST_PAIR = 1 + 8 + 8 + 8 + 8 + (1 + 8 + 8);
 
 const DIRECTIONS: readonly StreamDirection[] = ["bidi", "uni"];
 

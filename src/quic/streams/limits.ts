@@ -33,6 +33,8 @@ export interface PeerStreamLimits {
   readonly initialMaxStreamDataUni: number;
   readonly initialMaxStreamsBidi: number;
   readonly initialMaxStreamsUni: number;
+  /** True if it supports RESET_STREAM_AT. */
+  readonly resetStreamAt?: boolean;
 }
 
 /** The default limit for separate chunks of out-of-order data on a connection. */

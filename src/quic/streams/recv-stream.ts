@@ -17,7 +17,8 @@ import type { ReceiveWindow } from "./flow-control.ts";
 /**
  * Recv: the final size is unknown. Size Known: a FIN arrived, but bytes are missing. Data Recvd: everything has
  * arrived. Data Read: the application has read the end. Reset Read: the peer reset the stream; the application is
- * notified immediately, so Reset Recvd never occurs. Stopped is our own state: STOP_SENDING was requested, and only the
+ * notified immediately, or when it has read everything that was sent reliably (RESET_STREAM_AT), so Reset Recvd
+ * never occurs. Stopped is our own state: STOP_SENDING was requested, and only the
  * final size is awaited.
  */
 export type ReceiveState = "recv" | "size-known" | "data-recvd" | "data-read" | "reset-read" | "stopped";
@@ -32,6 +33,8 @@ export class RecvStream {
   #finalSize: number | undefined = undefined;
   /** True if "stream-readable" was emitted and `read` has not drained the stream since. */
   #announced = false;
+  /** The reset that the application has not been notified of yet. */
+  #reset: { readonly code: VarInt; readonly reliableSize: number } | undefined;
   #stopCode: VarInt = 0;
   #stopIsDue = false;
 
@@ -75,7 +78,9 @@ export class RecvStream {
           // RFC 9000 §21.6: do not commit memory to a stream that arrives in tiny fragments.
           throw transportError("INTERNAL_ERROR", "STREAM", "stream data has too many gaps");
         }
-        if (this.#data.readOffset + this.#data.readable === this.#finalSize) this.#state = "data-recvd";
+        const isComplete = this.#data.readOffset + this.#data.readable === this.#finalSize;
+        // A reset stream never ends well, even if all of it is reliable.
+        if (isComplete && this.#reset === undefined) this.#state = "data-recvd";
         return fresh;
       }
       default:
@@ -83,17 +88,31 @@ export class RecvStream {
     }
   }
 
-  /** Handles a RESET_STREAM frame. Returns true if the application must be notified. */
-  handleReset(finalSize: number, connection: ReceiveWindow, now: Instant): boolean {
-    this.#checkFinalSize(finalSize, "RESET_STREAM");
-    this.#account(finalSize, connection, now, "RESET_STREAM");
+  /** Handles a RESET_STREAM or RESET_STREAM_AT frame. Call `takeReset` afterwards. */
+  handleReset(code: VarInt, finalSize: number, reliableSize: number, connection: ReceiveWindow, now: Instant): void {
+    const where = reliableSize === 0 ? "RESET_STREAM" : "RESET_STREAM_AT";
+    this.#checkFinalSize(finalSize, where);
+    this.#account(finalSize, connection, now, where);
     const isReported = this.#state === "recv" || this.#state === "size-known";
     this.#setFinalSize(finalSize, connection);
     // RFC 9000 §3.2: a stream that was received completely may still be delivered.
-    if (!isReported) return false;
+    if (!isReported) return;
+    // draft-ietf-quic-reliable-stream-reset §5.2
+    if (this.#reset !== undefined && code !== this.#reset.code) {
+      throw transportError("STREAM_STATE_ERROR", where, "the error code has changed");
+    }
+    // Frames may be reordered: the smallest reliable size is the latest.
+    this.#reset = { code, reliableSize: Math.min(reliableSize, this.#reset?.reliableSize ?? reliableSize) };
+  }
+
+  /** Returns the code of a reset if the application must be notified of it now. */
+  takeReset(connection: ReceiveWindow): VarInt | undefined {
+    if (this.#reset === undefined || this.isTerminal || this.#data.readOffset < this.#reset.reliableSize) {
+      return undefined;
+    }
     this.#drop(connection);
     this.#state = "reset-read";
-    return true;
+    return this.#reset.code;
   }
 
   /** RFC 9000 §4.5: the final size never changes, and no byte lies at or above it. */
@@ -168,7 +187,7 @@ export class RecvStream {
 
   read(max: number | undefined, connection: ReceiveWindow): StreamChunk | undefined {
     if (this.#state === "stopped" || this.isTerminal) return undefined;
-    const bytes = this.#data.read(max);
+    const bytes = this.#data.read(this.#readable(max));
     if (bytes !== undefined) {
       this.window.consume(bytes.length);
       if (this.#state !== "recv") this.window.cancelAnnouncement();
@@ -179,6 +198,12 @@ export class RecvStream {
     const fin = this.#state === "data-recvd" && this.#data.readable === 0;
     if (fin) this.#state = "data-read";
     return bytes !== undefined || fin ? { bytes: bytes ?? NO_BYTES, fin } : undefined;
+  }
+
+  /** What may be read: after RESET_STREAM_AT only the reliable part. */
+  #readable(max: number | undefined): number | undefined {
+    if (this.#reset === undefined) return max;
+    return Math.min(max ?? Number.POSITIVE_INFINITY, this.#reset.reliableSize - this.#data.readOffset);
   }
 
   /** Drops received data and all that follows. Returns true if STOP_SENDING is now pending. */

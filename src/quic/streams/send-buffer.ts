@@ -159,6 +159,27 @@ export class SendBuffer {
     }
   }
 
+  /** Releases everything at or after `offset`. Nothing may be appended after that. */
+  truncate(offset: number): void {
+    const end = Math.max(offset, this.#released);
+    if (end >= this.#end) return;
+    const segments = this.#segments;
+    while (segments.length > this.#head) {
+      const segment = segments.at(-1)!;
+      const isPartlyKept = segment.offset < end && end > this.#released;
+      if (isPartlyKept) {
+        segment.length = Math.min(segment.length, end - segment.offset);
+        break;
+      }
+      segments.pop();
+      this.#memory -= segment.bytes.length;
+      segment.source?.release();
+    }
+    this.#end = end;
+    this.#cursor = this.#head;
+    this.#gathering = undefined;
+  }
+
   releaseAll(): void {
     this.release(this.#end);
   }

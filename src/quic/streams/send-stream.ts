@@ -6,7 +6,13 @@
 import { QueueNode } from "../../base/queue.ts";
 import { type VarInt, varintLength } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
-import { emitResetStream, emitStreamDataBlocked, emitStreamHeader, streamFrameOverhead } from "../frame/emit.ts";
+import {
+  emitResetStream,
+  emitResetStreamAt,
+  emitStreamDataBlocked,
+  emitStreamHeader,
+  streamFrameOverhead,
+} from "../frame/emit.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { StreamId } from "../transport.ts";
 import { SendCredit } from "./flow-control.ts";
@@ -18,6 +24,9 @@ import { SentRanges } from "./sent-ranges.ts";
 /**
  * Ready: nothing was sent yet. Send: no FIN was sent. Data Sent: everything was sent once. Data Recvd: everything was
  * acknowledged. Reset Sent: RESET_STREAM is pending or in flight. Reset Recvd: it was acknowledged.
+ *
+ * With RESET_STREAM_AT (draft-ietf-quic-reliable-stream-reset), Reset Sent lasts until the reliable part is
+ * acknowledged too.
  */
 export type SendState = "ready" | "send" | "data-sent" | "data-recvd" | "reset-sent" | "reset-recvd";
 
@@ -44,6 +53,9 @@ export class SendStream {
   #endedByApplication = false;
   #resetCode: VarInt = 0;
   #resetIsDue = false;
+  #resetIsAcked = false;
+  /** After a reset, bytes before this offset are delivered nevertheless. */
+  #reliableSize = 0;
 
   constructor(id: StreamId, maxStreamData: number) {
     this.id = id;
@@ -92,6 +104,11 @@ export class SendStream {
     return this.#state === "ready" || this.#state === "send" || this.#state === "data-sent";
   }
 
+  /** True if there may be bytes to deliver: while sending, and the reliable part of a reset stream. */
+  get #isDelivering(): boolean {
+    return this.#isSending || (this.#state === "reset-sent" && this.#reliableSize > 0);
+  }
+
   /** True if bytes written now will be sent. */
   get acceptsData(): boolean {
     return this.#isSending && !this.#hasEnd;
@@ -107,15 +124,34 @@ export class SendStream {
     this.#hasEnd = fin;
   }
 
-  /** Abandons sending. Returns true if RESET_STREAM is now pending. */
-  reset(code: VarInt, byApplication: boolean): boolean {
+  /**
+   * Abandons sending, except for the first `reliableSize` bytes. Returns true if the stream had not been
+   * reset before. A second reset can only give up the reliable part.
+   */
+  reset(code: VarInt, byApplication: boolean, reliableSize = 0): boolean {
     if (byApplication) this.#endedByApplication = true;
-    if (!this.#isSending) return false;
+    if (!this.#isDelivering || (this.#state === "reset-sent" && reliableSize >= this.#reliableSize)) return false;
+    const isFirst = this.#isSending;
+    if (isFirst) this.#resetCode = code;
     this.#state = "reset-sent";
-    this.#resetCode = code;
-    this.#resetIsDue = true;
-    this.release();
-    return true;
+    this.#hasEnd = false;
+    this.#resetIsAcked = false;
+    // The frame's final size needs credit, so bytes that have none cannot be part of it.
+    const isCovered = reliableSize <= this.credit.used + this.credit.available;
+    this.#reliableSize = isCovered ? Math.min(reliableSize, this.#buffer.end) : 0;
+    if (this.#reliableSize === 0) {
+      this.release();
+    } else {
+      this.#sent.truncate(this.#reliableSize);
+      this.#buffer.truncate(this.#reliableSize);
+    }
+    this.#resetIsDue = this.#mayAnnounceReset;
+    return isFirst;
+  }
+
+  /** The final size is what was sent, which must include the reliable part. */
+  get #mayAnnounceReset(): boolean {
+    return this.credit.used >= this.#reliableSize;
   }
 
   /** Releases all bytes. */
@@ -128,12 +164,12 @@ export class SendStream {
   // Sending
 
   get hasUnsentData(): boolean {
-    return this.#isSending && this.credit.used < this.#buffer.end;
+    return this.#isDelivering && this.credit.used < this.#buffer.end;
   }
 
   /** What can be sent now. Lost bytes, and a FIN without data, need no credit. */
   get demand(): Demand {
-    if (!this.#isSending) return Demand.none;
+    if (!this.#isDelivering) return Demand.none;
     if (this.#sent.needsResend) return Demand.repair;
     if (this.credit.used < this.#buffer.end) return this.credit.available > 0 ? Demand.fresh : Demand.none;
     return this.#hasEnd && !this.#endIsSent ? Demand.repair : Demand.none;
@@ -147,8 +183,9 @@ export class SendStream {
   writeControlFrames(writer: Writer, frames: SentFrame[]): void {
     if (this.#resetIsDue) {
       // RFC 9000 §4.5: the final size is the credit used.
-      emitResetStream(writer, this.id, this.#resetCode, this.credit.used);
-      frames.push({ type: "reset-stream", id: this.id });
+      if (this.#reliableSize === 0) emitResetStream(writer, this.id, this.#resetCode, this.credit.used);
+      else emitResetStreamAt(writer, this.id, this.#resetCode, this.credit.used, this.#reliableSize);
+      frames.push({ type: "reset-stream", id: this.id, reliableSize: this.#reliableSize });
       this.#resetIsDue = false;
     }
     if (this.credit.blockedIsDue) {
@@ -190,35 +227,48 @@ export class SendStream {
     }
     if (isRepeated) return 0;
     this.credit.use(length);
+    if (this.#state === "reset-sent") this.#resetIsDue = this.#mayAnnounceReset;
     return length;
   }
 
   // Outcome of sent frames
 
   handleAcked(offset: number, length: number, fin: boolean): void {
-    if (!this.#isSending) return;
+    if (!this.#isDelivering) return;
     const end = offset + length;
     this.#sent.handleAcked(offset, fin ? end + 1 : end);
     const { ackedPrefix } = this.#sent;
-    if (ackedPrefix > this.#buffer.end) this.#state = "data-recvd";
+    if (ackedPrefix > this.#buffer.end && this.#isSending) this.#state = "data-recvd";
     this.#buffer.release(Math.min(ackedPrefix, this.#buffer.end));
+    this.#finishReset();
+  }
+
+  #finishReset(): void {
+    const isComplete = this.#reliableSize === 0 || this.#sent.ackedPrefix >= this.#reliableSize;
+    if (this.#state === "reset-sent" && this.#resetIsAcked && isComplete) this.#state = "reset-recvd";
   }
 
   /** RFC 9000 §13.3: data is not sent again after a reset, nor if another packet has delivered it or still may. */
   handleLost(offset: number, length: number, fin: boolean): void {
-    if (this.#isSending) this.#sent.handleLost(offset, offset + length + (fin ? 1 : 0));
+    if (this.#isDelivering) this.#sent.handleLost(offset, this.#limited(offset + length + (fin ? 1 : 0)));
   }
 
   /** Sends bytes again that a packet in flight carries. */
   repeat(offset: number, length: number, fin: boolean): void {
-    if (this.#isSending) this.#sent.repeat(offset, offset + length + (fin ? 1 : 0));
+    if (this.#isDelivering) this.#sent.repeat(offset, this.#limited(offset + length + (fin ? 1 : 0)));
   }
 
-  handleResetAcked(): void {
-    if (this.#state === "reset-sent") this.#state = "reset-recvd";
+  /** After a reset, nothing beyond the reliable part is sent again. */
+  #limited(end: number): number {
+    return this.#isSending ? end : Math.min(end, this.#reliableSize);
   }
 
-  handleResetLost(): void {
-    if (this.#state === "reset-sent") this.#resetIsDue = true;
+  handleResetAcked(reliableSize: number): void {
+    if (reliableSize === this.#reliableSize) this.#resetIsAcked = true;
+    this.#finishReset();
+  }
+
+  handleResetLost(reliableSize: number): void {
+    if (this.#state === "reset-sent" && reliableSize === this.#reliableSize) this.#resetIsDue = true;
   }
 }

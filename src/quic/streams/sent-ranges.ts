@@ -90,6 +90,14 @@ export class SentRanges {
     this.#addToResend(parts);
   }
 
+  /** Nothing at or after `end` must be sent again. */
+  truncate(end: number): void {
+    if (this.#end <= end) return;
+    this.#toResend.remove(end, this.#end);
+    for (const copies of this.#copies) copies.remove(end, this.#end);
+    this.#dropEmpty();
+  }
+
   clear(): void {
     this.#acked.clear();
     this.#toResend.clear();

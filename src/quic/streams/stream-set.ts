@@ -1,19 +1,14 @@
 /**
- * All streams of a connection (RFC 9000 §2-4): opens, finds and removes them, applies the limits of both sides, and
- * connects streams with the scheduler, the peer's frames and the application.
- *
- * A finished stream leaves nothing but two counters: an id that was opened and is not in the map is finished, and
- * frames for it are ignored.
+ * All streams of a connection (RFC 9000 §2-4): connects them with the scheduler, flow control, the peer's frames and
+ * the application.
  */
 
 import type { ChunkBudget } from "../../base/reassembler.ts";
 import type { Instant, Micros } from "../../base/time.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
-import { transportError } from "../errors.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import {
-  isServerInitiated,
   isUnidirectional,
   type StreamChunk,
   type StreamDirection,
@@ -22,16 +17,16 @@ import {
 } from "../transport.ts";
 import { ControlFrames } from "./control-frames.ts";
 import { ReceiveWindow } from "./flow-control.ts";
-import { DEFAULT_MAX_CHUNKS, initialCredit, NO_LIMITS, type PeerStreamLimits, type StreamSetLimits } from "./limits.ts";
-import { RecvStream } from "./recv-stream.ts";
+import { DEFAULT_MAX_CHUNKS, initialCredit, type PeerStreamLimits, type StreamSetLimits } from "./limits.ts";
+import type { RecvStream } from "./recv-stream.ts";
 import type { SendPriority, SendSession } from "./scheduler/index.ts";
 import { SendRoom } from "./send-room.ts";
 import { SendScheduler } from "./send-scheduler.ts";
 import type { SendSource } from "./send-source.ts";
-import { SendStream } from "./send-stream.ts";
-import { Stream, streamId, streamIndex } from "./stream.ts";
+import type { SendStream } from "./send-stream.ts";
+import type { Stream } from "./stream.ts";
 import type { StreamFacts } from "./stream-facts.ts";
-import { LocalStreams, PeerStreams } from "./stream-limits.ts";
+import { StreamTable } from "./stream-table.ts";
 
 export interface StreamSetOptions {
   readonly role: "client" | "server";
@@ -42,36 +37,33 @@ export interface StreamSetOptions {
 }
 
 export class StreamSet implements StreamFacts {
-  readonly #role: "client" | "server";
   readonly #limits: StreamSetLimits;
   readonly #emit: (event: TransportEvent) => void;
   readonly #smoothedRtt: () => Micros;
-  readonly #streams = new Map<StreamId, Stream>();
-  readonly #local = { bidi: new LocalStreams(), uni: new LocalStreams() };
-  readonly #peer: { readonly bidi: PeerStreams; readonly uni: PeerStreams };
+  readonly #table: StreamTable;
   readonly #window: ReceiveWindow;
   readonly #chunks: ChunkBudget;
   readonly #control: ControlFrames;
   readonly #scheduler: SendScheduler;
   readonly #room: SendRoom;
-  #peerLimits: PeerStreamLimits = NO_LIMITS;
   #now: Instant = 0 as Instant;
-  #activeBidi = 0;
   #isClosed = false;
 
   constructor({ role, limits, emit, smoothedRtt }: StreamSetOptions) {
-    this.#role = role;
     this.#limits = limits;
     this.#emit = emit;
     this.#smoothedRtt = smoothedRtt;
-    this.#peer = {
-      bidi: new PeerStreams(limits.initialMaxStreamsBidi),
-      uni: new PeerStreams(limits.initialMaxStreamsUni),
-    };
     const { initialMaxData, maxConnectionWindow, maxUnread = maxConnectionWindow } = limits;
     this.#window = new ReceiveWindow(initialMaxData, maxConnectionWindow, maxUnread);
     this.#chunks = { remaining: limits.maxChunksPerConnection ?? DEFAULT_MAX_CHUNKS };
-    this.#control = new ControlFrames(this.#window, this.#local, this.#peer);
+    this.#table = new StreamTable({
+      role,
+      limits,
+      chunks: this.#chunks,
+      onAdded: ({ send }) => send !== undefined && this.#scheduler.add(send),
+      onOpened: (id) => emit({ type: "stream-opened", id }),
+    });
+    this.#control = new ControlFrames(this.#window, this.#table.local, this.#table.peer);
     this.#scheduler = new SendScheduler(this.#control.sending);
     const perStream = limits.sendBufferPerStream;
     const perConnection = limits.sendBufferPerConnection ?? perStream * 16;
@@ -80,7 +72,7 @@ export class StreamSet implements StreamFacts {
 
   /** The number of streams that are not finished. */
   get activeStreams(): number {
-    return this.#streams.size;
+    return this.#table.size;
   }
 
   /**
@@ -88,7 +80,7 @@ export class StreamSet implements StreamFacts {
    * itself.
    */
   get activeBidiStreams(): number {
-    return this.#activeBidi;
+    return this.#table.activeBidi;
   }
 
   /** Bytes that are held because they may have to be sent. */
@@ -126,9 +118,9 @@ export class StreamSet implements StreamFacts {
   }
 
   setPeerLimits(limits: PeerStreamLimits): void {
-    this.#peerLimits = limits;
+    this.#table.peerLimits = limits;
     this.handleMaxData(limits.initialMaxData);
-    for (const stream of this.#streams.values()) {
+    for (const stream of this.#table) {
       if (stream.send?.credit.raise(initialCredit(limits, stream.id, stream.isLocal)))
         this.#scheduler.reschedule(stream.send);
     }
@@ -139,25 +131,14 @@ export class StreamSet implements StreamFacts {
   // ── Application calls ─────────────────────────────────────────────────────────────────────────────────────────────
 
   openStream(direction: StreamDirection, wanted?: StreamId): StreamId | undefined {
-    if (this.#isClosed) return undefined;
-    const local = this.#local[direction];
-    const first = local.opened;
-    const index = wanted === undefined ? first : streamIndex(wanted);
-    const id = streamId(index, direction, this.#role);
-    if (wanted !== undefined && wanted !== id)
-      throw new RangeError(`stream ${wanted} belongs to the peer or is not ${direction}`);
-    if (index < first) throw new RangeError(`stream ${id} was already opened`);
-    if (!local.openUpTo(index)) return undefined;
-    // RFC 9000 §2.1: this also opens all lower-numbered streams of the type.
-    for (let next = first; next <= index; next += 1) this.#add(streamId(next, direction, this.#role), true);
-    return id;
+    return this.#isClosed ? undefined : this.#table.open(direction, wanted);
   }
 
   /** Appends all of `data`. Returns false if there is no room for more now. */
   write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
     if (this.#isClosed) return true;
-    const stream = this.#opened(id);
-    const send = this.#sendingPart(stream, id);
+    const stream = this.#table.opened(id);
+    const send = this.#table.sendingPart(stream, id);
     if (stream === undefined || send === undefined) return true;
     send.write(data, fin);
     this.#room.update(send);
@@ -168,7 +149,7 @@ export class StreamSet implements StreamFacts {
 
   /** Sets a stream's place among all streams with something to send. */
   setPriority(id: StreamId, priority: SendPriority): void {
-    const send = this.#sendingPart(this.#opened(id), id);
+    const send = this.#table.sendingPart(this.#table.opened(id), id);
     if (send !== undefined) this.#scheduler.setPriority(send, priority);
   }
 
@@ -182,33 +163,34 @@ export class StreamSet implements StreamFacts {
   }
 
   writableBytes(id: StreamId): number {
-    const send = this.#sendingPart(this.#opened(id), id);
+    const send = this.#table.sendingPart(this.#table.opened(id), id);
     if (!send?.acceptsData) return Number.MAX_SAFE_INTEGER;
     return this.#room.has(send) ? this.#room.available(send) : 0;
   }
 
   read(id: StreamId, max?: number): StreamChunk | undefined {
-    const stream = this.#opened(id);
-    const receive = this.#receivingPart(stream, id);
+    const stream = this.#table.opened(id);
+    const receive = this.#table.receivingPart(stream, id);
     const chunk = receive?.read(max, this.#window);
     if (chunk !== undefined) {
       this.#rescheduleControl(receive!);
-      if (chunk.fin) this.#removeIfFinished(stream!);
+      this.#reportReset(receive!);
+      if (receive!.isTerminal) this.#removeIfFinished(stream!);
     }
     return chunk;
   }
 
-  reset(id: StreamId, code: VarInt): void {
-    const stream = this.#opened(id);
-    const send = this.#sendingPart(stream, id);
+  reset(id: StreamId, code: VarInt, reliableSize = 0): void {
+    const stream = this.#table.opened(id);
+    const send = this.#table.sendingPart(stream, id);
     if (send === undefined) return;
-    send.reset(code, true);
+    send.reset(code, true, this.#table.peerLimits.resetStreamAt ? reliableSize : 0);
     this.#afterSendChange(stream!, send);
   }
 
   stopSending(id: StreamId, code: VarInt): void {
-    const stream = this.#opened(id);
-    const receive = this.#receivingPart(stream, id);
+    const stream = this.#table.opened(id);
+    const receive = this.#table.receivingPart(stream, id);
     if (receive === undefined) return;
     receive.stop(code, this.#window);
     this.#rescheduleControl(receive);
@@ -220,7 +202,7 @@ export class StreamSet implements StreamFacts {
   /** Returns the number of bytes received for the first time. */
   handleStream(id: StreamId, offset: number, data: Uint8Array, fin: boolean, now: Instant): number {
     this.#now = now;
-    const stream = this.#find(id, "receive", "STREAM");
+    const stream = this.#table.find(id, "receive", "STREAM");
     const receive = stream?.receive;
     if (receive === undefined) return 0;
     const before = receive.window.received;
@@ -231,20 +213,22 @@ export class StreamSet implements StreamFacts {
     return Math.max(kept, receive.window.received - before);
   }
 
-  handleResetStream(id: StreamId, code: VarInt, finalSize: number): void {
-    const stream = this.#find(id, "receive", "RESET_STREAM");
+  /** RESET_STREAM, or RESET_STREAM_AT with a reliable size. */
+  handleResetStream(id: StreamId, code: VarInt, finalSize: number, reliableSize = 0): void {
+    const stream = this.#table.find(id, "receive", reliableSize === 0 ? "RESET_STREAM" : "RESET_STREAM_AT");
     const receive = stream?.receive;
     if (receive === undefined) return;
-    if (receive.handleReset(finalSize, this.#window, this.#now)) this.#emit({ type: "stream-reset", id, code });
+    receive.handleReset(code, finalSize, reliableSize, this.#window, this.#now);
+    this.#reportReset(receive);
     this.#afterReceiveEnd(stream!, receive);
   }
 
   handleStopSending(id: StreamId, code: VarInt): void {
-    const stream = this.#find(id, "send", "STOP_SENDING");
+    const stream = this.#table.find(id, "send", "STOP_SENDING");
     const send = stream?.send;
+    if (send === undefined) return;
     // RFC 9000 §3.5: answered with RESET_STREAM and the same code; only once, since a reset part stays reset.
-    if (!send?.reset(code, false)) return;
-    this.#emit({ type: "stream-stopped", id, code });
+    if (send.reset(code, false)) this.#emit({ type: "stream-stopped", id, code });
     this.#afterSendChange(stream!, send);
   }
 
@@ -255,14 +239,14 @@ export class StreamSet implements StreamFacts {
   }
 
   handleMaxStreamData(id: StreamId, maximum: number): void {
-    const send = this.#find(id, "send", "MAX_STREAM_DATA")?.send;
+    const send = this.#table.find(id, "send", "MAX_STREAM_DATA")?.send;
     if (!send?.credit.raise(maximum)) return;
     this.#scheduler.reschedule(send);
     this.#room.handleCredit(send);
   }
 
   handleMaxStreams(direction: StreamDirection, maximum: number): void {
-    if (this.#local[direction].raise(maximum)) this.#emit({ type: "streams-available", direction });
+    if (this.#table.local[direction].raise(maximum)) this.#emit({ type: "streams-available", direction });
   }
 
   handleDataBlocked(_limit: number): void {
@@ -270,14 +254,14 @@ export class StreamSet implements StreamFacts {
   }
 
   handleStreamDataBlocked(id: StreamId, _limit: number): void {
-    const receive = this.#find(id, "receive", "STREAM_DATA_BLOCKED")?.receive;
+    const receive = this.#table.find(id, "receive", "STREAM_DATA_BLOCKED")?.receive;
     if (receive === undefined) return;
     receive.handleBlocked();
     this.#rescheduleControl(receive);
   }
 
   handleStreamsBlocked(direction: StreamDirection, _limit: number): void {
-    this.#peer[direction].handleBlocked();
+    this.#table.peer[direction].handleBlocked();
   }
 
   // ── Sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -306,14 +290,14 @@ export class StreamSet implements StreamFacts {
 
   handleAcked(frame: SentFrame): void {
     if (frame.type !== "stream" && frame.type !== "reset-stream") return;
-    const stream = this.#streams.get(frame.id);
+    const stream = this.#table.get(frame.id);
     const send = stream?.send;
     if (send === undefined || send.isTerminal) return;
     if (frame.type === "stream") {
       send.handleAcked(frame.offset, frame.length, frame.fin);
-      if (send.isTerminal) this.#emit({ type: "stream-finished", id: send.id });
+      if (send.state === "data-recvd") this.#emit({ type: "stream-finished", id: send.id });
     } else {
-      send.handleResetAcked();
+      send.handleResetAcked(frame.reliableSize);
     }
     this.#afterSendChange(send.isTerminal ? stream : undefined, send);
   }
@@ -324,7 +308,7 @@ export class StreamSet implements StreamFacts {
       this.handleLost(frame);
       return;
     }
-    const send = this.#streams.get(frame.id)?.send;
+    const send = this.#table.get(frame.id)?.send;
     if (send === undefined) return;
     send.repeat(frame.offset, frame.length, frame.fin);
     this.#scheduler.reschedule(send);
@@ -336,17 +320,17 @@ export class StreamSet implements StreamFacts {
       case "stream":
       case "reset-stream":
       case "stream-data-blocked": {
-        const send = this.#streams.get(frame.id)?.send;
+        const send = this.#table.get(frame.id)?.send;
         if (send === undefined) break;
         if (frame.type === "stream") send.handleLost(frame.offset, frame.length, frame.fin);
-        else if (frame.type === "reset-stream") send.handleResetLost();
+        else if (frame.type === "reset-stream") send.handleResetLost(frame.reliableSize);
         else send.credit.handleReportLost(frame.limit);
         this.#scheduler.reschedule(send);
         break;
       }
       case "stop-sending":
       case "max-stream-data": {
-        const receive = this.#streams.get(frame.id)?.receive;
+        const receive = this.#table.get(frame.id)?.receive;
         if (receive === undefined) break;
         if (frame.type === "stop-sending") receive.handleStopLost();
         else receive.handleAnnouncementLost(frame.value);
@@ -360,10 +344,10 @@ export class StreamSet implements StreamFacts {
         this.#scheduler.handleReportLost(frame.limit);
         break;
       case "max-streams":
-        this.#peer[frame.direction].handleAnnouncementLost(frame.value);
+        this.#table.peer[frame.direction].handleAnnouncementLost(frame.value);
         break;
       case "streams-blocked":
-        this.#local[frame.direction].handleReportLost(frame.limit);
+        this.#table.local[frame.direction].handleReportLost(frame.limit);
         break;
     }
   }
@@ -376,7 +360,7 @@ export class StreamSet implements StreamFacts {
     if (this.#isClosed) return;
     this.#isClosed = true;
     const faults: unknown[] = [];
-    for (const { send, receive } of this.#streams.values()) {
+    for (const { send, receive } of this.#table) {
       try {
         if (send !== undefined) this.#removeSending(send);
       } catch (error) {
@@ -384,87 +368,11 @@ export class StreamSet implements StreamFacts {
       }
       receive?.release();
     }
-    this.#streams.clear();
-    this.#activeBidi = 0;
+    this.#table.clear();
     if (faults.length > 0) throw faults[0];
   }
 
-  // ── Finding and removing ──────────────────────────────────────────────────────────────────────────────────────────
-
-  #isLocal(id: StreamId): boolean {
-    return isServerInitiated(id) === (this.#role === "server");
-  }
-
-  /** The stream for an application call; undefined if it is finished. Throws if there never was one. */
-  #opened(id: StreamId): Stream | undefined {
-    const stream = this.#streams.get(id);
-    if (stream !== undefined) return stream;
-    const direction = isUnidirectional(id) ? "uni" : "bidi";
-    const { opened } = (this.#isLocal(id) ? this.#local : this.#peer)[direction];
-    if (streamIndex(id) >= opened) throw new RangeError(`stream ${id} has not been opened`);
-    return undefined;
-  }
-
-  #sendingPart(stream: Stream | undefined, id: StreamId): SendStream | undefined {
-    if (isUnidirectional(id) && !this.#isLocal(id)) throw new RangeError(`stream ${id} is receive-only`);
-    return stream?.send;
-  }
-
-  #receivingPart(stream: Stream | undefined, id: StreamId): RecvStream | undefined {
-    if (isUnidirectional(id) && this.#isLocal(id)) throw new RangeError(`stream ${id} is send-only`);
-    return stream?.receive;
-  }
-
-  /**
-   * The stream that a frame names, opened if the frame may open it; undefined if it is finished. `part` is the part
-   * that the frame concerns, which must exist (RFC 9000 §19.4-19.5, §19.8, §19.10, §19.13).
-   */
-  #find(id: StreamId, part: "send" | "receive", where: string): Stream | undefined {
-    const stream = this.#streams.get(id);
-    if (stream?.[part] !== undefined) return stream;
-    const isLocal = this.#isLocal(id);
-    const isUni = isUnidirectional(id);
-    if (isUni && isLocal === (part === "receive")) {
-      const kind = isLocal ? "send-only" : "receive-only";
-      throw transportError("STREAM_STATE_ERROR", where, `stream ${id} is ${kind}`);
-    }
-    const index = streamIndex(id);
-    const direction = isUni ? "uni" : "bidi";
-    if (isLocal) {
-      if (index < this.#local[direction].opened) return undefined;
-      throw transportError("STREAM_STATE_ERROR", where, `stream ${id} has not been opened`);
-    }
-    const peer = this.#peer[direction];
-    const first = peer.opened;
-    if (index < first) return undefined;
-    peer.openUpTo(index, where);
-    // RFC 9000 §3.2: this also opens all lower-numbered streams of the type.
-    for (let next = first; next <= index; next += 1) {
-      const opened = this.#add(next * 4 + (id % 4), false);
-      this.#emit({ type: "stream-opened", id: opened.id });
-    }
-    return this.#streams.get(id);
-  }
-
-  #add(id: StreamId, isLocal: boolean): Stream {
-    const isUni = isUnidirectional(id);
-    const { initialMaxStreamData, maxStreamWindow, maxChunksPerStream = 1_024 } = this.#limits;
-    const send = isUni && !isLocal ? undefined : new SendStream(id, initialCredit(this.#peerLimits, id, isLocal));
-    const receive =
-      isUni && isLocal
-        ? undefined
-        : new RecvStream(
-            id,
-            new ReceiveWindow(initialMaxStreamData, maxStreamWindow),
-            maxChunksPerStream,
-            this.#chunks,
-          );
-    const stream = new Stream(id, isLocal, send, receive);
-    this.#streams.set(id, stream);
-    if (send !== undefined) this.#scheduler.add(send);
-    if (!isUni) this.#activeBidi += 1;
-    return stream;
-  }
+  // ── After changes ─────────────────────────────────────────────────────────────────────────────────────────────────
 
   #afterSendChange(stream: Stream | undefined, send: SendStream): void {
     this.#room.update(send);
@@ -477,16 +385,20 @@ export class StreamSet implements StreamFacts {
     this.#removeIfFinished(stream);
   }
 
+  #reportReset(receive: RecvStream): void {
+    const code = receive.takeReset(this.#window);
+    if (code !== undefined) this.#emit({ type: "stream-reset", id: receive.id, code });
+  }
+
   #rescheduleControl(receive: RecvStream): void {
     receive.control.moveTo(receive.hasControlFrame ? this.#control.receiving : undefined);
   }
 
   #removeIfFinished(stream: Stream): void {
-    if (!stream.isFinished || !this.#streams.delete(stream.id)) return;
-    if (!isUnidirectional(stream.id)) this.#activeBidi -= 1;
+    if (!stream.isFinished || !this.#table.remove(stream)) return;
     if (stream.send !== undefined) this.#removeSending(stream.send);
     // Only now may the peer open another one in its place.
-    if (!stream.isLocal) this.#peer[isUnidirectional(stream.id) ? "uni" : "bidi"].finish();
+    if (!stream.isLocal) this.#table.peer[isUnidirectional(stream.id) ? "uni" : "bidi"].finish();
   }
 
   #removeSending(send: SendStream): void {

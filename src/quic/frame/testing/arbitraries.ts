@@ -51,6 +51,9 @@ export const frameArbitraries: { readonly [T in FrameType]: fc.Arbitrary<Extract
   ping: fc.record({ type: fc.constant("ping") }),
   ack,
   "reset-stream": fc.record({ type: fc.constant("reset-stream"), id: integer, code, finalSize: integer }),
+  "reset-stream-at": fc
+    .record({ type: fc.constant("reset-stream-at"), id: integer, code, finalSize: integer, reliableSize: integer })
+    .map((frame) => ({ ...frame, reliableSize: Math.min(frame.reliableSize, frame.finalSize) })),
   "stop-sending": fc.record({ type: fc.constant("stop-sending"), id: integer, code }),
   crypto: fc.record({ type: fc.constant("crypto"), offset: integer, data }),
   "new-token": fc.record({ type: fc.constant("new-token"), token: fc.uint8Array({ minLength: 1, maxLength: 100 }) }),

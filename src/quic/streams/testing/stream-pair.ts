@@ -30,6 +30,7 @@ export const announced = (limits: StreamSetLimits): PeerStreamLimits => ({
   initialMaxStreamDataUni: limits.initialMaxStreamData,
   initialMaxStreamsBidi: limits.initialMaxStreamsBidi,
   initialMaxStreamsUni: limits.initialMaxStreamsUni,
+  resetStreamAt: true,
 });
 
 export interface TestPacket {
@@ -96,6 +97,9 @@ export class TestSide {
         break;
       case "reset-stream":
         set.handleResetStream(frame.id, frame.code, frame.finalSize);
+        break;
+      case "reset-stream-at":
+        set.handleResetStream(frame.id, frame.code, frame.finalSize, frame.reliableSize);
         break;
       case "stop-sending":
         set.handleStopSending(frame.id, frame.code);
