@@ -34,7 +34,7 @@ test("over HTTP/3 the client warns once if unread responses above the memory lim
   const warn = vi.spyOn(process, "emitWarning").mockReturnValue(undefined);
   closers.push(() => warn.mockRestore());
   const { abort, small, origin } = await begin("h3", 150);
-  await vi.waitUntil(() => warn.mock.calls.length > 0, { timeout: 20_000, interval: 20 });
+  await vi.waitUntil(() => warn.mock.calls.length > 0, { timeout: 50_000, interval: 20 });
   abort.abort();
   expect(await small).toBe("small");
   expect(warn.mock.calls).toEqual([
