@@ -439,9 +439,12 @@ export class TcpListener implements ManagedListener {
     const head = http1Head(request);
     if (isRefusal(head)) {
       connection.pipeline?.stop();
+      this.#refusal.note(request.socket);
       refuseHttp1(response, head.status);
       return;
     }
+    // Node's parser drops the rest of a read after a request with Upgrade, so a later request could get lost.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     this.#onExchange(new Http1ServerExchange(request, response, { ...head, upgrade }, connection));
   }
 
