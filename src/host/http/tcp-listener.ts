@@ -2,7 +2,7 @@
  * Serves HTTP/1.1 and HTTP/2 on one TLS port with Node's own modules, and turns each request into an exchange.
  *
  * Limits: a TLS handshake must finish within 15 s. A head may be at most 64 KiB and must arrive within 30 to 35 s; in
- * HTTP/2 this applies to the first head, and the idle timeout to later ones. A connection is closed after an idle
+ * HTTP/2 this applies to the first head, and the idle timeout to later ones (nothing else can arrive during a head). A connection is closed after an idle
  * minute, or if its client makes a pending response or body wait for a minute without reading or sending anything. The
  * total time of a body is not limited, because uploads may be slow; flow control limits unread bytes.
  */
@@ -21,7 +21,7 @@ import type { TLSSocket } from "node:tls";
 import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
-import { Timer } from "../timer.ts";
+import { noLimit, Timer } from "../timer.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Pipeline } from "./http1-pipeline.ts";
@@ -342,15 +342,21 @@ export class TcpListener implements ManagedListener {
     limitControlFrames(session, this.#onFault);
     connection.countSentBytes = sentBytesCounter(session);
     this.#budget.add(connection, this.#stallTimeout);
-    session.once(
-      "close",
-      guard("http2 session end", this.#onFault, () => this.#sessions.delete(session)),
-    );
     const idle = guard("http2 session idle", this.#onFault, () => {
       // close() would wait for a stream whose head is incomplete.
       if (connection.exchanges.size === 0) session.destroy();
     });
-    session.setTimeout(HEAD_TIMEOUT, idle);
+    session.setTimeout(IDLE_TIMEOUT, idle);
+    // Node's timeout restarts with every PING.
+    const headTimer = new Timer(idle, noLimit((this.#server as Http1Limits).headersTimeout!));
+    connection.headTimer = headTimer;
+    session.once(
+      "close",
+      guard("http2 session end", this.#onFault, () => {
+        headTimer.clear();
+        this.#sessions.delete(session);
+      }),
+    );
     if (this.#state.draining) session.close();
   }
 
@@ -371,8 +377,7 @@ export class TcpListener implements ManagedListener {
     stream.on("error", ignore);
     if (stream.session === undefined) return;
     const connection = this.#sessionConnection(stream.session);
-    if (!connection.hasReceivedHead) stream.session.setTimeout(IDLE_TIMEOUT);
-    connection.hasReceivedHead = true;
+    connection.headTimer?.clear();
     const head = http2Head(headers, raw);
     if (isRefusal(head)) {
       if (head.isMalformed) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
