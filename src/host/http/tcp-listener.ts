@@ -2,9 +2,10 @@
  * Serves HTTP/1.1 and HTTP/2 on one TLS port with Node's own modules, and turns each request into an exchange.
  *
  * Limits: a TLS handshake must finish within 15 s. A head may be at most 64 KiB and must arrive within 30 to 35 s; in
- * HTTP/2 this applies to the first head, and the idle timeout to later ones (nothing else can arrive during a head). A connection is closed after an idle
- * minute, or if its client makes a pending response or body wait for a minute without reading or sending anything. The
- * total time of a body is not limited, because uploads may be slow; flow control limits unread bytes.
+ * HTTP/2 this applies to the first head, and the idle timeout to later ones, during which nothing else can arrive. A
+ * connection is closed after an idle minute, or if its client makes a pending response or body wait for a minute
+ * without reading or sending anything. The total time of a body is not limited, because uploads may be slow; flow
+ * control limits unread bytes.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
