@@ -27,6 +27,7 @@ export const ENTRIES = [
   "h3 released",
   "h3 reset",
   "h3 cut-off",
+  "h3 late heads",
   "budget sweep",
   // The TCP listener, HTTP/1.1 and HTTP/2 above it
   "tcp server error",

@@ -248,7 +248,7 @@ export class Server extends HttpsServerShape implements NodeServer {
 
   #setLimit(name: keyof typeof DEFAULT_LIMITS, value: number): void {
     this.#limits[name] = value;
-    this.#running?.tcp?.setHttp1Limits({ [name]: value });
+    for (const listener of this.#running?.listeners ?? []) listener.setHttp1Limits({ [name]: value });
   }
 
   // ── Tunnels ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -200,6 +200,17 @@ describe("the Request", () => {
       await reading;
     }
   });
+
+  test("sends 100 (Continue) once, however many chunks are read before the response", async () => {
+    const exchange = post("a", "b", "c");
+    exchange.fields = [["expect", "100-continue"]];
+    const chunks = await seen(exchange, async ({ body }) => {
+      const all: string[] = [];
+      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) all.push(String(chunk));
+      return all;
+    });
+    expect([chunks.length, exchange.informed]).toEqual([3, [100]]);
+  });
 });
 
 describe("the Response", () => {

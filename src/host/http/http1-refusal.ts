@@ -45,6 +45,11 @@ export class Http1Refusal {
     this.#onFault = onFault;
   }
 
+  /** Call if a request of this connection was already refused. */
+  note(socket: Duplex): void {
+    this.#refused.add(socket);
+  }
+
   /** `answered` is true if a response has begun, which a status line would corrupt. */
   handle(error: ClientError, socket: Duplex, answered: boolean): void {
     // The parser continues to read and refuse until the client closes.

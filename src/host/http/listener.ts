@@ -26,7 +26,7 @@ export interface ListenerOptions {
   readonly acceptsTunnels?: boolean | undefined;
   /** Called with each line of the key log (RFC 9850), including its line feed. Set only on explicit request. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
-  /** Overrides the default limits of HTTP/1.1. */
+  /** Overrides the default limits of HTTP/1.1. `headersTimeout` also applies to HTTP/2 and HTTP/3. */
   readonly http1Limits?: Http1Limits | undefined;
   /** Called for invalid HTTP/1.1. Returns false to leave the response to the listener. */
   readonly onClientError?: ((error: Error, socket: object) => boolean) | undefined;
@@ -93,6 +93,8 @@ export interface ManagedListener extends Listener {
   closeConnections(which: "all" | "idle"): void;
   /** Sets the option `acceptsTunnels` for new connections. */
   acceptTunnels(): void;
+  /** Sets the option `http1Limits` for new connections. */
+  setHttp1Limits(limits: Http1Limits): void;
 }
 
 export type CreateListener = (options: ListenerOptions) => Listener;

@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import type { Holder } from "../budget.ts";
 import type { Fault } from "../guard.ts";
+import type { Timer } from "../timer.ts";
 import type { PeerAddress } from "./exchange.ts";
 import type { Http1Pipeline } from "./http1-pipeline.ts";
 import { SharedRoom } from "./shared-room.ts";
@@ -43,8 +44,8 @@ export class TcpConnection implements Holder {
   readonly localAddress: PeerAddress;
   /** Exchanges in progress. */
   readonly exchanges = new Set<Abortable>();
-  /** HTTP/2: true once a request head has arrived. */
-  hasReceivedHead = false;
+  /** HTTP/2: runs until the first request head arrives. */
+  headTimer: Timer | undefined;
   /** HTTP/2: the send buffer limit shared by all responses. */
   readonly room: SharedRoom = new SharedRoom({
     limit: MAX_PENDING,

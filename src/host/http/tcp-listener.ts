@@ -2,9 +2,10 @@
  * Serves HTTP/1.1 and HTTP/2 on one TLS port with Node's own modules, and turns each request into an exchange.
  *
  * Limits: a TLS handshake must finish within 15 s. A head may be at most 64 KiB and must arrive within 30 to 35 s; in
- * HTTP/2 this applies to the first head, and the idle timeout to later ones. A connection is closed after an idle
- * minute, or if its client makes a pending response or body wait for a minute without reading or sending anything. The
- * total time of a body is not limited, because uploads may be slow; flow control limits unread bytes.
+ * HTTP/2 this applies to the first head, and the idle timeout to later ones, during which nothing else can arrive. A
+ * connection is closed after an idle minute, or if its client makes a pending response or body wait for a minute
+ * without reading or sending anything. The total time of a body is not limited, because uploads may be slow; flow
+ * control limits unread bytes.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
@@ -21,7 +22,7 @@ import type { TLSSocket } from "node:tls";
 import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
-import { Timer } from "../timer.ts";
+import { noLimit, Timer } from "../timer.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Pipeline } from "./http1-pipeline.ts";
@@ -342,15 +343,21 @@ export class TcpListener implements ManagedListener {
     limitControlFrames(session, this.#onFault);
     connection.countSentBytes = sentBytesCounter(session);
     this.#budget.add(connection, this.#stallTimeout);
-    session.once(
-      "close",
-      guard("http2 session end", this.#onFault, () => this.#sessions.delete(session)),
-    );
     const idle = guard("http2 session idle", this.#onFault, () => {
       // close() would wait for a stream whose head is incomplete.
       if (connection.exchanges.size === 0) session.destroy();
     });
-    session.setTimeout(HEAD_TIMEOUT, idle);
+    session.setTimeout(IDLE_TIMEOUT, idle);
+    // Node's timeout restarts with every PING.
+    const headTimer = new Timer(idle, noLimit((this.#server as Http1Limits).headersTimeout!));
+    connection.headTimer = headTimer;
+    session.once(
+      "close",
+      guard("http2 session end", this.#onFault, () => {
+        headTimer.clear();
+        this.#sessions.delete(session);
+      }),
+    );
     if (this.#state.draining) session.close();
   }
 
@@ -371,8 +378,7 @@ export class TcpListener implements ManagedListener {
     stream.on("error", ignore);
     if (stream.session === undefined) return;
     const connection = this.#sessionConnection(stream.session);
-    if (!connection.hasReceivedHead) stream.session.setTimeout(IDLE_TIMEOUT);
-    connection.hasReceivedHead = true;
+    connection.headTimer?.clear();
     const head = http2Head(headers, raw);
     if (isRefusal(head)) {
       if (head.isMalformed) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
@@ -439,9 +445,12 @@ export class TcpListener implements ManagedListener {
     const head = http1Head(request);
     if (isRefusal(head)) {
       connection.pipeline?.stop();
+      this.#refusal.note(request.socket);
       refuseHttp1(response, head.status);
       return;
     }
+    // Node's parser drops the rest of a read after a request with Upgrade, so a later request could get lost.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     this.#onExchange(new Http1ServerExchange(request, response, { ...head, upgrade }, connection));
   }
 

@@ -5,13 +5,14 @@ import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/in
 import { createTlsServer } from "../../tls/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { guard, reportFault } from "../guard.ts";
-import type { BoundAddress, ListenerOptions, ManagedListener } from "../http/listener.ts";
+import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "../http/listener.ts";
 import { Timer } from "../timer.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { connectionIds } from "./connection-ids.ts";
 import { QuicDriver } from "./driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
+import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
 import { resetSecret } from "./reset-key.ts";
 import { AcceptedConnection, type ServerProtocols } from "./server-protocol.ts";
 import { type SelectIdentity, tlsIdentities } from "./tls-identities.ts";
@@ -35,6 +36,7 @@ export class QuicListener implements ManagedListener {
   readonly #connections = new Set<AcceptedConnection>();
   #selectIdentity: SelectIdentity;
   #acceptsTunnels: boolean;
+  #headersTimeout: number;
   #isReferenced = true;
   /** Pending calls of `close`; a later one may have a shorter timeout. */
   readonly #onEmpty: (() => void)[] = [];
@@ -43,6 +45,7 @@ export class QuicListener implements ManagedListener {
     this.#options = options;
     this.#selectIdentity = tlsIdentities(options.identities);
     this.#acceptsTunnels = options.acceptsTunnels === true;
+    this.#headersTimeout = options.http1Limits?.headersTimeout ?? DEFAULT_HEADERS_TIMEOUT;
     this.#environment = options.environment ?? systemEnvironment;
     const isReal = this.#environment === systemEnvironment;
     this.#budget = options.budget ?? (isReal ? processBudget() : undefined);
@@ -96,6 +99,7 @@ export class QuicListener implements ManagedListener {
         protocols: serverProtocols,
         onExchange: this.#options.onExchange,
         acceptsTunnels: this.#acceptsTunnels,
+        headersTimeout: this.#headersTimeout,
         onKeyLog,
         budget: this.#budget,
         stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,
@@ -153,6 +157,10 @@ export class QuicListener implements ManagedListener {
 
   setIdentities(identities: ListenerOptions["identities"]): void {
     this.#selectIdentity = tlsIdentities(identities);
+  }
+
+  setHttp1Limits({ headersTimeout }: Http1Limits): void {
+    this.#headersTimeout = headersTimeout ?? this.#headersTimeout;
   }
 
   acceptTunnels(): void {

@@ -26,6 +26,8 @@ export interface ServerProtocol extends ConnectionListener {
 export interface ServerProtocolOptions {
   readonly onExchange: ExchangeHandler;
   readonly acceptsTunnels: boolean;
+  /** Milliseconds in which the head of a request must arrive; 0 for no limit. */
+  readonly headersTimeout: number;
 }
 
 export type CreateServerProtocol = (
