@@ -5,13 +5,14 @@
 import type { Identity } from "../host/certificates/identity.ts";
 import { secureContextOf } from "../host/certificates/secure-context.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
-import type { HttpVersion } from "../host/http/exchange.ts";
+import type { HttpVersion, PeerAddress } from "../host/http/exchange.ts";
 import type {
   BoundAddress,
   Http1Limits,
   ListenerOptions,
   ManagedListener,
   RetryPolicy,
+  TlsOptions,
 } from "../host/http/listener.ts";
 import { TcpListener } from "../host/http/tcp-listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
@@ -32,8 +33,9 @@ import {
 import { QuicListener } from "../host/quic/listener.ts";
 import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
+import { type ClientCertificateOptions, tlsOptionsOf } from "./tls-options.ts";
 
-export interface ServerOptions extends CertificateOptions {
+export interface ServerOptions extends CertificateOptions, ClientCertificateOptions {
   /** All by default. HTTP/1.1 and HTTP/2 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[];
   /** How HTTP/3 is advertised (Alt-Svc). */
@@ -69,9 +71,12 @@ const REJECTION = Symbol.for("nodejs.rejection");
 
 export class Server extends HttpsServerShape implements NodeServer {
   timeout = 0;
+  /** The number of TCP and QUIC connections above which new ones are refused, with a "drop" event. */
+  maxConnections: number | undefined;
   readonly joinDuplicateHeaders: boolean | undefined;
   readonly #options: ServerOptions;
   #identities: readonly Identity[];
+  readonly #tlsOptions: TlsOptions;
   readonly #log: (line: string) => void;
   readonly #limits: { -readonly [Name in keyof Http1Limits]: Http1Limits[Name] } = {};
   #running: Running | undefined;
@@ -81,6 +86,7 @@ export class Server extends HttpsServerShape implements NodeServer {
     super({ captureRejections: true });
     this.#options = options;
     this.#identities = identitiesOf(options);
+    this.#tlsOptions = tlsOptionsOf(options);
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
     this.joinDuplicateHeaders = options.joinDuplicateHeaders;
     for (const name of LIMITS) if (options[name] !== undefined) this.#limits[name] = options[name];
@@ -108,8 +114,11 @@ export class Server extends HttpsServerShape implements NodeServer {
     return this.#running?.isListening === true;
   }
 
-  /** The TCP address, as in net.Server; UDP uses the same port. Null until it is bound. */
+  /** The TCP address or path, as in net.Server; UDP uses the same port. Null until it is bound. */
   address(): { address: string; family: string; port: number } | null {
+    const path = this.#running?.tcp?.path;
+    // The type has only the usual form, so that callers need no cast.
+    if (path !== undefined) return path as never;
     const bound = this.#running?.addresses[0] ?? this.#running?.tcp?.address;
     return bound === undefined ? null : { address: bound.address, family: bound.family, port: bound.port };
   }
@@ -123,6 +132,7 @@ export class Server extends HttpsServerShape implements NodeServer {
   listen(port: number | string | null | undefined, host: string, callback?: () => void): this;
   listen(port: number | string | null | undefined, backlog: number, callback?: () => void): this;
   listen(port: number | string | null | undefined, callback?: () => void): this;
+  listen(path: string, callback?: () => void): this;
   listen(options: ListenOptions, callback?: () => void): this;
   listen(callback?: () => void): this;
   listen(...given: unknown[]): this {
@@ -145,16 +155,24 @@ export class Server extends HttpsServerShape implements NodeServer {
     return this;
   }
 
-  async #listen({ port, host }: ListenRequest, running: Running): Promise<void> {
+  async #listen({ port, host, place }: ListenRequest, running: Running): Promise<void> {
     try {
       // Binds TCP before `listen` returns if there is a certificate and no host, as Node's server does.
       const given = this.#identities;
       const identities = isFilled(given) ? given : await developmentIdentities();
       const where = host ?? (isFilled(given) ? "::" : "localhost");
-      const { addresses } = await bindAll(this.#bindings(identities, running), where, port);
-      running.addresses = addresses;
+      if (place === undefined) {
+        const { addresses } = await bindAll(this.#bindings(identities, running), where, port);
+        running.addresses = addresses;
+      } else {
+        if (!this.#wants("tcp")) throw new ServeError("OPTION_INVALID", "HTTP/3 listens only on ports: give a port");
+        await this.#createTcp(identities, running).listenOn(place);
+        const { address } = running.tcp!;
+        if (address !== undefined) running.addresses = [address];
+      }
     } catch (error) {
       if (this.#running === running) this.#running = undefined;
+      await undefined; // as with Node's server, the listener may be added after this call
       this.emit("error", nodeError(error));
       return;
     }
@@ -168,9 +186,18 @@ export class Server extends HttpsServerShape implements NodeServer {
     this.emit("listening");
   }
 
-  #bindings(identities: readonly [Identity, ...Identity[]], running: Running): Binding<ManagedListener>[] {
-    const { protocols, onKeyLog, retry, stallTimeout } = this.#options;
-    const options: ListenerOptions = {
+  #wants(transport: "tcp" | "udp"): boolean {
+    const { protocols } = this.#options;
+    return protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true;
+  }
+
+  get #isHttp3Disabled(): boolean {
+    return isHttp3Disabled() || this.#tlsOptions.requestCert;
+  }
+
+  #listenerOptions(identities: readonly [Identity, ...Identity[]]): ListenerOptions {
+    const { onKeyLog, retry, stallTimeout } = this.#options;
+    return {
       identities,
       onExchange: createNodeHandler({
         server: this,
@@ -182,24 +209,37 @@ export class Server extends HttpsServerShape implements NodeServer {
       acceptsTunnels: this.#acceptsTunnels,
       onClientError: (error, socket) => this.emit("clientError", error, socket),
       http1Limits: this.#limits,
+      tlsOptions: this.#tlsOptions,
+      admits: (peer) => this.#admits(peer),
+      onConnection: (socket) => this.emit("connection", socket),
+      onSession: (session) => this.emit("session", session),
+      onTlsError: (error, socket) => this.emit("tlsClientError", error, socket),
       onKeyLog,
       retry,
       stallTimeout,
       onFault: this.#onFault,
     };
-    const made = <L extends ManagedListener>(listener: L): L => {
-      running.listeners.push(listener);
-      return listener;
-    };
+  }
+
+  #createTcp(identities: readonly [Identity, ...Identity[]], running: Running): TcpListener {
+    const listener = new TcpListener(this.#listenerOptions(identities));
+    running.listeners.push(listener);
+    running.tcp = listener;
+    return listener;
+  }
+
+  #bindings(identities: readonly [Identity, ...Identity[]], running: Running): Binding<ManagedListener>[] {
     const bindings: Binding<ManagedListener>[] = [];
-    const wants = (transport: "tcp" | "udp"): boolean =>
-      protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true;
-    if (wants("tcp")) {
-      const create = (): TcpListener => (running.tcp = made(new TcpListener(options)));
-      bindings.push({ transport: "tcp", create });
-    }
-    if (wants("udp") && !isHttp3Disabled()) {
-      bindings.push({ transport: "udp", create: () => made(new QuicListener(options)) });
+    if (this.#wants("tcp")) bindings.push({ transport: "tcp", create: () => this.#createTcp(identities, running) });
+    if (this.#wants("udp") && !this.#isHttp3Disabled) {
+      const create = (): QuicListener => {
+        const listener = new QuicListener(this.#listenerOptions(identities));
+        running.listeners.push(listener);
+        return listener;
+      };
+      bindings.push({ transport: "udp", create });
+    } else if (this.#tlsOptions.requestCert) {
+      this.#log("nagare: HTTP/3 is disabled, because requestCert works only for TLS over TCP");
     }
     if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the requested protocols can be served");
     return bindings;
@@ -208,7 +248,7 @@ export class Server extends HttpsServerShape implements NodeServer {
   #advertise({ addresses, listeners }: Running): void {
     const udp = addresses.find(({ transport }) => transport === "udp");
     const { altSvc = {} } = this.#options;
-    const field = altSvcField(isHttp3Disabled() ? { ...altSvc, clear: true } : altSvc, udp?.port);
+    const field = altSvcField(this.#isHttp3Disabled ? { ...altSvc, clear: true } : altSvc, udp?.port);
     if (field !== undefined) for (const listener of listeners) listener.advertise?.(field);
   }
 
@@ -264,6 +304,16 @@ export class Server extends HttpsServerShape implements NodeServer {
   }
 
   // ── Connections ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #admits({ remote, local }: { readonly remote: PeerAddress; readonly local: PeerAddress }): boolean {
+    const { maxConnections } = this;
+    if (typeof maxConnections !== "number" || this.connections < maxConnections) return true;
+    this.emit("drop", {
+      ...{ localAddress: local.address, localPort: local.port, localFamily: local.family },
+      ...{ remoteAddress: remote.address, remotePort: remote.port, remoteFamily: remote.family },
+    });
+    return false;
+  }
 
   /** Accepts no more connections, closes idle ones, waits for pending requests, then emits "close". */
   close(callback?: (error?: Error) => void): this {
@@ -336,7 +386,8 @@ export class Server extends HttpsServerShape implements NodeServer {
 
   #setIdentities(identities: readonly Identity[]): void {
     if (!isFilled(identities)) throw new ServeError("OPTION_INVALID", "there is no certificate: give cert and key");
-    for (const identity of identities) if (!this.#identities.includes(identity)) secureContextOf(identity);
+    const { context } = this.#tlsOptions;
+    for (const identity of identities) if (!this.#identities.includes(identity)) secureContextOf(identity, context);
     for (const listener of this.#running?.listeners ?? []) listener.setIdentities(identities);
     this.#identities = identities;
   }

@@ -91,9 +91,9 @@ class Run {
     for (const listener of this.#hangups) listener();
   }
 
-  /** Waits until stderr contains a text. */
+  /** Waits until stderr or stdout contains a text. */
   async said(text: string): Promise<void> {
-    while (!this.stderr.includes(text)) await once(this.#printed, "printed");
+    while (!`${this.stderr}${this.stdout}`.includes(text)) await once(this.#printed, "printed");
   }
 
   /** Waits until the URL is printed. */
@@ -403,5 +403,40 @@ describe("new certificate files", () => {
     run.hangUp();
     await run.said("new certificate for *.example.test");
     expect(await namesOf(url)).toContain("example.test");
+  });
+
+  test("are events with --json: replaced, kept and why, unchanged", async () => {
+    const pair = place("events", localhostIdentity);
+    const { run } = await serving(["serve", file("site"), "--json", "--no-watch"], {}, pair);
+    const events = () =>
+      run.stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line))
+        .filter(({ event }) => event === "reload");
+    run.hangUp();
+    await run.said('"outcome":"unchanged"');
+    writeFileSync(file("events.pem"), otherIdentity.cert);
+    run.hangUp();
+    await run.said('"outcome":"kept"');
+    place("events", otherIdentity);
+    run.hangUp();
+    await run.said('"outcome":"replaced"');
+    expect(events()).toEqual([
+      { event: "reload", outcome: "unchanged" },
+      {
+        event: "reload",
+        outcome: "kept",
+        code: "KEY_MISMATCH",
+        reason: expect.stringContaining("does not belong to the certificate"),
+      },
+      {
+        event: "reload",
+        outcome: "replaced",
+        certificates: [
+          { names: expect.arrayContaining(["*.example.test"]), notAfter: expect.stringMatching(/^2.*Z$/) },
+        ],
+      },
+    ]);
   });
 });

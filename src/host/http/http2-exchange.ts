@@ -1,5 +1,6 @@
 /** A ServerExchange on a node:http2 stream (RFC 9113). */
 import { constants, type ServerHttp2Stream } from "node:http2";
+import type { TLSSocket } from "node:tls";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
@@ -91,6 +92,10 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#tcp.listener.onFault(fault);
     this.reset(fault.error);
   };
+
+  get tls(): TLSSocket {
+    return this.#tcp.socket as TLSSocket;
+  }
 
   get remoteAddress(): PeerAddress {
     return this.#tcp.remoteAddress;

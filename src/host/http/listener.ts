@@ -3,10 +3,12 @@
  * (HTTP/1.1 and HTTP/2) and QUIC (HTTP/3) implement the same interface.
  */
 
+import type { Duplex } from "node:stream";
 import type { Budget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
+import type { ContextOptions } from "../certificates/secure-context.ts";
 import type { Fault } from "../guard.ts";
-import type { ExchangeHandler, HttpVersion } from "./exchange.ts";
+import type { ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
 
 export interface BoundAddress {
   readonly transport: "tcp" | "udp";
@@ -30,6 +32,16 @@ export interface ListenerOptions {
   readonly http1Limits?: Http1Limits | undefined;
   /** Called for invalid HTTP/1.1. Returns false to leave the response to the listener. */
   readonly onClientError?: ((error: Error, socket: object) => boolean) | undefined;
+  /** TLS over TCP: options besides the certificates. */
+  readonly tlsOptions?: TlsOptions | undefined;
+  /** Called before a connection is accepted. Returns false to refuse it. */
+  readonly admits?: ((peer: { readonly remote: PeerAddress; readonly local: PeerAddress }) => boolean) | undefined;
+  /** Called for each connection: with the TCP socket, or with a socket that stands for a QUIC connection. */
+  readonly onConnection?: ((socket: Duplex) => void) | undefined;
+  /** Called for each HTTP/2 session, with Node's object. */
+  readonly onSession?: ((session: object) => void) | undefined;
+  /** Called when a TLS handshake over TCP has failed. */
+  readonly onTlsError?: ((error: Error, socket: Duplex) => void) | undefined;
   /** Hears of each internal fault; the connection it happened to has ended. A line on standard error by default. */
   readonly onFault?: ((fault: Fault) => void) | undefined;
   /** How long a client may make no progress while something waits for it, in milliseconds. Default: one minute. */
@@ -40,6 +52,15 @@ export interface ListenerOptions {
   readonly retry?: RetryPolicy | undefined;
   /** QUIC: the secret for stateless resets (RFC 9000 §10.3.2). Default: random. */
   readonly resetKey?: Uint8Array | undefined;
+}
+
+/** By node:tls's names. */
+export interface TlsOptions {
+  readonly context: ContextOptions;
+  /** Asks clients for a certificate. */
+  readonly requestCert: boolean;
+  /** Refuses clients without a valid certificate. */
+  readonly rejectUnauthorized: boolean;
 }
 
 /** Limits by node:http's names; times in milliseconds. */

@@ -40,6 +40,8 @@ const EXCHANGE_COST = 8 * 1024;
 
 export class TcpConnection implements Holder {
   readonly listener: ListenerState;
+  /** The TLS connection. HTTP/2's stands for it, and throws once the session has ended. */
+  readonly socket: Socket;
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   /** Exchanges in progress. */
@@ -62,8 +64,10 @@ export class TcpConnection implements Holder {
   constructor(socket: Socket, listener: ListenerState, cutOff: () => void) {
     this.listener = listener;
     this.#cutOff = cutOff;
-    this.remoteAddress = peerAddressFrom(socket.remoteAddress, socket.remotePort);
-    this.localAddress = peerAddressFrom(socket.localAddress, socket.localPort);
+    this.socket = socket;
+    const { remote, local } = addressesOf(socket);
+    this.remoteAddress = remote;
+    this.localAddress = local;
   }
 
   end(exchange: Abortable): void {
@@ -116,6 +120,11 @@ export class TcpConnection implements Holder {
     return sum;
   }
 }
+
+export const addressesOf = (socket: Socket): { readonly remote: PeerAddress; readonly local: PeerAddress } => ({
+  remote: peerAddressFrom(socket.remoteAddress, socket.remotePort),
+  local: peerAddressFrom(socket.localAddress, socket.localPort),
+});
 
 /** Converts Node's address to the usual form: an IPv4-mapped IPv6 address becomes an IPv4 address. */
 export function peerAddressFrom(address = "", port = 0): PeerAddress {

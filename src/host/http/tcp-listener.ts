@@ -17,12 +17,13 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { noLimit, Timer } from "../timer.ts";
+import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Pipeline } from "./http1-pipeline.ts";
@@ -33,7 +34,7 @@ import { Http2ServerExchange } from "./http2-exchange.ts";
 import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "./listener.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { http1Head, http2Head } from "./request-head.ts";
-import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
+import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
 import { TlsIdentities } from "./tls-identities.ts";
 import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 
@@ -46,7 +47,7 @@ export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
   readonly #onExchange: ExchangeHandler;
   #acceptsTunnels: boolean;
-  readonly #onClientError: ListenerOptions["onClientError"];
+  readonly #observer: Pick<ListenerOptions, "admits" | "onConnection" | "onSession" | "onTlsError" | "onClientError">;
   readonly #onFault: (fault: Fault) => void;
   readonly #state: ListenerState;
   readonly #identities: TlsIdentities;
@@ -67,14 +68,15 @@ export class TcpListener implements ManagedListener {
   constructor(options: ListenerOptions) {
     this.#onExchange = options.onExchange;
     this.#acceptsTunnels = options.acceptsTunnels === true;
-    this.#onClientError = options.onClientError;
+    this.#observer = options;
     this.#onFault = options.onFault ?? reportFault;
     this.#budget = options.budget ?? processBudget();
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
-    this.#identities = new TlsIdentities(options.identities);
-    this.#server = createSecureServer(serverOptions(this.#identities, this.#acceptsTunnels, this.#onFault));
+    const { tlsOptions = {} } = options;
+    this.#identities = new TlsIdentities(options.identities, options.tlsOptions?.context);
+    this.#server = createSecureServer(serverOptions(this.#identities, tlsOptions, this.#acceptsTunnels, this.#onFault));
     // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
     const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
@@ -139,9 +141,10 @@ export class TcpListener implements ManagedListener {
     );
     this.#server.on(
       "tlsClientError",
-      guard("tls client error", this.#destroyClient, (error: Error, socket: TLSSocket) =>
-        answerPlainHttp(error, this.#rawOf(socket)),
-      ),
+      guard("tls client error", this.#destroyClient, (error: Error, socket: TLSSocket) => {
+        answerPlainHttp(error, this.#rawOf(socket));
+        this.#observer.onTlsError?.(error, socket);
+      }),
     );
     this.#enableUpgrades();
     const { onKeyLog } = options;
@@ -184,29 +187,28 @@ export class TcpListener implements ManagedListener {
           { noDelay: true },
           guard("tcp other connection", this.#destroy, (socket: Socket) => this.#server.emit("connection", socket)),
         );
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      // Without a host, Node binds synchronously, and falls back to IPv4 if there is no IPv6.
-      server.listen({ port, ...(host === "::" ? {} : { host }), backlog: 1024 }, () => {
-        server.off("error", reject);
-        // The system could not accept a connection (EMFILE). Keep listening, since the next attempt may succeed.
-        server.on(
-          "error",
-          guard("tcp server error", this.#onFault, (error: Error) =>
-            this.#onFault({ entry: "tcp server error", error }),
-          ),
-        );
-        resolve();
-      });
-    });
+    // Without a host, Node binds synchronously, and falls back to IPv4 if there is no IPv6.
+    await bindServer(server, { port, ...(host === "::" ? {} : { host }) }, this.#onFault);
     if (!first) this.#otherServers.push(server);
     if (!this.#referenced) server.unref();
     return boundAddress(server)!;
   }
 
-  /** The first bound address. */
+  /** Listens on a path (UNIX domain) or on an open descriptor. */
+  async listenOn(place: ListenPlace): Promise<void> {
+    await bindServer(this.#server, place, this.#onFault);
+    if (!this.#referenced) this.#server.unref();
+  }
+
+  /** The first bound address; undefined if it is a path. */
   get address(): BoundAddress | undefined {
     return boundAddress(this.#server);
+  }
+
+  /** The path of a UNIX domain socket. */
+  get path(): string | undefined {
+    const bound = (this.#server as Server).address();
+    return typeof bound === "string" ? bound : undefined;
   }
 
   get connections(): number {
@@ -288,6 +290,11 @@ export class TcpListener implements ManagedListener {
   }
 
   #track(socket: Socket): void {
+    const { admits, onConnection } = this.#observer;
+    if (admits?.(addressesOf(socket)) === false) {
+      socket.destroy();
+      return;
+    }
     this.#sockets.add(socket);
     socket.once(
       "close",
@@ -297,6 +304,7 @@ export class TcpListener implements ManagedListener {
       }),
     );
     if (!this.#budget.openSocket()) socket.destroy();
+    else onConnection?.(socket);
   }
 
   #handleSecure(socket: TLSSocket): void {
@@ -359,6 +367,7 @@ export class TcpListener implements ManagedListener {
       }),
     );
     if (this.#state.draining) session.close();
+    this.#observer.onSession?.(session);
   }
 
   /** Handles an HTTP/1.1 connection without traffic. */
@@ -423,8 +432,9 @@ export class TcpListener implements ManagedListener {
     socket.destroy();
   }
 
-  /** The TCP connection of a TLS connection. */
+  /** The TCP connection of a TLS connection; undefined over a UNIX domain socket. */
   #rawOf({ remotePort, remoteAddress }: Socket): Socket | undefined {
+    if (remotePort === undefined) return undefined;
     for (const raw of this.#sockets) {
       if (raw.remotePort === remotePort && raw.remoteAddress === remoteAddress) return raw;
     }
@@ -459,7 +469,7 @@ export class TcpListener implements ManagedListener {
     const exchanges = [...(connection?.exchanges ?? [])];
     const answered = exchanges.some(({ status }) => status !== undefined);
     connection?.abort();
-    if (this.#onClientError?.(error, socket)) return;
+    if (this.#observer.onClientError?.(error, socket)) return;
     this.#refusal.handle(error, socket, answered);
   }
 }
@@ -475,13 +485,6 @@ function sentBytesCounter(session: ServerHttp2Session): () => number {
     before = window;
     return sent;
   };
-}
-
-function boundAddress(server: { address(): AddressInfo | string | null }): BoundAddress | undefined {
-  const bound = server.address() as AddressInfo | null;
-  if (bound === null) return undefined;
-  const family = bound.family === "IPv6" ? "IPv6" : "IPv4";
-  return { transport: "tcp", address: bound.address, family, port: bound.port };
 }
 
 function refuseHttp1(response: ServerResponse, status: number): void {

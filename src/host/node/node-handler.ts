@@ -44,6 +44,14 @@ export const createNodeHandler =
     }
   };
 
+/**
+ * Announces the socket of a request. As over HTTP/1.1, each `req.socket` was announced before, and closes with its
+ * requests, so programs that track sockets work: here a socket has one request.
+ */
+function announce(server: NodeServer, socket: StreamSocket): void {
+  if (server.listenerCount("secureConnection") > 0) server.emit("secureConnection", socket);
+}
+
 function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", options: NodeHandlerOptions): void {
   const { server, onFault } = options;
   const onListenerError = (error: unknown): void => report(options, exchange, error);
@@ -61,8 +69,9 @@ function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", opti
   exchange.onClose = () => {
     if (socket.isRefused) process.nextTick(close);
   };
+  announce(server, socket);
   try {
-    server.emit(event, request, socket, Buffer.alloc(0));
+    if (!socket.destroyed) server.emit(event, request, socket, Buffer.alloc(0));
   } catch (error) {
     fail(error);
   }
@@ -109,7 +118,8 @@ class Transaction {
     exchange.onClose = () => {
       if (exchange.aborted === undefined) outbox.handleClose();
     };
-    this.#dispatch();
+    announce(server, socket);
+    if (!socket.destroyed) this.#dispatch();
   }
 
   #dispatch(): void {

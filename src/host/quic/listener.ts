@@ -1,14 +1,16 @@
 /** A server's listener for HTTP/3, or other protocols over QUIC: one QUIC endpoint on all bound UDP addresses. */
 
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
+import { type Connection, type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { guard, reportFault } from "../guard.ts";
 import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "../http/listener.ts";
 import { Timer } from "../timer.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
+import { peerAddress } from "./connection-facts.ts";
 import { connectionIds } from "./connection-ids.ts";
+import { ConnectionSocket } from "./connection-socket.ts";
 import { QuicDriver } from "./driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
@@ -67,7 +69,7 @@ export class QuicListener implements ManagedListener {
   }
 
   #open(engine: CryptoEngine, socket: UdpSocket): QuicDriver {
-    const { onKeyLog, retry, limits, resetKey, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
+    const { onKeyLog, retry, limits, resetKey, admits, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
     const { rng } = this.#environment;
     const endpoint = new Endpoint({
       config: connectionConfig({
@@ -81,6 +83,9 @@ export class QuicListener implements ManagedListener {
       ...(resetKey === undefined ? {} : { staticSecret: resetSecret(engine, resetKey, socket.address) }),
       server: {
         ...(retry === undefined ? {} : { retry }),
+        ...(admits === undefined
+          ? {}
+          : { admits: (remote, local) => admits({ remote: peerAddress(remote), local: peerAddress(local) }) }),
         createTls: (transportParameters) =>
           createTlsServer({
             engine,
@@ -103,6 +108,7 @@ export class QuicListener implements ManagedListener {
         onKeyLog,
         budget: this.#budget,
         stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,
+        onConnected: (alpn) => this.#handleConnected(connection, accepted, alpn),
         onClosed: (closed) => this.#handleClosed(closed),
       });
       this.#connections.add(accepted);
@@ -139,8 +145,17 @@ export class QuicListener implements ManagedListener {
     });
   }
 
+  #handleConnected(connection: Connection, accepted: AcceptedConnection, alpn: string): void {
+    const { onConnection } = this.#options;
+    if (onConnection === undefined) return;
+    const socket = new ConnectionSocket(connection, accepted, alpn);
+    accepted.socket = socket;
+    onConnection(socket);
+  }
+
   #handleClosed(connection: AcceptedConnection): void {
     this.#connections.delete(connection);
+    connection.socket?.destroy();
     if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
