@@ -4,6 +4,7 @@ import type { SecureServerOptions } from "node:http2";
 import type { SecureContext } from "node:tls";
 import { MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
+import { InnerResponse } from "./inner-response.ts";
 import type { TlsIdentities } from "./tls-identities.ts";
 
 export const IDLE_TIMEOUT = 60_000;
@@ -24,6 +25,7 @@ export function serverOptions(
 ): SecureServerOptions {
   return {
     allowHTTP1: true,
+    Http1ServerResponse: InnerResponse,
     ...identities.options(),
     SNICallback: guard(
       "tls server name",

@@ -5,7 +5,6 @@
  * of the instance.
  */
 import { randomBytes } from "node:crypto";
-import { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { fieldValue } from "../../http/index.ts";
 import type { ServerExchange } from "../http/exchange.ts";
@@ -128,7 +127,8 @@ export function completeRequest(request: Incoming): void {
 /** Catches exceptions from listeners, which fail only this request. */
 function emit(this: Incoming, ...given: [never, ...never[]]): boolean {
   try {
-    return EventEmitter.prototype.emit.apply(this, given);
+    // The prototype's method may be a tracing tool's.
+    return Object.getPrototypeOf(this).emit.apply(this, given);
   } catch (error) {
     this[REQUEST_STATE].fail(error);
     return true;

@@ -2,6 +2,7 @@
  * Presents exchanges to listeners as `http.Server` presents its parser's requests: a request is an event with `req` and
  * `res`, a tunnel is "upgrade" or "connect". Events have the same order as in HTTP/1.1, in every version.
  */
+import { type Channel, channel } from "node:diagnostics_channel";
 import type { EventEmitter } from "node:events";
 import { IncomingMessage, STATUS_CODES } from "node:http";
 import { fieldValue } from "../../http/index.ts";
@@ -27,6 +28,10 @@ export interface NodeHandlerOptions {
   readonly log: (line: string) => void;
   readonly onFault: (fault: Fault) => void;
 }
+
+// Node's own channels, with its messages. ServerResponse publishes "http.server.response.created" itself.
+const requestStart = channel("http.server.request.start");
+const responseFinish = channel("http.server.response.finish");
 
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
@@ -104,6 +109,7 @@ class Transaction {
     this.#response = response;
     this.#outbox = outbox;
     failures.set(response, fail);
+    this.#publish(requestStart);
     response.assignSocket(socket as never);
     exchange.onAbort = () => void socket.destroy();
     exchange.onClose = () => {
@@ -148,7 +154,14 @@ class Transaction {
     response.end(STATUS_CODES[500]);
   }
 
+  #publish(to: Channel): void {
+    if (!to.hasSubscribers) return;
+    const { server } = this.#options;
+    to.publish({ request: this.#request, response: this.#response, socket: this.#socket, server });
+  }
+
   #handleFinish(): void {
+    this.#publish(responseFinish);
     const request = this.#request;
     this.#isFinished = true;
     request[REQUEST_STATE].hasResponded = true;
