@@ -5,6 +5,7 @@
 import type { FieldLine } from "../../http/index.ts";
 import { printable } from "../../wire/printable.ts";
 import type { HostClock } from "../clock.ts";
+import { type Scope, scopesOfListener, within } from "../request-scope.ts";
 import type { ConnectionInfo, ExchangeHandler, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import { sendResponse } from "./send-response.ts";
 import { createServerRequest, requestUrl, type ServerRequest } from "./server-request.ts";
@@ -102,23 +103,29 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
     await sendResponse(exchange, response, () => context.responseTrailers, options.clock);
   };
 
+  const handle = (exchange: ServerExchange, scope: Scope): void => {
+    const url = requestUrl(exchange);
+    if (url === undefined) {
+      exchange.respond(400, [], { endStream: true });
+      return;
+    }
+    const request = createServerRequest(exchange, url);
+    exchange.onAbort = within(scope, (reason) => request.abort(reason));
+    const context = new FetchContext(exchange, request, waitUntil);
+    answer(exchange, request, context).catch((error: unknown) => {
+      if (exchange.aborted !== undefined) return;
+      logError(exchange, error);
+      if (exchange.status === undefined) exchange.respond(500, [], { endStream: true });
+      else exchange.reset(error instanceof Error ? error : new Error(String(error)));
+    });
+  };
+
+  const createScope = scopesOfListener();
   return {
     acceptsTunnels: true,
     handle: (exchange) => {
-      const url = requestUrl(exchange);
-      if (url === undefined) {
-        exchange.respond(400, [], { endStream: true });
-        return;
-      }
-      const request = createServerRequest(exchange, url);
-      exchange.onAbort = (reason) => request.abort(reason);
-      const context = new FetchContext(exchange, request, waitUntil);
-      answer(exchange, request, context).catch((error: unknown) => {
-        if (exchange.aborted !== undefined) return;
-        logError(exchange, error);
-        if (exchange.status === undefined) exchange.respond(500, [], { endStream: true });
-        else exchange.reset(error instanceof Error ? error : new Error(String(error)));
-      });
+      const scope = createScope();
+      scope.runInAsyncScope(handle, undefined, exchange, scope);
     },
     settled: async () => {
       while (waiting.size > 0) await Promise.all(waiting);

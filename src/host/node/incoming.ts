@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { fieldValue } from "../../http/index.ts";
 import type { ServerExchange } from "../http/exchange.ts";
+import { captureScope, within } from "../request-scope.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
 export type RequestClass = new (socket: never) => IncomingMessage;
@@ -106,7 +107,7 @@ function pump(request: Incoming): void {
   } else if (body.state === "ended") completeRequest(request);
   else if (!state.isWaiting) {
     state.isWaiting = true;
-    body.onReadable = () => pump(request);
+    body.onReadable = within(captureScope(), () => pump(request));
   }
 }
 

@@ -8,6 +8,7 @@ import { IncomingMessage, STATUS_CODES } from "node:http";
 import { fieldValue } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../http/exchange.ts";
+import { type Scope, scopesOfListener, within } from "../request-scope.ts";
 import { completeRequest, createRequest, type Incoming, REQUEST_STATE, type RequestClass } from "./incoming.ts";
 import { connectionReset } from "./node-errors.ts";
 import type { Outbox } from "./outbox.ts";
@@ -35,21 +36,32 @@ const responseFinish = channel("http.server.response.finish");
 
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
-export const createNodeHandler =
-  (options: NodeHandlerOptions): ExchangeHandler =>
-  (exchange) => {
-    const { tunnelOffer, http1 } = exchange;
-    if (tunnelOffer === undefined) new Transaction(exchange, options);
-    else {
-      const event = tunnelOffer.protocol === undefined ? "connect" : "upgrade";
-      if (options.server.listenerCount(event) > 0) openTunnel(exchange, event, options);
-      // RFC 9110 §7.8: a server may ignore Upgrade.
-      else if (event === "upgrade" && http1 !== undefined) new Transaction(exchange, options);
-      else exchange.respond(501, [], { endStream: true });
-    }
+export function createNodeHandler(options: NodeHandlerOptions): ExchangeHandler {
+  const createScope = scopesOfListener();
+  return (exchange) => {
+    const scope = createScope();
+    scope.runInAsyncScope(handleExchange, undefined, exchange, options, scope);
   };
+}
 
-function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", options: NodeHandlerOptions): void {
+function handleExchange(exchange: ServerExchange, options: NodeHandlerOptions, scope: Scope): void {
+  const { tunnelOffer, http1 } = exchange;
+  if (tunnelOffer === undefined) new Transaction(exchange, options, scope);
+  else {
+    const event = tunnelOffer.protocol === undefined ? "connect" : "upgrade";
+    if (options.server.listenerCount(event) > 0) openTunnel(exchange, event, options, scope);
+    // RFC 9110 §7.8: a server may ignore Upgrade.
+    else if (event === "upgrade" && http1 !== undefined) new Transaction(exchange, options, scope);
+    else exchange.respond(501, [], { endStream: true });
+  }
+}
+
+function openTunnel(
+  exchange: ServerExchange,
+  event: "connect" | "upgrade",
+  options: NodeHandlerOptions,
+  scope: Scope,
+): void {
   const { server, onFault } = options;
   const onListenerError = (error: unknown): void => report(options, exchange, error);
   const socket = new StreamSocket(exchange, { server, onFault, onListenerError });
@@ -61,7 +73,7 @@ function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", opti
   request.complete = true;
   request.push(null);
   Object.assign(request, { upgrade: true });
-  exchange.onAbort = (reason) => socket.destroy(connectionReset(reason));
+  exchange.onAbort = within(scope, (reason) => socket.destroy(connectionReset(reason)));
   const close = guard("node tunnel refused", onFault, () => void socket.destroy());
   exchange.onClose = () => {
     if (socket.isRefused) process.nextTick(close);
@@ -83,7 +95,7 @@ class Transaction {
   readonly #outbox: Outbox;
   #isFinished = false;
 
-  constructor(exchange: ServerExchange, options: NodeHandlerOptions) {
+  constructor(exchange: ServerExchange, options: NodeHandlerOptions, scope: Scope) {
     this.#exchange = exchange;
     this.#options = options;
     const { server, onFault } = options;
@@ -111,7 +123,7 @@ class Transaction {
     failures.set(response, fail);
     this.#publish(requestStart);
     response.assignSocket(socket as never);
-    exchange.onAbort = () => void socket.destroy();
+    exchange.onAbort = within(scope, () => socket.destroy());
     exchange.onClose = () => {
       if (exchange.aborted === undefined) outbox.handleClose();
     };
