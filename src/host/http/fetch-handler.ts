@@ -7,6 +7,7 @@ import { printable } from "../../wire/printable.ts";
 import type { HostClock } from "../clock.ts";
 import { type Scope, scopesOfListener, within } from "../request-scope.ts";
 import type { ConnectionInfo, ExchangeHandler, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
+import { type FetchMessage, publishError, traced } from "./fetch-channel.ts";
 import { sendResponse } from "./send-response.ts";
 import { createServerRequest, requestUrl, type ServerRequest } from "./server-request.ts";
 import { looksAccepted } from "./tunnel.ts";
@@ -79,12 +80,18 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
     waiting.add(settled);
   };
 
-  const answer = async (exchange: ServerExchange, request: ServerRequest, context: FetchContext): Promise<void> => {
+  const answer = async (
+    exchange: ServerExchange,
+    request: ServerRequest,
+    context: FetchContext,
+    message: FetchMessage | undefined,
+  ): Promise<void> => {
     let response: Response;
     try {
       response = await handler(nativeRequest ? request.native() : (request as unknown as Request), context, context);
       if (!(response instanceof Response)) throw new TypeError("the handler did not return a Response");
     } catch (error) {
+      if (message !== undefined) publishError(message, error);
       if (exchange.aborted !== undefined) return; // a cancelled handler is expected to fail
       if (context.tunnel?.isAccepted === true) {
         logError(exchange, error);
@@ -93,6 +100,7 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
       }
       response = await errorResponse(exchange, error, options.onError, logError);
     }
+    if (message !== undefined) message.response = response;
     // The returned response is a placeholder for the one already sent.
     if (context.tunnel?.isAccepted === true) return;
     if (looksAccepted(exchange.method, response.status)) {
@@ -112,12 +120,14 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
     const request = createServerRequest(exchange, url);
     exchange.onAbort = within(scope, (reason) => request.abort(reason));
     const context = new FetchContext(exchange, request, waitUntil);
-    answer(exchange, request, context).catch((error: unknown) => {
-      if (exchange.aborted !== undefined) return;
-      logError(exchange, error);
-      if (exchange.status === undefined) exchange.respond(500, [], { endStream: true });
-      else exchange.reset(error instanceof Error ? error : new Error(String(error)));
-    });
+    traced(request as unknown as Request, context, (message) => answer(exchange, request, context, message)).catch(
+      (error: unknown) => {
+        if (exchange.aborted !== undefined) return;
+        logError(exchange, error);
+        if (exchange.status === undefined) exchange.respond(500, [], { endStream: true });
+        else exchange.reset(error instanceof Error ? error : new Error(String(error)));
+      },
+    );
   };
 
   const createScope = scopesOfListener();

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import type { FieldSection } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { Http1Upgrade } from "./http1-exchange.ts";
-import { InnerResponse } from "./inner-response.ts";
+import { InnerResponse } from "./inner-server.ts";
 import { NodeTunnel } from "./node-tunnel.ts";
 
 /** True if content follows the head (RFC 9112 §6.3), which Node cannot tell apart from the new protocol's bytes. */

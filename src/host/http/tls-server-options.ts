@@ -4,7 +4,7 @@ import type { SecureServerOptions } from "node:http2";
 import type { SecureContext } from "node:tls";
 import { MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
-import { InnerResponse } from "./inner-response.ts";
+import { InnerResponse } from "./inner-server.ts";
 import type { TlsIdentities } from "./tls-identities.ts";
 
 export const IDLE_TIMEOUT = 60_000;

@@ -1,9 +1,11 @@
 /**
- * The ServerResponse of Node's own HTTP/1.1 server, beneath an exchange. Node publishes it on its diagnostics channels
- * and measures it for PerformanceObservers, but it is an internal of ours: `nagare/node` publishes the `req` and `res`
- * that its listeners get, once for each request in every version, and fetch handlers have none.
+ * Keeps Node's own server for HTTP/1.1 and HTTP/2, beneath the exchanges, from tools that observe servers: Node
+ * publishes its objects on diagnostics channels and measures them for PerformanceObservers, and tracing tools make a
+ * span of each request that it emits. `nagare/node` shows them the `req` and `res` that its listeners get, once for each
+ * request in every version, and fetch handlers have their own channel.
  */
 import { channel } from "node:diagnostics_channel";
+import type { EventEmitter } from "node:events";
 import { OutgoingMessage, ServerResponse } from "node:http";
 
 /** Undocumented members. */
@@ -27,8 +29,14 @@ const CHANNELS = ["http.server.request.start", "http.server.response.created", "
 
 let isHidden = false;
 
+export function hideInnerServer(server: EventEmitter): void {
+  // Datadog's tracer gives each server that node:http2 creates an `emit` of its own.
+  delete (server as { emit?: unknown }).emit;
+  hideInnerResponses();
+}
+
 /** Keeps messages about inner responses from subscribers. Node calls `publish` only if there are any. */
-export function hideInnerResponses(): void {
+function hideInnerResponses(): void {
   if (isHidden) return;
   isHidden = true;
   for (const each of CHANNELS.map((name) => channel(name))) {
