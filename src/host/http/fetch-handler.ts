@@ -5,7 +5,9 @@
 import type { FieldLine } from "../../http/index.ts";
 import { printable } from "../../wire/printable.ts";
 import type { HostClock } from "../clock.ts";
+import { type Scope, scopesOfListener, within } from "../request-scope.ts";
 import type { ConnectionInfo, ExchangeHandler, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
+import { type FetchMessage, publishError, traced } from "./fetch-channel.ts";
 import { sendResponse } from "./send-response.ts";
 import { createServerRequest, requestUrl, type ServerRequest } from "./server-request.ts";
 import { looksAccepted } from "./tunnel.ts";
@@ -78,12 +80,18 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
     waiting.add(settled);
   };
 
-  const answer = async (exchange: ServerExchange, request: ServerRequest, context: FetchContext): Promise<void> => {
+  const answer = async (
+    exchange: ServerExchange,
+    request: ServerRequest,
+    context: FetchContext,
+    message: FetchMessage | undefined,
+  ): Promise<void> => {
     let response: Response;
     try {
       response = await handler(nativeRequest ? request.native() : (request as unknown as Request), context, context);
       if (!(response instanceof Response)) throw new TypeError("the handler did not return a Response");
     } catch (error) {
+      if (message !== undefined) publishError(message, error);
       if (exchange.aborted !== undefined) return; // a cancelled handler is expected to fail
       if (context.tunnel?.isAccepted === true) {
         logError(exchange, error);
@@ -92,6 +100,7 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
       }
       response = await errorResponse(exchange, error, options.onError, logError);
     }
+    if (message !== undefined) message.response = response;
     // The returned response is a placeholder for the one already sent.
     if (context.tunnel?.isAccepted === true) return;
     if (looksAccepted(exchange.method, response.status)) {
@@ -102,23 +111,31 @@ export function createFetchHandler(handler: Handler, options: FetchHandlerOption
     await sendResponse(exchange, response, () => context.responseTrailers, options.clock);
   };
 
-  return {
-    acceptsTunnels: true,
-    handle: (exchange) => {
-      const url = requestUrl(exchange);
-      if (url === undefined) {
-        exchange.respond(400, [], { endStream: true });
-        return;
-      }
-      const request = createServerRequest(exchange, url);
-      exchange.onAbort = (reason) => request.abort(reason);
-      const context = new FetchContext(exchange, request, waitUntil);
-      answer(exchange, request, context).catch((error: unknown) => {
+  const handle = (exchange: ServerExchange, scope: Scope): void => {
+    const url = requestUrl(exchange);
+    if (url === undefined) {
+      exchange.respond(400, [], { endStream: true });
+      return;
+    }
+    const request = createServerRequest(exchange, url);
+    exchange.onAbort = within(scope, (reason) => request.abort(reason));
+    const context = new FetchContext(exchange, request, waitUntil);
+    traced(request as unknown as Request, context, (message) => answer(exchange, request, context, message)).catch(
+      (error: unknown) => {
         if (exchange.aborted !== undefined) return;
         logError(exchange, error);
         if (exchange.status === undefined) exchange.respond(500, [], { endStream: true });
         else exchange.reset(error instanceof Error ? error : new Error(String(error)));
-      });
+      },
+    );
+  };
+
+  const createScope = scopesOfListener();
+  return {
+    acceptsTunnels: true,
+    handle: (exchange) => {
+      const scope = createScope();
+      scope.runInAsyncScope(handle, undefined, exchange, scope);
     },
     settled: async () => {
       while (waiting.size > 0) await Promise.all(waiting);

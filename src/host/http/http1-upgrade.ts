@@ -1,11 +1,12 @@
 /**
  * CONNECT and Upgrade in HTTP/1.1 (RFC 9110 §7.8, §9.3.6): uses the socket after node:http's parser has released it.
  */
-import { type IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FieldSection } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { Http1Upgrade } from "./http1-exchange.ts";
+import { InnerResponse } from "./inner-server.ts";
 import { NodeTunnel } from "./node-tunnel.ts";
 
 /** True if content follows the head (RFC 9112 §6.3), which Node cannot tell apart from the new protocol's bytes. */
@@ -14,7 +15,7 @@ export const hasContent = (request: IncomingMessage): boolean =>
 
 /** Creates a response for a request that has none from Node. The connection closes after it. */
 export function responseFor(request: IncomingMessage, socket: Socket, onFault: (fault: Fault) => void): ServerResponse {
-  const response = new ServerResponse(request);
+  const response = new InnerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
   const end = (fault: Fault): void => {

@@ -2,6 +2,7 @@
 import { contentLengthOf, type FieldLine, fieldValue, isConnectionSpecific } from "../../http/index.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { detach, guard, ignore } from "../guard.ts";
+import { captureScope, within } from "../request-scope.ts";
 import { isDecoded, isGzip, mayBeDecoded, withoutCoding } from "./decoded-response.ts";
 import type { ServerExchange } from "./exchange.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
@@ -77,11 +78,11 @@ async function sendStream(
   };
   exchange.onDrain = () => wake?.();
   const onAbort = exchange.onAbort;
-  exchange.onAbort = (reason) => {
+  exchange.onAbort = within(captureScope(), (reason) => {
     onAbort?.(reason);
     wake?.();
     source.cancel(reason);
-  };
+  });
   try {
     const fields = await correctCoding(given, source);
     // Read nothing ahead for a client that already has enough queued.

@@ -31,6 +31,7 @@ import { Http1Refusal } from "./http1-refusal.ts";
 import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { limitControlFrames } from "./http2-control-frames.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
+import { hideInnerServer } from "./inner-server.ts";
 import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "./listener.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { http1Head, http2Head } from "./request-head.ts";
@@ -77,6 +78,7 @@ export class TcpListener implements ManagedListener {
     const { tlsOptions = {} } = options;
     this.#identities = new TlsIdentities(options.identities, options.tlsOptions?.context);
     this.#server = createSecureServer(serverOptions(this.#identities, tlsOptions, this.#acceptsTunnels, this.#onFault));
+    hideInnerServer(this.#server);
     // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
     const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.

@@ -4,6 +4,7 @@ import type { SecureServerOptions } from "node:http2";
 import type { SecureContext } from "node:tls";
 import { MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
+import { InnerResponse } from "./inner-server.ts";
 import type { TlsOptions } from "./listener.ts";
 import type { TlsIdentities } from "./tls-identities.ts";
 
@@ -26,6 +27,7 @@ export function serverOptions(
 ): SecureServerOptions {
   return {
     allowHTTP1: true,
+    Http1ServerResponse: InnerResponse,
     ...identities.options(),
     requestCert,
     rejectUnauthorized,

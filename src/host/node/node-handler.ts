@@ -2,11 +2,13 @@
  * Presents exchanges to listeners as `http.Server` presents its parser's requests: a request is an event with `req` and
  * `res`, a tunnel is "upgrade" or "connect". Events have the same order as in HTTP/1.1, in every version.
  */
+import { type Channel, channel } from "node:diagnostics_channel";
 import type { EventEmitter } from "node:events";
 import { IncomingMessage, STATUS_CODES } from "node:http";
 import { fieldValue } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../http/exchange.ts";
+import { type Scope, scopesOfListener, within } from "../request-scope.ts";
 import { completeRequest, createRequest, type Incoming, REQUEST_STATE, type RequestClass } from "./incoming.ts";
 import { connectionReset } from "./node-errors.ts";
 import type { Outbox } from "./outbox.ts";
@@ -28,21 +30,31 @@ export interface NodeHandlerOptions {
   readonly onFault: (fault: Fault) => void;
 }
 
+// Node's own channels, with its messages. ServerResponse publishes "http.server.response.created" itself.
+const requestStart = channel("http.server.request.start");
+const responseFinish = channel("http.server.response.finish");
+
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
-export const createNodeHandler =
-  (options: NodeHandlerOptions): ExchangeHandler =>
-  (exchange) => {
-    const { tunnelOffer, http1 } = exchange;
-    if (tunnelOffer === undefined) new Transaction(exchange, options);
-    else {
-      const event = tunnelOffer.protocol === undefined ? "connect" : "upgrade";
-      if (options.server.listenerCount(event) > 0) openTunnel(exchange, event, options);
-      // RFC 9110 §7.8: a server may ignore Upgrade.
-      else if (event === "upgrade" && http1 !== undefined) new Transaction(exchange, options);
-      else exchange.respond(501, [], { endStream: true });
-    }
+export function createNodeHandler(options: NodeHandlerOptions): ExchangeHandler {
+  const createScope = scopesOfListener();
+  return (exchange) => {
+    const scope = createScope();
+    scope.runInAsyncScope(handleExchange, undefined, exchange, options, scope);
   };
+}
+
+function handleExchange(exchange: ServerExchange, options: NodeHandlerOptions, scope: Scope): void {
+  const { tunnelOffer, http1 } = exchange;
+  if (tunnelOffer === undefined) new Transaction(exchange, options, scope);
+  else {
+    const event = tunnelOffer.protocol === undefined ? "connect" : "upgrade";
+    if (options.server.listenerCount(event) > 0) openTunnel(exchange, event, options, scope);
+    // RFC 9110 §7.8: a server may ignore Upgrade.
+    else if (event === "upgrade" && http1 !== undefined) new Transaction(exchange, options, scope);
+    else exchange.respond(501, [], { endStream: true });
+  }
+}
 
 /**
  * Announces the socket of a request. As over HTTP/1.1, each `req.socket` was announced before, and closes with its
@@ -52,7 +64,12 @@ function announce(server: NodeServer, socket: StreamSocket): void {
   if (server.listenerCount("secureConnection") > 0) server.emit("secureConnection", socket);
 }
 
-function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", options: NodeHandlerOptions): void {
+function openTunnel(
+  exchange: ServerExchange,
+  event: "connect" | "upgrade",
+  options: NodeHandlerOptions,
+  scope: Scope,
+): void {
   const { server, onFault } = options;
   const onListenerError = (error: unknown): void => report(options, exchange, error);
   const socket = new StreamSocket(exchange, { server, onFault, onListenerError });
@@ -64,7 +81,7 @@ function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", opti
   request.complete = true;
   request.push(null);
   Object.assign(request, { upgrade: true });
-  exchange.onAbort = (reason) => socket.destroy(connectionReset(reason));
+  exchange.onAbort = within(scope, (reason) => socket.destroy(connectionReset(reason)));
   const close = guard("node tunnel refused", onFault, () => void socket.destroy());
   exchange.onClose = () => {
     if (socket.isRefused) process.nextTick(close);
@@ -87,7 +104,7 @@ class Transaction {
   readonly #outbox: Outbox;
   #isFinished = false;
 
-  constructor(exchange: ServerExchange, options: NodeHandlerOptions) {
+  constructor(exchange: ServerExchange, options: NodeHandlerOptions, scope: Scope) {
     this.#exchange = exchange;
     this.#options = options;
     const { server, onFault } = options;
@@ -113,8 +130,9 @@ class Transaction {
     this.#response = response;
     this.#outbox = outbox;
     failures.set(response, fail);
+    this.#publish(requestStart);
     response.assignSocket(socket as never);
-    exchange.onAbort = () => void socket.destroy();
+    exchange.onAbort = within(scope, () => socket.destroy());
     exchange.onClose = () => {
       if (exchange.aborted === undefined) outbox.handleClose();
     };
@@ -158,7 +176,14 @@ class Transaction {
     response.end(STATUS_CODES[500]);
   }
 
+  #publish(to: Channel): void {
+    if (!to.hasSubscribers) return;
+    const { server } = this.#options;
+    to.publish({ request: this.#request, response: this.#response, socket: this.#socket, server });
+  }
+
   #handleFinish(): void {
+    this.#publish(responseFinish);
     const request = this.#request;
     this.#isFinished = true;
     request[REQUEST_STATE].hasResponded = true;
