@@ -26,6 +26,15 @@ const USAGE_CODES = new Set([
 type CreateService = (log: (line: string) => void) => Promise<Service>;
 
 export async function runServer(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
+  try {
+    await runUntilStopped(settings, createService, io);
+  } finally {
+    // A module's timers, connections and servers must not keep a command alive that has stopped or failed.
+    io.exitSoon?.();
+  }
+}
+
+async function runUntilStopped(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
   const lines = new LineWriter(
     io.stderr,
     (count) => `nagare: ${count} lines were dropped because nothing read standard error`,
@@ -51,8 +60,6 @@ export async function runServer(settings: ServerSettings, createService: CreateS
     if (settings.json) emit({ event: "closed" });
   } finally {
     stopReloads?.();
-    // A module's timers and connections must not keep a stopped server alive.
-    io.exitSoon?.();
   }
 }
 
