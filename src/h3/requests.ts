@@ -322,6 +322,8 @@ export class Requests implements MessageReaderHost {
       return;
     }
     if (!(error instanceof StreamError)) throw error;
+    // A client that provokes our reset has cancelled its request ("MadeYouReset").
+    if (stream.announced) this.#countCancellation(stream);
     this.#end(stream, error.code, error.message);
   }
 

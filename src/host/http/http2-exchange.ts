@@ -77,7 +77,10 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
         if (this.#tunnel !== undefined) return;
         // Node may emit "close" (NO_ERROR) before "finish" when the last frame has been sent.
         const hasAll = stream.writableFinished || stream.rstCode === constants.NGHTTP2_NO_ERROR;
-        if (!this.#ended || !hasAll) this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
+        if (this.#aborted === undefined && (!this.#ended || !hasAll)) {
+          tcp.countCancelled();
+          this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
+        }
         this.#close();
       }),
     );
