@@ -11,6 +11,7 @@ import { createClient } from "../client/index.ts";
 import { TCP_VERSIONS, VERSIONS } from "../edge/testing/client.ts";
 import { get } from "../edge/testing/test-client.ts";
 import { makeCertificate, type TestCertificate } from "../host/certificates/testing/make-certificate.ts";
+import { AES_PFX, PLAIN_PFX } from "../host/certificates/testing/pfx.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
 import { createServer, Server } from "./server.ts";
 import { closers, connect, listening, ownServer } from "./testing/server.ts";
@@ -241,6 +242,8 @@ test("accepts certificates in the forms that https does", async () => {
     { cert: Buffer.from(cert), key: Buffer.from(key) },
     { cert: [cert], key: [{ pem: key }] },
     { tls: { cert, key } },
+    AES_PFX,
+    { pfx: [Buffer.from(PLAIN_PFX.pfx), { buf: AES_PFX.pfx, passphrase: AES_PFX.passphrase }] },
   ]) {
     const port = await listening(createServer(options, (_request, response) => response.end("served")));
     const [, open] = VERSIONS[2]!;
@@ -248,7 +251,8 @@ test("accepts certificates in the forms that https does", async () => {
   }
   expect(codeOf(() => createServer({ cert }))).toBe("OPTION_INVALID");
   expect(codeOf(() => createServer({ cert, key: "none" }))).toBe("KEY_UNREADABLE");
-  expect(codeOf(() => createServer({ pfx: cert } as never))).toBe("OPTION_INVALID");
+  expect(codeOf(() => createServer({ pfx: cert }))).toBe("CERTIFICATE_UNREADABLE");
+  expect(codeOf(() => createServer({ ...AES_PFX, passphrase: "wrong" }))).toBe("KEY_ENCRYPTED");
 });
 
 describe.each(VERSIONS)("certificates replaced over %s", (version) => {
