@@ -3,7 +3,7 @@
  * `res`, so it cannot be published on Node's own channels, whose subscribers expect both.
  */
 import { tracingChannel } from "node:diagnostics_channel";
-import type { Context } from "./fetch-handler.ts";
+import type { Context } from "./fetch-context.ts";
 
 /** The message, the same object in all events of a request. */
 export interface FetchMessage {

@@ -1,7 +1,8 @@
 /** The Request and Response of fetch handlers, compared with Node's own. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
-import { type Context, createFetchHandler, type Handler } from "./fetch-handler.ts";
+import type { Context } from "./fetch-context.ts";
+import { createFetchHandler, type Handler } from "./fetch-handler.ts";
 import { LightResponse } from "./plain-response.ts";
 import { FakeExchange } from "./testing/fake-exchange.ts";
 
