@@ -68,14 +68,29 @@ function withDoors(server: AnyServer): AnyServer {
 /** Node's server has no HTTP/3: it is compared behind the same gateway. */
 const serverVersion = kind === "nagare" ? version : "h1";
 
-const replaced = <C extends object>(Class: C): C =>
+/** Those that the suite made with node:http. */
+const plainServers = new WeakSet<object>();
+
+function createPlain(...given: Parameters<typeof create>): AnyServer {
+  const server = create(...given);
+  plainServers.add(server);
+  return server;
+}
+
+const replaced = <C extends object>(Class: C, make = create): C =>
   new Proxy(Class, {
-    construct: (_, given) => create(...(given as [])),
-    apply: (_, _this, given) => create(...(given as [])),
+    construct: (_, given) => make(...(given as [])),
+    apply: (_, _this, given) => make(...(given as [])),
   });
 
-Object.assign(http, { createServer: create, Server: replaced(http.Server) });
+Object.assign(http, { createServer: createPlain, Server: replaced(http.Server, createPlain) });
 Object.assign(https, { createServer: create, Server: replaced(https.Server) });
+
+// A client that looks for TLS finds none where the suite asked for none.
+Object.defineProperty(tls.Server, Symbol.hasInstance, {
+  value: (server: object) =>
+    Function.prototype[Symbol.hasInstance].call(tls.Server, server) && !plainServers.has(server),
+});
 
 const { connect } = net.Socket.prototype;
 type Options = { port?: unknown; host?: string; [DIRECT]?: boolean };
