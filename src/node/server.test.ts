@@ -60,6 +60,16 @@ describe("listen", () => {
     expect(server.address()!.port).toBe(port);
   });
 
+  test("supertest finds a handle while the server is bound", async () => {
+    const { server } = ownServer();
+    expect(server._handle).toBeNull();
+    closing(server).listen(0);
+    expect(server._handle).not.toBeNull();
+    await once(server, "listening");
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    expect(server._handle).toBeNull();
+  });
+
   test("a path, a port out of range and a second call are rejected with a code", () => {
     const { server } = ownServer();
     expect(codeOf(() => server.listen("/run/socket" as never))).toBe("OPTION_INVALID");
