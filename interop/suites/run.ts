@@ -8,7 +8,7 @@ import { type ServerKind, settingsToEnvironment } from "./settings.ts";
 import type { Suite, Version } from "./suite.ts";
 
 /** Milliseconds without output after which the run is ended. */
-const PATIENCE = 120_000;
+const PATIENCE = 60_000;
 
 /** Node's http server as it is, or a server that the preload puts in its place. */
 export type Replacement = { readonly server: ServerKind; readonly version: Version } | "none";

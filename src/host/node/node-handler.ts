@@ -28,6 +28,7 @@ export interface NodeHandlerOptions {
   readonly onFault: (fault: Fault) => void;
 }
 
+const NOTHING = new Uint8Array();
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
 export const createNodeHandler =
@@ -62,11 +63,15 @@ function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", opti
     if (socket.isRefused) process.nextTick(close);
   };
   try {
-    server.emit(event, request, socket, Buffer.alloc(0));
+    const { buffer, byteOffset, byteLength } = exchange.tunnelOffer?.takeRest?.() ?? NOTHING;
+    server.emit(event, request, socket, Buffer.from(buffer, byteOffset, byteLength));
   } catch (error) {
     fail(error);
   }
 }
+
+/** True for errors of an HTTP/1.1 connection or its parser, which Node's server emits on the socket. */
+const isConnectionError = (reason: Error): boolean => typeof (reason as NodeJS.ErrnoException).code === "string";
 
 /** One request and its response. */
 class Transaction {
@@ -105,7 +110,7 @@ class Transaction {
     this.#outbox = outbox;
     failures.set(response, fail);
     response.assignSocket(socket as never);
-    exchange.onAbort = () => void socket.destroy();
+    exchange.onAbort = (reason) => void socket.destroy(isConnectionError(reason) ? reason : undefined);
     exchange.onClose = () => {
       if (exchange.aborted === undefined) outbox.handleClose();
     };
