@@ -85,4 +85,7 @@ function report(suite: Suite, version: Version, { end }: Run, verdict: Verdict):
 }
 
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ rows }, undefined, 2)}\n`);
-process.exit(rows.some(({ unexpected, missing, end }) => unexpected.length + missing.length > 0 || end) ? 1 : 0);
+// Servers of failed tests may keep a runner from ending.
+const isBad = ({ unexpected, missing, failed, end }: Row): boolean =>
+  unexpected.length + missing.length > 0 || (failed === 0 && end !== undefined);
+process.exit(rows.some(isBad) ? 1 : 0);

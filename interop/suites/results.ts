@@ -23,24 +23,21 @@ export interface ReportedTest {
 
 type Test = Omit<Failure, "error"> & { readonly outcome: ReportedTest["outcome"]; readonly error: string };
 
-/** Reads the output of mocha's `json-stream` reporter. What tests print is between its lines. */
+interface MochaTest {
+  readonly fullTitle: string;
+  readonly file?: string | null;
+  readonly err: { readonly message?: string };
+}
+
+/** Reads the output of mocha's `json` reporter. */
 export function parseMocha(output: string, directory: string): Results {
-  const tests: Test[] = [];
-  let pending = 0;
-  for (const match of output.matchAll(/\["(pass|fail|end)",(\{.*\})\]$/gm)) {
-    const [, outcome, json] = match;
-    const given = JSON.parse(json!) as { fullTitle: string; file: string | null; err?: string; pending?: number };
-    if (outcome === "end") pending = given.pending ?? 0;
-    else {
-      const file = given.file === null ? "" : relative(directory, given.file);
-      tests.push({
-        outcome: outcome as "pass" | "fail",
-        test: nameOf(file, [given.fullTitle]),
-        error: given.err ?? "",
-      });
-    }
-  }
-  return resultsOf(tests, pending);
+  const { passes, failures, pending } = JSON.parse(output) as Record<"passes" | "failures" | "pending", MochaTest[]>;
+  const testsOf = (tests: readonly MochaTest[], outcome: Test["outcome"]): Test[] =>
+    tests.map(({ fullTitle, file, err }) => {
+      const name = nameOf(file ? relative(directory, file) : "", [fullTitle]);
+      return { outcome, test: name, error: err.message ?? "" };
+    });
+  return resultsOf([...testsOf(passes, "pass"), ...testsOf(failures, "fail"), ...testsOf(pending, "skip")]);
 }
 
 export function parseNodeTest(output: string, directory: string): Results {
@@ -51,13 +48,13 @@ export function parseNodeTest(output: string, directory: string): Results {
       const { outcome, file, titles, error = "" } = JSON.parse(line) as ReportedTest;
       return { outcome, test: nameOf(relative(directory, file), titles), error };
     });
-  return resultsOf(tests, 0);
+  return resultsOf(tests);
 }
 
 const nameOf = (file: string, titles: readonly string[]): string =>
   [file, ...titles].join(" › ").replace(/\s+/g, " ").trim();
 
-function resultsOf(tests: readonly Test[], pending: number): Results {
+function resultsOf(tests: readonly Test[]): Results {
   const seen = new Map<string, number>();
   // Tests with the same name are told apart by a number.
   const numbered = tests.map((each): Test => {
@@ -68,6 +65,6 @@ function resultsOf(tests: readonly Test[], pending: number): Results {
   return {
     passed: numbered.filter(({ outcome }) => outcome === "pass").map(({ test }) => test),
     failed: numbered.filter(({ outcome }) => outcome === "fail").map(({ test, error }) => ({ test, error })),
-    skipped: pending + numbered.filter(({ outcome }) => outcome === "skip").length,
+    skipped: numbered.filter(({ outcome }) => outcome === "skip").length,
   };
 }

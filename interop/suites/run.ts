@@ -1,14 +1,17 @@
 /** Runs a suite once with its own runner, with or without the preload. */
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestIdentity } from "../certificates.ts";
 import { parseMocha, parseNodeTest, type Results } from "./results.ts";
 import { type ServerKind, settingsToEnvironment } from "./settings.ts";
 import type { Suite, Version } from "./suite.ts";
 
-/** Milliseconds without output after which the run is ended. */
-const PATIENCE = 60_000;
+/** Milliseconds without another result after which a run is ended: more than a test may take. */
+const PATIENCE = 90_000;
+/** Milliseconds for a run. */
+const LIMIT = 1_200_000;
 
 /** Node's http server as it is, or a server that the preload puts in its place. */
 export type Replacement = { readonly server: ServerKind; readonly version: Version } | "none";
@@ -33,49 +36,66 @@ export async function runSuite(
     env.NODE_OPTIONS = `--import=${new URL("./preload.js", import.meta.url)}`;
     Object.assign(env, settingsToEnvironment(replacement.server, replacement.version, identity));
   }
-  const isMocha = suite.runner === "mocha";
-  const command = [process.execPath, ...(isMocha ? mochaArguments(source) : NODE_TEST), ...suite.args, ...suite.files];
-  const { output, end } = await collect(command, source, env);
-  return { ...(isMocha ? parseMocha : parseNodeTest)(output, source), end };
+  const folder = mkdtempSync(join(tmpdir(), "nagare-suite-"));
+  try {
+    const results = join(folder, "results");
+    const runner = suite.runner === "mocha" ? mochaArguments(source, results) : nodeTestArguments(results);
+    const { end, errors } = await finish(
+      [process.execPath, ...runner, ...suite.args, ...suite.files],
+      source,
+      env,
+      results,
+    );
+    if (!existsSync(results)) throw new Error(`${suite.name} left no results; ${end ?? "it ended"}: ${errors}`);
+    const parse = suite.runner === "mocha" ? parseMocha : parseNodeTest;
+    return { ...parse(readFileSync(results, "utf8"), source), end };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
-const NODE_TEST = ["--test", `--test-reporter=${new URL("./node-test-reporter.js", import.meta.url)}`];
+// Results go to a file: some tests replace what writes to standard output.
 
-function mochaArguments(source: string): string[] {
+function nodeTestArguments(results: string): string[] {
+  const reporter = new URL("./node-test-reporter.js", import.meta.url);
+  return ["--test", "--test-timeout=60000", `--test-reporter=${reporter}`, `--test-reporter-destination=${results}`];
+}
+
+function mochaArguments(source: string, results: string): string[] {
   const directory = join(source, "node_modules", "mocha");
   const { bin } = JSON.parse(readFileSync(join(directory, "package.json"), "utf8")) as { bin: Record<string, string> };
-  return [join(directory, bin.mocha!), "--reporter", "json-stream"];
+  return [join(directory, bin.mocha!), "--reporter", "json", "--reporter-option", `output=${results}`];
 }
 
-function collect(
-  command: readonly string[],
-  cwd: string,
-  env: NodeJS.ProcessEnv,
-): Promise<{ output: string; end: string | undefined }> {
+interface Finished {
+  readonly end: string | undefined;
+  /** The last of its standard error. */
+  readonly errors: string;
+}
+
+/** Runs a command until it ends, or until long after it has last written results. */
+function finish(command: readonly string[], cwd: string, env: NodeJS.ProcessEnv, results: string): Promise<Finished> {
   const [path, ...args] = command;
   return new Promise((resolve, reject) => {
     // A group of its own, since runners start processes.
-    const child = spawn(path!, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
-    let output = "";
+    const child = spawn(path!, args, { cwd, env, detached: true, stdio: ["ignore", "ignore", "pipe"] });
+    const started = Date.now();
     let errors = "";
     let isLate = false;
-    const timer = setTimeout(() => {
+    const watch = setInterval(() => {
+      const last = statSync(results, { throwIfNoEntry: false });
+      const isOver = last !== undefined && last.size > 0 && Date.now() - last.mtimeMs > PATIENCE;
+      if (!isOver && Date.now() - started < LIMIT) return;
       isLate = true;
       process.kill(-child.pid!, "SIGKILL");
-    }, PATIENCE);
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      timer.refresh();
-    });
+    }, 1_000);
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
-      errors = (errors + text).slice(-4_000);
+      errors = (errors + text).slice(-2_000);
     });
     child.on("error", reject);
     child.on("close", (_code, signal) => {
-      clearTimeout(timer);
-      const end = isLate ? "it did not end" : signal === null ? undefined : `it was ended by ${signal}`;
-      if (output === "") reject(new Error(`${command.join(" ").slice(0, 300)} printed nothing: ${errors}`));
-      else resolve({ output, end });
+      clearInterval(watch);
+      resolve({ end: isLate ? "it did not end" : signal === null ? undefined : `it was ended by ${signal}`, errors });
     });
   });
 }
