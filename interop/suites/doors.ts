@@ -32,9 +32,10 @@ export interface Target {
 }
 
 /** A tunnel: `plain` bytes go to the server over TLS, with the protocol that ALPN names. */
-export function openTunnel({ host, port }: Target, { ca }: Certificate): Doors {
+export function openTunnel({ host, port }: Target, { ca, isForeign }: Certificate): Doors {
+  const tls = { ca, servername: "localhost", ALPNProtocols: ["http/1.1"], rejectUnauthorized: isForeign !== true };
   const door = createTcpServer({ allowHalfOpen: true }, (client) => {
-    const server = connect({ host, port, ca, servername: "localhost", ALPNProtocols: ["http/1.1"] });
+    const server = connect({ host, port, ...tls });
     client.pipe(server);
     server.pipe(client);
     client.on("error", () => server.destroy());
@@ -48,12 +49,14 @@ export function openTunnel({ host, port }: Target, { ca }: Certificate): Doors {
 }
 
 /** A gateway. Over h1, which serves for comparison, the dispatcher is undici's own. */
-export function openGateway({ host, port }: Target, version: Version, { ca, cert, key }: Certificate): Doors {
+export function openGateway({ host, port }: Target, version: Version, certificate: Certificate): Doors {
+  const { ca, cert, key, isForeign } = certificate;
   const origin = `https://${host}:${port}`;
+  const trust = { ca, rejectUnauthorized: isForeign !== true };
   const dispatcher: Sender =
     version === "h3"
-      ? new Agent({ protocols: ["h3"], ca })
-      : new UndiciAgent({ connect: { ca, [DIRECT]: true } as object });
+      ? new Agent({ protocols: ["h3"], ...trust })
+      : new UndiciAgent({ connect: { ...trust, [DIRECT]: true } as object });
   const listener = (request: IncomingMessage, response: ServerResponse): void =>
     forward(request, response, origin, dispatcher);
   // Limits are the server's business.

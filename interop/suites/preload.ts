@@ -8,7 +8,7 @@ import net from "node:net";
 import tls from "node:tls";
 import { createServer } from "../../src/node/index.ts";
 import { DIRECT, type Doors, openGateway, openTunnel } from "./doors.ts";
-import { settingsFromEnvironment } from "./settings.ts";
+import { type Certificate, settingsFromEnvironment } from "./settings.ts";
 
 const { server: kind, version, certificate } = settingsFromEnvironment();
 const createNodeServer = https.createServer;
@@ -22,17 +22,20 @@ type AnyServer = Pick<http.Server, "address" | "prependOnceListener" | "once" | 
 
 function create(first?: https.ServerOptions | Listener, second?: Listener): AnyServer {
   const [given, listener] = typeof first === "function" ? [{}, first] : [first ?? {}, second];
-  const options = given.key || given.cert || given.pfx ? given : { ...given, ...ownCertificate };
+  const isForeign = Boolean(given.key || given.cert || given.pfx);
+  const options = isForeign ? given : { ...given, ...ownCertificate };
+  const { cert, key } = given as Partial<Certificate>;
+  const shown = cert && key ? { ca: cert, cert, key, isForeign } : certificate;
   const server = (kind === "nagare"
     ? createServer(options as never, listener)
     : createNodeServer(options, listener as Listener)) as unknown as AnyServer;
-  return withDoors(server);
+  return withDoors(server, shown);
 }
 
 const ownCertificate = { cert: certificate.cert, key: certificate.key };
 
 /** Opens doors when the server listens, and closes them with it. */
-function withDoors(server: AnyServer): AnyServer {
+function withDoors(server: AnyServer, shown: Certificate): AnyServer {
   const { listen, close } = server;
   let port: number | undefined;
   const open = (): void => {
@@ -42,10 +45,7 @@ function withDoors(server: AnyServer): AnyServer {
     const target = { host: net.isIPv6(host) && version === "h3" ? `[${host}]` : host, port: address.port };
     port = address.port;
     if (doors.has(port)) return; // another address of the same server
-    doors.set(
-      port,
-      version === "h1" ? openTunnel(target, certificate) : openGateway(target, serverVersion, certificate),
-    );
+    doors.set(port, version === "h1" ? openTunnel(target, shown) : openGateway(target, serverVersion, shown));
   };
   server.listen = (...given) => {
     server.prependOnceListener("listening", open);

@@ -58,7 +58,13 @@ export async function runSuite(
 
 function nodeTestArguments(results: string): string[] {
   const reporter = new URL("./node-test-reporter.js", import.meta.url);
-  return ["--test", "--test-timeout=60000", `--test-reporter=${reporter}`, `--test-reporter-destination=${results}`];
+  return [
+    "--test",
+    "--test-force-exit",
+    "--test-timeout=60000",
+    `--test-reporter=${reporter}`,
+    `--test-reporter-destination=${results}`,
+  ];
 }
 
 function mochaArguments(source: string, results: string): string[] {

@@ -9,6 +9,8 @@ export interface Certificate {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** True for a certificate of the suite's own, which may be for another name. */
+  readonly isForeign?: boolean;
 }
 
 export interface Settings {
