@@ -278,3 +278,28 @@ describe("content after the response", () => {
     },
   );
 });
+
+describe("content that is not valid chunked coding", () => {
+  const cases: [string, (listener: Listener) => AnyServer][] = [
+    ["nagare/node", (listener) => ownServer(listener).server],
+    ["node:https", httpsServer],
+  ];
+  test.each(cases)("is an error of the request's socket with %s", async (_name, create) => {
+    const events: string[] = [];
+    const server = create((request, response) => {
+      const codeOf = (error: Error): string => String((error as NodeJS.ErrnoException).code);
+      request.socket.on("error", (error) => events.push(`socket ${codeOf(error)}`));
+      request.on("error", (error) => events.push(`request ${codeOf(error)}`));
+      response.on("close", () => events.push("response closed"));
+      socket.write("W");
+    });
+    const port = await listening(server);
+    const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    closers.push(() => socket.destroy());
+    socket.on("error", () => undefined).resume();
+    socket.write("POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
+    await expect
+      .poll(() => events.toSorted())
+      .toEqual(["request ECONNRESET", "response closed", "socket HPE_INVALID_CHUNK_SIZE"]);
+  });
+});

@@ -65,6 +65,16 @@ describe("listen", () => {
     expect(server.address()!.port).toBe(port);
   });
 
+  test("supertest finds a handle while the server is bound", async () => {
+    const { server } = ownServer();
+    expect(server._handle).toBeNull();
+    closing(server).listen(0);
+    expect(server._handle).not.toBeNull();
+    await once(server, "listening");
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    expect(server._handle).toBeNull();
+  });
+
   const overPath = async (path: string, protocol: "h2" | "http/1.1"): Promise<string> => {
     const socket = connectTls({ path, rejectUnauthorized: false, ALPNProtocols: [protocol] });
     closers.push(() => socket.destroy());

@@ -68,6 +68,7 @@ interface Running {
 }
 
 const REJECTION = Symbol.for("nodejs.rejection");
+const HANDLE = {};
 
 export class Server extends HttpsServerShape implements NodeServer {
   timeout = 0;
@@ -121,6 +122,11 @@ export class Server extends HttpsServerShape implements NodeServer {
     if (path !== undefined) return path as never;
     const bound = this.#running?.addresses[0] ?? this.#running?.tcp?.address;
     return bound === undefined ? null : { address: bound.address, family: bound.family, port: bound.port };
+  }
+
+  /** Undocumented in net.Server: null unless bound. supertest closes only servers that have it. */
+  get _handle(): object | null {
+    return this.address() === null ? null : HANDLE;
   }
 
   /** All TCP and UDP addresses. */

@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { deferred } from "../edge/testing/async.ts";
@@ -188,3 +189,27 @@ test("without a listener, an HTTP/1.1 Upgrade is an ordinary request", async () 
   expect(client.status).toBe(200);
   expect(Buffer.concat(await client.stream.toArray()).toString()).toBe("a request for websocket");
 });
+
+test.each(["connect", "upgrade"] as const)(
+  "%s: bytes that arrive with an HTTP/1.1 head are its third argument",
+  async (event) => {
+    const { port } = await upgrading((_request, socket, head) => {
+      socket.write(`HTTP/1.1 ${event === "connect" ? 200 : 101} Yes\r\n\r\nwith the head: ${head}`);
+      socket.on("data", (chunk) => socket.end(`, after it: ${chunk}`));
+    }, event);
+    const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    closers.push(() => socket.destroy());
+    const heads = {
+      connect: `CONNECT ${TARGET} HTTP/1.1\r\nhost: ${TARGET}\r\n\r\nearly`,
+      upgrade: "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nearly",
+    };
+    socket.write(heads[event]);
+    let answer = "";
+    socket.on("data", (chunk) => {
+      answer += chunk;
+      if (answer.endsWith("early")) socket.write("late");
+    });
+    await once(socket, "end");
+    expect(answer.split("\r\n\r\n")[1]).toBe("with the head: early, after it: late");
+  },
+);

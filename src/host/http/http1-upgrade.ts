@@ -45,17 +45,23 @@ export interface UpgradeHost {
   readonly onFault: (fault: Fault) => void;
 }
 
-/** `rest` is what followed the head. */
+/** `arrived` is what followed the head. */
 export function upgradeOf(
   request: IncomingMessage,
   response: ServerResponse,
-  rest: Uint8Array,
+  arrived: Uint8Array,
   host: UpgradeHost,
 ): Http1Upgrade {
   const { socket } = request;
+  let rest = arrived;
+  const takeRest = (): Uint8Array => {
+    const taken = rest;
+    rest = taken.subarray(taken.length);
+    return taken;
+  };
   const protocol = request.method === "CONNECT" ? undefined : request.headers.upgrade!.split(",")[0]!.trim();
   return {
-    offer: { protocol },
+    offer: { protocol, takeRest },
     open: (fields, onClose) => {
       response.detachSocket(socket);
       socket.setTimeout(0);

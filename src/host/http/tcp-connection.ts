@@ -90,9 +90,9 @@ export class TcpConnection implements Holder {
     if (!this.#cancelled.take(systemClock.now())) this.#cutOff();
   }
 
-  abort(): void {
+  abort(reason = new Error("the client closed the connection")): void {
     this.pipeline?.stop();
-    for (const exchange of this.exchanges) exchange.abort(new Error("the client closed the connection"));
+    for (const exchange of this.exchanges) exchange.abort(reason);
     this.exchanges.clear();
   }
 

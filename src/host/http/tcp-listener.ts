@@ -470,7 +470,7 @@ export class TcpListener implements ManagedListener {
     const connection = this.#http1.get(socket);
     const exchanges = [...(connection?.exchanges ?? [])];
     const answered = exchanges.some(({ status }) => status !== undefined);
-    connection?.abort();
+    connection?.abort(error);
     if (this.#observer.onClientError?.(error, socket)) return;
     this.#refusal.handle(error, socket, answered);
   }

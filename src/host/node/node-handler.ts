@@ -34,6 +34,7 @@ export interface NodeHandlerOptions {
 const requestStart = channel("http.server.request.start");
 const responseFinish = channel("http.server.response.finish");
 
+const NOTHING = new Uint8Array();
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
 export function createNodeHandler(options: NodeHandlerOptions): ExchangeHandler {
@@ -88,11 +89,16 @@ function openTunnel(
   };
   announce(server, socket);
   try {
-    if (!socket.destroyed) server.emit(event, request, socket, Buffer.alloc(0));
+    if (socket.destroyed) return;
+    const { buffer, byteOffset, byteLength } = exchange.tunnelOffer?.takeRest?.() ?? NOTHING;
+    server.emit(event, request, socket, Buffer.from(buffer, byteOffset, byteLength));
   } catch (error) {
     fail(error);
   }
 }
+
+/** True for errors of an HTTP/1.1 connection or its parser, which Node's server emits on the socket. */
+const isConnectionError = (reason: Error): boolean => typeof (reason as NodeJS.ErrnoException).code === "string";
 
 /** One request and its response. */
 class Transaction {
@@ -132,7 +138,7 @@ class Transaction {
     failures.set(response, fail);
     this.#publish(requestStart);
     response.assignSocket(socket as never);
-    exchange.onAbort = within(scope, () => socket.destroy());
+    exchange.onAbort = within(scope, (reason) => socket.destroy(isConnectionError(reason) ? reason : undefined));
     exchange.onClose = () => {
       if (exchange.aborted === undefined) outbox.handleClose();
     };
