@@ -5,9 +5,11 @@ import { ConnectionPool } from "../client/pool.ts";
 import type { Session } from "../host/client/session.ts";
 import { Dispatcher, UndiciAgent, undiciErrors } from "../host/client/undici.ts";
 import { detach, ignore } from "../host/guard.ts";
+import { publishConnectError, publishConnected } from "./channels.ts";
 import { DispatchedRequest, type Observer } from "./dispatch.ts";
 import { type AnyHandler, bothInterfaces, checkHandler, faceOf } from "./handlers.ts";
-import { type DispatchOptions, originOf, requestFrom } from "./request.ts";
+import { type DispatchOptions, originOf } from "./options.ts";
+import { requestFrom } from "./request.ts";
 
 /** Any dispatcher, of any version of undici. */
 export interface AnyDispatcher {
@@ -113,7 +115,10 @@ export class Agent extends Dispatcher {
         this.#leaveQueue(dispatched, url);
         this.#watch(url, session);
       },
-      onUnconnected: (url, error) => this.emit("connectionError", url, [this], error as undiciErrors.UndiciError),
+      onUnconnected: (url, error) => {
+        publishConnectError(url, error);
+        this.emit("connectionError", url, [this], error as undiciErrors.UndiciError);
+      },
       onDone: () => {
         this.#active.delete(dispatched);
         this.#leaveQueue(dispatched, request.url);
@@ -138,6 +143,7 @@ export class Agent extends Dispatcher {
   #watch(url: URL, session: Session): void {
     if (this.#sessions.has(session)) return;
     this.#sessions.add(session);
+    publishConnected(url, session);
     this.emit("connect", url, [this]);
     const gone = session.closed.then(() => {
       this.emit("disconnect", url, [this], new undiciErrors.SocketError("the connection was closed"));

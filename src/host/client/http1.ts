@@ -17,6 +17,7 @@ import type {
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
 import type { ClientTcpConnection } from "./tcp.ts";
+import { unpublished } from "./undici-channels.ts";
 
 export class Http1Session implements Session {
   readonly protocol = "http/1.1";
@@ -94,7 +95,7 @@ export class Http1Session implements Session {
       this.#active -= 1;
       onChange();
     };
-    const exchange = new Http1ClientExchange(handler, () => this.#socket.expectHead(), release);
+    const exchange = new Http1ClientExchange(handler, content, () => this.#socket.expectHead(), release);
     this.#current = exchange;
     const headers = ["host", head.authority];
     for (const [name, value] of head.fields) headers.push(name, value);
@@ -103,12 +104,14 @@ export class Http1Session implements Session {
       method: head.method,
       path: head.path,
       headers,
-      body: content === undefined ? null : (content.chunks as AsyncIterable<Uint8Array> as never),
+      body: content === undefined ? null : (exchange.chunks(content) as never),
       servername: this.#servername,
       reset: false, // undici closes the connection after a HEAD
     };
     try {
-      this.#client.dispatch(options, exchange.callbacks);
+      const dispatch = (): unknown => this.#client.dispatch(options, exchange.callbacks);
+      if (handler.publishesChannels) unpublished(dispatch);
+      else dispatch();
     } catch (error) {
       exchange.handleError(error as Error);
     }
@@ -146,6 +149,7 @@ type Controller = Dispatcher.DispatchController;
 /** Adapts undici's handler and controller to ours. */
 class Http1ClientExchange implements ClientExchange {
   readonly #handler: ResponseHandler;
+  readonly #hasContent: boolean;
   readonly #onStart: () => void;
   readonly #release: () => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -154,8 +158,9 @@ class Http1ClientExchange implements ClientExchange {
   #done = false;
 
   /** `onStart` is called when the request is about to be written. */
-  constructor(handler: ResponseHandler, onStart: () => void, release: () => void) {
+  constructor(handler: ResponseHandler, content: RequestContent | undefined, onStart: () => void, release: () => void) {
     this.#handler = handler;
+    this.#hasContent = content !== undefined;
     this.#onStart = onStart;
     this.#release = release;
   }
@@ -190,6 +195,17 @@ class Http1ClientExchange implements ClientExchange {
     this.#controller = controller;
     this.#onStart();
     if (this.#resetReason !== undefined) controller.abort(this.#resetReason);
+    // undici writes the request in this turn, and does not pass on that it has.
+    else if (!this.#hasContent) queueMicrotask(guard("client h1 sent", this.#handleFault, () => this.#sent()));
+  }
+
+  async *chunks(content: RequestContent): AsyncGenerator<Uint8Array> {
+    yield* content.chunks;
+    this.#sent();
+  }
+
+  #sent(): void {
+    if (!this.#done) this.#handler.onRequestSent();
   }
 
   #handleHead(controller: Controller, status: number, statusText = ""): void {
