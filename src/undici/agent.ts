@@ -1,5 +1,6 @@
 // An undici Dispatcher that sends https:// requests over nagare's own connections. What those cannot do (http://,
 // CONNECT, upgrades) goes to another dispatcher.
+import type * as undici from "undici";
 import type { ClientOptions, ConnectionFacts } from "../client/index.ts";
 import { ConnectionPool } from "../client/pool.ts";
 import type { Session } from "../host/client/session.ts";
@@ -30,7 +31,7 @@ export class Agent extends Dispatcher {
   readonly #pool: ConnectionPool;
   readonly #fallback: AnyDispatcher;
   /** The fallback, if it was created here. */
-  readonly #ownFallback: UndiciAgent | undefined;
+  readonly #ownFallback: undici.Agent | undefined;
   readonly #active = new Set<DispatchedRequest>();
   readonly #waiting = new Set<DispatchedRequest>();
   readonly #sessions = new WeakSet<Session>();
@@ -65,7 +66,7 @@ export class Agent extends Dispatcher {
     return this.#pool.connections();
   }
 
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+  override dispatch(options: undici.Dispatcher.DispatchOptions, handler: undici.Dispatcher.DispatchHandler): boolean {
     if (handler === null || typeof handler !== "object") {
       throw new undiciErrors.InvalidArgumentError("handler must be an object");
     }
@@ -117,7 +118,7 @@ export class Agent extends Dispatcher {
       },
       onUnconnected: (url, error) => {
         publishConnectError(url, error);
-        this.emit("connectionError", url, [this], error as undiciErrors.UndiciError);
+        this.emit("connectionError", url, [this], error as undici.errors.UndiciError);
       },
       onDone: () => {
         this.#active.delete(dispatched);
@@ -166,7 +167,7 @@ export class Agent extends Dispatcher {
   }
 }
 
-function fallbackOptions({ settings }: ConnectionPool): UndiciAgent.Options {
+function fallbackOptions({ settings }: ConnectionPool): undici.Agent.Options {
   const { ca, rejectUnauthorized } = settings;
   return { connect: { rejectUnauthorized, ...(ca === undefined ? {} : { ca: [...ca] }) } };
 }

@@ -1,6 +1,6 @@
 // HTTP/1.1 on one connection, using undici: its Client gets the socket from tcp.ts and never opens another.
 import type { TLSSocket } from "node:tls";
-import { Client, type Dispatcher } from "undici";
+import type { Dispatcher, Client as UndiciClient } from "undici";
 import { detach, type Fault, guard, ignore } from "../guard.ts";
 import { fieldsFromRaw, spelledFromRaw } from "../http/raw-fields.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
@@ -17,6 +17,7 @@ import type {
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
 import type { ClientTcpConnection } from "./tcp.ts";
+import { Client } from "./undici.ts";
 import { unpublished } from "./undici-channels.ts";
 
 export class Http1Session implements Session {
@@ -26,7 +27,7 @@ export class Http1Session implements Session {
   readonly timings;
   readonly closed: Promise<void>;
   readonly #connection: ClientTcpConnection;
-  readonly #client: Client;
+  readonly #client: UndiciClient;
   readonly #socket: Http1Socket;
   readonly #servername: string;
   readonly #onChange: () => void;

@@ -2,12 +2,12 @@
 // they are dispatched, before it knows the protocol; on HTTP/1.1 undici would publish each a second time, and tracing
 // tools would report two requests.
 import type { Channel } from "node:diagnostics_channel";
-import { createRequire } from "node:module";
+import { undiciChannels } from "./undici.ts";
 
 interface Message {
   readonly request: object;
 }
-type Channels = Record<string, Pick<Channel, "hasSubscribers" | "publish"> | undefined>;
+type Publisher = Pick<Channel, "hasSubscribers" | "publish">;
 
 /** The channels whose messages name a request. */
 const REQUEST_CHANNELS = [
@@ -40,14 +40,13 @@ export function unpublished(dispatch: () => unknown): void {
 function prepare(): void {
   if (isPrepared) return;
   isPrepared = true;
-  const { channels } = createRequire(import.meta.url)("undici/lib/core/diagnostics.js") as { channels: Channels };
   for (const name of REQUEST_CHANNELS) {
-    const channel = channels[name];
-    if (channel !== undefined) channels[name] = filtered(channel);
+    const channel = undiciChannels[name];
+    if (channel !== undefined) undiciChannels[name] = filtered(channel);
   }
 }
 
-function filtered(channel: NonNullable<Channels[string]>): NonNullable<Channels[string]> {
+function filtered(channel: Publisher): Publisher {
   return {
     get hasSubscribers() {
       return isHiding || channel.hasSubscribers;
