@@ -1,10 +1,9 @@
 // An undici Dispatcher that sends https:// requests over nagare's own connections. What those cannot do (http://,
 // CONNECT, upgrades) goes to another dispatcher.
-import type * as undici from "undici";
 import type { ClientOptions, ConnectionFacts } from "../client/index.ts";
 import { ConnectionPool } from "../client/pool.ts";
 import type { Session } from "../host/client/session.ts";
-import { Dispatcher, UndiciAgent, undiciErrors } from "../host/client/undici.ts";
+import { Dispatcher, UndiciAgent, type undici, undiciErrors } from "../host/client/undici.ts";
 import { detach, ignore } from "../host/guard.ts";
 import { publishConnectError, publishConnected } from "./channels.ts";
 import { DispatchedRequest, type Observer } from "./dispatch.ts";

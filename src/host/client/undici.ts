@@ -8,6 +8,8 @@ import AgentClass from "undici/lib/dispatcher/agent.js";
 import ClientClass from "undici/lib/dispatcher/client.js";
 import DispatcherClass from "undici/lib/dispatcher/dispatcher.js";
 
+export type * as undici from "undici";
+
 export const Client = ClientClass as typeof undici.Client;
 export const UndiciAgent = AgentClass as typeof undici.Agent;
 /** The class that undici's own functions expect. */
