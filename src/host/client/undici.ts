@@ -1,3 +1,4 @@
+/// <reference path="./undici-parts.d.ts" />
 // The parts of undici that we stand on, without the rest: undici's index loads its fetch, mocks and caches, and makes
 // an agent of its own the global dispatcher, which Node's fetch would then use.
 import type * as undici from "undici";
