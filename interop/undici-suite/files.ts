@@ -5,10 +5,10 @@ const names = (text: string): readonly string[] => text.trim().split(/\s+/);
 /** Files that need a server of their own process, and nothing else. */
 export const FILES: readonly string[] = names(`
   401-statuscode-no-infinite-loop 407-statuscode-window-null abort abort2 client-fetch content-length cookies encoding
-  exiting fetch-leak fetch-timeouts fetch-url-after-redirect fire-and-forget headers headers-case http2 integrity
+  exiting fetch-leak fetch-timeouts fetch-url-after-redirect headers headers-case http2 integrity
   issue-1711 issue-2009 issue-2021 issue-2171 issue-2318 issue-2828 issue-2898 issue-2898-comment issue-3334 issue-3616
   issue-3624 issue-3767 issue-4058 issue-4065 issue-4105 issue-4627 issue-4647 issue-4789 issue-4799 issue-4836
-  issue-5241 issue-5285 issue-5566 issue-node-46525 issue-rsshub-15532 long-lived-abort-controller pull-dont-push
+  issue-5241 issue-5285 issue-5566 issue-node-46525 issue-rsshub-15532 pull-dont-push
   redirect redirect-cross-origin-header referrrer-policy relative-url resource-timing user-agent
 `);
 
@@ -21,5 +21,7 @@ export const SKIPPED: Readonly<Record<string, readonly string[]>> = {
     readable-stream-from request request-inspect-custom response response-inspect-custom response-json spread util
   `),
   "fetches in another process, which has undici's own agent": names("client-node-max-header-size"),
+  "takes minutes, as it collects garbage after each request": names("long-lived-abort-controller"),
+  "takes minutes, and installs undici's own agent": names("fire-and-forget"),
   "needs jsdom": names("jsdom-abortcontroller-1910-1464495619"),
 };

@@ -7,18 +7,14 @@ type Load = (request: string, parent: { readonly filename?: string } | undefined
 /** What a copy of undici and Node both have. */
 const NAMES = ["fetch", "Headers", "Request", "Response", "FormData", "WebSocket", "CloseEvent", "MessageEvent"];
 
-/**
- * The sources' bundle, which only their build makes, is their index-fetch.js. If `isGlobal`, their index has Node's
- * own functions and classes.
- */
-export function setGlobalFetch(source: string, isGlobal: boolean): void {
+/** Node's own functions and classes in the index of the sources, as their tests see it. */
+export function setGlobalFetch(source: string): void {
   const loader = Module as unknown as { _load: Load; _resolveFilename: (...given: unknown[]) => string };
   const { _load: load } = loader;
   let mixed: object | undefined;
   loader._load = (request, parent, isMain) => {
-    if (/\/undici-fetch(?:\.js)?$/.test(request)) return loader._load(join(source, "index-fetch.js"), parent, isMain);
     const loaded = load.call(loader, request, parent, isMain);
-    if (!isGlobal || !request.startsWith(".") || !parent?.filename?.startsWith(join(source, "test"))) return loaded;
+    if (!request.startsWith(".") || !parent?.filename?.startsWith(join(source, "test"))) return loaded;
     const path = loader._resolveFilename(request, parent, isMain);
     if (path !== join(source, "index.js") && path !== join(source, "index-fetch.js")) return loaded;
     const known = globalThis as unknown as Record<string, unknown>;
