@@ -144,6 +144,7 @@ export const ENTRIES = [
   "client h1 closed",
   "client h1 destroyed",
   "client h1 start",
+  "client h1 sent",
   "client h1 head",
   "client h1 data",
   "client h1 end",

@@ -298,6 +298,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client h1 closed": at(h1),
   "client h1 destroyed": at(h1),
   "client h1 start": at(h1),
+  "client h1 sent": at(h1),
   "client h1 head": at(h1),
   "client h1 data": at(h1),
   "client h1 end": at(h1),
