@@ -9,7 +9,7 @@ import AgentClass from "undici/lib/dispatcher/agent.js";
 import ClientClass from "undici/lib/dispatcher/client.js";
 import DispatcherClass from "undici/lib/dispatcher/dispatcher.js";
 
-export type * as undici from "undici";
+export type { undici };
 
 export const Client = ClientClass as typeof undici.Client;
 export const UndiciAgent = AgentClass as typeof undici.Agent;
