@@ -191,7 +191,7 @@ let hasFailed = false;
 for (const tool of TOOLS) {
   const missing = ["express", ...tool.packages].filter((name) => !existsSync(join(modules, "node_modules", name)));
   if (missing.length > 0) {
-    console.log(`skipped  ${tool.name}: ${missing.join(", ")} is not installed`);
+    console.log(`skipped  ${tool.name}, for lack of ${missing.join(", ")}`);
     continue;
   }
   const problems = await check(tool, modules).catch((error: Error) => [error.message]);
