@@ -8,8 +8,12 @@ import { FastifyAdapter, type NestFastifyApplication } from "@nestjs/platform-fa
 import { createYoga } from "graphql-yoga";
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import { test } from "vitest";
+import { expect, test } from "vitest";
 import { MessagesModule } from "../../examples/nest/messages.ts";
+import { VERSIONS } from "../../src/edge/testing/client.ts";
+import { get } from "../../src/edge/testing/test-client.ts";
+import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+import { createServer, type Server } from "../../src/node/index.ts";
 import { type Asking, sameOverAll } from "./table.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
@@ -28,7 +32,7 @@ const askNest = async ({ ask }: Asking) => {
   return answers;
 };
 
-test("Nest with an ExpressAdapter that creates the server", async () => {
+test("Nest with the server of an ExpressAdapter", async () => {
   await sameOverAll({
     async start(server) {
       class Adapter extends ExpressAdapter {
@@ -43,6 +47,22 @@ test("Nest with an ExpressAdapter that creates the server", async () => {
       return askNest;
     },
   });
+});
+
+test.each(VERSIONS)("Nest starts and closes the server of an ExpressAdapter over %s", async (_version, open) => {
+  class Adapter extends ExpressAdapter {
+    override initHttpServer(): void {
+      this.setHttpServer(createServer(localhostIdentity, this.getInstance()) as never);
+    }
+  }
+  const app = await NestFactory.create(MessagesModule, new Adapter(), QUIET);
+  await app.listen(0, "127.0.0.1");
+  const server: Server = app.getHttpServer();
+  const client = await open(new URL(`https://127.0.0.1:${server.address()!.port}`));
+  expect(await (await get(client, "/")).text()).toContain("hello from Nest");
+  client.close();
+  await app.close();
+  expect(server.listening).toBe(false);
 });
 
 test("Nest with Fastify, through the serverFactory of its adapter", async () => {
