@@ -1,6 +1,6 @@
 /** The context that a fetch handler gets in addition to the Request. */
 
-import type { FieldLine } from "../../http/index.ts";
+import { type FieldLine, isHttp1Only } from "../../http/index.ts";
 import type { ConnectionInfo, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
 import type { ServerRequest } from "./server-request.ts";
 import { ContextTunnel, type HeadersInit, type TunnelRequest } from "./tunnel-streams.ts";
@@ -111,6 +111,8 @@ export class FetchContext implements Context {
   }
 }
 
-const linesOf = (headers: HeadersInit | undefined): FieldLine[] => [
-  ...(new Headers(headers) as unknown as Iterable<FieldLine>),
-];
+/** The lines that an informational response or trailers may have: no framing, and nothing about the connection. */
+const linesOf = (headers: HeadersInit | undefined): FieldLine[] =>
+  [...(new Headers(headers) as unknown as Iterable<FieldLine>)].filter(
+    ([name, value]) => name !== "content-length" && !isHttp1Only(name, value),
+  );

@@ -292,6 +292,19 @@ describe("the Response", () => {
     expect([exchange.status, lines.length]).toEqual([500, 1]);
   });
 
+  test("has no fields about the connection, which HTTP/2 and HTTP/3 refuse, nor have 1xx and trailers", async () => {
+    const headers = { "x-a": "1", te: "gzip", connection: "x", "keep-alive": "1", upgrade: "x" };
+    const exchange = await run(new FakeExchange(), (_request, context) => {
+      context.inform(103, { ...headers, "content-length": "1" });
+      context.addTrailers({ ...headers, "content-length": "1" });
+      return new Response("x", { headers });
+    });
+    const names = exchange.head.map(([name]) => name);
+    expect(names.filter((name) => !name.startsWith("content-"))).toEqual(["x-a"]);
+    expect(exchange.informedFields).toEqual([["x-a", "1"]]);
+    expect(exchange.trailers).toEqual([["x-a", "1"]]);
+  });
+
   test("onError creates the response if a handler throws", async () => {
     const exchange = new FakeExchange();
     const onError = (error: unknown) => new Response(`caught ${(error as Error).message}`, { status: 503 });

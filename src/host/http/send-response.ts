@@ -1,5 +1,5 @@
 /** Sends a Response on a ServerExchange. */
-import { contentLengthOf, type FieldLine, fieldValue, isConnectionSpecific } from "../../http/index.ts";
+import { contentLengthOf, type FieldLine, fieldValue, isHttp1Only } from "../../http/index.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { detach, guard, ignore } from "../guard.ts";
 import { captureScope, within } from "../request-scope.ts";
@@ -18,7 +18,7 @@ export async function sendResponse(
 ): Promise<void> {
   const status = response.status === 0 ? 500 : response.status; // Response.error()
   let fields: FieldLine[] = [];
-  for (const line of fieldsOf(response)) if (!isConnectionSpecific(line[0])) fields.push(line);
+  for (const line of fieldsOf(response)) if (!isHttp1Only(...line)) fields.push(line);
   const plain = plainBody(response);
   if (plain !== undefined) {
     sendWhole(exchange, status, fields, plain, trailers);
