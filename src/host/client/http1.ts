@@ -1,6 +1,7 @@
 // HTTP/1.1 on one connection, using undici: its Client gets the socket from tcp.ts and never opens another.
 import type { TLSSocket } from "node:tls";
 import type { Dispatcher, Client as UndiciClient } from "undici";
+import { combinedFieldValue, type FieldSection } from "../../http/index.ts";
 import { detach, type Fault, guard, ignore } from "../guard.ts";
 import { fieldsFromRaw, spelledFromRaw } from "../http/raw-fields.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
@@ -213,12 +214,28 @@ class Http1ClientExchange implements ClientExchange {
     if (this.#done) return;
     const raw = controller.rawHeaders as Buffer[] | null | undefined;
     const fields = fieldsFromRaw(raw);
+    if (status === 101) {
+      this.#refuse(controller, "the server switched protocols without being asked");
+      return;
+    }
+    // RFC 9112 §6.1: the content would lose the label of its coding.
+    if (hasUnknownCoding(fields)) {
+      this.#refuse(controller, "the response has an unknown transfer coding");
+      return;
+    }
     if (status < 200) {
       this.#handler.onInformational(status, fields, spelledFromRaw(raw));
       return;
     }
     if (this.#paused) controller.pause();
-    this.#handler.onHead(status, fields, statusText, spelledFromRaw(raw));
+    this.#handler.onHead(status, fields, statusText.replace(NOT_IN_REASON, ""), spelledFromRaw(raw));
+  }
+
+  #refuse(controller: Dispatcher.DispatchController, problem: string): void {
+    const error = new ClientError("PROTOCOL_ERROR", problem);
+    const isFirst = this.#finish();
+    controller.abort(error);
+    if (isFirst) this.#handler.onError(error, false);
   }
 
   /** 100 (Continue), whose fields mean nothing. */
@@ -254,8 +271,20 @@ class Http1ClientExchange implements ClientExchange {
   }
 }
 
+/** RFC 9112 §4; undici decodes bytes outside ASCII as UTF-8. */
+const NOT_IN_REASON = /[^\t\x20-\x7e\x80-\xff]/g;
+
+function hasUnknownCoding(fields: FieldSection): boolean {
+  const codings = combinedFieldValue(fields, "transfer-encoding")?.toLowerCase().split(",") ?? [];
+  // RFC 9112 §7 obsoletes "identity", but it means no coding.
+  return codings.some((coding) => !["chunked", "identity", ""].includes(coding.trim()));
+}
+
 function explain(error: Error): Error {
   const code = (error as { code?: string }).code ?? "";
+  if (code === "ERR_ASSERTION") {
+    return new ClientError("PROTOCOL_ERROR", "the response is not valid HTTP/1.1", { cause: error });
+  }
   if (code === "UND_ERR_SOCKET" || code === RESPONSE_CUT || code === "EPIPE" || error instanceof ConnectionSpent) {
     return new ClientError("CONNECTION_LOST", "the server closed the connection before the response was complete", {
       cause: error,

@@ -305,6 +305,12 @@ describe("the Response", () => {
     expect(exchange.trailers).toEqual([["x-a", "1"]]);
   });
 
+  test.each([204, 205])("with status %d has no length, whatever the handler says", async (status) => {
+    const headers = { "x-a": "1", "content-length": "5" };
+    const exchange = await run(new FakeExchange(), () => new Response(null, { status, headers }));
+    expect([exchange.status, exchange.head]).toEqual([status, [["x-a", "1"]]]);
+  });
+
   test("onError creates the response if a handler throws", async () => {
     const exchange = new FakeExchange();
     const onError = (error: unknown) => new Response(`caught ${(error as Error).message}`, { status: 503 });

@@ -1,5 +1,5 @@
 /** Sends a Response on a ServerExchange. */
-import { contentLengthOf, type FieldLine, fieldValue, isHttp1Only } from "../../http/index.ts";
+import { contentLengthOf, type FieldLine, fieldValue, isHttp1Only, isWithoutLength } from "../../http/index.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { detach, guard, ignore } from "../guard.ts";
 import { captureScope, within } from "../request-scope.ts";
@@ -19,6 +19,7 @@ export async function sendResponse(
   const status = response.status === 0 ? 500 : response.status; // Response.error()
   let fields: FieldLine[] = [];
   for (const line of fieldsOf(response)) if (!isHttp1Only(...line)) fields.push(line);
+  if (isWithoutLength(status)) fields = fields.filter(([name]) => name !== "content-length");
   const plain = plainBody(response);
   if (plain !== undefined) {
     sendWhole(exchange, status, fields, plain, trailers);
