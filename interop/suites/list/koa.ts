@@ -6,6 +6,7 @@ export const koa: Suite = {
   tag: "v3.2.0",
   runner: "node:test",
   args: [],
+  prepare: ["npm", "run", "build"],
   files: [
     "__tests__/application/compose.test.js",
     "__tests__/application/context.test.js",
@@ -82,5 +83,30 @@ export const koa: Suite = {
     "__tests__/response/writable.test.js",
   ],
   skips: [],
-  causes: [],
+  causes: [
+    {
+      cause: "HTTP/3 has no reason phrase, and Koa then shows the status code.",
+      versions: ["h3"],
+      tests: [
+        "__tests__/application/respond.test.js › app.respond › when .body is missing › with status=400 › should respond with the associated status message",
+        "__tests__/application/respond.test.js › app.respond › when .body is missing › with custom status=700 › should respond with the associated status message",
+        "__tests__/application/respond.test.js › app.respond › when .body is missing › with custom statusMessage=ok › should respond with the custom status message",
+      ],
+    },
+    {
+      cause: "An empty response has content-length: 0, also if the listener has removed the field.",
+      tests: [
+        "__tests__/response/status.test.js › res.status= › when 205 › should strip content related header fields",
+        "__tests__/response/status.test.js › res.status= › when 205 › should strip content related header fields after status set",
+      ],
+    },
+    {
+      cause: "The test gives a request 5 ms to arrive, but the TLS handshake comes first.",
+      versions: ["h1"],
+      tests: [
+        "__tests__/response/writable.test.js › res.writable › when socket closed before response sent › should not be writable",
+        "__tests__/response/writable.test.js › res.writable › when response finished › should not be writable",
+      ],
+    },
+  ],
 };
