@@ -65,6 +65,8 @@ interface Running {
   tcp: TcpListener | undefined;
   addresses: readonly BoundAddress[];
   isListening: boolean;
+  /** True if `address` has returned the port before UDP was bound. */
+  isPortKnown: boolean;
 }
 
 const REJECTION = Symbol.for("nodejs.rejection");
@@ -115,12 +117,17 @@ export class Server extends HttpsServerShape implements NodeServer {
     return this.#running?.isListening === true;
   }
 
-  /** The TCP address or path, as in net.Server; UDP uses the same port. Null until it is bound. */
+  /**
+   * The TCP address or path, as in net.Server. Null until it is bound. UDP uses the same port, except if the port was read
+   * before "listening" and is in use for UDP: HTTP/3 then has another, which Alt-Svc names.
+   */
   address(): { address: string; family: string; port: number } | null {
-    const path = this.#running?.tcp?.path;
+    const running = this.#running;
+    const path = running?.tcp?.path;
     // The type has only the usual form, so that callers need no cast.
     if (path !== undefined) return path as never;
-    const bound = this.#running?.addresses[0] ?? this.#running?.tcp?.address;
+    const bound = running?.addresses[0] ?? running?.tcp?.address;
+    if (running !== undefined && bound !== undefined) running.isPortKnown = true;
     return bound === undefined ? null : { address: bound.address, family: bound.family, port: bound.port };
   }
 
@@ -147,7 +154,7 @@ export class Server extends HttpsServerShape implements NodeServer {
       const message = "Listen method has been called more than once without closing.";
       throw Object.assign(new Error(message), { code: "ERR_SERVER_ALREADY_LISTEN" });
     }
-    const running: Running = { listeners: [], tcp: undefined, addresses: [], isListening: false };
+    const running: Running = { listeners: [], tcp: undefined, addresses: [], isListening: false, isPortKnown: false };
     this.#running = running;
     if (request.callback !== undefined) this.once("listening", request.callback as never);
     const { signal } = request;
@@ -168,7 +175,8 @@ export class Server extends HttpsServerShape implements NodeServer {
       const identities = isFilled(given) ? given : await developmentIdentities();
       const where = host ?? (isFilled(given) ? "::" : "localhost");
       if (place === undefined) {
-        const { addresses } = await bindAll(this.#bindings(identities, running), where, port);
+        const bindings = this.#bindings(identities, running);
+        const { addresses } = await bindAll(bindings, where, port, () => running.isPortKnown);
         running.addresses = addresses;
       } else {
         if (!this.#wants("tcp")) throw new ServeError("OPTION_INVALID", "HTTP/3 listens only on ports: give a port");
