@@ -22,7 +22,6 @@ import type { TLSSocket } from "node:tls";
 import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
-import { noLimit, Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
@@ -31,6 +30,7 @@ import { Http1Refusal } from "./http1-refusal.ts";
 import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { limitControlFrames } from "./http2-control-frames.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
+import { limitSession } from "./http2-session-limits.ts";
 import { hideInnerServer } from "./inner-server.ts";
 import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "./listener.ts";
 import { answerPlainHttp } from "./plain-http.ts";
@@ -353,21 +353,12 @@ export class TcpListener implements ManagedListener {
     limitControlFrames(session, this.#onFault);
     connection.countSentBytes = sentBytesCounter(session);
     this.#budget.add(connection, this.#stallTimeout);
-    const idle = guard("http2 session idle", this.#onFault, () => {
-      // close() would wait for a stream whose head is incomplete.
-      if (connection.exchanges.size === 0) session.destroy();
+    limitSession(session, connection, {
+      headTimeout: (this.#server as Http1Limits).headersTimeout!,
+      idleTimeout: IDLE_TIMEOUT,
+      onEnd: () => this.#sessions.delete(session),
+      onFault: this.#onFault,
     });
-    session.setTimeout(IDLE_TIMEOUT, idle);
-    // Node's timeout restarts with every PING.
-    const headTimer = new Timer(idle, noLimit((this.#server as Http1Limits).headersTimeout!));
-    connection.headTimer = headTimer;
-    session.once(
-      "close",
-      guard("http2 session end", this.#onFault, () => {
-        headTimer.clear();
-        this.#sessions.delete(session);
-      }),
-    );
     if (this.#state.draining) session.close();
     this.#observer.onSession?.(session);
   }
