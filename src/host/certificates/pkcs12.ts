@@ -23,7 +23,7 @@ import { IdentityError, type IdentitySource } from "./identity.ts";
 /** Throws an `IdentityError`. */
 export function identityOfPfx(file: Uint8Array, passphrase = ""): IdentitySource {
   check(file, passphrase);
-  const bags = readFile(file, passphrase);
+  const bags = bagsOf(file, passphrase);
   for (const key of bags.keys) {
     const leaf = bags.certificates.find((certificate) => certificate.checkPrivateKey(key));
     if (leaf === undefined) continue;
@@ -55,7 +55,7 @@ interface Bags {
   readonly certificates: X509Certificate[];
 }
 
-function readFile(file: Uint8Array, passphrase: string): Bags {
+function bagsOf(file: Uint8Array, passphrase: string): Bags {
   const bags: Bags = { keys: [], certificates: [] };
   const pfx = required(new DerReader(file).enter(Tag.sequence));
   required(pfx.take(Tag.integer));
