@@ -33,8 +33,6 @@ export interface ExchangeRequest {
   readonly fieldsFor?: (protocol: Protocol) => readonly Field[];
   /** Overrides whether the method counts as idempotent. */
   readonly idempotent?: boolean | undefined;
-  /** True if the receiver publishes the request on undici's diagnostics channels. */
-  readonly publishesChannels?: boolean;
 }
 
 /** A request as passed to a connection. */
@@ -120,10 +118,6 @@ export class Exchange implements Waiter, ResponseHandler {
   /** The session that took the request last. */
   get session(): Session | undefined {
     return this.#session;
-  }
-
-  get publishesChannels(): boolean {
-    return this.#request.publishesChannels ?? false;
   }
 
   get reused(): boolean {

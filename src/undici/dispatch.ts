@@ -69,7 +69,6 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
           this.#openGate?.();
           return [];
         },
-        publishesChannels: true,
         onSend: (sent) => {
           const session = this.#exchange.session!;
           observer.onTaken(url, session);

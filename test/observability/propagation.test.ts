@@ -1,4 +1,5 @@
 /** Trace context passes through the client and the proxy unchanged, whatever tools run in the process. */
+import "./tracing.ts";
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";

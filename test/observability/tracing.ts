@@ -15,7 +15,12 @@ trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new Sim
 const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
 propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
 registerInstrumentations({
-  instrumentations: [new HttpInstrumentation(), new ExpressInstrumentation(), new UndiciInstrumentation()],
+  instrumentations: [
+    // The test client for HTTP/1.1 uses node:http.
+    new HttpInstrumentation({ disableOutgoingRequestInstrumentation: true }),
+    new ExpressInstrumentation(),
+    new UndiciInstrumentation(),
+  ],
 });
 
 const require = createRequire(import.meta.url);

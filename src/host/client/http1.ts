@@ -111,9 +111,7 @@ export class Http1Session implements Session {
       reset: false, // undici closes the connection after a HEAD
     };
     try {
-      const dispatch = (): unknown => this.#client.dispatch(options, exchange.callbacks);
-      if (handler.publishesChannels) unpublished(dispatch);
-      else dispatch();
+      unpublished(() => this.#client.dispatch(options, exchange.callbacks));
     } catch (error) {
       exchange.handleError(error as Error);
     }

@@ -1,6 +1,7 @@
-// Keeps a request of undici's Client off undici's diagnostics channels. nagare/undici publishes its requests when
-// they are dispatched, before it knows the protocol; on HTTP/1.1 undici would publish each a second time, and tracing
-// tools would report two requests.
+// Keeps the requests of an HTTP/1.1 session, which uses undici's Client, off undici's diagnostics channels.
+// nagare/undici publishes its requests when they are dispatched, before it knows the protocol, so tracing tools would
+// report two. Requests of fetch and of the proxy would be published on HTTP/1.1 only, and the tools would add a second
+// traceparent to the client's own.
 import type { Channel } from "node:diagnostics_channel";
 import { undiciChannels } from "./undici.ts";
 
