@@ -1,0 +1,60 @@
+/** Brings clients of plain HTTP, and raw TCP clients, to a TLS server of the same process. */
+import http from "node:http";
+import net, { type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
+
+/** Ports and paths of the servers under test. */
+const targets = new Set<number | string>();
+
+/** Accepts what `server.address()` returns. */
+export function addTarget(address: unknown): void {
+  if (typeof address === "string") targets.add(address);
+  else if (address !== null) targets.add((address as { port: number }).port);
+}
+
+type Options = Record<string, unknown>;
+type Connect = (...given: unknown[]) => Socket;
+
+const isTarget = ({ path, port }: Options): boolean => targets.has(typeof path === "string" ? path : Number(port));
+
+/** The events of a connection that carries TLS come from TLS: "connect" is emitted after the handshake. */
+const translated = (event: unknown): unknown => (event === "connect" ? "secureConnect" : event);
+
+const LISTENING = ["on", "once", "off", "addListener", "prependListener", "removeListener"] as const;
+
+function connectSecurely(options: Options, callback: (() => void) | null): Socket {
+  const { servername: _, ...given } = options;
+  const socket = connectTls({
+    ALPNProtocols: ["http/1.1"],
+    ca: localhostIdentity.cert as string,
+    // Certificates of the tests have other names, and other issuers.
+    rejectUnauthorized: false,
+    ...given,
+  });
+  for (const name of LISTENING) {
+    const method = socket[name] as (...given: unknown[]) => unknown;
+    (socket as unknown as Options)[name] = (event: unknown, ...rest: unknown[]) =>
+      method.call(socket, translated(event), ...rest);
+  }
+  if (callback !== null) socket.once("secureConnect", callback);
+  return socket;
+}
+
+/** Replaces the functions that connect to TCP servers. */
+export function redirectClients(): void {
+  const connectPlain = net.connect as Connect;
+  const normalized = (net as unknown as { _normalizeArgs(given: unknown[]): [Options, (() => void) | null] })
+    ._normalizeArgs;
+  const connect: Connect = (...given) => {
+    const [options, callback] = normalized(given);
+    return isTarget(options) ? connectSecurely(options, callback) : connectPlain(...given);
+  };
+  Object.assign(net, { connect, createConnection: connect });
+  const agent = http.Agent.prototype as unknown as { createConnection: Connect };
+  const { createConnection } = agent;
+  agent.createConnection = function (this: unknown, ...given) {
+    const [options, callback] = normalized(given);
+    return isTarget(options) ? connectSecurely(options, callback) : createConnection.apply(this, given);
+  };
+}

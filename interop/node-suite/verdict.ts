@@ -1,0 +1,28 @@
+/** What the runs of one file with both servers say about ours. */
+import { causeOf } from "./causes.ts";
+import type { FileRun } from "./run-file.ts";
+
+export const VERDICTS = {
+  pass: "pass with both servers",
+  "ours only": "pass with ours, fail with node:https",
+  redirection: "fail with both: TLS in place of TCP",
+  known: "fail with ours only, for a recorded cause",
+  new: "fail with ours only, without a recorded cause",
+  stale: "pass with both, but recorded as a failure",
+  skip: "skipped by the file itself",
+  absent: "not in this source",
+} as const;
+
+export type Verdict = keyof typeof VERDICTS;
+
+export function verdictOf(name: string, ours: FileRun, node: FileRun): Verdict {
+  if (ours.outcome === "absent") return "absent";
+  if (ours.outcome === "skip") return "skip";
+  const isRecorded = causeOf(name) !== undefined;
+  if (ours.outcome === "pass") {
+    if (isRecorded) return "stale";
+    return node.outcome === "pass" ? "pass" : "ours only";
+  }
+  if (node.outcome !== "pass") return "redirection";
+  return isRecorded ? "known" : "new";
+}
