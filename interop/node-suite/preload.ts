@@ -16,7 +16,8 @@ type Create = (options?: unknown, listener?: unknown) => AnyServer;
 
 const create = (process.env.NODE_SUITE_SERVER === "ours" ? createOwnServer : https.createServer) as unknown as Create;
 
-const isOptions = (value: unknown): value is object => typeof value === "object" && value !== null;
+const isOptions = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Redirects clients of this server, once it has an address. */
 function announced(server: AnyServer): AnyServer {
@@ -52,7 +53,6 @@ const METHODS = [
   "removeAllListeners",
   "listenerCount",
   "listeners",
-  "emit",
 ] as const;
 
 const createSecure: Create = (options, listener) => announced(create(options, listener));

@@ -2,7 +2,6 @@
 import http from "node:http";
 import net, { type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 
 /** Ports and paths of the servers under test. */
 const targets = new Set<number | string>();
@@ -18,25 +17,34 @@ type Connect = (...given: unknown[]) => Socket;
 
 const isTarget = ({ path, port }: Options): boolean => targets.has(typeof path === "string" ? path : Number(port));
 
-/** The events of a connection that carries TLS come from TLS: "connect" is emitted after the handshake. */
-const translated = (event: unknown): unknown => (event === "connect" ? "secureConnect" : event);
-
 const LISTENING = ["on", "once", "off", "addListener", "prependListener", "removeListener"] as const;
+
+/** Node's own net and tls wait for the TCP connection; all others wait for TLS. */
+const isCalledByNet = (): boolean => /^ +at .*node:(?:net|_tls_wrap):/.test(new Error().stack!.split("\n")[3] ?? "");
+
+/** Lets listeners of "connect" wait for the end of the handshake. */
+function delayConnect(socket: Socket): void {
+  let isWithin = false;
+  for (const name of LISTENING) {
+    const method = socket[name] as (...given: unknown[]) => unknown;
+    (socket as unknown as Options)[name] = (event: unknown, ...rest: unknown[]) => {
+      // `once` calls `on`.
+      const isTranslated = event === "connect" && !isWithin && !isCalledByNet();
+      isWithin = true;
+      try {
+        return method.call(socket, isTranslated ? "secureConnect" : event, ...rest);
+      } finally {
+        isWithin = false;
+      }
+    };
+  }
+}
 
 function connectSecurely(options: Options, callback: (() => void) | null): Socket {
   const { servername: _, ...given } = options;
-  const socket = connectTls({
-    ALPNProtocols: ["http/1.1"],
-    ca: localhostIdentity.cert as string,
-    // Certificates of the tests have other names, and other issuers.
-    rejectUnauthorized: false,
-    ...given,
-  });
-  for (const name of LISTENING) {
-    const method = socket[name] as (...given: unknown[]) => unknown;
-    (socket as unknown as Options)[name] = (event: unknown, ...rest: unknown[]) =>
-      method.call(socket, translated(event), ...rest);
-  }
+  // Certificates of the tests have any name and issuer.
+  const socket = connectTls({ ALPNProtocols: ["http/1.1"], rejectUnauthorized: false, ...given });
+  delayConnect(socket);
   if (callback !== null) socket.once("secureConnect", callback);
   return socket;
 }
