@@ -45,7 +45,9 @@ async function work(): Promise<void> {
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
     const ours = await runFile(name, "ours", options);
     const baseline = await runFile(name, "node", options);
-    const result = { name, verdict: verdictOf(name, ours, baseline), ours, node: baseline };
+    const haveFailed = ours.outcome === "fail" && baseline.outcome === "fail";
+    const untouched = haveFailed ? await runFile(name, "untouched", options) : undefined;
+    const result = { name, verdict: verdictOf(name, ours, baseline, untouched), ours, node: baseline };
     results.push(result);
     if (result.verdict !== "pass") print(result);
   }

@@ -14,7 +14,10 @@ import { addTarget, redirectClients } from "./redirect.ts";
 type AnyServer = EventEmitter & { listen(...given: unknown[]): unknown; address(): unknown };
 type Create = (options?: unknown, listener?: unknown) => AnyServer;
 
-const create = (process.env.NODE_SUITE_SERVER === "ours" ? createOwnServer : https.createServer) as unknown as Create;
+const isOurs = process.env.NODE_SUITE_SERVER === "ours";
+const create = (isOurs ? createOwnServer : https.createServer) as unknown as Create;
+/** Many files compare whole heads, which therefore have no alt-svc. */
+const OPTIONS = isOurs ? { altSvc: { advertise: false } } : {};
 
 const isOptions = (value: unknown): value is object =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -55,7 +58,8 @@ const METHODS = [
   "listeners",
 ] as const;
 
-const createSecure: Create = (options, listener) => announced(create(options, listener));
+const createSecure: Create = (options, listener) =>
+  announced(create(isOptions(options) ? { ...OPTIONS, ...options } : options, listener));
 
 const createPlain: Create = (options, listener) => {
   // What neither server accepts is passed on as it is.
@@ -64,7 +68,7 @@ const createPlain: Create = (options, listener) => {
   }
   const given = isOptions(options) ? options : {};
   const called = typeof options === "function" ? options : listener;
-  return withPlainConnections(announced(create({ ...localhostIdentity, ...given }, called)));
+  return withPlainConnections(announced(create({ ...OPTIONS, ...localhostIdentity, ...given }, called)));
 };
 
 /** A class that can be called without `new`, like Node's. */

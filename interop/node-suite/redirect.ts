@@ -2,6 +2,7 @@
 import http from "node:http";
 import net, { type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
+import { LateSocket } from "./late-socket.ts";
 
 /** Ports and paths of the servers under test. */
 const targets = new Set<number | string>();
@@ -22,14 +23,14 @@ const LISTENING = ["on", "once", "off", "addListener", "prependListener", "remov
 /** Node's own net and tls wait for the TCP connection; all others wait for TLS. */
 const isCalledByNet = (): boolean => /^ +at .*node:(?:net|_tls_wrap):/.test(new Error().stack!.split("\n")[3] ?? "");
 
-/** Lets listeners of "connect" wait for the end of the handshake. */
+/** Lets listeners of "connect" and "ready" wait for the end of the handshake. */
 function delayConnect(socket: Socket): void {
   let isWithin = false;
   for (const name of LISTENING) {
     const method = socket[name] as (...given: unknown[]) => unknown;
     (socket as unknown as Options)[name] = (event: unknown, ...rest: unknown[]) => {
       // `once` calls `on`.
-      const isTranslated = event === "connect" && !isWithin && !isCalledByNet();
+      const isTranslated = (event === "connect" || event === "ready") && !isWithin && !isCalledByNet();
       isWithin = true;
       try {
         return method.call(socket, isTranslated ? "secureConnect" : event, ...rest);
@@ -59,6 +60,14 @@ export function redirectClients(): void {
     return isTarget(options) ? connectSecurely(options, callback) : connectPlain(...given);
   };
   Object.assign(net, { connect, createConnection: connect });
+  const { Socket } = net;
+  const construct = (_target: object, given: unknown[], newTarget: unknown): object =>
+    // With options, it wraps a handle, or is the base of a subclass.
+    newTarget === replaced && given.length === 0
+      ? new LateSocket(connect)
+      : Reflect.construct(Socket, given, newTarget as never);
+  const replaced = new Proxy(Socket, { construct });
+  Object.assign(net, { Socket: replaced });
   const agent = http.Agent.prototype as unknown as { createConnection: Connect };
   const { createConnection } = agent;
   agent.createConnection = function (this: unknown, ...given) {

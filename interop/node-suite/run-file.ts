@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Child } from "../child.ts";
 
-export type ServerName = "ours" | "node";
+/** nagare/node, node:https under the same redirection, or Node without any change. */
+export type ServerName = "ours" | "node" | "untouched";
 
 export type Outcome = "pass" | "fail" | "skip" | "absent";
 
@@ -39,7 +40,8 @@ export async function runFile(name: string, server: ServerName, options: FileOpt
   const folder = mkdtempSync(join(tmpdir(), "nagare-node-suite-"));
   const signal = AbortSignal.timeout(timeout);
   const env = { NODE_SUITE_SERVER: server, NODE_TEST_DIR: folder, NODE_COMMON_PORT: String(await freePort()) };
-  await using child = new Child([node, ...flags, "--import", PRELOAD, path], { env, signal });
+  const preload = server === "untouched" ? [] : ["--import", PRELOAD];
+  await using child = new Child([node, ...flags, ...preload, path], { env, signal });
   try {
     await child.succeeded();
     const reason = SKIP.exec(child.stdout)?.[1];

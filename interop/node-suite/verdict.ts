@@ -6,6 +6,7 @@ export const VERDICTS = {
   pass: "pass with both servers",
   "ours only": "pass with ours, fail with node:https",
   redirection: "fail with both: TLS in place of TCP",
+  broken: "fail with this Node as it is",
   known: "fail with ours only, for a recorded cause",
   new: "fail with ours only, without a recorded cause",
   stale: "pass with both, but recorded as a failure",
@@ -15,7 +16,8 @@ export const VERDICTS = {
 
 export type Verdict = keyof typeof VERDICTS;
 
-export function verdictOf(name: string, ours: FileRun, node: FileRun): Verdict {
+/** `untouched` is only needed if both others failed. */
+export function verdictOf(name: string, ours: FileRun, node: FileRun, untouched?: FileRun): Verdict {
   if (ours.outcome === "absent") return "absent";
   if (ours.outcome === "skip") return "skip";
   const isRecorded = causeOf(name) !== undefined;
@@ -23,6 +25,6 @@ export function verdictOf(name: string, ours: FileRun, node: FileRun): Verdict {
     if (isRecorded) return "stale";
     return node.outcome === "pass" ? "pass" : "ours only";
   }
-  if (node.outcome !== "pass") return "redirection";
+  if (node.outcome !== "pass") return untouched?.outcome === "pass" ? "redirection" : "broken";
   return isRecorded ? "known" : "new";
 }
