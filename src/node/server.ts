@@ -6,13 +6,7 @@ import type { Identity } from "../host/certificates/identity.ts";
 import { secureContextOf } from "../host/certificates/secure-context.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
-import type {
-  BoundAddress,
-  Http1Limits,
-  ListenerOptions,
-  ManagedListener,
-  RetryPolicy,
-} from "../host/http/listener.ts";
+import type { BoundAddress, ListenerOptions, ManagedListener, RetryPolicy } from "../host/http/listener.ts";
 import { TcpListener } from "../host/http/tcp-listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { type AltSvcOptions, altSvcField } from "../host/listen/alt-svc.ts";
@@ -21,6 +15,10 @@ import { ServeError } from "../host/listen/errors.ts";
 import {
   createNodeHandler,
   failResponse,
+  HTTP1_PROPERTIES,
+  type Http1Options,
+  type Http1Properties,
+  Http1Settings,
   HttpsServerShape,
   NodeIncomingMessage,
   type NodeServer,
@@ -33,7 +31,7 @@ import { QuicListener } from "../host/quic/listener.ts";
 import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
 
-export interface ServerOptions extends CertificateOptions {
+export interface ServerOptions extends CertificateOptions, Http1Options {
   /** All by default. HTTP/1.1 and HTTP/2 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[];
   /** How HTTP/3 is advertised (Alt-Svc). */
@@ -49,12 +47,6 @@ export interface ServerOptions extends CertificateOptions {
   /** The classes of `req` and `res`. Node's by default; others extend them. */
   readonly IncomingMessage?: RequestClass;
   readonly ServerResponse?: ResponseClass;
-  /** Joins duplicate field lines that Node would otherwise drop. */
-  readonly joinDuplicateHeaders?: boolean;
-  readonly keepAliveTimeout?: number;
-  readonly headersTimeout?: number;
-  readonly requestTimeout?: number;
-  readonly maxRequestsPerSocket?: number;
 }
 
 interface Running {
@@ -67,23 +59,28 @@ interface Running {
 
 const REJECTION = Symbol.for("nodejs.rejection");
 
-export class Server extends HttpsServerShape implements NodeServer {
+export class Server extends HttpsServerShape implements NodeServer, Http1Properties {
   timeout = 0;
-  readonly joinDuplicateHeaders: boolean | undefined;
+  declare keepAliveTimeout: number;
+  declare keepAliveTimeoutBuffer: number;
+  declare headersTimeout: number;
+  declare requestTimeout: number;
+  declare maxRequestsPerSocket: number;
+  declare maxHeadersCount: number | null;
+  declare requireHostHeader: boolean;
   readonly #options: ServerOptions;
+  readonly #settings: Http1Settings;
   #identities: readonly Identity[];
   readonly #log: (line: string) => void;
-  readonly #limits: { -readonly [Name in keyof Http1Limits]: Http1Limits[Name] } = {};
   #running: Running | undefined;
   #isReferenced = true;
 
   constructor(options: ServerOptions, listener?: RequestListener) {
     super({ captureRejections: true });
+    this.#settings = new Http1Settings(options);
     this.#options = options;
     this.#identities = identitiesOf(options);
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
-    this.joinDuplicateHeaders = options.joinDuplicateHeaders;
-    for (const name of LIMITS) if (options[name] !== undefined) this.#limits[name] = options[name];
     if (listener !== undefined) this.on("request", listener);
     const offer = guard("node new listener", this.#onFault, (event: string) => this.#handleNewListener(event));
     this.on("newListener", offer);
@@ -174,6 +171,7 @@ export class Server extends HttpsServerShape implements NodeServer {
       identities,
       onExchange: createNodeHandler({
         server: this,
+        settings: this.#settings,
         IncomingMessage: this.#options.IncomingMessage ?? (NodeIncomingMessage as RequestClass),
         ServerResponse: this.#options.ServerResponse ?? (NodeServerResponse as unknown as ResponseClass),
         log: this.#log,
@@ -181,7 +179,10 @@ export class Server extends HttpsServerShape implements NodeServer {
       }),
       acceptsTunnels: this.#acceptsTunnels,
       onClientError: (error, socket) => this.emit("clientError", error, socket),
-      http1Limits: this.#limits,
+      onDroppedRequest: (request, socket) => void this.emit("dropRequest", request, socket),
+      http1Limits: this.#settings.limits,
+      shouldUpgrade: this.#settings.shouldUpgrade,
+      refusesLikeNode: true,
       onKeyLog,
       retry,
       stallTimeout,
@@ -214,41 +215,20 @@ export class Server extends HttpsServerShape implements NodeServer {
 
   // ── Limits of HTTP/1.1 ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Milliseconds. */
-  get keepAliveTimeout(): number {
-    return this.#limits.keepAliveTimeout ?? DEFAULT_LIMITS.keepAliveTimeout;
-  }
-  set keepAliveTimeout(milliseconds: number) {
-    this.#setLimit("keepAliveTimeout", milliseconds);
-  }
-
-  /** Milliseconds. */
-  get headersTimeout(): number {
-    return this.#limits.headersTimeout ?? DEFAULT_LIMITS.headersTimeout;
-  }
-  set headersTimeout(milliseconds: number) {
-    this.#setLimit("headersTimeout", milliseconds);
-  }
-
-  /** Milliseconds; 0 for no limit. */
-  get requestTimeout(): number {
-    return this.#limits.requestTimeout ?? DEFAULT_LIMITS.requestTimeout;
-  }
-  set requestTimeout(milliseconds: number) {
-    this.#setLimit("requestTimeout", milliseconds);
-  }
-
-  /** 0 for no limit. */
-  get maxRequestsPerSocket(): number {
-    return this.#limits.maxRequestsPerSocket ?? DEFAULT_LIMITS.maxRequestsPerSocket;
-  }
-  set maxRequestsPerSocket(count: number) {
-    this.#setLimit("maxRequestsPerSocket", count);
-  }
-
-  #setLimit(name: keyof typeof DEFAULT_LIMITS, value: number): void {
-    this.#limits[name] = value;
-    this.#running?.tcp?.setHttp1Limits({ [name]: value });
+  static {
+    for (const name of HTTP1_PROPERTIES) {
+      Object.defineProperty(Server.prototype, name, {
+        configurable: true,
+        enumerable: true,
+        get(this: Server) {
+          return this.#settings.get(name);
+        },
+        set(this: Server, value: never) {
+          this.#settings.set(name, value);
+          this.#running?.tcp?.setHttp1Limits({ [name]: value });
+        },
+      });
+    }
   }
 
   // ── Tunnels ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -369,9 +349,6 @@ export class Server extends HttpsServerShape implements NodeServer {
 /** True for events that `createNodeHandler` emits, which handles exceptions of their listeners. */
 const isHandledElsewhere = (event: string | symbol): boolean =>
   ["request", "upgrade", "connect", "checkContinue", "checkExpectation"].includes(event as string);
-
-const DEFAULT_LIMITS = { keepAliveTimeout: 60_000, headersTimeout: 30_000, requestTimeout: 0, maxRequestsPerSocket: 0 };
-const LIMITS = ["keepAliveTimeout", "headersTimeout", "requestTimeout", "maxRequestsPerSocket"] as const;
 
 const isFilled = (identities: readonly Identity[]): identities is readonly [Identity, ...Identity[]] =>
   identities.length > 0;

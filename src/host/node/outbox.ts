@@ -7,12 +7,14 @@
 import type { FieldLine } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { RespondOptions, ServerExchange } from "../http/exchange.ts";
+import type { Http1Settings } from "./http1-settings.ts";
 import { destroyed } from "./node-errors.ts";
 import { type Outgoing, splitLine } from "./outgoing-members.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
 export interface OutboxOwner {
   readonly exchange: ServerExchange;
+  readonly settings: Http1Settings;
   readonly onFault: (fault: Fault) => void;
   /** Called when a listener or callback throws. */
   readonly fail: (error: unknown) => void;
@@ -32,6 +34,7 @@ const LARGE_CHUNK = 16 * 1024;
 
 export class Outbox {
   readonly exchange: ServerExchange;
+  readonly uniqueHeaders: ReadonlySet<string>;
   head: Head | undefined;
   readonly #response: Outgoing;
   readonly #socket: StreamSocket;
@@ -52,6 +55,7 @@ export class Outbox {
     this.#socket = socket;
     this.#owner = owner;
     this.exchange = owner.exchange;
+    this.uniqueHeaders = owner.settings.uniqueHeaders;
     this.exchange.onDrain = () => this.#handleDrain();
   }
 

@@ -28,7 +28,7 @@ export function createResponse(
   socket: StreamSocket,
   owner: OutboxOwner,
 ): { readonly response: Outgoing; readonly outbox: Outbox } {
-  const response = new Class(request as never) as BoundResponse;
+  const response = new Class(request as never, owner.settings.responseOptions as never) as BoundResponse;
   if (request.httpVersionMajor > 1) {
     // Node only checks the minor version, and takes "2.0" and "3.0" for HTTP/1.0.
     response.useChunkedEncodingByDefault = true;
@@ -51,7 +51,7 @@ function storeHeader(this: BoundResponse, firstLine: string, headers: GivenHeade
   const { protocol } = outbox.exchange;
   // RFC 9114 §4.1: an interim response is not final. Node allows it over HTTP/1.1.
   if (protocol !== "http/1.1" && this.statusCode < 200) throw invalidStatus(this.statusCode);
-  outbox.head = { status: this.statusCode, fields: responseFields(this, headers, protocol) };
+  outbox.head = { status: this.statusCode, fields: responseFields(this, headers, protocol, outbox.uniqueHeaders) };
   this._header = firstLine;
 }
 

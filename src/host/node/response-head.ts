@@ -12,8 +12,16 @@ interface Seen {
   trailer: boolean;
 }
 
-/** Field lines in the listener's spelling for HTTP/1.1; for other versions, the allowed ones in lower case. */
-export function responseFields(response: Outgoing, given: GivenHeaders, protocol: HttpVersion): FieldLine[] {
+/**
+ * Field lines in the listener's spelling for HTTP/1.1; for other versions, the allowed ones in lower case. The values
+ * of `unique` fields are joined.
+ */
+export function responseFields(
+  response: Outgoing,
+  given: GivenHeaders,
+  protocol: HttpVersion,
+  unique: ReadonlySet<string>,
+): FieldLine[] {
   const fields: FieldLine[] = [];
   const seen: Seen = { connection: false, length: false, coding: false, trailer: false };
   const isHttp1 = protocol === "http/1.1";
@@ -29,7 +37,7 @@ export function responseFields(response: Outgoing, given: GivenHeaders, protocol
   };
   eachHeader(response, given, (name, value) => {
     if (!Array.isArray(value)) add(name, value);
-    else if (name.toLowerCase() === "cookie" && value.length > 1) add(name, value.join("; "));
+    else if (isJoined(name.toLowerCase(), value, unique)) add(name, value.join("; "));
     else for (const each of value) add(name, each);
   });
   if (isHttp1 && !seen.connection && !response.shouldKeepAlive && !response._removedConnection) {
@@ -45,6 +53,9 @@ export function responseFields(response: Outgoing, given: GivenHeaders, protocol
   if (seen.trailer && (seen.length || !response._hasBody)) throw trailerInvalid();
   return fields;
 }
+
+const isJoined = (name: string, { length }: readonly unknown[], unique: ReadonlySet<string>): boolean =>
+  unique.has(name) || (name === "cookie" && length > 1);
 
 const isLengthKnown = (response: Outgoing): boolean =>
   response._hasBody &&

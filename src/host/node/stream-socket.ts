@@ -14,6 +14,8 @@ import { RawResponse } from "./raw-response.ts";
 export interface SocketOwner {
   /** The value of `socket.server`. */
   readonly server: object;
+  /** Bytes; undefined for Node's default. */
+  readonly highWaterMark: number | undefined;
   readonly onFault: (fault: Fault) => void;
   /** Called when a listener throws; the socket is then destroyed. */
   readonly onListenerError: (error: unknown) => void;
@@ -48,7 +50,8 @@ export class StreamSocket extends Duplex {
   #timer: Timer | undefined;
 
   constructor(exchange: ServerExchange, owner: SocketOwner) {
-    super({ allowHalfOpen: true });
+    const { highWaterMark } = owner;
+    super({ allowHalfOpen: true, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
     this.server = owner.server;
     this.#exchange = exchange;
     this.#owner = owner;
