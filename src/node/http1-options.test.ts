@@ -2,34 +2,16 @@
 import { once } from "node:events";
 import { Server as HttpServer } from "node:http";
 import { Server as HttpsServer } from "node:https";
-import { connect as connectTls } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { VERSIONS } from "../edge/testing/client.ts";
 import { get } from "../edge/testing/test-client.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
 import type { Listener } from "../host/node/index.ts";
 import { createServer, type ServerOptions } from "./server.ts";
-import { type AnyServer, closers, connect, httpsServer, listening, ownServer } from "./testing/server.ts";
+import { both, exchangeRaw } from "./testing/raw.ts";
+import { connect, listening, ownServer } from "./testing/server.ts";
 
 const GET = "GET / HTTP/1.1\r\nHost: localhost\r\n";
-
-type Make = (listener: Listener, options: object) => AnyServer;
-const MAKES: readonly Make[] = [(listener, options) => ownServer(listener, options).server, httpsServer];
-
-/** Sends raw bytes, and returns what the server sends until it closes. */
-async function exchange(server: AnyServer, request: string): Promise<string> {
-  const socket = connectTls({ port: await listening(server), host: "127.0.0.1", rejectUnauthorized: false });
-  closers.push(() => socket.destroy());
-  let received = "";
-  socket.on("data", (chunk) => (received += chunk.toString("latin1")));
-  socket.on("error", () => undefined);
-  socket.write(request);
-  await new Promise((resolve) => socket.once("close", resolve));
-  return received.replace(/date: .*\r\n/gi, "");
-}
-
-/** Runs the same with our server and with Node's. */
-const both = <T>(run: (make: Make) => Promise<T>): Promise<T[]> => Promise.all(MAKES.map(run));
 
 test("have Node's defaults", () => {
   const own = createServer({ ...localhostIdentity }) as unknown as Record<string, unknown>;
@@ -79,7 +61,7 @@ describe("a refusal", () => {
   ];
   test.each(REFUSED)("of %s has the same bytes as Node's", async (_what, request) => {
     const [ours, node] = await both((make) =>
-      exchange(
+      exchangeRaw(
         make((_request, response) => response.end(), {}),
         request,
       ),
@@ -90,7 +72,7 @@ describe("a refusal", () => {
 
   test("is the only one of its connection", async () => {
     const coded = `POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\nnot chunked`;
-    const received = await exchange(ownServer((_request, response) => response.end()).server, coded);
+    const received = await exchangeRaw(ownServer((_request, response) => response.end()).server, coded);
     expect(received.match(/HTTP\/1\.1/g)).toHaveLength(1);
   });
 });
@@ -99,7 +81,7 @@ test("requestTimeout ends a request that arrives slowly", async () => {
   const options = { requestTimeout: 200, headersTimeout: 0, connectionsCheckingInterval: 20 };
   const request = `POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nhalf`;
   const [ours, node] = await both((make) =>
-    exchange(
+    exchangeRaw(
       make((request) => request.resume(), options),
       request,
     ),
@@ -111,19 +93,19 @@ test("requestTimeout ends a request that arrives slowly", async () => {
 test("maxHeaderSize limits the head", async () => {
   const listener: Listener = (_request, response) => response.end();
   const request = `${GET}Connection: close\r\nX: ${"x".repeat(3_000)}\r\n\r\n`;
-  const [ours, node] = await both((make) => exchange(make(listener, { maxHeaderSize: 2_000 }), request));
+  const [ours, node] = await both((make) => exchangeRaw(make(listener, { maxHeaderSize: 2_000 }), request));
   expect(ours).toBe(node);
   expect(ours).toContain("431");
-  expect(await exchange(ownServer(listener).server, request)).toContain("200");
+  expect(await exchangeRaw(ownServer(listener).server, request)).toContain("200");
 });
 
 test("requireHostHeader: false accepts HTTP/1.1 without Host", async () => {
   const request = "GET / HTTP/1.1\r\nConnection: close\r\n\r\n";
   const listener: Listener = (_request, response) => response.end("hello");
-  const [ours, node] = await both((make) => exchange(make(listener, { requireHostHeader: false }), request));
+  const [ours, node] = await both((make) => exchangeRaw(make(listener, { requireHostHeader: false }), request));
   expect(ours).toContain("200 OK");
   expect(node).toContain("200 OK");
-  expect(await exchange(ownServer(listener).server, request)).toContain("400");
+  expect(await exchangeRaw(ownServer(listener).server, request)).toContain("400");
 });
 
 test("maxRequestsPerSocket answers further requests with 503 and emits dropRequest", async () => {
@@ -131,7 +113,7 @@ test("maxRequestsPerSocket answers further requests with 503 and emits dropReque
     const server = make((_request, response) => response.end(), { keepAliveTimeout: 1 });
     Object.assign(server, { maxRequestsPerSocket: 1 });
     const dropped = once(server as never, "dropRequest");
-    const received = await exchange(server, `${GET}\r\n${GET}\r\n`);
+    const received = await exchangeRaw(server, `${GET}\r\n${GET}\r\n`);
     const [request] = await dropped;
     return [received.match(/HTTP\/1\.1 \d+/g), request.url];
   });
@@ -146,7 +128,7 @@ test.skipIf(!canChoose)("shouldUpgradeCallback leaves requests with Upgrade to t
     const listener: Listener = (_request, response) => response.writeHead(200, { connection: "close" }).end("plain");
     const server = make(listener, { shouldUpgradeCallback: (request: { url: string }) => request.url !== "/" });
     server.on("upgrade", (_request: unknown, socket: { destroy(): void }) => socket.destroy());
-    return [await exchange(server, request)];
+    return [await exchangeRaw(server, request)];
   });
   expect(results[0]![0]).toContain("plain");
   expect(results[1]![0]).toContain("plain");

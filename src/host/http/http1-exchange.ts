@@ -1,5 +1,5 @@
 /** A ServerExchange on a request and response of node:http (RFC 9112). */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import { contentLengthOf, type FieldSection, hasNoContent } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { Http1RequestHead, PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
@@ -102,8 +102,8 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   }
 
   get http1(): Http1RequestHead {
-    const { httpVersion, url, rawHeaders } = this.#response.req;
-    return { version: httpVersion === "1.0" ? "1.0" : "1.1", target: url!, rawHeaders };
+    const { httpVersion, url, rawHeaders, rawTrailers } = this.#response.req;
+    return { version: httpVersion === "1.0" ? "1.0" : "1.1", target: url!, rawHeaders, rawTrailers };
   }
 
   get tunnelOffer(): TunnelOffer | undefined {
@@ -144,7 +144,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     // write yet; an informational response may always be omitted.
     if (this.#closed || this.#status !== undefined || socket === null || this.#response.req.httpVersionMinor < 1)
       return;
-    let head = `HTTP/1.1 ${status} ${status === 100 ? "Continue" : status === 103 ? "Early Hints" : ""}\r\n`;
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
     for (const [name, value] of fields) head += `${name}: ${value}\r\n`;
     socket.write(`${head}\r\n`, "latin1");
   }
@@ -247,18 +247,24 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     const isSized = names.has("content-length");
     const isFramed = isBodiless || isSized || (length !== undefined && !isChunked);
     const flat: string[] = [];
+    const last: string[] = [];
     for (const [name, value] of fields) {
+      const lower = name.toLowerCase();
       // RFC 9112 §7.1.2: trailers require chunked coding; Node throws otherwise.
-      if (!isFramed || name.toLowerCase() !== "trailer") flat.push(name, value);
+      if (isFramed && lower === "trailer") continue;
+      // After content-length, Node would decode content-disposition as UTF-8.
+      (lower === "content-length" && names.has("content-disposition") ? last : flat).push(name, value);
     }
-    if (!isBodiless && length !== undefined && !isSized && !isChunked) {
+    flat.push(...last);
+    const { reason, sendDate, omitted = [] } = this.#options ?? {};
+    if (!isBodiless && length !== undefined && !isSized && !isChunked && !omitted.includes("content-length")) {
       flat.push("content-length", String(length));
     }
     const { altSvc, draining } = this.#tcp.listener;
     if (altSvc !== undefined && !names.has("alt-svc")) flat.push("alt-svc", altSvc);
     if (draining) this.#response.shouldKeepAlive = false; // Node then sends `Connection: close`
-    const { reason, sendDate } = this.#options ?? {};
     if (sendDate === false) this.#response.sendDate = false;
+    for (const name of omitted) this.#response.removeHeader(name);
     if (reason === undefined) this.#response.writeHead(status, flat);
     else this.#response.writeHead(status, reason, flat);
   }

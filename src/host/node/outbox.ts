@@ -9,7 +9,7 @@ import { type Fault, guard } from "../guard.ts";
 import type { RespondOptions, ServerExchange } from "../http/exchange.ts";
 import type { Http1Settings } from "./http1-settings.ts";
 import { destroyed } from "./node-errors.ts";
-import { type Outgoing, splitLine } from "./outgoing-members.ts";
+import { type Outgoing, splitLines } from "./outgoing-members.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
 export interface OutboxOwner {
@@ -95,8 +95,7 @@ export class Outbox {
     this.#isEnding = true;
     if (this.exchange.aborted !== undefined) return;
     const response = this.#response;
-    const lines = response._trailer.split("\r\n").filter((line) => line !== "");
-    const trailers = lines.map(splitLine);
+    const trailers = splitLines(response._trailer, this.exchange.protocol);
     const isEmpty = this.#chunks.length === 0 && trailers.length === 0;
     if (!this.#isHeadSent && isEmpty) {
       this.#isEnded = true;
@@ -184,8 +183,10 @@ export class Outbox {
     const { head } = this;
     if (this.#isHeadSent || head === undefined) return;
     this.#isHeadSent = true;
-    const { sendDate, statusMessage } = this.#response;
-    this.exchange.respond(head.status, head.fields, { ...options, sendDate, reason: statusMessage });
+    const response = this.#response;
+    const { sendDate, statusMessage } = response;
+    const omitted = REMOVABLE.filter(([, flag]) => response[flag]).map(([name]) => name);
+    this.exchange.respond(head.status, head.fields, { ...options, sendDate, omitted, reason: statusMessage });
   }
 
   #sendChunks(): void {
@@ -211,6 +212,13 @@ export class Outbox {
     for (const callback of this.#callbacks.splice(0)) this.run(callback, error);
   }
 }
+
+/** Fields that Node adds unless `removeHeader` was called. */
+const REMOVABLE = [
+  ["connection", "_removedConnection"],
+  ["content-length", "_removedContLen"],
+  ["transfer-encoding", "_removedTE"],
+] as const;
 
 const onFault = (fault: Fault, outbox: Outbox): void => outbox.handleFault(fault);
 

@@ -10,7 +10,7 @@ import type { ServerResponse } from "node:http";
 import type { Incoming } from "./incoming.ts";
 import { invalidStatus } from "./node-errors.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
-import { type GivenHeaders, type Outgoing, splitLine, type WriteCallback } from "./outgoing-members.ts";
+import { type GivenHeaders, type Outgoing, splitLines, type WriteCallback } from "./outgoing-members.ts";
 import { responseFields } from "./response-head.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
@@ -72,9 +72,8 @@ const INFORMATION = /^HTTP\/1\.1 (1[0-9]{2}) [^\r\n]*\r\n/;
 function writeRaw(this: BoundResponse, data: string, _encoding: BufferEncoding, callback?: WriteCallback): boolean {
   const match = INFORMATION.exec(data);
   if (match !== null && this.socket !== null) {
-    const lines = data.slice(match[0].length).trimEnd().split("\r\n");
-    const fields = lines.filter((line) => line !== "").map((line) => splitLine(line));
-    this[OUTBOX].exchange.inform(Number(match[1]), fields);
+    const { exchange } = this[OUTBOX];
+    exchange.inform(Number(match[1]), splitLines(data.slice(match[0].length), exchange.protocol));
   }
   if (typeof callback === "function") this[OUTBOX].callLater(callback);
   return true;
