@@ -2,6 +2,9 @@
 import { type IncomingMessage, Server } from "node:http";
 import type { Http1Limits } from "../http/listener.ts";
 
+/** Node's class, even if a program later replaces `http.Server` with ours. */
+const NodeServer = Server;
+
 /** Those of Node's `http.ServerOptions` that this server obeys. Each version of Node knows some of them. */
 export interface Http1Options extends Http1Limits {
   /** Joins duplicate field lines that Node would otherwise drop. */
@@ -43,7 +46,7 @@ export class Http1Settings {
   /** Throws Node's error for an option that Node refuses. */
   constructor(options: Http1Options) {
     this.#options = options;
-    this.#server = new Server(options as object) as never;
+    this.#server = new NodeServer(options as object) as never;
     this.uniqueHeaders = new Set(options.uniqueHeaders?.map((name) => name.toLowerCase()));
   }
 
