@@ -5,11 +5,11 @@
  *
  * Listeners for "upgrade" write an HTTP/1.1 response to it, which `raw-response.ts` parses.
  */
-import { Duplex } from "node:stream";
 import { type Fault, guard } from "../guard.ts";
 import type { PeerAddress, ServerExchange } from "../http/exchange.ts";
 import { Timer } from "../timer.ts";
 import { RawResponse } from "./raw-response.ts";
+import { TlsSocketShape } from "./types.ts";
 
 export interface SocketOwner {
   /** The value of `socket.server`. */
@@ -27,7 +27,7 @@ export interface SocketOwner {
 
 type Callback = (error?: Error | null) => void;
 
-export class StreamSocket extends Duplex {
+export class StreamSocket extends TlsSocketShape {
   readonly server: object;
   readonly encrypted = true;
   readonly authorized = false;
@@ -85,7 +85,11 @@ export class StreamSocket extends Duplex {
   /** Catches exceptions from listeners, which destroy only this socket. */
   override emit(event: string | symbol, ...given: unknown[]): boolean {
     // Node's server always has a listener: a connection error never becomes an exception.
-    if (event === "error" && this.listenerCount("error") === 0) return false;
+    if (event === "error" && this.listenerCount("error") === 0) {
+      // Nor does one that a listener emits, which ends the socket.
+      this.destroy();
+      return false;
+    }
     try {
       if (event === "close") this.#owner.onClose?.();
       return super.emit(event, ...given);
