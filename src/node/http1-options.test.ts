@@ -134,6 +134,18 @@ test.skipIf(!canChoose)("shouldUpgradeCallback leaves requests with Upgrade to t
   expect(results[1]![0]).toContain("plain");
 });
 
+test.skipIf(!canChoose)("a shouldUpgradeCallback that throws leaves the request to the listener", async () => {
+  const shouldUpgradeCallback = (): boolean => {
+    throw new Error("broken");
+  };
+  const { server, lines } = ownServer((_request, response) => response.writeHead(200, { connection: "close" }).end(), {
+    shouldUpgradeCallback,
+  });
+  server.on("upgrade", (_request: unknown, socket: { destroy(): void }) => socket.destroy());
+  expect(await exchangeRaw(server, `${GET}Connection: Upgrade\r\nUpgrade: x\r\n\r\n`)).toContain("200 OK");
+  expect(lines).toEqual(["nagare: shouldUpgradeCallback threw: Error: broken"]);
+});
+
 describe.each(VERSIONS)("over %s", (_version, open) => {
   const ask = async (listener: Listener, options: ServerOptions, method = "GET") => {
     const { server, lines } = ownServer(listener, options);

@@ -181,7 +181,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       onClientError: (error, socket) => this.emit("clientError", error, socket),
       onDroppedRequest: (request, socket) => void this.emit("dropRequest", request, socket),
       http1Limits: this.#settings.limits,
-      shouldUpgrade: this.#settings.shouldUpgrade,
+      shouldUpgrade: this.#settings.shouldUpgrade(this.#log),
       refusesLikeNode: true,
       onKeyLog,
       retry,

@@ -66,8 +66,17 @@ export class Http1Settings {
     return this.#options.highWaterMark;
   }
 
-  get shouldUpgrade(): Http1Options["shouldUpgradeCallback"] {
-    return this.#options.shouldUpgradeCallback;
+  /** The callback without exceptions. */
+  shouldUpgrade(log: (line: string) => void): (request: IncomingMessage) => boolean {
+    const { shouldUpgradeCallback } = this.#options;
+    return (request) => {
+      try {
+        return shouldUpgradeCallback?.(request) ?? true;
+      } catch (error) {
+        log(`nagare: shouldUpgradeCallback threw: ${error}`);
+        return false;
+      }
+    };
   }
 
   /** For the listener. */

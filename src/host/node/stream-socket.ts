@@ -177,7 +177,10 @@ export class StreamSocket extends TlsSocketShape {
       push: (chunk) => {
         if (chunk !== null) this.bytesRead += chunk.byteLength;
         this.touch();
-        return this.push(chunk);
+        const hasRoom = this.push(chunk);
+        // As with net.Socket, "end" needs no reader if there is nothing to read.
+        if (chunk === null) this.read(0);
+        return hasRoom;
       },
       fail: (error) => this.destroy(error),
     });
