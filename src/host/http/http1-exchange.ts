@@ -243,9 +243,11 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     const status = this.#status!;
     const isBodiless = hasNoContent(this.method, status);
     const names = new Set(fields.map(([name]) => name.toLowerCase()));
-    const isChunked = names.has("transfer-encoding");
+    const { reason, sendDate, omitted = [], framing = length, keepAlive } = this.#options ?? {};
+    const isChunked = names.has("transfer-encoding") || framing === "chunked";
     const isSized = names.has("content-length");
-    const isFramed = isBodiless || isSized || (length !== undefined && !isChunked);
+    const isFramed = isBodiless || isSized || (framing !== undefined && !isChunked);
+    const hasDisposition = names.has("content-disposition");
     const flat: string[] = [];
     const last: string[] = [];
     for (const [name, value] of fields) {
@@ -253,16 +255,18 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
       // RFC 9112 §7.1.2: trailers require chunked coding; Node throws otherwise.
       if (isFramed && lower === "trailer") continue;
       // After content-length, Node would decode content-disposition as UTF-8.
-      (lower === "content-length" && names.has("content-disposition") ? last : flat).push(name, value);
+      (lower === "content-length" && hasDisposition ? last : flat).push(name, value);
     }
     flat.push(...last);
-    const { reason, sendDate, omitted = [] } = this.#options ?? {};
-    if (!isBodiless && length !== undefined && !isSized && !isChunked && !omitted.includes("content-length")) {
-      flat.push("content-length", String(length));
+    if (!isBodiless && typeof framing === "number" && !isSized && !isChunked && !omitted.includes("content-length")) {
+      if (hasDisposition) flat.push("Content-Length", String(framing));
+      // Node then adds the field after Date and Connection.
+      else (this.#response as { _contentLength?: number })._contentLength = framing;
     }
     const { altSvc, draining } = this.#tcp.listener;
     if (altSvc !== undefined && !names.has("alt-svc")) flat.push("alt-svc", altSvc);
-    if (draining) this.#response.shouldKeepAlive = false; // Node then sends `Connection: close`
+    // Node then sends `Connection: close`.
+    if (draining || keepAlive === false) this.#response.shouldKeepAlive = false;
     if (sendDate === false) this.#response.sendDate = false;
     for (const name of omitted) this.#response.removeHeader(name);
     if (reason === undefined) this.#response.writeHead(status, flat);

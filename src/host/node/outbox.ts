@@ -10,6 +10,7 @@ import type { RespondOptions, ServerExchange } from "../http/exchange.ts";
 import type { Http1Settings } from "./http1-settings.ts";
 import { destroyed } from "./node-errors.ts";
 import { type Outgoing, splitLines } from "./outgoing-members.ts";
+import type { ResponseHead } from "./response-head.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
 export interface OutboxOwner {
@@ -22,9 +23,8 @@ export interface OutboxOwner {
   readonly onFinish: () => void;
 }
 
-interface Head {
+interface Head extends ResponseHead {
   readonly status: number;
-  readonly fields: readonly FieldLine[];
 }
 
 type WriteCallback = (error?: Error | null) => void;
@@ -186,7 +186,9 @@ export class Outbox {
     const response = this.#response;
     const { sendDate, statusMessage } = response;
     const omitted = REMOVABLE.filter(([, flag]) => response[flag]).map(([name]) => name);
-    this.exchange.respond(head.status, head.fields, { ...options, sendDate, omitted, reason: statusMessage });
+    const { status, fields, framing, keepAlive } = head;
+    const reason = statusMessage;
+    this.exchange.respond(status, fields, { ...options, sendDate, omitted, framing, keepAlive, reason });
   }
 
   #sendChunks(): void {

@@ -11,7 +11,7 @@ import type { Incoming } from "./incoming.ts";
 import { invalidStatus } from "./node-errors.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { type GivenHeaders, type Outgoing, splitLines, type WriteCallback } from "./outgoing-members.ts";
-import { responseFields } from "./response-head.ts";
+import { responseHead } from "./response-head.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
 export type ResponseClass = new (request: never, options?: never) => ServerResponse;
@@ -51,7 +51,7 @@ function storeHeader(this: BoundResponse, firstLine: string, headers: GivenHeade
   const { protocol } = outbox.exchange;
   // RFC 9114 §4.1: an interim response is not final. Node allows it over HTTP/1.1.
   if (protocol !== "http/1.1" && this.statusCode < 200) throw invalidStatus(this.statusCode);
-  outbox.head = { status: this.statusCode, fields: responseFields(this, headers, protocol, outbox.uniqueHeaders) };
+  outbox.head = { status: this.statusCode, ...responseHead(this, headers, protocol, outbox.uniqueHeaders) };
   this._header = firstLine;
 }
 

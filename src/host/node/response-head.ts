@@ -1,9 +1,13 @@
 /** Converts the headers of `writeHead`, in any of its shapes, to the fields of an exchange. */
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { type FieldLine, isHttp1Only } from "../../http/index.ts";
-import type { HttpVersion } from "../http/exchange.ts";
+import type { HttpVersion, RespondOptions } from "../http/exchange.ts";
 import { invalidHeaders, trailerInvalid } from "./node-errors.ts";
 import type { GivenHeaders, Outgoing, Value } from "./outgoing-members.ts";
+
+export type ResponseHead = Required<Pick<RespondOptions, "framing" | "keepAlive">> & {
+  readonly fields: readonly FieldLine[];
+};
 
 interface Seen {
   connection: boolean;
@@ -16,12 +20,12 @@ interface Seen {
  * Field lines in the listener's spelling for HTTP/1.1; for other versions, the allowed ones in lower case. The values
  * of `unique` fields are joined.
  */
-export function responseFields(
+export function responseHead(
   response: Outgoing,
   given: GivenHeaders,
   protocol: HttpVersion,
   unique: ReadonlySet<string>,
-): FieldLine[] {
+): ResponseHead {
   const fields: FieldLine[] = [];
   const seen: Seen = { connection: false, length: false, coding: false, trailer: false };
   const isHttp1 = protocol === "http/1.1";
@@ -40,18 +44,14 @@ export function responseFields(
     else if (isJoined(name.toLowerCase(), value, unique)) add(name, value.join("; "));
     else for (const each of value) add(name, each);
   });
-  if (isHttp1 && !seen.connection && !response.shouldKeepAlive && !response._removedConnection) {
-    fields.push(["Connection", "close"]);
-  }
-  if (!seen.length && !seen.coding && isLengthKnown(response) && !seen.trailer) {
-    fields.push([isHttp1 ? "Content-Length" : "content-length", String(response._contentLength)]);
-    seen.length = true;
-  }
+  const isLengthNeeded = !seen.length && !seen.coding && isLengthKnown(response) && !seen.trailer;
+  if (isLengthNeeded && !isHttp1) fields.push(["content-length", String(response._contentLength)]);
+  seen.length ||= isLengthNeeded;
   // Keeps the framing that Node's server would choose; the exchange might find the length after all.
   const isChunked = response._hasBody && response.useChunkedEncodingByDefault && !response._removedTE;
-  if (isHttp1 && !seen.length && !seen.coding && isChunked) fields.push(["Transfer-Encoding", "chunked"]);
+  const framing = isLengthNeeded ? response._contentLength! : isChunked ? "chunked" : undefined;
   if (seen.trailer && (seen.length || !response._hasBody)) throw trailerInvalid();
-  return fields;
+  return { fields, framing, keepAlive: response.shouldKeepAlive || seen.connection };
 }
 
 const isJoined = (name: string, { length }: readonly unknown[], unique: ReadonlySet<string>): boolean =>
