@@ -10,6 +10,7 @@ import { get } from "../edge/testing/test-client.ts";
 import { TARGET, type TestTunnel } from "../host/http/testing/test-tunnel.ts";
 import { TUNNEL_KINDS, type TunnelKind } from "../host/http/testing/tunnel-clients.ts";
 import type { Server } from "./server.ts";
+import { both, exchangeRaw } from "./testing/raw.ts";
 import { closers, connect, listening, ownServer } from "./testing/server.ts";
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -197,4 +198,17 @@ test("without a listener, an HTTP/1.1 Upgrade is an ordinary request", async () 
   const client = await ask(kind, await listening(server));
   expect(client.status).toBe(200);
   expect(Buffer.concat(await client.stream.toArray()).toString()).toBe("a request for websocket");
+});
+
+test("bytes that follow an HTTP/1.1 upgrade in the same packet are the listener's head", async () => {
+  const answers = await both(async (make) => {
+    const server = make(() => undefined, {});
+    server.on("upgrade", (_request: unknown, socket: Duplex, head: Buffer) => {
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+      socket.on("data", (chunk) => socket.end(`${head} ${chunk}`));
+      socket.unshift(Buffer.from("again"));
+    });
+    return exchangeRaw(server, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nearly");
+  });
+  for (const answer of answers) expect(answer.split("\r\n\r\n")[1]).toBe("early again");
 });

@@ -37,8 +37,8 @@ export interface RespondOptions {
   readonly sendDate?: boolean;
   /** HTTP/1.1: fields that the transport must not add, in lower case, even if the connection then has to close. */
   readonly omitted?: readonly string[];
-  /** HTTP/1.1: the length of the content, or "chunked" if the transport must not look for it. */
-  readonly framing?: number | "chunked" | undefined;
+  /** HTTP/1.1: the length of the content; "unknown" if the transport must not look for it. */
+  readonly contentLength?: number | "unknown" | undefined;
   /** HTTP/1.1: false if the connection closes after the response. */
   readonly keepAlive?: boolean;
 }

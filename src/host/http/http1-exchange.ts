@@ -243,10 +243,11 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     const status = this.#status!;
     const isBodiless = hasNoContent(this.method, status);
     const names = new Set(fields.map(([name]) => name.toLowerCase()));
-    const { reason, sendDate, omitted = [], framing = length, keepAlive } = this.#options ?? {};
-    const isChunked = names.has("transfer-encoding") || framing === "chunked";
+    const { reason, sendDate, omitted = [], contentLength = length, keepAlive } = this.#options ?? {};
+    const isCoded = names.has("transfer-encoding");
     const isSized = names.has("content-length");
-    const isFramed = isBodiless || isSized || (framing !== undefined && !isChunked);
+    const added = isCoded || isSized || omitted.includes("content-length") ? undefined : contentLength;
+    const isFramed = isBodiless || isSized || typeof added === "number";
     const hasDisposition = names.has("content-disposition");
     const flat: string[] = [];
     const last: string[] = [];
@@ -258,10 +259,10 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
       (lower === "content-length" && hasDisposition ? last : flat).push(name, value);
     }
     flat.push(...last);
-    if (!isBodiless && typeof framing === "number" && !isSized && !isChunked && !omitted.includes("content-length")) {
-      if (hasDisposition) flat.push("Content-Length", String(framing));
+    if (!isBodiless && typeof added === "number") {
+      if (hasDisposition) flat.push("Content-Length", String(added));
       // Node then adds the field after Date and Connection.
-      else (this.#response as { _contentLength?: number })._contentLength = framing;
+      else (this.#response as { _contentLength?: number })._contentLength = added;
     }
     const { altSvc, draining } = this.#tcp.listener;
     if (altSvc !== undefined && !names.has("alt-svc")) flat.push("alt-svc", altSvc);

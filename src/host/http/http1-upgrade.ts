@@ -53,14 +53,20 @@ export function upgradeOf(
 ): Http1Upgrade {
   const { socket } = request;
   const protocol = request.method === "CONNECT" ? undefined : request.headers.upgrade!.split(",")[0]!.trim();
+  let head = rest;
+  const takeHead = (): Uint8Array => {
+    const taken = head;
+    head = taken.subarray(taken.length);
+    return taken;
+  };
   return {
-    offer: { protocol },
+    offer: { protocol, takeHead },
     open: (fields, onClose) => {
       response.detachSocket(socket);
       socket.setTimeout(0);
       // Each direction ends separately.
       socket.allowHalfOpen = true;
-      if (rest.length > 0) socket.unshift(rest);
+      if (head.length > 0) socket.unshift(head);
       socket.write(acceptance(protocol, fields), "latin1");
       return new NodeTunnel({ stream: socket, isEmpty: false, wasCut: () => false, onClose, ...host });
     },

@@ -68,7 +68,7 @@ function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", opti
     if (socket.isRefused) process.nextTick(close);
   };
   try {
-    server.emit(event, request, socket, Buffer.alloc(0));
+    server.emit(event, request, socket, exchange.tunnelOffer?.takeHead?.() ?? Buffer.alloc(0));
   } catch (error) {
     fail(error);
   }

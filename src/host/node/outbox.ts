@@ -186,9 +186,9 @@ export class Outbox {
     const response = this.#response;
     const { sendDate, statusMessage } = response;
     const omitted = REMOVABLE.filter(([, flag]) => response[flag]).map(([name]) => name);
-    const { status, fields, framing, keepAlive } = head;
+    const { status, fields, contentLength, keepAlive } = head;
     const reason = statusMessage;
-    this.exchange.respond(status, fields, { ...options, sendDate, omitted, framing, keepAlive, reason });
+    this.exchange.respond(status, fields, { ...options, sendDate, omitted, contentLength, keepAlive, reason });
   }
 
   #sendChunks(): void {

@@ -5,7 +5,7 @@ import type { HttpVersion, RespondOptions } from "../http/exchange.ts";
 import { invalidHeaders, trailerInvalid } from "./node-errors.ts";
 import type { GivenHeaders, Outgoing, Value } from "./outgoing-members.ts";
 
-export type ResponseHead = Required<Pick<RespondOptions, "framing" | "keepAlive">> & {
+export type ResponseHead = Required<Pick<RespondOptions, "contentLength" | "keepAlive">> & {
   readonly fields: readonly FieldLine[];
 };
 
@@ -47,11 +47,12 @@ export function responseHead(
   const isLengthNeeded = !seen.length && !seen.coding && isLengthKnown(response) && !seen.trailer;
   if (isLengthNeeded && !isHttp1) fields.push(["content-length", String(response._contentLength)]);
   seen.length ||= isLengthNeeded;
+  const { _hasBody, useChunkedEncodingByDefault, _removedTE } = response;
+  const isChunked = seen.coding || (!seen.length && _hasBody && useChunkedEncodingByDefault && !_removedTE);
+  if (seen.trailer && !isChunked) throw trailerInvalid();
   // Keeps the framing that Node's server would choose; the exchange might find the length after all.
-  const isChunked = response._hasBody && response.useChunkedEncodingByDefault && !response._removedTE;
-  const framing = isLengthNeeded ? response._contentLength! : isChunked ? "chunked" : undefined;
-  if (seen.trailer && (seen.length || !response._hasBody)) throw trailerInvalid();
-  return { fields, framing, keepAlive: response.shouldKeepAlive || seen.connection };
+  const contentLength = isLengthNeeded ? response._contentLength! : _hasBody ? "unknown" : undefined;
+  return { fields, contentLength, keepAlive: response.shouldKeepAlive || seen.connection };
 }
 
 const isJoined = (name: string, { length }: readonly unknown[], unique: ReadonlySet<string>): boolean =>
