@@ -1,6 +1,6 @@
 /** The chosen files of Node's test/parallel, without "test-" and their extension; those that are not run, and why. */
 
-const names = (text: string): readonly string[] => text.trim().split(/\s+/);
+export const names = (text: string): readonly string[] => text.trim().split(/\s+/);
 
 /** Files with an HTTP or HTTPS server in the same process. */
 export const FILES: readonly string[] = names(`

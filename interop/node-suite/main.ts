@@ -26,7 +26,7 @@ const { values } = parseArgs({
     node: { type: "string", default: process.execPath },
     only: { type: "string", multiple: true },
     jobs: { type: "string", default: "2" },
-    timeout: { type: "string", default: "20000" },
+    timeout: { type: "string", default: "30000" },
     json: { type: "string" },
   },
 });
