@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
+import { certificates } from "./certificates.ts";
 import { coldStart } from "./cold-start.ts";
 import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   hostile,
   soak,
   "cold-start": coldStart,
+  certificates,
 };
 
 const { values, positionals } = parseArgs({

@@ -12,6 +12,8 @@ type ProcessName =
   | "steady-client"
   | "attacker"
   | "soak-client"
+  | "certificate-client"
+  | "certificate-server"
   | "soak-hostile";
 
 export class OwnProcess implements AsyncDisposable {

@@ -9,13 +9,9 @@ import { H3_ALPN, serveH3 } from "../src/host/quic/h3-server-connection.ts";
 import { QuicListener } from "../src/host/quic/listener.ts";
 import type { CreateServerProtocol, ServerProtocols } from "../src/host/quic/server-protocol.ts";
 import { HQ_ALPN, HqConnection } from "../src/http/hq.ts";
-import type { ConnectionEvent, TransportEvent } from "../src/quic/index.ts";
+import { isTransportEvent } from "../src/quic/index.ts";
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
-
-/** Keys and certificates concern only the host. */
-const isTransportEvent = (event: ConnectionEvent): event is TransportEvent =>
-  event.type !== "key-log" && event.type !== "verify-certificate";
 
 /** An HTTP/0.9 server that answers every path with the path itself. */
 const hqServer: CreateServerProtocol = (connection) => {

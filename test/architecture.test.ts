@@ -23,12 +23,14 @@ const FOLDERS = ["src", "test", "interop", "bench", "fuzz", "examples", "scripts
 const SOCKET_MODULES = /^(?:node:)?(?:net|tls|dgram|http|https|http2)$|^undici(?:\/|$)/;
 const MAX_LINES = 500;
 
-/** Every source file, including tests, as a path relative to the repository root. */
-const files = FOLDERS.flatMap((folder) =>
-  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
-    .map((file) => `${folder}/${file.split(sep).join("/")}`)
-    .filter((file) => file.endsWith(".ts") && !file.includes("/node_modules/")),
-);
+/** Every source file, including tests, as a path relative to the repository root. Follows no links. */
+const filesIn = (folder: string): string[] =>
+  readdirSync(join(root, folder), { withFileTypes: true }).flatMap((entry) => {
+    if (entry.name === "node_modules" || entry.name.startsWith(".")) return [];
+    if (entry.isDirectory()) return filesIn(`${folder}/${entry.name}`);
+    return entry.name.endsWith(".ts") ? [`${folder}/${entry.name}`] : [];
+  });
+const files = FOLDERS.flatMap(filesIn);
 const textOf = new Map(files.map((file) => [file, readFileSync(join(root, file), "utf8")]));
 
 const IMPORT =

@@ -1,7 +1,7 @@
 /** HTTP/3 and QPACK over a real connection: streams and frames of every type, split and reset anywhere. */
 
 import { H3Connection, type H3Event } from "../../src/h3/index.ts";
-import type { Connection, ConnectionEvent } from "../../src/quic/index.ts";
+import { type Connection, type ConnectionEvent, isTransportEvent } from "../../src/quic/index.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
 import { concat } from "../../src/wire/text.ts";
 import type { VarInt } from "../../src/wire/varint.ts";
@@ -62,7 +62,7 @@ class H3Session implements Session {
   // The victim's application
 
   #handleEvent(connection: Connection, event: ConnectionEvent): void {
-    if (event.type === "verify-certificate" || event.type === "key-log" || event.type === "silence") return;
+    if (!isTransportEvent(event)) return;
     this.#h3 ??= new H3Connection(connection, { rng: this.#chance.rng });
     this.#h3.handleTransportEvent(event);
     this.#drain(this.#h3);

@@ -6,9 +6,11 @@ const HELP = `
 Examples:
   nagare serve ./site                              a folder, with a development certificate
   nagare serve --name 192.168.1.20 ./site          also for other devices on this network
+  nagare serve .                                   the current folder, even if it is a project and not a site
   nagare serve app.ts                              a module: export default { fetch(request) { … } }
   nagare serve -p 443 --cert cert.pem --key key.pem --http-port 80 ./site
 
+Names with a leading dot, except /.well-known/, and files with a private key are never served.
 When ready, prints the URL on its own line. SIGINT or SIGTERM lets requests finish; a second one quits.
 New files in place of --cert and --key are used within a second, or at once on SIGHUP.
 Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
@@ -24,13 +26,16 @@ export function registerServe(program: Command, io: Io): void {
     .command("serve")
     .summary("serve a folder or a module over HTTP/1.1, HTTP/2 and HTTP/3")
     .description("Serve a folder, or a module's fetch function, over HTTP/1.1, HTTP/2 and HTTP/3 on one port.")
-    .addArgument(new Argument("[target]", "a folder, or a module (.js, .ts)").default("."))
+    .addArgument(
+      new Argument("[target]", "a folder, or a module (.js, .ts); by default the current folder, if it is a site"),
+    )
     .addOption(new Option("--spa", "serve index.html for paths that match no file"))
     .addOption(new Option("--listing", "show a page of links for folders without index.html"));
   addServerOptions(command)
     .addHelpText("after", HELP)
-    .action(async (target: string, flags: ServeFlags) => {
+    .action(async (given: string | undefined, flags: ServeFlags) => {
       const settings = readSettings(flags, io);
+      const target = given ?? (await import("./serve/default-target.ts")).defaultTarget();
       const { runServer } = await import("./serve/run.ts");
       await runServer(settings, async (log) => (await import("../edge/target.ts")).serviceFor(target, log, flags), io);
     });

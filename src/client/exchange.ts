@@ -33,6 +33,8 @@ export interface ExchangeRequest {
   readonly fieldsFor?: (protocol: Protocol) => readonly Field[];
   /** Overrides whether the method counts as idempotent. */
   readonly idempotent?: boolean | undefined;
+  /** True if the receiver publishes the request on undici's diagnostics channels. */
+  readonly publishesChannels?: boolean;
 }
 
 /** A request as passed to a connection. */
@@ -118,6 +120,10 @@ export class Exchange implements Waiter, ResponseHandler {
   /** The session that took the request last. */
   get session(): Session | undefined {
     return this.#session;
+  }
+
+  get publishesChannels(): boolean {
+    return this.#request.publishesChannels ?? false;
   }
 
   get reused(): boolean {

@@ -11,7 +11,8 @@ import type {
   RespondOptions,
   ServerExchange,
 } from "../host/http/exchange.ts";
-import type { Context, Handler } from "../host/http/fetch-handler.ts";
+import type { Context } from "../host/http/fetch-context.ts";
+import type { Handler } from "../host/http/fetch-handler.ts";
 import type { FieldLine, FieldSection } from "../http/index.ts";
 
 export const toFetchHandler =

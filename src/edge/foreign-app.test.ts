@@ -1,8 +1,12 @@
 /** Applications for Node's (req, res) are rejected with one sentence; fetch handlers of any shape are accepted. */
 
 import { createServer } from "node:http";
+import "reflect-metadata";
+import { NestFactory } from "@nestjs/core";
+import { createYoga } from "graphql-yoga";
 import { Hono } from "hono";
 import { afterEach, describe, expect, test } from "vitest";
+import { MessagesModule } from "../../examples/nest/messages.ts";
 import type { Handler } from "../host/http/fetch-handler.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
 import { foreignApp } from "./foreign-app.ts";
@@ -26,6 +30,8 @@ const APPS: [name: string, app: unknown][] = [
   ["a Connect app", Object.assign(withMethods(listener(), "handle", "use", "listen"), { stack: [], route: "/" })],
   ["a Fastify instance", withMethods({}, "inject", "ready", "route", "listen", "register")],
   ["a Koa app", Object.assign(withMethods({}, "callback", "use", "listen"), { middleware: [] })],
+  ["a Nest app", await NestFactory.create(MessagesModule, { logger: false })],
+  ["a Next app", withMethods({}, "getRequestHandler", "getUpgradeHandler", "prepare", "close")],
   ["a server of node:http", createServer()],
 ];
 
@@ -47,6 +53,7 @@ test.each([
   ["a function", () => new Response()],
   ["an object with fetch", { fetch: () => new Response() }],
   ["a Hono app", new Hono()],
+  ["a GraphQL Yoga", createYoga({ logging: false })],
   ["options", { port: 1, onListen: nothing }],
   ["nothing", undefined],
 ])("%s is accepted", (_name, value) => {

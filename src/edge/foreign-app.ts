@@ -44,6 +44,16 @@ const KINDS: readonly Kind[] = [
     line: created("app.callback()"),
   },
   {
+    name: "a Nest app",
+    matches: (value) => has(value, "getHttpAdapter", "useGlobalPipes", "init"),
+    line: created("app.getHttpAdapter().getInstance()"),
+  },
+  {
+    name: "a Next app",
+    matches: (value) => has(value, "getRequestHandler", "getUpgradeHandler", "prepare"),
+    line: created("app.getRequestHandler()"),
+  },
+  {
     name: "a server of node:http",
     matches: (value) => has(value, "listen", "address", "getConnections", "emit"),
     line: created("listener"),

@@ -9,7 +9,8 @@ export {
 export type { Identity, IdentitySource } from "../host/certificates/identity.ts"; // a chain with its key
 export { IdentityError, type IdentityProblem } from "../host/certificates/identity.ts"; // a certificate or key that cannot be used
 export type { ConnectionInfo, HttpVersion, PeerAddress } from "../host/http/exchange.ts"; // facts in a context
-export type { Context, Handler } from "../host/http/fetch-handler.ts"; // the function that responds
+export type { Context } from "../host/http/fetch-context.ts"; // what a handler gets besides the request
+export type { Handler } from "../host/http/fetch-handler.ts"; // the function that responds
 export type { BoundAddress } from "../host/http/listener.ts"; // an address that the server listens on
 export { LightResponse as Response } from "../host/http/plain-response.ts"; // a Response that is cheaper to create and send
 export type { TunnelRequest, TunnelStreams } from "../host/http/tunnel-streams.ts"; // byte streams in both directions

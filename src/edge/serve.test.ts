@@ -1,7 +1,8 @@
 import { once } from "node:events";
 import { Hono } from "hono";
 import { afterEach, describe, expect, test } from "vitest";
-import type { Context, Handler } from "../host/http/fetch-handler.ts";
+import type { Context } from "../host/http/fetch-context.ts";
+import type { Handler } from "../host/http/fetch-handler.ts";
 import { LightResponse } from "../host/http/plain-response.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
 import { type ServeOptions, serve } from "./serve.ts";

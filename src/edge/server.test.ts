@@ -152,35 +152,46 @@ describe("the server", () => {
   });
 });
 
-test("tries another port if the system's choice for TCP is in use for UDP", async () => {
-  const closed: number[] = [];
-  let next = 1000;
-  const fake = (listen: (port: number) => number): Listener => {
-    let bound = 0;
-    return {
-      protocols: ["h2"],
-      listen: async (port) => {
-        bound = listen(port);
-        return { transport: "tcp", address: "127.0.0.1", family: "IPv4", port: bound };
-      },
-      setIdentities: () => undefined,
-      close: async () => void closed.push(bound),
-      ref: () => undefined,
-      unref: () => undefined,
+describe("if the system's choice for TCP is in use for UDP", () => {
+  async function bind(isPinned?: () => boolean): Promise<{ ports: number[]; closed: number[] }> {
+    const closed: number[] = [];
+    let next = 1000;
+    const fake = (listen: (port: number) => number): Listener => {
+      let bound = 0;
+      return {
+        protocols: ["h2"],
+        listen: async (port) => {
+          bound = listen(port);
+          return { transport: "tcp", address: "127.0.0.1", family: "IPv4", port: bound };
+        },
+        setIdentities: () => undefined,
+        close: async () => void closed.push(bound),
+        ref: () => undefined,
+        unref: () => undefined,
+      };
     };
-  };
-  const taken = (port: number): number => {
-    if (port < 1003) throw Object.assign(new Error("taken"), { code: "EADDRINUSE" });
-    return port;
-  };
-  const bound = await bindAll(
-    [
-      { transport: "tcp", create: () => fake((port) => (port === 0 ? ++next : port)) },
-      { transport: "udp", create: () => fake(taken) },
-    ],
-    "127.0.0.1",
-    0,
-  );
-  expect(bound.addresses.map(({ port }) => port)).toEqual([1003, 1003]);
-  expect(closed.filter((port) => port !== 0)).toEqual([1001, 1002]);
+    const taken = (port: number): number => {
+      if (port === 0) return 2000;
+      if (port < 1003) throw Object.assign(new Error("taken"), { code: "EADDRINUSE" });
+      return port;
+    };
+    const { addresses } = await bindAll(
+      [
+        { transport: "tcp", create: () => fake((port) => (port === 0 ? ++next : port)) },
+        { transport: "udp", create: () => fake(taken) },
+      ],
+      "127.0.0.1",
+      0,
+      isPinned,
+    );
+    return { ports: addresses.map(({ port }) => port), closed: closed.filter((port) => port !== 0) };
+  }
+
+  test("tries another port", async () => {
+    expect(await bind()).toEqual({ ports: [1003, 1003], closed: [1001, 1002] });
+  });
+
+  test("keeps a port of TCP that clients know, and gives UDP another", async () => {
+    expect(await bind(() => true)).toEqual({ ports: [1001, 2000], closed: [] });
+  });
 });

@@ -12,7 +12,7 @@ import { type Binding, type Bound, bindAll } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
 import { duration, Timer } from "../host/timer.ts";
 import { printable } from "../wire/printable.ts";
-import { TRANSPORTS } from "./transports.ts";
+import { TRANSPORTS, type Transport } from "./transports.ts";
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;
 
@@ -34,6 +34,8 @@ export interface ListenOptions {
   readonly identities: Identities | Certificates;
   /** The versions to support. HTTP/2 and HTTP/1.1 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[] | undefined;
+  /** TCP and our own QUIC by default. */
+  readonly transports?: readonly Transport[] | undefined;
   /** Receives each line of the key log. These lines decrypt the traffic. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
   readonly retry?: RetryPolicy | undefined;
@@ -150,7 +152,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   }
   checkAltSvc(options.altSvc ?? {});
   setLimits(options);
-  const wanted = TRANSPORTS.filter(
+  const wanted = (options.transports ?? TRANSPORTS).filter(
     ({ transport }) =>
       !(transport === "udp" && isHttp3Disabled()) &&
       (protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true),

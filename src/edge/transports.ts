@@ -1,6 +1,9 @@
 /**
  * The transports that a server listens on. TCP comes first, and UDP then uses the same port number. Each is loaded only
  * when a server uses it.
+ *
+ * `Transport` is where another implementation of HTTP/3, such as one on node:quic, would take the place of ours: a
+ * server knows its transports only as listeners that create exchanges. Experimental.
  */
 import type { CreateListener } from "../host/http/listener.ts";
 

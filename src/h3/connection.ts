@@ -134,6 +134,21 @@ export class H3Connection {
     return this.#peerSettings;
   }
 
+  /** Server: the number of requests whose head has not arrived completely. */
+  get incompleteHeads(): number {
+    return this.#requests.incompleteHeads;
+  }
+
+  /** Server: the lowest id that no request has used. */
+  get nextRequestId(): StreamId {
+    return this.#bidi.nextRequestId;
+  }
+
+  /** Bytes held for requests, besides those of the transport: parts of heads, and content that was read with them. */
+  get bytesHeld(): number {
+    return this.#requests.bytesHeld + this.#decoder.blockedBytes;
+  }
+
   handleTransportEvent(event: TransportEvent): void {
     if (this.#state === "closed") return;
     try {
@@ -236,6 +251,16 @@ export class H3Connection {
     if (stream === undefined) return;
     this.#requests.stopReading(stream, code);
     this.#checkDrained();
+  }
+
+  /** Server: answers 408 to requests below the id `before` whose head has not arrived completely. */
+  refuseIncompleteHeads(before: StreamId): void {
+    try {
+      this.#requests.refuseIncompleteHeads(before);
+      this.#checkDrained();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /** Resets both directions of a request. */

@@ -77,6 +77,11 @@ export class MessageReader {
     return this.#state === "content" || this.#state === "trailers" || this.#stateAfterBlock === "content";
   }
 
+  /** Bytes read from the stream that are held here. */
+  get bytesHeld(): number {
+    return this.#chunk.length - this.#at + (this.#section?.length ?? 0);
+  }
+
   /** Call after a final head. Content follows, of `length` bytes if known. */
   expectContent(length: number | undefined, mayHaveTrailers = true): void {
     this.#state = "content";
@@ -94,6 +99,7 @@ export class MessageReader {
   end(): void {
     this.#state = "ended";
     this.#chunk = EMPTY;
+    this.#at = 0;
     this.#section = undefined;
   }
 

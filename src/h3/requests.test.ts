@@ -131,7 +131,16 @@ describe("a flood of cancelled requests", () => {
     peer.run();
   };
 
-  test("ends with H3_EXCESSIVE_LOAD", () => {
+  /** More content than announced, which makes the server reset the stream. */
+  const provoke = (peer: RawPeer): void => {
+    const id = peer.openRequest();
+    peer.send(id, concat(headers([...REQUEST, ["content-length", "1"]]), data(2)), true);
+  };
+
+  test.each([
+    ["ends", cycle],
+    ["ends, if the server is made to reset them,", provoke],
+  ])("%s with H3_EXCESSIVE_LOAD", (_, cycle) => {
     const peer = new RawPeer("server", { maxBidiStreams: 10_000 });
     let cycles = 0;
     for (; peer.closeCode === undefined && cycles < 1000; cycles += 1) cycle(peer);

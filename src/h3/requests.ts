@@ -91,6 +91,27 @@ export class Requests implements MessageReaderHost {
     this.#streams.set(id, new RequestStream(this, this.#transport, id));
   }
 
+  /** Server: the number of requests whose head has not arrived completely. */
+  get incompleteHeads(): number {
+    let count = 0;
+    for (const stream of this.#streams.values()) if (isIncomplete(stream)) count += 1;
+    return count;
+  }
+
+  /** Bytes of incomplete heads and of content that was read along with them. */
+  get bytesHeld(): number {
+    let sum = 0;
+    for (const { reader } of this.#streams.values()) sum += reader.bytesHeld;
+    return sum;
+  }
+
+  /** Server: answers requests whose head is late. `before` is the lowest id that still has time. */
+  refuseIncompleteHeads(before: StreamId): void {
+    for (const stream of this.#streams.values()) {
+      if (stream.id < before && isIncomplete(stream)) this.#refuse(stream, 408); // RFC 9110 §15.5.9
+    }
+  }
+
   /** The ids of all requests with this id or a higher one. */
   from(id: number): StreamId[] {
     return [...this.#streams.keys()].filter((open) => open >= id);
@@ -301,6 +322,8 @@ export class Requests implements MessageReaderHost {
       return;
     }
     if (!(error instanceof StreamError)) throw error;
+    // A client that provokes our reset has cancelled its request ("MadeYouReset").
+    if (stream.announced) this.#countCancellation(stream);
     this.#end(stream, error.code, error.message);
   }
 
@@ -333,6 +356,8 @@ export class Requests implements MessageReaderHost {
     if (stream.announced) this.#events.push({ type: "reset", id: stream.id, code, by, retryable, detail });
   }
 }
+
+const isIncomplete = ({ announced, reader }: RequestStream): boolean => !announced && !reader.isDone;
 
 /** RFC 9114 §4.1.2: content was announced, but the message has none. */
 function checkEmpty(contentLength: number | undefined): void {

@@ -27,6 +27,7 @@ export const ENTRIES = [
   "h3 released",
   "h3 reset",
   "h3 cut-off",
+  "h3 late heads",
   "budget sweep",
   // The TCP listener, HTTP/1.1 and HTTP/2 above it
   "tcp server error",
@@ -144,6 +145,7 @@ export const ENTRIES = [
   "client h1 closed",
   "client h1 destroyed",
   "client h1 start",
+  "client h1 sent",
   "client h1 head",
   "client h1 data",
   "client h1 end",

@@ -29,6 +29,9 @@ export function contentLengthOf(fields: FieldSection): number | ContentLengthPro
 export const hasNoContent = (method: string, status: number): boolean =>
   method === "HEAD" || status === 204 || status === 304;
 
+/** True for statuses whose responses have no content and no length other than 0 (RFC 9110 §8.6, §15.3.6). */
+export const isWithoutLength = (status: number): boolean => status === 204 || status === 205;
+
 /** Adds `content-length: 0` to a response that ends with its head, if it needs one (RFC 9110 §8.6). */
 export function withEmptyLength(method: string, status: number, fields: FieldSection): FieldSection {
   if (hasNoContent(method, status) || fieldValue(fields, "content-length") !== undefined) return fields;

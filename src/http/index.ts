@@ -7,6 +7,7 @@ export {
   type ContentLengthProblem,
   contentLengthOf,
   hasNoContent,
+  isWithoutLength,
   parseContentLength,
   withEmptyLength,
 } from "./content-length.ts";

@@ -26,7 +26,7 @@ export interface AcceptedHead {
 
 /** The response to a request that must not be served. */
 export interface Refusal {
-  readonly status: 400 | 431 | 501;
+  readonly status: 400 | 431 | 501 | 505;
   readonly reason: string;
   /** HTTP/2 and HTTP/3 call such a request malformed and reset its stream (RFC 9113 §8.1.1, RFC 9114 §4.1.2). */
   readonly isMalformed?: true;

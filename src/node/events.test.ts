@@ -23,6 +23,9 @@ const attempt = (log: Log, run: () => unknown): void => {
   }
 };
 
+const outcome = (error: Error | undefined): string =>
+  error === undefined ? "no error" : `${(error as NodeJS.ErrnoException).code}`;
+
 /** Responses that a client reads to the end. */
 const READ: Record<string, Case> = {
   "an immediate response": (_request, response) => void response.end("hello"),
@@ -100,6 +103,39 @@ const ABORTED: Record<string, Case> = {
     });
   },
 };
+
+/** The same, but what the listener does happens once the client has gone. */
+const AFTER_ABORT: Record<string, (response: ServerResponse, log: Log) => void> = {
+  "end(callback)": (response, log) => void response.end((error?: Error) => log(outcome(error))),
+  "end(chunk, callback)": (response, log) => void response.end("x", (error?: Error) => log(outcome(error))),
+  "end twice, with callbacks": (response, log) => {
+    response.end((error?: Error) => log(`first ${outcome(error)}`));
+    response.end((error?: Error) => log(`second ${outcome(error)}`));
+  },
+  "write(chunk, callback)": (response, log) => void response.write("x", (error) => log(outcome(error ?? undefined))),
+  "end after the callback of write": (response, log) => {
+    response.write("x", (error) => log(`written ${outcome(error ?? undefined)}`));
+    response.end("y", (error?: Error) => log(`ended ${outcome(error)}`));
+  },
+};
+for (const [name, act] of Object.entries(AFTER_ABORT)) {
+  ABORTED[name] = (_request, response, log) => {
+    response.write("x");
+    response.on("close", () => {
+      setImmediate(() => {
+        act(response, log);
+        setImmediate(() => setImmediate(() => log("done")));
+      });
+    });
+  };
+  ABORTED[`${name}, before the head`] = (_request, response, log) => {
+    response.flushHeaders();
+    response.on("close", () => {
+      act(response, log);
+      setImmediate(() => setImmediate(() => log("done")));
+    });
+  };
+}
 
 interface Seen {
   readonly request: string[];
@@ -241,4 +277,29 @@ describe("content after the response", () => {
       await expect.poll(() => ends).toEqual(["error aborted"]);
     },
   );
+});
+
+describe("content that is not valid chunked coding", () => {
+  const cases: [string, (listener: Listener) => AnyServer][] = [
+    ["nagare/node", (listener) => ownServer(listener).server],
+    ["node:https", httpsServer],
+  ];
+  test.each(cases)("is an error of the request's socket with %s", async (_name, create) => {
+    const events: string[] = [];
+    const server = create((request, response) => {
+      const codeOf = (error: Error): string => String((error as NodeJS.ErrnoException).code);
+      request.socket.on("error", (error) => events.push(`socket ${codeOf(error)}`));
+      request.on("error", (error) => events.push(`request ${codeOf(error)}`));
+      response.on("close", () => events.push("response closed"));
+      socket.write("W");
+    });
+    const port = await listening(server);
+    const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    closers.push(() => socket.destroy());
+    socket.on("error", () => undefined).resume();
+    socket.write("POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
+    await expect
+      .poll(() => events.toSorted())
+      .toEqual(["request ECONNRESET", "response closed", "socket HPE_INVALID_CHUNK_SIZE"]);
+  });
 });

@@ -1,5 +1,6 @@
 /** A server's certificates, in the forms that https.createServer and `serve` accept. */
 import { type Identity, type IdentitySource, loadIdentity } from "../host/certificates/identity.ts";
+import { identityOfPfx } from "../host/certificates/pkcs12.ts";
 import { ServeError } from "../host/listen/errors.ts";
 
 type Pem = string | Uint8Array;
@@ -9,6 +10,8 @@ export interface CertificateOptions {
   readonly cert?: Pem | readonly Pem[];
   /** PEM, optionally encrypted with `passphrase`. */
   readonly key?: Pem | readonly (Pem | { readonly pem: Pem; readonly passphrase?: string })[];
+  /** PKCS #12: certificate, chain and key, encrypted with `passphrase` or their own. */
+  readonly pfx?: Pem | readonly (Pem | { readonly buf: Pem; readonly passphrase?: string })[];
   readonly passphrase?: string;
   /** One certificate with its key, or one for each name. Clients that send no known name get the first. */
   readonly tls?: IdentitySource | readonly IdentitySource[];
@@ -16,11 +19,7 @@ export interface CertificateOptions {
 
 /** Returns an empty list without a certificate. Throws an `IdentityError`, or a `ServeError` if options conflict. */
 export function identitiesOf(options: CertificateOptions): readonly Identity[] {
-  const { cert, key, passphrase, tls } = options;
-  for (const name of ["pfx", "SNICallback"]) {
-    if ((options as Record<string, unknown>)[name] === undefined) continue;
-    throw new ServeError("OPTION_INVALID", `${name} works only for TLS over TCP: give PEM as cert and key, or as tls`);
-  }
+  const { cert, key, pfx, passphrase, tls } = options;
   if ((cert === undefined) !== (key === undefined)) {
     throw new ServeError(
       "OPTION_INVALID",
@@ -38,7 +37,13 @@ export function identitiesOf(options: CertificateOptions): readonly Identity[] {
     const secret = own ?? passphrase;
     return { cert: each, key: pem, ...(secret === undefined ? {} : { passphrase: secret }) };
   });
-  return [...pairs, ...(tls === undefined ? [] : [tls].flat())].map((source) => loadIdentity(source as IdentitySource));
+  const files = (pfx === undefined ? [] : isPem(pfx) ? [pfx] : pfx).map((given): IdentitySource => {
+    const { buf, passphrase: own = passphrase } = isPem(given) ? { buf: given } : given;
+    return identityOfPfx(typeof buf === "string" ? Buffer.from(buf, "latin1") : buf, own);
+  });
+  return [...pairs, ...files, ...(tls === undefined ? [] : [tls].flat())].map((source) =>
+    loadIdentity(source as IdentitySource),
+  );
 }
 
 /** Adds identities for a name. The first identity stays the default. */

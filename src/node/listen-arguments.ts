@@ -1,4 +1,5 @@
 /** Parses the arguments of `listen`, in all forms of net.Server. */
+import type { ListenPlace } from "../host/http/bind-server.ts";
 import { ServeError } from "../host/listen/errors.ts";
 
 export interface ListenOptions {
@@ -6,6 +7,12 @@ export interface ListenOptions {
   readonly port?: number | string | null;
   /** An address or name of this machine. */
   readonly host?: string;
+  /** A UNIX domain socket, instead of a port: HTTP/1.1 and HTTP/2 only. */
+  readonly path?: string;
+  readonly readableAll?: boolean;
+  readonly writableAll?: boolean;
+  /** The descriptor of an open socket, instead of a port: HTTP/1.1 and HTTP/2 only. */
+  readonly fd?: number;
   /** Closes the server. */
   readonly signal?: AbortSignal;
   /** Accepted for compatibility with Node, without effect. */
@@ -17,6 +24,8 @@ export interface ListenOptions {
 export interface ListenRequest {
   readonly port: number;
   readonly host: string | undefined;
+  /** Set instead of `port` and `host`. */
+  readonly place: ListenPlace | undefined;
   readonly signal: AbortSignal | undefined;
   readonly callback: (() => void) | undefined;
 }
@@ -26,19 +35,30 @@ export function parseListenArguments(given: readonly unknown[]): ListenRequest {
   const callback = typeof last === "function" ? (last as () => void) : undefined;
   const [first, second] = callback === undefined ? given : given.slice(0, -1);
   if (typeof first === "object" && first !== null) {
-    const { port, host, signal, ...others } = first as ListenOptions & Record<string, unknown>;
-    for (const name of ["path", "fd", "_handle"]) if (others[name] !== undefined) throw noPort(name);
-    return { port: portOf(port), host: host || undefined, signal, callback };
+    const options = first as ListenOptions & { readonly _handle?: unknown };
+    const { port, host, signal } = options;
+    if (options._handle !== undefined) {
+      throw new ServeError("OPTION_INVALID", "listen was given a handle: give a port, a path or a descriptor (fd)");
+    }
+    return { port: portOf(port), host: host || undefined, place: placeOf(options), signal, callback };
   }
-  if (typeof first === "string" && !isNumeric(first)) throw noPort("path");
+  const place = typeof first === "string" && !isNumeric(first) ? { path: first } : undefined;
   const host = typeof second === "string" && second !== "" ? second : undefined;
-  return { port: portOf(first), host, signal: undefined, callback };
+  return { port: place === undefined ? portOf(first) : 0, host, place, signal: undefined, callback };
+}
+
+/** A port takes precedence over a path, as in net.Server. */
+function placeOf({ port, path, readableAll, writableAll, fd }: ListenOptions): ListenPlace | undefined {
+  if (typeof fd === "number" && fd >= 0) return { fd };
+  if (path === undefined || (port !== undefined && port !== null)) return undefined;
+  return {
+    path,
+    ...(readableAll === undefined ? {} : { readableAll }),
+    ...(writableAll === undefined ? {} : { writableAll }),
+  };
 }
 
 const isNumeric = (text: string): boolean => text.trim() !== "" && Number(text) >= 0;
-
-const noPort = (name: string): ServeError =>
-  new ServeError("OPTION_INVALID", `listen was given a ${name}, which HTTP/3 does not support: give a port`);
 
 function portOf(port: unknown): number {
   if (port === undefined || port === null) return 0;

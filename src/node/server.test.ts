@@ -1,12 +1,17 @@
 /** The server itself: the forms of `listen`, addresses, closing, errors with Node's codes, options. */
 import { once } from "node:events";
-import { createServer as createNetServer } from "node:net";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
+import net, { createServer as createNetServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { connect as connectTls, Server as TlsServer } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { createClient } from "../client/index.ts";
 import { TCP_VERSIONS, VERSIONS } from "../edge/testing/client.ts";
 import { get } from "../edge/testing/test-client.ts";
 import { makeCertificate, type TestCertificate } from "../host/certificates/testing/make-certificate.ts";
+import { AES_PFX, PLAIN_PFX } from "../host/certificates/testing/pfx.ts";
 import { localhostIdentity } from "../host/http/testing/identities.ts";
 import { createServer, Server } from "./server.ts";
 import { closers, connect, listening, ownServer } from "./testing/server.ts";
@@ -60,10 +65,72 @@ describe("listen", () => {
     expect(server.address()!.port).toBe(port);
   });
 
-  test("a path, a port out of range and a second call are rejected with a code", () => {
+  test("supertest finds a handle while the server is bound", async () => {
     const { server } = ownServer();
-    expect(codeOf(() => server.listen("/run/socket" as never))).toBe("OPTION_INVALID");
-    expect(codeOf(() => server.listen({ path: "/run/socket" } as never))).toBe("OPTION_INVALID");
+    expect(server._handle).toBeNull();
+    closing(server).listen(0);
+    expect(server._handle).not.toBeNull();
+    await once(server, "listening");
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    expect(server._handle).toBeNull();
+  });
+
+  const overPath = async (path: string, protocol: "h2" | "http/1.1"): Promise<string> => {
+    const socket = connectTls({ path, rejectUnauthorized: false, ALPNProtocols: [protocol] });
+    closers.push(() => socket.destroy());
+    await once(socket, "secureConnect");
+    if (protocol === "h2") {
+      const session = connectHttp2("https://localhost", { createConnection: () => socket });
+      closers.push(() => session.destroy());
+      return (await session.request({ ":path": "/" }).setEncoding("utf8").toArray()).join("");
+    }
+    socket.end("GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    return (await socket.setEncoding("utf8").toArray()).join("").split("\r\n\r\n")[1]!;
+  };
+
+  test.each([
+    ["(path)", (server: Server, path: string) => server.listen(path)],
+    ["({ path })", (server: Server, path: string) => server.listen({ path, readableAll: true })],
+  ])("%s serves HTTP/1.1 and HTTP/2 on a UNIX domain socket", async (_form, run) => {
+    const folder = mkdtempSync(join(tmpdir(), "nagare-node-"));
+    closers.push(() => rmSync(folder, { recursive: true, force: true }));
+    const path = join(folder, "socket");
+    const { server } = ownServer(({ socket }, response) => {
+      response.end(`${socket.remoteAddress} ${socket.remotePort} ${socket.remoteFamily}`);
+    });
+    await once(run(closing(server), path), "listening");
+    expect(server.address()).toBe(path);
+    expect(server.addresses).toEqual([]);
+    for (const protocol of ["http/1.1", "h2"] as const) {
+      expect(await overPath(path, protocol)).toBe("undefined undefined undefined");
+    }
+    const second = ownServer().server;
+    const [inUse] = await once(second.listen(path) && second, "error");
+    expect(inUse).toMatchObject({ code: "EADDRINUSE", address: path });
+  });
+
+  test("({ fd }) serves HTTP/1.1 and HTTP/2 on an open descriptor", async () => {
+    // Node's own: creates a bound socket that no event loop watches yet.
+    const { _createServerHandle: bind } = net as unknown as {
+      _createServerHandle(address: string, port: number, family: 4): { readonly fd: number };
+    };
+    const { server } = ownServer((_request, response) => response.end("served"));
+    await once(closing(server).listen({ fd: bind("127.0.0.1", 0, 4).fd }), "listening");
+    expect(server.addresses.map(({ transport }) => transport)).toEqual(["tcp"]);
+    for (const [, open] of TCP_VERSIONS) {
+      const response = await get(await connect(open, server.address()!.port), "/");
+      expect(await response.text()).toBe("served");
+      expect(response.headers["alt-svc"]).toBeUndefined();
+    }
+    const bad = ownServer().server;
+    expect((await once(bad.listen({ fd: 1_000_000 }) && bad, "error"))[0]).toHaveProperty("syscall");
+  });
+
+  test("a path for HTTP/3 alone, a port out of range and a second call are rejected with a code", async () => {
+    const alone = ownServer(undefined, { protocols: ["h3"] }).server;
+    expect((await once(alone.listen("/run/socket") && alone, "error"))[0]).toHaveProperty("code", "OPTION_INVALID");
+    const { server } = ownServer();
+    expect(codeOf(() => server.listen({ _handle: {} } as never))).toBe("OPTION_INVALID");
     expect(codeOf(() => server.listen(70_000))).toBe("ERR_SOCKET_BAD_PORT");
     expect(codeOf(() => server.listen(-1))).toBe("ERR_SOCKET_BAD_PORT");
     closing(server).listen(0);
@@ -185,6 +252,8 @@ test("accepts certificates in the forms that https does", async () => {
     { cert: Buffer.from(cert), key: Buffer.from(key) },
     { cert: [cert], key: [{ pem: key }] },
     { tls: { cert, key } },
+    AES_PFX,
+    { pfx: [Buffer.from(PLAIN_PFX.pfx), { buf: AES_PFX.pfx, passphrase: AES_PFX.passphrase }] },
   ]) {
     const port = await listening(createServer(options, (_request, response) => response.end("served")));
     const [, open] = VERSIONS[2]!;
@@ -192,7 +261,8 @@ test("accepts certificates in the forms that https does", async () => {
   }
   expect(codeOf(() => createServer({ cert }))).toBe("OPTION_INVALID");
   expect(codeOf(() => createServer({ cert, key: "none" }))).toBe("KEY_UNREADABLE");
-  expect(codeOf(() => createServer({ pfx: cert } as never))).toBe("OPTION_INVALID");
+  expect(codeOf(() => createServer({ pfx: cert }))).toBe("CERTIFICATE_UNREADABLE");
+  expect(codeOf(() => createServer({ ...AES_PFX, passphrase: "wrong" }))).toBe("KEY_ENCRYPTED");
 });
 
 describe.each(VERSIONS)("certificates replaced over %s", (version) => {

@@ -5,8 +5,8 @@
 import type { Identity } from "../host/certificates/identity.ts";
 import { secureContextOf } from "../host/certificates/secure-context.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
-import type { HttpVersion } from "../host/http/exchange.ts";
-import type { BoundAddress, ListenerOptions, ManagedListener, RetryPolicy } from "../host/http/listener.ts";
+import type { HttpVersion, PeerAddress } from "../host/http/exchange.ts";
+import type { BoundAddress, ListenerOptions, ManagedListener, RetryPolicy, TlsOptions } from "../host/http/listener.ts";
 import { TcpListener } from "../host/http/tcp-listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { type AltSvcOptions, altSvcField } from "../host/listen/alt-svc.ts";
@@ -30,8 +30,9 @@ import {
 import { QuicListener } from "../host/quic/listener.ts";
 import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
+import { type ClientCertificateOptions, tlsOptionsOf } from "./tls-options.ts";
 
-export interface ServerOptions extends CertificateOptions, Http1Options {
+export interface ServerOptions extends CertificateOptions, ClientCertificateOptions, Http1Options {
   /** All by default. HTTP/1.1 and HTTP/2 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[];
   /** How HTTP/3 is advertised (Alt-Svc). */
@@ -55,9 +56,12 @@ interface Running {
   tcp: TcpListener | undefined;
   addresses: readonly BoundAddress[];
   isListening: boolean;
+  /** True if `address` has returned the port before UDP was bound. */
+  isPortKnown: boolean;
 }
 
 const REJECTION = Symbol.for("nodejs.rejection");
+const HANDLE = {};
 
 export class Server extends HttpsServerShape implements NodeServer, Http1Properties {
   timeout = 0;
@@ -68,9 +72,12 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   declare maxRequestsPerSocket: number;
   declare maxHeadersCount: number | null;
   declare requireHostHeader: boolean;
+  /** The number of TCP and QUIC connections above which new ones are refused, with a "drop" event. */
+  maxConnections: number | undefined;
   readonly #options: ServerOptions;
   readonly #settings: Http1Settings;
   #identities: readonly Identity[];
+  readonly #tlsOptions: TlsOptions;
   readonly #log: (line: string) => void;
   #running: Running | undefined;
   #isReferenced = true;
@@ -80,6 +87,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     this.#settings = new Http1Settings(options);
     this.#options = options;
     this.#identities = identitiesOf(options);
+    this.#tlsOptions = tlsOptionsOf(options);
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
     if (listener !== undefined) this.on("request", listener);
     const offer = guard("node new listener", this.#onFault, (event: string) => this.#handleNewListener(event));
@@ -105,10 +113,23 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     return this.#running?.isListening === true;
   }
 
-  /** The TCP address, as in net.Server; UDP uses the same port. Null until it is bound. */
+  /**
+   * The TCP address or path, as in net.Server. Null until it is bound. UDP uses the same port, except if the port was read
+   * before "listening" and is in use for UDP: HTTP/3 then has another, which Alt-Svc names.
+   */
   address(): { address: string; family: string; port: number } | null {
-    const bound = this.#running?.addresses[0] ?? this.#running?.tcp?.address;
+    const running = this.#running;
+    const path = running?.tcp?.path;
+    // The type has only the usual form, so that callers need no cast.
+    if (path !== undefined) return path as never;
+    const bound = running?.addresses[0] ?? running?.tcp?.address;
+    if (running !== undefined && bound !== undefined) running.isPortKnown = true;
     return bound === undefined ? null : { address: bound.address, family: bound.family, port: bound.port };
+  }
+
+  /** Undocumented in net.Server: null unless bound. supertest closes only servers that have it. */
+  get _handle(): object | null {
+    return this.address() === null ? null : HANDLE;
   }
 
   /** All TCP and UDP addresses. */
@@ -120,6 +141,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   listen(port: number | string | null | undefined, host: string, callback?: () => void): this;
   listen(port: number | string | null | undefined, backlog: number, callback?: () => void): this;
   listen(port: number | string | null | undefined, callback?: () => void): this;
+  listen(path: string, callback?: () => void): this;
   listen(options: ListenOptions, callback?: () => void): this;
   listen(callback?: () => void): this;
   listen(...given: unknown[]): this {
@@ -128,7 +150,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       const message = "Listen method has been called more than once without closing.";
       throw Object.assign(new Error(message), { code: "ERR_SERVER_ALREADY_LISTEN" });
     }
-    const running: Running = { listeners: [], tcp: undefined, addresses: [], isListening: false };
+    const running: Running = { listeners: [], tcp: undefined, addresses: [], isListening: false, isPortKnown: false };
     this.#running = running;
     if (request.callback !== undefined) this.once("listening", request.callback as never);
     const { signal } = request;
@@ -142,16 +164,25 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     return this;
   }
 
-  async #listen({ port, host }: ListenRequest, running: Running): Promise<void> {
+  async #listen({ port, host, place }: ListenRequest, running: Running): Promise<void> {
     try {
       // Binds TCP before `listen` returns if there is a certificate and no host, as Node's server does.
       const given = this.#identities;
       const identities = isFilled(given) ? given : await developmentIdentities();
       const where = host ?? (isFilled(given) ? "::" : "localhost");
-      const { addresses } = await bindAll(this.#bindings(identities, running), where, port);
-      running.addresses = addresses;
+      if (place === undefined) {
+        const bindings = this.#bindings(identities, running);
+        const { addresses } = await bindAll(bindings, where, port, () => running.isPortKnown);
+        running.addresses = addresses;
+      } else {
+        if (!this.#wants("tcp")) throw new ServeError("OPTION_INVALID", "HTTP/3 listens only on ports: give a port");
+        await this.#createTcp(identities, running).listenOn(place);
+        const { address } = running.tcp!;
+        if (address !== undefined) running.addresses = [address];
+      }
     } catch (error) {
       if (this.#running === running) this.#running = undefined;
+      await undefined; // as with Node's server, the listener may be added after this call
       this.emit("error", nodeError(error));
       return;
     }
@@ -165,9 +196,18 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     this.emit("listening");
   }
 
-  #bindings(identities: readonly [Identity, ...Identity[]], running: Running): Binding<ManagedListener>[] {
-    const { protocols, onKeyLog, retry, stallTimeout } = this.#options;
-    const options: ListenerOptions = {
+  #wants(transport: "tcp" | "udp"): boolean {
+    const { protocols } = this.#options;
+    return protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true;
+  }
+
+  get #isHttp3Disabled(): boolean {
+    return isHttp3Disabled() || this.#tlsOptions.requestCert;
+  }
+
+  #listenerOptions(identities: readonly [Identity, ...Identity[]]): ListenerOptions {
+    const { onKeyLog, retry, stallTimeout } = this.#options;
+    return {
       identities,
       onExchange: createNodeHandler({
         server: this,
@@ -183,24 +223,37 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       http1Limits: this.#settings.limits,
       shouldUpgrade: this.#settings.shouldUpgrade(this.#log),
       refusesLikeNode: true,
+      tlsOptions: this.#tlsOptions,
+      admits: (peer) => this.#admits(peer),
+      onConnection: (socket) => this.emit("connection", socket),
+      onSession: (session) => this.emit("session", session),
+      onTlsError: (error, socket) => this.emit("tlsClientError", error, socket),
       onKeyLog,
       retry,
       stallTimeout,
       onFault: this.#onFault,
     };
-    const made = <L extends ManagedListener>(listener: L): L => {
-      running.listeners.push(listener);
-      return listener;
-    };
+  }
+
+  #createTcp(identities: readonly [Identity, ...Identity[]], running: Running): TcpListener {
+    const listener = new TcpListener(this.#listenerOptions(identities));
+    running.listeners.push(listener);
+    running.tcp = listener;
+    return listener;
+  }
+
+  #bindings(identities: readonly [Identity, ...Identity[]], running: Running): Binding<ManagedListener>[] {
     const bindings: Binding<ManagedListener>[] = [];
-    const wants = (transport: "tcp" | "udp"): boolean =>
-      protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true;
-    if (wants("tcp")) {
-      const create = (): TcpListener => (running.tcp = made(new TcpListener(options)));
-      bindings.push({ transport: "tcp", create });
-    }
-    if (wants("udp") && !isHttp3Disabled()) {
-      bindings.push({ transport: "udp", create: () => made(new QuicListener(options)) });
+    if (this.#wants("tcp")) bindings.push({ transport: "tcp", create: () => this.#createTcp(identities, running) });
+    if (this.#wants("udp") && !this.#isHttp3Disabled) {
+      const create = (): QuicListener => {
+        const listener = new QuicListener(this.#listenerOptions(identities));
+        running.listeners.push(listener);
+        return listener;
+      };
+      bindings.push({ transport: "udp", create });
+    } else if (this.#tlsOptions.requestCert) {
+      this.#log("nagare: HTTP/3 is disabled, because requestCert works only for TLS over TCP");
     }
     if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the requested protocols can be served");
     return bindings;
@@ -209,7 +262,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   #advertise({ addresses, listeners }: Running): void {
     const udp = addresses.find(({ transport }) => transport === "udp");
     const { altSvc = {} } = this.#options;
-    const field = altSvcField(isHttp3Disabled() ? { ...altSvc, clear: true } : altSvc, udp?.port);
+    const field = altSvcField(this.#isHttp3Disabled ? { ...altSvc, clear: true } : altSvc, udp?.port);
     if (field !== undefined) for (const listener of listeners) listener.advertise?.(field);
   }
 
@@ -225,7 +278,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
         },
         set(this: Server, value: never) {
           this.#settings.set(name, value);
-          this.#running?.tcp?.setHttp1Limits({ [name]: value });
+          for (const listener of this.#running?.listeners ?? []) listener.setHttp1Limits({ [name]: value });
         },
       });
     }
@@ -244,6 +297,16 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   }
 
   // ── Connections ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #admits({ remote, local }: { readonly remote: PeerAddress; readonly local: PeerAddress }): boolean {
+    const { maxConnections } = this;
+    if (typeof maxConnections !== "number" || this.connections < maxConnections) return true;
+    this.emit("drop", {
+      ...{ localAddress: local.address, localPort: local.port, localFamily: local.family },
+      ...{ remoteAddress: remote.address, remotePort: remote.port, remoteFamily: remote.family },
+    });
+    return false;
+  }
 
   /** Accepts no more connections, closes idle ones, waits for pending requests, then emits "close". */
   close(callback?: (error?: Error) => void): this {
@@ -316,7 +379,8 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
 
   #setIdentities(identities: readonly Identity[]): void {
     if (!isFilled(identities)) throw new ServeError("OPTION_INVALID", "there is no certificate: give cert and key");
-    for (const identity of identities) if (!this.#identities.includes(identity)) secureContextOf(identity);
+    const { context } = this.#tlsOptions;
+    for (const identity of identities) if (!this.#identities.includes(identity)) secureContextOf(identity, context);
     for (const listener of this.#running?.listeners ?? []) listener.setIdentities(identities);
     this.#identities = identities;
   }

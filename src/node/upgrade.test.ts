@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { deferred } from "../edge/testing/async.ts";
@@ -10,7 +11,6 @@ import { get } from "../edge/testing/test-client.ts";
 import { TARGET, type TestTunnel } from "../host/http/testing/test-tunnel.ts";
 import { TUNNEL_KINDS, type TunnelKind } from "../host/http/testing/tunnel-clients.ts";
 import type { Server } from "./server.ts";
-import { both, exchangeRaw } from "./testing/raw.ts";
 import { closers, connect, listening, ownServer } from "./testing/server.ts";
 
 const KEY = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -200,15 +200,26 @@ test("without a listener, an HTTP/1.1 Upgrade is an ordinary request", async () 
   expect(Buffer.concat(await client.stream.toArray()).toString()).toBe("a request for websocket");
 });
 
-test("bytes that follow an HTTP/1.1 upgrade in the same packet are the listener's head", async () => {
-  const answers = await both(async (make) => {
-    const server = make(() => undefined, {});
-    server.on("upgrade", (_request: unknown, socket: Duplex, head: Buffer) => {
-      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
-      socket.on("data", (chunk) => socket.end(`${head} ${chunk}`));
-      socket.unshift(Buffer.from("again"));
+test.each(["connect", "upgrade"] as const)(
+  "%s: bytes that arrive with an HTTP/1.1 head are its third argument",
+  async (event) => {
+    const { port } = await upgrading((_request, socket, head) => {
+      socket.write(`HTTP/1.1 ${event === "connect" ? 200 : 101} Yes\r\n\r\nwith the head: ${head}`);
+      socket.on("data", (chunk) => socket.end(`, after it: ${chunk}`));
+    }, event);
+    const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });
+    closers.push(() => socket.destroy());
+    const heads = {
+      connect: `CONNECT ${TARGET} HTTP/1.1\r\nhost: ${TARGET}\r\n\r\nearly`,
+      upgrade: "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nearly",
+    };
+    socket.write(heads[event]);
+    let answer = "";
+    socket.on("data", (chunk) => {
+      answer += chunk;
+      if (answer.endsWith("early")) socket.write("late");
     });
-    return exchangeRaw(server, "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\nearly");
-  });
-  for (const answer of answers) expect(answer.split("\r\n\r\n")[1]).toBe("early again");
-});
+    await once(socket, "end");
+    expect(answer.split("\r\n\r\n")[1]).toBe("with the head: early, after it: late");
+  },
+);

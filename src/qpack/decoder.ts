@@ -62,6 +62,10 @@ export class QpackDecoder {
     return this.#blocked.size;
   }
 
+  get blockedBytes(): number {
+    return this.#blockedBytes;
+  }
+
   /** Takes bytes of the peer's encoder stream, split anywhere. Returns the number of instructions they completed. */
   handleEncoderStream(bytes: Uint8Array): number {
     return this.#encoderStream.handle(bytes);

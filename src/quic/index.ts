@@ -10,6 +10,7 @@ export {
   connectionConfig,
   DEFAULT_LIMITS,
   type HandshakeFacts,
+  isTransportEvent,
 } from "./connection/index.ts";
 /** All connections of one socket. */
 export {

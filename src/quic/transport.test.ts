@@ -2,7 +2,7 @@
 
 import { describe, test } from "vitest";
 import { millis } from "../base/time.ts";
-import type { ConnectionEvent, ConnectionLimits } from "./index.ts";
+import { type ConnectionEvent, type ConnectionLimits, isTransportEvent } from "./index.ts";
 import { Pair } from "./testing/pair.ts";
 import type { TransportCaseOptions, TransportPair } from "./testing/transport-case.ts";
 import { TRANSPORT_CASES } from "./testing/transport-cases.ts";
@@ -18,8 +18,7 @@ function connectionPair({ maxBidiStreams, maxUniStreams, window }: TransportCase
   };
   const config = { limits: limits as ConnectionLimits };
   const pair = new Pair({ client: config, server: config }).connect();
-  const only = (events: readonly ConnectionEvent[]): TransportEvent[] =>
-    events.filter((event): event is TransportEvent => event.type !== "key-log" && event.type !== "verify-certificate");
+  const only = (events: readonly ConnectionEvent[]): TransportEvent[] => events.filter(isTransportEvent);
   return {
     client: pair.connection,
     server: pair.peer!,

@@ -98,6 +98,10 @@ class TlsClient implements TlsHandshake {
     });
   }
 
+  identitySelected(): void {
+    throw new TypeError("a client does not select an identity");
+  }
+
   /** Runs `act`; a ProtocolError makes this machine fail. Afterwards it ignores all input. */
   #failOnError(act: () => void): void {
     if (this.#state.type === "FAILED") return;

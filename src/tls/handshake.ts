@@ -37,6 +37,12 @@ export type TlsEvent =
   | { readonly type: "peer-parameters"; readonly bytes: Uint8Array }
   /** Client only: validate this chain (DER, leaf first) for this name, then call `certificateVerdict`. */
   | { readonly type: "verify-certificate"; readonly chain: readonly Uint8Array[]; readonly serverName: string }
+  /** Server only, if `selectIdentity` returned "later": choose, then call `identitySelected`. */
+  | {
+      readonly type: "select-identity";
+      readonly serverName: string | undefined;
+      readonly schemes: readonly SignatureSchemeName[];
+    }
   /** This side has sent its Finished and verified the peer's (RFC 9001 §4.1.1). */
   | {
       readonly type: "complete";
@@ -76,11 +82,14 @@ export interface TlsClientConfig extends TlsCommonConfig {
 }
 
 export interface TlsServerConfig extends TlsCommonConfig {
-  /** Selects the identity for a name and the schemes that the client can verify; undefined refuses the connection. */
+  /**
+   * Selects the identity for a name and the schemes that the client can verify. Undefined refuses the connection; "later"
+   * asks again with "select-identity".
+   */
   readonly selectIdentity: (
     serverName: string | undefined,
     schemes: readonly SignatureSchemeName[],
-  ) => TlsIdentity | undefined;
+  ) => TlsIdentity | "later" | undefined;
 }
 
 /**
@@ -96,6 +105,8 @@ export interface TlsHandshake {
   handleCrypto(level: EncryptionLevel, bytes: Uint8Array, now: Instant): void;
   /** Answers "verify-certificate": undefined accepts; otherwise the handshake fails with the alert. */
   certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined, now: Instant): void;
+  /** Answers "select-identity"; undefined refuses the connection. */
+  identitySelected(identity: TlsIdentity | undefined, now: Instant): void;
   /** Bytes to append to the crypto stream of `level`. */
   pollTransmit(): { readonly level: EncryptionLevel; readonly bytes: Uint8Array } | undefined;
   pollEvent(): TlsEvent | undefined;

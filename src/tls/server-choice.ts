@@ -118,12 +118,18 @@ export interface IdentityChoice {
   readonly scheme: SignatureSchemeName;
 }
 
-/** The host's identity for the name, and a scheme that its key and the client share. */
-export function chooseIdentity(config: TlsServerConfig, { extensions }: AcceptableHello): IdentityChoice {
-  const { server_name: name, signature_algorithms: algorithms } = extensions;
+/** The signature schemes that the client can verify. */
+export function schemesOf({ extensions }: AcceptableHello): readonly SignatureSchemeName[] {
+  const { signature_algorithms: algorithms } = extensions;
   const schemes = ALL_SIGNATURE_SCHEMES.filter((candidate) => algorithms.includes(SIGNATURE_SCHEMES[candidate]));
   if (schemes.length === 0) throw alertError("handshake_failure", "client_hello", "no signature scheme in common");
-  const identity = callHost("selecting a certificate", () => config.selectIdentity(name, schemes));
+  return schemes;
+}
+
+/** The host's identity for the name, and a scheme that its key and the client share. */
+export function checkIdentity(hello: AcceptableHello, identity: TlsIdentity | undefined): IdentityChoice {
+  const { server_name: name } = hello.extensions;
+  const schemes = schemesOf(hello);
   if (identity === undefined) {
     // RFC 6066 §3, RFC 8446 §9.2
     if (name === undefined) throw alertError("missing_extension", "client_hello", "a server_name is required");

@@ -5,12 +5,15 @@
  */
 
 import type { TlsEvent } from "./handshake.ts";
+import type { HandshakeMessage } from "./messages/message.ts";
 import type { Retry } from "./server-choice.ts";
 
 type Completion = Extract<TlsEvent, { type: "complete" }>;
 
 export type ServerState =
   | { readonly type: "START"; readonly retry: Retry | undefined }
+  /** The host selects the identity; the ClientHello is handled again then. */
+  | { readonly type: "WAIT_IDENTITY"; readonly retry: Retry | undefined; readonly hello: HandshakeMessage }
   | {
       readonly type: "WAIT_FINISHED";
       /** The expected content of the client's Finished. */

@@ -11,6 +11,7 @@ import {
   EncryptionLevel,
   type TlsEvent,
   type TlsHandshake,
+  type TlsIdentity,
   type TlsServerConfig,
 } from "./handshake.ts";
 import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
@@ -26,13 +27,14 @@ import {
   type AcceptableHello,
   callHost,
   checkClientHello,
+  checkIdentity,
   checkRetriedHello,
   chooseGroup,
-  chooseIdentity,
   chooseProtocol,
   chooseSuite,
   type IdentityChoice,
   type Retry,
+  schemesOf,
 } from "./server-choice.ts";
 import type { ServerState } from "./server-state.ts";
 import { Transcript } from "./transcript.ts";
@@ -66,12 +68,26 @@ class TlsServer implements TlsHandshake {
   start(): void {}
 
   handleCrypto(level: EncryptionLevel, bytes: Uint8Array): void {
-    // A failed machine ignores all input.
-    if (this.#state.type === "FAILED") return;
-    try {
+    this.#failOnError(() => {
       this.#channel.receive(level, bytes, (message) => {
         this.#state = this.#transition(this.#state, message);
       });
+    });
+  }
+
+  identitySelected(identity: TlsIdentity | undefined): void {
+    this.#failOnError(() => {
+      const state = this.#state;
+      if (state.type !== "WAIT_IDENTITY") throw new TypeError(`no identity is expected in state ${state.type}`);
+      this.#state = this.#handleClientHello(state.retry, state.hello, () => identity);
+    });
+  }
+
+  /** Runs `act`; a ProtocolError makes this machine fail. Afterwards it ignores all input. */
+  #failOnError(act: () => void): void {
+    if (this.#state.type === "FAILED") return;
+    try {
+      act();
     } catch (error) {
       if (error instanceof ProtocolError) this.#state = { type: "FAILED" };
       throw error;
@@ -85,11 +101,14 @@ class TlsServer implements TlsHandshake {
   #transition(state: ServerState, message: HandshakeMessage): ServerState {
     switch (state.type) {
       case "START":
-        if (message.name === "client_hello") return this.#handleClientHello(state, message);
+        if (message.name === "client_hello") {
+          return this.#handleClientHello(state.retry, message, this.#config.selectIdentity);
+        }
         break;
       case "WAIT_FINISHED":
         if (message.name === "finished") return this.#handleFinished(state, message);
         break;
+      case "WAIT_IDENTITY":
       case "CONNECTED":
       case "FAILED":
         break;
@@ -100,16 +119,27 @@ class TlsServer implements TlsHandshake {
     throw alertError("unexpected_message", describeMessage(message), `not allowed in state ${state.type}`);
   }
 
-  #handleClientHello(state: ServerState & { type: "START" }, message: HandshakeMessage): ServerState {
+  #handleClientHello(
+    retry: Retry | undefined,
+    message: HandshakeMessage,
+    selectIdentity: TlsServerConfig["selectIdentity"],
+  ): ServerState {
     const hello = checkClientHello(parseBody(message, parseClientHello));
-    if (state.retry !== undefined) checkRetriedHello(state.retry, hello);
+    if (retry !== undefined) checkRetriedHello(retry, hello);
     const suite = chooseSuite(this.#config, hello);
     const { group, share } = chooseGroup(this.#config, hello);
     const alpn = chooseProtocol(this.#config, hello);
     this.#transcript.selectHash(suite.hash);
     if (share === undefined) return this.#requestShare({ hello, group }, suite, message);
 
-    const choice = chooseIdentity(this.#config, hello);
+    const { server_name: serverName } = hello.extensions;
+    const schemes = schemesOf(hello);
+    const selected = callHost("selecting a certificate", () => selectIdentity(serverName, schemes));
+    if (selected === "later") {
+      this.#channel.emit({ type: "select-identity", serverName, schemes });
+      return { type: "WAIT_IDENTITY", retry, hello: message };
+    }
+    const choice = checkIdentity(hello, selected);
     const keyPair = this.#config.engine.generateKeyPair(group, this.#config.rng);
     const shared = keyPair.deriveShared(share);
     if (shared === undefined) throw alertError("illegal_parameter", "key_share", "unusable public key");
@@ -134,7 +164,6 @@ class TlsServer implements TlsHandshake {
     this.#log(hello, "SERVER_TRAFFIC_SECRET_0", application.server);
     this.#channel.emit({ ...secret, level: EncryptionLevel.oneRtt, direction: "write", secret: application.server });
 
-    const { server_name: serverName } = hello.extensions;
     return {
       type: "WAIT_FINISHED",
       verifyData: schedule.verifyData(traffic.client, this.#transcript.digest()),

@@ -3,11 +3,13 @@
 import type { ClientOptions, ConnectionFacts } from "../client/index.ts";
 import { ConnectionPool } from "../client/pool.ts";
 import type { Session } from "../host/client/session.ts";
-import { Dispatcher, UndiciAgent, undiciErrors } from "../host/client/undici.ts";
+import { Dispatcher, UndiciAgent, type undici, undiciErrors } from "../host/client/undici.ts";
 import { detach, ignore } from "../host/guard.ts";
+import { publishConnectError, publishConnected } from "./channels.ts";
 import { DispatchedRequest, type Observer } from "./dispatch.ts";
 import { type AnyHandler, bothInterfaces, checkHandler, faceOf } from "./handlers.ts";
-import { type DispatchOptions, originOf, requestFrom } from "./request.ts";
+import { type DispatchOptions, originOf } from "./options.ts";
+import { requestFrom } from "./request.ts";
 
 /** Any dispatcher, of any version of undici. */
 export interface AnyDispatcher {
@@ -28,7 +30,7 @@ export class Agent extends Dispatcher {
   readonly #pool: ConnectionPool;
   readonly #fallback: AnyDispatcher;
   /** The fallback, if it was created here. */
-  readonly #ownFallback: UndiciAgent | undefined;
+  readonly #ownFallback: undici.Agent | undefined;
   readonly #active = new Set<DispatchedRequest>();
   readonly #waiting = new Set<DispatchedRequest>();
   readonly #sessions = new WeakSet<Session>();
@@ -63,7 +65,7 @@ export class Agent extends Dispatcher {
     return this.#pool.connections();
   }
 
-  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+  override dispatch(options: undici.Dispatcher.DispatchOptions, handler: undici.Dispatcher.DispatchHandler): boolean {
     if (handler === null || typeof handler !== "object") {
       throw new undiciErrors.InvalidArgumentError("handler must be an object");
     }
@@ -113,7 +115,10 @@ export class Agent extends Dispatcher {
         this.#leaveQueue(dispatched, url);
         this.#watch(url, session);
       },
-      onUnconnected: (url, error) => this.emit("connectionError", url, [this], error as undiciErrors.UndiciError),
+      onUnconnected: (url, error) => {
+        publishConnectError(url, error);
+        this.emit("connectionError", url, [this], error as undici.errors.UndiciError);
+      },
       onDone: () => {
         this.#active.delete(dispatched);
         this.#leaveQueue(dispatched, request.url);
@@ -138,6 +143,7 @@ export class Agent extends Dispatcher {
   #watch(url: URL, session: Session): void {
     if (this.#sessions.has(session)) return;
     this.#sessions.add(session);
+    publishConnected(url, session);
     this.emit("connect", url, [this]);
     const gone = session.closed.then(() => {
       this.emit("disconnect", url, [this], new undiciErrors.SocketError("the connection was closed"));
@@ -160,7 +166,7 @@ export class Agent extends Dispatcher {
   }
 }
 
-function fallbackOptions({ settings }: ConnectionPool): UndiciAgent.Options {
+function fallbackOptions({ settings }: ConnectionPool): undici.Agent.Options {
   const { ca, rejectUnauthorized } = settings;
   return { connect: { rejectUnauthorized, ...(ca === undefined ? {} : { ca: [...ca] }) } };
 }

@@ -61,7 +61,7 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
       {
         url,
         head,
-        body: body?.outgoing({ gate, onBodySent: (chunk) => this.#call(() => face.bodySent(chunk)) }),
+        body: body?.outgoing({ gate, onBodySent: (chunk) => this.#bodySent(chunk) }),
         idempotent,
         fieldsFor: (protocol) => {
           if (!expectContinue) return [];
@@ -69,7 +69,12 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
           this.#openGate?.();
           return [];
         },
-        onSend: () => observer.onTaken(url, this.#exchange.session!),
+        publishesChannels: true,
+        onSend: (sent) => {
+          const session = this.#exchange.session!;
+          observer.onTaken(url, session);
+          request.published.publishSendHeaders(sent.head, session);
+        },
       },
       {
         clock: timeouts.clock,
@@ -142,15 +147,19 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
 
   onData(chunk: Uint8Array): void {
     if (this.#done) return;
-    this.#call(() => this.#face.data(this, Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)));
+    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    this.#request.published.publishBodyChunkReceived(bytes);
+    this.#call(() => this.#face.data(this, bytes));
   }
 
   onEnd(_trailers: readonly Field[], spelled: readonly Field[]): void {
     if (!this.#finish()) return;
     this.rawTrailers = rawFrom(spelled);
+    this.#request.published.publishTrailers(this.rawTrailers);
     try {
       this.#face.end(this, this.rawTrailers);
     } catch (error) {
+      this.#request.published.publishError(error as Error);
       this.#face.error(this, error as Error);
     }
   }
@@ -161,11 +170,14 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
     this.#reason ??= reason;
     this.#request.body?.destroy(reason);
     if (this.#exchange.session === undefined) this.#observer.onUnconnected(this.#request.url, reason);
+    this.#request.published.publishError(reason);
     this.#face.error(this, reason);
   }
 
   onRequestSent(): void {
-    if (!this.#done) this.#call(() => this.#face.requestSent());
+    if (this.#done) return;
+    this.#request.published.publishBodySent();
+    this.#call(() => this.#face.requestSent());
   }
 
   // ----
@@ -173,7 +185,13 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
   #head(status: number, spelled: readonly Field[], statusText: string): void {
     const raw = rawFrom(spelled);
     this.rawHeaders = raw;
+    this.#request.published.publishHeaders(status, raw, statusText);
     this.#call(() => this.#face.head(this, status, raw, statusText));
+  }
+
+  #bodySent(chunk: Uint8Array): void {
+    this.#request.published.publishBodyChunkSent(chunk);
+    this.#call(() => this.#face.bodySent(chunk));
   }
 
   #call(run: () => void): void {

@@ -1,4 +1,5 @@
 // install(): nagare's Agent as the global dispatcher of every copy of undici in the process, Node's own included.
+import { UndiciAgent } from "../host/client/undici.ts";
 import { Agent, type AgentOptions, type AnyDispatcher } from "./agent.ts";
 
 /** Where undici 6 and 7, Node 20 to 24, look for the dispatcher; and where undici 8 and Node 26 do. */
@@ -20,13 +21,14 @@ export function install(options: AgentOptions = {}): () => Promise<void> {
   for (const place of PLACES) set(place, agent);
   return async () => {
     PLACES.forEach((place, i) => {
-      if (globals[place] === (agent as AnyDispatcher)) set(place, previous[i]);
+      // A copy of undici that was loaded since then has found a dispatcher here, and expects one.
+      if (globals[place] === (agent as AnyDispatcher)) set(place, previous[i] ?? new UndiciAgent());
     });
     await agent.close();
   };
 }
 
 /** As undici defines it. */
-function set(place: symbol, value: AnyDispatcher | undefined): void {
+function set(place: symbol, value: AnyDispatcher): void {
   Object.defineProperty(globalThis, place, { value, writable: true, enumerable: false, configurable: false });
 }

@@ -3,8 +3,7 @@ import { text } from "node:stream/consumers";
 import * as undici from "undici";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Protocol } from "../host/client/session.ts";
-import { install } from "./index.ts";
-import { LONG, onEnd, openAgent, openWorld, PROTOCOLS, type World } from "./testing/world.ts";
+import { LONG, openAgent, openWorld, PROTOCOLS, type World } from "./testing/world.ts";
 
 let world: World;
 beforeEach(async () => {
@@ -228,24 +227,4 @@ test("nobody listening: the error has the system's code", async () => {
     code: "ECONNREFUSED",
     cause: { code: "CONNECTION_REFUSED" },
   });
-});
-
-test("install() gives Node's fetch and undici's functions HTTP/3, and http:// what was there before", async () => {
-  const { createServer } = await import("node:http");
-  const plain = createServer((_request, response) => response.end("plain"));
-  await new Promise<void>((resolve) => plain.listen(0, "127.0.0.1", resolve));
-  onEnd(() => new Promise((resolve) => plain.close(resolve)));
-  const before = undici.getGlobalDispatcher();
-  const uninstall = install({ protocols: ["h3"], rejectUnauthorized: false, resolve: () => ["127.0.0.1"] });
-  const http = `http://127.0.0.1:${(plain.address() as { port: number }).port}/`;
-  try {
-    expect(await (await fetch(`${world.url}/echo`)).text()).toBe("h3 GET ");
-    expect(await (await undici.fetch(`${world.url}/echo`)).text()).toBe("h3 GET ");
-    expect(await (await request(`${world.url}/echo`)).body.text()).toBe("h3 GET ");
-    expect(await (await fetch(http, { headers: { connection: "close" } })).text()).toBe("plain");
-    expect(await (await request(http, { reset: true })).body.text()).toBe("plain");
-  } finally {
-    await uninstall();
-  }
-  expect(undici.getGlobalDispatcher()).toBe(before);
 });

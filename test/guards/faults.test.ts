@@ -16,7 +16,7 @@ import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing } from "./dispatch-world.ts";
-import { nodeTraffic } from "./node-world.ts";
+import { nodeTraffic, slowHead } from "./node-world.ts";
 import {
   all,
   askRedirect,
@@ -114,6 +114,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "h3 released": at(h3),
   "h3 reset": at(() => cutShort("h3")),
   "h3 drained": at(() => closing("h3", 5000)),
+  "h3 late heads": at(slowHead),
   "h3 cut-off": at(() => closing("h3", 0)),
   "budget sweep": at(async () => {
     await all(openClient(await openServer(["h2"]), "h2").get("/"));
@@ -298,6 +299,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client h1 closed": at(h1),
   "client h1 destroyed": at(h1),
   "client h1 start": at(h1),
+  "client h1 sent": at(h1),
   "client h1 head": at(h1),
   "client h1 data": at(h1),
   "client h1 end": at(h1),

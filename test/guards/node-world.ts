@@ -42,6 +42,17 @@ export async function nodeTraffic(): Promise<void> {
   await closed;
 }
 
+/** A server that checks for late heads while a client is connected. */
+export async function slowHead(): Promise<void> {
+  const server = createServer({ ...localhostIdentity, log, headersTimeout: 6 }, () => undefined);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const client = createClient({ rejectUnauthorized: false, protocols: ["h3"] });
+  closers.push(() => client.destroy());
+  closers.push(() => void server.close().closeAllConnections());
+  await all(client.fetch(`https://127.0.0.1:${server.address()!.port}/`));
+}
+
 /** Sends `first`, then `second` after the first response. */
 async function raw(port: number, first: string, second = ""): Promise<void> {
   const socket = connectTls({ port, host: "127.0.0.1", rejectUnauthorized: false });

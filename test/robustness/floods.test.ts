@@ -8,6 +8,7 @@ import { H3_ERRORS, H3Connection } from "../../src/h3/index.ts";
 import { frame, REQUEST, section, settings } from "../../src/h3/testing/raw-peer.ts";
 import { TRANSPORT_ERRORS } from "../../src/quic/errors.ts";
 import type { Frame } from "../../src/quic/frame/frames.ts";
+import { isTransportEvent } from "../../src/quic/index.ts";
 import type { HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
 import { concat } from "../../src/wire/text.ts";
@@ -24,7 +25,7 @@ function h3Attacker(): HostilePeer {
   const peer = attacker({ alpn: "h3", keepsNothing: true });
   const h3 = new H3Connection(peer.connection, { rng: new SeededRng(1) });
   peer.onEvent = (_connection, event) => {
-    if (event.type === "key-log" || event.type === "verify-certificate" || event.type === "silence") return;
+    if (!isTransportEvent(event)) return;
     h3.handleTransportEvent(event);
     for (let next = h3.pollEvent(); next !== undefined; next = h3.pollEvent()) {
       if (next.type === "data") while (h3.readData(next.id) !== undefined);

@@ -1,6 +1,7 @@
 // Checks of what Nagare needs from a machine. Each one tries the real thing.
 
 import { existsSync } from "node:fs";
+import { isBuiltin } from "node:module";
 import { echoDatagram, grantedBuffers, tryPort } from "../../host/udp/probe.ts";
 import { CHROMIUM, findProgram } from "../find-program.ts";
 import { bytes } from "../get/units.ts";
@@ -30,6 +31,7 @@ export const CHECKS: readonly Check[] = [
   { name: "nagare", run: async () => ok(readVersion()) },
   { name: "node", run: node },
   { name: "openssl", run: async () => ok(process.versions.openssl ?? "none") },
+  { name: "node:quic", run: async () => nodeQuic({ version: process.version, features: process.features, isBuiltin }) },
   { name: "crypto engine", run: cryptoEngineCheck },
   { name: "clock", run: clock },
   { name: "UDP over IPv4", run: () => echoCheck("127.0.0.1") },
@@ -47,6 +49,23 @@ async function node(): Promise<CheckResult> {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) return failed(process.version, "install Node 24, or at least 20.19");
   return ok(`${process.version}${major < 24 ? " (24 is recommended)" : ""} on ${process.platform} ${process.arch}`);
+}
+
+export interface NodeFacts {
+  readonly version: string;
+  /** Since Node 24, `quic` is true if the module was compiled in. */
+  readonly features: object & { readonly quic?: boolean };
+  /** True for modules that can be imported, which depends on flags. */
+  isBuiltin(name: string): boolean;
+}
+
+/** Node's own QUIC, which is experimental. Nagare does not use it. */
+export function nodeQuic({ version, features, isBuiltin }: NodeFacts): CheckResult {
+  if (isBuiltin("node:quic")) return ok("enabled (experimental); Nagare uses its own QUIC");
+  if (features.quic === true) {
+    return absent("compiled in, but not enabled", "not needed; node --experimental-quic enables it for your own code");
+  }
+  return absent(`not compiled into ${version}`, "not needed: Nagare has its own QUIC and HTTP/3");
 }
 
 async function cryptoEngineCheck(): Promise<CheckResult> {

@@ -2,7 +2,7 @@
 
 import type { RequestRecord } from "../../edge/request-log.ts";
 import type { Server, Service } from "../../edge/server.ts";
-import type { Certificates, Identities } from "../../host/certificates/certificates.ts";
+import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
 import { printable } from "../../wire/printable.ts";
@@ -26,6 +26,15 @@ const USAGE_CODES = new Set([
 type CreateService = (log: (line: string) => void) => Promise<Service>;
 
 export async function runServer(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
+  try {
+    await runUntilStopped(settings, createService, io);
+  } finally {
+    // A module's timers, connections and servers must not keep a command alive that has stopped or failed.
+    io.exitSoon?.();
+  }
+}
+
+async function runUntilStopped(settings: ServerSettings, createService: CreateService, io: Io): Promise<void> {
   const lines = new LineWriter(
     io.stderr,
     (count) => `nagare: ${count} lines were dropped because nothing read standard error`,
@@ -51,8 +60,6 @@ export async function runServer(settings: ServerSettings, createService: CreateS
     if (settings.json) emit({ event: "closed" });
   } finally {
     stopReloads?.();
-    // A module's timers and connections must not keep a stopped server alive.
-    io.exitSoon?.();
   }
 }
 
@@ -72,7 +79,7 @@ async function start(settings: ServerSettings, createService: CreateService, { l
   const { port, host, json } = settings;
   const [{ startServer }, identities, created] = await Promise.all([
     import("../../edge/server.ts"),
-    loadIdentities(settings, log),
+    loadIdentities(settings, { log, emit }),
     createService(log),
   ]);
   const report = (record: RequestRecord): void => {
@@ -121,13 +128,15 @@ async function openRedirect({ httpPort, host, publicPort }: ServerSettings, serv
 }
 
 async function loadIdentities(
-  { files, names, watch }: ServerSettings,
-  log: (line: string) => void,
+  { files, names, watch, json }: ServerSettings,
+  { log, emit }: Output,
 ): Promise<Identities | Certificates> {
   if (files === undefined) {
     return [await (await import("../../host/certificates/development.ts")).developmentIdentity({ names })];
   }
-  return (await import("../../host/certificates/certificates.ts")).loadCertificates([files], { log, watch });
+  const { loadCertificates } = await import("../../host/certificates/certificates.ts");
+  const onReload = json ? (outcome: ReloadOutcome) => emit({ event: "reload", ...outcome }) : undefined;
+  return loadCertificates([files], { log, watch, onReload });
 }
 
 async function resetKey(log: (line: string) => void): Promise<Uint8Array> {

@@ -91,9 +91,9 @@ class Run {
     for (const listener of this.#hangups) listener();
   }
 
-  /** Waits until stderr contains a text. */
+  /** Waits until stderr or stdout contains a text. */
   async said(text: string): Promise<void> {
-    while (!this.stderr.includes(text)) await once(this.#printed, "printed");
+    while (!`${this.stderr}${this.stdout}`.includes(text)) await once(this.#printed, "printed");
   }
 
   /** Waits until the URL is printed. */
@@ -328,29 +328,33 @@ test("prints one line that says what is wrong and what to do", async () => {
     [["serve", "--memory-limit", "much"], 2, /--memory-limit much is not a size/],
     [["serve", "--memory-limit", "0"], 2, /--memory-limit 0 is not a size/],
     [["serve", file("site"), "--stall-timeout", "0", ...identity], 2, /stallTimeout 0 is not a limit/],
-    [["serve", "--cert", file("cert.pem")], 2, /--cert without --key/],
+    [["serve", "--cert", file("cert.pem"), file("site")], 2, /--cert without --key/],
     [
-      ["serve", "--cert", file("cert.pem"), "--key", file("none")],
+      ["serve", "--cert", file("cert.pem"), "--key", file("none"), file("site")],
       2,
       /cannot read the key .*none: there is no such file/,
     ],
-    [["serve", "--cert", file("cert.pem"), "--key", file("cert.pem")], 2, /the key .*cert\.pem is not a private key/],
     [
-      ["serve", "--cert", file("cert.pem"), "--key", file("other.key")],
+      ["serve", "--cert", file("cert.pem"), "--key", file("cert.pem"), file("site")],
+      2,
+      /the key .*cert\.pem is not a private key/,
+    ],
+    [
+      ["serve", "--cert", file("cert.pem"), "--key", file("other.key"), file("site")],
       2,
       /the key .*other\.key does not belong to the certificate/,
     ],
     [
-      ["serve", "--cert", file("site"), "--key", file("key.pem")],
+      ["serve", "--cert", file("site"), "--key", file("key.pem"), file("site")],
       2,
       /cannot read the certificate .*site: it is a folder/,
     ],
     [
-      ["serve", "--cert", file("broken.mjs"), "--key", file("key.pem")],
+      ["serve", "--cert", file("broken.mjs"), "--key", file("key.pem"), file("site")],
       2,
       /the certificate .*broken\.mjs is not PEM text$/m,
     ],
-    [["serve", "--cert", file("expired.pem"), "--key", file("key.pem")], 2, /expired on 2020/],
+    [["serve", "--cert", file("expired.pem"), "--key", file("key.pem"), file("site")], 2, /expired on 2020/],
     [["serve", file("site"), "--keylog", file("link.log"), ...identity], 2, /symbolic link/],
     [["serve", file("site"), "--keylog", file("open.log"), ...identity], 2, /writable by all users; run: chmod 600/],
     [["serve", file("site"), "--keylog", file("none/keys"), ...identity], 2, /its folder does not exist/],
@@ -403,5 +407,40 @@ describe("new certificate files", () => {
     run.hangUp();
     await run.said("new certificate for *.example.test");
     expect(await namesOf(url)).toContain("example.test");
+  });
+
+  test("are events with --json: replaced, kept and why, unchanged", async () => {
+    const pair = place("events", localhostIdentity);
+    const { run } = await serving(["serve", file("site"), "--json", "--no-watch"], {}, pair);
+    const events = () =>
+      run.stdout
+        .trimEnd()
+        .split("\n")
+        .map((line) => JSON.parse(line))
+        .filter(({ event }) => event === "reload");
+    run.hangUp();
+    await run.said('"outcome":"unchanged"');
+    writeFileSync(file("events.pem"), otherIdentity.cert);
+    run.hangUp();
+    await run.said('"outcome":"kept"');
+    place("events", otherIdentity);
+    run.hangUp();
+    await run.said('"outcome":"replaced"');
+    expect(events()).toEqual([
+      { event: "reload", outcome: "unchanged" },
+      {
+        event: "reload",
+        outcome: "kept",
+        code: "KEY_MISMATCH",
+        reason: expect.stringContaining("does not belong to the certificate"),
+      },
+      {
+        event: "reload",
+        outcome: "replaced",
+        certificates: [
+          { names: expect.arrayContaining(["*.example.test"]), notAfter: expect.stringMatching(/^2.*Z$/) },
+        ],
+      },
+    ]);
   });
 });

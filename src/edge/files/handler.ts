@@ -1,5 +1,5 @@
 /** Serves a folder as a Handler. */
-import type { Context } from "../../host/http/fetch-handler.ts";
+import type { Context } from "../../host/http/fetch-context.ts";
 import { toFetchHandler } from "../exchange-handler.ts";
 import { FileService, type FilesOptions } from "./service.ts";
 

@@ -4,6 +4,7 @@
  */
 import { accessSync, constants, realpathSync, type Stats, statSync } from "node:fs";
 import { join, sep } from "node:path";
+import { holdsPrivateKey } from "./private-key.ts";
 
 export interface LocatedFile {
   /** Has no symbolic links. */
@@ -13,8 +14,8 @@ export interface LocatedFile {
 
 export interface ServedTree {
   readonly root: string;
-  /** Called with a path whose symbolic links lead out of the tree. */
-  readonly onEscape: (path: string, target: string) => void;
+  /** Called with a path that exists but may not be served, and why. */
+  readonly onRefused: (path: string, why: string) => void;
 }
 
 export type Located = { readonly type: "file"; readonly file: LocatedFile } | { readonly type: "folder" };
@@ -41,13 +42,13 @@ export const isBelow = (folder: string, path: string): boolean =>
 
 const READABLE_BY_ALL = 0o444;
 
-const locatePath = ({ root, onEscape }: ServedTree, path: string): Located | undefined =>
+const locatePath = ({ root, onRefused }: ServedTree, path: string): Located | undefined =>
   unlessAbsent(() => {
     // The root is also resolved each time: it may be a link that a deployment points at another folder.
     const realRoot = realpathSync.native(root);
     const real = realpathSync.native(path);
     if (real !== realRoot && !isBelow(realRoot, real)) {
-      onEscape(path, real);
+      onRefused(path, `it links to ${real}, outside the served folder`);
       return undefined;
     }
     const stats = statSync(real);
@@ -55,6 +56,10 @@ const locatePath = ({ root, onEscape }: ServedTree, path: string): Located | und
     if (!stats.isFile()) return undefined; // a device, socket or pipe
     // Most files are readable by all, which saves a system call.
     if ((stats.mode & READABLE_BY_ALL) !== READABLE_BY_ALL) accessSync(real, constants.R_OK);
+    if (holdsPrivateKey(real)) {
+      onRefused(path, "it holds a private key");
+      return undefined;
+    }
     return { type: "file", file: { path: real, stats } };
   });
 

@@ -33,14 +33,14 @@ const ALLOWED = "GET, HEAD, OPTIONS";
 /** Attempts for a file that changes between lookup and opening. */
 const MAX_ATTEMPTS = 3;
 /** Paths that lead out of the folder, remembered so that each is reported once. */
-const MAX_ESCAPES = 1_000;
+const MAX_REFUSED = 1_000;
 
 export class FileService {
   readonly #tree: ServedTree;
   readonly #cacheControl: string;
   readonly #log: (line: string) => void;
   readonly #options: FilesOptions;
-  readonly #escapes = new Set<string>();
+  readonly #refused = new Set<string>();
   readonly #contents = new ContentCache();
   readonly #budget: Budget;
 
@@ -61,8 +61,7 @@ export class FileService {
     this.#options = options;
     this.#cacheControl = options.cacheControl ?? "no-cache";
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
-    const onEscape = (path: string, target: string): void => this.#reportEscape(path, target);
-    this.#tree = { root, onEscape };
+    this.#tree = { root, onRefused: (path, why) => this.#reportRefused(path, why) };
   }
 
   readonly handle = (exchange: ServerExchange): void => {
@@ -274,11 +273,11 @@ export class FileService {
     else exchange.reset(error instanceof Error ? error : new Error(String(error)));
   }
 
-  /** Logs once per path; otherwise the author of the link would see only a 404. */
-  #reportEscape(path: string, target: string): void {
-    if (this.#escapes.has(path) || this.#escapes.size >= MAX_ESCAPES) return;
-    this.#escapes.add(path);
-    this.#log(printable(`nagare: ${path} is not served: it links to ${target}, outside the served folder`));
+  /** Logs once per path; otherwise the owner of the file would see only a 404. */
+  #reportRefused(path: string, why: string): void {
+    if (this.#refused.has(path) || this.#refused.size >= MAX_REFUSED) return;
+    this.#refused.add(path);
+    this.#log(printable(`nagare: ${path} is not served: ${why}`));
   }
 
   #report(exchange: ServerExchange, error: unknown): void {

@@ -7,7 +7,7 @@ import type { ClientExchange, ResponseHandler, Session } from "../../host/client
 import { type Fault, guard } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { noLimit, Timer } from "../../host/timer.ts";
-import { type FieldLine, type FieldSection, hasNoContent } from "../../http/index.ts";
+import { contentLengthOf, type FieldLine, type FieldSection, hasNoContent, isWithoutLength } from "../../http/index.ts";
 import { forwardResponseFields } from "./forwarded-fields.ts";
 import type { ProxyOrigin } from "./origins.ts";
 import { ForwardedBody } from "./request-body.ts";
@@ -130,17 +130,26 @@ export class ProxyCall implements PoolWaiter, ResponseHandler {
       return;
     }
     const { method } = this.#exchange;
-    const bodiless = hasNoContent(method, status);
+    const withoutLength = isWithoutLength(status);
+    const bodiless = withoutLength || hasNoContent(method, status);
     // Only chunked messages can have trailers (RFC 9112 §7.1.2).
     const trailers = raw.some(([name]) => name === "transfer-encoding");
-    const fields = forwardResponseFields(raw);
+    const forwarded = forwardResponseFields(raw);
+    const fields = withoutLength ? forwarded.filter(([name]) => name !== "content-length") : forwarded;
     this.#exchange.respond(status, bodiless ? fields.filter(([name]) => name !== "trailer") : fields, {
       endStream: bodiless,
       trailers,
     });
-    if (bodiless) this.#finish();
+    if (bodiless) this.#finishBodiless(status, raw);
     else if (this.#exchange.hasRoom()) this.#arm(this.#settings.bodyTimeout);
     else this.#pause();
+  }
+
+  #finishBodiless(status: number, raw: readonly FieldLine[]): void {
+    this.#finish();
+    // HTTP/1.1 does not rule out content after a 205 (RFC 9112 §6.3), which could be endless.
+    const isEmpty = contentLengthOf(raw) === 0;
+    if (status === 205 && !isEmpty) this.#upstream?.reset(new Error("the 205 had content"));
   }
 
   onData(chunk: Uint8Array): void {

@@ -44,6 +44,28 @@ describe.each(VERSIONS)("over %s", (_version, open) => {
     expect(sent).toBeLessThan(1 << 27);
   });
 
+  test.each([
+    [
+      "101 without a request for it",
+      "HTTP/1.1 101 Switching Protocols\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+    ],
+    ["101 with Upgrade", "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"],
+    ["an unknown transfer coding", "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"],
+  ])("%s is a 502, and is not passed on", async (_which, response) => {
+    const client = await start("", (socket) => socket.write(response));
+    const { informational, response: head } = client.request({ path: "/" });
+    expect([(await head).status, informational]).toEqual([502, []]);
+  });
+
+  test.each([204, 205])("a %d has no content, whatever the origin sends", async (status) => {
+    const client = await start("", (socket) =>
+      socket.write(`HTTP/1.1 ${status} X\r\nx-a: 1\r\ncontent-length: 5\r\n\r\nabcde`),
+    );
+    const response = await get(client, "/");
+    expect([response.status, response.headers["x-a"], await response.text()]).toEqual([status, "1", ""]);
+    expect(response.headers["content-length"] ?? "0").toBe("0");
+  });
+
   test("no path escapes the base of an origin", async () => {
     const paths: string[] = [];
     const client = await start("/base", (socket, head) => {

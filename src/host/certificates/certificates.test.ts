@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { type Identities, loadCertificates } from "./certificates.ts";
+import { type Identities, loadCertificates, type ReloadOutcome } from "./certificates.ts";
 import { makeCertificate, type TestCertificate } from "./testing/make-certificate.ts";
 
 let folder: string;
@@ -28,14 +28,19 @@ async function watched(...directories: readonly [string, ...string[]]) {
     certFile: at(each, "cert.pem"),
     keyFile: at(each, "key.pem"),
   }));
-  const options = { log: (line: string) => lines.push(line), interval: Number.POSITIVE_INFINITY };
+  const outcomes: ReloadOutcome[] = [];
+  const options = {
+    log: (line: string) => lines.push(line),
+    onReload: (outcome: ReloadOutcome) => outcomes.push(outcome),
+    interval: Number.POSITIVE_INFINITY,
+  };
   const certificates = await loadCertificates([first!, ...others], options);
   const uses: Identities[] = [];
   certificates.start((identities) => uses.push(identities));
   const settle = async (): Promise<void> => {
     for (let i = 0; i < 3; i++) await certificates.check();
   };
-  return { certificates, uses, settle, current: () => certificates.identities[0].cert };
+  return { certificates, uses, outcomes, settle, current: () => certificates.identities[0].cert };
 }
 
 describe("a change of certificate files is used", () => {
@@ -204,6 +209,27 @@ describe("reload", () => {
     place("other", next);
     await settle();
     expect(current()).toBe(next.cert);
+  });
+
+  test("and changes of files are reported by their outcome, each once", async () => {
+    place("own", make());
+    const { certificates, outcomes, settle } = await watched("own");
+    await settle();
+    await certificates.reload();
+    const next = make();
+    place("own", { cert: next.cert, key: make().key });
+    await settle();
+    await expect(certificates.reload()).rejects.toThrow();
+    await settle();
+    place("own", next);
+    await settle();
+    const kept = { outcome: "kept", code: "KEY_MISMATCH", reason: expect.stringContaining("the key") };
+    expect(outcomes).toEqual([
+      { outcome: "unchanged" },
+      kept,
+      kept,
+      { outcome: "replaced", certificates: [{ names: ["a.test"], notAfter: expect.any(Date) }] },
+    ]);
   });
 
   test("wins over an earlier one that is still reading", async () => {

@@ -31,9 +31,19 @@ export type CertificateSource = IdentitySource | IdentityFiles;
 
 export type Identities = readonly [Identity, ...Identity[]];
 
+/** What became of new certificates. */
+export type ReloadOutcome =
+  | { readonly outcome: "replaced"; readonly certificates: readonly Pick<Identity, "names" | "notAfter">[] }
+  /** `reload` found the certificates in use. */
+  | { readonly outcome: "unchanged" }
+  /** They cannot be used. `code` is an `IdentityError`'s. */
+  | { readonly outcome: "kept"; readonly code: string; readonly reason: string };
+
 export interface CertificatesOptions {
   /** Receives a line about each replacement, and about files that cannot be used. */
   readonly log: (line: string) => void;
+  /** Receives the outcome of each reload, and of each change of watched files. */
+  readonly onReload?: ((outcome: ReloadOutcome) => void) | undefined;
   /** False to read files only at the start and on `reload`. */
   readonly watch?: boolean;
   /** Milliseconds between two looks at the files. */
@@ -100,10 +110,11 @@ export class Certificates {
     try {
       const identities = await this.#prepare(sources, () => true);
       if (generation !== this.#generation) return; // a later call replaces this one
-      this.#use(identities);
+      if (!this.#use(identities)) this.#options.onReload?.({ outcome: "unchanged" });
     } catch (error) {
-      // The caller reports it; no need to repeat it when the change is noticed.
+      // The caller logs it; no need to repeat it when the change is noticed.
       if (sources === this.#sources) this.#problem = (error as Error).message;
+      this.#options.onReload?.(keptFor(error as Error));
       throw error;
     }
     this.#sources = sources;
@@ -132,7 +143,7 @@ export class Certificates {
       if (generation !== this.#generation || this.#isClosed) return;
       this.#use(identities);
     } catch (error) {
-      if (isAtRest && generation === this.#generation) this.#report((error as Error).message);
+      if (isAtRest && generation === this.#generation) this.#report(error as Error);
     }
     if (isAtRest && generation === this.#generation) this.#known = states;
   }
@@ -156,22 +167,31 @@ export class Certificates {
     return [first!, ...others];
   }
 
-  #use(identities: Identities): void {
+  /** Returns false if they are in use already. */
+  #use(identities: Identities): boolean {
     const changed = identities.filter((identity, i) => identity !== this.#identities[i]);
-    if (changed.length > 0 || identities.length !== this.#identities.length) {
+    const isNew = changed.length > 0 || identities.length !== this.#identities.length;
+    if (isNew) {
       this.#onChange(identities);
       this.#identities = identities;
       for (const { names, notAfter } of changed.slice(0, MAX_LINES)) {
         this.#options.log(`nagare: new certificate for ${names.join(", ")}, valid until ${notAfter.toISOString()}`);
       }
       if (changed.length > MAX_LINES) this.#options.log(`nagare: and ${changed.length - MAX_LINES} more certificates`);
+      const certificates = changed.map(({ names, notAfter }) => ({ names, notAfter }));
+      this.#options.onReload?.({ outcome: "replaced", certificates });
     }
     this.#problem = undefined;
+    return isNew;
   }
 
-  #report(problem: string): void {
-    if (problem !== this.#problem) this.#options.log(`nagare: the previous certificate stays in use: ${problem}`);
-    this.#problem = problem;
+  #report(error: Error): void {
+    const { message } = error;
+    if (message !== this.#problem) {
+      this.#options.log(`nagare: the previous certificate stays in use: ${message}`);
+      this.#options.onReload?.(keptFor(error));
+    }
+    this.#problem = message;
   }
 
   #arm(): void {
@@ -188,6 +208,12 @@ export class Certificates {
 
 /** A set of a thousand need not fill the log. */
 const MAX_LINES = 10;
+
+const keptFor = (error: Error & { readonly code?: string }): ReloadOutcome => ({
+  outcome: "kept",
+  code: error.code ?? error.name,
+  reason: error.message,
+});
 
 const load = async (source: CertificateSource): Promise<Identity> =>
   isFiles(source) ? loadIdentityFiles(source) : loadIdentity(source);

@@ -1,23 +1,58 @@
 /** An identity for TLS over TCP: Node's context, created once and kept as long as the identity. */
 
-import { createSecureContext, type SecureContext } from "node:tls";
+import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import { type Identity, IdentityError } from "./identity.ts";
 
-const contexts = new WeakMap<Identity, SecureContext>();
+/** Options of TLS over TCP that belong to a context, by node:tls's names. */
+export type ContextOptions = Pick<SecureContextOptions, (typeof CONTEXT_OPTIONS)[number]>;
+
+export const CONTEXT_OPTIONS = [
+  "ca",
+  "ciphers",
+  "crl",
+  "dhparam",
+  "ecdhCurve",
+  "honorCipherOrder",
+  "maxVersion",
+  "minVersion",
+  "secureOptions",
+  "sessionIdContext",
+  "sigalgs",
+] as const;
+
+export const NO_CONTEXT_OPTIONS: ContextOptions = {};
+
+/** By options, which are compared by identity. */
+const contexts = new WeakMap<ContextOptions, WeakMap<Identity, SecureContext>>();
 
 /** Takes about a millisecond the first time. Throws an `IdentityError` if OpenSSL refuses the identity. */
-export function secureContextOf(identity: Identity): SecureContext {
-  let context = contexts.get(identity);
+export function secureContextOf(identity: Identity, options: ContextOptions = NO_CONTEXT_OPTIONS): SecureContext {
+  let known = contexts.get(options);
+  if (known === undefined) {
+    known = new WeakMap();
+    contexts.set(options, known);
+  }
+  let context = known.get(identity);
   if (context === undefined) {
-    context = create(identity);
-    contexts.set(identity, context);
+    context = create(identity, options);
+    known.set(identity, context);
   }
   return context;
 }
 
-function create({ cert, key, names }: Identity): SecureContext {
+/** The complete options for `createSecureContext`. */
+export const contextOptionsOf = ({ cert, key }: Identity, options: ContextOptions): SecureContextOptions => ({
+  // RFC 9113 §9.2
+  minVersion: "TLSv1.2",
+  ...options,
+  cert,
+  key,
+});
+
+function create(identity: Identity, options: ContextOptions): SecureContext {
+  const { names } = identity;
   try {
-    return createSecureContext({ cert, key });
+    return createSecureContext(contextOptionsOf(identity, options));
   } catch (cause) {
     const message = `OpenSSL refuses the certificate for ${names.join(", ")}: ${(cause as Error).message}`;
     throw new IdentityError("CERTIFICATE_UNSUPPORTED", message, { cause });

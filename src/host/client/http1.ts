@@ -1,6 +1,7 @@
 // HTTP/1.1 on one connection, using undici: its Client gets the socket from tcp.ts and never opens another.
 import type { TLSSocket } from "node:tls";
-import { Client, type Dispatcher } from "undici";
+import type { Dispatcher, Client as UndiciClient } from "undici";
+import { combinedFieldValue, type FieldSection } from "../../http/index.ts";
 import { detach, type Fault, guard, ignore } from "../guard.ts";
 import { fieldsFromRaw, spelledFromRaw } from "../http/raw-fields.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
@@ -17,6 +18,8 @@ import type {
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
 import type { ClientTcpConnection } from "./tcp.ts";
+import { Client } from "./undici.ts";
+import { unpublished } from "./undici-channels.ts";
 
 export class Http1Session implements Session {
   readonly protocol = "http/1.1";
@@ -25,7 +28,7 @@ export class Http1Session implements Session {
   readonly timings;
   readonly closed: Promise<void>;
   readonly #connection: ClientTcpConnection;
-  readonly #client: Client;
+  readonly #client: UndiciClient;
   readonly #socket: Http1Socket;
   readonly #servername: string;
   readonly #onChange: () => void;
@@ -94,7 +97,7 @@ export class Http1Session implements Session {
       this.#active -= 1;
       onChange();
     };
-    const exchange = new Http1ClientExchange(handler, () => this.#socket.expectHead(), release);
+    const exchange = new Http1ClientExchange(handler, content, () => this.#socket.expectHead(), release);
     this.#current = exchange;
     const headers = ["host", head.authority];
     for (const [name, value] of head.fields) headers.push(name, value);
@@ -103,12 +106,14 @@ export class Http1Session implements Session {
       method: head.method,
       path: head.path,
       headers,
-      body: content === undefined ? null : (content.chunks as AsyncIterable<Uint8Array> as never),
+      body: content === undefined ? null : (exchange.chunks(content) as never),
       servername: this.#servername,
       reset: false, // undici closes the connection after a HEAD
     };
     try {
-      this.#client.dispatch(options, exchange.callbacks);
+      const dispatch = (): unknown => this.#client.dispatch(options, exchange.callbacks);
+      if (handler.publishesChannels) unpublished(dispatch);
+      else dispatch();
     } catch (error) {
       exchange.handleError(error as Error);
     }
@@ -146,6 +151,7 @@ type Controller = Dispatcher.DispatchController;
 /** Adapts undici's handler and controller to ours. */
 class Http1ClientExchange implements ClientExchange {
   readonly #handler: ResponseHandler;
+  readonly #hasContent: boolean;
   readonly #onStart: () => void;
   readonly #release: () => void;
   #controller: Dispatcher.DispatchController | undefined;
@@ -154,8 +160,9 @@ class Http1ClientExchange implements ClientExchange {
   #done = false;
 
   /** `onStart` is called when the request is about to be written. */
-  constructor(handler: ResponseHandler, onStart: () => void, release: () => void) {
+  constructor(handler: ResponseHandler, content: RequestContent | undefined, onStart: () => void, release: () => void) {
     this.#handler = handler;
+    this.#hasContent = content !== undefined;
     this.#onStart = onStart;
     this.#release = release;
   }
@@ -190,18 +197,45 @@ class Http1ClientExchange implements ClientExchange {
     this.#controller = controller;
     this.#onStart();
     if (this.#resetReason !== undefined) controller.abort(this.#resetReason);
+    // undici writes the request in this turn, and does not pass on that it has.
+    else if (!this.#hasContent) queueMicrotask(guard("client h1 sent", this.#handleFault, () => this.#sent()));
+  }
+
+  async *chunks(content: RequestContent): AsyncGenerator<Uint8Array> {
+    yield* content.chunks;
+    this.#sent();
+  }
+
+  #sent(): void {
+    if (!this.#done) this.#handler.onRequestSent();
   }
 
   #handleHead(controller: Controller, status: number, statusText = ""): void {
     if (this.#done) return;
     const raw = controller.rawHeaders as Buffer[] | null | undefined;
     const fields = fieldsFromRaw(raw);
+    if (status === 101) {
+      this.#refuse(controller, "the server switched protocols without being asked");
+      return;
+    }
+    // RFC 9112 §6.1: the content would lose the label of its coding.
+    if (hasUnknownCoding(fields)) {
+      this.#refuse(controller, "the response has an unknown transfer coding");
+      return;
+    }
     if (status < 200) {
       this.#handler.onInformational(status, fields, spelledFromRaw(raw));
       return;
     }
     if (this.#paused) controller.pause();
-    this.#handler.onHead(status, fields, statusText, spelledFromRaw(raw));
+    this.#handler.onHead(status, fields, statusText.replace(NOT_IN_REASON, ""), spelledFromRaw(raw));
+  }
+
+  #refuse(controller: Dispatcher.DispatchController, problem: string): void {
+    const error = new ClientError("PROTOCOL_ERROR", problem);
+    const isFirst = this.#finish();
+    controller.abort(error);
+    if (isFirst) this.#handler.onError(error, false);
   }
 
   /** 100 (Continue), whose fields mean nothing. */
@@ -237,8 +271,20 @@ class Http1ClientExchange implements ClientExchange {
   }
 }
 
+/** RFC 9112 §4; undici decodes bytes outside ASCII as UTF-8. */
+const NOT_IN_REASON = /[^\t\x20-\x7e\x80-\xff]/g;
+
+function hasUnknownCoding(fields: FieldSection): boolean {
+  const codings = combinedFieldValue(fields, "transfer-encoding")?.toLowerCase().split(",") ?? [];
+  // RFC 9112 §7 obsoletes "identity", but it means no coding.
+  return codings.some((coding) => !["chunked", "identity", ""].includes(coding.trim()));
+}
+
 function explain(error: Error): Error {
   const code = (error as { code?: string }).code ?? "";
+  if (code === "ERR_ASSERTION") {
+    return new ClientError("PROTOCOL_ERROR", "the response is not valid HTTP/1.1", { cause: error });
+  }
   if (code === "UND_ERR_SOCKET" || code === RESPONSE_CUT || code === "EPIPE" || error instanceof ConnectionSpent) {
     return new ClientError("CONNECTION_LOST", "the server closed the connection before the response was complete", {
       cause: error,

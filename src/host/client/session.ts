@@ -34,6 +34,8 @@ export interface RequestContent {
  * throw.
  */
 export interface ResponseHandler {
+  /** True if the request is published on undici's diagnostics channels, which must then show it only once. */
+  readonly publishesChannels?: boolean;
   /** The whole request, including its content, was passed to the transport. */
   onRequestSent(): void;
   /** A 1xx response. `spelled` has the field names in the peer's own case, in HTTP/1.1 only. */

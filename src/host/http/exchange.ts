@@ -8,6 +8,7 @@
  * Order of calls: any number of `inform`, one `respond`, any number of `write`, then `end`. `reset` may be called at
  * any time instead. After `reset`, or once `aborted` is set, all of them do nothing.
  */
+import type { TLSSocket } from "node:tls";
 import { type FieldSection, fieldValue, type HttpVersion } from "../../http/index.ts";
 import type { RequestBody } from "./request-body.ts";
 import type { Tunnel, TunnelOffer } from "./tunnel.ts";
@@ -78,6 +79,8 @@ export interface ServerExchange {
   readonly localAddress: PeerAddress;
   /** Undefined for TCP. */
   readonly connection: ConnectionInfo | undefined;
+  /** Undefined for QUIC. */
+  readonly tls?: TLSSocket | undefined;
 
   /** The final status, once `respond` was called. */
   readonly status: number | undefined;

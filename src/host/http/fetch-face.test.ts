@@ -1,7 +1,8 @@
 /** The Request and Response of fetch handlers, compared with Node's own. */
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { deferred } from "../../edge/testing/async.ts";
-import { type Context, createFetchHandler, type Handler } from "./fetch-handler.ts";
+import type { Context } from "./fetch-context.ts";
+import { createFetchHandler, type Handler } from "./fetch-handler.ts";
 import { LightResponse } from "./plain-response.ts";
 import { FakeExchange } from "./testing/fake-exchange.ts";
 
@@ -200,6 +201,17 @@ describe("the Request", () => {
       await reading;
     }
   });
+
+  test("sends 100 (Continue) once, however many chunks are read before the response", async () => {
+    const exchange = post("a", "b", "c");
+    exchange.fields = [["expect", "100-continue"]];
+    const chunks = await seen(exchange, async ({ body }) => {
+      const all: string[] = [];
+      for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) all.push(String(chunk));
+      return all;
+    });
+    expect([chunks.length, exchange.informed]).toEqual([3, [100]]);
+  });
 });
 
 describe("the Response", () => {
@@ -278,6 +290,25 @@ describe("the Response", () => {
     const stream = new ReadableStream({ start: (controller) => controller.enqueue("text") });
     const exchange = await run(new FakeExchange(), () => new Response(stream as unknown as null), lines);
     expect([exchange.status, lines.length]).toEqual([500, 1]);
+  });
+
+  test("has no fields about the connection, which HTTP/2 and HTTP/3 refuse, nor have 1xx and trailers", async () => {
+    const headers = { "x-a": "1", te: "gzip", connection: "x", "keep-alive": "1", upgrade: "x" };
+    const exchange = await run(new FakeExchange(), (_request, context) => {
+      context.inform(103, { ...headers, "content-length": "1" });
+      context.addTrailers({ ...headers, "content-length": "1" });
+      return new Response("x", { headers });
+    });
+    const names = exchange.head.map(([name]) => name);
+    expect(names.filter((name) => !name.startsWith("content-"))).toEqual(["x-a"]);
+    expect(exchange.informedFields).toEqual([["x-a", "1"]]);
+    expect(exchange.trailers).toEqual([["x-a", "1"]]);
+  });
+
+  test.each([204, 205])("with status %d has no length, whatever the handler says", async (status) => {
+    const headers = { "x-a": "1", "content-length": "5" };
+    const exchange = await run(new FakeExchange(), () => new Response(null, { status, headers }));
+    expect([exchange.status, exchange.head]).toEqual([status, [["x-a", "1"]]]);
   });
 
   test("onError creates the response if a handler throws", async () => {

@@ -1,5 +1,6 @@
 /** A ServerExchange on a request and response of node:http (RFC 9112). */
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import type { TLSSocket } from "node:tls";
 import { contentLengthOf, type FieldSection, hasNoContent } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { Http1RequestHead, PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
@@ -92,6 +93,10 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.#response.destroy();
     this.reset(fault.error);
   };
+
+  get tls(): TLSSocket {
+    return this.#tcp.socket as TLSSocket;
+  }
 
   get remoteAddress(): PeerAddress {
     return this.#tcp.remoteAddress;

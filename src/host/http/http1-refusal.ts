@@ -47,8 +47,8 @@ export class Http1Refusal {
     this.#isLikeNode = isLikeNode;
   }
 
-  /** Call when a request has been refused by other means. */
-  add(socket: Duplex): void {
+  /** Call if a request of this connection was already refused. */
+  note(socket: Duplex): void {
     this.#refused.add(socket);
   }
 

@@ -1,11 +1,12 @@
 /**
  * CONNECT and Upgrade in HTTP/1.1 (RFC 9110 §7.8, §9.3.6): uses the socket after node:http's parser has released it.
  */
-import { type IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FieldSection } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { Http1Upgrade } from "./http1-exchange.ts";
+import { InnerResponse } from "./inner-server.ts";
 import { NodeTunnel } from "./node-tunnel.ts";
 
 /** True if content follows the head (RFC 9112 §6.3), which Node cannot tell apart from the new protocol's bytes. */
@@ -14,7 +15,7 @@ export const hasContent = (request: IncomingMessage): boolean =>
 
 /** Creates a response for a request that has none from Node. The connection closes after it. */
 export function responseFor(request: IncomingMessage, socket: Socket, onFault: (fault: Fault) => void): ServerResponse {
-  const response = new ServerResponse(request);
+  const response = new InnerResponse(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
   const end = (fault: Fault): void => {
@@ -44,29 +45,29 @@ export interface UpgradeHost {
   readonly onFault: (fault: Fault) => void;
 }
 
-/** `rest` is what followed the head. */
+/** `arrived` is what followed the head. */
 export function upgradeOf(
   request: IncomingMessage,
   response: ServerResponse,
-  rest: Uint8Array,
+  arrived: Uint8Array,
   host: UpgradeHost,
 ): Http1Upgrade {
   const { socket } = request;
-  const protocol = request.method === "CONNECT" ? undefined : request.headers.upgrade!.split(",")[0]!.trim();
-  let head = rest;
-  const takeHead = (): Uint8Array => {
-    const taken = head;
-    head = taken.subarray(taken.length);
+  let rest = arrived;
+  const takeRest = (): Uint8Array => {
+    const taken = rest;
+    rest = taken.subarray(taken.length);
     return taken;
   };
+  const protocol = request.method === "CONNECT" ? undefined : request.headers.upgrade!.split(",")[0]!.trim();
   return {
-    offer: { protocol, takeHead },
+    offer: { protocol, takeRest },
     open: (fields, onClose) => {
       response.detachSocket(socket);
       socket.setTimeout(0);
       // Each direction ends separately.
       socket.allowHalfOpen = true;
-      if (head.length > 0) socket.unshift(head);
+      if (rest.length > 0) socket.unshift(rest);
       socket.write(acceptance(protocol, fields), "latin1");
       return new NodeTunnel({ stream: socket, isEmpty: false, wasCut: () => false, onClose, ...host });
     },

@@ -1,5 +1,6 @@
 /** A ServerExchange on a node:http2 stream (RFC 9113). */
 import { constants, type ServerHttp2Stream } from "node:http2";
+import type { TLSSocket } from "node:tls";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
 import type { PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
@@ -76,7 +77,10 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
         if (this.#tunnel !== undefined) return;
         // Node may emit "close" (NO_ERROR) before "finish" when the last frame has been sent.
         const hasAll = stream.writableFinished || stream.rstCode === constants.NGHTTP2_NO_ERROR;
-        if (!this.#ended || !hasAll) this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
+        if (this.#aborted === undefined && (!this.#ended || !hasAll)) {
+          tcp.countCancelled();
+          this.abort(new Error(`the client reset the stream (${stream.rstCode})`));
+        }
         this.#close();
       }),
     );
@@ -91,6 +95,10 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     this.#tcp.listener.onFault(fault);
     this.reset(fault.error);
   };
+
+  get tls(): TLSSocket {
+    return this.#tcp.socket as TLSSocket;
+  }
 
   get remoteAddress(): PeerAddress {
     return this.#tcp.remoteAddress;

@@ -3,7 +3,7 @@
 import { afterEach, expect, test } from "vitest";
 import { loadIdentity } from "../certificates/identity.ts";
 import { TcpListener } from "./tcp-listener.ts";
-import { CONTINUATION, DATA, frame, HEADERS, PING, SETTINGS } from "./testing/http2-frames.ts";
+import { CONTINUATION, DATA, END_HEADERS, END_STREAM, frame, HEADERS, PING, SETTINGS } from "./testing/http2-frames.ts";
 import { localhostIdentity } from "./testing/identities.ts";
 import { RawHttp2 } from "./testing/raw-http2.ts";
 
@@ -28,9 +28,18 @@ async function start(): Promise<RawHttp2> {
 const EMPTY = new Uint8Array(0);
 /** 16 kB of field lines; an endless head repeats them. */
 const LINES = Buffer.alloc(16_000, Buffer.from([0x10, 1, 0x61, 1, 0x62]));
+/** RFC 7541: POST, the path "/", https, :authority "localhost", and content-length "1". */
+const ONE_BYTE_POST = Buffer.from(`8384870109${Buffer.from("localhost").toString("hex")}0f0d0131`, "hex");
 
 const floods: readonly (readonly [string, (client: RawHttp2, i: number) => void])[] = [
   ["requests that are reset immediately", (client) => client.reset(client.request("GET"), 0x8)],
+  [
+    'requests that make the server reset them ("MadeYouReset")',
+    (client, i) => {
+      client.sendFrame(frame(HEADERS, END_HEADERS, 2 * i + 1, ONE_BYTE_POST));
+      client.sendFrame(frame(DATA, END_STREAM, 2 * i + 1, Buffer.from("xx")));
+    },
+  ],
   ["PING", (client) => client.sendFrame(frame(PING, 0, 0, new Uint8Array(8)))],
   ["SETTINGS", (client) => client.sendFrame(frame(SETTINGS, 0, 0))],
   [

@@ -4,10 +4,12 @@
  */
 
 import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
 import type { Budget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
+import type { ContextOptions } from "../certificates/secure-context.ts";
 import type { Fault } from "../guard.ts";
-import type { ExchangeHandler, HttpVersion } from "./exchange.ts";
+import type { ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
 
 export interface BoundAddress {
   readonly transport: "tcp" | "udp";
@@ -27,7 +29,7 @@ export interface ListenerOptions {
   readonly acceptsTunnels?: boolean | undefined;
   /** Called with each line of the key log (RFC 9850), including its line feed. Set only on explicit request. */
   readonly onKeyLog?: ((line: string) => void) | undefined;
-  /** Overrides the default limits of HTTP/1.1. */
+  /** Overrides the default limits of HTTP/1.1. `headersTimeout` also applies to HTTP/2 and HTTP/3. */
   readonly http1Limits?: Http1Limits | undefined;
   /** Decides which HTTP/1.1 requests with Upgrade become tunnels. Since Node 24; all of them by default. */
   readonly shouldUpgrade?: ((request: IncomingMessage) => boolean) | undefined;
@@ -37,6 +39,16 @@ export interface ListenerOptions {
   readonly refusesLikeNode?: boolean;
   /** Called for invalid HTTP/1.1. Returns false to leave the response to the listener. */
   readonly onClientError?: ((error: Error, socket: object) => boolean) | undefined;
+  /** TLS over TCP: options besides the certificates. */
+  readonly tlsOptions?: TlsOptions | undefined;
+  /** Called before a connection is accepted. Returns false to refuse it. */
+  readonly admits?: ((peer: { readonly remote: PeerAddress; readonly local: PeerAddress }) => boolean) | undefined;
+  /** Called for each connection: with the TCP socket, or with a socket that stands for a QUIC connection. */
+  readonly onConnection?: ((socket: Duplex) => void) | undefined;
+  /** Called for each HTTP/2 session, with Node's object. */
+  readonly onSession?: ((session: object) => void) | undefined;
+  /** Called when a TLS handshake over TCP has failed. */
+  readonly onTlsError?: ((error: Error, socket: Duplex) => void) | undefined;
   /** Hears of each internal fault; the connection it happened to has ended. A line on standard error by default. */
   readonly onFault?: ((fault: Fault) => void) | undefined;
   /** How long a client may make no progress while something waits for it, in milliseconds. Default: one minute. */
@@ -47,6 +59,15 @@ export interface ListenerOptions {
   readonly retry?: RetryPolicy | undefined;
   /** QUIC: the secret for stateless resets (RFC 9000 §10.3.2). Default: random. */
   readonly resetKey?: Uint8Array | undefined;
+}
+
+/** By node:tls's names. */
+export interface TlsOptions {
+  readonly context: ContextOptions;
+  /** Asks clients for a certificate. */
+  readonly requestCert: boolean;
+  /** Refuses clients without a valid certificate. */
+  readonly rejectUnauthorized: boolean;
 }
 
 /** Options and limits by node:http's names; times in milliseconds. Undefined keeps the default. */
@@ -114,6 +135,8 @@ export interface ManagedListener extends Listener {
   closeConnections(which: "all" | "idle"): void;
   /** Sets the option `acceptsTunnels` for new connections. */
   acceptTunnels(): void;
+  /** Sets the option `http1Limits` for new connections. */
+  setHttp1Limits(limits: Http1Limits): void;
 }
 
 export type CreateListener = (options: ListenerOptions) => Listener;

@@ -22,6 +22,8 @@ export interface RequestHead extends AcceptedHead {
 
 /** `requiresHost` is false if an HTTP/1.1 request may lack Host. */
 export function http1Head(request: IncomingMessage, requiresHost: boolean): RequestHead | Refusal {
+  // RFC 9110 §15.6.6: Node's parser also accepts the version numbers 0.9 and 2.0.
+  if (request.httpVersionMajor !== 1) return { status: 505, reason: "not HTTP/1" };
   const fields = fieldsFromRaw(request.rawHeaders);
   const isVersion1 = request.httpVersionMinor >= 1;
   // RFC 9112 §3.2

@@ -1,7 +1,8 @@
 /** Sends a Response on a ServerExchange. */
-import { contentLengthOf, type FieldLine, fieldValue, isConnectionSpecific } from "../../http/index.ts";
+import { contentLengthOf, type FieldLine, fieldValue, isHttp1Only, isWithoutLength } from "../../http/index.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { detach, guard, ignore } from "../guard.ts";
+import { captureScope, within } from "../request-scope.ts";
 import { isDecoded, isGzip, mayBeDecoded, withoutCoding } from "./decoded-response.ts";
 import type { ServerExchange } from "./exchange.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
@@ -17,7 +18,8 @@ export async function sendResponse(
 ): Promise<void> {
   const status = response.status === 0 ? 500 : response.status; // Response.error()
   let fields: FieldLine[] = [];
-  for (const line of fieldsOf(response)) if (!isConnectionSpecific(line[0])) fields.push(line);
+  for (const line of fieldsOf(response)) if (!isHttp1Only(...line)) fields.push(line);
+  if (isWithoutLength(status)) fields = fields.filter(([name]) => name !== "content-length");
   const plain = plainBody(response);
   if (plain !== undefined) {
     sendWhole(exchange, status, fields, plain, trailers);
@@ -77,11 +79,11 @@ async function sendStream(
   };
   exchange.onDrain = () => wake?.();
   const onAbort = exchange.onAbort;
-  exchange.onAbort = (reason) => {
+  exchange.onAbort = within(captureScope(), (reason) => {
     onAbort?.(reason);
     wake?.();
     source.cancel(reason);
-  };
+  });
   try {
     const fields = await correctCoding(given, source);
     // Read nothing ahead for a client that already has enough queued.

@@ -224,11 +224,13 @@ function discardBody(exchange: ServerExchange, settled: () => void): void {
 /** The body as a stream that does not read ahead. */
 function bodyStream(exchange: ServerExchange, onPull: () => void, settled: () => void): ReadableStream<Uint8Array> {
   const { body } = exchange;
+  let hasBegun = false;
   return new ReadableStream<Uint8Array>(
     {
       pull(controller) {
         onPull();
-        continueIfExpected(exchange);
+        if (!hasBegun) continueIfExpected(exchange);
+        hasBegun = true;
         return new Promise<void>((resolve) => {
           const advance = () => {
             const chunk = body.read();

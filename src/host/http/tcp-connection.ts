@@ -1,7 +1,10 @@
 /** State shared by the exchanges of one TCP connection. */
 import type { Socket } from "node:net";
+import { RateLimit } from "../../base/rate-limit.ts";
 import type { Holder } from "../budget.ts";
+import { systemClock } from "../clock.ts";
 import type { Fault } from "../guard.ts";
+import type { Timer } from "../timer.ts";
 import type { PeerAddress } from "./exchange.ts";
 import type { Http1Pipeline } from "./http1-pipeline.ts";
 import { SharedRoom } from "./shared-room.ts";
@@ -34,17 +37,25 @@ export interface Abortable {
 /** The same as HTTP/3's limit for one stream. */
 const MAX_PENDING = 4 * 1024 * 1024;
 
+/**
+ * HTTP/2: requests cancelled per second. Clients with good reasons cancel at most what was in progress, a few times.
+ * A request also counts as cancelled if its client provoked our reset, which nghttp2 does not count ("MadeYouReset").
+ */
+const MAX_CANCELLED = 500;
+
 /** Overhead in bytes of a request in progress or waiting in a pipeline. */
 const EXCHANGE_COST = 8 * 1024;
 
 export class TcpConnection implements Holder {
   readonly listener: ListenerState;
+  /** The TLS connection. HTTP/2's stands for it, and throws once the session has ended. */
+  readonly socket: Socket;
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   /** Exchanges in progress. */
   readonly exchanges = new Set<Abortable>();
-  /** HTTP/2: true once a request head has arrived. */
-  hasReceivedHead = false;
+  /** HTTP/2: runs until the first request head arrives. */
+  headTimer: Timer | undefined;
   /** HTTP/2: the send buffer limit shared by all responses. */
   readonly room: SharedRoom = new SharedRoom({
     limit: MAX_PENDING,
@@ -54,6 +65,7 @@ export class TcpConnection implements Holder {
   pipeline: Http1Pipeline | undefined;
   /** HTTP/2: an estimate of the bytes sent, which shows the progress of long writes. */
   countSentBytes: (() => number) | undefined;
+  readonly #cancelled = new RateLimit(MAX_CANCELLED);
   readonly #cutOff: () => void;
   /** The progress of finished exchanges: their bytes, plus one for each. */
   #done = 0;
@@ -61,8 +73,10 @@ export class TcpConnection implements Holder {
   constructor(socket: Socket, listener: ListenerState, cutOff: () => void) {
     this.listener = listener;
     this.#cutOff = cutOff;
-    this.remoteAddress = peerAddressFrom(socket.remoteAddress, socket.remotePort);
-    this.localAddress = peerAddressFrom(socket.localAddress, socket.localPort);
+    this.socket = socket;
+    const { remote, local } = addressesOf(socket);
+    this.remoteAddress = remote;
+    this.localAddress = local;
   }
 
   end(exchange: Abortable): void {
@@ -71,9 +85,14 @@ export class TcpConnection implements Holder {
     this.pipeline?.next();
   }
 
-  abort(): void {
+  /** HTTP/2: call when a request ended before its response was complete, unless we ended it. */
+  countCancelled(): void {
+    if (!this.#cancelled.take(systemClock.now())) this.#cutOff();
+  }
+
+  abort(reason = new Error("the client closed the connection")): void {
     this.pipeline?.stop();
-    for (const exchange of this.exchanges) exchange.abort(new Error("the client closed the connection"));
+    for (const exchange of this.exchanges) exchange.abort(reason);
     this.exchanges.clear();
   }
 
@@ -115,6 +134,11 @@ export class TcpConnection implements Holder {
     return sum;
   }
 }
+
+export const addressesOf = (socket: Socket): { readonly remote: PeerAddress; readonly local: PeerAddress } => ({
+  remote: peerAddressFrom(socket.remoteAddress, socket.remotePort),
+  local: peerAddressFrom(socket.localAddress, socket.localPort),
+});
 
 /** Converts Node's address to the usual form: an IPv4-mapped IPv6 address becomes an IPv4 address. */
 export function peerAddressFrom(address = "", port = 0): PeerAddress {

@@ -239,12 +239,32 @@ describe("malformed HTTP/1.1", () => {
     ["a field name with a space", `GET / HTTP/1.1\r\n${HOST}X Y: 1\r\n\r\n`, 400],
     ["an oversized head", `GET / HTTP/1.1\r\n${HOST}X: ${"x".repeat(70_000)}\r\n\r\n`, 431],
     ["not HTTP", "\x16\x03\x01hello\r\n\r\n", 400],
+    ["version 2.0", `GET / HTTP/2.0\r\n${HOST}\r\n`, 505],
+    ["version 0.9", `GET / HTTP/0.9\r\n${HOST}\r\n`, 505],
   ])("%s", async (_what, text, status) => {
     const { port, origin } = await start(ok);
     expect(await raw(port, text)).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
     const client = await openHttp1(origin);
     expect(await (await get(client, "/")).text()).toBe("ok");
     client.close();
+  });
+
+  test("a refused request gets one response, even if its body is malformed too", async () => {
+    const { port } = await start(ok);
+    const received = await raw(port, `POST / HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n`);
+    expect(received.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 501"]);
+  });
+
+  test("an ignored Upgrade ends the connection, so that no later request gets lost", async () => {
+    const paths: string[] = [];
+    const { port } = await start((exchange) => {
+      paths.push(exchange.path);
+      ok(exchange);
+    });
+    const upgrade = `GET /1 HTTP/1.1\r\n${HOST}Connection: Upgrade\r\nUpgrade: x\r\n\r\n`;
+    const received = await raw(port, `${upgrade}GET /2 HTTP/1.1\r\n${HOST}\r\n`);
+    expect(received).toMatch(/^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*connection: close\r\n/i);
+    expect(paths).toEqual(["/1"]);
   });
 
   test("absolute-form overrides Host", async () => {

@@ -2,9 +2,10 @@
  * Serves HTTP/1.1 and HTTP/2 on one TLS port with Node's own modules, and turns each request into an exchange.
  *
  * Limits: a TLS handshake must finish within 15 s. A head may be at most 64 KiB and must arrive within 30 to 35 s; in
- * HTTP/2 this applies to the first head, and the idle timeout to later ones. A connection is closed after an idle
- * minute, or if its client makes a pending response or body wait for a minute without reading or sending anything. The
- * total time of a body is not limited, because uploads may be slow; flow control limits unread bytes.
+ * HTTP/2 this applies to the first head, and the idle timeout to later ones, during which nothing else can arrive. A
+ * connection is closed after an idle minute, or if its client makes a pending response or body wait for a minute
+ * without reading or sending anything. The total time of a body is not limited, because uploads may be slow; flow
+ * control limits unread bytes.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import {
@@ -16,12 +17,12 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
-import { Timer } from "../timer.ts";
+import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Pipeline } from "./http1-pipeline.ts";
@@ -30,6 +31,8 @@ import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { limitControlFrames } from "./http2-control-frames.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
 import { sentBytesCounter } from "./http2-sent-bytes.ts";
+import { limitSession } from "./http2-session-limits.ts";
+import { hideInnerServer } from "./inner-server.ts";
 import {
   type BoundAddress,
   definedLimits,
@@ -39,7 +42,7 @@ import {
 } from "./listener.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { http1Head, http2Head } from "./request-head.ts";
-import { type ListenerState, TcpConnection } from "./tcp-connection.ts";
+import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
 import { TlsIdentities } from "./tls-identities.ts";
 import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 
@@ -52,7 +55,7 @@ export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
   readonly #onExchange: ExchangeHandler;
   #acceptsTunnels: boolean;
-  readonly #onClientError: ListenerOptions["onClientError"];
+  readonly #observer: Pick<ListenerOptions, "admits" | "onConnection" | "onSession" | "onTlsError" | "onClientError">;
   readonly #onFault: (fault: Fault) => void;
   readonly #state: ListenerState;
   readonly #identities: TlsIdentities;
@@ -74,14 +77,16 @@ export class TcpListener implements ManagedListener {
   constructor(options: ListenerOptions) {
     this.#onExchange = options.onExchange;
     this.#acceptsTunnels = options.acceptsTunnels === true;
-    this.#onClientError = options.onClientError;
+    this.#observer = options;
     this.#onFault = options.onFault ?? reportFault;
     this.#budget = options.budget ?? processBudget();
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
-    this.#identities = new TlsIdentities(options.identities);
-    this.#server = createSecureServer(serverOptions(this.#identities, this.#acceptsTunnels, this.#onFault));
+    const { tlsOptions = {} } = options;
+    this.#identities = new TlsIdentities(options.identities, options.tlsOptions?.context);
+    this.#server = createSecureServer(serverOptions(this.#identities, tlsOptions, this.#acceptsTunnels, this.#onFault));
+    hideInnerServer(this.#server);
     // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
     const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;
     // With allowHTTP1, the server has node:http's limits as properties, but does not take them as options.
@@ -146,9 +151,10 @@ export class TcpListener implements ManagedListener {
     );
     this.#server.on(
       "tlsClientError",
-      guard("tls client error", this.#destroyClient, (error: Error, socket: TLSSocket) =>
-        answerPlainHttp(error, this.#rawOf(socket)),
-      ),
+      guard("tls client error", this.#destroyClient, (error: Error, socket: TLSSocket) => {
+        answerPlainHttp(error, this.#rawOf(socket));
+        this.#observer.onTlsError?.(error, socket);
+      }),
     );
     this.#shouldUpgrade = options.shouldUpgrade ?? (() => true);
     this.#enableUpgrades();
@@ -197,29 +203,28 @@ export class TcpListener implements ManagedListener {
           { noDelay: true },
           guard("tcp other connection", this.#destroy, (socket: Socket) => this.#server.emit("connection", socket)),
         );
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      // Without a host, Node binds synchronously, and falls back to IPv4 if there is no IPv6.
-      server.listen({ port, ...(host === "::" ? {} : { host }), backlog: 1024 }, () => {
-        server.off("error", reject);
-        // The system could not accept a connection (EMFILE). Keep listening, since the next attempt may succeed.
-        server.on(
-          "error",
-          guard("tcp server error", this.#onFault, (error: Error) =>
-            this.#onFault({ entry: "tcp server error", error }),
-          ),
-        );
-        resolve();
-      });
-    });
+    // Without a host, Node binds synchronously, and falls back to IPv4 if there is no IPv6.
+    await bindServer(server, { port, ...(host === "::" ? {} : { host }) }, this.#onFault);
     if (!first) this.#otherServers.push(server);
     if (!this.#referenced) server.unref();
     return boundAddress(server)!;
   }
 
-  /** The first bound address. */
+  /** Listens on a path (UNIX domain) or on an open descriptor. */
+  async listenOn(place: ListenPlace): Promise<void> {
+    await bindServer(this.#server, place, this.#onFault);
+    if (!this.#referenced) this.#server.unref();
+  }
+
+  /** The first bound address; undefined if it is a path. */
   get address(): BoundAddress | undefined {
     return boundAddress(this.#server);
+  }
+
+  /** The path of a UNIX domain socket. */
+  get path(): string | undefined {
+    const bound = (this.#server as Server).address();
+    return typeof bound === "string" ? bound : undefined;
   }
 
   get connections(): number {
@@ -301,6 +306,11 @@ export class TcpListener implements ManagedListener {
   }
 
   #track(socket: Socket): void {
+    const { admits, onConnection } = this.#observer;
+    if (admits?.(addressesOf(socket)) === false) {
+      socket.destroy();
+      return;
+    }
     this.#sockets.add(socket);
     socket.once(
       "close",
@@ -310,6 +320,7 @@ export class TcpListener implements ManagedListener {
       }),
     );
     if (!this.#budget.openSocket()) socket.destroy();
+    else onConnection?.(socket);
   }
 
   #handleSecure(socket: TLSSocket): void {
@@ -356,16 +367,14 @@ export class TcpListener implements ManagedListener {
     limitControlFrames(session, this.#onFault);
     connection.countSentBytes = sentBytesCounter(session);
     this.#budget.add(connection, this.#stallTimeout);
-    session.once(
-      "close",
-      guard("http2 session end", this.#onFault, () => this.#sessions.delete(session)),
-    );
-    const idle = guard("http2 session idle", this.#onFault, () => {
-      // close() would wait for a stream whose head is incomplete.
-      if (connection.exchanges.size === 0) session.destroy();
+    limitSession(session, connection, {
+      headTimeout: (this.#server as Http1Limits).headersTimeout!,
+      idleTimeout: IDLE_TIMEOUT,
+      onEnd: () => this.#sessions.delete(session),
+      onFault: this.#onFault,
     });
-    session.setTimeout(HEAD_TIMEOUT, idle);
     if (this.#state.draining) session.close();
+    this.#observer.onSession?.(session);
   }
 
   /** Handles an HTTP/1.1 connection without traffic. */
@@ -385,8 +394,7 @@ export class TcpListener implements ManagedListener {
     stream.on("error", ignore);
     if (stream.session === undefined) return;
     const connection = this.#sessionConnection(stream.session);
-    if (!connection.hasReceivedHead) stream.session.setTimeout(IDLE_TIMEOUT);
-    connection.hasReceivedHead = true;
+    connection.headTimer?.clear();
     const head = http2Head(headers, raw);
     if (isRefusal(head)) {
       if (head.isMalformed) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
@@ -431,8 +439,9 @@ export class TcpListener implements ManagedListener {
     socket.destroy();
   }
 
-  /** The TCP connection of a TLS connection. */
+  /** The TCP connection of a TLS connection; undefined over a UNIX domain socket. */
   #rawOf({ remotePort, remoteAddress }: Socket): Socket | undefined {
+    if (remotePort === undefined) return undefined;
     for (const raw of this.#sockets) {
       if (raw.remotePort === remotePort && raw.remoteAddress === remoteAddress) return raw;
     }
@@ -453,10 +462,12 @@ export class TcpListener implements ManagedListener {
     const head = this.#headOf(request);
     if (isRefusal(head)) {
       connection.pipeline?.stop();
-      this.#refusal.add(request.socket);
+      this.#refusal.note(request.socket);
       refuseHttp1(response, head.status);
       return;
     }
+    // Node's parser drops the rest of a read after a request with Upgrade, so a later request could get lost.
+    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
     this.#onExchange(new Http1ServerExchange(request, response, { ...head, upgrade }, connection));
   }
 
@@ -468,17 +479,10 @@ export class TcpListener implements ManagedListener {
     const connection = this.#http1.get(socket);
     const exchanges = [...(connection?.exchanges ?? [])];
     const answered = exchanges.some(({ status }) => status !== undefined);
-    connection?.abort();
-    if (this.#onClientError?.(error, socket)) return;
+    connection?.abort(error);
+    if (this.#observer.onClientError?.(error, socket)) return;
     this.#refusal.handle(error, socket, answered);
   }
-}
-
-function boundAddress(server: { address(): AddressInfo | string | null }): BoundAddress | undefined {
-  const bound = server.address() as AddressInfo | null;
-  if (bound === null) return undefined;
-  const family = bound.family === "IPv6" ? "IPv6" : "IPv4";
-  return { transport: "tcp", address: bound.address, family, port: bound.port };
 }
 
 function refuse(stream: ServerHttp2Stream, status: number): void {

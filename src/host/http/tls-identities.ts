@@ -4,16 +4,21 @@
  * a key of its own, so a client that resumes gets a full handshake with the new certificate (RFC 8446 §2.2).
  */
 
-import type { SecureContext } from "node:tls";
+import type { SecureContext, SecureContextOptions } from "node:tls";
 import type { SignatureSchemeName } from "../../crypto/index.ts";
 import type { Identity } from "../certificates/identity.ts";
-import { secureContextOf } from "../certificates/secure-context.ts";
+import {
+  type ContextOptions,
+  contextOptionsOf,
+  NO_CONTEXT_OPTIONS,
+  secureContextOf,
+} from "../certificates/secure-context.ts";
 import { CertificateStore } from "../certificates/store.ts";
 import type { ListenerOptions } from "./listener.ts";
 
 /** What `tls.Server` needs for clients that send no server name. */
 interface SecureServer {
-  setSecureContext(options: ReturnType<typeof optionsFor>): void;
+  setSecureContext(options: SecureContextOptions): void;
 }
 
 export class TlsIdentities {
@@ -22,7 +27,10 @@ export class TlsIdentities {
   /** Node does not reveal the client's signature schemes, so identities are selected only by name. */
   #schemes: readonly SignatureSchemeName[];
 
-  constructor(identities: ListenerOptions["identities"]) {
+  readonly #context: ContextOptions;
+
+  constructor(identities: ListenerOptions["identities"], context: ContextOptions = NO_CONTEXT_OPTIONS) {
+    this.#context = context;
     this.#identities = identities;
     this.#store = new CertificateStore(identities);
     this.#schemes = schemesOf(identities);
@@ -30,23 +38,21 @@ export class TlsIdentities {
 
   /** Throws, and keeps the previous ones, if OpenSSL refuses the default identity. Others get their contexts on demand. */
   use(identities: ListenerOptions["identities"], server: SecureServer): void {
-    server.setSecureContext(optionsFor(identities[0]));
+    server.setSecureContext(contextOptionsOf(identities[0], this.#context));
     this.#identities = identities;
     this.#store = new CertificateStore(identities);
     this.#schemes = schemesOf(identities);
   }
 
   /** For `createSecureServer`. */
-  options(): ReturnType<typeof optionsFor> {
-    return optionsFor(this.#identities[0]);
+  options(): SecureContextOptions {
+    return contextOptionsOf(this.#identities[0], this.#context);
   }
 
   contextFor(serverName: string): SecureContext {
-    return secureContextOf(this.#store.select(serverName, this.#schemes) ?? this.#identities[0]);
+    return secureContextOf(this.#store.select(serverName, this.#schemes) ?? this.#identities[0], this.#context);
   }
 }
-
-const optionsFor = ({ cert, key }: Identity) => ({ cert, key, minVersion: "TLSv1.2" }) as const;
 
 const schemesOf = (identities: readonly Identity[]): readonly SignatureSchemeName[] => [
   ...new Set(identities.flatMap(({ signer }) => signer.schemes)),

@@ -4,6 +4,8 @@ import type { SecureServerOptions } from "node:http2";
 import type { SecureContext } from "node:tls";
 import { MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
+import { InnerResponse } from "./inner-server.ts";
+import type { TlsOptions } from "./listener.ts";
 import type { TlsIdentities } from "./tls-identities.ts";
 
 export const IDLE_TIMEOUT = 60_000;
@@ -19,12 +21,16 @@ const MAX_FIELD_LINES = 4_000;
 
 export function serverOptions(
   identities: TlsIdentities,
+  { requestCert = false, rejectUnauthorized = false }: Partial<TlsOptions>,
   enableConnectProtocol: boolean,
   onFault: (fault: Fault) => void,
 ): SecureServerOptions {
   return {
     allowHTTP1: true,
+    Http1ServerResponse: InnerResponse,
     ...identities.options(),
+    requestCert,
+    rejectUnauthorized,
     SNICallback: guard(
       "tls server name",
       (fault, _name, callback: SniCallback) => {

@@ -1,5 +1,5 @@
 /** A tunnel as web streams: a readable and a writable byte stream, with backpressure in both directions. */
-import { type FieldLine, isConnectionSpecific } from "../../http/index.ts";
+import { type FieldLine, isHttp1Only } from "../../http/index.ts";
 import type { ServerExchange } from "./exchange.ts";
 import type { Tunnel } from "./tunnel.ts";
 
@@ -36,7 +36,7 @@ export class ContextTunnel implements TunnelRequest {
 
   accept(headers?: HeadersInit): TunnelStreams & { readonly response: Response } {
     const lines = [...(new Headers(headers) as unknown as Iterable<FieldLine>)];
-    this.#tunnel = this.#exchange.acceptTunnel(lines.filter(([name]) => isAllowed(name)));
+    this.#tunnel = this.#exchange.acceptTunnel(lines.filter((line) => isAllowed(...line)));
     const { onAbort } = this.#exchange;
     return { ...tunnelStreams(this.#tunnel, onAbort), response: new Response(null) };
   }
@@ -53,7 +53,7 @@ export class ContextTunnel implements TunnelRequest {
 /**
  * No content-length, because there is no content (RFC 9110 §8.6, §9.3.6), and no fields that belong to the transport.
  */
-const isAllowed = (name: string): boolean => name !== "content-length" && !isConnectionSpecific(name);
+const isAllowed = (name: string, value: string): boolean => name !== "content-length" && !isHttp1Only(name, value);
 
 function tunnelStreams(tunnel: Tunnel, onAbort: ((reason: Error) => void) | undefined): TunnelStreams {
   const { body } = tunnel;

@@ -11,8 +11,8 @@ import type { RequestBody } from "./request-body.ts";
 export interface TunnelOffer {
   /** The token of `:protocol` or `upgrade`; undefined for a plain CONNECT, whose target is the exchange's authority. */
   readonly protocol: string | undefined;
-  /** HTTP/1.1: returns the bytes that followed the request, which are then no longer part of the tunnel. */
-  readonly takeHead?: () => Uint8Array;
+  /** HTTP/1.1: takes the bytes that arrived with the head, which the tunnel otherwise begins with. */
+  takeRest?(): Uint8Array;
 }
 
 export interface Tunnel {

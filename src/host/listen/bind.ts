@@ -33,30 +33,45 @@ export async function addressesOf(host: string): Promise<readonly string[]> {
   }
 }
 
-/** Binds every listener to every address of `host` on the same port. With port 0 the system chooses. */
+/**
+ * Binds every listener to every address of `host` on the same port. With port 0 the system chooses, until the port is
+ * free for all. If `isPinned` returns true, clients know the first listener's port already: it stays, and a listener
+ * for which it is taken gets another.
+ */
 export async function bindAll<Socket extends Bindable>(
   bindings: readonly Binding<Socket>[],
   host: string,
   port: number,
+  isPinned: () => boolean = () => false,
 ): Promise<Bound<Socket>> {
   // Does not await for a literal address, so that the first socket can be bound synchronously.
   const hosts = ipVersion(host) === undefined ? await addressesOf(host) : [host];
   for (let attempt = 1; ; attempt++) {
     const listeners: Socket[] = [];
     const addresses: BoundAddress[] = [];
+    const isTaken = (error: unknown): boolean =>
+      port === 0 && error instanceof ServeError && error.code === "PORT_IN_USE";
     try {
       for (const binding of bindings) {
-        const listener = binding.create();
+        let listener = binding.create();
         listeners.push(listener);
         // A UDP socket on "::" is IPv6-only, so that each peer has only one address. IPv4 needs its own socket.
         const own = binding.transport === "udp" && host === "::" ? ["::", "0.0.0.0"] : hosts;
-        addresses.push(...(await bindOne(binding.transport, listener, own, addresses[0]?.port ?? port)));
+        const first = addresses[0];
+        try {
+          addresses.push(...(await bindOne(binding.transport, listener, own, first?.port ?? port)));
+        } catch (error) {
+          if (first === undefined || !isTaken(error) || !isPinned()) throw error;
+          await listener.close(0);
+          listener = binding.create();
+          listeners[listeners.length - 1] = listener;
+          addresses.push(...(await bindOne(binding.transport, listener, own, 0)));
+        }
       }
       return { listeners, addresses };
     } catch (error) {
       await Promise.all(listeners.map((listener) => listener.close(0)));
-      const chosenIsTaken = port === 0 && error instanceof ServeError && error.code === "PORT_IN_USE";
-      if (!chosenIsTaken || attempt === PORT_ATTEMPTS) throw error;
+      if (!isTaken(error) || attempt === PORT_ATTEMPTS) throw error;
     }
   }
 }

@@ -5,10 +5,10 @@
  * of the instance.
  */
 import { randomBytes } from "node:crypto";
-import { EventEmitter } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { fieldValue } from "../../http/index.ts";
 import type { ServerExchange } from "../http/exchange.ts";
+import { captureScope, within } from "../request-scope.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
 export type RequestClass = new (socket: never) => IncomingMessage;
@@ -107,7 +107,7 @@ function pump(request: Incoming): void {
   } else if (body.state === "ended") completeRequest(request);
   else if (!state.isWaiting) {
     state.isWaiting = true;
-    body.onReadable = () => pump(request);
+    body.onReadable = within(captureScope(), () => pump(request));
   }
 }
 
@@ -126,7 +126,8 @@ export function completeRequest(request: Incoming): void {
 /** Catches exceptions from listeners, which fail only this request. */
 function emit(this: Incoming, ...given: [never, ...never[]]): boolean {
   try {
-    return EventEmitter.prototype.emit.apply(this, given);
+    // The prototype's method may be a tracing tool's.
+    return Object.getPrototypeOf(this).emit.apply(this, given);
   } catch (error) {
     this[REQUEST_STATE].fail(error);
     return true;

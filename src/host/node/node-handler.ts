@@ -2,11 +2,13 @@
  * Presents exchanges to listeners as `http.Server` presents its parser's requests: a request is an event with `req` and
  * `res`, a tunnel is "upgrade" or "connect". Events have the same order as in HTTP/1.1, in every version.
  */
+import { type Channel, channel } from "node:diagnostics_channel";
 import type { EventEmitter } from "node:events";
 import { IncomingMessage, STATUS_CODES } from "node:http";
 import { fieldValue } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../http/exchange.ts";
+import { type Scope, scopesOfListener, within } from "../request-scope.ts";
 import type { Http1Settings } from "./http1-settings.ts";
 import { completeRequest, createRequest, type Incoming, REQUEST_STATE, type RequestClass } from "./incoming.ts";
 import { connectionReset } from "./node-errors.ts";
@@ -29,23 +31,47 @@ export interface NodeHandlerOptions {
   readonly onFault: (fault: Fault) => void;
 }
 
+// Node's own channels, with its messages. ServerResponse publishes "http.server.response.created" itself.
+const requestStart = channel("http.server.request.start");
+const responseFinish = channel("http.server.response.finish");
+
+const NOTHING = new Uint8Array();
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
-export const createNodeHandler =
-  (options: NodeHandlerOptions): ExchangeHandler =>
-  (exchange) => {
-    const { tunnelOffer, http1 } = exchange;
-    if (tunnelOffer === undefined) new Transaction(exchange, options);
-    else {
-      const event = tunnelOffer.protocol === undefined ? "connect" : "upgrade";
-      if (options.server.listenerCount(event) > 0) openTunnel(exchange, event, options);
-      // RFC 9110 §7.8: a server may ignore Upgrade.
-      else if (event === "upgrade" && http1 !== undefined) new Transaction(exchange, options);
-      else exchange.respond(501, [], { endStream: true });
-    }
+export function createNodeHandler(options: NodeHandlerOptions): ExchangeHandler {
+  const createScope = scopesOfListener();
+  return (exchange) => {
+    const scope = createScope();
+    scope.runInAsyncScope(handleExchange, undefined, exchange, options, scope);
   };
+}
 
-function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", options: NodeHandlerOptions): void {
+function handleExchange(exchange: ServerExchange, options: NodeHandlerOptions, scope: Scope): void {
+  const { tunnelOffer, http1 } = exchange;
+  if (tunnelOffer === undefined) new Transaction(exchange, options, scope);
+  else {
+    const event = tunnelOffer.protocol === undefined ? "connect" : "upgrade";
+    if (options.server.listenerCount(event) > 0) openTunnel(exchange, event, options, scope);
+    // RFC 9110 §7.8: a server may ignore Upgrade.
+    else if (event === "upgrade" && http1 !== undefined) new Transaction(exchange, options, scope);
+    else exchange.respond(501, [], { endStream: true });
+  }
+}
+
+/**
+ * Announces the socket of a request. As over HTTP/1.1, each `req.socket` was announced before, and closes with its
+ * requests, so programs that track sockets work: here a socket has one request.
+ */
+function announce(server: NodeServer, socket: StreamSocket): void {
+  if (server.listenerCount("secureConnection") > 0) server.emit("secureConnection", socket);
+}
+
+function openTunnel(
+  exchange: ServerExchange,
+  event: "connect" | "upgrade",
+  options: NodeHandlerOptions,
+  scope: Scope,
+): void {
   const { server, settings, onFault } = options;
   const onListenerError = (error: unknown): void => report(options, exchange, error);
   const socket = new StreamSocket(exchange, {
@@ -62,17 +88,23 @@ function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", opti
   request.complete = true;
   request.push(null);
   Object.assign(request, { upgrade: true });
-  exchange.onAbort = (reason) => socket.destroy(connectionReset(reason));
+  exchange.onAbort = within(scope, (reason) => socket.destroy(connectionReset(reason)));
   const close = guard("node tunnel refused", onFault, () => void socket.destroy());
   exchange.onClose = () => {
     if (socket.isRefused) process.nextTick(close);
   };
+  announce(server, socket);
   try {
-    server.emit(event, request, socket, exchange.tunnelOffer?.takeHead?.() ?? Buffer.alloc(0));
+    if (socket.destroyed) return;
+    const { buffer, byteOffset, byteLength } = exchange.tunnelOffer?.takeRest?.() ?? NOTHING;
+    server.emit(event, request, socket, Buffer.from(buffer, byteOffset, byteLength));
   } catch (error) {
     fail(error);
   }
 }
+
+/** True for errors of an HTTP/1.1 connection or its parser, which Node's server emits on the socket. */
+const isConnectionError = (reason: Error): boolean => typeof (reason as NodeJS.ErrnoException).code === "string";
 
 /** One request and its response. */
 class Transaction {
@@ -84,7 +116,7 @@ class Transaction {
   readonly #outbox: Outbox;
   #isFinished = false;
 
-  constructor(exchange: ServerExchange, options: NodeHandlerOptions) {
+  constructor(exchange: ServerExchange, options: NodeHandlerOptions, scope: Scope) {
     this.#exchange = exchange;
     this.#options = options;
     const { server, settings, onFault } = options;
@@ -112,12 +144,14 @@ class Transaction {
     this.#response = response;
     this.#outbox = outbox;
     failures.set(response, fail);
+    this.#publish(requestStart);
     response.assignSocket(socket as never);
-    exchange.onAbort = () => void socket.destroy();
+    exchange.onAbort = within(scope, (reason) => socket.destroy(isConnectionError(reason) ? reason : undefined));
     exchange.onClose = () => {
       if (exchange.aborted === undefined) outbox.handleClose();
     };
-    this.#dispatch();
+    announce(server, socket);
+    if (!socket.destroyed) this.#dispatch();
   }
 
   #dispatch(): void {
@@ -156,7 +190,14 @@ class Transaction {
     response.end(STATUS_CODES[500]);
   }
 
+  #publish(to: Channel): void {
+    if (!to.hasSubscribers) return;
+    const { server } = this.#options;
+    to.publish({ request: this.#request, response: this.#response, socket: this.#socket, server });
+  }
+
   #handleFinish(): void {
+    this.#publish(responseFinish);
     const request = this.#request;
     this.#isFinished = true;
     request[REQUEST_STATE].hasResponded = true;

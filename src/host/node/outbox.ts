@@ -7,6 +7,7 @@
 import type { FieldLine } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { RespondOptions, ServerExchange } from "../http/exchange.ts";
+import { captureScope, type Scope } from "../request-scope.ts";
 import type { Http1Settings } from "./http1-settings.ts";
 import { destroyed } from "./node-errors.ts";
 import { type Outgoing, splitLines } from "./outgoing-members.ts";
@@ -49,6 +50,8 @@ export class Outbox {
   #isEnding = false;
   /** True once the exchange has ended the response. */
   #isEnded = false;
+  /** The context of the last write that filled the exchange, or of `end`: that of "drain" and "finish", as in Node. */
+  #scope: Scope | undefined;
 
   constructor(response: Outgoing, socket: StreamSocket, owner: OutboxOwner) {
     this.#response = response;
@@ -88,12 +91,14 @@ export class Outbox {
     // After its callback the caller may reuse a chunk, but the transport may have to retransmit it.
     if (this.#callbacks.length > 0) this.#chunks = this.#chunks.map((chunk) => new Uint8Array(chunk));
     this.#sendChunks();
-    if (!this.#isFull) this.#handleRoom();
+    if (this.#isFull) this.#scope = captureScope();
+    else this.#handleRoom();
   }
 
   end(): void {
     this.#isEnding = true;
     if (this.exchange.aborted !== undefined) return;
+    this.#scope = captureScope();
     const response = this.#response;
     const trailers = splitLines(response._trailer, this.exchange.protocol);
     const isEmpty = this.#chunks.length === 0 && trailers.length === 0;
@@ -147,7 +152,7 @@ export class Outbox {
     // A response that was written to the socket as raw bytes does not finish `res`.
     if (!this.#isEnded || this.#response._closed) return;
     this.#socket.waiting = 0;
-    this.#callAll(null);
+    this.#scope!.runInAsyncScope(this.#callAll, this, null);
   }
 
   /** Drops what is buffered and fails pending writes. */
@@ -198,7 +203,7 @@ export class Outbox {
 
   #handleDrain(): void {
     this.#isFull = false;
-    this.#handleRoom();
+    this.#scope?.runInAsyncScope(this.#handleRoom, this);
   }
 
   #handleRoom(): void {

@@ -5,7 +5,6 @@
  * Frameworks replace the instance's prototype with one that inherits from Node's, so every override is an own property
  * of the instance.
  */
-import { EventEmitter } from "node:events";
 import type { ServerResponse } from "node:http";
 import type { Incoming } from "./incoming.ts";
 import { invalidStatus } from "./node-errors.ts";
@@ -95,7 +94,8 @@ function flushOutput(this: BoundResponse): boolean {
 function emit(this: BoundResponse, ...given: [never, ...never[]]): boolean {
   try {
     if ((given[0] as string) === "finish") this[OUTBOX].handleFinish();
-    return EventEmitter.prototype.emit.apply(this, given);
+    // The prototype's method may be a tracing tool's.
+    return Object.getPrototypeOf(this).emit.apply(this, given);
   } catch (error) {
     this[OUTBOX].fail(error);
     return true;

@@ -6,6 +6,7 @@
 import { contentLengthOf, type FieldLine, isHttp1Only } from "../../http/index.ts";
 import type { ServerExchange } from "../http/exchange.ts";
 import type { Tunnel } from "../http/tunnel.ts";
+import { captureScope, within } from "../request-scope.ts";
 import { connectionReset } from "./node-errors.ts";
 
 const MAX_HEAD_BYTES = 64 * 1024;
@@ -108,9 +109,10 @@ export class RawResponse {
     const tunnel = this.#exchange.acceptTunnel(sent);
     this.#tunnel = tunnel;
     this.#sink = tunnel;
-    tunnel.onDrain = this.#handleRoom;
-    tunnel.body.onReadable = () => this.read();
-    tunnel.onAbort = (reason) => this.#host.fail(connectionReset(reason));
+    const scope = captureScope();
+    tunnel.onDrain = within(scope, this.#handleRoom);
+    tunnel.body.onReadable = within(scope, () => this.read());
+    tunnel.onAbort = within(scope, (reason) => this.#host.fail(connectionReset(reason)));
     this.read();
   }
 
@@ -118,7 +120,7 @@ export class RawResponse {
     const exchange = this.#exchange;
     if (exchange.status !== undefined) throw new Error("the response has already begun");
     exchange.respond(status, fields, reason === undefined ? {} : { reason });
-    exchange.onDrain = this.#handleRoom;
+    exchange.onDrain = within(captureScope(), this.#handleRoom);
     this.#sink = exchange;
     const length = contentLengthOf(fields);
     if (typeof length === "number") this.#left = length;

@@ -9,7 +9,7 @@ import { type Fault, guard } from "../guard.ts";
 import type { PeerAddress, ServerExchange } from "../http/exchange.ts";
 import { Timer } from "../timer.ts";
 import { RawResponse } from "./raw-response.ts";
-import { TlsSocketShape } from "./types.ts";
+import { SecureDuplex } from "./secure-duplex.ts";
 
 export interface SocketOwner {
   /** The value of `socket.server`. */
@@ -27,14 +27,10 @@ export interface SocketOwner {
 
 type Callback = (error?: Error | null) => void;
 
-export class StreamSocket extends TlsSocketShape {
+export class StreamSocket extends SecureDuplex {
   readonly server: object;
-  readonly encrypted = true;
-  readonly authorized = false;
-  readonly authorizationError = null;
   readonly connecting = false;
   readonly pending = false;
-  readonly alpnProtocol: string;
   /** Set by ServerResponse.assignSocket. */
   _httpMessage: unknown = null;
   timeout = 0;
@@ -50,31 +46,30 @@ export class StreamSocket extends TlsSocketShape {
   #timer: Timer | undefined;
 
   constructor(exchange: ServerExchange, owner: SocketOwner) {
-    const { highWaterMark } = owner;
-    super({ allowHalfOpen: true, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
+    super(exchange, owner.highWaterMark);
     this.server = owner.server;
     this.#exchange = exchange;
     this.#owner = owner;
-    this.alpnProtocol = exchange.protocol;
   }
 
-  get remoteAddress(): string {
-    return this.#exchange.remoteAddress.address;
+  // Undefined over a UNIX domain socket, as with Node's sockets.
+  get remoteAddress(): string | undefined {
+    return this.#exchange.remoteAddress.address || undefined;
   }
-  get remotePort(): number {
-    return this.#exchange.remoteAddress.port;
+  get remotePort(): number | undefined {
+    return this.#exchange.remoteAddress.port || undefined;
   }
-  get remoteFamily(): string {
-    return this.#exchange.remoteAddress.family;
+  get remoteFamily(): string | undefined {
+    return this.remoteAddress && this.#exchange.remoteAddress.family;
   }
-  get localAddress(): string {
-    return this.#exchange.localAddress.address;
+  get localAddress(): string | undefined {
+    return this.#exchange.localAddress.address || undefined;
   }
-  get localPort(): number {
-    return this.#exchange.localAddress.port;
+  get localPort(): number | undefined {
+    return this.#exchange.localAddress.port || undefined;
   }
-  get localFamily(): string {
-    return this.#exchange.localAddress.family;
+  get localFamily(): string | undefined {
+    return this.localAddress && this.#exchange.localAddress.family;
   }
   get readyState(): string {
     if (this.readable && this.writable) return "open";
@@ -146,13 +141,6 @@ export class StreamSocket extends TlsSocketShape {
   }
   unref(): this {
     return this;
-  }
-
-  getPeerCertificate(): object {
-    return {};
-  }
-  getProtocol(): string | null {
-    return this.#exchange.protocol === "h3" ? "TLSv1.3" : null;
   }
 
   /** True once a complete response has been written as raw bytes. */

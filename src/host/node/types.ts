@@ -1,10 +1,13 @@
 /** Classes of Node's HTTP servers, for floors that may not import them. */
 import { EventEmitter } from "node:events";
 import { IncomingMessage, type RequestListener, ServerResponse } from "node:http";
-import { Server as HttpsServer } from "node:https";
+import { createRequire } from "node:module";
 import { Socket } from "node:net";
 import { Duplex, type DuplexOptions } from "node:stream";
 import { TLSSocket } from "node:tls";
+
+// Tracing tools change https.Server when it is required: those that `node -r` loads do not see imports.
+const { Server: HttpsServer } = createRequire(import.meta.url)("node:https") as typeof import("node:https");
 
 export type Listener = RequestListener;
 export { IncomingMessage as NodeIncomingMessage, ServerResponse as NodeServerResponse };

@@ -3,7 +3,7 @@
  */
 
 import type { H3Connection, H3Event } from "../../h3/index.ts";
-import type { CloseReason, ConnectionEvent } from "../../quic/index.ts";
+import { type CloseReason, type ConnectionEvent, isTransportEvent } from "../../quic/index.ts";
 import { type Fault, guard } from "../guard.ts";
 
 /** The owner of a connection and its exchanges. */
@@ -25,9 +25,8 @@ export class H3EventPump {
     this.#handler = handler;
   }
 
-  /** Key log, certificate and silence events are for the connection's owner, not for HTTP/3. */
   handleEvent(event: ConnectionEvent): void {
-    if (event.type === "key-log" || event.type === "verify-certificate" || event.type === "silence") return;
+    if (!isTransportEvent(event)) return;
     this.#h3.handleTransportEvent(event);
     this.drain();
     if (event.type === "closed") this.#handler.handleClosed(event.reason);

@@ -20,6 +20,7 @@ import type { QuicDriver } from "./driver.ts";
 import { type H3EventHandler, H3EventPump } from "./h3-event-pump.ts";
 import { H3ServerExchange } from "./h3-exchange.ts";
 import type { H3ExchangeHost, H3StreamHandler } from "./h3-stream.ts";
+import { HeadTimeout } from "./head-timeout.ts";
 import type { CreateServerProtocol, ServerProtocol, ServerProtocolOptions } from "./server-protocol.ts";
 
 export const H3_ALPN = "h3";
@@ -46,6 +47,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   readonly #pump: H3EventPump;
   readonly #options: ServerProtocolOptions;
   readonly #exchanges = new Map<StreamId, H3StreamHandler>();
+  readonly #heads: HeadTimeout;
   #isDraining = false;
 
   constructor(connection: Connection, driver: QuicDriver, options: ServerProtocolOptions) {
@@ -59,6 +61,11 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       date: () => this.date(),
     });
     this.#pump = new H3EventPump(this.h3, this);
+    this.#heads = new HeadTimeout(this.h3, options.headersTimeout, {
+      clock: driver.environment.clock,
+      onFault: this.handleFault,
+      onRefused: () => this.#pump.drain(),
+    });
     this.localAddress = peerAddress(connection.localAddress ?? driver.sockets[0]!.address);
     this.info = { stats: () => connectionStats(connection) };
   }
@@ -93,6 +100,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
 
   handleEvent(event: ConnectionEvent, _now: Instant): void {
     this.#pump.handleEvent(event);
+    if (event.type === "stream-opened") this.#heads.watch();
   }
 
   handleH3(event: H3Event): void {
@@ -140,6 +148,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   }
 
   handleClosed(reason: CloseReason): void {
+    this.#heads.clear();
     const error = new Error(describeClose(reason));
     for (const exchange of this.#exchanges.values()) this.#abort(exchange, error);
     this.#exchanges.clear();
@@ -155,7 +164,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   }
 
   held(): number {
-    let sum = 0;
+    let sum = this.h3.bytesHeld;
     for (const { preparedBytes = 0 } of this.#exchanges.values()) sum += preparedBytes;
     return sum;
   }

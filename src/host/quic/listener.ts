@@ -1,17 +1,20 @@
 /** A server's listener for HTTP/3, or other protocols over QUIC: one QUIC endpoint on all bound UDP addresses. */
 
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
+import { type Connection, type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { guard, reportFault } from "../guard.ts";
-import type { BoundAddress, ListenerOptions, ManagedListener } from "../http/listener.ts";
+import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "../http/listener.ts";
 import { Timer } from "../timer.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
+import { peerAddress } from "./connection-facts.ts";
 import { connectionIds } from "./connection-ids.ts";
+import { ConnectionSocket } from "./connection-socket.ts";
 import { QuicDriver } from "./driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
+import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
 import { resetSecret } from "./reset-key.ts";
 import { AcceptedConnection, type ServerProtocols } from "./server-protocol.ts";
 import { type SelectIdentity, tlsIdentities } from "./tls-identities.ts";
@@ -35,6 +38,7 @@ export class QuicListener implements ManagedListener {
   readonly #connections = new Set<AcceptedConnection>();
   #selectIdentity: SelectIdentity;
   #acceptsTunnels: boolean;
+  #headersTimeout: number;
   #isReferenced = true;
   /** Pending calls of `close`; a later one may have a shorter timeout. */
   readonly #onEmpty: (() => void)[] = [];
@@ -43,6 +47,7 @@ export class QuicListener implements ManagedListener {
     this.#options = options;
     this.#selectIdentity = tlsIdentities(options.identities);
     this.#acceptsTunnels = options.acceptsTunnels === true;
+    this.#headersTimeout = options.http1Limits?.headersTimeout ?? DEFAULT_HEADERS_TIMEOUT;
     this.#environment = options.environment ?? systemEnvironment;
     const isReal = this.#environment === systemEnvironment;
     this.#budget = options.budget ?? (isReal ? processBudget() : undefined);
@@ -64,7 +69,7 @@ export class QuicListener implements ManagedListener {
   }
 
   #open(engine: CryptoEngine, socket: UdpSocket): QuicDriver {
-    const { onKeyLog, retry, limits, resetKey, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
+    const { onKeyLog, retry, limits, resetKey, admits, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
     const { rng } = this.#environment;
     const endpoint = new Endpoint({
       config: connectionConfig({
@@ -78,6 +83,9 @@ export class QuicListener implements ManagedListener {
       ...(resetKey === undefined ? {} : { staticSecret: resetSecret(engine, resetKey, socket.address) }),
       server: {
         ...(retry === undefined ? {} : { retry }),
+        ...(admits === undefined
+          ? {}
+          : { admits: (remote, local) => admits({ remote: peerAddress(remote), local: peerAddress(local) }) }),
         createTls: (transportParameters) =>
           createTlsServer({
             engine,
@@ -96,9 +104,11 @@ export class QuicListener implements ManagedListener {
         protocols: serverProtocols,
         onExchange: this.#options.onExchange,
         acceptsTunnels: this.#acceptsTunnels,
+        headersTimeout: this.#headersTimeout,
         onKeyLog,
         budget: this.#budget,
         stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,
+        onConnected: (alpn) => this.#handleConnected(connection, accepted, alpn),
         onClosed: (closed) => this.#handleClosed(closed),
       });
       this.#connections.add(accepted);
@@ -135,8 +145,17 @@ export class QuicListener implements ManagedListener {
     });
   }
 
+  #handleConnected(connection: Connection, accepted: AcceptedConnection, alpn: string): void {
+    const { onConnection } = this.#options;
+    if (onConnection === undefined) return;
+    const socket = new ConnectionSocket(connection, accepted, alpn);
+    accepted.socket = socket;
+    onConnection(socket);
+  }
+
   #handleClosed(connection: AcceptedConnection): void {
     this.#connections.delete(connection);
+    connection.socket?.destroy();
     if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
@@ -153,6 +172,10 @@ export class QuicListener implements ManagedListener {
 
   setIdentities(identities: ListenerOptions["identities"]): void {
     this.#selectIdentity = tlsIdentities(identities);
+  }
+
+  setHttp1Limits({ headersTimeout }: Http1Limits): void {
+    this.#headersTimeout = headersTimeout ?? this.#headersTimeout;
   }
 
   acceptTunnels(): void {

@@ -3,6 +3,7 @@
  * identifier (RFC 9001 §8.1). No protocol object exists before that.
  */
 
+import type { Duplex } from "node:stream";
 import type { Instant } from "../../base/time.ts";
 import type { Connection, ConnectionEvent } from "../../quic/index.ts";
 import type { Budget, Holder } from "../budget.ts";
@@ -26,6 +27,8 @@ export interface ServerProtocol extends ConnectionListener {
 export interface ServerProtocolOptions {
   readonly onExchange: ExchangeHandler;
   readonly acceptsTunnels: boolean;
+  /** Milliseconds in which the head of a request must arrive; 0 for no limit. */
+  readonly headersTimeout: number;
 }
 
 export type CreateServerProtocol = (
@@ -40,6 +43,8 @@ export type ServerProtocols = Readonly<Record<string, CreateServerProtocol>>;
 export interface AcceptedConnectionOptions extends ServerProtocolOptions {
   readonly protocols: ServerProtocols;
   readonly onKeyLog: ((line: string) => void) | undefined;
+  /** Called when the handshake is complete. */
+  readonly onConnected: (alpn: string) => void;
   readonly onClosed: (connection: AcceptedConnection) => void;
   /** None in virtual time. */
   readonly budget: Budget | undefined;
@@ -56,6 +61,8 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   readonly #driver: QuicDriver;
   readonly #options: AcceptedConnectionOptions;
   #protocol: ServerProtocol | undefined;
+  /** Stands for this connection, if the owner of the server tracks connections. */
+  socket: Duplex | undefined;
 
   constructor(connection: Connection, driver: QuicDriver, options: AcceptedConnectionOptions) {
     this.#connection = connection;
@@ -77,6 +84,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
     if (event.type === "connected") {
       // TLS only selects a protocol of the table.
       this.#protocol = this.#options.protocols[event.alpn]!(this.#connection, this.#driver, this.#options);
+      this.#options.onConnected(event.alpn);
     }
     try {
       this.#protocol?.handleEvent(event, now);

@@ -8,6 +8,7 @@
 import type { ReceivedBatch, SlotWriter, SocketAddress, Transmit } from "../../base/datagrams.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import { after, earliest, type Instant, type Micros } from "../../base/time.ts";
+import type { TlsIdentity } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 import { OneRttKeys } from "../keys/index.ts";
@@ -185,11 +186,8 @@ export class Connection implements StreamTransport {
   /** Handles datagrams [from, to) of the batch. */
   handleDatagrams(received: ReceivedBatch, from: number, to: number, now: Instant): void {
     const { closing } = this.#parts;
-    if (!closing.isOpen) {
-      // RFC 9000 §10.2.2: nothing is sent while draining. While closing, we must still see the peer's own
-      // CONNECTION_CLOSE.
-      if (closing.state.type !== "closing") return;
-    }
+    // RFC 9000 §10.2.2: nothing is sent while draining. While closing, we must still see the peer's own CONNECTION_CLOSE.
+    if (!closing.isOpen && closing.state.type !== "closing") return;
     this.#guard(now, () => {
       this.#receiver.handleDatagrams(received, from, to, now);
       this.#establishment.retryUndecrypted(now);
@@ -261,9 +259,18 @@ export class Connection implements StreamTransport {
 
   /** The host's verdict on the server's certificate chain; undefined accepts it. */
   certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined, now: Instant): void {
+    this.#answer((handshake) => handshake.certificateVerdict(failure, now), now);
+  }
+
+  /** The host's identity for the client; undefined refuses it. */
+  identitySelected(identity: TlsIdentity | undefined, now: Instant): void {
+    this.#answer((handshake) => handshake.identitySelected(identity, now), now);
+  }
+
+  #answer(act: (handshake: Handshake) => void, now: Instant): void {
     if (!this.isOpen) return;
     this.#guard(now, () => {
-      this.#parts.handshake.certificateVerdict(failure, now);
+      act(this.#parts.handshake);
       this.#establishment.retryUndecrypted(now);
     });
     this.#options.onWake();
@@ -287,17 +294,14 @@ export class Connection implements StreamTransport {
         this.abandon();
         return undefined;
       }
-      this.#fail(error);
+      this.fail(error);
       return this.pollTransmit(slots, maxSegments, now);
     }
   }
 
   /** The socket took the first `sent` datagrams of the last train; the rest are lost. */
   handleSent(transmit: Transmit, sent: number): void {
-    const { stats } = this;
-    stats.datagramsSent += sent;
-    stats.datagramsUnsent += transmit.count - sent;
-    stats.bytesSent += sent === transmit.count ? transmit.length : sent * transmit.segmentSize;
+    this.stats.countSent(transmit, sent);
   }
 
   pollEvent(): ConnectionEvent | undefined {
@@ -414,11 +418,6 @@ export class Connection implements StreamTransport {
     return route;
   }
 
-  /** Closes the connection with INTERNAL_ERROR after an exception in code that the host runs for it. */
-  fail(error: unknown): void {
-    this.#fail(error);
-  }
-
   /** Updates the 1-RTT keys (RFC 9001 §6.1). Returns false while the rules forbid it. */
   updateKeys(): boolean {
     const isUpdated = this.#parts.oneRtt.initiateUpdate(this.#now);
@@ -434,11 +433,12 @@ export class Connection implements StreamTransport {
     try {
       work();
     } catch (error) {
-      this.#fail(error);
+      this.fail(error);
     }
   }
 
-  #fail(error: unknown): void {
+  /** Closes the connection after an exception: with a peer's violation, or INTERNAL_ERROR for code of ours or the host's. */
+  fail(error: unknown): void {
     if (error instanceof ExcessiveLoad && this.#excessiveLoadCode !== undefined) {
       this.close(this.#excessiveLoadCode, error.message);
     } else if (error instanceof ProtocolError) {

@@ -103,6 +103,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     this.#host.emit(event);
   }
 
+  onSelectIdentity(event: Extract<TlsEvent, { type: "select-identity" }>): void {
+    this.#host.emit(event);
+  }
+
   onKeyLog(line: string): void {
     this.#host.emit({ type: "key-log", line });
   }

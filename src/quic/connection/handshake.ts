@@ -4,7 +4,7 @@
  */
 
 import type { Instant } from "../../base/time.ts";
-import { EncryptionLevel, type TlsEvent, type TlsHandshake } from "../../tls/handshake.ts";
+import { EncryptionLevel, type TlsEvent, type TlsHandshake, type TlsIdentity } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
@@ -18,6 +18,7 @@ export interface HandshakeListener {
   onSecret(secret: Extract<TlsEvent, { type: "secret" }>): void;
   onComplete(complete: Extract<TlsEvent, { type: "complete" }>): void;
   onVerifyCertificate(event: Extract<TlsEvent, { type: "verify-certificate" }>): void;
+  onSelectIdentity(event: Extract<TlsEvent, { type: "select-identity" }>): void;
   onKeyLog(line: string): void;
 }
 
@@ -75,6 +76,11 @@ export class Handshake implements HandshakeProgress {
     this.#pump();
   }
 
+  identitySelected(identity: TlsIdentity | undefined, now: Instant): void {
+    this.#tls.identitySelected(identity, now);
+    this.#pump();
+  }
+
   /** RFC 9001 §4.1.2. */
   confirm(): void {
     this.isConfirmed = true;
@@ -100,6 +106,9 @@ export class Handshake implements HandshakeProgress {
         break;
       case "verify-certificate":
         this.#listener.onVerifyCertificate(event);
+        break;
+      case "select-identity":
+        this.#listener.onSelectIdentity(event);
         break;
       case "key-log":
         this.#listener.onKeyLog(event.line);

@@ -9,6 +9,6 @@ export { Connection } from "./connection.ts";
 /** Facts known once the handshake is complete. */
 export type { HandshakeFacts } from "./establishment.ts";
 /** A connection's inputs, and its events. */
-export type { ConnectionEvent, ConnectionOptions } from "./options.ts";
+export { type ConnectionEvent, type ConnectionOptions, isTransportEvent } from "./options.ts";
 /** Counters. */
 export type { ConnectionStats } from "./stats.ts";

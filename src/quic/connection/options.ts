@@ -16,7 +16,14 @@ export type ConnectionEvent =
   | { readonly type: "silence"; readonly probeTimeouts: number }
   /** Client only: check the chain, then call `certificateVerdict`. */
   | Extract<TlsEvent, { type: "verify-certificate" }>
+  /** Server only: choose an identity, then call `identitySelected`. */
+  | Extract<TlsEvent, { type: "select-identity" }>
   | Extract<TlsEvent, { type: "key-log" }>;
+
+const FOR_HOST: readonly ConnectionEvent["type"][] = ["silence", "verify-certificate", "select-identity", "key-log"];
+
+/** False for events that are for the connection's host, and not for the protocol above it. */
+export const isTransportEvent = (event: ConnectionEvent): event is TransportEvent => !FOR_HOST.includes(event.type);
 
 export interface ConnectionOptions {
   readonly role: "client" | "server";

@@ -1,5 +1,7 @@
 /** Counters of a connection. Each is increased in one place. */
 
+import type { Transmit } from "../../base/datagrams.ts";
+
 export class ConnectionStats {
   packetsSent = 0;
   packetsReceived = 0;
@@ -19,4 +21,11 @@ export class ConnectionStats {
   /** Packets that could not be decrypted or parsed. */
   packetsDropped = 0;
   probeTimeouts = 0;
+
+  /** The socket took the first `sent` datagrams of a train; the rest are lost. */
+  countSent(transmit: Transmit, sent: number): void {
+    this.datagramsSent += sent;
+    this.datagramsUnsent += transmit.count - sent;
+    this.bytesSent += sent === transmit.count ? transmit.length : sent * transmit.segmentSize;
+  }
 }

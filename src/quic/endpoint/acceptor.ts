@@ -27,6 +27,8 @@ export interface AcceptPolicy {
   /** The number of unfinished handshakes above which new connections are refused. */
   readonly refuseAbove?: number;
   readonly maxConnections?: number;
+  /** Called for a client that may connect otherwise. Returns false to refuse it. */
+  readonly admits?: (remote: SocketAddress, local: SocketAddress) => boolean;
   /**
    * The key of address validation tokens. Servers behind one address share it, so that each accepts the others' tokens.
    */
@@ -98,7 +100,8 @@ export class Acceptor {
     if (header.destination.length < MIN_DESTINATION_LENGTH) return undefined;
 
     const { refuseAbove = 10_000, maxConnections = 100_000, retryAbove = RETRY_ABOVE, retry = "auto" } = this.#policy;
-    if (!isAccepting || halfOpen >= refuseAbove || connections >= maxConnections) {
+    const isFull = !isAccepting || halfOpen >= refuseAbove || connections >= maxConnections;
+    if (isFull || this.#policy.admits?.(remote, local) === false) {
       this.#replies.refuse(header, CONNECTION_REFUSED, local, remote, now);
       return undefined;
     }

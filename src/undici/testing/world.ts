@@ -50,6 +50,8 @@ export async function openWorld(): Promise<World> {
         failures.set(search, count);
         return count < 3 ? new Response("no", { status: 503 }) : new Response(`attempt ${count}`);
       }
+      case "/cached":
+        return new Response("kept", { headers: { "cache-control": "max-age=60" } });
       case "/slow":
         await pause(1);
         return new Response("slow");

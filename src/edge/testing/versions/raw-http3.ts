@@ -67,13 +67,15 @@ function requestBytes(request: RawRequest): Uint8Array {
   return concat(headers(linesOf(request)), ...content, ...trailing);
 }
 
-interface Connected {
+/** A connection to which a test sends bytes. */
+export interface RawHttp3 {
   readonly isOpen: () => boolean;
-  send(request: RawRequest): Promise<RawAnswer>;
+  /** Sends bytes on a new request stream, which stays open without `fin`. */
+  send(bytes: Uint8Array, fin: boolean): Promise<RawAnswer>;
   close(): void;
 }
 
-async function connect(port: number): Promise<Connected> {
+export async function connectRawHttp3(port: number): Promise<RawHttp3> {
   const engine = await cryptoEngine();
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng: systemRng }) });
   const driver = new QuicDriver(endpoint, [await bindPortableSocket(0, "127.0.0.1")]);
@@ -128,11 +130,11 @@ async function connect(port: number): Promise<Connected> {
   });
   return {
     isOpen: () => isOpen,
-    send: (request) =>
+    send: (bytes, fin) =>
       new Promise((resolve) => {
         const id = connection.openStream("bidi")!;
         answers.set(id, new AnswerReader(id, decoder, resolve));
-        connection.write(id, requestBytes(request), true);
+        connection.write(id, bytes, fin);
       }),
     close: () => {
       connection.close(0x100, "");
@@ -143,15 +145,15 @@ async function connect(port: number): Promise<Connected> {
 
 /** Uses one connection for all requests, and opens a new one if it was closed after being idle. */
 export const openRawHttp3: OpenRawClient = async (port) => {
-  let current = await connect(port);
+  let current = await connectRawHttp3(port);
   return {
     version: "h3",
     send: async (request) => {
       if (!current.isOpen()) {
         current.close();
-        current = await connect(port);
+        current = await connectRawHttp3(port);
       }
-      return current.send(request);
+      return current.send(requestBytes(request), true);
     },
     close: () => current.close(),
   };

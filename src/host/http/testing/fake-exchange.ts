@@ -57,11 +57,13 @@ export class FakeExchange implements ServerExchange {
   content = "";
   writes = 0;
   readonly informed: number[] = [];
+  informedFields: FieldSection = [];
   readonly #over = deferred<void>();
   readonly over = this.#over.promise;
 
-  inform(status: number): void {
+  inform(status: number, fields: FieldSection): void {
     this.informed.push(status);
+    this.informedFields = fields;
   }
   respond(status: number, fields: FieldSection, options?: RespondOptions): void {
     this.status = status;

@@ -1,7 +1,7 @@
 /** A tunnel over HTTP/3 for tests: our own HTTP/3 machine on a socket, and its stream as a Node Duplex. */
 import { Duplex } from "node:stream";
 import { H3_ERRORS, H3Connection, type H3Event } from "../../../h3/index.ts";
-import { connectionConfig, Endpoint, type StreamId } from "../../../quic/index.ts";
+import { connectionConfig, Endpoint, isTransportEvent, type StreamId } from "../../../quic/index.ts";
 import { createTlsClient } from "../../../tls/index.ts";
 import { cryptoEngine } from "../../engine.ts";
 import { QuicDriver } from "../../quic/driver.ts";
@@ -80,7 +80,7 @@ export async function openHttp3Tunnel({
   driver.attach(connection, {
     handleEvent: (event) => {
       if (event.type === "verify-certificate") connection.certificateVerdict(undefined, driver.now());
-      else if (event.type !== "key-log" && event.type !== "silence") h3.handleTransportEvent(event);
+      else if (isTransportEvent(event)) h3.handleTransportEvent(event);
       pump();
     },
   });

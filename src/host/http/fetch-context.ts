@@ -1,0 +1,118 @@
+/** The context that a fetch handler gets in addition to the Request. */
+
+import { type FieldLine, isHttp1Only } from "../../http/index.ts";
+import type { ConnectionInfo, HttpVersion, PeerAddress, ServerExchange } from "./exchange.ts";
+import type { ServerRequest } from "./server-request.ts";
+import { ContextTunnel, type HeadersInit, type TunnelRequest } from "./tunnel-streams.ts";
+
+/** What a handler gets in addition to the Request. */
+export interface Context {
+  readonly protocol: HttpVersion;
+  readonly remoteAddress: PeerAddress;
+  readonly localAddress: PeerAddress;
+  /** Statistics of the connection; undefined for TCP. */
+  readonly connection: ConnectionInfo | undefined;
+  /** Aborted if the client cancels the request. The same as `request.signal`. */
+  readonly signal: AbortSignal;
+  /** Set if the client requests a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
+  readonly tunnel: TunnelRequest | undefined;
+  /** The request's trailer fields, once its body has been read. */
+  readonly trailers: Promise<Headers>;
+  /** Sends an informational response (1xx), such as 103 with `link` fields. */
+  inform(status: number, headers?: HeadersInit): void;
+  /** Adds trailer fields to the response. Call it before the body ends, and name the fields in a `trailer` field. */
+  addTrailers(trailers: HeadersInit): void;
+  /** Registers work that outlives the response; draining waits for it. */
+  waitUntil(promise: Promise<unknown>): void;
+  /** Does nothing, because there is no origin to fall back to. Workers have it, and frameworks call it. */
+  passThroughOnException(): void;
+  /** Empty. Wrangler passes it to workers, and frameworks for workers require it in their types. */
+  readonly props: Readonly<Record<string, unknown>>;
+}
+
+function notAResponse(name: string): never {
+  throw new TypeError(
+    `the handler used its context's ${name}, so it is written for Node's (req, res): ` +
+      'import { createServer } from "nagare/node" and write createServer({ cert, key }, listener).listen(443); ' +
+      "a fetch handler takes a Request and returns a Response",
+  );
+}
+
+const NO_PROPS: Readonly<Record<string, unknown>> = Object.freeze({});
+
+export class FetchContext implements Context {
+  responseTrailers: readonly FieldLine[] | undefined;
+  readonly tunnel: ContextTunnel | undefined;
+  readonly #exchange: ServerExchange;
+  readonly #request: ServerRequest;
+  readonly #waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void;
+
+  constructor(
+    exchange: ServerExchange,
+    request: ServerRequest,
+    waitUntil: (exchange: ServerExchange, promise: Promise<unknown>) => void,
+  ) {
+    this.#exchange = exchange;
+    this.#request = request;
+    this.#waitUntil = waitUntil;
+    const { tunnelOffer } = exchange;
+    this.tunnel = tunnelOffer === undefined ? undefined : new ContextTunnel(exchange, tunnelOffer.protocol);
+  }
+
+  get protocol(): HttpVersion {
+    return this.#exchange.protocol;
+  }
+  get remoteAddress(): PeerAddress {
+    return this.#exchange.remoteAddress;
+  }
+  get localAddress(): PeerAddress {
+    return this.#exchange.localAddress;
+  }
+  get connection(): ConnectionInfo | undefined {
+    return this.#exchange.connection;
+  }
+  get signal(): AbortSignal {
+    return this.#request.signal;
+  }
+  get trailers(): Promise<Headers> {
+    return this.#request.trailers;
+  }
+
+  inform(status: number, headers?: HeadersInit): void {
+    if (!Number.isInteger(status) || status < 100 || status > 199 || status === 101) {
+      throw new RangeError(`${status} is not an informational status that can be sent`);
+    }
+    this.#exchange.inform(status, linesOf(headers));
+  }
+
+  addTrailers(trailers: HeadersInit): void {
+    this.responseTrailers = [...(this.responseTrailers ?? []), ...linesOf(trailers)];
+  }
+
+  waitUntil(promise: Promise<unknown>): void {
+    this.#waitUntil(this.#exchange, promise);
+  }
+
+  passThroughOnException(): void {}
+
+  get props(): Readonly<Record<string, unknown>> {
+    return NO_PROPS;
+  }
+
+  // A listener written for Node's (req, res) gets the context in place of `res` and uses one of these first.
+  get end(): never {
+    return notAResponse("end");
+  }
+  get writeHead(): never {
+    return notAResponse("writeHead");
+  }
+  get setHeader(): never {
+    return notAResponse("setHeader");
+  }
+}
+
+/** The lines that an informational response or trailers may have: no framing, and nothing about the connection. */
+const linesOf = (headers: HeadersInit | undefined): FieldLine[] =>
+  [...(new Headers(headers) as unknown as Iterable<FieldLine>)].filter(
+    ([name, value]) => name !== "content-length" && !isHttp1Only(name, value),
+  );

@@ -1,0 +1,50 @@
+/**
+ * Keeps Node's own server for HTTP/1.1 and HTTP/2, beneath the exchanges, from tools that observe servers: Node
+ * publishes its objects on diagnostics channels and measures them for PerformanceObservers, and tracing tools make a
+ * span of each request that it emits. `nagare/node` shows them the `req` and `res` that its listeners get, once for each
+ * request in every version, and fetch handlers have their own channel.
+ */
+import { channel } from "node:diagnostics_channel";
+import type { EventEmitter } from "node:events";
+import { OutgoingMessage, ServerResponse } from "node:http";
+
+/** Undocumented members. */
+interface Finishing {
+  _finish(): void;
+  /** Set while Node's trace events are on, which need the end of what they began. */
+  readonly _traceEventId?: number;
+}
+
+export class InnerResponse extends ServerResponse {
+  /** Skips the end of ServerResponse's measurement, which makes the entry for a PerformanceObserver. */
+  _finish(): void {
+    const isTraced = (this as unknown as Finishing)._traceEventId !== undefined;
+    const { prototype } = isTraced ? ServerResponse : OutgoingMessage;
+    (prototype as unknown as Finishing)._finish.call(this);
+  }
+}
+
+/** Node 20 does not publish the second one. */
+const CHANNELS = ["http.server.request.start", "http.server.response.created", "http.server.response.finish"];
+
+let isHidden = false;
+
+export function hideInnerServer(server: EventEmitter): void {
+  // Datadog's tracer gives each server that node:http2 creates an `emit` of its own.
+  delete (server as { emit?: unknown }).emit;
+  hideInnerResponses();
+}
+
+/** Keeps messages about inner responses from subscribers. Node calls `publish` only if there are any. */
+function hideInnerResponses(): void {
+  if (isHidden) return;
+  isHidden = true;
+  for (const each of CHANNELS.map((name) => channel(name))) {
+    const publish = function (this: typeof each, message: unknown): void {
+      if ((message as { response?: unknown }).response instanceof InnerResponse) return;
+      Object.getPrototypeOf(this).publish.call(this, message);
+    };
+    // Node changes a channel's prototype with its first and last subscriber, so an own property stays.
+    Object.defineProperty(each, "publish", { value: publish, configurable: true, writable: true });
+  }
+}
