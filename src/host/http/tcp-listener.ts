@@ -22,6 +22,7 @@ import type { TLSSocket } from "node:tls";
 import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
+import { Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
