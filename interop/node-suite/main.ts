@@ -1,7 +1,8 @@
 /**
- * `npm run node-suite -- --source DIR [--node PATH] [--only NAME]… [--jobs N] [--timeout MS] [--json FILE]`
+ * `npm run node-suite -- --source DIR [--node PATH] [--only NAME]… [--quick] [--jobs N] [--timeout MS] [--json FILE]`
  *
- * Runs the chosen files of Node's own tests with our server, and with node:https under the same redirection.
+ * Runs the chosen files of Node's own tests with our server, and with node:https under the same redirection; with
+ * --quick, the latter only for files that fail with ours.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     source: { type: "string" },
     node: { type: "string", default: process.execPath },
     only: { type: "string", multiple: true },
+    quick: { type: "boolean", default: false },
     jobs: { type: "string", default: "2" },
     timeout: { type: "string", default: "30000" },
     json: { type: "string" },
@@ -44,7 +46,8 @@ const waiting = [...(values.only ?? FILES)];
 async function work(): Promise<void> {
   for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
     const ours = await runFile(name, "ours", options);
-    const baseline = await runFile(name, "node", options);
+    const isDone = values.quick && ours.outcome !== "fail";
+    const baseline = isDone ? ours : await runFile(name, "node", options);
     const haveFailed = ours.outcome === "fail" && baseline.outcome === "fail";
     const untouched = haveFailed ? await runFile(name, "untouched", options) : undefined;
     const result = { name, verdict: verdictOf(name, ours, baseline, untouched), ours, node: baseline };
