@@ -45,6 +45,7 @@ export const ENTRIES = [
   "http1 begin",
   "http1 resume",
   "http1 client error",
+  "http1 dropped request",
   "http1 upgrade",
   "http1 upgrade drain",
   "http1 upgrade refused",

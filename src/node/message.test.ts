@@ -1,5 +1,8 @@
 /** `req`, `res` and their sockets, as listeners and frameworks see them over every version. */
 import { IncomingMessage, ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { TLSSocket } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { VERSIONS } from "../edge/testing/client.ts";
 import { get, type TestRequest } from "../edge/testing/test-client.ts";
@@ -112,6 +115,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
         same: socket === response.socket && request.connection === socket,
         remote: [socket.remoteAddress, socket.remoteFamily, typeof socket.remotePort],
         local: [socket.localAddress, socket.localFamily, typeof socket.localPort],
+        kinds: [socket instanceof TLSSocket, socket instanceof Socket, socket instanceof Duplex],
         state: [made.encrypted, socket.destroyed, socket.readable, socket.writable, socket.bytesWritten],
         chained: socket.setTimeout(0).setNoDelay(true).setKeepAlive(true).ref().unref() === socket,
         methods: [typeof socket.destroy, typeof made.destroySoon, typeof socket.pause],
@@ -122,6 +126,7 @@ describe.each(VERSIONS)("over %s", (version, open) => {
       same: true,
       remote: ["127.0.0.1", "IPv4", "number"],
       local: ["127.0.0.1", "IPv4", "number"],
+      kinds: [true, true, true],
       state: [true, false, true, true, 0],
       chained: true,
       methods: ["function", "function", "function"],
@@ -375,6 +380,17 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     });
     expect(await (await get(client, "/")).text()).toBe("ended");
     await expect.poll(() => lines).toEqual([expect.stringContaining("write after end")]);
+  });
+
+  test("an error that a listener emits on the socket ends only its request", async () => {
+    const { client, port } = await start((request, response) => {
+      if (request.url !== "/bad") response.end("good");
+      else response.write("part", () => response.socket!.emit("error", new Error("broken")));
+    });
+    const bad = (await get(client, "/bad")).text();
+    await expect(bad).rejects.toThrow();
+    const again = version === "http/1.1" ? await connect(open, port) : client;
+    expect(await (await get(again, "/")).text()).toBe("good");
   });
 
   test("a request that never gets a response ends at the socket's timeout", async () => {

@@ -329,7 +329,7 @@ test("listeners may be replaced and called by others, as engine.io does", async 
 
 test("HTTP/1.1's limits are options and properties", async () => {
   const { server } = ownServer((_request, response) => response.end(), { keepAliveTimeout: 7_000 });
-  expect([server.keepAliveTimeout, server.headersTimeout, server.requestTimeout]).toEqual([7_000, 30_000, 0]);
+  expect([server.keepAliveTimeout, server.headersTimeout, server.requestTimeout]).toEqual([7_000, 60_000, 300_000]);
   const [, open] = VERSIONS[0]!;
   const port = await listening(server);
   const ask = async () => (await get(await connect(open, port), "/")).headers;

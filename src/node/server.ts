@@ -6,14 +6,7 @@ import type { Identity } from "../host/certificates/identity.ts";
 import { secureContextOf } from "../host/certificates/secure-context.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion, PeerAddress } from "../host/http/exchange.ts";
-import type {
-  BoundAddress,
-  Http1Limits,
-  ListenerOptions,
-  ManagedListener,
-  RetryPolicy,
-  TlsOptions,
-} from "../host/http/listener.ts";
+import type { BoundAddress, ListenerOptions, ManagedListener, RetryPolicy, TlsOptions } from "../host/http/listener.ts";
 import { TcpListener } from "../host/http/tcp-listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { type AltSvcOptions, altSvcField } from "../host/listen/alt-svc.ts";
@@ -22,6 +15,10 @@ import { ServeError } from "../host/listen/errors.ts";
 import {
   createNodeHandler,
   failResponse,
+  HTTP1_PROPERTIES,
+  type Http1Options,
+  type Http1Properties,
+  Http1Settings,
   HttpsServerShape,
   NodeIncomingMessage,
   type NodeServer,
@@ -35,7 +32,7 @@ import { type CertificateOptions, identitiesOf, withName } from "./identities.ts
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
 import { type ClientCertificateOptions, tlsOptionsOf } from "./tls-options.ts";
 
-export interface ServerOptions extends CertificateOptions, ClientCertificateOptions {
+export interface ServerOptions extends CertificateOptions, ClientCertificateOptions, Http1Options {
   /** All by default. HTTP/1.1 and HTTP/2 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[];
   /** How HTTP/3 is advertised (Alt-Svc). */
@@ -51,12 +48,6 @@ export interface ServerOptions extends CertificateOptions, ClientCertificateOpti
   /** The classes of `req` and `res`. Node's by default; others extend them. */
   readonly IncomingMessage?: RequestClass;
   readonly ServerResponse?: ResponseClass;
-  /** Joins duplicate field lines that Node would otherwise drop. */
-  readonly joinDuplicateHeaders?: boolean;
-  readonly keepAliveTimeout?: number;
-  readonly headersTimeout?: number;
-  readonly requestTimeout?: number;
-  readonly maxRequestsPerSocket?: number;
 }
 
 interface Running {
@@ -72,27 +63,32 @@ interface Running {
 const REJECTION = Symbol.for("nodejs.rejection");
 const HANDLE = {};
 
-export class Server extends HttpsServerShape implements NodeServer {
+export class Server extends HttpsServerShape implements NodeServer, Http1Properties {
   timeout = 0;
+  declare keepAliveTimeout: number;
+  declare keepAliveTimeoutBuffer: number;
+  declare headersTimeout: number;
+  declare requestTimeout: number;
+  declare maxRequestsPerSocket: number;
+  declare maxHeadersCount: number | null;
+  declare requireHostHeader: boolean;
   /** The number of TCP and QUIC connections above which new ones are refused, with a "drop" event. */
   maxConnections: number | undefined;
-  readonly joinDuplicateHeaders: boolean | undefined;
   readonly #options: ServerOptions;
+  readonly #settings: Http1Settings;
   #identities: readonly Identity[];
   readonly #tlsOptions: TlsOptions;
   readonly #log: (line: string) => void;
-  readonly #limits: { -readonly [Name in keyof Http1Limits]: Http1Limits[Name] } = {};
   #running: Running | undefined;
   #isReferenced = true;
 
   constructor(options: ServerOptions, listener?: RequestListener) {
     super({ captureRejections: true });
+    this.#settings = new Http1Settings(options);
     this.#options = options;
     this.#identities = identitiesOf(options);
     this.#tlsOptions = tlsOptionsOf(options);
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
-    this.joinDuplicateHeaders = options.joinDuplicateHeaders;
-    for (const name of LIMITS) if (options[name] !== undefined) this.#limits[name] = options[name];
     if (listener !== undefined) this.on("request", listener);
     const offer = guard("node new listener", this.#onFault, (event: string) => this.#handleNewListener(event));
     this.on("newListener", offer);
@@ -215,6 +211,7 @@ export class Server extends HttpsServerShape implements NodeServer {
       identities,
       onExchange: createNodeHandler({
         server: this,
+        settings: this.#settings,
         IncomingMessage: this.#options.IncomingMessage ?? (NodeIncomingMessage as RequestClass),
         ServerResponse: this.#options.ServerResponse ?? (NodeServerResponse as unknown as ResponseClass),
         log: this.#log,
@@ -222,7 +219,10 @@ export class Server extends HttpsServerShape implements NodeServer {
       }),
       acceptsTunnels: this.#acceptsTunnels,
       onClientError: (error, socket) => this.emit("clientError", error, socket),
-      http1Limits: this.#limits,
+      onDroppedRequest: (request, socket) => void this.emit("dropRequest", request, socket),
+      http1Limits: this.#settings.limits,
+      shouldUpgrade: this.#settings.shouldUpgrade(this.#log),
+      refusesLikeNode: true,
       tlsOptions: this.#tlsOptions,
       admits: (peer) => this.#admits(peer),
       onConnection: (socket) => this.emit("connection", socket),
@@ -268,41 +268,20 @@ export class Server extends HttpsServerShape implements NodeServer {
 
   // ── Limits of HTTP/1.1 ──────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Milliseconds. */
-  get keepAliveTimeout(): number {
-    return this.#limits.keepAliveTimeout ?? DEFAULT_LIMITS.keepAliveTimeout;
-  }
-  set keepAliveTimeout(milliseconds: number) {
-    this.#setLimit("keepAliveTimeout", milliseconds);
-  }
-
-  /** Milliseconds. */
-  get headersTimeout(): number {
-    return this.#limits.headersTimeout ?? DEFAULT_LIMITS.headersTimeout;
-  }
-  set headersTimeout(milliseconds: number) {
-    this.#setLimit("headersTimeout", milliseconds);
-  }
-
-  /** Milliseconds; 0 for no limit. */
-  get requestTimeout(): number {
-    return this.#limits.requestTimeout ?? DEFAULT_LIMITS.requestTimeout;
-  }
-  set requestTimeout(milliseconds: number) {
-    this.#setLimit("requestTimeout", milliseconds);
-  }
-
-  /** 0 for no limit. */
-  get maxRequestsPerSocket(): number {
-    return this.#limits.maxRequestsPerSocket ?? DEFAULT_LIMITS.maxRequestsPerSocket;
-  }
-  set maxRequestsPerSocket(count: number) {
-    this.#setLimit("maxRequestsPerSocket", count);
-  }
-
-  #setLimit(name: keyof typeof DEFAULT_LIMITS, value: number): void {
-    this.#limits[name] = value;
-    for (const listener of this.#running?.listeners ?? []) listener.setHttp1Limits({ [name]: value });
+  static {
+    for (const name of HTTP1_PROPERTIES) {
+      Object.defineProperty(Server.prototype, name, {
+        configurable: true,
+        enumerable: true,
+        get(this: Server) {
+          return this.#settings.get(name);
+        },
+        set(this: Server, value: never) {
+          this.#settings.set(name, value);
+          for (const listener of this.#running?.listeners ?? []) listener.setHttp1Limits({ [name]: value });
+        },
+      });
+    }
   }
 
   // ── Tunnels ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -434,9 +413,6 @@ export class Server extends HttpsServerShape implements NodeServer {
 /** True for events that `createNodeHandler` emits, which handles exceptions of their listeners. */
 const isHandledElsewhere = (event: string | symbol): boolean =>
   ["request", "upgrade", "connect", "checkContinue", "checkExpectation"].includes(event as string);
-
-const DEFAULT_LIMITS = { keepAliveTimeout: 60_000, headersTimeout: 30_000, requestTimeout: 0, maxRequestsPerSocket: 0 };
-const LIMITS = ["keepAliveTimeout", "headersTimeout", "requestTimeout", "maxRequestsPerSocket"] as const;
 
 const isFilled = (identities: readonly Identity[]): identities is readonly [Identity, ...Identity[]] =>
   identities.length > 0;

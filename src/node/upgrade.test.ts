@@ -73,6 +73,16 @@ describe.each(UPGRADES)("%s", (_name, kind) => {
     sockets.close();
   });
 
+  test("the socket ends when the client does, without a reader", async () => {
+    const { port } = await upgrading((_request, socket) => {
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+      socket.once("end", () => socket.end());
+    });
+    const { stream } = await ask(kind, port);
+    stream.resume().end();
+    await once(stream, "end");
+  });
+
   test("ws refuses another path with a response", async () => {
     const { server } = ownServer();
     new WebSocketServer({ server: server as never, path: "/elsewhere" });

@@ -145,6 +145,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http1 begin": at(h1),
   "http1 resume": at(h1),
   "http1 client error": at(() => garbage()),
+  "http1 dropped request": at(nodeTraffic),
   "http1 upgrade": at(() => all(tunnel("http/1.1", "ended"))),
   "http1 upgrade drain": at(() => all(tunnel("http/1.1", "refused"))),
   "http1 upgrade refused": at(() => all(tunnel("http/1.1", "refused"))),

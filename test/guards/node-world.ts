@@ -32,6 +32,8 @@ export async function nodeTraffic(): Promise<void> {
   await all(get("/"), get("/never"));
   await all(raw(port, "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n"));
   await all(raw(port, "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\na", "b"));
+  server.maxRequestsPerSocket = 1;
+  await all(raw(port, "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(2)));
   server.getConnections(() => undefined);
   const closed = once(server, "close");
   server.close(() => undefined);

@@ -36,6 +36,12 @@ export interface RespondOptions {
   readonly reason?: string | undefined;
   /** False if the transport must not add `date`. */
   readonly sendDate?: boolean;
+  /** HTTP/1.1: fields that the transport must not add, in lower case, even if the connection then has to close. */
+  readonly omitted?: readonly string[];
+  /** HTTP/1.1: the length of the content; "unknown" if the transport must not look for it. */
+  readonly contentLength?: number | "unknown" | undefined;
+  /** HTTP/1.1: false if the connection closes after the response. */
+  readonly keepAlive?: boolean;
 }
 
 /** The head of an HTTP/1.1 request as received. */
@@ -45,6 +51,8 @@ export interface Http1RequestHead {
   readonly target: string;
   /** Alternating names and values, in their original spelling. */
   readonly rawHeaders: readonly string[];
+  /** The same of the trailers, once the body has ended. */
+  readonly rawTrailers: readonly string[];
 }
 
 /** Called when the transport no longer needs the chunk, so that its owner can reuse it. */

@@ -1,5 +1,5 @@
 /** A ServerExchange on a request and response of node:http (RFC 9112). */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
 import type { TLSSocket } from "node:tls";
 import { contentLengthOf, type FieldSection, hasNoContent } from "../../http/index.ts";
 import { type Fault, guard, ignore } from "../guard.ts";
@@ -107,8 +107,8 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   }
 
   get http1(): Http1RequestHead {
-    const { httpVersion, url, rawHeaders } = this.#response.req;
-    return { version: httpVersion === "1.0" ? "1.0" : "1.1", target: url!, rawHeaders };
+    const { httpVersion, url, rawHeaders, rawTrailers } = this.#response.req;
+    return { version: httpVersion === "1.0" ? "1.0" : "1.1", target: url!, rawHeaders, rawTrailers };
   }
 
   get tunnelOffer(): TunnelOffer | undefined {
@@ -149,7 +149,7 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     // write yet; an informational response may always be omitted.
     if (this.#closed || this.#status !== undefined || socket === null || this.#response.req.httpVersionMinor < 1)
       return;
-    let head = `HTTP/1.1 ${status} ${status === 100 ? "Continue" : status === 103 ? "Early Hints" : ""}\r\n`;
+    let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
     for (const [name, value] of fields) head += `${name}: ${value}\r\n`;
     socket.write(`${head}\r\n`, "latin1");
   }
@@ -248,22 +248,33 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     const status = this.#status!;
     const isBodiless = hasNoContent(this.method, status);
     const names = new Set(fields.map(([name]) => name.toLowerCase()));
-    const isChunked = names.has("transfer-encoding");
+    const { reason, sendDate, omitted = [], contentLength = length, keepAlive } = this.#options ?? {};
+    const isCoded = names.has("transfer-encoding");
     const isSized = names.has("content-length");
-    const isFramed = isBodiless || isSized || (length !== undefined && !isChunked);
+    const added = isCoded || isSized || omitted.includes("content-length") ? undefined : contentLength;
+    const isFramed = isBodiless || isSized || typeof added === "number";
+    const hasDisposition = names.has("content-disposition");
     const flat: string[] = [];
+    const last: string[] = [];
     for (const [name, value] of fields) {
+      const lower = name.toLowerCase();
       // RFC 9112 §7.1.2: trailers require chunked coding; Node throws otherwise.
-      if (!isFramed || name.toLowerCase() !== "trailer") flat.push(name, value);
+      if (isFramed && lower === "trailer") continue;
+      // After content-length, Node would decode content-disposition as UTF-8.
+      (lower === "content-length" && hasDisposition ? last : flat).push(name, value);
     }
-    if (!isBodiless && length !== undefined && !isSized && !isChunked) {
-      flat.push("content-length", String(length));
+    flat.push(...last);
+    if (!isBodiless && typeof added === "number") {
+      if (hasDisposition) flat.push("Content-Length", String(added));
+      // Node then adds the field after Date and Connection.
+      else (this.#response as { _contentLength?: number })._contentLength = added;
     }
     const { altSvc, draining } = this.#tcp.listener;
     if (altSvc !== undefined && !names.has("alt-svc")) flat.push("alt-svc", altSvc);
-    if (draining) this.#response.shouldKeepAlive = false; // Node then sends `Connection: close`
-    const { reason, sendDate } = this.#options ?? {};
+    // Node then sends `Connection: close`.
+    if (draining || keepAlive === false) this.#response.shouldKeepAlive = false;
     if (sendDate === false) this.#response.sendDate = false;
+    for (const name of omitted) this.#response.removeHeader(name);
     if (reason === undefined) this.#response.writeHead(status, flat);
     else this.#response.writeHead(status, reason, flat);
   }

@@ -1,5 +1,5 @@
 /** Answers requests that Node's HTTP/1.1 parser refuses, and closes their connection (RFC 9112 §9.6). */
-import { STATUS_CODES } from "node:http";
+import { type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { isToken } from "../../http/index.ts";
 import { fromLatin1 } from "../../wire/text.ts";
@@ -40,9 +40,11 @@ function isMethodAt(packet: Uint8Array, at: number): boolean {
 export class Http1Refusal {
   readonly #refused = new WeakSet<Duplex>();
   readonly #onFault: (fault: Fault) => void;
+  readonly #isLikeNode: boolean;
 
-  constructor(onFault: (fault: Fault) => void) {
+  constructor(onFault: (fault: Fault) => void, isLikeNode: boolean) {
     this.#onFault = onFault;
+    this.#isLikeNode = isLikeNode;
   }
 
   /** Call if a request of this connection was already refused. */
@@ -59,11 +61,9 @@ export class Http1Refusal {
       socket.destroy();
       return;
     }
-    const status = statusOf(error);
-    const date = new Date().toUTCString();
-    socket.end(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\nDate: ${date}\r\n\r\n`,
-    );
+    const status = this.#isLikeNode ? (STATUS_OF_CODE[error.code ?? ""] ?? 400) : statusOf(error);
+    const lines = this.#isLikeNode ? "" : `Content-Length: 0\r\nDate: ${new Date().toUTCString()}\r\n`;
+    socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\n${lines}\r\n`);
     // RFC 9112 §9.6: closing while the client is still sending would reset the connection and lose the answer.
     const linger = guard("http1 refusal linger", this.#onFault, () => socket.destroy());
     const deadline = setTimeout(linger, LINGER);
@@ -72,4 +72,10 @@ export class Http1Refusal {
       guard("http1 refusal closed", this.#onFault, () => clearTimeout(deadline)),
     );
   }
+}
+
+/** Answers a request that Node's parser accepts. */
+export function refuseHttp1(response: ServerResponse, status: number): void {
+  response.shouldKeepAlive = false;
+  response.writeHead(status, { "content-length": 0 }).end();
 }

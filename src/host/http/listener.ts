@@ -3,6 +3,7 @@
  * (HTTP/1.1 and HTTP/2) and QUIC (HTTP/3) implement the same interface.
  */
 
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { Budget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
@@ -30,6 +31,12 @@ export interface ListenerOptions {
   readonly onKeyLog?: ((line: string) => void) | undefined;
   /** Overrides the default limits of HTTP/1.1. `headersTimeout` also applies to HTTP/2 and HTTP/3. */
   readonly http1Limits?: Http1Limits | undefined;
+  /** Decides which HTTP/1.1 requests with Upgrade become tunnels. Since Node 24; all of them by default. */
+  readonly shouldUpgrade?: ((request: IncomingMessage) => boolean) | undefined;
+  /** Called for each request above `maxRequestsPerSocket`, which gets a 503. */
+  readonly onDroppedRequest?: ((request: object, socket: object) => void) | undefined;
+  /** Refuses invalid HTTP/1.1 with the bytes of Node's server, which lack Date (RFC 9110 §6.6.1) and never say 501. */
+  readonly refusesLikeNode?: boolean;
   /** Called for invalid HTTP/1.1. Returns false to leave the response to the listener. */
   readonly onClientError?: ((error: Error, socket: object) => boolean) | undefined;
   /** TLS over TCP: options besides the certificates. */
@@ -63,14 +70,28 @@ export interface TlsOptions {
   readonly rejectUnauthorized: boolean;
 }
 
-/** Limits by node:http's names; times in milliseconds. */
+/** Options and limits by node:http's names; times in milliseconds. Undefined keeps the default. */
 export interface Http1Limits {
   readonly keepAliveTimeout?: number;
+  /** Since Node 22. */
+  readonly keepAliveTimeoutBuffer?: number;
   readonly headersTimeout?: number;
   readonly requestTimeout?: number;
+  /** How often late heads and requests are looked for. Fixed once the server listens. */
+  readonly connectionsCheckingInterval?: number;
   readonly maxRequestsPerSocket?: number;
   readonly maxHeadersCount?: number | null;
+  /** Bytes of a request head. Also for HTTP/1.1 only. */
+  readonly maxHeaderSize?: number;
+  /** False accepts HTTP/1.1 requests without Host, against RFC 9112 §3.2. */
+  readonly requireHostHeader?: boolean;
+  /** Makes the parser lenient. Field values remain restricted (RFC 9110 §5.5). */
+  readonly insecureHTTPParser?: boolean;
 }
+
+/** Those that do not keep the default. */
+export const definedLimits = (limits: Http1Limits = {}): Http1Limits =>
+  Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined && value !== null));
 
 /** "auto" asks only while many handshakes are unfinished. */
 export type RetryPolicy = "auto" | "always" | "never";

@@ -20,13 +20,15 @@ export interface RequestHead extends AcceptedHead {
   readonly path: string;
 }
 
-export function http1Head(request: IncomingMessage): RequestHead | Refusal {
+/** `requiresHost` is false if an HTTP/1.1 request may lack Host. */
+export function http1Head(request: IncomingMessage, requiresHost: boolean): RequestHead | Refusal {
   // RFC 9110 §15.6.6: Node's parser also accepts the version numbers 0.9 and 2.0.
   if (request.httpVersionMajor !== 1) return { status: 505, reason: "not HTTP/1" };
   const fields = fieldsFromRaw(request.rawHeaders);
   const isVersion1 = request.httpVersionMinor >= 1;
   // RFC 9112 §3.2
-  if (isVersion1 && !fields.some(([name]) => name === "host")) return { status: 400, reason: "host is missing" };
+  if (requiresHost && isVersion1 && !fields.some(([name]) => name === "host"))
+    return { status: 400, reason: "host is missing" };
   return refusalOfCoding(fields, isVersion1) ?? judge(targetOf(request, fields));
 }
 

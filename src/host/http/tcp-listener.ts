@@ -27,13 +27,20 @@ import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Pipeline } from "./http1-pipeline.ts";
-import { Http1Refusal } from "./http1-refusal.ts";
+import { Http1Refusal, refuseHttp1 } from "./http1-refusal.ts";
 import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { limitControlFrames } from "./http2-control-frames.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
+import { sentBytesCounter } from "./http2-sent-bytes.ts";
 import { limitSession } from "./http2-session-limits.ts";
 import { hideInnerServer } from "./inner-server.ts";
-import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "./listener.ts";
+import {
+  type BoundAddress,
+  definedLimits,
+  type Http1Limits,
+  type ListenerOptions,
+  type ManagedListener,
+} from "./listener.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { http1Head, http2Head } from "./request-head.ts";
 import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
@@ -62,6 +69,7 @@ export class TcpListener implements ManagedListener {
   /** Connections that use HTTP/1.1. */
   readonly #http1 = new Map<Socket, TcpConnection>();
   readonly #refusal: Http1Refusal;
+  readonly #shouldUpgrade: (request: IncomingMessage) => boolean;
   readonly #budget: Budget;
   readonly #stallTimeout: number;
   #closing: { promise: Promise<void>; deadline: Timer } | undefined;
@@ -74,7 +82,7 @@ export class TcpListener implements ManagedListener {
     this.#onFault = options.onFault ?? reportFault;
     this.#budget = options.budget ?? processBudget();
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
-    this.#refusal = new Http1Refusal(this.#onFault);
+    this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
     const { tlsOptions = {} } = options;
     this.#identities = new TlsIdentities(options.identities, options.tlsOptions?.context);
@@ -91,7 +99,7 @@ export class TcpListener implements ManagedListener {
       requestTimeout: 0,
       timeout,
       maxHeaderSize: MAX_HEAD_SIZE,
-      ...options.http1Limits,
+      ...definedLimits(options.http1Limits),
     });
     this.#server.on(
       "connection",
@@ -149,8 +157,12 @@ export class TcpListener implements ManagedListener {
         this.#observer.onTlsError?.(error, socket);
       }),
     );
+    this.#shouldUpgrade = options.shouldUpgrade ?? (() => true);
     this.#enableUpgrades();
-    const { onKeyLog } = options;
+    const { onKeyLog, onDroppedRequest } = options;
+    if (onDroppedRequest !== undefined) {
+      this.#server.on("dropRequest", guard("http1 dropped request", this.#onFault, onDroppedRequest) as never);
+    }
     if (onKeyLog !== undefined) {
       this.#server.on(
         "keylog",
@@ -179,7 +191,9 @@ export class TcpListener implements ManagedListener {
     if (!this.#acceptsTunnels) return;
     this.#server.on("upgrade", onUpgrade as never);
     // Newer versions of Node let us choose which requests to upgrade. RFC 9110 §7.8: an Upgrade may be ignored.
-    Object.assign(this.#server, { shouldUpgradeCallback: (request: IncomingMessage) => !hasContent(request) });
+    const isWanted = this.#shouldUpgrade;
+    const shouldUpgradeCallback = (request: IncomingMessage): boolean => !hasContent(request) && isWanted(request);
+    Object.assign(this.#server, { shouldUpgradeCallback });
   }
 
   async listen(port: number, host: string): Promise<BoundAddress> {
@@ -224,7 +238,7 @@ export class TcpListener implements ManagedListener {
   }
 
   setHttp1Limits(limits: Http1Limits): void {
-    Object.assign(this.#server, limits);
+    Object.assign(this.#server, definedLimits(limits));
   }
 
   acceptTunnels(): void {
@@ -405,7 +419,7 @@ export class TcpListener implements ManagedListener {
       return;
     }
     const response = responseFor(request, socket, this.#onFault);
-    const head = http1Head(request);
+    const head = this.#headOf(request);
     // RFC 9110 §9.3.6: we are not a proxy, unless the handler is one.
     const isUnsupported = hasContent(request) || (request.method === "CONNECT" && !this.#acceptsTunnels);
     // RFC 9110 §7.8: HTTP/1.0 has no Upgrade.
@@ -446,7 +460,7 @@ export class TcpListener implements ManagedListener {
 
   #handleHttp1(request: IncomingMessage, response: ServerResponse, upgrade?: Http1Upgrade): void {
     const connection = this.#connectionOf(request.socket, request.socket);
-    const head = http1Head(request);
+    const head = this.#headOf(request);
     if (isRefusal(head)) {
       connection.pipeline?.stop();
       this.#refusal.note(request.socket);
@@ -458,6 +472,10 @@ export class TcpListener implements ManagedListener {
     this.#onExchange(new Http1ServerExchange(request, response, { ...head, upgrade }, connection));
   }
 
+  #headOf(request: IncomingMessage): ReturnType<typeof http1Head> {
+    return http1Head(request, (this.#server as Http1Limits).requireHostHeader !== false);
+  }
+
   #handleClientError(error: Error, socket: Socket): void {
     const connection = this.#http1.get(socket);
     const exchanges = [...(connection?.exchanges ?? [])];
@@ -466,24 +484,6 @@ export class TcpListener implements ManagedListener {
     if (this.#observer.onClientError?.(error, socket)) return;
     this.#refusal.handle(error, socket, answered);
   }
-}
-
-/** Counts sent bytes: sums how much the session's flow control window shrinks between calls. */
-function sentBytesCounter(session: ServerHttp2Session): () => number {
-  let sent = 0;
-  let before = 0;
-  return () => {
-    if (session.destroyed) return sent;
-    const window = session.state.remoteWindowSize ?? before;
-    sent += Math.max(0, before - window);
-    before = window;
-    return sent;
-  };
-}
-
-function refuseHttp1(response: ServerResponse, status: number): void {
-  response.shouldKeepAlive = false;
-  response.writeHead(status, { "content-length": 0 }).end();
 }
 
 function refuse(stream: ServerHttp2Stream, status: number): void {

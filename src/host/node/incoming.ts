@@ -116,11 +116,9 @@ export function completeRequest(request: Incoming): void {
   const { exchange, onEnd } = request[REQUEST_STATE];
   if (request.complete || exchange.aborted !== undefined) return;
   request.complete = true;
-  const { trailers } = exchange.body;
-  if (trailers.length > 0) {
-    const lines = trailers.flat();
-    request._addHeaderLines(lines, lines.length);
-  }
+  const { http1, body } = exchange;
+  const lines = (http1?.rawTrailers as string[] | undefined) ?? body.trailers.flat();
+  if (lines.length > 0) request._addHeaderLines(lines, lines.length);
   request.push(null);
   onEnd?.();
 }

@@ -1,4 +1,5 @@
 /** Presents exchanges as Node's `(req, res)`, for a server like https.Server. */
+export { HTTP1_PROPERTIES, type Http1Options, type Http1Properties, Http1Settings } from "./http1-settings.ts"; // Node's options for HTTP/1.1
 export type { RequestClass } from "./incoming.ts"; // the class of `req`
 export { createNodeHandler, failResponse, type NodeServer } from "./node-handler.ts"; // turns exchanges into Node's events
 export type { ResponseClass } from "./outgoing.ts"; // the class of `res`

@@ -9,6 +9,7 @@ import { fieldValue } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../http/exchange.ts";
 import { type Scope, scopesOfListener, within } from "../request-scope.ts";
+import type { Http1Settings } from "./http1-settings.ts";
 import { completeRequest, createRequest, type Incoming, REQUEST_STATE, type RequestClass } from "./incoming.ts";
 import { connectionReset } from "./node-errors.ts";
 import type { Outbox } from "./outbox.ts";
@@ -19,11 +20,11 @@ import { StreamSocket } from "./stream-socket.ts";
 /** The server that emits the events. */
 export interface NodeServer extends EventEmitter {
   readonly timeout: number;
-  readonly joinDuplicateHeaders: boolean | undefined;
 }
 
 export interface NodeHandlerOptions {
   readonly server: NodeServer;
+  readonly settings: Http1Settings;
   readonly IncomingMessage: RequestClass;
   readonly ServerResponse: ResponseClass;
   readonly log: (line: string) => void;
@@ -71,14 +72,19 @@ function openTunnel(
   options: NodeHandlerOptions,
   scope: Scope,
 ): void {
-  const { server, onFault } = options;
+  const { server, settings, onFault } = options;
   const onListenerError = (error: unknown): void => report(options, exchange, error);
-  const socket = new StreamSocket(exchange, { server, onFault, onListenerError });
+  const socket = new StreamSocket(exchange, {
+    server,
+    highWaterMark: settings.highWaterMark,
+    onFault,
+    onListenerError,
+  });
   const fail = (error: unknown): void => {
     onListenerError(error);
     socket.destroy();
   };
-  const request = createRequest(options.IncomingMessage, exchange, socket, server.joinDuplicateHeaders, { fail });
+  const request = createRequest(options.IncomingMessage, exchange, socket, settings.joinDuplicateHeaders, { fail });
   request.complete = true;
   request.push(null);
   Object.assign(request, { upgrade: true });
@@ -113,9 +119,10 @@ class Transaction {
   constructor(exchange: ServerExchange, options: NodeHandlerOptions, scope: Scope) {
     this.#exchange = exchange;
     this.#options = options;
-    const { server, onFault } = options;
+    const { server, settings, onFault } = options;
     const socket = new StreamSocket(exchange, {
       server,
+      highWaterMark: settings.highWaterMark,
       onFault,
       onListenerError: (error) => report(options, exchange, error),
       onTimeout: () => this.#handleTimeout(),
@@ -125,10 +132,11 @@ class Transaction {
     if (server.timeout > 0) socket.setTimeout(server.timeout);
     const fail = (error: unknown): void => this.fail(error);
     const onEnd = (): void => this.#closeSocket();
-    const { joinDuplicateHeaders } = server;
+    const { joinDuplicateHeaders } = settings;
     this.#request = createRequest(options.IncomingMessage, exchange, socket, joinDuplicateHeaders, { fail, onEnd });
     const { response, outbox } = createResponse(options.ServerResponse, this.#request, socket, {
       exchange,
+      settings,
       onFault,
       fail,
       onFinish: () => this.#handleFinish(),

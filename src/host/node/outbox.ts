@@ -8,12 +8,15 @@ import type { FieldLine } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { RespondOptions, ServerExchange } from "../http/exchange.ts";
 import { captureScope, type Scope } from "../request-scope.ts";
+import type { Http1Settings } from "./http1-settings.ts";
 import { destroyed } from "./node-errors.ts";
-import { type Outgoing, splitLine } from "./outgoing-members.ts";
+import { type Outgoing, splitLines } from "./outgoing-members.ts";
+import type { ResponseHead } from "./response-head.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
 export interface OutboxOwner {
   readonly exchange: ServerExchange;
+  readonly settings: Http1Settings;
   readonly onFault: (fault: Fault) => void;
   /** Called when a listener or callback throws. */
   readonly fail: (error: unknown) => void;
@@ -21,9 +24,8 @@ export interface OutboxOwner {
   readonly onFinish: () => void;
 }
 
-interface Head {
+interface Head extends ResponseHead {
   readonly status: number;
-  readonly fields: readonly FieldLine[];
 }
 
 type WriteCallback = (error?: Error | null) => void;
@@ -33,6 +35,7 @@ const LARGE_CHUNK = 16 * 1024;
 
 export class Outbox {
   readonly exchange: ServerExchange;
+  readonly uniqueHeaders: ReadonlySet<string>;
   head: Head | undefined;
   readonly #response: Outgoing;
   readonly #socket: StreamSocket;
@@ -55,6 +58,7 @@ export class Outbox {
     this.#socket = socket;
     this.#owner = owner;
     this.exchange = owner.exchange;
+    this.uniqueHeaders = owner.settings.uniqueHeaders;
     this.exchange.onDrain = () => this.#handleDrain();
   }
 
@@ -96,8 +100,7 @@ export class Outbox {
     if (this.exchange.aborted !== undefined) return;
     this.#scope = captureScope();
     const response = this.#response;
-    const lines = response._trailer.split("\r\n").filter((line) => line !== "");
-    const trailers = lines.map(splitLine);
+    const trailers = splitLines(response._trailer, this.exchange.protocol);
     const isEmpty = this.#chunks.length === 0 && trailers.length === 0;
     if (!this.#isHeadSent && isEmpty) {
       this.#isEnded = true;
@@ -185,8 +188,12 @@ export class Outbox {
     const { head } = this;
     if (this.#isHeadSent || head === undefined) return;
     this.#isHeadSent = true;
-    const { sendDate, statusMessage } = this.#response;
-    this.exchange.respond(head.status, head.fields, { ...options, sendDate, reason: statusMessage });
+    const response = this.#response;
+    const { sendDate, statusMessage } = response;
+    const omitted = REMOVABLE.filter(([, flag]) => response[flag]).map(([name]) => name);
+    const { status, fields, contentLength, keepAlive } = head;
+    const reason = statusMessage;
+    this.exchange.respond(status, fields, { ...options, sendDate, omitted, contentLength, keepAlive, reason });
   }
 
   #sendChunks(): void {
@@ -212,6 +219,13 @@ export class Outbox {
     for (const callback of this.#callbacks.splice(0)) this.run(callback, error);
   }
 }
+
+/** Fields that Node adds unless `removeHeader` was called. */
+const REMOVABLE = [
+  ["connection", "_removedConnection"],
+  ["content-length", "_removedContLen"],
+  ["transfer-encoding", "_removedTE"],
+] as const;
 
 const onFault = (fault: Fault, outbox: Outbox): void => outbox.handleFault(fault);
 

@@ -1,5 +1,7 @@
 /** Undocumented members of ServerResponse that Node's own server uses. */
 import type { OutgoingHttpHeader, ServerResponse } from "node:http";
+import type { FieldLine } from "../../http/index.ts";
+import type { HttpVersion } from "../http/exchange.ts";
 import type { Incoming } from "./incoming.ts";
 
 export type Value = OutgoingHttpHeader | undefined;
@@ -32,8 +34,12 @@ export interface Outgoing extends ServerResponse<Incoming> {
   getRawHeaderNames(): string[];
 }
 
-/** Parses a field line that Node has formatted. */
-export function splitLine(line: string): [name: string, value: string] {
-  const colon = line.indexOf(":");
-  return [line.slice(0, colon).toLowerCase(), line.slice(colon + 1).trim()];
+/** Parses field lines that Node has formatted. RFC 9113 §8.2: names are in lower case, except in HTTP/1.1. */
+export function splitLines(text: string, protocol: HttpVersion): FieldLine[] {
+  const lines = text.split("\r\n").filter((line) => line !== "");
+  return lines.map((line) => {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, colon);
+    return [protocol === "http/1.1" ? name : name.toLowerCase(), line.slice(colon + 1).trim()];
+  });
 }

@@ -9,8 +9,8 @@ import type { ServerResponse } from "node:http";
 import type { Incoming } from "./incoming.ts";
 import { invalidStatus } from "./node-errors.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
-import { type GivenHeaders, type Outgoing, splitLine, type WriteCallback } from "./outgoing-members.ts";
-import { responseFields } from "./response-head.ts";
+import { type GivenHeaders, type Outgoing, splitLines, type WriteCallback } from "./outgoing-members.ts";
+import { responseHead } from "./response-head.ts";
 import type { StreamSocket } from "./stream-socket.ts";
 
 export type ResponseClass = new (request: never, options?: never) => ServerResponse;
@@ -27,7 +27,7 @@ export function createResponse(
   socket: StreamSocket,
   owner: OutboxOwner,
 ): { readonly response: Outgoing; readonly outbox: Outbox } {
-  const response = new Class(request as never) as BoundResponse;
+  const response = new Class(request as never, owner.settings.responseOptions as never) as BoundResponse;
   if (request.httpVersionMajor > 1) {
     // Node only checks the minor version, and takes "2.0" and "3.0" for HTTP/1.0.
     response.useChunkedEncodingByDefault = true;
@@ -50,7 +50,7 @@ function storeHeader(this: BoundResponse, firstLine: string, headers: GivenHeade
   const { protocol } = outbox.exchange;
   // RFC 9114 §4.1: an interim response is not final. Node allows it over HTTP/1.1.
   if (protocol !== "http/1.1" && this.statusCode < 200) throw invalidStatus(this.statusCode);
-  outbox.head = { status: this.statusCode, fields: responseFields(this, headers, protocol) };
+  outbox.head = { status: this.statusCode, ...responseHead(this, headers, protocol, outbox.uniqueHeaders) };
   this._header = firstLine;
 }
 
@@ -71,9 +71,8 @@ const INFORMATION = /^HTTP\/1\.1 (1[0-9]{2}) [^\r\n]*\r\n/;
 function writeRaw(this: BoundResponse, data: string, _encoding: BufferEncoding, callback?: WriteCallback): boolean {
   const match = INFORMATION.exec(data);
   if (match !== null && this.socket !== null) {
-    const lines = data.slice(match[0].length).trimEnd().split("\r\n");
-    const fields = lines.filter((line) => line !== "").map((line) => splitLine(line));
-    this[OUTBOX].exchange.inform(Number(match[1]), fields);
+    const { exchange } = this[OUTBOX];
+    exchange.inform(Number(match[1]), splitLines(data.slice(match[0].length), exchange.protocol));
   }
   if (typeof callback === "function") this[OUTBOX].callLater(callback);
   return true;

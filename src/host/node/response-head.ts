@@ -1,9 +1,13 @@
 /** Converts the headers of `writeHead`, in any of its shapes, to the fields of an exchange. */
 import { validateHeaderName, validateHeaderValue } from "node:http";
 import { type FieldLine, isHttp1Only } from "../../http/index.ts";
-import type { HttpVersion } from "../http/exchange.ts";
+import type { HttpVersion, RespondOptions } from "../http/exchange.ts";
 import { invalidHeaders, trailerInvalid } from "./node-errors.ts";
 import type { GivenHeaders, Outgoing, Value } from "./outgoing-members.ts";
+
+export type ResponseHead = Required<Pick<RespondOptions, "contentLength" | "keepAlive">> & {
+  readonly fields: readonly FieldLine[];
+};
 
 interface Seen {
   connection: boolean;
@@ -12,8 +16,16 @@ interface Seen {
   trailer: boolean;
 }
 
-/** Field lines in the listener's spelling for HTTP/1.1; for other versions, the allowed ones in lower case. */
-export function responseFields(response: Outgoing, given: GivenHeaders, protocol: HttpVersion): FieldLine[] {
+/**
+ * Field lines in the listener's spelling for HTTP/1.1; for other versions, the allowed ones in lower case. The values
+ * of `unique` fields are joined.
+ */
+export function responseHead(
+  response: Outgoing,
+  given: GivenHeaders,
+  protocol: HttpVersion,
+  unique: ReadonlySet<string>,
+): ResponseHead {
   const fields: FieldLine[] = [];
   const seen: Seen = { connection: false, length: false, coding: false, trailer: false };
   const isHttp1 = protocol === "http/1.1";
@@ -29,22 +41,22 @@ export function responseFields(response: Outgoing, given: GivenHeaders, protocol
   };
   eachHeader(response, given, (name, value) => {
     if (!Array.isArray(value)) add(name, value);
-    else if (name.toLowerCase() === "cookie" && value.length > 1) add(name, value.join("; "));
+    else if (isJoined(name.toLowerCase(), value, unique)) add(name, value.join("; "));
     else for (const each of value) add(name, each);
   });
-  if (isHttp1 && !seen.connection && !response.shouldKeepAlive && !response._removedConnection) {
-    fields.push(["Connection", "close"]);
-  }
-  if (!seen.length && !seen.coding && isLengthKnown(response) && !seen.trailer) {
-    fields.push([isHttp1 ? "Content-Length" : "content-length", String(response._contentLength)]);
-    seen.length = true;
-  }
+  const isLengthNeeded = !seen.length && !seen.coding && isLengthKnown(response) && !seen.trailer;
+  if (isLengthNeeded && !isHttp1) fields.push(["content-length", String(response._contentLength)]);
+  seen.length ||= isLengthNeeded;
+  const { _hasBody, useChunkedEncodingByDefault, _removedTE } = response;
+  const isChunked = seen.coding || (!seen.length && _hasBody && useChunkedEncodingByDefault && !_removedTE);
+  if (seen.trailer && !isChunked) throw trailerInvalid();
   // Keeps the framing that Node's server would choose; the exchange might find the length after all.
-  const isChunked = response._hasBody && response.useChunkedEncodingByDefault && !response._removedTE;
-  if (isHttp1 && !seen.length && !seen.coding && isChunked) fields.push(["Transfer-Encoding", "chunked"]);
-  if (seen.trailer && (seen.length || !response._hasBody)) throw trailerInvalid();
-  return fields;
+  const contentLength = isLengthNeeded ? response._contentLength! : _hasBody ? "unknown" : undefined;
+  return { fields, contentLength, keepAlive: response.shouldKeepAlive || seen.connection };
 }
+
+const isJoined = (name: string, { length }: readonly unknown[], unique: ReadonlySet<string>): boolean =>
+  unique.has(name) || (name === "cookie" && length > 1);
 
 const isLengthKnown = (response: Outgoing): boolean =>
   response._hasBody &&

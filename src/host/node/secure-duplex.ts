@@ -2,17 +2,17 @@
  * The members of tls.TLSSocket on the socket of a request. Over TCP, they are those of the request's connection; over
  * HTTP/3, whose TLS is part of QUIC, there is never a client certificate.
  */
-import { Duplex } from "node:stream";
 import type { CipherNameAndProtocol, PeerCertificate, TLSSocket } from "node:tls";
 import type { ServerExchange } from "../http/exchange.ts";
+import { TlsSocketShape } from "./types.ts";
 
-export abstract class SecureDuplex extends Duplex {
+export abstract class SecureDuplex extends TlsSocketShape {
   readonly encrypted = true;
   readonly alpnProtocol: string;
   readonly #exchange: ServerExchange;
 
-  constructor(exchange: ServerExchange) {
-    super({ allowHalfOpen: true });
+  constructor(exchange: ServerExchange, highWaterMark: number | undefined) {
+    super({ allowHalfOpen: true, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
     this.#exchange = exchange;
     this.alpnProtocol = exchange.protocol;
   }

@@ -14,6 +14,8 @@ import { SecureDuplex } from "./secure-duplex.ts";
 export interface SocketOwner {
   /** The value of `socket.server`. */
   readonly server: object;
+  /** Bytes; undefined for Node's default. */
+  readonly highWaterMark: number | undefined;
   readonly onFault: (fault: Fault) => void;
   /** Called when a listener throws; the socket is then destroyed. */
   readonly onListenerError: (error: unknown) => void;
@@ -44,7 +46,7 @@ export class StreamSocket extends SecureDuplex {
   #timer: Timer | undefined;
 
   constructor(exchange: ServerExchange, owner: SocketOwner) {
-    super(exchange);
+    super(exchange, owner.highWaterMark);
     this.server = owner.server;
     this.#exchange = exchange;
     this.#owner = owner;
@@ -78,7 +80,11 @@ export class StreamSocket extends SecureDuplex {
   /** Catches exceptions from listeners, which destroy only this socket. */
   override emit(event: string | symbol, ...given: unknown[]): boolean {
     // Node's server always has a listener: a connection error never becomes an exception.
-    if (event === "error" && this.listenerCount("error") === 0) return false;
+    if (event === "error" && this.listenerCount("error") === 0) {
+      // Nor does one that a listener emits, which ends the socket.
+      this.destroy();
+      return false;
+    }
     try {
       if (event === "close") this.#owner.onClose?.();
       return super.emit(event, ...given);
@@ -159,7 +165,10 @@ export class StreamSocket extends SecureDuplex {
       push: (chunk) => {
         if (chunk !== null) this.bytesRead += chunk.byteLength;
         this.touch();
-        return this.push(chunk);
+        const hasRoom = this.push(chunk);
+        // As with net.Socket, "end" needs no reader if there is nothing to read.
+        if (chunk === null) this.read(0);
+        return hasRoom;
       },
       fail: (error) => this.destroy(error),
     });

@@ -2,6 +2,9 @@
 import { EventEmitter } from "node:events";
 import { IncomingMessage, type RequestListener, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
+import { Socket } from "node:net";
+import { Duplex, type DuplexOptions } from "node:stream";
+import { TLSSocket } from "node:tls";
 
 // Tracing tools change https.Server when it is required: those that `node -r` loads do not see imports.
 const { Server: HttpsServer } = createRequire(import.meta.url)("node:https") as typeof import("node:https");
@@ -19,3 +22,29 @@ export const HttpsServerShape: new (options: { captureRejections: boolean }) => 
   },
   { prototype: Object.create(HttpsServer.prototype) as EventEmitter },
 ) as never;
+
+/**
+ * A Duplex that is an instance of tls.TLSSocket and net.Socket, since programs ask. Their constructors do not run; the
+ * methods of a stream are Duplex's, and subclasses replace those that they need.
+ */
+export const TlsSocketShape: new (options: DuplexOptions) => Duplex = Object.assign(
+  function (this: object, options: DuplexOptions): object {
+    return Reflect.construct(Duplex, [options], new.target as never);
+  },
+  { prototype: Object.create(TLSSocket.prototype, streamMembers()) as Duplex },
+) as never;
+
+/** The members of Duplex that net.Socket or tls.TLSSocket override. */
+function streamMembers(): PropertyDescriptorMap {
+  const members: PropertyDescriptorMap = {};
+  const overrides = [Socket.prototype, TLSSocket.prototype].flatMap((prototype) => Reflect.ownKeys(prototype));
+  for (const name of overrides) {
+    for (let owner: object | null = Duplex.prototype; owner !== null; owner = Object.getPrototypeOf(owner)) {
+      const member = Object.getOwnPropertyDescriptor(owner, name);
+      if (member === undefined || owner === Object.prototype) continue;
+      members[name as string] = member;
+      break;
+    }
+  }
+  return members;
+}

@@ -39,8 +39,8 @@ export function ownServer(listener?: Listener, options: ServerOptions = {}): { s
   return { server, lines };
 }
 
-export const httpsServer = (listener: Listener): AnyServer =>
-  createHttpsServer({ ...localhostIdentity } as object, listener) as unknown as AnyServer;
+export const httpsServer = (listener: Listener, options: object = {}): AnyServer =>
+  createHttpsServer({ ...localhostIdentity, ...options } as object, listener) as unknown as AnyServer;
 
 export async function connect(open: OpenTestClient, port: number): Promise<TestClient> {
   const client = await open(new URL(`https://127.0.0.1:${port}`));
