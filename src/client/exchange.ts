@@ -13,6 +13,7 @@ import type {
   Session,
   SessionStats,
 } from "../host/client/session.ts";
+import { isForTunnel, opensTunnel } from "../host/client/tunnel.ts";
 import { millisNow } from "../host/clock.ts";
 import { type Fault, guard } from "../host/guard.ts";
 import { noLimit, Timer } from "../host/timer.ts";
@@ -243,9 +244,12 @@ export class Exchange implements Waiter, ResponseHandler {
   onHead(status: number, fields: readonly Field[], statusText: string, spelled = fields): void {
     const received = this.#now();
     this.#state = "head";
-    const mayHaveContent = this.#request.head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
+    const { head } = this.#request;
+    const mayHaveContent = head.method !== "HEAD" && status !== 204 && status !== 205 && status !== 304;
     const length = contentLengthOf(fields);
-    if (mayHaveContent && typeof length === "number") this.#expected = length;
+    // RFC 9110 §9.3.6: a content-length in the response to CONNECT has no meaning.
+    const isTunnel = isForTunnel(head) && opensTunnel(status);
+    if (mayHaveContent && !isTunnel && typeof length === "number") this.#expected = length;
     this.#timer?.clear();
     if (!this.#paused) this.#armForBody();
     this.#receiver.onHead({ status, statusText, fields, spelled, mayHaveContent, received });

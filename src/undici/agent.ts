@@ -1,15 +1,17 @@
-// An undici Dispatcher that sends https:// requests over nagare's own connections. What those cannot do (http://,
-// CONNECT, upgrades) goes to another dispatcher.
+// An undici Dispatcher that sends https:// requests over nagare's own connections. What those cannot do (http://)
+// goes to another dispatcher.
 import type { ClientOptions, ConnectionFacts } from "../client/index.ts";
 import { ConnectionPool } from "../client/pool.ts";
 import type { Session } from "../host/client/session.ts";
+import { isForTunnel } from "../host/client/tunnel.ts";
 import { Dispatcher, UndiciAgent, type undici, undiciErrors } from "../host/client/undici.ts";
 import { detach, ignore } from "../host/guard.ts";
 import { publishConnectError, publishConnected } from "./channels.ts";
 import { DispatchedRequest, type Observer } from "./dispatch.ts";
+import { isToken } from "./fields.ts";
 import { type AnyHandler, bothInterfaces, checkHandler, faceOf } from "./handlers.ts";
 import { type DispatchOptions, originOf } from "./options.ts";
-import { requestFrom } from "./request.ts";
+import { requestFrom, tunnelOf } from "./request.ts";
 
 /** Any dispatcher, of any version of undici. */
 export interface AnyDispatcher {
@@ -17,7 +19,10 @@ export interface AnyDispatcher {
 }
 
 export interface AgentOptions extends ClientOptions {
-  /** Gets the requests for http:// origins, CONNECT and upgrades. Default: an undici Agent, closed with this one. */
+  /**
+   * Gets the requests for http:// origins, and upgrades that a server does not take over HTTP/2 or HTTP/3. Default: an
+   * undici Agent, closed with this one.
+   */
   readonly fallback?: AnyDispatcher | undefined;
 }
 
@@ -105,9 +110,11 @@ export class Agent extends Dispatcher {
     }
     if (this.destroyed) throw new undiciErrors.ClientDestroyedError();
     if (this.closed) throw new undiciErrors.ClientClosedError();
-    const isOurs = originOf(options.origin).protocol === "https:" && !options.upgrade && options.method !== "CONNECT";
-    if (!isOurs) return this.#fallback.dispatch(options as never, bothInterfaces(handler) as never);
-    checkHandler(handler);
+    const fallBack = (): boolean => this.#fallback.dispatch(options as never, bothInterfaces(handler) as never);
+    // Upgrade may list several protocols, and versions; an extended CONNECT has one token.
+    const isOurs = originOf(options.origin).protocol === "https:" && isToken(options.upgrade || "none");
+    if (!isOurs) return fallBack();
+    checkHandler(handler, isForTunnel(tunnelOf(options)));
     const request = requestFrom(options);
     const origin = this.#pool.origin(request.url, request.address);
     const observer: Observer = {
@@ -118,6 +125,11 @@ export class Agent extends Dispatcher {
       onUnconnected: (url, error) => {
         publishConnectError(url, error);
         this.emit("connectionError", url, [this], error as undici.errors.UndiciError);
+      },
+      onUntunnelled: () => {
+        if (!this.#pool.settings.protocols.includes("http/1.1")) return false;
+        fallBack();
+        return true;
       },
       onDone: () => {
         this.#active.delete(dispatched);

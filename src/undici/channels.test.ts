@@ -1,8 +1,11 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { Readable } from "node:stream";
+import { once } from "node:events";
+import { type Duplex, Readable } from "node:stream";
 import { request } from "undici";
 import { beforeEach, describe, expect, test } from "vitest";
+import { localhostIdentity } from "../host/http/testing/identities.ts";
+import { createServer } from "../node/index.ts";
 import { onEnd, openAgent, openWorld, PROTOCOLS, type World } from "./testing/world.ts";
 
 interface Published {
@@ -140,4 +143,21 @@ test("a failed connection is published, with the request's error", async () => {
   await expect(request("https://localhost:1/", { dispatcher: openAgent({ protocols: ["h2"] }) })).rejects.toThrow();
   expect(failures).toMatchObject([{ connectParams: { hostname: "localhost" }, error: { code: "ECONNREFUSED" } }]);
   expect(names).toEqual(["create", "error"]);
+});
+
+test.each(PROTOCOLS)("an upgrade over %s is published as complete", async (protocol) => {
+  const server = createServer({ ...(localhostIdentity as { cert: string; key: string }) });
+  server.on("upgrade", (_request, socket: Duplex) => {
+    socket.end("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n");
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", () => resolve()));
+  onEnd(async () => server.close());
+  const { names, messages } = record();
+  const origin = `https://localhost:${(server.address() as { port: number }).port}`;
+  const dispatcher = openAgent({ protocols: [protocol] });
+  const { socket } = await dispatcher.upgrade({ origin, path: "/", protocol: "echo" } as never);
+  socket.resume().end();
+  await once(socket, "close");
+  expect(names.filter((name) => name !== "bodySent")).toEqual(["create", "headers", "trailers"]);
+  expect(messages[0]!.request).toMatchObject({ upgrade: "echo", completed: true });
 });

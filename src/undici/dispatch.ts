@@ -1,8 +1,11 @@
 // One dispatched request: an exchange of the client, as calls of undici's handler. Each callback once and in order;
 // after an abort only the error; an exception of a callback ends the request.
+import { OutgoingBody } from "../client/body.ts";
 import { Exchange, type ExchangeReceiver, type ResponseHead } from "../client/exchange.ts";
 import type { Origin } from "../client/origin.ts";
+import { NoExtendedConnectError } from "../host/client/errors.ts";
 import type { Field, Session } from "../host/client/session.ts";
+import { isForTunnel } from "../host/client/tunnel.ts";
 import { undiciErrors } from "../host/client/undici.ts";
 import type { HostClock } from "../host/clock.ts";
 import { guard } from "../host/guard.ts";
@@ -10,6 +13,7 @@ import { combinedFieldValue } from "../http/index.ts";
 import { undiciError } from "./errors.ts";
 import type { Controller, Face, RawFields } from "./handlers.ts";
 import type { DispatchRequest } from "./request.ts";
+import { TunnelSocket, tunnelResponse } from "./tunnel.ts";
 
 interface Timeouts {
   readonly headersTimeout: number;
@@ -22,6 +26,8 @@ export interface Observer {
   /** A connection has taken the request. */
   onTaken(url: URL, session: Session): void;
   onUnconnected(url: URL, error: Error): void;
+  /** The server takes no tunnels over the connection's protocol. Returns true if another dispatcher has the request. */
+  onUntunnelled(): boolean;
   onDone(): void;
 }
 
@@ -40,6 +46,9 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
   );
   #openGate: (() => void) | undefined;
   #reason: Error | null = null;
+  /** Exists if the request is for a tunnel. */
+  readonly #tunnel: TunnelSocket | undefined;
+  #isOpen = false;
   #paused = false;
   #headSeen = false;
   #done = false;
@@ -49,7 +58,15 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
     this.#origin = origin;
     this.#face = face;
     this.#observer = observer;
-    const { url, head, body, idempotent, expectContinue } = request;
+    const { url, head, body, idempotent, expectContinue, websocketKey } = request;
+    this.#tunnel = isForTunnel(head)
+      ? new TunnelSocket({
+          pause: () => this.#exchange.pause(),
+          resume: () => this.#exchange.resume(),
+          abort: (reason) => this.#exchange.abort(reason),
+        })
+      : undefined;
+    const tunnelled = this.#tunnel && OutgoingBody.readOnce(() => this.#tunnel!.content(), undefined);
     // RFC 9110 §10.1.1. undici sends the expectation on HTTP/2 only, and so never on HTTP/1.1.
     const gate = expectContinue
       ? new Promise<void>((resolve) => {
@@ -61,9 +78,11 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
       {
         url,
         head,
-        body: body?.outgoing({ gate, onBodySent: (chunk) => this.#bodySent(chunk) }),
+        body: tunnelled ?? body?.outgoing({ gate, onBodySent: (chunk) => this.#bodySent(chunk) }),
         idempotent,
         fieldsFor: (protocol) => {
+          // RFC 8441 §5: without a key in an extended CONNECT.
+          if (websocketKey !== undefined) return protocol === "http/1.1" ? [["sec-websocket-key", websocketKey]] : [];
           if (!expectContinue) return [];
           if (protocol !== "http/1.1") return [["expect", "100-continue"]];
           this.#openGate?.();
@@ -78,7 +97,8 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
       {
         clock: timeouts.clock,
         headersTimeout: request.headersTimeout ?? timeouts.headersTimeout,
-        bodyTimeout: request.bodyTimeout ?? timeouts.bodyTimeout,
+        // A tunnel may be silent.
+        bodyTimeout: isForTunnel(head) ? 0 : (request.bodyTimeout ?? timeouts.bodyTimeout),
       },
       this,
     );
@@ -140,18 +160,45 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
     this.#openGate?.();
     const altSvc = combinedFieldValue(fields, "alt-svc");
     if (altSvc !== undefined) this.#origin.altSvc(altSvc);
+    const opened = tunnelResponse(this.#request, status, spelled);
+    if (opened !== undefined) {
+      this.#upgrade(opened.status, rawFrom(opened.fields), statusText);
+      return;
+    }
+    this.#tunnel?.refuse();
     this.#call(() => this.#face.responseStarted());
     if (!this.#done) this.#head(status, spelled, statusText);
   }
 
+  /** The request is complete; what follows is the tunnel's. */
+  #upgrade(status: number, raw: RawFields, statusText: string): void {
+    const { published } = this.#request;
+    const { remoteAddress, remotePort } = this.#exchange.session!;
+    Object.assign(this.#tunnel!, { remoteAddress, remotePort });
+    this.#isOpen = true;
+    this.#finish();
+    this.rawHeaders = raw;
+    published.publishHeaders(status, raw, statusText);
+    try {
+      this.#face.upgrade(this, status, raw, this.#tunnel);
+      published.publishTrailers([]);
+    } catch (error) {
+      this.#tunnel!.destroy();
+      published.publishError(error as Error);
+      this.#face.error(this, error as Error);
+    }
+  }
+
   onData(chunk: Uint8Array): void {
-    if (this.#done) return;
     const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    if (this.#isOpen) this.#tunnel!.receive(bytes);
+    if (this.#done) return;
     this.#request.published.publishBodyChunkReceived(bytes);
     this.#call(() => this.#face.data(this, bytes));
   }
 
   onEnd(_trailers: readonly Field[], spelled: readonly Field[]): void {
+    if (this.#isOpen) this.#tunnel!.receiveEnd();
     if (!this.#finish()) return;
     this.rawTrailers = rawFrom(spelled);
     this.#request.published.publishTrailers(this.rawTrailers);
@@ -164,7 +211,10 @@ export class DispatchedRequest implements ExchangeReceiver, Controller {
   }
 
   onError(error: unknown): void {
+    if (this.#isOpen) this.#tunnel!.fail(undiciError(error, true));
     if (!this.#finish()) return;
+    this.#tunnel?.refuse();
+    if (error instanceof NoExtendedConnectError && this.#observer.onUntunnelled()) return;
     const reason = error === this.#reason ? this.#reason! : undiciError(error, this.#headSeen);
     this.#reason ??= reason;
     this.#request.body?.destroy(reason);

@@ -43,9 +43,10 @@ export function isNewHandler(handler: AnyHandler): boolean {
 }
 
 /** Throws if a callback that undici requires is missing. */
-export function checkHandler(handler: AnyHandler): void {
+export function checkHandler(handler: AnyHandler, isForTunnel: boolean): void {
   if (isNewHandler(handler)) return;
-  for (const name of [...REQUIRED_OLD, ...REQUIRED_OLD_RESPONSE]) {
+  const required = isForTunnel ? ["onUpgrade"] : REQUIRED_OLD_RESPONSE;
+  for (const name of [...REQUIRED_OLD, ...required]) {
     if (typeof handler[name] !== "function") throw new undiciErrors.InvalidArgumentError(`invalid ${name} method`);
   }
 }

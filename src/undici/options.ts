@@ -10,7 +10,8 @@ export interface DispatchOptions {
   readonly body?: unknown;
   readonly query?: Record<string, unknown> | undefined;
   readonly idempotent?: boolean | undefined;
-  readonly upgrade?: string | boolean | null | undefined;
+  /** The protocol to switch to. */
+  readonly upgrade?: string | null | undefined;
   readonly headersTimeout?: number | null | undefined;
   readonly bodyTimeout?: number | null | undefined;
   readonly reset?: boolean | null | undefined;
@@ -36,9 +37,11 @@ export function originOf(origin: DispatchOptions["origin"]): URL {
 
 /** Throws undici's error for options that it does not accept. */
 export function checkOptions(options: DispatchOptions): void {
-  const { path, method, headersTimeout, bodyTimeout, reset, expectContinue, throwOnError, maxRedirections } = options;
+  const { path, method, headersTimeout, bodyTimeout, reset, expectContinue, upgrade, throwOnError, maxRedirections } =
+    options;
   if (typeof path !== "string") throw invalid("path must be a string");
-  if (!/^(?:\/|https?:\/\/)/.test(path)) throw invalid("path must be an absolute URL or start with a slash");
+  if (!/^(?:\/|https?:\/\/)/.test(path) && method !== "CONNECT")
+    throw invalid("path must be an absolute URL or start with a slash");
   if (!PATH.test(path)) throw invalid("invalid request path");
   if (typeof method !== "string") throw invalid("method must be a string");
   if (!isToken(method)) throw invalid("invalid request method");
@@ -48,6 +51,7 @@ export function checkOptions(options: DispatchOptions): void {
   for (const [name, value] of Object.entries({ reset, expectContinue })) {
     if (value != null && typeof value !== "boolean") throw invalid(`invalid ${name}`);
   }
+  if (upgrade && typeof upgrade !== "string") throw invalid("upgrade must be a string");
   if (throwOnError != null) throw invalid("invalid throwOnError");
   if (maxRedirections != null && maxRedirections !== 0) {
     throw invalid("maxRedirections is not supported, use the redirect interceptor");

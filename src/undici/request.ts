@@ -1,6 +1,7 @@
 // undici's dispatch options as a request of the client.
 import { stringify } from "node:querystring";
 import type { ClientRequestHead } from "../host/client/session.ts";
+import { isForTunnel } from "../host/client/tunnel.ts";
 import { undiciErrors } from "../host/client/undici.ts";
 import { DispatchBody } from "./body.ts";
 import { PublishedRequest } from "./channels.ts";
@@ -11,6 +12,8 @@ export interface DispatchRequest {
   /** The host to connect to instead of the URL's, whose certificate is expected. */
   readonly address: string | undefined;
   readonly head: ClientRequestHead;
+  /** The value of `sec-websocket-key`, of a request for a WebSocket. */
+  readonly websocketKey: string | undefined;
   readonly published: PublishedRequest;
   readonly body: DispatchBody | undefined;
   readonly idempotent: boolean | undefined;
@@ -22,13 +25,15 @@ export interface DispatchRequest {
 /** Methods that anticipate content, and send content-length: 0 without it (RFC 9110 §8.6). */
 const EXPECT_CONTENT = new Set(["PUT", "POST", "PATCH", "QUERY", "PROPFIND", "PROPPATCH"]);
 
+const WEBSOCKET_KEY = "sec-websocket-key";
+
 /** Throws undici's error for a request that it does not accept. Listeners of undici's channels see the request here. */
 export function requestFrom(options: DispatchOptions): DispatchRequest {
   const { path } = options;
   checkOptions(options);
   const origin = originOf(options.origin);
   const target = options.query ? withQuery(path, options.query) : path;
-  const body = DispatchBody.from(options.body);
+  const body = isForTunnel(tunnelOf(options)) ? undefined : DispatchBody.from(options.body);
   const published = new PublishedRequest(origin, target, options, body);
   published.addAll(options.headers);
   published.publishCreate();
@@ -46,17 +51,20 @@ function finished(
   body: DispatchBody | undefined,
   options: DispatchOptions,
 ): DispatchRequest {
-  const { method } = published;
-  const fields = published.lines();
+  const tunnel = tunnelOf(options);
+  const { method } = tunnel;
+  const isTunnel = isForTunnel(tunnel);
+  const lines = published.lines();
+  const fields = isTunnel ? lines.filter(([name]) => name !== WEBSOCKET_KEY) : lines;
   if (body?.type !== undefined && published.contentType === null) fields.push(["content-type", body.type]);
-  if (published.reset === true) fields.push(["connection", "close"]);
+  if (published.reset === true && !isTunnel) fields.push(["connection", "close"]);
   const known = body === undefined ? 0 : body.length;
   const length = published.contentLength;
   if (length !== null && known !== undefined && known !== length && method !== "HEAD") {
     throw new undiciErrors.RequestContentLengthMismatchError();
   }
   if (body !== undefined) body.length = known ?? length ?? undefined;
-  else if (EXPECT_CONTENT.has(method)) fields.push(["content-length", "0"]);
+  else if (EXPECT_CONTENT.has(method) && !isTunnel) fields.push(["content-length", "0"]);
 
   const { servername } = options;
   const hostname = origin.hostname.replace(/^\[(.*)\]$/, "$1");
@@ -67,12 +75,14 @@ function finished(
     url,
     address: isElsewhere ? hostname : undefined,
     head: {
-      method,
+      ...tunnel,
       scheme: "https",
-      authority: published.host ?? origin.host,
-      path: originForm(published.path),
+      // RFC 9110 §7.1: the target of CONNECT is an authority.
+      authority: method === "CONNECT" ? published.path : (published.host ?? origin.host),
+      path: method === "CONNECT" ? "" : originForm(published.path),
       fields,
     },
+    websocketKey: isTunnel ? lines.find(([name]) => name === WEBSOCKET_KEY)?.[1] : undefined,
     published,
     body,
     idempotent: options.idempotent ?? undefined,
@@ -80,6 +90,11 @@ function finished(
     headersTimeout: options.headersTimeout ?? undefined,
     bodyTimeout: options.bodyTimeout ?? undefined,
   };
+}
+
+/** Which tunnel the request is for, if any. `:protocol` has no upper case where it is registered (RFC 8441 §4). */
+export function tunnelOf({ method, upgrade }: DispatchOptions): Pick<ClientRequestHead, "method" | "protocol"> {
+  return upgrade ? { method, protocol: upgrade.toLowerCase() } : { method };
 }
 
 function withQuery(path: string, query: Record<string, unknown>): string {

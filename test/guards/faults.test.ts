@@ -15,7 +15,7 @@ import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 
 import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
-import { dispatched, failing } from "./dispatch-world.ts";
+import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { nodeTraffic, slowHead } from "./node-world.ts";
 import {
   all,
@@ -303,6 +303,13 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client h1 head": at(h1),
   "client h1 data": at(h1),
   "client h1 end": at(h1),
+  "client h1 upgrade": at(() => tunnelled("ended")),
+  "client h1 tunnel data": at(() => tunnelled("ended")),
+  "client h1 tunnel end": at(() => tunnelled("ended")),
+  "client h1 tunnel error": at(() => tunnelled("broken")),
+  "client h1 tunnel close": at(() => tunnelled("ended")),
+  "client h1 tunnel content": at(() => tunnelled("ended")),
+  "client h1 tunnel room": at(() => tunnelled("ended")),
   "client h1 error": at(h1),
   "client h2 connect": at(h2),
   "client h2 settings": at(h2),

@@ -59,6 +59,13 @@ export class ServerGoneError extends ClientError {
   }
 }
 
+/** The server takes no tunnels over the connection's version of HTTP. */
+export class NoExtendedConnectError extends ClientError {
+  constructor() {
+    super("PROTOCOL_UNAVAILABLE", "the server does not support extended CONNECT (RFC 8441, RFC 9220)");
+  }
+}
+
 /** Wraps an error in a ClientError, unless it is one already. */
 export function asClientError(error: unknown, code: ClientErrorCode, message: string): ClientError {
   if (error instanceof ClientError) return error;

@@ -7,7 +7,7 @@ import { detach, type Fault, guard } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import { type H3EventHandler, H3EventPump } from "../quic/h3-event-pump.ts";
-import { asClientError, ClientError, ServerGoneError } from "./errors.ts";
+import { asClientError, ClientError, NoExtendedConnectError, ServerGoneError } from "./errors.ts";
 import type { Http3Session } from "./http3.ts";
 import type {
   ClientExchange,
@@ -19,6 +19,7 @@ import type {
   SessionStats,
 } from "./session.ts";
 import { StarvationWatch } from "./starvation.ts";
+import { isForTunnel } from "./tunnel.ts";
 
 export interface H3SessionParts {
   readonly connection: Connection;
@@ -43,6 +44,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   #waiting: H3ClientExchange[] = [];
   readonly #starvation: StarvationWatch;
   #requests = 0;
+  #hasSettings = false;
   #silence = 0;
   #isClosed = false;
   #error: Error | undefined;
@@ -105,7 +107,8 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
       );
       return;
     }
-    const id = exchange.start();
+    // RFC 9220 §3: only the server's settings tell whether it takes tunnels.
+    const id = exchange.needsSettings && !this.#hasSettings ? "blocked" : exchange.start();
     if (id === "blocked") this.#waiting.push(exchange);
     else if (id !== undefined) this.#exchanges.set(id, exchange);
   }
@@ -177,13 +180,13 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
 
   handleH3(event: H3Event): void {
     switch (event.type) {
-      case "requests-available": {
-        const waiting = this.#waiting;
-        this.#waiting = [];
-        for (const exchange of waiting) this.#start(exchange);
-        this.#parts.onChange();
+      case "settings":
+        this.#hasSettings = true;
+        this.#startWaiting();
         break;
-      }
+      case "requests-available":
+        this.#startWaiting();
+        break;
       case "goaway":
         for (const id of event.unprocessed) this.#exchanges.get(id)?.fail(this.#lost(), true);
         for (const exchange of this.#waiting) exchange.fail(this.#lost(), true);
@@ -192,13 +195,19 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
       case "drained":
         this.#parts.h3.close();
         break;
-      case "settings":
       case "closed":
       case "request":
         break;
       default:
         this.#exchanges.get(event.id)?.handleH3(event);
     }
+  }
+
+  #startWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const exchange of waiting) this.#start(exchange);
+    this.#parts.onChange();
   }
 
   #lost(reason?: CloseReason): Error {
@@ -248,18 +257,26 @@ class H3ClientExchange implements ClientExchange {
     this.#handler = handler;
   }
 
+  get needsSettings(): boolean {
+    return this.#head.protocol !== undefined;
+  }
+
   /** Returns the stream id, "blocked" without stream credit, or undefined if the request has failed. */
   start(): StreamId | "blocked" | undefined {
     if (this.#isDone) return undefined;
-    const { method, scheme, authority, path } = this.#head;
+    const { scheme, authority, path, protocol } = this.#head;
+    const method = protocol === undefined ? this.#head.method : "CONNECT";
     const fields = this.#head.fields.filter(([name, value]) => name !== "host" && !isHttp1Only(name, value));
     if (this.#content?.length !== undefined) fields.push(["content-length", String(this.#content.length)]);
     let id: StreamId | undefined;
     try {
-      const target = method === "CONNECT" ? {} : { scheme, path };
+      const target = this.#head.method === "CONNECT" ? {} : { scheme, path, protocol };
       id = this.#h3.request({ method, authority, fields, ...target }, this.#content === undefined);
     } catch (error) {
-      const invalid = asClientError(error, "REQUEST_INVALID", "the request cannot be sent");
+      const isRefused = protocol !== undefined && !this.#h3.peerSettings.enableConnectProtocol;
+      const invalid = isRefused
+        ? new NoExtendedConnectError()
+        : asClientError(error, "REQUEST_INVALID", "the request cannot be sent");
       queueMicrotask(
         guard(
           "client h3 invalid",
@@ -370,8 +387,9 @@ class H3ClientExchange implements ClientExchange {
 
   #end(): void {
     if (this.#isDone || !this.#isFinished) return;
+    if (isForTunnel(this.#head)) this.#h3.writeData(this.#id!, new Uint8Array(0), true);
     // RFC 9114 §4.1: the response may end before the request, whose rest is then not needed.
-    this.#h3.cancel(this.#id!, H3_ERRORS.H3_NO_ERROR.code);
+    else this.#h3.cancel(this.#id!, H3_ERRORS.H3_NO_ERROR.code);
     this.#settle();
     this.#handler.onEnd(this.#trailers);
   }

@@ -1,4 +1,5 @@
 // HTTP/1.1 on one connection, using undici: its Client gets the socket from tcp.ts and never opens another.
+import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { Dispatcher, Client as UndiciClient } from "undici";
 import { combinedFieldValue, type FieldSection } from "../../http/index.ts";
@@ -7,6 +8,7 @@ import { fieldsFromRaw, spelledFromRaw } from "../http/raw-fields.ts";
 import { LONGEST_TIMEOUT } from "../timer.ts";
 import { asClientError, ClientError } from "./errors.ts";
 import { Http1Socket, RESPONSE_CUT } from "./http1-socket.ts";
+import { Http1Tunnel } from "./http1-tunnel.ts";
 import { MAX_RESPONSE_HEAD } from "./limits.ts";
 import type {
   ClientExchange,
@@ -18,6 +20,7 @@ import type {
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
 import type { ClientTcpConnection } from "./tcp.ts";
+import { isForTunnel } from "./tunnel.ts";
 import { Client } from "./undici.ts";
 import { unpublished } from "./undici-channels.ts";
 
@@ -36,6 +39,8 @@ export class Http1Session implements Session {
   #active = 0;
   #requests = 0;
   #draining = false;
+  /** The socket is that of a tunnel, no longer undici's. */
+  #isTunnel = false;
 
   constructor(
     connection: ClientTcpConnection,
@@ -97,16 +102,27 @@ export class Http1Session implements Session {
       this.#active -= 1;
       onChange();
     };
-    const exchange = new Http1ClientExchange(handler, content, () => this.#socket.expectHead(), release);
+    const isTunnel = isForTunnel(head);
+    const exchange = new Http1ClientExchange(handler, {
+      content,
+      isTunnel,
+      onStart: () => this.#socket.expectHead(),
+      release,
+      retire: () => {
+        this.#draining = true;
+        this.#isTunnel = true;
+      },
+    });
     this.#current = exchange;
     const headers = ["host", head.authority];
     for (const [name, value] of head.fields) headers.push(name, value);
-    if (content?.length !== undefined) headers.push("content-length", String(content.length));
+    if (content?.length !== undefined && !isTunnel) headers.push("content-length", String(content.length));
     const options: Dispatcher.DispatchOptions & { servername: string } = {
       method: head.method,
-      path: head.path,
+      path: head.method === "CONNECT" ? head.authority : head.path,
       headers,
-      body: content === undefined ? null : (exchange.chunks(content) as never),
+      body: content === undefined || isTunnel ? null : (exchange.chunks(content) as never),
+      ...(head.protocol === undefined ? {} : { upgrade: head.protocol }),
       servername: this.#servername,
       reset: false, // undici closes the connection after a HEAD
     };
@@ -125,7 +141,7 @@ export class Http1Session implements Session {
   async close(): Promise<void> {
     this.#draining = true;
     await this.#client.close();
-    this.#connection.socket.destroy();
+    if (!this.#isTunnel) this.#connection.socket.destroy();
     await this.closed;
   }
 
@@ -146,23 +162,30 @@ class ConnectionSpent extends Error {
 
 type Controller = Dispatcher.DispatchController;
 
+interface Http1Request {
+  readonly content: RequestContent | undefined;
+  /** The content is that of the tunnel, if it opens. */
+  readonly isTunnel: boolean;
+  /** Called when the request is about to be written. */
+  readonly onStart: () => void;
+  readonly release: () => void;
+  /** The connection became a tunnel. */
+  readonly retire: () => void;
+}
+
 /** Adapts undici's handler and controller to ours. */
 class Http1ClientExchange implements ClientExchange {
   readonly #handler: ResponseHandler;
-  readonly #hasContent: boolean;
-  readonly #onStart: () => void;
-  readonly #release: () => void;
+  readonly #request: Http1Request;
+  #tunnel: Http1Tunnel | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #resetReason: Error | undefined;
   #paused = false;
   #done = false;
 
-  /** `onStart` is called when the request is about to be written. */
-  constructor(handler: ResponseHandler, content: RequestContent | undefined, onStart: () => void, release: () => void) {
+  constructor(handler: ResponseHandler, request: Http1Request) {
     this.#handler = handler;
-    this.#hasContent = content !== undefined;
-    this.#onStart = onStart;
-    this.#release = release;
+    this.#request = request;
   }
 
   readonly #handleFault = ({ error }: Fault): void => {
@@ -179,6 +202,12 @@ class Http1ClientExchange implements ClientExchange {
       (controller: Controller, status: number, _headers: unknown, statusText?: string) =>
         this.#handleHead(controller, status, statusText),
     ),
+    onRequestUpgrade: guard(
+      "client h1 upgrade",
+      this.#handleFault,
+      (controller: Controller, status: number, _headers: unknown, socket: Duplex) =>
+        this.#handleUpgrade(controller, status, socket),
+    ),
     onResponseData: guard("client h1 data", this.#handleFault, (_controller: Controller, chunk: Buffer) => {
       if (!this.#done) this.#handler.onData(chunk);
     }),
@@ -193,10 +222,12 @@ class Http1ClientExchange implements ClientExchange {
 
   #start(controller: Controller): void {
     this.#controller = controller;
-    this.#onStart();
+    const { content, isTunnel, onStart } = this.#request;
+    onStart();
     if (this.#resetReason !== undefined) controller.abort(this.#resetReason);
     // undici writes the request in this turn, and does not pass on that it has.
-    else if (!this.#hasContent) queueMicrotask(guard("client h1 sent", this.#handleFault, () => this.#sent()));
+    else if (content === undefined || isTunnel)
+      queueMicrotask(guard("client h1 sent", this.#handleFault, () => this.#sent()));
   }
 
   async *chunks(content: RequestContent): AsyncGenerator<Uint8Array> {
@@ -236,6 +267,23 @@ class Http1ClientExchange implements ClientExchange {
     if (isFirst) this.#handler.onError(error, false);
   }
 
+  #handleUpgrade(controller: Controller, status: number, socket: Duplex): void {
+    this.#request.retire();
+    this.#tunnel = new Http1Tunnel(socket, this.#request.content, {
+      data: (chunk) => {
+        if (!this.#done) this.#handler.onData(chunk);
+      },
+      end: () => {
+        if (this.#finish()) this.#handler.onEnd([]);
+      },
+      error: (error) => this.handleError(error),
+    });
+    const raw = controller.rawHeaders as Buffer[] | null | undefined;
+    if (!this.#done) this.#handler.onHead(status, fieldsFromRaw(raw), "", spelledFromRaw(raw));
+    if (this.#done) this.#tunnel.destroy();
+    else if (!this.#paused) this.#tunnel.resume();
+  }
+
   /** 100 (Continue), whose fields mean nothing. */
   handleContinue(): void {
     if (!this.#done) this.#handler.onInformational(100, []);
@@ -247,24 +295,25 @@ class Http1ClientExchange implements ClientExchange {
 
   pause(): void {
     this.#paused = true;
-    this.#controller?.pause();
+    (this.#tunnel ?? this.#controller)?.pause();
   }
 
   resume(): void {
     this.#paused = false;
-    this.#controller?.resume();
+    (this.#tunnel ?? this.#controller)?.resume();
   }
 
   reset(reason: Error): void {
     if (!this.#finish()) return;
     this.#resetReason = reason;
-    this.#controller?.abort(reason);
+    if (this.#tunnel !== undefined) this.#tunnel.destroy();
+    else this.#controller?.abort(reason);
   }
 
   #finish(): boolean {
     if (this.#done) return false;
     this.#done = true;
-    this.#release();
+    this.#request.release();
     return true;
   }
 }

@@ -15,7 +15,7 @@ import { detach, type Fault, guard } from "../guard.ts";
 import { watchEndStream } from "../http/http2-end-stream.ts";
 import { fieldsFromRaw } from "../http/raw-fields.ts";
 import { Timer } from "../timer.ts";
-import { asClientError, ClientError } from "./errors.ts";
+import { asClientError, ClientError, NoExtendedConnectError } from "./errors.ts";
 import { explain, isLocal, isSpent, requestError } from "./http2-errors.ts";
 import { MAX_RESPONSE_HEAD } from "./limits.ts";
 import type {
@@ -29,6 +29,7 @@ import type {
 } from "./session.ts";
 import { socketStats } from "./socket-stats.ts";
 import type { ClientTcpConnection } from "./tcp.ts";
+import { WaitingExchange } from "./waiting-exchange.ts";
 
 /** Until the peer's SETTINGS arrive. RFC 9113 §6.5.2 has no initial limit. */
 const STREAMS_BEFORE_SETTINGS = 100;
@@ -60,6 +61,9 @@ export class Http2Session implements Session {
   #active = 0;
   #requests = 0;
   #draining = false;
+  #hasSettings = false;
+  /** Requests for tunnels, until the server's settings arrive. */
+  readonly #waiting = new Set<WaitingExchange>();
   /** RFC 9113 §6.8: the server does not process streams above this id. */
   #lastProcessed = Number.POSITIVE_INFINITY;
   #error: Error | undefined;
@@ -88,6 +92,9 @@ export class Http2Session implements Session {
       "remoteSettings",
       guard("client h2 settings", onFault, ({ maxConcurrentStreams }: Settings) => {
         if (maxConcurrentStreams !== undefined) this.#limit = maxConcurrentStreams;
+        this.#hasSettings = true;
+        for (const waiting of this.#waiting) waiting.start();
+        this.#waiting.clear();
         onChange();
       }),
     );
@@ -111,6 +118,7 @@ export class Http2Session implements Session {
     this.closed = new Promise((resolve) => session.once("close", () => resolve()));
     const settled = this.closed.then(() => {
       this.#idleTimer?.clear();
+      for (const waiting of this.#waiting) waiting.fail(requestError(this.#error ?? new Error("no settings")));
       onChange();
     });
     detach("client h2 session closed", onFault, settled);
@@ -130,6 +138,14 @@ export class Http2Session implements Session {
   }
 
   request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
+    if (head.protocol === undefined || this.#hasSettings) return this.#request(head, content, handler);
+    // RFC 8441 §3: only the server's settings tell whether it takes tunnels.
+    const waiting = new WaitingExchange(() => this.#request(head, content, handler), handler);
+    this.#waiting.add(waiting);
+    return waiting;
+  }
+
+  #request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
     this.#requests += 1;
     this.#active += 1;
     this.#session.ref();
@@ -139,6 +155,9 @@ export class Http2Session implements Session {
     // not.
     const canceller = content === undefined ? undefined : new AbortController();
     try {
+      if (head.protocol !== undefined && !this.#session.remoteSettings.enableConnectProtocol) {
+        throw new NoExtendedConnectError();
+      }
       const options = { endStream: content === undefined };
       const { signal } = canceller ?? {};
       stream = this.#session.request(
@@ -384,12 +403,10 @@ function roomToWrite(stream: ClientHttp2Stream): Promise<void> {
 }
 
 function fieldsToNode(head: ClientRequestHead, content: RequestContent | undefined): OutgoingHttpHeaders {
-  const headers: Record<string, string | string[]> = {
-    ":method": head.method,
-    ":scheme": head.scheme,
-    ":authority": head.authority,
-    ":path": head.path,
-  };
+  const headers: Record<string, string | string[]> = { ":method": head.method, ":authority": head.authority };
+  // RFC 9113 §8.5: a plain CONNECT has neither scheme nor path.
+  if (head.method !== "CONNECT") Object.assign(headers, { ":scheme": head.scheme, ":path": head.path });
+  if (head.protocol !== undefined) Object.assign(headers, { ":method": "CONNECT", ":protocol": head.protocol });
   for (const [name, value] of head.fields) {
     if (name === "host" || isHttp1Only(name, value)) continue; // RFC 9113 §8.2.2, §8.3.1
     const before = headers[name];

@@ -15,6 +15,11 @@ export type Field = FieldLine;
  */
 export interface ClientRequestHead {
   readonly method: string;
+  /**
+   * Requests a tunnel, with GET: the token of Upgrade in HTTP/1.1, and of `:protocol` in an extended CONNECT (RFC 8441,
+   * RFC 9220). If the status is 101, or 2xx for CONNECT, the content in both directions is that of the tunnel.
+   */
+  readonly protocol?: string | undefined;
   readonly scheme: "https" | "http";
   readonly authority: string;
   /** Path and query, as on the wire. */
