@@ -49,3 +49,19 @@ test.each(["profile", "../profile", "x/../../profile", "..\\\\profile"])(
     expect(await readdir(folder)).toEqual(["profile"]);
   },
 );
+
+test("heads of many informational responses are written one after the other, before the failure is reported", async () => {
+  const hint = "HTTP/1.1 103 Early Hints\r\nlink: <a>\r\nx-b: c\r\n\r\n";
+  reply = `${hint.repeat(50)}HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n`;
+  const output = join(folder, "hints");
+  const { exitCode, stderr } = await run(["get", "-i", "-o", output, url]);
+  expect([exitCode, stderr]).toEqual([8, expect.stringContaining("not valid HTTP/1.1")]);
+  expect(await readFile(output, "latin1")).toBe(hint.repeat(50));
+});
+
+test("heads of informational responses precede the response on stdout", async () => {
+  const hint = "HTTP/1.1 103 Early Hints\r\nlink: <a>\r\nx-b: c\r\n\r\n";
+  reply = `${hint.repeat(50)}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok`;
+  const { exitCode, stdout } = await run(["get", "-i", url]);
+  expect([exitCode, stdout]).toEqual([0, reply]);
+});

@@ -1,6 +1,7 @@
 // The transfer of one URL: attempts (--retry), redirects (-L), heads (-i, -I, -D), the body, and the final report.
 import { dirname, join } from "node:path";
 import type { Client, ExchangeFacts, Field, Protocol } from "../../client/index.ts";
+import { ignore } from "../../host/guard.ts";
 import { Timer } from "../../host/timer.ts";
 import { parseContentLength } from "../../http/index.ts";
 import { CliError, EXIT, exitCodeOf } from "../fail.ts";
@@ -147,8 +148,8 @@ class Attempt implements FinishedAttempt {
       if (cookie !== undefined)
         headers.set("cookie", headers.has("cookie") ? `${headers.get("cookie")}; ${cookie}` : cookie);
       this.#response = undefined;
-      const heads: Promise<void>[] = [];
-      const response = await client.fetch(request.url, {
+      let interim = Promise.resolve();
+      const fetching = client.fetch(request.url, {
         ...initOf({ ...request, headers }),
         signal,
         onSend: (sent) => {
@@ -158,13 +159,16 @@ class Attempt implements FinishedAttempt {
           this.#verbose?.request(sent);
         },
         onInformational: (status, _headers, fields) => {
-          heads.push(this.#head(headLines(this.#protocol!, status, undefined, fields)));
+          const lines = headLines(this.#protocol!, status, undefined, fields);
+          interim = interim.then(() => this.#head(lines));
+          interim.catch(ignore); // awaited below
         },
       });
+      // The destination must not be closed, nor the next head written, before these heads are.
+      const response = await fetching.finally(() => interim);
       const facts = client.facts(response)!;
       this.#response = response;
       this.#facts = facts;
-      await Promise.all(heads);
       await this.#head(headLines(facts.protocol, facts.status, response.statusText, facts.fields));
       jar.store(facts.fields, request.url);
       const next = nextHop(request, facts, flags, this.#redirects.length);
