@@ -41,6 +41,7 @@ import {
   type ListenerOptions,
   type ManagedListener,
 } from "./listener.ts";
+import { PendingHandshakes } from "./pending-handshakes.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { http1Head, http2Head } from "./request-head.ts";
 import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
@@ -71,6 +72,7 @@ export class TcpListener implements ManagedListener {
   readonly #refusal: Http1Refusal;
   readonly #shouldUpgrade: (request: IncomingMessage) => boolean;
   readonly #budget: Budget;
+  readonly #handshakes: PendingHandshakes;
   readonly #stallTimeout: number;
   #closing: { promise: Promise<void>; deadline: Timer } | undefined;
   #referenced = true;
@@ -81,6 +83,7 @@ export class TcpListener implements ManagedListener {
     this.#observer = options;
     this.#onFault = options.onFault ?? reportFault;
     this.#budget = options.budget ?? processBudget();
+    this.#handshakes = new PendingHandshakes(this.#budget);
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
@@ -313,18 +316,22 @@ export class TcpListener implements ManagedListener {
       return;
     }
     this.#sockets.add(socket);
+    const hasRoom = this.#budget.openSocket();
+    const closed = this.#handshakes.add(socket);
     socket.once(
       "close",
       guard("tcp close", this.#onFault, () => {
         this.#sockets.delete(socket);
         this.#budget.closeSocket();
+        closed();
       }),
     );
-    if (!this.#budget.openSocket()) socket.destroy();
+    if (!hasRoom) socket.destroy();
     else onConnection?.(socket);
   }
 
   #handleSecure(socket: TLSSocket): void {
+    this.#handshakes.finish(socket);
     if (socket.alpnProtocol === "h2") return; // handled as a session
     const connection = this.#connectionOf(socket, socket);
     // The budget sets no stall timeout: in HTTP/1.1 Node's `timeout` is more precise, since it sees a write progress.
