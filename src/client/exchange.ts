@@ -16,12 +16,14 @@ import type {
 import { isForTunnel, opensTunnel } from "../host/client/tunnel.ts";
 import { millisNow } from "../host/clock.ts";
 import { type Fault, guard } from "../host/guard.ts";
+import { captureScope, type Scope } from "../host/request-scope.ts";
 import { noLimit, Timer } from "../host/timer.ts";
 import { contentLengthOf } from "../http/index.ts";
 import type { Content, OutgoingBody } from "./body.ts";
 import type { ExchangeTimings } from "./facts.ts";
 import type { ClientSettings } from "./options.ts";
 import type { Origin, Waiter } from "./origin.ts";
+import { ScopedHandler, scopedContent } from "./scoped.ts";
 
 export interface ExchangeRequest {
   readonly url: URL;
@@ -90,6 +92,7 @@ export class Exchange implements Waiter, ResponseHandler {
   readonly #settings: Timeouts;
   readonly #receiver: ExchangeReceiver;
   readonly #start: number;
+  readonly #scope: Scope = captureScope();
   readonly #handleFault = ({ error }: Fault): void => this.abort(error);
   readonly #onAbort = guard("client abort", this.#handleFault, () => this.abort(this.#request.signal!.reason));
   #session: Session | undefined;
@@ -186,6 +189,10 @@ export class Exchange implements Waiter, ResponseHandler {
   // ---- Waiter
 
   start(session: Session, reused: boolean): void {
+    this.#scope.runInAsyncScope(this.#send, this, session, reused);
+  }
+
+  #send(session: Session, reused: boolean): void {
     const { head, body, fieldsFor } = this.#request;
     this.#state = "sent";
     this.#session = session;
@@ -212,7 +219,8 @@ export class Exchange implements Waiter, ResponseHandler {
       this.abort(error); // the caller's own function threw
       return;
     }
-    const started = session.request(sent, this.#content, this);
+    const content = this.#content === undefined ? undefined : scopedContent(this.#scope, this.#content);
+    const started = session.request(sent, content, new ScopedHandler(this.#scope, this));
     this.#exchange = started;
     if (this.#paused) started.pause();
   }
