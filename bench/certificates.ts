@@ -24,7 +24,7 @@ import { median, percentile, rounded } from "./statistics.ts";
 
 const SWAPS = 1_000;
 /** Before the resources are measured for the first time. */
-const WARM_UP = 30;
+const WARM_UP = 100;
 /** Requests per second. */
 const RATE = 200;
 /** One swap in so many is preceded by a pair that cannot be used. */

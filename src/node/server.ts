@@ -2,6 +2,7 @@
  * `createServer`: a server like that of node:https, for HTTP/1.1, HTTP/2 and HTTP/3. Listeners for Node's (req, res),
  * such as Express, Koa and Fastify apps, work unchanged.
  */
+import type { SecureContext } from "node:tls";
 import type { Identity } from "../host/certificates/identity.ts";
 import { secureContextOf } from "../host/certificates/secure-context.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
@@ -30,9 +31,12 @@ import {
 import { QuicListener } from "../host/quic/listener.ts";
 import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
+import { identitiesFrom, type SniCallback, selectorOf } from "./sni.ts";
 import { type ClientCertificateOptions, tlsOptionsOf } from "./tls-options.ts";
 
 export interface ServerOptions extends CertificateOptions, ClientCertificateOptions, Http1Options {
+  /** Selects the certificate of clients that send a server name. */
+  readonly SNICallback?: SniCallback;
   /** All by default. HTTP/1.1 and HTTP/2 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[];
   /** How HTTP/3 is advertised (Alt-Svc). */
@@ -169,7 +173,8 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       // Binds TCP before `listen` returns if there is a certificate and no host, as Node's server does.
       const given = this.#identities;
       const identities = isFilled(given) ? given : await developmentIdentities();
-      const where = host ?? (isFilled(given) ? "::" : "localhost");
+      const hasOwn = isFilled(given) || this.#options.SNICallback !== undefined;
+      const where = host ?? (hasOwn ? "::" : "localhost");
       if (place === undefined) {
         const bindings = this.#bindings(identities, running);
         const { addresses } = await bindAll(bindings, where, port, () => running.isPortKnown);
@@ -206,7 +211,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   }
 
   #listenerOptions(identities: readonly [Identity, ...Identity[]]): ListenerOptions {
-    const { onKeyLog, retry, stallTimeout } = this.#options;
+    const { onKeyLog, retry, stallTimeout, SNICallback } = this.#options;
     return {
       identities,
       onExchange: createNodeHandler({
@@ -224,6 +229,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       shouldUpgrade: this.#settings.shouldUpgrade(this.#log),
       refusesLikeNode: true,
       tlsOptions: this.#tlsOptions,
+      selectByName: SNICallback && selectorOf(SNICallback, this.#log),
       admits: (peer) => this.#admits(peer),
       onConnection: (socket) => this.emit("connection", socket),
       onSession: (session) => this.emit("session", session),
@@ -368,8 +374,8 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   }
 
   /** Adds a certificate for a name, which may start with "*.". It replaces others for that name. */
-  addContext(hostname: string, context: CertificateOptions): void {
-    this.#setIdentities(withName(this.#identities, hostname, identitiesOf(context)));
+  addContext(hostname: string, context: CertificateOptions | SecureContext): void {
+    this.#setIdentities(withName(this.#identities, hostname, identitiesFrom(context)));
   }
 
   /** Like `setSecureContext`, under the name that `serve` has. */

@@ -25,6 +25,11 @@ export const NO_CONTEXT_OPTIONS: ContextOptions = {};
 /** By options, which are compared by identity. */
 const contexts = new WeakMap<ContextOptions, WeakMap<Identity, SecureContext>>();
 
+const identities = new WeakMap<SecureContext, Identity>();
+
+/** The identity of a context made here; undefined for others, which do not give out their keys. */
+export const identityOfContext = (context: SecureContext): Identity | undefined => identities.get(context);
+
 /** Takes about a millisecond the first time. Throws an `IdentityError` if OpenSSL refuses the identity. */
 export function secureContextOf(identity: Identity, options: ContextOptions = NO_CONTEXT_OPTIONS): SecureContext {
   let known = contexts.get(options);
@@ -36,6 +41,7 @@ export function secureContextOf(identity: Identity, options: ContextOptions = NO
   if (context === undefined) {
     context = create(identity, options);
     known.set(identity, context);
+    identities.set(context, identity);
   }
   return context;
 }
