@@ -2,9 +2,8 @@
  * `createServer`: a server like that of node:https, for HTTP/1.1, HTTP/2 and HTTP/3. Listeners for Node's (req, res),
  * such as Express, Koa and Fastify apps, work unchanged.
  */
-import type { SecureContext } from "node:tls";
 import type { Identity } from "../host/certificates/identity.ts";
-import { secureContextOf } from "../host/certificates/secure-context.ts";
+import { type SecureContext, secureContextOf } from "../host/certificates/secure-context.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion, PeerAddress } from "../host/http/exchange.ts";
 import type { BoundAddress, ListenerOptions, ManagedListener, RetryPolicy, TlsOptions } from "../host/http/listener.ts";

@@ -1,10 +1,10 @@
 /** `SNICallback`: certificates that a program selects by server name, over every version. */
-import type { SecureContext } from "node:tls";
 import type { Identity } from "../host/certificates/identity.ts";
 import {
   CONTEXT_OPTIONS,
   type ContextOptions,
   identityOfContext,
+  type SecureContext,
   secureContextOf,
 } from "../host/certificates/secure-context.ts";
 import type { SelectByName } from "../host/http/listener.ts";

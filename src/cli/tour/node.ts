@@ -26,8 +26,8 @@ export default (request, response) => {
 /** node:https in a process of its own. Prints its port. */
 const PEER = `
 import { readFileSync } from "node:fs";
-import { createServer } from "node:https";
 import listener from "./listener.mjs";
+const { createServer } = await import(process.argv[2]);
 const pem = readFileSync("identity.pem");
 const server = createServer({ cert: pem, key: pem }, listener);
 server.listen(0, "127.0.0.1", () => console.log(server.address().port));
@@ -58,7 +58,7 @@ export const NODE_ROWS: readonly Row[] = [
       await writeFile(modulePath, LISTENER);
       await writeFile(join(context.directory, "peer.mjs"), PEER);
       await writeFile(join(context.directory, "identity.pem"), cert + key);
-      const peer = new Peer(context, process.execPath, ["peer.mjs"]);
+      const peer = new Peer(context, process.execPath, ["peer.mjs", "node:https"]);
       const { default: listener } = await import(pathToFileURL(modulePath).href);
       await using server = createServer({ cert, key, log: () => {} }, listener).listen(0, "127.0.0.1");
       try {

@@ -3,6 +3,8 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import { type Identity, IdentityError } from "./identity.ts";
 
+export type { SecureContext };
+
 /** Options of TLS over TCP that belong to a context, by node:tls's names. */
 export type ContextOptions = Pick<SecureContextOptions, (typeof CONTEXT_OPTIONS)[number]>;
 
