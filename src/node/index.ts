@@ -2,3 +2,4 @@
 export type { CertificateOptions } from "./identities.ts"; // in the shapes of https.createServer
 export type { ListenOptions } from "./listen-arguments.ts"; // the address to listen on
 export { createServer, Server, type ServerOptions } from "./server.ts"; // the product
+export { createSecureContext, type SniCallback } from "./sni.ts"; // certificates selected by server name

@@ -3,7 +3,7 @@
  * such as Express, Koa and Fastify apps, work unchanged.
  */
 import type { Identity } from "../host/certificates/identity.ts";
-import { secureContextOf } from "../host/certificates/secure-context.ts";
+import { type SecureContext, secureContextOf } from "../host/certificates/secure-context.ts";
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion, PeerAddress } from "../host/http/exchange.ts";
 import type { BoundAddress, ListenerOptions, ManagedListener, RetryPolicy, TlsOptions } from "../host/http/listener.ts";
@@ -30,9 +30,12 @@ import {
 import { QuicListener } from "../host/quic/listener.ts";
 import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
+import { identitiesFrom, type SniCallback, selectorOf } from "./sni.ts";
 import { type ClientCertificateOptions, tlsOptionsOf } from "./tls-options.ts";
 
 export interface ServerOptions extends CertificateOptions, ClientCertificateOptions, Http1Options {
+  /** Selects the certificate of clients that send a server name. */
+  readonly SNICallback?: SniCallback;
   /** All by default. HTTP/1.1 and HTTP/2 can only be enabled together. */
   readonly protocols?: readonly HttpVersion[];
   /** How HTTP/3 is advertised (Alt-Svc). */
@@ -169,7 +172,8 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       // Binds TCP before `listen` returns if there is a certificate and no host, as Node's server does.
       const given = this.#identities;
       const identities = isFilled(given) ? given : await developmentIdentities();
-      const where = host ?? (isFilled(given) ? "::" : "localhost");
+      const hasOwn = isFilled(given) || this.#options.SNICallback !== undefined;
+      const where = host ?? (hasOwn ? "::" : "localhost");
       if (place === undefined) {
         const bindings = this.#bindings(identities, running);
         const { addresses } = await bindAll(bindings, where, port, () => running.isPortKnown);
@@ -206,7 +210,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   }
 
   #listenerOptions(identities: readonly [Identity, ...Identity[]]): ListenerOptions {
-    const { onKeyLog, retry, stallTimeout } = this.#options;
+    const { onKeyLog, retry, stallTimeout, SNICallback } = this.#options;
     return {
       identities,
       onExchange: createNodeHandler({
@@ -224,6 +228,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       shouldUpgrade: this.#settings.shouldUpgrade(this.#log),
       refusesLikeNode: true,
       tlsOptions: this.#tlsOptions,
+      selectByName: SNICallback && selectorOf(SNICallback, this.#log),
       admits: (peer) => this.#admits(peer),
       onConnection: (socket) => this.emit("connection", socket),
       onSession: (session) => this.emit("session", session),
@@ -368,8 +373,8 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   }
 
   /** Adds a certificate for a name, which may start with "*.". It replaces others for that name. */
-  addContext(hostname: string, context: CertificateOptions): void {
-    this.#setIdentities(withName(this.#identities, hostname, identitiesOf(context)));
+  addContext(hostname: string, context: CertificateOptions | SecureContext): void {
+    this.#setIdentities(withName(this.#identities, hostname, identitiesFrom(context)));
   }
 
   /** Like `setSecureContext`, under the name that `serve` has. */

@@ -52,6 +52,16 @@ describe("nagare tour", () => {
     expect(exitCode).toBe(0);
   });
 
+  test("runs one listener on node:https and on nagare/node", async () => {
+    const { exitCode, stdout } = await run(["tour", "--only", "quic/node", "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({
+      against: "node:https",
+      outcome: "ok",
+      detail: "one listener, 5 requests: the same answers over http/1.1, h2, h3",
+    });
+    expect(exitCode).toBe(0);
+  });
+
   test("reports systems that are not built, which is not a failure", async () => {
     const planned = SYSTEMS.find(({ status }) => status === "not built")!;
     const { exitCode, stdout } = await run(["tour", "--only", planned.name]);

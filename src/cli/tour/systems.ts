@@ -19,7 +19,7 @@ export const SYSTEMS: readonly System[] = [
     title: "QUIC v1 and HTTP/3",
     specs: ["RFC 9000", "RFC 9001", "RFC 9002", "RFC 9114", "RFC 9204"],
     folders: ["quic", "congestion", "tls", "qpack", "h3"],
-    shownAgainst: ["own client", "curl", "gtlsclient", "Chromium", "Caddy", "gtlsserver"],
+    shownAgainst: ["own client", "curl", "gtlsclient", "Chromium", "Caddy", "gtlsserver", "node:https"],
     status: "built",
   },
   {

@@ -6,13 +6,14 @@ import { EXIT, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
+import { NODE_ROWS } from "./node.ts";
 import { QUIC_ROWS } from "./quic.ts";
 import { reportLines } from "./report.ts";
 import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
 import { SYSTEMS, type System } from "./systems.ts";
 
 /** All rows. Rows of the same system are adjacent, in the order of the table. */
-const ROWS: readonly Row[] = [...QUIC_ROWS, ...KEYLOG_ROWS];
+const ROWS: readonly Row[] = [...QUIC_ROWS, ...NODE_ROWS, ...KEYLOG_ROWS];
 /** Milliseconds. */
 const ROW_TIME = 30_000;
 

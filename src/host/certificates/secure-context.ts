@@ -3,6 +3,8 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import { type Identity, IdentityError } from "./identity.ts";
 
+export type { SecureContext };
+
 /** Options of TLS over TCP that belong to a context, by node:tls's names. */
 export type ContextOptions = Pick<SecureContextOptions, (typeof CONTEXT_OPTIONS)[number]>;
 
@@ -25,6 +27,11 @@ export const NO_CONTEXT_OPTIONS: ContextOptions = {};
 /** By options, which are compared by identity. */
 const contexts = new WeakMap<ContextOptions, WeakMap<Identity, SecureContext>>();
 
+const identities = new WeakMap<SecureContext, Identity>();
+
+/** The identity of a context made here; undefined for others, which do not give out their keys. */
+export const identityOfContext = (context: SecureContext): Identity | undefined => identities.get(context);
+
 /** Takes about a millisecond the first time. Throws an `IdentityError` if OpenSSL refuses the identity. */
 export function secureContextOf(identity: Identity, options: ContextOptions = NO_CONTEXT_OPTIONS): SecureContext {
   let known = contexts.get(options);
@@ -36,6 +43,7 @@ export function secureContextOf(identity: Identity, options: ContextOptions = NO
   if (context === undefined) {
     context = create(identity, options);
     known.set(identity, context);
+    identities.set(context, identity);
   }
   return context;
 }

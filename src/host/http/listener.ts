@@ -5,6 +5,7 @@
 
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import type { SecureContext } from "node:tls";
 import type { Budget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { ContextOptions } from "../certificates/secure-context.ts";
@@ -39,6 +40,8 @@ export interface ListenerOptions {
   readonly refusesLikeNode?: boolean;
   /** Called for invalid HTTP/1.1. Returns false to leave the response to the listener. */
   readonly onClientError?: ((error: Error, socket: object) => boolean) | undefined;
+  /** Asked for each client that sends a server name. By default, `identities` are selected by their names. */
+  readonly selectByName?: SelectByName | undefined;
   /** TLS over TCP: options besides the certificates. */
   readonly tlsOptions?: TlsOptions | undefined;
   /** Called before a connection is accepted. Returns false to refuse it. */
@@ -60,6 +63,20 @@ export interface ListenerOptions {
   /** QUIC: the secret for stateless resets (RFC 9000 §10.3.2). Default: random. */
   readonly resetKey?: Uint8Array | undefined;
 }
+
+export interface SelectedIdentity {
+  /** Required by QUIC. */
+  readonly identity?: Identity | undefined;
+  /** For TLS over TCP, in place of the identity's own context. */
+  readonly context?: SecureContext;
+}
+
+/** Calls back once, now or later: with an error to refuse the client, or with nothing for the default. */
+export type SelectByName = (
+  serverName: string,
+  transport: "tcp" | "udp",
+  done: (error: Error | null, selected?: SelectedIdentity) => void,
+) => void;
 
 /** By node:tls's names. */
 export interface TlsOptions {

@@ -87,9 +87,8 @@ export class TcpListener implements ManagedListener {
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
-    const { tlsOptions = {} } = options;
     this.#identities = new TlsIdentities(options.identities, options.tlsOptions?.context);
-    this.#server = createSecureServer(serverOptions(this.#identities, tlsOptions, this.#acceptsTunnels, this.#onFault));
+    this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
     // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
     const timeout = this.#stallTimeout <= MAX_TIMER ? this.#stallTimeout : 0;

@@ -49,6 +49,10 @@ export class TlsIdentities {
     return contextOptionsOf(this.#identities[0], this.#context);
   }
 
+  contextOf(identity: Identity): SecureContext {
+    return secureContextOf(identity, this.#context);
+  }
+
   contextFor(serverName: string): SecureContext {
     return secureContextOf(this.#store.select(serverName, this.#schemes) ?? this.#identities[0], this.#context);
   }

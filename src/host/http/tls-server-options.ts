@@ -5,7 +5,7 @@ import type { SecureContext } from "node:tls";
 import { MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import { InnerResponse } from "./inner-server.ts";
-import type { TlsOptions } from "./listener.ts";
+import type { ListenerOptions, SelectedIdentity } from "./listener.ts";
 import type { TlsIdentities } from "./tls-identities.ts";
 
 export const IDLE_TIMEOUT = 60_000;
@@ -21,7 +21,7 @@ const MAX_FIELD_LINES = 4_000;
 
 export function serverOptions(
   identities: TlsIdentities,
-  { requestCert = false, rejectUnauthorized = false }: Partial<TlsOptions>,
+  { tlsOptions, selectByName }: Pick<ListenerOptions, "tlsOptions" | "selectByName">,
   enableConnectProtocol: boolean,
   onFault: (fault: Fault) => void,
 ): SecureServerOptions {
@@ -29,15 +29,18 @@ export function serverOptions(
     allowHTTP1: true,
     Http1ServerResponse: InnerResponse,
     ...identities.options(),
-    requestCert,
-    rejectUnauthorized,
+    requestCert: tlsOptions?.requestCert ?? false,
+    rejectUnauthorized: tlsOptions?.rejectUnauthorized ?? false,
     SNICallback: guard(
       "tls server name",
       (fault, _name, callback: SniCallback) => {
         onFault(fault);
         callback(fault.error);
       },
-      (name: string, callback: SniCallback) => callback(null, identities.contextFor(name)),
+      (name: string, callback: SniCallback) => {
+        if (selectByName === undefined) callback(null, identities.contextFor(name));
+        else selectByName(name, "tcp", (error, selected) => answer(identities, name, callback, error, selected));
+      },
     ),
     handshakeTimeout: HANDSHAKE_TIMEOUT,
     noDelay: true,
@@ -52,6 +55,21 @@ export function serverOptions(
       maxHeaderListSize: MAX_HTTP2_HEAD,
     },
   } as SecureServerOptions;
+}
+
+function answer(
+  identities: TlsIdentities,
+  name: string,
+  callback: SniCallback,
+  error: Error | null,
+  { context, identity }: SelectedIdentity = {},
+): void {
+  try {
+    if (error !== null) callback(error);
+    else callback(null, context ?? (identity ? identities.contextOf(identity) : identities.contextFor(name)));
+  } catch (unusable) {
+    callback(unusable as Error);
+  }
 }
 
 type SniCallback = (error: Error | null, context?: SecureContext) => void;

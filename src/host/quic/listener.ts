@@ -16,7 +16,7 @@ import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
 import { resetSecret } from "./reset-key.ts";
-import { AcceptedConnection, type ServerProtocols } from "./server-protocol.ts";
+import { AcceptedConnection, type SelectIdentityEvent, type ServerProtocols } from "./server-protocol.ts";
 import { type SelectIdentity, tlsIdentities } from "./tls-identities.ts";
 
 export interface QuicListenerOptions extends ListenerOptions {
@@ -92,7 +92,10 @@ export class QuicListener implements ManagedListener {
             rng,
             alpn: Object.keys(serverProtocols),
             transportParameters,
-            selectIdentity: (serverName, schemes) => this.#selectIdentity(serverName, schemes),
+            selectIdentity: (serverName, schemes) =>
+              serverName === undefined || this.#options.selectByName === undefined
+                ? this.#selectIdentity(serverName, schemes)
+                : "later",
             keyLog: onKeyLog !== undefined,
           }),
       },
@@ -108,6 +111,7 @@ export class QuicListener implements ManagedListener {
         onKeyLog,
         budget: this.#budget,
         stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,
+        onSelectIdentity: (event) => this.#selectLater(connection, driver, event),
         onConnected: (alpn) => this.#handleConnected(connection, accepted, alpn),
         onClosed: (closed) => this.#handleClosed(closed),
       });
@@ -142,6 +146,13 @@ export class QuicListener implements ManagedListener {
     if (this.#connections.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onEmpty.push(resolve);
+    });
+  }
+
+  #selectLater(connection: Connection, driver: QuicDriver, { serverName, schemes }: SelectIdentityEvent): void {
+    this.#options.selectByName!(serverName!, "udp", (error, selected) => {
+      const chosen = selected?.identity ?? this.#selectIdentity(serverName, schemes);
+      connection.identitySelected(error === null ? chosen : undefined, driver.now());
     });
   }
 

@@ -40,9 +40,13 @@ export type CreateServerProtocol = (
 /** Keyed by ALPN identifier, in the server's order of preference. */
 export type ServerProtocols = Readonly<Record<string, CreateServerProtocol>>;
 
+export type SelectIdentityEvent = Extract<ConnectionEvent, { type: "select-identity" }>;
+
 export interface AcceptedConnectionOptions extends ServerProtocolOptions {
   readonly protocols: ServerProtocols;
   readonly onKeyLog: ((line: string) => void) | undefined;
+  /** Called if the host must select an identity for the client. */
+  readonly onSelectIdentity: (event: SelectIdentityEvent) => void;
   /** Called when the handshake is complete. */
   readonly onConnected: (alpn: string) => void;
   readonly onClosed: (connection: AcceptedConnection) => void;
@@ -79,6 +83,10 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   handleEvent(event: ConnectionEvent, now: Instant): void {
     if (event.type === "key-log") {
       this.#options.onKeyLog?.(`${event.line}\n`);
+      return;
+    }
+    if (event.type === "select-identity") {
+      this.#options.onSelectIdentity(event);
       return;
     }
     if (event.type === "connected") {
