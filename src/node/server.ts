@@ -114,14 +114,21 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   }
 
   /**
+<<<<<<< HEAD
    * The TCP address or path, as in net.Server. Null until it is bound. UDP uses the same port, except if the port was read
+=======
+   * The TCP address, as in net.Server. Null until it is bound. UDP uses the same port, except if the port was read
+>>>>>>> 80cc375 (Keep a TCP port that clients of nagare/node know already)
    * before "listening" and is in use for UDP: HTTP/3 then has another, which Alt-Svc names.
    */
   address(): { address: string; family: string; port: number } | null {
     const running = this.#running;
+<<<<<<< HEAD
     const path = running?.tcp?.path;
     // The type has only the usual form, so that callers need no cast.
     if (path !== undefined) return path as never;
+=======
+>>>>>>> 80cc375 (Keep a TCP port that clients of nagare/node know already)
     const bound = running?.addresses[0] ?? running?.tcp?.address;
     if (running !== undefined && bound !== undefined) running.isPortKnown = true;
     return bound === undefined ? null : { address: bound.address, family: bound.family, port: bound.port };
@@ -170,6 +177,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       const given = this.#identities;
       const identities = isFilled(given) ? given : await developmentIdentities();
       const where = host ?? (isFilled(given) ? "::" : "localhost");
+<<<<<<< HEAD
       if (place === undefined) {
         const bindings = this.#bindings(identities, running);
         const { addresses } = await bindAll(bindings, where, port, () => running.isPortKnown);
@@ -180,6 +188,10 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
         const { address } = running.tcp!;
         if (address !== undefined) running.addresses = [address];
       }
+=======
+      const { addresses } = await bindAll(this.#bindings(identities, running), where, port, () => running.isPortKnown);
+      running.addresses = addresses;
+>>>>>>> 80cc375 (Keep a TCP port that clients of nagare/node know already)
     } catch (error) {
       if (this.#running === running) this.#running = undefined;
       await undefined; // as with Node's server, the listener may be added after this call
