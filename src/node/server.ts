@@ -48,6 +48,17 @@ export interface ServerOptions extends CertificateOptions, ClientCertificateOpti
   /** The classes of `req` and `res`. Node's by default; others extend them. */
   readonly IncomingMessage?: RequestClass;
   readonly ServerResponse?: ResponseClass;
+<<<<<<< HEAD
+=======
+  /** Joins duplicate field lines that Node would otherwise drop. */
+  readonly joinDuplicateHeaders?: boolean;
+  readonly keepAliveTimeout?: number;
+  readonly headersTimeout?: number;
+  readonly requestTimeout?: number;
+  readonly maxRequestsPerSocket?: number;
+  /** Bytes of an HTTP/1.1 request head. 65,536 by default. */
+  readonly maxHeaderSize?: number;
+>>>>>>> 7fb3309 (Support maxHeaderSize, and call closeIdleConnections on close, as Node's server does)
 }
 
 interface Running {
@@ -89,6 +100,12 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     this.#identities = identitiesOf(options);
     this.#tlsOptions = tlsOptionsOf(options);
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
+<<<<<<< HEAD
+=======
+    this.joinDuplicateHeaders = options.joinDuplicateHeaders;
+    if (options.maxHeaderSize !== undefined) this.#limits.maxHeaderSize = options.maxHeaderSize;
+    for (const name of LIMITS) if (options[name] !== undefined) this.#limits[name] = options[name];
+>>>>>>> 7fb3309 (Support maxHeaderSize, and call closeIdleConnections on close, as Node's server does)
     if (listener !== undefined) this.on("request", listener);
     const offer = guard("node new listener", this.#onFault, (event: string) => this.#handleNewListener(event));
     this.on("newListener", offer);
@@ -322,6 +339,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
 
   /** Accepts no more connections, closes idle ones, waits for pending requests, then emits "close". */
   close(callback?: (error?: Error) => void): this {
+    this.closeIdleConnections(); // as Node's server does, for those that override it
     const running = this.#running;
     this.#running = undefined;
     if (callback !== undefined) {

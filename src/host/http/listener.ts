@@ -81,12 +81,17 @@ export interface Http1Limits {
   readonly connectionsCheckingInterval?: number;
   readonly maxRequestsPerSocket?: number;
   readonly maxHeadersCount?: number | null;
+<<<<<<< HEAD
   /** Bytes of a request head. Also for HTTP/1.1 only. */
   readonly maxHeaderSize?: number;
   /** False accepts HTTP/1.1 requests without Host, against RFC 9112 §3.2. */
   readonly requireHostHeader?: boolean;
   /** Makes the parser lenient. Field values remain restricted (RFC 9110 §5.5). */
   readonly insecureHTTPParser?: boolean;
+=======
+  /** Bytes of a request head. Fixed when the listener is created. */
+  readonly maxHeaderSize?: number;
+>>>>>>> 7fb3309 (Support maxHeaderSize, and call closeIdleConnections on close, as Node's server does)
 }
 
 /** Those that do not keep the default. */
