@@ -334,6 +334,7 @@ test("listeners may be replaced and called by others, as engine.io does", async 
   expect(server).toBeInstanceOf(Server);
   // Test clients check this to choose https.
   expect(server).toBeInstanceOf(TlsServer);
+  expect(server.cert).toBe(localhostIdentity.cert);
 });
 
 test("HTTP/1.1's limits are options and properties", async () => {

@@ -76,6 +76,7 @@ const HANDLE = {};
 
 export class Server extends HttpsServerShape implements NodeServer, Http1Properties {
   timeout = 0;
+<<<<<<< HEAD
   declare keepAliveTimeout: number;
   declare keepAliveTimeoutBuffer: number;
   declare headersTimeout: number;
@@ -85,6 +86,11 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   declare requireHostHeader: boolean;
   /** The number of TCP and QUIC connections above which new ones are refused, with a "drop" event. */
   maxConnections: number | undefined;
+=======
+  readonly joinDuplicateHeaders: boolean | undefined;
+  /** Undocumented in tls.Server: test clients trust it. */
+  cert: CertificateOptions["cert"];
+>>>>>>> abf3791 (Close the connection after a raw HTTP/1.1 response without a length; document the results of suites)
   readonly #options: ServerOptions;
   readonly #settings: Http1Settings;
   #identities: readonly Identity[];
@@ -98,7 +104,11 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     this.#settings = new Http1Settings(options);
     this.#options = options;
     this.#identities = identitiesOf(options);
+<<<<<<< HEAD
     this.#tlsOptions = tlsOptionsOf(options);
+=======
+    this.cert = options.cert;
+>>>>>>> abf3791 (Close the connection after a raw HTTP/1.1 response without a length; document the results of suites)
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
 <<<<<<< HEAD
 =======
@@ -395,6 +405,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   /** Replaces all certificates for handshakes from now on. Throws, and keeps them, if one cannot be used. */
   setSecureContext(options: CertificateOptions): void {
     this.#setIdentities(identitiesOf(options));
+    this.cert = options.cert;
   }
 
   /** Adds a certificate for a name, which may start with "*.". It replaces others for that name. */
