@@ -2,13 +2,13 @@
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { TLSSocket } from "node:tls";
+import { connect as connectTls, TLSSocket } from "node:tls";
 import { describe, expect, test } from "vitest";
 import { VERSIONS } from "../edge/testing/client.ts";
 import { get, type TestRequest } from "../edge/testing/test-client.ts";
 import type { Listener } from "../host/node/index.ts";
 import type { ServerOptions } from "./server.ts";
-import { connect, listening, ownServer } from "./testing/server.ts";
+import { closers, connect, listening, ownServer } from "./testing/server.ts";
 
 describe.each(VERSIONS)("over %s", (version, open) => {
   const start = async (listener: Listener, options: ServerOptions = {}) => {
@@ -424,3 +424,16 @@ describe.each(VERSIONS)("over %s", (version, open) => {
 function fault(): never {
   throw new Error("a bug in the listener");
 }
+
+test("an HTTP/1.1 response without a length, written to the socket, ends with the connection", async () => {
+  const { server } = ownServer((request) => {
+    request.socket.write("HTTP/1.1 200 OK\r\n\r\n");
+    request.socket.end("hello");
+  });
+  const socket = connectTls({ port: await listening(server), host: "127.0.0.1", rejectUnauthorized: false });
+  closers.push(() => socket.destroy());
+  socket.write("GET / HTTP/1.1\r\nhost: localhost\r\n\r\n");
+  const text = Buffer.concat(await socket.toArray()).toString();
+  expect(text.toLowerCase()).toContain("connection: close");
+  expect(text).toContain("hello");
+});

@@ -172,6 +172,15 @@ describe("listen", () => {
 });
 
 describe("close", () => {
+  test("calls closeIdleConnections once, as Node's server does", async () => {
+    const { server } = ownServer();
+    await listening(server);
+    let calls = 0;
+    server.closeIdleConnections = () => void calls++;
+    await new Promise<void>((resolve) => server.close(() => resolve()));
+    expect(calls).toBe(1);
+  });
+
   test("of a server that is not running calls back with an error", async () => {
     const error = await new Promise<unknown>((resolve) => ownServer().server.close(resolve));
     expect(error).toMatchObject({ code: "ERR_SERVER_NOT_RUNNING" });
@@ -325,6 +334,7 @@ test("listeners may be replaced and called by others, as engine.io does", async 
   expect(server).toBeInstanceOf(Server);
   // Test clients check this to choose https.
   expect(server).toBeInstanceOf(TlsServer);
+  expect(server.cert).toBe(localhostIdentity.cert);
 });
 
 test("HTTP/1.1's limits are options and properties", async () => {
@@ -338,4 +348,13 @@ test("HTTP/1.1's limits are options and properties", async () => {
   expect(await ask()).toMatchObject({ "keep-alive": "timeout=9" });
   server.maxRequestsPerSocket = 1;
   expect(await ask()).toMatchObject({ connection: "close" });
+});
+
+test("maxHeaderSize bounds the head of an HTTP/1.1 request", async () => {
+  const { server } = ownServer((_request, response) => response.end(), { maxHeaderSize: 1024 });
+  const [, open] = VERSIONS[0]!;
+  const port = await listening(server);
+  const ask = async (length: number) => (await get(await connect(open, port), `/${"a".repeat(length)}`)).status;
+  expect(await ask(500)).toBe(200);
+  expect(await ask(1024)).toBe(431);
 });

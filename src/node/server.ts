@@ -82,6 +82,8 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   #identities: readonly Identity[];
   readonly #tlsOptions: TlsOptions;
   readonly #log: (line: string) => void;
+  /** As in Node's server. Test clients check it to choose https. */
+  cert: CertificateOptions["cert"];
   #running: Running | undefined;
   #isReferenced = true;
 
@@ -90,6 +92,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     this.#settings = new Http1Settings(options);
     this.#options = options;
     this.#identities = identitiesOf(options);
+    this.cert = options.cert;
     this.#tlsOptions = tlsOptionsOf(options);
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
     if (listener !== undefined) this.on("request", listener);
@@ -315,6 +318,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
 
   /** Accepts no more connections, closes idle ones, waits for pending requests, then emits "close". */
   close(callback?: (error?: Error) => void): this {
+    this.closeIdleConnections(); // as Node's server does, for those that override it
     const running = this.#running;
     this.#running = undefined;
     if (callback !== undefined) {
@@ -370,6 +374,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   /** Replaces all certificates for handshakes from now on. Throws, and keeps them, if one cannot be used. */
   setSecureContext(options: CertificateOptions): void {
     this.#setIdentities(identitiesOf(options));
+    this.cert = options.cert;
   }
 
   /** Adds a certificate for a name, which may start with "*.". It replaces others for that name. */

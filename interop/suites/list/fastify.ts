@@ -216,5 +216,34 @@ export const fastify: Suite = {
       reason: "they open no server: requests are injected",
     },
   ],
-  causes: [],
+  causes: [
+    {
+      cause:
+        "While the server closes, a response has Connection: close (RFC 9112 §9.6), so that the connection takes no further request.",
+      versions: ["h1"],
+      tests: [
+        "test/close.test.js › Current opened connection should not accept new incoming connections",
+        "test/close.test.js › rejected incoming connections should be logged",
+        "test/close-pipelining.test.js › Should return 503 while closing - pipelining",
+      ],
+    },
+    {
+      cause:
+        "RFC 9110 §4.2.2, RFC 9112 §3.2: https has no request without a host; there is no requireHostHeader option.",
+      versions: ["h1"],
+      tests: [
+        "test/request-header-host.test.js › Return 200 when Host header is empty",
+        "test/request-header-host.test.js › Return 200 when Host header is empty with trust proxy",
+        "test/request-header-host.test.js › Return 200 when Host header is missing and http.requireHostHeader = false",
+        "test/request-header-host.test.js › Return 200 when Host header is missing and http.requireHostHeader = false with trust proxy",
+      ],
+    },
+    {
+      cause: "The server listens on ports only: HTTP/3 has no path.",
+      tests: [
+        "test/listen.3.test.js › listen on socket",
+        "test/fastify-instance.test.js › fastify instance should contains listeningOrigin property (unix socket)",
+      ],
+    },
+  ],
 };

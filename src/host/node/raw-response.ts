@@ -119,10 +119,12 @@ export class RawResponse {
   #refuse(status: number, fields: FieldLine[], reason: string | undefined): void {
     const exchange = this.#exchange;
     if (exchange.status !== undefined) throw new Error("the response has already begun");
+    const length = contentLengthOf(fields);
+    // RFC 9112 §6.3: a response without a length ends with its connection, and its reader may wait for that.
+    if (length === undefined && exchange.protocol === "http/1.1") fields.push(["connection", "close"]);
     exchange.respond(status, fields, reason === undefined ? {} : { reason });
     exchange.onDrain = within(captureScope(), this.#handleRoom);
     this.#sink = exchange;
-    const length = contentLengthOf(fields);
     if (typeof length === "number") this.#left = length;
     if (this.#left === 0) this.end();
   }
