@@ -192,10 +192,9 @@ export class TcpListener implements ManagedListener {
     if (!this.#acceptsTunnels) return;
     this.#server.on("upgrade", onUpgrade as never);
     // Newer versions of Node let us choose which requests to upgrade. RFC 9110 §7.8: an Upgrade may be ignored.
-    const isWanted = this.#shouldUpgrade;
-    const shouldUpgradeCallback = (request: Http1Request): boolean =>
-      !request.lines.hasContent && isWanted(messageOf(request));
-    Object.assign(this.#server, { shouldUpgradeCallback });
+    const isWanted = (request: Http1Request): boolean =>
+      !request.lines.hasContent && this.#shouldUpgrade(messageOf(request));
+    Object.assign(this.#server, { shouldUpgradeCallback: isWanted });
   }
 
   async listen(port: number, host: string): Promise<BoundAddress> {
@@ -331,15 +330,11 @@ export class TcpListener implements ManagedListener {
     const connection = this.#connectionOf(socket, socket);
     // The budget sets no stall timeout: in HTTP/1.1 Node's `timeout` is more precise, since it sees a write progress.
     this.#budget.add(connection, Number.POSITIVE_INFINITY);
-    const isBusy = (): boolean => connection.exchanges.size > 0;
-    connection.pipeline = new Http1Pipeline(socket, this.#beginHttp1, isBusy, this.#onFault);
+    connection.pipeline = new Http1Pipeline(socket, this.#beginHttp1, () => connection.isBusy(), this.#onFault);
+    const end = (fault: Fault): void => this.#destroy(fault, socket);
     socket.on(
       "drain",
-      guard(
-        "http1 drain",
-        (fault) => this.#destroy(fault, socket),
-        () => connection.handleDrain(),
-      ),
+      guard("http1 drain", end, () => connection.handleDrain()),
     );
     this.#http1.set(socket, connection);
     socket.once(
