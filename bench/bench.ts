@@ -5,7 +5,7 @@ export interface BenchOptions {
   readonly rounds: number | undefined;
   /** Another, built checkout: measures only the two, alternately, and compares them round by round. */
   readonly against: string | undefined;
-  /** `hostile`: measures only attacks whose name contains this. */
+  /** `hostile` and `frameworks`: measures only attacks or rows whose name contains this. */
   readonly only: string | undefined;
   /** `soak`: the duration, and the number of honest clients. */
   readonly minutes: number | undefined;

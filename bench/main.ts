@@ -1,10 +1,11 @@
-/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only ATTACK] [--minutes N] [--clients N] [--json FILE]` */
+/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--json FILE]` */
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
 import { certificates } from "./certificates.ts";
 import { coldStart } from "./cold-start.ts";
+import { frameworks } from "./frameworks.ts";
 import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
 import { hostile } from "./hostile.ts";
@@ -15,6 +16,7 @@ import { soak } from "./soak.ts";
 const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-bulk": h3Bulk,
   "h3-requests": h3Requests,
+  frameworks,
   memory,
   hostile,
   soak,
@@ -41,7 +43,7 @@ const [rounds, minutes, clients] = [values.rounds, values.minutes, values.client
 const isPositive = [rounds, minutes, clients].every((value) => value === undefined || value >= 1);
 if (bench === undefined || positionals.length > 1 || !isPositive) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only ATTACK] [--minutes N] [--clients N] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
+    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
   );
   process.exit(2);
 }

@@ -80,3 +80,45 @@ export interface AttackDone {
   readonly milliseconds?: number;
   readonly error?: string;
 }
+
+export type FrameworkServer =
+  | "node:http"
+  | "node:https"
+  | "node:http2"
+  | "nagare/node h1"
+  | "nagare/node h2"
+  | "nagare/node h3";
+
+export type FrameworkApp = "plain" | "express";
+
+/** The server answers each further message with its CPU time in microseconds. */
+export interface FrameworkOrder {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly server: FrameworkServer;
+  readonly app: FrameworkApp;
+}
+
+export interface FrameworkLoad {
+  /** "h1" is HTTP/1.1 over TLS. */
+  readonly protocol: "http" | "h1" | "h2" | "h3";
+  readonly host: string;
+  readonly port: number;
+  /** The trusted authority as PEM. */
+  readonly ca: string;
+  readonly path: string;
+  /** JSON to post; a GET without it. */
+  readonly body: string | undefined;
+  readonly requests: number;
+  /** The number of connections over HTTP/1.1, and of streams of one connection otherwise. */
+  readonly concurrency: number;
+  /** Keeps the connections for the next load. */
+  readonly keep?: boolean;
+}
+
+export interface FrameworkLoadDone {
+  readonly milliseconds: number;
+  /** The cipher of TLS over TCP. */
+  readonly cipher?: string;
+  readonly error?: string;
+}

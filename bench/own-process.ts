@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 type ProcessName =
   | "own-server"
   | "own-client"
+  | "framework-server"
+  | "framework-client"
   | "http2-server"
   | "steady-client"
   | "attacker"

@@ -37,11 +37,16 @@ export type { HttpVersion } from "./http-version.ts";
 /** Validation of request heads. */
 export {
   type AcceptedHead,
+  type FieldFacts,
   type GivenHead,
+  type GivenTarget,
   isAuthority,
   isRefusal,
   judgeRequest,
+  judgeTarget,
   MAX_HEAD_SIZE,
+  normalizedFields,
   type Refusal,
   refusalOfServer,
+  refusalOfTarget,
 } from "./request-head.ts";

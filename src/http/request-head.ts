@@ -7,14 +7,28 @@
 import { type FieldLine, type FieldSection, fieldLineSize, fieldSectionSize } from "./field-section.ts";
 import { METHODS } from "./methods.ts";
 
-/** A request head as parsed by a version. */
-export interface GivenHead {
+/** What a request asks for, as parsed by a version. */
+export interface GivenTarget {
   readonly method: string;
   /** `:authority`, or the authority in the request target; undefined if only Host may have it. */
   readonly authority: string | undefined;
   /** Undefined for a plain CONNECT, whose target is the authority. */
   readonly path: string | undefined;
+}
+
+/** A request head as parsed by a version. */
+export interface GivenHead extends GivenTarget {
   readonly fields: FieldSection;
+}
+
+/** The facts about field lines that decide whether a request may be served. */
+export interface FieldFacts {
+  /** The number of `host` lines. */
+  hosts: number;
+  /** The value of the last one. */
+  host: string | undefined;
+  /** The number of `cookie` lines. */
+  cookies: number;
 }
 
 export interface AcceptedHead {
@@ -47,22 +61,33 @@ const PATH = /^\/[\x21\x22\x24-\x7e]*$/;
 
 const WITH_PORT = /:[0-9]+$/;
 
+/** The last valid value: most requests have the same authority. */
+let known = "";
+
 export function isAuthority(value: string): boolean {
+  if (value === known && value !== "") return true;
   const match = AUTHORITY.exec(value);
-  return match !== null && Number(match[1] ?? 0) <= MAX_PORT;
+  if (match === null || Number(match[1] ?? 0) > MAX_PORT) return false;
+  known = value;
+  return true;
 }
 
 export function judgeRequest(given: GivenHead): AcceptedHead | Refusal {
-  const { method, path } = given;
-  let hosts = 0;
-  let cookies = 0;
-  let host: string | undefined;
+  const facts: FieldFacts = { hosts: 0, host: undefined, cookies: 0 };
   for (const [name, value] of given.fields) {
-    if (name === "cookie") cookies += 1;
+    if (name === "cookie") facts.cookies += 1;
     if (name !== "host") continue;
-    hosts += 1;
-    host = value;
+    facts.hosts += 1;
+    facts.host = value;
   }
+  const authority = judgeTarget(given, facts);
+  if (typeof authority !== "string") return authority;
+  return { authority, fields: normalizedFields(given.fields, facts) };
+}
+
+/** Returns the authority, empty if neither the target nor Host has one. */
+export function judgeTarget(given: GivenTarget, { hosts, host }: FieldFacts): string | Refusal {
+  const { method, path } = given;
   if (hosts > 1) return refuse("host is repeated");
   const authority = given.authority ?? host;
   // RFC 9113 §8.3.1, RFC 9114 §4.3.1
@@ -77,16 +102,16 @@ export function judgeRequest(given: GivenHead): AcceptedHead | Refusal {
   } else if (!PATH.test(path) && !(path === "*" && method === "OPTIONS")) {
     return refuse("the path is invalid");
   }
-  const fields = hosts === 0 && cookies < 2 ? given.fields : normalized(given.fields);
-  return { authority: authority ?? "", fields };
+  return authority ?? "";
 }
 
 const refuse = (reason: string): Refusal => ({ status: 400, reason });
 
-export const isRefusal = (verdict: AcceptedHead | Refusal): verdict is Refusal => "status" in verdict;
+export const isRefusal = (verdict: object): verdict is Refusal => "status" in verdict;
 
 /** Removes `host`, and joins `cookie` lines for handlers and origins (RFC 9113 §8.2.3, RFC 9114 §4.2.1). */
-function normalized(given: FieldSection): FieldSection {
+export function normalizedFields(given: FieldSection, { hosts, cookies }: FieldFacts): FieldSection {
+  if (hosts === 0 && cookies < 2) return given;
   const fields: FieldLine[] = [];
   let cookie = -1;
   for (const line of given) {
@@ -103,17 +128,25 @@ function normalized(given: FieldSection): FieldSection {
 }
 
 /** Checks what only this server refuses. `scheme` is undefined if the request has none. */
-export function refusalOfServer(scheme: string | undefined, given: GivenHead): Refusal | undefined {
+export const refusalOfServer = (scheme: string | undefined, given: GivenHead): Refusal | undefined =>
+  refusalOfTarget(scheme, given, fieldSectionSize(given.fields));
+
+/** `fieldsSize` is the size of the field section (RFC 9114 §4.2.2). */
+export function refusalOfTarget(
+  scheme: string | undefined,
+  given: GivenTarget,
+  fieldsSize: number,
+): Refusal | undefined {
   if (!METHODS.has(given.method)) return { status: 501, reason: "unknown method" }; // RFC 9110 §9.1
   if (scheme !== undefined && !/^https?$/i.test(scheme)) return refuse("unsupported scheme");
   // RFC 6585 §5
-  if (headSize(scheme, given) > MAX_HEAD_SIZE) return { status: 431, reason: "the head is too large" };
+  if (fieldsSize + targetSize(scheme, given) > MAX_HEAD_SIZE) return { status: 431, reason: "the head is too large" };
   return undefined;
 }
 
-/** Counts pseudo-header fields too (RFC 9113 §6.5.2, RFC 9114 §4.2.2), as if HTTP/1.1 had them. */
-function headSize(scheme: string | undefined, { method, authority, path, fields }: GivenHead): number {
-  let size = fieldSectionSize(fields) + fieldLineSize(":method", method);
+/** Counts pseudo-header fields (RFC 9113 §6.5.2, RFC 9114 §4.2.2), as if HTTP/1.1 had them. */
+function targetSize(scheme: string | undefined, { method, authority, path }: GivenTarget): number {
+  let size = fieldLineSize(":method", method);
   if (authority !== undefined) size += fieldLineSize(":authority", authority);
   if (path !== undefined) size += fieldLineSize(":path", path) + fieldLineSize(":scheme", scheme ?? "https");
   return size;

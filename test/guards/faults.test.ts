@@ -147,7 +147,6 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "http1 client error": at(() => garbage()),
   "http1 dropped request": at(nodeTraffic),
   "http1 upgrade": at(() => all(tunnel("http/1.1", "ended"))),
-  "http1 upgrade drain": at(() => all(tunnel("http/1.1", "refused"))),
   "http1 upgrade refused": at(() => all(tunnel("http/1.1", "refused"))),
   "http1 refusal linger": at(() => garbage({ stays: true })),
   "http1 refusal closed": at(() => garbage()),
@@ -160,6 +159,9 @@ const SCENARIOS: Record<Entry, Scenario> = {
     servers[0]!.off("secureConnection", rest);
   }),
   "http1 head": at(h1),
+  "http1 content": at(poke1),
+  "http1 content end": at(h1),
+  "http1 accepted": at(h1),
   "http1 closed": at(h1),
   "http1 read on": at(nodeTraffic),
   "http1 drain": at(h1),

@@ -42,6 +42,8 @@ export interface RespondOptions {
   readonly contentLength?: number | "unknown" | undefined;
   /** HTTP/1.1: false if the connection closes after the response. */
   readonly keepAlive?: boolean;
+  /** True if content or the end follows in the same call: the head need not be sent before. */
+  readonly isFollowed?: boolean;
 }
 
 /** The head of an HTTP/1.1 request as received. */
@@ -53,6 +55,8 @@ export interface Http1RequestHead {
   readonly rawHeaders: readonly string[];
   /** The same of the trailers, once the body has ended. */
   readonly rawTrailers: readonly string[];
+  /** The value of `expect`. `fields` has it too, but costs more. */
+  readonly expect: string | undefined;
 }
 
 /** Called when the transport no longer needs the chunk, so that its owner can reuse it. */

@@ -1,23 +1,19 @@
-/** A ServerExchange on a request and response of node:http (RFC 9112). */
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+/** A ServerExchange on a request and response of Node's HTTP/1.1 server (RFC 9112). */
+import { STATUS_CODES } from "node:http";
 import type { TLSSocket } from "node:tls";
-import { contentLengthOf, type FieldSection, hasNoContent } from "../../http/index.ts";
-import { type Fault, guard, ignore } from "../guard.ts";
+import { type FieldSection, hasNoContent, normalizedFields } from "../../http/index.ts";
+import { type Fault, guard } from "../guard.ts";
 import type { Http1RequestHead, PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "./exchange.ts";
-import { NodeBody } from "./node-body.ts";
+import type { Http1Owner, Http1Request } from "./http1-request.ts";
+import type { Http1Response } from "./http1-response.ts";
 import type { NodeTunnel } from "./node-tunnel.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
 import type { Abortable, TcpConnection } from "./tcp-connection.ts";
 import { checkOffer, type Tunnel, type TunnelOffer } from "./tunnel.ts";
 
-const EMPTY = new Uint8Array(0);
-
 export interface Http1Head {
   readonly authority: string;
   readonly path: string;
-  readonly fields: FieldSection;
-  /** Set if the client requests a tunnel, which `open` creates. */
-  readonly upgrade?: Http1Upgrade | undefined;
 }
 
 export interface Http1Upgrade {
@@ -26,73 +22,69 @@ export interface Http1Upgrade {
   open(fields: FieldSection, onClose: () => void): NodeTunnel;
 }
 
-/** Bytes. Node writes a head and a string as one TLS record, but a head and a buffer as two. */
-const JOINED_BYTES = 4096;
-const textOf = ({ buffer, byteOffset, byteLength }: Uint8Array): string =>
-  Buffer.from(buffer, byteOffset, byteLength).toString("latin1");
-
-export class Http1ServerExchange implements ServerExchange, Abortable {
+export class Http1ServerExchange implements ServerExchange, Abortable, Http1Owner {
   readonly protocol = "http/1.1";
   readonly scheme = "https";
   readonly connection = undefined;
   readonly method: string;
   readonly authority: string;
   readonly path: string;
-  readonly fields: FieldSection;
-  readonly body: NodeBody;
+  readonly body: Http1Request;
   onDrain: (() => void) | undefined;
   onAbort: ((reason: Error) => void) | undefined;
   onClose: (() => void) | undefined;
   preparedBytes = 0;
   readsOn = false;
+  #fields: FieldSection | undefined;
   #status: number | undefined;
   #aborted: Error | undefined;
   /** The head waits for the first chunk or the end, so that a small response is one write with a known length. */
   #waitingHead: FieldSection | undefined;
   #options: RespondOptions | undefined;
+  /** True while the socket's buffer is full. */
+  #isFull = false;
   #ended = false;
   #closed = false;
   readonly #upgrade: Http1Upgrade | undefined;
   #tunnel: NodeTunnel | undefined;
   readonly #tcp: TcpConnection;
-  readonly #response: ServerResponse;
+  readonly #response: Http1Response;
 
-  constructor(request: IncomingMessage, response: ServerResponse, head: Http1Head, tcp: TcpConnection) {
+  constructor(response: Http1Response, head: Http1Head, tcp: TcpConnection, upgrade?: Http1Upgrade) {
+    const request = response.req;
     this.#tcp = tcp;
     this.#response = response;
-    this.method = request.method!;
+    this.method = request.method;
     this.authority = head.authority;
     this.path = head.path;
-    this.fields = head.fields;
-    this.#upgrade = head.upgrade;
-    // RFC 9112 §6.3: a request has content only if one of these says so.
-    const length = contentLengthOf(head.fields);
-    const empty = request.headers["transfer-encoding"] === undefined && (length === undefined || length === 0);
-    const onFault = this.handleFault;
-    this.body = new NodeBody(request, empty, onFault, () => fieldsFromRaw(request.rawTrailers));
+    this.#upgrade = upgrade;
+    this.body = request;
+    request.owner = this;
+    response.owner = this;
     tcp.exchanges.add(this);
-    const close = guard("http1 read on", onFault, () => this.#close());
-    response.on("error", ignore); // "close" follows
-    response.on(
-      "close",
-      guard("http1 closed", onFault, () => {
-        if (!response.writableFinished) this.abort(new Error("the client closed the connection"));
-        if (this.readsOn && this.body.state === "open") request.once("close", close);
-        else this.#close();
-      }),
-    );
-    response.on(
-      "drain",
-      guard("http1 drain", onFault, () => this.onDrain?.()),
-    );
   }
 
   /** Ends the exchange and its connection after an exception. */
-  readonly handleFault = (fault: Fault): void => {
+  handleFault(fault: Fault): void {
     this.#tcp.listener.onFault(fault);
     this.#response.destroy();
     this.reset(fault.error);
-  };
+  }
+
+  handleResponseClose(): void {
+    if (!this.#response.isFinished) this.abort(new Error("the client closed the connection"));
+    // Otherwise `handleBodyEnd` follows.
+    if (!this.readsOn || this.body.state !== "open") this.#close();
+  }
+
+  handleBodyEnd(): void {
+    if (this.readsOn && this.#response.isFinished) process.nextTick(closeAfterBody, this);
+  }
+
+  /** Closes an exchange that continued to read the request's body. */
+  closeAfterBody(): void {
+    this.#close();
+  }
 
   get tls(): TLSSocket {
     return this.#tcp.socket as TLSSocket;
@@ -106,9 +98,16 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     return this.#tcp.localAddress;
   }
 
+  get fields(): FieldSection {
+    if (this.#fields === undefined) {
+      const { rawHeaders, lines } = this.body;
+      this.#fields = normalizedFields(fieldsFromRaw(rawHeaders), lines);
+    }
+    return this.#fields;
+  }
+
   get http1(): Http1RequestHead {
-    const { httpVersion, url, rawHeaders, rawTrailers } = this.#response.req;
-    return { version: httpVersion === "1.0" ? "1.0" : "1.1", target: url!, rawHeaders, rawTrailers };
+    return this.body;
   }
 
   get tunnelOffer(): TunnelOffer | undefined {
@@ -124,11 +123,11 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   }
 
   get pending(): number {
-    return this.#tunnel === undefined ? this.#response.writableLength : this.#response.req.socket.writableLength;
+    return this.body.socket.writableLength;
   }
 
   get unread(): number {
-    return this.#response.req.readableLength;
+    return this.body.unread;
   }
 
   get awaitsBody(): boolean {
@@ -140,15 +139,15 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
   }
 
   get written(): number {
-    return this.#response.req.socket.bytesWritten;
+    return this.#tunnel?.written ?? this.#response.written;
   }
 
   inform(status: number, fields: FieldSection): void {
-    const socket = this.#response.socket;
+    const { socket } = this.#response;
     // RFC 9110 §15.2: never to an HTTP/1.0 client. Without a socket, this request is waiting in a pipeline and cannot
     // write yet; an informational response may always be omitted.
-    if (this.#closed || this.#status !== undefined || socket === null || this.#response.req.httpVersionMinor < 1)
-      return;
+    if (this.#closed || this.#status !== undefined || socket === null || this.body.httpVersionMinor < 1) return;
+    if (status === 100) this.#response.hasContinued = true;
     let head = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n`;
     for (const [name, value] of fields) head += `${name}: ${value}\r\n`;
     socket.write(`${head}\r\n`, "latin1");
@@ -160,12 +159,12 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     if (this.#closed) return;
     this.#waitingHead = fields;
     this.#options = options;
-    if (options?.endStream === true) this.#end(0);
-    else process.nextTick(flushHead, this);
+    if (options?.endStream === true) this.end(EMPTY);
+    else if (options?.isFollowed !== true) process.nextTick(flushHead, this);
   }
 
   hasRoom(_bytes?: number): boolean {
-    return !this.#response.writableNeedDrain;
+    return !this.#isFull;
   }
 
   write(chunk: Uint8Array, released?: ReleaseChunk): boolean {
@@ -173,27 +172,37 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
       released?.(chunk);
       return false;
     }
-    this.#writeHead();
-    if (released === undefined) return this.#response.write(chunk);
+    if (released === undefined) return this.#send(chunk);
     // Also called when the socket fails.
-    const done = guard("http1 released", this.handleFault, () => released(chunk));
-    return this.#response.write(chunk, done);
+    const done = guard(
+      "http1 released",
+      (fault) => this.handleFault(fault),
+      () => released(chunk),
+    );
+    if (this.#isBodiless) process.nextTick(done);
+    return this.#send(chunk, done);
   }
 
-  end(last?: Uint8Array, trailers?: FieldSection): void {
-    // The length is only known if `last` ends the response. Otherwise it is omitted, as in the other versions.
-    this.#end(trailers === undefined || trailers.length === 0 ? last?.byteLength : undefined, last, trailers);
+  #send(chunk: Uint8Array, done?: () => void): boolean {
+    if (this.#isBodiless) return true;
+    this.#isFull = !this.#response.content(this.#takeHead(undefined), chunk, done);
+    return !this.#isFull;
   }
 
-  #end(length: number | undefined, last?: Uint8Array, trailers: FieldSection = []): void {
+  end(last?: Uint8Array, trailers: FieldSection = NONE): void {
     if (this.#ended || this.#closed) return;
     this.#ended = true;
-    const isWhole = this.#waitingHead !== undefined;
-    this.#writeHead(length);
-    if (trailers.length > 0) this.#response.addTrailers(trailers as [string, string][]);
-    if (last === undefined) this.#response.end();
-    else if (isWhole && last.byteLength <= JOINED_BYTES) this.#response.end(textOf(last), "latin1");
-    else this.#response.end(last);
+    const content = this.#isBodiless ? undefined : last;
+    // The length is only known if `last` ends the response. Otherwise it is omitted, as in the other versions.
+    const length = trailers.length === 0 ? last?.byteLength : undefined;
+    this.#response.finish(this.#takeHead(length), content, trailers);
+  }
+
+  /** Called when the socket's buffer has room again. */
+  handleDrain(): void {
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.onDrain?.();
   }
 
   acceptTunnel(fields: FieldSection): Tunnel {
@@ -213,7 +222,13 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     else {
       // Send what was written in this turn first, as the other versions do.
       this.flushHead();
-      setImmediate(guard("http1 reset", this.handleFault, () => this.#response.destroy()));
+      setImmediate(
+        guard(
+          "http1 reset",
+          (fault) => this.handleFault(fault),
+          () => this.#response.destroy(),
+        ),
+      );
     }
     this.#close();
   }
@@ -233,50 +248,21 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
 
   /** Sends the head if it is still waiting. */
   flushHead(): void {
-    if (this.#waitingHead === undefined || this.#closed) return;
-    this.#writeHead();
-    // Node's flushHeaders encodes obs-text as UTF-8, so use write; but write sends nothing if there can be no content.
-    if (hasNoContent(this.method, this.#status!)) this.#response.flushHeaders();
-    else this.#response.write(EMPTY);
+    if (this.#waitingHead !== undefined && !this.#closed) this.#response.flush(this.#takeHead(undefined));
   }
 
-  /** Passes the head to Node, which sends it with the next write. */
-  #writeHead(length?: number): void {
+  get #isBodiless(): boolean {
+    return hasNoContent(this.method, this.#status!);
+  }
+
+  /** Returns the head the first time, to be written before other bytes. */
+  #takeHead(length: number | undefined): string {
     const fields = this.#waitingHead;
-    if (fields === undefined || this.#closed) return;
+    if (fields === undefined) return "";
     this.#waitingHead = undefined;
-    const status = this.#status!;
-    const isBodiless = hasNoContent(this.method, status);
-    const names = new Set(fields.map(([name]) => name.toLowerCase()));
-    const { reason, sendDate, omitted = [], contentLength = length, keepAlive } = this.#options ?? {};
-    const isCoded = names.has("transfer-encoding");
-    const isSized = names.has("content-length");
-    const added = isCoded || isSized || omitted.includes("content-length") ? undefined : contentLength;
-    const isFramed = isBodiless || isSized || typeof added === "number";
-    const hasDisposition = names.has("content-disposition");
-    const flat: string[] = [];
-    const last: string[] = [];
-    for (const [name, value] of fields) {
-      const lower = name.toLowerCase();
-      // RFC 9112 §7.1.2: trailers require chunked coding; Node throws otherwise.
-      if (isFramed && lower === "trailer") continue;
-      // After content-length, Node would decode content-disposition as UTF-8.
-      (lower === "content-length" && hasDisposition ? last : flat).push(name, value);
-    }
-    flat.push(...last);
-    if (!isBodiless && typeof added === "number") {
-      if (hasDisposition) flat.push("Content-Length", String(added));
-      // Node then adds the field after Date and Connection.
-      else (this.#response as { _contentLength?: number })._contentLength = added;
-    }
     const { altSvc, draining } = this.#tcp.listener;
-    if (altSvc !== undefined && !names.has("alt-svc")) flat.push("alt-svc", altSvc);
-    // Node then sends `Connection: close`.
-    if (draining || keepAlive === false) this.#response.shouldKeepAlive = false;
-    if (sendDate === false) this.#response.sendDate = false;
-    for (const name of omitted) this.#response.removeHeader(name);
-    if (reason === undefined) this.#response.writeHead(status, flat);
-    else this.#response.writeHead(status, reason, flat);
+    if (draining || this.#options?.keepAlive === false) this.#response.shouldKeepAlive = false;
+    return this.#response.head({ status: this.#status!, fields, options: this.#options, altSvc }, length);
   }
 
   #close(): void {
@@ -288,12 +274,15 @@ export class Http1ServerExchange implements ServerExchange, Abortable {
     this.onClose?.();
     this.#tcp.end(this);
     // If the response head was sent before the drain began, it did not have `Connection: close`, so close here.
-    if (this.#tcp.listener.draining && this.#tcp.exchanges.size === 0) this.#response.req.socket.destroySoon();
+    if (this.#tcp.listener.draining && this.#tcp.exchanges.size === 0) this.body.socket.destroySoon();
   }
 }
 
-const flushHead = guard(
-  "http1 head",
-  (fault, exchange: Http1ServerExchange) => exchange.handleFault(fault),
-  (exchange: Http1ServerExchange) => exchange.flushHead(),
-);
+const NONE: FieldSection = [];
+const EMPTY = new Uint8Array(0);
+
+const onFault = (fault: Fault, exchange: Http1ServerExchange): void => exchange.handleFault(fault);
+
+const closeAfterBody = guard("http1 read on", onFault, (exchange: Http1ServerExchange) => exchange.closeAfterBody());
+
+const flushHead = guard("http1 head", onFault, (exchange: Http1ServerExchange) => exchange.flushHead());

@@ -3,24 +3,26 @@
  * read; if they began together, a few kilobytes could open hundreds of files and fill a buffer for each. While a
  * request waits, the socket is not read.
  */
-import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import { type Fault, guard } from "../guard.ts";
-
-interface Waiting {
-  readonly request: IncomingMessage;
-  readonly begin: () => void;
-}
+import type { Http1Response } from "./http1-response.ts";
 
 export class Http1Pipeline {
   readonly #socket: Socket;
+  readonly #begin: (response: Http1Response) => void;
   readonly #isBusy: () => boolean;
-  #waiting: Waiting[] = [];
+  #waiting: Http1Response[] = [];
   #isStopped = false;
 
-  /** `isBusy` returns true while an exchange is in progress. Call `next` when one has ended. */
-  constructor(socket: Socket, isBusy: () => boolean, onFault: (fault: Fault) => void) {
+  /** `begin` must not throw. `isBusy` returns true while an exchange is in progress. Call `next` when one has ended. */
+  constructor(
+    socket: Socket,
+    begin: (response: Http1Response) => void,
+    isBusy: () => boolean,
+    onFault: (fault: Fault) => void,
+  ) {
     this.#socket = socket;
+    this.#begin = begin;
     this.#isBusy = isBusy;
     // Node resumes the socket after sending, and when a body is read.
     const hold = guard("http1 resume", onFault, () => this.#hold());
@@ -31,14 +33,14 @@ export class Http1Pipeline {
     return this.#waiting.length;
   }
 
-  /** Begins the request when its turn comes. */
-  add(request: IncomingMessage, begin: () => void): void {
+  /** Begins the request of this response when its turn comes. */
+  add(response: Http1Response): void {
     if (this.#isStopped) return;
     if (this.#waiting.length > 0 || this.#isBusy()) {
-      this.#waiting.push({ request, begin });
+      this.#waiting.push(response);
       this.#hold();
     } else {
-      begin();
+      this.#begin(response);
     }
   }
 
@@ -50,10 +52,8 @@ export class Http1Pipeline {
     if (this.#isBusy()) return;
     const next = this.#waiting.shift();
     if (next === undefined) return;
-    const { request } = next;
-    const takesMore = request.complete || request.readableLength < request.readableHighWaterMark;
-    if (this.#waiting.length === 0 && takesMore) socket.resume();
-    next.begin();
+    if (this.#waiting.length === 0 && next.req.takesMore) socket.resume();
+    this.#begin(next);
   }
 
   /** Begins no more requests, because the connection ends. */

@@ -1,9 +1,10 @@
 /** Answers requests that Node's HTTP/1.1 parser refuses, and closes their connection (RFC 9112 §9.6). */
-import { type ServerResponse, STATUS_CODES } from "node:http";
+import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import { isToken } from "../../http/index.ts";
 import { fromLatin1 } from "../../wire/text.ts";
 import { type Fault, guard } from "../guard.ts";
+import type { Http1Response } from "./http1-response.ts";
 
 /** How long a client may take to read the answer and close, in milliseconds. */
 const LINGER = 2_000;
@@ -75,7 +76,6 @@ export class Http1Refusal {
 }
 
 /** Answers a request that Node's parser accepts. */
-export function refuseHttp1(response: ServerResponse, status: number): void {
-  response.shouldKeepAlive = false;
-  response.writeHead(status, { "content-length": 0 }).end();
+export function refuseHttp1(response: Http1Response, status: number): void {
+  response.writeHead(status).end();
 }

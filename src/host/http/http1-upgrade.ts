@@ -1,33 +1,23 @@
 /**
  * CONNECT and Upgrade in HTTP/1.1 (RFC 9110 §7.8, §9.3.6): uses the socket after node:http's parser has released it.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { FieldSection } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { Http1Upgrade } from "./http1-exchange.ts";
-import { InnerResponse } from "./inner-server.ts";
+import type { Http1Request } from "./http1-request.ts";
+import { Http1Response } from "./http1-response.ts";
 import { NodeTunnel } from "./node-tunnel.ts";
 
-/** True if content follows the head (RFC 9112 §6.3), which Node cannot tell apart from the new protocol's bytes. */
-export const hasContent = (request: IncomingMessage): boolean =>
-  request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
-
 /** Creates a response for a request that has none from Node. The connection closes after it. */
-export function responseFor(request: IncomingMessage, socket: Socket, onFault: (fault: Fault) => void): ServerResponse {
-  const response = new InnerResponse(request);
+export function responseFor(request: Http1Request, socket: Socket, onFault: (fault: Fault) => void): Http1Response {
+  const response = new Http1Response(request);
   response.shouldKeepAlive = false;
   response.assignSocket(socket);
   const end = (fault: Fault): void => {
     socket.destroy();
     onFault(fault);
   };
-  socket.on(
-    "drain",
-    guard("http1 upgrade drain", end, () => {
-      if (response.socket !== null) response.emit("drain");
-    }),
-  );
   response.on(
     "finish",
     guard("http1 upgrade refused", end, () => {
@@ -47,8 +37,8 @@ export interface UpgradeHost {
 
 /** `arrived` is what followed the head. */
 export function upgradeOf(
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: Http1Request,
+  response: Http1Response,
   arrived: Uint8Array,
   host: UpgradeHost,
 ): Http1Upgrade {
@@ -59,7 +49,7 @@ export function upgradeOf(
     rest = taken.subarray(taken.length);
     return taken;
   };
-  const protocol = request.method === "CONNECT" ? undefined : request.headers.upgrade!.split(",")[0]!.trim();
+  const protocol = request.method === "CONNECT" ? undefined : request.lines.upgrade!.split(",")[0]!.trim();
   return {
     offer: { protocol, takeRest },
     open: (fields, onClose) => {

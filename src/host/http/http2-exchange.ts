@@ -57,7 +57,7 @@ export class Http2ServerExchange implements ServerExchange, Abortable {
     const onFault = this.#handleFault;
     const hasEnded = endStream ? () => true : watchEndStream(stream);
     this.#wasCut = () => !hasEnded();
-    this.body = new NodeBody(stream, endStream, onFault, undefined, this.#wasCut);
+    this.body = new NodeBody(stream, endStream, onFault, this.#wasCut);
     tcp.exchanges.add(this);
     if (!endStream) {
       stream.on(

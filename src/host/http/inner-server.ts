@@ -6,26 +6,9 @@
  */
 import { channel } from "node:diagnostics_channel";
 import type { EventEmitter } from "node:events";
-import { OutgoingMessage, ServerResponse } from "node:http";
+import { Http1Response } from "./http1-response.ts";
 
-/** Undocumented members. */
-interface Finishing {
-  _finish(): void;
-  /** Set while Node's trace events are on, which need the end of what they began. */
-  readonly _traceEventId?: number;
-}
-
-export class InnerResponse extends ServerResponse {
-  /** Skips the end of ServerResponse's measurement, which makes the entry for a PerformanceObserver. */
-  _finish(): void {
-    const isTraced = (this as unknown as Finishing)._traceEventId !== undefined;
-    const { prototype } = isTraced ? ServerResponse : OutgoingMessage;
-    (prototype as unknown as Finishing)._finish.call(this);
-  }
-}
-
-/** Node 20 does not publish the second one. */
-const CHANNELS = ["http.server.request.start", "http.server.response.created", "http.server.response.finish"];
+const CHANNELS = ["http.server.request.start", "http.server.response.finish"];
 
 let isHidden = false;
 
@@ -41,7 +24,7 @@ function hideInnerResponses(): void {
   isHidden = true;
   for (const each of CHANNELS.map((name) => channel(name))) {
     const publish = function (this: typeof each, message: unknown): void {
-      if ((message as { response?: unknown }).response instanceof InnerResponse) return;
+      if ((message as { response?: unknown }).response instanceof Http1Response) return;
       Object.getPrototypeOf(this).publish.call(this, message);
     };
     // Node changes a channel's prototype with its first and last subscriber, so an own property stays.

@@ -1,4 +1,4 @@
-/** A request body on a Node Readable, for HTTP/1.1 and HTTP/2. */
+/** A request body on a Node Readable, for HTTP/2 and tunnels. */
 import type { Readable } from "node:stream";
 import type { FieldSection } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
@@ -13,22 +13,13 @@ export class NodeBody implements RequestBody {
   #listening = false;
   readonly #source: Readable;
   readonly #onFault: (fault: Fault) => void;
-  /** HTTP/1.1: returns the trailers once the source has ended. */
-  readonly #readTrailers: (() => FieldSection) | undefined;
   /** Returns true if the source ended before the end of the message. */
   readonly #wasCut: (() => boolean) | undefined;
 
-  constructor(
-    source: Readable,
-    empty: boolean,
-    onFault: (fault: Fault) => void,
-    readTrailers?: () => FieldSection,
-    wasCut?: () => boolean,
-  ) {
+  constructor(source: Readable, empty: boolean, onFault: (fault: Fault) => void, wasCut?: () => boolean) {
     this.#source = source;
     this.#onFault = onFault;
     this.#state = empty ? "ended" : "open";
-    this.#readTrailers = readTrailers;
     this.#wasCut = wasCut;
   }
 
@@ -89,7 +80,6 @@ export class NodeBody implements RequestBody {
       this.#state = "aborted";
       return;
     }
-    if (this.#readTrailers !== undefined) this.trailers = this.#readTrailers();
     this.#state = "ended";
   }
 }

@@ -31,7 +31,7 @@ export class NodeTunnel implements Tunnel {
     const { stream, isEmpty, wasCut, onClose } = options;
     this.#options = options;
     const onFault = this.#handleFault;
-    this.body = new NodeBody(stream, isEmpty, onFault, undefined, wasCut);
+    this.body = new NodeBody(stream, isEmpty, onFault, wasCut);
     // Node resets an HTTP/2 stream that is answered completely before a first read.
     stream.read(0);
     stream.on("error", ignore); // "close" follows

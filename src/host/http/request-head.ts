@@ -1,17 +1,20 @@
 /** Passes request heads from node:http and node:http2 to the validation that all versions share. */
 
-import type { IncomingMessage } from "node:http";
 import type { IncomingHttpHeaders } from "node:http2";
 import {
   type AcceptedHead,
-  combinedFieldValue,
-  type FieldSection,
+  type FieldFacts,
   type GivenHead,
+  type GivenTarget,
   isRefusal,
   judgeRequest,
+  judgeTarget,
   type Refusal,
   refusalOfServer,
+  refusalOfTarget,
 } from "../../http/index.ts";
+import type { Http1Head } from "./http1-exchange.ts";
+import type { Http1Request } from "./http1-request.ts";
 import { fieldsFromRaw } from "./raw-fields.ts";
 
 export interface RequestHead extends AcceptedHead {
@@ -20,44 +23,45 @@ export interface RequestHead extends AcceptedHead {
   readonly path: string;
 }
 
-/** `requiresHost` is false if an HTTP/1.1 request may lack Host. */
-export function http1Head(request: IncomingMessage, requiresHost: boolean): RequestHead | Refusal {
+/**
+ * The head of an HTTP/1.1 request, whose fields its exchange parses when a handler reads them. `requiresHost` is false if
+ * the request may lack Host.
+ */
+export function http1Head(request: Http1Request, requiresHost: boolean): Http1Head | Refusal {
   // RFC 9110 §15.6.6: Node's parser also accepts the version numbers 0.9 and 2.0.
   if (request.httpVersionMajor !== 1) return { status: 505, reason: "not HTTP/1" };
-  const fields = fieldsFromRaw(request.rawHeaders);
+  const { method, lines } = request;
   const isVersion1 = request.httpVersionMinor >= 1;
   // RFC 9112 §3.2
-  if (requiresHost && isVersion1 && !fields.some(([name]) => name === "host"))
-    return { status: 400, reason: "host is missing" };
-  return refusalOfCoding(fields, isVersion1) ?? judge(targetOf(request, fields));
+  if (requiresHost && isVersion1 && lines.hosts === 0) return { status: 400, reason: "host is missing" };
+  const refusal = lines.codings === undefined ? undefined : refusalOfCoding(lines.codings, isVersion1);
+  if (refusal !== undefined) return refusal;
+  const target = targetOf(request);
+  const authority = judgeTarget(target, target.authority === undefined ? lines : withoutHost(lines));
+  if (typeof authority !== "string") return authority;
+  const { scheme, path } = target;
+  return refusalOfTarget(scheme, { method, authority, path }, lines.size) ?? { authority, path: path ?? "" };
 }
 
 /** Parses the request target (RFC 9112 §3.2). */
-function targetOf(request: IncomingMessage, fields: FieldSection): GivenHead & { readonly scheme?: string } {
-  const method = request.method!;
-  const target = request.url!;
-  if (method === "CONNECT") return { method, authority: target, path: undefined, fields: withoutHost(fields) };
-  const absolute = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(.*)$/i.exec(target);
-  if (absolute === null) return { method, authority: undefined, path: target, fields };
+function targetOf({ method, url }: Http1Request): GivenTarget & { readonly scheme?: string } {
+  if (method === "CONNECT") return { method, authority: url, path: undefined };
+  if (url.startsWith("/")) return { method, authority: undefined, path: url };
+  const absolute = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(.*)$/i.exec(url);
+  if (absolute === null) return { method, authority: undefined, path: url };
   const [, scheme, authority, rest] = absolute as unknown as [string, string, string, string];
-  const path = rest.startsWith("/") ? rest : `/${rest}`;
-  return { method, scheme, authority, path, fields: withoutHost(fields) };
+  return { method, scheme, authority, path: rest.startsWith("/") ? rest : `/${rest}` };
 }
 
 /** An absolute-form target overrides Host (RFC 9112 §3.2.2), but more than one Host field remains an error. */
-function withoutHost(fields: FieldSection): FieldSection {
-  const others = fields.filter(([name]) => name !== "host");
-  return fields.length - others.length > 1 ? fields : others;
-}
+const withoutHost = ({ hosts, cookies }: FieldFacts): FieldFacts => ({ hosts, host: undefined, cookies });
 
 /**
  * RFC 9112 §6.1: other transfer codings are refused, because handlers would get the coded content without its label.
  */
-function refusalOfCoding(fields: FieldSection, isVersion1: boolean): Refusal | undefined {
-  const codings = combinedFieldValue(fields, "transfer-encoding")?.toLowerCase();
-  if (codings === undefined) return undefined;
+function refusalOfCoding(codings: string, isVersion1: boolean): Refusal | undefined {
   if (!isVersion1) return { status: 400, reason: "HTTP/1.0 has no transfer-encoding" };
-  const names = codings.split(",").map((name) => name.trim());
+  const names = codings.split(",").map((name) => name.trim().toLowerCase());
   if (names.every((name) => name === "chunked")) {
     return names.length === 1 ? undefined : { status: 400, reason: "chunked more than once" };
   }

@@ -32,6 +32,8 @@ export interface Abortable {
   /** Estimated bytes prepared for the next write. */
   readonly preparedBytes: number;
   abort(reason: Error): void;
+  /** HTTP/1.1: called when the socket's buffer has room again. */
+  handleDrain?(): void;
 }
 
 /** The same as HTTP/3's limit for one stream. */
@@ -88,6 +90,10 @@ export class TcpConnection implements Holder {
   /** HTTP/2: call when a request ended before its response was complete, unless we ended it. */
   countCancelled(): void {
     if (!this.#cancelled.take(systemClock.now())) this.#cutOff();
+  }
+
+  handleDrain(): void {
+    for (const exchange of this.exchanges) exchange.handleDrain?.();
   }
 
   abort(reason = new Error("the client closed the connection")): void {

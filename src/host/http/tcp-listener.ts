@@ -7,7 +7,7 @@
  * without reading or sending anything. The total time of a body is not limited, because uploads may be slow; flow
  * control limits unread bytes.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import {
   constants,
   createSecureServer,
@@ -28,7 +28,9 @@ import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Pipeline } from "./http1-pipeline.ts";
 import { Http1Refusal, refuseHttp1 } from "./http1-refusal.ts";
-import { hasContent, responseFor, upgradeOf } from "./http1-upgrade.ts";
+import { type Http1Request, messageOf } from "./http1-request.ts";
+import type { Http1Response } from "./http1-response.ts";
+import { responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { limitControlFrames } from "./http2-control-frames.ts";
 import { Http2ServerExchange } from "./http2-exchange.ts";
 import { sentBytesCounter } from "./http2-sent-bytes.ts";
@@ -111,10 +113,8 @@ export class TcpListener implements ManagedListener {
       "secureConnection",
       guard("tls secure", this.#destroy, (socket: TLSSocket) => this.#handleSecure(socket)),
     );
-    const request = guard(
-      "http1 request",
-      this.#destroyResponse,
-      (request: IncomingMessage, response: ServerResponse) => this.#queueHttp1(request, response),
+    const request = guard("http1 request", this.#destroyResponse, (_request: unknown, response: Http1Response) =>
+      this.#queueHttp1(response),
     );
     this.#server.on("request", request as never);
     // A "request" listener, which HTTP/1.1 needs, also enables Node's compatibility layer for HTTP/2, which listens for
@@ -130,10 +130,8 @@ export class TcpListener implements ManagedListener {
       ),
     );
     // RFC 9110 §10.1.1: reading the body sends 100 (continueIfExpected).
-    const expecting = guard(
-      "http1 continue",
-      this.#destroyResponse,
-      (request: IncomingMessage, response: ServerResponse) => this.#queueHttp1(request, response),
+    const expecting = guard("http1 continue", this.#destroyResponse, (_request: unknown, response: Http1Response) =>
+      this.#queueHttp1(response),
     );
     this.#server.on("checkContinue", expecting as never);
     // Handlers deal with other expectations, as in the other versions of HTTP (RFC 9110 §10.1.1).
@@ -163,7 +161,10 @@ export class TcpListener implements ManagedListener {
     this.#enableUpgrades();
     const { onKeyLog, onDroppedRequest } = options;
     if (onDroppedRequest !== undefined) {
-      this.#server.on("dropRequest", guard("http1 dropped request", this.#onFault, onDroppedRequest) as never);
+      const dropped = guard("http1 dropped request", this.#onFault, (request: Http1Request, socket: Socket) =>
+        onDroppedRequest(messageOf(request), socket),
+      );
+      this.#server.on("dropRequest", dropped as never);
     }
     if (onKeyLog !== undefined) {
       this.#server.on(
@@ -178,7 +179,7 @@ export class TcpListener implements ManagedListener {
     this.#onFault(fault);
   };
 
-  readonly #destroyResponse = (fault: Fault, _request: unknown, response: ServerResponse): void =>
+  readonly #destroyResponse = (fault: Fault, _request: unknown, response: Http1Response): void =>
     this.#destroy(fault, response);
 
   readonly #destroyClient = (fault: Fault, _error: unknown, socket: Socket): void => this.#destroy(fault, socket);
@@ -187,15 +188,15 @@ export class TcpListener implements ManagedListener {
     const onUpgrade = guard(
       "http1 upgrade",
       (fault, _request, socket) => this.#destroy(fault, socket),
-      (request: IncomingMessage, socket: Socket, rest: Uint8Array) => this.#handleUpgrade(request, socket, rest),
+      (request: Http1Request, socket: Socket, rest: Uint8Array) => this.#handleUpgrade(request, socket, rest),
     );
     if (this.#server.listenerCount("connect") === 0) this.#server.on("connect", onUpgrade as never);
     if (!this.#acceptsTunnels) return;
     this.#server.on("upgrade", onUpgrade as never);
     // Newer versions of Node let us choose which requests to upgrade. RFC 9110 §7.8: an Upgrade may be ignored.
-    const isWanted = this.#shouldUpgrade;
-    const shouldUpgradeCallback = (request: IncomingMessage): boolean => !hasContent(request) && isWanted(request);
-    Object.assign(this.#server, { shouldUpgradeCallback });
+    const isWanted = (request: Http1Request): boolean =>
+      !request.lines.hasContent && this.#shouldUpgrade(messageOf(request));
+    Object.assign(this.#server, { shouldUpgradeCallback: isWanted });
   }
 
   async listen(port: number, host: string): Promise<BoundAddress> {
@@ -335,7 +336,12 @@ export class TcpListener implements ManagedListener {
     const connection = this.#connectionOf(socket, socket);
     // The budget sets no stall timeout: in HTTP/1.1 Node's `timeout` is more precise, since it sees a write progress.
     this.#budget.add(connection, Number.POSITIVE_INFINITY);
-    connection.pipeline = new Http1Pipeline(socket, () => connection.exchanges.size > 0, this.#onFault);
+    connection.pipeline = new Http1Pipeline(socket, this.#beginHttp1, () => connection.isBusy(), this.#onFault);
+    const end = (fault: Fault): void => this.#destroy(fault, socket);
+    socket.on(
+      "drain",
+      guard("http1 drain", end, () => connection.handleDrain()),
+    );
     this.#http1.set(socket, connection);
     socket.once(
       "close",
@@ -418,7 +424,7 @@ export class TcpListener implements ManagedListener {
     this.#onExchange(new Http2ServerExchange(stream, { ...head, tunnelOffer }, endStream, connection));
   }
 
-  #handleUpgrade(request: IncomingMessage, socket: Socket, rest: Uint8Array): void {
+  #handleUpgrade(request: Http1Request, socket: Socket, rest: Uint8Array): void {
     // The parser has released the socket, so this request cannot wait for earlier ones.
     if ((this.#http1.get(socket)?.exchanges.size ?? 0) > 0) {
       socket.destroy();
@@ -427,7 +433,7 @@ export class TcpListener implements ManagedListener {
     const response = responseFor(request, socket, this.#onFault);
     const head = this.#headOf(request);
     // RFC 9110 §9.3.6: we are not a proxy, unless the handler is one.
-    const isUnsupported = hasContent(request) || (request.method === "CONNECT" && !this.#acceptsTunnels);
+    const isUnsupported = request.lines.hasContent || (request.method === "CONNECT" && !this.#acceptsTunnels);
     // RFC 9110 §7.8: HTTP/1.0 has no Upgrade.
     const isOffer = request.method === "CONNECT" || request.httpVersionMinor >= 1;
     if (isUnsupported) refuseHttp1(response, isRefusal(head) ? head.status : 501);
@@ -436,7 +442,7 @@ export class TcpListener implements ManagedListener {
         cutOff: () => this.#cutOff(socket),
         onFault: this.#onFault,
       });
-      this.#handleHttp1(request, response, isOffer ? upgrade : undefined);
+      this.#handleHttp1(response, isOffer ? upgrade : undefined);
     }
   }
 
@@ -455,17 +461,19 @@ export class TcpListener implements ManagedListener {
     return undefined;
   }
 
-  #queueHttp1(request: IncomingMessage, response: ServerResponse): void {
-    const begin = guard(
-      "http1 begin",
-      (fault) => this.#destroy(fault, response),
-      () => this.#handleHttp1(request, response),
-    );
-    this.#http1.get(request.socket)?.pipeline?.add(request, begin);
+  #queueHttp1(response: Http1Response): void {
+    this.#http1.get(response.req.socket)?.pipeline?.add(response);
   }
 
-  #handleHttp1(request: IncomingMessage, response: ServerResponse, upgrade?: Http1Upgrade): void {
-    const connection = this.#connectionOf(request.socket, request.socket);
+  readonly #beginHttp1 = guard(
+    "http1 begin",
+    (fault, response: Http1Response) => this.#destroy(fault, response),
+    (response: Http1Response) => this.#handleHttp1(response),
+  );
+
+  #handleHttp1(response: Http1Response, upgrade?: Http1Upgrade): void {
+    const request = response.req;
+    const connection = this.#http1.get(request.socket) ?? this.#connectionOf(request.socket, request.socket);
     const head = this.#headOf(request);
     if (isRefusal(head)) {
       connection.pipeline?.stop();
@@ -474,11 +482,11 @@ export class TcpListener implements ManagedListener {
       return;
     }
     // Node's parser drops the rest of a read after a request with Upgrade, so a later request could get lost.
-    if (request.headers.upgrade !== undefined) response.shouldKeepAlive = false;
-    this.#onExchange(new Http1ServerExchange(request, response, { ...head, upgrade }, connection));
+    if (request.lines.upgrade !== undefined) response.shouldKeepAlive = false;
+    this.#onExchange(new Http1ServerExchange(response, head, connection, upgrade));
   }
 
-  #headOf(request: IncomingMessage): ReturnType<typeof http1Head> {
+  #headOf(request: Http1Request): ReturnType<typeof http1Head> {
     return http1Head(request, (this.#server as Http1Limits).requireHostHeader !== false);
   }
 

@@ -4,7 +4,8 @@ import type { SecureServerOptions } from "node:http2";
 import type { SecureContext } from "node:tls";
 import { MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
-import { InnerResponse } from "./inner-server.ts";
+import { Http1Request } from "./http1-request.ts";
+import { Http1Response } from "./http1-response.ts";
 import type { ListenerOptions, SelectedIdentity } from "./listener.ts";
 import type { TlsIdentities } from "./tls-identities.ts";
 
@@ -27,7 +28,8 @@ export function serverOptions(
 ): SecureServerOptions {
   return {
     allowHTTP1: true,
-    Http1ServerResponse: InnerResponse,
+    Http1IncomingMessage: Http1Request,
+    Http1ServerResponse: Http1Response,
     ...identities.options(),
     requestCert: tlsOptions?.requestCert ?? false,
     rejectUnauthorized: tlsOptions?.rejectUnauthorized ?? false,
@@ -54,7 +56,7 @@ export function serverOptions(
       enableConnectProtocol,
       maxHeaderListSize: MAX_HTTP2_HEAD,
     },
-  } as SecureServerOptions;
+  } as unknown as SecureServerOptions;
 }
 
 function answer(

@@ -13,19 +13,20 @@ import type { StreamSocket } from "./stream-socket.ts";
 
 export type RequestClass = new (socket: never) => IncomingMessage;
 
-export const REQUEST_STATE = Symbol("nagare.request");
+const OWNER = Symbol("nagare.request");
 
-/** State of the request for the overrides. */
-interface RequestState {
+/** What the overrides need. */
+export interface RequestOwner {
   readonly exchange: ServerExchange;
   readonly socket: StreamSocket;
-  /** Called when a listener throws. */
-  readonly fail: (error: unknown) => void;
-  /** Called when the body has ended, or the rest of it has been dropped. */
-  readonly onEnd?: () => void;
-  isWaiting: boolean;
   /** True once the response has finished: the rest of the body is then dropped. */
-  hasResponded: boolean;
+  readonly isFinished: boolean;
+  /** True while the body calls back. Set here. */
+  isWaiting: boolean;
+  /** Called when a listener throws. */
+  fail(error: unknown): void;
+  /** Called when the body has ended, or the rest of it has been dropped. */
+  handleRequestEnd(): void;
 }
 
 /** Undocumented members that Node's own server uses. */
@@ -33,35 +34,57 @@ export interface Incoming extends IncomingMessage {
   _consuming: boolean;
   _dump(): void;
   _addHeaderLines(lines: string[], count: number): void;
-  _readableState: { readingMore: boolean; resumeScheduled: boolean };
-  [REQUEST_STATE]: RequestState;
+  _dumped: boolean;
+  _readableState: {
+    readingMore: boolean;
+    readonly resumeScheduled: boolean;
+    endEmitted: boolean;
+    destroyed: boolean;
+    closed: boolean;
+    closeEmitted: boolean;
+  };
+  [OWNER]: RequestOwner;
 }
 
-const VERSIONS = { h3: [3, 0], h2: [2, 0] } as const;
+export type OwnRequestClass = new (socket: never) => Incoming;
+
+/** A class whose instances are created with the overrides, which is much cheaper than adding them. */
+export function ownRequestClass(Class: RequestClass): OwnRequestClass {
+  const Own = class extends (Class as OwnRequestClass) {
+    override [OWNER] = undefined as never;
+    override _read = read;
+    override emit = emit;
+  };
+  // Instances name the given class as theirs.
+  delete (Own.prototype as { constructor?: unknown }).constructor;
+  return Own;
+}
 
 export function createRequest(
-  Class: RequestClass,
-  exchange: ServerExchange,
-  socket: StreamSocket,
+  Class: OwnRequestClass,
+  owner: RequestOwner,
   joinDuplicateHeaders: boolean | undefined,
-  on: Pick<RequestState, "fail"> & Partial<Pick<RequestState, "onEnd">>,
 ): Incoming {
-  const request = new Class(socket as never) as Incoming;
+  const { exchange, socket } = owner;
+  const request = new Class(socket as never);
   const { http1, protocol } = exchange;
-  const [major, minor] = protocol === "http/1.1" ? [1, http1?.version === "1.0" ? 0 : 1] : VERSIONS[protocol];
-  request.httpVersionMajor = major;
-  request.httpVersionMinor = minor;
-  request.httpVersion = `${major}.${minor}`;
+  if (protocol !== "http/1.1") setVersion(request, protocol === "h3" ? "3.0" : "2.0", protocol === "h3" ? 3 : 2, 0);
+  else if (http1?.version === "1.0") setVersion(request, "1.0", 1, 0);
+  else setVersion(request, "1.1", 1, 1);
   const isExtended = http1 === undefined && exchange.tunnelOffer?.protocol !== undefined;
   request.method = isExtended ? "GET" : exchange.method;
   request.url = http1?.target ?? (exchange.path === "" ? exchange.authority : exchange.path);
   if (joinDuplicateHeaders) Object.assign(request, { joinDuplicateHeaders });
   const lines = http1 === undefined ? linesOf(exchange) : (http1.rawHeaders as string[]);
   request._addHeaderLines(lines, lines.length);
-  request[REQUEST_STATE] = { exchange, socket, ...on, isWaiting: false, hasResponded: false };
-  request._read = read;
-  request.emit = emit;
+  request[OWNER] = owner;
   return request;
+}
+
+function setVersion(request: Incoming, version: string, major: number, minor: number): void {
+  request.httpVersionMajor = major;
+  request.httpVersionMinor = minor;
+  request.httpVersion = version;
 }
 
 /** Translates the head to HTTP/1.1 field lines, which listeners expect. */
@@ -93,34 +116,53 @@ function read(this: Incoming): void {
 }
 
 function pump(request: Incoming): void {
-  const state = request[REQUEST_STATE];
-  const { body } = state.exchange;
+  const owner = request[OWNER];
+  const { exchange, socket } = owner;
+  const { body } = exchange;
   if (request.complete) return;
   for (let chunk = body.read(); chunk !== undefined; chunk = body.read()) {
-    state.socket.bytesRead += chunk.byteLength;
-    state.socket.touch();
-    if (!request.push(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength))) return;
+    socket.bytesRead += chunk.byteLength;
+    socket.touch();
+    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+    if (!request.push(bytes)) return;
   }
   if (body.state === "aborted") {
-    if (state.exchange.readsOn === true) state.socket.destroy();
-    else if (state.hasResponded) completeRequest(request);
+    if (exchange.readsOn === true) socket.destroy();
+    else if (owner.isFinished) completeRequest(request);
   } else if (body.state === "ended") completeRequest(request);
-  else if (!state.isWaiting) {
-    state.isWaiting = true;
+  else if (!owner.isWaiting) {
+    owner.isWaiting = true;
     body.onReadable = within(captureScope(), () => pump(request));
   }
 }
 
 /** Ends the request, unless the client has aborted it. */
 export function completeRequest(request: Incoming): void {
-  const { exchange, onEnd } = request[REQUEST_STATE];
+  const owner = request[OWNER];
+  const { exchange } = owner;
   if (request.complete || exchange.aborted !== undefined) return;
   request.complete = true;
   const { http1, body } = exchange;
   const lines = (http1?.rawTrailers as string[] | undefined) ?? body.trailers.flat();
   if (lines.length > 0) request._addHeaderLines(lines, lines.length);
   request.push(null);
-  onEnd?.();
+  owner.handleRequestEnd();
+}
+
+/** Call when the response has finished: drops what was never read, so that the request ends. */
+export function dumpRequest(request: Incoming): void {
+  const state = request._readableState;
+  if (request._consuming || state.resumeScheduled) return;
+  if (!request.complete || ["end", "close", "error", "readable"].some((event) => request.listenerCount(event) > 0)) {
+    request._dump();
+    return;
+  }
+  // The same as `_dump`, which would only emit events that nobody hears.
+  request._dumped = true;
+  state.endEmitted = true;
+  state.destroyed = true;
+  state.closed = true;
+  state.closeEmitted = true;
 }
 
 /** Catches exceptions from listeners, which fail only this request. */
@@ -129,7 +171,7 @@ function emit(this: Incoming, ...given: [never, ...never[]]): boolean {
     // The prototype's method may be a tracing tool's.
     return Object.getPrototypeOf(this).emit.apply(this, given);
   } catch (error) {
-    this[REQUEST_STATE].fail(error);
+    this[OWNER].fail(error);
     return true;
   }
 }

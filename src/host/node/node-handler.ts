@@ -10,12 +10,21 @@ import { type Fault, guard } from "../guard.ts";
 import type { ExchangeHandler, ServerExchange } from "../http/exchange.ts";
 import { type Scope, scopesOfListener, within } from "../request-scope.ts";
 import type { Http1Settings } from "./http1-settings.ts";
-import { completeRequest, createRequest, type Incoming, REQUEST_STATE, type RequestClass } from "./incoming.ts";
+import {
+  completeRequest,
+  createRequest,
+  dumpRequest,
+  type Incoming,
+  type OwnRequestClass,
+  ownRequestClass,
+  type RequestClass,
+  type RequestOwner,
+} from "./incoming.ts";
 import { connectionReset } from "./node-errors.ts";
-import type { Outbox } from "./outbox.ts";
-import { createResponse, type ResponseClass } from "./outgoing.ts";
+import type { Outbox, OutboxOwner } from "./outbox.ts";
+import { createResponse, type OwnResponseClass, ownResponseClass, type ResponseClass } from "./outgoing.ts";
 import type { Outgoing } from "./outgoing-members.ts";
-import { StreamSocket } from "./stream-socket.ts";
+import { type SocketOwner, StreamSocket } from "./stream-socket.ts";
 
 /** The server that emits the events. */
 export interface NodeServer extends EventEmitter {
@@ -38,22 +47,33 @@ const responseFinish = channel("http.server.response.finish");
 const NOTHING = new Uint8Array();
 const CONTINUE = /(?:^|\W)100-continue(?:$|\W)/i;
 
+/** The options, and the classes of `req` and `res` made from the given ones. */
+interface Host extends NodeHandlerOptions {
+  readonly Request: OwnRequestClass;
+  readonly Response: OwnResponseClass;
+}
+
 export function createNodeHandler(options: NodeHandlerOptions): ExchangeHandler {
+  const host: Host = {
+    ...options,
+    Request: ownRequestClass(options.IncomingMessage),
+    Response: ownResponseClass(options.ServerResponse),
+  };
   const createScope = scopesOfListener();
   return (exchange) => {
     const scope = createScope();
-    scope.runInAsyncScope(handleExchange, undefined, exchange, options, scope);
+    scope.runInAsyncScope(handleExchange, undefined, exchange, host, scope);
   };
 }
 
-function handleExchange(exchange: ServerExchange, options: NodeHandlerOptions, scope: Scope): void {
+function handleExchange(exchange: ServerExchange, host: Host, scope: Scope): void {
   const { tunnelOffer, http1 } = exchange;
-  if (tunnelOffer === undefined) new Transaction(exchange, options, scope);
+  if (tunnelOffer === undefined) new Transaction(exchange, host, scope).dispatch();
   else {
     const event = tunnelOffer.protocol === undefined ? "connect" : "upgrade";
-    if (options.server.listenerCount(event) > 0) openTunnel(exchange, event, options, scope);
+    if (host.server.listenerCount(event) > 0) openTunnel(exchange, event, host, scope);
     // RFC 9110 §7.8: a server may ignore Upgrade.
-    else if (event === "upgrade" && http1 !== undefined) new Transaction(exchange, options, scope);
+    else if (event === "upgrade" && http1 !== undefined) new Transaction(exchange, host, scope).dispatch();
     else exchange.respond(501, [], { endStream: true });
   }
 }
@@ -66,25 +86,24 @@ function announce(server: NodeServer, socket: StreamSocket): void {
   if (server.listenerCount("secureConnection") > 0) server.emit("secureConnection", socket);
 }
 
-function openTunnel(
-  exchange: ServerExchange,
-  event: "connect" | "upgrade",
-  options: NodeHandlerOptions,
-  scope: Scope,
-): void {
-  const { server, settings, onFault } = options;
-  const onListenerError = (error: unknown): void => report(options, exchange, error);
-  const socket = new StreamSocket(exchange, {
-    server,
-    highWaterMark: settings.highWaterMark,
-    onFault,
-    onListenerError,
-  });
+function openTunnel(exchange: ServerExchange, event: "connect" | "upgrade", host: Host, scope: Scope): void {
+  const { server, settings, onFault } = host;
+  const { highWaterMark } = settings;
+  const handleListenerError = (error: unknown): void => report(host, exchange, error);
+  const socket = new StreamSocket(exchange, { server, highWaterMark, onFault, handleListenerError });
   const fail = (error: unknown): void => {
-    onListenerError(error);
+    handleListenerError(error);
     socket.destroy();
   };
-  const request = createRequest(options.IncomingMessage, exchange, socket, settings.joinDuplicateHeaders, { fail });
+  const owner: RequestOwner = {
+    exchange,
+    socket,
+    isFinished: false,
+    isWaiting: false,
+    fail,
+    handleRequestEnd: () => undefined,
+  };
+  const request = createRequest(host.Request, owner, settings.joinDuplicateHeaders);
   request.complete = true;
   request.push(null);
   Object.assign(request, { upgrade: true });
@@ -107,58 +126,45 @@ function openTunnel(
 const isConnectionError = (reason: Error): boolean => typeof (reason as NodeJS.ErrnoException).code === "string";
 
 /** One request and its response. */
-class Transaction {
-  readonly #exchange: ServerExchange;
-  readonly #options: NodeHandlerOptions;
-  readonly #socket: StreamSocket;
+class Transaction implements RequestOwner, OutboxOwner, SocketOwner {
+  readonly exchange: ServerExchange;
+  readonly socket: StreamSocket;
+  isFinished = false;
+  isWaiting = false;
+  readonly #host: Host;
   readonly #request: Incoming;
   readonly #response: Outgoing;
   readonly #outbox: Outbox;
-  #isFinished = false;
 
-  constructor(exchange: ServerExchange, options: NodeHandlerOptions, scope: Scope) {
-    this.#exchange = exchange;
-    this.#options = options;
-    const { server, settings, onFault } = options;
-    const socket = new StreamSocket(exchange, {
-      server,
-      highWaterMark: settings.highWaterMark,
-      onFault,
-      onListenerError: (error) => report(options, exchange, error),
-      onTimeout: () => this.#handleTimeout(),
-      onClose: () => this.#handleSocketClose(),
-    });
-    this.#socket = socket;
+  constructor(exchange: ServerExchange, host: Host, scope: Scope) {
+    this.exchange = exchange;
+    this.#host = host;
+    const { server } = host;
+    const socket = new StreamSocket(exchange, this);
+    this.socket = socket;
     if (server.timeout > 0) socket.setTimeout(server.timeout);
-    const fail = (error: unknown): void => this.fail(error);
-    const onEnd = (): void => this.#closeSocket();
-    const { joinDuplicateHeaders } = settings;
-    this.#request = createRequest(options.IncomingMessage, exchange, socket, joinDuplicateHeaders, { fail, onEnd });
-    const { response, outbox } = createResponse(options.ServerResponse, this.#request, socket, {
-      exchange,
-      settings,
-      onFault,
-      fail,
-      onFinish: () => this.#handleFinish(),
-    });
+    this.#request = createRequest(host.Request, this, host.settings.joinDuplicateHeaders);
+    const { response, outbox } = createResponse(host.Response, this.#request, socket, this);
     this.#response = response;
     this.#outbox = outbox;
-    failures.set(response, fail);
     this.#publish(requestStart);
-    response.assignSocket(socket as never);
+    // `assignSocket` would also add a listener to the socket for what `handleClose` does.
+    response.socket = socket;
+    socket._httpMessage = response;
     exchange.onAbort = within(scope, (reason) => socket.destroy(isConnectionError(reason) ? reason : undefined));
     exchange.onClose = () => {
       if (exchange.aborted === undefined) outbox.handleClose();
     };
-    announce(server, socket);
-    if (!socket.destroyed) this.#dispatch();
   }
 
-  #dispatch(): void {
-    const { server } = this.#options;
+  /** Emits the request. */
+  dispatch(): void {
+    const { server } = this.#host;
+    announce(server, this.socket);
+    if (this.socket.destroyed) return;
     const request = this.#request;
     const response = this.#response;
-    const expect = request.httpVersion === "1.0" ? undefined : fieldValue(this.#exchange.fields, "expect");
+    const expect = this.#expectation();
     try {
       if (expect === undefined) server.emit("request", request, response);
       else if (CONTINUE.test(expect)) {
@@ -174,12 +180,60 @@ class Transaction {
       this.fail(error);
     }
     // Node's parser ends an empty message after calling the listener.
-    if (this.#exchange.body.state === "ended") completeRequest(request);
+    if (this.exchange.body.state === "ended") completeRequest(request);
   }
+
+  #expectation(): string | undefined {
+    const { http1 } = this.exchange;
+    if (http1 === undefined) return fieldValue(this.exchange.fields, "expect");
+    return http1.version === "1.0" ? undefined : http1.expect;
+  }
+
+  // ── SocketOwner ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  get server(): NodeServer {
+    return this.#host.server;
+  }
+
+  get settings(): Http1Settings {
+    return this.#host.settings;
+  }
+
+  get highWaterMark(): number | undefined {
+    return this.#host.settings.highWaterMark;
+  }
+
+  onFault(fault: Fault): void {
+    this.#host.onFault(fault);
+  }
+
+  handleListenerError(error: unknown): void {
+    report(this.#host, this.exchange, error);
+  }
+
+  handleClose(): void {
+    this.#outbox.abort();
+    if (!this.isFinished || !this.#request.complete) {
+      this.#request.destroy(connectionReset(this.exchange.aborted));
+    }
+    if (this.socket._httpMessage !== null) this.#closeResponse();
+  }
+
+  handleTimeout(): void {
+    const request = this.#request;
+    const isHandled = [
+      !request.complete && request.emit("timeout", this.socket),
+      this.socket._httpMessage !== null && this.#response.emit("timeout", this.socket),
+      this.#host.server.emit("timeout", this.socket),
+    ];
+    if (!isHandled.includes(true)) this.socket.destroy();
+  }
+
+  // ── Request and response ────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Fails the request as Node's server does when a listener's promise is rejected. */
   fail(error: unknown): void {
-    report(this.#options, this.#exchange, error);
+    report(this.#host, this.exchange, error);
     const response = this.#response;
     if (response.headersSent || response.writableEnded) {
       if (!response.writableEnded) response.destroy();
@@ -192,61 +246,47 @@ class Transaction {
 
   #publish(to: Channel): void {
     if (!to.hasSubscribers) return;
-    const { server } = this.#options;
-    to.publish({ request: this.#request, response: this.#response, socket: this.#socket, server });
+    to.publish({ request: this.#request, response: this.#response, socket: this.socket, server: this.server });
   }
 
-  #handleFinish(): void {
+  handleFinish(): void {
     this.#publish(responseFinish);
     const request = this.#request;
-    this.#isFinished = true;
-    request[REQUEST_STATE].hasResponded = true;
+    this.isFinished = true;
     if (DETACH_SIGNAL !== undefined) (request as unknown as Record<symbol, () => void>)[DETACH_SIGNAL]?.();
-    // Drains content that was never read.
-    if (!request._consuming && !request._readableState.resumeScheduled) request._dump();
-    this.#response.detachSocket(this.#socket as never);
+    dumpRequest(request);
+    this.socket._httpMessage = null;
+    this.#response.socket = null;
     process.nextTick(close, this);
   }
 
   /** Emits "close", one tick after "finish". */
   close(): void {
-    const response = this.#response;
-    if (!response._closed) {
-      response.destroyed = true;
-      response._closed = true;
-      response.emit("close");
-    }
-    if (this.#exchange.body.state !== "open") completeRequest(this.#request);
+    this.#closeResponse();
+    if (this.exchange.body.state !== "open") completeRequest(this.#request);
     this.#closeSocket();
   }
 
-  /** Ends the socket once request and response are both complete. */
+  #closeResponse(): void {
+    const response = this.#response;
+    if (response._closed) return;
+    response.destroyed = true;
+    response._closed = true;
+    response.emit("close");
+  }
+
+  handleRequestEnd(): void {
+    this.#closeSocket();
+  }
+
+  /** Closes the socket once request and response are both complete. */
   #closeSocket(): void {
-    if (!(this.#isFinished && this.#response._closed && this.#request.complete)) return;
-    this.#socket.isOver = true;
-    this.#socket.destroy();
-  }
-
-  #handleSocketClose(): void {
-    this.#outbox.abort();
-    if (!this.#isFinished || !this.#request.complete) {
-      this.#request.destroy(connectionReset(this.#exchange.aborted));
-    }
-  }
-
-  #handleTimeout(): void {
-    const request = this.#request;
-    const isHandled = [
-      !request.complete && request.emit("timeout", this.#socket),
-      this.#socket._httpMessage !== null && this.#response.emit("timeout", this.#socket),
-      this.#options.server.emit("timeout", this.#socket),
-    ];
-    if (!isHandled.includes(true)) this.#socket.destroy();
+    if (this.isFinished && this.#response._closed && this.#request.complete) this.socket.closeQuietly();
   }
 
   handleFault(fault: Fault): void {
-    this.#options.onFault(fault);
-    this.#socket.destroy();
+    this.#host.onFault(fault);
+    this.socket.destroy();
   }
 }
 
@@ -255,15 +295,6 @@ const close = guard(
   (fault, transaction: Transaction) => transaction.handleFault(fault),
   (transaction: Transaction) => transaction.close(),
 );
-
-const failures = new WeakMap<object, (error: unknown) => void>();
-
-/** Fails the request of a listener whose promise was rejected. Returns false for an unknown response. */
-export function failResponse(response: object, error: unknown): boolean {
-  const fail = failures.get(response);
-  fail?.(error);
-  return fail !== undefined;
-}
 
 function report({ log }: NodeHandlerOptions, exchange: ServerExchange, error: unknown): void {
   const isError = error instanceof Error;

@@ -6,7 +6,7 @@
  */
 import type { FieldLine } from "../../http/index.ts";
 import { type Fault, guard } from "../guard.ts";
-import type { RespondOptions, ServerExchange } from "../http/exchange.ts";
+import type { ServerExchange } from "../http/exchange.ts";
 import { captureScope, type Scope } from "../request-scope.ts";
 import type { Http1Settings } from "./http1-settings.ts";
 import { destroyed } from "./node-errors.ts";
@@ -19,9 +19,9 @@ export interface OutboxOwner {
   readonly settings: Http1Settings;
   readonly onFault: (fault: Fault) => void;
   /** Called when a listener or callback throws. */
-  readonly fail: (error: unknown) => void;
+  fail(error: unknown): void;
   /** Called before any listener of "finish". */
-  readonly onFinish: () => void;
+  handleFinish(): void;
 }
 
 interface Head extends ResponseHead {
@@ -37,9 +37,11 @@ export class Outbox {
   readonly exchange: ServerExchange;
   readonly uniqueHeaders: ReadonlySet<string>;
   head: Head | undefined;
+  /** True if the end follows in the call that stored the head. */
+  endsNow = false;
+  readonly owner: OutboxOwner;
   readonly #response: Outgoing;
   readonly #socket: StreamSocket;
-  readonly #owner: OutboxOwner;
   #isHeadSent = false;
   #chunks: Uint8Array[] = [];
   #callbacks: WriteCallback[] = [];
@@ -56,7 +58,7 @@ export class Outbox {
   constructor(response: Outgoing, socket: StreamSocket, owner: OutboxOwner) {
     this.#response = response;
     this.#socket = socket;
-    this.#owner = owner;
+    this.owner = owner;
     this.exchange = owner.exchange;
     this.uniqueHeaders = owner.settings.uniqueHeaders;
     this.exchange.onDrain = () => this.#handleDrain();
@@ -72,7 +74,7 @@ export class Outbox {
       this.#socket.touch();
     }
     if (callback !== undefined) this.#callbacks.push(callback);
-    if (!this.#isFlushDue) {
+    if (!this.#isFlushDue && !this.endsNow) {
       this.#isFlushDue = true;
       process.nextTick(flush, this);
     }
@@ -87,7 +89,7 @@ export class Outbox {
   flush(): void {
     this.#isFlushDue = false;
     if (this.#isEnding || this.exchange.aborted !== undefined) return;
-    this.#sendHead({});
+    this.#sendHead(false);
     // After its callback the caller may reuse a chunk, but the transport may have to retransmit it.
     if (this.#callbacks.length > 0) this.#chunks = this.#chunks.map((chunk) => new Uint8Array(chunk));
     this.#sendChunks();
@@ -100,15 +102,15 @@ export class Outbox {
     if (this.exchange.aborted !== undefined) return;
     this.#scope = captureScope();
     const response = this.#response;
-    const trailers = splitLines(response._trailer, this.exchange.protocol);
+    const trailers = response._trailer === "" ? NO_TRAILERS : splitLines(response._trailer, this.exchange.protocol);
     const isEmpty = this.#chunks.length === 0 && trailers.length === 0;
     if (!this.#isHeadSent && isEmpty) {
       this.#isEnded = true;
-      this.#sendHead({ endStream: true });
+      this.#sendHead(true);
       this.#settle();
       return;
     }
-    this.#sendHead({ trailers: trailers.length > 0 });
+    this.#sendHead(false, trailers.length > 0, true);
     const last = this.#chunks.pop();
     this.#sendChunks();
     if (last !== undefined && (this.#isFull || last.byteLength > LARGE_CHUNK)) {
@@ -164,15 +166,11 @@ export class Outbox {
   }
 
   fail(error: unknown): void {
-    this.#owner.fail(error);
-  }
-
-  handleFinish(): void {
-    this.#owner.onFinish();
+    this.owner.fail(error);
   }
 
   handleFault(fault: Fault): void {
-    this.#owner.onFault(fault);
+    this.owner.onFault(fault);
     this.#socket.destroy();
   }
 
@@ -184,16 +182,16 @@ export class Outbox {
     }
   }
 
-  #sendHead(options: RespondOptions): void {
+  #sendHead(endStream: boolean, trailers = false, isFollowed = false): void {
     const { head } = this;
     if (this.#isHeadSent || head === undefined) return;
     this.#isHeadSent = true;
     const response = this.#response;
-    const { sendDate, statusMessage } = response;
-    const omitted = REMOVABLE.filter(([, flag]) => response[flag]).map(([name]) => name);
     const { status, fields, contentLength, keepAlive } = head;
-    const reason = statusMessage;
-    this.exchange.respond(status, fields, { ...options, sendDate, omitted, contentLength, keepAlive, reason });
+    const { sendDate, statusMessage: reason } = response;
+    const omitted = omittedOf(response);
+    const options = { endStream, trailers, isFollowed, sendDate, omitted, contentLength, keepAlive, reason };
+    this.exchange.respond(status, fields, options);
   }
 
   #sendChunks(): void {
@@ -216,9 +214,13 @@ export class Outbox {
   }
 
   #callAll(error: Error | null): void {
-    for (const callback of this.#callbacks.splice(0)) this.run(callback, error);
+    const callbacks = this.#callbacks;
+    this.#callbacks = [];
+    for (const callback of callbacks) this.run(callback, error);
   }
 }
+
+const NO_TRAILERS: readonly FieldLine[] = [];
 
 /** Fields that Node adds unless `removeHeader` was called. */
 const REMOVABLE = [
@@ -226,6 +228,14 @@ const REMOVABLE = [
   ["content-length", "_removedContLen"],
   ["transfer-encoding", "_removedTE"],
 ] as const;
+
+const NONE_OMITTED: readonly string[] = [];
+
+function omittedOf(response: Outgoing): readonly string[] {
+  const { _removedConnection, _removedContLen, _removedTE } = response;
+  if (!_removedConnection && !_removedContLen && !_removedTE) return NONE_OMITTED;
+  return REMOVABLE.filter(([, flag]) => response[flag]).map(([name]) => name);
+}
 
 const onFault = (fault: Fault, outbox: Outbox): void => outbox.handleFault(fault);
 

@@ -3,6 +3,7 @@ import type { OutgoingHttpHeader, ServerResponse } from "node:http";
 import type { FieldLine } from "../../http/index.ts";
 import type { HttpVersion } from "../http/exchange.ts";
 import type { Incoming } from "./incoming.ts";
+import type { StreamSocket } from "./stream-socket.ts";
 
 export type Value = OutgoingHttpHeader | undefined;
 
@@ -12,7 +13,8 @@ export type GivenHeaders = Readonly<Record<string, Value>> | readonly Value[] | 
 export type WriteCallback = ((error?: Error | null) => void) | null | undefined;
 
 /** A response with the undocumented members. */
-export interface Outgoing extends ServerResponse<Incoming> {
+export interface Outgoing extends Omit<ServerResponse<Incoming>, "socket"> {
+  socket: StreamSocket | null;
   destroyed: boolean;
   finished: boolean;
   _closed: boolean;
@@ -31,7 +33,6 @@ export interface Outgoing extends ServerResponse<Incoming> {
   _writeRaw(data: string, encoding: BufferEncoding, callback?: WriteCallback): boolean;
   _storeHeader(firstLine: string, headers: GivenHeaders): void;
   _flushOutput(): boolean;
-  getRawHeaderNames(): string[];
 }
 
 /** Parses field lines that Node has formatted. RFC 9113 §8.2: names are in lower case, except in HTTP/1.1. */

@@ -16,18 +16,41 @@ import type { StreamSocket } from "./stream-socket.ts";
 export type ResponseClass = new (request: never, options?: never) => ServerResponse;
 
 const OUTBOX = Symbol("nagare.outbox");
+const NOTHING = new Uint8Array();
 
 interface BoundResponse extends Outgoing {
   [OUTBOX]: Outbox;
 }
 
+type OwnResponse = new (request: never, options: never) => BoundResponse;
+
+export interface OwnResponseClass {
+  readonly create: OwnResponse;
+}
+
+/** A class whose instances are created with the overrides, which is much cheaper than adding them. */
+export function ownResponseClass(Class: ResponseClass): OwnResponseClass {
+  const Own = class extends (Class as unknown as OwnResponse) {
+    override [OUTBOX] = undefined as never;
+    override _storeHeader = storeHeader;
+    override _send = send;
+    override _writeRaw = writeRaw;
+    override _finish = finish;
+    override _flushOutput = flushOutput;
+    override emit = emit;
+  };
+  // Instances name the given class as theirs.
+  delete (Own.prototype as { constructor?: unknown }).constructor;
+  return { create: Own };
+}
+
 export function createResponse(
-  Class: ResponseClass,
+  Class: OwnResponseClass,
   request: Incoming,
   socket: StreamSocket,
   owner: OutboxOwner,
 ): { readonly response: Outgoing; readonly outbox: Outbox } {
-  const response = new Class(request as never, owner.settings.responseOptions as never) as BoundResponse;
+  const response = new Class.create(request as never, owner.settings.responseOptions as never);
   if (request.httpVersionMajor > 1) {
     // Node only checks the minor version, and takes "2.0" and "3.0" for HTTP/1.0.
     response.useChunkedEncodingByDefault = true;
@@ -35,13 +58,15 @@ export function createResponse(
   }
   const outbox = new Outbox(response, socket, owner);
   response[OUTBOX] = outbox;
-  response._storeHeader = storeHeader;
-  response._send = send;
-  response._writeRaw = writeRaw;
-  response._finish = finish;
-  response._flushOutput = flushOutput;
-  response.emit = emit;
   return { response, outbox };
+}
+
+/** Fails the request of a listener whose promise was rejected. Returns false for an unknown response. */
+export function failResponse(response: object, error: unknown): boolean {
+  // A WeakMap from responses to requests would keep each one alive until a full garbage collection.
+  const outbox = (response as Partial<BoundResponse>)[OUTBOX];
+  outbox?.fail(error);
+  return outbox !== undefined;
 }
 
 /** Called at the end of `writeHead`. Fixes the head and makes `headersSent` true. */
@@ -50,6 +75,8 @@ function storeHeader(this: BoundResponse, firstLine: string, headers: GivenHeade
   const { protocol } = outbox.exchange;
   // RFC 9114 §4.1: an interim response is not final. Node allows it over HTTP/1.1.
   if (protocol !== "http/1.1" && this.statusCode < 200) throw invalidStatus(this.statusCode);
+  // Node knows the length before the head only while it ends the response.
+  outbox.endsNow = this._contentLength !== null;
   outbox.head = { status: this.statusCode, ...responseHead(this, headers, protocol, outbox.uniqueHeaders) };
   this._header = firstLine;
 }
@@ -61,6 +88,7 @@ function send(
   encoding?: BufferEncoding | null,
   callback?: WriteCallback,
 ): boolean {
+  if (data === "") return this[OUTBOX].add(NOTHING, callback ?? undefined);
   const bytes = typeof data === "string" ? Buffer.from(data, encoding ?? "utf8") : data;
   return this[OUTBOX].add(bytes, callback ?? undefined);
 }
@@ -93,7 +121,7 @@ function flushOutput(this: BoundResponse): boolean {
 /** Catches exceptions from listeners, which fail only this request. */
 function emit(this: BoundResponse, ...given: [never, ...never[]]): boolean {
   try {
-    if ((given[0] as string) === "finish") this[OUTBOX].handleFinish();
+    if ((given[0] as string) === "finish") this[OUTBOX].owner.handleFinish();
     // The prototype's method may be a tracing tool's.
     return Object.getPrototypeOf(this).emit.apply(this, given);
   } catch (error) {

@@ -6,15 +6,19 @@ import type { CipherNameAndProtocol, PeerCertificate, TLSSocket } from "node:tls
 import type { ServerExchange } from "../http/exchange.ts";
 import { TlsSocketShape } from "./types.ts";
 
+const DEFAULTS = { allowHalfOpen: true };
+
 export abstract class SecureDuplex extends TlsSocketShape {
-  readonly encrypted = true;
-  readonly alpnProtocol: string;
+  declare readonly encrypted: boolean;
   readonly #exchange: ServerExchange;
 
   constructor(exchange: ServerExchange, highWaterMark: number | undefined) {
-    super({ allowHalfOpen: true, ...(highWaterMark === undefined ? {} : { highWaterMark }) });
+    super(highWaterMark === undefined ? DEFAULTS : { ...DEFAULTS, highWaterMark });
     this.#exchange = exchange;
-    this.alpnProtocol = exchange.protocol;
+  }
+
+  get alpnProtocol(): string {
+    return this.#exchange.protocol;
   }
 
   /** True if the client has a certificate of one of the authorities in `ca`. */
@@ -65,3 +69,5 @@ export abstract class SecureDuplex extends TlsSocketShape {
     }
   }
 }
+
+Object.defineProperty(SecureDuplex.prototype, "encrypted", { value: true, configurable: true, writable: true });

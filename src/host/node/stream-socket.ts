@@ -16,30 +16,30 @@ export interface SocketOwner {
   readonly server: object;
   /** Bytes; undefined for Node's default. */
   readonly highWaterMark: number | undefined;
-  readonly onFault: (fault: Fault) => void;
+  onFault(fault: Fault): void;
   /** Called when a listener throws; the socket is then destroyed. */
-  readonly onListenerError: (error: unknown) => void;
+  handleListenerError(error: unknown): void;
   /** Called when the socket has been idle for the time that `setTimeout` set. */
-  readonly onTimeout?: (socket: StreamSocket) => void;
+  handleTimeout?(): void;
   /** Called before any listener of "close". */
-  readonly onClose?: () => void;
+  handleClose?(): void;
 }
 
 type Callback = (error?: Error | null) => void;
 
 export class StreamSocket extends SecureDuplex {
   readonly server: object;
-  readonly connecting = false;
-  readonly pending = false;
+  declare readonly connecting: boolean;
+  declare readonly pending: boolean;
   /** Set by ServerResponse.assignSocket. */
   _httpMessage: unknown = null;
   timeout = 0;
   bytesRead = 0;
   bytesWritten = 0;
-  /** True once the exchange has ended: `destroy` then resets nothing. */
-  isOver = false;
   /** Buffered bytes of the response, for `res.writableLength`. */
   waiting = 0;
+  /** True once the exchange has ended: `destroy` then resets nothing. */
+  #isOver = false;
   readonly #exchange: ServerExchange;
   readonly #owner: SocketOwner;
   #raw: RawResponse | undefined;
@@ -86,10 +86,10 @@ export class StreamSocket extends SecureDuplex {
       return false;
     }
     try {
-      if (event === "close") this.#owner.onClose?.();
+      if (event === "close") this.#owner.handleClose?.();
       return super.emit(event, ...given);
     } catch (error) {
-      this.#owner.onListenerError(error);
+      this.#owner.handleListenerError(error);
       this.destroy();
       return true;
     }
@@ -113,7 +113,7 @@ export class StreamSocket extends SecureDuplex {
           this.destroy();
         },
         () => {
-          this.#owner.onTimeout?.(this);
+          this.#owner.handleTimeout?.();
           this.emit("timeout");
         },
       );
@@ -152,6 +152,23 @@ export class StreamSocket extends SecureDuplex {
     if (this.writable) this.end();
     if (this.writableFinished) this.destroy();
     else this.once("finish", this.destroy);
+  }
+
+  /** Closes the socket when its exchange has ended. */
+  closeQuietly(): void {
+    this.#isOver = true;
+    if (this.#raw !== undefined || this.listenerCount("close") > 0) {
+      this.destroy();
+      return;
+    }
+    // The same as `destroy`, which would only emit events that nobody hears.
+    this.#timer?.clear();
+    const { _readableState, _writableState } = this as unknown as Record<string, Record<string, boolean>>;
+    for (const state of [_readableState!, _writableState!]) {
+      state.destroyed = true;
+      state.closed = true;
+      state.closeEmitted = true;
+    }
   }
 
   resetAndDestroy(): this {
@@ -193,10 +210,14 @@ export class StreamSocket extends SecureDuplex {
   override _destroy(error: Error | null, callback: Callback): void {
     this.#timer?.clear();
     if (this.#raw !== undefined) this.#raw.destroy(error);
-    else if (!this.isOver && this.#exchange.aborted === undefined)
+    else if (!this.#isOver && this.#exchange.aborted === undefined)
       this.#exchange.reset(error ?? new Error("the socket was destroyed"));
     callback(error);
   }
+}
+
+for (const name of ["connecting", "pending"]) {
+  Object.defineProperty(StreamSocket.prototype, name, { value: false, configurable: true, writable: true });
 }
 
 // ServerResponse adds it to its own buffered bytes.

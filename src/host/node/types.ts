@@ -28,8 +28,8 @@ export const HttpsServerShape: new (options: { captureRejections: boolean }) => 
  * methods of a stream are Duplex's, and subclasses replace those that they need.
  */
 export const TlsSocketShape: new (options: DuplexOptions) => Duplex = Object.assign(
-  function (this: object, options: DuplexOptions): object {
-    return Reflect.construct(Duplex, [options], new.target as never);
+  function (this: object, options: DuplexOptions): void {
+    (Duplex as unknown as (this: object, options: DuplexOptions) => void).call(this, options);
   },
   { prototype: Object.create(TLSSocket.prototype, streamMembers()) as Duplex },
 ) as never;

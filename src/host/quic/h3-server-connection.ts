@@ -10,12 +10,12 @@ import {
   DEFAULT_LIMITS,
   type StreamId,
 } from "../../quic/index.ts";
+import { httpDate } from "../date.ts";
 import { type Fault, guard } from "../guard.ts";
 import type { ConnectionInfo, PeerAddress } from "../http/exchange.ts";
 import { FetchRoom, type SharedRoom } from "../http/shared-room.ts";
 import { describeClose } from "./close-reason.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
-import { httpDate } from "./date.ts";
 import type { QuicDriver } from "./driver.ts";
 import { type H3EventHandler, H3EventPump } from "./h3-event-pump.ts";
 import { H3ServerExchange } from "./h3-exchange.ts";
