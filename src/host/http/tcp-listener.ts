@@ -32,7 +32,7 @@ import { type Http1Request, messageOf } from "./http1-request.ts";
 import type { Http1Response } from "./http1-response.ts";
 import { responseFor, upgradeOf } from "./http1-upgrade.ts";
 import { limitControlFrames } from "./http2-control-frames.ts";
-import { Http2ServerExchange } from "./http2-exchange.ts";
+import { http2ExchangeOf } from "./http2-request.ts";
 import { sentBytesCounter } from "./http2-sent-bytes.ts";
 import { limitSession } from "./http2-session-limits.ts";
 import { hideInnerServer } from "./inner-server.ts";
@@ -45,7 +45,7 @@ import {
 } from "./listener.ts";
 import { PendingHandshakes } from "./pending-handshakes.ts";
 import { answerPlainHttp } from "./plain-http.ts";
-import { http1Head, http2Head } from "./request-head.ts";
+import { http1Head } from "./request-head.ts";
 import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
 import { TlsIdentities } from "./tls-identities.ts";
 import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
@@ -408,20 +408,8 @@ export class TcpListener implements ManagedListener {
     if (stream.session === undefined) return;
     const connection = this.#sessionConnection(stream.session);
     connection.headTimer?.clear();
-    const head = http2Head(headers, raw);
-    if (isRefusal(head)) {
-      if (head.isMalformed) stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
-      else refuse(stream, head.status);
-      return;
-    }
-    const tunnelOffer =
-      head.method === "CONNECT" ? { protocol: headers[":protocol"] as string | undefined } : undefined;
-    if (tunnelOffer !== undefined && !this.#acceptsTunnels) {
-      refuse(stream, 501); // RFC 9110 §9.3.6: we are not a proxy
-      return;
-    }
-    const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
-    this.#onExchange(new Http2ServerExchange(stream, { ...head, tunnelOffer }, endStream, connection));
+    const exchange = http2ExchangeOf(stream, { headers, flags, raw }, connection, this.#acceptsTunnels);
+    if (exchange !== undefined) this.#onExchange(exchange);
   }
 
   #handleUpgrade(request: Http1Request, socket: Socket, rest: Uint8Array): void {
@@ -498,8 +486,4 @@ export class TcpListener implements ManagedListener {
     if (this.#observer.onClientError?.(error, socket)) return;
     this.#refusal.handle(error, socket, answered);
   }
-}
-
-function refuse(stream: ServerHttp2Stream, status: number): void {
-  if (!stream.destroyed) stream.respond({ ":status": status, "content-length": 0 }, { endStream: true });
 }
