@@ -59,8 +59,7 @@ export class RequestFields {
         break;
       case "content-length":
         if (this.contentLength !== null) throw invalid("duplicate content-length header");
-        if (typeof value !== "string" || !/^[0-9]+$/.test(value)) throw invalid("invalid content-length header");
-        this.contentLength = Number(value);
+        this.contentLength = lengthOf(value);
         break;
       case "connection":
         if (typeof value !== "string") throw invalid("invalid connection header");
@@ -90,6 +89,14 @@ function pairsOf(headers: unknown): readonly (readonly [string, unknown])[] {
     if (!Array.isArray(pair) || pair.length !== 2) throw invalid("headers must be in key-value pair format");
     return [String(pair[0]), pair[1]] as const;
   });
+}
+
+/** RFC 9110 §8.6: a list of one value is that value. The fetch of undici 6 sends one if its caller sets the field. */
+function lengthOf(value: string | string[]): number {
+  const values = new Set(typeof value === "string" ? value.split(",").map((each) => each.trim()) : []);
+  const [length] = values;
+  if (values.size !== 1 || !/^[0-9]+$/.test(length!)) throw invalid("invalid content-length header");
+  return Number(length);
 }
 
 function textOf(name: string, value: unknown): string {

@@ -154,6 +154,11 @@ describe.each(PROTOCOLS)("over %s", (protocol) => {
     await expect(request(`${world.url}/echo`, { ...options, body: Readable.from(["x"]) })).rejects.toThrow();
   });
 
+  test("Node's fetch with a content-length of the caller", async () => {
+    const init = { dispatcher: open(protocol), method: "POST", body: "hello", headers: { "content-length": "5" } };
+    expect(await (await nodeFetch(`${world.url}/echo`, init)).text()).toBe(`${protocol} POST hello`);
+  });
+
   test("the interceptors redirect, retry, dump and cache", async () => {
     const { redirect, retry, dump, cache } = interceptors;
     const composed = open(protocol).compose([
@@ -209,6 +214,7 @@ test.each([
   [{ headers: { "transfer-encoding": "chunked" } }, "UND_ERR_INVALID_ARG"],
   [{ headers: { "x-y": "line\nbreak" } }, "UND_ERR_INVALID_ARG"],
   [{ headers: { expect: "100-continue" } }, "UND_ERR_NOT_SUPPORTED"],
+  [{ headers: { "content-length": "5, 6" } }, "UND_ERR_INVALID_ARG"],
   [{ body: 7 }, "UND_ERR_INVALID_ARG"],
 ])("%j is refused with undici's error, by way of the handler", (wrong, code) => {
   const errors: unknown[] = [];
