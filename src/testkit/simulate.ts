@@ -141,12 +141,11 @@ class Simulation<T> {
       isFinished: () => this.#isFinished,
     });
     const handler = checkHandler(options.createHandler?.(kit) ?? options.handler);
-    const service = createFetchHandler(this.#recordErrors(handler), {
-      onError: options.onError,
-      nativeRequest: options.nativeRequest,
-      log: options.log,
-      clock,
-    });
+    const { onError, nativeRequest, log } = options;
+    // Requests run in the asynchronous context in which their handler was created.
+    const service = this.#work.enter(() =>
+      createFetchHandler(this.#recordErrors(handler), { onError, nativeRequest, log, clock }),
+    );
     const listener = new QuicListener({
       identities: [identity],
       onExchange: service.handle,

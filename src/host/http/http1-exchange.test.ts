@@ -62,7 +62,7 @@ describe("a response", () => {
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     await vi.waitUntil(() => client.received().endsWith("hello"));
     expect(stable(client.received())).toBe(
-      "HTTP/1.1 200 Fine\r\nx-a: 1\r\ncontent-length: 5\r\nConnection: keep-alive\r\n\r\nhello",
+      "HTTP/1.1 200 Fine\r\nx-a: 1\r\nConnection: keep-alive\r\nContent-Length: 5\r\n\r\nhello",
     );
   });
 
