@@ -104,7 +104,7 @@ export class Http1Response extends BareEmitter {
     let isSized = false;
     let isCoded = false;
     let hasAltSvc = altSvc === undefined;
-    let trailer = "";
+    let announced: readonly string[] = NONE;
     let text = `HTTP/1.1 ${status} ${options?.reason ?? STATUS_CODES[status] ?? "unknown"}\r\n`;
     for (const [name, value] of fields) {
       if (NOT_IN_LINE.test(value) || NOT_IN_LINE.test(name)) throw new TypeError(`the field ${name} is invalid`);
@@ -115,10 +115,7 @@ export class Http1Response extends BareEmitter {
           break;
         case 7:
           if (name.toLowerCase() === "alt-svc") hasAltSvc = true;
-          else if (name.toLowerCase() === "trailer") {
-            trailer += line;
-            continue;
-          }
+          else if (name.toLowerCase() === "trailer") announced = [...announced, line];
           break;
         case 10:
           if (name.toLowerCase() === "keep-alive") hasKeepAlive = true;
@@ -159,7 +156,7 @@ export class Http1Response extends BareEmitter {
       text += "Transfer-Encoding: chunked\r\n";
     } else if (!isFramed) this._last = true;
     // RFC 9112 §7.1.2: trailers require chunked coding.
-    if (this.#isChunked) text += trailer;
+    if (!this.#isChunked) for (const line of announced) text = text.replace(`\r\n${line}`, "\r\n");
     this._headerSent = true;
     return `${text}\r\n`;
   }
