@@ -7,26 +7,41 @@ import type { Socket } from "node:net";
 import { type Fault, guard } from "../guard.ts";
 import type { Http1Response } from "./http1-response.ts";
 
+interface Connection {
+  /** True while an exchange is in progress. */
+  isBusy(): boolean;
+  /** Called when the socket's buffer has room again. */
+  handleDrain(): void;
+}
+
 export class Http1Pipeline {
   readonly #socket: Socket;
+  readonly #connection: Connection;
   readonly #begin: (response: Http1Response) => void;
-  readonly #isBusy: () => boolean;
   #waiting: Http1Response[] = [];
   #isStopped = false;
 
-  /** `begin` must not throw. `isBusy` returns true while an exchange is in progress. Call `next` when one has ended. */
+  /** `begin` must not throw. Call `next` when an exchange has ended. */
   constructor(
     socket: Socket,
+    connection: Connection,
     begin: (response: Http1Response) => void,
-    isBusy: () => boolean,
     onFault: (fault: Fault) => void,
   ) {
     this.#socket = socket;
+    this.#connection = connection;
     this.#begin = begin;
-    this.#isBusy = isBusy;
     // Node resumes the socket after sending, and when a body is read.
     const hold = guard("http1 resume", onFault, () => this.#hold());
     socket.on("resume", hold);
+    const end = (fault: Fault): void => {
+      socket.destroy();
+      onFault(fault);
+    };
+    socket.on(
+      "drain",
+      guard("http1 drain", end, () => connection.handleDrain()),
+    );
   }
 
   get waiting(): number {
@@ -36,7 +51,7 @@ export class Http1Pipeline {
   /** Begins the request of this response when its turn comes. */
   add(response: Http1Response): void {
     if (this.#isStopped) return;
-    if (this.#waiting.length > 0 || this.#isBusy()) {
+    if (this.#waiting.length > 0 || this.#connection.isBusy()) {
       this.#waiting.push(response);
       this.#hold();
     } else {
@@ -49,7 +64,7 @@ export class Http1Pipeline {
     const socket = this.#socket;
     // A response with `Connection: close` was the last.
     if (socket.destroyed || socket.writableEnded) this.stop();
-    if (this.#isBusy()) return;
+    if (this.#connection.isBusy()) return;
     const next = this.#waiting.shift();
     if (next === undefined) return;
     if (this.#waiting.length === 0 && next.req.takesMore) socket.resume();

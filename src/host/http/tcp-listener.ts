@@ -336,12 +336,7 @@ export class TcpListener implements ManagedListener {
     const connection = this.#connectionOf(socket, socket);
     // The budget sets no stall timeout: in HTTP/1.1 Node's `timeout` is more precise, since it sees a write progress.
     this.#budget.add(connection, Number.POSITIVE_INFINITY);
-    connection.pipeline = new Http1Pipeline(socket, this.#beginHttp1, () => connection.isBusy(), this.#onFault);
-    const end = (fault: Fault): void => this.#destroy(fault, socket);
-    socket.on(
-      "drain",
-      guard("http1 drain", end, () => connection.handleDrain()),
-    );
+    connection.pipeline = new Http1Pipeline(socket, connection, this.#beginHttp1, this.#onFault);
     this.#http1.set(socket, connection);
     socket.once(
       "close",
