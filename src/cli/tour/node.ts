@@ -27,10 +27,11 @@ export default (request, response) => {
 const PEER = `
 import { readFileSync } from "node:fs";
 import listener from "./listener.mjs";
-const { createServer } = await import(process.argv[2]);
-const pem = readFileSync("identity.pem");
-const server = createServer({ cert: pem, key: pem }, listener);
-server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+import(process.argv[2]).then(({ createServer }) => {
+  const pem = readFileSync("identity.pem");
+  const server = createServer({ cert: pem, key: pem }, listener);
+  server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+});
 `;
 
 const REQUESTS: readonly (readonly [path: string, init: { readonly method?: string; readonly body?: string }])[] = [
