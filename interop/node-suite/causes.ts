@@ -3,18 +3,20 @@ import { names } from "./files.ts";
 
 export const CAUSES: Readonly<Record<string, readonly string[]>> = {
   "each request has its own socket, which has no parser and none of the connection's bytes, pauses and writes": names(`
-    http-keepalive-client http-keepalive-request http-no-read-no-dump http-outgoing-properties
-    http-response-cork http-server-unconsume http-server-unconsume-consume http-parser-freed-before-upgrade
+    http-keepalive-client http-keepalive-request http-outgoing-end-cork http-no-read-no-dump
+    http-outgoing-properties http-response-cork http-server-unconsume http-server-unconsume-consume
+    http-parser-freed-before-upgrade
   `),
   "pipelined requests begin one at a time": names(`
     http-incoming-pipelined-socket-destroy http-pipeline-assertionerror-finish
     http-pipeline-socket-parser-typeerror http-response-splitting http-server-keep-alive-timeout
   `),
   "an exception in a listener fails its request, and the process lives": names(`
-    http-catch-uncaughtexception http-exceptions http-upgrade-server2
+    http-exceptions http-upgrade-server2
   `),
   "a request with an invalid Host, several of them, or none with an upgrade, is refused (RFC 9112 §3.2)": names(`
-    http-header-owstext http-server-multiheaders http-server-multiheaders2 http-server-request-timeout-upgrade
+    http-header-owstext http-server-multiheaders http-server-multiheaders2
+    http-server-request-timeout-upgrade
   `),
   "an unknown transfer coding gets a 501 (RFC 9112 §6.1)": names(`
     http-transfer-encoding-repeated-chunked
@@ -28,6 +30,9 @@ export const CAUSES: Readonly<Record<string, readonly string[]>> = {
   "timeout and setTimeout apply to a request's socket, not to a connection without a request": names(`
     http-set-timeout-server https-set-timeout-server
   `),
+  "responses have Connection: close while the server closes (RFC 9112 §9.6)": names(`
+    http-raw-headers
+  `),
   "an upgrade without a listener is answered as a request": names(`
     http-upgrade-server-callback
   `),
@@ -36,17 +41,11 @@ export const CAUSES: Readonly<Record<string, readonly string[]>> = {
     https-argument-of-creating https-server-async-dispose https-server-close-destroy-timeout
   `),
   "needs the event connection or secureConnection": names(`
-    http-server-close-all http-server-close-idle http-server-destroy-socket-on-client-error
-    http-server-headers-timeout-delayed-headers http-server-headers-timeout-interrupted-headers
-    http-server-request-timeout-delayed-headers http-server-request-timeout-interrupted-headers
-    http-socket-encoding-error https-close https-server-close-all https-server-close-idle
+    http-server-close-idle http-server-destroy-socket-on-client-error https-server-close-idle
     https-timeout-server-2
   `),
-  "options of TLS are not all supported: pfx, handshakeTimeout, the types of cert and key": names(`
-    https-options-boolean-check https-pfx https-timeout-server
-  `),
-  "the HTTP/1.1 beneath an exchange makes entries of its own": names(`
-    http-perf_hooks
+  "options of TLS are not all supported: handshakeTimeout, the types of cert and key": names(`
+    https-options-boolean-check https-timeout-server
   `),
 };
 
