@@ -53,6 +53,16 @@ test.each([
   expect(errorOf(() => createServer(given))).toMatchObject({ code: node.code, message: node.message });
 });
 
+test.each([20, 50, 99, 0])("maxHeadersCount of %i has the same effect as with Node", async (max) => {
+  const lines = Array.from({ length: 100 }, (_, i) => `key${i}: ${i}\r\n`).join("");
+  const [ours, node] = await both((make) => {
+    const server = make(({ headers }, response) => response.end(`${Object.keys(headers).length} fields`), {});
+    Object.assign(server, { maxHeadersCount: max });
+    return exchangeRaw(server, `GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${lines}\r\n`);
+  });
+  expect(ours).toBe(node);
+});
+
 describe("a refusal", () => {
   const REFUSED: readonly [string, string][] = [
     ["an unknown method", "NONE / HTTP/1.1\r\nHost: localhost\r\n\r\n"],

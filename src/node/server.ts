@@ -135,7 +135,8 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
 
   /** Undocumented in net.Server: null unless bound. supertest closes only servers that have it. */
   get _handle(): object | null {
-    return this.address() === null ? null : HANDLE;
+    const { tcp, addresses } = this.#running ?? {};
+    return (addresses?.[0] ?? tcp?.path ?? tcp?.address) === undefined ? null : HANDLE;
   }
 
   /** All TCP and UDP addresses. */

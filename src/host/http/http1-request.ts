@@ -81,13 +81,15 @@ export class Http1Request extends BareEmitter implements RequestBody, Http1Reque
   }
 
   /** The lines of the head, and then those of the trailers. `count` is never smaller, as the server sets no maximum. */
-  _addHeaderLines(lines: readonly string[], _count: number): void {
+  /** `count` is smaller than the number of `lines` if the server's `maxHeadersCount` drops the rest. */
+  _addHeaderLines(lines: readonly string[], count: number): void {
     if (this.complete) {
       this.rawTrailers = lines;
       this.trailers = fieldsFromRaw(lines);
       return;
     }
-    this.rawHeaders = lines;
+    this.rawHeaders = count < lines.length ? lines.slice(0, count) : lines;
+    // The parser has framed the content by all of them.
     this.lines = new Http1Lines(lines);
     if (this.lines.hasContent) this.state = "open";
   }
