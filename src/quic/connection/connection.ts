@@ -7,7 +7,7 @@
 
 import type { ReceivedBatch, SlotWriter, SocketAddress, Transmit } from "../../base/datagrams.ts";
 import { ProtocolError } from "../../base/errors.ts";
-import { after, earliest, type Instant, type Micros } from "../../base/time.ts";
+import type { Instant, Micros } from "../../base/time.ts";
 import type { TlsIdentity } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
@@ -33,8 +33,8 @@ import { PacketSender } from "./packet-sender.ts";
 import { announcedParameters } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { PathFactory, type PathOptions, type RouteAddresses } from "./path-factory.ts";
-import { Silence } from "./silence.ts";
 import { ConnectionStats } from "./stats.ts";
+import { ConnectionTimers } from "./timers.ts";
 import { ExcessiveLoad, WorkBudget } from "./work-budget.ts";
 
 export class Connection implements StreamTransport {
@@ -46,11 +46,9 @@ export class Connection implements StreamTransport {
   readonly #parts: ConnectionParts;
   readonly #receiver: PacketReceiver;
   readonly #sender: PacketSender;
-  readonly #router: FrameRouter;
   readonly #establishment: Establishment;
   readonly #pathFactory: PathFactory;
-  readonly #migration: Migration;
-  readonly #silence = new Silence();
+  readonly #timers: ConnectionTimers;
   readonly #events = new EventQueue<ConnectionEvent>();
   #now: Instant;
   #excessiveLoadCode: VarInt | undefined;
@@ -101,15 +99,18 @@ export class Connection implements StreamTransport {
       sourceId: options.sourceId,
     };
     const migration = new Migration(this.#parts, this.#pathFactory);
-    this.#migration = migration;
     const frames = new ConnectionFrames();
-    this.#router = new FrameRouter(this.#parts, frames, {
+    const router = new FrameRouter(this.#parts, frames, {
       peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,
       confirmHandshake: () => establishment.confirmHandshake(),
       drain: (reason) => this.#drain(reason),
       handlePathResponse: (data, now) => migration.handlePathResponse(data, now),
     });
-    this.#receiver = new PacketReceiver(this.#parts, establishment, this.#router, migration, options.inbound);
+    this.#timers = new ConnectionTimers(this.#parts, router, migration, now, {
+      abandon: (reason) => this.#abandon(reason),
+      onSilence: (probeTimeouts) => this.#emit({ type: "silence", probeTimeouts }),
+    });
+    this.#receiver = new PacketReceiver(this.#parts, establishment, router, migration, options.inbound);
     this.#sender = new PacketSender(this.#parts, frames, establishment, options.outbound);
     this.#establishment = establishment;
     establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });
@@ -191,70 +192,16 @@ export class Connection implements StreamTransport {
     this.#guard(now, () => {
       this.#receiver.handleDatagrams(received, from, to, now);
       this.#establishment.retryUndecrypted(now);
-      if (this.#silence.onReceived(this.stats.packetsReceived)) this.#emit({ type: "silence", probeTimeouts: 0 });
+      this.#timers.onReceived();
     });
   }
 
   handleTimeout(now: Instant): void {
-    this.#guard(now, () => this.#handleTimeout(now));
-  }
-
-  #handleTimeout(now: Instant): void {
-    const { closing, idle, paths, handshake, config } = this.#parts;
-    if (!closing.isOpen) {
-      closing.handleTimeout(now);
-      return;
-    }
-    const idleDeadline = idle.deadline(this.probeTimeout);
-    if (idleDeadline !== undefined && now >= idleDeadline) {
-      this.#abandon({ type: "idle-timeout" });
-      return;
-    }
-    if (!handshake.isComplete && now >= after(this.createdAt, config.handshakeTimeout)) {
-      this.#abandon({ type: "handshake-timeout" });
-      return;
-    }
-    if (this.#silence.deadline !== undefined && now >= this.#silence.deadline) {
-      this.#abandon({ type: "unanswered" });
-      return;
-    }
-    const keepAlive = this.#keepAliveDeadline();
-    if (keepAlive !== undefined && now >= keepAlive) {
-      paths.primary.pendingProbes = Math.max(1, paths.primary.pendingProbes);
-      idle.onKeptAlive(now);
-    }
-    this.#migration.handleTimeout(now);
-    for (const path of paths.all) this.#recover(path, now);
-  }
-
-  #recover(path: PathSpace, now: Instant): void {
-    const timeout = path.recovery.nextTimeout();
-    if (timeout === undefined || now < timeout) return;
-    const { lost, probes } = path.recovery.onTimeout(now);
-    this.#router.handleLost(lost);
-    if (probes === undefined) return;
-    this.#router.probe(path, probes.space, probes.count);
-    if (this.role === "server" || !this.isHandshakeConfirmed) return;
-    this.#silence.onProbeTimeout(this.stats.packetsReceived);
-    const { probeTimeouts } = this.#silence;
-    if (probeTimeouts > 0) this.#emit({ type: "silence", probeTimeouts });
+    this.#guard(now, () => this.#timers.handle(now));
   }
 
   nextTimeout(): Instant | undefined {
-    const { closing, idle, spaces, handshake, config, paths } = this.#parts;
-    if (!closing.isOpen) return closing.deadline;
-    let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
-    next = earliest(earliest(next, this.#migration.deadline), this.#silence.deadline);
-    // An acknowledgement blocked by anti-amplification waits for the peer, not for a timer.
-    const canAck = paths.primary.canSend;
-    for (const space of spaces) if (canAck) next = earliest(next, space.acks.deadline);
-    for (const path of paths.all) {
-      if (path.canSend) next = earliest(next, path.acks.deadline);
-      next = earliest(next, path.recovery.nextTimeout());
-      next = earliest(next, path.pacedUntil(this.#now));
-    }
-    if (!handshake.isComplete) next = earliest(next, after(this.createdAt, config.handshakeTimeout));
-    return next;
+    return this.#timers.next(this.#now);
   }
 
   /** The host's verdict on the server's certificate chain; undefined accepts it. */
@@ -363,11 +310,7 @@ export class Connection implements StreamTransport {
 
   /** Sends a silent peer a last probe now. The connection ends if no response arrives within a few probe timeouts. */
   expectAnswer(now: Instant): void {
-    const { primary } = this.#parts.paths;
-    if (!this.isOpen || this.#silence.probeTimeouts === 0) return;
-    primary.pendingProbes = Math.max(1, primary.pendingProbes);
-    this.#silence.expectAnswer(this.probeTimeout, now);
-    this.#options.onWake();
+    if (this.isOpen && this.#timers.expectAnswer(now)) this.#options.onWake();
   }
 
   setExcessiveLoadCode(code: VarInt): void {
@@ -451,11 +394,11 @@ export class Connection implements StreamTransport {
   }
 
   #close(reason: CloseReason): void {
-    if (this.#parts.closing.close(reason, this.#closeWait(), this.#now)) this.#finish(reason);
+    if (this.#parts.closing.close(reason, this.#timers.closeWait, this.#now)) this.#finish(reason);
   }
 
   #drain(reason: CloseReason): void {
-    if (this.#parts.closing.drain(reason, this.#closeWait(), this.#now)) this.#finish(reason);
+    if (this.#parts.closing.drain(reason, this.#timers.closeWait, this.#now)) this.#finish(reason);
   }
 
   #abandon(reason: CloseReason): void {
@@ -482,19 +425,8 @@ export class Connection implements StreamTransport {
     this.#options.onWake();
   }
 
-  /** The PTO of the primary path without backoff (RFC 9002 §6.2.1), which the connection's timers are based on. */
+  /** The PTO of the primary path without backoff (RFC 9002 §6.2.1). */
   get probeTimeout(): Micros {
-    return this.#parts.paths.primary.recovery.probeTimeout;
-  }
-
-  /** RFC 9000 §10.2: closing and draining last three times the PTO. */
-  #closeWait(): Micros {
-    return (3 * this.probeTimeout) as Micros;
-  }
-
-  #keepAliveDeadline(): Instant | undefined {
-    const { config, streams, idle, handshake } = this.#parts;
-    if (config.keepAlive === 0 || !handshake.isComplete || streams.activeBidiStreams === 0) return undefined;
-    return after(idle.keptAliveSince, config.keepAlive);
+    return this.#timers.probeTimeout;
   }
 }

@@ -1,0 +1,138 @@
+/**
+ * All deadlines of a connection: closing, idle and handshake timeouts, keep-alives, silence, path validation, and the
+ * loss detection, acknowledgements and pacing of its paths.
+ */
+
+import { after, earliest, type Instant, type Micros } from "../../base/time.ts";
+import type { PathSpace } from "../path/index.ts";
+import type { CloseReason } from "../transport.ts";
+import type { FrameRouter } from "./frame-router.ts";
+import type { Migration } from "./migration.ts";
+import type { ConnectionParts } from "./parts.ts";
+import { Silence } from "./silence.ts";
+
+export interface TimerListener {
+  /** Ends the connection without telling the peer. */
+  abandon(reason: CloseReason): void;
+  onSilence(probeTimeouts: number): void;
+}
+
+export class ConnectionTimers {
+  readonly #parts: ConnectionParts;
+  readonly #router: FrameRouter;
+  readonly #migration: Migration;
+  readonly #createdAt: Instant;
+  readonly #listener: TimerListener;
+  readonly #silence = new Silence();
+
+  constructor(
+    parts: ConnectionParts,
+    router: FrameRouter,
+    migration: Migration,
+    createdAt: Instant,
+    listener: TimerListener,
+  ) {
+    this.#parts = parts;
+    this.#router = router;
+    this.#migration = migration;
+    this.#createdAt = createdAt;
+    this.#listener = listener;
+  }
+
+  /** The PTO of the primary path without backoff (RFC 9002 §6.2.1), which the connection's timers are based on. */
+  get probeTimeout(): Micros {
+    return this.#parts.paths.primary.recovery.probeTimeout;
+  }
+
+  /** RFC 9000 §10.2: closing and draining last three times the PTO. */
+  get closeWait(): Micros {
+    return (3 * this.probeTimeout) as Micros;
+  }
+
+  next(now: Instant): Instant | undefined {
+    const { closing, idle, spaces, paths } = this.#parts;
+    if (!closing.isOpen) return closing.deadline;
+    let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
+    next = earliest(earliest(next, this.#migration.deadline), this.#silence.deadline);
+    // An acknowledgement blocked by anti-amplification waits for the peer, not for a timer.
+    const canAck = paths.primary.canSend;
+    for (const space of spaces) if (canAck) next = earliest(next, space.acks.deadline);
+    for (const path of paths.all) {
+      if (path.canSend) next = earliest(next, path.acks.deadline);
+      next = earliest(next, path.recovery.nextTimeout());
+      next = earliest(next, path.pacedUntil(now));
+    }
+    return earliest(next, this.#handshakeDeadline());
+  }
+
+  handle(now: Instant): void {
+    const { closing, idle, paths } = this.#parts;
+    if (!closing.isOpen) {
+      closing.handleTimeout(now);
+      return;
+    }
+    const end = this.#dueEnd(now);
+    if (end !== undefined) {
+      this.#listener.abandon(end);
+      return;
+    }
+    if (isDue(this.#keepAliveDeadline(), now)) {
+      this.#probe();
+      idle.onKeptAlive(now);
+    }
+    this.#migration.handleTimeout(now);
+    for (const path of paths.all) this.#recover(path, now);
+  }
+
+  #dueEnd(now: Instant): CloseReason | undefined {
+    if (isDue(this.#parts.idle.deadline(this.probeTimeout), now)) return { type: "idle-timeout" };
+    if (isDue(this.#handshakeDeadline(), now)) return { type: "handshake-timeout" };
+    if (isDue(this.#silence.deadline, now)) return { type: "unanswered" };
+    return undefined;
+  }
+
+  /** Call after each batch of received datagrams. */
+  onReceived(): void {
+    if (this.#silence.onReceived(this.#parts.stats.packetsReceived)) this.#listener.onSilence(0);
+  }
+
+  /** Sends a silent peer a last probe. Returns false if the peer is not silent. */
+  expectAnswer(now: Instant): boolean {
+    if (this.#silence.probeTimeouts === 0) return false;
+    this.#probe();
+    this.#silence.expectAnswer(this.probeTimeout, now);
+    return true;
+  }
+
+  #probe(): void {
+    const { primary } = this.#parts.paths;
+    primary.pendingProbes = Math.max(1, primary.pendingProbes);
+  }
+
+  #recover(path: PathSpace, now: Instant): void {
+    const { role, handshake, stats } = this.#parts;
+    const timeout = path.recovery.nextTimeout();
+    if (timeout === undefined || now < timeout) return;
+    const { lost, probes } = path.recovery.onTimeout(now);
+    this.#router.handleLost(lost);
+    if (probes === undefined) return;
+    this.#router.probe(path, probes.space, probes.count);
+    if (role === "server" || !handshake.isConfirmed) return;
+    this.#silence.onProbeTimeout(stats.packetsReceived);
+    const { probeTimeouts } = this.#silence;
+    if (probeTimeouts > 0) this.#listener.onSilence(probeTimeouts);
+  }
+
+  #handshakeDeadline(): Instant | undefined {
+    const { handshake, config } = this.#parts;
+    return handshake.isComplete ? undefined : after(this.#createdAt, config.handshakeTimeout);
+  }
+
+  #keepAliveDeadline(): Instant | undefined {
+    const { config, streams, idle, handshake } = this.#parts;
+    if (config.keepAlive === 0 || !handshake.isComplete || streams.activeBidiStreams === 0) return undefined;
+    return after(idle.keptAliveSince, config.keepAlive);
+  }
+}
+
+const isDue = (deadline: Instant | undefined, now: Instant): boolean => deadline !== undefined && now >= deadline;
