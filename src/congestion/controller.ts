@@ -5,6 +5,7 @@
  */
 
 import type { Instant, Micros } from "../base/time.ts";
+import type { PacketDelivery } from "./delivery-rate.ts";
 
 /** What a controller needs to know of a packet that left the network. */
 export interface CongestionPacket {
@@ -12,6 +13,8 @@ export interface CongestionPacket {
   readonly timeSent: Instant;
   /** True if `onPacketSent` counted it: pure acknowledgements are not congestion controlled (RFC 9002 §2). */
   readonly inFlight: boolean;
+  /** What `onPacketSent` returned. */
+  readonly delivery: PacketDelivery | undefined;
 }
 
 /** What a controller may need to know of the path's round-trip time. */
@@ -35,20 +38,25 @@ export interface CongestionController {
   pacingRate(rtt: Pick<RttView, "smoothed">): number;
   /** True if a packet of `size` bytes (one full datagram by default) fits into the window. */
   canSend(size?: number): boolean;
-  /** A packet that counts as in flight was sent. */
-  onPacketSent(size: number, now: Instant): void;
+  /**
+   * A packet that counts as in flight was sent. Returns what the packet must remember for controllers that measure the
+   * delivery rate.
+   */
+  onPacketSent(size: number, now: Instant): PacketDelivery | undefined;
+  /** Nothing is left to send, although the window would allow more. */
+  onApplicationLimited(): void;
   /** All packets newly acknowledged by one ACK. */
   onPacketsAcked(packets: readonly CongestionPacket[], rtt: RttView, now: Instant): void;
   /**
    * All packets declared lost together. `largestLostTimeSent` is the send time of the latest one. `persistent` is true
-   * if they establish persistent congestion (RFC 9002 §7.6).
+   * if they establish persistent congestion (RFC 9002 §7.6). Returns true if they begin a recovery period.
    */
   onPacketsLost(
     packets: readonly CongestionPacket[],
     largestLostTimeSent: Instant,
     persistent: boolean,
     now: Instant,
-  ): void;
+  ): boolean;
   /** The network marked packets; `timeSent` is the send time of the largest acknowledged packet (RFC 9002 §7.1). */
   onCongestionExperienced(timeSent: Instant, now: Instant): void;
   /** Every packet whose loss caused the latest reduction arrived after all, so the reduction was spurious. */

@@ -1,5 +1,7 @@
 /** The table of controllers. */
 
+import type { Rng } from "../base/rng.ts";
+import { Bbr } from "./bbr/bbr.ts";
 import type { CongestionController } from "./controller.ts";
 import { Cubic } from "./cubic.ts";
 import { NewReno } from "./new-reno.ts";
@@ -9,9 +11,11 @@ const CONTROLLERS = {
   cubic: Cubic,
   /** RFC 9002 §7, with HyStart++ (RFC 9406). */
   newreno: NewReno,
+  /** draft-ietf-ccwg-bbr, version 3. */
+  bbr: Bbr,
 } as const;
 
 export type CongestionControl = keyof typeof CONTROLLERS;
 
-export const createController = (name: CongestionControl, maxDatagramSize: number): CongestionController =>
-  new CONTROLLERS[name](maxDatagramSize);
+export const createController = (name: CongestionControl, maxDatagramSize: number, rng: Rng): CongestionController =>
+  new CONTROLLERS[name](maxDatagramSize, rng);

@@ -1,5 +1,6 @@
 /** Congestion control for QUIC and TCP. */
 
+export { Bbr } from "./bbr/bbr.ts";
 /** The controller interface; the initial and the minimum window. */
 export {
   type CongestionController,
@@ -11,6 +12,8 @@ export {
 /** The controllers, also by name. */
 export { type CongestionControl, createController } from "./controllers.ts";
 export { Cubic } from "./cubic.ts";
+/** Measures how fast the network delivers. */
+export { DeliveryRate, type PacketDelivery, type RateSample } from "./delivery-rate.ts";
 export { NewReno } from "./new-reno.ts";
 /** Spreads a window over a round trip. */
 export { Pacer, type PacerOptions } from "./pacer.ts";

@@ -98,10 +98,13 @@ export class LossBasedController implements CongestionController {
     return this.#bytesInFlight + size <= this.#congestionWindow;
   }
 
-  onPacketSent(size: number, _now: Instant): void {
+  onPacketSent(size: number, _now: Instant): undefined {
     this.#bytesInFlight += size;
     this.#utilization.onPacketSent(this.#bytesInFlight);
   }
+
+  /** The utilization of the window shows it. */
+  onApplicationLimited(): void {}
 
   onPacketsAcked(packets: readonly CongestionPacket[], rtt: RttView, now: Instant): void {
     const recoveryStart = this.#recoveryStart ?? Number.NEGATIVE_INFINITY;
@@ -152,23 +155,28 @@ export class LossBasedController implements CongestionController {
     largestLostTimeSent: Instant,
     persistent: boolean,
     now: Instant,
-  ): void {
+  ): boolean {
     let left = 0;
     for (const packet of packets) if (packet.inFlight) left += packet.size;
-    if (left === 0) return;
+    if (left === 0) return false;
     this.#bytesInFlight = Math.max(0, this.#bytesInFlight - left);
-    this.onCongestionExperienced(largestLostTimeSent, now);
-    if (!persistent) return;
+    const isReduced = this.#reduce(largestLostTimeSent, now);
+    if (!persistent) return isReduced;
     // RFC 9002 §7.6.2: restart from the minimum window, in slow start.
     this.#congestionWindow = minimumWindow(this.#maxDatagramSize);
     this.#recoveryStart = undefined;
     this.#beforeReduction = undefined;
     this.#law.reset();
+    return true;
   }
 
   onCongestionExperienced(timeSent: Instant, now: Instant): void {
+    this.#reduce(timeSent, now);
+  }
+
+  #reduce(timeSent: Instant, now: Instant): boolean {
     // RFC 9002 §7.3.2: one reduction per recovery period.
-    if (this.#recoveryStart !== undefined && timeSent <= this.#recoveryStart) return;
+    if (this.#recoveryStart !== undefined && timeSent <= this.#recoveryStart) return false;
     this.#beforeReduction = {
       congestionWindow: this.#congestionWindow,
       ssthresh: this.#ssthresh,
@@ -179,6 +187,7 @@ export class LossBasedController implements CongestionController {
     this.#law.onReduction(this.#congestionWindow);
     this.#ssthresh = Math.floor(this.#congestionWindow * this.#law.reductionFactor);
     this.#congestionWindow = Math.max(this.#ssthresh, minimumWindow(this.#maxDatagramSize));
+    return true;
   }
 
   onSpuriousCongestion(_now: Instant): void {

@@ -30,7 +30,7 @@ describe("20 Mbit/s, 50 ms round trip", () => {
     expect(run(7)).not.toBe(run(8));
   });
 
-  test.each(["cubic", "newreno"] as const)("%s fills a link whose queue holds one round trip", (congestionControl) => {
+  test.each(["cubic", "newreno", "bbr"] as const)("%s fills a link whose queue holds one round trip", (congestionControl) => {
     const bytes = 16_000_000;
     const narrow = { ...LINK, queue: 86 };
     const config = { congestionControl, maxIdleTimeout: seconds(60) };

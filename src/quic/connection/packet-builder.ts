@@ -142,7 +142,7 @@ export class PacketBuilder {
     const inFlight = ackEliciting || isPadded;
     path.recovery.onPacketSent(
       spaceOf(level),
-      { packetNumber, route, ecn, timeSent: now, size, ackEliciting, inFlight, frames },
+      { packetNumber, route, ecn, timeSent: now, size, ackEliciting, inFlight, frames, delivery: undefined },
       now,
     );
     stats.packetsSent += 1;

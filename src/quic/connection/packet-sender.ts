@@ -71,6 +71,9 @@ export class PacketSender {
       const transmit = this.#buildMtuProbe(writer, batch, path, now);
       if (transmit !== undefined) return transmit;
     }
+    if (this.#parts.oneRtt.canWrite) {
+      for (const path of order) if (!path.isBlocked) path.routes.active.controller.onApplicationLimited();
+    }
     return undefined;
   }
 

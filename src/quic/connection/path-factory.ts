@@ -96,8 +96,8 @@ export class PathFactory {
   }
 
   makeRoute(addresses: RouteAddresses): Route {
-    const { timerGrain, ecn, congestionControl } = this.#options.config;
-    return new Route({ ...addresses, timerGrain, ecn, congestionControl, maxUdpPayload: this.#maxUdpPayload });
+    const { timerGrain, ecn, congestionControl, rng } = this.#options.config;
+    return new Route({ ...addresses, timerGrain, ecn, congestionControl, rng, maxUdpPayload: this.#maxUdpPayload });
   }
 
   /** Applies the peer's parameters to all paths and routes, including later ones (RFC 9000 §18.2). */

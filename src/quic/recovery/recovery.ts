@@ -139,7 +139,7 @@ export class LossRecovery {
   onPacketSent(kind: PacketNumberSpace, packet: SentPacket, now: Instant): void {
     const { controller, ecn, maxDatagramSize } = packet.route;
     this.#space(kind).onPacketSent(packet, Math.ceil(controller.congestionWindow / maxDatagramSize));
-    if (packet.inFlight) controller.onPacketSent(packet.size, now);
+    if (packet.inFlight) packet.delivery = controller.onPacketSent(packet.size, now);
     if (packet.ackEliciting) this.#timerSetAt = now;
     if (packet.ecn !== Ecn.notEct) ecn.onMarkedSent();
   }
@@ -309,9 +309,7 @@ export class LossRecovery {
   #reduceWindow(space: SendSpace, lost: readonly SentPacket[], persistent: boolean, now: Instant): void {
     const { route } = lost[0]!;
     const { controller, rtt, losses } = route;
-    const { ssthresh } = controller;
-    controller.onPacketsLost(lost, lost.at(-1)!.timeSent, persistent, now);
-    if (controller.ssthresh !== ssthresh) losses.beginEpisode();
+    if (controller.onPacketsLost(lost, lost.at(-1)!.timeSent, persistent, now)) losses.beginEpisode();
     for (const packet of lost) space.lost.remember(packet, now);
     if (!persistent) return;
     // RFC 9002 §5.2: the network path may have changed.

@@ -1,6 +1,7 @@
 /** RFC 9000 §9.4: packets sent on one route say nothing about another. */
 
 import { describe, expect, test } from "vitest";
+import { SeededRng } from "../../base/rng.ts";
 import { type Instant, millis } from "../../base/time.ts";
 import { PacketNumberSpace } from "../packet/number-space.ts";
 import { Route } from "../route/index.ts";
@@ -18,7 +19,7 @@ function migrated() {
   h.handshake.isConfirmed = true;
   const before = h.route;
   for (let i = 0; i < 10; i += 1) h.send(application, ms(0));
-  const route = new Route({ local: undefined, remote: OTHER, validated: true });
+  const route = new Route({ local: undefined, remote: OTHER, validated: true, rng: new SeededRng(1) });
   h.routes.add(route);
   h.routes.activate(route);
   return { h, before, after: route };
@@ -65,7 +66,7 @@ describe("packets sent before a change of route", () => {
     const h = new Harness("server");
     h.handshake.isConfirmed = true;
     const first = h.route;
-    const second = new Route({ local: undefined, remote: OTHER, validated: true });
+    const second = new Route({ local: undefined, remote: OTHER, validated: true, rng: new SeededRng(1) });
     h.routes.add(second);
     // Both routes have an RTT sample of 10 ms.
     h.send(application, ms(0));

@@ -5,6 +5,7 @@
 
 import type { Ecn } from "../../base/datagrams.ts";
 import type { Instant } from "../../base/time.ts";
+import type { PacketDelivery } from "../../congestion/index.ts";
 import type { AckTracker } from "../acks/ack-tracker.ts";
 import type { Route } from "../route/route.ts";
 import type { StreamDirection, StreamId } from "../transport.ts";
@@ -63,6 +64,8 @@ export interface SentPacket {
   /** Counts towards bytes in flight (RFC 9002 §2): ack-eliciting or padded. */
   readonly inFlight: boolean;
   readonly frames: readonly SentFrame[];
+  /** Set when the packet is sent, for controllers that measure the delivery rate. */
+  delivery: PacketDelivery | undefined;
 }
 
 /** Groups packets by route, preserving their order. Nearly always there is one route. */

@@ -1,12 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Ecn } from "../../base/datagrams.ts";
+import { SeededRng } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
 import { Route } from "../route/index.ts";
 import type { SentPacket } from "./sent-packet.ts";
 import { MAX_SPAN, SentPackets } from "./sent-packets.ts";
 
-const route = new Route({ local: undefined, remote: { family: 4, host: "192.0.2.1", port: 443 }, validated: true });
+const route = new Route({
+  local: undefined,
+  remote: { family: 4, host: "192.0.2.1", port: 443 },
+  validated: true,
+  rng: new SeededRng(1),
+});
 
 const packet = (packetNumber: number): SentPacket => ({
   packetNumber,
@@ -17,6 +23,7 @@ const packet = (packetNumber: number): SentPacket => ({
   ackEliciting: true,
   inFlight: true,
   frames: [],
+  delivery: undefined,
 });
 
 describe("SentPackets", () => {

@@ -1,10 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { SeededRng } from "../../base/rng.ts";
 import { type Instant, seconds } from "../../base/time.ts";
 import { Route } from "./route.ts";
 
 const remote = { family: 4, host: "192.0.2.1", port: 443 } as const;
-const newRoute = (validated: boolean) => new Route({ local: undefined, remote, validated });
+const newRoute = (validated: boolean) => new Route({ local: undefined, remote, validated, rng: new SeededRng(1) });
 
 describe("anti-amplification (RFC 9000 §8.1)", () => {
   test("after receiving 1200 bytes, 3600 may be sent in total", () => {
@@ -50,7 +51,7 @@ describe("anti-amplification (RFC 9000 §8.1)", () => {
 });
 
 test("a new datagram size is applied to the controller and the pacer", () => {
-  const route = new Route({ local: undefined, remote, validated: true, maxUdpPayload: 1472 });
+  const route = new Route({ local: undefined, remote, validated: true, maxUdpPayload: 1472, rng: new SeededRng(1) });
   expect([route.maxDatagramSize, route.controller.congestionWindow]).toEqual([1200, 12_000]);
   route.mtu.onProbeSent(0, 1472);
   route.mtu.onProbeAcked();
@@ -62,7 +63,7 @@ test("a new datagram size is applied to the controller and the pacer", () => {
 });
 
 test("the peer's max_udp_payload_size limits the probes", () => {
-  const route = new Route({ local: undefined, remote, validated: true, maxUdpPayload: 1472 });
+  const route = new Route({ local: undefined, remote, validated: true, maxUdpPayload: 1472, rng: new SeededRng(1) });
   route.mtu.limit(1300);
   expect(route.mtu.probeSize(0 as Instant)).toBe(1300);
 });

@@ -6,6 +6,7 @@
  */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
+import type { Rng } from "../../base/rng.ts";
 import { type Micros, millis } from "../../base/time.ts";
 import { type CongestionControl, type CongestionController, createController, Pacer } from "../../congestion/index.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
@@ -31,6 +32,7 @@ export interface RouteOptions {
   readonly ecn?: boolean;
   /** CUBIC by default. */
   readonly congestionControl?: CongestionControl;
+  readonly rng: Rng;
 }
 
 export class Route {
@@ -53,7 +55,7 @@ export class Route {
     this.local = options.local;
     this.remote = options.remote;
     this.mtu = new MtuProber(options.maxUdpPayload ?? MIN_DATAGRAM_SIZE);
-    this.controller = createController(options.congestionControl ?? "cubic", MIN_DATAGRAM_SIZE);
+    this.controller = createController(options.congestionControl ?? "cubic", MIN_DATAGRAM_SIZE, options.rng);
     this.pacer = new Pacer({
       controller: this.controller,
       rtt: this.rtt,

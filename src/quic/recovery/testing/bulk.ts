@@ -140,6 +140,7 @@ export class BulkSender extends BulkMachine {
           ackEliciting: true,
           inFlight: true,
           frames: [],
+          delivery: undefined,
         },
         now,
       );

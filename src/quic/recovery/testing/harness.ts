@@ -1,7 +1,7 @@
 /** A `LossRecovery` with its route, and short methods to send and acknowledge packets in tests. */
 
 import { Ecn } from "../../../base/datagrams.ts";
-import type { Rng } from "../../../base/rng.ts";
+import { type Rng, SeededRng } from "../../../base/rng.ts";
 import { type Instant, type Micros, micros } from "../../../base/time.ts";
 import type { EcnCounts } from "../../frame/frames.ts";
 import { PacketNumberSpace } from "../../packet/number-space.ts";
@@ -32,6 +32,7 @@ export class Harness {
       validated: true,
       // The expected windows are RFC 9002's.
       congestionControl: "newreno",
+      rng: new SeededRng(1),
       ...options,
     });
     this.routes = new Routes(route);
@@ -62,6 +63,7 @@ export class Harness {
       ackEliciting: true,
       inFlight: true,
       frames: [],
+      delivery: undefined,
       ...fields,
     };
     this.recovery.onPacketSent(space, packet, now);
