@@ -30,14 +30,17 @@ describe("20 Mbit/s, 50 ms round trip", () => {
     expect(run(7)).not.toBe(run(8));
   });
 
-  test.each(["cubic", "newreno", "bbr"] as const)("%s fills a link whose queue holds one round trip", (congestionControl) => {
-    const bytes = 16_000_000;
-    const narrow = { ...LINK, queue: 86 };
-    const config = { congestionControl, maxIdleTimeout: seconds(60) };
-    const { time, handshake } = transfer({ seed: 3, bytes, link: narrow, config, maxVirtualTime: seconds(60) });
-    // Headers and acknowledgements take 4 %.
-    expect((bytes * 8) / (time - handshake)).toBeGreaterThan(0.9 * 20);
-  });
+  test.each(["cubic", "newreno", "bbr"] as const)(
+    "%s fills a link whose queue holds one round trip",
+    (congestionControl) => {
+      const bytes = 16_000_000;
+      const narrow = { ...LINK, queue: 86 };
+      const config = { congestionControl, maxIdleTimeout: seconds(60) };
+      const { time, handshake } = transfer({ seed: 3, bytes, link: narrow, config, maxVirtualTime: seconds(60) });
+      // Headers and acknowledgements take 4 %.
+      expect((bytes * 8) / (time - handshake)).toBeGreaterThan(0.9 * 20);
+    },
+  );
 
   test("fills a lossless link", () => {
     const result = transfer({ seed: 1, bytes: 20_000_000, link: LINK, maxVirtualTime: seconds(60) });
