@@ -302,6 +302,9 @@ export class H3Connection {
         this.#state = "open";
         this.#local.writeSettings(this.#settings, this.#extensionSettings, this.#rng);
         break;
+      case "datagram-readable":
+        // HTTP datagrams (RFC 9297) are not implemented yet, so no configuration here announces support.
+        break;
       case "streams-available":
         this.#handleStreamsAvailable(event.direction);
         break;

@@ -83,6 +83,7 @@ export class HqConnection {
         break;
       case "connected":
       case "stream-finished":
+      case "datagram-readable":
         break;
       default:
         assertNever(event);

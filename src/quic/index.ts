@@ -12,6 +12,8 @@ export {
   type HandshakeFacts,
   isTransportEvent,
 } from "./connection/index.ts";
+/** Unreliable datagrams. */
+export { type DatagramFacts, type DatagramLimits, DEFAULT_DATAGRAM_LIMITS } from "./datagram/index.ts";
 /** All connections of one socket. */
 export {
   type AcceptPolicy,

@@ -6,8 +6,9 @@
  * these methods; then the driver lets the connection transmit.
  */
 
+import type { Instant } from "../base/time.ts";
 import type { VarInt } from "../wire/varint.ts";
-import type { SendPriority, SendSession } from "./streams/scheduler/index.ts";
+import type { SendPriority, SendSession } from "./scheduler/index.ts";
 import type { SendSource } from "./streams/send-source.ts";
 
 /**
@@ -40,6 +41,8 @@ export type TransportEvent =
   | { readonly type: "stream-finished"; readonly id: StreamId }
   /** `openStream` failed at the peer's limit before; now it will succeed. */
   | { readonly type: "streams-available"; readonly direction: StreamDirection }
+  /** There is a datagram to read. Emitted once until `readDatagram` has returned undefined. */
+  | { readonly type: "datagram-readable" }
   /** The connection is closed; no more events follow. */
   | { readonly type: "closed"; readonly reason: CloseReason };
 
@@ -121,4 +124,43 @@ export interface StreamTransport {
 
   /** Closes the connection with an application error code (CONNECTION_CLOSE 0x1d). */
   close(code: VarInt, phrase: string): void;
+}
+
+/**
+ * Queued: it will be sent, unless it expires or becomes too large. Full: too much waits already. Too large: it does not
+ * fit into a packet, or the peer does not take as much. Unsupported: the peer takes no datagrams, or has not said yet.
+ */
+export type SendDatagramResult = "queued" | "full" | "too-large" | "unsupported" | "closed";
+
+export interface DatagramFlowOptions {
+  /** All flows and streams take turns by default. */
+  readonly priority?: SendPriority;
+  /** Bytes that may wait in this flow, besides the limit for the connection. */
+  readonly maxBytes?: number;
+}
+
+/** Datagrams that are sent in order, as far as they are sent. */
+export interface DatagramFlow {
+  /** Datagrams that wait to be sent. */
+  readonly length: number;
+  /**
+   * Queues a datagram, whose bytes the caller must not change afterwards. It is dropped if it has not been sent by
+   * `expires`.
+   */
+  send(data: Uint8Array, expires?: Instant): SendDatagramResult;
+  setPriority(priority: SendPriority): void;
+  /** Drops what waits. */
+  close(): void;
+}
+
+/** Datagrams (RFC 9221): they may be lost, and are never sent again. */
+export interface DatagramTransport {
+  /** The largest datagram that can be sent now (RFC 9221); 0 if the peer takes none, or has not said yet. */
+  readonly maxDatagramPayload: number;
+
+  /** Opens a flow of datagrams, with its own queue and its own place among the streams. */
+  openDatagramFlow(options?: DatagramFlowOptions): DatagramFlow;
+
+  /** Reads the oldest datagram that arrived; undefined if there is none now. */
+  readDatagram(): Uint8Array | undefined;
 }

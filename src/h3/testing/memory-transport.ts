@@ -6,7 +6,7 @@
 
 import type { Rng } from "../../base/rng.ts";
 import type { SendPriority, SendSession, SendSource } from "../../quic/index.ts";
-import { SchedulerTree } from "../../quic/streams/scheduler/index.ts";
+import { SchedulerTree } from "../../quic/scheduler/index.ts";
 import {
   isServerInitiated,
   isUnidirectional,

@@ -6,6 +6,7 @@ import type { Rng } from "../../base/rng.ts";
 import { type Micros, millis, seconds } from "../../base/time.ts";
 import type { CongestionControl } from "../../congestion/index.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
+import { type DatagramLimits, DEFAULT_DATAGRAM_LIMITS } from "../datagram/index.ts";
 import { type ConnectionIdGenerator, RandomConnectionIds } from "../packet/connection-id-generator.ts";
 
 export interface ConnectionLimits {
@@ -40,6 +41,8 @@ export interface ConnectionConfig {
   readonly maxAckDelay: Micros;
   readonly ackDelayExponent: number;
   readonly congestionControl: CongestionControl;
+  /** Datagrams (RFC 9221); without it, the peer may send none, and so may we. */
+  readonly datagrams: DatagramLimits | undefined;
   /** The largest datagram that path MTU discovery probes for; 1200 turns it off. */
   readonly maxDatagramSize: number;
   /** True if the host can set and read the ECN bits of datagrams (RFC 9000 §13.4). */
@@ -67,7 +70,10 @@ export const DEFAULT_LIMITS: ConnectionLimits = {
 
 export function connectionConfig(
   given: Pick<ConnectionConfig, "engine" | "rng"> &
-    Partial<Omit<ConnectionConfig, "limits">> & { readonly limits?: Partial<ConnectionLimits> },
+    Partial<Omit<ConnectionConfig, "limits" | "datagrams">> & {
+      readonly limits?: Partial<ConnectionLimits>;
+      readonly datagrams?: Partial<DatagramLimits> | undefined;
+    },
 ): ConnectionConfig {
   return {
     maxIdleTimeout: seconds(30),
@@ -83,5 +89,6 @@ export function connectionConfig(
     keyLog: false,
     ...given,
     limits: { ...DEFAULT_LIMITS, ...given.limits },
+    datagrams: given.datagrams && { ...DEFAULT_DATAGRAM_LIMITS, ...given.datagrams },
   };
 }

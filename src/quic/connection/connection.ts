@@ -10,6 +10,7 @@ import { ProtocolError } from "../../base/errors.ts";
 import type { Instant, Micros } from "../../base/time.ts";
 import type { TlsIdentity } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
+import { type DatagramFacts, Datagrams } from "../datagram/index.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 import { OneRttKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
@@ -17,7 +18,16 @@ import { emitTransportParameters, type TransportParameters } from "../params/ind
 import type { IssuedConnectionId, PathChooser, PathSpace, Paths } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
 import { type SendPriority, type SendSession, type SendSource, type StreamFacts, StreamSet } from "../streams/index.ts";
-import type { CloseReason, StreamChunk, StreamDirection, StreamId, StreamTransport } from "../transport.ts";
+import type {
+  CloseReason,
+  DatagramFlow,
+  DatagramFlowOptions,
+  DatagramTransport,
+  StreamChunk,
+  StreamDirection,
+  StreamId,
+  StreamTransport,
+} from "../transport.ts";
 import { Closing } from "./close.ts";
 import { ConnectionFrames } from "./connection-frames.ts";
 import { Establishment, type HandshakeFacts } from "./establishment.ts";
@@ -28,6 +38,7 @@ import { HandshakeSpaces } from "./handshake-spaces.ts";
 import { IdleTimer } from "./idle.ts";
 import { Migration } from "./migration.ts";
 import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
+import { maxPacketPayload } from "./packet-builder.ts";
 import { PacketReceiver } from "./packet-receiver.ts";
 import { PacketSender } from "./packet-sender.ts";
 import { announcedParameters } from "./parameters.ts";
@@ -37,7 +48,7 @@ import { ConnectionStats } from "./stats.ts";
 import { ConnectionTimers } from "./timers.ts";
 import { ExcessiveLoad, WorkBudget } from "./work-budget.ts";
 
-export class Connection implements StreamTransport {
+export class Connection implements StreamTransport, DatagramTransport {
   readonly role: "client" | "server";
   readonly stats: ConnectionStats = new ConnectionStats();
   readonly createdAt: Instant;
@@ -66,6 +77,16 @@ export class Connection implements StreamTransport {
       emit: (event) => this.#emit(event),
       smoothedRtt: () => (this.route.rtt.hasSample ? this.route.rtt.smoothed : (0 as Micros)),
     });
+    const datagrams = new Datagrams(
+      {
+        places: streams.scheduler,
+        now: () => this.#now,
+        maxFrame: () => maxPacketPayload(this.#parts.paths.primary),
+        onReadable: () => this.#emit({ type: "datagram-readable" }),
+        onWake: () => this.#options.onWake(),
+      },
+      config.datagrams,
+    );
     const oneRtt = new OneRttKeys(config.engine, this, config);
     const tls = options.createTls(emitTransportParameters(announcedParameters(options), { grease: config.rng }));
     const establishment = new Establishment({
@@ -90,6 +111,7 @@ export class Connection implements StreamTransport {
       spaces,
       oneRtt,
       streams,
+      datagrams,
       handshake,
       closing: new Closing(),
       idle: new IdleTimer(config.maxIdleTimeout, now),
@@ -166,6 +188,11 @@ export class Connection implements StreamTransport {
 
   get activeStreams(): number {
     return this.#parts.streams.activeStreams;
+  }
+
+  /** Counters of the datagrams. */
+  get datagramFacts(): DatagramFacts {
+    return this.#parts.datagrams;
   }
 
   /** Memory and traffic of the streams. */
@@ -255,7 +282,7 @@ export class Connection implements StreamTransport {
     const event = this.#events.peek();
     if (event === undefined) return undefined;
     // Done before removing the event, so that a source owner that throws on release does not cost the event.
-    if (event.type === "closed") this.#parts.streams.closeAll();
+    if (event.type === "closed") this.#release();
     this.#events.remove();
     return event;
   }
@@ -292,6 +319,18 @@ export class Connection implements StreamTransport {
     const chunk = streams.read(id, max);
     if (chunk !== undefined && streams.hasControlFrames) this.#options.onWake();
     return chunk;
+  }
+
+  get maxDatagramPayload(): number {
+    return this.#parts.datagrams.maxPayload;
+  }
+
+  openDatagramFlow(options?: DatagramFlowOptions): DatagramFlow {
+    return this.#parts.datagrams.openFlow(options);
+  }
+
+  readDatagram(): Uint8Array | undefined {
+    return this.#parts.datagrams.read();
   }
 
   reset(id: StreamId, code: VarInt, reliableSize?: number): void {
@@ -409,7 +448,7 @@ export class Connection implements StreamTransport {
   #finish(reason: CloseReason): void {
     try {
       // Data that the peer sent before its CONNECTION_CLOSE can be read until "closed" is polled.
-      if (reason.type !== "peer") this.#parts.streams.closeAll();
+      if (reason.type !== "peer") this.#release();
       this.#receiver.dropUndecrypted();
     } finally {
       const { trace, closing } = this.#parts;
@@ -418,6 +457,11 @@ export class Connection implements StreamTransport {
       if (state !== "open") trace?.({ type: "quic:connection-state-updated", state }, this.#now);
       this.#emit({ type: "closed", reason });
     }
+  }
+
+  #release(): void {
+    this.#parts.datagrams.close();
+    this.#parts.streams.closeAll();
   }
 
   #emit(event: ConnectionEvent): void {

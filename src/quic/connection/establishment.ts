@@ -204,13 +204,14 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   onPeerParameters(parameters: TransportParameters): void {
-    const { streams, idle, paths, trace } = this.#parts;
+    const { streams, datagrams, idle, paths, trace } = this.#parts;
     const { remoteIds } = paths.primary;
     this.peerParameters = parameters;
     trace?.({ type: "quic:parameters-set", initiator: "remote", parameters }, this.#host.now());
     // Drafts up to 08 have another id for the same parameter.
     const resetStreamAt = parameters.resetStreamAt || parameters.resetStreamAtDraft;
     streams.setPeerLimits({ ...parameters, resetStreamAt });
+    datagrams.setPeerMaxFrame(parameters.maxDatagramFrameSize);
     idle.setPeerTimeout(parameters.maxIdleTimeout);
     this.#host.applyPeerParameters(parameters);
     if (parameters.statelessResetToken !== undefined) remoteIds.setInitialResetToken(parameters.statelessResetToken);

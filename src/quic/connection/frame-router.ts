@@ -43,7 +43,7 @@ export class FrameRouter {
   }
 
   handleFrame(frame: Frame, context: FrameContext, now: Instant): void {
-    const { streams, spaces, role, closing, work } = this.#parts;
+    const { streams, datagrams, spaces, role, closing, work } = this.#parts;
     work.spend(WORK.frame);
     if (!closing.isOpen && frame.type !== "connection-close") return;
     switch (frame.type) {
@@ -111,6 +111,9 @@ export class FrameRouter {
         if (role === "server") throw transportError("PROTOCOL_VIOLATION", "HANDSHAKE_DONE", "was sent by a client");
         this.#host.confirmHandshake();
         break;
+      case "datagram":
+        datagrams.handleFrame(frame);
+        break;
       case "connection-close": {
         const { layer, code } = frame;
         this.#host.drain({ type: "peer", layer, code, phrase: fromUtf8(frame.phrase) });
@@ -173,13 +176,15 @@ export class FrameRouter {
 
   /** Sends the contents of a packet again, unless they are obsolete (RFC 9000 §13.3). */
   #repeat(packet: SentPacket, isLost: boolean): void {
-    const { streams } = this.#parts;
+    const { streams, datagrams } = this.#parts;
     for (const frame of packet.frames) {
       if (frame.type === "crypto") frame.owner.handleLost(frame.offset, frame.length);
       else if (frame.type === "new-connection-id" || frame.type === "retire-connection-id") {
         frame.owner.handleLost(frame.sequence);
       } else if (frame.type === "ack" || this.#frames.handleLost(frame)) continue;
-      else if (isLost) streams.handleLost(frame);
+      else if (frame.type === "datagram") {
+        if (isLost) datagrams.handleLost();
+      } else if (isLost) streams.handleLost(frame);
       else streams.repeat(frame);
     }
   }

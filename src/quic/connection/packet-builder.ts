@@ -52,6 +52,13 @@ export interface PacketSentListener {
 
 const NO_TOKEN = new Uint8Array(0);
 
+/** First byte, and a packet number of the maximum length (RFC 9000 §17.3.1). */
+const SHORT_HEADER = 5;
+
+/** The frames that fit into the largest 1-RTT packet on a path's active route. */
+export const maxPacketPayload = ({ routes, remoteIds }: PathSpace): number =>
+  routes.active.maxDatagramSize - SHORT_HEADER - remoteIds.active.bytes.length - TAG_LENGTH;
+
 export class PacketBuilder {
   readonly #parts: ConnectionParts;
   readonly #listener: PacketSentListener;

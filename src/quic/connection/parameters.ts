@@ -24,6 +24,7 @@ export function announcedParameters(options: ConnectionOptions): Partial<Transpo
     disableActiveMigration: true,
     activeConnectionIdLimit: limits.activeConnectionIdLimit,
     initialSourceConnectionId: sourceId.bytes,
+    maxDatagramFrameSize: config.datagrams?.maxFrameSize ?? 0,
     resetStreamAt: true,
     resetStreamAtDraft: true,
   };

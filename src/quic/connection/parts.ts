@@ -1,5 +1,6 @@
 /** The owners of a connection's state, shared by the code that reads and writes packets. */
 
+import type { Datagrams } from "../datagram/index.ts";
 import type { OneRttKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 import type { Paths } from "../path/index.ts";
@@ -21,6 +22,7 @@ export interface ConnectionParts {
   readonly spaces: HandshakeSpaces;
   readonly oneRtt: OneRttKeys;
   readonly streams: StreamSet;
+  readonly datagrams: Datagrams;
   readonly handshake: Handshake;
   readonly closing: Closing;
   readonly idle: IdleTimer;

@@ -252,6 +252,13 @@ function fittingPhraseLength(phrase: Uint8Array, room: number): number {
   return length;
 }
 
+/** RFC 9221 §4. Without a length, the data must end the packet. */
+export function emitDatagram(writer: Writer, data: Uint8Array, hasLength: boolean): void {
+  writer.uint8(hasLength ? 0x31 : 0x30);
+  if (hasLength) writer.varint(data.length);
+  writer.write(data);
+}
+
 export function emitHandshakeDone(writer: Writer): void {
   writer.uint8(0x1e);
 }
@@ -318,6 +325,9 @@ export function emitFrame(writer: Writer, frame: Frame): void {
       break;
     case "connection-close":
       emitConnectionClose(writer, frame.layer, frame.code, frame.frameType, frame.phrase);
+      break;
+    case "datagram":
+      emitDatagram(writer, frame.data, frame.hasLength);
       break;
     case "handshake-done":
       emitHandshakeDone(writer);

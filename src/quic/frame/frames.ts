@@ -1,4 +1,4 @@
-/** The frames of QUIC version 1 and its extensions as values (RFC 9000 §19, draft-ietf-quic-reliable-stream-reset). `table.ts` has their numbers and where each is legal. */
+/** The frames of QUIC version 1 and its extensions as values (RFC 9000 §19, RFC 9221, draft-ietf-quic-reliable-stream-reset). `table.ts` has their numbers and where each is legal. */
 
 import type { VarInt } from "../../wire/varint.ts";
 import type { StreamDirection, StreamId } from "../transport.ts";
@@ -32,6 +32,14 @@ export interface CryptoFrame {
   readonly type: "crypto";
   readonly offset: number;
   readonly data: Uint8Array;
+}
+
+/** RFC 9221 §4. `data` is a view of the datagram; copy it to keep it. */
+export interface DatagramFrame {
+  readonly type: "datagram";
+  readonly data: Uint8Array;
+  /** False if the data extends to the end of the packet. */
+  readonly hasLength: boolean;
 }
 
 export type Frame =
@@ -75,6 +83,7 @@ export type Frame =
       readonly frameType: VarInt;
       readonly phrase: Uint8Array;
     }
-  | { readonly type: "handshake-done" };
+  | { readonly type: "handshake-done" }
+  | DatagramFrame;
 
 export type FrameType = Frame["type"];

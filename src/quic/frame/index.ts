@@ -6,6 +6,7 @@ export {
   emitConnectionClose,
   emitCrypto,
   emitDataBlocked,
+  emitDatagram,
   emitFrame,
   emitHandshakeDone,
   emitMaxData,
@@ -26,7 +27,7 @@ export {
   streamFrameOverhead,
 } from "./emit.ts";
 /** Frames as values. */
-export type { AckFrame, CryptoFrame, EcnCounts, Frame, FrameType, StreamFrame } from "./frames.ts";
+export type { AckFrame, CryptoFrame, DatagramFrame, EcnCounts, Frame, FrameType, StreamFrame } from "./frames.ts";
 /** Parses a single frame or a whole payload. */
 export { framesOf, parseFrame } from "./parse.ts";
 /** Table 3 of RFC 9000, and what is derived from it. */

@@ -2,7 +2,7 @@
  * Parses frames (RFC 9000 §19). A malformed frame becomes a `ProtocolError` that names it; a frame that its state
  * forbids is the concern of the owner of that state.
  *
- * The data of STREAM and CRYPTO frames are views of the datagram; all other byte strings are small and copied.
+ * The data of STREAM, CRYPTO and DATAGRAM frames are views of the datagram; all other byte strings are small and copied.
  */
 
 import { ProtocolError, WireError } from "../../base/errors.ts";
@@ -123,6 +123,10 @@ const PARSERS: { readonly [T in FrameType]: Parser<T> } = {
   "path-challenge": (reader) => ({ type: "path-challenge", data: reader.copy(PATH_DATA_LENGTH) }),
   "path-response": (reader) => ({ type: "path-response", data: reader.copy(PATH_DATA_LENGTH) }),
   "connection-close": parseConnectionClose,
+  datagram: (reader, number) => {
+    const hasLength = number === 0x31;
+    return { type: "datagram", data: reader.view(hasLength ? reader.varint() : reader.remaining), hasLength };
+  },
   "handshake-done": () => HANDSHAKE_DONE,
 };
 

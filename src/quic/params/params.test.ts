@@ -76,6 +76,7 @@ const parameters: fc.Arbitrary<TransportParameters> = fc.record({
   initialSourceConnectionId: optional(id),
   retrySourceConnectionId: optional(id),
   resetStreamAt: fc.boolean(),
+  maxDatagramFrameSize: integer,
   resetStreamAtDraft: fc.boolean(),
 });
 
@@ -110,7 +111,7 @@ describe("transport parameters", () => {
 
   it("ids are 0x00 to 0x10, each once, in the order of the registry, and those of extensions", () => {
     const version1 = Array.from({ length: 0x11 }, (_, id) => id);
-    expect(PARAMETERS.map((row) => row.id)).toEqual([...version1, 0x1d, 0x17f7586d2cb571]);
+    expect(PARAMETERS.map((row) => row.id)).toEqual([...version1, 0x1d, 0x20, 0x17f7586d2cb571]);
   });
 
   it("the table matches README.md", () => {

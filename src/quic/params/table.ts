@@ -36,6 +36,8 @@ export interface TransportParameters {
   readonly activeConnectionIdLimit: number;
   readonly initialSourceConnectionId: Uint8Array | undefined;
   readonly retrySourceConnectionId: Uint8Array | undefined;
+  /** RFC 9221 §3: the largest DATAGRAM frame to send to this side; zero if it takes none. */
+  readonly maxDatagramFrameSize: number;
   /** draft-ietf-quic-reliable-stream-reset §2: RESET_STREAM_AT may be sent to this side. */
   readonly resetStreamAt: boolean;
   /** The same, with the id of drafts up to 08. */
@@ -113,6 +115,7 @@ export const PARAMETERS: readonly ParameterRow[] = [
   row(0x0f, "initialSourceConnectionId", "initial_source_connection_id", "connection-id", undefined),
   row(0x10, "retrySourceConnectionId", "retry_source_connection_id", "connection-id", undefined, SERVER),
   row(0x1d, "resetStreamAt", "reset_stream_at", "flag", false),
+  row(0x20, "maxDatagramFrameSize", "max_datagram_frame_size", "integer", 0),
   row(0x17f7586d2cb571, "resetStreamAtDraft", "reset_stream_at (draft 08)", "flag", false),
 ];
 

@@ -49,7 +49,9 @@ export type SentFrame =
   | { readonly type: "new-connection-id"; readonly owner: IdOwner; readonly sequence: number }
   | { readonly type: "retire-connection-id"; readonly owner: IdOwner; readonly sequence: number }
   | { readonly type: "new-token"; readonly token: Uint8Array }
-  | { readonly type: "handshake-done" };
+  | { readonly type: "handshake-done" }
+  /** Never sent again (RFC 9221 §5.2). */
+  | { readonly type: "datagram" };
 
 export interface SentPacket {
   readonly packetNumber: number;

@@ -1,10 +1,10 @@
 /** Ordered byte streams with flow control, carried in frames that may be lost, repeated and reordered. */
 
+export type { SendGroup, SendPriority, SendSession } from "../scheduler/index.ts";
 /** The initial limits of both sides. */
 export type { PeerStreamLimits, StreamSetLimits } from "./limits.ts";
 /** The two parts of a stream, and their states. */
 export { type ReceiveState, RecvStream } from "./recv-stream.ts";
-export type { SendGroup, SendPriority, SendSession } from "./scheduler/index.ts";
 /** A run of bytes to send, held outside the connection. */
 export { SendSource } from "./send-source.ts";
 export { type SendState, SendStream } from "./send-stream.ts";

@@ -1,29 +1,32 @@
 /**
- * Selects the streams that fill a packet. The tree decides whose turn it is; the connection's flow control credit
- * decides whether new data may be sent at all. Lost bytes need no credit, and keep their stream's rank.
+ * Selects the streams, and other senders, that fill a packet. The tree decides whose turn it is; the connection's flow
+ * control credit decides whether new stream data may be sent at all. Lost bytes need no credit, and keep their stream's rank.
  */
 
 import type { Queue } from "../../base/queue.ts";
 import type { Writer } from "../../wire/writer.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
-import { SendCredit } from "./flow-control.ts";
 import {
   DEFAULT_PRIORITY,
   Demand,
   type Leaf,
   SchedulerTree,
+  type Sender,
   type SendPriority,
   type SendSession,
-} from "./scheduler/index.ts";
-import type { SendStream } from "./send-stream.ts";
+} from "../scheduler/index.ts";
+import { SendCredit } from "./flow-control.ts";
+import { SendStream } from "./send-stream.ts";
 
 /** In a packet that already has a STREAM frame, less room than this is not worth another. */
 const SMALLEST_SLICE = 32;
 
+type FrameSender = Sender<SentFrame>;
+
 export class SendScheduler {
   /** The peer's limit for all streams together. */
   readonly credit: SendCredit = new SendCredit(0);
-  readonly #tree = new SchedulerTree<SendStream>();
+  readonly #tree = new SchedulerTree<FrameSender>();
   /** Streams with a pending RESET_STREAM or STREAM_DATA_BLOCKED frame. */
   readonly #control: Queue<SendStream>;
 
@@ -42,6 +45,16 @@ export class SendScheduler {
 
   setPriority(stream: SendStream, priority: SendPriority): void {
     this.#tree.place(stream.leaf, priority, stream.id);
+  }
+
+  /** Places a sender other than a stream. */
+  place(sender: FrameSender, priority: SendPriority): void {
+    this.#tree.place(sender.leaf, priority, 0);
+  }
+
+  /** Updates the place of a sender other than a stream, after anything that may change what it can send. */
+  update(sender: FrameSender): void {
+    this.#tree.setDemand(sender.leaf, sender.demand);
   }
 
   openSession(urgency?: number): SendSession {
@@ -71,7 +84,8 @@ export class SendScheduler {
       const fresh = leaf.value.writeFrame(writer, frames, this.credit.available);
       if (fresh < 0) break;
       this.credit.use(fresh);
-      this.reschedule(leaf.value);
+      if (leaf.value instanceof SendStream) this.reschedule(leaf.value);
+      else this.update(leaf.value);
       if (writer.remaining < SMALLEST_SLICE) break;
       leaf = this.#next();
     }
@@ -79,7 +93,7 @@ export class SendScheduler {
     if (first !== undefined) this.#tree.rotate(first);
   }
 
-  #next(): Leaf<SendStream> | undefined {
+  #next(): Leaf<FrameSender> | undefined {
     return this.#tree.next(this.credit.available > 0);
   }
 

@@ -14,9 +14,9 @@ import {
   streamFrameOverhead,
 } from "../frame/emit.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
+import { Demand, Leaf, type Sender } from "../scheduler/index.ts";
 import type { StreamId } from "../transport.ts";
 import { SendCredit } from "./flow-control.ts";
-import { Demand, Leaf } from "./scheduler/index.ts";
 import { SendBuffer } from "./send-buffer.ts";
 import type { SendSource } from "./send-source.ts";
 import { SentRanges } from "./sent-ranges.ts";
@@ -30,7 +30,7 @@ import { SentRanges } from "./sent-ranges.ts";
  */
 export type SendState = "ready" | "send" | "data-sent" | "data-recvd" | "reset-sent" | "reset-recvd";
 
-export class SendStream {
+export class SendStream implements Sender<SentFrame> {
   readonly id: StreamId;
   /** The peer's limit for this stream; `used` is the offset of the first byte never sent. */
   readonly credit: SendCredit;

@@ -8,6 +8,7 @@ import type { Instant, Micros } from "../../base/time.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
+import type { SendPriority, SendSession } from "../scheduler/index.ts";
 import {
   isUnidirectional,
   type StreamChunk,
@@ -19,7 +20,6 @@ import { ControlFrames } from "./control-frames.ts";
 import { ReceiveWindow } from "./flow-control.ts";
 import { DEFAULT_MAX_CHUNKS, initialCredit, type PeerStreamLimits, type StreamSetLimits } from "./limits.ts";
 import type { RecvStream } from "./recv-stream.ts";
-import type { SendPriority, SendSession } from "./scheduler/index.ts";
 import { SendRoom } from "./send-room.ts";
 import { SendScheduler } from "./send-scheduler.ts";
 import type { SendSource } from "./send-source.ts";
@@ -44,7 +44,7 @@ export class StreamSet implements StreamFacts {
   readonly #window: ReceiveWindow;
   readonly #chunks: ChunkBudget;
   readonly #control: ControlFrames;
-  readonly #scheduler: SendScheduler;
+  readonly scheduler: SendScheduler;
   readonly #room: SendRoom;
   #now: Instant = 0 as Instant;
   #isClosed = false;
@@ -60,14 +60,14 @@ export class StreamSet implements StreamFacts {
       role,
       limits,
       chunks: this.#chunks,
-      onAdded: ({ send }) => send !== undefined && this.#scheduler.add(send),
+      onAdded: ({ send }) => send !== undefined && this.scheduler.add(send),
       onOpened: (id) => emit({ type: "stream-opened", id }),
     });
     this.#control = new ControlFrames(this.#window, this.#table.local, this.#table.peer);
-    this.#scheduler = new SendScheduler(this.#control.sending);
+    this.scheduler = new SendScheduler(this.#control.sending);
     const perStream = limits.sendBufferPerStream;
     const perConnection = limits.sendBufferPerConnection ?? perStream * 16;
-    this.#room = new SendRoom(perStream, perConnection, this.#scheduler.credit, emit);
+    this.#room = new SendRoom(perStream, perConnection, this.scheduler.credit, emit);
   }
 
   /** The number of streams that are not finished. */
@@ -100,7 +100,7 @@ export class StreamSet implements StreamFacts {
 
   /** Bytes sent for the first time, over all streams. */
   get bytesSent(): number {
-    return this.#scheduler.credit.used;
+    return this.scheduler.credit.used;
   }
 
   /** Bytes that the peer has used of the connection's window. */
@@ -122,7 +122,7 @@ export class StreamSet implements StreamFacts {
     this.handleMaxData(limits.initialMaxData);
     for (const stream of this.#table) {
       if (stream.send?.credit.raise(initialCredit(limits, stream.id, stream.isLocal)))
-        this.#scheduler.reschedule(stream.send);
+        this.scheduler.reschedule(stream.send);
     }
     this.handleMaxStreams("bidi", limits.initialMaxStreamsBidi);
     this.handleMaxStreams("uni", limits.initialMaxStreamsUni);
@@ -142,7 +142,7 @@ export class StreamSet implements StreamFacts {
     if (stream === undefined || send === undefined) return true;
     send.write(data, fin);
     this.#room.update(send);
-    this.#scheduler.reschedule(send);
+    this.scheduler.reschedule(send);
     this.#removeIfFinished(stream);
     return this.#room.has(send);
   }
@@ -150,11 +150,11 @@ export class StreamSet implements StreamFacts {
   /** Sets a stream's place among all streams with something to send. */
   setPriority(id: StreamId, priority: SendPriority): void {
     const send = this.#table.sendingPart(this.#table.opened(id), id);
-    if (send !== undefined) this.#scheduler.setPriority(send, priority);
+    if (send !== undefined) this.scheduler.setPriority(send, priority);
   }
 
   openSession(urgency?: number): SendSession {
-    return this.#scheduler.openSession(urgency);
+    return this.scheduler.openSession(urgency);
   }
 
   /** Sets the congestion window, which a stream's buffer limit follows. */
@@ -233,7 +233,7 @@ export class StreamSet implements StreamFacts {
   }
 
   handleMaxData(maximum: number): void {
-    const { credit } = this.#scheduler;
+    const { credit } = this.scheduler;
     const before = credit.available;
     if (credit.raise(maximum)) this.#room.handleConnectionCredit(before);
   }
@@ -241,7 +241,7 @@ export class StreamSet implements StreamFacts {
   handleMaxStreamData(id: StreamId, maximum: number): void {
     const send = this.#table.find(id, "send", "MAX_STREAM_DATA")?.send;
     if (!send?.credit.raise(maximum)) return;
-    this.#scheduler.reschedule(send);
+    this.scheduler.reschedule(send);
     this.#room.handleCredit(send);
   }
 
@@ -267,23 +267,23 @@ export class StreamSet implements StreamFacts {
   // ── Sending ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   get hasControlFrames(): boolean {
-    return !this.#isClosed && this.#control.hasPending(this.#scheduler.credit);
+    return !this.#isClosed && this.#control.hasPending(this.scheduler.credit);
   }
 
   /** Writes as many control frames as fit. */
   writeControlFrames(writer: Writer, frames: SentFrame[]): void {
-    this.#control.write(writer, frames, this.#scheduler.credit, this.#now, this.#smoothedRtt());
+    this.#control.write(writer, frames, this.scheduler.credit, this.#now, this.#smoothedRtt());
   }
 
-  /** True if flow control allows a STREAM frame now. */
+  /** True if something in the scheduler may be sent now: a STREAM frame that flow control allows, or a DATAGRAM frame. */
   get hasStreamData(): boolean {
-    return this.#scheduler.hasData;
+    return this.scheduler.hasData;
   }
 
   /** Fills the remaining room of one packet. */
   writeStreamFrames(writer: Writer, frames: SentFrame[], now: Instant): void {
     this.#now = now;
-    this.#scheduler.write(writer, frames);
+    this.scheduler.write(writer, frames);
   }
 
   // ── Outcome of sent frames (RFC 9000 §13.3) ───────────────────────────────────────────────────────────────────────
@@ -311,7 +311,7 @@ export class StreamSet implements StreamFacts {
     const send = this.#table.get(frame.id)?.send;
     if (send === undefined) return;
     send.repeat(frame.offset, frame.length, frame.fin);
-    this.#scheduler.reschedule(send);
+    this.scheduler.reschedule(send);
   }
 
   handleLost(frame: SentFrame): void {
@@ -325,7 +325,7 @@ export class StreamSet implements StreamFacts {
         if (frame.type === "stream") send.handleLost(frame.offset, frame.length, frame.fin);
         else if (frame.type === "reset-stream") send.handleResetLost(frame.reliableSize);
         else send.credit.handleReportLost(frame.limit);
-        this.#scheduler.reschedule(send);
+        this.scheduler.reschedule(send);
         break;
       }
       case "stop-sending":
@@ -341,7 +341,7 @@ export class StreamSet implements StreamFacts {
         this.#window.handleAnnouncementLost(frame.value);
         break;
       case "data-blocked":
-        this.#scheduler.handleReportLost(frame.limit);
+        this.scheduler.handleReportLost(frame.limit);
         break;
       case "max-streams":
         this.#table.peer[frame.direction].handleAnnouncementLost(frame.value);
@@ -376,7 +376,7 @@ export class StreamSet implements StreamFacts {
 
   #afterSendChange(stream: Stream | undefined, send: SendStream): void {
     this.#room.update(send);
-    this.#scheduler.reschedule(send);
+    this.scheduler.reschedule(send);
     if (stream !== undefined) this.#removeIfFinished(stream);
   }
 
@@ -404,6 +404,6 @@ export class StreamSet implements StreamFacts {
   #removeSending(send: SendStream): void {
     send.release();
     this.#room.remove(send);
-    this.#scheduler.remove(send);
+    this.scheduler.remove(send);
   }
 }

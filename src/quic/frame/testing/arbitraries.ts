@@ -85,6 +85,7 @@ export const frameArbitraries: { readonly [T in FrameType]: fc.Arbitrary<Extract
       phrase: data,
     })
     .map((frame) => (frame.layer === "transport" ? frame : { ...frame, frameType: 0 })),
+  datagram: fc.record({ type: fc.constant("datagram"), data, hasLength: fc.boolean() }),
   "handshake-done": fc.record({ type: fc.constant("handshake-done") }),
 };
 

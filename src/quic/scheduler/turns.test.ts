@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { runs } from "../../../../test/properties/runs.ts";
+import { runs } from "../../../test/properties/runs.ts";
 import { InOrder, RoundRobin, Seat, type Turns } from "./turns.ts";
 
 interface Child {

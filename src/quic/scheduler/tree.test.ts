@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { runs } from "../../../../test/properties/runs.ts";
+import { runs } from "../../../test/properties/runs.ts";
 import { Demand, Leaf, SchedulerTree, type SendGroup, type SendPriority } from "./index.ts";
 
 /** Named leaves in a tree, which can always send by default. */

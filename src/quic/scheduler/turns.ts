@@ -3,7 +3,7 @@
  * the middle and taking a turn cost O(1) for round-robin and O(log n) in order, and allocate nothing.
  */
 
-import { Queue, QueueNode } from "../../../base/queue.ts";
+import { Queue, QueueNode } from "../../base/queue.ts";
 
 /** What the policies need to know about a child. */
 export interface Ranked {
