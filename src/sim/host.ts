@@ -54,6 +54,8 @@ interface OwnAddress {
 export class Host<Event = unknown> {
   readonly name: string;
   readonly startAt: Instant;
+  /** The next wake-up; other wake-ups in the network's schedule are stale. */
+  wakesAt: Instant | undefined;
   /** The machine was called between its turns and needs another one. */
   onReady: (() => void) | undefined;
   readonly #options: HostOptions<Event>;

@@ -72,8 +72,6 @@ export class SimulatedNetwork {
   readonly #hosts = new Map<Host, Node>();
   readonly #queue = new VirtualSchedule<SimulatedEvent>();
   readonly #digest = new TraceDigest();
-  /** The next wake-up of each host; other wake-ups in the queue are stale. */
-  readonly #wakes = new Map<Host, Instant>();
   #now = 0 as Instant;
   #events = 0;
 
@@ -186,7 +184,7 @@ export class SimulatedNetwork {
         this.#events += 1;
         what();
       } else if (what instanceof ScheduledLink) this.#advance(what);
-      else if (this.#wakes.get(what) === at) this.#wake(what);
+      else if (what.wakesAt === at) this.#wake(what);
     } catch (error) {
       if (error instanceof SimulationError) throw error;
       throw this.#error(error instanceof Error ? error.message : String(error), error);
@@ -210,7 +208,7 @@ export class SimulatedNetwork {
 
   #wake(host: Host): void {
     this.#events += 1;
-    this.#wakes.delete(host);
+    host.wakesAt = undefined;
     host.wake(this.#now, (datagram) => this.#send(host, datagram));
     const next = host.nextWake();
     if (next !== undefined) this.#wakeAt(host, next);
@@ -218,9 +216,8 @@ export class SimulatedNetwork {
 
   #wakeAt(one: Host, at: Instant): void {
     const due = (at > this.#now ? at : this.#now) as Instant;
-    const known = this.#wakes.get(one);
-    if (known !== undefined && known <= due) return;
-    this.#wakes.set(one, due);
+    if (one.wakesAt !== undefined && one.wakesAt <= due) return;
+    one.wakesAt = due;
     this.#queue.push(due, one, WAKE_RANK);
   }
 
