@@ -56,6 +56,7 @@ export class UdpRelay implements AsyncDisposable {
   readonly #timer: MachineTimer;
   readonly #handleFault: (fault: Fault) => void;
   #nextSweep: Instant;
+  #seen = 0;
   #isClosed = false;
 
   /** For `startUdpRelay`, which has bound the socket. */
@@ -88,6 +89,11 @@ export class UdpRelay implements AsyncDisposable {
   /** The port for clients to send to. */
   get port(): number {
     return this.#socket.address().port;
+  }
+
+  /** The number of datagrams received from clients and the server. */
+  get seen(): number {
+    return this.#seen;
   }
 
   get sessions(): number {
@@ -138,6 +144,7 @@ export class UdpRelay implements AsyncDisposable {
 
   #receive(bytes: Buffer, client: RemoteInfo): void {
     const now = this.#settings.clock.now();
+    this.#seen += 1;
     const session = this.#sessionOf(client, now);
     if (session === undefined) {
       this.up.dropped.session += 1;
@@ -155,6 +162,7 @@ export class UdpRelay implements AsyncDisposable {
     if (known === undefined && this.#sessions.size >= this.#settings.maxSessions) return undefined;
     const session = new RelaySession(client, this.#settings, now, (from, bytes) => {
       const at = this.#settings.clock.now();
+      this.#seen += 1;
       this.#toClients.offer({ bytes, session: from }, at);
       this.#advance(at);
     });
