@@ -16,6 +16,11 @@ export const ENTRIES = [
   "udp turn",
   "udp addresses",
   "udp strays",
+  // The relay with bad links
+  "relay message",
+  "relay error",
+  "relay session message",
+  "relay session error",
   // The QUIC driver, and HTTP/3 above it
   "quic batch",
   "quic event",

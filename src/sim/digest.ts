@@ -15,7 +15,16 @@ export class TraceDigest {
     this.#word(bytes.length);
     let a = this.#a;
     let b = this.#b;
-    for (let i = 0; i < bytes.length; i += 1) {
+    const { length } = bytes;
+    let i = 0;
+    // Four bytes at a time: the digest must cost less than what it observes.
+    for (; i + 4 <= length; i += 4) {
+      const word = bytes[i]! | (bytes[i + 1]! << 8) | (bytes[i + 2]! << 16) | (bytes[i + 3]! << 24);
+      a = Math.imul(a ^ word, FNV_PRIME);
+      a ^= a >>> 15;
+      b = Math.imul((b << 5) | (b >>> 27), FNV_PRIME) ^ word;
+    }
+    for (; i < length; i += 1) {
       a = Math.imul(a ^ bytes[i]!, FNV_PRIME);
       b = Math.imul((b << 5) | (b >>> 27), FNV_PRIME) ^ bytes[i]!;
     }

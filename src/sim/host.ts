@@ -3,13 +3,27 @@
  * still during a turn. All datagrams that arrive at one instant form one batch.
  */
 
-import { type DatagramMachine, ReceivedBatch, type SocketAddress } from "../base/datagrams.ts";
+import { type DatagramMachine, ReceivedBatch, type SocketAddress, sameAddress } from "../base/datagrams.ts";
 import type { Instant, Micros } from "../base/time.ts";
 import type { SimulatedDatagram } from "./datagram.ts";
 
+/** An address of a host with several neighbors. */
+export interface HostAddress {
+  readonly address: SocketAddress;
+  /** The neighbor on whose link the address is; any by default. What is sent from the address leaves on this link. */
+  readonly via?: string;
+}
+
 export interface HostOptions<Event> {
   readonly name: string;
+  /** The address from which datagrams without one are sent. */
   readonly address: SocketAddress;
+  /** The neighbor on whose link `address` is; any by default. */
+  readonly via?: string;
+  /** Further addresses. */
+  readonly otherAddresses?: readonly HostAddress[];
+  /** The multicast groups that the host has joined. */
+  readonly groups?: readonly SocketAddress[];
   readonly machine: DatagramMachine<Event>;
   /** Receives the machine's events one at a time. */
   readonly onEvent?: (event: Event, now: Instant) => void;
@@ -30,13 +44,23 @@ const ARENA_BYTES = 128 * 1024;
 /** A machine spins if it wakes up more often than this at one instant without anything arriving. */
 const MAX_IDLE_WAKES = 1_000;
 
+/** An address as the machine knows it, and as it is now. */
+interface OwnAddress {
+  readonly known: SocketAddress;
+  address: SocketAddress;
+  via: string | undefined;
+}
+
 export class Host<Event = unknown> {
   readonly name: string;
-  readonly address: SocketAddress;
   readonly startAt: Instant;
+  /** The next wake-up; other wake-ups in the network's schedule are stale. */
+  wakesAt: Instant | undefined;
   /** The machine was called between its turns and needs another one. */
   onReady: (() => void) | undefined;
   readonly #options: HostOptions<Event>;
+  readonly #addresses: OwnAddress[];
+  readonly #groups: SocketAddress[];
   readonly #inbox: SimulatedDatagram[] = [];
   readonly #batch = new ReceivedBatch(new Uint8Array(ARENA_BYTES), BATCH_CAPACITY);
   readonly #slots = { arena: new Uint8Array(ARENA_BYTES) };
@@ -48,12 +72,57 @@ export class Host<Event = unknown> {
   constructor(options: HostOptions<Event>) {
     this.#options = options;
     this.name = options.name;
-    this.address = options.address;
+    this.#addresses = [options, ...(options.otherAddresses ?? [])].map(({ address, via }) => ({
+      known: address,
+      address,
+      via,
+    }));
+    this.#groups = [...(options.groups ?? [])];
     this.startAt = options.startAt ?? (0 as Instant);
     options.machine.onReady = () => {
       // During its own turn it is drained anyway.
       if (!this.#isAwake) this.onReady?.();
     };
+  }
+
+  /** The address from which datagrams without one are sent. */
+  get address(): SocketAddress {
+    return this.#addresses[0]!.address;
+  }
+
+  get addresses(): readonly Readonly<OwnAddress>[] {
+    return this.#addresses;
+  }
+
+  /** True for datagrams to one of its addresses or groups. */
+  accepts(destination: SocketAddress): boolean {
+    return this.#addresses.some((own) => sameAddress(own.address, destination)) || this.isMember(destination);
+  }
+
+  isMember(group: SocketAddress): boolean {
+    return this.#groups.some((one) => sameAddress(one, group));
+  }
+
+  join(group: SocketAddress): void {
+    if (!this.isMember(group)) this.#groups.push(group);
+  }
+
+  leave(group: SocketAddress): void {
+    const at = this.#groups.findIndex((one) => sameAddress(one, group));
+    if (at >= 0) this.#groups.splice(at, 1);
+  }
+
+  /** The neighbor on whose link an address is. */
+  interfaceOf(address: SocketAddress): string | undefined {
+    return this.#addresses.find((own) => sameAddress(own.address, address))?.via;
+  }
+
+  /** Replaces an address. The machine does not notice, as if its socket were bound to all addresses. */
+  changeAddress(from: SocketAddress, to: SocketAddress, via?: string): void {
+    const own = this.#addresses.find((one) => sameAddress(one.address, from));
+    if (own === undefined) throw new TypeError(`${this.name} has no address ${from.host}:${from.port}`);
+    own.address = to;
+    own.via = via ?? own.via;
   }
 
   receive(datagram: SimulatedDatagram): void {
@@ -93,14 +162,24 @@ export class Host<Event = unknown> {
     const { machine } = this.#options;
     const batch = this.#batch;
     for (const { bytes, source, destination, ecn } of this.#inbox) {
-      if (batch.push(bytes, destination, source, ecn)) continue;
+      const local = this.#knownAs(destination);
+      if (batch.push(bytes, local, source, ecn)) continue;
       machine.handleBatch(batch, now);
       batch.clear();
-      batch.push(bytes, destination, source, ecn);
+      batch.push(bytes, local, source, ecn);
     }
     if (batch.count > 0) machine.handleBatch(batch, now);
     batch.clear();
     this.#inbox.length = 0;
+  }
+
+  #knownAs(address: SocketAddress): SocketAddress {
+    return this.#addresses.find((own) => sameAddress(own.address, address))?.known ?? address;
+  }
+
+  #presentAddress(known: SocketAddress | undefined): SocketAddress {
+    if (known === undefined) return this.address;
+    return this.#addresses.find((own) => sameAddress(own.known, known))?.address ?? known;
   }
 
   #transmit(now: Instant, send: (datagram: SimulatedDatagram) => void): void {
@@ -109,9 +188,9 @@ export class Host<Event = unknown> {
       const transmit = machine.pollTransmit(this.#slots, maxSegments, now);
       if (transmit === undefined) return;
       const { remote, ecn, segmentSize, count, length } = transmit;
+      const source = this.#presentAddress(transmit.local);
       for (let i = 0; i < count; i += 1) {
         const bytes = this.#slots.arena.slice(i * segmentSize, Math.min((i + 1) * segmentSize, length));
-        const source = transmit.local ?? this.address;
         send({ source, destination: remote, ecn, dontFragment: this.#dontFragment, bytes });
       }
       machine.handleSent(transmit, count, now);

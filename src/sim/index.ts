@@ -2,6 +2,20 @@
 
 /** Host addresses, and the machines that a host drives. */
 export { type DatagramMachine, Ecn, ReceivedBatch, type SocketAddress, type Transmit } from "../base/datagrams.ts";
+/** Loss models, queue disciplines and rates of links. */
+export {
+  type Blackhole,
+  type Change,
+  type CoDelOptions,
+  type DropTailOptions,
+  type GilbertElliott,
+  type ItemList,
+  type LineOwner,
+  parseRateTrace,
+  type QueueOptions,
+  type RateTrace,
+  type RedOptions,
+} from "../base/impairment/index.ts";
 /** Seeded randomness. */
 export { type Rng, randomBytes, SeededRng, uniform } from "../base/rng.ts";
 /** Time: instants and durations are branded whole microseconds, created by these functions. */
@@ -21,26 +35,31 @@ export {
 export type { CaptureRecord, Direction, DropReason, SimulatedDatagram } from "./datagram.ts";
 /** A fingerprint of a run. */
 export { TraceDigest } from "./digest.ts";
+/** What networks are made of. */
+export {
+  type Forwarded,
+  type Graph,
+  host,
+  link,
+  type NetworkElement,
+  type NodeElement,
+  nat,
+  relay,
+  router,
+  type Tamper,
+  type WireElement,
+  wire,
+} from "./elements.ts";
 /** The driver of one machine. */
-export { Host, type HostOptions } from "./host.ts";
+export { Host, type HostAddress, type HostOptions } from "./host.ts";
 /** A server certificate and key that never change. */
 export { simulatedIdentity } from "./identity.ts";
 /** One direction of a link. */
 export { Link, type LinkOptions } from "./link.ts";
-/** The network, described by one array. */
-export {
-  type Forwarded,
-  host,
-  link,
-  type NetworkElement,
-  type NetworkOptions,
-  type RunOptions,
-  type RunResult,
-  relay,
-  SimulatedNetwork,
-  SimulationError,
-  type Tamper,
-} from "./network.ts";
+/** Translators. */
+export { Nat, type NatOptions, type Rebinding } from "./nat.ts";
+/** The network. */
+export { type NetworkOptions, type RunOptions, type RunResult, SimulatedNetwork, SimulationError } from "./network.ts";
 /** A run as a capture file. */
 export { PcapWriter, toIpPacket } from "./pcap.ts";
 /** A whole run in one call. */

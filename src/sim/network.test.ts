@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { Ecn, type SocketAddress } from "../base/datagrams.ts";
 import { type Instant, micros, millis, seconds } from "../base/time.ts";
 import type { CaptureRecord } from "./datagram.ts";
+import { host, link, relay } from "./elements.ts";
 import type { LinkOptions } from "./link.ts";
-import { host, link, relay, SimulatedNetwork, SimulationError } from "./network.ts";
+import { SimulatedNetwork, SimulationError } from "./network.ts";
 import { simulate } from "./simulate.ts";
 import { type Arrival, Echo, Mailbox, Metronome } from "./testing/machines.ts";
 

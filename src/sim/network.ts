@@ -1,6 +1,6 @@
 /**
- * A virtual network in virtual time, described in one array from left to right: hosts at the two ends, links and relays
- * between them.
+ * A virtual network in virtual time. A line of elements is described by one array, from left to right: hosts at the two
+ * ends, links and other nodes between them. Anything else is a graph of named nodes.
  *
  *     new SimulatedNetwork({
  *       seed: 7,
@@ -11,63 +11,23 @@
  * `digest` shows. Errors during a run are thrown as a `SimulationError` whose message begins with the seed.
  */
 
-import { sameAddress } from "../base/datagrams.ts";
+import type { SocketAddress } from "../base/datagrams.ts";
+import type { Change } from "../base/impairment/index.ts";
 import { SeededRng } from "../base/rng.ts";
 import { type Instant, type Micros, millis, toSeconds } from "../base/time.ts";
-import type { CaptureRecord, Direction, SimulatedDatagram } from "./datagram.ts";
+import type { CaptureRecord, SimulatedDatagram } from "./datagram.ts";
 import { TraceDigest } from "./digest.ts";
-import { Host, type HostOptions } from "./host.ts";
-import { Link, type LinkOptions } from "./link.ts";
+import type { Graph, NetworkElement } from "./elements.ts";
+import { Forwarding } from "./forwarding.ts";
+import type { Host } from "./host.ts";
+import { buildTopology, type Node, ScheduledLink } from "./topology.ts";
 import { VirtualSchedule } from "./virtual-schedule.ts";
-
-/**
- * An observer between two links that sees every datagram and returns what to forward instead: the same, another,
- * several, or none. To send a datagram back, it reverses the direction.
- */
-export type Tamper = (datagram: SimulatedDatagram, direction: Direction, now: Instant) => readonly Forwarded[];
-
-export interface Forwarded {
-  readonly datagram: SimulatedDatagram;
-  readonly direction: Direction;
-}
-
-export interface LinkElement {
-  readonly type: "link";
-  readonly forward: LinkOptions;
-  readonly backward: LinkOptions;
-}
-
-export interface RelayElement {
-  readonly type: "relay";
-  readonly tamper: Tamper;
-}
-
-export interface HostElement {
-  readonly type: "host";
-  readonly hosts: readonly Host[];
-}
-
-export type NetworkElement = LinkElement | RelayElement | HostElement;
-
-/** One or several hosts at an end of the network; they share the links. */
-export function host<Event>(...options: HostOptions<Event>[]): HostElement {
-  return { type: "host", hosts: options.map((one) => new Host(one) as Host) };
-}
-
-/** A link with the same properties in both directions, or separate ones for each. */
-export function link(forward: LinkOptions, backward: LinkOptions = forward): LinkElement {
-  return { type: "link", forward, backward };
-}
-
-export function relay(tamper: Tamper): RelayElement {
-  return { type: "relay", tamper };
-}
 
 export interface NetworkOptions {
   readonly seed: number;
-  /** A host element, then links and relays, then a host element. */
-  readonly network: readonly NetworkElement[];
-  /** Receives every datagram that is sent, delivered or dropped. */
+  /** An array: a host, then links and other nodes, then a host. Or a graph. */
+  readonly network: readonly NetworkElement[] | Graph;
+  /** Receives every event in the life of a datagram. */
   readonly capture?: (record: CaptureRecord) => void;
 }
 
@@ -97,15 +57,8 @@ export class SimulationError extends Error {
   }
 }
 
-/** A datagram that reaches an element, or a host's wake-up. */
-type SimulatedEvent =
-  | {
-      readonly type: "arrival";
-      readonly element: number;
-      readonly direction: Direction;
-      readonly datagram: SimulatedDatagram;
-    }
-  | { readonly type: "wake"; readonly host: Host };
+/** What happens at an instant: a line is due, a host wakes up, or the caller's function runs. */
+type SimulatedEvent = ScheduledLink | Host | (() => void);
 
 /** Wake-ups follow all arrivals of the same instant, so that those form one batch. */
 const WAKE_RANK = 1;
@@ -113,46 +66,39 @@ const WAKE_RANK = 1;
 const DEFAULT_MAX_VIRTUAL_TIME = millis(60_000);
 const DEFAULT_MAX_EVENTS = 1_000_000;
 
-/** The next element along the way. */
-const neighbor = (index: number, direction: Direction): number => index + (direction === "forward" ? 1 : -1);
-
-interface LinkPair {
-  readonly forward: Link;
-  readonly backward: Link;
-}
-
 export class SimulatedNetwork {
   readonly seed: number;
-  readonly #elements: readonly NetworkElement[];
-  readonly #links: readonly (LinkPair | undefined)[];
-  readonly #capture: NetworkOptions["capture"];
+  readonly #forwarding: Forwarding;
+  readonly #hosts = new Map<Host, Node>();
   readonly #queue = new VirtualSchedule<SimulatedEvent>();
   readonly #digest = new TraceDigest();
-  /** The next wake-up of each host; other wake-ups in the queue are stale. */
-  readonly #wakes = new Map<Host, Instant>();
   #now = 0 as Instant;
   #events = 0;
 
   constructor(options: NetworkOptions) {
-    const { network, seed } = options;
-    if (network.length < 2 || network[0]?.type !== "host" || network.at(-1)?.type !== "host") {
-      throw new TypeError("a network must begin and end with a host");
-    }
+    const { seed, capture } = options;
     this.seed = seed;
-    this.#elements = network;
-    this.#capture = options.capture;
-    const rng = new SeededRng(seed);
-    this.#links = network.map((element) => {
-      if (element.type !== "link") return undefined;
-      // Each direction has its own source, so that they do not affect each other.
-      return {
-        forward: new Link(element.forward, new SeededRng(rng.uint32())),
-        backward: new Link(element.backward, new SeededRng(rng.uint32())),
-      };
+    const nodes = buildTopology(options.network, new SeededRng(seed), {
+      onArrival: (datagram, port) => this.#forwarding.arriveFromLine(datagram, port),
+      onDrop: (datagram, { edge, direction }, reason, time) =>
+        capture?.({ time, what: "dropped", datagram, direction, place: edge.name, reason }),
     });
-    for (const element of [network[0], network.at(-1)]) {
-      if (element?.type !== "host") continue;
-      for (const one of element.hosts) {
+    this.#forwarding = new Forwarding(nodes, {
+      now: () => this.#now,
+      capture,
+      offer: (line, datagram) => {
+        line.offer(datagram, this.#now);
+        this.#schedule(line);
+      },
+      deliver: (receiver, datagram) => {
+        receiver.receive(datagram);
+        this.#wakeAt(receiver, this.#now);
+      },
+    });
+    for (const node of nodes) {
+      if (node.element.type !== "host") continue;
+      for (const one of node.element.hosts) {
+        this.#hosts.set(one, node);
         this.#wakeAt(one, one.startAt);
         one.onReady = () => this.#wakeAt(one, this.#now);
       }
@@ -167,6 +113,30 @@ export class SimulatedNetwork {
   /** A fingerprint of every datagram sent so far. */
   get digest(): string {
     return this.#digest.toString();
+  }
+
+  /** Calls `run` at an instant, before the hosts wake up. */
+  at(time: Instant, run: () => void): void {
+    this.#queue.push((time > this.#now ? time : this.#now) as Instant, run);
+  }
+
+  /** Finds a host by its name. */
+  host(name: string): Host {
+    for (const one of this.#hosts.keys()) if (one.name === name) return one;
+    throw new TypeError(`no host is named ${name}`);
+  }
+
+  /** Gives a host another address instead of one that it has, on the link to the neighbor `via` if given. */
+  changeAddress(name: string, from: SocketAddress, to: SocketAddress, via?: string): void {
+    this.host(name).changeAddress(from, to, via);
+    this.#forwarding.refreshRoutes();
+  }
+
+  /** Changes options of a link, in the direction from one neighbor to the other. */
+  changeLink(from: string, to: string, options: Omit<Change, "at">): void {
+    const line = this.#forwarding.lineBetween(from, to);
+    line.change(options);
+    this.#schedule(line);
   }
 
   /**
@@ -210,71 +180,49 @@ export class SimulatedNetwork {
     const { at, what } = this.#queue.pop()!;
     this.#now = at;
     try {
-      if (what.type === "arrival") {
+      if (typeof what === "function") {
         this.#events += 1;
-        this.#arrive(what.datagram, what.element, what.direction);
-      } else if (this.#wakes.get(what.host) === at) {
-        this.#events += 1;
-        this.#wakes.delete(what.host);
-        what.host.wake(at, (datagram) => this.#send(what.host, datagram));
-        const next = what.host.nextWake();
-        if (next !== undefined) this.#wakeAt(what.host, next);
-      }
+        what();
+      } else if (what instanceof ScheduledLink) this.#advance(what);
+      else if (what.wakesAt === at) this.#wake(what);
     } catch (error) {
       if (error instanceof SimulationError) throw error;
       throw this.#error(error instanceof Error ? error.message : String(error), error);
     }
   }
 
+  #advance(line: ScheduledLink): void {
+    if (line.scheduledAt !== this.#now) return;
+    this.#events += 1;
+    line.scheduledAt = undefined;
+    line.advance(this.#now);
+    this.#schedule(line);
+  }
+
+  #schedule(line: ScheduledLink): void {
+    const { next } = line;
+    if (next === undefined || next === line.scheduledAt) return;
+    line.scheduledAt = next;
+    this.#queue.push(next, line);
+  }
+
+  #wake(host: Host): void {
+    this.#events += 1;
+    host.wakesAt = undefined;
+    host.wake(this.#now, (datagram) => this.#send(host, datagram));
+    const next = host.nextWake();
+    if (next !== undefined) this.#wakeAt(host, next);
+  }
+
   #wakeAt(one: Host, at: Instant): void {
     const due = (at > this.#now ? at : this.#now) as Instant;
-    const known = this.#wakes.get(one);
-    if (known !== undefined && known <= due) return;
-    this.#wakes.set(one, due);
-    this.#queue.push(due, { type: "wake", host: one }, WAKE_RANK);
+    if (one.wakesAt !== undefined && one.wakesAt <= due) return;
+    one.wakesAt = due;
+    this.#queue.push(due, one, WAKE_RANK);
   }
 
   #send(from: Host, datagram: SimulatedDatagram): void {
-    const first = this.#elements[0]!;
-    const direction: Direction = first.type === "host" && first.hosts.includes(from) ? "forward" : "backward";
     this.#digest.add(this.#now, datagram.bytes);
-    this.#capture?.({ time: this.#now, what: "sent", datagram, direction });
-    const end = direction === "forward" ? 0 : this.#elements.length - 1;
-    this.#arrive(datagram, neighbor(end, direction), direction);
-  }
-
-  /** A datagram has reached an element. */
-  #arrive(datagram: SimulatedDatagram, index: number, direction: Direction): void {
-    const element = this.#elements[index]!;
-    if (element.type === "host") this.#deliver(datagram, element.hosts, direction);
-    else if (element.type === "link") this.#transmit(datagram, index, direction);
-    else {
-      for (const next of element.tamper(datagram, direction, this.#now)) {
-        this.#arrive(next.datagram, neighbor(index, next.direction), next.direction);
-      }
-    }
-  }
-
-  #transmit(datagram: SimulatedDatagram, index: number, direction: Direction): void {
-    const passage = this.#links[index]![direction].send(datagram, this.#now);
-    if ("dropped" in passage) {
-      this.#capture?.({ time: this.#now, what: "dropped", datagram, direction, reason: passage.dropped });
-      return;
-    }
-    const element = neighbor(index, direction);
-    for (const delivery of passage.deliveries) {
-      this.#queue.push(delivery.at, { type: "arrival", element, direction, datagram: delivery.datagram });
-    }
-  }
-
-  #deliver(datagram: SimulatedDatagram, hosts: readonly Host[], direction: Direction): void {
-    const receiver = hosts.find((one) => sameAddress(one.address, datagram.destination));
-    if (receiver === undefined) {
-      this.#capture?.({ time: this.#now, what: "dropped", datagram, direction, reason: "no-route" });
-      return;
-    }
-    this.#capture?.({ time: this.#now, what: "delivered", datagram, direction });
-    receiver.receive(datagram);
-    this.#wakeAt(receiver, this.#now);
+    this.#forwarding.send(this.#hosts.get(from)!, from, datagram);
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { Ecn, type SocketAddress } from "../base/datagrams.ts";
 import { millis } from "../base/time.ts";
 import type { SimulatedDatagram } from "./datagram.ts";
-import { host, link } from "./network.ts";
+import { host, link } from "./elements.ts";
 import { PcapWriter, toIpPacket } from "./pcap.ts";
 import { simulate } from "./simulate.ts";
 import { Echo, Mailbox } from "./testing/machines.ts";

@@ -9,6 +9,7 @@ import {
   type Transmit,
 } from "../base/datagrams.ts";
 import { SeededRng } from "../base/rng.ts";
+import type { Instant } from "../base/time.ts";
 import type { Fault } from "../host/guard.ts";
 import type { UdpSocket } from "../host/udp/udp-socket.ts";
 import type { SimulatedDatagram } from "../sim/datagram.ts";
@@ -33,13 +34,15 @@ export class SimulatedPath {
   readonly #sockets: SimulatedSocket[] = [];
   readonly #up: Link;
   readonly #down: Link;
+  readonly #scheduled = new Map<Link, Instant>();
   #nextPort = FIRST_EPHEMERAL_PORT;
 
   /** `up` leads from client to server. */
   constructor(clock: VirtualClock, rng: SeededRng, up: LinkOptions, down: LinkOptions) {
     this.#clock = clock;
-    this.#up = new Link(up, new SeededRng(rng.uint32()));
-    this.#down = new Link(down, new SeededRng(rng.uint32()));
+    const owner = { onArrival: (datagram: SimulatedDatagram) => this.#arrive(datagram), onDrop: () => {} };
+    this.#up = new Link(up, new SeededRng(rng.uint32()), owner);
+    this.#down = new Link(down, new SeededRng(rng.uint32()), owner);
   }
 
   /** A fingerprint of every datagram sent so far, with its time. */
@@ -61,14 +64,25 @@ export class SimulatedPath {
     const now = this.#clock.now();
     this.#digest.add(now, datagram.bytes);
     const link = datagram.source.host === CLIENT_HOST ? this.#up : this.#down;
-    const passage = link.send(datagram, now);
-    if ("dropped" in passage) return;
-    for (const { at, datagram: arriving } of passage.deliveries) {
-      this.#clock.schedule(at, ARRIVAL_RANK, () => this.#arrive(arriving));
-    }
+    link.offer(datagram, now);
+    this.#schedule(link);
   }
 
-  #arrive(datagram: SimulatedDatagram): boolean {
+  /** Keeps one event per link in the schedule; earlier ones become stale. */
+  #schedule(link: Link): void {
+    const { next } = link;
+    if (next === undefined || next === this.#scheduled.get(link)) return;
+    this.#scheduled.set(link, next);
+    this.#clock.schedule(next, ARRIVAL_RANK, () => {
+      if (this.#scheduled.get(link) !== next) return false;
+      this.#scheduled.delete(link);
+      link.advance(next);
+      this.#schedule(link);
+      return false;
+    });
+  }
+
+  #arrive(datagram: SimulatedDatagram): void {
     const socket = this.#sockets.find(({ address }) => sameAddress(address, datagram.destination));
     if (socket?.receive(datagram) === "first") {
       this.#clock.schedule(this.#clock.now(), BATCH_RANK, () => {
@@ -76,7 +90,6 @@ export class SimulatedPath {
         return true;
       });
     }
-    return false;
   }
 }
 

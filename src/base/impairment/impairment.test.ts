@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { SeededRng } from "../rng.ts";
+import { type Instant, millis } from "../time.ts";
 import { Impairment, type ImpairmentOptions } from "./impairment.ts";
-import { SeededRng } from "./rng.ts";
-import { type Instant, millis } from "./time.ts";
 
 const NOW = 0 as Instant;
 const fates = (options: ImpairmentOptions, count: number, seed = 1) => {
@@ -21,7 +21,7 @@ const anyOptions: fc.Arbitrary<ImpairmentOptions> = fc.record({
 
 describe("Impairment", () => {
   test("without options every item arrives once, intact and undelayed", () => {
-    expect(fates({}, 10)).toEqual(new Array(10).fill({ copies: 1, corrupted: false, delay: 0 }));
+    expect(fates({}, 10)).toEqual(new Array(10).fill({ copies: 1, corrupted: false, delay: 0, jitter: 0 }));
   });
 
   test("bursts of lost and of corrupted items stay within their bounds", () => {

@@ -1,0 +1,211 @@
+/**
+ * A UDP relay with bad links: clients send to the relay's port, and each gets its own socket towards the server. All
+ * share one link per direction (`base/impairment`), which takes its time from the host's clock. Timers have a grain of a
+ * millisecond, but rates are exact: everything that was due is sent at once.
+ */
+
+import type { RemoteInfo, Socket } from "node:dgram";
+import { once } from "node:events";
+import { isIP } from "node:net";
+import { Line, type LineDropReason, type LineOptions, type Medium } from "../../base/impairment/index.ts";
+import { SeededRng } from "../../base/rng.ts";
+import { after, earliest, type Instant } from "../../base/time.ts";
+import { type Fault, guard } from "../guard.ts";
+import { MachineTimer } from "../machine-timer.ts";
+import { checkRelayOptions, type RelaySettings, type UdpRelayOptions } from "./options.ts";
+import { openSocket, RelaySession } from "./session.ts";
+
+/** What a direction of the relay has done. */
+export interface RelayCounts {
+  forwarded: number;
+  readonly dropped: Record<LineDropReason | "session", number>;
+}
+
+interface RelayedDatagram {
+  readonly bytes: Buffer;
+  readonly session: RelaySession;
+}
+
+/** Bytes of IP and UDP headers. */
+const HEADERS = { 4: 28, 6: 48 } as const;
+
+/** Sockets show neither fragments nor ECN: too large datagrams are dropped, and nothing can be marked. */
+const datagrams = (headers: number): Medium<RelayedDatagram> => ({
+  lengthOnWire: ({ bytes }, mtu) => (bytes.length + headers <= mtu ? bytes.length + headers : undefined),
+  mark: () => undefined,
+  corrupted: ({ bytes, session }, corrupt) => {
+    const changed = Buffer.from(bytes);
+    corrupt(changed);
+    return { bytes: changed, session };
+  },
+});
+
+const noCounts = (): RelayCounts => ({
+  forwarded: 0,
+  dropped: { mtu: 0, queue: 0, capacity: 0, loss: 0, "drop-list": 0, blackhole: 0, session: 0 },
+});
+
+export class UdpRelay implements AsyncDisposable {
+  readonly up: RelayCounts = noCounts();
+  readonly down: RelayCounts = noCounts();
+  readonly #settings: RelaySettings;
+  readonly #socket: Socket;
+  readonly #sessions = new Map<string, RelaySession>();
+  readonly #toServer: Line<RelayedDatagram>;
+  readonly #toClients: Line<RelayedDatagram>;
+  readonly #timer: MachineTimer;
+  readonly #handleFault: (fault: Fault) => void;
+  #nextSweep: Instant;
+  #seen = 0;
+  #isClosed = false;
+
+  /** For `startUdpRelay`, which has bound the socket. */
+  constructor(settings: RelaySettings, socket: Socket) {
+    this.#settings = settings;
+    this.#socket = socket;
+    this.#handleFault = settings.onFault;
+    const rng = new SeededRng(settings.seed);
+    this.#toServer = this.#line(settings.up, rng, this.up, ({ session, bytes }) => {
+      session.send(bytes, settings.clock.now());
+    });
+    this.#toClients = this.#line(settings.down, rng, this.down, ({ session, bytes }) => {
+      socket.send(bytes, session.client.port, session.client.address);
+    });
+    this.#nextSweep = after(settings.clock.now(), settings.sessionTimeout);
+    this.#timer = new MachineTimer(this.#handleFault, (now) => this.#advance(now), settings.clock);
+    socket.on(
+      "message",
+      guard("relay message", this.#handleFault, (datagram: Buffer, client: RemoteInfo) =>
+        this.#receive(datagram, client),
+      ),
+    );
+    socket.on(
+      "error",
+      guard("relay error", this.#handleFault, (error: Error) => this.#handleFault({ entry: "relay error", error })),
+    );
+    this.#schedule();
+  }
+
+  /** The port for clients to send to. */
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  /** The number of datagrams received from clients and the server. */
+  get seen(): number {
+    return this.#seen;
+  }
+
+  get sessions(): number {
+    return this.#sessions.size;
+  }
+
+  /** Changes the link of a direction from now on. */
+  change(direction: "up" | "down", options: Parameters<Line<RelayedDatagram>["change"]>[0]): void {
+    (direction === "up" ? this.#toServer : this.#toClients).change(options);
+  }
+
+  /** Drops what is on the way. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#timer.set(undefined);
+    for (const session of this.#sessions.values()) session.close();
+    this.#sessions.clear();
+    this.#socket.close();
+    await once(this.#socket, "close");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #line(
+    options: LineOptions,
+    rng: SeededRng,
+    counts: RelayCounts,
+    forward: (datagram: RelayedDatagram) => void,
+  ): Line<RelayedDatagram> {
+    const medium = datagrams(HEADERS[isIP(this.#settings.server.host) as 4 | 6]);
+    return new Line(options, new SeededRng(rng.uint32()), medium, {
+      onArrival: (datagram) => {
+        if (datagram.session.isClosed) {
+          counts.dropped.session += 1;
+          return;
+        }
+        counts.forwarded += 1;
+        forward(datagram);
+      },
+      onDrop: (_, reason) => {
+        counts.dropped[reason] += 1;
+      },
+    });
+  }
+
+  #receive(bytes: Buffer, client: RemoteInfo): void {
+    const now = this.#settings.clock.now();
+    this.#seen += 1;
+    const session = this.#sessionOf(client, now);
+    if (session === undefined) {
+      this.up.dropped.session += 1;
+      return;
+    }
+    session.usedAt = now;
+    this.#toServer.offer({ bytes, session }, now);
+    this.#advance(now);
+  }
+
+  #sessionOf(client: RemoteInfo, now: Instant): RelaySession | undefined {
+    const key = `${client.address} ${client.port}`;
+    const known = this.#sessions.get(key);
+    if (known?.isClosed === false) return known;
+    if (known === undefined && this.#sessions.size >= this.#settings.maxSessions) return undefined;
+    const session = new RelaySession(client, this.#settings, now, (from, bytes) => {
+      const at = this.#settings.clock.now();
+      this.#seen += 1;
+      this.#toClients.offer({ bytes, session: from }, at);
+      this.#advance(at);
+    });
+    this.#sessions.set(key, session);
+    return session;
+  }
+
+  #advance(now: Instant): void {
+    if (this.#isClosed) return;
+    this.#toServer.advance(now);
+    this.#toClients.advance(now);
+    if (this.#nextSweep <= now) this.#sweep(now);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#timer.set(earliest(this.#nextSweep, earliest(this.#toServer.next, this.#toClients.next)));
+  }
+
+  /** Forgets idle clients. */
+  #sweep(now: Instant): void {
+    const { sessionTimeout } = this.#settings;
+    for (const [key, session] of this.#sessions) {
+      if (!session.isClosed && now - session.usedAt < sessionTimeout) continue;
+      session.close();
+      this.#sessions.delete(key);
+    }
+    this.#nextSweep = after(now, sessionTimeout);
+  }
+}
+
+/** Starts a relay. Throws a `RelayOptionError` if an option is invalid. */
+export async function startUdpRelay(options: UdpRelayOptions): Promise<UdpRelay> {
+  const settings = checkRelayOptions(options);
+  const socket = openSocket(isIP(settings.host));
+  // With literal addresses the socket may listen before `bind` returns.
+  const listening = once(socket, "listening");
+  socket.bind(settings.port, settings.host);
+  try {
+    await listening;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+  return new UdpRelay(settings, socket);
+}
