@@ -1,6 +1,7 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
 import type { DataFlag, GetFlags, OutputFlag } from "./get/flags.ts";
 import type { Io } from "./io.ts";
+import { quicVersionOption, quicVersionsOption } from "./quic-versions.ts";
 
 const EXAMPLES = `
 Examples:
@@ -120,6 +121,8 @@ export function registerGet(program: Command, io: Io): void {
     )
     .addOption(new Option("--http3", "try HTTP/3 first, then the others; the default").conflicts("http3Only"))
     .addOption(new Option("--http3-only", "HTTP/3 only"))
+    .addOption(quicVersionOption())
+    .addOption(quicVersionsOption())
     .addOption(new Option("-k, --insecure", "accept any certificate, even that of an impostor"))
     .addOption(new Option("--cacert <file>", "trust only the authorities in this PEM file"))
     .addOption(new Option("--resolve <host:port:addr>", "use these addresses for a host and port").argParser(collect))

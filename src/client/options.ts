@@ -7,6 +7,7 @@ import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
+import type { QuicClientOptions } from "../host/quic/quic-options.ts";
 import { duration } from "../host/timer.ts";
 
 export interface ClientOptions {
@@ -39,6 +40,8 @@ export interface ClientOptions {
   readonly decompress?: boolean;
   /** Default: "nagare". */
   readonly userAgent?: string;
+  /** The versions of QUIC, for HTTP/3. */
+  readonly quic?: QuicClientOptions | undefined;
   /** An HTTP/3 implementation to use instead of our own. */
   readonly http3?: Http3Connector | undefined;
 }
@@ -77,7 +80,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     headStart: duration("headStart", options.headStart ?? 250),
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
-    http3: options.http3 ?? ownHttp3(),
+    http3: options.http3 ?? ownHttp3(options.quic),
     clock,
   };
 }

@@ -15,6 +15,7 @@ import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts"
 import type { BoundAddress, RetryPolicy } from "../host/http/listener.ts";
 import type { AltSvcOptions } from "../host/listen/alt-svc.ts";
 import { ServeError } from "../host/listen/errors.ts";
+import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import { foreignApp } from "./foreign-app.ts";
 import { asHandler } from "./module.ts";
 import { type Server, startServer } from "./server.ts";
@@ -56,6 +57,8 @@ export interface ServeOptions {
    * its previous run immediately. At least 32 secret bytes, or "kept" for a key in the user's cache folder.
    */
   readonly resetKey?: Uint8Array | "kept";
+  /** The versions of QUIC, for HTTP/3. */
+  readonly quic?: QuicServerOptions;
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
@@ -92,6 +95,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   onListen: true,
   port: true,
   protocols: true,
+  quic: true,
   resetKey: true,
   retry: true,
   stallTimeout: true,
@@ -128,6 +132,7 @@ export async function serve(
     protocols,
     onKeyLog,
     retry,
+    quic,
     altSvc,
     nativeRequest,
     stallTimeout,
@@ -143,6 +148,7 @@ export async function serve(
       protocols,
       onKeyLog,
       retry,
+      quic,
       resetKey: await resetKeyOf(options),
       altSvc,
       stallTimeout,

@@ -10,6 +10,7 @@ import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { type AltSvcOptions, altSvcField, checkAltSvc } from "../host/listen/alt-svc.ts";
 import { type Binding, type Bound, bindAll } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
+import { type QuicServerOptions, versionNumbers } from "../host/quic/quic-options.ts";
 import { duration, Timer } from "../host/timer.ts";
 import { printable } from "../wire/printable.ts";
 import { TRANSPORTS, type Transport } from "./transports.ts";
@@ -40,6 +41,7 @@ export interface ListenOptions {
   readonly onKeyLog?: ((line: string) => void) | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
+  readonly quic?: QuicServerOptions | undefined;
   readonly altSvc?: AltSvcOptions | undefined;
   /** Milliseconds that a client may stall. */
   readonly stallTimeout?: number | undefined;
@@ -141,9 +143,17 @@ export class Server implements AsyncDisposable {
   }
 }
 
+function checkQuic(quic: QuicServerOptions = {}): void {
+  try {
+    versionNumbers(quic);
+  } catch (error) {
+    throw new ServeError("OPTION_INVALID", (error as Error).message);
+  }
+}
+
 /** Listens on every transport, and passes exchanges to `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
-  const { port, host, protocols, onKeyLog, retry, resetKey, stallTimeout } = options;
+  const { port, host, protocols, onKeyLog, retry, resetKey, quic, stallTimeout } = options;
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   const certificates =
     options.identities instanceof Certificates ? options.identities : new Certificates(options.identities, { log });
@@ -151,6 +161,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
     throw new ServeError("OPTION_INVALID", `${port} is not a port: give a number from 0 to 65535`);
   }
   checkAltSvc(options.altSvc ?? {});
+  checkQuic(quic);
   setLimits(options);
   const wanted = (options.transports ?? TRANSPORTS).filter(
     ({ transport }) =>
@@ -173,6 +184,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
             onKeyLog,
             retry,
             resetKey,
+            quic,
             stallTimeout,
             onFault,
           }),

@@ -1,4 +1,4 @@
-/** QUIC's transport error codes (RFC 9000 §20.1). */
+/** QUIC's transport error codes (RFC 9000 §20.1, RFC 9368 §10.2). */
 
 import { defineErrors, ProtocolError } from "../base/errors.ts";
 
@@ -20,6 +20,7 @@ export const TRANSPORT_ERRORS = defineErrors({
   KEY_UPDATE_ERROR: [0xe, "a key update violated the rules"],
   AEAD_LIMIT_REACHED: [0xf, "a key reached its usage limit"],
   NO_VIABLE_PATH: [0x10, "no path can carry the connection"],
+  VERSION_NEGOTIATION_ERROR: [0x11, "the negotiated version is not the one that both sides would have chosen"],
 });
 
 export type TransportErrorName = keyof typeof TRANSPORT_ERRORS;

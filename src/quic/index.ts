@@ -1,4 +1,4 @@
-/** QUIC version 1 (RFC 8999, 9000, 9001, 9002) as state machines without I/O. */
+/** QUIC versions 1 and 2 (RFC 8999, 9000, 9001, 9002, 9369) as state machines without I/O. */
 
 /** One connection. */
 export {
@@ -37,3 +37,5 @@ export { type SendGroup, type SendPriority, type SendSession, SendSource } from 
 export type { QuicTrace, QuicTraceEvent } from "./trace.ts";
 /** The interface for protocols above. */
 export * from "./transport.ts";
+/** The numbers of the versions. */
+export { VERSION_1, VERSION_2 } from "./versions/index.ts";

@@ -86,6 +86,8 @@ export type LifecycleEvent =
       readonly local: SocketAddress | undefined;
       readonly remote: SocketAddress;
     }
+  /** Compatible version negotiation changed the version (RFC 9368 §2.3). */
+  | { readonly type: "quic:version-negotiated"; readonly version: number }
   | { readonly type: "quic:connection-state-updated"; readonly state: ConnectionState }
   | { readonly type: "quic:parameters-set"; readonly initiator: "remote"; readonly parameters: TransportParameters }
   | { readonly type: "quic:key-discarded"; readonly level: EncryptionLevel }

@@ -53,7 +53,8 @@ export type CloseReason =
   /** The peer was silent and did not answer a last probe (`expectAnswer`). */
   | { readonly type: "unanswered" }
   | { readonly type: "handshake-timeout" }
-  | { readonly type: "version-negotiation"; readonly versions: readonly number[] }
+  /** `next` is the version of ours to try next; undefined if the server supports none. */
+  | { readonly type: "version-negotiation"; readonly versions: readonly number[]; readonly next: number | undefined }
   /**
    * CONNECTION_CLOSE: "transport" codes are those of RFC 9000 §20.1, "application" codes those of the protocol above.
    */

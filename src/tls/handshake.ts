@@ -71,17 +71,22 @@ export interface TlsCommonConfig {
   readonly cipherSuites?: readonly CipherSuiteName[];
   /** In order of preference; x25519, secp256r1, secp384r1 by default. A client sends a share for the first only. */
   readonly groups?: readonly ("x25519" | "secp256r1" | "secp384r1")[];
-  /** The quic_transport_parameters to send. */
-  readonly transportParameters: Uint8Array;
   readonly keyLog?: boolean;
 }
 
 export interface TlsClientConfig extends TlsCommonConfig {
+  /** The quic_transport_parameters to send. */
+  readonly transportParameters: Uint8Array;
   /** The name that the certificate must match; an IP literal is verified but not sent as SNI (RFC 6066 §3). */
   readonly serverName: string;
 }
 
+/** A server's quic_transport_parameters, which may depend on the client's. */
+export type ServerTransportParameters = (client: Uint8Array) => Uint8Array;
+
 export interface TlsServerConfig extends TlsCommonConfig {
+  /** The quic_transport_parameters to send; a function is called once. */
+  readonly transportParameters: Uint8Array | ServerTransportParameters;
   /**
    * Selects the identity for a name and the schemes that the client can verify. Undefined refuses the connection; "later"
    * asks again with "select-identity".

@@ -46,6 +46,7 @@ class TlsServer implements TlsHandshake {
   readonly #channel = new CryptoChannel();
   readonly #transcript: Transcript;
   #state: ServerState = { type: "START", retry: undefined };
+  #transportParameters: Uint8Array | undefined;
 
   constructor(config: TlsServerConfig) {
     this.#config = config;
@@ -129,6 +130,7 @@ class TlsServer implements TlsHandshake {
     const suite = chooseSuite(this.#config, hello);
     const { group, share } = chooseGroup(this.#config, hello);
     const alpn = chooseProtocol(this.#config, hello);
+    this.#transportParameters ??= this.#ownParameters(hello.extensions.quic_transport_parameters);
     this.#transcript.selectHash(suite.hash);
     if (share === undefined) return this.#requestShare({ hello, group }, suite, message);
 
@@ -187,6 +189,11 @@ class TlsServer implements TlsHandshake {
     return { type: "START", retry };
   }
 
+  #ownParameters(client: Uint8Array): Uint8Array {
+    const { transportParameters } = this.#config;
+    return typeof transportParameters === "function" ? transportParameters(client) : transportParameters;
+  }
+
   #sendServerHello(suite: CipherSuite, group: number, keyExchange: Uint8Array): void {
     const hello = emitServerHello({
       type: "server_hello",
@@ -210,7 +217,7 @@ class TlsServer implements TlsHandshake {
     const extensions = emitEncryptedExtensions({
       ...(hello.extensions.server_name === undefined ? {} : { server_name: true }), // RFC 6066 §3
       application_layer_protocol_negotiation: alpn,
-      quic_transport_parameters: this.#config.transportParameters,
+      quic_transport_parameters: this.#transportParameters!,
     });
     this.#send(EncryptionLevel.handshake, extensions);
 

@@ -1,6 +1,6 @@
 // Translates curl's options into options of the client. Rejects invalid combinations before anything is sent.
 import { readFile } from "node:fs/promises";
-import type { ClientOptions, Protocol } from "../../client/index.ts";
+import type { ClientOptions, Protocol, QuicVersionName } from "../../client/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
 import { CURL } from "./exit-codes.ts";
@@ -62,6 +62,8 @@ export interface GetFlags {
   readonly http2?: true;
   readonly http3?: true;
   readonly http3Only?: true;
+  readonly quicVersion?: QuicVersionName;
+  readonly quicVersions?: readonly QuicVersionName[];
   readonly insecure?: true;
   readonly cacert?: string;
   readonly resolve?: readonly string[];
@@ -86,6 +88,10 @@ export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions>
     decompress: flags.compressed === true,
     ...(flags.cacert === undefined ? {} : { ca: await readPem(flags.cacert, CURL.certificateFile) }),
     ...(connectTimeout === 0 ? {} : { connectTimeout: milliseconds(connectTimeout) }),
+    quic: {
+      ...(flags.quicVersion === undefined ? {} : { version: flags.quicVersion }),
+      ...(flags.quicVersions === undefined ? {} : { versions: flags.quicVersions }),
+    },
     resolve: resolverFrom(flags.resolve ?? [], flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined),
   };
 }
@@ -111,6 +117,10 @@ export function urlFrom(text: string): URL {
 
 /** Throws if options contradict each other. */
 export function checkCombinations(flags: GetFlags): void {
+  const { quicVersion, quicVersions } = flags;
+  if (quicVersion !== undefined && quicVersions?.includes(quicVersion) === false) {
+    throw usageError(`--quic-version ${quicVersion} is not in --quic-versions`, "add it to the list");
+  }
   const contentOptions = [
     ["-d", flags.get ? undefined : flags.data],
     ["-F", flags.form],

@@ -2,9 +2,11 @@
 
 import { type Command, Option } from "commander";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
+import type { QuicVersionName } from "../../host/quic/quic-options.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
+import { quicVersionsOption } from "../quic-versions.ts";
 
 export interface ServerFlags {
   readonly port?: string;
@@ -17,6 +19,7 @@ export interface ServerFlags {
   readonly httpPort?: string;
   readonly keylog?: string;
   readonly retry?: true;
+  readonly quicVersions?: readonly QuicVersionName[];
   readonly stallTimeout?: string;
   readonly memoryLimit?: string;
   readonly open?: true;
@@ -42,6 +45,7 @@ export interface ServerSettings {
   readonly keylog: string | undefined;
   /** True if every QUIC client must validate its address first. */
   readonly retry: boolean;
+  readonly quicVersions: readonly QuicVersionName[] | undefined;
   /** Milliseconds; undefined for the default. */
   readonly stallTimeout: number | undefined;
   /** Bytes; undefined for the default. */
@@ -82,6 +86,7 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(new Option("--http-port <port>", "also listen for plain HTTP here, and redirect to https"))
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; they decrypt all traffic"))
     .addOption(new Option("--retry", "always make QUIC clients validate their address first, not only under load"))
+    .addOption(quicVersionsOption())
     .addOption(new Option("--stall-timeout <time>", "close connections that stall for this long (60s)"))
     .addOption(new Option("--memory-limit <size>", "memory for all connections, such as 256M (a quarter of the heap)"))
     .addOption(new Option("--open", "open the page in a Chromium that accepts the certificate over HTTP/3"))
@@ -115,6 +120,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     httpPort: flags.httpPort === undefined ? undefined : port(flags.httpPort, "--http-port"),
     keylog: keylogPath(flags.keylog, host, io),
     retry: flags.retry === true,
+    quicVersions: flags.quicVersions,
     stallTimeout: flags.stallTimeout === undefined ? undefined : parseDuration(flags.stallTimeout, "--stall-timeout"),
     memoryLimit: flags.memoryLimit === undefined ? undefined : parseSize(flags.memoryLimit, "--memory-limit"),
     open: flags.open === true,

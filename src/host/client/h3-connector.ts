@@ -5,6 +5,7 @@ import {
   type CloseReason,
   type Connection,
   type ConnectionEvent,
+  type ConnectOptions,
   connectionConfig,
   Endpoint,
 } from "../../quic/index.ts";
@@ -15,6 +16,7 @@ import { describeClose } from "../quic/close-reason.ts";
 import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "../quic/environment.ts";
+import { type QuicClientOptions, type VersionNumbers, versionNumbers } from "../quic/quic-options.ts";
 import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
 import { ClientError } from "./errors.ts";
 import type { Http3Connector } from "./http3.ts";
@@ -26,8 +28,11 @@ import { judgeCertificate } from "./verdict.ts";
 /** Unread bytes of all responses of a connection; above this, its other responses are blocked. */
 const MAX_UNREAD = 64 * 1024 * 1024;
 
-export function createHttp3Connector(environment: QuicEnvironment = systemEnvironment): Http3Connector {
-  const connect = quicDialer(HTTP3_ONLY, environment);
+export function createHttp3Connector(
+  environment: QuicEnvironment = systemEnvironment,
+  quic: QuicClientOptions = {},
+): Http3Connector {
+  const connect = quicDialer(HTTP3_ONLY, environment, quic);
   return { connect, async close() {} };
 }
 
@@ -35,14 +40,16 @@ export function createHttp3Connector(environment: QuicEnvironment = systemEnviro
 export function quicDialer<P extends DialedProtocol>(
   protocols: ClientProtocols<P>,
   environment: QuicEnvironment = systemEnvironment,
+  quic: QuicClientOptions = {},
 ): (origin: string, options: DialOptions) => Promise<P> {
+  const versions = versionNumbers(quic);
   return (origin, options) => {
     return staggered({
       candidates: options.addresses,
       delay: CONNECTION_ATTEMPT_DELAY,
       signal: options.signal,
       clock: environment.clock,
-      attempt: (address, signal) => dial(environment, origin, protocols, { ...options, signal }, address),
+      attempt: (address, signal) => dial(environment, origin, protocols, { ...options, signal }, versions, address),
       discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was faster")),
       // Another address of the same host would present the same certificate.
       isFinal: (error) => error instanceof ClientError && error.code.startsWith("CERTIFICATE_"),
@@ -50,11 +57,36 @@ export function quicDialer<P extends DialedProtocol>(
   };
 }
 
+/** Connects once more if the server does not support the version of the first flight, but another one (RFC 9368 §2.1). */
 async function dial<P extends DialedProtocol>(
   environment: QuicEnvironment,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
+  { versions, first }: VersionNumbers,
+  address: ResolvedAddress,
+): Promise<P> {
+  const attempt = (version: number | undefined, followsNegotiation: boolean): Promise<P> =>
+    dialVersion(environment, origin, protocols, options, versions, { version, followsNegotiation }, address);
+  try {
+    return await attempt(first, false).catch((error: unknown) => {
+      const reason = error instanceof HandshakeFailure ? error.reason : undefined;
+      const next = reason?.type === "version-negotiation" ? reason.next : undefined;
+      if (next === undefined) throw error;
+      return attempt(next, true);
+    });
+  } catch (error) {
+    throw failureOf(error, origin, address, options);
+  }
+}
+
+async function dialVersion<P extends DialedProtocol>(
+  environment: QuicEnvironment,
+  origin: string,
+  protocols: ClientProtocols<P>,
+  options: DialOptions,
+  versions: readonly number[] | undefined,
+  flight: Pick<ConnectOptions, "version" | "followsNegotiation">,
   address: ResolvedAddress,
 ): Promise<P> {
   const { rng, clock } = environment;
@@ -71,6 +103,7 @@ async function dial<P extends DialedProtocol>(
       ecn: socket.carriesEcn,
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
+      versions,
       limits: { maxUnread: MAX_UNREAD },
     }),
   });
@@ -79,6 +112,7 @@ async function dial<P extends DialedProtocol>(
   const connection = endpoint.connect(
     {
       remote,
+      ...flight,
       createTls: (transportParameters) =>
         createTlsClient({
           engine,
@@ -115,7 +149,7 @@ async function dial<P extends DialedProtocol>(
     // Tell the server, which would otherwise keep its half of the handshake until it times out.
     connection.close(0, "");
     await driver.close();
-    throw failureOf(error, origin, address, options);
+    throw error;
   }
 }
 

@@ -7,6 +7,7 @@ import { detach, type Fault, guard } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import { type H3EventHandler, H3EventPump } from "../quic/h3-event-pump.ts";
+import { versionTitle } from "../quic/quic-options.ts";
 import { asClientError, ClientError, NoExtendedConnectError, ServerGoneError } from "./errors.ts";
 import type { Http3Session } from "./http3.ts";
 import type {
@@ -133,7 +134,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
       congestionWindow: controller.congestionWindow,
       datagramSize: mtu.current,
       details: {
-        quic: "version 1",
+        quic: versionTitle(connection.version),
         tls: "TLS 1.3",
         cipher: cipherSuite,
         group,

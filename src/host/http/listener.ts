@@ -10,6 +10,7 @@ import type { Budget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { ContextOptions } from "../certificates/secure-context.ts";
 import type { Fault } from "../guard.ts";
+import type { QuicServerOptions } from "../quic/quic-options.ts";
 import type { ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
 
 export interface BoundAddress {
@@ -62,6 +63,8 @@ export interface ListenerOptions {
   readonly retry?: RetryPolicy | undefined;
   /** QUIC: the secret for stateless resets (RFC 9000 §10.3.2). Default: random. */
   readonly resetKey?: Uint8Array | undefined;
+  /** For QUIC. */
+  readonly quic?: QuicServerOptions | undefined;
 }
 
 export interface SelectedIdentity {

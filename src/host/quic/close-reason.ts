@@ -3,6 +3,7 @@
 import { errorName } from "../../base/errors.ts";
 import { H3_ERRORS } from "../../h3/index.ts";
 import { type CloseReason, TRANSPORT_ERRORS } from "../../quic/index.ts";
+import { isReservedVersion } from "../../quic/versions/index.ts";
 import { alertName } from "../../tls/index.ts";
 import { printable } from "../../wire/printable.ts";
 import { formatVarInt, type VarInt } from "../../wire/varint.ts";
@@ -18,7 +19,9 @@ export function describeClose(reason: CloseReason): string {
     case "stateless-reset":
       return "the peer has forgotten the connection (stateless reset)";
     case "version-negotiation": {
-      const versions = reason.versions.map((each) => `0x${each.toString(16)}`).join(", ");
+      // Reserved versions exist to be ignored (RFC 9000 §15).
+      const known = reason.versions.filter((each) => !isReservedVersion(each));
+      const versions = known.map((each) => `0x${each.toString(16)}`).join(", ");
       return `the peer only supports other QUIC versions: ${versions}`;
     }
     case "local":

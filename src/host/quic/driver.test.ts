@@ -9,7 +9,7 @@ import {
   Endpoint,
   TRANSPORT_ERRORS,
 } from "../../quic/index.ts";
-import { createTlsClient, createTlsServer } from "../../tls/index.ts";
+import { createTlsClient, createTlsServer, type ServerTransportParameters } from "../../tls/index.ts";
 import { ed25519Identity } from "../../tls/testing/identity.ts";
 import type { Fault } from "../guard.ts";
 import { bindPortableSocket } from "../udp/portable-socket.ts";
@@ -154,7 +154,7 @@ test("a turn that was cut short by an exception is repeated without another trig
 
 describe("one endpoint on several sockets", () => {
   const identity = ed25519Identity();
-  const createTls = (transportParameters: Uint8Array) =>
+  const createTls = (transportParameters: ServerTransportParameters) =>
     createTlsServer({ engine, rng, alpn: ["test"], transportParameters, selectIdentity: () => identity });
 
   test("responds to each client from the address that the client contacted", async () => {

@@ -15,6 +15,7 @@ import { QuicDriver } from "./driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
+import { versionNumbers } from "./quic-options.ts";
 import { resetSecret } from "./reset-key.ts";
 import { AcceptedConnection, type SelectIdentityEvent, type ServerProtocols } from "./server-protocol.ts";
 import { type SelectIdentity, tlsIdentities } from "./tls-identities.ts";
@@ -69,7 +70,7 @@ export class QuicListener implements ManagedListener {
   }
 
   #open(engine: CryptoEngine, socket: UdpSocket): QuicDriver {
-    const { onKeyLog, retry, limits, resetKey, admits, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
+    const { onKeyLog, retry, limits, resetKey, admits, quic, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
     const { rng } = this.#environment;
     const endpoint = new Endpoint({
       config: connectionConfig({
@@ -78,6 +79,7 @@ export class QuicListener implements ManagedListener {
         connectionIds: connectionIds(rng),
         ecn: socket.carriesEcn,
         keyLog: onKeyLog !== undefined,
+        versions: versionNumbers({ versions: quic?.versions }).versions,
         ...(limits === undefined ? {} : { limits }),
       }),
       ...(resetKey === undefined ? {} : { staticSecret: resetSecret(engine, resetKey, socket.address) }),

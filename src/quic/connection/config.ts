@@ -52,6 +52,11 @@ export interface ConnectionConfig {
   /** Generates our connection ids; random ones of 8 bytes by default. */
   readonly connectionIds: ConnectionIdGenerator;
   readonly keyLog: boolean;
+  /**
+   * The supported versions, in order of preference; a client lists them, and a server chooses the first that it can. By
+   * default, all of them, and a server follows the client's order.
+   */
+  readonly versions?: readonly number[] | undefined;
   /** Packets per 1-RTT key before a key update; only lowered by tests (RFC 9001 §6.6). */
   readonly keyUpdateAfter?: number;
 }

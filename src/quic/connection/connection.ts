@@ -1,5 +1,5 @@
 /**
- * One QUIC version 1 connection (RFC 9000), as a state machine without I/O. It coordinates the owners of each kind of
+ * One QUIC connection (RFC 9000), as a state machine without I/O. It coordinates the owners of each kind of
  * state (paths, handshake spaces, keys, streams, closing, idle), and owns little itself.
  *
  * Calling order: see `base/datagrams.ts`. The endpoint drives it; the application uses it as a `StreamTransport`.
@@ -30,12 +30,14 @@ import type {
 } from "../transport.ts";
 import { Closing } from "./close.ts";
 import { ConnectionFrames } from "./connection-frames.ts";
+import { ConnectionVersion } from "./connection-version.ts";
 import { Establishment, type HandshakeFacts } from "./establishment.ts";
 import { EventQueue } from "./event-queue.ts";
 import { FrameRouter } from "./frame-router.ts";
 import { Handshake } from "./handshake.ts";
 import { HandshakeSpaces } from "./handshake-spaces.ts";
 import { IdleTimer } from "./idle.ts";
+import { InitialKeys } from "./initial-keys.ts";
 import { Migration } from "./migration.ts";
 import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
 import { maxPacketPayload } from "./packet-builder.ts";
@@ -88,9 +90,19 @@ export class Connection implements StreamTransport, DatagramTransport {
       config.datagrams,
     );
     const oneRtt = new OneRttKeys(config.engine, this, config);
-    const tls = options.createTls(emitTransportParameters(announcedParameters(options), { grease: config.rng }));
+    const version = new ConnectionVersion({
+      role,
+      original: options.version,
+      versions: config.versions,
+      followsNegotiation: options.followsNegotiation === true,
+    });
+    const tls = options.createTls((client) => {
+      if (client !== undefined) establishment.chooseVersion(client);
+      return emitTransportParameters(announcedParameters(options, version), { grease: config.rng });
+    });
     const establishment = new Establishment({
       originalDestination: options.originalDestination,
+      initialKeys: new InitialKeys(config.engine, role, options.initialKeyId),
       followsRetry: options.retrySource !== undefined,
       createdAt: now,
       firstPeerId: role === "server" ? options.destinationId : undefined,
@@ -105,7 +117,7 @@ export class Connection implements StreamTransport, DatagramTransport {
     const paths = this.#pathFactory.primary();
     this.#parts = {
       role,
-      version: options.version,
+      version,
       config,
       paths,
       spaces,
@@ -136,9 +148,9 @@ export class Connection implements StreamTransport, DatagramTransport {
     this.#sender = new PacketSender(this.#parts, frames, establishment, options.outbound);
     this.#establishment = establishment;
     establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });
-    establishment.installInitialKeys(options.initialKeyId);
-    const { version, local, remote } = options;
-    options.trace?.({ type: "quic:connection-started", role, version, local, remote }, now);
+    establishment.installInitialKeys();
+    const { local, remote } = options;
+    options.trace?.({ type: "quic:connection-started", role, version: version.original, local, remote }, now);
     if (role === "client") this.#guard(now, () => handshake.start(now));
   }
 
@@ -203,6 +215,11 @@ export class Connection implements StreamTransport, DatagramTransport {
   /** The number of updates of the keys that we send with. */
   get keyGeneration(): number {
     return this.#parts.oneRtt.writeGeneration;
+  }
+
+  /** The negotiated version of QUIC; before negotiation, that of the client's first flight. */
+  get version(): number {
+    return this.#parts.version.current;
   }
 
   get sourceId(): ConnectionId {

@@ -6,17 +6,18 @@
 import type { Instant, Micros } from "../../base/time.ts";
 import { EncryptionLevel, type TlsEvent } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
-import { deriveInitialSecrets, derivePacketKeys } from "../keys/index.ts";
+import { derivePacketKeys, type PacketKeys } from "../keys/index.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
-import type { PacketHeader } from "../packet/header.ts";
+import type { PacketForm, PacketHeader } from "../packet/header.ts";
 import { spaceOf } from "../packet/number-space.ts";
 import { verifyRetry } from "../packet/retry.ts";
-import type { TransportParameters } from "../params/index.ts";
+import { parseTransportParameters, type TransportParameters } from "../params/index.ts";
 import type { Route } from "../route/index.ts";
 import type { CloseReason } from "../transport.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
 import type { ExpectedIds, HandshakeListener } from "./handshake.ts";
-import type { HandshakeLevel } from "./handshake-spaces.ts";
+import type { HandshakeLevel, HandshakeSpace } from "./handshake-spaces.ts";
+import type { InitialKeys } from "./initial-keys.ts";
 import type { ConnectionEvent } from "./options.ts";
 import type { PacketSentListener } from "./packet-builder.ts";
 import type { PacketListener, PacketReceiver } from "./packet-receiver.ts";
@@ -42,12 +43,13 @@ export interface HandshakeFacts {
 
 export interface EstablishmentHost {
   readonly originalDestination: ConnectionId;
+  readonly initialKeys: InitialKeys;
   /** Server only: true if the connection follows a Retry. */
   readonly followsRetry: boolean;
   readonly createdAt: Instant;
   /** Server only: the source id of the client's first Initial. */
   readonly firstPeerId: ConnectionId | undefined;
-  readonly issueToken: ((now: Instant) => Uint8Array) | undefined;
+  readonly issueToken: ((version: number, now: Instant) => Uint8Array) | undefined;
   now(): Instant;
   emit(event: ConnectionEvent): void;
   abandon(reason: CloseReason): void;
@@ -115,10 +117,32 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     return this.#peerId === undefined || equalBytes(source, this.#peerId.bytes);
   }
 
-  onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined, route: Route): void {
+  acceptsVersion(version: number, form: PacketForm): boolean {
+    const { current, original } = this.#parts.version;
+    // RFC 9369 §4.1: Handshake packets use the negotiated version, Retry packets the original one.
+    if (form === "retry") return version === original;
+    return version === current || (form === "initial" && version === original) || this.#mayBecome(version);
+  }
+
+  /** RFC 9369 §4.1: CRYPTO frames of the server in one version show that it has negotiated that version. */
+  #mayBecome(version: number): boolean {
+    const { spaces } = this.#parts;
+    return this.#parts.version.mayBecome(version) && spaces.initial?.crypto.bytesReceived === 0;
+  }
+
+  readKeys(space: HandshakeSpace, version: number): PacketKeys | undefined {
+    if (version === this.#parts.version.current) return space.read;
+    return space.level === EncryptionLevel.initial ? this.#host.initialKeys.of(version).read : undefined;
+  }
+
+  onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined, version: number, route: Route): void {
     const { paths, spaces, role } = this.#parts;
     const { remoteIds } = paths.primary;
     this.#hasOpenedPacket = true;
+    if (level === EncryptionLevel.initial && version !== this.#parts.version.current && this.#mayBecome(version)) {
+      // RFC 9368 §2.3: the server has converted the first flight to this version.
+      this.#becomeVersion(version);
+    }
     if (this.#peerId === undefined && source !== undefined) {
       // RFC 9000 §7.2: a client switches to the id that the server chose in its first packet.
       this.#peerId = ConnectionId.from(source);
@@ -149,42 +173,61 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   handleRetry(header: PacketHeader, packet: Uint8Array): void {
     const { role, config, version, paths, spaces } = this.#parts;
     const { remoteIds, recovery } = paths.primary;
-    const { originalDestination } = this.#host;
+    const { originalDestination, initialKeys } = this.#host;
     // RFC 9000 §17.2.5.2: at most one Retry, only before any other packet, with a token, and only with a valid tag.
     if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
     if (header.token.length === 0 || header.token.length > MAX_TOKEN) return;
     // RFC 9000 §17.2.5.1: the id in the Retry must differ from the one that we chose.
     if (equalBytes(header.source, originalDestination.bytes)) return;
-    if (!verifyRetry(config.engine, version, originalDestination.bytes, packet)) return;
+    if (!verifyRetry(config.engine, version.original, originalDestination.bytes, packet)) return;
     this.#retrySource = ConnectionId.from(header.source);
     remoteIds.replaceInitial(this.#retrySource);
     this.#workers.sender.setToken(header.token.slice());
-    this.installInitialKeys(this.#retrySource);
+    initialKeys.replaceId(this.#retrySource);
+    this.installInitialKeys();
     recovery.onRetry();
     spaces.initial!.crypto.repeatUnacknowledged();
   }
 
   handleVersionNegotiation(header: PacketHeader): void {
     const { versions = [] } = header;
+    const { version, role } = this.#parts;
     // RFC 9000 §17.2.1: the server shows that it has seen our packet.
     if (!equalBytes(header.source, this.#host.originalDestination.bytes)) return;
     // RFC 9000 §6.2: ignored after any other packet, and if it lists the version that we tried.
-    if (this.#parts.role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
-    if (versions.includes(this.#parts.version)) return;
-    this.#host.abandon({ type: "version-negotiation", versions });
+    if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
+    if (versions.includes(version.original)) return;
+    // RFC 9368 §4: a client reacts to one Version Negotiation packet only.
+    if (version.followsNegotiation) return;
+    this.#host.abandon({ type: "version-negotiation", versions, next: version.next(versions) });
   }
 
-  installInitialKeys(id: ConnectionId): void {
-    const { config, version, spaces, role } = this.#parts;
-    const secrets = deriveInitialSecrets(config.engine, version, id.bytes);
-    const keys = (secret: Uint8Array) => derivePacketKeys(config.engine, "aes-128-gcm", "sha256", secret, version);
+  /** Installs the keys of the current version. */
+  installInitialKeys(): void {
+    const { version, spaces } = this.#parts;
     const space = spaces.initial!;
-    space.read = keys(role === "client" ? secrets.server : secrets.client);
-    space.write = keys(role === "client" ? secrets.client : secrets.server);
+    const { read, write } = this.#host.initialKeys.of(version.current);
+    space.read = read;
+    space.write = write;
+  }
+
+  /** Server only: chooses the version, which our own parameters must tell, from the client's parameters. */
+  chooseVersion(parameters: Uint8Array): void {
+    const { version } = this.#parts;
+    const chosen = version.choose(parseTransportParameters(parameters, "client").versionInformation);
+    if (chosen !== version.original) this.#becomeVersion(chosen);
+  }
+
+  /** From now on, everything is sent in this version, and only Initial packets are accepted in the original one. */
+  #becomeVersion(version: number): void {
+    this.#parts.version.become(version);
+    this.installInitialKeys();
+    this.#parts.trace?.({ type: "quic:version-negotiated", version }, this.#host.now());
   }
 
   onSecret(secret: Extract<TlsEvent, { type: "secret" }>): void {
-    const { config, version, spaces, oneRtt } = this.#parts;
+    const { config, spaces, oneRtt } = this.#parts;
+    const version = this.#parts.version.current;
     const { level, direction, suite } = secret;
     if (level === EncryptionLevel.oneRtt) {
       if (direction === "read") oneRtt.installRead(suite, secret.secret, version);
@@ -204,9 +247,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   onPeerParameters(parameters: TransportParameters): void {
-    const { streams, datagrams, idle, paths, trace } = this.#parts;
+    const { role, streams, datagrams, idle, paths, trace, version } = this.#parts;
     const { remoteIds } = paths.primary;
     this.peerParameters = parameters;
+    if (role === "client") version.checkServer(parameters.versionInformation);
     trace?.({ type: "quic:parameters-set", initiator: "remote", parameters }, this.#host.now());
     // Drafts up to 08 have another id for the same parameter.
     const resetStreamAt = parameters.resetStreamAt || parameters.resetStreamAtDraft;
@@ -236,7 +280,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     this.#host.emit({ type: "connected", alpn: complete.alpn });
     if (this.#parts.role === "server") {
       this.#workers.frames.isHandshakeDonePending = true;
-      this.#workers.frames.newToken = this.#host.issueToken?.(this.#host.now());
+      this.#workers.frames.newToken = this.#host.issueToken?.(this.#parts.version.current, this.#host.now());
       this.confirmHandshake();
     }
   }

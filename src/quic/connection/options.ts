@@ -27,7 +27,10 @@ export const isTransportEvent = (event: ConnectionEvent): event is TransportEven
 
 export interface ConnectionOptions {
   readonly role: "client" | "server";
+  /** The version of the client's first flight. */
   readonly version: number;
+  /** Client only: true if a Version Negotiation packet made it try this version. */
+  readonly followsNegotiation?: boolean;
   readonly config: ConnectionConfig;
   readonly local: SocketAddress | undefined;
   readonly remote: SocketAddress;
@@ -48,8 +51,9 @@ export interface ConnectionOptions {
   /**
    * Server only: issues a token with which the client's next connection can skip address validation (RFC 9000 §8.1.3).
    */
-  readonly issueToken?: ((now: Instant) => Uint8Array) | undefined;
-  readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
+  readonly issueToken?: ((version: number, now: Instant) => Uint8Array) | undefined;
+  /** Our transport parameters depend on the client's; a client calls the function without them. */
+  readonly createTls: (transportParameters: (client?: Uint8Array) => Uint8Array) => TlsHandshake;
   readonly registry: ConnectionIdRegistry;
   readonly inbound: BatchPool;
   readonly outbound: BatchPool;

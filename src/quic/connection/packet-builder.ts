@@ -139,7 +139,7 @@ export class PacketBuilder {
     const form = level === EncryptionLevel.initial ? "initial" : "handshake";
     const token = form === "initial" && role === "client" ? this.token : NO_TOKEN;
     const source = sourceId.bytes;
-    return beginLongHeader(writer, form, version, destination, source, token, packetNumber, length, this.#open);
+    return beginLongHeader(writer, form, version.current, destination, source, token, packetNumber, length, this.#open);
   }
 
   #record(draft: PacketDraft, packetNumber: number, size: number, ecn: Ecn, now: Instant): void {

@@ -13,10 +13,10 @@ import type { AckTracker } from "../acks/index.ts";
 import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
 import { framesOf, isAckEliciting, parseFrame } from "../frame/index.ts";
-import { openBatch, removeHeaderProtection } from "../keys/index.ts";
+import { openBatch, type PacketKeys, removeHeaderProtection } from "../keys/index.ts";
 import { connectionIdKey } from "../packet/connection-id.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
-import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
+import { type PacketForm, type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import type { PathSpace } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
 import type { PacketEvent } from "../trace.ts";
@@ -33,8 +33,12 @@ export interface PacketListener {
    * RFC 9000 §7.2: the Source Connection ID of the peer's first packet is fixed; packets with another are discarded.
    */
   isFromPeer(source: Uint8Array): boolean;
-  /** A packet was authenticated; called before its frames are handled. */
-  onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined, route: Route): void;
+  /** False for a packet in another version than those that the connection may use. */
+  acceptsVersion(version: number, form: PacketForm): boolean;
+  /** The keys for a packet in this version; undefined while they are unknown. */
+  readKeys(space: HandshakeSpace, version: number): PacketKeys | undefined;
+  /** A packet was authenticated; called before its frames are handled. `version` is 0 for 1-RTT packets. */
+  onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined, version: number, route: Route): void;
   handleRetry(header: PacketHeader, packet: Uint8Array): void;
   handleVersionNegotiation(header: PacketHeader): void;
 }
@@ -181,7 +185,7 @@ export class PacketReceiver {
     origin: PacketOrigin,
     now: Instant,
   ): void {
-    const { spaces, oneRtt, version } = this.#parts;
+    const { spaces, oneRtt } = this.#parts;
     switch (header.form) {
       case "one-rtt":
         if (!oneRtt.canRead) {
@@ -194,18 +198,20 @@ export class PacketReceiver {
         return;
       case "initial":
       case "handshake": {
-        if (header.version !== version || !this.#listener.isFromPeer(header.source)) break;
+        if (!this.#listener.acceptsVersion(header.version, header.form)) break;
+        if (!this.#listener.isFromPeer(header.source)) break;
         // Order only matters between a coalesced long header and the 1-RTT packets collected before it.
         this.#openOneRtt(batch, origin.path, now);
         const level = header.form === "initial" ? EncryptionLevel.initial : EncryptionLevel.handshake;
         const space = spaces.get(level);
         if (space === undefined) return;
-        if (space.read === undefined) this.#keep(batch.arena, header, level, origin, now);
-        else this.#openLong(batch, header, space, destination, origin, now);
+        const keys = this.#listener.readKeys(space, header.version);
+        if (keys === undefined) this.#keep(batch.arena, header, level, origin, now);
+        else this.#openLong(batch, header, space, keys, destination, origin, now);
         return;
       }
       case "retry":
-        if (header.version !== version) break;
+        if (!this.#listener.acceptsVersion(header.version, header.form)) break;
         this.#listener.handleRetry(header, batch.arena.subarray(header.start, header.end));
         return;
       case "version-negotiation":
@@ -239,20 +245,21 @@ export class PacketReceiver {
     batch: PacketBatch,
     header: PacketHeader,
     space: HandshakeSpace,
+    keys: PacketKeys,
     destination: string,
     { path, route, ecn }: PacketOrigin,
     now: Instant,
   ): void {
     append(batch, header);
     const index = batch.count - 1;
-    removeHeaderProtection(batch, space.read!, index, space.acks.largest);
-    openBatch(batch, space.read!.packet, index, path.id);
+    removeHeaderProtection(batch, keys, index, space.acks.largest);
+    openBatch(batch, keys.packet, index, path.id);
     batch.count = index;
     if (batch.ok[index] !== 1) {
       this.#dropForgery(header.end - header.start, now);
       return;
     }
-    this.#listener.onPacketOpened(space.level, header.source, route);
+    this.#listener.onPacketOpened(space.level, header.source, header.version, route);
     const context: FrameContext = { level: space.level, path, route, destination };
     this.#handleOpened(batch, index, space.acks, LONG_RESERVED_BITS, context, ecn, now);
   }
@@ -271,7 +278,7 @@ export class PacketReceiver {
       }
       const id = batch.header[i]! + 1;
       const destination = connectionIdKey(batch.arena, id, id + config.connectionIds.length);
-      this.#listener.onPacketOpened(EncryptionLevel.oneRtt, undefined, this.#routes[i]!);
+      this.#listener.onPacketOpened(EncryptionLevel.oneRtt, undefined, 0, this.#routes[i]!);
       const context: FrameContext = { level: EncryptionLevel.oneRtt, path, route: this.#routes[i]!, destination };
       this.#handleOpened(batch, i, path.acks, SHORT_RESERVED_BITS, context, this.#ecn[i]!, now);
     }

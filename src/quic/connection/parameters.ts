@@ -1,12 +1,16 @@
 /** The transport parameters that this side announces (RFC 9000 §18.2). */
 
 import type { TransportParameters } from "../params/index.ts";
+import type { ConnectionVersion } from "./connection-version.ts";
 import type { ConnectionOptions } from "./options.ts";
 
 /** RFC 9000 §18.2: the maximum that UDP carries; nothing here needs a smaller limit. */
 const MAX_UDP_PAYLOAD = 65_527;
 
-export function announcedParameters(options: ConnectionOptions): Partial<TransportParameters> {
+export function announcedParameters(
+  options: ConnectionOptions,
+  version: ConnectionVersion,
+): Partial<TransportParameters> {
   const { config, role, sourceId } = options;
   const { limits } = config;
   const common: Partial<TransportParameters> = {
@@ -25,6 +29,7 @@ export function announcedParameters(options: ConnectionOptions): Partial<Transpo
     activeConnectionIdLimit: limits.activeConnectionIdLimit,
     initialSourceConnectionId: sourceId.bytes,
     maxDatagramFrameSize: config.datagrams?.maxFrameSize ?? 0,
+    versionInformation: version.information(config.rng),
     resetStreamAt: true,
     resetStreamAtDraft: true,
   };

@@ -8,6 +8,7 @@ import type { StreamSet } from "../streams/index.ts";
 import type { QuicTrace } from "../trace.ts";
 import type { Closing } from "./close.ts";
 import type { ConnectionConfig } from "./config.ts";
+import type { ConnectionVersion } from "./connection-version.ts";
 import type { Handshake } from "./handshake.ts";
 import type { HandshakeSpaces } from "./handshake-spaces.ts";
 import type { IdleTimer } from "./idle.ts";
@@ -16,7 +17,7 @@ import type { WorkBudget } from "./work-budget.ts";
 
 export interface ConnectionParts {
   readonly role: "client" | "server";
-  readonly version: number;
+  readonly version: ConnectionVersion;
   readonly config: ConnectionConfig;
   readonly paths: Paths;
   readonly spaces: HandshakeSpaces;

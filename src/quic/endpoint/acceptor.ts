@@ -6,20 +6,20 @@
 import type { ReceivedBatch, SocketAddress } from "../../base/datagrams.ts";
 import { randomBytes } from "../../base/rng.ts";
 import type { Instant, Micros } from "../../base/time.ts";
-import type { TlsHandshake } from "../../tls/handshake.ts";
+import type { ServerTransportParameters, TlsHandshake } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
 import type { ConnectionConfig } from "../connection/config.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
 import type { ConnectionIdGenerator } from "../packet/connection-id-generator.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import { type PacketHeader, parsePacketHeader } from "../packet/header.ts";
-import { findVersion } from "../versions/index.ts";
+import { supportedVersions } from "../versions/index.ts";
 import { InitialShares } from "./initial-shares.ts";
 import { RetryTokens } from "./retry-token.ts";
 import type { StatelessReplies } from "./stateless-replies.ts";
 
 export interface AcceptPolicy {
-  readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
+  readonly createTls: (transportParameters: ServerTransportParameters) => TlsHandshake;
   /** When a client must prove its address before it costs state; "auto" only under load. */
   readonly retry?: "always" | "never" | "auto";
   /** The number of unfinished handshakes above which "auto" requires proof. */
@@ -42,8 +42,8 @@ export interface Admission {
   readonly originalDestination: ConnectionId;
   readonly retrySource: ConnectionId | undefined;
   readonly isAddressValidated: boolean;
-  readonly issueToken: (now: Instant) => Uint8Array;
-  readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
+  readonly issueToken: (version: number, now: Instant) => Uint8Array;
+  readonly createTls: (transportParameters: ServerTransportParameters) => TlsHandshake;
 }
 
 export interface Pressure {
@@ -67,11 +67,13 @@ export class Acceptor {
   readonly #replies: StatelessReplies;
   readonly #shares: InitialShares;
   readonly #handshakeTimeout: Micros;
+  readonly #versions: readonly number[];
   #forgeries = 0;
   #forgeriesSince: Instant = 0 as Instant;
 
   constructor(config: ConnectionConfig, policy: AcceptPolicy, replies: StatelessReplies) {
-    const { engine, rng, connectionIds, handshakeTimeout } = config;
+    const { engine, rng, connectionIds, handshakeTimeout, versions = supportedVersions } = config;
+    this.#versions = versions;
     this.#policy = policy;
     this.#handshakeTimeout = handshakeTimeout;
     this.#shares = new InitialShares(rng);
@@ -91,12 +93,13 @@ export class Acceptor {
     const header = parsePacketHeader(received.arena, start, start + length, this.#connectionIds.length);
     if (header === undefined) return undefined;
     const { halfOpen, connections, isAccepting, now } = pressure;
-    if (header.form === "unknown-version") {
-      // RFC 9000 §6.1: only in response to datagrams that could have started a connection.
-      this.#replies.negotiateVersion(header, local, remote, now);
+    // RFC 9000 §6.1: not in response to Version Negotiation, and only to datagrams that could have started a connection.
+    if (header.form === "version-negotiation") return undefined;
+    if (!this.#versions.includes(header.version)) {
+      this.#replies.negotiateVersion(header, this.#versions, local, remote, now);
       return undefined;
     }
-    if (header.form !== "initial" || findVersion(header.version) === undefined) return undefined;
+    if (header.form !== "initial") return undefined;
     if (header.destination.length < MIN_DESTINATION_LENGTH) return undefined;
 
     const { refuseAbove = 10_000, maxConnections = 100_000, retryAbove = RETRY_ABOVE, retry = "auto" } = this.#policy;
@@ -105,7 +108,7 @@ export class Acceptor {
       this.#replies.refuse(header, CONNECTION_REFUSED, local, remote, now);
       return undefined;
     }
-    const token = header.token.length > 0 ? this.#tokens.open(header.token, remote, now) : "not-ours";
+    const token = header.token.length > 0 ? this.#tokens.open(header.token, header.version, remote, now) : "not-ours";
     const isForeign = token !== "not-ours" && token && !equalBytes(token.retrySource, header.destination);
     if (token === undefined || isForeign) {
       // RFC 9000 §8.1.2: a Retry token of ours that is not valid for this client, or for this connection attempt.
@@ -113,7 +116,7 @@ export class Acceptor {
       return undefined;
     }
     if (token === "not-ours") {
-      if (header.token.length > 0 && this.#tokens.acceptsNewToken(header.token, remote, now)) {
+      if (header.token.length > 0 && this.#tokens.acceptsNewToken(header.token, header.version, remote, now)) {
         return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, true);
       }
       // A Retry costs more than parsing the Initial.
@@ -122,7 +125,7 @@ export class Acceptor {
         retry === "always" || (retry === "auto" && halfOpen + this.#forgeriesAt(now) >= retryAbove);
       if (isProofRequired) {
         const source = this.#connectionIds.generate();
-        const issued = this.#tokens.issue(remote, header.destination, source.bytes, now);
+        const issued = this.#tokens.issue(header.version, remote, header.destination, source.bytes, now);
         this.#replies.retry(header, source, issued, local, remote);
         return undefined;
       }
@@ -161,7 +164,7 @@ export class Acceptor {
       retrySource,
       isAddressValidated,
       version: header.version,
-      issueToken: (now) => this.#tokens.issueNewToken(remote, now),
+      issueToken: (version, now) => this.#tokens.issueNewToken(version, remote, now),
       createTls: this.#policy.createTls,
     };
   }

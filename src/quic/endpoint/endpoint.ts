@@ -42,6 +42,10 @@ export interface ConnectOptions {
   readonly remote: SocketAddress;
   readonly local?: SocketAddress;
   readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
+  /** The version of the first flight. Default: the first of the configuration's. */
+  readonly version?: number | undefined;
+  /** True if a Version Negotiation packet made the client try `version`. It is then checked that it was not forged. */
+  readonly followsNegotiation?: boolean;
 }
 
 export interface EndpointEvent {
@@ -126,7 +130,8 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const source = this.#issue(entry);
     entry.connection = new Connection({
       role: "client",
-      version: preferredVersion,
+      version: options.version ?? this.#config.versions?.[0] ?? preferredVersion,
+      followsNegotiation: options.followsNegotiation === true,
       config: this.#config,
       local: options.local,
       remote: options.remote,
@@ -136,7 +141,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       initialKeyId: destinationId,
       originalDestination: destinationId,
       isAddressValidated: true,
-      createTls: options.createTls,
+      createTls: (ownParameters) => options.createTls(ownParameters()),
       trace: this.#trace?.(destinationId, "client"),
       ...this.#wiring(entry),
       now,

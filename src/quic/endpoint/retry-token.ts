@@ -2,8 +2,8 @@
  * Tokens with which a client proves that it receives at its address (RFC 9000 §8.1): those of Retry packets, which also
  * carry the state that a stateless server needs, and those of NEW_TOKEN frames, for a later connection.
  *
- * A token is sealed, so that no one else can create or read one, and bound to its kind, the client's address and a
- * time. Each token is sealed with its own key, derived from a random salt, so there is no nonce to exhaust.
+ * A token is sealed, so that no one else can create or read one, and bound to its kind, the version of QUIC, the client's
+ * address and a time. Each token is sealed with its own key, derived from a random salt, so there is no nonce to exhaust.
  */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
@@ -35,6 +35,7 @@ const NONCE = new Uint8Array(IV_LENGTH);
 const EMPTY = new Uint8Array(0);
 
 interface Claim extends RetryTokenContents {
+  readonly version: number;
   readonly host: string;
   readonly port: number;
   readonly expires: number;
@@ -53,8 +54,15 @@ export class RetryTokens {
   }
 
   /** Issues a token for a Retry packet. `retrySource` is the Source Connection ID of that packet. */
-  issue(address: SocketAddress, originalDestination: Uint8Array, retrySource: Uint8Array, now: Instant): Uint8Array {
+  issue(
+    version: number,
+    address: SocketAddress,
+    originalDestination: Uint8Array,
+    retrySource: Uint8Array,
+    now: Instant,
+  ): Uint8Array {
     return this.#seal(KIND.retry, {
+      version,
       host: address.host,
       port: address.port,
       expires: after(now, RETRY_TOKEN_LIFETIME),
@@ -68,20 +76,28 @@ export class RetryTokens {
    * client is treated as if it had sent none. Returns undefined if it is ours, but expired or from another address;
    * that is answered with INVALID_TOKEN (RFC 9000 §8.1.2).
    */
-  open(token: Uint8Array, address: SocketAddress, now: Instant): RetryTokenContents | undefined | "not-ours" {
+  open(
+    token: Uint8Array,
+    version: number,
+    address: SocketAddress,
+    now: Instant,
+  ): RetryTokenContents | undefined | "not-ours" {
     const claim = this.#unseal(KIND.retry, token);
     if (claim === undefined) return "not-ours";
+    // RFC 9369 §4.1: the client must not change the version after a Retry.
+    if (claim.version !== version) return undefined;
     if (claim.host !== address.host || claim.port !== address.port) return undefined;
     if (!isCurrent(claim, RETRY_TOKEN_LIFETIME, now)) return undefined;
     return { originalDestination: claim.originalDestination, retrySource: claim.retrySource };
   }
 
   /**
-   * Issues a token for a NEW_TOKEN frame. It does not include the port, which changes between connections (RFC 9000
+   * Issues a token for a NEW_TOKEN frame of a connection with this version. It does not include the port, which changes between connections (RFC 9000
    * §8.1.3).
    */
-  issueNewToken(address: SocketAddress, now: Instant): Uint8Array {
+  issueNewToken(version: number, address: SocketAddress, now: Instant): Uint8Array {
     return this.#seal(KIND.newToken, {
+      version,
       host: address.host,
       port: 0,
       expires: after(now, NEW_TOKEN_LIFETIME),
@@ -94,9 +110,11 @@ export class RetryTokens {
    * True if this token of an earlier connection validates the address. If not, the client is treated as if it had sent
    * no token.
    */
-  acceptsNewToken(token: Uint8Array, address: SocketAddress, now: Instant): boolean {
+  acceptsNewToken(token: Uint8Array, version: number, address: SocketAddress, now: Instant): boolean {
     const claim = this.#unseal(KIND.newToken, token);
-    return claim !== undefined && claim.host === address.host && isCurrent(claim, NEW_TOKEN_LIFETIME, now);
+    // RFC 9369 §5: a token is only good for the version of its connection.
+    if (claim === undefined || claim.version !== version) return false;
+    return claim.host === address.host && isCurrent(claim, NEW_TOKEN_LIFETIME, now);
   }
 
   /** Kind and salt in the clear, followed by the sealed claim. */
@@ -122,8 +140,9 @@ export class RetryTokens {
 function emitClaim(claim: Claim): Uint8Array {
   const host = utf8(claim.host);
   const { originalDestination, retrySource } = claim;
-  const length = 8 + 2 + 1 + host.length + 1 + originalDestination.length + 1 + retrySource.length;
+  const length = 4 + 8 + 2 + 1 + host.length + 1 + originalDestination.length + 1 + retrySource.length;
   const writer = new Writer(new Uint8Array(length));
+  writer.uint32(claim.version);
   writer.uint32(Math.floor(claim.expires / 2 ** 32));
   writer.uint32(claim.expires % 2 ** 32);
   writer.uint16(claim.port);
@@ -138,6 +157,7 @@ function parseClaim(body: Uint8Array): Claim | undefined {
   const reader = new Reader(body);
   try {
     return {
+      version: reader.uint32(),
       expires: reader.uint32() * 2 ** 32 + reader.uint32(),
       port: reader.uint16(),
       host: fromUtf8(reader.view(reader.uint8())),

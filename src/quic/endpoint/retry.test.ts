@@ -12,7 +12,7 @@ import { HostilePeer } from "../testing/hostile-peer.ts";
 import { formsOf, headersOf, initialPacket, openInitial } from "../testing/initial.ts";
 import { type Answer, address, Listener } from "../testing/listener.ts";
 import { Pair } from "../testing/pair.ts";
-import { preferredVersion } from "../versions/index.ts";
+import { preferredVersion, VERSION_1 } from "../versions/index.ts";
 import { RETRY_TOKEN_LIFETIME, RetryTokens } from "./retry-token.ts";
 
 const DESTINATION = new Uint8Array(8).fill(0x44);
@@ -188,7 +188,7 @@ describe("a token for the next connection", () => {
   test("is ignored if it is not ours", () => {
     const server = new Listener({ policy: { tokenKey } });
     const other = new RetryTokens(portableEngine, new Uint8Array(32), new SeededRng(1));
-    const token = other.issueNewToken(address(1), server.now);
+    const token = other.issueNewToken(VERSION_1, address(1), server.now);
     server.deliver(initialPacket({ destination: DESTINATION, token }));
     expect(server.endpoint.connectionCount).toBe(1);
     expect([...server.endpoint.connections()][0]!.route.isValidated).toBe(false);

@@ -18,7 +18,6 @@ import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import type { PacketHeader } from "../packet/header.ts";
 import { emitRetry } from "../packet/retry.ts";
 import { emitVersionNegotiation } from "../packet/version-negotiation.ts";
-import { supportedVersions } from "../versions/index.ts";
 import { canReset, emitStatelessReset, resetToken } from "./stateless-reset.ts";
 
 interface Reply {
@@ -54,10 +53,16 @@ export class StatelessReplies {
     return this.#queue.length > 0;
   }
 
-  negotiateVersion(header: PacketHeader, local: SocketAddress, remote: SocketAddress, now: Instant): void {
+  negotiateVersion(
+    header: PacketHeader,
+    versions: readonly number[],
+    local: SocketAddress,
+    remote: SocketAddress,
+    now: Instant,
+  ): void {
     if (!this.#negotiations.take(now)) return;
     const writer = new Writer(new Uint8Array(MIN_DATAGRAM_SIZE));
-    emitVersionNegotiation(writer, header.source, header.destination, supportedVersions, this.#config.rng);
+    emitVersionNegotiation(writer, header.source, header.destination, versions, this.#config.rng);
     this.#push(writer, local, remote);
   }
 

@@ -6,9 +6,9 @@ import { concat } from "../../wire/text.ts";
 import { Writer } from "../../wire/writer.ts";
 import { emitVersionNegotiation } from "../packet/index.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
-import { headersOf } from "../testing/initial.ts";
+import { headersOf, initialPacket } from "../testing/initial.ts";
 import { Listener } from "../testing/listener.ts";
-import { preferredVersion } from "../versions/index.ts";
+import { isReservedVersion, preferredVersion, VERSION_2 } from "../versions/index.ts";
 
 const UNKNOWN = 0x1a2a3a4a;
 
@@ -41,6 +41,13 @@ describe("a server", () => {
     expect(header.destination).toEqual(id(source, 2));
     expect(header.source).toEqual(id(destination, 1));
     expect(answer!.bytes.length).toBeLessThan(1_200);
+  });
+
+  test("answers a version that it does not support by configuration", () => {
+    const server = new Listener({ config: { versions: [VERSION_2] } });
+    const [answer] = server.deliver(initialPacket({ destination: id(8, 1), source: id(8, 2) }));
+    const { versions = [] } = headersOf(answer!.bytes)[0]!;
+    expect(versions.filter((version) => !isReservedVersion(version))).toEqual([VERSION_2]);
   });
 
   test("does not answer datagrams that could not have started a connection", () => {
@@ -80,12 +87,21 @@ describe("a client", () => {
   test("gives up if the server supports none of our versions", () => {
     const peer = waiting();
     const before = peer.datagrams.length;
-    peer.deliver(versions(peer, [UNKNOWN, 0x6b3343cf])).poll();
+    peer.deliver(versions(peer, [UNKNOWN, 0x709a50c4])).poll();
     expect(peer.events).toEqual([
-      { type: "closed", reason: { type: "version-negotiation", versions: [UNKNOWN, 0x6b3343cf] } },
+      {
+        type: "closed",
+        reason: { type: "version-negotiation", versions: [UNKNOWN, 0x709a50c4], next: undefined },
+      },
     ]);
     expect(peer.datagrams.length).toBe(before);
     expect(peer.victim.connectionCount).toBe(0);
+  });
+
+  test("names the version to try next if the server supports another of ours", () => {
+    const peer = waiting();
+    peer.deliver(versions(peer, [UNKNOWN, VERSION_2])).poll();
+    expect(peer.events).toMatchObject([{ type: "closed", reason: { type: "version-negotiation", next: VERSION_2 } }]);
   });
 
   test("ignores a list with the version we use", () => {

@@ -5,7 +5,7 @@
 
 import type { Rng } from "../../base/rng.ts";
 import type { Writer } from "../../wire/writer.ts";
-import { reservedVersion } from "../versions/index.ts";
+import { withReserved } from "../versions/index.ts";
 
 /**
  * `destination` and `source` are the client's ids, swapped and at full length: other versions may use up to 255 bytes.
@@ -26,9 +26,5 @@ export function emitVersionNegotiation(
   writer.write(destination);
   writer.uint8(source.length);
   writer.write(source);
-  const greasePosition = rng.uint32() % (versions.length + 1);
-  for (let i = 0; i <= versions.length; i += 1) {
-    if (i === greasePosition) writer.uint32(reservedVersion(rng));
-    if (i < versions.length) writer.uint32(versions[i]!);
-  }
+  for (const version of withReserved(versions, rng)) writer.uint32(version);
 }

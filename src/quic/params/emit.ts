@@ -6,7 +6,13 @@ import { concat } from "../../wire/text.ts";
 import { varintLength } from "../../wire/varint.ts";
 import { Writer } from "../../wire/writer.ts";
 import { MAX_PARAMETERS_LENGTH } from "./parse.ts";
-import { PARAMETERS, type ParameterRow, type PreferredAddress, type TransportParameters } from "./table.ts";
+import {
+  PARAMETERS,
+  type ParameterRow,
+  type PreferredAddress,
+  type TransportParameters,
+  type VersionInformation,
+} from "./table.ts";
 
 export interface EmitOptions {
   /** Adds a random reserved parameter, which peers must skip (RFC 9000 §18.1). */
@@ -45,6 +51,8 @@ function emitValue(row: ParameterRow, value: unknown): Uint8Array {
       return new Uint8Array(0);
     case "preferred-address":
       return preferredAddress(value as PreferredAddress);
+    case "versions":
+      return versions(value as VersionInformation);
   }
 }
 
@@ -66,6 +74,13 @@ function preferredAddress(address: PreferredAddress): Uint8Array {
     address.connectionId,
     address.statelessResetToken,
   );
+}
+
+function versions({ chosen, available }: VersionInformation): Uint8Array {
+  const writer = new Writer(new Uint8Array(4 + 4 * available.length));
+  writer.uint32(chosen);
+  for (const version of available) writer.uint32(version);
+  return writer.bytes;
 }
 
 /** Identifiers 31 * N + 27 have no meaning and never will (RFC 9000 §18.1). */

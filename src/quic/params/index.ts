@@ -13,4 +13,5 @@ export {
   type ParameterType,
   type PreferredAddress,
   type TransportParameters,
+  type VersionInformation,
 } from "./table.ts";

@@ -46,6 +46,7 @@ const token = fc.uint8Array({ minLength: 16, maxLength: 16 });
 const integer = fc.oneof(fc.integer({ min: 0, max: 100_000 }), fc.maxSafeInteger().map(Math.abs));
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
+const version = fc.integer({ min: 1, max: 2 ** 32 - 1 });
 const port = fc.integer({ min: 0, max: 65_535 });
 
 const parameters: fc.Arbitrary<TransportParameters> = fc.record({
@@ -75,8 +76,14 @@ const parameters: fc.Arbitrary<TransportParameters> = fc.record({
   activeConnectionIdLimit: integer.map((limit) => Math.max(2, limit)),
   initialSourceConnectionId: optional(id),
   retrySourceConnectionId: optional(id),
+  versionInformation: optional(
+    fc
+      .tuple(fc.array(version, { minLength: 1, maxLength: 8 }), fc.nat())
+      .map(([available, n]) => ({ chosen: available[n % available.length]!, available })),
+  ),
   resetStreamAt: fc.boolean(),
   maxDatagramFrameSize: integer,
+  greaseQuicBit: fc.boolean(),
   resetStreamAtDraft: fc.boolean(),
 });
 
@@ -111,7 +118,7 @@ describe("transport parameters", () => {
 
   it("ids are 0x00 to 0x10, each once, in the order of the registry, and those of extensions", () => {
     const version1 = Array.from({ length: 0x11 }, (_, id) => id);
-    expect(PARAMETERS.map((row) => row.id)).toEqual([...version1, 0x1d, 0x20, 0x17f7586d2cb571]);
+    expect(PARAMETERS.map((row) => row.id)).toEqual([...version1, 0x11, 0x1d, 0x20, 0x2ab2, 0x17f7586d2cb571]);
   });
 
   it("the table matches README.md", () => {
@@ -204,9 +211,27 @@ describe("transport parameters", () => {
     ["a connection id of 21 bytes", 0x0f, "00".repeat(21), "initial_source_connection_id"],
     ["a preferred address without an id", 0x0d, `${"00".repeat(24)} 00 ${"00".repeat(16)}`, "preferred_address"],
     ["a truncated preferred address", 0x0d, `${"00".repeat(24)} 01 aa ${"00".repeat(15)}`, "preferred_address"],
+    ["version_information of one version and its list", 0x11, "00000001 6b3343cf 00000001", undefined],
+    ["version_information with an empty list", 0x11, "00000001", undefined],
+    ["version_information of 6 bytes", 0x11, "00000001 6b33", "version_information"],
+    ["version_information of 3 bytes", 0x11, "000001", "version_information"],
+    ["an empty version_information", 0x11, "", "version_information"],
+    ["version_information with chosen version 0", 0x11, "00000000 00000001", "version_information"],
+    ["version_information with version 0 in its list", 0x11, "00000001 00000001 00000000", "version_information"],
   ];
   it.each(cases)("%s", (_, id, value, where) => {
     expect(refusal(entry(id, fromHex(value)))).toEqual(where === undefined ? undefined : refused(where));
+  });
+
+  it("version_information is written as its list of versions (RFC 9368 §3)", () => {
+    const bytes = emitTransportParameters({ versionInformation: { chosen: 1, available: [0x6b3343cf, 1] } });
+    expect(bytes).toEqual(fromHex("11 0c 00000001 6b3343cf 00000001"));
+  });
+
+  it("a client's chosen version must be among its available ones (RFC 9368 §4)", () => {
+    const information = entry(0x11, fromHex("00000001 6b3343cf"));
+    expect(refusal(information, "client")).toEqual(refused("version_information"));
+    expect(refusal(information, "server")).toBeUndefined();
   });
 
   it("more than 4 KB is rejected before parsing", () => {

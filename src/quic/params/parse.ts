@@ -13,6 +13,7 @@ import {
   type PreferredAddress,
   parameterRow,
   type TransportParameters,
+  type VersionInformation,
 } from "./table.ts";
 
 /** More than any honest peer sends; bounds the work that one handshake can cause. */
@@ -43,7 +44,7 @@ export function parseTransportParameters(bytes: Uint8Array, sender: "client" | "
     if (row === undefined) continue;
     // RFC 9000 §18.2: a client MUST NOT send these.
     if (row.sender === "server" && sender === "client") throw fault(where, "may only be sent by a server");
-    found[row.name] = parseValue(row, value);
+    found[row.name] = parseValue(row, value, sender);
   }
   return { ...DEFAULT_TRANSPORT_PARAMETERS, ...found };
 }
@@ -58,9 +59,9 @@ function parseEntry(reader: Reader): { readonly id: VarInt; readonly value: Read
   }
 }
 
-function parseValue(row: ParameterRow, reader: Reader): unknown {
+function parseValue(row: ParameterRow, reader: Reader, sender: "client" | "server"): unknown {
   try {
-    const value = parseTyped(row, reader);
+    const value = parseTyped(row, reader, sender);
     if (!reader.isAtEnd) throw fault(row.wireName, `has ${reader.remaining} extra bytes`);
     return value;
   } catch (error) {
@@ -69,7 +70,7 @@ function parseValue(row: ParameterRow, reader: Reader): unknown {
   }
 }
 
-function parseTyped(row: ParameterRow, reader: Reader): unknown {
+function parseTyped(row: ParameterRow, reader: Reader, sender: "client" | "server"): unknown {
   switch (row.type) {
     case "integer":
       return parseInteger(row, reader);
@@ -83,6 +84,8 @@ function parseTyped(row: ParameterRow, reader: Reader): unknown {
       return true;
     case "preferred-address":
       return parsePreferredAddress(row, reader);
+    case "versions":
+      return parseVersions(row, reader, sender);
   }
 }
 
@@ -112,4 +115,19 @@ function parsePreferredAddress(row: ParameterRow, reader: Reader): PreferredAddr
     connectionId: parseConnectionId(row, reader, 1, reader.uint8()),
     statelessResetToken: reader.copy(STATELESS_RESET_TOKEN_LENGTH),
   };
+}
+
+/** RFC 9368 §3, §4. */
+function parseVersions(row: ParameterRow, reader: Reader, sender: "client" | "server"): VersionInformation {
+  if (reader.remaining < 4 || reader.remaining % 4 !== 0) {
+    throw fault(row.wireName, `${reader.remaining} bytes are not a list of versions`);
+  }
+  const chosen = reader.uint32();
+  const available: number[] = [];
+  while (!reader.isAtEnd) available.push(reader.uint32());
+  if (chosen === 0 || available.includes(0)) throw fault(row.wireName, "contains version 0");
+  if (sender === "client" && !available.includes(chosen)) {
+    throw fault(row.wireName, "the client's chosen version is not among its available versions");
+  }
+  return { chosen, available };
 }

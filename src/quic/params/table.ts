@@ -16,6 +16,14 @@ export interface PreferredAddress {
   readonly statelessResetToken: Uint8Array;
 }
 
+/** The versions that one side uses and supports (RFC 9368 §3). */
+export interface VersionInformation {
+  /** The version in use, in the sender's view. */
+  readonly chosen: number;
+  /** A client's in order of preference; a server's in no order. May include reserved versions. */
+  readonly available: readonly number[];
+}
+
 /** The parameters that one side sends; those it omits have their defaults. */
 export interface TransportParameters {
   readonly originalDestinationConnectionId: Uint8Array | undefined;
@@ -38,6 +46,9 @@ export interface TransportParameters {
   readonly retrySourceConnectionId: Uint8Array | undefined;
   /** RFC 9221 §3: the largest DATAGRAM frame to send to this side; zero if it takes none. */
   readonly maxDatagramFrameSize: number;
+  readonly versionInformation: VersionInformation | undefined;
+  /** RFC 9287: this side accepts packets whose QUIC Bit is 0. */
+  readonly greaseQuicBit: boolean;
   /** draft-ietf-quic-reliable-stream-reset §2: RESET_STREAM_AT may be sent to this side. */
   readonly resetStreamAt: boolean;
   /** The same, with the id of drafts up to 08. */
@@ -47,7 +58,14 @@ export interface TransportParameters {
 export type ParameterName = keyof TransportParameters;
 
 /** The wire format of a value. "millis" is an integer on the wire and microseconds here. */
-export type ParameterType = "integer" | "millis" | "connection-id" | "reset-token" | "flag" | "preferred-address";
+export type ParameterType =
+  | "integer"
+  | "millis"
+  | "connection-id"
+  | "reset-token"
+  | "flag"
+  | "preferred-address"
+  | "versions";
 
 export interface ParameterRow<Name extends ParameterName = ParameterName> {
   readonly id: number;
@@ -114,8 +132,10 @@ export const PARAMETERS: readonly ParameterRow[] = [
   row(0x0e, "activeConnectionIdLimit", "active_connection_id_limit", "integer", 2, { min: 2 }),
   row(0x0f, "initialSourceConnectionId", "initial_source_connection_id", "connection-id", undefined),
   row(0x10, "retrySourceConnectionId", "retry_source_connection_id", "connection-id", undefined, SERVER),
+  row(0x11, "versionInformation", "version_information", "versions", undefined),
   row(0x1d, "resetStreamAt", "reset_stream_at", "flag", false),
   row(0x20, "maxDatagramFrameSize", "max_datagram_frame_size", "integer", 0),
+  row(0x2ab2, "greaseQuicBit", "grease_quic_bit", "flag", false),
   row(0x17f7586d2cb571, "resetStreamAtDraft", "reset_stream_at (draft 08)", "flag", false),
 ];
 

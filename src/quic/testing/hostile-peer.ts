@@ -59,6 +59,10 @@ export interface HostileOptions {
   readonly mute?: boolean;
   /** True if the peer acknowledges nothing. */
   readonly silent?: boolean;
+  /** The version of the connection. */
+  readonly version?: number;
+  /** Client victim only: true if a Version Negotiation packet made it try the version. */
+  readonly followsNegotiation?: boolean;
   readonly seed?: number;
   readonly engine?: CryptoEngine;
   readonly identity?: TlsIdentity;
@@ -105,6 +109,7 @@ export class HostilePeer {
   /** The victim's application. */
   onEvent: ((connection: Connection, event: ConnectionEvent) => void) | undefined;
   readonly #options: HostileOptions;
+  readonly #version: number;
   readonly #rng: SeededRng;
   readonly #levels = Object.values(EncryptionLevel).map(() => new HostileLevel());
   /** The hostile peer's own connection id. */
@@ -131,6 +136,7 @@ export class HostilePeer {
   constructor(options: HostileOptions) {
     this.#options = options;
     this.isSilent = options.silent === true || options.mute === true;
+    this.#version = options.version ?? preferredVersion;
     this.#rng = new SeededRng(options.seed ?? 1);
     this.#engine = options.engine ?? portableEngine;
     this.#identity = options.identity ?? ed25519Identity();
@@ -167,6 +173,8 @@ export class HostilePeer {
         {
           remote: PEER,
           local: VICTIM,
+          version: this.#version,
+          followsNegotiation: options.followsNegotiation === true,
           createTls: (transportParameters) =>
             createTlsClient({
               engine,
@@ -197,9 +205,8 @@ export class HostilePeer {
   }
 
   #installInitialKeys(id: Uint8Array): void {
-    const secrets = deriveInitialSecrets(this.#engine, preferredVersion, id);
-    const keys = (secret: Uint8Array) =>
-      derivePacketKeys(this.#engine, "aes-128-gcm", "sha256", secret, preferredVersion);
+    const secrets = deriveInitialSecrets(this.#engine, this.#version, id);
+    const keys = (secret: Uint8Array) => derivePacketKeys(this.#engine, "aes-128-gcm", "sha256", secret, this.#version);
     const isClient = this.#options.role === "client";
     this.#levels[0]!.write = keys(isClient ? secrets.client : secrets.server);
     this.#levels[0]!.read = keys(isClient ? secrets.server : secrets.client);
@@ -272,7 +279,7 @@ export class HostilePeer {
         : beginLongHeader(
             writer,
             level === EncryptionLevel.initial ? "initial" : "handshake",
-            preferredVersion,
+            this.#version,
             this.destination,
             this.id,
             this.token,
@@ -429,7 +436,7 @@ export class HostilePeer {
     const tls = this.#tls!;
     for (let event = tls.pollEvent(); event !== undefined; event = tls.pollEvent()) {
       if (event.type === "secret") {
-        const keys = derivePacketKeys(this.#engine, event.suite.aead, event.suite.hash, event.secret, preferredVersion);
+        const keys = derivePacketKeys(this.#engine, event.suite.aead, event.suite.hash, event.secret, this.#version);
         this.#levels[event.level]![event.direction] = keys;
       } else if (event.type === "verify-certificate") {
         tls.certificateVerdict(undefined, this.now);

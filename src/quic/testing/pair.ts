@@ -33,6 +33,8 @@ export interface PairOptions {
   readonly server?: Partial<ConnectionConfig>;
   readonly policy?: Partial<AcceptPolicy>;
   readonly engine?: CryptoEngine;
+  /** The version of the client's first flight. */
+  readonly version?: number;
   /** Receives the trace events of both sides. */
   readonly trace?: (side: "client" | "server", event: QuicTraceEvent, now: Instant) => void;
   readonly identity?: TlsIdentity;
@@ -119,6 +121,7 @@ export class Pair {
       {
         remote: SERVER_ADDRESS,
         local: CLIENT_ADDRESS,
+        version: options.version,
         createTls: (transportParameters) =>
           createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" }),
       },

@@ -1,7 +1,9 @@
-/** Versions of QUIC and their differences. */
+/** Versions of QUIC, their differences, and the choice between them. */
 
+/** Chooses a version. */
+export { chooseCompatible, firstCommon, isCompatible, withReserved } from "./negotiation.ts";
 /** The constants of each version. */
-export { type QuicVersion, VERSIONS } from "./table.ts";
+export { type QuicVersion, VERSION_1, VERSION_2, VERSIONS } from "./table.ts";
 /** Looks up versions; reserved versions. */
 export {
   findVersion,

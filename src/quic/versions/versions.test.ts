@@ -1,13 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { SeededRng } from "../../base/rng.ts";
 import {
+  chooseCompatible,
   findVersion,
+  isCompatible,
   isReservedVersion,
   preferredVersion,
   reservedVersion,
   supportedVersions,
+  VERSION_1,
+  VERSION_2,
   VERSIONS,
   versionRow,
+  withReserved,
 } from "./index.ts";
 
 describe("versions", () => {
@@ -25,7 +30,7 @@ describe("versions", () => {
   it("rejects unsupported versions", () => {
     expect(findVersion(0xff00001d)).toBeUndefined();
     expect(findVersion(0)).toBeUndefined();
-    expect(() => versionRow(0x6b3343cf)).toThrow(RangeError);
+    expect(() => versionRow(0x709a50c4)).toThrow(RangeError);
   });
 
   it("reserved versions are those of the form 0x?a?a?a?a (RFC 9000 §15)", () => {
@@ -40,5 +45,24 @@ describe("versions", () => {
       expect(isReservedVersion(version)).toBe(true);
       expect(findVersion(version)).toBeUndefined();
     }
+  });
+
+  it("a server converts a first flight to the first of its versions that the client has (RFC 9368 §2.3)", () => {
+    expect(chooseCompatible(VERSION_1, [VERSION_2, VERSION_1], [VERSION_1, VERSION_2])).toBe(VERSION_2);
+    expect(chooseCompatible(VERSION_2, [VERSION_1, VERSION_2], [VERSION_2, VERSION_1])).toBe(VERSION_1);
+    expect(chooseCompatible(VERSION_1, [VERSION_2], [VERSION_1])).toBe(VERSION_1);
+    // Of a reserved version, nothing is known.
+    expect(chooseCompatible(VERSION_1, [0x1a2a3a4a, VERSION_1], [0x1a2a3a4a, VERSION_1])).toBe(VERSION_1);
+    expect(isCompatible(VERSION_1, 0x1a2a3a4a)).toBe(false);
+  });
+
+  it("a reserved version is inserted at any position", () => {
+    const rng = new SeededRng(2);
+    const positions = Array.from({ length: 100 }, () => {
+      const list = withReserved([VERSION_1, VERSION_2], rng);
+      expect(list.filter((version) => !isReservedVersion(version))).toEqual([VERSION_1, VERSION_2]);
+      return list.findIndex(isReservedVersion);
+    });
+    expect([...new Set(positions)].sort()).toEqual([0, 1, 2]);
   });
 });

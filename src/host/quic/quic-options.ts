@@ -1,0 +1,54 @@
+/** The options of clients and servers that concern QUIC itself, by names for people. */
+
+import { VERSION_1, VERSION_2 } from "../../quic/versions/index.ts"; // not the whole stack, which clients load on demand
+
+const VERSION_NUMBERS = { v1: VERSION_1, v2: VERSION_2 } as const;
+
+/** RFC 9000 and RFC 9369. */
+export type QuicVersionName = keyof typeof VERSION_NUMBERS;
+
+export const QUIC_VERSION_NAMES = Object.keys(VERSION_NUMBERS) as readonly QuicVersionName[];
+
+export interface QuicServerOptions {
+  /**
+   * The supported versions in order of preference: the server converts a client's first flight to the first one that the
+   * client lists. By default, it supports all and follows the client's order.
+   */
+  readonly versions?: readonly QuicVersionName[] | undefined;
+}
+
+export interface QuicClientOptions {
+  /** The supported versions in order of preference. By default `version`, then all others. */
+  readonly versions?: readonly QuicVersionName[] | undefined;
+  /** The version of the first flight, which the server may change to another of `versions`. Default: "v1" if listed. */
+  readonly version?: QuicVersionName;
+}
+
+/** Versions as numbers: those to list, and that of a client's first flight. */
+export interface VersionNumbers {
+  readonly versions: readonly number[] | undefined;
+  readonly first: number | undefined;
+}
+
+/** Throws a TypeError for unknown or contradictory versions. */
+export function versionNumbers({ version, versions }: QuicClientOptions = {}): VersionNumbers {
+  if (version === undefined && versions === undefined) return { versions: undefined, first: undefined };
+  if (versions?.length === 0) throw new TypeError("quic.versions is empty; give at least one");
+  for (const name of [...(versions ?? []), ...(version === undefined ? [] : [version])]) {
+    if (!QUIC_VERSION_NAMES.includes(name)) {
+      throw new TypeError(`unknown version of QUIC "${name}": the versions are ${QUIC_VERSION_NAMES.join(", ")}`);
+    }
+  }
+  if (version !== undefined && versions?.includes(version) === false) {
+    throw new TypeError(`quic.version is "${version}", which quic.versions does not list`);
+  }
+  const names = versions ?? [version!, ...QUIC_VERSION_NAMES.filter((name) => name !== version)];
+  const first = version ?? (names.includes("v1") ? "v1" : names[0]!);
+  return { versions: names.map((name) => VERSION_NUMBERS[name]), first: VERSION_NUMBERS[first] };
+}
+
+/** The name of a version for display: "version 2". */
+export function versionTitle(version: number): string {
+  const name = QUIC_VERSION_NAMES.find((each) => VERSION_NUMBERS[each] === version);
+  return name === undefined ? `version 0x${version.toString(16)}` : `version ${name.slice(1)}`;
+}
