@@ -55,6 +55,12 @@ class Checksum {
     return this;
   }
 
+  copy(): Checksum {
+    const copy = new Checksum();
+    copy.#state = this.#state;
+    return copy;
+  }
+
   digest(hash: HashName): Uint8Array {
     const digest = new Uint8Array(HASH_LENGTH[hash]);
     let state = this.#state;
@@ -71,7 +77,11 @@ export const openEngine: CryptoEngine = {
   name: "open",
   createHash: (hash) => {
     const checksum = new Checksum();
-    return { update: (bytes) => void checksum.update(bytes), digest: () => checksum.digest(hash) };
+    return {
+      update: (bytes) => void checksum.update(bytes),
+      digest: () => checksum.digest(hash),
+      digestWith: (more) => checksum.copy().update(more).digest(hash),
+    };
   },
   hash: (hash, bytes) => new Checksum().update(bytes).digest(hash),
   hmac: (hash, key, bytes) => new Checksum().update(key).update(bytes).digest(hash),

@@ -36,6 +36,8 @@ export interface RunningHash {
   update(bytes: Uint8Array): void;
   /** The digest so far; more may be hashed afterwards. */
   digest(): Uint8Array;
+  /** The digest as if `more` followed. It is not added. */
+  digestWith(more: Uint8Array): Uint8Array;
 }
 
 export interface KeyPair {

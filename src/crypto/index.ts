@@ -11,3 +11,5 @@ export * from "./engine.ts";
 export { deriveSecret, hkdfExpand, hkdfExpandLabel, hkdfExtract } from "./hkdf.ts";
 /** The key kind of a SubjectPublicKeyInfo, and the kind that a signature scheme requires. */
 export { KEY_KIND, type PublicKey, parsePublicKey } from "./public-key.ts";
+/** A key that changes with time, derived from one secret. */
+export { RotatingKey } from "./rotating-key.ts";

@@ -9,6 +9,7 @@ import {
   DEFAULT_GROUPS,
   GROUPS,
   LEGACY_VERSION,
+  PSK_DHE_KE,
   SIGNATURE_SCHEMES,
   TLS_1_3,
 } from "./code-points.ts";
@@ -45,18 +46,21 @@ export function makeClientHello(config: TlsClientConfig, random: Uint8Array, sha
       ],
       application_layer_protocol_negotiation: config.alpn,
       supported_versions: [TLS_1_3], // RFC 9001 §4.2: no older version is offered
+      // Also without a session: servers send tickets only to clients that can use them (RFC 8446 §4.2.9).
+      psk_key_exchange_modes: [PSK_DHE_KE],
       key_share: shareEntries(share),
       quic_transport_parameters: config.transportParameters,
     },
   };
 }
 
-/** The same ClientHello except for what the HelloRetryRequest changes (RFC 8446 §4.1.2). */
+/** The same ClientHello except for what the HelloRetryRequest changes (RFC 8446 §4.1.2). A session must be added again. */
 export function retryClientHello(first: ClientHello, share: OfferedShare, cookie: Uint8Array | undefined): ClientHello {
+  const { early_data: _, pre_shared_key: __, ...extensions } = first.extensions;
   return {
     ...first,
     extensions: {
-      ...first.extensions,
+      ...extensions,
       key_share: shareEntries(share),
       ...(cookie === undefined ? {} : { cookie }),
     },

@@ -5,9 +5,11 @@
 
 import type { SignatureSchemeName } from "../crypto/engine.ts";
 import type { OfferedShare } from "./client-offer.ts";
+import type { SessionOffer } from "./client-resumption.ts";
 import type { CipherSuite } from "./handshake.ts";
 import type { KeySchedule, TrafficSecrets } from "./key-schedule.ts";
 import type { ClientHello } from "./messages/client-hello.ts";
+import type { SessionBasis } from "./session.ts";
 
 /** What the ServerHello determined. */
 interface Keys {
@@ -16,17 +18,29 @@ interface Keys {
   readonly schedule: KeySchedule;
   readonly handshakeSecret: Uint8Array;
   readonly traffic: TrafficSecrets;
+  /** The session that the server resumed; undefined for a full handshake. */
+  readonly resumed: SessionOffer | undefined;
 }
 
 /** What the EncryptedExtensions and the server's certificate messages added. */
 interface Negotiated extends Keys {
   readonly alpn: string;
+  /** The server's quic_transport_parameters. */
+  readonly parameters: Uint8Array;
   /** The context of a CertificateRequest; undefined if there was none. */
   readonly certificateRequest: Uint8Array | undefined;
 }
 
 export interface Authenticated extends Negotiated {
-  readonly signatureScheme: SignatureSchemeName;
+  /** Undefined if a session was resumed. */
+  readonly signatureScheme: SignatureSchemeName | undefined;
+}
+
+/** What sessions of later tickets consist of. */
+export interface TicketBasis {
+  readonly schedule: KeySchedule;
+  readonly resumptionMaster: Uint8Array;
+  readonly session: SessionBasis;
 }
 
 export type ClientState =
@@ -35,6 +49,7 @@ export type ClientState =
       readonly type: "WAIT_SH";
       readonly hello: ClientHello;
       readonly share: OfferedShare;
+      readonly offer: SessionOffer | undefined;
       /** The suite of a HelloRetryRequest, if one was answered. */
       readonly retrySuite: CipherSuite | undefined;
     }
@@ -48,6 +63,11 @@ export type ClientState =
       readonly publicKey: Uint8Array;
     }
   | { readonly type: "WAIT_FINISHED"; readonly authenticated: Authenticated; readonly accepted: boolean }
-  | { readonly type: "WAIT_VERDICT"; readonly authenticated: Authenticated; readonly application: TrafficSecrets }
-  | { readonly type: "CONNECTED" }
+  | {
+      readonly type: "WAIT_VERDICT";
+      readonly authenticated: Authenticated;
+      readonly master: Uint8Array;
+      readonly application: TrafficSecrets;
+    }
+  | { readonly type: "CONNECTED"; readonly tickets: TicketBasis }
   | { readonly type: "FAILED" };

@@ -2,10 +2,12 @@
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
 import { randomBytes } from "../base/rng.ts";
+import type { Instant } from "../base/time.ts";
 import { equalConstantTime } from "../wire/text.ts";
 import { ALERTS, alertError, CRYPTO_ERROR } from "./alerts.ts";
 import { CryptoChannel } from "./channel.ts";
 import { makeClientHello, makeShare, type OfferedShare, retryClientHello } from "./client-offer.ts";
+import { offerSession, type SessionOffer } from "./client-resumption.ts";
 import type { Authenticated, ClientState } from "./client-state.ts";
 import {
   CIPHER_SUITES,
@@ -38,6 +40,7 @@ import { emitFinished, parseFinished } from "./messages/finished.ts";
 import { describeMessage, type HandshakeMessage, parseBody } from "./messages/message.ts";
 import { parseNewSessionTicket } from "./messages/new-session-ticket.ts";
 import { type HelloRetryRequest, isDowngraded, parseServerHello, type ServerHello } from "./messages/server-hello.ts";
+import { sessionOf } from "./session.ts";
 import { Transcript } from "./transcript.ts";
 import { subjectPublicKeyInfo } from "./x509.ts";
 
@@ -49,6 +52,10 @@ class TlsClient implements TlsHandshake {
   readonly #transcript: Transcript;
   readonly #random: Uint8Array;
   #state: ClientState = { type: "START" };
+  /** True from the offer of early data to its acceptance or rejection. */
+  #awaitsEarlyData = false;
+  /** On the clock of tickets. */
+  #now = 0 as Instant;
 
   constructor(config: TlsClientConfig) {
     this.#config = config;
@@ -68,15 +75,22 @@ class TlsClient implements TlsHandshake {
     return this.#channel.pollEvent();
   }
 
-  start(): void {
+  start(now: Instant): void {
     if (this.#state.type !== "START") throw new TypeError("the handshake has already started");
+    this.#setTime(now);
     const share = makeShare(this.#config, (this.#config.groups ?? DEFAULT_GROUPS)[0]!);
-    const hello = makeClientHello(this.#config, this.#random, share);
-    this.#sendHello(hello);
-    this.#state = { type: "WAIT_SH", hello, share, retrySuite: undefined };
+    const offer = offerSession(this.#config, this.#now);
+    this.#awaitsEarlyData = offer?.session.allowsEarlyData === true && this.#config.earlyData === true;
+    const hello = this.#sendHello(makeClientHello(this.#config, this.#random, share), offer);
+    this.#state = { type: "WAIT_SH", hello, share, offer, retrySuite: undefined };
   }
 
-  handleCrypto(level: EncryptionLevel, bytes: Uint8Array): void {
+  #setTime(now: Instant): void {
+    this.#now = this.#config.wallTime?.(now) ?? now;
+  }
+
+  handleCrypto(level: EncryptionLevel, bytes: Uint8Array, now: Instant): void {
+    this.#setTime(now);
     this.#failOnError(() => {
       this.#channel.receive(level, bytes, (message) => {
         this.#state = this.#transition(this.#state, message);
@@ -93,7 +107,8 @@ class TlsClient implements TlsHandshake {
         const entry = { code: CRYPTO_ERROR + failure.alert, sentence: failure.reason };
         throw new ProtocolError("transport", entry, "certificate");
       }
-      if (state.type === "WAIT_VERDICT") this.#state = this.#complete(state.authenticated, state.application);
+      if (state.type === "WAIT_VERDICT")
+        this.#state = this.#complete(state.authenticated, state.master, state.application);
       else this.#state = { ...state, accepted: true };
     });
   }
@@ -222,9 +237,11 @@ class TlsClient implements TlsHandshake {
     const share = selected === undefined ? state.share : this.#shareFor(state.share, selected);
     this.#transcript.replaceWithHash();
     this.#transcript.append(message.bytes);
-    const hello = retryClientHello(state.hello, share, cookie);
-    this.#sendHello(hello);
-    return { type: "WAIT_SH", hello, share, retrySuite: suite };
+    // RFC 8446 §4.1.2: no early data after a retry, and no PSK for another hash.
+    if (this.#awaitsEarlyData) this.#settleEarlyData(false, state.offer!.session.alpn);
+    const offer = state.offer?.suite.hash === suite.hash ? state.offer : undefined;
+    const hello = this.#sendHello(retryClientHello(state.hello, share, cookie), offer);
+    return { type: "WAIT_SH", hello, share, offer, retrySuite: suite };
   }
 
   /** RFC 8446 §4.2.8: the group must have been offered without a share. */
@@ -251,10 +268,11 @@ class TlsClient implements TlsHandshake {
     }
     const shared = keyPair.deriveShared(entry.keyExchange);
     if (shared === undefined) throw alertError("illegal_parameter", "key_share", "unusable public key");
+    const resumed = resumedSession(state.offer, answer, suite);
     this.#transcript.append(message.bytes);
 
     const schedule = new KeySchedule(this.#config.engine, suite.hash);
-    const handshakeSecret = schedule.handshakeSecret(schedule.earlySecret(), shared);
+    const handshakeSecret = schedule.handshakeSecret(resumed?.earlySecret ?? schedule.earlySecret(), shared);
     const traffic = schedule.handshakeTraffic(handshakeSecret, this.#transcript.digest());
     this.#log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
     this.#log("SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);
@@ -262,7 +280,8 @@ class TlsClient implements TlsHandshake {
     this.#channel.emit({ ...secret, direction: "read", secret: traffic.server });
     this.#channel.emit({ ...secret, direction: "write", secret: traffic.client });
     this.#channel.readAt(EncryptionLevel.handshake);
-    return { type: "WAIT_EE", hello: state.hello, keys: { suite, group, schedule, handshakeSecret, traffic } };
+    const keys = { suite, group, schedule, handshakeSecret, traffic, resumed };
+    return { type: "WAIT_EE", hello: state.hello, keys };
   }
 
   // ---- The protected part of the server's flight ----
@@ -284,9 +303,19 @@ class TlsClient implements TlsHandshake {
     if (parameters === undefined) {
       throw alertError("missing_extension", "encrypted_extensions", "no quic_transport_parameters");
     }
+    const { resumed, suite } = state.keys;
+    // RFC 8446 §4.2.10
+    if (extensions.early_data && (resumed?.suite.name !== suite.name || resumed.session.alpn !== alpn)) {
+      throw alertError("illegal_parameter", "early_data", "accepted with another PSK, cipher suite or protocol");
+    }
+    if (this.#awaitsEarlyData) this.#settleEarlyData(extensions.early_data === true, alpn);
     this.#channel.emit({ type: "peer-parameters", bytes: parameters });
     this.#transcript.append(message.bytes);
-    const negotiated = { ...state.keys, alpn, certificateRequest: undefined };
+    const negotiated = { ...state.keys, alpn, parameters, certificateRequest: undefined };
+    if (resumed !== undefined) {
+      // RFC 8446 §4.6.1: the verdict on the certificate of the first connection still holds.
+      return { type: "WAIT_FINISHED", authenticated: { ...negotiated, signatureScheme: undefined }, accepted: true };
+    }
     return { type: "WAIT_CERT_CR", hello: state.hello, negotiated };
   }
 
@@ -354,14 +383,14 @@ class TlsClient implements TlsHandshake {
     this.#channel.readAt(EncryptionLevel.oneRtt);
     const master = schedule.masterSecret(handshakeSecret);
     const application = schedule.applicationTraffic(master, this.#transcript.digest());
-    if (state.accepted) return this.#complete(authenticated, application);
-    return { type: "WAIT_VERDICT", authenticated, application };
+    if (state.accepted) return this.#complete(authenticated, master, application);
+    return { type: "WAIT_VERDICT", authenticated, master, application };
   }
 
   // ---- The client's response ----
 
   /** The server's flight and its certificate are valid. */
-  #complete(authenticated: Authenticated, application: TrafficSecrets): ClientState {
+  #complete(authenticated: Authenticated, master: Uint8Array, application: TrafficSecrets): ClientState {
     const { suite, group, alpn, schedule, traffic, signatureScheme, certificateRequest } = authenticated;
     if (certificateRequest !== undefined) {
       // RFC 8446 §4.4.2.4: a client without a certificate sends an empty one.
@@ -371,6 +400,7 @@ class TlsClient implements TlsHandshake {
     }
     const finished = emitFinished(schedule.verifyData(traffic.client, this.#transcript.digest()));
     this.#channel.send(EncryptionLevel.handshake, finished);
+    this.#transcript.append(finished);
 
     this.#log("CLIENT_TRAFFIC_SECRET_0", application.client);
     this.#log("SERVER_TRAFFIC_SECRET_0", application.server);
@@ -378,27 +408,67 @@ class TlsClient implements TlsHandshake {
     this.#channel.emit({ ...secret, direction: "write", secret: application.client });
     this.#channel.emit({ ...secret, direction: "read", secret: application.server });
     const { serverName } = this.#config;
-    this.#channel.emit({ type: "complete", alpn, suite, group, serverName, signatureScheme });
-    return { type: "CONNECTED" };
+    const resumed = authenticated.resumed !== undefined;
+    this.#channel.emit({ type: "complete", alpn, suite, group, serverName, signatureScheme, resumed });
+    const resumptionMaster = schedule.resumptionMaster(master, this.#transcript.digest());
+    const session = { serverName, alpn, suite: suite.name, transportParameters: authenticated.parameters };
+    return { type: "CONNECTED", tickets: { schedule, resumptionMaster, session } };
   }
 
   #handleNewSessionTicket(state: ClientState & { type: "CONNECTED" }, message: HandshakeMessage): ClientState {
-    const { extensions } = parseBody(message, parseNewSessionTicket);
+    const ticket = parseBody(message, parseNewSessionTicket);
+    const { early_data: limit } = ticket.extensions;
     // RFC 9001 §4.6.1
-    if (extensions.early_data !== undefined && extensions.early_data !== 0xffff_ffff) {
-      throw protocolViolation("new_session_ticket", `max_early_data_size ${extensions.early_data}`);
+    if (limit !== undefined && limit !== 0xffff_ffff) {
+      throw protocolViolation("new_session_ticket", `max_early_data_size ${limit}`);
     }
+    const { schedule, resumptionMaster, session: basis } = state.tickets;
+    const psk = schedule.ticketPsk(resumptionMaster, ticket.ticketNonce);
+    const session = sessionOf(basis, ticket, psk, this.#now);
+    if (session !== undefined) this.#channel.emit({ type: "session", session });
     return state;
   }
 
-  #sendHello(hello: ClientHello): void {
-    const bytes = emitClientHello(hello);
+  /** Returns the ClientHello as sent, with the offered session. */
+  #sendHello(plain: ClientHello, offer: SessionOffer | undefined): ClientHello {
+    const hello = offer === undefined ? plain : offer.addTo(plain, this.#awaitsEarlyData, this.#now);
+    const bytes = offer === undefined ? emitClientHello(hello) : offer.emit(hello, this.#transcript);
+    if (offer !== undefined && this.#awaitsEarlyData) {
+      this.#channel.emit({ type: "remembered-parameters", bytes: offer.session.transportParameters });
+      const secret = offer.earlyTraffic(bytes, this.#transcript);
+      this.#log("CLIENT_EARLY_TRAFFIC_SECRET", secret);
+      const { suite } = offer;
+      this.#channel.emit({ type: "secret", level: EncryptionLevel.zeroRtt, direction: "write", suite, secret });
+    }
     this.#transcript.append(bytes);
     this.#channel.send(EncryptionLevel.initial, bytes);
+    return hello;
+  }
+
+  #settleEarlyData(accepted: boolean, alpn: string): void {
+    this.#awaitsEarlyData = false;
+    this.#channel.emit({ type: "early-data", accepted, alpn });
   }
 
   #log(label: KeyLogLabel, secret: Uint8Array): void {
     if (this.#config.keyLog !== true) return;
     this.#channel.emit({ type: "key-log", line: keyLogLine(label, this.#random, secret) });
   }
+}
+
+/** The offered session if the server selected it (RFC 8446 §4.2.11). */
+function resumedSession(
+  offer: SessionOffer | undefined,
+  { extensions }: ServerHello,
+  suite: CipherSuite,
+): SessionOffer | undefined {
+  if (extensions.pre_shared_key === undefined) return undefined;
+  // `rejectUnsolicited` has checked that there was an offer; it had one identity.
+  if (extensions.pre_shared_key !== 0) {
+    throw alertError("illegal_parameter", "pre_shared_key", `identity ${extensions.pre_shared_key} was not offered`);
+  }
+  if (offer!.suite.hash !== suite.hash) {
+    throw alertError("illegal_parameter", "pre_shared_key", "the cipher suite has another hash than the session");
+  }
+  return offer;
 }

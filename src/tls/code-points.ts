@@ -36,6 +36,9 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, number>> = 
   rsa_pss_rsae_sha512: 0x0806,
 };
 
+/** RFC 8446 §4.2.9: a pre-shared key together with a key exchange, the only mode here. */
+export const PSK_DHE_KE = 1;
+
 /** RFC 8446 §4.2.3: rsa_pkcs1_sha256, 384 and 512 may sign certificates but not handshakes. */
 export const CERTIFICATE_ONLY_SCHEMES: readonly number[] = [0x0401, 0x0501, 0x0601];
 

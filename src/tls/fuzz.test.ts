@@ -4,15 +4,26 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runs } from "../../test/properties/runs.ts";
 import { ProtocolError } from "../base/errors.ts";
-import { concat } from "../wire/text.ts";
+import { SeededRng } from "../base/rng.ts";
+import { pureEngine } from "../crypto/pure/index.ts";
+import { concat, utf8 } from "../wire/text.ts";
 import { createTlsClient } from "./client.ts";
-import { EncryptionLevel, type TlsHandshake } from "./handshake.ts";
+import { EncryptionLevel, type TicketPolicy, type TlsHandshake } from "./handshake.ts";
 import { emitMessage, MESSAGE_TYPES, type MessageName } from "./messages/message.ts";
 import { createTlsServer } from "./server.ts";
-import { clientConfig, type Flight, NOW, Pair, serverConfig } from "./testing/pair.ts";
+import { MemoryStrikeRegister } from "./strike-register.ts";
+import { clientConfig, eventOf, type Flight, NOW, Pair, serverConfig } from "./testing/pair.ts";
+import { TicketKeys } from "./tickets.ts";
 
-const good = new Pair().run();
-const retried = new Pair({ server: { groups: ["secp256r1"] } }).run();
+const tickets = (): TicketPolicy => ({
+  keys: new TicketKeys(pureEngine, new Uint8Array(32), new SeededRng(5)),
+  earlyData: { context: utf8("context"), register: new MemoryStrikeRegister() },
+});
+const good = new Pair({ server: { tickets: tickets() } }).run();
+const retried = new Pair({ server: { groups: ["secp256r1"], tickets: tickets() } }).run();
+const { session } = eventOf(good.clientEvents, "session")!;
+const resuming = { session, earlyData: true, rng: new SeededRng(6) };
+const resumed = new Pair({ client: resuming, server: { tickets: tickets() } }).run();
 
 /** Feeds bytes and answers every verdict request. Swallows the error that ends the handshake, and no other. */
 function feed(machine: TlsHandshake, flights: readonly Flight[]): void {
@@ -89,7 +100,34 @@ describe("a client survives", () => {
   });
 });
 
+describe("a client that resumes survives", () => {
+  it("a mutated flight, and arbitrary bytes after each message", () => {
+    fc.assert(
+      fc.property(fc.nat(resumed.toClient.length), anyLevel, anyBytes, mutations, (count, level, bytes, changes) => {
+        for (const flights of [
+          mutate(resumed.toClient, changes),
+          [...resumed.toClient.slice(0, count), { level, bytes }],
+        ]) {
+          const client = createTlsClient(clientConfig({ ...resuming, rng: new SeededRng(6) }));
+          client.start(NOW);
+          feed(client, flights);
+        }
+      }),
+      { numRuns: runs(300) },
+    );
+  });
+});
+
 describe("a server survives", () => {
+  it("a mutated flight that resumes", () => {
+    fc.assert(
+      fc.property(mutations, (changes) => {
+        feed(createTlsServer(serverConfig({ tickets: tickets() })), mutate(resumed.toServer, changes));
+      }),
+      { numRuns: runs(300) },
+    );
+  });
+
   it("arbitrary bytes in every state", () => {
     fc.assert(
       fc.property(fc.nat(good.toServer.length), anyLevel, anyBytes, (count, level, bytes) => {

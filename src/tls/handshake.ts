@@ -7,6 +7,9 @@
 import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
 import type { AeadName, CryptoEngine, HashName, SignatureSchemeName, Signer } from "../crypto/engine.ts";
+import type { ClientSession } from "./session.ts";
+import type { StrikeRegister } from "./strike-register.ts";
+import type { TicketKeys } from "./tickets.ts";
 
 /** The encryption levels of TLS over QUIC (RFC 9001 §2.1). */
 export const EncryptionLevel = { initial: 0, zeroRtt: 1, handshake: 2, oneRtt: 3 } as const;
@@ -24,7 +27,7 @@ export interface CipherSuite {
 
 /** A traffic secret from which QUIC derives packet keys (RFC 9001 §5.1). */
 export interface TrafficSecret {
-  readonly level: typeof EncryptionLevel.handshake | typeof EncryptionLevel.oneRtt;
+  readonly level: Exclude<EncryptionLevel, typeof EncryptionLevel.initial>;
   /** "read" protects what the peer sends. */
   readonly direction: "read" | "write";
   readonly suite: CipherSuite;
@@ -35,6 +38,12 @@ export type TlsEvent =
   | ({ readonly type: "secret" } & TrafficSecret)
   /** The peer's quic_transport_parameters extension (RFC 9001 §8.2). Precedes all application secrets. */
   | { readonly type: "peer-parameters"; readonly bytes: Uint8Array }
+  /** Client only: the server's parameters of the resumed session, which apply to 0-RTT packets. Precedes their secret. */
+  | { readonly type: "remembered-parameters"; readonly bytes: Uint8Array }
+  /** The fate of the early data that the client offered. Precedes "peer-parameters" at a client, follows it at a server. */
+  | { readonly type: "early-data"; readonly accepted: boolean; readonly alpn: string }
+  /** Client only, after the handshake: a session that another connection can resume. */
+  | { readonly type: "session"; readonly session: ClientSession }
   /** Client only: validate this chain (DER, leaf first) for this name, then call `certificateVerdict`. */
   | { readonly type: "verify-certificate"; readonly chain: readonly Uint8Array[]; readonly serverName: string }
   /** Server only, if `selectIdentity` returned "later": choose, then call `identitySelected`. */
@@ -50,7 +59,9 @@ export type TlsEvent =
       readonly suite: CipherSuite;
       readonly group: string;
       readonly serverName: string | undefined;
+      /** Undefined for a resumed session, whose server proved its identity before. */
       readonly signatureScheme: SignatureSchemeName | undefined;
+      readonly resumed: boolean;
     }
   /** A line of an SSLKEYLOGFILE (RFC 9850). Only with `keyLog`. */
   | { readonly type: "key-log"; readonly line: string };
@@ -72,6 +83,11 @@ export interface TlsCommonConfig {
   /** In order of preference; x25519, secp256r1, secp384r1 by default. A client sends a share for the first only. */
   readonly groups?: readonly ("x25519" | "secp256r1" | "secp384r1")[];
   readonly keyLog?: boolean;
+  /**
+   * The time on a clock that outlives connections and processes, for the age of tickets. Default: the given instant, which
+   * suits tickets that do not outlive the driver's clock.
+   */
+  readonly wallTime?: (now: Instant) => Instant;
 }
 
 export interface TlsClientConfig extends TlsCommonConfig {
@@ -79,6 +95,26 @@ export interface TlsClientConfig extends TlsCommonConfig {
   readonly transportParameters: Uint8Array;
   /** The name that the certificate must match; an IP literal is verified but not sent as SNI (RFC 6066 §3). */
   readonly serverName: string;
+  /** A session to resume. Ignored if it has expired or does not fit this configuration. */
+  readonly session?: ClientSession | undefined;
+  /** True to offer 0-RTT with the session, if it allows that. */
+  readonly earlyData?: boolean;
+}
+
+/** Session tickets, and what a server accepts with them. */
+export interface TicketPolicy {
+  readonly keys: TicketKeys;
+  /** If absent, early data is rejected. */
+  readonly earlyData?:
+    | {
+        /**
+         * Identifies the configuration that early data relies on (transport parameters, SETTINGS), at most 255 bytes. Early
+         * data is only accepted if it was the same when the ticket was issued (RFC 9000 §7.4.1, RFC 9114 §7.2.4.2).
+         */
+        readonly context: Uint8Array;
+        readonly register: StrikeRegister;
+      }
+    | undefined;
 }
 
 /** A server's quic_transport_parameters, which may depend on the client's. */
@@ -95,6 +131,8 @@ export interface TlsServerConfig extends TlsCommonConfig {
     serverName: string | undefined,
     schemes: readonly SignatureSchemeName[],
   ) => TlsIdentity | "later" | undefined;
+  /** If absent, no tickets are issued or accepted. */
+  readonly tickets?: TicketPolicy | undefined;
 }
 
 /**

@@ -10,3 +10,9 @@ export { CIPHER_SUITES, GROUPS, SIGNATURE_SCHEMES } from "./code-points.ts";
 export * from "./handshake.ts";
 /** The server side of a handshake. */
 export { createTlsServer } from "./server.ts";
+/** Sessions that a client can resume. */
+export type { ClientSession } from "./session.ts";
+/** Single use of early data. */
+export { MemoryStrikeRegister, REPLAY_WINDOW, type StrikeRegister } from "./strike-register.ts";
+/** The keys of a server's session tickets. */
+export { TICKET_LIFETIME, TicketKeys } from "./tickets.ts";

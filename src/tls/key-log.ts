@@ -2,8 +2,9 @@
 
 import { toHex } from "../wire/hex.ts";
 
-/** The labels of RFC 9850 §2.2 for a handshake without early data. */
+/** The labels of RFC 9850 §2.2. */
 export type KeyLogLabel =
+  | "CLIENT_EARLY_TRAFFIC_SECRET"
   | "CLIENT_HANDSHAKE_TRAFFIC_SECRET"
   | "SERVER_HANDSHAKE_TRAFFIC_SECRET"
   | "CLIENT_TRAFFIC_SECRET_0"

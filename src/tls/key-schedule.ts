@@ -1,8 +1,8 @@
 /**
- * The key schedule (RFC 8446 §7.1) for a handshake without pre-shared keys. Each stage is extracted from the previous
- * one; traffic secrets are derived from a stage and the transcript at that point.
+ * The key schedule (RFC 8446 §7.1). Each stage is extracted from the previous one; traffic secrets are derived from a
+ * stage and the transcript at that point.
  *
- *     Early Secret → Handshake Secret (adds the shared secret) → Master Secret
+ *     Early Secret (from the pre-shared key) → Handshake Secret (adds the shared secret) → Master Secret
  */
 
 import { type CryptoEngine, HASH_LENGTH, type HashName } from "../crypto/engine.ts";
@@ -27,8 +27,19 @@ export class KeySchedule {
     this.#zeros = new Uint8Array(HASH_LENGTH[hash]);
   }
 
-  earlySecret(): Uint8Array {
-    return hkdfExtract(this.#engine, this.#hash, this.#zeros, this.#zeros);
+  /** Without a pre-shared key, zeros take its place. */
+  earlySecret(psk: Uint8Array = this.#zeros): Uint8Array {
+    return hkdfExtract(this.#engine, this.#hash, this.#zeros, psk);
+  }
+
+  /** The base key of the binder of a resumption PSK (RFC 8446 §4.2.11.2). */
+  binderKey(earlySecret: Uint8Array): Uint8Array {
+    return this.deriveSecret(earlySecret, "res binder", this.#engine.hash(this.#hash, EMPTY));
+  }
+
+  /** The secret of 0-RTT packets; the transcript is the ClientHello. */
+  earlyTraffic(earlySecret: Uint8Array, transcriptHash: Uint8Array): Uint8Array {
+    return this.deriveSecret(earlySecret, "c e traffic", transcriptHash);
   }
 
   handshakeSecret(earlySecret: Uint8Array, sharedSecret: Uint8Array): Uint8Array {
@@ -58,6 +69,16 @@ export class KeySchedule {
       client: this.deriveSecret(masterSecret, "c ap traffic", transcriptHash),
       server: this.deriveSecret(masterSecret, "s ap traffic", transcriptHash),
     };
+  }
+
+  /** The source of the PSKs of tickets; the transcript ends with the client's Finished. */
+  resumptionMaster(masterSecret: Uint8Array, transcriptHash: Uint8Array): Uint8Array {
+    return this.deriveSecret(masterSecret, "res master", transcriptHash);
+  }
+
+  /** The PSK of a ticket (RFC 8446 §4.6.1). */
+  ticketPsk(resumptionMaster: Uint8Array, nonce: Uint8Array): Uint8Array {
+    return hkdfExpandLabel(this.#engine, this.#hash, resumptionMaster, "resumption", nonce, HASH_LENGTH[this.#hash]);
   }
 
   /** The salt of the next stage. */

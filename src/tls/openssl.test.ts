@@ -9,10 +9,12 @@ import { once } from "node:events";
 import net, { type AddressInfo } from "node:net";
 import tls from "node:tls";
 import { expect, it } from "vitest";
+import { DerReader, Tag } from "../crypto/der.ts";
 import { KEY_LENGTH } from "../crypto/engine.ts";
 import { hkdfExpandLabel } from "../crypto/hkdf.ts";
 import { portableEngine as engine } from "../crypto/portable/index.ts";
 import { fromHex } from "../wire/hex.ts";
+import { computeBinder } from "./binders.ts";
 import { CryptoChannel } from "./channel.ts";
 import { CIPHER_SUITES, SIGNATURE_SCHEMES } from "./code-points.ts";
 import { type CipherSuite, type CipherSuiteName, EncryptionLevel } from "./handshake.ts";
@@ -37,10 +39,12 @@ interface Wiretap {
   readonly fromClient: Uint8Array;
   readonly fromServer: Uint8Array;
   readonly keyLog: readonly string[];
+  /** The session that was resumed, in OpenSSL's form. */
+  readonly session: Uint8Array | undefined;
 }
 
 /** A connection between two OpenSSL endpoints, with all bytes on the wire. */
-async function tapConnection(suite: CipherSuiteName, serverCurve: string): Promise<Wiretap> {
+async function tapConnection(suite: CipherSuiteName, serverCurve: string, resumes = false): Promise<Wiretap> {
   const { publicKey, privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   const certificate = makeCertificate(new Uint8Array(publicKey.export({ type: "spki", format: "der" })));
   const server = tls.createServer({
@@ -56,30 +60,43 @@ async function tapConnection(suite: CipherSuiteName, serverCurve: string): Promi
     const far = net.connect((server.address() as AddressInfo).port, "127.0.0.1");
     near.on("data", (chunk) => taps.up.push(chunk)).pipe(far);
     far.on("data", (chunk) => taps.down.push(chunk)).pipe(near);
+    // A ticket may still be under way when the client has closed.
+    for (const socket of [near, far]) socket.on("error", () => {});
   });
   try {
     await once(server.listen(0, "127.0.0.1"), "listening");
     await once(relay.listen(0, "127.0.0.1"), "listening");
     const keyLog: string[] = [];
-    const serverDone = once(server, "secureConnection") as Promise<[tls.TLSSocket]>;
-    const client = tls.connect({
-      port: (relay.address() as AddressInfo).port,
-      host: "127.0.0.1",
-      servername: "example.com",
-      rejectUnauthorized: false,
-      ecdhCurve: "X25519:P-256:P-384",
-      ALPNProtocols: ["h2"],
-    });
-    client.on("keylog", (line: Buffer) => keyLog.push(line.toString("latin1")));
-    await once(client, "secureConnect");
-    const [socket] = await serverDone;
-    client.resume().end();
-    socket.resume().end();
-    await Promise.all([once(client, "close"), once(socket, "close")]);
+    const connect = async (session: Buffer | undefined): Promise<Buffer> => {
+      for (const log of [taps.up, taps.down, keyLog]) log.length = 0;
+      const serverDone = once(server, "secureConnection") as Promise<[tls.TLSSocket]>;
+      const client = tls.connect({
+        port: (relay.address() as AddressInfo).port,
+        host: "127.0.0.1",
+        servername: "example.com",
+        rejectUnauthorized: false,
+        ecdhCurve: "X25519:P-256:P-384",
+        ALPNProtocols: ["h2"],
+        ...(session === undefined ? {} : { session }),
+      });
+      const ticket = once(client, "session") as Promise<[Buffer]>;
+      client.on("keylog", (line: Buffer) => keyLog.push(line.toString("latin1")));
+      await once(client, "secureConnect");
+      expect(client.isSessionReused()).toBe(session !== undefined);
+      const [socket] = await serverDone;
+      const given = session === undefined ? (await ticket)[0] : session;
+      client.resume().end();
+      socket.resume().end();
+      await Promise.all([once(client, "close"), once(socket, "close")]);
+      return given;
+    };
+    const first = await connect(undefined);
+    if (resumes) await connect(first);
     return {
       fromClient: new Uint8Array(Buffer.concat(taps.up)),
       fromServer: new Uint8Array(Buffer.concat(taps.down)),
       keyLog,
+      session: resumes ? new Uint8Array(first) : undefined,
     };
   } finally {
     relay.close();
@@ -173,3 +190,45 @@ it.each(cases)("we match OpenSSL for $suite and $curve", async ({ suite: name, c
     transcript.append(finished.bytes);
   }
 });
+
+/** The PSK of a ticket in OpenSSL's form of a session: it follows two versions, the cipher and a session id. */
+function pskOf(session: Uint8Array): Uint8Array {
+  const fields = new DerReader(session).enter(Tag.sequence)!;
+  for (const tag of [Tag.integer, Tag.integer, Tag.octetString, Tag.octetString]) fields.take(tag);
+  return fields.take(Tag.octetString)!;
+}
+
+it.each(cases)(
+  "we compute OpenSSL's binder and secrets when it resumes with $suite and $curve",
+  async ({ suite: name, curve }) => {
+    const suite = CIPHER_SUITES[name];
+    const { fromClient, fromServer, keyLog, session } = await tapConnection(name, curve, true);
+    const schedule = new KeySchedule(engine, suite.hash);
+    const earlySecret = schedule.earlySecret(pskOf(session!));
+    const secretOf = (label: KeyLogLabel) =>
+      fromHex(
+        keyLog
+          .find((line) => line.startsWith(label))!
+          .trim()
+          .split(" ")[2]!,
+      );
+    const up = messagesIn(fromClient, suite, secretOf("CLIENT_HANDSHAKE_TRAFFIC_SECRET"));
+    const down = messagesIn(fromServer, suite, secretOf("SERVER_HANDSHAKE_TRAFFIC_SECRET"));
+    const transcript = new Transcript(engine);
+    for (let isDone = false; !isDone; ) {
+      const hello = up.shift()!;
+      const { binders } = parseBody(hello, parseClientHello).extensions.pre_shared_key!;
+      const binder = computeBinder(schedule, earlySecret, suite.hash, transcript, hello.bytes, binders);
+      expect(binders[0]).toEqual(binder);
+      const reply = down.shift()!;
+      const answer = parseBody(reply, parseServerHello);
+      isDone = answer.type === "server_hello";
+      transcript.append(hello.bytes);
+      transcript.selectHash(suite.hash);
+      if (isDone) expect(answer.extensions).toMatchObject({ pre_shared_key: 0 });
+      else transcript.replaceWithHash();
+      transcript.append(reply.bytes);
+    }
+    expect(down.map((message) => message.name)).toEqual(["encrypted_extensions", "finished"]);
+  },
+);

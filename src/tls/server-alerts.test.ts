@@ -41,6 +41,11 @@ function without(name: ExtensionName): ClientHello {
   return { ...HELLO, extensions };
 }
 
+function withoutModes(hello: ClientHello): ClientHello {
+  const { psk_key_exchange_modes: _, ...extensions } = hello.extensions;
+  return { ...hello, extensions };
+}
+
 describe("a server aborts on a ClientHello", () => {
   const binder = new Uint8Array(32);
   const psk = { identities: [{ identity: uint8(1), obfuscatedTicketAge: 0 }], binders: [binder] };
@@ -103,7 +108,11 @@ describe("a server aborts on a ClientHello", () => {
       withExtensions({ key_share: [{ group: 0x0017, keyExchange: new Uint8Array(65).fill(4) }] }),
     ],
     ["with a cookie that the server did not send", "illegal_parameter", withExtensions({ cookie: uint8(1) })],
-    ["with pre_shared_key but no psk_key_exchange_modes", "missing_extension", withExtensions({ pre_shared_key: psk })],
+    [
+      "with pre_shared_key but no psk_key_exchange_modes",
+      "missing_extension",
+      withoutModes(withExtensions({ pre_shared_key: psk })),
+    ],
     [
       "with more identities than binders",
       "illegal_parameter",
@@ -269,7 +278,7 @@ describe("what a server tolerates", () => {
       },
     ],
     [
-      "pre-shared keys and early data, which it does not use",
+      "a ticket that it did not issue, with early data",
       withExtensions({
         early_data: true,
         psk_key_exchange_modes: [1],
@@ -289,7 +298,7 @@ describe("what a server tolerates", () => {
       const server = serve(emitClientHello(hello));
       const types: string[] = [];
       for (let event = server.pollEvent(); event !== undefined; event = server.pollEvent()) types.push(event.type);
-      expect(types).toEqual(["peer-parameters", "secret", "secret", "secret"]);
+      expect(types.filter((type) => type !== "early-data")).toEqual(["peer-parameters", "secret", "secret", "secret"]);
     });
   }
 });

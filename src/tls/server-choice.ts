@@ -77,10 +77,16 @@ function checkShares({ extensions }: AcceptableHello): void {
   }
 }
 
-export function chooseSuite(config: TlsServerConfig, hello: AcceptableHello): CipherSuite {
-  const name = (config.cipherSuites ?? DEFAULT_CIPHER_SUITES).find((candidate) =>
+/** `preferred` is the suite of the session to be resumed: its early data needs exactly that one. */
+export function chooseSuite(
+  config: TlsServerConfig,
+  hello: AcceptableHello,
+  preferred: CipherSuite | undefined,
+): CipherSuite {
+  const common = (config.cipherSuites ?? DEFAULT_CIPHER_SUITES).filter((candidate) =>
     hello.cipherSuites.includes(CIPHER_SUITES[candidate].id),
   );
+  const name = common.find((candidate) => candidate === preferred?.name) ?? common[0];
   if (name === undefined) throw alertError("handshake_failure", "client_hello", "no cipher suite in common");
   return CIPHER_SUITES[name];
 }
@@ -152,10 +158,11 @@ export function callHost<T>(what: string, act: () => T): T {
   }
 }
 
-/** The ClientHello that a HelloRetryRequest answered, and the group that it requested. */
+/** The ClientHello that a HelloRetryRequest answered, and what that request selected. */
 export interface Retry {
   readonly hello: ClientHello;
   readonly group: GroupName;
+  readonly suite: CipherSuite;
 }
 
 /**

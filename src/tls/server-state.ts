@@ -1,10 +1,11 @@
 /**
  * The states of a server and what it knows in each, named as in the diagram of RFC 8446 §A.2. States in which a server
- * without early data and client certificates never waits are missing (RECVD_CH, NEGOTIATED, WAIT_EOED, WAIT_FLIGHT2,
- * WAIT_CERT, WAIT_CV).
+ * without client certificates never waits are missing (RECVD_CH, NEGOTIATED, WAIT_FLIGHT2, WAIT_CERT, WAIT_CV), and so is
+ * WAIT_EOED, because QUIC has no EndOfEarlyData (RFC 9001 §8.3).
  */
 
 import type { TlsEvent } from "./handshake.ts";
+import type { KeySchedule } from "./key-schedule.ts";
 import type { HandshakeMessage } from "./messages/message.ts";
 import type { Retry } from "./server-choice.ts";
 
@@ -21,6 +22,8 @@ export type ServerState =
       /** Protects what the client sends next. */
       readonly clientSecret: Uint8Array;
       readonly completion: Completion;
+      /** Present if the client can use tickets: derives the PSK of one. */
+      readonly ticket: { readonly schedule: KeySchedule; readonly master: Uint8Array } | undefined;
     }
   | { readonly type: "CONNECTED" }
   | { readonly type: "FAILED" };

@@ -2,6 +2,7 @@
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
 import { randomBytes } from "../base/rng.ts";
+import { type Instant, toSeconds } from "../base/time.ts";
 import { equalConstantTime } from "../wire/text.ts";
 import { ALERTS, alertError } from "./alerts.ts";
 import { CryptoChannel } from "./channel.ts";
@@ -15,13 +16,14 @@ import {
   type TlsServerConfig,
 } from "./handshake.ts";
 import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
-import { KeySchedule, type TrafficSecrets } from "./key-schedule.ts";
+import { KeySchedule } from "./key-schedule.ts";
 import { emitCertificate } from "./messages/certificate.ts";
 import { emitCertificateVerify, signedContent } from "./messages/certificate-verify.ts";
 import { type ClientHello, parseClientHello } from "./messages/client-hello.ts";
 import { emitEncryptedExtensions } from "./messages/encrypted-extensions.ts";
 import { emitFinished, parseFinished } from "./messages/finished.ts";
 import { describeMessage, type HandshakeMessage, parseBody } from "./messages/message.ts";
+import { emitNewSessionTicket } from "./messages/new-session-ticket.ts";
 import { emitServerHello } from "./messages/server-hello.ts";
 import {
   type AcceptableHello,
@@ -36,10 +38,14 @@ import {
   type Retry,
   schemesOf,
 } from "./server-choice.ts";
+import { acceptsEarlyData, acceptsTickets, findSession, type OfferedSession, resume } from "./server-resumption.ts";
 import type { ServerState } from "./server-state.ts";
+import { TICKET_LIFETIME } from "./tickets.ts";
 import { Transcript } from "./transcript.ts";
 
 export const createTlsServer = (config: TlsServerConfig): TlsHandshake => new TlsServer(config);
+
+const MAX_NAME = 255;
 
 class TlsServer implements TlsHandshake {
   readonly #config: TlsServerConfig;
@@ -47,6 +53,8 @@ class TlsServer implements TlsHandshake {
   readonly #transcript: Transcript;
   #state: ServerState = { type: "START", retry: undefined };
   #transportParameters: Uint8Array | undefined;
+  /** On the clock of tickets. */
+  #now = 0 as Instant;
 
   constructor(config: TlsServerConfig) {
     this.#config = config;
@@ -68,7 +76,8 @@ class TlsServer implements TlsHandshake {
   /** Does nothing: the client sends first. */
   start(): void {}
 
-  handleCrypto(level: EncryptionLevel, bytes: Uint8Array): void {
+  handleCrypto(level: EncryptionLevel, bytes: Uint8Array, now: Instant): void {
+    this.#now = this.#config.wallTime?.(now) ?? now;
     this.#failOnError(() => {
       this.#channel.receive(level, bytes, (message) => {
         this.#state = this.#transition(this.#state, message);
@@ -76,7 +85,8 @@ class TlsServer implements TlsHandshake {
     });
   }
 
-  identitySelected(identity: TlsIdentity | undefined): void {
+  identitySelected(identity: TlsIdentity | undefined, now: Instant): void {
+    this.#now = this.#config.wallTime?.(now) ?? now;
     this.#failOnError(() => {
       const state = this.#state;
       if (state.type !== "WAIT_IDENTITY") throw new TypeError(`no identity is expected in state ${state.type}`);
@@ -127,15 +137,22 @@ class TlsServer implements TlsHandshake {
   ): ServerState {
     const hello = checkClientHello(parseBody(message, parseClientHello));
     if (retry !== undefined) checkRetriedHello(retry, hello);
-    const suite = chooseSuite(this.#config, hello);
+    const offered = findSession(this.#config.tickets, hello, this.#now);
+    // RFC 8446 §4.1.4: the suite of the HelloRetryRequest stays.
+    const suite = retry?.suite ?? chooseSuite(this.#config, hello, offered?.contents.suite);
     const { group, share } = chooseGroup(this.#config, hello);
     const alpn = chooseProtocol(this.#config, hello);
     this.#transportParameters ??= this.#ownParameters(hello.extensions.quic_transport_parameters);
     this.#transcript.selectHash(suite.hash);
-    if (share === undefined) return this.#requestShare({ hello, group }, suite, message);
+    if (share === undefined) {
+      // RFC 8446 §4.2.10: a retry rejects early data.
+      if (hello.extensions.early_data) this.#channel.emit({ type: "early-data", accepted: false, alpn });
+      return this.#requestShare({ hello, group, suite }, message);
+    }
 
     const { server_name: serverName } = hello.extensions;
     const schemes = schemesOf(hello);
+    // Also for a session to be resumed: the server may no longer serve that name.
     const selected = callHost("selecting a certificate", () => selectIdentity(serverName, schemes));
     if (selected === "later") {
       this.#channel.emit({ type: "select-identity", serverName, schemes });
@@ -145,21 +162,33 @@ class TlsServer implements TlsHandshake {
     const keyPair = this.#config.engine.generateKeyPair(group, this.#config.rng);
     const shared = keyPair.deriveShared(share);
     if (shared === undefined) throw alertError("illegal_parameter", "key_share", "unusable public key");
+    const schedule = new KeySchedule(this.#config.engine, suite.hash);
+    const psk = offered && resume(this.#config.engine, offered, suite, hello, message.bytes, this.#transcript);
+    const session = psk && offered;
+    const earlySecret = psk ?? schedule.earlySecret();
     this.#channel.emit({ type: "peer-parameters", bytes: hello.extensions.quic_transport_parameters });
     this.#transcript.append(message.bytes);
-    this.#sendServerHello(suite, GROUPS[group], keyPair.publicKey);
+    const acceptsEarly = this.#decideEarlyData(hello, session, suite, alpn, retry !== undefined);
+    const secret = { type: "secret", suite } as const;
+    if (acceptsEarly) {
+      const early = schedule.earlyTraffic(earlySecret, this.#transcript.digest());
+      this.#log(hello, "CLIENT_EARLY_TRAFFIC_SECRET", early);
+      this.#channel.emit({ ...secret, level: EncryptionLevel.zeroRtt, direction: "read", secret: early });
+    }
+    this.#sendServerHello(suite, GROUPS[group], keyPair.publicKey, session);
 
-    const schedule = new KeySchedule(this.#config.engine, suite.hash);
-    const handshakeSecret = schedule.handshakeSecret(schedule.earlySecret(), shared);
+    const handshakeSecret = schedule.handshakeSecret(earlySecret, shared);
     const traffic = schedule.handshakeTraffic(handshakeSecret, this.#transcript.digest());
     this.#log(hello, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
     this.#log(hello, "SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);
-    const secret = { type: "secret", suite } as const;
     this.#channel.emit({ ...secret, level: EncryptionLevel.handshake, direction: "write", secret: traffic.server });
     this.#channel.emit({ ...secret, level: EncryptionLevel.handshake, direction: "read", secret: traffic.client });
     this.#channel.readAt(EncryptionLevel.handshake);
 
-    this.#sendFlight(hello, alpn, choice, schedule, traffic);
+    this.#sendExtensions(hello, alpn, acceptsEarly);
+    // RFC 8446 §2.2: the server proved its identity in the first connection.
+    if (session === undefined) this.#sendCertificate(choice);
+    this.#send(EncryptionLevel.handshake, emitFinished(schedule.verifyData(traffic.server, this.#transcript.digest())));
     const master = schedule.masterSecret(handshakeSecret);
     const application = schedule.applicationTraffic(master, this.#transcript.digest());
     this.#log(hello, "CLIENT_TRAFFIC_SECRET_0", application.client);
@@ -170,19 +199,46 @@ class TlsServer implements TlsHandshake {
       type: "WAIT_FINISHED",
       verifyData: schedule.verifyData(traffic.client, this.#transcript.digest()),
       clientSecret: application.client,
-      completion: { type: "complete", alpn, suite, group, serverName, signatureScheme: choice.scheme },
+      completion: {
+        type: "complete",
+        alpn,
+        suite,
+        group,
+        serverName,
+        signatureScheme: session === undefined ? choice.scheme : undefined,
+        resumed: session !== undefined,
+      },
+      ticket: acceptsTickets(hello) ? { schedule, master } : undefined,
     };
   }
 
+  #decideEarlyData(
+    hello: AcceptableHello,
+    session: OfferedSession | undefined,
+    suite: CipherSuite,
+    alpn: string,
+    isRetried: boolean,
+  ): boolean {
+    if (hello.extensions.early_data === undefined) return false;
+    const { tickets } = this.#config;
+    const accepted =
+      session !== undefined &&
+      callHost("claiming early data", () =>
+        acceptsEarlyData(tickets!, session, hello, { suite, alpn, isRetried }, this.#now),
+      );
+    this.#channel.emit({ type: "early-data", accepted, alpn });
+    return accepted;
+  }
+
   /** RFC 8446 §4.1.4 */
-  #requestShare(retry: Retry, suite: CipherSuite, message: HandshakeMessage): ServerState {
+  #requestShare(retry: Retry, message: HandshakeMessage): ServerState {
     this.#transcript.append(message.bytes);
     this.#transcript.replaceWithHash();
     const request = emitServerHello({
       type: "hello_retry_request",
       legacyVersion: LEGACY_VERSION,
       legacySessionIdEcho: new Uint8Array(0),
-      cipherSuite: suite.id,
+      cipherSuite: retry.suite.id,
       extensions: { supported_versions: TLS_1_3, key_share: GROUPS[retry.group] },
     });
     this.#send(EncryptionLevel.initial, request);
@@ -194,41 +250,44 @@ class TlsServer implements TlsHandshake {
     return typeof transportParameters === "function" ? transportParameters(client) : transportParameters;
   }
 
-  #sendServerHello(suite: CipherSuite, group: number, keyExchange: Uint8Array): void {
+  #sendServerHello(
+    suite: CipherSuite,
+    group: number,
+    keyExchange: Uint8Array,
+    session: OfferedSession | undefined,
+  ): void {
     const hello = emitServerHello({
       type: "server_hello",
       legacyVersion: LEGACY_VERSION,
       random: randomBytes(this.#config.rng, 32),
       legacySessionIdEcho: new Uint8Array(0),
       cipherSuite: suite.id,
-      extensions: { supported_versions: TLS_1_3, key_share: { group, keyExchange } },
+      extensions: {
+        supported_versions: TLS_1_3,
+        key_share: { group, keyExchange },
+        ...(session === undefined ? {} : { pre_shared_key: session.index }),
+      },
     });
     this.#send(EncryptionLevel.initial, hello);
   }
 
-  /** Sends EncryptedExtensions to Finished. */
-  #sendFlight(
-    hello: AcceptableHello,
-    alpn: string,
-    { identity, scheme }: IdentityChoice,
-    schedule: KeySchedule,
-    traffic: TrafficSecrets,
-  ): void {
+  #sendExtensions(hello: AcceptableHello, alpn: string, acceptsEarly: boolean): void {
     const extensions = emitEncryptedExtensions({
       ...(hello.extensions.server_name === undefined ? {} : { server_name: true }), // RFC 6066 §3
       application_layer_protocol_negotiation: alpn,
+      ...(acceptsEarly ? { early_data: true } : {}),
       quic_transport_parameters: this.#transportParameters!,
     });
     this.#send(EncryptionLevel.handshake, extensions);
+  }
 
+  #sendCertificate({ identity, scheme }: IdentityChoice): void {
     const entries = identity.chain.map((certificate) => ({ certificate, extensions: {} }));
     this.#send(EncryptionLevel.handshake, emitCertificate({ requestContext: new Uint8Array(0), entries }));
 
     const content = signedContent(this.#transcript.digest());
     const signature = callHost("signing", () => identity.signer.sign(scheme, content));
     this.#send(EncryptionLevel.handshake, emitCertificateVerify({ algorithm: SIGNATURE_SCHEMES[scheme], signature }));
-
-    this.#send(EncryptionLevel.handshake, emitFinished(schedule.verifyData(traffic.server, this.#transcript.digest())));
   }
 
   #handleFinished(state: ServerState & { type: "WAIT_FINISHED" }, message: HandshakeMessage): ServerState {
@@ -248,7 +307,40 @@ class TlsServer implements TlsHandshake {
       secret: clientSecret,
     });
     this.#channel.emit(completion);
+    this.#transcript.append(message.bytes);
+    this.#sendTicket(state);
     return { type: "CONNECTED" };
+  }
+
+  /** RFC 8446 §4.6.1 */
+  #sendTicket({ ticket: basis, completion }: ServerState & { type: "WAIT_FINISHED" }): void {
+    const { tickets, rng } = this.#config;
+    const { suite, alpn, serverName } = completion;
+    if (basis === undefined || tickets === undefined) return;
+    // Longer than any DNS name; the ticket would be as long.
+    if (serverName !== undefined && serverName.length > MAX_NAME) return;
+    const { schedule, master } = basis;
+    const ticketNonce = Uint8Array.of(0); // distinguishes the tickets of one connection; there is one
+    const psk = schedule.ticketPsk(schedule.resumptionMaster(master, this.#transcript.digest()), ticketNonce);
+    const ticketAgeAdd = rng.uint32();
+    const contents = {
+      suite,
+      psk,
+      issuedAt: this.#now,
+      ageAdd: ticketAgeAdd,
+      serverName,
+      alpn,
+      earlyContext: tickets.earlyData?.context ?? new Uint8Array(0),
+    };
+    const message = emitNewSessionTicket({
+      ticketLifetime: toSeconds(TICKET_LIFETIME),
+      ticketAgeAdd,
+      ticketNonce,
+      ticket: tickets.keys.seal(contents, this.#now),
+      // RFC 9001 §4.6.1: QUIC limits early data by its transport parameters.
+      extensions: tickets.earlyData === undefined ? {} : { early_data: 0xffff_ffff },
+    });
+    this.#channel.send(EncryptionLevel.oneRtt, message);
   }
 
   #send(level: EncryptionLevel, message: Uint8Array): void {

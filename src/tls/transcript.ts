@@ -39,6 +39,12 @@ export class Transcript {
     this.#running.update(emitMessage("message_hash", firstHello));
   }
 
+  /** The hash of everything so far and `message`, which is not added: for the binders of a ClientHello. */
+  digestWith(hash: HashName, message: Uint8Array): Uint8Array {
+    if (this.#running === undefined) return this.#engine.hash(hash, concat(this.#waiting, message));
+    return this.#running.digestWith(message);
+  }
+
   /** The hash so far. Requires `selectHash`. */
   digest(): Uint8Array {
     return this.#running!.digest();

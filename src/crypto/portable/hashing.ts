@@ -19,6 +19,10 @@ class PortableHash implements RunningHash {
   digest(): Uint8Array {
     return plain(this.#hash.copy().digest());
   }
+
+  digestWith(more: Uint8Array): Uint8Array {
+    return plain(this.#hash.copy().update(more).digest());
+  }
 }
 
 export const createRunningHash = (hash: HashName): RunningHash => new PortableHash(hash);

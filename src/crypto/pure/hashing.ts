@@ -11,6 +11,7 @@ export function createRunningHash(name: HashName): RunningHash {
   return {
     update: (bytes) => void running.update(bytes),
     digest: () => running.clone().digest(),
+    digestWith: (more) => running.clone().update(more).digest(),
   };
 }
 

@@ -109,6 +109,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     this.#host.emit(event);
   }
 
+  onSession(event: Extract<TlsEvent, { type: "session" }>): void {
+    this.#host.emit(event);
+  }
+
   onKeyLog(line: string): void {
     this.#host.emit({ type: "key-log", line });
   }
@@ -232,7 +236,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     if (level === EncryptionLevel.oneRtt) {
       if (direction === "read") oneRtt.installRead(suite, secret.secret, version);
       else oneRtt.installWrite(suite, secret.secret, version);
-    } else {
+    } else if (level === EncryptionLevel.handshake) {
       const space = spaces.get(level);
       if (space === undefined) return;
       space[direction] = derivePacketKeys(config.engine, suite.aead, suite.hash, secret.secret, version);

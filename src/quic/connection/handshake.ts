@@ -19,6 +19,7 @@ export interface HandshakeListener {
   onComplete(complete: Extract<TlsEvent, { type: "complete" }>): void;
   onVerifyCertificate(event: Extract<TlsEvent, { type: "verify-certificate" }>): void;
   onSelectIdentity(event: Extract<TlsEvent, { type: "select-identity" }>): void;
+  onSession(event: Extract<TlsEvent, { type: "session" }>): void;
   onKeyLog(line: string): void;
 }
 
@@ -109,6 +110,9 @@ export class Handshake implements HandshakeProgress {
         break;
       case "select-identity":
         this.#listener.onSelectIdentity(event);
+        break;
+      case "session":
+        this.#listener.onSession(event);
         break;
       case "key-log":
         this.#listener.onKeyLog(event.line);

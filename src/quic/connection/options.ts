@@ -18,9 +18,17 @@ export type ConnectionEvent =
   | Extract<TlsEvent, { type: "verify-certificate" }>
   /** Server only: choose an identity, then call `identitySelected`. */
   | Extract<TlsEvent, { type: "select-identity" }>
+  /** Client only: a session that the next connection can resume. */
+  | Extract<TlsEvent, { type: "session" }>
   | Extract<TlsEvent, { type: "key-log" }>;
 
-const FOR_HOST: readonly ConnectionEvent["type"][] = ["silence", "verify-certificate", "select-identity", "key-log"];
+const FOR_HOST: readonly ConnectionEvent["type"][] = [
+  "silence",
+  "verify-certificate",
+  "select-identity",
+  "session",
+  "key-log",
+];
 
 /** False for events that are for the connection's host, and not for the protocol above it. */
 export const isTransportEvent = (event: ConnectionEvent): event is TransportEvent => !FOR_HOST.includes(event.type);

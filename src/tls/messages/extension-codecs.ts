@@ -112,7 +112,7 @@ export const keyShareList: Codec<readonly KeyShareEntry[]> = {
   emit: (entries) => vector16(...entries.map(keyShare.emit)),
 };
 
-/** RFC 8446 §4.2.11, far enough to tell valid from malformed: this side never resumes. */
+/** RFC 8446 §4.2.11 */
 export interface OfferedPsks {
   readonly identities: readonly { readonly identity: Uint8Array; readonly obfuscatedTicketAge: number }[];
   readonly binders: readonly Uint8Array[];

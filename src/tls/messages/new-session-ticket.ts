@@ -1,4 +1,4 @@
-/** NewSessionTicket (RFC 8446 §4.6.1). Parsed to be checked, never used: there is no resumption. */
+/** NewSessionTicket (RFC 8446 §4.6.1). */
 
 import type { Reader } from "../../wire/reader.ts";
 import { type Extensions, emitExtensions, parseExtensions } from "./extensions.ts";

@@ -48,6 +48,8 @@ export interface PairOptions {
   readonly toClient?: Tamper;
   /** Bytes delivered at a time; whole messages by default. */
   readonly chunk?: number;
+  /** The time at which everything happens. */
+  readonly now?: Instant;
   /** The host's verdict on the certificate: accepted by default; "later" leaves it to the test. */
   readonly verdict?: "accept" | "later" | { readonly alert: number; readonly reason: string };
 }
@@ -63,17 +65,19 @@ export class Pair {
   readonly toServer: Flight[] = [];
   readonly toClient: Flight[] = [];
   readonly #options: PairOptions;
+  readonly #now: Instant;
 
   constructor(options: PairOptions = {}) {
     this.#options = options;
+    this.#now = options.now ?? NOW;
     this.client = createTlsClient(clientConfig(options.client));
     this.server = createTlsServer(serverConfig(options.server));
   }
 
   /** Runs until both sides are idle; throws what they throw. */
   run(): this {
-    this.client.start(NOW);
-    this.server.start(NOW);
+    this.client.start(this.#now);
+    this.server.start(this.#now);
     this.settle();
     return this;
   }
@@ -97,7 +101,7 @@ export class Pair {
       log.push({ level: next.level, bytes });
       const step = this.#options.chunk ?? bytes.length;
       for (let at = 0; at < bytes.length; at += step) {
-        to.handleCrypto(next.level, bytes.subarray(at, at + step), NOW);
+        to.handleCrypto(next.level, bytes.subarray(at, at + step), this.#now);
         this.#drainEvents();
       }
     }
@@ -109,7 +113,7 @@ export class Pair {
       this.clientEvents.push(event);
       if (event.type !== "verify-certificate") continue;
       const verdict = this.#options.verdict ?? "accept";
-      if (verdict !== "later") this.client.certificateVerdict(verdict === "accept" ? undefined : verdict, NOW);
+      if (verdict !== "later") this.client.certificateVerdict(verdict === "accept" ? undefined : verdict, this.#now);
     }
     for (let event = this.server.pollEvent(); event !== undefined; event = this.server.pollEvent()) {
       this.serverEvents.push(event);
