@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
 import { certificates } from "./certificates.ts";
 import { coldStart } from "./cold-start.ts";
+import { controllers } from "./controllers.ts";
 import { frameworks } from "./frameworks.ts";
 import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   soak,
   "cold-start": coldStart,
   certificates,
+  controllers,
 };
 
 const { values, positionals } = parseArgs({

@@ -1,9 +1,12 @@
 /** The messages between the benchmark and its own processes. */
 
+import type { CongestionControl } from "../src/congestion/index.ts";
+
 export interface ServerOrder {
   readonly certFile: string;
   readonly keyFile: string;
   readonly directory: string;
+  readonly congestionControl?: CongestionControl;
 }
 
 export interface ServerReady {

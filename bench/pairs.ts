@@ -2,6 +2,8 @@
 
 import type { RunningServer } from "../interop/peer.ts";
 import { Skip } from "../interop/result.ts";
+import type { UdpRelayOptions } from "../src/host/relay/options.ts";
+import { startUdpRelay, type UdpRelay } from "../src/host/relay/udp-relay.ts";
 import { type ClientName, createLoadClient, type Load, type LoadClient } from "./clients.ts";
 import { cpuOf, memoryOf } from "./proc.ts";
 import type { Scratch } from "./scratch.ts";
@@ -12,6 +14,8 @@ export interface PairSpec {
   readonly server: ServerName;
   readonly client: ClientName;
   readonly load: Omit<Load, "port">;
+  /** A link between them; by default there is only the loopback interface. */
+  readonly link?: Pick<UdpRelayOptions, "up" | "down">;
 }
 
 /** Medians over all rounds. */
@@ -122,8 +126,14 @@ async function measure(
   return { costs, remarks };
 }
 
+/** A new relay for each round, so that the same packets are lost in each. */
+async function relayTo(port: number, { link }: PairSpec): Promise<UdpRelay | undefined> {
+  return link && (await startUdpRelay({ server: { host: "127.0.0.1", port }, ...link }));
+}
+
 async function measureRound({ spec, server, client }: RunningPair): Promise<Round> {
   const before = cpuOf(server.pid);
-  const { cpu, seconds, peak } = await client.run({ ...spec.load, port: server.port });
+  await using relay = await relayTo(server.port, spec);
+  const { cpu, seconds, peak } = await client.run({ ...spec.load, port: relay?.port ?? server.port });
   return { serverCpu: cpuOf(server.pid) - before, clientCpu: cpu, seconds, clientPeak: peak };
 }

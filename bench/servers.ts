@@ -5,12 +5,13 @@ import { join } from "node:path";
 import type { PeerEntry, RunningServer } from "../interop/peer.ts";
 import { caddy } from "../interop/peers/caddy.ts";
 import { ngtcp2 } from "../interop/peers/ngtcp2.ts";
+import type { CongestionControl } from "../src/congestion/index.ts";
 import type { ServerOrder, ServerReady } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** "before" is our server from another checkout. */
-export type ServerName = "ours" | "before" | "caddy" | "ngtcp2" | "node:http2";
+export type ServerName = "ours" | "ours, NewReno" | "ours, BBR" | "before" | "caddy" | "ngtcp2" | "node:http2";
 
 export async function startServer(
   name: ServerName,
@@ -21,6 +22,10 @@ export async function startServer(
   switch (name) {
     case "ours":
       return startOwn("own-server", scratch);
+    case "ours, NewReno":
+      return startOwn("own-server", scratch, undefined, "newreno");
+    case "ours, BBR":
+      return startOwn("own-server", scratch, undefined, "bbr");
     case "before":
       return startOwn("own-server", scratch, before);
     case "node:http2":
@@ -38,10 +43,16 @@ export async function startOwn(
   name: "own-server" | "http2-server",
   { identity, site }: Scratch,
   checkout?: string,
+  congestionControl?: CongestionControl,
 ): Promise<RunningServer> {
   const child = new OwnProcess(name, checkout);
   const { certFile, keyFile } = identity;
-  const order: ServerOrder = { certFile, keyFile, directory: site.directory };
+  const order: ServerOrder = {
+    certFile,
+    keyFile,
+    directory: site.directory,
+    ...(congestionControl === undefined ? {} : { congestionControl }),
+  };
   const { port } = await child.request<ServerReady>(order);
   return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
 }

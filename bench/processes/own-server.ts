@@ -36,13 +36,14 @@ const dynamic = createFetchHandler(async (request) => {
   return new Response(body);
 });
 
-process.once("message", async ({ certFile, keyFile, directory }: ServerOrder) => {
+process.once("message", async ({ certFile, keyFile, directory, congestionControl }: ServerOrder) => {
   const files = new FileService(directory);
   const onExchange = (exchange: ServerExchange): void =>
     /^\/(stream|together)\//.test(exchange.path) ? dynamic.handle(exchange) : files.handle(exchange);
   const listener = new QuicListener({
     identities: [loadIdentity({ cert: readFileSync(certFile), key: readFileSync(keyFile) })],
     onExchange,
+    quic: { congestionControl },
   });
   const { port } = await listener.listen(0, "127.0.0.1");
   process.send!({ port } satisfies ServerReady);

@@ -17,5 +17,7 @@ const CONTROLLERS = {
 
 export type CongestionControl = keyof typeof CONTROLLERS;
 
+export const CONGESTION_CONTROLS = Object.keys(CONTROLLERS) as readonly CongestionControl[];
+
 export const createController = (name: CongestionControl, maxDatagramSize: number, rng: Rng): CongestionController =>
   new CONTROLLERS[name](maxDatagramSize, rng);

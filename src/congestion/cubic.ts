@@ -42,17 +42,29 @@ export class CubicLaw implements AvoidanceLaw {
   #maxWindow = 0;
   /** RFC 9438 §4.1.2, cwnd_prior. */
   #priorWindow = 0;
+  /** Bytes by which NewReno's window would have grown since the last reduction, before the epoch began. */
+  #gain = 0;
   #epoch: Epoch | undefined;
 
   onReduction(window: number): void {
     this.#priorWindow = window;
     // RFC 9438 §4.7, fast convergence: leave room for new flows while the available share shrinks.
     this.#maxWindow = window < this.#maxWindow ? (window * (1 + BETA)) / 2 : window;
+    this.#gain = 0;
     this.#epoch = undefined;
   }
 
   reset(): void {
+    this.#gain = 0;
     this.#epoch = undefined;
+  }
+
+  /**
+   * deviation: RFC 9438 §4.3 counts from the end of recovery. RFC 8312 §4.2, which others follow, counts from the
+   * congestion event; without that round trip, frequent losses would make this the slowest flow.
+   */
+  onRecovering(acknowledged: number, window: number, maxDatagramSize: number): void {
+    if (this.#epoch === undefined) this.#gain += (ALPHA * maxDatagramSize * acknowledged) / window;
   }
 
   grow(acknowledged: number, window: number, maxDatagramSize: number, rtt: RttView, now: Instant): number {
@@ -66,7 +78,7 @@ export class CubicLaw implements AvoidanceLaw {
     const alpha = epoch.estimate >= this.#priorWindow ? 1 : ALPHA;
     epoch.estimate += (alpha * maxDatagramSize * acknowledged) / window;
     const seconds = (now - epoch.start) / MICROS_PER_SECOND;
-    if (curve(epoch, seconds, maxDatagramSize) < epoch.estimate) return Math.max(window, epoch.estimate);
+    if (curve(epoch, seconds, maxDatagramSize) < epoch.estimate) return Math.max(window, nearest(epoch.estimate, maxDatagramSize));
     // RFC 9438 §4.2, §4.4, §4.5.
     const ahead = curve(epoch, seconds + rtt.smoothed / MICROS_PER_SECOND, maxDatagramSize);
     const target = Math.min(Math.max(ahead, window), MAX_GROWTH * window);
@@ -78,11 +90,12 @@ export class CubicLaw implements AvoidanceLaw {
   }
 
   snapshot(): () => void {
-    const [maxWindow, priorWindow] = [this.#maxWindow, this.#priorWindow];
+    const [maxWindow, priorWindow, gain] = [this.#maxWindow, this.#priorWindow, this.#gain];
     const epoch = this.#epoch === undefined ? undefined : { ...this.#epoch };
     return () => {
       this.#maxWindow = maxWindow;
       this.#priorWindow = priorWindow;
+      this.#gain = gain;
       this.#epoch = epoch;
     };
   }
@@ -94,12 +107,16 @@ export class CubicLaw implements AvoidanceLaw {
       start: now,
       k: Math.cbrt(missing / maxDatagramSize / C),
       plateau: window + missing,
-      estimate: window,
+      estimate: window + this.#gain,
       underusedSince: undefined,
     };
     return this.#epoch;
   }
 }
+
+/** Only whole datagrams are sent: rounding down would waste half of one on average, which matters in small windows. */
+const nearest = (window: number, maxDatagramSize: number): number =>
+  Math.round(window / maxDatagramSize) * maxDatagramSize;
 
 /** RFC 9438 §4.2, W_cubic(t). */
 const curve = ({ k, plateau }: Epoch, seconds: number, maxDatagramSize: number): number =>

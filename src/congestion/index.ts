@@ -10,7 +10,7 @@ export {
   type RttView,
 } from "./controller.ts";
 /** The controllers, also by name. */
-export { type CongestionControl, createController } from "./controllers.ts";
+export { CONGESTION_CONTROLS, type CongestionControl, createController } from "./controllers.ts";
 export { Cubic } from "./cubic.ts";
 /** Measures how fast the network delivers. */
 export { DeliveryRate, type PacketDelivery, type RateSample } from "./delivery-rate.ts";

@@ -37,6 +37,8 @@ export interface AvoidanceLaw {
   onReduction(window: number): void;
   /** `acknowledged` bytes of a filled window were acknowledged. Returns the new window, never a smaller one. */
   grow(acknowledged: number, window: number, maxDatagramSize: number, rtt: RttView, now: Instant): number;
+  /** `acknowledged` bytes sent before the last congestion event were acknowledged; they do not grow the window. */
+  onRecovering(acknowledged: number, window: number, maxDatagramSize: number): void;
   /** Bytes were acknowledged, but the window was not filled, so it does not grow. */
   onUnderused(now: Instant): void;
   /** The window starts again from its minimum (RFC 9002 §7.6.2). */
@@ -123,6 +125,9 @@ export class LossBasedController implements CongestionController {
     this.#bytesInFlight = Math.max(0, this.#bytesInFlight - left);
     // RFC 9406 §4.3: only the first slow start ends early.
     if (this.#ssthresh === Number.POSITIVE_INFINITY) this.#slowStart.onAcked(latestTimeSent, rtt.latest, now);
+    if (left > growing && !this.#isInSlowStart) {
+      this.#law.onRecovering(left - growing, this.#congestionWindow, this.#maxDatagramSize);
+    }
     if (growing === 0) return;
     if (this.#isWindowFilled()) this.#grow(growing, rtt, now);
     else if (!this.#isInSlowStart) this.#law.onUnderused(now);

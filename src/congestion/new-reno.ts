@@ -21,6 +21,8 @@ class NewRenoLaw implements AvoidanceLaw {
     return window + maxDatagramSize;
   }
 
+  onRecovering(): void {}
+
   onUnderused(): void {}
 
   reset(): void {

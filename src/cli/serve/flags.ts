@@ -1,6 +1,7 @@
 // The options that serve and proxy share, combined with the environment.
 
 import { type Command, Option } from "commander";
+import { CONGESTION_CONTROLS, type CongestionControl } from "../../congestion/index.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
@@ -20,6 +21,7 @@ export interface ServerFlags {
   readonly keylog?: string;
   readonly retry?: true;
   readonly quicVersions?: readonly QuicVersionName[];
+  readonly congestionControl?: CongestionControl;
   readonly stallTimeout?: string;
   readonly memoryLimit?: string;
   readonly open?: true;
@@ -46,6 +48,7 @@ export interface ServerSettings {
   /** True if every QUIC client must validate its address first. */
   readonly retry: boolean;
   readonly quicVersions: readonly QuicVersionName[] | undefined;
+  readonly congestionControl: CongestionControl | undefined;
   /** Milliseconds; undefined for the default. */
   readonly stallTimeout: number | undefined;
   /** Bytes; undefined for the default. */
@@ -87,6 +90,11 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; they decrypt all traffic"))
     .addOption(new Option("--retry", "always make QUIC clients validate their address first, not only under load"))
     .addOption(quicVersionsOption())
+    .addOption(
+      new Option("--congestion-control <name>", "what decides how fast to send over HTTP/3 (cubic)").choices(
+        CONGESTION_CONTROLS,
+      ),
+    )
     .addOption(new Option("--stall-timeout <time>", "close connections that stall for this long (60s)"))
     .addOption(new Option("--memory-limit <size>", "memory for all connections, such as 256M (a quarter of the heap)"))
     .addOption(new Option("--open", "open the page in a Chromium that accepts the certificate over HTTP/3"))
@@ -121,6 +129,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     keylog: keylogPath(flags.keylog, host, io),
     retry: flags.retry === true,
     quicVersions: flags.quicVersions,
+    congestionControl: flags.congestionControl,
     stallTimeout: flags.stallTimeout === undefined ? undefined : parseDuration(flags.stallTimeout, "--stall-timeout"),
     memoryLimit: flags.memoryLimit === undefined ? undefined : parseSize(flags.memoryLimit, "--memory-limit"),
     open: flags.open === true,

@@ -96,7 +96,7 @@ async function start(settings: ServerSettings, createService: CreateService, { l
       ...(settings.http3 ? {} : { protocols: ["h2", "http/1.1"] as const }),
       altSvc: settings.altSvc,
       retry: settings.retry ? "always" : "auto",
-      quic: settings.quicVersions === undefined ? undefined : { versions: settings.quicVersions },
+      quic: { versions: settings.quicVersions, congestionControl: settings.congestionControl },
       resetKey: settings.http3 ? await resetKey(log) : undefined,
       stallTimeout: settings.stallTimeout,
       memoryLimit: settings.memoryLimit,

@@ -15,7 +15,7 @@ import { QuicDriver } from "./driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
-import { versionNumbers } from "./quic-options.ts";
+import { congestionControlNamed, versionNumbers } from "./quic-options.ts";
 import { resetSecret } from "./reset-key.ts";
 import { AcceptedConnection, type SelectIdentityEvent, type ServerProtocols } from "./server-protocol.ts";
 import { type SelectIdentity, tlsIdentities } from "./tls-identities.ts";
@@ -80,6 +80,7 @@ export class QuicListener implements ManagedListener {
         ecn: socket.carriesEcn,
         keyLog: onKeyLog !== undefined,
         versions: versionNumbers({ versions: quic?.versions }).versions,
+        congestionControl: congestionControlNamed(quic?.congestionControl),
         ...(limits === undefined ? {} : { limits }),
       }),
       ...(resetKey === undefined ? {} : { staticSecret: resetSecret(engine, resetKey, socket.address) }),

@@ -1,5 +1,6 @@
 /** The options of clients and servers that concern QUIC itself, by names for people. */
 
+import { CONGESTION_CONTROLS, type CongestionControl } from "../../congestion/index.ts";
 import { VERSION_1, VERSION_2 } from "../../quic/versions/index.ts"; // not the whole stack, which clients load on demand
 
 const VERSION_NUMBERS = { v1: VERSION_1, v2: VERSION_2 } as const;
@@ -15,6 +16,8 @@ export interface QuicServerOptions {
    * client lists. By default, it supports all and follows the client's order.
    */
   readonly versions?: readonly QuicVersionName[] | undefined;
+  /** What decides how fast to send: "cubic" (the default), "newreno" or "bbr". */
+  readonly congestionControl?: CongestionControl | undefined;
 }
 
 export interface QuicClientOptions {
@@ -45,6 +48,13 @@ export function versionNumbers({ version, versions }: QuicClientOptions = {}): V
   const names = versions ?? [version!, ...QUIC_VERSION_NAMES.filter((name) => name !== version)];
   const first = version ?? (names.includes("v1") ? "v1" : names[0]!);
   return { versions: names.map((name) => VERSION_NUMBERS[name]), first: VERSION_NUMBERS[first] };
+}
+
+/** Throws a TypeError for an unknown name. */
+export function congestionControlNamed(name: string | undefined): CongestionControl {
+  const known = CONGESTION_CONTROLS.find((each) => each === (name ?? "cubic"));
+  if (known !== undefined) return known;
+  throw new TypeError(`unknown congestion control "${name}": use one of ${CONGESTION_CONTROLS.join(", ")}`);
 }
 
 /** The name of a version for display: "version 2". */
