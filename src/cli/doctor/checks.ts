@@ -69,7 +69,7 @@ export function nodeQuic({ version, features, isBuiltin }: NodeFacts): CheckResu
 }
 
 async function cryptoEngineCheck(): Promise<CheckResult> {
-  const { cryptoEngine } = await import("../../host/engine.ts");
+  const { cryptoEngine } = await import("../../host/engine/engine.ts");
   const engine = await cryptoEngine();
   if (engine.name !== "portable") return absent(engine.name, "unset NAGARE_CRYPTO for the faster engine");
   return ok(engine.name);
