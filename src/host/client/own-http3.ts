@@ -19,9 +19,12 @@ export function ownHttp3(options: QuicClientOptions = {}, engine: EngineChoice =
 }
 
 async function load(options: QuicClientOptions, engine: EngineChoice): Promise<Http3Connector> {
-  const [{ createHttp3Connector }, { systemEnvironmentWith }] = await Promise.all([
+  const [{ createHttp3Connector }, { systemEnvironmentWith }, { chooseEngine }] = await Promise.all([
     import("./h3-connector.ts"),
     import("../quic/environment.ts"),
+    import("../engine/engine.ts"),
   ]);
+  // Probes the engine now; connecting reports a failure.
+  await chooseEngine(engine).catch(() => undefined);
   return createHttp3Connector(systemEnvironmentWith(engine), options);
 }

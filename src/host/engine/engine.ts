@@ -15,6 +15,8 @@ export interface Engine {
   readonly name: "portable" | "fast";
   readonly udp: UdpEngine;
   readonly crypto: CryptoEngine;
+  /** Why the fast engine protects packets with node:crypto; undefined unless it does. */
+  readonly cryptoProblem?: string;
   /** For display: the version of koffi. */
   readonly koffi: string | undefined;
   /** Why the fast engine was not chosen; undefined if it was, or if the portable one was demanded. */
@@ -65,27 +67,31 @@ export async function loadFast(load?: () => Promise<unknown>): Promise<Engine | 
 async function probe(koffi: ForeignFunctions): Promise<Engine> {
   const { createFastUdp } = await import("../udp/fast/engine.ts");
   const udp = createFastUdp(koffi);
-  const crypto = (await demandedCrypto()) ?? (await fastCrypto(koffi));
-  return { name: "fast", udp, crypto, koffi: koffi.version, fallback: undefined };
+  const crypto = await fastCrypto(koffi);
+  return { name: "fast", udp, ...crypto, koffi: koffi.version, fallback: undefined };
 }
 
 /** A node binary without OpenSSL's functions, such as Electron's, still has fast sockets. */
-async function fastCrypto(koffi: ForeignFunctions): Promise<CryptoEngine> {
+async function fastCrypto(koffi: ForeignFunctions): Promise<Pick<Engine, "crypto" | "cryptoProblem">> {
+  const demanded = await demandedCrypto();
+  if (demanded !== undefined) return { crypto: demanded };
+  const { createOpensslEngine } = await import("../../crypto/openssl/index.ts");
   try {
-    return (await import("../../crypto/openssl/index.ts")).createOpensslEngine(koffi);
-  } catch {
-    return loadCrypto("portable");
+    return { crypto: createOpensslEngine(koffi) };
+  } catch (error) {
+    return { crypto: await loadCrypto("portable"), cryptoProblem: (error as Error).message };
   }
 }
 
 /** One line for the start of a server, and for `nagare doctor`. */
 export function describeEngine({ name, koffi, udp, crypto, fallback }: Engine): string {
   if (name === "fast") {
-    const used = Object.entries(LABELS).filter(([capability]) => udp.capabilities[capability as keyof UdpCapabilities]);
-    const labels = used.map(([, label]) => label).join(", ");
-    return `fast engine: sockets with ${labels}; packets protected by ${crypto.name} (koffi ${koffi})`;
+    const labels = Object.entries(LABELS).flatMap(([capability, label]) =>
+      udp.capabilities[capability as keyof UdpCapabilities] ? [label] : [],
+    );
+    return `fast engine: UDP with ${labels.join(", ")}, packets protected by ${crypto.name} (koffi ${koffi})`;
   }
-  if (fallback === undefined) return "portable engine, as demanded";
+  if (fallback === undefined) return "portable engine, as demanded: node:dgram and node:crypto";
   return `portable engine: ${fallback.reason}${fallback.advice === undefined ? "" : ` (${fallback.advice})`}`;
 }
 
