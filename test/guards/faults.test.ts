@@ -17,6 +17,7 @@ import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
+import { withEngine } from "./engine-world.ts";
 import { nodeTraffic, slowHead } from "./node-world.ts";
 import {
   all,
@@ -56,7 +57,6 @@ import {
   tunnel,
   uncaught,
   viaProxy,
-  withEngine,
 } from "./world.ts";
 
 vi.mock("../../src/host/guard.ts", async (load) => {

@@ -373,16 +373,6 @@ export const raw3 = async (run: (client: TestClient, server: Server) => Promise<
 export const cutShort = async (protocol: Protocol) =>
   all(openClient(await openServer([protocol]), protocol).get("/cut"));
 
-/** Runs traffic with one engine, whatever the process's is. */
-export const withEngine = (engine: "portable" | "fast", run: () => Promise<unknown>) => async (): Promise<void> => {
-  vi.stubEnv("NAGARE_ENGINE", engine);
-  try {
-    await run();
-  } finally {
-    vi.unstubAllEnvs();
-  }
-};
-
 export const h1 = () => browse("http/1.1");
 export const h2 = () => browse("h2");
 export const h3 = () => browse("h3");

@@ -7,22 +7,9 @@ import { CHROMIUM, findProgram } from "../find-program.ts";
 import { bytes } from "../get/units.ts";
 import type { Io } from "../io.ts";
 import { readVersion } from "../version.ts";
+import type { Check, CheckResult } from "./check.ts";
 import { ENGINE_CHECKS } from "./engine-checks.ts";
 import { requestFromOwnServer } from "./own-server.ts";
-
-/** "absent" means missing but optional. */
-export type CheckVerdict = "ok" | "failed" | "absent";
-
-export interface CheckResult {
-  readonly verdict: CheckVerdict;
-  readonly detail: string;
-  readonly advice?: string;
-}
-
-export interface Check {
-  readonly name: string;
-  run(env: Io["env"]): Promise<CheckResult>;
-}
 
 const ok = (detail: string): CheckResult => ({ verdict: "ok", detail });
 const failed = (detail: string, advice: string): CheckResult => ({ verdict: "failed", detail, advice });

@@ -2,7 +2,7 @@
 
 import { chooseEngine, describeEngine } from "../../host/engine/engine.ts";
 import type { UdpCapabilities } from "../../host/udp/udp-socket.ts";
-import type { Check, CheckResult } from "./checks.ts";
+import type { Check, CheckResult } from "./check.ts";
 
 export const ENGINE_CHECKS: readonly Check[] = [
   { name: "engine", run: engine },

@@ -5,6 +5,7 @@ import { seconds } from "../../base/time.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
 import { Pair, type PairOptions } from "../testing/pair.ts";
+import { VERSION_1, VERSION_2 } from "../versions/index.ts";
 
 /** An engine that knows which keys exist, and whose keys cannot be used once they are freed. */
 function countingEngine(): { engine: CryptoEngine; live: Set<object>; created: () => number } {
@@ -41,6 +42,7 @@ describe("every key is freed", () => {
   test.each<[string, PairOptions]>([
     ["after a handshake", {}],
     ["after a Retry", { policy: { retry: "always" } }],
+    ["after a change of version", { version: VERSION_1, client: { versions: [VERSION_2, VERSION_1] } }],
     ["after a lossy handshake", { wire: (datagram, _direction, index) => (index % 3 === 1 ? undefined : datagram) }],
   ])("%s", (_name, options) => {
     const { engine, live } = countingEngine();
