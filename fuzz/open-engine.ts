@@ -40,9 +40,10 @@ const packetKey: PacketKey = {
       ok[i] = tag.every((byte, n) => byte === arena[at + n]) ? 1 : 0;
     }
   },
+  free: () => undefined,
 };
 
-const headerKey: HeaderKey = { mask: ({ masks }) => void masks.fill(0) };
+const headerKey: HeaderKey = { mask: ({ masks }) => void masks.fill(0), free: () => undefined };
 
 /** FNV-1a, expanded to the length of the hash. */
 class Checksum {

@@ -1,7 +1,7 @@
 /** One attacker in a separate process. Creates all packets before sending, to reach higher rates. */
 
 import { type CryptoEngine, PacketBatch, TAG_LENGTH } from "../../src/crypto/engine.ts";
-import { cryptoEngine } from "../../src/host/engine.ts";
+import { cryptoEngine } from "../../src/host/engine/engine.ts";
 import { QuicDriver } from "../../src/host/quic/driver.ts";
 import { systemRng } from "../../src/host/random.ts";
 import { connectPortableSocket } from "../../src/host/udp/portable-socket.ts";

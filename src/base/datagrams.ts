@@ -46,12 +46,20 @@ export class ReceivedBatch {
     const index = this.count;
     if (index === this.offset.length || this.#used + datagram.length > this.arena.length) return false;
     this.arena.set(datagram, this.#used);
-    this.offset[index] = this.#used;
-    this.length[index] = datagram.length;
+    this.add(this.#used, datagram.length, local, remote, ecn);
+    this.#used += datagram.length;
+    return true;
+  }
+
+  /** Adds a datagram that is in the arena already. Returns false if the batch is full and must be handled first. */
+  add(offset: number, length: number, local: SocketAddress, remote: SocketAddress, ecn: Ecn): boolean {
+    const index = this.count;
+    if (index === this.offset.length) return false;
+    this.offset[index] = offset;
+    this.length[index] = length;
     this.ecn[index] = ecn;
     this.local[index] = local;
     this.remote[index] = remote;
-    this.#used += datagram.length;
     this.count = index + 1;
     return true;
   }

@@ -6,6 +6,7 @@ import { ownHttp3 } from "../host/client/own-http3.ts";
 import type { Resolve } from "../host/client/resolve.ts";
 import type { Protocol } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
+import { engineChoice } from "../host/engine/choice.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
 import type { QuicClientOptions } from "../host/quic/quic-options.ts";
 import { duration } from "../host/timer.ts";
@@ -42,6 +43,11 @@ export interface ClientOptions {
   readonly userAgent?: string;
   /** The versions of QUIC, for HTTP/3. */
   readonly quic?: QuicClientOptions | undefined;
+  /**
+   * What opens UDP sockets and protects packets for HTTP/3: "portable" uses only Node's own modules. Default: "auto", the
+   * fast engine where it works, unless NAGARE_ENGINE says otherwise.
+   */
+  readonly engine?: "auto" | "portable";
   /** An HTTP/3 implementation to use instead of our own. */
   readonly http3?: Http3Connector | undefined;
 }
@@ -80,7 +86,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     headStart: duration("headStart", options.headStart ?? 250),
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
-    http3: options.http3 ?? ownHttp3(options.quic),
+    http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine)),
     clock,
   };
 }

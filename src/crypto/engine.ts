@@ -1,6 +1,6 @@
 /**
  * The cryptography that Nagare needs, and nothing more. TLS and QUIC see only this interface; the engine behind it
- * (`portable` on node:crypto, `pure` on audited JavaScript) is chosen and reported at startup.
+ * (`portable` on node:crypto, `openssl` on the same library without node:crypto, `pure` on audited JavaScript) is chosen and reported at startup.
  *
  * Packet keys work on batches, because that is where a faster engine pays off.
  */
@@ -91,6 +91,8 @@ export interface PacketKey {
   seal(batch: PacketBatch, from: number, pathId: number): void;
   /** Decrypts packets [from, count) in place and sets `ok`. If it fails, the packet's bytes are garbage. */
   open(batch: PacketBatch, from: number, pathId: number): void;
+  /** Releases what the key holds outside of JavaScript. It cannot be used afterwards. */
+  free(): void;
 }
 
 export interface HeaderKey {
@@ -99,10 +101,12 @@ export interface HeaderKey {
    * §5.4.2).
    */
   mask(batch: PacketBatch, from: number): void;
+  /** As for packet keys. */
+  free(): void;
 }
 
 export interface CryptoEngine {
-  /** For display: "portable", "pure". */
+  /** For display: "portable", "openssl", "pure". */
   readonly name: string;
 
   createHash(hash: HashName): RunningHash;

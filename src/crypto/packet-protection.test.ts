@@ -7,7 +7,7 @@ import { SeededRng } from "../base/rng.ts";
 import { type AeadName, IV_LENGTH, KEY_LENGTH, PacketBatch, TAG_LENGTH } from "./engine.ts";
 import { writePacketNonce } from "./nonce.ts";
 import { batchOf, type ClearPacket, maskBytes, packetBytes, payloadBytes } from "./testing/batch.ts";
-import { ENGINES } from "./testing/engines.ts";
+import { ENGINES, opensslEngine } from "./testing/engines.ts";
 import { RFC9001_PACKETS } from "./testing/rfc9001.ts";
 import { AEAD_VECTORS } from "./testing/vectors.ts";
 
@@ -22,6 +22,10 @@ const packet = (packetNumber: number, length: number): ClearPacket => ({
   packetNumberOffset: 5,
   packetNumber,
   payload: filled(length, packetNumber + 1),
+});
+
+it.skipIf(opensslEngine === undefined)("the openssl engine is available", () => {
+  expect(ENGINES).toContain(opensslEngine);
 });
 
 describe.each(ENGINES)("$name", (engine) => {

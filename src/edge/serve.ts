@@ -59,6 +59,11 @@ export interface ServeOptions {
   readonly resetKey?: Uint8Array | "kept";
   /** The versions of QUIC, for HTTP/3. */
   readonly quic?: QuicServerOptions;
+  /**
+   * What opens UDP sockets and protects packets for HTTP/3. "auto", the default, uses the fast engine where it works,
+   * unless NAGARE_ENGINE says otherwise; "portable" uses only Node's own modules.
+   */
+  readonly engine?: "auto" | "portable";
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
@@ -84,6 +89,7 @@ export interface ServeOptions {
 export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>> = {
   altSvc: true,
   cert: true,
+  engine: true,
   fetch: true,
   host: true,
   hostname: true,
@@ -133,6 +139,7 @@ export async function serve(
     onKeyLog,
     retry,
     quic,
+    engine,
     altSvc,
     nativeRequest,
     stallTimeout,
@@ -150,6 +157,7 @@ export async function serve(
       retry,
       quic,
       resetKey: await resetKeyOf(options),
+      engine,
       altSvc,
       stallTimeout,
       memoryLimit,
@@ -158,12 +166,25 @@ export async function serve(
     },
     createFetchHandler(handler, { onError, log, nativeRequest }),
   );
+  if (server.protocols.includes("h3")) await reportFallback(engine, log ?? console.error);
   const report = (fault: Fault) => (log ?? console.error)(describeFault(fault));
   const close = guard("server signal", report, () => detach("server close", report, server.close()));
   if (signal?.aborted) close();
   signal?.addEventListener("abort", close, { once: true });
   options.onListen?.(server.addresses[0]!);
   return server;
+}
+
+let isFallbackReported = false;
+
+/** One line per process if the fast engine should work here, but does not. */
+async function reportFallback(engine: ServeOptions["engine"], log: (line: string) => void): Promise<void> {
+  if (isFallbackReported) return;
+  const { chooseEngine, describeEngine } = await import("../host/engine/engine.ts");
+  const chosen = await chooseEngine(engine);
+  if (chosen.fallback?.isUnexpected !== true) return;
+  isFallbackReported = true;
+  log(`nagare: ${describeEngine(chosen)}`);
 }
 
 const hasCertificate = ({ cert, tls }: ServeOptions): boolean => cert !== undefined || tls !== undefined;

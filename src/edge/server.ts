@@ -3,6 +3,7 @@
 
 import { processBudget } from "../host/budget.ts";
 import { type CertificateSource, Certificates, type Identities } from "../host/certificates/certificates.ts";
+import type { EngineChoice } from "../host/engine/choice.ts";
 import { describeFault, type Fault } from "../host/guard.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, Listener, RetryPolicy } from "../host/http/listener.ts";
@@ -42,6 +43,8 @@ export interface ListenOptions {
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
   readonly quic?: QuicServerOptions | undefined;
+  /** HTTP/3: what opens sockets and protects packets. */
+  readonly engine?: EngineChoice | undefined;
   readonly altSvc?: AltSvcOptions | undefined;
   /** Milliseconds that a client may stall. */
   readonly stallTimeout?: number | undefined;
@@ -153,7 +156,7 @@ function checkQuic(quic: QuicServerOptions = {}): void {
 
 /** Listens on every transport, and passes exchanges to `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
-  const { port, host, protocols, onKeyLog, retry, resetKey, quic, stallTimeout } = options;
+  const { port, host, protocols, onKeyLog, retry, resetKey, quic, engine, stallTimeout } = options;
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   const certificates =
     options.identities instanceof Certificates ? options.identities : new Certificates(options.identities, { log });
@@ -168,6 +171,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
       !(transport === "udp" && isHttp3Disabled()) &&
       (protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true),
   );
+  if (wanted.some(({ transport }) => transport === "udp")) await checkEngine(engine);
   const bindings = await Promise.all(
     wanted.map(async ({ transport, load }): Promise<Binding<Listener>> => {
       const create = await load();
@@ -185,6 +189,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
             retry,
             resetKey,
             quic,
+            engine,
             stallTimeout,
             onFault,
           }),
@@ -200,6 +205,15 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   );
   if (altSvc !== undefined) for (const listener of bound.listeners) listener.advertise?.(altSvc);
   return new Server(host, bound, service, certificates);
+}
+
+/** Throws before anything is bound if the engine is unknown, or was demanded and cannot be used. */
+async function checkEngine(engine: EngineChoice | undefined): Promise<void> {
+  try {
+    await (await import("../host/engine/engine.ts")).chooseEngine(engine);
+  } catch (cause) {
+    throw new ServeError("OPTION_INVALID", (cause as Error).message, { cause });
+  }
 }
 
 function setLimits({ stallTimeout, memoryLimit, maxOpenFiles }: ListenOptions): void {

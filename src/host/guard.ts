@@ -16,6 +16,8 @@ export const ENTRIES = [
   "udp turn",
   "udp addresses",
   "udp strays",
+  "udp ready",
+  "udp read",
   // The relay with bad links
   "relay message",
   "relay error",

@@ -11,7 +11,7 @@ import {
 import { SeededRng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
 import type { Fault } from "../host/guard.ts";
-import type { UdpSocket } from "../host/udp/udp-socket.ts";
+import { NO_CAPABILITIES, type UdpSocket } from "../host/udp/udp-socket.ts";
 import type { SimulatedDatagram } from "../sim/datagram.ts";
 import { TraceDigest } from "../sim/digest.ts";
 import { Link, type LinkOptions } from "../sim/link.ts";
@@ -102,7 +102,7 @@ class SimulatedSocket implements UdpSocket {
   readonly engine = "simulated";
   readonly address: SocketAddress;
   /** As in the portable engine. */
-  readonly carriesEcn = false;
+  readonly capabilities = NO_CAPABILITIES;
   readonly slots = { arena: new Uint8Array(ARENA_BYTES) };
   readonly isBlocked = false;
   onWritable: (() => void) | undefined;

@@ -11,7 +11,7 @@ import { type Rng, SeededRng } from "../base/rng.ts";
 import { Client, type FetchInit } from "../client/index.ts";
 import { createHttp3Connector } from "../host/client/h3-connector.ts";
 import { millisNow } from "../host/clock.ts";
-import { loadEngine } from "../host/engine.ts";
+import { loadCrypto } from "../host/engine/crypto.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
 import type { QuicEnvironment } from "../host/quic/environment.ts";
 import { QuicListener } from "../host/quic/listener.ts";
@@ -57,7 +57,7 @@ export async function simulate<T>(
   if (typeof test !== "function") {
     throw new SimulateError("OPTION_INVALID", undefined, "simulate needs a test: (fetch, kit) => …");
   }
-  const engine = await loadEngine(settings.engine);
+  const engine = await loadCrypto(settings.engine);
   const simulation = new Simulation<T>(settings);
   const attachConsole = detachConsole();
   const restoreGlobals = options.virtualGlobals === true ? simulation.virtualizeGlobals() : () => {};

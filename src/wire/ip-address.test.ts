@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { runs } from "../../test/properties/runs.ts";
-import { parseIpAddress } from "./ip-address.ts";
+import { formatIpv6, parseIpAddress } from "./ip-address.ts";
 
 const hex = (text: string): string | undefined => {
   const bytes = parseIpAddress(text);
@@ -61,6 +61,35 @@ describe("parseIpAddress", () => {
         expect(parseIpAddress(candidate) !== undefined).toBe(isIP(candidate) !== 0);
       }),
       { numRuns: runs(2_000) },
+    );
+  });
+});
+
+describe("formatIpv6 (RFC 5952)", () => {
+  test.each([
+    ["::", "00000000000000000000000000000000"],
+    ["::1", "00000000000000000000000000000001"],
+    ["1::", "00010000000000000000000000000000"],
+    ["2001:db8::1", "20010db8000000000000000000000001"],
+    ["2001:db8:0:1:1:1:1:1", "20010db8000000010001000100010001"],
+    ["2001:0:0:1::1", "20010000000000010000000000000001"],
+    ["2001:db8::1:0:0:1", "20010db8000000000001000000000001"],
+    ["1:2:3:4:5:6:7:8", "00010002000300040005000600070008"],
+    ["1:2:3:4:5:6::", "00010002000300040005000600000000"],
+  ])("%s", (text, bytes) => {
+    expect(formatIpv6(new Uint8Array(Buffer.from(bytes, "hex")))).toBe(text);
+  });
+
+  test("the result is an address with the same bytes", () => {
+    const groups = fc.array(fc.oneof(fc.constant(0), fc.nat({ max: 0xffff })), { minLength: 8, maxLength: 8 });
+    fc.assert(
+      fc.property(groups, (all) => {
+        const bytes = new Uint8Array(all.flatMap((group) => [group >> 8, group & 0xff]));
+        const text = formatIpv6(bytes);
+        expect(isIP(text)).toBe(6);
+        expect(parseIpAddress(text)).toEqual(bytes);
+      }),
+      { numRuns: runs(200) },
     );
   });
 });

@@ -56,3 +56,17 @@ function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   }
   return bytes;
 }
+
+/** RFC 5952 §4 for sixteen bytes: the longest run of zero groups is compressed, letters are lower case. */
+export function formatIpv6(bytes: Uint8Array): string {
+  const groups = Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! << 8) | bytes[2 * i + 1]!);
+  let [start, length] = [0, 1];
+  for (let from = 0; from < 8; from += 1) {
+    let to = from;
+    while (to < 8 && groups[to] === 0) to += 1;
+    // §4.2.2 and §4.2.3: one zero group stays, and the first of several longest runs is compressed.
+    if (to - from > length) [start, length] = [from, to - from];
+  }
+  const text = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(":");
+  return length === 1 ? text(groups) : `${text(groups.slice(0, start))}::${text(groups.slice(start + length))}`;
+}

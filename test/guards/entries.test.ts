@@ -21,6 +21,7 @@ const CALLS: readonly (readonly [pattern: RegExp, argument: number])[] = [
   [/\.setTimeout\(/g, 1],
   [/\.(?:startTimer|defer)\(/g, 0],
   [/\bnew Timer\(/g, 0],
+  [/(?:\bnode\.poll|#poll\.start)\(/g, -1],
   [/(?<![.\w#])(?:open|read|readFile|write|writeFile|close|stat|readdir)\((?=[a-z#]*(?:fd|path|file))/g, -1],
   [/\bcreate(?:Secure)?Server\(/g, -1],
 ];
@@ -101,6 +102,8 @@ describe("entries from Node", () => {
       "queueMicrotask(() => work());",
       "process.nextTick(flush, this);",
       "session.setTimeout(1000, () => work());",
+      "ffi.node.poll(descriptor, READABLE, () => work());",
+      "this.#poll.start(READABLE, this.#onReady);",
       "open(path, FLAGS, (error, fd) => work());",
       "const server = createServer((socket) => work());",
       'signal.addEventListener("abort", () => work());',

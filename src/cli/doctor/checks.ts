@@ -7,21 +7,9 @@ import { CHROMIUM, findProgram } from "../find-program.ts";
 import { bytes } from "../get/units.ts";
 import type { Io } from "../io.ts";
 import { readVersion } from "../version.ts";
+import type { Check, CheckResult } from "./check.ts";
+import { ENGINE_CHECKS } from "./engine-checks.ts";
 import { requestFromOwnServer } from "./own-server.ts";
-
-/** "absent" means missing but optional. */
-export type CheckVerdict = "ok" | "failed" | "absent";
-
-export interface CheckResult {
-  readonly verdict: CheckVerdict;
-  readonly detail: string;
-  readonly advice?: string;
-}
-
-export interface Check {
-  readonly name: string;
-  run(env: Io["env"]): Promise<CheckResult>;
-}
 
 const ok = (detail: string): CheckResult => ({ verdict: "ok", detail });
 const failed = (detail: string, advice: string): CheckResult => ({ verdict: "failed", detail, advice });
@@ -32,7 +20,7 @@ export const CHECKS: readonly Check[] = [
   { name: "node", run: node },
   { name: "openssl", run: async () => ok(process.versions.openssl ?? "none") },
   { name: "node:quic", run: async () => nodeQuic({ version: process.version, features: process.features, isBuiltin }) },
-  { name: "crypto engine", run: cryptoEngineCheck },
+  ...ENGINE_CHECKS,
   { name: "clock", run: clock },
   { name: "UDP over IPv4", run: () => echoCheck("127.0.0.1") },
   { name: "UDP over IPv6", run: () => echoCheck("::1") },
@@ -66,13 +54,6 @@ export function nodeQuic({ version, features, isBuiltin }: NodeFacts): CheckResu
     return absent("compiled in, but not enabled", "not needed; node --experimental-quic enables it for your own code");
   }
   return absent(`not compiled into ${version}`, "not needed: Nagare has its own QUIC and HTTP/3");
-}
-
-async function cryptoEngineCheck(): Promise<CheckResult> {
-  const { cryptoEngine } = await import("../../host/engine.ts");
-  const engine = await cryptoEngine();
-  if (engine.name !== "portable") return absent(engine.name, "unset NAGARE_CRYPTO for the faster engine");
-  return ok(engine.name);
 }
 
 /** Certificates are checked against the clock: if it is years off, every certificate is invalid. */

@@ -1,7 +1,8 @@
 // `nagare doctor`: runs every check in checks.ts and prints one line for each.
 import { EXIT, silentExit } from "../fail.ts";
 import { type Colors, colorsFor, type Io, write } from "../io.ts";
-import { CHECKS, type CheckResult, type CheckVerdict } from "./checks.ts";
+import type { CheckResult, CheckVerdict } from "./check.ts";
+import { CHECKS } from "./checks.ts";
 
 export async function doctor(flags: { readonly json?: true }, io: Io): Promise<void> {
   const colors = colorsFor(io.stdout, io.env);

@@ -6,6 +6,7 @@ import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
 import { saveCookies } from "./cookie-file.ts";
 import { CookieJar } from "./cookies.ts";
+import { checkEngine } from "./engine.ts";
 import { checkCombinations, clientOptionsFrom, type GetFlags, urlFrom } from "./flags.ts";
 import { openKeyLog } from "./keylog.ts";
 import { openDestination } from "./output.ts";
@@ -35,6 +36,7 @@ async function getAll(
   report: (failure: unknown) => void,
 ): Promise<unknown[]> {
   const options = await clientOptionsFrom(flags);
+  await checkEngine(io);
   // Loads the stack before the clock starts: the startup cost of this program is not part of a request.
   if (flags.trace && options.protocols?.includes("h3") !== false) await import("../../host/client/h3-connector.ts");
   const keylog = openKeyLog(flags.keylog, io);

@@ -49,10 +49,13 @@ async function runUntilStopped(settings: ServerSettings, createService: CreateSe
   const stopped = untilStopped(running, settings, io, log);
   const stopReloads = settings.files === undefined ? undefined : reloadOnSignal(running.server, io, log);
   const { url, protocols, addresses } = running.server;
-  if (settings.json) emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort });
-  else {
+  const engine = protocols.includes("h3") ? await chosenEngine() : undefined;
+  if (settings.json) {
+    emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort, engine: engine?.name });
+  } else {
     for (const each of [url, ...settings.names.map((name) => urlFor(name, url))]) io.stdout.write(`${each.href}\n`);
     for (const line of networkLines(url, settings, running.identity)) log(line);
+    if (engine !== undefined) log(`nagare: ${engine.line}`);
   }
   if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
   try {
@@ -61,6 +64,13 @@ async function runUntilStopped(settings: ServerSettings, createService: CreateSe
   } finally {
     stopReloads?.();
   }
+}
+
+/** What opens sockets and protects packets for HTTP/3. */
+async function chosenEngine(): Promise<{ readonly name: string; readonly line: string }> {
+  const { chooseEngine, describeEngine } = await import("../../host/engine/engine.ts");
+  const engine = await chooseEngine();
+  return { name: engine.name, line: describeEngine(engine) };
 }
 
 interface Output {

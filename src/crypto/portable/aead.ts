@@ -80,6 +80,9 @@ export class PortablePacketKey implements PacketKey {
       batch.ok[i] = 1;
     }
   }
+
+  /** The garbage collector takes care of it. */
+  free(): void {}
 }
 
 export function aeadSeal(

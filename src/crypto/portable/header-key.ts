@@ -2,20 +2,10 @@
 
 import { type Cipher, createCipheriv, createSecretKey, type KeyObject } from "node:crypto";
 import { type AeadName, type HeaderKey, type PacketBatch, SAMPLE_LENGTH } from "../engine.ts";
-
-/** The assumed length of the packet number when locating the sample (RFC 9001 §5.4.2). */
-const SAMPLE_OFFSET = 4;
-const MASK_LENGTH = 5;
+import { copySample, MASK_LENGTH } from "../sample.ts";
 
 export const createHeaderKey = (aead: AeadName, key: Uint8Array): HeaderKey =>
   aead === "chacha20-poly1305" ? new ChaChaHeaderKey(key) : new AesHeaderKey(aead, key);
-
-/** Sixteen assignments are several times faster than a view and a `set`. */
-function copySample(batch: PacketBatch, i: number, target: Uint8Array, at: number): void {
-  const { arena } = batch;
-  const sample = batch.packetNumberOffset[i]! + SAMPLE_OFFSET;
-  for (let j = 0; j < SAMPLE_LENGTH; j += 1) target[at + j] = arena[sample + j]!;
-}
 
 /**
  * RFC 9001 §5.4.3: the mask is AES-ECB of the sample. ECB blocks are independent, so one call processes a whole batch.
@@ -35,6 +25,9 @@ class AesHeaderKey implements HeaderKey {
     const start = from * SAMPLE_LENGTH;
     masks.set(this.#cipher.update(masks.subarray(start, count * SAMPLE_LENGTH)), start);
   }
+
+  /** The garbage collector takes care of it. */
+  free(): void {}
 }
 
 /**
@@ -55,4 +48,7 @@ class ChaChaHeaderKey implements HeaderKey {
       batch.masks.set(createCipheriv("chacha20", this.#key, this.#sample).update(this.#zeros), i * SAMPLE_LENGTH);
     }
   }
+
+  /** The garbage collector takes care of it. */
+  free(): void {}
 }

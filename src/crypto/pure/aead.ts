@@ -72,4 +72,7 @@ export class PurePacketKey implements PacketKey {
       if (plaintext !== undefined) arena.set(plaintext, payload);
     }
   }
+
+  /** The garbage collector takes care of it. */
+  free(): void {}
 }

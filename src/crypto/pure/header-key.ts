@@ -30,6 +30,9 @@ class AesHeaderKey implements HeaderKey {
     const samples = batch.masks.subarray(from * SAMPLE_LENGTH, batch.count * SAMPLE_LENGTH);
     batch.masks.set(ecb(this.#key, { disablePadding: true }).encrypt(samples), from * SAMPLE_LENGTH);
   }
+
+  /** The garbage collector takes care of it. */
+  free(): void {}
 }
 
 /** The first words of the ChaCha state (RFC 8439 §2.3). */
@@ -62,6 +65,9 @@ class ChaChaHeaderKey implements HeaderKey {
       }
     }
   }
+
+  /** The garbage collector takes care of it. */
+  free(): void {}
 }
 
 /** The same bytes as 32-bit words. */

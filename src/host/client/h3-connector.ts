@@ -100,7 +100,7 @@ async function dialVersion<P extends DialedProtocol>(
       engine,
       rng,
       connectionIds: connectionIds(rng),
-      ecn: socket.carriesEcn,
+      ecn: socket.capabilities.ecn,
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
       versions,

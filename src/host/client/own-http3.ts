@@ -1,15 +1,14 @@
 // The HTTP/3 connector that is used unless the caller supplies another.
+import type { EngineChoice } from "../engine/choice.ts";
 import { type QuicClientOptions, versionNumbers } from "../quic/quic-options.ts";
 import type { Http3Connector } from "./http3.ts";
 
 /** Our own stack, loaded for the first connection that needs it, so that clients of HTTP/2 do not wait for it. */
-export function ownHttp3(options: QuicClientOptions = {}): Http3Connector {
+export function ownHttp3(options: QuicClientOptions = {}, engine: EngineChoice = "auto"): Http3Connector {
   versionNumbers(options); // reports a mistake before the first connection
   let loading: Promise<Http3Connector> | undefined;
   const ready = () => {
-    loading ??= import("./h3-connector.ts").then(({ createHttp3Connector }) =>
-      createHttp3Connector(undefined, options),
-    );
+    loading ??= load(options, engine);
     return loading;
   };
   return {
@@ -17,4 +16,15 @@ export function ownHttp3(options: QuicClientOptions = {}): Http3Connector {
     connect: async (origin, options) => (await ready()).connect(origin, options),
     close: async () => (await loading)?.close(),
   };
+}
+
+async function load(options: QuicClientOptions, engine: EngineChoice): Promise<Http3Connector> {
+  const [{ createHttp3Connector }, { systemEnvironmentWith }, { chooseEngine }] = await Promise.all([
+    import("./h3-connector.ts"),
+    import("../quic/environment.ts"),
+    import("../engine/engine.ts"),
+  ]);
+  // Probes the engine now; connecting reports a failure.
+  await chooseEngine(engine).catch(() => undefined);
+  return createHttp3Connector(systemEnvironmentWith(engine), options);
 }

@@ -9,6 +9,7 @@ import type { SecureContext } from "node:tls";
 import type { Budget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { ContextOptions } from "../certificates/secure-context.ts";
+import type { EngineChoice } from "../engine/choice.ts";
 import type { Fault } from "../guard.ts";
 import type { QuicServerOptions } from "../quic/quic-options.ts";
 import type { ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
@@ -65,6 +66,8 @@ export interface ListenerOptions {
   readonly resetKey?: Uint8Array | undefined;
   /** For QUIC. */
   readonly quic?: QuicServerOptions | undefined;
+  /** QUIC: what opens sockets and protects packets. Default: "auto". */
+  readonly engine?: EngineChoice | undefined;
 }
 
 export interface SelectedIdentity {

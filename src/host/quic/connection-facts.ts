@@ -10,7 +10,7 @@ export const peerAddress = (address: SocketAddress): PeerAddress => peerAddressF
 
 export function connectionStats(connection: Connection): Readonly<Record<string, number | string>> {
   const { stats, route, handshakeFacts } = connection;
-  const { rtt, controller, mtu } = route;
+  const { rtt, controller, mtu, ecn } = route;
   return {
     rtt: toMillis(rtt.smoothed),
     minRtt: toMillis(rtt.min),
@@ -23,6 +23,7 @@ export function connectionStats(connection: Connection): Readonly<Record<string,
     congestionWindow: controller.congestionWindow,
     bytesInFlight: controller.bytesInFlight,
     datagramSize: mtu.current,
+    ecn: ecn.state,
     cipherSuite: handshakeFacts?.cipherSuite ?? "",
     group: handshakeFacts?.group ?? "",
     retry: handshakeFacts?.usedRetry === true ? "yes" : "no",

@@ -13,7 +13,7 @@ import { createTlsClient, createTlsServer, type ServerTransportParameters } from
 import { ed25519Identity } from "../../tls/testing/identity.ts";
 import type { Fault } from "../guard.ts";
 import { bindPortableSocket } from "../udp/portable-socket.ts";
-import type { UdpSocket } from "../udp/udp-socket.ts";
+import { NO_CAPABILITIES, type UdpSocket } from "../udp/udp-socket.ts";
 import { QuicDriver } from "./driver.ts";
 
 const engine = portableEngine;
@@ -25,7 +25,7 @@ function countingSocket(): UdpSocket & { datagrams: number } {
   return {
     engine: "counting",
     address: { family: 4, host: "192.0.2.2", port: 50_000 },
-    carriesEcn: false,
+    capabilities: NO_CAPABILITIES,
     slots: { arena: new Uint8Array(65_536) },
     handleCommand: () => true,
     isBlocked: false,

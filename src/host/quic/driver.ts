@@ -251,6 +251,7 @@ export class QuicDriver {
       this.#isClosed = true;
       this.environment.clock.stopTimer(this.#timer);
       await Promise.all(this.sockets.map((socket) => socket.close()));
+      this.endpoint.free();
     }
   }
 }

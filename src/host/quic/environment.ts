@@ -4,10 +4,9 @@ import type { SocketAddress } from "../../base/datagrams.ts";
 import type { Rng } from "../../base/rng.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type HostClock, systemClock } from "../clock.ts";
-import { cryptoEngine } from "../engine.ts";
+import type { EngineChoice } from "../engine/choice.ts";
+import { chooseEngine } from "../engine/engine.ts";
 import { systemRng } from "../random.ts";
-import { bindEveryAddress } from "../udp/every-address.ts";
-import { bindPortableSocket, connectPortableSocket } from "../udp/portable-socket.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 
 export interface QuicEnvironment {
@@ -20,12 +19,13 @@ export interface QuicEnvironment {
   connect?(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket>;
 }
 
-/** This process and its network. */
-export const systemEnvironment: QuicEnvironment = {
+/** This process and its network. "auto" leaves the engine to NAGARE_ENGINE. */
+export const systemEnvironmentWith = (engine: EngineChoice): QuicEnvironment => ({
   clock: systemClock,
   rng: systemRng,
-  loadEngine: cryptoEngine,
-  bind: (port, host, sendArenaSize) =>
-    host === "::" || host === "0.0.0.0" ? bindEveryAddress(port, host) : bindPortableSocket(port, host, sendArenaSize),
-  connect: connectPortableSocket,
-};
+  loadEngine: async () => (await chooseEngine(engine)).crypto,
+  bind: async (port, host, sendArenaSize) => (await chooseEngine(engine)).udp.bind(port, host, sendArenaSize),
+  connect: async (peer, sendArenaSize) => (await chooseEngine(engine)).udp.connect(peer, sendArenaSize),
+});
+
+export const systemEnvironment: QuicEnvironment = systemEnvironmentWith("auto");

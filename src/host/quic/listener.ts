@@ -12,7 +12,7 @@ import { peerAddress } from "./connection-facts.ts";
 import { connectionIds } from "./connection-ids.ts";
 import { ConnectionSocket } from "./connection-socket.ts";
 import { QuicDriver } from "./driver.ts";
-import { type QuicEnvironment, systemEnvironment } from "./environment.ts";
+import { type QuicEnvironment, systemEnvironmentWith } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
 import { congestionControlNamed, versionNumbers } from "./quic-options.ts";
@@ -49,8 +49,8 @@ export class QuicListener implements ManagedListener {
     this.#selectIdentity = tlsIdentities(options.identities);
     this.#acceptsTunnels = options.acceptsTunnels === true;
     this.#headersTimeout = options.http1Limits?.headersTimeout ?? DEFAULT_HEADERS_TIMEOUT;
-    this.#environment = options.environment ?? systemEnvironment;
-    const isReal = this.#environment === systemEnvironment;
+    this.#environment = options.environment ?? systemEnvironmentWith(options.engine ?? "auto");
+    const isReal = options.environment === undefined;
     this.#budget = options.budget ?? (isReal ? processBudget() : undefined);
   }
 
@@ -77,7 +77,7 @@ export class QuicListener implements ManagedListener {
         engine,
         rng,
         connectionIds: connectionIds(rng),
-        ecn: socket.carriesEcn,
+        ecn: socket.capabilities.ecn,
         keyLog: onKeyLog !== undefined,
         versions: versionNumbers({ versions: quic?.versions }).versions,
         congestionControl: congestionControlNamed(quic?.congestionControl),

@@ -21,7 +21,7 @@ import { type HostClock, type HostTimer, millisNow, systemClock } from "../clock
 import { detach, type Fault, guard, reportFault } from "../guard.ts";
 import { addressContactedBy, listedAddresses } from "./local-addresses.ts";
 import { bindPortableSocket, bindSharedSocket } from "./portable-socket.ts";
-import type { UdpSocket } from "./udp-socket.ts";
+import type { UdpCapabilities, UdpSocket } from "./udp-socket.ts";
 
 export interface AddressSource {
   /** The machine's addresses of a family; undefined if the system does not list them. */
@@ -70,7 +70,7 @@ export async function bindEveryAddress(
 class EveryAddress implements UdpSocket {
   readonly engine: string;
   readonly address: SocketAddress;
-  readonly carriesEcn: boolean;
+  readonly capabilities: UdpCapabilities;
   onWritable: (() => void) | undefined;
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
   onFault: ((fault: Fault) => void) | undefined;
@@ -103,7 +103,7 @@ class EveryAddress implements UdpSocket {
     this.#writing = wildcard;
     this.engine = wildcard.engine;
     this.address = wildcard.address;
-    this.carriesEcn = wildcard.carriesEcn;
+    this.capabilities = wildcard.capabilities;
     this.#wire(wildcard);
     wildcard.onBatch = (batch) => this.#handleStrays(batch);
   }

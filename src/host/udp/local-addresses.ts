@@ -3,6 +3,7 @@
 import { readFile } from "node:fs/promises";
 import { endianness, networkInterfaces } from "node:os";
 import type { SocketAddress } from "../../base/datagrams.ts";
+import { formatIpv6 } from "../../wire/ip-address.ts";
 
 /** In the form `bind` takes, link-local ones with their zone. Undefined if the system does not list them (Android). */
 export function listedAddresses(family: 4 | 6): readonly string[] | undefined {
@@ -69,6 +70,5 @@ function ipv6Address(bytes: Uint8Array): string | undefined {
   if (bytes.subarray(0, 10).every((byte) => byte === 0) && bytes[10] === 0xff && bytes[11] === 0xff) {
     return Array.from(bytes.subarray(12)).join(".");
   }
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16));
-  return new URL(`http://[${groups.join(":")}]/`).hostname.slice(1, -1);
+  return formatIpv6(bytes);
 }

@@ -12,7 +12,7 @@ import {
   type Transmit,
 } from "../../base/datagrams.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";
-import type { UdpSocket } from "./udp-socket.ts";
+import { NO_CAPABILITIES, type UdpSocket } from "./udp-socket.ts";
 
 /** Room for the datagrams that libuv reads in one turn (32) at usual sizes, and for one datagram of any size. */
 const ARENA_SIZE = 64 * 1024;
@@ -94,7 +94,7 @@ async function bind(port: number, host: string, sharing: Sharing = {}): Promise<
 class PortableSocket implements UdpSocket {
   readonly engine = "portable";
   readonly address: SocketAddress;
-  readonly carriesEcn = false;
+  readonly capabilities = NO_CAPABILITIES;
   onWritable: (() => void) | undefined;
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
   onFault: ((fault: Fault) => void) | undefined;

@@ -1,20 +1,38 @@
 /**
  * The UDP socket interface: an engine sends trains of equally sized datagrams and delivers batches. The `portable`
- * engine uses node:dgram; a faster one would have the same interface.
+ * engine uses node:dgram, the `fast` one the kernel's own calls (fast/).
  */
 
 import type { ReceivedBatch, SlotWriter, SocketAddress, SocketCommand, Transmit } from "../../base/datagrams.ts";
 import type { Fault } from "../guard.ts";
 
+/** What an engine can do on this machine beyond sending and receiving. */
+export interface UdpCapabilities {
+  /** Sends a train's ECN marks and reports those of received datagrams. */
+  readonly ecn: boolean;
+  /** Can forbid the fragmentation of datagrams. */
+  readonly df: boolean;
+  /** Sends a train in one call (generic segmentation offload). */
+  readonly gso: boolean;
+  /** Receives a train in one call (generic receive offload). */
+  readonly gro: boolean;
+  /** A socket on all addresses reports the address that was asked, and answers from it. */
+  readonly pktinfo: boolean;
+}
+
+export const NO_CAPABILITIES: UdpCapabilities = { ecn: false, df: false, gso: false, gro: false, pktinfo: false };
+
 export interface UdpSocket {
-  /** The engine's name for display: "portable". */
+  /** The engine's name for display: "portable", "fast". */
   readonly engine: string;
   readonly address: SocketAddress;
-  /** True if the socket sends a train's ECN marks and reports those of received datagrams. */
-  readonly carriesEcn: boolean;
+  readonly capabilities: UdpCapabilities;
   /** The socket's buffer for the next train. It may change after each `send`. */
   readonly slots: SlotWriter;
-  /** Sends the train at the start of `slots`. Returns the number of datagrams sent. */
+  /**
+   * Sends the train at the start of `slots`. Returns the number of datagrams that were sent or wait to be sent; the
+   * others are lost.
+   */
   send(transmit: Transmit): number;
   /** Returns false if the engine does not support the command. */
   handleCommand(command: SocketCommand): boolean;
@@ -30,4 +48,17 @@ export interface UdpSocket {
   ref(): void;
   unref(): void;
   close(): Promise<void>;
+}
+
+/** An engine: how sockets are opened on this machine. */
+export interface UdpEngine {
+  readonly name: "portable" | "fast";
+  readonly capabilities: UdpCapabilities;
+  /**
+   * Binds an address, without IPv4 for "::". On all addresses, datagrams say which one was asked, and answers leave from
+   * it. `sendArenaSize` is the size of the arena for trains, in bytes; the engine chooses by default.
+   */
+  bind(port: number, host: string, sendArenaSize?: number): Promise<UdpSocket>;
+  /** Opens a socket that receives only from `peer` and reports if its port is unreachable. */
+  connect(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket>;
 }

@@ -210,6 +210,7 @@ describe("an internal error", () => {
       createPacketKey: (aead, key, iv) => {
         const real = portableEngine.createPacketKey(aead, key, iv);
         return {
+          free: () => real.free(),
           seal: (...call) => {
             if (fail.seal) throw new TypeError("cannot seal");
             real.seal(...call);

@@ -198,6 +198,11 @@ export class Connection implements StreamTransport, DatagramTransport {
     return this.#parts.closing.isClosed;
   }
 
+  /** Releases the keys. Must be called once nothing is received or sent any more. */
+  free(): void {
+    this.#establishment.freeKeys();
+  }
+
   get activeStreams(): number {
     return this.#parts.streams.activeStreams;
   }

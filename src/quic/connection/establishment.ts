@@ -169,9 +169,18 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { spaces, paths, trace } = this.#parts;
     if (spaces.get(level) === undefined) return;
     spaces.discard(level);
+    if (level === EncryptionLevel.initial) this.#host.initialKeys.free();
     trace?.({ type: "quic:key-discarded", level }, this.#host.now());
     paths.primary.recovery.discardSpace(spaceOf(level));
     this.#workers.receiver.dropUndecrypted(level);
+  }
+
+  /** Releases the keys of all levels. */
+  freeKeys(): void {
+    const { oneRtt, spaces } = this.#parts;
+    oneRtt.free();
+    for (const space of spaces) space.freeKeys();
+    this.#host.initialKeys.free();
   }
 
   handleRetry(header: PacketHeader, packet: Uint8Array): void {

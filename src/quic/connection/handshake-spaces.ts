@@ -6,7 +6,7 @@
 
 import { EncryptionLevel } from "../../tls/handshake.ts";
 import { AckTracker } from "../acks/index.ts";
-import type { PacketKeys } from "../keys/index.ts";
+import { freeKeys, type PacketKeys } from "../keys/index.ts";
 import { PacketNumberSpace, spaceOf } from "../packet/number-space.ts";
 import { SendSpace } from "../recovery/index.ts";
 import type { ConnectionConfig } from "./config.ts";
@@ -28,6 +28,11 @@ export class HandshakeSpace {
     this.level = level;
     this.sent = new SendSpace(spaceOf(level));
     this.acks = new AckTracker(spaceOf(level), config);
+  }
+
+  freeKeys(): void {
+    freeKeys(this.read);
+    freeKeys(this.write);
   }
 }
 
@@ -66,7 +71,9 @@ export class HandshakeSpaces {
     return level === EncryptionLevel.zeroRtt ? undefined : this.get(level)?.crypto;
   }
 
+  /** Drops a level and its keys. */
   discard(level: HandshakeLevel): void {
+    this.get(level)?.freeKeys();
     if (level === EncryptionLevel.initial) this.#initial = undefined;
     else this.#handshake = undefined;
   }

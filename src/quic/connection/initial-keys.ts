@@ -4,7 +4,7 @@
  */
 
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { deriveInitialSecrets, derivePacketKeys, type PacketKeys } from "../keys/index.ts";
+import { deriveInitialSecrets, derivePacketKeys, freeKeys, type PacketKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 
 interface KeyPair {
@@ -27,6 +27,14 @@ export class InitialKeys {
   /** After a Retry, the keys are derived from another id. */
   replaceId(id: ConnectionId): void {
     this.#id = id;
+    this.free();
+  }
+
+  free(): void {
+    for (const { read, write } of this.#byVersion.values()) {
+      freeKeys(read);
+      freeKeys(write);
+    }
     this.#byVersion.clear();
   }
 

@@ -155,6 +155,11 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     for (const entry of this.#entries) entry.connection.close(code, phrase);
   }
 
+  /** Releases the keys of all connections. Must be called once nothing is received or sent any more. */
+  free(): void {
+    for (const entry of this.#entries) entry.connection.free();
+  }
+
   // ── Input ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   handleBatch(received: ReceivedBatch, now: Instant): void {
@@ -475,6 +480,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     for (const key of entry.keys) if (this.#byId.get(key) === entry) this.#byId.delete(key);
     this.#forgetToken(entry);
     this.#entries.delete(entry);
+    entry.connection?.free();
   }
 
   /** Each connection has one token, however often a peer changes its ids (RFC 9000 §10.3.1). */

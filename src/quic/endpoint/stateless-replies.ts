@@ -11,7 +11,7 @@ import { PacketBatch } from "../../crypto/engine.ts";
 import { Writer } from "../../wire/writer.ts";
 import type { ConnectionConfig } from "../connection/index.ts";
 import { emitConnectionClose } from "../frame/index.ts";
-import { deriveInitialSecrets, derivePacketKeys, protectBatch } from "../keys/index.ts";
+import { deriveInitialSecrets, derivePacketKeys, freeKeys, protectBatch } from "../keys/index.ts";
 import { beginLongHeader, finishPacket } from "../packet/build.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
@@ -101,6 +101,7 @@ export class StatelessReplies {
     emitConnectionClose(writer, "transport", code, 0, "");
     finishPacket(writer, open, batch);
     protectBatch(batch, keys, 0);
+    freeKeys(keys);
     this.#push(writer, local, remote);
   }
 

@@ -11,7 +11,7 @@ import type { CryptoEngine, HeaderKey, PacketBatch, PacketKey } from "../../cryp
 import type { CipherSuite } from "../../tls/handshake.ts";
 import { transportError } from "../errors.ts";
 import { AEAD_LIMITS } from "./limits.ts";
-import { derivePacketKey, derivePacketKeys, nextSecret, type PacketKeys } from "./packet-keys.ts";
+import { derivePacketKey, derivePacketKeys, freeKeys, nextSecret, type PacketKeys } from "./packet-keys.ts";
 import { openBatch, removeHeaderProtection } from "./protection.ts";
 
 export type KeyPhase = 0 | 1;
@@ -138,6 +138,14 @@ export class OneRttKeys {
       firstPacketNumber: [],
       isAcked: false,
     };
+  }
+
+  /** Releases all keys. Nothing can be sealed or opened afterwards. */
+  free(): void {
+    const reading = this.#reading;
+    freeKeys(this.#writing?.keys);
+    reading?.header.free();
+    for (const generation of [reading?.previous, reading?.current, reading?.next]) generation?.key.free();
   }
 
   get canRead(): boolean {
@@ -283,6 +291,7 @@ export class OneRttKeys {
 
   #advanceRead(reading: ReadState): void {
     const { suite, version } = reading;
+    reading.previous?.key.free();
     reading.previous = reading.current;
     reading.previousUntil = undefined;
     reading.current = reading.next;
@@ -297,6 +306,7 @@ export class OneRttKeys {
     const { suite, version, keys } = writing;
     writing.secret = nextSecret(this.#engine, suite.hash, writing.secret, version);
     const packet = derivePacketKey(this.#engine, suite.aead, suite.hash, writing.secret, version);
+    keys.packet.free();
     writing.keys = { aead: keys.aead, packet, header: keys.header };
     writing.generation += 1;
     writing.sealed = 0;
@@ -306,6 +316,7 @@ export class OneRttKeys {
 
   #dropExpiredKeys(reading: ReadState, now: Instant): void {
     if (reading.previousUntil === undefined || now < reading.previousUntil) return;
+    reading.previous?.key.free();
     reading.previous = undefined;
     reading.previousUntil = undefined;
   }

@@ -37,6 +37,12 @@ export function derivePacketKeys(
   };
 }
 
+/** Releases what the keys hold outside of JavaScript. */
+export function freeKeys(keys: PacketKeys | undefined): void {
+  keys?.packet.free();
+  keys?.header.free();
+}
+
 /** Derives only the AEAD key and IV: a key update does not change header protection (RFC 9001 §6.1). */
 export function derivePacketKey(
   engine: CryptoEngine,

@@ -2,7 +2,7 @@
 
 import { FrameType } from "../../../h3/frames.ts";
 import { frame, headers, settings, varint } from "../../../h3/testing/raw-peer.ts";
-import { cryptoEngine } from "../../../host/engine.ts";
+import { cryptoEngine } from "../../../host/engine/engine.ts";
 import { QuicDriver } from "../../../host/quic/driver.ts";
 import { systemRng } from "../../../host/random.ts";
 import { bindPortableSocket } from "../../../host/udp/portable-socket.ts";

@@ -3,7 +3,7 @@ import { Duplex } from "node:stream";
 import { H3_ERRORS, H3Connection, type H3Event } from "../../../h3/index.ts";
 import { connectionConfig, Endpoint, isTransportEvent, type StreamId } from "../../../quic/index.ts";
 import { createTlsClient } from "../../../tls/index.ts";
-import { cryptoEngine } from "../../engine.ts";
+import { cryptoEngine } from "../../engine/engine.ts";
 import { QuicDriver } from "../../quic/driver.ts";
 import { systemRng } from "../../random.ts";
 import { bindPortableSocket } from "../../udp/portable-socket.ts";

@@ -1,0 +1,83 @@
+/** A self-test: the packets of RFC 9001's appendix, and the portable engine's answers for the ciphers that it lacks. */
+
+import { fromHex } from "../../wire/hex.ts";
+import { equalBytes } from "../../wire/text.ts";
+import { type AeadName, type CryptoEngine, IV_LENGTH, KEY_LENGTH, PacketBatch, TAG_LENGTH } from "../engine.ts";
+import { portableEngine } from "../portable/index.ts";
+
+const PACKET_NUMBER = 654_360_564;
+
+/** RFC 9001 §A.5: a packet with a short header, its mask, and the packet as it is protected but for the header. */
+const CHACHA20 = {
+  key: fromHex("c6d98ff3441c3fe1b2182094f69caa2ed4b716b65488960a7a984979fb23e1c8"),
+  iv: fromHex("e0459b3474bdd0e44a41c144"),
+  headerKey: fromHex("25a282b9e82f06f21f488917a4fc8f1b73573685608597d0efcb076b0ab7a7a4"),
+  header: fromHex("4200bff4"),
+  payload: fromHex("01"),
+  sealed: fromHex("4200bff4655e5cd55c41f69080575d7999c25a5bfb"),
+  mask: fromHex("aefefe7d03"),
+};
+
+/** Throws if the engine's answers are wrong. */
+export function checkAnswers(engine: CryptoEngine): void {
+  const { key, iv, headerKey, header, payload, sealed, mask } = CHACHA20;
+  const answer = protect(engine, "chacha20-poly1305", key, iv, headerKey, header, payload);
+  if (!equalBytes(answer.sealed, sealed) || !equalBytes(answer.mask, mask)) throw wrong("chacha20-poly1305");
+  if (!answer.isOpened) throw wrong("chacha20-poly1305");
+  for (const aead of Object.keys(KEY_LENGTH) as AeadName[]) {
+    const given = [bytes(KEY_LENGTH[aead], 1), bytes(IV_LENGTH, 2), bytes(KEY_LENGTH[aead], 3)] as const;
+    const content = [bytes(13, 4), bytes(1_200, 5)] as const;
+    const expected = protect(portableEngine, aead, ...given, ...content);
+    const { sealed, mask, isOpened } = protect(engine, aead, ...given, ...content);
+    if (!isOpened || !equalBytes(sealed, expected.sealed) || !equalBytes(mask, expected.mask)) throw wrong(aead);
+  }
+}
+
+const bytes = (length: number, seed: number): Uint8Array =>
+  Uint8Array.from({ length }, (_, i) => (i * 167 + seed * 59) & 0xff);
+
+const wrong = (aead: AeadName): Error => new Error(`a known answer of ${aead} is wrong`);
+
+interface Answer {
+  readonly sealed: Uint8Array;
+  readonly mask: Uint8Array;
+  /** True if the packet opens, and no longer does with a changed tag. */
+  readonly isOpened: boolean;
+}
+
+function protect(
+  engine: CryptoEngine,
+  aead: AeadName,
+  key: Uint8Array,
+  iv: Uint8Array,
+  headerKey: Uint8Array,
+  header: Uint8Array,
+  payload: Uint8Array,
+): Answer {
+  const end = header.length + payload.length + TAG_LENGTH;
+  const batch = new PacketBatch(new Uint8Array(end), 1);
+  batch.arena.set(header);
+  batch.arena.set(payload, header.length);
+  batch.packetNumberOffset[0] = 1;
+  batch.payload[0] = header.length;
+  batch.end[0] = end;
+  batch.packetNumber[0] = PACKET_NUMBER;
+  batch.count = 1;
+  const packetKey = engine.createPacketKey(aead, key, iv);
+  const maskKey = engine.createHeaderKey(aead, headerKey);
+  try {
+    packetKey.seal(batch, 0, 0);
+    const sealed = batch.arena.slice();
+    maskKey.mask(batch, 0);
+    const mask = batch.masks.slice(0, 5);
+    packetKey.open(batch, 0, 0);
+    const isGenuine = batch.ok[0] === 1 && equalBytes(batch.arena.subarray(header.length, end - TAG_LENGTH), payload);
+    batch.arena.set(sealed);
+    batch.arena[end - 1]! ^= 1;
+    packetKey.open(batch, 0, 0);
+    return { sealed, mask, isOpened: isGenuine && batch.ok[0] === 0 };
+  } finally {
+    packetKey.free();
+    maskKey.free();
+  }
+}

@@ -1,0 +1,129 @@
+/** What only the engine on OpenSSL has: memory outside of JavaScript, and functions that may be missing. */
+
+import { describe, expect, test } from "vitest";
+import type { ForeignFunctions } from "../../base/foreign.ts";
+import { intercepted } from "../../base/testing/intercepted.ts";
+import { koffi } from "../../host/engine/testing/koffi.ts";
+import { type AeadName, IV_LENGTH, KEY_LENGTH, PacketBatch, TAG_LENGTH } from "../engine.ts";
+import { batchOf } from "../testing/batch.ts";
+import { createOpensslEngine } from "./index.ts";
+
+const ffi = koffi as ForeignFunctions;
+const AEADS = Object.keys(KEY_LENGTH) as AeadName[];
+
+const packet = { header: new Uint8Array(9), packetNumberOffset: 5, packetNumber: 1, payload: new Uint8Array(30) };
+const keysOf = (engine: ReturnType<typeof createOpensslEngine>, aead: AeadName) => ({
+  packetKey: engine.createPacketKey(aead, new Uint8Array(KEY_LENGTH[aead]), new Uint8Array(IV_LENGTH)),
+  headerKey: engine.createHeaderKey(aead, new Uint8Array(KEY_LENGTH[aead])),
+});
+
+describe.skipIf(ffi === undefined)("the openssl engine", () => {
+  /** Counts the contexts that exist. */
+  function counted() {
+    const open = { contexts: 0 };
+    const engine = createOpensslEngine(
+      intercepted(ffi, {
+        EVP_CIPHER_CTX_new: () => void (open.contexts += 1),
+        EVP_CIPHER_CTX_free: () => void (open.contexts -= 1),
+      }),
+    );
+    return { engine, open };
+  }
+
+  test("its self-test leaves nothing behind", () => {
+    expect(counted().open.contexts).toBe(0);
+  });
+
+  test.each(AEADS)("%s keys free their contexts, once", (aead) => {
+    const { engine, open } = counted();
+    const { packetKey, headerKey } = keysOf(engine, aead);
+    packetKey.seal(batchOf([packet]), 0, 0);
+    packetKey.open(batchOf([packet]), 0, 0);
+    headerKey.mask(batchOf([packet]), 0);
+    expect(open.contexts).toBe(3);
+    for (let i = 0; i < 2; i += 1) {
+      packetKey.free();
+      headerKey.free();
+      expect(open.contexts).toBe(0);
+    }
+  });
+
+  test.each(AEADS)("%s keys that were freed refuse to work, used before or not", (aead) => {
+    for (const isUsed of [false, true]) {
+      const { packetKey, headerKey } = keysOf(createOpensslEngine(ffi), aead);
+      if (isUsed) packetKey.seal(batchOf([packet]), 0, 0);
+      packetKey.free();
+      headerKey.free();
+      expect(() => packetKey.seal(batchOf([packet]), 0, 0)).toThrow("freed");
+      expect(() => packetKey.open(batchOf([packet]), 0, 0)).toThrow("freed");
+      expect(() => headerKey.mask(batchOf([packet]), 0)).toThrow("freed");
+    }
+  });
+
+  test.each([
+    ["its tag ends after the arena", { header: 0, payload: 9, end: 65 }],
+    ["its payload begins after the arena", { header: 0, payload: 2 ** 32 - 1, end: 64 }],
+    ["its payload begins before its header", { header: 20, payload: 9, end: 64 }],
+    ["it is too short for a tag", { header: 0, payload: 50, end: 50 + TAG_LENGTH - 1 }],
+    ["it ends before its start", { header: 60, payload: 62, end: 4 }],
+  ])("memory outside of the arena is never touched: %s", (_name, { header, payload, end }) => {
+    const { packetKey } = keysOf(createOpensslEngine(ffi), "aes-128-gcm");
+    const whole = new Uint8Array(1024);
+    const batch = new PacketBatch(whole.subarray(256, 256 + 64), 1);
+    batch.count = 1;
+    batch.header[0] = header;
+    batch.payload[0] = payload;
+    batch.end[0] = end;
+    batch.ok[0] = 1;
+    packetKey.open(batch, 0, 0);
+    expect(batch.ok[0]).toBe(0);
+    expect(() => packetKey.seal(batch, 0, 0)).toThrow(RangeError);
+    expect(whole).toEqual(new Uint8Array(1024));
+  });
+
+  /** Replaces a function by one made from the real one. */
+  const replaced = (
+    replacedName: string,
+    replace: (real: (...values: number[]) => number) => (...values: number[]) => number,
+  ): ForeignFunctions => ({
+    ...ffi,
+    load: (path) => {
+      const library = ffi.load(path);
+      return {
+        func: (name, ...rest) => {
+          const real = library.func(name, ...rest);
+          return name === replacedName ? replace(real) : real;
+        },
+      };
+    },
+  });
+
+  test("without a function or a cipher there is no engine", () => {
+    const missing = replaced("EVP_CIPHER_fetch", () => {
+      throw new Error("no such symbol");
+    });
+    expect(() => createOpensslEngine(missing)).toThrow("no such symbol");
+    const without = replaced("EVP_CIPHER_fetch", () => () => 0);
+    expect(() => createOpensslEngine(without)).toThrow("OpenSSL has no AES-128-GCM");
+  });
+
+  test("an engine with a wrong answer is refused", () => {
+    const failing = intercepted(ffi, { EVP_CipherUpdate: () => 1 });
+    expect(() => createOpensslEngine(failing)).toThrow("OpenSSL refused a call");
+    const GET_TAG = 0x10;
+    // The tag stays as it was.
+    const tagless = replaced(
+      "EVP_CIPHER_CTX_ctrl",
+      (real) =>
+        (...values) =>
+          values[1] === GET_TAG ? 1 : real(...values),
+    );
+    expect(() => createOpensslEngine(tagless)).toThrow("a known answer of chacha20-poly1305 is wrong");
+    // Whatever is opened counts as genuine.
+    const trusting = replaced("EVP_CipherFinal_ex", (real) => (...values) => {
+      real(...values);
+      return 1;
+    });
+    expect(() => createOpensslEngine(trusting)).toThrow("a known answer of chacha20-poly1305 is wrong");
+  });
+});

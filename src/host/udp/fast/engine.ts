@@ -1,0 +1,38 @@
+/** The engine on the kernel's own calls: Linux, through a foreign-function interface. */
+
+import type { ForeignFunctions } from "../../../base/foreign.ts";
+import type { UdpEngine } from "../udp-socket.ts";
+import { FastSocket } from "./fast-socket.ts";
+import { probe } from "./probe.ts";
+import { FastUdp, type OpenOptions } from "./udp.ts";
+
+/** The size of the largest train, which is the limit of one segmented send. */
+const SEND_ARENA_SIZE = 64 * 1024;
+
+export interface FastUdpEngine extends UdpEngine {
+  bind(port: number, host: string, sendArenaSize?: number, options?: OpenOptions): Promise<FastSocket>;
+}
+
+/** Probes the kernel. Throws if the sockets do not work. */
+export function createFastUdp(ffi: ForeignFunctions): FastUdpEngine {
+  const udp = new FastUdp(ffi);
+  udp.capabilities = probe(udp);
+  return {
+    name: "fast",
+    capabilities: udp.capabilities,
+    async bind(port, host, sendArenaSize = SEND_ARENA_SIZE, options = {}) {
+      const opened = udp.open({ family: host.includes(":") ? 6 : 4, host, port }, options);
+      return new FastSocket(udp, opened, sendArenaSize);
+    },
+    async connect(peer, sendArenaSize) {
+      const { descriptor } = udp.open({ family: peer.family, host: peer.family === 6 ? "::" : "0.0.0.0", port: 0 });
+      try {
+        udp.connect(descriptor, peer);
+        return new FastSocket(udp, { descriptor, address: udp.localAddress(descriptor) }, sendArenaSize, peer);
+      } catch (error) {
+        udp.libc.close(descriptor);
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,13 @@
+/** The engine on node:dgram, so available on every Node. */
+
+import { bindEveryAddress } from "./every-address.ts";
+import { bindPortableSocket, connectPortableSocket } from "./portable-socket.ts";
+import { NO_CAPABILITIES, type UdpEngine } from "./udp-socket.ts";
+
+export const portableUdp: UdpEngine = {
+  name: "portable",
+  capabilities: NO_CAPABILITIES,
+  bind: (port, host, sendArenaSize) =>
+    host === "::" || host === "0.0.0.0" ? bindEveryAddress(port, host) : bindPortableSocket(port, host, sendArenaSize),
+  connect: connectPortableSocket,
+};
