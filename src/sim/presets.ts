@@ -7,8 +7,9 @@
 
 import type { ItemList } from "../base/impairment/index.ts";
 import { type Micros, millis } from "../base/time.ts";
-import { link, type NetworkElement, nat } from "./elements.ts";
+import { link, type NetworkElement, relay } from "./elements.ts";
 import type { LinkOptions } from "./link.ts";
+import { Nat } from "./nat.ts";
 
 /** The point-to-point link of all scenarios. */
 export interface ScenarioLink {
@@ -70,10 +71,23 @@ export const scenarios = {
     return path(options.link, { blackhole: { on, off } });
   },
 
-  /** The client is behind a NAT that changes its port, or its address and port. */
+  /**
+   * The client's port, or its address and port, changes. As in the runner, datagrams are translated as they leave the
+   * link: those on the way to the server get the new port, and those on the way to the client are lost.
+   */
   rebind({ first, every, address = false, ...options }: Rebound): readonly NetworkElement[] {
-    const translator = nat({ addresses: OUTSIDE, rebinding: { first, every, address } });
-    return [translator, ...path(options.link)];
+    const nat = new Nat({ addresses: OUTSIDE, filtering: "full-cone", rebinding: { first, every, address } });
+    const inward = relay((datagram, direction, now) => {
+      const translated = direction === "forward" ? datagram : nat.inward(datagram, now);
+      return translated === undefined ? [] : [{ datagram: translated, direction }];
+    }, "nat-inward");
+    const outward = relay(
+      (datagram, direction, now) => [
+        { datagram: direction === "forward" ? nat.outward(datagram, now) : datagram, direction },
+      ],
+      "nat-outward",
+    );
+    return [inward, ...path(options.link), outward];
   },
 } as const;
 
