@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { SeededRng } from "../../rng.ts";
 import { type Instant, micros, millis } from "../../time.ts";
-import { createQueue, type QueueDiscipline, type QueueOptions, type Waiting } from "./discipline.ts";
+import { createQueue, type QueueOptions } from "./create.ts";
+import type { QueueDiscipline, Waiting } from "./discipline.ts";
 
 const FATE = { copies: 1, corrupted: false, delay: micros(0), jitter: micros(0) } as const;
 const ms = (count: number): Instant => millis(count) as number as Instant;
