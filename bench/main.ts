@@ -11,6 +11,7 @@ import { h3Requests } from "./h3-requests.ts";
 import { hostile } from "./hostile.ts";
 import { memory } from "./memory.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
+import { simulator } from "./simulator.ts";
 import { soak } from "./soak.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
@@ -22,6 +23,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   soak,
   "cold-start": coldStart,
   certificates,
+  simulator,
 };
 
 const { values, positionals } = parseArgs({

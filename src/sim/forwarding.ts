@@ -6,6 +6,7 @@ import {
   type Direction,
   type DropReason,
   isMulticast,
+  type Receiver,
   type SimulatedDatagram,
 } from "./datagram.ts";
 import type { HostElement, RelayElement } from "./elements.ts";
