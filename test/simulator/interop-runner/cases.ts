@@ -2,10 +2,11 @@
  * The cases of the public QUIC interop runner, in its order: files, link and conditions. `pureFiles` are smaller ones for
  * the JavaScript engine, whose ciphers are slow.
  *
- * Missing until the features exist: resumption, zerortt, v2, connectionmigration.
+ * Missing until the features exist: zerortt, connectionmigration.
  */
 
 import { seconds } from "../../../src/base/time.ts";
+import { VERSION_1, VERSION_2 } from "../../../src/quic/versions/index.ts";
 import { scenarios, simulatedIdentity } from "../../../src/sim/index.ts";
 import {
   amplificationLimit,
@@ -22,7 +23,9 @@ import {
   onlyFamily,
   raisedStreamLimit,
   repeatedClientHello,
+  resumed,
   retried,
+  upgradedToVersion2,
   validatedPaths,
 } from "./checks.ts";
 import { files, KB, MB, type RequestedFile } from "./files.ts";
@@ -82,6 +85,14 @@ export const CASES: readonly Case[] = [
     checks: [handshakes(1), raisedStreamLimit],
   },
   { name: "retry", files: files(10 * KB), link: simple, retry: "always", checks: [handshakes(1), retried] },
+  {
+    name: "resumption",
+    files: files(5 * KB, 10 * KB),
+    isMultiConnect: true,
+    link: simple,
+    resumes: true,
+    checks: [handshakes(2), resumed],
+  },
   {
     name: "http3",
     files: files(5 * KB, 10 * KB, 500 * KB),
@@ -146,6 +157,14 @@ export const CASES: readonly Case[] = [
     checks: [handshakes(1)],
   },
   { name: "ipv6", files: files(5 * KB, 10 * KB), link: simple, family: 6, checks: [handshakes(1), onlyFamily(6)] },
+  {
+    name: "v2",
+    files: files(KB),
+    link: simple,
+    version: VERSION_1,
+    config: { versions: [VERSION_2, VERSION_1] },
+    checks: [handshakes(1, "any"), upgradedToVersion2],
+  },
   {
     name: "rebind-port",
     files: files(10 * MB),

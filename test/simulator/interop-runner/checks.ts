@@ -2,6 +2,7 @@
 
 import { expect } from "vitest";
 import { Ecn } from "../../../src/base/datagrams.ts";
+import { VERSION_1, VERSION_2 } from "../../../src/quic/versions/index.ts";
 import { CIPHER_SUITES } from "../../../src/tls/index.ts";
 import type { SeenFrame, Side } from "./evidence.ts";
 import type { CaseResult } from "./run.ts";
@@ -10,14 +11,13 @@ export type Check = (result: CaseResult) => void;
 
 const SIDES: readonly Side[] = ["client", "server"];
 
-/** Distinct handshakes, all with version 1. Connections end with code 0, sent by the client. */
+/** Distinct handshakes, with one version. Connections end with code 0, sent by the client. */
 export const handshakes =
-  (count: number): Check =>
+  (count: number, version: number | "any" = VERSION_1): Check =>
   ({ evidence, ends }) => {
     expect(evidence.handshakes).toBe(count);
-    expect(evidence.packets.filter(({ form }) => form === "version-negotiation" || form === "unknown-version")).toEqual(
-      [],
-    );
+    const seen = new Set(evidence.packets.filter(({ form }) => form !== "one-rtt").map((packet) => packet.version));
+    if (version !== "any") expect([...seen]).toEqual([version]);
     for (const end of ends) expect(end).toMatchObject({ type: "peer", code: 0 });
     expect(ends).toHaveLength(count);
   };
@@ -68,6 +68,27 @@ export const onlyChaCha20: Check = ({ evidence }) => {
 export const raisedStreamLimit: Check = ({ evidence, clients }) => {
   expect(clients[0]!.peerParameters!.initialMaxStreamsBidi).toBeLessThanOrEqual(1000);
   expect(evidence.framesOf("server", "other").some(({ name }) => name === "max-streams")).toBe(true);
+};
+
+const CERTIFICATE = 11;
+
+/** The server proves its identity on the first connection only. */
+export const resumed: Check = ({ evidence }) => {
+  const [first, second, ...others] = evidence.serverMessages;
+  expect(first).toContain(CERTIFICATE);
+  expect(second!.length).toBeGreaterThan(0);
+  expect(second).not.toContain(CERTIFICATE);
+  expect(others).toEqual([]);
+};
+
+/** RFC 9368: the client's first Initial is of version 1, the rest of the handshake of version 2. */
+export const upgradedToVersion2: Check = ({ evidence }) => {
+  expect(evidence.sentBy("client", "initial")[0]!.version).toBe(VERSION_1);
+  const versions = (side: Side, form: "initial" | "handshake") => [
+    ...new Set(evidence.sentBy(side, form).map(({ version }) => version)),
+  ];
+  expect(versions("server", "initial")).toEqual([VERSION_2]);
+  for (const side of SIDES) expect(versions(side, "handshake")).toEqual([VERSION_2]);
 };
 
 /** RFC 9000 §17.2.5: the client repeats the token, and its packet numbers continue. */

@@ -21,6 +21,8 @@ export interface SentPacket {
   readonly side: Side;
   readonly time: Instant;
   readonly form: PacketForm;
+  /** 0 in 1-RTT packets. */
+  readonly version: number;
   /** -1 for packets without a number, such as Retry. */
   readonly packetNumber: number;
   readonly destination: string;
@@ -65,6 +67,17 @@ function seen(frame: Frame): SeenFrame {
 const ID_LENGTH = 8;
 const SAMPLE_LENGTH = 16;
 const KEY_PHASE = 0x04;
+
+/** RFC 8446 §4: each message has a type, and a length of three bytes. */
+function messageTypes(pieces: ReadonlyMap<number, Uint8Array>): number[] {
+  const length = Math.max(...[...pieces].map(([offset, { length: size }]) => offset + size));
+  const bytes = new Uint8Array(length);
+  for (const [offset, piece] of pieces) bytes.set(piece, offset);
+  const types: number[] = [];
+  const view = new DataView(bytes.buffer);
+  for (let at = 0; at + 4 <= length; at += 4 + (view.getUint32(at) & 0xff_ffff)) types.push(bytes[at]!);
+  return types;
+}
 
 export class Evidence {
   readonly packets: SentPacket[] = [];
@@ -124,6 +137,7 @@ export class Evidence {
         side,
         time,
         form: header.form,
+        version: header.version,
         packetNumber: traced?.packetNumber ?? -1,
         destination: toHex(header.destination),
         source: toHex(header.source),
@@ -160,6 +174,17 @@ export class Evidence {
   /** The number of handshakes, as the runner counts them: distinct source ids of the server's Initial packets. */
   get handshakes(): number {
     return new Set(this.sentBy("server", "initial").map(({ source }) => source)).size;
+  }
+
+  /** The types of the handshake messages of each connection that a server sent at the Handshake level. */
+  get serverMessages(): readonly (readonly number[])[] {
+    const flights = new Map<string, Map<number, Uint8Array>>();
+    for (const { source, frames } of this.sentBy("server", "handshake")) {
+      const flight = flights.get(source) ?? new Map<number, Uint8Array>();
+      flights.set(source, flight);
+      for (const frame of frames) if (frame.type === "crypto") flight.set(frame.offset, frame.data);
+    }
+    return [...flights.values()].map(messageTypes);
   }
 
   /** The key phase bits that a side has sent, read with the header key from the key log (RFC 9001 §5.4). */

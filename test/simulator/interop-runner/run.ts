@@ -11,10 +11,18 @@ import {
   connectionConfig,
   Endpoint,
   type EndpointEvent,
+  isTransportEvent,
 } from "../../../src/quic/index.ts";
 import type { CloseReason } from "../../../src/quic/transport.ts";
 import { host, type NetworkElement, SimulatedNetwork, simulatedIdentity } from "../../../src/sim/index.ts";
-import { type CipherSuiteName, createTlsClient, createTlsServer, type TlsIdentity } from "../../../src/tls/index.ts";
+import {
+  type CipherSuiteName,
+  type ClientSession,
+  createTlsClient,
+  createTlsServer,
+  TicketKeys,
+  type TlsIdentity,
+} from "../../../src/tls/index.ts";
 import {
   type Application,
   type ClientApplication,
@@ -39,6 +47,10 @@ export interface CaseOptions {
   readonly identity?: TlsIdentity;
   /** Both sides update their keys after the client has received this many bytes. */
   readonly keyUpdateAfter?: number;
+  /** The version of each connection's first flight. */
+  readonly version?: number;
+  /** Each connection resumes the session of the one before. */
+  readonly resumes?: boolean;
   /** Another client that downloads from another server over the same link. */
   readonly crossTraffic?: readonly RequestedFile[];
   readonly timeout?: Micros;
@@ -82,6 +94,7 @@ class Pair {
   readonly #waiting: (readonly RequestedFile[])[];
   #current: ClientApplication | undefined;
   #hasUpdatedKeys = false;
+  #session: ClientSession | undefined;
 
   constructor(options: CaseOptions, place: Addresses, engine: CryptoEngine, rng: SeededRng, evidence?: Evidence) {
     this.#options = options;
@@ -102,6 +115,7 @@ class Pair {
     const protocol = options.protocol ?? "hq-interop";
     const { cipherSuites } = options;
     const suites = cipherSuites === undefined ? {} : { cipherSuites };
+    const tickets = { keys: new TicketKeys(engine, new Uint8Array(32).fill(1), rng) };
     const traced =
       evidence === undefined ? {} : { trace: (_: unknown, role: "client" | "server") => evidence.trace(role) };
     this.server = new Endpoint({
@@ -115,6 +129,7 @@ class Pair {
             ...suites,
             transportParameters,
             selectIdentity: () => identity,
+            tickets: options.resumes === true ? tickets : undefined,
           }),
         ...(options.retry === undefined ? {} : { retry: options.retry }),
       },
@@ -137,11 +152,12 @@ class Pair {
   connect(now: Instant): void {
     const wanted = this.#waiting.shift();
     if (wanted === undefined) return;
-    const { protocol = "hq-interop", cipherSuites, keyUpdateAfter } = this.#options;
+    const { protocol = "hq-interop", cipherSuites, keyUpdateAfter, version } = this.#options;
     const connection = this.client.connect(
       {
         local: this.addresses.client,
         remote: this.addresses.server,
+        version,
         createTls: (transportParameters) =>
           createTlsClient({
             engine: this.#engine,
@@ -150,6 +166,7 @@ class Pair {
             ...(cipherSuites === undefined ? {} : { cipherSuites }),
             transportParameters,
             serverName: "server.test",
+            session: this.#session,
             keyLog: keyUpdateAfter !== undefined,
           }),
       },
@@ -168,20 +185,22 @@ class Pair {
       case "key-log":
         this.#evidence?.keyLog.push(event.line);
         return;
+      case "session":
+        this.#session = event.session;
+        break;
       case "closed":
         if (event.reason.type !== "local" || event.reason.code !== 0) {
           throw new Error(`the client's connection ended: ${JSON.stringify(event.reason)}`);
         }
         return;
-      case "accepted":
-      case "silence":
-      case "select-identity":
-        return;
       default:
+        if (event.type === "accepted" || !isTransportEvent(event)) return;
         this.#applications.get(connection)!.handle(event);
     }
     this.#updateKeys(connection);
     if (connection !== this.clients.at(-1) || !this.#current!.isDone) return;
+    // The ticket may follow the file.
+    if (this.#options.resumes === true && this.#session === undefined) return;
     connection.close(0, "");
     this.connect(now);
   };
@@ -201,14 +220,8 @@ class Pair {
         this.ends.push(event.reason);
         this.#applications.delete(connection);
         return;
-      case "accepted":
-      case "silence":
-      case "key-log":
-      case "verify-certificate":
-      case "select-identity":
-        return;
       default:
-        this.#applications.get(connection)?.handle(event);
+        if (event.type !== "accepted" && isTransportEvent(event)) this.#applications.get(connection)?.handle(event);
     }
   };
 }
