@@ -12,6 +12,7 @@ import { h3Requests } from "./h3-requests.ts";
 import { hostile } from "./hostile.ts";
 import { memory } from "./memory.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
+import { simulator } from "./simulator.ts";
 import { soak } from "./soak.ts";
 
 const BENCHES: Readonly<Record<string, Bench>> = {
@@ -24,6 +25,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "cold-start": coldStart,
   certificates,
   controllers,
+  simulator,
 };
 
 const { values, positionals } = parseArgs({

@@ -125,3 +125,13 @@ export interface FrameworkLoadDone {
   readonly cipher?: string;
   readonly error?: string;
 }
+
+export interface SimulatedTransferOrder {
+  /** Virtual seconds. */
+  readonly duration: number;
+}
+
+export interface SimulatedTransferDone {
+  /** Real milliseconds. */
+  readonly took: number;
+}

@@ -16,7 +16,8 @@ type ProcessName =
   | "soak-client"
   | "certificate-client"
   | "certificate-server"
-  | "soak-hostile";
+  | "soak-hostile"
+  | "simulated-transfer";
 
 export class OwnProcess implements AsyncDisposable {
   readonly #child: ChildProcess;

@@ -3,7 +3,12 @@
 import type { Ecn, SocketAddress } from "../base/datagrams.ts";
 import type { LineDropReason } from "../base/impairment/index.ts";
 import type { Instant } from "../base/time.ts";
-import type { Host } from "./host.ts";
+
+/** A host that may receive multicast datagrams. */
+export interface Receiver {
+  readonly address: SocketAddress;
+  isMember(group: SocketAddress): boolean;
+}
 
 export interface SimulatedDatagram {
   readonly source: SocketAddress;
@@ -14,7 +19,7 @@ export interface SimulatedDatagram {
   /** The UDP payload. Never modified once sent. */
   readonly bytes: Uint8Array;
   /** Only of a multicast datagram: the hosts that this copy must still reach. Set by the network. */
-  readonly receivers?: readonly Host[];
+  readonly receivers?: readonly Receiver[];
 }
 
 /** Along a link: from its first node to its second, or back. In an array, left to right is forward. */

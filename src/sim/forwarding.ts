@@ -6,6 +6,7 @@ import {
   type Direction,
   type DropReason,
   isMulticast,
+  type Receiver,
   type SimulatedDatagram,
 } from "./datagram.ts";
 import type { HostElement, RelayElement } from "./elements.ts";
@@ -19,8 +20,6 @@ export interface ForwardingOwner {
   offer(line: ScheduledLink, datagram: SimulatedDatagram): void;
   deliver(host: Host, datagram: SimulatedDatagram): void;
 }
-
-type Group = readonly Host[];
 
 export class Forwarding {
   readonly #nodes: readonly Node[];
@@ -126,7 +125,7 @@ export class Forwarding {
     }
   }
 
-  #members({ destination }: SimulatedDatagram): Group {
+  #members({ destination }: SimulatedDatagram): readonly Host[] {
     return this.#nodes.flatMap(({ element }) =>
       element.type === "host" ? element.hosts.filter((one) => one.isMember(destination)) : [],
     );
@@ -136,12 +135,13 @@ export class Forwarding {
   #copy(node: Node, from: Port | undefined, datagram: SimulatedDatagram): void {
     const { receivers: _, ...plain } = datagram;
     const direction = from === undefined ? "forward" : inbound(from);
-    const onward = new Map<Port, Host[]>();
+    const onward = new Map<Port, Receiver[]>();
     for (const receiver of datagram.receivers!) {
       const { element } = node;
-      if (element.type === "host" && element.hosts.includes(receiver)) {
+      const local = element.type === "host" ? element.hosts.find((one) => one === receiver) : undefined;
+      if (local !== undefined) {
         // It may have left the group since.
-        if (receiver.isMember(datagram.destination)) this.#handOver(receiver, plain, direction);
+        if (local.isMember(datagram.destination)) this.#handOver(local, plain, direction);
         else this.#drop(node, plain, direction, "no-route");
         continue;
       }

@@ -61,7 +61,9 @@ export { Nat, type NatOptions, type Rebinding } from "./nat.ts";
 /** The network. */
 export { type NetworkOptions, type RunOptions, type RunResult, SimulatedNetwork, SimulationError } from "./network.ts";
 /** A run as a capture file. */
-export { PcapWriter, toIpPacket } from "./pcap.ts";
+export { type CapturePoints, PcapWriter, toIpPacket } from "./pcap.ts";
+/** The links of the public QUIC interop runner. */
+export { type ScenarioLink, scenarios } from "./presets.ts";
 /** A whole run in one call. */
 export { type SimulationResult, simulate } from "./simulate.ts";
 /** The event queue. */

@@ -107,4 +107,32 @@ describe("PcapWriter", () => {
     expect([body.getUint32(0), body.getUint32(4)]).toEqual([0x544c534b, keyLog.length]);
     expect(Buffer.from(body.buffer, body.byteOffset + 8, keyLog.length).toString()).toBe(keyLog);
   });
+
+  test("captures at several places, with an interface each and the reasons of drops", () => {
+    const mailbox = new Mailbox();
+    for (const byte of [1, 2]) mailbox.post(Uint8Array.of(byte, 0, 0), B);
+    const pcap = new PcapWriter({ places: ["b", "a-b"], drops: true });
+    simulate({
+      seed: 1,
+      network: [
+        host({ name: "a", address: A, machine: mailbox }),
+        link({ delay: millis(20), dropList: [1] }),
+        host({ name: "b", address: B, machine: new Mailbox() }),
+      ],
+      capture: pcap.capture,
+    });
+    const [, ...all] = blocks(pcap.finish());
+    const text = ({ body }: { body: DataView }, at: number) =>
+      Buffer.from(body.buffer, body.byteOffset + at + 4, body.getUint16(at + 2)).toString();
+    const [first, second, dropped, carried, delivered] = all;
+    expect([first!, second!].map((one) => text(one, 8))).toEqual(["b", "a-b"]);
+    expect([dropped!, carried!, delivered!].map(({ body }) => [body.getUint32(0), body.getUint32(8)])).toEqual([
+      [1, 0],
+      [1, 20_000],
+      [0, 20_000],
+    ]);
+    // After the fixed fields and 31 bytes, padded.
+    expect(text(dropped!, 20 + 32)).toBe("dropped: drop-list");
+    expect(all).toHaveLength(5);
+  });
 });

@@ -30,6 +30,25 @@ const IPV6_HEADER = 40;
 const UDP_HEADER = 8;
 const DONT_FRAGMENT = 0x4000;
 
+const OPTION_COMMENT = 1;
+const OPTION_INTERFACE_NAME = 2;
+const END_OF_OPTIONS = 4;
+
+/** One option and the end of options. */
+function option(code: number, text: string): Uint8Array {
+  const value = utf8(text);
+  const padded = Math.ceil(value.length / 4) * 4;
+  const writer = new Writer(new Uint8Array(4 + padded + END_OF_OPTIONS));
+  writer.uint16(code);
+  writer.uint16(value.length);
+  writer.write(value);
+  writer.fill(0, padded - value.length);
+  writer.uint32(0);
+  return writer.bytes;
+}
+
+const NO_OPTION = new Uint8Array(0);
+
 /** A block around `body`, padded to four bytes. */
 function block(type: number, body: Uint8Array): Uint8Array {
   const padded = Math.ceil(body.length / 4) * 4;
@@ -54,12 +73,14 @@ function sectionHeader(): Uint8Array {
 }
 
 /** Timestamps are in microseconds by default. */
-function interfaceDescription(): Uint8Array {
-  const writer = new Writer(new Uint8Array(8));
+function interfaceDescription(name?: string): Uint8Array {
+  const options = name === undefined ? NO_OPTION : option(OPTION_INTERFACE_NAME, name);
+  const writer = new Writer(new Uint8Array(8 + options.length));
   writer.uint16(LINKTYPE_RAW);
   writer.uint16(0);
   // No limit on the packet length.
   writer.uint32(0);
+  writer.write(options);
   return block(INTERFACE_DESCRIPTION_BLOCK, writer.bytes);
 }
 
@@ -72,15 +93,18 @@ function decryptionSecrets(keyLog: string): Uint8Array {
   return block(DECRYPTION_SECRETS_BLOCK, writer.bytes);
 }
 
-function packet(time: Instant, bytes: Uint8Array): Uint8Array {
-  const writer = new Writer(new Uint8Array(20 + bytes.length));
-  // The first interface.
-  writer.uint32(0);
+function packet(time: Instant, bytes: Uint8Array, at: number, comment?: string): Uint8Array {
+  const padded = Math.ceil(bytes.length / 4) * 4;
+  const options = comment === undefined ? NO_OPTION : option(OPTION_COMMENT, comment);
+  const writer = new Writer(new Uint8Array(20 + padded + options.length));
+  writer.uint32(at);
   writer.uint32(Math.floor(time / 0x1_0000_0000));
   writer.uint32(time % 0x1_0000_0000);
   writer.uint32(bytes.length);
   writer.uint32(bytes.length);
   writer.write(bytes);
+  writer.fill(0, padded - bytes.length);
+  writer.write(options);
   return block(ENHANCED_PACKET_BLOCK, writer.bytes);
 }
 
@@ -145,23 +169,47 @@ export function toIpPacket({ source, destination, ecn, dontFragment, bytes }: Si
   return ip;
 }
 
+/** Where to capture. */
+export interface CapturePoints {
+  /** Names of hosts, links and nodes; each becomes an interface of the file. */
+  readonly places: readonly string[];
+  /** Includes what is dropped there, with the reason as a comment; false by default. */
+  readonly drops?: boolean;
+}
+
 /** Collects a run; pass its `capture` to the network. */
 export class PcapWriter {
   readonly #packets: Uint8Array[] = [];
-  readonly #point: CaptureRecord["what"];
+  readonly #point: CaptureRecord["what"] | undefined;
+  readonly #places: readonly string[];
+  readonly #drops: boolean;
 
-  /** The capture point: where datagrams leave their hosts, or where they arrive. */
-  constructor(point: "sent" | "delivered" = "sent") {
-    this.#point = point;
+  /**
+   * Captures where datagrams leave their hosts, or where they arrive; or everything that passes the given places: what
+   * hosts send and receive, what links carry, and what other nodes forward.
+   */
+  constructor(point: "sent" | "delivered" | CapturePoints = "sent") {
+    this.#point = typeof point === "string" ? point : undefined;
+    this.#places = typeof point === "string" ? [] : point.places;
+    this.#drops = typeof point !== "string" && point.drops === true;
   }
 
   readonly capture = (record: CaptureRecord): void => {
-    if (record.what === this.#point) this.#packets.push(packet(record.time, toIpPacket(record.datagram)));
+    const { what, time, place, reason } = record;
+    if (this.#point !== undefined) {
+      if (what === this.#point) this.#packets.push(packet(time, toIpPacket(record.datagram), 0));
+      return;
+    }
+    const at = this.#places.indexOf(place);
+    if (at < 0 || (what === "dropped" && !this.#drops)) return;
+    const comment = reason === undefined ? undefined : `dropped: ${reason}`;
+    this.#packets.push(packet(time, toIpPacket(record.datagram), at, comment));
   };
 
   /** The whole file, including the lines of an SSLKEYLOGFILE (RFC 9850) if any. */
   finish(keyLog = ""): Uint8Array {
-    const blocks = [sectionHeader(), interfaceDescription()];
+    const interfaces = this.#point === undefined ? this.#places : [undefined];
+    const blocks = [sectionHeader(), ...interfaces.map((name) => interfaceDescription(name))];
     // Secrets must precede the packets that they decrypt.
     if (keyLog !== "") blocks.push(decryptionSecrets(keyLog));
     blocks.push(...this.#packets);

@@ -14,7 +14,7 @@ export type { GilbertElliott, ItemList } from "./loss.ts";
 export type { Change, LineOptions, PathOptions } from "./options.ts";
 /** Queue disciplines. */
 export type { CoDelOptions } from "./queue/codel.ts";
-export type { QueueOptions } from "./queue/discipline.ts";
+export type { QueueOptions } from "./queue/create.ts";
 export type { DropTailOptions } from "./queue/drop-tail.ts";
 export type { RedOptions } from "./queue/red.ts";
 /** Recordings of varying rates. */

@@ -9,7 +9,8 @@ import type { Rng } from "../rng.ts";
 import { earliest, type Instant, instant } from "../time.ts";
 import { type Fate, Impairment } from "./impairment.ts";
 import type { Change, LineOptions, PathOptions } from "./options.ts";
-import { createQueue, type QueueDiscipline, type QueueOptions, type Waiting } from "./queue/discipline.ts";
+import { createQueue, type QueueOptions } from "./queue/create.ts";
+import type { QueueDiscipline, Waiting } from "./queue/discipline.ts";
 import { TraceTransmitter } from "./rate-trace.ts";
 
 export type LineDropReason = "mtu" | "queue" | "capacity" | Exclude<Fate["reason"], undefined>;

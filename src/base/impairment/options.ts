@@ -2,7 +2,7 @@
 
 import type { Instant, Micros } from "../time.ts";
 import type { ImpairmentOptions } from "./impairment.ts";
-import type { QueueOptions } from "./queue/discipline.ts";
+import type { QueueOptions } from "./queue/create.ts";
 import type { RateTrace } from "./rate-trace.ts";
 
 export interface PathOptions extends ImpairmentOptions {

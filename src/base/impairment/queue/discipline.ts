@@ -3,12 +3,8 @@
  * next. An item that is being transmitted no longer waits.
  */
 
-import type { Rng } from "../../rng.ts";
 import type { Instant } from "../../time.ts";
 import type { Fate } from "../impairment.ts";
-import { CoDel, type CoDelOptions } from "./codel.ts";
-import { DropTail, type DropTailOptions } from "./drop-tail.ts";
-import { Red, type RedOptions } from "./red.ts";
 
 export interface Waiting<T> {
   item: T;
@@ -33,17 +29,4 @@ export interface QueueDiscipline<T> {
   push(waiting: Waiting<T>, now: Instant): void;
   /** The next item to transmit. May drop items before it. */
   pop(now: Instant): Waiting<T> | undefined;
-}
-
-export type QueueOptions = DropTailOptions | CoDelOptions | RedOptions;
-
-export function createQueue<T>(options: QueueOptions, actions: QueueActions<T>, rng: Rng): QueueDiscipline<T> {
-  switch (options.type) {
-    case "drop-tail":
-      return new DropTail(options, actions);
-    case "codel":
-      return new CoDel(options, actions);
-    case "red":
-      return new Red(options, actions, rng);
-  }
 }
