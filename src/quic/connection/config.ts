@@ -36,7 +36,7 @@ export interface ConnectionConfig {
   readonly maxIdleTimeout: Micros;
   /** The maximum duration of a handshake. */
   readonly handshakeTimeout: Micros;
-  /** The interval of PINGs with which a client with an open request keeps the path alive; zero disables them. */
+  /** The interval of PINGs with which a client that waits for something keeps the path alive; zero disables them. */
   readonly keepAlive: Micros;
   readonly maxAckDelay: Micros;
   readonly ackDelayExponent: number;

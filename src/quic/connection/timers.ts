@@ -130,7 +130,7 @@ export class ConnectionTimers {
 
   #keepAliveDeadline(): Instant | undefined {
     const { config, streams, idle, handshake } = this.#parts;
-    if (config.keepAlive === 0 || !handshake.isComplete || streams.activeBidiStreams === 0) return undefined;
+    if (config.keepAlive === 0 || !handshake.isComplete || !streams.hasRequests) return undefined;
     return after(idle.keptAliveSince, config.keepAlive);
   }
 }

@@ -18,6 +18,11 @@ export class LocalStreams {
     return this.#limit;
   }
 
+  /** True if opening a stream was refused and still is. */
+  get isWanted(): boolean {
+    return this.#wanted;
+  }
+
   /** True if a STREAMS_BLOCKED frame is pending. */
   get blockedIsDue(): boolean {
     return this.#blockedIsDue;

@@ -83,6 +83,11 @@ export class StreamSet implements StreamFacts {
     return this.#table.activeBidi;
   }
 
+  /** True if a request is in progress, or waits for the peer to allow another stream. */
+  get hasRequests(): boolean {
+    return this.#table.activeBidi > 0 || this.#table.local.bidi.isWanted;
+  }
+
   /** Bytes that are held because they may have to be sent. */
   get bytesBuffered(): number {
     return this.#room.used;
