@@ -52,6 +52,8 @@ export interface ConnectionConfig {
   /** Generates our connection ids; random ones of 8 bytes by default. */
   readonly connectionIds: ConnectionIdGenerator;
   readonly keyLog: boolean;
+  /** Accepts packets without the QUIC Bit, and sends such packets to peers that accept them (RFC 9287). */
+  readonly greaseQuicBit: boolean;
   /**
    * The supported versions, in order of preference; a client lists them, and a server chooses the first that it can. By
    * default, all of them, and a server follows the client's order.
@@ -92,6 +94,7 @@ export function connectionConfig(
     timerGrain: millis(1),
     connectionIds: new RandomConnectionIds(given.rng),
     keyLog: false,
+    greaseQuicBit: true,
     ...given,
     limits: { ...DEFAULT_LIMITS, ...given.limits },
     datagrams: given.datagrams && { ...DEFAULT_DATAGRAM_LIMITS, ...given.datagrams },

@@ -260,7 +260,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   onPeerParameters(parameters: TransportParameters): void {
-    const { role, streams, datagrams, idle, paths, trace, version } = this.#parts;
+    const { role, config, streams, datagrams, idle, paths, trace, version } = this.#parts;
     const { remoteIds } = paths.primary;
     this.peerParameters = parameters;
     if (role === "client") version.checkServer(parameters.versionInformation);
@@ -270,6 +270,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     streams.setPeerLimits({ ...parameters, resetStreamAt });
     datagrams.setPeerMaxFrame(parameters.maxDatagramFrameSize);
     idle.setPeerTimeout(parameters.maxIdleTimeout);
+    if (config.greaseQuicBit && parameters.greaseQuicBit) this.#workers.sender.greaseQuicBit();
     this.#host.applyPeerParameters(parameters);
     if (parameters.statelessResetToken !== undefined) remoteIds.setInitialResetToken(parameters.statelessResetToken);
   }

@@ -162,7 +162,7 @@ export class PacketReceiver {
     let destination: string | undefined;
     let position = start;
     while (position < end) {
-      const header = parsePacketHeader(arena, position, end, config.connectionIds.length);
+      const header = parsePacketHeader(arena, position, end, config.connectionIds.length, config.greaseQuicBit);
       if (header === undefined) {
         this.#drop("invalid", end - position, now);
         return;

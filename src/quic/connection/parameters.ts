@@ -30,6 +30,7 @@ export function announcedParameters(
     initialSourceConnectionId: sourceId.bytes,
     maxDatagramFrameSize: config.datagrams?.maxFrameSize ?? 0,
     versionInformation: version.information(config.rng),
+    greaseQuicBit: config.greaseQuicBit,
     resetStreamAt: true,
     resetStreamAtDraft: true,
   };

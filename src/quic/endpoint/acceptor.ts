@@ -68,12 +68,15 @@ export class Acceptor {
   readonly #shares: InitialShares;
   readonly #handshakeTimeout: Micros;
   readonly #versions: readonly number[];
+  /** RFC 9287 §3.1: a client may clear it from its first packet on, if an earlier connection told that we accept that. */
+  readonly #ignoresQuicBit: boolean;
   #forgeries = 0;
   #forgeriesSince: Instant = 0 as Instant;
 
   constructor(config: ConnectionConfig, policy: AcceptPolicy, replies: StatelessReplies) {
     const { engine, rng, connectionIds, handshakeTimeout, versions = supportedVersions } = config;
     this.#versions = versions;
+    this.#ignoresQuicBit = config.greaseQuicBit;
     this.#policy = policy;
     this.#handshakeTimeout = handshakeTimeout;
     this.#shares = new InitialShares(rng);
@@ -90,7 +93,8 @@ export class Acceptor {
     const remote = received.remote[index]!;
     // RFC 9000 §14.1: a shorter datagram cannot be a client's first.
     if (length < MIN_DATAGRAM_SIZE) return undefined;
-    const header = parsePacketHeader(received.arena, start, start + length, this.#connectionIds.length);
+    const { length: idLength } = this.#connectionIds;
+    const header = parsePacketHeader(received.arena, start, start + length, idLength, this.#ignoresQuicBit);
     if (header === undefined) return undefined;
     const { halfOpen, connections, isAccepting, now } = pressure;
     // RFC 9000 §6.1: not in response to Version Negotiation, and only to datagrams that could have started a connection.
