@@ -7,6 +7,7 @@ import type { ConnectionId } from "../packet/connection-id.ts";
 import type { ConnectionIdRegistry } from "../path/index.ts";
 import type { QuicTrace } from "../trace.ts";
 import type { TransportEvent } from "../transport.ts";
+import type { MigrationEvent } from "./active-migration.ts";
 import type { BatchPool } from "./batch-pool.ts";
 import type { ConnectionConfig } from "./config.ts";
 
@@ -14,6 +15,10 @@ export type ConnectionEvent =
   | TransportEvent
   /** Client only: consecutive probe timeouts without a packet from the server; 0 when one arrives again. */
   | { readonly type: "silence"; readonly probeTimeouts: number }
+  /** Client only: the outcome of `migrate`. */
+  | MigrationEvent
+  /** Client only: the handshake is confirmed, and the server prefers these addresses of its own (RFC 9000 §9.6). */
+  | { readonly type: "preferred-address"; readonly addresses: readonly SocketAddress[] }
   /** Client only: check the chain, then call `certificateVerdict`. */
   | Extract<TlsEvent, { type: "verify-certificate" }>
   /** Server only: choose an identity, then call `identitySelected`. */
@@ -24,6 +29,10 @@ export type ConnectionEvent =
 
 const FOR_HOST: readonly ConnectionEvent["type"][] = [
   "silence",
+  "migrated",
+  "migration-failed",
+  "route-abandoned",
+  "preferred-address",
   "verify-certificate",
   "select-identity",
   "session",
@@ -32,6 +41,12 @@ const FOR_HOST: readonly ConnectionEvent["type"][] = [
 
 /** False for events that are for the connection's host, and not for the protocol above it. */
 export const isTransportEvent = (event: ConnectionEvent): event is TransportEvent => !FOR_HOST.includes(event.type);
+
+/** A server's preferred addresses (RFC 9000 §9.6), one per family. */
+export interface PreferredAddresses {
+  readonly ipv4?: SocketAddress | undefined;
+  readonly ipv6?: SocketAddress | undefined;
+}
 
 export interface ConnectionOptions {
   readonly role: "client" | "server";
@@ -56,6 +71,8 @@ export interface ConnectionOptions {
   readonly originalDestination: ConnectionId;
   readonly retrySource?: ConnectionId | undefined;
   readonly isAddressValidated: boolean;
+  /** Server only: addresses that clients should move to after the handshake. */
+  readonly preferredAddress?: PreferredAddresses | undefined;
   /**
    * Server only: issues a token with which the client's next connection can skip address validation (RFC 9000 §8.1.3).
    */

@@ -106,7 +106,7 @@ export class PacketBuilder {
       ackEliciting: false,
       isPadded: false,
     };
-    const open = this.#begin(writer, target.path, level, packetNumber);
+    const open = this.#begin(writer, target, level, packetNumber);
     this.#grease?.apply(writer.bytes, open.header);
     writer.end -= TAG_LENGTH;
     content.writeFrames(writer, draft, now);
@@ -137,10 +137,10 @@ export class PacketBuilder {
     this.#record(draft, packetNumber, size, ecn, now);
   }
 
-  #begin(writer: Writer, path: PathSpace, level: EncryptionLevel, packetNumber: number): OpenPacket {
+  #begin(writer: Writer, { path, route }: PacketTarget, level: EncryptionLevel, packetNumber: number): OpenPacket {
     const { oneRtt, version, sourceId, role } = this.#parts;
     const length = packetNumberLength(packetNumber, path.recovery.largestAcked(spaceOf(level)));
-    const destination = path.remoteIds.active.bytes;
+    const destination = path.remoteIds.idFor(route).bytes;
     if (level === EncryptionLevel.oneRtt) {
       return beginShortHeader(writer, destination, 0, oneRtt.writePhase, packetNumber, length, this.#open);
     }

@@ -316,6 +316,7 @@ export class PacketReceiver {
       return;
     }
     route.destination = context.destination;
+    this.#migration.addressed(path, route);
     if (trace !== undefined) {
       const frames = framesOf(batch.arena, payload, payloadEnd, level);
       trace({ type: "quic:packet-received", level, pathId: context.path.id, packetNumber, size, ecn, frames }, now);

@@ -278,6 +278,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       originalDestination: admission.originalDestination,
       retrySource: admission.retrySource,
       isAddressValidated: admission.isAddressValidated,
+      preferredAddress: admission.preferredAddress,
       issueToken: admission.issueToken,
       createTls: admission.createTls,
       trace: this.#trace?.(admission.originalDestination, "server"),
