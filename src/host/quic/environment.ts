@@ -15,8 +15,8 @@ export interface QuicEnvironment {
   loadEngine(): Promise<CryptoEngine>;
   /** `sendArenaSize` is the size of the arena for trains, in bytes. The socket chooses by default. */
   bind(port: number, host: string, sendArenaSize?: number): Promise<UdpSocket>;
-  /** Opens a socket for one connection, which reports if the peer's port is unreachable. */
-  connect?(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket>;
+  /** Opens a socket for one connection, which reports if the peer's port is unreachable. `local` is a host to bind. */
+  connect?(peer: SocketAddress, sendArenaSize: number, local?: string): Promise<UdpSocket>;
 }
 
 /** This process and its network. "auto" leaves the engine to NAGARE_ENGINE. */

@@ -6,6 +6,7 @@
 import { type SocketAddress, sameAddress } from "../../base/datagrams.ts";
 import { after, type Instant, type Micros } from "../../base/time.ts";
 import type { Route } from "../route/index.ts";
+import type { MigrationEvent } from "./options.ts";
 import type { ConnectionParts } from "./parts.ts";
 import type { PathFactory } from "./path-factory.ts";
 
@@ -23,17 +24,6 @@ export type MigrationRefusal =
   | "same-route"
   /** Too many routes have bytes in flight, or the connection has ended. */
   | "unavailable";
-
-export interface MigrationEvent {
-  readonly type: /** The new route is in use. */
-    | "migrated"
-    /** The new route does not work; the old one stays in use. */
-    | "migration-failed"
-    /** Nothing more is sent or expected on a route that was used before. */
-    | "route-abandoned";
-  readonly local: SocketAddress | undefined;
-  readonly remote: SocketAddress;
-}
 
 /** A route that was in use until the connection moved. */
 interface FormerRoute {

@@ -12,7 +12,8 @@ import { earliest, type Instant, micros } from "../../base/time.ts";
 import type { Frame } from "../frame/frames.ts";
 import type { PathSpace } from "../path/index.ts";
 import { type Route, RttEstimator } from "../route/index.ts";
-import { ActiveMigration, isSameNetworkPath, type MigrationEvent, type MigrationRefusal } from "./active-migration.ts";
+import { ActiveMigration, isSameNetworkPath, type MigrationRefusal } from "./active-migration.ts";
+import type { MigrationEvent } from "./options.ts";
 import type { ConnectionParts } from "./parts.ts";
 import type { PathFactory } from "./path-factory.ts";
 

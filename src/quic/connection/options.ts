@@ -7,9 +7,20 @@ import type { ConnectionId } from "../packet/connection-id.ts";
 import type { ConnectionIdRegistry } from "../path/index.ts";
 import type { QuicTrace } from "../trace.ts";
 import type { TransportEvent } from "../transport.ts";
-import type { MigrationEvent } from "./active-migration.ts";
 import type { BatchPool } from "./batch-pool.ts";
 import type { ConnectionConfig } from "./config.ts";
+
+/** The outcome of a migration. */
+export interface MigrationEvent {
+  readonly type: /** The new route is in use. */
+    | "migrated"
+    /** The new route does not work; the old one stays in use. */
+    | "migration-failed"
+    /** Nothing more is sent or expected on a route that was used before. */
+    | "route-abandoned";
+  readonly local: SocketAddress | undefined;
+  readonly remote: SocketAddress;
+}
 
 export type ConnectionEvent =
   | TransportEvent
