@@ -21,8 +21,10 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
+type Engine = "auto" | "portable";
+
 /** A server that answers each request with the client's address, or with a large body. */
-async function world(options: ServeOptions = {}) {
+async function world(options: ServeOptions & { readonly engine?: Engine } = {}) {
   const server = await serve(
     { port: 0, host: "127.0.0.1", ...issued, log: () => {}, ...options },
     (request, { remoteAddress, localAddress }) =>
@@ -31,7 +33,8 @@ async function world(options: ServeOptions = {}) {
         : Response.json({ client: remoteAddress.address, port: remoteAddress.port, server: localAddress.port }),
   );
   closing.push(() => server.close({ timeout: 0 }));
-  const client = createClient({ ca: authority.ca, protocols: ["h3"], resolve: () => ["127.0.0.1"] });
+  const { engine = "auto" } = options;
+  const client = createClient({ ca: authority.ca, protocols: ["h3"], resolve: () => ["127.0.0.1"], engine });
   closing.push(() => client.destroy());
   const url = `https://localhost:${server.port}/`;
   const where = async () =>
@@ -43,23 +46,26 @@ const connection = (client: Client) => client.connections()[0]!;
 const migrate = (client: Client, local?: string) => connection(client).migrate!(local === undefined ? {} : { local });
 
 describe("migrate()", () => {
-  test("moves to another port, and to another address", async () => {
-    const { client, where } = await world();
-    const before = await where();
-    await migrate(client);
-    const moved = await where();
-    expect(moved.client).toBe("127.0.0.1");
-    expect(moved.port).not.toBe(before.port);
-    await migrate(client, "127.0.0.2");
-    expect((await where()).client).toBe("127.0.0.2");
-    await migrate(client, "127.0.0.3");
-    expect((await where()).client).toBe("127.0.0.3");
-    expect(client.connections()).toHaveLength(1);
-    expect(connection(client).stats.requests).toBe(4);
-  });
+  test.each<Engine>(["auto", "portable"])(
+    "moves to another port, and to another address (engine %s)",
+    async (engine) => {
+      const { client, where } = await world({ engine });
+      const before = await where();
+      await migrate(client);
+      const moved = await where();
+      expect(moved.client).toBe("127.0.0.1");
+      expect(moved.port).not.toBe(before.port);
+      await migrate(client, "127.0.0.2");
+      expect((await where()).client).toBe("127.0.0.2");
+      await migrate(client, "127.0.0.3");
+      expect((await where()).client).toBe("127.0.0.3");
+      expect(client.connections()).toHaveLength(1);
+      expect(connection(client).stats.requests).toBe(4);
+    },
+  );
 
-  test("in the middle of a download loses nothing", async () => {
-    const { client, url } = await world();
+  test.each<Engine>(["auto", "portable"])("in the middle of a download loses nothing (engine %s)", async (engine) => {
+    const { client, url } = await world({ engine });
     const response = await client.fetch(`${url}large`);
     const reader = response.body!.getReader();
     const chunks: Uint8Array[] = [];
@@ -103,7 +109,7 @@ describe("migrate()", () => {
 });
 
 test("a socket whose path is gone is replaced while a request waits", async () => {
-  const { client, where } = await world();
+  const { client, where } = await world({ engine: "portable" });
   const before = await where();
   const send = vi.spyOn(Socket.prototype, "send") as unknown as ReturnType<typeof vi.fn>;
   const original = Socket.prototype.send as (...given: unknown[]) => void;
@@ -125,8 +131,9 @@ describe("a server's preferred address", () => {
   const preferred = (server: Awaited<ReturnType<typeof world>>["server"], client: Client): boolean =>
     connection(client).remotePort !== server.port;
 
-  test("is where its clients go after the handshake", async () => {
-    const { server, client, where } = await world({ quic: { preferredAddress: [{ host: "127.0.0.2", port: 0 }] } });
+  test.each<Engine>(["auto", "portable"])("is where its clients go (engine %s)", async (engine) => {
+    const quic = { preferredAddress: [{ host: "127.0.0.2", port: 0 }] };
+    const { server, client, where } = await world({ engine, quic });
     const first = await where();
     expect(first.server).toBe(server.port);
     await vi.waitUntil(() => preferred(server, client));

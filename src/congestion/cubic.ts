@@ -78,7 +78,8 @@ export class CubicLaw implements AvoidanceLaw {
     const alpha = epoch.estimate >= this.#priorWindow ? 1 : ALPHA;
     epoch.estimate += (alpha * maxDatagramSize * acknowledged) / window;
     const seconds = (now - epoch.start) / MICROS_PER_SECOND;
-    if (curve(epoch, seconds, maxDatagramSize) < epoch.estimate) return Math.max(window, nearest(epoch.estimate, maxDatagramSize));
+    if (curve(epoch, seconds, maxDatagramSize) < epoch.estimate)
+      return Math.max(window, nearest(epoch.estimate, maxDatagramSize));
     // RFC 9438 §4.2, §4.4, §4.5.
     const ahead = curve(epoch, seconds + rtt.smoothed / MICROS_PER_SECOND, maxDatagramSize);
     const target = Math.min(Math.max(ahead, window), MAX_GROWTH * window);

@@ -58,7 +58,8 @@ function parseGroups(text: string, isEnd: boolean): number[] | undefined {
 }
 
 /** The text of four or sixteen bytes, in the form that systems print. */
-export const formatIpAddress = (bytes: Uint8Array): string => (bytes.length === 4 ? bytes.join(".") : formatIpv6(bytes));
+export const formatIpAddress = (bytes: Uint8Array): string =>
+  bytes.length === 4 ? bytes.join(".") : formatIpv6(bytes);
 
 /** RFC 5952 §4 for sixteen bytes: the longest run of zero groups is compressed, letters are lower case. */
 export function formatIpv6(bytes: Uint8Array): string {

@@ -25,7 +25,7 @@ export const systemEnvironmentWith = (engine: EngineChoice): QuicEnvironment => 
   rng: systemRng,
   loadEngine: async () => (await chooseEngine(engine)).crypto,
   bind: async (port, host, sendArenaSize) => (await chooseEngine(engine)).udp.bind(port, host, sendArenaSize),
-  connect: async (peer, sendArenaSize) => (await chooseEngine(engine)).udp.connect(peer, sendArenaSize),
+  connect: async (peer, size, local) => (await chooseEngine(engine)).udp.connect(peer, size, local),
 });
 
 export const systemEnvironment: QuicEnvironment = systemEnvironmentWith("auto");

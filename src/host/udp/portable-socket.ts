@@ -12,6 +12,7 @@ import {
   type Transmit,
 } from "../../base/datagrams.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";
+import { isPathError } from "./path-errors.ts";
 import { NO_CAPABILITIES, type UdpSocket } from "./udp-socket.ts";
 
 /** Room for the datagrams that libuv reads in one turn (32) at usual sizes, and for one datagram of any size. */
@@ -32,16 +33,6 @@ const SEND_QUEUE_HIGH = 256 * 1024;
 
 /** Remembered peers; a flood of spoofed ones clears the table instead of growing it. */
 const MAX_ADDRESSES = 20_000;
-
-/** Errors that say that this machine has no path to the peer, or no longer the socket's address (EINVAL). */
-const PATH_ERRORS: readonly string[] = [
-  "ENETUNREACH",
-  "ENETDOWN",
-  "EHOSTUNREACH",
-  "EHOSTDOWN",
-  "EADDRNOTAVAIL",
-  "EINVAL",
-];
 
 /**
  * Opens a socket that receives only from `peer` and reports if its port is unreachable. The system chooses the local address
@@ -150,7 +141,7 @@ class PortableSocket implements UdpSocket {
       "error",
       guard("udp error", fault, (error: NodeJS.ErrnoException) => {
         if (isConnected && error.code === "ECONNREFUSED") this.onRefused?.();
-        else if (isConnected && PATH_ERRORS.includes(error.code ?? "")) this.onUnreachable?.();
+        else if (isConnected && isPathError(error.code)) this.onUnreachable?.();
         else fault({ entry: "udp error", error });
       }),
     );
@@ -238,7 +229,7 @@ class PortableSocket implements UdpSocket {
 
   readonly #onConnectedSent = guard("udp connected sent", this.#handleFault, (error: NodeJS.ErrnoException | null) => {
     if (this.#isClosed) return;
-    if (error !== null && PATH_ERRORS.includes(error.code ?? "")) this.onUnreachable?.();
+    if (error !== null && isPathError(error.code)) this.onUnreachable?.();
     if (this.#isQueueing) this.#onQueueSent();
   });
 

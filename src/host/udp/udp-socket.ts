@@ -62,6 +62,9 @@ export interface UdpEngine {
    * it. `sendArenaSize` is the size of the arena for trains, in bytes; the engine chooses by default.
    */
   bind(port: number, host: string, sendArenaSize?: number): Promise<UdpSocket>;
-  /** Opens a socket that receives only from `peer` and reports if its port is unreachable. */
-  connect(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket>;
+  /**
+   * Opens a socket that receives only from `peer` and reports if its port is unreachable. The system chooses the local
+   * address unless `local` names one.
+   */
+  connect(peer: SocketAddress, sendArenaSize: number, local?: string): Promise<UdpSocket>;
 }
