@@ -1,6 +1,7 @@
 // The known origins of one client and its whole life: created on demand, closed together. createClient's fetch and
 // nagare/undici's dispatcher both send through it.
 import { Alternatives } from "../agent/index.ts";
+import type { MigrateOptions } from "../host/client/client-sockets.ts";
 import { ClientError } from "../host/client/errors.ts";
 import { type Resolve, resolveHost } from "../host/client/resolve.ts";
 import type { Protocol, SessionStats } from "../host/client/session.ts";
@@ -16,6 +17,11 @@ export interface ConnectionFacts {
   readonly remotePort: number;
   readonly active: number;
   readonly stats: SessionStats;
+  /**
+   * Moves the connection to another address of this machine, over HTTP/3. Rejects with MIGRATION_FAILED if that is
+   * impossible; the connection then stays where it is.
+   */
+  readonly migrate: ((options?: MigrateOptions) => Promise<void>) | undefined;
 }
 
 export interface CloseOptions {
@@ -76,6 +82,7 @@ export class ConnectionPool {
         remotePort: session.remotePort,
         active: session.active,
         stats: session.stats(),
+        migrate: session.migrate?.bind(session),
       })),
     );
   }

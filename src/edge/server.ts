@@ -11,7 +11,7 @@ import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { type AltSvcOptions, altSvcField, checkAltSvc } from "../host/listen/alt-svc.ts";
 import { type Binding, type Bound, bindAll } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
-import { type QuicServerOptions, versionNumbers } from "../host/quic/quic-options.ts";
+import { checkServerOptions, type QuicServerOptions } from "../host/quic/quic-options.ts";
 import { duration, Timer } from "../host/timer.ts";
 import { printable } from "../wire/printable.ts";
 import { TRANSPORTS, type Transport } from "./transports.ts";
@@ -148,7 +148,7 @@ export class Server implements AsyncDisposable {
 
 function checkQuic(quic: QuicServerOptions = {}): void {
   try {
-    versionNumbers(quic);
+    checkServerOptions(quic);
   } catch (error) {
     throw new ServeError("OPTION_INVALID", (error as Error).message);
   }

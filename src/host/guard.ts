@@ -13,6 +13,7 @@ export const ENTRIES = [
   "udp message",
   "udp error",
   "udp sent",
+  "udp connected sent",
   "udp turn",
   "udp addresses",
   "udp strays",
@@ -191,6 +192,8 @@ export const ENTRIES = [
   "client h3 body",
   "client h3 resume",
   "client h3 closed",
+  "client h3 move",
+  "client h3 socket",
   // nagare/undici
   "client dispatch body",
   "client dispatch disconnect",

@@ -11,6 +11,9 @@ export {
   DEFAULT_LIMITS,
   type HandshakeFacts,
   isTransportEvent,
+  type MigrationEvent,
+  type MigrationRefusal,
+  type PreferredAddresses,
 } from "./connection/index.ts";
 /** Unreliable datagrams. */
 export { type DatagramFacts, type DatagramLimits, DEFAULT_DATAGRAM_LIMITS } from "./datagram/index.ts";

@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { runs } from "../../test/properties/runs.ts";
-import { formatIpv6, parseIpAddress } from "./ip-address.ts";
+import { formatIpAddress, formatIpv6, parseIpAddress } from "./ip-address.ts";
 
 const hex = (text: string): string | undefined => {
   const bytes = parseIpAddress(text);
@@ -43,6 +43,24 @@ describe("parseIpAddress", () => {
     "g::",
   ])("%j is invalid", (text) => {
     expect(parseIpAddress(text)).toBeUndefined();
+  });
+
+  test("formatIpAddress writes what it parses, as URLs do (RFC 5952)", () => {
+    const address = fc.oneof(
+      fc.uint8Array({ minLength: 4, maxLength: 4 }),
+      fc
+        .array(fc.constantFrom(0, 0, 0, 1, 255), { minLength: 16, maxLength: 16 })
+        .map((bytes) => Uint8Array.from(bytes)),
+    );
+    fc.assert(
+      fc.property(address, (bytes) => {
+        const text = formatIpAddress(bytes);
+        expect(parseIpAddress(text)).toEqual(bytes);
+        const { hostname } = new URL(bytes.length === 4 ? `http://${text}/` : `http://[${text}]/`);
+        expect(hostname.replace(/[[\]]/g, "")).toBe(text);
+      }),
+      { numRuns: runs(2_000) },
+    );
   });
 
   test("agrees with Node on what is an address", () => {

@@ -57,6 +57,10 @@ function parseGroups(text: string, isEnd: boolean): number[] | undefined {
   return bytes;
 }
 
+/** The text of four or sixteen bytes, in the form that systems print. */
+export const formatIpAddress = (bytes: Uint8Array): string =>
+  bytes.length === 4 ? bytes.join(".") : formatIpv6(bytes);
+
 /** RFC 5952 §4 for sixteen bytes: the longest run of zero groups is compressed, letters are lower case. */
 export function formatIpv6(bytes: Uint8Array): string {
   const groups = Array.from({ length: 8 }, (_, i) => (bytes[2 * i]! << 8) | bytes[2 * i + 1]!);

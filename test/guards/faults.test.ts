@@ -36,6 +36,7 @@ import {
   log,
   logged,
   lost,
+  moveAway,
   NOWHERE,
   nextServer,
   openClient,
@@ -104,6 +105,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
       await h3().finally(() => full.mockRestore());
     }),
   ),
+  "udp connected sent": at(withEngine("portable", h3)),
   "udp turn": at(withEngine("portable", h3)),
   "udp ready": at(withEngine("fast", h3)),
   "udp read": at(withEngine("fast", h3)),
@@ -383,6 +385,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
     }),
   ),
   "client h3 closed": at(h3),
+  "client h3 move": at(moveAway),
+  "client h3 socket": at(moveAway),
   "client dispatch body": at(() => dispatched(Readable.from(failing()))),
   "client dispatch disconnect": at(() => dispatched("x")),
 };
@@ -392,7 +396,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
  * and server share (sockets, drivers), the fault may hit the client; other tests check what the server logs.
  */
 const isQuiet = (entry: Entry): boolean =>
-  /^(?:client |udp (?:message|sent|turn|ready|read)$|quic |response (?:look-ahead|turn))/.test(entry);
+  /^(?:client |udp (?:message|sent|connected sent|turn|ready|read)$|quic |response (?:look-ahead|turn))/.test(entry);
 
 const isFastAvailable = "udp" in (await fastEngine());
 const isReachable = (entry: Entry): boolean => isFastAvailable || !/^udp (?:ready|read)$/.test(entry);

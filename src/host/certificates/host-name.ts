@@ -1,5 +1,6 @@
 /** Matches a certificate's names against a host (RFC 9525 §6, RFC 5280 §4.2.1.6). */
 
+import { formatIpAddress } from "../../wire/ip-address.ts";
 import type { GeneralName } from "./certificate.ts";
 import { addressBytes } from "./der-writer.ts";
 
@@ -33,22 +34,5 @@ export function coversDnsName(pattern: string, host: string): boolean {
 }
 
 /** Formats an iPAddress for display: 127.0.0.1, ::1. */
-export function formatAddressBytes(bytes: Uint8Array): string {
-  if (bytes.length === 4) return bytes.join(".");
-  if (bytes.length !== 16) return "(a malformed address)";
-  const groups: string[] = [];
-  for (let i = 0; i < 16; i += 2) groups.push(((bytes[i]! << 8) | bytes[i + 1]!).toString(16));
-  return compressZeros(groups);
-}
-
-/** The longest run of zero groups becomes "::" (RFC 5952 §4.2). */
-function compressZeros(groups: readonly string[]): string {
-  let [start, length] = [0, 0];
-  for (let i = 0; i < groups.length; i += 1) {
-    let end = i;
-    while (groups[end] === "0") end += 1;
-    if (end - i > length) [start, length] = [i, end - i];
-  }
-  if (length < 2) return groups.join(":");
-  return `${groups.slice(0, start).join(":")}::${groups.slice(start + length).join(":")}`;
-}
+export const formatAddressBytes = (bytes: Uint8Array): string =>
+  bytes.length === 4 || bytes.length === 16 ? formatIpAddress(bytes) : "(a malformed address)";

@@ -25,6 +25,7 @@ export const CLIENT_ERRORS = {
   TOO_MANY_REDIRECTS: "there were too many redirects",
   REQUEST_INVALID: "the request cannot be sent as it is",
   REQUEST_BODY_FAILED: "reading the request's body failed",
+  MIGRATION_FAILED: "the connection could not move to another address",
   CLIENT_CLOSED: "the client was closed",
 } as const;
 

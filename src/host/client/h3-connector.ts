@@ -18,6 +18,7 @@ import { QuicDriver } from "../quic/driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "../quic/environment.ts";
 import { type QuicClientOptions, type VersionNumbers, versionNumbers } from "../quic/quic-options.ts";
 import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
+import { ClientSockets, type OpenSocket } from "./client-sockets.ts";
 import { ClientError } from "./errors.ts";
 import type { Http3Connector } from "./http3.ts";
 import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-protocols.ts";
@@ -93,8 +94,10 @@ async function dialVersion<P extends DialedProtocol>(
   const engine = await environment.loadEngine();
   const connectStart = millisNow(clock);
   const remote = { family: address.family, host: address.address, port: options.port };
-  const connected = environment.connect?.(remote, SMALL_SEND_ARENA);
-  const socket = await (connected ?? environment.bind(0, address.family === 6 ? "::" : "0.0.0.0", SMALL_SEND_ARENA));
+  const open: OpenSocket = (peer, local) =>
+    environment.connect?.(peer, SMALL_SEND_ARENA, local) ??
+    environment.bind(0, local ?? (peer.family === 6 ? "::" : "0.0.0.0"), SMALL_SEND_ARENA);
+  const socket = await open(remote, undefined);
   const endpoint = new Endpoint({
     config: connectionConfig({
       engine,
@@ -112,6 +115,7 @@ async function dialVersion<P extends DialedProtocol>(
   const connection = endpoint.connect(
     {
       remote,
+      ...(environment.connect === undefined ? {} : { local: socket.address }),
       ...flight,
       createTls: (transportParameters) =>
         createTlsClient({
@@ -134,16 +138,19 @@ async function dialVersion<P extends DialedProtocol>(
     const handshakeEnd = millisNow(clock);
     const { lookupStart, lookupEnd, onChange } = options;
     // TLS only accepts a protocol that was offered.
+    const sockets = new ClientSockets(connection, driver, open);
     const session = protocols[connection.handshakeFacts!.alpn]!({
       connection,
       driver,
+      sockets,
       onChange,
       origin,
       onKeyLog: options.keylog,
       timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
     });
-    driver.attach(connection, session);
-    for (const event of handshake.held) session.handleEvent(event, driver.now());
+    const listener = sockets.before(session);
+    driver.attach(connection, listener);
+    for (const event of handshake.held) listener.handleEvent(event, driver.now());
     return session;
   } catch (error) {
     // Tell the server, which would otherwise keep its half of the handshake until it times out.

@@ -8,6 +8,7 @@ import { describeClose } from "../quic/close-reason.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import { type H3EventHandler, H3EventPump } from "../quic/h3-event-pump.ts";
 import { versionTitle } from "../quic/quic-options.ts";
+import type { ClientSockets, MigrateOptions } from "./client-sockets.ts";
 import { asClientError, ClientError, NoExtendedConnectError, ServerGoneError } from "./errors.ts";
 import type { Http3Session } from "./http3.ts";
 import type {
@@ -26,6 +27,7 @@ export interface H3SessionParts {
   readonly connection: Connection;
   readonly h3: H3Connection;
   readonly driver: QuicDriver;
+  readonly sockets: ClientSockets;
   readonly timings: ConnectionTimings;
   readonly onChange: () => void;
   readonly onKeyLog: ((line: string) => void) | undefined;
@@ -34,8 +36,6 @@ export interface H3SessionParts {
 
 export class QuicHttp3Session implements Http3Session, ConnectionListener, H3EventHandler {
   readonly protocol = "h3";
-  readonly remoteAddress: string;
-  readonly remotePort: number;
   readonly timings: ConnectionTimings;
   readonly closed: Promise<void>;
   readonly #parts: H3SessionParts;
@@ -56,12 +56,19 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     this.#pump = new H3EventPump(parts.h3, this);
     this.#starvation = new StarvationWatch(this, parts.origin, parts.driver.environment.clock, this.handleFault);
     this.timings = parts.timings;
-    this.remoteAddress = parts.connection.remoteAddress.host;
-    this.remotePort = parts.connection.remoteAddress.port;
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
     parts.driver.unref();
+  }
+
+  /** Changes if the server has a preferred address. */
+  get remoteAddress(): string {
+    return this.#parts.connection.remoteAddress.host;
+  }
+
+  get remotePort(): number {
+    return this.#parts.connection.remoteAddress.port;
   }
 
   get usable(): boolean {
@@ -78,6 +85,10 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
 
   supersede(): void {
     this.#parts.connection.expectAnswer(this.#parts.driver.now());
+  }
+
+  migrate(options?: MigrateOptions): Promise<void> {
+    return this.#parts.sockets.migrate(options);
   }
 
   get active(): number {

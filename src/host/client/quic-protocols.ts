@@ -2,6 +2,7 @@
 import { H3Connection } from "../../h3/index.ts";
 import type { Connection } from "../../quic/index.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
+import type { ClientSockets } from "./client-sockets.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
 import type { ConnectionTimings } from "./session.ts";
 
@@ -9,6 +10,7 @@ export interface DialedConnection {
   readonly origin: string;
   readonly connection: Connection;
   readonly driver: QuicDriver;
+  readonly sockets: ClientSockets;
   readonly timings: ConnectionTimings;
   readonly onChange: () => void;
   readonly onKeyLog: ((line: string) => void) | undefined;

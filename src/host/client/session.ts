@@ -3,6 +3,7 @@
 // sessions between requests, exchange.ts turns events into a Response.
 
 import type { FieldLine, HttpVersion } from "../../http/index.ts";
+import type { MigrateOptions } from "./client-sockets.ts";
 
 export type Protocol = HttpVersion;
 
@@ -111,6 +112,8 @@ export interface Session {
    * Call when a newer connection works: sends a last probe on this silent one and ends it unless the server answers.
    */
   supersede?(): void;
+  /** Moves the connection to another address of this machine, over HTTP/3 (RFC 9000 §9). Rejects if that is impossible. */
+  migrate?(options?: MigrateOptions): Promise<void>;
   request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange;
   stats(): SessionStats;
   /** Takes no more requests, finishes those in progress, then closes. */

@@ -69,6 +69,15 @@ export class QuicDriver {
     if (!this.#isReferenced) socket.unref();
   }
 
+  /** Closes a socket that the endpoint no longer uses. */
+  async removeSocket(socket: UdpSocket): Promise<void> {
+    const index = this.sockets.indexOf(socket);
+    if (index >= 0) this.sockets.splice(index, 1);
+    // Sending may have been waiting for it.
+    if (socket.isBlocked) this.#schedule();
+    await socket.close();
+  }
+
   now(): Instant {
     return this.environment.clock.now();
   }

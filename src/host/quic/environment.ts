@@ -15,8 +15,8 @@ export interface QuicEnvironment {
   loadEngine(): Promise<CryptoEngine>;
   /** `sendArenaSize` is the size of the arena for trains, in bytes. The socket chooses by default. */
   bind(port: number, host: string, sendArenaSize?: number): Promise<UdpSocket>;
-  /** Opens a socket for one connection, which reports if the peer's port is unreachable. */
-  connect?(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket>;
+  /** Opens a socket for one connection, which reports if the peer's port is unreachable. `local` is a host to bind. */
+  connect?(peer: SocketAddress, sendArenaSize: number, local?: string): Promise<UdpSocket>;
 }
 
 /** This process and its network. "auto" leaves the engine to NAGARE_ENGINE. */
@@ -25,7 +25,7 @@ export const systemEnvironmentWith = (engine: EngineChoice): QuicEnvironment => 
   rng: systemRng,
   loadEngine: async () => (await chooseEngine(engine)).crypto,
   bind: async (port, host, sendArenaSize) => (await chooseEngine(engine)).udp.bind(port, host, sendArenaSize),
-  connect: async (peer, sendArenaSize) => (await chooseEngine(engine)).udp.connect(peer, sendArenaSize),
+  connect: async (peer, size, local) => (await chooseEngine(engine)).udp.connect(peer, size, local),
 });
 
 export const systemEnvironment: QuicEnvironment = systemEnvironmentWith("auto");

@@ -37,7 +37,6 @@ function refusedStatus(head: RequestHead, acceptsTunnels: boolean): number | und
 class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandler {
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
-  readonly localAddress: PeerAddress;
   readonly room: SharedRoom = new FetchRoom({
     limit: DEFAULT_LIMITS.sendBufferPerConnection,
     used: () => this.#connection.streamFacts.bytesBuffered,
@@ -66,13 +65,17 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       onFault: this.handleFault,
       onRefused: () => this.#pump.drain(),
     });
-    this.localAddress = peerAddress(connection.localAddress ?? driver.sockets[0]!.address);
     this.info = { stats: () => connectionStats(connection) };
   }
 
   /** Changes when the client migrates. */
   get remoteAddress(): PeerAddress {
     return peerAddress(this.#connection.remoteAddress);
+  }
+
+  /** Changes when the client moves to the server's preferred address. */
+  get localAddress(): PeerAddress {
+    return peerAddress(this.#connection.localAddress ?? this.#driver.sockets[0]!.address);
   }
 
   date(): string {

@@ -1,7 +1,13 @@
 /** A server's listener for HTTP/3, or other protocols over QUIC: one QUIC endpoint on all bound UDP addresses. */
 
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { type Connection, type ConnectionLimits, connectionConfig, Endpoint } from "../../quic/index.ts";
+import {
+  type Connection,
+  type ConnectionLimits,
+  connectionConfig,
+  Endpoint,
+  type PreferredAddresses,
+} from "../../quic/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { guard, reportFault } from "../guard.ts";
@@ -58,7 +64,7 @@ export class QuicListener implements ManagedListener {
   async listen(port: number, host: string): Promise<BoundAddress> {
     const engine = await this.#environment.loadEngine();
     const socket = await this.#environment.bind(port, host);
-    if (this.#driver === undefined) this.#driver = this.#open(engine, socket);
+    if (this.#driver === undefined) this.#driver = await this.#openAll(engine, socket);
     else this.#driver.addSocket(socket);
     const { address } = socket;
     return {
@@ -69,7 +75,21 @@ export class QuicListener implements ManagedListener {
     };
   }
 
-  #open(engine: CryptoEngine, socket: UdpSocket): QuicDriver {
+  /** Binds the preferred addresses too, which the endpoint must know. */
+  async #openAll(engine: CryptoEngine, socket: UdpSocket): Promise<QuicDriver> {
+    const sockets = [socket];
+    try {
+      for (const { host, port } of this.#options.quic?.preferredAddress ?? []) {
+        sockets.push(await this.#environment.bind(port, host));
+      }
+    } catch (error) {
+      await Promise.all(sockets.map((each) => each.close()));
+      throw error;
+    }
+    return this.#open(engine, socket, sockets.slice(1));
+  }
+
+  #open(engine: CryptoEngine, socket: UdpSocket, preferred: readonly UdpSocket[]): QuicDriver {
     const { onKeyLog, retry, limits, resetKey, admits, quic, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
     const { rng } = this.#environment;
     const endpoint = new Endpoint({
@@ -81,11 +101,13 @@ export class QuicListener implements ManagedListener {
         keyLog: onKeyLog !== undefined,
         versions: versionNumbers({ versions: quic?.versions }).versions,
         congestionControl: congestionControlNamed(quic?.congestionControl),
+        disableActiveMigration: quic?.disableActiveMigration === true,
         ...(limits === undefined ? {} : { limits }),
       }),
       ...(resetKey === undefined ? {} : { staticSecret: resetSecret(engine, resetKey, socket.address) }),
       server: {
         ...(retry === undefined ? {} : { retry }),
+        ...(preferred.length === 0 ? {} : { preferredAddress: preferredAddresses(preferred) }),
         ...(admits === undefined
           ? {}
           : { admits: (remote, local) => admits({ remote: peerAddress(remote), local: peerAddress(local) }) }),
@@ -103,7 +125,7 @@ export class QuicListener implements ManagedListener {
           }),
       },
     });
-    const driver = new QuicDriver(endpoint, [socket], this.#environment);
+    const driver = new QuicDriver(endpoint, [socket, ...preferred], this.#environment);
     driver.onFault = this.#options.onFault ?? reportFault;
     driver.onAccept = (connection) => {
       const accepted = new AcceptedConnection(connection, driver, {
@@ -205,4 +227,9 @@ export class QuicListener implements ManagedListener {
     this.#isReferenced = false;
     this.#driver?.unref();
   }
+}
+
+function preferredAddresses(sockets: readonly UdpSocket[]): PreferredAddresses {
+  const [ipv4, ipv6] = [4, 6].map((family) => sockets.find(({ address }) => address.family === family)?.address);
+  return { ipv4, ipv6 };
 }

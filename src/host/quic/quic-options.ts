@@ -2,6 +2,7 @@
 
 import { CONGESTION_CONTROLS, type CongestionControl } from "../../congestion/index.ts";
 import { VERSION_1, VERSION_2 } from "../../quic/versions/index.ts"; // not the whole stack, which clients load on demand
+import { ipVersion, parseIpAddress } from "../../wire/ip-address.ts";
 
 const VERSION_NUMBERS = { v1: VERSION_1, v2: VERSION_2 } as const;
 
@@ -18,6 +19,18 @@ export interface QuicServerOptions {
   readonly versions?: readonly QuicVersionName[] | undefined;
   /** What decides how fast to send: "cubic" (the default), "newreno" or "bbr". */
   readonly congestionControl?: CongestionControl | undefined;
+  /**
+   * Addresses of this machine that clients should move to after the handshake (RFC 9000 §9.6), at most one per family. The
+   * server listens on them too. Port 0 lets the system choose.
+   */
+  readonly preferredAddress?: readonly PreferredAddress[] | undefined;
+  /** Asks clients not to change their address on purpose. NATs may still change it. Default: false. */
+  readonly disableActiveMigration?: boolean | undefined;
+}
+
+export interface PreferredAddress {
+  readonly host: string;
+  readonly port: number;
 }
 
 export interface QuicClientOptions {
@@ -25,6 +38,25 @@ export interface QuicClientOptions {
   readonly versions?: readonly QuicVersionName[] | undefined;
   /** The version of the first flight, which the server may change to another of `versions`. Default: "v1" if listed. */
   readonly version?: QuicVersionName;
+}
+
+/** Throws a TypeError for unusable options. */
+export function checkServerOptions({ versions, preferredAddress = [] }: QuicServerOptions): void {
+  versionNumbers({ versions });
+  const families = preferredAddress.map(({ host, port }) => {
+    const family = ipVersion(host);
+    if (family === undefined) throw new TypeError(`quic.preferredAddress: "${host}" is not an IP address`);
+    if (parseIpAddress(host)!.every((byte) => byte === 0)) {
+      throw new TypeError(`quic.preferredAddress: clients cannot connect to ${host}; give one address of this machine`);
+    }
+    if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+      throw new TypeError(`quic.preferredAddress: ${port} is not a port`);
+    }
+    return family;
+  });
+  if (new Set(families).size !== families.length) {
+    throw new TypeError("quic.preferredAddress has two addresses of one family; give one of each");
+  }
 }
 
 /** Versions as numbers: those to list, and that of a client's first flight. */

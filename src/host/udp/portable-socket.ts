@@ -12,6 +12,7 @@ import {
   type Transmit,
 } from "../../base/datagrams.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";
+import { isPathError } from "./path-errors.ts";
 import { NO_CAPABILITIES, type UdpSocket } from "./udp-socket.ts";
 
 /** Room for the datagrams that libuv reads in one turn (32) at usual sizes, and for one datagram of any size. */
@@ -33,9 +34,16 @@ const SEND_QUEUE_HIGH = 256 * 1024;
 /** Remembered peers; a flood of spoofed ones clears the table instead of growing it. */
 const MAX_ADDRESSES = 20_000;
 
-/** Opens a socket that receives only from `peer` and reports if its port is unreachable. */
-export async function connectPortableSocket(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket> {
-  const socket = await bind(0, peer.family === 6 ? "::" : "0.0.0.0");
+/**
+ * Opens a socket that receives only from `peer` and reports if its port is unreachable. The system chooses the local address
+ * unless it is given.
+ */
+export async function connectPortableSocket(
+  peer: SocketAddress,
+  sendArenaSize: number,
+  local: string = peer.family === 6 ? "::" : "0.0.0.0",
+): Promise<UdpSocket> {
+  const socket = await bind(0, local);
   await new Promise<void>((resolve, reject) => {
     socket.connect(peer.port, peer.host, (error?: Error) => (error ? reject(error) : resolve()));
   }).catch((error: unknown) => {
@@ -99,6 +107,7 @@ class PortableSocket implements UdpSocket {
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
   onFault: ((fault: Fault) => void) | undefined;
   onRefused: (() => void) | undefined;
+  onUnreachable: (() => void) | undefined;
   isBlocked = false;
 
   readonly #handleFault = (fault: Fault): void => (this.onFault ?? reportFault)(fault);
@@ -132,6 +141,7 @@ class PortableSocket implements UdpSocket {
       "error",
       guard("udp error", fault, (error: NodeJS.ErrnoException) => {
         if (isConnected && error.code === "ECONNREFUSED") this.onRefused?.();
+        else if (isConnected && isPathError(error.code)) this.onUnreachable?.();
         else fault({ entry: "udp error", error });
       }),
     );
@@ -195,7 +205,8 @@ class PortableSocket implements UdpSocket {
         const start = sent * segmentSize;
         const datagram = arena.subarray(start, Math.min(start + segmentSize, length));
         // Without a callback, a datagram that cannot be sent is simply lost; loss recovery handles that.
-        if (this.#isConnected) this.#socket.send(datagram, this.#isQueueing ? this.#onQueueSent : undefined);
+        // One error tells about the whole train.
+        if (this.#isConnected) this.#socket.send(datagram, sent === 0 ? this.#onConnectedSent : this.#onceQueued());
         else if (this.#isQueueing) this.#socket.send(datagram, remote.port, remote.host, this.#onQueueSent);
         else this.#socket.send(datagram, remote.port, remote.host);
         this.#isQueueing = this.#socket.getSendQueueSize() > 0;
@@ -211,6 +222,16 @@ class PortableSocket implements UdpSocket {
     }
     return sent;
   }
+
+  #onceQueued(): (() => void) | undefined {
+    return this.#isQueueing ? this.#onQueueSent : undefined;
+  }
+
+  readonly #onConnectedSent = guard("udp connected sent", this.#handleFault, (error: NodeJS.ErrnoException | null) => {
+    if (this.#isClosed) return;
+    if (error !== null && isPathError(error.code)) this.onUnreachable?.();
+    if (this.#isQueueing) this.#onQueueSent();
+  });
 
   readonly #onQueueSent = guard("udp sent", this.#handleFault, () => {
     if (this.#isClosed) return;

@@ -25,6 +25,7 @@ export const NO_CAPABILITIES: UdpCapabilities = { ecn: false, df: false, gso: fa
 export interface UdpSocket {
   /** The engine's name for display: "portable", "fast". */
   readonly engine: string;
+  /** For a connected socket, the local address of its datagrams. */
   readonly address: SocketAddress;
   readonly capabilities: UdpCapabilities;
   /** The socket's buffer for the next train. It may change after each `send`. */
@@ -43,6 +44,8 @@ export interface UdpSocket {
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
   /** For a connected socket: the peer's port is unreachable, according to ICMP, which can be forged. */
   onRefused?: (() => void) | undefined;
+  /** For a connected socket: the system has no path to the peer any more, or the socket's address is gone. */
+  onUnreachable?: (() => void) | undefined;
   /** Called for a socket error, or an exception in a callback. The socket continues; datagrams may be lost. */
   onFault: ((fault: Fault) => void) | undefined;
   ref(): void;
@@ -59,6 +62,9 @@ export interface UdpEngine {
    * it. `sendArenaSize` is the size of the arena for trains, in bytes; the engine chooses by default.
    */
   bind(port: number, host: string, sendArenaSize?: number): Promise<UdpSocket>;
-  /** Opens a socket that receives only from `peer` and reports if its port is unreachable. */
-  connect(peer: SocketAddress, sendArenaSize: number): Promise<UdpSocket>;
+  /**
+   * Opens a socket that receives only from `peer` and reports if its port is unreachable. The system chooses the local
+   * address unless `local` names one.
+   */
+  connect(peer: SocketAddress, sendArenaSize: number, local?: string): Promise<UdpSocket>;
 }

@@ -52,6 +52,10 @@ export interface ConnectionConfig {
   /** Generates our connection ids; random ones of 8 bytes by default. */
   readonly connectionIds: ConnectionIdGenerator;
   readonly keyLog: boolean;
+  /** Asks clients not to change their address on purpose (RFC 9000 §18.2). */
+  readonly disableActiveMigration: boolean;
+  /** Accepts packets without the QUIC Bit, and sends such packets to peers that accept them (RFC 9287). */
+  readonly greaseQuicBit: boolean;
   /**
    * The supported versions, in order of preference; a client lists them, and a server chooses the first that it can. By
    * default, all of them, and a server follows the client's order.
@@ -92,6 +96,8 @@ export function connectionConfig(
     timerGrain: millis(1),
     connectionIds: new RandomConnectionIds(given.rng),
     keyLog: false,
+    disableActiveMigration: false,
+    greaseQuicBit: true,
     ...given,
     limits: { ...DEFAULT_LIMITS, ...given.limits },
     datagrams: given.datagrams && { ...DEFAULT_DATAGRAM_LIMITS, ...given.datagrams },

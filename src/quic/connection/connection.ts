@@ -28,6 +28,7 @@ import type {
   StreamId,
   StreamTransport,
 } from "../transport.ts";
+import type { MigrationRefusal } from "./active-migration.ts";
 import { Closing } from "./close.ts";
 import { ConnectionFrames } from "./connection-frames.ts";
 import { ConnectionVersion } from "./connection-version.ts";
@@ -61,6 +62,7 @@ export class Connection implements StreamTransport, DatagramTransport {
   readonly #sender: PacketSender;
   readonly #establishment: Establishment;
   readonly #pathFactory: PathFactory;
+  readonly #migration: Migration;
   readonly #timers: ConnectionTimers;
   readonly #events = new EventQueue<ConnectionEvent>();
   #now: Instant;
@@ -96,9 +98,10 @@ export class Connection implements StreamTransport, DatagramTransport {
       versions: config.versions,
       followsNegotiation: options.followsNegotiation === true,
     });
+    let preferred: IssuedConnectionId | undefined;
     const tls = options.createTls((client) => {
       if (client !== undefined) establishment.chooseVersion(client);
-      return emitTransportParameters(announcedParameters(options, version), { grease: config.rng });
+      return emitTransportParameters(announcedParameters(options, version, preferred), { grease: config.rng });
     });
     const establishment = new Establishment({
       originalDestination: options.originalDestination,
@@ -115,6 +118,7 @@ export class Connection implements StreamTransport, DatagramTransport {
     const handshake = new Handshake(role, tls, spaces, () => establishment.expectedIds(), establishment);
     this.#pathFactory = new PathFactory(options, spaces, handshake);
     const paths = this.#pathFactory.primary();
+    if (options.preferredAddress !== undefined) preferred = paths.primary.localIds.issuePreferred();
     this.#parts = {
       role,
       version,
@@ -132,7 +136,8 @@ export class Connection implements StreamTransport, DatagramTransport {
       trace: options.trace,
       sourceId: options.sourceId,
     };
-    const migration = new Migration(this.#parts, this.#pathFactory);
+    const migration = new Migration(this.#parts, this.#pathFactory, (event) => this.#emit(event));
+    this.#migration = migration;
     const frames = new ConnectionFrames();
     const router = new FrameRouter(this.#parts, frames, {
       peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,
@@ -413,6 +418,16 @@ export class Connection implements StreamTransport, DatagramTransport {
   /** Issues a connection id of ours for a path to be opened. */
   issueConnectionId(): IssuedConnectionId {
     return this.#options.registry.issue();
+  }
+
+  /**
+   * Client only: moves the connection to another address of ours, or of the server (RFC 9000 §9.2). The new route is
+   * validated first: "migrated" or "migration-failed" follows. Returns a reason if that cannot start now.
+   */
+  migrate(local: SocketAddress, remote: SocketAddress, now: Instant): MigrationRefusal | undefined {
+    const refusal = this.#migration.begin(local, remote, now);
+    this.#options.onWake();
+    return refusal;
   }
 
   /** Adds a route on which a path may send and receive (RFC 9000 §9); undefined if the path has too many. */

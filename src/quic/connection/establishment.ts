@@ -6,6 +6,7 @@
 import type { Instant, Micros } from "../../base/time.ts";
 import { EncryptionLevel, type TlsEvent } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
+import { transportError } from "../errors.ts";
 import { derivePacketKeys, type PacketKeys } from "../keys/index.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
 import type { PacketForm, PacketHeader } from "../packet/header.ts";
@@ -22,6 +23,7 @@ import type { ConnectionEvent } from "./options.ts";
 import type { PacketSentListener } from "./packet-builder.ts";
 import type { PacketListener, PacketReceiver } from "./packet-receiver.ts";
 import type { PacketSender } from "./packet-sender.ts";
+import { preferredAddresses } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
 
 /**
@@ -260,7 +262,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   onPeerParameters(parameters: TransportParameters): void {
-    const { role, streams, datagrams, idle, paths, trace, version } = this.#parts;
+    const { role, config, streams, datagrams, idle, paths, trace, version } = this.#parts;
     const { remoteIds } = paths.primary;
     this.peerParameters = parameters;
     if (role === "client") version.checkServer(parameters.versionInformation);
@@ -270,7 +272,16 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     streams.setPeerLimits({ ...parameters, resetStreamAt });
     datagrams.setPeerMaxFrame(parameters.maxDatagramFrameSize);
     idle.setPeerTimeout(parameters.maxIdleTimeout);
+    if (config.greaseQuicBit && parameters.greaseQuicBit) this.#workers.sender.greaseQuicBit();
     this.#host.applyPeerParameters(parameters);
+    if (parameters.preferredAddress !== undefined) {
+      // RFC 9000 §18.2.
+      if (remoteIds.active.length === 0) {
+        throw transportError("TRANSPORT_PARAMETER_ERROR", "preferred_address", "the server has an empty connection id");
+      }
+      const { connectionId, statelessResetToken } = parameters.preferredAddress;
+      remoteIds.addPreferred(connectionId, statelessResetToken);
+    }
     if (parameters.statelessResetToken !== undefined) remoteIds.setInitialResetToken(parameters.statelessResetToken);
   }
 
@@ -306,5 +317,9 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     trace?.({ type: "quic:connection-state-updated", state: "handshake-confirmed" }, this.#host.now());
     this.#discard(EncryptionLevel.initial);
     this.#discard(EncryptionLevel.handshake);
+    const preferred = this.peerParameters?.preferredAddress;
+    if (preferred === undefined) return;
+    // RFC 9000 §9.6: a client moves once the handshake is confirmed.
+    this.#host.emit({ type: "preferred-address", addresses: preferredAddresses(preferred) });
   }
 }

@@ -1,5 +1,7 @@
 /** One QUIC connection. */
 
+/** Why a connection cannot migrate. */
+export type { MigrationRefusal } from "./active-migration.ts";
 /** Scratch memory for packets, shared by the connections of an endpoint. */
 export { BatchPool } from "./batch-pool.ts";
 /** An endpoint's configuration for its connections, with defaults. */
@@ -9,6 +11,12 @@ export { Connection } from "./connection.ts";
 /** Facts known once the handshake is complete. */
 export type { HandshakeFacts } from "./establishment.ts";
 /** A connection's inputs, and its events. */
-export { type ConnectionEvent, type ConnectionOptions, isTransportEvent } from "./options.ts";
+export {
+  type ConnectionEvent,
+  type ConnectionOptions,
+  isTransportEvent,
+  type MigrationEvent,
+  type PreferredAddresses,
+} from "./options.ts";
 /** Counters. */
 export type { ConnectionStats } from "./stats.ts";

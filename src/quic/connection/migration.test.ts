@@ -160,6 +160,35 @@ describe("packets sent from elsewhere by an on-path attacker", () => {
   });
 });
 
+test("at most ten new addresses per second are followed and challenged", () => {
+  const peer = new HostilePeer({ role: "client" }).handshake();
+  peer.isSilent = true;
+  const { oneRtt: level } = EncryptionLevel;
+  const flood = (first: number) => {
+    const before = peer.connection.stats.migrations;
+    for (let i = 0; i < 100; i += 1) {
+      peer.deliver(peer.seal(level, Uint8Array.of(1), { padTo: 60 }), { ...PEER, host: `198.51.100.${first + i}` });
+    }
+    peer.poll();
+    return peer.connection.stats.migrations - before;
+  };
+  expect(flood(1)).toBe(10);
+  expect(flood(101)).toBe(0);
+  peer.now = (peer.now + seconds(1)) as typeof peer.now;
+  expect(flood(1)).toBeLessThanOrEqual(10);
+  expect(peer.connection.paths.primary.routes.all.length).toBeLessThanOrEqual(4);
+});
+
+test("the first datagram to a new address contains a PATH_CHALLENGE", () => {
+  const peer = new HostilePeer({ role: "client" }).handshake();
+  peer.isSilent = true;
+  peer.frames.length = 0;
+  peer.deliver(peer.seal(oneRtt, Uint8Array.of(1), { padTo: 100 }), { ...PEER, port: 1_234 }).poll();
+  const types = peer.frames.map(({ frame }) => frame.type);
+  // One for the old address, one for the new one; then the acknowledgement.
+  expect(types.filter((type) => type !== "padding").slice(0, 2)).toEqual(["path-challenge", "path-challenge"]);
+});
+
 describe("path validation (RFC 9000 §8.2)", () => {
   const elsewhere = { ...PEER, port: 7_777 };
   const challengesOf = (peer: HostilePeer) =>

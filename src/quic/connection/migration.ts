@@ -1,20 +1,26 @@
 /**
- * A server follows its client to another address (RFC 9000 §9), because NATs change the port of a flow without notice. The
+ * Path validation (RFC 9000 §8.2), and how a server follows its client to another address (§9): NATs change the port of a flow
+ * without notice, and clients move (`active-migration.ts`). The
  * newest authentic packet moves the connection. The new address is validated, and until then receives at most three times
  * what it sent. The old address is validated too, because an attacker on the path can resend a packet from elsewhere
  * (§9.3.3). If the new address does not respond, the connection returns to the last one that did.
  */
 
 import { type SocketAddress, sameAddress } from "../../base/datagrams.ts";
+import { RateLimit } from "../../base/rate-limit.ts";
 import { earliest, type Instant, micros } from "../../base/time.ts";
 import type { Frame } from "../frame/frames.ts";
 import type { PathSpace } from "../path/index.ts";
 import { type Route, RttEstimator } from "../route/index.ts";
+import { ActiveMigration, isSameNetworkPath, type MigrationRefusal } from "./active-migration.ts";
+import type { MigrationEvent } from "./options.ts";
 import type { ConnectionParts } from "./parts.ts";
 import type { PathFactory } from "./path-factory.ts";
 
 /** New addresses in one batch; datagrams from further ones are dropped. */
 const MAX_CANDIDATES = 4;
+/** New addresses that are followed and challenged, so that a client cannot point a server at many victims. */
+const MAX_NEW_ROUTES_PER_SECOND = 10;
 
 export class Migration {
   readonly #parts: ConnectionParts;
@@ -23,10 +29,23 @@ export class Migration {
   readonly #candidates: Route[] = [];
   /** The last active route that was validated. */
   #fallback: Route | undefined;
+  readonly #newRoutes = new RateLimit(MAX_NEW_ROUTES_PER_SECOND);
+  readonly #move: ActiveMigration;
+  /** Server only: the route that was active before, whose id is retired once the new one is validated. */
+  #former: Route | undefined;
 
-  constructor(parts: ConnectionParts, factory: PathFactory) {
+  constructor(parts: ConnectionParts, factory: PathFactory, emit: (event: MigrationEvent) => void) {
     this.#parts = parts;
     this.#factory = factory;
+    this.#move = new ActiveMigration(parts, factory, emit);
+  }
+
+  /** Client only: moves the connection once the route is validated. Returns a reason if that cannot start now. */
+  begin(local: SocketAddress, remote: SocketAddress, now: Instant): MigrationRefusal | undefined {
+    const route = this.#move.begin(local, remote);
+    if (typeof route === "string") return route;
+    this.#challenge(route, now);
+    return undefined;
   }
 
   get hasCandidates(): boolean {
@@ -52,27 +71,47 @@ export class Migration {
     this.#candidates.length = 0;
   }
 
-  /** An authentic packet that is not a duplicate arrived on this route. False if the path has too many routes. */
-  admit({ routes }: PathSpace, route: Route, now: Instant): boolean {
+  /**
+   * An authentic packet that is not a duplicate arrived on this route. False if there are too many routes, or too many new
+   * ones.
+   */
+  admit({ routes, remoteIds }: PathSpace, route: Route, now: Instant): boolean {
     if (routes.all.includes(route)) return true;
-    if (!routes.add(route)) return false;
+    if (!this.#newRoutes.take(now) || !routes.add(route)) return false;
+    remoteIds.releaseExcept(routes.all);
     this.#challenge(route, now);
     return true;
   }
 
+  /** The destination of a packet on a new route is known: the peer must see another id there if we did (RFC 9000 §9.5). */
+  addressed({ routes, remoteIds }: PathSpace, route: Route): void {
+    if (route === routes.active || this.#parts.role === "client") return;
+    if (route.destination !== routes.active.destination) remoteIds.bind(route);
+    else remoteIds.release(route);
+  }
+
   /** RFC 9000 §9.3: the newest non-probing packet arrived on a route other than the active one. */
-  follow({ routes, remoteIds }: PathSpace, route: Route, now: Instant): void {
+  follow({ routes }: PathSpace, route: Route, now: Instant): void {
     const previous = routes.active;
-    // RFC 9000 §9.4: if only the port changed, the network path is most likely the same.
-    if (!route.rtt.hasSample && route.remote.host === previous.remote.host) route.rtt.takeOver(previous.rtt);
+    if (!route.rtt.hasSample && isSameNetworkPath(route, previous)) route.continueFrom(previous);
     if (previous.isValidated) this.#fallback = previous;
-    routes.activate(route);
+    this.#switch(route, now);
     if (!route.isValidated && !route.challenges.isRunning) this.#challenge(route, now);
     // RFC 9000 §9.3.3.
     if (previous.isValidated) this.#challenge(previous, now);
-    // RFC 9000 §9.5: a client that migrates on purpose switches to another id, and so must the server.
-    if (route.destination !== previous.destination) remoteIds.replaceActive();
-    this.#trace(route, now);
+  }
+
+  /** Sends on this route from now on. */
+  #switch(route: Route, now: Instant): void {
+    const { routes, remoteIds, recovery } = this.#parts.paths.primary;
+    const previous = routes.active;
+    if (this.#former !== undefined && this.#former !== route) remoteIds.release(this.#former);
+    routes.activate(route);
+    remoteIds.activate(route, previous);
+    recovery.onRouteChanged(now);
+    this.#former = previous;
+    this.#parts.stats.migrations += 1;
+    this.#parts.trace?.({ type: "quic:migrated", local: route.local, remote: route.remote }, now);
   }
 
   handlePathResponse(data: Uint8Array, now: Instant): void {
@@ -82,30 +121,45 @@ export class Migration {
       route.validate();
       // RFC 9000 §8.2.1: the address is validated, but not that the path carries 1200 bytes.
       if (!answered.isFullSize) this.#challenge(route, now);
+      else this.#move.onValidated(route, now);
+      this.#releaseFormer();
       return;
     }
+  }
+
+  /** Retires the former id once the client has shown that it receives on its new route. */
+  #releaseFormer(): void {
+    const { routes, remoteIds } = this.#parts.paths.primary;
+    const former = this.#former;
+    if (former === undefined || !routes.active.isValidated || former.challenges.isRunning) return;
+    remoteIds.release(former);
+    this.#former = undefined;
   }
 
   get deadline(): Instant | undefined {
     const { all } = this.#parts.paths.primary.routes;
     if (all.length === 1) return undefined;
-    let next: Instant | undefined;
+    let next = this.#move.deadline;
     for (const { challenges } of all) next = earliest(next, challenges.deadline);
     return next;
   }
 
   handleTimeout(now: Instant): void {
-    const { routes } = this.#parts.paths.primary;
+    const { routes, remoteIds } = this.#parts.paths.primary;
     if (routes.all.length === 1) return;
+    this.#move.handleTimeout(now);
     for (const route of routes.all) {
       const hasFailed = route.challenges.handleTimeout(now);
+      if (hasFailed) this.#move.onFailed(route);
+      if (hasFailed && route !== routes.active) remoteIds.release(route);
       const fallback = this.#fallback;
       if (!hasFailed || route !== routes.active || route.isValidated || fallback === undefined) continue;
       // RFC 9000 §9.3.2.
       if (!routes.all.includes(fallback) && !routes.add(fallback)) continue;
-      routes.activate(fallback);
-      this.#trace(fallback, now);
+      this.#switch(fallback, now);
+      remoteIds.release(route);
     }
+    this.#releaseFormer();
   }
 
   #challenge(route: Route, now: Instant): void {
@@ -113,11 +167,6 @@ export class Migration {
     // RFC 9000 §8.2.4.
     const initial = micros(new RttEstimator().ptoBase() + maxAckDelay);
     route.challenges.begin(probeTimeout, micros(Math.max(probeTimeout, initial)), now);
-  }
-
-  #trace({ local, remote }: Route, now: Instant): void {
-    this.#parts.stats.migrations += 1;
-    this.#parts.trace?.({ type: "quic:migrated", local, remote }, now);
   }
 }
 

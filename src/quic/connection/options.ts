@@ -10,10 +10,26 @@ import type { TransportEvent } from "../transport.ts";
 import type { BatchPool } from "./batch-pool.ts";
 import type { ConnectionConfig } from "./config.ts";
 
+/** The outcome of a migration. */
+export interface MigrationEvent {
+  readonly type: /** The new route is in use. */
+    | "migrated"
+    /** The new route does not work; the old one stays in use. */
+    | "migration-failed"
+    /** Nothing more is sent or expected on a route that was used before. */
+    | "route-abandoned";
+  readonly local: SocketAddress | undefined;
+  readonly remote: SocketAddress;
+}
+
 export type ConnectionEvent =
   | TransportEvent
   /** Client only: consecutive probe timeouts without a packet from the server; 0 when one arrives again. */
   | { readonly type: "silence"; readonly probeTimeouts: number }
+  /** Client only: the outcome of `migrate`. */
+  | MigrationEvent
+  /** Client only: the handshake is confirmed, and the server prefers these addresses of its own (RFC 9000 §9.6). */
+  | { readonly type: "preferred-address"; readonly addresses: readonly SocketAddress[] }
   /** Client only: check the chain, then call `certificateVerdict`. */
   | Extract<TlsEvent, { type: "verify-certificate" }>
   /** Server only: choose an identity, then call `identitySelected`. */
@@ -24,6 +40,10 @@ export type ConnectionEvent =
 
 const FOR_HOST: readonly ConnectionEvent["type"][] = [
   "silence",
+  "migrated",
+  "migration-failed",
+  "route-abandoned",
+  "preferred-address",
   "verify-certificate",
   "select-identity",
   "session",
@@ -32,6 +52,12 @@ const FOR_HOST: readonly ConnectionEvent["type"][] = [
 
 /** False for events that are for the connection's host, and not for the protocol above it. */
 export const isTransportEvent = (event: ConnectionEvent): event is TransportEvent => !FOR_HOST.includes(event.type);
+
+/** A server's preferred addresses (RFC 9000 §9.6), one per family. */
+export interface PreferredAddresses {
+  readonly ipv4?: SocketAddress | undefined;
+  readonly ipv6?: SocketAddress | undefined;
+}
 
 export interface ConnectionOptions {
   readonly role: "client" | "server";
@@ -56,6 +82,8 @@ export interface ConnectionOptions {
   readonly originalDestination: ConnectionId;
   readonly retrySource?: ConnectionId | undefined;
   readonly isAddressValidated: boolean;
+  /** Server only: addresses that clients should move to after the handshake. */
+  readonly preferredAddress?: PreferredAddresses | undefined;
   /**
    * Server only: issues a token with which the client's next connection can skip address validation (RFC 9000 §8.1.3).
    */

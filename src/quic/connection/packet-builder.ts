@@ -15,6 +15,7 @@ import { beginLongHeader, beginShortHeader, finishPacket, OpenPacket } from "../
 import { MIN_PACKET_ROOM } from "../packet/datagram-size.ts";
 import { spaceOf } from "../packet/number-space.ts";
 import { packetNumberLength } from "../packet/packet-number.ts";
+import { QuicBitGrease } from "../packet/quic-bit.ts";
 import type { PathSpace } from "../path/index.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { Route } from "../route/index.ts";
@@ -65,10 +66,16 @@ export class PacketBuilder {
   readonly #open = new OpenPacket();
   /** The token from a Retry, sent with the client's Initial packets. */
   token: Uint8Array = NO_TOKEN;
+  #grease: QuicBitGrease | undefined;
 
   constructor(parts: ConnectionParts, listener: PacketSentListener) {
     this.#parts = parts;
     this.#listener = listener;
+  }
+
+  /** From now on, sends packets without the QUIC Bit too: the peer accepts them. */
+  greaseQuicBit(): void {
+    this.#grease = new QuicBitGrease(this.#parts.config.rng);
   }
 
   /**
@@ -99,7 +106,8 @@ export class PacketBuilder {
       ackEliciting: false,
       isPadded: false,
     };
-    const open = this.#begin(writer, target.path, level, packetNumber);
+    const open = this.#begin(writer, target, level, packetNumber);
+    this.#grease?.apply(writer.bytes, open.header);
     writer.end -= TAG_LENGTH;
     content.writeFrames(writer, draft, now);
     const missing = padTo - TAG_LENGTH - writer.position;
@@ -129,10 +137,10 @@ export class PacketBuilder {
     this.#record(draft, packetNumber, size, ecn, now);
   }
 
-  #begin(writer: Writer, path: PathSpace, level: EncryptionLevel, packetNumber: number): OpenPacket {
+  #begin(writer: Writer, { path, route }: PacketTarget, level: EncryptionLevel, packetNumber: number): OpenPacket {
     const { oneRtt, version, sourceId, role } = this.#parts;
     const length = packetNumberLength(packetNumber, path.recovery.largestAcked(spaceOf(level)));
-    const destination = path.remoteIds.active.bytes;
+    const destination = path.remoteIds.idFor(route).bytes;
     if (level === EncryptionLevel.oneRtt) {
       return beginShortHeader(writer, destination, 0, oneRtt.writePhase, packetNumber, length, this.#open);
     }

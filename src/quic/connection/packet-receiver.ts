@@ -162,7 +162,7 @@ export class PacketReceiver {
     let destination: string | undefined;
     let position = start;
     while (position < end) {
-      const header = parsePacketHeader(arena, position, end, config.connectionIds.length);
+      const header = parsePacketHeader(arena, position, end, config.connectionIds.length, config.greaseQuicBit);
       if (header === undefined) {
         this.#drop("invalid", end - position, now);
         return;
@@ -316,6 +316,7 @@ export class PacketReceiver {
       return;
     }
     route.destination = context.destination;
+    this.#migration.addressed(path, route);
     if (trace !== undefined) {
       const frames = framesOf(batch.arena, payload, payloadEnd, level);
       trace({ type: "quic:packet-received", level, pathId: context.path.id, packetNumber, size, ecn, frames }, now);

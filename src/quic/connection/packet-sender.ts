@@ -42,6 +42,11 @@ export class PacketSender {
     this.#builder.token = token;
   }
 
+  /** The peer accepts packets without the QUIC Bit (RFC 9287). */
+  greaseQuicBit(): void {
+    this.#builder.greaseQuicBit();
+  }
+
   pollTransmit(slots: SlotWriter, maxSegments: number, now: Instant): Transmit | undefined {
     const { paths, closing } = this.#parts;
     const batch = this.#batches.forArena(slots.arena);

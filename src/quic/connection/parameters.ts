@@ -1,8 +1,11 @@
 /** The transport parameters that this side announces (RFC 9000 §18.2). */
 
-import type { TransportParameters } from "../params/index.ts";
+import type { SocketAddress } from "../../base/datagrams.ts";
+import { formatIpAddress, parseIpAddress } from "../../wire/ip-address.ts";
+import type { PreferredAddress, TransportParameters } from "../params/index.ts";
+import type { IssuedConnectionId } from "../path/index.ts";
 import type { ConnectionVersion } from "./connection-version.ts";
-import type { ConnectionOptions } from "./options.ts";
+import type { ConnectionOptions, PreferredAddresses } from "./options.ts";
 
 /** RFC 9000 §18.2: the maximum that UDP carries; nothing here needs a smaller limit. */
 const MAX_UDP_PAYLOAD = 65_527;
@@ -10,6 +13,7 @@ const MAX_UDP_PAYLOAD = 65_527;
 export function announcedParameters(
   options: ConnectionOptions,
   version: ConnectionVersion,
+  preferred: IssuedConnectionId | undefined,
 ): Partial<TransportParameters> {
   const { config, role, sourceId } = options;
   const { limits } = config;
@@ -24,12 +28,12 @@ export function announcedParameters(
     initialMaxStreamsUni: limits.initialMaxStreamsUni,
     ackDelayExponent: config.ackDelayExponent,
     maxAckDelay: config.maxAckDelay,
-    // Until paths can change, peers are asked not to migrate (RFC 9000 §9).
-    disableActiveMigration: true,
+    disableActiveMigration: config.disableActiveMigration,
     activeConnectionIdLimit: limits.activeConnectionIdLimit,
     initialSourceConnectionId: sourceId.bytes,
     maxDatagramFrameSize: config.datagrams?.maxFrameSize ?? 0,
     versionInformation: version.information(config.rng),
+    greaseQuicBit: config.greaseQuicBit,
     resetStreamAt: true,
     resetStreamAtDraft: true,
   };
@@ -38,6 +42,35 @@ export function announcedParameters(
     ...common,
     originalDestinationConnectionId: options.originalDestination.bytes,
     statelessResetToken: options.sourceResetToken,
+    ...(preferred === undefined ? {} : { preferredAddress: preferredAddress(options.preferredAddress!, preferred) }),
     ...(options.retrySource === undefined ? {} : { retrySourceConnectionId: options.retrySource.bytes }),
   };
+}
+
+function preferredAddress(
+  { ipv4, ipv6 }: PreferredAddresses,
+  { id, resetToken }: IssuedConnectionId,
+): PreferredAddress {
+  return {
+    ipv4: bytesOf(ipv4, 4),
+    ipv4Port: ipv4?.port ?? 0,
+    ipv6: bytesOf(ipv6, 16),
+    ipv6Port: ipv6?.port ?? 0,
+    connectionId: id.bytes,
+    statelessResetToken: resetToken,
+  };
+}
+
+function bytesOf(address: SocketAddress | undefined, length: number): Uint8Array {
+  const bytes = address === undefined ? new Uint8Array(length) : parseIpAddress(address.host);
+  if (bytes?.length !== length) throw new RangeError(`${address?.host} is not an address of ${length} bytes`);
+  return bytes;
+}
+
+/** The addresses of the parameter; a family that the server does not offer is all zeros (RFC 9000 §18.2). */
+export function preferredAddresses({ ipv4, ipv4Port, ipv6, ipv6Port }: PreferredAddress): readonly SocketAddress[] {
+  const found: SocketAddress[] = [];
+  if (ipv4Port !== 0 && ipv4.some(Boolean)) found.push({ family: 4, host: formatIpAddress(ipv4), port: ipv4Port });
+  if (ipv6Port !== 0 && ipv6.some(Boolean)) found.push({ family: 6, host: formatIpAddress(ipv6), port: ipv6Port });
+  return found;
 }

@@ -37,6 +37,8 @@ export class PathFactory {
   #maxUdpPayload: number;
   /** The peer's max_ack_delay, once known. */
   #maxAckDelay: Micros | undefined;
+  /** The server's disable_active_migration (RFC 9000 §18.2). */
+  isMigrationDisabled = false;
 
   constructor(options: ConnectionOptions, spaces: HandshakeSpaces, handshake: HandshakeProgress) {
     this.#options = options;
@@ -101,7 +103,11 @@ export class PathFactory {
   }
 
   /** Applies the peer's parameters to all paths and routes, including later ones (RFC 9000 §18.2). */
-  applyPeerParameters(paths: Paths, { maxUdpPayloadSize, maxAckDelay }: TransportParameters): void {
+  applyPeerParameters(
+    paths: Paths,
+    { maxUdpPayloadSize, maxAckDelay, disableActiveMigration }: TransportParameters,
+  ): void {
+    this.isMigrationDisabled = disableActiveMigration;
     this.#maxUdpPayload = Math.min(this.#maxUdpPayload, maxUdpPayloadSize);
     this.#maxAckDelay = maxAckDelay;
     for (const { recovery, routes } of paths.all) {

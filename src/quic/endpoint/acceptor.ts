@@ -9,6 +9,7 @@ import type { Instant, Micros } from "../../base/time.ts";
 import type { ServerTransportParameters, TlsHandshake } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
 import type { ConnectionConfig } from "../connection/config.ts";
+import type { PreferredAddresses } from "../connection/options.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
 import type { ConnectionIdGenerator } from "../packet/connection-id-generator.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
@@ -27,6 +28,8 @@ export interface AcceptPolicy {
   /** The number of unfinished handshakes above which new connections are refused. */
   readonly refuseAbove?: number;
   readonly maxConnections?: number;
+  /** Addresses of this server that clients should move to after the handshake (RFC 9000 §9.6). */
+  readonly preferredAddress?: PreferredAddresses | undefined;
   /** Called for a client that may connect otherwise. Returns false to refuse it. */
   readonly admits?: (remote: SocketAddress, local: SocketAddress) => boolean;
   /**
@@ -42,6 +45,7 @@ export interface Admission {
   readonly originalDestination: ConnectionId;
   readonly retrySource: ConnectionId | undefined;
   readonly isAddressValidated: boolean;
+  readonly preferredAddress: PreferredAddresses | undefined;
   readonly issueToken: (version: number, now: Instant) => Uint8Array;
   readonly createTls: (transportParameters: ServerTransportParameters) => TlsHandshake;
 }
@@ -68,12 +72,15 @@ export class Acceptor {
   readonly #shares: InitialShares;
   readonly #handshakeTimeout: Micros;
   readonly #versions: readonly number[];
+  /** RFC 9287 §3.1: a client may clear it from its first packet on, if an earlier connection told that we accept that. */
+  readonly #ignoresQuicBit: boolean;
   #forgeries = 0;
   #forgeriesSince: Instant = 0 as Instant;
 
   constructor(config: ConnectionConfig, policy: AcceptPolicy, replies: StatelessReplies) {
     const { engine, rng, connectionIds, handshakeTimeout, versions = supportedVersions } = config;
     this.#versions = versions;
+    this.#ignoresQuicBit = config.greaseQuicBit;
     this.#policy = policy;
     this.#handshakeTimeout = handshakeTimeout;
     this.#shares = new InitialShares(rng);
@@ -90,7 +97,8 @@ export class Acceptor {
     const remote = received.remote[index]!;
     // RFC 9000 §14.1: a shorter datagram cannot be a client's first.
     if (length < MIN_DATAGRAM_SIZE) return undefined;
-    const header = parsePacketHeader(received.arena, start, start + length, this.#connectionIds.length);
+    const { length: idLength } = this.#connectionIds;
+    const header = parsePacketHeader(received.arena, start, start + length, idLength, this.#ignoresQuicBit);
     if (header === undefined) return undefined;
     const { halfOpen, connections, isAccepting, now } = pressure;
     // RFC 9000 §6.1: not in response to Version Negotiation, and only to datagrams that could have started a connection.
@@ -163,6 +171,7 @@ export class Acceptor {
       originalDestination,
       retrySource,
       isAddressValidated,
+      preferredAddress: this.#policy.preferredAddress,
       version: header.version,
       issueToken: (version, now) => this.#tokens.issueNewToken(version, remote, now),
       createTls: this.#policy.createTls,

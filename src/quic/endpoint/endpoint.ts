@@ -19,6 +19,7 @@ import type { TlsHandshake } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { BatchPool, Connection, type ConnectionConfig, type ConnectionEvent } from "../connection/index.ts";
 import { ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
+import { QUIC_BIT } from "../packet/quic-bit.ts";
 import type { QuicTrace } from "../trace.ts";
 import { preferredVersion } from "../versions/index.ts";
 import { Acceptor, type AcceptPolicy, type Admission } from "./acceptor.ts";
@@ -54,7 +55,6 @@ export interface EndpointEvent {
 }
 
 const HEADER_FORM = 0x80;
-const FIXED_BIT = 0x40;
 /** Datagrams without a connection that are processed per batch; others are dropped. */
 const MAX_STRAYS = 16;
 
@@ -215,8 +215,8 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const end = start + received.length[index]!;
     if (end - start < 1 + this.#config.connectionIds.length) return undefined;
     const isLong = (arena[start]! & HEADER_FORM) !== 0;
-    // RFC 9000 §17.3.1: neither a packet of ours nor a stateless reset.
-    if (!isLong && (arena[start]! & FIXED_BIT) === 0) return undefined;
+    // RFC 9000 §17.3.1: not a packet for us, unless peers may clear the bit (RFC 9287).
+    if (!isLong && (arena[start]! & QUIC_BIT) === 0 && !this.#config.greaseQuicBit) return undefined;
     let id = start + 1;
     let idEnd = id + this.#config.connectionIds.length;
     if (isLong) {
@@ -278,6 +278,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       originalDestination: admission.originalDestination,
       retrySource: admission.retrySource,
       isAddressValidated: admission.isAddressValidated,
+      preferredAddress: admission.preferredAddress,
       issueToken: admission.issueToken,
       createTls: admission.createTls,
       trace: this.#trace?.(admission.originalDestination, "server"),

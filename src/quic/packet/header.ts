@@ -9,6 +9,7 @@
 import { SAMPLE_LENGTH } from "../../crypto/engine.ts";
 import { findVersion, type QuicVersion } from "../versions/index.ts";
 import { MAX_CONNECTION_ID_LENGTH } from "./connection-id.ts";
+import { QUIC_BIT } from "./quic-bit.ts";
 
 export type PacketForm =
   | "initial"
@@ -48,7 +49,6 @@ export interface PacketHeader {
 }
 
 const HEADER_FORM = 0x80;
-const FIXED_BIT = 0x40;
 /**
  * RFC 9001 §5.4.2: the sample is taken as if the packet number had four bytes, so at least 4 + 16 bytes follow the
  * header.
@@ -112,27 +112,34 @@ class ParsedHeader implements PacketHeader {
 
 /**
  * Parses the header of the packet from `start` in a datagram that ends at `end`. `shortIdLength` is the length of the
- * connection ids that we issue, which a short header does not carry.
+ * connection ids that we issue, which a short header does not carry. `ignoresQuicBit` is true if this endpoint has announced
+ * that it accepts packets without the bit (RFC 9287).
  */
 export function parsePacketHeader(
   bytes: Uint8Array,
   start: number,
   end: number,
   shortIdLength: number,
+  ignoresQuicBit = false,
 ): PacketHeader | undefined {
   if (start >= end) return undefined;
   const first = bytes[start]!;
-  if ((first & HEADER_FORM) !== 0) return parseLongHeader(bytes, start, end);
+  if ((first & HEADER_FORM) !== 0) return parseLongHeader(bytes, start, end, ignoresQuicBit);
 
   // 1-RTT packet: RFC 9000 §17.3.1
-  if ((first & FIXED_BIT) === 0) return undefined;
+  if ((first & QUIC_BIT) === 0 && !ignoresQuicBit) return undefined;
   const destinationStart = start + 1;
   const destinationEnd = destinationStart + shortIdLength;
   if (destinationEnd + SHORTEST_PROTECTED > end) return undefined;
   return new ParsedHeader("one-rtt", 0, bytes, start, end, destinationStart, destinationEnd);
 }
 
-function parseLongHeader(bytes: Uint8Array, start: number, end: number): PacketHeader | undefined {
+function parseLongHeader(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  ignoresQuicBit: boolean,
+): PacketHeader | undefined {
   // RFC 8999 §5.1: the long header fields of every version.
   if (start + 7 > end) return undefined;
   const version =
@@ -155,7 +162,7 @@ function parseLongHeader(bytes: Uint8Array, start: number, end: number): PacketH
   // Neither the Fixed Bit nor the limit on connection ids is version-independent (RFC 8999 §5.3).
   if (form === "unknown-version") return header;
 
-  if ((bytes[start]! & FIXED_BIT) === 0) return undefined; // RFC 9000 §17.2
+  if ((bytes[start]! & QUIC_BIT) === 0 && !ignoresQuicBit) return undefined; // RFC 9000 §17.2
   if (destinationEnd - destinationStart > MAX_CONNECTION_ID_LENGTH) return undefined; // RFC 9000 §17.2
   if (sourceEnd - sourceStart > MAX_CONNECTION_ID_LENGTH) return undefined;
   return form === "retry" ? readRetry(header) : readProtected(header, bytes);

@@ -36,6 +36,13 @@ export class LocalIds implements IdOwner {
     this.#issued.set(0, { ...first, announced: true });
   }
 
+  /** Issues the id of a preferred address, which the transport parameter announces (RFC 9000 §5.1.1). */
+  issuePreferred(): IssuedConnectionId {
+    const issued = this.#registry.issue();
+    this.#issued.set(this.#nextSequence++, { ...issued, announced: true });
+    return issued;
+  }
+
   /** Sets how many ids the peer should hold: its active_connection_id_limit, capped by our own. */
   setActiveLimit(limit: number): void {
     this.#targetCount = limit;

@@ -17,6 +17,8 @@ export class RemoteIds implements IdOwner {
   readonly #limit: number;
   #active: RemoteId;
   #spare: RemoteId[] = [];
+  /** Ids in use on routes other than the active one (RFC 9000 §9.5). */
+  readonly #bound = new Map<object, RemoteId>();
   #retirePriorTo = 0;
   #toRetire: number[] = [];
   /** Sequence numbers in RETIRE_CONNECTION_ID frames that are unsent or not yet acknowledged. */
@@ -49,13 +51,46 @@ export class RemoteIds implements IdOwner {
     this.onResetToken?.(token);
   }
 
-  /** Replaces the active id if the peer has provided another (RFC 9000 §5.1.2). */
-  replaceActive(): void {
+  /** The id for packets on this route. */
+  idFor(route: object): ConnectionId {
+    return (this.#bound.get(route) ?? this.#active).id;
+  }
+
+  /** Gives a route an id of its own (RFC 9000 §9.5). Returns false if the peer has provided none. */
+  bind(route: object): boolean {
+    if (this.#bound.has(route)) return true;
     const next = this.#spare.shift();
+    if (next === undefined) return false;
+    this.#bound.set(route, next);
+    return true;
+  }
+
+  /** Makes the id of a route, if it has its own, the active one; the former active route keeps its id. */
+  activate(route: object, former: object): void {
+    const next = this.#bound.get(route);
     if (next === undefined) return;
-    this.#retire(this.#active.sequence);
+    this.#bound.delete(route);
+    this.#bound.set(former, this.#active);
     this.#active = next;
     this.onResetToken?.(next.resetToken!);
+  }
+
+  /** Retires the id of a route that is no longer used (RFC 9000 §5.1.2). */
+  release(route: object): void {
+    const old = this.#bound.get(route);
+    if (old === undefined) return;
+    this.#bound.delete(route);
+    this.#retire(old.sequence);
+  }
+
+  /** Retires the ids of all routes but these. */
+  releaseExcept(routes: readonly object[]): void {
+    for (const route of [...this.#bound.keys()]) if (!routes.includes(route)) this.release(route);
+  }
+
+  /** The id of the server's preferred address, with sequence number 1 (RFC 9000 §5.1.1). */
+  addPreferred(connectionId: Uint8Array, resetToken: Uint8Array): void {
+    this.#spare.push({ sequence: 1, id: ConnectionId.from(connectionId), resetToken });
   }
 
   handleNewConnectionId(frame: Extract<Frame, { type: "new-connection-id" }>): void {
@@ -67,7 +102,7 @@ export class RemoteIds implements IdOwner {
     const known =
       this.#active.sequence === frame.sequence
         ? this.#active
-        : this.#spare.find((other) => other.sequence === frame.sequence);
+        : [...this.#spare, ...this.#bound.values()].find((other) => other.sequence === frame.sequence);
     if (known !== undefined) {
       const sameToken = known.resetToken === undefined || equalBytes(known.resetToken, frame.resetToken);
       if (!sameToken || !equalBytes(known.id.bytes, frame.connectionId)) {
@@ -90,7 +125,7 @@ export class RemoteIds implements IdOwner {
       });
     }
     this.#retireOld();
-    if (this.#spare.length + 1 > this.#limit) {
+    if (this.#spare.length + this.#bound.size + 1 > this.#limit) {
       throw transportError("CONNECTION_ID_LIMIT_ERROR", where, `more than ${this.#limit} connection ids`);
     }
   }
@@ -100,6 +135,13 @@ export class RemoteIds implements IdOwner {
     if (old.length > 0) {
       this.#spare = this.#spare.filter((other) => other.sequence >= this.#retirePriorTo);
       for (const { sequence } of old) this.#retire(sequence);
+    }
+    for (const [route, { sequence }] of this.#bound) {
+      if (sequence >= this.#retirePriorTo) continue;
+      this.#retire(sequence);
+      const next = this.#spare.shift();
+      if (next === undefined) this.#bound.delete(route);
+      else this.#bound.set(route, next);
     }
     if (this.#active.sequence < this.#retirePriorTo) {
       const next = this.#spare.shift();

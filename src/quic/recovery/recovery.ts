@@ -136,6 +136,12 @@ export class LossRecovery {
     return this.#role === "server" || this.#isHandshakeAcked || this.#handshake.isConfirmed;
   }
 
+  /** The path sends on another route, where the probe timeouts of the former one say nothing. */
+  onRouteChanged(now: Instant): void {
+    this.ptoCount = 0;
+    this.#timerSetAt = now;
+  }
+
   onPacketSent(kind: PacketNumberSpace, packet: SentPacket, now: Instant): void {
     const { controller, ecn, maxDatagramSize } = packet.route;
     this.#space(kind).onPacketSent(packet, Math.ceil(controller.congestionWindow / maxDatagramSize));

@@ -38,12 +38,12 @@ export interface RouteOptions {
 export class Route {
   readonly local: SocketAddress | undefined;
   readonly remote: SocketAddress;
-  readonly rtt = new RttEstimator();
-  readonly controller: CongestionController;
-  readonly pacer: Pacer;
-  readonly ecn: EcnValidator;
-  readonly mtu: MtuProber;
-  readonly losses = new LossHistory();
+  rtt = new RttEstimator();
+  controller: CongestionController;
+  pacer: Pacer;
+  ecn: EcnValidator;
+  mtu: MtuProber;
+  losses = new LossHistory();
   /** Responses to PATH_CHALLENGE frames that arrived on this route. */
   readonly pathResponses = new PathResponses();
   readonly challenges = new PathChallenges();
@@ -64,6 +64,19 @@ export class Route {
     });
     this.ecn = new EcnValidator(options.ecn ?? false);
     this.#amplification = new AmplificationBudget(options.validated);
+  }
+
+  /**
+   * Shares another route's measurements from now on. If only a port changed, the network path is most likely the same (RFC
+   * 9000 §9.4).
+   */
+  continueFrom({ rtt, controller, pacer, ecn, mtu, losses }: Route): void {
+    this.rtt = rtt;
+    this.controller = controller;
+    this.pacer = pacer;
+    this.ecn = ecn;
+    this.mtu = mtu;
+    this.losses = losses;
   }
 
   /** The largest UDP payload that may be sent, except for probes. */

@@ -27,10 +27,15 @@ export class Routes {
     return this.#all;
   }
 
-  /** The route between two addresses; undefined if there is none. */
+  /** The route between two addresses; undefined if there is none. A route without a local address matches any. */
   find(local: SocketAddress, remote: SocketAddress): Route | undefined {
-    for (const route of this.#all) if (isBetween(route, local, remote)) return route;
-    return undefined;
+    let anywhere: Route | undefined;
+    for (const route of this.#all) {
+      if (!sameAddress(route.remote, remote)) continue;
+      if (route.local === undefined) anywhere ??= route;
+      else if (sameAddress(route.local, local)) return route;
+    }
+    return anywhere;
   }
 
   /**
@@ -40,12 +45,20 @@ export class Routes {
   add(route: Route): boolean {
     let all = this.#all;
     if (all.length >= MAX_ROUTES) {
-      const idle = all.find((other) => other !== this.#active && other.controller.bytesInFlight === 0);
+      const { controller } = this.#active;
+      const idle = all.find(
+        (other) => other !== this.#active && (other.controller === controller || other.controller.bytesInFlight === 0),
+      );
       if (idle === undefined) return false;
       all = all.filter((other) => other !== idle);
     }
     this.#all = [...all, route];
     return true;
+  }
+
+  /** Forgets a route other than the active one. */
+  remove(route: Route): void {
+    if (route !== this.#active) this.#all = this.#all.filter((other) => other !== route);
   }
 
   /** Sends on this route from now on (RFC 9000 §9.3). It must be one of `all`. */
@@ -54,7 +67,3 @@ export class Routes {
     this.#active = route;
   }
 }
-
-/** A route without a local address matches any. */
-const isBetween = (route: Route, local: SocketAddress, remote: SocketAddress): boolean =>
-  sameAddress(route.remote, remote) && (route.local === undefined || sameAddress(route.local, local));

@@ -43,15 +43,6 @@ export class RttEstimator {
     this.smoothed = micros(0.875 * this.smoothed + 0.125 * adjusted);
   }
 
-  /** Starts from another route's estimate. */
-  takeOver({ latest, smoothed, variance, min, hasSample }: RttEstimator): void {
-    this.latest = latest;
-    this.smoothed = smoothed;
-    this.variance = variance;
-    this.min = min;
-    this.hasSample = hasSample;
-  }
-
   /** The probe timeout without the peer's max_ack_delay and without backoff (RFC 9002 §6.2.1). */
   ptoBase(): Micros {
     return micros(this.smoothed + Math.max(4 * this.variance, GRANULARITY));

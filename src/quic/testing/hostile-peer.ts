@@ -76,6 +76,8 @@ export interface HostileOptions {
 export interface SendOptions {
   /** Set in the first byte before sealing. */
   readonly firstByteBits?: number;
+  /** Cleared in the first byte before sealing. */
+  readonly clearedBits?: number;
   readonly keyPhase?: 0 | 1;
   readonly packetNumber?: number;
   readonly padTo?: number;
@@ -287,6 +289,7 @@ export class HostilePeer {
             4,
           );
     arena[open.header]! |= options.firstByteBits ?? 0;
+    arena[open.header]! &= ~(options.clearedBits ?? 0);
     if (typeof payload === "function") payload(writer);
     else writer.write(payload);
     const padTo = options.padTo ?? (level === EncryptionLevel.initial ? 1200 : 0);

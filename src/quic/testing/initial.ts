@@ -90,7 +90,7 @@ export function openInitial(datagram: Uint8Array, keyId: Uint8Array, sender: "cl
 export function headersOf(datagram: Uint8Array): PacketHeader[] {
   const headers: PacketHeader[] = [];
   for (let at = 0; at < datagram.length; at = headers.at(-1)!.end) {
-    const header = parsePacketHeader(datagram, at, datagram.length, ID_LENGTH);
+    const header = parsePacketHeader(datagram, at, datagram.length, ID_LENGTH, true);
     if (header === undefined) break;
     headers.push(header);
   }

@@ -24,8 +24,8 @@ export function createFastUdp(ffi: ForeignFunctions): FastUdpEngine {
       const opened = udp.open({ family: host.includes(":") ? 6 : 4, host, port }, options);
       return new FastSocket(udp, opened, sendArenaSize);
     },
-    async connect(peer, sendArenaSize) {
-      const { descriptor } = udp.open({ family: peer.family, host: peer.family === 6 ? "::" : "0.0.0.0", port: 0 });
+    async connect(peer, sendArenaSize, local = peer.family === 6 ? "::" : "0.0.0.0") {
+      const { descriptor } = udp.open({ family: peer.family, host: local, port: 0 });
       try {
         udp.connect(descriptor, peer);
         return new FastSocket(udp, { descriptor, address: udp.localAddress(descriptor) }, sendArenaSize, peer);

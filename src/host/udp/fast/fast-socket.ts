@@ -8,9 +8,11 @@
  * so that a flood delays neither timers nor other sockets.
  */
 
+import { getSystemErrorName } from "node:util";
 import type { ReceivedBatch, SlotWriter, SocketAddress, SocketCommand, Transmit } from "../../../base/datagrams.ts";
 import { ForeignMemory, type PollEvents, type PollHandle } from "../../../base/foreign.ts";
 import { type Fault, guard, reportFault } from "../../guard.ts";
+import { isPathError } from "../path-errors.ts";
 import type { UdpCapabilities, UdpSocket } from "../udp-socket.ts";
 import { Incoming, writeControl } from "./control.ts";
 import * as sys from "./libc.ts";
@@ -67,6 +69,7 @@ export class FastSocket implements UdpSocket {
   onBatch: ((batch: ReceivedBatch) => void) | undefined;
   onFault: ((fault: Fault) => void) | undefined;
   onRefused: (() => void) | undefined;
+  onUnreachable: (() => void) | undefined;
 
   readonly #handleFault = (fault: Fault): void => (this.onFault ?? reportFault)(fault);
   readonly #udp: FastUdp;
@@ -293,6 +296,7 @@ export class FastSocket implements UdpSocket {
       if (this.#isClosed) return "lost";
       if (attempt === 0) continue;
       if (segments > 1 && UNSEGMENTABLE.has(errno)) return "unsegmentable";
+      if (this.#peer !== undefined && isPathError(getSystemErrorName(-errno))) this.onUnreachable?.();
       // A firewall refuses it, or there is no route: lost, like a datagram that is dropped further on.
       return errno === EMSGSIZE ? "too-large" : "lost";
     }
