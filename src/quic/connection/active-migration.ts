@@ -65,10 +65,7 @@ export class ActiveMigration {
     const route =
       known === undefined || known === active ? this.#factory.makeRoute({ local, remote, validated: true }) : known;
     if (!remoteIds.bind(route)) return "no-connection-id";
-    if (!routes.all.includes(route) && !routes.add(route)) {
-      remoteIds.release(route);
-      return "unavailable";
-    }
+    if (!routes.all.includes(route)) routes.add(route);
     remoteIds.releaseExcept(routes.all);
     this.#target = route;
     return route;

@@ -430,8 +430,8 @@ export class Connection implements StreamTransport, DatagramTransport {
     return refusal;
   }
 
-  /** Adds a route on which a path may send and receive (RFC 9000 §9); undefined if the path has too many. */
-  addRoute(path: PathSpace, addresses: RouteAddresses): Route | undefined {
+  /** Adds a route on which a path may send and receive (RFC 9000 §9). */
+  addRoute(path: PathSpace, addresses: RouteAddresses): Route {
     const route = this.#pathFactory.addRoute(path, addresses);
     this.#options.onWake();
     return route;

@@ -72,12 +72,12 @@ export class Migration {
   }
 
   /**
-   * An authentic packet that is not a duplicate arrived on this route. False if there are too many routes, or too many new
-   * ones.
+   * An authentic packet that is not a duplicate arrived on this route. False if there were too many new routes.
    */
   admit({ routes, remoteIds }: PathSpace, route: Route, now: Instant): boolean {
     if (routes.all.includes(route)) return true;
-    if (!this.#newRoutes.take(now) || !routes.add(route)) return false;
+    if (!this.#newRoutes.take(now)) return false;
+    routes.add(route, this.#fallback);
     remoteIds.releaseExcept(routes.all);
     this.#challenge(route, now);
     return true;
@@ -155,7 +155,7 @@ export class Migration {
       const fallback = this.#fallback;
       if (!hasFailed || route !== routes.active || route.isValidated || fallback === undefined) continue;
       // RFC 9000 §9.3.2.
-      if (!routes.all.includes(fallback) && !routes.add(fallback)) continue;
+      if (!routes.all.includes(fallback)) routes.add(fallback);
       this.#switch(fallback, now);
       remoteIds.release(route);
     }

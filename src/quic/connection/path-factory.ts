@@ -91,10 +91,10 @@ export class PathFactory {
     });
   }
 
-  /** Adds a route to a path; returns undefined if the path has too many already. */
-  addRoute(path: PathSpace, addresses: RouteAddresses): Route | undefined {
+  addRoute(path: PathSpace, addresses: RouteAddresses): Route {
     const route = this.makeRoute(addresses);
-    return path.routes.add(route) ? route : undefined;
+    path.routes.add(route);
+    return route;
   }
 
   makeRoute(addresses: RouteAddresses): Route {

@@ -39,21 +39,19 @@ export class Routes {
   }
 
   /**
-   * Adds a route, and drops the oldest idle one if there are too many. Returns false if all others have bytes in
-   * flight.
+   * Adds a route. If there are too many, drops another one: the oldest that is idle, or the oldest at all, whose packets in
+   * flight are lost. The active route and `kept` stay.
    */
-  add(route: Route): boolean {
+  add(route: Route, kept?: Route): void {
     let all = this.#all;
     if (all.length >= MAX_ROUTES) {
       const { controller } = this.#active;
-      const idle = all.find(
-        (other) => other !== this.#active && (other.controller === controller || other.controller.bytesInFlight === 0),
-      );
-      if (idle === undefined) return false;
-      all = all.filter((other) => other !== idle);
+      const isIdle = (other: Route): boolean => other.controller === controller || other.controller.bytesInFlight === 0;
+      const spare = all.filter((other) => other !== this.#active && other !== kept);
+      const dropped = spare.find(isIdle) ?? spare[0];
+      all = all.filter((other) => other !== dropped);
     }
     this.#all = [...all, route];
-    return true;
   }
 
   /** Forgets a route other than the active one. */
