@@ -105,6 +105,27 @@ describe("koffi", () => {
     expect(await loadFast(load)).toEqual(expected);
   });
 
+  test.skipIf(process.platform !== "linux").each([
+    ["worker threads", "node:worker_threads", { isMainThread: false }, "the fast engine works in the main thread only"],
+    [
+      "workers of a cluster",
+      "node:cluster",
+      { default: { isWorker: true } },
+      "the fast engine does not share ports with the other workers of a cluster",
+    ],
+  ])("is not loaded in %s", async (_name, module, exports, reason) => {
+    vi.doMock(module, async (original) => ({ ...(await original<object>()), ...exports }));
+    vi.resetModules();
+    try {
+      const load = vi.fn();
+      const result = await (await import("./koffi.ts")).loadKoffi(load);
+      expect(result).toEqual({ reason, advice: undefined, isUnexpected: false });
+      expect(load).not.toHaveBeenCalled();
+    } finally {
+      vi.doUnmock(module);
+    }
+  });
+
   hasFast("that works, but not on this machine, is a reason as well", async () => {
     const EPERM = 1;
     const forbidden = intercepted(koffi as ForeignFunctions, { socket: () => EPERM });

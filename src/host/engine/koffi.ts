@@ -3,6 +3,8 @@
  * may be missing, and Node or a sandbox may forbid native code; each case has its own reason.
  */
 
+import cluster from "node:cluster";
+import { isMainThread } from "node:worker_threads";
 import type { ForeignFunctions } from "../../base/foreign.ts";
 
 /** Why the fast engine cannot be used. */
@@ -22,10 +24,8 @@ const isSupported = process.platform === "linux" && ["x64", "arm64"].includes(pr
 export async function loadKoffi(
   load: () => Promise<unknown> = importKoffi,
 ): Promise<{ readonly koffi: ForeignFunctions } | Unavailable> {
-  if (!isSupported) {
-    const reason = `the fast engine needs Linux on x64 or arm64, not ${process.platform} on ${process.arch}`;
-    return { reason, advice: undefined, isUnexpected: false };
-  }
+  const reason = unsuitable();
+  if (reason !== undefined) return { reason, advice: undefined, isUnexpected: false };
   try {
     const koffi = (await load()) as ForeignFunctions;
     if (typeof koffi.node?.poll === "function") return { koffi };
@@ -33,6 +33,18 @@ export async function loadKoffi(
   } catch (error) {
     return problem(error as NodeJS.ErrnoException);
   }
+}
+
+/** Why the fast engine is not for this process or thread. */
+function unsuitable(): string | undefined {
+  if (!isSupported) {
+    return `the fast engine needs Linux on x64 or arm64, not ${process.platform} on ${process.arch}`;
+  }
+  // If a worker thread ends while koffi watches a descriptor, the process crashes; nothing runs before `terminate()`.
+  if (!isMainThread) return "the fast engine works in the main thread only";
+  // Node's modules share a port between the workers of a cluster, and expect that from everyone.
+  if (cluster.isWorker) return "the fast engine does not share ports with the other workers of a cluster";
+  return undefined;
 }
 
 const importKoffi = async (): Promise<unknown> => (await import("koffi")).default;

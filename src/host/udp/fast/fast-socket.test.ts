@@ -239,6 +239,16 @@ describe.skipIf(koffi === undefined)("the fast engine", () => {
       await until(() => arrived.length === 3);
     });
 
+    test("memory behind the arena is never sent", async () => {
+      const engine = engineWith({});
+      const [a, b] = [await bind(engine), await bind(engine)];
+      const train = { local: undefined, remote: b.address, ecn: Ecn.notEct };
+      expect(() => a.send({ ...train, count: 2, segmentSize: 40_000, length: 80_000 })).toThrow(RangeError);
+      expect(() => a.send({ ...train, count: 3, segmentSize: 100, length: 150 })).toThrow(RangeError);
+      expect(() => a.send({ ...train, count: 1, segmentSize: 100, length: 150 })).toThrow(RangeError);
+      expect(send(a, b.address, ["x"])).toBe(1);
+    });
+
     test("a firewall's refusal is a loss, an interruption is tried again", async () => {
       let errno: number | undefined = EPERM;
       const engine = engineWith({

@@ -87,6 +87,8 @@ export class FastSocket implements UdpSocket {
   /** Destinations, by the object that names them, that refuse segmented sends. */
   readonly #unsegmentable = new WeakSet<SocketAddress>();
   #isScheduled = false;
+  /** True if sending found out that the peer's port is closed, which has not been reported yet. */
+  #isRefused = false;
   /** True if libuv stopped watching, which it does for each error that ICMP reports. */
   #isUnwatched = false;
   #isClosed = false;
@@ -110,10 +112,14 @@ export class FastSocket implements UdpSocket {
 
   readonly #onReady = guard("udp ready", this.#handleFault, (status: number) => {
     if (status < 0) this.#isUnwatched = true;
-    if (this.#isScheduled) return;
+    this.#schedule();
+  });
+
+  #schedule(): void {
+    if (this.#isScheduled || this.#isClosed) return;
     this.#isScheduled = true;
     setImmediate(this.#onTurn);
-  });
+  }
 
   readonly #onTurn = guard(
     "udp read",
@@ -122,11 +128,17 @@ export class FastSocket implements UdpSocket {
       this.#handleFault(fault);
     },
     () => {
+      if (this.#isRefused) this.#reportRefusal();
       if (this.#waiting !== undefined) this.#sendWaiting();
       this.#read();
       this.#endTurn();
     },
   );
+
+  #reportRefusal(): void {
+    this.#isRefused = false;
+    this.onRefused?.();
+  }
 
   #endTurn(): void {
     this.#isScheduled = false;
@@ -165,7 +177,7 @@ export class FastSocket implements UdpSocket {
     if (errno === EINTR) return true;
     // What ICMP reports about datagrams of a connected socket. Only a closed port is of interest.
     if (this.#peer !== undefined) {
-      if (errno === ECONNREFUSED) this.onRefused?.();
+      if (errno === ECONNREFUSED) this.#reportRefusal();
       return true;
     }
     throw new SystemError("recvmsg", errno);
@@ -224,7 +236,8 @@ export class FastSocket implements UdpSocket {
   send(transmit: Transmit): number {
     if (this.#isClosed || this.#waiting !== undefined) return 0;
     const train: Train = { slots: this.#buffer(), transmit, done: 0, refused: 0 };
-    if (!this.#sendTrain(train) && !this.#isClosed) {
+    checkTrain(train);
+    if (!this.#sendTrain(train)) {
       this.#waiting = train;
       this.#slots = undefined;
       this.#watch();
@@ -242,7 +255,7 @@ export class FastSocket implements UdpSocket {
       train.done = count;
     }
     let isRetried = false;
-    while (train.done < count && !this.#isClosed) {
+    while (train.done < count) {
       const segments = Math.min(largest, count - train.done);
       const start = train.done * segmentSize;
       const size = Math.min(start + segments * segmentSize, length) - start;
@@ -292,8 +305,11 @@ export class FastSocket implements UdpSocket {
       const errno = libc.errno();
       if (errno === EAGAIN || errno === ENOBUFS) return "blocked";
       if (errno === EINTR) continue;
-      if (errno === ECONNREFUSED && this.#peer !== undefined) this.onRefused?.();
-      if (this.#isClosed) return "lost";
+      if (errno === ECONNREFUSED && this.#peer !== undefined) {
+        // Reported later: a callback might send, and change the message.
+        this.#isRefused = true;
+        this.#schedule();
+      }
       if (attempt === 0) continue;
       if (segments > 1 && UNSEGMENTABLE.has(errno)) return "unsegmentable";
       if (this.#peer !== undefined && isPathError(getSystemErrorName(-errno))) this.onUnreachable?.();
@@ -304,7 +320,7 @@ export class FastSocket implements UdpSocket {
 
   #sendWaiting(): void {
     const train = this.#waiting!;
-    if (!this.#sendTrain(train) || this.#isClosed) return;
+    if (!this.#sendTrain(train)) return;
     this.#waiting = undefined;
     this.#slots ??= train.slots;
     this.#watch();
@@ -338,5 +354,12 @@ export class FastSocket implements UdpSocket {
     // In this order: the event loop must not watch a descriptor that may already be another file's.
     this.#poll.close();
     this.#udp.libc.close(this.#descriptor);
+  }
+}
+
+/** The kernel would send whatever memory lies behind the buffer. */
+function checkTrain({ slots, transmit: { count, segmentSize, length } }: Train): void {
+  if (length > slots.arena.length || (count - 1) * segmentSize > length || length > count * segmentSize) {
+    throw new RangeError(`${count} datagrams of ${segmentSize} bytes are not a train of ${length} bytes`);
   }
 }
