@@ -31,6 +31,7 @@ import type {
 import { Closing } from "./close.ts";
 import { ConnectionFrames } from "./connection-frames.ts";
 import { ConnectionVersion } from "./connection-version.ts";
+import { EarlyData } from "./early-data.ts";
 import { Establishment, type HandshakeFacts } from "./establishment.ts";
 import { EventQueue } from "./event-queue.ts";
 import { FrameRouter } from "./frame-router.ts";
@@ -121,6 +122,7 @@ export class Connection implements StreamTransport, DatagramTransport {
       config,
       paths,
       spaces,
+      early: new EarlyData(role),
       oneRtt,
       streams,
       datagrams,
@@ -147,7 +149,7 @@ export class Connection implements StreamTransport, DatagramTransport {
     this.#receiver = new PacketReceiver(this.#parts, establishment, router, migration, options.inbound);
     this.#sender = new PacketSender(this.#parts, frames, establishment, options.outbound);
     this.#establishment = establishment;
-    establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });
+    establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, router, frames });
     establishment.installInitialKeys();
     const { local, remote } = options;
     options.trace?.({ type: "quic:connection-started", role, version: version.original, local, remote }, now);
