@@ -303,7 +303,8 @@ export class H3Connection {
         this.#local.writeSettings(this.#settings, this.#extensionSettings, this.#rng);
         break;
       case "datagram-readable":
-        // HTTP datagrams (RFC 9297) are not implemented yet, so no configuration here announces support.
+      // HTTP datagrams (RFC 9297) are not implemented yet, so no configuration here announces support.
+      case "handshake-complete":
         break;
       case "streams-available":
         this.#handleStreamsAvailable(event.direction);

@@ -82,6 +82,7 @@ export class HqConnection {
         this.#events.push({ type: "closed", reason: event.reason });
         break;
       case "connected":
+      case "handshake-complete":
       case "stream-finished":
       case "datagram-readable":
         break;

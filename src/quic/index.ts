@@ -9,6 +9,7 @@ export {
   type ConnectionStats,
   connectionConfig,
   DEFAULT_LIMITS,
+  earlyDataContext,
   type HandshakeFacts,
   isTransportEvent,
   type MigrationEvent,

@@ -91,6 +91,8 @@ export type LifecycleEvent =
   | { readonly type: "quic:connection-state-updated"; readonly state: ConnectionState }
   | { readonly type: "quic:parameters-set"; readonly initiator: "remote"; readonly parameters: TransportParameters }
   | { readonly type: "quic:key-discarded"; readonly level: EncryptionLevel }
+  /** Whether the early data that the client offered was accepted. */
+  | { readonly type: "quic:early-data"; readonly accepted: boolean }
   | { readonly type: "quic:connection-closed"; readonly reason: CloseReason };
 
 export type QuicTraceEvent = PacketEvent | RecoveryEvent | LifecycleEvent;

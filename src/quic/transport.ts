@@ -22,8 +22,13 @@ export const isServerInitiated = (id: StreamId): boolean => id % 2 === 1;
 export const isUnidirectional = (id: StreamId): boolean => id % 4 >= 2;
 
 export type TransportEvent =
-  /** The handshake is complete; streams may be opened and written. */
-  | { readonly type: "connected"; readonly alpn: string }
+  /**
+   * Streams may be opened and written. The handshake is complete, unless it is early: then what is sent and received until
+   * "handshake-complete" is 0-RTT data, which an attacker may have replayed (RFC 9001 §9.2).
+   */
+  | { readonly type: "connected"; readonly alpn: string; readonly isEarly?: true }
+  /** Follows an early "connected". If a client's early data was rejected, it is sent again now. */
+  | { readonly type: "handshake-complete"; readonly acceptedEarlyData: boolean }
   /** The peer opened a stream. Precedes all other events of that stream. */
   | { readonly type: "stream-opened"; readonly id: StreamId }
   /** There is something new to read: bytes, the end, or both. Emitted once until `read` has drained the stream. */

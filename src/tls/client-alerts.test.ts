@@ -1,56 +1,23 @@
 /** Every fatal condition of a client: what the server does wrong, and the resulting error. */
 
 import { describe, expect, it } from "vitest";
-import type { Instant } from "../base/time.ts";
 import { fromHex } from "../wire/hex.ts";
 import { concat, utf8 } from "../wire/text.ts";
 import type { AlertName } from "./alerts.ts";
-import { createTlsClient } from "./client.ts";
-import { EncryptionLevel, type TlsClientConfig, type TlsHandshake } from "./handshake.ts";
+import { EncryptionLevel } from "./handshake.ts";
 import { emitCertificate } from "./messages/certificate.ts";
 import { emitCertificateRequest } from "./messages/certificate-request.ts";
 import { emitFinished } from "./messages/finished.ts";
 import { emitMessage } from "./messages/message.ts";
 import { emitNewSessionTicket } from "./messages/new-session-ticket.ts";
 import { uint8, uint16, vector8, vector16, vector24 } from "./messages/presentation.ts";
-import { emitServerHello, type ServerHello } from "./messages/server-hello.ts";
-import type { ClientSession } from "./session.ts";
+import { emitServerHello } from "./messages/server-hello.ts";
 import { expectCode, PROTOCOL_VIOLATION } from "./testing/expect.ts";
 import { makeCertificate } from "./testing/identity.ts";
-import { clientConfig, type Flight, NOW } from "./testing/pair.ts";
-import { helloRetryRequest, type Script, ScriptedServer } from "./testing/scripted-server.ts";
+import { Scene } from "./testing/scene.ts";
+import { helloRetryRequest, type Script } from "./testing/scripted-server.ts";
 
 const EMPTY = new Uint8Array(0);
-
-class Scene {
-  readonly client: TlsHandshake;
-  readonly server = new ScriptedServer();
-  readonly hello: Uint8Array;
-
-  constructor(config: Partial<TlsClientConfig> = {}) {
-    this.client = createTlsClient(clientConfig(config));
-    this.client.start(NOW);
-    this.hello = this.client.pollTransmit()!.bytes;
-  }
-
-  give({ level, bytes }: Flight): void {
-    this.client.handleCrypto(level, bytes, NOW);
-    for (let event = this.client.pollEvent(); event !== undefined; event = this.client.pollEvent()) {
-      if (event.type === "verify-certificate") this.client.certificateVerdict(undefined, NOW);
-    }
-  }
-
-  /** Plays a flight, or only its first `until` messages. */
-  play(script: Script = {}, until = Number.POSITIVE_INFINITY, hello = this.hello): this {
-    let count = 0;
-    for (const message of this.server.flight(hello, script)) {
-      if (count === until) break;
-      this.give(message);
-      count += 1;
-    }
-    return this;
-  }
-}
 
 /** A raw ServerHello built from its fields, for values that the emitter refuses to write. */
 const rawServerHello = (extensions: Uint8Array, compression = 0, version = 0x0303): Uint8Array =>
@@ -134,50 +101,6 @@ describe("a client aborts on a ServerHello", () => {
       expectCode(() => new Scene().play({ serverHello: serverHello! }, 1), alert);
     });
   }
-
-  const session: ClientSession = {
-    serverName: "example.com",
-    alpn: "h3",
-    suite: "TLS_AES_128_GCM_SHA256",
-    psk: new Uint8Array(32),
-    ticket: utf8("ticket"),
-    ageAdd: 1,
-    receivedAt: NOW,
-    expiresAt: 1 as Instant,
-    allowsEarlyData: true,
-    transportParameters: EMPTY,
-  };
-  const resumptions: readonly [string, AlertName, Script][] = [
-    [
-      "that selects a session that was not offered",
-      "illegal_parameter",
-      { serverHello: (h) => ({ ...h, extensions: { ...h.extensions, pre_shared_key: 1 } }) },
-    ],
-    [
-      "that selects a session with another hash",
-      "illegal_parameter",
-      { hash: "sha384", serverHello: (h) => ({ ...h, extensions: { ...h.extensions, pre_shared_key: 0 } }) },
-    ],
-    [
-      "without the session, if early data is accepted then",
-      "illegal_parameter",
-      { encryptedExtensions: (e) => ({ ...e, early_data: true }) },
-    ],
-  ];
-  for (const [what, alert, script] of resumptions) {
-    it(`${what}: ${alert}`, () => {
-      const scene = new Scene({ session, earlyData: true });
-      expectCode(() => scene.play(script), alert);
-    });
-  }
-
-  it("that resumes a session, if a certificate request or certificate follows: unexpected_message", () => {
-    const select = { serverHello: (h: ServerHello) => ({ ...h, extensions: { ...h.extensions, pre_shared_key: 0 } }) };
-    const certificateRequest = { requestContext: EMPTY, extensions: { signature_algorithms: [0x0403] } };
-    for (const script of [select, { ...select, certificateRequest }]) {
-      expectCode(() => new Scene({ session }).play(script), "unexpected_message");
-    }
-  });
 
   it("with a known cipher suite that was not offered: illegal_parameter", () => {
     const scene = new Scene({ cipherSuites: ["TLS_AES_256_GCM_SHA384"] });

@@ -3,11 +3,12 @@
 import type { Instant } from "../base/time.ts";
 import { HASH_LENGTH } from "../crypto/engine.ts";
 import { computeBinder } from "./binders.ts";
-import { CIPHER_SUITES } from "./code-points.ts";
-import type { CipherSuite, TlsClientConfig } from "./handshake.ts";
+import type { CipherSuite } from "./cipher-suite.ts";
+import { CIPHER_SUITES, DEFAULT_CIPHER_SUITES } from "./code-points.ts";
+import type { TlsClientConfig } from "./handshake.ts";
 import { KeySchedule } from "./key-schedule.ts";
 import { type ClientHello, emitClientHello } from "./messages/client-hello.ts";
-import { type ClientSession, isUsable, obfuscatedAge } from "./session.ts";
+import { type ClientSession, obfuscatedAge } from "./session.ts";
 import type { Transcript } from "./transcript.ts";
 
 export class SessionOffer {
@@ -52,6 +53,18 @@ export class SessionOffer {
   earlyTraffic(message: Uint8Array, transcript: Transcript): Uint8Array {
     return this.#schedule.earlyTraffic(this.earlySecret, transcript.digestWith(this.suite.hash, message));
   }
+}
+
+/** True if the session may be resumed under this configuration. */
+function isUsable(session: ClientSession, config: TlsClientConfig, now: Instant): boolean {
+  const suites = config.cipherSuites ?? DEFAULT_CIPHER_SUITES;
+  return (
+    session.serverName === config.serverName &&
+    config.alpn.includes(session.alpn) &&
+    suites.includes(session.suite) &&
+    now >= session.receivedAt &&
+    now < session.expiresAt
+  );
 }
 
 export function offerSession(config: TlsClientConfig, now: Instant): SessionOffer | undefined {

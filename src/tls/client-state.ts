@@ -4,9 +4,9 @@
  */
 
 import type { SignatureSchemeName } from "../crypto/engine.ts";
+import type { CipherSuite } from "./cipher-suite.ts";
 import type { OfferedShare } from "./client-offer.ts";
 import type { SessionOffer } from "./client-resumption.ts";
-import type { CipherSuite } from "./handshake.ts";
 import type { KeySchedule, TrafficSecrets } from "./key-schedule.ts";
 import type { ClientHello } from "./messages/client-hello.ts";
 import type { SessionBasis } from "./session.ts";

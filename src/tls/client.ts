@@ -6,6 +6,7 @@ import type { Instant } from "../base/time.ts";
 import { equalConstantTime } from "../wire/text.ts";
 import { ALERTS, alertError, CRYPTO_ERROR } from "./alerts.ts";
 import { CryptoChannel } from "./channel.ts";
+import type { CipherSuite } from "./cipher-suite.ts";
 import { makeClientHello, makeShare, type OfferedShare, retryClientHello } from "./client-offer.ts";
 import { offerSession, type SessionOffer } from "./client-resumption.ts";
 import type { Authenticated, ClientState } from "./client-state.ts";
@@ -21,13 +22,7 @@ import {
   TLS_1_3,
 } from "./code-points.ts";
 import { protocolViolation } from "./errors.ts";
-import {
-  type CipherSuite,
-  EncryptionLevel,
-  type TlsClientConfig,
-  type TlsEvent,
-  type TlsHandshake,
-} from "./handshake.ts";
+import { EncryptionLevel, type TlsClientConfig, type TlsEvent, type TlsHandshake } from "./handshake.ts";
 import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
 import { KeySchedule, type TrafficSecrets } from "./key-schedule.ts";
 import { emitCertificate, parseCertificate } from "./messages/certificate.ts";
@@ -434,7 +429,8 @@ class TlsClient implements TlsHandshake {
     const hello = offer === undefined ? plain : offer.addTo(plain, this.#awaitsEarlyData, this.#now);
     const bytes = offer === undefined ? emitClientHello(hello) : offer.emit(hello, this.#transcript);
     if (offer !== undefined && this.#awaitsEarlyData) {
-      this.#channel.emit({ type: "remembered-parameters", bytes: offer.session.transportParameters });
+      const { transportParameters, alpn } = offer.session;
+      this.#channel.emit({ type: "remembered-parameters", bytes: transportParameters, alpn });
       const secret = offer.earlyTraffic(bytes, this.#transcript);
       this.#log("CLIENT_EARLY_TRAFFIC_SECRET", secret);
       const { suite } = offer;

@@ -4,7 +4,7 @@
  */
 
 import type { GroupName, SignatureSchemeName } from "../crypto/engine.ts";
-import type { CipherSuite, CipherSuiteName } from "./handshake.ts";
+import type { CipherSuite, CipherSuiteName } from "./cipher-suite.ts";
 
 /** RFC 8446 §4.2.1 */
 export const TLS_1_3 = 0x0304;

@@ -6,8 +6,9 @@ import type { GroupName, SignatureSchemeName } from "../crypto/engine.ts";
 import { portableEngine } from "../crypto/portable/index.ts";
 import { pureEngine } from "../crypto/pure/index.ts";
 import { fromUtf8 } from "../wire/text.ts";
+import type { CipherSuiteName } from "./cipher-suite.ts";
 import { ALL_SIGNATURE_SCHEMES, CIPHER_SUITES, GROUPS } from "./code-points.ts";
-import { type CipherSuiteName, EncryptionLevel, type TlsIdentity } from "./handshake.ts";
+import { EncryptionLevel, type TlsIdentity } from "./handshake.ts";
 import { ed25519Identity, makeCertificate } from "./testing/identity.ts";
 import { eventOf, Pair, secretsOf } from "./testing/pair.ts";
 

@@ -6,7 +6,8 @@
 
 import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
-import type { AeadName, CryptoEngine, HashName, SignatureSchemeName, Signer } from "../crypto/engine.ts";
+import type { CryptoEngine, SignatureSchemeName, Signer } from "../crypto/engine.ts";
+import type { CipherSuite, CipherSuiteName } from "./cipher-suite.ts";
 import type { ClientSession } from "./session.ts";
 import type { StrikeRegister } from "./strike-register.ts";
 import type { TicketKeys } from "./tickets.ts";
@@ -15,15 +16,6 @@ import type { TicketKeys } from "./tickets.ts";
 export const EncryptionLevel = { initial: 0, zeroRtt: 1, handshake: 2, oneRtt: 3 } as const;
 export type EncryptionLevel = (typeof EncryptionLevel)[keyof typeof EncryptionLevel];
 export const ENCRYPTION_LEVEL_NAMES = ["Initial", "0-RTT", "Handshake", "1-RTT"] as const;
-
-export type CipherSuiteName = "TLS_AES_128_GCM_SHA256" | "TLS_AES_256_GCM_SHA384" | "TLS_CHACHA20_POLY1305_SHA256";
-
-export interface CipherSuite {
-  readonly name: CipherSuiteName;
-  readonly id: number;
-  readonly aead: AeadName;
-  readonly hash: HashName;
-}
 
 /** A traffic secret from which QUIC derives packet keys (RFC 9001 §5.1). */
 export interface TrafficSecret {
@@ -39,7 +31,7 @@ export type TlsEvent =
   /** The peer's quic_transport_parameters extension (RFC 9001 §8.2). Precedes all application secrets. */
   | { readonly type: "peer-parameters"; readonly bytes: Uint8Array }
   /** Client only: the server's parameters of the resumed session, which apply to 0-RTT packets. Precedes their secret. */
-  | { readonly type: "remembered-parameters"; readonly bytes: Uint8Array }
+  | { readonly type: "remembered-parameters"; readonly bytes: Uint8Array; readonly alpn: string }
   /** The fate of the early data that the client offered. Precedes "peer-parameters" at a client, follows it at a server. */
   | { readonly type: "early-data"; readonly accepted: boolean; readonly alpn: string }
   /** Client only, after the handshake: a session that another connection can resume. */

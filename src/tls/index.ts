@@ -2,6 +2,7 @@
 
 /** The alerts, and their mapping to QUIC connection errors. */
 export { ALERTS, type AlertName, alertError, alertName, CRYPTO_ERROR } from "./alerts.ts";
+export type { CipherSuite, CipherSuiteName } from "./cipher-suite.ts";
 /** The client side of a handshake. */
 export { createTlsClient } from "./client.ts";
 /** The registered suites, groups and signature schemes. */

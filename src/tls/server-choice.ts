@@ -7,6 +7,7 @@ import { ProtocolError } from "../base/errors.ts";
 import type { GroupName, SignatureSchemeName } from "../crypto/engine.ts";
 import { equalBytes } from "../wire/text.ts";
 import { alertError } from "./alerts.ts";
+import type { CipherSuite } from "./cipher-suite.ts";
 import {
   ALL_SIGNATURE_SCHEMES,
   CIPHER_SUITES,
@@ -19,7 +20,7 @@ import {
   TLS_1_3,
 } from "./code-points.ts";
 import { protocolViolation } from "./errors.ts";
-import type { CipherSuite, TlsIdentity, TlsServerConfig } from "./handshake.ts";
+import type { TlsIdentity, TlsServerConfig } from "./handshake.ts";
 import { type ClientHello, emitClientHello } from "./messages/client-hello.ts";
 import type { Extensions } from "./messages/extensions.ts";
 

@@ -6,9 +6,9 @@ import { type Instant, toSeconds } from "../base/time.ts";
 import { equalConstantTime } from "../wire/text.ts";
 import { ALERTS, alertError } from "./alerts.ts";
 import { CryptoChannel } from "./channel.ts";
+import type { CipherSuite } from "./cipher-suite.ts";
 import { GROUPS, LEGACY_VERSION, SIGNATURE_SCHEMES, TLS_1_3 } from "./code-points.ts";
 import {
-  type CipherSuite,
   EncryptionLevel,
   type TlsEvent,
   type TlsHandshake,

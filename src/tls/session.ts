@@ -4,8 +4,7 @@
  */
 
 import { after, type Instant, type Micros, seconds } from "../base/time.ts";
-import { DEFAULT_CIPHER_SUITES } from "./code-points.ts";
-import type { CipherSuiteName, TlsClientConfig } from "./handshake.ts";
+import type { CipherSuiteName } from "./cipher-suite.ts";
 import type { NewSessionTicket } from "./messages/new-session-ticket.ts";
 
 /** RFC 8446 §4.6.1: tickets are not used for longer than seven days, whatever the server says. */
@@ -49,18 +48,6 @@ export function sessionOf(
     expiresAt: after(now, lifetime),
     allowsEarlyData: message.extensions.early_data !== undefined,
   };
-}
-
-/** True if the session may be resumed under this configuration. */
-export function isUsable(session: ClientSession, config: TlsClientConfig, now: Instant): boolean {
-  const suites = config.cipherSuites ?? DEFAULT_CIPHER_SUITES;
-  return (
-    session.serverName === config.serverName &&
-    config.alpn.includes(session.alpn) &&
-    suites.includes(session.suite) &&
-    now >= session.receivedAt &&
-    now < session.expiresAt
-  );
 }
 
 /** The age of the ticket in milliseconds, hidden from observers (RFC 8446 §4.2.11.1). */

@@ -12,8 +12,8 @@ import { type CryptoEngine, IV_LENGTH, TAG_LENGTH } from "../crypto/engine.ts";
 import { RotatingKey } from "../crypto/rotating-key.ts";
 import { Reader } from "../wire/reader.ts";
 import { concat, fromLatin1, latin1 } from "../wire/text.ts";
+import type { CipherSuite } from "./cipher-suite.ts";
 import { CIPHER_SUITES } from "./code-points.ts";
-import type { CipherSuite } from "./handshake.ts";
 import { expectEnd, readVector8, readVector16, uint16, uint32, vector8, vector16 } from "./messages/presentation.ts";
 
 /** How long a ticket can be used; at most seven days (RFC 8446 §4.6.1). */

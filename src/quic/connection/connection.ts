@@ -32,6 +32,7 @@ import type { MigrationRefusal } from "./active-migration.ts";
 import { Closing } from "./close.ts";
 import { ConnectionFrames } from "./connection-frames.ts";
 import { ConnectionVersion } from "./connection-version.ts";
+import { EarlyData } from "./early-data.ts";
 import { Establishment, type HandshakeFacts } from "./establishment.ts";
 import { EventQueue } from "./event-queue.ts";
 import { FrameRouter } from "./frame-router.ts";
@@ -113,6 +114,7 @@ export class Connection implements StreamTransport, DatagramTransport {
       config,
       paths,
       spaces,
+      early: new EarlyData(role),
       oneRtt,
       streams,
       datagrams,
@@ -139,7 +141,7 @@ export class Connection implements StreamTransport, DatagramTransport {
     this.#receiver = new PacketReceiver(this.#parts, establishment, router, this.#migration, options.inbound);
     this.#sender = new PacketSender(this.#parts, frames, establishment, options.outbound);
     this.#establishment = establishment;
-    establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });
+    establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, router, frames });
     establishment.installInitialKeys();
     const { local, remote } = options;
     options.trace?.({ type: "quic:connection-started", role, version: version.original, local, remote }, now);

@@ -14,8 +14,10 @@ import { spaceOf } from "../packet/number-space.ts";
 import { verifyRetry } from "../packet/retry.ts";
 import { parseTransportParameters, type TransportParameters } from "../params/index.ts";
 import type { Route } from "../route/index.ts";
+import type { PeerStreamLimits } from "../streams/index.ts";
 import type { CloseReason } from "../transport.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
+import type { FrameRouter } from "./frame-router.ts";
 import type { ExpectedIds, HandshakeListener } from "./handshake.ts";
 import type { HandshakeLevel, HandshakeSpace } from "./handshake-spaces.ts";
 import { InitialKeys } from "./initial-keys.ts";
@@ -41,6 +43,9 @@ export interface HandshakeFacts {
   /** The time from the first packet to completion. */
   readonly duration: Micros;
   readonly usedRetry: boolean;
+  /** True if a session was resumed, so that no certificate was needed. */
+  readonly resumed: boolean;
+  readonly acceptedEarlyData: boolean;
 }
 
 export interface EstablishmentHost {
@@ -57,6 +62,7 @@ interface Workers {
   readonly parts: ConnectionParts;
   readonly receiver: PacketReceiver;
   readonly sender: PacketSender;
+  readonly router: FrameRouter;
   readonly frames: ConnectionFrames;
 }
 
@@ -68,6 +74,8 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   #workers!: Workers;
   #retrySource: ConnectionId | undefined;
   #hasOpenedPacket = false;
+  /** The protocol of an early "connected". */
+  #earlyProtocol: string | undefined;
   /** Levels whose read keys were installed, but whose early packets have not been tried yet. */
   readonly #readableLevels: EncryptionLevel[] = [];
 
@@ -151,6 +159,9 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       this.#peerId = ConnectionId.from(source);
       remoteIds.replaceInitial(this.#peerId);
     }
+    if (level === EncryptionLevel.oneRtt) {
+      this.#parts.early.onOneRttReceived(paths.primary.recovery.probeTimeout, this.#host.now());
+    }
     if (level === EncryptionLevel.handshake && role === "server" && spaces.initial !== undefined) {
       // RFC 9000 §8.1, RFC 9001 §4.9.1: a client that sends Handshake packets has received ours.
       route.validate();
@@ -197,7 +208,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     this.#workers.sender.setToken(header.token.slice());
     this.#initialKeys.replaceId(this.#retrySource);
     this.installInitialKeys();
-    recovery.onRetry();
+    this.#workers.router.sendAgain(recovery.onRetry());
     spaces.initial!.crypto.repeatUnacknowledged();
   }
 
@@ -238,13 +249,19 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   onSecret(secret: Extract<TlsEvent, { type: "secret" }>): void {
-    const { config, spaces, oneRtt } = this.#parts;
+    const { config, spaces, oneRtt, early } = this.#parts;
     const version = this.#parts.version.current;
     const { level, direction, suite } = secret;
     if (level === EncryptionLevel.oneRtt) {
       if (direction === "read") oneRtt.installRead(suite, secret.secret, version);
       else oneRtt.installWrite(suite, secret.secret, version);
-    } else if (level === EncryptionLevel.handshake) {
+      // RFC 9001 §4.9.3: 1-RTT packets carry what is left.
+      if (direction === "write") early.write = undefined;
+    } else if (level === EncryptionLevel.zeroRtt) {
+      const { original } = this.#parts.version;
+      early.install(direction, derivePacketKeys(config.engine, suite.aead, suite.hash, secret.secret, original));
+    } else {
+      if (direction === "read") early.settleIfUndecided();
       const space = spaces.get(level);
       if (space === undefined) return;
       space[direction] = derivePacketKeys(config.engine, suite.aead, suite.hash, secret.secret, version);
@@ -258,15 +275,42 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     }
   }
 
+  onEarlyDataOffered(remembered: TransportParameters, alpn: string): void {
+    const { early, streams, datagrams } = this.#parts;
+    early.offer(remembered);
+    streams.setPeerLimits(streamLimits(remembered));
+    datagrams.setPeerMaxFrame(remembered.maxDatagramFrameSize);
+    this.#connectEarly(alpn);
+  }
+
+  onEarlyData(accepted: boolean, alpn: string): void {
+    const { early, role, trace } = this.#parts;
+    early.settle(accepted);
+    trace?.({ type: "quic:early-data", accepted }, this.#host.now());
+    if (role === "server") {
+      if (accepted) this.#connectEarly(alpn);
+      else this.#workers.receiver.dropUndecrypted(EncryptionLevel.zeroRtt);
+    } else if (!accepted) {
+      this.#workers.router.sendAgain(this.#parts.paths.primary.recovery.discardApplication());
+      // RFC 9001 §4.6.2: what was sent belongs to another protocol.
+      if (alpn !== this.#earlyProtocol) throw rejection(`the server selected ${alpn}`);
+    }
+  }
+
+  #connectEarly(alpn: string): void {
+    this.#earlyProtocol = alpn;
+    this.#host.emit({ type: "connected", alpn, isEarly: true });
+  }
+
   onPeerParameters(parameters: TransportParameters): void {
-    const { role, config, streams, datagrams, idle, paths, trace, version } = this.#parts;
+    const { role, config, streams, datagrams, idle, paths, trace, version, early } = this.#parts;
     const { remoteIds } = paths.primary;
     this.peerParameters = parameters;
     if (role === "client") version.checkServer(parameters.versionInformation);
     trace?.({ type: "quic:parameters-set", initiator: "remote", parameters }, this.#host.now());
-    // Drafts up to 08 have another id for the same parameter.
-    const resetStreamAt = parameters.resetStreamAt || parameters.resetStreamAtDraft;
-    streams.setPeerLimits({ ...parameters, resetStreamAt });
+    early.check(parameters);
+    if (!early.mustRestart) streams.setPeerLimits(streamLimits(parameters));
+    else if (!streams.restart(streamLimits(parameters))) throw rejection("the server allows fewer streams");
     datagrams.setPeerMaxFrame(parameters.maxDatagramFrameSize);
     idle.setPeerTimeout(parameters.maxIdleTimeout);
     if (config.greaseQuicBit && parameters.greaseQuicBit) this.#workers.sender.greaseQuicBit();
@@ -283,7 +327,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   onComplete(complete: Extract<TlsEvent, { type: "complete" }>): void {
-    const { config } = this.#parts;
+    const { config, early } = this.#parts;
     const { localIds } = this.#parts.paths.primary;
     this.facts = {
       alpn: complete.alpn,
@@ -292,13 +336,19 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       serverName: complete.serverName,
       duration: (this.#host.now() - this.#host.options.now) as Micros,
       usedRetry: this.#retrySource !== undefined || this.#host.options.retrySource !== undefined,
+      resumed: complete.resumed,
+      acceptedEarlyData: early.isAccepted,
     };
     localIds.setActiveLimit(
       Math.min(this.peerParameters!.activeConnectionIdLimit, config.limits.activeConnectionIdLimit),
     );
     const { trace } = this.#parts;
     trace?.({ type: "quic:connection-state-updated", state: "handshake-complete" }, this.#host.now());
-    this.#host.emit({ type: "connected", alpn: complete.alpn });
+    this.#host.emit(
+      this.#earlyProtocol === undefined
+        ? { type: "connected", alpn: complete.alpn }
+        : { type: "handshake-complete", acceptedEarlyData: early.isAccepted },
+    );
     if (this.#parts.role === "server") {
       this.#workers.frames.isHandshakeDonePending = true;
       this.#workers.frames.newToken = this.#host.options.issueToken?.(this.#parts.version.current, this.#host.now());
@@ -320,3 +370,13 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     this.#host.emit({ type: "preferred-address", addresses: preferredAddresses(preferred) });
   }
 }
+
+/** Drafts of RESET_STREAM_AT up to 08 have another id for the same parameter. */
+const streamLimits = (parameters: TransportParameters): PeerStreamLimits => ({
+  ...parameters,
+  resetStreamAt: parameters.resetStreamAt || parameters.resetStreamAtDraft,
+});
+
+/** The server has read nothing of the early data, so another connection can send it. */
+const rejection = (why: string) =>
+  transportError("NO_ERROR", "0-RTT", `was rejected, and cannot continue on this connection: ${why}`);

@@ -91,6 +91,10 @@ export class FrameRouter {
         context.path.remoteIds.handleNewConnectionId(frame);
         break;
       case "retire-connection-id":
+        // RFC 9000 §12.5: a client cannot know another id of the server yet.
+        if (context.level === EncryptionLevel.zeroRtt) {
+          throw transportError("PROTOCOL_VIOLATION", "RETIRE_CONNECTION_ID", "is not possible in 0-RTT packets");
+        }
         context.path.localIds.handleRetire(frame.sequence, context.destination);
         break;
       case "path-challenge":
@@ -125,7 +129,7 @@ export class FrameRouter {
   }
 
   #handleAck(frame: AckFrame, { level, path }: FrameContext, now: Instant): void {
-    const { oneRtt, streams, work } = this.#parts;
+    const { oneRtt, streams, work, early } = this.#parts;
     const { recovery, routes } = path;
     work.spend((frame.ranges.length / 2) * WORK.ackRange);
     const isOneRtt = level === EncryptionLevel.oneRtt;
@@ -142,7 +146,8 @@ export class FrameRouter {
       for (const sent of packet.frames) this.#onFrameAcked(sent);
     }
     if (acked.length > 0 && isOneRtt) {
-      oneRtt.onPacketAcked(acked.at(-1)!.packetNumber, path.id);
+      const { packetNumber } = acked.at(-1)!;
+      if (packetNumber > early.lastSent) oneRtt.onPacketAcked(packetNumber, path.id);
       streams.setCongestionWindow(routes.active.controller.congestionWindow);
     }
     this.handleLost(lost);
@@ -172,6 +177,11 @@ export class FrameRouter {
   handleLost(lost: readonly SentPacket[]): void {
     this.#parts.stats.packetsLost += lost.length;
     for (const packet of lost) this.#repeat(packet, true);
+  }
+
+  /** Sends the contents of packets again that the peer has dropped, although no network lost them. */
+  sendAgain(packets: readonly SentPacket[]): void {
+    for (const packet of packets) this.#repeat(packet, true);
   }
 
   /** Sends the contents of a packet again, unless they are obsolete (RFC 9000 §13.3). */
@@ -204,6 +214,9 @@ export class FrameRouter {
         other.crypto.repeatUnacknowledged();
         other.pendingProbes = Math.max(other.pendingProbes, 1);
       }
+      // The server drops 0-RTT packets that arrive before the ClientHello.
+      const early = this.#parts.early.write && path.recovery.oldestInFlight(PacketNumberSpace.application);
+      if (early !== undefined && !streams.hasStreamData) this.#repeat(early, false);
     } else if (!streams.hasStreamData && !streams.hasControlFrames) {
       const oldest = path.recovery.oldestInFlight(kind);
       if (oldest !== undefined) this.#repeat(oldest, false);

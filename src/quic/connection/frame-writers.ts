@@ -6,6 +6,7 @@ import type { Instant } from "../../base/time.ts";
 import { EncryptionLevel } from "../../tls/handshake.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { emitAck, emitConnectionClose, emitPing, frameNumber } from "../frame/index.ts";
+import { PacketNumberSpace, spaceOf } from "../packet/number-space.ts";
 import type { CloseReason } from "../transport.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
 import type { FrameWriter, PacketDraft } from "./packet-builder.ts";
@@ -37,10 +38,11 @@ export class ContentFrames implements FrameWriter {
     const isProbe = this.purpose === "probe" || this.purpose === "ping";
     // A probe has room for its PING, however many ranges there are to report.
     if (isProbe) writer.end -= 1;
-    this.#writeAck(writer, draft, now);
+    // RFC 9000 §12.5: no ACK in 0-RTT packets.
+    if (draft.level !== EncryptionLevel.zeroRtt) this.#writeAck(writer, draft, now);
     if (isProbe) writer.end += 1;
     if (this.purpose === "probe" || this.purpose === "data") this.#writeContent(writer, draft, isProbe, now);
-    if (space.pendingProbes === 0) return;
+    if (space.pendingProbes === 0 || draft.level === EncryptionLevel.zeroRtt) return;
     space.pendingProbes -= 1;
     // RFC 9002 §6.2.4: a probe is ack-eliciting even if there is nothing to send.
     if (!draft.ackEliciting) emitPing(writer);
@@ -60,10 +62,10 @@ export class ContentFrames implements FrameWriter {
     const { streams, spaces } = this.#parts;
     const { frames } = draft;
     const before = writer.position;
-    const crypto = spaces.crypto(draft.level)!;
+    const crypto = spaces.crypto(draft.level);
     // Both of two probes carry the same data, since either may be lost.
-    if (isProbe && !crypto.hasData) crypto.repeatUnacknowledged();
-    crypto.writeFrames(writer, frames);
+    if (isProbe && crypto?.hasData === false) crypto.repeatUnacknowledged();
+    crypto?.writeFrames(writer, frames);
     if (draft.level === EncryptionLevel.oneRtt) {
       if (draft.route.pathResponses.isPending) {
         draft.route.pathResponses.writeFrames(writer);
@@ -72,6 +74,8 @@ export class ContentFrames implements FrameWriter {
       }
       if (draft.path.idFrames.hasFrames) draft.path.idFrames.writeFrames(writer, frames);
       if (this.#frames.hasFrames) this.#frames.writeFrames(writer, frames);
+    }
+    if (spaceOf(draft.level) === PacketNumberSpace.application) {
       if (streams.hasControlFrames) streams.writeControlFrames(writer, frames);
       if (streams.hasStreamData) streams.writeStreamFrames(writer, frames, now);
     }

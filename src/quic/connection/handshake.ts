@@ -19,6 +19,9 @@ export interface HandshakeListener {
   onComplete(complete: Extract<TlsEvent, { type: "complete" }>): void;
   onVerifyCertificate(event: Extract<TlsEvent, { type: "verify-certificate" }>): void;
   onSelectIdentity(event: Extract<TlsEvent, { type: "select-identity" }>): void;
+  /** Client: 0-RTT packets can be sent under these parameters. */
+  onEarlyDataOffered(remembered: TransportParameters, alpn: string): void;
+  onEarlyData(accepted: boolean, alpn: string): void;
   onSession(event: Extract<TlsEvent, { type: "session" }>): void;
   onKeyLog(line: string): void;
 }
@@ -104,6 +107,12 @@ export class Handshake implements HandshakeProgress {
         break;
       case "peer-parameters":
         this.#listener.onPeerParameters(this.#checkParameters(event.bytes));
+        break;
+      case "remembered-parameters":
+        this.#listener.onEarlyDataOffered(parseTransportParameters(event.bytes, "server"), event.alpn);
+        break;
+      case "early-data":
+        this.#listener.onEarlyData(event.accepted, event.alpn);
         break;
       case "verify-certificate":
         this.#listener.onVerifyCertificate(event);

@@ -8,6 +8,8 @@ export { BatchPool } from "./batch-pool.ts";
 export { type ConnectionConfig, type ConnectionLimits, connectionConfig, DEFAULT_LIMITS } from "./config.ts";
 /** The connection itself. */
 export { Connection } from "./connection.ts";
+/** What 0-RTT relies on. */
+export { earlyDataContext } from "./early-data.ts";
 /** Facts known once the handshake is complete. */
 export type { HandshakeFacts } from "./establishment.ts";
 /** A connection's inputs, and its events. */

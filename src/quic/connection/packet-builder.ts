@@ -13,7 +13,7 @@ import { framesOf } from "../frame/index.ts";
 import { protectBatch } from "../keys/index.ts";
 import { beginLongHeader, beginShortHeader, finishPacket, OpenPacket } from "../packet/build.ts";
 import { MIN_PACKET_ROOM } from "../packet/datagram-size.ts";
-import { spaceOf } from "../packet/number-space.ts";
+import { PacketNumberSpace, spaceOf } from "../packet/number-space.ts";
 import { packetNumberLength } from "../packet/packet-number.ts";
 import { QuicBitGrease } from "../packet/quic-bit.ts";
 import type { PathSpace } from "../path/index.ts";
@@ -59,6 +59,11 @@ const SHORT_HEADER = 5;
 /** The frames that fit into the largest 1-RTT packet on a path's active route. */
 export const maxPacketPayload = ({ routes, remoteIds }: PathSpace): number =>
   routes.active.maxDatagramSize - SHORT_HEADER - remoteIds.active.bytes.length - TAG_LENGTH;
+const LONG_FORMS = {
+  [EncryptionLevel.initial]: "initial",
+  [EncryptionLevel.zeroRtt]: "zero-rtt",
+  [EncryptionLevel.handshake]: "handshake",
+} as const;
 
 export class PacketBuilder {
   readonly #parts: ConnectionParts;
@@ -96,7 +101,8 @@ export class PacketBuilder {
     const { recovery } = target.path;
     const start = writer.position;
     const packetNumber = recovery.nextPacketNumber(spaceOf(level));
-    const space = level === EncryptionLevel.oneRtt ? target.path : this.#parts.spaces.get(level as HandshakeLevel)!;
+    const isApplication = spaceOf(level) === PacketNumberSpace.application;
+    const space = isApplication ? target.path : this.#parts.spaces.get(level as HandshakeLevel)!;
     const draft: PacketDraft = {
       level,
       path: target.path,
@@ -131,7 +137,8 @@ export class PacketBuilder {
     }
     if (level !== EncryptionLevel.oneRtt) {
       const index = batch.count - 1;
-      protectBatch(batch, (space as HandshakeSpace).write!, index, target.path.id);
+      const keys = level === EncryptionLevel.zeroRtt ? this.#parts.early.write : (space as HandshakeSpace).write;
+      protectBatch(batch, keys!, index, target.path.id);
       batch.count = index;
     }
     this.#record(draft, packetNumber, size, ecn, now);
@@ -144,10 +151,11 @@ export class PacketBuilder {
     if (level === EncryptionLevel.oneRtt) {
       return beginShortHeader(writer, destination, 0, oneRtt.writePhase, packetNumber, length, this.#open);
     }
-    const form = level === EncryptionLevel.initial ? "initial" : "handshake";
+    const form = LONG_FORMS[level];
     const token = form === "initial" && role === "client" ? this.token : NO_TOKEN;
     const source = sourceId.bytes;
-    return beginLongHeader(writer, form, version.current, destination, source, token, packetNumber, length, this.#open);
+    const usedVersion = form === "zero-rtt" ? version.original : version.current;
+    return beginLongHeader(writer, form, usedVersion, destination, source, token, packetNumber, length, this.#open);
   }
 
   #record(draft: PacketDraft, packetNumber: number, size: number, ecn: Ecn, now: Instant): void {
@@ -161,7 +169,8 @@ export class PacketBuilder {
       now,
     );
     stats.packetsSent += 1;
-    if (inFlight && level === EncryptionLevel.oneRtt) route.pacer.onSent(size, now);
+    if (inFlight && spaceOf(level) === PacketNumberSpace.application) route.pacer.onSent(size, now);
+    if (level === EncryptionLevel.zeroRtt) this.#parts.early.lastSent = packetNumber;
     if (ackEliciting) idle.onAckElicitingSent(now);
     this.#listener.onPacketSent(level);
   }

@@ -185,7 +185,7 @@ export class PacketReceiver {
     origin: PacketOrigin,
     now: Instant,
   ): void {
-    const { spaces, oneRtt } = this.#parts;
+    const { spaces, oneRtt, role, early, version } = this.#parts;
     switch (header.form) {
       case "one-rtt":
         if (!oneRtt.canRead) {
@@ -217,7 +217,19 @@ export class PacketReceiver {
       case "version-negotiation":
         this.#listener.handleVersionNegotiation(header);
         return;
-      case "zero-rtt":
+      case "zero-rtt": {
+        // RFC 9369 §4.1: 0-RTT packets keep the version of the client's first flight.
+        if (header.version !== version.original || role !== "server") break;
+        if (!this.#listener.isFromPeer(header.source)) break;
+        this.#openOneRtt(batch, origin.path, now);
+        const level = EncryptionLevel.zeroRtt;
+        const read = early.readKeys(now);
+        if (read !== undefined) {
+          this.#openLong(batch, header, { level, acks: origin.path.acks }, read, destination, origin, now);
+        } else if (early.isUndecided) this.#keep(batch.arena, header, level, origin, now);
+        else this.#drop("key-unavailable", header.end - header.start, now);
+        return;
+      }
       case "unknown-version":
         break;
     }
@@ -244,7 +256,7 @@ export class PacketReceiver {
   #openLong(
     batch: PacketBatch,
     header: PacketHeader,
-    space: HandshakeSpace,
+    space: Pick<HandshakeSpace, "acks"> & { readonly level: EncryptionLevel },
     keys: PacketKeys,
     destination: string,
     { path, route, ecn }: PacketOrigin,

@@ -20,7 +20,12 @@ import { PacketBuilder, type PacketSentListener, type PacketTarget } from "./pac
 import type { ConnectionParts } from "./parts.ts";
 
 /** The levels whose packets share a datagram, in order (RFC 9000 §12.2). */
-const LEVELS = [EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt] as const;
+const LEVELS = [
+  EncryptionLevel.initial,
+  EncryptionLevel.zeroRtt,
+  EncryptionLevel.handshake,
+  EncryptionLevel.oneRtt,
+] as const;
 
 export class PacketSender {
   readonly #parts: ConnectionParts;
@@ -147,8 +152,18 @@ export class PacketSender {
     purposes[EncryptionLevel.handshake] = isPrimary
       ? this.#handshakePurpose(EncryptionLevel.handshake, room, now)
       : "none";
+    purposes[EncryptionLevel.zeroRtt] = isPrimary && isChosen ? this.#earlyPurpose(path, now) : "none";
     purposes[EncryptionLevel.oneRtt] = this.#oneRttPurpose(path, isChosen, now);
     return purposes;
+  }
+
+  /** 0-RTT packets only carry what streams send. */
+  #earlyPurpose(path: PathSpace, now: Instant): Purpose {
+    const { early, streams } = this.#parts;
+    if (early.write === undefined || (!streams.hasStreamData && !streams.hasControlFrames)) return "none";
+    if (this.#mayTransmit(path, now)) return "data";
+    path.isBlocked = true;
+    return "none";
   }
 
   #handshakePurpose(level: HandshakeLevel, room: number, now: Instant): Purpose {
@@ -264,6 +279,7 @@ export class PacketSender {
 
   #mayReadClose(level: (typeof LEVELS)[number]): boolean {
     const { spaces, oneRtt, role, handshake } = this.#parts;
+    if (level === EncryptionLevel.zeroRtt) return false;
     if (level !== EncryptionLevel.oneRtt) return spaces.get(level)?.write !== undefined;
     // Once the handshake is confirmed, both sides read 1-RTT packets. Before that, a client's 1-RTT packets may not be
     // readable.
@@ -273,8 +289,7 @@ export class PacketSender {
 
 /** True if no packet follows that of `level` in its datagram. */
 const isLast = (purposes: readonly Purpose[], level: EncryptionLevel): boolean =>
-  (level >= EncryptionLevel.handshake || purposes[EncryptionLevel.handshake] === "none") &&
-  (level === EncryptionLevel.oneRtt || purposes[EncryptionLevel.oneRtt] === "none");
+  purposes.every((purpose, other) => other <= level || purpose === "none");
 
 const transmit = ({ route, ecn }: PacketTarget, segmentSize: number, count: number, length: number): Transmit => ({
   local: route.local,

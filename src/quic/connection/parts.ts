@@ -9,6 +9,7 @@ import type { QuicTrace } from "../trace.ts";
 import type { Closing } from "./close.ts";
 import type { ConnectionConfig } from "./config.ts";
 import type { ConnectionVersion } from "./connection-version.ts";
+import type { EarlyData } from "./early-data.ts";
 import type { Handshake } from "./handshake.ts";
 import type { HandshakeSpaces } from "./handshake-spaces.ts";
 import type { IdleTimer } from "./idle.ts";
@@ -21,6 +22,7 @@ export interface ConnectionParts {
   readonly config: ConnectionConfig;
   readonly paths: Paths;
   readonly spaces: HandshakeSpaces;
+  readonly early: EarlyData;
   readonly oneRtt: OneRttKeys;
   readonly streams: StreamSet;
   readonly datagrams: Datagrams;

@@ -347,7 +347,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
         this.#eventful.remove(entry.eventful);
         continue;
       }
-      if (event.type === "connected" || event.type === "closed") this.#noLongerHalfOpen(entry);
+      if (connection.isHandshakeComplete || event.type === "closed") this.#noLongerHalfOpen(entry);
       return { connection, event };
     }
   }

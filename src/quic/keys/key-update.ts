@@ -8,7 +8,7 @@
 
 import { after, type Instant, type Micros } from "../../base/time.ts";
 import type { CryptoEngine, HeaderKey, PacketBatch, PacketKey } from "../../crypto/engine.ts";
-import type { CipherSuite } from "../../tls/handshake.ts";
+import type { CipherSuite } from "../../tls/cipher-suite.ts";
 import { transportError } from "../errors.ts";
 import { AEAD_LIMITS } from "./limits.ts";
 import { derivePacketKey, derivePacketKeys, freeKeys, nextSecret, type PacketKeys } from "./packet-keys.ts";

@@ -24,10 +24,10 @@ export class OpenPacket {
 /** Length always takes two bytes, so that it can be filled in at the end. */
 const MAX_LENGTH = 0x3fff;
 
-/** Begins an Initial or Handshake packet (RFC 9000 §17.2.2, §17.2.4). `token` is only written in Initial packets. */
+/** Begins an Initial, 0-RTT or Handshake packet (RFC 9000 §17.2.2–17.2.4). `token` is only written in Initial packets. */
 export function beginLongHeader(
   writer: Writer,
-  form: "initial" | "handshake",
+  form: "initial" | "zero-rtt" | "handshake",
   version: number,
   destination: Uint8Array,
   source: Uint8Array,

@@ -374,8 +374,11 @@ export class LossRecovery {
     if (route.isAmplificationLimited) return undefined;
     const backoff = 2 ** Math.min(this.ptoCount, MAX_BACKOFF_EXPONENT);
     const duration = micros(route.rtt.ptoBase() * backoff);
+    // RFC 9002 §6.2.1: not for application data before the handshake is confirmed. 0-RTT packets alone, which the server may
+    // have dropped, must not keep a client from probing either.
+    const isArmed = ({ kind }: SendSpace) => kind !== PacketNumberSpace.application || this.#handshake.isConfirmed;
     let inFlight = 0;
-    for (const space of this.#spaces) inFlight += space?.ackElicitingInFlight ?? 0;
+    for (const space of this.#spaces) if (space !== undefined && isArmed(space)) inFlight += space.ackElicitingInFlight;
     if (inFlight === 0) {
       if (this.peerCompletedAddressValidation || this.#timerSetAt === undefined) return undefined;
       // RFC 9002 §6.2.2.1: a client probes so that a server at its amplification limit may send again.
@@ -386,9 +389,8 @@ export class LossRecovery {
     for (const space of this.#spaces) {
       if (space === undefined || space.ackElicitingInFlight === 0 || space.timeOfLastAckEliciting === undefined)
         continue;
+      if (!isArmed(space)) continue;
       const isApplication = space.kind === PacketNumberSpace.application;
-      // RFC 9002 §6.2.1: not for application data before the handshake is confirmed.
-      if (isApplication && !this.#handshake.isConfirmed) continue;
       const extra = isApplication ? this.maxAckDelay * backoff : 0;
       const at = after(space.timeOfLastAckEliciting, micros(duration + extra));
       if (earliest === undefined || at < earliest.at) earliest = { at, space: space.kind, count: 2 };
@@ -437,11 +439,16 @@ export class LossRecovery {
   }
 
   /**
-   * A Retry was received (RFC 9002 §6.3): recovery restarts, but packet numbers continue. Returns the packets in
-   * flight, whose contents must be sent again.
+   * A Retry was received (RFC 9002 §6.3): recovery restarts, but packet numbers continue. Returns the Initial and
+   * 0-RTT packets in flight, whose contents must be sent again (RFC 9000 §17.2.5.3).
    */
   onRetry(): readonly SentPacket[] {
-    return this.#discard(this.#space(PacketNumberSpace.initial));
+    return [...this.#discard(this.#space(PacketNumberSpace.initial)), ...this.discardApplication()];
+  }
+
+  /** The peer has dropped all packets of the Application space so far: returns them, without counting them as lost. */
+  discardApplication(): readonly SentPacket[] {
+    return this.#discard(this.#space(PacketNumberSpace.application));
   }
 
   #discard(space: SendSpace): readonly SentPacket[] {

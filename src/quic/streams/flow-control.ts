@@ -45,6 +45,14 @@ export class SendCredit {
     return true;
   }
 
+  /** Starts again with another limit, as if nothing had been sent: the peer rejected 0-RTT (RFC 9001 §4.6.2). */
+  restart(limit: number): void {
+    this.#limit = limit;
+    this.#used = 0;
+    this.#reported = -1;
+    this.#blockedIsDue = false;
+  }
+
   /** Notes that there is data to send but no credit, so that the peer is notified once. */
   noteBlocked(): void {
     if (this.#reported === this.#limit) return;

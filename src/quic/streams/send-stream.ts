@@ -46,7 +46,7 @@ export class SendStream implements Sender<SentFrame> {
   #reportedBuffered = 0;
   #reportedMemory = 0;
   /** Includes the FIN as the byte after the last one. */
-  readonly #sent = new SentRanges();
+  #sent = new SentRanges();
   /** True if the application has written the end: the final size is `#buffer.end`. */
   #hasEnd = false;
   #endIsSent = false;
@@ -112,6 +112,15 @@ export class SendStream implements Sender<SentFrame> {
   /** True if bytes written now will be sent. */
   get acceptsData(): boolean {
     return this.#isSending && !this.#hasEnd;
+  }
+
+  /** Sends everything again, under another limit: the peer has not read anything yet (RFC 9001 §4.6.2). */
+  restart(maxStreamData: number): void {
+    this.credit.restart(maxStreamData);
+    this.#sent = new SentRanges();
+    this.#endIsSent = false;
+    if (this.#isSending) this.#state = "ready";
+    else if (this.#state === "reset-sent") this.#resetIsDue = this.#mayAnnounceReset;
   }
 
   // Application calls

@@ -52,6 +52,13 @@ export class LocalStreams {
     return wanted;
   }
 
+  /** Forgets the limit, which applied to 0-RTT only. The next one may be lower. */
+  restart(): void {
+    this.#limit = 0;
+    this.#reported = -1;
+    this.#blockedIsDue = false;
+  }
+
   /** The limit for the frame that is now written. */
   reportBlocked(): number {
     this.#blockedIsDue = false;

@@ -133,6 +133,20 @@ export class StreamSet implements StreamFacts {
     this.handleMaxStreams("uni", limits.initialMaxStreamsUni);
   }
 
+  /**
+   * The peer rejected 0-RTT: everything is sent again, under its actual limits, which may be lower than the remembered ones
+   * (RFC 9001 §4.6.2). Returns false if more streams are open than it allows.
+   */
+  restart(limits: PeerStreamLimits): boolean {
+    this.scheduler.credit.restart(0);
+    for (const { send } of this.#table) send?.restart(0);
+    const { bidi, uni } = this.#table.local;
+    for (const local of [bidi, uni]) local.restart();
+    this.setPeerLimits(limits);
+    for (const { send } of this.#table) if (send !== undefined) this.scheduler.reschedule(send);
+    return bidi.opened <= bidi.limit && uni.opened <= uni.limit;
+  }
+
   // ── Application calls ─────────────────────────────────────────────────────────────────────────────────────────────
 
   openStream(direction: StreamDirection, wanted?: StreamId): StreamId | undefined {

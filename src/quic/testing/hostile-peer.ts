@@ -17,8 +17,10 @@ import {
   createTlsClient,
   createTlsServer,
   EncryptionLevel,
+  type TlsClientConfig,
   type TlsHandshake,
   type TlsIdentity,
+  type TlsServerConfig,
 } from "../../tls/index.ts";
 import { ed25519Identity } from "../../tls/testing/identity.ts";
 import { Reader } from "../../wire/reader.ts";
@@ -43,6 +45,7 @@ import { preferredVersion } from "../versions/index.ts";
 export const PEER: SocketAddress = { family: 4, host: "192.0.2.66", port: 6_666 };
 export const VICTIM: SocketAddress = { family: 4, host: "192.0.2.1", port: 443 };
 const ID_LENGTH = 8;
+const LONG_FORMS = ["initial", "zero-rtt", "handshake"] as const;
 
 export interface HostileOptions {
   /** The role of the hostile peer; the victim has the other one. */
@@ -67,6 +70,9 @@ export interface HostileOptions {
   readonly engine?: CryptoEngine;
   readonly identity?: TlsIdentity;
   readonly alpn?: string;
+  /** Of the client, whichever side that is. */
+  readonly clientTls?: Partial<TlsClientConfig>;
+  readonly serverTls?: Partial<TlsServerConfig>;
   /** Changes a handshake message before it is sent. */
   readonly tamper?: (level: EncryptionLevel, message: Uint8Array) => Uint8Array;
   /** Records nothing of what the victim sends except its CONNECTION_CLOSE; for long runs. */
@@ -157,6 +163,7 @@ export class HostilePeer {
               alpn: this.#alpn,
               transportParameters,
               selectIdentity: () => identity,
+              ...options.serverTls,
             }),
           ...options.policy,
         },
@@ -168,6 +175,7 @@ export class HostilePeer {
         alpn: this.#alpn,
         transportParameters: this.#parameters({ initialSourceConnectionId: this.id }),
         serverName: "server.test",
+        ...options.clientTls,
       });
     } else {
       this.victim = new Endpoint({ config });
@@ -184,6 +192,7 @@ export class HostilePeer {
               alpn: this.#alpn,
               transportParameters,
               serverName: "server.test",
+              ...options.clientTls,
             }),
         },
         this.now,
@@ -280,7 +289,7 @@ export class HostilePeer {
         ? beginShortHeader(writer, this.destination, 0, options.keyPhase ?? 0, packetNumber, 4)
         : beginLongHeader(
             writer,
-            level === EncryptionLevel.initial ? "initial" : "handshake",
+            LONG_FORMS[level],
             this.#version,
             this.destination,
             this.id,
@@ -453,11 +462,9 @@ export class HostilePeer {
       const message = this.#options.tamper?.(out.level, out.bytes) ?? out.bytes;
       for (let at = 0; at < message.length; at += 1_000) {
         const data = message.subarray(at, at + 1_000);
-        const datagram = this.seal(out.level, (writer) =>
-          emitFrame(writer, { type: "crypto", offset: state.cryptoSent, data }),
-        );
+        const frame = { type: "crypto", offset: state.cryptoSent, data } as const;
         state.cryptoSent += data.length;
-        this.deliver(datagram);
+        this.deliver(this.seal(out.level, (writer) => emitFrame(writer, frame)));
       }
     }
   }

@@ -8,7 +8,13 @@ import { SeededRng } from "../../base/rng.ts";
 import { after, earliest, type Instant, type Micros, millis } from "../../base/time.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
-import { createTlsClient, createTlsServer, type TlsIdentity } from "../../tls/index.ts";
+import {
+  createTlsClient,
+  createTlsServer,
+  type TlsClientConfig,
+  type TlsIdentity,
+  type TlsServerConfig,
+} from "../../tls/index.ts";
 import { ed25519Identity } from "../../tls/testing/identity.ts";
 import type { AcceptPolicy } from "../endpoint/acceptor.ts";
 import {
@@ -38,6 +44,10 @@ export interface PairOptions {
   /** Receives the trace events of both sides. */
   readonly trace?: (side: "client" | "server", event: QuicTraceEvent, now: Instant) => void;
   readonly identity?: TlsIdentity;
+  readonly clientTls?: Partial<TlsClientConfig>;
+  readonly serverTls?: Partial<TlsServerConfig>;
+  /** The first instant of the run. */
+  readonly start?: Instant;
   /** The server's secret, from which its reset tokens are derived. */
   readonly staticSecret?: Uint8Array;
   /** The client's address as the server currently sees it. Datagrams to other addresses of the client are lost. */
@@ -69,7 +79,8 @@ const endsOf = (direction: Direction): readonly [from: SocketAddress, to: Socket
 const START = 1_000_000 as Instant;
 
 export class Pair {
-  now: Instant = START;
+  now: Instant;
+  readonly #start: Instant;
   readonly client: Endpoint;
   readonly server: Endpoint;
   readonly connection: Connection;
@@ -91,6 +102,8 @@ export class Pair {
 
   constructor(options: PairOptions = {}) {
     this.#options = options;
+    this.#start = options.start ?? START;
+    this.now = this.#start;
     const rng = new SeededRng(options.seed ?? 1);
     const engine = options.engine ?? portableEngine;
     const identity = options.identity ?? ed25519Identity();
@@ -105,7 +118,14 @@ export class Pair {
       config: connectionConfig({ ...base, ...options.server }),
       server: {
         createTls: (transportParameters) =>
-          createTlsServer({ engine, rng, alpn: ["test"], transportParameters, selectIdentity: () => identity }),
+          createTlsServer({
+            engine,
+            rng,
+            alpn: ["test"],
+            transportParameters,
+            selectIdentity: () => identity,
+            ...options.serverTls,
+          }),
         ...options.policy,
       },
       ...(options.staticSecret === undefined ? {} : { staticSecret: options.staticSecret }),
@@ -123,7 +143,14 @@ export class Pair {
         local: CLIENT_ADDRESS,
         version: options.version,
         createTls: (transportParameters) =>
-          createTlsClient({ engine, rng, alpn: ["test"], transportParameters, serverName: "server.test" }),
+          createTlsClient({
+            engine,
+            rng,
+            alpn: ["test"],
+            transportParameters,
+            serverName: "server.test",
+            ...options.clientTls,
+          }),
       },
       this.now,
     );
@@ -204,7 +231,7 @@ export class Pair {
         const start = i * transmit.segmentSize;
         const copy = this.#slots.arena.slice(start, Math.min(start + transmit.segmentSize, transmit.length));
         const index = this.sent[direction].push(copy) - 1;
-        this.sentAt[direction].push(this.now - START);
+        this.sentAt[direction].push(this.now - this.#start);
         const { nat } = this.#options;
         const from = direction === "to-server" && nat !== undefined ? nat() : (transmit.local ?? endsOf(direction)[0]);
         const to = transmit.remote;
