@@ -11,9 +11,7 @@ import { RangeSet } from "../../base/range-set.ts";
 import { after, type Instant, type Micros } from "../../base/time.ts";
 import type { EcnCounts } from "../frame/frames.ts";
 import { PacketNumberSpace } from "../packet/number-space.ts";
-
-/** RFC 9000 §13.2.2: an ACK for at least every second ack-eliciting packet. */
-const ACK_ELICITING_THRESHOLD = 2;
+import { AckPolicy } from "./ack-policy.ts";
 
 /**
  * Packets that are not ack-eliciting are only reported in a packet that is going out anyway, once there are enough of
@@ -46,7 +44,7 @@ interface MutableEcnCounts extends EcnCounts {
 export class AckTracker {
   readonly space: PacketNumberSpace;
   readonly #received = new RangeSet();
-  readonly #maxAckDelay: Micros;
+  readonly policy: AckPolicy;
   readonly #ackDelayExponent: number;
   /** Packets below this were dropped from the ranges and count as duplicates. */
   #droppedBelow = 0;
@@ -61,10 +59,14 @@ export class AckTracker {
   /** Packets of any kind since the last ACK. */
   #unreported = 0;
   #ecnCounts: MutableEcnCounts | undefined;
+  /** The mark of the last ack-eliciting packet. */
+  #lastEcn: Ecn = Ecn.notEct;
+  /** The largest packet number that an ACK has reported; -1 if there is none. */
+  #reported = -1;
 
   constructor(space: PacketNumberSpace, options: AckTrackerOptions) {
     this.space = space;
-    this.#maxAckDelay = options.maxAckDelay;
+    this.policy = new AckPolicy(options.maxAckDelay);
     this.#ackDelayExponent =
       space === PacketNumberSpace.application ? options.ackDelayExponent : DEFAULT_ACK_DELAY_EXPONENT;
   }
@@ -92,21 +94,35 @@ export class AckTracker {
     this.#ackElicitingPending += 1;
     this.#pendingSince ??= now;
     // RFC 9000 §13.2.1: immediately for Initial and Handshake packets, out-of-order packets and packets marked CE.
-    if (
-      this.space !== PacketNumberSpace.application ||
-      ecn === Ecn.ce ||
-      packetNumber < this.#largestAckEliciting ||
-      this.#leavesGap(packetNumber)
-    ) {
+    if (this.space !== PacketNumberSpace.application || this.#isMarkDue(ecn) || this.#isOrderDue(packetNumber)) {
       this.#immediate = true;
     }
     if (packetNumber > this.#largestAckEliciting) this.#largestAckEliciting = packetNumber;
+  }
+
+  #isMarkDue(ecn: Ecn): boolean {
+    const isFirst = this.#lastEcn !== Ecn.ce;
+    this.#lastEcn = ecn;
+    // draft-ietf-quic-ack-frequency §6.3: if fewer acknowledgements are wanted, only the first of several marks.
+    return ecn === Ecn.ce && (isFirst || this.policy.threshold <= 1);
+  }
+
+  #isOrderDue(packetNumber: number): boolean {
+    const { policy } = this;
+    if (policy.reordering === 1) return packetNumber < this.#largestAckEliciting || this.#leavesGap(packetNumber);
+    const largest = Math.max(packetNumber, this.#largestAckEliciting);
+    return policy.isGapDue(packetNumber, largest, this.#reported, this.#received, this.#droppedBelow);
   }
 
   /** True if a packet is missing between this one and the largest ack-eliciting packet before it. */
   #leavesGap(packetNumber: number): boolean {
     if (packetNumber === this.#largestAckEliciting + 1) return false;
     return !this.#received.covers(Math.max(this.#largestAckEliciting + 1, this.#droppedBelow), packetNumber);
+  }
+
+  /** The peer asked for an acknowledgement now. */
+  requestNow(): void {
+    this.#immediate = true;
   }
 
   #countEcn(ecn: Ecn): void {
@@ -123,12 +139,12 @@ export class AckTracker {
 
   /** True if an ACK should be sent without delay. */
   get ackNow(): boolean {
-    return this.#immediate || this.#ackElicitingPending >= ACK_ELICITING_THRESHOLD;
+    return this.#immediate || this.#ackElicitingPending > this.policy.threshold;
   }
 
   /** The latest time to send an ACK; undefined if none is pending. */
   get deadline(): Instant | undefined {
-    return this.#pendingSince === undefined ? undefined : after(this.#pendingSince, this.#maxAckDelay);
+    return this.#pendingSince === undefined ? undefined : after(this.#pendingSince, this.policy.maxAckDelay);
   }
 
   /** True if an ACK must be sent now, even if congestion control forbids data. */
@@ -167,6 +183,7 @@ export class AckTracker {
     this.#pendingSince = undefined;
     this.#immediate = false;
     this.#unreported = 0;
+    this.#reported = this.#largest;
   }
 
   /**

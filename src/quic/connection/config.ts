@@ -41,6 +41,11 @@ export interface ConnectionConfig {
   readonly maxAckDelay: Micros;
   readonly ackDelayExponent: number;
   readonly congestionControl: CongestionControl;
+  /**
+   * Experimental (draft-ietf-quic-ack-frequency): asks the peer for fewer acknowledgements while the window is large, and
+   * does what it asks. Off by default.
+   */
+  readonly ackFrequency: boolean;
   /** Datagrams (RFC 9221); without it, the peer may send none, and so may we. */
   readonly datagrams: DatagramLimits | undefined;
   /** The largest datagram that path MTU discovery probes for; 1200 turns it off. */
@@ -92,6 +97,7 @@ export function connectionConfig(
     ackDelayExponent: 3,
     congestionControl: "cubic",
     maxDatagramSize: 1452,
+    ackFrequency: false,
     ecn: false,
     timerGrain: millis(1),
     connectionIds: new RandomConnectionIds(given.rng),

@@ -54,7 +54,6 @@ import { ExcessiveLoad, WorkBudget } from "./work-budget.ts";
 export class Connection implements StreamTransport, DatagramTransport {
   readonly role: "client" | "server";
   readonly stats: ConnectionStats = new ConnectionStats();
-  readonly createdAt: Instant;
 
   readonly #options: ConnectionOptions;
   readonly #parts: ConnectionParts;
@@ -71,7 +70,6 @@ export class Connection implements StreamTransport, DatagramTransport {
   constructor(options: ConnectionOptions) {
     const { role, config, now } = options;
     this.role = role;
-    this.createdAt = now;
     this.#now = now;
     this.#options = options;
     const spaces = new HandshakeSpaces(config);

@@ -312,6 +312,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     if (!early.mustRestart) streams.setPeerLimits(streamLimits(parameters));
     else if (!streams.restart(streamLimits(parameters))) throw rejection("the server allows fewer streams");
     datagrams.setPeerMaxFrame(parameters.maxDatagramFrameSize);
+    this.#takeAckDelays(parameters);
     idle.setPeerTimeout(parameters.maxIdleTimeout);
     if (config.greaseQuicBit && parameters.greaseQuicBit) this.#workers.sender.greaseQuicBit();
     this.#host.applyPeerParameters(parameters);
@@ -324,6 +325,16 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       remoteIds.addPreferred(connectionId, statelessResetToken);
     }
     if (parameters.statelessResetToken !== undefined) remoteIds.setInitialResetToken(parameters.statelessResetToken);
+  }
+
+  /** draft-ietf-quic-ack-frequency §3. */
+  #takeAckDelays({ minAckDelay, maxAckDelay }: TransportParameters): void {
+    const { config, paths } = this.#parts;
+    if (!config.ackFrequency || minAckDelay === undefined) return;
+    if (minAckDelay > maxAckDelay) {
+      throw transportError("TRANSPORT_PARAMETER_ERROR", "min_ack_delay", "is larger than max_ack_delay");
+    }
+    paths.primary.ackRequests.enable(minAckDelay, maxAckDelay);
   }
 
   onComplete(complete: Extract<TlsEvent, { type: "complete" }>): void {

@@ -15,6 +15,7 @@ import type { SentFrame, SentPacket } from "../recovery/sent-packet.ts";
 import type { CloseReason } from "../transport.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
 import type { FrameContext } from "./packet-receiver.ts";
+import { minAckDelay } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { WORK } from "./work-budget.ts";
 
@@ -115,6 +116,14 @@ export class FrameRouter {
         if (role === "server") throw transportError("PROTOCOL_VIOLATION", "HANDSHAKE_DONE", "was sent by a client");
         this.#host.confirmHandshake();
         break;
+      case "immediate-ack":
+        this.#checkAckFrequency("IMMEDIATE_ACK");
+        context.path.acks.requestNow();
+        break;
+      case "ack-frequency":
+        this.#checkAckFrequency("ACK_FREQUENCY");
+        context.path.acks.policy.handleFrame(frame, minAckDelay(this.#parts.config));
+        break;
       case "datagram":
         datagrams.handleFrame(frame);
         break;
@@ -126,6 +135,12 @@ export class FrameRouter {
       default:
         assertNever(frame);
     }
+  }
+
+  /** Without min_ack_delay, these frames are unknown to us. */
+  #checkAckFrequency(name: string): void {
+    if (this.#parts.config.ackFrequency) return;
+    throw transportError("FRAME_ENCODING_ERROR", name, "was sent to a peer that did not announce min_ack_delay");
   }
 
   #handleAck(frame: AckFrame, { level, path }: FrameContext, now: Instant): void {
@@ -148,7 +163,12 @@ export class FrameRouter {
     if (acked.length > 0 && isOneRtt) {
       const { packetNumber } = acked.at(-1)!;
       if (packetNumber > early.lastSent) oneRtt.onPacketAcked(packetNumber, path.id);
-      streams.setCongestionWindow(routes.active.controller.congestionWindow);
+      const { controller, maxDatagramSize, rtt, losses } = routes.active;
+      streams.setCongestionWindow(controller.congestionWindow);
+      if (path.ackRequests.isEnabled && this.#parts.handshake.isConfirmed) {
+        path.ackRequests.update(controller.congestionWindow / maxDatagramSize, rtt.smoothed, losses.packetThreshold);
+        recovery.maxAckDelay = path.ackRequests.maxAckDelay;
+      }
     }
     this.handleLost(lost);
   }
@@ -163,6 +183,7 @@ export class FrameRouter {
         break;
       case "new-connection-id":
       case "retire-connection-id":
+      case "ack-frequency":
         frame.owner.handleAcked(frame.sequence);
         break;
       case "stream":
@@ -189,7 +210,11 @@ export class FrameRouter {
     const { streams, datagrams } = this.#parts;
     for (const frame of packet.frames) {
       if (frame.type === "crypto") frame.owner.handleLost(frame.offset, frame.length);
-      else if (frame.type === "new-connection-id" || frame.type === "retire-connection-id") {
+      else if (
+        frame.type === "new-connection-id" ||
+        frame.type === "retire-connection-id" ||
+        frame.type === "ack-frequency"
+      ) {
         frame.owner.handleLost(frame.sequence);
       } else if (frame.type === "ack" || this.#frames.handleLost(frame)) continue;
       else if (frame.type === "datagram") {

@@ -5,7 +5,7 @@ import type { Rng } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
 import { EncryptionLevel } from "../../tls/handshake.ts";
 import type { Writer } from "../../wire/writer.ts";
-import { emitAck, emitConnectionClose, emitPing, frameNumber } from "../frame/index.ts";
+import { emitAck, emitConnectionClose, emitImmediateAck, emitPing, frameNumber } from "../frame/index.ts";
 import { PacketNumberSpace, spaceOf } from "../packet/number-space.ts";
 import type { CloseReason } from "../transport.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
@@ -20,6 +20,10 @@ export type Purpose =
   | "probe"
   /** A probe without content. */
   | "ping";
+
+/** draft-ietf-quic-ack-frequency §5: a peer that was asked for fewer acknowledgements must not delay that of a probe. */
+const asksForAck = ({ level, path }: PacketDraft): boolean =>
+  level === EncryptionLevel.oneRtt && path.ackRequests.isEnabled;
 
 /** Writes acknowledgements and the pending content of all owners. */
 export class ContentFrames implements FrameWriter {
@@ -45,7 +49,8 @@ export class ContentFrames implements FrameWriter {
     if (space.pendingProbes === 0 || draft.level === EncryptionLevel.zeroRtt) return;
     space.pendingProbes -= 1;
     // RFC 9002 §6.2.4: a probe is ack-eliciting even if there is nothing to send.
-    if (!draft.ackEliciting) emitPing(writer);
+    if (asksForAck(draft) && writer.remaining > 0) emitImmediateAck(writer);
+    else if (!draft.ackEliciting) emitPing(writer);
     draft.ackEliciting = true;
   }
 
@@ -72,6 +77,7 @@ export class ContentFrames implements FrameWriter {
         // RFC 9000 §9.3.3: not just a probe, so that a misled peer returns to this route.
         if (writer.remaining > 0) emitPing(writer);
       }
+      if (draft.path.ackRequests.hasFrame) draft.path.ackRequests.writeFrame(writer, frames);
       if (draft.path.idFrames.hasFrames) draft.path.idFrames.writeFrames(writer, frames);
       if (this.#frames.hasFrames) this.#frames.writeFrames(writer, frames);
     }

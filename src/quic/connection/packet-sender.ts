@@ -202,6 +202,7 @@ export class PacketSender {
       spaces.oneRttCrypto.hasData ||
       this.#frames.hasFrames ||
       path.idFrames.hasFrames ||
+      path.ackRequests.hasFrame ||
       path.routes.active.pathResponses.isPending
     );
   }

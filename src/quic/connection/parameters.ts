@@ -1,14 +1,20 @@
 /** The transport parameters that this side announces (RFC 9000 §18.2). */
 
 import type { SocketAddress } from "../../base/datagrams.ts";
+import { type Micros, micros } from "../../base/time.ts";
 import { formatIpAddress, parseIpAddress } from "../../wire/ip-address.ts";
 import type { PreferredAddress, TransportParameters } from "../params/index.ts";
 import type { IssuedConnectionId } from "../path/index.ts";
+import type { ConnectionConfig } from "./config.ts";
 import type { ConnectionVersion } from "./connection-version.ts";
 import type { ConnectionOptions, PreferredAddresses } from "./options.ts";
 
 /** RFC 9000 §18.2: the maximum that UDP carries; nothing here needs a smaller limit. */
 const MAX_UDP_PAYLOAD = 65_527;
+
+/** What our timer can do (draft-ietf-quic-ack-frequency §3). */
+export const minAckDelay = ({ timerGrain, maxAckDelay }: ConnectionConfig): Micros =>
+  micros(Math.min(timerGrain, maxAckDelay));
 
 export function announcedParameters(
   options: ConnectionOptions,
@@ -31,6 +37,7 @@ export function announcedParameters(
     disableActiveMigration: config.disableActiveMigration,
     activeConnectionIdLimit: limits.activeConnectionIdLimit,
     initialSourceConnectionId: sourceId.bytes,
+    ...(config.ackFrequency ? { minAckDelay: minAckDelay(config) } : {}),
     maxDatagramFrameSize: config.datagrams?.maxFrameSize ?? 0,
     versionInformation: version.information(config.rng),
     greaseQuicBit: config.greaseQuicBit,

@@ -9,7 +9,7 @@ import { utf8 } from "../../wire/text.ts";
 import { type VarInt, varintLength } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
 import type { StreamDirection, StreamId } from "../transport.ts";
-import type { AckFrame, EcnCounts, Frame } from "./frames.ts";
+import type { AckFrame, AckFrequencyFrame, EcnCounts, Frame } from "./frames.ts";
 
 export function emitPadding(writer: Writer, length: number): void {
   writer.fill(0x00, length);
@@ -252,6 +252,20 @@ function fittingPhraseLength(phrase: Uint8Array, room: number): number {
   return length;
 }
 
+/** draft-ietf-quic-ack-frequency §5. */
+export function emitImmediateAck(writer: Writer): void {
+  writer.uint8(0x1f);
+}
+
+/** draft-ietf-quic-ack-frequency §4. */
+export function emitAckFrequency(writer: Writer, frame: Omit<AckFrequencyFrame, "type">): void {
+  writer.varint(0xaf);
+  writer.varint(frame.sequence);
+  writer.varint(frame.threshold);
+  writer.varint(frame.maxAckDelay);
+  writer.varint(frame.reordering);
+}
+
 /** RFC 9221 §4. Without a length, the data must end the packet. */
 export function emitDatagram(writer: Writer, data: Uint8Array, hasLength: boolean): void {
   writer.uint8(hasLength ? 0x31 : 0x30);
@@ -325,6 +339,12 @@ export function emitFrame(writer: Writer, frame: Frame): void {
       break;
     case "connection-close":
       emitConnectionClose(writer, frame.layer, frame.code, frame.frameType, frame.phrase);
+      break;
+    case "immediate-ack":
+      emitImmediateAck(writer);
+      break;
+    case "ack-frequency":
+      emitAckFrequency(writer, frame);
       break;
     case "datagram":
       emitDatagram(writer, frame.data, frame.hasLength);

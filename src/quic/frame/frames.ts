@@ -34,6 +34,17 @@ export interface CryptoFrame {
   readonly data: Uint8Array;
 }
 
+/** draft-ietf-quic-ack-frequency §4. */
+export interface AckFrequencyFrame {
+  readonly type: "ack-frequency";
+  readonly sequence: number;
+  /** More ack-eliciting packets than this are to be acknowledged immediately. */
+  readonly threshold: number;
+  /** The max_ack_delay to use, in microseconds. */
+  readonly maxAckDelay: number;
+  readonly reordering: number;
+}
+
 /** RFC 9221 §4. `data` is a view of the datagram; copy it to keep it. */
 export interface DatagramFrame {
   readonly type: "datagram";
@@ -84,6 +95,8 @@ export type Frame =
       readonly phrase: Uint8Array;
     }
   | { readonly type: "handshake-done" }
+  | { readonly type: "immediate-ack" }
+  | AckFrequencyFrame
   | DatagramFrame;
 
 export type FrameType = Frame["type"];

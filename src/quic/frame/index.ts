@@ -3,12 +3,14 @@
 /** Writes each frame, and computes the overhead of a STREAM frame. */
 export {
   emitAck,
+  emitAckFrequency,
   emitConnectionClose,
   emitCrypto,
   emitDataBlocked,
   emitDatagram,
   emitFrame,
   emitHandshakeDone,
+  emitImmediateAck,
   emitMaxData,
   emitMaxStreamData,
   emitMaxStreams,
@@ -27,7 +29,16 @@ export {
   streamFrameOverhead,
 } from "./emit.ts";
 /** Frames as values. */
-export type { AckFrame, CryptoFrame, DatagramFrame, EcnCounts, Frame, FrameType, StreamFrame } from "./frames.ts";
+export type {
+  AckFrame,
+  AckFrequencyFrame,
+  CryptoFrame,
+  DatagramFrame,
+  EcnCounts,
+  Frame,
+  FrameType,
+  StreamFrame,
+} from "./frames.ts";
 /** Parses a single frame or a whole payload. */
 export { framesOf, parseFrame } from "./parse.ts";
 /** Table 3 of RFC 9000, and what is derived from it. */

@@ -40,16 +40,18 @@ export function framesOf(bytes: Uint8Array, start: number, end: number, level: E
 export function parseFrame(reader: Reader, level: EncryptionLevel): Frame {
   const first = reader.peek();
   if (first === undefined) throw transportError("FRAME_ENCODING_ERROR", "frame", "no frame found");
-  // Every known frame type is below 0x40: one byte in its shortest and only legal form (RFC 9000 §12.4).
-  if (first >= 0x40) return refuseLongType(reader);
-  const row = frameRow(first);
-  if (row === undefined) throw unknownType(first);
-  if (!isLegalAt(first, level)) {
+  const start = reader.position;
+  // Nearly all frame types are below 0x40: one byte in its shortest and only legal form (RFC 9000 §12.4).
+  const number = first < 0x40 ? first : longType(reader);
+  const row = typeof number === "number" ? frameRow(number) : undefined;
+  if (row === undefined) throw unknownType(number);
+  const type = number as number;
+  if (!isLegalAt(type, level)) {
     throw transportError("PROTOCOL_VIOLATION", row.name, `is not allowed in ${ENCRYPTION_LEVEL_NAMES[level]} packets`);
   }
-  reader.position += 1;
+  if (reader.position === start) reader.position += 1;
   try {
-    return parsers[first]!(reader, first);
+    return parsers[type]!(reader, type);
   } catch (error) {
     if (!(error instanceof WireError)) throw error;
     throw transportError("FRAME_ENCODING_ERROR", row.name, error.message);
@@ -59,7 +61,8 @@ export function parseFrame(reader: Reader, level: EncryptionLevel): Frame {
 const unknownType = (type: VarInt) =>
   transportError("FRAME_ENCODING_ERROR", "frame", `unknown type ${formatVarInt(type)}`);
 
-function refuseLongType(reader: Reader): never {
+/** A frame type of several bytes. */
+function longType(reader: Reader): VarInt {
   const start = reader.position;
   let type: VarInt;
   try {
@@ -71,7 +74,7 @@ function refuseLongType(reader: Reader): never {
   if (varintLength(type) !== reader.position - start) {
     throw transportError("PROTOCOL_VIOLATION", "frame", `type ${formatVarInt(type)} is not in its shortest form`);
   }
-  throw unknownType(type);
+  return type;
 }
 
 /** Parses the fields after the type; `number` is the type. */
@@ -123,6 +126,14 @@ const PARSERS: { readonly [T in FrameType]: Parser<T> } = {
   "path-challenge": (reader) => ({ type: "path-challenge", data: reader.copy(PATH_DATA_LENGTH) }),
   "path-response": (reader) => ({ type: "path-response", data: reader.copy(PATH_DATA_LENGTH) }),
   "connection-close": parseConnectionClose,
+  "immediate-ack": () => IMMEDIATE_ACK,
+  "ack-frequency": (reader) => ({
+    type: "ack-frequency",
+    sequence: reader.varint(),
+    threshold: reader.varint(),
+    maxAckDelay: reader.varint(),
+    reordering: reader.varint(),
+  }),
   datagram: (reader, number) => {
     const hasLength = number === 0x31;
     return { type: "datagram", data: reader.view(hasLength ? reader.varint() : reader.remaining), hasLength };
@@ -137,6 +148,7 @@ for (const row of FRAMES) {
 }
 
 const PING = { type: "ping" } as const;
+const IMMEDIATE_ACK = { type: "immediate-ack" } as const;
 const HANDSHAKE_DONE = { type: "handshake-done" } as const;
 
 /** A run of PADDING frames is one value, since there may be more than a thousand. */

@@ -47,6 +47,9 @@ export const FRAMES: readonly FrameRow[] = [
   { first: 0x1e, last: 0x1e, type: "handshake-done", name: "HANDSHAKE_DONE", packets: "___1", rules: "" },
   // draft-ietf-quic-reliable-stream-reset §3. We always announce that we support it.
   { first: 0x24, last: 0x24, type: "reset-stream-at", name: "RESET_STREAM_AT", packets: "__01", rules: "" },
+  // draft-ietf-quic-ack-frequency §4, §5.
+  { first: 0x1f, last: 0x1f, type: "immediate-ack", name: "IMMEDIATE_ACK", packets: "___1", rules: "" },
+  { first: 0xaf, last: 0xaf, type: "ack-frequency", name: "ACK_FREQUENCY", packets: "___1", rules: "" },
   // RFC 9221 §4.
   { first: 0x30, last: 0x31, type: "datagram", name: "DATAGRAM", packets: "__01", rules: "" },
 ];

@@ -44,6 +44,8 @@ function emitValue(row: ParameterRow, value: unknown): Uint8Array {
       return integer(value as number);
     case "millis":
       return integer(Math.ceil(toMillis(value as Micros)));
+    case "micros":
+      return integer(value as Micros);
     case "connection-id":
     case "reset-token":
       return value as Uint8Array;

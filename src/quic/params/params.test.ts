@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { runs } from "../../../test/properties/runs.ts";
 import { ProtocolError } from "../../base/errors.ts";
 import { SeededRng } from "../../base/rng.ts";
-import { type Micros, millis } from "../../base/time.ts";
+import { type Micros, micros, millis } from "../../base/time.ts";
 import { fromHex } from "../../wire/hex.ts";
 import { Reader } from "../../wire/reader.ts";
 import { concat } from "../../wire/text.ts";
@@ -83,6 +83,7 @@ const parameters: fc.Arbitrary<TransportParameters> = fc.record({
   ),
   resetStreamAt: fc.boolean(),
   maxDatagramFrameSize: integer,
+  minAckDelay: optional(fc.nat(25_000).map(micros)),
   greaseQuicBit: fc.boolean(),
   resetStreamAtDraft: fc.boolean(),
 });
@@ -118,7 +119,15 @@ describe("transport parameters", () => {
 
   it("ids are 0x00 to 0x10, each once, in the order of the registry, and those of extensions", () => {
     const version1 = Array.from({ length: 0x11 }, (_, id) => id);
-    expect(PARAMETERS.map((row) => row.id)).toEqual([...version1, 0x11, 0x1d, 0x20, 0x2ab2, 0x17f7586d2cb571]);
+    expect(PARAMETERS.map((row) => row.id)).toEqual([
+      ...version1,
+      0x11,
+      0x1d,
+      0x20,
+      0x2ab2,
+      0xff04de1b,
+      0x17f7586d2cb571,
+    ]);
   });
 
   it("the table matches README.md", () => {

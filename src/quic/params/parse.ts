@@ -76,6 +76,8 @@ function parseTyped(row: ParameterRow, reader: Reader, sender: "client" | "serve
       return parseInteger(row, reader);
     case "millis":
       return toMicros(parseInteger(row, reader));
+    case "micros":
+      return micros(Math.min(parseInteger(row, reader), MAX_MICROS));
     case "connection-id":
       return parseConnectionId(row, reader, 0, reader.remaining);
     case "reset-token":

@@ -49,6 +49,8 @@ export interface TransportParameters {
   readonly versionInformation: VersionInformation | undefined;
   /** RFC 9287: this side accepts packets whose QUIC Bit is 0. */
   readonly greaseQuicBit: boolean;
+  /** draft-ietf-quic-ack-frequency §3: the smallest max_ack_delay to ask for; undefined if it takes no requests. */
+  readonly minAckDelay: Micros | undefined;
   /** draft-ietf-quic-reliable-stream-reset §2: RESET_STREAM_AT may be sent to this side. */
   readonly resetStreamAt: boolean;
   /** The same, with the id of drafts up to 08. */
@@ -57,10 +59,11 @@ export interface TransportParameters {
 
 export type ParameterName = keyof TransportParameters;
 
-/** The wire format of a value. "millis" is an integer on the wire and microseconds here. */
+/** The wire format of a value. "millis" is an integer of milliseconds on the wire, "micros" one of microseconds. */
 export type ParameterType =
   | "integer"
   | "millis"
+  | "micros"
   | "connection-id"
   | "reset-token"
   | "flag"
@@ -136,6 +139,7 @@ export const PARAMETERS: readonly ParameterRow[] = [
   row(0x1d, "resetStreamAt", "reset_stream_at", "flag", false),
   row(0x20, "maxDatagramFrameSize", "max_datagram_frame_size", "integer", 0),
   row(0x2ab2, "greaseQuicBit", "grease_quic_bit", "flag", false),
+  row(0xff04de1b, "minAckDelay", "min_ack_delay", "micros", undefined),
   row(0x17f7586d2cb571, "resetStreamAtDraft", "reset_stream_at (draft 08)", "flag", false),
 ];
 

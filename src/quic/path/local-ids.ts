@@ -5,7 +5,7 @@
 
 import { transportError } from "../errors.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
-import type { IdOwner } from "../recovery/sent-packet.ts";
+import type { SequenceOwner } from "../recovery/sent-packet.ts";
 
 export interface IssuedConnectionId {
   readonly id: ConnectionId;
@@ -22,7 +22,7 @@ interface IssuedId extends IssuedConnectionId {
   announced: boolean;
 }
 
-export class LocalIds implements IdOwner {
+export class LocalIds implements SequenceOwner {
   readonly #registry: ConnectionIdRegistry;
   /** By sequence number. Retired ids are deleted, so the map never exceeds the peer's limit. */
   readonly #issued = new Map<number, IssuedId>();

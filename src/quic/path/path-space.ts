@@ -5,7 +5,7 @@
  */
 
 import type { Instant } from "../../base/time.ts";
-import type { AckTracker } from "../acks/index.ts";
+import { AckRequests, type AckTracker } from "../acks/index.ts";
 import { MIN_PACKET_ROOM } from "../packet/datagram-size.ts";
 import { PacketNumberSpace } from "../packet/number-space.ts";
 import type { LossRecovery } from "../recovery/index.ts";
@@ -25,6 +25,7 @@ export class PathSpace {
   readonly localIds: LocalIds;
   readonly remoteIds: RemoteIds;
   readonly idFrames: IdFrames;
+  readonly ackRequests = new AckRequests();
   /** The number of ack-eliciting packets to send for a probe timeout (RFC 9002 §6.2.4). */
   pendingProbes = 0;
   /** True if congestion control or the pacer, not the application, held data back when this path last sent. */

@@ -4,7 +4,7 @@ import { equalBytes } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
-import type { IdOwner } from "../recovery/sent-packet.ts";
+import type { SequenceOwner } from "../recovery/sent-packet.ts";
 
 interface RemoteId {
   readonly sequence: number;
@@ -12,7 +12,7 @@ interface RemoteId {
   readonly resetToken: Uint8Array | undefined;
 }
 
-export class RemoteIds implements IdOwner {
+export class RemoteIds implements SequenceOwner {
   /** Our active_connection_id_limit. */
   readonly #limit: number;
   #active: RemoteId;

@@ -16,8 +16,11 @@ export interface CryptoOwner {
   handleLost(offset: number, length: number): void;
 }
 
-/** Handles the outcome of frames that announce or retire the connection ids of one side of one path. */
-export interface IdOwner {
+/**
+ * Handles the outcome of frames with a sequence number: those that announce or retire the connection ids of one side of
+ * one path, and ACK_FREQUENCY.
+ */
+export interface SequenceOwner {
   handleAcked(sequence: number): void;
   handleLost(sequence: number): void;
 }
@@ -46,10 +49,11 @@ export type SentFrame =
   | { readonly type: "data-blocked"; readonly limit: number }
   | { readonly type: "stream-data-blocked"; readonly id: StreamId; readonly limit: number }
   | { readonly type: "streams-blocked"; readonly direction: StreamDirection; readonly limit: number }
-  | { readonly type: "new-connection-id"; readonly owner: IdOwner; readonly sequence: number }
-  | { readonly type: "retire-connection-id"; readonly owner: IdOwner; readonly sequence: number }
+  | { readonly type: "new-connection-id"; readonly owner: SequenceOwner; readonly sequence: number }
+  | { readonly type: "retire-connection-id"; readonly owner: SequenceOwner; readonly sequence: number }
   | { readonly type: "new-token"; readonly token: Uint8Array }
   | { readonly type: "handshake-done" }
+  | { readonly type: "ack-frequency"; readonly owner: SequenceOwner; readonly sequence: number }
   /** Never sent again (RFC 9221 §5.2). */
   | { readonly type: "datagram" };
 

@@ -135,10 +135,7 @@ export class HostilePeer {
   isComplete = false;
   /** True if it acknowledges nothing from now on. */
   isSilent: boolean;
-  /**
-   * In long runs: the number of the victim's packets that could not be parsed, for example after it got ids of another
-   * length.
-   */
+  /** In long runs: packets of the victim that could not be parsed, since it got ids of another length. */
   unreadable = 0;
 
   constructor(options: HostileOptions) {

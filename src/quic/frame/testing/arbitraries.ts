@@ -85,6 +85,14 @@ export const frameArbitraries: { readonly [T in FrameType]: fc.Arbitrary<Extract
       phrase: data,
     })
     .map((frame) => (frame.layer === "transport" ? frame : { ...frame, frameType: 0 })),
+  "immediate-ack": fc.record({ type: fc.constant("immediate-ack") }),
+  "ack-frequency": fc.record({
+    type: fc.constant("ack-frequency"),
+    sequence: integer,
+    threshold: integer,
+    maxAckDelay: integer,
+    reordering: integer,
+  }),
   datagram: fc.record({ type: fc.constant("datagram"), data, hasLength: fc.boolean() }),
   "handshake-done": fc.record({ type: fc.constant("handshake-done") }),
 };
