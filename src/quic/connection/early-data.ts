@@ -6,7 +6,7 @@
 import { after, type Instant, type Micros } from "../../base/time.ts";
 import { concat, utf8 } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
-import type { PacketKeys } from "../keys/index.ts";
+import { freeKeys, type PacketKeys } from "../keys/index.ts";
 import { PARAMETERS, type ParameterName, type TransportParameters } from "../params/index.ts";
 import type { ConnectionConfig } from "./config.ts";
 
@@ -61,8 +61,21 @@ export class EarlyData {
 
   /** Server: opens 0-RTT packets. */
   readKeys(now: Instant): PacketKeys | undefined {
-    if (this.#discardAt !== undefined && now >= this.#discardAt) this.#read = undefined;
+    if (this.#discardAt !== undefined && now >= this.#discardAt) {
+      freeKeys(this.#read);
+      this.#read = undefined;
+    }
     return this.#read;
+  }
+
+  dropWriteKeys(): void {
+    freeKeys(this.write);
+    this.write = undefined;
+  }
+
+  freeKeys(): void {
+    freeKeys(this.#read);
+    freeKeys(this.write);
   }
 
   get isUndecided(): boolean {
@@ -91,7 +104,7 @@ export class EarlyData {
 
   settle(accepted: boolean): void {
     this.#state = accepted ? "accepted" : "rejected";
-    if (!accepted) this.write = undefined;
+    if (!accepted) this.dropWriteKeys();
   }
 
   /** Server: the handshake went on without early data. */

@@ -187,8 +187,9 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
 
   /** Releases the keys of all levels. */
   freeKeys(): void {
-    const { oneRtt, spaces } = this.#parts;
+    const { oneRtt, spaces, early } = this.#parts;
     oneRtt.free();
+    early.freeKeys();
     for (const space of spaces) space.freeKeys();
     this.#initialKeys.free();
   }
@@ -256,7 +257,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       if (direction === "read") oneRtt.installRead(suite, secret.secret, version);
       else oneRtt.installWrite(suite, secret.secret, version);
       // RFC 9001 §4.9.3: 1-RTT packets carry what is left.
-      if (direction === "write") early.write = undefined;
+      if (direction === "write") early.dropWriteKeys();
     } else if (level === EncryptionLevel.zeroRtt) {
       const { original } = this.#parts.version;
       early.install(direction, derivePacketKeys(config.engine, suite.aead, suite.hash, secret.secret, original));

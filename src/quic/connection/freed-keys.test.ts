@@ -1,10 +1,11 @@
 /** Keys may hold memory outside of JavaScript: each is freed, and none is used afterwards. */
 
 import { describe, expect, test } from "vitest";
-import { seconds } from "../../base/time.ts";
+import { type Instant, seconds } from "../../base/time.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
 import { Pair, type PairOptions } from "../testing/pair.ts";
+import { keptSession, ticketPolicy } from "../testing/resumption.ts";
 import { VERSION_1, VERSION_2 } from "../versions/index.ts";
 
 /** An engine that knows which keys exist, and whose keys cannot be used once they are freed. */
@@ -50,6 +51,28 @@ describe("every key is freed", () => {
     pair.run(() => pair.connection.isHandshakeConfirmed && pair.peer!.isHandshakeConfirmed, later);
     // 1-RTT: two packet keys to read, one to write, and two header keys on each side.
     expect(live.size).toBe(10);
+    pair.connection.close(0, "");
+    pair.run(() => pair.client.connectionCount + pair.server.connectionCount === 0, later);
+    expect(live.size).toBe(0);
+  });
+
+  test.each([
+    ["accepted", undefined],
+    ["rejected", "another context"],
+  ])("after early data that is %s", (outcome, context) => {
+    const { engine, live } = countingEngine();
+    const pair = new Pair({
+      engine,
+      start: seconds(5) as number as Instant,
+      clientTls: { session: keptSession(), earlyData: true },
+      serverTls: { tickets: ticketPolicy(context) },
+    });
+    const stream = pair.connection.openStream("bidi")!;
+    pair.connection.write(stream, new Uint8Array(3_000), true);
+    pair.run(() => pair.connection.isHandshakeConfirmed && pair.peer!.isHandshakeConfirmed, later);
+    expect(pair.connection.handshakeFacts?.acceptedEarlyData).toBe(outcome === "accepted");
+    // Both sides may still have keys for 0-RTT packets.
+    expect(live.size).toBeLessThanOrEqual(14);
     pair.connection.close(0, "");
     pair.run(() => pair.client.connectionCount + pair.server.connectionCount === 0, later);
     expect(live.size).toBe(0);

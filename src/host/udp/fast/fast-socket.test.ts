@@ -16,6 +16,7 @@ import { EAGAIN, ECONNREFUSED, EINTR, EINVAL, EIO, EMSGSIZE, ENOBUFS } from "./s
 const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === "::1"));
 const EPERM = 1;
 const ENOMEM = 12;
+const EHOSTUNREACH = 113;
 
 const opened: FastSocket[] = [];
 afterEach(async () => {
@@ -270,6 +271,7 @@ describe.skipIf(koffi === undefined)("the fast engine", () => {
     test.each([
       ["ECONNREFUSED", ECONNREFUSED],
       ["EMSGSIZE", EMSGSIZE],
+      ["EHOSTUNREACH", EHOSTUNREACH],
     ])("%s of an earlier datagram does not cost a connected socket the next one", async (_name, errno) => {
       const { interceptor } = failing(errno, 1);
       const engine = engineWith({ sendmsg: interceptor });
@@ -279,6 +281,27 @@ describe.skipIf(koffi === undefined)("the fast engine", () => {
       send(client, peer.address, datagrams(3));
       await until(() => arrived.length === 3);
     });
+  });
+
+  test("a connected socket reports a lost path once per send, after it", async () => {
+    let errno: number | undefined;
+    const engine = engineWith({ sendmsg: () => errno });
+    const peer = await bind(engine);
+    const client = await connect(engine, peer.address);
+    const arrived = record(peer);
+    let reports = 0;
+    client.onUnreachable = () => {
+      reports += 1;
+    };
+    errno = EHOSTUNREACH;
+    send(client, peer.address, datagrams(3));
+    expect(reports).toBe(0);
+    await turns();
+    expect(reports).toBe(1);
+    errno = undefined;
+    send(client, peer.address, ["back"]);
+    await until(() => arrived.length === 1);
+    expect(reports).toBe(1);
   });
 
   describe("receiving", () => {

@@ -87,8 +87,9 @@ export class FastSocket implements UdpSocket {
   /** Destinations, by the object that names them, that refuse segmented sends. */
   readonly #unsegmentable = new WeakSet<SocketAddress>();
   #isScheduled = false;
-  /** True if sending found out that the peer's port is closed, which has not been reported yet. */
+  /** What sending has found out about a connected socket's peer or path, and the next turn reports. */
   #isRefused = false;
+  #isUnreachable = false;
   /** True if libuv stopped watching, which it does for each error that ICMP reports. */
   #isUnwatched = false;
   #isClosed = false;
@@ -128,21 +129,40 @@ export class FastSocket implements UdpSocket {
       this.#handleFault(fault);
     },
     () => {
-      if (this.#isRefused) this.#reportRefusal();
+      this.#report();
       if (this.#waiting !== undefined) this.#sendWaiting();
       this.#read();
       this.#endTurn();
     },
   );
 
-  #reportRefusal(): void {
-    this.#isRefused = false;
-    this.onRefused?.();
+  /** Reports what `#judge` has found. */
+  #report(): void {
+    if (this.#isRefused) {
+      this.#isRefused = false;
+      this.onRefused?.();
+    }
+    if (this.#isUnreachable) {
+      this.#isUnreachable = false;
+      this.onUnreachable?.();
+    }
+  }
+
+  /** What an error of a connected socket says about its peer or path. */
+  #judge(errno: number): void {
+    this.#isRefused ||= errno === ECONNREFUSED;
+    this.#isUnreachable ||= isPathError(getSystemErrorName(-errno));
   }
 
   #endTurn(): void {
     this.#isScheduled = false;
     if (this.#isUnwatched) this.#watch();
+    this.#reportLater();
+  }
+
+  /** A callback might send, so it is not called while something else is being sent. */
+  #reportLater(): void {
+    if (this.#isRefused || this.#isUnreachable) this.#schedule();
   }
 
   #watch(): void {
@@ -175,9 +195,10 @@ export class FastSocket implements UdpSocket {
   #handleReadError(errno: number): boolean {
     if (errno === EAGAIN) return false;
     if (errno === EINTR) return true;
-    // What ICMP reports about datagrams of a connected socket. Only a closed port is of interest.
+    // What ICMP reports about datagrams of a connected socket.
     if (this.#peer !== undefined) {
-      if (errno === ECONNREFUSED) this.#reportRefusal();
+      this.#judge(errno);
+      this.#report();
       return true;
     }
     throw new SystemError("recvmsg", errno);
@@ -242,6 +263,7 @@ export class FastSocket implements UdpSocket {
       this.#slots = undefined;
       this.#watch();
     }
+    this.#reportLater();
     return transmit.count - train.refused;
   }
 
@@ -305,14 +327,12 @@ export class FastSocket implements UdpSocket {
       const errno = libc.errno();
       if (errno === EAGAIN || errno === ENOBUFS) return "blocked";
       if (errno === EINTR) continue;
-      if (errno === ECONNREFUSED && this.#peer !== undefined) {
-        // Reported later: a callback might send, and change the message.
-        this.#isRefused = true;
-        this.#schedule();
+      if (attempt === 0) {
+        this.#isRefused ||= errno === ECONNREFUSED;
+        continue;
       }
-      if (attempt === 0) continue;
       if (segments > 1 && UNSEGMENTABLE.has(errno)) return "unsegmentable";
-      if (this.#peer !== undefined && isPathError(getSystemErrorName(-errno))) this.onUnreachable?.();
+      if (this.#peer !== undefined) this.#judge(errno);
       // A firewall refuses it, or there is no route: lost, like a datagram that is dropped further on.
       return errno === EMSGSIZE ? "too-large" : "lost";
     }
@@ -350,6 +370,7 @@ export class FastSocket implements UdpSocket {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     if (this.#waiting !== undefined) this.#sendTrain(this.#waiting);
+    this.#waiting = undefined;
     this.#isClosed = true;
     // In this order: the event loop must not watch a descriptor that may already be another file's.
     this.#poll.close();
