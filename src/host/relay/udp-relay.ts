@@ -100,9 +100,21 @@ export class UdpRelay implements AsyncDisposable {
     return this.#sessions.size;
   }
 
+  /** How often the present clients have got a new port. */
+  get rebindings(): number {
+    let sum = 0;
+    for (const { sockets } of this.#sessions.values()) sum += Math.max(0, sockets - 1);
+    return sum;
+  }
+
   /** Changes the link of a direction from now on. */
   change(direction: "up" | "down", options: Parameters<Line<RelayedDatagram>["change"]>[0]): void {
     (direction === "up" ? this.#toServer : this.#toClients).change(options);
+  }
+
+  /** Gives every client a new port now. */
+  rebind(): void {
+    for (const session of this.#sessions.values()) session.rebind();
   }
 
   /** Drops what is on the way. */
