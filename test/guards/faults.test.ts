@@ -19,6 +19,7 @@ import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
 import { nodeTraffic, slowHead } from "./node-world.ts";
+import { relayedBadly } from "./relay-world.ts";
 import {
   all,
   askRedirect,
@@ -47,7 +48,6 @@ import {
   raw3,
   redirect,
   relayed,
-  relayedBadly,
   retire,
   servers,
   signalled,
