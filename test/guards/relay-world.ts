@@ -1,9 +1,12 @@
-/** Traffic through the relay with bad links. */
+/** Traffic through the relay with bad links, and from a TAP device. */
 
 import { createSocket, Socket as Datagram, type Socket as DatagramSocket } from "node:dgram";
 import { once } from "node:events";
+import { openSync } from "node:fs";
 import { vi } from "vitest";
+import type { ForeignFunctions } from "../../src/base/foreign.ts";
 import { startUdpRelay } from "../../src/host/relay/udp-relay.ts";
+import { TapDevice } from "../../src/host/tap/tap-device.ts";
 import { closers, log } from "./world.ts";
 
 /** Sends a datagram there and back, and retries if it is lost; then breaks a socket. */
@@ -36,4 +39,23 @@ export async function relayedBadly(broken?: "error" | "session error"): Promise<
     return from !== client && from !== echo && (port as unknown) === to.address().port;
   });
   if (broken !== undefined) (send.mock.contexts[at] as DatagramSocket).emit("error", new Error("broken"));
+}
+
+/** A device that the system reports as readable, although it is none. */
+export async function readyDevice(): Promise<void> {
+  let ready: (() => void) | undefined;
+  const ffi = {
+    address: () => 0n,
+    load: () => ({ func: () => () => -1 }),
+    node: {
+      poll: (_descriptor: number, _events: unknown, callback: () => void) => {
+        ready = callback;
+        return { close: () => {} };
+      },
+    },
+  } as unknown as ForeignFunctions;
+  const device = new TapDevice(ffi, openSync("/dev/null", "r"), "tap0");
+  device.onFault = ({ entry }) => log(`(${entry})`);
+  closers.push(() => device.close());
+  ready!();
 }

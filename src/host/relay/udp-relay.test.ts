@@ -198,7 +198,7 @@ describe("bounds", () => {
     const [first, second] = [await open(), await open()];
     await send(first, "a");
     await send(second, "b");
-    expect(relay.up.dropped.session).toBe(1);
+    expect(relay.droppedWithoutSession).toBe(1);
     clock.advance(seconds(10));
     expect(relay.sessions).toBe(0);
     await send(second, "c");
