@@ -14,7 +14,13 @@ import {
   isTransportEvent,
 } from "../../../src/quic/index.ts";
 import type { CloseReason } from "../../../src/quic/transport.ts";
-import { host, type NetworkElement, SimulatedNetwork, simulatedIdentity } from "../../../src/sim/index.ts";
+import {
+  type CaptureRecord,
+  host,
+  type NetworkElement,
+  SimulatedNetwork,
+  simulatedIdentity,
+} from "../../../src/sim/index.ts";
 import {
   type CipherSuiteName,
   type ClientSession,
@@ -56,6 +62,8 @@ export interface CaseOptions {
   /** Another client that downloads from another server over the same link. */
   readonly crossTraffic?: readonly RequestedFile[];
   readonly timeout?: Micros;
+  /** Receives what the network does. */
+  readonly capture?: (record: CaptureRecord) => void;
 }
 
 export interface CaseResult {
@@ -273,6 +281,7 @@ export function runCase(options: CaseOptions, engine: CryptoEngine, seed: number
       ),
     ],
     capture: (record) => {
+      options.capture?.(record);
       const { source, destination } = record.datagram;
       const isCross = [source, destination].some(({ host: ip }) =>
         others.some(({ addresses: a }) => ip === a.server.host),
