@@ -132,6 +132,7 @@ export interface SimulatedTransferOrder {
 }
 
 export interface SimulatedTransferDone {
-  /** Real milliseconds. */
+  /** Real milliseconds, and milliseconds of CPU of all threads. */
   readonly took: number;
+  readonly cpu: number;
 }

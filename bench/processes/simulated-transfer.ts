@@ -12,8 +12,8 @@ const CHUNK = new Uint8Array(64 * 1024);
 const CLIENT = { family: 4, host: "10.0.0.1", port: 50_000 } as const;
 const SERVER = { family: 4, host: "10.0.0.2", port: 443 } as const;
 
-/** Milliseconds for a download of `duration` virtual seconds at 10 Mbit/s, with a round trip of 30 ms. */
-function download(duration: number): number {
+/** The cost of a download of `duration` virtual seconds at 10 Mbit/s, with a round trip of 30 ms. */
+function download(duration: number): SimulatedTransferDone {
   const rng = new SeededRng(1);
   const engine = portableEngine;
   const config = connectionConfig({ engine, rng });
@@ -50,6 +50,7 @@ function download(duration: number): number {
     while (peer.writableBytes(event.id) > 0) peer.write(event.id, CHUNK, false);
   };
   const started = performance.now();
+  const before = process.cpuUsage();
   simulate({
     seed: 1,
     network: [
@@ -60,11 +61,13 @@ function download(duration: number): number {
     maxVirtualTime: seconds(duration),
   });
   const took = performance.now() - started;
+  const { user, system } = process.cpuUsage(before);
   // The link carries headers too.
   if (received * 8 < 0.9 * RATE * duration) throw new Error(`only ${received} bytes arrived`);
-  return took;
+  return { took, cpu: (user + system) / 1_000 };
 }
 
 process.on("message", ({ duration }: SimulatedTransferOrder) => {
-  process.send!({ took: download(duration) } satisfies SimulatedTransferDone);
+  process.send!(download(duration));
 });
+process.send!({});

@@ -24,6 +24,7 @@ export const ENTRIES = [
   "relay error",
   "relay session message",
   "relay session error",
+  "tap ready",
   // The QUIC driver, and HTTP/3 above it
   "quic batch",
   "quic event",

@@ -19,6 +19,7 @@ import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
 import { nodeTraffic, slowHead } from "./node-world.ts";
+import { readyDevice, relayedBadly } from "./relay-world.ts";
 import {
   all,
   askRedirect,
@@ -47,7 +48,6 @@ import {
   raw3,
   redirect,
   relayed,
-  relayedBadly,
   retire,
   servers,
   signalled,
@@ -114,6 +114,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "relay error": at(() => relayedBadly("error")),
   "relay session message": at(relayedBadly),
   "relay session error": at(() => relayedBadly("session error")),
+  "tap ready": at(readyDevice),
   "quic batch": at(h3),
   "quic event": at(h3),
   "quic flush": at(h3, 1),

@@ -25,7 +25,6 @@ import type { ConnectionInfo } from "../../src/host/http/exchange.ts";
 import { createFetchHandler } from "../../src/host/http/fetch-handler.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { TUNNEL_KINDS } from "../../src/host/http/testing/tunnel-clients.ts";
-import { startUdpRelay } from "../../src/host/relay/udp-relay.ts";
 import { captureRelay } from "../../src/host/udp/capturing-relay.ts";
 import { bindEveryAddress } from "../../src/host/udp/every-address.ts";
 
@@ -445,38 +444,6 @@ export async function relayed(): Promise<void> {
     client.send("there", relay.port, "127.0.0.1");
     await new Promise((resolve) => setImmediate(resolve));
   }
-}
-
-/** Sends a datagram through the relay with links and back, and retries if it is lost; then breaks a socket. */
-export async function relayedBadly(broken?: "error" | "session error"): Promise<void> {
-  const echo = createSocket("udp4");
-  const client = createSocket("udp4");
-  const send = vi.spyOn(Datagram.prototype as DatagramSocket, "send");
-  echo.on("message", (datagram, { port }) => echo.send(datagram, port, "127.0.0.1"));
-  for (const socket of [echo, client]) await once(socket.bind(0, "127.0.0.1"), "listening");
-  const server = { host: "127.0.0.1", port: echo.address().port };
-  const relay = await startUdpRelay({ server, onFault: ({ entry }) => log(`(${entry})`) });
-  closers.push(
-    () => relay.close(),
-    () => echo.close(),
-    () => client.close(),
-    () => send.mockRestore(),
-  );
-  let isBack = false;
-  client.once("message", () => {
-    isBack = true;
-  });
-  while (!isBack) {
-    client.send("there", relay.port, "127.0.0.1");
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  // The relay itself sent to the client, its session to the server.
-  const to = broken === "error" ? client : echo;
-  const at = send.mock.calls.findIndex(([, port], i) => {
-    const from = send.mock.contexts[i] as DatagramSocket;
-    return from !== client && from !== echo && (port as unknown) === to.address().port;
-  });
-  if (broken !== undefined) (send.mock.contexts[at] as DatagramSocket).emit("error", new Error("broken"));
 }
 
 /** A datagram to the wildcard socket, for an address that the system does not list. */

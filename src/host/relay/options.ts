@@ -49,8 +49,6 @@ export class RelayOptionError extends TypeError {
 
 const MAX_SESSIONS = 1_000;
 const SESSION_TIMEOUT = seconds(120);
-/** Bytes that wait or are on the way in one direction, unless the link says otherwise. */
-const CAPACITY = 32 * 1024 * 1024;
 
 function invalid(option: string, problem: string): never {
   throw new RelayOptionError(`the relay's ${option} ${problem}`);
@@ -128,7 +126,7 @@ const canonical = (host: string): string =>
 function lineOptions(name: "up" | "down", given: LineOptions = {}): LineOptions {
   const problem = lineOptionsProblem(given);
   if (problem !== undefined) invalid(name, problem);
-  return { capacity: CAPACITY, ...given };
+  return given;
 }
 
 function checkRebinding({ every, first, addresses }: NonNullable<UdpRelayOptions["rebinding"]>, family: number): void {

@@ -27,6 +27,7 @@ export class RelaySession {
   readonly #onReply: (session: RelaySession, datagram: Buffer) => void;
   readonly #startedAt: Instant;
   #rebindings = 0;
+  #sockets = 0;
   #upstream: Socket | undefined;
 
   constructor(
@@ -42,6 +43,11 @@ export class RelaySession {
     this.#onReply = onReply;
   }
 
+  /** The number of sockets towards the server so far. */
+  get sockets(): number {
+    return this.#sockets;
+  }
+
   /** Sends to the server. */
   send(datagram: Buffer, now: Instant): void {
     this.#rebind(now);
@@ -49,12 +55,16 @@ export class RelaySession {
     this.#upstream.send(datagram, this.#settings.server.port, this.#settings.server.host);
   }
 
+  /** The next datagram to the server comes from a new port. Replies to the old one are lost. */
+  rebind(): void {
+    this.#discard();
+  }
+
   close(): void {
     this.isClosed = true;
     this.#discard();
   }
 
-  /** Replies to a discarded port are lost. */
   #discard(): void {
     this.#upstream?.close();
     this.#upstream = undefined;
@@ -74,6 +84,7 @@ export class RelaySession {
   #open(): Socket {
     const { server, rebinding, clock, onFault } = this.#settings;
     const socket = openSocket(isIP(server.host));
+    this.#sockets += 1;
     const fail = (fault: Parameters<typeof onFault>[0]): void => {
       this.close();
       onFault(fault);
@@ -92,7 +103,7 @@ export class RelaySession {
       }),
     );
     const addresses = rebinding?.addresses;
-    if (addresses !== undefined) socket.bind(0, addresses[this.#rebindings % addresses.length]);
+    if (addresses !== undefined) socket.bind(0, addresses[(this.#sockets - 1) % addresses.length]);
     return socket;
   }
 }

@@ -7,19 +7,13 @@
 import type { RemoteInfo, Socket } from "node:dgram";
 import { once } from "node:events";
 import { isIP } from "node:net";
-import { Line, type LineDropReason, type LineOptions, type Medium } from "../../base/impairment/index.ts";
-import { SeededRng } from "../../base/rng.ts";
+import type { Medium } from "../../base/impairment/index.ts";
 import { after, earliest, type Instant } from "../../base/time.ts";
 import { type Fault, guard } from "../guard.ts";
 import { MachineTimer } from "../machine-timer.ts";
+import { type LineCounts, type LineDirection, LinePair } from "./line-pair.ts";
 import { checkRelayOptions, type RelaySettings, type UdpRelayOptions } from "./options.ts";
 import { openSocket, RelaySession } from "./session.ts";
-
-/** What a direction of the relay has done. */
-export interface RelayCounts {
-  forwarded: number;
-  readonly dropped: Record<LineDropReason | "session", number>;
-}
 
 interface RelayedDatagram {
   readonly bytes: Buffer;
@@ -40,19 +34,13 @@ const datagrams = (headers: number): Medium<RelayedDatagram> => ({
   },
 });
 
-const noCounts = (): RelayCounts => ({
-  forwarded: 0,
-  dropped: { mtu: 0, queue: 0, capacity: 0, loss: 0, "drop-list": 0, blackhole: 0, session: 0 },
-});
-
 export class UdpRelay implements AsyncDisposable {
-  readonly up: RelayCounts = noCounts();
-  readonly down: RelayCounts = noCounts();
+  /** Datagrams of clients beyond the maximum, and of sessions that have ended. */
+  droppedWithoutSession = 0;
   readonly #settings: RelaySettings;
   readonly #socket: Socket;
   readonly #sessions = new Map<string, RelaySession>();
-  readonly #toServer: Line<RelayedDatagram>;
-  readonly #toClients: Line<RelayedDatagram>;
+  readonly #lines: LinePair<RelayedDatagram>;
   readonly #timer: MachineTimer;
   readonly #handleFault: (fault: Fault) => void;
   #nextSweep: Instant;
@@ -64,12 +52,10 @@ export class UdpRelay implements AsyncDisposable {
     this.#settings = settings;
     this.#socket = socket;
     this.#handleFault = settings.onFault;
-    const rng = new SeededRng(settings.seed);
-    this.#toServer = this.#line(settings.up, rng, this.up, ({ session, bytes }) => {
-      session.send(bytes, settings.clock.now());
-    });
-    this.#toClients = this.#line(settings.down, rng, this.down, ({ session, bytes }) => {
-      socket.send(bytes, session.client.port, session.client.address);
+    this.#lines = new LinePair({
+      ...settings,
+      medium: datagrams(HEADERS[isIP(settings.server.host) as 4 | 6]),
+      onArrival: (direction, datagram) => this.#forward(direction, datagram),
     });
     this.#nextSweep = after(settings.clock.now(), settings.sessionTimeout);
     this.#timer = new MachineTimer(this.#handleFault, (now) => this.#advance(now), settings.clock);
@@ -100,9 +86,30 @@ export class UdpRelay implements AsyncDisposable {
     return this.#sessions.size;
   }
 
+  /** How often the present clients have got a new port. */
+  get rebindings(): number {
+    let sum = 0;
+    for (const { sockets } of this.#sessions.values()) sum += Math.max(0, sockets - 1);
+    return sum;
+  }
+
+  /** What each direction has done. */
+  get up(): LineCounts {
+    return this.#lines.up;
+  }
+
+  get down(): LineCounts {
+    return this.#lines.down;
+  }
+
   /** Changes the link of a direction from now on. */
-  change(direction: "up" | "down", options: Parameters<Line<RelayedDatagram>["change"]>[0]): void {
-    (direction === "up" ? this.#toServer : this.#toClients).change(options);
+  change(direction: LineDirection, options: Parameters<LinePair<RelayedDatagram>["change"]>[1]): void {
+    this.#lines.change(direction, options);
+  }
+
+  /** Gives every client a new port now. */
+  rebind(): void {
+    for (const session of this.#sessions.values()) session.rebind();
   }
 
   /** Drops what is on the way. */
@@ -120,26 +127,10 @@ export class UdpRelay implements AsyncDisposable {
     return this.close();
   }
 
-  #line(
-    options: LineOptions,
-    rng: SeededRng,
-    counts: RelayCounts,
-    forward: (datagram: RelayedDatagram) => void,
-  ): Line<RelayedDatagram> {
-    const medium = datagrams(HEADERS[isIP(this.#settings.server.host) as 4 | 6]);
-    return new Line(options, new SeededRng(rng.uint32()), medium, {
-      onArrival: (datagram) => {
-        if (datagram.session.isClosed) {
-          counts.dropped.session += 1;
-          return;
-        }
-        counts.forwarded += 1;
-        forward(datagram);
-      },
-      onDrop: (_, reason) => {
-        counts.dropped[reason] += 1;
-      },
-    });
+  #forward(direction: LineDirection, { session, bytes }: RelayedDatagram): void {
+    if (session.isClosed) this.droppedWithoutSession += 1;
+    else if (direction === "up") session.send(bytes, this.#settings.clock.now());
+    else this.#socket.send(bytes, session.client.port, session.client.address);
   }
 
   #receive(bytes: Buffer, client: RemoteInfo): void {
@@ -147,11 +138,11 @@ export class UdpRelay implements AsyncDisposable {
     this.#seen += 1;
     const session = this.#sessionOf(client, now);
     if (session === undefined) {
-      this.up.dropped.session += 1;
+      this.droppedWithoutSession += 1;
       return;
     }
     session.usedAt = now;
-    this.#toServer.offer({ bytes, session }, now);
+    this.#lines.offer("up", { bytes, session }, now);
     this.#advance(now);
   }
 
@@ -163,7 +154,7 @@ export class UdpRelay implements AsyncDisposable {
     const session = new RelaySession(client, this.#settings, now, (from, bytes) => {
       const at = this.#settings.clock.now();
       this.#seen += 1;
-      this.#toClients.offer({ bytes, session: from }, at);
+      this.#lines.offer("down", { bytes, session: from }, at);
       this.#advance(at);
     });
     this.#sessions.set(key, session);
@@ -172,14 +163,13 @@ export class UdpRelay implements AsyncDisposable {
 
   #advance(now: Instant): void {
     if (this.#isClosed) return;
-    this.#toServer.advance(now);
-    this.#toClients.advance(now);
+    this.#lines.advance(now);
     if (this.#nextSweep <= now) this.#sweep(now);
     this.#schedule();
   }
 
   #schedule(): void {
-    this.#timer.set(earliest(this.#nextSweep, earliest(this.#toServer.next, this.#toClients.next)));
+    this.#timer.set(earliest(this.#nextSweep, this.#lines.next));
   }
 
   /** Forgets idle clients. */

@@ -1,5 +1,5 @@
 /**
- * All deadlines of a connection: closing, idle and handshake timeouts, keep-alives, silence, path validation, and the
+ * All deadlines of a connection: closing, idle and handshake timeouts, keep-alives, silence, liveness, path validation, and the
  * loss detection, acknowledgements and pacing of its paths.
  */
 
@@ -7,6 +7,7 @@ import { after, earliest, type Instant, type Micros } from "../../base/time.ts";
 import type { PathSpace } from "../path/index.ts";
 import type { CloseReason } from "../transport.ts";
 import type { FrameRouter } from "./frame-router.ts";
+import { Liveness } from "./liveness.ts";
 import type { Migration } from "./migration.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { Silence } from "./silence.ts";
@@ -24,6 +25,7 @@ export class ConnectionTimers {
   readonly #createdAt: Instant;
   readonly #listener: TimerListener;
   readonly #silence = new Silence();
+  readonly #liveness = new Liveness();
 
   constructor(
     parts: ConnectionParts,
@@ -54,6 +56,7 @@ export class ConnectionTimers {
     if (!closing.isOpen) return closing.deadline;
     let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
     next = earliest(earliest(next, this.#migration.deadline), this.#silence.deadline);
+    next = earliest(next, this.#livenessDeadline(now));
     // An acknowledgement blocked by anti-amplification waits for the peer, not for a timer.
     const canAck = paths.primary.canSend;
     for (const space of spaces) if (canAck) next = earliest(next, space.acks.deadline);
@@ -79,6 +82,10 @@ export class ConnectionTimers {
     if (isDue(this.#keepAliveDeadline(), now)) {
       this.#probe();
       idle.onKeptAlive(now);
+    }
+    if (isDue(this.#livenessDeadline(now), now)) {
+      this.#probe();
+      this.#liveness.onProbed(this.#heardAt);
     }
     this.#migration.handleTimeout(now);
     for (const path of paths.all) this.#recover(path, now);
@@ -126,6 +133,25 @@ export class ConnectionTimers {
   #handshakeDeadline(): Instant | undefined {
     const { handshake, config } = this.#parts;
     return handshake.isComplete ? undefined : after(this.#createdAt, config.handshakeTimeout);
+  }
+
+  #livenessDeadline(now: Instant): Instant | undefined {
+    const { role, handshake, idle, streams, paths } = this.#parts;
+    if (role === "server" || !handshake.isConfirmed || streams.activeBidiStreams === 0) return undefined;
+    // With something in flight, loss recovery probes.
+    for (const path of paths.all) if (path.recovery.nextTimeout() !== undefined) return undefined;
+    const deadline = this.#liveness.deadline(this.#heardAt, idle.since, this.probeTimeout);
+    return deadline === undefined || deadline > now ? deadline : now;
+  }
+
+  /** When the last ack-eliciting packet arrived. */
+  get #heardAt(): Instant | undefined {
+    let last: Instant | undefined;
+    for (const { acks } of this.#parts.paths.all) {
+      const at = acks.ackElicitingAt;
+      if (at !== undefined && (last === undefined || at > last)) last = at;
+    }
+    return last;
   }
 
   #keepAliveDeadline(): Instant | undefined {

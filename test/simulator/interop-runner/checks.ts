@@ -161,6 +161,17 @@ export const validatedPaths =
     }
   };
 
+/** RFC 9000 §9.5: the client's first packet on another path has another destination id. */
+export const newIdOnNewPath: Check = ({ evidence }) => {
+  const oneRtt = evidence.sentBy("client", "one-rtt");
+  const paths = [...new Set(oneRtt.map(({ path }) => path))];
+  expect(paths).toHaveLength(2);
+  const [before, after] = paths.map(
+    (path) => new Set(oneRtt.filter((one) => one.path === path).map(({ destination }) => destination)),
+  );
+  for (const id of after!) expect(before).not.toContain(id);
+};
+
 /** Mbit/s from the first to the last 1-RTT packet that reaches the client. */
 export const goodput =
   (least: number, most = Number.POSITIVE_INFINITY): Check =>

@@ -14,7 +14,13 @@ import {
   isTransportEvent,
 } from "../../../src/quic/index.ts";
 import type { CloseReason } from "../../../src/quic/transport.ts";
-import { host, type NetworkElement, SimulatedNetwork, simulatedIdentity } from "../../../src/sim/index.ts";
+import {
+  type CaptureRecord,
+  host,
+  type NetworkElement,
+  SimulatedNetwork,
+  simulatedIdentity,
+} from "../../../src/sim/index.ts";
 import {
   type CipherSuiteName,
   type ClientSession,
@@ -51,9 +57,13 @@ export interface CaseOptions {
   readonly version?: number;
   /** Each connection resumes the session of the one before. */
   readonly resumes?: boolean;
+  /** The server prefers another address of its own, to which the client moves. */
+  readonly prefersAddress?: boolean;
   /** Another client that downloads from another server over the same link. */
   readonly crossTraffic?: readonly RequestedFile[];
   readonly timeout?: Micros;
+  /** Receives what the network does. */
+  readonly capture?: (record: CaptureRecord) => void;
 }
 
 export interface CaseResult {
@@ -69,6 +79,8 @@ export interface CaseResult {
 interface Addresses {
   readonly client: SocketAddress;
   readonly server: SocketAddress;
+  /** The server's other address. */
+  readonly preferred: SocketAddress;
 }
 
 const addresses = (family: 4 | 6, pair: number): Addresses => {
@@ -76,6 +88,7 @@ const addresses = (family: 4 | 6, pair: number): Addresses => {
   return {
     client: { family, host: `${prefix}${10 * pair + 1}`, port: 50_000 },
     server: { family, host: `${prefix}${10 * pair + 2}`, port: 443 },
+    preferred: { family, host: `${prefix}${10 * pair + 3}`, port: 443 },
   };
 };
 
@@ -132,6 +145,7 @@ class Pair {
             tickets: options.resumes === true ? tickets : undefined,
           }),
         ...(options.retry === undefined ? {} : { retry: options.retry }),
+        preferredAddress: options.prefersAddress === true ? { ipv4: place.preferred } : undefined,
       },
       ...traced,
     });
@@ -188,6 +202,9 @@ class Pair {
       case "session":
         this.#session = event.session;
         break;
+      case "preferred-address":
+        expectMigration(connection.migrate(this.addresses.client, event.addresses[0]!, now));
+        return;
       case "closed":
         if (event.reason.type !== "local" || event.reason.code !== 0) {
           throw new Error(`the client's connection ended: ${JSON.stringify(event.reason)}`);
@@ -226,6 +243,10 @@ class Pair {
   };
 }
 
+function expectMigration(refusal: string | undefined): void {
+  if (refusal !== undefined) throw new Error(`the connection cannot migrate: ${refusal}`);
+}
+
 /** Throws a `SimulationError`, which names the seed, if the files do not arrive. */
 export function runCase(options: CaseOptions, engine: CryptoEngine, seed: number): CaseResult {
   const rng = new SeededRng(seed);
@@ -253,12 +274,14 @@ export function runCase(options: CaseOptions, engine: CryptoEngine, seed: number
         ...pairs.map((one, i) => ({
           name: `server ${i}`,
           address: one.addresses.server,
+          otherAddresses: [{ address: one.addresses.preferred }],
           machine: one.server,
           onEvent: one.onServerEvent,
         })),
       ),
     ],
     capture: (record) => {
+      options.capture?.(record);
       const { source, destination } = record.datagram;
       const isCross = [source, destination].some(({ host: ip }) =>
         others.some(({ addresses: a }) => ip === a.server.host),
