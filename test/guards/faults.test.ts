@@ -17,7 +17,7 @@ import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
-import { withEngine } from "./engine-world.ts";
+import { moveAway, withEngine } from "./engine-world.ts";
 import { nodeTraffic, slowHead } from "./node-world.ts";
 import {
   all,
@@ -36,7 +36,6 @@ import {
   log,
   logged,
   lost,
-  moveAway,
   NOWHERE,
   nextServer,
   openClient,
@@ -385,8 +384,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
     }),
   ),
   "client h3 closed": at(h3),
-  "client h3 move": at(moveAway),
-  "client h3 socket": at(moveAway),
+  "client h3 move": at(withEngine("portable", moveAway)),
+  "client h3 socket": at(withEngine("portable", moveAway)),
   "client dispatch body": at(() => dispatched(Readable.from(failing()))),
   "client dispatch disconnect": at(() => dispatched("x")),
 };

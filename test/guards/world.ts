@@ -384,14 +384,6 @@ export const emitError = async (emitter: () => { emit(event: "error", error: Err
   emitter().emit("error", new Error("the system is out of descriptors"));
 };
 
-/** The system reports that the path of a client's socket is gone, so that its connection moves to another. */
-export async function moveAway(): Promise<void> {
-  const { get } = openClient(await openServer(["h3"]), "h3");
-  await all(get("/"));
-  sockets.at(-1)!.emit("error", Object.assign(new Error("no path"), { code: "ENETUNREACH" }));
-  await all(get("/"));
-}
-
 export async function redirect(run: (port: number) => Promise<unknown>): Promise<void> {
   const server = await startRedirect(0, "127.0.0.1", 443);
   closers.push(() => server.close());

@@ -14,16 +14,12 @@ import {
   VERSION_1,
   withReserved,
 } from "../versions/index.ts";
+import type { ConnectionConfig } from "./config.ts";
+import type { ConnectionOptions } from "./options.ts";
 
-export interface VersionOptions {
-  readonly role: "client" | "server";
-  /** The version of the client's first flight. */
-  readonly original: number;
-  /** Our versions in order of preference. A server without them supports all and follows the client's preference. */
-  readonly versions: readonly number[] | undefined;
-  /** Client only: true if a Version Negotiation packet made it try this version. */
-  readonly followsNegotiation: boolean;
-}
+export type VersionOptions = Pick<ConnectionOptions, "role" | "version" | "followsNegotiation"> & {
+  readonly config: Pick<ConnectionConfig, "versions">;
+};
 
 const fault = (detail: string) => transportError("VERSION_NEGOTIATION_ERROR", "version_information", detail);
 const hex = (version: number): string => `0x${version.toString(16)}`;
@@ -36,9 +32,9 @@ export class ConnectionVersion {
 
   constructor(options: VersionOptions) {
     this.#options = options;
-    this.original = options.original;
-    this.#current = options.original;
-    this.#own = options.versions ?? supportedVersions;
+    this.original = options.version;
+    this.#current = options.version;
+    this.#own = options.config.versions ?? supportedVersions;
   }
 
   /** The negotiated version; before negotiation, the original one. */
@@ -47,7 +43,7 @@ export class ConnectionVersion {
   }
 
   get followsNegotiation(): boolean {
-    return this.#options.followsNegotiation;
+    return this.#options.followsNegotiation === true;
   }
 
   /** True if a client can follow a server that converts its first flight to this version. */
@@ -86,7 +82,7 @@ export class ConnectionVersion {
       throw fault(`the client chose ${hex(client.chosen)} but uses ${hex(this.original)}`);
     }
     const [preferred, other] =
-      this.#options.versions === undefined ? [client.available, this.#own] : [this.#own, client.available];
+      this.#options.config.versions === undefined ? [client.available, this.#own] : [this.#own, client.available];
     return chooseCompatible(this.original, preferred, other);
   }
 

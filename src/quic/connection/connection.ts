@@ -38,7 +38,6 @@ import { FrameRouter } from "./frame-router.ts";
 import { Handshake } from "./handshake.ts";
 import { HandshakeSpaces } from "./handshake-spaces.ts";
 import { IdleTimer } from "./idle.ts";
-import { InitialKeys } from "./initial-keys.ts";
 import { Migration } from "./migration.ts";
 import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
 import { maxPacketPayload } from "./packet-builder.ts";
@@ -92,24 +91,14 @@ export class Connection implements StreamTransport, DatagramTransport {
       config.datagrams,
     );
     const oneRtt = new OneRttKeys(config.engine, this, config);
-    const version = new ConnectionVersion({
-      role,
-      original: options.version,
-      versions: config.versions,
-      followsNegotiation: options.followsNegotiation === true,
-    });
-    let preferred: IssuedConnectionId | undefined;
+    const version = new ConnectionVersion(options);
     const tls = options.createTls((client) => {
       if (client !== undefined) establishment.chooseVersion(client);
-      return emitTransportParameters(announcedParameters(options, version, preferred), { grease: config.rng });
+      const parameters = announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
+      return emitTransportParameters(parameters, { grease: config.rng });
     });
     const establishment = new Establishment({
-      originalDestination: options.originalDestination,
-      initialKeys: new InitialKeys(config.engine, role, options.initialKeyId),
-      followsRetry: options.retrySource !== undefined,
-      createdAt: now,
-      firstPeerId: role === "server" ? options.destinationId : undefined,
-      issueToken: options.issueToken,
+      options,
       now: () => this.#now,
       emit: (event) => this.#emit(event),
       abandon: (reason) => this.#abandon(reason),
@@ -118,7 +107,6 @@ export class Connection implements StreamTransport, DatagramTransport {
     const handshake = new Handshake(role, tls, spaces, () => establishment.expectedIds(), establishment);
     this.#pathFactory = new PathFactory(options, spaces, handshake);
     const paths = this.#pathFactory.primary();
-    if (options.preferredAddress !== undefined) preferred = paths.primary.localIds.issuePreferred();
     this.#parts = {
       role,
       version,
@@ -136,20 +124,19 @@ export class Connection implements StreamTransport, DatagramTransport {
       trace: options.trace,
       sourceId: options.sourceId,
     };
-    const migration = new Migration(this.#parts, this.#pathFactory, (event) => this.#emit(event));
-    this.#migration = migration;
+    this.#migration = new Migration(this.#parts, this.#pathFactory, (event) => this.#emit(event));
     const frames = new ConnectionFrames();
     const router = new FrameRouter(this.#parts, frames, {
       peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,
       confirmHandshake: () => establishment.confirmHandshake(),
       drain: (reason) => this.#drain(reason),
-      handlePathResponse: (data, now) => migration.handlePathResponse(data, now),
+      handlePathResponse: (data, now) => this.#migration.handlePathResponse(data, now),
     });
-    this.#timers = new ConnectionTimers(this.#parts, router, migration, now, {
+    this.#timers = new ConnectionTimers(this.#parts, router, this.#migration, now, {
       abandon: (reason) => this.#abandon(reason),
       onSilence: (probeTimeouts) => this.#emit({ type: "silence", probeTimeouts }),
     });
-    this.#receiver = new PacketReceiver(this.#parts, establishment, router, migration, options.inbound);
+    this.#receiver = new PacketReceiver(this.#parts, establishment, router, this.#migration, options.inbound);
     this.#sender = new PacketSender(this.#parts, frames, establishment, options.outbound);
     this.#establishment = establishment;
     establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, frames });

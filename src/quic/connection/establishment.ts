@@ -18,8 +18,8 @@ import type { CloseReason } from "../transport.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
 import type { ExpectedIds, HandshakeListener } from "./handshake.ts";
 import type { HandshakeLevel, HandshakeSpace } from "./handshake-spaces.ts";
-import type { InitialKeys } from "./initial-keys.ts";
-import type { ConnectionEvent } from "./options.ts";
+import { InitialKeys } from "./initial-keys.ts";
+import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
 import type { PacketSentListener } from "./packet-builder.ts";
 import type { PacketListener, PacketReceiver } from "./packet-receiver.ts";
 import type { PacketSender } from "./packet-sender.ts";
@@ -44,14 +44,7 @@ export interface HandshakeFacts {
 }
 
 export interface EstablishmentHost {
-  readonly originalDestination: ConnectionId;
-  readonly initialKeys: InitialKeys;
-  /** Server only: true if the connection follows a Retry. */
-  readonly followsRetry: boolean;
-  readonly createdAt: Instant;
-  /** Server only: the source id of the client's first Initial. */
-  readonly firstPeerId: ConnectionId | undefined;
-  readonly issueToken: ((version: number, now: Instant) => Uint8Array) | undefined;
+  readonly options: ConnectionOptions;
   now(): Instant;
   emit(event: ConnectionEvent): void;
   abandon(reason: CloseReason): void;
@@ -71,6 +64,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   peerParameters: TransportParameters | undefined;
   facts: HandshakeFacts | undefined;
   readonly #host: EstablishmentHost;
+  readonly #initialKeys: InitialKeys;
   #workers!: Workers;
   #retrySource: ConnectionId | undefined;
   #hasOpenedPacket = false;
@@ -82,7 +76,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
 
   constructor(host: EstablishmentHost) {
     this.#host = host;
-    this.#peerId = host.firstPeerId;
+    const { role, config, destinationId, initialKeyId } = host.options;
+    // A server knows the source id of the client's first Initial.
+    this.#peerId = role === "server" ? destinationId : undefined;
+    this.#initialKeys = new InitialKeys(config.engine, role, initialKeyId);
   }
 
   /** Must be called before anything else. */
@@ -98,7 +95,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   expectedIds(): ExpectedIds {
     return {
       initialSource: this.#parts.paths.primary.remoteIds.active,
-      originalDestination: this.#host.originalDestination,
+      originalDestination: this.#host.options.originalDestination,
       retrySource: this.#retrySource,
     };
   }
@@ -138,7 +135,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
 
   readKeys(space: HandshakeSpace, version: number): PacketKeys | undefined {
     if (version === this.#parts.version.current) return space.read;
-    return space.level === EncryptionLevel.initial ? this.#host.initialKeys.of(version).read : undefined;
+    return space.level === EncryptionLevel.initial ? this.#initialKeys.of(version).read : undefined;
   }
 
   onPacketOpened(level: EncryptionLevel, source: Uint8Array | undefined, version: number, route: Route): void {
@@ -171,7 +168,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { spaces, paths, trace } = this.#parts;
     if (spaces.get(level) === undefined) return;
     spaces.discard(level);
-    if (level === EncryptionLevel.initial) this.#host.initialKeys.free();
+    if (level === EncryptionLevel.initial) this.#initialKeys.free();
     trace?.({ type: "quic:key-discarded", level }, this.#host.now());
     paths.primary.recovery.discardSpace(spaceOf(level));
     this.#workers.receiver.dropUndecrypted(level);
@@ -182,13 +179,13 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { oneRtt, spaces } = this.#parts;
     oneRtt.free();
     for (const space of spaces) space.freeKeys();
-    this.#host.initialKeys.free();
+    this.#initialKeys.free();
   }
 
   handleRetry(header: PacketHeader, packet: Uint8Array): void {
     const { role, config, version, paths, spaces } = this.#parts;
     const { remoteIds, recovery } = paths.primary;
-    const { originalDestination, initialKeys } = this.#host;
+    const { originalDestination } = this.#host.options;
     // RFC 9000 §17.2.5.2: at most one Retry, only before any other packet, with a token, and only with a valid tag.
     if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
     if (header.token.length === 0 || header.token.length > MAX_TOKEN) return;
@@ -198,7 +195,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     this.#retrySource = ConnectionId.from(header.source);
     remoteIds.replaceInitial(this.#retrySource);
     this.#workers.sender.setToken(header.token.slice());
-    initialKeys.replaceId(this.#retrySource);
+    this.#initialKeys.replaceId(this.#retrySource);
     this.installInitialKeys();
     recovery.onRetry();
     spaces.initial!.crypto.repeatUnacknowledged();
@@ -208,7 +205,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { versions = [] } = header;
     const { version, role } = this.#parts;
     // RFC 9000 §17.2.1: the server shows that it has seen our packet.
-    if (!equalBytes(header.source, this.#host.originalDestination.bytes)) return;
+    if (!equalBytes(header.source, this.#host.options.originalDestination.bytes)) return;
     // RFC 9000 §6.2: ignored after any other packet, and if it lists the version that we tried.
     if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
     if (versions.includes(version.original)) return;
@@ -221,7 +218,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   installInitialKeys(): void {
     const { version, spaces } = this.#parts;
     const space = spaces.initial!;
-    const { read, write } = this.#host.initialKeys.of(version.current);
+    const { read, write } = this.#initialKeys.of(version.current);
     space.read = read;
     space.write = write;
   }
@@ -293,8 +290,8 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       cipherSuite: complete.suite.name,
       group: complete.group,
       serverName: complete.serverName,
-      duration: (this.#host.now() - this.#host.createdAt) as Micros,
-      usedRetry: this.#retrySource !== undefined || this.#host.followsRetry,
+      duration: (this.#host.now() - this.#host.options.now) as Micros,
+      usedRetry: this.#retrySource !== undefined || this.#host.options.retrySource !== undefined,
     };
     localIds.setActiveLimit(
       Math.min(this.peerParameters!.activeConnectionIdLimit, config.limits.activeConnectionIdLimit),
@@ -304,7 +301,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     this.#host.emit({ type: "connected", alpn: complete.alpn });
     if (this.#parts.role === "server") {
       this.#workers.frames.isHandshakeDonePending = true;
-      this.#workers.frames.newToken = this.#host.issueToken?.(this.#parts.version.current, this.#host.now());
+      this.#workers.frames.newToken = this.#host.options.issueToken?.(this.#parts.version.current, this.#host.now());
       this.confirmHandshake();
     }
   }

@@ -13,7 +13,7 @@ const MAX_UDP_PAYLOAD = 65_527;
 export function announcedParameters(
   options: ConnectionOptions,
   version: ConnectionVersion,
-  preferred: IssuedConnectionId | undefined,
+  issuePreferred: () => IssuedConnectionId,
 ): Partial<TransportParameters> {
   const { config, role, sourceId } = options;
   const { limits } = config;
@@ -42,7 +42,7 @@ export function announcedParameters(
     ...common,
     originalDestinationConnectionId: options.originalDestination.bytes,
     statelessResetToken: options.sourceResetToken,
-    ...(preferred === undefined ? {} : { preferredAddress: preferredAddress(options.preferredAddress!, preferred) }),
+    preferredAddress: options.preferredAddress && preferredAddress(options.preferredAddress, issuePreferred()),
     ...(options.retrySource === undefined ? {} : { retrySourceConnectionId: options.retrySource.bytes }),
   };
 }
