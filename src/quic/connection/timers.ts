@@ -7,6 +7,7 @@ import { after, earliest, type Instant, type Micros } from "../../base/time.ts";
 import type { PathSpace } from "../path/index.ts";
 import type { CloseReason } from "../transport.ts";
 import type { FrameRouter } from "./frame-router.ts";
+import { Liveness } from "./liveness.ts";
 import type { Migration } from "./migration.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { Silence } from "./silence.ts";
@@ -24,6 +25,7 @@ export class ConnectionTimers {
   readonly #createdAt: Instant;
   readonly #listener: TimerListener;
   readonly #silence = new Silence();
+  readonly #liveness: Liveness;
 
   constructor(
     parts: ConnectionParts,
@@ -33,6 +35,7 @@ export class ConnectionTimers {
     listener: TimerListener,
   ) {
     this.#parts = parts;
+    this.#liveness = new Liveness(parts.config.keepAlive);
     this.#router = router;
     this.#migration = migration;
     this.#createdAt = createdAt;
@@ -78,6 +81,7 @@ export class ConnectionTimers {
     }
     if (isDue(this.#keepAliveDeadline(), now)) {
       this.#probe();
+      this.#liveness.onPing();
       idle.onKeptAlive(now);
     }
     this.#migration.handleTimeout(now);
@@ -93,6 +97,7 @@ export class ConnectionTimers {
 
   /** Call after each batch of received datagrams. */
   onReceived(): void {
+    this.#liveness.onReceived(this.#parts.streams.bytesReceived);
     if (this.#silence.onReceived(this.#parts.stats.packetsReceived)) this.#listener.onSilence(0);
   }
 
@@ -129,9 +134,9 @@ export class ConnectionTimers {
   }
 
   #keepAliveDeadline(): Instant | undefined {
-    const { config, streams, idle, handshake } = this.#parts;
-    if (config.keepAlive === 0 || !handshake.isComplete || !streams.hasRequests) return undefined;
-    return after(idle.keptAliveSince, config.keepAlive);
+    const { streams, idle, handshake } = this.#parts;
+    if (!handshake.isComplete || !streams.hasRequests) return undefined;
+    return this.#liveness.deadline(idle.keptAliveSince, this.probeTimeout);
   }
 }
 

@@ -128,7 +128,7 @@ export class Evidence {
       this.beforeValidation.push({ sent: this.#sent, received: this.#received });
     }
     for (let at = 0; at < bytes.length; ) {
-      const header = parsePacketHeader(bytes, at, bytes.length, ID_LENGTH);
+      const header = parsePacketHeader(bytes, at, bytes.length, ID_LENGTH, true);
       // Padding of the datagram, or a stateless reset.
       if (header === undefined) break;
       const isTraced = header.form === "initial" || header.form === "handshake" || header.form === "one-rtt";
@@ -154,7 +154,7 @@ export class Evidence {
   #handleServerReceived({ bytes }: SimulatedDatagram): void {
     this.#received += bytes.length;
     for (let at = 0; at < bytes.length; ) {
-      const header = parsePacketHeader(bytes, at, bytes.length, ID_LENGTH);
+      const header = parsePacketHeader(bytes, at, bytes.length, ID_LENGTH, true);
       if (header === undefined) return;
       if (header.form === "handshake") this.#isValidated = true;
       at = header.end;
