@@ -2,7 +2,7 @@
  * The cases of the public QUIC interop runner, in its order: files, link and conditions. `pureFiles` are smaller ones for
  * the JavaScript engine, whose ciphers are slow.
  *
- * Missing until the features exist: zerortt, connectionmigration.
+ * Missing until the feature exists: zerortt.
  */
 
 import { seconds } from "../../../src/base/time.ts";
@@ -14,6 +14,7 @@ import {
   type Check,
   dropped,
   ecnMarked,
+  freshIdOnNewPath,
   goodput,
   growingWindows,
   handshakes,
@@ -178,6 +179,14 @@ export const CASES: readonly Case[] = [
     pureFiles: files(2 * MB),
     link: rebind(true),
     checks: [handshakes(1), validatedPaths("addresses")],
+  },
+  {
+    name: "connectionmigration",
+    files: files(2 * MB),
+    pureFiles: files(500 * KB),
+    link: simple,
+    prefersAddress: true,
+    checks: [handshakes(1), validatedPaths("ports"), freshIdOnNewPath],
   },
   {
     name: "goodput",

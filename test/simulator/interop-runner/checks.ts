@@ -161,6 +161,17 @@ export const validatedPaths =
     }
   };
 
+/** RFC 9000 §9.5: the client's packets on a new path are addressed to an id that it has not used before. */
+export const freshIdOnNewPath: Check = ({ evidence }) => {
+  const oneRtt = evidence.sentBy("client", "one-rtt");
+  const paths = [...new Set(oneRtt.map(({ path }) => path))];
+  expect(paths.length).toBe(2);
+  const ids = paths.map(
+    (one) => new Set(oneRtt.filter(({ path }) => path === one).map(({ destination }) => destination)),
+  );
+  expect([...ids[1]!].filter((id) => ids[0]!.has(id))).toEqual([]);
+};
+
 /** Mbit/s from the first to the last 1-RTT packet that reaches the client. */
 export const goodput =
   (least: number, most = Number.POSITIVE_INFINITY): Check =>

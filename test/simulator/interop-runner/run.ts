@@ -1,5 +1,6 @@
 /** Runs one case in virtual time: a server, and a client that makes its connections one after another. */
 
+import { expect } from "vitest";
 import type { SocketAddress } from "../../../src/base/datagrams.ts";
 import { SeededRng } from "../../../src/base/rng.ts";
 import { type Instant, type Micros, seconds } from "../../../src/base/time.ts";
@@ -49,6 +50,8 @@ export interface CaseOptions {
   readonly keyUpdateAfter?: number;
   /** The version of each connection's first flight. */
   readonly version?: number;
+  /** The server has a preferred address, to which the client moves. */
+  readonly prefersAddress?: boolean;
   /** Each connection resumes the session of the one before. */
   readonly resumes?: boolean;
   /** Another client that downloads from another server over the same link. */
@@ -69,6 +72,7 @@ export interface CaseResult {
 interface Addresses {
   readonly client: SocketAddress;
   readonly server: SocketAddress;
+  readonly preferred: SocketAddress;
 }
 
 const addresses = (family: 4 | 6, pair: number): Addresses => {
@@ -76,6 +80,7 @@ const addresses = (family: 4 | 6, pair: number): Addresses => {
   return {
     client: { family, host: `${prefix}${10 * pair + 1}`, port: 50_000 },
     server: { family, host: `${prefix}${10 * pair + 2}`, port: 443 },
+    preferred: { family, host: `${prefix}${10 * pair + 3}`, port: 4_443 },
   };
 };
 
@@ -132,6 +137,7 @@ class Pair {
             tickets: options.resumes === true ? tickets : undefined,
           }),
         ...(options.retry === undefined ? {} : { retry: options.retry }),
+        ...(options.prefersAddress === true ? { preferredAddress: { ipv4: place.preferred } } : {}),
       },
       ...traced,
     });
@@ -185,6 +191,9 @@ class Pair {
       case "key-log":
         this.#evidence?.keyLog.push(event.line);
         return;
+      case "preferred-address":
+        expect(connection.migrate(this.addresses.client, event.addresses[0]!, now)).toBeUndefined();
+        break;
       case "session":
         this.#session = event.session;
         break;
@@ -253,6 +262,7 @@ export function runCase(options: CaseOptions, engine: CryptoEngine, seed: number
         ...pairs.map((one, i) => ({
           name: `server ${i}`,
           address: one.addresses.server,
+          otherAddresses: [{ address: one.addresses.preferred }],
           machine: one.server,
           onEvent: one.onServerEvent,
         })),
