@@ -3,6 +3,7 @@
 import { FileService } from "../src/edge/files/index.ts";
 import { startServer } from "../src/edge/server.ts";
 import { QuicListener } from "../src/host/quic/listener.ts";
+import type { QuicServerOptions } from "../src/host/quic/quic-options.ts";
 import type { CellFolder } from "./cell.ts";
 
 export interface OwnServer extends AsyncDisposable {
@@ -13,6 +14,7 @@ export interface OwnServerOptions {
   readonly onKeyLog?: (line: string) => void;
   /** Requires every client to validate its address first (RFC 9000 §8.1.2). HTTP/3 only. */
   readonly retry?: boolean;
+  readonly quic?: QuicServerOptions;
   /** 0, the default, lets the system choose. */
   readonly port?: number;
   /** As `nagare serve --no-h3`: no HTTP/3, and `Alt-Svc: clear`. */
@@ -24,7 +26,7 @@ const LOOPBACK = "127.0.0.1";
 export async function startOwnServer(cell: CellFolder, options: OwnServerOptions = {}): Promise<OwnServer> {
   const service = new FileService(cell.site.directory);
   const identities = [cell.identity.identity] as const;
-  const { onKeyLog, port = 0 } = options;
+  const { onKeyLog, port = 0, quic } = options;
   if (options.retry === true) {
     const listener = new QuicListener({ identities, onExchange: service.handle, onKeyLog, retry: "always" });
     const bound = await listener.listen(port, LOOPBACK);
@@ -32,7 +34,7 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
   }
   const rollback = { protocols: ["h2", "http/1.1"], altSvc: { clear: true } } as const;
   const server = await startServer(
-    { port, host: LOOPBACK, identities, onKeyLog, ...(options.withoutHttp3 ? rollback : {}) },
+    { port, host: LOOPBACK, identities, onKeyLog, quic, ...(options.withoutHttp3 ? rollback : {}) },
     service,
   );
   return { port: server.port, [Symbol.asyncDispose]: () => server.close({ timeout: 0 }) };

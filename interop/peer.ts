@@ -6,7 +6,19 @@ import type { Role } from "./result.ts";
 export type ProtocolName = "h3" | "h2" | "http/1.1";
 
 /** Features that not every peer has, per role. All others are required. */
-export type Feature = "chacha20" | "certificates" | "h2" | "http/1.1" | "key-update" | "page" | "retry";
+export type Feature =
+  | "chacha20"
+  | "certificates"
+  | "h2"
+  | "http/1.1"
+  | "key-update"
+  | "migration"
+  | "page"
+  | "retry"
+  | "version-2";
+
+/** How a connection gets to version 2: from its first packet, or because the server converts a first flight of version 1. */
+export type Version2 = "from the start" | "by upgrade";
 
 export interface Download {
   readonly port: number;
@@ -17,6 +29,9 @@ export interface Download {
   readonly cipher?: "chacha20";
   /** Updates its keys soon after the handshake. */
   readonly keyUpdate?: true;
+  readonly version2?: Version2;
+  /** Changes the client's address: on purpose during the download, or as a NAT would before it. */
+  readonly moves?: "on purpose" | "behind a NAT";
 }
 
 export interface Downloaded {
@@ -52,6 +67,8 @@ export interface ServerSettings {
   readonly keyFile: string;
   readonly retry?: true;
   readonly cipher?: "chacha20";
+  /** Converts first flights of version 1. */
+  readonly prefersVersion2?: true;
 }
 
 export interface RunningServer extends AsyncDisposable {

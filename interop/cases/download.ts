@@ -4,7 +4,7 @@ import type { Case } from "../case.ts";
 import type { CellFolder } from "../cell.ts";
 import { ownDownload } from "../own-client.ts";
 import { startOwnServer } from "../own-server.ts";
-import type { Downloaded, Feature, Peer, ProtocolName } from "../peer.ts";
+import type { Download, Downloaded, Feature, Peer, ProtocolName, Version2 } from "../peer.ts";
 import type { Role } from "../result.ts";
 import type { Site } from "../site.ts";
 
@@ -18,6 +18,8 @@ export interface DownloadCase {
   readonly retry?: true;
   readonly cipher?: "chacha20";
   readonly keyUpdate?: true;
+  readonly version2?: Version2;
+  readonly moves?: Download["moves"];
 }
 
 export function downloadCase(options: DownloadCase): Case {
@@ -38,7 +40,11 @@ const opposite = (peer: Peer, role: Role): { readonly features: ReadonlySet<Feat
   role === "server" ? peer.client : peer.server;
 
 async function runOwnServer(options: DownloadCase, peer: Peer, cell: CellFolder): Promise<string> {
-  await using server = await startOwnServer(cell, { retry: options.retry === true });
+  const { version2, moves } = options;
+  await using server = await startOwnServer(cell, {
+    retry: options.retry === true,
+    ...(version2 === "by upgrade" ? { quic: { versions: ["v2", "v1"] } } : {}),
+  });
   const paths = options.paths(cell.site);
   const started = performance.now();
   const downloaded = await peer.client!.download(
@@ -48,6 +54,8 @@ async function runOwnServer(options: DownloadCase, peer: Peer, cell: CellFolder)
       protocol: options.protocol,
       ...(options.cipher === undefined ? {} : { cipher: options.cipher }),
       ...(options.keyUpdate === undefined ? {} : { keyUpdate: options.keyUpdate }),
+      ...(version2 === undefined ? {} : { version2 }),
+      ...(moves === undefined ? {} : { moves }),
     },
     cell,
   );
@@ -62,12 +70,25 @@ async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder)
       keyFile,
       ...(options.retry === undefined ? {} : { retry: options.retry }),
       ...(options.cipher === undefined ? {} : { cipher: options.cipher }),
+      ...(options.version2 === "by upgrade" ? { prefersVersion2: true } : {}),
     },
     cell,
   );
   const paths = options.paths(cell.site);
   const started = performance.now();
-  const downloaded = await ownDownload({ port: server.port, paths, protocol: options.protocol }, cell);
+  const downloaded = await ownDownload(
+    {
+      port: server.port,
+      paths,
+      protocol: options.protocol,
+      ...(options.version2 === "from the start" ? { quic: { version: "v2" } } : {}),
+      moves: options.moves !== undefined,
+    },
+    cell,
+  );
+  if (options.version2 !== undefined && downloaded.remark !== "version 2") {
+    throw new Error(`the connection used ${downloaded.remark}`);
+  }
   return checkDownload(options, paths, downloaded, performance.now() - started, cell);
 }
 

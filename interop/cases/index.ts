@@ -7,11 +7,13 @@ import { handshake } from "./handshake.ts";
 import { http2, http11 } from "./http-over-tcp.ts";
 import { keyUpdate } from "./key-update.ts";
 import { keylog } from "./keylog.ts";
+import { migration, rebinding } from "./migration.ts";
 import { multiplexing } from "./multiplexing.ts";
 import { page } from "./page.ts";
 import { retry } from "./retry.ts";
 import { rollback } from "./rollback.ts";
 import { transfer } from "./transfer.ts";
+import { upgrade, version2 } from "./version-2.ts";
 
 export const CASES: readonly Case[] = [
   handshake,
@@ -20,6 +22,10 @@ export const CASES: readonly Case[] = [
   multiplexing,
   chacha20,
   keyUpdate,
+  version2,
+  upgrade,
+  migration,
+  rebinding,
   page,
   http2,
   http11,

@@ -4,7 +4,7 @@
  * files and network.
  */
 
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { runChild } from "../child.ts";
@@ -34,6 +34,13 @@ export async function trixieCommand(path: string, log: (line: string) => void): 
   if (!(await exists(program))) throw new Skip(`trixie in ${root} does not contain ${path}`);
   const libraries = await libraryFolder(root);
   return [join(libraries, await loaderName(libraries)), "--library-path", libraries, program];
+}
+
+/** The version of an installed package, for programs that do not print it. */
+export async function trixieVersion(packageName: string): Promise<string> {
+  const status = await readFile(join(peersDirectory(), "trixie/var/lib/dpkg/status"), "utf8");
+  const entry = status.split("\n\n").find((each) => each.startsWith(`Package: ${packageName}\n`));
+  return /^Version: ([\d.]+)/m.exec(entry ?? "")?.[1] ?? "?";
 }
 
 async function makeTrixie(log: (line: string) => void): Promise<string> {

@@ -5,7 +5,7 @@ import { caddy } from "./caddy.ts";
 import { chromium } from "./chromium.ts";
 import { curl } from "./curl.ts";
 import { nginx } from "./nginx.ts";
-import { ngtcp2 } from "./ngtcp2.ts";
+import { newNgtcp2, ngtcp2 } from "./ngtcp2.ts";
 import { tshark } from "./tshark.ts";
 
-export const PEERS: readonly PeerEntry[] = [chromium, curl, ngtcp2, caddy, nginx, tshark];
+export const PEERS: readonly PeerEntry[] = [chromium, curl, ngtcp2, newNgtcp2, caddy, nginx, tshark];

@@ -110,6 +110,19 @@ describe("a server that was killed and restarted on its port", () => {
     await expect(client.fetch(urlOf(first)).then(() => second.seen)).resolves.toEqual(["GET", "GET"]);
   });
 
+  test("with its reset key is noticed by a request that only waits", async () => {
+    const resetKey = new Uint8Array(32).fill(7);
+    const first = await serveLife(0, { resetKey, onExchange: never });
+    const { client } = open();
+    const waiting = client.fetch(urlOf(first));
+    await vi.waitUntil(() => first.seen.length === 1);
+    await first.kill();
+    await serveLife(first.port, { resetKey });
+    const response = await waiting;
+    expect(await response.text()).toBe("here");
+    expect(client.facts(response)!.attempts).toBe(2);
+  });
+
   test("with its reset key fails requests that may not be repeated, and the error says why", async () => {
     const resetKey = new Uint8Array(32).fill(7);
     const first = await serveLife(0, { resetKey });

@@ -51,7 +51,6 @@ export class AckTracker {
   #largest = -1;
   #largestAckEliciting = -1;
   #largestReceivedAt = 0 as Instant;
-  #ackElicitingAt: Instant | undefined;
   /** Ack-eliciting packets since the last ACK. */
   #ackElicitingPending = 0;
   /** When the first of them arrived. */
@@ -91,13 +90,7 @@ export class AckTracker {
     if (ackEliciting) this.#onAckEliciting(packetNumber, ecn, now);
   }
 
-  /** When the last ack-eliciting packet arrived. */
-  get ackElicitingAt(): Instant | undefined {
-    return this.#ackElicitingAt;
-  }
-
   #onAckEliciting(packetNumber: number, ecn: Ecn, now: Instant): void {
-    this.#ackElicitingAt = now;
     this.#ackElicitingPending += 1;
     this.#pendingSince ??= now;
     // RFC 9000 §13.2.1: immediately for Initial and Handshake packets, out-of-order packets and packets marked CE.

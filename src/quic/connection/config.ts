@@ -36,7 +36,10 @@ export interface ConnectionConfig {
   readonly maxIdleTimeout: Micros;
   /** The maximum duration of a handshake. */
   readonly handshakeTimeout: Micros;
-  /** The interval of PINGs with which a client that waits for something keeps the path alive; zero disables them. */
+  /**
+   * The longest interval of the PINGs with which a client that waits for something keeps the path alive and checks its server;
+   * zero disables them.
+   */
   readonly keepAlive: Micros;
   readonly maxAckDelay: Micros;
   readonly ackDelayExponent: number;

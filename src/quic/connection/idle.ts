@@ -32,11 +32,6 @@ export class IdleTimer {
     this.#since = now;
   }
 
-  /** When the last packet arrived, or the first ack-eliciting one after it was sent. */
-  get since(): Instant {
-    return this.#since;
-  }
-
   /** A PING was requested to keep the path alive. */
   onKeptAlive(now: Instant): void {
     this.#keptAliveAt = now;

@@ -1,30 +1,39 @@
 /**
- * How a client that only receives notices that its path has died. Without anything in flight, no probe timeout (RFC 9002
- * §6.2) runs: behind a NAT that has changed its mapping, or with a server that has lost its state, both sides would wait
- * for the other until the idle timeout. So the client sends one PING when the server's packets have stopped for three
- * probe timeouts, while a request is open. The answer starts no new wait, only the server's next packet does: a stream
- * that rests costs one PING.
+ * PINGs of a client that waits for a response: they keep the path alive, and find out whether the server is still there. A
+ * server that has lost the connection answers with a stateless reset (RFC 9000 §10.3); one that is gone, not at all. The
+ * first PING comes three probe timeouts after the last packet. Each further one without new stream data waits twice as long, up
+ * to the keep-alive interval, so that a slow response costs few packets.
  */
 
-import { after, type Instant, type Micros, micros } from "../../base/time.ts";
+import { after, type Instant, type Micros } from "../../base/time.ts";
 
-/** As long as the shortest idle timeout (RFC 9000 §10.1). */
-const PROBE_TIMEOUTS = 3;
+/** A server that works on a request for less than this sends an acknowledgement at least. */
+const FIRST_WAIT = 3;
 
 export class Liveness {
-  /** The arrival after which the last PING was sent. */
-  #probedAfter: Instant | undefined;
+  readonly #interval: Micros;
+  #pings = 0;
+  #streamBytes = 0;
 
-  /**
-   * When to send a PING. `heardAt` is the time of the server's last ack-eliciting packet, `since` that of the last sign of
-   * life.
-   */
-  deadline(heardAt: Instant | undefined, since: Instant, pto: Micros): Instant | undefined {
-    if (heardAt === undefined || heardAt === this.#probedAfter) return undefined;
-    return after(since, micros(PROBE_TIMEOUTS * pto));
+  /** Zero disables the PINGs. */
+  constructor(interval: Micros) {
+    this.#interval = interval;
   }
 
-  onProbed(heardAt: Instant | undefined): void {
-    this.#probedAfter = heardAt;
+  /** `streamBytes` counts all stream data received so far. */
+  onReceived(streamBytes: number): void {
+    if (streamBytes === this.#streamBytes) return;
+    this.#streamBytes = streamBytes;
+    this.#pings = 0;
+  }
+
+  onPing(): void {
+    this.#pings += 1;
+  }
+
+  /** `since` is the time of the last packet or PING. */
+  deadline(since: Instant, probeTimeout: Micros): Instant | undefined {
+    if (this.#interval === 0) return undefined;
+    return after(since, Math.min(this.#interval, FIRST_WAIT * probeTimeout * 2 ** this.#pings) as Micros);
   }
 }

@@ -25,7 +25,7 @@ export class ConnectionTimers {
   readonly #createdAt: Instant;
   readonly #listener: TimerListener;
   readonly #silence = new Silence();
-  readonly #liveness = new Liveness();
+  readonly #liveness: Liveness;
 
   constructor(
     parts: ConnectionParts,
@@ -35,6 +35,7 @@ export class ConnectionTimers {
     listener: TimerListener,
   ) {
     this.#parts = parts;
+    this.#liveness = new Liveness(parts.config.keepAlive);
     this.#router = router;
     this.#migration = migration;
     this.#createdAt = createdAt;
@@ -56,7 +57,6 @@ export class ConnectionTimers {
     if (!closing.isOpen) return closing.deadline;
     let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
     next = earliest(earliest(next, this.#migration.deadline), this.#silence.deadline);
-    next = earliest(next, this.#livenessDeadline(now));
     // An acknowledgement blocked by anti-amplification waits for the peer, not for a timer.
     const canAck = paths.primary.canSend;
     for (const space of spaces) if (canAck) next = earliest(next, space.acks.deadline);
@@ -81,11 +81,8 @@ export class ConnectionTimers {
     }
     if (isDue(this.#keepAliveDeadline(), now)) {
       this.#probe();
+      this.#liveness.onPing();
       idle.onKeptAlive(now);
-    }
-    if (isDue(this.#livenessDeadline(now), now)) {
-      this.#probe();
-      this.#liveness.onProbed(this.#heardAt);
     }
     this.#migration.handleTimeout(now);
     for (const path of paths.all) this.#recover(path, now);
@@ -100,6 +97,7 @@ export class ConnectionTimers {
 
   /** Call after each batch of received datagrams. */
   onReceived(): void {
+    this.#liveness.onReceived(this.#parts.streams.bytesReceived);
     if (this.#silence.onReceived(this.#parts.stats.packetsReceived)) this.#listener.onSilence(0);
   }
 
@@ -135,29 +133,10 @@ export class ConnectionTimers {
     return handshake.isComplete ? undefined : after(this.#createdAt, config.handshakeTimeout);
   }
 
-  #livenessDeadline(now: Instant): Instant | undefined {
-    const { role, handshake, idle, streams, paths } = this.#parts;
-    if (role === "server" || !handshake.isConfirmed || streams.activeBidiStreams === 0) return undefined;
-    // With something in flight, loss recovery probes.
-    for (const path of paths.all) if (path.recovery.nextTimeout() !== undefined) return undefined;
-    const deadline = this.#liveness.deadline(this.#heardAt, idle.since, this.probeTimeout);
-    return deadline === undefined || deadline > now ? deadline : now;
-  }
-
-  /** When the last ack-eliciting packet arrived. */
-  get #heardAt(): Instant | undefined {
-    let last: Instant | undefined;
-    for (const { acks } of this.#parts.paths.all) {
-      const at = acks.ackElicitingAt;
-      if (at !== undefined && (last === undefined || at > last)) last = at;
-    }
-    return last;
-  }
-
   #keepAliveDeadline(): Instant | undefined {
-    const { config, streams, idle, handshake } = this.#parts;
-    if (config.keepAlive === 0 || !handshake.isComplete || !streams.hasRequests) return undefined;
-    return after(idle.keptAliveSince, config.keepAlive);
+    const { streams, idle, handshake } = this.#parts;
+    if (!handshake.isComplete || !streams.hasRequests) return undefined;
+    return this.#liveness.deadline(idle.keptAliveSince, this.probeTimeout);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Runs one case in virtual time: a server, and a client that makes its connections one after another. */
 
+import { expect } from "vitest";
 import type { SocketAddress } from "../../../src/base/datagrams.ts";
 import { SeededRng } from "../../../src/base/rng.ts";
 import { type Instant, type Micros, seconds } from "../../../src/base/time.ts";
@@ -199,6 +200,9 @@ class Pair {
       case "key-log":
         this.#evidence?.keyLog.push(event.line);
         return;
+      case "preferred-address":
+        expect(connection.migrate(this.addresses.client, event.addresses[0]!, now)).toBeUndefined();
+        break;
       case "session":
         this.#session = event.session;
         break;
