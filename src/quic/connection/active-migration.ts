@@ -73,12 +73,13 @@ export class ActiveMigration {
 
   onValidated(route: Route, now: Instant): void {
     if (route !== this.#target) return;
-    this.#target = undefined;
     const path = this.#parts.paths.primary;
     const { routes, remoteIds, recovery } = path;
     const previous = routes.active;
     if (!sameAddress(route.remote, previous.remote)) this.#hasMovedServer = true;
+    // Keeps the target, which may be the former route.
     this.#leaveFormer();
+    this.#target = undefined;
     // A wildcard does not tell from which of its addresses the system sends.
     const isKnown = !WILDCARDS.includes(route.local?.host ?? "");
     if (isKnown && isSameNetworkPath(route, previous)) route.continueFrom(previous);

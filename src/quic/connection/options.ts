@@ -99,7 +99,7 @@ export interface ConnectionOptions {
    * Called with the token that identifies a stateless reset of this connection (RFC 9000 §10.3). It replaces the
    * previous one.
    */
-  readonly onResetToken: (token: Uint8Array) => void;
+  readonly onResetToken: (token: Uint8Array | undefined) => void;
   readonly trace?: QuicTrace | undefined;
   readonly now: Instant;
 }

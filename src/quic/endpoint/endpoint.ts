@@ -408,8 +408,9 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
         retire: (id: ConnectionId) => this.#unmap(entry, id.key),
       },
       onWake: () => this.#wake(entry),
-      onResetToken: (token: Uint8Array) => {
+      onResetToken: (token: Uint8Array | undefined) => {
         this.#forgetToken(entry);
+        if (token === undefined) return;
         entry.tokenKey = this.#tokenKey(token);
         this.#byResetToken.set(entry.tokenKey, entry);
       },

@@ -67,3 +67,40 @@ describe("routes with ids of their own", () => {
     expect(() => ids.handleNewConnectionId(frame(4))).toThrow(/more than 4 connection ids/);
   });
 });
+
+describe("copies of NEW_CONNECTION_ID frames", () => {
+  test("that arrive after the id was retired are ignored", () => {
+    const ids = idsOf(4);
+    const route = {};
+    ids.bind(route);
+    ids.release(route);
+    expect(retired(ids)).toEqual([1]);
+    ids.handleAcked(1);
+    ids.handleNewConnectionId(frame(4));
+    // The limit of four ids would be exceeded if it counted again.
+    ids.handleNewConnectionId(frame(1));
+    expect(retired(ids)).toEqual([]);
+  });
+
+  test("with ever new gaps in their numbers take bounded memory", () => {
+    const ids = idsOf(2, 4);
+    for (let sequence = 10; sequence < 20_000; sequence += 2) {
+      ids.handleNewConnectionId(frame(sequence, sequence));
+      for (const old of retired(ids)) ids.handleAcked(old);
+    }
+    // Among the oldest gaps, which are forgotten.
+    ids.handleNewConnectionId(frame(11, 19_998));
+    expect(retired(ids)).toEqual([]);
+  });
+
+  test("an active id without a token clears the token of the one before", () => {
+    const ids = idsOf(2);
+    const tokens: (Uint8Array | undefined)[] = [];
+    ids.onResetToken = (token) => tokens.push(token);
+    const [first, second] = [{}, {}];
+    ids.bind(second);
+    ids.activate(second, first);
+    ids.activate(first, second);
+    expect(tokens).toEqual([new Uint8Array(16).fill(1), undefined]);
+  });
+});

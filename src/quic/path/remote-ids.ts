@@ -1,5 +1,6 @@
 /** The connection ids that the peer issued. Each of our packets is addressed to one of them (RFC 9000 §5.1.2). */
 
+import { RangeSet } from "../../base/range-set.ts";
 import { equalBytes } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
@@ -12,6 +13,9 @@ interface RemoteId {
   readonly resetToken: Uint8Array | undefined;
 }
 
+/** Gaps in the sequence numbers to remember. */
+const MAX_GAPS = 32;
+
 export class RemoteIds implements SequenceOwner {
   /** Our active_connection_id_limit. */
   readonly #limit: number;
@@ -23,12 +27,18 @@ export class RemoteIds implements SequenceOwner {
   #toRetire: number[] = [];
   /** Sequence numbers in RETIRE_CONNECTION_ID frames that are unsent or not yet acknowledged. */
   readonly #unacknowledged = new Set<number>();
-  /** Called when the stateless reset token changes. Only the token of the id in use counts (RFC 9000 §10.3.1). */
-  onResetToken: ((token: Uint8Array) => void) | undefined;
+  /** All sequence numbers received: a frame may arrive once more after its id was retired. */
+  readonly #seen = new RangeSet();
+  /**
+   * Called when the stateless reset token changes; undefined if the id in use has none. Only its token counts (RFC 9000
+   * §10.3.1).
+   */
+  onResetToken: ((token: Uint8Array | undefined) => void) | undefined;
 
   constructor(initial: ConnectionId, limit: number) {
     this.#limit = limit;
     this.#active = { sequence: 0, id: initial, resetToken: undefined };
+    this.#note(0);
   }
 
   get active(): ConnectionId {
@@ -72,7 +82,7 @@ export class RemoteIds implements SequenceOwner {
     this.#bound.delete(route);
     this.#bound.set(former, this.#active);
     this.#active = next;
-    this.onResetToken?.(next.resetToken!);
+    this.onResetToken?.(next.resetToken);
   }
 
   /** Retires the id of a route that is no longer used (RFC 9000 §5.1.2). */
@@ -91,6 +101,7 @@ export class RemoteIds implements SequenceOwner {
   /** The id of the server's preferred address, with sequence number 1 (RFC 9000 §5.1.1). */
   addPreferred(connectionId: Uint8Array, resetToken: Uint8Array): void {
     this.#spare.push({ sequence: 1, id: ConnectionId.from(connectionId), resetToken });
+    this.#note(1);
   }
 
   handleNewConnectionId(frame: Extract<Frame, { type: "new-connection-id" }>): void {
@@ -114,20 +125,29 @@ export class RemoteIds implements SequenceOwner {
       }
     }
     if (frame.retirePriorTo > this.#retirePriorTo) this.#retirePriorTo = frame.retirePriorTo;
-    if (frame.sequence < this.#retirePriorTo) {
-      // RFC 9000 §19.15: retired on arrival. The set ensures that a thousand copies cost one response.
-      if (known === undefined) this.#retire(frame.sequence);
-    } else if (known === undefined) {
+    if (this.#seen.has(frame.sequence)) {
+      // RFC 9000 §19.15: a copy. A thousand of them cost nothing.
+    } else if (frame.sequence < this.#retirePriorTo) {
+      // RFC 9000 §19.15: retired on arrival.
+      this.#retire(frame.sequence);
+    } else {
       this.#spare.push({
         sequence: frame.sequence,
         id: ConnectionId.from(frame.connectionId),
         resetToken: frame.resetToken.slice(),
       });
     }
+    this.#note(frame.sequence);
     this.#retireOld();
     if (this.#spare.length + this.#bound.size + 1 > this.#limit) {
       throw transportError("CONNECTION_ID_LIMIT_ERROR", where, `more than ${this.#limit} connection ids`);
     }
+  }
+
+  /** Sequence numbers go up by one (RFC 9000 §5.1.1), so gaps are few; of too many, the oldest are filled. */
+  #note(sequence: number): void {
+    this.#seen.add(sequence, sequence + 1);
+    while (this.#seen.size > MAX_GAPS) this.#seen.add(this.#seen.end(0), this.#seen.start(1));
   }
 
   #retireOld(): void {
@@ -151,7 +171,7 @@ export class RemoteIds implements SequenceOwner {
       }
       this.#retire(this.#active.sequence);
       this.#active = next;
-      this.onResetToken?.(next.resetToken!);
+      this.onResetToken?.(next.resetToken);
     }
   }
 

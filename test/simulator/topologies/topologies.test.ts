@@ -12,7 +12,7 @@ import { portableEngine } from "../../../src/crypto/portable/index.ts";
 import { host, SimulatedNetwork } from "../../../src/sim/index.ts";
 import { ed25519Identity } from "../../../src/tls/testing/identity.ts";
 import { DONE, EchoClient, EchoServer } from "./workload.ts";
-import { Choices, clientAddress, randomWorld, SERVER } from "./world.ts";
+import { Choices, clientAddress, otherAddress, randomWorld, SERVER } from "./world.ts";
 
 const seeds = process.env.NAGARE_SEEDS?.split(",").map(Number) ?? Array.from({ length: 200 }, (_, i) => i + 1);
 
@@ -38,6 +38,7 @@ function run(seed: number): { digest: string } {
         host({
           name: `client ${n}`,
           address: clientAddress(n),
+          otherAddresses: [{ address: otherAddress(n) }],
           machine: client.endpoint,
           onEvent: (event, now) => client.handle(event, now),
         }),
@@ -46,6 +47,9 @@ function run(seed: number): { digest: string } {
   });
   for (const { client, at, to } of world.moves) {
     network.at(at, () => network.changeAddress(`client ${client}`, clientAddress(client), to));
+  }
+  for (const { client, at, to } of world.migrations) {
+    network.at(at, () => clients[client]!.connection.migrate(to, SERVER, network.now));
   }
   for (const client of clients) {
     const { connection, keyUpdates, abruptEnd, starts } = client;

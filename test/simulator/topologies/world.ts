@@ -45,6 +45,9 @@ export const SERVER: SocketAddress = { family: 4, host: "10.0.0.1", port: 443 };
 
 export const clientAddress = (index: number): SocketAddress => ({ family: 4, host: `10.1.${index}.1`, port: 50_000 });
 
+/** Every client has two addresses. */
+export const otherAddress = (index: number): SocketAddress => ({ family: 4, host: `10.1.${index}.3`, port: 50_000 });
+
 function randomLink(choose: Choices): LinkOptions {
   return {
     delay: choose.time(0, 60),
@@ -68,6 +71,8 @@ function randomLink(choose: Choices): LinkOptions {
 export interface World {
   readonly graph: (hosts: readonly NodeElement[]) => Graph;
   readonly clients: number;
+  /** Clients that move to another of their addresses, and when. */
+  readonly migrations: readonly { readonly client: number; readonly at: Instant; readonly to: SocketAddress }[];
   /** Clients whose address changes without their knowledge, and when. */
   readonly moves: readonly { readonly client: number; readonly at: Instant; readonly to: SocketAddress }[];
 }
@@ -89,7 +94,12 @@ export function randomWorld(choose: Choices): World {
   for (let n = 1; n < routers; n += 1) both(`router ${n}`, `router ${n - 1}`);
   both("router 0", "server");
   const moves: World["moves"][number][] = [];
+  const migrations: World["migrations"][number][] = [];
   for (let n = 0; n < clients; n += 1) {
+    for (let count = choose.chance(0.3) ? choose.whole(1, 3) : 0; count > 0; count -= 1) {
+      const to = choose.one([clientAddress(n), otherAddress(n)]);
+      migrations.push({ client: n, at: choose.time(STABLE, STABLE + 8_000) as number as Instant, to });
+    }
     const edge = `router ${choose.whole(0, routers - 1)}`;
     if (choose.chance(0.4)) {
       const times = Array.from({ length: choose.whole(0, 4) }, () => choose.time(STABLE, STABLE + 6_000));
@@ -105,5 +115,5 @@ export function randomWorld(choose: Choices): World {
       moves.push({ client: n, at: choose.time(STABLE, STABLE + 6_000) as number as Instant, to });
     }
   }
-  return { graph: (hosts) => ({ nodes: [...nodes, ...hosts], links: wires }), clients, moves };
+  return { graph: (hosts) => ({ nodes: [...nodes, ...hosts], links: wires }), clients, moves, migrations };
 }
