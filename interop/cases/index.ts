@@ -5,11 +5,13 @@ import { CERTIFICATE_CASES } from "./certificates.ts";
 import { chacha20 } from "./chacha20.ts";
 import { handshake } from "./handshake.ts";
 import { http2, http11 } from "./http-over-tcp.ts";
+import { hybrid } from "./hybrid.ts";
 import { keyUpdate } from "./key-update.ts";
 import { keylog } from "./keylog.ts";
 import { migration, rebinding } from "./migration.ts";
 import { multiplexing } from "./multiplexing.ts";
 import { page } from "./page.ts";
+import { resumption, zeroRtt } from "./resumption.ts";
 import { retry } from "./retry.ts";
 import { rollback } from "./rollback.ts";
 import { transfer } from "./transfer.ts";
@@ -26,6 +28,9 @@ export const CASES: readonly Case[] = [
   upgrade,
   migration,
   rebinding,
+  resumption,
+  zeroRtt,
+  hybrid,
   page,
   http2,
   http11,

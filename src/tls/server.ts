@@ -53,6 +53,8 @@ class TlsServer implements TlsHandshake {
   readonly #transcript: Transcript;
   #state: ServerState = { type: "START", retry: undefined };
   #transportParameters: Uint8Array | undefined;
+  /** What tickets must be bound to. */
+  #binding: number | undefined;
   /** On the clock of tickets. */
   #now = 0 as Instant;
 
@@ -137,7 +139,9 @@ class TlsServer implements TlsHandshake {
   ): ServerState {
     const hello = checkClientHello(parseBody(message, parseClientHello));
     if (retry !== undefined) checkRetriedHello(retry, hello);
-    const offered = findSession(this.#config.tickets, hello, this.#now);
+    const { tickets } = this.#config;
+    this.#binding ??= tickets?.binding?.() ?? 0;
+    const offered = findSession(tickets, hello, this.#binding, this.#now);
     // RFC 8446 §4.1.4: the suite of the HelloRetryRequest stays.
     const suite = retry?.suite ?? chooseSuite(this.#config, hello, offered?.contents.suite);
     const { group, share } = chooseGroup(this.#config, hello);
@@ -159,9 +163,8 @@ class TlsServer implements TlsHandshake {
       return { type: "WAIT_IDENTITY", retry, hello: message };
     }
     const choice = checkIdentity(hello, selected);
-    const keyPair = this.#config.engine.generateKeyPair(group, this.#config.rng);
-    const shared = keyPair.deriveShared(share);
-    if (shared === undefined) throw alertError("illegal_parameter", "key_share", "unusable public key");
+    const answer = this.#config.engine.answerShare(group, share, this.#config.rng);
+    if (answer === undefined) throw alertError("illegal_parameter", "key_share", "unusable public key");
     const schedule = new KeySchedule(this.#config.engine, suite.hash);
     const psk = offered && resume(this.#config.engine, offered, suite, hello, message.bytes, this.#transcript);
     const session = psk && offered;
@@ -175,9 +178,9 @@ class TlsServer implements TlsHandshake {
       this.#log(hello, "CLIENT_EARLY_TRAFFIC_SECRET", early);
       this.#channel.emit({ ...secret, level: EncryptionLevel.zeroRtt, direction: "read", secret: early });
     }
-    this.#sendServerHello(suite, GROUPS[group], keyPair.publicKey, session);
+    this.#sendServerHello(suite, GROUPS[group], answer.share, session);
 
-    const handshakeSecret = schedule.handshakeSecret(earlySecret, shared);
+    const handshakeSecret = schedule.handshakeSecret(earlySecret, answer.secret);
     const traffic = schedule.handshakeTraffic(handshakeSecret, this.#transcript.digest());
     this.#log(hello, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
     this.#log(hello, "SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);
@@ -326,6 +329,7 @@ class TlsServer implements TlsHandshake {
     const contents = {
       suite,
       psk,
+      binding: tickets.binding?.() ?? 0,
       issuedAt: this.#now,
       ageAdd: ticketAgeAdd,
       serverName,
