@@ -52,6 +52,31 @@ describe("a connection that may use ECN", () => {
     expect(server.stats.packetsLost).toBe(0);
   });
 
+  test.each([
+    { type: "codel", ecn: true },
+    { type: "red", minThreshold: 10, maxThreshold: 60, weight: 0.05, ecn: true },
+  ] as const)("keeps the queue of $type short", (queue) => {
+    const waits = (ecn: boolean) => {
+      const sent = new Map<Uint8Array, number>();
+      let longest = 0;
+      const result = run({
+        link: { ...LINK, queue: ecn ? queue : 400 },
+        config: { ecn },
+        capture: ({ what, datagram, direction, time }) => {
+          if (direction !== "backward" || time < seconds(1)) return;
+          if (what === "sent") sent.set(datagram.bytes, time);
+          if (what === "carried") longest = Math.max(longest, time - (sent.get(datagram.bytes) ?? time));
+        },
+      });
+      return { longest, server: result.server };
+    };
+    const marked = waits(true);
+    expect(marked.server.route.ecn.state).toBe("capable");
+    // 25 ms of propagation; a queue without marks grows until it overflows.
+    expect(marked.longest).toBeLessThan(millis(80));
+    expect(waits(false).longest).toBeGreaterThan(millis(100));
+  });
+
   test("disables ECN if marks are erased in transit", () => {
     const { server, marks } = run({ middle: [relay(remark(() => Ecn.notEct))] });
     expect(server.route.ecn.state).toBe("failed");

@@ -28,6 +28,8 @@ export interface TransferOptions {
   readonly link: LinkOptions;
   readonly maxVirtualTime: Micros;
   readonly config?: Partial<ConnectionConfig>;
+  /** Elements between the client and the link. */
+  readonly first?: readonly NetworkElement[];
   /** Elements between the link and the server. */
   readonly middle?: readonly NetworkElement[];
   readonly capture?: (record: CaptureRecord) => void;
@@ -129,6 +131,7 @@ export function transfer(options: TransferOptions): TransferResult {
     ...(options.capture === undefined ? {} : { capture: options.capture }),
     network: [
       host<EndpointEvent>({ name: "client", address: clientAddress, machine: client, onEvent: fetch }),
+      ...(options.first ?? []),
       link(options.link),
       ...(options.middle ?? []),
       host<EndpointEvent>({ name: "server", address: serverAddress, machine: server, onEvent: serve }),

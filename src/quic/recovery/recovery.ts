@@ -288,6 +288,11 @@ export class LossRecovery {
   #reportLost(space: SendSpace, lost: readonly SentPacket[], now: Instant): void {
     const { route } = lost[0]!;
     const { mtu, controller, rtt, ecn } = route;
+    if (route !== this.#routes.active && controller === this.#routes.active.controller) {
+      // RFC 9000 §9.4: what was lost on the old route, such as its probes, says nothing about the new one.
+      for (const { inFlight, size } of lost) if (inFlight) controller.onPacketsDiscarded(size);
+      return;
+    }
     const congestionLost: SentPacket[] = [];
     const notBefore = this.#persistentCongestionNotBefore(space, route);
     // RFC 9002 §7.6.1: includes max_ack_delay in every space.

@@ -53,6 +53,25 @@ describe("packets sent before a change of route", () => {
     expect(after.rtt.smoothed).toBe(millis(40));
   });
 
+  test("do not reduce a window that continues, when lost, but leave it", () => {
+    const { h, before, after } = migrated();
+    // Only the port has changed.
+    after.continueFrom(before);
+    h.send(application, ms(50));
+    expect(before.controller.bytesInFlight).toBe(13_200);
+    const { lost } = h.ack(application, [10, 10], ms(90));
+    expect(lost).toHaveLength(10);
+    expect([after.controller.ssthresh, after.controller.congestionWindow >= 12_000]).toEqual([
+      Number.POSITIVE_INFINITY,
+      true,
+    ]);
+    expect(after.controller.bytesInFlight).toBe(0);
+    // The loss of a packet on the new route counts.
+    for (let i = 0; i < 5; i += 1) h.send(application, ms(100));
+    h.ack(application, [15, 15], ms(140));
+    expect(after.controller.ssthresh).toBeLessThan(13_200);
+  });
+
   test("do not fill the new window", () => {
     const { h, before, after } = migrated();
     expect([before.controller.bytesInFlight, after.controller.bytesInFlight]).toEqual([12_000, 0]);

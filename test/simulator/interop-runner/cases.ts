@@ -1,8 +1,6 @@
 /**
  * The cases of the public QUIC interop runner, in its order: files, link and conditions. `pureFiles` are smaller ones for
  * the JavaScript engine, whose ciphers are slow.
- *
- * Missing until the feature exists: zerortt.
  */
 
 import { seconds } from "../../../src/base/time.ts";
@@ -26,18 +24,19 @@ import {
   repeatedClientHello,
   resumed,
   retried,
+  sentEarly,
   upgradedToVersion2,
   validatedPaths,
 } from "./checks.ts";
-import { files, KB, MB, type RequestedFile } from "./files.ts";
+import { files, filesWithLongNames, KB, MB, type RequestedFile } from "./files.ts";
 import type { CaseOptions } from "./run.ts";
 
 export interface Case extends Omit<CaseOptions, "connections" | "link"> {
   readonly name: string;
   readonly files: readonly RequestedFile[];
   readonly pureFiles?: readonly RequestedFile[];
-  /** Downloads each file on a connection of its own. */
-  readonly isMultiConnect?: boolean;
+  /** Downloads each file on a connection of its own; or the first one, and then all others. */
+  readonly connects?: "for each" | "twice";
   readonly link: () => CaseOptions["link"];
   readonly checks: readonly Check[];
 }
@@ -89,10 +88,19 @@ export const CASES: readonly Case[] = [
   {
     name: "resumption",
     files: files(5 * KB, 10 * KB),
-    isMultiConnect: true,
+    connects: "for each",
     link: simple,
     resumes: true,
     checks: [handshakes(2), resumed],
+  },
+  {
+    name: "zerortt",
+    files: filesWithLongNames(250, ...new Array<number>(40).fill(32)),
+    connects: "twice",
+    link: simple,
+    resumes: true,
+    sendsEarlyData: true,
+    checks: [handshakes(2), resumed, sentEarly],
   },
   {
     name: "http3",
@@ -129,7 +137,7 @@ export const CASES: readonly Case[] = [
     name: "handshakeloss",
     files: files(...new Array<number>(50).fill(KB)),
     pureFiles: files(...new Array<number>(20).fill(KB)),
-    isMultiConnect: true,
+    connects: "for each",
     link: () => scenarios.dropRate({ rate: 0.3 }),
     timeout: seconds(300),
     checks: [dropped("loss", 1)],
@@ -145,7 +153,7 @@ export const CASES: readonly Case[] = [
     name: "handshakecorruption",
     files: files(...new Array<number>(50).fill(KB)),
     pureFiles: files(...new Array<number>(20).fill(KB)),
-    isMultiConnect: true,
+    connects: "for each",
     link: () => scenarios.corruptRate({ rate: 0.3 }),
     timeout: seconds(300),
     checks: [],
@@ -207,10 +215,21 @@ export const CASES: readonly Case[] = [
 ];
 
 export function optionsOf(one: Case, wanted: readonly RequestedFile[]): CaseOptions {
-  const { name: _, files: __, pureFiles: ___, checks: ____, isMultiConnect = false, link, ...options } = one;
-  return { ...options, connections: isMultiConnect ? wanted.map((file) => [file]) : [wanted], link: link() };
+  const { name: _, files: __, pureFiles: ___, checks: ____, connects, link, ...options } = one;
+  return { ...options, connections: connectionsOf(connects, wanted), link: link() };
 }
 
-/** A multi-connect case counts its handshakes, although the end of some connections may be lost. */
+function connectionsOf(connects: Case["connects"], wanted: readonly RequestedFile[]): CaseOptions["connections"] {
+  switch (connects) {
+    case "for each":
+      return wanted.map((file) => [file]);
+    case "twice":
+      return [wanted.slice(0, 1), wanted.slice(1)];
+    default:
+      return [wanted];
+  }
+}
+
+/** With a connection for each file, counts handshakes only, since the end of some connections may be lost. */
 export const checksOf = (one: Case, wanted: readonly RequestedFile[]): readonly Check[] =>
-  one.isMultiConnect === true ? [handshakesOnly(wanted.length), ...one.checks] : one.checks;
+  one.connects === "for each" ? [handshakesOnly(wanted.length), ...one.checks] : one.checks;

@@ -81,6 +81,14 @@ export const resumed: Check = ({ evidence }) => {
   expect(others).toEqual([]);
 };
 
+/** The requests of the second connection are early: what the client sends in 1-RTT packets is small. */
+export const sentEarly: Check = ({ evidence }) => {
+  const bytes = (form: "zero-rtt" | "one-rtt"): number =>
+    evidence.sentBy("client", form).reduce((sum, { size }) => sum + size, 0);
+  expect(bytes("zero-rtt")).toBeGreaterThan(0);
+  expect(bytes("one-rtt")).toBeLessThanOrEqual(5_000);
+};
+
 /** RFC 9368: the client's first Initial is of version 1, the rest of the handshake of version 2. */
 export const upgradedToVersion2: Check = ({ evidence }) => {
   expect(evidence.sentBy("client", "initial")[0]!.version).toBe(VERSION_1);

@@ -23,6 +23,8 @@ export interface SentPacket {
   readonly form: PacketForm;
   /** 0 in 1-RTT packets. */
   readonly version: number;
+  /** Bytes, including header and tag. */
+  readonly size: number;
   /** -1 for packets without a number, such as Retry. */
   readonly packetNumber: number;
   readonly destination: string;
@@ -65,6 +67,7 @@ function seen(frame: Frame): SeenFrame {
 
 /** The length of connection ids in short headers. */
 const ID_LENGTH = 8;
+const TRACED: readonly PacketForm[] = ["initial", "zero-rtt", "handshake", "one-rtt"];
 const SAMPLE_LENGTH = 16;
 const KEY_PHASE = 0x04;
 
@@ -131,13 +134,14 @@ export class Evidence {
       const header = parsePacketHeader(bytes, at, bytes.length, ID_LENGTH, true);
       // Padding of the datagram, or a stateless reset.
       if (header === undefined) break;
-      const isTraced = header.form === "initial" || header.form === "handshake" || header.form === "one-rtt";
+      const isTraced = TRACED.includes(header.form);
       const traced = isTraced ? this.#traced[side].shift() : undefined;
       this.packets.push({
         side,
         time,
         form: header.form,
         version: header.version,
+        size: header.end - header.start,
         packetNumber: traced?.packetNumber ?? -1,
         destination: toHex(header.destination),
         source: toHex(header.source),

@@ -21,8 +21,12 @@ export interface RequestedFile {
 export const files = (...sizes: number[]): RequestedFile[] =>
   sizes.map((size, index) => ({ path: `/${index}-${size}`, size }));
 
+/** Files whose paths have this length. */
+export const filesWithLongNames = (length: number, ...sizes: number[]): RequestedFile[] =>
+  files(...sizes).map(({ path, size }) => ({ path: `${path}-`.padEnd(length, "x"), size }));
+
 export function sizeOf(path: string): number {
-  const size = /^\/\d+-(\d+)$/.exec(path)?.[1];
+  const size = /^\/\d+-(\d+)(?:-x*)?$/.exec(path)?.[1];
   if (size === undefined) throw new Error(`there is no file ${path}`);
   return Number(size);
 }

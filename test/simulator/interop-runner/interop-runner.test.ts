@@ -22,6 +22,7 @@ import {
   repeatedClientHello,
   resumed,
   retried,
+  sentEarly,
   upgradedToVersion2,
   validatedPaths,
 } from "./checks.ts";
@@ -55,6 +56,7 @@ describe("the conditions", () => {
       repeatedClientHello,
       resumed,
       retried,
+      sentEarly,
       upgradedToVersion2,
       dropped: dropped("loss", 1),
       goodput: goodput(9),

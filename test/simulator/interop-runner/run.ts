@@ -26,6 +26,7 @@ import {
   type ClientSession,
   createTlsClient,
   createTlsServer,
+  MemoryStrikeRegister,
   TicketKeys,
   type TlsIdentity,
 } from "../../../src/tls/index.ts";
@@ -57,6 +58,8 @@ export interface CaseOptions {
   readonly version?: number;
   /** Each connection resumes the session of the one before. */
   readonly resumes?: boolean;
+  /** Resumed connections send their requests in 0-RTT packets. */
+  readonly sendsEarlyData?: boolean;
   /** The server prefers another address of its own, to which the client moves. */
   readonly prefersAddress?: boolean;
   /** Another client that downloads from another server over the same link. */
@@ -128,7 +131,11 @@ class Pair {
     const protocol = options.protocol ?? "hq-interop";
     const { cipherSuites } = options;
     const suites = cipherSuites === undefined ? {} : { cipherSuites };
-    const tickets = { keys: new TicketKeys(engine, new Uint8Array(32).fill(1), rng) };
+    const early = { context: new Uint8Array(1), register: new MemoryStrikeRegister() };
+    const tickets = {
+      keys: new TicketKeys(engine, new Uint8Array(32).fill(1), rng),
+      earlyData: options.sendsEarlyData === true ? early : undefined,
+    };
     const traced =
       evidence === undefined ? {} : { trace: (_: unknown, role: "client" | "server") => evidence.trace(role) };
     this.server = new Endpoint({
@@ -181,6 +188,7 @@ class Pair {
             transportParameters,
             serverName: "server.test",
             session: this.#session,
+            earlyData: this.#options.sendsEarlyData === true,
             keyLog: keyUpdateAfter !== undefined,
           }),
       },
@@ -199,9 +207,6 @@ class Pair {
       case "key-log":
         this.#evidence?.keyLog.push(event.line);
         return;
-      case "preferred-address":
-        expectMigration(connection.migrate(this.addresses.client, event.addresses[0]!, now));
-        break;
       case "session":
         this.#session = event.session;
         break;
