@@ -207,6 +207,9 @@ class Pair {
       case "key-log":
         this.#evidence?.keyLog.push(event.line);
         return;
+      case "preferred-address":
+        expectMigration(connection.migrate(this.addresses.client, event.addresses[0]!, now));
+        break;
       case "session":
         this.#session = event.session;
         break;
