@@ -10,14 +10,13 @@ import { ProtocolError } from "../../base/errors.ts";
 import type { Instant, Micros } from "../../base/time.ts";
 import type { TlsIdentity } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
-import { type DatagramFacts, Datagrams } from "../datagram/index.ts";
+import type { DatagramFacts } from "../datagram/index.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
-import { OneRttKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
-import { emitTransportParameters, type TransportParameters } from "../params/index.ts";
+import type { TransportParameters } from "../params/index.ts";
 import type { IssuedConnectionId, PathChooser, PathSpace, Paths } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
-import { type SendPriority, type SendSession, type SendSource, type StreamFacts, StreamSet } from "../streams/index.ts";
+import type { SendPriority, SendSession, SendSource, StreamFacts } from "../streams/index.ts";
 import type {
   CloseReason,
   DatagramFlow,
@@ -29,27 +28,19 @@ import type {
   StreamTransport,
 } from "../transport.ts";
 import type { MigrationRefusal } from "./active-migration.ts";
-import { Closing } from "./close.ts";
-import { ConnectionFrames } from "./connection-frames.ts";
-import { ConnectionVersion } from "./connection-version.ts";
-import { EarlyData } from "./early-data.ts";
-import { Establishment, type HandshakeFacts } from "./establishment.ts";
+import { assemble } from "./assembly.ts";
+import type { Establishment, HandshakeFacts } from "./establishment.ts";
 import { EventQueue } from "./event-queue.ts";
-import { FrameRouter } from "./frame-router.ts";
-import { Handshake } from "./handshake.ts";
-import { HandshakeSpaces } from "./handshake-spaces.ts";
-import { IdleTimer } from "./idle.ts";
-import { Migration } from "./migration.ts";
+import type { Handshake } from "./handshake.ts";
+import type { Migration } from "./migration.ts";
 import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
-import { maxPacketPayload } from "./packet-builder.ts";
-import { PacketReceiver } from "./packet-receiver.ts";
-import { PacketSender } from "./packet-sender.ts";
-import { announcedParameters } from "./parameters.ts";
+import type { PacketReceiver } from "./packet-receiver.ts";
+import type { PacketSender } from "./packet-sender.ts";
 import type { ConnectionParts } from "./parts.ts";
-import { PathFactory, type PathOptions, type RouteAddresses } from "./path-factory.ts";
+import type { PathFactory, PathOptions, RouteAddresses } from "./path-factory.ts";
 import { ConnectionStats } from "./stats.ts";
-import { ConnectionTimers } from "./timers.ts";
-import { ExcessiveLoad, WorkBudget } from "./work-budget.ts";
+import type { ConnectionTimers } from "./timers.ts";
+import { ExcessiveLoad } from "./work-budget.ts";
 
 export class Connection implements StreamTransport, DatagramTransport {
   readonly role: "client" | "server";
@@ -68,85 +59,28 @@ export class Connection implements StreamTransport, DatagramTransport {
   #excessiveLoadCode: VarInt | undefined;
 
   constructor(options: ConnectionOptions) {
-    const { role, config, now } = options;
+    const { role, now } = options;
     this.role = role;
     this.#now = now;
     this.#options = options;
-    const spaces = new HandshakeSpaces(config);
-    const streams = new StreamSet({
-      role,
-      limits: config.limits,
-      emit: (event) => this.#emit(event),
-      smoothedRtt: () => (this.route.rtt.hasSample ? this.route.rtt.smoothed : (0 as Micros)),
-    });
-    const datagrams = new Datagrams(
-      {
-        places: streams.scheduler,
-        now: () => this.#now,
-        maxFrame: () => maxPacketPayload(this.#parts.paths.primary),
-        onReadable: () => this.#emit({ type: "datagram-readable" }),
-        onWake: () => this.#options.onWake(),
-      },
-      config.datagrams,
-    );
-    const oneRtt = new OneRttKeys(config.engine, this, config);
-    const version = new ConnectionVersion(options);
-    const tls = options.createTls(
-      (client) => {
-        if (client !== undefined) establishment.chooseVersion(client);
-        const parameters = announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
-        return emitTransportParameters(parameters, { grease: config.rng });
-      },
-      { remote: options.remote, version: () => version.current },
-    );
-    const establishment = new Establishment({
-      options,
+    const assembly = assemble(options, {
+      stats: this.stats,
       now: () => this.#now,
       emit: (event) => this.#emit(event),
       abandon: (reason) => this.#abandon(reason),
-      applyPeerParameters: (parameters) => this.#pathFactory.applyPeerParameters(this.#parts.paths, parameters),
-    });
-    const handshake = new Handshake(role, tls, spaces, () => establishment.expectedIds(), establishment);
-    this.#pathFactory = new PathFactory(options, spaces, handshake);
-    const paths = this.#pathFactory.primary();
-    this.#parts = {
-      role,
-      version,
-      config,
-      paths,
-      spaces,
-      early: new EarlyData(role),
-      oneRtt,
-      streams,
-      datagrams,
-      handshake,
-      closing: new Closing(),
-      idle: new IdleTimer(config.maxIdleTimeout, now),
-      stats: this.stats,
-      work: new WorkBudget(now),
-      trace: options.trace,
-      sourceId: options.sourceId,
-    };
-    this.#migration = new Migration(this.#parts, this.#pathFactory, (event) => this.#emit(event));
-    const frames = new ConnectionFrames();
-    const router = new FrameRouter(this.#parts, frames, {
-      peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,
-      confirmHandshake: () => establishment.confirmHandshake(),
       drain: (reason) => this.#drain(reason),
-      handlePathResponse: (data, now) => this.#migration.handlePathResponse(data, now),
     });
-    this.#timers = new ConnectionTimers(this.#parts, router, this.#migration, now, {
-      abandon: (reason) => this.#abandon(reason),
-      onSilence: (probeTimeouts) => this.#emit({ type: "silence", probeTimeouts }),
-    });
-    this.#receiver = new PacketReceiver(this.#parts, establishment, router, this.#migration, options.inbound);
-    this.#sender = new PacketSender(this.#parts, frames, establishment, options.outbound);
-    this.#establishment = establishment;
-    establishment.attach({ parts: this.#parts, receiver: this.#receiver, sender: this.#sender, router, frames });
-    establishment.installInitialKeys();
+    const { parts, timers } = assembly;
+    this.#parts = parts;
+    this.#timers = timers;
+    this.#receiver = assembly.receiver;
+    this.#sender = assembly.sender;
+    this.#establishment = assembly.establishment;
+    this.#pathFactory = assembly.pathFactory;
+    this.#migration = assembly.migration;
     const { local, remote } = options;
-    options.trace?.({ type: "quic:connection-started", role, version: version.original, local, remote }, now);
-    if (role === "client") this.#guard(now, () => handshake.start(now));
+    options.trace?.({ type: "quic:connection-started", role, version: parts.version.original, local, remote }, now);
+    if (role === "client") this.#guard(now, () => parts.handshake.start(now));
   }
 
   // ── Facts ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,139 @@
+/** Creates the owners of a connection's state and connects them with each other. */
+
+import type { Instant, Micros } from "../../base/time.ts";
+import { Datagrams } from "../datagram/index.ts";
+import { OneRttKeys } from "../keys/index.ts";
+import { emitTransportParameters } from "../params/index.ts";
+import { StreamSet } from "../streams/index.ts";
+import type { CloseReason } from "../transport.ts";
+import { Closing } from "./close.ts";
+import { ConnectionFrames } from "./connection-frames.ts";
+import { ConnectionVersion } from "./connection-version.ts";
+import { EarlyData } from "./early-data.ts";
+import { Establishment } from "./establishment.ts";
+import { FrameRouter } from "./frame-router.ts";
+import { Handshake } from "./handshake.ts";
+import { HandshakeSpaces } from "./handshake-spaces.ts";
+import { IdleTimer } from "./idle.ts";
+import { Migration } from "./migration.ts";
+import type { ConnectionEvent, ConnectionOptions } from "./options.ts";
+import { maxPacketPayload } from "./packet-builder.ts";
+import { PacketReceiver } from "./packet-receiver.ts";
+import { PacketSender } from "./packet-sender.ts";
+import { announcedParameters } from "./parameters.ts";
+import type { ConnectionParts } from "./parts.ts";
+import { PathFactory } from "./path-factory.ts";
+import type { ConnectionStats } from "./stats.ts";
+import { ConnectionTimers } from "./timers.ts";
+import { WorkBudget } from "./work-budget.ts";
+
+/** What the owners of state need of the connection itself. */
+export interface ConnectionHost {
+  readonly stats: ConnectionStats;
+  now(): Instant;
+  emit(event: ConnectionEvent): void;
+  abandon(reason: CloseReason): void;
+  drain(reason: CloseReason): void;
+}
+
+export interface Assembly {
+  readonly parts: ConnectionParts;
+  readonly receiver: PacketReceiver;
+  readonly sender: PacketSender;
+  readonly establishment: Establishment;
+  readonly pathFactory: PathFactory;
+  readonly migration: Migration;
+  readonly timers: ConnectionTimers;
+}
+
+export function assemble(options: ConnectionOptions, host: ConnectionHost): Assembly {
+  const { role, config, now } = options;
+  const emit = (event: ConnectionEvent): void => host.emit(event);
+  const abandon = (reason: CloseReason): void => host.abandon(reason);
+  const spaces = new HandshakeSpaces(config);
+  const version = new ConnectionVersion(options);
+  const tls = options.createTls(
+    (client) => {
+      if (client !== undefined) establishment.chooseVersion(client);
+      const parameters = announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
+      return emitTransportParameters(parameters, { grease: config.rng });
+    },
+    { remote: options.remote, version: () => version.current },
+  );
+  const establishment = new Establishment({
+    options,
+    now: () => host.now(),
+    emit,
+    abandon,
+    applyPeerParameters: (parameters) => pathFactory.applyPeerParameters(paths, parameters),
+  });
+  const handshake = new Handshake(role, tls, spaces, () => establishment.expectedIds(), establishment);
+  const pathFactory = new PathFactory(options, spaces, handshake);
+  const paths = pathFactory.primary();
+  const streams = new StreamSet({
+    role,
+    limits: config.limits,
+    emit,
+    smoothedRtt: () => {
+      const { rtt } = paths.primary.routes.active;
+      return rtt.hasSample ? rtt.smoothed : (0 as Micros);
+    },
+  });
+  const datagrams = new Datagrams(
+    {
+      places: streams.scheduler,
+      now: () => host.now(),
+      maxFrame: () => maxPacketPayload(paths.primary),
+      onReadable: () => emit({ type: "datagram-readable" }),
+      onWake: () => options.onWake(),
+    },
+    config.datagrams,
+  );
+  const oneRtt = new OneRttKeys(
+    config.engine,
+    {
+      get isHandshakeConfirmed() {
+        return handshake.isConfirmed;
+      },
+      get probeTimeout() {
+        return timers.probeTimeout;
+      },
+    },
+    config,
+  );
+  const parts: ConnectionParts = {
+    role,
+    version,
+    config,
+    paths,
+    spaces,
+    early: new EarlyData(role),
+    oneRtt,
+    streams,
+    datagrams,
+    handshake,
+    closing: new Closing(),
+    idle: new IdleTimer(config.maxIdleTimeout, now),
+    stats: host.stats,
+    work: new WorkBudget(now),
+    trace: options.trace,
+    sourceId: options.sourceId,
+  };
+  const migration = new Migration(parts, pathFactory, emit);
+  const frames = new ConnectionFrames();
+  const router = new FrameRouter(parts, frames, {
+    peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,
+    confirmHandshake: () => establishment.confirmHandshake(),
+    drain: (reason) => host.drain(reason),
+    handlePathResponse: (data, at) => migration.handlePathResponse(data, at),
+  });
+  const timers = new ConnectionTimers(parts, router, migration, now, {
+    abandon,
+    onSilence: (probeTimeouts) => emit({ type: "silence", probeTimeouts }),
+  });
+  const receiver = new PacketReceiver(parts, establishment, router, migration, options.inbound);
+  const sender = new PacketSender(parts, frames, establishment, options.outbound);
+  establishment.attach({ parts, receiver, sender, router, frames });
+  establishment.installInitialKeys();
+  return { parts, receiver, sender, establishment, pathFactory, migration, timers };
+}
