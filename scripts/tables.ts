@@ -5,9 +5,10 @@ import { SYSTEMS, type System } from "../src/cli/tour/systems.ts";
 /** The missing parts of built systems. */
 const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: string }>> = {
   quic: {
-    en: "0-RTT and resumption, active migration by clients, server push",
-    ja: "0-RTT と再開、クライアント自身によるマイグレーション、サーバープッシュ",
+    en: "0-RTT and resumption, server push",
+    ja: "0-RTT と再開、サーバープッシュ",
   },
+  "quic-v2": { en: "the Alt-Svc parameter quicv", ja: "Alt-Svc の quicv パラメーター" },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
 };
 
@@ -57,10 +58,10 @@ const WORDS = {
 
 function markdown(language: "en" | "ja"): string {
   const words = WORDS[language];
-  const rows = SYSTEMS.map(({ name, title, specs, shownAgainst, status }) => {
+  const rows = SYSTEMS.map(({ name, title, specs, shownAgainst, status, page = name }) => {
     const missing = MISSING[name];
     const built = `${words.built}; ${words.missing}: ${missing?.[language] ?? ""}`;
-    const label = status === "built" ? `[${title}](docs/proposals/${name}.md)` : title;
+    const label = status === "built" ? `[${title}](docs/proposals/${page}.md)` : title;
     return `| ${label} | ${specs.join(", ")} | ${shownAgainst.join(", ")} | ${status === "built" ? built : words.planned} |`;
   });
   return [

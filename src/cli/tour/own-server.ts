@@ -2,7 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { serve } from "../../edge/serve.ts";
+import { type ServeOptions, serve } from "../../edge/serve.ts";
 import { type DevelopmentIdentity, developmentIdentity } from "../../host/certificates/index.ts";
 import type { RowContext } from "./row.ts";
 
@@ -19,7 +19,10 @@ export interface OwnServer extends AsyncDisposable {
   readonly sha256: string;
 }
 
-export async function startOwnServer(context: RowContext, onKeyLog?: (line: string) => void): Promise<OwnServer> {
+export async function startOwnServer(
+  context: RowContext,
+  options: Pick<ServeOptions, "quic"> = {},
+): Promise<OwnServer> {
   const identity = await developmentIdentity({ directory: context.directory });
   const file = randomBytes(FILE_SIZE);
   const server = await serve(
@@ -29,7 +32,7 @@ export async function startOwnServer(context: RowContext, onKeyLog?: (line: stri
       cert: identity.cert,
       key: identity.key,
       log: () => {},
-      ...(onKeyLog === undefined ? {} : { onKeyLog }),
+      ...options,
     },
     (request, { protocol }) => {
       const { pathname } = new URL(request.url);

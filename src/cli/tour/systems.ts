@@ -11,6 +11,8 @@ export interface System {
   readonly folders: readonly string[];
   readonly shownAgainst: readonly string[];
   readonly status: "built" | "not built";
+  /** The page in docs/proposals, if it does not have the system's name. */
+  readonly page?: string;
 }
 
 export const SYSTEMS: readonly System[] = [
@@ -30,13 +32,15 @@ export const SYSTEMS: readonly System[] = [
     shownAgainst: ["tshark"],
     status: "built",
   },
-  planned(
-    "quic-v2",
-    "QUIC v2 and version negotiation",
-    ["RFC 9368", "RFC 9369"],
-    ["quic", "http"],
-    ["ngtcp2", "tshark"],
-  ),
+  {
+    name: "quic-v2",
+    title: "QUIC v2 and version negotiation",
+    specs: ["RFC 9368", "RFC 9369"],
+    folders: ["quic"],
+    shownAgainst: ["own client", "gtlsclient"],
+    page: "version-2",
+    status: "built",
+  },
   planned(
     "datagrams",
     "HTTP Datagrams, capsules, CONNECT-UDP",
