@@ -5,6 +5,7 @@ import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { type ServeOptions, serve } from "../edge/serve.ts";
 import type { Authority, Issued } from "../host/client/testing/certificates.ts";
 import { testCertificate } from "../host/client/testing/servers.ts";
+import { freePort } from "../host/udp/free-port.ts";
 import { type Client, createClient } from "./index.ts";
 
 let authority: Authority;
@@ -142,6 +143,18 @@ describe("a server's preferred address", () => {
     await migrate(client, "127.0.0.7");
     expect((await where()).client).toBe("127.0.0.7");
   });
+
+  test.each<Engine>(["auto", "portable"])(
+    "may have the port of a server on all addresses (engine %s)",
+    async (engine) => {
+      const port = await freePort();
+      const quic = { preferredAddress: [{ host: "127.0.0.2", port }] };
+      const { client, where } = await world({ engine, port, host: "0.0.0.0", quic });
+      await where();
+      await vi.waitUntil(() => connection(client).remoteAddress === "127.0.0.2");
+      expect((await where()).server).toBe(port);
+    },
+  );
 
   test.each([
     [[{ host: "localhost", port: 1 }], "is not an IP address"],

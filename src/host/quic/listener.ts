@@ -1,5 +1,6 @@
 /** A server's listener for HTTP/3, or other protocols over QUIC: one QUIC endpoint on all bound UDP addresses. */
 
+import type { SocketAddress } from "../../base/datagrams.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import {
   type Connection,
@@ -78,18 +79,27 @@ export class QuicListener implements ManagedListener {
   /** Binds the preferred addresses too, which the endpoint must know. */
   async #openAll(engine: CryptoEngine, socket: UdpSocket): Promise<QuicDriver> {
     const sockets = [socket];
+    const preferred: SocketAddress[] = [];
     try {
       for (const { host, port } of this.#options.quic?.preferredAddress ?? []) {
-        sockets.push(await this.#environment.bind(port, host));
+        const address: SocketAddress = { family: host.includes(":") ? 6 : 4, host, port };
+        if (isOnAllAddresses(socket) && port === socket.address.port) {
+          preferred.push(address);
+          continue;
+        }
+        const own = await this.#environment.bind(port, host);
+        sockets.push(own);
+        preferred.push(own.address);
       }
     } catch (error) {
       await Promise.all(sockets.map((each) => each.close()));
       throw error;
     }
-    return this.#open(engine, socket, sockets.slice(1));
+    return this.#open(engine, sockets, preferred);
   }
 
-  #open(engine: CryptoEngine, socket: UdpSocket, preferred: readonly UdpSocket[]): QuicDriver {
+  #open(engine: CryptoEngine, sockets: readonly UdpSocket[], preferred: readonly SocketAddress[]): QuicDriver {
+    const socket = sockets[0]!;
     const { onKeyLog, retry, limits, resetKey, admits, quic, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
     const { rng } = this.#environment;
     const endpoint = new Endpoint({
@@ -125,7 +135,7 @@ export class QuicListener implements ManagedListener {
           }),
       },
     });
-    const driver = new QuicDriver(endpoint, [socket, ...preferred], this.#environment);
+    const driver = new QuicDriver(endpoint, sockets, this.#environment);
     driver.onFault = this.#options.onFault ?? reportFault;
     driver.onAccept = (connection) => {
       const accepted = new AcceptedConnection(connection, driver, {
@@ -229,7 +239,10 @@ export class QuicListener implements ManagedListener {
   }
 }
 
-function preferredAddresses(sockets: readonly UdpSocket[]): PreferredAddresses {
-  const [ipv4, ipv6] = [4, 6].map((family) => sockets.find(({ address }) => address.family === family)?.address);
+/** A server on all addresses listens on those of the other family too. */
+const isOnAllAddresses = ({ address: { host } }: UdpSocket): boolean => host === "::" || host === "0.0.0.0";
+
+function preferredAddresses(addresses: readonly SocketAddress[]): PreferredAddresses {
+  const [ipv4, ipv6] = [4, 6].map((family) => addresses.find((address) => address.family === family));
   return { ipv4, ipv6 };
 }
