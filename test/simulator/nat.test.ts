@@ -43,4 +43,22 @@ describe("a NAT that changes its mapping", () => {
     expect(result.server.remoteAddress.host).toBe(OUTSIDE);
     expect(result.client.stats.migrations).toBe(0);
   });
+
+  test.each([1, 2, 3])(
+    "every second costs a download little time: lost challenges are not congestion (seed %i)",
+    (seed) => {
+      const time = (middle: readonly NetworkElement[]): number =>
+        transfer({
+          seed,
+          bytes: 12_000_000,
+          link: { delay: millis(25), rate: 20e6, queue: 100 },
+          middle,
+          maxVirtualTime: seconds(120),
+        }).time;
+      const undisturbed = time([]);
+      expect(time([rebindingNat(millis(500) as number as Instant, seconds(1)).element])).toBeLessThan(
+        1.3 * undisturbed,
+      );
+    },
+  );
 });

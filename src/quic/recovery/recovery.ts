@@ -288,6 +288,12 @@ export class LossRecovery {
   #reportLost(space: SendSpace, lost: readonly SentPacket[], now: Instant): void {
     const { route } = lost[0]!;
     const { mtu, controller, rtt, ecn } = route;
+    const { active } = this.#routes;
+    // RFC 9000 §9.4: what was sent on a former route says nothing about the active one, even if they share a controller.
+    if (route !== active && controller === active.controller) {
+      this.#forgive(space, lost, now);
+      return;
+    }
     const congestionLost: SentPacket[] = [];
     const notBefore = this.#persistentCongestionNotBefore(space, route);
     // RFC 9002 §7.6.1: includes max_ack_delay in every space.
@@ -310,6 +316,15 @@ export class LossRecovery {
     if (congestionLost.length === 0) return;
     this.#reduceWindow(space, congestionLost, persistent, now);
     if (mtu.onPacketsLost(largestSize)) route.applyMaxDatagramSize();
+  }
+
+  #forgive(space: SendSpace, lost: readonly SentPacket[], now: Instant): void {
+    const { mtu, controller } = lost[0]!.route;
+    for (const packet of lost) {
+      if (isMtuProbe(space.kind, packet)) mtu.onProbeLost();
+      else space.lost.remember(packet, now);
+      if (packet.inFlight) controller.onPacketsDiscarded(packet.size);
+    }
   }
 
   #reduceWindow(space: SendSpace, lost: readonly SentPacket[], persistent: boolean, now: Instant): void {
