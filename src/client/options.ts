@@ -18,6 +18,11 @@ export interface ClientOptions {
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
   /** If false, accepts any certificate, and thus any impostor. Default: true. */
   readonly rejectUnauthorized?: boolean;
+  /**
+   * True to send GET, HEAD and OPTIONS requests without content in 0-RTT when an HTTP/3 session is resumed. It saves a round
+   * trip, but an attacker can make a server see them twice (RFC 8470). Default: false; sessions are resumed nevertheless.
+   */
+  readonly earlyData?: boolean;
   /** Called with each TLS key log line (RFC 9850), for TCP and QUIC. The lines allow decrypting the traffic. */
   readonly keylog?: ((line: string) => void) | undefined;
   /** Resolves a host and port to addresses instead of the system's lookup. */
@@ -76,6 +81,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     protocols: allowed,
     ca: pemList(options.ca),
     rejectUnauthorized: options.rejectUnauthorized ?? true,
+    earlyData: options.earlyData ?? false,
     keylog: options.keylog,
     resolve: options.resolve,
     connectTimeout: duration("connectTimeout", options.connectTimeout ?? 10_000),

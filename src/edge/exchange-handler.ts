@@ -75,6 +75,12 @@ class RequestExchange implements ServerExchange {
   get connection(): ConnectionInfo | undefined {
     return this.#context.connection;
   }
+  get earlyData(): boolean {
+    return this.#context.earlyData;
+  }
+  get confirmed(): Promise<void> {
+    return this.#context.confirmed;
+  }
   get status(): number | undefined {
     return this.#status;
   }

@@ -12,7 +12,7 @@ import {
 import { describeFault, detach, type Fault, guard } from "../host/guard.ts";
 import type { HttpVersion } from "../host/http/exchange.ts";
 import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts";
-import type { BoundAddress, RetryPolicy } from "../host/http/listener.ts";
+import type { BoundAddress, EarlyDataPolicy, RetryPolicy } from "../host/http/listener.ts";
 import type { AltSvcOptions } from "../host/listen/alt-svc.ts";
 import { ServeError } from "../host/listen/errors.ts";
 import type { QuicServerOptions } from "../host/quic/quic-options.ts";
@@ -53,10 +53,21 @@ export interface ServeOptions {
   /** When QUIC clients must prove their address first. The default, "auto", means under load. */
   readonly retry?: RetryPolicy;
   /**
-   * The secret for stateless resets (RFC 9000 §10.3.2): a server restarted with the same key ends the HTTP/3 connections of
-   * its previous run immediately. At least 32 secret bytes, or "kept" for a key in the user's cache folder.
+   * The secret from which HTTP/3's keys are derived. A server restarted with the same one ends the connections of its previous
+   * run immediately (stateless reset, RFC 9000 §10.3.2) and accepts its session tickets and address tokens, as do servers
+   * that share it. At least 32 secret bytes, or "kept" for a key in the user's cache folder.
    */
   readonly resetKey?: Uint8Array | "kept";
+  /**
+   * Which requests are accepted in 0-RTT data of HTTP/3, which may be replayed (RFC 8470): "safe" (the default) only GET, HEAD
+   * and OPTIONS, while others get a 425; "all" leaves the decision to the handler (`context.earlyData`); "off" none.
+   */
+  readonly earlyData?: EarlyDataPolicy;
+  /**
+   * A folder in which all servers with the same `resetKey` note the early data that they accepted, so that it is accepted
+   * once. With "kept", one in the user's cache folder by default; with other keys none, and early data is rejected.
+   */
+  readonly earlyDataRegister?: string;
   /** The versions of QUIC, for HTTP/3. */
   readonly quic?: QuicServerOptions;
   /**
@@ -90,6 +101,8 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   altSvc: true,
   cert: true,
   engine: true,
+  earlyData: true,
+  earlyDataRegister: true,
   fetch: true,
   host: true,
   hostname: true,
@@ -158,6 +171,8 @@ export async function serve(
       quic,
       resetKey: await resetKeyOf(options),
       engine,
+      earlyData: earlyDataOf(options),
+      strikeRegister: await registerOf(options),
       altSvc,
       stallTimeout,
       memoryLimit,
@@ -195,6 +210,17 @@ async function resetKeyOf({ resetKey }: ServeOptions): Promise<Uint8Array | unde
   if (resetKey === "kept") return (await keptResetKey()).key;
   if (resetKey instanceof Uint8Array && resetKey.length >= RESET_KEY_LENGTH) return resetKey;
   throw new ServeError("OPTION_INVALID", `resetKey takes ${RESET_KEY_LENGTH} bytes or more, or "kept"`);
+}
+
+function earlyDataOf({ earlyData }: ServeOptions): EarlyDataPolicy | undefined {
+  if (earlyData === undefined || ["off", "safe", "all"].includes(earlyData)) return earlyData;
+  throw new ServeError("OPTION_INVALID", `earlyData is "off", "safe" or "all", not ${JSON.stringify(earlyData)}`);
+}
+
+async function registerOf({ resetKey, earlyData, earlyDataRegister }: ServeOptions) {
+  if (earlyData === "off" || (earlyDataRegister === undefined && resetKey !== "kept")) return undefined;
+  const { keptRegister, openRegister } = await import("../host/quic/strike-directory.ts");
+  return earlyDataRegister === undefined ? keptRegister() : openRegister(earlyDataRegister);
 }
 
 /** Returns the given certificates, or the development certificate. */

@@ -6,13 +6,14 @@ import { type CertificateSource, Certificates, type Identities } from "../host/c
 import type { EngineChoice } from "../host/engine/choice.ts";
 import { describeFault, type Fault } from "../host/guard.ts";
 import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
-import type { BoundAddress, Listener, RetryPolicy } from "../host/http/listener.ts";
+import type { BoundAddress, EarlyDataPolicy, Listener, RetryPolicy } from "../host/http/listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { type AltSvcOptions, altSvcField, checkAltSvc } from "../host/listen/alt-svc.ts";
 import { type Binding, type Bound, bindAll } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
 import { checkServerOptions, type QuicServerOptions } from "../host/quic/quic-options.ts";
 import { duration, Timer } from "../host/timer.ts";
+import type { StrikeRegister } from "../tls/index.ts";
 import { printable } from "../wire/printable.ts";
 import { TRANSPORTS, type Transport } from "./transports.ts";
 
@@ -42,6 +43,8 @@ export interface ListenOptions {
   readonly onKeyLog?: ((line: string) => void) | undefined;
   readonly retry?: RetryPolicy | undefined;
   readonly resetKey?: Uint8Array | undefined;
+  readonly earlyData?: EarlyDataPolicy | undefined;
+  readonly strikeRegister?: StrikeRegister | undefined;
   readonly quic?: QuicServerOptions | undefined;
   /** HTTP/3: what opens sockets and protects packets. */
   readonly engine?: EngineChoice | undefined;
@@ -156,7 +159,8 @@ function checkQuic(quic: QuicServerOptions = {}): void {
 
 /** Listens on every transport, and passes exchanges to `service`. */
 export async function startServer(options: ListenOptions, service: Service): Promise<Server> {
-  const { port, host, protocols, onKeyLog, retry, resetKey, quic, engine, stallTimeout } = options;
+  const { port, host, protocols, onKeyLog, retry, resetKey, earlyData, strikeRegister, quic, engine, stallTimeout } =
+    options;
   const log = options.log ?? ((line: string) => process.stderr.write(`${line}\n`));
   const certificates =
     options.identities instanceof Certificates ? options.identities : new Certificates(options.identities, { log });
@@ -188,6 +192,8 @@ export async function startServer(options: ListenOptions, service: Service): Pro
             onKeyLog,
             retry,
             resetKey,
+            earlyData,
+            strikeRegister,
             quic,
             engine,
             stallTimeout,

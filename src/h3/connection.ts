@@ -29,6 +29,7 @@ import { checkFields, type OutgoingRequest, requestLines, responseLines } from "
 import { RemoteStreams } from "./remote-streams.ts";
 import { Requests } from "./requests.ts";
 import {
+  checkKept,
   checkRegistered,
   DEFAULT_SETTINGS,
   type ExtensionSetting,
@@ -54,6 +55,8 @@ export class H3Connection {
   readonly #requests: Requests;
   readonly #events = new EventQueue();
   #peerSettings: Settings = DEFAULT_SETTINGS;
+  /** What 0-RTT data relied on, unless it was rejected. */
+  #remembered: Settings | undefined;
   #state: "connecting" | "open" | "draining" | "closed" = "connecting";
   #drainedAnnounced = false;
   #requestRefused = false;
@@ -109,6 +112,9 @@ export class H3Connection {
       allowsProtocol: settings.enableConnectProtocol,
     });
     this.#bidi = new BidiStreams(transport, this.#requests, claims);
+    this.#remembered = options.rememberedSettings;
+    // QPACK's table stays empty until SETTINGS arrive; of the other settings, requests depend on the size of fields.
+    if (this.#remembered !== undefined) this.#requests.peerMaxFieldSectionSize = this.#remembered.maxFieldSectionSize;
   }
 
   get role(): Role {
@@ -303,8 +309,10 @@ export class H3Connection {
         this.#local.writeSettings(this.#settings, this.#extensionSettings, this.#rng);
         break;
       case "datagram-readable":
-      // HTTP datagrams (RFC 9297) are not implemented yet, so no configuration here announces support.
+        // HTTP datagrams (RFC 9297) are not implemented yet, so no configuration here announces support.
+        break;
       case "handshake-complete":
+        if (!event.acceptedEarlyData) this.#remembered = undefined;
         break;
       case "streams-available":
         this.#handleStreamsAvailable(event.direction);
@@ -361,6 +369,7 @@ export class H3Connection {
   }
 
   #handleSettings(settings: Settings): void {
+    if (this.#remembered !== undefined) checkKept(this.#remembered, settings);
     this.#peerSettings = settings;
     this.#requests.peerMaxFieldSectionSize = settings.maxFieldSectionSize;
     this.#encoder.setLimits({

@@ -10,7 +10,7 @@ export { FRAMES, FrameType } from "./frames.ts";
 export type { RequestHead, ResponseHead } from "./message.ts";
 /** Content read from a message. */
 export type { ContentChunk } from "./message-reader.ts";
-export type { H3Options } from "./options.ts";
+export { type H3Options, settingsFrom } from "./options.ts";
 /** A request to send. */
 export type { OutgoingRequest } from "./outgoing.ts";
 /** SETTINGS: the table and the settings of extensions. */

@@ -1,7 +1,7 @@
 /** Options of an HTTP/3 connection. */
 
 import type { Rng } from "../base/rng.ts";
-import type { ExtensionSetting, KnownSettings } from "./settings.ts";
+import type { ExtensionSetting, KnownSettings, Settings } from "./settings.ts";
 import type { StreamClaims } from "./stream-claims.ts";
 
 export interface H3Options {
@@ -17,13 +17,15 @@ export interface H3Options {
   readonly enableConnectProtocol?: boolean;
   /** Server: returns the value of `date` for responses that HTTP/3 itself generates (RFC 9110 §6.6.1). */
   readonly date?: () => string;
+  /** Client: the server's settings in the session that this connection resumes (RFC 9114 §7.2.4.2). */
+  readonly rememberedSettings?: Settings | undefined;
   /** Settings of extensions, sent with ours and read from the peer's. */
   readonly extensionSettings?: readonly ExtensionSetting[];
   /** Streams of extensions. */
   readonly claims?: StreamClaims;
 }
 
-export const settingsFrom = (options: H3Options): KnownSettings => ({
+export const settingsFrom = (options: Omit<H3Options, "rng">): KnownSettings => ({
   qpackMaxTableCapacity: options.qpackMaxTableCapacity ?? 4096,
   qpackBlockedStreams: options.qpackBlockedStreams ?? 16,
   maxFieldSectionSize: options.maxFieldSectionSize ?? 65_536,

@@ -109,6 +109,20 @@ function knownValue(row: LimitRow | FlagRow, value: VarInt): number | boolean {
   return value === 1;
 }
 
+/**
+ * RFC 9114 §7.2.4.2: a server that accepted 0-RTT must not reduce a limit, or withdraw an extension, that a client may have
+ * relied on.
+ */
+export function checkKept(remembered: Settings, settings: Settings): void {
+  for (const [key, row] of KNOWN) {
+    if (Number(settings[key]) < Number(remembered[key])) throw settingsError(`${row.name} is less than in 0-RTT`);
+  }
+  for (const { id, value } of remembered.extensions) {
+    const now = extensionValue(settings, id);
+    if (now === undefined || !sameVarInt(now, value)) throw settingsError(`${formatVarInt(id)} differs from 0-RTT`);
+  }
+}
+
 /** The payload of our SETTINGS: non-default values, extensions, and a reserved setting with a random value. */
 export function emitSettings(
   settings: KnownSettings,

@@ -35,3 +35,6 @@ export const systemClock: HostClock = {
 
 /** The clock's time in milliseconds, like `performance.now()`. */
 export const millisNow = (clock: HostClock): number => clock.now() / 1_000;
+
+/** The time since 1970, for what outlives the process. */
+export const wallTime = (clock: HostClock): Instant => Math.floor(clock.date() * 1_000) as Instant;

@@ -39,7 +39,7 @@ export async function placeFile<T>(
 }
 
 /** Node's recursive mkdir never returns if a file system refuses new folders with ENOENT, as /proc does. */
-async function makeDirectory(path: string): Promise<void> {
+export async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { mode: 0o700 });
   } catch (error) {

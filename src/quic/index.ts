@@ -5,6 +5,7 @@ export {
   Connection,
   type ConnectionConfig,
   type ConnectionEvent,
+  type ConnectionFactsForTls,
   type ConnectionLimits,
   type ConnectionStats,
   connectionConfig,

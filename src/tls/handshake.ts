@@ -96,6 +96,11 @@ export interface TlsClientConfig extends TlsCommonConfig {
 /** Session tickets, and what a server accepts with them. */
 export interface TicketPolicy {
   readonly keys: TicketKeys;
+  /**
+   * What else tickets are bound to: a number that may change during the handshake, such as the version of QUIC (RFC 9369 §5).
+   * A ticket is accepted if its number is the one at the first ClientHello, and issued with the one at the end.
+   */
+  readonly binding?: () => number;
   /** If absent, early data is rejected. */
   readonly earlyData?:
     | {

@@ -239,6 +239,7 @@ describe("a full handshake follows", () => {
       { session: { ...session, ticket: session.ticket.map((b, i) => (i === 40 ? b ^ 1 : b)) } },
     ],
     ["from the ticket of another name", { session: firstSession({ client: { serverName: "other.example" } }) }],
+    ["from a ticket bound to something else", { tickets: { ...policy(), binding: () => 2 } }],
     ["from a ticket that has expired", { now: plus(START, TICKET_LIFETIME) }],
     ["from a ticket from the future", { now: (START - 1) as Instant }],
   ];

@@ -34,6 +34,7 @@ export const acceptsTickets = ({ extensions }: AcceptableHello): boolean =>
 export function findSession(
   tickets: TicketPolicy | undefined,
   hello: AcceptableHello,
+  binding: number,
   now: Instant,
 ): OfferedSession | undefined {
   const { pre_shared_key: offer, server_name: serverName } = hello.extensions;
@@ -42,7 +43,7 @@ export function findSession(
     if (index === MAX_IDENTITIES) return undefined;
     const contents = tickets.keys.open(identity, now);
     // RFC 8446 §4.6.1: only for the server that the certificate was verified for.
-    if (contents === undefined || contents.serverName !== serverName) continue;
+    if (contents === undefined || contents.serverName !== serverName || contents.binding !== binding) continue;
     return { index, contents, obfuscatedAge: obfuscatedTicketAge };
   }
   return undefined;

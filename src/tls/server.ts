@@ -53,6 +53,8 @@ class TlsServer implements TlsHandshake {
   readonly #transcript: Transcript;
   #state: ServerState = { type: "START", retry: undefined };
   #transportParameters: Uint8Array | undefined;
+  /** What tickets must be bound to. */
+  #binding: number | undefined;
   /** On the clock of tickets. */
   #now = 0 as Instant;
 
@@ -137,7 +139,9 @@ class TlsServer implements TlsHandshake {
   ): ServerState {
     const hello = checkClientHello(parseBody(message, parseClientHello));
     if (retry !== undefined) checkRetriedHello(retry, hello);
-    const offered = findSession(this.#config.tickets, hello, this.#now);
+    const { tickets } = this.#config;
+    this.#binding ??= tickets?.binding?.() ?? 0;
+    const offered = findSession(tickets, hello, this.#binding, this.#now);
     // RFC 8446 §4.1.4: the suite of the HelloRetryRequest stays.
     const suite = retry?.suite ?? chooseSuite(this.#config, hello, offered?.contents.suite);
     const { group, share } = chooseGroup(this.#config, hello);
@@ -326,6 +330,7 @@ class TlsServer implements TlsHandshake {
     const contents = {
       suite,
       psk,
+      binding: tickets.binding?.() ?? 0,
       issuedAt: this.#now,
       ageAdd: ticketAgeAdd,
       serverName,

@@ -16,6 +16,7 @@ const START = (TICKET_LIFETIME * 20_000) as Instant;
 const contents = (overrides: Partial<TicketContents> = {}): TicketContents => ({
   suite: CIPHER_SUITES.TLS_AES_256_GCM_SHA384,
   psk: new Uint8Array(48).fill(0x55),
+  binding: 0x6b33_43cf,
   issuedAt: START,
   ageAdd: 0xdead_beef,
   serverName: "secret.example",

@@ -23,6 +23,7 @@ export const TICKET_LIFETIME: Micros = seconds(24 * 60 * 60);
 export interface TicketContents {
   readonly suite: CipherSuite;
   readonly psk: Uint8Array;
+  readonly binding: number;
   readonly issuedAt: Instant;
   /** Hides the age of the ticket in ClientHellos (RFC 8446 §4.2.11.1). */
   readonly ageAdd: number;
@@ -77,10 +78,20 @@ export class TicketKeys {
   }
 }
 
-const emitContents = ({ suite, psk, issuedAt, ageAdd, serverName, alpn, earlyContext }: TicketContents): Uint8Array =>
+const emitContents = ({
+  suite,
+  psk,
+  binding,
+  issuedAt,
+  ageAdd,
+  serverName,
+  alpn,
+  earlyContext,
+}: TicketContents): Uint8Array =>
   concat(
     uint16(suite.id),
     vector8(psk),
+    uint32(binding),
     uint32(Math.floor(issuedAt / 2 ** 32)),
     uint32(issuedAt % 2 ** 32),
     uint32(ageAdd),
@@ -97,6 +108,7 @@ function parseContents(body: Uint8Array): TicketContents | undefined {
     const suite = Object.values(CIPHER_SUITES).find((each) => each.id === id);
     const contents = {
       psk: readVector8(reader).rest(),
+      binding: reader.uint32(),
       issuedAt: (reader.uint32() * 2 ** 32 + reader.uint32()) as Instant,
       ageAdd: reader.uint32(),
       serverName: fromLatin1(readVector16(reader).rest()) || undefined,

@@ -1,7 +1,7 @@
 // Runs a server until it is stopped; shared by serve and proxy.
 
 import type { RequestRecord } from "../../edge/request-log.ts";
-import type { Server, Service } from "../../edge/server.ts";
+import type { ListenOptions, Server, Service } from "../../edge/server.ts";
 import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
 import type { Identity } from "../../host/certificates/identity.ts";
 import { describeFault, detach, type Fault, guard } from "../../host/guard.ts";
@@ -107,7 +107,7 @@ async function start(settings: ServerSettings, createService: CreateService, { l
       altSvc: settings.altSvc,
       retry: settings.retry ? "always" : "auto",
       quic: { versions: settings.quicVersions, congestionControl: settings.congestionControl },
-      resetKey: settings.http3 ? await resetKey(log) : undefined,
+      ...(settings.http3 ? await keptKeys(log) : {}),
       stallTimeout: settings.stallTimeout,
       memoryLimit: settings.memoryLimit,
       log,
@@ -150,10 +150,15 @@ async function loadIdentities(
   return loadCertificates([files], { log, watch, onReload });
 }
 
-async function resetKey(log: (line: string) => void): Promise<Uint8Array> {
+/** The secret of HTTP/3's keys, and the register of the early data that all servers with it have accepted. */
+async function keptKeys(log: (line: string) => void): Promise<Pick<ListenOptions, "resetKey" | "strikeRegister">> {
   const { key, isKept } = await (await import("../../host/quic/reset-key.ts")).keptResetKey();
-  if (!isKept) log("nagare: cannot write to the cache folder: the stateless reset key will not survive a restart");
-  return key;
+  if (isKept) {
+    const { keptRegister } = await import("../../host/quic/strike-directory.ts");
+    return { resetKey: key, strikeRegister: await keptRegister() };
+  }
+  log("nagare: cannot write to the cache folder: connections and session tickets will not survive a restart");
+  return {};
 }
 
 function requestLine(record: RequestRecord): string {

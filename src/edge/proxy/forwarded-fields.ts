@@ -64,6 +64,8 @@ export function forwardRequestFields(exchange: ServerExchange, options: Forwardi
   }
   if (via.includes(pseudonym)) return refuse(508, "the request came back to this proxy"); // RFC 5842 §7.2
   if (cookies.length > 0) fields.push(["cookie", cookies.join("; ")]); // RFC 9113 §8.2.3
+  // RFC 8470 §5.1: the origin decides whether it answers 425, which is passed on; the client then sends the request again.
+  if (exchange.earlyData === true && !fields.some(([name]) => name === "early-data")) fields.push(["early-data", "1"]);
   if (length !== undefined) fields.push(["content-length", String(length)]);
   fields.push(["via", `${via === "" ? "" : `${via}, `}${VERSION[exchange.protocol]} ${pseudonym}`]); // RFC 9110 §7.6.3
   return { ok: true, fields: mergeClaims(fields, claimsOf(exchange)) };

@@ -18,6 +18,7 @@ export interface DialerSettings {
   readonly protocols: readonly Protocol[];
   readonly ca: readonly string[] | undefined;
   readonly rejectUnauthorized: boolean;
+  readonly earlyData: boolean;
   readonly keylog: ((line: string) => void) | undefined;
   readonly resolve: Resolve | undefined;
   readonly connectTimeout: number;
@@ -135,6 +136,7 @@ export class Dialer {
           lookupEnd,
           ca: settings.ca,
           rejectUnauthorized: settings.rejectUnauthorized,
+          earlyData: settings.earlyData,
           keylog: settings.keylog,
           signal,
           onChange: this.#onChange,

@@ -10,8 +10,8 @@ import {
   Endpoint,
 } from "../../quic/index.ts";
 import { ALERTS, createTlsClient } from "../../tls/index.ts";
-import { millisNow } from "../clock.ts";
-import { detach, guard, ignore } from "../guard.ts";
+import { millisNow, wallTime } from "../clock.ts";
+import { detach, type Fault, guard, ignore } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
@@ -23,6 +23,7 @@ import { ClientError } from "./errors.ts";
 import type { Http3Connector } from "./http3.ts";
 import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-protocols.ts";
 import type { DialOptions, ResolvedAddress } from "./session.ts";
+import { type KeptSession, SessionStore, serverKey } from "./session-store.ts";
 import { staggered } from "./staggered.ts";
 import { judgeCertificate } from "./verdict.ts";
 
@@ -37,6 +38,12 @@ export function createHttp3Connector(
   return { connect, async close() {} };
 }
 
+/** What the attempts of one dialer share. */
+interface DialerParts {
+  readonly environment: QuicEnvironment;
+  readonly sessions: SessionStore;
+}
+
 /** Connects, and starts the protocol from the table that the server selected. */
 export function quicDialer<P extends DialedProtocol>(
   protocols: ClientProtocols<P>,
@@ -44,13 +51,14 @@ export function quicDialer<P extends DialedProtocol>(
   quic: QuicClientOptions = {},
 ): (origin: string, options: DialOptions) => Promise<P> {
   const versions = versionNumbers(quic);
+  const parts: DialerParts = { environment, sessions: new SessionStore() };
   return (origin, options) => {
     return staggered({
       candidates: options.addresses,
       delay: CONNECTION_ATTEMPT_DELAY,
       signal: options.signal,
       clock: environment.clock,
-      attempt: (address, signal) => dial(environment, origin, protocols, { ...options, signal }, versions, address),
+      attempt: (address, signal) => dial(parts, origin, protocols, { ...options, signal }, versions, address),
       discard: (late) => late.destroy(new ClientError("CLIENT_CLOSED", "another address was faster")),
       // Another address of the same host would present the same certificate.
       isFinal: (error) => error instanceof ClientError && error.code.startsWith("CERTIFICATE_"),
@@ -60,7 +68,7 @@ export function quicDialer<P extends DialedProtocol>(
 
 /** Connects once more if the server does not support the version of the first flight, but another one (RFC 9368 §2.1). */
 async function dial<P extends DialedProtocol>(
-  environment: QuicEnvironment,
+  parts: DialerParts,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
@@ -68,7 +76,7 @@ async function dial<P extends DialedProtocol>(
   address: ResolvedAddress,
 ): Promise<P> {
   const attempt = (version: number | undefined, followsNegotiation: boolean): Promise<P> =>
-    dialVersion(environment, origin, protocols, options, versions, { version, followsNegotiation }, address);
+    dialVersion(parts, origin, protocols, options, versions, { version, followsNegotiation }, address);
   try {
     return await attempt(first, false).catch((error: unknown) => {
       const reason = error instanceof HandshakeFailure ? error.reason : undefined;
@@ -82,7 +90,7 @@ async function dial<P extends DialedProtocol>(
 }
 
 async function dialVersion<P extends DialedProtocol>(
-  environment: QuicEnvironment,
+  { environment, sessions }: DialerParts,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
@@ -112,20 +120,27 @@ async function dialVersion<P extends DialedProtocol>(
   });
   const driver = new QuicDriver(endpoint, [socket], environment);
   driver.onFault = ignore; // the fault ends the connection, and is the cause of its requests' failures
+  const server = serverKey(options);
+  const resumed: { kept?: KeptSession | undefined } = {};
   const connection = endpoint.connect(
     {
       remote,
       ...(environment.connect === undefined ? {} : { local: socket.address }),
       ...flight,
-      createTls: (transportParameters) =>
-        createTlsClient({
+      createTls: (transportParameters, facts) => {
+        resumed.kept = sessions.take(server, facts.version());
+        return createTlsClient({
           engine,
           rng,
           alpn: Object.keys(protocols),
           transportParameters,
           serverName: options.servername,
           keyLog: options.keylog !== undefined,
-        }),
+          wallTime: () => wallTime(clock),
+          session: resumed.kept?.session,
+          earlyData: options.earlyData === true,
+        });
+      },
     },
     driver.now(),
   );
@@ -133,13 +148,12 @@ async function dialVersion<P extends DialedProtocol>(
     const handshake = new DialedHandshake(connection, driver, options);
     socket.onRefused = () => handshake.refuse();
     await handshake.done;
-    // A forged ICMP message must not end an established connection.
-    socket.onRefused = undefined;
     const handshakeEnd = millisNow(clock);
     const { lookupStart, lookupEnd, onChange } = options;
+    const isEarly = !connection.isHandshakeComplete;
     // TLS only accepts a protocol that was offered.
     const sockets = new ClientSockets(connection, driver, open);
-    const session = protocols[connection.handshakeFacts!.alpn]!({
+    const session = protocols[handshake.alpn!]!({
       connection,
       driver,
       sockets,
@@ -147,9 +161,27 @@ async function dialVersion<P extends DialedProtocol>(
       origin,
       onKeyLog: options.keylog,
       timings: { lookupStart, lookupEnd, connectStart, handshakeStart: connectStart, handshakeEnd },
+      rememberedSettings: isEarly ? resumed.kept?.settings : undefined,
+      keepSession: ({ session: fresh, version }, settings) =>
+        sessions.put(server, { session: fresh, version, settings }),
     });
+    // A forged ICMP message must not end an established connection.
+    socket.onRefused = isEarly
+      ? () => session.destroy(failureOf(new Refused("the port is closed"), origin, address, options) as Error)
+      : undefined;
     const listener = sockets.before(session);
-    driver.attach(connection, listener);
+    driver.attach(connection, {
+      handleEvent: (event, now) => {
+        if (event.type === "verify-certificate") {
+          // Early data was rejected along with the session.
+          handshake.judge(event);
+          return;
+        }
+        if (event.type === "handshake-complete") socket.onRefused = undefined;
+        if (event.type === "closed" && handshake.problem !== undefined) session.destroy(handshake.problem);
+        listener.handleEvent(event, now);
+      },
+    });
     for (const event of handshake.held) listener.handleEvent(event, driver.now());
     return session;
   } catch (error) {
@@ -160,15 +192,24 @@ async function dialVersion<P extends DialedProtocol>(
   }
 }
 
-/** A connection attempt: waits for the handshake and verifies the certificate. */
+/** A connection attempt: waits until the connection can be used, and verifies the certificate. */
 class DialedHandshake {
   readonly done: Promise<void>;
   /** Events from before the session existed, in order. */
   readonly held: ConnectionEvent[] = [];
-  #problem: ClientError | undefined;
+  /** The selected protocol, once `done`. */
+  alpn: string | undefined;
+  /** What is wrong with the certificate. */
+  problem: ClientError | undefined;
+  readonly #connection: Connection;
+  readonly #driver: QuicDriver;
+  readonly #options: DialOptions;
   #reject!: (reason: unknown) => void;
 
   constructor(connection: Connection, driver: QuicDriver, options: DialOptions) {
+    this.#connection = connection;
+    this.#driver = driver;
+    this.#options = options;
     this.done = new Promise((resolve, reject) => {
       this.#reject = reject;
       const onAbort = guard(
@@ -185,20 +226,17 @@ class DialedHandshake {
               options.keylog?.(event.line);
               break;
             case "verify-certificate":
-              detach(
-                "client h3 certificate",
-                (fault) => driver.fail(connection, fault),
-                this.#judge(connection, driver, event.chain, options),
-              );
+              this.judge(event);
               break;
             case "closed":
               this.held.push(event); // may come together with "connected"
               options.signal.removeEventListener("abort", onAbort);
-              reject(this.#problem ?? new HandshakeFailure(event.reason));
+              reject(this.problem ?? new HandshakeFailure(event.reason));
               break;
             default:
               this.held.push(event);
               if (event.type !== "connected") break;
+              this.alpn = event.alpn;
               options.signal.removeEventListener("abort", onAbort);
               resolve();
           }
@@ -212,16 +250,16 @@ class DialedHandshake {
     this.#reject(new Refused("the port is closed"));
   }
 
-  async #judge(
-    connection: Connection,
-    driver: QuicDriver,
-    chain: readonly Uint8Array[],
-    options: DialOptions,
-  ): Promise<void> {
-    const refusal = await judgeCertificate(chain, options, new Date(driver.environment.clock.date()));
-    this.#problem = refusal?.error;
+  judge({ chain }: Extract<ConnectionEvent, { type: "verify-certificate" }>): void {
+    const onFault = (fault: Fault) => this.#driver.fail(this.#connection, fault);
+    detach("client h3 certificate", onFault, this.#judge(chain));
+  }
+
+  async #judge(chain: readonly Uint8Array[]): Promise<void> {
+    const refusal = await judgeCertificate(chain, this.#options, new Date(this.#driver.environment.clock.date()));
+    this.problem = refusal?.error;
     const alert = refusal?.verdict?.alert ?? ALERTS.internal_error.code;
-    connection.certificateVerdict(refusal && { alert, reason: refusal.error.message }, driver.now());
+    this.#connection.certificateVerdict(refusal && { alert, reason: refusal.error.message }, this.#driver.now());
   }
 }
 

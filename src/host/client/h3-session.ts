@@ -1,6 +1,6 @@
 // HTTP/3 on one QUIC connection: our own stack as a Session.
 import { toMillis } from "../../base/time.ts";
-import { H3_ERRORS, type H3Connection, type H3Event } from "../../h3/index.ts";
+import { H3_ERRORS, type H3Connection, type H3Event, type Settings } from "../../h3/index.ts";
 import { isHttp1Only } from "../../http/index.ts";
 import type { CloseReason, Connection, ConnectionEvent, StreamId } from "../../quic/index.ts";
 import { detach, type Fault, guard } from "../guard.ts";
@@ -11,6 +11,7 @@ import { versionTitle } from "../quic/quic-options.ts";
 import type { ClientSockets, MigrateOptions } from "./client-sockets.ts";
 import { asClientError, ClientError, NoExtendedConnectError, ServerGoneError } from "./errors.ts";
 import type { Http3Session } from "./http3.ts";
+
 import type {
   ClientExchange,
   ClientRequestHead,
@@ -20,8 +21,12 @@ import type {
   ResponseHandler,
   SessionStats,
 } from "./session.ts";
+import type { SessionEvent } from "./session-store.ts";
 import { StarvationWatch } from "./starvation.ts";
 import { isForTunnel } from "./tunnel.ts";
+
+/** RFC 8470 §5.2 */
+const TOO_EARLY = 425;
 
 export interface H3SessionParts {
   readonly connection: Connection;
@@ -32,6 +37,7 @@ export interface H3SessionParts {
   readonly onChange: () => void;
   readonly onKeyLog: ((line: string) => void) | undefined;
   readonly origin: string;
+  readonly keepSession: (event: SessionEvent, settings: Settings | undefined) => void;
 }
 
 export class QuicHttp3Session implements Http3Session, ConnectionListener, H3EventHandler {
@@ -43,9 +49,15 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   readonly #exchanges = new Map<StreamId, H3ClientExchange>();
   /** Requests without stream credit, waiting for the server's next MAX_STREAMS. */
   #waiting: H3ClientExchange[] = [];
+  /** Requests that must not be sent early. */
+  #unconfirmed: H3ClientExchange[] = [];
   readonly #starvation: StarvationWatch;
   #requests = 0;
   #hasSettings = false;
+  /** True until the handshake is complete: what is sent until then is 0-RTT data. */
+  #isEarly: boolean;
+  /** A session that waits for the settings that belong to it. */
+  #ticket: SessionEvent | undefined;
   #silence = 0;
   #isClosed = false;
   #error: Error | undefined;
@@ -53,6 +65,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
 
   constructor(parts: H3SessionParts) {
     this.#parts = parts;
+    this.#isEarly = !parts.connection.isHandshakeComplete;
     this.#pump = new H3EventPump(parts.h3, this);
     this.#starvation = new StarvationWatch(this, parts.origin, parts.driver.environment.clock, this.handleFault);
     this.timings = parts.timings;
@@ -92,7 +105,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   }
 
   get active(): number {
-    return this.#exchanges.size + this.#waiting.length;
+    return this.#exchanges.size + this.#waiting.length + this.#unconfirmed.length;
   }
 
   request(head: ClientRequestHead, content: RequestContent | undefined, handler: ResponseHandler): ClientExchange {
@@ -120,7 +133,11 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
       return;
     }
     // RFC 9220 §3: only the server's settings tell whether it takes tunnels.
-    const id = exchange.needsSettings && !this.#hasSettings ? "blocked" : exchange.start();
+    if (this.#isEarly && !exchange.mayComeEarly) {
+      this.#unconfirmed.push(exchange);
+      return;
+    }
+    const id = exchange.needsSettings && !this.#hasSettings ? "blocked" : exchange.start(this.#isEarly);
     if (id === "blocked") this.#waiting.push(exchange);
     else if (id !== undefined) this.#exchanges.set(id, exchange);
   }
@@ -132,7 +149,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     const { connection } = this.#parts;
     const { rtt, controller, mtu } = connection.route;
     const { bytesSent, bytesReceived, packetsSent, packetsReceived, packetsLost } = connection.stats;
-    const { cipherSuite = "", group = "", usedRetry = false } = connection.handshakeFacts ?? {};
+    const { cipherSuite = "", group = "", usedRetry, resumed, acceptedEarlyData } = connection.handshakeFacts ?? {};
     return {
       bytesSent,
       bytesReceived,
@@ -150,6 +167,8 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
         cipher: cipherSuite,
         group,
         ...(usedRetry ? { retry: "seen" } : {}),
+        ...(resumed ? { session: "resumed" } : {}),
+        ...(acceptedEarlyData ? { "early data": "accepted" } : {}),
       },
     };
   }
@@ -162,7 +181,10 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   /** Removes a finished exchange. */
   release(id: StreamId | undefined, exchange: H3ClientExchange): void {
     if (id !== undefined) this.#exchanges.delete(id);
-    else this.#waiting = this.#waiting.filter((other) => other !== exchange);
+    else {
+      this.#waiting = this.#waiting.filter((other) => other !== exchange);
+      this.#unconfirmed = this.#unconfirmed.filter((other) => other !== exchange);
+    }
     if (this.active === 0) this.#parts.driver.unref();
     // If it was cancelled, it may have been the last one that the connection's close waited for.
     this.#pump.pump();
@@ -182,18 +204,38 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     this.#parts.h3.close(H3_ERRORS.H3_NO_ERROR.code);
   }
 
+  /** Sends a request again that the server refused only because it came early. */
+  repeat(id: StreamId, exchange: H3ClientExchange): void {
+    this.#parts.h3.cancel(id, H3_ERRORS.H3_REQUEST_CANCELLED.code);
+    this.#exchanges.delete(id);
+    this.#start(exchange);
+  }
+
   handleEvent(event: ConnectionEvent): void {
     if (event.type === "key-log") this.#parts.onKeyLog?.(event.line);
-    else if (event.type === "silence") {
+    else if (event.type === "session") {
+      this.#ticket = event;
+      this.#keepSession();
+    } else if (event.type === "silence") {
       this.#silence = event.probeTimeouts;
       this.#parts.onChange();
     } else this.#pump.handleEvent(event);
+    if (event.type !== "handshake-complete") return;
+    this.#isEarly = false;
+    for (const exchange of this.#unconfirmed.splice(0)) this.#start(exchange);
+  }
+
+  #keepSession(): void {
+    if (this.#ticket === undefined || !this.#hasSettings) return;
+    this.#parts.keepSession(this.#ticket, this.#parts.h3.peerSettings);
+    this.#ticket = undefined;
   }
 
   handleH3(event: H3Event): void {
     switch (event.type) {
       case "settings":
         this.#hasSettings = true;
+        this.#keepSession();
         this.#startWaiting();
         break;
       case "requests-available":
@@ -201,7 +243,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
         break;
       case "goaway":
         for (const id of event.unprocessed) this.#exchanges.get(id)?.fail(this.#lost(), true);
-        for (const exchange of this.#waiting) exchange.fail(this.#lost(), true);
+        for (const exchange of [...this.#waiting, ...this.#unconfirmed]) exchange.fail(this.#lost(), true);
         this.#parts.onChange();
         break;
       case "drained":
@@ -234,8 +276,9 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   handleClosed(reason: CloseReason): void {
     this.#isClosed = true;
     const error = this.#lost(reason);
-    for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, false);
-    for (const exchange of this.#waiting) exchange.fail(error, true);
+    // What was sent early is safe to repeat.
+    for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, this.#isEarly);
+    for (const exchange of [...this.#waiting, ...this.#unconfirmed]) exchange.fail(error, true);
     detach("client h3 closed", this.#resolveClosed, this.#parts.driver.close().then(this.#resolveClosed));
     this.#parts.onChange();
   }
@@ -248,6 +291,9 @@ class H3ClientExchange implements ClientExchange {
   readonly #content: RequestContent | undefined;
   readonly #handler: ResponseHandler;
   #id: StreamId | undefined;
+  #cameEarly = false;
+  /** True if the server has answered 425 once. */
+  #wasTooEarly = false;
   #isPaused = false;
   #hasData = false;
   #isDone = false;
@@ -273,9 +319,16 @@ class H3ClientExchange implements ClientExchange {
     return this.#head.protocol !== undefined;
   }
 
+  /** RFC 8470 §4: only if repeating it changes nothing. */
+  get mayComeEarly(): boolean {
+    const isSafe = this.#head.method === "GET" || this.#head.method === "HEAD" || this.#head.method === "OPTIONS";
+    return isSafe && this.#content === undefined && this.#head.protocol === undefined && !this.#wasTooEarly;
+  }
+
   /** Returns the stream id, "blocked" without stream credit, or undefined if the request has failed. */
-  start(): StreamId | "blocked" | undefined {
+  start(isEarly: boolean): StreamId | "blocked" | undefined {
     if (this.#isDone) return undefined;
+    this.#cameEarly = isEarly;
     const { scheme, authority, path, protocol } = this.#head;
     const method = protocol === undefined ? this.#head.method : "CONNECT";
     const fields = this.#head.fields.filter(([name, value]) => name !== "host" && !isHttp1Only(name, value));
@@ -352,6 +405,13 @@ class H3ClientExchange implements ClientExchange {
         this.#handler.onInformational(event.status, event.fields);
         break;
       case "response":
+        if (event.head.status === TOO_EARLY && this.#cameEarly) {
+          this.#wasTooEarly = true;
+          const id = this.#id!;
+          this.#id = undefined;
+          this.#session.repeat(id, this);
+          break;
+        }
         this.#handler.onHead(event.head.status, event.head.fields, "");
         break;
       case "data":

@@ -41,6 +41,7 @@ export class OriginPool {
       protocols: ["http/1.1"] as const,
       ca: ca === undefined ? undefined : [ca],
       rejectUnauthorized,
+      earlyData: false,
       keylog: undefined,
       resolve: undefined,
       connectTimeout,

@@ -1,10 +1,11 @@
 // The application protocol of a client's QUIC connection, selected by the ALPN result of the handshake (RFC 9001 §8.1).
-import { H3Connection } from "../../h3/index.ts";
+import { H3Connection, type Settings } from "../../h3/index.ts";
 import type { Connection } from "../../quic/index.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import type { ClientSockets } from "./client-sockets.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
 import type { ConnectionTimings } from "./session.ts";
+import type { SessionEvent } from "./session-store.ts";
 
 export interface DialedConnection {
   readonly origin: string;
@@ -14,6 +15,10 @@ export interface DialedConnection {
   readonly timings: ConnectionTimings;
   readonly onChange: () => void;
   readonly onKeyLog: ((line: string) => void) | undefined;
+  /** The settings of the resumed session, if the connection is still early. */
+  readonly rememberedSettings: Settings | undefined;
+  /** Keeps a session for the next connection with this server. */
+  readonly keepSession: (event: SessionEvent, settings: Settings | undefined) => void;
 }
 
 /** An application protocol: it handles its connection's events and can be destroyed. */
@@ -27,6 +32,7 @@ export type ClientProtocols<P extends DialedProtocol> = Readonly<Record<string, 
 export const HTTP3_ONLY: ClientProtocols<QuicHttp3Session> = {
   h3: (dialed) => {
     const { rng } = dialed.driver.environment;
-    return new QuicHttp3Session({ ...dialed, h3: new H3Connection(dialed.connection, { rng }) });
+    const { connection, rememberedSettings } = dialed;
+    return new QuicHttp3Session({ ...dialed, h3: new H3Connection(connection, { rng, rememberedSettings }) });
   },
 };

@@ -135,6 +135,8 @@ export interface DialOptions {
   readonly lookupEnd: number;
   readonly ca: readonly string[] | undefined;
   readonly rejectUnauthorized: boolean;
+  /** HTTP/3: true to send requests with safe methods in 0-RTT, which an attacker can repeat (RFC 8470). */
+  readonly earlyData?: boolean;
   /** Called with each line of the key log (RFC 9850), without the line feed. */
   readonly keylog: ((line: string) => void) | undefined;
   /** Aborts the attempt, which then rejects with the signal's reason. */

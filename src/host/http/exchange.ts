@@ -86,6 +86,11 @@ export interface ServerExchange {
   /** Undefined for QUIC. */
   readonly tls?: TLSSocket | undefined;
 
+  /** True while the request is 0-RTT data: an attacker may have replayed it (RFC 8470). Only over HTTP/3. */
+  readonly earlyData?: boolean;
+  /** Resolves when the client has completed the handshake, so that the request is not a replay; rejects if it fails to. */
+  readonly confirmed?: Promise<void>;
+
   /** The final status, once `respond` was called. */
   readonly status: number | undefined;
   /** Why the exchange was aborted, by either side or the end of the connection; undefined if it was not. */

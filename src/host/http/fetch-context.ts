@@ -12,6 +12,13 @@ export interface Context {
   readonly localAddress: PeerAddress;
   /** Statistics of the connection; undefined for TCP. */
   readonly connection: ConnectionInfo | undefined;
+  /**
+   * True while the request is 0-RTT data, which an attacker may have replayed: answer only what is safe to repeat, or wait for
+   * `confirmed`, or answer 425 (RFC 8470). Without `earlyData: "all"`, only GET, HEAD and OPTIONS come early.
+   */
+  readonly earlyData: boolean;
+  /** Resolves when the request is known not to be a replay; rejects if the client does not complete the handshake. */
+  readonly confirmed: Promise<void>;
   /** Aborted if the client cancels the request. The same as `request.signal`. */
   readonly signal: AbortSignal;
   /** Set if the client requests a tunnel: CONNECT, extended CONNECT, or Upgrade in HTTP/1.1. */
@@ -70,6 +77,12 @@ export class FetchContext implements Context {
   }
   get connection(): ConnectionInfo | undefined {
     return this.#exchange.connection;
+  }
+  get earlyData(): boolean {
+    return this.#exchange.earlyData === true;
+  }
+  get confirmed(): Promise<void> {
+    return this.#exchange.confirmed ?? Promise.resolve();
   }
   get signal(): AbortSignal {
     return this.#request.signal;

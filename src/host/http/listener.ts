@@ -6,6 +6,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { SecureContext } from "node:tls";
+import type { StrikeRegister } from "../../tls/index.ts";
 import type { Budget } from "../budget.ts";
 import type { Identity } from "../certificates/identity.ts";
 import type { ContextOptions } from "../certificates/secure-context.ts";
@@ -62,8 +63,18 @@ export interface ListenerOptions {
   readonly budget?: Budget | undefined;
   /** QUIC: when a client must prove its address first (Retry, RFC 9000 §8.1.2). Over TCP, every client does. */
   readonly retry?: RetryPolicy | undefined;
-  /** QUIC: the secret for stateless resets (RFC 9000 §10.3.2). Default: random. */
+  /**
+   * QUIC: the secret from which the keys of stateless resets (RFC 9000 §10.3.2), address tokens and session tickets are
+   * derived. Default: random.
+   */
   readonly resetKey?: Uint8Array | undefined;
+  /** QUIC: which requests are accepted in 0-RTT data. Default: those with safe methods. */
+  readonly earlyData?: EarlyDataPolicy | undefined;
+  /**
+   * QUIC: the register of early data, shared by all servers with the same `resetKey`. Default: one for this process if the
+   * key is random; otherwise none, and early data is rejected.
+   */
+  readonly strikeRegister?: StrikeRegister | undefined;
   /** For QUIC. */
   readonly quic?: QuicServerOptions | undefined;
   /** QUIC: what opens sockets and protects packets. Default: "auto". */
@@ -115,6 +126,12 @@ export interface Http1Limits {
 /** Those that do not keep the default. */
 export const definedLimits = (limits: Http1Limits = {}): Http1Limits =>
   Object.fromEntries(Object.entries(limits).filter(([, value]) => value !== undefined && value !== null));
+
+/**
+ * Early data may be replayed to other servers, and arrives before the client has shown that it knows the answer (RFC 8470).
+ * "safe": only GET, HEAD and OPTIONS; others get a 425. "all": the handler decides, by `earlyData`. "off": none.
+ */
+export type EarlyDataPolicy = "off" | "safe" | "all";
 
 /** "auto" asks only while many handshakes are unfinished. */
 export type RetryPolicy = "auto" | "always" | "never";

@@ -27,5 +27,7 @@ export function connectionStats(connection: Connection): Readonly<Record<string,
     cipherSuite: handshakeFacts?.cipherSuite ?? "",
     group: handshakeFacts?.group ?? "",
     retry: handshakeFacts?.usedRetry === true ? "yes" : "no",
+    resumed: handshakeFacts?.resumed === true ? "yes" : "no",
+    earlyData: handshakeFacts?.acceptedEarlyData === true ? "yes" : "no",
   };
 }

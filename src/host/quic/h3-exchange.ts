@@ -31,12 +31,15 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
 
   readonly #host: H3ExchangeHost;
   readonly #id: StreamId;
+  /** False if the handshake was complete when the request arrived. */
+  readonly #cameEarly: boolean;
   #isEnded = false;
   #isClosed = false;
 
   constructor(host: H3ExchangeHost, id: StreamId, head: RequestHead, fin: boolean) {
     this.#host = host;
     this.#id = id;
+    this.#cameEarly = host.confirmation.isPending;
     this.method = head.method;
     this.authority = head.authority ?? "";
     this.path = head.path ?? "";
@@ -55,6 +58,14 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
 
   get connection(): ConnectionInfo {
     return this.#host.info;
+  }
+
+  get earlyData(): boolean {
+    return this.#cameEarly && this.#host.confirmation.isPending;
+  }
+
+  get confirmed(): Promise<void> {
+    return this.#cameEarly ? this.#host.confirmation.promise : Promise.resolve();
   }
 
   get awaitsBody(): boolean {

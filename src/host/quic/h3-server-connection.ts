@@ -15,6 +15,7 @@ import { type Fault, guard } from "../guard.ts";
 import type { ConnectionInfo, PeerAddress } from "../http/exchange.ts";
 import { FetchRoom, type SharedRoom } from "../http/shared-room.ts";
 import { describeClose } from "./close-reason.ts";
+import { Confirmation } from "./confirmation.ts";
 import { connectionStats, peerAddress } from "./connection-facts.ts";
 import type { QuicDriver } from "./driver.ts";
 import { type H3EventHandler, H3EventPump } from "./h3-event-pump.ts";
@@ -26,6 +27,12 @@ import type { CreateServerProtocol, ServerProtocol, ServerProtocolOptions } from
 export const H3_ALPN = "h3";
 
 export const serveH3: CreateServerProtocol = (...given) => new H3ServerConnection(...given);
+
+/** RFC 8470 §4: the effects of these may be repeated (RFC 9110 §9.2.1). */
+const EARLY_METHODS = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/** RFC 8470 §5.2 */
+const TOO_EARLY = 425;
 
 /** The status for a well-formed request that this server refuses; undefined if it accepts it. */
 function refusedStatus(head: RequestHead, acceptsTunnels: boolean): number | undefined {
@@ -41,6 +48,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     limit: DEFAULT_LIMITS.sendBufferPerConnection,
     used: () => this.#connection.streamFacts.bytesBuffered,
   });
+  readonly confirmation: Confirmation;
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
   readonly #pump: H3EventPump;
@@ -53,6 +61,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
+    this.confirmation = new Confirmation(() => connection.isHandshakeComplete);
     const { rng } = driver.environment;
     this.h3 = new H3Connection(connection, {
       rng,
@@ -102,6 +111,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   }
 
   handleEvent(event: ConnectionEvent, _now: Instant): void {
+    if (event.type === "handshake-complete") this.confirmation.handleComplete();
     this.#pump.handleEvent(event);
     if (event.type === "stream-opened") this.#heads.watch();
   }
@@ -111,7 +121,9 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
       case "request": {
         const exchange = new H3ServerExchange(this, event.id, event.head, event.fin);
         this.#exchanges.set(event.id, exchange);
-        const status = refusedStatus(event.head, this.#options.acceptsTunnels);
+        const isTooEarly =
+          exchange.earlyData && this.#options.earlyData !== "all" && !EARLY_METHODS.has(event.head.method);
+        const status = isTooEarly ? TOO_EARLY : refusedStatus(event.head, this.#options.acceptsTunnels);
         if (status === undefined) this.#options.onExchange(exchange);
         else exchange.respond(status, [], { endStream: true });
         break;
@@ -153,6 +165,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   handleClosed(reason: CloseReason): void {
     this.#heads.clear();
     const error = new Error(describeClose(reason));
+    this.confirmation.handleClosed(error);
     for (const exchange of this.#exchanges.values()) this.#abort(exchange, error);
     this.#exchanges.clear();
   }

@@ -6,6 +6,7 @@ import type { StreamId } from "../../quic/index.ts";
 import type { Fault } from "../guard.ts";
 import type { BodyState, ConnectionInfo, PeerAddress, RequestBody } from "../http/exchange.ts";
 import type { SharedRoom } from "../http/shared-room.ts";
+import type { Confirmation } from "./confirmation.ts";
 
 const NO_FIELDS: FieldSection = [];
 
@@ -29,6 +30,7 @@ export interface H3ExchangeHost {
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly info: ConnectionInfo;
+  readonly confirmation: Confirmation;
   /** The current value of the `date` field. */
   date(): string;
   /** Resets a stream at the end of this turn, so that what was written in this turn is sent first. */

@@ -1,5 +1,6 @@
 /** A server's listener for HTTP/3, or other protocols over QUIC: one QUIC endpoint on all bound UDP addresses. */
 
+import { randomBytes } from "../../base/rng.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import {
   type Connection,
@@ -10,6 +11,7 @@ import {
 } from "../../quic/index.ts";
 import { createTlsServer } from "../../tls/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
+import { wallTime } from "../clock.ts";
 import { guard, reportFault } from "../guard.ts";
 import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "../http/listener.ts";
 import { Timer } from "../timer.ts";
@@ -22,8 +24,9 @@ import { type QuicEnvironment, systemEnvironmentWith } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
 import { congestionControlNamed, versionNumbers } from "./quic-options.ts";
-import { resetSecret } from "./reset-key.ts";
+import { RESET_KEY_LENGTH, resetSecret } from "./reset-key.ts";
 import { AcceptedConnection, type SelectIdentityEvent, type ServerProtocols } from "./server-protocol.ts";
+import { SessionTickets } from "./session-tickets.ts";
 import { type SelectIdentity, tlsIdentities } from "./tls-identities.ts";
 
 export interface QuicListenerOptions extends ListenerOptions {
@@ -91,27 +94,32 @@ export class QuicListener implements ManagedListener {
 
   #open(engine: CryptoEngine, socket: UdpSocket, preferred: readonly UdpSocket[]): QuicDriver {
     const { onKeyLog, retry, limits, resetKey, admits, quic, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
-    const { rng } = this.#environment;
+    const { rng, clock } = this.#environment;
+    const config = connectionConfig({
+      engine,
+      rng,
+      connectionIds: connectionIds(rng),
+      ecn: socket.capabilities.ecn,
+      keyLog: onKeyLog !== undefined,
+      wallTime: () => wallTime(clock),
+      versions: versionNumbers({ versions: quic?.versions }).versions,
+      congestionControl: congestionControlNamed(quic?.congestionControl),
+      disableActiveMigration: quic?.disableActiveMigration === true,
+      ...(limits === undefined ? {} : { limits }),
+    });
+    const secret = resetKey ?? randomBytes(rng, RESET_KEY_LENGTH);
+    const tickets = new SessionTickets(config, secret, this.#options);
     const endpoint = new Endpoint({
-      config: connectionConfig({
-        engine,
-        rng,
-        connectionIds: connectionIds(rng),
-        ecn: socket.capabilities.ecn,
-        keyLog: onKeyLog !== undefined,
-        versions: versionNumbers({ versions: quic?.versions }).versions,
-        congestionControl: congestionControlNamed(quic?.congestionControl),
-        disableActiveMigration: quic?.disableActiveMigration === true,
-        ...(limits === undefined ? {} : { limits }),
-      }),
+      config,
       ...(resetKey === undefined ? {} : { staticSecret: resetSecret(engine, resetKey, socket.address) }),
       server: {
         ...(retry === undefined ? {} : { retry }),
         ...(preferred.length === 0 ? {} : { preferredAddress: preferredAddresses(preferred) }),
+        tokenKey: secret,
         ...(admits === undefined
           ? {}
           : { admits: (remote, local) => admits({ remote: peerAddress(remote), local: peerAddress(local) }) }),
-        createTls: (transportParameters) =>
+        createTls: (transportParameters, facts) =>
           createTlsServer({
             engine,
             rng,
@@ -122,6 +130,8 @@ export class QuicListener implements ManagedListener {
                 ? this.#selectIdentity(serverName, schemes)
                 : "later",
             keyLog: onKeyLog !== undefined,
+            wallTime: config.wallTime,
+            tickets: tickets.policy(facts, this.#acceptsTunnels),
           }),
       },
     });
@@ -133,6 +143,7 @@ export class QuicListener implements ManagedListener {
         onExchange: this.#options.onExchange,
         acceptsTunnels: this.#acceptsTunnels,
         headersTimeout: this.#headersTimeout,
+        earlyData: this.#options.earlyData ?? "safe",
         onKeyLog,
         budget: this.#budget,
         stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,

@@ -1,6 +1,7 @@
 /**
- * The key for a server's stateless resets, kept between runs: a restarted server can tell clients immediately that their old
- * connections are gone (RFC 9000 §10.3.2), so they need not wait for a timeout.
+ * A server's secret, kept between runs. From it are derived the keys of stateless resets, with which a restarted server
+ * tells clients immediately that their old connections are gone (RFC 9000 §10.3.2), of address tokens, and of session
+ * tickets.
  */
 
 import { randomBytes } from "node:crypto";

@@ -9,6 +9,7 @@ import type { Connection, ConnectionEvent } from "../../quic/index.ts";
 import type { Budget, Holder } from "../budget.ts";
 import type { Fault } from "../guard.ts";
 import type { ExchangeHandler } from "../http/exchange.ts";
+import type { EarlyDataPolicy } from "../http/listener.ts";
 import type { ConnectionListener, QuicDriver } from "./driver.ts";
 
 export interface ServerProtocol extends ConnectionListener {
@@ -29,6 +30,8 @@ export interface ServerProtocolOptions {
   readonly acceptsTunnels: boolean;
   /** Milliseconds in which the head of a request must arrive; 0 for no limit. */
   readonly headersTimeout: number;
+  /** Which requests are accepted in 0-RTT data. */
+  readonly earlyData: EarlyDataPolicy;
 }
 
 export type CreateServerProtocol = (

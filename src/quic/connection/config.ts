@@ -3,7 +3,7 @@
  */
 
 import type { Rng } from "../../base/rng.ts";
-import { type Micros, millis, seconds } from "../../base/time.ts";
+import { type Instant, type Micros, millis, seconds } from "../../base/time.ts";
 import type { CongestionControl } from "../../congestion/index.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import { type DatagramLimits, DEFAULT_DATAGRAM_LIMITS } from "../datagram/index.ts";
@@ -65,6 +65,11 @@ export interface ConnectionConfig {
   /** Accepts packets without the QUIC Bit, and sends such packets to peers that accept them (RFC 9287). */
   readonly greaseQuicBit: boolean;
   /**
+   * The time on a clock that servers with shared keys agree on, for what outlives a connection. Default: the driver's time,
+   * which suits keys that do not outlive the driver.
+   */
+  readonly wallTime: (now: Instant) => Instant;
+  /**
    * The supported versions, in order of preference; a client lists them, and a server chooses the first that it can. By
    * default, all of them, and a server follows the client's order.
    */
@@ -107,6 +112,7 @@ export function connectionConfig(
     keyLog: false,
     disableActiveMigration: false,
     greaseQuicBit: true,
+    wallTime: (now) => now,
     ...given,
     limits: { ...DEFAULT_LIMITS, ...given.limits },
     datagrams: given.datagrams && { ...DEFAULT_DATAGRAM_LIMITS, ...given.datagrams },

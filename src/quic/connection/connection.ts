@@ -91,11 +91,14 @@ export class Connection implements StreamTransport, DatagramTransport {
     );
     const oneRtt = new OneRttKeys(config.engine, this, config);
     const version = new ConnectionVersion(options);
-    const tls = options.createTls((client) => {
-      if (client !== undefined) establishment.chooseVersion(client);
-      const parameters = announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
-      return emitTransportParameters(parameters, { grease: config.rng });
-    });
+    const tls = options.createTls(
+      (client) => {
+        if (client !== undefined) establishment.chooseVersion(client);
+        const parameters = announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
+        return emitTransportParameters(parameters, { grease: config.rng });
+      },
+      { remote: options.remote, version: () => version.current },
+    );
     const establishment = new Establishment({
       options,
       now: () => this.#now,

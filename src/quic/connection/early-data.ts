@@ -86,6 +86,11 @@ export class EarlyData {
     return this.#state === "accepted";
   }
 
+  /** Client: true if it resumed a session with early data, whatever became of it. */
+  get wasOffered(): boolean {
+    return this.#remembered !== undefined;
+  }
+
   /** Client: true if early data was sent, and the peer ignored it. */
   get mustRestart(): boolean {
     return this.#state === "rejected" && this.#remembered !== undefined;

@@ -117,7 +117,8 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   onSession(event: Extract<TlsEvent, { type: "session" }>): void {
-    this.#host.emit(event);
+    // RFC 9369 §5: a session belongs to the negotiated version.
+    this.#host.emit({ ...event, version: this.#parts.version.current });
   }
 
   onKeyLog(line: string): void {

@@ -15,6 +15,7 @@ export type { HandshakeFacts } from "./establishment.ts";
 /** A connection's inputs, and its events. */
 export {
   type ConnectionEvent,
+  type ConnectionFactsForTls,
   type ConnectionOptions,
   isTransportEvent,
   type MigrationEvent,

@@ -35,7 +35,7 @@ export type ConnectionEvent =
   /** Server only: choose an identity, then call `identitySelected`. */
   | Extract<TlsEvent, { type: "select-identity" }>
   /** Client only: a session that the next connection can resume. */
-  | Extract<TlsEvent, { type: "session" }>
+  | (Extract<TlsEvent, { type: "session" }> & { readonly version: number })
   | Extract<TlsEvent, { type: "key-log" }>;
 
 const FOR_HOST: readonly ConnectionEvent["type"][] = [
@@ -57,6 +57,13 @@ export const isTransportEvent = (event: ConnectionEvent): event is TransportEven
 export interface PreferredAddresses {
   readonly ipv4?: SocketAddress | undefined;
   readonly ipv6?: SocketAddress | undefined;
+}
+
+/** What a server's tickets depend on. */
+export interface ConnectionFactsForTls {
+  readonly remote: SocketAddress;
+  /** The version in use: that of the client's first flight, and later the negotiated one. */
+  version(): number;
 }
 
 export interface ConnectionOptions {
@@ -89,7 +96,10 @@ export interface ConnectionOptions {
    */
   readonly issueToken?: ((version: number, now: Instant) => Uint8Array) | undefined;
   /** Our transport parameters depend on the client's; a client calls the function without them. */
-  readonly createTls: (transportParameters: (client?: Uint8Array) => Uint8Array) => TlsHandshake;
+  readonly createTls: (
+    transportParameters: (client?: Uint8Array) => Uint8Array,
+    facts: ConnectionFactsForTls,
+  ) => TlsHandshake;
   readonly registry: ConnectionIdRegistry;
   readonly inbound: BatchPool;
   readonly outbound: BatchPool;

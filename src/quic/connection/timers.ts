@@ -115,14 +115,15 @@ export class ConnectionTimers {
   }
 
   #recover(path: PathSpace, now: Instant): void {
-    const { role, handshake, stats } = this.#parts;
+    const { role, handshake, stats, early } = this.#parts;
     const timeout = path.recovery.nextTimeout();
     if (timeout === undefined || now < timeout) return;
     const { lost, probes } = path.recovery.onTimeout(now);
     this.#router.handleLost(lost);
     if (probes === undefined) return;
     this.#router.probe(path, probes.space, probes.count);
-    if (role === "server" || !handshake.isConfirmed) return;
+    // A client that sent early data has requests that wait, and may send them elsewhere.
+    if (role === "server" || (!handshake.isConfirmed && !early.wasOffered)) return;
     this.#silence.onProbeTimeout(stats.packetsReceived);
     const { probeTimeouts } = this.#silence;
     if (probeTimeouts > 0) this.#listener.onSilence(probeTimeouts);

@@ -9,7 +9,7 @@ import type { Instant, Micros } from "../../base/time.ts";
 import type { ServerTransportParameters, TlsHandshake } from "../../tls/handshake.ts";
 import { equalBytes } from "../../wire/text.ts";
 import type { ConnectionConfig } from "../connection/config.ts";
-import type { PreferredAddresses } from "../connection/options.ts";
+import type { ConnectionFactsForTls, PreferredAddresses } from "../connection/options.ts";
 import { ConnectionId } from "../packet/connection-id.ts";
 import type { ConnectionIdGenerator } from "../packet/connection-id-generator.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
@@ -20,7 +20,7 @@ import { RetryTokens } from "./retry-token.ts";
 import type { StatelessReplies } from "./stateless-replies.ts";
 
 export interface AcceptPolicy {
-  readonly createTls: (transportParameters: ServerTransportParameters) => TlsHandshake;
+  readonly createTls: (transportParameters: ServerTransportParameters, facts: ConnectionFactsForTls) => TlsHandshake;
   /** When a client must prove its address before it costs state; "auto" only under load. */
   readonly retry?: "always" | "never" | "auto";
   /** The number of unfinished handshakes above which "auto" requires proof. */
@@ -47,7 +47,7 @@ export interface Admission {
   readonly isAddressValidated: boolean;
   readonly preferredAddress: PreferredAddresses | undefined;
   readonly issueToken: (version: number, now: Instant) => Uint8Array;
-  readonly createTls: (transportParameters: ServerTransportParameters) => TlsHandshake;
+  readonly createTls: (transportParameters: ServerTransportParameters, facts: ConnectionFactsForTls) => TlsHandshake;
 }
 
 export interface Pressure {
@@ -67,6 +67,7 @@ const INVALID_TOKEN = 0xb;
 export class Acceptor {
   readonly #policy: AcceptPolicy;
   readonly #tokens: RetryTokens;
+  readonly #wallTime: ConnectionConfig["wallTime"];
   readonly #connectionIds: ConnectionIdGenerator;
   readonly #replies: StatelessReplies;
   readonly #shares: InitialShares;
@@ -79,6 +80,7 @@ export class Acceptor {
 
   constructor(config: ConnectionConfig, policy: AcceptPolicy, replies: StatelessReplies) {
     const { engine, rng, connectionIds, handshakeTimeout, versions = supportedVersions } = config;
+    this.#wallTime = config.wallTime;
     this.#versions = versions;
     this.#ignoresQuicBit = config.greaseQuicBit;
     this.#policy = policy;
@@ -116,7 +118,8 @@ export class Acceptor {
       this.#replies.refuse(header, CONNECTION_REFUSED, local, remote, now);
       return undefined;
     }
-    const token = header.token.length > 0 ? this.#tokens.open(header.token, header.version, remote, now) : "not-ours";
+    const wall = this.#wallTime(now);
+    const token = header.token.length > 0 ? this.#tokens.open(header.token, header.version, remote, wall) : "not-ours";
     const isForeign = token !== "not-ours" && token && !equalBytes(token.retrySource, header.destination);
     if (token === undefined || isForeign) {
       // RFC 9000 §8.1.2: a Retry token of ours that is not valid for this client, or for this connection attempt.
@@ -124,7 +127,7 @@ export class Acceptor {
       return undefined;
     }
     if (token === "not-ours") {
-      if (header.token.length > 0 && this.#tokens.acceptsNewToken(header.token, header.version, remote, now)) {
+      if (header.token.length > 0 && this.#tokens.acceptsNewToken(header.token, header.version, remote, wall)) {
         return this.#admit(header, remote, ConnectionId.from(header.destination), undefined, true);
       }
       // A Retry costs more than parsing the Initial.
@@ -133,7 +136,7 @@ export class Acceptor {
         retry === "always" || (retry === "auto" && halfOpen + this.#forgeriesAt(now) >= retryAbove);
       if (isProofRequired) {
         const source = this.#connectionIds.generate();
-        const issued = this.#tokens.issue(header.version, remote, header.destination, source.bytes, now);
+        const issued = this.#tokens.issue(header.version, remote, header.destination, source.bytes, wall);
         this.#replies.retry(header, source, issued, local, remote);
         return undefined;
       }
@@ -173,7 +176,7 @@ export class Acceptor {
       isAddressValidated,
       preferredAddress: this.#policy.preferredAddress,
       version: header.version,
-      issueToken: (version, now) => this.#tokens.issueNewToken(version, remote, now),
+      issueToken: (version, now) => this.#tokens.issueNewToken(version, remote, this.#wallTime(now)),
       createTls: this.#policy.createTls,
     };
   }

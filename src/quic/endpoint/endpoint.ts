@@ -17,7 +17,13 @@ import type { Instant } from "../../base/time.ts";
 import { HeapTimer, TimerHeap } from "../../base/timer-heap.ts";
 import type { TlsHandshake } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
-import { BatchPool, Connection, type ConnectionConfig, type ConnectionEvent } from "../connection/index.ts";
+import {
+  BatchPool,
+  Connection,
+  type ConnectionConfig,
+  type ConnectionEvent,
+  type ConnectionFactsForTls,
+} from "../connection/index.ts";
 import { ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
 import { QUIC_BIT } from "../packet/quic-bit.ts";
 import type { QuicTrace } from "../trace.ts";
@@ -42,7 +48,7 @@ export interface EndpointOptions {
 export interface ConnectOptions {
   readonly remote: SocketAddress;
   readonly local?: SocketAddress;
-  readonly createTls: (transportParameters: Uint8Array) => TlsHandshake;
+  readonly createTls: (transportParameters: Uint8Array, facts: ConnectionFactsForTls) => TlsHandshake;
   /** The version of the first flight. Default: the first of the configuration's. */
   readonly version?: number | undefined;
   /** True if a Version Negotiation packet made the client try `version`. It is then checked that it was not forged. */
@@ -141,7 +147,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       initialKeyId: destinationId,
       originalDestination: destinationId,
       isAddressValidated: true,
-      createTls: (ownParameters) => options.createTls(ownParameters()),
+      createTls: (ownParameters, facts) => options.createTls(ownParameters(), facts),
       trace: this.#trace?.(destinationId, "client"),
       ...this.#wiring(entry),
       now,

@@ -11,6 +11,7 @@ import { WireError } from "../../base/errors.ts";
 import { type Rng, randomBytes } from "../../base/rng.ts";
 import { after, type Instant, type Micros, seconds } from "../../base/time.ts";
 import { type CryptoEngine, IV_LENGTH, TAG_LENGTH } from "../../crypto/engine.ts";
+import { RotatingKey } from "../../crypto/rotating-key.ts";
 import { Reader } from "../../wire/reader.ts";
 import { concat, fromUtf8, utf8 } from "../../wire/text.ts";
 import { Writer } from "../../wire/writer.ts";
@@ -29,6 +30,7 @@ const KIND = { retry: 1, newToken: 2 } as const;
 type Kind = (typeof KIND)[keyof typeof KIND];
 
 const SALT_LENGTH = 16;
+const START_LENGTH = 1 + 4 + SALT_LENGTH;
 const AEAD = "aes-256-gcm";
 /** Each key is used once, so the nonce can be constant. */
 const NONCE = new Uint8Array(IV_LENGTH);
@@ -43,13 +45,13 @@ interface Claim extends RetryTokenContents {
 
 export class RetryTokens {
   readonly #engine: CryptoEngine;
-  readonly #key: Uint8Array;
+  readonly #keys: RotatingKey;
   readonly #rng: Rng;
 
-  /** `key` has 32 secret bytes. Servers that share the key and a clock accept each other's tokens. */
-  constructor(engine: CryptoEngine, key: Uint8Array, rng: Rng) {
+  /** `secret` has at least 32 bytes. Servers that share the secret and a clock accept each other's tokens. */
+  constructor(engine: CryptoEngine, secret: Uint8Array, rng: Rng) {
     this.#engine = engine;
-    this.#key = key.slice();
+    this.#keys = new RotatingKey(engine, secret, "nagare address tokens", NEW_TOKEN_LIFETIME);
     this.#rng = rng;
   }
 
@@ -61,7 +63,7 @@ export class RetryTokens {
     retrySource: Uint8Array,
     now: Instant,
   ): Uint8Array {
-    return this.#seal(KIND.retry, {
+    return this.#seal(KIND.retry, now, {
       version,
       host: address.host,
       port: address.port,
@@ -82,7 +84,7 @@ export class RetryTokens {
     address: SocketAddress,
     now: Instant,
   ): RetryTokenContents | undefined | "not-ours" {
-    const claim = this.#unseal(KIND.retry, token);
+    const claim = this.#unseal(KIND.retry, token, now);
     if (claim === undefined) return "not-ours";
     // RFC 9369 §4.1: the client must not change the version after a Retry.
     if (claim.version !== version) return undefined;
@@ -96,7 +98,7 @@ export class RetryTokens {
    * §8.1.3).
    */
   issueNewToken(version: number, address: SocketAddress, now: Instant): Uint8Array {
-    return this.#seal(KIND.newToken, {
+    return this.#seal(KIND.newToken, now, {
       version,
       host: address.host,
       port: 0,
@@ -111,29 +113,36 @@ export class RetryTokens {
    * no token.
    */
   acceptsNewToken(token: Uint8Array, version: number, address: SocketAddress, now: Instant): boolean {
-    const claim = this.#unseal(KIND.newToken, token);
+    const claim = this.#unseal(KIND.newToken, token, now);
     // RFC 9369 §5: a token is only good for the version of its connection.
     if (claim === undefined || claim.version !== version) return false;
     return claim.host === address.host && isCurrent(claim, NEW_TOKEN_LIFETIME, now);
   }
 
-  /** Kind and salt in the clear, followed by the sealed claim. */
-  #seal(kind: Kind, claim: Claim): Uint8Array {
-    const start = concat(Uint8Array.of(kind), randomBytes(this.#rng, SALT_LENGTH));
-    return concat(start, this.#engine.aeadSeal(AEAD, this.#keyOf(start), NONCE, start, emitClaim(claim)));
+  /** Kind, generation of the key and salt in the clear, followed by the sealed claim. */
+  #seal(kind: Kind, now: Instant, claim: Claim): Uint8Array {
+    const { number, key } = this.#keys.current(now);
+    const start = new Uint8Array(START_LENGTH);
+    const writer = new Writer(start);
+    writer.uint8(kind);
+    writer.uint32(number);
+    writer.write(randomBytes(this.#rng, SALT_LENGTH));
+    return concat(start, this.#engine.aeadSeal(AEAD, this.#keyOf(key, start), NONCE, start, emitClaim(claim)));
   }
 
-  #unseal(kind: Kind, token: Uint8Array): Claim | undefined {
-    const startLength = 1 + SALT_LENGTH;
-    if (token.length < startLength + TAG_LENGTH || token[0] !== kind) return undefined;
-    const start = token.subarray(0, startLength);
-    const body = this.#engine.aeadOpen(AEAD, this.#keyOf(start), NONCE, start, token.subarray(startLength));
+  #unseal(kind: Kind, token: Uint8Array, now: Instant): Claim | undefined {
+    if (token.length < START_LENGTH + TAG_LENGTH || token[0] !== kind) return undefined;
+    const start = token.subarray(0, START_LENGTH);
+    const key = this.#keys.byNumber(new Reader(start, 1).uint32(), now);
+    if (key === undefined) return undefined;
+    const sealed = token.subarray(START_LENGTH);
+    const body = this.#engine.aeadOpen(AEAD, this.#keyOf(key, start), NONCE, start, sealed);
     return body && parseClaim(body);
   }
 
-  /** The key is derived from kind and salt: 32 bytes of HMAC-SHA256, as AES-256 requires. */
-  #keyOf(start: Uint8Array): Uint8Array {
-    return this.#engine.hmac("sha256", this.#key, start);
+  /** The key is derived from everything in the clear: 32 bytes of HMAC-SHA256, as AES-256 requires. */
+  #keyOf(key: Uint8Array, start: Uint8Array): Uint8Array {
+    return this.#engine.hmac("sha256", key, start);
   }
 }
 

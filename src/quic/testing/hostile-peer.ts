@@ -45,7 +45,6 @@ import { preferredVersion } from "../versions/index.ts";
 export const PEER: SocketAddress = { family: 4, host: "192.0.2.66", port: 6_666 };
 export const VICTIM: SocketAddress = { family: 4, host: "192.0.2.1", port: 443 };
 const ID_LENGTH = 8;
-const LONG_FORMS = ["initial", "zero-rtt", "handshake"] as const;
 
 export interface HostileOptions {
   /** The role of the hostile peer; the victim has the other one. */
@@ -70,7 +69,6 @@ export interface HostileOptions {
   readonly engine?: CryptoEngine;
   readonly identity?: TlsIdentity;
   readonly alpn?: string;
-  /** Of the client, whichever side that is. */
   readonly clientTls?: Partial<TlsClientConfig>;
   readonly serverTls?: Partial<TlsServerConfig>;
   /** Changes a handshake message before it is sent. */
@@ -286,7 +284,7 @@ export class HostilePeer {
         ? beginShortHeader(writer, this.destination, 0, options.keyPhase ?? 0, packetNumber, 4)
         : beginLongHeader(
             writer,
-            LONG_FORMS[level],
+            (["initial", "zero-rtt", "handshake"] as const)[level],
             this.#version,
             this.destination,
             this.id,

@@ -2,13 +2,14 @@
 
 import { FrameType } from "../../../h3/frames.ts";
 import { frame, headers, settings, varint } from "../../../h3/testing/raw-peer.ts";
+import { systemClock, wallTime } from "../../../host/clock.ts";
 import { cryptoEngine } from "../../../host/engine/engine.ts";
 import { QuicDriver } from "../../../host/quic/driver.ts";
 import { systemRng } from "../../../host/random.ts";
 import { bindPortableSocket } from "../../../host/udp/portable-socket.ts";
 import { QpackDecoder } from "../../../qpack/index.ts";
 import { type Connection, connectionConfig, Endpoint, type StreamId } from "../../../quic/index.ts";
-import { createTlsClient } from "../../../tls/index.ts";
+import { type ClientSession, createTlsClient, type TlsClientConfig } from "../../../tls/index.ts";
 import { Reader } from "../../../wire/reader.ts";
 import { concat } from "../../../wire/text.ts";
 import { AnswerBuilder, linesOf, type OpenRawClient, type RawAnswer, type RawRequest } from "./raw-message.ts";
@@ -70,12 +71,14 @@ function requestBytes(request: RawRequest): Uint8Array {
 /** A connection to which a test sends bytes. */
 export interface RawHttp3 {
   readonly isOpen: () => boolean;
+  /** A session that another connection can resume. */
+  readonly session: Promise<ClientSession>;
   /** Sends bytes on a new request stream, which stays open without `fin`. */
   send(bytes: Uint8Array, fin: boolean): Promise<RawAnswer>;
   close(): void;
 }
 
-export async function connectRawHttp3(port: number): Promise<RawHttp3> {
+export async function connectRawHttp3(port: number, tls: Partial<TlsClientConfig> = {}): Promise<RawHttp3> {
   const engine = await cryptoEngine();
   const endpoint = new Endpoint({ config: connectionConfig({ engine, rng: systemRng }) });
   const driver = new QuicDriver(endpoint, [await bindPortableSocket(0, "127.0.0.1")]);
@@ -84,7 +87,15 @@ export async function connectRawHttp3(port: number): Promise<RawHttp3> {
     {
       remote,
       createTls: (transportParameters) =>
-        createTlsClient({ engine, rng: systemRng, alpn: ["h3"], transportParameters, serverName: "localhost" }),
+        createTlsClient({
+          engine,
+          rng: systemRng,
+          alpn: ["h3"],
+          transportParameters,
+          serverName: "localhost",
+          wallTime: () => wallTime(systemClock),
+          ...tls,
+        }),
     },
     driver.now(),
   );
@@ -96,6 +107,10 @@ export async function connectRawHttp3(port: number): Promise<RawHttp3> {
   });
   const answers = new Map<StreamId, AnswerReader>();
   let isOpen = true;
+  let keep: (session: ClientSession) => void;
+  const session = new Promise<ClientSession>((resolve) => {
+    keep = resolve;
+  });
   const read = (id: StreamId): void => {
     for (let chunk = connection.read(id); chunk !== undefined; chunk = connection.read(id)) {
       answers.get(id)?.push(chunk.bytes, chunk.fin);
@@ -114,6 +129,9 @@ export async function connectRawHttp3(port: number): Promise<RawHttp3> {
             resolve();
             break;
           }
+          case "session":
+            keep(event.session);
+            break;
           case "stream-readable":
             read(event.id);
             break;
@@ -130,6 +148,7 @@ export async function connectRawHttp3(port: number): Promise<RawHttp3> {
   });
   return {
     isOpen: () => isOpen,
+    session,
     send: (bytes, fin) =>
       new Promise((resolve) => {
         const id = connection.openStream("bidi")!;
