@@ -5,8 +5,8 @@ import { SYSTEMS, type System } from "../src/cli/tour/systems.ts";
 /** The missing parts of built systems. */
 const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: string }>> = {
   quic: {
-    en: "0-RTT and resumption, active migration by clients, server push",
-    ja: "0-RTT と再開、クライアント自身によるマイグレーション、サーバープッシュ",
+    en: "active migration by clients, server push",
+    ja: "クライアント自身によるマイグレーション、サーバープッシュ",
   },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
 };
