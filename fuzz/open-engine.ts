@@ -4,13 +4,14 @@
  * tests. Connections then take ten times as many inputs per second.
  */
 
-import { randomBytes } from "../src/base/rng.ts";
+import { type Rng, randomBytes } from "../src/base/rng.ts";
 import {
   type CryptoEngine,
   type GroupName,
   HASH_LENGTH,
   type HashName,
   type HeaderKey,
+  type KeyPair,
   type PacketKey,
   TAG_LENGTH,
 } from "../src/crypto/engine.ts";
@@ -19,7 +20,12 @@ import type { TlsIdentity } from "../src/tls/index.ts";
 import { ed25519Identity } from "../src/tls/testing/identity.ts";
 
 const TAG_FILL = 0x5a;
-const SHARE_LENGTH: Readonly<Record<GroupName, number>> = { x25519: 32, secp256r1: 65, secp384r1: 97 };
+const SHARE_LENGTH: Readonly<Record<GroupName, number>> = {
+  x25519: 32,
+  secp256r1: 65,
+  secp384r1: 97,
+  x25519mlkem768: 1216,
+};
 
 /** The tag of a packet of `length` bytes. Two packets parsed as one do not match it. */
 export function openTag(length: number): Uint8Array {
@@ -73,6 +79,15 @@ class Checksum {
   }
 }
 
+function generateKeyPair(group: GroupName, rng: Rng): KeyPair {
+  const publicKey = randomBytes(rng, SHARE_LENGTH[group]);
+  return {
+    publicKey,
+    deriveShared: (peer) =>
+      peer.length === publicKey.length ? publicKey.map((byte, i) => byte ^ peer[i]!) : undefined,
+  };
+}
+
 export const openEngine: CryptoEngine = {
   ...portableEngine,
   name: "open",
@@ -88,13 +103,11 @@ export const openEngine: CryptoEngine = {
   hmac: (hash, key, bytes) => new Checksum().update(key).update(bytes).digest(hash),
   createPacketKey: () => packetKey,
   createHeaderKey: () => headerKey,
-  generateKeyPair: (group, rng) => {
-    const publicKey = randomBytes(rng, SHARE_LENGTH[group]);
-    return {
-      publicKey,
-      deriveShared: (peer) =>
-        peer.length === publicKey.length ? publicKey.map((byte, i) => byte ^ peer[i]!) : undefined,
-    };
+  generateKeyPair,
+  answerShare: (group, share, rng) => {
+    const pair = generateKeyPair(group, rng);
+    const secret = pair.deriveShared(share);
+    return secret && { share: pair.publicKey, secret };
   },
   verify: () => true,
 };

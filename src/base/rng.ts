@@ -8,6 +8,8 @@ export interface Rng {
   fill(target: Uint8Array): void;
   /** A uniform integer in [0, 2^32). */
   uint32(): number;
+  /** True if nothing distinguishes its bytes from the system's, so that a library may draw its own. */
+  readonly isFromSystem?: true;
 }
 
 /** xoshiro128** with a 32-bit seed expanded by splitmix32. Not for keys outside the simulator. */

@@ -9,7 +9,8 @@ import type { Rng } from "../base/rng.ts";
 
 export type AeadName = "aes-128-gcm" | "aes-256-gcm" | "chacha20-poly1305";
 export type HashName = "sha256" | "sha384";
-export type GroupName = "x25519" | "secp256r1" | "secp384r1";
+export type CurveName = "x25519" | "secp256r1" | "secp384r1";
+export type GroupName = CurveName | "x25519mlkem768";
 
 /** Signature schemes by their IANA names (RFC 8446 §4.2.3). */
 export type SignatureSchemeName =
@@ -41,10 +42,20 @@ export interface RunningHash {
 }
 
 export interface KeyPair {
-  /** As in a key share: 32 bytes for x25519, the uncompressed point for the NIST curves. */
+  /**
+   * As in a client's key share: 32 bytes for x25519, the uncompressed point for the NIST curves, 1216 bytes for
+   * x25519mlkem768.
+   */
   readonly publicKey: Uint8Array;
-  /** The shared secret; undefined if the peer's share is not a valid point or yields the all-zero secret. */
-  deriveShared(peerPublicKey: Uint8Array): Uint8Array | undefined;
+  /** The shared secret; undefined if the peer's share is malformed or yields the all-zero secret. */
+  deriveShared(peerShare: Uint8Array): Uint8Array | undefined;
+}
+
+/** A server's answer to a client's key share. */
+export interface KeyAnswer {
+  /** As in a server's key share: like a client's, but 1120 bytes for x25519mlkem768. */
+  readonly share: Uint8Array;
+  readonly secret: Uint8Array;
 }
 
 /**
@@ -127,8 +138,10 @@ export interface CryptoEngine {
     ciphertext: Uint8Array,
   ): Uint8Array | undefined;
 
-  /** Generates a key pair. The private scalar comes from `rng`, so seeded runs are reproducible. */
+  /** Generates a client's key pair. The private key comes from `rng`, so seeded runs are reproducible. */
   generateKeyPair(group: GroupName, rng: Rng): KeyPair;
+  /** Answers a client's share; undefined if it is malformed. Seeded runs are reproducible. */
+  answerShare(group: GroupName, share: Uint8Array, rng: Rng): KeyAnswer | undefined;
 
   /**
    * `spki` is a DER SubjectPublicKeyInfo. Returns false for a bad signature, an unusable key or a key of another kind.

@@ -5,12 +5,12 @@ import { describe, expect, it } from "vitest";
 import { runs } from "../../test/properties/runs.ts";
 import { type Rng, SeededRng } from "../base/rng.ts";
 import { fromHex } from "../wire/hex.ts";
-import type { GroupName } from "./engine.ts";
+import type { CurveName } from "./engine.ts";
 import { drawScalar } from "./scalar.ts";
 import { ENGINES } from "./testing/engines.ts";
 import { EXCHANGE_VECTORS, X25519_LOW_ORDER } from "./testing/vectors.ts";
 
-const GROUPS: readonly GroupName[] = ["x25519", "secp256r1", "secp384r1"];
+const GROUPS: readonly CurveName[] = ["x25519", "secp256r1", "secp384r1"];
 const SHARE_LENGTH = { x25519: 32, secp256r1: 65, secp384r1: 97 };
 
 /** Returns exactly these bytes, one array per fill. */

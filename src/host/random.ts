@@ -6,6 +6,7 @@ import type { Rng } from "../base/rng.ts";
 const BLOCK = 4096;
 
 class SystemRng implements Rng {
+  readonly isFromSystem = true;
   readonly #block = new Uint8Array(BLOCK);
   #used = BLOCK;
 

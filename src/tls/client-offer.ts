@@ -5,8 +5,8 @@ import {
   ALL_SIGNATURE_SCHEMES,
   CERTIFICATE_ONLY_SCHEMES,
   CIPHER_SUITES,
+  CLIENT_GROUPS,
   DEFAULT_CIPHER_SUITES,
-  DEFAULT_GROUPS,
   GROUPS,
   LEGACY_VERSION,
   PSK_DHE_KE,
@@ -38,7 +38,7 @@ export function makeClientHello(config: TlsClientConfig, random: Uint8Array, sha
     legacyCompressionMethods: new Uint8Array(1),
     extensions: {
       ...(sentName === undefined ? {} : { server_name: sentName }),
-      supported_groups: (config.groups ?? DEFAULT_GROUPS).map((name) => GROUPS[name]),
+      supported_groups: (config.groups ?? CLIENT_GROUPS).map((name) => GROUPS[name]),
       signature_algorithms: [
         ...ALL_SIGNATURE_SCHEMES.map((name) => SIGNATURE_SCHEMES[name]),
         // Most web chains are signed with these; without signature_algorithms_cert this list covers them too.

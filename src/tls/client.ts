@@ -12,8 +12,8 @@ import { offerSession, type SessionOffer } from "./client-resumption.ts";
 import type { Authenticated, ClientState } from "./client-state.ts";
 import {
   CIPHER_SUITES,
+  CLIENT_GROUPS,
   DEFAULT_CIPHER_SUITES,
-  DEFAULT_GROUPS,
   formatCodePoint,
   GROUPS,
   LEGACY_VERSION,
@@ -73,7 +73,7 @@ class TlsClient implements TlsHandshake {
   start(now: Instant): void {
     if (this.#state.type !== "START") throw new TypeError("the handshake has already started");
     this.#setTime(now);
-    const share = makeShare(this.#config, (this.#config.groups ?? DEFAULT_GROUPS)[0]!);
+    const share = makeShare(this.#config, (this.#config.groups ?? CLIENT_GROUPS)[0]!);
     const offer = offerSession(this.#config, this.#now);
     this.#awaitsEarlyData = offer?.session.allowsEarlyData === true && this.#config.earlyData === true;
     const hello = this.#sendHello(makeClientHello(this.#config, this.#random, share), offer);
@@ -241,7 +241,7 @@ class TlsClient implements TlsHandshake {
 
   /** RFC 8446 §4.2.8: the group must have been offered without a share. */
   #shareFor(first: OfferedShare, selected: number): OfferedShare {
-    const group = (this.#config.groups ?? DEFAULT_GROUPS).find((offered) => GROUPS[offered] === selected);
+    const group = (this.#config.groups ?? CLIENT_GROUPS).find((offered) => GROUPS[offered] === selected);
     if (group === undefined) {
       throw alertError("illegal_parameter", "key_share", `${formatCodePoint(selected)} was not offered`);
     }

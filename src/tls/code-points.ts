@@ -23,8 +23,13 @@ export const CIPHER_SUITES: { readonly [N in CipherSuiteName]: CipherSuite & { r
   },
 };
 
-/** RFC 8446 §4.2.7, in our order of preference. */
-export const GROUPS: Readonly<Record<GroupName, number>> = { x25519: 0x001d, secp256r1: 0x0017, secp384r1: 0x0018 };
+/** RFC 8446 §4.2.7, draft-ietf-tls-ecdhe-mlkem, in a server's order of preference. */
+export const GROUPS: Readonly<Record<GroupName, number>> = {
+  x25519mlkem768: 0x11ec,
+  x25519: 0x001d,
+  secp256r1: 0x0017,
+  secp384r1: 0x0018,
+};
 
 /** RFC 8446 §4.2.3: the schemes that may sign a CertificateVerify, in our order of preference. */
 export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, number>> = {
@@ -43,7 +48,9 @@ export const PSK_DHE_KE = 1;
 export const CERTIFICATE_ONLY_SCHEMES: readonly number[] = [0x0401, 0x0501, 0x0601];
 
 export const DEFAULT_CIPHER_SUITES = Object.keys(CIPHER_SUITES) as readonly CipherSuiteName[];
-export const DEFAULT_GROUPS = Object.keys(GROUPS) as readonly GroupName[];
+export const SERVER_GROUPS = Object.keys(GROUPS) as readonly GroupName[];
+/** Without the hybrid group, whose share makes a ClientHello too long for one datagram. */
+export const CLIENT_GROUPS: readonly GroupName[] = ["x25519", "secp256r1", "secp384r1"];
 export const ALL_SIGNATURE_SCHEMES = Object.keys(SIGNATURE_SCHEMES) as readonly SignatureSchemeName[];
 
 /** The name of a number. */

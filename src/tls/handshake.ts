@@ -6,7 +6,7 @@
 
 import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
-import type { CryptoEngine, SignatureSchemeName, Signer } from "../crypto/engine.ts";
+import type { CryptoEngine, GroupName, SignatureSchemeName, Signer } from "../crypto/engine.ts";
 import type { CipherSuite, CipherSuiteName } from "./cipher-suite.ts";
 import type { ClientSession } from "./session.ts";
 import type { StrikeRegister } from "./strike-register.ts";
@@ -72,8 +72,11 @@ export interface TlsCommonConfig {
   readonly alpn: readonly string[];
   /** In order of preference; all three suites by default. */
   readonly cipherSuites?: readonly CipherSuiteName[];
-  /** In order of preference; x25519, secp256r1, secp384r1 by default. A client sends a share for the first only. */
-  readonly groups?: readonly ("x25519" | "secp256r1" | "secp384r1")[];
+  /**
+   * In order of preference. A client sends a share for the first only; by default x25519, secp256r1, secp384r1. A server
+   * prefers x25519mlkem768 to these by default.
+   */
+  readonly groups?: readonly GroupName[];
   readonly keyLog?: boolean;
   /**
    * The time on a clock that outlives connections and processes, for the age of tickets. Default: the given instant, which

@@ -70,7 +70,7 @@ describe("a server aborts on a ClientHello", () => {
     [
       "without a group in common",
       "handshake_failure",
-      withExtensions({ supported_groups: [0x11ec, 0x001e], key_share: [] }),
+      withExtensions({ supported_groups: [0x11ed, 0x001e], key_share: [] }),
     ],
     [
       "without a signature scheme in common",
@@ -106,6 +106,14 @@ describe("a server aborts on a ClientHello", () => {
       "with a share that is not on the curve",
       "illegal_parameter",
       withExtensions({ key_share: [{ group: 0x0017, keyExchange: new Uint8Array(65).fill(4) }] }),
+    ],
+    [
+      "with a hybrid share that is not a key",
+      "illegal_parameter",
+      withExtensions({
+        supported_groups: [0x11ec],
+        key_share: [{ group: 0x11ec, keyExchange: new Uint8Array(1216).fill(0xff) }],
+      }),
     ],
     ["with a cookie that the server did not send", "illegal_parameter", withExtensions({ cookie: uint8(1) })],
     [
@@ -256,17 +264,17 @@ describe("a server aborts on a ClientHello", () => {
 describe("what a server tolerates", () => {
   const cases: readonly [string, ClientHello][] = [
     [
-      "GREASE in every list and a hybrid share before ours (RFC 8701)",
+      "GREASE in every list and an unknown hybrid share before ours (RFC 8701)",
       {
         ...withExtensions({
           supported_versions: [0x7a7a, 0x0304, 0x0303],
-          supported_groups: [0x4a4a, 0x11ec, 0x001d, 0x0017],
+          supported_groups: [0x4a4a, 0x11ed, 0x001d, 0x0017],
           signature_algorithms: [0x0a0a, 0x0807],
           application_layer_protocol_negotiation: ["\x8a\x8a", "h3"],
           psk_key_exchange_modes: [0x0b, 1],
           key_share: [
             { group: 0x4a4a, keyExchange: uint8(0) },
-            { group: 0x11ec, keyExchange: new Uint8Array(1216) },
+            { group: 0x11ed, keyExchange: new Uint8Array(1665) },
             ...HELLO.extensions.key_share!,
           ],
           unknown: [

@@ -12,10 +12,10 @@ import {
   ALL_SIGNATURE_SCHEMES,
   CIPHER_SUITES,
   DEFAULT_CIPHER_SUITES,
-  DEFAULT_GROUPS,
   formatCodePoint,
   GROUPS,
   LEGACY_VERSION,
+  SERVER_GROUPS,
   SIGNATURE_SCHEMES,
   TLS_1_3,
 } from "./code-points.ts";
@@ -100,7 +100,7 @@ export interface GroupChoice {
 
 /** Prefers a group with a share over a better one without, because that saves a round trip (RFC 8446 §4.2.8). */
 export function chooseGroup(config: TlsServerConfig, { extensions }: AcceptableHello): GroupChoice {
-  const groups = config.groups ?? DEFAULT_GROUPS;
+  const groups = config.groups ?? SERVER_GROUPS;
   for (const group of groups) {
     const entry = extensions.key_share.find((offered) => offered.group === GROUPS[group]);
     if (entry !== undefined) return { group, share: entry.keyExchange };

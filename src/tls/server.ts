@@ -163,9 +163,8 @@ class TlsServer implements TlsHandshake {
       return { type: "WAIT_IDENTITY", retry, hello: message };
     }
     const choice = checkIdentity(hello, selected);
-    const keyPair = this.#config.engine.generateKeyPair(group, this.#config.rng);
-    const shared = keyPair.deriveShared(share);
-    if (shared === undefined) throw alertError("illegal_parameter", "key_share", "unusable public key");
+    const answer = this.#config.engine.answerShare(group, share, this.#config.rng);
+    if (answer === undefined) throw alertError("illegal_parameter", "key_share", "unusable public key");
     const schedule = new KeySchedule(this.#config.engine, suite.hash);
     const psk = offered && resume(this.#config.engine, offered, suite, hello, message.bytes, this.#transcript);
     const session = psk && offered;
@@ -179,9 +178,9 @@ class TlsServer implements TlsHandshake {
       this.#log(hello, "CLIENT_EARLY_TRAFFIC_SECRET", early);
       this.#channel.emit({ ...secret, level: EncryptionLevel.zeroRtt, direction: "read", secret: early });
     }
-    this.#sendServerHello(suite, GROUPS[group], keyPair.publicKey, session);
+    this.#sendServerHello(suite, GROUPS[group], answer.share, session);
 
-    const handshakeSecret = schedule.handshakeSecret(earlySecret, shared);
+    const handshakeSecret = schedule.handshakeSecret(earlySecret, answer.secret);
     const traffic = schedule.handshakeTraffic(handshakeSecret, this.#transcript.digest());
     this.#log(hello, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
     this.#log(hello, "SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);

@@ -1,10 +1,12 @@
 /** The engine on node:crypto, so available on every Node. */
 
 import type { CryptoEngine } from "../engine.ts";
+import { createKeyExchange } from "../hybrid.ts";
 import { aeadOpen, aeadSeal, PortablePacketKey } from "./aead.ts";
 import { createRunningHash, hash, hmac } from "./hashing.ts";
 import { createHeaderKey } from "./header-key.ts";
-import { generateKeyPair } from "./key-exchange.ts";
+import { curveKeyPair } from "./key-exchange.ts";
+import { portableMlKem } from "./ml-kem.ts";
 import { verify } from "./signatures.ts";
 
 export const portableEngine: CryptoEngine = {
@@ -16,6 +18,6 @@ export const portableEngine: CryptoEngine = {
   createHeaderKey,
   aeadSeal,
   aeadOpen,
-  generateKeyPair,
+  ...createKeyExchange(curveKeyPair, portableMlKem),
   verify,
 };

@@ -3,11 +3,11 @@
 import { createECDH, createPrivateKey, createPublicKey, diffieHellman, type ECDH, type KeyObject } from "node:crypto";
 import type { Rng } from "../../base/rng.ts";
 import { fromHex } from "../../wire/hex.ts";
-import type { GroupName, KeyPair } from "../engine.ts";
+import type { CurveName, KeyPair } from "../engine.ts";
 import { drawScalar, FIELD_LENGTH, isUncompressedPoint } from "../scalar.ts";
 import { plain } from "./hashing.ts";
 
-export function generateKeyPair(group: GroupName, rng: Rng): KeyPair {
+export function curveKeyPair(group: CurveName, rng: Rng): KeyPair {
   const scalar = drawScalar(group, rng);
   return group === "x25519" ? new X25519KeyPair(scalar) : new NistKeyPair(group, scalar);
 }

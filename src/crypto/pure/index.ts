@@ -1,10 +1,12 @@
 /** The engine on audited JavaScript: for the simulator and browsers, and as a cross-check in tests. */
 
 import type { CryptoEngine } from "../engine.ts";
+import { createKeyExchange } from "../hybrid.ts";
 import { aeadOpen, aeadSeal, PurePacketKey } from "./aead.ts";
 import { createRunningHash, hash, hmac } from "./hashing.ts";
 import { createHeaderKey } from "./header-key.ts";
-import { generateKeyPair } from "./key-exchange.ts";
+import { curveKeyPair } from "./key-exchange.ts";
+import { pureMlKem } from "./ml-kem.ts";
 import { verify } from "./signatures.ts";
 
 export { createEd25519Signer, type Ed25519Signer } from "./ed25519-signer.ts";
@@ -18,6 +20,6 @@ export const pureEngine: CryptoEngine = {
   createHeaderKey,
   aeadSeal,
   aeadOpen,
-  generateKeyPair,
+  ...createKeyExchange(curveKeyPair, pureMlKem),
   verify,
 };

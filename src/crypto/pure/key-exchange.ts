@@ -3,10 +3,10 @@
 import { x25519 } from "@noble/curves/ed25519.js";
 import { p256, p384 } from "@noble/curves/nist.js";
 import type { Rng } from "../../base/rng.ts";
-import type { GroupName, KeyPair } from "../engine.ts";
+import type { CurveName, KeyPair } from "../engine.ts";
 import { drawScalar, FIELD_LENGTH, isUncompressedPoint } from "../scalar.ts";
 
-export function generateKeyPair(group: GroupName, rng: Rng): KeyPair {
+export function curveKeyPair(group: CurveName, rng: Rng): KeyPair {
   const scalar = drawScalar(group, rng);
   return group === "x25519" ? createX25519KeyPair(scalar) : createNistKeyPair(group, scalar);
 }

@@ -16,7 +16,7 @@ import { describeClose } from "../quic/close-reason.ts";
 import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "../quic/environment.ts";
-import { type QuicClientOptions, type VersionNumbers, versionNumbers } from "../quic/quic-options.ts";
+import { checkGroups, type QuicClientOptions, type VersionNumbers, versionNumbers } from "../quic/quic-options.ts";
 import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
 import { ClientSockets, type OpenSocket } from "./client-sockets.ts";
 import { ClientError } from "./errors.ts";
@@ -41,6 +41,7 @@ export function createHttp3Connector(
 /** What the attempts of one dialer share. */
 interface DialerParts {
   readonly environment: QuicEnvironment;
+  readonly groups: QuicClientOptions["groups"];
   readonly sessions: SessionStore;
 }
 
@@ -51,7 +52,7 @@ export function quicDialer<P extends DialedProtocol>(
   quic: QuicClientOptions = {},
 ): (origin: string, options: DialOptions) => Promise<P> {
   const versions = versionNumbers(quic);
-  const parts: DialerParts = { environment, sessions: new SessionStore() };
+  const parts: DialerParts = { environment, groups: checkGroups(quic.groups), sessions: new SessionStore() };
   return (origin, options) => {
     return staggered({
       candidates: options.addresses,
@@ -90,7 +91,7 @@ async function dial<P extends DialedProtocol>(
 }
 
 async function dialVersion<P extends DialedProtocol>(
-  { environment, sessions }: DialerParts,
+  { environment, groups, sessions }: DialerParts,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
@@ -137,6 +138,7 @@ async function dialVersion<P extends DialedProtocol>(
           serverName: options.servername,
           keyLog: options.keylog !== undefined,
           wallTime: () => wallTime(clock),
+          ...(groups === undefined ? {} : { groups }),
           session: resumed.kept?.session,
           earlyData: options.earlyData === true,
         });

@@ -130,6 +130,7 @@ export class QuicListener implements ManagedListener {
                 ? this.#selectIdentity(serverName, schemes)
                 : "later",
             keyLog: onKeyLog !== undefined,
+            ...(quic?.groups === undefined ? {} : { groups: quic.groups }),
             wallTime: config.wallTime,
             tickets: tickets.policy(facts, this.#acceptsTunnels),
           }),

@@ -1,8 +1,12 @@
 /** The options of clients and servers that concern QUIC itself, by names for people. */
 
 import { CONGESTION_CONTROLS, type CongestionControl } from "../../congestion/index.ts";
+import type { GroupName } from "../../crypto/engine.ts";
 import { VERSION_1, VERSION_2 } from "../../quic/versions/index.ts"; // not the whole stack, which clients load on demand
 import { ipVersion, parseIpAddress } from "../../wire/ip-address.ts";
+
+/** Key exchange groups by name (RFC 8446 §4.2.7). */
+const KEY_EXCHANGES: readonly GroupName[] = ["x25519mlkem768", "x25519", "secp256r1", "secp384r1"];
 
 const VERSION_NUMBERS = { v1: VERSION_1, v2: VERSION_2 } as const;
 
@@ -12,6 +16,8 @@ export type QuicVersionName = keyof typeof VERSION_NUMBERS;
 export const QUIC_VERSION_NAMES = Object.keys(VERSION_NUMBERS) as readonly QuicVersionName[];
 
 export interface QuicServerOptions {
+  /** Key exchange groups in order of preference. By default all, and X25519MLKEM768 first. */
+  readonly groups?: readonly GroupName[] | undefined;
   /**
    * The supported versions in order of preference: the server converts a client's first flight to the first one that the
    * client lists. By default, it supports all and follows the client's order.
@@ -34,15 +40,30 @@ export interface PreferredAddress {
 }
 
 export interface QuicClientOptions {
+  /**
+   * Key exchange groups in order of preference; a key share is sent for the first only. Default: x25519, secp256r1,
+   * secp384r1. With "x25519mlkem768" first, recorded traffic stays secret from quantum computers, and the ClientHello takes
+   * two datagrams.
+   */
+  readonly groups?: readonly GroupName[] | undefined;
   /** The supported versions in order of preference. By default `version`, then all others. */
   readonly versions?: readonly QuicVersionName[] | undefined;
   /** The version of the first flight, which the server may change to another of `versions`. Default: "v1" if listed. */
   readonly version?: QuicVersionName;
 }
 
+/** Throws a TypeError for unknown groups. */
+export function checkGroups(groups: readonly GroupName[] | undefined): readonly GroupName[] | undefined {
+  if (groups?.length === 0) throw new TypeError("quic.groups is empty; give at least one");
+  const unknown = groups?.find((name) => !KEY_EXCHANGES.includes(name));
+  if (unknown === undefined) return groups;
+  throw new TypeError(`unknown key exchange group "${unknown}": the groups are ${KEY_EXCHANGES.join(", ")}`);
+}
+
 /** Throws a TypeError for unusable options. */
-export function checkServerOptions({ versions, preferredAddress = [] }: QuicServerOptions): void {
+export function checkServerOptions({ versions, groups, preferredAddress = [] }: QuicServerOptions): void {
   versionNumbers({ versions });
+  checkGroups(groups);
   const families = preferredAddress.map(({ host, port }) => {
     const family = ipVersion(host);
     if (family === undefined) throw new TypeError(`quic.preferredAddress: "${host}" is not an IP address`);

@@ -63,7 +63,7 @@ export class ScriptedServer {
     const { group = "x25519", hash = "sha256" } = script;
     const hello = parseBody(handshakeMessage(clientHello), parseClientHello);
     const share = hello.extensions.key_share!.find((entry) => entry.group === GROUPS[group])!;
-    const keyPair = engine.generateKeyPair(group, this.#rng);
+    const answer = engine.answerShare(group, share.keyExchange, this.#rng)!;
     this.#transcript.append(clientHello);
     this.#transcript.selectHash(hash);
     const serverHello: ServerHello = {
@@ -74,13 +74,13 @@ export class ScriptedServer {
       cipherSuite: hash === "sha256" ? 0x1301 : 0x1302,
       extensions: {
         supported_versions: 0x0304,
-        key_share: { group: GROUPS[group], keyExchange: keyPair.publicKey },
+        key_share: { group: GROUPS[group], keyExchange: answer.share },
       },
     };
     yield this.#send(EncryptionLevel.initial, emitServerHello(script.serverHello?.(serverHello) ?? serverHello));
 
     const schedule = new KeySchedule(engine, hash);
-    const secret = schedule.handshakeSecret(schedule.earlySecret(), keyPair.deriveShared(share.keyExchange)!);
+    const secret = schedule.handshakeSecret(schedule.earlySecret(), answer.secret);
     const traffic = schedule.handshakeTraffic(secret, this.#transcript.digest());
     this.#schedule = schedule;
     this.#traffic = traffic;
