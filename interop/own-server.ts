@@ -1,13 +1,15 @@
 /** Our server with default settings: serves a folder over all protocols on one port. */
 
 import { FileService } from "../src/edge/files/index.ts";
-import { startServer } from "../src/edge/server.ts";
+import { type Service, startServer } from "../src/edge/server.ts";
 import { QuicListener } from "../src/host/quic/listener.ts";
 import type { QuicServerOptions } from "../src/host/quic/quic-options.ts";
 import type { CellFolder } from "./cell.ts";
 
 export interface OwnServer extends AsyncDisposable {
   readonly port: number;
+  /** True once a request came on a resumed connection, and in 0-RTT data. */
+  readonly seen: { resumed: boolean; early: boolean };
 }
 
 export interface OwnServerOptions {
@@ -24,18 +26,27 @@ export interface OwnServerOptions {
 const LOOPBACK = "127.0.0.1";
 
 export async function startOwnServer(cell: CellFolder, options: OwnServerOptions = {}): Promise<OwnServer> {
-  const service = new FileService(cell.site.directory);
+  const files = new FileService(cell.site.directory);
+  const seen = { resumed: false, early: false };
+  const service: Service = {
+    handle: (exchange) => {
+      // A connection's facts are complete with its handshake, which a request in 0-RTT data precedes.
+      if (exchange.earlyData === true) seen.early = seen.resumed = true;
+      if (exchange.connection?.stats().resumed === "yes") seen.resumed = true;
+      files.handle(exchange);
+    },
+  };
   const identities = [cell.identity.identity] as const;
   const { onKeyLog, port = 0, quic } = options;
   if (options.retry === true) {
     const listener = new QuicListener({ identities, onExchange: service.handle, onKeyLog, retry: "always" });
     const bound = await listener.listen(port, LOOPBACK);
-    return { port: bound.port, [Symbol.asyncDispose]: () => listener.close(0) };
+    return { port: bound.port, seen, [Symbol.asyncDispose]: () => listener.close(0) };
   }
   const rollback = { protocols: ["h2", "http/1.1"], altSvc: { clear: true } } as const;
   const server = await startServer(
     { port, host: LOOPBACK, identities, onKeyLog, quic, ...(options.withoutHttp3 ? rollback : {}) },
     service,
   );
-  return { port: server.port, [Symbol.asyncDispose]: () => server.close({ timeout: 0 }) };
+  return { port: server.port, seen, [Symbol.asyncDispose]: () => server.close({ timeout: 0 }) };
 }

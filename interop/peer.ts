@@ -14,6 +14,7 @@ export type Feature =
   | "key-update"
   | "migration"
   | "page"
+  | "resumption"
   | "retry"
   | "version-2";
 
@@ -32,7 +33,11 @@ export interface Download {
   readonly version2?: Version2;
   /** Changes the client's address: on purpose during the download, or as a NAT would before it. */
   readonly moves?: "on purpose" | "behind a NAT";
+  /** Downloads twice, the second time on a connection that resumes the session of the first, "early" with 0-RTT. */
+  readonly resume?: Resumption;
 }
+
+export type Resumption = "session" | "early";
 
 export interface Downloaded {
   /** Hexadecimal, one per path, in the same order. */

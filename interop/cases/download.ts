@@ -4,7 +4,7 @@ import type { Case } from "../case.ts";
 import type { CellFolder } from "../cell.ts";
 import { ownDownload } from "../own-client.ts";
 import { startOwnServer } from "../own-server.ts";
-import type { Download, Downloaded, Feature, Peer, ProtocolName, Version2 } from "../peer.ts";
+import type { Download, Downloaded, Feature, Peer, ProtocolName, Resumption, Version2 } from "../peer.ts";
 import type { Role } from "../result.ts";
 import type { Site } from "../site.ts";
 
@@ -20,6 +20,7 @@ export interface DownloadCase {
   readonly keyUpdate?: true;
   readonly version2?: Version2;
   readonly moves?: Download["moves"];
+  readonly resume?: Resumption;
 }
 
 export function downloadCase(options: DownloadCase): Case {
@@ -56,9 +57,12 @@ async function runOwnServer(options: DownloadCase, peer: Peer, cell: CellFolder)
       ...(options.keyUpdate === undefined ? {} : { keyUpdate: options.keyUpdate }),
       ...(version2 === undefined ? {} : { version2 }),
       ...(moves === undefined ? {} : { moves }),
+      ...(options.resume === undefined ? {} : { resume: options.resume }),
     },
     cell,
   );
+  if (options.resume !== undefined && !server.seen.resumed) throw new Error("no connection resumed a session");
+  if (options.resume === "early" && !server.seen.early) throw new Error("no request came in 0-RTT data");
   return checkDownload(options, paths, downloaded, performance.now() - started, cell);
 }
 
@@ -83,6 +87,7 @@ async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder)
       protocol: options.protocol,
       ...(options.version2 === "from the start" ? { quic: { version: "v2" } } : {}),
       moves: options.moves !== undefined,
+      resume: options.resume,
     },
     cell,
   );

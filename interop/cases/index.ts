@@ -10,6 +10,7 @@ import { keylog } from "./keylog.ts";
 import { migration, rebinding } from "./migration.ts";
 import { multiplexing } from "./multiplexing.ts";
 import { page } from "./page.ts";
+import { resumption, zeroRtt } from "./resumption.ts";
 import { retry } from "./retry.ts";
 import { rollback } from "./rollback.ts";
 import { transfer } from "./transfer.ts";
@@ -26,6 +27,8 @@ export const CASES: readonly Case[] = [
   upgrade,
   migration,
   rebinding,
+  resumption,
+  zeroRtt,
   page,
   http2,
   http11,

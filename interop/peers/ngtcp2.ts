@@ -10,8 +10,8 @@ import { trixieCommand, trixieVersion } from "../install/trixie.ts";
 import type { ClientRole, Download, Feature, PeerEntry, ServerRole } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
-const CLIENT_FEATURES: ReadonlySet<Feature> = new Set(["chacha20", "key-update", "migration", "retry"]);
-const SERVER_FEATURES: ReadonlySet<Feature> = new Set(["certificates", "chacha20", "migration", "retry"]);
+const CLIENT_FEATURES: ReadonlySet<Feature> = new Set(["chacha20", "key-update", "migration", "resumption", "retry"]);
+const SERVER_FEATURES: ReadonlySet<Feature> = new Set(["certificates", "chacha20", "migration", "resumption", "retry"]);
 
 const CHACHA20_ONLY = "--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305";
 
@@ -62,21 +62,27 @@ const clientRole = (command: readonly string[], features: ReadonlySet<Feature>):
   async download(request, cell) {
     const urls = request.paths.map((each) => `https://${HOST}:${request.port}${each}`);
     const evidence = evidenceOf(request);
-    const { stdout, stderr } = await runChild(
-      [
-        ...command,
-        ...(evidence === undefined ? ["--quiet"] : ["--no-quic-dump", "--no-http-dump"]),
-        ...(request.cipher === "chacha20" ? [CHACHA20_ONLY] : []),
-        ...(request.keyUpdate === true ? ["--key-update=1ms"] : []),
-        ...versionOptions(request),
-        ...(request.moves === undefined ? [] : ["--change-local-addr=2ms"]),
-        // A client that only receives would be unreachable at its new address, so the request follows the change.
-        ...(request.moves === "behind a NAT" ? ["--nat-rebinding", "--delay-stream=100ms"] : []),
-        ...["--exit-on-all-streams-close", "--timeout=30s", `--sni=${HOST}`, `--download=${cell.directory}`],
-        ...["127.0.0.1", `${request.port}`, ...urls],
-      ],
-      { signal: cell.signal },
-    );
+    const kept = ["session", "tp", "token"].map((name) => `--${name}-file=${join(cell.directory, `${name}.kept`)}`);
+    const run = () =>
+      runChild(
+        [
+          ...command,
+          ...(evidence === undefined ? ["--quiet"] : ["--no-quic-dump", "--no-http-dump"]),
+          ...(request.cipher === "chacha20" ? [CHACHA20_ONLY] : []),
+          ...(request.keyUpdate === true ? ["--key-update=1ms"] : []),
+          ...(request.resume === undefined ? [] : kept),
+          ...(request.resume === "session" ? ["--disable-early-data"] : []),
+          ...versionOptions(request),
+          ...(request.moves === undefined ? [] : ["--change-local-addr=2ms"]),
+          // A client that only receives would be unreachable at its new address, so the request follows the change.
+          ...(request.moves === "behind a NAT" ? ["--nat-rebinding", "--delay-stream=100ms"] : []),
+          ...["--exit-on-all-streams-close", "--timeout=30s", `--sni=${HOST}`, `--download=${cell.directory}`],
+          ...["127.0.0.1", `${request.port}`, ...urls],
+        ],
+        { signal: cell.signal },
+      );
+    if (request.resume !== undefined) await run();
+    const { stdout, stderr } = await run();
     const seen = evidence?.exec(stdout + stderr)?.[0];
     if (evidence !== undefined && seen === undefined) throw new Error(`gtlsclient's log has no "${evidence.source}"`);
     const files = request.paths.map((each) => join(cell.directory, basename(each)));

@@ -25,10 +25,7 @@ test("a client that prefers the hybrid group negotiates it, one that does not ke
   expect(used).toEqual(["x25519mlkem768", "x25519"]);
 });
 
-test("unknown groups are refused", async () => {
+test("unknown groups are refused", () => {
   const groups = ["x448"] as unknown as ["x25519"];
-  const { authority } = testCertificate();
-  const client = createClient({ ca: authority.ca, protocols: ["h3"], quic: { groups } });
-  await expect(client.fetch("https://localhost:1/")).rejects.toThrow(/unknown key exchange group "x448"/);
-  await client.destroy();
+  expect(() => createClient({ quic: { groups } })).toThrow(/unknown key exchange group "x448"/);
 });

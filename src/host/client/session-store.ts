@@ -1,5 +1,6 @@
 // The sessions that a client can resume, in memory: at most one per server, used once, so that connections cannot be linked
 // by their tickets (RFC 8446 §C.4).
+import { createHash } from "node:crypto";
 import type { Settings } from "../../h3/index.ts";
 import type { ConnectionEvent } from "../../quic/index.ts";
 import type { ClientSession } from "../../tls/index.ts";
@@ -36,19 +37,23 @@ export class SessionStore {
   }
 }
 
-/** Lists of authorities by number; a client creates its list once. */
-const authorities = new WeakMap<readonly string[], number>();
-let count = 0;
+/** Digests of lists of authorities; a client creates its list once. */
+const digests = new WeakMap<readonly string[], string>();
+
+function digestOf(ca: readonly string[]): string {
+  let digest = digests.get(ca);
+  if (digest === undefined) {
+    digest = createHash("sha256").update(ca.join("\0")).digest("base64");
+    digests.set(ca, digest);
+  }
+  return digest;
+}
 
 /**
  * Identifies a server and how its certificate was verified: a session stands for that verification, so it cannot be resumed
  * under other rules.
  */
 export function serverKey({ servername, port, ca, rejectUnauthorized }: DialOptions): string {
-  let trusted = 0;
-  if (ca !== undefined) {
-    trusted = authorities.get(ca) ?? ++count;
-    authorities.set(ca, trusted);
-  }
+  const trusted = ca === undefined ? "default" : digestOf(ca);
   return `${servername} ${port} ${rejectUnauthorized ? trusted : "any"}`;
 }
