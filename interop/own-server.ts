@@ -8,8 +8,8 @@ import type { CellFolder } from "./cell.ts";
 
 export interface OwnServer extends AsyncDisposable {
   readonly port: number;
-  /** True once a request came on a resumed connection, and in 0-RTT data. */
-  readonly seen: { resumed: boolean; early: boolean };
+  /** True once a request came on a resumed connection, and in 0-RTT data; the key exchange of the last connection. */
+  readonly seen: { resumed: boolean; early: boolean; group: unknown };
 }
 
 export interface OwnServerOptions {
@@ -27,12 +27,14 @@ const LOOPBACK = "127.0.0.1";
 
 export async function startOwnServer(cell: CellFolder, options: OwnServerOptions = {}): Promise<OwnServer> {
   const files = new FileService(cell.site.directory);
-  const seen = { resumed: false, early: false };
+  const seen: OwnServer["seen"] = { resumed: false, early: false, group: undefined };
   const service: Service = {
     handle: (exchange) => {
       // A connection's facts are complete with its handshake, which a request in 0-RTT data precedes.
       if (exchange.earlyData === true) seen.early = seen.resumed = true;
-      if (exchange.connection?.stats().resumed === "yes") seen.resumed = true;
+      const { resumed, group } = exchange.connection?.stats() ?? {};
+      if (resumed === "yes") seen.resumed = true;
+      seen.group = group;
       files.handle(exchange);
     },
   };

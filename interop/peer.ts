@@ -11,6 +11,7 @@ export type Feature =
   | "certificates"
   | "h2"
   | "http/1.1"
+  | "hybrid"
   | "key-update"
   | "migration"
   | "page"

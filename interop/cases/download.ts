@@ -21,6 +21,8 @@ export interface DownloadCase {
   readonly version2?: Version2;
   readonly moves?: Download["moves"];
   readonly resume?: Resumption;
+  /** The key exchange that our server must have used. */
+  readonly group?: string;
 }
 
 export function downloadCase(options: DownloadCase): Case {
@@ -61,6 +63,9 @@ async function runOwnServer(options: DownloadCase, peer: Peer, cell: CellFolder)
     },
     cell,
   );
+  if (options.group !== undefined && server.seen.group !== options.group) {
+    throw new Error(`the key exchange was ${server.seen.group} instead of ${options.group}`);
+  }
   if (options.resume !== undefined && !server.seen.resumed) throw new Error("no connection resumed a session");
   if (options.resume === "early" && !server.seen.early) throw new Error("no request came in 0-RTT data");
   return checkDownload(options, paths, downloaded, performance.now() - started, cell);

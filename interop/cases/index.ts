@@ -5,6 +5,7 @@ import { CERTIFICATE_CASES } from "./certificates.ts";
 import { chacha20 } from "./chacha20.ts";
 import { handshake } from "./handshake.ts";
 import { http2, http11 } from "./http-over-tcp.ts";
+import { hybrid } from "./hybrid.ts";
 import { keyUpdate } from "./key-update.ts";
 import { keylog } from "./keylog.ts";
 import { migration, rebinding } from "./migration.ts";
@@ -29,6 +30,7 @@ export const CASES: readonly Case[] = [
   rebinding,
   resumption,
   zeroRtt,
+  hybrid,
   page,
   http2,
   http11,

@@ -9,7 +9,7 @@ import { HOST } from "../certificates.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
 import type { ClientRole, Feature, PeerEntry, ProtocolName } from "../peer.ts";
 
-const FEATURES: ReadonlySet<Feature> = new Set(["h2", "http/1.1", "page", "retry"]);
+const FEATURES: ReadonlySet<Feature> = new Set(["h2", "http/1.1", "hybrid", "page", "retry"]);
 
 export const chromium: PeerEntry = {
   name: "chromium",

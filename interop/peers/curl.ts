@@ -8,7 +8,7 @@ import { versionOf } from "../install/debian.ts";
 import { trixieCommand } from "../install/trixie.ts";
 import type { ClientRole, Feature, PeerEntry } from "../peer.ts";
 
-const FEATURES: ReadonlySet<Feature> = new Set(["chacha20", "h2", "http/1.1", "retry"]);
+const FEATURES: ReadonlySet<Feature> = new Set(["chacha20", "h2", "http/1.1", "hybrid", "retry"]);
 
 const PROTOCOL_OPTION = { h3: "--http3-only", h2: "--http2", "http/1.1": "--http1.1" } as const;
 
