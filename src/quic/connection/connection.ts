@@ -14,7 +14,7 @@ import { type DatagramFacts, Datagrams } from "../datagram/index.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
 import { OneRttKeys } from "../keys/index.ts";
 import type { ConnectionId } from "../packet/connection-id.ts";
-import { emitTransportParameters, type TransportParameters } from "../params/index.ts";
+import type { TransportParameters } from "../params/index.ts";
 import type { IssuedConnectionId, PathChooser, PathSpace, Paths } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
 import { type SendPriority, type SendSession, type SendSource, type StreamFacts, StreamSet } from "../streams/index.ts";
@@ -91,14 +91,11 @@ export class Connection implements StreamTransport, DatagramTransport {
     );
     const oneRtt = new OneRttKeys(config.engine, this, config);
     const version = new ConnectionVersion(options);
-    const tls = options.createTls(
-      (client) => {
-        if (client !== undefined) establishment.chooseVersion(client);
-        const parameters = announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
-        return emitTransportParameters(parameters, { grease: config.rng });
-      },
-      { remote: options.remote, version: () => version.current },
-    );
+    const parametersFor = (client?: Uint8Array): Uint8Array => {
+      if (client !== undefined) establishment.chooseVersion(client);
+      return announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
+    };
+    const tls = options.createTls(parametersFor, { remote: options.remote, version: () => version.current });
     const establishment = new Establishment({
       options,
       now: () => this.#now,
