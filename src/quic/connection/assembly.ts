@@ -3,7 +3,6 @@
 import type { Instant, Micros } from "../../base/time.ts";
 import { Datagrams } from "../datagram/index.ts";
 import { OneRttKeys } from "../keys/index.ts";
-import { emitTransportParameters } from "../params/index.ts";
 import { StreamSet } from "../streams/index.ts";
 import type { CloseReason } from "../transport.ts";
 import { Closing } from "./close.ts";
@@ -52,14 +51,11 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
   const abandon = (reason: CloseReason): void => host.abandon(reason);
   const spaces = new HandshakeSpaces(config);
   const version = new ConnectionVersion(options);
-  const tls = options.createTls(
-    (client) => {
-      if (client !== undefined) establishment.chooseVersion(client);
-      const parameters = announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
-      return emitTransportParameters(parameters, { grease: config.rng });
-    },
-    { remote: options.remote, version: () => version.current },
-  );
+  const parametersFor = (client?: Uint8Array): Uint8Array => {
+    if (client !== undefined) establishment.chooseVersion(client);
+    return announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
+  };
+  const tls = options.createTls(parametersFor, { remote: options.remote, version: () => version.current });
   const establishment = new Establishment({
     options,
     now: () => host.now(),
