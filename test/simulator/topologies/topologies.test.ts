@@ -19,12 +19,15 @@ const seeds = process.env.NAGARE_SEEDS?.split(",").map(Number) ?? Array.from({ l
 /** Longer than any idle timeout after the last packet. */
 const LIMIT = seconds(900);
 
-function run(seed: number): { digest: string } {
+function run(seed: number): { digest: string; early: number } {
   const rng = new SeededRng(seed);
   const choose = new Choices(new SeededRng(seed ^ 0x70b0));
   const world = randomWorld(choose);
   const server = new EchoServer(choose, portableEngine, rng, ed25519Identity());
-  const clients = Array.from({ length: world.clients }, (_, n) => new EchoClient(n, choose, portableEngine, rng));
+  const clients = Array.from(
+    { length: world.clients },
+    (_, n) => new EchoClient(n, choose, portableEngine, rng, world.settled.has(n)),
+  );
   const network = new SimulatedNetwork({
     seed,
     network: world.graph([
@@ -52,10 +55,11 @@ function run(seed: number): { digest: string } {
     network.at(at, () => clients[client]!.connection.migrate(to, SERVER, network.now));
   }
   for (const client of clients) {
-    const { connection, keyUpdates, abruptEnd, starts } = client;
+    const { keyUpdates, abruptEnd, starts } = client;
     for (const time of starts) network.at(time, () => client.start(network.now));
-    for (const time of keyUpdates) network.at(time as number as Instant, () => connection.updateKeys());
-    if (abruptEnd !== undefined) network.at(abruptEnd as number as Instant, () => connection.close(DONE, "abrupt"));
+    for (const time of keyUpdates) network.at(time as number as Instant, () => client.connection.updateKeys());
+    if (abruptEnd !== undefined)
+      network.at(abruptEnd as number as Instant, () => client.connection.close(DONE, "abrupt"));
   }
   network.run({ until: () => clients.every(({ closed }) => closed !== undefined), maxVirtualTime: LIMIT });
   for (const { closed } of clients) expect(closed).toMatchObject({ type: "local", code: DONE });
@@ -66,12 +70,17 @@ function run(seed: number): { digest: string } {
   }
   expect(server.closed).toHaveLength(server.accepted);
   for (const reason of server.closed) expect(["peer", "idle-timeout", "handshake-timeout"]).toContain(reason.type);
-  return { digest: network.digest };
+  return { digest: network.digest, early: clients.reduce((sum, { earlyAccepted }) => sum + earlyAccepted, 0) };
 }
 
 describe("random networks", () => {
+  let early = 0;
   test.each(seeds)("seed %i", (seed) => {
-    run(seed);
+    early += run(seed).early;
+  });
+
+  test.runIf(seeds.length >= 200)("some of them sent early data", () => {
+    expect(early).toBeGreaterThan(10);
   });
 
   test("the same seed gives the same run, bit for bit", () => {

@@ -18,7 +18,14 @@ import {
   type StreamId,
 } from "../../../src/quic/index.ts";
 import { VERSION_1, VERSION_2 } from "../../../src/quic/versions/index.ts";
-import { createTlsClient, createTlsServer, type TlsIdentity } from "../../../src/tls/index.ts";
+import {
+  type ClientSession,
+  createTlsClient,
+  createTlsServer,
+  MemoryStrikeRegister,
+  TicketKeys,
+  type TlsIdentity,
+} from "../../../src/tls/index.ts";
 import { type Choices, clientAddress, SERVER } from "./world.ts";
 
 export const CANCELLED = 0x2a;
@@ -63,12 +70,24 @@ export class EchoServer {
   accepted = 0;
 
   constructor(choose: Choices, engine: CryptoEngine, rng: Rng, identity: TlsIdentity) {
+    const early = { context: new Uint8Array(1), register: new MemoryStrikeRegister() };
+    const tickets = {
+      keys: new TicketKeys(engine, new Uint8Array(32).fill(1), rng),
+      earlyData: choose.chance(0.8) ? early : undefined,
+    };
     this.endpoint = new Endpoint({
       config: randomConfig(choose, engine, rng),
       server: {
         retry: choose.one(["always", "never", "auto"]),
         createTls: (transportParameters) =>
-          createTlsServer({ engine, rng, alpn: ["echo"], transportParameters, selectIdentity: () => identity }),
+          createTlsServer({
+            engine,
+            rng,
+            alpn: ["echo"],
+            transportParameters,
+            tickets,
+            selectIdentity: () => identity,
+          }),
       },
     });
   }
@@ -113,40 +132,62 @@ interface OpenStream extends Plan {
 
 export class EchoClient {
   readonly endpoint: Endpoint;
-  readonly connection: Connection;
+  /** The current connection. */
+  connection!: Connection;
+  /** How the last connection ended. */
   closed: CloseReason | undefined;
   /** The times at which it updates its keys. */
   readonly keyUpdates: readonly Micros[];
   /** When it closes whatever it is doing. */
   readonly abruptEnd: Micros | undefined;
+  earlyAccepted = 0;
+  readonly #connect: (session: ClientSession | undefined, now: Instant) => Connection;
   #plans: Plan[];
   #due: Plan[] = [];
+  /** The streams of each further connection. */
+  readonly #visits: Plan[][];
   #isConnected = false;
   readonly #open = new Map<StreamId, OpenStream>();
   readonly #datagrams: number;
+  #session: ClientSession | undefined;
 
-  constructor(index: number, choose: Choices, engine: CryptoEngine, rng: Rng) {
+  constructor(index: number, choose: Choices, engine: CryptoEngine, rng: Rng, returns: boolean) {
     const config = randomConfig(choose, engine, rng);
-    this.#plans = Array.from({ length: choose.whole(1, 6) }, () => {
+    const plan = (latest: number): Plan => {
       const size = choose.one([0, 1, 300, 5_000, 30_000, choose.whole(0, 80_000)]);
-      const at = (choose.chance(0.5) ? 0 : choose.time(0, 12_000)) as Instant;
+      const at = (choose.chance(0.5) ? 0 : choose.time(0, latest)) as Instant;
       return { at, size, cancelAt: choose.chance(0.15) ? choose.whole(0, size) : undefined };
-    });
+    };
+    this.#plans = Array.from({ length: choose.whole(1, 6) }, () => plan(12_000));
+    this.#visits = Array.from({ length: returns ? choose.whole(0, 2) : 0 }, () =>
+      Array.from({ length: choose.whole(1, 4) }, () => plan(0)),
+    );
     this.keyUpdates = Array.from({ length: choose.whole(0, 4) }, () => choose.time(100, 4_000));
     this.abruptEnd = choose.chance(0.15) ? choose.time(50, 3_000) : undefined;
     this.#datagrams = choose.whole(0, 5);
     const version = choose.one([VERSION_1, VERSION_2]);
+    const earlyData = choose.chance(0.7);
     this.endpoint = new Endpoint({ config });
-    this.connection = this.endpoint.connect(
-      {
-        local: clientAddress(index),
-        remote: SERVER,
-        version,
-        createTls: (transportParameters) =>
-          createTlsClient({ engine, rng, alpn: ["echo"], transportParameters, serverName: "server.test" }),
-      },
-      0 as Instant,
-    );
+    this.#connect = (session, now) =>
+      this.endpoint.connect(
+        {
+          local: clientAddress(index),
+          remote: SERVER,
+          version,
+          createTls: (transportParameters) =>
+            createTlsClient({
+              engine,
+              rng,
+              alpn: ["echo"],
+              transportParameters,
+              serverName: "server.test",
+              session,
+              earlyData,
+            }),
+        },
+        now,
+      );
+    this.connection = this.#connect(undefined, 0 as Instant);
   }
 
   handle({ connection, event }: EndpointEvent, now: Instant): void {
@@ -167,11 +208,31 @@ export class EchoClient {
       case "stream-readable":
         this.#read(event.id);
         break;
+      case "handshake-complete":
+        if (event.acceptedEarlyData) this.earlyAccepted += 1;
+        break;
+      case "session":
+        this.#session = event.session;
+        break;
       case "closed":
-        this.closed = event.reason;
+        this.#return(event.reason, now);
         break;
       default:
     }
+  }
+
+  /** Connects again, with the session of the connection that has ended. */
+  #return(reason: CloseReason, now: Instant): void {
+    const next = reason.type === "local" && reason.code === DONE ? this.#visits.shift() : undefined;
+    if (next === undefined) {
+      this.closed = reason;
+      return;
+    }
+    this.#isConnected = false;
+    this.#open.clear();
+    this.#due = next;
+    this.#plans = [];
+    this.connection = this.#connect(this.#session, now);
   }
 
   /** When to call `start`. */

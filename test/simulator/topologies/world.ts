@@ -71,6 +71,8 @@ function randomLink(choose: Choices): LinkOptions {
 export interface World {
   readonly graph: (hosts: readonly NodeElement[]) => Graph;
   readonly clients: number;
+  /** Clients whose address stays, so that a later handshake succeeds too (RFC 9000 §9). */
+  readonly settled: ReadonlySet<number>;
   /** Clients that move to another of their addresses, and when. */
   readonly migrations: readonly { readonly client: number; readonly at: Instant; readonly to: SocketAddress }[];
   /** Clients whose address changes without their knowledge, and when. */
@@ -94,6 +96,7 @@ export function randomWorld(choose: Choices): World {
   for (let n = 1; n < routers; n += 1) both(`router ${n}`, `router ${n - 1}`);
   both("router 0", "server");
   const moves: World["moves"][number][] = [];
+  const settled = new Set<number>();
   const migrations: World["migrations"][number][] = [];
   for (let n = 0; n < clients; n += 1) {
     for (let count = choose.chance(0.3) ? choose.whole(1, 3) : 0; count > 0; count -= 1) {
@@ -110,10 +113,13 @@ export function randomWorld(choose: Choices): World {
       both(name, edge);
     } else {
       both(`client ${n}`, edge);
-      if (!choose.chance(0.3)) continue;
+      if (!choose.chance(0.3)) {
+        settled.add(n);
+        continue;
+      }
       const to = { ...clientAddress(n), host: `10.1.${n}.2` };
       moves.push({ client: n, at: choose.time(STABLE, STABLE + 6_000) as number as Instant, to });
     }
   }
-  return { graph: (hosts) => ({ nodes: [...nodes, ...hosts], links: wires }), clients, moves, migrations };
+  return { graph: (hosts) => ({ nodes: [...nodes, ...hosts], links: wires }), clients, settled, moves, migrations };
 }
