@@ -158,7 +158,7 @@ export class EchoClient {
       const at = (choose.chance(0.5) ? 0 : choose.time(0, latest)) as Instant;
       return { at, size, cancelAt: choose.chance(0.15) ? choose.whole(0, size) : undefined };
     };
-    this.#plans = Array.from({ length: choose.whole(1, 6) }, () => plan(12_000));
+    this.#plans = Array.from({ length: choose.whole(1, 6) }, () => plan(22_000));
     this.#visits = Array.from({ length: returns ? choose.whole(0, 2) : 0 }, () =>
       Array.from({ length: choose.whole(1, 4) }, () => plan(0)),
     );

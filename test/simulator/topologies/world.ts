@@ -80,7 +80,7 @@ export interface World {
 }
 
 /** RFC 9000 §9: until the handshake is confirmed, addresses must not change. Milliseconds. */
-const STABLE = 5_000;
+const STABLE = 15_000;
 
 /** The host of client n is named `client n`, that of the server `server`. */
 export function randomWorld(choose: Choices): World {
