@@ -9,6 +9,7 @@ export type ProtocolName = "h3" | "h2" | "http/1.1";
 export type Feature =
   | "chacha20"
   | "certificates"
+  | "early-data"
   | "h2"
   | "http/1.1"
   | "hybrid"

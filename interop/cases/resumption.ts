@@ -13,7 +13,7 @@ export const resumption = downloadCase({
 export const zeroRtt = downloadCase({
   name: "zerortt",
   protocol: "h3",
-  needs: "resumption",
+  needs: "early-data",
   resume: "early",
   paths: (site) => [site.medium],
 });

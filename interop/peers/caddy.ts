@@ -10,7 +10,7 @@ import type { Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts"
 import { isUdpBound } from "../port.ts";
 
 // Go cannot select TLS 1.3 suites, and this version uses Retry only under load.
-const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "h2", "http/1.1", "resumption"]);
+const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "early-data", "h2", "http/1.1", "resumption"]);
 
 export const caddy: PeerEntry = {
   name: "caddy",

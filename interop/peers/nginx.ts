@@ -11,7 +11,7 @@ import { trixieCommand } from "../install/trixie.ts";
 import type { Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
-const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "chacha20", "h2", "http/1.1", "retry"]);
+const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "chacha20", "h2", "http/1.1", "resumption", "retry"]);
 
 export const nginx: PeerEntry = {
   name: "nginx",

@@ -10,8 +10,22 @@ import { trixieCommand, trixieVersion } from "../install/trixie.ts";
 import type { ClientRole, Download, Feature, PeerEntry, ServerRole } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
-const CLIENT_FEATURES: ReadonlySet<Feature> = new Set(["chacha20", "key-update", "migration", "resumption", "retry"]);
-const SERVER_FEATURES: ReadonlySet<Feature> = new Set(["certificates", "chacha20", "migration", "resumption", "retry"]);
+const CLIENT_FEATURES: ReadonlySet<Feature> = new Set([
+  "chacha20",
+  "early-data",
+  "key-update",
+  "migration",
+  "resumption",
+  "retry",
+]);
+const SERVER_FEATURES: ReadonlySet<Feature> = new Set([
+  "certificates",
+  "chacha20",
+  "early-data",
+  "migration",
+  "resumption",
+  "retry",
+]);
 
 const CHACHA20_ONLY = "--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHACHA20-POLY1305";
 

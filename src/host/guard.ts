@@ -27,6 +27,7 @@ export const ENTRIES = [
   "tap ready",
   // The QUIC driver, and HTTP/3 above it
   "quic batch",
+  "quic client certificate",
   "quic event",
   "quic flush",
   "quic timer",

@@ -31,7 +31,7 @@ import { QuicListener } from "../host/quic/listener.ts";
 import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
 import { identitiesFrom, type SniCallback, selectorOf } from "./sni.ts";
-import { type ClientCertificateOptions, tlsOptionsOf } from "./tls-options.ts";
+import { type ClientCertificateOptions, clientOptionOfTcp, tlsOptionsOf } from "./tls-options.ts";
 
 export interface ServerOptions extends CertificateOptions, ClientCertificateOptions, Http1Options {
   /** Selects the certificate of clients that send a server name. */
@@ -210,7 +210,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   }
 
   get #isHttp3Disabled(): boolean {
-    return isHttp3Disabled() || this.#tlsOptions.requestCert;
+    return isHttp3Disabled() || clientOptionOfTcp(this.#options) !== undefined;
   }
 
   #listenerOptions(identities: readonly [Identity, ...Identity[]]): ListenerOptions {
@@ -261,8 +261,11 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
         return listener;
       };
       bindings.push({ transport: "udp", create });
-    } else if (this.#tlsOptions.requestCert) {
-      this.#log("nagare: HTTP/3 is disabled, because requestCert works only for TLS over TCP");
+    } else {
+      const unsupported = clientOptionOfTcp(this.#options);
+      if (unsupported !== undefined) {
+        this.#log(`nagare: HTTP/3 is disabled, because requestCert with ${unsupported} works only for TLS over TCP`);
+      }
     }
     if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the requested protocols can be served");
     return bindings;

@@ -2,15 +2,13 @@
 
 import type { GroupName, KeyPair } from "../crypto/engine.ts";
 import {
-  ALL_SIGNATURE_SCHEMES,
-  CERTIFICATE_ONLY_SCHEMES,
   CIPHER_SUITES,
   CLIENT_GROUPS,
   DEFAULT_CIPHER_SUITES,
   GROUPS,
   LEGACY_VERSION,
   PSK_DHE_KE,
-  SIGNATURE_SCHEMES,
+  SIGNATURE_ALGORITHMS,
   TLS_1_3,
 } from "./code-points.ts";
 import type { TlsClientConfig } from "./handshake.ts";
@@ -39,11 +37,7 @@ export function makeClientHello(config: TlsClientConfig, random: Uint8Array, sha
     extensions: {
       ...(sentName === undefined ? {} : { server_name: sentName }),
       supported_groups: (config.groups ?? CLIENT_GROUPS).map((name) => GROUPS[name]),
-      signature_algorithms: [
-        ...ALL_SIGNATURE_SCHEMES.map((name) => SIGNATURE_SCHEMES[name]),
-        // Most web chains are signed with these; without signature_algorithms_cert this list covers them too.
-        ...CERTIFICATE_ONLY_SCHEMES,
-      ],
+      signature_algorithms: SIGNATURE_ALGORITHMS,
       application_layer_protocol_negotiation: config.alpn,
       supported_versions: [TLS_1_3], // RFC 9001 §4.2: no older version is offered
       // Also without a session: servers send tickets only to clients that can use them (RFC 8446 §4.2.9).

@@ -27,8 +27,8 @@ interface Negotiated extends Keys {
   readonly alpn: string;
   /** The server's quic_transport_parameters. */
   readonly parameters: Uint8Array;
-  /** The context of a CertificateRequest; undefined if there was none. */
-  readonly certificateRequest: Uint8Array | undefined;
+  /** The signature schemes of a CertificateRequest; undefined if there was none. */
+  readonly certificateRequest: readonly number[] | undefined;
 }
 
 export interface Authenticated extends Negotiated {

@@ -5,6 +5,7 @@ import { randomBytes } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
 import { equalConstantTime } from "../wire/text.ts";
 import { ALERTS, alertError, CRYPTO_ERROR } from "./alerts.ts";
+import { clientProof, verifySignature } from "./certificate-proof.ts";
 import { CryptoChannel } from "./channel.ts";
 import type { CipherSuite } from "./cipher-suite.ts";
 import { makeClientHello, makeShare, type OfferedShare, retryClientHello } from "./client-offer.ts";
@@ -17,17 +18,14 @@ import {
   formatCodePoint,
   GROUPS,
   LEGACY_VERSION,
-  nameOf,
-  SIGNATURE_SCHEMES,
   TLS_1_3,
 } from "./code-points.ts";
 import { protocolViolation } from "./errors.ts";
 import { EncryptionLevel, type TlsClientConfig, type TlsEvent, type TlsHandshake } from "./handshake.ts";
 import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
 import { KeySchedule, type TrafficSecrets } from "./key-schedule.ts";
-import { emitCertificate, parseCertificate } from "./messages/certificate.ts";
+import { parseCertificate } from "./messages/certificate.ts";
 import { parseCertificateRequest } from "./messages/certificate-request.ts";
-import { parseCertificateVerify, signedContent } from "./messages/certificate-verify.ts";
 import { type ClientHello, emitClientHello } from "./messages/client-hello.ts";
 import { parseEncryptedExtensions } from "./messages/encrypted-extensions.ts";
 import { rejectUnsolicited } from "./messages/extensions.ts";
@@ -324,7 +322,7 @@ class TlsClient implements TlsHandshake {
       throw alertError("missing_extension", "certificate_request", "no signature_algorithms");
     }
     this.#transcript.append(message.bytes);
-    const negotiated = { ...state.negotiated, certificateRequest: requestContext };
+    const negotiated = { ...state.negotiated, certificateRequest: extensions.signature_algorithms };
     return { type: "WAIT_CERT", hello: state.hello, negotiated };
   }
 
@@ -346,16 +344,8 @@ class TlsClient implements TlsHandshake {
   }
 
   #handleCertificateVerify(state: ClientState & { type: "WAIT_CV" }, message: HandshakeMessage): ClientState {
-    const { algorithm, signature } = parseBody(message, parseCertificateVerify);
-    // RFC 8446 §4.4.3: a scheme that was offered, and not one for certificates only.
-    const signatureScheme = nameOf(SIGNATURE_SCHEMES, algorithm);
-    if (signatureScheme === undefined) {
-      throw alertError("illegal_parameter", "certificate_verify", `${formatCodePoint(algorithm)} was not offered`);
-    }
-    const content = signedContent(this.#transcript.digest());
-    if (!this.#config.engine.verify(signatureScheme, state.publicKey, content, signature)) {
-      throw alertError("decrypt_error", "certificate_verify", "the signature does not verify");
-    }
+    const { publicKey } = state;
+    const signatureScheme = verifySignature(this.#config.engine, publicKey, message, this.#transcript, "server");
     this.#transcript.append(message.bytes);
     // Not earlier: only the chain of a server that holds the key is worth validating.
     this.#channel.emit({
@@ -388,10 +378,10 @@ class TlsClient implements TlsHandshake {
   #complete(authenticated: Authenticated, master: Uint8Array, application: TrafficSecrets): ClientState {
     const { suite, group, alpn, schedule, traffic, signatureScheme, certificateRequest } = authenticated;
     if (certificateRequest !== undefined) {
-      // RFC 8446 §4.4.2.4: a client without a certificate sends an empty one.
-      const certificate = emitCertificate({ requestContext: certificateRequest, entries: [] });
-      this.#transcript.append(certificate);
-      this.#channel.send(EncryptionLevel.handshake, certificate);
+      const { identity } = this.#config;
+      for (const proof of clientProof(identity, certificateRequest, this.#transcript)) {
+        this.#channel.send(EncryptionLevel.handshake, proof);
+      }
     }
     const finished = emitFinished(schedule.verifyData(traffic.client, this.#transcript.digest()));
     this.#channel.send(EncryptionLevel.handshake, finished);

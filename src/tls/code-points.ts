@@ -45,13 +45,20 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, number>> = 
 export const PSK_DHE_KE = 1;
 
 /** RFC 8446 §4.2.3: rsa_pkcs1_sha256, 384 and 512 may sign certificates but not handshakes. */
-export const CERTIFICATE_ONLY_SCHEMES: readonly number[] = [0x0401, 0x0501, 0x0601];
+const CERTIFICATE_ONLY_SCHEMES: readonly number[] = [0x0401, 0x0501, 0x0601];
 
 export const DEFAULT_CIPHER_SUITES = Object.keys(CIPHER_SUITES) as readonly CipherSuiteName[];
 export const SERVER_GROUPS = Object.keys(GROUPS) as readonly GroupName[];
 /** Without the hybrid group, whose share makes a ClientHello too long for one datagram. */
 export const CLIENT_GROUPS: readonly GroupName[] = ["x25519", "secp256r1", "secp384r1"];
 export const ALL_SIGNATURE_SCHEMES = Object.keys(SIGNATURE_SCHEMES) as readonly SignatureSchemeName[];
+
+/** What signature_algorithms lists. */
+export const SIGNATURE_ALGORITHMS: readonly number[] = [
+  ...ALL_SIGNATURE_SCHEMES.map((name) => SIGNATURE_SCHEMES[name]),
+  // Most web chains are signed with these; without signature_algorithms_cert this list covers them too.
+  ...CERTIFICATE_ONLY_SCHEMES,
+];
 
 /** The name of a number. */
 export function nameOf<N extends string>(table: Readonly<Record<N, number>>, id: number): N | undefined {

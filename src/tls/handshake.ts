@@ -36,8 +36,13 @@ export type TlsEvent =
   | { readonly type: "early-data"; readonly accepted: boolean; readonly alpn: string }
   /** Client only, after the handshake: a session that another connection can resume. */
   | { readonly type: "session"; readonly session: ClientSession }
-  /** Client only: validate this chain (DER, leaf first) for this name, then call `certificateVerdict`. */
-  | { readonly type: "verify-certificate"; readonly chain: readonly Uint8Array[]; readonly serverName: string }
+  /** Validate this chain (DER, leaf first), then call `certificateVerdict`. The sender holds the key of the first. */
+  | {
+      readonly type: "verify-certificate";
+      readonly chain: readonly Uint8Array[];
+      /** The name that the certificate must be for; undefined for that of a client. */
+      readonly serverName: string | undefined;
+    }
   /** Server only, if `selectIdentity` returned "later": choose, then call `identitySelected`. */
   | {
       readonly type: "select-identity";
@@ -94,6 +99,8 @@ export interface TlsClientConfig extends TlsCommonConfig {
   readonly session?: ClientSession | undefined;
   /** True to offer 0-RTT with the session, if it allows that. */
   readonly earlyData?: boolean;
+  /** Sent if the server requests a certificate; without it, the client answers that it has none. */
+  readonly identity?: TlsIdentity | undefined;
 }
 
 /** Session tickets, and what a server accepts with them. */
@@ -133,6 +140,11 @@ export interface TlsServerConfig extends TlsCommonConfig {
   ) => TlsIdentity | "later" | undefined;
   /** If absent, no tickets are issued or accepted. */
   readonly tickets?: TicketPolicy | undefined;
+  /**
+   * Requests a certificate from the client; "optional" accepts a client that has none. It excludes tickets, because a resumed
+   * session would need the verdict of the first connection.
+   */
+  readonly clientCertificate?: "optional" | "required" | undefined;
 }
 
 /**

@@ -51,7 +51,7 @@ describe.each([portableEngine, pureEngine])("RFC 8448 §3 on the $name engine", 
     const certificate = parseBody(messages.certificate, parseCertificate).entries[0]!.certificate;
     const { algorithm, signature } = parseBody(messages.certificateVerify, parseCertificateVerify);
     expect(algorithm).toBe(0x0804);
-    const signed = signedContent(transcript.digest());
+    const signed = signedContent(transcript.digest(), "server");
     expect(engine.verify("rsa_pss_rsae_sha256", subjectPublicKeyInfo(certificate), signed, signature)).toBe(true);
 
     transcript.append(messages.certificateVerify.bytes);

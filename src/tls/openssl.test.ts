@@ -178,7 +178,7 @@ it.each(cases)("we match OpenSSL for $suite and $curve", async ({ suite: name, c
   const verify = next(down);
   const { algorithm, signature } = parseBody(verify, parseCertificateVerify);
   expect(algorithm).toBe(SIGNATURE_SCHEMES.ecdsa_secp256r1_sha256);
-  const signed = signedContent(transcript.digest());
+  const signed = signedContent(transcript.digest(), "server");
   expect(engine.verify("ecdsa_secp256r1_sha256", spki, signed, signature)).toBe(true);
   transcript.append(verify.bytes);
   for (const [secret, messages] of [

@@ -3,7 +3,6 @@
  * choice of suite, group, protocol and identity. Pure functions of the message and the configuration.
  */
 
-import { ProtocolError } from "../base/errors.ts";
 import type { GroupName, SignatureSchemeName } from "../crypto/engine.ts";
 import { equalBytes } from "../wire/text.ts";
 import { alertError } from "./alerts.ts";
@@ -147,16 +146,6 @@ export function checkIdentity(hello: AcceptableHello, identity: TlsIdentity | un
     throw alertError("handshake_failure", "client_hello", "the client cannot verify the certificate's signatures");
   }
   return { identity, scheme };
-}
-
-/** An exception from the host is this side's fault, not the peer's, and ends only this handshake. */
-export function callHost<T>(what: string, act: () => T): T {
-  try {
-    return act();
-  } catch (cause) {
-    if (cause instanceof ProtocolError) throw cause;
-    throw alertError("internal_error", "server", `${what} failed`, { cause });
-  }
 }
 
 /** The ClientHello that a HelloRetryRequest answered, and what that request selected. */

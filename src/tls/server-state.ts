@@ -1,7 +1,7 @@
 /**
- * The states of a server and what it knows in each, named as in the diagram of RFC 8446 §A.2. States in which a server
- * without client certificates never waits are missing (RECVD_CH, NEGOTIATED, WAIT_FLIGHT2, WAIT_CERT, WAIT_CV), and so is
- * WAIT_EOED, because QUIC has no EndOfEarlyData (RFC 9001 §8.3).
+ * The states of a server and what it knows in each, named as in the diagram of RFC 8446 §A.2, except WAIT_IDENTITY and
+ * WAIT_VERDICT, in which it waits for the host. States in which a server never waits are missing (RECVD_CH, NEGOTIATED,
+ * WAIT_FLIGHT2), and so is WAIT_EOED, because QUIC has no EndOfEarlyData (RFC 9001 §8.3).
  */
 
 import type { TlsEvent } from "./handshake.ts";
@@ -11,19 +11,32 @@ import type { Retry } from "./server-choice.ts";
 
 type Completion = Extract<TlsEvent, { type: "complete" }>;
 
+/** What the server's flight determined. */
+export interface Agreed {
+  readonly schedule: KeySchedule;
+  readonly master: Uint8Array;
+  /** Protects the client's flight. */
+  readonly handshakeSecret: Uint8Array;
+  /** Protects what the client sends next. */
+  readonly clientSecret: Uint8Array;
+  readonly completion: Completion;
+  /** True if the client can use tickets. */
+  readonly acceptsTickets: boolean;
+}
+
 export type ServerState =
   | { readonly type: "START"; readonly retry: Retry | undefined }
   /** The host selects the identity; the ClientHello is handled again then. */
   | { readonly type: "WAIT_IDENTITY"; readonly retry: Retry | undefined; readonly hello: HandshakeMessage }
+  | { readonly type: "WAIT_CERT"; readonly agreed: Agreed }
   | {
-      readonly type: "WAIT_FINISHED";
-      /** The expected content of the client's Finished. */
-      readonly verifyData: Uint8Array;
-      /** Protects what the client sends next. */
-      readonly clientSecret: Uint8Array;
-      readonly completion: Completion;
-      /** Present if the client can use tickets: derives the PSK of one. */
-      readonly ticket: { readonly schedule: KeySchedule; readonly master: Uint8Array } | undefined;
+      readonly type: "WAIT_CV";
+      readonly agreed: Agreed;
+      readonly chain: readonly Uint8Array[];
+      readonly publicKey: Uint8Array;
     }
+  | { readonly type: "WAIT_FINISHED"; readonly agreed: Agreed; readonly accepted: boolean }
+  /** The client's flight has been read, but the host is still validating its certificate. */
+  | { readonly type: "WAIT_VERDICT"; readonly agreed: Agreed }
   | { readonly type: "CONNECTED" }
   | { readonly type: "FAILED" };

@@ -4,12 +4,15 @@ import { assertNever, ProtocolError } from "../base/errors.ts";
 import { randomBytes } from "../base/rng.ts";
 import { type Instant, toSeconds } from "../base/time.ts";
 import { equalConstantTime } from "../wire/text.ts";
-import { ALERTS, alertError } from "./alerts.ts";
+import { ALERTS, alertError, CRYPTO_ERROR } from "./alerts.ts";
+import { callHost } from "./call-host.ts";
+import { proofOf, verifySignature } from "./certificate-proof.ts";
 import { CryptoChannel } from "./channel.ts";
 import type { CipherSuite } from "./cipher-suite.ts";
-import { GROUPS, LEGACY_VERSION, SIGNATURE_SCHEMES, TLS_1_3 } from "./code-points.ts";
+import { GROUPS, LEGACY_VERSION, SIGNATURE_ALGORITHMS, TLS_1_3 } from "./code-points.ts";
 import {
   EncryptionLevel,
+  type TicketPolicy,
   type TlsEvent,
   type TlsHandshake,
   type TlsIdentity,
@@ -17,17 +20,17 @@ import {
 } from "./handshake.ts";
 import { type KeyLogLabel, keyLogLine } from "./key-log.ts";
 import { KeySchedule } from "./key-schedule.ts";
-import { emitCertificate } from "./messages/certificate.ts";
-import { emitCertificateVerify, signedContent } from "./messages/certificate-verify.ts";
+import { parseCertificate } from "./messages/certificate.ts";
+import { emitCertificateRequest } from "./messages/certificate-request.ts";
 import { type ClientHello, parseClientHello } from "./messages/client-hello.ts";
 import { emitEncryptedExtensions } from "./messages/encrypted-extensions.ts";
+import { rejectUnsolicited } from "./messages/extensions.ts";
 import { emitFinished, parseFinished } from "./messages/finished.ts";
 import { describeMessage, type HandshakeMessage, parseBody } from "./messages/message.ts";
 import { emitNewSessionTicket } from "./messages/new-session-ticket.ts";
 import { emitServerHello } from "./messages/server-hello.ts";
 import {
   type AcceptableHello,
-  callHost,
   checkClientHello,
   checkIdentity,
   checkRetriedHello,
@@ -39,9 +42,10 @@ import {
   schemesOf,
 } from "./server-choice.ts";
 import { acceptsEarlyData, acceptsTickets, findSession, type OfferedSession, resume } from "./server-resumption.ts";
-import type { ServerState } from "./server-state.ts";
+import type { Agreed, ServerState } from "./server-state.ts";
 import { TICKET_LIFETIME } from "./tickets.ts";
 import { Transcript } from "./transcript.ts";
+import { subjectPublicKeyInfo } from "./x509.ts";
 
 export const createTlsServer = (config: TlsServerConfig): TlsHandshake => new TlsServer(config);
 
@@ -107,8 +111,18 @@ class TlsServer implements TlsHandshake {
     }
   }
 
-  certificateVerdict(): void {
-    throw new TypeError("a server does not request a verdict");
+  certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined, now: Instant): void {
+    this.#now = this.#config.wallTime?.(now) ?? now;
+    this.#failOnError(() => {
+      const state = this.#state;
+      const isExpected = state.type === "WAIT_VERDICT" || (state.type === "WAIT_FINISHED" && !state.accepted);
+      if (!isExpected) throw new TypeError(`no verdict is expected in state ${state.type}`);
+      if (failure !== undefined) {
+        const entry = { code: CRYPTO_ERROR + failure.alert, sentence: failure.reason };
+        throw new ProtocolError("transport", entry, "certificate");
+      }
+      this.#state = state.type === "WAIT_VERDICT" ? this.#complete(state.agreed) : { ...state, accepted: true };
+    });
   }
 
   #transition(state: ServerState, message: HandshakeMessage): ServerState {
@@ -118,10 +132,17 @@ class TlsServer implements TlsHandshake {
           return this.#handleClientHello(state.retry, message, this.#config.selectIdentity);
         }
         break;
+      case "WAIT_CERT":
+        if (message.name === "certificate") return this.#handleCertificate(state, message);
+        break;
+      case "WAIT_CV":
+        if (message.name === "certificate_verify") return this.#handleCertificateVerify(state, message);
+        break;
       case "WAIT_FINISHED":
         if (message.name === "finished") return this.#handleFinished(state, message);
         break;
       case "WAIT_IDENTITY":
+      case "WAIT_VERDICT":
       case "CONNECTED":
       case "FAILED":
         break;
@@ -139,7 +160,7 @@ class TlsServer implements TlsHandshake {
   ): ServerState {
     const hello = checkClientHello(parseBody(message, parseClientHello));
     if (retry !== undefined) checkRetriedHello(retry, hello);
-    const { tickets } = this.#config;
+    const tickets = this.#tickets;
     this.#binding ??= tickets?.binding?.() ?? 0;
     const offered = findSession(tickets, hello, this.#binding, this.#now);
     // RFC 8446 §4.1.4: the suite of the HelloRetryRequest stays.
@@ -198,9 +219,10 @@ class TlsServer implements TlsHandshake {
     this.#log(hello, "SERVER_TRAFFIC_SECRET_0", application.server);
     this.#channel.emit({ ...secret, level: EncryptionLevel.oneRtt, direction: "write", secret: application.server });
 
-    return {
-      type: "WAIT_FINISHED",
-      verifyData: schedule.verifyData(traffic.client, this.#transcript.digest()),
+    const agreed: Agreed = {
+      schedule,
+      master,
+      handshakeSecret: traffic.client,
       clientSecret: application.client,
       completion: {
         type: "complete",
@@ -211,8 +233,14 @@ class TlsServer implements TlsHandshake {
         signatureScheme: session === undefined ? choice.scheme : undefined,
         resumed: session !== undefined,
       },
-      ticket: acceptsTickets(hello) ? { schedule, master } : undefined,
+      acceptsTickets: acceptsTickets(hello),
     };
+    if (this.#config.clientCertificate !== undefined) return { type: "WAIT_CERT", agreed };
+    return { type: "WAIT_FINISHED", agreed, accepted: true };
+  }
+
+  get #tickets(): TicketPolicy | undefined {
+    return this.#config.clientCertificate === undefined ? this.#config.tickets : undefined;
   }
 
   #decideEarlyData(
@@ -223,7 +251,7 @@ class TlsServer implements TlsHandshake {
     isRetried: boolean,
   ): boolean {
     if (hello.extensions.early_data === undefined) return false;
-    const { tickets } = this.#config;
+    const tickets = this.#tickets;
     const accepted =
       session !== undefined &&
       callHost("claiming early data", () =>
@@ -285,21 +313,55 @@ class TlsServer implements TlsHandshake {
   }
 
   #sendCertificate({ identity, scheme }: IdentityChoice): void {
-    const entries = identity.chain.map((certificate) => ({ certificate, extensions: {} }));
-    this.#send(EncryptionLevel.handshake, emitCertificate({ requestContext: new Uint8Array(0), entries }));
+    if (this.#config.clientCertificate !== undefined) {
+      const request = { requestContext: new Uint8Array(0), extensions: { signature_algorithms: SIGNATURE_ALGORITHMS } };
+      this.#send(EncryptionLevel.handshake, emitCertificateRequest(request));
+    }
+    for (const proof of proofOf(identity, scheme, this.#transcript, "server")) {
+      this.#channel.send(EncryptionLevel.handshake, proof);
+    }
+  }
 
-    const content = signedContent(this.#transcript.digest());
-    const signature = callHost("signing", () => identity.signer.sign(scheme, content));
-    this.#send(EncryptionLevel.handshake, emitCertificateVerify({ algorithm: SIGNATURE_SCHEMES[scheme], signature }));
+  #handleCertificate({ agreed }: ServerState & { type: "WAIT_CERT" }, message: HandshakeMessage): ServerState {
+    const { requestContext, entries } = parseBody(message, parseCertificate);
+    // RFC 8446 §4.4.2
+    if (requestContext.length > 0)
+      throw alertError("illegal_parameter", "certificate", "another context than requested");
+    this.#transcript.append(message.bytes);
+    const leaf = entries[0];
+    if (leaf === undefined) {
+      // RFC 8446 §4.4.2.4
+      if (this.#config.clientCertificate === "optional") return { type: "WAIT_FINISHED", agreed, accepted: true };
+      throw alertError("certificate_required", "certificate", ALERTS.certificate_required.sentence);
+    }
+    // The request has no extension that a certificate's could answer.
+    for (const { extensions } of entries) rejectUnsolicited(extensions, {});
+    const chain = entries.map((entry) => entry.certificate);
+    return { type: "WAIT_CV", agreed, chain, publicKey: subjectPublicKeyInfo(leaf.certificate) };
+  }
+
+  #handleCertificateVerify(state: ServerState & { type: "WAIT_CV" }, message: HandshakeMessage): ServerState {
+    const { agreed, chain, publicKey } = state;
+    verifySignature(this.#config.engine, publicKey, message, this.#transcript, "client");
+    this.#transcript.append(message.bytes);
+    this.#channel.emit({ type: "verify-certificate", chain, serverName: undefined });
+    return { type: "WAIT_FINISHED", agreed, accepted: false };
   }
 
   #handleFinished(state: ServerState & { type: "WAIT_FINISHED" }, message: HandshakeMessage): ServerState {
-    const { verifyData, clientSecret, completion } = state;
+    const { agreed, accepted } = state;
+    const verifyData = agreed.schedule.verifyData(agreed.handshakeSecret, this.#transcript.digest());
     const received = parseBody(message, (body) => parseFinished(body, verifyData.length));
     if (!equalConstantTime(received, verifyData)) {
       throw alertError("decrypt_error", "finished", ALERTS.decrypt_error.sentence);
     }
+    this.#transcript.append(message.bytes);
     this.#channel.readAt(EncryptionLevel.oneRtt);
+    return accepted ? this.#complete(agreed) : { type: "WAIT_VERDICT", agreed };
+  }
+
+  #complete(agreed: Agreed): ServerState {
+    const { clientSecret, completion } = agreed;
     // RFC 9001 §5.7: no 1-RTT data is read before the handshake is complete, so its key is withheld until now.
     const { suite } = completion;
     this.#channel.emit({
@@ -310,19 +372,18 @@ class TlsServer implements TlsHandshake {
       secret: clientSecret,
     });
     this.#channel.emit(completion);
-    this.#transcript.append(message.bytes);
-    this.#sendTicket(state);
+    if (agreed.acceptsTickets) this.#sendTicket(agreed);
     return { type: "CONNECTED" };
   }
 
   /** RFC 8446 §4.6.1 */
-  #sendTicket({ ticket: basis, completion }: ServerState & { type: "WAIT_FINISHED" }): void {
-    const { tickets, rng } = this.#config;
+  #sendTicket({ schedule, master, completion }: Agreed): void {
+    const { rng } = this.#config;
+    const tickets = this.#tickets;
     const { suite, alpn, serverName } = completion;
-    if (basis === undefined || tickets === undefined) return;
+    if (tickets === undefined) return;
     // Longer than any DNS name; the ticket would be as long.
     if (serverName !== undefined && serverName.length > MAX_NAME) return;
-    const { schedule, master } = basis;
     const ticketNonce = Uint8Array.of(0); // distinguishes the tickets of one connection; there is one
     const psk = schedule.ticketPsk(schedule.resumptionMaster(master, this.#transcript.digest()), ticketNonce);
     const ticketAgeAdd = rng.uint32();

@@ -66,6 +66,6 @@ describe("a client", () => {
   });
 });
 
-it("a server does not request a verdict", () => {
+it("a server that requested no certificate expects no verdict", () => {
   expect(() => createTlsServer(serverConfig()).certificateVerdict(undefined, NOW)).toThrow(TypeError);
 });

@@ -18,7 +18,7 @@ import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
-import { nodeTraffic, slowHead } from "./node-world.ts";
+import { certified, nodeTraffic, slowHead } from "./node-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
 import {
   all,
@@ -116,6 +116,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "relay session error": at(() => relayedBadly("session error")),
   "tap ready": at(readyDevice),
   "quic batch": at(h3),
+  "quic client certificate": at(certified),
   "quic event": at(h3),
   "quic flush": at(h3, 1),
   "quic timer": at(() =>

@@ -3,6 +3,12 @@ import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { createClient } from "../../src/client/index.ts";
+import { connectRawHttp3 } from "../../src/edge/testing/versions/raw-http3.ts";
+import { linesOf } from "../../src/edge/testing/versions/raw-message.ts";
+import { headers } from "../../src/h3/testing/raw-peer.ts";
+import { Purpose } from "../../src/host/certificates/builder.ts";
+import { createSigner } from "../../src/host/certificates/signer.ts";
+import { makeCertificate } from "../../src/host/certificates/testing/make-certificate.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { createServer } from "../../src/node/index.ts";
 import { all, closers, log } from "./world.ts";
@@ -40,6 +46,21 @@ export async function nodeTraffic(): Promise<void> {
   controller.abort();
   server.closeAllConnections();
   await closed;
+}
+
+/** A server that asks for a certificate, and a client that has one. */
+export async function certified(): Promise<void> {
+  const { der, cert, privateKey } = makeCertificate({ purposes: [Purpose.clientAuth] });
+  const server = createServer({ ...localhostIdentity, log, requestCert: true, ca: cert }, (_, response) =>
+    response.end(),
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closers.push(() => void server.close().closeAllConnections());
+  const { port } = server.address()!;
+  const client = await connectRawHttp3(port, { identity: { chain: [der], signer: createSigner(privateKey) } });
+  closers.push(() => client.close());
+  await all(client.send(headers(linesOf({})), true));
 }
 
 /** A server that checks for late heads while a client is connected. */

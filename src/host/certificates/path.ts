@@ -1,4 +1,4 @@
-/** Finds a path from a server's certificate to a trusted one and checks each step (RFC 5280 §6, RFC 4158). */
+/** Finds a path from a server's or client's certificate to a trusted one and checks each step (RFC 5280 §6, RFC 4158). */
 
 import { Purpose } from "./builder.ts";
 import type { Certificate } from "./certificate.ts";
@@ -12,6 +12,9 @@ export interface Anchors {
   has(certificate: Certificate): boolean;
   withSubject(name: X509Name): readonly Certificate[];
 }
+
+/** Whose certificate is verified. */
+export type Subject = "server" | "client";
 
 /** Certificates from leaf to anchor. Real paths have three or four. */
 const MAX_PATH = 10;
@@ -29,8 +32,9 @@ export function findPath(
   intermediates: readonly Certificate[],
   anchors: Anchors,
   now: Date,
+  subject: Subject,
 ): { readonly path: readonly Certificate[] } | { readonly problem: CertificateProblem } {
-  const search = new PathSearch(intermediates, anchors, now);
+  const search = new PathSearch(intermediates, anchors, now, subject);
   const path = search.extend([leaf]);
   return path === undefined ? { problem: search.problem(leaf) } : { path };
 }
@@ -39,6 +43,7 @@ class PathSearch {
   readonly #intermediates: readonly Certificate[];
   readonly #anchors: Anchors;
   readonly #now: Date;
+  readonly #subject: Subject;
   #signatures = 0;
   /** The first refusal of a correctly signed step. */
   #refusal: CertificateProblem | undefined;
@@ -47,10 +52,11 @@ class PathSearch {
   /** The longest path tried, to report where it ended. */
   #longest: readonly Certificate[] = [];
 
-  constructor(intermediates: readonly Certificate[], anchors: Anchors, now: Date) {
+  constructor(intermediates: readonly Certificate[], anchors: Anchors, now: Date, subject: Subject) {
     this.#intermediates = intermediates;
     this.#anchors = anchors;
     this.#now = now;
+    this.#subject = subject;
   }
 
   /** Extends `path`, which starts at the leaf, to an anchor. */
@@ -90,7 +96,7 @@ class PathSearch {
       );
       return false;
     }
-    const refusal = weakAlgorithm(top) ?? checkIssuer(path, issuer, isAnchor, this.#now);
+    const refusal = weakAlgorithm(top) ?? checkIssuer(path, issuer, isAnchor, this.#now, this.#subject);
     this.#refusal ??= refusal;
     return refusal === undefined;
   }
@@ -110,7 +116,7 @@ class PathSearch {
     if (this.#badSignature !== undefined) return this.#badSignature;
     return problem(
       isLeaf ? "UNABLE_TO_VERIFY_LEAF_SIGNATURE" : "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
-      `the certificate ${quoted(top)} was issued by "${top.issuer.display}", which is not trusted and whose certificate the server did not send`,
+      `the certificate ${quoted(top)} was issued by "${top.issuer.display}", which is not trusted and whose certificate the ${this.#subject} did not send`,
     );
   }
 }
@@ -134,6 +140,7 @@ function checkIssuer(
   issuer: Certificate,
   isAnchor: boolean,
   now: Date,
+  subject: Subject,
 ): CertificateProblem | undefined {
   const constraints = issuer.basicConstraints;
   // Version 1 roots have no extensions; being in the list of authorities is enough (RFC 5280 §6.1.4 (k)).
@@ -163,11 +170,15 @@ function checkIssuer(
       );
     }
   }
-  return checkCertificate(issuer, now);
+  return checkCertificate(issuer, now, subject);
 }
 
 /** Checks that apply to each certificate of a path on its own. */
-export function checkCertificate(certificate: Certificate, now: Date): CertificateProblem | undefined {
+export function checkCertificate(
+  certificate: Certificate,
+  now: Date,
+  subject: Subject,
+): CertificateProblem | undefined {
   const { notBefore, notAfter, extendedKeyUsage, unknownCritical } = certificate;
   if (now > notAfter) {
     return problem("CERT_HAS_EXPIRED", `the certificate ${quoted(certificate)} expired on ${notAfter.toISOString()}`);
@@ -177,8 +188,9 @@ export function checkCertificate(certificate: Certificate, now: Date): Certifica
     return problem("CERT_NOT_YET_VALID", `the certificate ${quoted(certificate)} is valid only from ${from}`);
   }
   // On a CA, it restricts the certificates below: universal practice on the web.
-  if (extendedKeyUsage?.some((purpose) => purpose === Purpose.serverAuth || purpose === Purpose.any) === false) {
-    return problem("INVALID_PURPOSE", `the certificate ${quoted(certificate)} is not for authenticating servers`);
+  const needed = subject === "server" ? Purpose.serverAuth : Purpose.clientAuth;
+  if (extendedKeyUsage?.some((purpose) => purpose === needed || purpose === Purpose.any) === false) {
+    return problem("INVALID_PURPOSE", `the certificate ${quoted(certificate)} is not for authenticating ${subject}s`);
   }
   if (unknownCritical.length > 0) {
     return problem(

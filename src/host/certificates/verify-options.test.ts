@@ -5,6 +5,7 @@ import * as tls from "node:tls";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runs } from "../../../test/properties/runs.ts";
+import { Purpose } from "./builder.ts";
 import { parseX509 } from "./certificate.ts";
 import { expectAccepted, expectRefused, issuer, judge, now, root } from "./testing/judge.ts";
 import { daysFromNow, makeCertificate } from "./testing/make-certificate.ts";
@@ -28,6 +29,42 @@ describe("options", () => {
       ignored: { code: "DEPTH_ZERO_SELF_SIGNED_CERT" },
     });
     await expectAccepted(judge(makeCertificate({ names: ["a.test"], issuer }), "a.test", lax));
+  });
+
+  describe("subject: client", () => {
+    const clients = createCertificateVerifier({ ca: [root.cert], subject: "client" });
+    const verify = ({ chain }: { readonly chain: readonly Uint8Array[] }) => clients.verify(chain, undefined, now);
+    const purposes = [Purpose.clientAuth];
+
+    it("accepts certificates for any name, with the purpose of clients, of any, or of none in particular", async () => {
+      const allowed = [purposes, [Purpose.serverAuth, Purpose.clientAuth], [Purpose.any], false] as const;
+      for (const each of allowed) await expectAccepted(verify(makeCertificate({ issuer, purposes: each })));
+    });
+
+    it("refuses those of servers, those of other authorities and those that have expired", async () => {
+      const server = makeCertificate({ subject: "ada", issuer, purposes: [Purpose.serverAuth] });
+      await expectRefused(verify(server), "INVALID_PURPOSE", 43, "ada", "clients");
+      await expectRefused(verify(makeCertificate({ purposes })), "DEPTH_ZERO_SELF_SIGNED_CERT", 48);
+      const notAfter = daysFromNow(-0.5);
+      await expectRefused(verify(makeCertificate({ issuer, purposes, notAfter })), "CERT_HAS_EXPIRED", 45);
+    });
+
+    it("refuses what an authority issued that may only certify servers", async () => {
+      const limited = makeCertificate({ ca: true, subject: "Limited", issuer: root, purposes: [Purpose.serverAuth] });
+      await expectRefused(verify(makeCertificate({ issuer: limited, purposes })), "INVALID_PURPOSE", 43, "Limited");
+    });
+
+    it("refuses no certificate, and one that is not DER", async () => {
+      await expectRefused(verify({ chain: [] }), "CERT_MALFORMED", 42, "the client");
+      await expectRefused(verify({ chain: [Uint8Array.of(1)] }), "CERT_MALFORMED", 42, "the client");
+    });
+  });
+
+  it("the certificate of a server is never verified without a name", async () => {
+    const { chain } = makeCertificate({ names: ["a.test"], issuer });
+    await expect(createCertificateVerifier({ ca: [root.cert] }).verify(chain, undefined, now)).rejects.toThrow(
+      TypeError,
+    );
   });
 
   it("ca takes several certificates in one text, in bytes and in DER", async () => {

@@ -62,6 +62,14 @@ export interface Http1RequestHead {
 /** Called when the transport no longer needs the chunk, so that its owner can reuse it. */
 export type ReleaseChunk = (chunk: Uint8Array) => void;
 
+/** What a client answered when it was asked for a certificate. */
+export interface ClientIdentity {
+  /** DER, the client's own certificate first; empty if it has none. */
+  readonly chain: readonly Uint8Array[];
+  /** Node's code for why the certificate is not valid; null if it is. */
+  readonly problem: string | null;
+}
+
 export interface ServerExchange {
   readonly protocol: HttpVersion;
   readonly method: string;
@@ -85,6 +93,8 @@ export interface ServerExchange {
   readonly connection: ConnectionInfo | undefined;
   /** Undefined for QUIC. */
   readonly tls?: TLSSocket | undefined;
+  /** For QUIC, if the server asks clients for certificates. */
+  readonly client?: ClientIdentity | undefined;
 
   /** True while the request is 0-RTT data: an attacker may have replayed it (RFC 8470). Only over HTTP/3. */
   readonly earlyData?: boolean;

@@ -1,8 +1,9 @@
 /**
  * The members of tls.TLSSocket on the socket of a request. Over TCP, they are those of the request's connection; over
- * HTTP/3, whose TLS is part of QUIC, there is never a client certificate.
+ * HTTP/3, whose TLS is part of QUIC, they are those that QUIC has.
  */
-import type { CipherNameAndProtocol, PeerCertificate, TLSSocket } from "node:tls";
+import { X509Certificate } from "node:crypto";
+import type { CipherNameAndProtocol, DetailedPeerCertificate, PeerCertificate, TLSSocket } from "node:tls";
 import type { ServerExchange } from "../http/exchange.ts";
 import { TlsSocketShape } from "./types.ts";
 
@@ -23,12 +24,13 @@ export abstract class SecureDuplex extends TlsSocketShape {
 
   /** True if the client has a certificate of one of the authorities in `ca`. */
   get authorized(): boolean {
-    return this.#read(({ authorized }) => authorized, false);
+    return this.#read(({ authorized }) => authorized, this.#exchange.client?.problem === null);
   }
 
   /** Why the client is not authorized, if it was asked for a certificate. */
   get authorizationError(): Error | string | null {
-    return this.#read(({ authorizationError }) => authorizationError ?? null, null);
+    const { client } = this.#exchange;
+    return this.#read<Error | string | null>((socket) => socket.authorizationError ?? null, client?.problem ?? null);
   }
 
   /** The server name that the client requested, or false. */
@@ -37,11 +39,18 @@ export abstract class SecureDuplex extends TlsSocketShape {
   }
 
   getPeerCertificate(detailed = false): PeerCertificate {
-    return this.#read((socket) => socket.getPeerCertificate(detailed), {} as PeerCertificate);
+    return this.#read(
+      (socket) => socket.getPeerCertificate(detailed),
+      legacyCertificate(this.#certificates(), detailed) ?? ({} as PeerCertificate),
+    );
   }
 
   getPeerX509Certificate(): ReturnType<TLSSocket["getPeerX509Certificate"]> {
-    return this.#read((socket) => socket.getPeerX509Certificate(), undefined);
+    return this.#read((socket) => socket.getPeerX509Certificate(), this.#certificates()[0]);
+  }
+
+  #certificates(): readonly X509Certificate[] {
+    return this.#exchange.client?.chain.map((der) => new X509Certificate(der)) ?? [];
   }
 
   getProtocol(): string | null {
@@ -68,6 +77,19 @@ export abstract class SecureDuplex extends TlsSocketShape {
       throw error;
     }
   }
+}
+
+/** Node's older form; if `detailed`, with the certificates of its issuers as far as the client sent them. */
+function legacyCertificate(chain: readonly X509Certificate[], detailed: boolean): PeerCertificate | undefined {
+  const [first, ...others] = chain;
+  if (first === undefined) return undefined;
+  const certificate = first.toLegacyObject() as DetailedPeerCertificate;
+  if (!detailed) return certificate;
+  const issuer = others.find((candidate) => first.checkIssued(candidate));
+  const rest = others.filter((candidate) => candidate !== issuer);
+  if (issuer !== undefined)
+    certificate.issuerCertificate = legacyCertificate([issuer, ...rest], true) as DetailedPeerCertificate;
+  return certificate;
 }
 
 Object.defineProperty(SecureDuplex.prototype, "encrypted", { value: true, configurable: true, writable: true });

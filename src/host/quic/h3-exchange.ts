@@ -4,7 +4,14 @@ import { H3_ERRORS, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { SendSource, type StreamId } from "../../quic/index.ts";
 import { guard } from "../guard.ts";
-import type { ConnectionInfo, PeerAddress, ReleaseChunk, RespondOptions, ServerExchange } from "../http/exchange.ts";
+import type {
+  ClientIdentity,
+  ConnectionInfo,
+  PeerAddress,
+  ReleaseChunk,
+  RespondOptions,
+  ServerExchange,
+} from "../http/exchange.ts";
 import { checkOffer, type Tunnel, type TunnelOffer } from "../http/tunnel.ts";
 import { H3Body, type H3ExchangeHost, type H3StreamHandler } from "./h3-stream.ts";
 import { H3Tunnel } from "./h3-tunnel.ts";
@@ -58,6 +65,10 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
 
   get connection(): ConnectionInfo {
     return this.#host.info;
+  }
+
+  get client(): ClientIdentity | undefined {
+    return this.#host.client;
   }
 
   get earlyData(): boolean {

@@ -12,7 +12,7 @@ import {
 } from "../../quic/index.ts";
 import { httpDate } from "../date.ts";
 import { type Fault, guard } from "../guard.ts";
-import type { ConnectionInfo, PeerAddress } from "../http/exchange.ts";
+import type { ClientIdentity, ConnectionInfo, PeerAddress } from "../http/exchange.ts";
 import { FetchRoom, type SharedRoom } from "../http/shared-room.ts";
 import { describeClose } from "./close-reason.ts";
 import { Confirmation } from "./confirmation.ts";
@@ -44,6 +44,7 @@ function refusedStatus(head: RequestHead, acceptsTunnels: boolean): number | und
 class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandler {
   readonly h3: H3Connection;
   readonly info: ConnectionInfo;
+  readonly client: ClientIdentity | undefined;
   readonly room: SharedRoom = new FetchRoom({
     limit: DEFAULT_LIMITS.sendBufferPerConnection,
     used: () => this.#connection.streamFacts.bytesBuffered,
@@ -61,6 +62,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
+    this.client = options.client;
     this.confirmation = new Confirmation(() => connection.isHandshakeComplete);
     const { rng } = driver.environment;
     this.h3 = new H3Connection(connection, {

@@ -4,7 +4,7 @@ import type { H3Connection } from "../../h3/index.ts";
 import type { FieldSection } from "../../http/index.ts";
 import type { StreamId } from "../../quic/index.ts";
 import type { Fault } from "../guard.ts";
-import type { BodyState, ConnectionInfo, PeerAddress, RequestBody } from "../http/exchange.ts";
+import type { BodyState, ClientIdentity, ConnectionInfo, PeerAddress, RequestBody } from "../http/exchange.ts";
 import type { SharedRoom } from "../http/shared-room.ts";
 import type { Confirmation } from "./confirmation.ts";
 
@@ -30,6 +30,7 @@ export interface H3ExchangeHost {
   readonly remoteAddress: PeerAddress;
   readonly localAddress: PeerAddress;
   readonly info: ConnectionInfo;
+  readonly client: ClientIdentity | undefined;
   readonly confirmation: Confirmation;
   /** The current value of the `date` field. */
   date(): string;

@@ -17,6 +17,7 @@ import { guard, reportFault } from "../guard.ts";
 import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "../http/listener.ts";
 import { Timer } from "../timer.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
+import { ClientCertificates } from "./client-certificates.ts";
 import { peerAddress } from "./connection-facts.ts";
 import { connectionIds } from "./connection-ids.ts";
 import { ConnectionSocket } from "./connection-socket.ts";
@@ -47,6 +48,7 @@ export class QuicListener implements ManagedListener {
   readonly #budget: Budget | undefined;
   #driver: QuicDriver | undefined;
   readonly #connections = new Set<AcceptedConnection>();
+  readonly #clientCertificates: ClientCertificates | undefined;
   #selectIdentity: SelectIdentity;
   #acceptsTunnels: boolean;
   #headersTimeout: number;
@@ -57,6 +59,8 @@ export class QuicListener implements ManagedListener {
   constructor(options: QuicListenerOptions) {
     this.#options = options;
     this.#selectIdentity = tlsIdentities(options.identities);
+    const { tlsOptions } = options;
+    this.#clientCertificates = tlsOptions?.requestCert === true ? new ClientCertificates(tlsOptions) : undefined;
     this.#acceptsTunnels = options.acceptsTunnels === true;
     this.#headersTimeout = options.http1Limits?.headersTimeout ?? DEFAULT_HEADERS_TIMEOUT;
     this.#environment = options.environment ?? systemEnvironmentWith(options.engine ?? "auto");
@@ -142,6 +146,7 @@ export class QuicListener implements ManagedListener {
             keyLog: onKeyLog !== undefined,
             ...(quic?.groups === undefined ? {} : { groups: quic.groups }),
             wallTime: config.wallTime,
+            clientCertificate: this.#clientCertificates?.policy,
             tickets: tickets.policy(facts, this.#acceptsTunnels),
           }),
       },
@@ -158,6 +163,7 @@ export class QuicListener implements ManagedListener {
         onKeyLog,
         budget: this.#budget,
         stallTimeout: this.#options.stallTimeout ?? DEFAULT_STALL_TIMEOUT,
+        clientCertificates: this.#clientCertificates,
         onSelectIdentity: (event) => this.#selectLater(connection, driver, event),
         onConnected: (alpn) => this.#handleConnected(connection, accepted, alpn),
         onClosed: (closed) => this.#handleClosed(closed),

@@ -7,9 +7,10 @@ import type { Duplex } from "node:stream";
 import type { Instant } from "../../base/time.ts";
 import type { Connection, ConnectionEvent } from "../../quic/index.ts";
 import type { Budget, Holder } from "../budget.ts";
-import type { Fault } from "../guard.ts";
-import type { ExchangeHandler } from "../http/exchange.ts";
+import { detach, type Fault } from "../guard.ts";
+import type { ClientIdentity, ExchangeHandler } from "../http/exchange.ts";
 import type { EarlyDataPolicy } from "../http/listener.ts";
+import type { ClientCertificates } from "./client-certificates.ts";
 import type { ConnectionListener, QuicDriver } from "./driver.ts";
 
 export interface ServerProtocol extends ConnectionListener {
@@ -32,6 +33,8 @@ export interface ServerProtocolOptions {
   readonly headersTimeout: number;
   /** Which requests are accepted in 0-RTT data. */
   readonly earlyData: EarlyDataPolicy;
+  /** Present if clients are asked for certificates. */
+  readonly client?: ClientIdentity | undefined;
 }
 
 export type CreateServerProtocol = (
@@ -48,6 +51,8 @@ export type SelectIdentityEvent = Extract<ConnectionEvent, { type: "select-ident
 export interface AcceptedConnectionOptions extends ServerProtocolOptions {
   readonly protocols: ServerProtocols;
   readonly onKeyLog: ((line: string) => void) | undefined;
+  /** Present to ask clients for certificates. */
+  readonly clientCertificates: ClientCertificates | undefined;
   /** Called if the host must select an identity for the client. */
   readonly onSelectIdentity: (event: SelectIdentityEvent) => void;
   /** Called when the handshake is complete. */
@@ -68,6 +73,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   readonly #driver: QuicDriver;
   readonly #options: AcceptedConnectionOptions;
   #protocol: ServerProtocol | undefined;
+  #client: ClientIdentity | undefined;
   /** Stands for this connection, if the owner of the server tracks connections. */
   socket: Duplex | undefined;
 
@@ -75,6 +81,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
+    this.#client = options.clientCertificates?.none;
     options.budget?.add(this, options.stallTimeout);
   }
 
@@ -92,9 +99,14 @@ export class AcceptedConnection implements ConnectionListener, Holder {
       this.#options.onSelectIdentity(event);
       return;
     }
+    if (event.type === "verify-certificate") {
+      detach("quic client certificate", (fault) => this.handleFault(fault), this.#judge(event.chain));
+      return;
+    }
     if (event.type === "connected") {
+      const options = { ...this.#options, client: this.#client };
       // TLS only selects a protocol of the table.
-      this.#protocol = this.#options.protocols[event.alpn]!(this.#connection, this.#driver, this.#options);
+      this.#protocol = this.#options.protocols[event.alpn]!(this.#connection, this.#driver, options);
       this.#options.onConnected(event.alpn);
     }
     try {
@@ -105,6 +117,13 @@ export class AcceptedConnection implements ConnectionListener, Holder {
         this.#options.onClosed(this);
       }
     }
+  }
+
+  async #judge(chain: readonly Uint8Array[]): Promise<void> {
+    const now = new Date(this.#driver.environment.clock.date());
+    const { client, refusal } = await this.#options.clientCertificates!.judge(chain, now);
+    this.#client = client;
+    this.#connection.certificateVerdict(refusal, this.#driver.now());
   }
 
   // ── For the budget ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -182,7 +182,7 @@ export class Connection implements StreamTransport, DatagramTransport {
     return this.#timers.next(this.#now);
   }
 
-  /** The host's verdict on the server's certificate chain; undefined accepts it. */
+  /** The host's verdict on the peer's certificate chain; undefined accepts it. */
   certificateVerdict(failure: { readonly alert: number; readonly reason: string } | undefined, now: Instant): void {
     this.#answer((handshake) => handshake.certificateVerdict(failure, now), now);
   }

@@ -30,7 +30,7 @@ export type ConnectionEvent =
   | MigrationEvent
   /** Client only: the handshake is confirmed, and the server prefers these addresses of its own (RFC 9000 §9.6). */
   | { readonly type: "preferred-address"; readonly addresses: readonly SocketAddress[] }
-  /** Client only: check the chain, then call `certificateVerdict`. */
+  /** Check the chain, then call `certificateVerdict`. */
   | Extract<TlsEvent, { type: "verify-certificate" }>
   /** Server only: choose an identity, then call `identitySelected`. */
   | Extract<TlsEvent, { type: "select-identity" }>

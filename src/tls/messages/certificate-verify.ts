@@ -1,4 +1,4 @@
-/** CertificateVerify (RFC 8446 §4.4.3): proves that the server holds the key of its certificate. */
+/** CertificateVerify (RFC 8446 §4.4.3): proves that the sender holds the key of its certificate. */
 
 import type { Reader } from "../../wire/reader.ts";
 import { concat, latin1 } from "../../wire/text.ts";
@@ -18,7 +18,11 @@ export const parseCertificateVerify = (body: Reader): CertificateVerify => ({
 export const emitCertificateVerify = ({ algorithm, signature }: CertificateVerify): Uint8Array =>
   emitMessage("certificate_verify", uint16(algorithm), vector16(signature));
 
-const CONTEXT = concat(new Uint8Array(64).fill(0x20), latin1("TLS 1.3, server CertificateVerify"), new Uint8Array(1));
+const contextOf = (side: "client" | "server"): Uint8Array =>
+  concat(new Uint8Array(64).fill(0x20), latin1(`TLS 1.3, ${side} CertificateVerify`), new Uint8Array(1));
 
-/** What a server signs: a context string and the transcript up to and including its Certificate (RFC 8446 §4.4.3). */
-export const signedContent = (transcriptHash: Uint8Array): Uint8Array => concat(CONTEXT, transcriptHash);
+const CONTEXTS = { client: contextOf("client"), server: contextOf("server") } as const;
+
+/** What a side signs: a context string and the transcript up to and including its Certificate (RFC 8446 §4.4.3). */
+export const signedContent = (transcriptHash: Uint8Array, signer: "client" | "server"): Uint8Array =>
+  concat(CONTEXTS[signer], transcriptHash);

@@ -51,8 +51,12 @@ export interface PairOptions {
   /** The time at which everything happens. */
   readonly now?: Instant;
   /** The host's verdict on the certificate: accepted by default; "later" leaves it to the test. */
-  readonly verdict?: "accept" | "later" | { readonly alert: number; readonly reason: string };
+  readonly verdict?: Verdict;
+  /** The same for a client's certificate. */
+  readonly clientVerdict?: Verdict;
 }
+
+type Verdict = "accept" | "later" | { readonly alert: number; readonly reason: string };
 
 const keep: Tamper = (message) => message;
 
@@ -111,13 +115,16 @@ export class Pair {
   #drainEvents(): void {
     for (let event = this.client.pollEvent(); event !== undefined; event = this.client.pollEvent()) {
       this.clientEvents.push(event);
-      if (event.type !== "verify-certificate") continue;
-      const verdict = this.#options.verdict ?? "accept";
-      if (verdict !== "later") this.client.certificateVerdict(verdict === "accept" ? undefined : verdict, this.#now);
+      if (event.type === "verify-certificate") this.#judge(this.client, this.#options.verdict);
     }
     for (let event = this.server.pollEvent(); event !== undefined; event = this.server.pollEvent()) {
       this.serverEvents.push(event);
+      if (event.type === "verify-certificate") this.#judge(this.server, this.#options.clientVerdict);
     }
+  }
+
+  #judge(side: TlsHandshake, verdict: Verdict = "accept"): void {
+    if (verdict !== "later") side.certificateVerdict(verdict === "accept" ? undefined : verdict, this.#now);
   }
 
   get isComplete(): boolean {

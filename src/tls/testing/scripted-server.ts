@@ -101,7 +101,7 @@ export class ScriptedServer {
       entries: chain.map((der) => ({ certificate: der, extensions: {} })),
     };
     yield this.#send(EncryptionLevel.handshake, emitCertificate(script.certificate?.(certificate) ?? certificate));
-    const signature = signer.sign("ed25519", signedContent(this.#transcript.digest()));
+    const signature = signer.sign("ed25519", signedContent(this.#transcript.digest(), "server"));
     const verify: CertificateVerify = { algorithm: 0x0807, signature };
     yield this.#send(EncryptionLevel.handshake, emitCertificateVerify(script.certificateVerify?.(verify) ?? verify));
     const verifyData = schedule.verifyData(traffic.server, this.#transcript.digest());
