@@ -137,7 +137,7 @@ class OwnLoadClient implements LoadClient {
   }
 
   static async start(scratch: Scratch, checkout?: string): Promise<OwnLoadClient> {
-    const process = new OwnProcess("own-client", checkout);
+    const process = new OwnProcess("own-client", { checkout });
     await process.next();
     return new OwnLoadClient(process, scratch.identity.ca);
   }

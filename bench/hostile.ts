@@ -40,7 +40,7 @@ async function measure(
   place: Scratch,
   checkout: string | undefined,
 ): Promise<{ readonly figures: Row["figures"]; readonly ratio: number }> {
-  await using server = await startOwn("own-server", place, checkout);
+  await using server = await startOwn("own-server", place, { checkout });
   await using client = new OwnProcess("steady-client");
   await using attacker = new OwnProcess("attacker");
   await client.next();

@@ -6,6 +6,7 @@ import type { Bench } from "./bench.ts";
 import { certificates } from "./certificates.ts";
 import { coldStart } from "./cold-start.ts";
 import { controllers } from "./controllers.ts";
+import { fairness } from "./fairness.ts";
 import { frameworks } from "./frameworks.ts";
 import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
@@ -25,6 +26,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "cold-start": coldStart,
   certificates,
   controllers,
+  fairness,
   simulator,
 };
 

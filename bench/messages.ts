@@ -7,6 +7,15 @@ export interface ServerOrder {
   readonly keyFile: string;
   readonly directory: string;
   readonly congestionControl?: CongestionControl;
+  /** The address to listen on; loopback by default. */
+  readonly host?: string;
+}
+
+export interface TcpFlowOrder {
+  /** The sender's address. */
+  readonly host: string;
+  /** Given to the receiver. */
+  readonly port?: number;
 }
 
 export interface ServerReady {

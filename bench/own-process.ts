@@ -17,22 +17,28 @@ type ProcessName =
   | "certificate-client"
   | "certificate-server"
   | "soak-hostile"
+  | "tcp-flow"
   | "simulated-transfer";
+
+export interface OwnProcessOptions {
+  /** Another, built checkout. */
+  readonly checkout?: string | undefined;
+  /** What goes before the command, for example to run it in a network namespace. It must replace itself by the command. */
+  readonly exec?: readonly string[] | undefined;
+}
 
 export class OwnProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
 
-  /**
-   * `name` is a file of `processes/` without its extension, from this build or from another built checkout. With
-   * NAGARE_PROFILE=FOLDER, each process writes a CPU profile there.
-   */
-  constructor(name: ProcessName, checkout?: string) {
+  /** `name` is a file of `processes/` without its extension. With NAGARE_PROFILE=FOLDER, each process writes a CPU profile there. */
+  constructor(name: ProcessName, { checkout, exec = [] }: OwnProcessOptions = {}) {
     const folder = process.env.NAGARE_PROFILE;
     const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
     const here = fileURLToPath(new URL(".", import.meta.url));
     const built = checkout === undefined ? here : join(checkout, "dist-tools/bench");
     const path = join(built, `processes/${name}.js`);
-    this.#child = fork(path, { execArgv: profile, serialization: "advanced" });
+    const [execPath, ...execArgv] = [...exec, process.execPath, ...profile];
+    this.#child = fork(path, { execPath: execPath!, execArgv, serialization: "advanced" });
   }
 
   get pid(): number {

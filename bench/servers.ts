@@ -7,7 +7,7 @@ import { caddy } from "../interop/peers/caddy.ts";
 import { ngtcp2 } from "../interop/peers/ngtcp2.ts";
 import type { CongestionControl } from "../src/congestion/index.ts";
 import type { ServerOrder, ServerReady } from "./messages.ts";
-import { OwnProcess } from "./own-process.ts";
+import { OwnProcess, type OwnProcessOptions } from "./own-process.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** "before" is our server from another checkout. */
@@ -23,11 +23,11 @@ export async function startServer(
     case "ours":
       return startOwn("own-server", scratch);
     case "ours, NewReno":
-      return startOwn("own-server", scratch, undefined, "newreno");
+      return startOwn("own-server", scratch, { congestionControl: "newreno" });
     case "ours, BBR":
-      return startOwn("own-server", scratch, undefined, "bbr");
+      return startOwn("own-server", scratch, { congestionControl: "bbr" });
     case "before":
-      return startOwn("own-server", scratch, before);
+      return startOwn("own-server", scratch, { checkout: before });
     case "node:http2":
       return startOwn("http2-server", scratch);
     case "caddy":
@@ -39,19 +39,25 @@ export async function startServer(
 
 type Log = (line: string) => void;
 
+export interface OwnServerOptions extends OwnProcessOptions {
+  readonly congestionControl?: CongestionControl;
+  /** The address to listen on; loopback by default. */
+  readonly host?: string;
+}
+
 export async function startOwn(
   name: "own-server" | "http2-server",
   { identity, site }: Scratch,
-  checkout?: string,
-  congestionControl?: CongestionControl,
+  { congestionControl, host, ...options }: OwnServerOptions = {},
 ): Promise<RunningServer> {
-  const child = new OwnProcess(name, checkout);
+  const child = new OwnProcess(name, options);
   const { certFile, keyFile } = identity;
   const order: ServerOrder = {
     certFile,
     keyFile,
     directory: site.directory,
     ...(congestionControl === undefined ? {} : { congestionControl }),
+    ...(host === undefined ? {} : { host }),
   };
   const { port } = await child.request<ServerReady>(order);
   return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };

@@ -36,7 +36,7 @@ const dynamic = createFetchHandler(async (request) => {
   return new Response(body);
 });
 
-process.once("message", async ({ certFile, keyFile, directory, congestionControl }: ServerOrder) => {
+process.once("message", async ({ certFile, keyFile, directory, congestionControl, host }: ServerOrder) => {
   const files = new FileService(directory);
   const onExchange = (exchange: ServerExchange): void =>
     /^\/(stream|together)\//.test(exchange.path) ? dynamic.handle(exchange) : files.handle(exchange);
@@ -45,7 +45,7 @@ process.once("message", async ({ certFile, keyFile, directory, congestionControl
     onExchange,
     quic: { congestionControl },
   });
-  const { port } = await listener.listen(0, "127.0.0.1");
+  const { port } = await listener.listen(0, host ?? "127.0.0.1");
   process.send!({ port } satisfies ServerReady);
 });
 
