@@ -1,6 +1,7 @@
 // Opens HTTP/3 connections: one UDP socket each, the QUIC handshake, and verification of the server's certificate.
 import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
 import { type Instant, seconds } from "../../base/time.ts";
+import type { CongestionControl } from "../../congestion/index.ts";
 import {
   type CloseReason,
   type Connection,
@@ -16,7 +17,13 @@ import { describeClose } from "../quic/close-reason.ts";
 import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "../quic/environment.ts";
-import { checkGroups, type QuicClientOptions, type VersionNumbers, versionNumbers } from "../quic/quic-options.ts";
+import {
+  checkGroups,
+  congestionControlNamed,
+  type QuicClientOptions,
+  type VersionNumbers,
+  versionNumbers,
+} from "../quic/quic-options.ts";
 import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
 import { ClientSockets, type OpenSocket } from "./client-sockets.ts";
 import { ClientError } from "./errors.ts";
@@ -43,6 +50,7 @@ export function createHttp3Connector(
 interface DialerParts {
   readonly environment: QuicEnvironment;
   readonly groups: QuicClientOptions["groups"];
+  readonly congestionControl: CongestionControl;
   readonly sessions: SessionStore;
   readonly tokens: TokenStore;
 }
@@ -57,6 +65,7 @@ export function quicDialer<P extends DialedProtocol>(
   const parts: DialerParts = {
     environment,
     groups: checkGroups(quic.groups),
+    congestionControl: congestionControlNamed(quic.congestionControl),
     sessions: new SessionStore(),
     tokens: new TokenStore(),
   };
@@ -98,7 +107,7 @@ async function dial<P extends DialedProtocol>(
 }
 
 async function dialVersion<P extends DialedProtocol>(
-  { environment, groups, sessions, tokens }: DialerParts,
+  { environment, groups, congestionControl, sessions, tokens }: DialerParts,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
@@ -123,6 +132,7 @@ async function dialVersion<P extends DialedProtocol>(
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
       versions,
+      congestionControl,
       limits: { maxUnread: MAX_UNREAD },
     }),
   });
