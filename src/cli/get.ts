@@ -1,4 +1,5 @@
 import { Argument, type Command, InvalidArgumentError, Option } from "commander";
+import { congestionControlOption } from "./congestion-control.ts";
 import type { DataFlag, GetFlags, OutputFlag } from "./get/flags.ts";
 import type { Io } from "./io.ts";
 import { quicVersionOption, quicVersionsOption } from "./quic-versions.ts";
@@ -123,6 +124,7 @@ export function registerGet(program: Command, io: Io): void {
     .addOption(new Option("--http3-only", "HTTP/3 only"))
     .addOption(quicVersionOption())
     .addOption(quicVersionsOption())
+    .addOption(congestionControlOption())
     .addOption(new Option("-k, --insecure", "accept any certificate, even that of an impostor"))
     .addOption(new Option("--cacert <file>", "trust only the authorities in this PEM file"))
     .addOption(new Option("--resolve <host:port:addr>", "use these addresses for a host and port").argParser(collect))

@@ -54,6 +54,7 @@ describe("mistakes in the options", () => {
   test.each([
     [{ versions: [] }, "quic.versions is empty"],
     [{ versions: ["v3"] }, 'unknown version of QUIC "v3"'],
+    [{ congestionControl: "vegas" }, 'unknown congestion control "vegas": use one of cubic, newreno, bbr'],
     [{ version: "v2", versions: ["v1"] }, 'quic.version is "v2", which quic.versions does not list'],
   ])("%j", async (quic, message) => {
     expect(() => createClient({ quic: quic as QuicClientOptions })).toThrow(message);

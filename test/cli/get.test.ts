@@ -205,6 +205,13 @@ describe("details of the exchange", () => {
     expect((await stat(file)).size).toBe(BIG.length);
   });
 
+  test("--congestion-control selects what --trace shows", async () => {
+    const args = ["--trace", "--http3-only", `${url}big`];
+    expect((await get(args)).stdout).toMatch(/congestion +CUBIC/);
+    expect((await get(["--congestion-control", "bbr", ...args])).stdout).toMatch(/congestion +BBR/);
+    expect(await get(["--congestion-control", "vegas", ...args])).toMatchObject({ exitCode: 2 });
+  });
+
   test.each(["--http1.1", "--http2", "--http3-only"])("--trace %s is an aligned waterfall", async (flag) => {
     const { stdout } = await get(["--trace", flag, `${url}big`]);
     const phases = [

@@ -1,6 +1,7 @@
 // Translates curl's options into options of the client. Rejects invalid combinations before anything is sent.
 import { readFile } from "node:fs/promises";
 import type { ClientOptions, Protocol, QuicVersionName } from "../../client/index.ts";
+import type { CongestionControl } from "../../congestion/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
 import { CURL } from "./exit-codes.ts";
@@ -64,6 +65,7 @@ export interface GetFlags {
   readonly http3Only?: true;
   readonly quicVersion?: QuicVersionName;
   readonly quicVersions?: readonly QuicVersionName[];
+  readonly congestionControl?: CongestionControl;
   readonly insecure?: true;
   readonly cacert?: string;
   readonly resolve?: readonly string[];
@@ -91,6 +93,7 @@ export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions>
     quic: {
       ...(flags.quicVersion === undefined ? {} : { version: flags.quicVersion }),
       ...(flags.quicVersions === undefined ? {} : { versions: flags.quicVersions }),
+      congestionControl: flags.congestionControl,
     },
     resolve: resolverFrom(flags.resolve ?? [], flags.ipv4 ? 4 : flags.ipv6 ? 6 : undefined),
   };

@@ -1,10 +1,11 @@
 // The options that serve and proxy share, combined with the environment.
 
 import { type Command, Option } from "commander";
-import { CONGESTION_CONTROLS, type CongestionControl } from "../../congestion/index.ts";
+import type { CongestionControl } from "../../congestion/index.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
+import { congestionControlOption } from "../congestion-control.ts";
 import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
 import { quicVersionsOption } from "../quic-versions.ts";
@@ -90,11 +91,7 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; they decrypt all traffic"))
     .addOption(new Option("--retry", "always make QUIC clients validate their address first, not only under load"))
     .addOption(quicVersionsOption())
-    .addOption(
-      new Option("--congestion-control <name>", "what decides how fast to send over HTTP/3 (cubic)").choices(
-        CONGESTION_CONTROLS,
-      ),
-    )
+    .addOption(congestionControlOption())
     .addOption(new Option("--stall-timeout <time>", "close connections that stall for this long (60s)"))
     .addOption(new Option("--memory-limit <size>", "memory for all connections, such as 256M (a quarter of the heap)"))
     .addOption(new Option("--open", "open the page in a Chromium that accepts the certificate over HTTP/3"))

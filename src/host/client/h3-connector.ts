@@ -1,6 +1,7 @@
 // Opens HTTP/3 connections: one UDP socket each, the QUIC handshake, and verification of the server's certificate.
 import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
-import { seconds } from "../../base/time.ts";
+import { type Instant, seconds } from "../../base/time.ts";
+import type { CongestionControl } from "../../congestion/index.ts";
 import {
   type CloseReason,
   type Connection,
@@ -16,7 +17,13 @@ import { describeClose } from "../quic/close-reason.ts";
 import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
 import { type QuicEnvironment, systemEnvironment } from "../quic/environment.ts";
-import { checkGroups, type QuicClientOptions, type VersionNumbers, versionNumbers } from "../quic/quic-options.ts";
+import {
+  checkGroups,
+  congestionControlNamed,
+  type QuicClientOptions,
+  type VersionNumbers,
+  versionNumbers,
+} from "../quic/quic-options.ts";
 import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
 import { ClientSockets, type OpenSocket } from "./client-sockets.ts";
 import { ClientError } from "./errors.ts";
@@ -25,6 +32,7 @@ import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-pr
 import type { DialOptions, ResolvedAddress } from "./session.ts";
 import { type KeptSession, SessionStore, serverKey } from "./session-store.ts";
 import { staggered } from "./staggered.ts";
+import { TokenStore } from "./token-store.ts";
 import { judgeCertificate } from "./verdict.ts";
 
 /** Unread bytes of all responses of a connection; above this, its other responses are blocked. */
@@ -42,7 +50,9 @@ export function createHttp3Connector(
 interface DialerParts {
   readonly environment: QuicEnvironment;
   readonly groups: QuicClientOptions["groups"];
+  readonly congestionControl: CongestionControl;
   readonly sessions: SessionStore;
+  readonly tokens: TokenStore;
 }
 
 /** Connects, and starts the protocol from the table that the server selected. */
@@ -52,7 +62,13 @@ export function quicDialer<P extends DialedProtocol>(
   quic: QuicClientOptions = {},
 ): (origin: string, options: DialOptions) => Promise<P> {
   const versions = versionNumbers(quic);
-  const parts: DialerParts = { environment, groups: checkGroups(quic.groups), sessions: new SessionStore() };
+  const parts: DialerParts = {
+    environment,
+    groups: checkGroups(quic.groups),
+    congestionControl: congestionControlNamed(quic.congestionControl),
+    sessions: new SessionStore(),
+    tokens: new TokenStore(),
+  };
   return (origin, options) => {
     return staggered({
       candidates: options.addresses,
@@ -91,7 +107,7 @@ async function dial<P extends DialedProtocol>(
 }
 
 async function dialVersion<P extends DialedProtocol>(
-  { environment, groups, sessions }: DialerParts,
+  { environment, groups, congestionControl, sessions, tokens }: DialerParts,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
@@ -116,18 +132,22 @@ async function dialVersion<P extends DialedProtocol>(
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
       versions,
+      congestionControl,
       limits: { maxUnread: MAX_UNREAD },
     }),
   });
   const driver = new QuicDriver(endpoint, [socket], environment);
   driver.onFault = ignore; // the fault ends the connection, and is the cause of its requests' failures
   const server = serverKey(options);
+  // A token is bound to the client's address, which depends on that of the server.
+  const serverAtAddress = `${server} ${address.address}`;
   const resumed: { kept?: KeptSession | undefined } = {};
   const connection = endpoint.connect(
     {
       remote,
       ...(environment.connect === undefined ? {} : { local: socket.address }),
       ...flight,
+      token: (version) => tokens.take(serverAtAddress, version),
       createTls: (transportParameters, facts) => {
         resumed.kept = sessions.take(server, facts.version());
         return createTlsClient({
@@ -172,19 +192,19 @@ async function dialVersion<P extends DialedProtocol>(
       ? () => session.destroy(failureOf(new Refused("the port is closed"), origin, address, options) as Error)
       : undefined;
     const listener = sockets.before(session);
-    driver.attach(connection, {
-      handleEvent: (event, now) => {
-        if (event.type === "verify-certificate") {
-          // Early data was rejected along with the session.
-          handshake.judge(event);
-          return;
-        }
-        if (event.type === "handshake-complete") socket.onRefused = undefined;
-        if (event.type === "closed" && handshake.problem !== undefined) session.destroy(handshake.problem);
-        listener.handleEvent(event, now);
-      },
-    });
-    for (const event of handshake.held) listener.handleEvent(event, driver.now());
+    const handleEvent = (event: ConnectionEvent, now: Instant): void => {
+      if (event.type === "verify-certificate") {
+        // Early data was rejected along with the session.
+        handshake.judge(event);
+        return;
+      }
+      if (event.type === "new-token") tokens.put(serverAtAddress, event);
+      if (event.type === "handshake-complete") socket.onRefused = undefined;
+      if (event.type === "closed" && handshake.problem !== undefined) session.destroy(handshake.problem);
+      listener.handleEvent(event, now);
+    };
+    driver.attach(connection, { handleEvent });
+    for (const event of handshake.held) handleEvent(event, driver.now());
     return session;
   } catch (error) {
     // Tell the server, which would otherwise keep its half of the handshake until it times out.

@@ -166,6 +166,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
         tls: "TLS 1.3",
         cipher: cipherSuite,
         group,
+        congestion: controller.name,
         ...(usedRetry ? { retry: "seen" } : {}),
         ...(resumed ? { session: "resumed" } : {}),
         ...(acceptedEarlyData ? { "early data": "accepted" } : {}),

@@ -1,6 +1,6 @@
 // The HTTP/3 connector that is used unless the caller supplies another.
 import type { EngineChoice } from "../engine/choice.ts";
-import { checkGroups, type QuicClientOptions, versionNumbers } from "../quic/quic-options.ts";
+import { checkGroups, congestionControlNamed, type QuicClientOptions, versionNumbers } from "../quic/quic-options.ts";
 import type { Http3Connector } from "./http3.ts";
 
 /** Our own stack, loaded for the first connection that needs it, so that clients of HTTP/2 do not wait for it. */
@@ -8,6 +8,7 @@ export function ownHttp3(options: QuicClientOptions = {}, engine: EngineChoice =
   // Reports mistakes before the first connection.
   versionNumbers(options);
   checkGroups(options.groups);
+  congestionControlNamed(options.congestionControl);
   let loading: Promise<Http3Connector> | undefined;
   const ready = () => {
     loading ??= load(options, engine);

@@ -50,6 +50,8 @@ export interface QuicClientOptions {
   readonly versions?: readonly QuicVersionName[] | undefined;
   /** The version of the first flight, which the server may change to another of `versions`. Default: "v1" if listed. */
   readonly version?: QuicVersionName;
+  /** What decides how fast to send: "cubic" (the default), "newreno" or "bbr". */
+  readonly congestionControl?: CongestionControl | undefined;
 }
 
 /** Throws a TypeError for unknown groups. */
@@ -61,9 +63,11 @@ export function checkGroups(groups: readonly GroupName[] | undefined): readonly 
 }
 
 /** Throws a TypeError for unusable options. */
-export function checkServerOptions({ versions, groups, preferredAddress = [] }: QuicServerOptions): void {
+export function checkServerOptions(options: QuicServerOptions): void {
+  const { versions, groups, congestionControl, preferredAddress = [] } = options;
   versionNumbers({ versions });
   checkGroups(groups);
+  congestionControlNamed(congestionControl);
   const families = preferredAddress.map(({ host, port }) => {
     const family = ipVersion(host);
     if (family === undefined) throw new TypeError(`quic.preferredAddress: "${host}" is not an IP address`);

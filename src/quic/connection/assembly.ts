@@ -122,6 +122,8 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
     confirmHandshake: () => establishment.confirmHandshake(),
     drain: (reason) => host.drain(reason),
     handlePathResponse: (data, at) => migration.handlePathResponse(data, at),
+    // RFC 9369 §5: a token belongs to the negotiated version.
+    onToken: (token) => emit({ type: "new-token", token, version: version.current }),
   });
   const timers = new ConnectionTimers(parts, router, migration, now, {
     abandon,
@@ -129,6 +131,7 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
   });
   const receiver = new PacketReceiver(parts, establishment, router, migration, options.inbound);
   const sender = new PacketSender(parts, frames, establishment, options.outbound);
+  if (options.token !== undefined) sender.setToken(options.token);
   establishment.attach({ parts, receiver, sender, router, frames });
   establishment.installInitialKeys();
   return { parts, receiver, sender, establishment, pathFactory, migration, timers };

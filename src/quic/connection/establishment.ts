@@ -27,12 +27,7 @@ import type { PacketListener, PacketReceiver } from "./packet-receiver.ts";
 import type { PacketSender } from "./packet-sender.ts";
 import { preferredAddresses } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
-
-/**
- * A longer Retry token leaves no room for the ClientHello in a datagram of 1200 bytes, so the Retry is treated as a
- * forgery.
- */
-const MAX_TOKEN = 768;
+import { MAX_TOKEN } from "./received-tokens.ts";
 
 /** Facts known once the handshake is complete. */
 export interface HandshakeFacts {
@@ -201,12 +196,14 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { originalDestination } = this.#host.options;
     // RFC 9000 §17.2.5.2: at most one Retry, only before any other packet, with a token, and only with a valid tag.
     if (role !== "client" || this.#hasOpenedPacket || this.#retrySource !== undefined) return;
+    // A Retry whose token leaves no room for the ClientHello is treated as a forgery.
     if (header.token.length === 0 || header.token.length > MAX_TOKEN) return;
     // RFC 9000 §17.2.5.1: the id in the Retry must differ from the one that we chose.
     if (equalBytes(header.source, originalDestination.bytes)) return;
     if (!verifyRetry(config.engine, version.original, originalDestination.bytes, packet)) return;
     this.#retrySource = ConnectionId.from(header.source);
     remoteIds.replaceInitial(this.#retrySource);
+    // RFC 9000 §8.1.3: it replaces the token of an earlier connection.
     this.#workers.sender.setToken(header.token.slice());
     this.#initialKeys.replaceId(this.#retrySource);
     this.installInitialKeys();

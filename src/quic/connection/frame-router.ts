@@ -17,6 +17,7 @@ import type { ConnectionFrames } from "./connection-frames.ts";
 import type { FrameContext } from "./packet-receiver.ts";
 import { minAckDelay } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
+import { ReceivedTokens } from "./received-tokens.ts";
 import { WORK } from "./work-budget.ts";
 
 /** The effects of a frame on the connection as a whole. */
@@ -25,6 +26,8 @@ export interface FrameRouterHost {
   peerAckDelayExponent(): number | undefined;
   confirmHandshake(): void;
   handlePathResponse(data: Uint8Array, now: Instant): void;
+  /** The server gave a token for a later connection. */
+  onToken(token: Uint8Array): void;
   /** The peer closed the connection. */
   drain(reason: CloseReason): void;
 }
@@ -36,6 +39,7 @@ export class FrameRouter {
   readonly #parts: ConnectionParts;
   readonly #frames: ConnectionFrames;
   readonly #host: FrameRouterHost;
+  readonly #tokens = new ReceivedTokens();
 
   constructor(parts: ConnectionParts, frames: ConnectionFrames, host: FrameRouterHost) {
     this.#parts = parts;
@@ -107,9 +111,9 @@ export class FrameRouter {
         this.#host.handlePathResponse(frame.data, now);
         break;
       case "new-token":
-        // RFC 9000 §19.7: only servers send tokens. Our client discards them, since it keeps nothing between
-        // connections.
+        // RFC 9000 §19.7: only servers send tokens.
         if (role === "server") throw transportError("PROTOCOL_VIOLATION", "NEW_TOKEN", "was sent by a client");
+        if (this.#tokens.accept(frame.token)) this.#host.onToken(frame.token);
         break;
       case "handshake-done":
         // RFC 9000 §19.20.

@@ -36,6 +36,8 @@ export type ConnectionEvent =
   | Extract<TlsEvent, { type: "select-identity" }>
   /** Client only: a session that the next connection can resume. */
   | (Extract<TlsEvent, { type: "session" }> & { readonly version: number })
+  /** Client only: a token with which one later connection of this version can prove its address (RFC 9000 §8.1.3). */
+  | { readonly type: "new-token"; readonly token: Uint8Array; readonly version: number }
   | Extract<TlsEvent, { type: "key-log" }>;
 
 const FOR_HOST: readonly ConnectionEvent["type"][] = [
@@ -47,6 +49,7 @@ const FOR_HOST: readonly ConnectionEvent["type"][] = [
   "verify-certificate",
   "select-identity",
   "session",
+  "new-token",
   "key-log",
 ];
 
@@ -89,6 +92,8 @@ export interface ConnectionOptions {
   readonly originalDestination: ConnectionId;
   readonly retrySource?: ConnectionId | undefined;
   readonly isAddressValidated: boolean;
+  /** Client only: the token of an earlier connection's "new-token" event, of the same version. */
+  readonly token?: Uint8Array | undefined;
   /** Server only: addresses that clients should move to after the handshake. */
   readonly preferredAddress?: PreferredAddresses | undefined;
   /**

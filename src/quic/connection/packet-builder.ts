@@ -69,7 +69,7 @@ export class PacketBuilder {
   readonly #parts: ConnectionParts;
   readonly #listener: PacketSentListener;
   readonly #open = new OpenPacket();
-  /** The token from a Retry, sent with the client's Initial packets. */
+  /** The token from a Retry or an earlier connection, sent with all Initial packets of a client. */
   token: Uint8Array = NO_TOKEN;
   #grease: QuicBitGrease | undefined;
 

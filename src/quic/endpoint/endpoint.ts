@@ -3,62 +3,20 @@
  * belong to none, and keeps the two queues (events, transmissions) and the timer heap, so that nothing is ever scanned.
  */
 
-import type {
-  DatagramMachine,
-  ReceivedBatch,
-  SlotWriter,
-  SocketAddress,
-  SocketCommand,
-  Transmit,
-} from "../../base/datagrams.ts";
+import type { DatagramMachine, ReceivedBatch, SlotWriter, SocketCommand, Transmit } from "../../base/datagrams.ts";
 import { Queue, QueueNode } from "../../base/queue.ts";
 import { randomBytes } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
 import { HeapTimer, TimerHeap } from "../../base/timer-heap.ts";
-import type { TlsHandshake } from "../../tls/handshake.ts";
 import type { VarInt } from "../../wire/varint.ts";
-import {
-  BatchPool,
-  Connection,
-  type ConnectionConfig,
-  type ConnectionEvent,
-  type ConnectionFactsForTls,
-} from "../connection/index.ts";
+import { BatchPool, Connection, type ConnectionConfig } from "../connection/index.ts";
 import { ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
 import { QUIC_BIT } from "../packet/quic-bit.ts";
-import type { QuicTrace } from "../trace.ts";
 import { preferredVersion } from "../versions/index.ts";
-import { Acceptor, type AcceptPolicy, type Admission } from "./acceptor.ts";
+import { Acceptor, type Admission } from "./acceptor.ts";
+import type { ConnectOptions, EndpointEvent, EndpointOptions } from "./options.ts";
 import { StatelessReplies } from "./stateless-replies.ts";
 import { resetToken } from "./stateless-reset.ts";
-
-export interface EndpointOptions {
-  readonly config: ConnectionConfig;
-  /** If absent, the endpoint only connects. */
-  readonly server?: AcceptPolicy;
-  /** Creates the trace of a new connection, which is identified by the id that its client first sent to. */
-  readonly trace?: (originalDestination: ConnectionId, role: "client" | "server") => QuicTrace | undefined;
-  /**
-   * Reset tokens are derived from it. A server that keeps it across restarts can reset earlier connections (RFC 9000
-   * §10.3.2).
-   */
-  readonly staticSecret?: Uint8Array;
-}
-
-export interface ConnectOptions {
-  readonly remote: SocketAddress;
-  readonly local?: SocketAddress;
-  readonly createTls: (transportParameters: Uint8Array, facts: ConnectionFactsForTls) => TlsHandshake;
-  /** The version of the first flight. Default: the first of the configuration's. */
-  readonly version?: number | undefined;
-  /** True if a Version Negotiation packet made the client try `version`. It is then checked that it was not forged. */
-  readonly followsNegotiation?: boolean;
-}
-
-export interface EndpointEvent {
-  readonly connection: Connection;
-  readonly event: ConnectionEvent | { readonly type: "accepted" };
-}
 
 const HEADER_FORM = 0x80;
 /** Datagrams without a connection that are processed per batch; others are dropped. */
@@ -134,9 +92,11 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     const destinationId = ConnectionId.random(this.#config.rng, 8);
     const entry = new Entry();
     const source = this.#issue(entry);
+    const version = options.version ?? this.#config.versions?.[0] ?? preferredVersion;
     entry.connection = new Connection({
       role: "client",
-      version: options.version ?? this.#config.versions?.[0] ?? preferredVersion,
+      version,
+      token: options.token?.(version),
       followsNegotiation: options.followsNegotiation === true,
       config: this.#config,
       local: options.local,

@@ -3,4 +3,5 @@
 /** Which clients are accepted. */
 export type { AcceptPolicy } from "./acceptor.ts";
 /** The endpoint itself. */
-export { type ConnectOptions, Endpoint, type EndpointEvent, type EndpointOptions } from "./endpoint.ts";
+export { Endpoint } from "./endpoint.ts";
+export type { ConnectOptions, EndpointEvent, EndpointOptions } from "./options.ts";

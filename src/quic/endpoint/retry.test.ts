@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { SeededRng } from "../../base/rng.ts";
-import { micros, seconds } from "../../base/time.ts";
+import { type Instant, micros, seconds } from "../../base/time.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
 import { EncryptionLevel } from "../../tls/index.ts";
 import { Writer } from "../../wire/writer.ts";
@@ -11,8 +11,8 @@ import { emitRetry } from "../packet/index.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 import { formsOf, headersOf, initialPacket, openInitial } from "../testing/initial.ts";
 import { type Answer, address, Listener } from "../testing/listener.ts";
-import { Pair } from "../testing/pair.ts";
-import { preferredVersion, VERSION_1 } from "../versions/index.ts";
+import { Pair, type PairOptions } from "../testing/pair.ts";
+import { preferredVersion, VERSION_1, VERSION_2 } from "../versions/index.ts";
 import { RETRY_TOKEN_LIFETIME, RetryTokens } from "./retry-token.ts";
 
 const DESTINATION = new Uint8Array(8).fill(0x44);
@@ -194,5 +194,70 @@ describe("a token for the next connection", () => {
     expect([...server.endpoint.connections()][0]!.route.isValidated).toBe(false);
     server.wait(seconds(11));
     expect(server.endpoint.connectionCount).toBe(0);
+  });
+
+  const policy = { tokenKey, retry: "always" } as const;
+
+  /** The tokens that a client is given on a connection, by the time that everything was acknowledged. */
+  function given(options: PairOptions = {}) {
+    const pair = new Pair({ policy, ...options }).connect();
+    pair.run(undefined, seconds(5));
+    return pair.clientEvents.filter((event) => event.type === "new-token");
+  }
+
+  test("is an event of the client, and lets its next connection begin without a Retry", () => {
+    const [event] = given();
+    expect(event).toMatchObject({ version: VERSION_1 });
+    const next = new Pair({ policy, seed: 2, start: 9_000_000 as Instant, token: event!.token }).connect();
+    expect(next.peer?.isHandshakeComplete).toBe(true);
+    expect(next.connection.handshakeFacts?.usedRetry).toBe(false);
+    expect(next.sent["to-client"].flatMap(formsOf)).not.toContain("retry");
+    // RFC 9000 §8.1.3: it is in all Initial packets.
+    const initials = next.sent["to-server"].flatMap(headersOf).filter(({ form }) => form === "initial");
+    for (const { token } of initials) expect(token).toEqual(event!.token);
+    // The connection brings another one.
+    next.run(undefined, seconds(5));
+    const renewed = next.clientEvents.filter(({ type }) => type === "new-token");
+    expect(renewed).toHaveLength(1);
+    expect(renewed).not.toEqual([event]);
+  });
+
+  test("belongs to the negotiated version", () => {
+    const [event] = given({ server: { versions: [VERSION_2, VERSION_1] } });
+    expect(event).toMatchObject({ version: VERSION_2 });
+  });
+
+  test("is replaced by that of a Retry if the server does not accept it", () => {
+    for (const token of [Uint8Array.of(1, 2, 3), new RetryTokens(portableEngine, tokenKey, new SeededRng(1))]) {
+      const wrong =
+        token instanceof RetryTokens ? token.issueNewToken(VERSION_1, address(9), 1_000_000 as Instant) : token;
+      const pair = new Pair({ policy, token: wrong }).connect();
+      expect(pair.connection.handshakeFacts?.usedRetry).toBe(true);
+      const tokens = pair.sent["to-server"]
+        .flatMap(headersOf)
+        .flatMap(({ form, token: sent }) => (form === "initial" ? [sent] : []));
+      expect(tokens[0]).toEqual(wrong);
+      for (const later of tokens.slice(1)) expect(later.length).toBeGreaterThan(wrong.length);
+    }
+  });
+
+  test("is reported once, although the frame arrives again, unless it is too long to be used", () => {
+    const peer = new HostilePeer({ role: "server" }).handshake();
+    for (const token of [
+      Uint8Array.of(1),
+      Uint8Array.of(2),
+      Uint8Array.of(1),
+      new Uint8Array(769),
+      new Uint8Array(768),
+    ]) {
+      peer.send(EncryptionLevel.oneRtt, [{ type: "new-token", token }]);
+    }
+    const reported = () => peer.events.flatMap((event) => (event.type === "new-token" ? [event.token] : []));
+    expect(reported()).toEqual([Uint8Array.of(1), Uint8Array.of(2), new Uint8Array(768)]);
+    // A server cannot fill the client's memory with them.
+    for (let n = 0; n < 100; n += 1)
+      peer.send(EncryptionLevel.oneRtt, [{ type: "new-token", token: Uint8Array.of(3, n) }]);
+    expect(reported()).toHaveLength(8);
+    expect(peer.connection.isOpen).toBe(true);
   });
 });

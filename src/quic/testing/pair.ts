@@ -41,6 +41,8 @@ export interface PairOptions {
   readonly engine?: CryptoEngine;
   /** The version of the client's first flight. */
   readonly version?: number;
+  /** The token of an earlier connection, which the client sends with its Initials. */
+  readonly token?: Uint8Array;
   /** Receives the trace events of both sides. */
   readonly trace?: (side: "client" | "server", event: QuicTraceEvent, now: Instant) => void;
   readonly identity?: TlsIdentity;
@@ -142,6 +144,7 @@ export class Pair {
         remote: SERVER_ADDRESS,
         local: CLIENT_ADDRESS,
         version: options.version,
+        token: () => options.token,
         createTls: (transportParameters) =>
           createTlsClient({
             engine,
