@@ -12,6 +12,8 @@ export interface FrameContext {
   readonly level: EncryptionLevel;
   /** The role of the sender of these frames. */
   readonly role: "client" | "server";
+  /** True if the victim takes DATAGRAM, ACK_FREQUENCY and IMMEDIATE_ACK frames. */
+  readonly isExtended?: boolean;
 }
 
 type Field = (writer: Writer, chance: Chance, context: FrameContext) => void;
@@ -104,6 +106,15 @@ const SHAPES: readonly (readonly [type: number, weight: number, ...fields: Field
   [0x1b, 1, bytes(8)],
 ];
 
+/** Largely legal, if the victim has announced the extensions. */
+const ackDelay: Field = (writer, chance) =>
+  writeVarint(writer, chance.oneIn(300) ? chance.varint() : 1_000 + chance.below(1 << 24) / 2, chance);
+const EXTENDED: typeof SHAPES = [
+  [0x1f, 3],
+  [0x31, 5, counted],
+  [0xaf, 3, number, number, ackDelay, number],
+];
+
 /** Chosen rarely, because each may end the connection, and some always do. */
 const FINAL: readonly (readonly [type: number, ...fields: Field[]])[] = [
   [0x06, small, message],
@@ -129,15 +140,26 @@ const FINAL: readonly (readonly [type: number, ...fields: Field[]])[] = [
 ];
 
 const WEIGHTED = SHAPES.flatMap((shape) => new Array<typeof shape>(shape[1]).fill(shape));
+const WITH_EXTENSIONS = [...WEIGHTED, ...EXTENDED.flatMap((shape) => new Array<typeof shape>(shape[1]).fill(shape))];
 const AT_ANY_LEVEL = WEIGHTED.filter(([type]) => type <= 0x03);
+/** RFC 9000 §12.5, Table 3: no ACK, no PATH_RESPONSE. */
+const IN_ZERO_RTT = WEIGHTED.filter(([type]) => type !== 0x02 && type !== 0x03 && type !== 0x1b);
 /** The longest frame written here. */
 const LONGEST_FRAME = 160;
+
+function shapesFor(chance: Chance, { level, isExtended }: FrameContext): typeof SHAPES {
+  const { zeroRtt, oneRtt } = EncryptionLevel;
+  const hasAllFrames = level === oneRtt || chance.oneIn(100);
+  if (level === zeroRtt && !hasAllFrames) return IN_ZERO_RTT;
+  if (!hasAllFrames) return AT_ANY_LEVEL;
+  return isExtended ? WITH_EXTENSIONS : WEIGHTED;
+}
 
 /** A payload of one to eight frames. */
 export function writeFrames(chance: Chance, context: FrameContext): Uint8Array {
   const count = 1 + chance.below(8);
   const writer = new Writer(new Uint8Array(count * LONGEST_FRAME));
-  const shapes = context.level === EncryptionLevel.oneRtt || chance.oneIn(100) ? WEIGHTED : AT_ANY_LEVEL;
+  const shapes = shapesFor(chance, context);
   for (let i = 0; i < count; i += 1) {
     if (chance.oneIn(100)) {
       const [type, ...fields] = chance.pick(FINAL);
@@ -147,7 +169,7 @@ export function writeFrames(chance: Chance, context: FrameContext): Uint8Array {
     }
     const [type, , ...fields] = chance.pick(shapes);
     if (chance.oneIn(2_000)) writer.varint(chance.oneIn(2) ? type : wideInt(0x1234, type), 8);
-    else writer.uint8(type);
+    else writer.varint(type);
     for (const field of fields) field(writer, chance, context);
   }
   return writer.written();

@@ -73,6 +73,13 @@ export class Victim {
       case 3:
         connection.updateKeys();
         break;
+      case 4:
+      case 5:
+        while (connection.readDatagram() !== undefined && !chance.oneIn(3));
+        break;
+      case 6:
+        connection.openDatagramFlow().send(chance.bytes(900));
+        break;
       default:
         this.#actOnStream(connection, id);
     }

@@ -3,6 +3,7 @@
  * nothing.
  */
 
+import type { SocketAddress } from "../../src/base/datagrams.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
 import { concat } from "../../src/wire/text.ts";
 import { Chance } from "../chance.ts";
@@ -12,7 +13,8 @@ import { mutate } from "../mutate.ts";
 import type { Session, Target } from "../session.ts";
 import { Victim } from "../victim.ts";
 
-const ELSEWHERE = { family: 4, host: "203.0.113.9", port: 9 } as const;
+/** More addresses than a connection has routes. */
+const elsewhere = (chance: Chance): SocketAddress => ({ family: 4, host: "203.0.113.9", port: 9 + chance.below(6) });
 
 class DatagramsSession implements Session {
   readonly #chance: Chance;
@@ -85,7 +87,7 @@ class DatagramsSession implements Session {
       datagrams.push(datagram);
       if (chance.oneIn(8)) this.#earlier = datagram.slice(0, 1_500);
     }
-    this.#victim.peer.deliverAll(datagrams, ...(chance.oneIn(20) ? [ELSEWHERE] : []));
+    this.#victim.peer.deliverAll(datagrams, ...(chance.oneIn(20) ? [elsewhere(chance)] : []));
     this.#victim.settle();
   }
 }

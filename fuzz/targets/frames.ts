@@ -1,13 +1,20 @@
 /** Frames after the handshake: any types, order and values, in correctly sealed packets. */
 
 import { millis } from "../../src/base/time.ts";
+import { DEFAULT_DATAGRAM_LIMITS } from "../../src/quic/datagram/index.ts";
 import { DEFAULT_LIMITS } from "../../src/quic/index.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
 import { Chance } from "../chance.ts";
 import { writeFrames } from "../frames.ts";
 import { mutate } from "../mutate.ts";
+import { resuming } from "../resuming.ts";
 import { type Session, type Target, VictimFault } from "../session.ts";
 import { Victim } from "../victim.ts";
+
+const EXTENSIONS = {
+  ackFrequency: true,
+  datagrams: { ...DEFAULT_DATAGRAM_LIMITS, receiveBuffer: 4_000, sendBuffer: 4_000 },
+};
 
 /** Low limits, which are reached sooner. */
 const TIGHT = { ...DEFAULT_LIMITS, initialMaxData: 20_000, initialMaxStreamData: 4_000, sendBufferPerStream: 8_000 };
@@ -18,6 +25,7 @@ class FramesSession implements Session {
   readonly #victim: Victim;
   /** Levels of the inputs while the handshake may be incomplete. */
   readonly #levels: readonly EncryptionLevel[];
+  readonly #isExtended: boolean;
   #isMutated = false;
 
   constructor(seed: number) {
@@ -26,14 +34,19 @@ class FramesSession implements Session {
     const role = chance.pick(["client", "server"] as const);
     const withholdFinished = role === "client" && chance.oneIn(8);
     this.#role = role;
-    const victim = chance.oneIn(2) ? {} : { limits: TIGHT, keepAlive: millis(700), keyUpdateAfter: 100 };
-    this.#victim = new Victim(chance, { role, withholdFinished, silent: chance.oneIn(6), victim });
+    this.#isExtended = chance.oneIn(2);
+    const victim = {
+      ...(chance.oneIn(2) ? {} : { limits: TIGHT, keepAlive: millis(700), keyUpdateAfter: 100 }),
+      ...(this.#isExtended ? EXTENSIONS : {}),
+    };
+    const parameters = this.#isExtended ? { minAckDelay: millis(1), maxDatagramFrameSize: 1_000 } : {};
+    const resumption = role === "client" && chance.oneIn(4) ? resuming(chance) : {};
+    const silent = chance.oneIn(6);
+    this.#victim = new Victim(chance, { role, withholdFinished, silent, victim, parameters, ...resumption });
     const { peer } = this.#victim;
     peer.handshake();
     if (role === "server" && !chance.oneIn(3)) peer.send(EncryptionLevel.oneRtt, [{ type: "handshake-done" }]);
-    this.#levels = [EncryptionLevel.initial, EncryptionLevel.handshake, EncryptionLevel.oneRtt].filter((level) =>
-      peer.canSeal(level),
-    );
+    this.#levels = Object.values(EncryptionLevel).filter((level) => peer.canSeal(level));
   }
 
   get outcome(): string | undefined {
@@ -49,7 +62,8 @@ class FramesSession implements Session {
     const { peer } = this.#victim;
     const isOther = !peer.isComplete || chance.oneIn(40);
     const level = isOther ? chance.pick(this.#levels) : EncryptionLevel.oneRtt;
-    let payload = writeFrames(chance, { largestSent: peer.largestReceived(level), level, role: this.#role });
+    const largestSent = peer.largestReceived(level);
+    let payload = writeFrames(chance, { largestSent, level, role: this.#role, isExtended: this.#isExtended });
     if (chance.oneIn(100)) {
       payload = mutate(payload, chance);
       this.#isMutated = true;
