@@ -8,6 +8,7 @@ import type { Server } from "../edge/server.ts";
 import { connectRawHttp3 } from "../edge/testing/versions/raw-http3.ts";
 import { headers } from "../h3/testing/raw-peer.ts";
 import { type Authority, type Issued, makeAuthority } from "../host/client/testing/certificates.ts";
+import { type HeldHandshake, openHeldHandshake } from "../host/client/testing/held-handshake.ts";
 import { testCertificate } from "../host/client/testing/servers.ts";
 import type { Context } from "../host/http/fetch-context.ts";
 import type { Handler } from "../host/http/fetch-handler.ts";
@@ -17,8 +18,11 @@ const { authority, issued } = testCertificate() as { authority: Authority; issue
 const KEY = new Uint8Array(32).fill(9);
 const closing: (() => unknown)[] = [];
 let register: string;
+let relay: HeldHandshake;
 
-beforeEach(() => {
+beforeEach(async () => {
+  relay = await openHeldHandshake();
+  closing.push(() => relay.close());
   register = mkdtempSync(join(tmpdir(), "nagare-early-"));
   closing.push(() => rmSync(register, { recursive: true, force: true }));
 });
@@ -50,15 +54,28 @@ function openClient(options: ClientOptions = {}): Client {
   return client;
 }
 
-/** The client has had one exchange with a server, which was then replaced by another on the same port. */
+/** The client has had one exchange with a server, which was then replaced by another behind the same address. */
 async function restarted(handler: Handler, options: ServeOptions = {}, clientOptions: ClientOptions = {}) {
   const client = openClient(clientOptions);
   const first = await up(() => new Response("first"));
-  const url = `https://localhost:${first.port}/`;
+  relay.relayTo(first.port);
+  const url = `https://localhost:${relay.port}/`;
   expect(await (await client.fetch(url)).text()).toBe("first");
   await first.close();
-  const second = await up(handler, { port: first.port, ...options });
+  const second = await up(handler, options);
+  relay.relayTo(second.port);
   return { client, url, second };
+}
+
+/** The second server's handshake completes only when the handler has been called. */
+async function restartedWhileEarly(handler: Handler) {
+  const scene = await restarted((...called) => {
+    const response = handler(...called);
+    relay.release();
+    return response;
+  });
+  relay.hold();
+  return scene;
 }
 
 const details = (client: Client, response: Response) => client.facts(response)!.stats().details;
@@ -80,7 +97,7 @@ describe("a restarted server with the same key", () => {
 
   test("gets a GET in 0-RTT, and may wait until it is confirmed", async () => {
     const early: boolean[] = [];
-    const { client, url } = await restarted(async (_request, context) => {
+    const { client, url } = await restartedWhileEarly(async (_request, context) => {
       early.push(context.earlyData);
       await context.confirmed;
       early.push(context.earlyData);
@@ -97,7 +114,7 @@ describe("a restarted server with the same key", () => {
 
   test("gets nothing else before the handshake is complete", async () => {
     const early: string[] = [];
-    const { client, url } = await restarted(async (request, context) => {
+    const { client, url } = await restartedWhileEarly(async (request, context) => {
       early.push(`${request.method} ${context.earlyData}`);
       return new Response(await request.text());
     });
@@ -112,7 +129,7 @@ describe("a restarted server with the same key", () => {
 
   test("may answer 425, after which the client sends the request again (RFC 8470 §5.2)", async () => {
     const early: boolean[] = [];
-    const { client, url } = await restarted((_request, context) => {
+    const { client, url } = await restartedWhileEarly((_request, context) => {
       early.push(context.earlyData);
       return context.earlyData ? new Response("too early", { status: 425 }) : new Response("in time");
     });
@@ -123,7 +140,7 @@ describe("a restarted server with the same key", () => {
 
   test("delivers a 425 that was not about early data", async () => {
     let calls = 0;
-    const { client, url } = await restarted(() => {
+    const { client, url } = await restartedWhileEarly(() => {
       calls += 1;
       return new Response(null, { status: 425 });
     });
@@ -189,7 +206,9 @@ describe("an unsafe request in 0-RTT data", () => {
     const first = await connectRawHttp3(server.port);
     const session = await first.session;
     first.close();
-    const second = await connectRawHttp3(server.port, { session, earlyData: true });
+    relay.relayTo(server.port);
+    relay.hold();
+    const second = await connectRawHttp3(relay.port, { session, earlyData: true });
     closing.push(() => second.close());
     const fields = [
       [":method", "POST"],

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { headers } from "../../h3/testing/raw-peer.ts";
 import { loadIdentity } from "../../host/certificates/identity.ts";
+import { openHeldHandshake } from "../../host/client/testing/held-handshake.ts";
 import { localhostIdentity } from "../../host/http/testing/identities.ts";
 import { startServer } from "../server.ts";
 import { connectRawHttp3 } from "../testing/versions/raw-http3.ts";
@@ -33,7 +34,11 @@ test("a request in 0-RTT data is forwarded with Early-Data, and the origin's 425
   const first = await connectRawHttp3(server.port);
   const session = await first.session;
   first.close();
-  const second = await connectRawHttp3(server.port, { session, earlyData: true });
+  const relay = await openHeldHandshake();
+  closing.push(() => relay.close());
+  relay.relayTo(server.port);
+  relay.hold();
+  const second = await connectRawHttp3(relay.port, { session, earlyData: true });
   closing.push(() => second.close());
   const get = headers([
     [":method", "GET"],
@@ -42,6 +47,7 @@ test("a request in 0-RTT data is forwarded with Early-Data, and the origin's 425
     [":path", "/"],
   ]);
   expect((await second.send(get, true)).status).toBe(425);
+  relay.release();
   expect((await second.send(get, true)).status).toBe(200);
   expect(seen).toEqual(["1", undefined]);
 });
