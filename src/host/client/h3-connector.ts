@@ -127,7 +127,7 @@ async function dialVersion<P extends DialedProtocol>(
     config: connectionConfig({
       engine,
       rng,
-      connectionIds: connectionIds(rng),
+      connectionIds: connectionIds(rng, clock),
       ecn: socket.capabilities.ecn,
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),

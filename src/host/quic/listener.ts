@@ -108,7 +108,7 @@ export class QuicListener implements ManagedListener {
     const config = connectionConfig({
       engine,
       rng,
-      connectionIds: connectionIds(rng),
+      connectionIds: connectionIds(rng, clock),
       ecn: socket.capabilities.ecn,
       keyLog: onKeyLog !== undefined,
       wallTime: () => wallTime(clock),
