@@ -128,7 +128,11 @@ export class QuicListener implements ManagedListener {
         tokenKey: secret,
         ...(admits === undefined
           ? {}
-          : { admits: (remote, local) => admits({ remote: peerAddress(remote), local: peerAddress(local) }) }),
+          : {
+              // It limits connections; one that moves is not another one.
+              admits: (remote, local, occasion) =>
+                occasion === "move" || admits({ remote: peerAddress(remote), local: peerAddress(local) }),
+            }),
         createTls: (transportParameters, facts) =>
           createTlsServer({
             engine,

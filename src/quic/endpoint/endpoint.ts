@@ -248,6 +248,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       retrySource: admission.retrySource,
       isAddressValidated: admission.isAddressValidated,
       preferredAddress: admission.preferredAddress,
+      mayMove: admission.mayMove,
       issueToken: admission.issueToken,
       createTls: admission.createTls,
       trace: this.#trace?.(admission.originalDestination, "server"),
