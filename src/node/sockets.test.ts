@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import type { Duplex } from "node:stream";
 import { describe, expect, test } from "vitest";
+import { createClient } from "../client/index.ts";
 import { VERSIONS } from "../edge/testing/client.ts";
 import { get } from "../edge/testing/test-client.ts";
 import type { Server } from "./server.ts";
@@ -143,6 +144,19 @@ describe.each(VERSIONS)("over %s", (version, open) => {
     await (await get(await connect(open, await listening(server)), "/")).text();
     expect(sessions.map(({ alpnProtocol }) => alpnProtocol)).toEqual(version === "h2" ? ["h2"] : []);
   });
+});
+
+test("maxConnections does not count a connection that moves to another address again", async () => {
+  const { server } = ownServer((request, response) => response.end(String(request.socket.remotePort)));
+  server.maxConnections = 1;
+  server.on("drop", () => expect.unreachable());
+  const url = `https://127.0.0.1:${await listening(server)}/`;
+  const client = createClient({ protocols: ["h3"], rejectUnauthorized: false });
+  const port = await (await client.fetch(url)).text();
+  await client.connections()[0]!.migrate!();
+  expect(await (await client.fetch(url)).text()).not.toBe(port);
+  expect([client.connections().length, server.connections]).toEqual([1, 1]);
+  await client.destroy();
 });
 
 test("listeners of sockets that throw end only their connection", async () => {

@@ -33,6 +33,7 @@ export { TRANSPORT_ERRORS, transportError } from "./errors.ts";
 export {
   type ConnectionIdGenerator,
   type ConnectionIdRoute,
+  keyPeriodAt,
   RoutedConnectionIds,
   RoutedIdKeys,
 } from "./packet/index.ts";

@@ -9,6 +9,7 @@ import {
   type ConnectOptions,
   connectionConfig,
   Endpoint,
+  TRANSPORT_ERRORS,
 } from "../../quic/index.ts";
 import { ALERTS, createTlsClient } from "../../tls/index.ts";
 import { millisNow, wallTime } from "../clock.ts";
@@ -83,7 +84,25 @@ export function quicDialer<P extends DialedProtocol>(
   };
 }
 
-/** Connects once more if the server does not support the version of the first flight, but another one (RFC 9368 §2.1). */
+/** The first flight of an attempt to connect. */
+interface Flight extends Pick<ConnectOptions, "version" | "followsNegotiation"> {
+  readonly usesToken: boolean;
+}
+
+/** What to try after a failure; undefined if it is final. */
+function nextFlight(flight: Flight, error: unknown): Flight | undefined {
+  if (!(error instanceof HandshakeFailure)) return undefined;
+  const { reason } = error;
+  // RFC 9368 §2.1: the server does not support the version of the first flight, but another one.
+  if (reason.type === "version-negotiation" && reason.next !== undefined) {
+    return { ...flight, version: reason.next, followsNegotiation: true };
+  }
+  // RFC 9000 §8.1.3: a server should ignore an invalid token of an earlier connection, but some refuse it.
+  const isTokenRefused =
+    reason.type === "peer" && reason.layer === "transport" && reason.code === TRANSPORT_ERRORS.INVALID_TOKEN.code;
+  return isTokenRefused && flight.usesToken ? { ...flight, usesToken: false } : undefined;
+}
+
 async function dial<P extends DialedProtocol>(
   parts: DialerParts,
   origin: string,
@@ -92,27 +111,25 @@ async function dial<P extends DialedProtocol>(
   { versions, first }: VersionNumbers,
   address: ResolvedAddress,
 ): Promise<P> {
-  const attempt = (version: number | undefined, followsNegotiation: boolean): Promise<P> =>
-    dialVersion(parts, origin, protocols, options, versions, { version, followsNegotiation }, address);
-  try {
-    return await attempt(first, false).catch((error: unknown) => {
-      const reason = error instanceof HandshakeFailure ? error.reason : undefined;
-      const next = reason?.type === "version-negotiation" ? reason.next : undefined;
-      if (next === undefined) throw error;
-      return attempt(next, true);
-    });
-  } catch (error) {
-    throw failureOf(error, origin, address, options);
+  let flight: Flight = { version: first, followsNegotiation: false, usesToken: true };
+  for (;;) {
+    try {
+      return await dialFlight(parts, origin, protocols, options, versions, flight, address);
+    } catch (error) {
+      const next = nextFlight(flight, error);
+      if (next === undefined) throw failureOf(error, origin, address, options);
+      flight = next;
+    }
   }
 }
 
-async function dialVersion<P extends DialedProtocol>(
+async function dialFlight<P extends DialedProtocol>(
   { environment, groups, congestionControl, sessions, tokens }: DialerParts,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
   versions: readonly number[] | undefined,
-  flight: Pick<ConnectOptions, "version" | "followsNegotiation">,
+  { usesToken, ...flight }: Flight,
   address: ResolvedAddress,
 ): Promise<P> {
   const { rng, clock } = environment;
@@ -127,7 +144,7 @@ async function dialVersion<P extends DialedProtocol>(
     config: connectionConfig({
       engine,
       rng,
-      connectionIds: connectionIds(rng),
+      connectionIds: connectionIds(rng, clock),
       ecn: socket.capabilities.ecn,
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
@@ -147,7 +164,7 @@ async function dialVersion<P extends DialedProtocol>(
       remote,
       ...(environment.connect === undefined ? {} : { local: socket.address }),
       ...flight,
-      token: (version) => tokens.take(serverAtAddress, version),
+      token: (version) => (usesToken ? tokens.take(serverAtAddress, version) : undefined),
       createTls: (transportParameters, facts) => {
         resumed.kept = sessions.take(server, facts.version());
         return createTlsClient({

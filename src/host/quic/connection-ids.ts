@@ -1,10 +1,14 @@
 /** Connection ids of this process's endpoints. They encode the worker and the node that own the connection. */
 
 import { type Rng, randomBytes } from "../../base/rng.ts";
-import { type ConnectionIdGenerator, RoutedConnectionIds, RoutedIdKeys } from "../../quic/index.ts";
+import { type ConnectionIdGenerator, keyPeriodAt, RoutedConnectionIds, RoutedIdKeys } from "../../quic/index.ts";
+import { type HostClock, wallTime } from "../clock.ts";
 
-/** A single process is the only reader of its ids, so it uses its own random key. */
-const ROUTE = { key: 0, generation: 0, worker: 0, node: 0 };
+const ROUTE = { generation: 0, worker: 0, node: 0 };
 
-export const connectionIds = (rng: Rng): ConnectionIdGenerator =>
-  new RoutedConnectionIds(rng, new RoutedIdKeys([randomBytes(rng, 16)]), ROUTE);
+export function connectionIds(rng: Rng, clock: HostClock): ConnectionIdGenerator {
+  // A single process is the only reader of its routes, so it has one random key for them under all numbers.
+  const key = randomBytes(rng, 16);
+  const keys = new RoutedIdKeys([key, key, key, key]);
+  return new RoutedConnectionIds(rng, keys, ROUTE, () => keyPeriodAt(wallTime(clock)));
+}

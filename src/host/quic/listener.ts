@@ -112,7 +112,7 @@ export class QuicListener implements ManagedListener {
     const config = connectionConfig({
       engine,
       rng,
-      connectionIds: connectionIds(rng),
+      connectionIds: connectionIds(rng, clock),
       ecn: socket.capabilities.ecn,
       keyLog: onKeyLog !== undefined,
       wallTime: () => wallTime(clock),
@@ -132,7 +132,11 @@ export class QuicListener implements ManagedListener {
         tokenKey: secret,
         ...(admits === undefined
           ? {}
-          : { admits: (remote, local) => admits({ remote: peerAddress(remote), local: peerAddress(local) }) }),
+          : {
+              // It limits connections; one that moves is not another one.
+              admits: (remote, local, occasion) =>
+                occasion === "move" || admits({ remote: peerAddress(remote), local: peerAddress(local) }),
+            }),
         createTls: (transportParameters, facts) =>
           createTlsServer({
             engine,

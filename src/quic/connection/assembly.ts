@@ -115,7 +115,7 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
     trace: options.trace,
     sourceId: options.sourceId,
   };
-  const migration = new Migration(parts, pathFactory, emit);
+  const migration = new Migration(parts, pathFactory, emit, options.mayMove);
   const frames = new ConnectionFrames();
   const router = new FrameRouter(parts, frames, {
     peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,

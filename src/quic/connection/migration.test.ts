@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { millis, seconds } from "../../base/time.ts";
 import { EncryptionLevel } from "../../tls/index.ts";
+import type { AcceptPolicy } from "../endpoint/acceptor.ts";
 import { HostilePeer, PEER, VICTIM } from "../testing/hostile-peer.ts";
 import { CLIENT_ADDRESS, Pair, type PairOptions, SERVER_ADDRESS } from "../testing/pair.ts";
 
@@ -157,6 +158,44 @@ describe("packets sent from elsewhere by an on-path attacker", () => {
     peer.wait(seconds(4));
     expect(peer.connection.remoteAddress).toEqual(PEER);
     expect(peer.connection.isOpen).toBe(true);
+  });
+});
+
+describe("an address that the server does not admit", () => {
+  const forbidden = "10.66.0.1";
+  const asked: string[] = [];
+  const admits: AcceptPolicy["admits"] = (remote, _local, occasion) => {
+    asked.push(`${occasion} ${remote.host}:${remote.port}`);
+    return remote.host !== forbidden;
+  };
+
+  test("is neither followed nor challenged, and the connection stays usable at the old one", () => {
+    asked.length = 0;
+    const { pair, nat, seen, peer } = behindNat({ policy: { admits } }, 500);
+    nat.address = port(2, forbidden);
+    ask(pair);
+    pair.run(undefined, seconds(3));
+    expect(asked.slice(0, 2)).toEqual(["connect 10.0.0.1:1", `move ${forbidden}:2`]);
+    expect([peer.remoteAddress, peer.stats.migrations, seen.bytesTo.has(2)]).toEqual([port(1), 0, false]);
+    expect(peer.stats.datagramsFromElsewhere).toBeGreaterThan(0);
+    nat.address = port(1);
+    pair.run(() => seen.client === 500, seconds(10));
+    expect(seen.client).toBe(500);
+    // Another address of the same client is followed.
+    nat.address = port(3);
+    ask(pair);
+    pair.run(() => seen.client === 1_000, seconds(5));
+    expect([peer.remoteAddress, asked.at(-1)]).toEqual([port(3), "move 10.0.0.1:3"]);
+  });
+
+  test("is only asked about once an authentic packet has arrived from there", () => {
+    asked.length = 0;
+    const { pair } = behindNat({ policy: { admits } });
+    const forged = pair.sent["to-server"].at(-1)!.slice();
+    forged[forged.length - 1]! ^= 1;
+    pair.inject("to-server", forged, port(9, forbidden));
+    pair.run(undefined, seconds(1));
+    expect(asked).toEqual(["connect 10.0.0.1:1"]);
   });
 });
 

@@ -13,7 +13,7 @@ import type { Frame } from "../frame/frames.ts";
 import type { PathSpace } from "../path/index.ts";
 import { type Route, RttEstimator } from "../route/index.ts";
 import { ActiveMigration, isSameNetworkPath, type MigrationRefusal } from "./active-migration.ts";
-import type { MigrationEvent } from "./options.ts";
+import type { ConnectionOptions, MigrationEvent } from "./options.ts";
 import type { ConnectionParts } from "./parts.ts";
 import type { PathFactory } from "./path-factory.ts";
 
@@ -34,9 +34,17 @@ export class Migration {
   /** Server only: the route that was active before, whose id is retired once the new one is validated. */
   #former: Route | undefined;
 
-  constructor(parts: ConnectionParts, factory: PathFactory, emit: (event: MigrationEvent) => void) {
+  readonly #mayMove: ConnectionOptions["mayMove"];
+
+  constructor(
+    parts: ConnectionParts,
+    factory: PathFactory,
+    emit: (event: MigrationEvent) => void,
+    mayMove: ConnectionOptions["mayMove"],
+  ) {
     this.#parts = parts;
     this.#factory = factory;
+    this.#mayMove = mayMove;
     this.#move = new ActiveMigration(parts, factory, emit);
   }
 
@@ -72,11 +80,14 @@ export class Migration {
   }
 
   /**
-   * An authentic packet that is not a duplicate arrived on this route. False if there were too many new routes.
+   * An authentic packet that is not a duplicate arrived on this route. False if there were too many new routes, or if the
+   * server does not admit clients from there.
    */
   admit({ routes, remoteIds }: PathSpace, route: Route, now: Instant): boolean {
     if (routes.all.includes(route)) return true;
     if (!this.#newRoutes.take(now)) return false;
+    // Not before: the sender of a packet that is not authentic could otherwise make the server ask about any address.
+    if (this.#mayMove?.(route.remote, route.local!) === false) return false;
     routes.add(route, this.#fallback);
     remoteIds.releaseExcept(routes.all);
     this.#challenge(route, now);

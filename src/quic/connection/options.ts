@@ -94,6 +94,8 @@ export interface ConnectionOptions {
   readonly isAddressValidated: boolean;
   /** Client only: the token of an earlier connection's "new-token" event, of the same version. */
   readonly token?: Uint8Array | undefined;
+  /** Server only: asked before the connection follows its client to another address. Returns false to stay. */
+  readonly mayMove?: ((remote: SocketAddress, local: SocketAddress) => boolean) | undefined;
   /** Server only: addresses that clients should move to after the handshake. */
   readonly preferredAddress?: PreferredAddresses | undefined;
   /**

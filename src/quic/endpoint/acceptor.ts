@@ -30,8 +30,11 @@ export interface AcceptPolicy {
   readonly maxConnections?: number;
   /** Addresses of this server that clients should move to after the handshake (RFC 9000 §9.6). */
   readonly preferredAddress?: PreferredAddresses | undefined;
-  /** Called for a client that may connect otherwise. Returns false to refuse it. */
-  readonly admits?: (remote: SocketAddress, local: SocketAddress) => boolean;
+  /**
+   * Called for a client that may connect otherwise, and for one whose connection is about to move to this address (RFC
+   * 9000 §9). Returns false to refuse the one, or not to follow the other.
+   */
+  readonly admits?: (remote: SocketAddress, local: SocketAddress, occasion: "connect" | "move") => boolean;
   /**
    * The key of address validation tokens. Servers behind one address share it, so that each accepts the others' tokens.
    */
@@ -46,6 +49,7 @@ export interface Admission {
   readonly retrySource: ConnectionId | undefined;
   readonly isAddressValidated: boolean;
   readonly preferredAddress: PreferredAddresses | undefined;
+  readonly mayMove: (remote: SocketAddress, local: SocketAddress) => boolean;
   readonly issueToken: (version: number, now: Instant) => Uint8Array;
   readonly createTls: (transportParameters: ServerTransportParameters, facts: ConnectionFactsForTls) => TlsHandshake;
 }
@@ -114,7 +118,7 @@ export class Acceptor {
 
     const { refuseAbove = 10_000, maxConnections = 100_000, retryAbove = RETRY_ABOVE, retry = "auto" } = this.#policy;
     const isFull = !isAccepting || halfOpen >= refuseAbove || connections >= maxConnections;
-    if (isFull || this.#policy.admits?.(remote, local) === false) {
+    if (isFull || this.#policy.admits?.(remote, local, "connect") === false) {
       this.#replies.refuse(header, CONNECTION_REFUSED, local, remote, now);
       return undefined;
     }
@@ -176,6 +180,7 @@ export class Acceptor {
       isAddressValidated,
       preferredAddress: this.#policy.preferredAddress,
       version: header.version,
+      mayMove: (to, local) => this.#policy.admits?.(to, local, "move") !== false,
       issueToken: (version, now) => this.#tokens.issueNewToken(version, remote, this.#wallTime(now)),
       createTls: this.#policy.createTls,
     };

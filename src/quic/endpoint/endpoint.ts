@@ -15,8 +15,8 @@ import { QUIC_BIT } from "../packet/quic-bit.ts";
 import { preferredVersion } from "../versions/index.ts";
 import { Acceptor, type Admission } from "./acceptor.ts";
 import type { ConnectOptions, EndpointEvent, EndpointOptions } from "./options.ts";
+import { ResetTokens } from "./reset-tokens.ts";
 import { StatelessReplies } from "./stateless-replies.ts";
-import { resetToken } from "./stateless-reset.ts";
 
 const HEADER_FORM = 0x80;
 /** Datagrams without a connection that are processed per batch; others are dropped. */
@@ -44,6 +44,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #config: ConnectionConfig;
   readonly #trace: EndpointOptions["trace"];
   readonly #secret: Uint8Array;
+  readonly #resetTokens: ResetTokens;
   readonly #acceptor: Acceptor | undefined;
   readonly #replies: StatelessReplies;
   readonly #byId = new Map<string, Entry>();
@@ -74,7 +75,9 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     this.#config = options.config;
     this.#trace = options.trace;
     this.#secret = options.staticSecret ?? randomBytes(options.config.rng, 32);
-    this.#replies = new StatelessReplies(options.config, this.#secret);
+    const { engine, connectionIds } = options.config;
+    this.#resetTokens = new ResetTokens(engine, connectionIds, this.#secret);
+    this.#replies = new StatelessReplies(options.config, this.#resetTokens);
     if (options.server !== undefined) this.#acceptor = new Acceptor(options.config, options.server, this.#replies);
   }
 
@@ -245,6 +248,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       retrySource: admission.retrySource,
       isAddressValidated: admission.isAddressValidated,
       preferredAddress: admission.preferredAddress,
+      mayMove: admission.mayMove,
       issueToken: admission.issueToken,
       createTls: admission.createTls,
       trace: this.#trace?.(admission.originalDestination, "server"),
@@ -384,11 +388,11 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   }
 
   #issue(entry: Entry): { readonly id: ConnectionId; readonly resetToken: Uint8Array } {
-    const { engine, connectionIds } = this.#config;
+    const { connectionIds } = this.#config;
     let id = connectionIds.generate();
     while (this.#byId.has(id.key)) id = connectionIds.generate();
     this.#map(entry, id);
-    return { id, resetToken: resetToken(engine, this.#secret, id.bytes) };
+    return { id, resetToken: this.#resetTokens.of(id.bytes) };
   }
 
   #map(entry: Entry, id: ConnectionId): void {

@@ -1,12 +1,15 @@
 /** Stateless resets from endpoints that have lost their state, and from others that claim to have (RFC 9000 §10.3). */
 
 import { describe, expect, test } from "vitest";
-import { SeededRng } from "../../base/rng.ts";
+import { randomBytes, SeededRng } from "../../base/rng.ts";
 import { seconds } from "../../base/time.ts";
+import { portableEngine } from "../../crypto/portable/index.ts";
 import { EncryptionLevel } from "../../tls/index.ts";
+import { RoutedConnectionIds, RoutedIdKeys } from "../packet/index.ts";
 import { HostilePeer } from "../testing/hostile-peer.ts";
 import { address, Listener } from "../testing/listener.ts";
 import { CLIENT_ADDRESS, Pair } from "../testing/pair.ts";
+import { ResetTokens } from "./reset-tokens.ts";
 
 const staticSecret = new Uint8Array(32).fill(5);
 
@@ -45,6 +48,54 @@ describe("a restarted server", () => {
     pair.inject("to-client", reset!.bytes);
     pair.run(undefined, seconds(1));
     expect(pair.connection.isOpen).toBe(true);
+  });
+});
+
+describe("when reset keys change", () => {
+  const DAY = 20_001;
+  /** A server's ids: each process has its own keys for routes. */
+  function ids(seed: number, day: () => number) {
+    const rng = new SeededRng(seed);
+    const keys = new RoutedIdKeys(Array.from({ length: 4 }, () => randomBytes(rng, 16)));
+    return new RoutedConnectionIds(rng, keys, { generation: 0, worker: 0, node: 0 }, day);
+  }
+
+  /** True if a server that is restarted `days` later ends the connection. */
+  function isEnded(days: number, secret = staticSecret): boolean {
+    const pair = new Pair({ staticSecret, server: { connectionIds: ids(1, () => DAY) } }).connect();
+    pair.run(undefined, seconds(1));
+    const connectionIds = ids(2, () => DAY + days);
+    const reborn = new Listener({ staticSecret: secret, seed: 99, config: { connectionIds } });
+    pair.connection.write(pair.connection.openStream("bidi")!, new Uint8Array(500), true);
+    const before = pair.sent["to-server"].length;
+    pair.run(() => pair.sent["to-server"].length > before);
+    const [reset] = reborn.deliver(pair.sent["to-server"].at(-1)!, CLIENT_ADDRESS);
+    pair.inject("to-client", reset!.bytes);
+    pair.run(() => !pair.connection.isOpen, seconds(1));
+    return !pair.connection.isOpen;
+  }
+
+  test("a server still ends connections of the previous keys, and so does another process that shares the secret", () => {
+    expect([-1, 0, 1, 2].map((days) => isEnded(days))).toEqual([true, true, true, true]);
+    // Later, an id may mean a newer key.
+    expect(isEnded(3)).toBe(false);
+    expect(isEnded(1, new Uint8Array(32).fill(6))).toBe(false);
+  });
+
+  test("the token of an id is another one under another key", () => {
+    let day = DAY;
+    const generator = ids(1, () => day);
+    const tokens = new ResetTokens(portableEngine, generator, staticSecret);
+    const id = generator.generate().bytes;
+    const first = tokens.of(id);
+    day += 4;
+    expect(tokens.of(id)).not.toEqual(first);
+    day -= 4;
+    expect(tokens.of(id)).toEqual(first);
+    // The bits that name the key do not make one id's token that of another.
+    const renamed = id.slice();
+    renamed[0]! ^= 0x40;
+    expect(tokens.of(renamed)).not.toEqual(first);
   });
 });
 

@@ -18,7 +18,8 @@ import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 import type { PacketHeader } from "../packet/header.ts";
 import { emitRetry } from "../packet/retry.ts";
 import { emitVersionNegotiation } from "../packet/version-negotiation.ts";
-import { canReset, emitStatelessReset, resetToken } from "./stateless-reset.ts";
+import type { ResetTokens } from "./reset-tokens.ts";
+import { canReset, emitStatelessReset } from "./stateless-reset.ts";
 
 interface Reply {
   readonly local: SocketAddress;
@@ -38,15 +39,15 @@ const MAX_REFUSALS_PER_SECOND = 500;
 
 export class StatelessReplies {
   readonly #config: ConnectionConfig;
-  readonly #secret: Uint8Array;
+  readonly #tokens: ResetTokens;
   readonly #queue: Reply[] = [];
   readonly #resets = new RateLimit(MAX_RESETS_PER_SECOND);
   readonly #negotiations = new RateLimit(MAX_NEGOTIATIONS_PER_SECOND);
   readonly #refusals = new RateLimit(MAX_REFUSALS_PER_SECOND);
 
-  constructor(config: ConnectionConfig, secret: Uint8Array) {
+  constructor(config: ConnectionConfig, tokens: ResetTokens) {
     this.#config = config;
-    this.#secret = secret;
+    this.#tokens = tokens;
   }
 
   get isPending(): boolean {
@@ -108,8 +109,7 @@ export class StatelessReplies {
   /** Responds to a datagram of `triggerLength` bytes for a connection that does not exist (any more). */
   reset(id: Uint8Array, triggerLength: number, local: SocketAddress, remote: SocketAddress, now: Instant): void {
     if (!canReset(triggerLength) || !this.#resets.take(now)) return;
-    const { engine, rng } = this.#config;
-    const bytes = emitStatelessReset(rng, resetToken(engine, this.#secret, id), triggerLength);
+    const bytes = emitStatelessReset(this.#config.rng, this.#tokens.of(id), triggerLength);
     if (bytes !== undefined) this.#enqueue({ local, remote, bytes });
   }
 

@@ -17,12 +17,9 @@ const SHORTEST_RESET = 5 + RESET_TOKEN_LENGTH;
 const SHORTEST_INCONSPICUOUS = 43;
 const LONGEST_RESET = 128;
 
-/**
- * The token of a connection id. It stays the same after a restart with the same secret (RFC 9000 §10.3.2), which is
- * used for nothing else.
- */
-export function resetToken(engine: CryptoEngine, secret: Uint8Array, connectionId: Uint8Array): Uint8Array {
-  return engine.hmac("sha256", secret, connectionId).slice(0, RESET_TOKEN_LENGTH);
+/** The token of a connection id (RFC 9000 §10.3.2). */
+export function resetToken(engine: CryptoEngine, key: Uint8Array, connectionId: Uint8Array): Uint8Array {
+  return engine.hmac("sha256", key, connectionId).slice(0, RESET_TOKEN_LENGTH);
 }
 
 /** True if there is room for a reset that is shorter than its trigger. */

@@ -24,7 +24,7 @@ describe("routed ids", () => {
   test("reveal their route to a holder of the keys, at any offset in a datagram", () => {
     fc.assert(
       fc.property(routes, fc.integer(), fc.nat(20), (route, seed, before) => {
-        const ids = new RoutedConnectionIds(new SeededRng(seed), keys, route);
+        const ids = new RoutedConnectionIds(new SeededRng(seed), keys, route, () => 4_000 + route.key);
         const id = ids.generate();
         expect(id.length).toBe(ROUTED_ID_LENGTH);
         expect(keys.decode(id.bytes)).toEqual(route);
@@ -39,13 +39,13 @@ describe("routed ids", () => {
     // The mask is the SipHash, under key 1, of 8 random bytes that are all zero.
     const zeros = { fill: (target: Uint8Array) => void target.fill(0), uint32: () => 0 };
     const mask = keys.mask(1, new Uint8Array(ROUTED_ID_LENGTH), 0)!;
-    const id = new RoutedConnectionIds(zeros, keys, { key: 1, generation: 5, worker: 17, node: 42 }).generate();
+    const id = new RoutedConnectionIds(zeros, keys, { generation: 5, worker: 17, node: 42 }, () => 1).generate();
     const word = 0b01_101_10001_101010 ^ mask;
     expect([...id.bytes]).toEqual([word >> 8, word & 0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
   });
 
   test("of one worker are indistinguishable: all values of the masked bits occur equally often", () => {
-    const ids = new RoutedConnectionIds(new SeededRng(7), keys, { key: 0, generation: 0, worker: 0, node: 0 });
+    const ids = new RoutedConnectionIds(new SeededRng(7), keys, { generation: 0, worker: 0, node: 0 }, () => 0);
     const counts = new Array<number>(64).fill(0);
     for (let i = 0; i < 64_000; i += 1) counts[ids.generate().bytes[1]! & 63]! += 1;
     // 1,000 each, plus or minus five standard deviations.
@@ -59,23 +59,41 @@ describe("routed ids", () => {
         expect(route === undefined).toBe(bytes.length - start < ROUTED_ID_LENGTH);
       }),
     );
-    const stranger = new RoutedIdKeys([randomBytes(new SeededRng(3), 16)]);
-    const ids = new RoutedConnectionIds(new SeededRng(9), stranger, { key: 0, generation: 1, worker: 2, node: 3 });
-    const right = { key: 0, generation: 1, worker: 2, node: 3 };
+    const other = randomBytes(new SeededRng(3), 16);
+    const stranger = new RoutedIdKeys([other, other, other, other]);
+    const right = { generation: 1, worker: 2, node: 3 };
+    const ids = new RoutedConnectionIds(new SeededRng(9), stranger, right, () => 0);
     let hits = 0;
     for (let i = 0; i < 1_000; i += 1) if (keys.decode(ids.generate().bytes)?.worker === right.worker) hits += 1;
     expect(hits).toBeLessThan(100);
-    const second = new RoutedConnectionIds(new SeededRng(9), keys, { ...right, key: 2 });
-    expect(stranger.decode(second.generate().bytes)).toBeUndefined();
+    const second = new RoutedConnectionIds(new SeededRng(9), keys, right, () => 2);
+    expect(new RoutedIdKeys([other]).decode(second.generate().bytes)).toBeUndefined();
   });
 
   test("reject an invalid route or a missing key", () => {
-    const route = { key: 0, generation: 0, worker: 0, node: 0 };
-    const make = (changes: Partial<ConnectionIdRoute>) =>
-      new RoutedConnectionIds(new SeededRng(1), new RoutedIdKeys([KEYS[0]]), { ...route, ...changes });
+    const route = { generation: 0, worker: 0, node: 0 };
+    const make = (changes: Partial<ConnectionIdRoute>, known = KEYS) =>
+      new RoutedConnectionIds(new SeededRng(1), new RoutedIdKeys(known), { ...route, ...changes }, () => 0);
     expect(() => make({ worker: 32 })).toThrow("invalid worker 32: must be an integer from 0 to 31");
     expect(() => make({ node: -1 })).toThrow(/invalid node/);
     expect(() => make({ generation: 1.5 })).toThrow(/invalid generation/);
-    expect(() => make({ key: 1 })).toThrow("key 1 is missing");
+    expect(() => make({}, KEYS.slice(0, 1))).toThrow("key 1 is missing");
+  });
+
+  test("name the key of the period in which they were made, until two periods after it", () => {
+    let period = 20_000;
+    const route = { generation: 0, worker: 0, node: 0 };
+    const ids = new RoutedConnectionIds(new SeededRng(1), keys, route, () => period);
+    for (let made = 20_000; made < 20_008; made += 1) {
+      period = made;
+      const { bytes } = ids.generate();
+      expect(keys.decode(bytes)?.key).toBe(made % 4);
+      // A process whose clock is behind understands them too.
+      const understood = [-2, -1, 0, 1, 2, 3].filter((later) => {
+        period = made + later;
+        return ids.keyPeriod(bytes) === made;
+      });
+      expect(understood).toEqual([-1, 0, 1, 2]);
+    }
   });
 });

@@ -9,6 +9,8 @@ import { ConnectionId } from "./connection-id.ts";
 export interface ConnectionIdGenerator {
   readonly length: number;
   generate(): ConnectionId;
+  /** The period of the key that an id names (`key-period.ts`). Absent if ids name none, so that one key serves for all. */
+  keyPeriod?(id: Uint8Array): number;
 }
 
 /** Ids without meaning, for an endpoint that receives all of its datagrams itself. */

@@ -13,6 +13,7 @@ export { ConnectionId, connectionIdKey, MAX_CONNECTION_ID_LENGTH } from "./conne
 export { type ConnectionIdGenerator, RandomConnectionIds } from "./connection-id-generator.ts";
 /** Parses a header before its protection is removed. */
 export { type PacketForm, type PacketHeader, parsePacketHeader } from "./header.ts";
+export { keyPeriodAt } from "./key-period.ts";
 /** Truncates packet numbers and decodes them. */
 export { decodePacketNumber, type PacketNumberLength, packetNumberLength, truncate } from "./packet-number.ts";
 /** Retry packets and their integrity tag. */

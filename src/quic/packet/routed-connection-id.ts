@@ -7,7 +7,7 @@
  *
  * Everything in the first two bytes after the key number is XORed with SipHash-2-4 of the random bytes under that key,
  * so ids of one worker are indistinguishable from those of another (RFC 9000 §5.1). The key number is in the clear,
- * since it says which key to decode with. The layout never changes within a major version, so that a reloaded server
+ * since it says which key to decode with, and which to derive the reset token with (`key-period.ts`). The layout never changes within a major version, so that a reloaded server
  * can read its predecessor's ids.
  */
 
@@ -15,6 +15,7 @@ import { type Rng, randomBytes } from "../../base/rng.ts";
 import { SipHash } from "../../crypto/siphash.ts";
 import { ConnectionId } from "./connection-id.ts";
 import type { ConnectionIdGenerator } from "./connection-id-generator.ts";
+import { KEY_NUMBERS, keyNumber, keyPeriodOf } from "./key-period.ts";
 
 /** The process that a datagram is for. */
 export interface ConnectionIdRoute {
@@ -32,7 +33,7 @@ export const ROUTED_ID_LENGTH = 10;
 const ROUTE_LENGTH = 2;
 const MASKED_BITS = 14;
 const MASK = (1 << MASKED_BITS) - 1;
-const LIMITS: ConnectionIdRoute = { key: 4, generation: 8, worker: 32, node: 64 };
+const LIMITS: Omit<ConnectionIdRoute, "key"> = { generation: 8, worker: 32, node: 64 };
 
 /** Keys by number. Each has 16 secret bytes, shared by all processes of a server. */
 export class RoutedIdKeys {
@@ -66,11 +67,12 @@ export class RoutedConnectionIds implements ConnectionIdGenerator {
   readonly length = ROUTED_ID_LENGTH;
   readonly #rng: Rng;
   readonly #keys: RoutedIdKeys;
-  readonly #key: number;
+  readonly #period: () => number;
   readonly #route: number;
 
-  constructor(rng: Rng, keys: RoutedIdKeys, route: ConnectionIdRoute) {
-    for (const part of ["key", "generation", "worker", "node"] as const) {
+  /** `period` returns the number of the current period; an id names the key of the period in which it was made. */
+  constructor(rng: Rng, keys: RoutedIdKeys, route: Omit<ConnectionIdRoute, "key">, period: () => number) {
+    for (const part of ["generation", "worker", "node"] as const) {
       const value = route[part];
       if (!Number.isInteger(value) || value < 0 || value >= LIMITS[part]) {
         throw new RangeError(`invalid ${part} ${value}: must be an integer from 0 to ${LIMITS[part] - 1}`);
@@ -78,18 +80,25 @@ export class RoutedConnectionIds implements ConnectionIdGenerator {
     }
     this.#rng = rng;
     this.#keys = keys;
-    this.#key = route.key;
+    this.#period = period;
     this.#route = (route.generation << 11) | (route.worker << 6) | route.node;
-    if (keys.mask(route.key, new Uint8Array(ROUTED_ID_LENGTH), 0) === undefined) {
-      throw new RangeError(`key ${route.key} is missing`);
+    for (let key = 0; key < KEY_NUMBERS; key += 1) {
+      if (keys.mask(key, new Uint8Array(ROUTED_ID_LENGTH), 0) === undefined) {
+        throw new RangeError(`key ${key} is missing`);
+      }
     }
   }
 
   generate(): ConnectionId {
     const id = randomBytes(this.#rng, ROUTED_ID_LENGTH);
-    const word = (this.#key << MASKED_BITS) | (this.#route ^ this.#keys.mask(this.#key, id, 0)!);
+    const key = keyNumber(this.#period());
+    const word = (key << MASKED_BITS) | (this.#route ^ this.#keys.mask(key, id, 0)!);
     id[0] = word >> 8;
     id[1] = word;
     return ConnectionId.from(id);
+  }
+
+  keyPeriod(id: Uint8Array): number {
+    return keyPeriodOf(id[0]! >> (MASKED_BITS - 8), this.#period());
   }
 }
