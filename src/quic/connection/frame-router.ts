@@ -55,6 +55,7 @@ export class FrameRouter {
         this.#handleAck(frame, context, now);
         break;
       case "crypto":
+        if (context.level === EncryptionLevel.oneRtt) work.spend(frame.data.length * WORK.cryptoByte);
         spaces.crypto(context.level)?.handleFrame(frame);
         this.#parts.handshake.handleCrypto(context.level, now);
         break;
