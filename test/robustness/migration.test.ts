@@ -77,6 +77,7 @@ describe("row 28: a client that sends from other addresses", () => {
     const { peer, send, expectLimits } = downloading();
     let sequence = 1;
     let retired = 0;
+    let hasRetired = false;
     const any = (): Frame => {
       switch (below(9)) {
         case 0:
@@ -86,13 +87,16 @@ describe("row 28: a client that sends from other addresses", () => {
           return { type: "path-response", data: id8(below(256)) };
         case 3:
         case 4: {
-          const own = below(8) === 0 ? below(sequence) : sequence++;
-          const retirePriorTo = below(16) === 0 ? below(own + 1) : Math.max(0, own - below(4));
+          const isCopy = sequence > 1 && below(8) === 0;
+          const own = isCopy ? 1 + below(sequence - 1) : sequence++;
+          const retirePriorTo = isCopy ? 0 : Math.max(0, own - below(4));
           const connectionId = Uint8Array.of(7, 7, 7, 7, 7, 7, own >> 8, own);
           return { type: "new-connection-id", sequence: own, retirePriorTo, connectionId, resetToken: token(own) };
         }
         case 5:
-          return { type: "retire-connection-id", sequence: below(12) === 0 ? below(99) : retired++ };
+          if (hasRetired) return { type: "ping" };
+          hasRetired = true;
+          return { type: "retire-connection-id", sequence: below(500) === 0 ? below(99) : retired++ };
         default:
           return { type: "ping" };
       }
@@ -101,6 +105,7 @@ describe("row 28: a client that sends from other addresses", () => {
       // Not the oldest, which is retired next.
       const ids = [...peer.connection.paths.primary.localIds].slice(1);
       peer.destination = ids[below(ids.length)]!.bytes;
+      hasRetired = false;
       const from = below(3) === 0 ? PEER : at(below(6));
       send(from, Array.from({ length: 1 + below(4) }, any), below(3) === 0 ? 1_200 : 0);
       expectLimits();
