@@ -71,6 +71,27 @@ describe("row 28: a client that sends from other addresses", () => {
     expect(peer.close).toBeUndefined();
   });
 
+  test("of its own, which it has validated, gets 64 responses per second there", () => {
+    const { peer, send } = downloading({ silent: true, keepsNothing: false });
+    const other = at(0);
+    send(other, [{ type: "path-challenge", data: id8(0) }], 1_200);
+    const challenges = sent(peer, "path-challenge");
+    send(
+      other,
+      challenges.map(({ data }): Frame => ({ type: "path-response", data })),
+      1_200,
+    );
+    expect(peer.connection.paths.primary.routes.all.every(({ isValidated }) => isValidated)).toBe(true);
+    peer.frames.length = 0;
+    const before = peer.bytesTo.get(other.port)!;
+    for (let i = 0; i < 2_000; i += 1) {
+      send(other, [{ type: "path-challenge", data: id8(i) }]);
+      peer.wait(millis(1));
+    }
+    expect(sent(peer, "path-response").length).toBeLessThanOrEqual(64 * 3);
+    expect(peer.bytesTo.get(other.port)! - before).toBeLessThanOrEqual(64 * 3 * 1_200);
+  });
+
   test.each([1, 2, 3, 4, 5, 6, 7, 8])("with any frames about paths and ids causes no other error (seed %i)", (seed) => {
     const rng = new SeededRng(seed);
     const below = (limit: number): number => rng.uint32() % limit;

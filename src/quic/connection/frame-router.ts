@@ -101,7 +101,7 @@ export class FrameRouter {
         break;
       case "path-challenge":
         // RFC 9000 §8.2.2: answered on the route on which it arrived.
-        context.route.pathResponses.handleChallenge(frame.data);
+        context.route.pathResponses.handleChallenge(frame.data, now);
         break;
       case "path-response":
         // RFC 9000 §19.18: a response that matches no challenge may be ignored.
