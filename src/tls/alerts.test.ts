@@ -16,6 +16,10 @@ describe("alerts", () => {
     expect(alertError("decode_error", "finished").message).toBe("finished: the message could not be decoded");
   });
 
+  it("quote a limited part of what the peer sent", () => {
+    expect(alertError("unrecognized_name", "client_hello", "x".repeat(60_000)).message.length).toBeLessThan(600);
+  });
+
   it("are not found in other codes", () => {
     expect(alertName(0x0a)).toBeUndefined();
     expect(alertName(0x1ff)).toBeUndefined();

@@ -34,10 +34,14 @@ export type AlertName = keyof typeof ALERTS;
 /** QUIC connection errors that carry an alert: this plus the alert's number (RFC 9001 §4.8). */
 export const CRYPTO_ERROR = 0x100;
 
+/** Details may quote the peer, whose names and lists are as long as it likes. */
+const MAX_DETAIL = 500;
+
 /** A fatal condition found while handling `where` (a message or an extension). */
 export function alertError(alert: AlertName, where: string, detail?: string, options?: { cause?: unknown }) {
   const { code, sentence } = ALERTS[alert];
-  return new ProtocolError("transport", { code: CRYPTO_ERROR + code, sentence }, where, detail, options);
+  const short = detail !== undefined && detail.length > MAX_DETAIL ? `${detail.slice(0, MAX_DETAIL)}…` : detail;
+  return new ProtocolError("transport", { code: CRYPTO_ERROR + code, sentence }, where, short, options);
 }
 
 /** The name of the alert in a CRYPTO_ERROR, for display; undefined if `code` is not one or its alert is unknown. */

@@ -67,10 +67,12 @@ const REQUIRED = ["signature_algorithms", "supported_groups", "key_share", "quic
 /** RFC 8446 §4.2.8: one share per group, only for offered groups. Applies to hybrid and GREASE groups too. */
 function checkShares({ extensions }: AcceptableHello): void {
   const groups = new Set<number>();
+  // A ClientHello has room for thousands of each.
+  const supported = new Set(extensions.supported_groups);
   for (const { group } of extensions.key_share) {
     if (groups.has(group))
       throw alertError("illegal_parameter", "key_share", `duplicate share of ${formatCodePoint(group)}`);
-    if (!extensions.supported_groups.includes(group)) {
+    if (!supported.has(group)) {
       throw alertError("illegal_parameter", "key_share", `${formatCodePoint(group)} is not in supported_groups`);
     }
     groups.add(group);

@@ -7,7 +7,7 @@
 
 import { describe, expect, test } from "vitest";
 import { SeededRng } from "../../src/base/rng.ts";
-import type { Micros } from "../../src/base/time.ts";
+import type { Instant, Micros } from "../../src/base/time.ts";
 import { FrameType } from "../../src/h3/frames.ts";
 import { H3Connection } from "../../src/h3/index.ts";
 import { data, frame, headers, REQUEST, RESPONSE, section, settings, varint } from "../../src/h3/testing/raw-peer.ts";
@@ -15,11 +15,12 @@ import type { FieldSection } from "../../src/http/index.ts";
 import type { Frame } from "../../src/quic/frame/index.ts";
 import { isTransportEvent } from "../../src/quic/index.ts";
 import { type HostileOptions, HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
+import { keptSession, ticketPolicy } from "../../src/quic/testing/resumption.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
 import { fromHex } from "../../src/wire/hex.ts";
 import { concat } from "../../src/wire/text.ts";
 
-const { handshake, oneRtt } = EncryptionLevel;
+const { handshake, oneRtt, zeroRtt } = EncryptionLevel;
 
 /** RFC 9000 §20.1, RFC 9114 §8.1, RFC 9204 §6; 0x100 plus the alert for TLS. */
 const CODES = {
@@ -238,6 +239,14 @@ function renameExtension(from: number, to: number): NonNullable<HostileOptions["
   };
 }
 
+/** A client in the middle of a handshake that resumes a session, so that it has 0-RTT keys. */
+const EARLY: Omit<HostileOptions, "role"> = (() => {
+  const tickets = ticketPolicy();
+  const alpn = ["h3"];
+  const session = keptSession({ start: 0 as Instant, clientTls: { alpn }, serverTls: { alpn, tickets } });
+  return { withholdFinished: true, clientTls: { session, earlyData: true }, serverTls: { alpn, tickets } };
+})();
+
 const TLS: readonly Stimulus[] = [
   { name: "KeyUpdate in 1-RTT CRYPTO", code: "UNEXPECTED_MESSAGE", act: raw("0600051800000100") },
   {
@@ -253,6 +262,13 @@ const TLS: readonly Stimulus[] = [
     by: ["client"],
     options: { withholdFinished: true },
     act: raw("06000405000000", handshake),
+  },
+  {
+    name: "CRYPTO in a 0-RTT packet",
+    code: "PROTOCOL_VIOLATION",
+    by: ["client"],
+    options: EARLY,
+    act: raw("06000401000000", zeroRtt),
   },
   {
     name: "an ALPN protocol that is not supported",

@@ -114,3 +114,38 @@ describe("row 6: ACK ranges", () => {
     expect(peer.close?.code).toBe(TRANSPORT_ERRORS.FRAME_ENCODING_ERROR.code);
   });
 });
+
+describe("row 6: a peer that decides about our acknowledgements (ACK_FREQUENCY)", () => {
+  const victim = { ackFrequency: true };
+  const LARGEST = 2 ** 53 - 1;
+  const request = (sequence: number, threshold: number, reordering: number): Frame => ({
+    type: "ack-frequency",
+    sequence,
+    threshold,
+    maxAckDelay: millis(25),
+    reordering,
+  });
+
+  test("with the largest thresholds still gets them in time, with at most 64 ranges", () => {
+    const peer = attacker({ victim });
+    peer.send(oneRtt, [request(LARGEST, LARGEST, LARGEST)]).wait(millis(30));
+    peer.frames.length = 0;
+    for (let i = 1; i <= 1_000; i += 1) peer.send(oneRtt, [{ type: "ping" }], { packetNumber: 100 + 2 * i });
+    expect(sent(peer, "ack")).toEqual([]);
+    peer.wait(millis(25));
+    const [only, ...others] = sent(peer, "ack");
+    expect([only!.largest, others]).toEqual([2_100, []]);
+    expect(only!.ranges.length / 2).toBeLessThanOrEqual(64);
+    // Requests with smaller numbers are out of date.
+    peer.send(oneRtt, [request(0, 0, 0)]);
+    expect(peer.connection.paths.primary.acks.policy.threshold).toBe(LARGEST);
+  });
+
+  test("gets one for all the IMMEDIATE_ACK frames of a batch", () => {
+    const peer = attacker({ victim });
+    peer.frames.length = 0;
+    const frames = Uint8Array.from({ length: 100 }, () => 0x1f);
+    peer.deliverAll(Array.from({ length: 60 }, () => peer.seal(oneRtt, frames))).poll();
+    expect(sent(peer, "ack")).toHaveLength(1);
+  });
+});

@@ -3,14 +3,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { SeededRng } from "../../src/base/rng.ts";
-import { seconds } from "../../src/base/time.ts";
+import { millis, seconds } from "../../src/base/time.ts";
 import { H3_ERRORS, H3Connection } from "../../src/h3/index.ts";
 import { frame, REQUEST, section, settings } from "../../src/h3/testing/raw-peer.ts";
+import { DEFAULT_DATAGRAM_LIMITS } from "../../src/quic/datagram/index.ts";
 import { TRANSPORT_ERRORS } from "../../src/quic/errors.ts";
 import type { Frame } from "../../src/quic/frame/frames.ts";
 import { isTransportEvent } from "../../src/quic/index.ts";
 import type { HostilePeer } from "../../src/quic/testing/hostile-peer.ts";
 import { EncryptionLevel } from "../../src/tls/index.ts";
+import { emitNewSessionTicket } from "../../src/tls/messages/new-session-ticket.ts";
 import { concat } from "../../src/wire/text.ts";
 import { runs } from "../properties/runs.ts";
 import { attacker } from "./attack.ts";
@@ -22,7 +24,8 @@ const PIECE = 1_100;
 
 /** An attacker of an HTTP/3 server, with a control stream, an encoder stream and an unfinished request. */
 function h3Attacker(): HostilePeer {
-  const peer = attacker({ alpn: "h3", keepsNothing: true });
+  const victim = { ackFrequency: true, datagrams: DEFAULT_DATAGRAM_LIMITS };
+  const peer = attacker({ alpn: "h3", keepsNothing: true, victim });
   const h3 = new H3Connection(peer.connection, { rng: new SeededRng(1) });
   peer.onEvent = (_connection, event) => {
     if (!isTransportEvent(event)) return;
@@ -40,6 +43,14 @@ function h3Attacker(): HostilePeer {
 const CONTROL = concat(Uint8Array.of(0), settings());
 const ENCODER = Uint8Array.of(2, 0x3f, 0xe1, 0x1f, 0x41, 0x61, 0x01, 0x62);
 const HEAD = frame(1, section([[":method", "POST"], ...REQUEST.slice(1)]));
+
+const NEW_ID: Frame = {
+  type: "new-connection-id",
+  sequence: 1,
+  retirePriorTo: 0,
+  connectionId: new Uint8Array(8).fill(9),
+  resetToken: new Uint8Array(16),
+};
 
 /** The frames of packet `i`. */
 type Flood = (i: number) => Frame[];
@@ -84,6 +95,14 @@ const FLOODS: readonly (readonly [string, Flood])[] = [
     ),
   ],
   ["QPACK duplicates", more(6, ENCODER.length, new Uint8Array(PIECE))],
+  ["IMMEDIATE_ACK", () => [{ type: "immediate-ack" }]],
+  [
+    "ACK_FREQUENCY",
+    (i) => [{ type: "ack-frequency", sequence: i, threshold: i % 2, maxAckDelay: millis(25), reordering: 0 }],
+  ],
+  ["DATAGRAM that nobody reads", () => [{ type: "datagram", data: new Uint8Array(PIECE), hasLength: true }]],
+  ["empty DATAGRAM", () => repeated({ type: "datagram", data: new Uint8Array(0), hasLength: true })],
+  ["copies of NEW_CONNECTION_ID", () => repeated(NEW_ID)],
   ["RESET_STREAM for unused streams", (i) => [{ type: "reset-stream", id: 10 + 4 * (i % 10), code: 0, finalSize: 0 }]],
 ];
 
@@ -128,7 +147,59 @@ describe("a flood", () => {
   });
 });
 
+/** Session tickets as small as possible, of which a packet has room for dozens. */
+function tickets(count: number, lifetime: number): Uint8Array {
+  const fields = { ticketAgeAdd: 0, ticketNonce: new Uint8Array(0), ticket: Uint8Array.of(1), extensions: {} };
+  const one = emitNewSessionTicket({ ticketLifetime: lifetime, ...fields });
+  return concat(...Array.from({ length: count }, () => one));
+}
+
+describe("a server's flood", () => {
+  test.each([3_600, 0])("of session tickets with a lifetime of %i s closes the connection", (lifetime) => {
+    const peer = attacker({ role: "server", keepsNothing: true });
+    let kept = 0;
+    peer.onEvent = (_connection, { type }) => {
+      if (type === "session") kept += 1;
+    };
+    const data = tickets(50, lifetime);
+    let packets = 0;
+    for (; peer.close === undefined && packets < 1_000; packets += 1) {
+      peer.send(oneRtt, [{ type: "crypto", offset: packets * data.length, data }]);
+    }
+    expect(peer.close?.code).toBe(TRANSPORT_ERRORS.PROTOCOL_VIOLATION.code);
+    // Their keys are derived at a cost like that of packets.
+    expect(50 * packets).toBeLessThan(20_000);
+    expect(kept).toBeLessThan(20_000);
+  });
+
+  test("of session tickets is not what a server sends that renews them every ten seconds", () => {
+    const peer = attacker({ role: "server", keepsNothing: true });
+    const data = tickets(8, 3_600);
+    for (let i = 0; i < 500; i += 1) {
+      peer.send(oneRtt, [{ type: "crypto", offset: i * data.length, data }, { type: "ping" }]).wait(seconds(10));
+    }
+    expect(peer.close).toBeUndefined();
+  });
+});
+
 describe("an honest peer", () => {
+  test("that sends many datagrams which are read is never restricted", () => {
+    const peer = attacker({ keepsNothing: true, victim: { datagrams: DEFAULT_DATAGRAM_LIMITS } });
+    let read = 0;
+    peer.onEvent = (connection, { type }) => {
+      if (type !== "datagram-readable") return;
+      while (connection.readDatagram() !== undefined) read += 1;
+    };
+    const frame: Frame = { type: "datagram", data: new Uint8Array(PIECE), hasLength: true };
+    // 60 Mbit/s for four seconds.
+    for (let i = 0; i < 400; i += 1) {
+      for (let n = 0; n < 70; n += 1) peer.send(oneRtt, [frame]);
+      peer.wait(millis(10));
+    }
+    expect(peer.close).toBeUndefined();
+    expect([read, peer.connection.stats.datagramsShed]).toEqual([28_000, 0]);
+  });
+
   const impairment = fc.record({
     loss: fc.constantFrom(0, 0.02, 0.1),
     reordering: fc.constantFrom(0, 0.1),

@@ -2,11 +2,11 @@
 // system has lost the path of the old one, and to the server's preferred address (RFC 9000 §9).
 import { type SocketAddress, sameAddress } from "../../base/datagrams.ts";
 import type { Connection, ConnectionEvent, MigrationRefusal } from "../../quic/index.ts";
-import { parseIpAddress } from "../../wire/ip-address.ts";
 import { detach, ignore } from "../guard.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { ClientError } from "./errors.ts";
+import { isUsable } from "./preferred-address.ts";
 
 export interface MigrateOptions {
   /** The address of this machine to move to. By default the system chooses it. The port is always new. */
@@ -143,15 +143,4 @@ export class ClientSockets {
     socket.onUnreachable = undefined;
     detach("client h3 socket", ignore, this.#driver.removeSocket(socket));
   }
-}
-
-/**
- * RFC 9000 §21.5.3: a server must not make clients send to others. §9.6: the family in use is known to work.
- */
-const isUsable = (address: SocketAddress, current: SocketAddress): boolean =>
-  address.family === current.family && (!isLoopback(address) || isLoopback(current));
-
-function isLoopback({ host }: SocketAddress): boolean {
-  const bytes = parseIpAddress(host);
-  return bytes?.length === 4 ? bytes[0] === 127 : host === "::1";
 }

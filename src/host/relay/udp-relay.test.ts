@@ -4,9 +4,9 @@ import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { micros, millis, seconds } from "../../base/time.ts";
-import type { UdpRelayOptions } from "./options.ts";
+import { checkRelayOptions, type UdpRelayOptions } from "./options.ts";
 import { ManualClock } from "./testing/manual-clock.ts";
-import { startUdpRelay } from "./udp-relay.ts";
+import { startUdpRelay, UdpRelay } from "./udp-relay.ts";
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -204,6 +204,19 @@ describe("bounds", () => {
     await send(second, "c");
     expect(relay.sessions).toBe(1);
     expect(relay.up.forwarded).toBe(2);
+  });
+
+  test("drops datagrams from port 0, to which nothing could be returned", async () => {
+    const socket = createSocket("udp4").bind(0, "127.0.0.1");
+    await once(socket, "listening");
+    const faults: unknown[] = [];
+    const settings = checkRelayOptions({
+      server: { host: "127.0.0.1", port: 9 },
+      onFault: (fault) => faults.push(fault),
+    });
+    await using relay = new UdpRelay(settings, socket);
+    socket.emit("message", Buffer.from("x"), { address: "127.0.0.1", port: 0, family: "IPv4", size: 1 });
+    expect([relay.sessions, relay.droppedWithoutSession, relay.seen, faults]).toEqual([0, 1, 1, []]);
   });
 
   test("drops what exceeds the capacity", async () => {

@@ -136,7 +136,8 @@ export class UdpRelay implements AsyncDisposable {
   #receive(bytes: Buffer, client: RemoteInfo): void {
     const now = this.#settings.clock.now();
     this.#seen += 1;
-    const session = this.#sessionOf(client, now);
+    // Nothing can be sent to port 0, so a client there is a forgery.
+    const session = client.port === 0 ? undefined : this.#sessionOf(client, now);
     if (session === undefined) {
       this.droppedWithoutSession += 1;
       return;

@@ -206,13 +206,17 @@ describe("a server's preferred address (RFC 9000 §9.6)", () => {
 
   test("that does not answer leaves the connection where it was", () => {
     const move = moving({ policy });
-    const { pair, state, request } = move;
+    const { pair, seen, state, request } = move;
     state.isDead = ({ from, to }) => sameAddress(from, PREFERRED) || sameAddress(to, PREFERRED);
     request();
     follow(move);
     pair.run(undefined, seconds(10));
     expect(state.received).toBe(500_000);
     expect(pair.connection.remoteAddress).toEqual(SERVER_ADDRESS);
+    // A server can name the address of a victim, so only challenges are sent there, and few (RFC 9000 §21.5.3).
+    const probes = seen.filter(({ to }) => sameAddress(to, PREFERRED));
+    expect(probes.length).toBeLessThanOrEqual(8);
+    expect(probes.every(({ datagram }) => datagram.length <= 1_200)).toBe(true);
   });
 
   test("is ignored by a client that does not follow it", () => {

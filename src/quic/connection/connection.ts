@@ -281,7 +281,10 @@ export class Connection implements StreamTransport, DatagramTransport {
   }
 
   readDatagram(): Uint8Array | undefined {
-    return this.#parts.datagrams.read();
+    const { datagrams, work } = this.#parts;
+    const data = datagrams.read();
+    if (data !== undefined) work.onDatagramRead(data.length);
+    return data;
   }
 
   reset(id: StreamId, code: VarInt, reliableSize?: number): void {

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { type Instant, seconds } from "../../base/time.ts";
 import { EncryptionLevel } from "../../tls/index.ts";
+import { ed25519Identity } from "../../tls/testing/identity.ts";
 import { utf8 } from "../../wire/text.ts";
 import type { Frame } from "../frame/frames.ts";
 import { type HostileOptions, HostilePeer } from "../testing/hostile-peer.ts";
@@ -109,5 +110,27 @@ describe("0-RTT packets are dropped", () => {
     });
     for (let i = 0; i < 50; i += 1) peer.deliver(seal(peer, i)).poll();
     expect(peer.connection.stats.packetsDropped).toBe(40);
+  });
+
+  test("when the handshake goes on without early data, so that they take no room from others", () => {
+    const forger = hostileClient();
+    const peer = new HostilePeer({
+      role: "client",
+      withholdFinished: true,
+      serverTls: { selectIdentity: () => "later" as const },
+    });
+    peer.now = START;
+    peer.handshake();
+    for (let i = 0; i < 10; i += 1) {
+      const datagram = seal(forger, i);
+      datagram.set(peer.connection.sourceId.bytes, 6);
+      peer.deliver(datagram).poll();
+    }
+    expect(peer.connection.stats.packetsDropped).toBe(0);
+    peer.connection.identitySelected(ed25519Identity(), peer.now);
+    peer.poll();
+    // Overtakes the Finished message.
+    peer.send(oneRtt, [{ type: "ping" }]);
+    expect(peer.connection.stats.packetsDropped).toBe(0);
   });
 });

@@ -260,7 +260,10 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
       const { original } = this.#parts.version;
       early.install(direction, derivePacketKeys(config.engine, suite.aead, suite.hash, secret.secret, original));
     } else {
-      if (direction === "read") early.settleIfUndecided();
+      if (direction === "read" && early.isUndecided) {
+        early.settleIfUndecided();
+        this.#workers.receiver.dropUndecrypted(EncryptionLevel.zeroRtt);
+      }
       const space = spaces.get(level);
       if (space === undefined) return;
       space[direction] = derivePacketKeys(config.engine, suite.aead, suite.hash, secret.secret, version);

@@ -59,6 +59,7 @@ export class FrameRouter {
         this.#handleAck(frame, context, now);
         break;
       case "crypto":
+        if (context.level === EncryptionLevel.oneRtt) work.spend(frame.data.length * WORK.cryptoByte);
         spaces.crypto(context.level)?.handleFrame(frame);
         this.#parts.handshake.handleCrypto(context.level, now);
         break;
@@ -104,7 +105,7 @@ export class FrameRouter {
         break;
       case "path-challenge":
         // RFC 9000 §8.2.2: answered on the route on which it arrived.
-        context.route.pathResponses.handleChallenge(frame.data);
+        context.route.pathResponses.handleChallenge(frame.data, now);
         break;
       case "path-response":
         // RFC 9000 §19.18: a response that matches no challenge may be ignored.

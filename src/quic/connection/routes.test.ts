@@ -155,7 +155,7 @@ describe("two routes", () => {
     })!;
     arrived.length = 0;
     for (const route of [other, peer!.route]) {
-      route.pathResponses.handleChallenge(new Uint8Array(8));
+      route.pathResponses.handleChallenge(new Uint8Array(8), pair.now);
       // Something else wakes the connection, as the packet with the challenge does.
       peer!.activateRoute(peer!.paths.primary, peer!.route);
       pair.run(undefined, millis(1));

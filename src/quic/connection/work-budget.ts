@@ -1,6 +1,6 @@
 /**
- * Limits the work that a peer causes without progress (RFC 9000 §21.9). Packets and frames cost; new stream data and the
- * acknowledgement of ours earn. If the costs exceed the earnings for too long, the connection closes.
+ * Limits the work that a peer causes without progress (RFC 9000 §21.9). Packets and frames cost; new stream data, datagrams
+ * that are read, and the acknowledgement of ours earn. If the costs exceed the earnings for too long, the connection closes.
  *
  * Packets that fail to decrypt have a limit of their own: anyone who knows a connection id can forge them, so they may cause
  * packet loss, but must not close the connection.
@@ -15,6 +15,8 @@ export const WORK = {
   packet: 32,
   frame: 4,
   ackRange: 1,
+  /** After the handshake: a session ticket may have less than 20 bytes, and its key must be derived. */
+  cryptoByte: 1,
 } as const;
 
 /** Earnings, in the same unit. A packet with 576 new bytes pays for itself. */
@@ -92,6 +94,11 @@ export class WorkBudget {
 
   onStreamData(freshBytes: number): void {
     this.#earn(freshBytes / BYTES_PER_UNIT);
+  }
+
+  /** The application took a datagram: one that nobody reads is no progress. */
+  onDatagramRead(bytes: number): void {
+    this.#earn(bytes / BYTES_PER_UNIT);
   }
 
   onStreamFrameAcked(bytes: number, fin: boolean): void {

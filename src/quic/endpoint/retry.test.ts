@@ -104,17 +104,20 @@ describe("which Retry a client ignores", () => {
     readonly source?: Uint8Array;
     readonly token?: Uint8Array;
     readonly original?: Uint8Array;
+    readonly version?: number;
   }
 
   function retryFor(peer: HostilePeer, options: RetryOptions = {}): Uint8Array {
     const { source = new Uint8Array(8).fill(0x55), token = Uint8Array.of(1, 2, 3) } = options;
     const writer = new Writer(new Uint8Array(2_000));
     const original = options.original ?? peer.originalDestination!;
-    emitRetry(portableEngine, writer, preferredVersion, original, peer.destination, source, token);
+    const { version = preferredVersion } = options;
+    emitRetry(portableEngine, writer, version, original, peer.destination, source, token);
     return writer.written();
   }
 
-  const waiting = () => new HostilePeer({ role: "server", mute: true }).poll();
+  const waiting = (version: number = preferredVersion) =>
+    new HostilePeer({ role: "server", mute: true, version }).poll();
 
   /** What the client sends immediately in response to the Retry. */
   function reaction(peer: HostilePeer, retry: Uint8Array): readonly Uint8Array[] {
@@ -143,6 +146,14 @@ describe("which Retry a client ignores", () => {
   test("one with the tag of another connection", () => {
     const peer = waiting();
     expect(reaction(peer, retryFor(peer, { original: new Uint8Array(8) }))).toEqual([]);
+  });
+
+  test("one in the other version, although its tag is valid", () => {
+    for (const version of [VERSION_1, VERSION_2]) {
+      const peer = waiting(version);
+      expect(reaction(peer, retryFor(peer, { version: version === VERSION_1 ? VERSION_2 : VERSION_1 }))).toEqual([]);
+      expect(reaction(peer, retryFor(peer, { version }))).not.toEqual([]);
+    }
   });
 
   test("one that keeps the id chosen by the client", () => {

@@ -57,7 +57,15 @@ describe("routes with ids of their own", () => {
     ids.bind(second);
     ids.handleNewConnectionId(frame(3, 2));
     expect(retired(ids).sort()).toEqual([0, 1]);
-    expect([ids.idFor(second), ids.active].map(({ bytes }) => bytes[0])).toEqual([2, 3]);
+    expect([ids.active, ids.idFor(second)].map(({ bytes }) => bytes[0])).toEqual([2, 3]);
+  });
+
+  test("leave the only new id to the active route if the peer retires all others", () => {
+    const ids = idsOf(3);
+    ids.bind(second);
+    ids.handleNewConnectionId(frame(3, 3));
+    expect(retired(ids).sort()).toEqual([0, 1, 2]);
+    expect([ids.active, ids.idFor(second)].map(({ bytes }) => bytes[0])).toEqual([3, 3]);
   });
 
   test("count towards the limit, and their ids are not taken for new ones", () => {

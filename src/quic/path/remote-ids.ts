@@ -156,13 +156,7 @@ export class RemoteIds implements SequenceOwner {
       this.#spare = this.#spare.filter((other) => other.sequence >= this.#retirePriorTo);
       for (const { sequence } of old) this.#retire(sequence);
     }
-    for (const [route, { sequence }] of this.#bound) {
-      if (sequence >= this.#retirePriorTo) continue;
-      this.#retire(sequence);
-      const next = this.#spare.shift();
-      if (next === undefined) this.#bound.delete(route);
-      else this.#bound.set(route, next);
-    }
+    // First, because a frame may bring only one new id: other routes can share it.
     if (this.#active.sequence < this.#retirePriorTo) {
       const next = this.#spare.shift();
       // Without a replacement the old id would stay in use; an honest frame that retires it always brings one.
@@ -172,6 +166,13 @@ export class RemoteIds implements SequenceOwner {
       this.#retire(this.#active.sequence);
       this.#active = next;
       this.onResetToken?.(next.resetToken);
+    }
+    for (const [route, { sequence }] of this.#bound) {
+      if (sequence >= this.#retirePriorTo) continue;
+      this.#retire(sequence);
+      const next = this.#spare.shift();
+      if (next === undefined) this.#bound.delete(route);
+      else this.#bound.set(route, next);
     }
   }
 

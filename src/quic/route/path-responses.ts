@@ -3,24 +3,34 @@
  * which it arrived.
  */
 
+import { RateLimit } from "../../base/rate-limit.ts";
+import type { Instant } from "../../base/time.ts";
 import type { Writer } from "../../wire/writer.ts";
 import { emitPathResponse } from "../frame/index.ts";
 
 /** The maximum number of queued responses, in case a peer floods challenges and withholds acknowledgements. */
 const MAX_PENDING = 64;
 
+/**
+ * Each one may take a datagram of 1200 bytes, and on routes that are not active none of them waits for the congestion
+ * window. An honest peer sends a few, at growing intervals.
+ */
+const MAX_PER_SECOND = 64;
+
 /** Type and eight bytes of data (RFC 9000 §19.18). */
 const FRAME_LENGTH = 9;
 
 export class PathResponses {
   readonly #pending: Uint8Array[] = [];
+  readonly #limit = new RateLimit(MAX_PER_SECOND);
 
   get isPending(): boolean {
     return this.#pending.length > 0;
   }
 
   /** Keeps only the newest challenges: an honest peer sends few, and repeats those that get lost. */
-  handleChallenge(data: Uint8Array): void {
+  handleChallenge(data: Uint8Array, now: Instant): void {
+    if (!this.#limit.take(now)) return;
     if (this.#pending.length >= MAX_PENDING) this.#pending.shift();
     this.#pending.push(data.slice());
   }

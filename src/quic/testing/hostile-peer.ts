@@ -45,6 +45,8 @@ import { preferredVersion } from "../versions/index.ts";
 export const PEER: SocketAddress = { family: 4, host: "192.0.2.66", port: 6_666 };
 export const VICTIM: SocketAddress = { family: 4, host: "192.0.2.1", port: 443 };
 const ID_LENGTH = 8;
+/** The number of packet number ranges kept, as by any peer. */
+const MAX_RANGES = 64;
 
 export interface HostileOptions {
   /** The role of the hostile peer; the victim has the other one. */
@@ -112,6 +114,8 @@ export class HostilePeer {
   /** The frames that the victim sent, in order. */
   readonly frames: { readonly level: EncryptionLevel; readonly frame: Frame }[] = [];
   readonly datagrams: Uint8Array[] = [];
+  /** Bytes that the victim sent to each port. */
+  readonly bytesTo = new Map<number, number>();
   /** The victim's application. */
   onEvent: ((connection: Connection, event: ConnectionEvent) => void) | undefined;
   readonly #options: HostileOptions;
@@ -345,6 +349,8 @@ export class HostilePeer {
     let hasSent = false;
     for (let sent = this.victim.pollTransmit(slots, 16, this.now); sent !== undefined; ) {
       hasSent = true;
+      const { port } = sent.remote;
+      this.bytesTo.set(port, (this.bytesTo.get(port) ?? 0) + sent.length);
       for (let start = 0; start < sent.length; start += sent.segmentSize) {
         const datagram = slots.arena.slice(start, Math.min(start + sent.segmentSize, sent.length));
         if (this.#options.keepsNothing !== true) this.datagrams.push(datagram.slice());
@@ -478,7 +484,7 @@ export class HostilePeer {
     return this.#levels[level]!.largestReceived;
   }
 
-  /** The number of CRYPTO bytes that the honest part of the peer has sent. */
+  /** How many CRYPTO bytes the honest part of the peer has sent. */
   cryptoSent(level: EncryptionLevel): number {
     return this.#levels[level]!.cryptoSent;
   }
@@ -492,6 +498,3 @@ export class HostilePeer {
     return this.#levels[level]!.write!;
   }
 }
-
-/** The number of packet number ranges kept, as by any peer. */
-const MAX_RANGES = 64;
