@@ -127,6 +127,9 @@ export function registerGet(program: Command, io: Io): void {
     .addOption(congestionControlOption())
     .addOption(new Option("-k, --insecure", "accept any certificate, even that of an impostor"))
     .addOption(new Option("--cacert <file>", "trust only the authorities in this PEM file"))
+    .addOption(new Option("-E, --cert <file>", "send this certificate (PEM) to servers that ask for one"))
+    .addOption(new Option("--key <file>", "the private key of --cert, if it is not in the same file"))
+    .addOption(new Option("--pass <phrase>", "the passphrase of the key"))
     .addOption(new Option("--resolve <host:port:addr>", "use these addresses for a host and port").argParser(collect))
     .addOption(
       new Option("--connect-timeout <seconds>", "limit for lookup, connection and handshake").argParser(seconds),

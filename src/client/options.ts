@@ -1,4 +1,5 @@
 // The options of createClient and their defaults.
+import { type Identity, loadIdentity } from "../host/certificates/identity.ts";
 import { pemText } from "../host/certificates/pem.ts";
 import type { DialerSettings } from "../host/client/dialer.ts";
 import type { Http3Connector } from "../host/client/http3.ts";
@@ -16,6 +17,12 @@ export interface ClientOptions {
   readonly protocols?: readonly Protocol[];
   /** Authorities to trust instead of Node's own, as PEM. */
   readonly ca?: string | Uint8Array | readonly (string | Uint8Array)[] | undefined;
+  /** The certificate with which the client authenticates itself to servers that ask for one, and its chain, as PEM. */
+  readonly cert?: string | Uint8Array | undefined;
+  /** The certificate's private key, as PEM. */
+  readonly key?: string | Uint8Array | undefined;
+  /** The passphrase of an encrypted key. */
+  readonly passphrase?: string | undefined;
   /** If false, accepts any certificate, and thus any impostor. Default: true. */
   readonly rejectUnauthorized?: boolean;
   /**
@@ -80,6 +87,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
   return {
     protocols: allowed,
     ca: pemList(options.ca),
+    identity: identityOf(options),
     rejectUnauthorized: options.rejectUnauthorized ?? true,
     earlyData: options.earlyData ?? false,
     keylog: options.keylog,
@@ -95,6 +103,14 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine)),
     clock,
   };
+}
+
+/** Throws an `IdentityError` if the certificate or its key cannot be used. */
+function identityOf({ cert, key, passphrase }: ClientOptions): Identity | undefined {
+  if (cert === undefined && key === undefined) return undefined;
+  if (cert === undefined) throw new TypeError("key is given without cert; give the certificate too");
+  if (key === undefined) throw new TypeError("cert is given without key; give its private key too");
+  return loadIdentity({ cert, key, ...(passphrase === undefined ? {} : { passphrase }) });
 }
 
 function pemList(ca: ClientOptions["ca"]): readonly string[] | undefined {

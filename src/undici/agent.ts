@@ -179,8 +179,9 @@ export class Agent extends Dispatcher {
 }
 
 function fallbackOptions({ settings }: ConnectionPool): undici.Agent.Options {
-  const { ca, rejectUnauthorized } = settings;
-  return { connect: { rejectUnauthorized, ...(ca === undefined ? {} : { ca: [...ca] }) } };
+  const { ca, identity, rejectUnauthorized } = settings;
+  const own = identity === undefined ? {} : { cert: identity.cert, key: identity.key };
+  return { connect: { rejectUnauthorized, ...own, ...(ca === undefined ? {} : { ca: [...ca] }) } };
 }
 
 function settled(promise: Promise<void>, callback: Callback | undefined): Promise<void> | void {

@@ -20,6 +20,7 @@ export const CURL = {
   resolveSyntax: 49,
   emptyReply: 52,
   receiveFailed: 56,
+  ownCertificate: 58,
   certificateRefused: 60,
   undecodable: 61,
   certificateFile: 77,

@@ -4,6 +4,7 @@ import type { ClientOptions, Protocol, QuicVersionName } from "../../client/inde
 import type { CongestionControl } from "../../congestion/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
+import { clientCertificate } from "./client-certificate.ts";
 import { CURL } from "./exit-codes.ts";
 import { resolverFrom } from "./resolver.ts";
 
@@ -68,6 +69,9 @@ export interface GetFlags {
   readonly congestionControl?: CongestionControl;
   readonly insecure?: true;
   readonly cacert?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly pass?: string;
   readonly resolve?: readonly string[];
   readonly connectTimeout?: number;
   readonly maxTime?: number;
@@ -89,6 +93,7 @@ export async function clientOptionsFrom(flags: GetFlags): Promise<ClientOptions>
     rejectUnauthorized: flags.insecure !== true,
     decompress: flags.compressed === true,
     ...(flags.cacert === undefined ? {} : { ca: await readPem(flags.cacert, CURL.certificateFile) }),
+    ...(await clientCertificate(flags)),
     ...(connectTimeout === 0 ? {} : { connectTimeout: milliseconds(connectTimeout) }),
     quic: {
       ...(flags.quicVersion === undefined ? {} : { version: flags.quicVersion }),

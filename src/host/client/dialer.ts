@@ -1,5 +1,6 @@
 // Opens sessions with one origin: looks up the host, connects with a timeout, and wraps the connection in a session.
 import type { Alternative } from "../../http/index.ts";
+import type { Identity } from "../certificates/identity.ts";
 import { type HostClock, millisNow } from "../clock.ts";
 import { detach, guard } from "../guard.ts";
 import { noLimit, Timer } from "../timer.ts";
@@ -17,6 +18,7 @@ type TcpProtocol = Exclude<Protocol, "h3">;
 export interface DialerSettings {
   readonly protocols: readonly Protocol[];
   readonly ca: readonly string[] | undefined;
+  readonly identity?: Identity | undefined;
   readonly rejectUnauthorized: boolean;
   readonly earlyData: boolean;
   readonly keylog: ((line: string) => void) | undefined;
@@ -135,6 +137,7 @@ export class Dialer {
           lookupStart,
           lookupEnd,
           ca: settings.ca,
+          identity: settings.identity,
           rejectUnauthorized: settings.rejectUnauthorized,
           earlyData: settings.earlyData,
           keylog: settings.keylog,

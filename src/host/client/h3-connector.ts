@@ -176,6 +176,7 @@ async function dialFlight<P extends DialedProtocol>(
           keyLog: options.keylog !== undefined,
           wallTime: () => wallTime(clock),
           ...(groups === undefined ? {} : { groups }),
+          identity: options.identity,
           session: resumed.kept?.session,
           earlyData: options.earlyData === true,
         });

@@ -3,6 +3,7 @@
 // sessions between requests, exchange.ts turns events into a Response.
 
 import type { FieldLine, HttpVersion } from "../../http/index.ts";
+import type { Identity } from "../certificates/identity.ts";
 import type { MigrateOptions } from "./client-sockets.ts";
 
 export type Protocol = HttpVersion;
@@ -134,6 +135,8 @@ export interface DialOptions {
   readonly lookupStart: number;
   readonly lookupEnd: number;
   readonly ca: readonly string[] | undefined;
+  /** For servers that ask for a client certificate. */
+  readonly identity?: Identity | undefined;
   readonly rejectUnauthorized: boolean;
   /** HTTP/3: true to send requests with safe methods in 0-RTT, which an attacker can repeat (RFC 8470). */
   readonly earlyData?: boolean;

@@ -70,13 +70,14 @@ function establish(options: TcpConnectOptions): Promise<Socket> {
 }
 
 async function handshake(socket: Socket, options: TcpConnectOptions): Promise<TLSSocket> {
-  const { servername, keylog } = options;
+  const { servername, keylog, identity } = options;
   const secured = connectTls({
     socket,
     host: servername,
     // RFC 6066 §3: an address literal is not a server name.
     ...(isIP(servername) === 0 ? { servername } : {}),
     ALPNProtocols: [...options.protocols],
+    ...(identity === undefined ? {} : { cert: identity.cert, key: identity.key }),
     // We verify the certificate ourselves, before writing any HTTP.
     rejectUnauthorized: false,
   });
