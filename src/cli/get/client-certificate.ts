@@ -3,10 +3,15 @@ import type { ClientOptions } from "../../client/index.ts";
 import { loadIdentityFiles } from "../../host/certificates/identity.ts";
 import { CliError, describe, usageError } from "../fail.ts";
 import { CURL } from "./exit-codes.ts";
-import type { GetFlags } from "./flags.ts";
+
+export interface CertificateFlags {
+  readonly cert?: string;
+  readonly key?: string;
+  readonly pass?: string;
+}
 
 /** The key may be in the certificate's file. Rejects if the two cannot be used. */
-export async function clientCertificate({ cert, key, pass }: GetFlags): Promise<Partial<ClientOptions>> {
+export async function clientCertificate({ cert, key, pass }: CertificateFlags): Promise<Partial<ClientOptions>> {
   if (cert === undefined) {
     const option = key !== undefined ? "--key" : pass !== undefined ? "--pass" : undefined;
     if (option !== undefined) throw usageError(`${option} needs --cert`, "name the certificate's file with --cert");

@@ -4,7 +4,7 @@ import type { ClientOptions, Protocol, QuicVersionName } from "../../client/inde
 import type { CongestionControl } from "../../congestion/index.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
-import { clientCertificate } from "./client-certificate.ts";
+import { type CertificateFlags, clientCertificate } from "./client-certificate.ts";
 import { CURL } from "./exit-codes.ts";
 import { resolverFrom } from "./resolver.ts";
 
@@ -17,7 +17,7 @@ export interface DataFlag {
 /** One -o or -O. They apply to the URLs in the order given. */
 export type OutputFlag = { readonly path: string } | "remote";
 
-export interface GetFlags {
+export interface GetFlags extends CertificateFlags {
   readonly request?: string;
   readonly header?: readonly string[];
   /** Filled by all of -d, --data-binary, --data-raw and --data-urlencode. */
@@ -69,9 +69,6 @@ export interface GetFlags {
   readonly congestionControl?: CongestionControl;
   readonly insecure?: true;
   readonly cacert?: string;
-  readonly cert?: string;
-  readonly key?: string;
-  readonly pass?: string;
   readonly resolve?: readonly string[];
   readonly connectTimeout?: number;
   readonly maxTime?: number;
