@@ -8,7 +8,7 @@ import type { SocketAddress } from "../../base/datagrams.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { micros, millis, seconds } from "../../base/time.ts";
 import type { CongestionControl } from "../../congestion/index.ts";
-import { host, link, simulate } from "../../sim/index.ts";
+import { host, type LinkOptions, link, simulate } from "../../sim/index.ts";
 import { BulkReceiver, BulkSender } from "./testing/bulk.ts";
 import { bulkTransfer, DEFAULT_LINK } from "./testing/bulk-transfer.ts";
 
@@ -72,20 +72,33 @@ test("BBR leaves CUBIC a quarter of a bottleneck, and the reverse", () => {
   expect(share).toBeLessThan(0.75);
 });
 
+test.each([98, 102, 106])(
+  "two CUBIC transfers share a link of 50 ms with a queue of %i packets 40:60 or better",
+  (queue) => {
+    const { share, mbps } = shareBottleneck("cubic", "cubic", { delay: millis(25), rate: 20e6, queue });
+    expect(Math.min(share, 1 - share)).toBeGreaterThan(0.4);
+    expect(mbps).toBeGreaterThan(18);
+  },
+);
+
 /** Two transfers over one link for a minute: the share of the first, and the sum of both rates. */
-function shareBottleneck(...controls: [CongestionControl, CongestionControl]): { share: number; mbps: number } {
+function shareBottleneck(
+  first: CongestionControl,
+  second: CongestionControl,
+  options: LinkOptions = DEFAULT_LINK,
+): { share: number; mbps: number } {
   const addresses = [1, 2].map((n): SocketAddress => ({ family: 4, host: `10.0.1.${n}`, port: 443 }));
   const receivers = [1, 2].map((n): SocketAddress => ({ family: 4, host: `10.0.2.${n}`, port: 5000 }));
   const senders = receivers.map((remote, i) => {
-    const rng = new SeededRng(i);
-    return new BulkSender({ remote, total: 1e9, rng, timerGrain: millis(1), congestionControl: controls[i]! });
+    const congestionControl = i === 0 ? first : second;
+    return new BulkSender({ remote, total: 1e9, rng: new SeededRng(i), timerGrain: millis(1), congestionControl });
   });
   const bytes = [0, 0];
   simulate({
     seed: 1,
     network: [
       host(...senders.map((machine, i) => ({ name: `sender ${i}`, address: addresses[i]!, machine }))),
-      link(DEFAULT_LINK),
+      link(options),
       host(...receivers.map((address, i) => ({ name: `receiver ${i}`, address, machine: new BulkReceiver() }))),
     ],
     capture: ({ what, direction, datagram }) => {
@@ -95,8 +108,8 @@ function shareBottleneck(...controls: [CongestionControl, CongestionControl]): {
     },
     maxVirtualTime: seconds(60),
   });
-  const [first, second] = bytes as [number, number];
-  return { share: first / (first + second), mbps: ((first + second) * 8) / 60e6 };
+  const total = bytes[0]! + bytes[1]!;
+  return { share: bytes[0]! / total, mbps: (total * 8) / 60e6 };
 }
 
 describe("the runner's bad links", () => {
