@@ -30,24 +30,34 @@ const NETWORK = "10.77.0";
 
 type Sender = CongestionControl | "kernel";
 
-interface Pairing {
-  /** The senders of the two flows; on the relay they share a server. */
-  readonly senders: readonly [Sender, Sender];
-  readonly over: "relay" | "wire";
-  /** Without a target it is information. */
-  readonly target?: true;
+interface RelayPairing {
+  readonly over: "relay";
+  /** Of both flows, which come from one server. */
+  readonly control: CongestionControl;
 }
 
+interface WirePairing {
+  readonly over: "wire";
+  readonly senders: readonly [Sender, Sender];
+}
+
+/** Without a target it is information. */
+type Pairing = (RelayPairing | WirePairing) & { readonly target?: true };
+
 const PAIRINGS: readonly Pairing[] = [
-  { senders: ["cubic", "cubic"], over: "relay", target: true },
-  { senders: ["bbr", "bbr"], over: "relay" },
-  { senders: ["cubic", "kernel"], over: "wire", target: true },
-  { senders: ["cubic", "newreno"], over: "wire" },
-  { senders: ["kernel", "kernel"], over: "wire" },
+  { over: "relay", control: "cubic", target: true },
+  { over: "relay", control: "bbr" },
+  { over: "wire", senders: ["cubic", "kernel"], target: true },
+  { over: "wire", senders: ["cubic", "newreno"] },
+  { over: "wire", senders: ["kernel", "kernel"] },
 ];
 
 const NAMES = { cubic: "CUBIC", newreno: "NewReno", bbr: "BBR", kernel: "the kernel's CUBIC" };
-const nameOf = ({ senders, over }: Pairing): string => `${senders.map((sender) => NAMES[sender]).join(" + ")}, ${over}`;
+
+function nameOf(pairing: Pairing): string {
+  const [first, second] = pairing.over === "relay" ? [pairing.control, pairing.control] : pairing.senders;
+  return `${NAMES[first]} + ${NAMES[second]}, ${pairing.over}`;
+}
 
 /** Where the flows of a pairing run: starts one of each sender, for one round. */
 interface Place extends AsyncDisposable {
@@ -55,10 +65,9 @@ interface Place extends AsyncDisposable {
   start(open: AsyncDisposable[]): Promise<[Flow, Flow]>;
 }
 
-async function relayPlace({ senders }: Pairing, scratch: Scratch, gtlsclient: string): Promise<Place> {
+async function relayPlace({ control }: RelayPairing, scratch: Scratch, gtlsclient: string): Promise<Place> {
   const host = "127.0.0.1";
-  const congestionControl = senders[0] as CongestionControl;
-  const server = await startOwn("own-server", scratch, { congestionControl });
+  const server = await startOwn("own-server", scratch, { congestionControl: control });
   return {
     async start(open) {
       const relay = await startUdpRelay({ server: { host, port: server.port }, up: LINK, down: LINK });
@@ -75,7 +84,12 @@ async function relayPlace({ senders }: Pairing, scratch: Scratch, gtlsclient: st
 }
 
 /** The servers are in the second namespace, and the clients in the first. */
-async function wirePlace({ senders }: Pairing, scratch: Scratch, gtlsclient: string, both: Namespaces): Promise<Place> {
+async function wirePlace(
+  { senders }: WirePairing,
+  scratch: Scratch,
+  gtlsclient: string,
+  both: Namespaces,
+): Promise<Place> {
   const { first, second } = both;
   const host = second.address;
   const open: AsyncDisposable[] = [];
@@ -103,14 +117,14 @@ async function wirePlace({ senders }: Pairing, scratch: Scratch, gtlsclient: str
   }
   return {
     async start(started) {
-      const flows = servers.map(async ({ sender, ...server }): Promise<Flow> => {
-        const { exec } = first;
-        const options = { gtlsclient, folder: scratch.directory, exec };
-        const flow = sender === "kernel" ? tcpFlow(server, exec) : await quicFlow(server, options);
+      const flows: Flow[] = [];
+      const options = { gtlsclient, folder: scratch.directory, exec: first.exec };
+      for (const { sender, ...server } of servers) {
+        const flow = sender === "kernel" ? tcpFlow(server, first.exec) : await quicFlow(server, options);
         started.push(flow);
-        return flow;
-      });
-      return (await Promise.all(flows)) as [Flow, Flow];
+        flows.push(flow);
+      }
+      return flows as [Flow, Flow];
     },
     [Symbol.asyncDispose]: close,
   };
