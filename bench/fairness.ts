@@ -52,7 +52,7 @@ const PAIRINGS: readonly Pairing[] = [
   { over: "wire", senders: ["kernel", "kernel"] },
 ];
 
-const NAMES = { cubic: "CUBIC", newreno: "NewReno", bbr: "BBR", kernel: "the kernel's CUBIC" };
+const NAMES = { cubic: "CUBIC", newreno: "NewReno", bbr: "BBR", kernel: "the kernel's TCP" };
 
 function nameOf(pairing: Pairing): string {
   const [first, second] = pairing.over === "relay" ? [pairing.control, pairing.control] : pairing.senders;
