@@ -6,6 +6,7 @@ import { chromium } from "./chromium.ts";
 import { curl } from "./curl.ts";
 import { nginx } from "./nginx.ts";
 import { newNgtcp2, ngtcp2 } from "./ngtcp2.ts";
+import { quicGo } from "./quic-go.ts";
 import { tshark } from "./tshark.ts";
 
-export const PEERS: readonly PeerEntry[] = [chromium, curl, ngtcp2, newNgtcp2, caddy, nginx, tshark];
+export const PEERS: readonly PeerEntry[] = [chromium, curl, ngtcp2, newNgtcp2, caddy, quicGo, nginx, tshark];

@@ -1,0 +1,159 @@
+// A file server and a client on quic-go's http3 package, with its defaults unless an option says otherwise.
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+)
+
+func main() {
+	role := flag.String("role", "", "server or client")
+	address := flag.String("address", "", "host:port to listen on or connect to")
+	certFile := flag.String("cert", "", "server: PEM file")
+	keyFile := flag.String("key", "", "server: PEM file")
+	root := flag.String("root", "", "server: the folder to serve")
+	retry := flag.Bool("retry", false, "server: answer each first Initial with a Retry")
+	ca := flag.String("ca", "", "client: PEM file of the authority")
+	name := flag.String("name", "", "client: the server's name")
+	output := flag.String("output", "", "client: the folder for files")
+	resume := flag.String("resume", "", "client: session or early, for a second connection that resumes the first one's session")
+	flag.Parse()
+	var err error
+	if *role == "server" {
+		err = serve(*address, *certFile, *keyFile, *root, *retry)
+	} else {
+		err = download(*address, *ca, *name, *output, *resume, flag.Args())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func serve(address, certFile, keyFile, root string, retry bool) error {
+	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
+	if err != nil {
+		return err
+	}
+	udp, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return err
+	}
+	transport := &quic.Transport{
+		Conn:                udp,
+		VerifySourceAddress: func(net.Addr) bool { return retry },
+	}
+	config := http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{certificate}})
+	listener, err := transport.ListenEarly(config, &quic.Config{Allow0RTT: true})
+	if err != nil {
+		return err
+	}
+	server := &http3.Server{Handler: http.FileServer(http.Dir(root))}
+	return server.ServeListener(listener)
+}
+
+// Report is what the client knows of its last connection.
+type Report struct {
+	Protocol string `json:"protocol"`
+	Resumed  bool   `json:"resumed"`
+	Used0RTT bool   `json:"used0RTT"`
+	Suite    string `json:"suite"`
+	QUIC     string `json:"quic"`
+}
+
+func download(address, ca, name, output, resume string, paths []string) error {
+	pem, err := os.ReadFile(ca)
+	if err != nil {
+		return err
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	config := &tls.Config{RootCAs: roots, ServerName: name, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+	visits := 1
+	if resume != "" {
+		visits = 2
+	}
+	var report Report
+	for visit := 0; visit < visits; visit++ {
+		method := http.MethodGet
+		if visit == 1 && resume == "early" {
+			method = http3.MethodGet0RTT
+		}
+		if report, err = visitOnce(address, name, output, method, config, paths); err != nil {
+			return err
+		}
+	}
+	return json.NewEncoder(os.Stdout).Encode(report)
+}
+
+func visitOnce(address, name, output, method string, config *tls.Config, paths []string) (Report, error) {
+	var connection *quic.Conn
+	transport := &http3.Transport{
+		TLSClientConfig: config,
+		Dial: func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
+			var err error
+			connection, err = quic.DialAddrEarly(ctx, address, t, q)
+			return connection, err
+		},
+	}
+	defer transport.Close()
+	errs := make([]error, len(paths))
+	protocols := make([]string, len(paths))
+	var group sync.WaitGroup
+	for i, path := range paths {
+		group.Add(1)
+		go func() {
+			defer group.Done()
+			protocols[i], errs[i] = fetch(transport, method, "https://"+name+path, filepath.Join(output, filepath.Base(path)))
+		}()
+	}
+	group.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return Report{}, err
+		}
+	}
+	state := connection.ConnectionState()
+	return Report{
+		Protocol: protocols[0],
+		Resumed:  state.TLS.DidResume,
+		Used0RTT: state.Used0RTT,
+		Suite:    tls.CipherSuiteName(state.TLS.CipherSuite),
+		QUIC:     state.Version.String(),
+	}, nil
+}
+
+func fetch(transport *http3.Transport, method, url, file string) (string, error) {
+	request, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		return "", err
+	}
+	response, err := transport.RoundTrip(request)
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return "", fmt.Errorf("status %d for %s", response.StatusCode, url)
+	}
+	target, err := os.Create(file)
+	if err != nil {
+		return "", err
+	}
+	defer target.Close()
+	_, err = io.Copy(target, response.Body)
+	return response.Proto, err
+}
