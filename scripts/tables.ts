@@ -9,6 +9,9 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
     ja: "サーバープッシュ",
   },
   "quic-v2": { en: "the Alt-Svc parameter quicv", ja: "Alt-Svc の quicv パラメーター" },
+  "loss-recovery": { en: "L4S", ja: "L4S" },
+  migration: { en: "two paths at once", ja: "2 つの経路の同時使用" },
+  "zero-rtt": { en: "a register for several machines", ja: "複数のマシンで共有する再送防止レジスター" },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
 };
 

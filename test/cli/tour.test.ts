@@ -62,6 +62,16 @@ describe("nagare tour", () => {
     expect(exitCode).toBe(0);
   });
 
+  test.each([
+    ["loss-recovery", /^1\.05 MB over 20 Mbit\/s, 30 ms, 1 % loss: CUBIC .*, BBR /],
+    ["migration", /^1\.05 MB, while a NAT and then the client changed the port$/],
+    ["zero-rtt", /in 0-RTT/],
+  ])("runs %s with our client", async (system, detail) => {
+    const { exitCode, stdout } = await run(["tour", "--only", `${system}/own`, "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ outcome: "ok", detail: expect.stringMatching(detail) });
+    expect(exitCode).toBe(0);
+  });
+
   test("reports systems that are not built, which is not a failure", async () => {
     const planned = SYSTEMS.find(({ status }) => status === "not built")!;
     const { exitCode, stdout } = await run(["tour", "--only", planned.name]);

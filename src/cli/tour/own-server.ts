@@ -1,6 +1,6 @@
 // Our own server on loopback, for the peers of a row: one random file, and an echo.
 import { createHash, randomBytes } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type ServeOptions, serve } from "../../edge/serve.ts";
 import { type DevelopmentIdentity, developmentIdentity } from "../../host/certificates/index.ts";
@@ -17,6 +17,8 @@ export interface OwnServer extends AsyncDisposable {
   readonly caFile: string;
   /** The digest of /file. */
   readonly sha256: string;
+  /** How many requests have come in 0-RTT data. */
+  readonly earlyRequests: number;
 }
 
 export async function startOwnServer(
@@ -25,6 +27,7 @@ export async function startOwnServer(
 ): Promise<OwnServer> {
   const identity = await developmentIdentity({ directory: context.directory });
   const file = randomBytes(FILE_SIZE);
+  let earlyRequests = 0;
   const server = await serve(
     {
       port: 0,
@@ -34,7 +37,8 @@ export async function startOwnServer(
       log: () => {},
       ...options,
     },
-    (request, { protocol }) => {
+    (request, { protocol, earlyData }) => {
+      if (earlyData) earlyRequests += 1;
       const { pathname } = new URL(request.url);
       if (pathname === "/file") return new Response(file);
       if (pathname === "/echo") return new Response(request.body);
@@ -51,8 +55,19 @@ export async function startOwnServer(
     identity,
     caFile,
     sha256: sha256(file),
+    get earlyRequests() {
+      return earlyRequests;
+    },
     [Symbol.asyncDispose]: () => server.close({ timeout: 0 }),
   };
 }
 
 export const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
+
+export async function expectFile(context: RowContext, name: string, wanted: string): Promise<void> {
+  expectSame(sha256(await readFile(join(context.directory, name))), wanted);
+}
+
+export function expectSame(actual: string, wanted: string): void {
+  if (actual !== wanted) throw new Error("the received content differs from what was sent");
+}

@@ -1,13 +1,13 @@
 // QUIC v1 and HTTP/3: our server with real clients, our client with real servers.
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Client, createClient } from "../../client/index.ts";
 import { developmentIdentity } from "../../host/certificates/index.ts";
 import { freePort } from "../../host/udp/free-port.ts";
 import { CHROMIUM } from "../find-program.ts";
 import { bytes, duration } from "../get/units.ts";
-import { FILE_SIZE, sha256, startOwnServer } from "./own-server.ts";
+import { expectFile, expectSame, FILE_SIZE, sha256, startOwnServer } from "./own-server.ts";
 import { Peer, peerPath, runPeer, untilReady } from "./peer.ts";
 import { NoPeer, type Row, type RowContext } from "./row.ts";
 
@@ -153,14 +153,6 @@ async function randomFile(context: RowContext): Promise<string> {
   await mkdir(join(context.directory, "site"));
   await writeFile(join(context.directory, "site", "file"), file);
   return sha256(file);
-}
-
-async function expectFile(context: RowContext, name: string, wanted: string): Promise<void> {
-  expectSame(sha256(await readFile(join(context.directory, name))), wanted);
-}
-
-function expectSame(actual: string, wanted: string): void {
-  if (actual !== wanted) throw new Error("the received content differs from what was sent");
 }
 
 const caddyfile = (port: number, httpPort: number): string => `{
