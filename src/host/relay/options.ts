@@ -2,9 +2,10 @@
 
 import { isIP } from "node:net";
 import { type LineOptions, lineOptionsProblem } from "../../base/impairment/index.ts";
-import { type Micros, seconds } from "../../base/time.ts";
+import { type Instant, type Micros, seconds } from "../../base/time.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { type Fault, reportFault } from "../guard.ts";
+import type { LineDirection } from "./line-pair.ts";
 
 export interface UdpRelayOptions {
   /** The server's address, not a name. */
@@ -31,14 +32,25 @@ export interface UdpRelayOptions {
   readonly maxSessions?: number;
   /** A client that sends nothing for this long is forgotten; 2 minutes by default. */
   readonly sessionTimeout?: Micros;
+  /** Called with each datagram that comes in from a client ("up") or from the server, and that is passed on. */
+  readonly observe?: RelayObserver;
   readonly clock?: HostClock;
   readonly onFault?: (fault: Fault) => void;
 }
 
-export interface RelaySettings extends Required<Omit<UdpRelayOptions, "rebinding" | "up" | "down">> {
+/** The datagram must not be kept or changed. */
+export type RelayObserver = (
+  what: "received" | "forwarded",
+  direction: LineDirection,
+  datagram: Uint8Array,
+  now: Instant,
+) => void;
+
+export interface RelaySettings extends Required<Omit<UdpRelayOptions, "rebinding" | "up" | "down" | "observe">> {
   readonly up: LineOptions;
   readonly down: LineOptions;
   readonly rebinding: UdpRelayOptions["rebinding"];
+  readonly observe: RelayObserver | undefined;
 }
 
 /** An option of a relay is invalid. */
@@ -75,6 +87,7 @@ const OPTIONS: Readonly<Record<keyof UdpRelayOptions, true>> = {
   rebinding: true,
   maxSessions: true,
   sessionTimeout: true,
+  observe: true,
   clock: true,
   onFault: true,
 };
@@ -112,6 +125,7 @@ export function checkRelayOptions(options: UdpRelayOptions): RelaySettings {
     down: lineOptions("down", options.down),
     seed,
     rebinding,
+    observe: options.observe,
     maxSessions,
     sessionTimeout,
     clock: options.clock ?? systemClock,

@@ -54,6 +54,28 @@ async function start(options: Omit<UdpRelayOptions, "server">, { echo = false, h
 }
 
 describe("forwarding", () => {
+  test("an observer sees what comes in, and what is passed on", async () => {
+    const seen: string[] = [];
+    const { send } = await start(
+      {
+        up: { dropList: [2] },
+        observe: (what, direction, datagram) => seen.push(`${what} ${direction} ${Buffer.from(datagram)}`),
+      },
+      { echo: true },
+    );
+    const client = await open();
+    await send(client, "one");
+    await vi.waitUntil(() => client.texts().length === 1, { interval: 1 });
+    await send(client, "two");
+    expect(seen).toEqual([
+      "received up one",
+      "forwarded up one",
+      "received down one",
+      "forwarded down one",
+      "received up two",
+    ]);
+  });
+
   test.each(["127.0.0.1", "::1"])("goes both ways, and keeps clients apart (%s)", async (host) => {
     const { relay, server, send } = await start({}, { echo: true, host });
     const [first, second] = [await open(host), await open(host)];

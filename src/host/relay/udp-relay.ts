@@ -128,8 +128,13 @@ export class UdpRelay implements AsyncDisposable {
   }
 
   #forward(direction: LineDirection, { session, bytes }: RelayedDatagram): void {
-    if (session.isClosed) this.droppedWithoutSession += 1;
-    else if (direction === "up") session.send(bytes, this.#settings.clock.now());
+    if (session.isClosed) {
+      this.droppedWithoutSession += 1;
+      return;
+    }
+    const now = this.#settings.clock.now();
+    this.#settings.observe?.("forwarded", direction, bytes, now);
+    if (direction === "up") session.send(bytes, now);
     else this.#socket.send(bytes, session.client.port, session.client.address);
   }
 
@@ -143,6 +148,7 @@ export class UdpRelay implements AsyncDisposable {
       return;
     }
     session.usedAt = now;
+    this.#settings.observe?.("received", "up", bytes, now);
     this.#lines.offer("up", { bytes, session }, now);
     this.#advance(now);
   }
@@ -155,6 +161,7 @@ export class UdpRelay implements AsyncDisposable {
     const session = new RelaySession(client, this.#settings, now, (from, bytes) => {
       const at = this.#settings.clock.now();
       this.#seen += 1;
+      this.#settings.observe?.("received", "down", bytes, at);
       this.#lines.offer("down", { bytes, session: from }, at);
       this.#advance(at);
     });
