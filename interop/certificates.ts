@@ -23,6 +23,8 @@ export interface TestIdentity extends CertificateFiles {
   readonly caFile: string;
   /** Base64 of the SHA-256 of the public key, for Chromium. */
   readonly spkiHash: string;
+  /** With a chain of nine certificates, which does not fit into what a server may send before the client's address is valid. */
+  readonly longChain: CertificateFiles & { readonly identity: Identity };
   readonly wrongName: CertificateFiles;
   readonly expired: CertificateFiles;
   /** Valid except for its untrusted issuer. */
@@ -43,9 +45,20 @@ export function createIdentities(directory: string): TestIdentity {
     ca: authority.cert,
     caFile,
     spkiHash: createHash("sha256").update(right.spki).digest("base64"),
+    longChain: longChain(directory, names, authority),
     wrongName: writeFiles(directory, "wrong-name", makeCertificate({ names: ["other.test"], issuer: authority })),
     expired: writeFiles(directory, "expired", makeCertificate(expired)),
     unknownAuthority: writeFiles(directory, "unknown-authority", makeCertificate({ names, issuer: stranger })),
+  };
+}
+
+function longChain(directory: string, names: readonly string[], root: TestCertificate) {
+  let issuer = root;
+  for (let n = 1; n <= 8; n += 1) issuer = makeCertificate({ subject: `Interop Intermediate ${n}`, ca: true, issuer });
+  const last = makeCertificate({ names, issuer });
+  return {
+    ...writeFiles(directory, "long-chain", last),
+    identity: loadIdentity({ cert: last.certChain, key: last.key }),
   };
 }
 

@@ -40,6 +40,8 @@ async function download(request: OwnDownload, cell: CellFolder, http3: Http3Conn
     quic: request.quic,
     earlyData: request.resume === "early",
     http3,
+    // The cell has the limit.
+    connectTimeout: 0,
   });
   const spoken = new Set<string>();
   const remarks = new Set<string | number | undefined>();

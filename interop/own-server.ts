@@ -2,6 +2,7 @@
 
 import { FileService } from "../src/edge/files/index.ts";
 import { type Service, startServer } from "../src/edge/server.ts";
+import type { Identity } from "../src/host/certificates/index.ts";
 import { QuicListener } from "../src/host/quic/listener.ts";
 import type { QuicServerOptions } from "../src/host/quic/quic-options.ts";
 import type { CellFolder } from "./cell.ts";
@@ -17,6 +18,8 @@ export interface OwnServerOptions {
   /** Requires every client to validate its address first (RFC 9000 §8.1.2). HTTP/3 only. */
   readonly retry?: boolean;
   readonly quic?: QuicServerOptions;
+  /** Of the cell by default. */
+  readonly identity?: Identity;
   /** 0, the default, lets the system choose. */
   readonly port?: number;
   /** As `nagare serve --no-h3`: no HTTP/3, and `Alt-Svc: clear`. */
@@ -38,7 +41,7 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
       files.handle(exchange);
     },
   };
-  const identities = [cell.identity.identity] as const;
+  const identities = [options.identity ?? cell.identity.identity] as const;
   const { onKeyLog, port = 0, quic } = options;
   if (options.retry === true) {
     const listener = new QuicListener({ identities, onExchange: service.handle, onKeyLog, retry: "always" });

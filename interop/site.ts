@@ -9,6 +9,7 @@ const ITEM_SIZE = 1_000;
 /** Long enough for a key update in the middle. */
 const MEDIUM_SIZE = 4 << 20;
 const SUBRESOURCES = 8;
+const KIB = [1, 5, 10, 100, 500, 2_048, 10_240] as const;
 
 export interface Site {
   readonly directory: string;
@@ -19,6 +20,8 @@ export interface Site {
   readonly medium: string;
   readonly bulk: string;
   readonly bulkSize: number;
+  /** Files of these many KiB, for the cases of the public runner. */
+  readonly kib: Readonly<Record<(typeof KIB)[number], string>>;
   /** 200 small files. */
   readonly items: readonly string[];
   /** Hexadecimal digests by path. */
@@ -42,6 +45,7 @@ export function createSite(directory: string, bulkSize: number): Site {
     small: putRandom("/small.bin", ITEM_SIZE),
     medium: putRandom("/medium.bin", MEDIUM_SIZE),
     bulk: putRandom("/bulk.bin", bulkSize),
+    kib: Object.fromEntries(KIB.map((size) => [size, putRandom(`/${size}k.bin`, size << 10)])) as Site["kib"],
     bulkSize,
     items: Array.from({ length: MULTIPLEXED }, (_, i) => putRandom(`/items/${i}.bin`, ITEM_SIZE)),
     sha256: digests,

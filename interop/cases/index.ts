@@ -6,6 +6,7 @@ import { chacha20 } from "./chacha20.ts";
 import { handshake } from "./handshake.ts";
 import { http2, http11 } from "./http-over-tcp.ts";
 import { hybrid } from "./hybrid.ts";
+import { IMPAIRED_CASES } from "./impaired.ts";
 import { keyUpdate } from "./key-update.ts";
 import { keylog } from "./keylog.ts";
 import { migration, rebinding } from "./migration.ts";
@@ -31,6 +32,7 @@ export const CASES: readonly Case[] = [
   resumption,
   zeroRtt,
   hybrid,
+  ...IMPAIRED_CASES,
   page,
   http2,
   http11,

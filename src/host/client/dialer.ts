@@ -136,6 +136,7 @@ export class Dialer {
           addresses,
           lookupStart,
           lookupEnd,
+          connectTimeout: settings.connectTimeout,
           ca: settings.ca,
           identity: settings.identity,
           rejectUnauthorized: settings.rejectUnauthorized,

@@ -21,6 +21,7 @@ import { type QuicEnvironment, systemEnvironment } from "../quic/environment.ts"
 import {
   checkGroups,
   congestionControlNamed,
+  handshakeLimit,
   type QuicClientOptions,
   type VersionNumbers,
   versionNumbers,
@@ -148,6 +149,8 @@ async function dialFlight<P extends DialedProtocol>(
       ecn: socket.capabilities.ecn,
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
+      // The caller's limit decides, not that of the handshake.
+      ...(options.connectTimeout === undefined ? {} : { handshakeTimeout: handshakeLimit(options.connectTimeout) }),
       versions,
       congestionControl,
       limits: { maxUnread: MAX_UNREAD },

@@ -135,6 +135,8 @@ export interface DialOptions {
   readonly lookupStart: number;
   readonly lookupEnd: number;
   readonly ca: readonly string[] | undefined;
+  /** Milliseconds after which the caller aborts the attempt, if not before; 0 or Infinity for no limit. */
+  readonly connectTimeout?: number;
   /** For servers that ask for a client certificate. */
   readonly identity?: Identity | undefined;
   readonly rejectUnauthorized: boolean;

@@ -1,9 +1,11 @@
 /** The options of clients and servers that concern QUIC itself, by names for people. */
 
+import { type Micros, millis } from "../../base/time.ts";
 import { CONGESTION_CONTROLS, type CongestionControl } from "../../congestion/index.ts";
 import type { GroupName } from "../../crypto/engine.ts";
 import { VERSION_1, VERSION_2 } from "../../quic/versions/index.ts"; // not the whole stack, which clients load on demand
 import { ipVersion, parseIpAddress } from "../../wire/ip-address.ts";
+import { duration, noLimit } from "../timer.ts";
 
 /** Key exchange groups by name (RFC 8446 §4.2.7). */
 const KEY_EXCHANGES: readonly GroupName[] = ["x25519mlkem768", "x25519", "secp256r1", "secp384r1"];
@@ -30,6 +32,11 @@ export interface QuicServerOptions {
    * server listens on them too. Port 0 lets the system choose.
    */
   readonly preferredAddress?: readonly PreferredAddress[] | undefined;
+  /**
+   * Milliseconds after which a handshake that is not complete is given up; 0 or Infinity for no limit. Default: 10 s. More
+   * helps clients on very lossy networks, and lets unfinished handshakes occupy memory for longer.
+   */
+  readonly handshakeTimeout?: number | undefined;
   /** Asks clients not to change their address on purpose. NATs may still change it. Default: false. */
   readonly disableActiveMigration?: boolean | undefined;
 }
@@ -62,9 +69,18 @@ export function checkGroups(groups: readonly GroupName[] | undefined): readonly 
   throw new TypeError(`unknown key exchange group "${unknown}": the groups are ${KEY_EXCHANGES.join(", ")}`);
 }
 
+/** Longer than any handshake; the endpoint computes with it, so it must be finite. */
+const NO_HANDSHAKE_LIMIT = 86_400_000;
+
+/** From milliseconds, of which 0 and Infinity mean no limit. Throws a TypeError for anything but a duration. */
+export function handshakeLimit(milliseconds: number): Micros {
+  return millis(Math.min(noLimit(duration("quic.handshakeTimeout", milliseconds)), NO_HANDSHAKE_LIMIT));
+}
+
 /** Throws a TypeError for unusable options. */
 export function checkServerOptions(options: QuicServerOptions): void {
-  const { versions, groups, congestionControl, preferredAddress = [] } = options;
+  const { versions, groups, congestionControl, handshakeTimeout, preferredAddress = [] } = options;
+  if (handshakeTimeout !== undefined) handshakeLimit(handshakeTimeout);
   versionNumbers({ versions });
   checkGroups(groups);
   congestionControlNamed(congestionControl);

@@ -1,0 +1,135 @@
+/** The public QUIC interop runner's cases that need a link: its files, links and conditions, over the UDP relay. */
+
+import type { LineOptions } from "../../src/base/impairment/index.ts";
+import { type Micros, millis, seconds } from "../../src/base/time.ts";
+import type { Case } from "../case.ts";
+import { type DownloadCase, downloadCase, type Link, type Seen } from "./download.ts";
+
+/** The runner's point-to-point link: 10 Mbit/s, a one-way delay of 15 ms, a queue of 25 packets. */
+const link = (options: LineOptions = {}, other: Partial<Link> = {}, delay: Micros = millis(15)): Link => {
+  const line = { delay, rate: 10e6, queue: 25, ...options };
+  return { up: line, down: line, ...other };
+};
+
+const impaired = (options: Omit<DownloadCase, "protocol">): Case => downloadCase({ protocol: "h3", ...options });
+
+const lost = ({ relay: { up, down } }: Seen): string => {
+  const sum = up.dropped.loss + down.dropped.loss;
+  if (sum === 0) throw new Error("the link lost nothing");
+  return `${sum} packets lost`;
+};
+
+const moved = ({ relay }: Seen): string => {
+  if (relay.rebindings === 0) throw new Error("the client's address did not change");
+  return `${relay.rebindings} rebindings`;
+};
+
+/** As many connections as in the runner. */
+const CONNECTIONS = 50;
+
+/** Two round trips of 1.5 s: the probe timeout fires before the server answers. */
+const longRtt = impaired({
+  name: "longrtt",
+  paths: (site) => [site.kib[1]],
+  link: link({}, {}, millis(750)),
+  check: ({ wire }) => {
+    if (wire.firstInitials < 2) throw new Error("the client did not repeat its ClientHello");
+    return `${wire.firstInitials} Initial packets before the answer`;
+  },
+});
+
+const http3 = impaired({
+  name: "http3",
+  paths: (site) => [site.kib[5], site.kib[10], site.kib[500]],
+  link: link(),
+});
+
+/** Nothing passes for two of every seven seconds. */
+const blackhole = impaired({
+  name: "blackhole",
+  paths: (site) => [site.kib[10_240]],
+  link: link({ blackhole: { on: seconds(5), off: seconds(2) } }),
+  check: ({ relay: { up, down } }) => {
+    const sum = up.dropped.blackhole + down.dropped.blackhole;
+    if (sum === 0) throw new Error("the black hole swallowed nothing");
+    return `${sum} packets swallowed`;
+  },
+});
+
+/** RFC 9000 §8.1: the chain is longer than the server may send, and the client's packets 2 to 7 are lost. */
+const amplificationLimit = impaired({
+  name: "amplificationlimit",
+  paths: (site) => [site.kib[5]],
+  longChain: true,
+  link: { ...link(), up: { ...link().up, dropList: [[2, 7]] } },
+  check: ({ wire }) => {
+    if (wire.amplification > 3) throw new Error(`the server sent ${wire.amplification.toFixed(2)} times what it got`);
+    return `at most ${wire.amplification.toFixed(2)} times what it got`;
+  },
+});
+
+const handshakeLoss = impaired({
+  name: "handshakeloss",
+  paths: (site) => site.items.slice(0, CONNECTIONS),
+  connects: "for each",
+  link: link({ loss: 0.3, maxLossBurst: 3 }),
+  check: lost,
+});
+
+const transferLoss = impaired({
+  name: "transferloss",
+  paths: (site) => [site.kib[2_048]],
+  link: link({ loss: 0.02, maxLossBurst: 3 }),
+  check: lost,
+});
+
+const handshakeCorruption = impaired({
+  name: "handshakecorruption",
+  paths: (site) => site.items.slice(0, CONNECTIONS),
+  connects: "for each",
+  link: link({ corruption: 0.3, maxCorruptionBurst: 3 }),
+});
+
+const transferCorruption = impaired({
+  name: "transfercorruption",
+  paths: (site) => [site.kib[2_048]],
+  link: link({ corruption: 0.02, maxCorruptionBurst: 3 }),
+});
+
+const REBINDING = { first: seconds(1), every: seconds(5) };
+
+const rebindPort = impaired({
+  name: "rebind-port",
+  paths: (site) => [site.kib[10_240]],
+  link: link({}, { rebinding: REBINDING }),
+  check: moved,
+});
+
+const rebindAddress = impaired({
+  name: "rebind-addr",
+  paths: (site) => [site.kib[10_240]],
+  link: link({}, { rebinding: { ...REBINDING, addresses: ["127.0.0.2", "127.0.0.3", "127.0.0.4"] } }),
+  check: moved,
+});
+
+/** The runner's measurement: how much of 10 Mbit/s is content. */
+const goodput = impaired({
+  name: "goodput",
+  paths: (site) => [site.kib[10_240]],
+  link: link(),
+  check: ({ wire, bytes }) => `${(wire.rateOf(bytes) / 1e6).toFixed(2)} Mbit/s`,
+});
+
+export const IMPAIRED_CASES: readonly Case[] = [
+  longRtt,
+  http3,
+  blackhole,
+  amplificationLimit,
+  handshakeLoss,
+  transferLoss,
+  handshakeCorruption,
+  transferCorruption,
+  rebindPort,
+  rebindAddress,
+  goodput,
+];
