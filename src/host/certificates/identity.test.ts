@@ -136,6 +136,14 @@ describe("files", () => {
       expect((await loadIdentityFiles({ certFile, keyFile })).names).toEqual(["a.test"]);
       await rm(certFile);
       await expect(loadIdentityFiles({ certFile, keyFile })).rejects.toMatchObject({ code: "CERTIFICATE_UNREADABLE" });
+      await rm(keyFile);
+      // Two reads at once would name the one that fails first.
+      for (const missing of [keyFile, certFile]) {
+        await expect(loadIdentityFiles({ certFile, keyFile: missing })).rejects.toMatchObject({
+          code: "CERTIFICATE_UNREADABLE",
+          message: expect.stringContaining(`the certificate ${certFile}`),
+        });
+      }
     } finally {
       await rm(directory, { recursive: true });
     }

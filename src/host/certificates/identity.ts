@@ -109,10 +109,9 @@ export async function loadIdentityFiles(
       throw new IdentityError(code, `cannot read ${what}: ${whyUnreadable(cause)}`, { cause });
     }
   };
-  const [cert, key] = await Promise.all([
-    readPem(files.certFile, "CERTIFICATE_UNREADABLE", labels.cert),
-    readPem(files.keyFile, "KEY_UNREADABLE", labels.key),
-  ]);
+  // One after the other: of two files that cannot be read, the certificate is the one named.
+  const cert = await readPem(files.certFile, "CERTIFICATE_UNREADABLE", labels.cert);
+  const key = files.keyFile === files.certFile ? cert : await readPem(files.keyFile, "KEY_UNREADABLE", labels.key);
   if (cert.lastIndexOf("-----BEGIN") > cert.lastIndexOf("-----END")) {
     throw new IdentityError("CERTIFICATE_UNREADABLE", `${labels.cert} is incomplete: its last END line is missing`);
   }
