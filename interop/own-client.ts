@@ -42,6 +42,8 @@ async function download(request: OwnDownload, cell: CellFolder, http3: Http3Conn
     http3,
     // The cell has the limit.
     connectTimeout: 0,
+    // Cases count connections, and a second one is legitimate after three lost probes.
+    replaceSilent: false,
   });
   const spoken = new Set<string>();
   const remarks = new Set<string | number | undefined>();

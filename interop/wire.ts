@@ -65,7 +65,6 @@ export class Wire {
   }
 
   #handleFromServer(headers: readonly PacketHeader[], length: number): void {
-    this.#isAnswered = true;
     for (const header of headers) {
       if (header.form === "initial") this.#handshakes.add(toHex(header.source));
       if (header.form === "retry") this.retries += 1;
@@ -77,6 +76,7 @@ export class Wire {
   }
 
   #handleToClient(headers: readonly PacketHeader[], now: Instant): void {
+    this.#isAnswered = true;
     if (headers[0]?.form !== "one-rtt") return;
     this.#firstOneRtt ??= now;
     this.#lastOneRtt = now;

@@ -112,7 +112,8 @@ async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder)
     },
     cell,
   );
-  return measured(options, server.port, cell, async (port, paths) => {
+  // Awaited here: the server ends with this function.
+  return await measured(options, server.port, cell, async (port, paths) => {
     const downloaded = await ownDownload(
       {
         port,
@@ -196,6 +197,6 @@ function checkDownload(
   }
   const what = paths.length === 1 ? "1 file" : `${paths.length} files`;
   return [`${what} over ${protocol}, identical`, remark, `${(milliseconds / 1000).toFixed(1)} s`]
-    .filter((each) => each !== undefined)
+    .filter((each) => each !== undefined && each !== "")
     .join(", ");
 }

@@ -170,6 +170,23 @@ describe("a silent server", () => {
     expect(client.facts(await answered)!.attempts).toBe(1);
   });
 
+  test("is waited for on the same connection if the client is to replace none", async () => {
+    const life = await serveLife();
+    const { client, dials } = open({ replaceSilent: false });
+    const first = await client.fetch(urlOf(life));
+    await first.text();
+    const wake = life.sleep();
+    const sent = () => client.facts(first)!.stats().packetsSent!;
+    const before = sent();
+    const answered = client.fetch(urlOf(life));
+    // The request, and at most two packets per probe timeout.
+    await vi.waitUntil(() => sent() >= before + 1 + 2 * 4, 20_000);
+    expect(dials()).toBe(1);
+    wake();
+    expect(await (await answered).text()).toBe("here");
+    expect(dials()).toBe(1);
+  });
+
   test("that wakes up continues its download", async () => {
     let finish = () => {};
     const life = await serveLife(0, {

@@ -49,6 +49,11 @@ export interface ClientOptions {
   readonly maxConnections?: number;
   /** Milliseconds to try only HTTP/3 before also trying TCP; Infinity until HTTP/3 has failed. Default: 250. */
   readonly headStart?: number;
+  /**
+   * True to open a second connection beside one on which requests wait and the server has been silent for three probe
+   * timeouts (RFC 9002 §6.2): it may have restarted. Default: true.
+   */
+  readonly replaceSilent?: boolean;
   /** If false, requests no content coding and leaves decoding to the caller. Default: true. */
   readonly decompress?: boolean;
   /** Default: "nagare". */
@@ -69,6 +74,7 @@ export interface ClientSettings extends DialerSettings {
   readonly bodyTimeout: number;
   readonly maxConnections: number;
   readonly headStart: number;
+  readonly replaceSilent: boolean;
   readonly decompress: boolean;
   readonly userAgent: string;
 }
@@ -98,6 +104,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     idleTimeout: options.idleTimeout === undefined ? undefined : duration("idleTimeout", options.idleTimeout),
     maxConnections: options.maxConnections ?? 16,
     headStart: duration("headStart", options.headStart ?? 250),
+    replaceSilent: options.replaceSilent ?? true,
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
     http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine)),

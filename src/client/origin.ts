@@ -36,6 +36,7 @@ export class Origin {
   readonly #served = new WeakSet<Session>();
   /** Silent sessions with requests in progress; the client tries another connection in parallel. */
   readonly #races = new Map<Session, Race>();
+  readonly #replacesSilent: boolean;
   readonly #waiting: Waiter[] = [];
   readonly #tcpAttempts = new Set<Attempt>();
   #http3Attempt: Attempt | undefined;
@@ -50,6 +51,7 @@ export class Origin {
     this.dialer = new Dialer(url, settings, () => queueMicrotask(pump));
     this.#alternatives = alternatives;
     this.#clock = settings.clock;
+    this.#replacesSilent = settings.replaceSilent;
     const { origin, port, protocols } = this.dialer;
     const { maxConnections, headStart } = settings;
     this.#choice = new ConnectionChoice(
@@ -134,6 +136,7 @@ export class Origin {
 
   /** If another connection succeeds while this one is silent, the server has restarted or the path is blocked. */
   #considerRaces(): void {
+    if (!this.#replacesSilent) return;
     for (const session of this.#sessions) {
       const { silence = 0 } = session;
       if (silence === 0 || session.active === 0) this.#races.delete(session);
