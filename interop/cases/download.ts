@@ -112,7 +112,7 @@ async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder)
     },
     cell,
   );
-  return measured(options, server.port, cell, async (port, paths) => {
+  return await measured(options, server.port, cell, async (port, paths) => {
     const downloaded = await ownDownload(
       {
         port,
