@@ -16,6 +16,7 @@ export type Feature =
   | "key-update"
   | "migration"
   | "page"
+  | "rebinding"
   | "resumption"
   | "retry"
   | "version-2";

@@ -1,6 +1,6 @@
 /** What a UDP relay between client and server sees: unprotected headers (RFC 8999, RFC 9000 §17), and counts of bytes. */
 
-import type { Instant } from "../src/base/time.ts";
+import { type Instant, millis } from "../src/base/time.ts";
 import type { RelayObserver } from "../src/host/relay/options.ts";
 import { type PacketHeader, parsePacketHeader } from "../src/quic/packet/index.ts";
 import { toHex } from "../src/wire/hex.ts";
@@ -17,14 +17,18 @@ function headersOf(datagram: Uint8Array): PacketHeader[] {
   return headers;
 }
 
+/** A ClientHello with a share of a hybrid group takes two packets. */
+const FIRST_FLIGHT = millis(100);
+
 export class Wire {
-  /** The client's Initial packets before anything came from the server. */
-  firstInitials = 0;
+  /** The client's Initial packets before an answer reached it, without those of its first flight. */
+  repeatedInitials = 0;
   retries = 0;
   /** Bytes that the server sent, per byte that reached it, before the client's first Handshake packet did: the maximum. */
   amplification = 0;
   readonly #handshakes = new Set<string>();
   readonly #versions = new Set<number>();
+  #firstInitial: Instant | undefined;
   #isAnswered = false;
   #isValidated = false;
   #toServer = 0;
@@ -34,7 +38,7 @@ export class Wire {
 
   readonly observe: RelayObserver = (what, direction, datagram, now) => {
     const headers = headersOf(datagram);
-    if (direction === "up" && what === "received") this.#handleFromClient(headers);
+    if (direction === "up" && what === "received") this.#handleFromClient(headers, now);
     if (direction === "up" && what === "forwarded") this.#handleToServer(headers, datagram.length);
     if (direction === "down" && what === "received") this.#handleFromServer(headers, datagram.length);
     if (direction === "down" && what === "forwarded") this.#handleToClient(headers, now);
@@ -55,8 +59,10 @@ export class Wire {
     return micros === 0 ? 0 : (contentBytes * 8e6) / micros;
   }
 
-  #handleFromClient(headers: readonly PacketHeader[]): void {
-    for (const { form } of headers) if (form === "initial" && !this.#isAnswered) this.firstInitials += 1;
+  #handleFromClient(headers: readonly PacketHeader[], now: Instant): void {
+    if (this.#isAnswered || headers[0]?.form !== "initial") return;
+    this.#firstInitial ??= now;
+    if (now - this.#firstInitial > FIRST_FLIGHT) this.repeatedInitials += 1;
   }
 
   #handleToServer(headers: readonly PacketHeader[], length: number): void {

@@ -33,8 +33,8 @@ const longRtt = impaired({
   paths: (site) => [site.kib[1]],
   link: link({}, {}, millis(750)),
   check: ({ wire }) => {
-    if (wire.firstInitials < 2) throw new Error("the client did not repeat its ClientHello");
-    return `${wire.firstInitials} Initial packets before the answer`;
+    if (wire.repeatedInitials === 0) throw new Error("the client did not repeat its ClientHello");
+    return `${wire.repeatedInitials} Initial packets repeated before the answer`;
   },
 });
 

@@ -13,7 +13,7 @@ export const migration = downloadCase({
 export const rebinding = downloadCase({
   name: "rebinding",
   protocol: "h3",
-  needs: "migration",
+  needs: "rebinding",
   roles: ["server"],
   moves: "behind a NAT",
   paths: (site) => [site.medium],

@@ -7,6 +7,7 @@ import { curl } from "./curl.ts";
 import { nginx } from "./nginx.ts";
 import { newNgtcp2, ngtcp2 } from "./ngtcp2.ts";
 import { quicGo } from "./quic-go.ts";
+import { quinn } from "./quinn.ts";
 import { tshark } from "./tshark.ts";
 
-export const PEERS: readonly PeerEntry[] = [chromium, curl, ngtcp2, newNgtcp2, caddy, quicGo, nginx, tshark];
+export const PEERS: readonly PeerEntry[] = [chromium, curl, ngtcp2, newNgtcp2, caddy, quicGo, quinn, nginx, tshark];

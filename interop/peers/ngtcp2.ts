@@ -15,6 +15,7 @@ const CLIENT_FEATURES: ReadonlySet<Feature> = new Set([
   "early-data",
   "key-update",
   "migration",
+  "rebinding",
   "resumption",
   "retry",
 ]);

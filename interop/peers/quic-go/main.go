@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"github.com/quic-go/quic-go"
@@ -70,8 +71,7 @@ type Report struct {
 	Protocol string `json:"protocol"`
 	Resumed  bool   `json:"resumed"`
 	Used0RTT bool   `json:"used0RTT"`
-	Suite    string `json:"suite"`
-	QUIC     string `json:"quic"`
+	Version  string `json:"version"`
 }
 
 func download(address, ca, name, output, resume string, paths []string) error {
@@ -127,12 +127,15 @@ func visitOnce(address, name, output, method string, config *tls.Config, paths [
 		}
 	}
 	state := connection.ConnectionState()
+	protocol := protocols[0]
+	if protocol == "HTTP/3.0" {
+		protocol = "h3"
+	}
 	return Report{
-		Protocol: protocols[0],
+		Protocol: protocol,
 		Resumed:  state.TLS.DidResume,
 		Used0RTT: state.Used0RTT,
-		Suite:    tls.CipherSuiteName(state.TLS.CipherSuite),
-		QUIC:     state.Version.String(),
+		Version:  strings.TrimPrefix(state.Version.String(), "v"),
 	}, nil
 }
 

@@ -1,0 +1,84 @@
+/**
+ * The programs of our own, in folders beside this file: each is a file server and a client on one library, and all
+ * have the same command line, `--name=value` options and then the paths to download.
+ */
+
+import { basename, join } from "node:path";
+import { freePort } from "../../src/host/udp/free-port.ts";
+import { HOST } from "../certificates.ts";
+import { Child, runChild } from "../child.ts";
+import { sha256Of } from "../digest.ts";
+import type { ClientRole, Download, Downloaded, Feature, ServerRole, ServerSettings } from "../peer.ts";
+import { isUdpBound } from "../port.ts";
+
+/** What a client prints of its last connection; it leaves out what its library does not tell. */
+interface Report {
+  readonly protocol: string;
+  readonly resumed?: boolean;
+  readonly used0RTT?: boolean;
+  /** Of QUIC. */
+  readonly version?: string;
+}
+
+const clientOptions = ({ cipher, keyUpdate, moves, resume, version2 }: Download): readonly string[] => [
+  ...(cipher === undefined ? [] : [`--cipher=${cipher}`]),
+  ...(keyUpdate === undefined ? [] : ["--key-update=true"]),
+  ...(moves === undefined ? [] : ["--moves=true"]),
+  ...(resume === undefined ? [] : [`--resume=${resume}`]),
+  ...(version2 === undefined ? [] : [`--quic=${version2 === "from the start" ? "v2" : "v1,v2"}`]),
+];
+
+export const programClient = (command: readonly string[], features: ReadonlySet<Feature>): ClientRole => ({
+  features,
+  async download(request, cell) {
+    const { stdout } = await runChild(
+      [
+        ...command,
+        ...["--role=client", `--address=127.0.0.1:${request.port}`, `--name=${HOST}`],
+        ...[`--ca=${cell.identity.caFile}`, `--output=${cell.directory}`],
+        ...clientOptions(request),
+        ...request.paths,
+      ],
+      { signal: cell.signal },
+    );
+    const remark = check(JSON.parse(stdout) as Report, request);
+    const files = request.paths.map((each) => join(cell.directory, basename(each)));
+    const sha256 = await Promise.all(files.map(sha256Of));
+    const downloaded: Downloaded = { sha256, protocol: "h3", connections: 1 };
+    return remark === undefined ? downloaded : { ...downloaded, remark };
+  },
+});
+
+/** Throws unless the connection was as requested; returns a remark for the matrix. */
+function check({ protocol, resumed, used0RTT, version }: Report, request: Download): string | undefined {
+  if (protocol !== "h3") throw new Error(`it used ${protocol}`);
+  if (request.resume !== undefined && resumed === false) throw new Error("it did not resume its session");
+  if (request.resume === "early" && used0RTT !== true) throw new Error("its early data was not accepted");
+  if (request.version2 !== undefined && version !== "2") throw new Error(`its connection used version ${version}`);
+  if (request.version2 !== undefined) return `version ${version}`;
+  return used0RTT === true ? "0-RTT accepted" : undefined;
+}
+
+const serverOptions = ({ cipher, prefersVersion2, retry }: ServerSettings): readonly string[] => [
+  ...(cipher === undefined ? [] : [`--cipher=${cipher}`]),
+  ...(prefersVersion2 === undefined ? [] : ["--quic=v2,v1"]),
+  ...(retry === undefined ? [] : ["--retry=true"]),
+];
+
+export const programServer = (command: readonly string[], features: ReadonlySet<Feature>): ServerRole => ({
+  features,
+  async start(settings, cell) {
+    const port = await freePort();
+    const child = new Child(
+      [
+        ...command,
+        ...["--role=server", `--address=127.0.0.1:${port}`, `--root=${cell.site.directory}`],
+        ...[`--cert=${settings.certFile}`, `--key=${settings.keyFile}`],
+        ...serverOptions(settings),
+      ],
+      { signal: cell.signal },
+    );
+    await child.until(() => isUdpBound(port), cell.signal);
+    return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+  },
+});
