@@ -1,10 +1,11 @@
-/** `npm run interop -- [--peer P]… [--case C]… [--smoke] [--json FILE]` */
+/** `npm run interop -- [--peer P]… [--case C]… [--side P] [--smoke] [--json FILE]` */
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { CASES, SMOKE } from "./cases/index.ts";
-import { matrix } from "./matrix.ts";
+import { columnOf, matrix } from "./matrix.ts";
 import { PEERS } from "./peers/index.ts";
+import { nagare } from "./peers/nagare.ts";
 import { countOf, type Outcome, type Result } from "./result.ts";
 import { runMatrix } from "./runner.ts";
 
@@ -16,6 +17,8 @@ const { values } = parseArgs({
   options: {
     peer: { type: "string", multiple: true },
     case: { type: "string", multiple: true },
+    /** Takes our side, to show whose fault a failure is. */
+    side: { type: "string", default: nagare.name },
     /** Runs a browser and ngtcp2 with a smaller file. */
     smoke: { type: "boolean", default: false },
     json: { type: "string" },
@@ -36,15 +39,18 @@ function chosen<T extends { readonly name: string }>(
   return all.filter(({ name }) => names.includes(name));
 }
 
-function print({ peer, case: name, role, result, detail }: Result): void {
+function print(given: Result): void {
+  const { case: name, result, detail } = given;
   if (result === "unsupported") return; // Shown in the matrix only.
-  const cell = role === "server" ? `${peer} → us` : `us → ${peer}`;
-  process.stdout.write(`${MARK[result]} ${name.padEnd(18)} ${cell.padEnd(15)} ${detail}\n`);
+  process.stdout.write(`${MARK[result]} ${name.padEnd(18)} ${columnOf(given).padEnd(15)} ${detail}\n`);
 }
 
+const side = chosen(PEERS, [values.side], "side")[0]!;
+const cases = chosen(CASES, values.case ?? (values.smoke ? SMOKE.cases : undefined), "case");
 const results = await runMatrix({
+  side,
   peers: chosen(PEERS, values.peer ?? (values.smoke ? SMOKE.peers : undefined), "peer"),
-  cases: chosen(CASES, values.case ?? (values.smoke ? SMOKE.cases : undefined), "case"),
+  cases: side === nagare ? cases : cases.filter(({ isOursOnly }) => isOursOnly !== true),
   bulkSize: values.smoke ? 16 * MIB : 100 * MIB,
   cellTimeout: 180_000,
   log: (line) => process.stderr.write(`${line}\n`),

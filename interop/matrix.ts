@@ -17,8 +17,9 @@ export function matrix(results: readonly Result[]): string {
   return [...align([["", ...columns], ...rows]), "", summary(results)].join("\n");
 }
 
-/** The peer, and our role. */
-const columnOf = ({ peer, role }: Result): string => (role === "server" ? `${peer} → us` : `us → ${peer}`);
+/** Client → server; we are "us", unless a third party takes our side. */
+export const columnOf = ({ peer, side = "us", role }: Result): string =>
+  role === "server" ? `${peer} → ${side}` : `${side} → ${peer}`;
 
 export function summary(results: readonly Result[]): string {
   const tried = countOf(results, "pass") + countOf(results, "fail");

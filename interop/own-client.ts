@@ -6,23 +6,27 @@ import { createHttp3Connector } from "../src/host/client/h3-connector.ts";
 import type { Http3Connector } from "../src/host/client/http3.ts";
 import type { CellFolder } from "./cell.ts";
 import { HOST } from "./certificates.ts";
-import type { Downloaded, ProtocolName, Resumption } from "./peer.ts";
+import type { Download, Downloaded, ProtocolName } from "./peer.ts";
 
-export interface OwnDownload {
-  readonly port: number;
-  readonly paths: readonly string[];
-  readonly protocol: ProtocolName;
+export interface OwnDownload extends Download {
   readonly onKeyLog?: (line: string) => void;
-  readonly quic?: QuicClientOptions;
-  /** Moves the connection to another port, and to 127.0.0.2, during the download. */
-  readonly moves?: boolean;
-  readonly resume?: Resumption | undefined;
 }
 
 export async function ownDownload(request: OwnDownload, cell: CellFolder): Promise<Downloaded> {
+  const downloaded = await downloadOnceOrTwice(request, cell);
+  if (request.version2 !== undefined && downloaded.remark !== "version 2") {
+    throw new Error(`the connection used ${downloaded.remark}`);
+  }
+  return downloaded;
+}
+
+const quicOptions = ({ version2 }: Download): QuicClientOptions | undefined =>
+  version2 === "from the start" ? { version: "v2" } : undefined;
+
+async function downloadOnceOrTwice(request: OwnDownload, cell: CellFolder): Promise<Downloaded> {
   if (request.resume === undefined) return (await download(request, cell, undefined)).downloaded;
   // The two clients share their sessions.
-  const http3 = createHttp3Connector(undefined, request.quic);
+  const http3 = createHttp3Connector(undefined, quicOptions(request));
   await download(request, cell, http3);
   const { downloaded, details } = await download(request, cell, http3);
   if (details.session !== "resumed") throw new Error("the session was not resumed");
@@ -37,7 +41,7 @@ async function download(request: OwnDownload, cell: CellFolder, http3: Http3Conn
     ca: cell.identity.ca,
     resolve: () => ["127.0.0.1"],
     keylog: request.onKeyLog,
-    quic: request.quic,
+    quic: quicOptions(request),
     earlyData: request.resume === "early",
     http3,
     // The cell has the limit.
@@ -57,7 +61,7 @@ async function download(request: OwnDownload, cell: CellFolder, http3: Http3Conn
       let isFirst = true;
       for await (const chunk of response.body!) {
         hash.update(chunk);
-        if (isFirst && request.moves === true)
+        if (isFirst && request.moves !== undefined)
           for (const to of [{}, { local: "127.0.0.2" }]) await client.connections()[0]!.migrate!(to);
         isFirst = false;
       }

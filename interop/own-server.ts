@@ -6,11 +6,12 @@ import type { Identity } from "../src/host/certificates/index.ts";
 import { QuicListener } from "../src/host/quic/listener.ts";
 import type { QuicServerOptions } from "../src/host/quic/quic-options.ts";
 import type { CellFolder } from "./cell.ts";
+import type { SeenClients } from "./peer.ts";
 
 export interface OwnServer extends AsyncDisposable {
   readonly port: number;
-  /** True once a request came on a resumed connection, and in 0-RTT data; the key exchange of the last connection. */
-  readonly seen: { resumed: boolean; early: boolean; group: unknown };
+  readonly pid: number;
+  readonly seen: SeenClients;
 }
 
 export interface OwnServerOptions {
@@ -30,7 +31,7 @@ const LOOPBACK = "127.0.0.1";
 
 export async function startOwnServer(cell: CellFolder, options: OwnServerOptions = {}): Promise<OwnServer> {
   const files = new FileService(cell.site.directory);
-  const seen: OwnServer["seen"] = { resumed: false, early: false, group: undefined };
+  const seen = { resumed: false, early: false, group: undefined as unknown };
   const service: Service = {
     handle: (exchange) => {
       // A connection's facts are complete with its handshake, which a request in 0-RTT data precedes.
@@ -42,16 +43,17 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
     },
   };
   const identities = [options.identity ?? cell.identity.identity] as const;
+  const { pid } = process;
   const { onKeyLog, port = 0, quic } = options;
   if (options.retry === true) {
     const listener = new QuicListener({ identities, onExchange: service.handle, onKeyLog, retry: "always" });
     const bound = await listener.listen(port, LOOPBACK);
-    return { port: bound.port, seen, [Symbol.asyncDispose]: () => listener.close(0) };
+    return { port: bound.port, pid, seen, [Symbol.asyncDispose]: () => listener.close(0) };
   }
   const rollback = { protocols: ["h2", "http/1.1"], altSvc: { clear: true } } as const;
   const server = await startServer(
     { port, host: LOOPBACK, identities, onKeyLog, quic, ...(options.withoutHttp3 ? rollback : {}) },
     service,
   );
-  return { port: server.port, seen, [Symbol.asyncDispose]: () => server.close({ timeout: 0 }) };
+  return { port: server.port, pid, seen, [Symbol.asyncDispose]: () => server.close({ timeout: 0 }) };
 }

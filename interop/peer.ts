@@ -38,6 +38,8 @@ export interface Download {
   readonly moves?: "on purpose" | "behind a NAT";
   /** Downloads twice, the second time on a connection that resumes the session of the first, "early" with 0-RTT. */
   readonly resume?: Resumption;
+  /** The path loses so much that a handshake may take longer than is normal. */
+  readonly isLossy?: true;
 }
 
 export type Resumption = "session" | "early";
@@ -77,11 +79,23 @@ export interface ServerSettings {
   readonly cipher?: "chacha20";
   /** Converts first flights of version 1. */
   readonly prefersVersion2?: true;
+  /** The path loses so much that a handshake may take longer than is normal. */
+  readonly isLossy?: true;
 }
 
 export interface RunningServer extends AsyncDisposable {
   readonly port: number;
   readonly pid: number;
+  /** What it knows of its clients, if it tells. */
+  readonly seen?: SeenClients;
+}
+
+export interface SeenClients {
+  /** A connection resumed a session; a request came in 0-RTT data. */
+  readonly resumed: boolean;
+  readonly early: boolean;
+  /** The key exchange of the last connection. */
+  readonly group: unknown;
 }
 
 export interface ServerRole {

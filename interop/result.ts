@@ -7,6 +7,8 @@ export type Outcome = "pass" | "fail" | "unsupported" | "skipped";
 
 export interface Result {
   readonly peer: string;
+  /** A third party that took our side. */
+  readonly side?: string;
   readonly version: string;
   readonly case: string;
   readonly role: Role;

@@ -4,13 +4,17 @@ import { setMaxListeners } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Case } from "./case.ts";
+import type { Case, Pairing } from "./case.ts";
+import type { CellFolder } from "./cell.ts";
 import { createIdentities } from "./certificates.ts";
 import type { Peer, PeerEntry } from "./peer.ts";
-import { type Result, type Role, Skip } from "./result.ts";
+import { nagare } from "./peers/nagare.ts";
+import { type Result, Skip } from "./result.ts";
 import { createSite } from "./site.ts";
 
 export interface RunOptions {
+  /** Who takes our side: ourselves, unless a third party is to show whose fault a failure is. */
+  readonly side: PeerEntry;
   readonly peers: readonly PeerEntry[];
   readonly cases: readonly Case[];
   /** The size of the large file in bytes. */
@@ -31,15 +35,18 @@ export async function runMatrix(options: RunOptions): Promise<Result[]> {
       results.push(result);
       options.onResult(result);
     };
+    const side = await install(options.side, options.log);
+    if (side instanceof Skip) throw side;
     for (const entry of options.peers) {
       const peer = await install(entry, options.log);
       for (const each of options.cases) {
         for (const role of each.roles.filter((role) => entry.roles.includes(role))) {
-          const cell = { peer: entry.name, case: each.name, role };
+          const third = options.side.name === nagare.name ? {} : { side: options.side.name };
+          const cell = { peer: entry.name, ...third, case: each.name, role };
           if (peer instanceof Skip) {
             note({ ...cell, version: "", result: "skipped", detail: peer.message });
           } else {
-            const verdict = await runCell(each, peer, role, { ...context, identity }, options.cellTimeout);
+            const verdict = await runCell(each, { side, peer, role }, { ...context, identity }, options.cellTimeout);
             note({ ...cell, version: peer.version, ...verdict });
           }
         }
@@ -64,18 +71,17 @@ type Verdict = Pick<Result, "result" | "detail">;
 
 async function runCell(
   each: Case,
-  peer: Peer,
-  role: Role,
-  shared: Omit<Parameters<Case["run"]>[2], "signal">,
+  pairing: Pairing,
+  shared: Omit<CellFolder, "signal">,
   timeout: number,
 ): Promise<Verdict> {
-  const reason = each.unsupported(peer, role);
+  const reason = each.unsupported(pairing);
   if (reason !== undefined) return { result: "unsupported", detail: reason };
   const directory = await mkdtemp(join(shared.directory, "cell-"));
   const signal = AbortSignal.timeout(timeout);
   setMaxListeners(0, signal); // one per process and request of the cell
   try {
-    const detail = await Promise.race([each.run(peer, role, { ...shared, directory, signal }), rejectedBy(signal)]);
+    const detail = await Promise.race([each.run(pairing, { ...shared, directory, signal }), rejectedBy(signal)]);
     return { result: "pass", detail };
   } catch (error) {
     const late = signal.aborted ? `timed out after ${timeout / 1000} s; ` : "";

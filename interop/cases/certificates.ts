@@ -32,8 +32,10 @@ const FAULTS: readonly Fault[] = [
 const refusal = (fault: Fault): Case => ({
   name: fault.name,
   roles: ["client"],
-  unsupported: (peer) => (peer.server?.features.has("certificates") === true ? undefined : "the peer is not a server"),
-  async run(peer, _role, cell) {
+  isOursOnly: true,
+  unsupported: ({ peer }) =>
+    peer.server?.features.has("certificates") === true ? undefined : "the peer is not a server",
+  async run({ peer }, cell) {
     await using server = await peer.server!.start(fault.files(cell.identity), cell);
     try {
       await ownDownload({ port: server.port, paths: [cell.site.small], protocol: "h3" }, cell);

@@ -6,9 +6,18 @@ import type { UdpRelayOptions } from "../../src/host/relay/options.ts";
 import { startUdpRelay, type UdpRelay } from "../../src/host/relay/udp-relay.ts";
 import type { Case } from "../case.ts";
 import type { CellFolder } from "../cell.ts";
-import { ownDownload } from "../own-client.ts";
-import { startOwnServer } from "../own-server.ts";
-import type { Download, Downloaded, Feature, Peer, ProtocolName, Resumption, Version2 } from "../peer.ts";
+import type {
+  ClientRole,
+  Download,
+  Downloaded,
+  Feature,
+  ProtocolName,
+  Resumption,
+  SeenClients,
+  ServerRole,
+  ServerSettings,
+  Version2,
+} from "../peer.ts";
 import type { Role } from "../result.ts";
 import type { Site } from "../site.ts";
 import { Wire } from "../wire.ts";
@@ -26,12 +35,14 @@ export interface DownloadCase {
   readonly version2?: Version2;
   readonly moves?: Download["moves"];
   readonly resume?: Resumption;
-  /** The key exchange that our server must have used. */
+  /** The key exchange that the server must have used, if it tells. */
   readonly group?: string;
   /** The server's chain does not fit into what it may send before the client's address is valid. */
   readonly longChain?: true;
   /** Downloads each file on a connection of its own. */
   readonly connects?: "for each";
+  /** Handshakes may take longer than is normal. */
+  readonly isLossy?: true;
   /** Between client and server; without it, they are connected directly. */
   readonly link?: Link;
   /** With a link: returns a remark, or throws if the link shows that the case failed. */
@@ -40,8 +51,9 @@ export interface DownloadCase {
 
 export type Link = Pick<UdpRelayOptions, "up" | "down" | "rebinding">;
 
-/** What the link has seen. */
+/** What the link has seen; `role` is that of our side. */
 export interface Seen {
+  readonly role: Role;
   readonly wire: Wire;
   readonly relay: UdpRelay;
   readonly connections: number;
@@ -49,87 +61,71 @@ export interface Seen {
   readonly bytes: number;
 }
 
+/** What both must support; of other features, one side shows that the other can do without them. */
+const MUTUAL: ReadonlySet<Feature> = new Set(["early-data", "migration", "resumption", "retry", "version-2"]);
+
 export function downloadCase(options: DownloadCase): Case {
   const { name, needs, roles = ["server", "client"] } = options;
   return {
     name,
     roles,
-    unsupported(peer, role) {
-      const other = opposite(peer, role);
+    unsupported({ side, peer, role }) {
+      const [own, other] = role === "server" ? [side.server, peer.client] : [side.client, peer.server];
       if (other === undefined) return "the peer does not have this role";
-      return needs === undefined || other.features.has(needs) ? undefined : `the peer does not support ${needs}`;
+      if (own === undefined) return "our side does not have this role";
+      if (needs === undefined) return undefined;
+      if (!other.features.has(needs)) return `the peer does not support ${needs}`;
+      return MUTUAL.has(needs) && !own.features.has(needs) ? `our side does not support ${needs}` : undefined;
     },
-    run: (peer, role, cell) => (role === "server" ? runOwnServer : runOwnClient)(options, peer, cell),
+    async run({ side, peer, role }, cell) {
+      const [client, server] = role === "server" ? [peer.client!, side.server!] : [side.client!, peer.server!];
+      await using running = await server.start(serverSettings(options, server, cell), cell);
+      // Awaited here, because the server ends with this function.
+      const verdict = await measured(options, role, running.port, cell, (port, paths) =>
+        client.download(request(options, client, port, paths), cell),
+      );
+      if (running.seen !== undefined) checkSeen(options, running.seen);
+      return verdict;
+    },
   };
 }
 
-const opposite = (peer: Peer, role: Role): { readonly features: ReadonlySet<Feature> } | undefined =>
-  role === "server" ? peer.client : peer.server;
+const serverSettings = (options: DownloadCase, { features }: ServerRole, { identity }: CellFolder): ServerSettings => {
+  const { certFile, keyFile } = options.longChain === undefined ? identity : identity.longChain;
+  return {
+    certFile,
+    keyFile,
+    ...(options.retry === undefined ? {} : { retry: options.retry }),
+    ...(options.version2 === "by upgrade" ? { prefersVersion2: true } : {}),
+    ...(options.isLossy === undefined ? {} : { isLossy: options.isLossy }),
+    // One side with a single suite is enough.
+    ...(options.cipher !== undefined && features.has("chacha20") ? { cipher: options.cipher } : {}),
+  };
+};
 
-async function runOwnServer(options: DownloadCase, peer: Peer, cell: CellFolder): Promise<string> {
-  const { version2, moves } = options;
-  await using server = await startOwnServer(cell, {
-    retry: options.retry === true,
-    quic: {
-      ...(version2 === "by upgrade" ? { versions: ["v2", "v1"] } : {}),
-      // As long as the cell may take: with heavy loss, a handshake may take longer than the default allows.
-      ...(options.link === undefined ? {} : { handshakeTimeout: 0 }),
-    },
-    ...(options.longChain === undefined ? {} : { identity: cell.identity.longChain.identity }),
-  });
-  const verdict = await measured(options, server.port, cell, (port, paths) =>
-    peer.client!.download(
-      {
-        port,
-        paths,
-        protocol: options.protocol,
-        ...(options.cipher === undefined ? {} : { cipher: options.cipher }),
-        ...(options.keyUpdate === undefined ? {} : { keyUpdate: options.keyUpdate }),
-        ...(version2 === undefined ? {} : { version2 }),
-        ...(moves === undefined ? {} : { moves }),
-        ...(options.resume === undefined ? {} : { resume: options.resume }),
-      },
-      cell,
-    ),
-  );
-  if (options.group !== undefined && server.seen.group !== options.group) {
-    throw new Error(`the key exchange was ${server.seen.group} instead of ${options.group}`);
+const request = (
+  options: DownloadCase,
+  { features }: ClientRole,
+  port: number,
+  paths: readonly string[],
+): Download => ({
+  port,
+  paths,
+  protocol: options.protocol,
+  ...(options.version2 === undefined ? {} : { version2: options.version2 }),
+  ...(options.moves === undefined ? {} : { moves: options.moves }),
+  ...(options.resume === undefined ? {} : { resume: options.resume }),
+  ...(options.isLossy === undefined ? {} : { isLossy: options.isLossy }),
+  ...(options.cipher !== undefined && features.has("chacha20") ? { cipher: options.cipher } : {}),
+  ...(options.keyUpdate !== undefined && features.has("key-update") ? { keyUpdate: options.keyUpdate } : {}),
+});
+
+function checkSeen({ group, resume }: DownloadCase, seen: SeenClients): void {
+  if (group !== undefined && seen.group !== group) {
+    throw new Error(`the key exchange was ${seen.group} instead of ${group}`);
   }
-  if (options.resume !== undefined && !server.seen.resumed) throw new Error("no connection resumed a session");
-  if (options.resume === "early" && !server.seen.early) throw new Error("no request came in 0-RTT data");
-  return verdict;
-}
-
-async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder): Promise<string> {
-  const { certFile, keyFile } = options.longChain === undefined ? cell.identity : cell.identity.longChain;
-  await using server = await peer.server!.start(
-    {
-      certFile,
-      keyFile,
-      ...(options.retry === undefined ? {} : { retry: options.retry }),
-      ...(options.cipher === undefined ? {} : { cipher: options.cipher }),
-      ...(options.version2 === "by upgrade" ? { prefersVersion2: true } : {}),
-    },
-    cell,
-  );
-  // Awaited here: the server ends with this function.
-  return await measured(options, server.port, cell, async (port, paths) => {
-    const downloaded = await ownDownload(
-      {
-        port,
-        paths,
-        protocol: options.protocol,
-        ...(options.version2 === "from the start" ? { quic: { version: "v2" } } : {}),
-        moves: options.moves !== undefined,
-        resume: options.resume,
-      },
-      cell,
-    );
-    if (options.version2 !== undefined && downloaded.remark !== "version 2") {
-      throw new Error(`the connection used ${downloaded.remark}`);
-    }
-    return downloaded;
-  });
+  if (resume !== undefined && !seen.resumed) throw new Error("no connection resumed a session");
+  if (resume === "early" && !seen.early) throw new Error("no request came in 0-RTT data");
 }
 
 /** As many connections at a time, if each file has one. */
@@ -138,6 +134,7 @@ const PARALLEL = 10;
 /** Downloads all files, over the case's link if it has one, and checks everything that both show. */
 async function measured(
   options: DownloadCase,
+  role: Role,
   serverPort: number,
   cell: CellFolder,
   download: (port: number, paths: readonly string[]) => Promise<Downloaded>,
@@ -157,7 +154,7 @@ async function measured(
   const connections = options.connects === undefined ? 1 : paths.length;
   const bytes = paths.reduce((sum, path) => sum + statSync(join(cell.site.directory, path)).size, 0);
   if (wire.handshakes !== connections) throw new Error(`${wire.handshakes} handshakes instead of ${connections}`);
-  const remark = options.check?.({ wire, relay, connections, bytes });
+  const remark = options.check?.({ role, wire, relay, connections, bytes });
   const seen = [downloaded.remark, remark].filter((each) => each !== undefined).join(", ");
   return checkDownload(options, paths, { ...downloaded, remark: seen }, performance.now() - started, cell);
 }

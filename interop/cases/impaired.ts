@@ -62,8 +62,11 @@ const amplificationLimit = impaired({
   paths: (site) => [site.kib[5]],
   longChain: true,
   link: { ...link(), up: { ...link().up, dropList: [[2, 7]] } },
-  check: ({ wire }) => {
-    if (wire.amplification > 3) throw new Error(`the server sent ${wire.amplification.toFixed(2)} times what it got`);
+  check: ({ role, wire }) => {
+    // The public runner allows a peer one datagram more: some send one if any of it fits.
+    const allowed = role === "server" ? 3 : 4;
+    if (wire.amplification > allowed)
+      throw new Error(`the server sent ${wire.amplification.toFixed(2)} times what it got`);
     return `at most ${wire.amplification.toFixed(2)} times what it got`;
   },
 });
@@ -72,6 +75,7 @@ const handshakeLoss = impaired({
   name: "handshakeloss",
   paths: (site) => site.items.slice(0, CONNECTIONS),
   connects: "for each",
+  isLossy: true,
   link: link({ loss: 0.3, maxLossBurst: 3 }),
   check: lost,
 });
@@ -87,6 +91,7 @@ const handshakeCorruption = impaired({
   name: "handshakecorruption",
   paths: (site) => site.items.slice(0, CONNECTIONS),
   connects: "for each",
+  isLossy: true,
   link: link({ corruption: 0.3, maxCorruptionBurst: 3 }),
 });
 

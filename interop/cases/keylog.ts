@@ -15,8 +15,9 @@ const FRAMES = { DATA: 0, HEADERS: 1, SETTINGS: 4 } as const;
 export const keylog: Case = {
   name: "keylog",
   roles: ["server", "client"],
-  unsupported: (peer) => (peer.reader === undefined ? "the peer does not read captures" : undefined),
-  async run(peer, role, cell) {
+  isOursOnly: true,
+  unsupported: ({ peer }) => (peer.reader === undefined ? "the peer does not read captures" : undefined),
+  async run({ peer, role }, cell) {
     const keys = join(cell.directory, "keys");
     const capture = join(cell.directory, "capture.pcap");
     const port = await record(role, capture, (line) => appendFileSync(keys, `${line}\n`, { mode: 0o600 }), cell);

@@ -6,8 +6,9 @@ import { startOwnServer } from "../own-server.ts";
 export const page: Case = {
   name: "page",
   roles: ["server"],
-  unsupported: (peer) => (peer.client?.loadPage === undefined ? "the peer is not a browser" : undefined),
-  async run(peer, _role, cell) {
+  isOursOnly: true,
+  unsupported: ({ peer }) => (peer.client?.loadPage === undefined ? "the peer is not a browser" : undefined),
+  async run({ peer }, cell) {
     await using server = await startOwnServer(cell);
     const protocols = await peer.client!.loadPage!(server.port, cell);
     const expected = 1 + cell.site.subresources;

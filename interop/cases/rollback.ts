@@ -9,8 +9,9 @@ const VISITS_TO_LEARN = 30;
 export const rollback: Case = {
   name: "rollback",
   roles: ["server"],
-  unsupported: (peer) => (peer.client?.browse === undefined ? "the peer is no browser" : undefined),
-  async run(peer, _role, cell) {
+  isOursOnly: true,
+  unsupported: ({ peer }) => (peer.client?.browse === undefined ? "the peer is no browser" : undefined),
+  async run({ peer }, cell) {
     const before = await startOwnServer(cell);
     const { page } = cell.site;
     let learned = "";

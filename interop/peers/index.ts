@@ -4,10 +4,22 @@ import type { PeerEntry } from "../peer.ts";
 import { caddy } from "./caddy.ts";
 import { chromium } from "./chromium.ts";
 import { curl } from "./curl.ts";
+import { nagare } from "./nagare.ts";
 import { nginx } from "./nginx.ts";
 import { newNgtcp2, ngtcp2 } from "./ngtcp2.ts";
 import { quicGo } from "./quic-go.ts";
 import { quinn } from "./quinn.ts";
 import { tshark } from "./tshark.ts";
 
-export const PEERS: readonly PeerEntry[] = [chromium, curl, ngtcp2, newNgtcp2, caddy, quicGo, quinn, nginx, tshark];
+export const PEERS: readonly PeerEntry[] = [
+  nagare,
+  chromium,
+  curl,
+  ngtcp2,
+  newNgtcp2,
+  caddy,
+  quicGo,
+  quinn,
+  nginx,
+  tshark,
+];

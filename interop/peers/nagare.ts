@@ -1,0 +1,52 @@
+/** Ourselves, with default settings: the usual side of the matrix, and its own peer. */
+
+import { readFileSync } from "node:fs";
+import { loadIdentityFiles } from "../../src/host/certificates/identity.ts";
+import { ownDownload } from "../own-client.ts";
+import { startOwnServer } from "../own-server.ts";
+import type { ClientRole, Feature, Peer, PeerEntry, ServerRole } from "../peer.ts";
+
+const client: ClientRole = {
+  features: new Set<Feature>(["early-data", "h2", "http/1.1", "migration", "resumption", "retry", "version-2"]),
+  download: ownDownload,
+};
+
+const server: ServerRole = {
+  features: new Set<Feature>([
+    "certificates",
+    "early-data",
+    "h2",
+    "http/1.1",
+    "migration",
+    "rebinding",
+    "resumption",
+    "retry",
+    "version-2",
+  ]),
+  async start({ retry, prefersVersion2, isLossy, ...files }, cell) {
+    return await startOwnServer(cell, {
+      // An expired one is a case of its own.
+      identity: await loadIdentityFiles(files, { ignoreValidity: true }),
+      retry: retry === true,
+      quic: {
+        ...(prefersVersion2 === true ? { versions: ["v2", "v1"] } : {}),
+        ...(isLossy === true ? { handshakeTimeout: 0 } : {}),
+      },
+    });
+  },
+};
+
+/** From dist-tools/interop/peers. */
+const manifest = new URL("../../../package.json", import.meta.url);
+
+export const ourselves = (): Peer => ({
+  version: (JSON.parse(readFileSync(manifest, "utf8")) as { readonly version: string }).version,
+  client,
+  server,
+});
+
+export const nagare: PeerEntry = {
+  name: "nagare",
+  roles: ["server", "client"],
+  install: async () => ourselves(),
+};
