@@ -17,10 +17,15 @@ export interface OwnDownload {
   /** Moves the connection to another port, and to 127.0.0.2, during the download. */
   readonly moves?: boolean;
   readonly resume?: Resumption | undefined;
+  /** Never tries another connection beside one that is silent: cases of the public runner count handshakes. */
+  readonly isSingle?: boolean;
 }
 
 export async function ownDownload(request: OwnDownload, cell: CellFolder): Promise<Downloaded> {
-  if (request.resume === undefined) return (await download(request, cell, undefined)).downloaded;
+  if (request.resume === undefined) {
+    const single = request.isSingle === true ? singleConnector(request.quic) : undefined;
+    return (await download(request, cell, single)).downloaded;
+  }
   // The two clients share their sessions.
   const http3 = createHttp3Connector(undefined, request.quic);
   await download(request, cell, http3);
@@ -29,6 +34,19 @@ export async function ownDownload(request: OwnDownload, cell: CellFolder): Promi
   const early = details["early data"] === "accepted";
   if (request.resume === "early" && !early) throw new Error("the early data was not accepted");
   return { ...downloaded, remark: early ? "0-RTT accepted" : "session resumed" };
+}
+
+function singleConnector(quic: QuicClientOptions | undefined): Http3Connector {
+  const connector = createHttp3Connector(undefined, quic);
+  let isUsed = false;
+  return {
+    ...connector,
+    connect: async (origin, options) => {
+      if (isUsed) throw new Error("there is one connection already");
+      isUsed = true;
+      return connector.connect(origin, options);
+    },
+  };
 }
 
 async function download(request: OwnDownload, cell: CellFolder, http3: Http3Connector | undefined) {

@@ -1,5 +1,6 @@
 /** Runs the cells of the matrix one after another. */
 
+import { setMaxListeners } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,6 +73,7 @@ async function runCell(
   if (reason !== undefined) return { result: "unsupported", detail: reason };
   const directory = await mkdtemp(join(shared.directory, "cell-"));
   const signal = AbortSignal.timeout(timeout);
+  setMaxListeners(0, signal);
   try {
     const detail = await Promise.race([each.run(peer, role, { ...shared, directory, signal }), rejectedBy(signal)]);
     return { result: "pass", detail };

@@ -40,8 +40,9 @@ export interface DownloadCase {
 
 export type Link = Pick<UdpRelayOptions, "up" | "down" | "rebinding">;
 
-/** What the link has seen. */
+/** What the link has seen; `role` is ours. */
 export interface Seen {
+  readonly role: Role;
   readonly wire: Wire;
   readonly relay: UdpRelay;
   readonly connections: number;
@@ -77,7 +78,7 @@ async function runOwnServer(options: DownloadCase, peer: Peer, cell: CellFolder)
     },
     ...(options.longChain === undefined ? {} : { identity: cell.identity.longChain.identity }),
   });
-  const verdict = await measured(options, server.port, cell, (port, paths) =>
+  const verdict = await measured(options, "server", server.port, cell, (port, paths) =>
     peer.client!.download(
       {
         port,
@@ -112,7 +113,7 @@ async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder)
     },
     cell,
   );
-  return await measured(options, server.port, cell, async (port, paths) => {
+  return await measured(options, "client", server.port, cell, async (port, paths) => {
     const downloaded = await ownDownload(
       {
         port,
@@ -121,6 +122,7 @@ async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder)
         ...(options.version2 === "from the start" ? { quic: { version: "v2" } } : {}),
         moves: options.moves !== undefined,
         resume: options.resume,
+        isSingle: options.link !== undefined,
       },
       cell,
     );
@@ -137,6 +139,7 @@ const PARALLEL = 10;
 /** Downloads all files, over the case's link if it has one, and checks everything that both show. */
 async function measured(
   options: DownloadCase,
+  role: Role,
   serverPort: number,
   cell: CellFolder,
   download: (port: number, paths: readonly string[]) => Promise<Downloaded>,
@@ -156,7 +159,7 @@ async function measured(
   const connections = options.connects === undefined ? 1 : paths.length;
   const bytes = paths.reduce((sum, path) => sum + statSync(join(cell.site.directory, path)).size, 0);
   if (wire.handshakes !== connections) throw new Error(`${wire.handshakes} handshakes instead of ${connections}`);
-  const remark = options.check?.({ wire, relay, connections, bytes });
+  const remark = options.check?.({ role, wire, relay, connections, bytes });
   const seen = [downloaded.remark, remark].filter((each) => each !== undefined).join(", ");
   return checkDownload(options, paths, { ...downloaded, remark: seen }, performance.now() - started, cell);
 }

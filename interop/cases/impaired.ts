@@ -62,8 +62,10 @@ const amplificationLimit = impaired({
   paths: (site) => [site.kib[5]],
   longChain: true,
   link: { ...link(), up: { ...link().up, dropList: [[2, 7]] } },
-  check: ({ wire }) => {
-    if (wire.amplification > 3) throw new Error(`the server sent ${wire.amplification.toFixed(2)} times what it got`);
+  check: ({ role, wire }) => {
+    // The runner allows a peer one datagram more: some begin one that does not fit any more.
+    if (wire.amplification > 3 && (role === "server" || wire.amplification >= 4))
+      throw new Error(`the server sent ${wire.amplification.toFixed(2)} times what it got`);
     return `at most ${wire.amplification.toFixed(2)} times what it got`;
   },
 });

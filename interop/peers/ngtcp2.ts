@@ -91,7 +91,13 @@ const clientRole = (command: readonly string[], features: ReadonlySet<Feature>):
           ...(request.moves === undefined ? [] : ["--change-local-addr=2ms"]),
           // A client that only receives would be unreachable at its new address, so the request follows the change.
           ...(request.moves === "behind a NAT" ? ["--nat-rebinding", "--delay-stream=100ms"] : []),
-          ...["--exit-on-all-streams-close", "--timeout=30s", `--sni=${HOST}`, `--download=${cell.directory}`],
+          ...[
+            "--exit-on-all-streams-close",
+            "--timeout=30s",
+            "--handshake-timeout=180s",
+            `--sni=${HOST}`,
+            `--download=${cell.directory}`,
+          ],
           ...["127.0.0.1", `${request.port}`, ...urls],
         ],
         { signal: cell.signal },
