@@ -208,6 +208,27 @@ describe("a silent server", () => {
     expect(await slow.text()).toBe("first second");
   });
 
+  test("that falls silent again is not given up because of a connection that worked before", async () => {
+    let finish = () => {};
+    const life = await serveLife(0, {
+      onExchange: (exchange) => {
+        exchange.respond(200, [], {});
+        exchange.write(new TextEncoder().encode("first "));
+        finish = () => exchange.end(new TextEncoder().encode("second"));
+      },
+    });
+    const { client, dials } = open();
+    const slow = await client.fetch(urlOf(life));
+    for (const count of [2, 3]) {
+      const wake = life.sleep();
+      await vi.waitUntil(() => dials() === count, { timeout: 10_000 });
+      wake();
+      await vi.waitUntil(() => client.connections().length === count, { timeout: 10_000 });
+    }
+    finish();
+    expect(await slow.text()).toBe("first second");
+  });
+
   test("that never responds fails its requests with the error of the second connection", async () => {
     const life = await serveLife(0, { onExchange: never });
     const { client, dials } = open({ connectTimeout: 300 });

@@ -23,9 +23,6 @@ interface Race {
   isOn: boolean;
 }
 
-/** Silence after which a session is superseded by one that existed before, which does not prove that the network works. */
-const LONG_SILENCE = 4;
-
 export class Origin {
   readonly dialer: Dialer;
   readonly #alternatives: Alternatives;
@@ -131,7 +128,6 @@ export class Origin {
     this.#considerRaces();
     this.#choice.review(this.#standing(), this.#clock.now());
     this.#runCommands();
-    if (this.#isRacing && this.#choice.connecting === 0) this.#supersede(LONG_SILENCE);
   }
 
   /** If another connection succeeds while this one is silent, the server has restarted or the path is blocked. */
@@ -153,9 +149,9 @@ export class Origin {
     for (const race of this.#races.values()) race.isOn = false;
   }
 
-  /** Gives sessions that have been silent at least this long a last probe. */
-  #supersede(silence: number): void {
-    for (const session of this.#sessions) if ((session.silence ?? 0) >= silence) session.supersede?.();
+  /** Gives silent sessions a last probe. */
+  #supersede(): void {
+    for (const session of this.#sessions) if ((session.silence ?? 0) > 0) session.supersede?.();
   }
 
   #pick(): Session | undefined {
@@ -169,7 +165,9 @@ export class Origin {
   }
 
   #standing(): Standing {
-    const standing = { waiting: this.#waiting.length + (this.#isRacing ? 1 : 0), http3: 0, http2: 0, http1: 0 };
+    const standing = { waiting: this.#waiting.length, http3: 0, http2: 0, http1: 0 };
+    // An older connection does not show that the server can be reached now, so a race needs another.
+    if (standing.waiting === 0 && this.#isRacing) return { ...standing, waiting: 1 };
     for (const session of this.#sessions) {
       if (!session.usable || (session.silence ?? 0) > 0) continue;
       if (session.protocol === "h3") standing.http3 += 1;
@@ -254,7 +252,7 @@ export class Origin {
 
   #add(session: Session): void {
     this.#endRaces();
-    this.#supersede(1);
+    this.#supersede();
     this.#sessions.add(session);
     const gone = session.closed.then(() => {
       this.#sessions.delete(session);
