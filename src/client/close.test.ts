@@ -54,13 +54,18 @@ test("close() refuses an invalid timeout", async () => {
 });
 
 /** A port that was just free for TCP and UDP. */
+/**
+ * A port where nothing listens. Until the test ends, a connected socket keeps its UDP half from others: the kernel refuses
+ * datagrams that are not from that socket's peer, which is the socket itself.
+ */
 async function closedPort(): Promise<number> {
   const tcp = createServer();
   await new Promise<void>((resolve) => tcp.listen(0, "127.0.0.1", resolve));
   const { port } = tcp.address() as { port: number };
   const udp = createSocket("udp4");
   await new Promise<void>((resolve) => udp.bind(port, "127.0.0.1", resolve));
-  await new Promise<void>((resolve) => udp.close(resolve));
+  closers.push(() => new Promise<void>((resolve) => udp.close(resolve)));
+  await new Promise<void>((resolve) => udp.connect(port, "127.0.0.1", resolve));
   await new Promise((resolve) => tcp.close(resolve));
   return port;
 }
