@@ -1,0 +1,11 @@
+/** The compared sets of rules: ours with each controller, and the reference. */
+
+import type { Column } from "../experiment.ts";
+import { downloadClassically } from "../classic-download.ts";
+import { type DownloadFigures, type DownloadOptions, isClassic, type Recovery } from "../download.ts";
+import { downloadOverQuic } from "../quic-download.ts";
+
+export const RECOVERY: Column = { title: "recovery" };
+
+export const download = (recovery: Recovery, options: DownloadOptions): DownloadFigures =>
+  isClassic(recovery) ? downloadClassically(recovery, options) : downloadOverQuic(recovery, options);
