@@ -14,6 +14,8 @@ export interface Column {
   readonly unit?: string;
   /** Decimal places of numbers in tables; 0 by default. */
   readonly digits?: number;
+  /** Names of values that are keys. */
+  readonly labels?: Readonly<Record<string, string>>;
 }
 
 export interface FigureColumn extends Column {
@@ -29,11 +31,19 @@ export interface Run {
   readonly engine: CryptoEngine;
 }
 
-/** A line plot over the rows of a part. */
+export type ScaleName = "linear" | "log" | "sqrt";
+
+export interface Axis {
+  readonly column: string;
+  /** Linear by default. */
+  readonly scale?: ScaleName;
+}
+
+/** A line plot over the rows of a part. The values of x are its ticks. */
 export interface PlotSpec {
   readonly title: string;
-  readonly x: { readonly column: string; readonly scale?: "linear" | "log" };
-  readonly y: { readonly column: string; readonly scale?: "linear" | "log" };
+  readonly x: Axis;
+  readonly y: Axis;
   /** The column whose values become lines. */
   readonly series: string;
   /** The column whose values become panels side by side. */

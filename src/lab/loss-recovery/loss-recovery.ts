@@ -2,6 +2,7 @@
 
 import type { Experiment } from "../experiment.ts";
 import { CLAIMS } from "./claims.ts";
+import { periodicLoss } from "./periodic-loss.ts";
 import { randomLoss } from "./random-loss.ts";
 import { reordering } from "./reordering.ts";
 import { slowStart } from "./slow-start.ts";
@@ -12,6 +13,6 @@ export const lossRecovery: Experiment = {
   title: "Loss recovery and congestion control",
   summary: "downloads with loss and reordering: NewReno, CUBIC, BBR and TCP's classic rules",
   takes: "2 min",
-  parts: [randomLoss, tailLoss, slowStart, reordering],
+  parts: [randomLoss, periodicLoss, tailLoss, slowStart, reordering],
   claims: CLAIMS,
 };

@@ -1,9 +1,9 @@
 /** A long download over a path that reorders packets and loses none. */
 
 import { millis, seconds } from "../../base/time.ts";
-import { ON_WIRE } from "../download.ts";
 import { part } from "../experiment.ts";
 import { megabits, product } from "../figures.ts";
+import { ON_WIRE } from "./download.ts";
 import { download, RECOVERY } from "./rules.ts";
 
 const RATE = 10e6;

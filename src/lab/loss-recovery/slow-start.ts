@@ -3,7 +3,7 @@
 import { millis, seconds, toMillis } from "../../base/time.ts";
 import { part } from "../experiment.ts";
 import { product } from "../figures.ts";
-import { ON_WIRE } from "../download.ts";
+import { ON_WIRE } from "./download.ts";
 import { download, RECOVERY } from "./rules.ts";
 
 const RATE = 20e6;

@@ -1,9 +1,9 @@
 /** The same download with the reference recovery. */
 
-import { type Instant, millis, seconds } from "../base/time.ts";
-import { host } from "../sim/index.ts";
+import { type Instant, millis, seconds } from "../../base/time.ts";
+import { host } from "../../sim/index.ts";
+import { ClassicReceiver, ClassicSender, SEGMENT } from "./classic-tcp.ts";
 import { CLIENT, type DownloadFigures, type DownloadOptions, emptyFigures, observe, SERVER } from "./download.ts";
-import { ClassicReceiver, ClassicSender, SEGMENT } from "./reference/classic.ts";
 
 /** RFC 6298 §2.4, and what Linux does. */
 export const MINIMUM_RTO = { classic: seconds(1), "classic-200ms": millis(200) } as const;
@@ -22,8 +22,7 @@ export function downloadClassically(rules: keyof typeof MINIMUM_RTO, options: Do
   const onSenderTurn = (): void => {
     if (figures.slowStartExit !== undefined) return;
     figures.overflowsInSlowStart = figures.overflows;
-    if (sender.slowStartThreshold < Number.POSITIVE_INFINITY)
-      figures.slowStartExit = sender.congestionWindow * SEGMENT;
+    if (sender.slowStartThreshold < Number.POSITIVE_INFINITY) figures.slowStartExit = sender.congestionWindow * SEGMENT;
   };
   observe(
     options,

@@ -1,11 +1,19 @@
 /** A download over QUIC, with the client and the server of this stack. */
 
-import { type Instant, type Micros, millis } from "../base/time.ts";
-import type { CongestionControl } from "../congestion/index.ts";
-import { type Connection, connectionConfig, Endpoint, type EndpointEvent, type QuicTrace } from "../quic/index.ts";
-import { host, SeededRng, simulatedIdentity } from "../sim/index.ts";
-import { createTlsClient, createTlsServer } from "../tls/index.ts";
-import { CLIENT, DATAGRAM_SIZE, type DownloadFigures, type DownloadOptions, emptyFigures, observe, SERVER } from "./download.ts";
+import { type Instant, type Micros, millis } from "../../base/time.ts";
+import type { CongestionControl } from "../../congestion/index.ts";
+import { type Connection, connectionConfig, Endpoint, type EndpointEvent, type QuicTrace } from "../../quic/index.ts";
+import { host, SeededRng, simulatedIdentity } from "../../sim/index.ts";
+import { createTlsClient, createTlsServer } from "../../tls/index.ts";
+import {
+  CLIENT,
+  DATAGRAM_SIZE,
+  type DownloadFigures,
+  type DownloadOptions,
+  emptyFigures,
+  observe,
+  SERVER,
+} from "./download.ts";
 
 const CHUNK = new Uint8Array(64 * 1024);
 /** Flow control must never be the limit. */

@@ -1,10 +1,10 @@
 /** A download over one simulated link, and what an observer of it counts. */
 
-import type { SocketAddress } from "../base/datagrams.ts";
-import type { Instant, Micros } from "../base/time.ts";
-import type { CongestionControl } from "../congestion/index.ts";
-import { type LinkOptions, link, type NodeElement, SimulatedNetwork } from "../sim/index.ts";
-import type { Run } from "./experiment.ts";
+import type { SocketAddress } from "../../base/datagrams.ts";
+import type { Instant, Micros } from "../../base/time.ts";
+import type { CongestionControl } from "../../congestion/index.ts";
+import { type LinkOptions, link, type NodeElement, SimulatedNetwork } from "../../sim/index.ts";
+import type { Run } from "../experiment.ts";
 
 export const CLIENT: SocketAddress = { family: 4, host: "10.0.0.1", port: 50_000 };
 export const SERVER: SocketAddress = { family: 4, host: "10.0.0.2", port: 443 };
@@ -14,7 +14,7 @@ export const DATAGRAM_SIZE = 1_200;
 export const ON_WIRE = DATAGRAM_SIZE + 28;
 const MAX_EVENTS = 20_000_000;
 
-/** Ours are the controllers by their names, under RFC 9002. The others are the rules of reference/classic.ts. */
+/** Ours are the controllers by their names, under RFC 9002. The others are the rules of classic-tcp.ts. */
 export const RECOVERIES = ["newreno", "cubic", "bbr", "classic", "classic-200ms"] as const;
 export type Recovery = (typeof RECOVERIES)[number];
 
