@@ -38,6 +38,7 @@ ${EXIT_CODES}
 
   lab
     .command("list")
+    .allowExcessArguments(false)
     .summary("list the experiments")
     .description("List the experiments.")
     .addOption(new Option("--json", "print one JSON object per experiment"))
@@ -49,6 +50,7 @@ ${EXIT_CODES}
 
   lab
     .command("run")
+    .allowExcessArguments(false)
     .summary("run an experiment, and judge its claims")
     .description("Run an experiment, print its figures, and judge the claims.")
     .argument("<name>", "the experiment, as in nagare lab list")
@@ -74,6 +76,7 @@ ${EXIT_CODES}
 
   lab
     .command("report")
+    .allowExcessArguments(false)
     .summary("run all experiments, and write a page about them")
     .description("Run all experiments, and write index.html and each result as JSON, text and SVG into a folder.")
     .argument("<folder>", "the folder to write to; it is created if it does not exist")

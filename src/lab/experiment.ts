@@ -39,8 +39,12 @@ export interface Axis {
   readonly scale?: ScaleName;
 }
 
-/** A line plot over the rows of a part. The values of x are its ticks. */
-export interface PlotSpec {
+/** A plot over the rows of a part. */
+export type PlotSpec = LineSpec | BarSpec;
+
+/** Lines. The values of x are its ticks. */
+export interface LineSpec {
+  readonly kind: "lines";
   readonly title: string;
   readonly x: Axis;
   readonly y: Axis;
@@ -50,6 +54,18 @@ export interface PlotSpec {
   readonly panels?: string;
   /** Curves of a formula, beside the measured ones. */
   readonly laws?: readonly Law[];
+}
+
+/** Horizontal bars. */
+export interface BarSpec {
+  readonly kind: "bars";
+  readonly title: string;
+  /** The column of their names. */
+  readonly category: string;
+  /** The column of their lengths. */
+  readonly value: string;
+  /** The rows to show. */
+  readonly where: Values;
 }
 
 export interface Law {

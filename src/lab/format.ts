@@ -1,6 +1,6 @@
 /** Values of rows as text: with the column's digits, labels and units. */
 
-import type { Column, FigureColumn, Row } from "./experiment.ts";
+import type { Column, FigureColumn, Part, Row } from "./experiment.ts";
 
 export const MISSING = "–";
 
@@ -20,3 +20,10 @@ export function formatCell(name: string, column: FigureColumn, row: Row): string
 
 /** The title with the unit, as on axes. */
 export const formatTitle = ({ title, unit }: Column): string => (unit === undefined ? title : `${title} (${unit})`);
+
+/** The set-up, and what the figures of several runs are. */
+export function describeSetup({ setup, repetitions, figures }: Part): string {
+  if (repetitions === 1) return setup;
+  const hasSpread = Object.values(figures).some(({ spread }) => spread === true);
+  return `${setup} Figures are means of ${repetitions} runs${hasSpread ? ", with the lowest and the highest in brackets" : ""}.`;
+}

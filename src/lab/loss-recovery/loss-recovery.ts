@@ -12,7 +12,7 @@ export const lossRecovery: Experiment = {
   name: "loss-recovery",
   title: "Loss recovery and congestion control",
   summary: "downloads with loss and reordering: NewReno, CUBIC, BBR and TCP's classic rules",
-  takes: "2 min",
+  takes: "1 min",
   parts: [randomLoss, periodicLoss, tailLoss, slowStart, reordering],
   claims: CLAIMS,
 };

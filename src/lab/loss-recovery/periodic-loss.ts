@@ -52,6 +52,7 @@ export const periodicLoss = part({
   },
   plots: [
     {
+      kind: "lines",
       title: "Average window against periodic loss",
       x: { column: "period", scale: "log" },
       y: { column: "window", scale: "log" },

@@ -69,6 +69,7 @@ export const randomLoss = part({
   },
   plots: [
     {
+      kind: "lines",
       title: "Goodput against random loss",
       x: { column: "loss", scale: "sqrt" },
       y: { column: "goodput", scale: "log" },

@@ -49,6 +49,7 @@ export const reordering = part({
   },
   plots: [
     {
+      kind: "lines",
       title: "Goodput against reordering",
       x: { column: "held" },
       y: { column: "goodput" },

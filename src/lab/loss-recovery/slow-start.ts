@@ -48,12 +48,14 @@ export const slowStart = part({
   },
   plots: [
     {
+      kind: "lines",
       title: "Packets that the queue had no room for",
       x: { column: "queue" },
       y: { column: "droppedInAll" },
       series: "recovery",
     },
     {
+      kind: "lines",
       title: "Longest queueing delay",
       x: { column: "queue" },
       y: { column: "queueing" },

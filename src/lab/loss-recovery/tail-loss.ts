@@ -43,6 +43,7 @@ export const tailLoss = part({
   },
   plots: [
     {
+      kind: "lines",
       title: "Delay by the loss of the last packet",
       x: { column: "rtt" },
       y: { column: "delay", scale: "log" },

@@ -1,7 +1,9 @@
 /** Plots as SVG files. */
 
 import type { Experiment, Part, PlotSpec, Row } from "../experiment.ts";
-import { type Drawing, drawPlot, PLOT_WIDTH } from "./line-plot.ts";
+import { drawBars } from "./bar-plot.ts";
+import { type Drawing, PLOT_WIDTH } from "./drawing.ts";
+import { drawLines } from "./line-plot.ts";
 import { element } from "./svg.ts";
 
 /** Pixels between plots. */
@@ -33,7 +35,7 @@ function svgDocument(title: string, drawings: readonly Drawing[]): string {
     height,
     viewBox: `0 0 ${PLOT_WIDTH} ${height}`,
     role: "img",
-    "font-family": "system-ui, 'DejaVu Sans', sans-serif",
+    "font-family": "'DejaVu Sans', Verdana, Arial, sans-serif",
     "font-size": 12,
     fill: "#222222",
   };
@@ -44,3 +46,6 @@ function svgDocument(title: string, drawings: readonly Drawing[]): string {
   ];
   return `${element("svg", attributes, `\n${content.join("\n")}\n`)}\n`;
 }
+
+const drawPlot = (part: Part, spec: PlotSpec, rows: readonly Row[]): Drawing =>
+  spec.kind === "lines" ? drawLines(part, spec, rows) : drawBars(part, spec, rows);

@@ -1,37 +1,24 @@
-/** Draws a plot of a part: panels side by side, a line with markers for each series, dashed curves for laws. */
+/** Draws lines: panels side by side, a line with markers for each series, dashed curves for laws. */
 
-import type { Column, FigureColumn, Law, Part, PlotSpec, Row } from "../experiment.ts";
+import type { Column, FigureColumn, Law, LineSpec, Part, Row } from "../experiment.ts";
 import { formatTitle, formatValue } from "../format.ts";
+import { AXIS, CHARACTER, COLORS, type Drawing, drawTitle, GRID, PLOT_WIDTH, RIGHT } from "./drawing.ts";
 import { niceScale, type Scale, scaleOf } from "./scale.ts";
 import { element, line, text } from "./svg.ts";
 
-/** Pixels. */
-export const PLOT_WIDTH = 860;
 const LEFT = 64;
-const RIGHT = 16;
 const GAP = 28;
 const PANEL_HEIGHT = 250;
 const BELOW = 48;
-const TITLE_AT = 22;
 const LEGEND_AT = 46;
 const LEGEND_LINE = 18;
-/** Width of one character of a legend, roughly. */
-const CHARACTER = 6.6;
 /** Samples of a law in each panel. */
 const SAMPLES = 80;
 /** Ticks on x that are nearer to each other have one label. */
 const MIN_TICK_DISTANCE = 20;
 
-/** Distinguishable with any color vision (Okabe and Ito). */
-const COLORS = ["#0072b2", "#d55e00", "#009e73", "#aa4499", "#222222", "#56b4e9"];
 const LAW_COLORS = ["#555555", "#999999"];
 const DASHES = ["6 4", "2 3"];
-
-export interface Drawing {
-  readonly height: number;
-  /** The content of an SVG element of PLOT_WIDTH × height. */
-  readonly content: string;
-}
 
 interface Series {
   readonly key: Row[string];
@@ -40,7 +27,7 @@ interface Series {
   readonly marker: number;
 }
 
-export function drawPlot(part: Part, spec: PlotSpec, all: readonly Row[]): Drawing {
+export function drawLines(part: Part, spec: LineSpec, all: readonly Row[]): Drawing {
   const columns = { ...part.parameters, ...part.figures };
   const rows = all.filter((row) => row.part === part.name);
   const series = seriesOf(columns[spec.series]!, spec.series, rows);
@@ -67,7 +54,7 @@ export function drawPlot(part: Part, spec: PlotSpec, all: readonly Row[]): Drawi
   return {
     height: top + PANEL_HEIGHT + BELOW,
     content: [
-      text({ x: LEFT, y: TITLE_AT, "font-size": 15, "font-weight": "bold" }, spec.title),
+      drawTitle(spec.title, LEFT),
       legend.content,
       yTitle(formatTitle(columns[spec.y.column]!), top + PANEL_HEIGHT / 2),
       ...areas.map((area, i) =>
@@ -99,7 +86,7 @@ const distinct = (rows: readonly Row[], column: string): readonly Row[string][] 
   ...new Set(rows.map((row) => row[column]!)),
 ];
 
-const rowsOfPanel = (rows: readonly Row[], { panels }: PlotSpec, panel: Row[string] | undefined): readonly Row[] =>
+const rowsOfPanel = (rows: readonly Row[], { panels }: LineSpec, panel: Row[string] | undefined): readonly Row[] =>
   panels === undefined ? rows : rows.filter((row) => row[panels] === panel);
 
 /** A labelled series has the same color in all plots. */
@@ -142,7 +129,7 @@ const yTitle = (title: string, middle: number): string =>
 
 interface AxesOptions {
   readonly part: Part;
-  readonly spec: PlotSpec;
+  readonly spec: LineSpec;
   readonly xTicks: readonly number[];
   readonly yTicks: readonly number[];
   readonly isFirst: boolean;
@@ -164,14 +151,14 @@ function drawAxes(area: PanelArea, { part, spec, xTicks, yTicks, isFirst }: Axes
             [left, y],
             [right, y],
           ]),
-          stroke: "#dddddd",
+          stroke: GRID,
         }),
         ...(isFirst ? [text({ x: left - 8, y: y + 4, "text-anchor": "end" }, String(tick))] : []),
       ];
     }),
     ...xTicks.flatMap((tick) => {
       const x = area.x(tick)!;
-      const mark = element("path", { d: `M${x} ${bottom}v5`, stroke: "#333333" });
+      const mark = element("path", { d: `M${x} ${bottom}v5`, stroke: AXIS });
       if (x - labelled < MIN_TICK_DISTANCE) return [mark];
       labelled = x;
       return [mark, text({ x, y: bottom + 18, "text-anchor": "middle" }, String(tick))];
@@ -183,7 +170,7 @@ function drawAxes(area: PanelArea, { part, spec, xTicks, yTicks, isFirst }: Axes
         [right, bottom],
       ]),
       fill: "none",
-      stroke: "#333333",
+      stroke: AXIS,
     }),
     text({ x: (left + right) / 2, y: bottom + 38, "text-anchor": "middle" }, formatTitle(xColumn)),
   ].join("");
@@ -197,7 +184,7 @@ function panelTitle(column: Column, panel: Row[string], x: number, y: number): s
 function drawSeries(
   area: PanelArea,
   { key, color, marker }: Series,
-  { series, x, y }: PlotSpec,
+  { series, x, y }: LineSpec,
   columns: Readonly<Record<string, FigureColumn>>,
   rows: readonly Row[],
 ): string {

@@ -30,6 +30,8 @@ export function scaleOf(name: ScaleName, low: number, high: number): Scale {
     high,
     position(value) {
       const at = (apply(value) - from) / (to - from);
+      // An axis of one value has it in the middle.
+      if (from === to) return 0.5;
       return Number.isFinite(at) ? at : undefined;
     },
     valueAt: (position) => invert(from + position * (to - from)),

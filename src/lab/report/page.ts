@@ -1,7 +1,7 @@
 /** A page with the claims, plots and tables of all experiments. It is one file without scripts or requests. */
 
 import type { Claim, Column, Experiment, Part, Result, Row } from "../experiment.ts";
-import { formatCell, formatTitle } from "../format.ts";
+import { describeSetup, formatCell, formatTitle } from "../format.ts";
 import { plotDocument } from "../plot/document.ts";
 import { escapeXml } from "../plot/svg.ts";
 import { STYLE } from "./style.ts";
@@ -62,7 +62,7 @@ function partSection(part: Part, all: readonly Row[]): string {
   const plots = part.plots.map((spec) => `<figure>${plotDocument(part, spec, rows)}</figure>`);
   const columns: Readonly<Record<string, Column>> = { ...part.parameters, ...part.figures };
   return [
-    `<h3>${escapeXml(part.title)}</h3><p>${escapeXml(part.setup)}</p>`,
+    `<h3>${escapeXml(part.title)}</h3><p>${escapeXml(describeSetup(part))}</p>`,
     ...plots,
     `<details><summary>The table (${rows.length} rows)</summary>`,
     table(

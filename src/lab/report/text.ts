@@ -2,7 +2,7 @@
 
 import { wrap } from "../../wire/wrap.ts";
 import type { Claim, Column, Experiment, Part, Result, Row } from "../experiment.ts";
-import { formatCell } from "../format.ts";
+import { describeSetup, formatCell } from "../format.ts";
 
 const WIDTH = 100;
 /** Longer titles of columns continue on the next line. */
@@ -11,7 +11,7 @@ const TITLE_WIDTH = 12;
 export function resultLines(experiment: Experiment, { seed, rows, claims }: Result): string[] {
   return [
     `${experiment.title} (${experiment.name}, seed ${seed})`,
-    ...experiment.parts.flatMap((part) => ["", ...partLines(part, rows)]),
+    ...experiment.parts.flatMap((part) => partLines(part, rows)),
     "",
     "Claims",
     ...claims.flatMap((claim) => ["", ...claimLines(claim)]),
@@ -20,7 +20,15 @@ export function resultLines(experiment: Experiment, { seed, rows, claims }: Resu
 
 function partLines(part: Part, all: readonly Row[]): string[] {
   const rows = all.filter((row) => row.part === part.name);
-  return [part.title, "", ...wrap(part.setup, WIDTH), "", ...tableLines({ ...part.parameters, ...part.figures }, rows)];
+  if (rows.length === 0) return [];
+  return [
+    "",
+    part.title,
+    "",
+    ...wrap(describeSetup(part), WIDTH),
+    "",
+    ...tableLines({ ...part.parameters, ...part.figures }, rows),
+  ];
 }
 
 /** A table whose lines do not depend on other rows, except for the widths of columns. */
