@@ -1,10 +1,9 @@
 // `nagare lab list` and `nagare lab run`.
-import { writeFile } from "node:fs/promises";
 import { EXPERIMENTS, type Experiment, experimentDocument, type Result, resultLines } from "../../lab/index.ts";
 import { EXIT, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { type Io, write } from "../io.ts";
-import { expectWritable, plotFormat } from "./plot-file.ts";
+import { expectWritable, plotFormat, writePlot } from "./plot-file.ts";
 import { renderPng } from "./png.ts";
 import { runInTurns } from "./turns.ts";
 
@@ -38,7 +37,7 @@ export async function runOne(name: string, flags: RunFlags, io: Io): Promise<voi
   const result = await interruptible(io, (signal) => runInTurns(experiment, flags, { io, signal }));
   if (plot !== undefined) {
     const svg = experimentDocument(experiment, result.rows);
-    await writeFile(plot, toPng === undefined ? svg : toPng(svg));
+    await writePlot(plot, toPng === undefined ? svg : toPng(svg));
   }
   const text = flags.json ? JSON.stringify(result) : resultLines(experiment, result).join("\n");
   await write(io.stdout, `${text}\n`);

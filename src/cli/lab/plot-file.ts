@@ -1,5 +1,5 @@
 // The file of --plot, checked before an experiment runs for minutes.
-import { access, constants, stat } from "node:fs/promises";
+import { access, constants, stat, writeFile } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
 
@@ -15,15 +15,21 @@ export function plotFormat(path: string): PlotFormat {
 export async function expectWritable(path: string): Promise<void> {
   const existing = await stat(path).catch(() => undefined);
   if (existing?.isDirectory()) throw notWritable(path, "it is a directory", "name a file");
-  const target = existing === undefined ? dirname(path) : path;
-  try {
-    await access(target, constants.W_OK);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT")
-      throw notWritable(path, "its folder does not exist", "create it, or write elsewhere");
-    const { message, hint } = describe(error);
-    throw notWritable(path, message, hint);
-  }
+  await access(existing === undefined ? dirname(path) : path, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") throw notWritable(path, "its folder does not exist", "create it, or write elsewhere");
+    throw failedToWrite(path, error);
+  });
+}
+
+export async function writePlot(path: string, content: string | Uint8Array): Promise<void> {
+  await writeFile(path, content).catch((error: unknown) => {
+    throw failedToWrite(path, error);
+  });
+}
+
+function failedToWrite(path: string, error: unknown): CliError {
+  const { message, hint } = describe(error);
+  return notWritable(path, message.replace(`${path}: `, ""), hint);
 }
 
 const notWritable = (path: string, reason: string, hint: string | undefined): CliError =>

@@ -1,17 +1,29 @@
 // `nagare lab report`: runs all experiments and writes a page, and each result as JSON, text and SVG.
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { EXPERIMENTS, experimentDocument, type Finding, reportPage, resultLines } from "../../lab/index.ts";
+import {
+  EXPERIMENTS,
+  type Experiment,
+  experimentDocument,
+  type Finding,
+  reportPage,
+  resultLines,
+} from "../../lab/index.ts";
 import { interruptible } from "../interrupt.ts";
 import { type Io, write } from "../io.ts";
 import { failUnlessMet, type ReportFlags } from "./lab.ts";
 import { runInTurns } from "./turns.ts";
 
-export async function writeReport(folder: string, flags: ReportFlags, io: Io): Promise<void> {
+export async function writeReport(
+  folder: string,
+  flags: ReportFlags,
+  io: Io,
+  experiments: readonly Experiment[] = EXPERIMENTS,
+): Promise<void> {
   await mkdir(folder, { recursive: true });
   const findings: Finding[] = [];
   await interruptible(io, async (signal) => {
-    for (const experiment of EXPERIMENTS) {
+    for (const experiment of experiments) {
       const result = await runInTurns(experiment, flags, { io, signal });
       findings.push({ experiment, result });
       for (const [name, content] of resultFiles({ experiment, result })) await writeFile(join(folder, name), content);

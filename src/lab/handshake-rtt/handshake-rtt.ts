@@ -24,7 +24,14 @@ const expected = (
     if (found.length === 0) return undefined;
     const responses = found.map((row) => Number(row.response));
     const isAsNamed = found.every((row) => row.version === version && row.session === session);
-    return { ours: range(responses, 2, "RTT"), met: isAsNamed && responses.every((value) => value === response) };
+    const versions = range(
+      found.map((row) => Number(row.version)),
+      0,
+    );
+    return {
+      ours: `${range(responses, 2, "RTT")} with version ${versions}`,
+      met: isAsNamed && responses.every((value) => value === response),
+    };
   },
 });
 

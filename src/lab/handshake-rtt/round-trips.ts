@@ -13,7 +13,7 @@ const CHAIN = 8_000;
 
 const KINDS = {
   v1: { version: VERSION_1 },
-  v2: { version: VERSION_2 },
+  v2: { version: VERSION_2, clientVersions: [VERSION_2, VERSION_1] },
   compatible: { version: VERSION_1, serverVersions: [VERSION_2, VERSION_1] },
   negotiation: { version: VERSION_1, serverVersions: [VERSION_2] },
   retry: { version: VERSION_1, retry: true },

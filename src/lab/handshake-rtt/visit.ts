@@ -26,8 +26,10 @@ const REFUSING: StrikeRegister = { claim: () => false };
 export interface VisitOptions extends Run {
   /** One way. */
   readonly delay: Micros;
-  /** The version of the client's first flight; it supports both. */
+  /** The version of the client's first flight. */
   readonly version: number;
+  /** The client's versions in its order of preference; by default both, version 1 first. */
+  readonly clientVersions?: readonly number[];
   /** The server's versions; by default both, and the client's order decides. */
   readonly serverVersions?: readonly number[];
   readonly serverGroups?: readonly ["secp256r1"];
@@ -61,7 +63,7 @@ export function visit(options: VisitOptions): VisitFigures {
   const { seed, engine, delay, kept: wanted } = options;
   const rng = new SeededRng(seed);
   const server = createServer(options, rng);
-  const client = new Endpoint({ config: connectionConfig({ engine, rng }) });
+  const client = new Endpoint({ config: connectionConfig({ engine, rng, versions: options.clientVersions }) });
   const kept: Kept = { session: undefined, token: undefined };
   let visits = wanted === undefined ? 1 : 2;
   let startedAt = 0 as Instant;

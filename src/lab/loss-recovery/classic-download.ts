@@ -1,4 +1,4 @@
-/** The same download with the reference recovery. */
+/** The same download with classic TCP's recovery. */
 
 import { type Instant, millis, seconds } from "../../base/time.ts";
 import { host } from "../../sim/index.ts";

@@ -206,7 +206,7 @@ export class ClassicSender implements DatagramMachine<never> {
   }
 }
 
-/** Acknowledges cumulatively: every second segment, after a delay, or at once if one is missing (RFC 5681 §4.2). */
+/** Acknowledges cumulatively: every second segment, one segment after a delay, and at once if any is missing (RFC 5681 §4.2). */
 export class ClassicReceiver implements DatagramMachine<never> {
   onReady: (() => void) | undefined;
   /** The number of segments received in order. */
@@ -215,7 +215,8 @@ export class ClassicReceiver implements DatagramMachine<never> {
   readonly #early = new Set<number>();
   #unacked = 0;
   #ackAt: Instant | undefined;
-  #pendingAcks = 0;
+  /** Acknowledgements to send: what had been received in order. */
+  readonly #acks: number[] = [];
 
   constructor(remote: SocketAddress) {
     this.#remote = remote;
@@ -231,14 +232,21 @@ export class ClassicReceiver implements DatagramMachine<never> {
   }
 
   #onSegment(segment: number, now: Instant): void {
-    if (segment !== this.received || this.#early.size > 0) this.#pendingAcks += 1;
+    const isInOrder = segment === this.received && this.#early.size === 0;
     if (segment > this.received) this.#early.add(segment);
-    if (segment !== this.received) return;
-    this.received += 1;
-    while (this.#early.delete(this.received)) this.received += 1;
+    if (segment === this.received) {
+      this.received += 1;
+      while (this.#early.delete(this.received)) this.received += 1;
+    }
     this.#unacked += 1;
-    if (this.#unacked >= 2 && this.#pendingAcks === 0) this.#pendingAcks = 1;
-    this.#ackAt ??= after(now, DELAYED_ACK);
+    if (!isInOrder || this.#unacked >= 2) this.#acknowledge();
+    else this.#ackAt = after(now, DELAYED_ACK);
+  }
+
+  #acknowledge(): void {
+    this.#acks.push(this.received);
+    this.#unacked = 0;
+    this.#ackAt = undefined;
   }
 
   nextTimeout(): Instant | undefined {
@@ -246,15 +254,13 @@ export class ClassicReceiver implements DatagramMachine<never> {
   }
 
   handleTimeout(now: Instant): void {
-    if (this.#ackAt !== undefined && this.#ackAt <= now && this.#pendingAcks === 0) this.#pendingAcks = 1;
+    if (this.#ackAt !== undefined && this.#ackAt <= now) this.#acknowledge();
   }
 
   pollTransmit(slots: SlotWriter): Transmit | undefined {
-    if (this.#pendingAcks === 0) return undefined;
-    this.#pendingAcks -= 1;
-    this.#unacked = 0;
-    this.#ackAt = undefined;
-    putU32(slots.arena, 0, this.received);
+    const ack = this.#acks.shift();
+    if (ack === undefined) return undefined;
+    putU32(slots.arena, 0, ack);
     return { local: undefined, remote: this.#remote, ecn: Ecn.notEct, segmentSize: HEADER, count: 1, length: HEADER };
   }
 

@@ -38,7 +38,7 @@ export interface DownloadFigures {
   requestedAt: Instant;
   /** The time at which the client had everything; undefined if it did not get there. */
   finishedAt: Instant | undefined;
-  /** Bytes of content that arrived, each counted once: over QUIC in order, with the reference in any order. */
+  /** Bytes of content that arrived, each counted once: over QUIC in order, with classic TCP in any order. */
   received: number;
   receivedAfter: number;
   packetsSent: number;

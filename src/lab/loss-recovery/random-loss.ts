@@ -8,7 +8,7 @@ import { ON_WIRE } from "./download.ts";
 import { cubicWindow, renoWindow } from "./laws.ts";
 import { download, RECOVERY } from "./rules.ts";
 
-export const RATE = 10e6;
+const RATE = 10e6;
 /** Seconds. */
 const FROM = 5;
 const UNTIL = 25;
@@ -21,7 +21,7 @@ const COMPARED = ["newreno", "cubic", "bbr", "classic"] as const;
 const packetsPerRound = (rtt: number): number => (RATE * rtt) / 1_000 / 8 / ON_WIRE;
 
 /** Mbit/s of content for a window of packets; undefined if the link would be the limit. */
-export const goodputOf = (window: number, rtt: number): number | undefined =>
+const goodputOf = (window: number, rtt: number): number | undefined =>
   window > packetsPerRound(rtt) ? undefined : megabits(window * SEGMENT, rtt / 1_000);
 
 export const randomLoss = part({
@@ -76,10 +76,13 @@ export const randomLoss = part({
       series: "recovery",
       panels: "rtt",
       laws: [
-        { name: "1.22 / √p (Mathis)", y: (loss, rtt) => goodputOf(renoWindow(loss / 100), Number(rtt)) },
+        { name: "√(3/2) / √p (Mathis)", y: (loss, rtt) => goodputOf(renoWindow(loss / 100), Number(rtt)) },
         {
-          name: "CUBIC (RFC 9438 §5.1)",
-          y: (loss, rtt) => goodputOf(cubicWindow(loss / 100, Number(rtt) / 1_000), Number(rtt)),
+          name: "CUBIC (RFC 9438 §5.1), where above",
+          y(loss, rtt) {
+            const window = cubicWindow(loss / 100, Number(rtt) / 1_000);
+            return window < renoWindow(loss / 100) ? undefined : goodputOf(window, Number(rtt));
+          },
         },
       ],
     },

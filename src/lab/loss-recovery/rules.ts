@@ -1,4 +1,4 @@
-/** The compared sets of rules: ours with each controller, and the reference. */
+/** The compared sets of rules: ours with each controller, and classic TCP's. */
 
 import type { Column } from "../experiment.ts";
 import { downloadClassically } from "./classic-download.ts";

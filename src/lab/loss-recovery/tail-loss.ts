@@ -16,7 +16,7 @@ export const tailLoss = part({
   parameters: { recovery: RECOVERY, rtt: { title: "RTT", unit: "ms" } },
   figures: {
     complete: { title: "complete after", unit: "ms", digits: 1 },
-    delay: { title: "delay by the loss", unit: "ms", digits: 1 },
+    delay: { title: "added by the loss", unit: "ms", digits: 1 },
     probeTimeout: { title: "probe timeout", unit: "ms", digits: 1 },
     timeouts: { title: "timeouts" },
     retransmissions: { title: "retransmissions" },
@@ -44,7 +44,7 @@ export const tailLoss = part({
   plots: [
     {
       kind: "lines",
-      title: "Delay by the loss of the last packet",
+      title: "Delay that the loss of the last packet adds",
       x: { column: "rtt" },
       y: { column: "delay", scale: "log" },
       series: "recovery",

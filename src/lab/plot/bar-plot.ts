@@ -5,7 +5,7 @@ import { formatTitle, formatValue } from "../format.ts";
 import { rowsOf } from "../rows.ts";
 import { AXIS, CHARACTER, COLORS, type Drawing, drawTitle, GRID, PLOT_WIDTH, RIGHT } from "./drawing.ts";
 import { niceScale } from "./scale.ts";
-import { element, text } from "./svg.ts";
+import { element, line, text } from "./svg.ts";
 
 const TOP = 38;
 const BELOW = 46;
@@ -28,7 +28,13 @@ export function drawBars(part: Part, { title, category, value, where }: BarSpec,
   const content = [
     drawTitle(title, left),
     ...ticks.flatMap((tick) => [
-      element("path", { d: `M${xOf(tick)} ${TOP}V${bottom}`, stroke: GRID }),
+      element("path", {
+        d: line([
+          [xOf(tick), TOP],
+          [xOf(tick), bottom],
+        ]),
+        stroke: GRID,
+      }),
       text({ x: xOf(tick), y: bottom + 18, "text-anchor": "middle" }, String(tick)),
     ]),
     ...bars.flatMap(({ name, length }, i) => {
@@ -38,7 +44,13 @@ export function drawBars(part: Part, { title, category, value, where }: BarSpec,
         element("rect", { x: left, y, width: xOf(length) - left, height: BAR, fill: COLORS[0] }),
       ];
     }),
-    element("path", { d: `M${left} ${TOP}V${bottom}`, stroke: AXIS }),
+    element("path", {
+      d: line([
+        [left, TOP],
+        [left, bottom],
+      ]),
+      stroke: AXIS,
+    }),
     text({ x: (left + PLOT_WIDTH) / 2, y: bottom + 38, "text-anchor": "middle" }, formatTitle(columns[value]!)),
   ];
   return { height: bottom + BELOW, content: content.join("") };

@@ -4,7 +4,7 @@ import type { Experiment, Part, PlotSpec, Row } from "../experiment.ts";
 import { drawBars } from "./bar-plot.ts";
 import { type Drawing, PLOT_WIDTH } from "./drawing.ts";
 import { drawLines } from "./line-plot.ts";
-import { element } from "./svg.ts";
+import { element, escapeXml } from "./svg.ts";
 
 /** Pixels between plots. */
 const GAP = 12;
@@ -40,7 +40,7 @@ function svgDocument(title: string, drawings: readonly Drawing[]): string {
     fill: "#222222",
   };
   const content = [
-    element("title", {}, title),
+    element("title", {}, escapeXml(title)),
     element("rect", { width: PLOT_WIDTH, height, fill: "#ffffff" }),
     ...groups,
   ];

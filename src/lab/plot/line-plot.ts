@@ -116,7 +116,15 @@ function drawLegend(series: readonly Series[], laws: readonly Law[]): Drawing {
     const at = x;
     x += width;
     return [
-      element("path", { d: `M${at} ${y - 4}h28`, stroke: color, "stroke-width": 2, "stroke-dasharray": dash }),
+      element("path", {
+        d: line([
+          [at, y - 4],
+          [at + 28, y - 4],
+        ]),
+        stroke: color,
+        "stroke-width": 2,
+        "stroke-dasharray": dash,
+      }),
       ...(marker === undefined ? [] : [drawMarker(marker, at + 14, y - 4, color)]),
       text({ x: at + 36, y }, name),
     ].join("");
@@ -158,7 +166,13 @@ function drawAxes(area: PanelArea, { part, spec, xTicks, yTicks, isFirst }: Axes
     }),
     ...xTicks.flatMap((tick) => {
       const x = area.x(tick)!;
-      const mark = element("path", { d: `M${x} ${bottom}v5`, stroke: AXIS });
+      const mark = element("path", {
+        d: line([
+          [x, bottom],
+          [x, bottom + 5],
+        ]),
+        stroke: AXIS,
+      });
       if (x - labelled < MIN_TICK_DISTANCE) return [mark];
       labelled = x;
       return [mark, text({ x, y: bottom + 18, "text-anchor": "middle" }, String(tick))];
@@ -210,7 +224,10 @@ function drawSeries(
     ];
   });
   return [
-    element("path", { d: line(points.map(({ at }) => at)), fill: "none", stroke: color, "stroke-width": 2 }),
+    drawCurve(
+      points.map(({ at }) => at),
+      color,
+    ),
     ...bars,
     ...points.map(({ at: [x, y] }) => drawMarker(marker, x, y, color)),
   ].join("");
@@ -225,8 +242,11 @@ function drawLaw({ panel, x, y }: PanelArea, law: Law, index: number, xScale: Sc
     if (result === undefined || result < yScale.low || result > yScale.high) return [];
     return [[x(value)!, y(result)!] as const];
   });
+  return xScale.low === xScale.high ? "" : drawCurve(points, LAW_COLORS[index]!, DASHES[index]);
+}
+
+function drawCurve(points: readonly (readonly [x: number, y: number])[], stroke: string, dash?: string): string {
   if (points.length < 2) return "";
-  const [stroke, dash] = [LAW_COLORS[index]!, DASHES[index]!];
   return element("path", { d: line(points), fill: "none", stroke, "stroke-width": 2, "stroke-dasharray": dash });
 }
 
