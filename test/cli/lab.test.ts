@@ -7,7 +7,7 @@ import { processIo } from "../../src/cli/io.ts";
 import { failUnlessMet } from "../../src/cli/lab/lab.ts";
 import { renderPng } from "../../src/cli/lab/png.ts";
 import { writeReport } from "../../src/cli/lab/report.ts";
-import { EXPERIMENTS, type Experiment, type Result } from "../../src/lab/index.ts";
+import { EXPERIMENTS, type Result } from "../../src/lab/index.ts";
 import { run } from "./run.ts";
 
 const QUICK = ["lab", "run", "handshake-rtt", "--quick"];
@@ -95,7 +95,7 @@ describe("nagare lab run", () => {
 });
 
 test("nagare lab report writes a page, and each result as JSON, text and SVG", async () => {
-  const [experiment] = EXPERIMENTS.filter(({ name }) => name === "handshake-rtt") as readonly [Experiment];
+  const experiments = EXPERIMENTS.filter(({ name }) => name === "handshake-rtt");
   const target = file("new/report");
   const printed: string[] = [];
   const stdout = new Writable({
@@ -104,7 +104,7 @@ test("nagare lab report writes a page, and each result as JSON, text and SVG", a
       done();
     },
   });
-  await writeReport(target, { quick: true, seed: 3 }, { ...processIo(), stdout }, [experiment]);
+  await writeReport(target, { quick: true, seed: 3 }, { ...processIo(), stdout }, experiments);
   expect(printed.join("")).toBe(`${join(target, "index.html")}\n`);
   expect((await readdir(target)).sort()).toEqual([
     "handshake-rtt.json",

@@ -55,7 +55,7 @@ export const CLAIMS: readonly ClaimSpec[] = [
   {
     name: "CUBIC's average window, where its curve is above NewReno's line",
     source: "RFC 9438 §5.1",
-    theirs: "1.054 × (RTT / p)^¾ packets, if one packet in 1/p is lost; here within 25 %",
+    theirs: "1.054 × (RTT / p)^0.75 packets, if one packet in 1/p is lost; here within 25 %",
     judge(rows) {
       const found = ratios(rowsOf(rows, "periodic-loss", { recovery: "cubic" }), "window", (row) => {
         const window = cubicWindow(lossOf(row), PERIODIC_RTT / 1_000);

@@ -17,7 +17,7 @@ export function reportPage(findings: readonly Finding[]): string {
     "<p>Claims of RFCs and papers about transport protocols, measured with Nagare’s own stack in a simulated network in virtual " +
       "time. The same seed gives the same figures on every machine.</p>",
     table(
-      ["", "experiment", "claims met", "again with"],
+      ["", "experiment", "claims met", "command"],
       findings.map(({ experiment: { name, title }, result: { seed, claims } }) => [
         mark(claims.every(({ met }) => met)),
         `<a href="#${name}">${escapeXml(title)}</a>`,
