@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { usageError } from "./fail.ts";
 import type { Io } from "./io.ts";
-import type { ReportFlags, RunFlags } from "./lab/lab.ts";
+import type { ReportFlags, RunFlags } from "./lab/flags.ts";
 
 const EXIT_CODES = "Exit codes: 0 every claim holds, 1 one does not, 2 usage.";
 

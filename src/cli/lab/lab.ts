@@ -3,19 +3,10 @@ import { EXPERIMENTS, type Experiment, experimentDocument, type Result, resultLi
 import { EXIT, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { type Io, write } from "../io.ts";
+import type { RunFlags } from "./flags.ts";
 import { expectWritable, plotFormat, writePlot } from "./plot-file.ts";
 import { renderPng } from "./png.ts";
 import { runInTurns } from "./turns.ts";
-
-export interface ReportFlags {
-  readonly seed?: number;
-  readonly quick?: true;
-}
-
-export interface RunFlags extends ReportFlags {
-  readonly json?: true;
-  readonly plot?: string;
-}
 
 export async function listExperiments(flags: { readonly json?: true }, io: Io): Promise<void> {
   const width = Math.max(...EXPERIMENTS.map(({ name }) => name.length));

@@ -11,7 +11,8 @@ import {
 } from "../../lab/index.ts";
 import { interruptible } from "../interrupt.ts";
 import { type Io, write } from "../io.ts";
-import { failUnlessMet, type ReportFlags } from "./lab.ts";
+import type { ReportFlags } from "./flags.ts";
+import { failUnlessMet } from "./lab.ts";
 import { runInTurns } from "./turns.ts";
 
 export async function writeReport(

@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { cryptoEngine } from "../../host/engine/engine.ts";
 import { type Experiment, type Result, runExperiment } from "../../lab/index.ts";
 import type { Io } from "../io.ts";
-import type { ReportFlags } from "./lab.ts";
+import type { ReportFlags } from "./flags.ts";
 
 export interface Turns {
   readonly io: Io;
