@@ -143,6 +143,13 @@ describe("errors", () => {
     expect(exitCode).toBe(2);
   });
 
+  test("a file is not a folder for a report", async () => {
+    await writeFile(file("file"), "");
+    const { exitCode, stderr } = await run(["lab", "report", file("file")]);
+    expect(stderr).toContain(`cannot write ${file("file")}: it is a file; name a folder`);
+    expect(exitCode).toBe(2);
+  });
+
   test.skipIf(isRoot)("a read-only file is found before the experiment runs", async () => {
     await writeFile(file("read-only.svg"), "", { mode: 0o400 });
     const { exitCode, stdout, stderr } = await run(["lab", "run", "loss-recovery", "--plot", file("read-only.svg")]);

@@ -4,7 +4,7 @@ import { EXIT, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { type Io, write } from "../io.ts";
 import type { RunFlags } from "./flags.ts";
-import { expectWritable, plotFormat, writePlot } from "./plot-file.ts";
+import { expectWritable, plotFormat, writePlot } from "./output.ts";
 import { renderPng } from "./png.ts";
 import { runInTurns } from "./turns.ts";
 

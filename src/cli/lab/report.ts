@@ -13,6 +13,7 @@ import { interruptible } from "../interrupt.ts";
 import { type Io, write } from "../io.ts";
 import type { ReportFlags } from "./flags.ts";
 import { failUnlessMet } from "./lab.ts";
+import { expectWritable, failedToWrite } from "./output.ts";
 import { runInTurns } from "./turns.ts";
 
 export async function writeReport(
@@ -21,7 +22,11 @@ export async function writeReport(
   io: Io,
   experiments: readonly Experiment[] = EXPERIMENTS,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true });
+  const page = join(folder, "index.html");
+  await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+    throw failedToWrite(folder, error);
+  });
+  await expectWritable(page);
   const findings: Finding[] = [];
   await interruptible(io, async (signal) => {
     for (const experiment of experiments) {
@@ -30,7 +35,6 @@ export async function writeReport(
       for (const [name, content] of resultFiles({ experiment, result })) await writeFile(join(folder, name), content);
     }
   });
-  const page = join(folder, "index.html");
   await writeFile(page, reportPage(findings));
   await write(io.stdout, `${page}\n`);
   failUnlessMet(findings.map(({ result }) => result));

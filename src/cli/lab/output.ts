@@ -1,4 +1,4 @@
-// The file of --plot, checked before an experiment runs for minutes.
+// The files to write, checked before an experiment runs for minutes.
 import { access, constants, stat, writeFile } from "node:fs/promises";
 import { dirname, extname } from "node:path";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
@@ -27,7 +27,8 @@ export async function writePlot(path: string, content: string | Uint8Array): Pro
   });
 }
 
-function failedToWrite(path: string, error: unknown): CliError {
+export function failedToWrite(path: string, error: unknown): CliError {
+  if ((error as NodeJS.ErrnoException).code === "EEXIST") return notWritable(path, "it is a file", "name a folder");
   const { message, hint } = describe(error);
   return notWritable(path, message.replace(`${path}: `, ""), hint);
 }
