@@ -91,7 +91,7 @@ ${EXIT_CODES}
 
 function parseSeed(value: string): number {
   const seed = Number(value);
-  if (!/^\d{1,10}$/.test(value) || seed > 2 ** 32 - 1) {
+  if (!/^\d{1,10}$/.test(value) || seed >= 2 ** 32) {
     throw new InvalidArgumentError("It takes a whole number from 0 to 4294967295.");
   }
   return seed;

@@ -11,4 +11,4 @@ export { type Finding, reportPage } from "./report/page.ts";
 /** A result as text. */
 export { resultLines } from "./report/text.ts";
 /** Runs. */
-export { DEFAULT_SEED, MAX_SEED, type Progress, type RunOptions, runExperiment } from "./run.ts";
+export { type Progress, type RunOptions, runExperiment } from "./run.ts";
