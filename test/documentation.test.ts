@@ -72,8 +72,9 @@ describe("commands in code blocks", () => {
     for (const line of commandLines(readFileSync(join(ROOT, document), "utf8"))) {
       const [name = "", ...words] = line.split(/\s+/);
       if (name.startsWith("-")) continue;
-      const command = program.commands.find((each) => each.name() === name);
-      expect(command, `${document}: nagare ${line}`).toBeDefined();
+      const top = program.commands.find((each) => each.name() === name);
+      expect(top, `${document}: nagare ${line}`).toBeDefined();
+      const command = top!.commands.find((each) => each.name() === words[0]) ?? top;
       const known = [...command!.options, { short: "-h", long: "--help" }].flatMap(({ short, long }) => [short, long]);
       for (const word of words) {
         if (/^--?[a-zA-Z]/.test(word)) expect(known, `${document}: nagare ${line}`).toContain(word.split("=")[0]);

@@ -26,6 +26,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./get.ts")).registerGet(program, io),
   },
   {
+    name: "lab",
+    summary: "measure what RFCs and papers claim, in a simulated network",
+    register: async (program, io) => (await import("./lab.ts")).registerLab(program, io),
+  },
+  {
     name: "doctor",
     summary: "check what this machine supports, and what to fix",
     register: async (program, io) => (await import("./doctor.ts")).registerDoctor(program, io),

@@ -1,4 +1,5 @@
 // Prints a row of the tour for people: no line is wider than the terminal, and commands can be copied.
+import { wrap } from "../../wire/wrap.ts";
 import { duration } from "../get/units.ts";
 import type { Colors } from "../io.ts";
 import type { RowReport } from "./row.ts";
@@ -39,14 +40,4 @@ function commandLines(text: string, width: number): string[] {
     const lines = wrap(command, width - 4);
     return lines.map((line, i) => `${i === 0 ? "" : "  "}${line}${i === lines.length - 1 ? "" : " \\"}`);
   });
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1);
-    if (last === undefined || last.length + 1 + word.length > width) lines.push(word);
-    else lines[lines.length - 1] = `${last} ${word}`;
-  }
-  return lines;
 }

@@ -1,0 +1,7 @@
+/** The table of experiments. */
+
+import type { Experiment } from "./experiment.ts";
+import { handshakeRtt } from "./handshake-rtt/handshake-rtt.ts";
+import { lossRecovery } from "./loss-recovery/loss-recovery.ts";
+
+export const EXPERIMENTS: readonly Experiment[] = [lossRecovery, handshakeRtt];
