@@ -13,6 +13,8 @@ export interface Pairing {
 
 export interface Case {
   readonly name: string;
+  /** For the page of results. */
+  readonly shows: string;
   /** The roles that our side can take. */
   readonly roles: readonly Role[];
   /** True if the case is about our own code, so that no third party can take our side. */

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { matrix, summary } from "./matrix.ts";
-import type { Result } from "./result.ts";
+import { matrix } from "./matrix.ts";
+import { type Result, summary } from "./result.ts";
 
 const cell = (peer: string, role: Result["role"], name: string, result: Result["result"]): Result => ({
   peer,

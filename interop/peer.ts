@@ -118,6 +118,8 @@ export interface Peer {
 
 export interface PeerEntry {
   readonly name: string;
+  /** Its libraries, for the page of results. */
+  readonly about: string;
   /** Our roles against this peer. */
   readonly roles: readonly Role[];
   /** Finds the program, installing it if possible; throws a `Skip` with the reason otherwise. */

@@ -7,6 +7,7 @@ import { ownDownload } from "../own-client.ts";
 
 interface Fault {
   readonly name: string;
+  readonly shows: string;
   files(identity: TestIdentity): CertificateFiles;
   readonly code: ClientErrorCode;
   /** The required content of the message. */
@@ -16,21 +17,30 @@ interface Fault {
 const FAULTS: readonly Fault[] = [
   {
     name: "unknown-authority",
+    shows: "a certificate of an authority that is not trusted is refused, and the message says so",
     files: (identity) => identity.unknownAuthority,
     code: "CERTIFICATE_UNKNOWN_AUTHORITY",
     expected: /authority.*not trust/,
   },
   {
     name: "wrong-name",
+    shows: "a certificate for another name is refused, and the message names both",
     files: (identity) => identity.wrongName,
     code: "CERTIFICATE_WRONG_NAME",
     expected: /other\.test.*not peer\.test/,
   },
-  { name: "expired", files: (identity) => identity.expired, code: "CERTIFICATE_EXPIRED", expected: /expired/ },
+  {
+    name: "expired",
+    shows: "an expired certificate is refused, and the message names the date",
+    files: (identity) => identity.expired,
+    code: "CERTIFICATE_EXPIRED",
+    expected: /expired/,
+  },
 ];
 
 const refusal = (fault: Fault): Case => ({
   name: fault.name,
+  shows: fault.shows,
   roles: ["client"],
   isOursOnly: true,
   unsupported: ({ peer }) =>

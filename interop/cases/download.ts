@@ -24,6 +24,7 @@ import { Wire } from "../wire.ts";
 
 export interface DownloadCase {
   readonly name: string;
+  readonly shows: string;
   readonly protocol: ProtocolName;
   paths(site: Site): readonly string[];
   /** The feature that the peer needs. */
@@ -65,9 +66,10 @@ export interface Seen {
 const MUTUAL: ReadonlySet<Feature> = new Set(["early-data", "migration", "resumption", "retry", "version-2"]);
 
 export function downloadCase(options: DownloadCase): Case {
-  const { name, needs, roles = ["server", "client"] } = options;
+  const { name, shows, needs, roles = ["server", "client"] } = options;
   return {
     name,
+    shows,
     roles,
     unsupported({ side, peer, role }) {
       const [own, other] = role === "server" ? [side.server, peer.client] : [side.client, peer.server];

@@ -1,4 +1,8 @@
 import { downloadCase } from "./download.ts";
 
-/** The QUIC and TLS handshakes, and one small file. */
-export const handshake = downloadCase({ name: "handshake", protocol: "h3", paths: (site) => [site.small] });
+export const handshake = downloadCase({
+  name: "handshake",
+  shows: "QUIC and TLS handshakes, one file of 1000 bytes",
+  protocol: "h3",
+  paths: (site) => [site.small],
+});

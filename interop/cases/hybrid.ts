@@ -1,8 +1,8 @@
 import { downloadCase } from "./download.ts";
 
-/** The peer sends a share of X25519MLKEM768 by default, in a ClientHello of two datagrams, and our server prefers it. */
 export const hybrid = downloadCase({
   name: "hybrid",
+  shows: "the peer sends a share of X25519MLKEM768 by default, in two datagrams, and our server uses it",
   protocol: "h3",
   needs: "hybrid",
   roles: ["server"],

@@ -30,6 +30,7 @@ const CONNECTIONS = 50;
 /** Two round trips of 1.5 s: the probe timeout fires before the server answers. */
 const longRtt = impaired({
   name: "longrtt",
+  shows: "a round trip of 1.5 s: the client repeats its ClientHello, and the handshake completes",
   paths: (site) => [site.kib[1]],
   link: link({}, {}, millis(750)),
   check: ({ wire }) => {
@@ -40,6 +41,7 @@ const longRtt = impaired({
 
 const http3 = impaired({
   name: "http3",
+  shows: "three files of 5 to 500 KiB at once",
   paths: (site) => [site.kib[5], site.kib[10], site.kib[500]],
   link: link(),
 });
@@ -47,6 +49,7 @@ const http3 = impaired({
 /** Nothing passes for two of every seven seconds. */
 const blackhole = impaired({
   name: "blackhole",
+  shows: "10 MiB, and nothing passes for 2 of every 7 seconds",
   paths: (site) => [site.kib[10_240]],
   link: link({ blackhole: { on: seconds(5), off: seconds(2) } }),
   check: ({ relay: { up, down } }) => {
@@ -59,6 +62,8 @@ const blackhole = impaired({
 /** RFC 9000 §8.1: the chain is longer than the server may send, and the client's packets 2 to 7 are lost. */
 const amplificationLimit = impaired({
   name: "amplificationlimit",
+  shows:
+    "a chain of 9 kB, and the client's packets 2 to 7 are lost: the server sends at most three times what it got (RFC 9000 §8.1); a peer may exceed it by less than one datagram per datagram, as in the public runner",
   paths: (site) => [site.kib[5]],
   longChain: true,
   link: { ...link(), up: { ...link().up, dropList: [[2, 7]] } },
@@ -73,6 +78,7 @@ const amplificationLimit = impaired({
 
 const handshakeLoss = impaired({
   name: "handshakeloss",
+  shows: "50 connections; 30 % of the packets are lost in each direction",
   paths: (site) => site.items.slice(0, CONNECTIONS),
   connects: "for each",
   isLossy: true,
@@ -82,6 +88,7 @@ const handshakeLoss = impaired({
 
 const transferLoss = impaired({
   name: "transferloss",
+  shows: "2 MiB; 2 % of the packets are lost in each direction",
   paths: (site) => [site.kib[2_048]],
   link: link({ loss: 0.02, maxLossBurst: 3 }),
   check: lost,
@@ -89,6 +96,7 @@ const transferLoss = impaired({
 
 const handshakeCorruption = impaired({
   name: "handshakecorruption",
+  shows: "50 connections; 30 % of the packets are changed in each direction",
   paths: (site) => site.items.slice(0, CONNECTIONS),
   connects: "for each",
   isLossy: true,
@@ -97,6 +105,7 @@ const handshakeCorruption = impaired({
 
 const transferCorruption = impaired({
   name: "transfercorruption",
+  shows: "2 MiB; 2 % of the packets are changed in each direction",
   paths: (site) => [site.kib[2_048]],
   link: link({ corruption: 0.02, maxCorruptionBurst: 3 }),
 });
@@ -105,6 +114,7 @@ const REBINDING = { first: seconds(1), every: seconds(5) };
 
 const rebindPort = impaired({
   name: "rebind-port",
+  shows: "10 MiB; a NAT changes the client's port after 1 s and then every 5 s",
   paths: (site) => [site.kib[10_240]],
   link: link({}, { rebinding: REBINDING }),
   check: moved,
@@ -112,6 +122,7 @@ const rebindPort = impaired({
 
 const rebindAddress = impaired({
   name: "rebind-addr",
+  shows: "10 MiB; a NAT changes the client's address and port after 1 s and then every 5 s",
   paths: (site) => [site.kib[10_240]],
   link: link({}, { rebinding: { ...REBINDING, addresses: ["127.0.0.2", "127.0.0.3", "127.0.0.4"] } }),
   check: moved,
@@ -120,6 +131,7 @@ const rebindAddress = impaired({
 /** The runner's measurement: how much of 10 Mbit/s is content. */
 const goodput = impaired({
   name: "goodput",
+  shows: "10 MiB over the link: how much of 10 Mbit/s is content",
   paths: (site) => [site.kib[10_240]],
   link: link(),
   check: ({ wire, bytes }) => `${(wire.rateOf(bytes) / 1e6).toFixed(2)} Mbit/s`,

@@ -1,8 +1,8 @@
 import { downloadCase } from "./download.ts";
 
-/** The peer updates its keys soon after the handshake and checks that we follow (RFC 9001 §6). */
 export const keyUpdate = downloadCase({
   name: "key-update",
+  shows: "the peer updates its keys soon after the handshake, and ours follow (RFC 9001 §6)",
   protocol: "h3",
   needs: "key-update",
   keyUpdate: true,

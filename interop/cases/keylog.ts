@@ -14,6 +14,8 @@ const FRAMES = { DATA: 0, HEADERS: 1, SETTINGS: 4 } as const;
 
 export const keylog: Case = {
   name: "keylog",
+  shows:
+    "SETTINGS, HEADERS and DATA frames decrypted from a capture with the key log (RFC 9850) of our server, and of our client",
   roles: ["server", "client"],
   isOursOnly: true,
   unsupported: ({ peer }) => (peer.reader === undefined ? "the peer does not read captures" : undefined),

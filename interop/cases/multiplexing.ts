@@ -1,4 +1,8 @@
 import { downloadCase } from "./download.ts";
 
-/** Two hundred simultaneous requests on one connection: more streams than initially allowed. */
-export const multiplexing = downloadCase({ name: "multiplexing", protocol: "h3", paths: (site) => site.items });
+export const multiplexing = downloadCase({
+  name: "multiplexing",
+  shows: "200 concurrent requests on one connection, more than the initial stream limit",
+  protocol: "h3",
+  paths: (site) => site.items,
+});

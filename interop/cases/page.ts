@@ -5,6 +5,7 @@ import { startOwnServer } from "../own-server.ts";
 
 export const page: Case = {
   name: "page",
+  shows: "navigation and eight subresources; the browser reports `nextHopProtocol` `h3` for each",
   roles: ["server"],
   isOursOnly: true,
   unsupported: ({ peer }) => (peer.client?.loadPage === undefined ? "the peer is not a browser" : undefined),

@@ -1,17 +1,17 @@
 import { downloadCase } from "./download.ts";
 
-/** The second of two connections resumes the session of the first, without a certificate (RFC 8446 §2.2). */
 export const resumption = downloadCase({
   name: "resumption",
+  shows: "the second of two connections resumes the session of the first, without a certificate (RFC 8446 §2.2)",
   protocol: "h3",
   needs: "resumption",
   resume: "session",
   paths: (site) => [site.medium],
 });
 
-/** It also sends its request in 0-RTT data, which the server accepts (RFC 9001 §4.6). */
 export const zeroRtt = downloadCase({
   name: "zerortt",
+  shows: "it also sends its request in 0-RTT data, which the server accepts (RFC 9001 §4.6)",
   protocol: "h3",
   needs: "early-data",
   resume: "early",

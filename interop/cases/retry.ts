@@ -1,8 +1,8 @@
 import { downloadCase } from "./download.ts";
 
-/** The client proves its address with a Retry token before the server accepts it (RFC 9000 §8.1.2). */
 export const retry = downloadCase({
   name: "retry",
+  shows: "the client first proves its address with a Retry token (RFC 9000 §8.1.2); then 100 MiB",
   protocol: "h3",
   needs: "retry",
   retry: true,

@@ -8,6 +8,8 @@ const VISITS_TO_LEARN = 30;
 
 export const rollback: Case = {
   name: "rollback",
+  shows:
+    "a browser learns of HTTP/3 from `Alt-Svc`; the server restarts without it and with `Alt-Svc: clear`; the page loads over HTTP/2 immediately, and the browser remembers no alternative (RFC 7838 §3)",
   roles: ["server"],
   isOursOnly: true,
   unsupported: ({ peer }) => (peer.client?.browse === undefined ? "the peer is no browser" : undefined),

@@ -1,4 +1,8 @@
 import { downloadCase } from "./download.ts";
 
-/** 100 MB on one stream: moving flow control windows, loss recovery, and every byte intact. */
-export const transfer = downloadCase({ name: "transfer", protocol: "h3", paths: (site) => [site.bulk] });
+export const transfer = downloadCase({
+  name: "transfer",
+  shows: "100 MiB on one stream, identical by SHA-256",
+  protocol: "h3",
+  paths: (site) => [site.bulk],
+});

@@ -14,6 +14,7 @@ const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "early-data", "h
 
 export const caddy: PeerEntry = {
   name: "caddy",
+  about: "quic-go, Go's TLS",
   roles: ["client"],
   async install(log) {
     const path = await debianProgram("caddy", "caddy", log);

@@ -13,6 +13,7 @@ const FEATURES: ReadonlySet<Feature> = new Set(["h2", "http/1.1", "hybrid", "pag
 
 export const chromium: PeerEntry = {
   name: "chromium",
+  about: "Google's QUICHE, BoringSSL",
   roles: ["server"],
   async install(log) {
     const path = (await findProgram(CHROMIUM, process.env)) ?? (await debianProgram("chromium", "chromium", log));

@@ -17,6 +17,7 @@ const PROTOCOL_OF: Readonly<Record<string, "h3" | "h2" | "http/1.1">> = { "3": "
 
 export const curl: PeerEntry = {
   name: "curl",
+  about: "of Debian trixie: OpenSSL, nghttp3",
   roles: ["server"],
   async install(log) {
     const command = await trixieCommand("usr/bin/curl", log);

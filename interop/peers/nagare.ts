@@ -47,6 +47,7 @@ export const ourselves = (): Peer => ({
 
 export const nagare: PeerEntry = {
   name: "nagare",
+  about: "ourselves",
   roles: ["server", "client"],
   install: async () => ourselves(),
 };

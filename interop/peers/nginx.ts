@@ -15,6 +15,7 @@ const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "chacha20", "h2"
 
 export const nginx: PeerEntry = {
   name: "nginx",
+  about: "of Debian trixie: its own QUIC, OpenSSL",
   roles: ["client"],
   async install(log) {
     const command = await trixieCommand("usr/sbin/nginx", log);

@@ -32,6 +32,7 @@ const CHACHA20_ONLY = "--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+CHAC
 
 export const ngtcp2: PeerEntry = {
   name: "ngtcp2",
+  about: "`gtlsclient` and `gtlsserver` of Debian bookworm: GnuTLS",
   roles: ["server", "client"],
   async install(log) {
     const client = await debianProgram("gtlsclient", "ngtcp2-client", log);
@@ -47,6 +48,7 @@ export const ngtcp2: PeerEntry = {
 /** Knows version 2 as RFC 9369 has it; the older one knows a draft. */
 export const newNgtcp2: PeerEntry = {
   name: "ngtcp2-new",
+  about: "the same of Debian trixie",
   roles: ["server", "client"],
   async install(log) {
     const client = await trixieCommand("usr/bin/gtlsclient", log);

@@ -10,6 +10,7 @@ const CLIENT_FEATURES: ReadonlySet<Feature> = new Set(["early-data", "hybrid", "
 
 export const quicGo: PeerEntry = {
   name: "quic-go",
+  about: "a file server and client of ours on its http3 package, Go's TLS",
   roles: ["server", "client"],
   async install(log) {
     const { path, version } = await goProgram("quic-go", "github.com/quic-go/quic-go", log);

@@ -25,6 +25,7 @@ const CLIENT_FEATURES: ReadonlySet<Feature> = new Set([
 
 export const quinn: PeerEntry = {
   name: "quinn",
+  about: "a file server and client of ours on quinn and the h3 crate, rustls",
   roles: ["server", "client"],
   async install(log) {
     const { path, version } = await rustProgram("quinn", ["h3-files"], log);

@@ -6,6 +6,7 @@ import type { PeerEntry } from "../peer.ts";
 
 export const tshark: PeerEntry = {
   name: "tshark",
+  about: "Wireshark's dissectors; reads captures of our server with our client",
   roles: ["server", "client"],
   async install(log) {
     const path = await debianProgram("tshark", "tshark", log);
