@@ -34,12 +34,16 @@ export interface StreamSetOptions {
   readonly emit: (event: TransportEvent) => void;
   /** The smoothed round-trip time, for window auto-tuning; zero until known. */
   readonly smoothedRtt: () => Micros;
+  /** For the trace. */
+  readonly onOpened?: ((id: StreamId, isLocal: boolean) => void) | undefined;
+  readonly onClosed?: ((id: StreamId) => void) | undefined;
 }
 
 export class StreamSet implements StreamFacts {
   readonly #limits: StreamSetLimits;
   readonly #emit: (event: TransportEvent) => void;
   readonly #smoothedRtt: () => Micros;
+  readonly #onClosed: StreamSetOptions["onClosed"];
   readonly #table: StreamTable;
   readonly #window: ReceiveWindow;
   readonly #chunks: ChunkBudget;
@@ -49,8 +53,9 @@ export class StreamSet implements StreamFacts {
   #now: Instant = 0 as Instant;
   #isClosed = false;
 
-  constructor({ role, limits, emit, smoothedRtt }: StreamSetOptions) {
+  constructor({ role, limits, emit, smoothedRtt, onOpened, onClosed }: StreamSetOptions) {
     this.#limits = limits;
+    this.#onClosed = onClosed;
     this.#emit = emit;
     this.#smoothedRtt = smoothedRtt;
     const { initialMaxData, maxConnectionWindow, maxUnread = maxConnectionWindow } = limits;
@@ -60,7 +65,10 @@ export class StreamSet implements StreamFacts {
       role,
       limits,
       chunks: this.#chunks,
-      onAdded: ({ send }) => send !== undefined && this.scheduler.add(send),
+      onAdded: ({ id, isLocal, send }) => {
+        onOpened?.(id, isLocal);
+        if (send !== undefined) this.scheduler.add(send);
+      },
       onOpened: (id) => emit({ type: "stream-opened", id }),
     });
     this.#control = new ControlFrames(this.#window, this.#table.local, this.#table.peer);
@@ -415,6 +423,7 @@ export class StreamSet implements StreamFacts {
 
   #removeIfFinished(stream: Stream): void {
     if (!stream.isFinished || !this.#table.remove(stream)) return;
+    this.#onClosed?.(stream.id);
     if (stream.send !== undefined) this.#removeSending(stream.send);
     // Only now may the peer open another one in its place.
     if (!stream.isLocal) this.#table.peer[isUnidirectional(stream.id) ? "uni" : "bidi"].finish();
