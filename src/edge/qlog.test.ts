@@ -35,7 +35,9 @@ async function exchange({ server: serverQlog, client: clientQlog, log }: Recorde
         headers: { "set-cookie": "session=c00kie", location: "/next?code=t0ken#access=fr4gment", "x-seen": "visible" },
       }),
   );
-  const client = createClient({ protocols: ["h3"], ca: localhostIdentity.cert, qlog: clientQlog });
+  // An attempt to reach ::1 would be a recording of its own.
+  const resolve = () => ["127.0.0.1"];
+  const client = createClient({ protocols: ["h3"], ca: localhostIdentity.cert, resolve, qlog: clientQlog });
   const url = `https://localhost:${server.port}/path?key=t0ken`;
   const headers = { authorization: "Bearer mellon", "proxy-authorization": "Basic s3cret", cookie: "session=c00kie" };
   const response = await client.fetch(url, { headers });

@@ -46,6 +46,7 @@ export function problemsOf(file: string, dialect: Dialect): readonly string[] {
     ...events.flatMap((event, i) => SCHEMAS[dialect].event(event, nameOf(event, i))),
     ...timeProblems(events as QlogRecord[]),
     ...tupleProblems(events as QlogRecord[]),
+    ...movedProblems(events as QlogRecord[]),
   ];
 }
 
@@ -64,5 +65,17 @@ function tupleProblems(events: readonly QlogRecord[]): string[] {
   return events.flatMap(({ name, data, tuple }, i) => {
     if (name === "quic:tuple_assigned") known.add(data.tuple_id);
     return known.has(tuple) ? [] : [`${name} #${i} names the unknown tuple ${tuple}`];
+  });
+}
+
+/** The application writes and reads each stream without gaps. */
+function movedProblems(events: readonly QlogRecord[]): string[] {
+  const moved = new Map<string, number>();
+  return events.flatMap(({ name, data }, i) => {
+    if (name !== "quic:stream_data_moved") return [];
+    const key = `${data.stream_id} to ${data.to}`;
+    const before = moved.get(key) ?? 0;
+    moved.set(key, before + Number((data.raw as { payload_length: number }).payload_length));
+    return data.offset === before ? [] : [`${name} #${i} is at ${data.offset} instead of ${before}`];
   });
 }

@@ -4,7 +4,7 @@ import { type H3TraceEvent, SETTINGS, type TracedFrame } from "../../h3/index.ts
 import type { FieldLine } from "../../http/index.ts";
 import { toHex } from "../../wire/hex.ts";
 import { latin1 } from "../../wire/text.ts";
-import type { VarInt } from "../../wire/varint.ts";
+import { type VarInt, varintLength } from "../../wire/varint.ts";
 import type { QlogEvent } from "./event.ts";
 import { redacted } from "./redaction.ts";
 import { integer, type QlogObject } from "./values.ts";
@@ -65,9 +65,9 @@ function frameOf(frame: TracedFrame, isRedacted: boolean): QlogObject {
     case "settings":
       return { frame_type: "settings", settings: frame.settings.map(settingOf), raw: payload(frame.length) };
     case "goaway":
-      return { frame_type: "goaway", id: frame.id };
+      return { frame_type: "goaway", id: frame.id, raw: payload(varintLength(frame.id)) };
     case "max-push-id":
-      return { frame_type: "max_push_id", push_id: frame.id };
+      return { frame_type: "max_push_id", push_id: frame.id, raw: payload(varintLength(frame.id)) };
     case "reserved":
     case "unknown":
       return { frame_type: frame.type, frame_type_bytes: integer(frame.number), raw: payload(frame.length) };

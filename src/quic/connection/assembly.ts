@@ -47,7 +47,7 @@ export interface Assembly {
 }
 
 export function assemble(options: ConnectionOptions, host: ConnectionHost): Assembly {
-  const { role, config, now } = options;
+  const { role, config, now, trace } = options;
   const emit = (event: ConnectionEvent): void => host.emit(event);
   const abandon = (reason: CloseReason): void => host.abandon(reason);
   const spaces = new HandshakeSpaces(config);
@@ -73,9 +73,7 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
     role,
     limits: config.limits,
     emit,
-    onOpened:
-      options.trace && ((id, isLocal) => options.trace!({ type: "quic:stream-opened", id, isLocal }, host.now())),
-    onClosed: options.trace && ((id) => options.trace!({ type: "quic:stream-closed", id }, host.now())),
+    trace: trace && ((event) => trace(event, host.now())),
     smoothedRtt: () => {
       const { rtt } = paths.primary.routes.active;
       return rtt.hasSample ? rtt.smoothed : (0 as Micros);

@@ -256,9 +256,7 @@ export class Connection implements StreamTransport, DatagramTransport {
   }
 
   write(id: StreamId, data: Uint8Array | SendSource, fin: boolean): boolean {
-    const { streams, trace } = this.#parts;
-    trace?.({ type: "quic:stream-data-moved", id, direction: "written", length: data.length, fin }, this.#now);
-    const hasRoom = streams.write(id, data, fin);
+    const hasRoom = this.#parts.streams.write(id, data, fin);
     this.#options.onWake();
     return hasRoom;
   }
@@ -276,12 +274,9 @@ export class Connection implements StreamTransport, DatagramTransport {
   }
 
   read(id: StreamId, max?: number): StreamChunk | undefined {
-    const { streams, trace } = this.#parts;
+    const { streams } = this.#parts;
     const chunk = streams.read(id, max);
-    if (chunk === undefined) return undefined;
-    if (streams.hasControlFrames) this.#options.onWake();
-    const { bytes, fin } = chunk;
-    trace?.({ type: "quic:stream-data-moved", id, direction: "read", length: bytes.length, fin }, this.#now);
+    if (chunk !== undefined && streams.hasControlFrames) this.#options.onWake();
     return chunk;
   }
 
