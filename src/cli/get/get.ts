@@ -42,7 +42,7 @@ async function getAll(
   if (flags.trace && options.protocols?.includes("h3") !== false) await import("../../host/client/h3-connector.ts");
   const keylog = openKeyLog(flags.keylog, io);
   const log = (line: string): void => void io.stderr.write(`${line}\n`);
-  const qlog = qlogFrom(flags);
+  const qlog = qlogFrom(flags, io);
   const client = createClient({ ...options, keylog: keylog?.write, qlog: qlog && { ...qlog, log } });
   const dump = flags.dumpHeader === undefined ? undefined : await openDestination(pathOf(flags.dumpHeader), io);
   const session: Session = {

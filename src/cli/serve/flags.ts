@@ -131,7 +131,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     grace: parseDuration(flags.grace, "--grace"),
     httpPort: flags.httpPort === undefined ? undefined : port(flags.httpPort, "--http-port"),
     keylog: keylogPath(flags.keylog, host, io),
-    qlog: qlogFrom(flags),
+    qlog: qlogFrom(flags, io),
     retry: flags.retry === true,
     quicVersions: flags.quicVersions,
     congestionControl: flags.congestionControl,
