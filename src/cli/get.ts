@@ -2,6 +2,7 @@ import { Argument, type Command, InvalidArgumentError, Option } from "commander"
 import { congestionControlOption } from "./congestion-control.ts";
 import type { DataFlag, GetFlags, OutputFlag } from "./get/flags.ts";
 import type { Io } from "./io.ts";
+import { qlogDialectOption, qlogOption } from "./qlog.ts";
 import { quicVersionOption, quicVersionsOption } from "./quic-versions.ts";
 
 const EXAMPLES = `
@@ -136,6 +137,8 @@ export function registerGet(program: Command, io: Io): void {
     )
     .addOption(new Option("-m, --max-time <seconds>", "limit for the whole transfer").argParser(seconds))
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; also set by SSLKEYLOGFILE"))
+    .addOption(qlogOption())
+    .addOption(qlogDialectOption())
     .addHelpText("after", EXAMPLES)
     .action(async (urls: string[], flags: Omit<GetFlags, "data" | "outputs">) => {
       const { get } = await import("./get/get.ts");

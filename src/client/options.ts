@@ -9,6 +9,7 @@ import type { Protocol } from "../host/client/session.ts";
 import type { HostClock } from "../host/clock.ts";
 import { engineChoice } from "../host/engine/choice.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
+import { type QlogOptions, qlogSettings } from "../host/qlog/options.ts";
 import type { QuicClientOptions } from "../host/quic/quic-options.ts";
 import { duration } from "../host/timer.ts";
 
@@ -65,6 +66,11 @@ export interface ClientOptions {
    * fast engine where it works, unless NAGARE_ENGINE says otherwise.
    */
   readonly engine?: "auto" | "portable";
+  /**
+   * Records each HTTP/3 connection in qlog, for tools such as qvis: the folder for the files, or options. Default: no
+   * recording.
+   */
+  readonly qlog?: string | QlogOptions | undefined;
   /** An HTTP/3 implementation to use instead of our own. */
   readonly http3?: Http3Connector | undefined;
 }
@@ -90,6 +96,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
   if (allowed.length === 0 && protocols.length > 0)
     throw new TypeError("NAGARE_DISABLE_H3 is set, but HTTP/3 is the only allowed protocol; allow another");
   if (protocols.length === 0) throw new TypeError("protocols is empty; give at least one");
+  const qlog = options.qlog === undefined ? undefined : qlogSettings(options.qlog);
   return {
     protocols: allowed,
     ca: pemList(options.ca),
@@ -107,7 +114,7 @@ export function settingsFrom(options: ClientOptions, clock: HostClock): ClientSe
     replaceSilent: options.replaceSilent ?? true,
     decompress: options.decompress ?? true,
     userAgent: options.userAgent ?? "nagare",
-    http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine)),
+    http3: options.http3 ?? ownHttp3(options.quic, engineChoice(options.engine), qlog),
     clock,
   };
 }

@@ -27,6 +27,8 @@ export interface RttView {
 export interface CongestionController {
   /** For people and traces. */
   readonly name: string;
+  /** What the controller does now, such as "slow-start"; for people and traces. */
+  readonly state: string;
   /** Bytes that may be in flight. */
   readonly congestionWindow: number;
   /** Bytes sent and neither acknowledged, nor lost, nor discarded. Never negative. */

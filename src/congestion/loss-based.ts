@@ -87,6 +87,10 @@ export class LossBasedController implements CongestionController {
     return this.#ssthresh;
   }
 
+  get state(): string {
+    return this.#isInSlowStart ? "slow-start" : "congestion-avoidance";
+  }
+
   get #isInSlowStart(): boolean {
     return this.#congestionWindow < this.#ssthresh;
   }

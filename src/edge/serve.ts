@@ -15,6 +15,7 @@ import { createFetchHandler, type Handler } from "../host/http/fetch-handler.ts"
 import type { BoundAddress, EarlyDataPolicy, RetryPolicy } from "../host/http/listener.ts";
 import type { AltSvcOptions } from "../host/listen/alt-svc.ts";
 import { ServeError } from "../host/listen/errors.ts";
+import type { QlogOptions } from "../host/qlog/options.ts";
 import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import { foreignApp } from "./foreign-app.ts";
 import { asHandler } from "./module.ts";
@@ -75,6 +76,11 @@ export interface ServeOptions {
    * unless NAGARE_ENGINE says otherwise; "portable" uses only Node's own modules.
    */
   readonly engine?: "auto" | "portable";
+  /**
+   * Records each HTTP/3 connection in qlog, for tools such as qvis: the folder for the files, or options. Default: no
+   * recording.
+   */
+  readonly qlog?: string | QlogOptions | undefined;
   /** How HTTP/3 is advertised (Alt-Svc): for how long and on which port, or that clients should forget it. */
   readonly altSvc?: AltSvcOptions;
   /** Milliseconds that a client may stall, by not reading or not sending, before its connection is closed. 60,000 by default. */
@@ -114,6 +120,7 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   onListen: true,
   port: true,
   protocols: true,
+  qlog: true,
   quic: true,
   resetKey: true,
   retry: true,
@@ -153,6 +160,7 @@ export async function serve(
     retry,
     quic,
     engine,
+    qlog,
     altSvc,
     nativeRequest,
     stallTimeout,
@@ -171,6 +179,7 @@ export async function serve(
       quic,
       resetKey: await resetKeyOf(options),
       engine,
+      qlog,
       earlyData: earlyDataOf(options),
       strikeRegister: await registerOf(options),
       altSvc,

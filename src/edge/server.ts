@@ -11,6 +11,8 @@ import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { type AltSvcOptions, altSvcField, checkAltSvc } from "../host/listen/alt-svc.ts";
 import { type Binding, type Bound, bindAll } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
+import type { QlogFolder } from "../host/qlog/folder.ts";
+import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/options.ts";
 import { checkServerOptions, type QuicServerOptions } from "../host/quic/quic-options.ts";
 import { duration, Timer } from "../host/timer.ts";
 import type { StrikeRegister } from "../tls/index.ts";
@@ -48,6 +50,8 @@ export interface ListenOptions {
   readonly quic?: QuicServerOptions | undefined;
   /** HTTP/3: what opens sockets and protects packets. */
   readonly engine?: EngineChoice | undefined;
+  /** HTTP/3: records connections in this folder, or as these options say. */
+  readonly qlog?: string | QlogOptions | undefined;
   readonly altSvc?: AltSvcOptions | undefined;
   /** Milliseconds that a client may stall. */
   readonly stallTimeout?: number | undefined;
@@ -80,10 +84,17 @@ export class Server implements AsyncDisposable {
   readonly #listeners: readonly Listener[];
   readonly #service: Service;
   readonly #certificates: Certificates;
+  readonly #qlog: QlogFolder | undefined;
   #finish!: () => void;
   #closing: Promise<void> | undefined;
 
-  constructor(host: string, bound: Bound<Listener>, service: Service, certificates: Certificates) {
+  constructor(
+    host: string,
+    bound: Bound<Listener>,
+    service: Service,
+    certificates: Certificates,
+    qlog: QlogFolder | undefined,
+  ) {
     this.#listeners = bound.listeners;
     this.#certificates = certificates;
     // TLS over TCP may refuse the default one, and comes first.
@@ -91,6 +102,7 @@ export class Server implements AsyncDisposable {
       for (const listener of bound.listeners) listener.setIdentities(identities);
     });
     this.#service = service;
+    this.#qlog = qlog;
     this.addresses = bound.addresses;
     this.protocols = (["h3", "h2", "http/1.1"] as const).filter((protocol) =>
       bound.listeners.some((listener) => listener.protocols.includes(protocol)),
@@ -145,6 +157,7 @@ export class Server implements AsyncDisposable {
     await listeners;
     if (this.#service.settled !== undefined) await within(this.#service.settled(), timeout);
     await this.#service.close?.();
+    await this.#qlog?.close();
     this.#finish();
   }
 }
@@ -152,6 +165,14 @@ export class Server implements AsyncDisposable {
 function checkQuic(quic: QuicServerOptions = {}): void {
   try {
     checkServerOptions(quic);
+  } catch (error) {
+    throw new ServeError("OPTION_INVALID", (error as Error).message);
+  }
+}
+
+function checkQlog(options: string | QlogOptions, log: (line: string) => void): QlogSettings {
+  try {
+    return qlogSettings(options, log);
   } catch (error) {
     throw new ServeError("OPTION_INVALID", (error as Error).message);
   }
@@ -170,12 +191,14 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   checkAltSvc(options.altSvc ?? {});
   checkQuic(quic);
   setLimits(options);
+  const recording = options.qlog === undefined ? undefined : checkQlog(options.qlog, log);
   const wanted = (options.transports ?? TRANSPORTS).filter(
     ({ transport }) =>
       !(transport === "udp" && isHttp3Disabled()) &&
       (protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true),
   );
   if (wanted.some(({ transport }) => transport === "udp")) await checkEngine(engine);
+  const qlog = recording && new (await import("../host/qlog/folder.ts")).QlogFolder(recording);
   const bindings = await Promise.all(
     wanted.map(async ({ transport, load }): Promise<Binding<Listener>> => {
       const create = await load();
@@ -196,6 +219,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
             strikeRegister,
             quic,
             engine,
+            trace: qlog?.trace,
             stallTimeout,
             onFault,
           }),
@@ -210,7 +234,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
     udp?.port,
   );
   if (altSvc !== undefined) for (const listener of bound.listeners) listener.advertise?.(altSvc);
-  return new Server(host, bound, service, certificates);
+  return new Server(host, bound, service, certificates, qlog);
 }
 
 /** Throws before anything is bound if the engine is unknown, or was demanded and cannot be used. */

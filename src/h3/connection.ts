@@ -37,6 +37,7 @@ import {
   type Settings,
 } from "./settings.ts";
 import { StreamClaims, type StreamEvent } from "./stream-claims.ts";
+import type { TracedFrame } from "./trace.ts";
 
 /** The maximum size of all QPACK-blocked field sections of a connection, in bytes. */
 const MAX_BLOCKED_BYTES = 1024 * 1024;
@@ -60,6 +61,7 @@ export class H3Connection {
   #state: "connecting" | "open" | "draining" | "closed" = "connecting";
   #drainedAnnounced = false;
   #requestRefused = false;
+  readonly #trace: H3Options["trace"];
 
   constructor(transport: StreamTransport, options: H3Options) {
     const peer: Role = transport.role === "client" ? "server" : "client";
@@ -78,7 +80,8 @@ export class H3Connection {
       maxFieldSectionSize: settings.maxFieldSectionSize,
       maxBlockedBytes: MAX_BLOCKED_BYTES,
     });
-    this.#local = new LocalStreams(transport);
+    this.#trace = options.trace;
+    this.#local = new LocalStreams(transport, options.trace);
     transport.setExcessiveLoadCode(H3_ERRORS.H3_EXCESSIVE_LOAD.code);
     const ignored = new IgnoredBudget();
     const control = new ControlStreamReader(
@@ -88,6 +91,7 @@ export class H3Connection {
         isStreamSignal: (type) => claims.hasBidi && claims.isClaimed("bidi", type),
         handleSettings: (received) => this.#handleSettings(received),
         handleGoaway: (id) => this.#handleGoaway(id),
+        traceFrame: options.trace && ((frame) => this.#traceControl(frame)),
         countFrame: () => transport.countWork(FRAME_WORK),
       },
       ignored,
@@ -98,7 +102,7 @@ export class H3Connection {
       handleDecoderStream: (bytes: Uint8Array) =>
         transport.countWork(this.#encoder.handleDecoderStream(bytes) * INSTRUCTION_WORK),
     };
-    this.#remote = new RemoteStreams(transport, peer, readers, ignored, claims);
+    this.#remote = new RemoteStreams(transport, peer, readers, ignored, claims, options.trace);
     this.#requests = new Requests({
       transport,
       peer,
@@ -109,12 +113,15 @@ export class H3Connection {
       maxFieldSectionSize: settings.maxFieldSectionSize,
       claims,
       date: options.date,
+      trace: options.trace,
       allowsProtocol: settings.enableConnectProtocol,
     });
     this.#bidi = new BidiStreams(transport, this.#requests, claims);
     this.#remembered = options.rememberedSettings;
     // QPACK's table stays empty until SETTINGS arrive; of the other settings, requests depend on the size of fields.
-    if (this.#remembered !== undefined) this.#requests.peerMaxFieldSectionSize = this.#remembered.maxFieldSectionSize;
+    if (this.#remembered === undefined) return;
+    this.#requests.peerMaxFieldSectionSize = this.#remembered.maxFieldSectionSize;
+    this.#trace?.({ type: "http3:parameters-restored", settings: this.#remembered });
   }
 
   get role(): Role {
@@ -306,6 +313,7 @@ export class H3Connection {
     switch (event.type) {
       case "connected":
         this.#state = "open";
+        this.#trace?.({ type: "http3:parameters-set", initiator: "local", settings: this.#settings });
         this.#local.writeSettings(this.#settings, this.#extensionSettings, this.#rng);
         break;
       case "datagram-readable":
@@ -371,6 +379,7 @@ export class H3Connection {
   #handleSettings(settings: Settings): void {
     if (this.#remembered !== undefined) checkKept(this.#remembered, settings);
     this.#peerSettings = settings;
+    this.#trace?.({ type: "http3:parameters-set", initiator: "remote", settings });
     this.#requests.peerMaxFieldSectionSize = settings.maxFieldSectionSize;
     this.#encoder.setLimits({
       maxTableCapacity: settings.qpackMaxTableCapacity,
@@ -379,6 +388,10 @@ export class H3Connection {
     const instructions = this.#encoder.takeInstructions();
     if (instructions !== undefined) this.#local.encoder.write(instructions);
     this.#events.push({ type: "settings", settings });
+  }
+
+  #traceControl(frame: TracedFrame): void {
+    this.#trace?.({ type: "http3:frame-parsed", id: this.#remote.controlId!, frame });
   }
 
   #handleEncoderStream(bytes: Uint8Array): void {

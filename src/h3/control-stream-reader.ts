@@ -5,9 +5,10 @@ import { ByteQueue } from "../qpack/index.ts";
 import { Reader } from "../wire/reader.ts";
 import { connectionError } from "./errors.ts";
 import { FrameHeaderReader } from "./frame-header-reader.ts";
-import { checkFrame, FRAMES, FrameType, isKnownFrame, type Role } from "./frames.ts";
+import { checkFrame, FRAMES, FrameType, isGreaseId, isKnownFrame, type Role } from "./frames.ts";
 import type { IgnoredBudget } from "./limits.ts";
 import { type ExtensionSetting, MAX_SETTINGS_LENGTH, parseSettings, type Settings } from "./settings.ts";
+import { type TracedFrame, tracedSettings } from "./trace.ts";
 
 export interface ControlStreamHandler {
   /** Registered settings of extensions. */
@@ -19,6 +20,8 @@ export interface ControlStreamHandler {
   handleGoaway(id: number): void;
   /** Counts the work of a frame (RFC 9114 §10.5). */
   countFrame(): void;
+  /** Present if there is a trace. Called before a frame is handled. */
+  readonly traceFrame?: ((frame: TracedFrame) => void) | undefined;
 }
 
 export class ControlStreamReader {
@@ -79,7 +82,9 @@ export class ControlStreamReader {
     this.#remaining = length;
     this.#handler.countFrame();
     // Even an empty unknown frame costs something.
-    if (!isKnownFrame(type)) this.#ignored.count(2);
+    if (isKnownFrame(type)) return;
+    this.#ignored.count(2);
+    this.#handler.traceFrame?.({ type: isGreaseId(type) ? "reserved" : "unknown", number: type, length });
   }
 
   #end(): void {
@@ -89,7 +94,10 @@ export class ControlStreamReader {
     const payload = this.#payload.bytes;
     if (type === FrameType.SETTINGS) {
       this.#hasSettings = true;
-      this.#handler.handleSettings(parseSettings(payload, this.#handler.extensionSettings));
+      const settings = parseSettings(payload, this.#handler.extensionSettings);
+      const { length } = payload;
+      this.#handler.traceFrame?.({ type: "settings", settings: tracedSettings(payload), length });
+      this.#handler.handleSettings(settings);
     } else {
       const id = readSingleId(type, payload);
       if (type === FrameType.GOAWAY) this.#handleGoaway(id);
@@ -106,6 +114,7 @@ export class ControlStreamReader {
       throw connectionError("H3_ID_ERROR", "GOAWAY", `${id} is not a request`);
     if (id > this.#lastGoaway) throw connectionError("H3_ID_ERROR", "GOAWAY", `from ${this.#lastGoaway} up to ${id}`);
     this.#lastGoaway = id;
+    this.#handler.traceFrame?.({ type: "goaway", id });
     this.#handler.handleGoaway(id);
   }
 
@@ -114,6 +123,7 @@ export class ControlStreamReader {
     if (id < this.#maxPushId)
       throw connectionError("H3_ID_ERROR", "MAX_PUSH_ID", `from ${this.#maxPushId} down to ${id}`);
     this.#maxPushId = id;
+    this.#handler.traceFrame?.({ type: "max-push-id", id });
   }
 }
 

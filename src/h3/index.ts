@@ -17,3 +17,5 @@ export type { OutgoingRequest } from "./outgoing.ts";
 export { type ExtensionSetting, extensionValue, type KnownSettings, SETTINGS, type Settings } from "./settings.ts";
 /** Streams of extensions. */
 export { StreamClaims, type StreamEvent, type StreamOwner } from "./stream-claims.ts";
+/** Trace events of a connection, for loggers. */
+export type { H3Trace, H3TraceEvent, TracedFrame } from "./trace.ts";

@@ -7,22 +7,30 @@ import { Writer } from "../wire/writer.ts";
 import { connectionError } from "./errors.ts";
 import { FrameType, greaseId, writeFrame } from "./frames.ts";
 import { type ExtensionSetting, emitSettings, type KnownSettings } from "./settings.ts";
+import { type H3StreamType, type H3Trace, type TracedFrame, tracedSettings } from "./trace.ts";
 
 /** RFC 9114 §6.2, RFC 9204 §4.2 */
 export const StreamType = { CONTROL: 0x00, PUSH: 0x01, QPACK_ENCODER: 0x02, QPACK_DECODER: 0x03 } as const;
+
+/** For the trace. */
+export const STREAM_TYPE_NAMES: readonly H3StreamType[] = ["control", "push", "qpack-encoder", "qpack-decoder"];
 
 /** The connection closes if a peer makes us queue more instructions without giving credit to send them. */
 const MAX_PENDING = 64 * 1024;
 
 export class LocalStream {
   readonly #transport: StreamTransport;
+  readonly #type: number;
+  readonly #trace: H3Trace | undefined;
   #id: StreamId | undefined;
   #pending: Uint8Array[] = [];
   #pendingBytes = 0;
 
   /** The first `flush` with stream credit opens the stream; until then, data waits after the stream's type. */
-  constructor(transport: StreamTransport, type: number) {
+  constructor(transport: StreamTransport, type: number, trace?: H3Trace) {
     this.#transport = transport;
+    this.#type = type;
+    this.#trace = trace;
     this.#append(Uint8Array.of(type));
   }
 
@@ -50,8 +58,12 @@ export class LocalStream {
 
   /** Writes pending data as far as credit allows. */
   flush(): void {
-    this.#id ??= this.#transport.openStream("uni");
-    if (this.#id === undefined) return;
+    if (this.#id === undefined) {
+      this.#id = this.#transport.openStream("uni");
+      if (this.#id === undefined) return;
+      const streamType = STREAM_TYPE_NAMES[this.#type]!;
+      this.#trace?.({ type: "http3:stream-type-set", id: this.#id, initiator: "local", streamType });
+    }
     while (this.#pending.length > 0 && this.#transport.writableBytes(this.#id) > 0) {
       const bytes = this.#pending.shift()!;
       this.#pendingBytes -= bytes.length;
@@ -65,11 +77,13 @@ export class LocalStreams {
   readonly encoder: LocalStream;
   readonly decoder: LocalStream;
   readonly #control: LocalStream;
+  readonly #trace: H3Trace | undefined;
 
-  constructor(transport: StreamTransport) {
-    this.#control = new LocalStream(transport, StreamType.CONTROL);
-    this.encoder = new LocalStream(transport, StreamType.QPACK_ENCODER);
-    this.decoder = new LocalStream(transport, StreamType.QPACK_DECODER);
+  constructor(transport: StreamTransport, trace?: H3Trace) {
+    this.#trace = trace;
+    this.#control = new LocalStream(transport, StreamType.CONTROL, trace);
+    this.encoder = new LocalStream(transport, StreamType.QPACK_ENCODER, trace);
+    this.decoder = new LocalStream(transport, StreamType.QPACK_DECODER, trace);
   }
 
   has(id: StreamId): boolean {
@@ -88,9 +102,19 @@ export class LocalStreams {
     const payload = emitSettings(settings, registered, { id: greaseId(random16()), value: random16() });
     const writer = new Writer(new Uint8Array(payload.length + 32));
     writeFrame(writer, FrameType.SETTINGS, payload);
-    writeFrame(writer, greaseId(random16()), new Uint8Array(0));
+    const reserved = greaseId(random16());
+    writeFrame(writer, reserved, new Uint8Array(0));
     this.#control.write(writer.written());
     this.flush();
+    if (this.#trace === undefined) return;
+    this.#traceFrame({ type: "settings", settings: tracedSettings(payload), length: payload.length });
+    this.#traceFrame({ type: "reserved", number: reserved, length: 0 });
+  }
+
+  /** Without stream credit, the control stream has no id yet, and the frame is not traced. */
+  #traceFrame(frame: TracedFrame): void {
+    const { id } = this.#control;
+    if (id !== undefined) this.#trace?.({ type: "http3:frame-created", id, frame });
   }
 
   /** RFC 9114 §7.2.6 */
@@ -100,5 +124,6 @@ export class LocalStreams {
     writer.varint(varintLength(id));
     writer.varint(id);
     this.#control.write(writer.written());
+    this.#traceFrame({ type: "goaway", id });
   }
 }

@@ -8,7 +8,8 @@ import { ByteQueue, type DecodeResult } from "../qpack/index.ts";
 import type { StreamChunk, StreamId, StreamTransport } from "../quic/transport.ts";
 import { connectionError, malformed, StreamError } from "./errors.ts";
 import { FrameHeaderReader } from "./frame-header-reader.ts";
-import { checkFrame, FrameType, isKnownFrame, type Role } from "./frames.ts";
+import { checkFrame, FrameType, isGreaseId, isKnownFrame, type Role } from "./frames.ts";
+import type { H3Trace, TracedFrame } from "./trace.ts";
 
 /** The reader's interface to the connection. */
 export interface MessageReaderHost {
@@ -28,6 +29,7 @@ export interface MessageReaderHost {
   countIgnored(count: number): void;
   /** Counts the work of a frame (RFC 9114 §10.5). */
   countFrame(): void;
+  readonly trace: H3Trace | undefined;
 }
 
 /** Received content. */
@@ -54,6 +56,8 @@ export class MessageReader {
   #frameType = -1;
   #frameRemaining = 0;
   #section: ByteQueue | undefined;
+  /** The length of the latest field section. */
+  #sectionLength = 0;
   #state: "head" | "content" | "trailers" | "blocked" | "ended" = "head";
   #stateAfterBlock: "head" | "content" = "head";
   #dataAnnounced = false;
@@ -198,13 +202,20 @@ export class MessageReader {
     // The stream type of an extension is not a frame type.
     else if (this.#host.isStreamSignal(type))
       throw connectionError("H3_FRAME_ERROR", "request stream", "a stream signal after the start of the stream");
+    else if (this.#host.trace !== undefined)
+      this.#traceFrame({ type: isGreaseId(type) ? "reserved" : "unknown", number: type, length });
     if (this.#frameRemaining === 0 && this.#frameType !== FrameType.HEADERS) this.#frameType = -1;
+  }
+
+  #traceFrame(frame: TracedFrame): void {
+    this.#host.trace?.({ type: "http3:frame-parsed", id: this.#id, frame });
   }
 
   #beginData(length: number): void {
     // RFC 9114 §4.1: DATA must not precede the head or follow trailers.
     if (this.#state !== "content") throw connectionError("H3_FRAME_UNEXPECTED", "request stream", "DATA out of place");
     this.#received += length;
+    if (this.#host.trace !== undefined) this.#traceFrame({ type: "data", length });
     // RFC 9114 §4.1.2
     if (this.#expected !== undefined && this.#received > this.#expected) throw malformed("more content than announced");
   }
@@ -213,6 +224,7 @@ export class MessageReader {
     if (this.#state === "trailers" || (this.#state === "content" && !this.#mayHaveTrailers)) {
       throw connectionError("H3_FRAME_UNEXPECTED", "request stream", "HEADERS out of place");
     }
+    this.#sectionLength = length;
     // Only a malicious encoder produces a section longer than its decoded fields.
     if (length > this.#host.maxFieldSectionSize) this.#handleDecoded("too-large");
     else if (length === 0) this.#finishSection(EMPTY);
@@ -256,6 +268,8 @@ export class MessageReader {
       this.#host.handleTooLarge(this.#id);
       return;
     }
+    if (this.#host.trace !== undefined)
+      this.#traceFrame({ type: "headers", fields: result, length: this.#sectionLength });
     if (this.#state === "content") {
       this.#state = "trailers";
       this.#host.handleTrailers(this.#id, result);

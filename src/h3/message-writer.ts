@@ -6,10 +6,12 @@ import { type VarInt, varintLength } from "../wire/varint.ts";
 import { Writer } from "../wire/writer.ts";
 import { H3_ERRORS } from "./errors.ts";
 import { FrameType } from "./frames.ts";
+import type { H3Trace } from "./trace.ts";
 
 export class MessageWriter {
   readonly #transport: StreamTransport;
   readonly #id: StreamId;
+  readonly #trace: H3Trace | undefined;
   /** In "stopped", after STOP_SENDING, writes are dropped until the application ends the message. */
   #state: "open" | "ended" | "stopped" | "reset" = "open";
   #isDelivered = false;
@@ -18,8 +20,9 @@ export class MessageWriter {
   /** The offset after the latest head. */
   #headEnd = 0;
 
-  constructor(transport: StreamTransport, id: StreamId) {
+  constructor(transport: StreamTransport, id: StreamId, trace?: H3Trace) {
     this.#transport = transport;
+    this.#trace = trace;
     this.#id = id;
   }
 
@@ -59,7 +62,9 @@ export class MessageWriter {
       if (fin) this.finishStopped();
       return true;
     }
-    if (content.length > 0) this.#writeDataHeader(content.length);
+    const { length } = content;
+    if (length > 0) this.#writeDataHeader(length);
+    if (length > 0) this.#trace?.({ type: "http3:frame-created", id: this.#id, frame: { type: "data", length } });
     if (fin) this.#state = "ended";
     return this.#write(content, fin);
   }

@@ -3,6 +3,7 @@
 import type { Rng } from "../base/rng.ts";
 import type { ExtensionSetting, KnownSettings, Settings } from "./settings.ts";
 import type { StreamClaims } from "./stream-claims.ts";
+import type { H3Trace } from "./trace.ts";
 
 export interface H3Options {
   /** For the reserved values that exercise the peer's handling of unknown types (RFC 9114 §7.2.8). */
@@ -23,6 +24,8 @@ export interface H3Options {
   readonly extensionSettings?: readonly ExtensionSetting[];
   /** Streams of extensions. */
   readonly claims?: StreamClaims;
+  /** Receives trace events. */
+  readonly trace?: H3Trace | undefined;
 }
 
 export const settingsFrom = (options: Omit<H3Options, "rng">): KnownSettings => ({

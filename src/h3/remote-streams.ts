@@ -2,10 +2,11 @@
 
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
 import { connectionError, H3_ERRORS } from "./errors.ts";
-import type { Role } from "./frames.ts";
+import { isGreaseId, type Role } from "./frames.ts";
 import type { IgnoredBudget } from "./limits.ts";
-import { StreamType } from "./local-streams.ts";
+import { STREAM_TYPE_NAMES, StreamType } from "./local-streams.ts";
 import type { StreamClaims } from "./stream-claims.ts";
+import type { H3StreamType, H3Trace } from "./trace.ts";
 import { VarintReader } from "./varint-reader.ts";
 
 /** The readers of the critical streams. */
@@ -35,6 +36,9 @@ export class RemoteStreams {
   /** Streams whose type has not arrived. The transport limits their number. */
   readonly #untyped = new Map<StreamId, VarintReader>();
   readonly #critical = new Map<StreamId, Kind>();
+  readonly #trace: H3Trace | undefined;
+  /** The peer's control stream, once known. */
+  controlId: StreamId | undefined;
 
   constructor(
     transport: StreamTransport,
@@ -42,8 +46,10 @@ export class RemoteStreams {
     readers: CriticalStreamReaders,
     ignored: IgnoredBudget,
     claims: StreamClaims,
+    trace?: H3Trace,
   ) {
     this.#claims = claims;
+    this.#trace = trace;
     this.#transport = transport;
     this.#peer = peer;
     this.#readers = readers;
@@ -99,6 +105,11 @@ export class RemoteStreams {
     }
   }
 
+  #traceType(id: StreamId, streamType: H3StreamType, number?: number): void {
+    const known = number === undefined ? {} : { number };
+    this.#trace?.({ type: "http3:stream-type-set", id, initiator: "remote", streamType, ...known });
+  }
+
   #handleType(id: StreamId, type: number): void {
     switch (type) {
       case StreamType.CONTROL:
@@ -109,6 +120,8 @@ export class RemoteStreams {
           if (kind === type) throw connectionError("H3_STREAM_CREATION_ERROR", NAMES[type], "duplicate");
         }
         this.#critical.set(id, type);
+        if (type === StreamType.CONTROL) this.controlId = id;
+        this.#traceType(id, STREAM_TYPE_NAMES[type]!);
         return;
       case StreamType.PUSH:
         // RFC 9114 §6.2.2: clients cannot push; §7.2.7: servers only what MAX_PUSH_ID allowed, and we never sent it.
@@ -116,6 +129,7 @@ export class RemoteStreams {
         throw connectionError("H3_ID_ERROR", "push stream", "push is not allowed");
       default:
         // RFC 9114 §6.2: an unknown type is not an error; its data is refused.
+        this.#traceType(id, isGreaseId(type) ? "reserved" : "unknown", type);
         this.#ignored.count(UNKNOWN_STREAM_COST);
         this.#transport.stopSending(id, H3_ERRORS.H3_STREAM_CREATION_ERROR.code);
     }

@@ -18,7 +18,7 @@ export class RequestStream {
   constructor(host: MessageReaderHost, transport: StreamTransport, id: StreamId) {
     this.id = id;
     this.reader = new MessageReader(host, transport, id);
-    this.writer = new MessageWriter(transport, id);
+    this.writer = new MessageWriter(transport, id, host.trace);
   }
 
   /** True if both halves have ended and hold no data. */

@@ -17,6 +17,7 @@ import type { ContentChunk, MessageReaderHost } from "./message-reader.ts";
 import { responseLines } from "./outgoing.ts";
 import { RequestStream } from "./request-stream.ts";
 import type { StreamClaims } from "./stream-claims.ts";
+import type { H3Trace } from "./trace.ts";
 
 export interface RequestsOptions {
   readonly transport: StreamTransport;
@@ -30,11 +31,13 @@ export interface RequestsOptions {
   readonly date: (() => string) | undefined;
   /** True if we sent SETTINGS_ENABLE_CONNECT_PROTOCOL. */
   readonly allowsProtocol: boolean;
+  readonly trace?: H3Trace | undefined;
 }
 
 export class Requests implements MessageReaderHost {
   readonly peer: Role;
   readonly maxFieldSectionSize: number;
+  readonly trace: H3Trace | undefined;
   readonly #transport: StreamTransport;
   readonly #events: EventQueue;
   readonly #decoder: QpackDecoder;
@@ -59,6 +62,7 @@ export class Requests implements MessageReaderHost {
     this.#headers = options.headers;
     this.#ignored = options.ignored;
     this.#claims = options.claims;
+    this.trace = options.trace;
     this.#date = options.date;
     this.#allowsProtocol = options.allowsProtocol;
   }
@@ -82,6 +86,7 @@ export class Requests implements MessageReaderHost {
     stream.method = method;
     stream.announced = true;
     this.#streams.set(id, stream);
+    this.trace?.({ type: "http3:stream-type-set", id, initiator: "local", streamType: "request" });
     return stream;
   }
 
@@ -89,6 +94,7 @@ export class Requests implements MessageReaderHost {
   accept(id: StreamId): void {
     this.#cancellations.handleRequest();
     this.#streams.set(id, new RequestStream(this, this.#transport, id));
+    this.trace?.({ type: "http3:stream-type-set", id, initiator: "remote", streamType: "request" });
   }
 
   /** Server: the number of requests whose head has not arrived completely. */
@@ -190,12 +196,21 @@ export class Requests implements MessageReaderHost {
     if (!stream.writer.isOpen) {
       if (fin) stream.writer.finishStopped();
     } else if (this.fits(lines)) {
-      stream.writer.writeFrames(this.#headers.write(stream.id, lines), fin);
+      const bytes = this.#headers.write(stream.id, lines);
+      if (this.trace !== undefined) this.#traceHeaders(stream.id, lines, bytes.length);
+      stream.writer.writeFrames(bytes, fin);
     } else {
       // Not the application's fault: the peer's limit may be unknown to it.
       this.#end(stream, H3_ERRORS.H3_INTERNAL_ERROR.code, this.tooLarge(lines));
     }
     this.settle(stream);
+  }
+
+  /** `size` includes the type and length of the frame. */
+  #traceHeaders(id: StreamId, fields: FieldSection, size: number): void {
+    // The length takes one byte up to 63, two up to 16,383, and then four.
+    const length = size <= 65 ? size - 2 : size <= 16_386 ? size - 3 : size - 5;
+    this.trace?.({ type: "http3:frame-created", id, frame: { type: "headers", fields, length } });
   }
 
   /** RFC 9114 §4.2.2: sections larger than the peer accepts must not be sent. */

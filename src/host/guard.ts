@@ -39,6 +39,9 @@ export const ENTRIES = [
   "h3 cut-off",
   "h3 late heads",
   "budget sweep",
+  // Recording in qlog
+  "qlog timer",
+  "qlog write",
   // The TCP listener, HTTP/1.1 and HTTP/2 above it
   "tcp server error",
   "tcp other connection",
@@ -205,7 +208,7 @@ export type Entry = (typeof ENTRIES)[number];
 
 export interface Fault {
   /** The entry, or the machine that reported the fault itself. */
-  readonly entry: Entry | "quic endpoint" | "quic connection";
+  readonly entry: Entry | "quic endpoint" | "quic connection" | "qlog event";
   readonly error: Error;
 }
 

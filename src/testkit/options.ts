@@ -4,6 +4,7 @@ import { type Instant, millis } from "../base/time.ts";
 import type { ClientOptions } from "../client/index.ts";
 import type { FetchObject, Handler } from "../edge/index.ts";
 import { asHandler } from "../edge/module.ts";
+import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/options.ts";
 import type { LinkOptions } from "../sim/link.ts";
 import { SimulateError } from "./errors.ts";
 import type { Kit } from "./kit.ts";
@@ -60,6 +61,11 @@ interface CommonOptions {
    * for its own code.
    */
   readonly virtualGlobals?: boolean;
+  /**
+   * Records the connections in qlog: the folder for the files, or options. They are written when the simulation has ended,
+   * even if it has failed.
+   */
+  readonly qlog?: string | Omit<QlogOptions, "maxFolderSize"> | undefined;
   /** Timeouts of the client, in virtual time. */
   readonly client?: Pick<ClientOptions, "connectTimeout" | "headersTimeout" | "bodyTimeout" | "userAgent">;
   /** As for `serve`. */
@@ -84,6 +90,7 @@ export interface Settings {
   readonly startTime: number;
   readonly limit: Instant;
   readonly realTimeout: number;
+  readonly qlog: QlogSettings | undefined;
 }
 
 const invalid = (message: string): SimulateError => new SimulateError("OPTION_INVALID", undefined, message);
@@ -194,7 +201,16 @@ export function checkOptions(options: SimulateOptions): Settings {
     startTime: startTime.getTime(),
     limit: millis(maxVirtualTime) as number as Instant,
     realTimeout,
+    qlog: options.qlog === undefined ? undefined : checkQlog(options.qlog, options.log),
   };
+}
+
+function checkQlog(options: string | QlogOptions, log: SimulateOptions["log"]): QlogSettings {
+  try {
+    return qlogSettings(options, log);
+  } catch (error) {
+    throw invalid((error as Error).message);
+  }
 }
 
 export function checkHandler(value: unknown): Handler {

@@ -22,6 +22,7 @@ import { createKit, type Kit } from "./kit.ts";
 import { CLIENT_HOST, SERVER_HOST, SimulatedPath } from "./network.ts";
 import { checkHandler, checkOptions, type Settings, type SimulateOptions } from "./options.ts";
 import { RealWork } from "./real-work.ts";
+import { Recordings } from "./recordings.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 /** Like the client's `fetch`, but also takes paths of the simulated server, such as "/users". */
@@ -66,7 +67,7 @@ export async function simulate<T>(
   } finally {
     restoreGlobals();
     attachConsole();
-    simulation.close();
+    await simulation.close();
   }
 }
 
@@ -74,6 +75,7 @@ class Simulation<T> {
   readonly #settings: Settings;
   readonly #clock: VirtualClock;
   readonly #work: RealWork;
+  readonly #recordings: Recordings | undefined;
   readonly #handlerErrors: unknown[] = [];
   #outcome: { readonly value: T } | { readonly error: unknown } | undefined;
   #isFinished = false;
@@ -82,15 +84,17 @@ class Simulation<T> {
     this.#settings = settings;
     this.#clock = new VirtualClock(settings.startTime);
     this.#work = new RealWork(settings.seed, settings.realTimeout);
+    this.#recordings = settings.qlog && new Recordings(settings.qlog, this.#clock);
   }
 
   virtualizeGlobals(): () => void {
     return virtualizeGlobals(this.#work, { clock: this.#clock, call: this.#call });
   }
 
-  close(): void {
+  async close(): Promise<void> {
     this.#isFinished = true;
     this.#work.close();
+    await this.#recordings?.save();
   }
 
   /** An exception in a timer callback fails the test, as it would end a process. */
@@ -116,6 +120,7 @@ class Simulation<T> {
       rng: fork(rng),
       loadEngine: engine,
       bind: async (port) => path.bind(host, port),
+      trace: this.#recordings?.trace,
     });
     const identity = simulatedServerIdentity(origin.hostname);
     const client = new Client(

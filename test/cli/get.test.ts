@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -265,6 +265,34 @@ describe("details of the exchange", () => {
     expect(stderr).toMatch(/> POST \/redirect HTTP\/1\.1\n[\s\S]*> content-length: 3\n> \n< HTTP\/1\.1 302/);
     expect(stderr).toMatch(
       /< \n\* https:.*answered 302, following to .*\n\* reusing the connection to .*\n> GET \/protocol/,
+    );
+  });
+
+  test("--qlog and QLOGDIR record HTTP/3 connections", async () => {
+    const [flag, env] = ["qlog-flag", "qlog-env"].map((name) => join(directory, name)) as [string, string];
+    const byFlag = await get(["--http3-only", "--qlog", flag, "--qlog-dialect", "qvis", `${url}?secret`]);
+    const byEnv = await get(["--http3-only", `${url}?secret`], { env: { QLOGDIR: env } });
+    for (const [result, folder, format] of [
+      [byFlag, flag, '"qlog_format":"JSON-SEQ"'],
+      [byEnv, env, '"serialization_format":"application/qlog+json-seq"'],
+    ] as const) {
+      expect(result).toMatchObject({ exitCode: 0, stderr: "" });
+      const names = await readdir(folder);
+      expect(names.filter((name) => name.endsWith("_client.sqlog"))).toEqual(names);
+      const texts = await Promise.all(names.map((name) => readFile(join(folder, name), "utf8")));
+      const text = texts.find((each) => each.includes('"frame_type":"headers"'))!;
+      expect(text).toContain(format);
+      expect(text).toContain('"value":"/?[redacted]"');
+      // Complete, although the command has ended the connection itself.
+      expect(text).toContain('"new":"closed"');
+    }
+  });
+
+  test("a folder for --qlog that cannot be written is a warning", async () => {
+    const result = await get(["--http3-only", "--qlog", join(caFile, "folder"), url]);
+    expect(result.exitCode).toBe(0);
+    expect(result.stderr).toBe(
+      `nagare: qlog recording has ended: cannot write to ${join(caFile, "folder")}: it is not a folder\n`,
     );
   });
 

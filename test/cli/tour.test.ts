@@ -52,6 +52,16 @@ describe("nagare tour", () => {
     expect(exitCode).toBe(0);
   });
 
+  test("compares a recording in qlog with what tshark sees, if there is tshark", async () => {
+    const { exitCode, stdout } = await run(["tour", "--only", "qlog/tshark", "--json"], {
+      env: { PATH: process.env.PATH! },
+    });
+    const { outcome, detail } = JSON.parse(stdout);
+    expect(exitCode).toBe(0);
+    if (outcome === "no peer here") return;
+    expect(detail).toMatch(/^\d+ frames sent and \d+ received: recorded as tshark sees them$/);
+  }, 30_000);
+
   test("runs one listener on node:https and on nagare/node", async () => {
     const { exitCode, stdout } = await run(["tour", "--only", "quic/node", "--json"]);
     expect(JSON.parse(stdout)).toMatchObject({

@@ -19,6 +19,7 @@ import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
+import { recorded } from "./qlog-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
 import {
   all,
@@ -134,6 +135,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
     await all(openClient(await openServer(["h2"]), "h2").get("/"));
     await vi.waitUntil(() => armed.entry === undefined);
   }),
+  "qlog timer": at(recorded),
+  "qlog write": at(recorded),
   "tcp server error": at(() => emitError(() => servers[0]!)),
   "tcp other connection": at(async () => {
     const listener = new TcpListener({

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import type { ClientOptions, Protocol, QuicVersionName } from "../../client/index.ts";
 import type { CongestionControl } from "../../congestion/index.ts";
+import type { QlogDialect } from "../../host/qlog/options.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { CliError, describe, EXIT, usageError } from "../fail.ts";
 import { type CertificateFlags, clientCertificate } from "./client-certificate.ts";
@@ -73,6 +74,8 @@ export interface GetFlags extends CertificateFlags {
   readonly connectTimeout?: number;
   readonly maxTime?: number;
   readonly keylog?: string;
+  readonly qlog?: string;
+  readonly qlogDialect?: QlogDialect;
 }
 
 export function protocolsFrom(flags: GetFlags): readonly Protocol[] {

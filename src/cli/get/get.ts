@@ -4,6 +4,7 @@ import { createClient } from "../../client/index.ts";
 import { exitCodeOf, reportFailure, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import type { Io } from "../io.ts";
+import { qlogFrom } from "../qlog.ts";
 import { saveCookies } from "./cookie-file.ts";
 import { CookieJar } from "./cookies.ts";
 import { checkEngine } from "./engine.ts";
@@ -40,7 +41,9 @@ async function getAll(
   // Loads the stack before the clock starts: the startup cost of this program is not part of a request.
   if (flags.trace && options.protocols?.includes("h3") !== false) await import("../../host/client/h3-connector.ts");
   const keylog = openKeyLog(flags.keylog, io);
-  const client = createClient({ ...options, keylog: keylog?.write });
+  const log = (line: string): void => void io.stderr.write(`${line}\n`);
+  const qlog = qlogFrom(flags, io);
+  const client = createClient({ ...options, keylog: keylog?.write, qlog: qlog && { ...qlog, log } });
   const dump = flags.dumpHeader === undefined ? undefined : await openDestination(pathOf(flags.dumpHeader), io);
   const session: Session = {
     client,

@@ -3,11 +3,13 @@
 import { type Command, Option } from "commander";
 import type { CongestionControl } from "../../congestion/index.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
+import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { congestionControlOption } from "../congestion-control.ts";
 import { usageError } from "../fail.ts";
 import type { Io } from "../io.ts";
+import { type QlogFlags, qlogDialectOption, qlogFrom, qlogOption } from "../qlog.ts";
 import { quicVersionsOption } from "../quic-versions.ts";
 
 export interface ServerFlags {
@@ -20,6 +22,8 @@ export interface ServerFlags {
   readonly grace: string;
   readonly httpPort?: string;
   readonly keylog?: string;
+  readonly qlog?: string;
+  readonly qlogDialect?: QlogDialect;
   readonly retry?: true;
   readonly quicVersions?: readonly QuicVersionName[];
   readonly congestionControl?: CongestionControl;
@@ -46,6 +50,7 @@ export interface ServerSettings {
   readonly grace: number;
   readonly httpPort: number | undefined;
   readonly keylog: string | undefined;
+  readonly qlog: QlogFlags | undefined;
   /** True if every QUIC client must validate its address first. */
   readonly retry: boolean;
   readonly quicVersions: readonly QuicVersionName[] | undefined;
@@ -89,6 +94,8 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(new Option("--grace <time>", "time that requests get to finish when the server stops").default("10s"))
     .addOption(new Option("--http-port <port>", "also listen for plain HTTP here, and redirect to https"))
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; they decrypt all traffic"))
+    .addOption(qlogOption())
+    .addOption(qlogDialectOption())
     .addOption(new Option("--retry", "always make QUIC clients validate their address first, not only under load"))
     .addOption(quicVersionsOption())
     .addOption(congestionControlOption())
@@ -124,6 +131,7 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     grace: parseDuration(flags.grace, "--grace"),
     httpPort: flags.httpPort === undefined ? undefined : port(flags.httpPort, "--http-port"),
     keylog: keylogPath(flags.keylog, host, io),
+    qlog: qlogFrom(flags, io),
     retry: flags.retry === true,
     quicVersions: flags.quicVersions,
     congestionControl: flags.congestionControl,

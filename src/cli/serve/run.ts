@@ -110,6 +110,7 @@ async function start(settings: ServerSettings, createService: CreateService, { l
       ...(settings.http3 ? await keptKeys(log) : {}),
       stallTimeout: settings.stallTimeout,
       memoryLimit: settings.memoryLimit,
+      qlog: settings.qlog,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },

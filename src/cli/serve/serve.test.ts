@@ -1,5 +1,15 @@
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer as createHttpServer, get as httpGet, type IncomingMessage } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -7,6 +17,7 @@ import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { createClient } from "../../client/index.ts";
 import { openHttp2 } from "../../edge/testing/client.ts";
 import { get } from "../../edge/testing/test-client.ts";
 import type { IdentitySource } from "../../host/certificates/identity.ts";
@@ -283,6 +294,24 @@ test("logs keys on request, with a warning", async () => {
   await textOf(url);
   expect(readFileSync(file("keys.log"), "latin1")).toMatch(/^SERVER_TRAFFIC_SECRET_0 [0-9a-f]{64} [0-9a-f]{64,96}$/m);
   expect(statSync(file("keys.log")).mode & 0o777).toBe(0o600);
+});
+
+test.each([
+  ["--qlog", (folder: string) => ({ args: ["--qlog", folder], env: {} })],
+  ["QLOGDIR", (folder: string) => ({ args: [], env: { QLOGDIR: folder } })],
+])("%s records HTTP/3 connections until the server has stopped", async (name, given) => {
+  const recordings = file(`recordings${name}`);
+  const { args, env } = given(recordings);
+  const { run, url } = await serving(["serve", file("site"), ...args], env);
+  const client = createClient({ protocols: ["h3"], ca: localhostIdentity.cert, resolve: () => ["127.0.0.1"] });
+  await (await client.fetch(url)).text();
+  run.signal("SIGTERM");
+  expect(await run.code).toBe(0);
+  await client.close();
+  const [recording, ...others] = readdirSync(recordings);
+  expect(recording).toMatch(/^[0-9a-f]+_server\.sqlog$/);
+  expect(others).toEqual([]);
+  expect(readFileSync(join(recordings, recording!), "utf8")).toContain('"new":"closed"');
 });
 
 test("respects SSLKEYLOGFILE on loopback only", async () => {

@@ -33,6 +33,14 @@ export const SYSTEMS: readonly System[] = [
     status: "built",
   },
   {
+    name: "qlog",
+    title: "qlog",
+    specs: ["draft-ietf-quic-qlog-main-schema", "-quic-events", "-h3-events"],
+    folders: ["host/qlog"],
+    shownAgainst: ["tshark"],
+    status: "built",
+  },
+  {
     name: "loss-recovery",
     title: "Loss recovery, CUBIC, BBR",
     specs: ["RFC 9002", "RFC 9438", "RFC 9406", "draft-ietf-ccwg-bbr"],

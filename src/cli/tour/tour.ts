@@ -7,6 +7,7 @@ import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
 import { NODE_ROWS } from "./node.ts";
+import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
 import { reportLines } from "./report.ts";
 import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
@@ -15,7 +16,14 @@ import { TRANSPORT_ROWS } from "./transport.ts";
 import { VERSION_2_ROWS } from "./version-2.ts";
 
 /** All rows. Rows of the same system are adjacent, in the order of the table. */
-const ROWS: readonly Row[] = [...QUIC_ROWS, ...NODE_ROWS, ...KEYLOG_ROWS, ...TRANSPORT_ROWS, ...VERSION_2_ROWS];
+const ROWS: readonly Row[] = [
+  ...QUIC_ROWS,
+  ...NODE_ROWS,
+  ...KEYLOG_ROWS,
+  ...QLOG_ROWS,
+  ...TRANSPORT_ROWS,
+  ...VERSION_2_ROWS,
+];
 /** Milliseconds. */
 const ROW_TIME = 30_000;
 

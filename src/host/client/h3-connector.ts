@@ -26,6 +26,7 @@ import {
   type VersionNumbers,
   versionNumbers,
 } from "../quic/quic-options.ts";
+import { endpointTrace } from "../quic/tracing.ts";
 import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
 import { ClientSockets, type OpenSocket } from "./client-sockets.ts";
 import { ClientError } from "./errors.ts";
@@ -142,6 +143,7 @@ async function dialFlight<P extends DialedProtocol>(
     environment.bind(0, local ?? (peer.family === 6 ? "::" : "0.0.0.0"), SMALL_SEND_ARENA);
   const socket = await open(remote, undefined);
   const endpoint = new Endpoint({
+    ...endpointTrace(environment.trace),
     config: connectionConfig({
       engine,
       rng,

@@ -1,17 +1,22 @@
 // The HTTP/3 connector that is used unless the caller supplies another.
 import type { EngineChoice } from "../engine/choice.ts";
+import type { QlogSettings } from "../qlog/options.ts";
 import { checkGroups, congestionControlNamed, type QuicClientOptions, versionNumbers } from "../quic/quic-options.ts";
 import type { Http3Connector } from "./http3.ts";
 
 /** Our own stack, loaded for the first connection that needs it, so that clients of HTTP/2 do not wait for it. */
-export function ownHttp3(options: QuicClientOptions = {}, engine: EngineChoice = "auto"): Http3Connector {
+export function ownHttp3(
+  options: QuicClientOptions = {},
+  engine: EngineChoice = "auto",
+  qlog?: QlogSettings,
+): Http3Connector {
   // Reports mistakes before the first connection.
   versionNumbers(options);
   checkGroups(options.groups);
   congestionControlNamed(options.congestionControl);
   let loading: Promise<Http3Connector> | undefined;
   const ready = () => {
-    loading ??= load(options, engine);
+    loading ??= load(options, engine, qlog);
     return loading;
   };
   return {
@@ -21,7 +26,11 @@ export function ownHttp3(options: QuicClientOptions = {}, engine: EngineChoice =
   };
 }
 
-async function load(options: QuicClientOptions, engine: EngineChoice): Promise<Http3Connector> {
+async function load(
+  options: QuicClientOptions,
+  engine: EngineChoice,
+  qlog: QlogSettings | undefined,
+): Promise<Http3Connector> {
   const [{ createHttp3Connector }, { systemEnvironmentWith }, { chooseEngine }] = await Promise.all([
     import("./h3-connector.ts"),
     import("../quic/environment.ts"),
@@ -29,5 +38,12 @@ async function load(options: QuicClientOptions, engine: EngineChoice): Promise<H
   ]);
   // Probes the engine now; connecting reports a failure.
   await chooseEngine(engine).catch(() => undefined);
-  return createHttp3Connector(systemEnvironmentWith(engine), options);
+  if (qlog === undefined) return createHttp3Connector(systemEnvironmentWith(engine), options);
+  const folder = new (await import("../qlog/folder.ts")).QlogFolder(qlog);
+  const connector = createHttp3Connector(systemEnvironmentWith(engine, folder.trace), options);
+  const close = async (): Promise<void> => {
+    await connector.close();
+    await folder.close();
+  };
+  return { ...connector, close };
 }

@@ -2,6 +2,7 @@
 import { H3Connection, type Settings } from "../../h3/index.ts";
 import type { Connection } from "../../quic/index.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
+import { h3Trace } from "../quic/tracing.ts";
 import type { ClientSockets } from "./client-sockets.ts";
 import { QuicHttp3Session } from "./h3-session.ts";
 import type { ConnectionTimings } from "./session.ts";
@@ -31,8 +32,9 @@ export type ClientProtocols<P extends DialedProtocol> = Readonly<Record<string, 
 
 export const HTTP3_ONLY: ClientProtocols<QuicHttp3Session> = {
   h3: (dialed) => {
-    const { rng } = dialed.driver.environment;
+    const { rng, clock } = dialed.driver.environment;
     const { connection, rememberedSettings } = dialed;
-    return new QuicHttp3Session({ ...dialed, h3: new H3Connection(connection, { rng, rememberedSettings }) });
+    const trace = h3Trace(connection, clock);
+    return new QuicHttp3Session({ ...dialed, h3: new H3Connection(connection, { rng, rememberedSettings, trace }) });
   },
 };

@@ -13,6 +13,7 @@ import type { ContextOptions } from "../certificates/secure-context.ts";
 import type { EngineChoice } from "../engine/choice.ts";
 import type { Fault } from "../guard.ts";
 import type { QuicServerOptions } from "../quic/quic-options.ts";
+import type { TraceConnection } from "../quic/tracing.ts";
 import type { ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
 
 export interface BoundAddress {
@@ -79,6 +80,8 @@ export interface ListenerOptions {
   readonly quic?: QuicServerOptions | undefined;
   /** QUIC: what opens sockets and protects packets. Default: "auto". */
   readonly engine?: EngineChoice | undefined;
+  /** QUIC: listens to new connections. */
+  readonly trace?: TraceConnection | undefined;
 }
 
 export interface SelectedIdentity {

@@ -23,6 +23,7 @@ import { H3ServerExchange } from "./h3-exchange.ts";
 import type { H3ExchangeHost, H3StreamHandler } from "./h3-stream.ts";
 import { HeadTimeout } from "./head-timeout.ts";
 import type { CreateServerProtocol, ServerProtocol, ServerProtocolOptions } from "./server-protocol.ts";
+import { h3Trace } from "./tracing.ts";
 
 export const H3_ALPN = "h3";
 
@@ -64,9 +65,10 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     this.#options = options;
     this.client = options.client;
     this.confirmation = new Confirmation(() => connection.isHandshakeComplete);
-    const { rng } = driver.environment;
+    const { rng, clock } = driver.environment;
     this.h3 = new H3Connection(connection, {
       rng,
+      trace: h3Trace(connection, clock),
       enableConnectProtocol: options.acceptsTunnels,
       date: () => this.date(),
     });

@@ -30,6 +30,7 @@ import { RESET_KEY_LENGTH, resetSecret } from "./reset-key.ts";
 import { AcceptedConnection, type SelectIdentityEvent, type ServerProtocols } from "./server-protocol.ts";
 import { SessionTickets } from "./session-tickets.ts";
 import { type SelectIdentity, tlsIdentities } from "./tls-identities.ts";
+import { endpointTrace } from "./tracing.ts";
 
 export interface QuicListenerOptions extends ListenerOptions {
   readonly limits?: Partial<ConnectionLimits>;
@@ -63,7 +64,7 @@ export class QuicListener implements ManagedListener {
     this.#clientCertificates = tlsOptions?.requestCert === true ? new ClientCertificates(tlsOptions) : undefined;
     this.#acceptsTunnels = options.acceptsTunnels === true;
     this.#headersTimeout = options.http1Limits?.headersTimeout ?? DEFAULT_HEADERS_TIMEOUT;
-    this.#environment = options.environment ?? systemEnvironmentWith(options.engine ?? "auto");
+    this.#environment = options.environment ?? systemEnvironmentWith(options.engine ?? "auto", options.trace);
     const isReal = options.environment === undefined;
     this.#budget = options.budget ?? (isReal ? processBudget() : undefined);
   }
@@ -126,6 +127,7 @@ export class QuicListener implements ManagedListener {
     const tickets = new SessionTickets(config, secret, this.#options);
     const endpoint = new Endpoint({
       config,
+      ...endpointTrace(this.#environment.trace),
       ...(resetKey === undefined ? {} : { staticSecret: resetSecret(engine, resetKey, socket.address) }),
       server: {
         ...(retry === undefined ? {} : { retry }),

@@ -3,6 +3,7 @@
 import type { Instant, Micros } from "../../base/time.ts";
 import { Datagrams } from "../datagram/index.ts";
 import { OneRttKeys } from "../keys/index.ts";
+import { emitTransportParameters } from "../params/index.ts";
 import { StreamSet } from "../streams/index.ts";
 import type { CloseReason } from "../transport.ts";
 import { Closing } from "./close.ts";
@@ -46,14 +47,16 @@ export interface Assembly {
 }
 
 export function assemble(options: ConnectionOptions, host: ConnectionHost): Assembly {
-  const { role, config, now } = options;
+  const { role, config, now, trace } = options;
   const emit = (event: ConnectionEvent): void => host.emit(event);
   const abandon = (reason: CloseReason): void => host.abandon(reason);
   const spaces = new HandshakeSpaces(config);
   const version = new ConnectionVersion(options);
   const parametersFor = (client?: Uint8Array): Uint8Array => {
     if (client !== undefined) establishment.chooseVersion(client);
-    return announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
+    const parameters = announcedParameters(options, version, () => paths.primary.localIds.issuePreferred());
+    options.trace?.({ type: "quic:parameters-set", initiator: "local", parameters }, host.now());
+    return emitTransportParameters(parameters, { grease: config.rng });
   };
   const tls = options.createTls(parametersFor, { remote: options.remote, version: () => version.current });
   const establishment = new Establishment({
@@ -70,6 +73,7 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
     role,
     limits: config.limits,
     emit,
+    trace: trace && ((event) => trace(event, host.now())),
     smoothedRtt: () => {
       const { rtt } = paths.primary.routes.active;
       return rtt.hasSample ? rtt.smoothed : (0 as Micros);
@@ -94,6 +98,7 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
       get probeTimeout() {
         return timers.probeTimeout;
       },
+      onUpdated: (generation, cause) => establishment.onKeysUpdated(generation, cause),
     },
     config,
   );

@@ -17,6 +17,7 @@ import type { TransportParameters } from "../params/index.ts";
 import type { IssuedConnectionId, PathChooser, PathSpace, Paths } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
 import type { SendPriority, SendSession, SendSource, StreamFacts } from "../streams/index.ts";
+import type { QuicTrace } from "../trace.ts";
 import type {
   CloseReason,
   DatagramFlow,
@@ -59,7 +60,10 @@ export class Connection implements StreamTransport, DatagramTransport {
   #excessiveLoadCode: VarInt | undefined;
 
   constructor(options: ConnectionOptions) {
-    const { role, now } = options;
+    const { role, now, version, local, remote, config } = options;
+    const { congestionControl, timerGrain } = config;
+    const start = { role, version, local, remote, congestionControl, timerGrain };
+    options.trace?.({ type: "quic:connection-started", ...start }, now);
     this.role = role;
     this.#now = now;
     this.#options = options;
@@ -78,8 +82,6 @@ export class Connection implements StreamTransport, DatagramTransport {
     this.#establishment = assembly.establishment;
     this.#pathFactory = assembly.pathFactory;
     this.#migration = assembly.migration;
-    const { local, remote } = options;
-    options.trace?.({ type: "quic:connection-started", role, version: parts.version.original, local, remote }, now);
     if (role === "client") this.#guard(now, () => parts.handshake.start(now));
   }
 
@@ -130,6 +132,7 @@ export class Connection implements StreamTransport, DatagramTransport {
   /** Releases the keys. Must be called once nothing is received or sent any more. */
   free(): void {
     this.#establishment.freeKeys();
+    this.#options.trace?.({ type: "quic:connection-freed" }, this.#now);
   }
 
   get activeStreams(): number {
@@ -158,6 +161,11 @@ export class Connection implements StreamTransport, DatagramTransport {
 
   get sourceId(): ConnectionId {
     return this.#options.sourceId;
+  }
+
+  /** The listener of the connection's events, if there is one. */
+  get trace(): QuicTrace | undefined {
+    return this.#parts.trace;
   }
 
   // ── Input ─────────────────────────────────────────────────────────────────────────────────────────────────────────

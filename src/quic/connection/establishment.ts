@@ -191,7 +191,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   handleRetry(header: PacketHeader, packet: Uint8Array): void {
-    const { role, config, version, paths, spaces } = this.#parts;
+    const { role, config, version, paths, spaces, trace } = this.#parts;
     const { remoteIds, recovery } = paths.primary;
     const { originalDestination } = this.#host.options;
     // RFC 9000 §17.2.5.2: at most one Retry, only before any other packet, with a token, and only with a valid tag.
@@ -201,6 +201,8 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     // RFC 9000 §17.2.5.1: the id in the Retry must differ from the one that we chose.
     if (equalBytes(header.source, originalDestination.bytes)) return;
     if (!verifyRetry(config.engine, version.original, originalDestination.bytes, packet)) return;
+    const { source, token } = header;
+    trace?.({ type: "quic:retry-received", source, tokenLength: token.length, size: packet.length }, this.#host.now());
     this.#retrySource = ConnectionId.from(header.source);
     remoteIds.replaceInitial(this.#retrySource);
     // RFC 9000 §8.1.3: it replaces the token of an earlier connection.
@@ -213,7 +215,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
 
   handleVersionNegotiation(header: PacketHeader): void {
     const { versions = [] } = header;
-    const { version, role } = this.#parts;
+    const { version, role, trace } = this.#parts;
     // RFC 9000 §17.2.1: the server shows that it has seen our packet.
     if (!equalBytes(header.source, this.#host.options.originalDestination.bytes)) return;
     // RFC 9000 §6.2: ignored after any other packet, and if it lists the version that we tried.
@@ -221,6 +223,8 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     if (versions.includes(version.original)) return;
     // RFC 9368 §4: a client reacts to one Version Negotiation packet only.
     if (version.followsNegotiation) return;
+    const size = header.end - header.start;
+    trace?.({ type: "quic:version-negotiation-received", versions, size }, this.#host.now());
     this.#host.abandon({ type: "version-negotiation", versions, next: version.next(versions) });
   }
 
@@ -231,6 +235,23 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { read, write } = this.#initialKeys.of(version.current);
     space.read = read;
     space.write = write;
+    this.#traceKeys(EncryptionLevel.initial, "read");
+    this.#traceKeys(EncryptionLevel.initial, "write");
+  }
+
+  /** Both directions of 1-RTT packets use the keys of this generation (RFC 9001 §6). */
+  onKeysUpdated(generation: number, cause: "local" | "remote"): void {
+    this.#traceKeys(EncryptionLevel.oneRtt, "read", generation, cause);
+    this.#traceKeys(EncryptionLevel.oneRtt, "write", generation, cause);
+  }
+
+  #traceKeys(
+    level: EncryptionLevel,
+    direction: "read" | "write",
+    generation = 0,
+    cause: "tls" | "local" | "remote" = "tls",
+  ): void {
+    this.#parts.trace?.({ type: "quic:key-updated", level, direction, generation, cause }, this.#host.now());
   }
 
   /** Server only: chooses the version, which our own parameters must tell, from the client's parameters. */
@@ -251,6 +272,7 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     const { config, spaces, oneRtt, early } = this.#parts;
     const version = this.#parts.version.current;
     const { level, direction, suite } = secret;
+    this.#traceKeys(level, direction);
     if (level === EncryptionLevel.oneRtt) {
       if (direction === "read") oneRtt.installRead(suite, secret.secret, version);
       else oneRtt.installWrite(suite, secret.secret, version);
@@ -278,8 +300,9 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
   }
 
   onEarlyDataOffered(remembered: TransportParameters, alpn: string): void {
-    const { early, streams, datagrams } = this.#parts;
+    const { early, streams, datagrams, trace } = this.#parts;
     early.offer(remembered);
+    trace?.({ type: "quic:parameters-restored", parameters: remembered }, this.#host.now());
     streams.setPeerLimits(streamLimits(remembered));
     datagrams.setPeerMaxFrame(remembered.maxDatagramFrameSize);
     this.#connectEarly(alpn);
@@ -355,8 +378,9 @@ export class Establishment implements HandshakeListener, PacketListener, PacketS
     localIds.setActiveLimit(
       Math.min(this.peerParameters!.activeConnectionIdLimit, config.limits.activeConnectionIdLimit),
     );
-    const { trace } = this.#parts;
+    const { trace, version } = this.#parts;
     trace?.({ type: "quic:connection-state-updated", state: "handshake-complete" }, this.#host.now());
+    trace?.({ type: "quic:negotiated", version: version.current, ...this.facts }, this.#host.now());
     this.#host.emit(
       this.#earlyProtocol === undefined
         ? { type: "connected", alpn: complete.alpn }

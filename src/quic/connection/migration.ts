@@ -130,6 +130,8 @@ export class Migration {
       const answered = route.challenges.handleResponse(data);
       if (answered === undefined) continue;
       route.validate();
+      const { local, remote } = route;
+      this.#parts.trace?.({ type: "quic:path-validation", state: "succeeded", local, remote }, now);
       // RFC 9000 §8.2.1: the address is validated, but not that the path carries 1200 bytes.
       if (!answered.isFullSize) this.#challenge(route, now);
       else this.#move.onValidated(route, now);
@@ -161,7 +163,7 @@ export class Migration {
     this.#move.handleTimeout(now);
     for (const route of routes.all) {
       const hasFailed = route.challenges.handleTimeout(now);
-      if (hasFailed) this.#move.onFailed(route);
+      if (hasFailed) this.#handleFailed(route, now);
       if (hasFailed && route !== routes.active) remoteIds.release(route);
       const fallback = this.#fallback;
       if (!hasFailed || route !== routes.active || route.isValidated || fallback === undefined) continue;
@@ -173,8 +175,16 @@ export class Migration {
     this.#releaseFormer();
   }
 
+  #handleFailed(route: Route, now: Instant): void {
+    const { local, remote } = route;
+    this.#parts.trace?.({ type: "quic:path-validation", state: "failed", local, remote }, now);
+    this.#move.onFailed(route);
+  }
+
   #challenge(route: Route, now: Instant): void {
     const { probeTimeout, maxAckDelay } = this.#parts.paths.primary.recovery;
+    const { local, remote } = route;
+    this.#parts.trace?.({ type: "quic:path-validation", state: "started", local, remote }, now);
     // RFC 9000 §8.2.4.
     const initial = micros(new RttEstimator().ptoBase() + maxAckDelay);
     route.challenges.begin(probeTimeout, micros(Math.max(probeTimeout, initial)), now);

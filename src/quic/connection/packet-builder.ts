@@ -21,6 +21,7 @@ import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { Route } from "../route/index.ts";
 import type { HandshakeLevel, HandshakeSpace } from "./handshake-spaces.ts";
 import type { ConnectionParts } from "./parts.ts";
+import { tracedHeader } from "./traced-header.ts";
 
 /** The packet that a frame writer fills. */
 export interface PacketDraft {
@@ -132,8 +133,12 @@ export class PacketBuilder {
     const { trace } = this.#parts;
     if (trace !== undefined) {
       // Before the packet is sealed in place.
+      const { path, route } = target;
+      const { local, remote } = route;
+      const header = tracedHeader(writer.bytes, start, writer.position, path.remoteIds.idFor(route).length);
       const frames = framesOf(writer.bytes, open.payload, writer.position - TAG_LENGTH, level);
-      trace({ type: "quic:packet-sent", level, pathId: target.path.id, packetNumber, size, ecn, frames }, now);
+      const packet = { level, pathId: path.id, packetNumber, size, header, local, remote, ecn, frames };
+      trace({ type: "quic:packet-sent", ...packet }, now);
     }
     if (level !== EncryptionLevel.oneRtt) {
       const index = batch.count - 1;

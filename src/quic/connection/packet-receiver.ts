@@ -24,6 +24,7 @@ import type { BatchPool } from "./batch-pool.ts";
 import type { HandshakeSpace } from "./handshake-spaces.ts";
 import { isProbing, type Migration } from "./migration.ts";
 import type { ConnectionParts } from "./parts.ts";
+import { tracedHeader } from "./traced-header.ts";
 import { type PacketOrigin, UndecryptedPackets } from "./undecrypted.ts";
 import { WORK } from "./work-budget.ts";
 
@@ -56,6 +57,8 @@ export interface FrameContext {
 export interface FrameListener {
   handleFrame(frame: Frame, context: FrameContext, now: Instant): void;
 }
+
+type DroppedPacket = Extract<PacketEvent, { type: "quic:packet-dropped" }>;
 
 /** RFC 9000 §17.2, §17.3.1: bits that must be zero after header protection is removed. */
 const LONG_RESERVED_BITS = 0x0c;
@@ -227,29 +230,29 @@ export class PacketReceiver {
         if (read !== undefined) {
           this.#openLong(batch, header, { level, acks: origin.path.acks }, read, destination, origin, now);
         } else if (early.isUndecided) this.#keep(batch.arena, header, level, origin, now);
-        else this.#drop("key-unavailable", header.end - header.start, now);
+        else this.#drop("key-unavailable", header.end - header.start, now, header.form);
         return;
       }
       case "unknown-version":
         break;
     }
-    this.#drop("unsupported", header.end - header.start, now);
+    this.#drop("unsupported", header.end - header.start, now, header.form);
   }
 
-  #drop(cause: Extract<PacketEvent, { type: "quic:packet-dropped" }>["cause"], size: number, now: Instant): void {
+  #drop(cause: DroppedPacket["cause"], size: number, now: Instant, form?: PacketForm): void {
     this.#parts.stats.packetsDropped += 1;
-    this.#parts.trace?.({ type: "quic:packet-dropped", cause, size }, now);
+    this.#parts.trace?.({ type: "quic:packet-dropped", cause, size, form }, now);
   }
 
-  #dropForgery(size: number, now: Instant): void {
+  #dropForgery(size: number, now: Instant, form: PacketForm): void {
     this.#parts.work.onPacketFailed();
-    this.#drop("decryption-failure", size, now);
+    this.#drop("decryption-failure", size, now, form);
   }
 
   #keep(arena: Uint8Array, header: PacketHeader, level: EncryptionLevel, origin: PacketOrigin, now: Instant): void {
     const size = header.end - header.start;
     const isKept = this.#undecrypted.keep(level, arena, header.start, header.end, origin);
-    if (!isKept) this.#drop("key-unavailable", size, now);
+    if (!isKept) this.#drop("key-unavailable", size, now, header.form);
     else this.#parts.trace?.({ type: "quic:packet-buffered", level, size }, now);
   }
 
@@ -268,7 +271,7 @@ export class PacketReceiver {
     openBatch(batch, keys.packet, index, path.id);
     batch.count = index;
     if (batch.ok[index] !== 1) {
-      this.#dropForgery(header.end - header.start, now);
+      this.#dropForgery(header.end - header.start, now, header.form);
       return;
     }
     this.#listener.onPacketOpened(space.level, header.source, header.version, route);
@@ -285,7 +288,7 @@ export class PacketReceiver {
     batch.count = 0;
     for (let i = 0; i < count; i += 1) {
       if (batch.ok[i] !== 1) {
-        this.#dropForgery(batch.end[i]! - batch.header[i]!, now);
+        this.#dropForgery(batch.end[i]! - batch.header[i]!, now, "one-rtt");
         continue;
       }
       const id = batch.header[i]! + 1;
@@ -330,8 +333,12 @@ export class PacketReceiver {
     route.destination = context.destination;
     this.#migration.addressed(path, route);
     if (trace !== undefined) {
+      const { local, remote } = route;
+      const { length } = this.#parts.config.connectionIds;
+      const header = tracedHeader(batch.arena, batch.header[index]!, batch.end[index]!, length);
       const frames = framesOf(batch.arena, payload, payloadEnd, level);
-      trace({ type: "quic:packet-received", level, pathId: context.path.id, packetNumber, size, ecn, frames }, now);
+      const packet = { level, pathId: path.id, packetNumber, size, header, local, remote, ecn, frames };
+      trace({ type: "quic:packet-received", ...packet }, now);
     }
     const reader = new Reader(batch.arena, payload, payloadEnd);
     if (reader.isAtEnd) {

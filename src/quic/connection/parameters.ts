@@ -3,7 +3,7 @@
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { type Micros, micros } from "../../base/time.ts";
 import { formatIpAddress, parseIpAddress } from "../../wire/ip-address.ts";
-import { emitTransportParameters, type PreferredAddress, type TransportParameters } from "../params/index.ts";
+import type { PreferredAddress, TransportParameters } from "../params/index.ts";
 import type { IssuedConnectionId } from "../path/index.ts";
 import type { ConnectionConfig } from "./config.ts";
 import type { ConnectionVersion } from "./connection-version.ts";
@@ -16,17 +16,8 @@ const MAX_UDP_PAYLOAD = 65_527;
 export const minAckDelay = ({ timerGrain, maxAckDelay }: ConnectionConfig): Micros =>
   micros(Math.min(timerGrain, maxAckDelay));
 
-/** In encoded form. `issuePreferred` issues the connection ID of a preferred address. */
+/** `issuePreferred` issues the connection ID of a preferred address. */
 export function announcedParameters(
-  options: ConnectionOptions,
-  version: ConnectionVersion,
-  issuePreferred: () => IssuedConnectionId,
-): Uint8Array {
-  const grease = options.config.rng;
-  return emitTransportParameters(parametersOf(options, version, issuePreferred), { grease });
-}
-
-function parametersOf(
   options: ConnectionOptions,
   version: ConnectionVersion,
   issuePreferred: () => IssuedConnectionId,

@@ -22,6 +22,8 @@ export interface KeyUpdateHost {
   readonly isHandshakeConfirmed: boolean;
   /** RFC 9001 §6.5: old read keys are kept for three PTOs. */
   readonly probeTimeout: Micros;
+  /** Both directions have moved to this generation, at our wish or the peer's. */
+  onUpdated?(generation: number, cause: "local" | "remote"): void;
 }
 
 export interface OneRttOptions {
@@ -206,6 +208,7 @@ export class OneRttKeys {
     if (reading.previous !== undefined) return false;
     this.#advanceRead(reading);
     this.#advanceWrite(writing);
+    this.#host.onUpdated?.(writing.generation, "local");
     return true;
   }
 
@@ -287,6 +290,7 @@ export class OneRttKeys {
     }
     this.#advanceRead(reading);
     if (writing !== undefined && writing.generation < reading.generation) this.#advanceWrite(writing);
+    this.#host.onUpdated?.(reading.generation, "remote");
   }
 
   #advanceRead(reading: ReadState): void {

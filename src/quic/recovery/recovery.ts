@@ -229,7 +229,7 @@ export class LossRecovery {
           continue;
         }
         route.mtu.onProbeAcked();
-        route.applyMaxDatagramSize();
+        this.#applyDatagramSize(route, now);
       }
     }
   }
@@ -266,7 +266,7 @@ export class LossRecovery {
   }
 
   #traceMetrics(now: Instant): void {
-    const { rtt, controller } = this.#routes.active;
+    const { rtt, controller, ecn } = this.#routes.active;
     this.#trace!(
       {
         type: "quic:recovery-metrics-updated",
@@ -279,6 +279,9 @@ export class LossRecovery {
         congestionWindow: controller.congestionWindow,
         bytesInFlight: controller.bytesInFlight,
         ssthresh: controller.ssthresh,
+        pacingRate: controller.pacingRate(rtt),
+        congestionState: controller.state,
+        ecn: ecn.state,
       },
       now,
     );
@@ -315,7 +318,12 @@ export class LossRecovery {
     }
     if (congestionLost.length === 0) return;
     this.#reduceWindow(space, congestionLost, persistent, now);
-    if (mtu.onPacketsLost(largestSize)) route.applyMaxDatagramSize();
+    if (mtu.onPacketsLost(largestSize)) this.#applyDatagramSize(route, now);
+  }
+
+  #applyDatagramSize(route: Route, now: Instant): void {
+    route.applyMaxDatagramSize();
+    this.#trace?.({ type: "quic:mtu-updated", pathId: this.#pathId, size: route.maxDatagramSize }, now);
   }
 
   #forgive(space: SendSpace, lost: readonly SentPacket[], now: Instant): void {
@@ -427,7 +435,7 @@ export class LossRecovery {
     this.ptoCount += 1;
     this.#timerSetAt = now;
     const route = this.#routes.active;
-    if (route.mtu.onPto(this.ptoCount)) route.applyMaxDatagramSize();
+    if (route.mtu.onPto(this.ptoCount)) this.#applyDatagramSize(route, now);
     const { space, count } = timeout;
     this.#trace?.({ type: "quic:probe-timeout", pathId: this.#pathId, space, ptoCount: this.ptoCount }, now);
     return { lost: this.#lost, probes: { space, count } };

@@ -9,6 +9,7 @@ import type { VarInt } from "../../wire/varint.ts";
 import type { Writer } from "../../wire/writer.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import type { SendPriority, SendSession } from "../scheduler/index.ts";
+import type { StreamEvent } from "../trace.ts";
 import {
   isUnidirectional,
   type StreamChunk,
@@ -34,12 +35,14 @@ export interface StreamSetOptions {
   readonly emit: (event: TransportEvent) => void;
   /** The smoothed round-trip time, for window auto-tuning; zero until known. */
   readonly smoothedRtt: () => Micros;
+  readonly trace?: ((event: StreamEvent) => void) | undefined;
 }
 
 export class StreamSet implements StreamFacts {
   readonly #limits: StreamSetLimits;
   readonly #emit: (event: TransportEvent) => void;
   readonly #smoothedRtt: () => Micros;
+  readonly #trace: StreamSetOptions["trace"];
   readonly #table: StreamTable;
   readonly #window: ReceiveWindow;
   readonly #chunks: ChunkBudget;
@@ -49,8 +52,9 @@ export class StreamSet implements StreamFacts {
   #now: Instant = 0 as Instant;
   #isClosed = false;
 
-  constructor({ role, limits, emit, smoothedRtt }: StreamSetOptions) {
+  constructor({ role, limits, emit, smoothedRtt, trace }: StreamSetOptions) {
     this.#limits = limits;
+    this.#trace = trace;
     this.#emit = emit;
     this.#smoothedRtt = smoothedRtt;
     const { initialMaxData, maxConnectionWindow, maxUnread = maxConnectionWindow } = limits;
@@ -60,7 +64,10 @@ export class StreamSet implements StreamFacts {
       role,
       limits,
       chunks: this.#chunks,
-      onAdded: ({ send }) => send !== undefined && this.scheduler.add(send),
+      onAdded: ({ id, isLocal, send }) => {
+        trace?.({ type: "quic:stream-opened", id, isLocal });
+        if (send !== undefined) this.scheduler.add(send);
+      },
       onOpened: (id) => emit({ type: "stream-opened", id }),
     });
     this.#control = new ControlFrames(this.#window, this.#table.local, this.#table.peer);
@@ -159,6 +166,7 @@ export class StreamSet implements StreamFacts {
     const stream = this.#table.opened(id);
     const send = this.#table.sendingPart(stream, id);
     if (stream === undefined || send === undefined) return true;
+    this.#trace?.({ type: "quic:stream-data-moved", id, direction: "written", length: data.length, fin });
     send.write(data, fin);
     this.#room.update(send);
     this.scheduler.reschedule(send);
@@ -192,6 +200,8 @@ export class StreamSet implements StreamFacts {
     const receive = this.#table.receivingPart(stream, id);
     const chunk = receive?.read(max, this.#window);
     if (chunk !== undefined) {
+      const { bytes, fin } = chunk;
+      this.#trace?.({ type: "quic:stream-data-moved", id, direction: "read", length: bytes.length, fin });
       this.#rescheduleControl(receive!);
       this.#reportReset(receive!);
       if (receive!.isTerminal) this.#removeIfFinished(stream!);
@@ -415,6 +425,7 @@ export class StreamSet implements StreamFacts {
 
   #removeIfFinished(stream: Stream): void {
     if (!stream.isFinished || !this.#table.remove(stream)) return;
+    this.#trace?.({ type: "quic:stream-closed", id: stream.id });
     if (stream.send !== undefined) this.#removeSending(stream.send);
     // Only now may the peer open another one in its place.
     if (!stream.isLocal) this.#table.peer[isUnidirectional(stream.id) ? "uni" : "bidi"].finish();

@@ -1,7 +1,6 @@
 /** What the runner's clients and servers speak above QUIC: hq-interop (HTTP/0.9) and HTTP/3. */
 
-import type { Rng } from "../../../src/base/rng.ts";
-import { H3Connection } from "../../../src/h3/index.ts";
+import { H3Connection, type H3Options } from "../../../src/h3/index.ts";
 import type { StreamId, StreamTransport, TransportEvent } from "../../../src/quic/transport.ts";
 import { content, Download, type RequestedFile, sizeOf } from "./files.ts";
 
@@ -19,15 +18,15 @@ export interface ClientApplication extends Application {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
-export const serverApplication = (protocol: string, transport: StreamTransport, rng: Rng): Application =>
-  protocol === "h3" ? new H3Server(transport, rng) : new HqServer(transport);
+export const serverApplication = (protocol: string, transport: StreamTransport, h3: H3Options): Application =>
+  protocol === "h3" ? new H3Server(transport, h3) : new HqServer(transport);
 
 export const clientApplication = (
   protocol: Protocol,
   transport: StreamTransport,
   wanted: readonly RequestedFile[],
-  rng: Rng,
-): ClientApplication => (protocol === "h3" ? new H3Client(transport, wanted, rng) : new HqClient(transport, wanted));
+  h3: H3Options,
+): ClientApplication => (protocol === "h3" ? new H3Client(transport, wanted, h3) : new HqClient(transport, wanted));
 
 class HqServer implements Application {
   readonly #transport: StreamTransport;
@@ -120,8 +119,8 @@ class H3Server implements Application {
   readonly #h3: H3Connection;
   readonly #sending = new Map<StreamId, { readonly path: string; sent: number }>();
 
-  constructor(transport: StreamTransport, rng: Rng) {
-    this.#h3 = new H3Connection(transport, { rng });
+  constructor(transport: StreamTransport, options: H3Options) {
+    this.#h3 = new H3Connection(transport, options);
   }
 
   handle(given: TransportEvent): void {
@@ -158,8 +157,8 @@ class H3Client implements ClientApplication {
   #completed = 0;
   received = 0;
 
-  constructor(transport: StreamTransport, wanted: readonly RequestedFile[], rng: Rng) {
-    this.#h3 = new H3Connection(transport, { rng });
+  constructor(transport: StreamTransport, wanted: readonly RequestedFile[], options: H3Options) {
+    this.#h3 = new H3Connection(transport, options);
     this.#wanted = wanted;
   }
 

@@ -4,6 +4,14 @@ import type { SocketAddress } from "../../../src/base/datagrams.ts";
 import { SeededRng } from "../../../src/base/rng.ts";
 import { type Instant, type Micros, seconds } from "../../../src/base/time.ts";
 import type { CryptoEngine } from "../../../src/crypto/engine.ts";
+import type { H3Options } from "../../../src/h3/index.ts";
+import {
+  type ConnectionTraceEvent,
+  endpointTrace,
+  h3Trace,
+  type TraceConnection,
+  traceAll,
+} from "../../../src/host/quic/tracing.ts";
 import {
   type Connection,
   type ConnectionConfig,
@@ -12,6 +20,7 @@ import {
   Endpoint,
   type EndpointEvent,
   isTransportEvent,
+  type QuicTraceEvent,
 } from "../../../src/quic/index.ts";
 import type { CloseReason } from "../../../src/quic/transport.ts";
 import {
@@ -65,6 +74,8 @@ export interface CaseOptions {
   /** Another client that downloads from another server over the same link. */
   readonly crossTraffic?: readonly RequestedFile[];
   readonly timeout?: Micros;
+  /** Listens to the connections, besides the case's own evidence. */
+  readonly trace?: TraceConnection;
   /** Receives what the network does. */
   readonly capture?: (record: CaptureRecord) => void;
 }
@@ -110,6 +121,7 @@ class Pair {
   readonly #waiting: (readonly RequestedFile[])[];
   #current: ClientApplication | undefined;
   #hasUpdatedKeys = false;
+  #now = 0 as Instant;
   #session: ClientSession | undefined;
 
   constructor(options: CaseOptions, place: Addresses, engine: CryptoEngine, rng: SeededRng, evidence?: Evidence) {
@@ -136,8 +148,7 @@ class Pair {
       keys: new TicketKeys(engine, new Uint8Array(32).fill(1), rng),
       earlyData: options.sendsEarlyData === true ? early : undefined,
     };
-    const traced =
-      evidence === undefined ? {} : { trace: (_: unknown, role: "client" | "server") => evidence.trace(role) };
+    const traced = evidence === undefined ? {} : endpointTrace(traceAll([evidenceOf(evidence), options.trace]));
     this.server = new Endpoint({
       config: connectionConfig(common),
       server: {
@@ -195,11 +206,17 @@ class Pair {
       now,
     );
     this.clients.push(connection);
-    this.#current = clientApplication(protocol, connection, wanted, this.#rng);
+    this.#now = now;
+    this.#current = clientApplication(protocol, connection, wanted, this.#h3Options(connection));
     this.#applications.set(connection, this.#current);
   }
 
+  #h3Options(connection: Connection): H3Options {
+    return { rng: this.#rng, trace: h3Trace(connection, { now: () => this.#now }) };
+  }
+
   readonly onClientEvent = ({ connection, event }: EndpointEvent, now: Instant): void => {
+    this.#now = now;
     switch (event.type) {
       case "verify-certificate":
         connection.certificateVerdict(undefined, now);
@@ -236,10 +253,11 @@ class Pair {
     this.#hasUpdatedKeys = connection.updateKeys();
   }
 
-  readonly onServerEvent = ({ connection, event }: EndpointEvent): void => {
+  readonly onServerEvent = ({ connection, event }: EndpointEvent, now: Instant): void => {
+    this.#now = now;
     switch (event.type) {
       case "connected":
-        this.#applications.set(connection, serverApplication(event.alpn, connection, this.#rng));
+        this.#applications.set(connection, serverApplication(event.alpn, connection, this.#h3Options(connection)));
         return;
       case "closed":
         this.ends.push(event.reason);
@@ -250,6 +268,18 @@ class Pair {
     }
   };
 }
+
+/** HTTP/3's events are no evidence. */
+const evidenceOf =
+  (evidence: Evidence): TraceConnection =>
+  (_, role) => {
+    const trace = evidence.trace(role);
+    return (event) => {
+      if (isQuic(event)) trace(event);
+    };
+  };
+
+const isQuic = (event: ConnectionTraceEvent): event is QuicTraceEvent => event.type.startsWith("quic:");
 
 function expectMigration(refusal: string | undefined): void {
   if (refusal !== undefined) throw new Error(`the connection cannot migrate: ${refusal}`);

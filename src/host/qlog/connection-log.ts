@@ -1,0 +1,85 @@
+/**
+ * The recording of one connection, as a JSON text sequence: a header, then one record for each event. It stops at a size,
+ * and counts what its sink refuses.
+ */
+
+import type { Instant } from "../../base/time.ts";
+import type { ConnectionTraceEvent } from "../quic/tracing.ts";
+import { DIALECTS } from "./dialects.ts";
+import type { LoggedConnection, QlogEvent } from "./event.ts";
+import { ConnectionEvents } from "./events.ts";
+import type { QlogFormat } from "./options.ts";
+import { recordOf } from "./record.ts";
+
+/** Where the records go. */
+export interface QlogSink {
+  /** Returns false if there is no room for the record now. */
+  write(record: string): boolean;
+  /** Called once, after the last record. */
+  end(): void;
+}
+
+/** Reserved for the warnings at the end. */
+const LAST_RECORDS = 512;
+
+export class ConnectionLog {
+  readonly #format: QlogFormat;
+  readonly #sink: QlogSink;
+  readonly #events: ConnectionEvents;
+  #size = 0;
+  #refused = 0;
+  #isEnded = false;
+
+  constructor(connection: LoggedConnection, format: QlogFormat, sink: QlogSink) {
+    this.#format = format;
+    this.#sink = sink;
+    this.#events = new ConnectionEvents((event, time) => this.#write(event, time), format.redact);
+    this.#put(recordOf(DIALECTS[format.dialect].header(connection)));
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  handle(event: ConnectionTraceEvent, now: Instant): void {
+    if (this.#isEnded) return;
+    this.#events.handle(event, now);
+    if (event.type === "quic:connection-freed") this.end();
+  }
+
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#sink.end();
+  }
+
+  #write(event: QlogEvent, time: number): void {
+    if (this.#isEnded) return;
+    const record = this.#recordOf(event, time);
+    const { maxFileSize } = this.#format;
+    if (this.#size + Buffer.byteLength(record) > maxFileSize - LAST_RECORDS) {
+      this.#put(this.#warning(`the recording stops here: it has reached its limit of ${maxFileSize} bytes`, time));
+      this.end();
+      return;
+    }
+    if (this.#refused > 0) {
+      const missing = this.#warning(`${this.#refused} events are missing here: writing was too slow`, time);
+      if (this.#put(missing)) this.#refused = 0;
+    }
+    if (!this.#put(record)) this.#refused += 1;
+  }
+
+  #recordOf(event: QlogEvent, time: number): string {
+    return recordOf(DIALECTS[this.#format.dialect].event(event, time));
+  }
+
+  #warning(message: string, time: number): string {
+    return this.#recordOf({ name: "loglevel:warning", data: { message } }, time);
+  }
+
+  #put(record: string): boolean {
+    if (!this.#sink.write(record)) return false;
+    this.#size += Buffer.byteLength(record);
+    return true;
+  }
+}

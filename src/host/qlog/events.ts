@@ -1,0 +1,42 @@
+/** All events of one connection as qlog events with ascending times. */
+
+import type { Instant } from "../../base/time.ts";
+import type { ConnectionTraceEvent } from "../quic/tracing.ts";
+import type { QlogEvent } from "./event.ts";
+import { http3EventOf } from "./http3-events.ts";
+import { QuicEvents } from "./quic-events.ts";
+import { milliseconds } from "./values.ts";
+
+/** `time` is in milliseconds since the connection began. */
+export type TimedEmit = (event: QlogEvent, time: number) => void;
+
+export class ConnectionEvents {
+  readonly #emit: TimedEmit;
+  readonly #isRedacted: boolean;
+  readonly #quic: QuicEvents;
+  #start: Instant | undefined;
+  #latest = 0 as Instant;
+
+  constructor(emit: TimedEmit, isRedacted: boolean) {
+    this.#emit = emit;
+    this.#isRedacted = isRedacted;
+    this.#quic = new QuicEvents((event) => this.emit(event));
+  }
+
+  handle(event: ConnectionTraceEvent, now: Instant): void {
+    this.#start ??= now;
+    // The transport's clock stands still while a batch is handled, and that of HTTP/3 does not.
+    if (now > this.#latest) this.#latest = now;
+    if (isHttp3(event)) this.emit(http3EventOf(event, this.#isRedacted));
+    else this.#quic.handle(event);
+  }
+
+  /** Adds an event at the time of the latest. */
+  emit(event: QlogEvent): void {
+    this.#emit(event, milliseconds(this.#latest - (this.#start ?? this.#latest)));
+  }
+}
+
+type Http3Event = Extract<ConnectionTraceEvent, { type: `http3:${string}` }>;
+
+const isHttp3 = (event: ConnectionTraceEvent): event is Http3Event => event.type.startsWith("http3:");

@@ -1,0 +1,99 @@
+/** The file of one connection. Records wait in memory until the folder writes them, and never for longer than that. */
+
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import type { QlogSink } from "./connection-log.ts";
+
+/** What the files of a folder share. */
+export interface QlogFileHost {
+  /** Called when there is something to write. */
+  onPending(file: QlogFile): void;
+  /** Reserves memory for a record. Returns false if there is too little. */
+  reserve(bytes: number): boolean;
+  release(bytes: number): void;
+}
+
+/** A name that is taken gets a number: a connection may be recorded twice, as in a repeated simulation. */
+const MAX_TAKEN = 1000;
+
+// Never through a symbolic link, which another user may have placed. Windows does not have the flag.
+const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+
+export class QlogFile implements QlogSink {
+  readonly #host: QlogFileHost;
+  /** Without the extension. */
+  readonly #base: string;
+  #pending: string[] = [];
+  #pendingBytes = 0;
+  #handle: FileHandle | undefined;
+  #isEnded = false;
+  #isClosed = false;
+
+  constructor(base: string, host: QlogFileHost) {
+    this.#base = base;
+    this.#host = host;
+  }
+
+  /** True once everything is written. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  write(record: string): boolean {
+    const bytes = Buffer.byteLength(record);
+    if (this.#isClosed || !this.#host.reserve(bytes)) return false;
+    this.#pending.push(record);
+    this.#pendingBytes += bytes;
+    this.#host.onPending(this);
+    return true;
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.#host.onPending(this);
+  }
+
+  /** Writes what is pending, and closes the file after its end. Returns the number of bytes. Calls must not overlap. */
+  async flush(): Promise<number> {
+    if (this.#isClosed) return 0;
+    this.#handle ??= await create(this.#base);
+    let written = 0;
+    while (this.#pending.length > 0) {
+      const bytes = this.#pendingBytes;
+      const text = this.#pending.join("");
+      this.#pending = [];
+      this.#pendingBytes = 0;
+      try {
+        await this.#handle.writeFile(text);
+      } finally {
+        this.#host.release(bytes);
+      }
+      written += bytes;
+    }
+    if (this.#isEnded) await this.#close();
+    return written;
+  }
+
+  /** Drops what is pending, after a failure. */
+  async abandon(): Promise<void> {
+    this.#pending = [];
+    this.#host.release(this.#pendingBytes);
+    this.#pendingBytes = 0;
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#handle?.close();
+  }
+}
+
+async function create(base: string): Promise<FileHandle> {
+  for (let count = 1; ; count += 1) {
+    try {
+      return await open(`${base}${count === 1 ? "" : `-${count}`}.sqlog`, FLAGS, 0o600);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || count === MAX_TAKEN) throw error;
+    }
+  }
+}

@@ -1,0 +1,61 @@
+/** The options of recording, by names for people. */
+
+/**
+ * "rfc" is qlog as the current drafts have it. "qvis" has the names that qvis loads: those of qlog 0.3, with the old
+ * namespaces.
+ */
+export type QlogDialect = "rfc" | "qvis";
+
+export const QLOG_DIALECTS: readonly QlogDialect[] = ["rfc", "qvis"];
+
+export interface QlogOptions {
+  /** The folder for the files, one for each connection. It is created if it does not exist. */
+  readonly directory: string;
+  /** Default: "rfc". */
+  readonly dialect?: QlogDialect | undefined;
+  /** False to keep the values of cookies and credentials, and the queries of URLs. Default: true. */
+  readonly redact?: boolean | undefined;
+  /** Bytes at which the recording of a connection stops. Default: 64 MiB. */
+  readonly maxFileSize?: number | undefined;
+  /** Bytes of all recordings in the folder. To stay below, the oldest files are deleted. Default: 1 GiB. */
+  readonly maxFolderSize?: number | undefined;
+  /** Receives a line if recording fails. Traffic continues. Default: standard error. */
+  readonly log?: ((line: string) => void) | undefined;
+}
+
+export interface QlogFormat {
+  readonly dialect: QlogDialect;
+  readonly redact: boolean;
+  readonly maxFileSize: number;
+}
+
+export interface QlogSettings extends QlogFormat {
+  readonly directory: string;
+  readonly maxFolderSize: number;
+  readonly log: (line: string) => void;
+}
+
+const MIB = 1024 * 1024;
+/** Room for the header of a file, and for a few events. */
+const MIN_SIZE = 4096;
+
+/** Throws a TypeError for unusable options. A string is the folder. */
+export function qlogSettings(options: string | QlogOptions, log = toStandardError): QlogSettings {
+  const given = typeof options === "string" ? { directory: options } : options;
+  if (typeof given !== "object" || typeof given.directory !== "string" || given.directory === "") {
+    throw new TypeError("qlog takes a folder, or { directory }");
+  }
+  const { directory, dialect = "rfc", redact = true, maxFileSize = 64 * MIB, maxFolderSize = 1024 * MIB } = given;
+  if (!QLOG_DIALECTS.includes(dialect)) {
+    throw new TypeError(`unknown dialect of qlog "${dialect}": use one of ${QLOG_DIALECTS.join(", ")}`);
+  }
+  for (const [name, size] of Object.entries({ maxFileSize, maxFolderSize })) {
+    if (typeof size === "number" && size >= MIN_SIZE) continue;
+    throw new TypeError(`qlog.${name} takes a number of bytes, ${MIN_SIZE} or more, not ${size}`);
+  }
+  return { directory, dialect, redact, maxFileSize, maxFolderSize, log: given.log ?? log };
+}
+
+function toStandardError(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
