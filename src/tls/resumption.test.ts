@@ -9,6 +9,7 @@ import { fromUtf8, utf8 } from "../wire/text.ts";
 import type { CipherSuiteName } from "./cipher-suite.ts";
 import { EncryptionLevel, type TicketPolicy, type TlsClientConfig } from "./handshake.ts";
 import { type ClientHello, emitClientHello, parseClientHello } from "./messages/client-hello.ts";
+import { parseEncryptedExtensions } from "./messages/encrypted-extensions.ts";
 import { handshakeMessage, MESSAGE_TYPES, parseBody } from "./messages/message.ts";
 import { emitNewSessionTicket, parseNewSessionTicket } from "./messages/new-session-ticket.ts";
 import type { ClientSession } from "./session.ts";
@@ -180,6 +181,15 @@ describe("a resumed handshake", () => {
     }
   });
 
+  it("does not acknowledge the server's name again (RFC 6066 §3)", () => {
+    const acknowledged = (pair: Pair): boolean => {
+      const bytes = pair.toClient.find((flight) => flight.bytes[0] === MESSAGE_TYPES.encrypted_extensions)!.bytes;
+      return parseBody(handshakeMessage(bytes), parseEncryptedExtensions).server_name === true;
+    };
+    expect(acknowledged(new Pair().run())).toBe(true);
+    expect(acknowledged(second().run())).toBe(false);
+  });
+
   it("works without early data if the client does not offer it", () => {
     const pair = second({ client: { earlyData: false } }).run();
     expect(isResumed(pair)).toBe(true);
@@ -268,6 +278,38 @@ describe("a full handshake follows", () => {
     expect(isResumed(pair)).toBe(false);
     const retried = parseBody(handshakeMessage(pair.toServer[1]!.bytes), parseClientHello);
     expect(retried.extensions.pre_shared_key).toBeUndefined();
+  });
+});
+
+describe("after a HelloRetryRequest, a server aborts (RFC 8446 §4.1.2)", () => {
+  /** The client's second ClientHello offers `identities` instead of its ticket, with as many binders. */
+  const withIdentities = (change: (ticket: Uint8Array) => readonly Uint8Array[]): Pair => {
+    let hellos = 0;
+    const toServer: Tamper = (message, name) => {
+      if (name !== "client_hello" || ++hellos === 1) return message;
+      const hello = parseBody(handshakeMessage(message), parseClientHello);
+      const { pre_shared_key: offer, ...extensions } = hello.extensions;
+      const identities = change(offer!.identities[0]!.identity).map((identity) => ({
+        identity,
+        obfuscatedTicketAge: 0,
+      }));
+      const binders = identities.map(() => offer!.binders[0]!);
+      const kept = identities.length === 0 ? extensions : { ...extensions, pre_shared_key: { identities, binders } };
+      return emitClientHello({ ...hello, extensions: kept });
+    };
+    return second({ server: { groups: ["secp384r1"] }, toServer });
+  };
+
+  it("if the client removes a pre-shared key that the suite can use", () => {
+    expectCode(() => withIdentities(() => []).run(), "missing_extension");
+  });
+
+  it("if the client replaces it", () => {
+    expectCode(() => withIdentities(() => [new Uint8Array(40)]).run(), "missing_extension");
+  });
+
+  it("if the client adds another", () => {
+    expectCode(() => withIdentities((ticket) => [ticket, new Uint8Array(40)]).run(), "illegal_parameter");
   });
 });
 

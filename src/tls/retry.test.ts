@@ -142,7 +142,7 @@ describe("a server that has requested a share", () => {
     });
   }
 
-  it("tolerates changed padding, pre-shared keys and unknown extensions", () => {
+  it("tolerates changed padding and unknown extensions", () => {
     const pair = withSecond((second) => ({
       ...second,
       extensions: {

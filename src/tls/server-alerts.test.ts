@@ -186,6 +186,8 @@ describe("a server aborts on a ClientHello", () => {
       raw(extension(50, vector16(uint8(1), uint16(2)))),
     ],
     ["with an empty list of schemes", "decode_error", raw(extension(50, vector16()))],
+    ["with an empty list of authorities", "decode_error", raw(extension(47, vector16()))],
+    ["with an authority without a name", "decode_error", raw(extension(47, vector16(uint16(0), vector16(uint8(1)))))],
     ["that is empty", "decode_error", emitMessage("client_hello")],
     ["with bytes after it", "decode_error", emitMessage("client_hello", raw().subarray(4), uint8(0))],
     [

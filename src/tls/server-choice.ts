@@ -155,13 +155,16 @@ export interface Retry {
   readonly hello: ClientHello;
   readonly group: GroupName;
   readonly suite: CipherSuite;
+  /** The index of the pre-shared key that the suite can resume. */
+  readonly session: number | undefined;
 }
 
 /**
  * RFC 8446 §4.1.2: a second ClientHello repeats the first except for what the HelloRetryRequest changes. Compares only
  * what this server has read; some of the rest (padding, an encrypted inner hello) may differ.
  */
-export function checkRetriedHello({ hello: first, group }: Retry, second: AcceptableHello): void {
+export function checkRetriedHello(retry: Retry, second: AcceptableHello): void {
+  const { hello: first, group } = retry;
   const { key_share: shares, early_data } = second.extensions;
   if (shares.length !== 1 || shares[0]!.group !== GROUPS[group]) {
     throw alertError("illegal_parameter", "key_share", `not exactly the requested share of ${group}`);
@@ -170,6 +173,18 @@ export function checkRetriedHello({ hello: first, group }: Retry, second: Accept
   if (!equalBytes(emitClientHello(withoutChangeable(first)), emitClientHello(withoutChangeable(second)))) {
     throw alertError("illegal_parameter", "client_hello", "the second ClientHello differs from the first");
   }
+  checkRetriedKeys(retry, second);
+}
+
+/** A client removes only pre-shared keys that the suite of the HelloRetryRequest excludes, and adds none. */
+function checkRetriedKeys({ hello: first, session }: Retry, { extensions }: AcceptableHello): void {
+  const kept = extensions.pre_shared_key?.identities ?? [];
+  let next = 0;
+  for (const [index, { identity }] of (first.extensions.pre_shared_key?.identities ?? []).entries()) {
+    if (next < kept.length && equalBytes(kept[next]!.identity, identity)) next++;
+    else if (index === session) throw alertError("missing_extension", "pre_shared_key", "a usable key was removed");
+  }
+  if (next < kept.length) throw alertError("illegal_parameter", "pre_shared_key", "a key that was not offered before");
 }
 
 /** A ClientHello without the parts that may change on a retry. */

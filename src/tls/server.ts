@@ -172,7 +172,8 @@ class TlsServer implements TlsHandshake {
     if (share === undefined) {
       // RFC 8446 §4.2.10: a retry rejects early data.
       if (hello.extensions.early_data) this.#channel.emit({ type: "early-data", accepted: false, alpn });
-      return this.#requestShare({ hello, group, suite }, message);
+      const session = offered?.contents.suite.hash === suite.hash ? offered.index : undefined;
+      return this.#requestShare({ hello, group, suite, session }, message);
     }
 
     const { server_name: serverName } = hello.extensions;
@@ -209,7 +210,7 @@ class TlsServer implements TlsHandshake {
     this.#channel.emit({ ...secret, level: EncryptionLevel.handshake, direction: "read", secret: traffic.client });
     this.#channel.readAt(EncryptionLevel.handshake);
 
-    this.#sendExtensions(hello, alpn, acceptsEarly);
+    this.#sendExtensions(hello, alpn, acceptsEarly, session !== undefined);
     // RFC 8446 §2.2: the server proved its identity in the first connection.
     if (session === undefined) this.#sendCertificate(choice);
     this.#send(EncryptionLevel.handshake, emitFinished(schedule.verifyData(traffic.server, this.#transcript.digest())));
@@ -302,9 +303,11 @@ class TlsServer implements TlsHandshake {
     this.#send(EncryptionLevel.initial, hello);
   }
 
-  #sendExtensions(hello: AcceptableHello, alpn: string, acceptsEarly: boolean): void {
+  #sendExtensions(hello: AcceptableHello, alpn: string, acceptsEarly: boolean, isResumed: boolean): void {
+    // RFC 6066 §3: the name is acknowledged, but not when a session is resumed.
+    const usedName = hello.extensions.server_name !== undefined && !isResumed;
     const extensions = emitEncryptedExtensions({
-      ...(hello.extensions.server_name === undefined ? {} : { server_name: true }), // RFC 6066 §3
+      ...(usedName ? { server_name: true } : {}),
       application_layer_protocol_negotiation: alpn,
       ...(acceptsEarly ? { early_data: true } : {}),
       quic_transport_parameters: this.#transportParameters!,

@@ -172,6 +172,16 @@ describe("a signer", () => {
     expect(() => signer.sign("ecdsa_secp384r1_sha384", new Uint8Array(1))).toThrow(TypeError);
   });
 
+  it.each([
+    [1024, ["rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384"]],
+    [512, []],
+  ])("has no schemes for which its key is too short (RSA, %d bits)", (modulusLength, schemes) => {
+    const { privateKey } = generateKeyPairSync("rsa", { modulusLength });
+    const signer = createSigner(privateKey);
+    expect(signer.schemes).toEqual(schemes);
+    for (const scheme of signer.schemes) signer.sign(scheme, new Uint8Array(1));
+  });
+
   it("has no schemes for an unsupported key", () => {
     const { privateKey } = generateKeyPairSync("ec", { namedCurve: "secp521r1" });
     expect(createSigner(privateKey).schemes).toEqual([]);

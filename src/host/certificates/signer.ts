@@ -13,14 +13,18 @@ const HASH: Readonly<Record<SignatureSchemeName, string | null>> = {
 };
 
 const RSA_SCHEMES = ["rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"] as const;
+const DIGEST_LENGTH = { rsa_pss_rsae_sha256: 32, rsa_pss_rsae_sha384: 48, rsa_pss_rsae_sha512: 64 } as const;
 
 /** The TLS 1.3 signature schemes of the key, in order of preference; empty for an unsupported key. */
 export function schemesOf(key: KeyObject): readonly SignatureSchemeName[] {
   switch (key.asymmetricKeyType) {
     case "ed25519":
       return ["ed25519"];
-    case "rsa":
-      return RSA_SCHEMES;
+    case "rsa": {
+      // RFC 8017 §9.1.1: room for the digest, a salt of the same length, and two bytes. Keys of 1024 bits have none for SHA-512.
+      const room = Math.ceil((key.asymmetricKeyDetails!.modulusLength! - 1) / 8);
+      return RSA_SCHEMES.filter((scheme) => room >= 2 * DIGEST_LENGTH[scheme] + 2);
+    }
     case "ec":
       switch (key.asymmetricKeyDetails?.namedCurve) {
         case "prime256v1":

@@ -95,6 +95,12 @@ export const selectedProtocol: Codec<string> = {
   emit: (name) => protocolNames.emit([name]),
 };
 
+/** `DistinguishedName authorities<3..2^16-1>` (RFC 8446 §4.2.4), in DER. */
+export const nameList: Codec<readonly Uint8Array[]> = {
+  parse: (reader) => readList(readVector16(reader, 3), (list) => readVector16(list, 1).rest()),
+  emit: (names) => vector16(...names.map((name) => vector16(name))),
+};
+
 /** RFC 8446 §4.2.8 */
 export interface KeyShareEntry {
   readonly group: number;

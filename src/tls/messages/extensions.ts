@@ -13,6 +13,7 @@ import {
   flag,
   keyShare,
   keyShareList,
+  nameList,
   offeredPsks,
   opaque,
   protocolNames,
@@ -34,7 +35,7 @@ interface Row {
   readonly places: { readonly [P in Place]?: Codec<unknown> };
 }
 
-/** Unused extensions are `opaque`: only their place is checked. */
+/** Most unused extensions are `opaque`: only their place is checked. */
 export const EXTENSIONS = {
   server_name: { type: 0, places: { CH: serverName, EE: flag } },
   max_fragment_length: { type: 1, places: { CH: opaque, EE: opaque } },
@@ -53,7 +54,7 @@ export const EXTENSIONS = {
   supported_versions: { type: 43, places: { CH: versionList, SH: uint16Value, HRR: uint16Value } },
   cookie: { type: 44, places: { CH: cookie, HRR: cookie } },
   psk_key_exchange_modes: { type: 45, places: { CH: uint8List } },
-  certificate_authorities: { type: 47, places: { CH: opaque, CR: opaque } },
+  certificate_authorities: { type: 47, places: { CH: nameList, CR: nameList } },
   oid_filters: { type: 48, places: { CR: opaque } },
   post_handshake_auth: { type: 49, places: { CH: flag } },
   signature_algorithms_cert: { type: 50, places: { CH: uint16List, CR: uint16List } },

@@ -33,6 +33,8 @@ const psks = fc.integer({ min: 1, max: 3 }).chain((count) => {
   });
 });
 
+const names = fc.array(bytes(30, 1), { minLength: 1, maxLength: 3 });
+
 /** Values for the extensions that are parsed; all others are opaque. */
 const PARSED: Record<string, fc.Arbitrary<unknown>> = {
   "server_name CH": text,
@@ -54,6 +56,8 @@ const PARSED: Record<string, fc.Arbitrary<unknown>> = {
   "cookie CH": bytes(40, 1),
   "cookie HRR": bytes(40, 1),
   "psk_key_exchange_modes CH": fc.array(fc.nat(255), { minLength: 1, maxLength: 4 }),
+  "certificate_authorities CH": names,
+  "certificate_authorities CR": names,
   "post_handshake_auth CH": fc.constant(true),
   "key_share CH": fc.array(share, { maxLength: 4 }),
   "key_share SH": share,
