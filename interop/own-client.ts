@@ -17,14 +17,11 @@ export interface OwnDownload {
   /** Moves the connection to another port, and to 127.0.0.2, during the download. */
   readonly moves?: boolean;
   readonly resume?: Resumption | undefined;
-  /** Never tries another connection beside one that is silent: cases of the public runner count handshakes. */
-  readonly isSingle?: boolean;
 }
 
 export async function ownDownload(request: OwnDownload, cell: CellFolder): Promise<Downloaded> {
   if (request.resume === undefined) {
-    const single = request.isSingle === true ? singleConnector(request.quic) : undefined;
-    return (await download(request, cell, single)).downloaded;
+    return (await download(request, cell, singleConnector(request.quic))).downloaded;
   }
   // The two clients share their sessions.
   const http3 = createHttp3Connector(undefined, request.quic);
@@ -36,6 +33,7 @@ export async function ownDownload(request: OwnDownload, cell: CellFolder): Promi
   return { ...downloaded, remark: early ? "0-RTT accepted" : "session resumed" };
 }
 
+/** Does not try another connection beside one that is silent for a moment: the public runner's cases count handshakes. */
 function singleConnector(quic: QuicClientOptions | undefined): Http3Connector {
   const connector = createHttp3Connector(undefined, quic);
   let isUsed = false;

@@ -8,7 +8,17 @@ import type { Case } from "../case.ts";
 import type { CellFolder } from "../cell.ts";
 import { ownDownload } from "../own-client.ts";
 import { startOwnServer } from "../own-server.ts";
-import type { Download, Downloaded, Feature, Peer, ProtocolName, Resumption, Version2 } from "../peer.ts";
+import type {
+  ClientRole,
+  Download,
+  Downloaded,
+  Feature,
+  Peer,
+  ProtocolName,
+  Resumption,
+  ServerRole,
+  Version2,
+} from "../peer.ts";
 import type { Role } from "../result.ts";
 import type { Site } from "../site.ts";
 import { Wire } from "../wire.ts";
@@ -58,13 +68,14 @@ export function downloadCase(options: DownloadCase): Case {
     unsupported(peer, role) {
       const other = opposite(peer, role);
       if (other === undefined) return "the peer does not have this role";
-      return needs === undefined || other.features.has(needs) ? undefined : `the peer does not support ${needs}`;
+      if (needs === undefined || other.features.has(needs)) return undefined;
+      return other.causes?.[needs] ?? `the peer does not support ${needs}`;
     },
     run: (peer, role, cell) => (role === "server" ? runOwnServer : runOwnClient)(options, peer, cell),
   };
 }
 
-const opposite = (peer: Peer, role: Role): { readonly features: ReadonlySet<Feature> } | undefined =>
+const opposite = (peer: Peer, role: Role): ClientRole | ServerRole | undefined =>
   role === "server" ? peer.client : peer.server;
 
 async function runOwnServer(options: DownloadCase, peer: Peer, cell: CellFolder): Promise<string> {
@@ -122,7 +133,6 @@ async function runOwnClient(options: DownloadCase, peer: Peer, cell: CellFolder)
         ...(options.version2 === "from the start" ? { quic: { version: "v2" } } : {}),
         moves: options.moves !== undefined,
         resume: options.resume,
-        isSingle: options.link !== undefined,
       },
       cell,
     );

@@ -13,7 +13,7 @@ export const version2 = downloadCase({
 export const upgrade = downloadCase({
   name: "v2-upgrade",
   protocol: "h3",
-  needs: "version-2",
+  needs: "upgrade",
   version2: "by upgrade",
   paths: (site) => [site.medium],
 });

@@ -1,6 +1,8 @@
 /** All peers, in the order of the matrix. */
 
 import type { PeerEntry } from "../peer.ts";
+import { aioquic } from "./aioquic.ts";
+import { bun } from "./bun.ts";
 import { caddy } from "./caddy.ts";
 import { chromium } from "./chromium.ts";
 import { curl } from "./curl.ts";
@@ -10,4 +12,16 @@ import { quicGo } from "./quic-go.ts";
 import { quinn } from "./quinn.ts";
 import { tshark } from "./tshark.ts";
 
-export const PEERS: readonly PeerEntry[] = [chromium, curl, ngtcp2, newNgtcp2, caddy, quicGo, quinn, nginx, tshark];
+export const PEERS: readonly PeerEntry[] = [
+  chromium,
+  curl,
+  ngtcp2,
+  newNgtcp2,
+  caddy,
+  quicGo,
+  quinn,
+  aioquic,
+  bun,
+  nginx,
+  tshark,
+];
