@@ -19,6 +19,7 @@ export type Feature =
   | "rebinding"
   | "resumption"
   | "retry"
+  | "upgrade"
   | "version-2";
 
 /** How a connection gets to version 2: from its first packet, or because the server converts a first flight of version 1. */
@@ -55,8 +56,12 @@ export interface Downloaded {
   readonly remark?: string;
 }
 
+/** Causes for features that a role does not have, where the name of the feature does not tell. */
+export type Causes = Readonly<Partial<Record<Feature, string>>>;
+
 export interface ClientRole {
   readonly features: ReadonlySet<Feature>;
+  readonly causes?: Causes | undefined;
   download(request: Download, cell: CellFolder): Promise<Downloaded>;
   /** Loads a page with its subresources; returns the protocol of each as reported by the browser. */
   loadPage?(port: number, cell: CellFolder): Promise<readonly string[]>;
@@ -100,6 +105,7 @@ export interface SeenClients {
 
 export interface ServerRole {
   readonly features: ReadonlySet<Feature>;
+  readonly causes?: Causes | undefined;
   /** Serves the cell's site on loopback as peer.test. */
   start(settings: ServerSettings, cell: CellFolder): Promise<RunningServer>;
 }

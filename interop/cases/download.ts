@@ -63,7 +63,14 @@ export interface Seen {
 }
 
 /** What both must support; of other features, one side shows that the other can do without them. */
-const MUTUAL: ReadonlySet<Feature> = new Set(["early-data", "migration", "resumption", "retry", "version-2"]);
+const MUTUAL: ReadonlySet<Feature> = new Set([
+  "early-data",
+  "migration",
+  "resumption",
+  "retry",
+  "upgrade",
+  "version-2",
+]);
 
 export function downloadCase(options: DownloadCase): Case {
   const { name, shows, needs, roles = ["server", "client"] } = options;
@@ -76,7 +83,7 @@ export function downloadCase(options: DownloadCase): Case {
       if (other === undefined) return "the peer does not have this role";
       if (own === undefined) return "our side does not have this role";
       if (needs === undefined) return undefined;
-      if (!other.features.has(needs)) return `the peer does not support ${needs}`;
+      if (!other.features.has(needs)) return other.causes?.[needs] ?? `the peer does not support ${needs}`;
       return MUTUAL.has(needs) && !own.features.has(needs) ? `our side does not support ${needs}` : undefined;
     },
     async run({ side, peer, role }, cell) {

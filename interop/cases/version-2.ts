@@ -13,7 +13,7 @@ export const upgrade = downloadCase({
   name: "v2-upgrade",
   shows: "the client starts with version 1, and the server converts its first flight to version 2 (RFC 9368)",
   protocol: "h3",
-  needs: "version-2",
+  needs: "upgrade",
   version2: "by upgrade",
   paths: (site) => [site.medium],
 });

@@ -1,6 +1,8 @@
 /** All peers, in the order of the matrix. */
 
 import type { PeerEntry } from "../peer.ts";
+import { aioquic } from "./aioquic.ts";
+import { bun } from "./bun.ts";
 import { caddy } from "./caddy.ts";
 import { chromium } from "./chromium.ts";
 import { curl } from "./curl.ts";
@@ -20,6 +22,8 @@ export const PEERS: readonly PeerEntry[] = [
   caddy,
   quicGo,
   quinn,
+  aioquic,
+  bun,
   nginx,
   tshark,
 ];

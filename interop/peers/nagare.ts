@@ -21,6 +21,7 @@ const server: ServerRole = {
     "rebinding",
     "resumption",
     "retry",
+    "upgrade",
     "version-2",
   ]),
   async start({ retry, prefersVersion2, isLossy, ...files }, cell) {

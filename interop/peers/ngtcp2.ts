@@ -55,8 +55,8 @@ export const newNgtcp2: PeerEntry = {
     const server = await trixieCommand("usr/sbin/gtlsserver", log);
     return {
       version: await trixieVersion("ngtcp2-client"),
-      client: clientRole(client, new Set([...CLIENT_FEATURES, "version-2"])),
-      server: serverRole(server, new Set([...SERVER_FEATURES, "version-2"])),
+      client: clientRole(client, new Set([...CLIENT_FEATURES, "upgrade", "version-2"])),
+      server: serverRole(server, new Set([...SERVER_FEATURES, "upgrade", "version-2"])),
     };
   },
 };

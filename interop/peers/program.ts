@@ -5,11 +5,15 @@
 
 import { basename, join } from "node:path";
 import { freePort } from "../../src/host/udp/free-port.ts";
+import type { CellFolder } from "../cell.ts";
 import { HOST } from "../certificates.ts";
 import { Child, runChild } from "../child.ts";
 import { sha256Of } from "../digest.ts";
-import type { ClientRole, Download, Downloaded, Feature, ServerRole, ServerSettings } from "../peer.ts";
+import type { Causes, ClientRole, Download, Downloaded, Feature, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
+
+/** The idle timeout in seconds, of the handshake too: on a link that loses 30 %, some handshakes need a minute. */
+const IDLE = "--idle=170";
 
 /** What a client prints of its last connection; it leaves out what its library does not tell. */
 interface Report {
@@ -28,8 +32,19 @@ const clientOptions = ({ cipher, keyUpdate, moves, resume, version2 }: Download)
   ...(version2 === undefined ? [] : [`--quic=${version2 === "from the start" ? "v2" : "v1,v2"}`]),
 ];
 
-export const programClient = (command: readonly string[], features: ReadonlySet<Feature>): ClientRole => ({
+export interface ProgramOptions {
+  readonly causes?: Causes;
+  /** The variables of its environment. */
+  readonly environment?: (cell: CellFolder) => Readonly<Record<string, string>>;
+}
+
+export const programClient = (
+  command: readonly string[],
+  features: ReadonlySet<Feature>,
+  { causes, environment }: ProgramOptions = {},
+): ClientRole => ({
   features,
+  causes,
   async download(request, cell) {
     const { stdout } = await runChild(
       [
@@ -37,9 +52,10 @@ export const programClient = (command: readonly string[], features: ReadonlySet<
         ...["--role=client", `--address=127.0.0.1:${request.port}`, `--name=${HOST}`],
         ...[`--ca=${cell.identity.caFile}`, `--output=${cell.directory}`],
         ...clientOptions(request),
+        IDLE,
         ...request.paths,
       ],
-      { signal: cell.signal },
+      { ...(environment === undefined ? {} : { env: environment(cell) }), signal: cell.signal },
     );
     const remark = check(JSON.parse(stdout) as Report, request);
     const files = request.paths.map((each) => join(cell.directory, basename(each)));
@@ -65,8 +81,13 @@ const serverOptions = ({ cipher, prefersVersion2, retry }: ServerSettings): read
   ...(retry === undefined ? [] : ["--retry=true"]),
 ];
 
-export const programServer = (command: readonly string[], features: ReadonlySet<Feature>): ServerRole => ({
+export const programServer = (
+  command: readonly string[],
+  features: ReadonlySet<Feature>,
+  causes?: Causes,
+): ServerRole => ({
   features,
+  causes,
   async start(settings, cell) {
     const port = await freePort();
     const child = new Child(
@@ -75,6 +96,7 @@ export const programServer = (command: readonly string[], features: ReadonlySet<
         ...["--role=server", `--address=127.0.0.1:${port}`, `--root=${cell.site.directory}`],
         ...[`--cert=${settings.certFile}`, `--key=${settings.keyFile}`],
         ...serverOptions(settings),
+        IDLE,
       ],
       { signal: cell.signal },
     );

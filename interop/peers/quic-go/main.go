@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -31,12 +32,18 @@ func main() {
 	name := flag.String("name", "", "client: the server's name")
 	output := flag.String("output", "", "client: the folder for files")
 	resume := flag.String("resume", "", "client: session or early, for a second connection that resumes the first one's session")
+	idle := flag.Int("idle", 30, "seconds without packets after which a connection ends, during the handshake too")
 	flag.Parse()
+	config := &quic.Config{
+		Allow0RTT:            true,
+		MaxIdleTimeout:       time.Duration(*idle) * time.Second,
+		HandshakeIdleTimeout: time.Duration(*idle) * time.Second,
+	}
 	var err error
 	if *role == "server" {
-		err = serve(*address, *certFile, *keyFile, *root, *retry)
+		err = serve(*address, *certFile, *keyFile, *root, *retry, config)
 	} else {
-		err = download(*address, *ca, *name, *output, *resume, flag.Args())
+		err = download(*address, *ca, *name, *output, *resume, flag.Args(), config)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -44,7 +51,7 @@ func main() {
 	}
 }
 
-func serve(address, certFile, keyFile, root string, retry bool) error {
+func serve(address, certFile, keyFile, root string, retry bool, config *quic.Config) error {
 	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		return err
@@ -57,8 +64,8 @@ func serve(address, certFile, keyFile, root string, retry bool) error {
 		Conn:                udp,
 		VerifySourceAddress: func(net.Addr) bool { return retry },
 	}
-	config := http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{certificate}})
-	listener, err := transport.ListenEarly(config, &quic.Config{Allow0RTT: true})
+	security := http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{certificate}})
+	listener, err := transport.ListenEarly(security, config)
 	if err != nil {
 		return err
 	}
@@ -74,14 +81,14 @@ type Report struct {
 	Version  string `json:"version"`
 }
 
-func download(address, ca, name, output, resume string, paths []string) error {
+func download(address, ca, name, output, resume string, paths []string, config *quic.Config) error {
 	pem, err := os.ReadFile(ca)
 	if err != nil {
 		return err
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
-	config := &tls.Config{RootCAs: roots, ServerName: name, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
+	security := &tls.Config{RootCAs: roots, ServerName: name, ClientSessionCache: tls.NewLRUClientSessionCache(4)}
 	visits := 1
 	if resume != "" {
 		visits = 2
@@ -92,17 +99,18 @@ func download(address, ca, name, output, resume string, paths []string) error {
 		if visit == 1 && resume == "early" {
 			method = http3.MethodGet0RTT
 		}
-		if report, err = visitOnce(address, name, output, method, config, paths); err != nil {
+		if report, err = visitOnce(address, name, output, method, security, paths, config); err != nil {
 			return err
 		}
 	}
 	return json.NewEncoder(os.Stdout).Encode(report)
 }
 
-func visitOnce(address, name, output, method string, config *tls.Config, paths []string) (Report, error) {
+func visitOnce(address, name, output, method string, security *tls.Config, paths []string, config *quic.Config) (Report, error) {
 	var connection *quic.Conn
 	transport := &http3.Transport{
-		TLSClientConfig: config,
+		TLSClientConfig: security,
+		QUICConfig:      config,
 		Dial: func(ctx context.Context, _ string, t *tls.Config, q *quic.Config) (*quic.Conn, error) {
 			var err error
 			connection, err = quic.DialAddrEarly(ctx, address, t, q)

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use crate::Failure;
 
@@ -33,6 +34,11 @@ impl Options {
     /// True if the option has this value.
     pub fn has(&self, name: &str, value: &str) -> bool {
         self.values.get(name).is_some_and(|each| each == value)
+    }
+
+    /// After which a connection without packets ends, during the handshake too.
+    pub fn idle(&self) -> Result<Duration, Failure> {
+        Ok(Duration::from_secs(self.get("idle")?.parse()?))
     }
 
     pub fn address(&self) -> Result<SocketAddr, Failure> {

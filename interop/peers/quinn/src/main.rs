@@ -7,7 +7,7 @@ use std::sync::Arc;
 use h3_files::options::Options;
 use h3_files::{Failure, tls};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
-use quinn::{ClientConfig, Endpoint, Incoming, ServerConfig};
+use quinn::{ClientConfig, Endpoint, Incoming, ServerConfig, TransportConfig};
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 use rustls::quic::Suite;
 
@@ -22,11 +22,19 @@ fn initial_suite() -> Suite {
     TLS13_AES_128_GCM_SHA256.tls13().and_then(|suite| suite.quic_suite()).expect("a QUIC suite")
 }
 
+fn transport(options: &Options) -> Result<Arc<TransportConfig>, Failure> {
+    let mut transport = TransportConfig::default();
+    transport.max_idle_timeout(Some(options.idle()?.try_into()?));
+    Ok(Arc::new(transport))
+}
+
 async fn serve(options: &Options) -> Result<(), Failure> {
     let mut tls = tls::server_config(options)?;
     tls.max_early_data_size = u32::MAX;
     let crypto = QuicServerConfig::with_initial(Arc::new(tls), initial_suite())?;
-    let endpoint = Endpoint::server(ServerConfig::with_crypto(Arc::new(crypto)), options.address()?)?;
+    let mut config = ServerConfig::with_crypto(Arc::new(crypto));
+    config.transport_config(transport(options)?);
+    let endpoint = Endpoint::server(config, options.address()?)?;
     let root = Arc::new(PathBuf::from(options.get("root")?));
     let retry = options.has("retry", "true");
     while let Some(incoming) = endpoint.accept().await {
@@ -58,7 +66,9 @@ async fn download(options: &Options) -> Result<(), Failure> {
     tls.enable_early_data = options.has("resume", "early");
     let crypto = QuicClientConfig::with_initial(Arc::new(tls), initial_suite())?;
     let mut endpoint = Endpoint::client(any_port())?;
-    endpoint.set_default_client_config(ClientConfig::new(Arc::new(crypto)));
+    let mut config = ClientConfig::new(Arc::new(crypto));
+    config.transport_config(transport(options)?);
+    endpoint.set_default_client_config(config);
     let resumes = options.has("resume", "early") || options.has("resume", "session");
     let mut early = false;
     for _ in 0..if resumes { 2 } else { 1 } {
