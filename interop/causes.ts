@@ -23,6 +23,13 @@ export const PEER_FAULTS: readonly PeerFault[] = [
     cause: "Chromium gives up a handshake on which it hears nothing for a few seconds, and does not try again",
     thirds: ["quic-go", "nginx", "ngtcp2-new"],
   },
+  {
+    peer: "curl",
+    role: "server",
+    cases: ["handshakeloss", "handshakecorruption"],
+    cause: "curl ends some handshakes on a link that loses this much",
+    thirds: ["quic-go", "nginx", "ngtcp2-new"],
+  },
 ];
 
 export const faultOf = (peer: string, role: Role, name: string): PeerFault | undefined =>

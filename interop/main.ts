@@ -58,7 +58,7 @@ function record(results: readonly Result[]): void {
   const node = process.versions.node;
   const fresh: Recorded[] = results.flatMap((each) => (each.result === "skipped" ? [] : [{ ...each, date, node }]));
   const recording = merged(readRecording(RECORDING), fresh, { peers: PEERS, cases: CASES });
-  writeFileSync(RECORDING, `${JSON.stringify(recording, undefined, 1)}\n`);
+  writeFileSync(RECORDING, `${JSON.stringify(recording, undefined, 2)}\n`);
   writeFileSync(PAGE, page(recording, { peers: PEERS, cases: CASES }));
 }
 

@@ -1,5 +1,6 @@
 /** curl with HTTP/3, from Debian trixie. */
 
+import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { HOST } from "../certificates.ts";
 import { runChild } from "../child.ts";
@@ -28,7 +29,9 @@ export const curl: PeerEntry = {
 const clientRole = (command: readonly string[]): ClientRole => ({
   features: FEATURES,
   async download(request, cell) {
-    const files = request.paths.map((_, i) => join(cell.directory, `curl-${i}`));
+    // A cell may download several files at the same time.
+    const directory = await mkdtemp(join(cell.directory, "curl-"));
+    const files = request.paths.map((_, i) => join(directory, `${i}`));
     const urls = request.paths.map((path) => `https://${HOST}:${request.port}${path}`);
     const { stdout } = await runChild(
       [

@@ -7,7 +7,7 @@ import { Child, runChild } from "../child.ts";
 import { sha256Of } from "../digest.ts";
 import { debianProgram, packageVersion } from "../install/debian.ts";
 import { trixieCommand, trixieVersion } from "../install/trixie.ts";
-import type { ClientRole, Download, Feature, PeerEntry, ServerRole } from "../peer.ts";
+import type { ClientRole, Download, Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
 const CLIENT_FEATURES: ReadonlySet<Feature> = new Set([
@@ -61,6 +61,10 @@ export const newNgtcp2: PeerEntry = {
   },
 };
 
+/** A handshake may take ten seconds by default. */
+const timeouts = ({ isLossy }: Download | ServerSettings): readonly string[] =>
+  isLossy === true ? ["--timeout=170s", "--handshake-timeout=170s"] : ["--timeout=30s"];
+
 /** What the log of every packet must show. It is expensive, so it is enabled only for these cases. */
 function evidenceOf({ keyUpdate, version2, moves }: Download): RegExp | undefined {
   if (keyUpdate === true) return /key update confirmed/i;
@@ -93,7 +97,8 @@ const clientRole = (command: readonly string[], features: ReadonlySet<Feature>):
           ...(request.moves === undefined ? [] : ["--change-local-addr=2ms"]),
           // A client that only receives would be unreachable at its new address, so the request follows the change.
           ...(request.moves === "behind a NAT" ? ["--nat-rebinding", "--delay-stream=100ms"] : []),
-          ...["--exit-on-all-streams-close", "--timeout=30s", `--sni=${HOST}`, `--download=${cell.directory}`],
+          ...timeouts(request),
+          ...["--exit-on-all-streams-close", `--sni=${HOST}`, `--download=${cell.directory}`],
           ...["127.0.0.1", `${request.port}`, ...urls],
         ],
         { signal: cell.signal },
@@ -119,7 +124,7 @@ const serverRole = (command: readonly string[], features: ReadonlySet<Feature>):
     const child = new Child(
       [
         ...command,
-        ...["--quiet", `--htdocs=${cell.site.directory}`, "--timeout=30s"],
+        ...["--quiet", `--htdocs=${cell.site.directory}`, ...timeouts(settings)],
         ...(settings.retry === true ? ["--validate-addr"] : []),
         ...(settings.cipher === "chacha20" ? [CHACHA20_ONLY] : []),
         ...(settings.prefersVersion2 === true ? ["--preferred-versions=v2,v1"] : []),
