@@ -44,7 +44,7 @@ interface TracedPacket {
 }
 
 export type PacketEvent =
-  | ({ readonly type: "quic:packet-sent" } & TracedPacket)
+  | ({ readonly type: "quic:packet-sent"; readonly isMtuProbe: boolean } & TracedPacket)
   | ({ readonly type: "quic:packet-received" } & TracedPacket)
   /** Buffered until its keys are available. */
   | { readonly type: "quic:packet-buffered"; readonly level: EncryptionLevel; readonly size: number }
@@ -81,6 +81,7 @@ export type RecoveryEvent =
       readonly space: PacketNumberSpace;
       readonly packetNumber: number;
       readonly cause: "reordering-threshold" | "time-threshold";
+      readonly isMtuProbe: boolean;
     }
   /** A packet declared lost was acknowledged after all. */
   | {
@@ -132,6 +133,13 @@ export type StreamEvent =
       readonly fin: boolean;
     };
 
+/** The application has written or read a datagram (RFC 9221). */
+export interface DatagramEvent {
+  readonly type: "quic:datagram-data-moved";
+  readonly direction: "written" | "read";
+  readonly length: number;
+}
+
 export type ConnectionState = "handshake-complete" | "handshake-confirmed" | "closing" | "draining" | "closed";
 
 export type LifecycleEvent =
@@ -181,5 +189,5 @@ export type LifecycleEvent =
   /** The last event: nothing is sent or received any more. */
   | { readonly type: "quic:connection-freed" };
 
-export type QuicTraceEvent = PacketEvent | RecoveryEvent | StreamEvent | LifecycleEvent;
+export type QuicTraceEvent = PacketEvent | RecoveryEvent | StreamEvent | DatagramEvent | LifecycleEvent;
 export type QuicTrace = Trace<QuicTraceEvent>;

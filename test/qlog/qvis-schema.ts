@@ -115,6 +115,7 @@ const events: Readonly<Record<string, Check>> = {
   "transport:datagrams_dropped": any,
   "transport:stream_state_updated": having({ stream_id: uint64, new: text }),
   "transport:data_moved": having({ stream_id: uint64, offset: uint64, length: uint64, from: text, to: text }),
+  "transport:datagram_data_moved": any,
   "security:key_updated": having({ key_type: text }),
   "security:key_retired": having({ key_type: text }),
   "recovery:parameters_set": any,

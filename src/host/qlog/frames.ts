@@ -60,13 +60,13 @@ function contentsOf(frame: Frame, { ackDelayExponent, isHttp3 }: FrameContext): 
     case "max-stream-data":
       return { stream_id: frame.id, maximum: frame.maximum };
     case "max-streams":
-      return { stream_type: streamType(frame.direction), maximum: frame.maximum };
+      return { stream_type: streamType(frame.direction), maximum: integer(frame.maximum) };
     case "data-blocked":
       return { limit: frame.limit };
     case "stream-data-blocked":
       return { stream_id: frame.id, limit: frame.limit };
     case "streams-blocked":
-      return { stream_type: streamType(frame.direction), limit: frame.limit };
+      return { stream_type: streamType(frame.direction), limit: integer(frame.limit) };
     case "new-connection-id":
       return {
         sequence_number: frame.sequence,

@@ -41,6 +41,10 @@ const endpointOf = (address: SocketAddress | undefined): QlogObject => {
   return family === 4 ? { ip_v4: host, port_v4: port } : { ip_v6: host, port_v6: port };
 };
 
+/** Between what data moves that the application writes or reads. */
+const endsOf = (direction: "written" | "read"): QlogObject =>
+  direction === "written" ? { from: "application", to: "transport" } : { from: "transport", to: "application" };
+
 const tupleKey = (local: SocketAddress | undefined, remote: SocketAddress): string =>
   `${local?.host}:${local?.port} ${remote.host}:${remote.port}`;
 
@@ -115,6 +119,7 @@ export class QuicEvents {
       case "quic:packet-lost":
         this.#quic("packet_lost", {
           header: { packet_type: this.#typeIn(event.space, event.packetNumber), packet_number: event.packetNumber },
+          ...(event.isMtuProbe ? { is_mtu_probe_packet: true } : {}),
           trigger: snake(event.cause),
         });
         break;
@@ -150,6 +155,12 @@ export class QuicEvents {
         break;
       case "quic:stream-data-moved":
         this.#dataMoved(event);
+        break;
+      case "quic:datagram-data-moved":
+        this.#quic("datagram_data_moved", {
+          ...endsOf(event.direction),
+          raw: { payload_length: event.length },
+        });
         break;
       case "quic:connection-started":
         this.#started(event);
@@ -238,11 +249,10 @@ export class QuicEvents {
   #dataMoved({ id, direction, length, fin }: Of<"quic:stream-data-moved">): void {
     const moved = this.#moved.get(id) ?? { written: 0, read: 0 };
     this.#moved.set(id, moved);
-    const [application, transport] = ["application", "transport"];
     this.#quic("stream_data_moved", {
       stream_id: id,
       offset: moved[direction],
-      ...(direction === "written" ? { from: application, to: transport } : { from: transport, to: application }),
+      ...endsOf(direction),
       ...(fin ? { additional_info: "fin_set" } : {}),
       raw: { payload_length: length },
     });
@@ -296,6 +306,7 @@ export class QuicEvents {
       },
       frames: frames.map((frame) => frameOf(frame, context)),
       raw: { length: size },
+      ...(packet.type === "quic:packet-sent" && packet.isMtuProbe ? { is_mtu_probe_packet: true } : {}),
     };
     this.#quic(isSent ? "packet_sent" : "packet_received", data, tuple === "" ? undefined : tuple);
   }

@@ -3,7 +3,7 @@
 import { PARAMETERS, type TransportParameters } from "../../quic/params/index.ts";
 import { toHex } from "../../wire/hex.ts";
 import { formatIpAddress } from "../../wire/ip-address.ts";
-import { milliseconds, type QlogObject } from "./values.ts";
+import { integer, milliseconds, type QlogObject } from "./values.ts";
 
 /** Not in the schema, secret, or handled separately. */
 const OMITTED: readonly string[] = [
@@ -20,7 +20,8 @@ export function parametersData(parameters: Partial<TransportParameters>): QlogOb
     const value = parameters[name];
     if (value === undefined || OMITTED.includes(wireName)) continue;
     if (value instanceof Uint8Array) data[wireName] = toHex(value);
-    else data[wireName] = type === "millis" ? milliseconds(value as number) : value;
+    else if (typeof value === "number") data[wireName] = type === "millis" ? milliseconds(value) : integer(value);
+    else data[wireName] = value;
   }
   const { preferredAddress } = parameters;
   if (preferredAddress !== undefined) {

@@ -18,6 +18,7 @@ const NAMES: Readonly<Record<string, string>> = {
   "quic:migration_state_updated": "connectivity:path_updated",
   "quic:udp_datagram_dropped": "transport:datagrams_dropped",
   "quic:stream_data_moved": "transport:data_moved",
+  "quic:datagram_data_moved": "transport:datagram_data_moved",
   "quic:key_updated": "security:key_updated",
   "quic:key_discarded": "security:key_retired",
   "quic:recovery_parameters_set": "recovery:parameters_set",

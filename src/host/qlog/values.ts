@@ -9,8 +9,11 @@ import type { VarInt } from "../../wire/varint.ts";
 export type QlogObject = Readonly<Record<string, unknown>>;
 
 /** I-JSON has no integers above 2^53-1: those are decimal strings. */
-export const integer = (value: VarInt): number | string =>
-  typeof value === "number" ? value : String((BigInt(value.high) << 32n) | BigInt(value.low));
+export function integer(value: VarInt): number | string {
+  if (typeof value !== "number") return String((BigInt(value.high) << 32n) | BigInt(value.low));
+  // A limit of streams may be 2^60 (RFC 9000 §4.6).
+  return Number.isSafeInteger(value) ? value : String(BigInt(value));
+}
 
 export const versionHex = (version: number): string => version.toString(16).padStart(8, "0");
 

@@ -86,6 +86,7 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
       maxFrame: () => maxPacketPayload(paths.primary),
       onReadable: () => emit({ type: "datagram-readable" }),
       onWake: () => options.onWake(),
+      trace: trace && ((event) => trace(event, host.now())),
     },
     config.datagrams,
   );

@@ -137,8 +137,9 @@ export class PacketBuilder {
       const { local, remote } = route;
       const header = tracedHeader(writer.bytes, start, writer.position, path.remoteIds.idFor(route).length);
       const frames = framesOf(writer.bytes, open.payload, writer.position - TAG_LENGTH, level);
+      const isMtuProbe = level === EncryptionLevel.oneRtt && route.mtu.isProbe(packetNumber);
       const packet = { level, pathId: path.id, packetNumber, size, header, local, remote, ecn, frames };
-      trace({ type: "quic:packet-sent", ...packet }, now);
+      trace({ type: "quic:packet-sent", ...packet, isMtuProbe }, now);
     }
     if (level !== EncryptionLevel.oneRtt) {
       const index = batch.count - 1;

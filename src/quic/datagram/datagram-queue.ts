@@ -20,6 +20,7 @@ export interface DatagramQueueHost {
   reserve(bytes: number): boolean;
   release(bytes: number): void;
   onChange(flow: DatagramQueue): void;
+  onQueued(length: number): void;
   onSent(): void;
   /** A datagram was dropped before it was sent. */
   onDropped(reason: "expired" | "too-large"): void;
@@ -65,6 +66,7 @@ export class DatagramQueue implements DatagramFlow, Sender<SentFrame> {
     }
     this.#bytes += size;
     this.#waiting.push({ data, expires });
+    host.onQueued(data.length);
     host.onChange(this);
     return "queued";
   }

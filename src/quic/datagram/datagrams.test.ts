@@ -42,6 +42,21 @@ describe("DATAGRAM frames (RFC 9221)", () => {
     expect(pair.serverEvents.filter(({ type }) => type === "datagram-readable")).toHaveLength(2);
   });
 
+  test("are traced when the application writes and reads them", () => {
+    const moved: unknown[] = [];
+    const trace: PairOptions["trace"] = (side, event) => {
+      if (event.type === "quic:datagram-data-moved") moved.push([side, event.direction, event.length]);
+    };
+    const pair = connect({ trace });
+    pair.connection.openDatagramFlow().send(numbered(1, 9));
+    pair.run(undefined, millis(100));
+    readAll(pair.peer!);
+    expect(moved).toEqual([
+      ["client", "written", 9],
+      ["server", "read", 9],
+    ]);
+  });
+
   test("are unsupported unless the peer announces them", () => {
     const pair = connect({ server: { datagrams: undefined } });
     expect(pair.connection.maxDatagramPayload).toBe(0);

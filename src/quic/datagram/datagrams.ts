@@ -9,6 +9,7 @@ import { transportError } from "../errors.ts";
 import type { DatagramFrame } from "../frame/index.ts";
 import type { SentFrame } from "../recovery/sent-packet.ts";
 import { DEFAULT_PRIORITY, type Sender, type SendPriority } from "../scheduler/index.ts";
+import type { DatagramEvent } from "../trace.ts";
 import type { DatagramFlow, DatagramFlowOptions } from "../transport.ts";
 import { DatagramQueue } from "./datagram-queue.ts";
 import type { DatagramLimits } from "./limits.ts";
@@ -32,6 +33,7 @@ export interface DatagramsHost {
   readonly onReadable: () => void;
   /** There may be something to send. */
   readonly onWake: () => void;
+  readonly trace?: ((event: DatagramEvent) => void) | undefined;
 }
 
 /** Counters of a connection's datagrams. */
@@ -102,6 +104,7 @@ export class Datagrams implements DatagramFacts {
           places.update(changed);
           this.#host.onWake();
         },
+        onQueued: (length) => this.#host.trace?.({ type: "quic:datagram-data-moved", direction: "written", length }),
         onSent: () => {
           this.sent += 1;
         },
@@ -147,7 +150,10 @@ export class Datagrams implements DatagramFacts {
 
   /** The oldest datagram not read yet. */
   read(): Uint8Array | undefined {
-    return this.#received.read();
+    const data = this.#received.read();
+    if (data === undefined) return undefined;
+    this.#host.trace?.({ type: "quic:datagram-data-moved", direction: "read", length: data.length });
+    return data;
   }
 
   close(): void {

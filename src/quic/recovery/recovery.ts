@@ -258,10 +258,13 @@ export class LossRecovery {
   }
 
   #traceLost(space: SendSpace, threshold: number, now: Instant): void {
-    for (const { packetNumber } of this.#lost) {
+    const place = { pathId: this.#pathId, space: space.kind };
+    for (const packet of this.#lost) {
+      const { packetNumber } = packet;
       const isReordered = space.largestAcked - packetNumber >= threshold;
       const cause = isReordered ? "reordering-threshold" : "time-threshold";
-      this.#trace!({ type: "quic:packet-lost", pathId: this.#pathId, space: space.kind, packetNumber, cause }, now);
+      const lost = { ...place, packetNumber, cause, isMtuProbe: isMtuProbe(space.kind, packet) } as const;
+      this.#trace!({ type: "quic:packet-lost", ...lost }, now);
     }
   }
 
