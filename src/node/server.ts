@@ -27,6 +27,8 @@ import {
   type Listener as RequestListener,
   type ResponseClass,
 } from "../host/node/index.ts";
+import { QlogFolder } from "../host/qlog/folder.ts";
+import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/options.ts";
 import { QuicListener } from "../host/quic/listener.ts";
 import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
@@ -46,6 +48,8 @@ export interface ServerOptions extends CertificateOptions, ClientCertificateOpti
   readonly stallTimeout?: number;
   /** Receives each line of the key log (RFC 9850), which decrypts the traffic: for tests only. */
   readonly onKeyLog?: (line: string) => void;
+  /** Records each HTTP/3 connection in qlog: the folder for the files, or options. Default: no recording. */
+  readonly qlog?: string | QlogOptions | undefined;
   /** Receives a line for each listener that throws and each internal fault. Standard error by default. */
   readonly log?: (line: string) => void;
   /** The classes of `req` and `res`. Node's by default; others extend them. */
@@ -61,6 +65,7 @@ interface Running {
   isListening: boolean;
   /** True if `address` has returned the port before UDP was bound. */
   isPortKnown: boolean;
+  readonly qlog: QlogFolder | undefined;
 }
 
 const REJECTION = Symbol.for("nodejs.rejection");
@@ -82,6 +87,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
   #identities: readonly Identity[];
   readonly #tlsOptions: TlsOptions;
   readonly #log: (line: string) => void;
+  readonly #qlog: QlogSettings | undefined;
   /** As in Node's server. Test clients check it to choose https. */
   cert: CertificateOptions["cert"];
   #running: Running | undefined;
@@ -95,6 +101,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     this.cert = options.cert;
     this.#tlsOptions = tlsOptionsOf(options);
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
+    this.#qlog = options.qlog === undefined ? undefined : qlogSettings(options.qlog, this.#log);
     if (listener !== undefined) this.on("request", listener);
     const offer = guard("node new listener", this.#onFault, (event: string) => this.#handleNewListener(event));
     this.on("newListener", offer);
@@ -157,7 +164,14 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       const message = "Listen method has been called more than once without closing.";
       throw Object.assign(new Error(message), { code: "ERR_SERVER_ALREADY_LISTEN" });
     }
-    const running: Running = { listeners: [], tcp: undefined, addresses: [], isListening: false, isPortKnown: false };
+    const running: Running = {
+      listeners: [],
+      tcp: undefined,
+      addresses: [],
+      isListening: false,
+      isPortKnown: false,
+      qlog: this.#qlog && new QlogFolder(this.#qlog),
+    };
     this.#running = running;
     if (request.callback !== undefined) this.once("listening", request.callback as never);
     const { signal } = request;
@@ -256,7 +270,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
     if (this.#wants("tcp")) bindings.push({ transport: "tcp", create: () => this.#createTcp(identities, running) });
     if (this.#wants("udp") && !this.#isHttp3Disabled) {
       const create = (): QuicListener => {
-        const listener = new QuicListener(this.#listenerOptions(identities));
+        const listener = new QuicListener({ ...this.#listenerOptions(identities), trace: running.qlog?.trace });
         running.listeners.push(listener);
         return listener;
       };
@@ -334,7 +348,9 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       this.once("close", called);
     }
     const listeners = running?.listeners ?? [];
-    const closed = Promise.all(listeners.map((listener) => listener.close(Number.POSITIVE_INFINITY)));
+    const ended = Promise.all(listeners.map((listener) => listener.close(Number.POSITIVE_INFINITY)));
+    const qlog = running?.qlog;
+    const closed: Promise<unknown> = qlog === undefined ? ended : ended.then(() => qlog.close());
     this.#closing = listeners;
     const announced = closed.then(() => this.emit("close"));
     detach("node close", this.#onFault, announced);
