@@ -133,6 +133,21 @@ describe("QUIC", () => {
     expect(JSON.stringify(event)).not.toContain("abab");
   });
 
+  test("addresses and ids that change with every packet are remembered up to a limit", () => {
+    const base = packet([{ type: "ping" }]) as Extract<QuicTraceEvent, { type: "quic:packet-sent" }>;
+    const at = (i: number): QuicTraceEvent => ({
+      ...base,
+      remote: { ...REMOTE, port: 1_000 + i },
+      header: { ...base.header, destination: Uint8Array.of(9, 9, 9, i) },
+    });
+    const packets = Array.from({ length: 100 }, (_, i) => at(i));
+    const events = recorded(...packets, at(99), at(0));
+    const count = (wanted: string): number => events.filter(({ name }) => name === wanted).length;
+    // The last one is known, and the first one forgotten.
+    expect(count("quic:tuple_assigned")).toBe(101);
+    expect(count("quic:connection_id_updated")).toBe(101);
+  });
+
   test("what else can happen", () => {
     const { length } = recorded(
       { type: "quic:packet-buffered", level: EncryptionLevel.handshake, size: 100 },

@@ -7,7 +7,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { toHex } from "../../wire/hex.ts";
 import { type HostClock, type HostTimer, systemClock } from "../clock.ts";
-import { describeFault, detach, type Fault, guard } from "../guard.ts";
+import { describeFault, detach, type Fault, guard, ignore } from "../guard.ts";
 import type { ConnectionTrace, TraceConnection } from "../quic/tracing.ts";
 import { Timer } from "../timer.ts";
 import { ConnectionLog } from "./connection-log.ts";
@@ -183,10 +183,10 @@ export class QlogFolder implements QlogFileHost {
     for (const log of this.#logs) log.end();
     this.#logs.clear();
     do {
-      await this.#writing;
+      await this.#writing?.catch(ignore);
       this.#clock.stopTimer(this.#timer);
       this.#timer = undefined;
-      await this.#write();
+      await this.#write().catch((error: Error) => this.#handleFault({ entry: "qlog write", error }));
     } while (this.#pending.size > 0);
   }
 

@@ -13,6 +13,7 @@ import type { Emit } from "./event.ts";
 import { type FrameContext, frameOf } from "./frames.ts";
 import { closedData } from "./quic-close.ts";
 import { parametersData, restoredParameters } from "./quic-parameters.ts";
+import { endpointOf, SeenAddresses, SeenIds } from "./seen.ts";
 import { milliseconds, type QlogObject, versionHex } from "./values.ts";
 
 type Of<Type> = Extract<QuicTraceEvent, { type: Type }>;
@@ -35,18 +36,9 @@ const FORM_TYPES: Readonly<Record<PacketForm, string>> = {
 
 const snake = (name: string): string => name.replaceAll("-", "_");
 
-const endpointOf = (address: SocketAddress | undefined): QlogObject => {
-  if (address === undefined) return {};
-  const { family, host, port } = address;
-  return family === 4 ? { ip_v4: host, port_v4: port } : { ip_v6: host, port_v6: port };
-};
-
 /** Between what data moves that the application writes or reads. */
 const endsOf = (direction: "written" | "read"): QlogObject =>
   direction === "written" ? { from: "application", to: "transport" } : { from: "transport", to: "application" };
-
-const tupleKey = (local: SocketAddress | undefined, remote: SocketAddress): string =>
-  `${local?.host}:${local?.port} ${remote.host}:${remote.port}`;
 
 export class QuicEvents {
   readonly #emit: Emit;
@@ -58,9 +50,8 @@ export class QuicEvents {
   /** The latest states and values, by name. */
   readonly #latest = new Map<string, unknown>();
   /** Connection ids that each side has used. */
-  readonly #ids = { local: new Set<string>(), remote: new Set<string>() };
-  readonly #latestId: { local?: string; remote?: string } = {};
-  readonly #tuples = new Map<string, string>();
+  readonly #ids = { local: new SeenIds(), remote: new SeenIds() };
+  readonly #addresses = new SeenAddresses((data) => this.#quic("tuple_assigned", data));
   /** How many bytes the application has written to and read from each stream. */
   readonly #moved = new Map<StreamId, { written: number; read: number }>();
   /** The largest packet number of a 0-RTT packet that was sent. */
@@ -261,7 +252,7 @@ export class QuicEvents {
 
   #started({ role, version, local, remote, congestionControl, timerGrain }: Of<"quic:connection-started">): void {
     this.#role = role;
-    this.#tuples.set(tupleKey(local, remote), "");
+    this.#addresses.start(local, remote);
     this.#quic("connection_started", { local: endpointOf(local), remote: endpointOf(remote) });
     this.#quic("version_information", { chosen_version: versionHex(version) });
     this.#state("attempted");
@@ -288,7 +279,7 @@ export class QuicEvents {
     if (level === EncryptionLevel.handshake && this.#latest.get("state") === "attempted") {
       this.#state("handshake_started");
     }
-    const tuple = this.#tupleOf(packet.local, packet.remote);
+    const tuple = this.#addresses.idOf(packet.local, packet.remote);
     this.#seeIds(packet, isSent);
     const context: FrameContext = {
       ackDelayExponent: isSent ? this.#ackDelayExponents.local : this.#ackDelayExponents.remote,
@@ -311,17 +302,6 @@ export class QuicEvents {
     this.#quic(isSent ? "packet_sent" : "packet_received", data, tuple === "" ? undefined : tuple);
   }
 
-  /** Assigns an id to addresses that no packet has used yet. */
-  #tupleOf(local: SocketAddress | undefined, remote: SocketAddress): string {
-    const key = tupleKey(local, remote);
-    const known = this.#tuples.get(key);
-    if (known !== undefined) return known;
-    const id = String(this.#tuples.size);
-    this.#tuples.set(key, id);
-    this.#quic("tuple_assigned", { tuple_id: id, tuple_remote: endpointOf(remote), tuple_local: endpointOf(local) });
-    return id;
-  }
-
   /** A peer chooses the ids that packets to it carry. */
   #seeIds({ header }: Packet, isSent: boolean): void {
     this.#seeId(isSent ? "remote" : "local", header.destination);
@@ -329,17 +309,12 @@ export class QuicEvents {
   }
 
   #seeId(initiator: "local" | "remote", bytes: Uint8Array): void {
-    const id = toHex(bytes);
-    if (this.#latestId[initiator] === id) return;
-    const old = this.#latestId[initiator];
-    this.#latestId[initiator] = id;
-    if (this.#ids[initiator].has(id)) return;
-    this.#ids[initiator].add(id);
-    this.#quic("connection_id_updated", { initiator, ...(old === undefined ? {} : { old }), new: id });
+    const change = this.#ids[initiator].use(bytes);
+    if (change !== undefined) this.#quic("connection_id_updated", { initiator, ...change });
   }
 
   #migration(state: string, local: SocketAddress | undefined, remote: SocketAddress): void {
-    const tuple = this.#tupleOf(local, remote);
+    const tuple = this.#addresses.idOf(local, remote);
     this.#quic("migration_state_updated", { new: state, tuple_id: tuple });
   }
 
