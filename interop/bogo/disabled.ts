@@ -106,6 +106,11 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
     "Resume-Server-CipherNotPreferred-TLS13-OverQUIC",
     "Resume-Server-UnofferedCipher-TLS13-OverQUIC",
   ],
+  "a choice of the signature schemes to accept": [
+    "VerifyPreferences-Advertised-OverQUIC",
+    "VerifyPreferences-Enforced-OverQUIC",
+    "VerifyPreferences-NoCommonAlgorithms-OverQUIC",
+  ],
   "BoringSSL's refusal of Ed25519 by default": [
     "Ed25519DefaultDisable-*-OverQUIC",
     "*-VerifyDefault-Ed25519-TLS13-OverQUIC",

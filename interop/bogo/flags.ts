@@ -4,6 +4,7 @@
  * (`-on-retry`). A flag that asks for what Nagare lacks makes the test "unimplemented", with a reason.
  */
 
+import { nameOf, SIGNATURE_SCHEMES, TLS_1_3 } from "../../src/tls/code-points.ts";
 import { reasonFor } from "./unsupported.ts";
 
 /** A certificate chain, its key, and the schemes it may sign with. */
@@ -114,6 +115,7 @@ const WITHOUT_VALUE: Readonly<Record<string, Apply>> = {
   "-require-any-client-certificate": set((flags) => (flags.requiresClientCertificate = true)),
   "-enable-early-data": set((flags) => (flags.enablesEarlyData = true)),
   "-no-ticket": set((flags) => (flags.hasNoTicket = true)),
+  "-skip-ticket": set((flags) => (flags.hasNoTicket = true)),
   "-shim-writes-first": set((flags) => (flags.writesFirst = true)),
   "-shim-shuts-down": set((flags) => (flags.shutsDown = true)),
   "-decline-alpn": set((flags) => (flags.selectedProtocol = undefined)),
@@ -158,6 +160,12 @@ const WITH_VALUE: Readonly<Record<string, Apply>> = {
   "-quic-use-legacy-codepoint": (_, value) => {
     if (value !== "0") throw new Unimplemented("the transport parameters' code point of drafts");
   },
+  "-verify-prefs": (_, value) => {
+    // Ours are accepted at all times; no configuration accepts fewer.
+    if (nameOf(SIGNATURE_SCHEMES, number(value)) === undefined) {
+      throw new Unimplemented("signature schemes other than ECDSA, Ed25519 and RSA-PSS");
+    }
+  },
   "-min-version": (_, value) => {
     if (number(value) > TLS_1_3) throw new Unimplemented("a version after TLS 1.3");
   },
@@ -165,8 +173,6 @@ const WITH_VALUE: Readonly<Record<string, Apply>> = {
     if (number(value) < TLS_1_3) throw new Unimplemented("TLS 1.2 and older");
   },
 };
-
-const TLS_1_3 = 0x0304;
 
 /** Neither the handshake nor what the runner sees depends on these: they select one of BoringSSL's interfaces, or check it. */
 const IGNORED = new Set([
@@ -181,6 +187,11 @@ const IGNORED = new Set([
   "-no-tls11",
   "-no-tls12",
   "-expect-verify-result",
+  // Our tickets are stateless, and each connection gets a new one.
+  "-expect-no-session-id",
+  "-use-ticket-callback",
+  "-use-ticket-aead-callback",
+  "-renew-ticket",
   "-allow-hint-mismatch",
 ]);
 const IGNORED_WITH_VALUE = new Set(["-trust-cert", "-read-size", "-expect-cipher-no-aes"]);

@@ -19,6 +19,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/early-write/, "writing early data at a later time"],
   [/fips|wpa|cnsa/, "BoringSSL's compliance policies"],
   [/max-cert-list/, "a limit on the size of certificate chains"],
+  [/peer-verify-pref/, "reporting the signature schemes that the peer accepts"],
   [/server-preference/, "a server without preferences of its own"],
   [/ticket|session-id|renew/, "BoringSSL's ticket callbacks and session cache"],
   [
@@ -29,7 +30,6 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/key-update/, "KeyUpdate (RFC 9001 §6 forbids it)"],
   [/close-notify|fragment|record|send-alert|unfinished|partial-write/, "the record layer (QUIC carries TLS)"],
   [/key-shares|groups-hint|curves-flags/, "choosing the groups of the key shares apart from the offered groups"],
-  [/verify-pref/, "choosing the signature schemes to accept"],
   [/client-ca|sha256-client-cert/, "certificate authorities in certificate requests"],
   [/grease|permute/, "GREASE and permuted extensions in what we send"],
   [/callback|ddos/, "BoringSSL's callbacks"],
