@@ -35,6 +35,17 @@ describe("an unanswered ClientHello", () => {
   });
 });
 
+test("a handshake may take longer than the idle timeout, as long as its own timeout allows", () => {
+  const pair = new Pair({
+    client: { maxIdleTimeout: seconds(20), handshakeTimeout: seconds(60) },
+    wire: () => undefined,
+  });
+  pair.run(undefined, seconds(59));
+  expect(pair.connection.isOpen).toBe(true);
+  pair.run(undefined, seconds(2));
+  expect(pair.clientEvents.at(-1)).toEqual({ type: "closed", reason: { type: "handshake-timeout" } });
+});
+
 test("a server abandons a handshake that the client does not finish", () => {
   const peer = new HostilePeer({ role: "client", withholdFinished: true }).handshake();
   peer.wait(millis(9_999));

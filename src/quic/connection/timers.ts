@@ -53,9 +53,9 @@ export class ConnectionTimers {
   }
 
   next(now: Instant): Instant | undefined {
-    const { closing, idle, spaces, paths } = this.#parts;
+    const { closing, spaces, paths } = this.#parts;
     if (!closing.isOpen) return closing.deadline;
-    let next = earliest(idle.deadline(this.probeTimeout), this.#keepAliveDeadline());
+    let next = earliest(this.#idleDeadline(), this.#keepAliveDeadline());
     next = earliest(earliest(next, this.#migration.deadline), this.#silence.deadline);
     // An acknowledgement blocked by anti-amplification waits for the peer, not for a timer.
     const canAck = paths.primary.canSend;
@@ -89,7 +89,7 @@ export class ConnectionTimers {
   }
 
   #dueEnd(now: Instant): CloseReason | undefined {
-    if (isDue(this.#parts.idle.deadline(this.probeTimeout), now)) return { type: "idle-timeout" };
+    if (isDue(this.#idleDeadline(), now)) return { type: "idle-timeout" };
     if (isDue(this.#handshakeDeadline(), now)) return { type: "handshake-timeout" };
     if (isDue(this.#silence.deadline, now)) return { type: "unanswered" };
     return undefined;
@@ -127,6 +127,12 @@ export class ConnectionTimers {
     this.#silence.onProbeTimeout(stats.packetsReceived);
     const { probeTimeouts } = this.#silence;
     if (probeTimeouts > 0) this.#listener.onSilence(probeTimeouts);
+  }
+
+  /** A handshake has a timeout of its own, which may be longer. */
+  #idleDeadline(): Instant | undefined {
+    const { handshake, idle } = this.#parts;
+    return handshake.isComplete ? idle.deadline(this.probeTimeout) : undefined;
   }
 
   #handshakeDeadline(): Instant | undefined {
