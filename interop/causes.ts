@@ -30,6 +30,20 @@ export const PEER_FAULTS: readonly PeerFault[] = [
     cause: "curl ends some handshakes on a link that loses this much",
     thirds: ["quic-go", "nginx", "ngtcp2-new"],
   },
+  {
+    peer: "nginx",
+    role: "client",
+    cases: ["rebind-port", "rebind-addr"],
+    cause: "nginx does not follow a client whose address changes during a download",
+    thirds: ["quinn", "quic-go", "ngtcp2-new"],
+  },
+  {
+    peer: "caddy",
+    role: "client",
+    cases: ["rebind-port", "rebind-addr"],
+    cause: "the quic-go of this Caddy does not follow a client whose address changes",
+    thirds: ["quinn", "quic-go", "ngtcp2-new"],
+  },
 ];
 
 export const faultOf = (peer: string, role: Role, name: string): PeerFault | undefined =>
