@@ -4,13 +4,14 @@ import { createWriteStream } from "node:fs";
 import { basename, join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createClient } from "../../src/client/index.ts";
-import { createHttp3Connector, quicDialer } from "../../src/host/client/h3-connector.ts";
+import { createHttp3Connector } from "../../src/host/client/h3-connector.ts";
 import type { ChoosePreferred } from "../../src/host/client/preferred-address.ts";
 import { resolveHost } from "../../src/host/client/resolve.ts";
-import type { DialOptions } from "../../src/host/client/session.ts";
+import type { ResolvedAddress } from "../../src/host/client/session.ts";
 import type { QuicEnvironment } from "../../src/host/quic/environment.ts";
 import { versionTitle } from "../../src/host/quic/quic-options.ts";
-import { type HqSession, hqSessions } from "../hq/session.ts";
+import { hqDialer } from "../hq/dial.ts";
+import type { HqSession } from "../hq/session.ts";
 import type { ClientCase } from "./test-cases.ts";
 
 export interface EndpointClientOptions extends ClientCase {
@@ -44,20 +45,26 @@ export const chooseOther: ChoosePreferred = (preferred, current) => {
 };
 
 /** The runner counts connections, so only one address is tried. */
-async function firstAddress({ hostname }: URL, port: number): Promise<DialOptions["addresses"][number]> {
-  const [first] = await resolveHost(hostname.replace(/^\[|\]$/g, ""), port, undefined);
+async function firstAddress(host: string, port: number): Promise<ResolvedAddress> {
+  const [first] = await resolveHost(host, port, undefined);
   return first!;
 }
+
+/** Without the brackets of an IPv6 address. */
+const hostOf = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, "");
 
 const portOf = ({ port }: URL): number => (port === "" ? 443 : Number(port));
 
 async function downloadOverHq(options: EndpointClientOptions): Promise<void> {
-  const { urls, connections } = options;
-  const connect = await hqConnector(options);
+  const { environment, urls, downloads, connections, quic, updatesKeys = false, earlyData, onKeyLog } = options;
+  const dial = hqDialer({ environment, updatesKeys, quic: { ...quic, choosePreferred: chooseOther } });
+  const host = hostOf(urls[0]!);
+  const port = portOf(urls[0]!);
+  const target = { host, port, address: await firstAddress(host, port), onKeyLog };
   const download = async (some: readonly URL[], isResumed: boolean): Promise<HqSession> => {
-    const session = await connect(isResumed);
+    const session = await dial({ ...target, earlyData: isResumed && earlyData === true });
     try {
-      await Promise.all(some.map((url) => save(session.get(url.pathname + url.search), url, options.downloads)));
+      await Promise.all(some.map((url) => save(session.get(url.pathname + url.search), url, downloads)));
     } catch (error) {
       await session.close();
       throw error;
@@ -112,37 +119,13 @@ async function within(milliseconds: number, promise: Promise<void>): Promise<voi
   clearTimeout(timer);
 }
 
-async function hqConnector(options: EndpointClientOptions): Promise<(isResumed: boolean) => Promise<HqSession>> {
-  const { environment, urls, quic, updatesKeys = false, earlyData = false, onKeyLog } = options;
-  const url = urls[0]!;
-  const port = portOf(url);
-  const address = await firstAddress(url, port);
-  const dial = quicDialer(hqSessions({ updatesKeys }), environment, { ...quic, choosePreferred: chooseOther });
-  return (isResumed) =>
-    dial(url.origin, {
-      servername: url.hostname.replace(/^\[|\]$/g, ""),
-      port,
-      addresses: [address],
-      lookupStart: 0,
-      lookupEnd: 0,
-      ca: undefined,
-      // The runner's authority is made for the run.
-      rejectUnauthorized: false,
-      earlyData: isResumed && earlyData,
-      keylog: onKeyLog,
-      // The runner has the limit.
-      connectTimeout: 0,
-      signal: new AbortController().signal,
-      onChange: () => {},
-    });
-}
-
 async function downloadOverH3({ environment, urls, downloads, quic, onKeyLog }: EndpointClientOptions): Promise<void> {
-  const address = await firstAddress(urls[0]!, portOf(urls[0]!));
+  const { address } = await firstAddress(hostOf(urls[0]!), portOf(urls[0]!));
   const client = createClient({
     protocols: ["h3"],
+    // The runner's authority is made for the run.
     rejectUnauthorized: false,
-    resolve: () => [address.address],
+    resolve: () => [address],
     http3: createHttp3Connector(environment, { ...quic, choosePreferred: chooseOther }),
     keylog: onKeyLog,
     connectTimeout: 0,

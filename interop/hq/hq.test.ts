@@ -6,13 +6,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { loadIdentity } from "../../src/host/certificates/identity.ts";
-import { quicDialer } from "../../src/host/client/h3-connector.ts";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { QuicListener } from "../../src/host/quic/listener.ts";
 import { HQ_ALPN } from "../../src/http/hq.ts";
 import type { Connection } from "../../src/quic/index.ts";
+import { hqDialer } from "./dial.ts";
 import { hqFiles } from "./file-server.ts";
-import { type HqSession, hqSessions } from "./session.ts";
+import type { HqSession } from "./session.ts";
 
 const MB = 1024 * 1024;
 
@@ -40,18 +40,7 @@ beforeEach(async () => {
     onExchange: (exchange) => exchange.respond(404, []),
   });
   const { port } = await listener.listen(0, "127.0.0.1");
-  session = await quicDialer(hqSessions())(`https://localhost:${port}`, {
-    servername: "localhost",
-    port,
-    addresses: [{ address: "127.0.0.1", family: 4 }],
-    lookupStart: 0,
-    lookupEnd: 0,
-    ca: undefined,
-    rejectUnauthorized: false,
-    keylog: undefined,
-    signal: new AbortController().signal,
-    onChange: () => {},
-  });
+  session = await hqDialer()({ host: "localhost", port, address: { address: "127.0.0.1", family: 4 } });
 });
 
 afterEach(async () => {
