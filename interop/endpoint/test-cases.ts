@@ -14,14 +14,14 @@ export interface ClientCase {
   /** Sends the requests of a resumed connection in 0-RTT data. */
   readonly earlyData?: true;
   readonly updatesKeys?: true;
-  readonly quic: Pick<QuicDialerOptions, "version" | "versions" | "cipherSuites">;
+  readonly quic: Pick<QuicDialerOptions, "version" | "versions" | "cipherSuites" | "maxDatagramSize">;
 }
 
 export interface ServerCase {
   readonly retry?: RetryPolicy;
   /** Prefers other addresses of its own to the one that the client contacted. */
   readonly prefersAddress?: true;
-  readonly quic: Pick<QuicServerOptions, "versions" | "handshakeTimeout">;
+  readonly quic: Pick<QuicServerOptions, "versions">;
 }
 
 export interface TestCase {
@@ -53,14 +53,13 @@ const CASES: Readonly<Record<string, TestCase>> = {
   keyupdate: testCase({ client: { updatesKeys: true } }),
   retry: testCase({ server: { retry: "always" } }),
   resumption: testCase({ client: { connections: "resumed" } }),
-  zerortt: testCase({ client: { connections: "resumed", earlyData: true } }),
+  // The runner limits the client's bytes in 1-RTT packets, and probes of the path MTU are large.
+  zerortt: testCase({
+    client: { connections: "resumed", earlyData: true, quic: { ...ONLY_V1, maxDatagramSize: 1200 } },
+  }),
   http3: testCase({ client: { protocol: "h3" } }),
   ecn: testCase({ needsEcn: true }),
-  // The link loses much, so handshakes may take longer than is normal.
-  multiconnect: testCase({
-    client: { connections: "for each" },
-    server: { quic: { ...ONLY_V1, handshakeTimeout: 0 } },
-  }),
+  multiconnect: testCase({ client: { connections: "for each" } }),
   v2: testCase({
     client: { quic: { version: "v1", versions: ["v2", "v1"] } },
     server: { quic: { versions: ["v2", "v1"] } },

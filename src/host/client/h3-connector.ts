@@ -47,6 +47,8 @@ export interface QuicDialerOptions extends QuicClientOptions {
   /** In order of preference; all by default. */
   readonly cipherSuites?: readonly CipherSuiteName[];
   readonly choosePreferred?: ChoosePreferred;
+  /** The largest datagram that path MTU discovery probes for; 1200 turns it off. */
+  readonly maxDatagramSize?: number | undefined;
 }
 
 export function createHttp3Connector(
@@ -58,7 +60,7 @@ export function createHttp3Connector(
 }
 
 /** What the attempts of one dialer share. */
-interface DialerParts extends Pick<QuicDialerOptions, "groups" | "cipherSuites"> {
+interface DialerParts extends Pick<QuicDialerOptions, "groups" | "cipherSuites" | "maxDatagramSize"> {
   readonly environment: QuicEnvironment;
   readonly congestionControl: CongestionControl;
   readonly sessions: SessionStore;
@@ -77,6 +79,7 @@ export function quicDialer<P extends DialedProtocol>(
     environment,
     groups: checkGroups(quic.groups),
     ...(quic.cipherSuites === undefined ? {} : { cipherSuites: quic.cipherSuites }),
+    maxDatagramSize: quic.maxDatagramSize,
     congestionControl: congestionControlNamed(quic.congestionControl),
     sessions: new SessionStore(),
     tokens: new TokenStore(),
@@ -136,7 +139,7 @@ async function dial<P extends DialedProtocol>(
 }
 
 async function dialFlight<P extends DialedProtocol>(
-  { environment, groups, cipherSuites, congestionControl, sessions, tokens, preferred }: DialerParts,
+  parts: DialerParts,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
@@ -144,6 +147,7 @@ async function dialFlight<P extends DialedProtocol>(
   { usesToken, ...flight }: Flight,
   address: ResolvedAddress,
 ): Promise<P> {
+  const { environment, groups, cipherSuites, congestionControl, maxDatagramSize, sessions, tokens, preferred } = parts;
   const { rng, clock } = environment;
   const engine = await environment.loadEngine();
   const connectStart = millisNow(clock);
@@ -165,6 +169,7 @@ async function dialFlight<P extends DialedProtocol>(
       ...(options.connectTimeout === undefined ? {} : { handshakeTimeout: handshakeLimit(options.connectTimeout) }),
       versions,
       congestionControl,
+      ...(maxDatagramSize === undefined ? {} : { maxDatagramSize }),
       limits: { maxUnread: MAX_UNREAD },
     }),
   });
