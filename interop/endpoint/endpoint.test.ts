@@ -2,7 +2,7 @@
 
 import { execFile } from "node:child_process";
 import { randomFillSync } from "node:crypto";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -72,6 +72,8 @@ class Place {
   readonly www = join(this.folder, "www");
   readonly downloads = join(this.folder, "downloads");
   readonly keys = { server: join(this.folder, "server.log"), client: join(this.folder, "client.log") };
+  /** The folder of recordings; empty for none, which is faster. */
+  qlog = "";
   readonly names: string[] = [];
 
   constructor(sizes: readonly number[], prefix = "") {
@@ -88,6 +90,7 @@ class Place {
       ROLE: "server",
       TESTCASE: testCase,
       SSLKEYLOGFILE: this.keys.server,
+      QLOGDIR: this.qlog,
       SERVER_PARAMS: `${options} --port 0 --www ${this.www} --certs ${join(folder, "certs")}`,
     });
     let port: string | undefined;
@@ -103,6 +106,7 @@ class Place {
       ROLE: "client",
       TESTCASE: testCase,
       SSLKEYLOGFILE: this.keys.client,
+      QLOGDIR: this.qlog,
       REQUESTS: names.map((name) => `${origin}/${name}`).join(" "),
       CLIENT_PARAMS: `--downloads ${this.downloads}`,
     });
@@ -125,22 +129,30 @@ async function transfer(place: Place, testCase: string, atServer = testCase): Pr
   const { stdout } = await place.client(testCase, `https://127.0.0.1:${relay.port}`).succeeded();
   place.checkFiles();
   expect(server.stdout).toContain("setup.sh");
+  await server[Symbol.asyncDispose]();
+  await server.succeeded();
   return { wire, output: stdout };
 }
 
 describe.skipIf(process.platform === "win32").concurrent("run_endpoint.sh", () => {
-  test("handshake: one connection without Retry; keys are logged", async ({ expect }) => {
+  test("handshake: one connection without Retry; keys and events are logged", async ({ expect }) => {
     const place = new Place([KB]);
+    place.qlog = join(place.folder, "qlog");
     const { wire, output } = await transfer(place, "handshake");
     expect(output).toMatch(/^setup\.sh \nwait-for-it\.sh sim:57832 -s -t 30\n/);
     expect(wire).toMatchObject({ handshakes: 1, retries: 0, versions: [VERSION_1] });
     for (const keys of Object.values(place.keys)) {
       expect(readFileSync(keys, "latin1")).toMatch(/^CLIENT_TRAFFIC_SECRET_0 [0-9a-f]{64} [0-9a-f]{64}$/m);
     }
+    const recordings = readdirSync(place.qlog).sort();
+    expect(recordings).toEqual([expect.stringMatching(/_client\.sqlog$/), expect.stringMatching(/_server\.sqlog$/)]);
+    for (const name of recordings) {
+      expect(readFileSync(join(place.qlog, name), "utf8")).toContain("connectivity:connection_closed");
+    }
   });
 
   test("transfer: large files, and more small ones than streams at a time", async ({ expect }) => {
-    const { wire } = await transfer(new Place([2 * MB, MB, 0, ...new Array<number>(1_200).fill(32)]), "transfer");
+    const { wire } = await transfer(new Place([MB, MB / 2, 0, ...new Array<number>(1_100).fill(32)]), "transfer");
     expect(wire.handshakes).toBe(1);
   });
 

@@ -6,6 +6,8 @@
 import { appendFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { chooseEngine } from "../../src/host/engine/engine.ts";
+import { QlogFolder } from "../../src/host/qlog/folder.ts";
+import { qlogSettings } from "../../src/host/qlog/options.ts";
 import { systemEnvironmentWith } from "../../src/host/quic/environment.ts";
 import { type ClientCase, type ServerCase, testCaseNamed } from "./test-cases.ts";
 
@@ -22,12 +24,15 @@ const { values } = parseArgs({
   },
 });
 
-const { ROLE, TESTCASE = "", REQUESTS = "", SSLKEYLOGFILE = "" } = process.env;
+const { ROLE, TESTCASE = "", REQUESTS = "", SSLKEYLOGFILE = "", QLOGDIR = "" } = process.env;
 
 const keyLog =
   SSLKEYLOGFILE === "" ? undefined : (line: string) => appendFileSync(SSLKEYLOGFILE, `${line.trimEnd()}\n`);
 
-const common = { environment: systemEnvironmentWith("auto"), onKeyLog: keyLog };
+/** In the dialect that qvis loads, to which the runner's results link. */
+const qlog = QLOGDIR === "" ? undefined : new QlogFolder(qlogSettings({ directory: QLOGDIR, dialect: "qvis" }));
+
+const common = { environment: systemEnvironmentWith("auto", qlog?.trace), onKeyLog: keyLog };
 
 /** Each role loads its own half. */
 async function runClient(testCase: ClientCase): Promise<void> {
@@ -43,9 +48,10 @@ async function runServer(testCase: ServerCase): Promise<void> {
   const port = Number(values.port);
   const server = await startEndpointServer({ ...testCase, ...common, host, port, www, certs, preferred });
   console.log(`listening on UDP port ${server.port}`);
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.once(signal, () => void server.close().then(() => process.exit()));
-  }
+  await new Promise((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, resolve);
+  });
+  await server.close();
 }
 
 /** Returns the exit code. */
@@ -70,4 +76,6 @@ try {
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
+} finally {
+  await qlog?.close();
 }
