@@ -6,13 +6,15 @@ import { createHttp3Connector } from "../src/host/client/h3-connector.ts";
 import type { Http3Connector } from "../src/host/client/http3.ts";
 import type { CellFolder } from "./cell.ts";
 import { HOST } from "./certificates.ts";
-import type { Download, Downloaded, ProtocolName } from "./peer.ts";
+import { hqDownload } from "./hq/download.ts";
+import type { Download, Downloaded, HttpName, ProtocolName } from "./peer.ts";
 
 export interface OwnDownload extends Download {
   readonly onKeyLog?: (line: string) => void;
 }
 
 export async function ownDownload(request: OwnDownload, cell: CellFolder): Promise<Downloaded> {
+  if (request.protocol === "hq-interop") return hqDownload(request, cell);
   const downloaded = await downloadOnceOrTwice(request, cell);
   if (request.version2 !== undefined && downloaded.remark !== "version 2") {
     throw new Error(`the connection used ${downloaded.remark}`);
@@ -37,7 +39,7 @@ async function downloadOnceOrTwice(request: OwnDownload, cell: CellFolder): Prom
 
 async function download(request: OwnDownload, cell: CellFolder, http3: Http3Connector | undefined) {
   await using client = createClient({
-    protocols: [request.protocol],
+    protocols: [request.protocol as HttpName],
     ca: cell.identity.ca,
     resolve: () => ["127.0.0.1"],
     keylog: request.onKeyLog,

@@ -3,9 +3,11 @@
 import { FileService } from "../src/edge/files/index.ts";
 import { type Service, startServer } from "../src/edge/server.ts";
 import type { Identity } from "../src/host/certificates/index.ts";
+import { H3_ALPN, serveH3 } from "../src/host/quic/h3-server-connection.ts";
 import { QuicListener } from "../src/host/quic/listener.ts";
 import type { QuicServerOptions } from "../src/host/quic/quic-options.ts";
 import type { CellFolder } from "./cell.ts";
+import { hqFiles } from "./hq/file-server.ts";
 import type { SeenClients } from "./peer.ts";
 
 export interface OwnServer extends AsyncDisposable {
@@ -18,6 +20,8 @@ export interface OwnServerOptions {
   readonly onKeyLog?: (line: string) => void;
   /** Requires every client to validate its address first (RFC 9000 §8.1.2). HTTP/3 only. */
   readonly retry?: boolean;
+  /** Serves over hq-interop too; HTTP/3 and hq-interop only. */
+  readonly hq?: boolean;
   readonly quic?: QuicServerOptions;
   /** Of the cell by default. */
   readonly identity?: Identity;
@@ -44,9 +48,16 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
   };
   const identities = [options.identity ?? cell.identity.identity] as const;
   const { pid } = process;
-  const { onKeyLog, port = 0, quic } = options;
-  if (options.retry === true) {
-    const listener = new QuicListener({ identities, onExchange: service.handle, onKeyLog, retry: "always" });
+  const { onKeyLog, port = 0, quic, retry = false, hq = false } = options;
+  if (retry || hq) {
+    const listener = new QuicListener({
+      identities,
+      onExchange: service.handle,
+      onKeyLog,
+      quic,
+      serverProtocols: { [H3_ALPN]: serveH3, ...(hq ? hqFiles(cell.site.directory) : {}) },
+      retry: retry ? "always" : undefined,
+    });
     const bound = await listener.listen(port, LOOPBACK);
     return { port: bound.port, pid, seen, [Symbol.asyncDispose]: () => listener.close(0) };
   }

@@ -3,7 +3,9 @@
 import type { CellFolder } from "./cell.ts";
 import type { Role } from "./result.ts";
 
-export type ProtocolName = "h3" | "h2" | "http/1.1";
+export type HttpName = "h3" | "h2" | "http/1.1";
+/** HTTP/0.9 (hq-interop) only for peers with that feature. */
+export type ProtocolName = HttpName | "hq-interop";
 
 /** Features that not every peer has, per role. All others are required. */
 export type Feature =
@@ -11,6 +13,7 @@ export type Feature =
   | "certificates"
   | "early-data"
   | "h2"
+  | "hq-interop"
   | "http/1.1"
   | "hybrid"
   | "key-update"
@@ -80,6 +83,8 @@ export interface ServerSettings {
   /** Path of a PEM file. */
   readonly certFile: string;
   readonly keyFile: string;
+  /** HTTP/0.9 instead of HTTP. */
+  readonly protocol?: "hq-interop";
   readonly retry?: true;
   readonly cipher?: "chacha20";
   /** Converts first flights of version 1. */

@@ -24,6 +24,8 @@ export class Wire {
   /** The client's Initial packets before an answer reached it, without those of its first flight. */
   repeatedInitials = 0;
   retries = 0;
+  /** The sum of the client's 1-RTT packets in bytes. */
+  oneRttToServer = 0;
   /** Bytes that the server sent, per byte that reached it, before the client's first Handshake packet did: the maximum. */
   amplification = 0;
   readonly #handshakes = new Set<string>();
@@ -60,6 +62,7 @@ export class Wire {
   }
 
   #handleFromClient(headers: readonly PacketHeader[], now: Instant): void {
+    for (const { form, start, end } of headers) if (form === "one-rtt") this.oneRttToServer += end - start;
     if (this.#isAnswered || headers[0]?.form !== "initial") return;
     this.#firstInitial ??= now;
     if (now - this.#firstInitial > FIRST_FLIGHT) this.repeatedInitials += 1;

@@ -65,6 +65,7 @@ export interface Seen {
 /** What both must support; of other features, one side shows that the other can do without them. */
 const MUTUAL: ReadonlySet<Feature> = new Set([
   "early-data",
+  "hq-interop",
   "migration",
   "resumption",
   "retry",
@@ -104,6 +105,7 @@ const serverSettings = (options: DownloadCase, { features }: ServerRole, { ident
   return {
     certFile,
     keyFile,
+    ...(options.protocol === "hq-interop" ? { protocol: options.protocol } : {}),
     ...(options.retry === undefined ? {} : { retry: options.retry }),
     ...(options.version2 === "by upgrade" ? { prefersVersion2: true } : {}),
     ...(options.isLossy === undefined ? {} : { isLossy: options.isLossy }),

@@ -4,6 +4,7 @@ import type { Case } from "../case.ts";
 import { CERTIFICATE_CASES } from "./certificates.ts";
 import { chacha20 } from "./chacha20.ts";
 import { handshake } from "./handshake.ts";
+import { hq } from "./hq.ts";
 import { http2, http11 } from "./http-over-tcp.ts";
 import { hybrid } from "./hybrid.ts";
 import { IMPAIRED_CASES } from "./impaired.ts";
@@ -32,6 +33,7 @@ export const CASES: readonly Case[] = [
   resumption,
   zeroRtt,
   hybrid,
+  hq,
   ...IMPAIRED_CASES,
   page,
   http2,

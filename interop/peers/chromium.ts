@@ -7,7 +7,7 @@ import { CHROMIUM, findProgram } from "../../src/cli/find-program.ts";
 import type { CellFolder } from "../cell.ts";
 import { HOST } from "../certificates.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
-import type { ClientRole, Feature, PeerEntry, ProtocolName } from "../peer.ts";
+import type { ClientRole, Feature, HttpName, PeerEntry, ProtocolName } from "../peer.ts";
 
 const FEATURES: ReadonlySet<Feature> = new Set(["h2", "http/1.1", "hybrid", "page", "retry"]);
 
@@ -25,7 +25,7 @@ export const chromium: PeerEntry = {
  * Forces HTTP/3, because over QUIC Chromium accepts a private certificate only for hosts named in this option; ours is
  * accepted by the hash of its key. Every name resolves to loopback, so the browser's background requests stay local too.
  */
-const choiceOf = (port: number, protocol: ProtocolName): readonly string[] =>
+const choiceOf = (port: number, protocol: HttpName): readonly string[] =>
   ({
     h3: [`--origin-to-force-quic-on=${HOST}:${port}`],
     h2: ["--disable-quic"],
@@ -65,7 +65,7 @@ async function withBrowser<T>(
 const clientRole = (path: string): ClientRole => ({
   features: FEATURES,
   download: (request, cell) =>
-    withBrowser(path, choiceOf(request.port, request.protocol), cell, async (browser) => {
+    withBrowser(path, choiceOf(request.port, request.protocol as HttpName), cell, async (browser) => {
       const page = await browser.newPage();
       await page.goto(`https://${HOST}:${request.port}${cell.site.page}`);
       const { sha256, protocols } = await page.evaluate(fetchAll, request.paths);

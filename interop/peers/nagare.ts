@@ -7,7 +7,16 @@ import { startOwnServer } from "../own-server.ts";
 import type { ClientRole, Feature, Peer, PeerEntry, ServerRole } from "../peer.ts";
 
 const client: ClientRole = {
-  features: new Set<Feature>(["early-data", "h2", "http/1.1", "migration", "resumption", "retry", "version-2"]),
+  features: new Set<Feature>([
+    "early-data",
+    "h2",
+    "hq-interop",
+    "http/1.1",
+    "migration",
+    "resumption",
+    "retry",
+    "version-2",
+  ]),
   download: ownDownload,
 };
 
@@ -16,6 +25,7 @@ const server: ServerRole = {
     "certificates",
     "early-data",
     "h2",
+    "hq-interop",
     "http/1.1",
     "migration",
     "rebinding",
@@ -24,10 +34,11 @@ const server: ServerRole = {
     "upgrade",
     "version-2",
   ]),
-  async start({ retry, prefersVersion2, isLossy, ...files }, cell) {
+  async start({ protocol, retry, prefersVersion2, isLossy, ...files }, cell) {
     return await startOwnServer(cell, {
       // An expired one is a case of its own.
       identity: await loadIdentityFiles(files, { ignoreValidity: true }),
+      hq: protocol === "hq-interop",
       retry: retry === true,
       quic: {
         ...(prefersVersion2 === true ? { versions: ["v2", "v1"] } : {}),

@@ -125,6 +125,27 @@ test("more requests than streams", () => {
   expect(client.connection.request("/2")).toBe(4);
 });
 
+test("the end of a request that comes after its line is read too", () => {
+  const { client, server, run } = makePair();
+  const id = client.transport.openStream("bidi")!;
+  client.transport.write(id, latin1("GET /\r\n"), false);
+  run();
+  expect(server.events).toEqual([{ type: "request", id, path: "/" }]);
+  client.transport.write(id, new Uint8Array(0), true);
+  run();
+  expect(server.transport.read(id)).toBeUndefined();
+});
+
+test("a client still receives the content if the server stops the request", () => {
+  const { client, server, run } = makePair();
+  const id = client.connection.request("/")!;
+  run();
+  client.connection.handleTransportEvent({ type: "stream-stopped", id, code: 0 });
+  server.connection.writeData(id, utf8("content"), true);
+  run();
+  expect(client.events).toEqual([{ type: "data", id }]);
+});
+
 test("closing", () => {
   const { client, server, run } = makePair();
   client.connection.close(0, "done");

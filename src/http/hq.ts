@@ -68,10 +68,13 @@ export class HqConnection {
       case "stream-writable":
         this.#events.push({ type: "writable", id: event.id });
         break;
-      case "stream-reset":
       case "stream-stopped":
-        this.#lines.delete(event.id);
-        this.#events.push({ type: "reset", id: event.id, code: event.code });
+        // The server may answer without reading the end of the request.
+        if (this.#transport.role === "client") break;
+        this.#handleReset(event.id, event.code);
+        break;
+      case "stream-reset":
+        this.#handleReset(event.id, event.code);
         break;
       case "streams-available":
         if (event.direction === "bidi" && this.#requestRefused) this.#events.push({ type: "requests-available" });
@@ -115,6 +118,11 @@ export class HqConnection {
     return this.#closed ? undefined : this.#transport.read(id, max);
   }
 
+  /** Server: returns false if the buffer is full; "writable" will follow. */
+  hasRoom(id: StreamId): boolean {
+    return !this.#closed && this.#transport.writableBytes(id) > 0;
+  }
+
   /** Server: writes content by reference. Returns false if the buffer is full until "writable". */
   writeData(id: StreamId, bytes: Uint8Array, fin: boolean): boolean {
     return this.#closed || this.#transport.write(id, bytes, fin);
@@ -135,6 +143,11 @@ export class HqConnection {
     this.#events.push({ type: "closed", reason: { type: "local", layer: "application", code, phrase } });
   }
 
+  #handleReset(id: StreamId, code: VarInt): void {
+    this.#lines.delete(id);
+    this.#events.push({ type: "reset", id, code });
+  }
+
   #handleOpened(id: StreamId): void {
     // The protocol defines only requests.
     if (isUnidirectional(id)) this.#transport.stopSending(id, HQ_ERROR);
@@ -144,7 +157,10 @@ export class HqConnection {
 
   #readLine(id: StreamId): void {
     let line = this.#lines.get(id);
-    if (line === undefined) return;
+    if (line === undefined) {
+      this.#readToEnd(id);
+      return;
+    }
     for (let chunk = this.#transport.read(id); chunk !== undefined; chunk = this.#transport.read(id)) {
       line = concat(line, chunk.bytes);
       if (line.length > MAX_REQUEST_LINE) {
@@ -154,10 +170,16 @@ export class HqConnection {
       // Some clients end the stream without ending the line.
       if (chunk.fin || line.includes(NEWLINE)) {
         this.#handleLine(id, fromLatin1(line));
+        this.#readToEnd(id);
         return;
       }
     }
     this.#lines.set(id, line);
+  }
+
+  /** Only a stream that was read to its end makes room for another. */
+  #readToEnd(id: StreamId): void {
+    while (this.#transport.read(id) !== undefined);
   }
 
   #handleLine(id: StreamId, line: string): void {

@@ -6,7 +6,7 @@ import { detach, ignore } from "../guard.ts";
 import type { ConnectionListener, QuicDriver } from "../quic/driver.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { ClientError } from "./errors.ts";
-import { isUsable } from "./preferred-address.ts";
+import type { ChoosePreferred } from "./preferred-address.ts";
 
 export interface MigrateOptions {
   /** The address of this machine to move to. By default the system chooses it. The port is always new. */
@@ -39,13 +39,15 @@ export class ClientSockets {
   readonly #connection: Connection;
   readonly #driver: QuicDriver;
   readonly #open: OpenSocket;
+  readonly #choosePreferred: ChoosePreferred;
   #isOpening = false;
   #move: Move | undefined;
 
-  constructor(connection: Connection, driver: QuicDriver, open: OpenSocket) {
+  constructor(connection: Connection, driver: QuicDriver, open: OpenSocket, choosePreferred: ChoosePreferred) {
     this.#connection = connection;
     this.#driver = driver;
     this.#open = open;
+    this.#choosePreferred = choosePreferred;
     for (const socket of driver.sockets) this.#watch(socket);
   }
 
@@ -83,8 +85,7 @@ export class ClientSockets {
         }
         return true;
       case "preferred-address": {
-        const { remoteAddress } = this.#connection;
-        const preferred = event.addresses.find((each) => isUsable(each, remoteAddress));
+        const preferred = this.#choosePreferred(event.addresses, this.#connection.remoteAddress);
         if (preferred !== undefined) this.#tryMove(preferred);
         return true;
       }

@@ -11,7 +11,7 @@ import {
   Endpoint,
   TRANSPORT_ERRORS,
 } from "../../quic/index.ts";
-import { ALERTS, createTlsClient } from "../../tls/index.ts";
+import { ALERTS, type CipherSuiteName, createTlsClient } from "../../tls/index.ts";
 import { millisNow, wallTime } from "../clock.ts";
 import { detach, type Fault, guard, ignore } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
@@ -31,6 +31,7 @@ import { SMALL_SEND_ARENA } from "../udp/portable-socket.ts";
 import { ClientSockets, type OpenSocket } from "./client-sockets.ts";
 import { ClientError } from "./errors.ts";
 import type { Http3Connector } from "./http3.ts";
+import { type ChoosePreferred, choosePreferred } from "./preferred-address.ts";
 import { type ClientProtocols, type DialedProtocol, HTTP3_ONLY } from "./quic-protocols.ts";
 import type { DialOptions, ResolvedAddress } from "./session.ts";
 import { type KeptSession, SessionStore, serverKey } from "./session-store.ts";
@@ -41,36 +42,48 @@ import { judgeCertificate } from "./verdict.ts";
 /** Unread bytes of all responses of a connection; above this, its other responses are blocked. */
 const MAX_UNREAD = 64 * 1024 * 1024;
 
+/** With options for test programs, beyond those of clients. */
+export interface QuicDialerOptions extends QuicClientOptions {
+  /** In order of preference; all by default. */
+  readonly cipherSuites?: readonly CipherSuiteName[];
+  readonly choosePreferred?: ChoosePreferred;
+  /** The largest datagram that path MTU discovery probes for; 1200 turns it off. */
+  readonly maxDatagramSize?: number | undefined;
+}
+
 export function createHttp3Connector(
   environment: QuicEnvironment = systemEnvironment,
-  quic: QuicClientOptions = {},
+  quic: QuicDialerOptions = {},
 ): Http3Connector {
   const connect = quicDialer(HTTP3_ONLY, environment, quic);
   return { connect, async close() {} };
 }
 
 /** What the attempts of one dialer share. */
-interface DialerParts {
+interface DialerParts extends Pick<QuicDialerOptions, "groups" | "cipherSuites" | "maxDatagramSize"> {
   readonly environment: QuicEnvironment;
-  readonly groups: QuicClientOptions["groups"];
   readonly congestionControl: CongestionControl;
   readonly sessions: SessionStore;
   readonly tokens: TokenStore;
+  readonly preferred: ChoosePreferred;
 }
 
 /** Connects, and starts the protocol from the table that the server selected. */
 export function quicDialer<P extends DialedProtocol>(
   protocols: ClientProtocols<P>,
   environment: QuicEnvironment = systemEnvironment,
-  quic: QuicClientOptions = {},
+  quic: QuicDialerOptions = {},
 ): (origin: string, options: DialOptions) => Promise<P> {
   const versions = versionNumbers(quic);
   const parts: DialerParts = {
     environment,
     groups: checkGroups(quic.groups),
+    ...(quic.cipherSuites === undefined ? {} : { cipherSuites: quic.cipherSuites }),
+    maxDatagramSize: quic.maxDatagramSize,
     congestionControl: congestionControlNamed(quic.congestionControl),
     sessions: new SessionStore(),
     tokens: new TokenStore(),
+    preferred: quic.choosePreferred ?? choosePreferred,
   };
   return (origin, options) => {
     return staggered({
@@ -126,7 +139,7 @@ async function dial<P extends DialedProtocol>(
 }
 
 async function dialFlight<P extends DialedProtocol>(
-  { environment, groups, congestionControl, sessions, tokens }: DialerParts,
+  parts: DialerParts,
   origin: string,
   protocols: ClientProtocols<P>,
   options: DialOptions,
@@ -134,6 +147,7 @@ async function dialFlight<P extends DialedProtocol>(
   { usesToken, ...flight }: Flight,
   address: ResolvedAddress,
 ): Promise<P> {
+  const { environment, groups, cipherSuites, congestionControl, maxDatagramSize, sessions, tokens, preferred } = parts;
   const { rng, clock } = environment;
   const engine = await environment.loadEngine();
   const connectStart = millisNow(clock);
@@ -155,6 +169,7 @@ async function dialFlight<P extends DialedProtocol>(
       ...(options.connectTimeout === undefined ? {} : { handshakeTimeout: handshakeLimit(options.connectTimeout) }),
       versions,
       congestionControl,
+      ...(maxDatagramSize === undefined ? {} : { maxDatagramSize }),
       limits: { maxUnread: MAX_UNREAD },
     }),
   });
@@ -181,6 +196,7 @@ async function dialFlight<P extends DialedProtocol>(
           keyLog: options.keylog !== undefined,
           wallTime: () => wallTime(clock),
           ...(groups === undefined ? {} : { groups }),
+          ...(cipherSuites === undefined ? {} : { cipherSuites }),
           identity: options.identity,
           session: resumed.kept?.session,
           earlyData: options.earlyData === true,
@@ -197,7 +213,7 @@ async function dialFlight<P extends DialedProtocol>(
     const { lookupStart, lookupEnd, onChange } = options;
     const isEarly = !connection.isHandshakeComplete;
     // TLS only accepts a protocol that was offered.
-    const sockets = new ClientSockets(connection, driver, open);
+    const sockets = new ClientSockets(connection, driver, open, preferred);
     const session = protocols[handshake.alpn!]!({
       connection,
       driver,

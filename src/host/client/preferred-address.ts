@@ -6,6 +6,15 @@
 import type { SocketAddress } from "../../base/datagrams.ts";
 import { parseIpAddress } from "../../wire/ip-address.ts";
 
+/** Chooses the address to move to; undefined to stay at the current one. */
+export type ChoosePreferred = (
+  preferred: readonly SocketAddress[],
+  current: SocketAddress,
+) => SocketAddress | undefined;
+
+export const choosePreferred: ChoosePreferred = (preferred, current) =>
+  preferred.find((address) => isUsable(address, current));
+
 /** From the narrowest. */
 const Scope = { none: 0, loopback: 1, linkLocal: 2, private: 3, global: 4 } as const;
 type Scope = (typeof Scope)[keyof typeof Scope];
