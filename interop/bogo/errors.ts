@@ -49,5 +49,5 @@ export const ERRORS: Readonly<Record<string, readonly string[]>> = {
   ":WRONG_CIPHER_RETURNED:": ["illegal_parameter: server_hello"],
   ":WRONG_CURVE:": ["illegal_parameter: key_share"],
   ":WRONG_ENCRYPTION_LEVEL_RECEIVED:": ["PROTOCOL_VIOLATION: CRYPTO"],
-  ":WRONG_SIGNATURE_TYPE:": ["illegal_parameter: certificate_verify", "decrypt_error: certificate_verify"],
+  ":WRONG_SIGNATURE_TYPE:": ["illegal_parameter: certificate_verify"],
 };

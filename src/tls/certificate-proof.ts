@@ -1,6 +1,7 @@
 /** The messages that prove an identity: Certificate and CertificateVerify (RFC 8446 §4.4.2, §4.4.3). */
 
 import type { CryptoEngine, SignatureSchemeName } from "../crypto/engine.ts";
+import { KEY_KIND, parsePublicKey } from "../crypto/public-key.ts";
 import { alertError } from "./alerts.ts";
 import { callHost } from "./call-host.ts";
 import { formatCodePoint, nameOf, SIGNATURE_SCHEMES } from "./code-points.ts";
@@ -57,6 +58,11 @@ export function verifySignature(
   const scheme = nameOf(SIGNATURE_SCHEMES, algorithm);
   if (scheme === undefined) {
     throw alertError("illegal_parameter", "certificate_verify", `${formatCodePoint(algorithm)} was not offered`);
+  }
+  // RFC 8446 §4.4.3: compatible with the key of the certificate.
+  const key = parsePublicKey(publicKey);
+  if (key !== undefined && key.kind !== KEY_KIND[scheme]) {
+    throw alertError("illegal_parameter", "certificate_verify", `${scheme} does not suit a key of ${key.kind}`);
   }
   if (!engine.verify(scheme, publicKey, signedContent(transcript.digest(), signer), signature)) {
     throw alertError("decrypt_error", "certificate_verify", "the signature does not verify");

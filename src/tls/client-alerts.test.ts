@@ -278,8 +278,8 @@ describe("a client aborts on a certificate", () => {
       { certificateVerify: (v) => ({ ...v, algorithm: 0x0401 }) },
     ],
     [
-      "proof with a scheme for another kind of key",
-      "decrypt_error",
+      "proof with a scheme for another kind of key (RFC 8446 §4.4.3)",
+      "illegal_parameter",
       { certificateVerify: (v) => ({ ...v, algorithm: 0x0804 }) },
     ],
     [
