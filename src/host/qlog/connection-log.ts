@@ -15,8 +15,8 @@ import { recordOf } from "./record.ts";
 export interface QlogSink {
   /** Returns false if there is no room for the record now. */
   write(record: string): boolean;
-  /** Called once, after the last record. */
-  end(): void;
+  /** Called once, with a last record for which there must be room. */
+  end(last?: string): void;
 }
 
 /** Reserved for the warnings at the end. */
@@ -28,6 +28,8 @@ export class ConnectionLog {
   readonly #events: ConnectionEvents;
   #size = 0;
   #refused = 0;
+  /** The time of the latest event. */
+  #latest = 0;
   #isEnded = false;
 
   constructor(connection: LoggedConnection, format: QlogFormat, sink: QlogSink) {
@@ -50,22 +52,20 @@ export class ConnectionLog {
   end(): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#sink.end();
+    this.#sink.end(this.#refused > 0 ? this.#gap() : undefined);
   }
 
   #write(event: QlogEvent, time: number): void {
     if (this.#isEnded) return;
+    this.#latest = time;
     const record = this.#recordOf(event, time);
     const { maxFileSize } = this.#format;
     if (this.#size + Buffer.byteLength(record) > maxFileSize - LAST_RECORDS) {
-      this.#put(this.#warning(`the recording stops here: it has reached its limit of ${maxFileSize} bytes`, time));
+      this.#put(this.#warning(`the recording stops here: it has reached its limit of ${maxFileSize} bytes`));
       this.end();
       return;
     }
-    if (this.#refused > 0) {
-      const missing = this.#warning(`${this.#refused} events are missing here: writing was too slow`, time);
-      if (this.#put(missing)) this.#refused = 0;
-    }
+    if (this.#refused > 0 && this.#put(this.#gap())) this.#refused = 0;
     if (!this.#put(record)) this.#refused += 1;
   }
 
@@ -73,8 +73,12 @@ export class ConnectionLog {
     return recordOf(DIALECTS[this.#format.dialect].event(event, time));
   }
 
-  #warning(message: string, time: number): string {
-    return this.#recordOf({ name: "loglevel:warning", data: { message } }, time);
+  #gap(): string {
+    return this.#warning(`${this.#refused} events are missing here: writing was too slow`);
+  }
+
+  #warning(message: string): string {
+    return this.#recordOf({ name: "loglevel:warning", data: { message } }, this.#latest);
   }
 
   #put(record: string): boolean {

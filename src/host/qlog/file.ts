@@ -8,8 +8,8 @@ import type { QlogSink } from "./connection-log.ts";
 export interface QlogFileHost {
   /** Called when there is something to write. */
   onPending(file: QlogFile): void;
-  /** Reserves memory for a record. Returns false if there is too little. */
-  reserve(bytes: number): boolean;
+  /** Reserves memory for a record. Returns false if there is too little. A last record always gets it. */
+  reserve(bytes: number, isLast: boolean): boolean;
   release(bytes: number): void;
 }
 
@@ -39,16 +39,17 @@ export class QlogFile implements QlogSink {
     return this.#isClosed;
   }
 
-  write(record: string): boolean {
+  write(record: string, isLast = false): boolean {
     const bytes = Buffer.byteLength(record);
-    if (this.#isClosed || !this.#host.reserve(bytes)) return false;
+    if (this.#isClosed || !this.#host.reserve(bytes, isLast)) return false;
     this.#pending.push(record);
     this.#pendingBytes += bytes;
     this.#host.onPending(this);
     return true;
   }
 
-  end(): void {
+  end(last?: string): void {
+    if (last !== undefined) this.write(last, true);
     this.#isEnded = true;
     this.#host.onPending(this);
   }

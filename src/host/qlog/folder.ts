@@ -22,7 +22,7 @@ const MAX_OPEN = 256;
 /** Milliseconds for which records are gathered. */
 const GATHERING = 100;
 /** Milliseconds for which `close` waits for connections to end. */
-const LAST_EVENTS = 1_000;
+const LAST_EVENTS = 5_000;
 
 export class QlogFolder implements QlogFileHost {
   readonly #settings: QlogSettings;
@@ -88,11 +88,11 @@ export class QlogFolder implements QlogFileHost {
     this.#settings.log(`nagare: qlog: only ${MAX_OPEN} connections are recorded at the same time`);
   }
 
-  reserve(bytes: number): boolean {
+  reserve(bytes: number, isLast: boolean): boolean {
     if (this.#state === "failed") return false;
     // Once full, it takes records again when half of it is written, so that there are few gaps.
     if (this.#buffered + bytes > MAX_BUFFERED) this.#isFull = true;
-    if (this.#isFull) return false;
+    if (this.#isFull && !isLast) return false;
     this.#buffered += bytes;
     return true;
   }
