@@ -15,6 +15,7 @@ const client: ClientRole = {
     "migration",
     "resumption",
     "retry",
+    "upgrade",
     "version-2",
   ]),
   download: ownDownload,
