@@ -24,8 +24,8 @@ export class Wire {
   /** The client's Initial packets before an answer reached it, without those of its first flight. */
   repeatedInitials = 0;
   retries = 0;
-  /** The sum of the client's 1-RTT packets in bytes. */
-  oneRttToServer = 0;
+  /** The length of the client's largest datagram. */
+  largestFromClient = 0;
   /** Bytes that the server sent, per byte that reached it, before the client's first Handshake packet did: the maximum. */
   amplification = 0;
   readonly #handshakes = new Set<string>();
@@ -40,7 +40,7 @@ export class Wire {
 
   readonly observe: RelayObserver = (what, direction, datagram, now) => {
     const headers = headersOf(datagram);
-    if (direction === "up" && what === "received") this.#handleFromClient(headers, now);
+    if (direction === "up" && what === "received") this.#handleFromClient(headers, datagram.length, now);
     if (direction === "up" && what === "forwarded") this.#handleToServer(headers, datagram.length);
     if (direction === "down" && what === "received") this.#handleFromServer(headers, datagram.length);
     if (direction === "down" && what === "forwarded") this.#handleToClient(headers, now);
@@ -61,8 +61,8 @@ export class Wire {
     return micros === 0 ? 0 : (contentBytes * 8e6) / micros;
   }
 
-  #handleFromClient(headers: readonly PacketHeader[], now: Instant): void {
-    for (const { form, start, end } of headers) if (form === "one-rtt") this.oneRttToServer += end - start;
+  #handleFromClient(headers: readonly PacketHeader[], length: number, now: Instant): void {
+    this.largestFromClient = Math.max(this.largestFromClient, length);
     if (this.#isAnswered || headers[0]?.form !== "initial") return;
     this.#firstInitial ??= now;
     if (now - this.#firstInitial > FIRST_FLIGHT) this.repeatedInitials += 1;

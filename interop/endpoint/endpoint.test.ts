@@ -167,7 +167,11 @@ describe.skipIf(process.platform === "win32").concurrent("run_endpoint.sh", () =
   });
 
   test("retry", async ({ expect }) => {
-    expect((await transfer(new Place([10 * KB]), "retry")).wire).toMatchObject({ handshakes: 1, retries: 1 });
+    const { wire, output } = await transfer(new Place([10 * KB]), "retry");
+    expect(wire.handshakes).toBe(1);
+    // A client that waits for long repeats its first packet, and gets another.
+    expect(wire.retries).toBeGreaterThan(0);
+    expect(output).toContain("Retry seen");
   });
 
   test("resumption: the second of two connections, without early data", async ({ expect }) => {
@@ -181,8 +185,8 @@ describe.skipIf(process.platform === "win32").concurrent("run_endpoint.sh", () =
     const { wire, output } = await transfer(new Place(new Array<number>(40).fill(32), "n".repeat(248)), "zerortt");
     expect(wire.handshakes).toBe(2);
     expect(output).toMatch(/39 files .*session resumed, early data accepted/);
-    // The runner's limit: half the length of all names.
-    expect(wire.oneRttToServer).toBeLessThan((40 * 250) / 2);
+    // A probe of the path MTU would use up a quarter of the runner's limit for 1-RTT packets, on each connection.
+    expect(wire.largestFromClient).toBe(1200);
   });
 
   test("http3", async ({ expect }) => {
