@@ -66,6 +66,7 @@ const amplificationLimit = impaired({
     "a chain of 9 kB, and the client's packets 2 to 7 are lost: the server sends at most three times what it got (RFC 9000 §8.1); a peer may exceed it by less than one datagram per datagram, as in the public runner",
   paths: (site) => [site.kib[5]],
   longChain: true,
+  isLossy: true,
   link: { ...link(), up: { ...link().up, dropList: [[2, 7]] } },
   check: ({ role, wire }) => {
     // The public runner allows a peer one datagram more: some send one if any of it fits.
