@@ -8,11 +8,12 @@ import { connect } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { ProtocolError } from "../../src/base/errors.ts";
 import type { Instant } from "../../src/base/time.ts";
-import { ALERTS, alertName, CRYPTO_ERROR } from "../../src/tls/alerts.ts";
+import { ALERTS } from "../../src/tls/alerts.ts";
 import { GROUPS, SIGNATURE_SCHEMES, TLS_1_3 } from "../../src/tls/code-points.ts";
 import { EncryptionLevel, type TlsEvent, type TlsHandshake } from "../../src/tls/handshake.ts";
 import type { ClientSession } from "../../src/tls/session.ts";
 import { equalBytes, latin1 } from "../../src/wire/text.ts";
+import { alertOf } from "../alert.ts";
 import { chainOf } from "./credential.ts";
 import type { ConnectionFlags, ShimFlags } from "./flags.ts";
 import { type MockRecord, MockTransport, RecordType } from "./transport.ts";
@@ -57,11 +58,6 @@ export async function runConnection(attempt: Attempt, endpoint: Endpoint): Promi
   } finally {
     await transport.close();
   }
-}
-
-/** The runner reads alerts. Where QUIC has a code of its own, it gets the alert that TLS over TCP would send. */
-function alertOf({ code }: ProtocolError): number {
-  return alertName(code) === undefined ? ALERTS.unexpected_message.code : code - CRYPTO_ERROR;
 }
 
 class Connection {

@@ -8,11 +8,12 @@ import { portableEngine as engine } from "../../src/crypto/portable/index.ts";
 import { createSigner } from "../../src/host/certificates/signer.ts";
 import { makeCertificate } from "../../src/host/certificates/testing/make-certificate.ts";
 import { systemRng as rng } from "../../src/host/random.ts";
-import { ALERTS, alertName, CRYPTO_ERROR } from "../../src/tls/alerts.ts";
+import { ALERTS } from "../../src/tls/alerts.ts";
 import { EncryptionLevel, type TlsHandshake, type TlsIdentity } from "../../src/tls/handshake.ts";
 import { createTlsServer } from "../../src/tls/server.ts";
 import { TicketKeys } from "../../src/tls/tickets.ts";
 import { latin1 } from "../../src/wire/text.ts";
+import { alertOf } from "../alert.ts";
 import { type PlainRecord, RecordError, RecordLayer, RecordType } from "./record-layer.ts";
 
 const RESPONSE = latin1("HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nok\n");
@@ -58,7 +59,7 @@ function serve(socket: Socket, machine: TlsHandshake): void {
         return;
       }
     } catch (error) {
-      layer.sendAlert(alertOf(error), true);
+      layer.sendAlert(alertFor(error), true);
       socket.end();
     }
   });
@@ -106,9 +107,7 @@ function pump(layer: RecordLayer, machine: TlsHandshake): void {
   if (application !== undefined) layer.setSecret(application);
 }
 
-function alertOf(error: unknown): number {
+function alertFor(error: unknown): number {
   if (error instanceof RecordError) return error.alert;
-  if (!(error instanceof ProtocolError)) return ALERTS.internal_error.code;
-  // QUIC's own error; TLS over TCP has an alert for it.
-  return alertName(error.code) === undefined ? ALERTS.unexpected_message.code : error.code - CRYPTO_ERROR;
+  return error instanceof ProtocolError ? alertOf(error) : ALERTS.internal_error.code;
 }
