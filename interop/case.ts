@@ -17,6 +17,8 @@ export interface Case {
   readonly shows: string;
   /** The roles that our side can take. */
   readonly roles: readonly Role[];
+  /** Milliseconds that a cell may take, if more than usual. */
+  readonly timeout?: number;
   /** True if the case is about our own code, so that no third party can take our side. */
   readonly isOursOnly?: true;
   /** Why these two cannot run it; undefined if they can. */

@@ -103,7 +103,7 @@ class Run {
     return cause === undefined ? verdict : { ...verdict, cause };
   }
 
-  /** The peer's fault, if the cell fails with others too; none if one of them passes. */
+  /** The peer's fault, if the cell fails with others too. */
   async #cause(each: Case, name: string, { peer, role }: Pairing): Promise<string | undefined> {
     const fault = faultOf(name, role, each.name);
     const evidence: string[] = [];
@@ -112,7 +112,6 @@ class Run {
       const side = entry === undefined ? undefined : await this.#install(entry);
       if (side === undefined || side instanceof Skip) continue;
       const { result, detail } = await this.#run(each, { side, peer, role });
-      if (result === "pass") return undefined;
       if (result === "fail") evidence.push(`${arrow(role, name, third)}: ${firstLine(detail)}`);
     }
     return evidence.length === 0 ? undefined : [fault!.cause, ...evidence].join("; ");
@@ -121,7 +120,7 @@ class Run {
   async #run(each: Case, pairing: Pairing): Promise<Verdict> {
     const reason = each.unsupported(pairing);
     if (reason !== undefined) return { result: "unsupported", detail: reason };
-    const timeout = this.#options.cellTimeout;
+    const timeout = Math.max(this.#options.cellTimeout, each.timeout ?? 0);
     const directory = await mkdtemp(join(this.#shared.directory, "cell-"));
     const signal = AbortSignal.timeout(timeout);
     setMaxListeners(0, signal); // one per process and request of the cell

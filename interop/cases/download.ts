@@ -62,6 +62,9 @@ export interface Seen {
   readonly bytes: number;
 }
 
+/** As in the public runner. */
+const LOSSY_TIMEOUT = 300_000;
+
 /** What both must support; of other features, one side shows that the other can do without them. */
 const MUTUAL: ReadonlySet<Feature> = new Set([
   "early-data",
@@ -79,6 +82,7 @@ export function downloadCase(options: DownloadCase): Case {
     name,
     shows,
     roles,
+    ...(options.isLossy === undefined ? {} : { timeout: LOSSY_TIMEOUT }),
     unsupported({ side, peer, role }) {
       const [own, other] = role === "server" ? [side.server, peer.client] : [side.client, peer.server];
       if (other === undefined) return "the peer does not have this role";

@@ -63,7 +63,7 @@ export const newNgtcp2: PeerEntry = {
 
 /** A handshake may take ten seconds by default. */
 const timeouts = ({ isLossy }: Download | ServerSettings): readonly string[] =>
-  isLossy === true ? ["--timeout=170s", "--handshake-timeout=170s"] : ["--timeout=30s"];
+  isLossy === true ? ["--timeout=290s", "--handshake-timeout=290s"] : ["--timeout=30s"];
 
 /** What the log of every packet must show. It is expensive, so it is enabled only for these cases. */
 function evidenceOf({ keyUpdate, version2, moves }: Download): RegExp | undefined {

@@ -12,8 +12,8 @@ import { sha256Of } from "../digest.ts";
 import type { Causes, ClientRole, Download, Downloaded, Feature, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
-/** The idle timeout in seconds, of the handshake too: on a link that loses 30 %, some handshakes need a minute. */
-const IDLE = "--idle=170";
+/** The idle timeout in seconds, of the handshake too: on a link that loses 30 %, some handshakes need minutes. */
+const IDLE = "--idle=290";
 
 /** What a client prints of its last connection; it leaves out what its library does not tell. */
 interface Report {
