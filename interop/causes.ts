@@ -45,6 +45,13 @@ export const PEER_FAULTS: readonly PeerFault[] = [
     thirds: ["quinn", "quic-go", "ngtcp2-new"],
   },
   {
+    peer: "haproxy",
+    role: "client",
+    cases: ["rebind-port", "rebind-addr"],
+    cause: "HAProxy answers the first packet from another address with a stateless reset",
+    thirds: ["quinn", "quic-go", "ngtcp2-new"],
+  },
+  {
     peer: "caddy",
     role: "client",
     cases: ["rebind-port", "rebind-addr"],

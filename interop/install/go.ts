@@ -34,3 +34,19 @@ export async function goProgram(
   );
   return { path: join(directory, name), version };
 }
+
+/** Installs the program of a published package, `path@version`. */
+export async function goPackage(name: string, versioned: string, log: (line: string) => void): Promise<string> {
+  const go = await goFor(name);
+  const directory = await built(
+    {
+      name,
+      pinned: [versioned],
+      build: async (output, signal) => {
+        await runChild([go, "install", versioned], { env: { GOBIN: output }, signal });
+      },
+    },
+    log,
+  );
+  return join(directory, /([^/]+)@/.exec(versioned)![1]!);
+}

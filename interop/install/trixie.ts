@@ -7,11 +7,12 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { findProgram } from "../../src/cli/find-program.ts";
 import { runChild } from "../child.ts";
 import { Skip } from "../result.ts";
 import { debianProgram, exists } from "./debian.ts";
 
-const PACKAGES = ["ca-certificates", "curl", "nginx", "ngtcp2-client", "ngtcp2-server"] as const;
+const PACKAGES = ["ca-certificates", "curl", "haproxy", "nginx", "ngtcp2-client", "ngtcp2-server"] as const;
 const MAKE_MINUTES = 10;
 
 /** Written last: a folder without it is incomplete. */
@@ -25,12 +26,14 @@ export function peersDirectory(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 let made: Promise<string> | undefined;
+let completed: Promise<void> | undefined;
 
 /** The command line prefix of a trixie program. */
 export async function trixieCommand(path: string, log: (line: string) => void): Promise<string[]> {
   made ??= makeTrixie(log);
   const root = await made;
   const program = join(root, path);
+  if (!(await exists(program))) await (completed ??= complete(root, log));
   if (!(await exists(program))) throw new Skip(`trixie in ${root} does not contain ${path}`);
   const libraries = await libraryFolder(root);
   return [join(libraries, await loaderName(libraries)), "--library-path", libraries, program];
@@ -64,6 +67,25 @@ async function makeTrixie(log: (line: string) => void): Promise<string> {
   await rename(partial, root);
   await writeFile(join(root, COMPLETE), "");
   return root;
+}
+
+/** Adds what a folder lacks that was created when the list was shorter. */
+async function complete(root: string, log: (line: string) => void): Promise<void> {
+  const chroot = await findProgram(["chroot"], process.env);
+  if (process.getuid?.() !== 0 || chroot === undefined) throw new Skip(`only root can add packages to ${root}`);
+  log(`adding packages to ${root}`);
+  const signal = AbortSignal.timeout(MAKE_MINUTES * 60_000);
+  const apt = (...args: readonly string[]) =>
+    runChild([chroot, root, "apt-get", "-q", "-y", "--no-install-recommends", ...args], {
+      env: { DEBIAN_FRONTEND: "noninteractive" },
+      signal,
+    });
+  try {
+    await apt("update");
+    await apt("install", ...PACKAGES);
+  } catch (error) {
+    throw new Skip(`cannot add packages to ${root}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 /** Our own has the marker; a folder created by hand with the same command has at least the last of its programs. */

@@ -12,6 +12,7 @@ const SERVER_FEATURES: ReadonlySet<Feature> = new Set([
   "certificates",
   "chacha20",
   "early-data",
+  "hq-interop",
   "migration",
   "resumption",
   "retry",
@@ -21,6 +22,7 @@ const SERVER_FEATURES: ReadonlySet<Feature> = new Set([
 const CLIENT_FEATURES: ReadonlySet<Feature> = new Set([
   "chacha20",
   "early-data",
+  "hq-interop",
   "key-update",
   "migration",
   "resumption",

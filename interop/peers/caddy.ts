@@ -6,10 +6,11 @@ import { freePort } from "../../src/host/udp/free-port.ts";
 import { HOST } from "../certificates.ts";
 import { Child } from "../child.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
+import { goPackage } from "../install/go.ts";
 import type { Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
-// Go cannot select TLS 1.3 suites, and this version uses Retry only under load.
+// Go cannot select TLS 1.3 suites, and Caddy uses Retry only under load.
 const FEATURES: ReadonlySet<Feature> = new Set(["certificates", "early-data", "h2", "http/1.1", "resumption"]);
 
 export const caddy: PeerEntry = {
@@ -19,6 +20,19 @@ export const caddy: PeerEntry = {
   async install(log) {
     const path = await debianProgram("caddy", "caddy", log);
     return { version: await versionOf([path, "version"]), server: serverRole(path) };
+  },
+};
+
+const NEW_VERSION = "2.11.9";
+
+/** Built from its module, with a quic-go of today. */
+export const newCaddy: PeerEntry = {
+  name: "caddy-new",
+  about: "the same of its Go module, with today's quic-go",
+  roles: ["client"],
+  async install(log) {
+    const path = await goPackage("caddy", `github.com/caddyserver/caddy/v2/cmd/caddy@v${NEW_VERSION}`, log);
+    return { version: NEW_VERSION, server: serverRole(path) };
   },
 };
 

@@ -3,14 +3,17 @@
 import type { PeerEntry } from "../peer.ts";
 import { aioquic } from "./aioquic.ts";
 import { bun } from "./bun.ts";
-import { caddy } from "./caddy.ts";
+import { caddy, newCaddy } from "./caddy.ts";
 import { chromium } from "./chromium.ts";
 import { curl } from "./curl.ts";
+import { haproxy } from "./haproxy.ts";
 import { nagare } from "./nagare.ts";
 import { nginx } from "./nginx.ts";
 import { newNgtcp2, ngtcp2 } from "./ngtcp2.ts";
+import { noq } from "./noq.ts";
 import { quicGo } from "./quic-go.ts";
 import { quinn } from "./quinn.ts";
+import { s2nQuic } from "./s2n-quic.ts";
 import { tshark } from "./tshark.ts";
 
 export const PEERS: readonly PeerEntry[] = [
@@ -20,10 +23,14 @@ export const PEERS: readonly PeerEntry[] = [
   ngtcp2,
   newNgtcp2,
   caddy,
+  newCaddy,
   quicGo,
   quinn,
+  s2nQuic,
+  noq,
   aioquic,
   bun,
   nginx,
+  haproxy,
   tshark,
 ];

@@ -24,7 +24,8 @@ interface Report {
   readonly version?: string;
 }
 
-const clientOptions = ({ cipher, keyUpdate, moves, resume, version2 }: Download): readonly string[] => [
+const clientOptions = ({ cipher, keyUpdate, moves, protocol, resume, version2 }: Download): readonly string[] => [
+  ...(protocol === "hq-interop" ? [`--protocol=${protocol}`] : []),
   ...(cipher === undefined ? [] : [`--cipher=${cipher}`]),
   ...(keyUpdate === undefined ? [] : ["--key-update=true"]),
   ...(moves === undefined ? [] : ["--moves=true"]),
@@ -60,14 +61,14 @@ export const programClient = (
     const remark = check(JSON.parse(stdout) as Report, request);
     const files = request.paths.map((each) => join(cell.directory, basename(each)));
     const sha256 = await Promise.all(files.map(sha256Of));
-    const downloaded: Downloaded = { sha256, protocol: "h3", connections: 1 };
+    const downloaded: Downloaded = { sha256, protocol: request.protocol, connections: 1 };
     return remark === undefined ? downloaded : { ...downloaded, remark };
   },
 });
 
 /** Throws unless the connection was as requested; returns a remark for the matrix. */
 function check({ protocol, resumed, used0RTT, version }: Report, request: Download): string | undefined {
-  if (protocol !== "h3") throw new Error(`it used ${protocol}`);
+  if (protocol !== request.protocol) throw new Error(`it used ${protocol}`);
   if (request.resume !== undefined && resumed === false) throw new Error("it did not resume its session");
   if (request.resume === "early" && used0RTT !== true) throw new Error("its early data was not accepted");
   if (request.version2 !== undefined && version !== "2") throw new Error(`its connection used version ${version}`);
@@ -75,7 +76,8 @@ function check({ protocol, resumed, used0RTT, version }: Report, request: Downlo
   return used0RTT === true ? "0-RTT accepted" : undefined;
 }
 
-const serverOptions = ({ cipher, prefersVersion2, retry }: ServerSettings): readonly string[] => [
+const serverOptions = ({ cipher, prefersVersion2, protocol, retry }: ServerSettings): readonly string[] => [
+  ...(protocol === undefined ? [] : [`--protocol=${protocol}`]),
   ...(cipher === undefined ? [] : [`--cipher=${cipher}`]),
   ...(prefersVersion2 === undefined ? [] : ["--quic=v2,v1"]),
   ...(retry === undefined ? [] : ["--retry=true"]),

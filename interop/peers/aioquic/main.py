@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 
 from aioquic.asyncio import QuicConnectionProtocol, connect, serve
+from aioquic.h0.connection import H0_ALPN, H0Connection
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
@@ -19,19 +20,24 @@ VERSIONS = {"v1": QuicProtocolVersion.VERSION_1, "v2": QuicProtocolVersion.VERSI
 
 
 def configuration(options, is_client):
-    result = QuicConfiguration(alpn_protocols=H3_ALPN, is_client=is_client, idle_timeout=float(options.idle))
+    alpn = H0_ALPN if options.protocol == "hq-interop" else H3_ALPN
+    result = QuicConfiguration(alpn_protocols=alpn, is_client=is_client, idle_timeout=float(options.idle))
     if options.cipher == "chacha20":
         result.cipher_suites = [CipherSuite.CHACHA20_POLY1305_SHA256]
     return result
 
 
+def http(quic):
+    """HTTP/0.9 has no fields: its heads have only what requests need."""
+    return H0Connection(quic) if quic.configuration.alpn_protocols == H0_ALPN else H3Connection(quic)
+
+
 class Server(QuicConnectionProtocol):
     root: Path
-    http: H3Connection
 
     def quic_event_received(self, event):
         if isinstance(event, ProtocolNegotiated):
-            self.http = H3Connection(self._quic)
+            self.http = http(self._quic)
         elif isinstance(event, ConnectionTerminated):
             return
         for each in self.http.handle_event(event):
@@ -71,7 +77,7 @@ async def run_server(options):
 class Client(QuicConnectionProtocol):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.http = H3Connection(self._quic)
+        self.http = http(self._quic)
         self.fetches = {}
         self.has_begun = asyncio.Event()
 
@@ -93,7 +99,7 @@ class Client(QuicConnectionProtocol):
             self.fetches[event.stream_id][1].set_exception(ConnectionError("the stream was reset"))
         for each in self.http.handle_event(event):
             if isinstance(each, HeadersReceived):
-                status = dict(each.headers)[b":status"]
+                status = dict(each.headers).get(b":status", b"200")
                 if status != b"200":
                     self.fetches[each.stream_id][1].set_exception(ValueError(f"status {status.decode()}"))
             if isinstance(each, DataReceived):
@@ -160,7 +166,7 @@ async def run_client(options):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ["role", "address", "cert", "key", "root", "retry", "ca", "name", "output", "cipher", "quic", "idle"]:
+    for name in ["role", "address", "cert", "key", "root", "retry", "ca", "name", "output", "cipher", "quic", "idle", "protocol"]:
         parser.add_argument(f"--{name}")
     for name in ["resume", "key-update", "moves"]:
         parser.add_argument(f"--{name}")

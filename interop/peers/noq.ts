@@ -1,0 +1,38 @@
+/** noq, a QUIC stack with multipath, with the h3 crate on rustls: the program in `noq/`. */
+
+import { rustProgram } from "../install/rust.ts";
+import type { Feature, PeerEntry } from "../peer.ts";
+import { programClient, programServer } from "./program.ts";
+
+// It has version 1 only.
+const SERVER_FEATURES: ReadonlySet<Feature> = new Set([
+  "certificates",
+  "chacha20",
+  "early-data",
+  "migration",
+  "resumption",
+  "retry",
+]);
+const CLIENT_FEATURES: ReadonlySet<Feature> = new Set([
+  "chacha20",
+  "early-data",
+  "hybrid",
+  "key-update",
+  "migration",
+  "resumption",
+  "retry",
+]);
+
+export const noq: PeerEntry = {
+  name: "noq",
+  about: "a file server and client of ours on noq, which has multipath, and the h3 crate, rustls",
+  roles: ["server", "client"],
+  async install(log) {
+    const { path, version } = await rustProgram("noq", ["h3-files"], log);
+    return {
+      version,
+      client: programClient([path], CLIENT_FEATURES),
+      server: programServer([path], SERVER_FEATURES),
+    };
+  },
+};
