@@ -1,9 +1,11 @@
 /** Our client with default settings. It trusts the run's authority and resolves peer.test to loopback. */
 
 import { createHash } from "node:crypto";
-import { createClient, type QuicClientOptions } from "../src/client/index.ts";
-import { createHttp3Connector } from "../src/host/client/h3-connector.ts";
+import { createClient } from "../src/client/index.ts";
+import { createHttp3Connector, type QuicDialerOptions } from "../src/host/client/h3-connector.ts";
 import type { Http3Connector } from "../src/host/client/http3.ts";
+import { systemEnvironment } from "../src/host/quic/environment.ts";
+import type { TraceConnection } from "../src/host/quic/tracing.ts";
 import type { CellFolder } from "./cell.ts";
 import { HOST } from "./certificates.ts";
 import { hqDownload } from "./hq/download.ts";
@@ -22,28 +24,55 @@ export async function ownDownload(request: OwnDownload, cell: CellFolder): Promi
   return downloaded;
 }
 
-const quicOptions = ({ version2 }: Download): QuicClientOptions | undefined =>
-  version2 === "from the start" ? { version: "v2" } : undefined;
+/** Packets, so that an update is early in the download. */
+const KEY_UPDATE_AFTER = 5;
+
+const CHACHA20 = "TLS_CHACHA20_POLY1305_SHA256";
+
+const quicOptions = ({ version2, cipher, keyUpdate }: Download): QuicDialerOptions => ({
+  ...(version2 === "from the start" ? { version: "v2" } : {}),
+  ...(cipher === undefined ? {} : { cipherSuites: [CHACHA20] }),
+  ...(keyUpdate === undefined ? {} : { keyUpdateAfter: KEY_UPDATE_AFTER }),
+});
 
 async function downloadOnceOrTwice(request: OwnDownload, cell: CellFolder): Promise<Downloaded> {
-  if (request.resume === undefined) return (await download(request, cell, undefined)).downloaded;
-  // The two clients share their sessions.
-  const http3 = createHttp3Connector(undefined, quicOptions(request));
-  await download(request, cell, http3);
+  const phases = new KeyPhases();
+  // The clients of a cell share their sessions.
+  const http3 = createHttp3Connector({ ...systemEnvironment, trace: phases.trace }, quicOptions(request));
   const { downloaded, details } = await download(request, cell, http3);
-  if (details.session !== "resumed") throw new Error("the session was not resumed");
-  const early = details["early data"] === "accepted";
+  if (request.cipher !== undefined && details.cipher !== CHACHA20) throw new Error(`the cipher was ${details.cipher}`);
+  if (request.keyUpdate !== undefined) return { ...downloaded, remark: phases.check() };
+  if (request.resume === undefined) return downloaded;
+  const second = await download(request, cell, http3);
+  if (second.details.session !== "resumed") throw new Error("the session was not resumed");
+  const early = second.details["early data"] === "accepted";
   if (request.resume === "early" && !early) throw new Error("the early data was not accepted");
-  return { ...downloaded, remark: early ? "0-RTT accepted" : "session resumed" };
+  return { ...second.downloaded, remark: early ? "0-RTT accepted" : "session resumed" };
 }
 
-async function download(request: OwnDownload, cell: CellFolder, http3: Http3Connector | undefined) {
+/** Sees which key phases both sides use (RFC 9001 §6). */
+class KeyPhases {
+  #sent = 0;
+  #received = 0;
+
+  readonly trace: TraceConnection = () => (event) => {
+    if (event.type === "quic:packet-sent") this.#sent += event.header.keyPhase;
+    if (event.type === "quic:packet-received") this.#received += event.header.keyPhase;
+  };
+
+  check(): string {
+    if (this.#sent === 0) throw new Error("our client did not update its keys");
+    if (this.#received === 0) throw new Error("the server did not follow the key update");
+    return `${this.#received} packets received in the second key phase`;
+  }
+}
+
+async function download(request: OwnDownload, cell: CellFolder, http3: Http3Connector) {
   await using client = createClient({
     protocols: [request.protocol as HttpName],
     ca: cell.identity.ca,
     resolve: () => ["127.0.0.1"],
     keylog: request.onKeyLog,
-    quic: quicOptions(request),
     earlyData: request.resume === "early",
     http3,
     // The cell has the limit.

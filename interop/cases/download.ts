@@ -85,9 +85,13 @@ export function downloadCase(options: DownloadCase): Case {
     ...(options.isLossy === undefined ? {} : { timeout: LOSSY_TIMEOUT }),
     unsupported({ side, peer, role }) {
       const [own, other] = role === "server" ? [side.server, peer.client] : [side.client, peer.server];
+      const client = role === "server" ? peer.client : side.client;
       if (other === undefined) return "the peer does not have this role";
       if (own === undefined) return "our side does not have this role";
       if (needs === undefined) return undefined;
+      if (needs === "key-update")
+        return client!.features.has(needs) ? undefined : "the client cannot update its keys at will";
+      if (needs === "chacha20" && own.features.has(needs)) return undefined; // one side with a single suite is enough
       if (!other.features.has(needs)) return other.causes?.[needs] ?? `the peer does not support ${needs}`;
       return MUTUAL.has(needs) && !own.features.has(needs) ? `our side does not support ${needs}` : undefined;
     },

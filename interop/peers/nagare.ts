@@ -8,10 +8,12 @@ import type { ClientRole, Feature, Peer, PeerEntry, ServerRole } from "../peer.t
 
 const client: ClientRole = {
   features: new Set<Feature>([
+    "chacha20",
     "early-data",
     "h2",
     "hq-interop",
     "http/1.1",
+    "key-update",
     "migration",
     "resumption",
     "retry",

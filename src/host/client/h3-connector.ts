@@ -49,6 +49,8 @@ export interface QuicDialerOptions extends QuicClientOptions {
   readonly choosePreferred?: ChoosePreferred;
   /** The largest datagram that path MTU discovery probes for; 1200 turns it off. */
   readonly maxDatagramSize?: number | undefined;
+  /** Packets per 1-RTT key before a key update (RFC 9001 §6.6). */
+  readonly keyUpdateAfter?: number | undefined;
 }
 
 export function createHttp3Connector(
@@ -60,7 +62,8 @@ export function createHttp3Connector(
 }
 
 /** What the attempts of one dialer share. */
-interface DialerParts extends Pick<QuicDialerOptions, "groups" | "cipherSuites" | "maxDatagramSize"> {
+interface DialerParts
+  extends Pick<QuicDialerOptions, "groups" | "cipherSuites" | "maxDatagramSize" | "keyUpdateAfter"> {
   readonly environment: QuicEnvironment;
   readonly congestionControl: CongestionControl;
   readonly sessions: SessionStore;
@@ -80,6 +83,7 @@ export function quicDialer<P extends DialedProtocol>(
     groups: checkGroups(quic.groups),
     ...(quic.cipherSuites === undefined ? {} : { cipherSuites: quic.cipherSuites }),
     maxDatagramSize: quic.maxDatagramSize,
+    keyUpdateAfter: quic.keyUpdateAfter,
     congestionControl: congestionControlNamed(quic.congestionControl),
     sessions: new SessionStore(),
     tokens: new TokenStore(),
@@ -147,7 +151,8 @@ async function dialFlight<P extends DialedProtocol>(
   { usesToken, ...flight }: Flight,
   address: ResolvedAddress,
 ): Promise<P> {
-  const { environment, groups, cipherSuites, congestionControl, maxDatagramSize, sessions, tokens, preferred } = parts;
+  const { environment, groups, cipherSuites, congestionControl, sessions, tokens, preferred } = parts;
+  const { maxDatagramSize, keyUpdateAfter } = parts;
   const { rng, clock } = environment;
   const engine = await environment.loadEngine();
   const connectStart = millisNow(clock);
@@ -170,6 +175,7 @@ async function dialFlight<P extends DialedProtocol>(
       versions,
       congestionControl,
       ...(maxDatagramSize === undefined ? {} : { maxDatagramSize }),
+      ...(keyUpdateAfter === undefined ? {} : { keyUpdateAfter }),
       limits: { maxUnread: MAX_UNREAD },
     }),
   });
