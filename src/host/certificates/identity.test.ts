@@ -105,6 +105,9 @@ describe("an unusable identity is refused", () => {
     const key = generateKeyPairSync("ec", { namedCurve: "secp256k1" });
     const odd = makeCertificate({ names: ["a.test"], key });
     expectProblem(() => loadIdentity({ cert: odd.cert, key: odd.key }), "KEY_UNSUPPORTED", "secp256k1");
+    // Too short for RSA-PSS with SHA-256 (RFC 8017 §9.1.1).
+    const short = makeCertificate({ names: ["a.test"], key: generateKeyPairSync("rsa", { modulusLength: 512 }) });
+    expectProblem(() => loadIdentity({ cert: short.cert, key: short.key }), "KEY_UNSUPPORTED", "512 bits", "2048");
   });
 
   it("when it is expired or not yet valid, unless validity is ignored", () => {

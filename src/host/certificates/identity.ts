@@ -79,11 +79,12 @@ function loadNamed(source: IdentitySource, labels: Labels, options: LoadOptions)
   const privateKey = readKey(key, labels);
   const signer = createSigner(privateKey);
   if (signer.schemes.length === 0) {
-    const kind = privateKey.asymmetricKeyDetails?.namedCurve ?? privateKey.asymmetricKeyType;
-    throw new IdentityError(
-      "KEY_UNSUPPORTED",
-      `${labels.key} is of type ${kind}, which is not supported: use a P-256, P-384, Ed25519 or RSA key`,
-    );
+    const { namedCurve, modulusLength } = privateKey.asymmetricKeyDetails ?? {};
+    const why =
+      privateKey.asymmetricKeyType === "rsa"
+        ? `has only ${modulusLength} bits: use an RSA key of at least 2048, or a P-256, P-384 or Ed25519 key`
+        : `is of type ${namedCurve ?? privateKey.asymmetricKeyType}, which is not supported: use a P-256, P-384, Ed25519 or RSA key`;
+    throw new IdentityError("KEY_UNSUPPORTED", `${labels.key} ${why}`);
   }
   if (!new X509Certificate(leaf.der).checkPrivateKey(privateKey)) {
     throw new IdentityError(
