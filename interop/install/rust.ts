@@ -14,11 +14,15 @@ import { peersDirectory } from "./trixie.ts";
 /** The others are left for the tests that run at the same time. */
 const JOBS = 2;
 
-/** Builds the crate `NAME-peer` in a folder of `interop/peers/`; returns its path and the version of the crate `NAME`. */
+/**
+ * Builds the crate `NAME-peer` in a folder of `interop/peers/`; returns its path and the version of the crate `NAME`.
+ * `prepare` gets what the build needs besides Rust.
+ */
 export async function rustProgram(
   name: string,
   shared: readonly string[],
   log: (line: string) => void,
+  prepare: () => Promise<void> = async () => {},
 ): Promise<{ readonly path: string; readonly version: string }> {
   const cargo = await findProgram(["cargo"], process.env);
   if (cargo === undefined) throw new Skip(`${name} needs cargo, which is not installed`);
@@ -32,6 +36,7 @@ export async function rustProgram(
       name,
       sources: folders.map(peerSource),
       build: async (output, signal) => {
+        await prepare();
         const sources = join(output, "sources");
         for (const folder of folders) await cp(peerSource(folder), join(sources, folder), { recursive: true });
         await runChild([cargo, "build", "--release", `--jobs=${JOBS}`], {

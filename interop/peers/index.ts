@@ -12,6 +12,7 @@ import { nginx } from "./nginx.ts";
 import { newNgtcp2, ngtcp2 } from "./ngtcp2.ts";
 import { noq } from "./noq.ts";
 import { quicGo } from "./quic-go.ts";
+import { quiche } from "./quiche.ts";
 import { quinn } from "./quinn.ts";
 import { s2nQuic } from "./s2n-quic.ts";
 import { tshark } from "./tshark.ts";
@@ -28,6 +29,7 @@ export const PEERS: readonly PeerEntry[] = [
   quinn,
   s2nQuic,
   noq,
+  quiche,
   aioquic,
   bun,
   nginx,
