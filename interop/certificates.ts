@@ -40,7 +40,7 @@ export interface TestIdentity extends CertificateFiles {
 export function createIdentities(directory: string): TestIdentity {
   const authority = makeCertificate({ subject: "Interop Root", ca: true });
   const stranger = makeCertificate({ subject: "Stranger Root", ca: true });
-  const names = [HOST, "localhost", "127.0.0.1"];
+  const names = [HOST, "localhost", "127.0.0.1", "::1"];
   const right = makeCertificate({ names, issuer: authority });
   const expired = { names, issuer: authority, notBefore: daysAgo(9), notAfter: daysAgo(2) };
   const caFile = join(directory, "ca.pem");

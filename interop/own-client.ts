@@ -9,6 +9,7 @@ import type { TraceConnection } from "../src/host/quic/tracing.ts";
 import type { CellFolder } from "./cell.ts";
 import { HOST } from "./certificates.ts";
 import { hqDownload } from "./hq/download.ts";
+import { LOOPBACK } from "./loopback.ts";
 import type { Download, Downloaded, HttpName, ProtocolName } from "./peer.ts";
 
 export interface OwnDownload extends Download {
@@ -71,7 +72,7 @@ async function download(request: OwnDownload, cell: CellFolder, http3: Http3Conn
   await using client = createClient({
     protocols: [request.protocol as HttpName],
     ca: cell.identity.ca,
-    resolve: () => ["127.0.0.1"],
+    resolve: () => [request.host ?? LOOPBACK],
     keylog: request.onKeyLog,
     earlyData: request.resume === "early",
     http3,

@@ -8,6 +8,7 @@ import { QuicListener } from "../src/host/quic/listener.ts";
 import type { QuicServerOptions } from "../src/host/quic/quic-options.ts";
 import type { CellFolder } from "./cell.ts";
 import { hqFiles } from "./hq/file-server.ts";
+import { LOOPBACK, type LoopbackHost } from "./loopback.ts";
 import type { SeenClients } from "./peer.ts";
 
 export interface OwnServer extends AsyncDisposable {
@@ -25,13 +26,12 @@ export interface OwnServerOptions {
   readonly quic?: QuicServerOptions;
   /** Of the cell by default. */
   readonly identity?: Identity;
+  readonly host?: LoopbackHost;
   /** 0, the default, lets the system choose. */
   readonly port?: number;
   /** As `nagare serve --no-h3`: no HTTP/3, and `Alt-Svc: clear`. */
   readonly withoutHttp3?: boolean;
 }
-
-const LOOPBACK = "127.0.0.1";
 
 export async function startOwnServer(cell: CellFolder, options: OwnServerOptions = {}): Promise<OwnServer> {
   const files = new FileService(cell.site.directory);
@@ -48,7 +48,7 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
   };
   const identities = [options.identity ?? cell.identity.identity] as const;
   const { pid } = process;
-  const { onKeyLog, port = 0, quic, retry = false, hq = false } = options;
+  const { onKeyLog, host = LOOPBACK, port = 0, quic, retry = false, hq = false } = options;
   if (retry || hq) {
     const listener = new QuicListener({
       identities,
@@ -58,12 +58,12 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
       serverProtocols: { [H3_ALPN]: serveH3, ...(hq ? hqFiles(cell.site.directory) : {}) },
       retry: retry ? "always" : undefined,
     });
-    const bound = await listener.listen(port, LOOPBACK);
+    const bound = await listener.listen(port, host);
     return { port: bound.port, pid, seen, [Symbol.asyncDispose]: () => listener.close(0) };
   }
   const rollback = { protocols: ["h2", "http/1.1"], altSvc: { clear: true } } as const;
   const server = await startServer(
-    { port, host: LOOPBACK, identities, onKeyLog, quic, ...(options.withoutHttp3 ? rollback : {}) },
+    { port, host, identities, onKeyLog, quic, ...(options.withoutHttp3 ? rollback : {}) },
     service,
   );
   return { port: server.port, pid, seen, [Symbol.asyncDispose]: () => server.close({ timeout: 0 }) };

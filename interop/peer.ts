@@ -1,6 +1,7 @@
 /** The interface of a peer and of its roles. */
 
 import type { CellFolder } from "./cell.ts";
+import type { LoopbackHost } from "./loopback.ts";
 import type { Role } from "./result.ts";
 
 export type HttpName = "h3" | "h2" | "http/1.1";
@@ -29,6 +30,8 @@ export type Feature =
 export type Version2 = "from the start" | "by upgrade";
 
 export interface Download {
+  /** IPv4 by default. */
+  readonly host?: LoopbackHost;
   readonly port: number;
   /** Requested at the same time, on one connection. */
   readonly paths: readonly string[];
@@ -80,6 +83,8 @@ export interface ClientRole {
 }
 
 export interface ServerSettings {
+  /** The address to listen on; IPv4 by default. */
+  readonly host?: LoopbackHost;
   /** Path of a PEM file. */
   readonly certFile: string;
   readonly keyFile: string;

@@ -4,7 +4,8 @@ import { readFile } from "node:fs/promises";
 
 /** True if a UDP socket is bound to this port. From then on, datagrams are queued for it. */
 export async function isUdpBound(port: number): Promise<boolean> {
-  return udpPorts(await readFile("/proc/net/udp", "latin1")).includes(port);
+  const tables = await Promise.all(["/proc/net/udp", "/proc/net/udp6"].map((file) => readFile(file, "latin1")));
+  return tables.some((table) => udpPorts(table).includes(port));
 }
 
 /** The local ports in the kernel's table of UDP sockets. */

@@ -6,6 +6,7 @@ import type { UdpRelayOptions } from "../../src/host/relay/options.ts";
 import { startUdpRelay, type UdpRelay } from "../../src/host/relay/udp-relay.ts";
 import type { Case } from "../case.ts";
 import type { CellFolder } from "../cell.ts";
+import type { LoopbackHost } from "../loopback.ts";
 import type {
   ClientRole,
   Download,
@@ -38,6 +39,8 @@ export interface DownloadCase {
   readonly resume?: Resumption;
   /** The key exchange that the server must have used, if it tells. */
   readonly group?: string;
+  /** The address of both; IPv4 by default. */
+  readonly host?: LoopbackHost;
   /** The server's chain does not fit into what it may send before the client's address is valid. */
   readonly longChain?: true;
   /** Downloads each file on a connection of its own. */
@@ -113,6 +116,7 @@ const serverSettings = (options: DownloadCase, { features }: ServerRole, { ident
   return {
     certFile,
     keyFile,
+    ...(options.host === undefined ? {} : { host: options.host }),
     ...(options.protocol === "hq-interop" ? { protocol: options.protocol } : {}),
     ...(options.retry === undefined ? {} : { retry: options.retry }),
     ...(options.version2 === "by upgrade" ? { prefersVersion2: true } : {}),
@@ -131,6 +135,7 @@ const request = (
   port,
   paths,
   protocol: options.protocol,
+  ...(options.host === undefined ? {} : { host: options.host }),
   ...(options.version2 === undefined ? {} : { version2: options.version2 }),
   ...(options.moves === undefined ? {} : { moves: options.moves }),
   ...(options.resume === undefined ? {} : { resume: options.resume }),

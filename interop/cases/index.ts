@@ -8,6 +8,7 @@ import { hq } from "./hq.ts";
 import { http2, http11 } from "./http-over-tcp.ts";
 import { hybrid } from "./hybrid.ts";
 import { IMPAIRED_CASES } from "./impaired.ts";
+import { ipv6 } from "./ipv6.ts";
 import { keyUpdate } from "./key-update.ts";
 import { keylog } from "./keylog.ts";
 import { migration, rebinding } from "./migration.ts";
@@ -33,6 +34,7 @@ export const CASES: readonly Case[] = [
   resumption,
   zeroRtt,
   hybrid,
+  ipv6,
   hq,
   ...IMPAIRED_CASES,
   page,

@@ -7,6 +7,7 @@ import { HOST } from "../certificates.ts";
 import { Child } from "../child.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
 import { goPackage } from "../install/go.ts";
+import { LOOPBACK } from "../loopback.ts";
 import type { Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
@@ -51,7 +52,7 @@ const serverRole = (path: string): ServerRole => ({
   },
 });
 
-const caddyfile = (port: number, site: string, { certFile, keyFile }: ServerSettings): string => `{
+const caddyfile = (port: number, site: string, { host = LOOPBACK, certFile, keyFile }: ServerSettings): string => `{
 	admin off
 	auto_https disable_redirects
 	skip_install_trust
@@ -61,7 +62,7 @@ const caddyfile = (port: number, site: string, { certFile, keyFile }: ServerSett
 	}
 }
 https://${HOST}:${port} {
-	bind 127.0.0.1
+	bind ${host}
 	tls ${certFile} ${keyFile}
 	root * ${site}
 	file_server

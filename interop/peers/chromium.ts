@@ -7,6 +7,7 @@ import { CHROMIUM, findProgram } from "../../src/cli/find-program.ts";
 import type { CellFolder } from "../cell.ts";
 import { HOST } from "../certificates.ts";
 import { debianProgram, versionOf } from "../install/debian.ts";
+import { LOOPBACK, type LoopbackHost } from "../loopback.ts";
 import type { ClientRole, Feature, HttpName, PeerEntry, ProtocolName } from "../peer.ts";
 
 const FEATURES: ReadonlySet<Feature> = new Set(["h2", "http/1.1", "hybrid", "page", "retry"]);
@@ -32,15 +33,15 @@ const choiceOf = (port: number, protocol: HttpName): readonly string[] =>
     "http/1.1": ["--disable-quic", "--disable-http2"],
   })[protocol];
 
+/** Every name is an address of loopback. */
+const resolving = (host: LoopbackHost = LOOPBACK): string =>
+  `--host-resolver-rules=MAP * ${host === "::1" ? "[::1]" : host}`;
+
 function launch(path: string, choice: readonly string[], cell: CellFolder): Promise<Browser> {
   return playwright.launch({
     executablePath: path,
     timeout: 30_000,
-    args: [
-      ...choice,
-      `--ignore-certificate-errors-spki-list=${cell.identity.spkiHash}`,
-      "--host-resolver-rules=MAP * 127.0.0.1",
-    ],
+    args: [...choice, `--ignore-certificate-errors-spki-list=${cell.identity.spkiHash}`],
   });
 }
 
@@ -65,14 +66,19 @@ async function withBrowser<T>(
 const clientRole = (path: string): ClientRole => ({
   features: FEATURES,
   download: (request, cell) =>
-    withBrowser(path, choiceOf(request.port, request.protocol as HttpName), cell, async (browser) => {
-      const page = await browser.newPage();
-      await page.goto(`https://${HOST}:${request.port}${cell.site.page}`);
-      const { sha256, protocols } = await page.evaluate(fetchAll, request.paths);
-      return { sha256, protocol: [...new Set(protocols)].join(" and ") as ProtocolName };
-    }),
+    withBrowser(
+      path,
+      [...choiceOf(request.port, request.protocol as HttpName), resolving(request.host)],
+      cell,
+      async (browser) => {
+        const page = await browser.newPage();
+        await page.goto(`https://${HOST}:${request.port}${cell.site.page}`);
+        const { sha256, protocols } = await page.evaluate(fetchAll, request.paths);
+        return { sha256, protocol: [...new Set(protocols)].join(" and ") as ProtocolName };
+      },
+    ),
   loadPage: (port, cell) =>
-    withBrowser(path, choiceOf(port, "h3"), cell, async (browser) => {
+    withBrowser(path, [...choiceOf(port, "h3"), resolving()], cell, async (browser) => {
       const page = await browser.newPage();
       await page.goto(`https://${HOST}:${port}${cell.site.page}`, { waitUntil: "load" });
       return page.evaluate(() =>
@@ -84,7 +90,7 @@ const clientRole = (path: string): ClientRole => ({
   async browse(port, cell, use) {
     const log = join(cell.directory, "net-log.json");
     // Names another port of the host: HTTP/3 is not forced, but the private certificate is accepted over QUIC.
-    const choice = [`--origin-to-force-quic-on=${HOST}:1`, `--log-net-log=${log}`];
+    const choice = [resolving(), `--origin-to-force-quic-on=${HOST}:1`, `--log-net-log=${log}`];
     const origin = `https://${HOST}:${port}`;
     await withBrowser(path, choice, cell, async (browser) => {
       const page = await browser.newPage();

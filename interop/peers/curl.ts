@@ -7,6 +7,7 @@ import { runChild } from "../child.ts";
 import { sha256Of } from "../digest.ts";
 import { versionOf } from "../install/debian.ts";
 import { trixieCommand } from "../install/trixie.ts";
+import { LOOPBACK } from "../loopback.ts";
 import type { ClientRole, Feature, HttpName, PeerEntry } from "../peer.ts";
 
 const FEATURES: ReadonlySet<Feature> = new Set(["chacha20", "h2", "http/1.1", "hybrid", "retry"]);
@@ -37,7 +38,7 @@ const clientRole = (command: readonly string[]): ClientRole => ({
       [
         ...command,
         ...["--silent", "--show-error", "--fail", PROTOCOL_OPTION[request.protocol as HttpName]],
-        ...["--cacert", cell.identity.caFile, "--resolve", `${HOST}:${request.port}:127.0.0.1`],
+        ...["--cacert", cell.identity.caFile, "--resolve", `${HOST}:${request.port}:${request.host ?? LOOPBACK}`],
         ...(request.cipher === "chacha20" ? ["--tls13-ciphers", "TLS_CHACHA20_POLY1305_SHA256"] : []),
         // Without --parallel-immediate they share a connection of up to 100 streams (CURLMOPT_MAX_CONCURRENT_STREAMS).
         ...(urls.length > 1 ? ["--parallel", "--parallel-max", "100"] : []),

@@ -6,6 +6,7 @@ import { freePort } from "../../src/host/udp/free-port.ts";
 import { Child } from "../child.ts";
 import { versionOf } from "../install/debian.ts";
 import { trixieCommand } from "../install/trixie.ts";
+import { LOOPBACK } from "../loopback.ts";
 import { startOwnServer } from "../own-server.ts";
 import type { Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
@@ -44,7 +45,12 @@ const serverRole = (command: readonly string[]): ServerRole => ({
   },
 });
 
-const configuration = (port: number, both: string, origin: number, { cipher, retry }: ServerSettings): string => {
+const configuration = (
+  port: number,
+  both: string,
+  origin: number,
+  { host = LOOPBACK, cipher, retry }: ServerSettings,
+): string => {
   const tls = `ssl crt ${both}${cipher === undefined ? "" : " ciphersuites TLS_CHACHA20_POLY1305_SHA256"}`;
   return `
 global
@@ -56,8 +62,8 @@ defaults
   timeout client 170s
   timeout server 170s
 frontend front
-  bind quic4@127.0.0.1:${port} ${tls} alpn h3${retry === true ? " quic-force-retry" : ""}
-  bind 127.0.0.1:${port} ${tls} alpn h2,http/1.1
+  bind ${host === LOOPBACK ? "quic4" : "quic6"}@${host}:${port} ${tls} alpn h3${retry === true ? " quic-force-retry" : ""}
+  bind ${host}:${port} ${tls} alpn h2,http/1.1
   default_backend back
 backend back
   server origin 127.0.0.1:${origin} ssl verify none alpn http/1.1

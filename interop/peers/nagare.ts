@@ -37,10 +37,11 @@ const server: ServerRole = {
     "upgrade",
     "version-2",
   ]),
-  async start({ protocol, retry, prefersVersion2, isLossy, ...files }, cell) {
+  async start({ host, protocol, retry, prefersVersion2, isLossy, ...files }, cell) {
     return await startOwnServer(cell, {
       // An expired one is a case of its own.
       identity: await loadIdentityFiles(files, { ignoreValidity: true }),
+      ...(host === undefined ? {} : { host }),
       hq: protocol === "hq-interop",
       retry: retry === true,
       quic: {

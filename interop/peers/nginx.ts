@@ -8,6 +8,7 @@ import { HOST } from "../certificates.ts";
 import { Child } from "../child.ts";
 import { versionOf } from "../install/debian.ts";
 import { trixieCommand } from "../install/trixie.ts";
+import { authority, LOOPBACK } from "../loopback.ts";
 import type { Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
@@ -50,8 +51,8 @@ http {
   default_type application/octet-stream;
   ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((each) => `${each}_temp_path ${prefix}/${each};`).join(" ")}
   server {
-    listen 127.0.0.1:${port} quic;
-    listen 127.0.0.1:${port} ssl;
+    listen ${authority(settings.host ?? LOOPBACK, port)} quic;
+    listen ${authority(settings.host ?? LOOPBACK, port)} ssl;
     http2 on;
     server_name ${HOST};
     quic_retry ${settings.retry === true ? "on" : "off"};

@@ -7,6 +7,7 @@ import { Child, runChild } from "../child.ts";
 import { sha256Of } from "../digest.ts";
 import { debianProgram, packageVersion } from "../install/debian.ts";
 import { trixieCommand, trixieVersion } from "../install/trixie.ts";
+import { LOOPBACK } from "../loopback.ts";
 import type { ClientRole, Download, Feature, PeerEntry, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
@@ -99,7 +100,7 @@ const clientRole = (command: readonly string[], features: ReadonlySet<Feature>):
           ...(request.moves === "behind a NAT" ? ["--nat-rebinding", "--delay-stream=100ms"] : []),
           ...timeouts(request),
           ...["--exit-on-all-streams-close", `--sni=${HOST}`, `--download=${cell.directory}`],
-          ...["127.0.0.1", `${request.port}`, ...urls],
+          ...[request.host ?? LOOPBACK, `${request.port}`, ...urls],
         ],
         { signal: cell.signal },
       );
@@ -128,7 +129,7 @@ const serverRole = (command: readonly string[], features: ReadonlySet<Feature>):
         ...(settings.retry === true ? ["--validate-addr"] : []),
         ...(settings.cipher === "chacha20" ? [CHACHA20_ONLY] : []),
         ...(settings.prefersVersion2 === true ? ["--preferred-versions=v2,v1"] : []),
-        ...["127.0.0.1", `${port}`, settings.keyFile, settings.certFile],
+        ...[settings.host ?? LOOPBACK, `${port}`, settings.keyFile, settings.certFile],
       ],
       { signal: cell.signal },
     );

@@ -9,6 +9,7 @@ import type { CellFolder } from "../cell.ts";
 import { HOST } from "../certificates.ts";
 import { Child, runChild } from "../child.ts";
 import { sha256Of } from "../digest.ts";
+import { authority, LOOPBACK } from "../loopback.ts";
 import type { Causes, ClientRole, Download, Downloaded, Feature, ServerRole, ServerSettings } from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
@@ -50,7 +51,7 @@ export const programClient = (
     const { stdout } = await runChild(
       [
         ...command,
-        ...["--role=client", `--address=127.0.0.1:${request.port}`, `--name=${HOST}`],
+        ...["--role=client", `--address=${authority(request.host ?? LOOPBACK, request.port)}`, `--name=${HOST}`],
         ...[`--ca=${cell.identity.caFile}`, `--output=${cell.directory}`],
         ...clientOptions(request),
         IDLE,
@@ -95,7 +96,11 @@ export const programServer = (
     const child = new Child(
       [
         ...command,
-        ...["--role=server", `--address=127.0.0.1:${port}`, `--root=${cell.site.directory}`],
+        ...[
+          "--role=server",
+          `--address=${authority(settings.host ?? LOOPBACK, port)}`,
+          `--root=${cell.site.directory}`,
+        ],
         ...[`--cert=${settings.certFile}`, `--key=${settings.keyFile}`],
         ...serverOptions(settings),
         IDLE,

@@ -60,10 +60,10 @@ async def run_server(options):
     if options.quic == "v2,v1":
         config.supported_versions = [VERSIONS["v2"], VERSIONS["v1"]]
     Server.root = Path(options.root).resolve()
-    host, port = options.address.split(":")
+    host, port = options.address.rsplit(":", 1)
     tickets = {}
     await serve(
-        host,
+        host.strip("[]"),
         int(port),
         configuration=config,
         create_protocol=Server,
@@ -121,9 +121,9 @@ class Client(QuicConnectionProtocol):
 
 
 async def visit(options, config, is_early, keep):
-    host, port = options.address.split(":")
+    host, port = options.address.rsplit(":", 1)
     async with connect(
-        host,
+        host.strip("[]"),
         int(port),
         configuration=config,
         create_protocol=Client,

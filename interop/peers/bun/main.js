@@ -19,9 +19,9 @@ else await download();
 
 function serve() {
   const { cert, key, root, address } = options;
-  const [hostname, port] = address.split(":");
+  const { hostname, port } = new URL(`https://${address}`);
   Bun.serve({
-    hostname,
+    hostname: hostname.replace(/^\[|\]$/g, ""),
     port: Number(port),
     http2: true,
     http3: true,
