@@ -58,6 +58,14 @@ export const PEER_FAULTS: readonly PeerFault[] = [
     cause: "the quic-go of this Caddy does not follow a client whose address changes",
     thirds: ["quinn", "quic-go", "ngtcp2-new"],
   },
+  {
+    peer: "caddy-new",
+    role: "client",
+    cases: ["handshakeloss", "handshakecorruption"],
+    cause:
+      "Caddy gives up a handshake on which it hears nothing for five seconds, and begins another for the same client",
+    thirds: ["quinn", "quic-go", "ngtcp2-new"],
+  },
 ];
 
 export const faultOf = (peer: string, role: Role, name: string): PeerFault | undefined =>

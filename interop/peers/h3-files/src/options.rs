@@ -44,4 +44,12 @@ impl Options {
     pub fn address(&self) -> Result<SocketAddr, Failure> {
         Ok(self.get("address")?.parse()?)
     }
+
+    /// Any port of loopback, in the family of the address.
+    pub fn any_port(&self) -> Result<SocketAddr, Failure> {
+        Ok(match self.address()? {
+            SocketAddr::V4(_) => SocketAddr::from(([127, 0, 0, 1], 0)),
+            SocketAddr::V6(_) => SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0)),
+        })
+    }
 }

@@ -2,7 +2,7 @@
 
 mod h3_glue;
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -67,7 +67,7 @@ async fn download(options: &Options) -> Result<(), Failure> {
     let mut tls = tls::client_config(options)?;
     tls.enable_early_data = options.has("resume", "early");
     let crypto = QuicClientConfig::with_initial(Arc::new(tls), initial_suite())?;
-    let endpoint = Endpoint::client(any_port())?;
+    let endpoint = Endpoint::client(options.any_port()?)?;
     let mut config = ClientConfig::new(Arc::new(crypto));
     config.transport_config(transport(options)?);
     endpoint.set_default_client_config(config);
@@ -93,7 +93,7 @@ async fn visit(endpoint: &Endpoint, options: &Options) -> Result<bool, Failure> 
             connection.force_key_update();
         }
         if options.has("moves", "true") {
-            endpoint.rebind(UdpSocket::bind(any_port())?)?;
+            endpoint.rebind(UdpSocket::bind(options.any_port()?)?)?;
         }
         Ok(())
     };
@@ -102,8 +102,4 @@ async fn visit(endpoint: &Endpoint, options: &Options) -> Result<bool, Failure> 
         Some(accepted) => accepted.await,
         None => false,
     })
-}
-
-fn any_port() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
 }

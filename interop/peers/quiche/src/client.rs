@@ -20,7 +20,7 @@ pub fn download(options: &Options) -> Result<(), Failure> {
     let mut session: Option<Vec<u8>> = None;
     let mut report = String::new();
     for _ in 0..if resumes { 2 } else { 1 } {
-        let socket = UdpSocket::bind(crate::any_port())?;
+        let socket = UdpSocket::bind(options.any_port()?)?;
         let id = crate::random::<{ crate::ID }>()?;
         let id = ConnectionId::from_ref(&id);
         let mut connection = connect(options, &socket, &id, &mut config)?;

@@ -5,7 +5,7 @@ mod server;
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::UdpSocket;
 use std::time::Duration;
 
 use h3_files::Failure;
@@ -82,8 +82,4 @@ pub fn receive(
         }
     }
     Ok(socket.set_nonblocking(false)?)
-}
-
-pub fn any_port() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 0))
 }

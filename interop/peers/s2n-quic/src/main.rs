@@ -2,7 +2,6 @@
 
 mod h3_glue;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -56,7 +55,7 @@ async fn serve(options: &Options) -> Result<(), Failure> {
 async fn download(options: &Options) -> Result<(), Failure> {
     let mut client = Client::builder()
         .with_tls(TlsClient::from(tls::client_config(options)?))?
-        .with_io(SocketAddr::from(([127, 0, 0, 1], 0)))?
+        .with_io(options.any_port()?)?
         .with_limits(limits(options)?)?
         .start()?;
     for _ in 0..if options.has("resume", "session") { 2 } else { 1 } {
