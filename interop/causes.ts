@@ -31,13 +31,6 @@ export const PEER_FAULTS: readonly PeerFault[] = [
     thirds: ["quic-go", "nginx", "ngtcp2-new"],
   },
   {
-    peer: "quinn",
-    role: "server",
-    cases: ["handshakeloss", "handshakecorruption"],
-    cause: "quinn doubles its probe timeout without a limit, so one of fifty handshakes may take longer than the cell",
-    thirds: ["quinn", "quic-go", "ngtcp2-new"],
-  },
-  {
     peer: "nginx",
     role: "client",
     cases: ["rebind-port", "rebind-addr"],
@@ -56,14 +49,6 @@ export const PEER_FAULTS: readonly PeerFault[] = [
     role: "client",
     cases: ["rebind-port", "rebind-addr"],
     cause: "the quic-go of this Caddy does not follow a client whose address changes",
-    thirds: ["quinn", "quic-go", "ngtcp2-new"],
-  },
-  {
-    peer: "caddy-new",
-    role: "client",
-    cases: ["handshakeloss", "handshakecorruption"],
-    cause:
-      "Caddy gives up a handshake on which it hears nothing for five seconds, and begins another for the same client",
     thirds: ["quinn", "quic-go", "ngtcp2-new"],
   },
 ];

@@ -103,7 +103,7 @@ class Run {
     return cause === undefined ? verdict : { ...verdict, cause };
   }
 
-  /** The peer's fault, if the cell fails with others too. */
+  /** The peer's fault, if the cell fails with others too; none if one of them passes. */
   async #cause(each: Case, name: string, { peer, role }: Pairing): Promise<string | undefined> {
     const fault = faultOf(name, role, each.name);
     const evidence: string[] = [];
@@ -112,6 +112,7 @@ class Run {
       const side = entry === undefined ? undefined : await this.#install(entry);
       if (side === undefined || side instanceof Skip) continue;
       const { result, detail } = await this.#run(each, { side, peer, role });
+      if (result === "pass") return undefined;
       if (result === "fail") evidence.push(`${arrow(role, name, third)}: ${firstLine(detail)}`);
     }
     return evidence.length === 0 ? undefined : [fault!.cause, ...evidence].join("; ");

@@ -1,6 +1,6 @@
 /**
  * QUIC frames in qlog (draft-ietf-quic-qlog-quic-events §9.13). Data and tokens are only represented by their
- * length. Reset tokens are omitted, because whoever has one can end the connection.
+ * length. Reset tokens are omitted, because they let anyone end the connection.
  */
 
 import { type Frame, frameNumber } from "../../quic/frame/index.ts";
