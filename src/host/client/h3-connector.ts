@@ -17,7 +17,7 @@ import { detach, type Fault, guard, ignore } from "../guard.ts";
 import { describeClose } from "../quic/close-reason.ts";
 import { connectionIds } from "../quic/connection-ids.ts";
 import { QuicDriver } from "../quic/driver.ts";
-import { type QuicEnvironment, systemEnvironment } from "../quic/environment.ts";
+import { pathFeatures, type QuicEnvironment, systemEnvironment } from "../quic/environment.ts";
 import {
   checkGroups,
   congestionControlNamed,
@@ -167,7 +167,7 @@ async function dialFlight<P extends DialedProtocol>(
       engine,
       rng,
       connectionIds: connectionIds(rng, clock),
-      ecn: socket.capabilities.ecn,
+      ...pathFeatures(environment, socket),
       keyLog: options.keylog !== undefined,
       keepAlive: seconds(15),
       // The caller's limit decides, not that of the handshake.

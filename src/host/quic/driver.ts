@@ -20,8 +20,8 @@ export interface ConnectionListener {
   handleEvent(event: ConnectionEvent, now: Instant): void;
 }
 
-/** Datagrams sent before the socket is read again. */
-const SEGMENTS_PER_TURN = 128;
+/** Bytes sent before the socket is read again: 128 datagrams of the usual size. */
+const BYTES_PER_TURN = 192 * 1024;
 /** The length of a train: as many datagrams of the usual size as fit in the socket's arena. */
 const MAX_SEGMENTS = 45;
 /** The delay before the next turn if an exception ended one. */
@@ -157,7 +157,7 @@ export class QuicDriver {
     try {
       this.#dispatch(now);
       this.#runCommands();
-      if (this.#send(now, SEGMENTS_PER_TURN)) this.#schedule();
+      if (this.#send(now, BYTES_PER_TURN)) this.#schedule();
       // A fault while sending ends a connection, so deliver its event.
       this.#dispatch(now);
     } finally {
@@ -176,13 +176,13 @@ export class QuicDriver {
     if (!socket.handleCommand(command)) this.unsupported.add(command.type);
   }
 
-  /** Sends up to about `limit` datagrams. Returns true if there is more to send. */
+  /** Sends up to about `limit` bytes. Returns true if there is more to send. */
   #send(now: Instant, limit: number): boolean {
     const { endpoint, sockets } = this;
-    let segments = 0;
+    let bytes = 0;
     let socket = sockets[0]!;
     while (!sockets.some(({ isBlocked }) => isBlocked)) {
-      if (segments >= limit) return true;
+      if (bytes >= limit) return true;
       // Consecutive trains usually use the same socket, so write into its arena first.
       const { arena } = socket.slots;
       const transmit = endpoint.pollTransmit(socket.slots, MAX_SEGMENTS, now);
@@ -193,7 +193,7 @@ export class QuicDriver {
         socket.slots.arena.set(arena.subarray(0, transmit.length));
       }
       endpoint.handleSent(transmit, socket.send(transmit), now);
-      segments += transmit.count;
+      bytes += transmit.length;
     }
     // `onWritable` continues.
     return false;

@@ -3,11 +3,13 @@
 import type { SocketAddress } from "../../base/datagrams.ts";
 import type { Rng } from "../../base/rng.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { type HostClock, systemClock } from "../clock.ts";
+import type { ConnectionConfig } from "../../quic/index.ts";
+import { type HostClock, millisNow, systemClock } from "../clock.ts";
 import type { EngineChoice } from "../engine/choice.ts";
 import { chooseEngine } from "../engine/engine.ts";
 import { publishConnection } from "../qlog/channels.ts";
 import { systemRng } from "../random.ts";
+import { InterfaceLimits } from "../udp/interface-limit.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { type TraceConnection, traceAll } from "./tracing.ts";
 
@@ -19,9 +21,18 @@ export interface QuicEnvironment {
   bind(port: number, host: string, sendArenaSize?: number): Promise<UdpSocket>;
   /** Opens a socket for one connection, which reports if the peer's port is unreachable. `local` is a host to bind. */
   connect?(peer: SocketAddress, sendArenaSize: number, local?: string): Promise<UdpSocket>;
+  /**
+   * The largest datagram that the interface of an address takes, if known. Less is known about one whose datagrams may be
+   * fragmented.
+   */
+  readonly interfaceLimit?:
+    | ((local: SocketAddress | undefined, forbidsFragments: boolean) => number | undefined)
+    | undefined;
   /** Listens to new connections. */
   readonly trace?: TraceConnection | undefined;
 }
+
+const interfaceLimits = new InterfaceLimits();
 
 /** This process and its network. "auto" leaves the engine to NAGARE_ENGINE. */
 export const systemEnvironmentWith = (engine: EngineChoice, trace?: TraceConnection): QuicEnvironment => ({
@@ -30,7 +41,17 @@ export const systemEnvironmentWith = (engine: EngineChoice, trace?: TraceConnect
   loadEngine: async () => (await chooseEngine(engine)).crypto,
   bind: async (port, host, sendArenaSize) => (await chooseEngine(engine)).udp.bind(port, host, sendArenaSize),
   connect: async (peer, size, local) => (await chooseEngine(engine)).udp.connect(peer, size, local),
+  interfaceLimit: (local, forbidsFragments) => interfaceLimits.of(local, forbidsFragments, millisNow(systemClock)),
   trace: traceAll([trace, publishConnection]),
 });
 
 export const systemEnvironment: QuicEnvironment = systemEnvironmentWith("auto");
+
+/** What a socket and its interfaces can do, for an endpoint's configuration. */
+export const pathFeatures = (
+  { interfaceLimit }: QuicEnvironment,
+  { capabilities: { ecn, df } }: UdpSocket,
+): Pick<ConnectionConfig, "ecn" | "interfaceLimit"> => ({
+  ecn,
+  interfaceLimit: (local) => interfaceLimit?.(local, df),
+});

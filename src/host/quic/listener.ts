@@ -22,7 +22,7 @@ import { peerAddress } from "./connection-facts.ts";
 import { connectionIds } from "./connection-ids.ts";
 import { ConnectionSocket } from "./connection-socket.ts";
 import { QuicDriver } from "./driver.ts";
-import { type QuicEnvironment, systemEnvironmentWith } from "./environment.ts";
+import { pathFeatures, type QuicEnvironment, systemEnvironmentWith } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
 import { congestionControlNamed, handshakeLimit, versionNumbers } from "./quic-options.ts";
@@ -114,7 +114,7 @@ export class QuicListener implements ManagedListener {
       engine,
       rng,
       connectionIds: connectionIds(rng, clock),
-      ecn: socket.capabilities.ecn,
+      ...pathFeatures(this.#environment, socket),
       keyLog: onKeyLog !== undefined,
       wallTime: () => wallTime(clock),
       versions: versionNumbers({ versions: quic?.versions }).versions,

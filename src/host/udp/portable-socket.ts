@@ -13,14 +13,11 @@ import {
 } from "../../base/datagrams.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";
 import { isPathError } from "./path-errors.ts";
-import { NO_CAPABILITIES, type UdpSocket } from "./udp-socket.ts";
+import { FULL_SEND_ARENA, grownArena, NO_CAPABILITIES, type UdpSocket } from "./udp-socket.ts";
 
 /** Room for the datagrams that libuv reads in one turn (32) at usual sizes, and for one datagram of any size. */
 const ARENA_SIZE = 64 * 1024;
 const BATCH_CAPACITY = 128;
-
-/** The size of the largest train, which is the limit of one segmented send. */
-const SEND_ARENA_SIZE = 64 * 1024;
 
 /** For sockets with one connection each, which may be thousands: four datagrams of the usual size. */
 export const SMALL_SEND_ARENA = 6 * 1024;
@@ -56,14 +53,14 @@ export async function connectPortableSocket(
 export async function bindPortableSocket(
   port: number,
   host: string,
-  sendArenaSize: number = SEND_ARENA_SIZE,
+  sendArenaSize: number = FULL_SEND_ARENA,
 ): Promise<UdpSocket> {
   return new PortableSocket(await bind(port, host), host.includes(":") ? 6 : 4, sendArenaSize, false);
 }
 
 /** Binds one of several sockets of this process that share a port on different addresses, including the wildcard. */
 export async function bindSharedSocket(port: number, host: string): Promise<UdpSocket> {
-  return new PortableSocket(await bind(port, host, SHARING), host.includes(":") ? 6 : 4, SEND_ARENA_SIZE, false);
+  return new PortableSocket(await bind(port, host, SHARING), host.includes(":") ? 6 : 4, FULL_SEND_ARENA, false);
 }
 
 interface Sharing {
@@ -113,7 +110,7 @@ class PortableSocket implements UdpSocket {
   readonly #handleFault = (fault: Fault): void => (this.onFault ?? reportFault)(fault);
   readonly #socket: Socket;
   readonly #family: 4 | 6;
-  readonly #sendArenaSize: number;
+  #sendArenaSize: number;
   readonly #isConnected: boolean;
   readonly #batch = new ReceivedBatch(new Uint8Array(ARENA_SIZE), BATCH_CAPACITY);
   readonly #addresses = new Map<string, SocketAddress>();
@@ -220,6 +217,9 @@ class PortableSocket implements UdpSocket {
       this.#slots = undefined;
       this.isBlocked = this.#socket.getSendQueueSize() > SEND_QUEUE_HIGH;
     }
+    const size = grownArena(this.#sendArenaSize, transmit);
+    if (size > this.#sendArenaSize) this.#slots = undefined;
+    this.#sendArenaSize = size;
     return sent;
   }
 

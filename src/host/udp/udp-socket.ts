@@ -6,6 +6,13 @@
 import type { ReceivedBatch, SlotWriter, SocketAddress, SocketCommand, Transmit } from "../../base/datagrams.ts";
 import type { Fault } from "../guard.ts";
 
+/** Bytes of an arena for long trains: no train is longer. */
+export const FULL_SEND_ARENA = 64 * 1024;
+
+/** The next size of an arena. A small one suits requests; one that a train has filled grows, because an upload needs more. */
+export const grownArena = (size: number, { length, segmentSize }: Transmit): number =>
+  length + segmentSize > size ? Math.max(size, FULL_SEND_ARENA) : size;
+
 /** What an engine can do on this machine beyond sending and receiving. */
 export interface UdpCapabilities {
   /** Sends a train's ECN marks and reports those of received datagrams. */

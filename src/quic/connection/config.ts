@@ -2,6 +2,7 @@
  * An endpoint's configuration for its connections. Every number has a default; a host overrides what it knows better.
  */
 
+import type { SocketAddress } from "../../base/datagrams.ts";
 import type { Rng } from "../../base/rng.ts";
 import { type Instant, type Micros, millis, seconds } from "../../base/time.ts";
 import type { CongestionControl } from "../../congestion/index.ts";
@@ -51,8 +52,10 @@ export interface ConnectionConfig {
   readonly ackFrequency: boolean;
   /** Datagrams (RFC 9221); without it, the peer may send none, and so may we. */
   readonly datagrams: DatagramLimits | undefined;
-  /** The largest datagram that path MTU discovery probes for; 1200 turns it off. */
-  readonly maxDatagramSize: number;
+  /** The largest datagram that path MTU discovery probes for; 1200 turns it off. By default `interfaceLimit` decides. */
+  readonly maxDatagramSize: number | undefined;
+  /** The largest datagram that the interface of an address takes, if the host knows. By default what Ethernet takes. */
+  readonly interfaceLimit: (local: SocketAddress | undefined) => number | undefined;
   /** True if the host can set and read the ECN bits of datagrams (RFC 9000 §13.4). */
   readonly ecn: boolean;
   /** The shortest wait of the driver's timer; a lower bound for the pacer's bursts. */
@@ -104,7 +107,8 @@ export function connectionConfig(
     maxAckDelay: millis(25),
     ackDelayExponent: 3,
     congestionControl: "cubic",
-    maxDatagramSize: 1452,
+    maxDatagramSize: undefined,
+    interfaceLimit: () => undefined,
     ackFrequency: false,
     ecn: false,
     timerGrain: millis(1),

@@ -8,7 +8,7 @@ import { PacketNumberSpace } from "../packet/number-space.ts";
 import type { TransportParameters } from "../params/index.ts";
 import { type IssuedConnectionId, LocalIds, PathSpace, Paths, RemoteIds } from "../path/index.ts";
 import { type HandshakeProgress, LossRecovery, SendSpace, SkippedNumbers } from "../recovery/index.ts";
-import { Route, Routes } from "../route/index.ts";
+import { ETHERNET_PAYLOAD, Route, Routes } from "../route/index.ts";
 import type { HandshakeSpaces } from "./handshake-spaces.ts";
 import type { ConnectionOptions } from "./options.ts";
 
@@ -33,7 +33,7 @@ export class PathFactory {
   readonly #options: ConnectionOptions;
   readonly #spaces: HandshakeSpaces;
   readonly #handshake: HandshakeProgress;
-  /** The peer's max_udp_payload_size; no route probes for more. */
+  /** The peer's max_udp_payload_size, and our own limit; no route probes for more. */
   #maxUdpPayload: number;
   /** The peer's max_ack_delay, once known. */
   #maxAckDelay: Micros | undefined;
@@ -44,7 +44,7 @@ export class PathFactory {
     this.#options = options;
     this.#spaces = spaces;
     this.#handshake = handshake;
-    this.#maxUdpPayload = options.config.maxDatagramSize;
+    this.#maxUdpPayload = options.config.maxDatagramSize ?? Number.POSITIVE_INFINITY;
   }
 
   /** The path of the handshake, whose recovery also covers the Initial and Handshake spaces. */
@@ -98,8 +98,10 @@ export class PathFactory {
   }
 
   makeRoute(addresses: RouteAddresses): Route {
-    const { timerGrain, ecn, congestionControl, rng } = this.#options.config;
-    return new Route({ ...addresses, timerGrain, ecn, congestionControl, rng, maxUdpPayload: this.#maxUdpPayload });
+    const { timerGrain, ecn, congestionControl, rng, maxDatagramSize, interfaceLimit } = this.#options.config;
+    const ceiling = maxDatagramSize ?? interfaceLimit(addresses.local) ?? ETHERNET_PAYLOAD;
+    const maxUdpPayload = Math.min(ceiling, this.#maxUdpPayload);
+    return new Route({ ...addresses, timerGrain, ecn, congestionControl, rng, maxUdpPayload });
   }
 
   /** Applies the peer's parameters to all paths and routes, including later ones (RFC 9000 §18.2). */

@@ -7,7 +7,7 @@ export { type EcnState, EcnValidator } from "./ecn.ts";
 /** What loss detection has learned about the route. */
 export { type LossEpisode, LossHistory } from "./losses.ts";
 /** The datagram size, and probes for larger ones. */
-export { MtuProber } from "./mtu.ts";
+export { ETHERNET_PAYLOAD, MtuProber } from "./mtu.ts";
 /** The route itself. */
 export { Route, type RouteOptions } from "./route.ts";
 /** The routes of a path. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Instant, seconds } from "../../base/time.ts";
-import { MtuProber } from "./mtu.ts";
+import { ETHERNET_PAYLOAD, MtuProber } from "./mtu.ts";
 
 const NOW = 0 as Instant;
 const at = (count: number): Instant => seconds(count) as number as Instant;
@@ -30,6 +30,24 @@ describe("MtuProber (RFC 8899)", () => {
     expect(prober.current).toBe(1452);
   });
 
+  test("probes what Ethernet takes before an interface's larger maximum", () => {
+    const prober = new MtuProber(16_384);
+    expect(search(prober, 16_384)).toEqual([1452, 16_384]);
+  });
+
+  test("bisects in coarser steps beyond Ethernet", () => {
+    const prober = new MtuProber(16_384);
+    const sizes = search(prober, 8_952);
+    expect(sizes.slice(0, 5)).toEqual([1452, 16_384, 16_384, 16_384, 8_918]);
+    expect(prober.current).toBe(8_918);
+  });
+
+  test("stays at Ethernet's size if the path takes no more", () => {
+    const prober = new MtuProber(16_384);
+    expect(search(prober, 1_472).length).toBeLessThanOrEqual(25);
+    expect(prober.current).toBe(1452);
+  });
+
   test("is off at the base size", () => {
     expect(new MtuProber(1200).probeSize(NOW)).toBeUndefined();
   });
@@ -42,14 +60,15 @@ describe("MtuProber (RFC 8899)", () => {
     expect(prober.current).toBeGreaterThan(1380);
   });
 
-  test("finds any path's size to within 20 bytes and never overestimates it", () => {
+  test("finds any path's size to within 20 bytes, or an eighth beyond Ethernet, and never overestimates it", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1201, max: 9000 }), fc.integer({ min: 1200, max: 9100 }), (ceiling, truth) => {
         const prober = new MtuProber(ceiling);
         search(prober, truth);
         const best = Math.min(truth, ceiling);
         expect(prober.current).toBeLessThanOrEqual(best);
-        expect(prober.current).toBeGreaterThanOrEqual(best - 20);
+        const step = best < ETHERNET_PAYLOAD ? 20 : best / 8;
+        expect(prober.current).toBeGreaterThanOrEqual(best - step);
       }),
     );
   });

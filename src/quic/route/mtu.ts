@@ -4,7 +4,8 @@
  * is the new datagram size. A lost probe only says that the size is too large; it does not indicate congestion (RFC
  * 9000 §14.4).
  *
- * The search probes the maximum first, because most paths have the usual MTU, and then bisects.
+ * Most paths have the MTU of Ethernet. So the search probes that first, and bisects if it fails. If the interface takes
+ * more, it goes on with the interface's maximum, and then bisects in coarser steps.
  *
  * Calling order: when `probeSize` returns a size, send a probe of that size and report `onProbeSent`. On
  * acknowledgements and losses, check each packet number with `isProbe` and report the outcome. At most one probe is in
@@ -17,7 +18,10 @@ import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
 /** RFC 8899 §5.1.2, MAX_PROBES: a size is given up after this many lost probes. */
 const MAX_PROBES = 3;
 
-/** The search ends when it would gain less than this. */
+/** An Ethernet frame holds an IPv6 packet with this much UDP payload. */
+export const ETHERNET_PAYLOAD = 1_452;
+
+/** The search ends when it would gain less than this many bytes, or less than an eighth beyond Ethernet. */
 const SEARCH_STEP = 20;
 
 /** RFC 8899 §5.1.1, PMTU_RAISE_TIMER: the time from the end of a search to the next one. */
@@ -72,7 +76,7 @@ export class MtuProber {
 
   /** The size of the probe to send now; undefined if none is due. */
   probeSize(now: Instant): number | undefined {
-    if (this.#probe !== undefined || this.#ceiling <= this.#current) return undefined;
+    if (this.#probe !== undefined || this.#ceiling - this.#current < this.#step) return undefined;
     if (this.#pause !== undefined) {
       this.#resumeAt = (now + this.#pause) as Instant;
       this.#pause = undefined;
@@ -82,7 +86,8 @@ export class MtuProber {
       this.#resumeAt = undefined;
       this.#tooLarge = this.#ceiling + 1;
     }
-    if (this.#tooLarge > this.#ceiling) return this.#ceiling;
+    const top = this.#current < ETHERNET_PAYLOAD ? Math.min(ETHERNET_PAYLOAD, this.#ceiling) : this.#ceiling;
+    if (this.#tooLarge > top) return top;
     return this.#current + ((this.#tooLarge - this.#current) >> 1);
   }
 
@@ -115,7 +120,12 @@ export class MtuProber {
   }
 
   #endSearchWhenNarrow(): void {
-    if (this.#current < this.#ceiling && this.#tooLarge - this.#current <= SEARCH_STEP) this.#pause = RAISE_AFTER;
+    if (this.#current < this.#ceiling && this.#tooLarge - this.#current <= this.#step) this.#pause = RAISE_AFTER;
+  }
+
+  /** The least gain that is worth a probe. */
+  get #step(): number {
+    return this.#current < ETHERNET_PAYLOAD ? SEARCH_STEP : this.#current >> 3;
   }
 
   /** An ordinary packet was acknowledged. */

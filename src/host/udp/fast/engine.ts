@@ -1,13 +1,10 @@
 /** The engine on the kernel's own calls: Linux, through a foreign-function interface. */
 
 import type { ForeignFunctions } from "../../../base/foreign.ts";
-import type { UdpEngine } from "../udp-socket.ts";
+import { FULL_SEND_ARENA, type UdpEngine } from "../udp-socket.ts";
 import { FastSocket } from "./fast-socket.ts";
 import { probe } from "./probe.ts";
 import { FastUdp, type OpenOptions } from "./udp.ts";
-
-/** The size of the largest train, which is the limit of one segmented send. */
-const SEND_ARENA_SIZE = 64 * 1024;
 
 export interface FastUdpEngine extends UdpEngine {
   bind(port: number, host: string, sendArenaSize?: number, options?: OpenOptions): Promise<FastSocket>;
@@ -20,7 +17,7 @@ export function createFastUdp(ffi: ForeignFunctions): FastUdpEngine {
   return {
     name: "fast",
     capabilities: udp.capabilities,
-    async bind(port, host, sendArenaSize = SEND_ARENA_SIZE, options = {}) {
+    async bind(port, host, sendArenaSize = FULL_SEND_ARENA, options = {}) {
       const opened = udp.open({ family: host.includes(":") ? 6 : 4, host, port }, options);
       return new FastSocket(udp, opened, sendArenaSize);
     },

@@ -13,7 +13,7 @@ import type { ReceivedBatch, SlotWriter, SocketAddress, SocketCommand, Transmit 
 import { ForeignMemory, type PollEvents, type PollHandle } from "../../../base/foreign.ts";
 import { type Fault, guard, reportFault } from "../../guard.ts";
 import { isPathError } from "../path-errors.ts";
-import type { UdpCapabilities, UdpSocket } from "../udp-socket.ts";
+import { grownArena, type UdpCapabilities, type UdpSocket } from "../udp-socket.ts";
 import { Incoming, writeControl } from "./control.ts";
 import * as sys from "./libc.ts";
 import { NAME } from "./message.ts";
@@ -78,7 +78,7 @@ export class FastSocket implements UdpSocket {
   readonly #peer: SocketAddress | undefined;
   readonly #incoming: Incoming;
   readonly #isWildcard: boolean;
-  readonly #sendArenaSize: number;
+  #sendArenaSize: number;
   /** Must be kept: a collected handle stops watching. */
   readonly #poll: PollHandle;
   /** Allocated on demand, and replaced while a train waits in it. */
@@ -263,6 +263,9 @@ export class FastSocket implements UdpSocket {
       this.#slots = undefined;
       this.#watch();
     }
+    const size = grownArena(this.#sendArenaSize, transmit);
+    if (size > this.#sendArenaSize) this.#slots = undefined;
+    this.#sendArenaSize = size;
     this.#reportLater();
     return transmit.count - train.refused;
   }
