@@ -3,6 +3,10 @@
  * number of bytes. The peers' programs do the same.
  */
 
+/** Of the library that `nagare serve` runs, which is not compiled with the benchmarks. */
+const LIBRARY = new URL("../../../dist/edge/index.js", import.meta.url).href;
+const { Response: LightResponse } = (await import(LIBRARY)) as typeof import("../../src/edge/index.ts");
+
 const bodies = new Map<string, Uint8Array<ArrayBuffer>>();
 
 function bodyOf(size: string): Uint8Array<ArrayBuffer> {
@@ -16,9 +20,9 @@ export default {
     if (request.method === "POST") {
       let bytes = 0;
       for await (const chunk of request.body!) bytes += chunk.length;
-      return new Response(`${bytes}`);
+      return new LightResponse(`${bytes}`);
     }
     const size = /\/memory\/(\d+)$/.exec(request.url)?.[1];
-    return size === undefined ? new Response("not found", { status: 404 }) : new Response(bodyOf(size));
+    return size === undefined ? new LightResponse("not found", { status: 404 }) : new LightResponse(bodyOf(size));
   },
 };

@@ -24,7 +24,8 @@ type Requests = SendRequest<OpenStreams, Bytes>;
 
 /// More than a server gives out in a run.
 const SESSIONS: usize = 1024;
-const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Bun ends connections that are idle for ten seconds.
+const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 pub async fn generate(options: Options) -> Result<(), Failure> {
     let load = Arc::new(Load { endpoint: Endpoint::client(options.any_port()?)?, options });
