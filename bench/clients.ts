@@ -7,7 +7,7 @@ import { Child } from "../interop/child.ts";
 import { sha256Of } from "../interop/digest.ts";
 import { debianProgram } from "../interop/install/debian.ts";
 import { trixieCommand } from "../interop/install/trixie.ts";
-import { LoadProgram } from "./load-program.ts";
+import { type HandshakeMode, LoadProgram } from "./load-program.ts";
 import type { LoadDone, LoadOrder } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
 import { cpuOf, cpuOfEndedChildren, memoryOf } from "./proc.ts";
@@ -25,6 +25,8 @@ export interface Load {
   readonly bytes: number;
   /** Only "quinn": kept open between rounds; `concurrency` is that of each. One by default. */
   readonly connections?: number;
+  /** Only "quinn": a new connection for each request, with what this says of an earlier session. */
+  readonly handshake?: HandshakeMode;
   /** Posts this file of the site to `path`. */
   readonly upload?: string;
 }
@@ -42,6 +44,9 @@ export interface LoadClient extends AsyncDisposable {
   warmUp(load: Load): Promise<void>;
   run(load: Load): Promise<LoadCost>;
 }
+
+/** Connections without a ticket, for each that is open at once: the first ones, and those that found all tickets in use. */
+const TICKETLESS = 5;
 
 type Log = (line: string) => void;
 
@@ -156,14 +161,21 @@ class QuinnClient implements LoadClient {
 
   async warmUp(load: Load): Promise<void> {
     this.#program ??= await LoadProgram.start(load.port, this.#scratch.identity, this.#log);
-    await this.#program.connect(load.connections ?? 1);
+    if (load.handshake === undefined) await this.#program.connect(load.connections ?? 1);
     await this.run(load);
   }
 
-  async run({ requests, concurrency, path, bytes }: Load): Promise<LoadCost> {
+  async run({ requests, concurrency, path, bytes, handshake }: Load): Promise<LoadCost> {
     const program = this.#program!;
     const before = cpuOf(program.pid);
-    const done = await program.requests(requests, concurrency, path);
+    const done =
+      handshake === undefined
+        ? await program.requests(requests, concurrency, path)
+        : await program.handshakes(requests, concurrency, path, handshake);
+    const { sessions, early } = done;
+    const expected = requests - TICKETLESS * concurrency;
+    if (handshake === "session" && sessions < expected) throw new Error(`${sessions} of ${requests} sessions resumed`);
+    if (handshake === "early" && early < expected) throw new Error(`early data of ${early} of ${requests} accepted`);
     if (done.bytes !== bytes) throw new Error(`${done.bytes} bytes arrived instead of ${bytes}`);
     return { cpu: cpuOf(program.pid) - before, seconds: done.seconds, peak: memoryOf(program.pid).peak };
   }

@@ -13,8 +13,9 @@ export interface LoadResult {
   readonly seconds: number;
   /** Of all contents. */
   readonly bytes: number;
-  /** The number of connections that could send early data. */
-  readonly resumed: number;
+  /** Of `handshakes`: the connections that resumed a session, and those whose early data the server accepted. */
+  readonly sessions: number;
+  readonly early: number;
 }
 
 export class LoadProgram implements AsyncDisposable {

@@ -5,11 +5,13 @@ import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
 import { certificates } from "./certificates.ts";
 import { coldStart } from "./cold-start.ts";
+import { connections } from "./connections.ts";
 import { controllers } from "./controllers.ts";
 import { fairness } from "./fairness.ts";
 import { frameworks } from "./frameworks.ts";
 import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
+import { handshakes } from "./handshakes.ts";
 import { hostile } from "./hostile.ts";
 import { memory } from "./memory.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
@@ -19,6 +21,8 @@ import { soak } from "./soak.ts";
 const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-bulk": h3Bulk,
   "h3-requests": h3Requests,
+  handshakes,
+  connections,
   frameworks,
   memory,
   hostile,

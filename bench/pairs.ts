@@ -17,6 +17,8 @@ export interface PairSpec {
   readonly content?: Content;
   /** Distinguishes pairs of the same server and client. */
   readonly label?: string;
+  /** The pair has a server of its own, which has no other connections. */
+  readonly isAlone?: true;
   /** A link between them; by default there is only the loopback interface. */
   readonly link?: Pick<UdpRelayOptions, "up" | "down">;
 }
@@ -94,7 +96,7 @@ async function measure(
       const client = await createLoadClient(spec.client, scratch, log, before);
       open.push(client);
       const content = spec.content ?? "files";
-      const key = `${spec.server} ${content}`;
+      const key = spec.isAlone === true ? pairName(spec) : `${spec.server} ${content}`;
       let server = servers.get(key);
       if (server === undefined) {
         server = await startServer(spec.server, content, scratch, log, before);

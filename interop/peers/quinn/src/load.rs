@@ -1,6 +1,7 @@
 //! A load generator for benchmarks. It reads commands from standard input, a line each, and answers each with a line of JSON:
 //! `connect C` opens C connections, which replace earlier ones; `requests N S PATH` sends N requests over them, S at a time
-//! on each; `handshakes N K PATH full|session|early` opens N connections, K at a time, with a request on each.
+//! on each; `handshakes N K PATH full|session|early` opens N connections, K at a time, with a request on each, and reports
+//! how many resumed a session and how many requests the server accepted as early data.
 
 use std::io::BufRead;
 use std::sync::Arc;
@@ -14,16 +15,17 @@ use h3_files::{Failure, tls};
 use h3_quinn::OpenStreams;
 use http::Request;
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Endpoint, TransportConfig};
+use quinn::{ClientConfig, Endpoint, TransportConfig, ZeroRttAccepted};
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::kx_group::X25519;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use tokio::task::JoinSet;
 
+use crate::tickets::Tickets;
+use crate::verifier::Verifier;
+
 type Requests = SendRequest<OpenStreams, Bytes>;
 
-/// More than a server gives out in a run.
-const SESSIONS: usize = 1024;
 /// Bun ends connections that are idle for ten seconds.
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
@@ -34,10 +36,10 @@ pub async fn generate(options: Options) -> Result<(), Failure> {
         let line = line?;
         let words: Vec<&str> = line.split(' ').collect();
         let started = Instant::now();
-        let (bytes, resumed) = match words[..] {
+        let (bytes, Resumed { sessions, early }) = match words[..] {
             ["connect", count] => {
                 connections.clear();
-                let config = load.config("full")?;
+                let (config, ..) = load.config("full")?;
                 let mut opening = JoinSet::new();
                 for _ in 0..count.parse()? {
                     let (load, config) = (load.clone(), config.clone());
@@ -46,10 +48,11 @@ pub async fn generate(options: Options) -> Result<(), Failure> {
                 while let Some(opened) = opening.join_next().await {
                     connections.push(opened??.0);
                 }
-                (0, 0)
+                (0, Resumed::default())
             }
             ["requests", count, streams, path] => {
-                (load.requests(&connections, count.parse()?, streams.parse()?, path).await?, 0)
+                let bytes = load.requests(&connections, count.parse()?, streams.parse()?, path).await?;
+                (bytes, Resumed::default())
             }
             ["handshakes", count, at_once, path, mode] => {
                 load.handshakes(count.parse()?, at_once.parse()?, path, mode).await?
@@ -57,9 +60,18 @@ pub async fn generate(options: Options) -> Result<(), Failure> {
             _ => return Err(format!("not a command: {line}").into()),
         };
         let seconds = started.elapsed().as_secs_f64();
-        println!("{{ \"seconds\": {seconds}, \"bytes\": {bytes}, \"resumed\": {resumed} }}");
+        println!(
+            "{{ \"seconds\": {seconds}, \"bytes\": {bytes}, \"sessions\": {sessions}, \"early\": {early} }}"
+        );
     }
     Ok(())
+}
+
+/// Numbers of connections.
+#[derive(Default)]
+struct Resumed {
+    sessions: usize,
+    early: usize,
 }
 
 struct Load {
@@ -68,11 +80,15 @@ struct Load {
 }
 
 impl Load {
-    /// Its clones share their sessions.
-    fn config(&self, mode: &str) -> Result<ClientConfig, Failure> {
+    /// The verifier counts the certificates, which a resumed session goes without.
+    fn config(&self, mode: &str) -> Result<(ClientConfig, Arc<Verifier>, Arc<Tickets>), Failure> {
         let provider = CryptoProvider { kx_groups: vec![X25519], ..aws_lc_rs::default_provider() };
-        let mut tls = tls::client_config_with(&self.options, Arc::new(provider))?;
-        tls.resumption = if mode == "full" { Resumption::disabled() } else { Resumption::in_memory_sessions(SESSIONS) };
+        let provider = Arc::new(provider);
+        let mut tls = tls::client_config_with(&self.options, provider.clone())?;
+        let verifier = Verifier::new(tls::roots(&self.options)?, provider)?;
+        tls.dangerous().set_certificate_verifier(verifier.clone());
+        let tickets = Tickets::new();
+        tls.resumption = if mode == "full" { Resumption::disabled() } else { Resumption::store(tickets.clone()) };
         tls.enable_early_data = mode == "early";
         let crypto = QuicClientConfig::with_initial(Arc::new(tls), crate::initial_suite())?;
         let mut config = ClientConfig::new(Arc::new(crypto));
@@ -80,11 +96,11 @@ impl Load {
         transport.max_idle_timeout(Some(self.options.idle()?.try_into()?));
         transport.keep_alive_interval(Some(KEEP_ALIVE));
         config.transport_config(Arc::new(transport));
-        Ok(config)
+        Ok((config, verifier, tickets))
     }
 
-    /// Returns true if early data was possible.
-    async fn connect(&self, config: ClientConfig) -> Result<(Open, bool), Failure> {
+    /// Where early data is possible, also returns whether it will be accepted.
+    async fn connect(&self, config: ClientConfig) -> Result<(Open, Option<ZeroRttAccepted>), Failure> {
         let (address, name) = (self.options.address()?, self.options.get("name")?);
         let (connection, accepted) = match self.endpoint.connect_with(config, address, name)?.into_0rtt() {
             Ok((connection, accepted)) => (connection, Some(accepted)),
@@ -93,8 +109,7 @@ impl Load {
         let h3 = h3_quinn::Connection::new(connection.clone());
         let (mut driver, requests) = h3::client::builder().build::<_, _, Bytes>(h3).await?;
         tokio::spawn(async move { driver.wait_idle().await });
-        let is_early = accepted.is_some();
-        Ok((Open { connection, requests }, is_early))
+        Ok((Open { connection, requests }, accepted))
     }
 
     async fn requests(&self, open: &[Open], count: usize, streams: usize, path: &str) -> Result<usize, Failure> {
@@ -125,20 +140,30 @@ impl Load {
         at_once: usize,
         path: &str,
         mode: &str,
-    ) -> Result<(usize, usize), Failure> {
-        let config = self.config(mode)?;
+    ) -> Result<(usize, Resumed), Failure> {
         let begun = Arc::new(AtomicUsize::new(0));
-        let resumed = Arc::new(AtomicUsize::new(0));
+        let early = Arc::new(AtomicUsize::new(0));
+        let mut verifiers = Vec::new();
         let mut workers = JoinSet::new();
         for _ in 0..at_once {
-            let (load, config, begun, resumed) = (self.clone(), config.clone(), begun.clone(), resumed.clone());
-            let url = self.url(path)?;
+            let (load, begun, early, url) = (self.clone(), begun.clone(), early.clone(), self.url(path)?);
+            // Each has its own sessions, so that it knows which connection a ticket came from.
+            let (config, verifier, tickets) = self.config(mode)?;
+            verifiers.push(verifier);
+            let is_early = mode == "early";
             workers.spawn(async move {
                 let mut bytes = 0;
                 while begun.fetch_add(1, Relaxed) < count {
-                    let (mut open, early) = load.connect(config.clone()).await?;
+                    let earlier = tickets.count();
+                    let (mut open, accepted) = load.connect(config.clone()).await?;
                     bytes += fetch(&mut open.requests, &url).await?;
-                    resumed.fetch_add(usize::from(early), Relaxed);
+                    if let Some(accepted) = accepted {
+                        early.fetch_add(usize::from(accepted.await), Relaxed);
+                    }
+                    if is_early {
+                        // The response to early data overtakes them.
+                        tickets.more_than(earlier).await;
+                    }
                     open.connection.close(0x100u32.into(), b"");
                 }
                 Ok::<usize, Failure>(bytes)
@@ -148,7 +173,8 @@ impl Load {
         while let Some(worker) = workers.join_next().await {
             bytes += worker??;
         }
-        Ok((bytes, resumed.load(Relaxed)))
+        let certificates: usize = verifiers.iter().map(|each| each.certificates.load(Relaxed)).sum();
+        Ok((bytes, Resumed { sessions: count.saturating_sub(certificates), early: early.load(Relaxed) }))
     }
 
     fn url(&self, path: &str) -> Result<String, Failure> {

@@ -1,6 +1,8 @@
 //! A file server, a client and a load generator on quinn and h3, with their defaults unless an option says otherwise.
 
 mod load;
+mod tickets;
+mod verifier;
 
 use std::net::UdpSocket;
 use std::path::PathBuf;
