@@ -1,26 +1,34 @@
 /** The clients that put load on a server, and their costs. */
 
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { HOST } from "../interop/certificates.ts";
 import { Child } from "../interop/child.ts";
 import { sha256Of } from "../interop/digest.ts";
 import { debianProgram } from "../interop/install/debian.ts";
 import { trixieCommand } from "../interop/install/trixie.ts";
+import { type HandshakeMode, LoadProgram } from "./load-program.ts";
 import type { LoadDone, LoadOrder } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
 import { cpuOf, cpuOfEndedChildren, memoryOf } from "./proc.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** "before" is our client from another checkout. */
-export type ClientName = "ours" | "before" | "gtlsclient" | "curl" | "h2load";
+export type ClientName = "ours" | "before" | "gtlsclient" | "gtlsclient-new" | "quinn" | "curl" | "h2load";
 
 export interface Load {
   readonly port: number;
   readonly path: string;
   readonly requests: number;
   readonly concurrency: number;
-  /** Total bytes of all contents. */
+  /** Total bytes of all contents, or of the uploads. */
   readonly bytes: number;
+  /** Only "quinn": kept open between rounds; `concurrency` is that of each. One by default. */
+  readonly connections?: number;
+  /** Only "quinn": a new connection for each request, with what this says of an earlier session. */
+  readonly handshake?: HandshakeMode;
+  /** Posts this file of the site to `path`. */
+  readonly upload?: string;
 }
 
 export interface LoadCost {
@@ -37,7 +45,12 @@ export interface LoadClient extends AsyncDisposable {
   run(load: Load): Promise<LoadCost>;
 }
 
+/** Connections without a ticket, for each that is open at once: the first ones, and those that found all tickets in use. */
+const TICKETLESS = 5;
+
 type Log = (line: string) => void;
+
+const url = ({ port, path }: Load): string => `https://${HOST}:${port}${path}`;
 
 /** Throws a `Skip` if the program is not available. */
 export async function createLoadClient(
@@ -46,27 +59,17 @@ export async function createLoadClient(
   log: Log,
   before?: string,
 ): Promise<LoadClient> {
-  const url = ({ port, path }: Load): string => `https://${HOST}:${port}${path}`;
   switch (name) {
     case "ours":
       return OwnLoadClient.start(scratch);
     case "before":
       return OwnLoadClient.start(scratch, before);
-    case "gtlsclient": {
-      const path = await debianProgram("gtlsclient", "ngtcp2-client", log);
-      const common = [path, "--quiet", "--exit-on-all-streams-close", "--timeout=60s", `--sni=${HOST}`];
-      const command = (load: Load): string[] => [
-        ...common,
-        `--nstreams=${load.requests}`,
-        ...["127.0.0.1", `${load.port}`, url(load)],
-      ];
-      const download = (load: Load): string[] => [
-        ...common,
-        `--download=${scratch.directory}`,
-        ...["127.0.0.1", `${load.port}`, url(load)],
-      ];
-      return programClient(command, download, scratch);
-    }
+    case "gtlsclient":
+      return gtlsClient([await debianProgram("gtlsclient", "ngtcp2-client", log)], scratch);
+    case "gtlsclient-new":
+      return gtlsClient(await trixieCommand("usr/bin/gtlsclient", log), scratch);
+    case "quinn":
+      return new QuinnClient(scratch, log);
     case "curl": {
       const curl = await trixieCommand("usr/bin/curl", log);
       const options = (load: Load): string[] => [
@@ -91,6 +94,19 @@ export async function createLoadClient(
   }
 }
 
+function gtlsClient(program: readonly string[], scratch: Scratch): LoadClient {
+  const command = (load: Load, ...options: string[]): string[] => [
+    ...[...program, "--quiet", "--exit-on-all-streams-close", "--timeout=60s", `--sni=${HOST}`, ...options],
+    ...(load.upload === undefined ? [] : ["--http-method=POST", `--data=${join(scratch.site.directory, load.upload)}`]),
+    ...["127.0.0.1", `${load.port}`, url(load)],
+  ];
+  return programClient(
+    (load) => command(load, `--nstreams=${load.requests}`),
+    (load) => command(load, `--download=${scratch.directory}`),
+    scratch,
+  );
+}
+
 /** A program that is started for each round; its CPU time covers its whole life. */
 const programClient = (
   command: (load: Load) => string[],
@@ -101,7 +117,13 @@ const programClient = (
     await new Child(command(load)).succeeded();
     if (download === undefined) return;
     await new Child(download(load)).succeeded();
-    const digest = await sha256Of(join(scratch.directory, load.path));
+    const file = join(scratch.directory, basename(load.path));
+    if (load.upload !== undefined) {
+      const answer = await readFile(file, "latin1");
+      if (answer !== `${load.bytes}`) throw new Error(`of ${load.bytes} bytes the server got ${answer}`);
+      return;
+    }
+    const digest = await sha256Of(file);
     if (digest !== scratch.site.sha256.get(load.path)) throw new Error(`${load.path} arrived with different content`);
   },
   async run(load) {
@@ -125,6 +147,43 @@ const programClient = (
   },
   async [Symbol.asyncDispose]() {},
 });
+
+/** The load generator keeps running between rounds, with its connections; its CPU time covers the round. */
+class QuinnClient implements LoadClient {
+  readonly #scratch: Scratch;
+  readonly #log: Log;
+  #program: LoadProgram | undefined;
+
+  constructor(scratch: Scratch, log: Log) {
+    this.#scratch = scratch;
+    this.#log = log;
+  }
+
+  async warmUp(load: Load): Promise<void> {
+    this.#program ??= await LoadProgram.start(load.port, this.#scratch.identity, this.#log);
+    if (load.handshake === undefined) await this.#program.connect(load.connections ?? 1);
+    await this.run(load);
+  }
+
+  async run({ requests, concurrency, path, bytes, handshake }: Load): Promise<LoadCost> {
+    const program = this.#program!;
+    const before = cpuOf(program.pid);
+    const done =
+      handshake === undefined
+        ? await program.requests(requests, concurrency, path)
+        : await program.handshakes(requests, concurrency, path, handshake);
+    const { sessions, early } = done;
+    const expected = requests - TICKETLESS * concurrency;
+    if (handshake === "session" && sessions < expected) throw new Error(`${sessions} of ${requests} sessions resumed`);
+    if (handshake === "early" && early < expected) throw new Error(`early data of ${early} of ${requests} accepted`);
+    if (done.bytes !== bytes) throw new Error(`${done.bytes} bytes arrived instead of ${bytes}`);
+    return { cpu: cpuOf(program.pid) - before, seconds: done.seconds, peak: memoryOf(program.pid).peak };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#program?.[Symbol.asyncDispose]();
+  }
+}
 
 /** Our client keeps running between rounds, with a new connection for each; its CPU time covers the round. */
 class OwnLoadClient implements LoadClient {

@@ -11,7 +11,6 @@ import type {
   ServerReady,
 } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
-import type { RatioSpec } from "./ratios.ts";
 import type { Report } from "./report.ts";
 import { createScratch, type Scratch } from "./scratch.ts";
 import { median, rounded } from "./statistics.ts";
@@ -41,6 +40,13 @@ const SERVERS: readonly (readonly [FrameworkServer, FrameworkLoad["protocol"], r
   ["nagare/node h2", "h2", ["plain", "express"]],
   ["nagare/node h3", "h3", ["plain", "express"]],
 ];
+
+/** A ratio between two rows. */
+interface RatioSpec {
+  readonly name: string;
+  readonly of: string;
+  readonly to: string;
+}
 
 const ratio = (name: string, of: FrameworkServer, to: FrameworkServer): RatioSpec => ({
   name: `${name}, ${of.slice("nagare/node ".length)} / ${to}`,

@@ -1,61 +1,79 @@
-/** One large download on one connection. */
+/** One large transfer on one connection: CPU per MB beside each peer in turn. */
 
 import { compare } from "./against.ts";
 import type { Bench } from "./bench.ts";
-import { measurePairs, type PairSpec } from "./pairs.ts";
-import { type RatioSpec, ratiosOf } from "./ratios.ts";
+import { type Comparison, compareAll } from "./comparisons.ts";
+import type { PairSpec } from "./pairs.ts";
 import { createScratch } from "./scratch.ts";
 import { rounded } from "./statistics.ts";
 
 const MB = 1_000_000;
-const SIZE = 128 * MB;
+const SIZE = 256;
 const ROUNDS = 5;
 
-const PAIRS: readonly Pick<PairSpec, "server" | "client">[] = [
-  { server: "ours", client: "gtlsclient" },
-  { server: "caddy", client: "gtlsclient" },
-  { server: "ngtcp2", client: "gtlsclient" },
-  { server: "ours", client: "ours" },
-  { server: "caddy", client: "ours" },
-  { server: "node:http2", client: "curl" },
-];
+/** One client for all servers over HTTP/3, which itself costs little. */
+const CLIENT = "gtlsclient-new";
 
-const SERVER_RATIOS: readonly RatioSpec[] = [
-  { name: "server CPU per MB, ours / Caddy", of: "ours → gtlsclient", to: "caddy → gtlsclient" },
-  { name: "server CPU per MB, ours / ngtcp2", of: "ours → gtlsclient", to: "ngtcp2 → gtlsclient" },
-  { name: "server CPU per MB, ours / node:http2", of: "ours → gtlsclient", to: "node:http2 → curl" },
-];
-const CLIENT_RATIOS: readonly RatioSpec[] = [
-  { name: "client CPU per MB, ours / gtlsclient", of: "caddy → ours", to: "caddy → gtlsclient" },
-];
-const GOODPUT_RATIOS: readonly RatioSpec[] = [
-  { name: "goodput, ours / Caddy, to gtlsclient", of: "ours → gtlsclient", to: "caddy → gtlsclient" },
-];
-
-export const h3Bulk: Bench = async ({ rounds = ROUNDS, against, log }) => {
-  using scratch = createScratch(SIZE);
-  const load = { path: scratch.site.bulk, requests: 1, concurrency: 1, bytes: SIZE };
-  if (against !== undefined) return await compare(load, scratch, { before: against, rounds, log });
-  const specs = PAIRS.map((pair): PairSpec => ({ ...pair, load }));
-  const { costs, remarks } = await measurePairs(specs, scratch, { rounds, log });
-  const perMB = (microseconds: number): number => Math.round(microseconds / (SIZE / MB));
-  return {
-    rows: costs.map(({ name, serverCpu, clientCpu, seconds, serverPeak, clientPeak }) => ({
-      name,
-      figures: {
-        "server µs/MB": perMB(serverCpu),
-        "client µs/MB": perMB(clientCpu),
-        "MB/s": rounded(SIZE / MB / seconds),
-        "server peak MB": Math.round(serverPeak / MB),
-        "client peak MB": Math.round(clientPeak / MB),
-      },
-    })),
-    ratios: {
-      ...ratiosOf(SERVER_RATIOS, costs, ({ serverCpu }) => serverCpu),
-      ...ratiosOf(CLIENT_RATIOS, costs, ({ clientCpu }) => clientCpu),
-      ...ratiosOf(GOODPUT_RATIOS, costs, ({ seconds }) => 1 / seconds),
+function comparisons(path: string, bytes: number): readonly Comparison[] {
+  const load = { path, requests: 1, concurrency: 1, bytes };
+  const from = (server: PairSpec["server"]): PairSpec => ({ server, client: CLIENT, load });
+  const ours = from("ours");
+  const uploadTo = (server: PairSpec["server"]): PairSpec => ({
+    ...{ server, client: CLIENT, content: "handler", label: "upload" },
+    load: { path: "/upload", upload: path, requests: 1, concurrency: 1, bytes },
+  });
+  return [
+    { name: "server-vs-bun", figure: "serverCpu", of: ours, to: from("bun"), atMost: 1 },
+    { name: "server-vs-quic-go", figure: "serverCpu", of: ours, to: from("quic-go"), atMost: 0.6 },
+    { name: "server-vs-caddy", figure: "serverCpu", of: ours, to: from("caddy-new") },
+    { name: "server-vs-quinn", figure: "serverCpu", of: ours, to: from("quinn"), atMost: 1.1 },
+    { name: "server-vs-s2n-quic", figure: "serverCpu", of: ours, to: from("s2n-quic") },
+    { name: "server-vs-ngtcp2", figure: "serverCpu", of: ours, to: from("ngtcp2-new"), atMost: 1.3 },
+    {
+      name: "client-vs-ngtcp2",
+      figure: "clientCpu",
+      of: { server: "ngtcp2-new", client: "ours", load },
+      to: from("ngtcp2-new"),
+      atMost: 1.3,
     },
-    targets: [{ of: "server CPU per MB, ours / Caddy", atMost: 2.5 }],
-    remarks,
-  };
+    {
+      name: "upload-vs-quic-go",
+      figure: "serverCpu",
+      of: uploadTo("ours"),
+      to: uploadTo("quic-go"),
+      atMost: 0.7,
+    },
+    { name: "upload-vs-quinn", figure: "serverCpu", of: uploadTo("ours"), to: uploadTo("quinn") },
+    { name: "portable-vs-caddy", figure: "serverCpu", of: from("ours, portable"), to: from("caddy-new"), atMost: 1.5 },
+    {
+      name: "server-vs-node-http2",
+      figure: "serverCpu",
+      of: ours,
+      to: { server: "node:http2", client: "curl", load },
+      atMost: 3,
+    },
+  ];
+}
+
+export const h3Bulk: Bench = async (options) => {
+  const { rounds = ROUNDS, size = SIZE, against, log } = options;
+  using scratch = createScratch(size * MB);
+  const path = scratch.site.bulk;
+  if (against !== undefined) {
+    const load = { path, requests: 1, concurrency: 1, bytes: size * MB };
+    return await compare(load, scratch, { before: against, rounds, log });
+  }
+  const perMB = (microseconds: number): number => Math.round(microseconds / size);
+  return await compareAll(
+    comparisons(path, size * MB),
+    scratch,
+    { ...options, rounds },
+    ({ serverCpu, clientCpu, seconds, serverPeak, clientPeak }) => ({
+      "server µs/MB": perMB(serverCpu),
+      "client µs/MB": perMB(clientCpu),
+      "MB/s": rounded(size / seconds),
+      "server peak MB": Math.round(serverPeak / MB),
+      "client peak MB": Math.round(clientPeak / MB),
+    }),
+  );
 };

@@ -1,15 +1,17 @@
-/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--json FILE]` */
+/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--size N] [--json FILE]` */
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
 import { certificates } from "./certificates.ts";
 import { coldStart } from "./cold-start.ts";
+import { connections } from "./connections.ts";
 import { controllers } from "./controllers.ts";
 import { fairness } from "./fairness.ts";
 import { frameworks } from "./frameworks.ts";
 import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
+import { handshakes } from "./handshakes.ts";
 import { hostile } from "./hostile.ts";
 import { memory } from "./memory.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
@@ -19,6 +21,8 @@ import { soak } from "./soak.ts";
 const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-bulk": h3Bulk,
   "h3-requests": h3Requests,
+  handshakes,
+  connections,
   frameworks,
   memory,
   hostile,
@@ -38,6 +42,7 @@ const { values, positionals } = parseArgs({
     only: { type: "string" },
     minutes: { type: "string" },
     clients: { type: "string" },
+    size: { type: "string" },
     json: { type: "string" },
   },
 });
@@ -45,11 +50,11 @@ const { values, positionals } = parseArgs({
 const [name] = positionals;
 const bench = BENCHES[name ?? ""];
 const numberOf = (given: string | undefined): number | undefined => (given === undefined ? undefined : Number(given));
-const [rounds, minutes, clients] = [values.rounds, values.minutes, values.clients].map(numberOf);
-const isPositive = [rounds, minutes, clients].every((value) => value === undefined || value >= 1);
+const [rounds, minutes, clients, size] = [values.rounds, values.minutes, values.clients, values.size].map(numberOf);
+const isPositive = [rounds, minutes, clients, size].every((value) => value === undefined || value >= 1);
 if (bench === undefined || positionals.length > 1 || !isPositive) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
+    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--size N] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
   );
   process.exit(2);
 }
@@ -61,11 +66,11 @@ if (process.platform !== "linux") {
 const machine = describeMachine();
 const { against, only } = values;
 const log = (line: string): unknown => process.stderr.write(`${line}\n`);
-const report = await bench({ rounds, against, only, minutes, clients, log });
+const report = await bench({ rounds, against, only, minutes, clients, size, log });
 process.stdout.write(`${print(machine, report)}\n`);
 if (values.json !== undefined) {
-  const { rows, ratios } = report;
-  writeFileSync(values.json, `${JSON.stringify({ machine, rows, ratios }, undefined, 2)}\n`);
+  const { rows, ratios, intervals = {}, remarks } = report;
+  writeFileSync(values.json, `${JSON.stringify({ machine, rows, ratios, intervals, remarks }, undefined, 2)}\n`);
 }
 // A target without a measurement, because a peer is missing, is reported above and is not a failure.
 process.exit(checkTargets(report).some(({ met, value }) => !met && value !== undefined) ? 1 : 0);

@@ -1,19 +1,24 @@
 /** Pairs of a server and a client, measured alternately round by round. */
 
-import type { RunningServer } from "../interop/peer.ts";
 import { Skip } from "../interop/result.ts";
 import type { UdpRelayOptions } from "../src/host/relay/options.ts";
 import { startUdpRelay, type UdpRelay } from "../src/host/relay/udp-relay.ts";
 import { type ClientName, createLoadClient, type Load, type LoadClient } from "./clients.ts";
-import { cpuOf, memoryOf } from "./proc.ts";
+import { cpuOfTree, memoryOf } from "./proc.ts";
 import type { Scratch } from "./scratch.ts";
-import { type ServerName, startServer } from "./servers.ts";
+import { type Content, type ServerName, type StartedServer, startServer } from "./servers.ts";
 import { median } from "./statistics.ts";
 
 export interface PairSpec {
   readonly server: ServerName;
   readonly client: ClientName;
   readonly load: Omit<Load, "port">;
+  /** "files" by default. */
+  readonly content?: Content;
+  /** Distinguishes pairs of the same server and client. */
+  readonly label?: string;
+  /** The pair has a server of its own, which has no other connections. */
+  readonly isAlone?: true;
   /** A link between them; by default there is only the loopback interface. */
   readonly link?: Pick<UdpRelayOptions, "up" | "down">;
 }
@@ -39,11 +44,12 @@ export interface PairOptions {
   readonly log: (line: string) => void;
 }
 
-export const pairName = ({ server, client }: Pick<PairSpec, "server" | "client">): string => `${server} → ${client}`;
+export const pairName = ({ server, client, label }: Pick<PairSpec, "server" | "client" | "label">): string =>
+  `${server} → ${client}${label === undefined ? "" : `, ${label}`}`;
 
 interface RunningPair {
   readonly spec: PairSpec;
-  readonly server: RunningServer;
+  readonly server: StartedServer;
   readonly client: LoadClient;
 }
 
@@ -58,6 +64,8 @@ export interface Measured {
   readonly costs: readonly PairCost[];
   /** The reasons for missing pairs. */
   readonly remarks: readonly string[];
+  /** The names of the peers' servers with their versions. */
+  readonly versions: readonly string[];
 }
 
 export async function measurePairs(
@@ -80,18 +88,20 @@ async function measure(
   { rounds, log, before }: PairOptions,
   open: AsyncDisposable[],
 ): Promise<Measured> {
-  const servers = new Map<ServerName, RunningServer>();
+  const servers = new Map<string, StartedServer>();
   const pairs: RunningPair[] = [];
   const remarks: string[] = [];
   for (const spec of specs) {
     try {
       const client = await createLoadClient(spec.client, scratch, log, before);
       open.push(client);
-      let server = servers.get(spec.server);
+      const content = spec.content ?? "files";
+      const key = spec.isAlone === true ? pairName(spec) : `${spec.server} ${content}`;
+      let server = servers.get(key);
       if (server === undefined) {
-        server = await startServer(spec.server, scratch, log, before);
+        server = await startServer(spec.server, content, scratch, log, before);
         open.push(server);
-        servers.set(spec.server, server);
+        servers.set(key, server);
       }
       pairs.push({ spec, server, client });
     } catch (error) {
@@ -123,7 +133,8 @@ async function measure(
       rounds: measured[i]!,
     };
   });
-  return { costs, remarks };
+  const versions = new Set([...servers.values()].flatMap(({ version }) => (version === undefined ? [] : [version])));
+  return { costs, remarks, versions: [...versions] };
 }
 
 /** A new relay for each round, so that the same packets are lost in each. */
@@ -132,8 +143,8 @@ async function relayTo(port: number, { link }: PairSpec): Promise<UdpRelay | und
 }
 
 async function measureRound({ spec, server, client }: RunningPair): Promise<Round> {
-  const before = cpuOf(server.pid);
+  const before = cpuOfTree(server.pid);
   await using relay = await relayTo(server.port, spec);
   const { cpu, seconds, peak } = await client.run({ ...spec.load, port: relay?.port ?? server.port });
-  return { serverCpu: cpuOf(server.pid) - before, clientCpu: cpu, seconds, clientPeak: peak };
+  return { serverCpu: cpuOfTree(server.pid) - before, clientCpu: cpu, seconds, clientPeak: peak };
 }

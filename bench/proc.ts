@@ -1,6 +1,6 @@
 /** The kernel's accounting of a process: CPU time and memory (proc(5)). */
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
 /** Microseconds in a tick: USER_HZ is 100 on every Linux that Node runs on. */
 const TICK = 10_000;
@@ -20,6 +20,24 @@ export function parseStat(text: string): CpuTimes {
   return { own: (utime! + stime!) * TICK, children: (cutime! + cstime!) * TICK };
 }
 
+/** A process and all that descend from it: a server may have workers. */
+export function treeOf(pid: number): number[] {
+  const children = new Map<number, number[]>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, "latin1");
+      const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+      children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
+    } catch {
+      // It has just ended.
+    }
+  }
+  const tree = [pid];
+  for (const each of tree) tree.push(...(children.get(each) ?? []));
+  return tree;
+}
+
 /** Resident memory in bytes, current and peak. */
 export interface Memory {
   readonly resident: number;
@@ -34,6 +52,16 @@ export function parseStatus(text: string): Memory {
     return Number(match[1]) * 1024;
   };
   return { resident: kibibytes("VmRSS"), peak: kibibytes("VmHWM") };
+}
+
+/** The CPU time used by a process and its descendants, those that have ended too, in microseconds. */
+export function cpuOfTree(pid: number): number {
+  let sum = 0;
+  for (const each of treeOf(pid)) {
+    const { own, children } = parseStat(readFileSync(`/proc/${each}/stat`, "latin1"));
+    sum += own + children;
+  }
+  return sum;
 }
 
 /** The CPU time used by a process, in microseconds. */

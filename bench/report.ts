@@ -14,9 +14,13 @@ export interface Target {
   readonly atMost: number;
 }
 
+export type Interval = readonly [low: number, high: number];
+
 export interface Report {
   readonly rows: readonly Row[];
   readonly ratios: Readonly<Record<string, number>>;
+  /** Of the ratios that have one. */
+  readonly intervals?: Readonly<Record<string, Interval>>;
   readonly targets: readonly Target[];
   /** The reasons for missing rows. */
   readonly remarks: readonly string[];
@@ -58,7 +62,10 @@ function figure({ rows }: Report, of: string): number | undefined {
 export function print(machine: Machine, report: Report): string {
   const { cpu, cores, kernel, node, load } = machine;
   const lines = [`${cpu}, ${cores} cores, Linux ${kernel}, Node ${node}, load ${load}`, "", ...table(report.rows)];
-  const ratios = Object.entries(report.ratios).map(([name, value]) => `${name}: ${value}×`);
+  const ratios = Object.entries(report.ratios).map(([name, value]) => {
+    const interval = report.intervals?.[name];
+    return `${name}: ${value}×${interval === undefined ? "" : ` (${interval.join("–")})`}`;
+  });
   if (ratios.length > 0) lines.push("", ...ratios);
   const verdicts = checkTargets(report).map(({ of, atMost, value, met }) =>
     value === undefined ? `– ${of}: not measured` : `${met ? "✓" : "✗"} ${of}: ${value}, at most ${atMost}`,

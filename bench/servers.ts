@@ -2,42 +2,85 @@
 
 import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { PeerEntry, RunningServer } from "../interop/peer.ts";
-import { caddy } from "../interop/peers/caddy.ts";
-import { ngtcp2 } from "../interop/peers/ngtcp2.ts";
+import { bun } from "../interop/peers/bun.ts";
+import { caddy, newCaddy } from "../interop/peers/caddy.ts";
+import { newNgtcp2, ngtcp2 } from "../interop/peers/ngtcp2.ts";
+import { quicGo } from "../interop/peers/quic-go.ts";
+import { quinn } from "../interop/peers/quinn.ts";
+import { s2nQuic } from "../interop/peers/s2n-quic.ts";
 import type { CongestionControl } from "../src/congestion/index.ts";
 import type { ServerOrder, ServerReady } from "./messages.ts";
 import { OwnProcess, type OwnProcessOptions } from "./own-process.ts";
+import { nagareServe } from "./own-serve.ts";
 import type { Scratch } from "./scratch.ts";
 
-/** "before" is our server from another checkout. */
-export type ServerName = "ours" | "ours, NewReno" | "ours, BBR" | "before" | "caddy" | "ngtcp2" | "node:http2";
+/**
+ * "ours" and "before" are `nagare serve`, the latter of another checkout. "ours, NewReno" and "ours, BBR" are processes
+ * of the benchmarks.
+ */
+export type ServerName =
+  | "ours"
+  | "ours, portable"
+  | "before"
+  | "ours, NewReno"
+  | "ours, BBR"
+  | "node:http2"
+  | keyof typeof PEERS;
 
+/** Files of a folder; or a handler that answers `/memory/N` with N bytes, and a POST with the number of its bytes. */
+export type Content = "files" | "handler";
+
+const PEERS = {
+  caddy,
+  "caddy-new": newCaddy,
+  ngtcp2,
+  "ngtcp2-new": newNgtcp2,
+  "quic-go": quicGo,
+  quinn,
+  "s2n-quic": s2nQuic,
+  bun,
+};
+
+const MODULE = fileURLToPath(new URL("processes/memory-module.js", import.meta.url));
+
+/** Throws a `Skip` if the peer is not available. */
 export async function startServer(
   name: ServerName,
+  content: Content,
   scratch: Scratch,
   log: Log,
   before?: string,
-): Promise<RunningServer> {
+): Promise<StartedServer> {
+  const ours = async (checkout?: string, env?: Readonly<Record<string, string>>): Promise<StartedServer> => {
+    const target = content === "files" ? scratch.site.directory : MODULE;
+    return nagareServe({ target, identity: scratch.identity, checkout, ...(env === undefined ? {} : { env }) });
+  };
   switch (name) {
     case "ours":
-      return startOwn("own-server", scratch);
+      return ours();
+    case "ours, portable":
+      return ours(undefined, { NAGARE_ENGINE: "portable" });
+    case "before":
+      return ours(before);
     case "ours, NewReno":
       return startOwn("own-server", scratch, { congestionControl: "newreno" });
     case "ours, BBR":
       return startOwn("own-server", scratch, { congestionControl: "bbr" });
-    case "before":
-      return startOwn("own-server", scratch, { checkout: before });
     case "node:http2":
       return startOwn("http2-server", scratch);
-    case "caddy":
-      return startPeer(caddy, scratch, log);
-    case "ngtcp2":
-      return startPeer(ngtcp2, scratch, log);
+    default:
+      return startPeer(PEERS[name], scratch, log);
   }
 }
 
 type Log = (line: string) => void;
+
+export interface StartedServer extends RunningServer {
+  /** Of a peer. */
+  readonly version?: string;
+}
 
 export interface OwnServerOptions extends OwnProcessOptions {
   readonly congestionControl?: CongestionControl;
@@ -63,9 +106,9 @@ export async function startOwn(
   return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
 }
 
-/** Throws a `Skip` if the peer is not available. */
-async function startPeer(entry: PeerEntry, scratch: Scratch, log: Log): Promise<RunningServer> {
-  const { server } = await entry.install(log);
+async function startPeer(entry: PeerEntry, scratch: Scratch, log: Log): Promise<StartedServer> {
+  const { server, version } = await entry.install(log);
   const directory = await mkdtemp(join(scratch.directory, `${entry.name}-`));
-  return server!.start(scratch.identity, { ...scratch, directory });
+  const running = await server!.start(scratch.identity, { ...scratch, directory });
+  return { ...running, version: `${entry.name} ${version}` };
 }

@@ -20,6 +20,7 @@ else await download();
 function serve() {
   const { cert, key, root, address } = options;
   const { hostname, port } = new URL(`https://${address}`);
+  const bodies = new Map();
   Bun.serve({
     hostname: hostname.replace(/^\[|\]$/g, ""),
     port: Number(port),
@@ -27,6 +28,17 @@ function serve() {
     http3: true,
     tls: { cert: Bun.file(cert), key: Bun.file(key) },
     async fetch(request) {
+      // For benchmarks: the number of uploaded bytes, and N bytes from memory.
+      if (request.method === "POST") {
+        let bytes = 0;
+        for await (const chunk of request.body) bytes += chunk.length;
+        return new Response(`${bytes}`);
+      }
+      const size = /\/memory\/(\d+)$/.exec(request.url)?.[1];
+      if (size !== undefined) {
+        if (!bodies.has(size)) bodies.set(size, new Uint8Array(Number(size)).fill(0x61));
+        return new Response(bodies.get(size));
+      }
       const folder = resolve(root);
       const file = resolve(join(folder, decodeURIComponent(new URL(request.url).pathname)));
       const content = Bun.file(file);

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -13,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -69,8 +71,35 @@ func serve(address, certFile, keyFile, root string, retry bool, config *quic.Con
 	if err != nil {
 		return err
 	}
-	server := &http3.Server{Handler: http.FileServer(http.Dir(root))}
+	server := &http3.Server{Handler: handler(root)}
 	return server.ServeListener(listener)
+}
+
+// For benchmarks, /memory/N answers N bytes from memory, and a POST is answered with the number of its bytes.
+func handler(root string) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", http.FileServer(http.Dir(root)))
+	mux.HandleFunc("POST /", func(response http.ResponseWriter, request *http.Request) {
+		bytes, err := io.Copy(io.Discard, request.Body)
+		if err == nil {
+			fmt.Fprint(response, bytes)
+		}
+	})
+	var bodies sync.Map
+	mux.HandleFunc("GET /memory/{size}", func(response http.ResponseWriter, request *http.Request) {
+		size, err := strconv.Atoi(request.PathValue("size"))
+		if err != nil {
+			http.NotFound(response, request)
+			return
+		}
+		body, isKept := bodies.Load(size)
+		if !isKept {
+			body, _ = bodies.LoadOrStore(size, bytes.Repeat([]byte("a"), size))
+		}
+		response.Header().Set("content-length", strconv.Itoa(size))
+		_, _ = response.Write(body.([]byte))
+	})
+	return mux
 }
 
 // Report is what the client knows of its last connection.

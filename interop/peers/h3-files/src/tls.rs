@@ -31,14 +31,22 @@ pub fn server_config(options: &Options) -> Result<ServerConfig, Failure> {
 
 /// Its clones share their sessions.
 pub fn client_config(options: &Options) -> Result<ClientConfig, Failure> {
+    client_config_with(options, provider(options))
+}
+
+pub fn client_config_with(options: &Options, provider: Arc<CryptoProvider>) -> Result<ClientConfig, Failure> {
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])?
+        .with_root_certificates(roots(options)?)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h3".to_vec()];
+    Ok(config)
+}
+
+pub fn roots(options: &Options) -> Result<RootCertStore, Failure> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(options.get("ca")?)? {
         roots.add(certificate?)?;
     }
-    let mut config = ClientConfig::builder_with_provider(provider(options))
-        .with_protocol_versions(&[&TLS13])?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h3".to_vec()];
-    Ok(config)
+    Ok(roots)
 }

@@ -1,4 +1,8 @@
-//! A file server and a client on quinn and h3, with their defaults unless an option says otherwise.
+//! A file server, a client and a load generator on quinn and h3, with their defaults unless an option says otherwise.
+
+mod load;
+mod tickets;
+mod verifier;
 
 use std::net::UdpSocket;
 use std::path::PathBuf;
@@ -14,7 +18,11 @@ use rustls::quic::Suite;
 #[tokio::main]
 async fn main() -> Result<(), Failure> {
     let options = Options::parse()?;
-    if options.has("role", "server") { serve(&options).await } else { download(&options).await }
+    match options.get("role")? {
+        "server" => serve(&options).await,
+        "load" => load::generate(options).await,
+        _ => download(&options).await,
+    }
 }
 
 /// Protects Initial packets even where only another cipher suite is negotiated (RFC 9001 §5.2).
