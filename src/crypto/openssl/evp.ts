@@ -4,6 +4,7 @@
  */
 
 import { type ForeignFunctions, ForeignMemory } from "../../base/foreign.ts";
+import { check, POINTER } from "./calls.ts";
 
 /** The address of an EVP_CIPHER_CTX. */
 export type ContextPointer = number & { readonly __brand: "EVP_CIPHER_CTX" };
@@ -16,7 +17,6 @@ const UNCHANGED = -1;
 const GET_TAG = 0x10;
 const SET_TAG = 0x11;
 
-const POINTER = "uintptr_t";
 const CIPHER_INIT = [POINTER, POINTER, POINTER, POINTER, POINTER, "int"];
 
 /** Offsets in the scratch memory: an IV, a length that OpenSSL writes, and room for a key or a name. */
@@ -129,8 +129,4 @@ export class Evp {
   writeTag(context: ContextPointer, address: number, length: number): void {
     check(this.#control(context, SET_TAG, length, address));
   }
-}
-
-function check(result: number): void {
-  if (result !== 1) throw new Error("OpenSSL refused a call");
 }
