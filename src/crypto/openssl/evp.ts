@@ -75,12 +75,21 @@ export class Evp {
     const context = this.#create() as ContextPointer;
     if (context === 0) throw new Error("OpenSSL is out of memory");
     this.#forgotten.register(owner, context, owner);
+    this.#setKey(context, cipher, key, direction);
+    return context;
+  }
+
+  /** Replaces the key of a context. */
+  setKey(context: ContextPointer, key: Uint8Array): void {
+    this.#setKey(context, 0, key, UNCHANGED);
+  }
+
+  #setKey(context: ContextPointer, cipher: number, key: Uint8Array, direction: number): void {
     const { bytes, address } = this.#scratch;
     bytes.set(key, TEXT);
     const result = this.#init(context, cipher, 0, address + TEXT, 0, direction);
     bytes.fill(0, TEXT, TEXT + key.length);
     check(result);
-    return context;
   }
 
   /** Frees the contexts of an owner. */

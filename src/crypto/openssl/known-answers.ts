@@ -48,9 +48,12 @@ export function checkAnswers(engine: CryptoEngine): void {
 function checkHandshakeAnswers(engine: CryptoEngine): void {
   const scalar: Rng = { fill: (target) => target.set(bytes(target.length, 6)), uint32: () => 0 };
   const share = portableEngine.generateKeyPair("x25519", { ...scalar, fill: (target) => target.fill(7) }).publicKey;
-  const answersOf = ({ createHash, hash, hmac, generateKeyPair }: CryptoEngine): Uint8Array[] => {
+  const answersOf = ({ createHash, hash, hmac, generateKeyPair, aeadSeal, aeadOpen }: CryptoEngine): Uint8Array[] => {
     const pair = generateKeyPair("x25519", scalar);
-    const answers = [pair.publicKey, pair.deriveShared(share) ?? NOTHING];
+    const sealed = aeadSeal("aes-256-gcm", bytes(32, 11), bytes(IV_LENGTH, 12), bytes(20, 13), bytes(60, 14));
+    const opened = aeadOpen("aes-256-gcm", bytes(32, 11), bytes(IV_LENGTH, 12), bytes(20, 13), sealed) ?? NOTHING;
+    const forged = aeadOpen("aes-256-gcm", bytes(32, 11), bytes(IV_LENGTH, 12), bytes(21, 13), sealed) ?? NOTHING;
+    const answers = [sealed, opened, forged, pair.publicKey, pair.deriveShared(share) ?? NOTHING];
     answers.push(pair.deriveShared(new Uint8Array(share.length)) ?? NOTHING);
     for (const name of Object.keys(HASH_LENGTH) as HashName[]) {
       for (const length of [0, 3, 5_000]) {

@@ -21,7 +21,7 @@ const keysOf = (engine: ReturnType<typeof createOpensslEngine>, aead: AeadName) 
 });
 
 describe.skipIf(ffi === undefined)("the openssl engine", () => {
-  /** Counts the contexts that exist. */
+  /** Counts the contexts that exist, without those that the engine keeps. */
   function counted() {
     const open = { contexts: 0 };
     const engine = createOpensslEngine(
@@ -30,11 +30,13 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
         EVP_CIPHER_CTX_free: () => void (open.contexts -= 1),
       }),
     );
-    return { engine, open };
+    const kept = open.contexts;
+    open.contexts = 0;
+    return { engine, open, kept };
   }
 
-  test("its self-test leaves nothing behind", () => {
-    expect(counted().open.contexts).toBe(0);
+  test("its self-test leaves nothing behind but the two contexts of the single-shot AEAD that it tried", () => {
+    expect(counted().kept).toBe(2);
   });
 
   test.each(AEADS)("%s keys free their contexts, once", (aead) => {
