@@ -33,18 +33,43 @@ export function hkdfExpand(
   return output;
 }
 
-const labels = new Map<string, Uint8Array>();
+/** By label: "tls13 " and the label in bytes. */
+const names = new Map<string, Uint8Array>();
+/** By length and label: the whole info of a label without a context. */
+const infos: (Map<string, Uint8Array> | undefined)[] = [];
 
-/** "tls13 " and the label in bytes. There are few labels, all constants, so each is encoded once. */
-function labelBytes(label: string): Uint8Array {
-  let bytes = labels.get(label);
-  if (bytes === undefined) labels.set(label, (bytes = utf8(`tls13 ${label}`)));
-  return bytes;
+/** There are few labels, all constants, so each is encoded once. */
+function nameOf(label: string): Uint8Array {
+  let name = names.get(label);
+  if (name === undefined) names.set(label, (name = utf8(`tls13 ${label}`)));
+  return name;
+}
+
+/** The HkdfLabel structure (RFC 8446 §7.1), and the counter 1 that follows it in the first block of HKDF-Expand. */
+function encodeInfo(label: string, context: Uint8Array, length: number): Uint8Array {
+  const name = nameOf(label);
+  const info = new Uint8Array(4 + name.length + context.length + 1);
+  info[0] = length >>> 8;
+  info[1] = length;
+  info[2] = name.length;
+  info.set(name, 3);
+  info[3 + name.length] = context.length;
+  info.set(context, 4 + name.length);
+  info[info.length - 1] = 1;
+  return info;
+}
+
+function infoOf(label: string, length: number): Uint8Array {
+  const known = (infos[length] ??= new Map<string, Uint8Array>());
+  let info = known.get(label);
+  if (info === undefined) known.set(label, (info = encodeInfo(label, EMPTY, length)));
+  return info;
 }
 
 /**
- * HKDF-Expand-Label (RFC 8446 §7.1). `label` excludes the prefix "tls13 ", which QUIC's own labels ("quic key" …, RFC
- * 9001 §5.1) get as well. Labels must be constants, because they are cached.
+ * HKDF-Expand-Label (RFC 8446 §7.1) of at most a hash's length, which is all that TLS and QUIC need: one HMAC. `label`
+ * excludes the prefix "tls13 ", which QUIC's own labels ("quic key" …, RFC 9001 §5.1) get as well. Labels must be
+ * constants, because they are cached.
  */
 export function hkdfExpandLabel(
   engine: CryptoEngine,
@@ -54,15 +79,11 @@ export function hkdfExpandLabel(
   context: Uint8Array,
   length: number,
 ): Uint8Array {
-  const name = labelBytes(label);
-  const info = new Uint8Array(4 + name.length + context.length);
-  info[0] = length >>> 8;
-  info[1] = length;
-  info[2] = name.length;
-  info.set(name, 3);
-  info[3 + name.length] = context.length;
-  info.set(context, 4 + name.length);
-  return hkdfExpand(engine, hash, secret, info, length);
+  const hashLength = HASH_LENGTH[hash];
+  if (length > hashLength) throw new RangeError(`${length} bytes of a label; the limit is ${hashLength}`);
+  const info = context.length === 0 ? infoOf(label, length) : encodeInfo(label, context, length);
+  const output = engine.hmac(hash, secret, info);
+  return length === hashLength ? output : output.slice(0, length);
 }
 
 /** Derive-Secret (RFC 8446 §7.1), given the hash of the messages so far. */

@@ -27,13 +27,19 @@ export interface MlKem {
   ): { readonly ciphertext: Uint8Array; readonly secret: Uint8Array } | undefined;
 }
 
+/** A key pair of a curve, which may hold memory outside of JavaScript. */
+export interface CurveKeyPair extends KeyPair {
+  /** Releases it. Afterwards the pair derives nothing. */
+  free?(): void;
+}
+
 export interface KeyExchange {
   generateKeyPair(group: GroupName, rng: Rng): KeyPair;
   answerShare(group: GroupName, share: Uint8Array, rng: Rng): KeyAnswer | undefined;
 }
 
 /** Key exchange in all groups, with an engine's curves and KEM. */
-export function createKeyExchange(curve: (name: CurveName, rng: Rng) => KeyPair, kem: MlKem): KeyExchange {
+export function createKeyExchange(curve: (name: CurveName, rng: Rng) => CurveKeyPair, kem: MlKem): KeyExchange {
   const x25519 = (rng: Rng) => curve("x25519", rng);
   return {
     generateKeyPair: (group, rng) => (group === "x25519mlkem768" ? hybridKeyPair(kem, x25519, rng) : curve(group, rng)),
@@ -41,6 +47,7 @@ export function createKeyExchange(curve: (name: CurveName, rng: Rng) => KeyPair,
       if (group === "x25519mlkem768") return answerHybrid(kem, x25519, share, rng);
       const pair = curve(group, rng);
       const secret = pair.deriveShared(share);
+      pair.free?.();
       return secret && { share: pair.publicKey, secret };
     },
   };
@@ -62,11 +69,17 @@ function hybridKeyPair(kem: MlKem, x25519: (rng: Rng) => KeyPair, rng: Rng): Key
 }
 
 /** The server's side. */
-function answerHybrid(kem: MlKem, x25519: (rng: Rng) => KeyPair, share: Uint8Array, rng: Rng): KeyAnswer | undefined {
+function answerHybrid(
+  kem: MlKem,
+  x25519: (rng: Rng) => CurveKeyPair,
+  share: Uint8Array,
+  rng: Rng,
+): KeyAnswer | undefined {
   if (share.length !== MLKEM_KEY_LENGTH + X25519_LENGTH) return undefined;
   const encapsulated = kem.encapsulate(share.subarray(0, MLKEM_KEY_LENGTH), rng);
   const classical = x25519(rng);
   const shared = classical.deriveShared(share.subarray(MLKEM_KEY_LENGTH));
+  classical.free?.();
   if (encapsulated === undefined || shared === undefined) return undefined;
   return {
     share: concat(encapsulated.ciphertext, classical.publicKey),

@@ -8,6 +8,8 @@ const BLOCK = 4096;
 class SystemRng implements Rng {
   readonly isFromSystem = true;
   readonly #block = new Uint8Array(BLOCK);
+  readonly #word = new Uint8Array(4);
+  readonly #wordView = new DataView(this.#word.buffer);
   #used = BLOCK;
 
   fill(target: Uint8Array): void {
@@ -27,9 +29,10 @@ class SystemRng implements Rng {
   }
 
   uint32(): number {
-    const word = new Uint8Array(4);
-    this.fill(word);
-    return new DataView(word.buffer).getUint32(0);
+    this.fill(this.#word);
+    const word = this.#wordView.getUint32(0);
+    this.#wordView.setUint32(0, 0);
+    return word;
   }
 }
 

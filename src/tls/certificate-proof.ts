@@ -14,6 +14,18 @@ import type { Transcript } from "./transcript.ts";
 /** During the handshake, the context of a request is empty (RFC 8446 §4.3.2). */
 const NO_CONTEXT = new Uint8Array(0);
 
+/** The Certificate message of each chain: the same in every handshake. */
+const certificates = new WeakMap<readonly Uint8Array[], Uint8Array>();
+
+function certificateOf(chain: readonly Uint8Array[]): Uint8Array {
+  let message = certificates.get(chain);
+  if (message === undefined) {
+    const entries = chain.map((certificate) => ({ certificate, extensions: {} }));
+    certificates.set(chain, (message = emitCertificate({ requestContext: NO_CONTEXT, entries })));
+  }
+  return message;
+}
+
 /** Both messages; adds them to the transcript. */
 export function proofOf(
   { chain, signer }: TlsIdentity,
@@ -21,8 +33,7 @@ export function proofOf(
   transcript: Transcript,
   side: "client" | "server",
 ): readonly Uint8Array[] {
-  const entries = chain.map((certificate) => ({ certificate, extensions: {} }));
-  const certificate = emitCertificate({ requestContext: NO_CONTEXT, entries });
+  const certificate = certificateOf(chain);
   transcript.append(certificate);
   const content = signedContent(transcript.digest(), side);
   const signature = callHost("signing", () => signer.sign(scheme, content), side);

@@ -12,13 +12,26 @@ import { type HandshakeMessage, handshakeMessage, MESSAGE_HEADER_LENGTH } from "
 /** The longest accepted message body. A certificate chain of a dozen kilobytes is already large. */
 export const MAX_MESSAGE_LENGTH = 0x10000;
 
+const MIN_BUFFER = 1024;
+const NOTHING = new Uint8Array(0);
+
+/** The length of the message that begins at `start`: that of a header until the header has arrived. */
+function messageLength(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start < MESSAGE_HEADER_LENGTH) return MESSAGE_HEADER_LENGTH;
+  const length = (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!;
+  if (length > MAX_MESSAGE_LENGTH) {
+    throw alertError("decode_error", "handshake message", `${length} bytes; the limit is ${MAX_MESSAGE_LENGTH}`);
+  }
+  return MESSAGE_HEADER_LENGTH + length;
+}
+
 export class CryptoChannel {
   readonly #events: TlsEvent[] = [];
   readonly #outgoing: { readonly level: EncryptionLevel; readonly bytes: Uint8Array }[] = [];
   /** The level from which messages are currently read. */
   #readLevel: EncryptionLevel = EncryptionLevel.initial;
-  /** The incomplete message: at most a header plus `MAX_MESSAGE_LENGTH`. */
-  #message = new Uint8Array(1024);
+  /** The incomplete message: at most a header plus `MAX_MESSAGE_LENGTH`. Most messages arrive whole and never get here. */
+  #message: Uint8Array = NOTHING;
   #length = 0;
 
   /** Passes each completed message to `handle`, which may raise the level in between. */
@@ -32,31 +45,37 @@ export class CryptoChannel {
           `handshake data at ${ENCRYPTION_LEVEL_NAMES[level]} instead of ${ENCRYPTION_LEVEL_NAMES[this.#readLevel]}`,
         );
       }
+      if (this.#length === 0) {
+        const end = at + messageLength(bytes, at, bytes.length);
+        if (end <= bytes.length) {
+          // Not `slice`: a Node Buffer's returns a view.
+          const message = handshakeMessage(new Uint8Array(bytes.subarray(at, end)));
+          at = end;
+          handle(message);
+          continue;
+        }
+      }
       const count = Math.min(this.#wanted() - this.#length, bytes.length - at);
       this.#append(bytes.subarray(at, at + count));
       at += count;
       if (this.#length >= MESSAGE_HEADER_LENGTH && this.#length === this.#wanted()) {
         const message = handshakeMessage(this.#message.slice(0, this.#length));
+        this.#message = NOTHING;
         this.#length = 0;
         handle(message);
       }
     }
   }
 
-  /** The bytes needed so far: the header's first, then those of the whole message. */
+  /** The bytes of the incomplete message that are needed so far. */
   #wanted(): number {
-    if (this.#length < MESSAGE_HEADER_LENGTH) return MESSAGE_HEADER_LENGTH;
-    const length = (this.#message[1]! << 16) | (this.#message[2]! << 8) | this.#message[3]!;
-    if (length > MAX_MESSAGE_LENGTH) {
-      throw alertError("decode_error", "handshake message", `${length} bytes; the limit is ${MAX_MESSAGE_LENGTH}`);
-    }
-    return MESSAGE_HEADER_LENGTH + length;
+    return messageLength(this.#message, 0, this.#length);
   }
 
   #append(bytes: Uint8Array): void {
     const length = this.#length + bytes.length;
     if (length > this.#message.length) {
-      const grown = new Uint8Array(Math.max(length, this.#message.length * 2));
+      const grown = new Uint8Array(Math.max(length, this.#message.length * 2, MIN_BUFFER));
       grown.set(this.#message.subarray(0, this.#length));
       this.#message = grown;
     }

@@ -265,7 +265,7 @@ class TlsClient implements TlsHandshake {
     this.#transcript.append(message.bytes);
 
     const schedule = new KeySchedule(this.#config.engine, suite.hash);
-    const handshakeSecret = schedule.handshakeSecret(resumed?.earlySecret ?? schedule.earlySecret(), shared);
+    const handshakeSecret = schedule.handshakeSecret(resumed?.earlySecret, shared);
     const traffic = schedule.handshakeTraffic(handshakeSecret, this.#transcript.digest());
     this.#log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
     this.#log("SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);

@@ -26,12 +26,13 @@ describe.each([portableEngine, pureEngine])("RFC 8448 §3 on the $name engine", 
   const schedule = new KeySchedule(engine, "sha256");
 
   it("derives Early, Handshake and Master Secret", () => {
-    const early = schedule.earlySecret();
+    const early = schedule.earlySecret(new Uint8Array(32));
     expect(toHex(early)).toBe(secrets.early);
     const empty = engine.hash("sha256", new Uint8Array(0));
     expect(toHex(schedule.deriveSecret(early, "derived", empty))).toBe(secrets.derivedFromEarly);
     const handshake = schedule.handshakeSecret(early, fromHex(vectors.sharedSecret));
     expect(toHex(handshake)).toBe(secrets.handshake);
+    expect(schedule.handshakeSecret(undefined, fromHex(vectors.sharedSecret))).toEqual(handshake);
     expect(toHex(schedule.deriveSecret(handshake, "derived", empty))).toBe(secrets.derivedFromHandshake);
     expect(toHex(schedule.masterSecret(handshake))).toBe(secrets.master);
   });

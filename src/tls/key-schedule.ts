@@ -16,6 +16,10 @@ export interface TrafficSecrets {
   readonly server: Uint8Array;
 }
 
+/** The same in every handshake without a pre-shared key, whatever the engine. */
+const SALTS_WITHOUT_PSK: Partial<Record<HashName, Uint8Array>> = {};
+const HASHES_OF_NOTHING: Partial<Record<HashName, Uint8Array>> = {};
+
 export class KeySchedule {
   readonly #engine: CryptoEngine;
   readonly #hash: HashName;
@@ -27,14 +31,14 @@ export class KeySchedule {
     this.#zeros = new Uint8Array(HASH_LENGTH[hash]);
   }
 
-  /** Without a pre-shared key, zeros take its place. */
-  earlySecret(psk: Uint8Array = this.#zeros): Uint8Array {
+  /** The Early Secret of a pre-shared key. */
+  earlySecret(psk: Uint8Array): Uint8Array {
     return hkdfExtract(this.#engine, this.#hash, this.#zeros, psk);
   }
 
   /** The base key of the binder of a resumption PSK (RFC 8446 §4.2.11.2). */
   binderKey(earlySecret: Uint8Array): Uint8Array {
-    return this.deriveSecret(earlySecret, "res binder", this.#engine.hash(this.#hash, EMPTY));
+    return this.deriveSecret(earlySecret, "res binder", this.#hashOfNothing());
   }
 
   /** The secret of 0-RTT packets; the transcript is the ClientHello. */
@@ -42,8 +46,15 @@ export class KeySchedule {
     return this.deriveSecret(earlySecret, "c e traffic", transcriptHash);
   }
 
-  handshakeSecret(earlySecret: Uint8Array, sharedSecret: Uint8Array): Uint8Array {
-    return hkdfExtract(this.#engine, this.#hash, this.#derived(earlySecret), sharedSecret);
+  /** Without a pre-shared key, zeros take its place, so that the salt is a constant. */
+  handshakeSecret(earlySecret: Uint8Array | undefined, sharedSecret: Uint8Array): Uint8Array {
+    const salt = earlySecret === undefined ? this.#saltWithoutPsk() : this.#derived(earlySecret);
+    return hkdfExtract(this.#engine, this.#hash, salt, sharedSecret);
+  }
+
+  #saltWithoutPsk(): Uint8Array {
+    const known = SALTS_WITHOUT_PSK[this.#hash];
+    return known ?? (SALTS_WITHOUT_PSK[this.#hash] = this.#derived(this.earlySecret(this.#zeros)));
   }
 
   masterSecret(handshakeSecret: Uint8Array): Uint8Array {
@@ -83,7 +94,11 @@ export class KeySchedule {
 
   /** The salt of the next stage. */
   #derived(secret: Uint8Array): Uint8Array {
-    return this.deriveSecret(secret, "derived", this.#engine.hash(this.#hash, EMPTY));
+    return this.deriveSecret(secret, "derived", this.#hashOfNothing());
+  }
+
+  #hashOfNothing(): Uint8Array {
+    return (HASHES_OF_NOTHING[this.#hash] ??= this.#engine.hash(this.#hash, EMPTY));
   }
 
   /** The content of a Finished (RFC 8446 §4.4.4); `baseKey` is the sender's handshake traffic secret. */

@@ -190,19 +190,18 @@ class TlsServer implements TlsHandshake {
     const schedule = new KeySchedule(this.#config.engine, suite.hash);
     const psk = offered && resume(this.#config.engine, offered, suite, hello, message.bytes, this.#transcript);
     const session = psk && offered;
-    const earlySecret = psk ?? schedule.earlySecret();
     this.#channel.emit({ type: "peer-parameters", bytes: hello.extensions.quic_transport_parameters });
     this.#transcript.append(message.bytes);
     const acceptsEarly = this.#decideEarlyData(hello, session, suite, alpn, retry !== undefined);
     const secret = { type: "secret", suite } as const;
     if (acceptsEarly) {
-      const early = schedule.earlyTraffic(earlySecret, this.#transcript.digest());
+      const early = schedule.earlyTraffic(psk!, this.#transcript.digest());
       this.#log(hello, "CLIENT_EARLY_TRAFFIC_SECRET", early);
       this.#channel.emit({ ...secret, level: EncryptionLevel.zeroRtt, direction: "read", secret: early });
     }
     this.#sendServerHello(suite, GROUPS[group], answer.share, session);
 
-    const handshakeSecret = schedule.handshakeSecret(earlySecret, answer.secret);
+    const handshakeSecret = schedule.handshakeSecret(psk, answer.secret);
     const traffic = schedule.handshakeTraffic(handshakeSecret, this.#transcript.digest());
     this.#log(hello, "CLIENT_HANDSHAKE_TRAFFIC_SECRET", traffic.client);
     this.#log(hello, "SERVER_HANDSHAKE_TRAFFIC_SECRET", traffic.server);

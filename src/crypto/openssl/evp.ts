@@ -4,6 +4,7 @@
  */
 
 import { type ForeignFunctions, ForeignMemory } from "../../base/foreign.ts";
+import { check, POINTER } from "./calls.ts";
 
 /** The address of an EVP_CIPHER_CTX. */
 export type ContextPointer = number & { readonly __brand: "EVP_CIPHER_CTX" };
@@ -16,7 +17,6 @@ const UNCHANGED = -1;
 const GET_TAG = 0x10;
 const SET_TAG = 0x11;
 
-const POINTER = "uintptr_t";
 const CIPHER_INIT = [POINTER, POINTER, POINTER, POINTER, POINTER, "int"];
 
 /** Offsets in the scratch memory: an IV, a length that OpenSSL writes, and room for a key or a name. */
@@ -75,12 +75,21 @@ export class Evp {
     const context = this.#create() as ContextPointer;
     if (context === 0) throw new Error("OpenSSL is out of memory");
     this.#forgotten.register(owner, context, owner);
+    this.#setKey(context, cipher, key, direction);
+    return context;
+  }
+
+  /** Replaces the key of a context. */
+  setKey(context: ContextPointer, key: Uint8Array): void {
+    this.#setKey(context, 0, key, UNCHANGED);
+  }
+
+  #setKey(context: ContextPointer, cipher: number, key: Uint8Array, direction: number): void {
     const { bytes, address } = this.#scratch;
     bytes.set(key, TEXT);
     const result = this.#init(context, cipher, 0, address + TEXT, 0, direction);
     bytes.fill(0, TEXT, TEXT + key.length);
     check(result);
-    return context;
   }
 
   /** Frees the contexts of an owner. */
@@ -129,8 +138,4 @@ export class Evp {
   writeTag(context: ContextPointer, address: number, length: number): void {
     check(this.#control(context, SET_TAG, length, address));
   }
-}
-
-function check(result: number): void {
-  if (result !== 1) throw new Error("OpenSSL refused a call");
 }

@@ -1,14 +1,21 @@
 /**
- * The engine on the node binary's own OpenSSL, without node:crypto's cost per packet. It protects packets; everything
- * else is the portable engine's.
+ * The engine on the node binary's own OpenSSL, without node:crypto's cost per call. It protects packets, hashes, and
+ * exchanges keys over X25519; everything else is the portable engine's.
  */
 
 import type { ForeignFunctions } from "../../base/foreign.ts";
-import type { AeadName, CryptoEngine } from "../engine.ts";
+import { type AeadName, type CryptoEngine, TAG_LENGTH } from "../engine.ts";
+import { createKeyExchange } from "../hybrid.ts";
 import { portableEngine } from "../portable/index.ts";
+import { curveKeyPair } from "../portable/key-exchange.ts";
+import { portableMlKem } from "../portable/ml-kem.ts";
+import { drawScalar } from "../scalar.ts";
 import { Evp } from "./evp.ts";
+import { OpensslHashing } from "./hashing.ts";
 import { MASK_CIPHERS, OpensslHeaderKey } from "./header-key.ts";
+import { OpensslX25519 } from "./key-exchange.ts";
 import { checkAnswers } from "./known-answers.ts";
+import { MAX_ONE_SHOT, OneShotAead } from "./one-shot.ts";
 import { AEAD_CIPHERS, OpensslPacketKey } from "./packet-key.ts";
 
 const AEADS = Object.keys(AEAD_CIPHERS) as AeadName[];
@@ -20,9 +27,27 @@ export function createOpensslEngine(ffi: ForeignFunctions): CryptoEngine {
     new Map(AEADS.map((aead) => [aead, evp.cipher(names[aead])]));
   const packetCiphers = ciphers(AEAD_CIPHERS);
   const maskCiphers = ciphers(MASK_CIPHERS);
+  const hashing = new OpensslHashing(ffi);
+  const oneShot = new OneShotAead(ffi, evp, packetCiphers);
+  const x25519 = new OpensslX25519(ffi);
   const engine: CryptoEngine = {
     ...portableEngine,
     name: "openssl",
+    createHash: (hash) => hashing.createHash(hash),
+    hash: (hash, bytes) => hashing.hash(hash, bytes),
+    hmac: (hash, key, bytes) => hashing.hmac(hash, key, bytes),
+    aeadSeal: (aead, key, nonce, aad, plaintext) =>
+      Math.max(aad.length, plaintext.length + TAG_LENGTH) > MAX_ONE_SHOT
+        ? portableEngine.aeadSeal(aead, key, nonce, aad, plaintext)
+        : oneShot.seal(aead, key, nonce, aad, plaintext),
+    aeadOpen: (aead, key, nonce, aad, ciphertext) =>
+      Math.max(aad.length, ciphertext.length) > MAX_ONE_SHOT
+        ? portableEngine.aeadOpen(aead, key, nonce, aad, ciphertext)
+        : oneShot.open(aead, key, nonce, aad, ciphertext),
+    ...createKeyExchange(
+      (curve, rng) => (curve === "x25519" ? x25519.keyPair(drawScalar(curve, rng)) : curveKeyPair(curve, rng)),
+      portableMlKem,
+    ),
     createPacketKey: (aead, key, iv) => new OpensslPacketKey(evp, packetCiphers.get(aead)!, key, iv),
     createHeaderKey: (aead, key) => new OpensslHeaderKey(evp, aead, maskCiphers.get(aead)!, key),
   };

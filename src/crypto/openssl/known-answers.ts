@@ -1,8 +1,18 @@
-/** A self-test: the packets of RFC 9001's appendix, and the portable engine's answers for the ciphers that it lacks. */
+/** A self-test: the packets of RFC 9001's appendix, and the portable engine's answers for everything else. */
 
+import type { Rng } from "../../base/rng.ts";
 import { fromHex } from "../../wire/hex.ts";
 import { equalBytes } from "../../wire/text.ts";
-import { type AeadName, type CryptoEngine, IV_LENGTH, KEY_LENGTH, PacketBatch, TAG_LENGTH } from "../engine.ts";
+import {
+  type AeadName,
+  type CryptoEngine,
+  HASH_LENGTH,
+  type HashName,
+  IV_LENGTH,
+  KEY_LENGTH,
+  PacketBatch,
+  TAG_LENGTH,
+} from "../engine.ts";
 import { portableEngine } from "../portable/index.ts";
 
 const PACKET_NUMBER = 654_360_564;
@@ -31,7 +41,38 @@ export function checkAnswers(engine: CryptoEngine): void {
     const { sealed, mask, isOpened } = protect(engine, aead, ...given, ...content);
     if (!isOpened || !equalBytes(sealed, expected.sealed) || !equalBytes(mask, expected.mask)) throw wrong(aead);
   }
+  checkHandshakeAnswers(engine);
 }
+
+/** Hashes of empty, short and long input, and both sides of an exchange. */
+function checkHandshakeAnswers(engine: CryptoEngine): void {
+  const scalar: Rng = { fill: (target) => target.set(bytes(target.length, 6)), uint32: () => 0 };
+  const share = portableEngine.generateKeyPair("x25519", { ...scalar, fill: (target) => target.fill(7) }).publicKey;
+  const answersOf = ({ createHash, hash, hmac, generateKeyPair, aeadSeal, aeadOpen }: CryptoEngine): Uint8Array[] => {
+    const pair = generateKeyPair("x25519", scalar);
+    const sealed = aeadSeal("aes-256-gcm", bytes(32, 11), bytes(IV_LENGTH, 12), bytes(20, 13), bytes(60, 14));
+    const opened = aeadOpen("aes-256-gcm", bytes(32, 11), bytes(IV_LENGTH, 12), bytes(20, 13), sealed) ?? NOTHING;
+    const forged = aeadOpen("aes-256-gcm", bytes(32, 11), bytes(IV_LENGTH, 12), bytes(21, 13), sealed) ?? NOTHING;
+    const answers = [sealed, opened, forged, pair.publicKey, pair.deriveShared(share) ?? NOTHING];
+    answers.push(pair.deriveShared(new Uint8Array(share.length)) ?? NOTHING);
+    for (const name of Object.keys(HASH_LENGTH) as HashName[]) {
+      for (const length of [0, 3, 5_000]) {
+        const input = bytes(length, 8);
+        const running = createHash(name);
+        running.update(input);
+        answers.push(running.digest(), running.digestWith(input), hash(name, input));
+        answers.push(hmac(name, bytes(32, 9), input), hmac(name, input, bytes(50, 10)));
+      }
+    }
+    return answers;
+  };
+  const expected = answersOf(portableEngine);
+  for (const [i, answer] of answersOf(engine).entries()) {
+    if (!equalBytes(answer, expected[i]!)) throw new Error("a known answer of the handshake is wrong");
+  }
+}
+
+const NOTHING = new Uint8Array(0);
 
 const bytes = (length: number, seed: number): Uint8Array =>
   Uint8Array.from({ length }, (_, i) => (i * 167 + seed * 59) & 0xff);

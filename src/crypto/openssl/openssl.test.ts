@@ -2,9 +2,12 @@
 
 import { describe, expect, test } from "vitest";
 import type { ForeignFunctions } from "../../base/foreign.ts";
+import { SeededRng } from "../../base/rng.ts";
 import { intercepted } from "../../base/testing/intercepted.ts";
 import { koffi } from "../../host/engine/testing/koffi.ts";
 import { type AeadName, IV_LENGTH, KEY_LENGTH, PacketBatch, TAG_LENGTH } from "../engine.ts";
+import type { CurveKeyPair } from "../hybrid.ts";
+import { portableEngine } from "../portable/index.ts";
 import { batchOf } from "../testing/batch.ts";
 import { createOpensslEngine } from "./index.ts";
 
@@ -18,7 +21,7 @@ const keysOf = (engine: ReturnType<typeof createOpensslEngine>, aead: AeadName) 
 });
 
 describe.skipIf(ffi === undefined)("the openssl engine", () => {
-  /** Counts the contexts that exist. */
+  /** Counts the contexts that exist, without those that the engine keeps. */
   function counted() {
     const open = { contexts: 0 };
     const engine = createOpensslEngine(
@@ -27,11 +30,13 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
         EVP_CIPHER_CTX_free: () => void (open.contexts -= 1),
       }),
     );
-    return { engine, open };
+    const kept = open.contexts;
+    open.contexts = 0;
+    return { engine, open, kept };
   }
 
-  test("its self-test leaves nothing behind", () => {
-    expect(counted().open.contexts).toBe(0);
+  test("its self-test leaves nothing behind but the two contexts of the single-shot AEAD that it tried", () => {
+    expect(counted().kept).toBe(2);
   });
 
   test.each(AEADS)("%s keys free their contexts, once", (aead) => {
@@ -125,5 +130,56 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
       return 1;
     });
     expect(() => createOpensslEngine(trusting)).toThrow("a known answer of chacha20-poly1305 is wrong");
+  });
+
+  test("an engine with a wrong hash, HMAC or shared secret is refused", () => {
+    const wrong = "a known answer of the handshake is wrong";
+    const silent = () => () => 1;
+    expect(() => createOpensslEngine(replaced("EVP_DigestUpdate", silent))).toThrow(wrong);
+    expect(() => createOpensslEngine(replaced("EVP_MAC_update", silent))).toThrow(wrong);
+    expect(() => createOpensslEngine(replaced("EVP_PKEY_derive", silent))).toThrow(wrong);
+    const without = (name: string) => createOpensslEngine(replaced(name, () => () => 0));
+    expect(() => without("EVP_MAC_fetch")).toThrow("OpenSSL has no HMAC");
+    expect(() => without("EVP_MD_fetch")).toThrow("OpenSSL has no SHA256");
+  });
+
+  test("a key pair that answered a share is freed at once, and one that waits for an answer when asked", () => {
+    const keys = new Set<number>();
+    const engine = createOpensslEngine({
+      ...ffi,
+      load: (path) => {
+        const library = ffi.load(path);
+        return {
+          func: (name, ...rest) => {
+            const real = library.func(name, ...rest);
+            if (name.startsWith("EVP_PKEY_new_raw")) {
+              return (...values) => {
+                const key = real(...values);
+                keys.add(key);
+                return key;
+              };
+            }
+            if (name !== "EVP_PKEY_free") return real;
+            return (key) => {
+              expect(keys.delete(key!)).toBe(true);
+              return real(key!);
+            };
+          },
+        };
+      },
+    });
+    keys.clear(); // Those of the self-test wait for the collector.
+    const client = portableEngine.generateKeyPair("x25519", new SeededRng(1));
+    const answer = engine.answerShare("x25519", client.publicKey, new SeededRng(2))!;
+    expect(client.deriveShared(answer.share)).toEqual(answer.secret);
+    expect(keys.size).toBe(0);
+    expect(engine.answerShare("x25519", new Uint8Array(31), new SeededRng(2))).toBeUndefined();
+    expect(engine.answerShare("x25519", new Uint8Array(32), new SeededRng(2))).toBeUndefined();
+    expect(keys.size).toBe(0);
+    const pair = engine.generateKeyPair("x25519", new SeededRng(3)) as CurveKeyPair;
+    expect(keys.size).toBe(1);
+    pair.free!();
+    expect(keys.size).toBe(0);
+    expect(() => pair.deriveShared(client.publicKey)).toThrow("freed");
   });
 });

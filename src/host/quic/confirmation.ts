@@ -17,6 +17,11 @@ export class Confirmation {
     return !this.#isHandshakeComplete();
   }
 
+  /** True if someone may wait for the promise. */
+  get isAwaited(): boolean {
+    return this.#reject !== undefined;
+  }
+
   get promise(): Promise<void> {
     this.#settled ??= this.isPending ? this.#waiting() : Promise.resolve();
     return this.#settled;

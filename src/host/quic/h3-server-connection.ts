@@ -168,6 +168,7 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
 
   handleClosed(reason: CloseReason): void {
     this.#heads.clear();
+    if (this.#exchanges.size === 0 && !this.confirmation.isAwaited) return;
     const error = new Error(describeClose(reason));
     this.confirmation.handleClosed(error);
     for (const exchange of this.#exchanges.values()) this.#abort(exchange, error);

@@ -49,8 +49,8 @@ describe("every key is freed", () => {
     const { engine, live } = countingEngine();
     const pair = new Pair({ ...options, engine }).connect();
     pair.run(() => pair.connection.isHandshakeConfirmed && pair.peer!.isHandshakeConfirmed, later);
-    // 1-RTT: two packet keys to read, one to write, and two header keys on each side.
-    expect(live.size).toBe(10);
+    // 1-RTT: one packet key to read, one to write, and two header keys on each side.
+    expect(live.size).toBe(8);
     pair.connection.close(0, "");
     pair.run(() => pair.client.connectionCount + pair.server.connectionCount === 0, later);
     expect(live.size).toBe(0);

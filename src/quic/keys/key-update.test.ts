@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { ProtocolError } from "../../base/errors.ts";
 import { type Instant, instant, millis } from "../../base/time.ts";
-import { type AeadName, PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
+import { type AeadName, type CryptoEngine, PacketBatch, TAG_LENGTH } from "../../crypto/engine.ts";
 import { portableEngine } from "../../crypto/portable/index.ts";
 import { Writer } from "../../wire/writer.ts";
 import { TRANSPORT_ERRORS } from "../errors.ts";
@@ -25,8 +25,14 @@ class Endpoint {
   largestReceived = -1;
   now: Instant = instant(0);
 
-  constructor(own: number, other: number, options: OneRttOptions = {}, aead: AeadName = "aes-128-gcm") {
-    this.keys = new OneRttKeys(portableEngine, CONFIRMED, options);
+  constructor(
+    own: number,
+    other: number,
+    options: OneRttOptions = {},
+    aead: AeadName = "aes-128-gcm",
+    engine: CryptoEngine = portableEngine,
+  ) {
+    this.keys = new OneRttKeys(engine, CONFIRMED, options);
     this.keys.installRead({ ...suite, aead }, secretOf(other), preferredVersion);
     this.keys.installWrite({ ...suite, aead }, secretOf(own), preferredVersion);
   }
@@ -154,6 +160,28 @@ describe("a key update", () => {
     expect(bob.receive(late[1]!)).toEqual([]);
     // Dropping the old keys changed nothing.
     expect(bob.receive(alice.send())).toEqual([4]);
+  });
+
+  it("is prepared once a connection has received some packets, before an observer could time it (§6.3)", () => {
+    let derived = 0;
+    const engine = {
+      ...portableEngine,
+      createPacketKey: (...key: Parameters<typeof portableEngine.createPacketKey>) => {
+        derived += 1;
+        return portableEngine.createPacketKey(...key);
+      },
+    };
+    const [alice, bob] = [new Endpoint(1, 2), new Endpoint(2, 1, {}, "aes-128-gcm", engine)];
+    for (let i = 0; i < 16; i += 1) bob.receive(alice.send());
+    expect(derived).toBe(2);
+    bob.receive(alice.send());
+    expect(derived).toBe(3);
+    // The next packet key to read was there already; the ones derived now are to write, and to read after the next update.
+    bob.send();
+    alice.keys.onPacketAcked(0);
+    alice.keys.initiateUpdate(alice.now);
+    expect(bob.receive(alice.send())).toEqual([17]);
+    expect(derived).toBe(5);
   });
 
   it("the very first packet may already be of the second phase", () => {

@@ -77,10 +77,16 @@ interface ReadState {
   /** When to discard `previous`; undefined until a packet of the current generation has arrived. */
   previousUntil: Instant | undefined;
   current: ReadGeneration;
-  /** Derived in advance, so that observers cannot detect an update by its timing (RFC 9001 §6.3). */
-  next: ReadGeneration;
-  nextSecret: Uint8Array;
+  /** The secret of `current`. */
+  secret: Uint8Array;
+  next: ReadGeneration | undefined;
 }
+
+/**
+ * The keys of the next generation are derived in advance, so that observers cannot detect an update by its timing (RFC 9001
+ * §6.3), but only once a connection has received this many packets: most end before, and never update their keys.
+ */
+const PACKETS_BEFORE_NEXT_KEYS = 16;
 
 interface WriteState {
   readonly suite: Suite;
@@ -115,7 +121,6 @@ export class OneRttKeys {
 
   installRead(suite: Suite, secret: Uint8Array, version: number): void {
     const keys = derivePacketKeys(this.#engine, suite.aead, suite.hash, secret, version);
-    const followingSecret = nextSecret(this.#engine, suite.hash, secret, version);
     this.#reading = {
       suite,
       version,
@@ -124,8 +129,8 @@ export class OneRttKeys {
       previous: undefined,
       previousUntil: undefined,
       current: new ReadGeneration(keys.packet),
-      next: new ReadGeneration(derivePacketKey(this.#engine, suite.aead, suite.hash, followingSecret, version)),
-      nextSecret: followingSecret,
+      secret,
+      next: undefined,
     };
   }
 
@@ -226,11 +231,11 @@ export class OneRttKeys {
     const { count } = batch;
     let start = from;
     while (start < count) {
-      const generation = chooseGeneration(reading, batch, start, pathId);
+      const generation = this.#chooseGeneration(reading, batch, start, pathId);
       let end = start + 1;
       // A packet of the next generation is opened alone: if it is genuine, different keys apply to those after it.
-      if (generation !== reading.next) {
-        while (end < count && chooseGeneration(reading, batch, end, pathId) === generation) end += 1;
+      if (generation === undefined || generation !== reading.next) {
+        while (end < count && this.#chooseGeneration(reading, batch, end, pathId) === generation) end += 1;
       }
       if (generation === undefined) {
         batch.ok.fill(0, start, end);
@@ -241,6 +246,9 @@ export class OneRttKeys {
         this.#handleOpened(reading, generation, batch, start, end, pathId, now);
       }
       start = end;
+    }
+    if (reading.next === undefined && reading.current.highest(pathId) >= PACKETS_BEFORE_NEXT_KEYS) {
+      this.#nextOf(reading);
     }
     if (this.#writing !== undefined) this.#checkUsage(this.#writing, now);
   }
@@ -298,12 +306,20 @@ export class OneRttKeys {
     reading.previous?.key.free();
     reading.previous = reading.current;
     reading.previousUntil = undefined;
-    reading.current = reading.next;
-    reading.nextSecret = nextSecret(this.#engine, suite.hash, reading.nextSecret, version);
-    reading.next = new ReadGeneration(
-      derivePacketKey(this.#engine, suite.aead, suite.hash, reading.nextSecret, version),
-    );
+    reading.current = this.#nextOf(reading);
+    reading.secret = nextSecret(this.#engine, suite.hash, reading.secret, version);
     reading.generation += 1;
+    reading.next = undefined;
+    this.#nextOf(reading);
+  }
+
+  #nextOf(reading: ReadState): ReadGeneration {
+    if (reading.next === undefined) {
+      const { suite, version } = reading;
+      const secret = nextSecret(this.#engine, suite.hash, reading.secret, version);
+      reading.next = new ReadGeneration(derivePacketKey(this.#engine, suite.aead, suite.hash, secret, version));
+    }
+    return reading.next;
   }
 
   #advanceWrite(writing: WriteState): void {
@@ -344,19 +360,14 @@ export class OneRttKeys {
       throw transportError("AEAD_LIMIT_REACHED", "1-RTT keys", `${writing.sealed} packets sealed with one key`);
     }
   }
-}
 
-/** RFC 9001 §6.5: the keys for a packet; undefined if they have been discarded. */
-function chooseGeneration(
-  reading: ReadState,
-  batch: PacketBatch,
-  index: number,
-  pathId: number,
-): ReadGeneration | undefined {
-  const phase = (batch.arena[batch.header[index]!]! & KEY_PHASE_BIT) !== 0 ? 1 : 0;
-  if (phase === phaseOf(reading.generation)) return reading.current;
-  if (batch.packetNumber[index]! >= reading.current.lowest(pathId)) return reading.next;
-  if (reading.previous !== undefined) return reading.previous;
-  // Before the first packet of the first generation, the peer may already be one generation ahead.
-  return reading.current.highest(pathId) < 0 ? reading.next : undefined;
+  /** RFC 9001 §6.5: the keys for a packet; undefined if they have been discarded. */
+  #chooseGeneration(reading: ReadState, batch: PacketBatch, index: number, pathId: number): ReadGeneration | undefined {
+    const phase = (batch.arena[batch.header[index]!]! & KEY_PHASE_BIT) !== 0 ? 1 : 0;
+    if (phase === phaseOf(reading.generation)) return reading.current;
+    if (batch.packetNumber[index]! >= reading.current.lowest(pathId)) return this.#nextOf(reading);
+    if (reading.previous !== undefined) return reading.previous;
+    // Before the first packet of the first generation, the peer may already be one generation ahead.
+    return reading.current.highest(pathId) < 0 ? this.#nextOf(reading) : undefined;
+  }
 }

@@ -19,49 +19,61 @@ export interface EmitOptions {
   readonly grease?: Rng;
 }
 
+/** Written and copied within one call. */
+const scratch = new Uint8Array(MAX_PARAMETERS_LENGTH);
+
 /** Writes the parameters, omitting those that are absent or have their default value. */
 export function emitTransportParameters(
   parameters: Partial<TransportParameters>,
   { grease }: EmitOptions = {},
 ): Uint8Array {
-  const writer = new Writer(new Uint8Array(MAX_PARAMETERS_LENGTH));
+  const writer = new Writer(scratch);
   for (const row of PARAMETERS) {
     const value = parameters[row.name];
     if (value === undefined || value === row.default) continue;
-    const bytes = emitValue(row, value);
     writer.varint(row.id);
-    writer.varint(bytes.length);
-    writer.write(bytes);
+    emitValue(writer, row, value);
   }
   if (grease !== undefined) emitReserved(writer, grease);
   return writer.written().slice();
 }
 
 /** `value` has the type of the row's property in `TransportParameters`; the table's test ensures that they match. */
-function emitValue(row: ParameterRow, value: unknown): Uint8Array {
+function emitValue(writer: Writer, row: ParameterRow, value: unknown): void {
   switch (row.type) {
     case "integer":
-      return integer(value as number);
+      emitInteger(writer, value as number);
+      break;
     case "millis":
-      return integer(Math.ceil(toMillis(value as Micros)));
+      emitInteger(writer, Math.ceil(toMillis(value as Micros)));
+      break;
     case "micros":
-      return integer(value as Micros);
+      emitInteger(writer, value as Micros);
+      break;
     case "connection-id":
     case "reset-token":
-      return value as Uint8Array;
+      emitBytes(writer, value as Uint8Array);
+      break;
     case "flag":
-      return new Uint8Array(0);
+      writer.varint(0);
+      break;
     case "preferred-address":
-      return preferredAddress(value as PreferredAddress);
+      emitBytes(writer, preferredAddress(value as PreferredAddress));
+      break;
     case "versions":
-      return versions(value as VersionInformation);
+      emitBytes(writer, versions(value as VersionInformation));
+      break;
   }
 }
 
-function integer(value: number): Uint8Array {
-  const writer = new Writer(new Uint8Array(varintLength(value)));
+function emitInteger(writer: Writer, value: number): void {
+  writer.varint(varintLength(value));
   writer.varint(value);
-  return writer.bytes;
+}
+
+function emitBytes(writer: Writer, bytes: Uint8Array): void {
+  writer.varint(bytes.length);
+  writer.write(bytes);
 }
 
 const port = (value: number): Uint8Array => Uint8Array.of(value >>> 8, value);
@@ -89,6 +101,5 @@ function versions({ chosen, available }: VersionInformation): Uint8Array {
 function emitReserved(writer: Writer, rng: Rng): void {
   const value = randomBytes(rng, rng.uint32() % 17);
   writer.varint(31 * rng.uint32() + 27);
-  writer.varint(value.length);
-  writer.write(value);
+  emitBytes(writer, value);
 }

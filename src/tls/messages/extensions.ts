@@ -4,7 +4,6 @@
  */
 
 import type { Reader } from "../../wire/reader.ts";
-import { concat } from "../../wire/text.ts";
 import { alertError } from "../alerts.ts";
 import { formatCodePoint } from "../code-points.ts";
 import {
@@ -25,7 +24,7 @@ import {
   uint32Value,
   versionList,
 } from "./extension-codecs.ts";
-import { expectEnd, readVector16, uint16, vector16 } from "./presentation.ts";
+import { expectEnd, readVector16, typedVector16, vector16 } from "./presentation.ts";
 
 /** Messages with extensions, abbreviated as in the table of RFC 8446 §4.2. */
 export type Place = "CH" | "SH" | "HRR" | "EE" | "CR" | "CT" | "NST";
@@ -128,12 +127,12 @@ export function parseExtensions<P extends Place>(reader: Reader, place: P): Exte
 
 /** Writes unknown extensions first, then the others in registry order. */
 export function emitExtensions<P extends Place>(extensions: Extensions<P>, place: P): Uint8Array {
-  const parts = (extensions.unknown ?? []).map(({ type, data }) => concat(uint16(type), vector16(data)));
+  const parts = (extensions.unknown ?? []).map(({ type, data }) => typedVector16(type, data));
   const values: Readonly<Record<string, unknown>> = extensions;
   for (const name of NAMES) {
     const value = values[name];
     if (value === undefined) continue;
-    parts.push(concat(uint16(EXTENSIONS[name].type), vector16(codecAt(name, place)!.emit(value))));
+    parts.push(typedVector16(EXTENSIONS[name].type, codecAt(name, place)!.emit(value)));
   }
   return vector16(...parts);
 }

@@ -2,9 +2,8 @@
 
 import { WireError } from "../../base/errors.ts";
 import { Reader } from "../../wire/reader.ts";
-import { concat } from "../../wire/text.ts";
 import { alertError } from "../alerts.ts";
-import { expectEnd, uint8, vector24 } from "./presentation.ts";
+import { expectEnd, typedVector24 } from "./presentation.ts";
 
 /** RFC 8446 §B.3 */
 export const MESSAGE_TYPES = {
@@ -23,6 +22,10 @@ export const MESSAGE_TYPES = {
 } as const;
 export type MessageName = keyof typeof MESSAGE_TYPES;
 
+const NAME_BY_TYPE: ReadonlyMap<number, MessageName> = new Map(
+  Object.entries(MESSAGE_TYPES).map(([name, type]) => [type, name as MessageName]),
+);
+
 export const MESSAGE_HEADER_LENGTH = 4;
 
 /** One whole message as received, including its header, as the transcript hashes it. */
@@ -34,11 +37,7 @@ export interface HandshakeMessage {
 
 /** Takes ownership of `bytes`, which must be exactly one message. */
 export function handshakeMessage(bytes: Uint8Array): HandshakeMessage {
-  const type = bytes[0]!;
-  for (const name in MESSAGE_TYPES) {
-    if (MESSAGE_TYPES[name as MessageName] === type) return { name: name as MessageName, bytes };
-  }
-  return { name: undefined, bytes };
+  return { name: NAME_BY_TYPE.get(bytes[0]!), bytes };
 }
 
 /** For display: the message's name or its number. */
@@ -46,7 +45,7 @@ export const describeMessage = (message: HandshakeMessage): string =>
   message.name ?? `handshake message ${message.bytes[0]}`;
 
 export const emitMessage = (name: MessageName, ...body: readonly Uint8Array[]): Uint8Array =>
-  concat(uint8(MESSAGE_TYPES[name]), vector24(...body));
+  typedVector24(MESSAGE_TYPES[name], ...body);
 
 /** Parses a message's body with `parse`; a malformed body is a decode_error (RFC 8446 §6.2). */
 export function parseBody<T>(message: HandshakeMessage, parse: (body: Reader) => T): T {

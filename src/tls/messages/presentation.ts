@@ -5,24 +5,37 @@
 
 import { WireError } from "../../base/errors.ts";
 import type { Reader } from "../../wire/reader.ts";
-import { concat } from "../../wire/text.ts";
 
 export const uint8 = (value: number): Uint8Array => Uint8Array.of(value);
 export const uint16 = (value: number): Uint8Array => Uint8Array.of(value >>> 8, value);
-const uint24 = (value: number): Uint8Array => Uint8Array.of(value >>> 16, value >>> 8, value);
 export const uint32 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 
 /** `opaque x<0..2^8-1>`; longer contents are a bug of the caller. */
-export const vector8 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(uint8, 0xff, parts);
+export const vector8 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(0, 0, 1, parts);
 /** `opaque x<0..2^16-1>` */
-export const vector16 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(uint16, 0xffff, parts);
+export const vector16 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(0, 0, 2, parts);
 /** `opaque x<0..2^24-1>` */
-export const vector24 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(uint24, 0xffffff, parts);
+export const vector24 = (...parts: readonly Uint8Array[]): Uint8Array => prefixed(0, 0, 3, parts);
+/** A one-byte type, then `opaque x<0..2^24-1>`: a handshake message. */
+export const typedVector24 = (type: number, ...parts: readonly Uint8Array[]): Uint8Array => prefixed(1, type, 3, parts);
+/** A two-byte type, then `opaque x<0..2^16-1>`: an extension. */
+export const typedVector16 = (type: number, ...parts: readonly Uint8Array[]): Uint8Array => prefixed(2, type, 2, parts);
 
-function prefixed(prefix: (length: number) => Uint8Array, limit: number, parts: readonly Uint8Array[]): Uint8Array {
-  const contents = concat(...parts);
-  if (contents.length > limit) throw new RangeError(`${contents.length} bytes in a vector of at most ${limit}`);
-  return concat(prefix(contents.length), contents);
+/** A type and the length of the parts, each as an integer of so many bytes, then the parts. */
+function prefixed(typeSize: number, type: number, size: number, parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const limit = 2 ** (8 * size) - 1;
+  if (length > limit) throw new RangeError(`${length} bytes in a vector of at most ${limit}`);
+  const bytes = new Uint8Array(typeSize + size + length);
+  for (let i = 0; i < typeSize; i += 1) bytes[i] = type >>> (8 * (typeSize - 1 - i));
+  for (let i = 0; i < size; i += 1) bytes[typeSize + i] = length >>> (8 * (size - 1 - i));
+  let at = typeSize + size;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /** The contents of a vector with an 8-bit length of `min` to `max` bytes. */

@@ -80,7 +80,7 @@ export class ScriptedServer {
     yield this.#send(EncryptionLevel.initial, emitServerHello(script.serverHello?.(serverHello) ?? serverHello));
 
     const schedule = new KeySchedule(engine, hash);
-    const secret = schedule.handshakeSecret(schedule.earlySecret(), answer.secret);
+    const secret = schedule.handshakeSecret(undefined, answer.secret);
     const traffic = schedule.handshakeTraffic(secret, this.#transcript.digest());
     this.#schedule = schedule;
     this.#traffic = traffic;
