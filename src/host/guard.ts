@@ -113,6 +113,8 @@ export const ENTRIES = [
   "file open",
   "file content",
   "file part",
+  "file turn",
+  "file engine",
   "proxy pump",
   "proxy dialled",
   "proxy timeout",

@@ -1,12 +1,15 @@
 /** Buffers for reading files, reused once the transport has released them. */
 
-/** The read size of a long transfer: fewer, larger reads cost less per byte. */
+/** The size of reads from the disk in a long transfer: fewer, larger ones cost less per byte. */
 export const LARGE_CHUNK = 256 * 1024;
-/** The size of the first reads, so that a thousand concurrent small or slow transfers need little memory. */
+/**
+ * The size of reads from the page cache, and of the first ones, so that a thousand concurrent small or slow transfers
+ * need little memory.
+ */
 export const SMALL_CHUNK = 64 * 1024;
 
-/** The maximum number of free buffers per size: 2 and 8 MiB. */
-const MAX_FREE = 32;
+/** The maximum number of bytes in free buffers per size: what one connection has in flight at most. */
+const MAX_FREE_BYTES = 8 * 1024 * 1024;
 
 const free = new Map<number, ArrayBufferLike[]>([
   [SMALL_CHUNK, []],
@@ -27,6 +30,7 @@ export function takeChunk(size: typeof SMALL_CHUNK | typeof LARGE_CHUNK): Uint8A
 /** Returns a buffer, or the written part of it, to the pool. */
 export function releaseChunk(chunk: Uint8Array): void {
   chunkCounts.inUse -= 1;
-  const buffers = free.get(chunk.buffer.byteLength);
-  if (buffers !== undefined && buffers.length < MAX_FREE) buffers.push(chunk.buffer);
+  const size = chunk.buffer.byteLength;
+  const buffers = free.get(size);
+  if (buffers !== undefined && buffers.length * size < MAX_FREE_BYTES) buffers.push(chunk.buffer);
 }

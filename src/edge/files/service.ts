@@ -2,6 +2,8 @@
 import { accessSync, constants, readFile, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Budget, processBudget } from "../../host/budget.ts";
+import type { EngineChoice } from "../../host/engine/choice.ts";
+import { EnginePageCache } from "../../host/files/engine-page-cache.ts";
 import { describeFault, type Fault, guard } from "../../host/guard.ts";
 import type { ServerExchange } from "../../host/http/exchange.ts";
 import { ServeError } from "../../host/listen/errors.ts";
@@ -25,6 +27,8 @@ export interface FilesOptions {
   readonly spa?: boolean | undefined;
   /** Serves a page of links for a folder without index.html. */
   readonly listing?: boolean | undefined;
+  /** What reads large files: the fast engine where it works, or "portable". "auto", the default, leaves it to NAGARE_ENGINE. */
+  readonly engine?: Exclude<EngineChoice, "fast"> | undefined;
   /** Receives a line about each file that cannot be read. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -43,6 +47,7 @@ export class FileService {
   readonly #refused = new Set<string>();
   readonly #contents = new ContentCache();
   readonly #budget: Budget;
+  readonly #pageCache: EnginePageCache;
 
   constructor(directory: string, options: FilesOptions = {}, budget: Budget = processBudget()) {
     this.#budget = budget;
@@ -61,6 +66,7 @@ export class FileService {
     this.#options = options;
     this.#cacheControl = options.cacheControl ?? "no-cache";
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
+    this.#pageCache = new EnginePageCache(options.engine, (fault) => this.#log(describeFault(fault)));
     this.#tree = { root, onRefused: (path, why) => this.#reportRefused(path, why) };
   }
 
@@ -189,7 +195,7 @@ export class FileService {
       } else {
         exchange.respond(plan.status, plan.fields);
         keepsOpen = true;
-        new FileTransfer(exchange, opened, parts, (error, fault) => {
+        new FileTransfer(exchange, opened, parts, this.#pageCache, (error, fault) => {
           if (fault === undefined) this.#fail(exchange, error);
           else this.#handleFault(exchange, fault);
         });

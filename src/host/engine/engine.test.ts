@@ -3,6 +3,7 @@
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { ForeignFunctions } from "../../base/foreign.ts";
 import { intercepted } from "../../base/testing/intercepted.ts";
+import { noPageCache } from "../files/page-cache.ts";
 import { type EngineChoice, EngineError, engineChoice } from "./choice.ts";
 import { loadCrypto } from "./crypto.ts";
 import { chooseEngine, describeEngine, type Engine, loadFast } from "./engine.ts";
@@ -40,6 +41,7 @@ describe("the choice", () => {
   test("the portable engine can always be had", async () => {
     const engine = await chooseEngine("portable");
     expect([engine.name, engine.udp.name, engine.crypto.name]).toEqual(["portable", "portable", "portable"]);
+    expect(engine.pageCache).toBe(noPageCache);
     expect(describeEngine(engine)).toBe("portable engine, as demanded: node:dgram and node:crypto");
   });
 
@@ -136,25 +138,35 @@ describe("koffi", () => {
     });
   });
 
-  hasFast("without OpenSSL's functions in the node binary still gives fast sockets", async () => {
-    vi.stubEnv("NAGARE_CRYPTO", undefined);
+  /** Foreign functions without those of this prefix. */
+  const without = (prefix: string): ForeignFunctions => {
     const real = koffi as ForeignFunctions;
-    const without: ForeignFunctions = {
+    return {
       ...real,
       load: (path) => {
         const library = real.load(path);
         return {
           func: (name, ...rest) => {
-            if (name.startsWith("EVP_")) throw new Error(`Cannot find symbol '${name}' in shared library`);
+            if (name.startsWith(prefix)) throw new Error(`Cannot find symbol '${name}' in shared library`);
             return library.func(name, ...rest);
           },
         };
       },
     };
-    const engine = (await loadFast(async () => without)) as Engine;
+  };
+
+  hasFast("without OpenSSL's functions in the node binary still gives fast sockets", async () => {
+    vi.stubEnv("NAGARE_CRYPTO", undefined);
+    const engine = (await loadFast(async () => without("EVP_"))) as Engine;
     expect([engine.udp.name, engine.crypto.name]).toEqual(["fast", "portable"]);
     expect(engine.cryptoProblem).toBe("Cannot find symbol 'EVP_CIPHER_fetch' in shared library");
     expect(describeEngine(engine)).toContain("packets protected by portable");
+  });
+
+  hasFast("with an older C library, without preadv2, still gives fast sockets", async () => {
+    const engine = (await loadFast(async () => without("preadv2"))) as Engine;
+    expect(engine.udp.name).toBe("fast");
+    expect(engine.pageCache).toBe(noPageCache);
   });
 });
 

@@ -1,10 +1,12 @@
 /**
- * Chooses this process's engine: what opens UDP sockets and protects packets. The fast one is used if everything it
- * needs works here, which is found out once, by probes with known answers. Otherwise the portable one takes its place.
+ * Chooses this process's engine: what opens UDP sockets, protects packets, and reads cached files. The fast one is used
+ * if everything it needs works here, which is found out once, by probes with known answers. Otherwise the portable one
+ * takes its place.
  */
 
 import type { ForeignFunctions } from "../../base/foreign.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
+import { noPageCache, type PageCache } from "../files/page-cache.ts";
 import { portableUdp } from "../udp/portable-engine.ts";
 import type { UdpCapabilities, UdpEngine } from "../udp/udp-socket.ts";
 import { type EngineChoice, EngineError, engineChoice } from "./choice.ts";
@@ -15,6 +17,7 @@ export interface Engine {
   readonly name: "portable" | "fast";
   readonly udp: UdpEngine;
   readonly crypto: CryptoEngine;
+  readonly pageCache: PageCache;
   /** Why the fast engine protects packets with node:crypto; undefined unless it does. */
   readonly cryptoProblem?: string;
   /** For display: the version of koffi. */
@@ -36,7 +39,7 @@ export async function chooseEngine(option?: EngineChoice): Promise<Engine> {
 
 async function portableEngine(fallback: Unavailable | undefined): Promise<Engine> {
   const crypto = (await demandedCrypto()) ?? (await loadCrypto("portable"));
-  return { name: "portable", udp: portableUdp, crypto, koffi: undefined, fallback };
+  return { name: "portable", udp: portableUdp, crypto, pageCache: noPageCache, koffi: undefined, fallback };
 }
 
 /** The crypto engine of this process, for programs that open no sockets. */
@@ -68,7 +71,18 @@ async function probe(koffi: ForeignFunctions): Promise<Engine> {
   const { createFastUdp } = await import("../udp/fast/engine.ts");
   const udp = createFastUdp(koffi);
   const crypto = await fastCrypto(koffi);
-  return { name: "fast", udp, ...crypto, koffi: koffi.version, fallback: undefined };
+  const pageCache = await fastPageCache(koffi);
+  return { name: "fast", udp, ...crypto, pageCache, koffi: koffi.version, fallback: undefined };
+}
+
+/** A C library without the call still has fast sockets. */
+async function fastPageCache(koffi: ForeignFunctions): Promise<PageCache> {
+  const { createKernelPageCache } = await import("../files/kernel-page-cache.ts");
+  try {
+    return createKernelPageCache(koffi);
+  } catch {
+    return noPageCache;
+  }
 }
 
 /** A node binary without OpenSSL's functions, such as Electron's, still has fast sockets. */
