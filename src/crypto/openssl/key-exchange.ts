@@ -28,6 +28,7 @@ export class OpensslX25519 {
   readonly #beginDerive: (...values: number[]) => number;
   readonly #setPeer: (...values: number[]) => number;
   readonly #derive: (...values: number[]) => number;
+  readonly #clearErrors: (...values: number[]) => number;
   readonly #forgotten = new FinalizationRegistry<number>((key) => void this.#freeKey(key));
 
   /** Throws if a function is missing. */
@@ -44,6 +45,7 @@ export class OpensslX25519 {
     this.#beginDerive = process.func("EVP_PKEY_derive_init", "int", [POINTER]);
     this.#setPeer = process.func("EVP_PKEY_derive_set_peer", "int", [POINTER, POINTER]);
     this.#derive = process.func("EVP_PKEY_derive", "int", [POINTER, POINTER, POINTER]);
+    this.#clearErrors = process.func("ERR_clear_error", "void", []);
   }
 
   keyPair(scalar: Uint8Array): CurveKeyPair {
@@ -72,8 +74,13 @@ export class OpensslX25519 {
     const peer = this.#newKey(this.#newPublic, peerPublicKey);
     const context = this.#newContext(key, 0);
     try {
-      if (this.#beginDerive(context) !== 1 || this.#setPeer(context, peer) !== 1) return undefined;
-      return this.#result((size, output) => this.#derive(context, output, size));
+      if (this.#beginDerive(context) === 1 && this.#setPeer(context, peer) === 1) {
+        const secret = this.#result((size, output) => this.#derive(context, output, size));
+        if (secret !== undefined) return secret;
+      }
+      // Otherwise node:crypto would take the error in this thread's queue for one of its next call.
+      this.#clearErrors();
+      return undefined;
     } finally {
       this.#freeContext(context);
       this.#freeKey(peer);

@@ -182,4 +182,20 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
     expect(keys.size).toBe(0);
     expect(() => pair.deriveShared(client.publicKey)).toThrow("freed");
   });
+
+  test.each([...AEADS, "x25519" as const])(
+    "a failure with %s leaves no error for the next call of node:crypto",
+    (name) => {
+      const engine = createOpensslEngine(ffi);
+      const peek = ffi.load(null).func("ERR_peek_error", "uint64", []);
+      if (name === "x25519") {
+        expect(engine.answerShare(name, new Uint8Array(32), new SeededRng(2))).toBeUndefined();
+      } else {
+        const forged = batchOf([packet]);
+        keysOf(engine, name).packetKey.open(forged, 0, 0);
+        expect(forged.ok[0]).toBe(0);
+      }
+      expect(Number(peek())).toBe(0);
+    },
+  );
 });
