@@ -113,6 +113,7 @@ export const ENTRIES = [
   "file open",
   "file content",
   "file part",
+  "file turn",
   "proxy pump",
   "proxy dialled",
   "proxy timeout",

@@ -231,6 +231,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "file open": at(h2),
   "file content": at(h2),
   "file part": at(h2),
+  "file turn": at(h2),
   "proxy pump": at(() => viaProxy("/hello")),
   "proxy dialled": at(() => viaProxy("/hello")),
   "proxy timeout": at(async () => {
