@@ -114,6 +114,7 @@ export const ENTRIES = [
   "file content",
   "file part",
   "file turn",
+  "file answers",
   "file engine",
   "proxy pump",
   "proxy dialled",
