@@ -70,7 +70,8 @@ async function download(open: (typeof VERSIONS)[number][1]): Promise<number> {
 
 test.for(VERSIONS)("a cached file over %s is read on the main thread", async ([_version, open], { skip }) => {
   if (!(await isPossible())) skip("needs the fast engine, and a filesystem with RWF_NOWAIT");
-  expect(await download(open)).toBeLessThan(10);
+  // A few are left where the bytes per turn are used up.
+  expect(await download(open)).toBeLessThan(32);
 });
 
 test.each(VERSIONS)("with the portable engine, a file over %s is read asynchronously", async (_version, open) => {
