@@ -8,13 +8,13 @@ import { sha256Of } from "../interop/digest.ts";
 import { debianProgram } from "../interop/install/debian.ts";
 import { trixieCommand } from "../interop/install/trixie.ts";
 import { type HandshakeMode, LoadProgram } from "./load-program.ts";
-import type { LoadDone, LoadOrder } from "./messages.ts";
+import type { DatapathOrder, LoadDone, LoadOrder } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
 import { cpuOf, cpuOfEndedChildren, memoryOf } from "./proc.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** "before" is our client from another checkout. */
-export type ClientName = "ours" | "before" | "gtlsclient" | "gtlsclient-new" | "quinn" | "curl" | "h2load";
+export type ClientName = "ours" | "before" | "gtlsclient" | "gtlsclient-new" | "quinn" | "datapath" | "curl" | "h2load";
 
 export interface Load {
   readonly port: number;
@@ -27,6 +27,8 @@ export interface Load {
   readonly connections?: number;
   /** Only "quinn": a new connection for each request, with what this says of an earlier session. */
   readonly handshake?: HandshakeMode;
+  /** Only "datapath": the size of each datagram. */
+  readonly datagramSize?: number;
   /** Posts this file of the site to `path`. */
   readonly upload?: string;
 }
@@ -37,11 +39,13 @@ export interface LoadCost {
   readonly seconds: number;
   /** Peak resident memory in bytes. */
   readonly peak: number;
+  /** The mean size of the datagrams that arrived, if the client tells. */
+  readonly datagramSize?: number | undefined;
 }
 
 export interface LoadClient extends AsyncDisposable {
   /** Runs once before the measurements: warms everything up, and checks the content if the client can save it. */
-  warmUp(load: Load): Promise<void>;
+  warmUp(load: Load): Promise<LoadCost | undefined>;
   run(load: Load): Promise<LoadCost>;
 }
 
@@ -70,6 +74,8 @@ export async function createLoadClient(
       return gtlsClient(await trixieCommand("usr/bin/gtlsclient", log), scratch);
     case "quinn":
       return new QuinnClient(scratch, log);
+    case "datapath":
+      return DatapathClient.start();
     case "curl": {
       const curl = await trixieCommand("usr/bin/curl", log);
       const options = (load: Load): string[] => [
@@ -115,16 +121,17 @@ const programClient = (
 ): LoadClient => ({
   async warmUp(load) {
     await new Child(command(load)).succeeded();
-    if (download === undefined) return;
+    if (download === undefined) return undefined;
     await new Child(download(load)).succeeded();
     const file = join(scratch.directory, basename(load.path));
     if (load.upload !== undefined) {
       const answer = await readFile(file, "latin1");
       if (answer !== `${load.bytes}`) throw new Error(`of ${load.bytes} bytes the server got ${answer}`);
-      return;
+      return undefined;
     }
     const digest = await sha256Of(file);
     if (digest !== scratch.site.sha256.get(load.path)) throw new Error(`${load.path} arrived with different content`);
+    return undefined;
   },
   async run(load) {
     const cpuBefore = cpuOfEndedChildren();
@@ -159,10 +166,10 @@ class QuinnClient implements LoadClient {
     this.#log = log;
   }
 
-  async warmUp(load: Load): Promise<void> {
+  async warmUp(load: Load): Promise<LoadCost> {
     this.#program ??= await LoadProgram.start(load.port, this.#scratch.identity, this.#log);
     if (load.handshake === undefined) await this.#program.connect(load.connections ?? 1);
-    await this.run(load);
+    return this.run(load);
   }
 
   async run({ requests, concurrency, path, bytes, handshake }: Load): Promise<LoadCost> {
@@ -201,8 +208,8 @@ class OwnLoadClient implements LoadClient {
     return new OwnLoadClient(process, scratch.identity.ca);
   }
 
-  async warmUp(load: Load): Promise<void> {
-    await this.run(load);
+  warmUp(load: Load): Promise<LoadCost> {
+    return this.run(load);
   }
 
   async run(load: Load): Promise<LoadCost> {
@@ -217,7 +224,43 @@ class OwnLoadClient implements LoadClient {
     const done = await this.#process.request<LoadDone>(order);
     if (done.error !== undefined) throw new Error(`our client: ${done.error}`);
     if (done.bytes !== load.bytes) throw new Error(`our client received ${done.bytes} bytes instead of ${load.bytes}`);
-    return { cpu: cpuOf(pid) - before, seconds: done.milliseconds / 1000, peak: memoryOf(pid).peak };
+    const { milliseconds, datagramSize } = done;
+    return { cpu: cpuOf(pid) - before, seconds: milliseconds / 1000, peak: memoryOf(pid).peak, datagramSize };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#process[Symbol.asyncDispose]();
+  }
+}
+
+/** Datagrams that fit into Ethernet's MTU, unless a connection is known to have larger ones. */
+const USUAL_DATAGRAM = 1_452;
+
+/** The receiver of the raw data path. */
+class DatapathClient implements LoadClient {
+  readonly #process: OwnProcess;
+
+  private constructor(process: OwnProcess) {
+    this.#process = process;
+  }
+
+  static async start(): Promise<DatapathClient> {
+    const process = new OwnProcess("datapath-receiver");
+    await process.next();
+    return new DatapathClient(process);
+  }
+
+  warmUp(load: Load): Promise<LoadCost> {
+    return this.run(load);
+  }
+
+  async run({ port, bytes, datagramSize = USUAL_DATAGRAM }: Load): Promise<LoadCost> {
+    const { pid } = this.#process;
+    const before = cpuOf(pid);
+    const order: DatapathOrder = { port, bytes, size: Math.round(datagramSize) };
+    const { error, milliseconds } = await this.#process.request<LoadDone>(order);
+    if (error !== undefined) throw new Error(`the raw data path: ${error}`);
+    return { cpu: cpuOf(pid) - before, seconds: milliseconds / 1000, peak: memoryOf(pid).peak };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -62,7 +62,16 @@ export interface LoadDone {
   readonly bytes: number;
   /** Milliseconds, including the handshake. */
   readonly milliseconds: number;
+  /** The mean size of the datagrams that arrived on the last connection. */
+  readonly datagramSize?: number;
   readonly error?: string;
+}
+
+export interface DatapathOrder {
+  readonly port: number;
+  readonly bytes: number;
+  /** Of each datagram. */
+  readonly size: number;
 }
 
 export interface SteadyOrder {

@@ -18,7 +18,7 @@ import type { Scratch } from "./scratch.ts";
 
 /**
  * "ours" and "before" are `nagare serve`, the latter of another checkout. "ours, NewReno" and "ours, BBR" are processes
- * of the benchmarks.
+ * of the benchmarks; "datapath" sends the packets of the raw data path.
  */
 export type ServerName =
   | "ours"
@@ -27,6 +27,7 @@ export type ServerName =
   | "ours, NewReno"
   | "ours, BBR"
   | "node:http2"
+  | "datapath"
   | keyof typeof PEERS;
 
 /** Files of a folder; or a handler that answers `/memory/N` with N bytes, and a POST with the number of its bytes. */
@@ -68,6 +69,11 @@ export async function startServer(
       return startOwn("own-server", scratch, { congestionControl: "newreno" });
     case "ours, BBR":
       return startOwn("own-server", scratch, { congestionControl: "bbr" });
+    case "datapath": {
+      const child = new OwnProcess("datapath-sender");
+      const { port } = await child.next<ServerReady>();
+      return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+    }
     case "node:http2":
       return startOwn("http2-server", scratch);
     default:

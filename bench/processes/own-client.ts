@@ -22,7 +22,9 @@ async function load(order: LoadOrder): Promise<LoadDone> {
     }
   };
   await Promise.all(Array.from({ length: order.concurrency }, worker));
-  return { bytes, milliseconds: performance.now() - started };
+  const milliseconds = performance.now() - started;
+  const { bytesReceived = 0, packetsReceived = 0 } = clients.at(-1)?.connections()[0]?.stats ?? {};
+  return { bytes, milliseconds, ...(packetsReceived > 0 ? { datagramSize: bytesReceived / packetsReceived } : {}) };
 }
 
 process.on("message", (order: LoadOrder) => {
