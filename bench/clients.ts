@@ -10,6 +10,7 @@ import { trixieCommand } from "../interop/install/trixie.ts";
 import { type HandshakeMode, LoadProgram } from "./load-program.ts";
 import type { DatapathOrder, LoadDone, LoadOrder } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
+import type { Place } from "./place.ts";
 import { cpuOf, cpuOfEndedChildren, memoryOf } from "./proc.ts";
 import type { Scratch } from "./scratch.ts";
 
@@ -75,13 +76,14 @@ export async function createLoadClient(
     case "quinn":
       return new QuinnClient(scratch, log);
     case "datapath":
-      return DatapathClient.start();
+      return DatapathClient.start(scratch.place);
     case "curl": {
       const curl = await trixieCommand("usr/bin/curl", log);
       const options = (load: Load): string[] => [
+        ...scratch.place.exec,
         ...curl,
         ...["--silent", "--show-error", "--fail", "--http2", "--cacert", scratch.identity.caFile],
-        ...["--resolve", `${HOST}:${load.port}:127.0.0.1`, "--output"],
+        ...["--resolve", `${HOST}:${load.port}:${scratch.place.host}`, "--output"],
       ];
       return programClient(
         (load) => [...options(load), "/dev/null", url(load)],
@@ -92,8 +94,14 @@ export async function createLoadClient(
     case "h2load": {
       const path = await debianProgram("h2load", "nghttp2-client", log);
       const command = (load: Load): string[] => [
+        ...scratch.place.exec,
         path,
-        ...[`-n${load.requests}`, "-c1", `-m${load.concurrency}`, `https://127.0.0.1:${load.port}${load.path}`],
+        ...[
+          `-n${load.requests}`,
+          "-c1",
+          `-m${load.concurrency}`,
+          `https://${scratch.place.host}:${load.port}${load.path}`,
+        ],
       ];
       return programClient(command, undefined, scratch);
     }
@@ -102,9 +110,17 @@ export async function createLoadClient(
 
 function gtlsClient(program: readonly string[], scratch: Scratch): LoadClient {
   const command = (load: Load, ...options: string[]): string[] => [
-    ...[...program, "--quiet", "--exit-on-all-streams-close", "--timeout=60s", `--sni=${HOST}`, ...options],
+    ...[
+      ...scratch.place.exec,
+      ...program,
+      "--quiet",
+      "--exit-on-all-streams-close",
+      "--timeout=60s",
+      `--sni=${HOST}`,
+      ...options,
+    ],
     ...(load.upload === undefined ? [] : ["--http-method=POST", `--data=${join(scratch.site.directory, load.upload)}`]),
-    ...["127.0.0.1", `${load.port}`, url(load)],
+    ...[scratch.place.host, `${load.port}`, url(load)],
   ];
   return programClient(
     (load) => command(load, `--nstreams=${load.requests}`),
@@ -167,7 +183,7 @@ class QuinnClient implements LoadClient {
   }
 
   async warmUp(load: Load): Promise<LoadCost> {
-    this.#program ??= await LoadProgram.start(load.port, this.#scratch.identity, this.#log);
+    this.#program ??= await LoadProgram.start(load.port, this.#scratch, this.#log);
     if (load.handshake === undefined) await this.#program.connect(load.connections ?? 1);
     return this.run(load);
   }
@@ -195,17 +211,17 @@ class QuinnClient implements LoadClient {
 /** Our client keeps running between rounds, with a new connection for each; its CPU time covers the round. */
 class OwnLoadClient implements LoadClient {
   readonly #process: OwnProcess;
-  readonly #ca: string;
+  readonly #scratch: Scratch;
 
-  private constructor(process: OwnProcess, ca: string) {
+  private constructor(process: OwnProcess, scratch: Scratch) {
     this.#process = process;
-    this.#ca = ca;
+    this.#scratch = scratch;
   }
 
   static async start(scratch: Scratch, checkout?: string): Promise<OwnLoadClient> {
-    const process = new OwnProcess("own-client", { checkout });
+    const process = new OwnProcess("own-client", { checkout, exec: scratch.place.exec });
     await process.next();
-    return new OwnLoadClient(process, scratch.identity.ca);
+    return new OwnLoadClient(process, scratch);
   }
 
   warmUp(load: Load): Promise<LoadCost> {
@@ -216,7 +232,8 @@ class OwnLoadClient implements LoadClient {
     const { pid } = this.#process;
     const order: LoadOrder = {
       url: `https://${HOST}:${load.port}${load.path}`,
-      ca: this.#ca,
+      host: this.#scratch.place.host,
+      ca: this.#scratch.identity.ca,
       requests: load.requests,
       concurrency: load.concurrency,
     };
@@ -239,15 +256,17 @@ const USUAL_DATAGRAM = 1_452;
 /** The receiver of the raw data path. */
 class DatapathClient implements LoadClient {
   readonly #process: OwnProcess;
+  readonly #host: string;
 
-  private constructor(process: OwnProcess) {
+  private constructor(process: OwnProcess, host: string) {
     this.#process = process;
+    this.#host = host;
   }
 
-  static async start(): Promise<DatapathClient> {
-    const process = new OwnProcess("datapath-receiver");
+  static async start({ host, exec }: Place): Promise<DatapathClient> {
+    const process = new OwnProcess("datapath-receiver", { exec });
     await process.next();
-    return new DatapathClient(process);
+    return new DatapathClient(process, host);
   }
 
   warmUp(load: Load): Promise<LoadCost> {
@@ -257,7 +276,7 @@ class DatapathClient implements LoadClient {
   async run({ port, bytes, datagramSize = USUAL_DATAGRAM }: Load): Promise<LoadCost> {
     const { pid } = this.#process;
     const before = cpuOf(pid);
-    const order: DatapathOrder = { port, bytes, size: Math.round(datagramSize) };
+    const order: DatapathOrder = { host: this.#host, port, bytes, size: Math.round(datagramSize) };
     const { error, milliseconds } = await this.#process.request<LoadDone>(order);
     if (error !== undefined) throw new Error(`the raw data path: ${error}`);
     return { cpu: cpuOf(pid) - before, seconds: milliseconds / 1000, peak: memoryOf(pid).peak };

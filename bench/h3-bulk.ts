@@ -4,6 +4,7 @@ import { compare } from "./against.ts";
 import type { Bench } from "./bench.ts";
 import { type Comparison, compareAll } from "./comparisons.ts";
 import { type PairSpec, pairName } from "./pairs.ts";
+import { placeOf } from "./place.ts";
 import { createScratch } from "./scratch.ts";
 import { rounded } from "./statistics.ts";
 
@@ -63,7 +64,7 @@ function comparisons(path: string, bytes: number): readonly Comparison[] {
 
 export const h3Bulk: Bench = async (options) => {
   const { rounds = ROUNDS, size = SIZE, against, log } = options;
-  using scratch = createScratch(size * MB);
+  using scratch = createScratch(size * MB, placeOf(options));
   const path = scratch.site.bulk;
   if (against !== undefined) {
     const load = { path, requests: 1, concurrency: 1, bytes: size * MB };

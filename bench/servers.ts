@@ -11,7 +11,7 @@ import { quicGo } from "../interop/peers/quic-go.ts";
 import { quinn } from "../interop/peers/quinn.ts";
 import { s2nQuic } from "../interop/peers/s2n-quic.ts";
 import type { CongestionControl } from "../src/congestion/index.ts";
-import type { ServerOrder, ServerReady } from "./messages.ts";
+import type { DatapathServerOrder, ServerOrder, ServerReady } from "./messages.ts";
 import { OwnProcess, type OwnProcessOptions } from "./own-process.ts";
 import { nagareServe } from "./own-serve.ts";
 import type { Scratch } from "./scratch.ts";
@@ -56,7 +56,8 @@ export async function startServer(
 ): Promise<StartedServer> {
   const ours = async (checkout?: string, env?: Readonly<Record<string, string>>): Promise<StartedServer> => {
     const target = content === "files" ? scratch.site.directory : MODULE;
-    return nagareServe({ target, identity: scratch.identity, checkout, ...(env === undefined ? {} : { env }) });
+    const { identity, place } = scratch;
+    return nagareServe({ target, identity, host: place.host, checkout, ...(env === undefined ? {} : { env }) });
   };
   switch (name) {
     case "ours":
@@ -71,7 +72,7 @@ export async function startServer(
       return startOwn("own-server", scratch, { congestionControl: "bbr" });
     case "datapath": {
       const child = new OwnProcess("datapath-sender");
-      const { port } = await child.next<ServerReady>();
+      const { port } = await child.request<ServerReady>({ host: scratch.place.host } satisfies DatapathServerOrder);
       return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
     }
     case "node:http2":
@@ -90,14 +91,14 @@ export interface StartedServer extends RunningServer {
 
 export interface OwnServerOptions extends OwnProcessOptions {
   readonly congestionControl?: CongestionControl;
-  /** The address to listen on; loopback by default. */
+  /** The address to listen on; that of the place by default. */
   readonly host?: string;
 }
 
 export async function startOwn(
   name: "own-server" | "http2-server",
-  { identity, site }: Scratch,
-  { congestionControl, host, ...options }: OwnServerOptions = {},
+  { identity, site, place }: Scratch,
+  { congestionControl, host = place.host, ...options }: OwnServerOptions = {},
 ): Promise<RunningServer> {
   const child = new OwnProcess(name, options);
   const { certFile, keyFile } = identity;
@@ -106,7 +107,7 @@ export async function startOwn(
     keyFile,
     directory: site.directory,
     ...(congestionControl === undefined ? {} : { congestionControl }),
-    ...(host === undefined ? {} : { host }),
+    host,
   };
   const { port } = await child.request<ServerReady>(order);
   return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
@@ -115,6 +116,6 @@ export async function startOwn(
 async function startPeer(entry: PeerEntry, scratch: Scratch, log: Log): Promise<StartedServer> {
   const { server, version } = await entry.install(log);
   const directory = await mkdtemp(join(scratch.directory, `${entry.name}-`));
-  const running = await server!.start(scratch.identity, { ...scratch, directory });
+  const running = await server!.start({ ...scratch.identity, host: scratch.place.host }, { ...scratch, directory });
   return { ...running, version: `${entry.name} ${version}` };
 }

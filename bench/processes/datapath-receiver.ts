@@ -14,10 +14,10 @@ const PATIENCE = 50;
 
 const { udp, crypto } = await chooseEngine();
 
-async function receive({ port, bytes, size }: DatapathOrder): Promise<LoadDone> {
-  const socket = await udp.connect({ family: 4, host: "127.0.0.1", port }, 64 * 1024);
+async function receive({ host, port, bytes, size }: DatapathOrder): Promise<LoadDone> {
+  const remote = { family: 4, host, port } as const;
+  const socket = await udp.connect(remote, 64 * 1024);
   const reader = new PacketReader(crypto);
-  const remote = { family: 4, host: "127.0.0.1", port } as const;
   const count = Math.ceil(bytes / (size - OVERHEAD));
   const every = Math.max(1, Math.min(SIGNALS, Math.floor(SIGNAL_BYTES / size)));
   const send = (signal: Signal): void => {

@@ -3,19 +3,21 @@
  * that many more follow.
  */
 
+import { once } from "node:events";
 import type { SocketAddress } from "../../src/base/datagrams.ts";
 import { chooseEngine } from "../../src/host/engine/engine.ts";
 import { PacketWriter } from "../datapath/packets.ts";
 import { readSignal } from "../datapath/signals.ts";
-import type { ServerReady } from "../messages.ts";
+import type { DatapathServerOrder, ServerReady } from "../messages.ts";
 
 /** Datagrams in flight take this many bytes: less than a receive buffer of the usual size. */
 const WINDOW = 400_000;
 /** As many datagrams as the driver of a connection sends at once. */
 const MAX_TRAIN = 45;
 
+const [{ host }] = (await once(process, "message")) as [DatapathServerOrder];
 const { udp, crypto } = await chooseEngine();
-const socket = await udp.bind(0, "127.0.0.1");
+const socket = await udp.bind(0, host);
 const writer = new PacketWriter(crypto);
 const content = new Uint8Array(1 << 20).fill(0x61);
 
