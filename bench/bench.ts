@@ -10,8 +10,10 @@ export interface BenchOptions {
   /** `soak`: the duration, and the number of honest clients. */
   readonly minutes: number | undefined;
   readonly clients: number | undefined;
-  /** `h3-bulk`: the size of a transfer in MB. */
+  /** The size of a transfer in MB, or the number of requests or connections in a round. */
   readonly size: number | undefined;
+  /** Over a pair of virtual Ethernet interfaces without segmentation offload, instead of loopback. */
+  readonly veth: boolean;
   readonly log: (line: string) => void;
 }
 

@@ -8,13 +8,14 @@ import { sha256Of } from "../interop/digest.ts";
 import { debianProgram } from "../interop/install/debian.ts";
 import { trixieCommand } from "../interop/install/trixie.ts";
 import { type HandshakeMode, LoadProgram } from "./load-program.ts";
-import type { LoadDone, LoadOrder } from "./messages.ts";
+import type { DatapathOrder, LoadDone, LoadOrder } from "./messages.ts";
 import { OwnProcess } from "./own-process.ts";
+import type { Place } from "./place.ts";
 import { cpuOf, cpuOfEndedChildren, memoryOf } from "./proc.ts";
 import type { Scratch } from "./scratch.ts";
 
 /** "before" is our client from another checkout. */
-export type ClientName = "ours" | "before" | "gtlsclient" | "gtlsclient-new" | "quinn" | "curl" | "h2load";
+export type ClientName = "ours" | "before" | "gtlsclient" | "gtlsclient-new" | "quinn" | "datapath" | "curl" | "h2load";
 
 export interface Load {
   readonly port: number;
@@ -27,6 +28,8 @@ export interface Load {
   readonly connections?: number;
   /** Only "quinn": a new connection for each request, with what this says of an earlier session. */
   readonly handshake?: HandshakeMode;
+  /** Only "datapath": the size of each datagram. */
+  readonly datagramSize?: number;
   /** Posts this file of the site to `path`. */
   readonly upload?: string;
 }
@@ -37,11 +40,13 @@ export interface LoadCost {
   readonly seconds: number;
   /** Peak resident memory in bytes. */
   readonly peak: number;
+  /** The mean size of the datagrams that arrived, if the client tells. */
+  readonly datagramSize?: number | undefined;
 }
 
 export interface LoadClient extends AsyncDisposable {
   /** Runs once before the measurements: warms everything up, and checks the content if the client can save it. */
-  warmUp(load: Load): Promise<void>;
+  warmUp(load: Load): Promise<LoadCost | undefined>;
   run(load: Load): Promise<LoadCost>;
 }
 
@@ -70,12 +75,15 @@ export async function createLoadClient(
       return gtlsClient(await trixieCommand("usr/bin/gtlsclient", log), scratch);
     case "quinn":
       return new QuinnClient(scratch, log);
+    case "datapath":
+      return DatapathClient.start(scratch.place);
     case "curl": {
       const curl = await trixieCommand("usr/bin/curl", log);
       const options = (load: Load): string[] => [
+        ...scratch.place.exec,
         ...curl,
         ...["--silent", "--show-error", "--fail", "--http2", "--cacert", scratch.identity.caFile],
-        ...["--resolve", `${HOST}:${load.port}:127.0.0.1`, "--output"],
+        ...["--resolve", `${HOST}:${load.port}:${scratch.place.host}`, "--output"],
       ];
       return programClient(
         (load) => [...options(load), "/dev/null", url(load)],
@@ -86,8 +94,14 @@ export async function createLoadClient(
     case "h2load": {
       const path = await debianProgram("h2load", "nghttp2-client", log);
       const command = (load: Load): string[] => [
+        ...scratch.place.exec,
         path,
-        ...[`-n${load.requests}`, "-c1", `-m${load.concurrency}`, `https://127.0.0.1:${load.port}${load.path}`],
+        ...[
+          `-n${load.requests}`,
+          "-c1",
+          `-m${load.concurrency}`,
+          `https://${scratch.place.host}:${load.port}${load.path}`,
+        ],
       ];
       return programClient(command, undefined, scratch);
     }
@@ -96,9 +110,17 @@ export async function createLoadClient(
 
 function gtlsClient(program: readonly string[], scratch: Scratch): LoadClient {
   const command = (load: Load, ...options: string[]): string[] => [
-    ...[...program, "--quiet", "--exit-on-all-streams-close", "--timeout=60s", `--sni=${HOST}`, ...options],
+    ...[
+      ...scratch.place.exec,
+      ...program,
+      "--quiet",
+      "--exit-on-all-streams-close",
+      "--timeout=60s",
+      `--sni=${HOST}`,
+      ...options,
+    ],
     ...(load.upload === undefined ? [] : ["--http-method=POST", `--data=${join(scratch.site.directory, load.upload)}`]),
-    ...["127.0.0.1", `${load.port}`, url(load)],
+    ...[scratch.place.host, `${load.port}`, url(load)],
   ];
   return programClient(
     (load) => command(load, `--nstreams=${load.requests}`),
@@ -115,16 +137,17 @@ const programClient = (
 ): LoadClient => ({
   async warmUp(load) {
     await new Child(command(load)).succeeded();
-    if (download === undefined) return;
+    if (download === undefined) return undefined;
     await new Child(download(load)).succeeded();
     const file = join(scratch.directory, basename(load.path));
     if (load.upload !== undefined) {
       const answer = await readFile(file, "latin1");
       if (answer !== `${load.bytes}`) throw new Error(`of ${load.bytes} bytes the server got ${answer}`);
-      return;
+      return undefined;
     }
     const digest = await sha256Of(file);
     if (digest !== scratch.site.sha256.get(load.path)) throw new Error(`${load.path} arrived with different content`);
+    return undefined;
   },
   async run(load) {
     const cpuBefore = cpuOfEndedChildren();
@@ -159,10 +182,10 @@ class QuinnClient implements LoadClient {
     this.#log = log;
   }
 
-  async warmUp(load: Load): Promise<void> {
-    this.#program ??= await LoadProgram.start(load.port, this.#scratch.identity, this.#log);
+  async warmUp(load: Load): Promise<LoadCost> {
+    this.#program ??= await LoadProgram.start(load.port, this.#scratch, this.#log);
     if (load.handshake === undefined) await this.#program.connect(load.connections ?? 1);
-    await this.run(load);
+    return this.run(load);
   }
 
   async run({ requests, concurrency, path, bytes, handshake }: Load): Promise<LoadCost> {
@@ -188,28 +211,29 @@ class QuinnClient implements LoadClient {
 /** Our client keeps running between rounds, with a new connection for each; its CPU time covers the round. */
 class OwnLoadClient implements LoadClient {
   readonly #process: OwnProcess;
-  readonly #ca: string;
+  readonly #scratch: Scratch;
 
-  private constructor(process: OwnProcess, ca: string) {
+  private constructor(process: OwnProcess, scratch: Scratch) {
     this.#process = process;
-    this.#ca = ca;
+    this.#scratch = scratch;
   }
 
   static async start(scratch: Scratch, checkout?: string): Promise<OwnLoadClient> {
-    const process = new OwnProcess("own-client", { checkout });
+    const process = new OwnProcess("own-client", { checkout, exec: scratch.place.exec });
     await process.next();
-    return new OwnLoadClient(process, scratch.identity.ca);
+    return new OwnLoadClient(process, scratch);
   }
 
-  async warmUp(load: Load): Promise<void> {
-    await this.run(load);
+  warmUp(load: Load): Promise<LoadCost> {
+    return this.run(load);
   }
 
   async run(load: Load): Promise<LoadCost> {
     const { pid } = this.#process;
     const order: LoadOrder = {
       url: `https://${HOST}:${load.port}${load.path}`,
-      ca: this.#ca,
+      host: this.#scratch.place.host,
+      ca: this.#scratch.identity.ca,
       requests: load.requests,
       concurrency: load.concurrency,
     };
@@ -217,7 +241,45 @@ class OwnLoadClient implements LoadClient {
     const done = await this.#process.request<LoadDone>(order);
     if (done.error !== undefined) throw new Error(`our client: ${done.error}`);
     if (done.bytes !== load.bytes) throw new Error(`our client received ${done.bytes} bytes instead of ${load.bytes}`);
-    return { cpu: cpuOf(pid) - before, seconds: done.milliseconds / 1000, peak: memoryOf(pid).peak };
+    const { milliseconds, datagramSize } = done;
+    return { cpu: cpuOf(pid) - before, seconds: milliseconds / 1000, peak: memoryOf(pid).peak, datagramSize };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#process[Symbol.asyncDispose]();
+  }
+}
+
+/** Datagrams that fit into Ethernet's MTU, unless a connection is known to have larger ones. */
+const USUAL_DATAGRAM = 1_452;
+
+/** The receiver of the raw data path. */
+class DatapathClient implements LoadClient {
+  readonly #process: OwnProcess;
+  readonly #host: string;
+
+  private constructor(process: OwnProcess, host: string) {
+    this.#process = process;
+    this.#host = host;
+  }
+
+  static async start({ host, exec }: Place): Promise<DatapathClient> {
+    const process = new OwnProcess("datapath-receiver", { exec });
+    await process.next();
+    return new DatapathClient(process, host);
+  }
+
+  warmUp(load: Load): Promise<LoadCost> {
+    return this.run(load);
+  }
+
+  async run({ port, bytes, datagramSize = USUAL_DATAGRAM }: Load): Promise<LoadCost> {
+    const { pid } = this.#process;
+    const before = cpuOf(pid);
+    const order: DatapathOrder = { host: this.#host, port, bytes, size: Math.round(datagramSize) };
+    const { error, milliseconds } = await this.#process.request<LoadDone>(order);
+    if (error !== undefined) throw new Error(`the raw data path: ${error}`);
+    return { cpu: cpuOf(pid) - before, seconds: milliseconds / 1000, peak: memoryOf(pid).peak };
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -3,6 +3,7 @@
 import type { Bench } from "./bench.ts";
 import { type Comparison, compareAll } from "./comparisons.ts";
 import type { PairSpec } from "./pairs.ts";
+import { placeOf } from "./place.ts";
 import { createScratch } from "./scratch.ts";
 
 const MB = 1_000_000;
@@ -31,7 +32,7 @@ function comparisons(requests: number): readonly Comparison[] {
 
 export const connections: Bench = async (options) => {
   const { rounds = ROUNDS, size: requests = REQUESTS } = options;
-  using scratch = createScratch(SIZE);
+  using scratch = createScratch(SIZE, placeOf(options));
   const perRequest = (microseconds: number): number => Math.round((10 * microseconds) / requests) / 10;
   return await compareAll(
     comparisons(requests),

@@ -3,7 +3,8 @@
 import { compare } from "./against.ts";
 import type { Bench } from "./bench.ts";
 import { type Comparison, compareAll } from "./comparisons.ts";
-import type { PairSpec } from "./pairs.ts";
+import { type PairSpec, pairName } from "./pairs.ts";
+import { placeOf } from "./place.ts";
 import { createScratch } from "./scratch.ts";
 import { rounded } from "./statistics.ts";
 
@@ -22,6 +23,8 @@ function comparisons(path: string, bytes: number): readonly Comparison[] {
     ...{ server, client: CLIENT, content: "handler", label: "upload" },
     load: { path: "/upload", upload: path, requests: 1, concurrency: 1, bytes },
   });
+  const stack: PairSpec = { server: "ours", client: "ours", load };
+  const datapath: PairSpec = { server: "datapath", client: "datapath", load, datagramsOf: pairName(stack) };
   return [
     { name: "server-vs-bun", figure: "serverCpu", of: ours, to: from("bun"), atMost: 1 },
     { name: "server-vs-quic-go", figure: "serverCpu", of: ours, to: from("quic-go"), atMost: 0.6 },
@@ -52,12 +55,16 @@ function comparisons(path: string, bytes: number): readonly Comparison[] {
       to: { server: "node:http2", client: "curl", load },
       atMost: 3,
     },
+    // Of both sides, since both are ours.
+    { name: "stack-vs-datapath", figure: "bothCpu", of: stack, to: datapath, atMost: 1.6 },
+    { name: "sender-vs-datapath", figure: "serverCpu", of: stack, to: datapath },
+    { name: "receiver-vs-datapath", figure: "clientCpu", of: stack, to: datapath },
   ];
 }
 
 export const h3Bulk: Bench = async (options) => {
   const { rounds = ROUNDS, size = SIZE, against, log } = options;
-  using scratch = createScratch(size * MB);
+  using scratch = createScratch(size * MB, placeOf(options));
   const path = scratch.site.bulk;
   if (against !== undefined) {
     const load = { path, requests: 1, concurrency: 1, bytes: size * MB };
@@ -68,12 +75,13 @@ export const h3Bulk: Bench = async (options) => {
     comparisons(path, size * MB),
     scratch,
     { ...options, rounds },
-    ({ serverCpu, clientCpu, seconds, serverPeak, clientPeak }) => ({
+    ({ serverCpu, clientCpu, seconds, serverPeak, clientPeak, datagramSize }) => ({
       "server µs/MB": perMB(serverCpu),
       "client µs/MB": perMB(clientCpu),
       "MB/s": rounded(size / seconds),
       "server peak MB": Math.round(serverPeak / MB),
       "client peak MB": Math.round(clientPeak / MB),
+      ...(datagramSize === undefined ? {} : { "B/datagram": Math.round(datagramSize) }),
     }),
   );
 };

@@ -4,6 +4,7 @@ import { compare } from "./against.ts";
 import type { Bench } from "./bench.ts";
 import { type Comparison, compareAll } from "./comparisons.ts";
 import type { PairSpec } from "./pairs.ts";
+import { placeOf } from "./place.ts";
 import { createScratch } from "./scratch.ts";
 
 const MB = 1_000_000;
@@ -40,7 +41,7 @@ function comparisons(file: string, requests: number): readonly Comparison[] {
 
 export const h3Requests: Bench = async (options) => {
   const { rounds = ROUNDS, size: requests = REQUESTS, against, log } = options;
-  using scratch = createScratch(SIZE);
+  using scratch = createScratch(SIZE, placeOf(options));
   const { small } = scratch.site;
   if (against !== undefined) {
     const load = { path: small, requests, concurrency: STREAMS, bytes: SIZE * requests };

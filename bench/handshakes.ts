@@ -4,6 +4,7 @@ import type { Bench } from "./bench.ts";
 import { type Comparison, compareAll } from "./comparisons.ts";
 import type { HandshakeMode } from "./load-program.ts";
 import type { PairSpec } from "./pairs.ts";
+import { placeOf } from "./place.ts";
 import { createScratch } from "./scratch.ts";
 
 const MB = 1_000_000;
@@ -39,7 +40,7 @@ function comparisons(count: number): readonly Comparison[] {
 
 export const handshakes: Bench = async (options) => {
   const { rounds = ROUNDS, size: count = HANDSHAKES } = options;
-  using scratch = createScratch(BODY);
+  using scratch = createScratch(BODY, placeOf(options));
   const each = (microseconds: number): number => Math.round(microseconds / count);
   return await compareAll(
     comparisons(count),

@@ -3,9 +3,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface, type Interface } from "node:readline";
-import type { TestIdentity } from "../interop/certificates.ts";
 import { HOST } from "../interop/certificates.ts";
 import { rustProgram } from "../interop/install/rust.ts";
+import type { Scratch } from "./scratch.ts";
 
 export type HandshakeMode = "full" | "session" | "early";
 
@@ -23,10 +23,11 @@ export class LoadProgram implements AsyncDisposable {
   readonly #lines: Interface;
   #stderr = "";
 
-  private constructor(path: string, port: number, identity: TestIdentity) {
-    const options = { address: `127.0.0.1:${port}`, name: HOST, ca: identity.caFile, idle: "290" };
+  private constructor(path: string, port: number, { identity, place: { host, exec } }: Scratch) {
+    const options = { address: `${host}:${port}`, name: HOST, ca: identity.caFile, idle: "290" };
     const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
-    this.#child = spawn(path, ["--role=load", ...args], { stdio: ["pipe", "pipe", "pipe"] });
+    const [command, ...rest] = [...exec, path, "--role=load", ...args];
+    this.#child = spawn(command!, rest, { stdio: ["pipe", "pipe", "pipe"] });
     this.#lines = createInterface({ input: this.#child.stdout! });
     this.#child.stderr!.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-1_000);
@@ -34,9 +35,9 @@ export class LoadProgram implements AsyncDisposable {
   }
 
   /** Throws a `Skip` if it cannot be built. */
-  static async start(port: number, identity: TestIdentity, log: (line: string) => void): Promise<LoadProgram> {
+  static async start(port: number, scratch: Scratch, log: (line: string) => void): Promise<LoadProgram> {
     const { path } = await rustProgram("quinn", ["h3-files"], log);
-    return new LoadProgram(path, port, identity);
+    return new LoadProgram(path, port, scratch);
   }
 
   get pid(): number {

@@ -1,4 +1,4 @@
-/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--size N] [--json FILE]` */
+/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--size N] [--veth] [--json FILE]` */
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -44,6 +44,7 @@ const { values, positionals } = parseArgs({
     clients: { type: "string" },
     size: { type: "string" },
     json: { type: "string" },
+    veth: { type: "boolean", default: false },
   },
 });
 
@@ -54,7 +55,7 @@ const [rounds, minutes, clients, size] = [values.rounds, values.minutes, values.
 const isPositive = [rounds, minutes, clients, size].every((value) => value === undefined || value >= 1);
 if (bench === undefined || positionals.length > 1 || !isPositive) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--size N] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
+    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--size N] [--veth] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
   );
   process.exit(2);
 }
@@ -64,9 +65,9 @@ if (process.platform !== "linux") {
 }
 
 const machine = describeMachine();
-const { against, only } = values;
+const { against, only, veth } = values;
 const log = (line: string): unknown => process.stderr.write(`${line}\n`);
-const report = await bench({ rounds, against, only, minutes, clients, size, log });
+const report = await bench({ rounds, against, only, minutes, clients, size, veth, log });
 process.stdout.write(`${print(machine, report)}\n`);
 if (values.json !== undefined) {
   const { rows, ratios, intervals = {}, remarks } = report;

@@ -7,8 +7,8 @@ export interface ServerOrder {
   readonly keyFile: string;
   readonly directory: string;
   readonly congestionControl?: CongestionControl;
-  /** The address to listen on; loopback by default. */
-  readonly host?: string;
+  /** The address to listen on. */
+  readonly host: string;
 }
 
 export interface TcpFlowOrder {
@@ -24,6 +24,8 @@ export interface ServerReady {
 
 export interface LoadOrder {
   readonly url: string;
+  /** The server's address; loopback by default. */
+  readonly host?: string;
   /** The trusted authority as PEM. */
   readonly ca: string;
   /** The total number of requests; `concurrency` is the maximum at once. */
@@ -62,7 +64,21 @@ export interface LoadDone {
   readonly bytes: number;
   /** Milliseconds, including the handshake. */
   readonly milliseconds: number;
+  /** The mean size of the datagrams that arrived on the last connection. */
+  readonly datagramSize?: number;
   readonly error?: string;
+}
+
+export interface DatapathServerOrder {
+  readonly host: string;
+}
+
+export interface DatapathOrder {
+  readonly host: string;
+  readonly port: number;
+  readonly bytes: number;
+  /** Of each datagram. */
+  readonly size: number;
 }
 
 export interface SteadyOrder {

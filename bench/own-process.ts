@@ -18,6 +18,8 @@ type ProcessName =
   | "certificate-server"
   | "soak-hostile"
   | "tcp-flow"
+  | "datapath-sender"
+  | "datapath-receiver"
   | "simulated-transfer";
 
 export interface OwnProcessOptions {

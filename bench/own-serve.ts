@@ -9,6 +9,7 @@ export interface ServeOptions {
   /** A folder or a module. */
   readonly target: string;
   readonly identity: CertificateFiles;
+  readonly host?: string;
   /** Another, built checkout. */
   readonly checkout?: string | undefined;
   readonly env?: Readonly<Record<string, string>>;
@@ -17,14 +18,14 @@ export interface ServeOptions {
 
 /** With NAGARE_PROFILE=FOLDER, it writes a CPU profile there when it ends. */
 export async function nagareServe(given: ServeOptions): Promise<RunningServer> {
-  const { target, identity, checkout, env = {}, options = [] } = given;
+  const { target, identity, host = "127.0.0.1", checkout, env = {}, options = [] } = given;
   const root = checkout ?? fileURLToPath(new URL("../..", import.meta.url));
   const folder = process.env.NAGARE_PROFILE;
   const profile = folder === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${folder}`];
   const child = new Child(
     [
       ...[process.execPath, ...profile, `${root}/dist/cli/main.js`, "serve", target],
-      ...["--host", "127.0.0.1", "--port", "0", "--cert", identity.certFile, "--key", identity.keyFile],
+      ...["--host", host, "--port", "0", "--cert", identity.certFile, "--key", identity.keyFile],
       ...options,
     ],
     { env },

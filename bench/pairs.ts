@@ -17,6 +17,8 @@ export interface PairSpec {
   readonly content?: Content;
   /** Distinguishes pairs of the same server and client. */
   readonly label?: string;
+  /** "datapath": the pair whose datagrams it imitates in size. */
+  readonly datagramsOf?: string;
   /** The pair has a server of its own, which has no other connections. */
   readonly isAlone?: true;
   /** A link between them; by default there is only the loopback interface. */
@@ -33,6 +35,8 @@ export interface PairCost {
   /** Peak resident memory in bytes, up to the last round. */
   readonly serverPeak: number;
   readonly clientPeak: number;
+  /** The mean size of the datagrams in the last round, if it is known. */
+  readonly datagramSize: number | undefined;
   /** The individual rounds, for ratios between pairs within a round. */
   readonly rounds: readonly Round[];
 }
@@ -56,8 +60,10 @@ interface RunningPair {
 export interface Round {
   readonly serverCpu: number;
   readonly clientCpu: number;
+  readonly bothCpu: number;
   readonly seconds: number;
   readonly clientPeak: number;
+  readonly datagramSize?: number | undefined;
 }
 
 export interface Measured {
@@ -109,9 +115,12 @@ async function measure(
       remarks.push(`no ${pairName(spec)}: ${error.message}`);
     }
   }
+  const sizes = new Map<string, number>();
+  const noteSize = (spec: PairSpec, size: number | undefined): unknown => size && sizes.set(pairName(spec), size);
   for (const { spec, server, client } of pairs) {
     log(`warming up ${pairName(spec)}`);
-    await client.warmUp({ ...spec.load, port: server.port });
+    const cost = await client.warmUp({ ...loadOf(spec, sizes), port: server.port });
+    noteSize(spec, cost?.datagramSize);
   }
   const measured = pairs.map((): Round[] => []);
   for (let round = 1; round <= rounds; round += 1) {
@@ -119,10 +128,15 @@ async function measure(
     // Reverses every other round, so that no pair always runs after the same one.
     const order = [...pairs.entries()];
     if (round % 2 === 0) order.reverse();
-    for (const [i, pair] of order) measured[i]!.push(await measureRound(pair));
+    for (const [i, pair] of order) {
+      const measuredRound = await measureRound(pair, loadOf(pair.spec, sizes));
+      measured[i]!.push(measuredRound);
+      noteSize(pair.spec, measuredRound.datagramSize);
+    }
   }
   const costs = pairs.map(({ spec, server }, i): PairCost => {
-    const of = (figure: keyof Round): number => median(measured[i]!.map((round) => round[figure]));
+    const of = (figure: Exclude<keyof Round, "datagramSize">): number =>
+      median(measured[i]!.map((round) => round[figure]));
     return {
       name: pairName(spec),
       serverCpu: of("serverCpu"),
@@ -130,6 +144,7 @@ async function measure(
       seconds: of("seconds"),
       serverPeak: memoryOf(server.pid).peak,
       clientPeak: of("clientPeak"),
+      datagramSize: measured[i]!.at(-1)?.datagramSize ?? loadOf(spec, sizes).datagramSize,
       rounds: measured[i]!,
     };
   });
@@ -142,9 +157,15 @@ async function relayTo(port: number, { link }: PairSpec): Promise<UdpRelay | und
   return link && (await startUdpRelay({ server: { host: "127.0.0.1", port }, ...link }));
 }
 
-async function measureRound({ spec, server, client }: RunningPair): Promise<Round> {
+function loadOf({ load, datagramsOf }: PairSpec, sizes: ReadonlyMap<string, number>): PairSpec["load"] {
+  const size = datagramsOf === undefined ? undefined : sizes.get(datagramsOf);
+  return size === undefined ? load : { ...load, datagramSize: size };
+}
+
+async function measureRound({ spec, server, client }: RunningPair, load: PairSpec["load"]): Promise<Round> {
   const before = cpuOfTree(server.pid);
   await using relay = await relayTo(server.port, spec);
-  const { cpu, seconds, peak } = await client.run({ ...spec.load, port: relay?.port ?? server.port });
-  return { serverCpu: cpuOfTree(server.pid) - before, clientCpu: cpu, seconds, clientPeak: peak };
+  const { cpu, seconds, peak, datagramSize } = await client.run({ ...load, port: relay?.port ?? server.port });
+  const serverCpu = cpuOfTree(server.pid) - before;
+  return { serverCpu, clientCpu: cpu, bothCpu: serverCpu + cpu, seconds, clientPeak: peak, datagramSize };
 }

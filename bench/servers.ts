@@ -11,14 +11,14 @@ import { quicGo } from "../interop/peers/quic-go.ts";
 import { quinn } from "../interop/peers/quinn.ts";
 import { s2nQuic } from "../interop/peers/s2n-quic.ts";
 import type { CongestionControl } from "../src/congestion/index.ts";
-import type { ServerOrder, ServerReady } from "./messages.ts";
+import type { DatapathServerOrder, ServerOrder, ServerReady } from "./messages.ts";
 import { OwnProcess, type OwnProcessOptions } from "./own-process.ts";
 import { nagareServe } from "./own-serve.ts";
 import type { Scratch } from "./scratch.ts";
 
 /**
  * "ours" and "before" are `nagare serve`, the latter of another checkout. "ours, NewReno" and "ours, BBR" are processes
- * of the benchmarks.
+ * of the benchmarks; "datapath" sends the packets of the raw data path.
  */
 export type ServerName =
   | "ours"
@@ -27,6 +27,7 @@ export type ServerName =
   | "ours, NewReno"
   | "ours, BBR"
   | "node:http2"
+  | "datapath"
   | keyof typeof PEERS;
 
 /** Files of a folder; or a handler that answers `/memory/N` with N bytes, and a POST with the number of its bytes. */
@@ -55,7 +56,8 @@ export async function startServer(
 ): Promise<StartedServer> {
   const ours = async (checkout?: string, env?: Readonly<Record<string, string>>): Promise<StartedServer> => {
     const target = content === "files" ? scratch.site.directory : MODULE;
-    return nagareServe({ target, identity: scratch.identity, checkout, ...(env === undefined ? {} : { env }) });
+    const { identity, place } = scratch;
+    return nagareServe({ target, identity, host: place.host, checkout, ...(env === undefined ? {} : { env }) });
   };
   switch (name) {
     case "ours":
@@ -68,6 +70,11 @@ export async function startServer(
       return startOwn("own-server", scratch, { congestionControl: "newreno" });
     case "ours, BBR":
       return startOwn("own-server", scratch, { congestionControl: "bbr" });
+    case "datapath": {
+      const child = new OwnProcess("datapath-sender");
+      const { port } = await child.request<ServerReady>({ host: scratch.place.host } satisfies DatapathServerOrder);
+      return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
+    }
     case "node:http2":
       return startOwn("http2-server", scratch);
     default:
@@ -84,14 +91,14 @@ export interface StartedServer extends RunningServer {
 
 export interface OwnServerOptions extends OwnProcessOptions {
   readonly congestionControl?: CongestionControl;
-  /** The address to listen on; loopback by default. */
+  /** The address to listen on; that of the place by default. */
   readonly host?: string;
 }
 
 export async function startOwn(
   name: "own-server" | "http2-server",
-  { identity, site }: Scratch,
-  { congestionControl, host, ...options }: OwnServerOptions = {},
+  { identity, site, place }: Scratch,
+  { congestionControl, host = place.host, ...options }: OwnServerOptions = {},
 ): Promise<RunningServer> {
   const child = new OwnProcess(name, options);
   const { certFile, keyFile } = identity;
@@ -100,7 +107,7 @@ export async function startOwn(
     keyFile,
     directory: site.directory,
     ...(congestionControl === undefined ? {} : { congestionControl }),
-    ...(host === undefined ? {} : { host }),
+    host,
   };
   const { port } = await child.request<ServerReady>(order);
   return { port, pid: child.pid, [Symbol.asyncDispose]: () => child[Symbol.asyncDispose]() };
@@ -109,6 +116,6 @@ export async function startOwn(
 async function startPeer(entry: PeerEntry, scratch: Scratch, log: Log): Promise<StartedServer> {
   const { server, version } = await entry.install(log);
   const directory = await mkdtemp(join(scratch.directory, `${entry.name}-`));
-  const running = await server!.start(scratch.identity, { ...scratch, directory });
+  const running = await server!.start({ ...scratch.identity, host: scratch.place.host }, { ...scratch, directory });
   return { ...running, version: `${entry.name} ${version}` };
 }

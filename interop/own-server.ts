@@ -8,7 +8,7 @@ import { QuicListener } from "../src/host/quic/listener.ts";
 import type { QuicServerOptions } from "../src/host/quic/quic-options.ts";
 import type { CellFolder } from "./cell.ts";
 import { hqFiles } from "./hq/file-server.ts";
-import { LOOPBACK, type LoopbackHost } from "./loopback.ts";
+import { LOOPBACK } from "./loopback.ts";
 import type { SeenClients } from "./peer.ts";
 
 export interface OwnServer extends AsyncDisposable {
@@ -26,7 +26,7 @@ export interface OwnServerOptions {
   readonly quic?: QuicServerOptions;
   /** Of the cell by default. */
   readonly identity?: Identity;
-  readonly host?: LoopbackHost;
+  readonly host?: string;
   /** 0, the default, lets the system choose. */
   readonly port?: number;
   /** As `nagare serve --no-h3`: no HTTP/3, and `Alt-Svc: clear`. */

@@ -83,8 +83,8 @@ export interface ClientRole {
 }
 
 export interface ServerSettings {
-  /** The address to listen on; IPv4 by default. */
-  readonly host?: LoopbackHost;
+  /** The address to listen on; IPv4 on loopback by default. */
+  readonly host?: string;
   /** Path of a PEM file. */
   readonly certFile: string;
   readonly keyFile: string;

@@ -9,7 +9,7 @@ import type { ServerOrder, ServerReady } from "../messages.ts";
 /** Files up to this size are kept in memory, as in our own server. */
 const SMALL = 64 * 1024;
 
-process.once("message", ({ certFile, keyFile, directory }: ServerOrder) => {
+process.once("message", ({ certFile, keyFile, directory, host }: ServerOrder) => {
   const kept = new Map<string, Buffer>();
   const server = createSecureServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
   server.on("stream", (stream, headers) => {
@@ -24,7 +24,7 @@ process.once("message", ({ certFile, keyFile, directory }: ServerOrder) => {
     if (size <= SMALL) kept.set(path, readFileSync(path));
     stream.respondWithFile(path, { "content-length": size });
   });
-  server.listen(0, "127.0.0.1", () => {
+  server.listen(0, host, () => {
     process.send!({ port: (server.address() as AddressInfo).port } satisfies ServerReady);
   });
 });

@@ -9,7 +9,12 @@ async function load(order: LoadOrder): Promise<LoadDone> {
   await Promise.all(clients.map((client) => client.close()));
   const started = performance.now();
   clients = Array.from({ length: order.connections ?? 1 }, () =>
-    createClient({ protocols: ["h3"], ca: order.ca, resolve: () => ["127.0.0.1"], connectTimeout: 60_000 }),
+    createClient({
+      protocols: ["h3"],
+      ca: order.ca,
+      resolve: () => [order.host ?? "127.0.0.1"],
+      connectTimeout: 60_000,
+    }),
   );
   let bytes = 0;
   let begun = 0;
@@ -22,7 +27,9 @@ async function load(order: LoadOrder): Promise<LoadDone> {
     }
   };
   await Promise.all(Array.from({ length: order.concurrency }, worker));
-  return { bytes, milliseconds: performance.now() - started };
+  const milliseconds = performance.now() - started;
+  const { bytesReceived = 0, packetsReceived = 0 } = clients.at(-1)?.connections()[0]?.stats ?? {};
+  return { bytes, milliseconds, ...(packetsReceived > 0 ? { datagramSize: bytesReceived / packetsReceived } : {}) };
 }
 
 process.on("message", (order: LoadOrder) => {

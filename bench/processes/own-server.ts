@@ -45,7 +45,7 @@ process.once("message", async ({ certFile, keyFile, directory, congestionControl
     onExchange,
     quic: { congestionControl },
   });
-  const { port } = await listener.listen(0, host ?? "127.0.0.1");
+  const { port } = await listener.listen(0, host);
   process.send!({ port } satisfies ServerReady);
 });
 

@@ -31,6 +31,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./lab.ts")).registerLab(program, io),
   },
   {
+    name: "bench",
+    summary: "put load on a server, and measure latency and throughput",
+    register: async (program, io) => (await import("./bench.ts")).registerBench(program, io),
+  },
+  {
     name: "doctor",
     summary: "check what this machine supports, and what to fix",
     register: async (program, io) => (await import("./doctor.ts")).registerDoctor(program, io),

@@ -202,6 +202,13 @@ export const ENTRIES = [
   "client h3 closed",
   "client h3 move",
   "client h3 socket",
+  // The load generator
+  "client load room",
+  "client load retry",
+  "client load dialled",
+  "client load closed",
+  "client load turn",
+  "client load sweep",
   // nagare/undici
   "client dispatch body",
   "client dispatch disconnect",

@@ -18,6 +18,7 @@ import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
+import { generated } from "./load-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
 import { recorded } from "./qlog-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
@@ -400,6 +401,12 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client h3 closed": at(h3),
   "client h3 move": at(withEngine("portable", moveAway)),
   "client h3 socket": at(withEngine("portable", moveAway)),
+  "client load room": at(generated),
+  "client load retry": at(() => generated({ dies: true })),
+  "client load dialled": at(() => generated({ dies: true })),
+  "client load closed": at(generated),
+  "client load turn": at(generated),
+  "client load sweep": at(generated),
   "client dispatch body": at(() => dispatched(Readable.from(failing()))),
   "client dispatch disconnect": at(() => dispatched("x")),
 };

@@ -4,6 +4,7 @@
 //! how many resumed a session and how many requests the server accepted as early data.
 
 use std::io::BufRead;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ type Requests = SendRequest<OpenStreams, Bytes>;
 const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 pub async fn generate(options: Options) -> Result<(), Failure> {
-    let load = Arc::new(Load { endpoint: Endpoint::client(options.any_port()?)?, options });
+    let load = Arc::new(Load { endpoint: Endpoint::client(any_address(&options)?)?, options });
     let mut connections = Vec::new();
     for line in std::io::stdin().lock().lines() {
         let line = line?;
@@ -180,6 +181,14 @@ impl Load {
     fn url(&self, path: &str) -> Result<String, Failure> {
         Ok(format!("https://{}{path}", self.options.get("name")?))
     }
+}
+
+/// The server may be in another network namespace.
+fn any_address(options: &Options) -> Result<SocketAddr, Failure> {
+    Ok(match options.address()? {
+        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+    })
 }
 
 struct Open {
