@@ -5,12 +5,12 @@ import { createClient } from "../src/client/index.ts";
 import { createHttp3Connector, type QuicDialerOptions } from "../src/host/client/h3-connector.ts";
 import type { Http3Connector } from "../src/host/client/http3.ts";
 import { systemEnvironment } from "../src/host/quic/environment.ts";
-import type { TraceConnection } from "../src/host/quic/tracing.ts";
+import { type TraceConnection, traceAll } from "../src/host/quic/tracing.ts";
 import type { CellFolder } from "./cell.ts";
 import { HOST } from "./certificates.ts";
 import { hqDownload } from "./hq/download.ts";
 import { LOOPBACK } from "./loopback.ts";
-import type { Download, Downloaded, HttpName, ProtocolName } from "./peer.ts";
+import { type Download, type Downloaded, type HttpName, LOSSY_IDLE, type ProtocolName } from "./peer.ts";
 
 export interface OwnDownload extends Download {
   readonly onKeyLog?: (line: string) => void;
@@ -30,7 +30,8 @@ const KEY_UPDATE_AFTER = 5;
 
 const CHACHA20 = "TLS_CHACHA20_POLY1305_SHA256";
 
-const quicOptions = ({ version2, cipher, keyUpdate }: Download): QuicDialerOptions => ({
+const quicOptions = ({ version2, cipher, keyUpdate, isLossy }: Download): QuicDialerOptions => ({
+  ...(isLossy === undefined ? {} : { idleTimeout: LOSSY_IDLE }),
   ...(version2 === "from the start" ? { version: "v2" } : {}),
   ...(cipher === undefined ? {} : { cipherSuites: [CHACHA20] }),
   ...(keyUpdate === undefined ? {} : { keyUpdateAfter: KEY_UPDATE_AFTER }),
@@ -39,7 +40,10 @@ const quicOptions = ({ version2, cipher, keyUpdate }: Download): QuicDialerOptio
 async function downloadOnceOrTwice(request: OwnDownload, cell: CellFolder): Promise<Downloaded> {
   const phases = new KeyPhases();
   // The clients of a cell share their sessions.
-  const http3 = createHttp3Connector({ ...systemEnvironment, trace: phases.trace }, quicOptions(request));
+  const http3 = createHttp3Connector(
+    { ...systemEnvironment, trace: traceAll([phases.trace, cell.recording?.trace]) },
+    quicOptions(request),
+  );
   const { downloaded, details } = await download(request, cell, http3);
   if (request.cipher !== undefined && details.cipher !== CHACHA20) throw new Error(`the cipher was ${details.cipher}`);
   if (request.keyUpdate !== undefined) return { ...downloaded, remark: phases.check() };
