@@ -14,6 +14,7 @@ import { h3Requests } from "./h3-requests.ts";
 import { handshakes } from "./handshakes.ts";
 import { hostile } from "./hostile.ts";
 import { memory } from "./memory.ts";
+import { packetProtection } from "./packet-protection.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
 import { simulator } from "./simulator.ts";
 import { soak } from "./soak.ts";
@@ -32,6 +33,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   controllers,
   fairness,
   simulator,
+  "packet-protection": packetProtection,
 };
 
 const { values, positionals } = parseArgs({

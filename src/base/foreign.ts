@@ -10,6 +10,10 @@ export interface ForeignFunctions {
   load(path: string | null): ForeignLibrary;
   /** The address of a view's first byte. */
   address(view: ArrayBufferView): bigint;
+  /** The type of a function, for `decode`. */
+  proto(result: string, parameters: readonly string[]): object;
+  /** The function at an address. */
+  decode(address: bigint, type: object): (...values: number[]) => number;
   /** The error of the last call. Another call overwrites it. */
   errno(): number;
   readonly node: {

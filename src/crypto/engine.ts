@@ -119,6 +119,8 @@ export interface HeaderKey {
 export interface CryptoEngine {
   /** For display: "portable", "openssl", "pure". */
   readonly name: string;
+  /** For display: how it works here, if that depends on the machine. */
+  readonly detail?: string;
 
   createHash(hash: HashName): RunningHash;
   hash(hash: HashName, bytes: Uint8Array): Uint8Array;

@@ -11,6 +11,8 @@ export function intercepted(ffi: ForeignFunctions, calls: Readonly<Record<string
     version: ffi.version,
     node: ffi.node,
     address: ffi.address,
+    proto: ffi.proto,
+    decode: ffi.decode,
     errno: () => injected ?? ffi.errno(),
     load: (path) => {
       const library = ffi.load(path);

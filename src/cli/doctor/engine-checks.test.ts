@@ -1,4 +1,5 @@
 import { afterEach, expect, test, vi } from "vitest";
+import { hasCallList } from "../../host/engine/choice.ts";
 import { koffi } from "../../host/engine/testing/koffi.ts";
 import type { CheckResult } from "./check.ts";
 import { ENGINE_CHECKS } from "./engine-checks.ts";
@@ -30,6 +31,21 @@ test.skipIf(koffi === undefined)("the fast engine has all of them on Linux", asy
   const all = await results();
   expect(Object.values(all).map(({ verdict }) => verdict)).toEqual(ENGINE_CHECKS.map(() => "ok"));
   expect(all.engine).toMatchObject({ detail: expect.stringContaining(`koffi ${koffi!.version}`) });
+});
+
+test.skipIf(koffi === undefined)("how packets are protected is said", async () => {
+  vi.stubEnv("NAGARE_CRYPTO", "openssl");
+  vi.stubEnv("NAGARE_ENGINE", "portable");
+  for (const [wanted, detail] of [
+    ["0", "call by call"],
+    ["1", hasCallList ? "a batch in one call" : "call by call"],
+  ] as const) {
+    vi.stubEnv("NAGARE_CALL_LIST", wanted);
+    expect((await results())["packet protection"]).toEqual({
+      verdict: "ok",
+      detail: `OpenSSL ${process.versions.openssl}, called directly, ${detail}`,
+    });
+  }
 });
 
 test("a crypto engine that was demanded for comparison is noted", async () => {

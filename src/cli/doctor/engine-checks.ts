@@ -26,7 +26,7 @@ async function packetProtection(): Promise<CheckResult> {
   const { crypto, cryptoProblem } = await chooseEngine();
   if (cryptoProblem !== undefined) return { verdict: "absent", detail: `node:crypto: ${cryptoProblem}` };
   if (crypto.name === "openssl")
-    return { verdict: "ok", detail: `OpenSSL ${process.versions.openssl}, called directly` };
+    return { verdict: "ok", detail: `OpenSSL ${process.versions.openssl}, called directly, ${crypto.detail}` };
   if (crypto.name === "portable") return { verdict: "ok", detail: "node:crypto" };
   return { verdict: "absent", detail: crypto.name, advice: "unset NAGARE_CRYPTO for a faster engine" };
 }

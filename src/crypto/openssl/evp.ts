@@ -27,6 +27,9 @@ const SCRATCH = 64;
 
 const MAX_IV = 16;
 
+/** For `dlsym`: the whole process. */
+const RTLD_DEFAULT = 0;
+
 export class Evp {
   /** Written before each packet. */
   readonly iv: Uint8Array;
@@ -40,6 +43,7 @@ export class Evp {
   readonly #final: (...values: number[]) => number;
   readonly #control: (...values: number[]) => number;
   readonly #setPadding: (...values: number[]) => number;
+  readonly #symbol: (...values: number[]) => number;
   readonly #addresses = new WeakMap<Uint8Array, number>();
   /** Only a net: owners free their contexts. */
   readonly #forgotten = new FinalizationRegistry<ContextPointer>((context) => void this.#free(context));
@@ -58,16 +62,29 @@ export class Evp {
     this.#final = process.func("EVP_CipherFinal_ex", "int", [POINTER, POINTER, POINTER]);
     this.#control = process.func("EVP_CIPHER_CTX_ctrl", "int", [POINTER, "int", "int", POINTER]);
     this.#setPadding = process.func("EVP_CIPHER_CTX_set_padding", "int", [POINTER, "int"]);
+    this.#symbol = process.func("dlsym", POINTER, [POINTER, POINTER]);
   }
 
   /** Finds a cipher by OpenSSL's name for it. It lives as long as the process. */
   cipher(name: string): number {
+    const cipher = this.#fetch(0, this.#text(name), 0);
+    if (cipher === 0) throw new Error(`OpenSSL has no ${name}`);
+    return cipher;
+  }
+
+  /** The address of one of OpenSSL's functions, for calls that JavaScript does not make itself. */
+  functionAddress(name: string): number {
+    const address = this.#symbol(RTLD_DEFAULT, this.#text(name));
+    if (address === 0) throw new Error(`OpenSSL has no ${name}`);
+    return address;
+  }
+
+  /** The address of a name, as C has it, until the next one. */
+  #text(name: string): number {
     const { bytes, address } = this.#scratch;
     for (let i = 0; i < name.length; i += 1) bytes[TEXT + i] = name.charCodeAt(i);
     bytes[TEXT + name.length] = 0;
-    const cipher = this.#fetch(0, address + TEXT, 0);
-    if (cipher === 0) throw new Error(`OpenSSL has no ${name}`);
-    return cipher;
+    return address + TEXT;
   }
 
   /** Creates a context with a key. It must be freed, or is when `owner` is collected. */

@@ -16,12 +16,19 @@ import { MASK_CIPHERS, OpensslHeaderKey } from "./header-key.ts";
 import { OpensslX25519 } from "./key-exchange.ts";
 import { checkAnswers } from "./known-answers.ts";
 import { MAX_ONE_SHOT, OneShotAead } from "./one-shot.ts";
+import { type PacketCalls, SinglePacketCalls } from "./packet-calls.ts";
 import { AEAD_CIPHERS, OpensslPacketKey } from "./packet-key.ts";
+import { PacketCallList } from "./packet-list.ts";
 
 const AEADS = Object.keys(AEAD_CIPHERS) as AeadName[];
 
+export interface OpensslOptions {
+  /** Try to run the calls for a whole batch in one crossing, by machine code. Only for x86-64 Linux. */
+  readonly callList: boolean;
+}
+
 /** Throws if the binary lacks a function or a cipher, or if it computes anything wrong. */
-export function createOpensslEngine(ffi: ForeignFunctions): CryptoEngine {
+export function createOpensslEngine(ffi: ForeignFunctions, { callList }: OpensslOptions): CryptoEngine {
   const evp = new Evp(ffi);
   const ciphers = (names: Readonly<Record<AeadName, string>>): ReadonlyMap<AeadName, number> =>
     new Map(AEADS.map((aead) => [aead, evp.cipher(names[aead])]));
@@ -30,7 +37,7 @@ export function createOpensslEngine(ffi: ForeignFunctions): CryptoEngine {
   const hashing = new OpensslHashing(ffi);
   const oneShot = new OneShotAead(ffi, evp, packetCiphers);
   const x25519 = new OpensslX25519(ffi);
-  const engine: CryptoEngine = {
+  const base: Omit<CryptoEngine, "createPacketKey"> = {
     ...portableEngine,
     name: "openssl",
     createHash: (hash) => hashing.createHash(hash),
@@ -48,9 +55,21 @@ export function createOpensslEngine(ffi: ForeignFunctions): CryptoEngine {
       (curve, rng) => (curve === "x25519" ? x25519.keyPair(drawScalar(curve, rng)) : curveKeyPair(curve, rng)),
       portableMlKem,
     ),
-    createPacketKey: (aead, key, iv) => new OpensslPacketKey(evp, packetCiphers.get(aead)!, key, iv),
     createHeaderKey: (aead, key) => new OpensslHeaderKey(evp, aead, maskCiphers.get(aead)!, key),
   };
-  checkAnswers(engine);
-  return engine;
+  const engineWith = (calls: PacketCalls, detail: string): CryptoEngine => {
+    const engine: CryptoEngine = {
+      ...base,
+      detail,
+      createPacketKey: (aead, key, iv) => new OpensslPacketKey(evp, calls, packetCiphers.get(aead)!, key, iv),
+    };
+    checkAnswers(engine);
+    return engine;
+  };
+  if (!callList) return engineWith(new SinglePacketCalls(evp), "call by call");
+  try {
+    return engineWith(new PacketCallList(ffi, evp), "a batch in one call");
+  } catch (error) {
+    return engineWith(new SinglePacketCalls(evp), `call by call: ${(error as Error).message}`);
+  }
 }

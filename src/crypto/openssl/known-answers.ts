@@ -82,7 +82,7 @@ const wrong = (aead: AeadName): Error => new Error(`a known answer of ${aead} is
 interface Answer {
   readonly sealed: Uint8Array;
   readonly mask: Uint8Array;
-  /** True if the packet opens, and no longer does with a changed tag. */
+  /** True if of two such packets, one with a changed tag, only the other opens. */
   readonly isOpened: boolean;
 }
 
@@ -95,28 +95,31 @@ function protect(
   header: Uint8Array,
   payload: Uint8Array,
 ): Answer {
-  const end = header.length + payload.length + TAG_LENGTH;
-  const batch = new PacketBatch(new Uint8Array(end), 1);
-  batch.arena.set(header);
-  batch.arena.set(payload, header.length);
-  batch.packetNumberOffset[0] = 1;
-  batch.payload[0] = header.length;
-  batch.end[0] = end;
-  batch.packetNumber[0] = PACKET_NUMBER;
-  batch.count = 1;
+  const length = header.length + payload.length + TAG_LENGTH;
+  const batch = new PacketBatch(new Uint8Array(2 * length), 2);
+  for (const [i, start] of [0, length].entries()) {
+    batch.arena.set(header, start);
+    batch.arena.set(payload, start + header.length);
+    batch.header[i] = start;
+    batch.packetNumberOffset[i] = start + 1;
+    batch.payload[i] = start + header.length;
+    batch.end[i] = start + length;
+    batch.packetNumber[i] = PACKET_NUMBER;
+  }
+  batch.count = 2;
   const packetKey = engine.createPacketKey(aead, key, iv);
   const maskKey = engine.createHeaderKey(aead, headerKey);
   try {
     packetKey.seal(batch, 0, 0);
-    const sealed = batch.arena.slice();
+    const sealed = batch.arena.slice(0, length);
+    const isSame = equalBytes(batch.arena.subarray(length), sealed);
     maskKey.mask(batch, 0);
     const mask = batch.masks.slice(0, 5);
+    batch.arena[length - 1]! ^= 1;
     packetKey.open(batch, 0, 0);
-    const isGenuine = batch.ok[0] === 1 && equalBytes(batch.arena.subarray(header.length, end - TAG_LENGTH), payload);
-    batch.arena.set(sealed);
-    batch.arena[end - 1]! ^= 1;
-    packetKey.open(batch, 0, 0);
-    return { sealed, mask, isOpened: isGenuine && batch.ok[0] === 0 };
+    const opened = batch.arena.subarray(batch.payload[1], batch.end[1]! - TAG_LENGTH);
+    const isOpened = isSame && batch.ok[0] === 0 && batch.ok[1] === 1 && equalBytes(opened, payload);
+    return { sealed, mask, isOpened };
   } finally {
     packetKey.free();
     maskKey.free();

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { ForeignFunctions } from "../../base/foreign.ts";
 import { SeededRng } from "../../base/rng.ts";
 import { intercepted } from "../../base/testing/intercepted.ts";
+import { hasCallList } from "../../host/engine/choice.ts";
 import { koffi } from "../../host/engine/testing/koffi.ts";
 import { type AeadName, IV_LENGTH, KEY_LENGTH, PacketBatch, TAG_LENGTH } from "../engine.ts";
 import type { CurveKeyPair } from "../hybrid.ts";
@@ -20,7 +21,12 @@ const keysOf = (engine: ReturnType<typeof createOpensslEngine>, aead: AeadName) 
   headerKey: engine.createHeaderKey(aead, new Uint8Array(KEY_LENGTH[aead])),
 });
 
-describe.skipIf(ffi === undefined)("the openssl engine", () => {
+const WAYS = [
+  { name: "call by call", callList: false },
+  { name: "with a call list", callList: true },
+].filter(({ callList }) => hasCallList || !callList);
+
+describe.skipIf(ffi === undefined).each(WAYS)("the openssl engine, $name", ({ callList }) => {
   /** Counts the contexts that exist, without those that the engine keeps. */
   function counted() {
     const open = { contexts: 0 };
@@ -29,6 +35,7 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
         EVP_CIPHER_CTX_new: () => void (open.contexts += 1),
         EVP_CIPHER_CTX_free: () => void (open.contexts -= 1),
       }),
+      { callList },
     );
     const kept = open.contexts;
     open.contexts = 0;
@@ -55,7 +62,7 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
 
   test.each(AEADS)("%s keys that were freed refuse to work, used before or not", (aead) => {
     for (const isUsed of [false, true]) {
-      const { packetKey, headerKey } = keysOf(createOpensslEngine(ffi), aead);
+      const { packetKey, headerKey } = keysOf(createOpensslEngine(ffi, { callList }), aead);
       if (isUsed) packetKey.seal(batchOf([packet]), 0, 0);
       packetKey.free();
       headerKey.free();
@@ -72,7 +79,7 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
     ["it is too short for a tag", { header: 0, payload: 50, end: 50 + TAG_LENGTH - 1 }],
     ["it ends before its start", { header: 60, payload: 62, end: 4 }],
   ])("memory outside of the arena is never touched: %s", (_name, { header, payload, end }) => {
-    const { packetKey } = keysOf(createOpensslEngine(ffi), "aes-128-gcm");
+    const { packetKey } = keysOf(createOpensslEngine(ffi, { callList }), "aes-128-gcm");
     const whole = new Uint8Array(1024);
     const batch = new PacketBatch(whole.subarray(256, 256 + 64), 1);
     batch.count = 1;
@@ -85,6 +92,26 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
     expect(() => packetKey.seal(batch, 0, 0)).toThrow(RangeError);
     expect(whole).toEqual(new Uint8Array(1024));
   });
+
+  test.each([...AEADS, "x25519" as const])(
+    "a failure with %s leaves no error for the next call of node:crypto",
+    (name) => {
+      const engine = createOpensslEngine(ffi, { callList });
+      const peek = ffi.load(null).func("ERR_peek_error", "uint64", []);
+      if (name === "x25519") {
+        expect(engine.answerShare(name, new Uint8Array(32), new SeededRng(2))).toBeUndefined();
+      } else {
+        const forged = batchOf([packet]);
+        keysOf(engine, name).packetKey.open(forged, 0, 0);
+        expect(forged.ok[0]).toBe(0);
+      }
+      expect(Number(peek())).toBe(0);
+    },
+  );
+});
+
+describe.skipIf(ffi === undefined)("the openssl engine", () => {
+  const single = { callList: false };
 
   /** Replaces a function by one made from the real one. */
   const replaced = (
@@ -107,14 +134,14 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
     const missing = replaced("EVP_CIPHER_fetch", () => {
       throw new Error("no such symbol");
     });
-    expect(() => createOpensslEngine(missing)).toThrow("no such symbol");
+    expect(() => createOpensslEngine(missing, single)).toThrow("no such symbol");
     const without = replaced("EVP_CIPHER_fetch", () => () => 0);
-    expect(() => createOpensslEngine(without)).toThrow("OpenSSL has no AES-128-GCM");
+    expect(() => createOpensslEngine(without, single)).toThrow("OpenSSL has no AES-128-GCM");
   });
 
   test("an engine with a wrong answer is refused", () => {
     const failing = intercepted(ffi, { EVP_CipherUpdate: () => 1 });
-    expect(() => createOpensslEngine(failing)).toThrow("OpenSSL refused a call");
+    expect(() => createOpensslEngine(failing, single)).toThrow("OpenSSL refused a call");
     const GET_TAG = 0x10;
     // The tag stays as it was.
     const tagless = replaced(
@@ -123,51 +150,58 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
         (...values) =>
           values[1] === GET_TAG ? 1 : real(...values),
     );
-    expect(() => createOpensslEngine(tagless)).toThrow("a known answer of chacha20-poly1305 is wrong");
+    expect(() => createOpensslEngine(tagless, single)).toThrow("a known answer of chacha20-poly1305 is wrong");
     // Whatever is opened counts as genuine.
     const trusting = replaced("EVP_CipherFinal_ex", (real) => (...values) => {
       real(...values);
       return 1;
     });
-    expect(() => createOpensslEngine(trusting)).toThrow("a known answer of chacha20-poly1305 is wrong");
+    expect(() => createOpensslEngine(trusting, single)).toThrow("a known answer of chacha20-poly1305 is wrong");
   });
 
   test("an engine with a wrong hash, HMAC or shared secret is refused", () => {
     const wrong = "a known answer of the handshake is wrong";
     const silent = () => () => 1;
-    expect(() => createOpensslEngine(replaced("EVP_DigestUpdate", silent))).toThrow(wrong);
-    expect(() => createOpensslEngine(replaced("EVP_MAC_update", silent))).toThrow(wrong);
-    expect(() => createOpensslEngine(replaced("EVP_PKEY_derive", silent))).toThrow(wrong);
-    const without = (name: string) => createOpensslEngine(replaced(name, () => () => 0));
+    expect(() => createOpensslEngine(replaced("EVP_DigestUpdate", silent), single)).toThrow(wrong);
+    expect(() => createOpensslEngine(replaced("EVP_MAC_update", silent), single)).toThrow(wrong);
+    expect(() => createOpensslEngine(replaced("EVP_PKEY_derive", silent), single)).toThrow(wrong);
+    const without = (name: string) =>
+      createOpensslEngine(
+        replaced(name, () => () => 0),
+        single,
+      );
     expect(() => without("EVP_MAC_fetch")).toThrow("OpenSSL has no HMAC");
     expect(() => without("EVP_MD_fetch")).toThrow("OpenSSL has no SHA256");
   });
 
   test("a key pair that answered a share is freed at once, and one that waits for an answer when asked", () => {
     const keys = new Set<number>();
-    const engine = createOpensslEngine({
-      ...ffi,
-      load: (path) => {
-        const library = ffi.load(path);
-        return {
-          func: (name, ...rest) => {
-            const real = library.func(name, ...rest);
-            if (name.startsWith("EVP_PKEY_new_raw")) {
-              return (...values) => {
-                const key = real(...values);
-                keys.add(key);
-                return key;
+    const engine = createOpensslEngine(
+      {
+        ...ffi,
+        load: (path) => {
+          const library = ffi.load(path);
+          return {
+            func: (name, ...rest) => {
+              const real = library.func(name, ...rest);
+              if (name.startsWith("EVP_PKEY_new_raw")) {
+                return (...values) => {
+                  const key = real(...values);
+                  keys.add(key);
+                  return key;
+                };
+              }
+              if (name !== "EVP_PKEY_free") return real;
+              return (key) => {
+                expect(keys.delete(key!)).toBe(true);
+                return real(key!);
               };
-            }
-            if (name !== "EVP_PKEY_free") return real;
-            return (key) => {
-              expect(keys.delete(key!)).toBe(true);
-              return real(key!);
-            };
-          },
-        };
+            },
+          };
+        },
       },
-    });
+      single,
+    );
     keys.clear(); // Those of the self-test wait for the collector.
     const client = portableEngine.generateKeyPair("x25519", new SeededRng(1));
     const answer = engine.answerShare("x25519", client.publicKey, new SeededRng(2))!;
@@ -182,20 +216,4 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
     expect(keys.size).toBe(0);
     expect(() => pair.deriveShared(client.publicKey)).toThrow("freed");
   });
-
-  test.each([...AEADS, "x25519" as const])(
-    "a failure with %s leaves no error for the next call of node:crypto",
-    (name) => {
-      const engine = createOpensslEngine(ffi);
-      const peek = ffi.load(null).func("ERR_peek_error", "uint64", []);
-      if (name === "x25519") {
-        expect(engine.answerShare(name, new Uint8Array(32), new SeededRng(2))).toBeUndefined();
-      } else {
-        const forged = batchOf([packet]);
-        keysOf(engine, name).packetKey.open(forged, 0, 0);
-        expect(forged.ok[0]).toBe(0);
-      }
-      expect(Number(peek())).toBe(0);
-    },
-  );
 });

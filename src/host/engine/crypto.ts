@@ -4,7 +4,7 @@
  */
 
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import { EngineError } from "./choice.ts";
+import { EngineError, wantsCallList } from "./choice.ts";
 import { loadKoffi } from "./koffi.ts";
 
 /** Undefined unless NAGARE_CRYPTO demands one. */
@@ -20,7 +20,8 @@ export async function loadCrypto(name: string): Promise<CryptoEngine> {
     case "openssl": {
       const loaded = await loadKoffi();
       if (!("koffi" in loaded)) throw new EngineError(`NAGARE_CRYPTO=openssl: ${loaded.reason}`);
-      return (await import("../../crypto/openssl/index.ts")).createOpensslEngine(loaded.koffi);
+      const { createOpensslEngine } = await import("../../crypto/openssl/index.ts");
+      return createOpensslEngine(loaded.koffi, { callList: wantsCallList() });
     }
     case "pure":
       return (await import("../../crypto/pure/index.ts")).pureEngine;

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { ForeignFunctions } from "../../base/foreign.ts";
 import { intercepted } from "../../base/testing/intercepted.ts";
 import { noPageCache } from "../files/page-cache.ts";
-import { type EngineChoice, EngineError, engineChoice } from "./choice.ts";
+import { type EngineChoice, EngineError, engineChoice, hasCallList, wantsCallList } from "./choice.ts";
 import { loadCrypto } from "./crypto.ts";
 import { chooseEngine, describeEngine, type Engine, loadFast } from "./engine.ts";
 import { loadKoffi } from "./koffi.ts";
@@ -167,6 +167,47 @@ describe("koffi", () => {
     const engine = (await loadFast(async () => without("preadv2"))) as Engine;
     expect(engine.udp.name).toBe("fast");
     expect(engine.pageCache).toBe(noPageCache);
+  });
+});
+
+describe("NAGARE_CALL_LIST", () => {
+  test.each<[wanted: string | undefined, expected: boolean]>([
+    [undefined, hasCallList],
+    ["", hasCallList],
+    ["1", hasCallList],
+    ["0", false],
+  ])("%s: %s", (wanted, expected) => {
+    vi.stubEnv("NAGARE_CALL_LIST", wanted);
+    expect(wantsCallList()).toBe(expected);
+  });
+
+  test("any other value is an error", async () => {
+    vi.stubEnv("NAGARE_CALL_LIST", "yes");
+    vi.stubEnv("NAGARE_CRYPTO", undefined);
+    const error = new EngineError("NAGARE_CALL_LIST=yes: give 0 or 1");
+    expect(wantsCallList).toThrow(error);
+    if (koffi !== undefined) await expect(loadFast()).rejects.toThrow(error);
+  });
+
+  hasFast("decides how the fast engine and the openssl engine protect packets", async () => {
+    for (const [wanted, detail] of [
+      ["0", "call by call"],
+      ["1", hasCallList ? "a batch in one call" : "call by call"],
+    ] as const) {
+      vi.stubEnv("NAGARE_CALL_LIST", wanted);
+      vi.stubEnv("NAGARE_CRYPTO", undefined);
+      expect(((await loadFast()) as Engine).crypto.detail).toBe(detail);
+      expect((await loadCrypto("openssl")).detail).toBe(detail);
+    }
+  });
+
+  hasFast("that cannot be had still gives the fast engine", async () => {
+    vi.stubEnv("NAGARE_CALL_LIST", "1");
+    vi.stubEnv("NAGARE_CRYPTO", undefined);
+    const EACCES = 13;
+    const refusing = intercepted(koffi as ForeignFunctions, { mprotect: () => EACCES });
+    const { crypto } = (await loadFast(async () => refusing)) as Engine;
+    expect([crypto.name, crypto.detail?.startsWith("call by call")]).toEqual(["openssl", true]);
   });
 });
 

@@ -9,7 +9,7 @@ import type { CryptoEngine } from "../../crypto/engine.ts";
 import { noPageCache, type PageCache } from "../files/page-cache.ts";
 import { portableUdp } from "../udp/portable-engine.ts";
 import type { UdpCapabilities, UdpEngine } from "../udp/udp-socket.ts";
-import { type EngineChoice, EngineError, engineChoice } from "./choice.ts";
+import { type EngineChoice, EngineError, engineChoice, wantsCallList } from "./choice.ts";
 import { demandedCrypto, loadCrypto } from "./crypto.ts";
 import { loadKoffi, type Unavailable } from "./koffi.ts";
 
@@ -89,9 +89,10 @@ async function fastPageCache(koffi: ForeignFunctions): Promise<PageCache> {
 async function fastCrypto(koffi: ForeignFunctions): Promise<Pick<Engine, "crypto" | "cryptoProblem">> {
   const demanded = await demandedCrypto();
   if (demanded !== undefined) return { crypto: demanded };
+  const callList = wantsCallList();
   const { createOpensslEngine } = await import("../../crypto/openssl/index.ts");
   try {
-    return { crypto: createOpensslEngine(koffi) };
+    return { crypto: createOpensslEngine(koffi, { callList }) };
   } catch (error) {
     return { crypto: await loadCrypto("portable"), cryptoProblem: (error as Error).message };
   }
