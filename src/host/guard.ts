@@ -115,6 +115,7 @@ export const ENTRIES = [
   "file part",
   "file turn",
   "file engine",
+  "file answers",
   "proxy pump",
   "proxy dialled",
   "proxy timeout",

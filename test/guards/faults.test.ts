@@ -239,6 +239,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
     }),
   ),
   "file engine": at(h2),
+  "file answers": at(h2),
   "proxy pump": at(() => viaProxy("/hello")),
   "proxy dialled": at(() => viaProxy("/hello")),
   "proxy timeout": at(async () => {

@@ -235,6 +235,8 @@ export async function browse(protocol: Protocol): Promise<void> {
   const steps = [
     () => all(get("/")),
     () => all(get("/small.txt"), get("/big.bin"), get("/missing.txt"), get("/hints", { onInformational: () => {} })),
+    // By now it is in memory.
+    () => all(get("/small.txt")),
     () => all(get("/proxy/hello"), post("/proxy/echo", "body"), get("/proxy/dead")),
     () => all(post("/echo", "body"), post("/echo", chunks(40)), post("/early", chunks(40))),
     () => all(get("/many")),

@@ -19,6 +19,7 @@ import { isExhaustion, type OpenFile, openFile } from "./open-file.ts";
 import { type FilePlan, type Part, planFile, type Representation } from "./plan.ts";
 import { folderPath, parsePath } from "./safe-path.ts";
 import { FileTransfer } from "./transfer.ts";
+import { TurnAnswers } from "./turn-answers.ts";
 
 export interface FilesOptions {
   /** The `cache-control` of every file. By default, browsers revalidate each time, which costs one small 304. */
@@ -46,6 +47,7 @@ export class FileService {
   readonly #options: FilesOptions;
   readonly #refused = new Set<string>();
   readonly #contents = new ContentCache();
+  readonly #answers: TurnAnswers;
   readonly #budget: Budget;
   readonly #pageCache: EnginePageCache;
 
@@ -67,18 +69,23 @@ export class FileService {
     this.#cacheControl = options.cacheControl ?? "no-cache";
     this.#log = options.log ?? ((line) => process.stderr.write(`${line}\n`));
     this.#pageCache = new EnginePageCache(options.engine, (fault) => this.#log(describeFault(fault)));
+    this.#answers = new TurnAnswers(this.#log);
     this.#tree = { root, onRefused: (path, why) => this.#reportRefused(path, why) };
   }
 
   readonly handle = (exchange: ServerExchange): void => {
     try {
-      this.#answer(exchange, 1);
+      const key = TurnAnswers.keyOf(exchange);
+      const known = key === undefined ? undefined : this.#answers.get(key);
+      if (known === undefined) this.#answer(exchange, 1, key);
+      else respondContent(exchange, known.plan, known.content);
     } catch (error) {
       this.#fail(exchange, error);
     }
   };
 
-  #answer(exchange: ServerExchange, attempt: number): void {
+  /** With a key, an answer from memory is kept for the rest of the turn. */
+  #answer(exchange: ServerExchange, attempt: number, key?: string): void {
     const { method } = exchange;
     if (method !== "GET" && method !== "HEAD") {
       // RFC 9110 §15.5.6 requires the list of methods in a 405, and §9.3.7 allows it in a response to OPTIONS.
@@ -101,7 +108,7 @@ export class FileService {
     const segments = located?.type === "folder" ? [...path.segments, "index.html"] : path.segments;
     const file = located?.type === "folder" ? locateFile(this.#tree, segments) : located?.file;
     if (file !== undefined && !(located?.type === "file" && path.trailingSlash)) {
-      this.#sendFile(exchange, segments, file, attempt);
+      this.#sendFile(exchange, segments, file, attempt, key);
       return;
     }
     const page = path.trailingSlash ? undefined : findPage(this.#tree, path.segments, located);
@@ -129,7 +136,13 @@ export class FileService {
     return true;
   }
 
-  #sendFile(exchange: ServerExchange, segments: readonly string[], original: LocatedFile, attempt: number): void {
+  #sendFile(
+    exchange: ServerExchange,
+    segments: readonly string[],
+    original: LocatedFile,
+    attempt: number,
+    key?: string,
+  ): void {
     const field = (name: string) => combinedFieldValue(exchange.fields, name);
     const type = contentType(segments.at(-1)!);
     const negotiated = isCompressible(type);
@@ -143,7 +156,7 @@ export class FileService {
       cacheControl: this.#cacheControl,
     };
     const plan = planFile(exchange.method, field, representation, Date.now());
-    this.#send(exchange, plan, file, (error) => this.#retry(exchange, attempt, error));
+    this.#send(exchange, plan, file, (error) => this.#retry(exchange, attempt, error), key);
   }
 
   /** The best precompressed copy that the client accepts. A copy older than the original is outdated. */
@@ -157,7 +170,13 @@ export class FileService {
   }
 
   /** `onFailure` responds if the file has changed or cannot be read. */
-  #send(exchange: ServerExchange, plan: FilePlan, file: LocatedFile, onFailure: (error: Error) => void): void {
+  #send(
+    exchange: ServerExchange,
+    plan: FilePlan,
+    file: LocatedFile,
+    onFailure: (error: Error) => void,
+    key?: string,
+  ): void {
     const { status, fields, parts } = plan;
     if (parts === undefined || file.stats.size === 0) {
       exchange.respond(status, fields, { endStream: true });
@@ -165,6 +184,7 @@ export class FileService {
     }
     const content = this.#contents.get(file.path, file.stats);
     if (content !== undefined) {
+      if (key !== undefined) this.#answers.set(key, { plan, content });
       respondContent(exchange, plan, content);
       return;
     }

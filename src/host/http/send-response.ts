@@ -5,6 +5,7 @@ import { detach, guard, ignore } from "../guard.ts";
 import { captureScope, within } from "../request-scope.ts";
 import { isDecoded, isGzip, mayBeDecoded, withoutCoding } from "./decoded-response.ts";
 import type { ServerExchange } from "./exchange.ts";
+import { nativeBody } from "./native-body.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
 
 /** Returns the response's trailers; called before the head is sent, and again after the body. */
@@ -28,6 +29,11 @@ export async function sendResponse(
   if (isDecoded(response, fields)) fields = withoutCoding(fields);
   if (response.body === null) {
     sendWhole(exchange, status, fields, undefined, trailers);
+    return;
+  }
+  const native = mayBeDecoded(fields) ? undefined : nativeBody(response);
+  if (native !== undefined) {
+    sendWhole(exchange, status, fields, native, trailers);
     return;
   }
   await sendStream(exchange, status, fields, new BodySource(response.body), trailers, clock);
