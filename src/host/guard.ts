@@ -116,6 +116,7 @@ export const ENTRIES = [
   "file turn",
   "file answers",
   "file engine",
+  "file answers",
   "proxy pump",
   "proxy dialled",
   "proxy timeout",

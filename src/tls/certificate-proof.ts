@@ -32,8 +32,9 @@ export function proofOf(
   scheme: SignatureSchemeName,
   transcript: Transcript,
   side: "client" | "server",
+  compress: (certificate: Uint8Array) => Uint8Array = (certificate) => certificate,
 ): readonly Uint8Array[] {
-  const certificate = certificateOf(chain);
+  const certificate = compress(certificateOf(chain));
   transcript.append(certificate);
   const content = signedContent(transcript.digest(), side);
   const signature = callHost("signing", () => signer.sign(scheme, content), side);

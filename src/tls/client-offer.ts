@@ -4,6 +4,7 @@ import type { GroupName, KeyPair } from "../crypto/engine.ts";
 import {
   CIPHER_SUITES,
   CLIENT_GROUPS,
+  COMPRESSION_ALGORITHMS,
   DEFAULT_CIPHER_SUITES,
   GROUPS,
   LEGACY_VERSION,
@@ -44,6 +45,11 @@ export function makeClientHello(config: TlsClientConfig, random: Uint8Array, sha
       psk_key_exchange_modes: [PSK_DHE_KE],
       key_share: shareEntries(share),
       quic_transport_parameters: config.transportParameters,
+      ...(config.certificateCompression === undefined
+        ? {}
+        : {
+            compress_certificate: config.certificateCompression.algorithms.map((name) => COMPRESSION_ALGORITHMS[name]),
+          }),
     },
   };
 }

@@ -5,6 +5,7 @@ import { randomBytes } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
 import { equalConstantTime } from "../wire/text.ts";
 import { ALERTS, alertError, CRYPTO_ERROR } from "./alerts.ts";
+import { decompressCertificate } from "./certificate-compression.ts";
 import { clientProof, verifySignature } from "./certificate-proof.ts";
 import { CryptoChannel } from "./channel.ts";
 import type { CipherSuite } from "./cipher-suite.ts";
@@ -131,10 +132,10 @@ class TlsClient implements TlsHandshake {
         break;
       case "WAIT_CERT_CR":
         if (message.name === "certificate_request") return this.#handleCertificateRequest(state, message);
-        if (message.name === "certificate") return this.#handleCertificate(state, message);
+        if (isCertificate(message)) return this.#handleCertificate(state, message);
         break;
       case "WAIT_CERT":
-        if (message.name === "certificate") return this.#handleCertificate(state, message);
+        if (isCertificate(message)) return this.#handleCertificate(state, message);
         break;
       case "WAIT_CV":
         if (message.name === "certificate_verify") return this.#handleCertificateVerify(state, message);
@@ -330,7 +331,15 @@ class TlsClient implements TlsHandshake {
     state: ClientState & { type: "WAIT_CERT_CR" | "WAIT_CERT" },
     message: HandshakeMessage,
   ): ClientState {
-    const { requestContext, entries } = parseBody(message, parseCertificate);
+    const certificate =
+      message.name === "compressed_certificate"
+        ? decompressCertificate(
+            message,
+            state.hello.extensions.compress_certificate,
+            this.#config.certificateCompression,
+          )
+        : message;
+    const { requestContext, entries } = parseBody(certificate, parseCertificate);
     // RFC 8446 §4.4.2
     if (requestContext.length > 0) throw alertError("illegal_parameter", "certificate", "non-empty context");
     const leaf = entries[0];
@@ -441,6 +450,9 @@ class TlsClient implements TlsHandshake {
     this.#channel.emit({ type: "key-log", line: keyLogLine(label, this.#random, secret) });
   }
 }
+
+const isCertificate = ({ name }: HandshakeMessage): boolean =>
+  name === "certificate" || name === "compressed_certificate";
 
 /** The offered session if the server selected it (RFC 8446 §4.2.11). */
 function resumedSession(

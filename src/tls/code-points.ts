@@ -41,6 +41,10 @@ export const SIGNATURE_SCHEMES: Readonly<Record<SignatureSchemeName, number>> = 
   rsa_pss_rsae_sha512: 0x0806,
 };
 
+/** RFC 8879 §7.3 */
+export const COMPRESSION_ALGORITHMS = { zlib: 1, brotli: 2 } as const;
+export type CompressionAlgorithm = keyof typeof COMPRESSION_ALGORITHMS;
+
 /** RFC 8446 §4.2.9: a pre-shared key together with a key exchange, the only mode here. */
 export const PSK_DHE_KE = 1;
 

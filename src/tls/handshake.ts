@@ -8,6 +8,7 @@ import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
 import type { CryptoEngine, GroupName, SignatureSchemeName, Signer } from "../crypto/engine.ts";
 import type { CipherSuite, CipherSuiteName } from "./cipher-suite.ts";
+import type { CompressionAlgorithm } from "./code-points.ts";
 import type { ClientSession } from "./session.ts";
 import type { StrikeRegister } from "./strike-register.ts";
 import type { TicketKeys } from "./tickets.ts";
@@ -70,6 +71,15 @@ export interface TlsIdentity {
   readonly signer: Signer;
 }
 
+/** Compresses chains (RFC 8879). */
+export interface CertificateCompression {
+  /** In order of preference. */
+  readonly algorithms: readonly CompressionAlgorithm[];
+  compress(algorithm: CompressionAlgorithm, bytes: Uint8Array): Uint8Array;
+  /** Undefined if the input is malformed or yields anything but `length` bytes; never makes more than that. */
+  decompress(algorithm: CompressionAlgorithm, bytes: Uint8Array, length: number): Uint8Array | undefined;
+}
+
 export interface TlsCommonConfig {
   readonly engine: CryptoEngine;
   readonly rng: Rng;
@@ -88,6 +98,8 @@ export interface TlsCommonConfig {
    * suits tickets that do not outlive the driver's clock.
    */
   readonly wallTime?: (now: Instant) => Instant;
+  /** A server compresses its chain for clients that offer it, and a client offers it. */
+  readonly certificateCompression?: CertificateCompression | undefined;
 }
 
 export interface TlsClientConfig extends TlsCommonConfig {

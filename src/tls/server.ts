@@ -6,6 +6,7 @@ import { type Instant, toSeconds } from "../base/time.ts";
 import { equalConstantTime } from "../wire/text.ts";
 import { ALERTS, alertError, CRYPTO_ERROR } from "./alerts.ts";
 import { callHost } from "./call-host.ts";
+import { compressCertificate } from "./certificate-compression.ts";
 import { proofOf, verifySignature } from "./certificate-proof.ts";
 import { CryptoChannel } from "./channel.ts";
 import type { CipherSuite } from "./cipher-suite.ts";
@@ -211,7 +212,7 @@ class TlsServer implements TlsHandshake {
 
     this.#sendExtensions(hello, alpn, acceptsEarly, session !== undefined);
     // RFC 8446 §2.2: the server proved its identity in the first connection.
-    if (session === undefined) this.#sendCertificate(choice);
+    if (session === undefined) this.#sendCertificate(choice, hello.extensions.compress_certificate);
     this.#send(EncryptionLevel.handshake, emitFinished(schedule.verifyData(traffic.server, this.#transcript.digest())));
     const master = schedule.masterSecret(handshakeSecret);
     const application = schedule.applicationTraffic(master, this.#transcript.digest());
@@ -314,12 +315,15 @@ class TlsServer implements TlsHandshake {
     this.#send(EncryptionLevel.handshake, extensions);
   }
 
-  #sendCertificate({ identity, scheme }: IdentityChoice): void {
+  #sendCertificate({ identity, scheme }: IdentityChoice, algorithms: readonly number[] | undefined): void {
     if (this.#config.clientCertificate !== undefined) {
       const request = { requestContext: new Uint8Array(0), extensions: { signature_algorithms: SIGNATURE_ALGORITHMS } };
       this.#send(EncryptionLevel.handshake, emitCertificateRequest(request));
     }
-    for (const proof of proofOf(identity, scheme, this.#transcript, "server")) {
+    const { certificateCompression } = this.#config;
+    const compress = (certificate: Uint8Array): Uint8Array =>
+      compressCertificate(certificate, algorithms, certificateCompression);
+    for (const proof of proofOf(identity, scheme, this.#transcript, "server", compress)) {
       this.#channel.send(EncryptionLevel.handshake, proof);
     }
   }

@@ -44,6 +44,7 @@ export class Evp {
   readonly #control: (...values: number[]) => number;
   readonly #setPadding: (...values: number[]) => number;
   readonly #symbol: (...values: number[]) => number;
+  readonly #clearErrors: (...values: number[]) => number;
   readonly #addresses = new WeakMap<Uint8Array, number>();
   /** Only a net: owners free their contexts. */
   readonly #forgotten = new FinalizationRegistry<ContextPointer>((context) => void this.#free(context));
@@ -61,6 +62,7 @@ export class Evp {
     this.#update = process.func("EVP_CipherUpdate", "int", [POINTER, POINTER, POINTER, POINTER, "int"]);
     this.#final = process.func("EVP_CipherFinal_ex", "int", [POINTER, POINTER, POINTER]);
     this.#control = process.func("EVP_CIPHER_CTX_ctrl", "int", [POINTER, "int", "int", POINTER]);
+    this.#clearErrors = process.func("ERR_clear_error", "void", []);
     this.#setPadding = process.func("EVP_CIPHER_CTX_set_padding", "int", [POINTER, "int"]);
     this.#symbol = process.func("dlsym", POINTER, [POINTER, POINTER]);
   }
@@ -145,7 +147,10 @@ export class Evp {
 
   /** Ends a packet. Returns false if it was decrypted and its tag is wrong. */
   end(context: ContextPointer): boolean {
-    return this.#final(context, this.#scratch.address + TEXT, this.#scratch.address + OUTPUT_LENGTH) === 1;
+    if (this.#final(context, this.#scratch.address + TEXT, this.#scratch.address + OUTPUT_LENGTH) === 1) return true;
+    // Otherwise node:crypto takes OpenSSL's error for that of its own next call.
+    this.#clearErrors();
+    return false;
   }
 
   readTag(context: ContextPointer, address: number, length: number): void {

@@ -98,7 +98,11 @@ export class OpensslX25519 {
   #result(call: (size: number, output: number) => number): Uint8Array | undefined {
     const { bytes, address } = this.#scratch;
     this.#scratch.setWord(SIZE, LENGTH);
-    if (call(address + SIZE, address + OUTPUT) !== 1) return undefined;
+    if (call(address + SIZE, address + OUTPUT) !== 1) {
+      // Otherwise node:crypto takes OpenSSL's error for that of its own next call.
+      this.#clearErrors();
+      return undefined;
+    }
     const result = bytes.slice(OUTPUT, OUTPUT + LENGTH);
     bytes.fill(0, OUTPUT, OUTPUT + LENGTH);
     return result;

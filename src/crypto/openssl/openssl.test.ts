@@ -174,6 +174,21 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
     expect(() => without("EVP_MD_fetch")).toThrow("OpenSSL has no SHA256");
   });
 
+  test("a refused share and a forged packet leave no error that node:crypto would report", () => {
+    const engine = createOpensslEngine(ffi);
+    expect(engine.generateKeyPair("x25519", new SeededRng(1)).deriveShared(new Uint8Array(32))).toBeUndefined();
+    expect(() => portableEngine.generateKeyPair("x25519", new SeededRng(1))).not.toThrow();
+    for (const aead of AEADS) {
+      const { packetKey } = keysOf(engine, aead);
+      const batch = batchOf([packet]);
+      packetKey.open(batch, 0, 0);
+      expect(batch.ok[0]).toBe(0);
+      const key = new Uint8Array(KEY_LENGTH[aead]);
+      expect(engine.aeadOpen(aead, key, new Uint8Array(IV_LENGTH), key, new Uint8Array(40))).toBeUndefined();
+      expect(() => portableEngine.generateKeyPair("x25519", new SeededRng(1))).not.toThrow();
+    }
+  });
+
   test("a key pair that answered a share is freed at once, and one that waits for an answer when asked", () => {
     const keys = new Set<number>();
     const engine = createOpensslEngine(

@@ -205,6 +205,7 @@ async function dialFlight<P extends DialedProtocol>(
           serverName: options.servername,
           keyLog: options.keylog !== undefined,
           wallTime: () => wallTime(clock),
+          certificateCompression: environment.certificateCompression,
           ...(groups === undefined ? {} : { groups }),
           ...(cipherSuites === undefined ? {} : { cipherSuites }),
           identity: options.identity,

@@ -4,6 +4,8 @@ import type { SocketAddress } from "../../base/datagrams.ts";
 import type { Rng } from "../../base/rng.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
 import type { ConnectionConfig } from "../../quic/index.ts";
+import type { CertificateCompression } from "../../tls/index.ts";
+import { certificateCompression } from "../certificates/compression.ts";
 import { type HostClock, millisNow, systemClock } from "../clock.ts";
 import type { EngineChoice } from "../engine/choice.ts";
 import { chooseEngine } from "../engine/engine.ts";
@@ -28,6 +30,8 @@ export interface QuicEnvironment {
   readonly interfaceLimit?:
     | ((local: SocketAddress | undefined, forbidsFragments: boolean) => number | undefined)
     | undefined;
+  /** None where runs must not depend on the version of Node, whose compressed bytes differ. */
+  readonly certificateCompression?: CertificateCompression | undefined;
   /** Listens to new connections. */
   readonly trace?: TraceConnection | undefined;
 }
@@ -42,6 +46,7 @@ export const systemEnvironmentWith = (engine: EngineChoice, trace?: TraceConnect
   bind: async (port, host, sendArenaSize) => (await chooseEngine(engine)).udp.bind(port, host, sendArenaSize),
   connect: async (peer, size, local) => (await chooseEngine(engine)).udp.connect(peer, size, local),
   interfaceLimit: (local, forbidsFragments) => interfaceLimits.of(local, forbidsFragments, millisNow(systemClock)),
+  certificateCompression,
   trace: traceAll([trace, publishConnection]),
 });
 

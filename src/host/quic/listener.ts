@@ -154,6 +154,7 @@ export class QuicListener implements ManagedListener {
             keyLog: onKeyLog !== undefined,
             ...(quic?.groups === undefined ? {} : { groups: quic.groups }),
             wallTime: config.wallTime,
+            certificateCompression: this.#environment.certificateCompression,
             clientCertificate: this.#clientCertificates?.policy,
             tickets: tickets.policy(facts, this.#acceptsTunnels),
           }),

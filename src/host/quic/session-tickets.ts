@@ -8,14 +8,18 @@ import { utf8 } from "../../wire/text.ts";
 import type { ListenerOptions } from "../http/listener.ts";
 
 export class SessionTickets {
-  readonly #config: ConnectionConfig;
+  readonly #contextOf: (application: Uint8Array) => Uint8Array;
+  /** The settings as text, without and with tunnels. */
+  readonly #settings = [false, true].map((enableConnectProtocol) =>
+    JSON.stringify(settingsFrom({ enableConnectProtocol })),
+  );
   readonly #keys: TicketKeys;
   readonly #register: StrikeRegister | undefined;
 
   /** `secret` is that of `resetKey`, or a random one. */
   constructor(config: ConnectionConfig, secret: Uint8Array, options: ListenerOptions) {
     const { earlyData = "safe", resetKey, strikeRegister } = options;
-    this.#config = config;
+    this.#contextOf = earlyDataContext(config);
     this.#keys = new TicketKeys(config.engine, secret, config.rng);
     // Other processes may accept tickets of a given key, so a register of this process would not see all of their uses.
     const own = resetKey === undefined ? new MemoryStrikeRegister() : undefined;
@@ -36,7 +40,6 @@ export class SessionTickets {
    * otherwise send requests in the name of any address.
    */
   #context({ host }: SocketAddress, acceptsTunnels: boolean): Uint8Array {
-    const settings = settingsFrom({ enableConnectProtocol: acceptsTunnels });
-    return earlyDataContext(this.#config, utf8(JSON.stringify([settings, host])));
+    return this.#contextOf(utf8(`[${this.#settings[acceptsTunnels ? 1 : 0]},${JSON.stringify(host)}]`));
   }
 }

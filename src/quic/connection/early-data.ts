@@ -32,11 +32,16 @@ const CONTEXT_VERSION = "nagare early data 1";
  * Identifies what a client remembers of this server: the limits of the transport, and the settings of the protocol above.
  * Early data is accepted only if nothing has changed since the ticket was issued.
  */
-export function earlyDataContext({ engine, limits, datagrams }: ConnectionConfig, application: Uint8Array): Uint8Array {
+export function earlyDataContext({
+  engine,
+  limits,
+  datagrams,
+}: ConnectionConfig): (application: Uint8Array) => Uint8Array {
   const { initialMaxData, initialMaxStreamData, initialMaxStreamsBidi, initialMaxStreamsUni } = limits;
   const numbers = [initialMaxData, initialMaxStreamData, initialMaxStreamsBidi, initialMaxStreamsUni];
   const text = [CONTEXT_VERSION, ...numbers, limits.activeConnectionIdLimit, datagrams?.maxFrameSize ?? 0].join(" ");
-  return engine.hash("sha256", concat(utf8(`${text}\n`), application));
+  const transport = utf8(`${text}\n`);
+  return (application) => engine.hash("sha256", concat(transport, application));
 }
 
 /**

@@ -43,6 +43,9 @@ export const versionList: Codec<readonly number[]> = {
   emit: (list) => vector8(...list.map(uint16)),
 };
 
+/** `CertificateCompressionAlgorithm algorithms<2..2^8-2>` (RFC 8879 §3). */
+export const algorithmList: Codec<readonly number[]> = versionList;
+
 /** `PskKeyExchangeMode ke_modes<1..255>` (RFC 8446 §4.2.9). */
 export const uint8List: Codec<readonly number[]> = {
   parse: (reader) => readList(readVector8(reader, 1), (r) => r.uint8()),

@@ -7,6 +7,7 @@ import type { Reader } from "../../wire/reader.ts";
 import { alertError } from "../alerts.ts";
 import { formatCodePoint } from "../code-points.ts";
 import {
+  algorithmList,
   type Codec,
   cookie,
   flag,
@@ -48,7 +49,7 @@ export const EXTENSIONS = {
   client_certificate_type: { type: 19, places: { CH: opaque, EE: opaque } },
   server_certificate_type: { type: 20, places: { CH: opaque, EE: opaque } },
   padding: { type: 21, places: { CH: opaque } },
-  compress_certificate: { type: 27, places: { CH: opaque, CR: opaque } },
+  compress_certificate: { type: 27, places: { CH: algorithmList, CR: algorithmList } },
   early_data: { type: 42, places: { CH: flag, EE: flag, NST: uint32Value } },
   supported_versions: { type: 43, places: { CH: versionList, SH: uint16Value, HRR: uint16Value } },
   cookie: { type: 44, places: { CH: cookie, HRR: cookie } },

@@ -17,6 +17,8 @@ export const MESSAGE_TYPES = {
   certificate_verify: 15,
   finished: 20,
   key_update: 24,
+  /** RFC 8879 §7.2 */
+  compressed_certificate: 25,
   /** Never sent: replaces the first ClientHello in the transcript (RFC 8446 §4.4.1). */
   message_hash: 254,
 } as const;

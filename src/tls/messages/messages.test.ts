@@ -8,6 +8,7 @@ import { emitCertificate, parseCertificate } from "./certificate.ts";
 import { emitCertificateRequest, parseCertificateRequest } from "./certificate-request.ts";
 import { emitCertificateVerify, parseCertificateVerify } from "./certificate-verify.ts";
 import { emitClientHello, parseClientHello } from "./client-hello.ts";
+import { emitCompressedCertificate, parseCompressedCertificate } from "./compressed-certificate.ts";
 import { emitEncryptedExtensions, parseEncryptedExtensions } from "./encrypted-extensions.ts";
 import { EXTENSIONS, type Extensions, type Place } from "./extensions.ts";
 import { emitFinished, parseFinished } from "./finished.ts";
@@ -47,6 +48,8 @@ const PARSED: Record<string, fc.Arbitrary<unknown>> = {
   "signature_algorithms_cert CR": uint16s,
   "application_layer_protocol_negotiation CH": fc.array(text, { minLength: 1, maxLength: 4 }),
   "application_layer_protocol_negotiation EE": text,
+  "compress_certificate CH": uint16s,
+  "compress_certificate CR": uint16s,
   "early_data CH": fc.constant(true),
   "early_data EE": fc.constant(true),
   "early_data NST": uint32,
@@ -103,6 +106,12 @@ const CASES: readonly Case[] = [
     }),
     emit: emitClientHello,
     parse: parseClientHello,
+  },
+  {
+    name: "compressed_certificate",
+    values: fc.record({ algorithm: uint16, uncompressedLength: fc.nat(0xff_ffff), compressed: bytes(50, 1) }),
+    emit: emitCompressedCertificate,
+    parse: parseCompressedCertificate,
   },
   {
     name: "server_hello",

@@ -8,6 +8,7 @@ import type { Reader } from "../../wire/reader.ts";
 
 export const uint8 = (value: number): Uint8Array => Uint8Array.of(value);
 export const uint16 = (value: number): Uint8Array => Uint8Array.of(value >>> 8, value);
+export const uint24 = (value: number): Uint8Array => Uint8Array.of(value >>> 16, value >>> 8, value);
 export const uint32 = (value: number): Uint8Array => Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
 
 /** `opaque x<0..2^8-1>`; longer contents are a bug of the caller. */
