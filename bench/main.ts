@@ -13,6 +13,8 @@ import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
 import { handshakes } from "./handshakes.ts";
 import { hostile } from "./hostile.ts";
+import { idle } from "./idle.ts";
+import { leaks } from "./leaks.ts";
 import { memory } from "./memory.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
 import { simulator } from "./simulator.ts";
@@ -23,6 +25,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-requests": h3Requests,
   handshakes,
   connections,
+  idle,
+  leaks,
   frameworks,
   memory,
   hostile,
