@@ -14,7 +14,9 @@ import { h3Requests } from "./h3-requests.ts";
 import { handshakes } from "./handshakes.ts";
 import { hostile } from "./hostile.ts";
 import { idle } from "./idle.ts";
+import { latency } from "./latency.ts";
 import { leaks } from "./leaks.ts";
+import { lossy } from "./lossy.ts";
 import { memory } from "./memory.ts";
 import { checkTargets, describeMachine, print } from "./report.ts";
 import { simulator } from "./simulator.ts";
@@ -25,6 +27,8 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-requests": h3Requests,
   handshakes,
   connections,
+  lossy,
+  latency,
   idle,
   leaks,
   frameworks,
