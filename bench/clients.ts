@@ -28,6 +28,8 @@ export interface Load {
   readonly connections?: number;
   /** Only "quinn": a new connection for each request, with what this says of an earlier session. */
   readonly handshake?: HandshakeMode;
+  /** Only "quinn": milliseconds before each request. */
+  readonly pause?: number;
   /** Only "datapath": the size of each datagram. */
   readonly datagramSize?: number;
   /** Posts this file of the site to `path`. */
@@ -40,6 +42,9 @@ export interface LoadCost {
   readonly seconds: number;
   /** Peak resident memory in bytes. */
   readonly peak: number;
+  /** Percentiles of the latency in microseconds, if the client tells. */
+  readonly p50?: number;
+  readonly p99?: number;
   /** The mean size of the datagrams that arrived, if the client tells. */
   readonly datagramSize?: number | undefined;
 }
@@ -188,19 +193,20 @@ class QuinnClient implements LoadClient {
     return this.run(load);
   }
 
-  async run({ requests, concurrency, path, bytes, handshake }: Load): Promise<LoadCost> {
+  async run({ requests, concurrency, path, bytes, handshake, pause }: Load): Promise<LoadCost> {
     const program = this.#program!;
     const before = cpuOf(program.pid);
     const done =
       handshake === undefined
-        ? await program.requests(requests, concurrency, path)
+        ? await program.requests(requests, concurrency, path, pause)
         : await program.handshakes(requests, concurrency, path, handshake);
     const { sessions, early } = done;
     const expected = requests - TICKETLESS * concurrency;
     if (handshake === "session" && sessions < expected) throw new Error(`${sessions} of ${requests} sessions resumed`);
     if (handshake === "early" && early < expected) throw new Error(`early data of ${early} of ${requests} accepted`);
     if (done.bytes !== bytes) throw new Error(`${done.bytes} bytes arrived instead of ${bytes}`);
-    return { cpu: cpuOf(program.pid) - before, seconds: done.seconds, peak: memoryOf(program.pid).peak };
+    const { seconds, p50, p99 } = done;
+    return { cpu: cpuOf(program.pid) - before, seconds, peak: memoryOf(program.pid).peak, p50, p99 };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -11,7 +11,9 @@ const compare = (name: string, of: PairSpec["server"], to: PairSpec["server"]): 
 const COMPARISONS = [compare("server-vs-bun", "ours", "bun"), compare("server-vs-caddy", "ours", "caddy")];
 
 const rounds = (...cpu: number[]): Round[] =>
-  cpu.map((serverCpu) => ({ serverCpu, clientCpu: 1, bothCpu: 1, seconds: 1, clientPeak: 1 }));
+  cpu.map((serverCpu) => ({
+    ...{ serverCpu, clientCpu: 1, bothCpu: 1, seconds: 1, goodput: 1, p50: 1, p99: 1, clientPeak: 1 },
+  }));
 const cost = (server: PairSpec["server"], ...cpu: number[]) => ({
   name: pairName(pair(server)),
   rounds: rounds(...cpu),

@@ -8,7 +8,7 @@ import { medianRatio, rounded } from "./statistics.ts";
 
 export interface Comparison {
   readonly name: string;
-  readonly figure: "serverCpu" | "clientCpu" | "bothCpu";
+  readonly figure: "serverCpu" | "clientCpu" | "bothCpu" | "goodput" | "p50" | "p99";
   readonly of: PairSpec;
   readonly to: PairSpec;
   readonly atMost?: number;

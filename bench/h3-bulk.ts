@@ -55,6 +55,9 @@ function comparisons(path: string, bytes: number): readonly Comparison[] {
       to: { server: "node:http2", client: "curl", load },
       atMost: 3,
     },
+    { name: "goodput-vs-quic-go", figure: "goodput", of: ours, to: from("quic-go") },
+    { name: "goodput-vs-quinn", figure: "goodput", of: ours, to: from("quinn") },
+    { name: "goodput-vs-ngtcp2", figure: "goodput", of: ours, to: from("ngtcp2-new") },
     // Of both sides, since both are ours.
     { name: "stack-vs-datapath", figure: "bothCpu", of: stack, to: datapath, atMost: 1.6 },
     { name: "sender-vs-datapath", figure: "serverCpu", of: stack, to: datapath },

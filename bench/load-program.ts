@@ -7,6 +7,9 @@ import { HOST } from "../interop/certificates.ts";
 import { rustProgram } from "../interop/install/rust.ts";
 import type { Scratch } from "./scratch.ts";
 
+/** Seconds. Bun ends connections that are idle for ten. */
+const KEEP_ALIVE = 5;
+
 export type HandshakeMode = "full" | "session" | "early";
 
 export interface LoadResult {
@@ -16,6 +19,9 @@ export interface LoadResult {
   /** Of `handshakes`: the connections that resumed a session, and those whose early data the server accepted. */
   readonly sessions: number;
   readonly early: number;
+  /** Of `requests`: percentiles of the latency in microseconds. */
+  readonly p50: number;
+  readonly p99: number;
 }
 
 export class LoadProgram implements AsyncDisposable {
@@ -24,7 +30,13 @@ export class LoadProgram implements AsyncDisposable {
   #stderr = "";
 
   private constructor(path: string, port: number, { identity, place: { host, exec } }: Scratch) {
-    const options = { address: `${host}:${port}`, name: HOST, ca: identity.caFile, idle: "290" };
+    const options = {
+      address: `${host}:${port}`,
+      name: HOST,
+      ca: identity.caFile,
+      idle: "290",
+      "keep-alive": `${KEEP_ALIVE}`,
+    };
     const args = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
     const [command, ...rest] = [...exec, path, "--role=load", ...args];
     this.#child = spawn(command!, rest, { stdio: ["pipe", "pipe", "pipe"] });
@@ -48,8 +60,9 @@ export class LoadProgram implements AsyncDisposable {
     return this.#command(`connect ${count}`);
   }
 
-  requests(count: number, streams: number, path: string): Promise<LoadResult> {
-    return this.#command(`requests ${count} ${streams} ${path}`);
+  /** `pause` is in milliseconds, before each request. */
+  requests(count: number, streams: number, path: string, pause = 0): Promise<LoadResult> {
+    return this.#command(`requests ${count} ${streams} ${path} ${pause}`);
   }
 
   handshakes(count: number, atOnce: number, path: string, mode: HandshakeMode): Promise<LoadResult> {

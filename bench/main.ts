@@ -1,6 +1,6 @@
-/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--size N] [--veth] [--json FILE]` */
+/** `npm run bench -- NAME… [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--size N] [--veth] [--json FILE] [--markdown FILE]` */
 
-import { writeFileSync } from "node:fs";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
 import { certificates } from "./certificates.ts";
@@ -13,9 +13,13 @@ import { h3Bulk } from "./h3-bulk.ts";
 import { h3Requests } from "./h3-requests.ts";
 import { handshakes } from "./handshakes.ts";
 import { hostile } from "./hostile.ts";
+import { idle } from "./idle.ts";
+import { latency } from "./latency.ts";
+import { leaks } from "./leaks.ts";
+import { lossy } from "./lossy.ts";
 import { memory } from "./memory.ts";
 import { packetProtection } from "./packet-protection.ts";
-import { checkTargets, describeMachine, print } from "./report.ts";
+import { checkTargets, describeMachine, markdown, print } from "./report.ts";
 import { simulator } from "./simulator.ts";
 import { soak } from "./soak.ts";
 
@@ -24,6 +28,10 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   "h3-requests": h3Requests,
   handshakes,
   connections,
+  lossy,
+  latency,
+  idle,
+  leaks,
   frameworks,
   memory,
   hostile,
@@ -46,6 +54,7 @@ const { values, positionals } = parseArgs({
     clients: { type: "string" },
     size: { type: "string" },
     json: { type: "string" },
+    markdown: { type: "string" },
     veth: { type: "boolean", default: false },
   },
 });
@@ -57,7 +66,7 @@ const [rounds, minutes, clients, size] = [values.rounds, values.minutes, values.
 const isPositive = [rounds, minutes, clients, size].every((value) => value === undefined || value >= 1);
 if (bench === undefined || positionals.length > 1 || !isPositive) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--size N] [--veth] [--json FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
+    `usage: npm run bench -- NAME [--rounds N] [--against CHECKOUT] [--only NAME] [--minutes N] [--clients N] [--size N] [--veth] [--json FILE] [--markdown FILE]\nNAME: ${Object.keys(BENCHES).join(", ")}\n`,
   );
   process.exit(2);
 }
@@ -74,6 +83,12 @@ process.stdout.write(`${print(machine, report)}\n`);
 if (values.json !== undefined) {
   const { rows, ratios, intervals = {}, remarks } = report;
   writeFileSync(values.json, `${JSON.stringify({ machine, rows, ratios, intervals, remarks }, undefined, 2)}\n`);
+}
+if (values.markdown !== undefined) {
+  const { markdown: file } = values;
+  const args = process.argv.slice(2).join(" ").replace(` --markdown ${file}`, "");
+  const command = `npm run bench -- ${args}`;
+  appendFileSync(file, `${markdown(args.replace(/ --rounds \d+/, ""), command, machine, report)}\n`);
 }
 // A target without a measurement, because a peer is missing, is reported above and is not a failure.
 process.exit(checkTargets(report).some(({ met, value }) => !met && value !== undefined) ? 1 : 0);

@@ -32,6 +32,8 @@ export interface PairCost {
   readonly serverCpu: number;
   readonly clientCpu: number;
   readonly seconds: number;
+  readonly p50: number;
+  readonly p99: number;
   /** Peak resident memory in bytes, up to the last round. */
   readonly serverPeak: number;
   readonly clientPeak: number;
@@ -62,6 +64,11 @@ export interface Round {
   readonly clientCpu: number;
   readonly bothCpu: number;
   readonly seconds: number;
+  /** Bytes per second. */
+  readonly goodput: number;
+  /** Percentiles of the latency of requests in microseconds; 0 if the client does not tell. */
+  readonly p50: number;
+  readonly p99: number;
   readonly clientPeak: number;
   readonly datagramSize?: number | undefined;
 }
@@ -142,6 +149,8 @@ async function measure(
       serverCpu: of("serverCpu"),
       clientCpu: of("clientCpu"),
       seconds: of("seconds"),
+      p50: of("p50"),
+      p99: of("p99"),
       serverPeak: memoryOf(server.pid).peak,
       clientPeak: of("clientPeak"),
       datagramSize: measured[i]!.at(-1)?.datagramSize ?? loadOf(spec, sizes).datagramSize,
@@ -165,7 +174,16 @@ function loadOf({ load, datagramsOf }: PairSpec, sizes: ReadonlyMap<string, numb
 async function measureRound({ spec, server, client }: RunningPair, load: PairSpec["load"]): Promise<Round> {
   const before = cpuOfTree(server.pid);
   await using relay = await relayTo(server.port, spec);
-  const { cpu, seconds, peak, datagramSize } = await client.run({ ...load, port: relay?.port ?? server.port });
+  const {
+    cpu,
+    seconds,
+    peak,
+    datagramSize,
+    p50 = 0,
+    p99 = 0,
+  } = await client.run({ ...load, port: relay?.port ?? server.port });
   const serverCpu = cpuOfTree(server.pid) - before;
-  return { serverCpu, clientCpu: cpu, bothCpu: serverCpu + cpu, seconds, clientPeak: peak, datagramSize };
+  const goodput = load.bytes / seconds;
+  const bothCpu = serverCpu + cpu;
+  return { serverCpu, clientCpu: cpu, bothCpu, seconds, goodput, p50, p99, clientPeak: peak, datagramSize };
 }

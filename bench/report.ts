@@ -33,12 +33,15 @@ export interface Machine {
   readonly node: string;
   /** The load average of the last minute at the start. If it exceeds the number of cores, the machine was busy. */
   readonly load: number;
+  /** YYYY-MM-DD hh:mm, UTC. */
+  readonly date: string;
 }
 
 export function describeMachine(): Machine {
   const all = cpus();
   const load = Math.round(loadavg()[0]! * 10) / 10;
-  return { cpu: all[0]?.model ?? "?", cores: all.length, kernel: release(), node: process.version, load };
+  const date = new Date().toISOString().slice(0, 16).replace("T", " ");
+  return { cpu: all[0]?.model ?? "?", cores: all.length, kernel: release(), node: process.version, load, date };
 }
 
 export interface Verdict extends Target {
@@ -88,4 +91,43 @@ function table(rows: readonly Row[]): string[] {
       .join("  ")
       .trimEnd(),
   );
+}
+
+/** A section of RESULTS.md. */
+export function markdown(title: string, command: string, machine: Machine, report: Report): string {
+  const { cpu, cores, kernel, node, load, date } = machine;
+  const columns = [...new Set(report.rows.flatMap(({ figures }) => Object.keys(figures)))];
+  const verdicts = new Map(checkTargets(report).map((verdict) => [verdict.of, verdict]));
+  const ratios = Object.entries(report.ratios).map(([name, value]) => {
+    const verdict = verdicts.get(name);
+    const interval = report.intervals?.[name]?.join("–") ?? "";
+    const target = verdict === undefined ? "" : `≤ ${verdict.atMost} ${verdict.met ? "✓" : "✗"}`;
+    return `| ${name} | ${value} | ${interval} | ${target} |`;
+  });
+  const others = [...verdicts.values()].filter(({ of }) => !(of in report.ratios));
+  return [
+    `## ${title}`,
+    "",
+    `\`${command}\``,
+    "",
+    `${date}; ${cpu}, ${cores} cores, load ${load}; Linux ${kernel}, Node ${node}${report.remarks.map((each) => `; ${each}`).join("")}.`,
+    "",
+    `| | ${columns.join(" | ")} |`,
+    `| --- |${columns.map(() => " ---: |").join("")}`,
+    ...report.rows.map(
+      ({ name, figures }) => `| ${name} | ${columns.map((each) => figures[each] ?? "").join(" | ")} |`,
+    ),
+    ...(ratios.length === 0
+      ? []
+      : ["", "| ratio | median | interval | target |", "| --- | ---: | ---: | ---: |", ...ratios]),
+    ...(others.length === 0
+      ? []
+      : [
+          "",
+          ...others.map(
+            ({ of, value, atMost, met }) => `- ${of}: ${value ?? "not measured"}, at most ${atMost} ${met ? "✓" : "✗"}`,
+          ),
+        ]),
+    "",
+  ].join("\n");
 }

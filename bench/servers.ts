@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import type { PeerEntry, RunningServer } from "../interop/peer.ts";
 import { bun } from "../interop/peers/bun.ts";
 import { caddy, newCaddy } from "../interop/peers/caddy.ts";
+import { nginx } from "../interop/peers/nginx.ts";
 import { newNgtcp2, ngtcp2 } from "../interop/peers/ngtcp2.ts";
 import { quicGo } from "../interop/peers/quic-go.ts";
 import { quinn } from "../interop/peers/quinn.ts";
@@ -42,6 +43,7 @@ const PEERS = {
   quinn,
   "s2n-quic": s2nQuic,
   bun,
+  nginx,
 };
 
 const MODULE = fileURLToPath(new URL("processes/memory-module.js", import.meta.url));

@@ -1,6 +1,6 @@
 //! A load generator for benchmarks. It reads commands from standard input, a line each, and answers each with a line of JSON:
-//! `connect C` opens C connections, which replace earlier ones; `requests N S PATH` sends N requests over them, S at a time
-//! on each; `handshakes N K PATH full|session|early` opens N connections, K at a time, with a request on each, and reports
+//! `connect C` opens C connections, which replace earlier ones; `requests N S PATH PAUSE` sends N requests over them, S at a time
+//! on each, with a pause of so many milliseconds before each, and reports percentiles of their latency in microseconds; `handshakes N K PATH full|session|early` opens N connections, K at a time, with a request on each, and reports
 //! how many resumed a session and how many requests the server accepted as early data.
 
 use std::io::BufRead;
@@ -27,8 +27,6 @@ use crate::verifier::Verifier;
 
 type Requests = SendRequest<OpenStreams, Bytes>;
 
-/// Bun ends connections that are idle for ten seconds.
-const KEEP_ALIVE: Duration = Duration::from_secs(2);
 
 pub async fn generate(options: Options) -> Result<(), Failure> {
     let load = Arc::new(Load { endpoint: Endpoint::client(any_address(&options)?)?, options });
@@ -37,6 +35,7 @@ pub async fn generate(options: Options) -> Result<(), Failure> {
         let line = line?;
         let words: Vec<&str> = line.split(' ').collect();
         let started = Instant::now();
+        let mut latencies = Vec::new();
         let (bytes, Resumed { sessions, early }) = match words[..] {
             ["connect", count] => {
                 connections.clear();
@@ -51,8 +50,11 @@ pub async fn generate(options: Options) -> Result<(), Failure> {
                 }
                 (0, Resumed::default())
             }
-            ["requests", count, streams, path] => {
-                let bytes = load.requests(&connections, count.parse()?, streams.parse()?, path).await?;
+            ["requests", count, streams, path, pause] => {
+                let pause = Duration::from_millis(pause.parse()?);
+                let bytes;
+                (bytes, latencies) =
+                    load.requests(&connections, count.parse()?, streams.parse()?, path, pause).await?;
                 (bytes, Resumed::default())
             }
             ["handshakes", count, at_once, path, mode] => {
@@ -61,8 +63,10 @@ pub async fn generate(options: Options) -> Result<(), Failure> {
             _ => return Err(format!("not a command: {line}").into()),
         };
         let seconds = started.elapsed().as_secs_f64();
+        latencies.sort_unstable();
+        let [p50, p99] = [50, 99].map(|share| latencies.get(latencies.len() * share / 100).copied().unwrap_or(0));
         println!(
-            "{{ \"seconds\": {seconds}, \"bytes\": {bytes}, \"sessions\": {sessions}, \"early\": {early} }}"
+            "{{ \"seconds\": {seconds}, \"bytes\": {bytes}, \"sessions\": {sessions}, \"early\": {early}, \"p50\": {p50}, \"p99\": {p99} }}"
         );
     }
     Ok(())
@@ -95,7 +99,7 @@ impl Load {
         let mut config = ClientConfig::new(Arc::new(crypto));
         let mut transport = TransportConfig::default();
         transport.max_idle_timeout(Some(self.options.idle()?.try_into()?));
-        transport.keep_alive_interval(Some(KEEP_ALIVE));
+        transport.keep_alive_interval(Some(Duration::from_secs(self.options.get("keep-alive")?.parse()?)));
         config.transport_config(Arc::new(transport));
         Ok((config, verifier, tickets))
     }
@@ -113,7 +117,14 @@ impl Load {
         Ok((Open { connection, requests }, accepted))
     }
 
-    async fn requests(&self, open: &[Open], count: usize, streams: usize, path: &str) -> Result<usize, Failure> {
+    async fn requests(
+        &self,
+        open: &[Open],
+        count: usize,
+        streams: usize,
+        path: &str,
+        pause: Duration,
+    ) -> Result<(usize, Vec<u128>), Failure> {
         let begun = Arc::new(AtomicUsize::new(0));
         let mut workers = JoinSet::new();
         for each in open {
@@ -121,18 +132,27 @@ impl Load {
                 let (begun, mut requests, url) = (begun.clone(), each.requests.clone(), self.url(path)?);
                 workers.spawn(async move {
                     let mut bytes = 0;
+                    let mut latencies = Vec::new();
                     while begun.fetch_add(1, Relaxed) < count {
+                        if !pause.is_zero() {
+                            tokio::time::sleep(pause).await;
+                        }
+                        let started = Instant::now();
                         bytes += fetch(&mut requests, &url).await?;
+                        latencies.push(started.elapsed().as_micros());
                     }
-                    Ok::<usize, Failure>(bytes)
+                    Ok::<_, Failure>((bytes, latencies))
                 });
             }
         }
         let mut bytes = 0;
+        let mut latencies = Vec::new();
         while let Some(worker) = workers.join_next().await {
-            bytes += worker??;
+            let (more, each) = worker??;
+            bytes += more;
+            latencies.extend(each);
         }
-        Ok(bytes)
+        Ok((bytes, latencies))
     }
 
     async fn handshakes(
