@@ -1,4 +1,4 @@
-/** `npm run interop -- [--peer P]… [--case C]… [--side P] [--jobs N] [--smoke] [--record] [--json FILE]` */
+/** `npm run interop -- [--peer P]… [--case C]… [--side P] [--jobs N] [--smoke] [--record] [--json FILE] [--qlog DIR]` */
 
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -28,6 +28,8 @@ const { values } = parseArgs({
     /** Writes what was run into the recorded results and their page. */
     record: { type: "boolean", default: false },
     json: { type: "string" },
+    /** Records our own connections in qlog here, in a folder for each cell. */
+    qlog: { type: "string" },
   },
 });
 
@@ -75,6 +77,7 @@ const results = await runMatrix({
   jobs,
   bulkSize: values.smoke ? 16 * MIB : 100 * MIB,
   cellTimeout: 180_000,
+  qlog: values.qlog,
   log: (line) => process.stderr.write(`${line}\n`),
   onResult: print,
 });

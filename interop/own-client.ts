@@ -5,7 +5,7 @@ import { createClient } from "../src/client/index.ts";
 import { createHttp3Connector, type QuicDialerOptions } from "../src/host/client/h3-connector.ts";
 import type { Http3Connector } from "../src/host/client/http3.ts";
 import { systemEnvironment } from "../src/host/quic/environment.ts";
-import type { TraceConnection } from "../src/host/quic/tracing.ts";
+import { type TraceConnection, traceAll } from "../src/host/quic/tracing.ts";
 import type { CellFolder } from "./cell.ts";
 import { HOST } from "./certificates.ts";
 import { hqDownload } from "./hq/download.ts";
@@ -39,7 +39,10 @@ const quicOptions = ({ version2, cipher, keyUpdate }: Download): QuicDialerOptio
 async function downloadOnceOrTwice(request: OwnDownload, cell: CellFolder): Promise<Downloaded> {
   const phases = new KeyPhases();
   // The clients of a cell share their sessions.
-  const http3 = createHttp3Connector({ ...systemEnvironment, trace: phases.trace }, quicOptions(request));
+  const http3 = createHttp3Connector(
+    { ...systemEnvironment, trace: traceAll([phases.trace, cell.recording?.trace]) },
+    quicOptions(request),
+  );
   const { downloaded, details } = await download(request, cell, http3);
   if (request.cipher !== undefined && details.cipher !== CHACHA20) throw new Error(`the cipher was ${details.cipher}`);
   if (request.keyUpdate !== undefined) return { ...downloaded, remark: phases.check() };

@@ -55,6 +55,7 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
       onExchange: service.handle,
       onKeyLog,
       quic,
+      trace: cell.recording?.trace,
       serverProtocols: { [H3_ALPN]: serveH3, ...(hq ? hqFiles(cell.site.directory) : {}) },
       retry: retry ? "always" : undefined,
     });
@@ -63,7 +64,15 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
   }
   const rollback = { protocols: ["h2", "http/1.1"], altSvc: { clear: true } } as const;
   const server = await startServer(
-    { port, host, identities, onKeyLog, quic, ...(options.withoutHttp3 ? rollback : {}) },
+    {
+      port,
+      host,
+      identities,
+      onKeyLog,
+      quic,
+      qlog: cell.recording?.directory,
+      ...(options.withoutHttp3 ? rollback : {}),
+    },
     service,
   );
   return { port: server.port, pid, seen, [Symbol.asyncDispose]: () => server.close({ timeout: 0 }) };

@@ -4,6 +4,8 @@ import { setMaxListeners } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { QlogFolder } from "../src/host/qlog/folder.ts";
+import { qlogSettings } from "../src/host/qlog/options.ts";
 import type { Case, Pairing } from "./case.ts";
 import { faultOf } from "./causes.ts";
 import type { CellFolder } from "./cell.ts";
@@ -26,6 +28,8 @@ export interface RunOptions {
   readonly bulkSize: number;
   /** The time limit of a cell in milliseconds. */
   readonly cellTimeout: number;
+  /** The folder for recordings of our own connections. */
+  readonly qlog?: string | undefined;
   readonly log: (line: string) => void;
   readonly onResult: (result: Result) => void;
 }
@@ -97,7 +101,7 @@ class Run {
   }
 
   async #cell(each: Case, entry: PeerEntry, pairing: Pairing): Promise<Verdict> {
-    const verdict = await this.#run(each, pairing);
+    const verdict = await this.#run(each, pairing, `${each.name.replace("/", "-")}-${entry.name}-${pairing.role}`);
     if (verdict.result !== "fail" || this.#options.side !== nagare) return verdict;
     const cause = await this.#cause(each, entry.name, pairing);
     return cause === undefined ? verdict : { ...verdict, cause };
@@ -118,21 +122,27 @@ class Run {
     return evidence.length === 0 ? undefined : [fault!.cause, ...evidence].join("; ");
   }
 
-  async #run(each: Case, pairing: Pairing): Promise<Verdict> {
+  /** `name` is that of the folder for recordings. */
+  async #run(each: Case, pairing: Pairing, name?: string): Promise<Verdict> {
     const reason = each.unsupported(pairing);
     if (reason !== undefined) return { result: "unsupported", detail: reason };
     const timeout = Math.max(this.#options.cellTimeout, each.timeout ?? 0);
     const directory = await mkdtemp(join(this.#shared.directory, "cell-"));
     const signal = AbortSignal.timeout(timeout);
     setMaxListeners(0, signal); // one per process and request of the cell
+    const { qlog } = this.#options;
+    const folder =
+      qlog === undefined || name === undefined ? undefined : new QlogFolder(qlogSettings(join(qlog, name)));
     try {
-      const cell = { ...this.#shared, directory, signal };
+      const recording = folder === undefined ? {} : { recording: folder };
+      const cell = { ...this.#shared, ...recording, directory, signal };
       const detail = await Promise.race([each.run(pairing, cell), rejectedBy(signal)]);
       return { result: "pass", detail };
     } catch (error) {
       const late = signal.aborted ? `timed out after ${timeout / 1000} s; ` : "";
       return { result: "fail", detail: `${late}${error instanceof Error ? error.message : String(error)}` };
     } finally {
+      await folder?.close();
       await rm(directory, { recursive: true, force: true });
     }
   }

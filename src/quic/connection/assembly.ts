@@ -23,6 +23,7 @@ import { PacketSender } from "./packet-sender.ts";
 import { announcedParameters } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { PathFactory } from "./path-factory.ts";
+import { Repeats } from "./repeats.ts";
 import type { ConnectionStats } from "./stats.ts";
 import { ConnectionTimers } from "./timers.ts";
 import { WorkBudget } from "./work-budget.ts";
@@ -123,7 +124,8 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
   };
   const migration = new Migration(parts, pathFactory, emit, options.mayMove);
   const frames = new ConnectionFrames();
-  const router = new FrameRouter(parts, frames, {
+  const repeats = new Repeats(parts, frames);
+  const router = new FrameRouter(parts, frames, repeats, {
     peerAckDelayExponent: () => establishment.peerParameters?.ackDelayExponent,
     confirmHandshake: () => establishment.confirmHandshake(),
     drain: (reason) => host.drain(reason),
@@ -136,7 +138,7 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
     onSilence: (probeTimeouts) => emit({ type: "silence", probeTimeouts }),
   });
   const receiver = new PacketReceiver(parts, establishment, router, migration, options.inbound);
-  const sender = new PacketSender(parts, frames, establishment, options.outbound);
+  const sender = new PacketSender(parts, frames, repeats, establishment, options.outbound);
   if (options.token !== undefined) sender.setToken(options.token);
   establishment.attach({ parts, receiver, sender, router, frames });
   establishment.installInitialKeys();

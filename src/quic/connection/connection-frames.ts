@@ -11,6 +11,8 @@ export class ConnectionFrames {
   isHandshakeDonePending = false;
   /** Server only: a token for the client's next connection (RFC 9000 §8.1.3). */
   newToken: Uint8Array | undefined;
+  #isHandshakeDoneAcked = false;
+  #isTokenAcked = false;
 
   get hasFrames(): boolean {
     return this.isHandshakeDonePending || this.newToken !== undefined;
@@ -30,9 +32,21 @@ export class ConnectionFrames {
   }
 
   /** Returns true if the frame is one of these. */
+  handleAcked(frame: SentFrame): boolean {
+    if (frame.type === "handshake-done") {
+      this.#isHandshakeDoneAcked = true;
+      this.isHandshakeDonePending = false;
+    } else if (frame.type === "new-token") {
+      this.#isTokenAcked = true;
+      this.newToken = undefined;
+    } else return false;
+    return true;
+  }
+
+  /** Sends the frame again unless another copy of it has arrived. Returns true if it is one of these. */
   handleLost(frame: SentFrame): boolean {
-    if (frame.type === "handshake-done") this.isHandshakeDonePending = true;
-    else if (frame.type === "new-token") this.newToken = frame.token;
+    if (frame.type === "handshake-done") this.isHandshakeDonePending = !this.#isHandshakeDoneAcked;
+    else if (frame.type === "new-token") this.newToken = this.#isTokenAcked ? undefined : frame.token;
     else return false;
     return true;
   }

@@ -8,16 +8,18 @@ import type { Instant, Micros } from "../../base/time.ts";
 import { EncryptionLevel } from "../../tls/handshake.ts";
 import { fromUtf8 } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
-import type { AckFrame, Frame } from "../frame/frames.ts";
+import type { AckFrame, CryptoFrame, Frame } from "../frame/frames.ts";
 import { PacketNumberSpace, spaceOf } from "../packet/number-space.ts";
 import type { PathSpace } from "../path/index.ts";
 import type { SentFrame, SentPacket } from "../recovery/sent-packet.ts";
 import type { CloseReason } from "../transport.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
+import { MissingHandshake } from "./missing-handshake.ts";
 import type { FrameContext } from "./packet-receiver.ts";
 import { minAckDelay } from "./parameters.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { ReceivedTokens } from "./received-tokens.ts";
+import type { Repeats } from "./repeats.ts";
 import { WORK } from "./work-budget.ts";
 
 /** The effects of a frame on the connection as a whole. */
@@ -38,17 +40,21 @@ const DEFAULT_ACK_DELAY_EXPONENT = 3;
 export class FrameRouter {
   readonly #parts: ConnectionParts;
   readonly #frames: ConnectionFrames;
+  readonly #repeats: Repeats;
   readonly #host: FrameRouterHost;
+  readonly missingHandshake: MissingHandshake;
   readonly #tokens = new ReceivedTokens();
 
-  constructor(parts: ConnectionParts, frames: ConnectionFrames, host: FrameRouterHost) {
+  constructor(parts: ConnectionParts, frames: ConnectionFrames, repeats: Repeats, host: FrameRouterHost) {
     this.#parts = parts;
     this.#frames = frames;
+    this.#repeats = repeats;
+    this.missingHandshake = new MissingHandshake(parts, repeats);
     this.#host = host;
   }
 
   handleFrame(frame: Frame, context: FrameContext, now: Instant): void {
-    const { streams, datagrams, spaces, role, closing, work } = this.#parts;
+    const { streams, datagrams, role, closing, work } = this.#parts;
     work.spend(WORK.frame);
     if (!closing.isOpen && frame.type !== "connection-close") return;
     switch (frame.type) {
@@ -60,11 +66,13 @@ export class FrameRouter {
         break;
       case "crypto":
         if (context.level === EncryptionLevel.oneRtt) work.spend(frame.data.length * WORK.cryptoByte);
-        spaces.crypto(context.level)?.handleFrame(frame);
+        this.#handleCrypto(frame, context.level, now);
         this.#parts.handshake.handleCrypto(context.level, now);
         break;
-      case "padding":
       case "ping":
+        if (context.level === EncryptionLevel.initial) this.missingHandshake.onRepeated(now);
+        break;
+      case "padding":
         break;
       case "max-data":
         streams.handleMaxData(frame.maximum);
@@ -142,6 +150,14 @@ export class FrameRouter {
     }
   }
 
+  #handleCrypto(frame: CryptoFrame, level: EncryptionLevel, now: Instant): void {
+    const crypto = this.#parts.spaces.crypto(level);
+    if (crypto === undefined) return;
+    const isRepeated = frame.offset + frame.data.length <= crypto.bytesReceived;
+    crypto.handleFrame(frame);
+    if (isRepeated && level !== EncryptionLevel.oneRtt) this.missingHandshake.onRepeated(now);
+  }
+
   /** Without min_ack_delay, these frames are unknown to us. */
   #checkAckFrequency(name: string): void {
     if (this.#parts.config.ackFrequency) return;
@@ -196,37 +212,18 @@ export class FrameRouter {
         this.#parts.streams.handleAcked(frame);
         break;
       default:
-        this.#parts.streams.handleAcked(frame);
+        if (!this.#frames.handleAcked(frame)) this.#parts.streams.handleAcked(frame);
     }
   }
 
   handleLost(lost: readonly SentPacket[]): void {
     this.#parts.stats.packetsLost += lost.length;
-    for (const packet of lost) this.#repeat(packet, true);
+    for (const packet of lost) this.#repeats.repeat(packet, true);
   }
 
   /** Sends the contents of packets again that the peer has dropped, although no network lost them. */
   sendAgain(packets: readonly SentPacket[]): void {
-    for (const packet of packets) this.#repeat(packet, true);
-  }
-
-  /** Sends the contents of a packet again, unless they are obsolete (RFC 9000 §13.3). */
-  #repeat(packet: SentPacket, isLost: boolean): void {
-    const { streams, datagrams } = this.#parts;
-    for (const frame of packet.frames) {
-      if (frame.type === "crypto") frame.owner.handleLost(frame.offset, frame.length);
-      else if (
-        frame.type === "new-connection-id" ||
-        frame.type === "retire-connection-id" ||
-        frame.type === "ack-frequency"
-      ) {
-        frame.owner.handleLost(frame.sequence);
-      } else if (frame.type === "ack" || this.#frames.handleLost(frame)) continue;
-      else if (frame.type === "datagram") {
-        if (isLost) datagrams.handleLost();
-      } else if (isLost) streams.handleLost(frame);
-      else streams.repeat(frame);
-    }
+    for (const packet of packets) this.#repeats.repeat(packet, true);
   }
 
   /** RFC 9002 §6.2.4: a probe carries the oldest data in flight, or new data, or at least a PING. */
@@ -237,19 +234,13 @@ export class FrameRouter {
     stats.probeTimeouts += 1;
     space.pendingProbes = Math.max(space.pendingProbes, count);
     if (kind !== PacketNumberSpace.application) {
-      // Includes what other spaces are waiting for: Handshake packets cannot be read without the Initial before them,
-      // and would otherwise fill the congestion window forever.
-      for (const other of spaces) {
-        if (other.write === undefined || !other.crypto.hasUnacknowledged) continue;
-        other.crypto.repeatUnacknowledged();
-        other.pendingProbes = Math.max(other.pendingProbes, 1);
-      }
+      this.#repeats.probeHandshake(count);
       // The server drops 0-RTT packets that arrive before the ClientHello.
-      const early = this.#parts.early.write && path.recovery.oldestInFlight(PacketNumberSpace.application);
-      if (early !== undefined && !streams.hasStreamData) this.#repeat(early, false);
-    } else if (!streams.hasStreamData && !streams.hasControlFrames) {
-      const oldest = path.recovery.oldestInFlight(kind);
-      if (oldest !== undefined) this.#repeat(oldest, false);
+      const [early] =
+        this.#parts.early.write === undefined ? [] : path.recovery.inFlight(PacketNumberSpace.application);
+      if (early !== undefined && !streams.hasStreamData) this.#repeats.repeat(early, false);
+    } else {
+      this.#repeats.repeatOldest(path, count * path.routes.active.maxDatagramSize);
     }
   }
 }

@@ -11,6 +11,7 @@ import type { CloseReason } from "../transport.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
 import type { FrameWriter, PacketDraft } from "./packet-builder.ts";
 import type { ConnectionParts } from "./parts.ts";
+import type { Repeats } from "./repeats.ts";
 
 /** Why a packet is built; decides what may go into it. */
 export type Purpose =
@@ -29,12 +30,14 @@ const asksForAck = ({ level, path }: PacketDraft): boolean =>
 export class ContentFrames implements FrameWriter {
   readonly #parts: ConnectionParts;
   readonly #frames: ConnectionFrames;
+  readonly #repeats: Repeats;
   /** The purpose of the next packet. */
   purpose: Purpose = "none";
 
-  constructor(parts: ConnectionParts, frames: ConnectionFrames) {
+  constructor(parts: ConnectionParts, frames: ConnectionFrames, repeats: Repeats) {
     this.#parts = parts;
     this.#frames = frames;
+    this.#repeats = repeats;
   }
 
   writeFrames(writer: Writer, draft: PacketDraft, now: Instant): void {
@@ -68,10 +71,11 @@ export class ContentFrames implements FrameWriter {
     const { frames } = draft;
     const before = writer.position;
     const crypto = spaces.crypto(draft.level);
-    // Both of two probes carry the same data, since either may be lost.
+    // Both of two probes carry the same data, since either may be lost, unless there is enough for both.
     if (isProbe && crypto?.hasData === false) crypto.repeatUnacknowledged();
     crypto?.writeFrames(writer, frames);
     if (draft.level === EncryptionLevel.oneRtt) {
+      if (isProbe) this.#repeats.repeatOldest(draft.path, writer.remaining);
       if (draft.route.pathResponses.isPending) {
         draft.route.pathResponses.writeFrames(writer);
         // RFC 9000 §9.3.3: not just a probe, so that a misled peer returns to this route.

@@ -23,6 +23,7 @@ import type { PacketEvent } from "../trace.ts";
 import type { BatchPool } from "./batch-pool.ts";
 import type { HandshakeSpace } from "./handshake-spaces.ts";
 import { isProbing, type Migration } from "./migration.ts";
+import type { MissingHandshake } from "./missing-handshake.ts";
 import type { ConnectionParts } from "./parts.ts";
 import { tracedHeader } from "./traced-header.ts";
 import { type PacketOrigin, UndecryptedPackets } from "./undecrypted.ts";
@@ -53,8 +54,9 @@ export interface FrameContext {
   readonly destination: string;
 }
 
-/** Handles each frame in turn. */
 export interface FrameListener {
+  readonly missingHandshake: Pick<MissingHandshake, "onUnreadable" | "onLateHandshakePacket">;
+  /** Handles each frame in turn. */
   handleFrame(frame: Frame, context: FrameContext, now: Instant): void;
 }
 
@@ -207,7 +209,11 @@ export class PacketReceiver {
         this.#openOneRtt(batch, origin.path, now);
         const level = header.form === "initial" ? EncryptionLevel.initial : EncryptionLevel.handshake;
         const space = spaces.get(level);
-        if (space === undefined) return;
+        if (space === undefined) {
+          if (role === "server" && level === EncryptionLevel.handshake)
+            this.#frames.missingHandshake.onLateHandshakePacket(now);
+          return;
+        }
         const keys = this.#listener.readKeys(space, header.version);
         if (keys === undefined) this.#keep(batch.arena, header, level, origin, now);
         else this.#openLong(batch, header, space, keys, destination, origin, now);
@@ -250,6 +256,7 @@ export class PacketReceiver {
   }
 
   #keep(arena: Uint8Array, header: PacketHeader, level: EncryptionLevel, origin: PacketOrigin, now: Instant): void {
+    if (this.#parts.role === "client") this.#frames.missingHandshake.onUnreadable(now);
     const size = header.end - header.start;
     const isKept = this.#undecrypted.keep(level, arena, header.start, header.end, origin);
     if (!isKept) this.#drop("key-unavailable", size, now, header.form);

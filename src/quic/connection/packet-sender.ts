@@ -18,6 +18,7 @@ import { CloseFrames, ContentFrames, mtuProbeFrames, PathProbeFrames, type Purpo
 import type { HandshakeLevel } from "./handshake-spaces.ts";
 import { PacketBuilder, type PacketSentListener, type PacketTarget } from "./packet-builder.ts";
 import type { ConnectionParts } from "./parts.ts";
+import type { Repeats } from "./repeats.ts";
 
 /** The levels whose packets share a datagram, in order (RFC 9000 §12.2). */
 const LEVELS = [
@@ -34,10 +35,16 @@ export class PacketSender {
   readonly #builder: PacketBuilder;
   readonly #batches: BatchPool;
 
-  constructor(parts: ConnectionParts, frames: ConnectionFrames, listener: PacketSentListener, batches: BatchPool) {
+  constructor(
+    parts: ConnectionParts,
+    frames: ConnectionFrames,
+    repeats: Repeats,
+    listener: PacketSentListener,
+    batches: BatchPool,
+  ) {
     this.#parts = parts;
     this.#frames = frames;
-    this.#content = new ContentFrames(parts, frames);
+    this.#content = new ContentFrames(parts, frames, repeats);
     this.#builder = new PacketBuilder(parts, listener);
     this.#batches = batches;
   }

@@ -20,6 +20,7 @@ export interface ConnectionIdRegistry {
 
 interface IssuedId extends IssuedConnectionId {
   announced: boolean;
+  isAcknowledged?: true;
 }
 
 export class LocalIds implements SequenceOwner {
@@ -98,11 +99,18 @@ export class LocalIds implements SequenceOwner {
     this.#toAnnounce = this.#toAnnounce.filter((other) => other !== sequence);
   }
 
-  handleAcked(_sequence: number): void {}
+  handleAcked(sequence: number): void {
+    const entry = this.#issued.get(sequence);
+    if (entry === undefined) return;
+    entry.isAcknowledged = true;
+    this.#toAnnounce = this.#toAnnounce.filter((other) => other !== sequence);
+  }
 
-  /** Sends a lost NEW_CONNECTION_ID again. */
+  /** Sends a lost NEW_CONNECTION_ID again, unless another copy of it has arrived. */
   handleLost(sequence: number): void {
-    if (this.#issued.has(sequence) && !this.#toAnnounce.includes(sequence)) this.#toAnnounce.push(sequence);
+    const entry = this.#issued.get(sequence);
+    if (entry === undefined || entry.isAcknowledged || this.#toAnnounce.includes(sequence)) return;
+    this.#toAnnounce.push(sequence);
   }
 
   /** True if `key` belongs to an id that the peer may use. */

@@ -113,14 +113,13 @@ export class LossRecovery {
     return this.#space(kind).ackElicitingInFlight > 0;
   }
 
-  /** The packet for a probe to repeat if there is nothing new to send (RFC 9002 §6.2.4). */
-  oldestInFlight(kind: PacketNumberSpace): SentPacket | undefined {
+  /** The ack-eliciting packets in flight, oldest first. */
+  *inFlight(kind: PacketNumberSpace): IterableIterator<SentPacket> {
     const { sent } = this.#space(kind);
     for (let number = sent.base; number < sent.end; number += 1) {
       const packet = sent.get(number);
-      if (packet?.ackEliciting) return packet;
+      if (packet?.ackEliciting) yield packet;
     }
-    return undefined;
   }
 
   /** RFC 9002 §6.2.1: the probe timeout of application data, without backoff. */
