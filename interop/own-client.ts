@@ -10,7 +10,7 @@ import type { CellFolder } from "./cell.ts";
 import { HOST } from "./certificates.ts";
 import { hqDownload } from "./hq/download.ts";
 import { LOOPBACK } from "./loopback.ts";
-import type { Download, Downloaded, HttpName, ProtocolName } from "./peer.ts";
+import { type Download, type Downloaded, type HttpName, LOSSY_IDLE, type ProtocolName } from "./peer.ts";
 
 export interface OwnDownload extends Download {
   readonly onKeyLog?: (line: string) => void;
@@ -30,7 +30,8 @@ const KEY_UPDATE_AFTER = 5;
 
 const CHACHA20 = "TLS_CHACHA20_POLY1305_SHA256";
 
-const quicOptions = ({ version2, cipher, keyUpdate }: Download): QuicDialerOptions => ({
+const quicOptions = ({ version2, cipher, keyUpdate, isLossy }: Download): QuicDialerOptions => ({
+  ...(isLossy === undefined ? {} : { idleTimeout: LOSSY_IDLE }),
   ...(version2 === "from the start" ? { version: "v2" } : {}),
   ...(cipher === undefined ? {} : { cipherSuites: [CHACHA20] }),
   ...(keyUpdate === undefined ? {} : { keyUpdateAfter: KEY_UPDATE_AFTER }),

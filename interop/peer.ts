@@ -29,6 +29,9 @@ export type Feature =
 /** How a connection gets to version 2: from its first packet, or because the server converts a first flight of version 1. */
 export type Version2 = "from the start" | "by upgrade";
 
+/** The idle timeout in milliseconds, of the handshake too: on a link that loses 30 %, some handshakes need minutes. */
+export const LOSSY_IDLE = 290_000;
+
 export interface Download {
   /** IPv4 by default. */
   readonly host?: LoopbackHost;

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { loadIdentityFiles } from "../../src/host/certificates/identity.ts";
 import { ownDownload } from "../own-client.ts";
 import { startOwnServer } from "../own-server.ts";
-import type { ClientRole, Feature, Peer, PeerEntry, ServerRole } from "../peer.ts";
+import { type ClientRole, type Feature, LOSSY_IDLE, type Peer, type PeerEntry, type ServerRole } from "../peer.ts";
 
 const client: ClientRole = {
   features: new Set<Feature>([
@@ -46,7 +46,7 @@ const server: ServerRole = {
       retry: retry === true,
       quic: {
         ...(prefersVersion2 === true ? { versions: ["v2", "v1"] } : {}),
-        ...(isLossy === true ? { handshakeTimeout: 0 } : {}),
+        ...(isLossy === true ? { handshakeTimeout: 0, idleTimeout: LOSSY_IDLE } : {}),
       },
     });
   },

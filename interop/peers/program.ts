@@ -10,11 +10,19 @@ import { HOST } from "../certificates.ts";
 import { Child, runChild } from "../child.ts";
 import { sha256Of } from "../digest.ts";
 import { authority, LOOPBACK } from "../loopback.ts";
-import type { Causes, ClientRole, Download, Downloaded, Feature, ServerRole, ServerSettings } from "../peer.ts";
+import {
+  type Causes,
+  type ClientRole,
+  type Download,
+  type Downloaded,
+  type Feature,
+  LOSSY_IDLE,
+  type ServerRole,
+  type ServerSettings,
+} from "../peer.ts";
 import { isUdpBound } from "../port.ts";
 
-/** The idle timeout in seconds, of the handshake too: on a link that loses 30 %, some handshakes need minutes. */
-const IDLE = "--idle=290";
+const IDLE = `--idle=${LOSSY_IDLE / 1000}`;
 
 /** What a client prints of its last connection; it leaves out what its library does not tell. */
 interface Report {

@@ -1,6 +1,6 @@
 // Opens HTTP/3 connections: one UDP socket each, the QUIC handshake, and verification of the server's certificate.
 import { CONNECTION_ATTEMPT_DELAY } from "../../agent/index.ts";
-import { type Instant, seconds } from "../../base/time.ts";
+import { type Instant, type Micros, seconds } from "../../base/time.ts";
 import type { CongestionControl } from "../../congestion/index.ts";
 import {
   type CloseReason,
@@ -22,6 +22,7 @@ import {
   checkGroups,
   congestionControlNamed,
   handshakeLimit,
+  idleLimit,
   type QuicClientOptions,
   type VersionNumbers,
   versionNumbers,
@@ -66,6 +67,7 @@ interface DialerParts
   extends Pick<QuicDialerOptions, "groups" | "cipherSuites" | "maxDatagramSize" | "keyUpdateAfter"> {
   readonly environment: QuicEnvironment;
   readonly congestionControl: CongestionControl;
+  readonly idleTimeout: Micros | undefined;
   readonly sessions: SessionStore;
   readonly tokens: TokenStore;
   readonly preferred: ChoosePreferred;
@@ -85,6 +87,7 @@ export function quicDialer<P extends DialedProtocol>(
     maxDatagramSize: quic.maxDatagramSize,
     keyUpdateAfter: quic.keyUpdateAfter,
     congestionControl: congestionControlNamed(quic.congestionControl),
+    idleTimeout: quic.idleTimeout === undefined ? undefined : idleLimit(quic.idleTimeout),
     sessions: new SessionStore(),
     tokens: new TokenStore(),
     preferred: quic.choosePreferred ?? choosePreferred,
@@ -152,7 +155,7 @@ async function dialFlight<P extends DialedProtocol>(
   address: ResolvedAddress,
 ): Promise<P> {
   const { environment, groups, cipherSuites, congestionControl, sessions, tokens, preferred } = parts;
-  const { maxDatagramSize, keyUpdateAfter } = parts;
+  const { maxDatagramSize, keyUpdateAfter, idleTimeout } = parts;
   const { rng, clock } = environment;
   const engine = await environment.loadEngine();
   const connectStart = millisNow(clock);
@@ -174,6 +177,7 @@ async function dialFlight<P extends DialedProtocol>(
       ...(options.connectTimeout === undefined ? {} : { handshakeTimeout: handshakeLimit(options.connectTimeout) }),
       versions,
       congestionControl,
+      ...(idleTimeout === undefined ? {} : { maxIdleTimeout: idleTimeout }),
       ...(maxDatagramSize === undefined ? {} : { maxDatagramSize }),
       ...(keyUpdateAfter === undefined ? {} : { keyUpdateAfter }),
       limits: { maxUnread: MAX_UNREAD },

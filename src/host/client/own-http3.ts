@@ -1,7 +1,13 @@
 // The HTTP/3 connector that is used unless the caller supplies another.
 import type { EngineChoice } from "../engine/choice.ts";
 import type { QlogSettings } from "../qlog/options.ts";
-import { checkGroups, congestionControlNamed, type QuicClientOptions, versionNumbers } from "../quic/quic-options.ts";
+import {
+  checkGroups,
+  congestionControlNamed,
+  idleLimit,
+  type QuicClientOptions,
+  versionNumbers,
+} from "../quic/quic-options.ts";
 import type { Http3Connector } from "./http3.ts";
 
 /** Our own stack, loaded for the first connection that needs it, so that clients of HTTP/2 do not wait for it. */
@@ -14,6 +20,7 @@ export function ownHttp3(
   versionNumbers(options);
   checkGroups(options.groups);
   congestionControlNamed(options.congestionControl);
+  if (options.idleTimeout !== undefined) idleLimit(options.idleTimeout);
   let loading: Promise<Http3Connector> | undefined;
   const ready = () => {
     loading ??= load(options, engine, qlog);

@@ -25,7 +25,7 @@ import { QuicDriver } from "./driver.ts";
 import { pathFeatures, type QuicEnvironment, systemEnvironmentWith } from "./environment.ts";
 import { H3_ALPN, serveH3 } from "./h3-server-connection.ts";
 import { DEFAULT_HEADERS_TIMEOUT } from "./head-timeout.ts";
-import { congestionControlNamed, handshakeLimit, versionNumbers } from "./quic-options.ts";
+import { congestionControlNamed, handshakeLimit, idleLimit, versionNumbers } from "./quic-options.ts";
 import { RESET_KEY_LENGTH, resetSecret } from "./reset-key.ts";
 import { AcceptedConnection, type SelectIdentityEvent, type ServerProtocols } from "./server-protocol.ts";
 import { SessionTickets } from "./session-tickets.ts";
@@ -120,6 +120,7 @@ export class QuicListener implements ManagedListener {
       versions: versionNumbers({ versions: quic?.versions }).versions,
       congestionControl: congestionControlNamed(quic?.congestionControl),
       ...(quic?.handshakeTimeout === undefined ? {} : { handshakeTimeout: handshakeLimit(quic.handshakeTimeout) }),
+      ...(quic?.idleTimeout === undefined ? {} : { maxIdleTimeout: idleLimit(quic.idleTimeout) }),
       disableActiveMigration: quic?.disableActiveMigration === true,
       ...(limits === undefined ? {} : { limits }),
     });

@@ -37,6 +37,11 @@ export interface QuicServerOptions {
    * helps clients on very lossy networks, and lets unfinished handshakes occupy memory for longer.
    */
   readonly handshakeTimeout?: number | undefined;
+  /**
+   * Milliseconds without packets of the peer after which a connection is given up (RFC 9000 §10.1); 0 or Infinity for no
+   * limit. The smaller of both sides' limits counts. Default: 30 s.
+   */
+  readonly idleTimeout?: number | undefined;
   /** Asks clients not to change their address on purpose. NATs may still change it. Default: false. */
   readonly disableActiveMigration?: boolean | undefined;
 }
@@ -59,6 +64,8 @@ export interface QuicClientOptions {
   readonly version?: QuicVersionName;
   /** What decides how fast to send: "cubic" (the default), "newreno" or "bbr". */
   readonly congestionControl?: CongestionControl | undefined;
+  /** As for servers. Default: 30 s. */
+  readonly idleTimeout?: number | undefined;
 }
 
 /** Throws a TypeError for unknown groups. */
@@ -77,10 +84,17 @@ export function handshakeLimit(milliseconds: number): Micros {
   return millis(Math.min(noLimit(duration("quic.handshakeTimeout", milliseconds)), NO_HANDSHAKE_LIMIT));
 }
 
+/** RFC 9000 §10.1: from milliseconds, of which 0 and Infinity mean no limit. Throws a TypeError for anything but a duration. */
+export function idleLimit(milliseconds: number): Micros {
+  const limit = noLimit(duration("quic.idleTimeout", milliseconds));
+  return millis(limit === Number.POSITIVE_INFINITY ? 0 : limit);
+}
+
 /** Throws a TypeError for unusable options. */
 export function checkServerOptions(options: QuicServerOptions): void {
-  const { versions, groups, congestionControl, handshakeTimeout, preferredAddress = [] } = options;
+  const { versions, groups, congestionControl, handshakeTimeout, idleTimeout, preferredAddress = [] } = options;
   if (handshakeTimeout !== undefined) handshakeLimit(handshakeTimeout);
+  if (idleTimeout !== undefined) idleLimit(idleTimeout);
   versionNumbers({ versions });
   checkGroups(groups);
   congestionControlNamed(congestionControl);
