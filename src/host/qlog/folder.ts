@@ -47,10 +47,6 @@ export class QlogFolder implements QlogFileHost {
     this.#retention = new Retention(settings.directory, settings.maxFolderSize);
   }
 
-  get directory(): string {
-    return this.#settings.directory;
-  }
-
   /** Begins the recording of a connection. */
   readonly trace: TraceConnection = (originalDestination, role) => {
     if (this.#state !== "open") return undefined;
