@@ -4,19 +4,13 @@ import type { TraceConnection } from "../src/host/quic/tracing.ts";
 import type { TestIdentity } from "./certificates.ts";
 import type { Site } from "./site.ts";
 
-/** Recordings in qlog. */
-export interface Recording {
-  readonly directory: string;
-  readonly trace: TraceConnection;
-}
-
 export interface CellFolder {
   /** Removed when the cell ends. */
   readonly directory: string;
   readonly site: Site;
   readonly identity: TestIdentity;
-  /** Records our own connections. */
-  readonly recording?: Recording;
+  /** Listens to our own connections. */
+  readonly trace?: TraceConnection | undefined;
   /** Aborted when the cell's time is up. */
   readonly signal: AbortSignal;
 }

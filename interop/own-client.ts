@@ -41,7 +41,7 @@ async function downloadOnceOrTwice(request: OwnDownload, cell: CellFolder): Prom
   const phases = new KeyPhases();
   // The clients of a cell share their sessions.
   const http3 = createHttp3Connector(
-    { ...systemEnvironment, trace: traceAll([phases.trace, cell.recording?.trace]) },
+    { ...systemEnvironment, trace: traceAll([phases.trace, cell.trace]) },
     quicOptions(request),
   );
   const { downloaded, details } = await download(request, cell, http3);

@@ -55,7 +55,7 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
       onExchange: service.handle,
       onKeyLog,
       quic,
-      trace: cell.recording?.trace,
+      trace: cell.trace,
       serverProtocols: { [H3_ALPN]: serveH3, ...(hq ? hqFiles(cell.site.directory) : {}) },
       retry: retry ? "always" : undefined,
     });
@@ -70,7 +70,7 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
       identities,
       onKeyLog,
       quic,
-      qlog: cell.recording?.directory,
+      trace: cell.trace,
       ...(options.withoutHttp3 ? rollback : {}),
     },
     service,

@@ -46,8 +46,10 @@ const NOTES = `## By hand
   QUIC, and only \`Alt-Svc\` leads to HTTP/3.
 - Our client keeps to one connection here (\`replaceSilent: false\`), because the public runner's cases count handshakes.
 - A key update that we initiate, against a real peer: ours comes after millions of packets. The tests in \`src/quic\` cover it.
-- ECN: the relay and loopback do not mark packets. The simulator (\`test/simulator\`) does; it also runs all cases of the public runner
-  between our client and our server (\`test/simulator/interop-runner\`).
+- ECN and congestion: loopback keeps marks, but nothing on it marks congestion, and the relay drops marks. The simulator
+  (\`test/simulator\`) does both; it also runs all cases of the public runner between our client and our server
+  (\`test/simulator/interop-runner\`).
+- Cross traffic of TCP: it cannot pass the relay. In \`crosstraffic\`, the other flow is one of QUIC.
 - Real networks, other operating systems.`;
 
 export function page(recording: Recording, { peers, cases }: Described): string {

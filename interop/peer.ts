@@ -13,6 +13,7 @@ export type Feature =
   | "chacha20"
   | "certificates"
   | "early-data"
+  | "ecn"
   | "h2"
   | "hq-interop"
   | "http/1.1"

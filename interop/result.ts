@@ -24,6 +24,11 @@ export class Skip extends Error {
   override readonly name = "Skip";
 }
 
+/** What was seen in the run shows that the peer does not support the case; the message is the evidence. */
+export class Unsupported extends Error {
+  override readonly name = "Unsupported";
+}
+
 export const countOf = (results: readonly Result[], outcome: Outcome): number =>
   results.filter(({ result }) => result === outcome).length;
 

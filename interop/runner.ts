@@ -12,7 +12,7 @@ import type { CellFolder } from "./cell.ts";
 import { createIdentities } from "./certificates.ts";
 import type { Peer, PeerEntry } from "./peer.ts";
 import { nagare } from "./peers/nagare.ts";
-import { type Result, type Role, Skip } from "./result.ts";
+import { type Result, type Role, Skip, Unsupported } from "./result.ts";
 import { createSite } from "./site.ts";
 
 export interface RunOptions {
@@ -134,11 +134,12 @@ class Run {
     const folder =
       qlog === undefined || name === undefined ? undefined : new QlogFolder(qlogSettings(join(qlog, name)));
     try {
-      const recording = folder === undefined ? {} : { recording: folder };
-      const cell = { ...this.#shared, ...recording, directory, signal };
+      const cell = { ...this.#shared, directory, signal, trace: folder?.trace };
       const detail = await Promise.race([each.run(pairing, cell), rejectedBy(signal)]);
       return { result: "pass", detail };
     } catch (error) {
+      if (error instanceof Unsupported) return { result: "unsupported", detail: error.message };
+      if (error instanceof Skip) return { result: "skipped", detail: error.message };
       const late = signal.aborted ? `timed out after ${timeout / 1000} s; ` : "";
       return { result: "fail", detail: `${late}${error instanceof Error ? error.message : String(error)}` };
     } finally {

@@ -63,6 +63,8 @@ export interface Seen {
   readonly connections: number;
   /** The sizes of the files. */
   readonly bytes: number;
+  /** The seconds that each connection took, if each file has one. */
+  readonly seconds: readonly number[];
 }
 
 /** As in the public runner. */
@@ -171,14 +173,14 @@ async function measured(
   const wire = new Wire();
   const server = { host: "127.0.0.1", port: serverPort };
   await using relay = await startUdpRelay({ server, ...options.link, observe: wire.observe });
-  const downloaded =
+  const { seconds, ...downloaded } =
     options.connects === undefined
-      ? await download(relay.port, paths)
+      ? { ...(await download(relay.port, paths)), seconds: [] }
       : await downloadEach(paths, (path) => download(relay.port, [path]));
   const connections = options.connects === undefined ? 1 : paths.length;
   const bytes = paths.reduce((sum, path) => sum + statSync(join(cell.site.directory, path)).size, 0);
   if (wire.handshakes !== connections) throw new Error(`${wire.handshakes} handshakes instead of ${connections}`);
-  const remark = options.check?.({ role, wire, relay, connections, bytes });
+  const remark = options.check?.({ role, wire, relay, connections, bytes, seconds });
   const seen = [downloaded.remark, remark].filter((each) => each !== undefined).join(", ");
   return checkDownload(options, paths, { ...downloaded, remark: seen }, performance.now() - started, cell);
 }
@@ -186,19 +188,22 @@ async function measured(
 async function downloadEach(
   paths: readonly string[],
   download: (path: string) => Promise<Downloaded>,
-): Promise<Downloaded> {
+): Promise<Downloaded & { readonly seconds: readonly number[] }> {
   const sha256: string[] = [];
+  const seconds: number[] = [];
   let protocol: ProtocolName = "h3";
   const left = paths.entries();
   const work = async () => {
     for (const [index, path] of left) {
+      const started = performance.now();
       const one = await download(path);
+      seconds[index] = (performance.now() - started) / 1000;
       sha256[index] = one.sha256[0]!;
       protocol = one.protocol;
     }
   };
   await Promise.all(Array.from({ length: PARALLEL }, work));
-  return { sha256, protocol };
+  return { sha256, protocol, seconds };
 }
 
 function checkDownload(

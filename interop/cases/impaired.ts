@@ -138,6 +138,19 @@ const goodput = impaired({
   check: ({ wire, bytes }) => `${(wire.rateOf(bytes) / 1e6).toFixed(2)} Mbit/s`,
 });
 
+/** The runner's other measurement. Its other flow is one of TCP, which cannot pass the relay. */
+const crossTraffic = impaired({
+  name: "crosstraffic",
+  shows: "10 MiB, while another connection downloads as much over the same link: the rate of the slower one",
+  paths: (site) => [site.kib[10_240], site.kib[10_240]],
+  connects: "for each",
+  link: link(),
+  check: ({ bytes, seconds }) => {
+    const rates = seconds.map((each) => (bytes * 8) / seconds.length / each / 1e6).toSorted((a, b) => a - b);
+    return `${rates.map((rate) => rate.toFixed(2)).join(" and ")} Mbit/s`;
+  },
+});
+
 export const IMPAIRED_CASES: readonly Case[] = [
   longRtt,
   http3,
@@ -150,4 +163,5 @@ export const IMPAIRED_CASES: readonly Case[] = [
   rebindPort,
   rebindAddress,
   goodput,
+  crossTraffic,
 ];

@@ -3,6 +3,7 @@
 import type { Case } from "../case.ts";
 import { CERTIFICATE_CASES } from "./certificates.ts";
 import { chacha20 } from "./chacha20.ts";
+import { ecn } from "./ecn.ts";
 import { handshake } from "./handshake.ts";
 import { hq } from "./hq.ts";
 import { http2, http11 } from "./http-over-tcp.ts";
@@ -35,6 +36,7 @@ export const CASES: readonly Case[] = [
   zeroRtt,
   hybrid,
   ipv6,
+  ecn,
   hq,
   ...IMPAIRED_CASES,
   page,

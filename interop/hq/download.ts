@@ -10,10 +10,10 @@ import { hqDialer } from "./dial.ts";
 
 export async function hqDownload(
   { port, paths }: Download,
-  { identity, recording, signal }: CellFolder,
+  { identity, trace, signal }: CellFolder,
 ): Promise<Downloaded> {
   const address = { address: "127.0.0.1", family: 4 } as const;
-  const session = await hqDialer({ environment: { ...systemEnvironment, trace: recording?.trace } })({
+  const session = await hqDialer({ environment: { ...systemEnvironment, trace } })({
     host: HOST,
     port,
     address,

@@ -33,12 +33,12 @@ export const newCaddy: PeerEntry = {
   roles: ["client"],
   async install(log) {
     const path = await goPackage("caddy", `github.com/caddyserver/caddy/v2/cmd/caddy@v${NEW_VERSION}`, log);
-    return { version: NEW_VERSION, server: serverRole(path) };
+    return { version: NEW_VERSION, server: serverRole(path, new Set([...FEATURES, "ecn"])) };
   },
 };
 
-const serverRole = (path: string): ServerRole => ({
-  features: FEATURES,
+const serverRole = (path: string, features = FEATURES): ServerRole => ({
+  features,
   async start(settings, cell) {
     const port = await freePort();
     const file = join(cell.directory, "Caddyfile");

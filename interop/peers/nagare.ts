@@ -8,6 +8,7 @@ import { type ClientRole, type Feature, LOSSY_IDLE, type Peer, type PeerEntry, t
 
 const client: ClientRole = {
   features: new Set<Feature>([
+    "ecn",
     "chacha20",
     "early-data",
     "h2",
@@ -25,6 +26,7 @@ const client: ClientRole = {
 
 const server: ServerRole = {
   features: new Set<Feature>([
+    "ecn",
     "certificates",
     "early-data",
     "h2",

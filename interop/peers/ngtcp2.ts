@@ -12,6 +12,7 @@ import type { ClientRole, Download, Feature, PeerEntry, ServerRole, ServerSettin
 import { isUdpBound } from "../port.ts";
 
 const CLIENT_FEATURES: ReadonlySet<Feature> = new Set([
+  "ecn",
   "chacha20",
   "early-data",
   "key-update",
@@ -21,6 +22,7 @@ const CLIENT_FEATURES: ReadonlySet<Feature> = new Set([
   "retry",
 ]);
 const SERVER_FEATURES: ReadonlySet<Feature> = new Set([
+  "ecn",
   "certificates",
   "chacha20",
   "early-data",

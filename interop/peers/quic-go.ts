@@ -5,8 +5,22 @@ import type { Feature, PeerEntry } from "../peer.ts";
 import { programClient, programServer } from "./program.ts";
 
 // Go cannot select TLS 1.3 suites.
-const SERVER_FEATURES: ReadonlySet<Feature> = new Set(["certificates", "early-data", "resumption", "retry"]);
-const CLIENT_FEATURES: ReadonlySet<Feature> = new Set(["early-data", "hybrid", "resumption", "retry"]);
+const SERVER_FEATURES: ReadonlySet<Feature> = new Set([
+  "ecn",
+  "certificates",
+  "early-data",
+  "hq-interop",
+  "resumption",
+  "retry",
+]);
+const CLIENT_FEATURES: ReadonlySet<Feature> = new Set([
+  "ecn",
+  "early-data",
+  "hq-interop",
+  "hybrid",
+  "resumption",
+  "retry",
+]);
 
 export const quicGo: PeerEntry = {
   name: "quic-go",

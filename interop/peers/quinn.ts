@@ -6,6 +6,7 @@ import { programClient, programServer } from "./program.ts";
 
 // It has version 1 only.
 const SERVER_FEATURES: ReadonlySet<Feature> = new Set([
+  "ecn",
   "certificates",
   "chacha20",
   "early-data",
@@ -14,6 +15,7 @@ const SERVER_FEATURES: ReadonlySet<Feature> = new Set([
   "retry",
 ]);
 const CLIENT_FEATURES: ReadonlySet<Feature> = new Set([
+  "ecn",
   "chacha20",
   "early-data",
   "hybrid",

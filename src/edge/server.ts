@@ -14,6 +14,7 @@ import { ServeError } from "../host/listen/errors.ts";
 import type { QlogFolder } from "../host/qlog/folder.ts";
 import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/options.ts";
 import { checkServerOptions, type QuicServerOptions } from "../host/quic/quic-options.ts";
+import { type TraceConnection, traceAll } from "../host/quic/tracing.ts";
 import { duration, Timer } from "../host/timer.ts";
 import type { StrikeRegister } from "../tls/index.ts";
 import { printable } from "../wire/printable.ts";
@@ -52,6 +53,8 @@ export interface ListenOptions {
   readonly engine?: EngineChoice | undefined;
   /** HTTP/3: records connections in this folder, or as these options say. */
   readonly qlog?: string | QlogOptions | undefined;
+  /** HTTP/3: listens to connections too. */
+  readonly trace?: TraceConnection | undefined;
   readonly altSvc?: AltSvcOptions | undefined;
   /** Milliseconds that a client may stall. */
   readonly stallTimeout?: number | undefined;
@@ -219,7 +222,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
             strikeRegister,
             quic,
             engine,
-            trace: qlog?.trace,
+            trace: traceAll([qlog?.trace, options.trace]),
             stallTimeout,
             onFault,
           }),

@@ -83,6 +83,13 @@ export type RecoveryEvent =
       readonly cause: "reordering-threshold" | "time-threshold";
       readonly isMtuProbe: boolean;
     }
+  /** Acknowledged for the first time, ascending. */
+  | {
+      readonly type: "quic:packets-acked";
+      readonly pathId: number;
+      readonly space: PacketNumberSpace;
+      readonly packetNumbers: readonly number[];
+    }
   /** A packet declared lost was acknowledged after all. */
   | {
       readonly type: "quic:spurious-loss";

@@ -70,6 +70,7 @@ const ALWAYS = [
   "quic:packet_sent handshake",
   "quic:packet_sent 1RTT",
   "quic:packet_received 1RTT",
+  "quic:packets_acked",
   "quic:recovery_parameters_set",
   "quic:recovery_metrics_updated",
   "quic:congestion_state_updated slow_start",
@@ -123,5 +124,24 @@ test("both sides agree on the packets that arrived", () => {
     const received = packets(to, "quic:packet_received");
     expect(received.size).toBeGreaterThan(50);
     for (const [key, data] of received) expect(sent.get(key)).toMatchObject(data);
+  }
+});
+
+test("a packet that was sent is acknowledged or lost at most once", () => {
+  const { all } = record("transferloss", 1);
+  for (const { files } of all) {
+    const outcomes: string[] = [];
+    const sent = new Set<string>();
+    for (const { name, data } of eventsOf(files.rfc)) {
+      const header = data.header as { readonly packet_type: string; readonly packet_number: number };
+      if (name === "quic:packet_sent") sent.add(`${header.packet_type} ${header.packet_number}`);
+      if (name === "quic:packet_lost") outcomes.push(`${header.packet_type} ${header.packet_number}`);
+      if (name !== "quic:packets_acked") continue;
+      const type = data.packet_number_space === "application_data" ? "1RTT" : data.packet_number_space;
+      for (const number of data.packet_numbers as readonly number[]) outcomes.push(`${type} ${number}`);
+    }
+    expect(outcomes.length).toBeGreaterThan(20);
+    expect(new Set(outcomes).size).toBe(outcomes.length);
+    for (const outcome of outcomes) expect(sent.has(outcome)).toBe(true);
   }
 });

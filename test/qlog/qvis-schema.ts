@@ -129,6 +129,7 @@ const events: Readonly<Record<string, Check>> = {
   "recovery:congestion_state_updated": having({ new: text }),
   "recovery:ecn_state_updated": having({ new: text }),
   "recovery:loss_timer_updated": any,
+  "transport:packets_acked": having({ packet_numbers: listOf(uint64, 1) }),
   "recovery:packet_lost": having({ header: having({ packet_type: text, packet_number: uint64 }) }),
   "http:parameters_set": having({ owner: side }),
   "http:parameters_restored": any,

@@ -28,6 +28,7 @@ func main() {
 	address := flag.String("address", "", "host:port to listen on or connect to")
 	certFile := flag.String("cert", "", "server: PEM file")
 	keyFile := flag.String("key", "", "server: PEM file")
+	protocol := flag.String("protocol", "h3", "h3 or hq-interop")
 	root := flag.String("root", "", "server: the folder to serve")
 	retry := flag.Bool("retry", false, "server: answer each first Initial with a Retry")
 	ca := flag.String("ca", "", "client: PEM file of the authority")
@@ -43,9 +44,9 @@ func main() {
 	}
 	var err error
 	if *role == "server" {
-		err = serve(*address, *certFile, *keyFile, *root, *retry, config)
+		err = serve(*address, *certFile, *keyFile, *root, *retry, *protocol, config)
 	} else {
-		err = download(*address, *ca, *name, *output, *resume, flag.Args(), config)
+		err = download(*address, *ca, *name, *output, *resume, *protocol, flag.Args(), config)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -53,7 +54,7 @@ func main() {
 	}
 }
 
-func serve(address, certFile, keyFile, root string, retry bool, config *quic.Config) error {
+func serve(address, certFile, keyFile, root string, retry bool, protocol string, config *quic.Config) error {
 	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
 		return err
@@ -65,6 +66,9 @@ func serve(address, certFile, keyFile, root string, retry bool, config *quic.Con
 	transport := &quic.Transport{
 		Conn:                udp,
 		VerifySourceAddress: func(net.Addr) bool { return retry },
+	}
+	if protocol == hqALPN {
+		return serveHQ(transport, certificate, root, config)
 	}
 	security := http3.ConfigureTLSConfig(&tls.Config{Certificates: []tls.Certificate{certificate}})
 	listener, err := transport.ListenEarly(security, config)
@@ -110,7 +114,7 @@ type Report struct {
 	Version  string `json:"version"`
 }
 
-func download(address, ca, name, output, resume string, paths []string, config *quic.Config) error {
+func download(address, ca, name, output, resume, protocol string, paths []string, config *quic.Config) error {
 	pem, err := os.ReadFile(ca)
 	if err != nil {
 		return err
@@ -124,6 +128,12 @@ func download(address, ca, name, output, resume string, paths []string, config *
 	}
 	var report Report
 	for visit := 0; visit < visits; visit++ {
+		if protocol == hqALPN {
+			if report, err = visitHQ(address, output, security, paths, config); err != nil {
+				return err
+			}
+			continue
+		}
 		method := http.MethodGet
 		if visit == 1 && resume == "early" {
 			method = http3.MethodGet0RTT

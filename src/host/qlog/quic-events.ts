@@ -114,6 +114,12 @@ export class QuicEvents {
           trigger: snake(event.cause),
         });
         break;
+      case "quic:packets-acked":
+        this.#quic("packets_acked", {
+          packet_number_space: SPACE_NAMES[event.space],
+          packet_numbers: event.packetNumbers,
+        });
+        break;
       case "quic:spurious-loss": {
         const type = this.#typeIn(event.space, event.packetNumber);
         this.#info(`${type} packet ${event.packetNumber} was declared lost, but has arrived`);

@@ -163,6 +163,7 @@ export class LossRecovery {
     const late = this.#handleLateArrivals(space, ack, now);
     space.takeAcked(ack, acked);
     if (acked.length === 0) return { acked, late, lost: this.#lost, newlyAcked: false };
+    if (this.#trace !== undefined) this.#traceAcked(kind, now);
 
     this.#sampleRtt(kind, ack, ackDelay, now);
     this.#handleMarks(space, ack, raisesLargest, now);
@@ -265,6 +266,11 @@ export class LossRecovery {
       const lost = { ...place, packetNumber, cause, isMtuProbe: isMtuProbe(space.kind, packet) } as const;
       this.#trace!({ type: "quic:packet-lost", ...lost }, now);
     }
+  }
+
+  #traceAcked(space: PacketNumberSpace, now: Instant): void {
+    const packetNumbers = this.#acked.map(({ packetNumber }) => packetNumber);
+    this.#trace!({ type: "quic:packets-acked", pathId: this.#pathId, space, packetNumbers }, now);
   }
 
   #traceMetrics(now: Instant): void {
