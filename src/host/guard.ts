@@ -25,6 +25,8 @@ export const ENTRIES = [
   "relay session message",
   "relay session error",
   "tap ready",
+  // The stack of our own on a device
+  "netstack device",
   // The QUIC driver, and HTTP/3 above it
   "quic batch",
   "quic client certificate",
