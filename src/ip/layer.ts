@@ -168,6 +168,14 @@ export class IpLayer {
     (destination.length === 4 ? arp : nd).neighbours.confirm(route.gateway ?? destination, now);
   }
 
+  /** Upper layers suspect that packets do not reach the destination: its neighbour is asked before the next one. */
+  suspect(destination: Uint8Array, now: Instant): void {
+    const route = this.#route(destination);
+    if (route === undefined) return;
+    const { arp, nd } = route.interface;
+    (destination.length === 4 ? arp : nd).neighbours.suspect(route.gateway ?? destination, now);
+  }
+
   nextTimeout(): Instant | undefined {
     let next = earliest(this.reassembly.nextTimeout(), this.#local.first?.at);
     for (const each of this.interfaces) next = earliest(next, each.nextTimeout());
@@ -207,7 +215,7 @@ export class IpLayer {
   #setRouter(from: NetInterface, router: Uint8Array, isDefault: boolean): void {
     this.routes.remove(
       ({ interface: to, gateway, prefix }) =>
-        to === from && prefix.length === 0 && gateway?.every((byte, i) => byte === router[i]),
+        to === from && prefix.length === 0 && (gateway?.every((byte, i) => byte === router[i]) ?? false),
     );
     const prefix = { address: new Uint8Array(16), length: 0 };
     // A router of the configuration comes first.

@@ -111,6 +111,12 @@ export class Neighbours {
       this.#becomeReachable(entry, now);
   }
 
+  /** It may not be reachable: the next packet leads to a probe. */
+  suspect(address: Uint8Array, now: Instant): void {
+    const entry = this.#entries.get(addressKey(address));
+    if (entry?.state === "REACHABLE") this.#enter(entry, "STALE", now);
+  }
+
   /** A message says that the address is at `mac`. Returns true if there is an entry for it. */
   learn(address: Uint8Array, mac: MacAddress, advertisement: Advertisement, now: Instant): boolean {
     const { isSolicited, creates, overrides = true } = advertisement;

@@ -8,8 +8,9 @@ import type { Rng } from "../base/rng.ts";
 import { earliest, type Instant } from "../base/time.ts";
 import type { IcmpError } from "../ip/icmp.ts";
 import type { InterfaceOptions, NetInterface } from "../ip/interface.ts";
-import { IpLayer, type IpOptions } from "../ip/layer.ts";
+import { IpLayer, type IpOptions, type Verdict } from "../ip/layer.ts";
 import { type IpPacket, Protocol } from "../ip/packet.ts";
+import { TcpEndpoint, type TcpEndpointOptions } from "../tcp/endpoint.ts";
 import { UdpEndpoint } from "../udp/endpoint.ts";
 
 export interface StackInterface extends InterfaceOptions {
@@ -21,6 +22,7 @@ export interface StackOptions {
   readonly interfaces: readonly StackInterface[];
   readonly rng: Rng;
   readonly ip?: IpOptions;
+  readonly tcp?: TcpEndpointOptions;
   readonly onEchoReply?: (packet: IpPacket, now: Instant) => void;
   /** An address became usable, or another station has it. */
   readonly onAddress?: (address: Uint8Array, state: "owned" | "lost", now: Instant) => void;
@@ -29,9 +31,10 @@ export interface StackOptions {
 export class Stack {
   readonly ip: IpLayer;
   readonly udp: UdpEndpoint;
+  readonly tcp: TcpEndpoint;
   readonly interfaces: readonly NetInterface[];
 
-  constructor({ interfaces, rng, ip, onEchoReply, onAddress }: StackOptions, now: Instant) {
+  constructor({ interfaces, rng, ip, tcp, onEchoReply, onAddress }: StackOptions, now: Instant) {
     this.ip = new IpLayer(
       {
         onPacket: (packet, at) => this.#handlePacket(packet, at),
@@ -43,6 +46,17 @@ export class Stack {
       ip,
     );
     this.udp = new UdpEndpoint({ send: (packet, at) => this.ip.send(packet, at) }, rng);
+    this.tcp = new TcpEndpoint(
+      {
+        send: (packet, at) => this.ip.send(packet, at),
+        path: (destination, source, at) => this.ip.path(destination, source, at),
+        isOwn: (address) => this.ip.isOwn(address),
+        confirm: (remote, at) => this.ip.confirm(remote, at),
+        suspect: (remote, at) => this.ip.suspect(remote, at),
+      },
+      rng,
+      tcp,
+    );
     this.interfaces = interfaces.map(({ gateways = [], ...options }) => {
       const added = this.ip.addInterface(options, now);
       for (const gateway of gateways) {
@@ -55,21 +69,27 @@ export class Stack {
 
   handleTimeout(now: Instant): void {
     this.ip.handleTimeout(now);
+    this.tcp.handleTimeout(now);
   }
 
   /** Sends what the transports have to send. */
-  flush(_now: Instant): void {}
-
-  nextTimeout(): Instant | undefined {
-    return earliest(this.ip.nextTimeout(), undefined);
+  flush(now: Instant): void {
+    this.tcp.flush(now);
   }
 
-  #handlePacket(packet: IpPacket, now: Instant) {
+  nextTimeout(): Instant | undefined {
+    return earliest(this.ip.nextTimeout(), this.tcp.nextTimeout());
+  }
+
+  #handlePacket(packet: IpPacket, now: Instant): Verdict {
     if (packet.protocol === Protocol.udp) return this.udp.handle(packet, now) ? "accepted" : "port-unreachable";
-    return "protocol-unreachable";
+    if (packet.protocol !== Protocol.tcp) return "protocol-unreachable";
+    this.tcp.handle(packet, !this.ip.isOwn(packet.destination), now);
+    return "accepted";
   }
 
   #handleError(error: IcmpError, now: Instant): boolean {
-    return error.protocol === Protocol.udp && this.udp.handleError(error, now);
+    if (error.protocol === Protocol.udp) return this.udp.handleError(error, now);
+    return error.protocol === Protocol.tcp && this.tcp.handleError(error, now);
   }
 }
