@@ -27,6 +27,12 @@ export const ENTRIES = [
   "tap ready",
   // The stack of our own on a device
   "netstack device",
+  "netstack turn",
+  "netstack event",
+  "netstack deferred",
+  "netstack socket closed",
+  "netstack idle",
+  "netstack ping",
   // The QUIC driver, and HTTP/3 above it
   "quic batch",
   "quic client certificate",

@@ -8,7 +8,6 @@ export interface Prefix {
 }
 
 export const UNSPECIFIED_V6 = new Uint8Array(16);
-export const UNSPECIFIED_V4 = new Uint8Array(4);
 const LIMITED_BROADCAST = 0xffff_ffff;
 
 export const isUnspecified = (address: Uint8Array): boolean => address.every((byte) => byte === 0);

@@ -26,6 +26,8 @@ class HubPort implements LinkDevice {
   readonly offloads = false;
   onFrame: FrameListener | undefined;
   onGone: ((reason: string) => void) | undefined;
+  onTurn: (() => void) | undefined;
+  onWaiting: (() => void) | undefined;
   readonly #others: readonly HubPort[];
   readonly #waiting = new Fifo<Waiting>();
   #isOpen = true;
@@ -44,7 +46,9 @@ class HubPort implements LinkDevice {
   }
 
   #take(waiting: Waiting): void {
-    if (this.#isOpen && this.#waiting.size < QUEUE) this.#waiting.push(waiting);
+    if (!this.#isOpen || this.#waiting.size >= QUEUE) return;
+    this.#waiting.push(waiting);
+    this.onWaiting?.();
   }
 
   handleTimeout(now: Instant): void {

@@ -30,6 +30,10 @@ export interface LinkDevice {
   onFrame: FrameListener | undefined;
   /** Called when the device stopped working, with the reason. */
   onGone: ((reason: string) => void) | undefined;
+  /** Called after some frames were received: the time to answer. */
+  onTurn: (() => void) | undefined;
+  /** Called when a frame waits for `handleTimeout`. */
+  onWaiting: (() => void) | undefined;
   /** Sends a copy of the frame. Returns false if the device cannot take it now. */
   transmit(frame: Uint8Array, now: Instant, offload?: Offload): boolean;
   handleTimeout(now: Instant): void;
@@ -41,12 +45,16 @@ export interface LinkDevice {
 export class WrappedDevice implements LinkDevice {
   onFrame: FrameListener | undefined;
   onGone: ((reason: string) => void) | undefined;
+  onTurn: (() => void) | undefined;
+  onWaiting: (() => void) | undefined;
   protected readonly inner: LinkDevice;
 
   constructor(inner: LinkDevice) {
     this.inner = inner;
     inner.onFrame = (frame, now, isVerified) => this.receive(frame, now, isVerified);
     inner.onGone = (reason) => this.onGone?.(reason);
+    inner.onTurn = () => this.onTurn?.();
+    inner.onWaiting = () => this.onWaiting?.();
   }
 
   get name(): string {

@@ -136,7 +136,7 @@ export class TcpConnection implements FlowEnds {
   #keepAlivesSent = 0;
   #keepsAlive: boolean;
   #isProbeDue = false;
-  #wantsWritable = false;
+  #notifyBelow: number | undefined;
 
   constructor(
     owner: ConnectionOwner,
@@ -178,13 +178,17 @@ export class TcpConnection implements FlowEnds {
     const mayQueue = maySend(this.state) || this.state === "SYN-SENT" || this.state === "SYN-RECEIVED";
     if (!mayQueue || this.sender.finAt !== undefined) return false;
     this.sender.buffer.push(bytes);
-    this.#wantsWritable = true;
     return true;
   }
 
   /** Bytes that were written and not yet acknowledged. */
   get buffered(): number {
     return this.sender.buffer.length;
+  }
+
+  /** Asks for a "writable" event once at most this many bytes are buffered. */
+  notifyWhenBelow(bytes: number): void {
+    this.#notifyBelow = bytes;
   }
 
   /** The next run of received bytes; the caller may keep it. */
@@ -367,8 +371,8 @@ export class TcpConnection implements FlowEnds {
   }
 
   onProgress(): void {
-    if (!this.#wantsWritable) return;
-    this.#wantsWritable = false;
+    if (this.#notifyBelow === undefined || this.buffered > this.#notifyBelow) return;
+    this.#notifyBelow = undefined;
     this.owner.notify(this, "writable");
   }
 

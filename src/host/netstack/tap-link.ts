@@ -45,6 +45,7 @@ export interface TapLinkOptions {
   /** True by default. */
   readonly offload?: boolean;
   readonly clock?: HostClock;
+  readonly onFault?: (fault: Fault) => void;
 }
 
 export class TapLink implements LinkDevice {
@@ -53,9 +54,8 @@ export class TapLink implements LinkDevice {
   readonly offloads: boolean;
   onFrame: FrameListener | undefined;
   onGone: ((reason: string) => void) | undefined;
-  /** Called after some frames were received: the time to answer. */
   onTurn: (() => void) | undefined;
-  onFault: ((fault: Fault) => void) | undefined;
+  onWaiting: (() => void) | undefined;
   /** Frames that the kernel did not take. */
   refused = 0;
   readonly #ffi: ForeignFunctions;
@@ -71,7 +71,7 @@ export class TapLink implements LinkDevice {
   #isClosed = false;
 
   constructor(ffi: ForeignFunctions, descriptor: number, name: string, options: TapLinkOptions) {
-    const { mtu = 1500, offload = true, clock = systemClock } = options;
+    const { mtu = 1500, offload = true, clock = systemClock, onFault = reportFault } = options;
     this.name = name;
     this.mtu = mtu;
     this.offloads = offload;
@@ -87,11 +87,7 @@ export class TapLink implements LinkDevice {
     this.#poll = ffi.node.poll(
       descriptor,
       READABLE,
-      guard(
-        "netstack device",
-        (fault) => (this.onFault ?? reportFault)(fault),
-        () => this.#receive(),
-      ),
+      guard("netstack device", onFault, () => this.#receive()),
     );
   }
 

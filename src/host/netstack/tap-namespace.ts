@@ -1,11 +1,20 @@
-/** A network namespace whose only neighbour is our stack, over a TAP device: the kernel as peer, for tests. */
+/**
+ * A network namespace whose only neighbour is our stack, over a TAP device: the kernel as peer. Needs root and ip(8). The
+ * device and the addresses vanish with the namespace.
+ */
 
 import { execFileSync } from "node:child_process";
-import { openTapLink, type TapLink, type TapLinkOptions } from "../tap-link.ts";
-
-export { missingForNamespaces } from "../../tap/testing/namespaces.ts";
+import { existsSync } from "node:fs";
+import { openTapLink, type TapLink, type TapLinkOptions } from "./tap-link.ts";
 
 const ip = (...command: string[]): string => execFileSync("ip", command, { encoding: "utf8", stdio: "pipe" });
+
+/** Why this process cannot make one; undefined if it probably can. */
+export const missingForTap = (): string | undefined => {
+  if (process.platform !== "linux") return "TAP devices need Linux";
+  if (process.getuid?.() !== 0) return "TAP devices and network namespaces need root";
+  return existsSync("/dev/net/tun") ? undefined : "there is no /dev/net/tun";
+};
 
 export const KERNEL = { ipv4: "10.77.0.1", ipv6: "fd77::1" } as const;
 export const OURS = { ipv4: "10.77.0.2", ipv6: "fd77::2" } as const;
@@ -22,9 +31,9 @@ export class TapNamespace implements Disposable {
   }
 
   /** The kernel has 10.77.0.1/24 and fd77::1/64. */
-  static async open(options: TapLinkOptions = {}): Promise<TapNamespace> {
+  static async open(options: TapLinkOptions = {}, given?: string): Promise<TapNamespace> {
     count += 1;
-    const name = `nt${process.pid}-${count}`;
+    const name = given ?? `nt${process.pid}-${count}`;
     ip("netns", "add", name);
     let link: TapLink | undefined;
     try {
