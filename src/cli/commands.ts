@@ -41,6 +41,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./bench.ts")).registerBench(program, io),
   },
   {
+    name: "tap",
+    summary: "run a host of our own TCP/IP on a TAP device, beside the kernel",
+    register: async (program, io) => (await import("./tap.ts")).registerTap(program, io),
+  },
+  {
     name: "doctor",
     summary: "check what this machine supports, and what to fix",
     register: async (program, io) => (await import("./doctor.ts")).registerDoctor(program, io),

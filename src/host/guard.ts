@@ -25,6 +25,14 @@ export const ENTRIES = [
   "relay session message",
   "relay session error",
   "tap ready",
+  // The stack of our own on a device
+  "netstack device",
+  "netstack turn",
+  "netstack event",
+  "netstack deferred",
+  "netstack socket closed",
+  "netstack idle",
+  "netstack ping",
   // The QUIC driver, and HTTP/3 above it
   "quic batch",
   "quic client certificate",

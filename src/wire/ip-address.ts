@@ -74,3 +74,9 @@ export function formatIpv6(bytes: Uint8Array): string {
   const text = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(":");
   return length === 1 ? text(groups) : `${text(groups.slice(0, start))}::${text(groups.slice(start + length))}`;
 }
+
+/** A key for maps: equal for equal addresses. */
+export const addressKey = (bytes: Uint8Array): number | string =>
+  bytes.length === 4
+    ? ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0
+    : String.fromCharCode(...bytes);

@@ -7,6 +7,7 @@ import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
+import { NETSTACK_ROWS } from "./netstack.ts";
 import { NODE_ROWS } from "./node.ts";
 import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
@@ -25,6 +26,7 @@ const ROWS: readonly Row[] = [
   ...TRANSPORT_ROWS,
   ...VERSION_2_ROWS,
   ...MEMCACHED_ROWS,
+  ...NETSTACK_ROWS,
 ];
 /** Milliseconds. */
 const ROW_TIME = 30_000;

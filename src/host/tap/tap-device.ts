@@ -37,6 +37,12 @@ const READABLE = { readable: true, writable: false };
 
 /** Creates the interface, or attaches to one that exists and is not in use. Throws a `SystemError`. */
 export function openTap(ffi: ForeignFunctions, name: string): FrameDevice {
+  const descriptor = openTapDescriptor(ffi, name);
+  return new TapDevice(ffi, descriptor, name);
+}
+
+/** The descriptor of an interface, with further flags of TUNSETIFF. Does not block. */
+export function openTapDescriptor(ffi: ForeignFunctions, name: string, flags = 0): number {
   if (!/^[\w.-]+$/.test(name) || name.length > MAX_NAME) {
     throw new TypeError(`"${name}" is not a name for an interface: give at most ${MAX_NAME} letters, digits, - or _`);
   }
@@ -44,10 +50,10 @@ export function openTap(ffi: ForeignFunctions, name: string): FrameDevice {
   try {
     const request = new ForeignMemory(ffi, REQUEST_LENGTH);
     request.bytes.set(Buffer.from(name));
-    request.view.setUint16(FLAGS, IFF_TAP | IFF_NO_PI, true);
+    request.view.setUint16(FLAGS, IFF_TAP | IFF_NO_PI | flags, true);
     const ioctl = ffi.load(null).func("ioctl", "int", ["int", "ulong", "uintptr_t"]);
     if (ioctl(descriptor, TUNSETIFF, request.address) < 0) throw new SystemError(`ioctl ${name}`, ffi.errno());
-    return new TapDevice(ffi, descriptor, name);
+    return descriptor;
   } catch (error) {
     closeSync(descriptor);
     throw error;

@@ -1,0 +1,49 @@
+/** Traffic between two hosts of our own stack on a cable, and from a TAP device. */
+
+import { openSync } from "node:fs";
+import type { ForeignFunctions } from "../../src/base/foreign.ts";
+import { createHost } from "../../src/host/netstack/host.ts";
+import { TapLink } from "../../src/host/netstack/tap-link.ts";
+import { createCable } from "../../src/link/cable.ts";
+import { closers, log } from "./world.ts";
+
+const onFault = ({ entry }: { entry: string }): void => log(`(${entry})`);
+
+/** A server, a client that is idle for a while, and a ping to nobody. */
+export async function ownStack(): Promise<void> {
+  const [a, b] = createCable();
+  const server = createHost({ device: a, addresses: ["10.77.0.1/24"], onFault });
+  const client = createHost({ device: b, addresses: ["10.77.0.2/24"], onFault });
+  closers.push(
+    () => server.close(),
+    () => client.close(),
+  );
+  const listener = server.net.createServer((socket) => socket.resume().on("error", () => {}));
+  listener.listen(80);
+  const socket = client.net.connect({ host: "10.77.0.1", port: 80 });
+  socket.on("error", () => {});
+  socket.setTimeout(20, () => socket.end("x"));
+  void client.ping("10.77.0.9", { timeout: 1 });
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  socket.destroy();
+  listener.close();
+}
+
+/** A device that the system reports as readable, although it is none. */
+export async function readyLink(): Promise<void> {
+  let ready: (() => void) | undefined;
+  const ffi = {
+    address: () => 0n,
+    load: () => ({ func: () => () => -1 }),
+    errno: () => 11,
+    node: {
+      poll: (_descriptor: number, _events: unknown, callback: () => void) => {
+        ready = callback;
+        return { close: () => {} };
+      },
+    },
+  } as unknown as ForeignFunctions;
+  const link = new TapLink(ffi, openSync("/dev/null", "r"), "tap0", { onFault });
+  closers.push(() => link.close());
+  ready!();
+}
