@@ -218,6 +218,12 @@ export class H3Connection {
     this.#writeSection(id, responseLines(status, fields), fin);
   }
 
+  /** Server: sends a whole response with content of 1 to `MAX_JOINED_CONTENT` bytes, which are copied. */
+  respondWhole(id: StreamId, status: number, fields: FieldSection, content: Uint8Array): void {
+    if (status < 200) throw new InvalidMessageError(`${status} is not a final status`);
+    this.#writeSection(id, responseLines(status, fields), true, content);
+  }
+
   /**
    * Writes content, which is kept by reference until it is acknowledged; a source is retained for the same time.
    * Returns false when enough is queued: continue after "writable". `fin` ends the message.
@@ -410,11 +416,11 @@ export class H3Connection {
     this.#events.push({ type: "goaway", unprocessed });
   }
 
-  #writeSection(id: StreamId, lines: FieldSection, fin: boolean): void {
+  #writeSection(id: StreamId, lines: FieldSection, fin: boolean, content?: Uint8Array): void {
     const stream = this.#requests.get(id);
     if (stream === undefined) return;
     try {
-      this.#requests.writeSection(stream, lines, fin);
+      this.#requests.writeSection(stream, lines, fin, content);
       this.#checkDrained();
     } catch (error) {
       this.#fail(error);

@@ -1,6 +1,6 @@
 /**
- * Writes HEADERS frames. Many share one slab: the transport keeps references to its data until it is acknowledged, and
- * an allocation for each frame would cost more than the frame.
+ * Writes HEADERS frames, and the DATA frame of a small message with them. Many share one slab: the transport keeps
+ * references to its data until it is acknowledged, and an allocation for each frame would cost more than the frame.
  */
 
 import type { FieldSection } from "../http/index.ts";
@@ -17,6 +17,11 @@ const MAX_SLAB_SIZE = 16_384;
 /** Room for the type and length of a frame. */
 const FRAME_HEADER_ROOM = 9;
 
+/** Copying this much content costs less than handing the transport two more pieces. */
+export const MAX_JOINED_CONTENT = 2_048;
+
+const NOTHING = new Uint8Array(0);
+
 export class HeadersFrames {
   readonly #encoder: QpackEncoder;
   readonly #encoderStream: LocalStream;
@@ -28,10 +33,16 @@ export class HeadersFrames {
     this.#encoderStream = encoderStream;
   }
 
-  /** Returns the frame in bytes that are never overwritten. Writes the insertions that it needs first. */
-  write(id: StreamId, fields: FieldSection): Uint8Array {
+  /** The length of the HEADERS frame written last. */
+  headLength = 0;
+
+  /**
+   * Returns the frame, and one with `content` of at most `MAX_JOINED_CONTENT` after it, in bytes that are never
+   * overwritten. Writes the insertions that it needs first.
+   */
+  write(id: StreamId, fields: FieldSection, content: Uint8Array = NOTHING): Uint8Array {
     const before = FRAME_HEADER_ROOM + SECTION_PREFIX_ROOM;
-    const length = before + maxEncodedLength(fields);
+    const length = before + maxEncodedLength(fields) + FRAME_HEADER_ROOM + content.length;
     if (length > this.#writer.remaining) {
       this.#writer = new Writer(new Uint8Array(Math.max(this.#slabSize, length)));
       this.#slabSize = Math.min(2 * this.#slabSize, MAX_SLAB_SIZE);
@@ -50,6 +61,12 @@ export class HeadersFrames {
     writer.varint(FrameType.HEADERS);
     writer.varint(sectionLength);
     writer.position = end;
+    this.headLength = end - start;
+    if (content.length > 0) {
+      writer.varint(FrameType.DATA);
+      writer.varint(content.length);
+      writer.write(content);
+    }
     return writer.written(start);
   }
 }

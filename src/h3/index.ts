@@ -6,6 +6,8 @@ export { H3_ERRORS, type H3ErrorName, InvalidMessageError } from "./errors.ts";
 export type { H3Event } from "./events.ts";
 /** The frame table. */
 export { FRAMES, FrameType } from "./frames.ts";
+/** Content that goes out with its head. */
+export { MAX_JOINED_CONTENT } from "./headers-frames.ts";
 /** Message heads. */
 export type { RequestHead, ResponseHead } from "./message.ts";
 /** Content read from a message. */

@@ -49,10 +49,10 @@ export class MessageWriter {
     this.#isDelivered = true;
   }
 
-  /** Writes whole frames. The stream must be open. */
-  writeFrames(bytes: Uint8Array, fin: boolean): void {
+  /** Writes whole frames, the head being the first `headLength` bytes. The stream must be open. */
+  writeFrames(bytes: Uint8Array, headLength: number, fin: boolean): void {
+    this.#headEnd = this.#written + headLength;
     this.#write(bytes, fin);
-    this.#headEnd = this.#written;
     if (fin) this.#state = "ended";
   }
 

@@ -192,13 +192,18 @@ export class Requests implements MessageReaderHost {
 
   // ── Commands of the application ───────────────────────────────────────────────────────────────────────────────────
 
-  writeSection(stream: RequestStream, lines: FieldSection, fin: boolean): void {
+  /** Content of at most `MAX_JOINED_CONTENT` goes out with the section. */
+  writeSection(stream: RequestStream, lines: FieldSection, fin: boolean, content?: Uint8Array): void {
     if (!stream.writer.isOpen) {
       if (fin) stream.writer.finishStopped();
     } else if (this.fits(lines)) {
-      const bytes = this.#headers.write(stream.id, lines);
-      if (this.trace !== undefined) this.#traceHeaders(stream.id, lines, bytes.length);
-      stream.writer.writeFrames(bytes, fin);
+      const bytes = this.#headers.write(stream.id, lines, content);
+      const { headLength } = this.#headers;
+      if (this.trace !== undefined) this.#traceHeaders(stream.id, lines, headLength);
+      stream.writer.writeFrames(bytes, headLength, fin);
+      if (content !== undefined) {
+        this.trace?.({ type: "http3:frame-created", id: stream.id, frame: { type: "data", length: content.length } });
+      }
     } else {
       // Not the application's fault: the peer's limit may be unknown to it.
       this.#end(stream, H3_ERRORS.H3_INTERNAL_ERROR.code, this.tooLarge(lines));

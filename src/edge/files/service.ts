@@ -5,7 +5,7 @@ import { type Budget, processBudget } from "../../host/budget.ts";
 import type { EngineChoice } from "../../host/engine/choice.ts";
 import { EnginePageCache } from "../../host/files/engine-page-cache.ts";
 import { describeFault, type Fault, guard } from "../../host/guard.ts";
-import type { ServerExchange } from "../../host/http/exchange.ts";
+import { respondWhole, type ServerExchange } from "../../host/http/exchange.ts";
 import { ServeError } from "../../host/listen/errors.ts";
 import { combinedFieldValue, type FieldLine } from "../../http/index.ts";
 import { printable } from "../../wire/printable.ts";
@@ -314,6 +314,11 @@ export class FileService {
 
 /** Responds with content that is in memory. */
 function respondContent(exchange: ServerExchange, { status, fields, parts }: FilePlan, content: Uint8Array): void {
+  const [only, ...others] = parts!;
+  if (others.length === 0 && only !== undefined && !(only instanceof Uint8Array)) {
+    respondWhole(exchange, status, fields, content.subarray(only.start, only.end + 1));
+    return;
+  }
   exchange.respond(status, fields);
   const pieces = parts!.map((part) => (part instanceof Uint8Array ? part : content.subarray(part.start, part.end + 1)));
   for (const piece of pieces.slice(0, -1)) exchange.write(piece);

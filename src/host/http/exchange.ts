@@ -116,6 +116,9 @@ export interface ServerExchange {
    */
   respond(status: number, fields: FieldSection, options?: RespondOptions): void;
 
+  /** The same as `respond` and `end(content)`, where the transport can do both at once. Use the function of that name. */
+  respondWhole?(status: number, fields: FieldSection, content: Uint8Array): void;
+
   /**
    * Returns true if there is room for content now; otherwise `onDrain` is called later. Call it before fetching
    * content: it reserves room for `bytes` until the next `write` or the next call.
@@ -155,6 +158,21 @@ export interface ServerExchange {
   onAbort: ((reason: Error) => void) | undefined;
   /** Called last, however the exchange ends. For statistics and logs, not for handlers. */
   onClose: (() => void) | undefined;
+}
+
+/** Sends a response whose content is known and not empty. */
+export function respondWhole(
+  exchange: ServerExchange,
+  status: number,
+  fields: FieldSection,
+  content: Uint8Array,
+): void {
+  if (exchange.respondWhole !== undefined) {
+    exchange.respondWhole(status, fields, content);
+    return;
+  }
+  exchange.respond(status, fields);
+  exchange.end(content);
 }
 
 /** Called by a transport for each request with a well-formed head. Must not throw. */

@@ -4,7 +4,7 @@ import { type HostClock, systemClock } from "../clock.ts";
 import { detach, guard, ignore } from "../guard.ts";
 import { captureScope, within } from "../request-scope.ts";
 import { isDecoded, isGzip, mayBeDecoded, withoutCoding } from "./decoded-response.ts";
-import type { ServerExchange } from "./exchange.ts";
+import { respondWhole, type ServerExchange } from "./exchange.ts";
 import { nativeBody } from "./native-body.ts";
 import { fieldsOf, plainBody } from "./plain-response.ts";
 
@@ -59,7 +59,11 @@ function sendWhole(
     exchange.respond(status, fields, { endStream: true });
     return;
   }
-  exchange.respond(status, fields, { trailers: withTrailers });
+  if (!withTrailers) {
+    respondWhole(exchange, status, fields, content!);
+    return;
+  }
+  exchange.respond(status, fields, { trailers: true });
   exchange.end(content, trailers());
 }
 

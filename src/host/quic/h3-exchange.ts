@@ -1,6 +1,6 @@
 /** A ServerExchange on an HTTP/3 request stream (RFC 9114 §4.1). */
 
-import { H3_ERRORS, type RequestHead } from "../../h3/index.ts";
+import { H3_ERRORS, MAX_JOINED_CONTENT, type RequestHead } from "../../h3/index.ts";
 import { type FieldSection, fieldValue, withEmptyLength } from "../../http/index.ts";
 import { SendSource, type StreamId } from "../../quic/index.ts";
 import { guard } from "../guard.ts";
@@ -94,10 +94,26 @@ export class H3ServerExchange implements ServerExchange, H3StreamHandler {
     if (this.#isFinished) return;
     const isEnd = options?.endStream === true;
     const sent = isEnd ? withEmptyLength(this.method, status, fields) : fields;
-    const needsDate = options?.sendDate !== false && fieldValue(sent, "date") === undefined;
-    const dated = needsDate ? [...sent, ["date", this.#host.date()] as const] : sent;
-    this.#host.h3.respond(this.#id, status, dated, isEnd);
+    this.#host.h3.respond(this.#id, status, options?.sendDate === false ? sent : this.#dated(sent), isEnd);
     if (isEnd) this.#end();
+  }
+
+  /** RFC 9110 §6.6.1 */
+  #dated(fields: FieldSection): FieldSection {
+    return fieldValue(fields, "date") === undefined ? [...fields, ["date", this.#host.date()]] : fields;
+  }
+
+  respondWhole(status: number, fields: FieldSection, content: Uint8Array): void {
+    if (content.length === 0 || content.length > MAX_JOINED_CONTENT) {
+      this.respond(status, fields);
+      this.end(content);
+      return;
+    }
+    if (this.status !== undefined) throw new Error("the response has already begun");
+    this.status = status;
+    if (this.#isFinished) return;
+    this.#host.h3.respondWhole(this.#id, status, this.#dated(fields), content);
+    this.#end();
   }
 
   hasRoom(bytes = 0): boolean {
