@@ -43,6 +43,21 @@ describe("a request and its response", () => {
     expect(pair.client.of("finished")).toHaveLength(1);
   });
 
+  test("a whole response in one write, whose content is copied", () => {
+    const pair = new H3Pair().run();
+    const id = pair.client.connection.request(GET, true)!;
+    pair.run();
+    const content = utf8("hello");
+    pair.server.connection.respondWhole(id, 200, [["content-length", "5"]], content);
+    content.fill(0);
+    pair.run();
+    expect(pair.client.of("response")[0]!.head.contentLength).toBe(5);
+    expect(fromUtf8(readAll(pair.client, id))).toBe("hello");
+    expect(pair.client.of("finished")).toHaveLength(1);
+    expect(pair.server.connection.openRequests).toBe(0);
+    expect(() => pair.server.connection.respondWhole(id, 103, [], content)).toThrow("not a final status");
+  });
+
   test.each([1, 2, 3, 7, 64, 1000])("content in both directions through a window of %i bytes", (window) => {
     const pair = new H3Pair({ window, rng: new SeededRng(window) });
     const content = new Uint8Array(3000).map((_, i) => i * 7);
