@@ -18,6 +18,7 @@ import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
+import { memcacheTraffic } from "./memcache-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
 import { recorded } from "./qlog-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
@@ -258,6 +259,20 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "cli lines": at(readerResumes),
   "cli browser": at(browserExits),
   "cli browser profile": at(browserExits),
+  "memcache connection": at(() => memcacheTraffic()),
+  "memcache listening": at(() => memcacheTraffic()),
+  "memcache server error": at(() => memcacheTraffic("server error")),
+  "memcache client data": at(() => memcacheTraffic()),
+  "memcache client drain": at(() => memcacheTraffic("much")),
+  "memcache client end": at(() => memcacheTraffic("ending")),
+  "memcache client error": at(() => memcacheTraffic("client error")),
+  "memcache client closed": at(() => memcacheTraffic("ending")),
+  "memcache backend connected": at(() => memcacheTraffic()),
+  "memcache backend data": at(() => memcacheTraffic()),
+  "memcache backend error": at(() => memcacheTraffic("backend error")),
+  "memcache backend closed": at(() => memcacheTraffic("backend closed")),
+  "memcache flush": at(() => memcacheTraffic()),
+  "memcache timer": at(() => memcacheTraffic("silent")),
   "client socket event": at(h2),
   "client socket error": at(async () => {
     const port = await tcpServer(() => undefined);

@@ -1,0 +1,80 @@
+/** Counters of the proxy, and the answers to `stats`. The names are memcached's, so that its monitoring keeps working. */
+
+import { COMMAND_COUNT, COMMANDS, type CommandName } from "../protocol/command.ts";
+import { latin1 } from "../protocol/request.ts";
+import type { Counters } from "../route/route.ts";
+
+/** The order of `stats proxy`. */
+const COUNTED: readonly CommandName[] = [
+  "mg",
+  "ms",
+  "md",
+  "mn",
+  "ma",
+  "me",
+  "get",
+  "gat",
+  "set",
+  "add",
+  "cas",
+  "gets",
+  "gats",
+  "incr",
+  "decr",
+  "touch",
+  "append",
+  "prepend",
+  "delete",
+  "replace",
+];
+
+export class ProxyStats implements Counters {
+  readonly commands = new Array<number>(COMMAND_COUNT).fill(0);
+  readonly #user = new Map<string, number>();
+  requests = 0;
+  requestErrors = 0;
+  activeRequests = 0;
+  connections = 0;
+  totalConnections = 0;
+  bytesRead = 0;
+  bytesWritten = 0;
+  reloads = 0;
+  failedReloads = 0;
+  backendsMarkedBad = 0;
+  backendFailures = 0;
+  requestsOverDepth = 0;
+  coalesced = 0;
+  repairs = 0;
+
+  /** A counter that `stats proxy` shows as `user_<name>`. */
+  counter(name: string): () => void {
+    this.add(name, 0);
+    return () => this.add(name, 1);
+  }
+
+  add(name: string, count: number): void {
+    this.#user.set(name, (this.#user.get(name) ?? 0) + count);
+  }
+
+  /** Forgets the counters of names that are not in use. */
+  keepCounters(names: ReadonlySet<string>): void {
+    for (const name of this.#user.keys()) if (!names.has(name)) this.#user.delete(name);
+  }
+
+  user(): Iterable<readonly [name: string, count: number]> {
+    return this.#user;
+  }
+
+  countOf(command: CommandName): number {
+    return this.commands[COMMANDS[command]]!;
+  }
+
+  /** The counters by command, in the order of `stats proxy`. */
+  byCommand(): (readonly [name: CommandName, count: number])[] {
+    return COUNTED.map((name) => [name, this.countOf(name)] as const);
+  }
+}
+
+/** The lines of an answer to `stats`. */
+export const statLines = (entries: Iterable<readonly [name: string, value: string | number]>): Uint8Array =>
+  latin1(`${Array.from(entries, ([name, value]) => `STAT ${name} ${value}\r\n`).join("")}END\r\n`);

@@ -1,0 +1,71 @@
+/** A memcached proxy in front of a backend, with clients that behave badly in several ways. */
+
+import { once } from "node:events";
+import { connect, createServer, Server, type Socket } from "node:net";
+import { vi } from "vitest";
+import { MemcacheServer } from "../../src/host/memcache/server.ts";
+import { FakeBackend } from "../../src/memcache/testing/fake-backend.ts";
+import { armed } from "./armed.ts";
+import { closers, log } from "./world.ts";
+
+type Trouble = "server error" | "client error" | "backend error" | "backend closed" | "silent" | "much" | "ending";
+
+/** Stores and fetches through the proxy, until the armed entry has thrown. */
+export async function memcacheTraffic(trouble?: Trouble): Promise<void> {
+  const backends: Socket[] = [];
+  const store = new FakeBackend();
+  const backend = createServer((socket) => {
+    backends.push(socket);
+    socket.on("error", () => {});
+    socket.on("data", (bytes) => {
+      if (trouble === "silent" && bytes.includes("get")) return;
+      socket.write(store.handle(bytes));
+    });
+  });
+  backend.listen(0, "127.0.0.1");
+  await once(backend, "listening");
+  const { port } = backend.address() as { port: number };
+  const listening = vi.spyOn(Server.prototype, "listen");
+  const proxy = new MemcacheServer({
+    version: "0",
+    onFault: ({ entry }) => log(`(${entry})`),
+  });
+  closers.push(
+    () => proxy.close(),
+    () => backend.close(),
+    () => backends.map((socket) => socket.destroy()),
+    () => listening.mockRestore(),
+  );
+  const backendOptions = { host: "127.0.0.1", port, readTimeout: 0.05, retryTimeout: 0.05 };
+  proxy.configure({ pools: { a: { backends: [backendOptions] } }, routes: { default: "a" } });
+  // Its own listener may be what throws; the socket listens all the same.
+  void proxy.listen({ port: 0 });
+  const server = listening.mock.contexts.at(-1) as Server;
+  await vi.waitUntil(() => server.address() !== null);
+  const address = server.address() as { port: number };
+  if (trouble === "server error") server.emit("error", new Error("broken"));
+  const clients: Socket[] = [];
+  closers.push(() => clients.map((client) => client.destroy()));
+  await vi.waitUntil(
+    async () => {
+      if (armed.entry === undefined) return true;
+      const client = connect(address.port, "127.0.0.1");
+      clients.push(client);
+      client.on("error", () => {});
+      if (trouble === "much") {
+        client.pause();
+        const value = "x".repeat(500_000);
+        client.write(`set big 0 0 ${value.length}\r\n${value}\r\n`);
+        client.write("get big\r\n".repeat(40));
+        setTimeout(() => client.resume(), 50);
+      } else client.write("set a 0 0 1\r\n1\r\nget a\r\n");
+      if (trouble === "ending") client.end();
+      if (trouble === "client error") setTimeout(() => client.resetAndDestroy(), 20);
+      await new Promise((resolve) => setTimeout(resolve, 60));
+      if (trouble === "backend error") for (const socket of backends) socket.resetAndDestroy();
+      if (trouble === "backend closed") for (const socket of backends) socket.destroy();
+      return armed.entry === undefined;
+    },
+    { timeout: 15_000, interval: 20 },
+  );
+}
