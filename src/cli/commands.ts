@@ -26,6 +26,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./get.ts")).registerGet(program, io),
   },
   {
+    name: "memcache",
+    summary: "put a proxy in front of memcached servers",
+    register: async (program, io) => (await import("./memcache.ts")).registerMemcache(program, io),
+  },
+  {
     name: "lab",
     summary: "measure what RFCs and papers claim, in a simulated network",
     register: async (program, io) => (await import("./lab.ts")).registerLab(program, io),

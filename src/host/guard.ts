@@ -146,6 +146,10 @@ export const ENTRIES = [
   "memcache backend data",
   "memcache backend error",
   "memcache backend closed",
+  "memcache config change",
+  "memcache watch error",
+  "memcache reload",
+  "memcache reloaded",
   "memcache flush",
   "memcache timer",
   // The client

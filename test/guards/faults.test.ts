@@ -18,7 +18,7 @@ import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
-import { memcacheTraffic } from "./memcache-world.ts";
+import { memcacheTraffic, reconfigured } from "./memcache-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
 import { recorded } from "./qlog-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
@@ -271,6 +271,10 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "memcache backend data": at(() => memcacheTraffic()),
   "memcache backend error": at(() => memcacheTraffic("backend error")),
   "memcache backend closed": at(() => memcacheTraffic("backend closed")),
+  "memcache config change": at(reconfigured),
+  "memcache watch error": at(() => reconfigured("watch error")),
+  "memcache reload": at(reconfigured),
+  "memcache reloaded": at(reconfigured),
   "memcache flush": at(() => memcacheTraffic()),
   "memcache timer": at(() => memcacheTraffic("silent")),
   "client socket event": at(h2),

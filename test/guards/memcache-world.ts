@@ -1,8 +1,12 @@
 /** A memcached proxy in front of a backend, with clients that behave badly in several ways. */
 
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { vi } from "vitest";
+import { MemcacheService } from "../../src/edge/memcache/service.ts";
 import { MemcacheServer } from "../../src/host/memcache/server.ts";
 import { FakeBackend } from "../../src/memcache/testing/fake-backend.ts";
 import { armed } from "./armed.ts";
@@ -36,7 +40,7 @@ export async function memcacheTraffic(trouble?: Trouble): Promise<void> {
     () => backends.map((socket) => socket.destroy()),
     () => listening.mockRestore(),
   );
-  const backendOptions = { host: "127.0.0.1", port, readTimeout: 0.05, retryTimeout: 0.05 };
+  const backendOptions = { host: "127.0.0.1", port, readTimeout: trouble === "silent" ? 0.05 : 5, retryTimeout: 0.05 };
   proxy.configure({ pools: { a: { backends: [backendOptions] } }, routes: { default: "a" } });
   // Its own listener may be what throws; the socket listens all the same.
   void proxy.listen({ port: 0 });
@@ -54,9 +58,9 @@ export async function memcacheTraffic(trouble?: Trouble): Promise<void> {
       client.on("error", () => {});
       if (trouble === "much") {
         client.pause();
-        const value = "x".repeat(500_000);
+        const value = "x".repeat(100_000);
         client.write(`set big 0 0 ${value.length}\r\n${value}\r\n`);
-        client.write("get big\r\n".repeat(40));
+        client.write("get big\r\n".repeat(120));
         setTimeout(() => client.resume(), 50);
       } else client.write("set a 0 0 1\r\n1\r\nget a\r\n");
       if (trouble === "ending") client.end();
@@ -67,5 +71,36 @@ export async function memcacheTraffic(trouble?: Trouble): Promise<void> {
       return armed.entry === undefined;
     },
     { timeout: 15_000, interval: 20 },
+  );
+}
+
+/** Changes the configuration of a proxy, until the armed entry has thrown. */
+export async function reconfigured(trouble?: "watch error"): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "nagare-guards-memcache-"));
+  const module = join(folder, "memcache.json");
+  const write = (name: string): void =>
+    writeFileSync(
+      module,
+      JSON.stringify({ pools: { [name]: { backends: ["127.0.0.1:1"] } }, routes: { default: name } }),
+    );
+  write("first");
+  const service = await MemcacheService.start({
+    version: "0",
+    source: { module },
+    listen: [{ port: 0 }],
+    watch: true,
+    log,
+  });
+  closers.push(
+    () => service.close(0),
+    () => rmSync(folder, { recursive: true, force: true }),
+  );
+  if (trouble === "watch error") service.watchers[0]!.emit("error", new Error("broken"));
+  await vi.waitUntil(
+    () => {
+      if (armed.entry !== undefined) write("second");
+      return armed.entry === undefined;
+    },
+    { timeout: 15_000, interval: 300 },
   );
 }

@@ -73,6 +73,14 @@ export const SYSTEMS: readonly System[] = [
     page: "version-2",
     status: "built",
   },
+  {
+    name: "memcached",
+    title: "memcached proxy",
+    specs: ["memcached's protocol"],
+    folders: ["memcache", "host/memcache", "edge/memcache"],
+    shownAgainst: ["memcached", "libmemcached"],
+    status: "built",
+  },
   planned(
     "datagrams",
     "HTTP Datagrams, capsules, CONNECT-UDP",
@@ -172,7 +180,6 @@ export const SYSTEMS: readonly System[] = [
     ["fragments and ESP over workers"],
   ),
   planned("ebpf", "eBPF", ["RFC 9669"], ["bpf"], ["clang", "the Linux kernel"]),
-  planned("memcached", "memcached proxy", ["memcached's protocol"], ["memcache"], ["memcached"]),
 ];
 
 function planned(

@@ -6,6 +6,7 @@ import { EXIT, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
+import { MEMCACHED_ROWS } from "./memcached.ts";
 import { NODE_ROWS } from "./node.ts";
 import { QLOG_ROWS } from "./qlog.ts";
 import { QUIC_ROWS } from "./quic.ts";
@@ -23,6 +24,7 @@ const ROWS: readonly Row[] = [
   ...QLOG_ROWS,
   ...TRANSPORT_ROWS,
   ...VERSION_2_ROWS,
+  ...MEMCACHED_ROWS,
 ];
 /** Milliseconds. */
 const ROW_TIME = 30_000;

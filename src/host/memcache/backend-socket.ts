@@ -8,9 +8,8 @@ import type { HostClock } from "../clock.ts";
 import { type Fault, guard } from "../guard.ts";
 
 export interface BackendTls {
+  /** Authorities, and the certificate to show; undefined for Node's defaults. */
   readonly context: SecureContext | undefined;
-  /** False to accept any certificate. */
-  readonly rejectUnauthorized: boolean;
   /** The name in the backends' certificates, if it is not their host. */
   readonly serverName: string | undefined;
 }
@@ -98,10 +97,9 @@ export class BackendSocket {
     const { host, port, tls } = this.#connection.options;
     const target = host.startsWith("/") ? { path: host } : { host, port: Number(port) };
     if (!tls) return connect(target);
-    const { context, rejectUnauthorized, serverName } = this.#options.tls;
+    const { context, serverName } = this.#options.tls;
     return connectTls({
       ...target,
-      rejectUnauthorized,
       ...(context === undefined ? {} : { secureContext: context }),
       ...serverNameOf(this.#connection.options, serverName),
     });

@@ -5,7 +5,7 @@
 
 import { randomInt } from "node:crypto";
 import { createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer, type SecureContextOptions } from "node:tls";
+import { createSecureContext, createServer as createTlsServer, type SecureContextOptions } from "node:tls";
 import type { BackendConnection } from "../../memcache/backend/connection.ts";
 import { type BuildEnvironment, buildPlan } from "../../memcache/config/build.ts";
 import type { MemcacheConfig } from "../../memcache/config/config.ts";
@@ -33,7 +33,8 @@ export interface MemcacheServerOptions {
   /** The longest value, in bytes. */
   readonly maxValue?: number;
   readonly maxConnections?: number;
-  readonly backendTls?: BackendTls;
+  /** For backends that use TLS. */
+  readonly backendTls?: SecureContextOptions & { readonly serverName?: string };
   readonly onEvent?: (event: BackendEvent) => void;
   readonly onFault?: (fault: Fault) => void;
 }
@@ -49,6 +50,7 @@ export class MemcacheServer {
   readonly #servers: Server[] = [];
   readonly #clients = new Map<ClientSession, ClientSocket>();
   readonly #sockets = new Map<BackendConnection, BackendSocket>();
+  readonly #backendTls: BackendTls;
   readonly #flush: () => void;
   readonly #fire: () => void;
   #isFlushing = false;
@@ -61,6 +63,11 @@ export class MemcacheServer {
     this.#options = options;
     this.#clock = clock;
     this.#onFault = onFault;
+    const { backendTls } = options;
+    this.#backendTls = {
+      context: backendTls === undefined ? undefined : createSecureContext(backendTls),
+      serverName: backendTls?.serverName,
+    };
     const started = clock.now();
     this.proxy = new MemcacheProxy({
       facts: {
@@ -208,7 +215,7 @@ export class MemcacheServer {
   #serve(connection: BackendConnection): void {
     let socket = this.#sockets.get(connection);
     if (socket === undefined) {
-      const tls = this.#options.backendTls ?? { context: undefined, rejectUnauthorized: true, serverName: undefined };
+      const tls = this.#backendTls;
       const onChange = (): void => this.#change();
       socket = new BackendSocket(connection, { clock: this.#clock, tls, onFault: this.#onFault, onChange });
       this.#sockets.set(connection, socket);

@@ -11,7 +11,7 @@ import { NullRoute } from "../route/null.ts";
 import { Pool } from "../route/pool.ts";
 import type { Alarms, Counters, Route } from "../route/route.ts";
 import { type CommandMap, Router, type RouterMode } from "../route/router.ts";
-import { RandomRoute, RateLimitRoute, TokenBucket, TtlRoute } from "../route/small.ts";
+import { ErrorRoute, RandomRoute, RateLimitRoute, TokenBucket, TrimRoute, TtlRoute } from "../route/small.ts";
 import { backendOptions, poolOptions, secondsOf } from "./backends.ts";
 import {
   type Children,
@@ -93,7 +93,8 @@ class PlanBuilder {
 
   build(): Plan {
     for (const [name, pool] of Object.entries(this.#config.pools)) this.#addPool(name, pool);
-    const { routes, activeRequestLimit = 0 } = this.#config;
+    const { routes, activeRequestLimit = 0, counters = [] } = this.#config;
+    for (const name of counters) this.#environment.counters.counter(name);
     const list = Array.isArray(routes) ? (routes as readonly RoutesConfig[]) : [routes as RoutesConfig];
     if (list.length === 0) throw new MemcacheConfigError("there are no routes");
     const routers = new Map<string, Router>();
@@ -116,7 +117,9 @@ class PlanBuilder {
 
   #router({ conf, map = {}, cmap = {}, default: fallback }: RoutesConfig): Router {
     const entries = new Map<string, CommandMap>();
-    for (const [key, entry] of Object.entries(map)) entries.set(key, this.#entry(key, entry));
+    for (const [key, entry] of Object.entries(map)) {
+      entries.set(key, trimmed(this.#entry(key, entry), conf?.trim === true ? conf.pattern : undefined));
+    }
     return new Router({
       mode: routerMode(conf),
       map: entries,
@@ -154,7 +157,7 @@ class PlanBuilder {
       case "direct":
         return this.#route(config.child, place);
       case "allsync":
-        return new AllSyncRoute(this.#children(config.children, place));
+        return new AllSyncRoute(this.#children(config.children, place), config.best ?? false);
       case "majority":
         return new MajorityRoute(this.#children(config.children, place));
       case "allasync":
@@ -183,6 +186,8 @@ class PlanBuilder {
       }
       case "null":
         return new NullRoute();
+      case "error":
+        return new ErrorRoute(config.line);
       case "failover":
         return this.#failover(config, place);
       case "zfailover":
@@ -219,8 +224,13 @@ class PlanBuilder {
       );
     }
     children.delete(zone);
-    const options = { miss: config.miss ?? true, countRetry: this.#counter(config, place, "retries") };
+    const options = { miss: config.miss ?? true, countRetry: this.#zoneCounter(config, place) };
     return new ZoneFailoverRoute(near, [...children.values()], options);
+  }
+
+  #zoneCounter(config: RouteDescription & { route: "zfailover" }, place: Place): (() => void) | undefined {
+    if (config.counter !== undefined) return this.#environment.counters.counter(config.counter);
+    return this.#counter(config, place, "retries");
   }
 
   #counter(
@@ -259,10 +269,23 @@ class PlanBuilder {
   }
 }
 
+/** Removes what the pattern matches from the keys of all requests of an entry. */
+function trimmed(entry: CommandMap, pattern: RegExp | undefined): CommandMap {
+  if (pattern === undefined) return entry;
+  const trim = (route: Route): Route => new TrimRoute(pattern, route);
+  const byCommand = new Map(Array.from(entry.byCommand, ([command, route]) => [command, trim(route)] as const));
+  return { byCommand, all: entry.all === undefined ? undefined : trim(entry.all) };
+}
+
 function routerMode(conf: RoutesConfig["conf"]): RouterMode {
-  const { mode = "prefix", start, stop } = conf ?? {};
+  const { mode = "prefix", start, stop, pattern } = conf ?? {};
+  if (mode === "pattern") {
+    if (!(pattern instanceof RegExp)) throw new MemcacheConfigError("the mode pattern needs a pattern");
+    return { mode, pattern };
+  }
   if (mode === "prefix") return { mode, stop: stop ?? "/" };
-  if (mode !== "anchor") throw new MemcacheConfigError(`there is no router mode "${mode}": use prefix or anchor`);
+  if (mode !== "anchor")
+    throw new MemcacheConfigError(`there is no router mode "${mode}": use prefix, anchor or pattern`);
   if ((start === undefined) !== (stop === undefined)) {
     throw new MemcacheConfigError("an anchor needs both start and stop, or neither");
   }

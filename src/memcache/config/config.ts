@@ -58,7 +58,9 @@ export type RouteConfig = string | RouteDescription | Route;
 
 export type RouteDescription =
   | { readonly route: "direct"; readonly child: RouteConfig }
-  | { readonly route: "allsync" | "allasync" | "majority" | "random"; readonly children: Children }
+  /** Answers with the first error, or, with `best`, only if there is nothing else. */
+  | { readonly route: "allsync"; readonly children: Children; readonly best?: boolean }
+  | { readonly route: "allasync" | "majority" | "random"; readonly children: Children }
   | { readonly route: "allfastest"; readonly children: Children; readonly miss?: boolean; readonly wait?: number }
   | {
       readonly route: "failover";
@@ -81,6 +83,8 @@ export type RouteDescription =
       readonly miss?: boolean;
       readonly stats?: boolean;
       readonly statsName?: string;
+      /** The whole name of the counter. */
+      readonly counter?: string;
     }
   | { readonly route: "split"; readonly childA: RouteConfig; readonly childB: RouteConfig }
   | { readonly route: "ttl"; readonly ttl: number; readonly child: RouteConfig }
@@ -95,17 +99,29 @@ export type RouteDescription =
       readonly stats?: boolean;
       readonly statsName?: string;
     }
-  | { readonly route: "null" };
+  | { readonly route: "null" }
+  /** Answers with a line of text. */
+  | { readonly route: "error"; readonly line: string };
 
 /** Routes by command; `all` stands for the commands that are not named. */
 export type CommandRoutes = Readonly<Partial<Record<CommandName | "all", RouteConfig>>>;
 
 export type MapEntry = RouteConfig | { readonly commands: CommandRoutes };
 
+export interface RouterSettings {
+  readonly mode?: "prefix" | "anchor" | "pattern";
+  readonly start?: string;
+  readonly stop?: string;
+  /** For the mode `pattern`: matches the key's beginning; its first group selects the entry. */
+  readonly pattern?: RegExp;
+  /** For the mode `pattern`: removes what the pattern matched from the key. */
+  readonly trim?: boolean;
+}
+
 export interface RoutesConfig {
   /** Only for listeners with this tag. */
   readonly tag?: string;
-  readonly conf?: { readonly mode?: "prefix" | "anchor"; readonly start?: string; readonly stop?: string };
+  readonly conf?: RouterSettings;
   readonly map?: Readonly<Record<string, MapEntry>>;
   readonly cmap?: CommandRoutes;
   readonly default?: RouteConfig;
@@ -115,6 +131,8 @@ export interface MemcacheConfig {
   /** Requests that may be active at a time; 0 for no limit. */
   readonly activeRequestLimit?: number;
   readonly localZone?: string;
+  /** Counters that `stats proxy` shows from the beginning. */
+  readonly counters?: readonly string[];
   readonly pools: Readonly<Record<string, PoolConfig | Readonly<Record<string, PoolConfig>>>>;
   /** Defaults for all backends. */
   readonly backendOptions?: Partial<BackendSettings>;

@@ -33,3 +33,17 @@ export function withFlag(request: Request, flag: string, token: string): Request
 export function flagIndex(request: Request, flag: string): number {
   return request.tokens().findIndex((token, index) => index > 1 && token.startsWith(flag));
 }
+
+/** Removes the first bytes of the key, unless nothing would be left of it. */
+export function withoutPrefix(request: Request, length: number): Request {
+  const { bytes, start, end, keyStart, keyEnd } = request;
+  if (length <= 0 || length >= keyEnd - keyStart) return request;
+  const line = bytes.slice(start, end);
+  line.fill(SPACE, keyStart - start, keyStart - start + length);
+  const edited = parseRequest(line, 0, line.length)!;
+  edited.value = request.value;
+  edited.isPart = request.isPart;
+  return edited;
+}
+
+const SPACE = 0x20;

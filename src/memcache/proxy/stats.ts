@@ -56,11 +56,6 @@ export class ProxyStats implements Counters {
     this.#user.set(name, (this.#user.get(name) ?? 0) + count);
   }
 
-  /** Forgets the counters of names that are not in use. */
-  keepCounters(names: ReadonlySet<string>): void {
-    for (const name of this.#user.keys()) if (!names.has(name)) this.#user.delete(name);
-  }
-
   user(): Iterable<readonly [name: string, count: number]> {
     return this.#user;
   }

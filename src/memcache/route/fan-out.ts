@@ -55,12 +55,20 @@ abstract class Gathering implements ResponseSink {
 }
 
 class AllSync extends Gathering {
+  readonly #takesBest: boolean;
+
+  constructor(count: number, sink: ResponseSink, tag: number, takesBest: boolean) {
+    super(count, sink, tag);
+    this.#takesBest = takesBest;
+  }
+
   protected isEnough(): boolean {
     return false;
   }
 
-  /** The first error, or else the last response. */
+  /** The first error, or else the last response; or the first that is no error, if the best one is wanted. */
   protected choose(): Response | undefined {
+    if (this.#takesBest) return this.responses.find((each) => qualityOf(each) !== "error") ?? this.responses[0];
     let last: Response | undefined;
     for (const response of this.responses) {
       last = response;
@@ -72,13 +80,15 @@ class AllSync extends Gathering {
 
 export class AllSyncRoute implements Route {
   readonly #children: readonly Route[];
+  readonly #takesBest: boolean;
 
-  constructor(children: readonly Route[]) {
+  constructor(children: readonly Route[], takesBest: boolean) {
     this.#children = children;
+    this.#takesBest = takesBest;
   }
 
   start(request: Request, sink: ResponseSink, tag: number, now: Instant): void {
-    new AllSync(this.#children.length, sink, tag).start(this.#children, request, now);
+    new AllSync(this.#children.length, sink, tag, this.#takesBest).start(this.#children, request, now);
   }
 }
 

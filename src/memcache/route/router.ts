@@ -12,11 +12,12 @@ export interface CommandMap {
 }
 
 export type RouterMode =
-  | { readonly mode: "none" }
   /** The key up to `stop` selects the entry. */
   | { readonly mode: "prefix"; readonly stop: string }
   /** The key begins with `start`; what follows, up to `stop`, selects the entry. */
-  | { readonly mode: "anchor"; readonly start: string; readonly stop: string };
+  | { readonly mode: "anchor"; readonly start: string; readonly stop: string }
+  /** The pattern matches the key's beginning; its first group selects the entry. */
+  | { readonly mode: "pattern"; readonly pattern: RegExp };
 
 export interface RouterOptions {
   readonly mode: RouterMode;
@@ -35,7 +36,7 @@ export class Router {
     this.#options = options;
     const { mode } = options;
     this.#start = mode.mode === "anchor" ? latin1(mode.start) : new Uint8Array(0);
-    this.#stop = mode.mode === "none" ? new Uint8Array(0) : latin1(mode.stop);
+    this.#stop = "stop" in mode ? latin1(mode.stop) : new Uint8Array(0);
   }
 
   /** The route of a request; undefined if none takes it. */
@@ -52,7 +53,10 @@ export class Router {
     return commands.get(command) ?? fallback;
   }
 
-  #prefix({ bytes, keyStart, keyEnd }: Request): string | undefined {
+  #prefix(request: Request): string | undefined {
+    const { mode } = this.#options;
+    if (mode.mode === "pattern") return mode.pattern.exec(request.key)?.[1];
+    const { bytes, keyStart, keyEnd } = request;
     const start = keyStart + this.#start.length;
     if (this.#start.length > 0 && find(bytes, this.#start, keyStart, Math.min(start, keyEnd)) !== keyStart)
       return undefined;

@@ -1,11 +1,11 @@
-/** Small routes around one child, or one of several: a fixed time to live, a rate limit, and a random choice. */
+/** Small routes: a fixed time to live, a rate limit, a random choice, a shorter key, and a fixed answer. */
 
 import { type Instant, type Micros, since } from "../../base/time.ts";
 import { COMMANDS } from "../protocol/command.ts";
-import { withFlag, withToken } from "../protocol/edit.ts";
+import { withFlag, withoutPrefix, withToken } from "../protocol/edit.ts";
 import { ERRORS } from "../protocol/errors.ts";
-import type { Request } from "../protocol/request.ts";
-import { CODES, ownResponse } from "../protocol/response.ts";
+import { latin1, type Request } from "../protocol/request.ts";
+import { CODES, ownResponse, type Response } from "../protocol/response.ts";
 import { nullResponse } from "./null.ts";
 import type { ResponseSink, Route } from "./route.ts";
 
@@ -107,5 +107,34 @@ export class RandomRoute implements Route {
 
   start(request: Request, sink: ResponseSink, tag: number, now: Instant): void {
     this.#children[Math.floor(this.#random() * this.#children.length)]!.start(request, sink, tag, now);
+  }
+}
+
+/** Removes what a pattern matches at the key's beginning, so that it takes no room in the backend. */
+export class TrimRoute implements Route {
+  readonly #pattern: RegExp;
+  readonly #child: Route;
+
+  constructor(pattern: RegExp, child: Route) {
+    this.#pattern = pattern;
+    this.#child = child;
+  }
+
+  start(request: Request, sink: ResponseSink, tag: number, now: Instant): void {
+    const length = this.#pattern.exec(request.key)?.[0].length ?? 0;
+    this.#child.start(withoutPrefix(request, length), sink, tag, now);
+  }
+}
+
+/** Answers with a fixed line. */
+export class ErrorRoute implements Route {
+  readonly #response: Response;
+
+  constructor(line: string) {
+    this.#response = ownResponse("error", CODES.serverError, latin1(`${line}\r\n`));
+  }
+
+  start(_request: Request, sink: ResponseSink, tag: number, now: Instant): void {
+    sink.handleResponse(this.#response, tag, now);
   }
 }

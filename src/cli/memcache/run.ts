@@ -1,0 +1,123 @@
+// Runs the memcached proxy until it is stopped.
+
+import { readFile } from "node:fs/promises";
+import { parseProxyOption } from "../../edge/memcache/config-file.ts";
+import { MemcacheService, type MemcacheServiceOptions } from "../../edge/memcache/service.ts";
+import { detach, type Fault, guard, reportFault } from "../../host/guard.ts";
+import type { MemcacheListen } from "../../host/memcache/index.ts";
+import { MemcacheConfigError } from "../../memcache/index.ts";
+import { CliError, EXIT, usageError } from "../fail.ts";
+import type { Io } from "../io.ts";
+import { parseDuration } from "../serve/flags.ts";
+import { readVersion } from "../version.ts";
+import type { MemcacheFlags } from "./flags.ts";
+
+export async function runMemcache(flags: MemcacheFlags, io: Io): Promise<void> {
+  const emit = (event: Record<string, unknown>): void => void io.stdout.write(`${JSON.stringify(event)}\n`);
+  const log = (line: string): void => {
+    if (flags.json) emit({ event: "log", line });
+    else io.stderr.write(`${line}\n`);
+  };
+  const options = await readOptions(flags, log, emit).catch((error: unknown) => {
+    throw asUsageError(error);
+  });
+  const grace = parseDuration(flags.grace, "--grace");
+  const service = await MemcacheService.start(options).catch((error: unknown) => {
+    throw asUsageError(error);
+  });
+  const stopped = untilStopped(service, grace, io);
+  const onFault = (fault: Fault): void => reportFault(fault);
+  const stopReloads = io.onReload?.(
+    guard("cli reload", onFault, () => detach("cli reloaded", onFault, service.reload())),
+  );
+  if (flags.json) emit({ event: "listening", addresses: service.addresses });
+  else for (const address of service.addresses) io.stdout.write(`${address}\n`);
+  try {
+    await stopped;
+    if (flags.json) emit({ event: "closed" });
+  } finally {
+    stopReloads?.();
+    io.exitSoon?.();
+  }
+}
+
+async function readOptions(
+  flags: MemcacheFlags,
+  log: (line: string) => void,
+  emit: (event: Record<string, unknown>) => void,
+): Promise<MemcacheServiceOptions> {
+  return {
+    version: readVersion(),
+    source: flags.config === undefined ? { lua: parseProxyOption(flags.option!.join(",")) } : { module: flags.config },
+    listen: [await readListen(flags)],
+    watch: flags.watch,
+    log,
+    maxConnections: wholeNumber(flags.maxConnections!, "--max-connections"),
+    maxValue: wholeNumber(flags.maxItem!, "--max-item"),
+    ...(await readBackendTls(flags)),
+    onEvent: ({ error, backend, depth, retryAfter }) => {
+      if (flags.json)
+        emit({ event: "backend", error, label: backend.label, depth, retryAfter: retryAfter / 1_000_000 });
+      else if (flags.verbose) log(`nagare: backend ${backend.label}: ${error}`);
+    },
+  };
+}
+
+async function readListen(flags: MemcacheFlags): Promise<MemcacheListen> {
+  const place = flags.unix === undefined ? { host: flags.listen, port: portNumber(flags.port) } : { path: flags.unix };
+  if (flags.cert === undefined && flags.key === undefined) return place;
+  if (flags.cert === undefined || flags.key === undefined) throw usageError("--cert and --key belong together");
+  const [cert, key, ca] = await Promise.all([flags.cert, flags.key, flags.clientCa].map(readOptional));
+  const clients = ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: true };
+  return { ...place, tls: { cert: cert!, key: key!, ...clients } };
+}
+
+async function readBackendTls(flags: MemcacheFlags): Promise<Pick<MemcacheServiceOptions, "backendTls">> {
+  const [ca, cert, key] = await Promise.all([flags.backendCa, flags.backendCert, flags.backendKey].map(readOptional));
+  if (ca === undefined && cert === undefined && key === undefined) return {};
+  return {
+    backendTls: {
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    },
+  };
+}
+
+const readOptional = async (path: string | undefined): Promise<Buffer | undefined> =>
+  path === undefined ? undefined : readFile(path);
+
+function wholeNumber(text: string, option: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw usageError(`${option} is ${text}`, "give a whole number of at least 1");
+}
+
+function portNumber(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port < 65_536) return port;
+  throw usageError(`--port is ${text}`, "give a number from 0 to 65535");
+}
+
+function asUsageError(error: unknown): unknown {
+  if (!(error instanceof MemcacheConfigError)) return error;
+  return new CliError(error.code, error.message, { exitCode: EXIT.usage, cause: error });
+}
+
+/** The first signal stops listening and lets active requests finish; a second one quits. */
+function untilStopped(service: MemcacheService, grace: number, io: Io): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let isStopping = false;
+    const stop = io.onInterrupt(
+      guard(
+        "cli signal",
+        (fault) => reportFault(fault),
+        (name: keyof typeof EXIT) => {
+          if (isStopping) process.exit(EXIT[name]);
+          isStopping = true;
+          service.close(grace).then(resolve, reject).finally(stop);
+        },
+      ),
+    );
+  });
+}
