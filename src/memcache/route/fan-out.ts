@@ -213,7 +213,7 @@ export class SplitRoute implements Route {
   }
 
   start(request: Request, sink: ResponseSink, tag: number, now: Instant): void {
-    this.#copied.start(request, IGNORED, 0, now);
     this.#answering.start(request, sink, tag, now);
+    this.#copied.start(request, IGNORED, 0, now);
   }
 }
