@@ -37,14 +37,11 @@ export const uint16List: Codec<readonly number[]> = {
   emit: (list) => vector16(...list.map(uint16)),
 };
 
-/** `ProtocolVersion versions<2..254>` (RFC 8446 §4.2.1). */
-export const versionList: Codec<readonly number[]> = {
+/** `uint16 list<2..254>`: versions (RFC 8446 §4.2.1), compression algorithms (RFC 8879 §3). */
+export const shortUint16List: Codec<readonly number[]> = {
   parse: (reader) => readList(readVector8(reader, 2, 254), readUint16),
   emit: (list) => vector8(...list.map(uint16)),
 };
-
-/** `CertificateCompressionAlgorithm algorithms<2..2^8-2>` (RFC 8879 §3). */
-export const algorithmList: Codec<readonly number[]> = versionList;
 
 /** `PskKeyExchangeMode ke_modes<1..255>` (RFC 8446 §4.2.9). */
 export const uint8List: Codec<readonly number[]> = {

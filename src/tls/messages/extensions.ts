@@ -7,7 +7,6 @@ import type { Reader } from "../../wire/reader.ts";
 import { alertError } from "../alerts.ts";
 import { formatCodePoint } from "../code-points.ts";
 import {
-  algorithmList,
   type Codec,
   cookie,
   flag,
@@ -19,11 +18,11 @@ import {
   protocolNames,
   selectedProtocol,
   serverName,
+  shortUint16List,
   uint8List,
   uint16List,
   uint16Value,
   uint32Value,
-  versionList,
 } from "./extension-codecs.ts";
 import { expectEnd, readVector16, typedVector16, vector16 } from "./presentation.ts";
 
@@ -49,9 +48,9 @@ export const EXTENSIONS = {
   client_certificate_type: { type: 19, places: { CH: opaque, EE: opaque } },
   server_certificate_type: { type: 20, places: { CH: opaque, EE: opaque } },
   padding: { type: 21, places: { CH: opaque } },
-  compress_certificate: { type: 27, places: { CH: algorithmList, CR: algorithmList } },
+  compress_certificate: { type: 27, places: { CH: shortUint16List, CR: shortUint16List } },
   early_data: { type: 42, places: { CH: flag, EE: flag, NST: uint32Value } },
-  supported_versions: { type: 43, places: { CH: versionList, SH: uint16Value, HRR: uint16Value } },
+  supported_versions: { type: 43, places: { CH: shortUint16List, SH: uint16Value, HRR: uint16Value } },
   cookie: { type: 44, places: { CH: cookie, HRR: cookie } },
   psk_key_exchange_modes: { type: 45, places: { CH: uint8List } },
   certificate_authorities: { type: 47, places: { CH: nameList, CR: nameList } },
