@@ -193,8 +193,10 @@ class QuinnClient implements LoadClient {
     return this.run(load);
   }
 
-  async run({ requests, concurrency, path, bytes, handshake, pause }: Load): Promise<LoadCost> {
+  async run({ requests, concurrency, path, bytes, handshake, pause, connections = 1 }: Load): Promise<LoadCost> {
     const program = this.#program!;
+    // Servers limit the requests of a connection.
+    if (pause !== undefined) await program.connect(connections);
     const before = cpuOf(program.pid);
     const done =
       handshake === undefined

@@ -25,6 +25,9 @@ use tokio::task::JoinSet;
 use crate::tickets::Tickets;
 use crate::verifier::Verifier;
 
+/// Connections that `connect` opens at the same time: fewer than make a server ask for proofs of addresses.
+const OPENING: usize = 16;
+
 type Requests = SendRequest<OpenStreams, Bytes>;
 
 
@@ -40,13 +43,26 @@ pub async fn generate(options: Options) -> Result<(), Failure> {
             ["connect", count] => {
                 connections.clear();
                 let (config, ..) = load.config("full")?;
+                let count: usize = count.parse()?;
                 let mut opening = JoinSet::new();
-                for _ in 0..count.parse()? {
-                    let (load, config) = (load.clone(), config.clone());
-                    opening.spawn(async move { load.connect(config).await });
-                }
-                while let Some(opened) = opening.join_next().await {
-                    connections.push(opened??.0);
+                let (mut begun, mut refused) = (0, 0);
+                while connections.len() < count {
+                    while begun < count && opening.len() < OPENING {
+                        let (load, config) = (load.clone(), config.clone());
+                        opening.spawn(async move { load.connect(config).await });
+                        begun += 1;
+                    }
+                    match opening.join_next().await {
+                        Some(Ok(Ok((open, _)))) => connections.push(open),
+                        // A busy server may refuse some.
+                        Some(Ok(Err(error))) if refused >= count => return Err(error),
+                        Some(Ok(Err(_))) => {
+                            refused += 1;
+                            begun -= 1;
+                        }
+                        Some(Err(error)) => return Err(error.into()),
+                        None => {}
+                    }
                 }
                 (0, Resumed::default())
             }
