@@ -42,7 +42,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "tap",
-    summary: "run a host of our own TCP/IP on a TAP device, beside the kernel",
+    summary: "run our own TCP/IP on a TAP device",
     register: async (program, io) => (await import("./tap.ts")).registerTap(program, io),
   },
   {

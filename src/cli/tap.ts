@@ -16,7 +16,7 @@ Exit codes: 0 stopped, 1 failed, 2 usage.
 export function registerTap(program: Command, io: Io): void {
   program
     .command("tap")
-    .summary("run a host of our own TCP/IP on a TAP device, beside the kernel")
+    .summary("run our own TCP/IP on a TAP device")
     .description("Make a network namespace with a TAP device, run our own TCP/IP on it, and print what happens.")
     .argument("[dir]", "the folder to serve over HTTP", ".")
     .addOption(new Option("--namespace <name>", "the network namespace to create").default("nagare-tap"))

@@ -127,7 +127,11 @@ function arriveSynchronized(connection: TcpConnection, segment: Segment, counts:
   // First: the sequence number.
   if (!isAcceptable(connection, position, isSynAgain ? length - 1 : length)) {
     count(counts, "out-of-window");
-    if ((flags & Flag.rst) === 0) receiver.isAckDue = true;
+    if ((flags & Flag.rst) === 0) {
+      const isOld = length > 0 && position + length <= receiver.next;
+      if (isOld) receiver.reportDuplicate(position, position + length);
+      else receiver.isAckDue = true;
+    }
     // RFC 9293 §3.10.7.4: a retransmitted FIN restarts TIME-WAIT.
     if (connection.state === "TIME-WAIT" && (flags & Flag.fin) !== 0) connection.enterTimeWait(now);
     // MUST-66: resets and urgent pointers count even when the window is closed.

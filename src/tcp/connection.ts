@@ -327,6 +327,7 @@ export class TcpConnection implements FlowEnds {
   establish(now: Instant): void {
     if (this.state === "SYN-SENT" || this.state === "SYN-RECEIVED") this.state = "ESTABLISHED";
     this.sender.isOpen = true;
+    if (this.sender.retransmissions > 0) this.sender.rtt.onSynRetransmitted();
     this.#restartKeepAlive(now);
     this.owner.notify(this, "connected");
   }

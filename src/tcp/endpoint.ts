@@ -11,41 +11,22 @@ import { HeapTimer, TimerHeap } from "../base/timer-heap.ts";
 import { isMulticast, isUnspecified } from "../ip/address.ts";
 import type { IcmpError } from "../ip/icmp.ts";
 import type { PathInfo } from "../ip/layer.ts";
-import { type IpPacket, type OutgoingPacket, Protocol, type SendResult } from "../ip/packet.ts";
+import type { IpPacket, OutgoingPacket, SendResult } from "../ip/packet.ts";
 import { addressKey } from "../wire/ip-address.ts";
 import { type ArrivalCounts, arrive } from "./arrival.ts";
-import {
-  type ConnectionOwner,
-  type OutgoingSegment,
-  outgoingLength,
-  TcpConnection,
-  type TcpConnectionOptions,
-  type TcpEventType,
-} from "./connection.ts";
+import { type ConnectionOwner, TcpConnection, type TcpConnectionOptions, type TcpEventType } from "./connection.ts";
 import { connectionDefaults } from "./defaults.ts";
-import { emitResetPayload, type ResetFormat } from "./diagnostics/payload.ts";
-import { ResetCode, type ResetReason } from "./diagnostics/reasons.ts";
+import type { ResetFormat } from "./diagnostics/payload.ts";
+import { ResetCode } from "./diagnostics/reasons.ts";
+import { findPort, flowKey, mssOf, portKey } from "./flows.ts";
 import { applyIcmpError } from "./icmp-errors.ts";
 import { type FlowEnds, InitialSequences } from "./initial-sequence.ts";
 import { type ListenOptions, TcpListener } from "./listener.ts";
-import {
-  emitHeader,
-  Flag,
-  headerLength,
-  parseSegment,
-  type Segment,
-  type SegmentFields,
-  segmentLength,
-  TCP_HEADER,
-  type TcpDropReason,
-} from "./segment.ts";
-import { isOlderTimestamp, positionOf, sequenceAt } from "./sequence.ts";
+import { Flag, parseSegment, type Segment, type TcpDropReason } from "./segment.ts";
+import { SegmentWriter } from "./segment-writer.ts";
+import { isOlderTimestamp, positionOf } from "./sequence.ts";
 
-/** RFC 6335 §6. */
-const FIRST_EPHEMERAL = 49_152;
-const EPHEMERAL_PORTS = 65_536 - FIRST_EPHEMERAL;
-/** Resets and cookies per second for segments that belong to no connection. */
-const RESETS_PER_SECOND = 1_000;
+/** SYN cookies per second. */
 const COOKIES_PER_SECOND = 100_000;
 const MAX_CONNECTIONS = 65_536;
 /** Segments of one connection before the next has its turn. */
@@ -86,18 +67,17 @@ interface Entry {
 export class TcpEndpoint implements ConnectionOwner {
   readonly dropped: Partial<Record<TcpDropReason | "broadcast" | "no-listener" | "too-many", number>> = {};
   readonly counts: ArrivalCounts = {};
-  resetsSent = 0;
   readonly #owner: TcpOwner;
   readonly #rng: Rng;
   readonly #options: TcpEndpointOptions;
   readonly #initials: InitialSequences;
+  readonly #writer: SegmentWriter;
   readonly #entries = new Map<string, Entry>();
   readonly #byConnection = new Map<TcpConnection, Entry>();
   readonly #listeners = new Map<number, TcpListener[]>();
   readonly #timers = new TimerHeap<Entry>();
   readonly #ready = new Fifo<Entry>();
   readonly #events = new Fifo<TcpEvent>();
-  readonly #resets = new RateLimit(RESETS_PER_SECOND);
   readonly #cookies = new RateLimit(COOKIES_PER_SECOND);
 
   constructor(owner: TcpOwner, rng: Rng, options: TcpEndpointOptions = {}) {
@@ -105,6 +85,7 @@ export class TcpEndpoint implements ConnectionOwner {
     this.#rng = rng;
     this.#options = options;
     this.#initials = new InitialSequences(rng);
+    this.#writer = new SegmentWriter((packet, now) => owner.send(packet, now), options.resetDiagnostics ?? "off");
   }
 
   get size(): number {
@@ -288,7 +269,7 @@ export class TcpEndpoint implements ConnectionOwner {
     listener.cookiesSent += 1;
     const mss = Math.min(segment.options?.mss ?? 536, mssOf(path, flow.remote));
     const own = mssOf(path, flow.remote);
-    this.#sendSegment(
+    this.#writer.send(
       flow,
       {
         sourcePort: flow.localPort,
@@ -367,7 +348,7 @@ export class TcpEndpoint implements ConnectionOwner {
       for (; sent < BURST; sent += 1) {
         const segment = entry.connection.poll(now);
         if (segment === undefined) break;
-        if (this.#emit(segment, now) === "device-full") {
+        if (this.#writer.emit(segment, now) === "device-full") {
           // It counts as sent, and so is recovered as a loss.
           sent = 0;
           break;
@@ -385,31 +366,6 @@ export class TcpEndpoint implements ConnectionOwner {
     // The path's MTU shrank (RFC 1191 §6.4).
     const most = mssOf(path, connection.remote) - (connection.hasTimestamps ? 12 : 0);
     if (most < connection.sender.mss) connection.sender.setMss(Math.max(most, 88));
-  }
-
-  #emit(segment: OutgoingSegment, now: Instant): SendResult {
-    const { connection, fields, from, to, mss, ecn } = segment;
-    const header = headerLength(fields.options);
-    const { trafficClass, hopLimit } = connection.options;
-    return this.#owner.send(
-      {
-        source: connection.local,
-        destination: connection.remote,
-        protocol: Protocol.tcp,
-        length: outgoingLength(segment),
-        checksumOffset: 16,
-        hopLimit,
-        trafficClass: (trafficClass & 0xfc) | ecn,
-        dontFragment: true,
-        segmentSize: mss,
-        transportHeader: header,
-        emit: (target, at) => {
-          emitHeader(fields, target, at);
-          if (to > from) connection.sender.buffer.copy(from, to, target, at + header);
-        },
-      },
-      now,
-    );
   }
 
   // What connections ask (ConnectionOwner).
@@ -441,67 +397,11 @@ export class TcpEndpoint implements ConnectionOwner {
   }
 
   sendReset(connection: TcpConnection, code: number, now: Instant): void {
-    const { sender, receiver, initial } = connection;
-    const fields = {
-      sourcePort: connection.localPort,
-      destinationPort: connection.remotePort,
-      sequence: sequenceAt(initial, Math.min(sender.next, sender.una + Math.max(sender.window, 0))),
-      acknowledgment: sequenceAt(receiver.initial, receiver.next),
-      flags: Flag.rst | Flag.ack,
-      window: 0,
-      urgentPointer: 0,
-      options: {},
-    };
-    this.#reset(connection, fields, code, now);
+    this.#writer.sendReset(connection, code, now);
   }
 
-  /** RFC 9293 §3.10.7.1. */
   refuse(segment: Segment, code: number, now: Instant): void {
-    if (!this.#resets.take(now)) return;
-    const hasAck = (segment.flags & Flag.ack) !== 0;
-    const fields = {
-      sourcePort: segment.destinationPort,
-      destinationPort: segment.sourcePort,
-      sequence: hasAck ? segment.acknowledgment : 0,
-      acknowledgment: hasAck ? 0 : (segment.sequence + segmentLength(segment)) >>> 0,
-      flags: hasAck ? Flag.rst : Flag.rst | Flag.ack,
-      window: 0,
-      urgentPointer: 0,
-      options: {},
-    };
-    this.#reset({ local: segment.destination, remote: segment.source }, fields, code, now);
-  }
-
-  #reset(ends: Pick<FlowEnds, "local" | "remote">, fields: SegmentFields, code: number, now: Instant): void {
-    this.resetsSent += 1;
-    const { resetDiagnostics: format = "off" } = this.#options;
-    const reason: ResetReason = { code, enterprise: 0 };
-    this.#sendSegment(ends, fields, format === "off" ? undefined : emitResetPayload(reason, format), now);
-  }
-
-  #sendSegment(
-    { local, remote }: Pick<FlowEnds, "local" | "remote">,
-    fields: SegmentFields,
-    payload: Uint8Array | undefined,
-    now: Instant,
-  ): void {
-    const header = headerLength(fields.options);
-    this.#owner.send(
-      {
-        source: local,
-        destination: remote,
-        protocol: Protocol.tcp,
-        length: header + (payload?.length ?? 0),
-        checksumOffset: 16,
-        dontFragment: true,
-        transportHeader: header,
-        emit: (target, at) => {
-          emitHeader(fields, target, at);
-          if (payload !== undefined) target.set(payload, at + header);
-        },
-      },
-      now,
-    );
+    this.#writer.refuse(segment, code, now);
   }
 
   remove(connection: TcpConnection): void {
@@ -572,35 +472,14 @@ export class TcpEndpoint implements ConnectionOwner {
   }
 
   #freeListenPort(options: ListenOptions): number | undefined {
-    return this.#findPort((port) => !this.#isListening(options, port));
+    return findPort(this.#rng, (port) => !this.#isListening(options, port));
   }
 
   #freePort(ends: Omit<FlowEnds, "localPort">): number | undefined {
-    return this.#findPort((localPort) => !this.#entries.has(flowKey({ ...ends, localPort })));
-  }
-
-  /** RFC 6056 §3.3.1: random, then the next free one. */
-  #findPort(isFree: (port: number) => boolean): number | undefined {
-    const start = this.#rng.uint32() % EPHEMERAL_PORTS;
-    for (let i = 0; i < EPHEMERAL_PORTS; i += 1) {
-      const port = FIRST_EPHEMERAL + ((start + i) % EPHEMERAL_PORTS);
-      if (isFree(port)) return port;
-    }
-    return undefined;
+    return findPort(this.#rng, (localPort) => !this.#entries.has(flowKey({ ...ends, localPort })));
   }
 
   #drop(reason: TcpDropReason | "broadcast" | "no-listener" | "too-many"): void {
     this.dropped[reason] = (this.dropped[reason] ?? 0) + 1;
   }
 }
-
-const portKey = (version: 4 | 6, port: number): number => version * 65_536 + port;
-
-const flowKey = ({ local, localPort, remote, remotePort }: FlowEnds): string =>
-  `${addressKey(remote)}:${remotePort}:${localPort}:${addressKey(local)}`;
-
-/** MUST-67: what the MTU leaves for a segment's payload. */
-const mssOf = (path: PathInfo | undefined, remote: Uint8Array): number => {
-  const header = (remote.length === 4 ? 20 : 40) + TCP_HEADER;
-  return (path?.mtu ?? (remote.length === 4 ? 576 : 1_280)) - header;
-};

@@ -97,8 +97,7 @@ export class Receiver {
     const end = position + bytes.length;
     if (bytes.length > this.#largest) this.#largest = bytes.length;
     if (end <= this.next || this.#early.covers(Math.max(position, this.next), end)) {
-      this.#duplicate = [position, end];
-      this.isAckDue = true;
+      this.reportDuplicate(position, end);
       return false;
     }
     if (position < this.next) this.#duplicate = [position, this.next];
@@ -121,6 +120,12 @@ export class Receiver {
     if (filled) this.#latest = this.#latest.filter((each) => each >= this.next);
     this.#scheduleAck(this.next - before, filled, now);
     return true;
+  }
+
+  /** A segment brought nothing new: the next acknowledgment says so (RFC 2883). */
+  reportDuplicate(start: number, end: number): void {
+    this.#duplicate = [start, end];
+    this.isAckDue = true;
   }
 
   /** The peer's FIN is at this position. Returns true if everything before it has arrived. */

@@ -66,7 +66,7 @@ export class RttEstimator implements RttView {
     this.#backoff = 0;
   }
 
-  /** RFC 6298 §5.7: the SYN was retransmitted, so the first guess was too low. */
+  /** RFC 6298 §5.7: the handshake is over, and its SYN was retransmitted, so the first guess was too low. */
   onSynRetransmitted(): void {
     if (this.smoothed === 0) this.#base = RTO_AFTER_SYN;
   }

@@ -14,6 +14,8 @@ import { SendBuffer } from "./send-buffer.ts";
 /** RFC 8985 §7.2, TLP.max_ack_delay, for a single segment whose acknowledgement the peer may delay. */
 const MAX_ACK_DELAY = millis(200);
 const MIN_PROBE_TIME = millis(10);
+/** One tick of the timestamp clock. */
+const TIMESTAMP_GRAIN = millis(1);
 /** SHLD-10: R1, in retransmissions. */
 const R1 = 3;
 /** The largest frame that a device cuts, less its headers. */
@@ -163,7 +165,6 @@ export class Sender {
     const { records, first } = this.scoreboard;
     if (first === undefined) return;
     if (first.isSacked) this.scoreboard.renege();
-    if (this.una === 0) this.rtt.onSynRetransmitted();
     const inFlight = records.filter((record) => record.inFlight && !record.isSacked);
     for (const record of records) this.scoreboard.markLost(record);
     const bytes = inFlight.reduce((sum, { size }) => sum + size, 0);
@@ -238,10 +239,12 @@ export class Sender {
     let isAmbiguous = false;
     for (const record of fresh) {
       if (record.isRetransmitted) isAmbiguous = true;
-      else if (latest === undefined || record.timeSent > latest.timeSent) latest = record;
+      if (latest === undefined || record.timeSent > latest.timeSent) latest = record;
     }
-    if (latest !== undefined && !isAmbiguous) this.rtt.onSample((now - latest.timeSent) as Micros);
-    else if (isAmbiguous && echo !== undefined && echo <= now) this.rtt.onSample((now - echo) as Micros);
+    if (latest === undefined) return;
+    // After a lost acknowledgment, the peer echoes a timestamp of long ago: only one of the last transmission counts.
+    const isEchoed = echo !== undefined && echo + TIMESTAMP_GRAIN >= latest.timeSent;
+    if (!isAmbiguous || isEchoed) this.rtt.onSample((now - latest.timeSent) as Micros);
   }
 
   #detectLoss(advanced: number, isDuplicate: boolean, now: Instant): void {
@@ -402,7 +405,7 @@ export class Sender {
     this.scoreboard.push(start, start + size, now, delivery);
     this.next += size;
     if (isIdle) this.#progressAt = now;
-    if (this.#timer === undefined || this.#timer.kind === "tail-probe") this.#rearm(now);
+    this.#armForNew(now);
     return { start, end: start + size, isPush: this.next >= this.buffer.end, isRetransmission: false };
   }
 
@@ -418,6 +421,16 @@ export class Sender {
     const probe = this.#probeTime();
     if (probe !== undefined && probe < this.rtt.rto) this.#arm("tail-probe", probe, now);
     else this.#arm("retransmission", this.rtt.rto, now);
+  }
+
+  /** RFC 6298 §5.1: a running timeout goes on. RFC 8985 §7.2: a probe waits for the latest segment. */
+  #armForNew(now: Instant): void {
+    if (this.#timer === undefined) {
+      this.#rearm(now);
+      return;
+    }
+    const probe = this.#timer.kind === "window-probe" ? undefined : this.#probeTime();
+    if (probe !== undefined && probe < this.rtt.rto) this.#arm("tail-probe", probe, now);
   }
 
   /** RFC 8985 §7.2; undefined if a timeout is due rather than a probe. */

@@ -3,17 +3,19 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { NetHost } from "./host.ts";
 import type { TcpServer } from "./tcp-server.ts";
+import type { TcpSocket } from "./tcp-socket.ts";
 
 export type { IncomingMessage, ServerResponse };
 
-/** A listener that throws ends its connection. */
+/** A callback that throws ends its connection. */
 export function serveHttp(
   host: NetHost,
   port: number,
-  listener: (request: IncomingMessage, response: ServerResponse) => void,
+  callback: (request: IncomingMessage, response: ServerResponse) => void,
 ): TcpServer {
   const http = createServer();
-  http.on("request", listener);
-  const server = host.net.createServer((socket) => http.emit("connection", socket));
-  return server.listen(port);
+  http.on("request", callback);
+  const emit: (event: string, socket: TcpSocket) => boolean = http.emit;
+  const listener = emit.bind(http, "connection");
+  return host.net.createServer().on("connection", listener).listen(port);
 }

@@ -103,7 +103,9 @@ export class TcpSocket extends Duplex {
     this.#idle = undefined;
     if (milliseconds > 0) {
       this.#idle = new Timer(
-        guard("netstack idle", this.#driver.onFault, () => void this.emit("timeout")),
+        guard("netstack idle", this.#driver.onFault, () => {
+          this.emit("timeout");
+        }),
         noLimit(milliseconds),
         this.#driver.clock,
       ).unref();
