@@ -47,13 +47,15 @@ import { PendingHandshakes } from "./pending-handshakes.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { http1Head } from "./request-head.ts";
 import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
-import { TlsIdentities } from "./tls-identities.ts";
+import { contextWith, TlsIdentities } from "./tls-identities.ts";
 import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 
 const HEAD_TIMEOUT = 30_000;
 /** How often Node checks for late heads. Its default of 30 s would double the timeout. */
 const HEAD_CHECK_INTERVAL = 5_000;
 const MAX_TIMER = 2 ** 31 - 1;
+/** RFC 9113 §5.1.1 */
+const LARGEST_HTTP2_STREAM = 2 ** 31 - 1;
 
 export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
@@ -78,6 +80,7 @@ export class TcpListener implements ManagedListener {
   readonly #stallTimeout: number;
   #closing: { promise: Promise<void>; deadline: Timer } | undefined;
   #referenced = true;
+  #notice = 0;
 
   constructor(options: ListenerOptions) {
     this.#onExchange = options.onExchange;
@@ -89,7 +92,7 @@ export class TcpListener implements ManagedListener {
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
     this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
-    this.#identities = new TlsIdentities(options.identities, options.tlsOptions?.context);
+    this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
     // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
@@ -199,7 +202,7 @@ export class TcpListener implements ManagedListener {
     Object.assign(this.#server, { shouldUpgradeCallback: isWanted });
   }
 
-  async listen(port: number, host: string): Promise<BoundAddress> {
+  async listen(port: number, host: string, descriptor?: number): Promise<BoundAddress> {
     const first = !this.#server.listening;
     const server: Server = first
       ? this.#server
@@ -208,7 +211,8 @@ export class TcpListener implements ManagedListener {
           guard("tcp other connection", this.#destroy, (socket: Socket) => this.#server.emit("connection", socket)),
         );
     // Without a host, Node binds synchronously, and falls back to IPv4 if there is no IPv6.
-    await bindServer(server, { port, ...(host === "::" ? {} : { host }) }, this.#onFault);
+    const place = descriptor === undefined ? { port, ...(host === "::" ? {} : { host }) } : { fd: descriptor };
+    await bindServer(server, place, this.#onFault);
     if (!first) this.#otherServers.push(server);
     if (!this.#referenced) server.unref();
     return boundAddress(server)!;
@@ -259,8 +263,9 @@ export class TcpListener implements ManagedListener {
     this.#state.altSvc = altSvc;
   }
 
-  close(timeout: number): Promise<void> {
-    if (this.#closing === undefined) this.#closing = { promise: this.#drain(), deadline: this.#cutOffAfter(timeout) };
+  close(timeout: number, notice = 0): Promise<void> {
+    if (this.#closing === undefined)
+      this.#closing = { promise: this.#drain(notice), deadline: this.#cutOffAfter(timeout) };
     else {
       this.#closing.deadline.clear();
       this.#closing.deadline = this.#cutOffAfter(timeout);
@@ -278,19 +283,26 @@ export class TcpListener implements ManagedListener {
     for (const server of [this.#server, ...this.#otherServers]) server.unref();
   }
 
-  async #drain(): Promise<void> {
+  async #drain(notice: number): Promise<void> {
+    this.#notice = notice;
     this.#state.draining = true;
     const servers = [this.#server, ...this.#otherServers].filter((server) => server.listening);
     const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    for (const session of this.#sessions) session.close(); // GOAWAY (RFC 9113 §6.8)
-    // Close idle HTTP/1.1 connections; the others close after their response (RFC 9112 §9.6).
-    this.#closeIdle();
+    // RFC 9113 §6.8: first a GOAWAY that leaves requests in transit valid.
+    if (notice > 0) for (const session of this.#sessions) session.goaway(0, LARGEST_HTTP2_STREAM);
+    const closeSoon = guard("tcp drain", this.#onFault, () => this.#closeIdle(true));
+    const timer = notice > 0 ? new Timer(closeSoon, notice) : undefined;
+    if (timer === undefined) closeSoon();
     await Promise.all(closed);
+    timer?.clear();
     this.#closing?.deadline.clear();
   }
 
-  #closeIdle(): void {
-    for (const session of this.#sessions) if (!this.#sessionConnection(session).isBusy()) session.close();
+  /** HTTP/1.1 connections close after their last response (RFC 9112 §9.6), and HTTP/2 sessions with `isDraining`. */
+  #closeIdle(isDraining = false): void {
+    for (const session of this.#sessions) {
+      if (isDraining || !this.#sessionConnection(session).isBusy()) session.close();
+    }
     for (const [socket, connection] of this.#http1) if (!connection.isBusy()) socket.destroySoon();
   }
 
@@ -342,7 +354,7 @@ export class TcpListener implements ManagedListener {
       "close",
       guard("http1 close", this.#onFault, () => this.#http1.delete(socket)),
     );
-    if (this.#state.draining) socket.destroySoon();
+    if (this.#state.draining && this.#notice === 0) socket.destroySoon();
   }
 
   #sessionConnection(session: Http2Session): TcpConnection {
@@ -381,7 +393,10 @@ export class TcpListener implements ManagedListener {
       onEnd: () => this.#sessions.delete(session),
       onFault: this.#onFault,
     });
-    if (this.#state.draining) session.close();
+    if (this.#state.draining) {
+      if (this.#notice > 0) session.goaway(0, LARGEST_HTTP2_STREAM);
+      else session.close();
+    }
     this.#observer.onSession?.(session);
   }
 

@@ -14,6 +14,8 @@ import type { ClientCertificates } from "./client-certificates.ts";
 import type { ConnectionListener, QuicDriver } from "./driver.ts";
 
 export interface ServerProtocol extends ConnectionListener {
+  /** Tells the client to send no more requests. Those in transit are still answered. `drain` follows. */
+  announceDrain?(): void;
   /** Takes no new requests, and closes when those in progress are answered. */
   drain(): void;
   /** Closes immediately, aborting requests in progress. */
@@ -74,6 +76,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   readonly #options: AcceptedConnectionOptions;
   #protocol: ServerProtocol | undefined;
   #client: ClientIdentity | undefined;
+  #isAnnounced = false;
   /** Stands for this connection, if the owner of the server tracks connections. */
   socket: Duplex | undefined;
 
@@ -152,6 +155,17 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   shed(reason: string): void {
     if (this.#protocol?.shed === undefined) this.close();
     else this.#protocol.shed(reason);
+  }
+
+  /** Drains in two steps, of which each call takes one. Returns true after the last. */
+  drainGently(): boolean {
+    // GOAWAY needs a protocol, so the handshake goes on.
+    if (this.#protocol === undefined) return false;
+    if (this.#isAnnounced) this.#protocol.drain();
+    else this.#protocol.announceDrain?.();
+    const isLast = this.#isAnnounced;
+    this.#isAnnounced = true;
+    return isLast;
   }
 
   drain(): void {
