@@ -17,13 +17,14 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
+import { announceEnd, DrainSteps } from "./drain-steps.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Pipeline } from "./http1-pipeline.ts";
@@ -54,8 +55,6 @@ const HEAD_TIMEOUT = 30_000;
 /** How often Node checks for late heads. Its default of 30 s would double the timeout. */
 const HEAD_CHECK_INTERVAL = 5_000;
 const MAX_TIMER = 2 ** 31 - 1;
-/** RFC 9113 §5.1.1 */
-const LARGEST_HTTP2_STREAM = 2 ** 31 - 1;
 
 export class TcpListener implements ManagedListener {
   readonly protocols = ["h2", "http/1.1"] as const;
@@ -80,7 +79,6 @@ export class TcpListener implements ManagedListener {
   readonly #stallTimeout: number;
   #closing: { promise: Promise<void>; deadline: Timer } | undefined;
   #referenced = true;
-  #notice = 0;
 
   constructor(options: ListenerOptions) {
     this.#onExchange = options.onExchange;
@@ -91,7 +89,7 @@ export class TcpListener implements ManagedListener {
     this.#handshakes = new PendingHandshakes(this.#budget);
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
-    this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
+    this.#state = { draining: false, notice: 0, altSvc: undefined, onFault: this.#onFault };
     this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
@@ -284,25 +282,25 @@ export class TcpListener implements ManagedListener {
   }
 
   async #drain(notice: number): Promise<void> {
-    this.#notice = notice;
+    this.#state.notice = notice;
     this.#state.draining = true;
     const servers = [this.#server, ...this.#otherServers].filter((server) => server.listening);
-    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    // RFC 9113 §6.8: first a GOAWAY that leaves requests in transit valid.
-    if (notice > 0) for (const session of this.#sessions) session.goaway(0, LARGEST_HTTP2_STREAM);
-    const closeSoon = guard("tcp drain", this.#onFault, () => this.#closeIdle(true));
-    const timer = notice > 0 ? new Timer(closeSoon, notice) : undefined;
-    if (timer === undefined) closeSoon();
+    // Node's servers would close idle connections and sessions as well, without a notice.
+    const stop = (server: Server, done: () => void): void => {
+      if (notice > 0) Server.prototype.close.call(server, done);
+      else server.close(done);
+    };
+    const closed = servers.map((server) => new Promise<void>((resolve) => stop(server, () => resolve())));
+    const steps = new DrainSteps(this.#sessions, this.#http1, notice, this.#onFault);
     await Promise.all(closed);
-    timer?.clear();
+    steps.stop();
+    // Ends Node's timers too.
+    if (notice > 0) this.#server.close(ignore);
     this.#closing?.deadline.clear();
   }
 
-  /** HTTP/1.1 connections close after their last response (RFC 9112 §9.6), and HTTP/2 sessions with `isDraining`. */
-  #closeIdle(isDraining = false): void {
-    for (const session of this.#sessions) {
-      if (isDraining || !this.#sessionConnection(session).isBusy()) session.close();
-    }
+  #closeIdle(): void {
+    for (const session of this.#sessions) if (!this.#sessionConnection(session).isBusy()) session.close();
     for (const [socket, connection] of this.#http1) if (!connection.isBusy()) socket.destroySoon();
   }
 
@@ -354,7 +352,7 @@ export class TcpListener implements ManagedListener {
       "close",
       guard("http1 close", this.#onFault, () => this.#http1.delete(socket)),
     );
-    if (this.#state.draining && this.#notice === 0) socket.destroySoon();
+    if (this.#state.draining && this.#state.notice === 0) socket.destroySoon();
   }
 
   #sessionConnection(session: Http2Session): TcpConnection {
@@ -394,7 +392,7 @@ export class TcpListener implements ManagedListener {
       onFault: this.#onFault,
     });
     if (this.#state.draining) {
-      if (this.#notice > 0) session.goaway(0, LARGEST_HTTP2_STREAM);
+      if (this.#state.notice > 0) announceEnd(session);
       else session.close();
     }
     this.#observer.onSession?.(session);

@@ -52,6 +52,7 @@ export class QuicListener implements ManagedListener {
   #acceptsTunnels: boolean;
   #headersTimeout: number;
   #isReferenced = true;
+  #drainTimer: Timer | undefined;
   /** Pending calls of `close`; a later one may have a shorter timeout. */
   readonly #onEmpty: (() => void)[] = [];
 
@@ -188,7 +189,7 @@ export class QuicListener implements ManagedListener {
 
   async close(timeout: number, notice = 0): Promise<void> {
     if (this.#driver !== undefined) this.#driver.endpoint.isAccepting = false;
-    if (notice > 0) this.#drainGently(new Set(this.#connections), notice);
+    if (notice > 0) this.#drainGently(notice);
     else for (const connection of this.#connections) connection.drain();
     const cutOff = guard(
       "h3 cut-off",
@@ -203,24 +204,21 @@ export class QuicListener implements ManagedListener {
     const timer = new Timer(cutOff, timeout, this.#environment.clock);
     await this.#whenEmpty();
     timer.clear();
+    this.#drainTimer?.clear();
+    const { neighbours } = this.#environment;
+    if (neighbours !== undefined) neighbours.onBatch = undefined;
     await this.#driver?.close();
   }
 
   /** Announces the end to each connection, and drains it at the next step. Connections in their handshake follow. */
-  #drainGently(left: Set<AcceptedConnection>, notice: number): void {
-    for (const connection of left) {
-      if (!this.#connections.has(connection) || connection.drainGently()) left.delete(connection);
-    }
-    if (left.size === 0) return;
+  #drainGently(notice: number): void {
+    for (const connection of this.#connections) connection.drainGently();
     const onFault = (fault: Fault): void => {
       for (const connection of this.#connections) connection.drain();
       (this.#options.onFault ?? reportFault)(fault);
     };
-    new Timer(
-      guard("h3 drain step", onFault, () => this.#drainGently(left, notice)),
-      notice,
-      this.#environment.clock,
-    );
+    const step = guard("h3 drain step", onFault, () => this.#drainGently(notice));
+    this.#drainTimer = new Timer(step, notice, this.#environment.clock);
   }
 
   /** Resolves when every connection has ended. */

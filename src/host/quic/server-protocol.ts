@@ -76,7 +76,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   readonly #options: AcceptedConnectionOptions;
   #protocol: ServerProtocol | undefined;
   #client: ClientIdentity | undefined;
-  #isAnnounced = false;
+  #step: "open" | "announced" | "drained" = "open";
   /** Stands for this connection, if the owner of the server tracks connections. */
   socket: Duplex | undefined;
 
@@ -157,15 +157,13 @@ export class AcceptedConnection implements ConnectionListener, Holder {
     else this.#protocol.shed(reason);
   }
 
-  /** Drains in two steps, of which each call takes one. Returns true after the last. */
-  drainGently(): boolean {
-    // GOAWAY needs a protocol, so the handshake goes on.
-    if (this.#protocol === undefined) return false;
-    if (this.#isAnnounced) this.#protocol.drain();
-    else this.#protocol.announceDrain?.();
-    const isLast = this.#isAnnounced;
-    this.#isAnnounced = true;
-    return isLast;
+  /** Announces the end at the first call, and drains at the second. */
+  drainGently(): void {
+    // GOAWAY needs a protocol, so a handshake goes on.
+    if (this.#protocol === undefined || this.#step === "drained") return;
+    if (this.#step === "open") this.#protocol.announceDrain?.();
+    else this.#protocol.drain();
+    this.#step = this.#step === "open" ? "announced" : "drained";
   }
 
   drain(): void {

@@ -52,6 +52,8 @@ export type FromWorker =
   | { readonly nagare: "hello" }
   | { readonly nagare: "ready" }
   | { readonly nagare: "serving" }
+  /** All connections have ended, and the process will. */
+  | { readonly nagare: "leaving" }
   | { readonly nagare: "failed"; readonly failure: Failure }
   | { readonly nagare: "certificates"; readonly id: number; readonly failure?: Failure };
 

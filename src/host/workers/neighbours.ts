@@ -89,7 +89,13 @@ export class WorkerNeighbours implements Neighbours {
     this.#handed = batch;
     this.#reasons = reasons;
     try {
-      this.onBatch?.(batch);
+      if (this.onBatch !== undefined) {
+        this.onBatch(batch);
+        return;
+      }
+      // HTTP/3 has closed here, while other protocols still drain: clients are for the newest generation.
+      const now = this.#clock.now();
+      for (let i = 0; i < batch.count; i += 1) this.handOver(batch, i, now);
     } finally {
       this.#handed = undefined;
     }

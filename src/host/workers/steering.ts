@@ -10,7 +10,7 @@
  */
 
 import type { RoutedIdKeys } from "../../quic/index.ts";
-import { NODE, type Place, samePlace } from "./place.ts";
+import { GENERATIONS, NODE, type Place, samePlace } from "./place.ts";
 
 /**
  * Why a process passes a datagram on: the receiver owns its id; the receiver may know the id, and returns it otherwise; the
@@ -52,7 +52,7 @@ export function steer(
   const isLong = (first & HEADER_FORM) !== 0;
   if (arrived === undefined && end - start === ID_LENGTH) {
     const route = keys.decode(bytes, start);
-    const owner = route?.node === NODE ? places.find((place) => samePlace(place, route)) : undefined;
+    const owner = route?.node === NODE ? ownerOf(route, self, places) : undefined;
     if (owner !== undefined && !samePlace(owner, self)) return { to: owner, reason: Reason.owned };
   }
   // Its connection is gone, and a stateless reset says so: all processes derive the same token (RFC 9000 §10.3.2).
@@ -65,4 +65,12 @@ export function steer(
   if (arrived !== undefined || !offersToPrevious) return undefined;
   const to = places.find(({ generation, worker }) => generation !== newest && worker === self.worker);
   return to && { to, reason: Reason.offered };
+}
+
+/** A process that runs, or one of the next generation: it may already serve when this process has not heard of it yet. */
+function ownerOf(route: Place, self: Place, places: readonly Place[]): Place | undefined {
+  const known = places.find((place) => samePlace(place, route));
+  if (known !== undefined || route.generation !== (self.generation + 1) % GENERATIONS) return known;
+  const { generation, worker } = route;
+  return places.some((place) => place.worker === worker) ? { generation, worker } : undefined;
 }

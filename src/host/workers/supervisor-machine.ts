@@ -55,6 +55,8 @@ interface Slot {
   /** For "starting": when it is given up. For "waiting": when it is started again. For "draining": when it is killed. */
   deadline: Instant | undefined;
   servingSince: Instant | undefined;
+  /** True once it was told to serve. */
+  isTold: boolean;
   /** Ends in a row, each soon after the start. */
   failures: number;
 }
@@ -90,16 +92,22 @@ export class SupervisorMachine {
     this.#begin(0, now);
   }
 
-  /** The workers that can be handed datagrams. */
+  /** The workers that can be handed datagrams: those that serve, or were told to. */
   get places(): readonly Place[] {
     return this.#generations.flatMap(({ slots }) =>
-      slots.filter(({ state }) => state === "serving" || state === "draining").map(({ place }) => place),
+      slots.filter(({ isTold, state }) => isTold && state !== "gone" && state !== "waiting").map(({ place }) => place),
     );
   }
 
   /** The number of the generation that accepts connections. */
   get newest(): number {
     return this.#current?.number ?? 0;
+  }
+
+  /** The newest generation as that of `place` sees it: a new one accepts connections from the beginning. */
+  newestFor(place: Place): number {
+    const own = this.#generations.find(({ number }) => number === place.generation);
+    return own?.phase === "starting" ? own.number : this.newest;
   }
 
   /** The generations that exist: at most two. */
@@ -165,9 +173,9 @@ export class SupervisorMachine {
     if (slot?.state !== "starting") return;
     slot.state = "ready";
     slot.deadline = after(now, START_TIMEOUT);
-    if (generation!.phase === "current") this.#serve(slot);
+    if (generation!.phase === "current") this.#serve([slot]);
     else if (generation!.phase === "starting" && generation!.slots.every(({ state }) => state === "ready")) {
-      for (const each of generation!.slots) this.#serve(each);
+      this.#serve(generation!.slots);
     }
   }
 
@@ -181,6 +189,14 @@ export class SupervisorMachine {
     if (generation!.phase === "starting" && generation!.slots.every(({ state }) => state === "serving")) {
       this.#takeOver(generation!, now);
     }
+    this.#commands.push({ type: "topology" });
+  }
+
+  /** The worker has no connections any more, and ends. */
+  handleLeaving(place: Place): void {
+    const { slot } = this.#find(place);
+    if (slot === undefined) return;
+    slot.isTold = false;
     this.#commands.push({ type: "topology" });
   }
 
@@ -230,6 +246,7 @@ export class SupervisorMachine {
         state: "waiting",
         deadline: undefined,
         servingSince: undefined,
+        isTold: false,
         failures: 0,
       }),
     );
@@ -239,12 +256,16 @@ export class SupervisorMachine {
 
   #spawn(slot: Slot, now: Instant): void {
     slot.state = "starting";
+    slot.isTold = false;
     slot.deadline = after(now, START_TIMEOUT);
     this.#commands.push({ type: "spawn", place: slot.place });
   }
 
-  #serve({ place }: Slot): void {
-    this.#commands.push({ type: "serve", place });
+  /** Everyone hears of a worker before it reads datagrams, which may belong to others. */
+  #serve(slots: readonly Slot[]): void {
+    for (const slot of slots) slot.isTold = true;
+    this.#commands.push({ type: "topology" });
+    for (const { place } of slots) this.#commands.push({ type: "serve", place });
   }
 
   #kill({ place }: Slot): void {

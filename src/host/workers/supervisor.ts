@@ -240,8 +240,10 @@ export class Supervisor {
   }
 
   #announce(): void {
-    const { places, newest } = this.#machine;
-    for (const place of places) this.#send(place, { nagare: "topology", places, newest });
+    const { places } = this.#machine;
+    for (const place of places) {
+      this.#send(place, { nagare: "topology", places, newest: this.#machine.newestFor(place) });
+    }
   }
 
   #endReload(failure: Failure | undefined): void {
@@ -342,6 +344,9 @@ export class Supervisor {
         break;
       case "serving":
         this.#machine.handleServing(place, now);
+        break;
+      case "leaving":
+        this.#machine.handleLeaving(place);
         break;
       case "failed":
         this.#machine.handleFailed(place, message.failure, now);

@@ -260,6 +260,7 @@ export class WorkerProcess {
 
   /** Nothing is left to do for this process. */
   async #leave(): Promise<void> {
+    this.#send({ nagare: "leaving" });
     await this.#channel.close();
     if (this.#host.connected === true) this.#host.disconnect();
     new Timer(
