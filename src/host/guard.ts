@@ -161,8 +161,8 @@ export const ENTRIES = [
   "control silence",
   "control data",
   "control answer",
-  "control answered",
-  "control ended",
+  "client reload answer",
+  "client reload end",
   // The command line, while it serves
   "cli signal",
   "cli stop",

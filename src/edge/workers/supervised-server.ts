@@ -8,7 +8,7 @@ import type { BoundAddress, Listener } from "../../host/http/listener.ts";
 import { ServeError } from "../../host/listen/errors.ts";
 import { ControlSocket } from "../../host/workers/control.ts";
 import type { SteeringKind } from "../../host/workers/sockets.ts";
-import { ownProgram, Supervisor } from "../../host/workers/supervisor.ts";
+import { ownProgram, Supervisor, type WorkerProgram } from "../../host/workers/supervisor.ts";
 import { type ListenOptions, type ReloadOptions, Server, type Service } from "../server.ts";
 import { drainTimeoutOf, workerCount } from "./options.ts";
 
@@ -90,6 +90,7 @@ export async function startSupervised(
   transports: readonly ("tcp" | "udp")[],
   certificates: Certificates,
   log: (line: string) => void,
+  program: WorkerProgram = ownProgram(),
 ): Promise<SupervisedServer> {
   if (process.platform === "win32") {
     throw new ServeError("OPTION_INVALID", "workers share sockets by descriptors, which Windows does not pass on");
@@ -106,7 +107,7 @@ export async function startSupervised(
     transports,
     preferred: quic?.preferredAddress ?? [],
     udp: (await chooseEngine(engine)).udp,
-    program: ownProgram(),
+    program,
     log,
   });
   const protocols = (["h3", "h2", "http/1.1"] as const).filter((version) =>

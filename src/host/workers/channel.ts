@@ -124,7 +124,10 @@ export class Channel {
       this.#isStrangerReported = true;
       this.#options.log("nagare: a stranger opened the channel between workers, and was refused");
     };
-    socket.setTimeout(HELLO_TIMEOUT, guard("worker channel silence", this.#options.onFault, refuse));
+    socket.setTimeout(
+      HELLO_TIMEOUT,
+      guard("worker channel silence", (fault) => this.#drop(fault, socket), refuse),
+    );
     socket.once(
       "close",
       guard("worker channel closed", this.#options.onFault, () => this.#incoming.delete(socket)),

@@ -65,12 +65,13 @@ export class ControlSocket {
   private constructor(options: ControlOptions) {
     this.#options = options;
     this.#folder = options.folder ?? controlFolder();
-    const drop = (fault: Fault, socket: Socket): void => {
-      socket.destroy();
-      options.onFault(fault);
-    };
-    this.#server = createServer(guard("control opened", drop, (socket: Socket) => this.#accept(socket)));
+    this.#server = createServer(guard("control opened", this.#drop, (socket: Socket) => this.#accept(socket)));
   }
+
+  readonly #drop = (fault: Fault, socket: Socket): void => {
+    socket.destroy();
+    this.#options.onFault(fault);
+  };
 
   /** Rejects if the folder cannot be written, or is not private. */
   static async open(options: ControlOptions): Promise<ControlSocket> {
@@ -103,7 +104,10 @@ export class ControlSocket {
       this.#isStrangerReported = true;
       this.#options.log("nagare: a stranger opened the socket of nagare reload, and was refused");
     };
-    socket.setTimeout(REQUEST_TIMEOUT, guard("control silence", this.#options.onFault, refuse));
+    socket.setTimeout(
+      REQUEST_TIMEOUT,
+      guard("control silence", (fault) => this.#drop(fault, socket), refuse),
+    );
     let text = "";
     const receive = (chunk: Buffer): void => {
       text += chunk.toString("latin1");
@@ -115,27 +119,22 @@ export class ControlSocket {
       }
       socket.setTimeout(0);
       socket.removeAllListeners("data");
-      const answered = this.#options.onReload().then(
-        (): ControlAnswer => ({ ok: true }),
-        (error: Error): ControlAnswer => ({ ok: false, message: error.message }),
-      );
-      detach(
-        "control answer",
-        this.#options.onFault,
-        answered.then((answer) => socket.end(`${JSON.stringify(answer)}\n`)),
-      );
+      detach("control answer", (fault) => this.#drop(fault, socket), this.#answer(socket));
     };
     socket.on(
       "data",
-      guard(
-        "control data",
-        (fault) => {
-          socket.destroy();
-          this.#options.onFault(fault);
-        },
-        receive,
-      ),
+      guard("control data", (fault) => this.#drop(fault, socket), receive),
     );
+  }
+
+  async #answer(socket: Socket): Promise<void> {
+    let answer: ControlAnswer = { ok: true };
+    try {
+      await this.#options.onReload();
+    } catch (error) {
+      answer = { ok: false, message: (error as Error).message };
+    }
+    socket.end(`${JSON.stringify(answer)}\n`);
   }
 
   #isAuthentic(line: string): boolean {
@@ -176,7 +175,7 @@ export function requestReload(entry: Entry, folder: string = controlFolder()): P
     socket.on(
       "data",
       guard(
-        "control answered",
+        "client reload answer",
         (fault) => reject(fault.error),
         (chunk: Buffer) => {
           text += chunk.toString();
@@ -186,7 +185,7 @@ export function requestReload(entry: Entry, folder: string = controlFolder()): P
     socket.once(
       "close",
       guard(
-        "control ended",
+        "client reload end",
         (fault) => reject(fault.error),
         () => {
           const answer = parse(text) as Partial<ControlAnswer>;

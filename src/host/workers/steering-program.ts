@@ -75,7 +75,9 @@ const SIPHASH_INITIAL = [
 
 export function steeringProgram({ idKey, clientKey, workers }: Steering): readonly BpfInstruction[] {
   const program: BpfInstruction[] = [];
-  const emit = (code: number, k = 0, jt = 0, jf = 0): void => void program.push({ code, jt, jf, k: k >>> 0 });
+  const emit = (code: number, k = 0, jt = 0, jf = 0): void => {
+    program.push({ code, jt, jf, k: k >>> 0 });
+  };
   /** Jumps reach 255 instructions; `ja` any number. Returns the place of one to complete. */
   const jump = (): number => program.push({ code: Bpf.ja, jt: 0, jf: 0, k: 0 }) - 1;
   const land = (from: number): void => {

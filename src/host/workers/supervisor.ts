@@ -307,8 +307,13 @@ export class Supervisor {
     );
     child.once(
       "exit",
-      guard("worker exit", this.#onFault, (code: number | null, signal: string | null) =>
-        end(signal === null ? `exit code ${code}` : `signal ${signal}`),
+      guard(
+        "worker exit",
+        (fault) => {
+          this.#onFault(fault);
+          end("an internal fault");
+        },
+        (code: number | null, signal: string | null) => end(signal === null ? `exit code ${code}` : `signal ${signal}`),
       ),
     );
   }

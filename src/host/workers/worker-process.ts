@@ -207,11 +207,7 @@ export class WorkerProcess {
   /** The server listens. */
   attach(server: SupervisedServer & { readonly finished: Promise<void> }): void {
     this.#server = server;
-    detach(
-      "worker finished",
-      this.#onFault,
-      server.finished.then(() => this.#leave()),
-    );
+    detach("worker finished", this.#onFault, this.#leaveAfter(server.finished));
     this.#send({ nagare: "serving" });
     if (this.#drain !== undefined) this.#finish(this.#drain);
   }
@@ -258,8 +254,9 @@ export class WorkerProcess {
     if (this.#host.connected === true) this.#host.send(message, ignore);
   }
 
-  /** Nothing is left to do for this process. */
-  async #leave(): Promise<void> {
+  /** Ends the process when nothing is left for it to do. */
+  async #leaveAfter(finished: Promise<void>): Promise<void> {
+    await finished;
     this.#send({ nagare: "leaving" });
     await this.#channel.close();
     if (this.#host.connected === true) this.#host.disconnect();
