@@ -90,7 +90,7 @@ export class HandedReader {
       onDatagram(datagram);
       at = end;
     }
-    this.#held = bytes.slice(at);
+    this.#held = new Uint8Array(bytes.subarray(at));
     return true;
   }
 
