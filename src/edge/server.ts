@@ -262,7 +262,8 @@ export async function startServer(options: ListenOptions, service: Service): Pro
       }),
   );
   if (bindings.length === 0) throw noProtocols();
-  await worker?.whenWanted();
+  const replaced = await worker?.whenWanted();
+  if (replaced !== undefined) await certificates.reload(replaced as readonly CertificateSource[]);
   const bound = await (worker?.bind(bindings) ?? bindHost(bindings, host, port));
   const udp = bound.addresses.find(({ transport }) => transport === "udp");
   const altSvc = altSvcField(

@@ -1,7 +1,7 @@
 /**
- * How TCP connections end while a listener drains. Without a notice: at once, or after their last response. With one, their
- * clients hear of it first (GOAWAY, `Connection: close`), and a connection is closed only once it has been without requests
- * for a while, so that no request is lost in transit.
+ * How TCP connections end while a listener drains. Without a notice: at once, or after their last response. With one, no
+ * request is lost in transit: clients of HTTP/2 acknowledge that they know of the end, and those of HTTP/1.1 learn it from
+ * the next response (`Connection: close`), or are closed once they have been idle for a whole notice.
  */
 
 import type { ServerHttp2Session } from "node:http2";
@@ -12,21 +12,31 @@ import { Timer } from "../timer.ts";
 /** RFC 9113 §5.1.1 */
 const LARGEST_STREAM = 2 ** 31 - 1;
 
-/** HTTP/1.1 cannot tell the client of an idle connection (RFC 9112 §9.6), so it has longer to use it again, and learn. */
-const IDLE_STEPS = 3;
-
-/** RFC 9113 §6.8: a GOAWAY that leaves all requests in transit valid. */
-export const announceEnd = (session: ServerHttp2Session): void => session.goaway(0, LARGEST_STREAM);
+/**
+ * RFC 9113 §6.8: a GOAWAY that leaves all requests in transit valid. The answer to a PING after it shows that the client has
+ * seen it, and that its last requests have arrived.
+ */
+export function endAfterNotice(session: ServerHttp2Session, onFault: (fault: Fault) => void): void {
+  if (session.closed || session.destroyed) return;
+  session.goaway(0, LARGEST_STREAM);
+  session.ping(
+    guard(
+      "http2 end known",
+      (fault) => {
+        session.destroy();
+        onFault(fault);
+      },
+      () => session.close(),
+    ),
+  );
+}
 
 export class DrainSteps {
-  readonly #sessions: ReadonlySet<ServerHttp2Session>;
   readonly #http1: ReadonlyMap<Socket, { isBusy(): boolean }>;
   readonly #notice: number;
   readonly #step: () => void;
-  /** HTTP/2 sessions whose clients were told at an earlier step. */
-  readonly #told = new WeakSet<object>();
-  /** HTTP/1.1 connections, with the number of steps in a row at which they were idle. */
-  #idle = new Map<Socket, number>();
+  /** HTTP/1.1 connections that were idle at the last step. */
+  #idle: ReadonlySet<Socket> = new Set();
   #timer: Timer | undefined;
 
   constructor(
@@ -35,29 +45,25 @@ export class DrainSteps {
     notice: number,
     onFault: (fault: Fault) => void,
   ) {
-    this.#sessions = sessions;
     this.#http1 = http1;
     this.#notice = notice;
     this.#step = guard("tcp drain", onFault, () => this.#advance());
-    if (notice > 0) for (const session of sessions) announceEnd(session);
+    for (const session of sessions) {
+      if (notice > 0) endAfterNotice(session, onFault);
+      else session.close(); // GOAWAY (RFC 9113 §6.8)
+    }
     this.#step();
   }
 
   #advance(): void {
-    const isGentle = this.#notice > 0;
-    for (const session of this.#sessions) {
-      if (!isGentle || this.#told.has(session)) session.close();
-      else this.#told.add(session);
-    }
-    const idle = new Map<Socket, number>();
+    const idle = new Set<Socket>();
     for (const [socket, connection] of this.#http1) {
       if (connection.isBusy()) continue;
-      const steps = (this.#idle.get(socket) ?? 0) + 1;
-      if (!isGentle || steps > IDLE_STEPS) socket.destroySoon();
-      else idle.set(socket, steps);
+      if (this.#notice === 0 || this.#idle.has(socket)) socket.destroySoon();
+      else idle.add(socket);
     }
     this.#idle = idle;
-    if (isGentle) this.#timer = new Timer(this.#step, this.#notice);
+    if (this.#notice > 0) this.#timer = new Timer(this.#step, this.#notice);
   }
 
   stop(): void {

@@ -24,7 +24,7 @@ import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts"
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
-import { announceEnd, DrainSteps } from "./drain-steps.ts";
+import { DrainSteps, endAfterNotice } from "./drain-steps.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Pipeline } from "./http1-pipeline.ts";
@@ -392,7 +392,7 @@ export class TcpListener implements ManagedListener {
       onFault: this.#onFault,
     });
     if (this.#state.draining) {
-      if (this.#state.notice > 0) announceEnd(session);
+      if (this.#state.notice > 0) endAfterNotice(session, this.#onFault);
       else session.close();
     }
     this.#observer.onSession?.(session);

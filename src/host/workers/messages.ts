@@ -41,7 +41,8 @@ export interface WorkerSetup {
 
 export type ToWorker =
   | ({ readonly nagare: "setup" } & WorkerSetup)
-  | { readonly nagare: "serve" }
+  /** With the certificates that replaced the program's own meanwhile, if any. */
+  | { readonly nagare: "serve"; readonly tls?: unknown }
   | ({ readonly nagare: "topology" } & Topology)
   /** Milliseconds. After a reload, another process reads the sockets. */
   | { readonly nagare: "drain"; readonly timeout: number; readonly isReload: boolean }

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { type Micros, millis, toMillis } from "../../base/time.ts";
 import { printable } from "../../wire/printable.ts";
 import { systemClock } from "../clock.ts";
-import { describeFault, detach, type Fault, guard, ignore } from "../guard.ts";
+import { describeFault, type Fault, guard, ignore } from "../guard.ts";
 import type { BoundAddress } from "../http/listener.ts";
 import { MachineTimer } from "../machine-timer.ts";
 import { SECRET_LENGTH } from "./channel.ts";
@@ -200,12 +200,11 @@ export class Supervisor {
       case "spawn":
         this.#spawn(command.place);
         break;
-      case "serve":
-        this.#send(command.place, { nagare: "serve" });
-        if (this.#certificates?.generation === command.place.generation) {
-          detach("worker certificates", this.#onFault, this.#replaceIn(command.place, this.#certificates.tls));
-        }
+      case "serve": {
+        const isReplaced = this.#certificates?.generation === command.place.generation;
+        this.#send(command.place, { nagare: "serve", ...(isReplaced ? { tls: this.#certificates?.tls } : {}) });
         break;
+      }
       case "drain":
         this.#send(command.place, {
           nagare: "drain",

@@ -18,8 +18,8 @@ import { WorkerNeighbours } from "./neighbours.ts";
 import type { Place } from "./place.ts";
 import type { Failure } from "./supervisor-machine.ts";
 
-/** Milliseconds that requests in transit have when a reload, or the end of the supervisor, drains this process. */
-const NOTICE = 1_000;
+/** Milliseconds that requests in transit have when a reload drains this process. Most clients close before. */
+const NOTICE = 3_000;
 /** Milliseconds to finish if the supervisor is gone. */
 const ORPHAN_TIMEOUT = 10_000;
 /** Milliseconds that timers and sockets of the program may keep the process alive after its server has closed. */
@@ -96,7 +96,7 @@ export class WorkerProcess {
   readonly #sockets: UdpSocket[] = [];
   readonly #onFault = (fault: Fault): void => this.#options.log(describeFault(fault));
   #server: SupervisedServer | undefined;
-  #onServe: (() => void) | undefined;
+  #onServe: ((tls: unknown) => void) | undefined;
   /** A command that came before the server. */
   #drain: { readonly timeout: number; readonly isReload: boolean } | undefined;
 
@@ -158,13 +158,16 @@ export class WorkerProcess {
     return this.setup.sockets.some((socket) => socket.transport === transport);
   }
 
-  /** Says that the program is loaded, and waits for the command to serve. */
-  async whenWanted(): Promise<void> {
-    const wanted = new Promise<void>((resolve) => {
+  /**
+   * Says that the program is loaded, and waits for the command to serve. Resolves to the certificates that have replaced the
+   * program's own, if any.
+   */
+  whenWanted(): Promise<unknown> {
+    const wanted = new Promise<unknown>((resolve) => {
       this.#onServe = resolve;
     });
     this.#send({ nagare: "ready" });
-    await wanted;
+    return wanted;
   }
 
   /** Creates a listener for each binding, on the inherited sockets. */
@@ -215,7 +218,7 @@ export class WorkerProcess {
   #handle(message: ToWorker): void {
     switch (message.nagare) {
       case "serve":
-        this.#onServe?.();
+        this.#onServe?.(message.tls);
         break;
       case "topology":
         this.#neighbours.update(message);
