@@ -9,11 +9,12 @@ import { fileURLToPath } from "node:url";
 import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import type { Answer, Command, Settings } from "./program.ts";
 
-const pathOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-/** Compiles TypeScript while it loads, in the supervisor and in its workers. */
-export const LOADER = ["--import", pathOf("node_modules/jiti/lib/jiti-register.mjs")];
-export const CLI = pathOf("src/cli/main.ts");
+/** The benchmarks compile this file and the program; in tests, the program is compiled while it loads, in each process. */
+const PROGRAM = import.meta.url.endsWith(".ts")
+  ? ["--import", pathOf("../../node_modules/jiti/lib/jiti-register.mjs"), pathOf("program.ts")]
+  : [pathOf("program.js")];
 
 export class Program {
   stderr = "";
@@ -27,7 +28,7 @@ export class Program {
     this.#folder = mkdtempSync(join(tmpdir(), "nagare-program-"));
     this.#settings = settings;
     this.configure({});
-    this.#child = spawn(process.execPath, [...LOADER, pathOf("test/workers/program.ts"), this.#path], {
+    this.#child = spawn(process.execPath, [...PROGRAM, this.#path], {
       env: { ...process.env, XDG_CACHE_HOME: this.#folder, ...env },
       stdio: ["ignore", "inherit", "pipe", "ipc"],
     });

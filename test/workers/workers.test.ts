@@ -28,7 +28,12 @@ async function start(...options: Parameters<typeof Program.start>): Promise<Prog
 }
 
 function clientFor(protocol: Protocol, trusted: string = ca): Client {
-  const client = createClient({ protocols: [protocol], ca: trusted, resolve: () => ["127.0.0.1"] });
+  const client = createClient({
+    protocols: [protocol],
+    ca: trusted,
+    resolve: () => ["127.0.0.1"],
+    connectTimeout: 60_000,
+  });
   closers.push(() => client.destroy());
   return client;
 }
