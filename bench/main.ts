@@ -19,6 +19,7 @@ import { leaks } from "./leaks.ts";
 import { lossy } from "./lossy.ts";
 import { memory } from "./memory.ts";
 import { packetProtection } from "./packet-protection.ts";
+import { reload } from "./reload.ts";
 import { checkTargets, describeMachine, markdown, print } from "./report.ts";
 import { simulator } from "./simulator.ts";
 import { soak } from "./soak.ts";
@@ -42,6 +43,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   fairness,
   simulator,
   "packet-protection": packetProtection,
+  reload,
 };
 
 const { values, positionals } = parseArgs({

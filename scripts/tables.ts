@@ -13,6 +13,7 @@ const MISSING: Readonly<Record<string, { readonly en: string; readonly ja: strin
   migration: { en: "two paths at once", ja: "2 つの経路の同時使用" },
   "zero-rtt": { en: "a register for several machines", ja: "複数のマシンで共有する再送防止レジスター" },
   qlog: { en: "events of QPACK", ja: "QPACK のイベント" },
+  workers: { en: "several machines", ja: "複数のマシン" },
   keylog: { en: "the labels for Encrypted Client Hello", ja: "Encrypted Client Hello 用のラベル" },
   memcached: { en: "route handlers in Lua, repair of replicas", ja: "Luaによる経路処理、複製の修復" },
 };

@@ -21,6 +21,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./proxy.ts")).registerProxy(program, io),
   },
   {
+    name: "reload",
+    summary: "replace the workers of a running server without interrupting anyone",
+    register: async (program, io) => (await import("./reload.ts")).registerReload(program, io),
+  },
+  {
     name: "get",
     summary: "fetch a URL with curl's options, and show what happened",
     register: async (program, io) => (await import("./get.ts")).registerGet(program, io),

@@ -8,11 +8,13 @@ Examples:
   nagare serve --name 192.168.1.20 ./site          also for other devices on this network
   nagare serve .                                   the current folder, even if it is a project and not a site
   nagare serve app.ts                              a module: export default { fetch(request) { … } }
+  nagare serve --workers auto app.ts               on all cores; nagare reload loads it again
   nagare serve -p 443 --cert cert.pem --key key.pem --http-port 80 ./site
 
 Names with a leading dot, except /.well-known/, and files with a private key are never served.
 When ready, prints the URL on its own line. SIGINT or SIGTERM lets requests finish; a second one quits.
-New files in place of --cert and --key are used within a second, or at once on SIGHUP.
+New files in place of --cert and --key are used within a second, or at once on SIGHUP. With --workers, SIGHUP and
+nagare reload load everything again, without interrupting anyone.
 Exit codes: 0 stopped cleanly, 1 failed, 2 usage or configuration.
 `;
 

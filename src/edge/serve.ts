@@ -21,6 +21,7 @@ import { foreignApp } from "./foreign-app.ts";
 import { asHandler } from "./module.ts";
 import { type Server, startServer } from "./server.ts";
 import { unknownOptions } from "./unknown-options.ts";
+import type { WorkersOption } from "./workers/options.ts";
 
 const DEFAULT_PORT = 4433;
 
@@ -98,6 +99,14 @@ export interface ServeOptions {
    * default, since the light Request costs less.
    */
   readonly nativeRequest?: boolean;
+  /**
+   * Serves with this many processes, which run this program again, while this process only supervises them: "auto" for one
+   * per core. Requests are handled in the workers alone, and `server.reload()` starts new ones. See docs/workers.md. By
+   * default, this process serves.
+   */
+  readonly workers?: WorkersOption;
+  /** Milliseconds that connections to the previous workers may last after a reload. 300,000 by default. */
+  readonly drainTimeout?: number;
   /** Receives a line about each exception in a handler and each internal fault. Standard error by default. */
   readonly log?: (line: string) => void;
 }
@@ -130,6 +139,8 @@ export const SERVE_OPTIONS: Readonly<Record<keyof ServeOptions | "fetch", true>>
   signal: true,
   tls: true,
   watch: true,
+  workers: true,
+  drainTimeout: true,
 };
 
 /** The shape of Bun's options, and of a module for `nagare serve`. */
@@ -141,6 +152,15 @@ export function serve(handler: Handler): Promise<Server>;
 export function serve(options: ServeOptions & FetchObject): Promise<Server>;
 export function serve(options: ServeOptions, handler: Handler | FetchObject): Promise<Server>;
 export async function serve(
+  first: Handler | ServeOptions | (ServeOptions & FetchObject),
+  second?: Handler | FetchObject,
+): Promise<Server> {
+  if (typeof first === "function" || first.workers === undefined) return start(first, second);
+  const { failInWorker } = await import("./workers/fail.ts");
+  return start(first, second).catch(failInWorker);
+}
+
+async function start(
   first: Handler | ServeOptions | (ServeOptions & FetchObject),
   second?: Handler | FetchObject,
 ): Promise<Server> {
@@ -166,13 +186,15 @@ export async function serve(
     stallTimeout,
     memoryLimit,
     maxOpenFiles,
+    workers,
+    drainTimeout,
   } = options;
   for (const line of unknownOptions(options, SERVE_OPTIONS)) (log ?? console.error)(line);
   const server = await startServer(
     {
       port: options.port ?? DEFAULT_PORT,
       host: options.host ?? options.hostname ?? (hasCertificate(options) ? "::" : "localhost"),
-      identities: await certificatesOf(options, log ?? console.error),
+      identities: await certificatesOf(await withWatch(options), log ?? console.error),
       protocols,
       onKeyLog,
       retry,
@@ -186,11 +208,15 @@ export async function serve(
       stallTimeout,
       memoryLimit,
       maxOpenFiles,
+      workers,
+      drainTimeout,
       log,
     },
     createFetchHandler(handler, { onError, log, nativeRequest }),
   );
-  if (server.protocols.includes("h3")) await reportFallback(engine, log ?? console.error);
+  // The supervisor says it for all workers.
+  const isQuiet = workers !== undefined && (await isWorker());
+  if (server.protocols.includes("h3") && !isQuiet) await reportFallback(engine, log ?? console.error);
   const report = (fault: Fault) => (log ?? console.error)(describeFault(fault));
   const close = guard("server signal", report, () => detach("server close", report, server.close()));
   if (signal?.aborted) close();
@@ -212,6 +238,13 @@ async function reportFallback(engine: ServeOptions["engine"], log: (line: string
 }
 
 const hasCertificate = ({ cert, tls }: ServeOptions): boolean => cert !== undefined || tls !== undefined;
+
+/** The workers watch certificate files; a process that only supervises them does not. */
+async function withWatch(options: ServeOptions): Promise<ServeOptions> {
+  return options.workers === undefined || (await isWorker()) ? options : { ...options, watch: false };
+}
+
+const isWorker = async (): Promise<boolean> => (await import("../host/workers/worker-process.ts")).isWorkerProcess();
 
 async function resetKeyOf({ resetKey }: ServeOptions): Promise<Uint8Array | undefined> {
   if (resetKey === undefined) return undefined;

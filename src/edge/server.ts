@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 /** A running server: listeners on one port, and a service that handles their exchanges. */
 
+import { join } from "node:path";
 import { processBudget } from "../host/budget.ts";
 import { type CertificateSource, Certificates, type Identities } from "../host/certificates/certificates.ts";
 import type { EngineChoice } from "../host/engine/choice.ts";
@@ -9,16 +10,18 @@ import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
 import type { BoundAddress, EarlyDataPolicy, Listener, RetryPolicy } from "../host/http/listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
 import { type AltSvcOptions, altSvcField, checkAltSvc } from "../host/listen/alt-svc.ts";
-import { type Binding, type Bound, bindAll } from "../host/listen/bind.ts";
+import { type Binding, type Bound, bindHost } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
 import type { QlogFolder } from "../host/qlog/folder.ts";
 import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/options.ts";
 import { checkServerOptions, type QuicServerOptions } from "../host/quic/quic-options.ts";
 import { type TraceConnection, traceAll } from "../host/quic/tracing.ts";
 import { duration, Timer } from "../host/timer.ts";
+import type { WorkerProcess } from "../host/workers/worker-process.ts";
 import type { StrikeRegister } from "../tls/index.ts";
 import { printable } from "../wire/printable.ts";
 import { TRANSPORTS, type Transport } from "./transports.ts";
+import type { WorkersOption } from "./workers/options.ts";
 
 const DEFAULT_CLOSE_TIMEOUT = 10_000;
 
@@ -62,6 +65,10 @@ export interface ListenOptions {
   readonly memoryLimit?: number | undefined;
   /** Maximum number of files open for responses in the whole process. */
   readonly maxOpenFiles?: number | undefined;
+  /** Processes that serve. By default, this process serves. */
+  readonly workers?: WorkersOption | undefined;
+  /** Milliseconds that the previous workers have after a reload. */
+  readonly drainTimeout?: number | undefined;
   /** Receives a line about each internal fault. Standard error by default. */
   readonly log?: ((line: string) => void) | undefined;
 }
@@ -74,6 +81,11 @@ export interface ReloadOptions {
 export interface CloseOptions {
   /** Milliseconds that requests in progress have to finish; Infinity waits for all of them. */
   readonly timeout?: number;
+  /**
+   * Milliseconds between telling clients of the end (GOAWAY, `Connection: close`) and closing idle connections, so that
+   * requests in transit are still answered. 0 by default.
+   */
+  readonly notice?: number;
 }
 
 export class Server implements AsyncDisposable {
@@ -120,6 +132,11 @@ export class Server implements AsyncDisposable {
     return this.addresses[0]!.port;
   }
 
+  /** The process ids of the workers; none if this process serves. */
+  get workers(): readonly number[] {
+    return [];
+  }
+
   /**
    * Replaces the certificates of all protocols for handshakes from now on; established connections are not affected. Rejects
    * with an `IdentityError`, and keeps the previous certificates, if one cannot be used.
@@ -134,10 +151,11 @@ export class Server implements AsyncDisposable {
    * Accepts no new connections, lets requests in progress finish, and aborts the rest after the timeout (10 s). A second
    * call may shorten the timeout.
    */
-  async close({ timeout = DEFAULT_CLOSE_TIMEOUT }: CloseOptions = {}): Promise<void> {
+  async close({ timeout = DEFAULT_CLOSE_TIMEOUT, notice = 0 }: CloseOptions = {}): Promise<void> {
     duration("timeout", timeout);
+    duration("notice", notice);
     this.#certificates.close();
-    const closed = Promise.all(this.#listeners.map((listener) => listener.close(timeout)));
+    const closed = Promise.all(this.#listeners.map((listener) => listener.close(timeout, notice)));
     this.#closing ??= this.#close(closed, timeout);
     await this.#closing;
   }
@@ -201,43 +219,72 @@ export async function startServer(options: ListenOptions, service: Service): Pro
       (protocols?.some((protocol) => (protocol === "h3") === (transport === "udp")) ?? true),
   );
   if (wanted.some(({ transport }) => transport === "udp")) await checkEngine(engine);
+  const shared = options.workers === undefined ? undefined : await import("../host/workers/worker-process.ts");
+  if (shared?.isWorkerProcess() === false) {
+    if (wanted.length === 0) throw noProtocols();
+    const { startSupervised } = await import("./workers/supervised-server.ts");
+    const transports = wanted.map(({ transport }) => transport);
+    return startSupervised(options, transports, certificates, log);
+  }
+  const worker = await shared?.joinSupervisor({ log });
+  const keys = worker && (await sharedKeys(worker, options));
   const qlog = recording && new (await import("../host/qlog/folder.ts")).QlogFolder(recording);
   const bindings = await Promise.all(
-    wanted.map(async ({ transport, load }): Promise<Binding<Listener>> => {
-      const create = await load();
-      const { acceptsTunnels } = service;
-      const onExchange = guarded(service.handle, log);
-      const onFault = (fault: Fault) => log(describeFault(fault));
-      return {
-        transport,
-        create: () =>
-          create({
-            identities: certificates.identities,
-            onExchange,
-            acceptsTunnels,
-            onKeyLog,
-            retry,
-            resetKey,
-            earlyData,
-            strikeRegister,
-            quic,
-            engine,
-            trace: traceAll([qlog?.trace, options.trace]),
-            stallTimeout,
-            onFault,
-          }),
-      };
-    }),
+    wanted
+      .filter(({ transport }) => worker?.serves(transport) ?? true)
+      .map(async ({ transport, load }): Promise<Binding<Listener>> => {
+        const create = await load();
+        const { acceptsTunnels } = service;
+        const onExchange = guarded(service.handle, log);
+        const onFault = (fault: Fault) => log(describeFault(fault));
+        const trace = traceAll([qlog?.trace, options.trace]);
+        return {
+          transport,
+          create: () =>
+            create({
+              identities: certificates.identities,
+              onExchange,
+              acceptsTunnels,
+              onKeyLog,
+              retry,
+              resetKey,
+              earlyData,
+              strikeRegister,
+              quic,
+              engine,
+              trace,
+              stallTimeout,
+              onFault,
+              ...keys,
+              environment: worker?.environment(engine ?? "auto", trace),
+            }),
+        };
+      }),
   );
-  if (bindings.length === 0) throw new ServeError("OPTION_INVALID", "none of the requested protocols can be served");
-  const bound = await bindHost(bindings, host, port);
+  if (bindings.length === 0) throw noProtocols();
+  const replaced = await worker?.whenWanted();
+  if (replaced !== undefined) await certificates.reload(replaced as readonly CertificateSource[]);
+  const bound = await (worker?.bind(bindings) ?? bindHost(bindings, host, port));
   const udp = bound.addresses.find(({ transport }) => transport === "udp");
   const altSvc = altSvcField(
     isHttp3Disabled() ? { ...options.altSvc, clear: true } : (options.altSvc ?? {}),
     udp?.port,
   );
   if (altSvc !== undefined) for (const listener of bound.listeners) listener.advertise?.(altSvc);
-  return new Server(host, bound, service, certificates, qlog);
+  const server = new Server(host, bound, service, certificates, qlog);
+  worker?.attach(server);
+  return server;
+}
+
+const noProtocols = (): ServeError => new ServeError("OPTION_INVALID", "none of the requested protocols can be served");
+
+/** What all workers must have in common, so that each accepts the tickets and tokens of the others. */
+async function sharedKeys({ setup }: WorkerProcess, { resetKey, strikeRegister, earlyData }: ListenOptions) {
+  const ticketSecret = setup.secret;
+  if (resetKey !== undefined || earlyData === "off") return { resetKey: resetKey ?? setup.secret, ticketSecret };
+  const { openRegister } = await import("../host/quic/strike-directory.ts");
+  const register = strikeRegister ?? (await openRegister(join(setup.folder, "early-data")));
+  return { resetKey: setup.secret, ticketSecret, strikeRegister: register };
 }
 
 /** Throws before anything is bound if the engine is unknown, or was demanded and cannot be used. */
@@ -272,17 +319,6 @@ const guarded =
       else exchange.reset(error instanceof Error ? error : new Error(String(error)));
     }
   };
-
-/** "::" includes IPv4. On a machine without IPv6, binds IPv4 only. */
-async function bindHost(bindings: readonly Binding<Listener>[], host: string, port: number): Promise<Bound<Listener>> {
-  try {
-    return await bindAll(bindings, host, port);
-  } catch (error) {
-    const noIPv6 = host === "::" && error instanceof ServeError && error.code === "ADDRESS_UNAVAILABLE";
-    if (!noIPv6) throw error;
-    return bindAll(bindings, "0.0.0.0", port);
-  }
-}
 
 const urlHost = (host: string): string =>
   host === "::" || host === "0.0.0.0" ? "localhost" : host.includes(":") ? `[${host}]` : host;

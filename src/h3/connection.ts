@@ -42,6 +42,9 @@ import type { TracedFrame } from "./trace.ts";
 /** The maximum size of all QPACK-blocked field sections of a connection, in bytes. */
 const MAX_BLOCKED_BYTES = 1024 * 1024;
 
+/** Of the ids that are exact numbers, the largest that a client's request can have (RFC 9000 §2.1). */
+const LARGEST_REQUEST_ID = Number.MAX_SAFE_INTEGER - 3;
+
 export class H3Connection {
   readonly #transport: StreamTransport;
   readonly #rng: Rng;
@@ -288,6 +291,19 @@ export class H3Connection {
     if (stream === undefined) return;
     this.#requests.cancel(stream, code);
     this.#checkDrained();
+  }
+
+  /**
+   * Tells the client to send no more requests, and still answers those in transit (RFC 9114 §5.2). `goaway` follows when
+   * they have had time to arrive.
+   */
+  announceGoaway(): void {
+    if (this.#state !== "open" || this.role === "client") return;
+    try {
+      this.#local.writeGoaway(LARGEST_REQUEST_ID);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   /**

@@ -24,6 +24,7 @@ import { ownStack, readyLink } from "./netstack-world.ts";
 import { certified, nodeTraffic, slowHead } from "./node-world.ts";
 import { recorded } from "./qlog-world.ts";
 import { readyDevice, relayedBadly } from "./relay-world.ts";
+import { handedOver, joined, reloadRequested, supervised, supervisedServer } from "./workers-world.ts";
 import {
   all,
   askRedirect,
@@ -141,6 +142,7 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "h3 drained": at(() => closing("h3", 5000)),
   "h3 late heads": at(slowHead),
   "h3 cut-off": at(() => closing("h3", 0)),
+  "h3 drain step": at(() => closing("h3", 5_000, 1)),
   "budget sweep": at(async () => {
     await all(openClient(await openServer(["h2"]), "h2").get("/"));
     await vi.waitUntil(() => armed.entry === undefined);
@@ -163,6 +165,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "tcp close": at(h2),
   "tcp connection close": at(h2),
   "tcp cut-off": at(() => closing("http/1.1", 0)),
+  "http2 end known": at(() => closing("h2", 5_000, 1)),
+  "tcp drain": at(() => closing("http/1.1", 5_000)),
   "tls secure": at(h2),
   "tls server name": at(h2),
   "tls key log": at(h2),
@@ -261,6 +265,29 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "node close callback": at(nodeTraffic),
   "node close": at(nodeTraffic),
   "node connections": at(nodeTraffic),
+  "worker channel opened": at(handedOver),
+  "worker channel flush": at(handedOver),
+  "worker channel lost": at(handedOver),
+  "worker channel silence": at(() => handedOver(true)),
+  "worker channel closed": at(handedOver),
+  "worker channel data": at(handedOver),
+  "worker setup": at(joined),
+  "worker command": at(joined),
+  "worker orphaned": at(() => joined("disconnect")),
+  "worker signal": at(() => joined("SIGTERM")),
+  "worker finished": at(joined),
+  "worker new certificates": at(joined),
+  "worker close": at(joined),
+  "worker leftovers": at(joined),
+  "worker message": at(supervised),
+  "worker error": at(() => supervised("/nowhere/node")),
+  "worker exit": at(supervised),
+  "workers ended": at(supervisedServer),
+  "control opened": at(reloadRequested),
+  "control closed": at(reloadRequested),
+  "control silence": at(() => reloadRequested(true)),
+  "control data": at(reloadRequested),
+  "control answer": at(reloadRequested),
   "cli signal": at(() => stopServe({ impatient: false })),
   "cli stop": at(() => stopServe({ impatient: false })),
   "cli quit": at(() => stopServe({ impatient: true })),
@@ -398,6 +425,8 @@ const SCENARIOS: Record<Entry, Scenario> = {
   "client h2 end": at(h2),
   "client h2 stream error": at(h2),
   "client h2 stream close": at(h2),
+  "client reload answer": at(reloadRequested),
+  "client reload end": at(reloadRequested),
   "client h3 abort": at(async () => {
     const controller = new AbortController();
     const silent = createSocket("udp4");

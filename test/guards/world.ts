@@ -327,7 +327,7 @@ export async function garbage({ stays = false } = {}): Promise<void> {
 }
 
 /** Closes a server: immediately during a request, or gracefully. */
-export async function closing(protocol: Protocol, timeout: number): Promise<void> {
+export async function closing(protocol: Protocol, timeout: number, notice = 0): Promise<void> {
   const server = await openServer();
   const { client, get } = openClient(server, protocol);
   await all(get("/"));
@@ -339,7 +339,7 @@ export async function closing(protocol: Protocol, timeout: number): Promise<void
   const pending = timeout === 0 ? all(get("/never")) : Promise.resolve();
   if (timeout === 0) await reached;
   running = undefined;
-  await all(server.close({ timeout }));
+  await all(server.close({ timeout, notice }));
   await all(client.destroy(), pending ?? Promise.resolve()); // otherwise it would retry
 }
 

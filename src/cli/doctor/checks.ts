@@ -10,6 +10,7 @@ import { readVersion } from "../version.ts";
 import type { Check, CheckResult } from "./check.ts";
 import { ENGINE_CHECKS } from "./engine-checks.ts";
 import { requestFromOwnServer } from "./own-server.ts";
+import { WORKER_CHECKS } from "./worker-checks.ts";
 
 const ok = (detail: string): CheckResult => ({ verdict: "ok", detail });
 const failed = (detail: string, advice: string): CheckResult => ({ verdict: "failed", detail, advice });
@@ -21,6 +22,7 @@ export const CHECKS: readonly Check[] = [
   { name: "openssl", run: async () => ok(process.versions.openssl ?? "none") },
   { name: "node:quic", run: async () => nodeQuic({ version: process.version, features: process.features, isBuiltin }) },
   ...ENGINE_CHECKS,
+  ...WORKER_CHECKS,
   { name: "clock", run: clock },
   { name: "UDP over IPv4", run: () => echoCheck("127.0.0.1") },
   { name: "UDP over IPv6", run: () => echoCheck("::1") },

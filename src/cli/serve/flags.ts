@@ -2,9 +2,11 @@
 
 import { type Command, Option } from "commander";
 import type { CongestionControl } from "../../congestion/index.ts";
+import type { WorkersOption } from "../../edge/workers/options.ts";
 import type { AltSvcOptions } from "../../host/listen/alt-svc.ts";
 import type { QlogDialect } from "../../host/qlog/options.ts";
 import type { QuicVersionName } from "../../host/quic/quic-options.ts";
+import { MAX_WORKERS } from "../../host/workers/place.ts";
 import { ipVersion } from "../../wire/ip-address.ts";
 import { congestionControlOption } from "../congestion-control.ts";
 import { usageError } from "../fail.ts";
@@ -20,6 +22,8 @@ export interface ServerFlags {
   /** False with --no-watch. */
   readonly watch: boolean;
   readonly grace: string;
+  readonly workers?: string;
+  readonly drainTimeout?: string;
   readonly httpPort?: string;
   readonly keylog?: string;
   readonly qlog?: string;
@@ -48,6 +52,10 @@ export interface ServerSettings {
   readonly watch: boolean;
   /** Milliseconds that pending requests get to finish once the server is stopping. */
   readonly grace: number;
+  /** Undefined to serve with this process. */
+  readonly workers: WorkersOption | undefined;
+  /** Milliseconds that the previous workers have after a reload; undefined for the default. */
+  readonly drainTimeout: number | undefined;
   readonly httpPort: number | undefined;
   readonly keylog: string | undefined;
   readonly qlog: QlogFlags | undefined;
@@ -92,6 +100,10 @@ export const addServerOptions = (command: Command): Command =>
     .addOption(new Option("--key <file>", "PEM: the certificate's key"))
     .addOption(new Option("--no-watch", "do not watch --cert and --key for new files; SIGHUP still reloads them"))
     .addOption(new Option("--grace <time>", "time that requests get to finish when the server stops").default("10s"))
+    .addOption(new Option("--workers <n>", "serve with n processes, which nagare reload replaces; auto: one per core"))
+    .addOption(
+      new Option("--drain-timeout <time>", "time that connections may last after a reload with --workers (5m)"),
+    )
     .addOption(new Option("--http-port <port>", "also listen for plain HTTP here, and redirect to https"))
     .addOption(new Option("--keylog <file>", "append the TLS keys, for Wireshark; they decrypt all traffic"))
     .addOption(qlogOption())
@@ -129,6 +141,8 @@ export function readSettings(flags: ServerFlags, io: Io): ServerSettings {
     files: cert === undefined || key === undefined ? undefined : { certFile: cert, keyFile: key },
     watch: flags.watch,
     grace: parseDuration(flags.grace, "--grace"),
+    workers: workers(flags),
+    drainTimeout: flags.drainTimeout === undefined ? undefined : parseDuration(flags.drainTimeout, "--drain-timeout"),
     httpPort: flags.httpPort === undefined ? undefined : port(flags.httpPort, "--http-port"),
     keylog: keylogPath(flags.keylog, host, io),
     qlog: qlogFrom(flags, io),
@@ -166,6 +180,17 @@ function port(text: string, option: string, minimum = 0): number {
     throw usageError(`${option} ${text} is not a port`, `give a number from ${minimum} to 65535`);
   }
   return number;
+}
+
+function workers({ workers: text, drainTimeout }: ServerFlags): WorkersOption | undefined {
+  if (text === undefined) {
+    if (drainTimeout !== undefined) throw usageError("--drain-timeout without --workers", "give both");
+    return undefined;
+  }
+  if (text === "auto") return text;
+  const number = /^\d{1,2}$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= MAX_WORKERS) return number;
+  throw usageError(`--workers ${text} is not a number of processes`, `give a number from 1 to ${MAX_WORKERS}, or auto`);
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

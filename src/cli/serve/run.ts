@@ -1,5 +1,6 @@
 // Runs a server until it is stopped; shared by serve and proxy.
 
+import { isConfigurationError } from "../../edge/configuration-error.ts";
 import type { RequestRecord } from "../../edge/request-log.ts";
 import type { ListenOptions, Server, Service } from "../../edge/server.ts";
 import type { Certificates, Identities, ReloadOutcome } from "../../host/certificates/certificates.ts";
@@ -11,17 +12,6 @@ import type { InterruptSignal, Io } from "../io.ts";
 import type { ServerSettings } from "./flags.ts";
 import { LineWriter } from "./line-writer.ts";
 import { networkLines, urlFor } from "./network.ts";
-
-/** Errors that the user fixes by changing the command line or configuration. */
-const USAGE_ERRORS = new Set(["IdentityError", "KeyLogError"]);
-const USAGE_CODES = new Set([
-  "OPTION_INVALID",
-  "HOST_UNKNOWN",
-  "DIRECTORY_MISSING",
-  "DIRECTORY_UNREADABLE",
-  "MODULE_INVALID",
-  "ORIGIN_INVALID",
-]);
 
 type CreateService = (log: (line: string) => void) => Promise<Service>;
 
@@ -42,20 +32,44 @@ async function runUntilStopped(settings: ServerSettings, createService: CreateSe
   const events = new LineWriter(io.stdout, (count) => JSON.stringify({ event: "log-dropped", count }));
   const log = (line: string): void => lines.write(line);
   const emit = (event: Record<string, unknown>): void => events.write(JSON.stringify(event));
-  const running = await start(settings, createService, { log, emit }).catch((error: unknown) => {
+  const isSupervised = settings.workers !== undefined;
+  const isWorker = isSupervised && (await import("../../host/workers/worker-process.ts")).isWorkerProcess();
+  // The workers load what they serve.
+  const isSupervisor = isSupervised && !isWorker;
+  const create = isSupervisor
+    ? async () => (await import("../../edge/workers/supervised-server.ts")).IDLE
+    : createService;
+  const running = await start(settings, create, { log, emit }, isWorker).catch(async (error: unknown) => {
+    if (isWorker) await (await import("../../edge/workers/fail.ts")).failInWorker(error);
     throw asUsageError(error);
   });
+  // The supervisor prints, and it ends this process.
+  if (isWorker) {
+    await running.server.finished;
+    return;
+  }
   // A program that waits for the URL may send a signal immediately, so the listener is added before the URL is printed.
   const stopped = untilStopped(running, settings, io, log);
-  const stopReloads = settings.files === undefined ? undefined : reloadOnSignal(running.server, io, log);
+  const isReloadable = settings.files !== undefined || isSupervisor;
+  const stopReloads = isReloadable ? reloadOnSignal(running.server, io, log) : undefined;
   const { url, protocols, addresses } = running.server;
   const engine = protocols.includes("h3") ? await chosenEngine() : undefined;
   if (settings.json) {
-    emit({ event: "listening", url: url.href, protocols, addresses, httpPort: running.httpPort, engine: engine?.name });
+    const { workers } = running.server;
+    emit({
+      event: "listening",
+      url: url.href,
+      protocols,
+      addresses,
+      httpPort: running.httpPort,
+      engine: engine?.name,
+      ...(isSupervisor ? { workers: workers.length } : {}),
+    });
   } else {
     for (const each of [url, ...settings.names.map((name) => urlFor(name, url))]) io.stdout.write(`${each.href}\n`);
     for (const line of networkLines(url, settings, running.identity)) log(line);
     if (engine !== undefined) log(`nagare: ${engine.line}`);
+    if (isSupervisor) log(`nagare: ${await describeWorkers(running.server)}`);
   }
   if (settings.open) await (await import("./open.ts")).openPage(url, running.identity, io, log);
   try {
@@ -64,6 +78,12 @@ async function runUntilStopped(settings: ServerSettings, createService: CreateSe
   } finally {
     stopReloads?.();
   }
+}
+
+/** How many processes serve, and how HTTP/3 is spread over them. */
+async function describeWorkers(server: Server): Promise<string> {
+  const { describeSteering } = await import("../../edge/workers/describe.ts");
+  return describeSteering(server);
 }
 
 /** What opens sockets and protects packets for HTTP/3. */
@@ -85,7 +105,12 @@ interface Running {
   close(timeout: number): Promise<void>;
 }
 
-async function start(settings: ServerSettings, createService: CreateService, { log, emit }: Output): Promise<Running> {
+async function start(
+  settings: ServerSettings,
+  createService: CreateService,
+  { log, emit }: Output,
+  isWorker: boolean,
+): Promise<Running> {
   const { port, host, json } = settings;
   const [{ startServer }, identities, created] = await Promise.all([
     import("../../edge/server.ts"),
@@ -111,12 +136,14 @@ async function start(settings: ServerSettings, createService: CreateService, { l
       stallTimeout: settings.stallTimeout,
       memoryLimit: settings.memoryLimit,
       qlog: settings.qlog,
+      workers: settings.workers,
+      drainTimeout: settings.drainTimeout,
       log,
       ...(keylog === undefined ? {} : { onKeyLog: (line) => keylog.write(line) }),
     },
     service,
   );
-  const redirect = await openRedirect(settings, server);
+  const redirect = isWorker ? undefined : await openRedirect(settings, server);
   return {
     server,
     identity: "identities" in identities ? identities.identities[0] : identities[0],
@@ -183,14 +210,15 @@ async function openKeyLog(path: string | undefined, log: (line: string) => void)
   return file;
 }
 
-/** Reads the certificate files again on SIGHUP. */
+/** On SIGHUP, reads the certificate files again, or replaces the workers. */
 function reloadOnSignal(server: Server, io: Io, log: (line: string) => void): (() => void) | undefined {
+  const previous = server.workers.length > 0 ? "program" : "certificate";
   const onFault = (fault: Fault): void => log(describeFault(fault));
   const reload = async (): Promise<void> => {
     try {
       await server.reload();
     } catch (error) {
-      log(`nagare: the previous certificate stays in use: ${(error as Error).message}`);
+      log(`nagare: the reload failed, so the previous ${previous} stays in use: ${(error as Error).message}`);
     }
   };
   return io.onReload?.(guard("cli reload", onFault, () => detach("cli reloaded", onFault, reload())));
@@ -219,7 +247,6 @@ function untilStopped(running: Running, { grace }: ServerSettings, io: Io, log: 
 function asUsageError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const { code } = error as { code?: unknown };
-  const usage = USAGE_ERRORS.has(error.name) || (error.name === "ServeError" && USAGE_CODES.has(String(code)));
-  if (!usage) return error;
+  if (!isConfigurationError(error)) return error;
   return new CliError(typeof code === "string" ? code : "USAGE", error.message, { exitCode: EXIT.usage, cause: error });
 }

@@ -57,6 +57,14 @@ export const SYSTEMS: readonly System[] = [
     status: "built",
   },
   {
+    name: "workers",
+    title: "Workers and reload",
+    specs: ["RFC 9000 §5.1", "draft-ietf-quic-load-balancers"],
+    folders: ["host/workers", "quic/packet"],
+    shownAgainst: ["own client"],
+    status: "built",
+  },
+  {
     name: "zero-rtt",
     title: "Resumption and 0-RTT",
     specs: ["RFC 8446", "RFC 8470", "RFC 9001"],

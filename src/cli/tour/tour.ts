@@ -16,6 +16,7 @@ import { NoPeer, type Outcome, type Row, type RowReport } from "./row.ts";
 import { SYSTEMS, type System } from "./systems.ts";
 import { TRANSPORT_ROWS } from "./transport.ts";
 import { VERSION_2_ROWS } from "./version-2.ts";
+import { WORKERS_ROWS } from "./workers.ts";
 
 /** All rows. Rows of the same system are adjacent, in the order of the table. */
 const ROWS: readonly Row[] = [
@@ -27,6 +28,7 @@ const ROWS: readonly Row[] = [
   ...VERSION_2_ROWS,
   ...MEMCACHED_ROWS,
   ...NETSTACK_ROWS,
+  ...WORKERS_ROWS,
 ];
 /** Milliseconds. */
 const ROW_TIME = 30_000;

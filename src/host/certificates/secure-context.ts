@@ -1,12 +1,16 @@
 /** An identity for TLS over TCP: Node's context, created once and kept as long as the identity. */
 
+import { createHmac } from "node:crypto";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 import { type Identity, IdentityError } from "./identity.ts";
 
 export type { SecureContext };
 
 /** Options of TLS over TCP that belong to a context, by node:tls's names. */
-export type ContextOptions = Pick<SecureContextOptions, (typeof CONTEXT_OPTIONS)[number]>;
+export interface ContextOptions extends Pick<SecureContextOptions, (typeof CONTEXT_OPTIONS)[number]> {
+  /** From it and the certificate follow the keys of session tickets. By default, each context has random ones. */
+  readonly ticketSecret?: Uint8Array;
+}
 
 export const CONTEXT_OPTIONS = [
   "ca",
@@ -49,10 +53,17 @@ export function secureContextOf(identity: Identity, options: ContextOptions = NO
 }
 
 /** The complete options for `createSecureContext`. */
-export const contextOptionsOf = ({ cert, key }: Identity, options: ContextOptions): SecureContextOptions => ({
+export const contextOptionsOf = (
+  { cert, key }: Identity,
+  { ticketSecret, ...options }: ContextOptions,
+): SecureContextOptions => ({
   // RFC 9113 §9.2
   minVersion: "TLSv1.2",
   ...options,
+  // SHA-384 gives the 48 bytes that Node asks for.
+  ...(ticketSecret === undefined
+    ? {}
+    : { ticketKeys: createHmac("sha384", ticketSecret).update(String(cert)).digest() }),
   cert,
   key,
 });

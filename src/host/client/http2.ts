@@ -370,8 +370,9 @@ class Http2ClientExchange implements ClientExchange {
   #fail(cause: Error | undefined): void {
     if (!this.#finish()) return;
     const { isUnprocessed, connectionError, retire } = this.#connection;
-    const unprocessed = isUnprocessed();
     const code = this.#stream.rstCode;
+    // RFC 9113 §8.7
+    const unprocessed = isUnprocessed() || code === constants.NGHTTP2_REFUSED_STREAM;
     if (cause instanceof ClientError) {
       this.#handler.onError(cause, unprocessed);
       return;

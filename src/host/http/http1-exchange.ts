@@ -273,8 +273,10 @@ export class Http1ServerExchange implements ServerExchange, Abortable, Http1Owne
     this.body.abort();
     this.onClose?.();
     this.#tcp.end(this);
-    // If the response head was sent before the drain began, it did not have `Connection: close`, so close here.
-    if (this.#tcp.listener.draining && this.#tcp.exchanges.size === 0) this.body.socket.destroySoon();
+    // If the response head was sent before the drain began, it did not have `Connection: close`, so close here. With a
+    // notice, the next response will have it.
+    const { draining, notice } = this.#tcp.listener;
+    if (draining && notice === 0 && this.#tcp.exchanges.size === 0) this.body.socket.destroySoon();
   }
 }
 

@@ -12,6 +12,7 @@ import type { Identity } from "../certificates/identity.ts";
 import type { ContextOptions } from "../certificates/secure-context.ts";
 import type { EngineChoice } from "../engine/choice.ts";
 import type { Fault } from "../guard.ts";
+import type { QuicEnvironment } from "../quic/environment.ts";
 import type { QuicServerOptions } from "../quic/quic-options.ts";
 import type { TraceConnection } from "../quic/tracing.ts";
 import type { ExchangeHandler, HttpVersion, PeerAddress } from "./exchange.ts";
@@ -69,6 +70,8 @@ export interface ListenerOptions {
    * derived. Default: random.
    */
   readonly resetKey?: Uint8Array | undefined;
+  /** TLS over TCP: a secret for session tickets that other processes accept too. Default: a random one. */
+  readonly ticketSecret?: Uint8Array | undefined;
   /** QUIC: which requests are accepted in 0-RTT data. Default: those with safe methods. */
   readonly earlyData?: EarlyDataPolicy | undefined;
   /**
@@ -80,6 +83,8 @@ export interface ListenerOptions {
   readonly quic?: QuicServerOptions | undefined;
   /** QUIC: what opens sockets and protects packets. Default: "auto". */
   readonly engine?: EngineChoice | undefined;
+  /** QUIC: what opens sockets and reads the clock. Default: this process. */
+  readonly environment?: QuicEnvironment | undefined;
   /** QUIC: listens to new connections. */
   readonly trace?: TraceConnection | undefined;
 }
@@ -141,10 +146,13 @@ export type RetryPolicy = "auto" | "always" | "never";
 
 /** A kind of socket that can be bound to addresses of this machine. */
 export interface Bindable {
-  /** Binds an additional address. Rejects with Node's error (EADDRINUSE and so on). */
-  listen(port: number, host: string): Promise<BoundAddress>;
+  /**
+   * Binds an additional address. Rejects with Node's error (EADDRINUSE and so on). TCP: `descriptor` is that of an
+   * inherited socket, which is bound already.
+   */
+  listen(port: number, host: string, descriptor?: number): Promise<BoundAddress>;
   /** Resolves when every socket is closed. */
-  close(timeout: number): Promise<void>;
+  close(timeout: number, notice?: number): Promise<void>;
 }
 
 export interface Listener extends Bindable {
@@ -153,9 +161,10 @@ export interface Listener extends Bindable {
   /**
    * Drains: takes no new connections, notifies existing ones (GOAWAY, `Connection: close`), and lets requests in
    * progress finish. After `timeout` milliseconds, aborts the rest. Resolves when every socket is closed. May be
-   * called again with a shorter timeout.
+   * called again with a shorter timeout. With a `notice` (in milliseconds), requests that were in transit when their
+   * client heard of the end are still answered, and idle connections stay open that long.
    */
-  close(timeout: number): Promise<void>;
+  close(timeout: number, notice?: number): Promise<void>;
   /**
    * Sets the value of `alt-svc` (RFC 7838) for responses from now on. Not for QUIC, which is the alternative itself.
    */

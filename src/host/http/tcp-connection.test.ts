@@ -7,7 +7,7 @@ import { TcpConnection } from "./tcp-connection.ts";
 
 test("a connection is cut off after 500 cancelled requests within a second", () => {
   let isCut = false;
-  const listener = { draining: false, altSvc: undefined, onFault: ignore };
+  const listener = { draining: false, notice: 0, altSvc: undefined, onFault: ignore };
   const connection = new TcpConnection(new Socket(), listener, () => {
     isCut = true;
   });

@@ -12,6 +12,8 @@ import { SharedRoom } from "./shared-room.ts";
 /** The listener's state that affects every response. */
 export interface ListenerState {
   draining: boolean;
+  /** Milliseconds for which connections without requests stay open while the listener drains. */
+  notice: number;
   altSvc: string | undefined;
   readonly onFault: (fault: Fault) => void;
 }

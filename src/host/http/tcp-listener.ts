@@ -17,13 +17,14 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from "node:http2";
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { isRefusal, MAX_HEAD_SIZE } from "../../http/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { type Fault, guard, ignore, reportFault } from "../guard.ts";
 import { Timer } from "../timer.ts";
 import { bindServer, boundAddress, type ListenPlace } from "./bind-server.ts";
+import { DrainSteps, endAfterNotice } from "./drain-steps.ts";
 import type { ExchangeHandler } from "./exchange.ts";
 import { Http1ServerExchange, type Http1Upgrade } from "./http1-exchange.ts";
 import { Http1Pipeline } from "./http1-pipeline.ts";
@@ -47,7 +48,7 @@ import { PendingHandshakes } from "./pending-handshakes.ts";
 import { answerPlainHttp } from "./plain-http.ts";
 import { http1Head } from "./request-head.ts";
 import { addressesOf, type ListenerState, TcpConnection } from "./tcp-connection.ts";
-import { TlsIdentities } from "./tls-identities.ts";
+import { contextWith, TlsIdentities } from "./tls-identities.ts";
 import { IDLE_TIMEOUT, serverOptions } from "./tls-server-options.ts";
 
 const HEAD_TIMEOUT = 30_000;
@@ -88,8 +89,8 @@ export class TcpListener implements ManagedListener {
     this.#handshakes = new PendingHandshakes(this.#budget);
     this.#stallTimeout = options.stallTimeout ?? DEFAULT_STALL_TIMEOUT;
     this.#refusal = new Http1Refusal(this.#onFault, options.refusesLikeNode === true);
-    this.#state = { draining: false, altSvc: undefined, onFault: this.#onFault };
-    this.#identities = new TlsIdentities(options.identities, options.tlsOptions?.context);
+    this.#state = { draining: false, notice: 0, altSvc: undefined, onFault: this.#onFault };
+    this.#identities = new TlsIdentities(options.identities, contextWith(options));
     this.#server = createSecureServer(serverOptions(this.#identities, options, this.#acceptsTunnels, this.#onFault));
     hideInnerServer(this.#server);
     // MAX_TIMER is the maximum for Node's timers; 0 disables the timeout.
@@ -199,7 +200,7 @@ export class TcpListener implements ManagedListener {
     Object.assign(this.#server, { shouldUpgradeCallback: isWanted });
   }
 
-  async listen(port: number, host: string): Promise<BoundAddress> {
+  async listen(port: number, host: string, descriptor?: number): Promise<BoundAddress> {
     const first = !this.#server.listening;
     const server: Server = first
       ? this.#server
@@ -208,7 +209,8 @@ export class TcpListener implements ManagedListener {
           guard("tcp other connection", this.#destroy, (socket: Socket) => this.#server.emit("connection", socket)),
         );
     // Without a host, Node binds synchronously, and falls back to IPv4 if there is no IPv6.
-    await bindServer(server, { port, ...(host === "::" ? {} : { host }) }, this.#onFault);
+    const place = descriptor === undefined ? { port, ...(host === "::" ? {} : { host }) } : { fd: descriptor };
+    await bindServer(server, place, this.#onFault);
     if (!first) this.#otherServers.push(server);
     if (!this.#referenced) server.unref();
     return boundAddress(server)!;
@@ -259,8 +261,9 @@ export class TcpListener implements ManagedListener {
     this.#state.altSvc = altSvc;
   }
 
-  close(timeout: number): Promise<void> {
-    if (this.#closing === undefined) this.#closing = { promise: this.#drain(), deadline: this.#cutOffAfter(timeout) };
+  close(timeout: number, notice = 0): Promise<void> {
+    if (this.#closing === undefined)
+      this.#closing = { promise: this.#drain(notice), deadline: this.#cutOffAfter(timeout) };
     else {
       this.#closing.deadline.clear();
       this.#closing.deadline = this.#cutOffAfter(timeout);
@@ -278,14 +281,21 @@ export class TcpListener implements ManagedListener {
     for (const server of [this.#server, ...this.#otherServers]) server.unref();
   }
 
-  async #drain(): Promise<void> {
+  async #drain(notice: number): Promise<void> {
+    this.#state.notice = notice;
     this.#state.draining = true;
     const servers = [this.#server, ...this.#otherServers].filter((server) => server.listening);
-    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
-    for (const session of this.#sessions) session.close(); // GOAWAY (RFC 9113 §6.8)
-    // Close idle HTTP/1.1 connections; the others close after their response (RFC 9112 §9.6).
-    this.#closeIdle();
+    // Node's servers would close idle connections and sessions as well, without a notice.
+    const stop = (server: Server, done: () => void): void => {
+      if (notice > 0) Server.prototype.close.call(server, done);
+      else server.close(done);
+    };
+    const closed = servers.map((server) => new Promise<void>((resolve) => stop(server, () => resolve())));
+    const steps = new DrainSteps(this.#sessions, this.#http1, notice, this.#onFault);
     await Promise.all(closed);
+    steps.stop();
+    // Ends Node's timers too.
+    if (notice > 0) this.#server.close(ignore);
     this.#closing?.deadline.clear();
   }
 
@@ -342,7 +352,7 @@ export class TcpListener implements ManagedListener {
       "close",
       guard("http1 close", this.#onFault, () => this.#http1.delete(socket)),
     );
-    if (this.#state.draining) socket.destroySoon();
+    if (this.#state.draining && this.#state.notice === 0) socket.destroySoon();
   }
 
   #sessionConnection(session: Http2Session): TcpConnection {
@@ -381,7 +391,10 @@ export class TcpListener implements ManagedListener {
       onEnd: () => this.#sessions.delete(session),
       onFault: this.#onFault,
     });
-    if (this.#state.draining) session.close();
+    if (this.#state.draining) {
+      if (this.#state.notice > 0) endAfterNotice(session, this.#onFault);
+      else session.close();
+    }
     this.#observer.onSession?.(session);
   }
 

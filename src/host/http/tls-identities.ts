@@ -61,3 +61,10 @@ export class TlsIdentities {
 const schemesOf = (identities: readonly Identity[]): readonly SignatureSchemeName[] => [
   ...new Set(identities.flatMap(({ signer }) => signer.schemes)),
 ];
+
+/** Contexts are cached by their options, so without a secret these stay the same object. */
+export const contextWith = ({
+  tlsOptions,
+  ticketSecret,
+}: Pick<ListenerOptions, "tlsOptions" | "ticketSecret">): ContextOptions | undefined =>
+  ticketSecret === undefined ? tlsOptions?.context : { ...tlsOptions?.context, ticketSecret };

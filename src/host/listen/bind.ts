@@ -76,6 +76,21 @@ export async function bindAll<Socket extends Bindable>(
   }
 }
 
+/** "::" includes IPv4. On a machine without IPv6, binds IPv4 only. */
+export async function bindHost<Socket extends Bindable>(
+  bindings: readonly Binding<Socket>[],
+  host: string,
+  port: number,
+): Promise<Bound<Socket>> {
+  try {
+    return await bindAll(bindings, host, port);
+  } catch (error) {
+    const noIPv6 = host === "::" && error instanceof ServeError && error.code === "ADDRESS_UNAVAILABLE";
+    if (!noIPv6) throw error;
+    return bindAll(bindings, "0.0.0.0", port);
+  }
+}
+
 async function bindOne(
   transport: "tcp" | "udp",
   listener: Bindable,

@@ -61,7 +61,7 @@ export class QuicDriver {
 
   /** Adds an address from which the endpoint receives and sends. */
   addSocket(socket: UdpSocket): void {
-    socket.onBatch = (batch) => this.#handleBatch(batch);
+    socket.onBatch = (batch) => this.handleBatch(batch);
     socket.onWritable = () => this.#schedule();
     socket.onFault = this.#report;
     for (const command of this.#commands) this.#command(socket, command);
@@ -93,7 +93,9 @@ export class QuicDriver {
     this.environment.clock.defer(this.#onFlush);
   }
 
-  #handleBatch(batch: ReceivedBatch): void {
+  /** Handles what a socket received, or another process has passed on. */
+  handleBatch(batch: ReceivedBatch): void {
+    if (this.#isClosed) return;
     const now = this.now();
     this.#receive(batch, now);
     this.#dispatch(now);

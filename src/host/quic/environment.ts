@@ -1,9 +1,10 @@
 /** What a host provides to a QUIC endpoint: time, randomness, cryptography and sockets. */
 
-import type { SocketAddress } from "../../base/datagrams.ts";
+import type { ReceivedBatch, SocketAddress } from "../../base/datagrams.ts";
 import type { Rng } from "../../base/rng.ts";
+import type { Instant } from "../../base/time.ts";
 import type { CryptoEngine } from "../../crypto/engine.ts";
-import type { ConnectionConfig } from "../../quic/index.ts";
+import type { ConnectionConfig, ConnectionIdGenerator } from "../../quic/index.ts";
 import type { CertificateCompression } from "../../tls/index.ts";
 import { certificateCompression } from "../certificates/compression.ts";
 import { type HostClock, millisNow, systemClock } from "../clock.ts";
@@ -14,6 +15,15 @@ import { systemRng } from "../random.ts";
 import { InterfaceLimits } from "../udp/interface-limit.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
 import { type TraceConnection, traceAll } from "./tracing.ts";
+
+/** The other processes of a server. Each connection belongs to one of them, which its ids name. */
+export interface Neighbours {
+  readonly connectionIds: ConnectionIdGenerator;
+  /** Passes on a datagram that belongs to no connection here. Returns true if another process takes it. */
+  handOver(received: ReceivedBatch, index: number, now: Instant): boolean;
+  /** Called with the datagrams that others pass on to this process. */
+  onBatch: ((batch: ReceivedBatch) => void) | undefined;
+}
 
 export interface QuicEnvironment {
   readonly clock: HostClock;
@@ -32,6 +42,8 @@ export interface QuicEnvironment {
     | undefined;
   /** None where runs must not depend on the version of Node, whose compressed bytes differ. */
   readonly certificateCompression?: CertificateCompression | undefined;
+  /** Other processes that serve the same addresses. */
+  readonly neighbours?: Neighbours | undefined;
   /** Listens to new connections. */
   readonly trace?: TraceConnection | undefined;
 }

@@ -190,6 +190,11 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
     return sum;
   }
 
+  announceDrain(): void {
+    this.h3.announceGoaway();
+    this.#pump.drain();
+  }
+
   drain(): void {
     this.#isDraining = true;
     this.h3.goaway();

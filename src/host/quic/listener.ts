@@ -13,7 +13,7 @@ import {
 import { createTlsServer } from "../../tls/index.ts";
 import { type Budget, DEFAULT_STALL_TIMEOUT, processBudget } from "../budget.ts";
 import { wallTime } from "../clock.ts";
-import { guard, reportFault } from "../guard.ts";
+import { type Fault, guard, reportFault } from "../guard.ts";
 import type { BoundAddress, Http1Limits, ListenerOptions, ManagedListener } from "../http/listener.ts";
 import { Timer } from "../timer.ts";
 import type { UdpSocket } from "../udp/udp-socket.ts";
@@ -36,8 +36,6 @@ export interface QuicListenerOptions extends ListenerOptions {
   readonly limits?: Partial<ConnectionLimits>;
   /** The protocols to offer. Default: HTTP/3. */
   readonly serverProtocols?: ServerProtocols;
-  /** Default: this process. */
-  readonly environment?: QuicEnvironment;
 }
 
 const DEFAULT_PROTOCOLS: ServerProtocols = { [H3_ALPN]: serveH3 };
@@ -54,6 +52,7 @@ export class QuicListener implements ManagedListener {
   #acceptsTunnels: boolean;
   #headersTimeout: number;
   #isReferenced = true;
+  #drainTimer: Timer | undefined;
   /** Pending calls of `close`; a later one may have a shorter timeout. */
   readonly #onEmpty: (() => void)[] = [];
 
@@ -65,7 +64,7 @@ export class QuicListener implements ManagedListener {
     this.#acceptsTunnels = options.acceptsTunnels === true;
     this.#headersTimeout = options.http1Limits?.headersTimeout ?? DEFAULT_HEADERS_TIMEOUT;
     this.#environment = options.environment ?? systemEnvironmentWith(options.engine ?? "auto", options.trace);
-    const isReal = options.environment === undefined;
+    const isReal = options.environment === undefined || options.environment.neighbours !== undefined;
     this.#budget = options.budget ?? (isReal ? processBudget() : undefined);
   }
 
@@ -109,11 +108,11 @@ export class QuicListener implements ManagedListener {
   #open(engine: CryptoEngine, sockets: readonly UdpSocket[], preferred: readonly SocketAddress[]): QuicDriver {
     const socket = sockets[0]!;
     const { onKeyLog, retry, limits, resetKey, admits, quic, serverProtocols = DEFAULT_PROTOCOLS } = this.#options;
-    const { rng, clock } = this.#environment;
+    const { rng, clock, neighbours } = this.#environment;
     const config = connectionConfig({
       engine,
       rng,
-      connectionIds: connectionIds(rng, clock),
+      connectionIds: neighbours?.connectionIds ?? connectionIds(rng, clock),
       ...pathFeatures(this.#environment, socket),
       keyLog: onKeyLog !== undefined,
       wallTime: () => wallTime(clock),
@@ -162,6 +161,10 @@ export class QuicListener implements ManagedListener {
     });
     const driver = new QuicDriver(endpoint, sockets, this.#environment);
     driver.onFault = this.#options.onFault ?? reportFault;
+    if (neighbours !== undefined) {
+      endpoint.handOver = (received, index, now) => neighbours.handOver(received, index, now);
+      neighbours.onBatch = (batch) => driver.handleBatch(batch);
+    }
     driver.onAccept = (connection) => {
       const accepted = new AcceptedConnection(connection, driver, {
         protocols: serverProtocols,
@@ -184,9 +187,10 @@ export class QuicListener implements ManagedListener {
     return driver;
   }
 
-  async close(timeout: number): Promise<void> {
+  async close(timeout: number, notice = 0): Promise<void> {
     if (this.#driver !== undefined) this.#driver.endpoint.isAccepting = false;
-    for (const connection of this.#connections) connection.drain();
+    if (notice > 0) this.#drainGently(notice);
+    else for (const connection of this.#connections) connection.drain();
     const cutOff = guard(
       "h3 cut-off",
       (fault) => {
@@ -200,7 +204,21 @@ export class QuicListener implements ManagedListener {
     const timer = new Timer(cutOff, timeout, this.#environment.clock);
     await this.#whenEmpty();
     timer.clear();
+    this.#drainTimer?.clear();
+    const { neighbours } = this.#environment;
+    if (neighbours !== undefined) neighbours.onBatch = undefined;
     await this.#driver?.close();
+  }
+
+  /** Announces the end to each connection, and drains it at the next step. Connections in their handshake follow. */
+  #drainGently(notice: number): void {
+    for (const connection of this.#connections) connection.drainGently();
+    const onFault = (fault: Fault): void => {
+      for (const connection of this.#connections) connection.drain();
+      (this.#options.onFault ?? reportFault)(fault);
+    };
+    const step = guard("h3 drain step", onFault, () => this.#drainGently(notice));
+    this.#drainTimer = new Timer(step, notice, this.#environment.clock);
   }
 
   /** Resolves when every connection has ended. */

@@ -14,6 +14,8 @@ import type { ClientCertificates } from "./client-certificates.ts";
 import type { ConnectionListener, QuicDriver } from "./driver.ts";
 
 export interface ServerProtocol extends ConnectionListener {
+  /** Tells the client to send no more requests. Those in transit are still answered. `drain` follows. */
+  announceDrain?(): void;
   /** Takes no new requests, and closes when those in progress are answered. */
   drain(): void;
   /** Closes immediately, aborting requests in progress. */
@@ -74,6 +76,7 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   readonly #options: AcceptedConnectionOptions;
   #protocol: ServerProtocol | undefined;
   #client: ClientIdentity | undefined;
+  #step: "open" | "announced" | "drained" = "open";
   /** Stands for this connection, if the owner of the server tracks connections. */
   socket: Duplex | undefined;
 
@@ -152,6 +155,15 @@ export class AcceptedConnection implements ConnectionListener, Holder {
   shed(reason: string): void {
     if (this.#protocol?.shed === undefined) this.close();
     else this.#protocol.shed(reason);
+  }
+
+  /** Announces the end at the first call, and drains at the second. */
+  drainGently(): void {
+    // GOAWAY needs a protocol, so a handshake goes on.
+    if (this.#protocol === undefined || this.#step === "drained") return;
+    if (this.#step === "open") this.#protocol.announceDrain?.();
+    else this.#protocol.drain();
+    this.#step = this.#step === "open" ? "announced" : "drained";
   }
 
   drain(): void {

@@ -62,7 +62,17 @@ export async function bindEveryAddress(
   // Sockets that share a port would share it with another server as well. An exclusive bind detects that server.
   const probe = await bindPortableSocket(port, wildcard);
   await probe.close();
-  const socket = new EveryAddress(await bindSharedSocket(probe.address.port, wildcard), source, clock);
+  return bindEverySharedAddress(probe.address.port, wildcard, source, clock);
+}
+
+/** The same on a port that other processes of this server use as well. */
+export async function bindEverySharedAddress(
+  port: number,
+  wildcard: "0.0.0.0" | "::",
+  source: AddressSource = SYSTEM,
+  clock: HostClock = systemClock,
+): Promise<UdpSocket> {
+  const socket = new EveryAddress(await bindSharedSocket(port, wildcard), source, clock);
   await socket.start();
   return socket;
 }

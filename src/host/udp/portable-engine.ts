@@ -1,7 +1,7 @@
 /** The engine on node:dgram, so available on every Node. */
 
-import { bindEveryAddress } from "./every-address.ts";
-import { bindPortableSocket, connectPortableSocket } from "./portable-socket.ts";
+import { bindEveryAddress, bindEverySharedAddress } from "./every-address.ts";
+import { bindPortableSocket, bindSharedSocket, connectPortableSocket, hasReusePort } from "./portable-socket.ts";
 import { NO_CAPABILITIES, type UdpEngine } from "./udp-socket.ts";
 
 export const portableUdp: UdpEngine = {
@@ -10,4 +10,9 @@ export const portableUdp: UdpEngine = {
   bind: (port, host, sendArenaSize) =>
     host === "::" || host === "0.0.0.0" ? bindEveryAddress(port, host) : bindPortableSocket(port, host, sendArenaSize),
   connect: connectPortableSocket,
+  shared: {
+    spreads: hasReusePort,
+    bind: (port, host) =>
+      host === "::" || host === "0.0.0.0" ? bindEverySharedAddress(port, host) : bindSharedSocket(port, host),
+  },
 };

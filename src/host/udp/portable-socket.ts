@@ -70,7 +70,7 @@ interface Sharing {
 
 /** With SO_REUSEPORT, Linux lets only processes of the same user share a port. Node supports it since 22.12. */
 const [nodeMajor, nodeMinor] = process.versions.node.split(".").map(Number) as [number, number];
-const hasReusePort = process.platform === "linux" && (nodeMajor > 22 || (nodeMajor === 22 && nodeMinor >= 12));
+export const hasReusePort = process.platform === "linux" && (nodeMajor > 22 || (nodeMajor === 22 && nodeMinor >= 12));
 /** Windows allows a wildcard beside specific addresses anyway; SO_REUSEADDR would let other processes take the port. */
 const SHARING: Sharing = process.platform === "win32" ? {} : hasReusePort ? { reusePort: true } : { reuseAddr: true };
 

@@ -53,11 +53,38 @@ export interface UdpSocket {
   onRefused?: (() => void) | undefined;
   /** For a connected socket: the system has no path to the peer any more, or the socket's address is gone. */
   onUnreachable?: (() => void) | undefined;
+  /** Stops receiving, so that another process with the same socket gets all datagrams. Absent if the engine cannot. */
+  pause?(): void;
   /** Called for a socket error, or an exception in a callback. The socket continues; datagrams may be lost. */
   onFault: ((fault: Fault) => void) | undefined;
   ref(): void;
   unref(): void;
   close(): Promise<void>;
+}
+
+/** Sockets on one address, opened for several processes. */
+export interface SocketGroup {
+  readonly address: SocketAddress;
+  readonly descriptors: readonly number[];
+  /** How the kernel chooses the socket of a datagram: by a program, by both ends' addresses, or there is only one. */
+  readonly steering: "program" | "addresses" | "single";
+  /** Why there is no program, or only one socket. */
+  readonly problem: string | undefined;
+  close(): void;
+}
+
+/** Passes sockets between processes, by their descriptors. */
+export interface SocketGroups {
+  /** Throws a system error. `program` is a classic BPF program that returns the index of a socket. */
+  open(address: SocketAddress, count: number, program: Uint8Array<ArrayBuffer> | undefined): SocketGroup;
+  /** A socket from an inherited descriptor. */
+  adopt(descriptor: number): UdpSocket;
+}
+
+export interface SharedBinding {
+  /** True if the kernel spreads clients over the sockets of an address; otherwise the last one bound gets all datagrams. */
+  readonly spreads: boolean;
+  bind(port: number, host: string): Promise<UdpSocket>;
 }
 
 /** An engine: how sockets are opened on this machine. */
@@ -74,4 +101,8 @@ export interface UdpEngine {
    * address unless `local` names one.
    */
   connect(peer: SocketAddress, sendArenaSize: number, local?: string): Promise<UdpSocket>;
+  /** Absent if the engine cannot pass on descriptors. */
+  readonly groups?: SocketGroups;
+  /** Binds addresses that other processes bind as well. Absent for an engine with groups. */
+  readonly shared?: SharedBinding;
 }

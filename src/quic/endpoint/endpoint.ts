@@ -63,6 +63,8 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   #isReplyTurn = true;
   #halfOpen = 0;
   isAccepting = true;
+  /** Asked for each datagram of no connection here: true if another process of this server takes it. */
+  handOver: ((received: ReceivedBatch, index: number, now: Instant) => boolean) | undefined;
   onReady: (() => void) | undefined;
   /** RFC 9000 §14: UDP datagrams must not be fragmented, otherwise a probe would say nothing about the path. */
   readonly #commands: SocketCommand[] = [{ type: "set-dont-fragment", enabled: true }];
@@ -195,6 +197,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
     }
     const entry = this.#byId.get(connectionIdKey(arena, id, idEnd));
     if (entry !== undefined) return entry;
+    if (this.handOver?.(received, index, now) === true) return undefined;
     if (isLong) return this.#accept(received, index, now);
     if (this.#strays.length < MAX_STRAYS) this.#strays.push(index);
     return undefined;

@@ -3,6 +3,7 @@
 import type { ForeignFunctions } from "../../../base/foreign.ts";
 import { FULL_SEND_ARENA, type UdpEngine } from "../udp-socket.ts";
 import { FastSocket } from "./fast-socket.ts";
+import { openGroup } from "./group.ts";
 import { probe } from "./probe.ts";
 import { FastUdp, type OpenOptions } from "./udp.ts";
 
@@ -20,6 +21,11 @@ export function createFastUdp(ffi: ForeignFunctions): FastUdpEngine {
     async bind(port, host, sendArenaSize = FULL_SEND_ARENA, options = {}) {
       const opened = udp.open({ family: host.includes(":") ? 6 : 4, host, port }, options);
       return new FastSocket(udp, opened, sendArenaSize);
+    },
+    groups: {
+      open: (address, count, program) => openGroup(udp, address, count, program),
+      adopt: (descriptor) =>
+        new FastSocket(udp, { descriptor, address: udp.localAddress(descriptor) }, SEND_ARENA_SIZE),
     },
     async connect(peer, sendArenaSize, local = peer.family === 6 ? "::" : "0.0.0.0") {
       const { descriptor } = udp.open({ family: peer.family, host: local, port: 0 });

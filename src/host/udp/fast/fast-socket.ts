@@ -39,7 +39,6 @@ const MAX_SEGMENTS = 64;
 const MAX_TRAIN = 65_535 - 20 - 8;
 
 const READABLE: PollEvents = { readable: true, writable: false };
-const BOTH: PollEvents = { readable: true, writable: true };
 
 type Outcome = "sent" | "blocked" | "too-large" | "unsegmentable" | "lost";
 
@@ -92,6 +91,7 @@ export class FastSocket implements UdpSocket {
   #isUnreachable = false;
   /** True if libuv stopped watching, which it does for each error that ICMP reports. */
   #isUnwatched = false;
+  #isPaused = false;
   #isClosed = false;
 
   /** `peer` is set if the socket is connected. */
@@ -131,7 +131,7 @@ export class FastSocket implements UdpSocket {
     () => {
       this.#report();
       if (this.#waiting !== undefined) this.#sendWaiting();
-      this.#read();
+      if (!this.#isPaused) this.#read();
       this.#endTurn();
     },
   );
@@ -168,7 +168,13 @@ export class FastSocket implements UdpSocket {
   #watch(): void {
     if (this.#isClosed) return;
     this.#isUnwatched = false;
-    this.#poll.start(this.isBlocked ? BOTH : READABLE, this.#onReady);
+    this.#poll.start({ readable: !this.#isPaused, writable: this.isBlocked }, this.#onReady);
+  }
+
+  /** Another process reads the socket from now on; this one only sends. */
+  pause(): void {
+    this.#isPaused = true;
+    this.#watch();
   }
 
   #read(): void {

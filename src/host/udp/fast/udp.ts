@@ -24,6 +24,8 @@ const KERNEL_BUFFER = 4 * 1024 * 1024;
 export interface OpenOptions {
   /** Receives IPv4 as well on "::". Its addresses appear as IPv4. */
   readonly dualStack?: boolean;
+  /** Shares the address with other sockets of the same user. Throws a `SystemError` if the kernel cannot. */
+  readonly reusePort?: boolean;
 }
 
 /** An open descriptor, and what it is bound to. */
@@ -62,6 +64,9 @@ export class FastUdp {
     if (descriptor < 0) throw new SystemError("socket", this.libc.errno());
     try {
       this.#configure(descriptor, family, options.dualStack === true);
+      if (options.reusePort === true && !this.setOption(descriptor, sys.SOL_SOCKET, sys.SO_REUSEPORT, 1)) {
+        throw new SystemError("setsockopt", this.libc.errno());
+      }
       this.#bind(descriptor, { family, host, port });
       return { descriptor, address: this.localAddress(descriptor) };
     } catch (error) {

@@ -1,0 +1,21 @@
+/** The options of a server with workers. */
+
+import { availableParallelism } from "node:os";
+import { ServeError } from "../../host/listen/errors.ts";
+import { duration } from "../../host/timer.ts";
+import { MAX_WORKERS } from "../../host/workers/place.ts";
+
+/** The number of processes; "auto" for one per core that this process may use. */
+export type WorkersOption = number | "auto";
+
+export const DEFAULT_DRAIN_TIMEOUT = 300_000;
+
+/** Throws a `ServeError` for anything but a number of workers. */
+export function workerCount(workers: WorkersOption): number {
+  if (workers === "auto") return Math.min(MAX_WORKERS, availableParallelism());
+  if (Number.isInteger(workers) && workers >= 1 && workers <= MAX_WORKERS) return workers;
+  throw new ServeError("OPTION_INVALID", `workers ${workers} is not a number from 1 to ${MAX_WORKERS}, or "auto"`);
+}
+
+export const drainTimeoutOf = (milliseconds: number = DEFAULT_DRAIN_TIMEOUT): number =>
+  duration("drainTimeout", milliseconds);

@@ -1,0 +1,132 @@
+/** The server of a process that only supervises: its workers are the ones that serve. */
+
+import type { Certificates } from "../../host/certificates/certificates.ts";
+import { chooseEngine } from "../../host/engine/engine.ts";
+import { describeFault, detach, type Fault } from "../../host/guard.ts";
+import type { HttpVersion } from "../../host/http/exchange.ts";
+import type { BoundAddress, Listener } from "../../host/http/listener.ts";
+import { ServeError } from "../../host/listen/errors.ts";
+import { ControlSocket } from "../../host/workers/control.ts";
+import type { SteeringKind } from "../../host/workers/sockets.ts";
+import { ownProgram, Supervisor, type WorkerProgram } from "../../host/workers/supervisor.ts";
+import { type ListenOptions, type ReloadOptions, Server, type Service } from "../server.ts";
+import { drainTimeoutOf, workerCount } from "./options.ts";
+
+/** All workers as one listener, for `Server`. */
+class Workers implements Listener {
+  readonly protocols: readonly HttpVersion[];
+  readonly supervisor: Supervisor;
+
+  constructor(supervisor: Supervisor, protocols: readonly HttpVersion[]) {
+    this.supervisor = supervisor;
+    this.protocols = protocols;
+  }
+
+  listen(): Promise<BoundAddress> {
+    return Promise.reject(new Error("the supervisor has bound all addresses"));
+  }
+
+  /** Never rejects: `failure` tells whether the workers ended by themselves. */
+  async close(timeout: number): Promise<void> {
+    await this.supervisor.stop(timeout).catch(() => undefined);
+  }
+
+  /** The workers load their own. */
+  setIdentities(): void {}
+
+  ref(): void {
+    this.supervisor.ref();
+  }
+
+  unref(): void {
+    this.supervisor.unref();
+  }
+}
+
+/** The supervisor itself answers nothing. */
+export const IDLE: Service = { handle: (exchange) => exchange.respond(503, [], { endStream: true }) };
+
+export class SupervisedServer extends Server {
+  /** How UDP datagrams get to the worker of their connection; undefined without HTTP/3. */
+  readonly steering: SteeringKind | undefined;
+  /** Why HTTP/3 has no steering program, or only one worker. */
+  readonly problem: string | undefined;
+  /** Resolves to the error if no worker can serve any more; never otherwise. */
+  readonly failure: Promise<Error>;
+  readonly #supervisor: Supervisor;
+
+  constructor(host: string, workers: Workers, certificates: Certificates) {
+    const { supervisor } = workers;
+    super(host, { listeners: [workers], addresses: supervisor.addresses }, IDLE, certificates, undefined);
+    this.#supervisor = supervisor;
+    this.steering = supervisor.steering;
+    this.problem = supervisor.problem;
+    this.failure = new Promise((resolve) => {
+      supervisor.finished.catch(resolve);
+    });
+  }
+
+  override get workers(): readonly number[] {
+    return this.#supervisor.pids;
+  }
+
+  /**
+   * Without certificates, starts the program again in new workers, which take over when all of them are ready; the previous
+   * ones finish their connections. With `tls`, replaces the certificates in the running workers.
+   */
+  override async reload({ tls }: ReloadOptions = {}): Promise<void> {
+    if (tls === undefined) {
+      await this.#supervisor.reload();
+      return;
+    }
+    const sources = [tls].flat();
+    if (sources.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
+    await this.#supervisor.replaceCertificates(sources);
+  }
+}
+
+export async function startSupervised(
+  options: ListenOptions,
+  transports: readonly ("tcp" | "udp")[],
+  certificates: Certificates,
+  log: (line: string) => void,
+  program: WorkerProgram = ownProgram(),
+): Promise<SupervisedServer> {
+  if (process.platform === "win32") {
+    throw new ServeError("OPTION_INVALID", "workers share sockets by descriptors, which Windows does not pass on");
+  }
+  if (process.argv[1] === undefined) {
+    throw new ServeError("OPTION_INVALID", "workers run the program again, so it must be a file");
+  }
+  const { port, host, quic, engine } = options;
+  const supervisor = await Supervisor.start({
+    port,
+    host,
+    workers: workerCount(options.workers!),
+    drainTimeout: drainTimeoutOf(options.drainTimeout),
+    transports,
+    preferred: quic?.preferredAddress ?? [],
+    udp: (await chooseEngine(engine)).udp,
+    program,
+    log,
+  });
+  const protocols = (["h3", "h2", "http/1.1"] as const).filter((version) =>
+    transports.includes(version === "h3" ? "udp" : "tcp"),
+  );
+  const server = new SupervisedServer(host, new Workers(supervisor, protocols), certificates);
+  const onFault = (fault: Fault): void => log(describeFault(fault));
+  const facts = { pid: process.pid, port: server.port, url: server.url.href };
+  const control = await ControlSocket.open({ facts, onReload: () => server.reload(), log, onFault }).catch(
+    (error: Error) => log(`nagare: nagare reload cannot reach this server, but SIGHUP can: ${error.message}`),
+  );
+  const end = supervisor.finished.catch((error: Error) => {
+    log(`nagare: no worker can serve: ${error.message}`);
+    return server.close({ timeout: 0 });
+  });
+  detach(
+    "workers ended",
+    onFault,
+    end.finally(() => control?.close()),
+  );
+  return server;
+}
