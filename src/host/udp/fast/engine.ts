@@ -25,7 +25,7 @@ export function createFastUdp(ffi: ForeignFunctions): FastUdpEngine {
     groups: {
       open: (address, count, program) => openGroup(udp, address, count, program),
       adopt: (descriptor) =>
-        new FastSocket(udp, { descriptor, address: udp.localAddress(descriptor) }, SEND_ARENA_SIZE),
+        new FastSocket(udp, { descriptor, address: udp.localAddress(descriptor) }, FULL_SEND_ARENA),
     },
     async connect(peer, sendArenaSize, local = peer.family === 6 ? "::" : "0.0.0.0") {
       const { descriptor } = udp.open({ family: peer.family, host: local, port: 0 });
