@@ -1,187 +1,25 @@
-/// <reference lib="esnext.disposable" preserve="true" />
-/** A running server: listeners on one port, and a service that handles their exchanges. */
+/** Starts a server: listeners on one port, and a service that handles their exchanges. */
 
 import { join } from "node:path";
 import { processBudget } from "../host/budget.ts";
-import { type CertificateSource, Certificates, type Identities } from "../host/certificates/certificates.ts";
+import { type CertificateSource, Certificates } from "../host/certificates/certificates.ts";
 import type { EngineChoice } from "../host/engine/choice.ts";
 import { describeFault, type Fault } from "../host/guard.ts";
-import type { ExchangeHandler, HttpVersion } from "../host/http/exchange.ts";
-import type { BoundAddress, EarlyDataPolicy, Listener, RetryPolicy } from "../host/http/listener.ts";
+import type { ExchangeHandler } from "../host/http/exchange.ts";
+import type { Listener } from "../host/http/listener.ts";
 import { isHttp3Disabled } from "../host/http3-switch.ts";
-import { type AltSvcOptions, altSvcField, checkAltSvc } from "../host/listen/alt-svc.ts";
-import { type Binding, type Bound, bindHost } from "../host/listen/bind.ts";
+import { altSvcField, checkAltSvc } from "../host/listen/alt-svc.ts";
+import { type Binding, bindHost } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
-import type { QlogFolder } from "../host/qlog/folder.ts";
 import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/options.ts";
 import { checkServerOptions, type QuicServerOptions } from "../host/quic/quic-options.ts";
-import { type TraceConnection, traceAll } from "../host/quic/tracing.ts";
-import { duration, Timer } from "../host/timer.ts";
+import { traceAll } from "../host/quic/tracing.ts";
 import type { WorkerProcess } from "../host/workers/worker-process.ts";
-import type { StrikeRegister } from "../tls/index.ts";
 import { printable } from "../wire/printable.ts";
-import { TRANSPORTS, type Transport } from "./transports.ts";
-import type { WorkersOption } from "./workers/options.ts";
+import { type ListenOptions, Server, type Service } from "./running-server.ts";
+import { TRANSPORTS } from "./transports.ts";
 
-const DEFAULT_CLOSE_TIMEOUT = 10_000;
-
-/** Handles exchanges. */
-export interface Service {
-  readonly handle: ExchangeHandler;
-  /** True if the service handles CONNECT and upgrades. */
-  readonly acceptsTunnels?: boolean;
-  /** Resolves when all work it started is done, such as that of `waitUntil`. */
-  settled?(): Promise<void>;
-  /** Called after the last exchange, to free resources. */
-  close?(): Promise<void>;
-}
-
-export interface ListenOptions {
-  readonly port: number;
-  readonly host: string;
-  /** Identities that stay, unless `reload` replaces them, or those of watched files. The server watches and closes them. */
-  readonly identities: Identities | Certificates;
-  /** The versions to support. HTTP/2 and HTTP/1.1 can only be enabled together. */
-  readonly protocols?: readonly HttpVersion[] | undefined;
-  /** TCP and our own QUIC by default. */
-  readonly transports?: readonly Transport[] | undefined;
-  /** Receives each line of the key log. These lines decrypt the traffic. */
-  readonly onKeyLog?: ((line: string) => void) | undefined;
-  readonly retry?: RetryPolicy | undefined;
-  readonly resetKey?: Uint8Array | undefined;
-  readonly earlyData?: EarlyDataPolicy | undefined;
-  readonly strikeRegister?: StrikeRegister | undefined;
-  readonly quic?: QuicServerOptions | undefined;
-  /** HTTP/3: what opens sockets and protects packets. */
-  readonly engine?: EngineChoice | undefined;
-  /** HTTP/3: records connections in this folder, or as these options say. */
-  readonly qlog?: string | QlogOptions | undefined;
-  /** HTTP/3: listens to connections too. */
-  readonly trace?: TraceConnection | undefined;
-  readonly altSvc?: AltSvcOptions | undefined;
-  /** Milliseconds that a client may stall. */
-  readonly stallTimeout?: number | undefined;
-  /** Bytes that all connections in the process may hold. */
-  readonly memoryLimit?: number | undefined;
-  /** Maximum number of files open for responses in the whole process. */
-  readonly maxOpenFiles?: number | undefined;
-  /** Processes that serve. By default, this process serves. */
-  readonly workers?: WorkersOption | undefined;
-  /** Milliseconds that the previous workers have after a reload. */
-  readonly drainTimeout?: number | undefined;
-  /** Receives a line about each internal fault. Standard error by default. */
-  readonly log?: ((line: string) => void) | undefined;
-}
-
-export interface ReloadOptions {
-  /** The new certificates, as for `serve`. By default, certificate files are read again. */
-  readonly tls?: CertificateSource | readonly CertificateSource[];
-}
-
-export interface CloseOptions {
-  /** Milliseconds that requests in progress have to finish; Infinity waits for all of them. */
-  readonly timeout?: number;
-  /**
-   * Milliseconds between telling clients of the end (GOAWAY, `Connection: close`) and closing idle connections, so that
-   * requests in transit are still answered. 0 by default.
-   */
-  readonly notice?: number;
-}
-
-export class Server implements AsyncDisposable {
-  /** The URL for a browser on this machine. */
-  readonly url: URL;
-  readonly addresses: readonly BoundAddress[];
-  /** The supported versions, in order of preference. */
-  readonly protocols: readonly HttpVersion[];
-  /** Resolves when the server has closed. */
-  readonly finished: Promise<void>;
-  readonly #listeners: readonly Listener[];
-  readonly #service: Service;
-  readonly #certificates: Certificates;
-  readonly #qlog: QlogFolder | undefined;
-  #finish!: () => void;
-  #closing: Promise<void> | undefined;
-
-  constructor(
-    host: string,
-    bound: Bound<Listener>,
-    service: Service,
-    certificates: Certificates,
-    qlog: QlogFolder | undefined,
-  ) {
-    this.#listeners = bound.listeners;
-    this.#certificates = certificates;
-    // TLS over TCP may refuse the default one, and comes first.
-    certificates.start((identities) => {
-      for (const listener of bound.listeners) listener.setIdentities(identities);
-    });
-    this.#service = service;
-    this.#qlog = qlog;
-    this.addresses = bound.addresses;
-    this.protocols = (["h3", "h2", "http/1.1"] as const).filter((protocol) =>
-      bound.listeners.some((listener) => listener.protocols.includes(protocol)),
-    );
-    this.url = new URL(`https://${urlHost(host)}:${bound.addresses[0]!.port}/`);
-    this.finished = new Promise((resolve) => {
-      this.#finish = resolve;
-    });
-  }
-
-  get port(): number {
-    return this.addresses[0]!.port;
-  }
-
-  /** The process ids of the workers; none if this process serves. */
-  get workers(): readonly number[] {
-    return [];
-  }
-
-  /**
-   * Replaces the certificates of all protocols for handshakes from now on; established connections are not affected. Rejects
-   * with an `IdentityError`, and keeps the previous certificates, if one cannot be used.
-   */
-  async reload({ tls }: ReloadOptions = {}): Promise<void> {
-    const sources = tls === undefined ? undefined : [tls].flat();
-    if (sources?.length === 0) throw new ServeError("OPTION_INVALID", "tls is empty: give at least one certificate");
-    await this.#certificates.reload(sources);
-  }
-
-  /**
-   * Accepts no new connections, lets requests in progress finish, and aborts the rest after the timeout (10 s). A second
-   * call may shorten the timeout.
-   */
-  async close({ timeout = DEFAULT_CLOSE_TIMEOUT, notice = 0 }: CloseOptions = {}): Promise<void> {
-    duration("timeout", timeout);
-    duration("notice", notice);
-    this.#certificates.close();
-    const closed = Promise.all(this.#listeners.map((listener) => listener.close(timeout, notice)));
-    this.#closing ??= this.#close(closed, timeout);
-    await this.#closing;
-  }
-
-  ref(): this {
-    for (const listener of this.#listeners) listener.ref();
-    return this;
-  }
-
-  unref(): this {
-    for (const listener of this.#listeners) listener.unref();
-    return this;
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async #close(listeners: Promise<unknown>, timeout: number): Promise<void> {
-    await listeners;
-    if (this.#service.settled !== undefined) await within(this.#service.settled(), timeout);
-    await this.#service.close?.();
-    await this.#qlog?.close();
-    this.#finish();
-  }
-}
+export { type CloseOptions, type ListenOptions, type ReloadOptions, Server, type Service } from "./running-server.ts";
 
 function checkQuic(quic: QuicServerOptions = {}): void {
   try {
@@ -319,15 +157,3 @@ const guarded =
       else exchange.reset(error instanceof Error ? error : new Error(String(error)));
     }
   };
-
-const urlHost = (host: string): string =>
-  host === "::" || host === "0.0.0.0" ? "localhost" : host.includes(":") ? `[${host}]` : host;
-
-async function within(promise: Promise<void>, timeout: number): Promise<void> {
-  let timer: Timer | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = new Timer(resolve, timeout);
-  });
-  await Promise.race([promise, late]);
-  timer?.clear();
-}

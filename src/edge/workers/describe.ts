@@ -1,7 +1,7 @@
 /** One line about the workers of a server, for its start. */
 
 import type { SteeringKind } from "../../host/workers/sockets.ts";
-import type { Server } from "../server.ts";
+import type { Server } from "../running-server.ts";
 import { SupervisedServer } from "./supervised-server.ts";
 
 const STEERING: Readonly<Record<SteeringKind, string>> = {

@@ -9,7 +9,7 @@ import { ServeError } from "../../host/listen/errors.ts";
 import { ControlSocket } from "../../host/workers/control.ts";
 import type { SteeringKind } from "../../host/workers/sockets.ts";
 import { ownProgram, Supervisor, type WorkerProgram } from "../../host/workers/supervisor.ts";
-import { type ListenOptions, type ReloadOptions, Server, type Service } from "../server.ts";
+import { type ListenOptions, type ReloadOptions, Server, type Service } from "../running-server.ts";
 import { drainTimeoutOf, workerCount } from "./options.ts";
 
 /** All workers as one listener, for `Server`. */
