@@ -127,7 +127,6 @@ export const ENTRIES = [
   "file turn",
   "file answers",
   "file engine",
-  "file answers",
   "proxy pump",
   "proxy dialled",
   "proxy timeout",
