@@ -183,7 +183,11 @@ export class FrameRouter {
     }
     if (acked.length > 0 && isOneRtt) {
       const { packetNumber } = acked.at(-1)!;
-      if (packetNumber > early.lastSent) oneRtt.onPacketAcked(packetNumber, path.id);
+      if (packetNumber > early.lastSent) {
+        oneRtt.onPacketAcked(packetNumber, path.id);
+        // RFC 9001 §4.1.2: the server reads 1-RTT packets, whether HANDSHAKE_DONE arrives or not.
+        this.#host.confirmHandshake();
+      }
       const { controller, maxDatagramSize, rtt, losses } = routes.active;
       streams.setCongestionWindow(controller.congestionWindow);
       if (path.ackRequests.isEnabled && this.#parts.handshake.isConfirmed) {

@@ -57,9 +57,12 @@ export class ContentFrames implements FrameWriter {
     draft.ackEliciting = true;
   }
 
-  #writeAck(writer: Writer, { space, frames }: PacketDraft, now: Instant): void {
+  #writeAck(writer: Writer, { space, frames, level }: PacketDraft, now: Instant): void {
     const { acks } = space;
-    if (!acks.hasAnythingToAck) return;
+    // The peer may still wait for an acknowledgement that was lost. Before 1-RTT packets, a late one would only teach it a
+    // round-trip time that is far too long.
+    const isRepeated = level === EncryptionLevel.oneRtt && this.purpose === "probe" && acks.largest >= 0;
+    if (!acks.hasAnythingToAck && !isRepeated) return;
     const largest = emitAck(writer, acks.received, acks.ackDelay(now), acks.ecnCounts);
     if (largest < 0) return;
     frames.push({ type: "ack", acks, largest });

@@ -95,3 +95,22 @@ describe("handshake data that the peer lacks is sent before the probe timeout (R
     expect(timesOf(seen, "server", isFlight)).toHaveLength(1);
   });
 });
+
+test("an acknowledged 1-RTT packet confirms the handshake without HANDSHAKE_DONE (RFC 9001 §4.1.2)", () => {
+  const { pair, seen } = watched({
+    delay: DELAY,
+    // The flight with HANDSHAKE_DONE is lost, and so are its repetitions.
+    wire: (datagram, direction, index) =>
+      direction === "to-client" && index > 0 && datagram.length > 100 ? undefined : datagram,
+  });
+  pair.connect();
+  pair.connection.write(pair.connection.openStream("bidi")!, new Uint8Array(100), true);
+  pair.run(() => false, millis(100));
+  const isConfirmed = (event: QuicTraceEvent): boolean =>
+    event.type === "quic:connection-state-updated" && event.state === "handshake-confirmed";
+  expect(timesOf(seen, "client", isConfirmed)).toHaveLength(1);
+  const received = seen.flatMap(({ side, event }) =>
+    side === "client" && event.type === "quic:packet-received" ? event.frames.map(({ type }) => type) : [],
+  );
+  expect(received).not.toContain("handshake-done");
+});

@@ -74,4 +74,25 @@ describe("two probes (RFC 9002 §6.2.4)", () => {
     expect(isAcknowledged).toBe(true);
     for (const type of ["handshake-done", "new-connection-id"] as const) expect(sent).not.toContain(type);
   });
+
+  test("of 1-RTT packets repeat the acknowledgement, which may be lost too", () => {
+    const probes: string[][] = [];
+    let isLost = false;
+    const pair: Pair = new Pair({
+      delay: DELAY,
+      trace: (side, event) => {
+        if (side === "client" && event.type === "quic:packet-sent" && isLost)
+          probes.push(event.frames.map((f) => f.type));
+      },
+      wire: (datagram, direction) => (direction === "to-server" && isLost ? undefined : datagram),
+    });
+    pair.connect();
+    pair.run(() => false, millis(1_000));
+    isLost = true;
+    pair.connection.write(pair.connection.openStream("bidi")!, new Uint8Array(100), true);
+    pair.run(() => probes.length === 3, millis(2_000));
+    const [first, ...others] = probes;
+    expect(first).toEqual(["stream"]);
+    for (const types of others) expect(types).toEqual(["ack", "stream"]);
+  });
 });
