@@ -24,6 +24,8 @@ export interface OwnServerOptions {
   /** Serves over hq-interop too; HTTP/3 and hq-interop only. */
   readonly hq?: boolean;
   readonly quic?: QuicServerOptions;
+  /** Milliseconds that a client may stall. */
+  readonly stallTimeout?: number;
   /** Of the cell by default. */
   readonly identity?: Identity;
   readonly host?: string;
@@ -71,6 +73,7 @@ export async function startOwnServer(cell: CellFolder, options: OwnServerOptions
       onKeyLog,
       quic,
       trace: cell.trace,
+      stallTimeout: options.stallTimeout,
       ...(options.withoutHttp3 ? rollback : {}),
     },
     service,

@@ -46,6 +46,8 @@ const server: ServerRole = {
       ...(host === undefined ? {} : { host }),
       hq: protocol === "hq-interop",
       retry: retry === true,
+      // A response may wait for several doubled probe timeouts.
+      ...(isLossy === true ? { stallTimeout: LOSSY_IDLE } : {}),
       quic: {
         ...(prefersVersion2 === true ? { versions: ["v2", "v1"] } : {}),
         ...(isLossy === true ? { handshakeTimeout: 0, idleTimeout: LOSSY_IDLE } : {}),
