@@ -39,7 +39,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   next: { content: /<h1>hello from Next on / },
   sse: { content: /new EventSource/ },
   trpc: { path: "/hello" },
-  workers: { content: /^hello over (http\/1\.1|h2|h3) from process/ },
+  workers: {},
   "ws-chat": { content: /new WebSocket/ },
   yoga: { path: "/graphql?query=%7Bhello%7D" },
 };
