@@ -97,7 +97,18 @@ test("property: any wire that delivers now and then delivers the same bytes, in 
       expect(equalBytes(server!.bytes(), content)).toBe(true);
       expect(client.connection.closeReason).toBeUndefined();
     }),
-    { numRuns: runs(25) },
+    {
+      numRuns: runs(25),
+      // A reordering window of a fraction of a microsecond: its timer never passed.
+      examples: [
+        [
+          { loss: 0.1, duplication: 0.104, reordering: 0.261, corruption: 0.0055, delay: millis(3) },
+          { loss: 0.088, duplication: 0.02, reordering: 0.012, corruption: 0.048, delay: millis(2) },
+          35_253,
+          405_234,
+        ],
+      ],
+    },
   );
 });
 

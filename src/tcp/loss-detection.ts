@@ -95,7 +95,8 @@ export class LossDetection {
       else lost.push(record);
     }
     for (const record of lost) this.#scoreboard.markLost(record);
-    if (wait > 0) this.#timer = after(now, micros(wait));
+    // Rounded up: at the deadline, something must be due.
+    if (wait > 0) this.#timer = after(now, Math.ceil(wait) as Micros);
     return lost;
   }
 
