@@ -22,7 +22,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: "reload",
-    summary: "replace the workers of a running server without interrupting anyone",
+    summary: "replace the workers of a running server, losing nothing",
     register: async (program, io) => (await import("./reload.ts")).registerReload(program, io),
   },
   {

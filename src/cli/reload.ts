@@ -16,7 +16,7 @@ Exit codes: 0 the new workers serve, 1 the reload failed, 2 usage, or no server 
 export function registerReload(program: Command, io: Io): void {
   program
     .command("reload")
-    .summary("replace the workers of a running server without interrupting anyone")
+    .summary("replace the workers of a running server, losing nothing")
     .description("Load the program, configuration and certificates of a running server with --workers again.")
     .addOption(new Option("-p, --port <port>", "the port of the server; needed if several run"))
     .addHelpText("after", HELP)
