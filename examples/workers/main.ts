@@ -18,5 +18,5 @@ if (server.workers.length > 0) {
       (error: Error) => console.error(`the previous processes keep running: ${error.message}`),
     );
   };
-  watch(process.argv[1]!, reload).unref();
+  watch(import.meta.filename, reload).unref();
 }
