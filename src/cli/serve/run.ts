@@ -218,7 +218,7 @@ function reloadOnSignal(server: Server, io: Io, log: (line: string) => void): ((
     try {
       await server.reload();
     } catch (error) {
-      log(`nagare: the reload failed, so the previous ${previous} stays in use: ${(error as Error).message}`);
+      log(`nagare: the previous ${previous} stays in use: ${(error as Error).message}`);
     }
   };
   return io.onReload?.(guard("cli reload", onFault, () => detach("cli reloaded", onFault, reload())));
