@@ -73,9 +73,13 @@ export class PacketReceiver {
   readonly #migration: Migration;
   readonly #batches: BatchPool;
   readonly #undecrypted = new UndecryptedPackets();
-  /** ECN mark and route of the datagram of each 1-RTT packet in the current batch, which belongs to one path. */
+  /**
+   * Of each 1-RTT packet in the current batch, which belongs to one path: ECN mark and route of its datagram, and the key of
+   * its connection id.
+   */
   readonly #ecn: Ecn[] = [];
   readonly #routes: Route[] = [];
+  readonly #destinations: string[] = [];
 
   constructor(
     parts: ConnectionParts,
@@ -173,7 +177,7 @@ export class PacketReceiver {
         return;
       }
       // RFC 9000 §12.2: all packets of a datagram are for one connection; others are dropped without a response.
-      const key = connectionIdKey(header.destination, 0, header.destination.length);
+      const key = connectionIdKey(arena, header.destinationStart, header.destinationEnd);
       destination ??= key;
       // RFC 9000 §14.1: a server discards Initial packets in datagrams that are too short.
       const isShortInitial = header.form === "initial" && end - start < MIN_DATAGRAM_SIZE;
@@ -199,6 +203,7 @@ export class PacketReceiver {
           append(batch, header);
           this.#ecn[batch.count - 1] = origin.ecn;
           this.#routes[batch.count - 1] = origin.route;
+          this.#destinations[batch.count - 1] = destination;
         }
         return;
       case "initial":
@@ -289,7 +294,7 @@ export class PacketReceiver {
   #openOneRtt(batch: PacketBatch, path: PathSpace, now: Instant): void {
     const { count } = batch;
     if (count === 0) return;
-    const { oneRtt, config } = this.#parts;
+    const { oneRtt } = this.#parts;
     oneRtt.open(batch, 0, path.acks.largest, path.id, now);
     // The batch is scratch memory that handling a frame may reuse, so it is emptied first.
     batch.count = 0;
@@ -298,8 +303,7 @@ export class PacketReceiver {
         this.#dropForgery(batch.end[i]! - batch.header[i]!, now, "one-rtt");
         continue;
       }
-      const id = batch.header[i]! + 1;
-      const destination = connectionIdKey(batch.arena, id, id + config.connectionIds.length);
+      const destination = this.#destinations[i]!;
       this.#listener.onPacketOpened(EncryptionLevel.oneRtt, undefined, 0, this.#routes[i]!);
       const context: FrameContext = { level: EncryptionLevel.oneRtt, path, route: this.#routes[i]!, destination };
       this.#handleOpened(batch, i, path.acks, SHORT_RESERVED_BITS, context, this.#ecn[i]!, now);
