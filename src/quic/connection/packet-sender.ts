@@ -132,9 +132,9 @@ export class PacketSender {
     const { role } = this.#parts;
     const start = writer.position;
     const limit = writer.end;
+    if (this.#isOneRttOnly) return this.#buildOneRtt(writer, batch, target, isChosen, now);
     const purposes = this.#purposes(target.path, isChosen, limit - start, now);
-    // RFC 9000 §8.2.2: a datagram with a PATH_RESPONSE must be padded.
-    let mustPad = target.route.pathResponses.isPending && isChosen && limit - start >= MIN_DATAGRAM_SIZE;
+    let mustPad = this.#mustPad(target, isChosen, limit - start);
     for (const level of LEVELS) {
       const purpose = purposes[level]!;
       if (purpose === "none") continue;
@@ -147,6 +147,27 @@ export class PacketSender {
       if (limit - writer.position < MIN_PACKET_ROOM) break;
     }
     return writer.position - start;
+  }
+
+  /** True once the handshake has left nothing to send: from then on, datagrams have one packet. */
+  get #isOneRttOnly(): boolean {
+    const { spaces, early } = this.#parts;
+    return spaces.initial === undefined && spaces.handshake === undefined && early.write === undefined;
+  }
+
+  #buildOneRtt(writer: Writer, batch: PacketBatch, target: PacketTarget, isChosen: boolean, now: Instant): number {
+    const purpose = this.#oneRttPurpose(target.path, isChosen, now);
+    if (purpose === "none") return 0;
+    const start = writer.position;
+    const padTo = this.#mustPad(target, isChosen, writer.end - start) ? start + MIN_DATAGRAM_SIZE : 0;
+    this.#content.purpose = purpose;
+    this.#builder.build(writer, batch, target, EncryptionLevel.oneRtt, this.#content, padTo, true, now);
+    return writer.position - start;
+  }
+
+  /** RFC 9000 §8.2.2: a datagram with a PATH_RESPONSE must be padded. */
+  #mustPad({ route }: PacketTarget, isChosen: boolean, room: number): boolean {
+    return route.pathResponses.isPending && isChosen && room >= MIN_DATAGRAM_SIZE;
   }
 
   /** By level. */
