@@ -24,7 +24,8 @@ process.on("message", (message) => {
   if (message.nagare === "certificates") send({ nagare: "certificates", id: message.id });
   if (message.nagare === "drain") {
     send({ nagare: "leaving" });
-    process.disconnect();
+    // The supervisor may have ended in the meantime.
+    if (process.connected) process.disconnect();
   }
 });
 process.on("disconnect", () => process.exit());
