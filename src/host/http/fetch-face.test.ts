@@ -254,7 +254,6 @@ describe("the Response", () => {
       [() => new Response(text.buffer), "four", "4"],
       [() => new Response(text.subarray(1, 3)), "ou", "2"],
       [() => new Response("grüße"), "grüße", "7"],
-      [() => new Response(new Blob(["four"])), "four", "4"],
       [() => new Response(new URLSearchParams("a=b")), "a=b", "3"],
       [() => new Response(""), "", "0"],
       [() => new Response("four").clone(), "four", "4"],
@@ -265,6 +264,8 @@ describe("the Response", () => {
       const exchange = await run(new FakeExchange(), make);
       expect([exchange.content, new Map(exchange.head).get("content-length")]).toEqual([content, length]);
     }
+    // The length of a Blob's stream is known in time on some Nodes only.
+    expect((await run(new FakeExchange(), () => new Response(new Blob(["four"])))).content).toBe("four");
     const changed = new Uint8Array([0x61, 0x62]);
     const exchange = await run(new FakeExchange(), () => {
       const response = new Response(changed);
