@@ -177,7 +177,8 @@ async function measured(
     options.connects === undefined
       ? { ...(await download(relay.port, paths)), seconds: [] }
       : await downloadEach(paths, (path) => download(relay.port, [path]));
-  const connections = options.connects === undefined ? 1 : paths.length;
+  // The first of two gets the session that the second resumes.
+  const connections = options.connects === undefined ? (options.resume === undefined ? 1 : 2) : paths.length;
   const bytes = paths.reduce((sum, path) => sum + statSync(join(cell.site.directory, path)).size, 0);
   if (wire.handshakes !== connections) throw new Error(`${wire.handshakes} handshakes instead of ${connections}`);
   const remark = options.check?.({ role, wire, relay, connections, bytes, seconds });

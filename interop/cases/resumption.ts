@@ -1,4 +1,8 @@
-import { downloadCase } from "./download.ts";
+import { millis } from "../../src/base/time.ts";
+import { downloadCase, type Link } from "./download.ts";
+
+/** As in the public runner. Without a delay, a server can finish the handshake before a client writes its request. */
+const DELAYED: Link = { up: { delay: millis(15) }, down: { delay: millis(15) } };
 
 export const resumption = downloadCase({
   name: "resumption",
@@ -15,5 +19,6 @@ export const zeroRtt = downloadCase({
   protocol: "h3",
   needs: "early-data",
   resume: "early",
+  link: DELAYED,
   paths: (site) => [site.medium],
 });
