@@ -11,8 +11,8 @@ import { Load } from "./load.ts";
 import { Program } from "./program-process.ts";
 
 /** `HANDOVERS=100 RELOADS=1000 npx vitest run test/workers` is the full run. */
-const HANDOVERS = Number(process.env.HANDOVERS ?? 2);
-const RELOADS = Number(process.env.RELOADS ?? 8);
+const HANDOVERS = Number(process.env.HANDOVERS ?? 1);
+const RELOADS = Number(process.env.RELOADS ?? 6);
 const TIMEOUT = 60_000 + 60_000 * HANDOVERS + 2_000 * RELOADS;
 const ca = String(localhostIdentity.cert);
 
