@@ -136,7 +136,9 @@ async function measure(
     const order = [...pairs.entries()];
     if (round % 2 === 0) order.reverse();
     for (const [i, pair] of order) {
-      const measuredRound = await measureRound(pair, loadOf(pair.spec, sizes));
+      const measuredRound = await measureRound(pair, loadOf(pair.spec, sizes)).catch((cause: unknown) => {
+        throw new Error(`${pairName(pair.spec)}, round ${round}: ${(cause as Error).message}`, { cause });
+      });
       measured[i]!.push(measuredRound);
       noteSize(pair.spec, measuredRound.datagramSize);
     }

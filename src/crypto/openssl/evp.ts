@@ -127,6 +127,11 @@ export class Evp {
     return address;
   }
 
+  /** Empties this thread's queue of errors, in which node:crypto would find them after its own next call. */
+  forgetErrors(): void {
+    this.#clearErrors();
+  }
+
   withoutPadding(context: ContextPointer): void {
     check(this.#setPadding(context, 0));
   }
@@ -147,10 +152,7 @@ export class Evp {
 
   /** Ends a packet. Returns false if it was decrypted and its tag is wrong. */
   end(context: ContextPointer): boolean {
-    if (this.#final(context, this.#scratch.address + TEXT, this.#scratch.address + OUTPUT_LENGTH) === 1) return true;
-    // Otherwise node:crypto takes OpenSSL's error for that of its own next call.
-    this.#clearErrors();
-    return false;
+    return this.#final(context, this.#scratch.address + TEXT, this.#scratch.address + OUTPUT_LENGTH) === 1;
   }
 
   readTag(context: ContextPointer, address: number, length: number): void {

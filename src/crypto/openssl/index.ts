@@ -28,8 +28,16 @@ export interface OpensslOptions {
 }
 
 /** Throws if the binary lacks a function or a cipher, or if it computes anything wrong. */
-export function createOpensslEngine(ffi: ForeignFunctions, { callList }: OpensslOptions): CryptoEngine {
+export function createOpensslEngine(ffi: ForeignFunctions, options: OpensslOptions): CryptoEngine {
   const evp = new Evp(ffi);
+  try {
+    return engineOn(evp, ffi, options);
+  } finally {
+    evp.forgetErrors();
+  }
+}
+
+function engineOn(evp: Evp, ffi: ForeignFunctions, { callList }: OpensslOptions): CryptoEngine {
   const ciphers = (names: Readonly<Record<AeadName, string>>): ReadonlyMap<AeadName, number> =>
     new Map(AEADS.map((aead) => [aead, evp.cipher(names[aead])]));
   const packetCiphers = ciphers(AEAD_CIPHERS);

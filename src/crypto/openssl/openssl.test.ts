@@ -123,6 +123,13 @@ describe.skipIf(ffi === undefined)("the openssl engine", () => {
     expect(() => createOpensslEngine(without, single)).toThrow("OpenSSL has no AES-128-GCM");
   });
 
+  test("a missing cipher leaves no error that node:crypto would report", () => {
+    const name = Buffer.from("no such cipher\0");
+    const unknown = replaced("EVP_CIPHER_fetch", (real) => () => real(0, Number(ffi.address(name)), 0));
+    expect(() => createOpensslEngine(unknown, single)).toThrow("OpenSSL has no AES-128-GCM");
+    expect(Number(ffi.load(null).func("ERR_peek_error", "uint64", [])())).toBe(0);
+  });
+
   test("an engine with a wrong answer is refused", () => {
     const failing = intercepted(ffi, { EVP_CipherUpdate: () => 1 });
     expect(() => createOpensslEngine(failing, single)).toThrow("OpenSSL refused a call");

@@ -244,55 +244,6 @@ describe("the Response", () => {
     }
   });
 
-  test("has the content that is left, whatever happened to its body before", async () => {
-    const text = new TextEncoder().encode("four");
-    const readClone = (response: Response): Response => {
-      void response.clone().text();
-      return response;
-    };
-    const cases: readonly [make: () => Response | Promise<Response>, content: string, length: string | undefined][] = [
-      [() => new Response(text.buffer), "four", "4"],
-      [() => new Response(text.subarray(1, 3)), "ou", "2"],
-      [() => new Response("grüße"), "grüße", "7"],
-      [() => new Response(new URLSearchParams("a=b")), "a=b", "3"],
-      [() => new Response(""), "", "0"],
-      [() => new Response("four").clone(), "four", "4"],
-      [() => readClone(new Response("four")), "four", "4"],
-      [() => new Response(new Response("four").body), "four", "4"],
-    ];
-    for (const [make, content, length] of cases) {
-      const exchange = await run(new FakeExchange(), make);
-      expect([exchange.content, new Map(exchange.head).get("content-length")]).toEqual([content, length]);
-    }
-    // The length of a Blob's stream is known in time on some Nodes only.
-    expect((await run(new FakeExchange(), () => new Response(new Blob(["four"])))).content).toBe("four");
-    const changed = new Uint8Array([0x61, 0x62]);
-    const exchange = await run(new FakeExchange(), () => {
-      const response = new Response(changed);
-      changed.fill(0x63);
-      return response;
-    });
-    expect(exchange.content).toBe("ab");
-  });
-
-  test("whose body was read becomes a 500 or a reset, as it cannot be read again", async () => {
-    const read: Handler = async () => {
-      const response = new Response("four");
-      await response.text();
-      return response;
-    };
-    const locked: Handler = () => {
-      const response = new Response("four");
-      response.body!.getReader();
-      return response;
-    };
-    for (const handler of [read, locked]) {
-      const lines: string[] = [];
-      const exchange = await run(new FakeExchange(), handler, lines);
-      expect([exchange.status, lines.length]).toEqual([500, 1]);
-    }
-  });
-
   test("sends the first chunk without waiting for the second", async () => {
     let more!: ReadableStreamDefaultController<Uint8Array>;
     const exchange = new FakeExchange();
