@@ -1,6 +1,6 @@
 /** A forwarded packet: its hop limit goes down by one; everything else, options included, stays as it is. */
 
-import { ETHERNET_HEADER } from "../link/ethernet.ts";
+import { ETHERNET_HEADER } from "../link/index.ts";
 import { finishChecksum, sumWords } from "../wire/checksum.ts";
 import type { IpPacket, SendResult } from "./packet.ts";
 

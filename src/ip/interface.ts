@@ -5,11 +5,23 @@
 
 import type { Rng } from "../base/rng.ts";
 import { earliest, type Instant } from "../base/time.ts";
-import { Arp } from "../link/arp.ts";
-import { ARP_LENGTH, type ArpPacket, emitArp } from "../link/arp-packet.ts";
-import type { LinkDevice, Offload } from "../link/device.ts";
-import { destinationOf, ETHERNET_HEADER, EtherType, etherTypeOf, sourceOf, writeEthernet } from "../link/ethernet.ts";
-import { BROADCAST_MAC, isUnicastMac, type MacAddress, writeMac } from "../link/mac.ts";
+import type { LinkDevice, Offload } from "../link/index.ts";
+import {
+  ARP_LENGTH,
+  Arp,
+  type ArpPacket,
+  BROADCAST_MAC,
+  destinationOf,
+  ETHERNET_HEADER,
+  EtherType,
+  emitArp,
+  etherTypeOf,
+  isUnicastMac,
+  type MacAddress,
+  sourceOf,
+  writeEthernet,
+  writeMac,
+} from "../link/index.ts";
 import {
   isInPrefix,
   isLimitedBroadcast,

@@ -8,8 +8,8 @@ import { Fifo } from "../base/fifo.ts";
 import { RateLimit } from "../base/rate-limit.ts";
 import type { Rng } from "../base/rng.ts";
 import { earliest, type Instant } from "../base/time.ts";
-import { ETHERNET_HEADER, sourceOf } from "../link/ethernet.ts";
-import type { MacAddress } from "../link/mac.ts";
+import type { MacAddress } from "../link/index.ts";
+import { ETHERNET_HEADER, sourceOf } from "../link/index.ts";
 import { isLoopback, isMulticast, isUnspecified, type Prefix } from "./address.ts";
 import { forwardedCopy } from "./forwarding.ts";
 import {

@@ -5,8 +5,7 @@
 
 import type { Rng } from "../base/rng.ts";
 import { after, earliest, type Instant, seconds } from "../base/time.ts";
-import { isUnicastMac, type MacAddress, readMac, writeMac } from "../link/mac.ts";
-import { type Advertisement, Neighbours } from "../link/neighbours.ts";
+import { type Advertisement, isUnicastMac, type MacAddress, Neighbours, readMac, writeMac } from "../link/index.ts";
 import { equalBytes } from "../wire/text.ts";
 import { isMulticast, isUnspecified, type Prefix, solicitedNode, UNSPECIFIED_V6 } from "./address.ts";
 import type { IcmpMessage } from "./icmp.ts";

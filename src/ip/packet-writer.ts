@@ -5,8 +5,8 @@
 
 import { type Rng, randomBytes } from "../base/rng.ts";
 import { SipHash } from "../crypto/siphash.ts";
-import type { Offload } from "../link/device.ts";
-import { ETHERNET_HEADER } from "../link/ethernet.ts";
+import type { Offload } from "../link/index.ts";
+import { ETHERNET_HEADER } from "../link/index.ts";
 import { finishChecksum, foldSum, sumWords } from "../wire/checksum.ts";
 import { emitIpv4, ipv4HeaderLength } from "./ipv4.ts";
 import { emitIpv6, IPV6_FRAGMENT_HEADER, ipv6HeaderLength } from "./ipv6.ts";

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { runs } from "../../test/properties/runs.ts";
 import { millis, seconds } from "../base/time.ts";
-import type { IcmpErrorKind } from "../ip/icmp.ts";
+import type { IcmpErrorKind } from "../ip/index.ts";
 import { formatIpAddress } from "../wire/ip-address.ts";
 import { type HostSetup, ip, World } from "./testing/world.ts";
 

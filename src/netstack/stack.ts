@@ -6,12 +6,10 @@
 
 import type { Rng } from "../base/rng.ts";
 import { earliest, type Instant } from "../base/time.ts";
-import type { IcmpError } from "../ip/icmp.ts";
-import type { InterfaceOptions, NetInterface } from "../ip/interface.ts";
-import { IpLayer, type IpOptions, type Verdict } from "../ip/layer.ts";
-import { type IpPacket, Protocol } from "../ip/packet.ts";
-import { TcpEndpoint, type TcpEndpointOptions } from "../tcp/endpoint.ts";
-import { UdpEndpoint } from "../udp/endpoint.ts";
+import type { IcmpError, InterfaceOptions, NetInterface } from "../ip/index.ts";
+import { IpLayer, type IpOptions, type IpPacket, Protocol, type Verdict } from "../ip/index.ts";
+import { TcpEndpoint, type TcpEndpointOptions } from "../tcp/index.ts";
+import { UdpEndpoint } from "../udp/index.ts";
 
 export interface StackInterface extends InterfaceOptions {
   /** The default routers, one per version. */

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { runs } from "../../test/properties/runs.ts";
 import { SeededRng } from "../base/rng.ts";
 import { millis, seconds } from "../base/time.ts";
-import type { FaultOptions } from "../link/fault-injector.ts";
+import type { FaultOptions } from "../link/index.ts";
 import { equalBytes } from "../wire/text.ts";
 import { Apps, sink, source } from "./testing/tcp-apps.ts";
 import { ip, World } from "./testing/world.ts";

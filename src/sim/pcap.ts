@@ -5,7 +5,7 @@
  */
 
 import type { SocketAddress } from "../base/datagrams.ts";
-import { decryptionSecrets, interfaceDescription, LinkType, packetBlock, sectionHeader } from "../link/pcapng.ts";
+import { decryptionSecrets, interfaceDescription, LinkType, packetBlock, sectionHeader } from "../link/index.ts";
 import { finishChecksum, sumWords } from "../wire/checksum.ts";
 import { parseIpAddress } from "../wire/ip-address.ts";
 import { Writer } from "../wire/writer.ts";

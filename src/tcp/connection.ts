@@ -6,7 +6,7 @@
 import type { Rng } from "../base/rng.ts";
 import { after, earliest, type Instant, type Micros, seconds } from "../base/time.ts";
 import type { CongestionControl } from "../congestion/index.ts";
-import type { IcmpErrorKind } from "../ip/icmp.ts";
+import type { IcmpErrorKind } from "../ip/index.ts";
 import { ChallengeLimit } from "./challenge-limit.ts";
 import { ResetCode, type ResetReason } from "./diagnostics/reasons.ts";
 import type { FlowEnds } from "./initial-sequence.ts";

@@ -1,7 +1,7 @@
 /** Keys of flows and ports, free ports, and the segment size of a path. */
 
 import type { Rng } from "../base/rng.ts";
-import type { PathInfo } from "../ip/layer.ts";
+import type { PathInfo } from "../ip/index.ts";
 import { addressKey } from "../wire/ip-address.ts";
 import type { FlowEnds } from "./initial-sequence.ts";
 import { TCP_HEADER } from "./segment.ts";

@@ -1,7 +1,7 @@
 /** What ICMP errors do to a connection (RFC 9293 §3.9.2.2), with the checks of RFC 5927. */
 
 import type { Instant } from "../base/time.ts";
-import type { IcmpErrorKind } from "../ip/icmp.ts";
+import type { IcmpErrorKind } from "../ip/index.ts";
 import type { TcpConnection } from "./connection.ts";
 import { positionOf } from "./sequence.ts";
 

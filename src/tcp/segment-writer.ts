@@ -2,7 +2,7 @@
 
 import { RateLimit } from "../base/rate-limit.ts";
 import type { Instant } from "../base/time.ts";
-import { type OutgoingPacket, Protocol, type SendResult } from "../ip/packet.ts";
+import { type OutgoingPacket, Protocol, type SendResult } from "../ip/index.ts";
 import { type OutgoingSegment, outgoingLength, type TcpConnection } from "./connection.ts";
 import { emitResetPayload, type ResetFormat } from "./diagnostics/payload.ts";
 import type { ResetReason } from "./diagnostics/reasons.ts";

@@ -1,7 +1,6 @@
 /** TCP segments (RFC 9293 §3.1): a checked parse and an emitter. */
 
-import { type IpPacket, Protocol } from "../ip/packet.ts";
-import { sumPseudoHeader } from "../ip/pseudo-header.ts";
+import { type IpPacket, Protocol, sumPseudoHeader } from "../ip/index.ts";
 import { foldSum, sumWords } from "../wire/checksum.ts";
 import { emitOptions, optionsLength, parseOptions, type TcpOptions } from "./options.ts";
 

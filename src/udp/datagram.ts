@@ -1,8 +1,7 @@
 /** UDP headers (RFC 768). */
 
-import type { IpPacket } from "../ip/packet.ts";
-import { Protocol } from "../ip/packet.ts";
-import { sumPseudoHeader } from "../ip/pseudo-header.ts";
+import type { IpPacket } from "../ip/index.ts";
+import { Protocol, sumPseudoHeader } from "../ip/index.ts";
 import { foldSum, sumWords } from "../wire/checksum.ts";
 
 export const UDP_HEADER = 8;

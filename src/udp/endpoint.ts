@@ -2,9 +2,15 @@
 
 import type { Rng } from "../base/rng.ts";
 import type { Instant } from "../base/time.ts";
-import { isMulticast, isUnspecified } from "../ip/address.ts";
-import type { IcmpError, IcmpErrorKind } from "../ip/icmp.ts";
-import { type IpPacket, type OutgoingPacket, Protocol, type SendResult } from "../ip/packet.ts";
+import type { IcmpError, IcmpErrorKind } from "../ip/index.ts";
+import {
+  type IpPacket,
+  isMulticast,
+  isUnspecified,
+  type OutgoingPacket,
+  Protocol,
+  type SendResult,
+} from "../ip/index.ts";
 import { addressKey } from "../wire/ip-address.ts";
 import { emitUdp, parseUdp, UDP_HEADER, type UdpDropReason } from "./datagram.ts";
 

@@ -4,7 +4,7 @@ import { openSync } from "node:fs";
 import type { ForeignFunctions } from "../../src/base/foreign.ts";
 import { createHost } from "../../src/host/netstack/host.ts";
 import { TapLink } from "../../src/host/netstack/tap-link.ts";
-import { createCable } from "../../src/link/cable.ts";
+import { createCable } from "../../src/link/index.ts";
 import { closers, log } from "./world.ts";
 
 const onFault = ({ entry }: { entry: string }): void => log(`(${entry})`);

@@ -11,9 +11,8 @@ import { serveHttp } from "../../src/host/netstack/http-server.ts";
 import type { SocketError } from "../../src/host/netstack/socket-error.ts";
 import { KERNEL, OURS, TapNamespace } from "../../src/host/netstack/tap-namespace.ts";
 import { missingForNamespaces } from "../../src/host/tap/testing/namespaces.ts";
-import { FaultInjector } from "../../src/link/fault-injector.ts";
-import { formatMac } from "../../src/link/mac.ts";
-import type { TcpEndpointOptions } from "../../src/tcp/endpoint.ts";
+import { FaultInjector, formatMac } from "../../src/link/index.ts";
+import type { TcpEndpointOptions } from "../../src/tcp/index.ts";
 
 const reason = await missingForNamespaces();
 const title = (text: string): string => (reason === undefined ? text : `${text} (needs ${reason})`);

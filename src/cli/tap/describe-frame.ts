@@ -1,17 +1,11 @@
 // One line for a frame, as `nagare tap` prints it.
 
-import { Icmp4, Icmp6 } from "../../ip/icmp.ts";
-import { parseIpv4 } from "../../ip/ipv4.ts";
-import { parseIpv6 } from "../../ip/ipv6.ts";
-import { MCPHINT_LAYOUT } from "../../ip/mcphint.ts";
-import { type IpPacket, Protocol } from "../../ip/packet.ts";
-import { ArpOperation, parseArp } from "../../link/arp-packet.ts";
-import { ETHERNET_HEADER, EtherType, etherTypeOf } from "../../link/ethernet.ts";
-import { formatMac } from "../../link/mac.ts";
+import { Icmp4, Icmp6, type IpPacket, MCPHINT_LAYOUT, Protocol, parseIpv4, parseIpv6 } from "../../ip/index.ts";
+import { ArpOperation, ETHERNET_HEADER, EtherType, etherTypeOf, formatMac, parseArp } from "../../link/index.ts";
 import { parseResetPayload } from "../../tcp/diagnostics/payload.ts";
 import { describeReset } from "../../tcp/diagnostics/reasons.ts";
-import { Flag, parseSegment, type Segment } from "../../tcp/segment.ts";
-import { parseUdp } from "../../udp/datagram.ts";
+import { Flag, parseSegment, type Segment } from "../../tcp/index.ts";
+import { parseUdp } from "../../udp/index.ts";
 import { formatIpAddress } from "../../wire/ip-address.ts";
 
 const FLAG_LETTERS = [

@@ -6,8 +6,14 @@ import type { Instant } from "../../base/time.ts";
 import { createHost } from "../../host/netstack/host.ts";
 import { type IncomingMessage, type ServerResponse, serveHttp } from "../../host/netstack/http-server.ts";
 import { KERNEL, missingForTap, OURS, TapNamespace } from "../../host/netstack/tap-namespace.ts";
-import { interfaceDescription, LinkType, packetBlock, sectionHeader } from "../../link/pcapng.ts";
-import { type FrameDirection, Tracer } from "../../link/tracer.ts";
+import {
+  type FrameDirection,
+  interfaceDescription,
+  LinkType,
+  packetBlock,
+  sectionHeader,
+  Tracer,
+} from "../../link/index.ts";
 import { CliError, EXIT, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { type Io, write } from "../io.ts";

@@ -1,10 +1,8 @@
 /** Drives a stack: gives it time and frames, dispatches its events to sockets, and sends what they cause. */
 
 import type { Instant } from "../../base/time.ts";
-import { Stack, type StackOptions } from "../../netstack/stack.ts";
-import type { TcpConnection } from "../../tcp/connection.ts";
-import type { TcpEvent } from "../../tcp/endpoint.ts";
-import type { TcpListener } from "../../tcp/listener.ts";
+import { Stack, type StackOptions } from "../../netstack/index.ts";
+import type { TcpConnection, TcpEvent, TcpListener } from "../../tcp/index.ts";
 import type { HostClock } from "../clock.ts";
 import { type Fault, guard } from "../guard.ts";
 import { MachineTimer } from "../machine-timer.ts";

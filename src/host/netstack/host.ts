@@ -5,13 +5,12 @@
 
 import type { Rng } from "../../base/rng.ts";
 import { type Micros, toMillis } from "../../base/time.ts";
-import { parsePrefix } from "../../ip/address.ts";
-import type { IpOptions } from "../../ip/layer.ts";
-import type { LinkDevice } from "../../link/device.ts";
-import { type MacAddress, randomMac } from "../../link/mac.ts";
-import type { Stack } from "../../netstack/stack.ts";
-import type { TcpConnectionOptions } from "../../tcp/connection.ts";
-import type { TcpEndpointOptions } from "../../tcp/endpoint.ts";
+import type { IpOptions } from "../../ip/index.ts";
+import { parsePrefix } from "../../ip/index.ts";
+import type { LinkDevice } from "../../link/index.ts";
+import { type MacAddress, randomMac } from "../../link/index.ts";
+import type { Stack } from "../../netstack/index.ts";
+import type { TcpConnectionOptions, TcpEndpointOptions } from "../../tcp/index.ts";
 import { formatIpAddress, parseIpAddress } from "../../wire/ip-address.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";

@@ -1,7 +1,7 @@
 /** Errors of sockets on our stack, with Node's codes, and what the peer's reset said. */
 
-import type { CloseReason } from "../../tcp/connection.ts";
 import { describeReset, type ResetReason } from "../../tcp/diagnostics/reasons.ts";
+import type { CloseReason } from "../../tcp/index.ts";
 import { formatIpAddress } from "../../wire/ip-address.ts";
 
 /** The codes that sockets of our stack have. */

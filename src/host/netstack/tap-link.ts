@@ -6,7 +6,7 @@
 import { closeSync } from "node:fs";
 import { type ForeignFunctions, ForeignMemory, type PollHandle } from "../../base/foreign.ts";
 import type { Instant } from "../../base/time.ts";
-import type { FrameListener, LinkDevice, Offload } from "../../link/device.ts";
+import type { FrameListener, LinkDevice, Offload } from "../../link/index.ts";
 import { type HostClock, systemClock } from "../clock.ts";
 import { loadKoffi } from "../engine/koffi.ts";
 import { type Fault, guard, reportFault } from "../guard.ts";

@@ -1,7 +1,7 @@
 /** Listening ports of our stack with the members of `net.Server`: 'connection' events that node:http takes as they are. */
 
 import { EventEmitter } from "node:events";
-import type { ListenOptions, TcpListener } from "../../tcp/listener.ts";
+import type { ListenOptions, TcpListener } from "../../tcp/index.ts";
 import { formatIpAddress, parseIpAddress } from "../../wire/ip-address.ts";
 import { guard } from "../guard.ts";
 import type { StackDriver } from "./driver.ts";

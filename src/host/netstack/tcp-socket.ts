@@ -1,8 +1,8 @@
 /** A connection of our stack as a Duplex with the members of `net.Socket`. */
 
 import { Duplex, type DuplexOptions } from "node:stream";
-import type { TcpConnection, TcpEventType } from "../../tcp/connection.ts";
 import { ResetCode } from "../../tcp/diagnostics/reasons.ts";
+import type { TcpConnection, TcpEventType } from "../../tcp/index.ts";
 import { formatIpAddress } from "../../wire/ip-address.ts";
 import { guard } from "../guard.ts";
 import { noLimit, Timer } from "../timer.ts";

@@ -1,7 +1,7 @@
 /** UDP sockets of our stack with the members of `dgram.Socket`. */
 
 import { EventEmitter } from "node:events";
-import type { UdpBinding, UdpDatagram } from "../../udp/endpoint.ts";
+import type { UdpBinding, UdpDatagram } from "../../udp/index.ts";
 import { formatIpAddress, parseIpAddress } from "../../wire/ip-address.ts";
 import type { StackDriver } from "./driver.ts";
 import { SocketError, type SocketErrorCode } from "./socket-error.ts";

@@ -1,8 +1,7 @@
 /** Applications on TCP, for tests: a server that echoes or sends, and a client that collects. */
 
 import type { Instant } from "../../base/time.ts";
-import type { TcpConnection, TcpConnectionOptions } from "../../tcp/connection.ts";
-import type { TcpEvent } from "../../tcp/endpoint.ts";
+import type { TcpConnection, TcpConnectionOptions, TcpEvent } from "../../tcp/index.ts";
 import type { Stack } from "../stack.ts";
 
 export interface App {

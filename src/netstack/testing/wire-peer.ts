@@ -3,13 +3,10 @@
 import { SeededRng } from "../../base/rng.ts";
 import type { Instant } from "../../base/time.ts";
 import { seconds } from "../../base/time.ts";
-import { parsePrefix } from "../../ip/address.ts";
-import { IpLayer } from "../../ip/layer.ts";
-import { Protocol } from "../../ip/packet.ts";
-import { createCable } from "../../link/cable.ts";
-import { randomMac } from "../../link/mac.ts";
-import type { TcpOptions } from "../../tcp/options.ts";
-import { emitHeader, Flag, headerLength, parseSegment } from "../../tcp/segment.ts";
+import { IpLayer, Protocol, parsePrefix } from "../../ip/index.ts";
+import { createCable, randomMac } from "../../link/index.ts";
+import type { TcpOptions } from "../../tcp/index.ts";
+import { emitHeader, Flag, headerLength, parseSegment } from "../../tcp/index.ts";
 import { Stack, type StackOptions } from "../stack.ts";
 import { Apps } from "./tcp-apps.ts";
 import { ip } from "./world.ts";

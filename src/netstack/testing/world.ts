@@ -2,11 +2,9 @@
 
 import { SeededRng } from "../../base/rng.ts";
 import { type Instant, type Micros, seconds } from "../../base/time.ts";
-import { parsePrefix } from "../../ip/address.ts";
-import { createHub } from "../../link/cable.ts";
-import type { LinkDevice } from "../../link/device.ts";
-import { FaultInjector, type FaultOptions } from "../../link/fault-injector.ts";
-import { randomMac } from "../../link/mac.ts";
+import { parsePrefix } from "../../ip/index.ts";
+import type { LinkDevice } from "../../link/index.ts";
+import { createHub, FaultInjector, type FaultOptions, randomMac } from "../../link/index.ts";
 import { parseIpAddress } from "../../wire/ip-address.ts";
 import { Stack, type StackOptions } from "../stack.ts";
 

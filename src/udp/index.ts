@@ -1,0 +1,6 @@
+/** UDP on our own IP. */
+
+/** Headers. */
+export { parseUdp } from "./datagram.ts";
+/** All sockets of a host. */
+export { UdpBinding, type UdpDatagram, UdpEndpoint } from "./endpoint.ts";
