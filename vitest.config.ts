@@ -25,6 +25,6 @@ export default defineConfig({
     setupFiles: PROPERTY_SCALE === 1 ? [] : ["test/properties/configure.ts"],
     testTimeout: 60_000 * PROPERTY_SCALE,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
 });

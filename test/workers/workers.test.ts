@@ -132,26 +132,30 @@ test("killing a worker loses only its own connections, and clients hear of it at
 }, 60_000);
 
 describe("a reload", () => {
-  test.each(["h3", "h2", "http/1.1"] as const)(
-    "lets a download over %s finish in its own generation, and later requests reach the next one",
-    async (protocol) => {
-      const program = await start();
-      const client = clientFor(protocol);
-      const before = await ask(client, program.url);
-      // Pauses until the reload is over, whatever it takes.
-      const response = await client.fetch(`${program.url}/slow?pauses=200`);
-      program.configure({ version: "2" });
-      await program.run("reload");
+  test("lets a download over each version finish in its own generation, and later requests reach the next one", async () => {
+    const program = await start();
+    const downloads = await Promise.all(
+      (["h3", "h2", "http/1.1"] as const).map(async (protocol) => {
+        const client = clientFor(protocol);
+        const before = await ask(client, program.url);
+        // Pauses until the reload is over, whatever it takes.
+        const response = await client.fetch(`${program.url}/slow?pauses=200`);
+        return { protocol, client, before, content: response.arrayBuffer() };
+      }),
+    );
+    program.configure({ version: "2" });
+    await program.run("reload");
+    const contents = await Promise.all(downloads.map(({ content }) => content));
+    expect(contents.map(({ byteLength }) => byteLength)).toEqual([200_000, 200_000, 200_000]);
+    for (const { protocol, client, before } of downloads) {
       const after = await ask(clientFor(protocol), program.url);
       expect(after.version).toBe("2");
       expect(after.pid).not.toBe(before.pid);
-      expect((await response.arrayBuffer()).byteLength).toBe(200_000);
       // HTTP/1.1 tells only with a response that the connection ends.
       if (protocol === "http/1.1") await ask(client, program.url);
       expect((await ask(client, program.url)).version).toBe("2");
-    },
-    60_000,
-  );
+    }
+  }, 60_000);
 
   test("with a broken program keeps the running one, and says why", async () => {
     const program = await start();
