@@ -6,7 +6,6 @@ import {
   type CloseReason,
   type Connection,
   type ConnectionEvent,
-  type ConnectOptions,
   connectionConfig,
   Endpoint,
   TRANSPORT_ERRORS,
@@ -107,17 +106,28 @@ export function quicDialer<P extends DialedProtocol>(
 }
 
 /** The first flight of an attempt to connect. */
-interface Flight extends Pick<ConnectOptions, "version" | "followsNegotiation"> {
+interface Flight {
+  readonly version: number | undefined;
+  readonly followsNegotiation: boolean;
   readonly usesToken: boolean;
+  /** True after a Version Negotiation packet that led nowhere: nothing authenticates it (RFC 9000 §21.12). */
+  readonly distrusted: boolean;
 }
 
 /** What to try after a failure; undefined if it is final. */
-function nextFlight(flight: Flight, error: unknown): Flight | undefined {
+function nextFlight(flight: Flight, error: unknown, first: number | undefined): Flight | undefined {
   if (!(error instanceof HandshakeFailure)) return undefined;
   const { reason } = error;
   // RFC 9368 §2.1: the server does not support the version of the first flight, but another one.
   if (reason.type === "version-negotiation" && reason.next !== undefined) {
     return { ...flight, version: reason.next, followsNegotiation: true };
+  }
+  // The packet may have been forged or damaged. If the server meant it, it sends it again.
+  const ledNowhere =
+    reason.type === "version-negotiation" ||
+    (reason.type === "local" && reason.code === TRANSPORT_ERRORS.VERSION_NEGOTIATION_ERROR.code);
+  if (ledNowhere) {
+    return flight.distrusted ? undefined : { ...flight, version: first, followsNegotiation: false, distrusted: true };
   }
   // RFC 9000 §8.1.3: a server should ignore an invalid token of an earlier connection, but some refuse it.
   const isTokenRefused =
@@ -133,12 +143,12 @@ async function dial<P extends DialedProtocol>(
   { versions, first }: VersionNumbers,
   address: ResolvedAddress,
 ): Promise<P> {
-  let flight: Flight = { version: first, followsNegotiation: false, usesToken: true };
+  let flight: Flight = { version: first, followsNegotiation: false, usesToken: true, distrusted: false };
   for (;;) {
     try {
       return await dialFlight(parts, origin, protocols, options, versions, flight, address);
     } catch (error) {
-      const next = nextFlight(flight, error);
+      const next = nextFlight(flight, error, first);
       if (next === undefined) throw failureOf(error, origin, address, options);
       flight = next;
     }
@@ -151,7 +161,7 @@ async function dialFlight<P extends DialedProtocol>(
   protocols: ClientProtocols<P>,
   options: DialOptions,
   versions: readonly number[] | undefined,
-  { usesToken, ...flight }: Flight,
+  { usesToken, version, followsNegotiation }: Flight,
   address: ResolvedAddress,
 ): Promise<P> {
   const { environment, groups, cipherSuites, congestionControl, sessions, tokens, preferred } = parts;
@@ -193,8 +203,9 @@ async function dialFlight<P extends DialedProtocol>(
     {
       remote,
       ...(environment.connect === undefined ? {} : { local: socket.address }),
-      ...flight,
-      token: (version) => (usesToken ? tokens.take(serverAtAddress, version) : undefined),
+      version,
+      followsNegotiation,
+      token: (negotiated) => (usesToken ? tokens.take(serverAtAddress, negotiated) : undefined),
       createTls: (transportParameters, facts) => {
         resumed.kept = sessions.take(server, facts.version());
         return createTlsClient({
