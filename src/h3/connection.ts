@@ -4,7 +4,7 @@
  *
  * Calling order: `handleTransportEvent` for each transport event, then `pollEvent` until it returns undefined, which
  * also sends QPACK's decoder instructions. Commands may be called at any time in between. They do nothing once the
- * connection is closed or the request is finished.
+ * connection is closed or the request is finished; `readData` still returns responses that arrived completely before.
  */
 
 import { assertNever, ProtocolError } from "../base/errors.ts";
@@ -242,6 +242,14 @@ export class H3Connection {
     return hasRoom;
   }
 
+  /**
+   * True until the request is finished. After the end of the connection, true for a response that has arrived completely,
+   * until it is read.
+   */
+  has(id: StreamId): boolean {
+    return this.#requests.get(id) !== undefined;
+  }
+
   /** Returns true if there is room for `writeData`; otherwise "writable" follows. */
   hasRoom(id: StreamId): boolean {
     return this.#requests.get(id)?.writer.hasRoom ?? true;
@@ -348,7 +356,10 @@ export class H3Connection {
         this.#handleStreamsAvailable(event.direction);
         break;
       case "closed":
-        this.#end();
+        this.#state = "closed";
+        this.#claims.clear();
+        if (this.role === "client") this.#requests.keepReceived();
+        else this.#requests.clear();
         this.#events.push({ type: "closed", reason: event.reason });
         break;
       default:
@@ -460,6 +471,7 @@ export class H3Connection {
     if (!(error instanceof ProtocolError)) throw error;
     // Drop pending events: a request that arrived with the error must not be processed.
     this.#events.clear();
+    if (this.#state === "closed") this.#requests.abandon(error.code, error.message);
     this.close(error.code, error.message);
   }
 }

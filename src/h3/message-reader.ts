@@ -6,6 +6,7 @@
 import type { FieldSection } from "../http/index.ts";
 import { ByteQueue, type DecodeResult } from "../qpack/index.ts";
 import type { StreamChunk, StreamId, StreamTransport } from "../quic/transport.ts";
+import { concat } from "../wire/text.ts";
 import { connectionError, malformed, StreamError } from "./errors.ts";
 import { FrameHeaderReader } from "./frame-header-reader.ts";
 import { checkFrame, FrameType, isGreaseId, isKnownFrame, type Role } from "./frames.ts";
@@ -97,6 +98,21 @@ export class MessageReader {
   prepend(bytes: Uint8Array, fin: boolean): void {
     this.#chunk = bytes;
     this.#finSeen = fin;
+  }
+
+  /** Takes all that has arrived from a closed transport. Returns true if the message is complete. */
+  takeRest(): boolean {
+    if (this.#state === "ended" || this.#state === "blocked") return false;
+    const parts = [this.#chunk.subarray(this.#at)];
+    while (!this.#finSeen) {
+      const chunk = this.#transport.read(this.#id);
+      if (chunk === undefined) return false;
+      parts.push(chunk.bytes);
+      this.#finSeen = chunk.fin;
+    }
+    this.#chunk = concat(...parts);
+    this.#at = 0;
+    return true;
   }
 
   /** Stops reading and drops buffered data. */

@@ -334,43 +334,6 @@ describe("graceful shutdown (RFC 9114 §5.2)", () => {
   });
 });
 
-describe("closing", () => {
-  test("notifies both sides, and makes all commands no-ops", () => {
-    const pair = new H3Pair().run();
-    const id = pair.client.connection.request(GET, true)!;
-    pair.run();
-    pair.server.connection.close(code("H3_NO_ERROR"), "bye");
-    pair.run();
-    const reason = { layer: "application", code: code("H3_NO_ERROR"), phrase: "bye" };
-    expect(pair.server.of("closed")).toEqual([{ type: "closed", reason: { type: "local", ...reason } }]);
-    expect(pair.client.of("closed")).toEqual([{ type: "closed", reason: { type: "peer", ...reason } }]);
-    for (const { connection } of [pair.client, pair.server]) {
-      expect(connection.isClosed).toBe(true);
-      expect(connection.request(GET, true)).toBeUndefined();
-      connection.respond(id, 200, [], true);
-      connection.inform(id, 103, []);
-      connection.sendTrailers(id, []);
-      connection.writeData(id, utf8("x"), true);
-      connection.stopReading(id);
-      connection.cancel(id);
-      connection.goaway();
-      connection.close();
-      connection.handleTransportEvent({ type: "stream-opened", id: 400 });
-      expect(connection.readData(id)).toBeUndefined();
-      expect(connection.pollEvent()).toBeUndefined();
-    }
-  });
-
-  test("because of an error drops a request that arrived with it", () => {
-    const peer = new RawPeer("server");
-    const id = peer.openRequest();
-    // Both in the same turn.
-    peer.transport.write(id, concat(headers(REQUEST), frame(FrameType.CANCEL_PUSH, varint(0))), false);
-    peer.run();
-    expect(peer.victim.events.map(({ type }) => type)).toEqual(["closed"]);
-  });
-});
-
 describe("our own streams", () => {
   test("wait for credit without losing anything", () => {
     const pair = new H3Pair({ maxUniStreams: 1 }).run();

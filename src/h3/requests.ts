@@ -50,6 +50,7 @@ export class Requests implements MessageReaderHost {
   readonly #streams = new Map<StreamId, RequestStream>();
   /** Finished requests with data that the peer has not acknowledged yet. Each still uses stream credit. */
   readonly #undelivered = new Set<StreamId>();
+  #isClosed = false;
   /** The peer's SETTINGS_MAX_FIELD_SECTION_SIZE. */
   peerMaxFieldSectionSize = Number.POSITIVE_INFINITY;
 
@@ -126,6 +127,22 @@ export class Requests implements MessageReaderHost {
   clear(): void {
     this.#streams.clear();
     this.#undelivered.clear();
+  }
+
+  /** Client: the transport is closed. Keeps only the responses that have arrived completely, so that they can be read. */
+  keepReceived(): void {
+    this.#isClosed = true;
+    this.#undelivered.clear();
+    for (const [id, stream] of this.#streams) {
+      if (!stream.reader.takeRest()) this.#streams.delete(id);
+      else this.#endWriting(stream, H3_ERRORS.H3_NO_ERROR.code);
+    }
+  }
+
+  /** One of these responses is malformed: drops all of them. */
+  abandon(code: VarInt, detail: string): void {
+    for (const stream of this.#streams.values()) this.#announceReset(stream, code, "local", false, detail);
+    this.clear();
   }
 
   // ── Events of the transport ───────────────────────────────────────────────────────────────────────────────────────
@@ -260,7 +277,9 @@ export class Requests implements MessageReaderHost {
   // ── Events of the readers ─────────────────────────────────────────────────────────────────────────────────────────
 
   decode(id: StreamId, section: Uint8Array): DecodeResult {
-    return this.#decoder.decode(id, section);
+    const result = this.#decoder.decode(id, section);
+    if (result === "blocked" && this.#isClosed) throw malformed("trailers refer to insertions that did not arrive");
+    return result;
   }
 
   isStreamSignal(type: number): boolean {

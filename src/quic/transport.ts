@@ -48,7 +48,7 @@ export type TransportEvent =
   | { readonly type: "streams-available"; readonly direction: StreamDirection }
   /** There is a datagram to read. Emitted once until `readDatagram` has returned undefined. */
   | { readonly type: "datagram-readable" }
-  /** The connection is closed; no more events follow. */
+  /** The connection is closed; no more events follow. Streams that have arrived completely can still be read. */
   | { readonly type: "closed"; readonly reason: CloseReason };
 
 /** Why a connection ended. */

@@ -156,9 +156,8 @@ export class MemoryTransport implements StreamTransport {
   }
 
   read(id: StreamId, max = Number.POSITIVE_INFINITY): StreamChunk | undefined {
-    if (this.#isClosed) return undefined;
     const stream = this.#find(id, "receive");
-    if (stream.reading !== "open") return undefined;
+    if (stream.reading !== "open" || (this.#isClosed && !stream.isSizeKnown)) return undefined;
     const first = stream.readable[0];
     const count = Math.min(first?.length ?? 0, max, this.#options.maxRead ?? Number.POSITIVE_INFINITY);
     if (first !== undefined && count < first.length) stream.readable[0] = first.subarray(count);

@@ -203,6 +203,7 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
   destroy(error: Error): void {
     this.#error = error;
     this.#parts.h3.close(H3_ERRORS.H3_NO_ERROR.code);
+    if (this.#isClosed) for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, false);
   }
 
   /** Sends a request again that the server refused only because it came early. */
@@ -278,7 +279,10 @@ export class QuicHttp3Session implements Http3Session, ConnectionListener, H3Eve
     this.#isClosed = true;
     const error = this.#lost(reason);
     // What was sent early is safe to repeat.
-    for (const exchange of [...this.#exchanges.values()]) exchange.fail(error, this.#isEarly);
+    for (const [id, exchange] of [...this.#exchanges]) {
+      // A response that arrived completely is still read, however slowly.
+      if (!this.#parts.h3.has(id)) exchange.fail(error, this.#isEarly);
+    }
     for (const exchange of [...this.#waiting, ...this.#unconfirmed]) exchange.fail(error, true);
     detach("client h3 closed", this.#resolveClosed, this.#parts.driver.close().then(this.#resolveClosed));
     this.#parts.onChange();

@@ -419,7 +419,8 @@ export class Connection implements StreamTransport, DatagramTransport {
   /** Notifies the application and releases what only an open connection needs. */
   #finish(reason: CloseReason): void {
     try {
-      // Data that the peer sent before its CONNECTION_CLOSE can be read until "closed" is polled.
+      // Data that the peer sent before its CONNECTION_CLOSE can be read until "closed" is polled; complete streams also
+      // after that.
       if (reason.type !== "peer") this.#release();
       this.#receiver.dropUndecrypted();
     } finally {

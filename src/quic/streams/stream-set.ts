@@ -382,8 +382,9 @@ export class StreamSet implements StreamFacts {
   }
 
   /**
-   * Releases everything when the connection has ended. Calls by the application have no effect after that. If the owner
-   * of a source throws on release, the error is rethrown after all sources were released.
+   * Releases everything when the connection has ended, except streams that have arrived completely: these can still be
+   * read. Other calls by the application have no effect after that. If the owner of a source throws on release, the
+   * error is rethrown after all sources were released.
    */
   closeAll(): void {
     if (this.#isClosed) return;
@@ -395,9 +396,9 @@ export class StreamSet implements StreamFacts {
       } catch (error) {
         faults.push(error);
       }
-      receive?.release();
+      if (receive?.state !== "data-recvd") receive?.release();
     }
-    this.#table.clear();
+    this.#table.keepReceived();
     if (faults.length > 0) throw faults[0];
   }
 

@@ -59,8 +59,12 @@ export class StreamTable {
     return this.#streams.get(id);
   }
 
-  clear(): void {
-    this.#streams.clear();
+  /** Removes everything except the receiving parts that have arrived completely. */
+  keepReceived(): void {
+    for (const { id, isLocal, receive } of [...this.#streams.values()]) {
+      if (receive?.state === "data-recvd") this.#streams.set(id, new Stream(id, isLocal, undefined, receive));
+      else this.#streams.delete(id);
+    }
     this.#activeBidi = 0;
   }
 
