@@ -14,9 +14,9 @@ import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
 import { framesOf, isAckEliciting, parseFrame } from "../frame/index.ts";
 import { openBatch, type PacketKeys, removeHeaderProtection } from "../keys/index.ts";
-import { connectionIdKey } from "../packet/connection-id.ts";
+import { ConnectionIdKeys } from "../packet/connection-id.ts";
 import { MIN_DATAGRAM_SIZE } from "../packet/datagram-size.ts";
-import { type PacketForm, type PacketHeader, parsePacketHeader } from "../packet/header.ts";
+import { isShortHeader, type PacketForm, type PacketHeader, parsePacketHeader } from "../packet/header.ts";
 import type { PathSpace } from "../path/index.ts";
 import type { Route } from "../route/index.ts";
 import type { PacketEvent } from "../trace.ts";
@@ -45,7 +45,7 @@ export interface PacketListener {
   handleVersionNegotiation(header: PacketHeader): void;
 }
 
-/** The packet that a frame arrived in. Valid only while the frame is handled. */
+/** The packet that a frame arrived in; packets with the same context share it. */
 export interface FrameContext {
   readonly level: EncryptionLevel;
   readonly path: PathSpace;
@@ -73,6 +73,7 @@ export class PacketReceiver {
   readonly #migration: Migration;
   readonly #batches: BatchPool;
   readonly #undecrypted = new UndecryptedPackets();
+  readonly #keys = new ConnectionIdKeys();
   /**
    * Of each 1-RTT packet in the current batch, which belongs to one path: ECN mark and route of its datagram, and the key of
    * its connection id.
@@ -106,7 +107,8 @@ export class PacketReceiver {
       const start = received.offset[i]!;
       const end = start + received.length[i]!;
       const path = this.#pathOf(received.arena, start);
-      const [local, remote] = [received.local[i]!, received.remote[i]!];
+      const local = received.local[i]!;
+      const remote = received.remote[i]!;
       const route = path.routes.find(local, remote) ?? this.#migration.candidate(path, local, remote);
       if (route === undefined) {
         // RFC 9000 §9: a client drops packets from any address other than the server's.
@@ -126,7 +128,10 @@ export class PacketReceiver {
         this.#openOneRtt(batch, batchPath, now);
       }
       batchPath = path;
-      this.#handlePackets(batch, start, end, { path, route, ecn: received.ecn[i] as Ecn }, now);
+      const ecn = received.ecn[i] as Ecn;
+      if (!this.#appendOneRtt(batch, start, end, route, ecn)) {
+        this.#handlePackets(batch, start, end, { path, route, ecn }, now);
+      }
     }
     if (batchPath !== undefined) this.#openOneRtt(batch, batchPath, now);
     this.#migration.forgetCandidates();
@@ -146,7 +151,7 @@ export class PacketReceiver {
   #pathOf(arena: Uint8Array, start: number): PathSpace {
     const { paths, config } = this.#parts;
     if (paths.all.length === 1 || arena[start]! >= 0x80) return paths.primary;
-    return paths.byDestination(connectionIdKey(arena, start + 1, start + 1 + config.connectionIds.length));
+    return paths.byDestination(this.#keys.keyOf(arena, start + 1, start + 1 + config.connectionIds.length));
   }
 
   /** Read keys of `level` are available: tries packets that arrived too early. */
@@ -164,6 +169,38 @@ export class PacketReceiver {
     else this.#undecrypted.take(level);
   }
 
+  /** Takes a datagram that is one 1-RTT packet, as nearly all are, without an object for its header. */
+  #appendOneRtt(batch: PacketBatch, start: number, end: number, route: Route, ecn: Ecn): boolean {
+    const { config, oneRtt } = this.#parts;
+    const idEnd = start + 1 + config.connectionIds.length;
+    if (!oneRtt.canRead || !isShortHeader(batch.arena, start, idEnd, end, config.greaseQuicBit)) return false;
+    this.#append(batch, start, idEnd, end, route, ecn, this.#keys.keyOf(batch.arena, start + 1, idEnd));
+    return true;
+  }
+
+  #appendHeader(batch: PacketBatch, header: PacketHeader, { route, ecn }: PacketOrigin, destination: string): void {
+    this.#append(batch, header.start, header.packetNumberOffset, header.end, route, ecn, destination);
+  }
+
+  #append(
+    batch: PacketBatch,
+    start: number,
+    packetNumberOffset: number,
+    end: number,
+    route: Route,
+    ecn: Ecn,
+    destination: string,
+  ): void {
+    const index = batch.count;
+    batch.header[index] = start;
+    batch.packetNumberOffset[index] = packetNumberOffset;
+    batch.end[index] = end;
+    batch.count = index + 1;
+    this.#ecn[index] = ecn;
+    this.#routes[index] = route;
+    this.#destinations[index] = destination;
+  }
+
   /** Handles the packets coalesced in one datagram (RFC 9000 §12.2). */
   #handlePackets(batch: PacketBatch, start: number, end: number, origin: PacketOrigin, now: Instant): void {
     const { arena } = batch;
@@ -177,7 +214,7 @@ export class PacketReceiver {
         return;
       }
       // RFC 9000 §12.2: all packets of a datagram are for one connection; others are dropped without a response.
-      const key = connectionIdKey(arena, header.destinationStart, header.destinationEnd);
+      const key = this.#keys.keyOf(arena, header.destinationStart, header.destinationEnd);
       destination ??= key;
       // RFC 9000 §14.1: a server discards Initial packets in datagrams that are too short.
       const isShortInitial = header.form === "initial" && end - start < MIN_DATAGRAM_SIZE;
@@ -197,14 +234,8 @@ export class PacketReceiver {
     const { spaces, oneRtt, role, early, version } = this.#parts;
     switch (header.form) {
       case "one-rtt":
-        if (!oneRtt.canRead) {
-          this.#keep(batch.arena, header, EncryptionLevel.oneRtt, origin, now);
-        } else {
-          append(batch, header);
-          this.#ecn[batch.count - 1] = origin.ecn;
-          this.#routes[batch.count - 1] = origin.route;
-          this.#destinations[batch.count - 1] = destination;
-        }
+        if (!oneRtt.canRead) this.#keep(batch.arena, header, EncryptionLevel.oneRtt, origin, now);
+        else this.#appendHeader(batch, header, origin, destination);
         return;
       case "initial":
       case "handshake": {
@@ -274,10 +305,11 @@ export class PacketReceiver {
     space: Pick<HandshakeSpace, "acks"> & { readonly level: EncryptionLevel },
     keys: PacketKeys,
     destination: string,
-    { path, route, ecn }: PacketOrigin,
+    origin: PacketOrigin,
     now: Instant,
   ): void {
-    append(batch, header);
+    const { path, route, ecn } = origin;
+    this.#appendHeader(batch, header, origin, destination);
     const index = batch.count - 1;
     removeHeaderProtection(batch, keys, index, space.acks.largest);
     openBatch(batch, keys.packet, index, path.id);
@@ -298,14 +330,18 @@ export class PacketReceiver {
     oneRtt.open(batch, 0, path.acks.largest, path.id, now);
     // The batch is scratch memory that handling a frame may reuse, so it is emptied first.
     batch.count = 0;
+    let context: FrameContext | undefined;
     for (let i = 0; i < count; i += 1) {
       if (batch.ok[i] !== 1) {
         this.#dropForgery(batch.end[i]! - batch.header[i]!, now, "one-rtt");
         continue;
       }
+      const route = this.#routes[i]!;
       const destination = this.#destinations[i]!;
-      this.#listener.onPacketOpened(EncryptionLevel.oneRtt, undefined, 0, this.#routes[i]!);
-      const context: FrameContext = { level: EncryptionLevel.oneRtt, path, route: this.#routes[i]!, destination };
+      this.#listener.onPacketOpened(EncryptionLevel.oneRtt, undefined, 0, route);
+      if (context?.route !== route || context.destination !== destination) {
+        context = { level: EncryptionLevel.oneRtt, path, route, destination };
+      }
       this.#handleOpened(batch, i, path.acks, SHORT_RESERVED_BITS, context, this.#ecn[i]!, now);
     }
   }
@@ -371,12 +407,4 @@ export class PacketReceiver {
     acks.onPacketReceived(packetNumber, ackEliciting, ecn, now);
     idle.onPacketReceived(now);
   }
-}
-
-function append(batch: PacketBatch, header: PacketHeader): void {
-  const index = batch.count;
-  batch.header[index] = header.start;
-  batch.packetNumberOffset[index] = header.packetNumberOffset;
-  batch.end[index] = header.end;
-  batch.count = index + 1;
 }

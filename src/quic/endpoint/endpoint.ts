@@ -10,7 +10,7 @@ import type { Instant } from "../../base/time.ts";
 import { HeapTimer, TimerHeap } from "../../base/timer-heap.ts";
 import type { VarInt } from "../../wire/varint.ts";
 import { BatchPool, Connection, type ConnectionConfig } from "../connection/index.ts";
-import { ConnectionId, connectionIdKey } from "../packet/connection-id.ts";
+import { ConnectionId, ConnectionIdKeys, connectionIdKey } from "../packet/connection-id.ts";
 import { QUIC_BIT } from "../packet/quic-bit.ts";
 import { preferredVersion } from "../versions/index.ts";
 import { Acceptor, type Admission } from "./acceptor.ts";
@@ -48,6 +48,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
   readonly #acceptor: Acceptor | undefined;
   readonly #replies: StatelessReplies;
   readonly #byId = new Map<string, Entry>();
+  readonly #keys = new ConnectionIdKeys();
   /** Keyed by a keyed hash of the token, so that the timing of a lookup reveals nothing about it (RFC 9000 §10.3.1). */
   readonly #byResetToken = new Map<string, Entry>();
   readonly #entries = new Set<Entry>();
@@ -195,7 +196,7 @@ export class Endpoint implements DatagramMachine<EndpointEvent> {
       idEnd = id + (arena[start + 5] ?? 0);
       if (idEnd > end) return undefined;
     }
-    const entry = this.#byId.get(connectionIdKey(arena, id, idEnd));
+    const entry = this.#byId.get(this.#keys.keyOf(arena, id, idEnd));
     if (entry !== undefined) return entry;
     if (this.handOver?.(received, index, now) === true) return undefined;
     if (isLong) return this.#accept(received, index, now);

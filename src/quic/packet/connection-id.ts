@@ -27,6 +27,30 @@ const eightBytes = (bytes: Uint8Array, start: number): string =>
     bytes[start + 7]!,
   );
 
+/** `connectionIdKey` for runs of packets with the same id: making a string costs more than comparing the bytes. */
+export class ConnectionIdKeys {
+  /** The latest id; RFC 8999 §5.3 allows 255 bytes. */
+  readonly #latest = new Uint8Array(255);
+  #length = 0;
+  #key = "";
+
+  keyOf(bytes: Uint8Array, start: number, end: number): string {
+    const length = end - start;
+    const latest = this.#latest;
+    let isSame = length === this.#length;
+    for (let i = 0; i < length; i += 1) {
+      const byte = bytes[start + i]!;
+      if (byte === latest[i]) continue;
+      isSame = false;
+      latest[i] = byte;
+    }
+    if (isSame) return this.#key;
+    this.#length = length;
+    this.#key = connectionIdKey(bytes, start, end);
+    return this.#key;
+  }
+}
+
 export class ConnectionId {
   /** A private copy that never changes. */
   readonly bytes: Uint8Array;

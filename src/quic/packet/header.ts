@@ -126,12 +126,22 @@ export function parsePacketHeader(
   const first = bytes[start]!;
   if ((first & HEADER_FORM) !== 0) return parseLongHeader(bytes, start, end, ignoresQuicBit);
 
-  // 1-RTT packet: RFC 9000 §17.3.1
-  if ((first & QUIC_BIT) === 0 && !ignoresQuicBit) return undefined;
-  const destinationStart = start + 1;
-  const destinationEnd = destinationStart + shortIdLength;
-  if (destinationEnd + SHORTEST_PROTECTED > end) return undefined;
-  return new ParsedHeader("one-rtt", 0, bytes, start, end, destinationStart, destinationEnd);
+  const idEnd = start + 1 + shortIdLength;
+  if (!isShortHeader(bytes, start, idEnd, end, ignoresQuicBit)) return undefined;
+  return new ParsedHeader("one-rtt", 0, bytes, start, end, start + 1, idEnd);
+}
+
+/** True if a 1-RTT packet, whose connection id ends at `idEnd`, lies in [start, end) (RFC 9000 §17.3.1). */
+export function isShortHeader(
+  bytes: Uint8Array,
+  start: number,
+  idEnd: number,
+  end: number,
+  ignoresQuicBit: boolean,
+): boolean {
+  const first = bytes[start]!;
+  if ((first & HEADER_FORM) !== 0 || ((first & QUIC_BIT) === 0 && !ignoresQuicBit)) return false;
+  return idEnd + SHORTEST_PROTECTED <= end;
 }
 
 function parseLongHeader(
