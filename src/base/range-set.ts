@@ -5,7 +5,7 @@
 
 export class RangeSet {
   /** start0, end0, start1, end1, … */
-  readonly #bounds: number[] = [];
+  #bounds: number[] = [];
 
   /** The number of ranges. */
   get size(): number {
@@ -86,7 +86,12 @@ export class RangeSet {
     if (start >= end) return 0;
     const bounds = this.#bounds;
     const last = bounds.length;
-    if (last === 0 || bounds[last - 1]! < start) {
+    if (last === 0) {
+      // Not `push`, which makes room for sixteen more: most sets only ever have one range.
+      this.#bounds = [start, end];
+      return end - start;
+    }
+    if (bounds[last - 1]! < start) {
       bounds.push(start, end);
       return end - start;
     }

@@ -3,6 +3,7 @@
  * all other streams are requests (RFC 9114 §6.1), and a server may not open any.
  */
 
+import { SparseMap } from "../base/sparse-map.ts";
 import { isServerInitiated, type StreamId, type StreamTransport } from "../quic/transport.ts";
 import { concat } from "../wire/text.ts";
 import type { VarInt } from "../wire/varint.ts";
@@ -26,7 +27,7 @@ export class BidiStreams {
   readonly #requests: Requests;
   readonly #claims: StreamClaims;
   /** Bounded by the transport: it limits how many streams the peer may open. */
-  readonly #untyped = new Map<StreamId, Untyped>();
+  readonly #untyped = new SparseMap<StreamId, Untyped>();
   /** Server: the lowest unseen request ID. */
   nextRequestId = 0;
   /** Server: true if new requests are refused. */

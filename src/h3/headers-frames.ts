@@ -12,7 +12,7 @@ import { FrameType } from "./frames.ts";
 import type { LocalStream } from "./local-streams.ts";
 
 /** Slabs double in size up to a maximum, so that a connection with few requests holds little memory. */
-const FIRST_SLAB_SIZE = 1_024;
+const FIRST_SLAB_SIZE = 256;
 const MAX_SLAB_SIZE = 16_384;
 /** Room for the type and length of a frame. */
 const FRAME_HEADER_ROOM = 9;
@@ -21,11 +21,12 @@ const FRAME_HEADER_ROOM = 9;
 export const MAX_JOINED_CONTENT = 2_048;
 
 const NOTHING = new Uint8Array(0);
+const NO_ROOM = new Writer(NOTHING);
 
 export class HeadersFrames {
   readonly #encoder: QpackEncoder;
   readonly #encoderStream: LocalStream;
-  #writer = new Writer(new Uint8Array(0));
+  #writer = NO_ROOM;
   #slabSize = FIRST_SLAB_SIZE;
 
   constructor(encoder: QpackEncoder, encoderStream: LocalStream) {

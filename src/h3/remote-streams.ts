@@ -1,5 +1,6 @@
 /** The peer's unidirectional streams (RFC 9114 §6.2): determines their types and allows only one of each. */
 
+import { SparseMap } from "../base/sparse-map.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
 import { connectionError, H3_ERRORS } from "./errors.ts";
 import { isGreaseId, type Role } from "./frames.ts";
@@ -34,7 +35,7 @@ export class RemoteStreams {
   readonly #ignored: IgnoredBudget;
   readonly #claims: StreamClaims;
   /** Streams whose type has not arrived. The transport limits their number. */
-  readonly #untyped = new Map<StreamId, VarintReader>();
+  readonly #untyped = new SparseMap<StreamId, VarintReader>();
   readonly #critical = new Map<StreamId, Kind>();
   readonly #trace: H3Trace | undefined;
   /** The peer's control stream, once known. */

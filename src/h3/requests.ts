@@ -3,6 +3,7 @@
  * ends individual streams that are malformed, reset or refused.
  */
 
+import { SparseMap } from "../base/sparse-map.ts";
 import { type FieldLine, type FieldSection, fieldSectionSize, hasNoContent } from "../http/index.ts";
 import type { DecodeResult, QpackDecoder } from "../qpack/index.ts";
 import type { StreamId, StreamTransport } from "../quic/transport.ts";
@@ -47,7 +48,7 @@ export class Requests implements MessageReaderHost {
   readonly #date: (() => string) | undefined;
   readonly #allowsProtocol: boolean;
   readonly #cancellations = new CancellationBudget();
-  readonly #streams = new Map<StreamId, RequestStream>();
+  readonly #streams = new SparseMap<StreamId, RequestStream>();
   /** Finished requests with data that the peer has not acknowledged yet. Each still uses stream credit. */
   readonly #undelivered = new Set<StreamId>();
   #isClosed = false;

@@ -4,6 +4,7 @@
  * their events too.
  */
 
+import { SparseMap } from "../base/sparse-map.ts";
 import type { StreamDirection, StreamId, TransportEvent } from "../quic/transport.ts";
 import { formatVarInt, sameVarInt, type VarInt } from "../wire/varint.ts";
 import { isGreaseId, isKnownFrame } from "./frames.ts";
@@ -35,7 +36,7 @@ const RESERVED_UNI: readonly number[] = Object.values(StreamType);
 
 export class StreamClaims {
   readonly #claims: Claim[] = [];
-  readonly #owned = new Map<StreamId, StreamOwner>();
+  readonly #owned = new SparseMap<StreamId, StreamOwner>();
   /** True if the first integer of bidirectional streams must be checked. */
   hasBidi = false;
 

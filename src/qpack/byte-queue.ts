@@ -3,8 +3,10 @@
  * amortized, so that a peer who sends single bytes costs no more than any other.
  */
 
+const NOTHING = new Uint8Array(0);
+
 export class ByteQueue {
-  #buffer = new Uint8Array(0);
+  #buffer = NOTHING;
   #start = 0;
   #end = 0;
 
@@ -36,6 +38,6 @@ export class ByteQueue {
     this.#start += count;
     if (this.#start < this.#end) return;
     this.#start = this.#end = 0;
-    this.#buffer = new Uint8Array(0);
+    this.#buffer = NOTHING;
   }
 }

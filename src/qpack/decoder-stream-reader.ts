@@ -34,6 +34,7 @@ export class DecoderStreamReader {
     }
     if (queued) this.#waiting.consume(done);
     else if (done < input.length) this.#waiting.append(input.subarray(done));
+    reader.release();
     return count;
   }
 

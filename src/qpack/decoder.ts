@@ -3,6 +3,7 @@
  * before the insertions they need, and reports its progress on the decoder stream.
  */
 
+import { SparseMap } from "../base/sparse-map.ts";
 import { type FieldLine, type FieldSection, fieldLineSize } from "../http/field-section.ts";
 import type { StreamId } from "../quic/transport.ts";
 import { DynamicTable } from "./dynamic-table.ts";
@@ -44,7 +45,7 @@ export class QpackDecoder {
   readonly #encoderStream: EncoderStreamReader;
   readonly #reader = new PrimitiveReader();
   readonly #instructions = new InstructionBuffer();
-  readonly #blocked = new Map<StreamId, BlockedSection>();
+  readonly #blocked = new SparseMap<StreamId, BlockedSection>();
   #blockedBytes = 0;
   /** The number of insertions that the peer's encoder knows we have, from increments and acknowledged sections. */
   #reportedInsertCount = 0;
@@ -81,6 +82,7 @@ export class QpackDecoder {
       return this.#blocked.has(streamId) ? "blocked" : this.#abandon(streamId);
     }
     const fields = this.#readLines(required, this.#readBase(required));
+    reader.release();
     if (fields === undefined) return this.#abandon(streamId);
     if (required > 0) {
       // RFC 9204 §2.2.2.1, §4.4.1

@@ -6,8 +6,8 @@
 import { type FieldLine, fieldLineSize } from "../http/field-section.ts";
 
 export class DynamicTable {
-  /** Entry n is at n mod the length of the ring, which is a power of two. */
-  #ring: (FieldLine | undefined)[] = new Array(16).fill(undefined);
+  /** Entry n is at n mod the length of the ring, which is a power of two. Most tables stay empty. */
+  #ring: (FieldLine | undefined)[] = [undefined];
   #insertCount = 0;
   #firstIndex = 0;
   #size = 0;
@@ -70,7 +70,7 @@ export class DynamicTable {
   }
 
   #grow(): void {
-    const grown: (FieldLine | undefined)[] = new Array(this.#ring.length * 2).fill(undefined);
+    const grown: (FieldLine | undefined)[] = new Array(Math.max(16, this.#ring.length * 2)).fill(undefined);
     for (let i = this.#firstIndex; i < this.#insertCount; i += 1) grown[i & (grown.length - 1)] = this.at(i);
     this.#ring = grown;
   }

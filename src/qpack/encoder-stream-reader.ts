@@ -41,6 +41,7 @@ export class EncoderStreamReader {
     }
     if (queued) this.#waiting.consume(done);
     else if (done < input.length) this.#waiting.append(input.subarray(done));
+    reader.release();
     return count;
   }
 

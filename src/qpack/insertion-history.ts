@@ -4,6 +4,7 @@
  * table space, without a list of such names.
  */
 
+import { SparseMap } from "../base/sparse-map.ts";
 import type { FieldLine } from "../http/field-section.ts";
 
 export interface KnownName {
@@ -18,7 +19,7 @@ export interface KnownName {
 const MAX_NAMES = 256;
 
 export class InsertionHistory {
-  readonly #names = new Map<string, KnownName>();
+  readonly #names = new SparseMap<string, KnownName>();
 
   find(name: string): KnownName | undefined {
     return this.#names.get(name);

@@ -2,8 +2,10 @@
 
 import { MAX_INTEGER_LENGTH } from "./primitive-writer.ts";
 
+const NOTHING = new Uint8Array(0);
+
 export class InstructionBuffer {
-  #bytes = new Uint8Array(0);
+  #bytes = NOTHING;
   #length = 0;
 
   get length(): number {
@@ -30,10 +32,11 @@ export class InstructionBuffer {
     this.#length = writer(this.reserve(MAX_INTEGER_LENGTH), this.#length, value);
   }
 
-  /** Returns a copy of everything written and clears the buffer; undefined if it is empty. */
+  /** Returns everything written and clears the buffer; undefined if it is empty. */
   take(): Uint8Array | undefined {
     if (this.#length === 0) return undefined;
-    const taken = this.#bytes.slice(0, this.#length);
+    const taken = this.#bytes.subarray(0, this.#length);
+    this.#bytes = NOTHING;
     this.#length = 0;
     return taken;
   }

@@ -3,6 +3,7 @@
  * insertions which the peer may not have can block its streams.
  */
 
+import { SparseMap } from "../base/sparse-map.ts";
 import type { StreamId } from "../quic/transport.ts";
 
 interface Section {
@@ -17,9 +18,9 @@ interface Section {
 const MAX_OUTSTANDING = 1024;
 
 export class OutstandingSections {
-  readonly #byStream = new Map<StreamId, Section>();
+  readonly #byStream = new SparseMap<StreamId, Section>();
   /** Streams that may be blocked, with the insert count that unblocks them. */
-  readonly #blocking = new Map<StreamId, number>();
+  readonly #blocking = new SparseMap<StreamId, number>();
   #count = 0;
 
   get isFull(): boolean {

@@ -29,8 +29,10 @@ export function problemText(problem: number): string {
 /** RFC 9204 §4.1.1 requires 62 bits. Ten bytes hold them with any prefix; longer encodings only add zeros. */
 const MAX_INTEGER_BYTES = 10;
 
+const NOTHING = new Uint8Array(0);
+
 export class PrimitiveReader {
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = NOTHING;
   position = 0;
   end = 0;
   /** The reason why the last `string` returned undefined. */
@@ -40,6 +42,12 @@ export class PrimitiveReader {
     this.bytes = bytes;
     this.position = start;
     this.end = end;
+  }
+
+  /** Drops the bytes, which would otherwise live as long as the reader. */
+  release(): void {
+    this.bytes = NOTHING;
+    this.position = this.end = 0;
   }
 
   get isAtEnd(): boolean {

@@ -83,6 +83,11 @@ export class CryptoChannel {
     this.#length = length;
   }
 
+  /** True if part of a message has arrived. */
+  get isPartial(): boolean {
+    return this.#length > 0;
+  }
+
   /** Sets the level of the following messages. */
   readAt(level: EncryptionLevel): void {
     this.#readLevel = level;

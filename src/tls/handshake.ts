@@ -178,4 +178,6 @@ export interface TlsHandshake {
   pollTransmit(): { readonly level: EncryptionLevel; readonly bytes: Uint8Array } | undefined;
   pollEvent(): TlsEvent | undefined;
   readonly isComplete: boolean;
+  /** What can take over once everything was polled, to release the memory of the handshake. */
+  readonly successor?: TlsHandshake | undefined;
 }

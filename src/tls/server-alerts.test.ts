@@ -344,6 +344,11 @@ describe("a server aborts on an out-of-place message", () => {
       const { server } = new Pair().run();
       expectCode(() => server.handleCrypto(EncryptionLevel.oneRtt, bytes, NOW), "unexpected_message");
     });
+    it(`${name}, in two parts, after the handshake was forgotten: unexpected_message`, () => {
+      const { successor } = new Pair().run().server;
+      successor!.handleCrypto(EncryptionLevel.oneRtt, bytes.subarray(0, 3), NOW);
+      expectCode(() => successor!.handleCrypto(EncryptionLevel.oneRtt, bytes.subarray(3), NOW), "unexpected_message");
+    });
   }
 });
 
@@ -377,6 +382,8 @@ describe("a server aborts on bytes at the wrong level (RFC 9001 §4.1.3): PROTOC
   it("when something follows the client's Finished at the Handshake level", () => {
     const { server } = new Pair().run();
     expectCode(() => server.handleCrypto(EncryptionLevel.handshake, uint8(20), NOW), PROTOCOL_VIOLATION);
+    const { successor } = new Pair().run().server;
+    expectCode(() => successor!.handleCrypto(EncryptionLevel.handshake, uint8(20), NOW), PROTOCOL_VIOLATION);
   });
 });
 
@@ -387,4 +394,12 @@ it("a server that has failed accepts and sends nothing more", () => {
   expect(server.isComplete).toBe(false);
   expect(server.pollTransmit()).toBeUndefined();
   expect(server.pollEvent()).toBeUndefined();
+});
+
+it("a server has no successor before the handshake is complete, nor in the middle of a message", () => {
+  expect(serve(emitClientHello(HELLO)).successor).toBeUndefined();
+  const { server } = new Pair().run();
+  expect(server.successor?.isComplete).toBe(true);
+  server.handleCrypto(EncryptionLevel.oneRtt, uint8(24), NOW);
+  expect(server.successor).toBeUndefined();
 });

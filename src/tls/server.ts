@@ -11,6 +11,7 @@ import { proofOf, verifySignature } from "./certificate-proof.ts";
 import { CryptoChannel } from "./channel.ts";
 import type { CipherSuite } from "./cipher-suite.ts";
 import { GROUPS, LEGACY_VERSION, SIGNATURE_ALGORITHMS, TLS_1_3 } from "./code-points.ts";
+import { CompletedTlsServer } from "./completed-server.ts";
 import {
   EncryptionLevel,
   type TicketPolicy,
@@ -70,6 +71,10 @@ class TlsServer implements TlsHandshake {
 
   get isComplete(): boolean {
     return this.#state.type === "CONNECTED";
+  }
+
+  get successor(): TlsHandshake | undefined {
+    return this.isComplete && !this.#channel.isPartial ? new CompletedTlsServer() : undefined;
   }
 
   pollTransmit() {

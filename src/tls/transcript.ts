@@ -7,12 +7,14 @@ import type { CryptoEngine, HashName, RunningHash } from "../crypto/engine.ts";
 import { concat } from "../wire/text.ts";
 import { emitMessage } from "./messages/message.ts";
 
+const NOTHING = new Uint8Array(0);
+
 export class Transcript {
   readonly #engine: CryptoEngine;
   #hash: HashName | undefined;
   #running: RunningHash | undefined;
   /** Messages from before the hash was known: at most one ClientHello. */
-  #waiting: Uint8Array = new Uint8Array(0);
+  #waiting: Uint8Array = NOTHING;
 
   constructor(engine: CryptoEngine) {
     this.#engine = engine;
@@ -29,7 +31,7 @@ export class Transcript {
     this.#hash = hash;
     this.#running = this.#engine.createHash(hash);
     this.#running.update(this.#waiting);
-    this.#waiting = new Uint8Array(0);
+    this.#waiting = NOTHING;
   }
 
   /** Replaces the first ClientHello with a message_hash, before its HelloRetryRequest is appended. */

@@ -3,6 +3,7 @@
  * file reads that begin together must not all use the room for one.
  */
 
+import { SparseMap } from "../../base/sparse-map.ts";
 export interface RoomUser {
   /** Called when there may be room again: call `has` again. */
   handleRoom(): void;
@@ -18,7 +19,7 @@ export interface SharedRoomOptions {
 export class SharedRoom {
   readonly #limit: number;
   readonly #used: () => number;
-  readonly #fetching = new Map<RoomUser, number>();
+  readonly #fetching = new SparseMap<RoomUser, number>();
   #fetched = 0;
   readonly #waiting = new Set<RoomUser>();
 

@@ -1,5 +1,6 @@
 /** HTTP/3 on an accepted QUIC connection: passes the transport's events to HTTP/3, and HTTP/3's events to exchanges. */
 
+import { SparseMap } from "../../base/sparse-map.ts";
 import type { Instant } from "../../base/time.ts";
 import { H3_ERRORS, H3Connection, type H3Event, type RequestHead } from "../../h3/index.ts";
 import { refusalOfServer } from "../../http/index.ts";
@@ -55,15 +56,15 @@ class H3ServerConnection implements ServerProtocol, H3ExchangeHost, H3EventHandl
   readonly #driver: QuicDriver;
   readonly #pump: H3EventPump;
   readonly #options: ServerProtocolOptions;
-  readonly #exchanges = new Map<StreamId, H3StreamHandler>();
+  readonly #exchanges = new SparseMap<StreamId, H3StreamHandler>();
   readonly #heads: HeadTimeout;
   #isDraining = false;
 
-  constructor(connection: Connection, driver: QuicDriver, options: ServerProtocolOptions) {
+  constructor(connection: Connection, driver: QuicDriver, options: ServerProtocolOptions, client?: ClientIdentity) {
     this.#connection = connection;
     this.#driver = driver;
     this.#options = options;
-    this.client = options.client;
+    this.client = client;
     this.confirmation = new Confirmation(() => connection.isHandshakeComplete);
     const { rng, clock } = driver.environment;
     this.h3 = new H3Connection(connection, {

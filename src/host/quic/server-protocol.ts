@@ -35,14 +35,14 @@ export interface ServerProtocolOptions {
   readonly headersTimeout: number;
   /** Which requests are accepted in 0-RTT data. */
   readonly earlyData: EarlyDataPolicy;
-  /** Present if clients are asked for certificates. */
-  readonly client?: ClientIdentity | undefined;
 }
 
 export type CreateServerProtocol = (
   connection: Connection,
   driver: QuicDriver,
   options: ServerProtocolOptions,
+  /** Present if clients are asked for certificates. */
+  client?: ClientIdentity,
 ) => ServerProtocol;
 
 /** Keyed by ALPN identifier, in the server's order of preference. */
@@ -107,10 +107,10 @@ export class AcceptedConnection implements ConnectionListener, Holder {
       return;
     }
     if (event.type === "connected") {
-      const options = { ...this.#options, client: this.#client };
+      const options = this.#options;
       // TLS only selects a protocol of the table.
-      this.#protocol = this.#options.protocols[event.alpn]!(this.#connection, this.#driver, options);
-      this.#options.onConnected(event.alpn);
+      this.#protocol = options.protocols[event.alpn]!(this.#connection, this.#driver, options, this.#client);
+      options.onConnected(event.alpn);
     }
     try {
       this.#protocol?.handleEvent(event, now);

@@ -94,12 +94,8 @@ export function assemble(options: ConnectionOptions, host: ConnectionHost): Asse
   const oneRtt = new OneRttKeys(
     config.engine,
     {
-      get isHandshakeConfirmed() {
-        return handshake.isConfirmed;
-      },
-      get probeTimeout() {
-        return timers.probeTimeout;
-      },
+      isHandshakeConfirmed: () => handshake.isConfirmed,
+      probeTimeout: () => timers.probeTimeout,
       onUpdated: (generation, cause) => establishment.onKeysUpdated(generation, cause),
     },
     config,

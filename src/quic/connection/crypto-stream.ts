@@ -17,9 +17,13 @@ import type { CryptoOwner, SentFrame } from "../recovery/sent-packet.ts";
 const MAX_BUFFERED = 64 * 1024;
 const MAX_CHUNKS = 64;
 
+const NOTHING = new Uint8Array(0);
+
 export class CryptoStream implements CryptoOwner {
   readonly #incoming = new Reassembler(MAX_CHUNKS);
-  #outgoing: Uint8Array = new Uint8Array(0);
+  /** The bytes from `#start` on; all before are acknowledged. */
+  #outgoing: Uint8Array = NOTHING;
+  #start = 0;
   #sent = 0;
   readonly #lost = new RangeSet();
   readonly #acked = new RangeSet();
@@ -48,12 +52,16 @@ export class CryptoStream implements CryptoOwner {
   }
 
   get hasData(): boolean {
-    return !this.#lost.isEmpty || this.#sent < this.#outgoing.length;
+    return !this.#lost.isEmpty || this.#sent < this.#end;
   }
 
   /** True if the peer may be missing some bytes. */
   get hasUnacknowledged(): boolean {
-    return !this.#acked.covers(0, this.#outgoing.length);
+    return !this.#acked.covers(this.#start, this.#end);
+  }
+
+  get #end(): number {
+    return this.#start + this.#outgoing.length;
   }
 
   /** Writes as much as fits into the packet, lost bytes first. */
@@ -61,12 +69,13 @@ export class CryptoStream implements CryptoOwner {
     while (this.hasData) {
       const isRepeat = !this.#lost.isEmpty;
       const offset = isRepeat ? this.#lost.start(0) : this.#sent;
-      const end = isRepeat ? this.#lost.end(0) : this.#outgoing.length;
+      const end = isRepeat ? this.#lost.end(0) : this.#end;
       // Type, offset, and a length that never needs more than two bytes.
       const room = writer.remaining - 1 - varintLength(offset) - 2;
       if (room <= 0) return;
       const length = Math.min(room, end - offset);
-      emitCrypto(writer, offset, this.#outgoing.subarray(offset, offset + length));
+      const at = offset - this.#start;
+      emitCrypto(writer, offset, this.#outgoing.subarray(at, at + length));
       frames.push({ type: "crypto", owner: this, offset, length });
       if (isRepeat) this.#lost.remove(offset, offset + length);
       else this.#sent = offset + length;
@@ -76,10 +85,19 @@ export class CryptoStream implements CryptoOwner {
   handleAcked(offset: number, length: number): void {
     this.#acked.add(offset, offset + length);
     this.#lost.remove(offset, offset + length);
+    if (!this.hasUnacknowledged) this.#release();
+  }
+
+  /** Everything has arrived. */
+  #release(): void {
+    this.#start = this.#end;
+    this.#outgoing = NOTHING;
+    this.#acked.clear();
   }
 
   handleLost(offset: number, length: number): void {
     this.#lost.add(offset, offset + length);
+    this.#lost.remove(0, this.#start);
     for (const [start, end] of this.#acked) this.#lost.remove(start, end);
   }
 

@@ -40,7 +40,7 @@ export class Handshake implements HandshakeProgress {
   readonly #spaces: HandshakeSpaces;
   readonly #listener: HandshakeListener;
   /** Needed as long as the connection lives: session tickets may arrive at any time (RFC 8446 §4.6.1). */
-  readonly #tls: TlsHandshake;
+  #tls: TlsHandshake;
   #expectedIds: (() => ExpectedIds) | undefined;
   isComplete = false;
   /** RFC 9001 §4.1.2. Used by keys, recovery and timers. */
@@ -97,6 +97,7 @@ export class Handshake implements HandshakeProgress {
     for (let out = tls.pollTransmit(); out !== undefined; out = tls.pollTransmit()) {
       this.#spaces.crypto(out.level)?.write(out.bytes);
     }
+    if (this.isComplete) this.#tls = tls.successor ?? tls;
   }
 
   #handleEvent(event: TlsEvent): void {

@@ -19,9 +19,9 @@ export type KeyPhase = 0 | 1;
 /** What `OneRttKeys` needs to know about its connection. */
 export interface KeyUpdateHost {
   /** RFC 9001 §6.1: keys may be updated once the handshake is confirmed. */
-  readonly isHandshakeConfirmed: boolean;
+  isHandshakeConfirmed(): boolean;
   /** RFC 9001 §6.5: old read keys are kept for three PTOs. */
-  readonly probeTimeout: Micros;
+  probeTimeout(): Micros;
   /** Both directions have moved to this generation, at our wish or the peer's. */
   onUpdated?(generation: number, cause: "local" | "remote"): void;
 }
@@ -45,8 +45,8 @@ const phaseOf = (generation: number): KeyPhase => (generation % 2) as KeyPhase;
 class ReadGeneration {
   readonly key: PacketKey;
   /** By path id; only packets that opened count. */
-  readonly #lowest: number[] = [];
-  readonly #highest: number[] = [];
+  readonly #lowest: number[] = [Number.POSITIVE_INFINITY];
+  readonly #highest: number[] = [-1];
 
   constructor(key: PacketKey) {
     this.key = key;
@@ -109,7 +109,7 @@ export class OneRttKeys {
   #reading: ReadState | undefined;
   #writing: WriteState | undefined;
   /** By path id. */
-  readonly #largestSealed: number[] = [];
+  readonly #largestSealed: number[] = [-1];
   /** Packets that failed to open, over all generations. */
   #failedOpens = 0;
 
@@ -208,7 +208,7 @@ export class OneRttKeys {
     this.#dropExpiredKeys(reading, now);
     // RFC 9001 §6.1: not before the handshake is confirmed, and not before a packet sealed with the current keys has
     // been acknowledged.
-    if (!this.#host.isHandshakeConfirmed || !writing.isAcked) return false;
+    if (!this.#host.isHandshakeConfirmed() || !writing.isAcked) return false;
     // RFC 9001 §6.5: three PTOs between updates, which is how long the previous read keys are kept.
     if (reading.previous !== undefined) return false;
     this.#advanceRead(reading);
@@ -272,7 +272,7 @@ export class OneRttKeys {
       if (generation === reading.next) this.#followUpdate(reading, packetNumber, pathId);
       // RFC 9001 §6.5: from the first packet of the new phase on, the old keys have three PTOs left.
       if (generation === reading.current && reading.previous !== undefined) {
-        reading.previousUntil ??= after(now, (3 * this.#host.probeTimeout) as Micros);
+        reading.previousUntil ??= after(now, (3 * this.#host.probeTimeout()) as Micros);
       }
       generation.onPacketOpened(pathId, packetNumber);
       // RFC 9001 §6.4: old keys for a higher packet number than new keys, within one space.

@@ -18,9 +18,17 @@ export interface ConnectionIdRegistry {
   retire(id: ConnectionId): void;
 }
 
-interface IssuedId extends IssuedConnectionId {
+class IssuedId {
+  readonly id: ConnectionId;
+  /** Until the peer has it: undefined for an id that it can no longer be missing. */
+  resetToken: Uint8Array | undefined;
   announced: boolean;
-  isAcknowledged?: true;
+
+  constructor({ id, resetToken }: IssuedConnectionId, announced: boolean) {
+    this.id = id;
+    this.resetToken = resetToken;
+    this.announced = announced;
+  }
 }
 
 export class LocalIds implements SequenceOwner {
@@ -30,17 +38,17 @@ export class LocalIds implements SequenceOwner {
   #nextSequence = 1;
   #targetCount = 1;
   /** Sequence numbers of issued ids, each at most once. */
-  #toAnnounce: number[] = [];
+  readonly #toAnnounce: number[] = [];
 
   constructor(registry: ConnectionIdRegistry, first: IssuedConnectionId) {
     this.#registry = registry;
-    this.#issued.set(0, { ...first, announced: true });
+    this.#issued.set(0, new IssuedId(first, true));
   }
 
   /** Issues the id of a preferred address, which the transport parameter announces (RFC 9000 §5.1.1). */
   issuePreferred(): IssuedConnectionId {
     const issued = this.#registry.issue();
-    this.#issued.set(this.#nextSequence++, { ...issued, announced: true });
+    this.#issued.set(this.#nextSequence++, new IssuedId(issued, true));
     return issued;
   }
 
@@ -54,7 +62,7 @@ export class LocalIds implements SequenceOwner {
     // RFC 9000 §5.1.1: an endpoint SHOULD ensure that its peer has enough ids, and issue one for each retired.
     while (this.#issued.size < this.#targetCount) {
       const sequence = this.#nextSequence++;
-      this.#issued.set(sequence, { ...this.#registry.issue(), announced: false });
+      this.#issued.set(sequence, new IssuedId(this.#registry.issue(), false));
       this.#toAnnounce.push(sequence);
     }
   }
@@ -74,7 +82,7 @@ export class LocalIds implements SequenceOwner {
       throw transportError("PROTOCOL_VIOLATION", "RETIRE_CONNECTION_ID", "retires the id that its packet was sent to");
     }
     this.#issued.delete(sequence);
-    this.#toAnnounce = this.#toAnnounce.filter((other) => other !== sequence);
+    this.#cancelAnnouncement(sequence);
     this.#registry.retire(entry.id);
     this.#replenish();
   }
@@ -90,26 +98,34 @@ export class LocalIds implements SequenceOwner {
     const sequence = this.#toAnnounce[0];
     if (sequence === undefined) return undefined;
     const { id, resetToken } = this.#issued.get(sequence)!;
-    return { sequence, id, resetToken };
+    return { sequence, id, resetToken: resetToken! };
   }
 
   markAnnounced(sequence: number): void {
     const entry = this.#issued.get(sequence);
     if (entry !== undefined) entry.announced = true;
-    this.#toAnnounce = this.#toAnnounce.filter((other) => other !== sequence);
+    this.#cancelAnnouncement(sequence);
+  }
+
+  #cancelAnnouncement(sequence: number): void {
+    const at = this.#toAnnounce.indexOf(sequence);
+    if (at < 0) return;
+    // Emptied rather than spliced, because an array keeps the memory that it once needed.
+    if (this.#toAnnounce.length === 1) this.#toAnnounce.length = 0;
+    else this.#toAnnounce.splice(at, 1);
   }
 
   handleAcked(sequence: number): void {
     const entry = this.#issued.get(sequence);
     if (entry === undefined) return;
-    entry.isAcknowledged = true;
-    this.#toAnnounce = this.#toAnnounce.filter((other) => other !== sequence);
+    entry.resetToken = undefined;
+    this.#cancelAnnouncement(sequence);
   }
 
   /** Sends a lost NEW_CONNECTION_ID again, unless another copy of it has arrived. */
   handleLost(sequence: number): void {
     const entry = this.#issued.get(sequence);
-    if (entry === undefined || entry.isAcknowledged || this.#toAnnounce.includes(sequence)) return;
+    if (entry?.resetToken === undefined || this.#toAnnounce.includes(sequence)) return;
     this.#toAnnounce.push(sequence);
   }
 

@@ -1,6 +1,7 @@
 /** The connection ids that the peer issued. Each of our packets is addressed to one of them (RFC 9000 §5.1.2). */
 
 import { RangeSet } from "../../base/range-set.ts";
+import { SparseMap } from "../../base/sparse-map.ts";
 import { equalBytes } from "../../wire/text.ts";
 import { transportError } from "../errors.ts";
 import type { Frame } from "../frame/frames.ts";
@@ -22,7 +23,7 @@ export class RemoteIds implements SequenceOwner {
   #active: RemoteId;
   #spare: RemoteId[] = [];
   /** Ids in use on routes other than the active one (RFC 9000 §9.5). */
-  readonly #bound = new Map<object, RemoteId>();
+  readonly #bound = new SparseMap<object, RemoteId>();
   #retirePriorTo = 0;
   #toRetire: number[] = [];
   /** Sequence numbers in RETIRE_CONNECTION_ID frames that are unsent or not yet acknowledged. */

@@ -59,6 +59,18 @@ describe("persistent congestion (RFC 9002 §7.6)", () => {
     expect(persisted(h)).toBe(false);
   });
 
+  test("not if a packet in between arrived in a space that was discarded afterwards", () => {
+    const h = established();
+    h.send(application, ms(200));
+    h.send(PacketNumberSpace.handshake, ms(600));
+    h.send(application, ms(200 + PERSISTENT));
+    h.ack(PacketNumberSpace.handshake, [0, 0], ms(700));
+    h.recovery.discardSpace(PacketNumberSpace.handshake);
+    for (let i = 0; i < 3; i += 1) h.send(application, ms(2_000));
+    expect(h.ack(application, [5, 5], ms(2_100)).lost).toHaveLength(2);
+    expect(persisted(h)).toBe(false);
+  });
+
   test("not if a packet of another space in between arrived", () => {
     const h = established();
     h.send(application, ms(200));

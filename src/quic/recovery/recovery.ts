@@ -16,6 +16,7 @@ import type { Route, Routes } from "../route/index.ts";
 import type { RecoveryEvent } from "../trace.ts";
 import type { LostPacket } from "./lost-packets.ts";
 import type { SendSpace } from "./send-space.ts";
+import { SendSpaces } from "./send-spaces.ts";
 import { byRoute, type SentPacket } from "./sent-packet.ts";
 
 /** RFC 9002 §7.6.1, kPersistentCongestionThreshold. */
@@ -25,6 +26,7 @@ const PERSISTENT_CONGESTION_THRESHOLD = 3;
 const MAX_BACKOFF_EXPONENT = 24;
 
 const NONE: readonly LostPacket[] = [];
+const NO_PACKETS: readonly SentPacket[] = [];
 
 /** The effects of one ACK frame. */
 export interface AckOutcome {
@@ -64,7 +66,7 @@ export class LossRecovery {
   readonly #routes: Routes;
   readonly #handshake: HandshakeProgress;
   readonly #trace: LossRecoveryOptions["trace"];
-  readonly #spaces: readonly (SendSpace | undefined)[];
+  readonly #spaces: SendSpaces;
   readonly #role: "client" | "server";
   readonly #pathId: number;
 
@@ -80,42 +82,36 @@ export class LossRecovery {
   #timerSetAt: Instant | undefined;
 
   /** What the current call has found. */
-  #acked: SentPacket[] = [];
+  #acked: readonly SentPacket[] = NO_PACKETS;
   #lost: SentPacket[] = [];
 
   constructor(options: LossRecoveryOptions) {
     this.#role = options.role;
     this.#routes = options.routes;
     this.#handshake = options.handshake;
-    this.#spaces = options.spaces;
+    this.#spaces = new SendSpaces(options.spaces);
     this.#pathId = options.pathId ?? 0;
     this.#trace = options.trace;
   }
 
-  #space(kind: PacketNumberSpace): SendSpace {
-    const space = this.#spaces[kind];
-    if (space === undefined) throw new RangeError("this path does not have that packet number space");
-    return space;
-  }
-
   /** The number for the next packet of a space. It stays the same until `onPacketSent`. */
   nextPacketNumber(kind: PacketNumberSpace): number {
-    return this.#space(kind).nextPacketNumber;
+    return this.#spaces.get(kind).nextPacketNumber;
   }
 
   /** The largest packet number that the peer acknowledged; -1 if there is none. */
   largestAcked(kind: PacketNumberSpace): number {
-    return this.#space(kind).largestAcked;
+    return this.#spaces.get(kind).largestAcked;
   }
 
   /** True if anything ack-eliciting is in flight. */
   hasInFlight(kind: PacketNumberSpace): boolean {
-    return this.#space(kind).ackElicitingInFlight > 0;
+    return (this.#spaces.find(kind)?.ackElicitingInFlight ?? 0) > 0;
   }
 
   /** The ack-eliciting packets in flight, oldest first. */
   *inFlight(kind: PacketNumberSpace): IterableIterator<SentPacket> {
-    const { sent } = this.#space(kind);
+    const { sent } = this.#spaces.get(kind);
     for (let number = sent.base; number < sent.end; number += 1) {
       const packet = sent.get(number);
       if (packet?.ackEliciting) yield packet;
@@ -143,7 +139,7 @@ export class LossRecovery {
 
   onPacketSent(kind: PacketNumberSpace, packet: SentPacket, now: Instant): void {
     const { controller, ecn, maxDatagramSize } = packet.route;
-    this.#space(kind).onPacketSent(packet, Math.ceil(controller.congestionWindow / maxDatagramSize));
+    this.#spaces.get(kind).onPacketSent(packet, Math.ceil(controller.congestionWindow / maxDatagramSize));
     if (packet.inFlight) packet.delivery = controller.onPacketSent(packet.size, now);
     if (packet.ackEliciting) this.#timerSetAt = now;
     if (packet.ecn !== Ecn.notEct) ecn.onMarkedSent();
@@ -154,7 +150,7 @@ export class LossRecovery {
    * Throws a `ProtocolError` without any effect if the frame acknowledges packets that were never sent.
    */
   onAckReceived(kind: PacketNumberSpace, ack: AckFrame, ackDelay: Micros, now: Instant): AckOutcome {
-    const space = this.#space(kind);
+    const space = this.#spaces.get(kind);
     space.check(ack);
     const acked: SentPacket[] = [];
     this.#acked = acked;
@@ -177,6 +173,7 @@ export class LossRecovery {
     if (this.peerCompletedAddressValidation) this.ptoCount = 0;
     this.#timerSetAt = now;
     if (this.#trace !== undefined) this.#traceMetrics(now);
+    this.#acked = NO_PACKETS;
     return { acked, late, lost: this.#lost, newlyAcked: true };
   }
 
@@ -361,13 +358,10 @@ export class LossRecovery {
    * acknowledged packet of another space. The latter may miss a run that would count, but never adds one.
    */
   #persistentCongestionNotBefore(space: SendSpace, route: Route): Instant | undefined {
-    let notBefore = route.losses.firstRttSample;
-    if (notBefore === undefined) return undefined;
-    for (const other of this.#spaces) {
-      if (other === space || other?.latestAckedTimeSent === undefined) continue;
-      if (other.latestAckedTimeSent > notBefore) notBefore = other.latestAckedTimeSent;
-    }
-    return notBefore;
+    const { firstRttSample } = route.losses;
+    const latestAcked = this.#spaces.latestAckedBeside(space);
+    if (firstRttSample === undefined || latestAcked === undefined) return firstRttSample;
+    return Math.max(latestAcked, firstRttSample) as Instant;
   }
 
   /** Removes and returns packets declared lost that are now acknowledged. */
@@ -392,7 +386,7 @@ export class LossRecovery {
 
   #earliestLossTime(): Instant | undefined {
     let time: Instant | undefined;
-    for (const space of this.#spaces) {
+    for (const space of this.#spaces.all) {
       if (space?.lossTime !== undefined && (time === undefined || space.lossTime < time)) time = space.lossTime;
     }
     return time;
@@ -409,7 +403,8 @@ export class LossRecovery {
     // have dropped, must not keep a client from probing either.
     const isArmed = ({ kind }: SendSpace) => kind !== PacketNumberSpace.application || this.#handshake.isConfirmed;
     let inFlight = 0;
-    for (const space of this.#spaces) if (space !== undefined && isArmed(space)) inFlight += space.ackElicitingInFlight;
+    for (const space of this.#spaces.all)
+      if (space !== undefined && isArmed(space)) inFlight += space.ackElicitingInFlight;
     if (inFlight === 0) {
       if (this.peerCompletedAddressValidation || this.#timerSetAt === undefined) return undefined;
       // RFC 9002 §6.2.2.1: a client probes so that a server at its amplification limit may send again.
@@ -417,7 +412,7 @@ export class LossRecovery {
       return { at: after(this.#timerSetAt, duration), space, count: 1 };
     }
     let earliest: { at: Instant; space: PacketNumberSpace; count: 1 | 2 } | undefined;
-    for (const space of this.#spaces) {
+    for (const space of this.#spaces.all) {
       if (space === undefined || space.ackElicitingInFlight === 0 || space.timeOfLastAckEliciting === undefined)
         continue;
       if (!isArmed(space)) continue;
@@ -455,7 +450,7 @@ export class LossRecovery {
    */
   #detectOverdue(now: Instant): void {
     const lost: SentPacket[] = [];
-    for (const space of this.#spaces) {
+    for (const space of this.#spaces.all) {
       if (space?.lossTime === undefined || space.lossTime > now) continue;
       this.#lost = [];
       this.#detectLost(space, now);
@@ -466,7 +461,8 @@ export class LossRecovery {
 
   /** The keys of a space were discarded (RFC 9002 §6.4): its packets are no longer in flight, but not lost either. */
   discardSpace(kind: PacketNumberSpace): void {
-    this.#discard(this.#space(kind));
+    this.#discard(this.#spaces.get(kind));
+    this.#spaces.discard(kind);
   }
 
   /**
@@ -474,12 +470,12 @@ export class LossRecovery {
    * 0-RTT packets in flight, whose contents must be sent again (RFC 9000 §17.2.5.3).
    */
   onRetry(): readonly SentPacket[] {
-    return [...this.#discard(this.#space(PacketNumberSpace.initial)), ...this.discardApplication()];
+    return [...this.#discard(this.#spaces.get(PacketNumberSpace.initial)), ...this.discardApplication()];
   }
 
   /** The peer has dropped all packets of the Application space so far: returns them, without counting them as lost. */
   discardApplication(): readonly SentPacket[] {
-    return this.#discard(this.#space(PacketNumberSpace.application));
+    return this.#discard(this.#spaces.get(PacketNumberSpace.application));
   }
 
   #discard(space: SendSpace): readonly SentPacket[] {

@@ -6,7 +6,7 @@
 
 import type { SentPacket } from "./sent-packet.ts";
 
-const INITIAL_CAPACITY = 64;
+const INITIAL_CAPACITY = 8;
 
 /**
  * The maximum span from the oldest packet to the next packet number. A peer that never acknowledges cannot make the
