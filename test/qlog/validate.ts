@@ -49,6 +49,8 @@ export function problemsOf(file: string, dialect: Dialect): readonly string[] {
     ...groupProblems(header, events as QlogRecord[]),
     ...tupleProblems(events as QlogRecord[]),
     ...movedProblems(events as QlogRecord[]),
+    ...timerProblems(events as QlogRecord[]),
+    ...blockedProblems(events as QlogRecord[]),
   ];
 }
 
@@ -89,5 +91,36 @@ function movedProblems(events: readonly QlogRecord[]): string[] {
     const before = moved.get(key) ?? 0;
     moved.set(key, before + Number((data.raw as { payload_length: number }).payload_length));
     return data.offset === before ? [] : [`${name} #${i} is at ${data.offset} instead of ${before}`];
+  });
+}
+
+/** There is one timer, which must be set before it expires or is cancelled. */
+function timerProblems(events: readonly QlogRecord[]): string[] {
+  const running = new Map<string | undefined, string>();
+  return events.flatMap(({ name, data, group_id }, i) => {
+    if (name !== "quic:timer_updated") return [];
+    const timer = `${data.timer_type} of ${data.packet_number_space}`;
+    const before = running.get(group_id);
+    if (data.event_type === "set") {
+      running.set(group_id, timer);
+      return before === undefined || before === timer ? [] : [`${name} #${i} sets ${timer} while ${before} runs`];
+    }
+    running.delete(group_id);
+    return before === timer ? [] : [`${name} #${i}: ${timer} is ${data.event_type}, but not set`];
+  });
+}
+
+/** What is blocked or not was the opposite before, or was blocked for another reason. */
+function blockedProblems(events: readonly QlogRecord[]): string[] {
+  const states = new Map<string, string>();
+  return events.flatMap(({ name, data, group_id }, i) => {
+    if (!/^quic:\w+_data_blocked_updated$/.test(name)) return [];
+    const key = `${group_id} ${name} ${data.stream_id}`;
+    const before = states.get(key);
+    const state = data.reason === undefined ? `${data.new}` : `${data.new} by ${data.reason}`;
+    states.set(key, state);
+    return before === state || (before === undefined && data.new === "unblocked")
+      ? [`${name} #${i} is ${state} as before`]
+      : [];
   });
 }
