@@ -4,8 +4,8 @@ import { setMaxListeners } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { QlogFolder } from "../src/host/qlog/folder.ts";
 import { qlogSettings } from "../src/host/qlog/options.ts";
+import { QlogRecorder } from "../src/host/qlog/recorder.ts";
 import type { Case, Pairing } from "./case.ts";
 import { faultOf } from "./causes.ts";
 import type { CellFolder } from "./cell.ts";
@@ -132,7 +132,7 @@ class Run {
     setMaxListeners(0, signal); // one per process and request of the cell
     const { qlog } = this.#options;
     const folder =
-      qlog === undefined || name === undefined ? undefined : new QlogFolder(qlogSettings(join(qlog, name)));
+      qlog === undefined || name === undefined ? undefined : new QlogRecorder(qlogSettings(join(qlog, name)));
     try {
       const cell = { ...this.#shared, directory, signal, trace: folder?.trace };
       const detail = await Promise.race([each.run(pairing, cell), rejectedBy(signal)]);

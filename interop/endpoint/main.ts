@@ -6,8 +6,8 @@
 import { appendFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { chooseEngine } from "../../src/host/engine/engine.ts";
-import { QlogFolder } from "../../src/host/qlog/folder.ts";
 import { qlogSettings } from "../../src/host/qlog/options.ts";
+import { QlogRecorder } from "../../src/host/qlog/recorder.ts";
 import { systemEnvironmentWith } from "../../src/host/quic/environment.ts";
 import { type ClientCase, type ServerCase, testCaseNamed } from "./test-cases.ts";
 
@@ -30,7 +30,7 @@ const keyLog =
   SSLKEYLOGFILE === "" ? undefined : (line: string) => appendFileSync(SSLKEYLOGFILE, `${line.trimEnd()}\n`);
 
 /** In the dialect that qvis loads, to which the runner's results link. */
-const qlog = QLOGDIR === "" ? undefined : new QlogFolder(qlogSettings({ directory: QLOGDIR, dialect: "qvis" }));
+const qlog = QLOGDIR === "" ? undefined : new QlogRecorder(qlogSettings({ directory: QLOGDIR, dialect: "qvis" }));
 
 const common = { environment: systemEnvironmentWith("auto", qlog?.trace), onKeyLog: keyLog };
 

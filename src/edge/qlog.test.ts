@@ -98,6 +98,8 @@ describe("qlog", () => {
 
   test("rejects unusable options", async () => {
     await expect(serve({ port: 0, qlog: "" }, () => new Response())).rejects.toMatchObject({ code: "OPTION_INVALID" });
+    const workers = { port: 0, workers: 2, qlog: { file: "all.sqlog" } };
+    await expect(serve(workers, () => new Response())).rejects.toThrow("workers cannot record into one file");
     expect(() => createClient({ qlog: { directory: "x", dialect: "other" as never } })).toThrow(TypeError);
   });
 });

@@ -8,8 +8,8 @@ import type { BoundAddress, EarlyDataPolicy, Listener, RetryPolicy } from "../ho
 import type { AltSvcOptions } from "../host/listen/alt-svc.ts";
 import type { Bound } from "../host/listen/bind.ts";
 import { ServeError } from "../host/listen/errors.ts";
-import type { QlogFolder } from "../host/qlog/folder.ts";
 import type { QlogOptions } from "../host/qlog/options.ts";
+import type { QlogRecorder } from "../host/qlog/recorder.ts";
 import type { QuicServerOptions } from "../host/quic/quic-options.ts";
 import type { TraceConnection } from "../host/quic/tracing.ts";
 import { duration, Timer } from "../host/timer.ts";
@@ -93,7 +93,7 @@ export class Server implements AsyncDisposable {
   readonly #listeners: readonly Listener[];
   readonly #service: Service;
   readonly #certificates: Certificates;
-  readonly #qlog: QlogFolder | undefined;
+  readonly #qlog: QlogRecorder | undefined;
   #finish!: () => void;
   #closing: Promise<void> | undefined;
 
@@ -102,7 +102,7 @@ export class Server implements AsyncDisposable {
     bound: Bound<Listener>,
     service: Service,
     certificates: Certificates,
-    qlog: QlogFolder | undefined,
+    qlog: QlogRecorder | undefined,
   ) {
     this.#listeners = bound.listeners;
     this.#certificates = certificates;

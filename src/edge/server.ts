@@ -51,6 +51,9 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   checkQuic(quic);
   setLimits(options);
   const recording = options.qlog === undefined ? undefined : checkQlog(options.qlog, log);
+  if (recording?.target.type === "file" && options.workers !== undefined) {
+    throw new ServeError("OPTION_INVALID", "workers cannot record into one file in qlog: give a directory");
+  }
   const wanted = (options.transports ?? TRANSPORTS).filter(
     ({ transport }) =>
       !(transport === "udp" && isHttp3Disabled()) &&
@@ -66,7 +69,7 @@ export async function startServer(options: ListenOptions, service: Service): Pro
   }
   const worker = await shared?.joinSupervisor({ log });
   const keys = worker && (await sharedKeys(worker, options));
-  const qlog = recording && new (await import("../host/qlog/folder.ts")).QlogFolder(recording);
+  const qlog = recording && new (await import("../host/qlog/recorder.ts")).QlogRecorder(recording);
   const bindings = await Promise.all(
     wanted
       .filter(({ transport }) => worker?.serves(transport) ?? true)

@@ -27,8 +27,8 @@ import {
   type Listener as RequestListener,
   type ResponseClass,
 } from "../host/node/index.ts";
-import { QlogFolder } from "../host/qlog/folder.ts";
 import { type QlogOptions, type QlogSettings, qlogSettings } from "../host/qlog/options.ts";
+import { QlogRecorder } from "../host/qlog/recorder.ts";
 import { QuicListener } from "../host/quic/listener.ts";
 import { type CertificateOptions, identitiesOf, withName } from "./identities.ts";
 import { type ListenOptions, type ListenRequest, parseListenArguments } from "./listen-arguments.ts";
@@ -65,7 +65,7 @@ interface Running {
   isListening: boolean;
   /** True if `address` has returned the port before UDP was bound. */
   isPortKnown: boolean;
-  readonly qlog: QlogFolder | undefined;
+  readonly qlog: QlogRecorder | undefined;
 }
 
 const REJECTION = Symbol.for("nodejs.rejection");
@@ -170,7 +170,7 @@ export class Server extends HttpsServerShape implements NodeServer, Http1Propert
       addresses: [],
       isListening: false,
       isPortKnown: false,
-      qlog: this.#qlog && new QlogFolder(this.#qlog),
+      qlog: this.#qlog && new QlogRecorder(this.#qlog),
     };
     this.#running = running;
     if (request.callback !== undefined) this.once("listening", request.callback as never);

@@ -105,6 +105,18 @@ export type RecoveryEvent =
       readonly space: PacketNumberSpace;
       readonly ptoCount: number;
     }
+  /**
+   * The loss detection timer (RFC 9002 Appendix A.8). "ack" waits for acknowledgements that are late, "pto" for the next probe.
+   * `delay` is the time left.
+   */
+  | {
+      readonly type: "quic:timer-updated";
+      readonly pathId: number;
+      readonly timer: "ack" | "pto";
+      readonly space: PacketNumberSpace;
+      readonly state: "set" | "expired" | "cancelled";
+      readonly delay: Micros;
+    }
   /** For the active route, after each acknowledgement and loss. Times in microseconds, windows in bytes. */
   | {
       readonly type: "quic:recovery-metrics-updated";
@@ -131,6 +143,8 @@ export type StreamEvent =
   | { readonly type: "quic:stream-opened"; readonly id: StreamId; readonly isLocal: boolean }
   /** Both parts have ended, and their memory is free. */
   | { readonly type: "quic:stream-closed"; readonly id: StreamId }
+  /** The peer's limit of the stream began or ceased to hold back its data (RFC 9000 §4.1). */
+  | { readonly type: "quic:stream-data-blocked-updated"; readonly id: StreamId; readonly isBlocked: boolean }
   /** The application has written or read bytes. */
   | {
       readonly type: "quic:stream-data-moved";
@@ -145,6 +159,20 @@ export interface DatagramEvent {
   readonly type: "quic:datagram-data-moved";
   readonly direction: "written" | "read";
   readonly length: number;
+}
+
+/** What keeps data from being sent. "stream-id": the peer's limit of streams. */
+export type BlockedReason =
+  | "amplification-protection"
+  | "congestion-control"
+  | "pacing"
+  | "connection-flow-control"
+  | "stream-id";
+
+/** What has kept data from being sent since the connection last sent all that it may; undefined if nothing did. */
+export interface BlockedEvent {
+  readonly type: "quic:connection-data-blocked-updated" | "quic:datagram-data-blocked-updated";
+  readonly reason: BlockedReason | undefined;
 }
 
 export type ConnectionState = "handshake-complete" | "handshake-confirmed" | "closing" | "draining" | "closed";
@@ -196,5 +224,5 @@ export type LifecycleEvent =
   /** The last event: nothing is sent or received any more. */
   | { readonly type: "quic:connection-freed" };
 
-export type QuicTraceEvent = PacketEvent | RecoveryEvent | StreamEvent | DatagramEvent | LifecycleEvent;
+export type QuicTraceEvent = PacketEvent | RecoveryEvent | StreamEvent | DatagramEvent | BlockedEvent | LifecycleEvent;
 export type QuicTrace = Trace<QuicTraceEvent>;

@@ -65,7 +65,7 @@ interface CommonOptions {
    * Records the connections in qlog: the folder for the files, or options. They are written when the simulation has ended,
    * even if it has failed.
    */
-  readonly qlog?: string | Omit<QlogOptions, "maxFolderSize"> | undefined;
+  readonly qlog?: string | Omit<QlogOptions, "file" | "maxFolderSize"> | undefined;
   /** Timeouts of the client, in virtual time. */
   readonly client?: Pick<ClientOptions, "connectTimeout" | "headersTimeout" | "bodyTimeout" | "userAgent">;
   /** As for `serve`. */
@@ -207,10 +207,12 @@ export function checkOptions(options: SimulateOptions): Settings {
 
 function checkQlog(options: string | QlogOptions, log: SimulateOptions["log"]): QlogSettings {
   try {
-    return qlogSettings(options, log);
+    const settings = qlogSettings(options, log);
+    if (settings.target.type === "folder") return settings;
   } catch (error) {
     throw invalid((error as Error).message);
   }
+  throw invalid("a simulation records into a directory, not into a file");
 }
 
 export function checkHandler(value: unknown): Handler {

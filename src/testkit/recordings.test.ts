@@ -70,7 +70,7 @@ test("a folder that cannot be written is a line of the log", async () => {
   expect(lines).toEqual([expect.stringMatching(/^nagare: qlog: cannot write to .*file: EEXIST/)]);
 });
 
-test("unusable options are refused", async () => {
-  const unusable = simulate({ handler: () => new Response(), qlog: "" }, () => {});
+test.each(["", { file: "all.sqlog" } as never])("the options %j are refused", async (qlog) => {
+  const unusable = simulate({ handler: () => new Response(), qlog }, () => {});
   await expect(unusable).rejects.toMatchObject({ code: "OPTION_INVALID" });
 });

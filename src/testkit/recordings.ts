@@ -34,7 +34,8 @@ export class Recordings {
 
   /** A failure is a line of the log, and does not fail the simulation. */
   async save(): Promise<void> {
-    const { directory, log } = this.#settings;
+    const { target, log } = this.#settings;
+    const { path: directory } = target;
     try {
       await mkdir(directory, { recursive: true });
       for (const [name, records] of this.#files) {

@@ -7,6 +7,7 @@ import { serve } from "../../src/edge/serve.ts";
 import type { Server } from "../../src/edge/server.ts";
 import { makeAuthority } from "../../src/host/client/testing/certificates.ts";
 import { serveHttps, type TestServer, testCertificate } from "../../src/host/client/testing/servers.ts";
+import { problemsOf } from "../qlog/validate.ts";
 import { run } from "./run.ts";
 
 let directory: string;
@@ -286,6 +287,24 @@ describe("details of the exchange", () => {
       // Complete, although the command has ended the connection itself.
       expect(text).toContain('"new":"closed"');
     }
+  });
+
+  test("QLOGFILE records all HTTP/3 connections in one file, and --qlog goes before it", async () => {
+    const file = join(directory, "all.sqlog");
+    expect(await get(["--http3-only", url], { env: { QLOGFILE: file } })).toMatchObject({ exitCode: 0, stderr: "" });
+    const text = await readFile(file, "utf8");
+    expect(problemsOf(text, "rfc")).toEqual([]);
+    expect(text).toContain('"new":"closed"');
+    const folder = join(directory, "qlog-before-file");
+    await get(["--http3-only", "--qlog", folder, url], { env: { QLOGFILE: join(directory, "unused.sqlog") } });
+    expect(await readdir(folder)).not.toEqual([]);
+    expect(await readdir(directory)).not.toContain("unused.sqlog");
+  });
+
+  test("QLOGDIR and QLOGFILE together are an error", async () => {
+    const result = await get(["--http3-only", url], { env: { QLOGDIR: directory, QLOGFILE: "all.sqlog" } });
+    expect(result.exitCode).toBe(2);
+    expect(result.stderr).toContain("QLOGDIR and QLOGFILE are both set");
   });
 
   test("a folder for --qlog that cannot be written is a warning", async () => {

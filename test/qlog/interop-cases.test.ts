@@ -22,7 +22,17 @@ function record(name: string, seed: number): Recordings {
 
 /** Events that only some cases have. */
 const EXPECTED: Readonly<Record<string, readonly string[]>> = {
-  transfer: ["quic:packet_sent mtu probe", "quic:mtu_updated"],
+  transfer: [
+    "quic:packet_sent mtu probe",
+    "quic:mtu_updated",
+    "quic:stream_data_blocked_updated blocked",
+    "quic:stream_data_blocked_updated unblocked",
+    "quic:connection_data_blocked_updated congestion_control",
+    "quic:connection_data_blocked_updated pacing",
+    "quic:connection_data_blocked_updated unblocked",
+  ],
+  multiplexing: ["quic:connection_data_blocked_updated stream_id"],
+  amplificationlimit: ["quic:connection_data_blocked_updated amplification_protection"],
   retry: ["quic:packet_received retry"],
   zerortt: ["quic:parameters_restored", "quic:packet_sent 0RTT", "quic:packet_received 0RTT"],
   http3: [
@@ -36,10 +46,10 @@ const EXPECTED: Readonly<Record<string, readonly string[]>> = {
     "http3:frame_parsed settings",
     "http3:frame_parsed reserved",
   ],
-  blackhole: ["quic:timer_updated"],
+  blackhole: ["quic:timer_updated expired pto"],
   keyupdate: ["quic:key_updated local_update", "quic:key_updated remote_update"],
   ecn: ["quic:ecn_state_updated capable"],
-  transferloss: ["quic:packet_lost"],
+  transferloss: ["quic:packet_lost", "quic:timer_updated set ack", "quic:timer_updated cancelled ack"],
   transfercorruption: ["quic:packet_dropped decryption_failure"],
   v2: ["quic:version_information"],
   "rebind-port": ["quic:tuple_assigned", "quic:migration_state_updated migration_complete"],
@@ -52,7 +62,8 @@ function kindsOf({ name, data }: QlogRecord): readonly string[] {
   const header = data.header as { packet_type: string } | undefined;
   const frame = data.frame as { frame_type: string } | undefined;
   const probe = data.is_mtu_probe_packet === true ? "mtu probe" : undefined;
-  const kind = [header?.packet_type, frame?.frame_type, data.trigger, data.new, probe].filter(
+  const timer = name === "quic:timer_updated" ? `${data.event_type} ${data.timer_type}` : undefined;
+  const kind = [header?.packet_type, frame?.frame_type, data.trigger, data.new, data.reason, timer, probe].filter(
     (each) => each !== undefined,
   );
   return [name, ...kind.map((each) => `${name} ${each}`)];
@@ -72,6 +83,8 @@ const ALWAYS = [
   "quic:packet_received 1RTT",
   "quic:packets_acked",
   "quic:recovery_parameters_set",
+  "quic:timer_updated set pto",
+  "quic:timer_updated cancelled pto",
   "quic:recovery_metrics_updated",
   "quic:congestion_state_updated slow_start",
   "quic:connection_state_updated handshake_complete",

@@ -49,6 +49,16 @@ const alpn = object({ "byte_value?": hex(), "string_value?": text });
 const tupleId = text;
 const space = oneOf("initial", "handshake", "application_data");
 const blocked = oneOf("blocked", "unblocked");
+const blockedReason = oneOf(
+  "scheduling",
+  "pacing",
+  "amplification_protection",
+  "congestion_control",
+  "connection_flow_control",
+  "stream_flow_control",
+  "stream_id",
+  "application",
+);
 const location = oneOf("application", "transport", "network");
 const keyTrigger = oneOf("tls", "remote_update", "local_update");
 const keyType = oneOf(
@@ -206,7 +216,14 @@ export const quicEvents: Readonly<Record<string, Check>> = {
     "raw?": raw,
   }),
   datagram_data_moved: object({ "from?": location, "to?": location, "raw?": raw }),
-  connection_data_blocked_updated: object({ "old?": blocked, new: blocked, "reason?": text }),
+  connection_data_blocked_updated: object({ "old?": blocked, new: blocked, "reason?": blockedReason }),
+  stream_data_blocked_updated: object({
+    stream_id: uint64,
+    "old?": blocked,
+    new: blocked,
+    "reason?": blockedReason,
+  }),
+  datagram_data_blocked_updated: object({ "old?": blocked, new: blocked, "reason?": blockedReason }),
   migration_state_updated: object({
     "old?": migrationState,
     new: migrationState,

@@ -32,7 +32,7 @@ const loglevelEvents: Readonly<Record<string, Check>> = {
 const inNamespace = (namespace: string, events: Readonly<Record<string, Check>>): [string, Check][] =>
   Object.entries(events).map(([name, data]) => [
     `${namespace}:${name}`,
-    object({ time: float, name: text, data, "tuple?": text }),
+    object({ time: float, name: text, data, "tuple?": text, "group_id?": hex() }),
   ]);
 
 /** A record after the first. */
@@ -59,7 +59,7 @@ export const fileHeader: Check = object({
     event_schemas: listOf(matching(/^urn:ietf:params:qlog:events:(?:quic-\d\d|http3-\d\d|loglevel)$/), 1),
     vantage_point: object({ "name?": text, type: oneOf("client", "server") }),
     common_fields: object({
-      group_id: hex(),
+      "group_id?": hex(),
       time_format: oneOf("relative_to_epoch"),
       reference_time: both(
         object({

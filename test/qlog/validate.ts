@@ -19,6 +19,7 @@ export interface QlogRecord {
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
   readonly tuple?: string;
+  readonly group_id?: string;
 }
 
 /** The records of a file, which must be complete. */
@@ -45,9 +46,20 @@ export function problemsOf(file: string, dialect: Dialect): readonly string[] {
     ...SCHEMAS[dialect].fileHeader(header, "header"),
     ...events.flatMap((event, i) => SCHEMAS[dialect].event(event, nameOf(event, i))),
     ...timeProblems(events as QlogRecord[]),
+    ...groupProblems(header, events as QlogRecord[]),
     ...tupleProblems(events as QlogRecord[]),
     ...movedProblems(events as QlogRecord[]),
+    ...timerProblems(events as QlogRecord[]),
+    ...blockedProblems(events as QlogRecord[]),
   ];
+}
+
+/** The header names the connection, or each event does. */
+function groupProblems(header: unknown, events: readonly QlogRecord[]): string[] {
+  const isShared = !JSON.stringify(header).includes('"group_id"');
+  return events.flatMap(({ name, group_id }, i) =>
+    (group_id !== undefined) === isShared ? [] : [`${name} #${i} ${isShared ? "has no" : "repeats the"} group_id`],
+  );
 }
 
 const nameOf = (event: unknown, index: number): string =>
@@ -61,21 +73,54 @@ function timeProblems(events: readonly QlogRecord[]): string[] {
 
 /** Addresses are known before an event names them. */
 function tupleProblems(events: readonly QlogRecord[]): string[] {
-  const known = new Set<unknown>([undefined]);
-  return events.flatMap(({ name, data, tuple }, i) => {
-    if (name === "quic:tuple_assigned") known.add(data.tuple_id);
-    return known.has(tuple) ? [] : [`${name} #${i} names the unknown tuple ${tuple}`];
+  const known = new Set<string>();
+  return events.flatMap(({ name, data, tuple, group_id }, i) => {
+    if (name === "quic:tuple_assigned") known.add(`${group_id} ${data.tuple_id}`);
+    return tuple === undefined || known.has(`${group_id} ${tuple}`)
+      ? []
+      : [`${name} #${i} names the unknown tuple ${tuple}`];
   });
 }
 
 /** The application writes and reads each stream without gaps. */
 function movedProblems(events: readonly QlogRecord[]): string[] {
   const moved = new Map<string, number>();
-  return events.flatMap(({ name, data }, i) => {
+  return events.flatMap(({ name, data, group_id }, i) => {
     if (name !== "quic:stream_data_moved") return [];
-    const key = `${data.stream_id} to ${data.to}`;
+    const key = `${group_id} ${data.stream_id} to ${data.to}`;
     const before = moved.get(key) ?? 0;
     moved.set(key, before + Number((data.raw as { payload_length: number }).payload_length));
     return data.offset === before ? [] : [`${name} #${i} is at ${data.offset} instead of ${before}`];
+  });
+}
+
+/** There is one timer, which must be set before it expires or is cancelled. */
+function timerProblems(events: readonly QlogRecord[]): string[] {
+  const running = new Map<string | undefined, string>();
+  return events.flatMap(({ name, data, group_id }, i) => {
+    if (name !== "quic:timer_updated") return [];
+    const timer = `${data.timer_type} of ${data.packet_number_space}`;
+    const before = running.get(group_id);
+    if (data.event_type === "set") {
+      running.set(group_id, timer);
+      return before === undefined || before === timer ? [] : [`${name} #${i} sets ${timer} while ${before} runs`];
+    }
+    running.delete(group_id);
+    return before === timer ? [] : [`${name} #${i}: ${timer} is ${data.event_type}, but not set`];
+  });
+}
+
+/** What is blocked or not was the opposite before, or was blocked for another reason. */
+function blockedProblems(events: readonly QlogRecord[]): string[] {
+  const states = new Map<string, string>();
+  return events.flatMap(({ name, data, group_id }, i) => {
+    if (!/^quic:\w+_data_blocked_updated$/.test(name)) return [];
+    const key = `${group_id} ${name} ${data.stream_id}`;
+    const before = states.get(key);
+    const state = data.reason === undefined ? `${data.new}` : `${data.new} by ${data.reason}`;
+    states.set(key, state);
+    return before === state || (before === undefined && data.new === "unblocked")
+      ? [`${name} #${i} is ${state} as before`]
+      : [];
   });
 }

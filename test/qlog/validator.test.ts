@@ -114,6 +114,38 @@ describe("a valid recording", () => {
     expect(problems.join("\n")).toContain(problem);
   });
 
+  const timer = (event_type: string, timer_type = "pto"): JsonObject => ({
+    name: "quic:timer_updated",
+    data: { timer_type, packet_number_space: "initial", event_type },
+  });
+  const blocked = (data: JsonObject): JsonObject => ({ name: "quic:stream_data_blocked_updated", data });
+  test.each<[string, readonly JsonObject[], string]>([
+    ["a timer that expires without being set", [timer("expired")], "not set"],
+    ["a timer that is cancelled twice", [timer("set"), timer("cancelled"), timer("cancelled")], "not set"],
+    ["a timer that runs beside another", [timer("set"), timer("set", "ack")], "runs"],
+    ["an unblocked stream that was never blocked", [blocked({ stream_id: 0, new: "unblocked" })], "as before"],
+    [
+      "a stream that is blocked twice",
+      [blocked({ stream_id: 0, new: "blocked" }), blocked({ stream_id: 0, new: "blocked" })],
+      "as before",
+    ],
+    ["an event that repeats the connection", [{ ...timer("set"), group_id: "00" }], "repeats the group_id"],
+  ])("with %s has a problem", (_, events, problem) => {
+    const problems = problemsOf(written([records[0], ...events.map((event) => ({ time: 0, ...event }))]), "rfc");
+    expect(problems.join("\n")).toContain(problem);
+  });
+
+  test("of several connections names one in each event", () => {
+    const { trace, ...header } = records[0] as { readonly trace: JsonObject };
+    const { group_id, ...common_fields } = trace.common_fields as JsonObject;
+    const shared = { ...header, trace: { ...trace, common_fields } };
+    const grouped = records.slice(1).map((record) => ({ ...record, group_id }));
+    expect(problemsOf(written([shared, ...grouped]), "rfc")).toEqual([]);
+    expect(problemsOf(written([shared, ...grouped.slice(0, -1), records.at(-1)]), "rfc").join()).toContain(
+      "has no group_id",
+    );
+  });
+
   test("with times out of order has a problem", () => {
     const late = { ...samples()[0], time: 5 };
     const early = { ...samples()[0], time: 4 };

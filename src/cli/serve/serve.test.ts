@@ -314,6 +314,19 @@ test.each([
   expect(readFileSync(join(recordings, recording!), "utf8")).toContain('"new":"closed"');
 });
 
+test("QLOGFILE records all HTTP/3 connections in one file", async () => {
+  const { run, url } = await serving(["serve", file("site")], { QLOGFILE: file("all.sqlog") });
+  for (let count = 0; count < 2; count += 1) {
+    const client = createClient({ protocols: ["h3"], ca: localhostIdentity.cert, resolve: () => ["127.0.0.1"] });
+    await (await client.fetch(url)).text();
+    await client.close();
+  }
+  run.signal("SIGTERM");
+  expect(await run.code).toBe(0);
+  const groups = readFileSync(file("all.sqlog"), "utf8").match(/(?<="group_id":)"[0-9a-f]+"/g);
+  expect(new Set(groups).size).toBe(2);
+});
+
 test("respects SSLKEYLOGFILE on loopback only", async () => {
   const local = await serving(["serve", file("site")], { SSLKEYLOGFILE: file("env.log") });
   expect(local.run.stderr).toContain(`WRITING TLS KEYS to ${file("env.log")}`);

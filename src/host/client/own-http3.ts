@@ -46,7 +46,7 @@ async function load(
   // Probes the engine now; connecting reports a failure.
   await chooseEngine(engine).catch(() => undefined);
   if (qlog === undefined) return createHttp3Connector(systemEnvironmentWith(engine), options);
-  const folder = new (await import("../qlog/folder.ts")).QlogFolder(qlog);
+  const folder = new (await import("../qlog/recorder.ts")).QlogRecorder(qlog);
   const connector = createHttp3Connector(systemEnvironmentWith(engine, folder.trace), options);
   const close = async (): Promise<void> => {
     await connector.close();

@@ -1,89 +1,39 @@
-/**
- * The recording of one connection, as a JSON text sequence: a header, then one record for each event. It stops at a size,
- * and counts what its sink refuses.
- */
+/** The recording of one connection, in a sequence of its own. */
 
 import type { Instant } from "../../base/time.ts";
 import type { ConnectionTraceEvent } from "../quic/tracing.ts";
-import { DIALECTS } from "./dialects.ts";
-import type { LoggedConnection, QlogEvent } from "./event.ts";
+import type { LoggedConnection } from "./event.ts";
 import { ConnectionEvents } from "./events.ts";
 import type { QlogFormat } from "./options.ts";
-import { recordOf } from "./record.ts";
+import { EventSequence, type QlogSink } from "./sequence.ts";
 
-/** Where the records go. */
-export interface QlogSink {
-  /** Returns false if there is no room for the record now. */
-  write(record: string): boolean;
-  /** Called once, with a last record for which there must be room. */
-  end(last?: string): void;
+/** Records a connection until it ends, or its recording reaches a size. */
+export interface EventLog {
+  readonly isEnded: boolean;
+  handle(event: ConnectionTraceEvent, now: Instant): void;
+  end(): void;
 }
 
-/** Reserved for the warnings at the end. */
-const LAST_RECORDS = 512;
-
-export class ConnectionLog {
-  readonly #format: QlogFormat;
-  readonly #sink: QlogSink;
+export class ConnectionLog implements EventLog {
+  readonly #sequence: EventSequence;
   readonly #events: ConnectionEvents;
-  #size = 0;
-  #refused = 0;
-  /** The time of the latest event. */
-  #latest = 0;
-  #isEnded = false;
 
   constructor(connection: LoggedConnection, format: QlogFormat, sink: QlogSink) {
-    this.#format = format;
-    this.#sink = sink;
-    this.#events = new ConnectionEvents((event, time) => this.#write(event, time), format.redact);
-    this.#put(recordOf(DIALECTS[format.dialect].header(connection)));
+    this.#sequence = new EventSequence(connection, format, sink);
+    this.#events = new ConnectionEvents((event, time) => this.#sequence.write(event, time), format.redact);
   }
 
   get isEnded(): boolean {
-    return this.#isEnded;
+    return this.#sequence.isEnded;
   }
 
   handle(event: ConnectionTraceEvent, now: Instant): void {
-    if (this.#isEnded) return;
+    if (this.isEnded) return;
     this.#events.handle(event, now);
     if (event.type === "quic:connection-freed") this.end();
   }
 
   end(): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    this.#sink.end(this.#refused > 0 ? this.#gap() : undefined);
-  }
-
-  #write(event: QlogEvent, time: number): void {
-    if (this.#isEnded) return;
-    this.#latest = time;
-    const record = this.#recordOf(event, time);
-    const { maxFileSize } = this.#format;
-    if (this.#size + Buffer.byteLength(record) > maxFileSize - LAST_RECORDS) {
-      this.#put(this.#warning(`the recording stops here: it has reached its limit of ${maxFileSize} bytes`));
-      this.end();
-      return;
-    }
-    if (this.#refused > 0 && this.#put(this.#gap())) this.#refused = 0;
-    if (!this.#put(record)) this.#refused += 1;
-  }
-
-  #recordOf(event: QlogEvent, time: number): string {
-    return recordOf(DIALECTS[this.#format.dialect].event(event, time));
-  }
-
-  #gap(): string {
-    return this.#warning(`${this.#refused} events are missing here: writing was too slow`);
-  }
-
-  #warning(message: string): string {
-    return this.#recordOf({ name: "loglevel:warning", data: { message } }, this.#latest);
-  }
-
-  #put(record: string): boolean {
-    if (!this.#sink.write(record)) return false;
-    this.#size += Buffer.byteLength(record);
-    return true;
+    this.#sequence.end();
   }
 }

@@ -1,14 +1,14 @@
 /** The two dialects: how a file begins, and how an event is written. */
 
-import type { LoggedConnection, QlogEvent } from "./event.ts";
+import type { QlogEvent, RecordingOrigin } from "./event.ts";
 import type { QlogDialect } from "./options.ts";
 import { qvisDialect } from "./qvis.ts";
 import type { QlogObject } from "./values.ts";
 
 export interface Dialect {
   /** The first record. */
-  header(connection: LoggedConnection): QlogObject;
-  /** `time` is in milliseconds since the connection began. */
+  header(recording: RecordingOrigin): QlogObject;
+  /** `time` is in milliseconds since the recording began. */
   event(event: QlogEvent, time: number): QlogObject;
 }
 
@@ -28,7 +28,7 @@ const rfcDialect: Dialect = {
       event_schemas: Object.values(SCHEMAS),
       vantage_point: { type: role },
       common_fields: {
-        group_id: originalDestination,
+        ...(originalDestination === undefined ? {} : { group_id: originalDestination }),
         time_format: "relative_to_epoch",
         reference_time: {
           clock_type: "monotonic",
@@ -38,7 +38,13 @@ const rfcDialect: Dialect = {
       },
     },
   }),
-  event: ({ name, data, tuple }, time) => ({ time, name, data, ...(tuple === undefined ? {} : { tuple }) }),
+  event: ({ name, data, tuple, group }, time) => ({
+    time,
+    name,
+    data,
+    ...(tuple === undefined ? {} : { tuple }),
+    ...(group === undefined ? {} : { group_id: group }),
+  }),
 };
 
 export const DIALECTS: Readonly<Record<QlogDialect, Dialect>> = { rfc: rfcDialect, qvis: qvisDialect };

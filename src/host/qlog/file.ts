@@ -1,10 +1,10 @@
-/** The file of one connection. Records wait in memory until the folder writes them, and never for longer than that. */
+/** A file of recordings. Records wait in memory until the recorder writes them, and never for longer than that. */
 
 import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import type { QlogSink } from "./connection-log.ts";
+import type { QlogSink } from "./sequence.ts";
 
-/** What the files of a folder share. */
+/** What the files of a recorder share. */
 export interface QlogFileHost {
   /** Called when there is something to write. */
   onPending(file: QlogFile): void;
@@ -17,20 +17,21 @@ export interface QlogFileHost {
 const MAX_TAKEN = 1000;
 
 // Never through a symbolic link, which another user may have placed. Windows does not have the flag.
-const FLAGS = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | (constants.O_NOFOLLOW ?? 0);
+const FLAGS = constants.O_WRONLY | constants.O_CREAT | (constants.O_NOFOLLOW ?? 0);
+
+export type OpenFile = () => Promise<FileHandle>;
 
 export class QlogFile implements QlogSink {
   readonly #host: QlogFileHost;
-  /** Without the extension. */
-  readonly #base: string;
+  readonly #open: OpenFile;
   #pending: string[] = [];
   #pendingBytes = 0;
   #handle: FileHandle | undefined;
   #isEnded = false;
   #isClosed = false;
 
-  constructor(base: string, host: QlogFileHost) {
-    this.#base = base;
+  constructor(open: OpenFile, host: QlogFileHost) {
+    this.#open = open;
     this.#host = host;
   }
 
@@ -57,7 +58,7 @@ export class QlogFile implements QlogSink {
   /** Writes what is pending, and closes the file after its end. Returns the number of bytes. Calls must not overlap. */
   async flush(): Promise<number> {
     if (this.#isClosed) return 0;
-    this.#handle ??= await create(this.#base);
+    this.#handle ??= await this.#open();
     let written = 0;
     while (this.#pending.length > 0) {
       const bytes = this.#pendingBytes;
@@ -89,12 +90,16 @@ export class QlogFile implements QlogSink {
   }
 }
 
-async function create(base: string): Promise<FileHandle> {
+/** Creates a file of a folder. `base` is its path without the extension. */
+export async function createFile(base: string): Promise<FileHandle> {
   for (let count = 1; ; count += 1) {
     try {
-      return await open(`${base}${count === 1 ? "" : `-${count}`}.sqlog`, FLAGS, 0o600);
+      return await open(`${base}${count === 1 ? "" : `-${count}`}.sqlog`, FLAGS | constants.O_EXCL, 0o600);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST" || count === MAX_TAKEN) throw error;
     }
   }
 }
+
+/** Creates a file that the user has named, or replaces it. */
+export const replaceFile = (path: string): Promise<FileHandle> => open(path, FLAGS | constants.O_TRUNC, 0o600);

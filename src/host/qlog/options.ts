@@ -10,12 +10,14 @@ export const QLOG_DIALECTS: readonly QlogDialect[] = ["rfc", "qvis"];
 
 export interface QlogOptions {
   /** The folder for the files, one for each connection. It is created if it does not exist. */
-  readonly directory: string;
+  readonly directory?: string | undefined;
+  /** Instead of `directory`: one file for all connections, whose events name them. An existing file is replaced. */
+  readonly file?: string | undefined;
   /** Default: "rfc". */
   readonly dialect?: QlogDialect | undefined;
   /** False to keep the values of cookies and credentials, and the queries of URLs. Default: true. */
   readonly redact?: boolean | undefined;
-  /** Bytes at which the recording of a connection stops. Default: 64 MiB. */
+  /** Bytes at which a recording stops. Default: 64 MiB. */
   readonly maxFileSize?: number | undefined;
   /** Bytes of all recordings in the folder. To stay below, the oldest files are deleted. Default: 1 GiB. */
   readonly maxFolderSize?: number | undefined;
@@ -29,9 +31,12 @@ export interface QlogFormat {
   readonly maxFileSize: number;
 }
 
+export type QlogTarget =
+  | { readonly type: "folder"; readonly path: string; readonly maxSize: number }
+  | { readonly type: "file"; readonly path: string };
+
 export interface QlogSettings extends QlogFormat {
-  readonly directory: string;
-  readonly maxFolderSize: number;
+  readonly target: QlogTarget;
   readonly log: (line: string) => void;
 }
 
@@ -42,18 +47,32 @@ const MIN_SIZE = 4096;
 /** Throws a TypeError for unusable options. A string is the folder. */
 export function qlogSettings(options: string | QlogOptions, log = toStandardError): QlogSettings {
   const given = typeof options === "string" ? { directory: options } : options;
-  if (typeof given !== "object" || typeof given.directory !== "string" || given.directory === "") {
-    throw new TypeError("qlog takes a folder, or { directory }");
-  }
-  const { directory, dialect = "rfc", redact = true, maxFileSize = 64 * MIB, maxFolderSize = 1024 * MIB } = given;
+  const target = targetOf(given);
+  const { dialect = "rfc", redact = true, maxFileSize = 64 * MIB } = given;
   if (!QLOG_DIALECTS.includes(dialect)) {
     throw new TypeError(`unknown dialect of qlog "${dialect}": use one of ${QLOG_DIALECTS.join(", ")}`);
   }
-  for (const [name, size] of Object.entries({ maxFileSize, maxFolderSize })) {
-    if (typeof size === "number" && size >= MIN_SIZE) continue;
-    throw new TypeError(`qlog.${name} takes a number of bytes, ${MIN_SIZE} or more, not ${size}`);
+  checkSize("maxFileSize", maxFileSize);
+  return { target, dialect, redact, maxFileSize, log: given.log ?? log };
+}
+
+function targetOf(options: QlogOptions): QlogTarget {
+  const { directory, file, maxFolderSize } = (options ?? {}) as QlogOptions;
+  if (directory !== undefined && file !== undefined) throw new TypeError("qlog takes a directory or a file, not both");
+  const path = file ?? directory;
+  if (typeof path !== "string" || path === "") throw new TypeError("qlog takes a folder, { directory } or { file }");
+  if (file === undefined) {
+    const maxSize = maxFolderSize ?? 1024 * MIB;
+    checkSize("maxFolderSize", maxSize);
+    return { type: "folder", path, maxSize };
   }
-  return { directory, dialect, redact, maxFileSize, maxFolderSize, log: given.log ?? log };
+  if (maxFolderSize !== undefined) throw new TypeError("qlog.maxFolderSize is for a directory, not for a file");
+  return { type: "file", path };
+}
+
+function checkSize(name: string, size: unknown): void {
+  if (typeof size === "number" && size >= MIN_SIZE) return;
+  throw new TypeError(`qlog.${name} takes a number of bytes, ${MIN_SIZE} or more, not ${size}`);
 }
 
 function toStandardError(line: string): void {

@@ -129,10 +129,15 @@ export class QuicEvents {
         this.#congestion("persistent_congestion", "persistent_congestion");
         break;
       case "quic:probe-timeout":
+        this.#latest.set("pto_count", event.ptoCount);
+        this.#quic("recovery_metrics_updated", { pto_count: event.ptoCount });
+        break;
+      case "quic:timer-updated":
         this.#quic("timer_updated", {
-          timer_type: "pto",
+          timer_type: event.timer,
           packet_number_space: SPACE_NAMES[event.space],
-          event_type: "expired",
+          event_type: event.state,
+          ...(event.state === "set" ? { delta: milliseconds(event.delay) } : {}),
         });
         break;
       case "quic:recovery-metrics-updated":
@@ -149,6 +154,19 @@ export class QuicEvents {
       case "quic:stream-closed":
         this.#moved.delete(event.id);
         this.#streamState(event.id, "destroyed");
+        break;
+      case "quic:stream-data-blocked-updated": {
+        const name = `stream ${event.id} blocked`;
+        const reason = event.isBlocked ? "stream-flow-control" : undefined;
+        this.#quic("stream_data_blocked_updated", { stream_id: event.id, ...this.#blocked(name, reason) });
+        if (!event.isBlocked) this.#latest.delete(name);
+        break;
+      }
+      case "quic:connection-data-blocked-updated":
+        this.#quic("connection_data_blocked_updated", this.#blocked("connection blocked", event.reason));
+        break;
+      case "quic:datagram-data-blocked-updated":
+        this.#quic("datagram_data_blocked_updated", this.#blocked("datagrams blocked", event.reason));
         break;
       case "quic:stream-data-moved":
         this.#dataMoved(event);
@@ -214,6 +232,11 @@ export class QuicEvents {
     const old = this.#latest.get(name);
     this.#latest.set(name, value);
     return old === undefined ? {} : { old };
+  }
+
+  #blocked(name: string, reason: string | undefined): QlogObject {
+    const state = reason === undefined ? "unblocked" : "blocked";
+    return { ...this.#change(name, state), new: state, ...(reason === undefined ? {} : { reason: snake(reason) }) };
   }
 
   #keyType(level: EncryptionLevel, direction: "read" | "write"): string {

@@ -4,7 +4,7 @@
  * file.
  */
 
-import type { LoggedConnection, QlogEvent } from "./event.ts";
+import type { QlogEvent, RecordingOrigin } from "./event.ts";
 import type { QlogObject } from "./values.ts";
 
 /** Names that are not simply those of the newer schema in the namespace "transport". */
@@ -133,7 +133,7 @@ function quicFrame(frame: QlogObject): QlogObject {
 
 /** Both `header` and `event` return objects whose undefined members JSON omits. */
 export const qvisDialect = {
-  header: ({ originalDestination, role, startedAt }: LoggedConnection): QlogObject => ({
+  header: ({ originalDestination, role, startedAt }: RecordingOrigin): QlogObject => ({
     qlog_version: "0.3",
     qlog_format: "JSON-SEQ",
     file_schema: "urn:ietf:params:qlog:file:sequential",
@@ -155,5 +155,6 @@ export const qvisDialect = {
     name: nameOf(event.name),
     data: dataOf(event),
     path: event.tuple,
+    group_id: event.group,
   }),
 };

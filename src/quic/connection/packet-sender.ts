@@ -12,6 +12,7 @@ import { Writer } from "../../wire/writer.ts";
 import { MIN_DATAGRAM_SIZE, MIN_PACKET_ROOM } from "../packet/datagram-size.ts";
 import type { PathSpace } from "../path/index.ts";
 import type { BatchPool } from "./batch-pool.ts";
+import { BlockedTrace } from "./blocked-trace.ts";
 import type { Lifecycle } from "./close.ts";
 import type { ConnectionFrames } from "./connection-frames.ts";
 import { CloseFrames, ContentFrames, mtuProbeFrames, PathProbeFrames, type Purpose } from "./frame-writers.ts";
@@ -34,6 +35,7 @@ export class PacketSender {
   readonly #content: ContentFrames;
   readonly #builder: PacketBuilder;
   readonly #batches: BatchPool;
+  readonly #blocked: BlockedTrace | undefined;
 
   constructor(
     parts: ConnectionParts,
@@ -47,6 +49,7 @@ export class PacketSender {
     this.#content = new ContentFrames(parts, frames, repeats);
     this.#builder = new PacketBuilder(parts, listener);
     this.#batches = batches;
+    this.#blocked = parts.trace && new BlockedTrace(parts.trace);
   }
 
   /** Sets the token to send with the client's Initial packets from now on. */
@@ -91,6 +94,7 @@ export class PacketSender {
     if (this.#parts.oneRtt.canWrite) {
       for (const path of order) if (!path.isBlocked) path.routes.active.controller.onApplicationLimited();
     }
+    this.#blocked?.update(this.#parts, now);
     return undefined;
   }
 

@@ -53,7 +53,8 @@ export class ConnectionTimers {
   }
 
   next(now: Instant): Instant | undefined {
-    const { closing, spaces, paths } = this.#parts;
+    const { closing, spaces, paths, trace } = this.#parts;
+    if (trace !== undefined) for (const { recovery } of paths.all) recovery.traceTimer(closing.isOpen, now);
     if (!closing.isOpen) return closing.deadline;
     let next = earliest(this.#idleDeadline(), this.#keepAliveDeadline());
     next = earliest(earliest(next, this.#migration.deadline), this.#silence.deadline);

@@ -77,6 +77,11 @@ export class Datagrams implements DatagramFacts {
     return Math.max(0, Math.min(this.#peerMaxFrame, this.#host.maxFrame()) - FRAME_OVERHEAD);
   }
 
+  /** True if a datagram waits to be sent. */
+  get hasQueued(): boolean {
+    return this.#reserved > 0;
+  }
+
   get unread(): number {
     return this.#received.dropped;
   }

@@ -15,6 +15,7 @@ import { PacketNumberSpace } from "../packet/number-space.ts";
 import type { Route, Routes } from "../route/index.ts";
 import type { RecoveryEvent } from "../trace.ts";
 import type { LostPacket } from "./lost-packets.ts";
+import { type LossTimer, RecoveryTrace } from "./recovery-trace.ts";
 import type { SendSpace } from "./send-space.ts";
 import { SendSpaces } from "./send-spaces.ts";
 import { byRoute, type SentPacket } from "./sent-packet.ts";
@@ -65,10 +66,9 @@ export interface LossRecoveryOptions {
 export class LossRecovery {
   readonly #routes: Routes;
   readonly #handshake: HandshakeProgress;
-  readonly #trace: LossRecoveryOptions["trace"];
+  readonly #trace: RecoveryTrace | undefined;
   readonly #spaces: SendSpaces;
   readonly #role: "client" | "server";
-  readonly #pathId: number;
 
   /** The peer's max_ack_delay; the default until its parameters are known (RFC 9000 §18.2). */
   maxAckDelay: Micros = micros(25_000);
@@ -90,8 +90,7 @@ export class LossRecovery {
     this.#routes = options.routes;
     this.#handshake = options.handshake;
     this.#spaces = new SendSpaces(options.spaces);
-    this.#pathId = options.pathId ?? 0;
-    this.#trace = options.trace;
+    this.#trace = options.trace && new RecoveryTrace(options.trace, options.pathId ?? 0);
   }
 
   /** The number for the next packet of a space. It stays the same until `onPacketSent`. */
@@ -159,7 +158,7 @@ export class LossRecovery {
     const late = this.#handleLateArrivals(space, ack, now);
     space.takeAcked(ack, acked);
     if (acked.length === 0) return { acked, late, lost: this.#lost, newlyAcked: false };
-    if (this.#trace !== undefined) this.#traceAcked(kind, now);
+    this.#trace?.acked(kind, acked, now);
 
     this.#sampleRtt(kind, ack, ackDelay, now);
     this.#handleMarks(space, ack, raisesLargest, now);
@@ -172,7 +171,7 @@ export class LossRecovery {
     // RFC 9002 §6.2.1: a client keeps backing off until it knows that the server has validated its address.
     if (this.peerCompletedAddressValidation) this.ptoCount = 0;
     this.#timerSetAt = now;
-    if (this.#trace !== undefined) this.#traceMetrics(now);
+    this.#trace?.metrics(this.#routes.active, this.ptoCount, now);
     this.#acked = NO_PACKETS;
     return { acked, late, lost: this.#lost, newlyAcked: true };
   }
@@ -250,46 +249,15 @@ export class LossRecovery {
     space.takeLost(losses.packetThreshold, (now - lossDelay) as Instant, lossDelay, lost);
     space.lost.dropBefore((now - 3 * rtt.ptoBase()) as Instant);
     if (lost.length === 0) return;
-    if (this.#trace !== undefined) this.#traceLost(space, losses.packetThreshold, now);
+    if (this.#trace !== undefined) this.#traceLost(this.#trace, space, losses.packetThreshold, now);
     for (const packets of byRoute(lost)) this.#reportLost(space, packets, now);
   }
 
-  #traceLost(space: SendSpace, threshold: number, now: Instant): void {
-    const place = { pathId: this.#pathId, space: space.kind };
+  #traceLost(trace: RecoveryTrace, space: SendSpace, threshold: number, now: Instant): void {
     for (const packet of this.#lost) {
-      const { packetNumber } = packet;
-      const isReordered = space.largestAcked - packetNumber >= threshold;
-      const cause = isReordered ? "reordering-threshold" : "time-threshold";
-      const lost = { ...place, packetNumber, cause, isMtuProbe: isMtuProbe(space.kind, packet) } as const;
-      this.#trace!({ type: "quic:packet-lost", ...lost }, now);
+      const isReordered = space.largestAcked - packet.packetNumber >= threshold;
+      trace.lost(space.kind, packet.packetNumber, isReordered, isMtuProbe(space.kind, packet), now);
     }
-  }
-
-  #traceAcked(space: PacketNumberSpace, now: Instant): void {
-    const packetNumbers = this.#acked.map(({ packetNumber }) => packetNumber);
-    this.#trace!({ type: "quic:packets-acked", pathId: this.#pathId, space, packetNumbers }, now);
-  }
-
-  #traceMetrics(now: Instant): void {
-    const { rtt, controller, ecn } = this.#routes.active;
-    this.#trace!(
-      {
-        type: "quic:recovery-metrics-updated",
-        pathId: this.#pathId,
-        smoothedRtt: rtt.smoothed,
-        minRtt: rtt.min,
-        latestRtt: rtt.latest,
-        rttVariance: rtt.variance,
-        ptoCount: this.ptoCount,
-        congestionWindow: controller.congestionWindow,
-        bytesInFlight: controller.bytesInFlight,
-        ssthresh: controller.ssthresh,
-        pacingRate: controller.pacingRate(rtt),
-        congestionState: controller.state,
-        ecn: ecn.state,
-      },
-      now,
-    );
   }
 
   /** `lost` has packets of one route only. */
@@ -328,7 +296,7 @@ export class LossRecovery {
 
   #applyDatagramSize(route: Route, now: Instant): void {
     route.applyMaxDatagramSize();
-    this.#trace?.({ type: "quic:mtu-updated", pathId: this.#pathId, size: route.maxDatagramSize }, now);
+    this.#trace?.datagramSize(route.maxDatagramSize, now);
   }
 
   #forgive(space: SendSpace, lost: readonly SentPacket[], now: Instant): void {
@@ -350,7 +318,7 @@ export class LossRecovery {
     rtt.resetMin();
     space.lostRun.reset();
     losses.beginEpisode();
-    this.#trace?.({ type: "quic:persistent-congestion", pathId: this.#pathId }, now);
+    this.#trace?.persistentCongestion(now);
   }
 
   /**
@@ -373,7 +341,7 @@ export class LossRecovery {
       this.spuriousLosses += 1;
       // RFC 9002 §6.1.1: the threshold may adapt to reordering on the path.
       route.losses.onReordered(Math.max(space.largestAcked, ack.largest) - packetNumber);
-      this.#trace?.({ type: "quic:spurious-loss", pathId: this.#pathId, space: space.kind, packetNumber }, now);
+      this.#trace?.spuriouslyLost(space.kind, packetNumber, now);
       if (route.losses.onLateArrival(episode)) route.controller.onSpuriousCongestion(now);
     }
     return late;
@@ -381,15 +349,28 @@ export class LossRecovery {
 
   /** The next time to call `onTimeout`. Changes with every other call. */
   nextTimeout(): Instant | undefined {
-    return this.#earliestLossTime() ?? this.#nextProbe()?.at;
+    return this.#earliestLoss()?.lossTime ?? this.#nextProbe()?.at;
   }
 
-  #earliestLossTime(): Instant | undefined {
-    let time: Instant | undefined;
+  /** Traces the timer if it has changed. Ended connections have none. */
+  traceTimer(isRunning: boolean, now: Instant): void {
+    this.#trace?.timer(isRunning ? this.#timer() : undefined, now);
+  }
+
+  #timer(): LossTimer | undefined {
+    const overdue = this.#earliestLoss();
+    if (overdue !== undefined) return { timer: "ack", space: overdue.kind, at: overdue.lossTime! };
+    const probe = this.#nextProbe();
+    return probe && { timer: "pto", space: probe.space, at: probe.at };
+  }
+
+  #earliestLoss(): SendSpace | undefined {
+    let first: SendSpace | undefined;
     for (const space of this.#spaces.all) {
-      if (space?.lossTime !== undefined && (time === undefined || space.lossTime < time)) time = space.lossTime;
+      if (space?.lossTime === undefined) continue;
+      if (first === undefined || space.lossTime < first.lossTime!) first = space;
     }
-    return time;
+    return first;
   }
 
   /** RFC 9002 Appendix A.8, GetPtoTimeAndSpace: when to probe, in which space, and how many packets to send. */
@@ -427,20 +408,23 @@ export class LossRecovery {
   /** Handles an expired deadline. Does nothing if it has not expired. */
   onTimeout(now: Instant): TimeoutOutcome {
     this.#lost = [];
-    if (this.#earliestLossTime() !== undefined) {
+    const overdue = this.#earliestLoss();
+    if (overdue !== undefined) {
+      if (overdue.lossTime! <= now && this.#trace !== undefined) this.#trace.timerExpired(this.#timer()!, now);
       this.#detectOverdue(now);
-      if (this.#trace !== undefined && this.#lost.length > 0) this.#traceMetrics(now);
+      if (this.#lost.length > 0) this.#trace?.metrics(this.#routes.active, this.ptoCount, now);
       return { lost: this.#lost };
     }
     const timeout = this.#nextProbe();
     if (timeout === undefined || timeout.at > now) return { lost: this.#lost };
+    this.#trace?.timerExpired({ timer: "pto", space: timeout.space, at: timeout.at }, now);
     // RFC 9002 §6.2.1: a timeout does not declare packets lost, it only probes. Each one doubles the wait for the next.
     this.ptoCount += 1;
     this.#timerSetAt = now;
     const route = this.#routes.active;
     if (route.mtu.onPto(this.ptoCount)) this.#applyDatagramSize(route, now);
     const { space, count } = timeout;
-    this.#trace?.({ type: "quic:probe-timeout", pathId: this.#pathId, space, ptoCount: this.ptoCount }, now);
+    this.#trace?.probeTimeout(space, this.ptoCount, now);
     return { lost: this.#lost, probes: { space, count } };
   }
 

@@ -15,6 +15,7 @@ import {
   type SendPriority,
   type SendSession,
 } from "../scheduler/index.ts";
+import type { BlockedStreams } from "./blocked-streams.ts";
 import { SendCredit } from "./flow-control.ts";
 import { SendStream } from "./send-stream.ts";
 
@@ -30,8 +31,16 @@ export class SendScheduler {
   /** Streams with a pending RESET_STREAM or STREAM_DATA_BLOCKED frame. */
   readonly #control: Queue<SendStream>;
 
-  constructor(control: Queue<SendStream>) {
+  readonly #blockedStreams: BlockedStreams | undefined;
+
+  constructor(control: Queue<SendStream>, blockedStreams?: BlockedStreams) {
     this.#control = control;
+    this.#blockedStreams = blockedStreams;
+  }
+
+  /** True if the connection's credit holds back data. */
+  get isBlocked(): boolean {
+    return this.credit.available === 0 && this.#tree.hasFresh;
   }
 
   get hasData(): boolean {
@@ -64,7 +73,9 @@ export class SendScheduler {
   /** Updates a stream's place after anything that may change what it can send. */
   reschedule(stream: SendStream): void {
     const { demand } = stream;
-    if (demand === Demand.none && stream.hasUnsentData) stream.credit.noteBlocked();
+    const isBlocked = demand === Demand.none && stream.hasUnsentData;
+    if (isBlocked) stream.credit.noteBlocked();
+    this.#blockedStreams?.update(stream.id, isBlocked);
     this.#tree.setDemand(stream.leaf, demand);
     this.#noteBlocked();
     stream.control.moveTo(stream.hasControlFrame ? this.#control : undefined);
@@ -73,6 +84,7 @@ export class SendScheduler {
   /** Removes a stream that has ended. */
   remove(stream: SendStream): void {
     this.#tree.setDemand(stream.leaf, Demand.none);
+    this.#blockedStreams?.update(stream.id, false);
     stream.control.moveTo(undefined);
   }
 
@@ -105,6 +117,6 @@ export class SendScheduler {
 
   /** Notes, once for each limit, that the connection has data but no credit (RFC 9000 §4.1). */
   #noteBlocked(): void {
-    if (this.credit.available === 0 && this.#tree.hasFresh) this.credit.noteBlocked();
+    if (this.isBlocked) this.credit.noteBlocked();
   }
 }

@@ -17,6 +17,7 @@ import {
   type StreamId,
   type TransportEvent,
 } from "../transport.ts";
+import { BlockedStreams } from "./blocked-streams.ts";
 import { ControlFrames } from "./control-frames.ts";
 import { ReceiveWindow } from "./flow-control.ts";
 import { DEFAULT_MAX_CHUNKS, initialCredit, type PeerStreamLimits, type StreamSetLimits } from "./limits.ts";
@@ -71,7 +72,7 @@ export class StreamSet implements StreamFacts {
       onOpened: (id) => emit({ type: "stream-opened", id }),
     });
     this.#control = new ControlFrames(this.#window, this.#table.local, this.#table.peer);
-    this.scheduler = new SendScheduler(this.#control.sending);
+    this.scheduler = new SendScheduler(this.#control.sending, trace && new BlockedStreams(trace));
     const perStream = limits.sendBufferPerStream;
     const perConnection = limits.sendBufferPerConnection ?? perStream * 16;
     this.#room = new SendRoom(perStream, perConnection, this.scheduler.credit, emit);
@@ -93,6 +94,12 @@ export class StreamSet implements StreamFacts {
   /** True if a request is in progress, or waits for the peer to allow another stream. */
   get hasRequests(): boolean {
     return this.#table.activeBidi > 0 || this.#table.local.bidi.isWanted;
+  }
+
+  /** True if the peer must allow another stream first. */
+  get isWaitingForStream(): boolean {
+    const { bidi, uni } = this.#table.local;
+    return bidi.isWanted || uni.isWanted;
   }
 
   /** Bytes that are held because they may have to be sent. */

@@ -1,19 +1,21 @@
 /**
- * Records connections into files of a folder. Writing never delays traffic: records wait in bounded memory, and are
+ * Records connections into files of a folder, or all into one file. Writing never delays traffic: records wait in bounded memory, and are
  * missing if the disk is too slow. The first failure ends all recording, and is reported once.
  */
 
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { toHex } from "../../wire/hex.ts";
 import { type HostClock, type HostTimer, systemClock } from "../clock.ts";
 import { describeFault, detach, type Fault, guard, ignore } from "../guard.ts";
 import type { ConnectionTrace, TraceConnection } from "../quic/tracing.ts";
 import { Timer } from "../timer.ts";
-import { ConnectionLog } from "./connection-log.ts";
-import { QlogFile, type QlogFileHost } from "./file.ts";
+import { ConnectionLog, type EventLog } from "./connection-log.ts";
+import type { LoggedConnection } from "./event.ts";
+import { createFile, type OpenFile, QlogFile, type QlogFileHost, replaceFile } from "./file.ts";
 import type { QlogSettings } from "./options.ts";
 import { Retention } from "./retention.ts";
+import { SharedLog } from "./shared-log.ts";
 
 /** Records that wait for the disk, of all connections, in bytes. */
 const MAX_BUFFERED = 16 * 1024 * 1024;
@@ -24,11 +26,14 @@ const GATHERING = 100;
 /** Milliseconds for which `close` waits for connections to end. */
 const LAST_EVENTS = 5_000;
 
-export class QlogFolder implements QlogFileHost {
+export class QlogRecorder implements QlogFileHost {
   readonly #settings: QlogSettings;
   readonly #clock: HostClock;
-  readonly #retention: Retention;
-  readonly #logs = new Set<ConnectionLog>();
+  /** Undefined if there is only one file. */
+  readonly #retention: Retention | undefined;
+  /** The recording in the one file. */
+  #shared: SharedLog | undefined;
+  readonly #logs = new Set<EventLog>();
   readonly #files = new Set<QlogFile>();
   #pending = new Set<QlogFile>();
   #buffered = 0;
@@ -42,13 +47,10 @@ export class QlogFolder implements QlogFileHost {
   #onQuiet: (() => void) | undefined;
 
   constructor(settings: QlogSettings, clock: HostClock = systemClock) {
+    const { target } = settings;
     this.#settings = settings;
     this.#clock = clock;
-    this.#retention = new Retention(settings.directory, settings.maxFolderSize);
-  }
-
-  get directory(): string {
-    return this.#settings.directory;
+    this.#retention = target.type === "folder" ? new Retention(target.path, target.maxSize) : undefined;
   }
 
   /** Begins the recording of a connection. */
@@ -58,19 +60,42 @@ export class QlogFolder implements QlogFileHost {
       this.#reportCrowd();
       return undefined;
     }
-    const id = toHex(originalDestination.bytes);
-    const file = new QlogFile(join(this.#settings.directory, `${id}_${role}`), this);
-    this.#files.add(file);
-    const log = new ConnectionLog(
-      { originalDestination: id, role, startedAt: this.#clock.date() },
-      this.#settings,
-      file,
-    );
+    const connection = {
+      originalDestination: toHex(originalDestination.bytes),
+      role,
+      startedAt: this.#clock.date(),
+    };
+    const log = this.#settings.target.type === "file" ? this.#addToFile(connection) : this.#addFile(connection);
     this.#logs.add(log);
     return this.#traceOf(log);
   };
 
-  #traceOf(log: ConnectionLog): ConnectionTrace {
+  #addFile(connection: LoggedConnection): EventLog {
+    const base = join(this.#settings.target.path, `${connection.originalDestination}_${connection.role}`);
+    return new ConnectionLog(
+      connection,
+      this.#settings,
+      this.#open(() => createFile(base)),
+    );
+  }
+
+  #addToFile(connection: LoggedConnection): EventLog {
+    const { path } = this.#settings.target;
+    this.#shared ??= new SharedLog(
+      connection,
+      this.#settings,
+      this.#open(() => replaceFile(path)),
+    );
+    return this.#shared.add(connection);
+  }
+
+  #open(open: OpenFile): QlogFile {
+    const file = new QlogFile(open, this);
+    this.#files.add(file);
+    return file;
+  }
+
+  #traceOf(log: EventLog): ConnectionTrace {
     return (event, now) => {
       try {
         log.handle(event, now);
@@ -82,7 +107,7 @@ export class QlogFolder implements QlogFileHost {
     };
   }
 
-  #handleEnded(log: ConnectionLog): void {
+  #handleEnded(log: EventLog): void {
     if (this.#logs.delete(log) && this.#logs.size === 0) this.#onQuiet?.();
   }
 
@@ -142,19 +167,31 @@ export class QlogFolder implements QlogFileHost {
     const files = [...this.#pending];
     this.#pending = new Set();
     try {
-      if (!this.#isCreated) await mkdir(this.#settings.directory, { recursive: true });
+      if (!this.#isCreated) await mkdir(this.#directory, { recursive: true });
       this.#isCreated = true;
       for (const file of files) {
         if (this.#state === "failed") break;
-        this.#retention.count(await file.flush(), file.isClosed ? 1 : 0);
+        const written = await file.flush();
+        this.#retention?.count(written, file.isClosed ? 1 : 0);
         if (file.isClosed) this.#files.delete(file);
       }
-      await this.#retention.enforce();
+      await this.#retention?.enforce();
     } catch (error) {
       if (!isOfSystem(error)) throw error;
-      this.#fail(`cannot write to ${this.#settings.directory}: ${reasonOf(error)}`);
+      this.#fail(`cannot write to ${this.#settings.target.path}: ${reasonOf(error)}`);
     }
     if (this.#state === "failed") await this.#abandon();
+  }
+
+  get #directory(): string {
+    const { type, path } = this.#settings.target;
+    return type === "folder" ? path : dirname(path);
+  }
+
+  #endLogs(): void {
+    for (const log of this.#logs) log.end();
+    this.#logs.clear();
+    this.#shared?.end();
   }
 
   #handleFault(fault: Fault): void {
@@ -168,8 +205,7 @@ export class QlogFolder implements QlogFileHost {
     if (this.#state === "failed") return;
     this.#state = "failed";
     this.#settings.log(`nagare: qlog recording has ended: ${reason}`);
-    for (const log of this.#logs) log.end();
-    this.#logs.clear();
+    this.#endLogs();
     this.#onQuiet?.();
   }
 
@@ -184,8 +220,7 @@ export class QlogFolder implements QlogFileHost {
   async close(): Promise<void> {
     await this.#quiet();
     if (this.#state === "open") this.#state = "closed";
-    for (const log of this.#logs) log.end();
-    this.#logs.clear();
+    this.#endLogs();
     do {
       await this.#writing?.catch(ignore);
       this.#clock.stopTimer(this.#timer);

@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
@@ -18,8 +19,8 @@ import type { Instant } from "../../base/time.ts";
 import { ConnectionId } from "../../quic/packet/index.ts";
 import type { QuicTraceEvent } from "../../quic/trace.ts";
 import { fromHex } from "../../wire/hex.ts";
-import { QlogFolder } from "./folder.ts";
 import { type QlogOptions, qlogSettings } from "./options.ts";
+import { QlogRecorder } from "./recorder.ts";
 
 let directory: string;
 const lines: string[] = [];
@@ -34,8 +35,8 @@ afterEach(() => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const folderWith = (options: Partial<QlogOptions> = {}): QlogFolder =>
-  new QlogFolder(qlogSettings({ directory, log: (line) => lines.push(line), ...options }));
+const folderWith = (options: Partial<QlogOptions> = {}): QlogRecorder =>
+  new QlogRecorder(qlogSettings({ directory, log: (line) => lines.push(line), ...options }));
 
 const id = (number: number): ConnectionId => ConnectionId.from(fromHex(number.toString(16).padStart(16, "0")));
 const REMOTE = { family: 4, host: "192.0.2.1", port: 443 } as const;
@@ -57,12 +58,13 @@ const CLOSED: QuicTraceEvent = {
 const FREED: QuicTraceEvent = { type: "quic:connection-freed" };
 
 /** Records a connection with some events. */
-function record(folder: QlogFolder, number: number, events: readonly QuicTraceEvent[] = []): void {
+function record(folder: QlogRecorder, number: number, events: readonly QuicTraceEvent[] = []): void {
   const trace = folder.trace(id(number), "client")!;
   for (const [at, event] of [STARTED, ...events, FREED].entries()) trace(event, (at * 1_000) as Instant);
 }
 
 interface QlogRecord {
+  readonly group_id?: string;
   readonly time: number;
   readonly name: string;
   readonly data: Readonly<Record<string, unknown>>;
@@ -241,6 +243,77 @@ describe("a folder", () => {
   });
 });
 
+describe("one file", () => {
+  const inFile = (options: Partial<QlogOptions> = {}): QlogRecorder =>
+    folderWith({ directory: undefined, file: join(directory, "a", "all.sqlog"), ...options });
+  const events = () => eventsIn(join("a", "all.sqlog"));
+
+  test("has all connections, whose events name them, with ascending times", async () => {
+    const recorder = inFile();
+    const traces = [0x83, 0x84].map((number) => recorder.trace(id(number), "client")!);
+    for (const [at, event] of [STARTED, dropped(21), FREED].entries()) {
+      for (const trace of traces) trace(event, (5_000 + at * 1_000) as Instant);
+    }
+    record(recorder, 0x85);
+    await recorder.close();
+    const groups = ["83", "84", "85"].map((number) => `00000000000000${number}`);
+    const received = events();
+    expect([...new Set(received.map(({ group_id }) => group_id))]).toEqual(groups);
+    const drops = received.filter(({ name }) => name === "quic:packet_dropped");
+    expect(drops.map(({ time, group_id }) => [time, group_id])).toEqual([
+      [1, groups[0]],
+      [1, groups[1]],
+    ]);
+    const times = received.map(({ time }) => time);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    for (const group of groups) {
+      const last = received.filter(({ group_id }) => group_id === group).at(-1);
+      expect(last).toMatchObject({ data: { new: "closed" } });
+    }
+    expect(readdirSync(join(directory, "a"))).toEqual(["all.sqlog"]);
+    expect(lines).toEqual([]);
+  });
+
+  test("does not name a connection in its header", async () => {
+    const recorder = inFile();
+    record(recorder, 1);
+    await recorder.close();
+    const header = readFileSync(join(directory, "a", "all.sqlog"), "utf8").split("\u001e")[1]!;
+    expect(JSON.parse(header).trace.vantage_point).toEqual({ type: "client" });
+    expect(header).not.toContain("group_id");
+  });
+
+  test("replaces an existing file", async () => {
+    for (const number of [1, 2]) {
+      const recorder = inFile();
+      record(recorder, number);
+      await recorder.close();
+    }
+    expect(new Set(events().map(({ group_id }) => group_id))).toEqual(new Set(["0000000000000002"]));
+  });
+
+  test("stops at its size, for all connections", async () => {
+    const recorder = inFile({ maxFileSize: 8_192 });
+    record(recorder, 1, new Array<QuicTraceEvent>(1_000).fill(dropped(1)));
+    record(recorder, 2);
+    await recorder.close();
+    expect(statSync(join(directory, "a", "all.sqlog")).size).toBeLessThanOrEqual(8_192);
+    expect(events().at(-1)).toMatchObject({ name: "loglevel:warning" });
+  });
+
+  test.skipIf(process.platform === "win32")("is not written through a symbolic link", async () => {
+    const other = join(directory, "other");
+    writeFileSync(other, "kept");
+    mkdirSync(join(directory, "a"));
+    symlinkSync(other, join(directory, "a", "all.sqlog"));
+    const recorder = inFile();
+    record(recorder, 1);
+    await recorder.close();
+    expect(readFileSync(other, "utf8")).toBe("kept");
+    expect(lines).toHaveLength(1);
+  });
+});
+
 describe("a failure is reported once, and ends recording", () => {
   test("a full disk", async () => {
     await limitDisk(3_000);
@@ -286,6 +359,10 @@ describe("a failure is reported once, and ends recording", () => {
 test.each([
   ["", "qlog takes a folder"],
   [{}, "qlog takes a folder"],
+  [null, "qlog takes a folder"],
+  [{ file: "" }, "qlog takes a folder"],
+  [{ directory: "x", file: "y" }, "a directory or a file, not both"],
+  [{ file: "x", maxFolderSize: 1e6 }, "qlog.maxFolderSize is for a directory"],
   [{ directory: "x", dialect: "old" }, 'unknown dialect of qlog "old"'],
   [{ directory: "x", maxFileSize: 1 }, "qlog.maxFileSize takes a number of bytes"],
   [{ directory: "x", maxFolderSize: "1G" }, "qlog.maxFolderSize takes a number of bytes"],
