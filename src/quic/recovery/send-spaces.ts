@@ -5,17 +5,15 @@ import type { PacketNumberSpace } from "../packet/number-space.ts";
 import type { SendSpace } from "./send-space.ts";
 
 export class SendSpaces {
+  /** The remaining spaces. */
+  readonly all: readonly (SendSpace | undefined)[];
   readonly #spaces: (SendSpace | undefined)[];
   /** When the latest of the packets was sent that were acknowledged in discarded spaces. */
   #latestAckedTimeSent: Instant | undefined;
 
   constructor(spaces: readonly (SendSpace | undefined)[]) {
     this.#spaces = [...spaces];
-  }
-
-  /** The remaining spaces. */
-  get all(): readonly (SendSpace | undefined)[] {
-    return this.#spaces;
+    this.all = this.#spaces;
   }
 
   find(kind: PacketNumberSpace): SendSpace | undefined {
