@@ -25,5 +25,10 @@ export {
   typeName,
   typeNumber,
 } from "./record-types.ts";
+export type { DnsTrace, DnsTraceEvent } from "./resolver/events.ts";
+export { MessageStream, withLength } from "./resolver/message-stream.ts";
+export { parseHosts, parseResolvConf, type ResolvConf, searchList } from "./resolver/resolv-conf.ts";
+export { DNS_PORTS, type DnsProtocol, type DnsServer } from "./resolver/server.ts";
+export { type Answer, type ResolverCommand, type ResolverOptions, StubResolver } from "./resolver/stub-resolver.ts";
 export { inconsistency, SVC_PARAMS, type SvcParams, type SvcParamValues, svcParamValues } from "./svc-params.ts";
 export { parseRecord, parseZone, printRecord } from "./zone-file.ts";
