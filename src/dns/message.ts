@@ -68,7 +68,8 @@ export interface Message {
   readonly edns: Edns | undefined;
 }
 
-const HEADER = 12;
+/** Bytes before the first question. */
+export const HEADER = 12;
 const MAX_MESSAGE = 65_535;
 /** The smallest question: the root and two numbers. */
 const MIN_QUESTION = 5;

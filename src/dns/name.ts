@@ -13,19 +13,21 @@ import { PresentationError } from "./errors.ts";
 export const ROOT = ".";
 
 /** RFC 1035 §2.3.4: bytes of a name on the wire, its root included. */
-const MAX_NAME = 255;
+export const MAX_NAME = 255;
 const MAX_LABEL = 63;
 /** More labels than fit into a name; ends chains of pointers that add none. */
 const MAX_POINTERS = 127;
 /** A pointer has 14 bits. */
 const MAX_OFFSET = 0x3fff;
 const DOT = 0x2e;
+const BACKSLASH = 0x5c;
 
-/** `.`, `\`, and the characters with a meaning in zone files (RFC 1035 §5.1, RFC 4343 §2.1). */
-const SPECIAL = new Set([...'."\\;()@$'].map((character) => character.charCodeAt(0)));
-
+/** Other characters are printed as `\DDD`: not every program reads them in names. */
 const labelText = (label: Uint8Array): string =>
-  escapeText(label, (byte) => SPECIAL.has(byte)).replaceAll(" ", "\\032");
+  escapeText(label, (byte) => byte === DOT || byte === BACKSLASH).replace(
+    /(\\.)|[^\w*/-]/g,
+    (character, escaped?: string) => escaped ?? `\\${String(character.charCodeAt(0)).padStart(3, "0")}`,
+  );
 
 /** The name of these labels, without the root's. */
 export const nameOf = (labels: readonly Uint8Array[]): string =>

@@ -1,7 +1,7 @@
 /** The parameters of SVCB and HTTPS records in presentation format (RFC 9460 §2.1, §7, Appendix A). */
 
 import { ipVersion, parseIpAddress } from "../wire/ip-address.ts";
-import { concat, fromLatin1, latin1 } from "../wire/text.ts";
+import { concat, fromLatin1 } from "../wire/text.ts";
 import { Writer } from "../wire/writer.ts";
 import { fromBase64, toBase64 } from "./base-encodings.ts";
 import { joinList, quoteText, splitList, unescapeText } from "./character-string.ts";
@@ -12,14 +12,12 @@ import {
   alpnIds,
   INVALID_KEY,
   inconsistency,
-  namesIn,
   SVC_PARAMS,
   type SvcParam,
   type SvcParamKind,
   type SvcParams,
   svcParam,
   uint16List,
-  uint32List,
   valueProblem,
 } from "./svc-params.ts";
 
@@ -94,19 +92,28 @@ function parseValue(kind: SvcParamKind, text: Uint8Array): Uint8Array {
   }
 }
 
-/** The parameters in presentation format. */
+/** RFC 9460 §14.3.2: keys for private use, whose names other programs do not know. */
+const FIRST_PRIVATE_KEY = 65_280;
+
+/** The parameters in presentation format, as every program can read it. */
 export function printSvcParams(params: SvcParams): string[] {
   return [...params].map(([key, value]) => {
-    const { name, kind } = svcParam(key);
+    const { name, kind } = printedParam(key);
     const text = printValue(kind, value);
     return text === "" ? name : `${name}=${text}`;
   });
 }
 
+const printedParam = (key: number): SvcParam =>
+  key < FIRST_PRIVATE_KEY ? svcParam(key) : { key, name: `key${key}`, kind: "opaque" };
+
 function printValue(kind: SvcParamKind, value: Uint8Array): string {
   switch (kind) {
     case "empty":
       return "";
+    // In the range for private use, and so never by name.
+    case "versions":
+    case "names":
     case "opaque":
       return value.length === 0 ? "" : quoteText(value);
     case "text":
@@ -114,10 +121,6 @@ function printValue(kind: SvcParamKind, value: Uint8Array): string {
     case "port":
     case "groups":
       return uint16List(value).join(",");
-    case "versions":
-      return uint32List(value)
-        .map((version) => version.toString(16))
-        .join(",");
     case "ipv4":
       return addressList(value, 4).join(",");
     case "ipv6":
@@ -128,11 +131,9 @@ function printValue(kind: SvcParamKind, value: Uint8Array): string {
       const list = joinList(alpnIds(value));
       return /^[\w./,-]+$/.test(fromLatin1(list)) ? fromLatin1(list) : quoteText(list);
     }
-    case "names":
-      return quoteText(latin1(namesIn(value).join(",")));
     case "keys":
       return uint16List(value)
-        .map((key) => svcParam(key).name)
+        .map((key) => printedParam(key).name)
         .join(",");
   }
 }

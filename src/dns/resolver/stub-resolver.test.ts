@@ -273,6 +273,18 @@ describe("poisoning: a message is ignored, and the question goes on, for", () =>
   });
 });
 
+test("answers do not repeat the random case of the query", () => {
+  world.ask("www.abcdefghij.test.", at(0), 15);
+  const [question] = parseMessage(world.sent[0]!.message).questions;
+  expect(question!.name).not.toBe("www.abcdefghij.test.");
+  const exchange = question!.name.replace(/^www/i, "mail");
+  const record = { ...answer, name: question!.name, type: 15, data: { type: "MX", preference: 1, exchange } as const };
+  world.respond({ answers: [record] }, at(1));
+  expect(world.answers).toMatchObject([
+    { records: [{ name: "www.abcdefghij.test.", data: { exchange: "mail.abcdefghij.test." } }] },
+  ]);
+});
+
 describe("limits", () => {
   test("aliases in a loop, and chains that are too long", () => {
     world.ask("a.test.");

@@ -14,8 +14,11 @@ import { ProtocolError } from "../../base/errors.ts";
 import { type Rng, uniform } from "../../base/rng.ts";
 import { after, type Instant, type Micros, millis } from "../../base/time.ts";
 import { HeapTimer, TimerHeap } from "../../base/timer-heap.ts";
+import { equalBytes } from "../../wire/text.ts";
+import { Writer } from "../../wire/writer.ts";
 import {
   emitMessage,
+  HEADER,
   type Message,
   parseMessage,
   queryMessage,
@@ -23,7 +26,7 @@ import {
   type ResourceRecord,
   rcodeName,
 } from "../message.ts";
-import { nameKey } from "../name.ts";
+import { MAX_NAME, nameKey, writeName } from "../name.ts";
 import { MAX_ALIASES, readAnswer } from "./answer.ts";
 import { AnswerCache, type Remembered } from "./cache.ts";
 import type { DnsTrace } from "./events.ts";
@@ -200,7 +203,8 @@ export class StubResolver {
       return;
     }
     const mismatch = mismatchOf(message, sent, query.type);
-    if (mismatch === undefined) this.#handleMatch(query, sent, message, now);
+    if (mismatch === undefined)
+      this.#handleMatch(query, sent, parseMessage(inCaseOf(query.name, sent.name, bytes)), now);
     else if (mismatch === "case") this.#retry(query, sent, "tcp", "the answer is in another case", now);
     else this.#ignore(query, sent, mismatch, now);
   }
@@ -401,6 +405,21 @@ function mismatchOf(message: Message, sent: Exchange, type: number): string | un
     return "another question";
   }
   return question.name === sent.name ? undefined : "case";
+}
+
+/**
+ * The message with the question in the case of `name`, at which compressed names of the answer point too. `sent` is as
+ * the message has it.
+ */
+function inCaseOf(name: string, sent: string, bytes: Uint8Array): Uint8Array {
+  if (name === sent) return bytes;
+  const writer = new Writer(new Uint8Array(MAX_NAME));
+  writeName(writer, sent);
+  const question = bytes.subarray(HEADER, HEADER + writer.position);
+  if (!equalBytes(question, writer.written())) return bytes;
+  const changed = bytes.slice();
+  writeName(new Writer(changed, HEADER), name);
+  return changed;
 }
 
 /** draft-vixie-dnsext-dns0x20: letters in random case, which the answer repeats. */
