@@ -26,7 +26,7 @@ export function errorName(table: ErrorTable, code: number): string | undefined {
 }
 
 /** The number space of a `ProtocolError`'s code. */
-export type ErrorLayer = "transport" | "application" | "tls" | "http";
+export type ErrorLayer = "transport" | "application" | "tls" | "http" | "dns";
 
 /** Malformed or forbidden input from a peer. Thrown by parsers and machines, caught by their driver. */
 export class ProtocolError extends Error {

@@ -31,6 +31,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     register: async (program, io) => (await import("./get.ts")).registerGet(program, io),
   },
   {
+    name: "dns",
+    summary: "ask DNS servers",
+    register: async (program, io) => (await import("./dns.ts")).registerDns(program, io),
+  },
+  {
     name: "memcache",
     summary: "put a proxy in front of memcached servers",
     register: async (program, io) => (await import("./memcache.ts")).registerMemcache(program, io),

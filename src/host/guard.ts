@@ -258,6 +258,15 @@ export const ENTRIES = [
   "client h3 closed",
   "client h3 move",
   "client h3 socket",
+  // DNS
+  "client dns udp message",
+  "client dns udp error",
+  "client dns udp connected",
+  "client dns stream data",
+  "client dns stream error",
+  "client dns stream closed",
+  "client dns carried",
+  "client dns abort",
   // The load generator
   "client load room",
   "client load retry",

@@ -17,6 +17,7 @@ import { localhostIdentity } from "../../src/host/http/testing/identities.ts";
 import { armed } from "./armed.ts";
 import { browserExits, readerResumes, reloadServe, rotated, stopServe } from "./cli-world.ts";
 import { dispatched, failing, tunnelled } from "./dispatch-world.ts";
+import { DNS_TRAFFIC } from "./dns-world.ts";
 import { moveAway, withEngine } from "./engine-world.ts";
 import { generated } from "./load-world.ts";
 import { memcacheTraffic, reconfigured } from "./memcache-world.ts";
@@ -97,6 +98,7 @@ interface Scenario {
 const at = (run: () => Promise<unknown>, passing = 0): Scenario => ({ run, passing });
 
 const SCENARIOS: Record<Entry, Scenario> = {
+  ...DNS_TRAFFIC,
   "udp message": at(withEngine("portable", h3)),
   "udp error": at(withEngine("portable", () => emitError(() => sockets[0]!))),
   "udp sent": at(

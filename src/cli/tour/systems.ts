@@ -127,13 +127,14 @@ export const SYSTEMS: readonly System[] = [
     ["http", "agent"],
     ["Chromium", "curl"],
   ),
-  planned(
-    "https-records",
-    "HTTPS and SVCB records, preconnectHint",
-    ["RFC 9460", "draft-pardue-httpbis-preconnect-hint-svc-param"],
-    ["dns", "agent"],
-    ["Knot", "BIND"],
-  ),
+  {
+    name: "https-records",
+    title: "HTTPS and SVCB records, preconnectHint",
+    specs: ["RFC 9460", "draft-pardue-httpbis-preconnect-hint-svc-param"],
+    folders: ["dns", "host/dns"],
+    shownAgainst: ["Knot", "BIND"],
+    status: "built",
+  },
   planned(
     "happy-eyeballs",
     "Happy Eyeballs v2 and v3",

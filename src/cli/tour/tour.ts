@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { EXIT, silentExit, usageError } from "../fail.ts";
 import { interruptible } from "../interrupt.ts";
 import { colorsFor, type Io, write } from "../io.ts";
+import { DNS_ROWS } from "./dns.ts";
 import { KEYLOG_ROWS } from "./keylog.ts";
 import { MEMCACHED_ROWS } from "./memcached.ts";
 import { NETSTACK_ROWS } from "./netstack.ts";
@@ -27,6 +28,7 @@ const ROWS: readonly Row[] = [
   ...TRANSPORT_ROWS,
   ...VERSION_2_ROWS,
   ...MEMCACHED_ROWS,
+  ...DNS_ROWS,
   ...NETSTACK_ROWS,
   ...WORKERS_ROWS,
 ];

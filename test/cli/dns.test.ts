@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { nameServer } from "../../src/host/dns/testing/name-server.ts";
+import { run } from "./run.ts";
+
+const LINES = ["a.test. 300 HTTPS 1 . alpn=h3,h2 port=8443", "b.test. 60 CNAME a.test.", "a.test. 60 A 192.0.2.1"];
+
+test("prints records as in a zone file", async () => {
+  await using server = await nameServer(LINES);
+  const at = ["@127.0.0.1", "-p", String(server.udp.port)];
+  const { stdout, exitCode } = await run(["dns", "query", "a.test", "https", ...at]);
+  expect(stdout).toContain("a.test.\t300\tIN\tHTTPS\t1 . alpn=h3,h2 port=8443\n");
+  expect(exitCode).toBe(0);
+  const alias = await run(["dns", "query", "b.test.", ...at, "--tcp", "--json", "--trace"]);
+  expect(JSON.parse(alias.stdout)).toMatchObject({
+    name: "b.test.",
+    type: "A",
+    kind: "records",
+    canonicalName: "a.test.",
+    records: ["a.test.\t60\tIN\tA\t192.0.2.1"],
+    trace: expect.arrayContaining([
+      expect.objectContaining({ type: "dns:query_sent", over: "tcp", name: "b.test." }),
+      expect.objectContaining({ type: "dns:query_sent", over: "tcp", name: "a.test." }),
+      expect.objectContaining({ type: "dns:answered", from: "network" }),
+    ]),
+  });
+  const absent = await run(["dns", "query", "absent.test", ...at]);
+  expect(absent).toMatchObject({ exitCode: 0, stdout: expect.stringContaining("absent.test. does not exist") });
+});
+
+test("says why there is no answer, and what is wrong with the arguments", async () => {
+  const server = await nameServer([]);
+  await server[Symbol.asyncDispose]();
+  const failed = await run(["dns", "query", "a.test", "@127.0.0.1", "-p", String(server.udp.port)]);
+  expect(failed).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("no server answered") });
+  for (const [args, message] of [
+    [["a..b"], "a label is empty"],
+    [["a.test", "NONSENSE"], "neither a record type nor @SERVER"],
+    [["a.test", "-p", "0"], "not a port"],
+    [["a.test", "--timeout", "x"], "--timeout"],
+  ] as const) {
+    const { exitCode, stderr } = await run(["dns", "query", ...args]);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining(message)]);
+  }
+});
