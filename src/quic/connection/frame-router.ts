@@ -34,6 +34,12 @@ export interface FrameRouterHost {
   drain(reason: CloseReason): void;
 }
 
+/**
+ * RFC 9002 §6.2.4: as many as are allowed, since one may be lost, and each timeout doubles the wait for the next. A client
+ * that waits for a server at its amplification limit (§6.2.2.1) gives it twice as much to send.
+ */
+const PROBES = 2;
+
 /** RFC 9000 §18.2. */
 const DEFAULT_ACK_DELAY_EXPONENT = 3;
 
@@ -70,7 +76,7 @@ export class FrameRouter {
         this.#parts.handshake.handleCrypto(context.level, now);
         break;
       case "ping":
-        if (context.level === EncryptionLevel.initial) this.missingHandshake.onRepeated(now);
+        if (context.level !== EncryptionLevel.oneRtt) this.missingHandshake.onRepeated(now);
         break;
       case "padding":
         break;
@@ -231,20 +237,20 @@ export class FrameRouter {
   }
 
   /** RFC 9002 §6.2.4: a probe carries the oldest data in flight, or new data, or at least a PING. */
-  probe(path: PathSpace, kind: PacketNumberSpace, count: number): void {
+  probe(path: PathSpace, kind: PacketNumberSpace): void {
     const { spaces, streams, stats } = this.#parts;
     const space = kind === PacketNumberSpace.application ? path : spaces.byNumber(kind);
     if (space === undefined) return;
     stats.probeTimeouts += 1;
-    space.pendingProbes = Math.max(space.pendingProbes, count);
+    space.pendingProbes = Math.max(space.pendingProbes, PROBES);
     if (kind !== PacketNumberSpace.application) {
-      this.#repeats.probeHandshake(count);
+      this.#repeats.probeHandshake(PROBES);
       // The server drops 0-RTT packets that arrive before the ClientHello.
       const [early] =
         this.#parts.early.write === undefined ? [] : path.recovery.inFlight(PacketNumberSpace.application);
       if (early !== undefined && !streams.hasStreamData) this.#repeats.repeat(early, false);
     } else {
-      this.#repeats.repeatOldest(path, count * path.routes.active.maxDatagramSize);
+      this.#repeats.repeatOldest(path, PROBES * path.routes.active.maxDatagramSize);
     }
   }
 }

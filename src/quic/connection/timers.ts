@@ -119,10 +119,10 @@ export class ConnectionTimers {
     const { role, handshake, stats, early } = this.#parts;
     const timeout = path.recovery.nextTimeout();
     if (timeout === undefined || now < timeout) return;
-    const { lost, probes } = path.recovery.onTimeout(now);
+    const { lost, probe } = path.recovery.onTimeout(now);
     this.#router.handleLost(lost);
-    if (probes === undefined) return;
-    this.#router.probe(path, probes.space, probes.count);
+    if (probe === undefined) return;
+    this.#router.probe(path, probe);
     // A client that sent early data has requests that wait, and may send them elsewhere.
     if (role === "server" || (!handshake.isConfirmed && !early.wasOffered)) return;
     this.#silence.onProbeTimeout(stats.packetsReceived);

@@ -174,8 +174,8 @@ test("bytes in flight are always the sum of outstanding packets, whatever happen
           const outcome = h.recovery.onTimeout(ms(now));
           // An expired deadline always has an effect: losses, probes, or a later deadline if the RTT has grown since.
           const isLater = (h.recovery.nextTimeout() ?? Number.POSITIVE_INFINITY) > ms(now);
-          expect(outcome.lost.length > 0 || outcome.probes !== undefined || isLater).toBe(true);
-          if (outcome.probes !== undefined) expect(h.recovery.ptoCount).toBe(before + 1);
+          expect(outcome.lost.length > 0 || outcome.probe !== undefined || isLater).toBe(true);
+          if (outcome.probe !== undefined) expect(h.recovery.ptoCount).toBe(before + 1);
           for (const p of outcome.lost) {
             const owner = out.findIndex((packets) => packets.get(p.packetNumber) === p);
             expect(out[owner]!.delete(p.packetNumber)).toBe(true);

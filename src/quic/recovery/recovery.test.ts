@@ -15,7 +15,7 @@ describe("probe timeout (RFC 9002 §6.2)", () => {
       const at = h.recovery.nextTimeout()!;
       instants.push(at / 1000);
       const outcome = h.recovery.onTimeout(at);
-      expect(outcome.probes).toEqual({ space: PacketNumberSpace.initial, count: 2 });
+      expect(outcome.probe).toBe(PacketNumberSpace.initial);
       expect(outcome.lost).toEqual([]);
       h.send(PacketNumberSpace.initial, at);
     }
@@ -25,7 +25,7 @@ describe("probe timeout (RFC 9002 §6.2)", () => {
   test("does nothing before the deadline", () => {
     const h = new Harness("client");
     h.send(PacketNumberSpace.initial, ms(0));
-    expect(h.recovery.onTimeout(ms(998)).probes).toBeUndefined();
+    expect(h.recovery.onTimeout(ms(998)).probe).toBeUndefined();
     expect(h.recovery.ptoCount).toBe(0);
   });
 
@@ -53,10 +53,10 @@ describe("probe timeout (RFC 9002 §6.2)", () => {
     h.ack(PacketNumberSpace.initial, [0, 0], ms(100));
     // The first sample is 100 ms, with a variance of 50 ms.
     expect(h.recovery.nextTimeout()).toBe(ms(100 + 300));
-    expect(h.recovery.onTimeout(ms(400)).probes).toEqual({ space: PacketNumberSpace.initial, count: 1 });
+    expect(h.recovery.onTimeout(ms(400)).probe).toBe(PacketNumberSpace.initial);
     h.handshake.hasHandshakeKeys = true;
     expect(h.recovery.nextTimeout()).toBe(ms(400 + 600));
-    expect(h.recovery.onTimeout(ms(1000)).probes).toEqual({ space: PacketNumberSpace.handshake, count: 1 });
+    expect(h.recovery.onTimeout(ms(1000)).probe).toBe(PacketNumberSpace.handshake);
     h.handshake.isConfirmed = true;
     expect(h.recovery.nextTimeout()).toBeUndefined();
   });
@@ -80,7 +80,7 @@ describe("probe timeout (RFC 9002 §6.2)", () => {
     h.send(PacketNumberSpace.initial, ms(0));
     expect(h.route.sendAllowance()).toBe(0);
     expect(h.recovery.nextTimeout()).toBeUndefined();
-    expect(h.recovery.onTimeout(ms(5000)).probes).toBeUndefined();
+    expect(h.recovery.onTimeout(ms(5000)).probe).toBeUndefined();
     h.route.onDatagramReceived(1200);
     expect(h.recovery.nextTimeout()).toBe(ms(999));
   });

@@ -39,10 +39,10 @@ export interface AckOutcome {
   readonly newlyAcked: boolean;
 }
 
-/** The effects of a deadline: lost packets, or probes to send (RFC 9002 §6.2.4), which ignore the congestion window. */
+/** The effects of a deadline: lost packets, or a space to probe (RFC 9002 §6.2.4). Probes ignore the congestion window. */
 export interface TimeoutOutcome {
   readonly lost: readonly SentPacket[];
-  readonly probes?: { readonly space: PacketNumberSpace; readonly count: 1 | 2 };
+  readonly probe?: PacketNumberSpace;
 }
 
 /** What recovery needs to know about the handshake. */
@@ -373,8 +373,8 @@ export class LossRecovery {
     return first;
   }
 
-  /** RFC 9002 Appendix A.8, GetPtoTimeAndSpace: when to probe, in which space, and how many packets to send. */
-  #nextProbe(): { readonly at: Instant; readonly space: PacketNumberSpace; readonly count: 1 | 2 } | undefined {
+  /** RFC 9002 Appendix A.8, GetPtoTimeAndSpace: when to probe, and in which space. */
+  #nextProbe(): { readonly at: Instant; readonly space: PacketNumberSpace } | undefined {
     const route = this.#routes.active;
     // RFC 9002 §6.2.2.1: at the amplification limit, a probe could not be sent.
     if (route.isAmplificationLimited) return undefined;
@@ -390,9 +390,9 @@ export class LossRecovery {
       if (this.peerCompletedAddressValidation || this.#timerSetAt === undefined) return undefined;
       // RFC 9002 §6.2.2.1: a client probes so that a server at its amplification limit may send again.
       const space = this.#handshake.hasHandshakeKeys ? PacketNumberSpace.handshake : PacketNumberSpace.initial;
-      return { at: after(this.#timerSetAt, duration), space, count: 1 };
+      return { at: after(this.#timerSetAt, duration), space };
     }
-    let earliest: { at: Instant; space: PacketNumberSpace; count: 1 | 2 } | undefined;
+    let earliest: { at: Instant; space: PacketNumberSpace } | undefined;
     for (const space of this.#spaces.all) {
       if (space === undefined || space.ackElicitingInFlight === 0 || space.timeOfLastAckEliciting === undefined)
         continue;
@@ -400,7 +400,7 @@ export class LossRecovery {
       const isApplication = space.kind === PacketNumberSpace.application;
       const extra = isApplication ? this.maxAckDelay * backoff : 0;
       const at = after(space.timeOfLastAckEliciting, micros(duration + extra));
-      if (earliest === undefined || at < earliest.at) earliest = { at, space: space.kind, count: 2 };
+      if (earliest === undefined || at < earliest.at) earliest = { at, space: space.kind };
     }
     return earliest;
   }
@@ -423,9 +423,9 @@ export class LossRecovery {
     this.#timerSetAt = now;
     const route = this.#routes.active;
     if (route.mtu.onPto(this.ptoCount)) this.#applyDatagramSize(route, now);
-    const { space, count } = timeout;
+    const { space } = timeout;
     this.#trace?.probeTimeout(space, this.ptoCount, now);
-    return { lost: this.#lost, probes: { space, count } };
+    return { lost: this.#lost, probe: space };
   }
 
   /**

@@ -107,8 +107,7 @@ export class BulkSender extends BulkMachine {
   handleTimeout(now: Instant): void {
     const outcome = this.recovery.onTimeout(now);
     for (const packet of outcome.lost) this.#remaining += packet.size;
-    if (outcome.probes === undefined) return;
-    this.#pendingProbes = outcome.probes.count;
+    if (outcome.probe !== undefined) this.#pendingProbes = 2;
   }
 
   nextTimeout(): Instant | undefined {
